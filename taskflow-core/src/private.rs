@@ -97,3 +97,11 @@ pub fn dag_input<T: Value>(inputs: &mut DagInputs) -> Output<T> {
 pub fn cli_main() -> std::process::ExitCode {
     std::process::ExitCode::SUCCESS
 }
+
+pub use crate::dag::Params;
+pub use crate::engine::RunRequest;
+
+/// What `dag::run(..)` gives.
+pub fn run_request<T: Value>(def: &'static DagDef, params: Params) -> RunRequest<T> {
+    RunRequest::of(def, params)
+}
