@@ -2,6 +2,7 @@
 //!
 //! The version is pinned here, so the same rules in `deny.toml` mean the same everywhere.
 
+use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -62,24 +63,33 @@ pub(crate) fn advisories() -> Result<(), Failure> {
 /// The cargo-deny of the pinned version: the one on the path, else the project's own.
 fn ensure() -> Result<PathBuf, Failure> {
     let on_path = PathBuf::from("cargo-deny");
-    let home = workspace::root().join(format!("target/tools/cargo-deny-{VERSION}"));
-    let own = home.join("bin/cargo-deny");
+    let own = workspace::root()
+        .join(home())
+        .join("bin")
+        .join(format!("cargo-deny{EXE_SUFFIX}"));
 
-    if let Some(found) = [on_path, own.clone()].into_iter().find(|p| is_pinned(p)) {
-        return Ok(found);
+    for program in [&on_path, &own] {
+        if is_pinned(program) {
+            return Ok(program.clone());
+        }
     }
     println!("\ncargo-deny {VERSION} is not here: compiling it into target/tools, this once");
-    install(&home).run()?;
+    install().run()?;
     Ok(own)
 }
 
-/// Without optimisation it compiles in a fraction of the time, and checks as fast as one can look.
-fn install(home: &Path) -> Step {
+/// Where the project's own cargo-deny lives, from the workspace root. A new version is a new home.
+fn home() -> String {
+    format!("target/tools/cargo-deny-{VERSION}")
+}
+
+/// Without optimisation it compiles in a fraction of the time, and still checks within seconds.
+fn install() -> Step {
     Step::cargo(
         format!("install cargo-deny {VERSION}"),
         ["install", "--locked", "--debug", "--root"],
     )
-    .arg(home)
+    .arg(home())
     .arg(format!("cargo-deny@{VERSION}"))
     .env("CARGO_PROFILE_DEV_DEBUG", "0")
 }

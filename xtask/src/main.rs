@@ -12,7 +12,8 @@
 //! | [`prerequisites`] | what the tests need from the operating system |
 //! | [`step`] | one child process: announced, timed, and how to repeat it when it fails |
 //! | [`relay`] | passing a child's output through while counting what its tests say |
-//! | [`tally`] | reading `test result:` lines, and the closing line |
+//! | [`reading`] | the count of a test run, read from its output |
+//! | [`tally`] | that count, and the closing line |
 //! | [`failure`] | why a command stopped |
 //! | [`workspace`] | where the project is and which cargo runs it |
 
@@ -22,6 +23,7 @@ mod deny;
 mod failure;
 mod features;
 mod prerequisites;
+mod reading;
 mod relay;
 mod step;
 mod tally;

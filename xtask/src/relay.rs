@@ -1,20 +1,21 @@
 //! Passing a child's output through while counting what its tests say.
 //!
-//! Both streams are relayed as they arrive, by a thread each, so nobody waits at a dark screen for
-//! a long test. The threads report results over a channel, and the channel closes when both
-//! streams have ended.
+//! Both streams are relayed as they arrive, by a thread each, so nobody sits before a dark screen
+//! while a long test runs.
 //!
 //! A stream normally ends with the child. It stays open when a test left a process behind that
-//! inherited it; then waiting for the end could take for ever, so after the child's own end the
+//! inherited it; waiting for its end could then take for ever, so once the child has ended the
 //! relay has only some patience left.
 
 use std::io::{self, Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::tally::{Scanner, Tally};
+use crate::reading::Reading;
+use crate::tally::Tally;
 
 /// How long the streams may stay open after the child has ended.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,27 +45,23 @@ fn run_into(
         .stderr(Stdio::piped())
         .spawn()?;
 
-    let (results, reported) = mpsc::channel();
+    let (relays, ended) = mpsc::channel();
+    let readings = [Shared::default(), Shared::default()];
     if let Some(stream) = child.stdout.take() {
-        let results = results.clone();
-        thread::spawn(move || relay(stream, out, &results));
+        readings[0].relay(stream, out, relays.clone());
     }
     if let Some(stream) = child.stderr.take() {
-        let results = results.clone();
-        thread::spawn(move || relay(stream, err, &results));
+        readings[1].relay(stream, err, relays.clone());
     }
-    drop(results);
+    drop(relays);
 
     let status = child.wait()?;
-    let give_up = Instant::now() + patience;
+    let left_open = !all_gone(&ended, patience);
+
     let mut tally = Tally::default();
-    let left_open = loop {
-        match reported.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
-            Ok(result) => tally += result,
-            Err(RecvTimeoutError::Disconnected) => break false,
-            Err(RecvTimeoutError::Timeout) => break true,
-        }
-    };
+    for reading in readings {
+        tally += reading.lock().tally();
+    }
     Ok(Relayed {
         status,
         tally,
@@ -72,33 +69,55 @@ fn run_into(
     })
 }
 
-/// Copies until the end of `from`. A reader that went away stops the copy but not the count.
-fn relay(mut from: impl Read, mut to: impl Write, results: &Sender<Tally>) {
-    let mut scanner = Scanner::default();
-    let mut buffer = [0; 8192];
-    loop {
-        let piece = match from.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(length) => &buffer[..length],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => break,
-        };
-        let _ = to.write_all(piece).and_then(|()| to.flush());
-        report(scanner.feed(piece), results);
-    }
-    report(scanner.finish(), results);
+/// Held by every relay while it runs; the channel closes with the last of them.
+enum Never {}
+
+fn all_gone(ended: &Receiver<Never>, patience: Duration) -> bool {
+    matches!(
+        ended.recv_timeout(patience),
+        Err(RecvTimeoutError::Disconnected)
+    )
 }
 
-fn report(result: Tally, results: &Sender<Tally>) {
-    if result != Tally::default() {
-        // Nobody listens any more once patience has run out.
-        let _ = results.send(result);
+/// A reading that outlives its relay, which may be stuck on a stream that never ends.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Reading>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Reading> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Copies in the background until `from` ends, and lets go of `running` then.
+    fn relay(
+        &self,
+        mut from: impl Read + Send + 'static,
+        mut to: impl Write + Send + 'static,
+        running: Sender<Never>,
+    ) {
+        let reading = self.clone();
+        thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            loop {
+                let piece = match from.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(length) => &buffer[..length],
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(_) => break,
+                };
+                // A reader that went away stops the copy, not the count.
+                let _ = to.write_all(piece).and_then(|()| to.flush());
+                reading.lock().feed(piece);
+            }
+            reading.lock().end();
+            drop(running);
+        });
     }
 }
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::time::Instant;
 
     use super::*;
 
