@@ -27,11 +27,7 @@ impl Command {
 
     /// How it is called, for the help.
     fn usage(self) -> String {
-        if self.passes_words_on() {
-            format!("{} [args]", self.name())
-        } else {
-            self.name().to_owned()
-        }
+        if self.passes_words_on() { format!("{} [args]", self.name()) } else { self.name().to_owned() }
     }
 
     /// One line for the help.
@@ -75,10 +71,9 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, 
     let rest: Vec<String> = words.collect();
     match rest.first() {
         Some(word) if is_help(word) => Ok(Request::Help),
-        Some(word) if !command.passes_words_on() => Err(format!(
-            "`cargo xtask {}` takes no arguments, but got `{word}`",
-            command.name()
-        )),
+        Some(word) if !command.passes_words_on() => {
+            Err(format!("`cargo xtask {}` takes no arguments, but got `{word}`", command.name()))
+        }
         _ => Ok(Request::Run { command, rest }),
     }
 }
@@ -114,7 +109,9 @@ pub(crate) fn help() -> String {
     for command in Command::ALL {
         let _ = writeln!(text, "  {:<13}{}", command.usage(), command.summary());
     }
-    text.push_str("\n[args] go on to cargo: `cargo xtask test retries` runs the tests whose names contain `retries`.\n");
+    text.push_str(
+        "\n[args] go on to cargo: `cargo xtask test retries` runs the tests whose names contain `retries`.\n",
+    );
     text
 }
 
@@ -141,13 +138,7 @@ mod tests {
     #[test]
     fn every_listed_command_is_understood() {
         for command in Command::ALL {
-            assert_eq!(
-                parse_line(command.name()),
-                Ok(Request::Run {
-                    command,
-                    rest: vec![]
-                })
-            );
+            assert_eq!(parse_line(command.name()), Ok(Request::Run { command, rest: vec![] }));
         }
     }
 
@@ -165,29 +156,22 @@ mod tests {
             parse_line("bench chain -- --quick --help"),
             Ok(Request::Run {
                 command: Command::Bench,
-                rest: ["chain", "--", "--quick", "--help"]
-                    .map(str::to_owned)
-                    .into(),
+                rest: ["chain", "--", "--quick", "--help"].map(str::to_owned).into(),
             })
         );
     }
 
     #[test]
     fn ci_refuses_words_it_would_ignore() {
-        assert_eq!(
-            parse_line("ci --fast"),
-            Err("`cargo xtask ci` takes no arguments, but got `--fast`".to_owned())
-        );
+        assert_eq!(parse_line("ci --fast"), Err("`cargo xtask ci` takes no arguments, but got `--fast`".to_owned()));
     }
 
     #[test]
     fn an_unknown_command_names_the_nearest_and_all() {
         assert_eq!(
             parse_line("advisory"),
-            Err(
-                "no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, advisories, bench."
-                    .to_owned()
-            )
+            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, advisories, bench."
+                .to_owned())
         );
     }
 
@@ -195,10 +179,7 @@ mod tests {
     fn a_word_like_no_command_gets_no_guess() {
         assert_eq!(
             parse_line("frobnicate"),
-            Err(
-                "no command `frobnicate`\nThe commands are: test, ci, advisories, bench."
-                    .to_owned()
-            )
+            Err("no command `frobnicate`\nThe commands are: test, ci, advisories, bench.".to_owned())
         );
     }
 }

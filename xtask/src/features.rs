@@ -90,14 +90,8 @@ mod tests {
         assert_eq!(
             published(&metadata),
             [
-                Package {
-                    name: "core".to_owned(),
-                    features: vec!["cli".to_owned(), "ui".to_owned()],
-                },
-                Package {
-                    name: "macros".to_owned(),
-                    features: vec![],
-                },
+                Package { name: "core".to_owned(), features: vec!["cli".to_owned(), "ui".to_owned()] },
+                Package { name: "macros".to_owned(), features: vec![] },
             ]
         );
     }

@@ -34,9 +34,7 @@ use std::process::ExitCode;
 use crate::args::Request;
 
 fn main() -> ExitCode {
-    let words = std::env::args_os()
-        .skip(1)
-        .map(|word| word.to_string_lossy().into_owned());
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
 
     match args::parse(words) {
         Ok(Request::Help) => {

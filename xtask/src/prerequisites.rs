@@ -40,22 +40,14 @@ pub(crate) fn ensure() -> Result<(), Failure> {
         )));
     }
     Step::program("package list", Path::new("apt-get"), ["update"]).run()?;
-    Step::program(
-        "packages",
-        Path::new("apt-get"),
-        ["install", "--yes", "--no-install-recommends"],
-    )
-    .args(packages)
-    .env("DEBIAN_FRONTEND", "noninteractive")
-    .run()
+    Step::program("packages", Path::new("apt-get"), ["install", "--yes", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .run()
 }
 
 fn missing(needed: &[Needed], is_there: impl Fn(&str) -> bool) -> Vec<Needed> {
-    needed
-        .iter()
-        .copied()
-        .filter(|needed| !is_there(needed.program))
-        .collect()
+    needed.iter().copied().filter(|needed| !is_there(needed.program)).collect()
 }
 
 fn on_path(program: &str) -> bool {
@@ -64,27 +56,16 @@ fn on_path(program: &str) -> bool {
 }
 
 fn is_root() -> bool {
-    Command::new("id")
-        .arg("-u")
-        .stdin(Stdio::null())
-        .output()
-        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    Command::new("id").arg("-u").stdin(Stdio::null()).output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SERVER: Needed = Needed {
-        program: "postgres",
-        package: "postgresql",
-        why: "for the tests of the PostgreSQL store",
-    };
-    const SHELL: Needed = Needed {
-        program: "sh",
-        package: "dash",
-        why: "for the tests that start processes",
-    };
+    const SERVER: Needed =
+        Needed { program: "postgres", package: "postgresql", why: "for the tests of the PostgreSQL store" };
+    const SHELL: Needed = Needed { program: "sh", package: "dash", why: "for the tests that start processes" };
 
     #[test]
     fn only_what_is_not_there_is_missing() {

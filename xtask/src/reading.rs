@@ -70,10 +70,7 @@ impl Reading {
     }
 
     fn close(&mut self, result: &Outcome) {
-        let program = self
-            .open
-            .iter()
-            .rposition(|open| open.tests == result.tests());
+        let program = self.open.iter().rposition(|open| open.tests == result.tests());
         match program {
             // Whatever was opened and counted inside it was printed by one of its tests.
             Some(index) => self.open.truncate(index),
@@ -114,11 +111,7 @@ impl Outcome {
             })
         };
         Some(Self {
-            tally: Tally {
-                passed: count("passed")?,
-                failed: count("failed")?,
-                skipped: count("ignored")?,
-            },
+            tally: Tally { passed: count("passed")?, failed: count("failed")?, skipped: count("ignored")? },
             measured: count("measured").unwrap_or(0),
         })
     }
@@ -134,11 +127,7 @@ mod tests {
     use super::*;
 
     fn tally(passed: u64, failed: u64, skipped: u64) -> Tally {
-        Tally {
-            passed,
-            failed,
-            skipped,
-        }
+        Tally { passed, failed, skipped }
     }
 
     fn read(output: &str) -> Tally {
@@ -162,8 +151,7 @@ mod tests {
 
     #[test]
     fn a_coloured_result_is_read() {
-        let line =
-            "test result: \u{1b}[32mok\u{1b}(B\u{1b}[m. 5 passed; 0 failed; 0 ignored; 0 measured";
+        let line = "test result: \u{1b}[32mok\u{1b}(B\u{1b}[m. 5 passed; 0 failed; 0 ignored; 0 measured";
         assert_eq!(read(line), tally(5, 0, 0));
     }
 

@@ -40,10 +40,7 @@ fn run_into(
     err: impl Write + Send + 'static,
     patience: Duration,
 ) -> io::Result<Relayed> {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
 
     let (relays, ended) = mpsc::channel();
     let readings = [Shared::default(), Shared::default()];
@@ -62,21 +59,14 @@ fn run_into(
     for reading in readings {
         tally += reading.lock().tally();
     }
-    Ok(Relayed {
-        status,
-        tally,
-        left_open,
-    })
+    Ok(Relayed { status, tally, left_open })
 }
 
 /// Held by every relay while it runs; the channel closes with the last of them.
 enum Never {}
 
 fn all_gone(ended: &Receiver<Never>, patience: Duration) -> bool {
-    matches!(
-        ended.recv_timeout(patience),
-        Err(RecvTimeoutError::Disconnected)
-    )
+    matches!(ended.recv_timeout(patience), Err(RecvTimeoutError::Disconnected))
 }
 
 /// A reading that outlives its relay, which may be stuck on a stream that never ends.
@@ -89,12 +79,7 @@ impl Shared {
     }
 
     /// Copies in the background until `from` ends, and lets go of `running` then.
-    fn relay(
-        &self,
-        mut from: impl Read + Send + 'static,
-        mut to: impl Write + Send + 'static,
-        running: Sender<Never>,
-    ) {
+    fn relay(&self, mut from: impl Read + Send + 'static, mut to: impl Write + Send + 'static, running: Sender<Never>) {
         let reading = self.clone();
         thread::spawn(move || {
             let mut buffer = [0; 8192];
@@ -150,10 +135,7 @@ mod tests {
     }
 
     fn passed(count: u64) -> Tally {
-        Tally {
-            passed: count,
-            ..Tally::default()
-        }
+        Tally { passed: count, ..Tally::default() }
     }
 
     #[test]
@@ -170,23 +152,14 @@ mod tests {
         assert_eq!(relayed.tally, passed(7));
         assert!(!relayed.left_open);
         assert_eq!(out.text().lines().count(), 2);
-        assert_eq!(
-            err.text(),
-            "test result: ok. 1 passed; 0 failed; 0 ignored\n"
-        );
+        assert_eq!(err.text(), "test result: ok. 1 passed; 0 failed; 0 ignored\n");
     }
 
     #[test]
     fn a_process_left_behind_does_not_hold_the_run_up() {
         let script = "echo 'test result: ok. 5 passed; 0 failed; 0 ignored'; sleep 20 & exit 0";
         let began = Instant::now();
-        let relayed = run_into(
-            shell(script),
-            io::sink(),
-            io::sink(),
-            Duration::from_millis(200),
-        )
-        .expect("sh runs");
+        let relayed = run_into(shell(script), io::sink(), io::sink(), Duration::from_millis(200)).expect("sh runs");
 
         assert!(relayed.status.success());
         assert!(relayed.left_open);

@@ -25,10 +25,7 @@ pub(crate) struct Step {
 
 impl Step {
     /// A step that runs cargo.
-    pub(crate) fn cargo<A: Into<OsString>>(
-        name: impl Into<String>,
-        args: impl IntoIterator<Item = A>,
-    ) -> Self {
+    pub(crate) fn cargo<A: Into<OsString>>(name: impl Into<String>, args: impl IntoIterator<Item = A>) -> Self {
         Self {
             name: name.into(),
             program: workspace::cargo(),
@@ -45,18 +42,8 @@ impl Step {
         program: &Path,
         args: impl IntoIterator<Item = A>,
     ) -> Self {
-        let shown = program
-            .strip_prefix(workspace::root())
-            .unwrap_or(program)
-            .into();
-        Self {
-            name: name.into(),
-            program: program.into(),
-            shown,
-            args: Vec::new(),
-            env: Vec::new(),
-        }
-        .args(args)
+        let shown = program.strip_prefix(workspace::root()).unwrap_or(program).into();
+        Self { name: name.into(), program: program.into(), shown, args: Vec::new(), env: Vec::new() }.args(args)
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<OsString>) -> Self {
@@ -76,14 +63,8 @@ impl Step {
 
     /// The step as a line for a shell at the workspace root.
     pub(crate) fn by_hand(&self) -> String {
-        let env = self
-            .env
-            .iter()
-            .map(|(name, value)| format!("{name}={}", quote(OsStr::new(value))));
-        let words = [&self.shown]
-            .into_iter()
-            .chain(&self.args)
-            .map(|word| quote(word));
+        let env = self.env.iter().map(|(name, value)| format!("{name}={}", quote(OsStr::new(value))));
+        let words = [&self.shown].into_iter().chain(&self.args).map(|word| quote(word));
         env.chain(words).collect::<Vec<_>>().join(" ")
     }
 
@@ -104,10 +85,7 @@ impl Step {
         let status = relay::run(command).map(|relayed| {
             *tally += relayed.tally;
             if relayed.left_open {
-                eprintln!(
-                    "warning: `{}` left a process running that still holds its output open",
-                    self.name
-                );
+                eprintln!("warning: `{}` left a process running that still holds its output open", self.name);
             }
             relayed.status
         });
@@ -116,11 +94,7 @@ impl Step {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command
-            .args(&self.args)
-            .envs(self.env.iter().copied())
-            .current_dir(workspace::root())
-            .stdin(Stdio::null());
+        command.args(&self.args).envs(self.env.iter().copied()).current_dir(workspace::root()).stdin(Stdio::null());
         command
     }
 
@@ -150,10 +124,7 @@ impl Step {
 /// A word as a POSIX shell reads it back.
 fn quote(word: &OsStr) -> String {
     let word = word.to_string_lossy();
-    let plain = |c: char| {
-        c.is_ascii_alphanumeric()
-            || matches!(c, '-' | '_' | '.' | '/' | '=' | '@' | ',' | ':' | '+')
-    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '=' | '@' | ',' | ':' | '+');
     if !word.is_empty() && word.chars().all(plain) {
         word.into_owned()
     } else {
@@ -181,14 +152,8 @@ mod tests {
 
     #[test]
     fn by_hand_is_a_line_a_shell_understands() {
-        let step = Step::cargo("docs", ["doc", "--no-deps"])
-            .env("RUSTDOCFLAGS", "-D warnings")
-            .arg("it's")
-            .arg("");
-        assert_eq!(
-            step.by_hand(),
-            r"RUSTDOCFLAGS='-D warnings' cargo doc --no-deps 'it'\''s' ''"
-        );
+        let step = Step::cargo("docs", ["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").arg("it's").arg("");
+        assert_eq!(step.by_hand(), r"RUSTDOCFLAGS='-D warnings' cargo doc --no-deps 'it'\''s' ''");
     }
 
     #[test]
@@ -201,15 +166,9 @@ mod tests {
     #[test]
     fn a_failure_names_the_step_and_how_to_repeat_it() {
         let step = Step::program("missing", Path::new("no-such-program"), ["--now"]);
-        let message = step
-            .run()
-            .expect_err("there is no such program")
-            .to_string();
+        let message = step.run().expect_err("there is no such program").to_string();
         assert!(message.contains("the step `missing` failed"), "{message}");
-        assert!(
-            message.ends_with("repeat by hand: no-such-program --now"),
-            "{message}"
-        );
+        assert!(message.ends_with("repeat by hand: no-such-program --now"), "{message}");
     }
 
     #[test]

@@ -23,11 +23,7 @@ impl AddAssign for Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            passed,
-            failed,
-            skipped,
-        } = self;
+        let Self { passed, failed, skipped } = self;
         write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
     }
 }
@@ -38,11 +34,7 @@ mod tests {
 
     #[test]
     fn the_closing_line_is_what_scripts_expect() {
-        let tally = Tally {
-            passed: 10,
-            failed: 1,
-            skipped: 4,
-        };
+        let tally = Tally { passed: 10, failed: 1, skipped: 4 };
         assert_eq!(tally.to_string(), "10 passed, 1 failed, 4 skipped");
     }
 }

@@ -20,8 +20,8 @@ mod registry;
 mod select;
 pub mod show;
 
-pub use arg::{AnyOf, Arg, IntoArg};
 pub(crate) use arg::Delivery;
+pub use arg::{AnyOf, Arg, IntoArg};
 pub use builder::{Handle, add_task, group};
 pub use def::{Dag, DagDef, DagInputs, DagOptions, PlanCell};
 pub use error::{BuildError, BuildErrors};

@@ -11,9 +11,7 @@ use std::task::{Context, Poll};
 use super::machine::Outcome;
 use super::values::Gathered;
 use crate::error::{BoxError, Failure};
-use crate::task::{
-    Abort, AttemptControl, Body, Identity, Interrupt, Produced, RunInfo, TaskContext, TaskDef,
-};
+use crate::task::{Abort, AttemptControl, Body, Identity, Interrupt, Produced, RunInfo, TaskContext, TaskDef};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 

@@ -84,15 +84,7 @@ struct Bucket {
 impl Dispatcher {
     pub(crate) fn new(limit: usize, pools: impl IntoIterator<Item = (String, u32)>) -> Self {
         let pools = pools.into_iter().map(|(name, slots)| Pool { name, slots, taken: 0 }).collect();
-        Dispatcher {
-            runs: Vec::new(),
-            turns: VecDeque::new(),
-            pools,
-            active: 0,
-            limit,
-            ready_sync: 0,
-            serial: 0,
-        }
+        Dispatcher { runs: Vec::new(), turns: VecDeque::new(), pools, active: 0, limit, ready_sync: 0, serial: 0 }
     }
 
     /// Makes room for a run. A pool that the plan names and nobody declared has no limit: freezing has refused it.
@@ -166,7 +158,8 @@ impl Dispatcher {
     pub(crate) fn push(&mut self, key: RunKey, plan: &Plan, task: u32, next: bool) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
         self.serial += 1;
-        let bucket = &mut run.buckets[run.bucket_of[plan.options_index(task) * run.defs + plan.def_index(task)] as usize];
+        let bucket =
+            &mut run.buckets[run.bucket_of[plan.options_index(task) * run.defs + plan.def_index(task)] as usize];
         if next {
             bucket.queue.push_front((-self.serial, task));
         } else {

@@ -202,14 +202,7 @@ impl Hub {
     }
 
     /// Closes an attempt. With `next`, what it made ready goes before what has waited.
-    pub(super) fn apply(
-        &mut self,
-        key: RunKey,
-        of: &Arc<RunShared>,
-        done: Done,
-        next: bool,
-        effects: &mut Effects,
-    ) {
+    pub(super) fn apply(&mut self, key: RunKey, of: &Arc<RunShared>, done: Done, next: bool, effects: &mut Effects) {
         let mut commands = std::mem::take(&mut self.commands);
         let (task, now) = (done.task, done.ended);
         match self.runs.get_mut(key.0 as usize) {
@@ -233,14 +226,7 @@ impl Hub {
         self.obey(key, commands, false, now, effects);
     }
 
-    fn obey(
-        &mut self,
-        key: RunKey,
-        mut commands: Vec<Command>,
-        mut next: bool,
-        now: Timestamp,
-        effects: &mut Effects,
-    ) {
+    fn obey(&mut self, key: RunKey, mut commands: Vec<Command>, mut next: bool, now: Timestamp, effects: &mut Effects) {
         let mut halted = false;
         for command in commands.drain(..) {
             let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { break };

@@ -23,10 +23,13 @@ pub(super) fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, gra
         open: true,
     };
     let Some(runtime) = report.run.runtime.clone() else {
-        return report.close(Outcome::Failed(Box::new(Failure::Error {
-            chain: vec!["the engine has no tokio runtime for this task".to_owned()],
-            retryable: false,
-        })), None);
+        return report.close(
+            Outcome::Failed(Box::new(Failure::Error {
+                chain: vec!["the engine has no tokio runtime for this task".to_owned()],
+                retryable: false,
+            })),
+            None,
+        );
     };
     let retries = report.run.plan.node_options(grant.task).retry.retries;
     let id = report.run.plan.nodes()[grant.task as usize].id();

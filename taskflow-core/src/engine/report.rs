@@ -192,7 +192,11 @@ impl<'a> TaskReport<'a> {
 impl<T> fmt::Debug for RunReport<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tasks: Vec<TaskReport<'_>> = self.tasks().take(50).collect();
-        f.debug_struct("RunReport").field("run_id", &self.info.run_id).field("state", &self.state()).field("tasks", &tasks).finish()
+        f.debug_struct("RunReport")
+            .field("run_id", &self.info.run_id)
+            .field("state", &self.state())
+            .field("tasks", &tasks)
+            .finish()
     }
 }
 
@@ -228,7 +232,9 @@ impl fmt::Display for RunFailed {
         match (&self.task, &self.failure, &self.halt_reason) {
             (Some(task), Some(failure), _) => write!(f, ": task `{task}`: {failure}"),
             (_, _, Some(reason)) => write!(f, ": {reason}"),
-            _ if self.state == RunState::Success => f.write_str(" without a result: the task that makes it was skipped"),
+            _ if self.state == RunState::Success => {
+                f.write_str(" without a result: the task that makes it was skipped")
+            }
             _ => Ok(()),
         }
     }

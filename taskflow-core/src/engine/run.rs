@@ -128,7 +128,8 @@ impl Run {
 
     /// The tasks that run.
     pub(crate) fn running(&self) -> Vec<RunningTask> {
-        let tasks = (0..self.shared.plan.len() as u32).filter(|&task| self.machine.task_state(task) == TaskState::Running);
+        let tasks =
+            (0..self.shared.plan.len() as u32).filter(|&task| self.machine.task_state(task) == TaskState::Running);
         let describe = |task| RunningTask {
             task,
             attempt: self.machine.attempt(task),
@@ -207,4 +208,3 @@ pub(crate) fn observe(mut observer: Box<dyn Observer>) -> std::io::Result<mpsc::
     })?;
     Ok(sender)
 }
-

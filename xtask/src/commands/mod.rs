@@ -23,12 +23,7 @@ pub(crate) fn run(command: Command, rest: &[String]) -> ExitCode {
 
 /// The benchmarks are a package of their own, so that nobody else builds the rivals.
 fn bench(words: &[String]) -> Result<(), Failure> {
-    Step::cargo(
-        "benchmarks",
-        ["bench", "--locked", "--package", "taskflow-benches"],
-    )
-    .args(words)
-    .run()
+    Step::cargo("benchmarks", ["bench", "--locked", "--package", "taskflow-benches"]).args(words).run()
 }
 
 /// Runs a command whose last line of output is the count of its tests.
@@ -46,10 +41,7 @@ fn counted(command: impl FnOnce(&mut Tally) -> Result<(), Failure>) -> ExitCode 
 /// A run that failed without a failed test (a lint, a build, a crash) counts as one failure, so
 /// that the closing line never reads like success when the exit status does not.
 fn with_failure(tally: Tally) -> Tally {
-    Tally {
-        failed: tally.failed.max(1),
-        ..tally
-    }
+    Tally { failed: tally.failed.max(1), ..tally }
 }
 
 fn exit_code(outcome: Result<(), Failure>) -> ExitCode {
@@ -68,24 +60,13 @@ mod tests {
 
     #[test]
     fn a_failure_outside_the_tests_shows_in_the_count() {
-        let clean = Tally {
-            passed: 9,
-            failed: 0,
-            skipped: 1,
-        };
-        assert_eq!(
-            with_failure(clean).to_string(),
-            "9 passed, 1 failed, 1 skipped"
-        );
+        let clean = Tally { passed: 9, failed: 0, skipped: 1 };
+        assert_eq!(with_failure(clean).to_string(), "9 passed, 1 failed, 1 skipped");
     }
 
     #[test]
     fn failed_tests_are_counted_as_they_are() {
-        let broken = Tally {
-            passed: 9,
-            failed: 3,
-            skipped: 0,
-        };
+        let broken = Tally { passed: 9, failed: 3, skipped: 0 };
         assert_eq!(with_failure(broken), broken);
     }
 }

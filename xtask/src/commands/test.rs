@@ -15,9 +15,7 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     prerequisites::ensure()?;
 
     // Tests may start the example programs, and `cargo test --examples` only builds their tests.
-    Step::cargo("example programs", ["build", "--examples"])
-        .args(ALL)
-        .run()?;
+    Step::cargo("example programs", ["build", "--examples"]).args(ALL).run()?;
 
     // `--tests` is everything with `test = true`: libraries, binaries and integration tests.
     // `--all-targets` would run the benchmarks as well.
