@@ -1,6 +1,6 @@
 //! An expression as its author wrote it, on one line.
 
-use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The tokens with the spaces they have in the source, where positions are known; the compiler's own spacing otherwise.
 pub(crate) fn of(tokens: TokenStream) -> String {
@@ -19,6 +19,9 @@ type Position = (usize, usize);
 
 fn write(tokens: TokenStream, text: &mut String, end: &mut Option<Position>) {
     for token in tokens {
+        let span = token.span().unwrap();
+        let start = (span.start().line(), span.start().column());
+        let stop = (span.end().line(), span.end().column());
         match token {
             TokenTree::Group(group) => {
                 let (open, close) = match group.delimiter() {
@@ -27,24 +30,23 @@ fn write(tokens: TokenStream, text: &mut String, end: &mut Option<Position>) {
                     Delimiter::Bracket => ("[", "]"),
                     Delimiter::None => ("", ""),
                 };
-                piece(open, group.span_open(), text, end);
+                // A group that syn has put together again knows the span of the whole only.
+                piece(open, start, (start.0, start.1 + open.len()), text, end);
                 write(group.stream(), text, end);
-                piece(close, group.span_close(), text, end);
+                piece(close, (stop.0, stop.1.saturating_sub(close.len())), stop, text, end);
             }
-            other => piece(&other.to_string(), other.span(), text, end),
+            other => piece(&other.to_string(), start, stop, text, end),
         }
     }
 }
 
-fn piece(piece: &str, span: Span, text: &mut String, end: &mut Option<Position>) {
+fn piece(piece: &str, start: Position, stop: Position, text: &mut String, end: &mut Option<Position>) {
     if piece.is_empty() {
         return;
     }
-    let span = span.unwrap();
-    let (start, stop) = (span.start(), span.end());
-    if end.is_some_and(|end| end != (start.line(), start.column())) {
+    if end.is_some_and(|end| end != start) {
         text.push(' ');
     }
     text.push_str(piece);
-    *end = Some((stop.line(), stop.column()));
+    *end = Some(stop);
 }
