@@ -23,8 +23,13 @@ pub(crate) fn reference<T: Value>(request: RunRequest<T>) -> RunReport<T> {
 
 /// Runs the graph on both drivers and shows each report to `check`.
 pub(crate) fn on_both_drivers<T: Value>(dag: &Dag<T>, check: impl Fn(&RunReport<T>)) {
-    check(&reference(dag.run()));
-    check(&live(dag.run()));
+    both(|| dag.run(), check);
+}
+
+/// Makes the request once for each driver and shows each report to `check`.
+pub(crate) fn both<T: Value>(request: impl Fn() -> RunRequest<T>, check: impl Fn(&RunReport<T>)) {
+    check(&reference(request()));
+    check(&live(request()));
 }
 
 /// The end of a run; a run that hangs fails the test and says what it hangs in.
