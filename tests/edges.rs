@@ -1,4 +1,11 @@
 //! One edge kind for each parameter type: when the task runs, and what it is given.
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::option_option,
+    clippy::ptr_arg,
+    clippy::too_many_arguments,
+    reason = "how tasks take their inputs is what is tested here"
+)]
 
 mod common;
 
@@ -479,7 +486,6 @@ struct Options {
 #[test]
 fn plain_values_are_constants() {
     #[task]
-    #[allow(clippy::too_many_arguments, reason = "one of each kind")]
     fn takes(
         a: u8,
         b: i64,
@@ -610,7 +616,6 @@ fn a_dag_without_tasks_gives_what_it_was_given() {
 #[test]
 fn twelve_parameters_arrive_in_their_places() {
     #[task]
-    #[allow(clippy::too_many_arguments, reason = "that is the point")]
     fn twelve(
         a: u8,
         b: &u16,
