@@ -466,3 +466,24 @@ fn a_selected_task_keeps_its_upstreams_whatever_its_rule() {
         assert_eq!(state_of(&part, "under"), state_of(&reference(dag.run()), "under"), "{rule}");
     }
 }
+
+// Fails under `always`: the edge is dropped when the graph is frozen, and so the upstream counts as the last of its path.
+/// The state of a run is that of the tasks that nothing depends on.
+#[test]
+fn a_failure_above_a_task_that_ran_does_not_fail_the_run() {
+    for (rule, up) in [
+        (TriggerRule::AllDone, "failed"),
+        (TriggerRule::AllFailed, "failed"),
+        (TriggerRule::OneFailed, "failed"),
+        (TriggerRule::OneDone, "failed"),
+        (TriggerRule::NoneSkipped, "failed"),
+        (TriggerRule::AllDoneSetupSuccess, "failed"),
+        (TriggerRule::Always, "failed"),
+    ] {
+        let dag = Dag::build("leaf", || ends(up).id("up") >> ends("success").id("down").trigger_rule(rule));
+        on_both_drivers(&dag.expect("the graph is sound"), |report| {
+            assert_eq!(states(report), "up=failed down=success", "{rule}");
+            assert_eq!(report.state().name(), "success", "{rule}");
+        });
+    }
+}

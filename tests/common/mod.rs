@@ -1,8 +1,10 @@
 //! What the tests share: patience instead of hanging, gates instead of sleeping, short forms of reports.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError, mpsc};
 use std::time::Duration;
 
 use taskflow::engine::{Event, RunHandle, RunReport, RunRequest, TaskState};
@@ -82,6 +84,27 @@ pub(crate) fn state_of<T>(report: &RunReport<T>, id: &str) -> TaskState {
 pub(crate) fn failure_of<T>(report: &RunReport<T>, id: &str) -> String {
     let task = report.task(id).unwrap_or_else(|| panic!("no task `{id}` among {}", states(report)));
     task.failure().map_or_else(|| "none".to_owned(), |failure| failure.to_string())
+}
+
+/// The message of the panic that `function` ends with, and its place as `file:line`.
+#[track_caller]
+pub(crate) fn panic_of<R>(function: impl FnOnce() -> R) -> (String, String) {
+    thread_local! {
+        static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    }
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
+            PLACE.set(place);
+            before(info);
+        }));
+    });
+    let Err(payload) = std::panic::catch_unwind(AssertUnwindSafe(function)) else { panic!("there was no panic") };
+    let text = payload.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    (text.unwrap_or_default(), PLACE.take().unwrap_or_default())
 }
 
 /// Collects what an observer sees.
