@@ -1,1 +1,24 @@
-//! core
+//! The run time of [taskflow](https://docs.rs/taskflow): everything behind the `#[task]` and `#[dag]` attributes.
+//!
+//! Use the facade crate `taskflow`; this one exists so that its parts can be tested and read alone. From the ground up,
+//! each room importing only those before it:
+//!
+//! 1. [`error`], [`time`]: failures and build errors; points in time.
+//! 2. [`value`]: what travels between tasks.
+//! 3. [`task`]: what `#[task]` registers, its options, its trigger rule, its context.
+//! 4. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
+//! 5. [`engine`]: the state machine of a DAG run and the workers that drive it.
+//! 6. `cli`: the command line of a DAG binary (feature `cli`).
+
+pub mod dag;
+pub mod engine;
+pub mod error;
+pub mod task;
+pub mod time;
+pub mod value;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+
+#[doc(hidden)]
+pub mod private;

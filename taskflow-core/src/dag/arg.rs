@@ -1,0 +1,211 @@
+//! What may be passed to a task: the table of edge kinds, as trait implementations.
+//!
+//! | parameter | fed with | runs when |
+//! |---|---|---|
+//! | `T` | `Output<T>` | upstream succeeded |
+//! | `T` | a plain `T`, a literal | (no edge) |
+//! | `Option<T>` | `Output<T>` | upstream succeeded (`Some`) or was skipped (`None`) |
+//! | `Result<T, Failure>` | `Output<T>` | upstream finished in any way |
+//! | `Vec<..>` of these | `Vec<Output<T>>`, `[Output<T>; N]` | the same, for every element |
+//! | `AnyOf<T>` | `Vec<Output<T>>`, `[Output<T>; N]` | the first upstream success |
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::builder::Handle;
+use super::output::Output;
+use super::plan::EdgeKind;
+use crate::error::Failure;
+use crate::value::{AnyValue, Constant, Value, into_owned};
+
+/// What can feed a task's parameter of type `A`.
+///
+/// For every parameter type there are the handles of the table in the design (`Output<T>` for `T`, `Option<T>` and
+/// `Result<T, Failure>`; a `Vec` or array of them for the `Vec` forms and for [`AnyOf`]), and plain values.
+#[diagnostic::on_unimplemented(
+    message = "a parameter of type `{A}` cannot take `{Self}`",
+    label = "this does not fit a parameter of type `{A}`",
+    note = "`Output<T>` feeds a parameter `T`, `&T`, `Option<T>` (when it may be skipped) or `Result<T, Failure>` (when it may fail)",
+    note = "`[Output<T>; N]` and `Vec<Output<T>>` feed `Vec<T>`, `&[T]`, `Vec<Option<T>>`, `Vec<Result<T, Failure>>` or `AnyOf<T>`",
+    note = "a plain value feeds a parameter of exactly its type; to change a type on the way, put a `#[task]` in between"
+)]
+pub trait IntoArg<A> {
+    /// The edge or constant.
+    #[doc(hidden)]
+    fn into_arg(self) -> Arg;
+}
+
+/// An argument with its type erased.
+#[derive(Debug)]
+pub struct Arg(pub(super) ArgDraft);
+
+#[derive(Debug)]
+pub(super) enum ArgDraft {
+    Constant(Box<Constant>),
+    One { from: Handle, kind: EdgeKind, assemble: Option<Assemble> },
+    Many { from: Vec<Handle>, kind: EdgeKind, assemble: Assemble },
+}
+
+/// Makes the parameter's value of what its upstreams delivered.
+pub(crate) type Assemble = fn(Vec<Delivery>) -> AnyValue;
+
+/// What one upstream gives to one edge.
+#[derive(Clone, Debug)]
+pub(crate) enum Delivery {
+    /// It succeeded.
+    Value(AnyValue),
+    /// It was skipped, and the edge accepts that.
+    Absent,
+    /// It did not succeed, and the edge wants to know why.
+    Failure(Arc<Failure>),
+}
+
+/// The first success among several upstreams.
+///
+/// The task starts as soon as one of them succeeds; what the others give is not waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnyOf<T> {
+    value: T,
+    index: usize,
+}
+
+impl<T> AnyOf<T> {
+    /// A value as if the upstream at `index` had been the first: for calling a task in a unit test.
+    pub fn new(value: T, index: usize) -> Self {
+        AnyOf { value, index }
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+
+    /// Which of the upstreams it came from, in the order in which they were passed.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+}
+
+impl<T> Deref for AnyOf<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+// Plain values.
+
+impl<T: Value> IntoArg<T> for T {
+    fn into_arg(self) -> Arg {
+        Arg(ArgDraft::Constant(Box::new(Constant::new(self))))
+    }
+}
+
+impl IntoArg<String> for &str {
+    fn into_arg(self) -> Arg {
+        self.to_owned().into_arg()
+    }
+}
+
+// One upstream.
+
+impl<T: Value> IntoArg<T> for Output<T> {
+    fn into_arg(self) -> Arg {
+        Arg(ArgDraft::One { from: self.handle(), kind: EdgeKind::Required, assemble: None })
+    }
+}
+
+impl<T: Value + Clone> IntoArg<Option<T>> for Output<T> {
+    fn into_arg(self) -> Arg {
+        one(self, EdgeKind::Optional, |delivered| Arc::new(single(delivered).into_option::<T>()))
+    }
+}
+
+impl<T: Value + Clone> IntoArg<Result<T, Failure>> for Output<T> {
+    fn into_arg(self) -> Arg {
+        one(self, EdgeKind::Outcome, |delivered| Arc::new(single(delivered).into_result::<T>()))
+    }
+}
+
+// Several upstreams, as an array or a vector.
+
+macro_rules! many {
+    ($(impl[$($generics:tt)*] for $from:ty;)*) => {$(
+        impl<T: Value + Clone, $($generics)*> IntoArg<Vec<T>> for $from {
+            fn into_arg(self) -> Arg {
+                many(self, EdgeKind::Required, |delivered| collect(delivered, Delivery::into_value::<T>))
+            }
+        }
+
+        impl<T: Value + Clone, $($generics)*> IntoArg<Vec<Option<T>>> for $from {
+            fn into_arg(self) -> Arg {
+                many(self, EdgeKind::Optional, |delivered| collect(delivered, Delivery::into_option::<T>))
+            }
+        }
+
+        impl<T: Value + Clone, $($generics)*> IntoArg<Vec<Result<T, Failure>>> for $from {
+            fn into_arg(self) -> Arg {
+                many(self, EdgeKind::Outcome, |delivered| collect(delivered, Delivery::into_result::<T>))
+            }
+        }
+
+        impl<T: Value + Clone, $($generics)*> IntoArg<AnyOf<T>> for $from {
+            fn into_arg(self) -> Arg {
+                many(self, EdgeKind::First, |delivered| Arc::new(first::<T>(delivered)))
+            }
+        }
+    )*};
+}
+
+many! {
+    impl[] for Vec<Output<T>>;
+    impl[const N: usize] for [Output<T>; N];
+}
+
+fn one<T>(from: Output<T>, kind: EdgeKind, assemble: Assemble) -> Arg {
+    Arg(ArgDraft::One { from: from.handle(), kind, assemble: Some(assemble) })
+}
+
+fn many<T>(from: impl IntoIterator<Item = Output<T>>, kind: EdgeKind, assemble: Assemble) -> Arg {
+    Arg(ArgDraft::Many { from: from.into_iter().map(Output::handle).collect(), kind, assemble })
+}
+
+fn collect<T: Send + Sync + 'static>(delivered: Vec<Delivery>, convert: fn(Delivery) -> T) -> AnyValue {
+    Arc::new(delivered.into_iter().map(convert).collect::<Vec<T>>())
+}
+
+fn single(mut delivered: Vec<Delivery>) -> Delivery {
+    delivered.pop().unwrap_or(Delivery::Absent)
+}
+
+/// All but the winner are absent.
+fn first<T: Value + Clone>(delivered: Vec<Delivery>) -> AnyOf<T> {
+    let winner = delivered.into_iter().enumerate().find_map(|(index, delivery)| match delivery {
+        Delivery::Value(value) => Some(AnyOf { value: into_owned(value), index }),
+        Delivery::Absent | Delivery::Failure(_) => None,
+    });
+    winner.expect("a task with an `AnyOf` starts after one of its upstreams succeeded")
+}
+
+impl Delivery {
+    fn into_value<T: Value + Clone>(self) -> T {
+        self.into_option().expect("a required edge delivers only after a success")
+    }
+
+    fn into_option<T: Value + Clone>(self) -> Option<T> {
+        match self {
+            Delivery::Value(value) => Some(into_owned(value)),
+            Delivery::Absent | Delivery::Failure(_) => None,
+        }
+    }
+
+    fn into_result<T: Value + Clone>(self) -> Result<T, Failure> {
+        match self {
+            Delivery::Value(value) => Ok(into_owned(value)),
+            Delivery::Absent => Err(Failure::Skipped { reason: "an upstream was skipped".to_owned() }),
+            Delivery::Failure(failure) => Err(Arc::unwrap_or_clone(failure)),
+        }
+    }
+}

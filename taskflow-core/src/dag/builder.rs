@@ -1,0 +1,231 @@
+//! The graph under construction.
+//!
+//! One builder a thread: [`trace`] opens it, the calls inside the traced function add to it, and it is taken out again
+//! when the function returns. Traces may nest (a DAG's function that asks for the plan of another); each has its own
+//! scope number, by which a handle of another graph is recognised.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::Location;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::arg::{Arg, ArgDraft};
+use super::error::BuildError;
+use super::output::Output;
+use super::plan::Source;
+use crate::task::{SourceLocation, TaskDef, TaskOptions};
+
+/// Which value of which graph an [`Output`] stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Handle {
+    pub(super) scope: u32,
+    pub(super) source: Source,
+}
+
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.source, f)
+    }
+}
+
+/// What a traced function drew, before it is checked.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) scope: u32,
+    pub(super) params: Vec<&'static str>,
+    pub(super) nodes: Vec<NodeDraft>,
+    pub(super) args: Vec<ArgDraft>,
+    pub(super) orders: Vec<Order>,
+    pub(super) groups: Vec<GroupDraft>,
+    pub(super) errors: Vec<BuildError>,
+    open_group: Option<u32>,
+}
+
+#[derive(Debug)]
+pub(super) struct NodeDraft {
+    pub(super) def: &'static TaskDef,
+    pub(super) explicit_id: Option<String>,
+    /// Boxed because most nodes have none.
+    pub(super) options: Option<Box<TaskOptions>>,
+    /// The first of its arguments; they end where those of the next node begin.
+    pub(super) first_arg: u32,
+    pub(super) group: Option<u32>,
+    pub(super) at: &'static Location<'static>,
+}
+
+impl NodeDraft {
+    pub(super) fn options_mut(&mut self) -> &mut TaskOptions {
+        self.options.get_or_insert_default()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Order {
+    pub(super) upstream: u32,
+    pub(super) downstream: u32,
+    pub(super) at: &'static Location<'static>,
+}
+
+#[derive(Debug)]
+pub(super) struct GroupDraft {
+    pub(super) name: String,
+    pub(super) parent: Option<u32>,
+    pub(super) at: &'static Location<'static>,
+}
+
+thread_local! {
+    static OPEN: RefCell<Vec<Draft>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `function` with a builder for its calls.
+pub(super) fn trace<R>(params: Vec<&'static str>, function: impl FnOnce(u32) -> R) -> (Draft, R) {
+    static SCOPES: AtomicU32 = AtomicU32::new(0);
+
+    /// Takes the draft out again, also when `function` panics.
+    struct Opened;
+    impl Drop for Opened {
+        fn drop(&mut self) {
+            OPEN.with_borrow_mut(Vec::pop);
+        }
+    }
+
+    let scope = SCOPES.fetch_add(1, Ordering::Relaxed);
+    OPEN.with_borrow_mut(|open| {
+        open.push(Draft {
+            scope,
+            params,
+            nodes: Vec::new(),
+            args: Vec::new(),
+            orders: Vec::new(),
+            groups: Vec::new(),
+            errors: Vec::new(),
+            open_group: None,
+        });
+    });
+    let opened = Opened;
+    let result = function(scope);
+    std::mem::forget(opened);
+    let draft = OPEN.with_borrow_mut(Vec::pop).expect("the draft pushed above is still there");
+    (draft, result)
+}
+
+fn with_draft<R>(change: impl FnOnce(&mut Draft) -> R) -> Option<R> {
+    OPEN.with_borrow_mut(|open| open.last_mut().map(change))
+}
+
+/// Adds a call of `def` to the graph under construction. What `#[task]` functions do.
+///
+/// # Panics
+///
+/// Outside a `#[dag]` function, with the place of the call and the way out.
+#[doc(hidden)]
+#[track_caller]
+pub fn add_task<T, const N: usize>(def: &'static TaskDef, args: [Arg; N]) -> Output<T> {
+    match add_node(def, &mut args.into_iter(), Location::caller()) {
+        Some(handle) => Output::new(handle),
+        None => panic!(
+            "the task `{id}` was called outside a `#[dag]` function; \
+             to run the function itself, in a unit test say, call `{id}::call(..)`",
+            id = def.id,
+        ),
+    }
+}
+
+fn add_node(
+    def: &'static TaskDef,
+    args: &mut dyn Iterator<Item = Arg>,
+    at: &'static Location<'static>,
+) -> Option<Handle> {
+    with_draft(|draft| {
+        let first_arg = index(draft.args.len());
+        for Arg(arg) in args {
+            let foreign = match &arg {
+                ArgDraft::Constant(_) => false,
+                ArgDraft::One { from, .. } => from.scope != draft.scope,
+                ArgDraft::Many { from, .. } => from.iter().any(|handle| handle.scope != draft.scope),
+            };
+            if foreign {
+                draft.errors.push(BuildError::ForeignOutput { at: at.into() });
+            }
+            draft.args.push(arg);
+        }
+        let source = Source::task(index(draft.nodes.len()));
+        draft.nodes.push(NodeDraft {
+            def,
+            explicit_id: None,
+            options: None,
+            first_arg,
+            group: draft.open_group,
+            at,
+        });
+        Handle { scope: draft.scope, source }
+    })
+}
+
+/// Changes the node behind `handle`, or reports why that is impossible.
+pub(super) fn with_node(handle: Handle, at: &'static Location<'static>, change: impl FnOnce(&mut NodeDraft)) {
+    with_draft(|draft| match draft.task_of(handle, at) {
+        Ok(task) => change(&mut draft.nodes[task as usize]),
+        Err(error) => draft.errors.push(error),
+    });
+}
+
+pub(super) fn add_order(upstream: Handle, downstream: Handle, at: &'static Location<'static>) {
+    with_draft(|draft| match (draft.task_of(upstream, at), draft.task_of(downstream, at)) {
+        (Ok(upstream), Ok(downstream)) => draft.orders.push(Order { upstream, downstream, at }),
+        (Err(error), _) | (_, Err(error)) => draft.errors.push(error),
+    });
+}
+
+pub(super) fn report(error: BuildError) {
+    with_draft(|draft| draft.errors.push(error));
+}
+
+impl Draft {
+    fn task_of(&self, handle: Handle, at: &'static Location<'static>) -> Result<u32, BuildError> {
+        let at = SourceLocation::from(at);
+        if handle.scope != self.scope {
+            return Err(BuildError::ForeignOutput { at });
+        }
+        handle.source.as_task().ok_or_else(|| {
+            let param = handle.source.as_param().and_then(|index| self.params.get(index as usize));
+            BuildError::NotATask { param: (*param.unwrap_or(&"?")).to_owned(), at }
+        })
+    }
+}
+
+/// Draws a box around the nodes that `body` adds, and puts `name.` before their ids. Boxes nest.
+///
+/// ```ignore
+/// let table = group("warehouse", || {
+///     let rows = convert(raw);
+///     load("flights", rows)          // the id of this node is `warehouse.load`
+/// });
+/// ```
+///
+/// A name used twice gets a number, as tasks do: `warehouse`, `warehouse_2`. Outside a `#[dag]` function it only calls
+/// `body`.
+#[track_caller]
+pub fn group<R>(name: &str, body: impl FnOnce() -> R) -> R {
+    /// Leaves the group, also when `body` panics.
+    struct Entered(Option<u32>);
+    impl Drop for Entered {
+        fn drop(&mut self) {
+            with_draft(|draft| draft.open_group = self.0);
+        }
+    }
+
+    let at = Location::caller();
+    let _entered = with_draft(|draft| {
+        let parent = draft.open_group;
+        draft.open_group = Some(index(draft.groups.len()));
+        draft.groups.push(GroupDraft { name: name.to_owned(), parent, at });
+        Entered(parent)
+    });
+    body()
+}
+
+/// Graphs are indexed by `u32`; more nodes than that do not fit in memory either.
+pub(super) fn index(length: usize) -> u32 {
+    u32::try_from(length).expect("a graph has fewer than 2^32 nodes, arguments and edges")
+}

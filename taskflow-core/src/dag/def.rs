@@ -1,0 +1,166 @@
+//! The definition of a DAG: one static per `#[dag]` function.
+
+use std::marker::PhantomData;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::builder::Handle;
+use super::error::BuildErrors;
+use super::freeze;
+use super::output::Output;
+use super::param::ParamDef;
+use super::plan::{Plan, Source};
+use crate::task::{SourceLocation, TaskOptions};
+use crate::value::{TypeInfo, Value};
+
+/// Everything known of a `#[dag]` function; the attribute writes one static of it per function.
+#[derive(Debug)]
+pub struct DagDef {
+    /// The name of the function.
+    pub id: &'static str,
+    /// The module the function lives in.
+    pub module: &'static str,
+    /// The doc comment; empty without one.
+    pub doc: &'static str,
+    /// Where the function is written.
+    pub location: SourceLocation,
+    /// The options written in the attribute.
+    pub options: DagOptions,
+    /// The typed parameters.
+    pub params: fn() -> Vec<ParamDef>,
+    /// The type of the result.
+    pub result: TypeInfo,
+    /// The function, called with a handle for each parameter.
+    pub trace: fn(DagInputs) -> Option<Handle>,
+    /// The plan, made at first use.
+    pub plan: PlanCell,
+}
+
+/// Where a [`DagDef`] keeps its plan.
+pub type PlanCell = OnceLock<Result<Arc<Plan>, BuildErrors>>;
+
+/// The options of a DAG. Those that only a scheduler acts on are checked and kept in the plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DagOptions {
+    /// A cron expression or a preset such as `@daily`.
+    pub schedule: Option<&'static str>,
+    /// The IANA time zone of the schedule. Default UTC.
+    pub timezone: Option<&'static str>,
+    /// No run before this time.
+    pub start: Option<&'static str>,
+    /// No run after this time.
+    pub end: Option<&'static str>,
+    /// Whether intervals missed are run later. Default no.
+    pub catchup: bool,
+    /// How many runs of the DAG may be active at once.
+    pub max_active_runs: Option<u32>,
+    /// How many tasks of one run may be active at once.
+    pub max_active_tasks: Option<u32>,
+    /// How long a run may take.
+    pub timeout: Option<Duration>,
+    /// Whether the first failed task ends the run.
+    pub fail_fast: bool,
+    /// Words to find the DAG by.
+    pub tags: &'static [&'static str],
+    /// The options of its tasks where they say nothing themselves.
+    pub task_defaults: TaskOptions,
+}
+
+impl DagOptions {
+    /// Nothing said.
+    pub const NONE: DagOptions = DagOptions {
+        schedule: None,
+        timezone: None,
+        start: None,
+        end: None,
+        catchup: false,
+        max_active_runs: None,
+        max_active_tasks: None,
+        timeout: None,
+        fail_fast: false,
+        tags: &[],
+        task_defaults: TaskOptions::NONE,
+    };
+}
+
+impl DagDef {
+    /// The frozen graph. The function runs once in a process; later calls give the same plan.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake of the graph at once.
+    pub fn plan(&self) -> Result<Arc<Plan>, BuildErrors> {
+        self.plan.get_or_init(|| freeze::trace_def(self).map(Arc::new)).clone()
+    }
+}
+
+/// The handles of a DAG's parameters, in order.
+#[derive(Debug)]
+pub struct DagInputs {
+    scope: u32,
+    next: u32,
+}
+
+impl DagInputs {
+    pub(super) fn new(scope: u32) -> Self {
+        DagInputs { scope, next: 0 }
+    }
+
+    /// The handle of the next parameter.
+    pub fn next_output<T: Value>(&mut self) -> Output<T> {
+        let source = Source::param(self.next);
+        self.next += 1;
+        Output::new(Handle { scope: self.scope, source })
+    }
+}
+
+/// A frozen graph together with the type of its result.
+///
+/// `#[dag]` functions have one behind the scenes; [`Dag::build`] makes one of a closure, for graphs whose shape is known
+/// only at run time:
+///
+/// ```ignore
+/// let dag = Dag::build("sum", || total(numbers.iter().map(|&n| square(n)).collect::<Vec<_>>()))?;
+/// let report = dag.run().await?;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Dag<T> {
+    plan: Arc<Plan>,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<T: Value> Dag<T> {
+    /// Calls `body` once and freezes what it draws.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake of the graph at once.
+    #[track_caller]
+    pub fn build(id: &str, body: impl FnOnce() -> Output<T>) -> Result<Self, BuildErrors> {
+        Dag::build_with(id, DagOptions::NONE, body)
+    }
+
+    /// As [`Dag::build`], with the options that `#[dag(..)]` would take.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake of the graph at once.
+    #[track_caller]
+    pub fn build_with(id: &str, options: DagOptions, body: impl FnOnce() -> Output<T>) -> Result<Self, BuildErrors> {
+        let at = std::panic::Location::caller().into();
+        let plan = freeze::trace_closure(id, options, at, TypeInfo::of::<T>(), || Some(body().handle()))?;
+        Ok(Dag { plan: Arc::new(plan), result: PhantomData })
+    }
+
+    /// The graph of a `#[dag]` function whose result is a `T`.
+    #[doc(hidden)]
+    pub fn of(def: &DagDef) -> Result<Self, BuildErrors> {
+        Ok(Dag { plan: def.plan()?, result: PhantomData })
+    }
+
+    /// The graph.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+}

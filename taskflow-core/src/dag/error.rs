@@ -1,0 +1,182 @@
+//! What can be wrong with a graph although it compiles.
+
+use std::fmt;
+
+use crate::task::SourceLocation;
+
+/// One mistake in a DAG, with the task and the place it concerns.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Two nodes have one id.
+    #[error("two tasks have the id `{id}`: one at {first}, one at {second}; give one of them another id with `.id(\"..\")`")]
+    DuplicateId {
+        /// The id.
+        id: String,
+        /// The first node.
+        first: SourceLocation,
+        /// The second node.
+        second: SourceLocation,
+    },
+    /// An id with other characters than letters, digits, `_`, `-` and `.`, or an empty one.
+    #[error("`{id}` (at {at}) is no id: use letters, digits, `_`, `-` and `.`, at least one and at most 250")]
+    InvalidId {
+        /// The id.
+        id: String,
+        /// The node or the group.
+        at: SourceLocation,
+    },
+    /// Order edges that lead back to where they start.
+    #[error("the order of {} goes round in a circle; remove one of the edges made at {}", list(members), list(edges))]
+    Cycle {
+        /// The tasks on the circle.
+        members: Vec<String>,
+        /// Where the order edges among them are written.
+        edges: Vec<SourceLocation>,
+    },
+    /// An output that belongs to another DAG, or to an earlier run of this one's function.
+    #[error("an output of another graph is used at {at}; an `Output` is valid only inside the `#[dag]` function that made it")]
+    ForeignOutput {
+        /// The use.
+        at: SourceLocation,
+    },
+    /// An option or an order edge on something that is no task.
+    #[error("the parameter `{param}` of the DAG is no task: it has no options and no place in the order (at {at})")]
+    NotATask {
+        /// The parameter.
+        param: String,
+        /// The use.
+        at: SourceLocation,
+    },
+    /// A pool that was not declared.
+    #[error("task `{task}` (at {at}) uses the pool `{pool}`, which is not declared; {}", known_pools(pool, known))]
+    UnknownPool {
+        /// The task.
+        task: String,
+        /// The unknown name.
+        pool: String,
+        /// The declared ones.
+        known: Vec<String>,
+        /// The node.
+        at: SourceLocation,
+    },
+    /// A task that takes more slots than its pool has: it could never run.
+    #[error("task `{task}` (at {at}) takes {wanted} slots of the pool `{pool}`, which has {slots}")]
+    PoolTooSmall {
+        /// The task.
+        task: String,
+        /// The pool.
+        pool: String,
+        /// What the task takes.
+        wanted: u32,
+        /// What the pool has.
+        slots: u32,
+        /// The node.
+        at: SourceLocation,
+    },
+    /// `chain` with two neighbouring lists of different lengths.
+    #[error("`chain` (at {at}) connects a list of {left} with a list of {right} tasks; make them equally long, or use `chain_linear` to connect each with each")]
+    UnevenChain {
+        /// The length of the left list.
+        left: usize,
+        /// The length of the right list.
+        right: usize,
+        /// The call.
+        at: SourceLocation,
+    },
+    /// A trigger rule that nothing could ever trigger.
+    #[error("task `{task}` (at {at}) has the trigger rule `{rule}` but no upstream connected by order (`a >> b`); for a value, the type of the parameter is the rule: `Option<T>` runs after a skip, `Result<T, Failure>` after a failure")]
+    RuleWithoutOrder {
+        /// The task.
+        task: String,
+        /// The rule.
+        rule: String,
+        /// The node.
+        at: SourceLocation,
+    },
+    /// A plain value that has no JSON form.
+    #[error("the value for `{input}` of task `{task}` (at {at}) cannot be kept in the plan: {message}")]
+    Constant {
+        /// The task.
+        task: String,
+        /// The parameter.
+        input: String,
+        /// The reason.
+        message: String,
+        /// The node.
+        at: SourceLocation,
+    },
+    /// A parameter of the DAG whose default, choices or pattern are wrong in themselves.
+    #[error("parameter `{param}` of the DAG: {message}")]
+    Param {
+        /// The parameter.
+        param: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The `#[dag]` function panicked.
+    #[error("the `#[dag]` function panicked: {message}")]
+    Panicked {
+        /// The payload and its place.
+        message: String,
+    },
+}
+
+/// Every mistake of a DAG, found in one go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildErrors {
+    dag_id: String,
+    errors: Vec<BuildError>,
+}
+
+impl BuildErrors {
+    pub(super) fn new(dag_id: &str, errors: Vec<BuildError>) -> Self {
+        BuildErrors { dag_id: dag_id.to_owned(), errors }
+    }
+
+    /// The DAG.
+    pub fn dag_id(&self) -> &str {
+        &self.dag_id
+    }
+
+    /// The mistakes; at least one.
+    pub fn errors(&self) -> &[BuildError] {
+        &self.errors
+    }
+}
+
+impl fmt::Display for BuildErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.errors {
+            [error] => write!(f, "DAG `{}`: {error}", self.dag_id),
+            errors => {
+                write!(f, "DAG `{}` has {} mistakes:", self.dag_id, errors.len())?;
+                errors.iter().try_for_each(|error| write!(f, "\n  - {error}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for BuildErrors {}
+
+fn list<T: fmt::Display>(items: &[T]) -> String {
+    let items: Vec<String> = items.iter().map(|item| format!("`{item}`")).collect();
+    items.join(", ")
+}
+
+fn known_pools(unknown: &str, known: &[String]) -> String {
+    if known.is_empty() {
+        return format!("declare it beside the DAG: `taskflow::pool!(\"{unknown}\", slots = 4);`");
+    }
+    match nearest(unknown, known.iter().map(String::as_str)) {
+        Some(name) => format!("did you mean `{name}`? declared are {}", list(known)),
+        None => format!("declared are {}", list(known)),
+    }
+}
+
+/// The candidate that a typing mistake could have turned into `word`.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = candidates.into_iter().map(|candidate| (strsim::jaro_winkler(word, candidate), candidate));
+    let (score, best) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (score > 0.8).then_some(best)
+}

@@ -1,0 +1,90 @@
+//! The structural hash of a plan.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use super::plan::{ArgPlan, Plan, Source};
+
+/// Hashes a canonical text of the graph, so that what enters is plain to see: one line a fact, ids instead of indices,
+/// JSON with sorted keys. The first 128 bits of SHA-256 are plenty against accidents.
+pub(super) fn structural(plan: &Plan) -> String {
+    let mut hasher = Lines { hasher: Sha256::new(), line: String::new() };
+    hasher.line(format_args!("dag {} {:?}", plan.id, plan.options));
+    for param in &plan.params {
+        hasher.line(format_args!(
+            "param {} {:?} {:?} {:?} {:?}",
+            param.name, param.default_text, param.range_text, param.choices, param.pattern
+        ));
+    }
+    let mut order: Vec<u32> = (0..super::builder::index(plan.len())).collect();
+    order.sort_by_key(|&node| plan.nodes[node as usize].id());
+    for node in order {
+        let id = plan.nodes[node as usize].id();
+        hasher.line(format_args!("task {id} {} {:?}", plan.def(node).id, plan.node_options(node)));
+        for arg in plan.args(node) {
+            match arg {
+                ArgPlan::Constant(constant) => {
+                    let json = plan.constant(*constant).json().map(canonical).unwrap_or_default();
+                    hasher.line(format_args!("  value {json}"));
+                }
+                ArgPlan::Edges(edges) => {
+                    hasher.line(format_args!("  edges {}", edges.kind().name()));
+                    for source in plan.sources(edges) {
+                        hasher.line(format_args!("    {}", name(plan, *source)));
+                    }
+                }
+            }
+        }
+        let mut upstreams: Vec<&str> = plan.orders(node).iter().map(|&(up, _)| plan.nodes[up as usize].id()).collect();
+        upstreams.sort_unstable();
+        for upstream in upstreams {
+            hasher.line(format_args!("  after {upstream}"));
+        }
+    }
+    if let Some(result) = plan.result {
+        hasher.line(format_args!("result {}", name(plan, result)));
+    }
+    let digest = hasher.hasher.finalize();
+    digest.iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+struct Lines {
+    hasher: Sha256,
+    line: String,
+}
+
+impl Lines {
+    fn line(&mut self, text: std::fmt::Arguments<'_>) {
+        self.line.clear();
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(self.line, "{text}");
+        self.hasher.update(self.line.as_bytes());
+    }
+}
+
+fn name(plan: &Plan, source: Source) -> String {
+    match (source.as_task(), source.as_param()) {
+        (Some(task), _) => format!("task {}", plan.nodes[task as usize].id()),
+        (None, Some(param)) => format!("param {}", plan.params[param as usize].name),
+        (None, None) => unreachable!("a source is a task or a parameter"),
+    }
+}
+
+/// JSON with sorted keys, whatever map type serde_json was built with.
+fn canonical(json: &serde_json::Value) -> String {
+    match json {
+        serde_json::Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            let entries = entries.into_iter().map(|(key, value)| {
+                format!("{}:{}", serde_json::Value::from(key.as_str()), canonical(value))
+            });
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+        }
+        serde_json::Value::Array(items) => {
+            format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(","))
+        }
+        scalar => scalar.to_string(),
+    }
+}

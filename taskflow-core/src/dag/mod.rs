@@ -1,0 +1,33 @@
+//! From calls to a graph: `#[dag]` functions run once, symbolically, and what they drew is frozen into a [`Plan`].
+//!
+//! 1. A [`DagDef`] (one static per `#[dag]` function) opens a builder for its thread and calls the function.
+//! 2. A call of a task adds a node and returns an [`Output`], a `Copy` handle that carries the type. [`IntoArg`] turns
+//!    handles and plain values into the edges of the next node; a wrong type does not compile.
+//! 3. [`Plan`] is the frozen form: all errors at once, then index vectors that the engine reads and nobody changes.
+
+mod arg;
+mod builder;
+mod def;
+mod error;
+mod freeze;
+mod hash;
+mod order;
+mod output;
+mod param;
+mod plan;
+mod pool;
+mod registry;
+mod select;
+pub mod show;
+
+pub use arg::{AnyOf, Arg, IntoArg};
+pub use builder::{Handle, add_task, group};
+pub use def::{Dag, DagDef, DagInputs, DagOptions, PlanCell};
+pub use error::{BuildError, BuildErrors};
+pub use order::{IntoNodes, chain, chain_linear};
+pub use output::Output;
+pub use param::{Param, ParamDef, ParamError, Params};
+pub use plan::{ArgPlan, EdgeKind, GroupPlan, Join, Node, NodeOptions, Plan, Source};
+pub use pool::PoolDef;
+pub use registry::{DagEntry, PoolEntry, Registry, TaskEntry};
+pub use select::{Selection, SelectionError};

@@ -1,0 +1,303 @@
+//! Typed parameters of a DAG.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::RangeBounds;
+use std::sync::Arc;
+
+use crate::task::RunInfo;
+use crate::value::{AnyValue, TypeInfo, Value};
+
+type DefaultFn = Arc<dyn Fn(&RunInfo) -> Result<AnyValue, String> + Send + Sync>;
+type CheckFn = Arc<dyn Fn(&AnyValue) -> bool + Send + Sync>;
+
+/// A parameter of a DAG with its type erased: how to read it, what it may be, what it is when nobody says.
+#[derive(Clone)]
+pub struct ParamDef {
+    /// Its name; on the command line `late_after_min` is `--late-after-min`.
+    pub name: &'static str,
+    /// Its type.
+    pub ty: TypeInfo,
+    /// What it is for; may be empty.
+    pub help: &'static str,
+    /// The default as it is written in the source, if there is one.
+    pub default_text: Option<&'static str>,
+    /// The allowed range as it is written in the source.
+    pub range_text: Option<&'static str>,
+    /// The only values allowed, as text; empty when there is no such list.
+    pub choices: &'static [&'static str],
+    /// The regular expression its text must match.
+    pub pattern: Option<&'static str>,
+    default: Option<DefaultFn>,
+    in_range: Option<CheckFn>,
+    parse: fn(&str) -> Result<AnyValue, String>,
+    json: fn(&AnyValue) -> Result<serde_json::Value, String>,
+}
+
+/// Builds a [`ParamDef`] of type `T`; what `#[param(..)]` expands to.
+#[derive(Debug)]
+pub struct Param<T> {
+    def: ParamDef,
+    ty: PhantomData<fn() -> T>,
+}
+
+impl<T: Value> Param<T> {
+    /// A parameter that must be given.
+    pub fn new(name: &'static str) -> Self {
+        let def = ParamDef {
+            name,
+            ty: TypeInfo::of::<T>(),
+            help: "",
+            default_text: None,
+            range_text: None,
+            choices: &[],
+            pattern: None,
+            default: None,
+            in_range: None,
+            parse: |text| parse::<T>(text).map(|value| Arc::new(value) as AnyValue),
+            json: |value| to_json::<T>(value),
+        };
+        Param { def, ty: PhantomData }
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn help(mut self, help: &'static str) -> Self {
+        self.def.help = help;
+        self
+    }
+
+    /// A default that does not depend on the run; `text` is how it is written.
+    #[must_use]
+    pub fn default(mut self, text: &'static str, default: fn() -> T) -> Self {
+        self.def.default_text = Some(text);
+        self.def.default = Some(Arc::new(move |_| Ok(Arc::new(default()))));
+        self
+    }
+
+    /// A default written as text, read as the command line reads it.
+    #[must_use]
+    pub fn default_text(mut self, text: &'static str) -> Self {
+        self.def.default_text = Some(text);
+        self.def.default = Some(Arc::new(move |_| parse::<T>(text).map(|value| Arc::new(value) as AnyValue)));
+        self
+    }
+
+    /// A default taken from the run; `text` is how it is written.
+    #[must_use]
+    pub fn default_from(mut self, text: &'static str, default: fn(&RunInfo) -> T) -> Self {
+        self.def.default_text = Some(text);
+        self.def.default = Some(Arc::new(move |run| Ok(Arc::new(default(run)))));
+        self
+    }
+
+    /// The values allowed; `text` is how the range is written.
+    #[must_use]
+    pub fn range(mut self, text: &'static str, range: impl RangeBounds<T> + Send + Sync + 'static) -> Self
+    where
+        T: PartialOrd,
+    {
+        self.def.range_text = Some(text);
+        self.def.in_range = Some(Arc::new(move |value| value.downcast_ref::<T>().is_some_and(|v| range.contains(v))));
+        self
+    }
+
+    /// The only values allowed, each as the command line would read it.
+    #[must_use]
+    pub fn choices(mut self, choices: &'static [&'static str]) -> Self {
+        self.def.choices = choices;
+        self
+    }
+
+    /// The regular expression (syntax of the `regex-lite` crate) that its text must match.
+    #[must_use]
+    pub fn pattern(mut self, pattern: &'static str) -> Self {
+        self.def.pattern = Some(pattern);
+        self
+    }
+
+    /// The parameter without its type.
+    pub fn erase(self) -> ParamDef {
+        self.def
+    }
+}
+
+impl ParamDef {
+    /// Reads a value from text: as a string if the type takes one, as JSON otherwise. Checks it.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no value of the type or a value that is not allowed.
+    pub fn parse(&self, text: &str) -> Result<AnyValue, ParamError> {
+        let value = (self.parse)(text).map_err(|message| self.error(Some(text), message))?;
+        self.check(&value)?;
+        Ok(value)
+    }
+
+    /// The default for a run. `None` when the parameter has none.
+    ///
+    /// # Errors
+    ///
+    /// When the default is not allowed.
+    pub fn default_for(&self, run: &RunInfo) -> Option<Result<AnyValue, ParamError>> {
+        self.default.as_ref().map(|default| {
+            let value = default(run).map_err(|message| self.error(self.default_text, message))?;
+            self.check(&value)?;
+            Ok(value)
+        })
+    }
+
+    /// Whether a run can start without a value for it.
+    pub fn has_default(&self) -> bool {
+        self.default.is_some()
+    }
+
+    /// Whether the value lies in the range, is one of the choices and matches the pattern.
+    ///
+    /// # Errors
+    ///
+    /// The first of these that it does not.
+    pub fn check(&self, value: &AnyValue) -> Result<(), ParamError> {
+        if let (Some(range), Some(in_range)) = (self.range_text, &self.in_range)
+            && !in_range(value)
+        {
+            return Err(self.error(Some(&self.text(value)), format!("not in the range {range}")));
+        }
+        if !self.choices.is_empty() {
+            let json = self.json(value).ok();
+            let mut allowed = self.choices.iter().filter_map(|choice| (self.parse)(choice).ok());
+            if !allowed.any(|choice| self.json(&choice).ok() == json) {
+                return Err(self.error(Some(&self.text(value)), format!("not one of {}", self.choices.join(", "))));
+            }
+        }
+        if let Some(pattern) = self.pattern {
+            let text = self.text(value);
+            let regex = regex_lite::Regex::new(pattern).map_err(|error| self.error(None, error.to_string()))?;
+            if !regex.is_match(&text) {
+                return Err(self.error(Some(&text), format!("does not match the pattern {pattern}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The JSON form of a value of this parameter.
+    ///
+    /// # Errors
+    ///
+    /// When JSON cannot hold it.
+    pub fn json(&self, value: &AnyValue) -> Result<serde_json::Value, String> {
+        (self.json)(value)
+    }
+
+    /// What is wrong with the parameter itself, before any run: its choices, its pattern, a constant default.
+    pub(super) fn mistakes(&self) -> Vec<String> {
+        let mut mistakes = Vec::new();
+        for choice in self.choices {
+            if let Err(message) = (self.parse)(choice) {
+                mistakes.push(format!("the choice `{choice}` is no {}: {message}", self.ty.short()));
+            }
+        }
+        if let Some(pattern) = self.pattern
+            && let Err(error) = regex_lite::Regex::new(pattern)
+        {
+            mistakes.push(format!("the pattern `{pattern}` is no regular expression: {error}"));
+        }
+        // A default taken from the run may be allowed for one run and not for another; it is checked at each start.
+        let constant = !self.default_text.is_some_and(|text| text.starts_with('|'));
+        if constant && mistakes.is_empty() {
+            let run = RunInfo::manual("", crate::time::Timestamp::EPOCH);
+            if let Some(Err(error)) = self.default_for(&run) {
+                mistakes.push(format!("the default is not allowed: {}", error.message));
+            }
+        }
+        mistakes
+    }
+
+    fn text(&self, value: &AnyValue) -> String {
+        match self.json(value) {
+            Ok(serde_json::Value::String(text)) => text,
+            Ok(json) => json.to_string(),
+            Err(message) => format!("<{message}>"),
+        }
+    }
+
+    fn error(&self, given: Option<&str>, message: String) -> ParamError {
+        ParamError { param: self.name, given: given.map(str::to_owned), message }
+    }
+}
+
+impl fmt::Debug for ParamDef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParamDef")
+            .field("name", &self.name)
+            .field("ty", &self.ty)
+            .field("default", &self.default_text)
+            .field("range", &self.range_text)
+            .field("choices", &self.choices)
+            .field("pattern", &self.pattern)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The values of a DAG's parameters, in their order.
+#[derive(Clone, Default)]
+pub struct Params(Vec<AnyValue>);
+
+impl Params {
+    /// Adds the value of the next parameter.
+    #[must_use]
+    pub fn with<T: Value>(mut self, value: T) -> Self {
+        self.0.push(Arc::new(value));
+        self
+    }
+
+    pub(crate) fn push(&mut self, value: AnyValue) {
+        self.0.push(value);
+    }
+
+    /// The values.
+    pub fn values(&self) -> &[AnyValue] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Params({})", self.0.len())
+    }
+}
+
+/// A value that a parameter does not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParamError {
+    /// The parameter.
+    pub param: &'static str,
+    /// The value, as text.
+    pub given: Option<String>,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl fmt::Display for ParamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.given {
+            Some(given) => write!(f, "parameter `{}`: `{given}`: {}", self.param, self.message),
+            None => write!(f, "parameter `{}`: {}", self.param, self.message),
+        }
+    }
+}
+
+impl std::error::Error for ParamError {}
+
+fn parse<T: Value>(text: &str) -> Result<T, String> {
+    let as_text = serde_json::from_value::<T>(serde_json::Value::String(text.to_owned()));
+    as_text.or_else(|text_error| match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(json) => serde_json::from_value(json).map_err(|error| error.to_string()),
+        Err(_) => Err(text_error.to_string()),
+    })
+}
+
+fn to_json<T: Value>(value: &AnyValue) -> Result<serde_json::Value, String> {
+    let value = value.downcast_ref::<T>().ok_or_else(|| format!("not a {}", std::any::type_name::<T>()))?;
+    serde_json::to_value(value).map_err(|error| error.to_string())
+}

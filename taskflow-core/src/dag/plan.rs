@@ -1,0 +1,380 @@
+//! The frozen graph.
+//!
+//! A plan is what the engine runs, the command line shows and the journal records. Nodes have indices (`0..len`, in the
+//! order of the calls) for the engine, and ids for everybody else: an index means nothing outside its plan.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::arg::Assemble;
+use super::def::DagOptions;
+use super::hash;
+use super::param::ParamDef;
+use crate::task::{RetryPolicy, SourceLocation, TaskDef, TriggerRule};
+use crate::value::{Constant, TypeInfo};
+
+/// A DAG, checked and ready to run any number of times, also at once.
+pub struct Plan {
+    pub(super) id: String,
+    pub(super) doc: &'static str,
+    pub(super) location: SourceLocation,
+    pub(super) options: DagOptions,
+    pub(super) params: Vec<ParamDef>,
+    pub(super) result: Option<Source>,
+    pub(super) result_type: TypeInfo,
+
+    pub(super) nodes: Vec<Node>,
+    pub(super) node_options: Vec<NodeOptions>,
+    pub(super) groups: Vec<GroupPlan>,
+    pub(super) defs: Vec<&'static TaskDef>,
+
+    pub(super) args: Vec<ArgPlan>,
+    pub(super) sources: Vec<Source>,
+    pub(super) constants: Vec<Constant>,
+    /// The order edges, sorted by downstream.
+    pub(super) orders: Vec<(u32, u32)>,
+
+    pub(super) joins: Vec<Join>,
+    /// The joins below each node: those of node `n` are `successors[successor_offsets[n]..successor_offsets[n + 1]]`.
+    pub(super) successors: Vec<u32>,
+    pub(super) successor_offsets: Vec<u32>,
+    /// How many data edges leave each node, plus one for the result of the DAG.
+    pub(super) consumers: Vec<u32>,
+    pub(super) hash: OnceLock<String>,
+}
+
+/// A task instance: one call of a task in a DAG.
+#[derive(Debug)]
+pub struct Node {
+    pub(super) id: Box<str>,
+    pub(super) def: u32,
+    pub(super) options: u32,
+    pub(super) group: Option<u32>,
+    pub(super) first_arg: u32,
+    pub(super) first_join: u32,
+    pub(super) at: &'static std::panic::Location<'static>,
+}
+
+/// The options of a node, resolved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NodeOptions {
+    /// When and how often it is tried again.
+    pub retry: RetryPolicy,
+    /// How long one attempt may run.
+    pub timeout: Option<Duration>,
+    /// The pool it runs in.
+    pub pool: Option<&'static str>,
+    /// How many of its slots it takes.
+    pub pool_slots: u32,
+    /// Among ready tasks the highest goes first.
+    pub priority: i32,
+    /// The rule for its order edges.
+    pub trigger_rule: TriggerRule,
+    /// Words to find it by.
+    pub tags: &'static [&'static str],
+}
+
+/// A box around nodes.
+#[derive(Debug)]
+pub struct GroupPlan {
+    /// Its full name: that of the box around it, a dot, and its own.
+    pub id: String,
+    /// The box around it.
+    pub parent: Option<u32>,
+}
+
+/// Where a value comes from: a node or a parameter of the DAG.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Source(u32);
+
+/// What an edge asks of its upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EdgeKind {
+    /// A success.
+    Required,
+    /// A success or a skip: `Option<T>`.
+    Optional,
+    /// Any end: `Result<T, Failure>`.
+    Outcome,
+    /// To be the first success among several: `AnyOf<T>`.
+    First,
+}
+
+/// An argument of a node.
+#[derive(Clone, Copy, Debug)]
+pub enum ArgPlan {
+    /// A plain value: an index into the constants of the plan.
+    Constant(u32),
+    /// Edges: their kind and their sources.
+    Edges(EdgeArg),
+}
+
+/// The edges of one argument.
+#[derive(Clone, Copy)]
+pub struct EdgeArg {
+    pub(super) kind: EdgeKind,
+    pub(super) first: u32,
+    pub(super) count: u32,
+    /// How the parameter's value is made of what is delivered; `None` when it is the upstream's value as it is.
+    pub(crate) assemble: Option<Assemble>,
+}
+
+/// Upstreams of one node that stand under one rule. The node may run when all its joins say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// The node below.
+    pub node: u32,
+    /// How many upstreams.
+    pub upstreams: u32,
+    /// The rule.
+    pub rule: TriggerRule,
+}
+
+impl Source {
+    const PARAM: u32 = 1 << 31;
+
+    pub(super) fn task(index: u32) -> Self {
+        assert!(index < Source::PARAM, "a graph has fewer than 2^31 nodes");
+        Source(index)
+    }
+
+    pub(super) fn param(index: u32) -> Self {
+        Source(index | Source::PARAM)
+    }
+
+    /// The index of the node, if it is one.
+    pub fn as_task(self) -> Option<u32> {
+        (self.0 & Source::PARAM == 0).then_some(self.0)
+    }
+
+    /// The index of the parameter, if it is one.
+    pub fn as_param(self) -> Option<u32> {
+        (self.0 & Source::PARAM != 0).then_some(self.0 & !Source::PARAM)
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_param() {
+            Some(param) => write!(f, "param {param}"),
+            None => write!(f, "task {}", self.0),
+        }
+    }
+}
+
+impl EdgeKind {
+    /// The trigger rule that the type of the parameter stands for.
+    pub fn rule(self) -> TriggerRule {
+        match self {
+            EdgeKind::Required => TriggerRule::AllSuccess,
+            EdgeKind::Optional => TriggerRule::NoneFailed,
+            EdgeKind::Outcome => TriggerRule::AllDone,
+            EdgeKind::First => TriggerRule::OneSuccess,
+        }
+    }
+
+    /// `required`, `optional`, `outcome` or `first`.
+    pub fn name(self) -> &'static str {
+        match self {
+            EdgeKind::Required => "required",
+            EdgeKind::Optional => "optional",
+            EdgeKind::Outcome => "outcome",
+            EdgeKind::First => "first",
+        }
+    }
+}
+
+impl EdgeArg {
+    /// What the edges ask of their upstreams.
+    pub fn kind(&self) -> EdgeKind {
+        self.kind
+    }
+}
+
+impl fmt::Debug for EdgeArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} x {}", self.kind, self.count)
+    }
+}
+
+impl Node {
+    /// Its id, unique in the DAG.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The call that made it.
+    pub fn location(&self) -> SourceLocation {
+        self.at.into()
+    }
+
+    /// The index of the box it is in.
+    pub fn group(&self) -> Option<u32> {
+        self.group
+    }
+}
+
+impl Plan {
+    /// The id of the DAG.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The doc comment of the DAG.
+    pub fn doc(&self) -> &'static str {
+        self.doc
+    }
+
+    /// Where the DAG is written.
+    pub fn location(&self) -> SourceLocation {
+        self.location
+    }
+
+    /// Its options.
+    pub fn options(&self) -> &DagOptions {
+        &self.options
+    }
+
+    /// Its parameters.
+    pub fn params(&self) -> &[ParamDef] {
+        &self.params
+    }
+
+    /// Which value is the result of a run.
+    pub fn result(&self) -> Option<Source> {
+        self.result
+    }
+
+    /// The type of the result.
+    pub fn result_type(&self) -> TypeInfo {
+        self.result_type
+    }
+
+    /// How many nodes it has.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether it has no node.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The nodes, in the order of the calls.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The boxes, outer ones before inner ones.
+    pub fn groups(&self) -> &[GroupPlan] {
+        &self.groups
+    }
+
+    /// The index of the node with this id. Takes time in proportion to the size of the plan.
+    pub fn find(&self, id: &str) -> Option<u32> {
+        let index = self.nodes.iter().position(|node| &*node.id == id)?;
+        u32::try_from(index).ok()
+    }
+
+    /// The task that a node calls.
+    pub fn def(&self, node: u32) -> &'static TaskDef {
+        self.defs[self.nodes[node as usize].def as usize]
+    }
+
+    /// The tasks that the nodes call.
+    pub fn defs(&self) -> &[&'static TaskDef] {
+        &self.defs
+    }
+
+    /// Which of [`Plan::defs`] a node calls.
+    pub fn def_index(&self, node: u32) -> usize {
+        self.nodes[node as usize].def as usize
+    }
+
+    /// The options of a node.
+    pub fn node_options(&self, node: u32) -> &NodeOptions {
+        &self.node_options[self.options_index(node)]
+    }
+
+    /// The different option sets; most plans have a handful.
+    pub fn option_sets(&self) -> &[NodeOptions] {
+        &self.node_options
+    }
+
+    /// Which of [`Plan::option_sets`] a node has.
+    pub fn options_index(&self, node: u32) -> usize {
+        self.nodes[node as usize].options as usize
+    }
+
+    /// The arguments of a node, in the order of the parameters.
+    pub fn args(&self, node: u32) -> &[ArgPlan] {
+        let end = self.nodes.get(node as usize + 1).map_or(self.args.len(), |next| next.first_arg as usize);
+        &self.args[self.nodes[node as usize].first_arg as usize..end]
+    }
+
+    /// The upstreams of an argument.
+    pub fn sources(&self, arg: &EdgeArg) -> &[Source] {
+        &self.sources[arg.first as usize..][..arg.count as usize]
+    }
+
+    /// A plain value in the graph.
+    pub fn constant(&self, index: u32) -> &Constant {
+        &self.constants[index as usize]
+    }
+
+    /// The upstreams of a node connected by order alone, as `(upstream, node)`.
+    pub fn orders(&self, node: u32) -> &[(u32, u32)] {
+        let first = self.orders.partition_point(|&(_, downstream)| downstream < node);
+        let count = self.orders[first..].partition_point(|&(_, downstream)| downstream == node);
+        &self.orders[first..][..count]
+    }
+
+    /// All upstream nodes, through values and through order; one that feeds several parameters comes several times.
+    pub fn upstreams(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
+        let data = self.args(node).iter().flat_map(move |arg| match arg {
+            ArgPlan::Constant(_) => &[],
+            ArgPlan::Edges(edges) => self.sources(edges),
+        });
+        let order = self.orders(node).iter().map(|&(upstream, _)| upstream);
+        data.filter_map(|source| source.as_task()).chain(order)
+    }
+
+    /// Every rule that some node waits by.
+    pub fn joins(&self) -> &[Join] {
+        &self.joins
+    }
+
+    /// The indices of the joins of a node.
+    pub fn joins_of(&self, node: u32) -> Range<u32> {
+        let end = self.nodes.get(node as usize + 1).map_or(self.joins.len() as u32, |next| next.first_join);
+        self.nodes[node as usize].first_join..end
+    }
+
+    /// The indices of the joins that a node is an upstream of.
+    pub fn successors(&self, node: u32) -> &[u32] {
+        let from = self.successor_offsets[node as usize] as usize;
+        let to = self.successor_offsets[node as usize + 1] as usize;
+        &self.successors[from..to]
+    }
+
+    /// How many data edges leave a node, plus one if it is the result of the DAG.
+    pub fn consumers(&self, node: u32) -> u32 {
+        self.consumers[node as usize]
+    }
+
+    /// The structural hash, 32 hexadecimal digits: the version of the DAG.
+    ///
+    /// It covers ids, edges, constants, parameters and options, and so changes when the graph does; comments, bodies,
+    /// the order of the files and the platform do not enter. Computed at the first call.
+    pub fn hash(&self) -> &str {
+        self.hash.get_or_init(|| hash::structural(self))
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Plan({}, {} nodes)", self.id, self.nodes.len())
+    }
+}

@@ -1,0 +1,71 @@
+//! A part of a graph: what `--only` and `--from` run.
+
+use super::error::nearest;
+use super::plan::Plan;
+
+/// Which nodes of a plan take part in a run; the others are `removed` from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection(Vec<bool>);
+
+impl Selection {
+    /// The task and everything upstream of it that it needs.
+    ///
+    /// # Errors
+    ///
+    /// When the plan has no such task; the message names the nearest.
+    pub fn only(plan: &Plan, task: &str) -> Result<Self, SelectionError> {
+        let mut selected = vec![false; plan.len()];
+        selected[find(plan, task)? as usize] = true;
+        Ok(Selection::with_upstreams(plan, selected))
+    }
+
+    /// The task, everything downstream of it, and everything upstream that these need.
+    ///
+    /// # Errors
+    ///
+    /// When the plan has no such task; the message names the nearest.
+    pub fn from(plan: &Plan, task: &str) -> Result<Self, SelectionError> {
+        let mut selected = vec![false; plan.len()];
+        let mut open = vec![find(plan, task)?];
+        while let Some(node) = open.pop() {
+            if !std::mem::replace(&mut selected[node as usize], true) {
+                let below = plan.successors(node).iter().map(|&join| plan.joins()[join as usize].node);
+                open.extend(below);
+            }
+        }
+        Ok(Selection::with_upstreams(plan, selected))
+    }
+
+    fn with_upstreams(plan: &Plan, mut selected: Vec<bool>) -> Self {
+        let mut open: Vec<u32> = (0..).zip(&selected).filter_map(|(node, &taken)| taken.then_some(node)).collect();
+        while let Some(node) = open.pop() {
+            for upstream in plan.upstreams(node) {
+                if !std::mem::replace(&mut selected[upstream as usize], true) {
+                    open.push(upstream);
+                }
+            }
+        }
+        Selection(selected)
+    }
+
+    /// Whether the node takes part.
+    pub fn contains(&self, node: u32) -> bool {
+        self.0.get(node as usize).copied().unwrap_or(false)
+    }
+}
+
+fn find(plan: &Plan, task: &str) -> Result<u32, SelectionError> {
+    plan.find(task).ok_or_else(|| {
+        let nearest = nearest(task, plan.nodes().iter().map(super::plan::Node::id)).map(str::to_owned);
+        SelectionError { dag: plan.id().to_owned(), task: task.to_owned(), nearest }
+    })
+}
+
+/// A task that the plan does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("DAG `{dag}` has no task `{task}`{}", nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+pub struct SelectionError {
+    dag: String,
+    task: String,
+    nearest: Option<String>,
+}

@@ -1,0 +1,107 @@
+//! The definition of a task: one static per `#[task]` function.
+
+use std::fmt;
+
+use super::invoke::{BoxFuture, Inputs, Produced};
+use super::{TaskContext, TaskOptions};
+use crate::value::TypeInfo;
+
+/// Everything the graph and the engine know about a `#[task]` function.
+///
+/// The attribute writes one static of it per function; types are erased here, so that the engine is compiled once and
+/// not once per task.
+#[derive(Debug)]
+pub struct TaskDef {
+    /// The default id: the name of the function, or the `id` option.
+    pub id: &'static str,
+    /// The module the function lives in.
+    pub module: &'static str,
+    /// The doc comment of the function or the `doc` option; empty without one.
+    pub doc: &'static str,
+    /// Where the function is written.
+    pub location: SourceLocation,
+    /// The parameters that are inputs, in order; the context is not one.
+    pub inputs: &'static [InputDef],
+    /// The type a success produces.
+    pub output: TypeInfo,
+    /// The options written in the attribute.
+    pub options: TaskOptions,
+    /// Whether the function has a `ctx: &TaskContext` parameter.
+    pub takes_context: bool,
+    /// What kind of thread runs it.
+    pub kind: Kind,
+    /// The function.
+    pub body: Body,
+}
+
+/// A parameter of a task.
+#[derive(Clone, Copy, Debug)]
+pub struct InputDef {
+    /// Its name.
+    pub name: &'static str,
+    /// Its owned type: `Vec<T>` for `&[T]`, `String` for `&str`.
+    pub ty: TypeInfo,
+}
+
+/// Which threads run a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `fn`: computes, on one of the engine's worker threads.
+    Sync,
+    /// `#[task(blocking)] fn`: waits for files or sockets, on a thread of its own beside the workers.
+    Blocking,
+    /// `async fn`: on the tokio runtime.
+    Async,
+}
+
+impl Kind {
+    /// `sync`, `blocking` or `async`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Sync => "sync",
+            Kind::Blocking => "blocking",
+            Kind::Async => "async",
+        }
+    }
+}
+
+/// The function behind a task, with erased types.
+#[derive(Clone, Copy)]
+pub enum Body {
+    /// For [`Kind::Sync`] and [`Kind::Blocking`]. The context is there whenever `takes_context` says so.
+    Sync(fn(&mut Inputs, Option<&TaskContext>) -> Produced),
+    /// For [`Kind::Async`].
+    Async(fn(Inputs, Option<TaskContext>) -> BoxFuture<Produced>),
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Body::Sync(_) => "fn",
+            Body::Async(_) => "async fn",
+        })
+    }
+}
+
+/// A place in the user's source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SourceLocation {
+    /// As the compiler names it.
+    pub file: &'static str,
+    /// Counted from 1.
+    pub line: u32,
+    /// Counted from 1.
+    pub column: u32,
+}
+
+impl From<&'static std::panic::Location<'static>> for SourceLocation {
+    fn from(location: &'static std::panic::Location<'static>) -> Self {
+        SourceLocation { file: location.file(), line: location.line(), column: location.column() }
+    }
+}
+
+impl fmt::Display for SourceLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}

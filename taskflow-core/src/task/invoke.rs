@@ -1,0 +1,59 @@
+//! How the engine calls a task.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::error::BoxError;
+use crate::value::{AnyValue, into_owned, into_shared};
+
+/// What a call of a task gives: its value, or the error it returned.
+pub type Produced = Result<AnyValue, BoxError>;
+
+/// A boxed future that may move between threads.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
+
+/// The inputs of one attempt, in the order of the parameters. Each can be taken once.
+#[derive(Default)]
+pub struct Inputs(Vec<Option<AnyValue>>);
+
+impl Inputs {
+    /// Adds the next input.
+    pub fn push(&mut self, value: AnyValue) {
+        self.0.push(Some(value));
+    }
+
+    /// Removes what was not taken, keeping the memory for the next task.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The `index`-th input by value: a move when this is the last handle on it, a clone otherwise.
+    ///
+    /// # Panics
+    ///
+    /// When it was taken before or is not a `T`: generated code does neither.
+    pub fn owned<T: Clone + Send + Sync + 'static>(&mut self, index: usize) -> T {
+        into_owned(self.take(index))
+    }
+
+    /// The `index`-th input to borrow from.
+    ///
+    /// # Panics
+    ///
+    /// As [`Inputs::owned`].
+    pub fn shared<T: Send + Sync + 'static>(&mut self, index: usize) -> Arc<T> {
+        into_shared(self.take(index))
+    }
+
+    fn take(&mut self, index: usize) -> AnyValue {
+        self.0.get_mut(index).and_then(Option::take).expect("each input of a task is taken once")
+    }
+}
+
+impl fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Inputs({})", self.0.len())
+    }
+}

@@ -1,0 +1,17 @@
+//! What `#[task]` registers: the definition of a task, its options, its trigger rule and its context.
+
+mod context;
+mod def;
+mod invoke;
+mod options;
+mod retry;
+mod rule;
+
+pub use context::{Abort, Interrupt, RunInfo, RunTrigger, TaskContext};
+#[allow(unused_imports)]
+pub(crate) use context::{AttemptControl, Identity};
+pub use def::{Body, InputDef, Kind, SourceLocation, TaskDef};
+pub use invoke::{BoxFuture, Inputs, Produced};
+pub use options::TaskOptions;
+pub use retry::{Backoff, RetryPolicy};
+pub use rule::{Setups, Tally, TriggerRule, UnknownTriggerRule, Verdict};

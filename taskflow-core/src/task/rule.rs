@@ -1,0 +1,202 @@
+//! The thirteen trigger rules.
+//!
+//! The rules are Airflow's, as version 3.3.2 has them, with one change: an outcome depends on how the upstreams ended
+//! and never on the order in which they did. Where upstreams ended so that a rule could both skip and fail its task,
+//! failing wins.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// When a task runs, seen from its upstreams.
+///
+/// A data edge has the rule of its parameter's type; a rule written by hand (`#[task(trigger_rule = "one_failed")]`,
+/// `.trigger_rule(TriggerRule::OneFailed)`) is for upstreams connected by order alone (`a >> b`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TriggerRule {
+    /// Every upstream succeeded.
+    #[default]
+    AllSuccess,
+    /// Every upstream failed.
+    AllFailed,
+    /// Every upstream finished, however.
+    AllDone,
+    /// Every upstream finished, none was skipped, at least one succeeded.
+    AllDoneMinOneSuccess,
+    /// Every upstream finished and, if there are setup tasks among them, at least one of those succeeded.
+    AllDoneSetupSuccess,
+    /// At least one upstream succeeded; the rest is not waited for.
+    OneSuccess,
+    /// At least one upstream failed; the rest is not waited for.
+    OneFailed,
+    /// At least one upstream succeeded or failed; the rest is not waited for.
+    OneDone,
+    /// Every upstream succeeded or was skipped.
+    NoneFailed,
+    /// Every upstream succeeded or was skipped, at least one succeeded.
+    NoneFailedMinOneSuccess,
+    /// Every upstream finished, none was skipped.
+    NoneSkipped,
+    /// Every upstream was skipped.
+    AllSkipped,
+    /// At once; upstreams are not looked at.
+    Always,
+}
+
+/// What a rule says about a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Upstreams that still run can change the answer.
+    Wait,
+    /// The task may run.
+    Run,
+    /// The task becomes `skipped`.
+    Skip,
+    /// The task becomes `upstream_failed`.
+    Fail,
+}
+
+/// How the upstreams under one rule stand. Removed upstreams are not counted anywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tally {
+    /// Not finished yet.
+    pub pending: u32,
+    /// Succeeded.
+    pub success: u32,
+    /// `failed`, `upstream_failed` or `cancelled`.
+    pub failed: u32,
+    /// Skipped.
+    pub skipped: u32,
+    /// How many of the above are setup tasks; of those, how many succeeded and how many were skipped.
+    pub setups: Setups,
+}
+
+/// The setup tasks among the upstreams of a teardown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Setups {
+    /// All of them.
+    pub total: u32,
+    /// Those that succeeded.
+    pub success: u32,
+    /// Those that were skipped.
+    pub skipped: u32,
+}
+
+impl TriggerRule {
+    /// Every rule, in the order of the documentation.
+    pub const ALL: [TriggerRule; 13] = [
+        TriggerRule::AllSuccess,
+        TriggerRule::AllFailed,
+        TriggerRule::AllDone,
+        TriggerRule::AllDoneMinOneSuccess,
+        TriggerRule::AllDoneSetupSuccess,
+        TriggerRule::OneSuccess,
+        TriggerRule::OneFailed,
+        TriggerRule::OneDone,
+        TriggerRule::NoneFailed,
+        TriggerRule::NoneFailedMinOneSuccess,
+        TriggerRule::NoneSkipped,
+        TriggerRule::AllSkipped,
+        TriggerRule::Always,
+    ];
+
+    /// Airflow's name: `all_success`, `one_failed`, ..
+    pub const fn name(self) -> &'static str {
+        match self {
+            TriggerRule::AllSuccess => "all_success",
+            TriggerRule::AllFailed => "all_failed",
+            TriggerRule::AllDone => "all_done",
+            TriggerRule::AllDoneMinOneSuccess => "all_done_min_one_success",
+            TriggerRule::AllDoneSetupSuccess => "all_done_setup_success",
+            TriggerRule::OneSuccess => "one_success",
+            TriggerRule::OneFailed => "one_failed",
+            TriggerRule::OneDone => "one_done",
+            TriggerRule::NoneFailed => "none_failed",
+            TriggerRule::NoneFailedMinOneSuccess => "none_failed_min_one_success",
+            TriggerRule::NoneSkipped => "none_skipped",
+            TriggerRule::AllSkipped => "all_skipped",
+            TriggerRule::Always => "always",
+        }
+    }
+
+    /// What the rule says while or after the upstreams finish.
+    ///
+    /// A verdict other than [`Verdict::Wait`] is final: no way in which the pending upstreams can end changes it. A task
+    /// without upstreams runs.
+    pub fn verdict(self, tally: &Tally) -> Verdict {
+        let Tally { pending, success, failed, skipped, setups } = *tally;
+        let total = pending + success + failed + skipped;
+        if total == 0 {
+            return Verdict::Run;
+        }
+        let done = pending == 0;
+        let run_when_done = if done { Verdict::Run } else { Verdict::Wait };
+        match self {
+            TriggerRule::AllSuccess => match () {
+                () if failed > 0 => Verdict::Fail,
+                () if !done => Verdict::Wait,
+                () if skipped > 0 => Verdict::Skip,
+                () => Verdict::Run,
+            },
+            TriggerRule::AllFailed if success + skipped > 0 => Verdict::Skip,
+            TriggerRule::AllFailed | TriggerRule::AllDone => run_when_done,
+            TriggerRule::AllDoneMinOneSuccess => match () {
+                () if skipped > 0 && success > 0 => Verdict::Skip,
+                () if !done => Verdict::Wait,
+                () if success > 0 => Verdict::Run,
+                () if failed > 0 => Verdict::Fail,
+                () => Verdict::Skip,
+            },
+            TriggerRule::AllDoneSetupSuccess => match () {
+                () if !done => Verdict::Wait,
+                () if setups.total == 0 || setups.success > 0 => Verdict::Run,
+                () if setups.skipped == setups.total => Verdict::Skip,
+                () => Verdict::Fail,
+            },
+            TriggerRule::OneSuccess => match () {
+                () if success > 0 => Verdict::Run,
+                () if !done => Verdict::Wait,
+                () if failed > 0 => Verdict::Fail,
+                () => Verdict::Skip,
+            },
+            TriggerRule::OneFailed if failed > 0 => Verdict::Run,
+            TriggerRule::OneDone if success + failed > 0 => Verdict::Run,
+            TriggerRule::OneFailed | TriggerRule::OneDone => {
+                if done { Verdict::Skip } else { Verdict::Wait }
+            }
+            TriggerRule::NoneFailed if failed > 0 => Verdict::Fail,
+            TriggerRule::NoneFailed => run_when_done,
+            TriggerRule::NoneFailedMinOneSuccess => match () {
+                () if failed > 0 => Verdict::Fail,
+                () if !done => Verdict::Wait,
+                () if success > 0 => Verdict::Run,
+                () => Verdict::Skip,
+            },
+            TriggerRule::NoneSkipped if skipped > 0 => Verdict::Skip,
+            TriggerRule::NoneSkipped => run_when_done,
+            TriggerRule::AllSkipped if success + failed > 0 => Verdict::Skip,
+            TriggerRule::AllSkipped => run_when_done,
+            TriggerRule::Always => Verdict::Run,
+        }
+    }
+}
+
+impl fmt::Display for TriggerRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for TriggerRule {
+    type Err = UnknownTriggerRule;
+
+    fn from_str(name: &str) -> Result<Self, UnknownTriggerRule> {
+        TriggerRule::ALL.into_iter().find(|rule| rule.name() == name).ok_or_else(|| UnknownTriggerRule(name.to_owned()))
+    }
+}
+
+/// A name that is none of the thirteen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no trigger rule; the rules are all_success, all_failed, all_done, all_done_min_one_success, \
+         all_done_setup_success, one_success, one_failed, one_done, none_failed, none_failed_min_one_success, \
+         none_skipped, all_skipped and always")]
+pub struct UnknownTriggerRule(String);

@@ -1,0 +1,217 @@
+//! Points in time and calendar days, independent of the library underneath.
+//!
+//! The newtypes keep `jiff` out of taskflow's public face, so that its next major version is not ours.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time: nanoseconds since 1970-01-01T00:00:00Z, from 1678 to 2261. Written as RFC 3339.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Timestamp = Timestamp(0);
+    /// The last representable point, for "never".
+    pub const MAX: Timestamp = Timestamp(i64::MAX);
+
+    /// The current time of the system clock.
+    pub fn now() -> Self {
+        match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => Timestamp::EPOCH + since,
+            Err(before) => Timestamp::EPOCH - before.duration(),
+        }
+    }
+
+    /// The point that lies `nanos` nanoseconds after the epoch.
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Timestamp(nanos)
+    }
+
+    /// Nanoseconds since the epoch.
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// The time that passed since `earlier`; zero if `earlier` is later.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
+    }
+
+    /// The day in UTC.
+    pub fn date(self) -> Date {
+        Date(self.civil().date())
+    }
+
+    fn civil(self) -> jiff::civil::DateTime {
+        self.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).datetime()
+    }
+
+    fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_nanosecond(i128::from(self.0)).expect("the years 1678 to 2261 lie within jiff's range")
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Timestamp;
+    /// Saturates at [`Timestamp::MAX`].
+    fn add(self, duration: Duration) -> Timestamp {
+        let nanos = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        Timestamp(self.0.saturating_add(nanos))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Timestamp;
+    /// Saturates at the first representable point.
+    fn sub(self, duration: Duration) -> Timestamp {
+        let nanos = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        Timestamp(self.0.saturating_sub(nanos))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.to_jiff(), f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimeError;
+
+    /// RFC 3339 (`2026-01-31T06:00:00+09:00`), or a day, which means its midnight in UTC.
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let error = || TimeError { text: text.to_owned(), expected: "a time such as 2026-01-31T06:00:00Z, or a day" };
+        if let Ok(date) = text.parse::<Date>() {
+            return Ok(date.midnight_utc());
+        }
+        let parsed: jiff::Timestamp = text.parse().map_err(|_| error())?;
+        i64::try_from(parsed.as_nanosecond()).map(Timestamp).map_err(|_| error())
+    }
+}
+
+/// A calendar day without a time zone. Written `2026-01-31`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Date(jiff::civil::Date);
+
+impl Date {
+    /// The day, if it exists in the calendar of the years 1678 to 2261.
+    pub fn new(year: i16, month: i8, day: i8) -> Option<Self> {
+        if !(1678..=2261).contains(&year) {
+            return None;
+        }
+        jiff::civil::Date::new(year, month, day).ok().map(Date)
+    }
+
+    /// The year.
+    pub fn year(self) -> i16 {
+        self.0.year()
+    }
+
+    /// The month, 1 to 12.
+    pub fn month(self) -> i8 {
+        self.0.month()
+    }
+
+    /// The day of the month, 1 to 31.
+    pub fn day(self) -> i8 {
+        self.0.day()
+    }
+
+    /// The next day; the last representable day is its own successor.
+    pub fn tomorrow(self) -> Self {
+        self.0.tomorrow().ok().and_then(|day| Date::new(day.year(), day.month(), day.day())).unwrap_or(self)
+    }
+
+    /// The day before; the first representable day is its own predecessor.
+    pub fn yesterday(self) -> Self {
+        self.0.yesterday().ok().and_then(|day| Date::new(day.year(), day.month(), day.day())).unwrap_or(self)
+    }
+
+    /// 00:00:00 of this day in UTC.
+    pub fn midnight_utc(self) -> Timestamp {
+        let seconds = self.0.to_datetime(jiff::civil::Time::midnight());
+        let zoned = jiff::tz::TimeZone::UTC.to_timestamp(seconds).expect("a civil day is within jiff's range");
+        Timestamp(i64::try_from(zoned.as_nanosecond()).expect("`Date` holds the years 1678 to 2261 only"))
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl FromStr for Date {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let error = || TimeError { text: text.to_owned(), expected: "a day such as 2026-01-31" };
+        // jiff accepts a date-time and drops its time: a day is a day here.
+        if text.len() != "2026-01-31".len() {
+            return Err(error());
+        }
+        let day: jiff::civil::Date = text.parse().map_err(|_| error())?;
+        Date::new(day.year(), day.month(), day.day()).ok_or_else(error)
+    }
+}
+
+/// A half-open span of time, `start <= t < end`: the data interval of a scheduled run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Interval {
+    /// The first point inside.
+    pub start: Timestamp,
+    /// The first point after.
+    pub end: Timestamp,
+}
+
+impl Interval {
+    /// The day (in UTC) in which the interval starts.
+    pub fn start_date(&self) -> Date {
+        self.start.date()
+    }
+
+    /// The day (in UTC) in which the interval ends.
+    pub fn end_date(&self) -> Date {
+        self.end.date()
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.start, self.end)
+    }
+}
+
+/// A text that is no time or no day.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not {expected}")]
+pub struct TimeError {
+    text: String,
+    expected: &'static str,
+}
+
+macro_rules! text_form {
+    ($($type:ty),*) => {$(
+        impl TryFrom<String> for $type {
+            type Error = TimeError;
+            fn try_from(text: String) -> Result<Self, TimeError> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> String {
+                value.to_string()
+            }
+        }
+    )*};
+}
+
+text_form!(Timestamp, Date);

@@ -1,0 +1,93 @@
+//! What travels between tasks: Airflow's XCom, typed.
+//!
+//! Inside the process a value is an `Arc<T>` behind [`AnyValue`]: a task that takes `&T` costs no copy, and the last
+//! task that takes `T` receives it by move when nothing can need it again.
+
+mod constant;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use constant::Constant;
+
+/// What a task may return and take: data that can be stored and sent between threads.
+///
+/// Implemented for every type with the listed properties; never implement it by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel between tasks",
+    label = "not a value that taskflow can store and pass on",
+    note = "a value is `Serialize + DeserializeOwned + Send + Sync + 'static`: \
+            derive `serde::Serialize` and `serde::Deserialize` for it, and hold data rather than connections or borrows"
+)]
+pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}
+
+/// A value whose type the graph knows and the engine does not.
+pub type AnyValue = Arc<dyn Any + Send + Sync>;
+
+/// The value itself: moved out when this was the last handle on it, cloned otherwise.
+///
+/// # Panics
+///
+/// When the value is not a `T`, which the types of [`Output`](crate::dag::Output) and
+/// [`IntoArg`](crate::dag::IntoArg) rule out.
+pub fn into_owned<T: Clone + Send + Sync + 'static>(value: AnyValue) -> T {
+    Arc::unwrap_or_clone(into_shared(value))
+}
+
+/// The value behind a typed handle.
+///
+/// # Panics
+///
+/// As [`into_owned`].
+pub fn into_shared<T: Send + Sync + 'static>(value: AnyValue) -> Arc<T> {
+    value.downcast().unwrap_or_else(|_| panic!("an edge carries a value that is not a {}", std::any::type_name::<T>()))
+}
+
+/// A type by name, for plans, messages and stored values. Two types with one name are not told apart.
+#[derive(Clone, Copy)]
+pub struct TypeInfo(fn() -> &'static str);
+
+impl TypeInfo {
+    /// The description of `T`.
+    pub const fn of<T: 'static>() -> Self {
+        TypeInfo(std::any::type_name::<T>)
+    }
+
+    /// The full path, `alloc::vec::Vec<app::Flight>`.
+    pub fn path(self) -> &'static str {
+        (self.0)()
+    }
+
+    /// The name without the modules: `Vec<Flight>`.
+    pub fn short(self) -> String {
+        let mut short = String::new();
+        let mut segment = String::new();
+        let mut characters = self.path().chars().peekable();
+        while let Some(character) = characters.next() {
+            match character {
+                ':' if characters.peek() == Some(&':') => {
+                    characters.next();
+                    segment.clear();
+                }
+                '<' | '>' | ',' | ' ' | '(' | ')' | '[' | ']' | '&' | ';' => {
+                    short.push_str(&segment);
+                    segment.clear();
+                    short.push(character);
+                }
+                _ => segment.push(character),
+            }
+        }
+        short + &segment
+    }
+}
+
+impl std::fmt::Debug for TypeInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.path())
+    }
+}
