@@ -1,13 +1,13 @@
 //! Parsing the Apache combined log format.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-
-use super::Result;
+use taskflow::Result;
 
 /// What the log gave: every line is in one of the two.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,27 +31,40 @@ pub struct Request {
 /// A line that is no request, with its number, the reason and the text as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadLine {
-    pub line: usize,
+    pub line: u64,
     pub reason: String,
     pub text: String,
 }
 
 /// Reads a log, plain or gzipped.
-pub fn read(path: &str) -> Result<Log> {
-    let file = File::open(path).map_err(|e| format!("{path}: {e}"))?;
-    let reader: Box<dyn Read> = match path.ends_with(".gz") {
-        true => Box::new(MultiGzDecoder::new(BufReader::new(file))),
-        false => Box::new(file),
+pub fn read(path: &Path) -> Result<Log> {
+    let file =
+        BufReader::new(File::open(path).map_err(|error| format!("{}: {error}", path.display()))?);
+    let gzipped = path.extension().is_some_and(|extension| extension == "gz");
+    let lines: Box<dyn BufRead> = if gzipped {
+        Box::new(BufReader::new(MultiGzDecoder::new(file)))
+    } else {
+        Box::new(file)
     };
-    let mut log = Log { requests: Vec::new(), bad: Vec::new() };
-    for (i, line) in BufReader::new(reader).split(b'\n').enumerate() {
-        let line = line.map_err(|e| format!("{path}:{}: {e}", i + 1))?;
-        let request = str::from_utf8(&line).map_err(|_| "not UTF-8".into()).and_then(parse);
+
+    let mut log = Log {
+        requests: Vec::new(),
+        bad: Vec::new(),
+    };
+    for (number, line) in (1..).zip(lines.split(b'\n')) {
+        let line = line.map_err(|error| format!("{}:{number}: {error}", path.display()))?;
+        let request = str::from_utf8(&line)
+            .map_err(|_| "not UTF-8".into())
+            .and_then(parse);
         match request {
             Ok(request) => log.requests.push(request),
             Err(reason) => {
                 let text = String::from_utf8_lossy(&line).into_owned();
-                log.bad.push(BadLine { line: i + 1, reason, text });
+                log.bad.push(BadLine {
+                    line: number,
+                    reason,
+                    text,
+                });
             }
         }
     }
@@ -79,24 +92,40 @@ pub fn parse(line: &str) -> Result<Request, String> {
     };
     Ok(Request {
         ip: ip.into(),
-        time: Timestamp::strptime("%d/%b/%Y:%H:%M:%S %z", time).map_err(|e| format!("time: {e}"))?,
+        time: Timestamp::strptime("%d/%b/%Y:%H:%M:%S %z", time)
+            .map_err(|e| format!("time: {e}"))?,
         method: method.into(),
         path: path.into(),
-        status: status.parse().map_err(|e| format!("status: {e}: {status}"))?,
-        bytes: bytes.replace('-', "0").parse().map_err(|e| format!("bytes: {e}: {bytes}"))?,
+        status: status
+            .parse()
+            .map_err(|e| format!("status: {e}: {status}"))?,
+        bytes: if bytes == "-" {
+            0
+        } else {
+            bytes.parse().map_err(|e| format!("bytes: {e}: {bytes}"))?
+        },
         referrer: referrer.into(),
         agent: agent.into(),
     })
 }
 
 /// Splits `text` after the field between `open` and `close`.
-fn field<'a>(text: &'a str, open: &str, close: &str, name: &str) -> Result<(&'a str, &'a str), String> {
-    text.strip_prefix(open).and_then(|text| text.split_once(close)).ok_or_else(|| format!("{name}: missing"))
+fn field<'a>(
+    text: &'a str,
+    open: &str,
+    close: &str,
+    name: &str,
+) -> Result<(&'a str, &'a str), String> {
+    text.strip_prefix(open)
+        .and_then(|text| text.split_once(close))
+        .ok_or_else(|| format!("{name}: missing"))
 }
 
 /// Splits `text` after its first quoted string, in which a backslash escapes.
 fn quoted<'a>(text: &'a str, name: &str) -> Result<(&'a str, &'a str), String> {
-    let inside = text.strip_prefix('"').ok_or_else(|| format!("{name}: missing"))?;
+    let inside = text
+        .strip_prefix('"')
+        .ok_or_else(|| format!("{name}: missing"))?;
     let mut escaped = false;
     let end = inside.find(|c| {
         let ends = c == '"' && !escaped;

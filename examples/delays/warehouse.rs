@@ -6,7 +6,8 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, query, raw_sql};
 
-use super::Result;
+use taskflow::Result;
+
 use super::summary::{Joined, Summary};
 
 const TABLES: &str = "
@@ -21,17 +22,30 @@ const TABLES: &str = "
     ) strict, without rowid";
 
 /// Puts a month in the place of what an earlier run left for it, in one transaction.
-pub async fn replace(path: &Path, month: &str, joined: &Joined, summaries: &[Summary]) -> Result<usize> {
+pub async fn replace(
+    path: &Path,
+    month: &str,
+    joined: &Joined,
+    summaries: &[Summary],
+) -> Result<usize> {
     if let Some(dir) = path.parent() {
         create_dir_all(dir)?;
     }
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true);
     let mut warehouse: SqliteConnection = options.connect().await?;
     raw_sql(TABLES).execute(&mut warehouse).await?;
 
     let mut change = warehouse.begin_with("begin immediate").await?;
-    query("delete from delays where month = ?").bind(month).execute(&mut *change).await?;
-    query("delete from bad_rows where month = ?").bind(month).execute(&mut *change).await?;
+    query("delete from delays where month = ?")
+        .bind(month)
+        .execute(&mut *change)
+        .await?;
+    query("delete from bad_rows where month = ?")
+        .bind(month)
+        .execute(&mut *change)
+        .await?;
     for Summary { by, groups } in summaries {
         for group in groups {
             query("insert into delays values (?, ?, ?, ?, ?, ?, ?, ?)")
