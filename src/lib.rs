@@ -1,8 +1,8 @@
 //! Airflow's TaskFlow API for Rust.
 
 pub use taskflow_core::dag::{
-    AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, IntoArg, IntoNodes, Output, Plan, Registry, Selection, chain,
-    chain_linear, group,
+    AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, IntoArg, IntoNodes, Output, Plan, Registry, Selection,
+    chain, chain_linear, group,
 };
 pub use taskflow_core::error::{BoxError, Failure, Result};
 pub use taskflow_core::task::{Backoff, RetryPolicy, RunInfo, TaskContext, TaskDef, TaskOptions, TriggerRule};
@@ -14,8 +14,8 @@ pub use taskflow_macros::{dag, task};
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        AnyOf, Backoff, Dag, Date, Failure, Output, Result, TaskContext, Timestamp, TriggerRule, chain, chain_linear, dag, group,
-        task,
+        AnyOf, Backoff, Dag, Date, Failure, Output, Result, TaskContext, Timestamp, TriggerRule, chain, chain_linear,
+        dag, group, task,
     };
 }
 

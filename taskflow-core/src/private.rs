@@ -4,11 +4,15 @@ pub use inventory;
 
 use std::sync::Arc;
 
+pub use crate::dag::{
+    Arg, DagDef, DagEntry, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry, TaskEntry,
+    add_task,
+};
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;
-pub use crate::dag::{Arg, DagDef, DagEntry, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry, TaskEntry, add_task};
 pub use crate::task::{
-    Backoff, Body, BoxFuture, InputDef, Inputs, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions, TriggerRule,
+    Backoff, Body, BoxFuture, InputDef, Inputs, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions,
+    TriggerRule,
 };
 pub use crate::value::{TypeInfo, Value};
 

@@ -150,14 +150,7 @@ fn add_node(
             draft.args.push(arg);
         }
         let source = Source::task(index(draft.nodes.len()));
-        draft.nodes.push(NodeDraft {
-            def,
-            explicit_id: None,
-            options: None,
-            first_arg,
-            group: draft.open_group,
-            at,
-        });
+        draft.nodes.push(NodeDraft { def, explicit_id: None, options: None, first_arg, group: draft.open_group, at });
         Handle { scope: draft.scope, source }
     })
 }

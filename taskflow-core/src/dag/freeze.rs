@@ -300,7 +300,8 @@ impl Freezer<'_> {
             let rule = sets[options_of[position] as usize].trigger_rule;
             let own = node.options.as_deref().copied().unwrap_or_default().or(node.def.options);
             let ordered = draft.orders.binary_search_by_key(&index(position), |order| order.downstream).is_ok();
-            let has_data = draft.args[arg_range(draft, position)].iter().any(|arg| !matches!(arg, ArgDraft::Constant(_)));
+            let has_data =
+                draft.args[arg_range(draft, position)].iter().any(|arg| !matches!(arg, ArgDraft::Constant(_)));
             if rule != TriggerRule::AllSuccess && own.trigger_rule.is_some() && has_data && !ordered {
                 let (task, rule) = (ids[position].to_string(), rule.to_string());
                 self.errors.push(BuildError::RuleWithoutOrder { task, rule, at: node.at.into() });

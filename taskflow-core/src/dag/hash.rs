@@ -77,9 +77,9 @@ fn canonical(json: &serde_json::Value) -> String {
         serde_json::Value::Object(map) => {
             let mut entries: Vec<_> = map.iter().collect();
             entries.sort_by_key(|(key, _)| *key);
-            let entries = entries.into_iter().map(|(key, value)| {
-                format!("{}:{}", serde_json::Value::from(key.as_str()), canonical(value))
-            });
+            let entries = entries
+                .into_iter()
+                .map(|(key, value)| format!("{}:{}", serde_json::Value::from(key.as_str()), canonical(value)));
             format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
         }
         serde_json::Value::Array(items) => {

@@ -152,11 +152,7 @@ pub fn chain(links: impl Chain) {
                     connect(&[*from], &[*to], at);
                 }
             }
-            (from, to) => builder::report(BuildError::UnevenChain {
-                left: from.len(),
-                right: to.len(),
-                at: at.into(),
-            }),
+            (from, to) => builder::report(BuildError::UnevenChain { left: from.len(), right: to.len(), at: at.into() }),
         }
     }
 }

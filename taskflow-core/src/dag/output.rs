@@ -6,8 +6,8 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::builder::{Handle, with_node};
-use super::order::IntoNodes;
 use super::order;
+use super::order::IntoNodes;
 use crate::task::{Backoff, TriggerRule};
 
 /// What a task will return, or a parameter of the DAG will hold: Airflow's `XComArg`.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use crate::time::{Interval, Timestamp};
 
@@ -217,6 +218,16 @@ pub(crate) struct AttemptControl {
     done: AtomicU64,
     total: AtomicU64,
     interrupt: Mutex<Option<Interrupt>>,
+    future: Mutex<FutureHandle>,
+}
+
+/// How to drop the future of an async attempt. Being aborted may come before being spawned.
+#[derive(Debug, Default)]
+enum FutureHandle {
+    #[default]
+    Unknown,
+    Running(AbortHandle),
+    Aborted,
 }
 
 impl Default for AttemptControl {
@@ -226,6 +237,7 @@ impl Default for AttemptControl {
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),
             interrupt: Mutex::new(None),
+            future: Mutex::default(),
         }
     }
 }
@@ -237,6 +249,23 @@ impl AttemptControl {
 
     pub(crate) fn is_cancelled(&self) -> bool {
         *self.cancelled.borrow()
+    }
+
+    /// Says how the future of the attempt can be dropped; drops it at once if that was asked for already.
+    pub(crate) fn set_abort(&self, handle: AbortHandle) {
+        let mut future = self.future.lock().unwrap_or_else(PoisonError::into_inner);
+        match *future {
+            FutureHandle::Aborted => handle.abort(),
+            FutureHandle::Unknown | FutureHandle::Running(_) => *future = FutureHandle::Running(handle),
+        }
+    }
+
+    /// Drops the future of the attempt at its next await.
+    pub(crate) fn abort(&self) {
+        let mut future = self.future.lock().unwrap_or_else(PoisonError::into_inner);
+        if let FutureHandle::Running(handle) = std::mem::replace(&mut *future, FutureHandle::Aborted) {
+            handle.abort();
+        }
     }
 
     /// The last reported steps, `(done, total)`.
