@@ -30,10 +30,7 @@ const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/access.log
 ///     END {if (c == 1) one++; print u, n, one, d, m}'
 /// ```
 /// with `idle` of 30 and of 90 minutes: visitors, sessions, those of one request, longest (s), most requests.
-const SESSIONS: [(u32, [i64; 5]); 2] = [
-    (30, [1861, 3223, 1774, 59, 108]),
-    (90, [1861, 2608, 1411, 298_836, 364]),
-];
+const SESSIONS: [(u32, [i64; 5]); 2] = [(30, [1861, 3223, 1774, 59, 108]), (90, [1861, 2608, 1411, 298_836, 364])];
 
 /// ```sh
 /// log | awk -F'"' '$2 ~ /^GET / && $3 ~ /^ (200|304) / {split($2, r, " "); sub(/[?#].*/, "", r[2]); print r[2]}' |
@@ -112,10 +109,7 @@ async fn the_report_holds_what_awk_finds() -> Result<()> {
             format!("{visitors} visitors in {sessions} sessions, {single} of a single request"),
             format!("the longest session: {longest} s, the busiest: {busiest} requests"),
         ] {
-            assert!(
-                report.lines().any(|l| l == line),
-                "{line}\nis not in\n{report}"
-            );
+            assert!(report.lines().any(|l| l == line), "{line}\nis not in\n{report}");
         }
         assert_eq!(section(&report, "top pages"), PAGES);
         assert_eq!(section(&report, "referrers"), REFERRERS);
@@ -123,10 +117,7 @@ async fn the_report_holds_what_awk_finds() -> Result<()> {
     }
 
     let quarantined = fs::read_to_string(&bad)?;
-    assert!(
-        quarantined.starts_with("8899\tuser agent: no closing quote\t46.118.127.106 - - "),
-        "{quarantined}"
-    );
+    assert!(quarantined.starts_with("8899\tuser agent: no closing quote\t46.118.127.106 - - "), "{quarantined}");
     assert_eq!(quarantined.lines().count(), 1);
     Ok(())
 }
@@ -138,42 +129,18 @@ async fn bad_lines_are_quarantined_and_nothing_is_lost() -> Result<()> {
         (GOOD.as_bytes(), ""),
         (b"", "address: missing"),
         (b"half a li", "user: missing"),
-        (
-            br#"1.2.3.4 - - [30/Feb/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "-""#,
-            "time: ",
-        ),
-        (
-            br#"1.2.3.4 - - [17/May/2015:10:05:03] "GET / HTTP/1.1" 200 1 "-" "-""#,
-            "time: ",
-        ),
-        (
-            br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "-" 408 - "-" "-""#,
-            "request: ",
-        ),
-        (
-            br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" OK 1 "-" "-""#,
-            "status: ",
-        ),
-        (
-            br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 -1 "-" "-""#,
-            "bytes: ",
-        ),
-        (
-            br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-""#,
-            "user agent: missing",
-        ),
+        (br#"1.2.3.4 - - [30/Feb/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "-""#, "time: "),
+        (br#"1.2.3.4 - - [17/May/2015:10:05:03] "GET / HTTP/1.1" 200 1 "-" "-""#, "time: "),
+        (br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "-" 408 - "-" "-""#, "request: "),
+        (br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" OK 1 "-" "-""#, "status: "),
+        (br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 -1 "-" "-""#, "bytes: "),
+        (br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-""#, "user agent: missing"),
         (
             br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "a\""#,
             "user agent: no closing quote",
         ),
-        (
-            br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "-" 17"#,
-            "after the user agent:  17",
-        ),
-        (
-            b"1.2.3.4 - - [17/May/2015:10:05:03 +0000] \"GET /\xff HTTP/1.1\" 200 1 \"-\" \"-\"",
-            "not UTF-8",
-        ),
+        (br#"1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "-" 17"#, "after the user agent:  17"),
+        (b"1.2.3.4 - - [17/May/2015:10:05:03 +0000] \"GET /\xff HTTP/1.1\" 200 1 \"-\" \"-\"", "not UTF-8"),
     ];
     let dir = TempDir::new()?;
     let log = dir.path().join("access.log");
@@ -181,20 +148,12 @@ async fn bad_lines_are_quarantined_and_nothing_is_lost() -> Result<()> {
     let bad = dir.path().join("quarantine/bad.tsv");
     let report = run(&log, 30, &bad).await?;
 
-    assert!(
-        report.contains("1 requests, 0 MB, bad lines: 11\n"),
-        "{report}"
-    );
+    assert!(report.contains("1 requests, 0 MB, bad lines: 11\n"), "{report}");
     assert_eq!(section(&report, "top pages"), [("/a%20b", 1)]);
-    assert!(
-        report.contains("\n  14      1\n"),
-        "23:59 in Tokyo is 14:59 in UTC: {report}"
-    );
+    assert!(report.contains("\n  14      1\n"), "23:59 in Tokyo is 14:59 in UTC: {report}");
     let quarantined = fs::read_to_string(&bad)?;
     assert_eq!(quarantined.lines().count(), 11);
-    let bad_lines = (1..)
-        .zip(lines)
-        .filter(|(_, (_, reason))| !reason.is_empty());
+    let bad_lines = (1..).zip(lines).filter(|(_, (_, reason))| !reason.is_empty());
     for (found, (number, (line, reason))) in quarantined.lines().zip(bad_lines) {
         let columns: Vec<&str> = found.splitn(3, '\t').collect();
         assert_eq!(columns[0], number.to_string());
@@ -205,11 +164,8 @@ async fn bad_lines_are_quarantined_and_nothing_is_lost() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_visitor_is_an_address_with_a_user_agent_and_idles_no_longer_than_allowed() -> Result<()>
-{
-    let line = |ip, time, agent| {
-        format!(r#"{ip} - - [17/May/2015:{time} +0000] "GET / HTTP/1.1" 200 1 "-" "{agent}""#)
-    };
+async fn a_visitor_is_an_address_with_a_user_agent_and_idles_no_longer_than_allowed() -> Result<()> {
+    let line = |ip, time, agent| format!(r#"{ip} - - [17/May/2015:{time} +0000] "GET / HTTP/1.1" 200 1 "-" "{agent}""#);
     // Out of order, as servers write them; 10:00:00 to 10:30:00 is exactly half an hour.
     let lines = [
         line("1.1.1.1", "10:30:00", "a"),
@@ -222,40 +178,20 @@ async fn a_visitor_is_an_address_with_a_user_agent_and_idles_no_longer_than_allo
     let log = dir.path().join("access.log");
     fs::write(&log, lines.join("\n"))?;
     let report = run(&log, 30, &dir.path().join("bad.tsv")).await?;
-    assert!(
-        report.contains("3 visitors in 4 sessions, 3 of a single request\n"),
-        "{report}"
-    );
-    assert!(
-        report.contains("the longest session: 1800 s, the busiest: 2 requests\n"),
-        "{report}"
-    );
+    assert!(report.contains("3 visitors in 4 sessions, 3 of a single request\n"), "{report}");
+    assert!(report.contains("the longest session: 1800 s, the busiest: 2 requests\n"), "{report}");
     Ok(())
 }
 
 async fn run(log: &Path, idle_min: u32, bad_lines: &Path) -> Result<String> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    example::run_plain(
-        &text(log),
-        idle_min,
-        10,
-        "semicomplete.com",
-        &text(bad_lines),
-    )
+    example::run_plain(&text(log), idle_min, 10, "semicomplete.com", &text(bad_lines))
 }
 
 /// What was counted in a section of the report.
 fn section<'a>(report: &'a str, title: &str) -> Vec<(&'a str, u32)> {
-    let lines = report
-        .lines()
-        .skip_while(|line| *line != title)
-        .skip(1)
-        .take_while(|line| !line.is_empty());
+    let lines = report.lines().skip_while(|line| *line != title).skip(1).take_while(|line| !line.is_empty());
     let mut words = lines.map(str::split_whitespace);
-    std::iter::from_fn(|| {
-        words
-            .next()
-            .and_then(|mut words| Some((words.next()?, words.next()?.parse().ok()?)))
-    })
-    .collect()
+    std::iter::from_fn(|| words.next().and_then(|mut words| Some((words.next()?, words.next()?.parse().ok()?))))
+        .collect()
 }

@@ -38,33 +38,20 @@ pub struct BadLine {
 
 /// Reads a log, plain or gzipped.
 pub fn read(path: &Path) -> Result<Log> {
-    let file =
-        BufReader::new(File::open(path).map_err(|error| format!("{}: {error}", path.display()))?);
+    let file = BufReader::new(File::open(path).map_err(|error| format!("{}: {error}", path.display()))?);
     let gzipped = path.extension().is_some_and(|extension| extension == "gz");
-    let lines: Box<dyn BufRead> = if gzipped {
-        Box::new(BufReader::new(MultiGzDecoder::new(file)))
-    } else {
-        Box::new(file)
-    };
+    let lines: Box<dyn BufRead> =
+        if gzipped { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) };
 
-    let mut log = Log {
-        requests: Vec::new(),
-        bad: Vec::new(),
-    };
+    let mut log = Log { requests: Vec::new(), bad: Vec::new() };
     for (number, line) in (1..).zip(lines.split(b'\n')) {
         let line = line.map_err(|error| format!("{}:{number}: {error}", path.display()))?;
-        let request = str::from_utf8(&line)
-            .map_err(|_| "not UTF-8".into())
-            .and_then(parse);
+        let request = str::from_utf8(&line).map_err(|_| "not UTF-8".into()).and_then(parse);
         match request {
             Ok(request) => log.requests.push(request),
             Err(reason) => {
                 let text = String::from_utf8_lossy(&line).into_owned();
-                log.bad.push(BadLine {
-                    line: number,
-                    reason,
-                    text,
-                });
+                log.bad.push(BadLine { line: number, reason, text });
             }
         }
     }
@@ -92,40 +79,24 @@ pub fn parse(line: &str) -> Result<Request, String> {
     };
     Ok(Request {
         ip: ip.into(),
-        time: Timestamp::strptime("%d/%b/%Y:%H:%M:%S %z", time)
-            .map_err(|e| format!("time: {e}"))?,
+        time: Timestamp::strptime("%d/%b/%Y:%H:%M:%S %z", time).map_err(|e| format!("time: {e}"))?,
         method: method.into(),
         path: path.into(),
-        status: status
-            .parse()
-            .map_err(|e| format!("status: {e}: {status}"))?,
-        bytes: if bytes == "-" {
-            0
-        } else {
-            bytes.parse().map_err(|e| format!("bytes: {e}: {bytes}"))?
-        },
+        status: status.parse().map_err(|e| format!("status: {e}: {status}"))?,
+        bytes: if bytes == "-" { 0 } else { bytes.parse().map_err(|e| format!("bytes: {e}: {bytes}"))? },
         referrer: referrer.into(),
         agent: agent.into(),
     })
 }
 
 /// Splits `text` after the field between `open` and `close`.
-fn field<'a>(
-    text: &'a str,
-    open: &str,
-    close: &str,
-    name: &str,
-) -> Result<(&'a str, &'a str), String> {
-    text.strip_prefix(open)
-        .and_then(|text| text.split_once(close))
-        .ok_or_else(|| format!("{name}: missing"))
+fn field<'a>(text: &'a str, open: &str, close: &str, name: &str) -> Result<(&'a str, &'a str), String> {
+    text.strip_prefix(open).and_then(|text| text.split_once(close)).ok_or_else(|| format!("{name}: missing"))
 }
 
 /// Splits `text` after its first quoted string, in which a backslash escapes.
 fn quoted<'a>(text: &'a str, name: &str) -> Result<(&'a str, &'a str), String> {
-    let inside = text
-        .strip_prefix('"')
-        .ok_or_else(|| format!("{name}: missing"))?;
+    let inside = text.strip_prefix('"').ok_or_else(|| format!("{name}: missing"))?;
     let mut escaped = false;
     let end = inside.find(|c| {
         let ends = c == '"' && !escaped;

@@ -57,10 +57,7 @@ fn parse(log: &str) -> Result<Log> {
 /// Writes the lines that are no requests to a file of their own: line number, reason, text.
 #[task(blocking)]
 fn quarantine(log: &Log, bad_lines: &str) -> Result<usize> {
-    let lines = log
-        .bad
-        .iter()
-        .map(|BadLine { line, reason, text }| format!("{line}\t{reason}\t{text}\n"));
+    let lines = log.bad.iter().map(|BadLine { line, reason, text }| format!("{line}\t{reason}\t{text}\n"));
     if let Some(dir) = Path::new(bad_lines).parent() {
         fs::create_dir_all(dir)?;
     }
@@ -77,22 +74,13 @@ fn sessions(log: &Log, idle_min: u32) -> Vec<Session> {
     requests.sort_by_key(|r| (&r.ip, &r.agent, r.time));
 
     let mut sessions: Vec<Session> = Vec::new();
-    for Request {
-        ip, agent, time, ..
-    } in requests
-    {
+    for Request { ip, agent, time, .. } in requests {
         match sessions.last_mut() {
             Some(s) if s.ip == *ip && s.agent == *agent && time.duration_since(s.end) <= idle => {
                 s.end = *time;
                 s.requests += 1;
             }
-            _ => sessions.push(Session {
-                ip: ip.clone(),
-                agent: agent.clone(),
-                start: *time,
-                end: *time,
-                requests: 1,
-            }),
+            _ => sessions.push(Session { ip: ip.clone(), agent: agent.clone(), start: *time, end: *time, requests: 1 }),
         }
     }
     sessions
@@ -101,10 +89,7 @@ fn sessions(log: &Log, idle_min: u32) -> Vec<Session> {
 /// The pages read most: what `GET` found, without images, scripts and other files.
 #[task]
 fn top_pages(log: &Log, top: usize) -> Vec<Count> {
-    let found = log
-        .requests
-        .iter()
-        .filter(|r| r.method == "GET" && matches!(r.status, 200 | 304));
+    let found = log.requests.iter().filter(|r| r.method == "GET" && matches!(r.status, 200 | 304));
     let paths = found.filter_map(|r| r.path.split(['?', '#']).next());
     count(paths.filter(|path| is_page(path)), top)
 }
@@ -124,10 +109,7 @@ fn referrers(log: &Log, site: &str, top: usize) -> Vec<Count> {
         let (_scheme, rest) = r.referrer.split_once("://")?;
         rest.split(['/', '?', ':']).next()
     });
-    count(
-        hosts.filter(|host| host.strip_prefix("www.").unwrap_or(host) != site),
-        top,
-    )
+    count(hosts.filter(|host| host.strip_prefix("www.").unwrap_or(host) != site), top)
 }
 
 /// Requests by hour of the day and status code.
@@ -138,14 +120,7 @@ fn status_by_hour(log: &Log) -> Vec<HourStatus> {
         let hour = request.time.as_second() / 3600 % 24;
         *counts.entry((hour, request.status)).or_default() += 1;
     }
-    counts
-        .into_iter()
-        .map(|((hour, status), count)| HourStatus {
-            hour,
-            status,
-            count,
-        })
-        .collect()
+    counts.into_iter().map(|((hour, status), count)| HourStatus { hour, status, count }).collect()
 }
 
 /// The `top` most frequent words; those seen equally often in alphabetic order.
@@ -154,13 +129,7 @@ fn count<'a>(words: impl Iterator<Item = &'a str>, top: usize) -> Vec<Count> {
     for word in words {
         *counts.entry(word).or_default() += 1;
     }
-    let mut counts: Vec<Count> = counts
-        .into_iter()
-        .map(|(what, count)| Count {
-            what: what.into(),
-            count,
-        })
-        .collect();
+    let mut counts: Vec<Count> = counts.into_iter().map(|(what, count)| Count { what: what.into(), count }).collect();
     counts.sort_by_key(|c| std::cmp::Reverse(c.count));
     counts.truncate(top);
     counts
@@ -179,37 +148,17 @@ fn report(
     let megabytes = log.requests.iter().map(|r| r.bytes).sum::<u64>() as f64 / 1e6;
     let visitors: HashSet<_> = sessions.iter().map(|s| (&s.ip, &s.agent)).collect();
     let single = sessions.iter().filter(|s| s.requests == 1).count();
-    let longest = sessions
-        .iter()
-        .map(|s| s.end.duration_since(s.start).as_secs())
-        .max()
-        .unwrap_or(0);
+    let longest = sessions.iter().map(|s| s.end.duration_since(s.start).as_secs()).max().unwrap_or(0);
     let most = sessions.iter().map(|s| s.requests).max().unwrap_or(0);
-    writeln!(
-        out,
-        "{} requests, {megabytes:.0} MB, bad lines: {bad}",
-        log.requests.len()
-    )?;
-    writeln!(
-        out,
-        "{} visitors in {} sessions, {single} of a single request",
-        visitors.len(),
-        sessions.len()
-    )?;
-    writeln!(
-        out,
-        "the longest session: {longest} s, the busiest: {most} requests"
-    )?;
+    writeln!(out, "{} requests, {megabytes:.0} MB, bad lines: {bad}", log.requests.len())?;
+    writeln!(out, "{} visitors in {} sessions, {single} of a single request", visitors.len(), sessions.len())?;
+    writeln!(out, "the longest session: {longest} s, the busiest: {most} requests")?;
 
     for (title, counts) in [("top pages", pages), ("referrers", referrers)] {
         writeln!(out, "\n{title}")?;
         let max = counts.iter().map(|c| c.count).max().unwrap_or(1);
         for Count { what, count } in counts {
-            writeln!(
-                out,
-                "{what:<56.56} {count:>5} {}",
-                "█".repeat((count * 20).div_ceil(max) as usize)
-            )?;
+            writeln!(out, "{what:<56.56} {count:>5} {}", "█".repeat((count * 20).div_ceil(max) as usize))?;
         }
     }
 
@@ -221,10 +170,7 @@ fn report(
     for hour in 0..24 {
         write!(out, "\n{hour:>4} ")?;
         for &status in &statuses {
-            let count = hours
-                .iter()
-                .find(|h| h.hour == hour && h.status == status)
-                .map_or(0, |h| h.count);
+            let count = hours.iter().find(|h| h.hour == hour && h.status == status).map_or(0, |h| h.count);
             write!(out, "{count:>6}")?;
         }
     }
@@ -235,14 +181,7 @@ fn report(
 pub fn run_plain(log: &str, idle: u32, top: usize, site: &str, bad: &str) -> Result<String> {
     let log = parse(log)?;
     let bad = quarantine(&log, bad)?;
-    report(
-        &log,
-        &sessions(&log, idle),
-        &top_pages(&log, top),
-        &referrers(&log, site, top),
-        &status_by_hour(&log),
-        bad,
-    )
+    report(&log, &sessions(&log, idle), &top_pages(&log, top), &referrers(&log, site, top), &status_by_hour(&log), bad)
 }
 #[allow(dead_code)]
 fn main() -> Result<()> {

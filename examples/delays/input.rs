@@ -79,9 +79,7 @@ pub fn flights(dir: &Path, month: &str) -> Result<Table<Flight>> {
         }))
     })?;
     if flights.rows.is_empty() {
-        let bad = flights.bad.first().map_or("none bad".into(), |bad| {
-            format!("the first bad one is {bad}")
-        });
+        let bad = flights.bad.first().map_or("none bad".into(), |bad| format!("the first bad one is {bad}"));
         return Err(format!("no flights of {month} among {} rows, {bad}", flights.read).into());
     }
     Ok(flights)
@@ -91,36 +89,19 @@ pub fn weather(dir: &Path) -> Result<Table<Weather>> {
     read(dir, &["weather"], |row| {
         let wind = row.read_or_na("wind_speed")?;
         if wind.is_some_and(|wind| !(0.0..=250.0).contains(&wind)) {
-            return Err(format!(
-                "wind_speed: {} mph cannot be",
-                row.text("wind_speed")?
-            ));
+            return Err(format!("wind_speed: {} mph cannot be", row.text("wind_speed")?));
         }
         let rain = row.read_or_na("precip")?;
-        Ok(Some(Weather {
-            origin: row.read("origin")?,
-            hour: row.read("time_hour")?,
-            wind,
-            rain,
-        }))
+        Ok(Some(Weather { origin: row.read("origin")?, hour: row.read("time_hour")?, wind, rain }))
     })
 }
 
 pub fn names(dir: &Path, file: &str, code: &str) -> Result<Table<Name>> {
-    read(dir, &[file], |row| {
-        Ok(Some(Name {
-            code: row.read(code)?,
-            name: row.read("name")?,
-        }))
-    })
+    read(dir, &[file], |row| Ok(Some(Name { code: row.read(code)?, name: row.read("name")? })))
 }
 
 /// Reads the first of the `files` that is in `dir`; `keep` takes a row, leaves it out (`None`), or says what is wrong.
-fn read<T>(
-    dir: &Path,
-    files: &[&str],
-    keep: impl Fn(Row<'_>) -> Result<Option<T>, String>,
-) -> Result<Table<T>> {
+fn read<T>(dir: &Path, files: &[&str], keep: impl Fn(Row<'_>) -> Result<Option<T>, String>) -> Result<Table<T>> {
     let path = find(dir, files)?;
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     let mut lines = (1..).zip(open(&path)?.split(b'\n')).map(|(number, line)| match line {
@@ -130,27 +111,16 @@ fn read<T>(
     let (_, header) = lines.next().ok_or_else(|| format!("{}: empty", path.display()))??;
     let header = split(&header)?;
 
-    let mut table = Table {
-        rows: Vec::new(),
-        bad: Vec::new(),
-        read: 0,
-    };
+    let mut table = Table { rows: Vec::new(), bad: Vec::new(), read: 0 };
     for line in lines {
         let (number, line) = line?;
         if line.trim_ascii().is_empty() {
             continue;
         }
         table.read += 1;
-        match split(&line)
-            .and_then(|columns| Row::new(&header, columns))
-            .and_then(&keep)
-        {
+        match split(&line).and_then(|columns| Row::new(&header, columns)).and_then(&keep) {
             Ok(row) => table.rows.extend(row),
-            Err(reason) => table.bad.push(BadRow {
-                file: file.to_string(),
-                line: number,
-                reason,
-            }),
+            Err(reason) => table.bad.push(BadRow { file: file.to_string(), line: number, reason }),
         }
     }
     Ok(table)
@@ -171,11 +141,7 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     fn new(header: &'a [&'a str], columns: Vec<&'a str>) -> Result<Self, String> {
         if columns.len() != header.len() {
-            return Err(format!(
-                "{} columns instead of {}",
-                columns.len(),
-                header.len()
-            ));
+            return Err(format!("{} columns instead of {}", columns.len(), header.len()));
         }
         Ok(Row { header, columns })
     }
@@ -183,52 +149,29 @@ impl<'a> Row<'a> {
     fn text(&self, column: &str) -> Result<&'a str, String> {
         let index = self.header.iter().position(|name| *name == column);
         let text = index.map_or("", |index| self.columns[index]);
-        if text.is_empty() {
-            Err(format!("{column}: missing"))
-        } else {
-            Ok(text)
-        }
+        if text.is_empty() { Err(format!("{column}: missing")) } else { Ok(text) }
     }
 
     fn read<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, String> {
         let text = self.text(column)?;
-        text.parse()
-            .map_err(|error| format!("{column}: {error}: {text}"))
+        text.parse().map_err(|error| format!("{column}: {error}: {text}"))
     }
 
     fn read_or_na<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>, String> {
-        if self.text(column)? == "NA" {
-            Ok(None)
-        } else {
-            self.read(column).map(Some)
-        }
+        if self.text(column)? == "NA" { Ok(None) } else { self.read(column).map(Some) }
     }
 }
 
 fn find(dir: &Path, files: &[&str]) -> Result<PathBuf> {
-    let names = files
-        .iter()
-        .flat_map(|file| [format!("{file}.csv"), format!("{file}.csv.gz")]);
+    let names = files.iter().flat_map(|file| [format!("{file}.csv"), format!("{file}.csv.gz")]);
     let found = names.map(|name| dir.join(name)).find(|path| path.is_file());
-    found.ok_or_else(|| {
-        format!(
-            "{}: no {}.csv[.gz]",
-            dir.display(),
-            files.join(".csv[.gz] or ")
-        )
-        .into()
-    })
+    found.ok_or_else(|| format!("{}: no {}.csv[.gz]", dir.display(), files.join(".csv[.gz] or ")).into())
 }
 
 fn open(path: &Path) -> Result<Box<dyn BufRead>> {
-    let file =
-        BufReader::new(File::open(path).map_err(|error| format!("{}: {error}", path.display()))?);
+    let file = BufReader::new(File::open(path).map_err(|error| format!("{}: {error}", path.display()))?);
     let gzipped = path.extension().is_some_and(|extension| extension == "gz");
-    Ok(if gzipped {
-        Box::new(BufReader::new(MultiGzDecoder::new(file)))
-    } else {
-        Box::new(file)
-    })
+    Ok(if gzipped { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) })
 }
 
 impl Display for BadRow {

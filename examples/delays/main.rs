@@ -44,46 +44,23 @@ fn names(data: &str, file: &str, code: &str) -> Result<Table<Name>> {
 
 /// Gives each flight the weather of its hour, and counts what has no match.
 #[task]
-fn join(
-    flights: Table<Flight>,
-    weather: &Table<Weather>,
-    airlines: &Table<Name>,
-    airports: &Table<Name>,
-) -> Joined {
+fn join(flights: Table<Flight>, weather: &Table<Weather>, airlines: &Table<Name>, airports: &Table<Name>) -> Joined {
     summary::join(flights, weather, airlines, airports)
 }
 
 #[task]
 fn by_carrier(joined: &Joined, airlines: &Table<Name>, late_after_min: u32) -> Summary {
-    summarise(
-        "carrier",
-        &joined.departures,
-        late_after_min,
-        &airlines.rows,
-        |d| &d.carrier,
-    )
+    summarise("carrier", &joined.departures, late_after_min, &airlines.rows, |d| &d.carrier)
 }
 
 #[task]
 fn by_origin(joined: &Joined, airports: &Table<Name>, late_after_min: u32) -> Summary {
-    summarise(
-        "origin",
-        &joined.departures,
-        late_after_min,
-        &airports.rows,
-        |d| &d.origin,
-    )
+    summarise("origin", &joined.departures, late_after_min, &airports.rows, |d| &d.origin)
 }
 
 #[task]
 fn by_destination(joined: &Joined, airports: &Table<Name>, late_after_min: u32) -> Summary {
-    summarise(
-        "destination",
-        &joined.departures,
-        late_after_min,
-        &airports.rows,
-        |d| &d.dest,
-    )
+    summarise("destination", &joined.departures, late_after_min, &airports.rows, |d| &d.dest)
 }
 
 #[task]
@@ -98,23 +75,12 @@ fn by_rain(joined: &Joined, late_after_min: u32) -> Summary {
 
 /// Replaces the month in the warehouse, so that running twice changes nothing.
 #[task(retries = 3, retry_delay = "1s")]
-async fn load(
-    warehouse: &str,
-    month: &str,
-    joined: &Joined,
-    summaries: Vec<Summary>,
-) -> Result<usize> {
+async fn load(warehouse: &str, month: &str, joined: &Joined, summaries: Vec<Summary>) -> Result<usize> {
     warehouse::replace(Path::new(warehouse), month, joined, &summaries).await
 }
 
 #[task]
-fn report(
-    month: &str,
-    late_after_min: u32,
-    joined: &Joined,
-    summaries: Vec<Summary>,
-    loaded: usize,
-) -> Result<String> {
+fn report(month: &str, late_after_min: u32, joined: &Joined, summaries: Vec<Summary>, loaded: usize) -> Result<String> {
     let report = text::report(month, late_after_min, joined, &summaries)?;
     Ok(format!("{report}rows in the warehouse: {loaded}"))
 }

@@ -71,51 +71,23 @@ pub fn join(
     airlines: &Table<Name>,
     airports: &Table<Name>,
 ) -> Joined {
-    let hours: HashMap<_, _> = weather
-        .rows
-        .iter()
-        .map(|w| ((w.origin.as_str(), w.hour), w))
-        .collect();
+    let hours: HashMap<_, _> = weather.rows.iter().map(|w| ((w.origin.as_str(), w.hour), w)).collect();
     let airline: HashSet<_> = airlines.rows.iter().map(|a| &a.code).collect();
     let airport: HashSet<_> = airports.rows.iter().map(|a| &a.code).collect();
 
     let mut unmatched = Unmatched::default();
     let mut departures = Vec::with_capacity(flights.rows.len());
-    for Flight {
-        carrier,
-        origin,
-        dest,
-        hour,
-        delay,
-    } in flights.rows
-    {
+    for Flight { carrier, origin, dest, hour, delay } in flights.rows {
         let weather = hours.get(&(origin.as_str(), hour));
         unmatched.weather += usize::from(weather.is_none());
         unmatched.airline += usize::from(!airline.contains(&carrier));
         unmatched.airport += usize::from(!airport.contains(&origin) || !airport.contains(&dest));
         let (wind, rain) = weather.map_or((None, None), |w| (w.wind, w.rain));
-        departures.push(Departure {
-            carrier,
-            origin,
-            dest,
-            delay,
-            wind,
-            rain,
-        });
+        departures.push(Departure { carrier, origin, dest, delay, wind, rain });
     }
     let bad_flights = flights.bad.len();
-    let bad = [&flights.bad, &weather.bad, &airlines.bad, &airports.bad]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
-    Joined {
-        departures,
-        flight_rows: flights.read,
-        bad_flights,
-        bad,
-        unmatched,
-    }
+    let bad = [&flights.bad, &weather.bad, &airlines.bad, &airports.bad].into_iter().flatten().cloned().collect();
+    Joined { departures, flight_rows: flights.read, bad_flights, bad, unmatched }
 }
 
 /// Counts the departures of each `key`, which gets its name from `names` where there is one.
@@ -138,10 +110,7 @@ pub fn summarise(
             }
         }
     }
-    let names: HashMap<_, _> = names
-        .iter()
-        .map(|n| (n.code.as_str(), n.name.as_str()))
-        .collect();
+    let names: HashMap<_, _> = names.iter().map(|n| (n.code.as_str(), n.name.as_str())).collect();
     let named = |(key, group): (&str, Group)| Group {
         key: key.into(),
         name: names.get(key).unwrap_or(&"").to_string(),
@@ -149,10 +118,7 @@ pub fn summarise(
     };
     let mut groups: Vec<Group> = groups.into_iter().map(named).collect();
     groups.sort_by(|a, b| b.late_share().total_cmp(&a.late_share()));
-    Summary {
-        by: by.into(),
-        groups,
-    }
+    Summary { by: by.into(), groups }
 }
 
 pub fn wind(departure: &Departure) -> &str {

@@ -22,30 +22,17 @@ const TABLES: &str = "
     ) strict, without rowid";
 
 /// Puts a month in the place of what an earlier run left for it, in one transaction.
-pub async fn replace(
-    path: &Path,
-    month: &str,
-    joined: &Joined,
-    summaries: &[Summary],
-) -> Result<usize> {
+pub async fn replace(path: &Path, month: &str, joined: &Joined, summaries: &[Summary]) -> Result<usize> {
     if let Some(dir) = path.parent() {
         create_dir_all(dir)?;
     }
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true);
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let mut warehouse: SqliteConnection = options.connect().await?;
     raw_sql(TABLES).execute(&mut warehouse).await?;
 
     let mut change = warehouse.begin_with("begin immediate").await?;
-    query("delete from delays where month = ?")
-        .bind(month)
-        .execute(&mut *change)
-        .await?;
-    query("delete from bad_rows where month = ?")
-        .bind(month)
-        .execute(&mut *change)
-        .await?;
+    query("delete from delays where month = ?").bind(month).execute(&mut *change).await?;
+    query("delete from bad_rows where month = ?").bind(month).execute(&mut *change).await?;
     for Summary { by, groups } in summaries {
         for group in groups {
             query("insert into delays values (?, ?, ?, ?, ?, ?, ?, ?)")
