@@ -20,7 +20,7 @@ fn frame(text: &str, width: usize) -> String {
 
 /// Greets somebody, in a frame of the right width.
 #[dag]
-fn hello(#[param(default = "world")] name: String) -> String {
+pub fn hello(#[param(default = "world")] name: String) -> String {
     let greeting = greet(name);
     frame(greeting, measure(greeting))
 }

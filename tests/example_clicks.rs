@@ -185,7 +185,8 @@ async fn a_visitor_is_an_address_with_a_user_agent_and_idles_no_longer_than_allo
 
 async fn run(log: &Path, idle_min: u32, bad_lines: &Path) -> Result<String> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    example::run_plain(&text(log), idle_min, 10, "semicomplete.com", &text(bad_lines))
+    let run = example::clicks::run(text(log), idle_min, 10, "semicomplete.com".to_owned(), text(bad_lines)).await?;
+    Ok(run.into_result()?.as_str().to_owned())
 }
 
 /// What was counted in a section of the report.

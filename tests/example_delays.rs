@@ -221,7 +221,8 @@ async fn what_is_missing_is_named() -> Result<()> {
 
 async fn run(data: &Path, month: &str, late_after_min: u32, warehouse: &Path) -> Result<String> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    example::run_plain(&text(data), month, late_after_min, &text(warehouse)).await
+    let run = example::delays::run(text(data), month.to_owned(), late_after_min, text(warehouse)).await?;
+    Ok(run.into_result()?.as_str().to_owned())
 }
 
 async fn open(warehouse: &Path) -> Result<SqliteConnection> {

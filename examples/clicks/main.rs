@@ -20,9 +20,6 @@ use log::{BadLine, Log, Request};
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
 
-const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/access.log.gz");
-const BAD_LINES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bad-lines.tsv");
-
 /// The requests of one visitor without a long pause.
 #[derive(Debug, Serialize, Deserialize)]
 struct Session {
@@ -49,7 +46,7 @@ struct HourStatus {
 }
 
 /// Reads the log, plain or gzipped.
-#[task(retries = 2, retry_delay = "5s", blocking)]
+#[task(blocking)]
 fn parse(log: &str) -> Result<Log> {
     log::read(Path::new(log))
 }
@@ -177,14 +174,18 @@ fn report(
     Ok(out)
 }
 
-#[allow(dead_code)]
-pub fn run_plain(log: &str, idle: u32, top: usize, site: &str, bad: &str) -> Result<String> {
-    let log = parse(log)?;
-    let bad = quarantine(&log, bad)?;
-    report(&log, &sessions(&log, idle), &top_pages(&log, top), &referrers(&log, site, top), &status_by_hour(&log), bad)
+/// What the visitors of a web site did.
+#[dag(tags = ["web"])]
+pub fn clicks(
+    #[param(default = "examples/data/access.log.gz", help = "access log in Apache's combined format")] log: String,
+    #[param(default = 30, range = 1..=1440, help = "minutes without a request that end a session")] idle_min: u32,
+    #[param(default = 10, range = 1..=100, help = "how many pages and referrers to show")] top: usize,
+    #[param(default = "semicomplete.com", help = "the site itself, which is no referrer")] site: String,
+    #[param(default = "target/bad-lines.tsv", help = "file for the lines that are no requests")] bad_lines: String,
+) -> String {
+    let log = parse(log);
+    let bad = quarantine(log, bad_lines);
+    report(log, sessions(log, idle_min), top_pages(log, top), referrers(log, site, top), status_by_hour(log), bad)
 }
-#[allow(dead_code)]
-fn main() -> Result<()> {
-    println!("{}", run_plain(LOG, 30, 10, "semicomplete.com", BAD_LINES)?);
-    Ok(())
-}
+
+taskflow::main!();

@@ -21,23 +21,20 @@ use input::{Flight, Name, Table, Weather};
 use summary::{Joined, Summary, rain, summarise, wind};
 use taskflow::prelude::*;
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data");
-const WAREHOUSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/warehouse.db");
-
 /// Reads the flights of the month; a row that makes no sense is kept aside with its line number.
-#[task(retries = 2, retry_delay = "5s", timeout = "10m", blocking)]
+#[task(timeout = "10m", blocking)]
 fn flights(data: &str, month: &str) -> Result<Table<Flight>> {
     input::flights(Path::new(data), month)
 }
 
 /// Reads the hourly weather at the three airports.
-#[task(retries = 2, retry_delay = "5s", blocking)]
+#[task(blocking)]
 fn weather(data: &str) -> Result<Table<Weather>> {
     input::weather(Path::new(data))
 }
 
 /// Reads the names of airlines or airports.
-#[task(retries = 2, retry_delay = "5s", blocking)]
+#[task(blocking)]
 fn names(data: &str, file: &str, code: &str) -> Result<Table<Name>> {
     input::names(Path::new(data), file, code)
 }
@@ -85,27 +82,28 @@ fn report(month: &str, late_after_min: u32, joined: &Joined, summaries: Vec<Summ
     Ok(format!("{report}rows in the warehouse: {loaded}"))
 }
 
-#[allow(dead_code)]
-pub async fn run_plain(data: &str, month: &str, late: u32, warehouse: &str) -> Result<String> {
-    let f = flights(data, month)?;
-    let w = weather(data)?;
-    let al = names(data, "airlines", "carrier")?;
-    let ap = names(data, "airports", "faa")?;
-    let j = join(f, &w, &al, &ap);
-    let s = vec![
-        by_carrier(&j, &al, late),
-        by_origin(&j, &ap, late),
-        by_destination(&j, &ap, late),
-        by_wind(&j, late),
-        by_rain(&j, late),
+/// How late flights leave New York: by carrier, airport, destination and weather.
+#[dag(tags = ["etl"])]
+pub fn delays(
+    #[param(default = "examples/data", help = "directory of the CSV files, plain or gzipped")] data: String,
+    #[param(default = "2013-01", pattern = r"^\d{4}(-\d{2})?$", help = "a month, or a whole year")] month: String,
+    #[param(default = 15, range = 0..=600, help = "a flight is late after this many minutes")] late_after_min: u32,
+    #[param(default = "target/warehouse.db", help = "SQLite file of the results")] warehouse: String,
+) -> String {
+    let flights = flights(data, month);
+    let airlines = names(data, "airlines", "carrier").id("airlines");
+    let airports = names(data, "airports", "faa").id("airports");
+    let joined = join(flights, weather(data), airlines, airports);
+
+    let summaries = [
+        by_carrier(joined, airlines, late_after_min),
+        by_origin(joined, airports, late_after_min),
+        by_destination(joined, airports, late_after_min),
+        by_wind(joined, late_after_min),
+        by_rain(joined, late_after_min),
     ];
-    let n = load(warehouse, month, &j, s.clone()).await?;
-    report(month, late, &j, s, n)
+    let loaded = load(warehouse, month, joined, summaries);
+    report(month, late_after_min, joined, summaries, loaded)
 }
-#[tokio::main(flavor = "current_thread")]
-#[allow(dead_code)]
-async fn main() -> Result<()> {
-    let a: Vec<String> = std::env::args().collect();
-    println!("{}", run_plain(&a[1], &a[2], 15, WAREHOUSE).await?);
-    Ok(())
-}
+
+taskflow::main!();
