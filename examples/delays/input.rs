@@ -162,6 +162,12 @@ impl<'a> Row<'a> {
     }
 }
 
+/// The directory of that name; one that is not here may be in the repository that holds this example.
+pub fn directory(name: &str) -> PathBuf {
+    let here = PathBuf::from(name);
+    if here.is_dir() { here } else { Path::new(env!("CARGO_MANIFEST_DIR")).join(here) }
+}
+
 fn find(dir: &Path, files: &[&str]) -> Result<PathBuf> {
     let names = files.iter().flat_map(|file| [format!("{file}.csv"), format!("{file}.csv.gz")]);
     let found = names.map(|name| dir.join(name)).find(|path| path.is_file());

@@ -17,26 +17,26 @@ mod warehouse;
 
 use std::path::Path;
 
-use input::{Flight, Name, Table, Weather};
+use input::{Flight, Name, Table, Weather, directory};
 use summary::{Joined, Summary, rain, summarise, wind};
 use taskflow::prelude::*;
 
 /// Reads the flights of the month; a row that makes no sense is kept aside with its line number.
 #[task(timeout = "10m", blocking)]
 fn flights(data: &str, month: &str) -> Result<Table<Flight>> {
-    input::flights(Path::new(data), month)
+    input::flights(&directory(data), month)
 }
 
 /// Reads the hourly weather at the three airports.
 #[task(blocking)]
 fn weather(data: &str) -> Result<Table<Weather>> {
-    input::weather(Path::new(data))
+    input::weather(&directory(data))
 }
 
 /// Reads the names of airlines or airports.
 #[task(blocking)]
 fn names(data: &str, file: &str, code: &str) -> Result<Table<Name>> {
-    input::names(Path::new(data), file, code)
+    input::names(&directory(data), file, code)
 }
 
 /// Gives each flight the weather of its hour, and counts what has no match.
