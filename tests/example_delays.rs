@@ -92,7 +92,8 @@ async fn the_report_counts_what_sql_counts() -> Result<()> {
 #[tokio::test]
 async fn bad_rows_are_reported_by_line_and_nothing_is_lost() -> Result<()> {
     // The line (1 is the header), what becomes of it, and what is said about it.
-    let damage: [(usize, fn(&str) -> String, &str); 8] = [
+    type Damage = (usize, fn(&str) -> String, &'static str);
+    let damage: [Damage; 8] = [
         (2, |row| with_column(row, 2, "32"), "year, month, day: not in the calendar"),
         (9, |row| with_column(row, 1, ""), "month: "),
         (101, |row| format!("{row},"), "20 columns instead of 19"),

@@ -132,6 +132,7 @@ fn count<'a>(words: impl Iterator<Item = &'a str>, top: usize) -> Vec<Count> {
     counts
 }
 
+/// Writes the figures as tables.
 #[task]
 fn report(
     log: &Log,

@@ -10,7 +10,6 @@
 #![allow(unreachable_pub, reason = "the modules of a program, not of a library")]
 
 mod input;
-
 mod summary;
 mod text;
 mod warehouse;
@@ -45,26 +44,31 @@ fn join(flights: Table<Flight>, weather: &Table<Weather>, airlines: &Table<Name>
     summary::join(flights, weather, airlines, airports)
 }
 
+/// Late and cancelled flights by airline.
 #[task]
 fn by_carrier(joined: &Joined, airlines: &Table<Name>, late_after_min: u32) -> Summary {
     summarise("carrier", &joined.departures, late_after_min, &airlines.rows, |d| &d.carrier)
 }
 
+/// Late and cancelled flights by the airport they leave.
 #[task]
 fn by_origin(joined: &Joined, airports: &Table<Name>, late_after_min: u32) -> Summary {
     summarise("origin", &joined.departures, late_after_min, &airports.rows, |d| &d.origin)
 }
 
+/// Late and cancelled flights by the airport they fly to.
 #[task]
 fn by_destination(joined: &Joined, airports: &Table<Name>, late_after_min: u32) -> Summary {
     summarise("destination", &joined.departures, late_after_min, &airports.rows, |d| &d.dest)
 }
 
+/// Late and cancelled flights by the wind at departure.
 #[task]
 fn by_wind(joined: &Joined, late_after_min: u32) -> Summary {
     summarise("wind", &joined.departures, late_after_min, &[], wind)
 }
 
+/// Late and cancelled flights by the rain or snow at departure.
 #[task]
 fn by_rain(joined: &Joined, late_after_min: u32) -> Summary {
     summarise("rain", &joined.departures, late_after_min, &[], rain)
@@ -76,10 +80,11 @@ async fn load(warehouse: &str, month: &str, joined: &Joined, summaries: Vec<Summ
     warehouse::replace(Path::new(warehouse), month, joined, &summaries).await
 }
 
+/// Writes the figures as tables with bars.
 #[task]
 fn report(month: &str, late_after_min: u32, joined: &Joined, summaries: Vec<Summary>, loaded: usize) -> Result<String> {
-    let report = text::report(month, late_after_min, joined, &summaries)?;
-    Ok(format!("{report}rows in the warehouse: {loaded}"))
+    let report = text::report(month, late_after_min, joined, summaries)?;
+    Ok(format!("{report}rows loaded into the warehouse: {loaded}"))
 }
 
 /// How late flights leave New York: by carrier, airport, destination and weather.

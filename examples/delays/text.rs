@@ -10,7 +10,7 @@ pub fn report(
     month: &str,
     late_after_min: u32,
     joined: &Joined,
-    summaries: &[Summary],
+    summaries: Vec<Summary>,
 ) -> Result<String, std::fmt::Error> {
     let cancelled = joined.departures.iter().filter(|d| d.delay.is_none()).count();
     let departed = joined.departures.len() - cancelled;

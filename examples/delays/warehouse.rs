@@ -5,7 +5,6 @@ use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, query, raw_sql};
-
 use taskflow::Result;
 
 use super::summary::{Joined, Summary};
