@@ -41,7 +41,13 @@ fn sweep() {}
 taskflow::pool!("warehouse", slots = 4);
 
 /// Daily delays per carrier.
-#[dag(schedule = "0 6 * * *", timezone = "Asia/Seoul", start = "2026-01-01", catchup, default(retries = 2, retry_delay = "1m"))]
+#[dag(
+    schedule = "0 6 * * *",
+    timezone = "Asia/Seoul",
+    start = "2026-01-01",
+    catchup,
+    default(retries = 2, retry_delay = "1m")
+)]
 fn delays(
     #[param(default = |run| run.data_interval().start_date())] day: Date,
     /// Minutes that count as late.

@@ -30,7 +30,11 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
                 fields[1..].join(" ")
             ));
         }
-        0 => return Err("the schedule is empty; write five fields, as in `0 6 * * *`, or a preset such as `@daily`".to_owned()),
+        0 => {
+            return Err(
+                "the schedule is empty; write five fields, as in `0 6 * * *`, or a preset such as `@daily`".to_owned()
+            );
+        }
         count => {
             let missing = if count < 5 { format!("; the {} is missing", FIELDS[count].name) } else { String::new() };
             return Err(format!(

@@ -46,7 +46,8 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
             }
             (number, None) => return Err(unknown_unit(number, unit)),
         };
-        let nanos = scale(number, unit_nanos).ok_or_else(|| format!("`{number}{unit}` is not a number of this size"))?;
+        let nanos =
+            scale(number, unit_nanos).ok_or_else(|| format!("`{number}{unit}` is not a number of this size"))?;
         total = total.checked_add(nanos).ok_or_else(|| format!("`{text}` is too long"))?;
         rest = after.trim_start();
     }

@@ -24,7 +24,10 @@ impl Function {
         match syn::parse2::<Item>(item) {
             Ok(Item::Function(function)) => Some(*function),
             Ok(Item::NoBody(sig)) => {
-                errors.on(sig, format!("`{attribute}` needs a function with a body; a function of a trait cannot have it"));
+                errors.on(
+                    sig,
+                    format!("`{attribute}` needs a function with a body; a function of a trait cannot have it"),
+                );
                 None
             }
             Ok(Item::Other(tokens)) => {
@@ -76,7 +79,10 @@ fn starts_function(input: ParseStream<'_>) -> bool {
         if fork.peek(Token![fn]) {
             return true;
         }
-        let modifier = fork.peek(Token![const]) || fork.peek(Token![async]) || fork.peek(Token![unsafe]) || fork.peek(Token![extern]);
+        let modifier = fork.peek(Token![const])
+            || fork.peek(Token![async])
+            || fork.peek(Token![unsafe])
+            || fork.peek(Token![extern]);
         if !modifier || fork.parse::<proc_macro2::TokenTree>().is_err() {
             return false;
         }

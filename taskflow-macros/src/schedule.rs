@@ -1,8 +1,8 @@
 //! When a DAG runs: presets, time zones, the first and the last day. Cron expressions have their own module.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use jiff::Timestamp;
 
 use crate::cron;
 use crate::errors::Errors;
@@ -39,7 +39,8 @@ pub(crate) fn check_timezone(name: &str) -> Result<(), String> {
         // A city alone is the commonest slip, and far from its full name as letters go.
         None => names.clone().find(|zone| zone.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(name))),
     };
-    let hint = hint.or_else(|| nearest(name, names)).map(|zone| format!("; did you mean `{zone}`?")).unwrap_or_default();
+    let hint =
+        hint.or_else(|| nearest(name, names)).map(|zone| format!("; did you mean `{zone}`?")).unwrap_or_default();
     Err(format!("there is no time zone `{name}`{hint}\na time zone has an IANA name such as `Asia/Seoul` or `UTC`"))
 }
 
@@ -97,7 +98,9 @@ pub(crate) fn check_together(options: &Scheduling, schedule_written: bool, error
     needs_schedule("catchup", options.catchup.as_ref().map(|catchup| catchup.span));
     needs_schedule("timezone", options.timezone.as_ref().map(|zone| zone.span));
 
-    if let (Some(Sp { value: (start_text, start), .. }), Some(Sp { value: (end_text, end), span })) = (&options.start, &options.end) {
+    if let (Some(Sp { value: (start_text, start), .. }), Some(Sp { value: (end_text, end), span })) =
+        (&options.start, &options.end)
+    {
         let zone = options.timezone.as_ref().and_then(|zone| TimeZoneDatabase::bundled().get(&zone.value).ok());
         let zone = zone.unwrap_or(TimeZone::UTC);
         if let (Some(start), Some(end)) = (start.instant(&zone), end.instant(&zone))

@@ -28,9 +28,8 @@ fn face(dag: &Dag) -> TokenStream {
     let result = result(dag);
     let run_params = dag.params.iter().map(|Param { name, ty, .. }| quote!(#name: #ty));
     let values = dag.params.iter().map(|Param { name, .. }| name);
-    let body_params = dag.params.iter().map(|Param { binding, ty, attrs, .. }| {
-        quote!(#(#attrs)* #binding: #krate::Output<#ty>)
-    });
+    let body_params =
+        dag.params.iter().map(|Param { binding, ty, attrs, .. }| quote!(#(#attrs)* #binding: #krate::Output<#ty>));
     let gives = match &dag.result {
         Some(ty) => quote!(#krate::Output<#ty>),
         None => quote!(impl #p::DagResult<()>),

@@ -26,8 +26,12 @@ pub(super) fn read<'a>(
         let name = match plain_name(&arg.pat) {
             Some(name) => name.clone(),
             None => {
-                let hint = if matches!(&*arg.pat, Pat::Wild(_)) { "; for one that is not used write `_name`" } else { "" };
-                errors.on(&arg.pat, format!("a parameter of a DAG needs a plain name, which is its name on the command line{hint}"));
+                let hint =
+                    if matches!(&*arg.pat, Pat::Wild(_)) { "; for one that is not used write `_name`" } else { "" };
+                errors.on(
+                    &arg.pat,
+                    format!("a parameter of a DAG needs a plain name, which is its name on the command line{hint}"),
+                );
                 format_ident!("parameter_{position}")
             }
         };
@@ -87,12 +91,15 @@ fn attributes(arg: &PatType, errors: &mut Errors) -> (bool, Options, Attrs, Vec<
             }
             match &attr.meta {
                 Meta::List(list) => items.extend(option::parse(list.tokens.clone(), errors)),
-                Meta::Path(_) | Meta::NameValue(_) => errors.on(attr, "`#[param]` needs options, as in `#[param(default = 15)]`"),
+                Meta::Path(_) | Meta::NameValue(_) => {
+                    errors.on(attr, "`#[param]` needs options, as in `#[param(default = 15)]`")
+                }
             }
         } else if attr.path().is_ident("doc") {
             docs.push(attr.clone());
         } else if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
-            errors.on(attr, "a parameter of a DAG cannot depend on `cfg`; put `#[cfg]` on two versions of the function");
+            errors
+                .on(attr, "a parameter of a DAG cannot depend on `cfg`; put `#[cfg]` on two versions of the function");
         } else {
             others.push(attr.clone());
         }
@@ -115,7 +122,10 @@ fn check_type(arg: &PatType, errors: &mut Errors) {
         && let [value] = *type_arguments(segment)
     {
         let value = value.to_token_stream();
-        errors.on(ty, format!("write the type of the value, `{value}`; in the body the parameter is an `Output` by itself"));
+        errors.on(
+            ty,
+            format!("write the type of the value, `{value}`; in the body the parameter is an `Output` by itself"),
+        );
         return;
     }
     match find_alien(ty, &[]) {

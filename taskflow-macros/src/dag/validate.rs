@@ -22,7 +22,10 @@ pub(super) fn validate(function: Function, options: Options, schedule_written: b
     check_name(&name, "#[dag]", errors);
     let is_method = check_signature(&sig, "#[dag]", errors);
     if let Some(asyncness) = &sig.asyncness {
-        errors.on(asyncness, "a `#[dag]` function draws the graph and waits for nothing; remove `async` and await inside tasks");
+        errors.on(
+            asyncness,
+            "a `#[dag]` function draws the graph and waits for nothing; remove `async` and await inside tasks",
+        );
     }
     let attrs = Attrs::sort(attrs);
     check_attributes(&attrs, errors);
@@ -62,7 +65,10 @@ fn read_result(output: &ReturnType, errors: &mut Errors) -> Option<Type> {
     }
     match find_alien(ty, &[]) {
         Some(Alien::Reference(tokens) | Alien::Lifetime(tokens)) => {
-            errors.on(tokens, "the result of a DAG is data that it owns: return `String` for `&str`, `Vec<T>` for `&[T]`");
+            errors.on(
+                tokens,
+                "the result of a DAG is data that it owns: return `String` for `&str`, `Vec<T>` for `&[T]`",
+            );
         }
         Some(Alien::Impl(tokens)) => errors.on(tokens, "the result of a DAG has one type; name it"),
         Some(Alien::Infer(tokens)) => errors.on(tokens, "the type of the result must be written out"),

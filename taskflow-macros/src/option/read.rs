@@ -165,7 +165,8 @@ impl Reader<'_> {
         let id = self.not_empty(id)?;
         let wrong = id.value.chars().find(|&c| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')));
         if let Some(wrong) = wrong {
-            self.errors.at(id.span, format!("an id consists of letters, digits, `_`, `-` and `.`; this one has `{wrong}`"));
+            self.errors
+                .at(id.span, format!("an id consists of letters, digits, `_`, `-` and `.`; this one has `{wrong}`"));
             return None;
         }
         if id.value.len() > 250 {
@@ -250,7 +251,8 @@ impl Reader<'_> {
         };
         match duration::parse(&text) {
             Ok(Duration::ZERO) if zero == Zero::Rejected => {
-                self.errors.at(span, format!("`{}` must be longer than zero; leave it out for no limit", self.item.name));
+                self.errors
+                    .at(span, format!("`{}` must be longer than zero; leave it out for no limit", self.item.name));
                 None
             }
             Ok(value) => Some(Sp { value, span }),
@@ -315,10 +317,14 @@ impl Reader<'_> {
 
     fn texts(&mut self) -> Vec<LitStr> {
         let Some(Expr::Array(array)) = self.expr() else { return self.wrong("a list of texts").unwrap_or_default() };
-        let texts: Vec<_> = array.elems.iter().map(|element| match peel(element) {
-            Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
-            other => Err(other.to_token_stream()),
-        }).collect();
+        let texts: Vec<_> = array
+            .elems
+            .iter()
+            .map(|element| match peel(element) {
+                Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
+                other => Err(other.to_token_stream()),
+            })
+            .collect();
         let mut result = Vec::new();
         for text in texts {
             match text {

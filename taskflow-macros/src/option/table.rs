@@ -143,10 +143,13 @@ pub(super) fn look_up(item: &Item, place: Place, seen: &mut Vec<Key>, errors: &m
     };
     if !fits {
         let example = known.example;
-        errors.at(item.value.span(&item.name), match (known.form, &item.value) {
-            (Form::Value, Value::Flag | Value::Missing) => format!("`{name}` needs a value, as in `{example}`"),
-            _ => format!("`{name}` is written `{example}`"),
-        });
+        errors.at(
+            item.value.span(&item.name),
+            match (known.form, &item.value) {
+                (Form::Value, Value::Flag | Value::Missing) => format!("`{name}` needs a value, as in `{example}`"),
+                _ => format!("`{name}` is written `{example}`"),
+            },
+        );
     }
     fits.then_some(known.key)
 }

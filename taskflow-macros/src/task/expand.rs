@@ -9,7 +9,9 @@ use super::options;
 
 pub(super) fn expand(task: &Task) -> TokenStream {
     match task.shape {
-        Shape::Sound => [call(task), definition(task), face(task, &face_body(task)), registration(task)].into_iter().collect(),
+        Shape::Sound => {
+            [call(task), definition(task), face(task, &face_body(task)), registration(task)].into_iter().collect()
+        }
         Shape::Broken => [call(task), face(task, &quote!(::core::unimplemented!()))].into_iter().collect(),
         Shape::Method => {
             let (attrs, vis, sig, body) = (&task.attrs, &task.vis, &task.sig, &task.body);

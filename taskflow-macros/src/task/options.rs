@@ -48,25 +48,37 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
     let number = |value: u32| quote!(#value);
     say(quote!(retries), options.retries.as_ref().map(|retries| number(retries.value)));
     say(quote!(retry_delay), options.retry_delay.as_ref().map(|delay| duration(delay.value)));
-    say(quote!(backoff), options.backoff.as_ref().map(|backoff| match backoff.value {
-        Backoff::Constant => quote!(#private::Backoff::Constant),
-        Backoff::Exponential(factor) => quote!(#private::Backoff::Exponential { factor: #factor }),
-    }));
+    say(
+        quote!(backoff),
+        options.backoff.as_ref().map(|backoff| match backoff.value {
+            Backoff::Constant => quote!(#private::Backoff::Constant),
+            Backoff::Exponential(factor) => quote!(#private::Backoff::Exponential { factor: #factor }),
+        }),
+    );
     say(quote!(max_retry_delay), options.max_retry_delay.as_ref().map(|delay| duration(delay.value)));
     say(quote!(timeout), options.timeout.as_ref().map(|timeout| duration(timeout.value)));
-    say(quote!(pool), options.pool.as_ref().map(|pool| {
-        let name = &pool.value;
-        quote!(#name)
-    }));
+    say(
+        quote!(pool),
+        options.pool.as_ref().map(|pool| {
+            let name = &pool.value;
+            quote!(#name)
+        }),
+    );
     say(quote!(pool_slots), options.pool_slots.as_ref().map(|slots| number(slots.value)));
-    say(quote!(priority), options.priority.as_ref().map(|priority| {
-        let value = priority.value;
-        quote!(#value)
-    }));
-    say(quote!(trigger_rule), options.trigger_rule.as_ref().map(|rule| {
-        let variant = quote::format_ident!("{}", rule.value);
-        quote!(#private::TriggerRule::#variant)
-    }));
+    say(
+        quote!(priority),
+        options.priority.as_ref().map(|priority| {
+            let value = priority.value;
+            quote!(#value)
+        }),
+    );
+    say(
+        quote!(trigger_rule),
+        options.trigger_rule.as_ref().map(|rule| {
+            let variant = quote::format_ident!("{}", rule.value);
+            quote!(#private::TriggerRule::#variant)
+        }),
+    );
     if !options.tags.is_empty() {
         let tags = &options.tags;
         set.push(quote!(options.tags = &[#(#tags),*];));

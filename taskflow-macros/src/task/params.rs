@@ -43,9 +43,7 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
             name_of(arg, position)
         }
     };
-    let input = |ty: Type, passing: Passing| {
-        Param::Input(Input { name: name.clone(), ty, passing })
-    };
+    let input = |ty: Type, passing: Passing| Param::Input(Input { name: name.clone(), ty, passing });
     match peel(&arg.ty) {
         Type::Reference(reference) => {
             if let Some(mutability) = &reference.mutability {
@@ -70,13 +68,17 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
                 Type::Slice(slice) => {
                     check_data(&slice.elem, &name, generics, errors);
                     let elem = &slice.elem;
-                    input(parse_quote_spanned!(slice.bracket_token.span.join()=> ::std::vec::Vec<#elem>), Passing::Reference)
+                    input(
+                        parse_quote_spanned!(slice.bracket_token.span.join()=> ::std::vec::Vec<#elem>),
+                        Passing::Reference,
+                    )
                 }
                 ty if ty.to_token_stream().to_string() == "str" => {
                     input(parse_quote_spanned!(ty.span()=> ::std::string::String), Passing::Reference)
                 }
                 Type::TraitObject(object) => {
-                    errors.on(object, "an input has one type that can be stored; a trait object has none: name the type");
+                    errors
+                        .on(object, "an input has one type that can be stored; a trait object has none: name the type");
                     input(parse_quote!(()), Passing::Reference)
                 }
                 ty => {
@@ -103,7 +105,12 @@ fn check_data(ty: &Type, name: &Ident, generics: &[Ident], errors: &mut Errors) 
         && let [value] = *type_arguments(segment)
     {
         let value = value.to_token_stream();
-        errors.on(ty, format!("a task takes the value itself, `{name}: {value}`; an `Output` stands for it inside a `#[dag]` function"));
+        errors.on(
+            ty,
+            format!(
+                "a task takes the value itself, `{name}: {value}`; an `Output` stands for it inside a `#[dag]` function"
+            ),
+        );
         return;
     }
     match find_alien(ty, generics) {
@@ -116,12 +123,13 @@ fn check_data(ty: &Type, name: &Ident, generics: &[Ident], errors: &mut Errors) 
             errors.on(tokens, format!("an input owns its data, so there can be no reference inside its type{hint}"));
         }
         Some(Alien::Lifetime(tokens)) => {
-            errors.on(tokens, "an input owns its data, so its type cannot have this lifetime; use an owned type or `'static`");
+            errors.on(
+                tokens,
+                "an input owns its data, so its type cannot have this lifetime; use an owned type or `'static`",
+            );
         }
-        Some(Alien::Impl(tokens)) => errors.on(
-            tokens,
-            "a task is stored under one type for each input, so `impl Trait` cannot be one; name the type",
-        ),
+        Some(Alien::Impl(tokens)) => errors
+            .on(tokens, "a task is stored under one type for each input, so `impl Trait` cannot be one; name the type"),
         Some(Alien::Infer(tokens)) => errors.on(tokens, "the type of an input must be written out"),
         // Reported once, where the generic parameter is declared.
         Some(Alien::Generic) | None => {}

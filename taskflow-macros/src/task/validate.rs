@@ -56,7 +56,10 @@ pub(crate) fn check_name(name: &Ident, attribute: &str, errors: &mut Errors) {
         "f32", "f64",
     ];
     if name == "main" {
-        errors.at(name.span(), format!("`main` starts the program and cannot be a `{attribute}`; give the function another name"));
+        errors.at(
+            name.span(),
+            format!("`main` starts the program and cannot be a `{attribute}`; give the function another name"),
+        );
     } else if PRIMITIVES.iter().any(|primitive| name == primitive) {
         errors.at(name.span(), format!("a `{attribute}` is also a type of its name, which would hide the type `{name}`; give the function another name"));
     }
@@ -82,13 +85,18 @@ pub(crate) fn check_signature(sig: &Signature, attribute: &str, errors: &mut Err
         let message = if only_lifetimes {
             format!("a `{attribute}` function has no lifetime parameters: write `&T` without one")
         } else {
-            format!("a `{attribute}` function cannot be generic: it is registered once, under one type for each input; name the types")
+            format!(
+                "a `{attribute}` function cannot be generic: it is registered once, under one type for each input; name the types"
+            )
         };
         errors.on(&sig.generics, message);
     }
     match sig.inputs.first() {
         Some(FnArg::Receiver(receiver)) => {
-            errors.on(receiver, format!("a `{attribute}` function is a free function and has no `self`; move it out of the `impl`"));
+            errors.on(
+                receiver,
+                format!("a `{attribute}` function is a free function and has no `self`; move it out of the `impl`"),
+            );
             true
         }
         _ => false,
@@ -120,7 +128,12 @@ fn read_return(output: &ReturnType, generics: &[Ident], errors: &mut Errors) -> 
         && let [value] = *type_arguments(segment)
     {
         let text = value.to_token_stream();
-        errors.on(ty, format!("a task returns the value itself, `-> {text}`; calling it inside a `#[dag]` function gives the `Output`"));
+        errors.on(
+            ty,
+            format!(
+                "a task returns the value itself, `-> {text}`; calling it inside a `#[dag]` function gives the `Output`"
+            ),
+        );
         return Return::Plain(value.clone());
     }
     match find_alien(ty, generics) {
