@@ -1,6 +1,5 @@
 //! Calling a task: with its context, with panics caught, and with what it gives turned into an outcome.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +10,7 @@ use std::task::{Context, Poll};
 
 use super::machine::Outcome;
 use super::values::Gathered;
-use crate::error::{BoxError, Failure};
+use crate::error::{BoxError, Failure, panic_message};
 use crate::task::{Abort, AttemptControl, Body, Identity, Interrupt, Produced, RunInfo, TaskContext, TaskDef};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
@@ -152,10 +151,4 @@ pub(crate) fn install_panic_hook() {
             }
         }));
     });
-}
-
-/// The text of a panic's payload.
-pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic whose payload is no text").to_owned()
 }
