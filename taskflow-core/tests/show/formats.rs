@@ -6,7 +6,15 @@ use crate::graphs;
 
 #[test]
 fn print() {
-    for plan in [graphs::delays(), graphs::rules(), graphs::nested(), graphs::fan(1000), graphs::random(12, 5, 3), graphs::chain(40), graphs::hostile()] {
+    for plan in [
+        graphs::delays(),
+        graphs::rules(),
+        graphs::nested(),
+        graphs::fan(1000),
+        graphs::random(12, 5, 3),
+        graphs::chain(40),
+        graphs::hostile(),
+    ] {
         println!("{}", render(&plan, Format::Tree));
     }
     println!("{}", render(&graphs::hostile(), Format::Mermaid));

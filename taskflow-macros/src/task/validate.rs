@@ -162,7 +162,10 @@ fn check_value(ty: &Type, generics: &[Ident], errors: &mut Errors) {
             errors.on(tokens, "a task returns data that it owns, because the value outlives the call");
         }
         Some(Alien::Impl(tokens)) => {
-            errors.on(tokens, "the value of a task is stored under its type, so `impl Trait` cannot be one; name the type");
+            errors.on(
+                tokens,
+                "the value of a task is stored under its type, so `impl Trait` cannot be one; name the type",
+            );
         }
         Some(Alien::Infer(tokens)) => errors.on(tokens, "the return type of a task must be written out"),
         // Reported once, where the generic parameter is declared.

@@ -7,4 +7,7 @@ pub const STATES: [&str; 0] = [];
 #[derive(Debug, Default)]
 pub struct SvgOptions {}
 /// a
-pub fn svg(_: &View<'_>, _: &SvgOptions) -> String { let _ = lay_out(&Graph::default()); String::new() }
+pub fn svg(_: &View<'_>, _: &SvgOptions) -> String {
+    let _ = lay_out(&Graph::default());
+    String::new()
+}
