@@ -1,4 +1,4 @@
-//! What can go wrong: with an attempt ([`Failure`]), with a graph ([`BuildError`]).
+//! What can go wrong: with an attempt ([`Failure`]), with a graph ([`BuildError`](crate::dag::BuildError)).
 
 use std::error::Error;
 use std::fmt;
@@ -117,3 +117,9 @@ impl fmt::Display for Failure {
 }
 
 impl Error for Failure {}
+
+/// The text of a panic's payload.
+pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic whose payload is no text").to_owned()
+}

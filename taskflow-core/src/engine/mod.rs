@@ -25,7 +25,7 @@ mod timekeeper;
 mod values;
 mod worker;
 
-pub(crate) use attempt::{QUIET, panic_message};
+pub(crate) use attempt::QUIET;
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use event::{Event, Observer};
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};

@@ -71,11 +71,11 @@ impl<T> RunReport<T> {
     ///
     /// [`RunFailed`] when the run did not end well, and also when it did without a result (because the task that makes
     /// it was skipped).
-    pub fn into_result(self) -> Result<Arc<T>, RunFailed> {
+    pub fn into_result(self) -> Result<Arc<T>, Box<RunFailed>> {
         let failed = self.failed();
         match self.result {
             Some(result) if self.machine.state() == RunState::Success => Ok(result),
-            _ => Err(failed),
+            _ => Err(Box::new(failed)),
         }
     }
 
