@@ -46,7 +46,7 @@ fn a_running_async_task_without_a_context_is_dropped() {
     async fn waits() {
         let _guard = OpensWhenDropped(&DROPPED);
         STARTED.open();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     let handle = build(|| after(waits())).run().grace(Duration::MAX).start().expect("the graph is sound");
     STARTED.pass();
@@ -142,7 +142,7 @@ fn a_task_that_does_not_stop_is_given_up_after_the_grace_time() {
     async fn deaf(_ctx: &TaskContext) {
         let _guard = OpensWhenDropped(&DROPPED);
         let _ = STARTED.enter();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     let engine = engine(1);
     let dag = build(|| {
@@ -275,7 +275,7 @@ fn a_cancellation_amid_many_short_tasks_leaves_none_in_between() {
             control.cancel("from inside");
         }
     }
-    let dag = build(|| (0..TASKS as u32).map(short).last().expect("there are tasks"));
+    let dag = build(|| (0..TASKS as u32).map(short).collect::<Vec<_>>()[0]);
     for workers in [1, 2, 4] {
         *locked(&RAN) = (0..TASKS).map(|_| AtomicBool::new(false)).collect();
         // The cancelling task must find the handle there.
@@ -425,7 +425,7 @@ fn dropping_the_future_of_a_run_cancels_it() {
     async fn waits() {
         let _guard = OpensWhenDropped(&DROPPED);
         STARTED.open();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     #[task]
     fn looks(ctx: &TaskContext) {
@@ -557,7 +557,7 @@ fn a_run_whose_runtime_is_shut_down_comes_to_an_end() {
     #[task]
     async fn waits() {
         STARTED.open();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("there are threads to be had");
@@ -598,7 +598,7 @@ fn start_many_tasks_after_the_runtime_is_gone() {
     options.max_active_tasks = Some(1);
     let dag = Dag::build_with("gone", options, || {
         let first = waits_for_the_shutdown();
-        (0..20_000).map(|_| cannot_start(first)).last().expect("there are some")
+        (0..20_000).map(|_| cannot_start(first)).collect::<Vec<_>>()[0]
     });
     let handle = {
         let _inside = runtime.enter();
@@ -626,7 +626,7 @@ fn with_fail_fast_the_first_failure_ends_the_run() {
     async fn running() {
         let _guard = OpensWhenDropped(&DROPPED);
         let _ = STARTED.enter();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     #[task(retries = 1, retry_delay = "1h")]
     fn waiting_for_a_retry() -> Result<()> {

@@ -47,7 +47,7 @@ fn an_async_task_that_runs_out_of_time_is_dropped() {
     #[task]
     async fn waits_for_ever() {
         let _guard = OpensWhenDropped(&DROPPED);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     let report = live(build(|| waits_for_ever().timeout(LIMIT)).run());
     DROPPED.pass();
@@ -70,7 +70,7 @@ fn an_async_task_with_a_context_is_told_and_dropped() {
             ctx.cancelled().await;
             TOLD.open();
         });
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     let report = live(build(|| waits_for_ever().timeout(LIMIT)).run());
     TOLD.pass();
@@ -185,7 +185,7 @@ fn a_time_out_is_tried_again() {
 fn every_attempt_runs_out_of_time_alone() {
     #[task(retries = 2, retry_delay = "0s")]
     async fn never() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     let report = live(build(|| never().timeout(LIMIT)).run());
     let task = report.task("never").expect("there is such a task");
@@ -258,7 +258,7 @@ fn a_time_out_of_one_task_leaves_the_others_alone() {
     #[task]
     async fn never() {
         let _guard = OpensWhenDropped(&TIMED_OUT);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     #[task]
     async fn outlives() -> u32 {
