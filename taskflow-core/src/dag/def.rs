@@ -1,5 +1,6 @@
 //! The definition of a DAG: one static per `#[dag]` function.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -124,7 +125,6 @@ impl DagInputs {
 /// let dag = Dag::build("sum", || total(numbers.iter().map(|&n| square(n)).collect::<Vec<_>>()))?;
 /// let report = dag.run().await?;
 /// ```
-#[derive(Clone, Debug)]
 pub struct Dag<T> {
     plan: Arc<Plan>,
     result: PhantomData<fn() -> T>,
@@ -162,5 +162,17 @@ impl<T: Value> Dag<T> {
     /// The graph.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+}
+
+impl<T> Clone for Dag<T> {
+    fn clone(&self) -> Self {
+        Dag { plan: Arc::clone(&self.plan), result: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Dag<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Dag({:?})", self.plan)
     }
 }

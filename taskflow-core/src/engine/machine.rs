@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use super::event::Event;
 use super::state::{RunState, TaskState, Transition};
-use crate::dag::{Plan, Selection};
+use crate::dag::{Join, Plan, Selection};
 use crate::error::Failure;
 use crate::task::{Tally, TriggerRule, Verdict};
 use crate::time::Timestamp;
@@ -164,10 +164,14 @@ pub(crate) struct AttemptRecord {
 impl Machine {
     pub(crate) fn new(plan: Arc<Plan>, selection: Option<&Selection>, settings: Settings) -> Self {
         let joins = plan.joins().iter();
-        let joins = joins.map(|join| JoinCell { pending: join.upstreams, success: 0, failed: 0, skipped: 0 }).collect();
+        // A task under `always` is below its upstreams, and does not look at them.
+        let waits = |join: &Join| join.rule != TriggerRule::Always;
+        let pending = |join: &Join| if waits(join) { join.upstreams } else { DECIDED };
+        let joins = joins.map(|join| JoinCell { pending: pending(join), success: 0, failed: 0, skipped: 0 }).collect();
         let mut tasks = Vec::with_capacity(plan.len());
         for node in 0..plan.len() as u32 {
-            let undecided = plan.joins_of(node).len() as u32;
+            let joins = &plan.joins()[plan.joins_of(node).start as usize..plan.joins_of(node).end as usize];
+            let undecided = joins.iter().filter(|join| waits(join)).count() as u32;
             let removed = selection.is_some_and(|selection| !selection.contains(node));
             let state = if removed { TaskState::None.after(Transition::Remove) } else { Some(TaskState::None) };
             tasks.push(TaskCell { undecided, state: state.unwrap_or_default(), ..TaskCell::default() });

@@ -65,7 +65,19 @@ impl<T> RunReport<T> {
         self.result.as_deref()
     }
 
-    /// The result, or the failure of the run as an error.
+    /// The result, or the failure of the run as an error: for `?`.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunReport::into_result`].
+    pub fn success(&self) -> Result<&T, Box<RunFailed>> {
+        match &self.result {
+            Some(result) if self.is_success() => Ok(result),
+            _ => Err(Box::new(self.failed())),
+        }
+    }
+
+    /// The result, or the failure of the run as an error, by value.
     ///
     /// # Errors
     ///
