@@ -121,9 +121,15 @@ impl DagInputs {
 /// `#[dag]` functions have one behind the scenes; [`Dag::build`] makes one of a closure, for graphs whose shape is known
 /// only at run time:
 ///
-/// ```ignore
+/// ```
+/// # use taskflow::prelude::*;
+/// # #[task] fn square(n: u64) -> u64 { n * n }
+/// # #[task] fn total(numbers: &[u64]) -> u64 { numbers.iter().sum() }
+/// # let numbers = [1u64, 2, 3];
 /// let dag = Dag::build("sum", || total(numbers.iter().map(|&n| square(n)).collect::<Vec<_>>()))?;
-/// let report = dag.run().await?;
+/// let report = dag.run().wait()?;
+/// # assert_eq!(report.result(), Some(&14));
+/// # Ok::<(), taskflow::BoxError>(())
 /// ```
 pub struct Dag<T> {
     plan: Arc<Plan>,
