@@ -31,7 +31,6 @@ pub struct ParamDef {
     default: Option<DefaultFn>,
     in_range: Option<CheckFn>,
     parse: fn(&str) -> Result<AnyValue, String>,
-    json: fn(&AnyValue) -> Result<serde_json::Value, String>,
 }
 
 /// Builds a [`ParamDef`] of type `T`; what `#[param(..)]` expands to.
@@ -46,7 +45,7 @@ impl<T: Value> Param<T> {
     pub fn new(name: &'static str) -> Self {
         let def = ParamDef {
             name,
-            ty: TypeInfo::of::<T>(),
+            ty: TypeInfo::of_value::<T>(),
             help: "",
             default_text: None,
             range_text: None,
@@ -55,7 +54,6 @@ impl<T: Value> Param<T> {
             default: None,
             in_range: None,
             parse: |text| parse::<T>(text).map(|value| Arc::new(value) as AnyValue),
-            json: |value| to_json::<T>(value),
         };
         Param { def, ty: PhantomData }
     }
@@ -186,7 +184,7 @@ impl ParamDef {
     ///
     /// When JSON cannot hold it.
     pub fn json(&self, value: &AnyValue) -> Result<serde_json::Value, String> {
-        (self.json)(value)
+        self.ty.json(value)
     }
 
     /// What is wrong with the parameter itself, before any run: its choices, its pattern, a constant default.
@@ -295,9 +293,4 @@ fn parse<T: Value>(text: &str) -> Result<T, String> {
         Ok(json) => serde_json::from_value(json).map_err(|error| error.to_string()),
         Err(_) => Err(text_error.to_string()),
     })
-}
-
-fn to_json<T: Value>(value: &AnyValue) -> Result<serde_json::Value, String> {
-    let value = value.downcast_ref::<T>().ok_or_else(|| format!("not a {}", std::any::type_name::<T>()))?;
-    serde_json::to_value(value).map_err(|error| error.to_string())
 }
