@@ -548,6 +548,15 @@ impl Machine {
         self.timers.first().map(|&(due, _)| due)
     }
 
+    /// The retries that are waited for, with their times, the next one first.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + '_ {
+        self.timers.iter().filter_map(|&(due, timer)| match timer {
+            Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
+            _ => None,
+        })
+    }
+
     /// Why the run ends early, once it does.
     pub(crate) fn halt_reason(&self) -> Option<&str> {
         self.halted.as_ref().map(|halted| halted.reason.as_str())

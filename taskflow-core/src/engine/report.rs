@@ -101,12 +101,12 @@ impl<T> RunReport<T> {
 
     /// The task instances, in the order of the plan.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskReport<'_>> {
-        (0..self.plan().len() as u32).map(|task| TaskReport { machine: &self.machine, task })
+        (0..self.plan().len() as u32).map(|task| TaskReport::new(&self.machine, task))
     }
 
     /// The task instance with this id. Takes time in proportion to the size of the plan.
     pub fn task(&self, id: &str) -> Option<TaskReport<'_>> {
-        self.plan().find(id).map(|task| TaskReport { machine: &self.machine, task })
+        self.plan().find(id).map(|task| TaskReport::new(&self.machine, task))
     }
 
     /// The first task (in time) that failed for good, with its failure.
@@ -127,6 +127,10 @@ impl<T> RunReport<T> {
 }
 
 impl<'a> TaskReport<'a> {
+    pub(super) fn new(machine: &'a Machine, task: u32) -> Self {
+        TaskReport { machine, task }
+    }
+
     /// Its id.
     pub fn id(&self) -> &'a str {
         self.machine.plan().nodes()[self.task as usize].id()
