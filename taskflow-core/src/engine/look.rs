@@ -3,6 +3,8 @@
 //! Showing a run must not slow it down, so nothing is collected for it while it runs: a look reads what the machine
 //! knows, under the lock of the engine. Whoever looks decides how often.
 
+use std::sync::Arc;
+
 use super::report::TaskReport;
 use super::request::RunningTask;
 use super::run::Run;
@@ -47,12 +49,23 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// Whether the run is being ended early.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.run.machine.halt_reason().is_some()
+    }
+
     /// The retries that are waited for, with their times, the next one first.
     pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + use<'a> {
         self.run.machine.retries()
     }
 
-    fn plan(&self) -> &'a Plan {
+    /// The graph.
+    pub(crate) fn plan(&self) -> &'a Arc<Plan> {
         &self.run.shared.plan
+    }
+
+    /// When the run began.
+    pub(crate) fn started(&self) -> Timestamp {
+        self.run.machine.run_times().0
     }
 }

@@ -257,8 +257,7 @@ impl Machine {
             let record = AttemptRecord { started: cell.started, ended: now, failure: Arc::new(failure) };
             self.retried.entry(task).or_default().push(record);
             self.apply(task, Transition::Retry, now);
-            let due = now + retry.delay_after(cell.attempt, self.settings.seed ^ u64::from(task));
-            self.timers.insert((due, Timer::Retry(task)));
+            self.timers.insert((now + self.retry_delay(task, cell.attempt), Timer::Retry(task)));
             return;
         }
         self.failures.insert(task, Arc::new(failure));
@@ -546,6 +545,11 @@ impl Machine {
     /// When `TimeReached` is due.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         self.timers.first().map(|&(due, _)| due)
+    }
+
+    /// The wait after the failure of an attempt, if another one follows.
+    pub(crate) fn retry_delay(&self, task: u32, attempt: u32) -> Duration {
+        self.plan.node_options(task).retry.delay_after(attempt, self.settings.seed ^ u64::from(task))
     }
 
     /// The retries that are waited for, with their times, the next one first.

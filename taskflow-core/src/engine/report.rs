@@ -158,22 +158,29 @@ impl<'a> TaskReport<'a> {
 
     /// Every attempt, in order.
     pub fn attempts(&self) -> Vec<AttemptReport> {
-        let records = self.machine.retried(self.task);
-        let mut attempts: Vec<AttemptReport> = (1..)
-            .zip(records)
-            .map(|(number, record)| AttemptReport {
-                number,
-                started: record.started,
-                ended: record.ended,
-                failure: Some(Arc::clone(&record.failure)),
-            })
-            .collect();
+        let mut attempts: Vec<AttemptReport> = self.retried().collect();
         let count = self.attempt_count();
         if count as usize > attempts.len() {
             let (started, ended) = self.machine.times(self.task);
             attempts.push(AttemptReport { number: count, started, ended, failure: self.failure() });
         }
         attempts
+    }
+
+    /// The attempts that another one followed, or will follow.
+    pub(crate) fn retried(&self) -> impl Iterator<Item = AttemptReport> + use<'a> {
+        (1..).zip(self.machine.retried(self.task)).map(|(number, record)| AttemptReport {
+            number,
+            started: record.started,
+            ended: record.ended,
+            failure: Some(Arc::clone(&record.failure)),
+        })
+    }
+
+    /// The wait after the failure of an attempt, if another one followed.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn retry_delay(&self, attempt: u32) -> Duration {
+        self.machine.retry_delay(self.task, attempt)
     }
 
     /// When the first attempt started, if one did.
