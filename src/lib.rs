@@ -83,7 +83,9 @@ macro_rules! main {
     ($($dag:ty),* $(,)?) => {
         fn main() -> ::std::process::ExitCode {
             $($crate::Registry::register(<$dag>::def());)*
-            $crate::__private::cli_main()
+            $crate::__private::cli_main($crate::__private::Program {
+                version: ::core::option_env!("CARGO_PKG_VERSION"),
+            })
         }
     };
 }

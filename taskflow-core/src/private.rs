@@ -114,11 +114,9 @@ pub fn dag_input<T: Value>(inputs: &mut DagInputs) -> Output<T> {
     inputs.next_output()
 }
 
-/// The `main` of a DAG binary.
+/// The `main` of a DAG binary, and what it says of itself.
 #[cfg(feature = "cli")]
-pub fn cli_main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
-}
+pub use crate::cli::{Program, main as cli_main};
 
 pub use crate::dag::Params;
 pub use crate::engine::RunRequest;
