@@ -12,7 +12,7 @@ use super::builder::{self, Draft, Handle, Order, index};
 use super::def::{DagDef, DagInputs, DagOptions};
 use super::error::{BuildError, BuildErrors};
 use super::param::ParamDef;
-use super::plan::{ArgPlan, EdgeArg, EdgeKind, GroupPlan, Join, Node, NodeOptions, Plan, Source};
+use super::plan::{ArgCell, ArgPlan, EdgeCell, EdgeKind, GroupPlan, Join, Node, NodeOptions, Plan, Wiring};
 use super::pool::PoolDef;
 use super::registry::Registry;
 use crate::task::{RetryPolicy, SourceLocation, TaskOptions, TriggerRule};
@@ -92,8 +92,9 @@ impl Freezer<'_> {
             draft.nodes[node].def.inputs.get(arg).map_or_else(|| arg.to_string(), |input| input.name.to_owned())
         };
         let mut args = Vec::with_capacity(draft.args.len());
-        let mut sources = Vec::with_capacity(draft.args.len());
+        let mut sources = Vec::new();
         let mut constants = Vec::new();
+        let mut edge_args = Vec::new();
         for node in 0..draft.nodes.len() {
             let range = arg_range(&draft, node);
             for position in range.clone() {
@@ -109,17 +110,19 @@ impl Freezer<'_> {
                             });
                         }
                         constants.push(*constant);
-                        ArgPlan::Constant(index(constants.len() - 1))
+                        ArgCell::Constant(index(constants.len() - 1))
                     }
-                    ArgDraft::One { from, kind, assemble } => {
+                    ArgDraft::One { from, assemble: None, .. } => ArgCell::Value(from.source),
+                    ArgDraft::One { from, kind, assemble: Some(assemble) } => {
                         sources.push(from.source);
-                        ArgPlan::Edges(EdgeArg { kind, first: index(sources.len() - 1), count: 1, assemble })
+                        edge_args.push(EdgeCell { kind, first: index(sources.len() - 1), count: 1, assemble });
+                        ArgCell::Edges(index(edge_args.len() - 1))
                     }
                     ArgDraft::Many { from, kind, assemble } => {
                         let first = index(sources.len());
-                        let count = index(from.len());
                         sources.extend(from.iter().map(|handle| handle.source));
-                        ArgPlan::Edges(EdgeArg { kind, first, count, assemble: Some(assemble) })
+                        edge_args.push(EdgeCell { kind, first, count: index(from.len()), assemble });
+                        ArgCell::Edges(index(edge_args.len() - 1))
                     }
                 });
             }
@@ -129,15 +132,14 @@ impl Freezer<'_> {
         }
 
         let mut nodes = Vec::with_capacity(draft.nodes.len());
+        let mut wiring = Vec::with_capacity(draft.nodes.len());
         for (position, (node, id)) in draft.nodes.iter().zip(ids).enumerate() {
-            nodes.push(Node {
-                id,
+            nodes.push(Node { id, group: node.group, at: node.at });
+            wiring.push(Wiring {
                 def: def_of[position],
                 options: options_of[position],
-                group: node.group,
                 first_arg: node.first_arg,
                 first_join: 0,
-                at: node.at,
             });
         }
         let mut plan = Plan {
@@ -152,6 +154,7 @@ impl Freezer<'_> {
             groups,
             defs,
             args,
+            edge_args,
             sources,
             constants,
             orders: draft.orders.iter().map(|order| (order.upstream, order.downstream)).collect(),
@@ -160,6 +163,7 @@ impl Freezer<'_> {
             successor_offsets: Vec::new(),
             consumers: vec![0; nodes.len()],
             nodes,
+            wiring,
             hash: OnceLock::new(),
         };
         wire(&mut plan);
@@ -374,7 +378,7 @@ fn wire(plan: &mut Plan) {
 
     for position in 0..plan.nodes.len() {
         let node = index(position);
-        plan.nodes[position].first_join = index(joins.len());
+        plan.wiring[position].first_join = index(joins.len());
         let mut join = |rule: TriggerRule, upstreams: &mut dyn Iterator<Item = u32>| {
             let first_edge = edges.len();
             edges.extend(upstreams.map(|upstream| (upstream, index(joins.len()))));
@@ -383,33 +387,32 @@ fn wire(plan: &mut Plan) {
             }
         };
 
-        let args = plan.args(node);
-        let tasks = |arg: &ArgPlan| -> &[Source] {
-            match arg {
-                ArgPlan::Edges(edges) => plan.sources(edges),
-                ArgPlan::Constant(_) => &[],
-            }
-        };
         let of_kind = |wanted: EdgeKind| {
-            args.iter()
-                .filter(move |arg| matches!(arg, ArgPlan::Edges(edges) if edges.kind == wanted))
-                .flat_map(tasks)
-                .filter_map(|source| source.as_task())
+            let edges = plan.args(node).filter_map(|arg| match arg {
+                ArgPlan::Edges(edges) => Some(edges),
+                ArgPlan::Constant(_) => None,
+            });
+            edges.filter(move |edges| edges.kind() == wanted)
         };
+        let tasks_of_kind =
+            |wanted: EdgeKind| of_kind(wanted).flat_map(|edges| edges.sources()).filter_map(|source| source.as_task());
         let order_rule = plan.node_options(node).trigger_rule;
-        let ordered = plan.orders(node).iter().map(|&(upstream, _)| upstream);
+        let mut ordered = plan.orders(node).iter().map(|&(upstream, _)| upstream);
         if order_rule == TriggerRule::AllSuccess {
-            join(TriggerRule::AllSuccess, &mut of_kind(EdgeKind::Required).chain(ordered));
+            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required).chain(ordered));
         } else {
-            join(TriggerRule::AllSuccess, &mut of_kind(EdgeKind::Required));
+            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required));
             if order_rule != TriggerRule::Always {
-                join(order_rule, &mut ordered.into_iter());
+                join(order_rule, &mut ordered);
             }
         }
-        join(EdgeKind::Optional.rule(), &mut of_kind(EdgeKind::Optional));
-        join(EdgeKind::Outcome.rule(), &mut of_kind(EdgeKind::Outcome));
-        for arg in args.iter().filter(|arg| matches!(arg, ArgPlan::Edges(edges) if edges.kind == EdgeKind::First)) {
-            join(EdgeKind::First.rule(), &mut tasks(arg).iter().filter_map(|source| source.as_task()));
+        join(EdgeKind::Optional.rule(), &mut tasks_of_kind(EdgeKind::Optional));
+        join(EdgeKind::Outcome.rule(), &mut tasks_of_kind(EdgeKind::Outcome));
+        for edges in of_kind(EdgeKind::First) {
+            // A parameter of the DAG is there at once: nothing to wait for.
+            if edges.sources().iter().all(|source| source.as_task().is_some()) {
+                join(EdgeKind::First.rule(), &mut edges.sources().iter().filter_map(|source| source.as_task()));
+            }
         }
     }
 
@@ -427,7 +430,11 @@ fn wire(plan: &mut Plan) {
         next[upstream as usize] += 1;
     }
 
-    for source in plan.sources.iter().copied().chain(plan.result) {
+    let single = plan.args.iter().filter_map(|arg| match arg {
+        ArgCell::Value(source) => Some(*source),
+        ArgCell::Constant(_) | ArgCell::Edges(_) => None,
+    });
+    for source in plan.sources.iter().copied().chain(single).chain(plan.result) {
         if let Some(node) = source.as_task() {
             plan.consumers[node as usize] += 1;
         }
