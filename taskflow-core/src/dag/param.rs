@@ -1,7 +1,6 @@
 //! Typed parameters of a DAG.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
@@ -38,7 +37,8 @@ pub struct ParamDef {
 #[derive(Debug)]
 pub struct Param<T> {
     def: ParamDef,
-    ty: PhantomData<fn() -> T>,
+    // Kept here so that only `new` asks for a `Value`, and a type that is none is reported once.
+    erase: fn(T) -> AnyValue,
 }
 
 impl<T: Value> Param<T> {
@@ -57,9 +57,11 @@ impl<T: Value> Param<T> {
             parse: |text| parse::<T>(text).map(|value| Arc::new(value) as AnyValue),
             json: |value| to_json::<T>(value),
         };
-        Param { def, ty: PhantomData }
+        Param { def, erase: |value| Arc::new(value) }
     }
+}
 
+impl<T: 'static> Param<T> {
     /// What it is for.
     #[must_use]
     pub fn help(mut self, help: &'static str) -> Self {
@@ -71,7 +73,8 @@ impl<T: Value> Param<T> {
     #[must_use]
     pub fn default(mut self, text: &'static str, default: fn() -> T) -> Self {
         self.def.default_text = Some(text);
-        self.def.default = Some(Arc::new(move |_| Ok(Arc::new(default()))));
+        let erase = self.erase;
+        self.def.default = Some(Arc::new(move |_| Ok(erase(default()))));
         self
     }
 
@@ -79,7 +82,8 @@ impl<T: Value> Param<T> {
     #[must_use]
     pub fn default_text(mut self, text: &'static str) -> Self {
         self.def.default_text = Some(text);
-        self.def.default = Some(Arc::new(move |_| parse::<T>(text).map(|value| Arc::new(value) as AnyValue)));
+        let parse = self.def.parse;
+        self.def.default = Some(Arc::new(move |_| parse(text)));
         self
     }
 
@@ -87,18 +91,16 @@ impl<T: Value> Param<T> {
     #[must_use]
     pub fn default_from(mut self, text: &'static str, default: fn(&RunInfo) -> T) -> Self {
         self.def.default_text = Some(text);
-        self.def.default = Some(Arc::new(move |run| Ok(Arc::new(default(run)))));
+        let erase = self.erase;
+        self.def.default = Some(Arc::new(move |run| Ok(erase(default(run)))));
         self
     }
 
     /// The values allowed; `text` is how the range is written.
     #[must_use]
-    pub fn range(mut self, text: &'static str, range: impl RangeBounds<T> + Send + Sync + 'static) -> Self
-    where
-        T: PartialOrd,
-    {
+    pub fn range(mut self, text: &'static str, range: impl RangeOf<T>) -> Self {
         self.def.range_text = Some(text);
-        self.def.in_range = Some(Arc::new(move |value| value.downcast_ref::<T>().is_some_and(|v| range.contains(v))));
+        self.def.in_range = Some(Arc::new(move |value| value.downcast_ref::<T>().is_some_and(|v| range.allows(v))));
         self
     }
 
@@ -119,6 +121,25 @@ impl<T: Value> Param<T> {
     /// The parameter without its type.
     pub fn erase(self) -> ParamDef {
         self.def
+    }
+}
+
+/// A range of values of type `T`: `1..`, `0..=600`, `-1.0..1.0`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no range of `{T}`",
+    label = "not a range of `{T}`",
+    note = "both ends of the range of a parameter have the type of the parameter, and values of that type have an order: \
+            `{T}: PartialOrd`"
+)]
+pub trait RangeOf<T>: Send + Sync + 'static {
+    /// Whether the value lies in the range.
+    fn allows(&self, value: &T) -> bool;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: PartialOrd, R: RangeBounds<T> + Send + Sync + 'static> RangeOf<T> for R {
+    fn allows(&self, value: &T) -> bool {
+        self.contains(value)
     }
 }
 

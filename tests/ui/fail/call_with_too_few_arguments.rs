@@ -6,7 +6,7 @@ fn number() -> u32 {
 }
 
 #[task]
-fn add(a: u32, ctx: &TaskContext, b: &u32) -> u32 {
+fn add(a: u32, _ctx: &TaskContext, b: &u32) -> u32 {
     a + b
 }
 

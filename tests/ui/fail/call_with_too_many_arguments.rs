@@ -6,7 +6,7 @@ fn number() -> u32 {
 }
 
 #[task]
-fn double(ctx: &TaskContext, a: u32) -> u32 {
+fn double(_ctx: &TaskContext, a: u32) -> u32 {
     2 * a
 }
 

@@ -10,7 +10,7 @@ async fn example() -> u32 {
     number()
 }
 
-async fn use_it() {
+pub async fn use_it() {
     let _ = example::run();
 }
 

@@ -2,11 +2,11 @@ use taskflow::prelude::*;
 
 #[dag]
 fn example(name: &str, rows: Vec<&str>, ctx: &TaskContext) {
-    let _ = name;
+    let _ = (name, rows, ctx);
 }
 
-fn use_it() {
-    let _ = example::run("x", vec![], 3);
+pub fn use_it() {
+    let _ = example::run("x", vec!["y"], 3);
 }
 
 fn main() {}

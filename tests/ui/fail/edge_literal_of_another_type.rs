@@ -2,6 +2,7 @@ use taskflow::prelude::*;
 
 #[task]
 fn work(n: u32, name: String, ratio: f64, byte: u8) -> u32 {
+    let _ = (name, ratio, byte);
     n
 }
 

@@ -17,8 +17,9 @@ fn example() -> u32 {
         number();
     }
     let m = n + 1;
+    let _ = m;
     for row in rows() {
-        number();
+        let _ = row;
     }
     rows().len();
     n

@@ -10,6 +10,7 @@ fn example(
     #[param(default = |run| run.date())] other: Date,
     #[param(default = -1)] positive: u8,
 ) {
+    let _ = (name, count, day, other, positive);
 }
 
 fn main() {}

@@ -14,6 +14,7 @@ fn example(
     #[param = 3] h: u32,
     #[param(help = 3)] i: u32,
 ) {
+    let _ = (a, b, c, d, e, f, g, h, i);
 }
 
 fn main() {}

@@ -11,6 +11,7 @@ fn example(
     #[param(range = Unordered..)] unordered: Unordered,
     #[param(range = 5)] no_range: u32,
 ) {
+    let _ = (count, unordered, no_range);
 }
 
 fn main() {}

@@ -11,7 +11,7 @@ fn example() -> u32 {
     number()
 }
 
-fn use_it() {
+pub fn use_it() {
     example::run();
 }
 

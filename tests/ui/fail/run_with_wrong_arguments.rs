@@ -11,7 +11,7 @@ fn example(day: Date, n: u32) -> u32 {
     number()
 }
 
-fn use_it() {
+pub fn use_it() {
     let _ = example::run(3);
     let _ = example::run("2026-01-01", 3);
 }

@@ -5,7 +5,7 @@ fn number() -> u32 {
     3
 }
 
-fn helper() -> u32 {
+pub fn helper() -> u32 {
     number() + 1
 }
 

@@ -2,7 +2,7 @@ use taskflow::prelude::*;
 
 #[task]
 fn work(#[param(default = 3)] n: u32, #[cfg(unix)] m: u32) -> u32 {
-    n
+    n + m
 }
 
 #[dag]

@@ -24,7 +24,7 @@ fn for_ever(x: &'static str, y: std::borrow::Cow<'_, str>) -> usize {
 fn example() {
     twice(1);
     maybe(Some(2));
-    names(vec![], (1, 2));
+    names(vec!["x"], (1, 2));
     for_ever("x", "y");
 }
 
