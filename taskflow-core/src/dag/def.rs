@@ -109,7 +109,7 @@ impl DagInputs {
     }
 
     /// The handle of the next parameter.
-    pub fn next_output<T: Value>(&mut self) -> Output<T> {
+    pub fn next_output<T>(&mut self) -> Output<T> {
         let source = Source::param(self.next);
         self.next += 1;
         Output::new(Handle { scope: self.scope, source })
