@@ -26,7 +26,7 @@
 //!
 //! # fn main() -> Result<()> {
 //! let report = longest_word::run("data flows along edges".to_owned()).wait()?;
-//! assert_eq!(report.success()?, "along"); // the last of the longest
+//! assert_eq!(report.success()?, "edges"); // of equally long ones the last
 //! # Ok(())
 //! # }
 //! ```
