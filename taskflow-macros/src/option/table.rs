@@ -226,3 +226,44 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, candidate)| candidate)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_shows_how_it_is_written() {
+        for known in &OPTIONS {
+            assert!(known.example.starts_with(known.name), "{}", known.name);
+            assert!(!known.places.is_empty(), "{}", known.name);
+        }
+    }
+
+    #[test]
+    fn a_place_has_no_two_options_of_one_name() {
+        for place in Place::ALL {
+            let mut all: Vec<_> = names(place).collect();
+            all.sort_unstable();
+            let count = all.len();
+            all.dedup();
+            assert_eq!(all.len(), count, "{}", place.text());
+        }
+    }
+
+    #[test]
+    fn slips_find_the_option_that_was_meant() {
+        let slips = [
+            ("retires", Place::Task, "retries"),
+            ("retrydelay", Place::Task, "retry_delay"),
+            ("prio", Place::Task, "priority"),
+            ("triger_rule", Place::TaskDefaults, "trigger_rule"),
+            ("Timezone", Place::Dag, "timezone"),
+            ("max_active_task", Place::Dag, "max_active_tasks"),
+            ("chioces", Place::Param, "choices"),
+        ];
+        for (slip, place, meant) in slips {
+            assert_eq!(nearest(slip, names(place)), Some(meant));
+        }
+        assert_eq!(nearest("colour", names(Place::Task)), None);
+    }
+}
