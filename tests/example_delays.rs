@@ -200,12 +200,11 @@ async fn a_month_and_the_year_are_taken_from_the_file_of_the_year() -> Result<()
 async fn parameters_are_checked_before_anything_runs() -> Result<()> {
     let dir = TempDir::new()?;
     let warehouse = dir.path().join("warehouse.db");
-    for (month, late_after_min, message) in [
-        ("January", 15, "parameter `month`: `January`: does not match the pattern"),
-        ("2013-01", 601, "parameter `late_after_min`: `601`: not in the range 0..=600"),
-    ] {
+    for (month, late_after_min, param, value) in
+        [("January", 15, "month", "January"), ("2013-01", 601, "late_after_min", "601")]
+    {
         let error = run(Path::new(DATA), month, late_after_min, &warehouse).await.expect_err("not allowed").to_string();
-        assert!(error.starts_with(message), "{error}");
+        assert!(error.contains(param) && error.contains(value), "{error}");
     }
     assert!(!warehouse.exists());
     Ok(())

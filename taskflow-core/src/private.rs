@@ -153,11 +153,9 @@ impl<T> ParamType<T> {
     }
 }
 
-/// The `main` of a DAG binary.
+/// The `main` of a DAG binary, and what it says of itself.
 #[cfg(feature = "cli")]
-pub fn cli_main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
-}
+pub use crate::cli::{Program, main as cli_main};
 
 pub use crate::dag::Params;
 pub use crate::engine::RunRequest;

@@ -71,7 +71,7 @@ fn name(plan: &Plan, source: Source) -> String {
     }
 }
 
-/// JSON with sorted keys, whatever map type serde_json was built with.
+/// JSON with sorted keys, whatever map type `serde_json` was built with.
 fn canonical(json: &serde_json::Value) -> String {
     match json {
         serde_json::Value::Object(map) => {

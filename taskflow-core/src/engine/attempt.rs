@@ -1,17 +1,14 @@
 //! Calling a task: with its context, with panics caught, and with what it gives turned into an outcome.
 
-use std::any::Any;
-use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::machine::Outcome;
 use super::values::Gathered;
 use crate::error::{BoxError, Failure};
+use crate::panics::catch;
 use crate::task::{Abort, AttemptControl, Body, Identity, Interrupt, Produced, RunInfo, TaskContext, TaskDef};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
@@ -113,49 +110,4 @@ impl<F: Future + Unpin> Future for Caught<F> {
             Err(panic) => Poll::Ready(Err(panic)),
         }
     }
-}
-
-thread_local! {
-    /// How many calls of [`catch`] this thread is inside.
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
-    /// Where the last panic inside one happened.
-    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
-/// Whether panics inside tasks are kept from the hook that was there before: set by the command line, which reports them
-/// itself.
-pub(crate) static QUIET: AtomicBool = AtomicBool::new(false);
-
-/// Calls `function`; a panic becomes a [`Failure::Panic`] with its message and place.
-///
-/// The place is known only to the panic hook, so taskflow adds one to the process that notes it for panics inside tasks
-/// and passes everything on to the hook that was there before.
-fn catch<R>(function: impl FnOnce() -> R) -> Result<R, Failure> {
-    DEPTH.set(DEPTH.get() + 1);
-    let result = catch_unwind(AssertUnwindSafe(function));
-    DEPTH.set(DEPTH.get() - 1);
-    result.map_err(|payload| Failure::Panic { message: panic_message(&*payload), location: PLACE.take() })
-}
-
-/// Makes panics inside tasks leave their place. Called when an engine or a sequential run starts.
-pub(crate) fn install_panic_hook() {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let previous = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            let inside = DEPTH.get() > 0;
-            if inside {
-                PLACE.set(info.location().map(ToString::to_string));
-            }
-            if !(inside && QUIET.load(Ordering::Relaxed)) {
-                previous(info);
-            }
-        }));
-    });
-}
-
-/// The text of a panic's payload.
-pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic whose payload is no text").to_owned()
 }

@@ -53,18 +53,41 @@ pub fn into_shared<T: Send + Sync + 'static>(value: AnyValue) -> Arc<T> {
 }
 
 /// A type by name, for plans, messages and stored values. Two types with one name are not told apart.
+///
+/// That of a [`Value`] can also write values down.
 #[derive(Clone, Copy)]
-pub struct TypeInfo(fn() -> &'static str);
+pub struct TypeInfo {
+    path: fn() -> &'static str,
+    json: Option<fn(&AnyValue) -> Result<serde_json::Value, String>>,
+}
 
 impl TypeInfo {
     /// The description of `T`.
     pub const fn of<T: ?Sized + 'static>() -> Self {
-        TypeInfo(std::any::type_name::<T>)
+        TypeInfo { path: std::any::type_name::<T>, json: None }
+    }
+
+    /// The description of `T`, which can write values of it as JSON.
+    pub const fn of_value<T: Value>() -> Self {
+        TypeInfo { path: std::any::type_name::<T>, json: Some(to_json::<T>) }
+    }
+
+    /// The JSON form of a value of this type.
+    ///
+    /// # Errors
+    ///
+    /// When JSON cannot hold it (a map with tuple keys), it is of another type, or the description is one of
+    /// [`TypeInfo::of`].
+    pub fn json(self, value: &AnyValue) -> Result<serde_json::Value, String> {
+        match self.json {
+            Some(json) => json(value),
+            None => Err(format!("nothing is known of {} but its name", self.path())),
+        }
     }
 
     /// The full path, `alloc::vec::Vec<app::Flight>`.
     pub fn path(self) -> &'static str {
-        (self.0)()
+        (self.path)()
     }
 
     /// The name without the modules: `Vec<Flight>`.
@@ -94,4 +117,9 @@ impl std::fmt::Debug for TypeInfo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.path())
     }
+}
+
+fn to_json<T: Value>(value: &AnyValue) -> Result<serde_json::Value, String> {
+    let value = value.downcast_ref::<T>().ok_or_else(|| format!("not a {}", std::any::type_name::<T>()))?;
+    serde_json::to_value(value).map_err(|error| error.to_string())
 }

@@ -99,7 +99,7 @@ fn definition(dag: &Dag) -> TokenStream {
                     location: #location,
                     options: #options,
                     params: || ::std::vec![#(#params),*],
-                    result: #p::TypeInfo::of::<#result>(),
+                    result: #p::TypeInfo::of_value::<#result>(),
                     trace: |#[allow(unused_mut)] mut #inputs| {
                         #p::DagResult::<#result>::into_handle(#name::__draw(#(#handles),*))
                     },
