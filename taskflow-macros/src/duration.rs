@@ -151,8 +151,8 @@ mod tests {
     /// Hours to milliseconds in falling order, the last with a fraction: what jiff reads too.
     fn common_form() -> impl Strategy<Value = String> {
         let number = prop::option::of(0u32..100_000);
-        (number.clone(), number.clone(), number.clone(), number, prop::option::of("[0-9]{1,9}"), any::<bool>()).prop_map(
-            |(hours, minutes, seconds, millis, fraction, spaced)| {
+        (number.clone(), number.clone(), number.clone(), number, prop::option::of("[0-9]{1,9}"), any::<bool>())
+            .prop_map(|(hours, minutes, seconds, millis, fraction, spaced)| {
                 let parts = [(hours, "h"), (minutes, "m"), (seconds, "s"), (millis, "ms")];
                 let mut parts: Vec<(String, &str)> =
                     parts.into_iter().filter_map(|(number, unit)| Some((number?.to_string(), unit))).collect();
@@ -161,8 +161,7 @@ mod tests {
                 }
                 let parts: Vec<String> = parts.into_iter().map(|(number, unit)| number + unit).collect();
                 parts.join(if spaced { " " } else { "" })
-            },
-        )
+            })
     }
 
     proptest! {

@@ -67,12 +67,22 @@ fn a_dag() {
 
 #[test]
 fn a_dag_of_nothing() {
-    assert_snapshot!(pretty(crate::dag::expand(quote!(), quote!(pub fn empty() {}))));
+    assert_snapshot!(pretty(crate::dag::expand(
+        quote!(),
+        quote!(
+            pub fn empty() {}
+        )
+    )));
 }
 
 #[test]
 fn a_wrong_option_leaves_the_task_whole() {
-    assert_snapshot!(pretty(crate::task::expand(quote!(retires = 3), quote!(fn work() {}))));
+    assert_snapshot!(pretty(crate::task::expand(
+        quote!(retires = 3),
+        quote!(
+            fn work() {}
+        )
+    )));
 }
 
 #[test]
@@ -87,5 +97,10 @@ fn a_wrong_signature_leaves_a_stand_in() {
 
 #[test]
 fn what_is_no_function_stays_as_it_is() {
-    assert_snapshot!(pretty(crate::task::expand(quote!(), quote!(struct Work;))));
+    assert_snapshot!(pretty(crate::task::expand(
+        quote!(),
+        quote!(
+            struct Work;
+        )
+    )));
 }
