@@ -9,7 +9,9 @@ use crate::task::SourceLocation;
 #[non_exhaustive]
 pub enum BuildError {
     /// Two nodes have one id.
-    #[error("two tasks have the id `{id}`: one at {first}, one at {second}; give one of them another id with `.id(\"..\")`")]
+    #[error(
+        "two tasks have the id `{id}`: one at {first}, one at {second}; give one of them another id with `.id(\"..\")`"
+    )]
     DuplicateId {
         /// The id.
         id: String,
@@ -35,7 +37,9 @@ pub enum BuildError {
         edges: Vec<SourceLocation>,
     },
     /// An output that belongs to another DAG, or to an earlier run of this one's function.
-    #[error("an output of another graph is used at {at}; an `Output` is valid only inside the `#[dag]` function that made it")]
+    #[error(
+        "an output of another graph is used at {at}; an `Output` is valid only inside the `#[dag]` function that made it"
+    )]
     ForeignOutput {
         /// The use.
         at: SourceLocation,
@@ -75,7 +79,9 @@ pub enum BuildError {
         at: SourceLocation,
     },
     /// `chain` with two neighbouring lists of different lengths.
-    #[error("`chain` (at {at}) connects a list of {left} with a list of {right} tasks; make them equally long, or use `chain_linear` to connect each with each")]
+    #[error(
+        "`chain` (at {at}) connects a list of {left} with a list of {right} tasks; make them equally long, or use `chain_linear` to connect each with each"
+    )]
     UnevenChain {
         /// The length of the left list.
         left: usize,
@@ -85,12 +91,24 @@ pub enum BuildError {
         at: SourceLocation,
     },
     /// A trigger rule that nothing could ever trigger.
-    #[error("task `{task}` (at {at}) has the trigger rule `{rule}` but no upstream connected by order (`a >> b`); for a value, the type of the parameter is the rule: `Option<T>` runs after a skip, `Result<T, Failure>` after a failure")]
+    #[error(
+        "task `{task}` (at {at}) has the trigger rule `{rule}` but no upstream connected by order (`a >> b`); for a value, the type of the parameter is the rule: `Option<T>` runs after a skip, `Result<T, Failure>` after a failure"
+    )]
     RuleWithoutOrder {
         /// The task.
         task: String,
         /// The rule.
         rule: String,
+        /// The node.
+        at: SourceLocation,
+    },
+    /// An `AnyOf` of nothing, which no upstream could ever be the first of.
+    #[error("the list for `{input}` of task `{task}` (at {at}) is empty: an `AnyOf` needs at least one upstream")]
+    EmptyAnyOf {
+        /// The task.
+        task: String,
+        /// The parameter.
+        input: String,
         /// The node.
         at: SourceLocation,
     },
@@ -115,9 +133,9 @@ pub enum BuildError {
         message: String,
     },
     /// The `#[dag]` function panicked.
-    #[error("the `#[dag]` function panicked: {message}")]
+    #[error("the `#[dag]` function {message}")]
     Panicked {
-        /// The payload and its place.
+        /// Where, and the payload.
         message: String,
     },
 }

@@ -1,7 +1,36 @@
-//! engine
-pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic whose payload is no text").to_owned()
-}
+//! Running DAGs.
+//!
+//! - `state`, `machine`: the pure state machine of one run. It is told what happened and says what to do.
+//! - `dispatch`: which ready task goes next, under the limits that runs share. Pure as well.
+//! - `values`: what tasks return, kept until the last task that takes it.
+//! - `attempt`: calling a task.
+//! - `run`, `hub`, `worker`, `launch`, `timekeeper`: the live driver. `hub` states its protocol.
+//! - `look`: reading a run while it runs.
+//! - `reference`: the same machine driven by one loop on one thread. It is what the live driver is compared with.
+//! - [`RunRequest`], [`RunHandle`], [`RunReport`]: the face of all this.
+
+mod attempt;
+mod dispatch;
+#[allow(clippy::module_inception, reason = "the type is the room's face")]
+mod engine;
+mod event;
+mod hub;
+mod launch;
+mod look;
+mod machine;
+mod reference;
+mod report;
 mod request;
-pub use request::RunRequest;
+mod run;
+mod state;
+mod timekeeper;
+mod values;
+mod worker;
+
+pub use engine::{Engine, EngineBuilder, UnknownPool};
+pub use event::{Event, Observer};
+#[cfg(feature = "cli")]
+pub(crate) use look::Look;
+pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};
+pub use request::{RunControl, RunError, RunFuture, RunHandle, RunRequest, RunningTask};
+pub use state::{RunState, TaskState};

@@ -1,20 +1,441 @@
-//! A run asked for and not yet started.
+//! Asking for a run, following it, waiting for its end.
 
+use std::fmt;
+use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use crate::dag::{DagDef, Params};
+use tokio::sync::oneshot;
 
-/// A run asked for.
-#[derive(Debug)]
-#[must_use = "a run starts when it is awaited"]
+use super::dispatch::RunKey;
+use super::engine::Engine;
+use super::event::Observer;
+use super::look::Look;
+use super::machine::{Input, Machine, Settings};
+use super::report::RunReport;
+use super::run::{Clock, Finished, Run, RunShared, observe};
+use super::state::TaskState;
+use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
+use crate::task::{Kind, RunInfo};
+use crate::time::Timestamp;
+use crate::value::{AnyValue, Value};
+
+/// A run asked for: options can be set, awaiting it runs it.
+///
+/// ```
+/// # use taskflow::prelude::*;
+/// # #[task] fn summarise(month: u32) -> u32 { month }
+/// # #[dag] fn delays(month: u32) -> u32 { summarise(month) }
+/// # async fn example() -> Result<()> {
+/// let report = delays::run(7).fail_fast(true).await?;
+/// # assert_eq!(report.result(), Some(&7)); Ok(())
+/// # }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+/// ```
+///
+/// `start()` gives a handle to follow and cancel the run; `wait()` runs it from code that is not async.
+#[must_use = "a run starts when it is awaited, or with `start()` or `wait()`"]
 pub struct RunRequest<T> {
-    def: &'static DagDef,
+    plan: Result<Arc<Plan>, BuildErrors>,
     params: Params,
+    engine: Option<Engine>,
+    selection: Option<Selection>,
+    fail_fast: Option<bool>,
+    grace: Option<Duration>,
+    logical_date: Option<Timestamp>,
+    info: Option<RunInfo>,
+    seed: Option<u64>,
+    observer: Option<Box<dyn Observer>>,
     result: PhantomData<fn() -> T>,
 }
 
+/// Why a run did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The graph has mistakes.
+    #[error(transparent)]
+    Build(#[from] BuildErrors),
+    /// A parameter has a value that it does not take.
+    #[error(transparent)]
+    Param(#[from] ParamError),
+    /// The number of values is not the number of parameters.
+    #[error("DAG `{dag}` has {expected} parameters, {given} values were given")]
+    ParamCount {
+        /// The DAG.
+        dag: String,
+        /// Its parameters.
+        expected: usize,
+        /// The values.
+        given: usize,
+    },
+    /// A thread or a runtime could not be started.
+    #[error("cannot start what the run needs: {0}")]
+    System(#[from] std::io::Error),
+}
+
+impl<T: Value> Dag<T> {
+    /// A run of this graph.
+    pub fn run(&self) -> RunRequest<T> {
+        RunRequest::new(Ok(Arc::clone(self.plan())), Params::default())
+    }
+}
+
 impl<T> RunRequest<T> {
+    fn new(plan: Result<Arc<Plan>, BuildErrors>, params: Params) -> Self {
+        RunRequest {
+            plan,
+            params,
+            engine: None,
+            selection: None,
+            fail_fast: None,
+            grace: None,
+            logical_date: None,
+            info: None,
+            seed: None,
+            observer: None,
+            result: PhantomData,
+        }
+    }
+
     pub(crate) fn of(def: &'static DagDef, params: Params) -> Self {
-        RunRequest { def, params, result: PhantomData }
+        RunRequest::new(def.plan(), params)
+    }
+
+    /// The engine to run on. Default: [`Engine::global`].
+    pub fn engine(mut self, engine: &Engine) -> Self {
+        self.engine = Some(engine.clone());
+        self
+    }
+
+    /// Runs a part of the graph only; the rest is `removed` from the run.
+    pub fn select(mut self, selection: Selection) -> Self {
+        self.selection = Some(selection);
+        self
+    }
+
+    /// Whether the first task that fails for good ends the run: running tasks are cancelled, others skipped. Default: what
+    /// the DAG says.
+    pub fn fail_fast(mut self, fail_fast: bool) -> Self {
+        self.fail_fast = Some(fail_fast);
+        self
+    }
+
+    /// How long running tasks may take to stop after a cancellation. Default: 10 seconds.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// The point in time the run is about. Default: now.
+    pub fn logical_date(mut self, logical_date: Timestamp) -> Self {
+        self.logical_date = Some(logical_date);
+        self
+    }
+
+    /// The seed of everything random about the run: the jitter of retries. Default: taken from its id.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Lets `observer` see every transition: a closure `|event: &Event|`, or a type of its own.
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Checks everything, then starts the run. It goes on when the handle is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the graph or a parameter has a mistake, or threads cannot be had. Nothing has started then.
+    pub fn start(self) -> Result<RunHandle<T>, RunError> {
+        let engine = self.engine.clone().unwrap_or_else(|| Engine::global().clone());
+        let prepared = self.prepare()?;
+        let needs_runtime = prepared.plan.defs().iter().any(|def| def.kind != Kind::Sync);
+        let shared = Arc::new(RunShared {
+            plan: prepared.plan,
+            info: prepared.info,
+            clock: Clock::start(),
+            runtime: if needs_runtime { Some(engine.runtime()?) } else { None },
+        });
+        let (sender, finished) = oneshot::channel();
+        let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
+        let mut run = Run::new(Arc::clone(&shared), prepared.machine, prepared.params);
+        run.finish = Some(sender);
+        run.observer = prepared.observer.map(observe).transpose()?;
+        let key = engine.shared().begin(run, limit);
+        Ok(RunHandle { engine, key, shared, finished, cancel_on_drop: false, result: PhantomData })
+    }
+
+    /// Runs it and blocks the thread until it is over.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunRequest::start`]. A run that fails is a report, not an error.
+    ///
+    /// # Panics
+    ///
+    /// Inside async code, where blocking is not allowed: await the request there.
+    pub fn wait(self) -> Result<RunReport<T>, RunError>
+    where
+        T: Value,
+    {
+        Ok(self.start()?.wait())
+    }
+
+    /// Checks the request and turns it into what a driver needs.
+    pub(super) fn prepare(self) -> Result<Prepared, RunError> {
+        let plan = self.plan?;
+        let given = self.params.values().len();
+        if given != plan.params().len() {
+            return Err(RunError::ParamCount { dag: plan.id().to_owned(), expected: plan.params().len(), given });
+        }
+        for (param, value) in plan.params().iter().zip(self.params.values()) {
+            param.check(value)?;
+        }
+        let manual = || RunInfo::manual(plan.id(), self.logical_date.unwrap_or_else(Timestamp::now));
+        let info = Arc::new(self.info.unwrap_or_else(manual));
+        let defaults = Settings::default();
+        let settings = Settings {
+            fail_fast: self.fail_fast.unwrap_or(plan.options().fail_fast),
+            timeout: plan.options().timeout,
+            grace: self.grace.unwrap_or(defaults.grace),
+            seed: self.seed.unwrap_or_else(|| seed_of(&info.run_id)),
+            observed: self.observer.is_some(),
+        };
+        let machine = Machine::new(Arc::clone(&plan), self.selection.as_ref(), settings);
+        Ok(Prepared { plan, info, machine, params: self.params.values().to_vec(), observer: self.observer })
+    }
+}
+
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+impl RunRequest<()> {
+    /// A run that is known before it is asked for, because the defaults of its parameters were taken from it. The type
+    /// of its result need not be known: [`RunHandle::finished`] gives the value as it is.
+    pub(crate) fn of_plan(plan: Arc<Plan>, info: RunInfo, params: Params) -> Self {
+        RunRequest { info: Some(info), ..RunRequest::new(Ok(plan), params) }
+    }
+}
+
+/// A request that passed every check.
+pub(super) struct Prepared {
+    pub(super) plan: Arc<Plan>,
+    pub(super) info: Arc<RunInfo>,
+    pub(super) machine: Machine,
+    pub(super) params: Vec<AnyValue>,
+    pub(super) observer: Option<Box<dyn Observer>>,
+}
+
+/// FNV-1a: the same for the same id, in every build.
+fn seed_of(run_id: &str) -> u64 {
+    run_id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+impl<T: Value> IntoFuture for RunRequest<T> {
+    type Output = Result<RunReport<T>, RunError>;
+    type IntoFuture = RunFuture<T>;
+
+    /// The run starts with the first poll. Dropping the future cancels the run.
+    fn into_future(self) -> RunFuture<T> {
+        RunFuture { state: FutureState::Asked(Box::new(self)) }
+    }
+}
+
+impl<T> fmt::Debug for RunRequest<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunRequest").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+/// The future of a [`RunRequest`].
+#[must_use = "futures do nothing unless polled"]
+pub struct RunFuture<T> {
+    state: FutureState<T>,
+}
+
+enum FutureState<T> {
+    Asked(Box<RunRequest<T>>),
+    Running(RunHandle<T>),
+    Over,
+}
+
+impl<T: Value> Future for RunFuture<T> {
+    type Output = Result<RunReport<T>, RunError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let FutureState::Asked(_) = self.state
+            && let FutureState::Asked(request) = std::mem::replace(&mut self.state, FutureState::Over)
+        {
+            let mut handle = match request.start() {
+                Ok(handle) => handle,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            handle.cancel_on_drop = true;
+            self.state = FutureState::Running(handle);
+        }
+        match &mut self.state {
+            FutureState::Running(handle) => match Pin::new(handle).poll(context) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(report) => {
+                    self.state = FutureState::Over;
+                    Poll::Ready(Ok(report))
+                }
+            },
+            FutureState::Asked(_) | FutureState::Over => panic!("a run was polled after it was over"),
+        }
+    }
+}
+
+impl<T> fmt::Debug for RunFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            FutureState::Asked(_) => "RunFuture(asked)",
+            FutureState::Running(_) => "RunFuture(running)",
+            FutureState::Over => "RunFuture(over)",
+        })
+    }
+}
+
+/// A run under way. Awaiting it gives its report; dropping it lets the run go on.
+pub struct RunHandle<T> {
+    engine: Engine,
+    key: RunKey,
+    shared: Arc<RunShared>,
+    finished: oneshot::Receiver<Finished>,
+    cancel_on_drop: bool,
+    result: PhantomData<fn() -> T>,
+}
+
+/// A task that runs just now.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunningTask {
+    /// The index of its node in the plan.
+    pub task: u32,
+    /// The attempt, counted from 1.
+    pub attempt: u32,
+    /// When the attempt started.
+    pub started: Timestamp,
+    /// The steps made and the steps in all, if the task reports them.
+    pub progress: Option<(u64, u64)>,
+}
+
+impl<T> RunHandle<T> {
+    /// The run.
+    pub fn info(&self) -> &RunInfo {
+        &self.shared.info
+    }
+
+    /// The graph.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.shared.plan
+    }
+
+    /// A handle that can cancel the run and look at it, from anywhere.
+    pub fn control(&self) -> RunControl {
+        RunControl { engine: self.engine.clone(), key: self.key, shared: Arc::clone(&self.shared) }
+    }
+
+    /// Blocks the thread until the run is over.
+    ///
+    /// # Panics
+    ///
+    /// Inside async code, where blocking is not allowed: await the handle there.
+    pub fn wait(mut self) -> RunReport<T>
+    where
+        T: Value,
+    {
+        let (_, unused) = oneshot::channel();
+        let finished = std::mem::replace(&mut self.finished, unused);
+        self.cancel_on_drop = false;
+        report(&self.shared, finished.blocking_recv())
+    }
+}
+
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+impl RunHandle<()> {
+    /// Waits for the end, and gives the result whatever its type is. [`Plan::result_type`] can write it down.
+    pub(crate) async fn finished(mut self) -> (RunReport, Option<AnyValue>) {
+        let mut finished = (&mut self.finished).await;
+        let result = finished.as_mut().ok().and_then(|finished| finished.result.take());
+        (report(&self.shared, finished), result)
+    }
+}
+
+impl<T: Value> Future for RunHandle<T> {
+    type Output = RunReport<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<RunReport<T>> {
+        match Pin::new(&mut self.finished).poll(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(finished) => {
+                self.cancel_on_drop = false;
+                Poll::Ready(report(&self.shared, finished))
+            }
+        }
+    }
+}
+
+fn report<T: Value>(shared: &RunShared, finished: Result<Finished, oneshot::error::RecvError>) -> RunReport<T> {
+    // The engine lives as long as this handle, and sends before it forgets a run.
+    let finished = finished.expect("the engine reports the end of every run");
+    let result = finished.result.and_then(|value| value.downcast::<T>().ok());
+    RunReport { info: Arc::clone(&shared.info), machine: finished.machine, result }
+}
+
+impl<T> Drop for RunHandle<T> {
+    fn drop(&mut self) {
+        if self.cancel_on_drop {
+            self.control().cancel("the future of the run was dropped");
+        }
+    }
+}
+
+impl<T> fmt::Debug for RunHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RunHandle({})", self.shared.info.run_id)
+    }
+}
+
+/// Looks at a run and cancels it.
+#[derive(Clone)]
+pub struct RunControl {
+    engine: Engine,
+    key: RunKey,
+    shared: Arc<RunShared>,
+}
+
+impl RunControl {
+    /// Ends the run early: what has not started becomes `cancelled`, what runs is asked to stop and gets the grace time.
+    /// A run that is over stays as it is.
+    pub fn cancel(&self, reason: &str) {
+        self.engine.shared().tell(self.key, &self.shared.info.run_id, Input::Cancel { reason: reason.to_owned() });
+    }
+
+    /// Reads the run with `read`; `None` when it is over. The engine stands still meanwhile.
+    pub(crate) fn look<R>(&self, read: impl FnOnce(Look<'_>) -> R) -> Option<R> {
+        let mut hub = self.engine.shared().lock();
+        let run = hub.run(self.key).filter(|run| Arc::ptr_eq(&run.shared, &self.shared))?;
+        Some(read(Look::at(run)))
+    }
+
+    /// The tasks that run just now. Takes time in proportion to the size of the plan.
+    pub fn running(&self) -> Vec<RunningTask> {
+        let running = |look: Look<'_>| {
+            let tasks = look.tasks().filter(|task| task.state() == TaskState::Running);
+            tasks.map(|task| look.running(task.index())).collect()
+        };
+        self.look(running).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for RunControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RunControl({})", self.shared.info.run_id)
     }
 }

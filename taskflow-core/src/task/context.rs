@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use crate::time::{Interval, Timestamp};
 
@@ -144,7 +145,7 @@ impl TaskContext {
 
     fn interrupt(&self, kind: Abort, reason: String) -> Interrupt {
         let interrupt = Interrupt { kind, reason };
-        *self.control.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = Some(interrupt.clone());
+        self.control.interrupts.lock().unwrap_or_else(PoisonError::into_inner).push(interrupt.clone());
         interrupt
     }
 
@@ -216,7 +217,18 @@ pub(crate) struct AttemptControl {
     cancelled: watch::Sender<bool>,
     done: AtomicU64,
     total: AtomicU64,
-    interrupt: Mutex<Option<Interrupt>>,
+    /// Those the task asked for; it may return one of them, or none.
+    interrupts: Mutex<Vec<Interrupt>>,
+    future: Mutex<FutureHandle>,
+}
+
+/// How to drop the future of an async attempt. Being aborted may come before being spawned.
+#[derive(Debug, Default)]
+enum FutureHandle {
+    #[default]
+    Unknown,
+    Running(AbortHandle),
+    Aborted,
 }
 
 impl Default for AttemptControl {
@@ -225,7 +237,8 @@ impl Default for AttemptControl {
             cancelled: watch::Sender::new(false),
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),
-            interrupt: Mutex::new(None),
+            interrupts: Mutex::default(),
+            future: Mutex::default(),
         }
     }
 }
@@ -239,17 +252,34 @@ impl AttemptControl {
         *self.cancelled.borrow()
     }
 
+    /// Says how the future of the attempt can be dropped; drops it at once if that was asked for already.
+    pub(crate) fn set_abort(&self, handle: AbortHandle) {
+        let mut future = self.future.lock().unwrap_or_else(PoisonError::into_inner);
+        match *future {
+            FutureHandle::Aborted => handle.abort(),
+            FutureHandle::Unknown | FutureHandle::Running(_) => *future = FutureHandle::Running(handle),
+        }
+    }
+
+    /// Drops the future of the attempt at its next await.
+    pub(crate) fn abort(&self) {
+        let mut future = self.future.lock().unwrap_or_else(PoisonError::into_inner);
+        if let FutureHandle::Running(handle) = std::mem::replace(&mut *future, FutureHandle::Aborted) {
+            handle.abort();
+        }
+    }
+
     /// The last reported steps, `(done, total)`.
     pub(crate) fn progress(&self) -> Option<(u64, u64)> {
         let total = self.total.load(Ordering::Relaxed);
         (total > 0).then(|| (self.done.load(Ordering::Relaxed), total))
     }
 
-    /// The interrupt the task asked for, if the error it returned is that one.
+    /// The interrupt that the task returned: one it asked for, whose words are those of an error in the chain.
     ///
-    /// Error types that box their source (`anyhow`) hide its type, so it is recognised by its text in the chain.
+    /// Error types that box their source (`anyhow`) hide its type, so it is recognised by its text.
     pub(crate) fn interrupt_in(&self, chain: &[String]) -> Option<Interrupt> {
-        let asked = self.interrupt.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        chain.iter().any(|message| message.contains(&asked.reason)).then_some(asked)
+        let asked = self.interrupts.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.iter().find(|interrupt| chain.contains(&interrupt.reason)).cloned()
     }
 }

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::error::BoxError;
 use crate::value::{AnyValue, into_owned, into_shared};
 
@@ -16,7 +18,7 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// The inputs of one attempt, in the order of the parameters. Each can be taken once.
 #[derive(Default)]
-pub struct Inputs(Vec<Option<AnyValue>>);
+pub struct Inputs(SmallVec<[Option<AnyValue>; 3]>);
 
 impl Inputs {
     /// Adds the next input.
@@ -24,9 +26,11 @@ impl Inputs {
         self.0.push(Some(value));
     }
 
-    /// Removes what was not taken, keeping the memory for the next task.
-    pub fn clear(&mut self) {
-        self.0.clear();
+    /// Puts another value in the place of the `index`-th input.
+    pub(crate) fn replace(&mut self, index: usize, value: AnyValue) {
+        if let Some(slot) = self.0.get_mut(index) {
+            *slot = Some(value);
+        }
     }
 
     /// The `index`-th input by value: a move when this is the last handle on it, a clone otherwise.

@@ -122,6 +122,7 @@ impl TriggerRule {
     ///
     /// A verdict other than [`Verdict::Wait`] is final: no way in which the pending upstreams can end changes it. A task
     /// without upstreams runs.
+    #[allow(clippy::match_same_arms, reason = "one arm a rule, in the order of the documentation")]
     pub fn verdict(self, tally: &Tally) -> Verdict {
         let Tally { pending, success, failed, skipped, setups } = *tally;
         let total = pending + success + failed + skipped;
@@ -161,7 +162,11 @@ impl TriggerRule {
             TriggerRule::OneFailed if failed > 0 => Verdict::Run,
             TriggerRule::OneDone if success + failed > 0 => Verdict::Run,
             TriggerRule::OneFailed | TriggerRule::OneDone => {
-                if done { Verdict::Skip } else { Verdict::Wait }
+                if done {
+                    Verdict::Skip
+                } else {
+                    Verdict::Wait
+                }
             }
             TriggerRule::NoneFailed if failed > 0 => Verdict::Fail,
             TriggerRule::NoneFailed => run_when_done,
@@ -196,7 +201,9 @@ impl FromStr for TriggerRule {
 
 /// A name that is none of the thirteen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no trigger rule; the rules are all_success, all_failed, all_done, all_done_min_one_success, \
+#[error(
+    "`{0}` is no trigger rule; the rules are all_success, all_failed, all_done, all_done_min_one_success, \
          all_done_setup_success, one_success, one_failed, one_done, none_failed, none_failed_min_one_success, \
-         none_skipped, all_skipped and always")]
+         none_skipped, all_skipped and always"
+)]
 pub struct UnknownTriggerRule(String);

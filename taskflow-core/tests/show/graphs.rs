@@ -181,7 +181,8 @@ pub(crate) fn random(count: usize, reach: usize, seed: u64) -> Arc<Plan> {
     build("random", move || {
         let mut nodes: Vec<Output<u32>> = vec![step(Vec::<u32>::new())];
         for at in 1..count {
-            let upstreams: Vec<_> = (0..below(3) + usize::from(below(12) > 0)).map(|_| nodes[at - 1 - below(reach.min(at))]).collect();
+            let upstreams: Vec<_> =
+                (0..below(3) + usize::from(below(12) > 0)).map(|_| nodes[at - 1 - below(reach.min(at))]).collect();
             nodes.push(step(upstreams));
         }
         nodes[count - 1]
@@ -196,7 +197,8 @@ pub(crate) fn chain(length: usize) -> Arc<Plan> {
 /// A DAG whose names and texts hold everything that a format could take for its own.
 pub(crate) fn hostile() -> Arc<Plan> {
     build("a \"b\" <c> & d]]>\n%s", || {
-        let first = read_csv("quote \" backslash \\ <tag> &amp; ]]> $x `code` #35; \u{1}\n end").id("Überflüge-한국어.zug");
+        let first =
+            read_csv("quote \" backslash \\ <tag> &amp; ]]> $x `code` #35; \u{1}\n end").id("Überflüge-한국어.zug");
         let _ = load("x".repeat(500), Output::clone(&step_summary(first))).id("end");
         total(Vec::<Output<u32>>::new())
     })

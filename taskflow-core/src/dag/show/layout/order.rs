@@ -65,10 +65,8 @@ fn tidy(layered: &Layered, order: Order, met: &[u32]) -> Order {
         swap(layered, &mut sorted);
         candidates.push(sorted);
     }
-    let mut scored: Vec<((u64, usize), Order)> = candidates
-        .into_iter()
-        .map(|order| ((crossings(layered, &order), order.turned(layered)), order))
-        .collect();
+    let mut scored: Vec<((u64, usize), Order)> =
+        candidates.into_iter().map(|order| ((crossings(layered, &order), order.turned(layered)), order)).collect();
     let best = (0..scored.len()).min_by_key(|at| scored[*at].0).unwrap_or(0);
     scored.swap_remove(best).1
 }

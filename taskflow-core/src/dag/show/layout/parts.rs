@@ -143,7 +143,8 @@ impl Sets {
 /// widest part.
 fn rows(parts: &[Layout]) -> Vec<Point> {
     let widest = parts.iter().map(|part| part.width).max().unwrap_or(0);
-    let area: i64 = parts.iter().map(|part| (part.width + space::PARTS).saturating_mul(part.height + space::PARTS)).sum();
+    let area: i64 =
+        parts.iter().map(|part| (part.width + space::PARTS).saturating_mul(part.height + space::PARTS)).sum();
     let limit = widest.max(area.saturating_mul(3).checked_div(2).unwrap_or(0).isqrt());
     let (mut x, mut y, mut row) = (0, 0, 0);
     let mut corners = Vec::with_capacity(parts.len());

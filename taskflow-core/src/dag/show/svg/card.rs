@@ -102,9 +102,17 @@ impl<'v> Card<'v> {
         let mut at = SIDE;
         for (fact, wide) in &self.row {
             if let Some(task) = fact.strip_prefix("fn ") {
-                write!(out, "<text class=\"fact\" x=\"{at}\" y=\"{base}\" font-style=\"italic\">{}</text>", escape(task))?;
+                write!(
+                    out,
+                    "<text class=\"fact\" x=\"{at}\" y=\"{base}\" font-style=\"italic\">{}</text>",
+                    escape(task)
+                )?;
             } else {
-                write!(out, "<rect class=\"chip\" x=\"{at}\" y=\"{}\" width=\"{wide}\" height=\"15\" rx=\"7.5\"/>", base - 11)?;
+                write!(
+                    out,
+                    "<rect class=\"chip\" x=\"{at}\" y=\"{}\" width=\"{wide}\" height=\"15\" rx=\"7.5\"/>",
+                    base - 11
+                )?;
                 write!(out, "<text class=\"chip-text\" x=\"{}\" y=\"{base}\">{}</text>", at + CHIP / 2, escape(fact))?;
             }
             at += wide + BETWEEN;

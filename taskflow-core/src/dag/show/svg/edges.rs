@@ -52,7 +52,9 @@ pub(super) fn write(out: &mut String, lines: &[&[EdgeView<'_>]], layout: &Layout
 pub(super) fn head(kind: Link, x: i64, y: i64) -> String {
     match kind {
         Link::Order => format!("M{} {}l5 4l-5 4", x - 6, y - 4),
-        Link::Required | Link::Optional | Link::Outcome | Link::First => format!("M{} {}l{HEAD} 4l-{HEAD} 4z", x - HEAD, y - 4),
+        Link::Required | Link::Optional | Link::Outcome | Link::First => {
+            format!("M{} {}l{HEAD} 4l-{HEAD} 4z", x - HEAD, y - 4)
+        }
     }
 }
 

@@ -56,7 +56,9 @@ struct Drawing<'v, 'p> {
 impl<'v, 'p> Drawing<'v, 'p> {
     fn new(view: &'v View<'p>, options: &'v SvgOptions<'v>) -> Self {
         let state = |at: usize| Some(options.states?.get(at).copied().unwrap_or_default());
-        let result = |at: usize| view.result.as_ref().is_some_and(|r| matches!(r.from, Endpoint::Task(t) if t.index as usize == at));
+        let result = |at: usize| {
+            view.result.as_ref().is_some_and(|r| matches!(r.from, Endpoint::Task(t) if t.index as usize == at))
+        };
         let mut cards: Vec<Card<'v>> =
             view.nodes.iter().enumerate().map(|(at, node)| Card::task(node, state(at), result(at))).collect();
         if !options.without_params {
@@ -68,7 +70,15 @@ impl<'v, 'p> Drawing<'v, 'p> {
             view.edges.chunk_by(|a, b| (a.from, a.to) == (b.from, b.to)).filter(|line| shown(&line[0])).collect();
         let tasks = view.nodes.len() as u32;
         let graph = Graph {
-            nodes: cards.iter().map(|card| NodeBox { width: card.width, height: card.height, stretch: card.is_task(), group: card.group() }).collect(),
+            nodes: cards
+                .iter()
+                .map(|card| NodeBox {
+                    width: card.width,
+                    height: card.height,
+                    stretch: card.is_task(),
+                    group: card.group(),
+                })
+                .collect(),
             edges: lines
                 .iter()
                 .map(|line| {
@@ -133,11 +143,13 @@ impl<'v, 'p> Drawing<'v, 'p> {
             }
         }
         let listed = |has: &[bool]| {
-            let all: Vec<&str> = view.nodes.iter().zip(has).filter(|(_, has)| !**has).map(|(node, _)| node.id).collect();
+            let all: Vec<&str> =
+                view.nodes.iter().zip(has).filter(|(_, has)| !**has).map(|(node, _)| node.id).collect();
             let shown = all.iter().take(5).copied().collect::<Vec<_>>().join(", ");
             if all.len() > 5 { format!("{shown} and {} more", all.len() - 5) } else { shown }
         };
-        let mut text = format!("{}, {}", text::counted(view.nodes.len(), "task"), text::counted(view.edges.len(), "edge"));
+        let mut text =
+            format!("{}, {}", text::counted(view.nodes.len(), "task"), text::counted(view.edges.len(), "edge"));
         if !view.groups.is_empty() {
             text += &format!(", {}", text::counted(view.groups.len(), "group"));
         }

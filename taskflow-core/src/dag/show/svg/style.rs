@@ -24,7 +24,10 @@ const COLOURS_OF_PARTS: [(&str, &str, &str); 11] = [
 
 const RULES: &[(&str, &str)] = &[
     (" .page", "fill:$page"),
-    (" text", "fill:$text;font-family:system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",\"DejaVu Sans\",sans-serif;font-size:13px"),
+    (
+        " text",
+        "fill:$text;font-family:system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",\"DejaVu Sans\",sans-serif;font-size:13px",
+    ),
     (" .card", "fill:$card;stroke:$line;stroke-width:1.2"),
     (" .fact,.taskflow-dag .group text,.taskflow-dag .legend text", "fill:$muted;font-size:11px"),
     (" .chip", "fill:$chip"),

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 /// A text for an element or an attribute in double quotes. Characters that XML does not have become spaces.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
-    let plain = |character: char| !matches!(character, '&' | '<' | '>' | '"' | '\'' | '\u{fffe}' | '\u{ffff}') && !character.is_control();
+    let plain = |character: char| {
+        !matches!(character, '&' | '<' | '>' | '"' | '\'' | '\u{fffe}' | '\u{ffff}') && !character.is_control()
+    };
     if text.chars().all(plain) {
         return Cow::Borrowed(text);
     }
@@ -26,7 +28,11 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
 
 /// Twice a coordinate as the coordinate: half units are the only fractions there are.
 pub(super) fn half(twice: i64) -> String {
-    if twice % 2 == 0 { (twice / 2).to_string() } else { format!("{}{}.5", if twice < 0 { "-" } else { "" }, twice.abs() / 2) }
+    if twice % 2 == 0 {
+        (twice / 2).to_string()
+    } else {
+        format!("{}{}.5", if twice < 0 { "-" } else { "" }, twice.abs() / 2)
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,313 @@
+//! Which ready task goes next.
+//!
+//! The dispatcher holds the ready tasks of every run in the process, and the limits they share: tasks at once in the
+//! engine, tasks at once in a run, slots of pools. Like the state machine it is pure.
+//!
+//! - Ready tasks that no limit can tell apart (same pool, same slots, same priority, same kind of thread) queue in one
+//!   *bucket*. Work that a limit holds back is therefore never looked through: a look at the head of its bucket is
+//!   enough.
+//! - Within a run the highest priority goes first, then the longest ready. A task that needs more slots than are free
+//!   does not hold back others that fit.
+//! - Runs take turns, whatever the number of their tasks; priorities count within a run.
+
+use std::collections::VecDeque;
+
+use crate::dag::Plan;
+use crate::task::Kind;
+
+/// A run in this engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RunKey(pub(crate) u32);
+
+/// Which kinds of tasks are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// For a worker thread.
+    Sync,
+    /// For the runtime: async and blocking tasks.
+    Runtime,
+}
+
+impl Lane {
+    fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Sync => Lane::Sync,
+            Kind::Async | Kind::Blocking => Lane::Runtime,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    runs: Vec<Option<RunQueue>>,
+    /// Runs with ready tasks, in the order of their turns.
+    turns: VecDeque<RunKey>,
+    pools: Vec<Pool>,
+    active: usize,
+    limit: usize,
+    /// Ready tasks for worker threads, in all runs.
+    ready_sync: usize,
+    /// Ready tasks for the runtime, in all runs.
+    ready_runtime: usize,
+    serial: i64,
+}
+
+#[derive(Debug)]
+struct Pool {
+    name: String,
+    slots: u32,
+    taken: u32,
+}
+
+#[derive(Debug)]
+struct RunQueue {
+    buckets: Vec<Bucket>,
+    /// The bucket of each (option set, task definition).
+    bucket_of: Vec<u32>,
+    defs: usize,
+    active: usize,
+    limit: usize,
+    ready: usize,
+    ready_sync: usize,
+    in_turn: bool,
+}
+
+/// Sorted by priority, highest first.
+#[derive(Debug)]
+struct Bucket {
+    priority: i32,
+    lane: Lane,
+    pool: Option<usize>,
+    slots: u32,
+    /// (rank, task): among buckets of one priority the lowest rank at a head goes first.
+    queue: VecDeque<(i64, u32)>,
+}
+
+impl RunQueue {
+    fn bucket_index(&self, plan: &Plan, task: u32) -> usize {
+        self.bucket_of[plan.options_index(task) * self.defs + plan.def_index(task)] as usize
+    }
+}
+
+impl Dispatcher {
+    pub(crate) fn new(limit: usize, pools: impl IntoIterator<Item = (String, u32)>) -> Self {
+        let pools = pools.into_iter().map(|(name, slots)| Pool { name, slots, taken: 0 }).collect();
+        Dispatcher {
+            runs: Vec::new(),
+            turns: VecDeque::new(),
+            pools,
+            active: 0,
+            limit,
+            ready_sync: 0,
+            ready_runtime: 0,
+            serial: 0,
+        }
+    }
+
+    /// Makes room for a run. A pool that the plan names and nobody declared has no limit: freezing has refused it.
+    pub(crate) fn add_run(&mut self, plan: &Plan, limit: usize) -> RunKey {
+        let defs = plan.defs().len();
+        let mut buckets: Vec<Bucket> = Vec::new();
+        let mut bucket_of = vec![u32::MAX; plan.option_sets().len() * defs];
+        for node in 0..plan.len() as u32 {
+            let slot = plan.options_index(node) * defs + plan.def_index(node);
+            if bucket_of[slot] != u32::MAX {
+                continue;
+            }
+            let options = plan.node_options(node);
+            let lane = Lane::of(plan.def(node).kind);
+            let pool = options.pool.and_then(|name| self.pools.iter().position(|pool| pool.name == name));
+            let slots = options.pool_slots;
+            let same = |bucket: &Bucket| {
+                bucket.priority == options.priority
+                    && bucket.lane == lane
+                    && bucket.pool == pool
+                    && (pool.is_none() || bucket.slots == slots)
+            };
+            let position = buckets.iter().position(same).unwrap_or_else(|| {
+                buckets.push(Bucket { priority: options.priority, lane, pool, slots, queue: VecDeque::new() });
+                buckets.len() - 1
+            });
+            bucket_of[slot] = position as u32;
+        }
+        let mut order: Vec<usize> = (0..buckets.len()).collect();
+        order.sort_by_key(|&bucket| std::cmp::Reverse(buckets[bucket].priority));
+        let mut place = vec![0; order.len()];
+        for (new, &old) in order.iter().enumerate() {
+            place[old] = new as u32;
+        }
+        for bucket in bucket_of.iter_mut().filter(|bucket| **bucket != u32::MAX) {
+            *bucket = place[*bucket as usize];
+        }
+        buckets.sort_by_key(|bucket| std::cmp::Reverse(bucket.priority));
+
+        let run = RunQueue { buckets, bucket_of, defs, active: 0, limit, ready: 0, ready_sync: 0, in_turn: false };
+        let free = self.runs.iter().position(Option::is_none).unwrap_or(self.runs.len());
+        if free == self.runs.len() {
+            self.runs.push(None);
+        }
+        self.runs[free] = Some(run);
+        RunKey(free as u32)
+    }
+
+    /// Forgets a run; what it still holds is given back.
+    pub(crate) fn remove_run(&mut self, key: RunKey) {
+        self.clear(key);
+        if let Some(run) = self.runs[key.0 as usize].take() {
+            self.active -= run.active;
+        }
+        self.turns.retain(|&turn| turn != key);
+    }
+
+    /// Forgets the ready tasks of a run.
+    pub(crate) fn clear(&mut self, key: RunKey) {
+        if let Some(run) = &mut self.runs[key.0 as usize] {
+            self.ready_sync -= run.ready_sync;
+            self.ready_runtime -= run.ready - run.ready_sync;
+            run.ready = 0;
+            run.ready_sync = 0;
+            for bucket in &mut run.buckets {
+                bucket.queue.clear();
+            }
+        }
+    }
+
+    /// Queues a ready task; `next` puts it before those that wait already.
+    pub(crate) fn push(&mut self, key: RunKey, plan: &Plan, task: u32, next: bool) {
+        let Some(run) = &mut self.runs[key.0 as usize] else { return };
+        self.serial += 1;
+        let place = run.bucket_index(plan, task);
+        let bucket = &mut run.buckets[place];
+        if next {
+            bucket.queue.push_front((-self.serial, task));
+        } else {
+            bucket.queue.push_back((self.serial, task));
+        }
+        run.ready += 1;
+        if bucket.lane == Lane::Sync {
+            run.ready_sync += 1;
+            self.ready_sync += 1;
+        } else {
+            self.ready_runtime += 1;
+        }
+        if !run.in_turn {
+            run.in_turn = true;
+            self.turns.push_back(key);
+        }
+    }
+
+    /// The task whose turn it is, with its slots taken.
+    pub(crate) fn pop(&mut self, lane: Lane) -> Option<(RunKey, u32)> {
+        let ready = match lane {
+            Lane::Sync => self.ready_sync,
+            Lane::Runtime => self.ready_runtime,
+        };
+        if ready == 0 || self.active >= self.limit {
+            return None;
+        }
+        for turn in 0..self.turns.len() {
+            let key = self.turns[turn];
+            let Some(task) = self.pop_from(key, lane) else { continue };
+            // Its turn is over. A lone run keeps its place, empty or not: `push` and `best` look at its counts.
+            if self.turns.len() > 1 {
+                self.turns.remove(turn);
+                let run = self.runs[key.0 as usize].as_mut()?;
+                run.in_turn = run.ready > 0;
+                if run.in_turn {
+                    self.turns.push_back(key);
+                }
+            }
+            return Some((key, task));
+        }
+        if self.turns.len() > 1 {
+            self.drop_idle_turns();
+        }
+        None
+    }
+
+    /// Another task of this run, out of turn: for a worker that takes several at once.
+    pub(crate) fn pop_from(&mut self, key: RunKey, lane: Lane) -> Option<u32> {
+        let best = self.best(key, lane)?;
+        let run = self.runs[key.0 as usize].as_mut()?;
+        let bucket = &mut run.buckets[best];
+        let (_, task) = bucket.queue.pop_front()?;
+        if let Some(pool) = bucket.pool {
+            self.pools[pool].taken += bucket.slots;
+        }
+        run.ready -= 1;
+        run.active += 1;
+        self.active += 1;
+        if lane == Lane::Sync {
+            run.ready_sync -= 1;
+            self.ready_sync -= 1;
+        } else {
+            self.ready_runtime -= 1;
+        }
+        Some(task)
+    }
+
+    /// The bucket of this run whose head goes next.
+    fn best(&self, key: RunKey, lane: Lane) -> Option<usize> {
+        let run = self.runs[key.0 as usize].as_ref()?;
+        if self.active >= self.limit || run.active >= run.limit || run.ready == 0 {
+            return None;
+        }
+        let mut best: Option<(usize, i32, i64)> = None;
+        for (position, bucket) in run.buckets.iter().enumerate() {
+            if best.is_some_and(|(_, priority, _)| bucket.priority < priority) {
+                break;
+            }
+            let Some(&(rank, _)) = bucket.queue.front() else { continue };
+            let fits = bucket.pool.is_none_or(|pool| {
+                let pool = &self.pools[pool];
+                pool.taken + bucket.slots <= pool.slots
+            });
+            if bucket.lane == lane && fits && best.is_none_or(|(_, _, best)| rank < best) {
+                best = Some((position, bucket.priority, rank));
+            }
+        }
+        best.map(|(position, _, _)| position)
+    }
+
+    /// Lets `next` have the place of `ended` at once, where no other ready task could have a better claim to it: both
+    /// are for workers and in no pool, and nothing else is ready.
+    pub(crate) fn hand_over(&self, key: RunKey, plan: &Plan, ended: u32, next: u32) -> bool {
+        let Some(run) = &self.runs[key.0 as usize] else { return false };
+        let free = |task| {
+            let bucket = &run.buckets[run.bucket_index(plan, task)];
+            bucket.lane == Lane::Sync && bucket.pool.is_none()
+        };
+        self.ready_sync + self.ready_runtime == 0 && free(ended) && free(next)
+    }
+
+    /// Gives the slots of a task back.
+    pub(crate) fn release(&mut self, key: RunKey, plan: &Plan, task: u32) {
+        let Some(run) = &mut self.runs[key.0 as usize] else { return };
+        let bucket = &run.buckets[run.bucket_index(plan, task)];
+        if let Some(pool) = bucket.pool {
+            self.pools[pool].taken -= bucket.slots;
+        }
+        run.active -= 1;
+        self.active -= 1;
+    }
+
+    /// Runs whose queues ran empty or were cleared lose their turn.
+    fn drop_idle_turns(&mut self) {
+        let runs = &mut self.runs;
+        self.turns.retain(|key| {
+            let Some(run) = &mut runs[key.0 as usize] else { return false };
+            run.in_turn = run.ready > 0;
+            run.in_turn
+        });
+    }
+
+    /// Ready tasks for worker threads, in one run.
+    pub(crate) fn ready_sync_of(&self, key: RunKey) -> usize {
+        self.runs[key.0 as usize].as_ref().map_or(0, |run| run.ready_sync)
+    }
+
+    /// Whether a worker thread asking now would get something.
+    pub(crate) fn has_sync(&self) -> bool {
+        self.ready_sync > 0 && self.turns.iter().any(|&key| self.best(key, Lane::Sync).is_some())
+    }
+}

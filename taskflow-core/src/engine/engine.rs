@@ -1,0 +1,140 @@
+//! The engine: threads, limits and pools that any number of runs share.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, OnceLock};
+
+use super::dispatch::Dispatcher;
+use super::hub::Shared;
+use crate::dag::Registry;
+
+/// Runs DAGs.
+///
+/// An engine has worker threads for sync tasks, uses a tokio runtime for async and blocking ones, and holds the limits
+/// that its runs share. Threads are started when there is work for them. Cheap to clone; the threads end when the last
+/// handle and the last run are gone.
+///
+/// [`Engine::global`] serves every run that does not name another one.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    runtime: OnceLock<tokio::runtime::Runtime>,
+}
+
+impl Engine {
+    /// An engine with settings of its own.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    /// The engine of the process: a worker thread for each core, no limit on tasks at once, the declared pools.
+    pub fn global() -> &'static Engine {
+        static GLOBAL: OnceLock<Engine> = OnceLock::new();
+        // The defaults name no pool, and an unknown pool is all that a builder refuses.
+        GLOBAL.get_or_init(|| Engine::builder().build().expect("the default settings are valid"))
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    /// The runtime of the caller, or one of the engine's own for callers that have none.
+    pub(super) fn runtime(&self) -> std::io::Result<tokio::runtime::Handle> {
+        if let Ok(handle) = tokio::runtime::Handle::try_current() {
+            return Ok(handle);
+        }
+        if let Some(runtime) = self.inner.runtime.get() {
+            return Ok(runtime.handle().clone());
+        }
+        let workers = self.inner.shared.workers;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(workers)
+            .thread_name("taskflow-runtime")
+            .enable_all()
+            .build()?;
+        Ok(self.inner.runtime.get_or_init(|| runtime).handle().clone())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.lock().shutdown = true;
+        self.shared.work.notify_all();
+        self.shared.tick.notify_all();
+        if let Some(runtime) = self.runtime.take() {
+            // Dropping a runtime waits, which is not allowed inside another one.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("workers", &self.inner.shared.workers).finish_non_exhaustive()
+    }
+}
+
+/// The settings of an [`Engine`].
+#[derive(Clone, Debug, Default)]
+pub struct EngineBuilder {
+    workers: Option<NonZeroUsize>,
+    max_active_tasks: Option<NonZeroUsize>,
+    pools: Vec<(String, u32)>,
+}
+
+impl EngineBuilder {
+    /// How many threads run sync tasks. Default: one a core.
+    #[must_use]
+    pub fn workers(mut self, workers: NonZeroUsize) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// How many tasks of any kind run at once, in all runs together: Airflow's `parallelism`. Default: no limit beyond
+    /// the number of workers for sync tasks.
+    #[must_use]
+    pub fn max_active_tasks(mut self, tasks: NonZeroUsize) -> Self {
+        self.max_active_tasks = Some(tasks);
+        self
+    }
+
+    /// Gives a declared pool another number of slots.
+    #[must_use]
+    pub fn pool(mut self, name: &str, slots: u32) -> Self {
+        self.pools.push((name.to_owned(), slots));
+        self
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    ///
+    /// When a pool was named that no `taskflow::pool!` declares.
+    pub fn build(self) -> Result<Engine, UnknownPool> {
+        let mut pools: Vec<(String, u32)> =
+            Registry::pools().into_iter().map(|pool| (pool.name.to_owned(), pool.slots)).collect();
+        for (name, slots) in self.pools {
+            match pools.iter_mut().find(|(declared, _)| *declared == name) {
+                Some(pool) => pool.1 = slots,
+                None => return Err(UnknownPool { name }),
+            }
+        }
+        crate::panics::install_hook();
+        let limit = self.max_active_tasks.map_or(usize::MAX, NonZeroUsize::get);
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let workers = self.workers.unwrap_or(cores).get().min(limit);
+        let shared = Arc::new(Shared::new(Dispatcher::new(limit, pools), workers));
+        Ok(Engine { inner: Arc::new(Inner { shared, runtime: OnceLock::new() }) })
+    }
+}
+
+/// A pool that was never declared.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the pool `{name}` is not declared; declare it with `taskflow::pool!(\"{name}\", slots = ..);`")]
+pub struct UnknownPool {
+    name: String,
+}

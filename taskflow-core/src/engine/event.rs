@@ -1,0 +1,45 @@
+//! What observers of a run see.
+
+use serde::Serialize;
+
+use super::state::{RunState, TaskState};
+use crate::time::Timestamp;
+
+/// One transition, in the order in which they happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// A task instance went from one state to another.
+    Task {
+        /// When.
+        at: Timestamp,
+        /// The index of its node in the plan.
+        task: u32,
+        /// The attempt it is in, or was in last; 0 before the first.
+        attempt: u32,
+        /// The state before.
+        from: TaskState,
+        /// The state after.
+        to: TaskState,
+    },
+    /// The run went from `running` to its end.
+    Run {
+        /// When.
+        at: Timestamp,
+        /// How it ended.
+        to: RunState,
+    },
+}
+
+/// Sees the events of a run, in order, on a thread of its own: it may be slow without holding the run back.
+pub trait Observer: Send + 'static {
+    /// One transition.
+    fn on_event(&mut self, event: &Event);
+}
+
+impl<F: FnMut(&Event) + Send + 'static> Observer for F {
+    fn on_event(&mut self, event: &Event) {
+        self(event);
+    }
+}

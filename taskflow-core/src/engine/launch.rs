@@ -1,0 +1,91 @@
+//! Async and blocking tasks: on the tokio runtime of their run.
+
+use std::sync::Arc;
+
+use super::attempt::{Done, Grant, call_async, call_sync};
+use super::dispatch::RunKey;
+use super::hub::Shared;
+use super::machine::Outcome;
+use super::run::RunShared;
+use crate::error::Failure;
+use crate::task::Kind;
+use crate::time::Timestamp;
+
+/// Starts an attempt that was granted.
+pub(super) fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) {
+    let mut report = Report {
+        shared: Arc::clone(shared),
+        key,
+        task: grant.task,
+        attempt: grant.attempt,
+        started: run.clock.now(),
+        run,
+        open: true,
+    };
+    let Some(runtime) = report.run.runtime.clone() else {
+        return report.close(
+            Outcome::Failed(Box::new(Failure::Error {
+                chain: vec!["the engine has no tokio runtime for this task".to_owned()],
+                retryable: false,
+            })),
+            None,
+        );
+    };
+    let retries = report.run.plan.node_options(grant.task).retry.retries;
+    let id = report.run.plan.nodes()[grant.task as usize].id();
+    let context = grant.context(&report.run.info, id, retries.saturating_add(1));
+    let control = grant.control.clone();
+    if grant.def.kind == Kind::Blocking {
+        // A blocking thread that has started cannot be stopped; one that has not is never started after an abort.
+        let spawned = runtime.spawn_blocking(move || {
+            let (outcome, value) = call_sync(grant, context.as_ref());
+            report.close(outcome, value);
+        });
+        if let Some(control) = control {
+            control.set_abort(spawned.abort_handle());
+        }
+    } else {
+        let spawned = runtime.spawn(async move {
+            let (outcome, value) = call_async(grant, context).await;
+            report.close(outcome, value);
+        });
+        if let Some(control) = control {
+            control.set_abort(spawned.abort_handle());
+        }
+    }
+}
+
+/// The duty to report the attempt, also when its future is dropped with its runtime.
+struct Report {
+    shared: Arc<Shared>,
+    key: RunKey,
+    run: Arc<RunShared>,
+    task: u32,
+    attempt: u32,
+    started: Timestamp,
+    open: bool,
+}
+
+impl Report {
+    fn close(&mut self, outcome: Outcome, value: Option<crate::value::AnyValue>) {
+        self.open = false;
+        let done = Done {
+            task: self.task,
+            attempt: self.attempt,
+            started: self.started,
+            ended: self.run.clock.now(),
+            outcome,
+            value,
+        };
+        self.shared.report(self.key, &self.run, done);
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if self.open {
+            let reason = "the future of the attempt was dropped; was its tokio runtime shut down?".to_owned();
+            self.close(Outcome::Failed(Box::new(Failure::Cancelled { reason })), None);
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! What is known of a run when it is over.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::machine::Machine;
+use super::state::{RunState, TaskState};
+use crate::dag::Plan;
+use crate::error::Failure;
+use crate::task::RunInfo;
+use crate::time::Timestamp;
+
+/// A finished run: its state, its result, and what became of each task.
+pub struct RunReport<T = ()> {
+    pub(super) info: Arc<RunInfo>,
+    pub(super) machine: Machine,
+    pub(super) result: Option<Arc<T>>,
+}
+
+/// A task instance of a finished run.
+#[derive(Clone, Copy)]
+pub struct TaskReport<'a> {
+    machine: &'a Machine,
+    task: u32,
+}
+
+/// An attempt that is over.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AttemptReport {
+    /// Counted from 1.
+    pub number: u32,
+    /// When it started.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// Why it did not succeed.
+    pub failure: Option<Arc<Failure>>,
+}
+
+impl<T> RunReport<T> {
+    /// The run.
+    pub fn run(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// The graph.
+    pub fn plan(&self) -> &Arc<Plan> {
+        self.machine.plan()
+    }
+
+    /// How it ended.
+    pub fn state(&self) -> RunState {
+        self.machine.state()
+    }
+
+    /// Whether it ended well.
+    pub fn is_success(&self) -> bool {
+        self.state() == RunState::Success
+    }
+
+    /// What the DAG returned; `None` if the run failed, or the task that makes the result was skipped.
+    pub fn result(&self) -> Option<&T> {
+        self.result.as_deref()
+    }
+
+    /// The result, or the failure of the run as an error: for `?`.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunReport::into_result`].
+    pub fn success(&self) -> Result<&T, Box<RunFailed>> {
+        match &self.result {
+            Some(result) if self.is_success() => Ok(result),
+            _ => Err(Box::new(self.failed())),
+        }
+    }
+
+    /// The result, or the failure of the run as an error, by value.
+    ///
+    /// # Errors
+    ///
+    /// [`RunFailed`] when the run did not end well, and also when it did without a result (because the task that makes
+    /// it was skipped).
+    pub fn into_result(self) -> Result<Arc<T>, Box<RunFailed>> {
+        let failed = self.failed();
+        match self.result {
+            Some(result) if self.machine.state() == RunState::Success => Ok(result),
+            _ => Err(Box::new(failed)),
+        }
+    }
+
+    /// When it began.
+    pub fn started(&self) -> Timestamp {
+        self.machine.run_times().0
+    }
+
+    /// When it ended.
+    pub fn ended(&self) -> Timestamp {
+        self.machine.run_times().1
+    }
+
+    /// How long it took.
+    pub fn duration(&self) -> Duration {
+        self.ended().since(self.started())
+    }
+
+    /// Why it ended early, if it did: a cancellation, `fail_fast`, the time limit.
+    pub fn halt_reason(&self) -> Option<&str> {
+        self.machine.halt_reason()
+    }
+
+    /// The task instances, in the order of the plan.
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskReport<'_>> {
+        (0..self.plan().len() as u32).map(|task| TaskReport::new(&self.machine, task))
+    }
+
+    /// The task instance with this id. Takes time in proportion to the size of the plan.
+    pub fn task(&self, id: &str) -> Option<TaskReport<'_>> {
+        self.plan().find(id).map(|task| TaskReport::new(&self.machine, task))
+    }
+
+    /// The first task (in time) that failed for good, with its failure.
+    pub fn first_failure(&self) -> Option<TaskReport<'_>> {
+        self.tasks().filter(|task| task.state() == TaskState::Failed).min_by_key(TaskReport::ended)
+    }
+
+    fn failed(&self) -> RunFailed {
+        let first = self.first_failure();
+        RunFailed {
+            run_id: self.info.run_id.clone(),
+            state: self.state(),
+            task: first.map(|task| task.id().to_owned()),
+            failure: first.and_then(|task| task.failure()).map(Arc::unwrap_or_clone),
+            halt_reason: self.halt_reason().map(str::to_owned),
+        }
+    }
+}
+
+impl<'a> TaskReport<'a> {
+    pub(super) fn new(machine: &'a Machine, task: u32) -> Self {
+        TaskReport { machine, task }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &'a str {
+        self.machine.plan().nodes()[self.task as usize].id()
+    }
+
+    /// The index of its node in the plan.
+    pub fn index(&self) -> u32 {
+        self.task
+    }
+
+    /// How it ended.
+    pub fn state(&self) -> TaskState {
+        self.machine.task_state(self.task)
+    }
+
+    /// Why it did not succeed.
+    pub fn failure(&self) -> Option<Arc<Failure>> {
+        self.machine.failure(self.task)
+    }
+
+    /// How many attempts were made.
+    pub fn attempt_count(&self) -> u32 {
+        self.machine.attempt(self.task)
+    }
+
+    /// Every attempt, in order.
+    pub fn attempts(&self) -> Vec<AttemptReport> {
+        let mut attempts: Vec<AttemptReport> = self.retried().collect();
+        let count = self.attempt_count();
+        if count as usize > attempts.len() {
+            let (started, ended) = self.machine.times(self.task);
+            attempts.push(AttemptReport { number: count, started, ended, failure: self.failure() });
+        }
+        attempts
+    }
+
+    /// The attempts that another one followed, or will follow.
+    pub(crate) fn retried(&self) -> impl Iterator<Item = AttemptReport> + use<'a> {
+        (1..).zip(self.machine.retried(self.task)).map(|(number, record)| AttemptReport {
+            number,
+            started: record.started,
+            ended: record.ended,
+            failure: Some(Arc::clone(&record.failure)),
+        })
+    }
+
+    /// The wait after the failure of an attempt, if another one followed.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn retry_delay(&self, attempt: u32) -> Duration {
+        self.machine.retry_delay(self.task, attempt)
+    }
+
+    /// When the first attempt started, if one did.
+    pub fn started(&self) -> Option<Timestamp> {
+        let first = self.machine.retried(self.task).first().map(|record| record.started);
+        first.or_else(|| (self.attempt_count() > 0).then(|| self.machine.times(self.task).0))
+    }
+
+    /// When it came to its final state.
+    pub fn ended(&self) -> Timestamp {
+        self.machine.times(self.task).1
+    }
+
+    /// The time from the first start to the end; zero if it never started.
+    pub fn duration(&self) -> Duration {
+        self.started().map_or(Duration::ZERO, |started| self.ended().since(started))
+    }
+}
+
+impl<T> fmt::Debug for RunReport<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tasks: Vec<TaskReport<'_>> = self.tasks().take(50).collect();
+        f.debug_struct("RunReport")
+            .field("run_id", &self.info.run_id)
+            .field("state", &self.state())
+            .field("tasks", &tasks)
+            .finish()
+    }
+}
+
+impl fmt::Debug for TaskReport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} after {} attempts", self.id(), self.state(), self.attempt_count())?;
+        match self.failure() {
+            Some(failure) => write!(f, " ({failure})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A run that did not end well.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunFailed {
+    /// The run.
+    pub run_id: String,
+    /// How it ended.
+    pub state: RunState,
+    /// The task that failed first.
+    pub task: Option<String>,
+    /// Its failure.
+    pub failure: Option<Failure>,
+    /// Why the run ended early, if it did.
+    pub halt_reason: Option<String>,
+}
+
+impl fmt::Display for RunFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run {} ended as {}", self.run_id, self.state)?;
+        match (&self.task, &self.failure, &self.halt_reason) {
+            (Some(task), Some(failure), _) => write!(f, ": task `{task}`: {failure}"),
+            (_, _, Some(reason)) => write!(f, ": {reason}"),
+            _ if self.state == RunState::Success => {
+                f.write_str(" without a result: the task that makes it was skipped")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for RunFailed {}

@@ -1,0 +1,197 @@
+//! One run inside the engine: its machine, its values, its attempts, its clock.
+
+use std::collections::HashMap;
+use std::sync::{Arc, mpsc};
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::attempt::{Done, Grant};
+use super::event::{Event, Observer};
+use super::machine::{Command, Input, Machine};
+use super::values::Values;
+use crate::dag::Plan;
+use crate::task::{AttemptControl, Kind, RunInfo};
+use crate::time::Timestamp;
+use crate::value::AnyValue;
+
+/// What every thread that works for a run needs of it.
+#[derive(Debug)]
+pub(crate) struct RunShared {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) info: Arc<RunInfo>,
+    pub(crate) clock: Clock,
+    /// Where its async and blocking tasks run; plans without such tasks have none.
+    pub(crate) runtime: Option<Handle>,
+}
+
+/// Wall-clock time that never goes back: the wall clock is read once, the rest is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    base: Timestamp,
+    origin: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Clock { base: Timestamp::now(), origin: Instant::now() }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.base + self.origin.elapsed()
+    }
+}
+
+/// A run under way.
+pub(crate) struct Run {
+    pub(crate) shared: Arc<RunShared>,
+    pub(crate) machine: Machine,
+    pub(crate) values: Values,
+    /// Running attempts that can be told something.
+    pub(crate) attempts: HashMap<u32, Arc<AttemptControl>>,
+    pub(crate) observer: Option<mpsc::Sender<Message>>,
+    pub(crate) finish: Option<oneshot::Sender<Finished>>,
+    /// What a task of each definition takes, in nanoseconds; 0 before the first has ended.
+    costs: Vec<u32>,
+}
+
+/// What goes to the thread of an observer.
+pub(crate) enum Message {
+    Event(Event),
+    /// The last one: the run is over, and everything before has been seen.
+    Finish(oneshot::Sender<Finished>, Box<Finished>),
+}
+
+/// The remains of a run.
+pub(crate) struct Finished {
+    pub(crate) machine: Machine,
+    pub(crate) result: Option<AnyValue>,
+}
+
+impl Run {
+    pub(crate) fn new(shared: Arc<RunShared>, machine: Machine, params: Vec<AnyValue>) -> Self {
+        let values = Values::new(&shared.plan, params);
+        let costs = vec![0; shared.plan.defs().len()];
+        Run { shared, machine, values, attempts: HashMap::new(), observer: None, finish: None, costs }
+    }
+
+    /// Starts an attempt of a task that has its slot.
+    pub(crate) fn grant(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) -> Grant {
+        self.step(Input::Started { task }, now, commands);
+        let def = self.shared.plan.def(task);
+        let last = self.machine.is_last_attempt(task);
+        let gathered = self.values.gather(&self.machine, task, last);
+        let control = (def.takes_context || def.kind != Kind::Sync).then(Arc::default);
+        if let Some(control) = &control {
+            self.attempts.insert(task, Arc::clone(control));
+        }
+        let short = self.is_shareable(task);
+        Grant { task, attempt: self.machine.attempt(task), def, gathered, control, short }
+    }
+
+    /// Closes an attempt, unless it is not the one that runs: then nothing changes and the answer is `false`.
+    pub(crate) fn finish(&mut self, done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
+        let Done { task, attempt, started, ended, outcome, value } = done;
+        if !self.machine.is_running(task, attempt) {
+            unused.extend(value);
+            return false;
+        }
+        if !self.attempts.is_empty() {
+            self.attempts.remove(&task);
+        }
+        self.learn(task, started, ended);
+        if let Some(value) = value {
+            self.values.put(task, value, unused);
+        }
+        self.step(Input::Finished { task, attempt, started, outcome }, ended, commands);
+        true
+    }
+
+    /// A task will not run (again): its inputs can go.
+    pub(crate) fn settled(&mut self, task: u32, unused: &mut Vec<AnyValue>) {
+        let took_its_inputs = self.machine.attempt(task) > 0 && self.machine.is_last_attempt(task);
+        if !took_its_inputs {
+            self.values.release(&self.shared.plan, task, unused);
+        }
+    }
+
+    pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
+        self.machine.step(input, now, commands);
+        if let Some(observer) = &self.observer {
+            for event in self.machine.take_events() {
+                // An observer that panicked is gone; the run goes on without it.
+                let _ = observer.send(Message::Event(event));
+            }
+        }
+    }
+
+    /// Hands the remains to whoever waits for them, after the observer has seen everything.
+    pub(crate) fn conclude(mut self) {
+        let result = self.values.result(&self.shared.plan);
+        let finished = Finished { machine: self.machine, result };
+        let Some(waiting) = self.finish.take() else { return };
+        match self.observer.take() {
+            Some(observer) => {
+                if let Err(mpsc::SendError(Message::Finish(waiting, finished))) =
+                    observer.send(Message::Finish(waiting, Box::new(finished)))
+                {
+                    let _ = waiting.send(*finished);
+                }
+            }
+            None => {
+                let _ = waiting.send(finished);
+            }
+        }
+    }
+
+    /// What a task of this definition is expected to take, in nanoseconds; 0 when unknown.
+    pub(crate) fn cost(&self, task: u32) -> u32 {
+        self.costs[self.shared.plan.def_index(task)]
+    }
+
+    fn learn(&mut self, task: u32, started: Timestamp, ended: Timestamp) {
+        let took = u32::try_from(ended.since(started).as_nanos()).unwrap_or(u32::MAX).max(1);
+        let cost = &mut self.costs[self.shared.plan.def_index(task)];
+        // Quick to see that tasks have become long, slow to believe that they have become short.
+        *cost = if *cost == 0 || took > *cost { took } else { *cost - (*cost - took) / 8 };
+    }
+
+    /// Whether a worker may take the task together with others: it is known to be short, and needs no exact start.
+    pub(crate) fn is_shareable(&self, task: u32) -> bool {
+        const SHORT: u32 = 50_000;
+        let plan = &self.shared.plan;
+        let def = plan.def(task);
+        let cost = self.cost(task);
+        cost > 0 && cost < SHORT && !def.takes_context && plan.node_options(task).timeout.is_none()
+    }
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Run({})", self.shared.info.run_id)
+    }
+}
+
+/// Starts the thread of an observer.
+pub(crate) fn observe(mut observer: Box<dyn Observer>) -> std::io::Result<mpsc::Sender<Message>> {
+    let (sender, messages) = mpsc::channel();
+    std::thread::Builder::new().name("taskflow-observer".to_owned()).spawn(move || {
+        for message in messages {
+            match message {
+                Message::Event(event) => {
+                    let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| observer.on_event(&event)));
+                    if seen.is_err() {
+                        // The hook has reported the panic; a broken observer must not swallow the end of the run.
+                        observer = Box::new(|_: &Event| {});
+                    }
+                }
+                Message::Finish(waiting, finished) => {
+                    let _ = waiting.send(*finished);
+                    return;
+                }
+            }
+        }
+    })?;
+    Ok(sender)
+}

@@ -1,0 +1,180 @@
+//! A worker thread: it takes a share of the ready sync tasks, runs it, comes back with what came of it.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::attempt::{Done, Grant, call_sync};
+use super::hub::{Effects, Hub, Of, Share, Shared, Slot, Taken, lock};
+use super::run::RunShared;
+use crate::time::Timestamp;
+
+/// Starts another worker.
+pub(super) fn spawn(shared: &Arc<Shared>, hub: &mut Hub) {
+    let me = hub.slots.iter().position(Option::is_none).unwrap_or(hub.slots.len());
+    let share = Arc::new(Mutex::new(Share::default()));
+    let worker = Worker {
+        shared: Arc::clone(shared),
+        me,
+        share: Arc::clone(&share),
+        of: None,
+        finished: Vec::new(),
+        effects: Effects::default(),
+        now: None,
+    };
+    let started = std::thread::Builder::new().name(format!("taskflow-worker-{me}")).spawn(move || worker.work());
+    // Without a thread to be had the workers there are go on; the next call tries again.
+    if started.is_ok() {
+        hub.threads += 1;
+        if me == hub.slots.len() {
+            hub.slots.push(None);
+        }
+        hub.slots[me] = Some(Slot { run: None, single: None, share, lost: false });
+    }
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    me: usize,
+    share: Arc<Mutex<Share>>,
+    /// The run of what it took last.
+    of: Of,
+    /// What it has to report.
+    finished: Vec<Done>,
+    effects: Effects,
+    /// The time of its last run, read when its last task ended: good enough for what follows at once.
+    now: Option<Timestamp>,
+}
+
+impl Worker {
+    fn work(mut self) {
+        let mut several = false;
+        while let Some(taken) = self.come_back(several) {
+            if !self.effects.is_empty() {
+                self.effects.carry_out(&self.shared);
+            }
+            let Some((_, run)) = &self.of else { continue };
+            several = match taken {
+                Taken::Nothing => false,
+                Taken::One(grant) => {
+                    let now = self.now.get_or_insert_with(|| run.clock.now());
+                    self.finished.push(attempt(run, grant, now));
+                    false
+                }
+                Taken::Several => {
+                    self.now = Some(run_share(&self.shared, run, &self.share));
+                    true
+                }
+            };
+        }
+        self.effects.carry_out(&self.shared);
+    }
+
+    /// Reports, takes the next share, sleeps while there is none. `None` when the thread is to end.
+    fn come_back(&mut self, mut several: bool) -> Option<Taken> {
+        let Worker { shared, me, share, of, finished, effects, now } = self;
+        let me = *me;
+        let mut hub = shared.lock();
+        loop {
+            let mut rest = false;
+            if several {
+                let mut share = lock(share);
+                share.current = None;
+                std::mem::swap(&mut share.done, finished);
+                rest = !share.queue.is_empty();
+            }
+            // How a chain runs: no lock but one, no queue, nobody to wake.
+            if !several
+                && let [_] = finished[..]
+                && let Some(done) = finished.pop()
+                && let Some(grant) = hub.follow_on(me, of, done, effects)
+            {
+                return Some(Taken::One(grant));
+            }
+            several = rest;
+            if let Some((key, run)) = &*of {
+                let count = finished.len();
+                for (position, done) in finished.drain(..).enumerate() {
+                    hub.apply(*key, run, done, position + 1 == count, effects);
+                }
+            }
+            if let Some(Some(slot)) = hub.slots.get_mut(me) {
+                slot.single = None;
+                if std::mem::take(&mut slot.lost) {
+                    hub.lost -= 1;
+                }
+            }
+            hub.launch(effects);
+            if hub.shutdown || (hub.threads > shared.workers + hub.lost && !rest) {
+                hub.threads -= 1;
+                hub.slots[me] = None;
+                shared.wake(&mut hub);
+                return None;
+            }
+            let taken = if rest { Taken::Several } else { hub.take_share(me, shared.workers, of, now) };
+            if !matches!(taken, Taken::Nothing) {
+                shared.wake(&mut hub);
+                return Some(taken);
+            }
+            if of.take().is_some()
+                && let Some(Some(slot)) = hub.slots.get_mut(me)
+            {
+                slot.run = None;
+            }
+            if !effects.is_empty() {
+                drop(hub);
+                effects.carry_out(shared);
+                *now = None;
+                hub = shared.lock();
+            } else if !hub.take_back(false, effects) {
+                shared.wake(&mut hub);
+                shared.sleeping.fetch_add(1, Ordering::Relaxed);
+                hub = shared.work.wait(hub).unwrap_or_else(PoisonError::into_inner);
+                shared.sleeping.fetch_sub(1, Ordering::Relaxed);
+                *now = None;
+            }
+        }
+    }
+}
+
+/// Runs the tasks of the share, until it is empty or there is a reason to report earlier. Returns the time.
+fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Timestamp {
+    /// How long a result may wait for the rest of its share.
+    const LATE: std::time::Duration = std::time::Duration::from_micros(100);
+
+    let first = run.clock.now();
+    let mut now = first;
+    let mut last: Option<Done> = None;
+    loop {
+        let grant = {
+            let mut share = lock(share);
+            share.current = None;
+            share.done.extend(last.take());
+            if !share.done.is_empty() {
+                let someone_sleeps = share.worth_sharing && shared.sleeping.load(Ordering::Relaxed) > 0;
+                let next_is_long = share.queue.front().is_some_and(|grant| !grant.short);
+                if someone_sleeps || next_is_long || now.since(first) > LATE {
+                    return now;
+                }
+            }
+            let Some(grant) = share.queue.pop_front() else { return now };
+            share.current = Some((grant.task, now));
+            grant
+        };
+        last = Some(attempt(run, grant, &mut now));
+    }
+}
+
+/// Runs one task. `now` is read once: the end of one task is the start of the next.
+pub(super) fn attempt(run: &Arc<RunShared>, grant: Grant, now: &mut Timestamp) -> Done {
+    let (task, attempt, started) = (grant.task, grant.attempt, *now);
+    let context = match grant.def.takes_context {
+        true => {
+            let retries = run.plan.node_options(task).retry.retries;
+            grant.context(&run.info, run.plan.nodes()[task as usize].id(), retries.saturating_add(1))
+        }
+        false => None,
+    };
+    let (outcome, value) = call_sync(grant, context.as_ref());
+    *now = run.clock.now();
+    Done { task, attempt, started, ended: *now, outcome, value }
+}

@@ -1,0 +1,217 @@
+//! From the model of a DAG to code. Nothing can go wrong here.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+
+use super::model::{Dag, Default, Param, Shape};
+use super::param::source_text;
+use crate::spans;
+use crate::task::{duration, location, option_tokens, quiet};
+
+pub(super) fn expand(dag: &Dag) -> TokenStream {
+    match dag.shape {
+        Shape::Sound => [face(dag), definition(dag), registration(dag)].into_iter().collect(),
+        Shape::Broken => stand_in(dag),
+        Shape::Untouched => {
+            let (attrs, vis, sig, body) = (&dag.attrs, &dag.vis, &dag.sig, &dag.body);
+            let (docs, shared, face, own) = (&attrs.docs, &attrs.shared, &attrs.face, &attrs.body);
+            quote!(#(#docs)* #(#shared)* #(#face)* #(#own)* #vis #sig #body)
+        }
+    }
+}
+
+/// The struct that carries the definition, `run`, and the function that draws the graph.
+fn face(dag: &Dag) -> TokenStream {
+    let (krate, name, vis, quiet) = (&dag.krate, dag.name(), &dag.vis, quiet());
+    let p = quote!(#krate::__private);
+    let (docs, shared, deprecated, own) = (&dag.attrs.docs, &dag.attrs.shared, &dag.attrs.face, &dag.attrs.body);
+    let result = result(dag);
+    let run_params = dag.params.iter().map(|Param { name, ty, .. }| quote!(#name: #ty));
+    // Invisible to the user's names.
+    let params = Ident::new("params", Span::mixed_site());
+    let given =
+        dag.params.iter().map(|Param { name, ty, .. }| quote!(#p::param_type::<#ty>().give(&mut #params, #name);));
+    let run = Ident::new("run", name.span());
+    let body_params =
+        dag.params.iter().map(|Param { binding, ty, attrs, .. }| quote!(#(#attrs)* #binding: #krate::Output<#ty>));
+    let gives = match &dag.result {
+        Some(ty) => {
+            let krate = spans::at(ty.span(), krate);
+            quote_spanned!(ty.span()=> #krate::Output<#ty>)
+        }
+        None => {
+            let p = spans::at(name.span(), &p);
+            quote_spanned!(name.span()=> impl #p::DagResult<()>)
+        }
+    };
+    let body = &dag.body;
+    let about = format!("Asks for a run of the DAG `{}` with these parameters; await it to run it.", name.unraw());
+    quote! {
+        #(#docs)*
+        #(#shared)*
+        #(#deprecated)*
+        #quiet
+        #vis struct #name {}
+
+        #(#shared)*
+        impl #name {
+            #[doc = #about]
+            #quiet
+            #vis fn #run(#(#run_params),*) -> #p::RunRequest<#result> {
+                #[allow(unused_mut)]
+                let mut #params = #p::Params::default();
+                #(#given)*
+                #p::run_request::<#result>(Self::def(), #params)
+            }
+
+            #[allow(unused_must_use, unused_results, clippy::too_many_arguments)]
+            #(#own)*
+            fn __draw(#(#body_params),*) -> #gives #body
+        }
+    }
+}
+
+/// The static definition.
+fn definition(dag: &Dag) -> TokenStream {
+    let (krate, name, vis, quiet) = (&dag.krate, dag.name(), &dag.vis, quiet());
+    let p = quote!(#krate::__private);
+    let shared = &dag.attrs.shared;
+    let (id, doc) = (name.unraw().to_string(), dag.attrs.doc_text());
+    let location = location(name, &p);
+    let options = options(dag, &p);
+    let params = dag.params.iter().map(|param| definition_of_param(param, &p));
+    let result = result(dag);
+    let inputs = format_ident!("__inputs");
+    let handles = dag.params.iter().map(|Param { ty, .. }| quote!(#p::dag_input::<#ty>(&mut #inputs)));
+    quote! {
+        #(#shared)*
+        #quiet
+        impl #name {
+            /// The definition of the DAG: its graph, its options and its parameters.
+            #vis fn def() -> &'static #p::DagDef {
+                static __DEF: #p::DagDef = #p::DagDef {
+                    id: #id,
+                    module: ::core::module_path!(),
+                    doc: #doc,
+                    location: #location,
+                    options: #options,
+                    params: || ::std::vec![#(#params),*],
+                    result: #p::TypeInfo::of_value::<#result>(),
+                    trace: |#[allow(unused_mut)] mut #inputs| {
+                        #p::DagResult::<#result>::into_handle(#name::__draw(#(#handles),*))
+                    },
+                    plan: #p::PlanCell::new(),
+                };
+                &__DEF
+            }
+        }
+    }
+}
+
+fn definition_of_param(param: &Param, p: &TokenStream) -> TokenStream {
+    let (name, ty) = (param.name.unraw().to_string(), &param.ty);
+    let default = param.default.as_ref().map(|default| match default {
+        Default::Text(text) => quote!(.default_text(#text)),
+        Default::FromRun(closure) => {
+            let text = source_text(closure);
+            quote!(.default_from(#text, #closure))
+        }
+        Default::Value(value) => {
+            let text = source_text(value);
+            quote!(.default(#text, || #value))
+        }
+    });
+    let range = param.range.as_ref().map(|range| {
+        let text = source_text(range);
+        quote_spanned!(range.span()=> .range(#text, #range))
+    });
+    let choices = (!param.choices.is_empty()).then(|| {
+        let choices = &param.choices;
+        quote!(.choices(&[#(#choices),*]))
+    });
+    let pattern = param.pattern.as_ref().map(|pattern| quote!(.pattern(#pattern)));
+    let help = param.help.as_ref().map(|help| quote!(.help(#help)));
+    quote!(#p::param_type::<#ty>().named(#name) #default #range #choices #pattern #help .erase())
+}
+
+fn options(dag: &Dag, p: &TokenStream) -> TokenStream {
+    let options = &dag.options;
+    let scheduling = &options.scheduling;
+    let mut set = Vec::new();
+    let mut some = |field: &str, value: Option<TokenStream>| {
+        if let Some(value) = value {
+            let field = format_ident!("{field}");
+            set.push(quote!(options.#field = ::core::option::Option::Some(#value);));
+        }
+    };
+    some("schedule", scheduling.schedule.as_ref().map(|text| text.value.to_token_stream()));
+    some("timezone", scheduling.timezone.as_ref().map(|text| text.value.to_token_stream()));
+    some("start", scheduling.start.as_ref().map(|bound| bound.value.0.to_token_stream()));
+    some("end", scheduling.end.as_ref().map(|bound| bound.value.0.to_token_stream()));
+    some("max_active_runs", options.max_active_runs.as_ref().map(|count| count.value.to_token_stream()));
+    some("max_active_tasks", options.max_active_tasks.as_ref().map(|count| count.value.to_token_stream()));
+    some("timeout", options.timeout.as_ref().map(|timeout| duration(timeout.value)));
+    if scheduling.catchup.as_ref().is_some_and(|catchup| catchup.value) {
+        set.push(quote!(options.catchup = true;));
+    }
+    if options.fail_fast.as_ref().is_some_and(|fail_fast| fail_fast.value) {
+        set.push(quote!(options.fail_fast = true;));
+    }
+    if !options.tags.is_empty() {
+        let tags = &options.tags;
+        set.push(quote!(options.tags = &[#(#tags),*];));
+    }
+    if let Some(defaults) = &options.task_defaults {
+        let defaults = option_tokens(defaults, p);
+        set.push(quote!(options.task_defaults = #defaults;));
+    }
+    if set.is_empty() {
+        return quote!(#p::DagOptions::NONE);
+    }
+    quote!({
+        let mut options = #p::DagOptions::NONE;
+        #(#set)*
+        options
+    })
+}
+
+fn result(dag: &Dag) -> TokenStream {
+    dag.result.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream)
+}
+
+fn registration(dag: &Dag) -> TokenStream {
+    let (krate, name) = (&dag.krate, dag.name());
+    quote! {
+        #krate::__private::inventory::submit! { #krate::__private::DagEntry(#name::def) }
+    }
+}
+
+/// The names that callers use, with parameters that take anything.
+fn stand_in(dag: &Dag) -> TokenStream {
+    let (krate, name, vis, quiet) = (&dag.krate, dag.name(), &dag.vis, quiet());
+    let shared = &dag.attrs.shared;
+    let result = result(dag);
+    let params = (0..dag.arity()).map(|position| {
+        let name: Ident = format_ident!("_parameter_{position}");
+        quote!(#name: impl ::core::marker::Sized)
+    });
+    quote! {
+        #(#shared)*
+        #quiet
+        #vis struct #name {}
+
+        #(#shared)*
+        #quiet
+        impl #name {
+            #vis fn def() -> &'static #krate::__private::DagDef {
+                ::core::unimplemented!()
+            }
+
+            #vis fn run(#(#params),*) -> #krate::__private::RunRequest<#result> {
+                ::core::unimplemented!()
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The parameters of a DAG: owned types, each with an optional `#[param(..)]`.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::{Expr, ExprLit, FnArg, Lit, LitStr, Meta, Pat, PatType};
+
+use super::model::{Default, Param};
+use super::text;
+use crate::attrs::Attrs;
+use crate::errors::Errors;
+use crate::option::{self, Options, Place};
+use crate::task::plain_name;
+use crate::types::{Alien, find_alien, is_named, last_segment, peel, type_arguments};
+
+/// The parameters, whether all of them are sound, and which were written without a default.
+pub(super) fn read<'a>(
+    args: impl Iterator<Item = &'a FnArg>,
+    has_schedule: bool,
+    errors: &mut Errors,
+) -> (Vec<Param>, bool) {
+    let mut params = Vec::new();
+    let mut sound = true;
+    for (position, arg) in args.enumerate() {
+        let FnArg::Typed(arg) = arg else { continue };
+        let before = errors.len();
+        check_type(arg, errors);
+        let name = match plain_name(&arg.pat) {
+            Some(name) => name.clone(),
+            None => {
+                let hint =
+                    if matches!(&*arg.pat, Pat::Wild(_)) { "; for one that is not used write `_name`" } else { "" };
+                errors.on(
+                    &arg.pat,
+                    format!("a parameter of a DAG needs a plain name, which is its name on the command line{hint}"),
+                );
+                format_ident!("parameter_{position}")
+            }
+        };
+        sound &= errors.len() == before;
+        let (written, options, docs, attrs) = attributes(arg, errors);
+        if has_schedule && !written {
+            let ty = arg.ty.to_token_stream();
+            let from_run = if is_named(&arg.ty, "Date") { "run.data_interval().start_date()" } else { ".." };
+            let message = format!(
+                "a DAG with a schedule starts without anybody to ask, so each parameter needs a default\n\
+                 write a constant, `#[param(default = ..)] {name}: {ty}`, or take it from the run, \
+                 `#[param(default = |run| {from_run})] {name}: {ty}`"
+            );
+            errors.on(&arg.pat, message);
+        }
+        let param = param(name, arg, options, docs, attrs);
+        if let Some(Default::Text(text)) = &param.default {
+            text::check(&param.ty, text, errors);
+        }
+        for choice in &param.choices {
+            text::check(&param.ty, choice, errors);
+        }
+        params.push(param);
+    }
+    (params, sound)
+}
+
+fn param(name: syn::Ident, arg: &PatType, options: Options, docs: Attrs, attrs: Vec<syn::Attribute>) -> Param {
+    let default = options.default.map(|default| match option::peel(&default) {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Default::Text(text.clone()),
+        Expr::Closure(_) => Default::FromRun(default),
+        _ => Default::Value(default),
+    });
+    let help = match options.help {
+        Some(help) => Some(help.value.to_token_stream()),
+        None if docs.docs.is_empty() => None,
+        None => Some(docs.doc_text()),
+    };
+    let binding = match &*arg.pat {
+        Pat::Ident(_) => arg.pat.to_token_stream(),
+        _ => quote!(#name),
+    };
+    Param {
+        name,
+        binding,
+        ty: (*arg.ty).clone(),
+        default,
+        range: options.range,
+        choices: options.choices.iter().map(as_text).collect(),
+        pattern: options.pattern,
+        help,
+        attrs,
+    }
+}
+
+/// The `#[param(..)]` options, and whether a default was written (rightly or wrongly).
+fn attributes(arg: &PatType, errors: &mut Errors) -> (bool, Options, Attrs, Vec<syn::Attribute>) {
+    let mut items = Vec::new();
+    let mut docs = Vec::new();
+    let mut others = Vec::new();
+    let mut seen = false;
+    for attr in &arg.attrs {
+        if attr.path().is_ident("param") {
+            if std::mem::replace(&mut seen, true) {
+                errors.on(attr, "a parameter has one `#[param(..)]`; put the options of this one into the first");
+            }
+            match &attr.meta {
+                Meta::List(list) => items.extend(option::parse(list.tokens.clone(), errors)),
+                Meta::Path(_) | Meta::NameValue(_) => {
+                    errors.on(attr, "`#[param]` needs options, as in `#[param(default = 15)]`")
+                }
+            }
+        } else if attr.path().is_ident("doc") {
+            docs.push(attr.clone());
+        } else if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
+            errors
+                .on(attr, "a parameter of a DAG cannot depend on `cfg`; put `#[cfg]` on two versions of the function");
+        } else {
+            others.push(attr.clone());
+        }
+    }
+    let written = items.iter().any(|item| item.name == "default");
+    let options = option::read(items, Place::Param, errors);
+    (written, options, Attrs::sort(docs), others)
+}
+
+fn check_type(arg: &PatType, errors: &mut Errors) {
+    let ty = peel(&arg.ty);
+    if let syn::Type::Reference(reference) = ty
+        && is_named(&reference.elem, "TaskContext")
+    {
+        errors.on(ty, "a DAG function runs once, before there is a run; take the context in a task");
+        return;
+    }
+    if let Some(segment) = last_segment(ty)
+        && segment.ident == "Output"
+        && let [value] = *type_arguments(segment)
+    {
+        let value = value.to_token_stream();
+        errors.on(
+            ty,
+            format!("write the type of the value, `{value}`; in the body the parameter is an `Output` by itself"),
+        );
+        return;
+    }
+    match find_alien(ty, &[]) {
+        Some(Alien::Reference(tokens)) => errors.on(
+            tokens,
+            "a parameter of a DAG is owned, because it is stored with the run: `String` for `&str`, `Vec<T>` for `&[T]`",
+        ),
+        Some(Alien::Lifetime(tokens)) => errors.on(tokens, "a parameter of a DAG is owned, because it is stored with the run"),
+        Some(Alien::Impl(tokens)) => errors.on(tokens, "a parameter of a DAG has one type; name it"),
+        Some(Alien::Infer(tokens)) => errors.on(tokens, "the type of a parameter must be written out"),
+        Some(Alien::Generic) | None => {}
+    }
+}
+
+/// A literal as the command line would write it.
+fn as_text(literal: &Lit) -> LitStr {
+    let text = match literal {
+        Lit::Str(text) => text.value(),
+        Lit::Int(number) => number.base10_digits().to_owned(),
+        Lit::Float(number) => number.base10_digits().to_owned(),
+        Lit::Bool(value) => value.value.to_string(),
+        Lit::Char(character) => character.value().to_string(),
+        other => other.to_token_stream().to_string(),
+    };
+    LitStr::new(&text, literal.span())
+}
+
+/// An expression as it is written, for showing it to people.
+pub(super) fn source_text(expr: &Expr) -> TokenStream {
+    let text = crate::source_text::of(expr.to_token_stream());
+    LitStr::new(&text, Span::call_site()).to_token_stream()
+}

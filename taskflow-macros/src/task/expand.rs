@@ -1,0 +1,239 @@
+//! From the model of a task to code. Nothing can go wrong here.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ReturnType;
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+
+use super::model::{Kind, Param, Passing, Return, Shape, Task};
+use super::options;
+use crate::spans;
+
+pub(super) fn expand(task: &Task) -> TokenStream {
+    match task.shape {
+        Shape::Sound => {
+            [call(task), definition(task), face(task, &face_body(task)), registration(task)].into_iter().collect()
+        }
+        Shape::Broken => [call(task), face(task, &quote!(::core::unimplemented!()))].into_iter().collect(),
+        Shape::Untouched => {
+            let (attrs, vis, sig, body) = (&task.attrs, &task.vis, &task.sig, &task.body);
+            let (docs, shared, face, own) = (&attrs.docs, &attrs.shared, &attrs.face, &attrs.body);
+            quote!(#(#docs)* #(#shared)* #(#face)* #(#own)* #vis #sig #body)
+        }
+    }
+}
+
+/// What generated items may do that the lints of the user's crate might warn of.
+pub(crate) fn quiet() -> TokenStream {
+    quote! {
+        #[allow(
+            non_camel_case_types,
+            missing_docs,
+            missing_debug_implementations,
+            unreachable_pub,
+            unused_qualifications,
+            clippy::all,
+            clippy::pedantic,
+            clippy::restriction
+        )]
+    }
+}
+
+/// The struct that carries the definition, and the function as it was written, callable without a DAG.
+fn call(task: &Task) -> TokenStream {
+    let (docs, shared, own) = (&task.attrs.docs, &task.attrs.shared, &task.attrs.body);
+    let (vis, body, quiet) = (&task.vis, &task.body, quiet());
+    let name = &task.sig.ident;
+    let mut sig = task.sig.clone();
+    sig.ident = Ident::new("call", name.span());
+    let unused = unused(task);
+    quote! {
+        #(#docs)*
+        #(#shared)*
+        #quiet
+        #vis struct #name {}
+
+        #(#shared)*
+        impl #name {
+            #(#docs)*
+            #[allow(missing_docs, unreachable_pub)]
+            #unused
+            #(#own)*
+            #vis #sig #body
+        }
+    }
+}
+
+/// A function with a mistake in its signature is not blamed for what it does not use.
+fn unused(task: &Task) -> Option<TokenStream> {
+    (task.shape == Shape::Broken).then(|| quote!(#[allow(unused)]))
+}
+
+/// The static definition.
+fn definition(task: &Task) -> TokenStream {
+    let krate = &task.krate;
+    let p = quote!(#krate::__private);
+    let (vis, shared, quiet) = (&task.vis, &task.attrs.shared, quiet());
+    let (id, doc) = (&task.id, &task.doc);
+    let name = &task.sig.ident;
+    let inputs = task.inputs().map(|input| {
+        let (name, ty) = (input.name.unraw().to_string(), &input.ty);
+        quote!(#p::InputDef { name: #name, ty: #p::TypeInfo::of::<#ty>() })
+    });
+    let output = output(task, &p);
+    let options = options::tokens(&task.options, &p);
+    let takes_context = task.params.iter().any(|param| matches!(param, Param::Context));
+    let kind = match task.kind {
+        Kind::Sync => quote!(Sync),
+        Kind::Blocking => quote!(Blocking),
+        Kind::Async => quote!(Async),
+    };
+    let shim = shim(task, &p);
+    let location = location(name, &p);
+    quote! {
+        #(#shared)*
+        #quiet
+        impl #name {
+            #[doc(hidden)]
+            #vis fn def() -> &'static #p::TaskDef {
+                static __DEF: #p::TaskDef = #p::TaskDef {
+                    id: #id,
+                    module: ::core::module_path!(),
+                    doc: #doc,
+                    location: #location,
+                    inputs: &[#(#inputs),*],
+                    output: #p::TypeInfo::of::<#output>(),
+                    options: #options,
+                    takes_context: #takes_context,
+                    kind: #p::Kind::#kind,
+                    body: #shim,
+                };
+                &__DEF
+            }
+        }
+    }
+}
+
+/// The line of the name and not of the attribute, which may stand lines above.
+pub(crate) fn location(name: &Ident, p: &TokenStream) -> TokenStream {
+    let (file, line, column) = (
+        quote_spanned!(name.span()=> ::core::file!()),
+        quote_spanned!(name.span()=> ::core::line!()),
+        quote_spanned!(name.span()=> ::core::column!()),
+    );
+    quote!(#p::SourceLocation { file: #file, line: #line, column: #column })
+}
+
+fn output(task: &Task, p: &TokenStream) -> TokenStream {
+    match &task.output {
+        Return::Nothing => quote!(()),
+        Return::Plain(ty) | Return::Result { ok: ty, .. } => ty.to_token_stream(),
+        Return::Alias(ty) => quote!(<#ty as #p::TaskResult>::Ok),
+    }
+}
+
+/// Takes the inputs out of their erased form, calls the function, erases its result.
+fn shim(task: &Task, p: &TokenStream) -> TokenStream {
+    let name = &task.sig.ident;
+    let is_async = task.kind == Kind::Async;
+    let (inputs, context) = (format_ident!("__inputs"), format_ident!("__context"));
+    let passed = if is_async { quote!(&mut #inputs) } else { quote!(#inputs) };
+    let mut index = 0usize;
+    let arguments = task.params.iter().map(|param| match param {
+        Param::Input(input) => {
+            let (ty, position) = (&input.ty, index);
+            index += 1;
+            match input.passing {
+                Passing::Value => quote!(#p::owned::<#ty>(#passed, #position)),
+                Passing::Reference => quote!(&*#p::shared::<#ty>(#passed, #position)),
+            }
+        }
+        // `takes_context` makes the engine pass one.
+        Param::Context | Param::Broken(_) if is_async => {
+            quote!(#context.as_ref().expect("a task that takes its context is given it"))
+        }
+        Param::Context | Param::Broken(_) => quote!(#context.expect("a task that takes its context is given it")),
+    });
+    let arguments: Vec<_> = arguments.collect();
+    // At the return type, which is what is wrong when the result does not fit.
+    let span = match &task.sig.output {
+        ReturnType::Default => name.span(),
+        ReturnType::Type(_, ty) => ty.span(),
+    };
+    let mut called = name.clone();
+    called.set_span(name.span().located_at(span));
+    let await_it = is_async.then(|| quote_spanned!(span=> .await));
+    let result = quote_spanned!(span=> #called::call(#(#arguments),*) #await_it);
+    let at = spans::at(span, p);
+    let produced = match &task.output {
+        Return::Nothing => quote!({ #result; #p::produce(()) }),
+        Return::Plain(ty) => quote_spanned!(span=> #at::produce::<#ty>(#result)),
+        Return::Result { ok, err } => {
+            let err = err.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
+            quote_spanned!(span=> #at::produce_result::<#ok, #err, _>(#result))
+        }
+        Return::Alias(ty) => {
+            let parts = quote!(<#ty as #at::TaskResult>);
+            quote_spanned!(span=> #at::produce_result::<#parts::Ok, #parts::Err, _>(#result))
+        }
+    };
+    if is_async {
+        let boxed = spans::at(name.span(), &quote!(#p::boxed));
+        let future = quote_spanned!(name.span()=> async move { #produced });
+        let boxed = quote_spanned!(name.span()=> #boxed(#future));
+        quote!(#p::Body::Async(|#[allow(unused_mut)] mut #inputs, #context| #boxed))
+    } else {
+        quote!(#p::Body::Sync(|#inputs, #context| #produced))
+    }
+}
+
+/// The function that DAGs call: it draws a node.
+fn face(task: &Task, body: &TokenStream) -> TokenStream {
+    let krate = &task.krate;
+    let p = quote!(#krate::__private);
+    let (docs, shared, face, vis) = (&task.attrs.docs, &task.attrs.shared, &task.attrs.face, &task.vis);
+    let name = &task.sig.ident;
+    let params = task.params.iter().filter_map(|param| match param {
+        Param::Input(input) => {
+            let (name, ty) = (&input.name, &input.ty);
+            // At the type, so that a wrong argument is shown beside it.
+            let p = spans::at(ty.span(), &p);
+            Some(quote_spanned!(ty.span()=> #name: impl #p::IntoArg<#ty>))
+        }
+        Param::Broken(name) => Some(quote!(#name: impl ::core::marker::Sized)),
+        Param::Context => None,
+    });
+    let output = output(task, &p);
+    let unused = unused(task);
+    quote! {
+        #(#docs)*
+        #(#shared)*
+        #(#face)*
+        #unused
+        #[allow(clippy::all, clippy::pedantic)]
+        #[track_caller]
+        #vis fn #name(#(#params),*) -> #krate::Output<#output> {
+            #body
+        }
+    }
+}
+
+fn face_body(task: &Task) -> TokenStream {
+    let krate = &task.krate;
+    let p = quote!(#krate::__private);
+    let name = &task.sig.ident;
+    let arguments = task.inputs().map(|input| {
+        let (name, ty) = (&input.name, &input.ty);
+        quote!(#p::IntoArg::<#ty>::into_arg(#name))
+    });
+    quote!(#p::add_task(#name::def(), [#(#arguments),*]))
+}
+
+fn registration(task: &Task) -> TokenStream {
+    let krate = &task.krate;
+    let name = &task.sig.ident;
+    quote! {
+        #krate::__private::inventory::submit! { #krate::__private::TaskEntry(#name::def) }
+    }
+}

@@ -1,0 +1,30 @@
+//! `#[task]`: from a function to the definition of a task.
+
+mod expand;
+mod model;
+mod options;
+mod params;
+mod validate;
+
+use proc_macro2::TokenStream;
+
+use crate::errors::Errors;
+use crate::function::Function;
+use crate::option::{self, Place};
+
+pub(crate) use expand::{location, quiet};
+pub(crate) use options::{check as check_options, duration, tokens as option_tokens};
+pub(crate) use params::plain_name;
+pub(crate) use validate::{check_attributes, check_name, check_signature};
+
+/// What `#[task(options)] item` becomes. Mistakes become `compile_error!`s beside a usable form of the item.
+pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let items = option::parse(options, &mut errors);
+    let Some(function) = Function::parse(item.clone(), "#[task]", &mut errors) else {
+        return [errors.into_tokens(), item].into_iter().collect();
+    };
+    let options = option::read(items, Place::Task, &mut errors);
+    let task = validate::validate(function, options, &mut errors);
+    [errors.into_tokens(), expand::expand(&task)].into_iter().collect()
+}

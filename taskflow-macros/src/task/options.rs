@@ -1,0 +1,100 @@
+//! The options a task takes: rules between them, and their constant.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::errors::Errors;
+use crate::option::{Backoff, Options};
+use std::time::Duration;
+
+/// Reports options that contradict each other.
+pub(crate) fn check(options: &Options, errors: &mut Errors) {
+    if let (Some(slots), None) = (&options.pool_slots, &options.pool) {
+        errors.at(slots.span, "`pool_slots` counts the slots of a pool, and no pool is named; add `pool = \"..\"`");
+    }
+    if let (Some(delay), Some(longest)) = (&options.retry_delay, &options.max_retry_delay)
+        && delay.value > longest.value
+    {
+        errors.at(longest.span, "`max_retry_delay` is shorter than `retry_delay`");
+    }
+    if let (Some(backoff), Some(delay)) = (&options.backoff, &options.retry_delay)
+        && delay.value.is_zero()
+        && matches!(backoff.value, Backoff::Exponential(_))
+    {
+        errors.at(backoff.span, "a `retry_delay` of zero does not grow; give it a length or leave `backoff` out");
+    }
+    if let Some(retries) = &options.retries
+        && retries.value == 0
+    {
+        let of_retries = [
+            options.retry_delay.as_ref().map(|option| option.span),
+            options.backoff.as_ref().map(|option| option.span),
+            options.max_retry_delay.as_ref().map(|option| option.span),
+        ];
+        if let Some(span) = of_retries.into_iter().flatten().next() {
+            errors.at(span, "this option is about retries, and `retries = 0` says that there are none");
+        }
+    }
+}
+
+/// The options as a constant `TaskOptions`.
+pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
+    let mut set = Vec::new();
+    let mut say = |field: TokenStream, value: Option<TokenStream>| {
+        if let Some(value) = value {
+            set.push(quote!(options.#field = ::core::option::Option::Some(#value);));
+        }
+    };
+    let number = |value: u32| quote!(#value);
+    say(quote!(retries), options.retries.as_ref().map(|retries| number(retries.value)));
+    say(quote!(retry_delay), options.retry_delay.as_ref().map(|delay| duration(delay.value)));
+    say(
+        quote!(backoff),
+        options.backoff.as_ref().map(|backoff| match backoff.value {
+            Backoff::Constant => quote!(#private::Backoff::Constant),
+            Backoff::Exponential(factor) => quote!(#private::Backoff::Exponential { factor: #factor }),
+        }),
+    );
+    say(quote!(max_retry_delay), options.max_retry_delay.as_ref().map(|delay| duration(delay.value)));
+    say(quote!(timeout), options.timeout.as_ref().map(|timeout| duration(timeout.value)));
+    say(
+        quote!(pool),
+        options.pool.as_ref().map(|pool| {
+            let name = &pool.value;
+            quote!(#name)
+        }),
+    );
+    say(quote!(pool_slots), options.pool_slots.as_ref().map(|slots| number(slots.value)));
+    say(
+        quote!(priority),
+        options.priority.as_ref().map(|priority| {
+            let value = priority.value;
+            quote!(#value)
+        }),
+    );
+    say(
+        quote!(trigger_rule),
+        options.trigger_rule.as_ref().map(|rule| {
+            let variant = quote::format_ident!("{}", rule.value);
+            quote!(#private::TriggerRule::#variant)
+        }),
+    );
+    if !options.tags.is_empty() {
+        let tags = &options.tags;
+        set.push(quote!(options.tags = &[#(#tags),*];));
+    }
+    if set.is_empty() {
+        return quote!(#private::TaskOptions::NONE);
+    }
+    quote!({
+        let mut options = #private::TaskOptions::NONE;
+        #(#set)*
+        options
+    })
+}
+
+/// A duration as a constant.
+pub(crate) fn duration(duration: Duration) -> TokenStream {
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    quote!(::core::time::Duration::new(#seconds, #nanos))
+}

@@ -1,0 +1,112 @@
+//! Questions about types as they are written.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{GenericArgument, PathArguments, PathSegment, Type};
+
+/// The type inside parentheses and the invisible groups that macros leave.
+pub(crate) fn peel(mut ty: &Type) -> &Type {
+    loop {
+        ty = match ty {
+            Type::Group(group) => &group.elem,
+            Type::Paren(paren) => &paren.elem,
+            _ => return ty,
+        };
+    }
+}
+
+/// The last segment of a path: `Result<T>` of `std::io::Result<T>`.
+pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match peel(ty) {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+/// Whether the last segment of the path is `name`.
+pub(crate) fn is_named(ty: &Type, name: &str) -> bool {
+    last_segment(ty).is_some_and(|segment| segment.ident == name)
+}
+
+/// The types between the angle brackets.
+pub(crate) fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
+    match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments
+            .args
+            .iter()
+            .filter_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Something in a type that data passed between tasks cannot have.
+pub(crate) enum Alien {
+    /// `&`
+    Reference(TokenStream),
+    /// `'a`, other than `'static`.
+    Lifetime(TokenStream),
+    /// `impl`
+    Impl(TokenStream),
+    /// `_`
+    Infer(TokenStream),
+    /// A generic parameter of the function.
+    Generic,
+}
+
+/// The first such thing in `ty`.
+pub(crate) fn find_alien(ty: &Type, generics: &[Ident]) -> Option<Alien> {
+    scan(ty.to_token_stream(), generics)
+}
+
+fn scan(tokens: TokenStream, generics: &[Ident]) -> Option<Alien> {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    for (position, token) in tokens.iter().enumerate() {
+        let rest = || operand(&tokens[position..]);
+        match token {
+            TokenTree::Group(group) => {
+                if let Some(alien) = scan(group.stream(), generics) {
+                    return Some(alien);
+                }
+            }
+            TokenTree::Punct(punct) if punct.as_char() == '&' => return Some(Alien::Reference(rest())),
+            TokenTree::Punct(punct) if punct.as_char() == '\'' => {
+                if let Some(TokenTree::Ident(name)) = tokens.get(position + 1)
+                    && name != "static"
+                {
+                    let declared = generics.contains(name);
+                    return Some(if declared { Alien::Generic } else { Alien::Lifetime(quote!(#token #name)) });
+                }
+            }
+            TokenTree::Ident(ident) if ident == "impl" => return Some(Alien::Impl(rest())),
+            TokenTree::Ident(ident) if ident == "_" => return Some(Alien::Infer(ident.to_token_stream())),
+            TokenTree::Ident(ident) if generics.contains(ident) => return Some(Alien::Generic),
+            TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
+    }
+    None
+}
+
+/// The tokens up to where this part of the type ends: at a comma, or at an angle bracket that was opened before.
+fn operand(tokens: &[TokenTree]) -> TokenStream {
+    let mut depth = 0i32;
+    let mut last_was_minus = false;
+    tokens
+        .iter()
+        .take_while(|token| {
+            let TokenTree::Punct(punct) = token else { return true };
+            match punct.as_char() {
+                '<' => depth += 1,
+                // Not the arrow of `Fn() -> T`.
+                '>' if !last_was_minus => depth -= 1,
+                _ => {}
+            }
+            last_was_minus = punct.as_char() == '-';
+            depth >= 0 && !(depth == 0 && punct.as_char() == ',')
+        })
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,30 @@
+//! `cargo xtask ci`: what CI runs, in its order, up to the first failure.
+
+use crate::commands::test;
+use crate::deny;
+use crate::failure::Failure;
+use crate::features;
+use crate::step::Step;
+use crate::tally::Tally;
+
+/// Cheap and frequent mistakes are found first.
+pub(crate) fn run(tally: &mut Tally) -> Result<(), Failure> {
+    Step::cargo("format", ["fmt", "--all", "--check"]).run()?;
+
+    Step::cargo("lints", ["clippy", "--workspace", "--all-targets"])
+        .args(["--all-features", "--locked", "--", "-D", "warnings"])
+        .run()?;
+
+    Step::cargo("documentation", ["doc", "--workspace", "--no-deps"])
+        .args(["--all-features", "--locked"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .run()?;
+
+    for step in features::steps()? {
+        step.run()?;
+    }
+
+    deny::offline_checks()?.run()?;
+
+    test::run(&[], tally)
+}

@@ -1,0 +1,39 @@
+//! `cargo xtask test`: every test of the project.
+
+use crate::failure::Failure;
+use crate::prerequisites;
+use crate::step::Step;
+use crate::tally::Tally;
+
+/// What every cargo call here shares, so that nothing is compiled twice.
+const ALL: [&str; 3] = ["--workspace", "--all-features", "--locked"];
+
+/// Runs every test, adding up the results. `words` go on to cargo: a name to filter by, say.
+///
+/// A failed test stops nothing, so that the count is complete.
+pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
+    prerequisites::ensure()?;
+
+    // Tests may start the example programs, and `cargo test --examples` only builds their tests.
+    Step::cargo("example programs", ["build", "--examples"]).args(ALL).run()?;
+
+    // `--tests` is everything with `test = true`: libraries, binaries and integration tests.
+    // `--all-targets` would run the benchmarks as well.
+    let tests = Step::cargo("tests", ["test", "--tests", "--examples", "--no-fail-fast"])
+        .args(ALL)
+        .args(words)
+        .run_counting(tally);
+    if tests.is_err() && tally.failed == 0 {
+        // Nothing was counted as failed: the build broke, and would break here again.
+        return tests;
+    }
+
+    let docs = Step::cargo("documentation tests", ["test", "--doc", "--no-fail-fast"])
+        .args(ALL)
+        .args(words)
+        .run_counting(tally);
+    match (tests, docs) {
+        (Err(tests), Err(docs)) => Err(tests.and(docs)),
+        (tests, docs) => tests.and(docs),
+    }
+}

@@ -1,0 +1,71 @@
+//! cargo-deny: found or installed, and the steps that run it.
+//!
+//! The version is pinned here, so the same rules in `deny.toml` mean the same everywhere.
+
+use std::env::consts::EXE_SUFFIX;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::failure::Failure;
+use crate::step::Step;
+use crate::workspace;
+
+const VERSION: &str = "0.20.2";
+
+/// The checks that need no network: banned and duplicate crates, licences, where crates come from.
+pub(crate) fn offline_checks() -> Result<Step, Failure> {
+    let deny = ensure()?;
+    Ok(Step::program("dependencies", &deny, ["--workspace", "--locked", "check", "bans", "licenses", "sources"]))
+}
+
+/// Fetches the advisory database, then checks the dependencies against it.
+///
+/// Two steps, because a database that could not be fetched says nothing about the dependencies.
+pub(crate) fn advisories() -> Result<(), Failure> {
+    let deny = ensure()?;
+    Step::program("advisory database", &deny, ["--workspace", "--locked", "fetch", "db", "index"]).run().map_err(
+        |failure| {
+            failure.and(
+                "The advisory database comes over the network, and it could not be fetched.\n\
+             Nothing was checked. Try again on a machine that reaches github.com.",
+            )
+        },
+    )?;
+    Step::program("advisories", &deny, ["--workspace", "--locked", "--offline", "check", "advisories"]).run()
+}
+
+/// The cargo-deny of the pinned version: the one on the path, else the project's own.
+fn ensure() -> Result<PathBuf, Failure> {
+    let on_path = PathBuf::from("cargo-deny");
+    let own = workspace::root().join(home()).join("bin").join(format!("cargo-deny{EXE_SUFFIX}"));
+
+    for program in [&on_path, &own] {
+        if is_pinned(program) {
+            return Ok(program.clone());
+        }
+    }
+    println!("\ncargo-deny {VERSION} is not here: compiling it into target/tools, this once");
+    install().run()?;
+    Ok(own)
+}
+
+/// Where the project's own cargo-deny lives, from the workspace root. A new version is a new home.
+fn home() -> String {
+    format!("target/tools/cargo-deny-{VERSION}")
+}
+
+/// Without optimisation it compiles in a fraction of the time, and still checks within seconds.
+fn install() -> Step {
+    Step::cargo(format!("install cargo-deny {VERSION}"), ["install", "--locked", "--debug", "--root"])
+        .arg(home())
+        .arg(format!("cargo-deny@{VERSION}"))
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+}
+
+fn is_pinned(program: &Path) -> bool {
+    Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output()
+        .is_ok_and(|output| output.stdout.trim_ascii() == format!("cargo-deny {VERSION}").as_bytes())
+}

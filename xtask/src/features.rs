@@ -1,0 +1,114 @@
+//! The published packages and their features, from `cargo metadata`.
+
+use std::ffi::OsString;
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::step::Step;
+use crate::workspace;
+
+/// A package that users depend on, and what they may switch on in it.
+#[derive(Debug, PartialEq, Eq)]
+struct Package {
+    name: String,
+    features: Vec<String>,
+}
+
+/// Steps that check every published package with no feature and with each feature alone.
+///
+/// The list comes from the manifests, so a new feature is checked from the day it is declared.
+pub(crate) fn steps() -> Result<Vec<Step>, Failure> {
+    let mut packages = published(&workspace::metadata()?);
+    packages.sort_by(|a, b| a.name.cmp(&b.name));
+    if packages.is_empty() {
+        return Err(Failure::new("cargo metadata lists no published package"));
+    }
+
+    let mut steps = Vec::new();
+    for package in &packages {
+        steps.push(check(&package.name, None));
+        for feature in &package.features {
+            steps.push(check(&package.name, Some(feature)));
+        }
+    }
+    Ok(steps)
+}
+
+fn check(package: &str, feature: Option<&str>) -> Step {
+    let name = match feature {
+        None => format!("features: {package} with none"),
+        Some(feature) => format!("features: {package} with {feature} alone"),
+    };
+    let common = ["check", "--locked", "--package", package];
+    let step = Step::cargo(name, common).arg("--no-default-features");
+    match feature {
+        None => step,
+        Some(feature) => step.arg("--features").arg(OsString::from(feature)),
+    }
+}
+
+/// The workspace members that go to crates.io; `default` is left out, as it only names others.
+fn published(metadata: &Value) -> Vec<Package> {
+    let packages = metadata["packages"].as_array();
+    packages
+        .into_iter()
+        .flatten()
+        // `publish = false` is an empty list of registries.
+        .filter(|package| {
+            package["publish"]
+                .as_array()
+                .is_none_or(|to| !to.is_empty())
+        })
+        .filter_map(|package| {
+            let features = package["features"].as_object()?;
+            Some(Package {
+                name: package["name"].as_str()?.to_owned(),
+                features: features
+                    .keys()
+                    .filter(|feature| *feature != "default")
+                    .cloned()
+                    .collect(),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn published_packages_are_listed_with_their_features_but_default() {
+        let metadata = json!({"packages": [
+            {"name": "core", "publish": null, "features": {"default": ["cli"], "cli": [], "ui": []}},
+            {"name": "macros", "publish": ["crates-io"], "features": {}},
+            {"name": "xtask", "publish": [], "features": {"secret": []}},
+        ]});
+        assert_eq!(
+            published(&metadata),
+            [
+                Package { name: "core".to_owned(), features: vec!["cli".to_owned(), "ui".to_owned()] },
+                Package { name: "macros".to_owned(), features: vec![] },
+            ]
+        );
+    }
+
+    #[test]
+    fn this_workspace_publishes_the_facade_and_not_its_own_commands() {
+        let metadata = workspace::metadata().expect("the workspace is readable");
+        let names: Vec<_> = published(&metadata).into_iter().map(|p| p.name).collect();
+        assert!(names.contains(&"taskflow".to_owned()), "{names:?}");
+        assert!(!names.contains(&"xtask".to_owned()), "{names:?}");
+    }
+
+    #[test]
+    fn a_feature_is_checked_without_the_default_ones() {
+        assert_eq!(
+            check("taskflow", Some("cli")).by_hand(),
+            "cargo check --locked --package taskflow --no-default-features --features cli"
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! What the tests need from the operating system.
+//!
+//! A program the tests start (a database server, say) is one row of [`NEEDED`]. It is installed
+//! with the system's package client where that is possible, and named where it is not.
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::failure::Failure;
+use crate::step::Step;
+
+/// A program that must be on the path, and the Debian package that brings it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Needed {
+    program: &'static str,
+    package: &'static str,
+    why: &'static str,
+}
+
+/// Everything beyond cargo. So far the tests need nothing.
+const NEEDED: &[Needed] = &[];
+
+/// Makes sure that everything in [`NEEDED`] is there.
+pub(crate) fn ensure() -> Result<(), Failure> {
+    let missing = missing(NEEDED, on_path);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for needed in &missing {
+        println!("missing: `{}`, {}", needed.program, needed.why);
+    }
+
+    let packages: Vec<_> = missing.iter().map(|needed| needed.package).collect();
+    if !on_path("apt-get") || !is_root() {
+        return Err(Failure::new(format!(
+            "error: the tests need more than this machine has\n\
+             install it, on Debian with: apt-get install {}",
+            packages.join(" ")
+        )));
+    }
+    Step::program("package list", Path::new("apt-get"), ["update"]).run()?;
+    Step::program("packages", Path::new("apt-get"), ["install", "--yes", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .run()
+}
+
+fn missing(needed: &[Needed], is_there: impl Fn(&str) -> bool) -> Vec<Needed> {
+    needed.iter().copied().filter(|needed| !is_there(needed.program)).collect()
+}
+
+fn on_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").stdin(Stdio::null()).output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVER: Needed =
+        Needed { program: "postgres", package: "postgresql", why: "for the tests of the PostgreSQL store" };
+    const SHELL: Needed = Needed { program: "sh", package: "dash", why: "for the tests that start processes" };
+
+    #[test]
+    fn only_what_is_not_there_is_missing() {
+        let is_there = |program: &str| program == "sh";
+        assert_eq!(missing(&[SHELL, SERVER], is_there), [SERVER]);
+    }
+
+    #[test]
+    fn nothing_is_missing_where_all_is_there() {
+        assert_eq!(missing(&[SHELL, SERVER], |_| true), []);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_is_found_on_the_path() {
+        assert!(on_path("sh"));
+        assert!(!on_path("no-such-program"));
+    }
+}

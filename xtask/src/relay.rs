@@ -1,0 +1,185 @@
+//! Passing a child's output through while counting what its tests say.
+//!
+//! Both streams are relayed as they arrive, by a thread each, so nobody sits before a dark screen
+//! while a long test runs.
+//!
+//! A stream normally ends with the child. It stays open when a test left a process behind that
+//! inherited it; waiting for its end could then take for ever, so once the child has ended the
+//! relay has only some patience left.
+
+use std::io::{self, Read, Write};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::reading::Reading;
+use crate::tally::Tally;
+
+/// How long the streams may stay open after the child has ended.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a relayed child ended, and what its tests said.
+#[derive(Debug)]
+pub(crate) struct Relayed {
+    pub(crate) status: ExitStatus,
+    pub(crate) tally: Tally,
+    /// Whether a process that the child left behind still held its output open.
+    pub(crate) left_open: bool,
+}
+
+/// Runs `command`, passing its output through to this program's own streams.
+pub(crate) fn run(command: Command) -> io::Result<Relayed> {
+    run_into(command, io::stdout(), io::stderr(), PATIENCE)
+}
+
+fn run_into(
+    mut command: Command,
+    out: impl Write + Send + 'static,
+    err: impl Write + Send + 'static,
+    patience: Duration,
+) -> io::Result<Relayed> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+
+    let (relays, ended) = mpsc::channel();
+    let readings = [Shared::default(), Shared::default()];
+    if let Some(stream) = child.stdout.take() {
+        readings[0].relay(stream, out, relays.clone());
+    }
+    if let Some(stream) = child.stderr.take() {
+        readings[1].relay(stream, err, relays.clone());
+    }
+    drop(relays);
+
+    let status = child.wait()?;
+    let left_open = !all_gone(&ended, patience);
+
+    let mut tally = Tally::default();
+    for reading in readings {
+        tally += reading.lock().tally();
+    }
+    Ok(Relayed { status, tally, left_open })
+}
+
+/// Held by every relay while it runs; the channel closes with the last of them.
+enum Never {}
+
+fn all_gone(ended: &Receiver<Never>, patience: Duration) -> bool {
+    matches!(ended.recv_timeout(patience), Err(RecvTimeoutError::Disconnected))
+}
+
+/// A reading that outlives its relay, which may be stuck on a stream that never ends.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Reading>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Reading> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Copies in the background until `from` ends, and lets go of `running` then.
+    fn relay(&self, mut from: impl Read + Send + 'static, mut to: impl Write + Send + 'static, running: Sender<Never>) {
+        let reading = self.clone();
+        thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            loop {
+                let piece = match from.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(length) => &buffer[..length],
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(_) => break,
+                };
+                // A reader that went away stops the copy, not the count.
+                let _ = to.write_all(piece).and_then(|()| to.flush());
+                reading.lock().feed(piece);
+            }
+            reading.lock().end();
+            drop(running);
+        });
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Keeps what is written, so that a test's relay does not print results of its own.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Kept {
+        fn text(&self) -> String {
+            String::from_utf8_lossy(&self.0.lock().expect("no writer panics")).into_owned()
+        }
+    }
+
+    impl Write for Kept {
+        fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no writer panics").write(piece)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdin(Stdio::null());
+        command
+    }
+
+    fn passed(count: u64) -> Tally {
+        Tally { passed: count, ..Tally::default() }
+    }
+
+    #[test]
+    fn both_streams_pass_through_and_count() {
+        let (out, err) = (Kept::default(), Kept::default());
+        let script = "
+            echo 'test result: ok. 2 passed; 0 failed; 0 ignored'
+            echo 'test result: ok. 1 passed; 0 failed; 0 ignored' >&2
+            printf 'test result: ok. 4 passed; 0 failed; 0 ignored'
+            exit 3";
+        let relayed = run_into(shell(script), out.clone(), err.clone(), LONG).expect("sh runs");
+
+        assert_eq!(relayed.status.code(), Some(3));
+        assert_eq!(relayed.tally, passed(7));
+        assert!(!relayed.left_open);
+        assert_eq!(out.text().lines().count(), 2);
+        assert_eq!(err.text(), "test result: ok. 1 passed; 0 failed; 0 ignored\n");
+    }
+
+    #[test]
+    fn a_process_left_behind_does_not_hold_the_run_up() {
+        let script = "echo 'test result: ok. 5 passed; 0 failed; 0 ignored'; sleep 20 & exit 0";
+        let began = Instant::now();
+        let relayed = run_into(shell(script), io::sink(), io::sink(), Duration::from_millis(200)).expect("sh runs");
+
+        assert!(relayed.status.success());
+        assert!(relayed.left_open);
+        assert_eq!(relayed.tally, passed(5));
+        assert!(began.elapsed() < Duration::from_secs(15));
+    }
+
+    #[test]
+    fn a_reader_that_went_away_does_not_stop_the_count() {
+        struct Gone;
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let script = "echo 'test result: ok. 6 passed; 0 failed; 0 ignored'";
+        let relayed = run_into(shell(script), Gone, Gone, LONG).expect("sh runs");
+        assert_eq!(relayed.tally, passed(6));
+    }
+}

@@ -1,0 +1,179 @@
+//! One child process: announced, timed, and how to repeat it when it fails.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::failure::Failure;
+use crate::relay;
+use crate::tally::Tally;
+use crate::workspace;
+
+/// A named command line, run from the workspace root with no input.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    name: String,
+    program: OsString,
+    /// The program as a person would write it.
+    shown: OsString,
+    args: Vec<OsString>,
+    env: Vec<(&'static str, &'static str)>,
+}
+
+impl Step {
+    /// A step that runs cargo.
+    pub(crate) fn cargo<A: Into<OsString>>(name: impl Into<String>, args: impl IntoIterator<Item = A>) -> Self {
+        Self {
+            name: name.into(),
+            program: workspace::cargo(),
+            shown: "cargo".into(),
+            args: Vec::new(),
+            env: Vec::new(),
+        }
+        .args(args)
+    }
+
+    /// A step that runs another program.
+    pub(crate) fn program<A: Into<OsString>>(
+        name: impl Into<String>,
+        program: &Path,
+        args: impl IntoIterator<Item = A>,
+    ) -> Self {
+        let shown = program.strip_prefix(workspace::root()).unwrap_or(program).into();
+        Self { name: name.into(), program: program.into(), shown, args: Vec::new(), env: Vec::new() }.args(args)
+    }
+
+    pub(crate) fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    pub(crate) fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
+        self.env.push((name, value));
+        self
+    }
+
+    /// The step as a line for a shell at the workspace root.
+    pub(crate) fn by_hand(&self) -> String {
+        let env = self.env.iter().map(|(name, value)| format!("{name}={}", quote(OsStr::new(value))));
+        let words = [&self.shown].into_iter().chain(&self.args).map(|word| quote(word));
+        env.chain(words).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Runs the step; its output goes straight to the terminal.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let began = self.announce();
+        let status = self.command().status();
+        self.close(began, status)
+    }
+
+    /// Runs the step and adds what its tests say to `tally`.
+    ///
+    /// Colour is off, as the results are read from the output.
+    pub(crate) fn run_counting(&self, tally: &mut Tally) -> Result<(), Failure> {
+        let began = self.announce();
+        let mut command = self.command();
+        command.env("CARGO_TERM_COLOR", "never");
+        let status = relay::run(command).map(|relayed| {
+            *tally += relayed.tally;
+            if relayed.left_open {
+                eprintln!("warning: `{}` left a process running that still holds its output open", self.name);
+            }
+            relayed.status
+        });
+        self.close(began, status)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).envs(self.env.iter().copied()).current_dir(workspace::root()).stdin(Stdio::null());
+        command
+    }
+
+    fn announce(&self) -> Instant {
+        println!("\n==> {}\n    {}", self.name, self.by_hand());
+        Instant::now()
+    }
+
+    fn close(&self, began: Instant, status: io::Result<ExitStatus>) -> Result<(), Failure> {
+        let took = Took(began.elapsed());
+        let why = match status {
+            Ok(status) if status.success() => {
+                println!("    done in {took}: {}", self.name);
+                return Ok(());
+            }
+            Ok(status) => format!("{status} after {took}"),
+            Err(error) => format!("it did not start: {error}"),
+        };
+        Err(Failure::new(format!(
+            "\nerror: the step `{}` failed ({why})\nrepeat by hand: {}",
+            self.name,
+            self.by_hand()
+        )))
+    }
+}
+
+/// A word as a POSIX shell reads it back.
+fn quote(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '=' | '@' | ',' | ':' | '+');
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// A duration as people say it: `0.4 s`, `3 min 20 s`.
+struct Took(Duration);
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        if seconds < 60 {
+            write!(f, "{:.1} s", self.0.as_secs_f64())
+        } else {
+            write!(f, "{} min {} s", seconds / 60, seconds % 60)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_hand_is_a_line_a_shell_understands() {
+        let step = Step::cargo("docs", ["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").arg("it's").arg("");
+        assert_eq!(step.by_hand(), r"RUSTDOCFLAGS='-D warnings' cargo doc --no-deps 'it'\''s' ''");
+    }
+
+    #[test]
+    fn a_program_of_the_project_is_shown_from_its_root() {
+        let tool = workspace::root().join("target/tools/bin/tool");
+        let step = Step::program("tool", &tool, ["check"]);
+        assert_eq!(step.by_hand(), "target/tools/bin/tool check");
+    }
+
+    #[test]
+    fn a_failure_names_the_step_and_how_to_repeat_it() {
+        let step = Step::program("missing", Path::new("no-such-program"), ["--now"]);
+        let message = step.run().expect_err("there is no such program").to_string();
+        assert!(message.contains("the step `missing` failed"), "{message}");
+        assert!(message.ends_with("repeat by hand: no-such-program --now"), "{message}");
+    }
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        assert_eq!(Took(Duration::from_millis(440)).to_string(), "0.4 s");
+        assert_eq!(Took(Duration::from_secs(200)).to_string(), "3 min 20 s");
+    }
+}
