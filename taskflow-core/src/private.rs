@@ -21,40 +21,52 @@ pub fn produce<T: Value>(value: T) -> Produced {
     Ok(Arc::new(value))
 }
 
-/// What a task may return as a `Result`: looked through, so that the node's output is the `Ok` type.
+/// The value or error of a task whose function returns a `Result`.
+pub fn produce_result<T: Value, E: IntoTaskError>(result: Result<T, E>) -> Produced {
+    match result {
+        Ok(value) => Ok(Arc::new(value)),
+        Err(error) => Err(error.into_task_error()),
+    }
+}
+
+/// The types behind an alias named `Result` that has no arguments: `std::fmt::Result`, say.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a `Result<T, E>`",
-    note = "`#[task]` looks into a return type whose last name is `Result`"
+    message = "`{Self}` is not the `Result` of the standard library",
+    label = "not a `Result<T, E>`",
+    note = "`#[task]` looks into a return type whose last name is `Result`; give a type of your own another name"
 )]
 pub trait TaskResult {
     /// The type of the value.
     type Ok;
     /// The type of the error.
     type Err;
-    /// The result itself.
-    fn into_result(self) -> Result<Self::Ok, Self::Err>;
 }
 
 impl<T, E> TaskResult for Result<T, E> {
     type Ok = T;
     type Err = E;
-    fn into_result(self) -> Result<T, E> {
-        self
-    }
 }
 
-/// The value or error of a task whose function returns a `Result`.
-pub fn produce_result<R>(result: R) -> Produced
-where
-    R: TaskResult,
-    R::Ok: Value,
-    R::Err: IntoTaskError,
-{
-    match result.into_result() {
-        Ok(value) => Ok(Arc::new(value)),
-        Err(error) => Err(error.into_task_error()),
-    }
+/// The `index`-th input by value.
+pub fn owned<T: Value + ByValue>(inputs: &mut Inputs, index: usize) -> T {
+    inputs.owned(index)
 }
+
+/// The `index`-th input to borrow from.
+pub fn shared<T: Value>(inputs: &mut Inputs, index: usize) -> Arc<T> {
+    inputs.shared(index)
+}
+
+/// What a task may take by value.
+#[diagnostic::on_unimplemented(
+    message = "a task can take `{Self}` by value only if it is `Clone`",
+    label = "not `Clone`",
+    note = "several tasks may read one value: take `&{Self}`, which copies nothing, or derive `Clone`"
+)]
+pub trait ByValue: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> ByValue for T {}
 
 /// The errors a task may return.
 #[diagnostic::on_unimplemented(
@@ -67,6 +79,7 @@ pub trait IntoTaskError {
     fn into_task_error(self) -> BoxError;
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Into<BoxError>> IntoTaskError for E {
     fn into_task_error(self) -> BoxError {
         self.into()
@@ -74,6 +87,11 @@ impl<E: Into<BoxError>> IntoTaskError for E {
 }
 
 /// What the body of a `#[dag]` function returns: an output, or nothing.
+#[diagnostic::on_unimplemented(
+    message = "this DAG ends with `{Self}` and does not say what it returns",
+    label = "the last line of the function gives `{Self}`",
+    note = "declare the type behind the output, `fn name(..) -> T`, to make it the result of a run, or end the line with `;`"
+)]
 pub trait DagResult<T> {
     /// The handle of the result.
     fn into_handle(self) -> Option<Handle>;

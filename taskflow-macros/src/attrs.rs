@@ -9,7 +9,7 @@ use syn::{Attribute, Expr, Lit, Meta};
 pub(crate) struct Attrs {
     /// Doc comments.
     pub(crate) docs: Vec<Attribute>,
-    /// What concerns every generated item: `cfg`, lint levels, `doc(hidden)`.
+    /// What concerns every generated item: `allow`, `doc(hidden)`. The compiler has dealt with `cfg` before.
     pub(crate) shared: Vec<Attribute>,
     /// What concerns the callers in a DAG: `deprecated`.
     pub(crate) face: Vec<Attribute>,
@@ -23,7 +23,7 @@ impl Attrs {
         for attr in attrs {
             let place = match attr.path().get_ident().map(ToString::to_string).as_deref() {
                 Some("doc") if matches!(attr.meta, Meta::NameValue(_)) => &mut sorted.docs,
-                Some("doc" | "cfg" | "allow") => &mut sorted.shared,
+                Some("doc" | "allow") => &mut sorted.shared,
                 Some("deprecated") => &mut sorted.face,
                 _ => &mut sorted.body,
             };

@@ -25,12 +25,12 @@ pub(super) fn structural(plan: &Plan) -> String {
         for arg in plan.args(node) {
             match arg {
                 ArgPlan::Constant(constant) => {
-                    let json = plan.constant(*constant).json().map(canonical).unwrap_or_default();
+                    let json = constant.json().map(canonical).unwrap_or_default();
                     hasher.line(format_args!("  value {json}"));
                 }
                 ArgPlan::Edges(edges) => {
                     hasher.line(format_args!("  edges {}", edges.kind().name()));
-                    for source in plan.sources(edges) {
+                    for source in edges.sources() {
                         hasher.line(format_args!("    {}", name(plan, *source)));
                     }
                 }
@@ -71,7 +71,7 @@ fn name(plan: &Plan, source: Source) -> String {
     }
 }
 
-/// JSON with sorted keys, whatever map type serde_json was built with.
+/// JSON with sorted keys, whatever map type `serde_json` was built with.
 fn canonical(json: &serde_json::Value) -> String {
     match json {
         serde_json::Value::Object(map) => {

@@ -142,6 +142,10 @@ impl<T: IntoNodes> Chain for Vec<T> {
 /// Between a single node and a list every pair is connected; between two lists of the same length the nodes are
 /// connected pair by pair. Two lists of different lengths are a build error; [`chain_linear`] connects those crosswise.
 #[track_caller]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "outputs are handles; `chain((a, b))` reads better than `chain(&(a, b))`"
+)]
 pub fn chain(links: impl Chain) {
     let at = Location::caller();
     for pair in links.links().windows(2) {
@@ -159,6 +163,7 @@ pub fn chain(links: impl Chain) {
 
 /// Orders the links one after the other, each node of a link before every node of the next: Airflow's `chain_linear`.
 #[track_caller]
+#[allow(clippy::needless_pass_by_value, reason = "as `chain`")]
 pub fn chain_linear(links: impl Chain) {
     for pair in links.links().windows(2) {
         connect(&pair[0], &pair[1], Location::caller());

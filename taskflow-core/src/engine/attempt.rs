@@ -1,16 +1,14 @@
 //! Calling a task: with its context, with panics caught, and with what it gives turned into an outcome.
 
-use std::any::Any;
-use std::cell::RefCell;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::machine::Outcome;
 use super::values::Gathered;
 use crate::error::{BoxError, Failure};
+use crate::panics::catch;
 use crate::task::{Abort, AttemptControl, Body, Identity, Interrupt, Produced, RunInfo, TaskContext, TaskDef};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
@@ -112,45 +110,4 @@ impl<F: Future + Unpin> Future for Caught<F> {
             Err(panic) => Poll::Ready(Err(panic)),
         }
     }
-}
-
-thread_local! {
-    /// Where a panic inside a task happened; `None` outside of tasks.
-    static INSIDE: RefCell<Option<Option<String>>> = const { RefCell::new(None) };
-}
-
-/// Calls `function`; a panic becomes a [`Failure::Panic`] with its message and place.
-///
-/// The place is known only to the panic hook, so taskflow adds one to the process that notes it for panics inside tasks
-/// and passes everything on to the hook that was there before.
-fn catch<R>(function: impl FnOnce() -> R) -> Result<R, Failure> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let previous = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            let noted = INSIDE.with_borrow_mut(|inside| match inside {
-                Some(location) => {
-                    *location = info.location().map(ToString::to_string);
-                    true
-                }
-                None => false,
-            });
-            if !(noted && QUIET.load(std::sync::atomic::Ordering::Relaxed)) {
-                previous(info);
-            }
-        }));
-    });
-    let outer = INSIDE.replace(Some(None));
-    let result = catch_unwind(AssertUnwindSafe(function));
-    let location = INSIDE.replace(outer).flatten();
-    result.map_err(|payload| Failure::Panic { message: panic_message(&*payload), location })
-}
-
-/// Whether panics inside tasks are kept from the previous hook: set by the command line, which reports them itself.
-pub(crate) static QUIET: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
-
-/// The text of a panic's payload.
-pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic whose payload is no text").to_owned()
 }

@@ -25,7 +25,6 @@ mod timekeeper;
 mod values;
 mod worker;
 
-pub(crate) use attempt::{QUIET, panic_message};
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use event::{Event, Observer};
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};

@@ -23,8 +23,15 @@ use crate::value::{AnyValue, Value};
 
 /// A run asked for: options can be set, awaiting it runs it.
 ///
-/// ```ignore
-/// let report = delays::run(month, 15).fail_fast(true).await?;
+/// ```
+/// # use taskflow::prelude::*;
+/// # #[task] fn summarise(month: u32) -> u32 { month }
+/// # #[dag] fn delays(month: u32) -> u32 { summarise(month) }
+/// # async fn example() -> Result<()> {
+/// let report = delays::run(7).fail_fast(true).await?;
+/// # assert_eq!(report.result(), Some(&7)); Ok(())
+/// # }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
 ///
 /// `start()` gives a handle to follow and cancel the run; `wait()` runs it from code that is not async.

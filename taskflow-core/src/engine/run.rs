@@ -99,7 +99,9 @@ impl Run {
             unused.extend(value);
             return false;
         }
-        self.attempts.remove(&task);
+        if !self.attempts.is_empty() {
+            self.attempts.remove(&task);
+        }
         self.learn(task, started, ended);
         if let Some(value) = value {
             self.values.put(task, value, unused);

@@ -1,7 +1,7 @@
 //! From the model of a DAG to code. Nothing can go wrong here.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use super::model::{Dag, Default, Param, Shape};
@@ -32,7 +32,7 @@ fn face(dag: &Dag) -> TokenStream {
         dag.params.iter().map(|Param { binding, ty, attrs, .. }| quote!(#(#attrs)* #binding: #krate::Output<#ty>));
     let gives = match &dag.result {
         Some(ty) => quote!(#krate::Output<#ty>),
-        None => quote!(impl #p::DagResult<()>),
+        None => quote_spanned!(name.span()=> impl #p::DagResult<()>),
     };
     let body = &dag.body;
     let about = format!("Asks for a run of the DAG `{}` with these parameters; await it to run it.", name.unraw());
@@ -51,7 +51,7 @@ fn face(dag: &Dag) -> TokenStream {
                 #p::run_request::<#result>(Self::def(), #p::Params::default()#(.with(#values))*)
             }
 
-            #[allow(unused_must_use, clippy::too_many_arguments)]
+            #[allow(unused_must_use, unused_results, clippy::too_many_arguments)]
             #(#own)*
             fn __draw(#(#body_params),*) -> #gives #body
         }
@@ -168,9 +168,7 @@ fn result(dag: &Dag) -> TokenStream {
 
 fn registration(dag: &Dag) -> TokenStream {
     let (krate, name) = (&dag.krate, dag.name());
-    let shared = &dag.attrs.shared;
     quote! {
-        #(#shared)*
         #krate::__private::inventory::submit! { #krate::__private::DagEntry(#name::def) }
     }
 }

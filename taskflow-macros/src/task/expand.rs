@@ -1,8 +1,9 @@
 //! From the model of a task to code. Nothing can go wrong here.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
 use super::model::{Kind, Param, Passing, Return, Shape, Task};
 use super::options;
@@ -108,9 +109,9 @@ fn definition(task: &Task) -> TokenStream {
 /// The line of the name and not of the attribute, which may stand lines above.
 pub(crate) fn location(name: &Ident, p: &TokenStream) -> TokenStream {
     let (file, line, column) = (
-        quote::quote_spanned!(name.span()=> ::core::file!()),
-        quote::quote_spanned!(name.span()=> ::core::line!()),
-        quote::quote_spanned!(name.span()=> ::core::column!()),
+        quote_spanned!(name.span()=> ::core::file!()),
+        quote_spanned!(name.span()=> ::core::line!()),
+        quote_spanned!(name.span()=> ::core::column!()),
     );
     quote!(#p::SourceLocation { file: #file, line: #line, column: #column })
 }
@@ -118,7 +119,7 @@ pub(crate) fn location(name: &Ident, p: &TokenStream) -> TokenStream {
 fn output(task: &Task, p: &TokenStream) -> TokenStream {
     match &task.output {
         Return::Nothing => quote!(()),
-        Return::Plain(ty) | Return::Result(ty) => ty.to_token_stream(),
+        Return::Plain(ty) | Return::Result { ok: ty, .. } => ty.to_token_stream(),
         Return::Alias(ty) => quote!(<#ty as #p::TaskResult>::Ok),
     }
 }
@@ -128,14 +129,15 @@ fn shim(task: &Task, p: &TokenStream) -> TokenStream {
     let name = &task.sig.ident;
     let is_async = task.kind == Kind::Async;
     let (inputs, context) = (format_ident!("__inputs"), format_ident!("__context"));
+    let passed = if is_async { quote!(&mut #inputs) } else { quote!(#inputs) };
     let mut index = 0usize;
     let arguments = task.params.iter().map(|param| match param {
         Param::Input(input) => {
             let (ty, position) = (&input.ty, index);
             index += 1;
             match input.passing {
-                Passing::Value => quote!(#inputs.owned::<#ty>(#position)),
-                Passing::Reference => quote!(&*#inputs.shared::<#ty>(#position)),
+                Passing::Value => quote!(#p::owned::<#ty>(#passed, #position)),
+                Passing::Reference => quote!(&*#p::shared::<#ty>(#passed, #position)),
             }
         }
         // `takes_context` makes the engine pass one.
@@ -151,7 +153,13 @@ fn shim(task: &Task, p: &TokenStream) -> TokenStream {
     let produced = match &task.output {
         Return::Nothing => quote!({ #result; #p::produce(()) }),
         Return::Plain(ty) => quote!(#p::produce::<#ty>(#result)),
-        Return::Result(_) | Return::Alias(_) => quote!(#p::produce_result(#result)),
+        Return::Result { ok, err } => {
+            let err = err.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
+            quote!(#p::produce_result::<#ok, #err>(#result))
+        }
+        Return::Alias(ty) => {
+            quote!(#p::produce_result::<<#ty as #p::TaskResult>::Ok, <#ty as #p::TaskResult>::Err>(#result))
+        }
     };
     if is_async {
         quote! {
@@ -173,7 +181,8 @@ fn face(task: &Task, body: &TokenStream) -> TokenStream {
     let params = task.params.iter().filter_map(|param| match param {
         Param::Input(input) => {
             let (name, ty) = (&input.name, &input.ty);
-            Some(quote!(#name: impl #p::IntoArg<#ty>))
+            // At the type, so that a wrong argument is shown beside it.
+            Some(quote_spanned!(ty.span()=> #name: impl #p::IntoArg<#ty>))
         }
         Param::Broken(name) => Some(quote!(#name: impl ::core::marker::Sized)),
         Param::Context => None,
@@ -206,10 +215,8 @@ fn face_body(task: &Task) -> TokenStream {
 
 fn registration(task: &Task) -> TokenStream {
     let krate = &task.krate;
-    let shared = &task.attrs.shared;
     let name = &task.sig.ident;
     quote! {
-        #(#shared)*
         #krate::__private::inventory::submit! { #krate::__private::TaskEntry(#name::def) }
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of a task once its function and its options have been understood.
 
-use proc_macro2::{Group, TokenStream};
+use proc_macro2::{TokenStream, TokenTree};
 use syn::{Ident, Signature, Type, Visibility};
 
 use crate::attrs::Attrs;
@@ -13,7 +13,7 @@ pub(crate) struct Task {
     pub(crate) vis: Visibility,
     /// As written, without doc comments on parameters.
     pub(crate) sig: Signature,
-    pub(crate) body: Group,
+    pub(crate) body: TokenTree,
     pub(crate) id: String,
     /// The description, as an expression.
     pub(crate) doc: TokenStream,
@@ -68,8 +68,11 @@ pub(crate) enum Passing {
 pub(crate) enum Return {
     Nothing,
     Plain(Type),
-    /// The `T` of a `Result<T>` or `Result<T, E>`, of any crate.
-    Result(Type),
+    /// `Result<T>` or `Result<T, E>`, of any crate.
+    Result {
+        ok: Type,
+        err: Option<Type>,
+    },
     /// A `Result` whose arguments hide in an alias.
     Alias(Type),
 }

@@ -136,24 +136,40 @@ fn read_return(output: &ReturnType, generics: &[Ident], errors: &mut Errors) -> 
         );
         return Return::Plain(value.clone());
     }
-    match find_alien(ty, generics) {
-        Some(Alien::Reference(tokens)) => errors.on(
-            tokens,
-            "a task returns data that it owns, because the value outlives the call; return `String` for `&str`, `Vec<T>` for `&[T]`",
-        ),
-        Some(Alien::Lifetime(tokens)) => errors.on(tokens, "a task returns data that it owns, because the value outlives the call"),
-        Some(Alien::Impl(tokens)) => errors.on(tokens, "the value of a task is stored under its type, so `impl Trait` cannot be one; name the type"),
-        Some(Alien::Infer(tokens)) => errors.on(tokens, "the return type of a task must be written out"),
-        Some(Alien::Generic) => return Return::Nothing,
-        None => {}
-    }
     if !is_named(ty, "Result") {
+        check_value(ty, generics, errors);
         return Return::Plain(ty.clone());
     }
     let arguments = last_segment(ty).map(type_arguments).unwrap_or_default();
     match *arguments {
         [] => Return::Alias(ty.clone()),
-        [ok, ..] => Return::Result(ok.clone()),
+        [ok, ref rest @ ..] => {
+            check_value(ok, generics, errors);
+            Return::Result { ok: ok.clone(), err: rest.first().map(|&err| err.clone()) }
+        }
+    }
+}
+
+/// Reports what the value of a task cannot have in its type.
+fn check_value(ty: &Type, generics: &[Ident], errors: &mut Errors) {
+    match find_alien(ty, generics) {
+        Some(Alien::Reference(tokens)) => errors.on(
+            tokens,
+            "a task returns data that it owns, because the value outlives the call; return `String` for `&str`, \
+             `Vec<T>` for `&[T]`",
+        ),
+        Some(Alien::Lifetime(tokens)) => {
+            errors.on(tokens, "a task returns data that it owns, because the value outlives the call");
+        }
+        Some(Alien::Impl(tokens)) => {
+            errors.on(
+                tokens,
+                "the value of a task is stored under its type, so `impl Trait` cannot be one; name the type",
+            );
+        }
+        Some(Alien::Infer(tokens)) => errors.on(tokens, "the return type of a task must be written out"),
+        // Reported once, where the generic parameter is declared.
+        Some(Alien::Generic) | None => {}
     }
 }
 

@@ -1,0 +1,136 @@
+//! Boxes and edges on a plane: a layered drawing from left to right.
+//!
+//! The face is [`lay_out`], from a [`Graph`] of sizes to a [`Layout`] of places. It knows nothing of tasks, uses whole
+//! numbers, takes no clock and no randomness: the same graph gives the same drawing on every machine.
+//!
+//! The steps are those of Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System
+//! Structures" (1981), in the form of Gansner, Koutsofios, North and Vo, "A Technique for Drawing Directed Graphs"
+//! (1993), which is Graphviz's `dot`:
+//!
+//! 1. `parts`: parts of the graph that nothing connects are drawn one by one and set beside each other.
+//! 2. `ranks`: every node gets a layer, so that edges lead forward and are short in sum (`simplex`).
+//! 3. `layered`: an edge over several layers is cut into pieces with a bend in each layer between; a group gets a lane:
+//!    a piece of border above and below its nodes in every layer from its first to its last.
+//! 4. `order`: the sequence in every layer, so that few edges cross (`crossings`, `swap`). What belongs to a group stays
+//!    together (`blocks`), and groups lie in one sequence through all layers (`lanes`), which is what lets their boxes be rectangles with
+//!    nobody else's nodes inside.
+//! 5. `place`: heights, so that edges are straight where they can be (`simplex` again).
+//! 6. `route`: widths of the layers, boxes, and curves that stay clear of the nodes.
+//!
+//! Work is bounded by counting steps. A graph too large for a step gets a plainer drawing: less polishing, then edges
+//! without bends, then no boxes; never an error.
+
+mod blocks;
+mod crossings;
+mod lanes;
+mod layered;
+mod order;
+mod parts;
+mod place;
+mod ranks;
+mod route;
+mod simplex;
+mod swap;
+#[cfg(test)]
+mod tests;
+
+/// What is to be drawn. An edge or a parent that names nothing is left out, and so are edges that would close a circle.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Graph {
+    pub(super) nodes: Vec<NodeBox>,
+    pub(super) edges: Vec<Edge>,
+    /// Outer groups before inner ones.
+    pub(super) groups: Vec<Group>,
+}
+
+/// A node: its size and the innermost group it is in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NodeBox {
+    pub(super) width: i64,
+    pub(super) height: i64,
+    /// Whether it may be drawn as wide as the widest node of its layer.
+    pub(super) stretch: bool,
+    pub(super) group: Option<u32>,
+}
+
+/// An edge. One of more weight is kept shorter and straighter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edge {
+    pub(super) from: u32,
+    pub(super) to: u32,
+    pub(super) weight: u32,
+}
+
+/// A box around nodes and other boxes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group {
+    pub(super) parent: Option<u32>,
+}
+
+/// Where everything goes. All coordinates lie between zero and `width` or `height`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layout {
+    pub(super) width: i64,
+    pub(super) height: i64,
+    pub(super) nodes: Vec<Rect>,
+    /// The line of each edge; empty for one that was left out.
+    pub(super) edges: Vec<Vec<Step>>,
+    /// The box of each group; none for a group without nodes.
+    pub(super) groups: Vec<Option<Rect>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rect {
+    pub(super) x: i64,
+    pub(super) y: i64,
+    pub(super) width: i64,
+    pub(super) height: i64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Point {
+    pub(super) x: i64,
+    pub(super) y: i64,
+}
+
+/// A piece of the line of an edge. Lines are level, and curves leave and arrive level, at half their width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Begins the line.
+    Start(Point),
+    /// Goes on level.
+    Line(Point),
+    /// Changes the height.
+    Curve(Point),
+}
+
+/// No group, no node.
+const NONE: u32 = u32::MAX;
+
+/// The distances, in the unit of the sizes.
+mod space {
+    /// Between nodes of a layer.
+    pub(super) const NODES: i64 = 18;
+    /// Between an edge that passes a layer and a node.
+    pub(super) const EDGE_NODE: i64 = 14;
+    /// Between edges that pass a layer side by side.
+    pub(super) const EDGES: i64 = 10;
+    /// Between a box and what is outside it.
+    pub(super) const BOXES: i64 = 18;
+    /// Between the upper side of a box and what is inside: room for its name.
+    pub(super) const BOX_TOP: i64 = 30;
+    /// Between the lower side of a box and what is inside.
+    pub(super) const BOX_BOTTOM: i64 = 14;
+    /// Between the left or right side of a box and what is inside.
+    pub(super) const BOX_SIDE: i64 = 14;
+    /// Between layers, at least; and at most, where edges between them are steep.
+    pub(super) const LAYERS: i64 = 48;
+    pub(super) const LAYERS_STEEP: i64 = 130;
+    /// Between unconnected parts of the drawing.
+    pub(super) const PARTS: i64 = 36;
+}
+
+/// Draws the graph.
+pub(super) fn lay_out(graph: &Graph) -> Layout {
+    parts::lay_out(graph)
+}

@@ -1,0 +1,158 @@
+//! Step 4: the sequence in every layer.
+//!
+//! Sweeps to the right and to the left put every vertex where the mean of its neighbours in the layer before lies
+//! (Sugiyama et al., 1981), then exchange neighbours where that undoes crossings (`swap`). The best drawing met on the way
+//! is kept; two starts are tried, as in section 3 of Gansner et al.
+
+use super::blocks::{Layer, Visit};
+use super::crossings::crossings;
+use super::lanes;
+use super::layered::Layered;
+use super::swap::swap;
+
+/// How much work the sweeps may be, in vertices and pieces of edges sorted.
+const BUDGET: usize = 3_000_000;
+
+/// The most sweeps, and how many may bring nothing before the search ends.
+const SWEEPS: usize = 32;
+const PATIENCE: usize = 8;
+
+/// The layers in some order, and what follows from it.
+#[derive(Clone)]
+pub(super) struct Order {
+    pub(super) layers: Vec<Layer>,
+    /// The sequence of the groups, the same in all layers: only those of one parent are compared.
+    pub(super) lanes: Vec<u32>,
+    /// The vertices of each layer from top to bottom.
+    pub(super) rows: Vec<Vec<u32>>,
+    /// The place of each vertex in its row.
+    pub(super) place: Vec<u32>,
+}
+
+/// The layers with few crossings.
+pub(super) fn order(layered: &mut Layered) -> Vec<Layer> {
+    let pieces = layered.len();
+    let sweeps = (BUDGET / pieces.max(1)).clamp(2, SWEEPS);
+    let mut best = Order::start(layered, false);
+    let mut least = improve(layered, &mut best, sweeps);
+    if least > 0 && sweeps == SWEEPS {
+        let mut second = Order::start(layered, true);
+        let crossings = improve(layered, &mut second, sweeps);
+        if crossings < least {
+            (best, least) = (second, crossings);
+        }
+    }
+    if least > 0 {
+        lanes::exchange(layered, &mut best, least);
+    }
+    best.layers
+}
+
+/// Sweeps until nothing is gained any more; leaves the best order it met and gives its crossings.
+pub(super) fn improve(layered: &mut Layered, order: &mut Order, sweeps: usize) -> u64 {
+    let mut least = crossings(layered, order);
+    let mut best = order.clone();
+    let mut idle = 0;
+    for sweep in 0..sweeps {
+        if least == 0 || idle == PATIENCE {
+            break;
+        }
+        if sweep % 4 == 2 {
+            lanes::by_neighbours(layered, order);
+        }
+        order.sweep(layered, sweep % 2 == 1, sweep % 4 >= 2);
+        swap(layered, order);
+        let now = crossings(layered, order);
+        if now < least {
+            least = now;
+            best.clone_from(order);
+            idle = 0;
+        } else {
+            idle += 1;
+        }
+    }
+    *order = best;
+    least
+}
+
+impl Order {
+    /// The vertices in the order in which a walk along the edges meets them, from the first nodes or from the last.
+    fn start(layered: &Layered, from_the_end: bool) -> Self {
+        let mut met = vec![u32::MAX; layered.len()];
+        let mut count = 0;
+        let mut open: Vec<u32> = Vec::new();
+        let roots: Vec<u32> = (0..layered.borders)
+            .filter(|vertex| {
+                let lists = if from_the_end { &layered.after } else { &layered.before };
+                lists.of(*vertex).is_empty()
+            })
+            .collect();
+        for root in roots {
+            open.push(root);
+            while let Some(vertex) = open.pop() {
+                if met[vertex as usize] == u32::MAX {
+                    met[vertex as usize] = count;
+                    count += 1;
+                    let lists = if from_the_end { &layered.before } else { &layered.after };
+                    open.extend(lists.of(vertex).iter().rev().map(|piece| piece.vertex));
+                }
+            }
+        }
+
+        let mut block_of = vec![u32::MAX; layered.lanes.len()];
+        let layers = (0..layered.layer_count).map(|rank| Layer::new(layered, rank, &mut block_of)).collect();
+        let lanes = lanes::by_first(layered, &met);
+        let rows = vec![Vec::new(); layered.layer_count as usize];
+        let mut order = Order { layers, lanes, rows, place: vec![0; layered.len()] };
+        for rank in 0..order.layers.len() {
+            order.layers[rank].sort(|vertex| Some(f64::from(met[vertex as usize])), &order.lanes, false);
+            order.read(layered, rank);
+        }
+        order
+    }
+
+    /// Brings rows and places up to date with a layer.
+    pub(super) fn read(&mut self, layered: &Layered, rank: usize) {
+        self.layers[rank].vertices(layered, &mut self.rows[rank]);
+        for (vertex, place) in self.rows[rank].iter().zip(0..) {
+            self.place[*vertex as usize] = place;
+        }
+    }
+
+    /// Sorts every layer by the layer before it, or, going back, by the one after it.
+    fn sweep(&mut self, layered: &Layered, back: bool, turn: bool) {
+        let count = self.layers.len();
+        for step in 1..count {
+            let rank = if back { count - 1 - step } else { step };
+            let lists = if back { &layered.after } else { &layered.before };
+            let place = &self.place;
+            let wish = |vertex: u32| {
+                let pieces = lists.of(vertex);
+                let (mut sum, mut weights) = (0.0, 0.0);
+                for piece in pieces {
+                    sum += f64::from(piece.weight) * f64::from(place[piece.vertex as usize]);
+                    weights += f64::from(piece.weight);
+                }
+                (weights > 0.0).then(|| sum / weights)
+            };
+            self.layers[rank].sort(wish, &self.lanes, turn);
+            self.read(layered, rank);
+        }
+    }
+
+    /// Brings all layers into the present sequence of the groups, and changes nothing else.
+    pub(super) fn align(&mut self, layered: &Layered) {
+        for rank in 0..self.layers.len() {
+            let place = &self.place;
+            self.layers[rank].sort(|vertex| Some(f64::from(place[vertex as usize])), &self.lanes, false);
+            self.read(layered, rank);
+        }
+    }
+}
+
+/// What a layer consists of, from top to bottom: what the heights are made from.
+pub(super) fn visits(layer: &Layer) -> Vec<Visit> {
+    let mut visits = Vec::new();
+    layer.visit(|visit| visits.push(visit));
+    visits
+}

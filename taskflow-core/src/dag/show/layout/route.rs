@@ -1,0 +1,125 @@
+//! Step 6: the widths of the layers, the boxes, and the lines of the edges.
+//!
+//! In a layer a line is level: the distances of step 5 keep it clear of the nodes there. It changes its height between
+//! the layers only, where no node is, and between the sides of boxes that end or begin there.
+
+use super::layered::Layered;
+use super::place::Heights;
+use super::{Graph, Layout, Point, Rect, Step, space};
+
+pub(super) fn route(graph: &Graph, layered: &Layered, heights: &Heights) -> Layout {
+    let columns = columns(graph, layered, heights);
+    let nodes: Vec<Rect> = graph
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(at, node)| {
+            let column = &columns[layered.rank[at] as usize];
+            let width = if node.stretch { column.width } else { node.width };
+            let x = column.x + (column.width - width) / 2;
+            Rect { x, y: heights.middle[at] - node.height / 2, width, height: node.height }
+        })
+        .collect();
+    let inset = insets(layered);
+    let boxes = layered.lanes.iter().zip(&heights.boxes).zip(&inset).map(|((lane, [top, bottom]), inset)| {
+        let (first, last) = (lane.ranks.clone().next()?, lane.ranks.clone().next_back()?);
+        let (first, last) = (&columns[first as usize], &columns[last as usize]);
+        let x = first.x - inset[0] * space::BOX_SIDE;
+        let width = last.x + last.width + inset[1] * space::BOX_SIDE - x;
+        Some(Rect { x, y: *top, width, height: bottom - top })
+    });
+    let groups = boxes.collect();
+    let edges = graph.edges.iter().zip(&layered.bends).map(|(edge, bends)| {
+        let stops = [edge.from].into_iter().chain(bends.clone()).chain([edge.to]);
+        let stops = stops.map(|at| (columns[layered.rank[at as usize] as usize], heights.middle[at as usize]));
+        line(&nodes[edge.from as usize], &nodes[edge.to as usize], stops)
+    });
+    let width = columns.last().map_or(0, |last| last.x + last.width + last.closing);
+    Layout { width, height: heights.total, edges: edges.collect(), nodes, groups }
+}
+
+/// A layer on the plane.
+#[derive(Clone, Copy, Debug, Default)]
+struct Column {
+    x: i64,
+    width: i64,
+    /// The room that the left sides of boxes need before it, and the right sides after it.
+    opening: i64,
+    closing: i64,
+}
+
+fn columns(graph: &Graph, layered: &Layered, heights: &Heights) -> Vec<Column> {
+    let mut columns = vec![Column::default(); layered.layer_count as usize];
+    for (node, rank) in graph.nodes.iter().zip(&layered.rank) {
+        let column = &mut columns[*rank as usize];
+        column.width = column.width.max(node.width);
+    }
+    for (lane, [opening, closing]) in layered.lanes.iter().zip(insets(layered)) {
+        if let (Some(first), Some(last)) = (lane.ranks.clone().next(), lane.ranks.clone().next_back()) {
+            let first = &mut columns[first as usize];
+            first.opening = first.opening.max(opening * space::BOX_SIDE);
+            let last = &mut columns[last as usize];
+            last.closing = last.closing.max(closing * space::BOX_SIDE);
+        }
+    }
+    // Steep edges get more room, so that they do not become walls.
+    let mut climb = vec![0i64; columns.len()];
+    for from in 0..layered.borders {
+        for piece in layered.after.of(from) {
+            let steep = (heights.middle[from as usize] - heights.middle[piece.vertex as usize]).abs();
+            let climb = &mut climb[layered.rank[from as usize] as usize];
+            *climb = steep.max(*climb);
+        }
+    }
+    let mut x = columns.first().map_or(0, |first| first.opening);
+    for at in 0..columns.len() {
+        columns[at].x = x;
+        let next = columns.get(at + 1).map_or(0, |next| next.opening);
+        let free = (space::LAYERS + climb[at] / 8).min(space::LAYERS_STEEP);
+        x += columns[at].width + columns[at].closing + free + next;
+    }
+    columns
+}
+
+/// For each group, how many boxes begin with it, itself and inner ones, and how many end with it.
+fn insets(layered: &Layered) -> Vec<[i64; 2]> {
+    let mut insets = vec![[1i64; 2]; layered.lanes.len()];
+    for group in (0..layered.lanes.len()).rev() {
+        let lane = &layered.lanes[group];
+        if let Some(parent) = lane.parent.filter(|_| !lane.ranks.is_empty()) {
+            let around = &layered.lanes[parent as usize].ranks;
+            let [opening, closing] = insets[group];
+            let outer = &mut insets[parent as usize];
+            if around.start == lane.ranks.start {
+                outer[0] = outer[0].max(opening + 1);
+            }
+            if around.end == lane.ranks.end {
+                outer[1] = outer[1].max(closing + 1);
+            }
+        }
+    }
+    insets
+}
+
+/// The line from one node to another through the given heights in the given columns, which are those of both nodes and
+/// of the bends between them.
+fn line(from: &Rect, to: &Rect, mut stops: impl Iterator<Item = (Column, i64)>) -> Vec<Step> {
+    let Some((mut column, mut y)) = stops.next() else { return Vec::new() };
+    let mut x = from.x + from.width;
+    let mut steps = vec![Step::Start(Point { x, y })];
+    for (next, height) in stops {
+        if height != y {
+            let turn = column.x + column.width + column.closing;
+            if turn > x {
+                steps.push(Step::Line(Point { x: turn, y }));
+            }
+            (x, y) = (next.x - next.opening, height);
+            steps.push(Step::Curve(Point { x, y }));
+        }
+        column = next;
+    }
+    if to.x > x {
+        steps.push(Step::Line(Point { x: to.x, y }));
+    }
+    steps
+}

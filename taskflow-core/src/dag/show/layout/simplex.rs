@@ -1,0 +1,359 @@
+//! The network simplex method: positions that keep given distances, with the least sum of weighted lengths.
+//!
+//! After section 2.3 of Gansner et al., "A Technique for Drawing Directed Graphs" (1993): a spanning tree of edges that
+//! are as short as they may be; while a tree edge has a negative cut value, the shortest edge that could replace it does.
+//!
+//! Two things differ from the paper. The cut value of a tree edge is the sum, over the nodes on one of its sides, of the
+//! weights going out less the weights coming in (edges inside the side cancel out), so that sums over subtrees are all
+//! the book-keeping there is. And every state between two exchanges is a valid answer, so that a budget of steps can end
+//! the search early on a large graph.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::super::topo::Lists;
+use super::NONE;
+
+/// `x[head] - x[tail] >= gap`, and each unit of that difference costs `weight`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bond {
+    pub(super) tail: u32,
+    pub(super) head: u32,
+    pub(super) gap: i64,
+    pub(super) weight: i64,
+}
+
+/// How many candidates are compared before one of them leaves the tree; Graphviz has 30.
+const CANDIDATES: usize = 30;
+
+/// Improves `x`, which must keep the bonds, and keeps them. `budget` bounds the work; it is counted in edges looked at.
+///
+/// With `centre`, what could lie anywhere within some range at no cost is put into its middle.
+pub(super) fn settle(bonds: &[Bond], x: &mut [i64], budget: u64, centre: bool) {
+    debug_assert!(bonds.iter().all(|bond| x[bond.head as usize] - x[bond.tail as usize] >= bond.gap), "a valid start");
+    let count = x.len();
+    let mut simplex = Simplex {
+        bonds,
+        out: Lists::new(count, bonds.iter().zip(0..).map(|(bond, index)| (bond.tail, index))),
+        into: Lists::new(count, bonds.iter().zip(0..).map(|(bond, index)| (bond.head, index))),
+        x,
+        tree: vec![Vec::new(); count],
+        parent: vec![NONE; count],
+        sum: vec![0; count],
+        side: vec![0; count],
+        stamp: 0,
+        budget,
+    };
+    simplex.grow();
+    simplex.exchange_all();
+    if centre {
+        simplex.centre();
+    }
+}
+
+struct Simplex<'a> {
+    bonds: &'a [Bond],
+    out: Lists<u32>,
+    into: Lists<u32>,
+    x: &'a mut [i64],
+    /// The bonds of the tree at each node.
+    tree: Vec<Vec<u32>>,
+    /// The bond of the tree that leads towards the root; the roots have none.
+    parent: Vec<u32>,
+    /// The weights going out less those coming in, summed over the subtree.
+    sum: Vec<i64>,
+    /// The nodes whose stamp is the current one are on the side that moves.
+    side: Vec<u32>,
+    stamp: u32,
+    budget: u64,
+}
+
+/// What an exchange found.
+struct Side {
+    nodes: Vec<u32>,
+    /// The bond to enter the tree, and how much longer than its gap it is.
+    entering: Option<(u32, i64)>,
+    /// `-1` when the side lies at the tail of the leaving bond and moves back, `1` when at the head and moves on.
+    direction: i64,
+}
+
+impl Simplex<'_> {
+    fn slack(&self, bond: u32) -> i64 {
+        let bond = &self.bonds[bond as usize];
+        self.x[bond.head as usize] - self.x[bond.tail as usize] - bond.gap
+    }
+
+    fn other(&self, bond: u32, node: u32) -> u32 {
+        let bond = &self.bonds[bond as usize];
+        if bond.tail == node { bond.head } else { bond.tail }
+    }
+
+    /// A spanning tree of tight bonds (a forest, if the graph has several parts), in the manner of Prim: the tree moves
+    /// by the least slack at its rim. Its moves are kept in one number, so that a node is touched twice only.
+    fn grow(&mut self) {
+        let count = self.x.len();
+        let mut joined = vec![false; count];
+        let mut order: Vec<u32> = Vec::with_capacity(count);
+        let mut leaving: BinaryHeap<Reverse<(i64, u32)>> = BinaryHeap::new();
+        let mut coming: BinaryHeap<Reverse<(i64, u32)>> = BinaryHeap::new();
+        for root in 0..count {
+            if joined[root] {
+                continue;
+            }
+            // The positions of joined nodes are kept less `moved`.
+            let mut moved = 0i64;
+            let first = order.len();
+            let mut next = Some((root as u32, NONE));
+            while let Some((node, bond)) = next {
+                joined[node as usize] = true;
+                self.x[node as usize] -= moved;
+                self.parent[node as usize] = bond;
+                order.push(node);
+                if bond != NONE {
+                    let inner = self.other(bond, node);
+                    self.tree[node as usize].push(bond);
+                    self.tree[inner as usize].push(bond);
+                }
+                for &bond in self.out.of(node) {
+                    if !joined[self.bonds[bond as usize].head as usize] {
+                        leaving.push(Reverse((self.slack(bond), bond)));
+                    }
+                }
+                for &bond in self.into.of(node) {
+                    if !joined[self.bonds[bond as usize].tail as usize] {
+                        coming.push(Reverse((self.slack(bond), bond)));
+                    }
+                }
+                while leaving.peek().is_some_and(|Reverse((_, b))| joined[self.bonds[*b as usize].head as usize]) {
+                    leaving.pop();
+                }
+                while coming.peek().is_some_and(|Reverse((_, b))| joined[self.bonds[*b as usize].tail as usize]) {
+                    coming.pop();
+                }
+                let forward = leaving.peek().map(|Reverse((key, bond))| (key - moved, *bond));
+                let back = coming.peek().map(|Reverse((key, bond))| (key + moved, *bond));
+                next = match (forward, back) {
+                    (Some((ahead, bond)), back) if back.is_none_or(|(behind, _)| ahead <= behind) => {
+                        moved += ahead;
+                        leaving.pop();
+                        Some((self.bonds[bond as usize].head, bond))
+                    }
+                    (_, Some((behind, bond))) => {
+                        moved -= behind;
+                        coming.pop();
+                        Some((self.bonds[bond as usize].tail, bond))
+                    }
+                    (_, None) => None,
+                };
+            }
+            for &node in &order[first..] {
+                self.x[node as usize] += moved;
+            }
+        }
+        for bond in self.bonds {
+            self.sum[bond.tail as usize] += bond.weight;
+            self.sum[bond.head as usize] -= bond.weight;
+        }
+        for &node in order.iter().rev() {
+            if self.parent[node as usize] != NONE {
+                let above = self.other(self.parent[node as usize], node);
+                self.sum[above as usize] += self.sum[node as usize];
+            }
+        }
+    }
+
+    /// The cut value of the bond above a node: what it would cost to make the bond longer.
+    fn cut(&self, node: u32) -> Option<i64> {
+        let bond = self.parent[node as usize];
+        let sum = self.sum[node as usize];
+        (bond != NONE).then(|| if self.bonds[bond as usize].tail == node { sum } else { -sum })
+    }
+
+    fn exchange_all(&mut self) {
+        let count = self.x.len();
+        let mut at = 0;
+        loop {
+            let mut best: Option<(i64, u32)> = None;
+            let mut found = 0;
+            for _ in 0..count {
+                let node = at as u32;
+                at = (at + 1) % count;
+                if let Some(cut) = self.cut(node).filter(|cut| *cut < 0) {
+                    found += 1;
+                    best = Some(best.map_or((cut, node), |best| best.min((cut, node))));
+                    if found == CANDIDATES {
+                        break;
+                    }
+                }
+                self.budget = self.budget.saturating_sub(1);
+            }
+            let Some((_, node)) = best else { return };
+            let side = self.side_below(node);
+            let Some((entering, slack)) = side.entering else { return };
+            self.shift(&side.nodes, side.direction * slack);
+            self.replace(node, entering);
+            if self.budget == 0 {
+                return;
+            }
+        }
+    }
+
+    /// The nodes of the subtree of `node`, and the bond that keeps them from moving away from the bond above it.
+    fn side_below(&mut self, node: u32) -> Side {
+        self.stamp += 1;
+        let stamp = self.stamp;
+        let mut nodes = vec![node];
+        self.side[node as usize] = stamp;
+        let mut next = 0;
+        while let Some(&at) = nodes.get(next) {
+            next += 1;
+            for &bond in &self.tree[at as usize] {
+                if bond != self.parent[at as usize] {
+                    let below = self.other(bond, at);
+                    self.side[below as usize] = stamp;
+                    nodes.push(below);
+                }
+            }
+        }
+        let at_tail = self.bonds[self.parent[node as usize] as usize].tail == node;
+        let lists = if at_tail { &self.into } else { &self.out };
+        let mut entering: Option<(i64, u32)> = None;
+        let mut looked = 0;
+        for &at in &nodes {
+            looked += 1 + lists.of(at).len() as u64;
+            for &bond in lists.of(at) {
+                if self.side[self.other(bond, at) as usize] != stamp {
+                    let found = (self.slack(bond), bond);
+                    entering = Some(entering.map_or(found, |best| best.min(found)));
+                }
+            }
+        }
+        self.budget = self.budget.saturating_sub(looked);
+        let entering = entering.map(|(slack, bond)| (bond, slack));
+        Side { nodes, entering, direction: if at_tail { -1 } else { 1 } }
+    }
+
+    fn shift(&mut self, nodes: &[u32], by: i64) {
+        for &node in nodes {
+            self.x[node as usize] += by;
+        }
+    }
+
+    /// Takes the bond above `node` out of the tree and puts `entering` in, which has one end in the subtree of `node`.
+    fn replace(&mut self, node: u32, entering: u32) {
+        let leaving = self.parent[node as usize];
+        let above = self.other(leaving, node);
+        self.tree[node as usize].retain(|bond| *bond != leaving);
+        self.tree[above as usize].retain(|bond| *bond != leaving);
+        let Bond { tail, head, .. } = self.bonds[entering as usize];
+        self.tree[tail as usize].push(entering);
+        self.tree[head as usize].push(entering);
+        let (inner, outer) = if self.side[tail as usize] == self.stamp { (tail, head) } else { (head, tail) };
+
+        let total = self.sum[node as usize];
+        self.add_upwards(above, -total);
+        // The subtree hangs from `inner` now: the bonds between it and `node` turn around.
+        let (mut at, mut bond, mut below) = (inner, entering, 0);
+        loop {
+            let old_bond = std::mem::replace(&mut self.parent[at as usize], bond);
+            let old_sum = std::mem::replace(&mut self.sum[at as usize], total - below);
+            if at == node {
+                break;
+            }
+            at = self.other(old_bond, at);
+            bond = old_bond;
+            below = old_sum;
+        }
+        self.add_upwards(outer, total);
+    }
+
+    fn add_upwards(&mut self, from: u32, amount: i64) {
+        let mut at = from;
+        loop {
+            self.sum[at as usize] += amount;
+            self.budget = self.budget.saturating_sub(1);
+            match self.parent[at as usize] {
+                NONE => return,
+                bond => at = self.other(bond, at),
+            }
+        }
+    }
+
+    /// Subtrees that can move at no cost move half as far as they can.
+    fn centre(&mut self) {
+        for node in 0..self.x.len() as u32 {
+            if self.cut(node) == Some(0) {
+                let side = self.side_below(node);
+                if let Some((_, slack)) = side.entering {
+                    self.shift(&side.nodes, side.direction * (slack / 2));
+                }
+            }
+            if self.budget == 0 {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bond(tail: u32, head: u32, gap: i64, weight: i64) -> Bond {
+        Bond { tail, head, gap, weight }
+    }
+
+    fn cost(bonds: &[Bond], x: &[i64]) -> i64 {
+        bonds.iter().map(|b| b.weight * (x[b.head as usize] - x[b.tail as usize])).sum()
+    }
+
+    #[test]
+    fn a_node_off_the_longest_path_moves_to_where_it_is_needed() {
+        // 0 -> 1 -> 2 -> 3 and 4 -> 3: 4 belongs beside 2.
+        let bonds = [bond(0, 1, 1, 1), bond(1, 2, 1, 1), bond(2, 3, 1, 1), bond(4, 3, 1, 1)];
+        let mut x = [0, 1, 2, 3, 0];
+        settle(&bonds, &mut x, 10_000, false);
+        assert_eq!([x[1] - x[0], x[2] - x[0], x[3] - x[0], x[4] - x[0]], [1, 2, 3, 2]);
+    }
+
+    #[test]
+    fn a_node_between_two_comes_into_the_middle() {
+        // 0 is drawn to 1 and 2, which are 100 apart: the ends of 3 and 4 are the distances.
+        let bonds = [bond(1, 2, 100, 1), bond(3, 0, 0, 1), bond(3, 1, 0, 1), bond(4, 0, 0, 1), bond(4, 2, 0, 1)];
+        let mut x = [0, 0, 100, 0, 0];
+        settle(&bonds, &mut x, 10_000, true);
+        assert_eq!([x[0] - x[1], x[2] - x[1]], [50, 100]);
+    }
+
+    /// The least cost by trying everything, with positions up to `limit`.
+    fn least(bonds: &[Bond], count: usize, limit: i64) -> i64 {
+        let mut x = vec![0i64; count];
+        let mut best = i64::MAX;
+        loop {
+            if bonds.iter().all(|b| x[b.head as usize] - x[b.tail as usize] >= b.gap) {
+                best = best.min(cost(bonds, &x));
+            }
+            let Some(free) = x.iter().position(|at| *at < limit) else { return best };
+            x[free] += 1;
+            x[..free].fill(0);
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(200))]
+        #[test]
+        fn the_sum_is_the_least_there_is(
+            edges in proptest::collection::vec((0u32..5, 0u32..5, 0i64..2, 0i64..4), 1..9),
+        ) {
+            let bonds: Vec<Bond> = edges.iter().filter(|e| e.0 < e.1).map(|e| bond(e.0, e.1, e.2, e.3)).collect();
+            let mut x: Vec<i64> = (0..5).collect();
+            settle(&bonds, &mut x, 100_000, false);
+            proptest::prop_assert!(bonds.iter().all(|b| x[b.head as usize] - x[b.tail as usize] >= b.gap));
+            proptest::prop_assert_eq!(cost(&bonds, &x), least(&bonds, 5, 4));
+            let before = cost(&bonds, &x);
+            settle(&bonds, &mut x, 100_000, true);
+            proptest::prop_assert!(bonds.iter().all(|b| x[b.head as usize] - x[b.tail as usize] >= b.gap));
+            proptest::prop_assert_eq!(cost(&bonds, &x), before);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The pictures of plans.
+
+mod graphs;
+mod task;
+
+mod formats;
