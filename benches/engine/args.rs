@@ -19,8 +19,10 @@ pub(crate) enum Request {
         names: Vec<String>,
         markdown: Option<PathBuf>,
     },
-    /// What the suite asks of its child processes.
-    Cell(Cell, Duration),
+    /// What the suite asks of its child processes: times, until so much time is used up.
+    Time(Cell, Duration),
+    /// What it asks of others: memory.
+    Memory(Cell),
 }
 
 /// What to measure, and how long.
@@ -54,8 +56,9 @@ And
   --quick           1,000 and 100,000 tasks, one short process each
   --markdown FILE   also write the tables to FILE";
 
-/// Before the words that a child process gets.
+/// Before the words that a child process gets, and in place of a time that which asks for memory.
 const CELL: &str = "--cell";
+const MEMORY: &str = "memory";
 
 impl Options {
     fn new() -> Self {
@@ -71,16 +74,11 @@ impl Options {
         }
     }
 
-    /// The words for a child process.
-    pub(crate) fn for_cell(cell: Cell, budget: Duration) -> [String; 5] {
+    /// The words for a child process that measures times, or memory if it gets no time.
+    pub(crate) fn for_cell(cell: Cell, budget: Option<Duration>) -> [String; 5] {
         let Cell { shape, n, rival } = cell;
-        [
-            CELL.to_owned(),
-            shape.name().to_owned(),
-            n.to_string(),
-            rival.name().to_owned(),
-            budget.as_millis().to_string(),
-        ]
+        let budget = budget.map_or_else(|| MEMORY.to_owned(), |budget| budget.as_millis().to_string());
+        [CELL.to_owned(), shape.name().to_owned(), n.to_string(), rival.name().to_owned(), budget]
     }
 }
 
@@ -142,7 +140,10 @@ fn fill<T: Copy>(chosen: &mut Vec<T>, all: &[T]) {
 fn cell(words: &[String]) -> Result<Request, String> {
     let [shape_name, n, rival_name, budget] = words else { return Err(format!("`{CELL}` is for child processes")) };
     let cell = Cell { shape: shape(shape_name)?, n: number(n)?, rival: rival(rival_name)? };
-    Ok(Request::Cell(cell, Duration::from_millis(number(budget)? as u64)))
+    match budget.as_str() {
+        MEMORY => Ok(Request::Memory(cell)),
+        _ => Ok(Request::Time(cell, Duration::from_millis(number(budget)? as u64))),
+    }
 }
 
 fn shape(name: &str) -> Result<Shape, String> {

@@ -5,7 +5,6 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use crate::graph::Graph;
 use crate::machine;
 use crate::rivals::Rival;
 use crate::shape::Shape;
@@ -44,7 +43,7 @@ impl Fact {
         }
     }
 
-    /// Reads a line as [`measure`] prints it.
+    /// Reads a line as it was told.
     pub(crate) fn parse(line: &str) -> Option<Fact> {
         let (name, number) = line.split_once(' ')?;
         let number = number.parse().ok()?;
@@ -66,8 +65,8 @@ fn tell(fact: Fact) {
     let _ = writeln!(out, "{name} {number}").and_then(|()| out.flush());
 }
 
-/// Measures a cell until `budget` is used up, but three times at least; once is enough for what takes far longer.
-pub(crate) fn measure(cell: Cell, budget: Duration) {
+/// Measures times until `budget` is used up, but three times at least; once is enough for what takes far longer.
+pub(crate) fn measure_time(cell: Cell, budget: Duration) {
     const ENOUGH: usize = 3;
     const FAR: u32 = 4;
 
@@ -75,43 +74,49 @@ pub(crate) fn measure(cell: Cell, budget: Duration) {
     let expected = cell.shape.expected(cell.n, &graph);
     let began = Instant::now();
     let mut runs = 0;
-    while runs == 0 || (runs < ENOUGH && began.elapsed() < budget * FAR) || began.elapsed() < budget {
-        measure_build(cell, &graph, expected, runs == 0, || {
-            runs += 1;
-            runs < ENOUGH && began.elapsed() < budget * FAR || began.elapsed() < budget
-        });
-    }
-}
-
-/// Builds once and runs while `more` says so, or once where a graph can be run only once.
-fn measure_build(cell: Cell, graph: &Graph, expected: u64, first: bool, mut more: impl FnMut() -> bool) {
-    let before = machine::resident();
-    let start = Instant::now();
-    let mut built = cell.rival.build(graph);
-    let took = start.elapsed();
-    if first {
-        tell(Fact::Tasks(built.tasks() as u64));
-        tell(Fact::BuiltMemory(machine::resident().saturating_sub(before)));
-    }
-    tell(Fact::Build(nanoseconds(took)));
-
-    let mut first = first;
-    loop {
-        machine::forget_peak();
-        let before = machine::resident();
+    let go_on = |runs: usize| {
+        let passed = began.elapsed();
+        passed < budget || (runs < ENOUGH && passed < budget * FAR)
+    };
+    while runs == 0 || go_on(runs) {
         let start = Instant::now();
-        built.run();
-        let took = start.elapsed();
-        if std::mem::take(&mut first) {
-            tell(Fact::RunMemory(machine::peak().saturating_sub(before)));
+        let mut built = cell.rival.build(&graph);
+        tell(Fact::Build(nanoseconds(start.elapsed())));
+        if runs == 0 {
+            tell(Fact::Tasks(built.tasks() as u64));
         }
-        tell(Fact::Run(nanoseconds(took)));
-        assert_eq!(built.result(), Some(expected), "{} gives a wrong result", cell.rival.name());
-        if !more() || !built.runs_again() {
-            return;
+        loop {
+            let start = Instant::now();
+            built.run();
+            tell(Fact::Run(nanoseconds(start.elapsed())));
+            assert_eq!(built.result(), Some(expected), "{} gives a wrong result", cell.rival.name());
+            runs += 1;
+            if !built.runs_again() || !go_on(runs) {
+                break;
+            }
         }
     }
 }
+
+/// Measures memory, of one build and one run.
+///
+/// The process must have been started with [`ALLOCATOR`], or else memory that the build needed for a while only is kept
+/// by the allocator, counted as that of the graph, and used again by the run.
+pub(crate) fn measure_memory(cell: Cell) {
+    let graph = cell.shape.graph(cell.n);
+    let before = machine::resident();
+    let mut built = cell.rival.build(&graph);
+    let with_graph = machine::resident();
+    machine::forget_peak();
+    built.run();
+    let peak = machine::peak();
+    tell(Fact::Tasks(built.tasks() as u64));
+    tell(Fact::BuiltMemory(with_graph.saturating_sub(before)));
+    tell(Fact::RunMemory(peak.saturating_sub(with_graph)));
+}
+
+/// Makes the allocator of glibc give every large block back as soon as it is free. It makes runs slower.
+pub(crate) const ALLOCATOR: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "65536");
 
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)

@@ -28,7 +28,8 @@ use machine::Machine;
 fn main() -> ExitCode {
     match args::parse(std::env::args().skip(1)) {
         Ok(Request::Help) => println!("{}", args::HELP),
-        Ok(Request::Cell(cell, budget)) => cell::measure(cell, budget),
+        Ok(Request::Time(cell, budget)) => cell::measure_time(cell, budget),
+        Ok(Request::Memory(cell)) => cell::measure_memory(cell),
         Ok(Request::Facts { names, markdown }) => return facts::print(&names, markdown.as_deref()),
         Ok(Request::Suite(options)) => return print_tables(&options),
         Err(message) => {

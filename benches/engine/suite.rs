@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::args::Options;
-use crate::cell::{Cell, Fact};
+use crate::cell::{self, Cell, Fact};
 use crate::rivals::Rival;
 use crate::shape::Shape;
 
@@ -17,8 +17,10 @@ pub(crate) struct Findings {
     pub(crate) tasks: u64,
     pub(crate) builds: Vec<u64>,
     pub(crate) runs: Vec<u64>,
-    pub(crate) built_memory: Vec<u64>,
-    pub(crate) run_memory: Vec<u64>,
+    /// Of the built graph, in bytes.
+    pub(crate) built_memory: Option<u64>,
+    /// Of a run, beyond that.
+    pub(crate) run_memory: Option<u64>,
     pub(crate) end: End,
 }
 
@@ -66,7 +68,15 @@ fn measure_row(shape: Shape, n: usize, options: &Options) -> Row {
                 continue;
             }
             eprint!(" {}", rival.name());
-            measure(Cell { shape, n, rival }, options, of);
+            measure(Cell { shape, n, rival }, What::Time(options.budget), options, of);
+        }
+    }
+    // In small graphs the pages of the process say more than the tasks.
+    for &rival in options.rivals.iter().filter(|_| n >= MEMORABLE) {
+        let of = findings.entry(rival.name()).or_default();
+        if of.end == End::Complete {
+            eprint!(" {} (memory)", rival.name());
+            measure(Cell { shape, n, rival }, What::Memory, options, of);
         }
     }
     let rivals = options.rivals.iter().map(|&rival| (rival, findings.remove(rival.name()).unwrap_or_default()));
@@ -85,21 +95,32 @@ impl Findings {
             Fact::Tasks(tasks) => self.tasks = tasks,
             Fact::Build(time) => self.builds.push(time),
             Fact::Run(time) => self.runs.push(time),
-            Fact::BuiltMemory(bytes) => self.built_memory.push(bytes),
-            Fact::RunMemory(bytes) => self.run_memory.push(bytes),
+            Fact::BuiltMemory(bytes) => self.built_memory = Some(bytes),
+            Fact::RunMemory(bytes) => self.run_memory = Some(bytes),
         }
     }
 }
 
+/// What a process is to measure.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Time(Duration),
+    Memory,
+}
+
 /// Runs one process for a cell and adds what it tells. It is killed when its time is over.
-fn measure(cell: Cell, options: &Options, findings: &mut Findings) {
+fn measure(cell: Cell, what: What, options: &Options, findings: &mut Findings) {
     let program = std::env::current_exe().expect("the path of this program is known");
-    let started = Command::new(program)
-        .args(Options::for_cell(cell, options.budget))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn();
-    let mut child = started.expect("this program can be started again");
+    let mut command = Command::new(program);
+    match what {
+        What::Time(budget) => command.args(Options::for_cell(cell, Some(budget))),
+        What::Memory => {
+            let (name, value) = cell::ALLOCATOR;
+            command.args(Options::for_cell(cell, None)).env(name, value)
+        }
+    };
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("this program can be started again");
     let output = child.stdout.take().expect("its output is piped");
 
     let (sender, facts) = mpsc::channel();
@@ -145,6 +166,9 @@ pub(crate) fn least_and_median(numbers: &[u64]) -> Option<(u64, u64)> {
     sorted.sort_unstable();
     Some((*sorted.first()?, sorted[sorted.len() / 2]))
 }
+
+/// From this size on memory is measured.
+const MEMORABLE: usize = 100_000;
 
 /// How long a contender may take before it is not measured a second time.
 pub(crate) const SLOW: Duration = Duration::from_secs(5);

@@ -51,11 +51,8 @@ pub(crate) fn details(rows: &[Row], limit: u64) -> String {
             };
             let build = least_and_median(&findings.builds).map_or(0, |(build, _)| build);
             let times = reference.map_or_else(String::new, |reference| ratio(least, reference));
-            let memory = |bytes: &[u64]| {
-                // In small graphs the pages of the process say more than the tasks.
-                let middle = least_and_median(bytes).filter(|_| findings.tasks >= 100_000);
-                middle.map_or_else(String::new, |(_, bytes)| thousands(bytes / findings.tasks))
-            };
+            let memory =
+                |bytes: Option<u64>| bytes.map_or_else(String::new, |bytes| thousands(bytes / findings.tasks.max(1)));
             let _ = writeln!(
                 text,
                 "{start} {} | {} | {} | {} | {} | {times} | {} | {} |",
@@ -63,9 +60,9 @@ pub(crate) fn details(rows: &[Row], limit: u64) -> String {
                 findings.a_task(build),
                 findings.a_task(least),
                 findings.a_task(median),
-                findings.runs.len(),
-                memory(&findings.built_memory),
-                memory(&findings.run_memory),
+                thousands(findings.runs.len() as u64),
+                memory(findings.built_memory),
+                memory(findings.run_memory),
             );
         }
     }
