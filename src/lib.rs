@@ -26,7 +26,7 @@
 //!
 //! # fn main() -> Result<()> {
 //! let report = longest_word::run("data flows along edges".to_owned()).wait()?;
-//! assert_eq!(report.success()?, "along"); // the last of the longest
+//! assert_eq!(report.success()?, "edges"); // of equally long ones the last
 //! # Ok(())
 //! # }
 //! ```
@@ -39,8 +39,8 @@
 //! - `cli` (default): the command line of [`main!`]. Without it taskflow is a library for runs inside your own program.
 
 pub use taskflow_core::dag::{
-    AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, IntoArg, IntoNodes, Output, ParamError, Params, Plan, Registry,
-    Selection, SelectionError, chain, chain_linear, group,
+    AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, IntoArg, IntoNodes, Output, ParamError, Params, Plan,
+    Registry, Selection, SelectionError, chain, chain_linear, group,
 };
 pub use taskflow_core::engine::{
     Engine, Event, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, RunState, TaskReport,
@@ -57,10 +57,14 @@ pub use taskflow_macros::{dag, task};
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        AnyOf, Backoff, Dag, Date, Failure, Output, Result, TaskContext, Timestamp, TriggerRule, chain, chain_linear, dag, group,
-        task,
+        AnyOf, Backoff, Dag, Date, Failure, Output, Result, TaskContext, Timestamp, TriggerRule, chain, chain_linear,
+        dag, group, task,
     };
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/guide.md")]
@@ -83,7 +87,9 @@ macro_rules! main {
     ($($dag:ty),* $(,)?) => {
         fn main() -> ::std::process::ExitCode {
             $($crate::Registry::register(<$dag>::def());)*
-            $crate::__private::cli_main()
+            $crate::__private::cli_main($crate::__private::Program {
+                version: ::core::option_env!("CARGO_PKG_VERSION"),
+            })
         }
     };
 }

@@ -14,6 +14,7 @@ mod function;
 mod option;
 mod schedule;
 mod source_text;
+mod spans;
 mod task;
 mod types;
 

@@ -14,7 +14,11 @@ const PRESETS: [&str; 9] =
 
 pub(crate) fn check_schedule(text: &str) -> Result<(), String> {
     if !text.trim_start().starts_with('@') {
-        return cron::check(text);
+        let preset = PRESETS.iter().find(|preset| preset[1..].eq_ignore_ascii_case(text.trim()));
+        return match preset {
+            Some(preset) => Err(format!("a preset starts with `@`: write `{preset}`")),
+            None => cron::check(text),
+        };
     }
     if PRESETS.contains(&text) {
         return Ok(());
@@ -41,7 +45,10 @@ pub(crate) fn check_timezone(name: &str) -> Result<(), String> {
     };
     let hint =
         hint.or_else(|| nearest(name, names)).map(|zone| format!("; did you mean `{zone}`?")).unwrap_or_default();
-    Err(format!("there is no time zone `{name}`{hint}\na time zone has an IANA name such as `Asia/Seoul` or `UTC`"))
+    let offset = if name.starts_with(['+', '-']) { "; an offset cannot follow summer time" } else { "" };
+    Err(format!(
+        "there is no time zone `{name}`{hint}{offset}\na time zone has an IANA name, such as `Asia/Seoul` or `UTC`"
+    ))
 }
 
 /// The start or the end of a schedule.
@@ -70,11 +77,19 @@ pub(crate) fn parse_bound(text: &str) -> Result<Bound, String> {
 }
 
 fn not_a_bound(text: &str) -> String {
-    let reason = match text.get(..10).map(str::parse::<Date>) {
-        Some(Ok(_)) if text.len() > 10 => "; a time needs its offset, as in `2026-01-31T06:00:00+09:00` or `..Z`",
-        _ => "",
-    };
-    format!("`{text}` is neither a day (`2026-01-31`) nor an RFC 3339 time (`2026-01-31T06:00:00Z`){reason}")
+    let day = text.get(..10).map(str::parse::<Date>);
+    let shaped = text.get(..10).is_some_and(|day| {
+        day.chars().enumerate().all(|(place, c)| if matches!(place, 4 | 7) { c == '-' } else { c.is_ascii_digit() })
+    });
+    match day {
+        Some(Ok(_)) if text.len() > 10 => {
+            format!(
+                "`{text}` lacks its offset; a time is written `2026-01-31T06:00:00+09:00` or `2026-01-31T06:00:00Z`"
+            )
+        }
+        Some(Err(_)) if shaped => format!("there is no day {}", &text[..10]),
+        _ => format!("`{text}` is neither a day (`2026-01-31`) nor an RFC 3339 time (`2026-01-31T06:00:00Z`)"),
+    }
 }
 
 impl Bound {

@@ -109,7 +109,7 @@ impl DagInputs {
     }
 
     /// The handle of the next parameter.
-    pub fn next_output<T: Value>(&mut self) -> Output<T> {
+    pub fn next_output<T>(&mut self) -> Output<T> {
         let source = Source::param(self.next);
         self.next += 1;
         Output::new(Handle { scope: self.scope, source })
@@ -155,7 +155,7 @@ impl<T: Value> Dag<T> {
     #[track_caller]
     pub fn build_with(id: &str, options: DagOptions, body: impl FnOnce() -> Output<T>) -> Result<Self, BuildErrors> {
         let at = std::panic::Location::caller().into();
-        let plan = freeze::trace_closure(id, options, at, TypeInfo::of::<T>(), || Some(body().handle()))?;
+        let plan = freeze::trace_closure(id, options, at, TypeInfo::of_value::<T>(), || Some(body().handle()))?;
         Ok(Dag { plan: Arc::new(plan), result: PhantomData })
     }
 

@@ -280,7 +280,7 @@ impl Core {
             let record = AttemptRecord { started: cell.started, ended: now, failure: Arc::new(failure) };
             self.retried.entry(task).or_default().push(record);
             self.apply(task, Transition::Retry, now);
-            let due = now + retry.delay_after(cell.attempt, self.settings.seed ^ u64::from(task));
+            let due = now + retry.delay_after(cell.attempt, seed_of(&self.settings, task));
             self.timers.insert((due, Timer::Retry(task)));
             return;
         }
@@ -579,6 +579,20 @@ impl Machine {
         self.core.timers.first().map(|&(due, _)| due)
     }
 
+    /// The wait after the failure of an attempt, if another one follows.
+    pub(crate) fn retry_delay(&self, task: u32, attempt: u32) -> Duration {
+        self.plan.node_options(task).retry.delay_after(attempt, seed_of(&self.core.settings, task))
+    }
+
+    /// The retries that are waited for, with their times, the next one first.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + '_ {
+        self.core.timers.iter().filter_map(|&(due, timer)| match timer {
+            Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
+            _ => None,
+        })
+    }
+
     /// Why the run ends early, once it does.
     pub(crate) fn halt_reason(&self) -> Option<&str> {
         self.core.halted.as_ref().map(|halted| halted.reason.as_str())
@@ -587,4 +601,9 @@ impl Machine {
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.core.events)
     }
+}
+
+/// Tasks that fail together are not tried again together.
+fn seed_of(settings: &Settings, task: u32) -> u64 {
+    settings.seed ^ u64::from(task)
 }

@@ -10,8 +10,6 @@ use tokio::sync::oneshot;
 use super::attempt::{Done, Grant};
 use super::event::{Event, Observer};
 use super::machine::{Command, Input, Machine};
-use super::request::RunningTask;
-use super::state::TaskState;
 use super::values::Values;
 use crate::dag::Plan;
 use crate::task::{AttemptControl, Kind, RunInfo};
@@ -126,19 +124,6 @@ impl Run {
                 let _ = observer.send(Message::Event(event));
             }
         }
-    }
-
-    /// The tasks that run.
-    pub(crate) fn running(&self) -> Vec<RunningTask> {
-        let tasks =
-            (0..self.shared.plan.len() as u32).filter(|&task| self.machine.task_state(task) == TaskState::Running);
-        let describe = |task| RunningTask {
-            task,
-            attempt: self.machine.attempt(task),
-            started: self.machine.times(task).0,
-            progress: self.attempts.get(&task).and_then(|control| control.progress()),
-        };
-        tasks.map(describe).collect()
     }
 
     /// Hands the remains to whoever waits for them, after the observer has seen everything.

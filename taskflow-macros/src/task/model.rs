@@ -31,8 +31,8 @@ pub(crate) enum Shape {
     Sound,
     /// Its signature is wrong: a stand-in keeps its name and its types, so that its callers compile.
     Broken,
-    /// It is no free function: it stays as it was written.
-    Method,
+    /// It is a method, or `main`: it stays as it was written.
+    Untouched,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

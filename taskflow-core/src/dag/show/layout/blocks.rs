@@ -9,7 +9,7 @@ use super::layered::Layered;
 
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
-    rank: u32,
+    pub(super) rank: u32,
     /// Outer blocks come before inner ones; the first is the whole layer.
     pub(super) blocks: Vec<Block>,
 }
@@ -26,6 +26,17 @@ pub(super) enum Child {
     Vertex(u32),
     /// An index into the blocks of the layer.
     Block(u32),
+}
+
+/// What becomes of vertices that have the same wish.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ties<'a> {
+    /// They stay in their order.
+    Stay,
+    /// They change places.
+    Turn,
+    /// They are sorted by these numbers.
+    By(&'a [u32]),
 }
 
 /// A step of reading a layer from top to bottom.
@@ -94,6 +105,11 @@ impl Layer {
         }
     }
 
+    /// Turns the layer upside down.
+    pub(super) fn mirror(&mut self) {
+        self.blocks.iter_mut().for_each(|block| block.children.reverse());
+    }
+
     /// Every vertex of the layer from top to bottom, borders too.
     pub(super) fn vertices(&self, layered: &Layered, into: &mut Vec<u32>) {
         into.clear();
@@ -107,8 +123,8 @@ impl Layer {
     }
 
     /// Sorts by where each vertex wants to be; one without a wish stays below what is above it now. Groups keep the
-    /// sequence of `lanes`. With `turn`, vertices of one wish change places.
-    pub(super) fn sort(&mut self, wish: impl Fn(u32) -> Option<f64>, lanes: &[u32], turn: bool) {
+    /// sequence of `lanes`.
+    pub(super) fn sort(&mut self, wish: impl Fn(u32) -> Option<f64>, lanes: &[u32], ties: Ties<'_>) {
         // The mean of the wishes inside each block, and how many they are: inner blocks come last.
         let mut mean: Vec<Option<f64>> = vec![None; self.blocks.len()];
         let mut wishes = vec![0.0; self.blocks.len()];
@@ -148,9 +164,13 @@ impl Layer {
                     }
                 }
             }
-            vertices.sort_by(|a, b| {
-                let now = if turn { b.1.cmp(&a.1) } else { a.1.cmp(&b.1) };
-                a.0.total_cmp(&b.0).then(now)
+            vertices.sort_by(|a: &(f64, usize, u32), b| {
+                let tie = match ties {
+                    Ties::Stay => a.1.cmp(&b.1),
+                    Ties::Turn => b.1.cmp(&a.1),
+                    Ties::By(met) => met[a.2 as usize].cmp(&met[b.2 as usize]),
+                };
+                a.0.total_cmp(&b.0).then(tie)
             });
             blocks.sort_by_key(|pool| lanes[groups[pool.inner as usize] as usize]);
             rising(&mut blocks);

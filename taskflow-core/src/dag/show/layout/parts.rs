@@ -171,6 +171,7 @@ impl Step {
             Step::Start(point) => Step::Start(at(point)),
             Step::Line(point) => Step::Line(at(point)),
             Step::Curve(point) => Step::Curve(at(point)),
+            Step::Branch { trunk, end } => Step::Branch { trunk: trunk + by.x, end: at(end) },
         }
     }
 }
