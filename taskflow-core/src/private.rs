@@ -14,6 +14,7 @@ pub use crate::task::{
     Backoff, Body, BoxFuture, InputDef, Inputs, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions,
     TriggerRule,
 };
+use crate::value::AnyValue;
 pub use crate::value::{TypeInfo, Value};
 
 /// The value of a task whose function returns it plainly.
@@ -22,14 +23,14 @@ pub fn produce<T: Value>(value: T) -> Produced {
 }
 
 /// The value or error of a task whose function returns a `Result`.
-pub fn produce_result<T: Value, E: IntoTaskError>(result: Result<T, E>) -> Produced {
-    match result {
+pub fn produce_result<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>>(result: R) -> Produced {
+    match result.into_result() {
         Ok(value) => Ok(Arc::new(value)),
         Err(error) => Err(error.into_task_error()),
     }
 }
 
-/// The types behind an alias named `Result` that has no arguments: `std::fmt::Result`, say.
+/// What a return type whose last name is `Result` must be, and the types behind an alias without arguments.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the `Result` of the standard library",
     label = "not a `Result<T, E>`",
@@ -40,11 +41,21 @@ pub trait TaskResult {
     type Ok;
     /// The type of the error.
     type Err;
+    /// The result itself.
+    fn into_result(self) -> Result<Self::Ok, Self::Err>;
 }
 
 impl<T, E> TaskResult for Result<T, E> {
     type Ok = T;
     type Err = E;
+    fn into_result(self) -> Result<T, E> {
+        self
+    }
+}
+
+/// The future of an async task.
+pub fn boxed(future: impl Future<Output = Produced> + Send + 'static) -> BoxFuture<Produced> {
+    Box::pin(future)
 }
 
 /// The `index`-th input by value.
@@ -53,7 +64,8 @@ pub fn owned<T: Value + ByValue>(inputs: &mut Inputs, index: usize) -> T {
 }
 
 /// The `index`-th input to borrow from.
-pub fn shared<T: Value>(inputs: &mut Inputs, index: usize) -> Arc<T> {
+#[allow(clippy::needless_maybe_sized, reason = "`Value` implies `Sized`; saying so here too would report `&Path` twice")]
+pub fn shared<T: Value + ?Sized>(inputs: &mut Inputs, index: usize) -> Arc<T> {
     inputs.shared(index)
 }
 
@@ -72,7 +84,8 @@ impl<T: Clone> ByValue for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a task",
     label = "not an error",
-    note = "implement `std::error::Error` for it, or return `anyhow::Error`, `String` or `taskflow::BoxError`"
+    note = "derive or implement `std::error::Error` for it, or return `anyhow::Error`, `String` or `taskflow::BoxError`",
+    note = "it changes threads: a boxed error is `Box<dyn Error + Send + Sync>`"
 )]
 pub trait IntoTaskError {
     /// The boxed error.
@@ -97,12 +110,14 @@ pub trait DagResult<T> {
     fn into_handle(self) -> Option<Handle>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> DagResult<T> for Output<T> {
     fn into_handle(self) -> Option<Handle> {
         Some(self.handle_for_macros())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl DagResult<()> for () {
     fn into_handle(self) -> Option<Handle> {
         None
@@ -110,20 +125,42 @@ impl DagResult<()> for () {
 }
 
 /// The handle of a DAG's next parameter.
-pub fn dag_input<T: Value>(inputs: &mut DagInputs) -> Output<T> {
+pub fn dag_input<T>(inputs: &mut DagInputs) -> Output<T> {
     inputs.next_output()
 }
 
-/// The `main` of a DAG binary.
-#[cfg(feature = "cli")]
-pub fn cli_main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+/// What generated code does with the type of a parameter. A type that is no [`Value`] is reported once, by this function.
+pub fn param_type<T: Value>() -> ParamType<T> {
+    ParamType { named: Param::new, erase: |value| Arc::new(value) }
 }
+
+/// See [`param_type`].
+#[derive(Debug)]
+pub struct ParamType<T> {
+    named: fn(&'static str) -> Param<T>,
+    erase: fn(T) -> AnyValue,
+}
+
+impl<T> ParamType<T> {
+    /// The definition of a parameter.
+    pub fn named(self, name: &'static str) -> Param<T> {
+        (self.named)(name)
+    }
+
+    /// Adds the value of the next parameter.
+    pub fn give(self, params: &mut Params, value: T) {
+        params.push((self.erase)(value));
+    }
+}
+
+/// The `main` of a DAG binary, and what it says of itself.
+#[cfg(feature = "cli")]
+pub use crate::cli::{Program, main as cli_main};
 
 pub use crate::dag::Params;
 pub use crate::engine::RunRequest;
 
 /// What `dag::run(..)` gives.
-pub fn run_request<T: Value>(def: &'static DagDef, params: Params) -> RunRequest<T> {
+pub fn run_request<T>(def: &'static DagDef, params: Params) -> RunRequest<T> {
     RunRequest::of(def, params)
 }

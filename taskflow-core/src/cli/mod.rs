@@ -1,1 +1,92 @@
-//! cli
+//! The command line of a DAG binary: what `taskflow::main!` calls.
+//!
+//! One file a verb, and around them what they share:
+//!
+//! - `list`, `show`, `run`, `completions`: the verbs.
+//! - `args`: the words and flags that are understood. `flags`: the part of them that comes from a DAG's parameters.
+//! - `choose`: which DAG is meant. `stop`: refusals and exit codes.
+//! - `live`: a run while it goes on: the progress view or plain lines, Ctrl-C.
+//! - `summary`: a run when it is over: the table, the first failure, the result, the JSON document.
+//! - `terminal`, `grid`, `words`: streams, colours and widths; tables; durations, times and plurals.
+//!
+//! Streams: what a program would want to read goes to stdout (a listing, a picture, the result of a run), what a person
+//! wants to know meanwhile goes to stderr.
+//!
+//! Exit codes: 0 when all is well, 1 when a run failed or a graph has mistakes, 2 when the words were not understood,
+//! 130 and 143 when a run was interrupted by SIGINT or SIGTERM.
+
+mod args;
+mod choose;
+mod completions;
+mod flags;
+mod grid;
+mod list;
+mod live;
+mod run;
+mod show;
+mod stop;
+mod summary;
+mod terminal;
+mod words;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+
+use self::choose::Dags;
+use self::stop::{Exit, Stop};
+use self::terminal::Terminal;
+
+/// What a DAG binary says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// The version of its package.
+    pub version: Option<&'static str>,
+}
+
+/// Reads the arguments of the process and does what they say.
+pub fn main(program: Program) -> ExitCode {
+    let terminal = Terminal::of_process();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    match answer(program, words, &terminal) {
+        Ok(exit) => exit.into(),
+        Err(stop) => stop.report(&terminal).into(),
+    }
+}
+
+fn answer(program: Program, mut words: Vec<OsString>, terminal: &Terminal) -> Result<Exit, Stop> {
+    let dags = Dags::of_binary();
+    let name = args::program_name(words.first());
+    let parse = |words: &[OsString]| args::command(&name, program, &dags).try_get_matches_from(words);
+    let mut matches = parse(&words)?;
+    if matches.subcommand().is_none() {
+        if !dags.has_one() {
+            return nothing_said(&matches, &name, program, &dags, terminal);
+        }
+        // The only DAG runs, with its defaults: as if `run` had been said.
+        words.push("run".into());
+        matches = parse(&words)?;
+    }
+    match matches.subcommand() {
+        Some(("list", matches)) => list::list(matches, &dags, terminal),
+        Some(("show", matches)) => show::show(matches, &dags, terminal),
+        Some(("run", matches)) => run::run(matches, &dags, terminal),
+        Some(("completions", matches)) => completions::completions(matches, &name, program, &dags, terminal),
+        _ => unreachable!("clap knows no other verb"),
+    }
+}
+
+/// Without a word, a binary with several DAGs cannot know which to run.
+fn nothing_said(
+    matches: &ArgMatches,
+    name: &str,
+    program: Program,
+    dags: &Dags,
+    terminal: &Terminal,
+) -> Result<Exit, Stop> {
+    list::list(matches, dags, terminal)?;
+    let usage = args::command(name, program, dags).render_usage();
+    terminal.note(&format!("\n{}", if terminal.colour_stderr { usage.ansi().to_string() } else { usage.to_string() }));
+    Ok(Exit::Usage)
+}

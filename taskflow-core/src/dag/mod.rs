@@ -24,10 +24,12 @@ pub(crate) use arg::Delivery;
 pub use arg::{AnyOf, Arg, IntoArg};
 pub use builder::{Handle, add_task, group};
 pub use def::{Dag, DagDef, DagInputs, DagOptions, PlanCell};
+#[cfg(feature = "cli")]
+pub(crate) use error::nearest;
 pub use error::{BuildError, BuildErrors};
 pub use order::{IntoNodes, chain, chain_linear};
 pub use output::Output;
-pub use param::{Param, ParamDef, ParamError, Params};
+pub use param::{Param, ParamDef, ParamError, Params, RangeOf};
 pub use plan::{ArgPlan, EdgeArg, EdgeKind, GroupPlan, Join, Node, NodeOptions, Plan, Source};
 pub use pool::PoolDef;
 pub use registry::{DagEntry, PoolEntry, Registry, TaskEntry};

@@ -19,30 +19,35 @@ pub trait IntoNodes {
     fn handles(&self) -> Vec<Handle>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> IntoNodes for Output<T> {
     fn handles(&self) -> Vec<Handle> {
         vec![self.handle()]
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoNodes> IntoNodes for [T] {
     fn handles(&self) -> Vec<Handle> {
         self.iter().flat_map(IntoNodes::handles).collect()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoNodes, const N: usize> IntoNodes for [T; N] {
     fn handles(&self) -> Vec<Handle> {
         self.as_slice().handles()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoNodes> IntoNodes for Vec<T> {
     fn handles(&self) -> Vec<Handle> {
         self.as_slice().handles()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoNodes + ?Sized> IntoNodes for &T {
     fn handles(&self) -> Vec<Handle> {
         (**self).handles()
@@ -95,12 +100,14 @@ pub trait Chain {
 
 macro_rules! tuples {
     ($(($($name:ident)+))*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<$($name: IntoNodes),+> IntoNodes for ($($name,)+) {
             fn handles(&self) -> Vec<Handle> {
                 self.links().into_iter().flatten().collect()
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<$($name: IntoNodes),+> Chain for ($($name,)+) {
             #[allow(non_snake_case, reason = "a macro over the letters of the type parameters")]
             fn links(&self) -> Vec<Vec<Handle>> {
@@ -125,12 +132,14 @@ tuples! {
     (A B C D E F G H I J K L)
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoNodes, const N: usize> Chain for [T; N] {
     fn links(&self) -> Vec<Vec<Handle>> {
         self.iter().map(IntoNodes::handles).collect()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoNodes> Chain for Vec<T> {
     fn links(&self) -> Vec<Vec<Handle>> {
         self.iter().map(IntoNodes::handles).collect()

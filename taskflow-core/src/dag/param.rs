@@ -1,7 +1,6 @@
 //! Typed parameters of a DAG.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
@@ -31,14 +30,14 @@ pub struct ParamDef {
     default: Option<DefaultFn>,
     in_range: Option<CheckFn>,
     parse: fn(&str) -> Result<AnyValue, String>,
-    json: fn(&AnyValue) -> Result<serde_json::Value, String>,
 }
 
 /// Builds a [`ParamDef`] of type `T`; what `#[param(..)]` expands to.
 #[derive(Debug)]
 pub struct Param<T> {
     def: ParamDef,
-    ty: PhantomData<fn() -> T>,
+    // Kept here so that only `new` asks for a `Value`, and a type that is none is reported once.
+    erase: fn(T) -> AnyValue,
 }
 
 impl<T: Value> Param<T> {
@@ -46,7 +45,7 @@ impl<T: Value> Param<T> {
     pub fn new(name: &'static str) -> Self {
         let def = ParamDef {
             name,
-            ty: TypeInfo::of::<T>(),
+            ty: TypeInfo::of_value::<T>(),
             help: "",
             default_text: None,
             range_text: None,
@@ -55,11 +54,12 @@ impl<T: Value> Param<T> {
             default: None,
             in_range: None,
             parse: |text| parse::<T>(text).map(|value| Arc::new(value) as AnyValue),
-            json: |value| to_json::<T>(value),
         };
-        Param { def, ty: PhantomData }
+        Param { def, erase: |value| Arc::new(value) }
     }
+}
 
+impl<T: 'static> Param<T> {
     /// What it is for.
     #[must_use]
     pub fn help(mut self, help: &'static str) -> Self {
@@ -71,7 +71,8 @@ impl<T: Value> Param<T> {
     #[must_use]
     pub fn default(mut self, text: &'static str, default: fn() -> T) -> Self {
         self.def.default_text = Some(text);
-        self.def.default = Some(Arc::new(move |_| Ok(Arc::new(default()))));
+        let erase = self.erase;
+        self.def.default = Some(Arc::new(move |_| Ok(erase(default()))));
         self
     }
 
@@ -79,7 +80,8 @@ impl<T: Value> Param<T> {
     #[must_use]
     pub fn default_text(mut self, text: &'static str) -> Self {
         self.def.default_text = Some(text);
-        self.def.default = Some(Arc::new(move |_| parse::<T>(text).map(|value| Arc::new(value) as AnyValue)));
+        let parse = self.def.parse;
+        self.def.default = Some(Arc::new(move |_| parse(text)));
         self
     }
 
@@ -87,18 +89,16 @@ impl<T: Value> Param<T> {
     #[must_use]
     pub fn default_from(mut self, text: &'static str, default: fn(&RunInfo) -> T) -> Self {
         self.def.default_text = Some(text);
-        self.def.default = Some(Arc::new(move |run| Ok(Arc::new(default(run)))));
+        let erase = self.erase;
+        self.def.default = Some(Arc::new(move |run| Ok(erase(default(run)))));
         self
     }
 
     /// The values allowed; `text` is how the range is written.
     #[must_use]
-    pub fn range(mut self, text: &'static str, range: impl RangeBounds<T> + Send + Sync + 'static) -> Self
-    where
-        T: PartialOrd,
-    {
+    pub fn range(mut self, text: &'static str, range: impl RangeOf<T>) -> Self {
         self.def.range_text = Some(text);
-        self.def.in_range = Some(Arc::new(move |value| value.downcast_ref::<T>().is_some_and(|v| range.contains(v))));
+        self.def.in_range = Some(Arc::new(move |value| value.downcast_ref::<T>().is_some_and(|v| range.allows(v))));
         self
     }
 
@@ -122,6 +122,25 @@ impl<T: Value> Param<T> {
     }
 }
 
+/// A range of values of type `T`: `1..`, `0..=600`, `-1.0..1.0`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no range of `{T}`",
+    label = "not a range of `{T}`",
+    note = "both ends of the range of a parameter have the type of the parameter, and values of that type have an order: \
+            `{T}: PartialOrd`"
+)]
+pub trait RangeOf<T>: Send + Sync + 'static {
+    /// Whether the value lies in the range.
+    fn allows(&self, value: &T) -> bool;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: PartialOrd, R: RangeBounds<T> + Send + Sync + 'static> RangeOf<T> for R {
+    fn allows(&self, value: &T) -> bool {
+        self.contains(value)
+    }
+}
+
 impl ParamDef {
     /// Reads a value from text: as a string if the type takes one, as JSON otherwise. Checks it.
     ///
@@ -129,7 +148,7 @@ impl ParamDef {
     ///
     /// When the text is no value of the type or a value that is not allowed.
     pub fn parse(&self, text: &str) -> Result<AnyValue, ParamError> {
-        let value = (self.parse)(text).map_err(|message| self.error(Some(text), message))?;
+        let value = (self.parse)(text).map_err(|message| self.error(Some(text), self.no_value(&message)))?;
         self.check(&value)?;
         Ok(value)
     }
@@ -141,7 +160,7 @@ impl ParamDef {
     /// When the default is not allowed.
     pub fn default_for(&self, run: &RunInfo) -> Option<Result<AnyValue, ParamError>> {
         self.default.as_ref().map(|default| {
-            let value = default(run).map_err(|message| self.error(self.default_text, message))?;
+            let value = default(run).map_err(|message| self.error(self.default_text, self.no_value(&message)))?;
             self.check(&value)?;
             Ok(value)
         })
@@ -161,18 +180,19 @@ impl ParamDef {
         if let (Some(range), Some(in_range)) = (self.range_text, &self.in_range)
             && !in_range(value)
         {
-            return Err(self.error(Some(&self.text(value)), format!("not in the range {range}")));
+            return Err(self.error(Some(&self.text(value)), format!("is not in the range {range}")));
         }
         if !self.choices.is_empty() {
             let json = self.json(value).ok();
             let mut allowed = self.choices.iter().filter_map(|choice| (self.parse)(choice).ok());
             if !allowed.any(|choice| self.json(&choice).ok() == json) {
-                return Err(self.error(Some(&self.text(value)), format!("not one of {}", self.choices.join(", "))));
+                return Err(self.error(Some(&self.text(value)), format!("is not one of {}", self.choices.join(", "))));
             }
         }
         if let Some(pattern) = self.pattern {
             let text = self.text(value);
-            let regex = regex_lite::Regex::new(pattern).map_err(|error| self.error(None, error.to_string()))?;
+            let regex = regex_lite::Regex::new(pattern)
+                .map_err(|error| self.error(None, format!("has a pattern that is no regular expression: {error}")))?;
             if !regex.is_match(&text) {
                 return Err(self.error(Some(&text), format!("does not match the pattern {pattern}")));
             }
@@ -186,7 +206,7 @@ impl ParamDef {
     ///
     /// When JSON cannot hold it.
     pub fn json(&self, value: &AnyValue) -> Result<serde_json::Value, String> {
-        (self.json)(value)
+        self.ty.json(value)
     }
 
     /// What is wrong with the parameter itself, before any run: its choices, its pattern, a constant default.
@@ -207,7 +227,10 @@ impl ParamDef {
         if constant && mistakes.is_empty() {
             let run = RunInfo::manual("", crate::time::Timestamp::EPOCH);
             if let Some(Err(error)) = self.default_for(&run) {
-                mistakes.push(format!("the default is not allowed: {}", error.message));
+                mistakes.push(match error.given {
+                    Some(given) => format!("the default `{given}` {}", error.message),
+                    None => format!("the parameter {}", error.message),
+                });
             }
         }
         mistakes
@@ -218,6 +241,19 @@ impl ParamDef {
             Ok(serde_json::Value::String(text)) => text,
             Ok(json) => json.to_string(),
             Err(message) => format!("<{message}>"),
+        }
+    }
+
+    /// Why a text is no value, from what the deserializer says.
+    fn no_value(&self, message: &str) -> String {
+        let ty = self.ty.short();
+        // "invalid type: string "x", expected u32" says it over again, unless what is expected is no text at all.
+        match message.strip_prefix("invalid type: string ") {
+            Some(rest) if [" a sequence", " a map", " struct ", " a tuple"].iter().any(|form| rest.contains(form)) => {
+                format!("is no {ty}; write it as JSON")
+            }
+            Some(_) => format!("is no {ty}"),
+            None => format!("is no {ty}: {message}"),
         }
     }
 
@@ -255,6 +291,33 @@ impl Params {
         self.0.push(value);
     }
 
+    /// The values for a run, from text where `given` has one, from the defaults elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// Every value that is not allowed, and every parameter that is not given and has no default.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn from_text<'a>(
+        defs: &[ParamDef],
+        run: &RunInfo,
+        given: impl Fn(&ParamDef) -> Option<&'a str>,
+    ) -> Result<Self, Vec<ParamError>> {
+        let value = |def: &ParamDef| match given(def) {
+            Some(text) => def.parse(text),
+            None => def
+                .default_for(run)
+                .unwrap_or_else(|| Err(def.error(None, "has no default and was not given".to_owned()))),
+        };
+        let (mut values, mut errors) = (Vec::with_capacity(defs.len()), Vec::new());
+        for def in defs {
+            match value(def) {
+                Ok(value) => values.push(value),
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(Params(values)) } else { Err(errors) }
+    }
+
     /// The values.
     pub fn values(&self) -> &[AnyValue] {
         &self.0
@@ -274,15 +337,15 @@ pub struct ParamError {
     pub param: &'static str,
     /// The value, as text.
     pub given: Option<String>,
-    /// What is wrong with it.
+    /// What is wrong, to be read after the value (after the parameter, when there is none): `is not in the range 0..=600`.
     pub message: String,
 }
 
 impl fmt::Display for ParamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.given {
-            Some(given) => write!(f, "parameter `{}`: `{given}`: {}", self.param, self.message),
-            None => write!(f, "parameter `{}`: {}", self.param, self.message),
+            Some(given) => write!(f, "parameter `{}`: `{given}` {}", self.param, self.message),
+            None => write!(f, "parameter `{}` {}", self.param, self.message),
         }
     }
 }
@@ -295,9 +358,4 @@ fn parse<T: Value>(text: &str) -> Result<T, String> {
         Ok(json) => serde_json::from_value(json).map_err(|error| error.to_string()),
         Err(_) => Err(text_error.to_string()),
     })
-}
-
-fn to_json<T: Value>(value: &AnyValue) -> Result<serde_json::Value, String> {
-    let value = value.downcast_ref::<T>().ok_or_else(|| format!("not a {}", std::any::type_name::<T>()))?;
-    serde_json::to_value(value).map_err(|error| error.to_string())
 }

@@ -401,8 +401,9 @@ impl Plan {
 
     /// The structural hash, 32 hexadecimal digits: the version of the DAG.
     ///
-    /// It covers ids, edges, constants, parameters and options, and so changes when the graph does; comments, bodies,
-    /// the order of the files and the platform do not enter. Computed at the first call.
+    /// It covers ids, the names of the tasks, the short names of their types, edges, constants, options, and the
+    /// parameters with their defaults and bounds, and so changes when the graph does. Comments, bodies and places in the
+    /// source do not enter. Computed at the first call.
     pub fn hash(&self) -> &str {
         self.hash.get_or_init(|| hash::structural(self))
     }

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use super::event::Event;
 use super::state::{RunState, TaskState, Transition};
-use crate::dag::{Plan, Selection};
+use crate::dag::{Join, Plan, Selection};
 use crate::error::Failure;
 use crate::task::{Tally, TriggerRule, Verdict};
 use crate::time::Timestamp;
@@ -164,10 +164,14 @@ pub(crate) struct AttemptRecord {
 impl Machine {
     pub(crate) fn new(plan: Arc<Plan>, selection: Option<&Selection>, settings: Settings) -> Self {
         let joins = plan.joins().iter();
-        let joins = joins.map(|join| JoinCell { pending: join.upstreams, success: 0, failed: 0, skipped: 0 }).collect();
+        // A task under `always` is below its upstreams, and does not look at them.
+        let waits = |join: &Join| join.rule != TriggerRule::Always;
+        let pending = |join: &Join| if waits(join) { join.upstreams } else { DECIDED };
+        let joins = joins.map(|join| JoinCell { pending: pending(join), success: 0, failed: 0, skipped: 0 }).collect();
         let mut tasks = Vec::with_capacity(plan.len());
         for node in 0..plan.len() as u32 {
-            let undecided = plan.joins_of(node).len() as u32;
+            let joins = &plan.joins()[plan.joins_of(node).start as usize..plan.joins_of(node).end as usize];
+            let undecided = joins.iter().filter(|join| waits(join)).count() as u32;
             let removed = selection.is_some_and(|selection| !selection.contains(node));
             let state = if removed { TaskState::None.after(Transition::Remove) } else { Some(TaskState::None) };
             tasks.push(TaskCell { undecided, state: state.unwrap_or_default(), ..TaskCell::default() });
@@ -276,7 +280,7 @@ impl Core {
             let record = AttemptRecord { started: cell.started, ended: now, failure: Arc::new(failure) };
             self.retried.entry(task).or_default().push(record);
             self.apply(task, Transition::Retry, now);
-            let due = now + retry.delay_after(cell.attempt, self.settings.seed ^ u64::from(task));
+            let due = now + retry.delay_after(cell.attempt, seed_of(&self.settings, task));
             self.timers.insert((due, Timer::Retry(task)));
             return;
         }
@@ -575,6 +579,20 @@ impl Machine {
         self.core.timers.first().map(|&(due, _)| due)
     }
 
+    /// The wait after the failure of an attempt, if another one follows.
+    pub(crate) fn retry_delay(&self, task: u32, attempt: u32) -> Duration {
+        self.plan.node_options(task).retry.delay_after(attempt, seed_of(&self.core.settings, task))
+    }
+
+    /// The retries that are waited for, with their times, the next one first.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + '_ {
+        self.core.timers.iter().filter_map(|&(due, timer)| match timer {
+            Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
+            _ => None,
+        })
+    }
+
     /// Why the run ends early, once it does.
     pub(crate) fn halt_reason(&self) -> Option<&str> {
         self.core.halted.as_ref().map(|halted| halted.reason.as_str())
@@ -583,4 +601,9 @@ impl Machine {
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.core.events)
     }
+}
+
+/// Tasks that fail together are not tried again together.
+fn seed_of(settings: &Settings, task: u32) -> u64 {
+    settings.seed ^ u64::from(task)
 }

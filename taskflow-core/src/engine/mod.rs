@@ -5,6 +5,7 @@
 //! - `values`: what tasks return, kept until the last task that takes it.
 //! - `attempt`: calling a task.
 //! - `run`, `hub`, `worker`, `launch`, `timekeeper`: the live driver. `hub` states its protocol.
+//! - `look`: reading a run while it runs.
 //! - `reference`: the same machine driven by one loop on one thread. It is what the live driver is compared with.
 //! - [`RunRequest`], [`RunHandle`], [`RunReport`]: the face of all this.
 
@@ -15,6 +16,7 @@ mod engine;
 mod event;
 mod hub;
 mod launch;
+mod look;
 mod machine;
 mod reference;
 mod report;
@@ -25,9 +27,10 @@ mod timekeeper;
 mod values;
 mod worker;
 
-pub(crate) use attempt::QUIET;
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use event::{Event, Observer};
+#[cfg(feature = "cli")]
+pub(crate) use look::Look;
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};
 pub use request::{RunControl, RunError, RunFuture, RunHandle, RunRequest, RunningTask};
 pub use state::{RunState, TaskState};

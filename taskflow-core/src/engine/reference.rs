@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::attempt::{Done, call_async, call_sync, install_panic_hook};
+use super::attempt::{Done, call_async, call_sync};
 use super::dispatch::{Dispatcher, Lane};
 use super::machine::{Command, Input};
 use super::report::RunReport;
@@ -31,7 +31,7 @@ impl<T: Value> RunRequest<T> {
     /// Inside async code, when the DAG has async tasks.
     pub fn run_sequentially(self) -> Result<RunReport<T>, RunError> {
         let Prepared { plan, info, machine, params, observer } = self.prepare()?;
-        install_panic_hook();
+        crate::panics::install_hook();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let pools = Registry::pools().into_iter().map(|pool| (pool.name.to_owned(), pool.slots));
         let mut dispatcher = Dispatcher::new(usize::MAX, pools);

@@ -65,7 +65,19 @@ impl<T> RunReport<T> {
         self.result.as_deref()
     }
 
-    /// The result, or the failure of the run as an error.
+    /// The result, or the failure of the run as an error: for `?`.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunReport::into_result`].
+    pub fn success(&self) -> Result<&T, Box<RunFailed>> {
+        match &self.result {
+            Some(result) if self.is_success() => Ok(result),
+            _ => Err(Box::new(self.failed())),
+        }
+    }
+
+    /// The result, or the failure of the run as an error, by value.
     ///
     /// # Errors
     ///
@@ -101,12 +113,12 @@ impl<T> RunReport<T> {
 
     /// The task instances, in the order of the plan.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskReport<'_>> {
-        (0..self.plan().len() as u32).map(|task| TaskReport { machine: &self.machine, task })
+        (0..self.plan().len() as u32).map(|task| TaskReport::new(&self.machine, task))
     }
 
     /// The task instance with this id. Takes time in proportion to the size of the plan.
     pub fn task(&self, id: &str) -> Option<TaskReport<'_>> {
-        self.plan().find(id).map(|task| TaskReport { machine: &self.machine, task })
+        self.plan().find(id).map(|task| TaskReport::new(&self.machine, task))
     }
 
     /// The first task (in time) that failed for good, with its failure.
@@ -127,6 +139,10 @@ impl<T> RunReport<T> {
 }
 
 impl<'a> TaskReport<'a> {
+    pub(super) fn new(machine: &'a Machine, task: u32) -> Self {
+        TaskReport { machine, task }
+    }
+
     /// Its id.
     pub fn id(&self) -> &'a str {
         self.machine.plan().nodes()[self.task as usize].id()
@@ -154,22 +170,29 @@ impl<'a> TaskReport<'a> {
 
     /// Every attempt, in order.
     pub fn attempts(&self) -> Vec<AttemptReport> {
-        let records = self.machine.retried(self.task);
-        let mut attempts: Vec<AttemptReport> = (1..)
-            .zip(records)
-            .map(|(number, record)| AttemptReport {
-                number,
-                started: record.started,
-                ended: record.ended,
-                failure: Some(Arc::clone(&record.failure)),
-            })
-            .collect();
+        let mut attempts: Vec<AttemptReport> = self.retried().collect();
         let count = self.attempt_count();
         if count as usize > attempts.len() {
             let (started, ended) = self.machine.times(self.task);
             attempts.push(AttemptReport { number: count, started, ended, failure: self.failure() });
         }
         attempts
+    }
+
+    /// The attempts that another one followed, or will follow.
+    pub(crate) fn retried(&self) -> impl Iterator<Item = AttemptReport> + use<'a> {
+        (1..).zip(self.machine.retried(self.task)).map(|(number, record)| AttemptReport {
+            number,
+            started: record.started,
+            ended: record.ended,
+            failure: Some(Arc::clone(&record.failure)),
+        })
+    }
+
+    /// The wait after the failure of an attempt, if another one followed.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn retry_delay(&self, attempt: u32) -> Duration {
+        self.machine.retry_delay(self.task, attempt)
     }
 
     /// When the first attempt started, if one did.

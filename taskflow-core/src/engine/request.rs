@@ -13,9 +13,11 @@ use tokio::sync::oneshot;
 use super::dispatch::RunKey;
 use super::engine::Engine;
 use super::event::Observer;
+use super::look::Look;
 use super::machine::{Input, Machine, Settings};
 use super::report::RunReport;
 use super::run::{Clock, Finished, Run, RunShared, observe};
+use super::state::TaskState;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
 use crate::task::{Kind, RunInfo};
 use crate::time::Timestamp;
@@ -23,8 +25,15 @@ use crate::value::{AnyValue, Value};
 
 /// A run asked for: options can be set, awaiting it runs it.
 ///
-/// ```ignore
-/// let report = delays::run(month, 15).fail_fast(true).await?;
+/// ```
+/// # use taskflow::prelude::*;
+/// # #[task] fn summarise(month: u32) -> u32 { month }
+/// # #[dag] fn delays(month: u32) -> u32 { summarise(month) }
+/// # async fn example() -> Result<()> {
+/// let report = delays::run(7).fail_fast(true).await?;
+/// # assert_eq!(report.result(), Some(&7)); Ok(())
+/// # }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
 ///
 /// `start()` gives a handle to follow and cancel the run; `wait()` runs it from code that is not async.
@@ -37,6 +46,7 @@ pub struct RunRequest<T> {
     fail_fast: Option<bool>,
     grace: Option<Duration>,
     logical_date: Option<Timestamp>,
+    info: Option<RunInfo>,
     seed: Option<u64>,
     observer: Option<Box<dyn Observer>>,
     result: PhantomData<fn() -> T>,
@@ -84,6 +94,7 @@ impl<T> RunRequest<T> {
             fail_fast: None,
             grace: None,
             logical_date: None,
+            info: None,
             seed: None,
             observer: None,
             result: PhantomData,
@@ -156,6 +167,7 @@ impl<T> RunRequest<T> {
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
         let mut run = Run::new(Arc::clone(&shared), prepared.machine, prepared.params);
         run.finish = Some(sender);
+        run.engine = Some(engine.clone());
         run.observer = prepared.observer.map(observe).transpose()?;
         let key = engine.shared().begin(run, limit);
         Ok(RunHandle { engine, key, shared, finished, cancel_on_drop: false, result: PhantomData })
@@ -187,7 +199,8 @@ impl<T> RunRequest<T> {
         for (param, value) in plan.params().iter().zip(self.params.values()) {
             param.check(value)?;
         }
-        let info = Arc::new(RunInfo::manual(plan.id(), self.logical_date.unwrap_or_else(Timestamp::now)));
+        let manual = || RunInfo::manual(plan.id(), self.logical_date.unwrap_or_else(Timestamp::now));
+        let info = Arc::new(self.info.unwrap_or_else(manual));
         let defaults = Settings::default();
         let settings = Settings {
             fail_fast: self.fail_fast.unwrap_or(plan.options().fail_fast),
@@ -198,6 +211,15 @@ impl<T> RunRequest<T> {
         };
         let machine = Machine::new(Arc::clone(&plan), self.selection.as_ref(), settings);
         Ok(Prepared { plan, info, machine, params: self.params.values().to_vec(), observer: self.observer })
+    }
+}
+
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+impl RunRequest<()> {
+    /// A run that is known before it is asked for, because the defaults of its parameters were taken from it. The type
+    /// of its result need not be known: [`RunHandle::finished`] gives the value as it is.
+    pub(crate) fn of_plan(plan: Arc<Plan>, info: RunInfo, params: Params) -> Self {
+        RunRequest { info: Some(info), ..RunRequest::new(Ok(plan), params) }
     }
 }
 
@@ -336,6 +358,16 @@ impl<T> RunHandle<T> {
     }
 }
 
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+impl RunHandle<()> {
+    /// Waits for the end, and gives the result whatever its type is. [`Plan::result_type`] can write it down.
+    pub(crate) async fn finished(mut self) -> (RunReport, Option<AnyValue>) {
+        let mut finished = (&mut self.finished).await;
+        let result = finished.as_mut().ok().and_then(|finished| finished.result.take());
+        (report(&self.shared, finished), result)
+    }
+}
+
 impl<T: Value> Future for RunHandle<T> {
     type Output = RunReport<T>;
 
@@ -386,13 +418,20 @@ impl RunControl {
         self.engine.shared().tell(self.key, &self.shared.info.run_id, Input::Cancel { reason: reason.to_owned() });
     }
 
+    /// Reads the run with `read`; `None` when it is over. The engine stands still meanwhile.
+    pub(crate) fn look<R>(&self, read: impl FnOnce(Look<'_>) -> R) -> Option<R> {
+        let mut hub = self.engine.shared().lock();
+        let run = hub.run(self.key).filter(|run| Arc::ptr_eq(&run.shared, &self.shared))?;
+        Some(read(Look::at(run)))
+    }
+
     /// The tasks that run just now. Takes time in proportion to the size of the plan.
     pub fn running(&self) -> Vec<RunningTask> {
-        let mut hub = self.engine.shared().lock();
-        match hub.run(self.key) {
-            Some(run) if Arc::ptr_eq(&run.shared, &self.shared) => run.running(),
-            _ => Vec::new(),
-        }
+        let running = |look: Look<'_>| {
+            let tasks = look.tasks().filter(|task| task.state() == TaskState::Running);
+            tasks.map(|task| look.running(task.index())).collect()
+        };
+        self.look(running).unwrap_or_default()
     }
 }
 

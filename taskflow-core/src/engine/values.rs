@@ -74,7 +74,7 @@ impl Values {
                         let deliver = |&source: &Source| {
                             let delivery = self.deliver(machine, source, edges.kind(), last);
                             // Of an `AnyOf` only the first success counts, also when others have come since.
-                            let lost = winner.is_some() && source.as_task() != winner;
+                            let lost = winner.is_some_and(|winner| winner != source);
                             if lost { Delivery::Absent } else { delivery }
                         };
                         let delivered = sources.iter().map(deliver).collect();
@@ -133,14 +133,19 @@ impl Values {
     }
 }
 
-/// The upstream that made an `AnyOf` argument run.
-fn winner(machine: &Machine, task: u32, edges: &EdgeArg<'_>) -> Option<u32> {
+/// The upstream that made an `AnyOf` argument run. A parameter of the DAG is there before any task.
+fn winner(machine: &Machine, task: u32, edges: &EdgeArg<'_>) -> Option<Source> {
     if edges.kind() != EdgeKind::First {
         return None;
     }
+    if let Some(&param) = edges.sources().iter().find(|source| source.as_param().is_some()) {
+        return Some(param);
+    }
     // The joins of several `AnyOf` parameters are told apart by their winners being among the sources.
-    let mut winners = machine.plan().joins_of(task).filter_map(|join| machine.winner(join));
-    winners.find(|&winner| edges.sources().iter().any(|source| source.as_task() == Some(winner)))
+    let winners = machine.plan().joins_of(task).filter_map(|join| machine.winner(join));
+    let mut sources =
+        winners.filter_map(|winner| edges.sources().iter().find(|source| source.as_task() == Some(winner)).copied());
+    sources.next()
 }
 
 fn outcome_of(machine: &Machine, task: u32) -> Arc<Failure> {

@@ -20,7 +20,7 @@ impl Constant {
     /// Keeps `value`.
     pub fn new<T: Value>(value: T) -> Self {
         let json = serde_json::to_value(&value).map_err(|error| error.to_string());
-        Constant { value: Arc::new(value), json, ty: TypeInfo::of::<T>() }
+        Constant { value: Arc::new(value), json, ty: TypeInfo::of_value::<T>() }
     }
 
     /// The value for a task.

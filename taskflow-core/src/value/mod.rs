@@ -19,11 +19,15 @@ pub use constant::Constant;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel between tasks",
     label = "not a value that taskflow can store and pass on",
-    note = "a value is `Serialize + DeserializeOwned + Send + Sync + 'static`: \
-            derive `serde::Serialize` and `serde::Deserialize` for it, and hold data rather than connections or borrows"
+    note = "a value is stored and changes threads: it is `Serialize + DeserializeOwned + Send + Sync + 'static`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for your type and for those inside it; types of other crates \
+            often have them behind a feature named `serde`",
+    note = "connections, borrows and `Rc` are no values: make them inside the task, from data"
 )]
 pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
+// Without this the compiler reports each missing half apart, with lists of serde's implementations.
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}
 
 /// A value whose type the graph knows and the engine does not.
@@ -49,18 +53,41 @@ pub fn into_shared<T: Send + Sync + 'static>(value: AnyValue) -> Arc<T> {
 }
 
 /// A type by name, for plans, messages and stored values. Two types with one name are not told apart.
+///
+/// That of a [`Value`] can also write values down.
 #[derive(Clone, Copy)]
-pub struct TypeInfo(fn() -> &'static str);
+pub struct TypeInfo {
+    path: fn() -> &'static str,
+    json: Option<fn(&AnyValue) -> Result<serde_json::Value, String>>,
+}
 
 impl TypeInfo {
     /// The description of `T`.
-    pub const fn of<T: 'static>() -> Self {
-        TypeInfo(std::any::type_name::<T>)
+    pub const fn of<T: ?Sized + 'static>() -> Self {
+        TypeInfo { path: std::any::type_name::<T>, json: None }
+    }
+
+    /// The description of `T`, which can write values of it as JSON.
+    pub const fn of_value<T: Value>() -> Self {
+        TypeInfo { path: std::any::type_name::<T>, json: Some(to_json::<T>) }
+    }
+
+    /// The JSON form of a value of this type.
+    ///
+    /// # Errors
+    ///
+    /// When JSON cannot hold it (a map with tuple keys), it is of another type, or the description is one of
+    /// [`TypeInfo::of`].
+    pub fn json(self, value: &AnyValue) -> Result<serde_json::Value, String> {
+        match self.json {
+            Some(json) => json(value),
+            None => Err(format!("nothing is known of {} but its name", self.path())),
+        }
     }
 
     /// The full path, `alloc::vec::Vec<app::Flight>`.
     pub fn path(self) -> &'static str {
-        (self.0)()
+        (self.path)()
     }
 
     /// The name without the modules: `Vec<Flight>`.
@@ -90,4 +117,9 @@ impl std::fmt::Debug for TypeInfo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.path())
     }
+}
+
+fn to_json<T: Value>(value: &AnyValue) -> Result<serde_json::Value, String> {
+    let value = value.downcast_ref::<T>().ok_or_else(|| format!("not a {}", std::any::type_name::<T>()))?;
+    serde_json::to_value(value).map_err(|error| error.to_string())
 }

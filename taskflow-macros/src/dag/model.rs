@@ -27,8 +27,8 @@ pub(crate) enum Shape {
     Sound,
     /// Its signature is wrong: only the names that others may use are kept.
     Broken,
-    /// It is no free function: it stays as it was written.
-    Method,
+    /// It is a method, or `main`: it stays as it was written.
+    Untouched,
 }
 
 pub(crate) struct Param {

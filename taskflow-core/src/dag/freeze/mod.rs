@@ -5,7 +5,6 @@ mod names;
 mod wire;
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use super::arg::{ArgDraft, Assemble};
@@ -16,7 +15,7 @@ use super::param::ParamDef;
 use super::plan::{ArgCell, EdgeCell, EdgeKind, Node, NodeOptions, Plan, Source, Wiring};
 use super::pool::PoolDef;
 use super::registry::Registry;
-use crate::error::panic_message;
+use crate::panics;
 use crate::task::{RetryPolicy, SourceLocation, TaskDef, TaskOptions};
 use crate::value::{Constant, TypeInfo};
 
@@ -51,9 +50,10 @@ fn trace(
     body: impl FnOnce(u32) -> Option<Handle>,
 ) -> Result<Plan, BuildErrors> {
     let names = params.iter().map(|param| param.name).collect();
-    let traced = catch_unwind(AssertUnwindSafe(|| builder::trace(names, body)));
-    let (draft, result) = traced.map_err(|payload| {
-        let message = panic_message(&*payload);
+    panics::install_hook();
+    let traced = panics::catch(|| builder::trace(names, body));
+    let (draft, result) = traced.map_err(|panic| {
+        let message = panic.to_string();
         BuildErrors::new(header.id, vec![BuildError::Panicked { message }])
     })?;
     Freezer { header, pools: Registry::pools(), errors: Vec::new() }.freeze(draft, params, result)
@@ -140,16 +140,22 @@ impl Freezer<'_> {
             let range = arg_range(draft, node);
             for position in range.clone() {
                 let arg = std::mem::replace(&mut draft.args[position], placeholder());
-                if let ArgDraft::Constant(constant) = &arg
-                    && let Err(message) = constant.json()
-                {
+                let input = || {
                     let input = draft.nodes[node].def.inputs.get(position - range.start);
-                    self.errors.push(BuildError::Constant {
-                        task: id.to_string(),
-                        input: input.map_or_else(String::new, |input| input.name.to_owned()),
-                        message: message.to_owned(),
-                        at: draft.nodes[node].at.into(),
-                    });
+                    input.map_or_else(String::new, |input| input.name.to_owned())
+                };
+                let (task, at) = (|| id.to_string(), draft.nodes[node].at.into());
+                match &arg {
+                    ArgDraft::Constant(constant) => {
+                        if let Err(message) = constant.json() {
+                            let message = message.to_owned();
+                            self.errors.push(BuildError::Constant { task: task(), input: input(), message, at });
+                        }
+                    }
+                    ArgDraft::Many { from, kind: EdgeKind::First, .. } if from.is_empty() => {
+                        self.errors.push(BuildError::EmptyAnyOf { task: task(), input: input(), at });
+                    }
+                    ArgDraft::One { .. } | ArgDraft::Many { .. } => {}
                 }
                 all.push(arg);
             }
@@ -164,8 +170,8 @@ impl Freezer<'_> {
         for (node, id) in draft.nodes.iter().zip(ids) {
             let own = node.options.as_deref().copied().unwrap_or_default();
             let options = resolve(own.or(node.def.options).or(self.header.options.task_defaults));
+            checks::pool(&options, &self.pools, id, node.at.into(), &mut self.errors);
             let position = sets.iter().rposition(|set| *set == options).unwrap_or_else(|| {
-                checks::pool(&options, &self.pools, id, node.at.into(), &mut self.errors);
                 sets.push(options);
                 sets.len() - 1
             });

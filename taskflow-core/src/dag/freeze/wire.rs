@@ -39,9 +39,7 @@ pub(super) fn wire(plan: &mut Plan) {
             join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required).chain(ordered));
         } else {
             join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required));
-            if order_rule != TriggerRule::Always {
-                join(order_rule, &mut ordered);
-            }
+            join(order_rule, &mut ordered);
         }
         join(EdgeKind::Optional.rule(), &mut tasks_of_kind(EdgeKind::Optional));
         join(EdgeKind::Outcome.rule(), &mut tasks_of_kind(EdgeKind::Outcome));

@@ -44,8 +44,8 @@ fn draw(graph: &Graph) -> Layout {
         return Layout { width: node.width, height: node.height, nodes: vec![rect], ..Layout::default() };
     }
     let ranks = ranks::ranks(graph);
-    let mut layered = layered::Layered::new(graph, &ranks);
-    let layers = order::order(&mut layered);
+    let layered = layered::Layered::new(graph, &ranks);
+    let layers = order::order(&layered);
     let heights = place::place(&layered, &layers);
     route::route(graph, &layered, &heights)
 }
@@ -171,6 +171,7 @@ impl Step {
             Step::Start(point) => Step::Start(at(point)),
             Step::Line(point) => Step::Line(at(point)),
             Step::Curve(point) => Step::Curve(at(point)),
+            Step::Branch { trunk, end } => Step::Branch { trunk: trunk + by.x, end: at(end) },
         }
     }
 }

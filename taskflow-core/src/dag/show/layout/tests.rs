@@ -20,12 +20,7 @@ fn check(graph: &Graph) -> Result<Layout, String> {
             ensure(steps.is_empty(), &|| format!("{edge:?} leads nowhere and has a line"))?;
             continue;
         }
-        let points: Vec<Point> = steps
-            .iter()
-            .map(|s| match s {
-                Step::Start(p) | Step::Line(p) | Step::Curve(p) => *p,
-            })
-            .collect();
+        let points: Vec<Point> = steps.iter().map(|step| step.end()).collect();
         ensure(points.windows(2).all(|p| p[0].x < p[1].x), &|| format!("{edge:?} goes back: {points:?}"))?;
         let (from, to) = (&layout.nodes[edge.from as usize], &layout.nodes[edge.to as usize]);
         let ends =
@@ -36,7 +31,10 @@ fn check(graph: &Graph) -> Result<Layout, String> {
         // Level pieces pass no node; curves lie between the layers, where there are none.
         let mut at = points[0];
         for step in steps {
-            let (Step::Start(to) | Step::Line(to) | Step::Curve(to)) = *step;
+            let to = step.end();
+            if let Step::Branch { trunk, .. } = step {
+                ensure(at.x < *trunk && *trunk < to.x, &|| format!("{edge:?} leaves its layers: {step:?}"))?;
+            }
             let (low, high) = (at.y.min(to.y), at.y.max(to.y));
             let piece = Rect { x: at.x, y: low, width: to.x - at.x, height: high - low };
             for (node, rect) in layout.nodes.iter().enumerate() {

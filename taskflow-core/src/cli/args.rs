@@ -1,0 +1,166 @@
+//! The words and flags that are understood.
+//!
+//! Every DAG is a word after `run`, so that its parameters are flags of that word. They are read when the word is said:
+//! a binary with a thousand DAGs starts as fast as one with a single DAG. With one DAG its flags are those of `run`.
+
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, Command, value_parser};
+
+use super::choose::Dags;
+use super::{Program, flags};
+use crate::dag::{Registry, show::Format};
+use crate::time::Timestamp;
+
+/// The name by which the program was called.
+pub(super) fn program_name(first: Option<&OsString>) -> String {
+    let name = first.and_then(|path| Path::new(path).file_stem()).and_then(OsStr::to_str);
+    name.unwrap_or("taskflow").to_owned()
+}
+
+/// Everything that is understood.
+pub(super) fn command(name: &str, program: Program, dags: &Dags) -> Command {
+    let own = program.version.unwrap_or("unknown");
+    Command::new(name.to_owned())
+        .bin_name(name.to_owned())
+        .version(format!("{own} (taskflow {})", env!("CARGO_PKG_VERSION")))
+        .about(about(dags))
+        .after_help(if dags.has_one() {
+            "Without a command the DAG runs, its parameters at their defaults."
+        } else {
+            ""
+        })
+        .disable_help_subcommand(true)
+        .max_term_width(120)
+        .arg(output())
+        .subcommand(Command::new("list").about("List the DAGs of this binary"))
+        .subcommand(show())
+        .subcommand(run(dags))
+        .subcommand(completions())
+}
+
+fn about(dags: &Dags) -> String {
+    match dags.all() {
+        [only] if only.doc.is_empty() => format!("Runs the DAG `{}`", only.id),
+        [only] => format!("{}: {}", only.id, only.doc),
+        _ => "Lists, shows and runs the DAGs of this binary".to_owned(),
+    }
+}
+
+fn output() -> Arg {
+    Arg::new("output")
+        .long("output")
+        .value_name("FORM")
+        .value_parser(PossibleValuesParser::new(["table", "json"]))
+        .global(true)
+        .hide_possible_values(true)
+        .help("Print a `table` for people or `json` for programs [default: table]")
+}
+
+/// Whether JSON was asked for.
+pub(super) fn wants_json(matches: &clap::ArgMatches) -> bool {
+    matches.get_one::<String>("output").is_some_and(|form| form == "json")
+}
+
+fn dag() -> Arg {
+    Arg::new("dag").value_name("DAG").help("Which DAG; may be left out when there is only one")
+}
+
+fn show() -> Command {
+    let formats = Format::ALL.map(Format::name);
+    Command::new("show").about("Show the graph of a DAG").arg(dag()).arg(
+        Arg::new("format")
+            .long("format")
+            .value_name("FORMAT")
+            .value_parser(PossibleValuesParser::new(formats))
+            .help("As what [default: tree]"),
+    )
+}
+
+fn completions() -> Command {
+    Command::new("completions")
+        .about("Print the completions for a shell")
+        .long_about(
+            "Print the completions for a shell, with the DAGs and their parameters. For bash, in ~/.bashrc: \
+             `source <(my-dags completions bash)`",
+        )
+        .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(clap_complete::Shell)))
+}
+
+fn run(dags: &Dags) -> Command {
+    let run = Command::new("run").args(run_options()).disable_help_subcommand(true);
+    match dags.all() {
+        [only] => {
+            let run = run.about(format!("Run the DAG `{}`", only.id)).arg(dag());
+            flags::add(run, &(only.params)(), &taken())
+        }
+        _ => run
+            .about("Run a DAG")
+            .subcommand_value_name("DAG")
+            .subcommand_help_heading("DAGs")
+            // An unknown name is answered by us, in words about DAGs.
+            .allow_external_subcommands(true)
+            .subcommands(dags.by_id().map(|dag| {
+                let summary = dag.doc.lines().next().unwrap_or_default();
+                Command::new(dag.id).about(summary).defer(with_flags)
+            })),
+    }
+}
+
+fn with_flags(command: Command) -> Command {
+    let dag = Registry::dags().into_iter().find(|dag| dag.id == command.get_name());
+    match dag {
+        Some(dag) => flags::add(command.long_about(dag.doc), &(dag.params)(), &taken()),
+        None => command,
+    }
+}
+
+/// The flags that no parameter can have.
+pub(super) fn taken() -> Vec<&'static str> {
+    vec!["output", "help", "version", "logical-date", "jobs", "only", "from", "fail-fast", "quiet"]
+}
+
+fn run_options() -> [Arg; 6] {
+    let options = [
+        Arg::new("logical-date")
+            .long("logical-date")
+            .value_name("TIME")
+            .value_parser(|text: &str| text.parse::<Timestamp>())
+            .help("The time or day the run is about [default: now]"),
+        Arg::new("jobs")
+            .long("jobs")
+            .short('j')
+            .value_name("N")
+            .value_parser(value_parser!(NonZeroUsize))
+            .help("Run at most N tasks at once"),
+        Arg::new("only").long("only").value_name("TASK").conflicts_with("from").help("Run this task and what it needs"),
+        Arg::new("from")
+            .long("from")
+            .value_name("TASK")
+            .help("Run this task, what comes after it, and what these need"),
+        flags::as_switch(Arg::new("fail-fast").long("fail-fast"))
+            .value_name("bool")
+            .value_parser(value_parser!(bool))
+            .help("End the run with the first task that fails [default: as the DAG says]"),
+        Arg::new("quiet")
+            .long("quiet")
+            .short('q')
+            .action(ArgAction::SetTrue)
+            .help("Show no progress and no summary; errors are still reported"),
+    ];
+    options.map(|option| option.global(true).help_heading("Options of a run"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_parameter_can_have_a_flag_of_ours() {
+        let own: Vec<_> = run_options().iter().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
+        assert!(own.iter().all(|long| taken().contains(&&**long)), "{own:?}");
+    }
+}

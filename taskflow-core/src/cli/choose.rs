@@ -1,0 +1,73 @@
+//! The DAGs of the binary, and which of them is meant.
+
+use super::stop::Stop;
+use super::words;
+use crate::dag::{DagDef, Registry, nearest};
+
+/// The DAGs of the binary, sorted by id.
+#[derive(Debug)]
+pub(super) struct Dags(Vec<&'static DagDef>);
+
+impl Dags {
+    pub(super) fn of_binary() -> Self {
+        Dags(Registry::dags())
+    }
+
+    pub(super) fn all(&self) -> &[&'static DagDef] {
+        &self.0
+    }
+
+    /// Every id once, with one of the DAGs that have it.
+    pub(super) fn by_id(&self) -> impl Iterator<Item = &'static DagDef> {
+        self.0.chunk_by(|a, b| a.id == b.id).map(|same| same[0])
+    }
+
+    /// Whether there is a DAG that need not be named.
+    pub(super) fn has_one(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    /// The DAG that is meant: the one of this name, or the only one.
+    pub(super) fn find(&self, name: Option<&str>) -> Result<&'static DagDef, Stop> {
+        let Some(name) = name else {
+            return match &*self.0 {
+                [] => Err(Stop::usage(NOTHING_LINKED)),
+                [only] => Ok(only),
+                _ => Err(Stop::usage(format!("name one of the DAGs: {}", words::some(&self.ids(), 20)))),
+            };
+        };
+        let named: Vec<_> = self.0.iter().filter(|dag| dag.id == name).collect();
+        match &*named {
+            [dag] => Ok(dag),
+            [] => Err(Stop::usage(self.unknown(name))),
+            several => {
+                let places: Vec<String> = several.iter().map(|dag| dag.location.to_string()).collect();
+                Err(Stop::usage(format!(
+                    "{} DAGs have the id `{name}`, at {}; give each a name of its own",
+                    several.len(),
+                    places.join(" and ")
+                )))
+            }
+        }
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let ids = self.ids();
+        match nearest(name, ids.iter().copied()) {
+            _ if ids.is_empty() => NOTHING_LINKED.to_owned(),
+            Some(near) => format!("there is no DAG `{name}`; did you mean `{near}`?"),
+            None => format!("there is no DAG `{name}`; there are: {}", words::some(&ids, 20)),
+        }
+    }
+
+    fn ids(&self) -> Vec<&'static str> {
+        self.by_id().map(|dag| dag.id).collect()
+    }
+}
+
+/// What to do when there is no DAG.
+pub(super) const NOTHING_LINKED: &str = "\
+this binary holds no DAG
+  a function becomes one with `#[dag]`, and must be compiled into the binary: is its file behind a `mod`?
+  a library crate that `main` never names is left out by the linker; name one DAG of it:
+      taskflow::main!(my_dags::daily);";

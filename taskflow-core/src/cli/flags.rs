@@ -1,0 +1,133 @@
+//! The flags of a DAG: one for each of its parameters, in the parameter's type.
+//!
+//! `late_after_min: u32` is `--late-after-min <u32>`. A parameter whose flag would be one of our own (`--output`) is
+//! `--param-output`. clap keeps the values as text; [`Params::from_text`] reads them, all at once, so that every mistake
+//! is reported and nothing has started.
+
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::dag::{ParamDef, ParamError, Params};
+use crate::task::RunInfo;
+
+/// The flags of these parameters, those that clash with `taken` under another name.
+pub(super) fn of_params(params: &[ParamDef], taken: &[&str]) -> Vec<Arg> {
+    let names = names(params, taken);
+    params.iter().zip(names).map(|(param, name)| flag(param, name)).collect()
+}
+
+/// The names of the flags, without the dashes.
+pub(super) fn names(params: &[ParamDef], taken: &[&str]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(params.len());
+    for param in params {
+        // A leading underscore says "not used" in Rust and nothing to whoever runs the DAG.
+        let mut name = param.name.trim_start_matches('_').replace('_', "-");
+        while name.is_empty() || taken.contains(&&*name) || names.contains(&name) {
+            name.insert_str(0, "param-");
+        }
+        names.push(name);
+    }
+    names
+}
+
+fn flag(param: &ParamDef, name: String) -> Arg {
+    let mut arg = Arg::new(id_of(param))
+        .long(name)
+        .value_name(param.ty.short())
+        .value_parser(Text { choices: param.choices })
+        .allow_negative_numbers(true)
+        .required(!param.has_default())
+        .help_heading("Parameters")
+        .help(help(param));
+    if is_bool(param) {
+        arg = as_switch(arg);
+    }
+    arg
+}
+
+/// Makes a flag of `true` and `false` one that can be given alone.
+pub(super) fn as_switch(arg: Arg) -> Arg {
+    arg.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true")
+}
+
+fn is_bool(param: &ParamDef) -> bool {
+    matches!(param.ty.path(), "bool" | "core::option::Option<bool>")
+}
+
+fn id_of(param: &ParamDef) -> String {
+    format!("param.{}", param.name)
+}
+
+/// What the parameter is for, then all that bounds it.
+fn help(param: &ParamDef) -> String {
+    let mut parts = Vec::new();
+    if !param.help.is_empty() {
+        parts.push(param.help.to_owned());
+    }
+    if let Some(text) = param.default_text {
+        // A default that the run gives is written as a closure: what it computes says more than that it is one.
+        let text = text.strip_prefix('|').and_then(|closure| closure.split_once('|')).map_or(text, |(_, body)| body);
+        parts.push(format!("[default: {}]", text.trim()));
+    }
+    if let Some(range) = param.range_text {
+        parts.push(format!("[range: {range}]"));
+    }
+    if let Some(pattern) = param.pattern {
+        parts.push(format!("[pattern: {pattern}]"));
+    }
+    parts.join(" ")
+}
+
+/// The values for a run, and a text of each flag that was given, for saying the same again.
+pub(super) fn read(
+    matches: &ArgMatches,
+    params: &[ParamDef],
+    taken: &[&str],
+    run: &RunInfo,
+) -> Result<(Params, Vec<String>), Vec<String>> {
+    let text = |param: &ParamDef| matches.get_one::<String>(&id_of(param)).map(String::as_str);
+    let names = names(params, taken);
+    let given = params.iter().zip(&names).filter_map(|(param, name)| Some(format!("--{name}={}", text(param)?)));
+    let given = given.collect();
+    let values = Params::from_text(params, run, text).map_err(|errors| {
+        let named = |error: &ParamError| params.iter().position(|param| param.name == error.param);
+        let flag = |error: &ParamError| named(error).map_or(error.param, |place| &*names[place]).to_owned();
+        errors.iter().map(|error| refusal(&flag(error), error)).collect::<Vec<_>>()
+    })?;
+    Ok((values, given))
+}
+
+/// `--late-after-min: 9999 is not in the range 0..=600`
+fn refusal(flag: &str, error: &ParamError) -> String {
+    match &error.given {
+        Some(given) if given.is_empty() => format!("--{flag}: the empty text {}", error.message),
+        Some(given) => format!("--{flag}: {given} {}", error.message),
+        None => format!("--{flag} {}", error.message),
+    }
+}
+
+/// Any text; choices are for help and completion, and checked with the rest.
+#[derive(Clone, Debug)]
+struct Text {
+    choices: &'static [&'static str],
+}
+
+impl TypedValueParser for Text {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let choices = self.choices.iter().map(|&choice| PossibleValue::new(choice));
+        (!self.choices.is_empty()).then(|| Box::new(choices) as Box<dyn Iterator<Item = PossibleValue>>)
+    }
+}
+
+/// Adds to `command` the flags of these parameters.
+pub(super) fn add(command: Command, params: &[ParamDef], taken: &[&str]) -> Command {
+    command.args(of_params(params, taken))
+}

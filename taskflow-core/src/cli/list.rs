@@ -1,0 +1,128 @@
+//! `list`: the DAGs of the binary, also those whose graph has mistakes.
+
+use clap::ArgMatches;
+use comfy_table::Cell;
+use serde::Serialize;
+
+use super::args;
+use super::choose::{Dags, NOTHING_LINKED};
+use super::grid::{bad, grid, right};
+use super::stop::{Exit, Stop};
+use super::terminal::Terminal;
+use crate::dag::{BuildError, DagDef};
+
+pub(super) fn list(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, Stop> {
+    let entries: Vec<Entry> = dags.all().iter().map(|dag| Entry::of(dag, dags)).collect();
+    let broken = entries.iter().any(|entry| !entry.errors.is_empty());
+    if args::wants_json(matches) {
+        let json = serde_json::to_string_pretty(&entries).map_err(|error| Stop::Failure(error.to_string()))?;
+        terminal.print(&(json + "\n"))?;
+    } else if !entries.is_empty() {
+        terminal.print(&table(&entries, terminal))?;
+    }
+    for entry in &entries {
+        for error in &entry.errors {
+            terminal.error(&format!("DAG `{}` ({}): {error}", entry.id, entry.location));
+        }
+    }
+    if entries.is_empty() {
+        terminal.error(NOTHING_LINKED);
+    }
+    Ok(if broken || entries.is_empty() { Exit::Failure } else { Exit::Success })
+}
+
+/// What is said of a DAG.
+#[derive(Debug, Serialize)]
+struct Entry {
+    id: &'static str,
+    description: &'static str,
+    module: &'static str,
+    location: String,
+    schedule: Option<&'static str>,
+    tags: &'static [&'static str],
+    /// How many; missing when the graph has mistakes.
+    tasks: Option<usize>,
+    version: Option<String>,
+    params: Vec<Param>,
+    errors: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Param {
+    name: &'static str,
+    #[serde(rename = "type")]
+    ty: String,
+    required: bool,
+    default: Option<&'static str>,
+    help: &'static str,
+}
+
+impl Entry {
+    fn of(dag: &'static DagDef, dags: &Dags) -> Self {
+        let plan = dag.plan();
+        let mut errors: Vec<String> = match &plan {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors.errors().iter().map(BuildError::to_string).collect(),
+        };
+        let twins = dags.all().iter().filter(|other| other.id == dag.id && !std::ptr::eq(**other, dag));
+        errors.extend(twins.map(|twin| format!("the DAG at {} has the same id; rename one of them", twin.location)));
+        let plan = plan.ok();
+        Entry {
+            id: dag.id,
+            description: dag.doc,
+            module: dag.module,
+            location: dag.location.to_string(),
+            schedule: dag.options.schedule,
+            tags: dag.options.tags,
+            tasks: plan.as_ref().map(|plan| plan.len()),
+            version: plan.as_ref().map(|plan| plan.hash().to_owned()),
+            params: (dag.params)().iter().map(Param::of).collect(),
+            errors,
+        }
+    }
+
+    /// `day, late_after_min, table*`: with a star those that must be given.
+    fn params(&self) -> String {
+        let name = |param: &Param| format!("{}{}", param.name, if param.required { "*" } else { "" });
+        self.params.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Param {
+    fn of(param: &crate::dag::ParamDef) -> Self {
+        Param {
+            name: param.name,
+            ty: param.ty.short(),
+            required: !param.has_default(),
+            default: param.default_text,
+            help: param.help,
+        }
+    }
+}
+
+fn table(entries: &[Entry], terminal: &Terminal) -> String {
+    let mut table = grid(
+        ["dag", "tasks", "schedule", "parameters", "description"],
+        terminal.colour_stdout,
+        terminal.width_stdout(),
+    );
+    for entry in entries {
+        let tasks = match entry.tasks {
+            Some(tasks) if entry.errors.is_empty() => right(tasks),
+            _ => bad("broken"),
+        };
+        table.add_row([
+            Cell::new(entry.id),
+            tasks,
+            Cell::new(entry.schedule.unwrap_or_default()),
+            Cell::new(entry.params()),
+            Cell::new(entry.description.lines().next().unwrap_or_default()),
+        ]);
+    }
+    let note = if entries.iter().any(|entry| entry.params.iter().any(|param| param.required)) {
+        "* must be given\n"
+    } else {
+        ""
+    };
+    format!("{}\n{note}", table.trim_fmt())
+}

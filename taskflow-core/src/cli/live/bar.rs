@@ -1,0 +1,88 @@
+//! The progress view on a terminal: drawn anew ten times a second, and wiped out at the end.
+
+use console::Term;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::super::terminal::Paint;
+use super::sample::Sample;
+use super::view;
+use crate::dag::Plan;
+use crate::time::Timestamp;
+
+/// The view. Nothing is drawn before the first sample.
+#[derive(Debug)]
+pub(super) struct Bar {
+    bar: ProgressBar,
+    term: Term,
+    #[cfg(unix)]
+    capture: Option<super::capture::Capture>,
+}
+
+impl Bar {
+    /// Takes the terminal. Where that is not possible the view is drawn beside what tasks print.
+    pub(super) fn new() -> Self {
+        #[cfg(unix)]
+        if let Ok(bar) = Bar::with_capture() {
+            return bar;
+        }
+        Bar {
+            bar: bar(ProgressDrawTarget::stderr()),
+            term: Term::stderr(),
+            #[cfg(unix)]
+            capture: None,
+        }
+    }
+
+    #[cfg(unix)]
+    fn with_capture() -> std::io::Result<Self> {
+        use std::io::Write;
+
+        use super::capture::Capture;
+        use super::screen::Screen;
+
+        let term = Screen::term(Capture::terminal()?)?;
+        let bar = bar(ProgressDrawTarget::term_like(Box::new(Screen::new(term.clone()))));
+        let (view, mut terminal) = (bar.clone(), Capture::terminal()?);
+        let capture = Capture::start(move |lines| {
+            view.suspend(|| {
+                // A terminal that is gone has no reader to miss anything.
+                let _ = terminal.write_all(lines);
+            });
+        })?;
+        Ok(Bar { bar, term, capture: Some(capture) })
+    }
+
+    pub(super) fn show(&self, sample: &Sample, plan: &Plan, started: Timestamp) {
+        let (height, width) = self.term.size();
+        let lines = view::lines(sample, plan, started, usize::from(width), Paint(true));
+        // A view that fills the screen could not be wiped out again.
+        let fitting = lines.len().min(usize::from(height).saturating_sub(1));
+        self.bar.set_message(lines[..fitting].join("\n"));
+    }
+
+    /// Says something above the view.
+    pub(super) fn note(&self, line: &str) {
+        self.bar.println(line);
+    }
+
+    /// Wipes the view out and says something in its place, for a program that ends at once.
+    pub(super) fn quit(&self, line: &str) {
+        self.bar.finish_and_clear();
+        let _ = self.term.write_line(line);
+    }
+
+    /// Wipes the view out and gives the terminal back.
+    pub(super) fn end(self) {
+        self.bar.finish_and_clear();
+        #[cfg(unix)]
+        if let Some(capture) = self.capture {
+            capture.end();
+        }
+    }
+}
+
+/// indicatif as a place that can be drawn anew; the view draws itself.
+fn bar(target: ProgressDrawTarget) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg}").expect("the template is a constant and right");
+    ProgressBar::with_draw_target(None, target).with_style(style)
+}

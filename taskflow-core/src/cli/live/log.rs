@@ -1,0 +1,116 @@
+//! A run told in plain lines, where there is no terminal or it cannot redraw.
+//!
+//! A line for each task that came to its end or will be tried again. In a large DAG only for those that failed, and one
+//! for each tenth of the tasks. The lines carry the time of what they tell, to which they may come a little late: they
+//! are read off the run several times a second, which costs the run nothing.
+
+use std::collections::HashSet;
+
+use super::super::words;
+use crate::dag::Plan;
+use crate::engine::{TaskReport, TaskState};
+use crate::error::Failure;
+use crate::time::Timestamp;
+
+/// A DAG with more tasks is told in tenths.
+const LARGE: usize = 200;
+/// Failures of a large DAG that are told one by one.
+const FAILURES: usize = 20;
+
+/// What has been told.
+#[derive(Debug)]
+pub(super) struct Log {
+    large: bool,
+    /// For each task: its failed attempts that were told, and whether its end was.
+    told: Vec<(u32, bool)>,
+    failures: HashSet<u32>,
+    tenths: usize,
+}
+
+impl Log {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let large = plan.len() > LARGE;
+        let told = if large { Vec::new() } else { vec![(0, false); plan.len()] };
+        Log { large, told, failures: HashSet::new(), tenths: 0 }
+    }
+
+    /// The lines about what is new, oldest first.
+    pub(super) fn news<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>, now: Timestamp) -> Vec<String> {
+        let mut news = if self.large { self.large(tasks, now) } else { self.small(tasks) };
+        // Stable: what happened at one time stays in the order of the plan.
+        news.sort_by_key(|&(time, _)| time);
+        news.into_iter().map(|(time, text)| format!("{} {text}", words::time(time))).collect()
+    }
+
+    fn small<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>) -> Vec<(Timestamp, String)> {
+        let mut news = Vec::new();
+        for (task, (attempts, ended)) in tasks.zip(&mut self.told) {
+            for retried in task.retried().skip(*attempts as usize) {
+                *attempts += 1;
+                news.push((retried.ended, to_be_retried(task, *attempts, retried.failure.as_deref())));
+            }
+            if task.state().is_terminal() && !std::mem::replace(ended, true) {
+                news.extend(end_of(task).map(|text| (task.ended(), text)));
+            }
+        }
+        news
+    }
+
+    fn large<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>, now: Timestamp) -> Vec<(Timestamp, String)> {
+        let mut news = Vec::new();
+        let (mut done, mut failed, mut total) = (0, 0, 0);
+        for task in tasks {
+            let state = task.state();
+            total += usize::from(state != TaskState::Removed);
+            done += usize::from(state.is_terminal() && state != TaskState::Removed);
+            if state == TaskState::Failed {
+                failed += 1;
+                if self.failures.len() < FAILURES && self.failures.insert(task.index()) {
+                    news.extend(end_of(task).map(|text| (task.ended(), text)));
+                    if self.failures.len() == FAILURES {
+                        news.push((task.ended(), "further failures are counted only".to_owned()));
+                    }
+                }
+            }
+        }
+        let tenths = done * 10 / total.max(1);
+        if tenths > self.tenths {
+            self.tenths = tenths;
+            let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+            news.push((now, format!("{} %: {done} of {total} tasks done{failed}", tenths * 10)));
+        }
+        news
+    }
+}
+
+fn to_be_retried(task: TaskReport<'_>, attempt: u32, failure: Option<&Failure>) -> String {
+    let why = failure.map(in_one_line).unwrap_or_default();
+    let delay = words::duration(task.retry_delay(attempt));
+    format!("{}: attempt {attempt} failed, the next follows in {delay}: {why}", task.id())
+}
+
+fn end_of(task: TaskReport<'_>) -> Option<String> {
+    let why = || task.failure().map(|failure| in_one_line(&failure)).unwrap_or_default();
+    let text = match task.state() {
+        TaskState::Success => format!("success in {}", words::duration(task.duration())),
+        TaskState::Failed if task.attempt_count() > 1 => {
+            format!("failed after {} attempts: {}", task.attempt_count(), why())
+        }
+        TaskState::Failed => format!("failed: {}", why()),
+        TaskState::UpstreamFailed => why(),
+        TaskState::Skipped | TaskState::Cancelled => why(),
+        // Not part of this run.
+        _ => return None,
+    };
+    Some(format!("{}: {text}", task.id()))
+}
+
+/// A failure with its causes.
+fn in_one_line(failure: &Failure) -> String {
+    let mut text = failure.to_string();
+    for cause in failure.causes() {
+        text += ": ";
+        text += cause;
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

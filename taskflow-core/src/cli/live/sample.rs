@@ -1,0 +1,103 @@
+//! What the progress view shows, taken in one look.
+
+use std::time::Duration;
+
+use crate::dag::Plan;
+use crate::engine::{Look, TaskState};
+use crate::time::Timestamp;
+
+/// A run under way, in numbers and a few names.
+#[derive(Debug, Default)]
+pub(super) struct Sample {
+    /// When it was taken.
+    pub(super) now: Timestamp,
+    pub(super) total: usize,
+    /// In a final state.
+    pub(super) done: usize,
+    pub(super) failed: usize,
+    /// Skipped, cancelled, or not started because an upstream failed.
+    pub(super) left_out: usize,
+    pub(super) running: usize,
+    pub(super) waiting: usize,
+    /// Whether the run is being ended early.
+    pub(super) halted: bool,
+    /// Those that have run longest, longest first.
+    pub(super) longest: Vec<Running>,
+    /// The next to be tried again, soonest first.
+    pub(super) retries: Vec<Retry>,
+}
+
+/// A task that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) task: u32,
+    pub(super) elapsed: Duration,
+    pub(super) attempt: u32,
+    pub(super) progress: Option<(u64, u64)>,
+}
+
+/// A task that waits to be tried again.
+#[derive(Debug)]
+pub(super) struct Retry {
+    pub(super) task: u32,
+    /// The attempt that will follow.
+    pub(super) attempt: u32,
+    pub(super) left: Duration,
+}
+
+/// A task that ends sooner is not shown by name: names that come and go cannot be read.
+const WORTH_A_LINE: Duration = Duration::from_millis(300);
+
+impl Sample {
+    /// Looks at every task once, and by name at no more than `lines` that run and `lines` that wait.
+    pub(super) fn take(look: Look<'_>, lines: usize) -> Self {
+        let now = look.now();
+        let mut sample = Sample { now, halted: look.is_halted(), ..Sample::default() };
+        let mut running: Vec<(Timestamp, u32)> = Vec::new();
+        for task in look.tasks() {
+            sample.total += 1;
+            match task.state() {
+                TaskState::None | TaskState::Scheduled => {}
+                TaskState::UpForRetry => sample.waiting += 1,
+                TaskState::Removed => sample.total -= 1,
+                TaskState::Running => {
+                    sample.running += 1;
+                    let since = look.running(task.index()).started;
+                    if now.since(since) >= WORTH_A_LINE {
+                        running.push((since, task.index()));
+                    }
+                }
+                state => {
+                    sample.done += 1;
+                    match state {
+                        TaskState::Success => {}
+                        TaskState::Failed => sample.failed += 1,
+                        _ => sample.left_out += 1,
+                    }
+                }
+            }
+        }
+        if running.len() > lines {
+            running.select_nth_unstable(lines);
+            running.truncate(lines);
+        }
+        running.sort_unstable();
+        let longest = running.into_iter().map(|(since, task)| {
+            let known = look.running(task);
+            Running { task, elapsed: now.since(since), attempt: known.attempt, progress: known.progress }
+        });
+        sample.longest = longest.collect();
+        let retries = look.retries().take(lines).map(|(due, task)| Retry {
+            task,
+            attempt: look.task(task).attempt_count() + 1,
+            left: due.since(now),
+        });
+        sample.retries = retries.collect();
+        sample
+    }
+}
+
+/// How many attempts a task may have.
+pub(super) fn attempts(plan: &Plan, task: u32) -> u32 {
+    plan.node_options(task).retry.retries.saturating_add(1)
+}

@@ -1,0 +1,129 @@
+//! The first failure of a run, with all that is known of it, and what to do next.
+
+use std::fmt::Write;
+
+use super::super::run::Asked;
+use super::super::terminal::Paint;
+use super::super::words;
+use crate::engine::{RunReport, TaskReport, TaskState};
+use crate::error::Failure;
+
+/// How many tasks are named in a list.
+const NAMED: usize = 5;
+
+/// Why the run failed.
+pub(super) fn account(asked: &Asked, report: &RunReport, paint: Paint) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = match report.first_failure() {
+        Some(task) => write_failure(&mut text, task, asked, report, paint),
+        None => write!(text, "{} {}", paint.bad("error:"), report.halt_reason().unwrap_or("the run failed")),
+    };
+    text
+}
+
+fn write_failure(
+    text: &mut String,
+    task: TaskReport<'_>,
+    asked: &Asked,
+    report: &RunReport,
+    paint: Paint,
+) -> std::fmt::Result {
+    let plan = report.plan();
+    let attempts = task.attempts();
+    let after = match attempts.len() {
+        0 | 1 => String::new(),
+        several => format!(" after {several} attempts"),
+    };
+    writeln!(text, "\n{} task {} failed{after}", paint.bad("error:"), paint.strong(&format!("`{}`", task.id())))?;
+    if let Some(failure) = task.failure() {
+        write_chain(text, &failure)?;
+    }
+    writeln!(text, "  {} {}", paint.faint("called at"), plan.nodes()[task.index() as usize].location())?;
+    if let Some((last, earlier)) = attempts.split_last() {
+        let from_start = words::duration(last.ended.since(report.started()));
+        writeln!(text, "  {} {from_start} after the start of the run", paint.faint("failed"))?;
+        let differs = |failure: &Failure| task.failure().is_none_or(|last| *last != *failure);
+        for attempt in earlier.iter().filter(|attempt| attempt.failure.as_deref().is_some_and(differs)) {
+            let why = attempt.failure.as_ref().map(ToString::to_string).unwrap_or_default();
+            let number = paint.faint(&format!("attempt {}:", attempt.number));
+            writeln!(text, "  {number} {}", words::first_line(&why))?;
+        }
+    }
+    let (held_up, others) = consequences(report, task.id());
+    if !held_up.is_empty() {
+        let label = paint.faint("not run because of it:");
+        writeln!(text, "  {label} {}", words::some(&held_up, NAMED))?;
+    }
+    if !others.is_empty() {
+        writeln!(text, "  {} {}", paint.faint("failed as well:"), words::some(&others, NAMED))?;
+    }
+    write!(text, "{} {}", paint.good("to run that part again:"), again(asked, task.id()))
+}
+
+/// The message, then each cause on a line of its own.
+fn write_chain(text: &mut String, failure: &Failure) -> std::fmt::Result {
+    match failure {
+        Failure::Panic { message, location } => {
+            writeln!(text, "  panicked: {}", indented(message))?;
+            if let Some(location) = location {
+                writeln!(text, "    at {location}")?;
+            }
+        }
+        other => writeln!(text, "  {}", indented(&other.to_string()))?,
+    }
+    failure.causes().iter().try_for_each(|cause| writeln!(text, "    caused by: {}", indented(cause)))
+}
+
+/// A message of several lines stays below its first.
+fn indented(message: &str) -> String {
+    message.trim_end().replace('\n', "\n      ")
+}
+
+/// The tasks that did not run because this one failed, and the others that failed.
+fn consequences(report: &RunReport, id: &str) -> (Vec<String>, Vec<String>) {
+    let (mut held_up, mut others) = (Vec::new(), Vec::new());
+    for task in report.tasks() {
+        match task.state() {
+            TaskState::UpstreamFailed => {
+                if let Some(Failure::UpstreamFailed { task: root }) = task.failure().as_deref()
+                    && root == id
+                {
+                    held_up.push(task.id().to_owned());
+                }
+            }
+            TaskState::Failed if task.id() != id => others.push(task.id().to_owned()),
+            _ => {}
+        }
+    }
+    (held_up, others)
+}
+
+/// The command that runs the failed task and what comes after it.
+fn again(asked: &Asked, task: &str) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| asked.plan.id().to_owned());
+    let words = [program, "run".to_owned(), asked.plan.id().to_owned(), "--from".to_owned(), task.to_owned()];
+    let words: Vec<String> = words.into_iter().chain(asked.given.iter().cloned()).map(|word| quoted(&word)).collect();
+    words.join(" ")
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_split_them() {
+        assert_eq!(quoted("--day=2013-01-07"), "--day=2013-01-07");
+        assert_eq!(quoted("--name=Ada L"), "'--name=Ada L'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

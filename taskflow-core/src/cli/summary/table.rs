@@ -1,0 +1,99 @@
+//! The table of a run: a row for each task; in a large DAG, for each task function.
+
+use std::time::Duration;
+
+use comfy_table::Cell;
+
+use super::super::grid::{grid, right, state as state_cell};
+use super::super::terminal::Terminal;
+use super::super::words;
+use crate::engine::{RunReport, TaskReport, TaskState};
+
+/// With more rows nobody finds anything.
+const ROWS: usize = 60;
+
+pub(super) fn table(report: &RunReport, terminal: &Terminal) -> String {
+    let taking_part = report.tasks().filter(|task| task.state() != TaskState::Removed).count();
+    let table = if taking_part <= ROWS { by_task(report, terminal) } else { by_function(report, terminal) };
+    table.trim_fmt()
+}
+
+fn by_task(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
+    let header = ["task", "state", "attempts", "duration", "start"];
+    let mut table = grid(header, terminal.colour_stderr, terminal.width_stderr());
+    for task in report.tasks().filter(|task| task.state() != TaskState::Removed) {
+        let ran = |text: String| if task.started().is_some() { right(text) } else { Cell::new("") };
+        table.add_row([
+            Cell::new(task.id()),
+            state_cell(task.state()),
+            ran(attempts(task)),
+            ran(words::duration(task.duration())),
+            ran(task
+                .started()
+                .map(|at| format!("+{}", words::duration(at.since(report.started()))))
+                .unwrap_or_default()),
+        ]);
+    }
+    table
+}
+
+/// `1`, or `2/4` where there could have been more.
+fn attempts(task: TaskReport<'_>) -> String {
+    task.attempt_count().to_string()
+}
+
+/// What is added up of the tasks that call one function.
+#[derive(Clone, Debug, Default)]
+struct Sum {
+    tasks: usize,
+    states: Vec<(TaskState, usize)>,
+    time: Duration,
+    longest: Duration,
+}
+
+fn by_function(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
+    let plan = report.plan();
+    let mut sums = vec![Sum::default(); plan.defs().len()];
+    let mut all: Vec<TaskState> = Vec::new();
+    for task in report.tasks().filter(|task| task.state() != TaskState::Removed) {
+        let sum = &mut sums[plan.def_index(task.index())];
+        let (state, took) = (task.state(), task.duration());
+        sum.tasks += 1;
+        sum.time += took;
+        sum.longest = sum.longest.max(took);
+        match sum.states.iter_mut().find(|(known, _)| *known == state) {
+            Some((_, count)) => *count += 1,
+            None => sum.states.push((state, 1)),
+        }
+        if !all.contains(&state) {
+            all.push(state);
+        }
+    }
+    all.sort_by_key(|&state| place_of(state));
+
+    let mut table = grid(["function", "tasks"], terminal.colour_stderr, terminal.width_stderr());
+    let header: Vec<Cell> = ["function", "tasks"].into_iter().map(Cell::new).collect();
+    let states = all.iter().map(|&state| state_cell(state));
+    table.set_header(header.into_iter().chain(states).chain([Cell::new("time"), Cell::new("longest")]));
+    for (def, sum) in plan.defs().iter().zip(&sums).filter(|(_, sum)| sum.tasks > 0) {
+        let count = |state| sum.states.iter().find(|(known, _)| *known == state).map(|(_, count)| count.to_string());
+        let mut row = vec![Cell::new(def.id), right(sum.tasks)];
+        row.extend(all.iter().map(|&state| right(count(state).unwrap_or_default())));
+        row.extend([right(words::duration(sum.time)), right(words::duration(sum.longest))]);
+        table.add_row(row);
+    }
+    table
+}
+
+/// The order in which states are told: the good end first.
+pub(super) fn place_of(state: TaskState) -> usize {
+    const ORDER: [TaskState; 6] = [
+        TaskState::Success,
+        TaskState::Failed,
+        TaskState::UpstreamFailed,
+        TaskState::Skipped,
+        TaskState::Cancelled,
+        TaskState::Removed,
+    ];
+    ORDER.iter().position(|&known| known == state).unwrap_or(ORDER.len())
+}

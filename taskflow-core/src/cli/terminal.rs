@@ -1,0 +1,138 @@
+//! The two streams of the process: what they are connected to, whether colours and a live view belong there, and writing
+//! to them without dying when the reader has gone.
+
+use std::env;
+use std::io::{self, IsTerminal, Write};
+
+use console::{Style, Term};
+
+/// What the process writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Terminal {
+    /// Whether a view that redraws itself belongs on stderr.
+    pub(super) live: bool,
+    pub(super) colour_stdout: bool,
+    pub(super) colour_stderr: bool,
+}
+
+impl Terminal {
+    pub(super) fn of_process() -> Self {
+        let plain = wants_plain(|name| env::var(name).ok());
+        Terminal::new(plain, io::stdout().is_terminal(), io::stderr().is_terminal())
+    }
+
+    fn new(plain: bool, stdout: bool, stderr: bool) -> Self {
+        Terminal { live: stderr && !plain, colour_stdout: stdout && !plain, colour_stderr: stderr && !plain }
+    }
+
+    /// How many columns a table on stdout may have; no bound where it is no terminal.
+    pub(super) fn width_stdout(&self) -> Option<u16> {
+        Term::stdout().size_checked().map(|(_, columns)| columns).filter(|_| io::stdout().is_terminal())
+    }
+
+    /// The same for stderr.
+    pub(super) fn width_stderr(&self) -> Option<u16> {
+        Term::stderr().size_checked().map(|(_, columns)| columns).filter(|_| io::stderr().is_terminal())
+    }
+
+    /// Writes to stdout. A reader that has gone, as in `list | head -1`, has seen what it wanted.
+    pub(super) fn print(&self, text: &str) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        forgive_gone_reader(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+    }
+
+    /// Writes a line to stderr. What cannot be said there cannot be said at all.
+    pub(super) fn note(&self, line: &str) {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
+    pub(super) fn error(&self, message: &str) {
+        let paint = self.paint_stderr();
+        self.note(&format!("{} {message}", paint.bad("error:")));
+    }
+
+    pub(super) fn paint_stderr(&self) -> Paint {
+        Paint(self.colour_stderr)
+    }
+}
+
+pub(super) fn forgive_gone_reader(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Whether the environment asks for text without colours and redrawing: `NO_COLOR`, `CI`, a dumb terminal or none.
+fn wants_plain(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let set = |name| variable(name).is_some_and(|value| !value.is_empty());
+    let ci = variable("CI").is_some_and(|value| !matches!(&*value, "" | "0" | "false"));
+    let dumb = if cfg!(windows) {
+        variable("TERM").is_some_and(|term| term == "dumb")
+    } else {
+        variable("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+    };
+    set("NO_COLOR") || ci || dumb
+}
+
+/// Colours, if there are any here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Paint(pub(super) bool);
+
+impl Paint {
+    pub(super) fn good(self, text: &str) -> String {
+        self.apply(Style::new().green(), text)
+    }
+
+    pub(super) fn bad(self, text: &str) -> String {
+        self.apply(Style::new().red().bold(), text)
+    }
+
+    pub(super) fn odd(self, text: &str) -> String {
+        self.apply(Style::new().yellow(), text)
+    }
+
+    pub(super) fn strong(self, text: &str) -> String {
+        self.apply(Style::new().bold(), text)
+    }
+
+    pub(super) fn faint(self, text: &str) -> String {
+        self.apply(Style::new().dim(), text)
+    }
+
+    fn apply(self, style: Style, text: &str) -> String {
+        style.force_styling(self.0).apply_to(text).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain_with(variables: &[(&str, &str)]) -> bool {
+        wants_plain(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn a_usual_terminal_gets_colours() {
+        assert!(!plain_with(&[("TERM", "xterm-256color")]));
+    }
+
+    #[test]
+    fn no_color_ci_and_dumb_terminals_get_plain_text() {
+        assert!(plain_with(&[("TERM", "xterm"), ("NO_COLOR", "1")]));
+        assert!(plain_with(&[("TERM", "xterm"), ("CI", "true")]));
+        assert!(plain_with(&[("TERM", "dumb")]));
+    }
+
+    #[test]
+    fn variables_that_are_set_to_nothing_say_nothing() {
+        assert!(!plain_with(&[("TERM", "xterm"), ("NO_COLOR", ""), ("CI", "false")]));
+    }
+
+    #[test]
+    fn a_live_view_needs_a_terminal_on_stderr_only() {
+        let terminal = Terminal::new(false, false, true);
+        assert!(terminal.live && terminal.colour_stderr && !terminal.colour_stdout);
+    }
+}
