@@ -210,7 +210,7 @@ fn freezing_is_deterministic() {
             format!(
                 "{} {:?} {upstreams:?} {:?}",
                 plan.nodes()[node as usize].id(),
-                plan.args(node),
+                plan.args(node).collect::<Vec<_>>(),
                 plan.successors(node)
             )
         });
