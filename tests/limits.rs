@@ -1,6 +1,8 @@
 //! What runs at once and what goes first: workers, limits, pools, priorities, turns of runs; and that no task waits for
 //! nothing.
 
+#![allow(clippy::needless_pass_by_value, reason = "tasks take what their parameters say")]
+
 mod common;
 
 use std::num::NonZeroUsize;
