@@ -51,7 +51,6 @@ impl Terminal {
         self.note(&format!("{} {message}", paint.bad("error:")));
     }
 
-
     pub(super) fn paint_stderr(&self) -> Paint {
         Paint(self.colour_stderr)
     }

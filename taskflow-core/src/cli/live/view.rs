@@ -36,14 +36,15 @@ pub(super) fn lines(sample: &Sample, plan: &Plan, started: Timestamp, width: usi
     }
     let more = sample.waiting.saturating_sub(sample.retries.len());
     if more > 0 {
-        lines.push(paint.faint(&format!("  .. and {more} more to be tried again")));
+        lines.push(paint.faint(&format!("  .. and {more} more to retry")));
     }
     lines.iter().map(|line| truncate_str(line, width, "..").into_owned()).collect()
 }
 
-/// `delays ━━━━━━━━━━━━━━━━━━━━ 12/40  2 running  1 failed  12 s`
+/// `delays ━━━━──────────── 12/40  9 s  2 running  1 failed`
 fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, paint: Paint) -> String {
-    let mut parts = vec![format!("{}/{}", sample.done, sample.total)];
+    let elapsed = paint.faint(&words::ticking(sample.now.since(started)));
+    let mut parts = vec![format!("{}/{}", sample.done, sample.total), elapsed];
     let mut number = |count: usize, name: &str, colour: &dyn Fn(&str) -> String| {
         if count > 0 {
             parts.push(colour(&format!("{count} {name}")));
@@ -51,12 +52,13 @@ fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, pain
     };
     number(sample.running, "running", &str::to_owned);
     number(sample.failed, "failed", &|text| paint.bad(text));
-    number(sample.left_out, "left out", &|text| paint.odd(text));
-    number(sample.waiting, "to be tried again", &|text| paint.odd(text));
+    number(sample.upstream_failed, "upstream_failed", &|text| paint.bad(text));
+    number(sample.skipped, "skipped", &|text| paint.odd(text));
+    number(sample.cancelled, "cancelled", &|text| paint.odd(text));
+    number(sample.waiting, "to retry", &|text| paint.odd(text));
     if sample.halted {
         parts.push(paint.odd("stopping"));
     }
-    parts.push(paint.faint(&words::ticking(sample.now.since(started))));
     let cells = if width < 100 { 16 } else { 32 };
     let id = truncate_str(plan.id(), width / 3, "..");
     format!("{} {} {}", paint.strong(&id), bar(sample, cells, paint), parts.join("  "))
