@@ -1,13 +1,56 @@
-//! Airflow's TaskFlow API for Rust.
+//! Airflow's TaskFlow API for Rust: ordinary functions become typed DAGs that run in parallel, with retries, limits and a
+//! command line.
+//!
+//! `#[task]` turns a function into a node; calls inside a `#[dag]` function draw the graph; values flow from return to
+//! parameter, checked by the compiler:
+//!
+//! ```
+//! use taskflow::prelude::*;
+//!
+//! #[task]
+//! fn words(text: &str) -> Vec<String> {
+//!     text.split_whitespace().map(str::to_owned).collect()
+//! }
+//!
+//! #[task(retries = 2)]
+//! async fn longest(words: &[String]) -> Result<String> {
+//!     let longest = words.iter().max_by_key(|word| word.len());
+//!     Ok(longest.ok_or("no words")?.clone())
+//! }
+//!
+//! /// The longest word of a text.
+//! #[dag]
+//! fn longest_word(#[param(default = "to be or not to be")] text: String) -> String {
+//!     longest(words(text))
+//! }
+//!
+//! # fn main() -> Result<()> {
+//! let report = longest_word::run("data flows along edges".to_owned()).wait()?;
+//! assert_eq!(report.success()?, "edges"); // of equally long ones the last
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In a binary, `taskflow::main!();` adds the command line. The [guide] explains the parts; the [design] says how they are
+//! built and why.
+//!
+//! # Features
+//!
+//! - `cli` (default): the command line of [`main!`]. Without it taskflow is a library for runs inside your own program.
 
 pub use taskflow_core::dag::{
-    AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, IntoArg, IntoNodes, Output, Plan, Registry, Selection,
-    chain, chain_linear, group,
+    AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, IntoArg, IntoNodes, Output, ParamError, Params, Plan,
+    Registry, Selection, SelectionError, chain, chain_linear, group,
+};
+pub use taskflow_core::engine::{
+    Engine, Event, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, RunState, TaskReport,
+    TaskState,
 };
 pub use taskflow_core::error::{BoxError, Failure, Result};
 pub use taskflow_core::task::{Backoff, RetryPolicy, RunInfo, TaskContext, TaskDef, TaskOptions, TriggerRule};
 pub use taskflow_core::time::{Date, Interval, Timestamp};
 pub use taskflow_core::value::Value;
+/// Everything there is, by room: for tools that look into graphs and runs.
 pub use taskflow_core::{dag as graph, engine, error, task as tasks, time, value};
 pub use taskflow_macros::{dag, task};
 
@@ -18,6 +61,18 @@ pub mod prelude {
         dag, group, task,
     };
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/guide.md")]
+pub mod guide {}
+
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/design.md")]
+pub mod design {}
 
 #[doc(hidden)]
 pub use taskflow_core::private as __private;

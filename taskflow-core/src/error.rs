@@ -1,4 +1,4 @@
-//! What can go wrong: with an attempt ([`Failure`]), with a graph ([`BuildError`]).
+//! What can go wrong: with an attempt ([`Failure`]), with a graph ([`BuildError`](crate::dag::BuildError)).
 
 use std::error::Error;
 use std::fmt;

@@ -20,5 +20,6 @@ pub mod value;
 #[cfg(feature = "cli")]
 pub mod cli;
 
+mod panics;
 #[doc(hidden)]
 pub mod private;

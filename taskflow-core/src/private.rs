@@ -14,6 +14,7 @@ pub use crate::task::{
     Backoff, Body, BoxFuture, InputDef, Inputs, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions,
     TriggerRule,
 };
+use crate::value::AnyValue;
 pub use crate::value::{TypeInfo, Value};
 
 /// The value of a task whose function returns it plainly.
@@ -21,10 +22,19 @@ pub fn produce<T: Value>(value: T) -> Produced {
     Ok(Arc::new(value))
 }
 
-/// What a task may return as a `Result`: looked through, so that the node's output is the `Ok` type.
+/// The value or error of a task whose function returns a `Result`.
+pub fn produce_result<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>>(result: R) -> Produced {
+    match result.into_result() {
+        Ok(value) => Ok(Arc::new(value)),
+        Err(error) => Err(error.into_task_error()),
+    }
+}
+
+/// What a return type whose last name is `Result` must be, and the types behind an alias without arguments.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a `Result<T, E>`",
-    note = "`#[task]` looks into a return type whose last name is `Result`"
+    message = "`{Self}` is not the `Result` of the standard library",
+    label = "not a `Result<T, E>`",
+    note = "`#[task]` looks into a return type whose last name is `Result`; give a type of your own another name"
 )]
 pub trait TaskResult {
     /// The type of the value.
@@ -43,30 +53,46 @@ impl<T, E> TaskResult for Result<T, E> {
     }
 }
 
-/// The value or error of a task whose function returns a `Result`.
-pub fn produce_result<R>(result: R) -> Produced
-where
-    R: TaskResult,
-    R::Ok: Value,
-    R::Err: IntoTaskError,
-{
-    match result.into_result() {
-        Ok(value) => Ok(Arc::new(value)),
-        Err(error) => Err(error.into_task_error()),
-    }
+/// The future of an async task.
+pub fn boxed(future: impl Future<Output = Produced> + Send + 'static) -> BoxFuture<Produced> {
+    Box::pin(future)
 }
+
+/// The `index`-th input by value.
+pub fn owned<T: Value + ByValue>(inputs: &mut Inputs, index: usize) -> T {
+    inputs.owned(index)
+}
+
+/// The `index`-th input to borrow from.
+#[allow(clippy::needless_maybe_sized, reason = "`Value` implies `Sized`; saying so here too would report `&Path` twice")]
+pub fn shared<T: Value + ?Sized>(inputs: &mut Inputs, index: usize) -> Arc<T> {
+    inputs.shared(index)
+}
+
+/// What a task may take by value.
+#[diagnostic::on_unimplemented(
+    message = "a task can take `{Self}` by value only if it is `Clone`",
+    label = "not `Clone`",
+    note = "several tasks may read one value: take `&{Self}`, which copies nothing, or derive `Clone`"
+)]
+pub trait ByValue: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> ByValue for T {}
 
 /// The errors a task may return.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a task",
     label = "not an error",
-    note = "implement `std::error::Error` for it, or return `anyhow::Error`, `String` or `taskflow::BoxError`"
+    note = "derive or implement `std::error::Error` for it, or return `anyhow::Error`, `String` or `taskflow::BoxError`",
+    note = "it changes threads: a boxed error is `Box<dyn Error + Send + Sync>`"
 )]
 pub trait IntoTaskError {
     /// The boxed error.
     fn into_task_error(self) -> BoxError;
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Into<BoxError>> IntoTaskError for E {
     fn into_task_error(self) -> BoxError {
         self.into()
@@ -74,17 +100,24 @@ impl<E: Into<BoxError>> IntoTaskError for E {
 }
 
 /// What the body of a `#[dag]` function returns: an output, or nothing.
+#[diagnostic::on_unimplemented(
+    message = "this DAG ends with `{Self}` and does not say what it returns",
+    label = "the last line of the function gives `{Self}`",
+    note = "declare the type behind the output, `fn name(..) -> T`, to make it the result of a run, or end the line with `;`"
+)]
 pub trait DagResult<T> {
     /// The handle of the result.
     fn into_handle(self) -> Option<Handle>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> DagResult<T> for Output<T> {
     fn into_handle(self) -> Option<Handle> {
         Some(self.handle_for_macros())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl DagResult<()> for () {
     fn into_handle(self) -> Option<Handle> {
         None
@@ -92,8 +125,32 @@ impl DagResult<()> for () {
 }
 
 /// The handle of a DAG's next parameter.
-pub fn dag_input<T: Value>(inputs: &mut DagInputs) -> Output<T> {
+pub fn dag_input<T>(inputs: &mut DagInputs) -> Output<T> {
     inputs.next_output()
+}
+
+/// What generated code does with the type of a parameter. A type that is no [`Value`] is reported once, by this function.
+pub fn param_type<T: Value>() -> ParamType<T> {
+    ParamType { named: Param::new, erase: |value| Arc::new(value) }
+}
+
+/// See [`param_type`].
+#[derive(Debug)]
+pub struct ParamType<T> {
+    named: fn(&'static str) -> Param<T>,
+    erase: fn(T) -> AnyValue,
+}
+
+impl<T> ParamType<T> {
+    /// The definition of a parameter.
+    pub fn named(self, name: &'static str) -> Param<T> {
+        (self.named)(name)
+    }
+
+    /// Adds the value of the next parameter.
+    pub fn give(self, params: &mut Params, value: T) {
+        params.push((self.erase)(value));
+    }
 }
 
 /// The `main` of a DAG binary, and what it says of itself.
@@ -104,6 +161,6 @@ pub use crate::dag::Params;
 pub use crate::engine::RunRequest;
 
 /// What `dag::run(..)` gives.
-pub fn run_request<T: Value>(def: &'static DagDef, params: Params) -> RunRequest<T> {
+pub fn run_request<T>(def: &'static DagDef, params: Params) -> RunRequest<T> {
     RunRequest::of(def, params)
 }

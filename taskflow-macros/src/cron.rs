@@ -9,14 +9,26 @@ struct Field {
     name: &'static str,
     min: u32,
     max: u32,
+    /// What may be written in it.
+    values: &'static str,
 }
 
 const FIELDS: [Field; 5] = [
-    Field { name: "minute", min: 0, max: 59 },
-    Field { name: "hour", min: 0, max: 23 },
-    Field { name: "day of the month", min: 1, max: 31 },
-    Field { name: "month", min: 1, max: 12 },
-    Field { name: "day of the week", min: 0, max: 6 },
+    Field { name: "minute", min: 0, max: 59, values: "0 to 59" },
+    Field { name: "hour", min: 0, max: 23, values: "0 to 23" },
+    Field {
+        name: "day of the month",
+        min: 1,
+        max: 31,
+        values: "1 to 31, `L` for the last, `15W` for the nearest weekday",
+    },
+    Field { name: "month", min: 1, max: 12, values: "1 to 12 or JAN to DEC" },
+    Field {
+        name: "day of the week",
+        min: 0,
+        max: 6,
+        values: "0 to 7 (0 and 7 are Sunday) or SUN to SAT, `FRI#2`, `FRIL`",
+    },
 ];
 
 /// What is wrong with an expression, if anything is.
@@ -43,45 +55,137 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
             ));
         }
     }
-    for (text, field) in fields.iter().zip(&FIELDS) {
-        check_steps(text, field)?;
-    }
     let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+    for (position, (text, field)) in fields.iter().zip(&FIELDS).enumerate() {
+        check_ranges(text, field)?;
+        // croner does not say in which field a mistake is, so each is read alone.
+        let mut alone = ["*"; 5];
+        alone[position] = text;
+        if parser.parse(&alone.join(" ")).is_err() {
+            let Field { name, values, .. } = field;
+            return Err(format!(
+                "`{text}` is no {name}: write {values}; also as a list `1,3`, a range `1-5` or with a step `*/2`"
+            ));
+        }
+    }
     let cron = parser.parse(text).map_err(|error| format!("`{text}` is not a cron expression: {error}"))?;
     // A date that never comes (30 February) is accepted by the parser and found out by looking for it once.
     let from = date(2024, 1, 1).to_zoned(TimeZone::UTC).map_err(|error| error.to_string())?;
     match cron.find_next_occurrence(&from, true) {
         Ok(_) => Ok(()),
-        Err(_) => Err(format!("no day in the calendar matches `{text}`: month {} has no day {}", fields[3], fields[2])),
+        Err(_) => Err(format!("`{text}` never comes: there is no day `{}` in month `{}`", fields[2], fields[3])),
     }
 }
 
-/// `*/90` in the minutes is accepted by croner and means every hour: a step must get past the first value.
-fn check_steps(text: &str, field: &Field) -> Result<(), String> {
+/// What croner takes or refuses without a useful word: `*/90` in the minutes means every hour, `18-6` is out of bounds.
+fn check_ranges(text: &str, field: &Field) -> Result<(), String> {
+    let Field { name, min, max, .. } = *field;
     for part in text.split(',') {
-        let Some((range, step)) = part.split_once('/') else { continue };
-        let Ok(step) = step.parse::<u32>() else { continue };
+        let (range, step) =
+            part.split_once('/').map_or((part, None), |(range, step)| (range, step.parse::<u32>().ok()));
         let (first, last) = match range.split_once('-') {
-            _ if range == "*" => (field.min, field.max),
+            _ if range == "*" => (min, max),
             Some((first, last)) => match (first.parse(), last.parse()) {
                 (Ok(first), Ok(last)) => (first, last),
-                // Names of months and days: croner knows them, and no step can be too large by mistake.
+                // Names of months and days, which croner knows.
                 _ => continue,
             },
             None => match range.parse() {
-                Ok(first) => (first, field.max),
+                Ok(first) => (first, max),
                 Err(_) => continue,
             },
         };
-        if step > 1 && first <= last && step > last - first {
-            let name = field.name;
-            let values = last - first + 1;
+        if first > last && last >= min && first <= max {
+            return Err(format!("the range `{range}` runs backwards; write `{first}-{max},{min}-{last}`"));
+        }
+        let span = last.saturating_sub(first);
+        if let Some(step) = step
+            && step > 1
+            && step > span
+        {
             return Err(format!(
-                "the step of `{part}` never gets past the first of the {values} values of the field ({name}); \
-                 use a step of at most {}",
-                last - first
+                "the step of `{part}` never gets past the first of the {} values of the {name}; take at most {span}",
+                span + 1
             ));
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn expressions_in_use_are_accepted() {
+        let accepted = [
+            "* * * * *",
+            "0 6 * * *",
+            "*/15 6-18 * * MON-FRI",
+            "0,30 9-17/2 1,15 1-12/3 *",
+            "0 0 29 2 *",
+            "0 0 L * *",
+            "0 0 15W * *",
+            "0 0 * * FRI#2",
+            "0 0 * * 7",
+            "0 0 13 * 5",
+            "5 4 * jan,jul sun",
+            "*/59 * * * *",
+            "10-40/30 * * * *",
+            "0  6\t* * *",
+        ];
+        for text in accepted {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_explained() {
+        let rejected = [
+            ("", "empty"),
+            ("* * * *", "the day of the week is missing"),
+            ("0 0 6 * * *", "without the seconds it is `0 6 * * *`"),
+            ("0 0 6 * * * 2026", "this one has 7"),
+            ("*/90 * * * *", "take at most 59"),
+            ("*/60 * * * *", "take at most 59"),
+            ("0 */24 * * *", "take at most 23"),
+            ("0 0 */31 * *", "take at most 30"),
+            ("10-20/15 * * * *", "the 11 values of the minute"),
+            ("50/15 * * * *", "the 10 values"),
+            ("0 22-6 * * *", "write `22-23,0-6`"),
+            ("60 * * * *", "`60` is no minute"),
+            ("0 24 * * *", "`24` is no hour"),
+            ("0 0 0 * *", "`0` is no day of the month"),
+            ("0 0 * 13 *", "`13` is no month"),
+            ("0 0 * * 8", "`8` is no day of the week"),
+            ("0 0 * * MONDAY", "MON"),
+            ("x * * * *", "`x` is no minute"),
+            ("*/0 * * * *", "`*/0` is no minute"),
+            ("0 0 30 2 *", "no day `30` in month `2`"),
+            ("0 0 31 4,6,9,11 *", "no day `31`"),
+        ];
+        for (text, part) in rejected {
+            let message = check(text).expect_err(text);
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+
+    proptest! {
+        /// What is accepted has a next occurrence, and croner accepts it as it stands.
+        #[test]
+        fn accepted_means_it_comes(text in "[*0-9]{1,2}(/[0-9]{1,2})? [*0-9]{1,2} [*0-9]{1,2} [*0-9]{1,2} [*0-7]") {
+            if check(&text).is_ok() {
+                let cron: croner::Cron = text.parse().expect("checked");
+                let from = date(2026, 1, 1).to_zoned(TimeZone::UTC).expect("a day in UTC");
+                prop_assert!(cron.find_next_occurrence(&from, false).is_ok());
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC*") {
+            let _ = check(&text);
+        }
+    }
 }

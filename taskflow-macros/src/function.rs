@@ -3,7 +3,7 @@
 //! A body that is not parsed cannot be wrong here: the compiler reports its mistakes itself, and an editor completes
 //! inside it while it is half written.
 
-use proc_macro2::{Group, Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Signature, Token, Visibility, token};
@@ -15,7 +15,8 @@ pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    pub(crate) body: Group,
+    /// The braces and what is in them.
+    pub(crate) body: TokenTree,
 }
 
 impl Function {
@@ -83,7 +84,7 @@ fn starts_function(input: ParseStream<'_>) -> bool {
             || fork.peek(Token![async])
             || fork.peek(Token![unsafe])
             || fork.peek(Token![extern]);
-        if !modifier || fork.parse::<proc_macro2::TokenTree>().is_err() {
+        if !modifier || fork.parse::<TokenTree>().is_err() {
             return false;
         }
         // The ABI of an `extern "C" fn`.

@@ -14,7 +14,11 @@ const PRESETS: [&str; 9] =
 
 pub(crate) fn check_schedule(text: &str) -> Result<(), String> {
     if !text.trim_start().starts_with('@') {
-        return cron::check(text);
+        let preset = PRESETS.iter().find(|preset| preset[1..].eq_ignore_ascii_case(text.trim()));
+        return match preset {
+            Some(preset) => Err(format!("a preset starts with `@`: write `{preset}`")),
+            None => cron::check(text),
+        };
     }
     if PRESETS.contains(&text) {
         return Ok(());
@@ -41,7 +45,10 @@ pub(crate) fn check_timezone(name: &str) -> Result<(), String> {
     };
     let hint =
         hint.or_else(|| nearest(name, names)).map(|zone| format!("; did you mean `{zone}`?")).unwrap_or_default();
-    Err(format!("there is no time zone `{name}`{hint}\na time zone has an IANA name such as `Asia/Seoul` or `UTC`"))
+    let offset = if name.starts_with(['+', '-']) { "; an offset cannot follow summer time" } else { "" };
+    Err(format!(
+        "there is no time zone `{name}`{hint}{offset}\na time zone has an IANA name, such as `Asia/Seoul` or `UTC`"
+    ))
 }
 
 /// The start or the end of a schedule.
@@ -70,11 +77,19 @@ pub(crate) fn parse_bound(text: &str) -> Result<Bound, String> {
 }
 
 fn not_a_bound(text: &str) -> String {
-    let reason = match text.get(..10).map(str::parse::<Date>) {
-        Some(Ok(_)) if text.len() > 10 => "; a time needs its offset, as in `2026-01-31T06:00:00+09:00` or `..Z`",
-        _ => "",
-    };
-    format!("`{text}` is neither a day (`2026-01-31`) nor an RFC 3339 time (`2026-01-31T06:00:00Z`){reason}")
+    let day = text.get(..10).map(str::parse::<Date>);
+    let shaped = text.get(..10).is_some_and(|day| {
+        day.chars().enumerate().all(|(place, c)| if matches!(place, 4 | 7) { c == '-' } else { c.is_ascii_digit() })
+    });
+    match day {
+        Some(Ok(_)) if text.len() > 10 => {
+            format!(
+                "`{text}` lacks its offset; a time is written `2026-01-31T06:00:00+09:00` or `2026-01-31T06:00:00Z`"
+            )
+        }
+        Some(Err(_)) if shaped => format!("there is no day {}", &text[..10]),
+        _ => format!("`{text}` is neither a day (`2026-01-31`) nor an RFC 3339 time (`2026-01-31T06:00:00Z`)"),
+    }
 }
 
 impl Bound {
@@ -107,6 +122,59 @@ pub(crate) fn check_together(options: &Scheduling, schedule_written: bool, error
             && end < start
         {
             errors.at(*span, format!("the end, {end_text}, lies before the start, {start_text}; exchange them"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_a_schedule() {
+        for preset in PRESETS {
+            assert_eq!(check_schedule(preset), Ok(()));
+        }
+        assert!(check_schedule("daily").is_err_and(|message| message.contains("`@daily`")));
+        assert!(check_schedule("@dialy").is_err_and(|message| message.contains("did you mean `@daily`")));
+        assert_eq!(check_schedule("0 6 * * *"), Ok(()));
+    }
+
+    #[test]
+    fn time_zones_come_from_the_bundled_database() {
+        for zone in ["UTC", "Asia/Seoul", "America/Argentina/Buenos_Aires", "Etc/GMT-9"] {
+            assert_eq!(check_timezone(zone), Ok(()), "{zone}");
+        }
+        let hints = [
+            ("asia/seoul", "`Asia/Seoul`"),
+            ("Seoul", "`Asia/Seoul`"),
+            ("Europe/Berln", "`Europe/Berlin`"),
+            ("New_York", "`America/New_York`"),
+            ("+09:00", "summer time"),
+        ];
+        for (zone, hint) in hints {
+            let message = check_timezone(zone).expect_err(zone);
+            assert!(message.contains(hint), "{zone}: {message}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_days_or_times_with_their_offset() {
+        for text in ["2026-01-31", "2026-01-31T06:00:00Z", "2026-01-31T06:00:00+09:00", "1678-01-01", "2261-12-31"] {
+            assert!(parse_bound(text).is_ok(), "{text}");
+        }
+        let rejected = [
+            ("2026-02-30", "there is no day 2026-02-30"),
+            ("2026-01-31T06:00:00", "lacks its offset"),
+            ("31.01.2026", "neither a day"),
+            ("tomorrow", "neither a day"),
+            ("", "neither a day"),
+            ("1066-10-14", "between 1678 and 2261"),
+            ("9999-01-01T00:00:00Z", "between 1678 and 2261"),
+        ];
+        for (text, part) in rejected {
+            let message = parse_bound(text).err().unwrap_or_default();
+            assert!(message.contains(part), "{text}: {message}");
         }
     }
 }

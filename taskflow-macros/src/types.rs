@@ -1,7 +1,7 @@
 //! Questions about types as they are written.
 
-use proc_macro2::{Ident, Spacing, TokenStream, TokenTree};
-use quote::ToTokens;
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::{GenericArgument, PathArguments, PathSegment, Type};
 
 /// The type inside parentheses and the invisible groups that macros leave.
@@ -53,7 +53,7 @@ pub(crate) enum Alien {
     Impl(TokenStream),
     /// `_`
     Infer(TokenStream),
-    /// The name of a generic parameter.
+    /// A generic parameter of the function.
     Generic,
 }
 
@@ -63,29 +63,82 @@ pub(crate) fn find_alien(ty: &Type, generics: &[Ident]) -> Option<Alien> {
 }
 
 fn scan(tokens: TokenStream, generics: &[Ident]) -> Option<Alien> {
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    for (position, token) in tokens.iter().enumerate() {
+        let rest = || operand(&tokens[position..]);
         match token {
             TokenTree::Group(group) => {
                 if let Some(alien) = scan(group.stream(), generics) {
                     return Some(alien);
                 }
             }
-            TokenTree::Punct(ref punct) if punct.as_char() == '&' => {
-                return Some(Alien::Reference(token.to_token_stream()));
-            }
-            TokenTree::Punct(ref punct) if punct.as_char() == '\'' && punct.spacing() == Spacing::Joint => {
-                if let Some(TokenTree::Ident(name)) = tokens.next()
+            TokenTree::Punct(punct) if punct.as_char() == '&' => return Some(Alien::Reference(rest())),
+            TokenTree::Punct(punct) if punct.as_char() == '\'' => {
+                if let Some(TokenTree::Ident(name)) = tokens.get(position + 1)
                     && name != "static"
                 {
-                    return Some(Alien::Lifetime(quote::quote!(#token #name)));
+                    let declared = generics.contains(name);
+                    return Some(if declared { Alien::Generic } else { Alien::Lifetime(quote!(#token #name)) });
                 }
             }
-            TokenTree::Ident(ident) if ident == "impl" => return Some(Alien::Impl(ident.to_token_stream())),
+            TokenTree::Ident(ident) if ident == "impl" => return Some(Alien::Impl(rest())),
             TokenTree::Ident(ident) if ident == "_" => return Some(Alien::Infer(ident.to_token_stream())),
-            TokenTree::Ident(ident) if generics.contains(&ident) => return Some(Alien::Generic),
+            TokenTree::Ident(ident) if generics.contains(ident) => return Some(Alien::Generic),
             TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => {}
         }
     }
     None
+}
+
+/// The tokens up to where this part of the type ends: at a comma, or at an angle bracket that was opened before.
+fn operand(tokens: &[TokenTree]) -> TokenStream {
+    let mut depth = 0i32;
+    let mut last_was_minus = false;
+    tokens
+        .iter()
+        .take_while(|token| {
+            let TokenTree::Punct(punct) = token else { return true };
+            match punct.as_char() {
+                '<' => depth += 1,
+                // Not the arrow of `Fn() -> T`.
+                '>' if !last_was_minus => depth -= 1,
+                _ => {}
+            }
+            last_was_minus = punct.as_char() == '-';
+            depth >= 0 && !(depth == 0 && punct.as_char() == ',')
+        })
+        .cloned()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    fn kind(ty: &Type) -> String {
+        match find_alien(ty, &[parse_quote!(T), parse_quote!(a)]) {
+            Some(Alien::Reference(tokens)) => format!("reference {tokens}"),
+            Some(Alien::Lifetime(tokens)) => format!("lifetime {tokens}"),
+            Some(Alien::Impl(tokens)) => format!("impl {tokens}"),
+            Some(Alien::Infer(_)) => "infer".to_owned(),
+            Some(Alien::Generic) => "generic".to_owned(),
+            None => "data".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_data_cannot_have_is_found_wherever_it_stands() {
+        assert_eq!(kind(&parse_quote!(HashMap<String, Vec<(u32, [u8; 4])>>)), "data");
+        assert_eq!(kind(&parse_quote!(Cow<'static, str>)), "data");
+        assert_eq!(kind(&parse_quote!(Option<&str>)), "reference & str");
+        assert_eq!(kind(&parse_quote!(Map<&Vec<u8>, u8>)), "reference & Vec < u8 >");
+        assert_eq!(kind(&parse_quote!((u8, &[u8], u8))), "reference & [u8]");
+        assert_eq!(kind(&parse_quote!(Cow<'_, str>)), "lifetime '_");
+        assert_eq!(kind(&parse_quote!(Cow<'a, str>)), "generic");
+        assert_eq!(kind(&parse_quote!(Vec<T>)), "generic");
+        assert_eq!(kind(&parse_quote!(Vec<impl Fn(u8) -> u8>)), "impl impl Fn (u8) -> u8");
+        assert_eq!(kind(&parse_quote!(Vec<_>)), "infer");
+    }
 }

@@ -18,7 +18,8 @@ use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
 use super::{args, flags, summary};
 use crate::dag::{DagDef, Params, Plan, Selection, SelectionError};
-use crate::engine::{Engine, QUIET, RunRequest, RunState};
+use crate::engine::{Engine, RunRequest, RunState};
+use crate::panics::QUIET;
 use crate::task::RunInfo;
 use crate::time::Timestamp;
 

@@ -31,7 +31,7 @@ use crate::value::{AnyValue, Constant, Value, into_owned};
     note = "`[Output<T>; N]` and `Vec<Output<T>>` feed `Vec<T>`, `&[T]`, `Vec<Option<T>>`, `Vec<Result<T, Failure>>` or `AnyOf<T>`",
     note = "a plain value feeds a parameter of exactly its type; to change a type on the way, put a `#[task]` in between"
 )]
-pub trait IntoArg<A> {
+pub trait IntoArg<A: ?Sized> {
     /// The edge or constant.
     #[doc(hidden)]
     fn into_arg(self) -> Arg;
@@ -97,12 +97,14 @@ impl<T> Deref for AnyOf<T> {
 
 // Plain values.
 
+#[diagnostic::do_not_recommend]
 impl<T: Value> IntoArg<T> for T {
     fn into_arg(self) -> Arg {
         Arg(ArgDraft::Constant(Box::new(Constant::new(self))))
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoArg<String> for &str {
     fn into_arg(self) -> Arg {
         self.to_owned().into_arg()
@@ -111,18 +113,21 @@ impl IntoArg<String> for &str {
 
 // One upstream.
 
+#[diagnostic::do_not_recommend]
 impl<T: Value> IntoArg<T> for Output<T> {
     fn into_arg(self) -> Arg {
         Arg(ArgDraft::One { from: self.handle(), kind: EdgeKind::Required, assemble: None })
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Value + Clone> IntoArg<Option<T>> for Output<T> {
     fn into_arg(self) -> Arg {
         one(self, EdgeKind::Optional, |delivered| Arc::new(single(delivered).into_option::<T>()))
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Value + Clone> IntoArg<Result<T, Failure>> for Output<T> {
     fn into_arg(self) -> Arg {
         one(self, EdgeKind::Outcome, |delivered| Arc::new(single(delivered).into_result::<T>()))
@@ -133,24 +138,28 @@ impl<T: Value + Clone> IntoArg<Result<T, Failure>> for Output<T> {
 
 macro_rules! many {
     ($(impl[$($generics:tt)*] for $from:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<T: Value + Clone, $($generics)*> IntoArg<Vec<T>> for $from {
             fn into_arg(self) -> Arg {
                 many(self, EdgeKind::Required, |delivered| collect(delivered, Delivery::into_value::<T>))
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<T: Value + Clone, $($generics)*> IntoArg<Vec<Option<T>>> for $from {
             fn into_arg(self) -> Arg {
                 many(self, EdgeKind::Optional, |delivered| collect(delivered, Delivery::into_option::<T>))
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<T: Value + Clone, $($generics)*> IntoArg<Vec<Result<T, Failure>>> for $from {
             fn into_arg(self) -> Arg {
                 many(self, EdgeKind::Outcome, |delivered| collect(delivered, Delivery::into_result::<T>))
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<T: Value + Clone, $($generics)*> IntoArg<AnyOf<T>> for $from {
             fn into_arg(self) -> Arg {
                 many(self, EdgeKind::First, |delivered| Arc::new(first::<T>(delivered)))

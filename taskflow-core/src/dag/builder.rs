@@ -189,11 +189,17 @@ impl Draft {
 
 /// Draws a box around the nodes that `body` adds, and puts `name.` before their ids. Boxes nest.
 ///
-/// ```ignore
-/// let table = group("warehouse", || {
+/// ```
+/// # use taskflow::prelude::*;
+/// # #[task] fn convert(raw: String) -> String { raw }
+/// # #[task] fn load(table: &str, rows: &str) -> usize { table.len() + rows.len() }
+/// # #[dag] fn daily(raw: String) -> usize {
+/// let loaded = group("warehouse", || {
 ///     let rows = convert(raw);
-///     load("flights", rows)          // the id of this node is `warehouse.load`
+///     load("flights", rows) // the id of this node is `warehouse.load`
 /// });
+/// # loaded }
+/// # assert!(daily::def().plan().unwrap().find("warehouse.load").is_some());
 /// ```
 ///
 /// A name used twice gets a number, as tasks do: `warehouse`, `warehouse_2`. Outside a `#[dag]` function it only calls

@@ -1,5 +1,6 @@
 //! The definition of a DAG: one static per `#[dag]` function.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -108,7 +109,7 @@ impl DagInputs {
     }
 
     /// The handle of the next parameter.
-    pub fn next_output<T: Value>(&mut self) -> Output<T> {
+    pub fn next_output<T>(&mut self) -> Output<T> {
         let source = Source::param(self.next);
         self.next += 1;
         Output::new(Handle { scope: self.scope, source })
@@ -120,11 +121,16 @@ impl DagInputs {
 /// `#[dag]` functions have one behind the scenes; [`Dag::build`] makes one of a closure, for graphs whose shape is known
 /// only at run time:
 ///
-/// ```ignore
-/// let dag = Dag::build("sum", || total(numbers.iter().map(|&n| square(n)).collect::<Vec<_>>()))?;
-/// let report = dag.run().await?;
 /// ```
-#[derive(Clone, Debug)]
+/// # use taskflow::prelude::*;
+/// # #[task] fn square(n: u64) -> u64 { n * n }
+/// # #[task] fn total(numbers: &[u64]) -> u64 { numbers.iter().sum() }
+/// # let numbers = [1u64, 2, 3];
+/// let dag = Dag::build("sum", || total(numbers.iter().map(|&n| square(n)).collect::<Vec<_>>()))?;
+/// let report = dag.run().wait()?;
+/// # assert_eq!(report.result(), Some(&14));
+/// # Ok::<(), taskflow::BoxError>(())
+/// ```
 pub struct Dag<T> {
     plan: Arc<Plan>,
     result: PhantomData<fn() -> T>,
@@ -162,5 +168,17 @@ impl<T: Value> Dag<T> {
     /// The graph.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+}
+
+impl<T> Clone for Dag<T> {
+    fn clone(&self) -> Self {
+        Dag { plan: Arc::clone(&self.plan), result: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Dag<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Dag({:?})", self.plan)
     }
 }

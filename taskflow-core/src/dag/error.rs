@@ -102,6 +102,16 @@ pub enum BuildError {
         /// The node.
         at: SourceLocation,
     },
+    /// An `AnyOf` of nothing, which no upstream could ever be the first of.
+    #[error("the list for `{input}` of task `{task}` (at {at}) is empty: an `AnyOf` needs at least one upstream")]
+    EmptyAnyOf {
+        /// The task.
+        task: String,
+        /// The parameter.
+        input: String,
+        /// The node.
+        at: SourceLocation,
+    },
     /// A plain value that has no JSON form.
     #[error("the value for `{input}` of task `{task}` (at {at}) cannot be kept in the plan: {message}")]
     Constant {
@@ -123,9 +133,9 @@ pub enum BuildError {
         message: String,
     },
     /// The `#[dag]` function panicked.
-    #[error("the `#[dag]` function panicked: {message}")]
+    #[error("the `#[dag]` function {message}")]
     Panicked {
-        /// The payload and its place.
+        /// Where, and the payload.
         message: String,
     },
 }

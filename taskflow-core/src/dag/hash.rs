@@ -13,24 +13,32 @@ pub(super) fn structural(plan: &Plan) -> String {
     hasher.line(format_args!("dag {} {:?}", plan.id, plan.options));
     for param in &plan.params {
         hasher.line(format_args!(
-            "param {} {:?} {:?} {:?} {:?}",
-            param.name, param.default_text, param.range_text, param.choices, param.pattern
+            "param {}: {} {:?} {:?} {:?} {:?}",
+            param.name,
+            param.ty.short(),
+            param.default_text,
+            param.range_text,
+            param.choices,
+            param.pattern
         ));
     }
     let mut order: Vec<u32> = (0..super::builder::index(plan.len())).collect();
     order.sort_by_key(|&node| plan.nodes[node as usize].id());
     for node in order {
         let id = plan.nodes[node as usize].id();
-        hasher.line(format_args!("task {id} {} {:?}", plan.def(node).id, plan.node_options(node)));
+        let def = plan.def(node);
+        let inputs: Vec<String> = def.inputs.iter().map(|input| input.ty.short()).collect();
+        let (inputs, output) = (inputs.join(", "), def.output.short());
+        hasher.line(format_args!("task {id} {}({inputs}) -> {output} {:?}", def.id, plan.node_options(node)));
         for arg in plan.args(node) {
             match arg {
                 ArgPlan::Constant(constant) => {
-                    let json = plan.constant(*constant).json().map(canonical).unwrap_or_default();
+                    let json = constant.json().map(canonical).unwrap_or_default();
                     hasher.line(format_args!("  value {json}"));
                 }
                 ArgPlan::Edges(edges) => {
                     hasher.line(format_args!("  edges {}", edges.kind().name()));
-                    for source in plan.sources(edges) {
+                    for source in edges.sources() {
                         hasher.line(format_args!("    {}", name(plan, *source)));
                     }
                 }
@@ -71,7 +79,7 @@ fn name(plan: &Plan, source: Source) -> String {
     }
 }
 
-/// JSON with sorted keys, whatever map type serde_json was built with.
+/// JSON with sorted keys, whatever map type `serde_json` was built with.
 fn canonical(json: &serde_json::Value) -> String {
     match json {
         serde_json::Value::Object(map) => {

@@ -29,7 +29,7 @@ pub(crate) use error::nearest;
 pub use error::{BuildError, BuildErrors};
 pub use order::{IntoNodes, chain, chain_linear};
 pub use output::Output;
-pub use param::{Param, ParamDef, ParamError, Params};
+pub use param::{Param, ParamDef, ParamError, Params, RangeOf};
 pub use plan::{ArgPlan, EdgeArg, EdgeKind, GroupPlan, Join, Node, NodeOptions, Plan, Source};
 pub use pool::PoolDef;
 pub use registry::{DagEntry, PoolEntry, Registry, TaskEntry};

@@ -19,30 +19,35 @@ pub trait IntoNodes {
     fn handles(&self) -> Vec<Handle>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> IntoNodes for Output<T> {
     fn handles(&self) -> Vec<Handle> {
         vec![self.handle()]
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoNodes> IntoNodes for [T] {
     fn handles(&self) -> Vec<Handle> {
         self.iter().flat_map(IntoNodes::handles).collect()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoNodes, const N: usize> IntoNodes for [T; N] {
     fn handles(&self) -> Vec<Handle> {
         self.as_slice().handles()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoNodes> IntoNodes for Vec<T> {
     fn handles(&self) -> Vec<Handle> {
         self.as_slice().handles()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoNodes + ?Sized> IntoNodes for &T {
     fn handles(&self) -> Vec<Handle> {
         (**self).handles()
@@ -95,12 +100,14 @@ pub trait Chain {
 
 macro_rules! tuples {
     ($(($($name:ident)+))*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<$($name: IntoNodes),+> IntoNodes for ($($name,)+) {
             fn handles(&self) -> Vec<Handle> {
                 self.links().into_iter().flatten().collect()
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<$($name: IntoNodes),+> Chain for ($($name,)+) {
             #[allow(non_snake_case, reason = "a macro over the letters of the type parameters")]
             fn links(&self) -> Vec<Vec<Handle>> {
@@ -125,12 +132,14 @@ tuples! {
     (A B C D E F G H I J K L)
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoNodes, const N: usize> Chain for [T; N] {
     fn links(&self) -> Vec<Vec<Handle>> {
         self.iter().map(IntoNodes::handles).collect()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoNodes> Chain for Vec<T> {
     fn links(&self) -> Vec<Vec<Handle>> {
         self.iter().map(IntoNodes::handles).collect()
@@ -142,6 +151,10 @@ impl<T: IntoNodes> Chain for Vec<T> {
 /// Between a single node and a list every pair is connected; between two lists of the same length the nodes are
 /// connected pair by pair. Two lists of different lengths are a build error; [`chain_linear`] connects those crosswise.
 #[track_caller]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "outputs are handles; `chain((a, b))` reads better than `chain(&(a, b))`"
+)]
 pub fn chain(links: impl Chain) {
     let at = Location::caller();
     for pair in links.links().windows(2) {
@@ -159,6 +172,7 @@ pub fn chain(links: impl Chain) {
 
 /// Orders the links one after the other, each node of a link before every node of the next: Airflow's `chain_linear`.
 #[track_caller]
+#[allow(clippy::needless_pass_by_value, reason = "as `chain`")]
 pub fn chain_linear(links: impl Chain) {
     for pair in links.links().windows(2) {
         connect(&pair[0], &pair[1], Location::caller());

@@ -15,9 +15,18 @@ use crate::task::{Backoff, TriggerRule};
 /// It is `Copy`, so one value can feed many tasks. Passing it to a task draws an edge; the methods set options of the
 /// node behind it and return it again:
 ///
-/// ```ignore
+/// ```
+/// # use taskflow::prelude::*;
+/// # taskflow::pool!("warehouse", slots = 2);
+/// # #[task] fn extract(day: u32) -> u32 { day }
+/// # #[task] fn summarise(rows: u32) -> u32 { rows }
+/// # #[task] fn clean() {}
+/// # #[dag] fn daily(day: u32) -> u32 {
+/// # let cleanup = clean();
 /// let rows = extract(day).retries(5).pool("warehouse");
 /// let report = summarise(rows).id("report").after(cleanup);
+/// # report }
+/// # assert!(daily::def().plan().is_ok());
 /// ```
 ///
 /// Mistakes that the compiler cannot see (the same id twice, an output of another DAG) are collected and reported

@@ -1,7 +1,6 @@
 //! Typed parameters of a DAG.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
@@ -37,7 +36,8 @@ pub struct ParamDef {
 #[derive(Debug)]
 pub struct Param<T> {
     def: ParamDef,
-    ty: PhantomData<fn() -> T>,
+    // Kept here so that only `new` asks for a `Value`, and a type that is none is reported once.
+    erase: fn(T) -> AnyValue,
 }
 
 impl<T: Value> Param<T> {
@@ -55,9 +55,11 @@ impl<T: Value> Param<T> {
             in_range: None,
             parse: |text| parse::<T>(text).map(|value| Arc::new(value) as AnyValue),
         };
-        Param { def, ty: PhantomData }
+        Param { def, erase: |value| Arc::new(value) }
     }
+}
 
+impl<T: 'static> Param<T> {
     /// What it is for.
     #[must_use]
     pub fn help(mut self, help: &'static str) -> Self {
@@ -69,7 +71,8 @@ impl<T: Value> Param<T> {
     #[must_use]
     pub fn default(mut self, text: &'static str, default: fn() -> T) -> Self {
         self.def.default_text = Some(text);
-        self.def.default = Some(Arc::new(move |_| Ok(Arc::new(default()))));
+        let erase = self.erase;
+        self.def.default = Some(Arc::new(move |_| Ok(erase(default()))));
         self
     }
 
@@ -77,7 +80,8 @@ impl<T: Value> Param<T> {
     #[must_use]
     pub fn default_text(mut self, text: &'static str) -> Self {
         self.def.default_text = Some(text);
-        self.def.default = Some(Arc::new(move |_| parse::<T>(text).map(|value| Arc::new(value) as AnyValue)));
+        let parse = self.def.parse;
+        self.def.default = Some(Arc::new(move |_| parse(text)));
         self
     }
 
@@ -85,18 +89,16 @@ impl<T: Value> Param<T> {
     #[must_use]
     pub fn default_from(mut self, text: &'static str, default: fn(&RunInfo) -> T) -> Self {
         self.def.default_text = Some(text);
-        self.def.default = Some(Arc::new(move |run| Ok(Arc::new(default(run)))));
+        let erase = self.erase;
+        self.def.default = Some(Arc::new(move |run| Ok(erase(default(run)))));
         self
     }
 
     /// The values allowed; `text` is how the range is written.
     #[must_use]
-    pub fn range(mut self, text: &'static str, range: impl RangeBounds<T> + Send + Sync + 'static) -> Self
-    where
-        T: PartialOrd,
-    {
+    pub fn range(mut self, text: &'static str, range: impl RangeOf<T>) -> Self {
         self.def.range_text = Some(text);
-        self.def.in_range = Some(Arc::new(move |value| value.downcast_ref::<T>().is_some_and(|v| range.contains(v))));
+        self.def.in_range = Some(Arc::new(move |value| value.downcast_ref::<T>().is_some_and(|v| range.allows(v))));
         self
     }
 
@@ -117,6 +119,25 @@ impl<T: Value> Param<T> {
     /// The parameter without its type.
     pub fn erase(self) -> ParamDef {
         self.def
+    }
+}
+
+/// A range of values of type `T`: `1..`, `0..=600`, `-1.0..1.0`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no range of `{T}`",
+    label = "not a range of `{T}`",
+    note = "both ends of the range of a parameter have the type of the parameter, and values of that type have an order: \
+            `{T}: PartialOrd`"
+)]
+pub trait RangeOf<T>: Send + Sync + 'static {
+    /// Whether the value lies in the range.
+    fn allows(&self, value: &T) -> bool;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: PartialOrd, R: RangeBounds<T> + Send + Sync + 'static> RangeOf<T> for R {
+    fn allows(&self, value: &T) -> bool {
+        self.contains(value)
     }
 }
 
@@ -264,6 +285,10 @@ impl Params {
     pub fn with<T: Value>(mut self, value: T) -> Self {
         self.0.push(Arc::new(value));
         self
+    }
+
+    pub(crate) fn push(&mut self, value: AnyValue) {
+        self.0.push(value);
     }
 
     /// The values for a run, from text where `given` has one, from the defaults elsewhere.

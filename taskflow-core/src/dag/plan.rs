@@ -26,11 +26,14 @@ pub struct Plan {
     pub(super) result_type: TypeInfo,
 
     pub(super) nodes: Vec<Node>,
+    /// What the engine reads of each node, apart from what people read: four of them fit a cache line.
+    pub(super) wiring: Vec<Wiring>,
     pub(super) node_options: Vec<NodeOptions>,
     pub(super) groups: Vec<GroupPlan>,
     pub(super) defs: Vec<&'static TaskDef>,
 
-    pub(super) args: Vec<ArgPlan>,
+    pub(super) args: Vec<ArgCell>,
+    pub(super) edge_args: Vec<EdgeCell>,
     pub(super) sources: Vec<Source>,
     pub(super) constants: Vec<Constant>,
     /// The order edges, sorted by downstream.
@@ -49,12 +52,37 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct Node {
     pub(super) id: Box<str>,
+    pub(super) group: Option<u32>,
+    pub(super) at: &'static std::panic::Location<'static>,
+}
+
+/// Where a node stands in the index vectors. Its arguments and joins end where those of the next node begin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wiring {
     pub(super) def: u32,
     pub(super) options: u32,
-    pub(super) group: Option<u32>,
     pub(super) first_arg: u32,
     pub(super) first_join: u32,
-    pub(super) at: &'static std::panic::Location<'static>,
+}
+
+/// An argument as the plan keeps it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ArgCell {
+    /// An index into the constants.
+    Constant(u32),
+    /// The value of one upstream, as it is: the common case.
+    Value(Source),
+    /// An index into the edge cells.
+    Edges(u32),
+}
+
+/// The edges of an argument that has several, or one of another kind than [`EdgeKind::Required`].
+#[derive(Clone, Copy)]
+pub(super) struct EdgeCell {
+    pub(super) kind: EdgeKind,
+    pub(super) first: u32,
+    pub(super) count: u32,
+    pub(super) assemble: Assemble,
 }
 
 /// The options of a node, resolved.
@@ -104,19 +132,18 @@ pub enum EdgeKind {
 
 /// An argument of a node.
 #[derive(Clone, Copy, Debug)]
-pub enum ArgPlan {
-    /// A plain value: an index into the constants of the plan.
-    Constant(u32),
-    /// Edges: their kind and their sources.
-    Edges(EdgeArg),
+pub enum ArgPlan<'a> {
+    /// A plain value.
+    Constant(&'a Constant),
+    /// Edges from upstreams.
+    Edges(EdgeArg<'a>),
 }
 
 /// The edges of one argument.
 #[derive(Clone, Copy)]
-pub struct EdgeArg {
-    pub(super) kind: EdgeKind,
-    pub(super) first: u32,
-    pub(super) count: u32,
+pub struct EdgeArg<'a> {
+    kind: EdgeKind,
+    sources: &'a [Source],
     /// How the parameter's value is made of what is delivered; `None` when it is the upstream's value as it is.
     pub(crate) assemble: Option<Assemble>,
 }
@@ -186,16 +213,21 @@ impl EdgeKind {
     }
 }
 
-impl EdgeArg {
+impl<'a> EdgeArg<'a> {
     /// What the edges ask of their upstreams.
     pub fn kind(&self) -> EdgeKind {
         self.kind
     }
+
+    /// The upstreams, in the order in which they were passed.
+    pub fn sources(&self) -> &'a [Source] {
+        self.sources
+    }
 }
 
-impl fmt::Debug for EdgeArg {
+impl fmt::Debug for EdgeArg<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} x {}", self.kind, self.count)
+        write!(f, "{:?} from {:?}", self.kind, self.sources)
     }
 }
 
@@ -280,7 +312,7 @@ impl Plan {
 
     /// The task that a node calls.
     pub fn def(&self, node: u32) -> &'static TaskDef {
-        self.defs[self.nodes[node as usize].def as usize]
+        self.defs[self.def_index(node)]
     }
 
     /// The tasks that the nodes call.
@@ -290,7 +322,7 @@ impl Plan {
 
     /// Which of [`Plan::defs`] a node calls.
     pub fn def_index(&self, node: u32) -> usize {
-        self.nodes[node as usize].def as usize
+        self.wiring[node as usize].def as usize
     }
 
     /// The options of a node.
@@ -305,23 +337,26 @@ impl Plan {
 
     /// Which of [`Plan::option_sets`] a node has.
     pub fn options_index(&self, node: u32) -> usize {
-        self.nodes[node as usize].options as usize
+        self.wiring[node as usize].options as usize
     }
 
     /// The arguments of a node, in the order of the parameters.
-    pub fn args(&self, node: u32) -> &[ArgPlan] {
-        let end = self.nodes.get(node as usize + 1).map_or(self.args.len(), |next| next.first_arg as usize);
-        &self.args[self.nodes[node as usize].first_arg as usize..end]
-    }
-
-    /// The upstreams of an argument.
-    pub fn sources(&self, arg: &EdgeArg) -> &[Source] {
-        &self.sources[arg.first as usize..][..arg.count as usize]
-    }
-
-    /// A plain value in the graph.
-    pub fn constant(&self, index: u32) -> &Constant {
-        &self.constants[index as usize]
+    pub fn args(&self, node: u32) -> impl ExactSizeIterator<Item = ArgPlan<'_>> {
+        let end = self.wiring.get(node as usize + 1).map_or(self.args.len(), |next| next.first_arg as usize);
+        let cells = &self.args[self.wiring[node as usize].first_arg as usize..end];
+        cells.iter().map(|cell| match cell {
+            ArgCell::Constant(index) => ArgPlan::Constant(&self.constants[*index as usize]),
+            ArgCell::Value(source) => ArgPlan::Edges(EdgeArg {
+                kind: EdgeKind::Required,
+                sources: std::slice::from_ref(source),
+                assemble: None,
+            }),
+            ArgCell::Edges(index) => {
+                let EdgeCell { kind, first, count, assemble } = self.edge_args[*index as usize];
+                let sources = &self.sources[first as usize..][..count as usize];
+                ArgPlan::Edges(EdgeArg { kind, sources, assemble: Some(assemble) })
+            }
+        })
     }
 
     /// The upstreams of a node connected by order alone, as `(upstream, node)`.
@@ -333,9 +368,9 @@ impl Plan {
 
     /// All upstream nodes, through values and through order; one that feeds several parameters comes several times.
     pub fn upstreams(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
-        let data = self.args(node).iter().flat_map(move |arg| match arg {
+        let data = self.args(node).flat_map(|arg| match arg {
             ArgPlan::Constant(_) => &[],
-            ArgPlan::Edges(edges) => self.sources(edges),
+            ArgPlan::Edges(edges) => edges.sources(),
         });
         let order = self.orders(node).iter().map(|&(upstream, _)| upstream);
         data.filter_map(|source| source.as_task()).chain(order)
@@ -348,8 +383,8 @@ impl Plan {
 
     /// The indices of the joins of a node.
     pub fn joins_of(&self, node: u32) -> Range<u32> {
-        let end = self.nodes.get(node as usize + 1).map_or(self.joins.len() as u32, |next| next.first_join);
-        self.nodes[node as usize].first_join..end
+        let end = self.wiring.get(node as usize + 1).map_or(self.joins.len() as u32, |next| next.first_join);
+        self.wiring[node as usize].first_join..end
     }
 
     /// The indices of the joins that a node is an upstream of.
@@ -366,8 +401,9 @@ impl Plan {
 
     /// The structural hash, 32 hexadecimal digits: the version of the DAG.
     ///
-    /// It covers ids, edges, constants, parameters and options, and so changes when the graph does; comments, bodies,
-    /// the order of the files and the platform do not enter. Computed at the first call.
+    /// It covers ids, the names of the tasks, the short names of their types, edges, constants, options, and the
+    /// parameters with their defaults and bounds, and so changes when the graph does. Comments, bodies and places in the
+    /// source do not enter. Computed at the first call.
     pub fn hash(&self) -> &str {
         self.hash.get_or_init(|| hash::structural(self))
     }

@@ -47,6 +47,8 @@ pub(crate) struct Dispatcher {
     limit: usize,
     /// Ready tasks for worker threads, in all runs.
     ready_sync: usize,
+    /// Ready tasks for the runtime, in all runs.
+    ready_runtime: usize,
     serial: i64,
 }
 
@@ -81,10 +83,25 @@ struct Bucket {
     queue: VecDeque<(i64, u32)>,
 }
 
+impl RunQueue {
+    fn bucket_index(&self, plan: &Plan, task: u32) -> usize {
+        self.bucket_of[plan.options_index(task) * self.defs + plan.def_index(task)] as usize
+    }
+}
+
 impl Dispatcher {
     pub(crate) fn new(limit: usize, pools: impl IntoIterator<Item = (String, u32)>) -> Self {
         let pools = pools.into_iter().map(|(name, slots)| Pool { name, slots, taken: 0 }).collect();
-        Dispatcher { runs: Vec::new(), turns: VecDeque::new(), pools, active: 0, limit, ready_sync: 0, serial: 0 }
+        Dispatcher {
+            runs: Vec::new(),
+            turns: VecDeque::new(),
+            pools,
+            active: 0,
+            limit,
+            ready_sync: 0,
+            ready_runtime: 0,
+            serial: 0,
+        }
     }
 
     /// Makes room for a run. A pool that the plan names and nobody declared has no limit: freezing has refused it.
@@ -146,6 +163,7 @@ impl Dispatcher {
     pub(crate) fn clear(&mut self, key: RunKey) {
         if let Some(run) = &mut self.runs[key.0 as usize] {
             self.ready_sync -= run.ready_sync;
+            self.ready_runtime -= run.ready - run.ready_sync;
             run.ready = 0;
             run.ready_sync = 0;
             for bucket in &mut run.buckets {
@@ -158,8 +176,8 @@ impl Dispatcher {
     pub(crate) fn push(&mut self, key: RunKey, plan: &Plan, task: u32, next: bool) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
         self.serial += 1;
-        let bucket =
-            &mut run.buckets[run.bucket_of[plan.options_index(task) * run.defs + plan.def_index(task)] as usize];
+        let place = run.bucket_index(plan, task);
+        let bucket = &mut run.buckets[place];
         if next {
             bucket.queue.push_front((-self.serial, task));
         } else {
@@ -169,6 +187,8 @@ impl Dispatcher {
         if bucket.lane == Lane::Sync {
             run.ready_sync += 1;
             self.ready_sync += 1;
+        } else {
+            self.ready_runtime += 1;
         }
         if !run.in_turn {
             run.in_turn = true;
@@ -178,22 +198,30 @@ impl Dispatcher {
 
     /// The task whose turn it is, with its slots taken.
     pub(crate) fn pop(&mut self, lane: Lane) -> Option<(RunKey, u32)> {
-        if self.active >= self.limit || (lane == Lane::Sync && self.ready_sync == 0) {
+        let ready = match lane {
+            Lane::Sync => self.ready_sync,
+            Lane::Runtime => self.ready_runtime,
+        };
+        if ready == 0 || self.active >= self.limit {
             return None;
         }
         for turn in 0..self.turns.len() {
             let key = self.turns[turn];
-            if let Some(task) = self.pop_from(key, lane) {
+            let Some(task) = self.pop_from(key, lane) else { continue };
+            // Its turn is over. A lone run keeps its place, empty or not: `push` and `best` look at its counts.
+            if self.turns.len() > 1 {
                 self.turns.remove(turn);
                 let run = self.runs[key.0 as usize].as_mut()?;
                 run.in_turn = run.ready > 0;
                 if run.in_turn {
                     self.turns.push_back(key);
                 }
-                return Some((key, task));
             }
+            return Some((key, task));
         }
-        self.drop_idle_turns();
+        if self.turns.len() > 1 {
+            self.drop_idle_turns();
+        }
         None
     }
 
@@ -212,6 +240,8 @@ impl Dispatcher {
         if lane == Lane::Sync {
             run.ready_sync -= 1;
             self.ready_sync -= 1;
+        } else {
+            self.ready_runtime -= 1;
         }
         Some(task)
     }
@@ -239,10 +269,21 @@ impl Dispatcher {
         best.map(|(position, _, _)| position)
     }
 
+    /// Lets `next` have the place of `ended` at once, where no other ready task could have a better claim to it: both
+    /// are for workers and in no pool, and nothing else is ready.
+    pub(crate) fn hand_over(&self, key: RunKey, plan: &Plan, ended: u32, next: u32) -> bool {
+        let Some(run) = &self.runs[key.0 as usize] else { return false };
+        let free = |task| {
+            let bucket = &run.buckets[run.bucket_index(plan, task)];
+            bucket.lane == Lane::Sync && bucket.pool.is_none()
+        };
+        self.ready_sync + self.ready_runtime == 0 && free(ended) && free(next)
+    }
+
     /// Gives the slots of a task back.
     pub(crate) fn release(&mut self, key: RunKey, plan: &Plan, task: u32) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
-        let bucket = &run.buckets[run.bucket_of[plan.options_index(task) * run.defs + plan.def_index(task)] as usize];
+        let bucket = &run.buckets[run.bucket_index(plan, task)];
         if let Some(pool) = bucket.pool {
             self.pools[pool].taken -= bucket.slots;
         }
@@ -268,10 +309,5 @@ impl Dispatcher {
     /// Whether a worker thread asking now would get something.
     pub(crate) fn has_sync(&self) -> bool {
         self.ready_sync > 0 && self.turns.iter().any(|&key| self.best(key, Lane::Sync).is_some())
-    }
-
-    /// The slots of a pool.
-    pub(crate) fn pool_slots(&self, name: &str) -> Option<u32> {
-        self.pools.iter().find(|pool| pool.name == name).map(|pool| pool.slots)
     }
 }

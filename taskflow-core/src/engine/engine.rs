@@ -123,6 +123,7 @@ impl EngineBuilder {
                 None => return Err(UnknownPool { name }),
             }
         }
+        crate::panics::install_hook();
         let limit = self.max_active_tasks.map_or(usize::MAX, NonZeroUsize::get);
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = self.workers.unwrap_or(cores).get().min(limit);

@@ -45,8 +45,8 @@ pub(crate) struct Shared {
 pub(crate) struct Hub {
     pub(super) dispatcher: Dispatcher,
     runs: Vec<Option<Run>>,
-    /// The share of each worker thread that ever was, by its number.
-    pub(super) shares: Vec<Arc<Mutex<Share>>>,
+    /// The workers, by their numbers.
+    pub(super) slots: Vec<Option<Slot>>,
     /// Tasks and results taken back from a share.
     strays: VecDeque<(RunKey, Arc<RunShared>, Grant)>,
     pub(super) threads: usize,
@@ -69,21 +69,40 @@ pub(super) enum Timekeeper {
     Asleep(Option<Instant>),
 }
 
-/// The tasks one worker has taken, and what came of them.
-#[derive(Default)]
-pub(crate) struct Share {
+/// What the hub knows of a worker thread.
+pub(super) struct Slot {
+    /// The run it works for.
     pub(super) run: Of,
-    pub(super) queue: VecDeque<Grant>,
-    pub(super) done: Vec<Done>,
-    /// The task under way and when it began.
-    pub(super) current: Option<(u32, u32, Timestamp)>,
-    /// Whether the rest is worth a waking call to somebody who sleeps.
-    pub(super) worth_sharing: bool,
-    /// Whether the task under way was given up.
+    /// The task it is in, when it has taken just one.
+    pub(super) single: Option<u32>,
+    /// What it has taken, when it has taken several.
+    pub(super) share: Arc<Mutex<Share>>,
+    /// Whether the task it is in was given up.
     pub(super) lost: bool,
 }
 
-/// The run a worker works for.
+/// Several tasks one worker has taken, and what came of them.
+#[derive(Default)]
+pub(crate) struct Share {
+    pub(super) queue: VecDeque<Grant>,
+    pub(super) done: Vec<Done>,
+    /// The task under way and when it began.
+    pub(super) current: Option<(u32, Timestamp)>,
+    /// Whether the rest is worth a waking call to somebody who sleeps.
+    pub(super) worth_sharing: bool,
+}
+
+/// What a worker gets when it asks.
+pub(super) enum Taken {
+    /// Nothing is ready.
+    Nothing,
+    /// One task.
+    One(Grant),
+    /// Several, in its share.
+    Several,
+}
+
+/// A run and where it stands in the engine.
 pub(super) type Of = Option<(RunKey, Arc<RunShared>)>;
 
 /// What is to be done after the lock is released.
@@ -100,7 +119,7 @@ impl Shared {
         let hub = Hub {
             dispatcher,
             runs: Vec::new(),
-            shares: Vec::new(),
+            slots: Vec::new(),
             strays: VecDeque::new(),
             threads: 0,
             lost: 0,
@@ -217,6 +236,36 @@ impl Hub {
         self.obey(key, commands, next, now, effects);
     }
 
+    /// As [`apply`](Hub::apply), for a worker that has ended just this task: if that made exactly one task ready and
+    /// nothing else waits, the worker goes on with it, without a turn through the queues.
+    pub(super) fn follow_on(&mut self, me: usize, of: &Of, done: Done, effects: &mut Effects) -> Option<Grant> {
+        let (key, shared) = of.as_ref()?;
+        let (key, task, now) = (*key, done.task, done.ended);
+        let mut commands = std::mem::take(&mut self.commands);
+        let mut grant = None;
+        match self.runs.get_mut(key.0 as usize) {
+            Some(Some(run)) if Arc::ptr_eq(&run.shared, shared) => {
+                if run.finish(done, &mut commands, &mut effects.unused) {
+                    if let [Command::Settled(settled), Command::Ready(next)] = commands[..]
+                        && self.strays.is_empty()
+                        && self.dispatcher.hand_over(key, &shared.plan, task, next)
+                        && let Some(Some(slot)) = self.slots.get_mut(me)
+                    {
+                        run.settled(settled, &mut effects.unused);
+                        commands.clear();
+                        slot.single = Some(next);
+                        grant = Some(run.grant(next, now, &mut commands));
+                    } else {
+                        self.dispatcher.release(key, &shared.plan, task);
+                    }
+                }
+            }
+            _ => effects.unused.extend(done.value),
+        }
+        self.obey(key, commands, true, now, effects);
+        grant
+    }
+
     /// Tells the machine of a run something.
     pub(super) fn tell(&mut self, key: RunKey, input: Input, now: Timestamp, effects: &mut Effects) {
         let mut commands = std::mem::take(&mut self.commands);
@@ -228,6 +277,10 @@ impl Hub {
 
     fn obey(&mut self, key: RunKey, mut commands: Vec<Command>, mut next: bool, now: Timestamp, effects: &mut Effects) {
         let mut halted = false;
+        if commands.is_empty() {
+            self.commands = commands;
+            return;
+        }
         for command in commands.drain(..) {
             let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { break };
             match command {
@@ -274,11 +327,8 @@ impl Hub {
                 ended.push((task, run.machine.attempt(task)));
             }
         }
-        for share in &self.shares {
-            let mut share = lock(share);
-            if share.run.as_ref().is_some_and(|(_, of)| Arc::ptr_eq(of, &shared)) {
-                ended.extend(share.queue.drain(..).map(|grant| (grant.task, grant.attempt)));
-            }
+        for slot in self.slots.iter().flatten().filter(|slot| slot.works_for(&shared)) {
+            ended.extend(lock(&slot.share).queue.drain(..).map(|grant| (grant.task, grant.attempt)));
         }
         let strays = std::mem::take(&mut self.strays);
         for (stray_key, of, grant) in strays {
@@ -298,12 +348,10 @@ impl Hub {
 
     /// If a worker thread is inside this task, it is lost until it returns.
     fn lose_worker(&mut self, of: &Arc<RunShared>, task: u32) {
-        for share in &self.shares {
-            let mut share = lock(share);
-            let inside = share.current.is_some_and(|(current, _, _)| current == task)
-                && share.run.as_ref().is_some_and(|(_, run)| Arc::ptr_eq(run, of));
-            if inside && !share.lost {
-                share.lost = true;
+        for slot in self.slots.iter_mut().flatten().filter(|slot| slot.works_for(of)) {
+            let current = slot.single.or_else(|| lock(&slot.share).current.map(|(task, _)| task));
+            if current == Some(task) && !slot.lost {
+                slot.lost = true;
                 self.lost += 1;
             }
         }
@@ -330,59 +378,64 @@ impl Hub {
         Some((shared, grant))
     }
 
-    /// Fills the share of a worker that last worked for `run`, and says whether there was anything.
+    /// The next share of worker `me`; `now` is about the present.
     ///
     /// A share is one task, unless tasks like it have proven short. Then it is a fair part of what is ready, bounded by
     /// the time it should take; all of it, when the whole is less work than waking somebody for it.
-    pub(super) fn take_share(&mut self, workers: usize, share: &Mutex<Share>, of: &mut Of) -> bool {
+    pub(super) fn take_share(&mut self, me: usize, workers: usize, of: &mut Of, now: &mut Option<Timestamp>) -> Taken {
         /// What a share may take, in nanoseconds.
         const LONG: u64 = 100_000;
         /// What it costs to wake a thread.
         const WAKING: u64 = 10_000;
         const MOST: usize = 64;
 
+        let Some(Some(slot)) = self.slots.get_mut(me) else { return Taken::Nothing };
         if let Some((key, shared, grant)) = self.strays.pop_front() {
-            let mut share = lock(share);
             *of = Some((key, shared));
-            share.run.clone_from(of);
-            share.queue.push_back(grant);
-            return true;
+            slot.run.clone_from(of);
+            slot.single = Some(grant.task);
+            *now = None;
+            return Taken::One(grant);
         }
-        let Some((key, first)) = self.dispatcher.pop(Lane::Sync) else { return false };
-        let ready = self.dispatcher.ready_sync_of(key) as u64 + 1;
-        let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return false };
-        let now = run.shared.clock.now();
-        let mut commands = std::mem::take(&mut self.commands);
-
-        let mut share = lock(share);
-        if !of.as_ref().is_some_and(|(_, shared)| Arc::ptr_eq(shared, &run.shared)) {
+        let Some((key, first)) = self.dispatcher.pop(Lane::Sync) else { return Taken::Nothing };
+        let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return Taken::Nothing };
+        if !slot.works_for(&run.shared) {
             *of = Some((key, Arc::clone(&run.shared)));
+            slot.run.clone_from(of);
+            *now = None;
         }
-        if !share.run.as_ref().is_some_and(|(_, shared)| Arc::ptr_eq(shared, &run.shared)) {
-            share.run.clone_from(of);
+        let now = *now.get_or_insert_with(|| run.shared.clock.now());
+        let mut commands = std::mem::take(&mut self.commands);
+        let first_grant = run.grant(first, now, &mut commands);
+
+        let cost = u64::from(run.cost(first));
+        let ready = self.dispatcher.ready_sync_of(key) as u64;
+        let most = match () {
+            () if ready == 0 || !first_grant.short => 1,
+            () if (ready + 1) * cost <= WAKING => MOST,
+            () => ((ready + 1).div_ceil(workers as u64) as usize).min(MOST),
+        };
+        if most == 1 {
+            self.commands = commands;
+            slot.single = Some(first);
+            return Taken::One(first_grant);
         }
-        let mut expected = 0;
-        let mut most = 1;
-        if run.is_shareable(first) {
-            let cost = u64::from(run.cost(first));
-            let cheap = ready * cost <= WAKING;
-            most = if cheap { MOST } else { (ready.div_ceil(workers as u64) as usize).min(MOST) };
-        }
-        let mut task = Some(first);
-        while let Some(granted) = task {
-            expected += u64::from(run.cost(granted).max(1));
-            let shareable = run.is_shareable(granted);
-            share.queue.push_back(run.grant(granted, now, &mut commands));
-            let more = shareable && share.queue.len() < most && expected < LONG;
-            task = if more { self.dispatcher.pop_from(key, Lane::Sync) } else { None };
+
+        slot.single = None;
+        let mut share = lock(&slot.share);
+        share.queue.push_back(first_grant);
+        let mut expected = cost;
+        while share.queue.len() < most && expected < LONG {
+            let Some(task) = self.dispatcher.pop_from(key, Lane::Sync) else { break };
+            let grant = run.grant(task, now, &mut commands);
+            // A task not known to be short ends the share.
+            expected += if grant.short { u64::from(run.cost(task)) } else { LONG };
+            share.queue.push_back(grant);
         }
         share.worth_sharing = expected > WAKING;
-        if share.queue.len() > 1 {
-            self.watching = true;
-        }
-        drop(share);
+        self.watching = true;
         self.commands = commands;
-        true
+        Taken::Several
     }
 
     /// Takes back from the shares of others: results not reported, and the later half of what is not started. With
@@ -392,15 +445,15 @@ impl Hub {
     pub(super) fn take_back(&mut self, overdue: bool, effects: &mut Effects) -> bool {
         const OVERDUE: std::time::Duration = std::time::Duration::from_millis(1);
         let mut found = false;
-        for place in 0..self.shares.len() {
-            let share = Arc::clone(&self.shares[place]);
-            let mut share = lock(&share);
-            let Some((key, of)) = share.run.clone() else { continue };
+        for place in 0..self.slots.len() {
+            let Some(Some(slot)) = self.slots.get(place) else { continue };
+            let Some((key, of)) = slot.run.clone() else { continue };
+            let mut share = lock(&slot.share);
             if share.queue.is_empty() && share.done.is_empty() {
                 continue;
             }
             let stuck = |since: Timestamp| of.clock.now().since(since) > OVERDUE;
-            if overdue && !share.current.is_some_and(|(_, _, since)| stuck(since)) {
+            if overdue && !share.current.is_some_and(|(_, since)| stuck(since)) {
                 continue;
             }
             let keep = if overdue { 0 } else { share.queue.len() / 2 };
@@ -418,10 +471,16 @@ impl Hub {
 
     /// Whether any share holds something that its worker has not come back with.
     pub(super) fn shares_in_use(&self) -> bool {
-        self.shares.iter().any(|share| {
-            let share = lock(share);
+        self.slots.iter().flatten().any(|slot| {
+            let share = lock(&slot.share);
             !share.queue.is_empty() || !share.done.is_empty()
         })
+    }
+}
+
+impl Slot {
+    fn works_for(&self, run: &Arc<RunShared>) -> bool {
+        self.run.as_ref().is_some_and(|(_, of)| Arc::ptr_eq(of, run))
     }
 }
 
@@ -430,24 +489,34 @@ impl Effects {
         self.launches.is_empty() && self.cancels.is_empty() && self.unused.is_empty() && self.over.is_empty()
     }
 
-    /// Does what was collected: without the lock, since all of it may run user code or wait.
+    /// Does what was collected, and what follows from it: without the lock, since all of it may run user code or wait.
     pub(super) fn carry_out(&mut self, shared: &Arc<Shared>) {
-        for (control, drop_it) in self.cancels.drain(..) {
-            control.cancel();
-            if drop_it {
-                control.abort();
+        while !self.is_empty() {
+            for (control, drop_it) in self.cancels.drain(..) {
+                control.cancel();
+                if drop_it {
+                    control.abort();
+                }
             }
-        }
-        for (key, run, grant) in self.launches.drain(..) {
-            super::launch::launch(shared, key, run, grant);
-        }
-        if !self.unused.is_empty() {
+            let launches = std::mem::take(&mut self.launches);
             let unused = std::mem::take(&mut self.unused);
-            // A value's destructor is user code; if it panics, the panic hook has said so.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(unused)));
-        }
-        for run in self.over.drain(..) {
-            run.conclude();
+            if !unused.is_empty() {
+                // A value's destructor is user code; if it panics, the panic hook has said so.
+                let _ = crate::panics::catch(|| drop(unused));
+            }
+            for run in self.over.drain(..) {
+                run.conclude();
+            }
+            if !launches.is_empty() {
+                let refused = super::launch::launch_all(shared, launches);
+                if !refused.is_empty() {
+                    let mut hub = shared.lock();
+                    for (key, run, done) in refused {
+                        hub.apply(key, &run, done, false, self);
+                    }
+                    shared.leave(hub, self);
+                }
+            }
         }
     }
 }

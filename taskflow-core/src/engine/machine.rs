@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use super::event::Event;
 use super::state::{RunState, TaskState, Transition};
-use crate::dag::{Plan, Selection};
+use crate::dag::{Join, Plan, Selection};
 use crate::error::Failure;
 use crate::task::{Tally, TriggerRule, Verdict};
 use crate::time::Timestamp;
@@ -86,6 +86,11 @@ impl Default for Settings {
 
 pub(crate) struct Machine {
     plan: Arc<Plan>,
+    core: Core,
+}
+
+/// Everything that changes; apart from the plan, so that both can be borrowed at once.
+struct Core {
     settings: Settings,
     tasks: Vec<TaskCell>,
     joins: Vec<JoinCell>,
@@ -159,17 +164,20 @@ pub(crate) struct AttemptRecord {
 impl Machine {
     pub(crate) fn new(plan: Arc<Plan>, selection: Option<&Selection>, settings: Settings) -> Self {
         let joins = plan.joins().iter();
-        let joins = joins.map(|join| JoinCell { pending: join.upstreams, success: 0, failed: 0, skipped: 0 }).collect();
+        // A task under `always` is below its upstreams, and does not look at them.
+        let waits = |join: &Join| join.rule != TriggerRule::Always;
+        let pending = |join: &Join| if waits(join) { join.upstreams } else { DECIDED };
+        let joins = joins.map(|join| JoinCell { pending: pending(join), success: 0, failed: 0, skipped: 0 }).collect();
         let mut tasks = Vec::with_capacity(plan.len());
         for node in 0..plan.len() as u32 {
-            let undecided = plan.joins_of(node).len() as u32;
+            let joins = &plan.joins()[plan.joins_of(node).start as usize..plan.joins_of(node).end as usize];
+            let undecided = joins.iter().filter(|join| waits(join)).count() as u32;
             let removed = selection.is_some_and(|selection| !selection.contains(node));
             let state = if removed { TaskState::None.after(Transition::Remove) } else { Some(TaskState::None) };
             tasks.push(TaskCell { undecided, state: state.unwrap_or_default(), ..TaskCell::default() });
         }
         let open = tasks.iter().filter(|task| !task.state.is_terminal()).count() as u32;
-        Machine {
-            plan,
+        let core = Core {
             settings,
             tasks,
             joins,
@@ -185,24 +193,32 @@ impl Machine {
             failed_leaf: false,
             told: Vec::new(),
             events: Vec::new(),
-        }
+        };
+        Machine { plan, core }
     }
 
     /// Takes in what happened and appends what is to be done.
     pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
+        let Machine { plan, core } = self;
+        core.step(plan, input, now, commands);
+    }
+}
+
+impl Core {
+    fn step(&mut self, plan: &Plan, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
         match input {
             Input::Start => self.start(now, commands),
-            Input::Started { task } => self.task_started(task, now),
+            Input::Started { task } => return self.task_started(plan, task, now),
             Input::Finished { task, attempt, started, outcome } => {
                 if self.is_running(task, attempt) {
                     self.tasks[task as usize].started = started;
-                    self.finished(task, outcome, now, commands);
+                    self.finished(plan, task, outcome, now, commands);
                 }
             }
-            Input::TimeReached => self.time_reached(now, commands),
-            Input::Cancel { reason } => self.halt(reason, RunState::Cancelled, Transition::Cancel, now, commands),
+            Input::TimeReached => self.time_reached(plan, now, commands),
+            Input::Cancel { reason } => self.halt(plan, reason, RunState::Cancelled, Transition::Cancel, now, commands),
         }
-        self.tell(now, commands);
+        self.tell(plan, now, commands);
         if self.open == 0 && self.state == RunState::Running {
             self.end(now, commands);
         }
@@ -220,55 +236,63 @@ impl Machine {
         }
     }
 
-    fn task_started(&mut self, task: u32, now: Timestamp) {
+    fn task_started(&mut self, plan: &Plan, task: u32, now: Timestamp) {
         let cell = &mut self.tasks[task as usize];
         cell.attempt += 1;
         cell.started = now;
         let attempt = cell.attempt;
         if self.apply(task, Transition::Start, now)
-            && let Some(timeout) = self.plan.node_options(task).timeout
+            && let Some(timeout) = plan.node_options(task).timeout
         {
             self.timers.insert((now + timeout, Timer::Attempt { task, attempt }));
         }
     }
 
-    fn finished(&mut self, task: u32, outcome: Outcome, now: Timestamp, commands: &mut Vec<Command>) {
+    fn finished(&mut self, plan: &Plan, task: u32, outcome: Outcome, now: Timestamp, commands: &mut Vec<Command>) {
         match outcome {
-            Outcome::Success => self.settle(task, Transition::Succeed, now, commands),
+            Outcome::Success => self.settle(plan, task, Transition::Succeed, now, commands),
             Outcome::Skipped(reason) => {
                 self.failures.insert(task, Arc::new(Failure::Skipped { reason }));
-                self.settle(task, Transition::Skip, now, commands);
+                self.settle(plan, task, Transition::Skip, now, commands);
             }
-            Outcome::Failed(failure) => self.attempt_failed(task, *failure, now, commands),
+            Outcome::Failed(failure) => self.attempt_failed(plan, task, *failure, now, commands),
         }
     }
 
-    fn attempt_failed(&mut self, task: u32, failure: Failure, now: Timestamp, commands: &mut Vec<Command>) {
+    fn attempt_failed(
+        &mut self,
+        plan: &Plan,
+        task: u32,
+        failure: Failure,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
         if let Some(halted) = &self.halted
             && matches!(failure, Failure::Error { .. } | Failure::Cancelled { .. })
         {
             // It stopped because it was asked to; what it says about that is not a failure of its own.
             self.failures.insert(task, Arc::new(Failure::Cancelled { reason: halted.reason.clone() }));
-            return self.settle(task, Transition::Cancel, now, commands);
+            return self.settle(plan, task, Transition::Cancel, now, commands);
         }
         let cell = self.tasks[task as usize];
-        let retry = self.plan.node_options(task).retry;
+        let retry = plan.node_options(task).retry;
         if self.halted.is_none() && failure.is_retryable() && cell.attempt <= retry.retries {
             let record = AttemptRecord { started: cell.started, ended: now, failure: Arc::new(failure) };
             self.retried.entry(task).or_default().push(record);
             self.apply(task, Transition::Retry, now);
-            self.timers.insert((now + self.retry_delay(task, cell.attempt), Timer::Retry(task)));
+            let due = now + retry.delay_after(cell.attempt, seed_of(&self.settings, task));
+            self.timers.insert((due, Timer::Retry(task)));
             return;
         }
         self.failures.insert(task, Arc::new(failure));
-        self.settle(task, Transition::Fail, now, commands);
+        self.settle(plan, task, Transition::Fail, now, commands);
         if self.settings.fail_fast && self.halted.is_none() {
-            let reason = format!("`{}` failed and the run is to fail fast", self.plan.nodes()[task as usize].id());
-            self.halt(reason, RunState::Failed, Transition::Skip, now, commands);
+            let reason = format!("`{}` failed and the run is to fail fast", plan.nodes()[task as usize].id());
+            self.halt(plan, reason, RunState::Failed, Transition::Skip, now, commands);
         }
     }
 
-    fn time_reached(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
+    fn time_reached(&mut self, plan: &Plan, now: Timestamp, commands: &mut Vec<Command>) {
         while let Some(&(due, timer)) = self.timers.first()
             && due <= now
         {
@@ -283,16 +307,16 @@ impl Machine {
                     let cell = &self.tasks[task as usize];
                     if cell.state == TaskState::Running
                         && cell.attempt == attempt
-                        && let Some(limit) = self.plan.node_options(task).timeout
+                        && let Some(limit) = plan.node_options(task).timeout
                     {
                         commands.push(Command::Abandon(task));
-                        self.attempt_failed(task, Failure::TimedOut { limit }, now, commands);
+                        self.attempt_failed(plan, task, Failure::TimedOut { limit }, now, commands);
                     }
                 }
                 Timer::Run => {
                     let limit = self.settings.timeout.unwrap_or_default();
                     let reason = format!("the run took longer than its timeout of {limit:?}");
-                    self.halt(reason, RunState::Failed, Transition::Cancel, now, commands);
+                    self.halt(plan, reason, RunState::Failed, Transition::Cancel, now, commands);
                 }
                 Timer::Grace => {
                     let reason = self.halted.as_ref().map(|halted| halted.reason.clone()).unwrap_or_default();
@@ -300,7 +324,7 @@ impl Machine {
                         if self.tasks[task as usize].state == TaskState::Running {
                             commands.push(Command::Abandon(task));
                             self.failures.insert(task, Arc::new(Failure::Cancelled { reason: reason.clone() }));
-                            self.settle(task, Transition::Cancel, now, commands);
+                            self.settle(plan, task, Transition::Cancel, now, commands);
                         }
                     }
                 }
@@ -311,6 +335,7 @@ impl Machine {
     /// Ends the run early: what has not started takes `transition`.
     fn halt(
         &mut self,
+        plan: &Plan,
         reason: String,
         state: RunState,
         transition: Transition,
@@ -331,13 +356,13 @@ impl Machine {
             let state = self.tasks[task as usize].state;
             if !state.is_terminal() && state != TaskState::Running {
                 self.failures.insert(task, Arc::clone(&shared));
-                self.settle(task, transition, now, commands);
+                self.settle(plan, task, transition, now, commands);
             }
         }
     }
 
     /// A final state: counted, and to be told to the joins below.
-    fn settle(&mut self, task: u32, transition: Transition, now: Timestamp, commands: &mut Vec<Command>) {
+    fn settle(&mut self, plan: &Plan, task: u32, transition: Transition, now: Timestamp, commands: &mut Vec<Command>) {
         if !self.apply(task, transition, now) {
             return;
         }
@@ -346,30 +371,32 @@ impl Machine {
         self.open -= 1;
         commands.push(Command::Settled(task));
         let bad = matches!(cell.state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled);
-        if bad && self.is_leaf(task) {
+        if bad && self.is_leaf(plan, task) {
             self.failed_leaf = true;
         }
         self.told.push(task);
     }
 
-    fn is_leaf(&self, task: u32) -> bool {
-        let joins = self.plan.joins();
-        let below = self.plan.successors(task).iter().map(|&join| joins[join as usize].node);
+    fn is_leaf(&self, plan: &Plan, task: u32) -> bool {
+        let joins = plan.joins();
+        let below = plan.successors(task).iter().map(|&join| joins[join as usize].node);
         below.into_iter().all(|node| self.tasks[node as usize].state == TaskState::Removed)
     }
 
     /// Tells every new end to the joins below it, and the ends that follow from it, until there are none.
-    fn tell(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
+    fn tell(&mut self, plan: &Plan, now: Timestamp, commands: &mut Vec<Command>) {
+        if self.told.is_empty() {
+            return;
+        }
         if self.halted.is_some() {
             // Nothing below is waiting any more.
             self.told.clear();
             return;
         }
-        let plan = Arc::clone(&self.plan);
         while let Some(task) = self.told.pop() {
             let state = self.tasks[task as usize].state;
             for &join in plan.successors(task) {
-                self.tell_join(&plan, join, task, state, now, commands);
+                self.tell_join(plan, join, task, state, now, commands);
             }
         }
     }
@@ -430,7 +457,7 @@ impl Machine {
             }
             Verdict::Fail => {
                 self.tasks[node as usize].cause = self.root_of(upstream);
-                return self.settle(node, Transition::FailUpstream, now, commands);
+                return self.settle(plan, node, Transition::FailUpstream, now, commands);
             }
         }
         let target = &mut self.tasks[node as usize];
@@ -439,7 +466,7 @@ impl Machine {
             return;
         }
         if target.skip {
-            self.settle(node, Transition::Skip, now, commands);
+            self.settle(plan, node, Transition::Skip, now, commands);
         } else if self.apply(node, Transition::Schedule, now) {
             commands.push(Command::Ready(node));
         }
@@ -477,56 +504,61 @@ impl Machine {
         true
     }
 
-    // What the driver and the report read.
+    fn is_running(&self, task: u32, attempt: u32) -> bool {
+        let cell = &self.tasks[task as usize];
+        cell.state == TaskState::Running && cell.attempt == attempt
+    }
+}
+
+/// What the driver and the report read.
+impl Machine {
+    /// Whether this attempt is the one that runs.
+    pub(crate) fn is_running(&self, task: u32, attempt: u32) -> bool {
+        self.core.is_running(task, attempt)
+    }
 
     pub(crate) fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
     pub(crate) fn state(&self) -> RunState {
-        self.state
+        self.core.state
     }
 
     pub(crate) fn task_state(&self, task: u32) -> TaskState {
-        self.tasks[task as usize].state
-    }
-
-    /// Whether this attempt is the one that runs.
-    pub(crate) fn is_running(&self, task: u32, attempt: u32) -> bool {
-        let cell = &self.tasks[task as usize];
-        cell.state == TaskState::Running && cell.attempt == attempt
+        self.core.tasks[task as usize].state
     }
 
     /// The running attempt, or the last one; 0 before the first.
     pub(crate) fn attempt(&self, task: u32) -> u32 {
-        self.tasks[task as usize].attempt
+        self.core.tasks[task as usize].attempt
     }
 
     /// Whether no attempt can follow the one that runs.
     pub(crate) fn is_last_attempt(&self, task: u32) -> bool {
-        self.tasks[task as usize].attempt > self.plan.node_options(task).retry.retries
+        self.core.tasks[task as usize].attempt > self.plan.node_options(task).retry.retries
     }
 
     /// When the last attempt started and the task came to its end.
     pub(crate) fn times(&self, task: u32) -> (Timestamp, Timestamp) {
-        let cell = &self.tasks[task as usize];
+        let cell = &self.core.tasks[task as usize];
         (cell.started, cell.ended)
     }
 
     pub(crate) fn run_times(&self) -> (Timestamp, Timestamp) {
-        (self.started, self.ended)
+        (self.core.started, self.core.ended)
     }
 
     pub(crate) fn retried(&self, task: u32) -> &[AttemptRecord] {
-        self.retried.get(&task).map_or(&[], Vec::as_slice)
+        self.core.retried.get(&task).map_or(&[], Vec::as_slice)
     }
 
     /// Why a task did not succeed.
     pub(crate) fn failure(&self, task: u32) -> Option<Arc<Failure>> {
-        if let Some(failure) = self.failures.get(&task) {
+        if let Some(failure) = self.core.failures.get(&task) {
             return Some(Arc::clone(failure));
         }
-        let cell = &self.tasks[task as usize];
+        let cell = &self.core.tasks[task as usize];
         let cause = || self.plan.nodes()[cell.cause as usize].id().to_owned();
         match cell.state {
             TaskState::UpstreamFailed => Some(Arc::new(Failure::UpstreamFailed { task: cause() })),
@@ -539,23 +571,23 @@ impl Machine {
 
     /// Which upstream made this join of an `AnyOf` run.
     pub(crate) fn winner(&self, join: u32) -> Option<u32> {
-        self.winners.get(&join).copied()
+        self.core.winners.get(&join).copied()
     }
 
     /// When `TimeReached` is due.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.timers.first().map(|&(due, _)| due)
+        self.core.timers.first().map(|&(due, _)| due)
     }
 
     /// The wait after the failure of an attempt, if another one follows.
     pub(crate) fn retry_delay(&self, task: u32, attempt: u32) -> Duration {
-        self.plan.node_options(task).retry.delay_after(attempt, self.settings.seed ^ u64::from(task))
+        self.plan.node_options(task).retry.delay_after(attempt, seed_of(&self.core.settings, task))
     }
 
     /// The retries that are waited for, with their times, the next one first.
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
     pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + '_ {
-        self.timers.iter().filter_map(|&(due, timer)| match timer {
+        self.core.timers.iter().filter_map(|&(due, timer)| match timer {
             Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
             _ => None,
         })
@@ -563,10 +595,15 @@ impl Machine {
 
     /// Why the run ends early, once it does.
     pub(crate) fn halt_reason(&self) -> Option<&str> {
-        self.halted.as_ref().map(|halted| halted.reason.as_str())
+        self.core.halted.as_ref().map(|halted| halted.reason.as_str())
     }
 
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
+        std::mem::take(&mut self.core.events)
     }
+}
+
+/// Tasks that fail together are not tried again together.
+fn seed_of(settings: &Settings, task: u32) -> u64 {
+    settings.seed ^ u64::from(task)
 }

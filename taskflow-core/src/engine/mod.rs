@@ -27,9 +27,6 @@ mod timekeeper;
 mod values;
 mod worker;
 
-#[cfg(feature = "cli")]
-pub(crate) use attempt::QUIET;
-pub(crate) use attempt::panic_message;
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use event::{Event, Observer};
 #[cfg(feature = "cli")]

@@ -65,17 +65,29 @@ impl<T> RunReport<T> {
         self.result.as_deref()
     }
 
-    /// The result, or the failure of the run as an error.
+    /// The result, or the failure of the run as an error: for `?`.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunReport::into_result`].
+    pub fn success(&self) -> Result<&T, Box<RunFailed>> {
+        match &self.result {
+            Some(result) if self.is_success() => Ok(result),
+            _ => Err(Box::new(self.failed())),
+        }
+    }
+
+    /// The result, or the failure of the run as an error, by value.
     ///
     /// # Errors
     ///
     /// [`RunFailed`] when the run did not end well, and also when it did without a result (because the task that makes
     /// it was skipped).
-    pub fn into_result(self) -> Result<Arc<T>, RunFailed> {
+    pub fn into_result(self) -> Result<Arc<T>, Box<RunFailed>> {
         let failed = self.failed();
         match self.result {
             Some(result) if self.machine.state() == RunState::Success => Ok(result),
-            _ => Err(failed),
+            _ => Err(Box::new(failed)),
         }
     }
 

@@ -25,8 +25,15 @@ use crate::value::{AnyValue, Value};
 
 /// A run asked for: options can be set, awaiting it runs it.
 ///
-/// ```ignore
-/// let report = delays::run(month, 15).fail_fast(true).await?;
+/// ```
+/// # use taskflow::prelude::*;
+/// # #[task] fn summarise(month: u32) -> u32 { month }
+/// # #[dag] fn delays(month: u32) -> u32 { summarise(month) }
+/// # async fn example() -> Result<()> {
+/// let report = delays::run(7).fail_fast(true).await?;
+/// # assert_eq!(report.result(), Some(&7)); Ok(())
+/// # }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
 ///
 /// `start()` gives a handle to follow and cancel the run; `wait()` runs it from code that is not async.
@@ -160,6 +167,7 @@ impl<T> RunRequest<T> {
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
         let mut run = Run::new(Arc::clone(&shared), prepared.machine, prepared.params);
         run.finish = Some(sender);
+        run.engine = Some(engine.clone());
         run.observer = prepared.observer.map(observe).transpose()?;
         let key = engine.shared().begin(run, limit);
         Ok(RunHandle { engine, key, shared, finished, cancel_on_drop: false, result: PhantomData })

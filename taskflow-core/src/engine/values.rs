@@ -2,41 +2,54 @@
 
 use std::sync::Arc;
 
+use super::machine::Machine;
+use super::state::TaskState;
 use crate::dag::{ArgPlan, Delivery, EdgeArg, EdgeKind, Plan, Source};
 use crate::error::Failure;
 use crate::task::Inputs;
 use crate::value::AnyValue;
 
-use super::machine::Machine;
-use super::state::TaskState;
-
 /// Holds each value until its last consumer has started its last attempt.
 #[derive(Debug)]
 pub(crate) struct Values {
-    slots: Vec<Option<AnyValue>>,
-    /// Consumers that may still ask: those not settled, and not in an attempt that nothing can follow.
-    consumers: Vec<u32>,
+    slots: Vec<Slot>,
     params: Vec<AnyValue>,
 }
 
+#[derive(Clone, Debug)]
+struct Slot {
+    value: Option<AnyValue>,
+    /// Consumers that may still ask: those not settled, and not in an attempt that nothing can follow.
+    consumers: u32,
+}
+
 /// The inputs of an attempt, before those of several upstreams are put together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    pub(crate) inputs: Inputs,
-    /// What to assemble, and at which position. Done on the thread that runs the task.
-    pending: Vec<(usize, EdgeArg, Vec<Delivery>)>,
+    inputs: Inputs,
+    /// What to assemble: done on the thread that runs the task. Boxed, because most tasks have nothing of the kind.
+    #[allow(clippy::box_collection, reason = "a grant is moved a few times; a pointer is cheaper than a vector")]
+    pending: Option<Box<Vec<Pending>>>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    position: usize,
+    assemble: fn(Vec<Delivery>) -> AnyValue,
+    delivered: Vec<Delivery>,
 }
 
 impl Values {
     pub(crate) fn new(plan: &Plan, params: Vec<AnyValue>) -> Self {
-        let consumers = (0..plan.len() as u32).map(|node| plan.consumers(node)).collect();
-        Values { slots: vec![None; plan.len()], consumers, params }
+        let slots = (0..plan.len() as u32).map(|node| Slot { value: None, consumers: plan.consumers(node) }).collect();
+        Values { slots, params }
     }
 
     /// Keeps what a task produced, if somebody will want it.
     pub(crate) fn put(&mut self, task: u32, value: AnyValue, unused: &mut Vec<AnyValue>) {
-        if self.consumers[task as usize] > 0 {
-            self.slots[task as usize] = Some(value);
+        let slot = &mut self.slots[task as usize];
+        if slot.consumers > 0 {
+            slot.value = Some(value);
         } else {
             unused.push(value);
         }
@@ -45,27 +58,27 @@ impl Values {
     /// The inputs of `task`. With `last` no later attempt can need them: the task stops counting as a consumer, and a
     /// value that nobody else wants leaves the store with it, so that a by-value parameter gets it by move.
     pub(crate) fn gather(&mut self, machine: &Machine, task: u32, last: bool) -> Gathered {
-        let plan = machine.plan();
-        let mut gathered = Gathered { inputs: Inputs::default(), pending: Vec::new() };
-        for (position, arg) in plan.args(task).iter().enumerate() {
+        let mut gathered = Gathered::default();
+        for (position, arg) in machine.plan().args(task).enumerate() {
             match arg {
-                ArgPlan::Constant(index) => gathered.inputs.push(Arc::clone(plan.constant(*index).value())),
-                ArgPlan::Edges(edges) => match (edges.assemble, plan.sources(edges)) {
+                ArgPlan::Constant(constant) => gathered.inputs.push(Arc::clone(constant.value())),
+                ArgPlan::Edges(edges) => match (edges.assemble, edges.sources()) {
                     (None, &[source]) => {
                         if let Delivery::Value(value) = self.deliver(machine, source, EdgeKind::Required, last) {
                             gathered.inputs.push(value);
                         }
                     }
-                    (_, sources) => {
-                        let mut delivered = Vec::with_capacity(sources.len());
-                        let winner = self.winner(machine, task, edges);
-                        for &source in sources {
-                            // Of an `AnyOf` only the first success is delivered, also when others have come since.
-                            let lost = winner.is_some() && source.as_task() != winner;
+                    (assemble, sources) => {
+                        let Some(assemble) = assemble else { continue };
+                        let winner = winner(machine, task, &edges);
+                        let deliver = |&source: &Source| {
                             let delivery = self.deliver(machine, source, edges.kind(), last);
-                            delivered.push(if lost { Delivery::Absent } else { delivery });
-                        }
-                        gathered.pending.push((position, *edges, delivered));
+                            // Of an `AnyOf` only the first success counts, also when others have come since.
+                            let lost = winner.is_some_and(|winner| winner != source);
+                            if lost { Delivery::Absent } else { delivery }
+                        };
+                        let delivered = sources.iter().map(deliver).collect();
+                        gathered.pending.get_or_insert_default().push(Pending { position, assemble, delivered });
                         // Its place among the inputs, until it is assembled.
                         gathered.inputs.push(Arc::new(()));
                     }
@@ -75,17 +88,6 @@ impl Values {
         gathered
     }
 
-    fn winner(&self, machine: &Machine, task: u32, edges: &EdgeArg) -> Option<u32> {
-        if edges.kind() != EdgeKind::First {
-            return None;
-        }
-        let plan = machine.plan();
-        let sources = plan.sources(edges);
-        // The joins of several `AnyOf` parameters are told apart by their winners being among the sources.
-        let winners = plan.joins_of(task).filter_map(|join| machine.winner(join));
-        winners.into_iter().find(|&winner| sources.iter().any(|source| source.as_task() == Some(winner)))
-    }
-
     fn deliver(&mut self, machine: &Machine, source: Source, kind: EdgeKind, last: bool) -> Delivery {
         let Some(task) = source.as_task() else {
             let param = source.as_param().and_then(|index| self.params.get(index as usize));
@@ -93,11 +95,10 @@ impl Values {
         };
         let slot = &mut self.slots[task as usize];
         let value = if last {
-            let left = &mut self.consumers[task as usize];
-            *left -= 1;
-            if *left == 0 { slot.take() } else { slot.clone() }
+            slot.consumers -= 1;
+            if slot.consumers == 0 { slot.value.take() } else { slot.value.clone() }
         } else {
-            slot.clone()
+            slot.value.clone()
         };
         match (value, kind) {
             (Some(value), _) => Delivery::Value(value),
@@ -110,12 +111,12 @@ impl Values {
     pub(crate) fn release(&mut self, plan: &Plan, task: u32, unused: &mut Vec<AnyValue>) {
         for arg in plan.args(task) {
             let ArgPlan::Edges(edges) = arg else { continue };
-            for source in plan.sources(edges) {
+            for source in edges.sources() {
                 let Some(upstream) = source.as_task() else { continue };
-                let left = &mut self.consumers[upstream as usize];
-                *left -= 1;
-                if *left == 0 {
-                    unused.extend(self.slots[upstream as usize].take());
+                let slot = &mut self.slots[upstream as usize];
+                slot.consumers -= 1;
+                if slot.consumers == 0 {
+                    unused.extend(slot.value.take());
                 }
             }
         }
@@ -125,11 +126,26 @@ impl Values {
     pub(crate) fn result(&mut self, plan: &Plan) -> Option<AnyValue> {
         let source = plan.result()?;
         match (source.as_task(), source.as_param()) {
-            (Some(task), _) => self.slots[task as usize].take(),
+            (Some(task), _) => self.slots[task as usize].value.take(),
             (None, Some(param)) => self.params.get(param as usize).cloned(),
             (None, None) => None,
         }
     }
+}
+
+/// The upstream that made an `AnyOf` argument run. A parameter of the DAG is there before any task.
+fn winner(machine: &Machine, task: u32, edges: &EdgeArg<'_>) -> Option<Source> {
+    if edges.kind() != EdgeKind::First {
+        return None;
+    }
+    if let Some(&param) = edges.sources().iter().find(|source| source.as_param().is_some()) {
+        return Some(param);
+    }
+    // The joins of several `AnyOf` parameters are told apart by their winners being among the sources.
+    let winners = machine.plan().joins_of(task).filter_map(|join| machine.winner(join));
+    let mut sources =
+        winners.filter_map(|winner| edges.sources().iter().find(|source| source.as_task() == Some(winner)).copied());
+    sources.next()
 }
 
 fn outcome_of(machine: &Machine, task: u32) -> Arc<Failure> {
@@ -145,8 +161,8 @@ fn outcome_of(machine: &Machine, task: u32) -> Arc<Failure> {
 impl Gathered {
     /// Puts the inputs from several upstreams together.
     pub(crate) fn assemble(mut self) -> Inputs {
-        for (position, edges, delivered) in self.pending {
-            if let Some(assemble) = edges.assemble {
+        if let Some(pending) = self.pending {
+            for Pending { position, assemble, delivered } in *pending {
                 self.inputs.replace(position, assemble(delivered));
             }
         }

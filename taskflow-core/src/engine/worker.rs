@@ -4,91 +4,140 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::attempt::{Done, Grant, call_sync};
-use super::hub::{Effects, Hub, Of, Share, Shared, lock};
+use super::hub::{Effects, Hub, Of, Share, Shared, Slot, Taken, lock};
 use super::run::RunShared;
 use crate::time::Timestamp;
 
 /// Starts another worker.
 pub(super) fn spawn(shared: &Arc<Shared>, hub: &mut Hub) {
+    let me = hub.slots.iter().position(Option::is_none).unwrap_or(hub.slots.len());
     let share = Arc::new(Mutex::new(Share::default()));
-    let name = format!("taskflow-worker-{}", hub.shares.len());
-    let (of, own) = (Arc::clone(shared), Arc::clone(&share));
-    let started = std::thread::Builder::new().name(name).spawn(move || work(&of, &own));
+    let worker = Worker {
+        shared: Arc::clone(shared),
+        me,
+        share: Arc::clone(&share),
+        of: None,
+        finished: Vec::new(),
+        effects: Effects::default(),
+        now: None,
+    };
+    let started = std::thread::Builder::new().name(format!("taskflow-worker-{me}")).spawn(move || worker.work());
     // Without a thread to be had the workers there are go on; the next call tries again.
     if started.is_ok() {
         hub.threads += 1;
-        hub.shares.push(share);
-    }
-}
-
-fn work(shared: &Arc<Shared>, share: &Arc<Mutex<Share>>) {
-    let mut effects = Effects::default();
-    let mut finished: Vec<Done> = Vec::new();
-    let mut of: Of = None;
-    while come_back(shared, share, &mut of, &mut finished, &mut effects) {
-        effects.carry_out(shared);
-        if let Some((_, run)) = &of {
-            run_share(shared, run, share);
+        if me == hub.slots.len() {
+            hub.slots.push(None);
         }
+        hub.slots[me] = Some(Slot { run: None, single: None, share, lost: false });
     }
-    effects.carry_out(shared);
 }
 
-/// Reports, takes the next share, sleeps while there is none. `false` when the thread is to end.
-fn come_back(
-    shared: &Arc<Shared>,
-    share: &Arc<Mutex<Share>>,
-    of: &mut Of,
-    finished: &mut Vec<Done>,
-    effects: &mut Effects,
-) -> bool {
-    let mut hub = shared.lock();
-    loop {
-        let (was_lost, has_more) = {
-            let mut share = lock(share);
-            share.current = None;
-            std::mem::swap(&mut share.done, finished);
-            (std::mem::take(&mut share.lost), !share.queue.is_empty())
-        };
-        if let Some((key, run)) = &*of {
-            let count = finished.len();
-            for (position, done) in finished.drain(..).enumerate() {
-                hub.apply(*key, run, done, position + 1 == count, effects);
+struct Worker {
+    shared: Arc<Shared>,
+    me: usize,
+    share: Arc<Mutex<Share>>,
+    /// The run of what it took last.
+    of: Of,
+    /// What it has to report.
+    finished: Vec<Done>,
+    effects: Effects,
+    /// The time of its last run, read when its last task ended: good enough for what follows at once.
+    now: Option<Timestamp>,
+}
+
+impl Worker {
+    fn work(mut self) {
+        let mut several = false;
+        while let Some(taken) = self.come_back(several) {
+            if !self.effects.is_empty() {
+                self.effects.carry_out(&self.shared);
+            }
+            let Some((_, run)) = &self.of else { continue };
+            several = match taken {
+                Taken::Nothing => false,
+                Taken::One(grant) => {
+                    let now = self.now.get_or_insert_with(|| run.clock.now());
+                    self.finished.push(attempt(run, grant, now));
+                    false
+                }
+                Taken::Several => {
+                    self.now = Some(run_share(&self.shared, run, &self.share));
+                    true
+                }
+            };
+        }
+        self.effects.carry_out(&self.shared);
+    }
+
+    /// Reports, takes the next share, sleeps while there is none. `None` when the thread is to end.
+    fn come_back(&mut self, mut several: bool) -> Option<Taken> {
+        let Worker { shared, me, share, of, finished, effects, now } = self;
+        let me = *me;
+        let mut hub = shared.lock();
+        loop {
+            let mut rest = false;
+            if several {
+                let mut share = lock(share);
+                share.current = None;
+                std::mem::swap(&mut share.done, finished);
+                rest = !share.queue.is_empty();
+            }
+            // How a chain runs: no lock but one, no queue, nobody to wake.
+            if !several
+                && let [_] = finished[..]
+                && let Some(done) = finished.pop()
+                && let Some(grant) = hub.follow_on(me, of, done, effects)
+            {
+                return Some(Taken::One(grant));
+            }
+            several = rest;
+            if let Some((key, run)) = &*of {
+                let count = finished.len();
+                for (position, done) in finished.drain(..).enumerate() {
+                    hub.apply(*key, run, done, position + 1 == count, effects);
+                }
+            }
+            if let Some(Some(slot)) = hub.slots.get_mut(me) {
+                slot.single = None;
+                if std::mem::take(&mut slot.lost) {
+                    hub.lost -= 1;
+                }
+            }
+            hub.launch(effects);
+            if hub.shutdown || (hub.threads > shared.workers + hub.lost && !rest) {
+                hub.threads -= 1;
+                hub.slots[me] = None;
+                shared.wake(&mut hub);
+                return None;
+            }
+            let taken = if rest { Taken::Several } else { hub.take_share(me, shared.workers, of, now) };
+            if !matches!(taken, Taken::Nothing) {
+                shared.wake(&mut hub);
+                return Some(taken);
+            }
+            if of.take().is_some()
+                && let Some(Some(slot)) = hub.slots.get_mut(me)
+            {
+                slot.run = None;
+            }
+            if !effects.is_empty() {
+                drop(hub);
+                effects.carry_out(shared);
+                *now = None;
+                hub = shared.lock();
+            } else if !hub.take_back(false, effects) {
+                shared.wake(&mut hub);
+                shared.sleeping.fetch_add(1, Ordering::Relaxed);
+                hub = shared.work.wait(hub).unwrap_or_else(PoisonError::into_inner);
+                shared.sleeping.fetch_sub(1, Ordering::Relaxed);
+                *now = None;
             }
         }
-        if was_lost {
-            hub.lost -= 1;
-        }
-        hub.launch(effects);
-        let surplus = hub.threads > shared.workers + hub.lost;
-        if hub.shutdown || (surplus && !has_more) {
-            hub.threads -= 1;
-            hub.shares.retain(|other| !Arc::ptr_eq(other, share));
-            shared.wake(&mut hub);
-            return false;
-        }
-        if has_more || hub.take_share(shared.workers, share, of) {
-            shared.wake(&mut hub);
-            return true;
-        }
-        if of.take().is_some() {
-            lock(share).run = None;
-        }
-        if !effects.is_empty() {
-            drop(hub);
-            effects.carry_out(shared);
-            hub = shared.lock();
-        } else if !hub.take_back(false, effects) {
-            shared.wake(&mut hub);
-            shared.sleeping.fetch_add(1, Ordering::Relaxed);
-            hub = shared.work.wait(hub).unwrap_or_else(PoisonError::into_inner);
-            shared.sleeping.fetch_sub(1, Ordering::Relaxed);
-        }
     }
 }
 
-/// Runs the tasks of the share, until it is empty or there is a reason to report earlier.
-fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) {
+/// Runs the tasks of the share, until it is empty or there is a reason to report earlier. Returns the time.
+fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Timestamp {
     /// How long a result may wait for the rest of its share.
     const LATE: std::time::Duration = std::time::Duration::from_micros(100);
 
@@ -100,15 +149,15 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) {
             let mut share = lock(share);
             share.current = None;
             share.done.extend(last.take());
-            let unreported = !share.done.is_empty();
-            let someone_sleeps = share.worth_sharing && shared.sleeping.load(Ordering::Relaxed) > 0;
-            let next_is_long = share.queue.front().is_some_and(|grant| !grant.short);
-            let report = share.lost || (unreported && (someone_sleeps || next_is_long || now.since(first) > LATE));
-            if report {
-                return;
+            if !share.done.is_empty() {
+                let someone_sleeps = share.worth_sharing && shared.sleeping.load(Ordering::Relaxed) > 0;
+                let next_is_long = share.queue.front().is_some_and(|grant| !grant.short);
+                if someone_sleeps || next_is_long || now.since(first) > LATE {
+                    return now;
+                }
             }
-            let Some(grant) = share.queue.pop_front() else { return };
-            share.current = Some((grant.task, grant.attempt, now));
+            let Some(grant) = share.queue.pop_front() else { return now };
+            share.current = Some((grant.task, now));
             grant
         };
         last = Some(attempt(run, grant, &mut now));

@@ -145,7 +145,7 @@ impl TaskContext {
 
     fn interrupt(&self, kind: Abort, reason: String) -> Interrupt {
         let interrupt = Interrupt { kind, reason };
-        *self.control.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = Some(interrupt.clone());
+        self.control.interrupts.lock().unwrap_or_else(PoisonError::into_inner).push(interrupt.clone());
         interrupt
     }
 
@@ -217,7 +217,8 @@ pub(crate) struct AttemptControl {
     cancelled: watch::Sender<bool>,
     done: AtomicU64,
     total: AtomicU64,
-    interrupt: Mutex<Option<Interrupt>>,
+    /// Those the task asked for; it may return one of them, or none.
+    interrupts: Mutex<Vec<Interrupt>>,
     future: Mutex<FutureHandle>,
 }
 
@@ -236,7 +237,7 @@ impl Default for AttemptControl {
             cancelled: watch::Sender::new(false),
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),
-            interrupt: Mutex::new(None),
+            interrupts: Mutex::default(),
             future: Mutex::default(),
         }
     }
@@ -274,11 +275,11 @@ impl AttemptControl {
         (total > 0).then(|| (self.done.load(Ordering::Relaxed), total))
     }
 
-    /// The interrupt the task asked for, if the error it returned is that one.
+    /// The interrupt that the task returned: one it asked for, whose words are those of an error in the chain.
     ///
-    /// Error types that box their source (`anyhow`) hide its type, so it is recognised by its text in the chain.
+    /// Error types that box their source (`anyhow`) hide its type, so it is recognised by its text.
     pub(crate) fn interrupt_in(&self, chain: &[String]) -> Option<Interrupt> {
-        let asked = self.interrupt.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        chain.iter().any(|message| message.contains(&asked.reason)).then_some(asked)
+        let asked = self.interrupts.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.iter().find(|interrupt| chain.contains(&interrupt.reason)).cloned()
     }
 }

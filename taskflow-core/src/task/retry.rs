@@ -45,6 +45,7 @@ impl RetryPolicy {
     pub fn delay_after(&self, attempt: u32, seed: u64) -> Duration {
         match self.backoff {
             Backoff::Constant => self.delay.min(self.max_delay),
+            Backoff::Exponential { .. } if self.delay.is_zero() => Duration::ZERO,
             Backoff::Exponential { factor } => {
                 let step = self.delay.as_secs_f64() * factor.max(1.0).powf(f64::from(attempt.saturating_sub(1)));
                 let capped = step.min(self.max_delay.as_secs_f64());

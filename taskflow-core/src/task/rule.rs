@@ -122,6 +122,7 @@ impl TriggerRule {
     ///
     /// A verdict other than [`Verdict::Wait`] is final: no way in which the pending upstreams can end changes it. A task
     /// without upstreams runs.
+    #[allow(clippy::match_same_arms, reason = "one arm a rule, in the order of the documentation")]
     pub fn verdict(self, tally: &Tally) -> Verdict {
         let Tally { pending, success, failed, skipped, setups } = *tally;
         let total = pending + success + failed + skipped;

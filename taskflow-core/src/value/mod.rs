@@ -19,11 +19,15 @@ pub use constant::Constant;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel between tasks",
     label = "not a value that taskflow can store and pass on",
-    note = "a value is `Serialize + DeserializeOwned + Send + Sync + 'static`: \
-            derive `serde::Serialize` and `serde::Deserialize` for it, and hold data rather than connections or borrows"
+    note = "a value is stored and changes threads: it is `Serialize + DeserializeOwned + Send + Sync + 'static`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for your type and for those inside it; types of other crates \
+            often have them behind a feature named `serde`",
+    note = "connections, borrows and `Rc` are no values: make them inside the task, from data"
 )]
 pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
+// Without this the compiler reports each missing half apart, with lists of serde's implementations.
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}
 
 /// A value whose type the graph knows and the engine does not.
@@ -59,7 +63,7 @@ pub struct TypeInfo {
 
 impl TypeInfo {
     /// The description of `T`.
-    pub const fn of<T: 'static>() -> Self {
+    pub const fn of<T: ?Sized + 'static>() -> Self {
         TypeInfo { path: std::any::type_name::<T>, json: None }
     }
 

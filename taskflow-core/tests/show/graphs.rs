@@ -181,7 +181,8 @@ pub(crate) fn random(count: usize, reach: usize, seed: u64) -> Arc<Plan> {
     build("random", move || {
         let mut nodes: Vec<Output<u32>> = vec![step(Vec::<u32>::new())];
         for at in 1..count {
-            let upstreams: Vec<_> = (0..below(3) + usize::from(below(12) > 0)).map(|_| nodes[at - 1 - below(reach.min(at))]).collect();
+            let upstreams: Vec<_> =
+                (0..below(3) + usize::from(below(12) > 0)).map(|_| nodes[at - 1 - below(reach.min(at))]).collect();
             nodes.push(step(upstreams));
         }
         nodes[count - 1]
@@ -196,7 +197,8 @@ pub(crate) fn chain(length: usize) -> Arc<Plan> {
 /// A DAG whose names and texts hold everything that a format could take for its own.
 pub(crate) fn hostile() -> Arc<Plan> {
     build("a \"b\" <c> & d]]>\n%s", || {
-        let first = read_csv("quote \" backslash \\ <tag> &amp; ]]> $x `code` #35; \u{1}\n end").id("Überflüge-한국어.zug");
+        let first =
+            read_csv("quote \" backslash \\ <tag> &amp; ]]> $x `code` #35; \u{1}\n end").id("Überflüge-한국어.zug");
         let _ = load("x".repeat(500), Output::clone(&step_summary(first))).id("end");
         total(Vec::<Output<u32>>::new())
     })
@@ -208,4 +210,46 @@ pub(crate) fn build<T: taskflow_core::value::Value>(id: &str, body: impl FnOnce(
     let mut options = DagOptions::NONE;
     options.task_defaults = TaskOptions::NONE;
     Arc::clone(Dag::build_with(id, options, body).expect("a sound graph").plan())
+}
+
+/// `depth` layers of `width` nodes with three upstreams each.
+pub(crate) fn layers(width: usize, depth: usize) -> Arc<Plan> {
+    build("layers", || {
+        let mut layer: Vec<Output<u32>> = (0..width).map(|_| step(Vec::<u32>::new())).collect();
+        for _ in 1..depth {
+            layer = (0..width).map(|at| step([0, 1, 7].map(|by| layer[(at + by) % width]))).collect();
+        }
+        step(layer)
+    })
+}
+
+/// `count` groups of three nodes between two nodes.
+pub(crate) fn shards(count: usize) -> Arc<Plan> {
+    build("shards", || {
+        let first = start();
+        let loaded: Vec<_> = (0..count)
+            .map(|shard| {
+                group(&format!("shard_{shard}"), || {
+                    let raw = ingest(vec![first]);
+                    publish(vec![check(vec![raw])])
+                })
+            })
+            .collect();
+        total(loaded)
+    })
+}
+
+/// Groups within groups, `depth` of them, with two nodes in each.
+pub(crate) fn deep_groups(depth: usize) -> Arc<Plan> {
+    fn inside(depth: usize, before: Output<u32>) -> Output<u32> {
+        if depth == 0 {
+            return before;
+        }
+        group("g", || {
+            let here = step(vec![before]);
+            let inner = inside(depth - 1, here);
+            step(vec![inner, before])
+        })
+    }
+    build("deep", || inside(depth, start()))
 }

@@ -1,18 +1,20 @@
 //! From the model of a DAG to code. Nothing can go wrong here.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
 use super::model::{Dag, Default, Param, Shape};
 use super::param::source_text;
+use crate::spans;
 use crate::task::{duration, location, option_tokens, quiet};
 
 pub(super) fn expand(dag: &Dag) -> TokenStream {
     match dag.shape {
         Shape::Sound => [face(dag), definition(dag), registration(dag)].into_iter().collect(),
         Shape::Broken => stand_in(dag),
-        Shape::Method => {
+        Shape::Untouched => {
             let (attrs, vis, sig, body) = (&dag.attrs, &dag.vis, &dag.sig, &dag.body);
             let (docs, shared, face, own) = (&attrs.docs, &attrs.shared, &attrs.face, &attrs.body);
             quote!(#(#docs)* #(#shared)* #(#face)* #(#own)* #vis #sig #body)
@@ -27,12 +29,22 @@ fn face(dag: &Dag) -> TokenStream {
     let (docs, shared, deprecated, own) = (&dag.attrs.docs, &dag.attrs.shared, &dag.attrs.face, &dag.attrs.body);
     let result = result(dag);
     let run_params = dag.params.iter().map(|Param { name, ty, .. }| quote!(#name: #ty));
-    let values = dag.params.iter().map(|Param { name, .. }| name);
+    // Invisible to the user's names.
+    let params = Ident::new("params", Span::mixed_site());
+    let given =
+        dag.params.iter().map(|Param { name, ty, .. }| quote!(#p::param_type::<#ty>().give(&mut #params, #name);));
+    let run = Ident::new("run", name.span());
     let body_params =
         dag.params.iter().map(|Param { binding, ty, attrs, .. }| quote!(#(#attrs)* #binding: #krate::Output<#ty>));
     let gives = match &dag.result {
-        Some(ty) => quote!(#krate::Output<#ty>),
-        None => quote!(impl #p::DagResult<()>),
+        Some(ty) => {
+            let krate = spans::at(ty.span(), krate);
+            quote_spanned!(ty.span()=> #krate::Output<#ty>)
+        }
+        None => {
+            let p = spans::at(name.span(), &p);
+            quote_spanned!(name.span()=> impl #p::DagResult<()>)
+        }
     };
     let body = &dag.body;
     let about = format!("Asks for a run of the DAG `{}` with these parameters; await it to run it.", name.unraw());
@@ -47,11 +59,15 @@ fn face(dag: &Dag) -> TokenStream {
         impl #name {
             #[doc = #about]
             #quiet
-            #vis fn run(#(#run_params),*) -> #krate::__private::RunRequest<#result> {
-                #p::run_request::<#result>(Self::def(), #p::Params::default()#(.with(#values))*)
+            #vis fn #run(#(#run_params),*) -> #p::RunRequest<#result> {
+                #[allow(unused_mut)]
+                let mut #params = #p::Params::default();
+                #(#given)*
+                #p::run_request::<#result>(Self::def(), #params)
             }
 
-            #[allow(unused_must_use, clippy::too_many_arguments)]
+            #[allow(unused_must_use, unused_results, clippy::too_many_arguments)]
+            #[doc(hidden)]
             #(#own)*
             fn __draw(#(#body_params),*) -> #gives #body
         }
@@ -110,7 +126,7 @@ fn definition_of_param(param: &Param, p: &TokenStream) -> TokenStream {
     });
     let range = param.range.as_ref().map(|range| {
         let text = source_text(range);
-        quote!(.range(#text, #range))
+        quote_spanned!(range.span()=> .range(#text, #range))
     });
     let choices = (!param.choices.is_empty()).then(|| {
         let choices = &param.choices;
@@ -118,7 +134,7 @@ fn definition_of_param(param: &Param, p: &TokenStream) -> TokenStream {
     });
     let pattern = param.pattern.as_ref().map(|pattern| quote!(.pattern(#pattern)));
     let help = param.help.as_ref().map(|help| quote!(.help(#help)));
-    quote!(#p::Param::<#ty>::new(#name) #default #range #choices #pattern #help .erase())
+    quote!(#p::param_type::<#ty>().named(#name) #default #range #choices #pattern #help .erase())
 }
 
 fn options(dag: &Dag, p: &TokenStream) -> TokenStream {
@@ -168,9 +184,7 @@ fn result(dag: &Dag) -> TokenStream {
 
 fn registration(dag: &Dag) -> TokenStream {
     let (krate, name) = (&dag.krate, dag.name());
-    let shared = &dag.attrs.shared;
     quote! {
-        #(#shared)*
         #krate::__private::inventory::submit! { #krate::__private::DagEntry(#name::def) }
     }
 }

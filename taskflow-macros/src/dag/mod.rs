@@ -3,6 +3,7 @@
 mod expand;
 mod model;
 mod param;
+mod text;
 mod validate;
 
 use proc_macro2::TokenStream;

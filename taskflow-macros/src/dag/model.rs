@@ -1,6 +1,6 @@
 //! What is known of a DAG once its function and its options have been understood.
 
-use proc_macro2::{Group, TokenStream};
+use proc_macro2::{TokenStream, TokenTree};
 use syn::{Attribute, Expr, Ident, LitStr, Signature, Type, Visibility};
 
 use crate::attrs::Attrs;
@@ -12,7 +12,7 @@ pub(crate) struct Dag {
     pub(crate) attrs: Attrs,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    pub(crate) body: Group,
+    pub(crate) body: TokenTree,
     pub(crate) params: Vec<Param>,
     /// What follows `->`.
     pub(crate) result: Option<Type>,
@@ -27,8 +27,8 @@ pub(crate) enum Shape {
     Sound,
     /// Its signature is wrong: only the names that others may use are kept.
     Broken,
-    /// It is no free function: it stays as it was written.
-    Method,
+    /// It is a method, or `main`: it stays as it was written.
+    Untouched,
 }
 
 pub(crate) struct Param {

@@ -5,6 +5,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Expr, ExprLit, FnArg, Lit, LitStr, Meta, Pat, PatType};
 
 use super::model::{Default, Param};
+use super::text;
 use crate::attrs::Attrs;
 use crate::errors::Errors;
 use crate::option::{self, Options, Place};
@@ -38,19 +39,28 @@ pub(super) fn read<'a>(
         sound &= errors.len() == before;
         let (written, options, docs, attrs) = attributes(arg, errors);
         if has_schedule && !written {
+            let ty = arg.ty.to_token_stream();
+            let from_run = if is_named(&arg.ty, "Date") { "run.data_interval().start_date()" } else { ".." };
             let message = format!(
                 "a DAG with a schedule starts without anybody to ask, so each parameter needs a default\n\
-                 give this one a constant, `#[param(default = ..)] {name}: ..`, or take it from the run, \
-                 `#[param(default = |run| run.data_interval().start_date())] {name}: Date`"
+                 write a constant, `#[param(default = ..)] {name}: {ty}`, or take it from the run, \
+                 `#[param(default = |run| {from_run})] {name}: {ty}`"
             );
             errors.on(&arg.pat, message);
         }
-        params.push(param(name, arg, options, docs, attrs));
+        let param = param(name, arg, options, &docs, attrs);
+        if let Some(Default::Text(text)) = &param.default {
+            text::check(&param.ty, text, errors);
+        }
+        for choice in &param.choices {
+            text::check(&param.ty, choice, errors);
+        }
+        params.push(param);
     }
     (params, sound)
 }
 
-fn param(name: syn::Ident, arg: &PatType, options: Options, docs: Attrs, attrs: Vec<syn::Attribute>) -> Param {
+fn param(name: syn::Ident, arg: &PatType, options: Options, docs: &Attrs, attrs: Vec<syn::Attribute>) -> Param {
     let default = options.default.map(|default| match option::peel(&default) {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Default::Text(text.clone()),
         Expr::Closure(_) => Default::FromRun(default),
@@ -92,7 +102,7 @@ fn attributes(arg: &PatType, errors: &mut Errors) -> (bool, Options, Attrs, Vec<
             match &attr.meta {
                 Meta::List(list) => items.extend(option::parse(list.tokens.clone(), errors)),
                 Meta::Path(_) | Meta::NameValue(_) => {
-                    errors.on(attr, "`#[param]` needs options, as in `#[param(default = 15)]`")
+                    errors.on(attr, "`#[param]` needs options, as in `#[param(default = 15)]`");
                 }
             }
         } else if attr.path().is_ident("doc") {

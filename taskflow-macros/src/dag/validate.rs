@@ -20,7 +20,7 @@ pub(super) fn validate(function: Function, options: Options, schedule_written: b
     let Function { attrs, vis, sig, body } = function;
     let before = errors.len();
     check_name(&name, "#[dag]", errors);
-    let is_method = check_signature(&sig, "#[dag]", errors);
+    let keep = check_signature(&sig, "#[dag]", errors) || name == "main";
     if let Some(asyncness) = &sig.asyncness {
         errors.on(
             asyncness,
@@ -40,7 +40,7 @@ pub(super) fn validate(function: Function, options: Options, schedule_written: b
         check_options(defaults, errors);
     }
     let shape = match sound {
-        _ if is_method => Shape::Method,
+        _ if keep => Shape::Untouched,
         true => Shape::Sound,
         false => Shape::Broken,
     };

@@ -20,32 +20,33 @@ pub(crate) enum Value {
     Is(Box<Expr>),
     /// `name =`, with the value missing.
     Missing,
+    /// `name = ` and something that is no expression.
+    Broken(syn::Error),
     /// `name(..)`
     List(Group),
 }
 
 /// Reads the list. What cannot be read is reported and left out; reading goes on behind the next comma.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Item> {
+    let mut items = Vec::new();
     let read = |input: ParseStream<'_>| {
-        let mut items = Vec::new();
         while !input.is_empty() {
             match item(input) {
                 Ok(item) => items.push(item),
                 Err(error) => {
                     errors.syntax(error);
-                    skip_to_comma(input);
+                    skip_to_comma(input)?;
                 }
             }
-            if let Err(error) = comma(input) {
-                errors.syntax(error);
-                skip_to_comma(input);
-                let _: Option<Token![,]> = input.parse()?;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
             }
         }
-        Ok(items)
+        Ok(())
     };
-    // The closure itself never fails: every error is collected above.
-    read.parse2(tokens).unwrap_or_default()
+    // An error of the whole is one that was collected above: half a value may have been read when its mistake was found.
+    let _ = read.parse2(tokens);
+    items
 }
 
 fn item(input: ParseStream<'_>) -> syn::Result<Item> {
@@ -54,35 +55,46 @@ fn item(input: ParseStream<'_>) -> syn::Result<Item> {
         .map_err(|error| syn::Error::new(error.span(), "expected the name of an option, as in `retries = 3`"))?;
     let value = if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
-        if input.is_empty() || input.peek(Token![,]) { Value::Missing } else { Value::Is(Box::new(input.parse()?)) }
+        if at_end(input) {
+            Value::Missing
+        } else {
+            match input.parse() {
+                Ok(value) => Value::Is(Box::new(value)),
+                Err(error) => {
+                    skip_to_comma(input)?;
+                    Value::Broken(error)
+                }
+            }
+        }
     } else if input.peek(token::Paren) {
         Value::List(input.parse()?)
-    } else {
+    } else if at_end(input) {
         Value::Flag
+    } else {
+        return Err(input.error(format!("expected `=` and the value of `{name}`")));
     };
+    if !at_end(input) {
+        return Err(input.error("expected `,` before the next option"));
+    }
     Ok(Item { name, value })
 }
 
-fn comma(input: ParseStream<'_>) -> syn::Result<()> {
-    if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-        return Err(input.error("expected `,` between two options"));
+fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
+    while !at_end(input) {
+        input.parse::<TokenTree>()?;
     }
     Ok(())
 }
 
-fn skip_to_comma(input: ParseStream<'_>) {
-    while !input.is_empty() && !input.peek(Token![,]) {
-        if input.parse::<TokenTree>().is_err() {
-            return;
-        }
-    }
+fn at_end(input: ParseStream<'_>) -> bool {
+    input.is_empty() || input.peek(Token![,])
 }
 
 impl Value {
     /// Where to point when the value is wrong as a whole.
     pub(crate) fn span(&self, name: &Ident) -> Span {
         match self {
-            Value::Flag | Value::Missing | Value::Is(_) => name.span(),
+            Value::Flag | Value::Missing | Value::Is(_) | Value::Broken(_) => name.span(),
             Value::List(group) => group.span_open(),
         }
     }

@@ -1,16 +1,15 @@
 //! From written options to typed ones. Rules that concern one option alone are checked here.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Expr, Lit, LitStr, Path, UnOp};
+use syn::{Expr, ExprLit, Lit, LitStr, Path, UnOp};
 
 use super::Sp;
 use super::list::{Item, Value, parse};
-use super::table::{Key, Place, example, look_up, nearest};
+use super::table::{Key, Place, example, flag_form, look_up, nearest};
 use crate::duration;
 use crate::errors::Errors;
 use crate::schedule::{self, Bound};
@@ -126,7 +125,7 @@ impl Reader<'_> {
     fn expr(&self) -> Option<&Expr> {
         match &self.item.value {
             Value::Is(expr) => Some(peel(expr)),
-            Value::Flag | Value::Missing | Value::List(_) => None,
+            Value::Flag | Value::Missing | Value::Broken(_) | Value::List(_) => None,
         }
     }
 
@@ -139,7 +138,11 @@ impl Reader<'_> {
 
     /// Reports that the value is not what the option takes.
     fn wrong<T>(&mut self, takes: &str) -> Option<T> {
-        let message = format!("`{}` takes {takes}: `{}`", self.item.name, example(self.key));
+        self.reject(format!("`{}` takes {takes}: `{}`", self.item.name, example(self.key)))
+    }
+
+    /// Reports a mistake in the value.
+    fn reject<T>(&mut self, message: String) -> Option<T> {
         let value = self.expr().map(ToTokens::to_token_stream).unwrap_or_default();
         self.errors.on(value, message);
         None
@@ -202,28 +205,29 @@ impl Reader<'_> {
         match (&self.item.value, self.literal()) {
             (Value::Flag, _) => Some(Sp { value: true, span: self.item.name.span() }),
             (_, Some(Lit::Bool(value))) => Some(Sp { value: value.value, span: self.item.name.span() }),
-            _ => self.wrong("nothing, `true` or `false`"),
+            _ => {
+                let message = flag_form(&self.item.name);
+                self.reject(message)
+            }
         }
     }
 
     /// An integer literal with an optional minus.
-    fn integer<T: FromStr + Copy>(&mut self) -> Option<Sp<T>> {
+    fn integer<T: TryFrom<i128> + Bounded>(&mut self) -> Option<Sp<T>> {
         let (negative, number) = match self.expr() {
             Some(Expr::Unary(unary)) if matches!(unary.op, UnOp::Neg(_)) => (true, peel(&unary.expr)),
             Some(expr) => (false, expr),
             None => return self.wrong("a whole number"),
         };
-        let Expr::Lit(syn::ExprLit { lit: Lit::Int(number), .. }) = number else { return self.wrong("a whole number") };
+        let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = number else { return self.wrong("a whole number") };
         if !number.suffix().is_empty() {
             return self.wrong("a whole number without a suffix");
         }
-        let digits = number.base10_digits();
-        let text = if negative { format!("-{digits}") } else { digits.to_owned() };
         let span = number.span();
-        match text.parse() {
-            Ok(value) => Some(Sp { value, span }),
-            Err(_) if negative => self.wrong("a whole number that is not negative"),
-            Err(_) => self.wrong("a smaller whole number"),
+        let value = number.base10_parse::<i128>().ok().map(|value| if negative { -value } else { value });
+        match value.and_then(|value| T::try_from(value).ok()) {
+            Some(value) => Some(Sp { value, span }),
+            None => self.wrong(T::RANGE),
         }
     }
 
@@ -266,10 +270,7 @@ impl Reader<'_> {
     fn unquoted(&mut self, suggestion: &str) -> Option<Sp<Duration>> {
         let name = &self.item.name;
         let units = duration::UNITS_TEXT;
-        let message = format!("a duration is written in quotes with its unit: `{name} = \"{suggestion}\"`; {units}");
-        let value = self.expr().map(ToTokens::to_token_stream).unwrap_or_default();
-        self.errors.on(value, message);
-        None
+        self.reject(format!("a duration is written in quotes with its unit: `{name} = \"{suggestion}\"`; {units}"))
     }
 
     fn backoff(&mut self) -> Option<Sp<Backoff>> {
@@ -309,10 +310,7 @@ impl Reader<'_> {
         }
         let names = RULES.map(|(rule, _)| rule);
         let hint = nearest(&name, names).map(|rule| format!("; did you mean `{rule}`?")).unwrap_or_default();
-        let value = self.expr().map(ToTokens::to_token_stream).unwrap_or_default();
-        let message = format!("there is no trigger rule `{name}`{hint}\nthe rules are {}", names.join(", "));
-        self.errors.on(value, message);
-        None
+        self.reject(format!("there is no trigger rule `{name}`{hint}\nthe rules are {}", names.join(", ")))
     }
 
     fn texts(&mut self) -> Vec<LitStr> {
@@ -321,7 +319,7 @@ impl Reader<'_> {
             .elems
             .iter()
             .map(|element| match peel(element) {
-                Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
                 other => Err(other.to_token_stream()),
             })
             .collect();
@@ -380,6 +378,19 @@ impl Reader<'_> {
             _ => self.wrong("a path"),
         }
     }
+}
+
+/// The range of a type, in words.
+trait Bounded {
+    const RANGE: &str;
+}
+
+impl Bounded for u32 {
+    const RANGE: &str = "a whole number from 0 to 4294967295";
+}
+
+impl Bounded for i32 {
+    const RANGE: &str = "a whole number from -2147483648 to 2147483647";
 }
 
 /// The expression inside the invisible groups that a `macro_rules!` macro leaves around its fragments.

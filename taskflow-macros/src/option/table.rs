@@ -24,10 +24,10 @@ impl Place {
     /// As a user would write it.
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Place::Task => "#[task]",
-            Place::Dag => "#[dag]",
-            Place::TaskDefaults => "#[dag(default(..))]",
-            Place::Param => "#[param]",
+            Place::Task => "`#[task]`",
+            Place::Dag => "`#[dag]`",
+            Place::TaskDefaults => "`default(..)` in `#[dag]`",
+            Place::Param => "`#[param]`",
         }
     }
 }
@@ -135,23 +135,31 @@ pub(super) fn look_up(item: &Item, place: Place, seen: &mut Vec<Key>, errors: &m
         return None;
     }
     seen.push(known.key);
+    if let Value::Broken(error) = &item.value {
+        errors.syntax(error.clone());
+        return None;
+    }
     let fits = match (&item.value, known.form) {
         (Value::Is(_), Form::Value | Form::FlagOrValue) => true,
         (Value::Flag, form) => form == Form::FlagOrValue,
         (Value::List(_), form) => form == Form::List,
-        (Value::Missing, _) | (Value::Is(_), Form::List) => false,
+        (Value::Missing | Value::Broken(_), _) | (Value::Is(_), Form::List) => false,
     };
     if !fits {
         let example = known.example;
-        errors.at(
-            item.value.span(&item.name),
-            match (known.form, &item.value) {
-                (Form::Value, Value::Flag | Value::Missing) => format!("`{name}` needs a value, as in `{example}`"),
-                _ => format!("`{name}` is written `{example}`"),
-            },
-        );
+        let message = match (known.form, &item.value) {
+            (Form::Value, Value::Flag | Value::Missing) => format!("`{name}` needs a value, as in `{example}`"),
+            (Form::FlagOrValue, _) => flag_form(&item.name),
+            (Form::Value | Form::List, _) => format!("`{name}` is written `{example}`"),
+        };
+        errors.at(item.value.span(&item.name), message);
     }
     fits.then_some(known.key)
+}
+
+/// How a flag is written.
+pub(super) fn flag_form(name: &syn::Ident) -> String {
+    format!("`{name}` is written `{name}`, `{name} = true` or `{name} = false`")
 }
 
 /// How an option is written, for messages about its value.
@@ -164,7 +172,7 @@ fn unknown(name: &str, place: Place) -> String {
     let elsewhere = OPTIONS.iter().find(|known| known.name == name);
     if let Some(known) = elsewhere {
         let owners: Vec<_> = Place::ALL.into_iter().filter(|p| known.places.contains(p)).map(Place::text).collect();
-        return format!("`{name}` is an option of {}, not of {here}; {}", owners.join(" and "), valid(place));
+        return format!("`{name}` is an option of {}, not of {here}\n{}", owners.join(" and "), valid(place));
     }
     let mut message = format!("{here} has no option `{name}`");
     if let Some(hint) = foreign_word(name, place) {
@@ -180,11 +188,11 @@ fn unknown(name: &str, place: Place) -> String {
 fn foreign_word(name: &str, place: Place) -> Option<&'static str> {
     Some(match (name, place) {
         ("task_id" | "name", Place::Task) => "write `id`",
+        ("retry" | "max_retries" | "retry_count", Place::Task | Place::TaskDefaults) => "write `retries`",
         ("dag_id" | "id" | "name", Place::Dag) => "the id of a DAG is the name of its function",
         ("description" | "doc" | "doc_md", Place::Dag) => "the description of a DAG is its doc comment",
         ("doc_md" | "description", Place::Task) => "write a doc comment, or `doc`",
-        ("execution_timeout", Place::Task | Place::TaskDefaults) => "write `timeout`",
-        ("dagrun_timeout", Place::Dag) => "write `timeout`",
+        ("execution_timeout", Place::Task | Place::TaskDefaults) | ("dagrun_timeout", Place::Dag) => "write `timeout`",
         ("retry_exponential_backoff", Place::Task | Place::TaskDefaults) => "write `backoff = \"exponential\"`",
         ("priority_weight" | "weight", Place::Task | Place::TaskDefaults) => "write `priority`",
         ("start_date", Place::Dag) => "write `start`",
@@ -216,4 +224,45 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_shows_how_it_is_written() {
+        for known in &OPTIONS {
+            assert!(known.example.starts_with(known.name), "{}", known.name);
+            assert!(!known.places.is_empty(), "{}", known.name);
+        }
+    }
+
+    #[test]
+    fn a_place_has_no_two_options_of_one_name() {
+        for place in Place::ALL {
+            let mut all: Vec<_> = names(place).collect();
+            all.sort_unstable();
+            let count = all.len();
+            all.dedup();
+            assert_eq!(all.len(), count, "{}", place.text());
+        }
+    }
+
+    #[test]
+    fn slips_find_the_option_that_was_meant() {
+        let slips = [
+            ("retires", Place::Task, "retries"),
+            ("retrydelay", Place::Task, "retry_delay"),
+            ("prio", Place::Task, "priority"),
+            ("triger_rule", Place::TaskDefaults, "trigger_rule"),
+            ("Timezone", Place::Dag, "timezone"),
+            ("max_active_task", Place::Dag, "max_active_tasks"),
+            ("chioces", Place::Param, "choices"),
+        ];
+        for (slip, place, meant) in slips {
+            assert_eq!(nearest(slip, names(place)), Some(meant));
+        }
+        assert_eq!(nearest("colour", names(Place::Task)), None);
+    }
 }

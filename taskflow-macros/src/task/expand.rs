@@ -1,11 +1,14 @@
 //! From the model of a task to code. Nothing can go wrong here.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ReturnType;
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
 use super::model::{Kind, Param, Passing, Return, Shape, Task};
 use super::options;
+use crate::spans;
 
 pub(super) fn expand(task: &Task) -> TokenStream {
     match task.shape {
@@ -13,7 +16,7 @@ pub(super) fn expand(task: &Task) -> TokenStream {
             [call(task), definition(task), face(task, &face_body(task)), registration(task)].into_iter().collect()
         }
         Shape::Broken => [call(task), face(task, &quote!(::core::unimplemented!()))].into_iter().collect(),
-        Shape::Method => {
+        Shape::Untouched => {
             let (attrs, vis, sig, body) = (&task.attrs, &task.vis, &task.sig, &task.body);
             let (docs, shared, face, own) = (&attrs.docs, &attrs.shared, &attrs.face, &attrs.body);
             quote!(#(#docs)* #(#shared)* #(#face)* #(#own)* #vis #sig #body)
@@ -44,6 +47,7 @@ fn call(task: &Task) -> TokenStream {
     let name = &task.sig.ident;
     let mut sig = task.sig.clone();
     sig.ident = Ident::new("call", name.span());
+    let unused = unused(task);
     quote! {
         #(#docs)*
         #(#shared)*
@@ -54,10 +58,16 @@ fn call(task: &Task) -> TokenStream {
         impl #name {
             #(#docs)*
             #[allow(missing_docs, unreachable_pub)]
+            #unused
             #(#own)*
             #vis #sig #body
         }
     }
+}
+
+/// A function with a mistake in its signature is not blamed for what it does not use.
+fn unused(task: &Task) -> Option<TokenStream> {
+    (task.shape == Shape::Broken).then(|| quote!(#[allow(unused)]))
 }
 
 /// The static definition.
@@ -108,9 +118,9 @@ fn definition(task: &Task) -> TokenStream {
 /// The line of the name and not of the attribute, which may stand lines above.
 pub(crate) fn location(name: &Ident, p: &TokenStream) -> TokenStream {
     let (file, line, column) = (
-        quote::quote_spanned!(name.span()=> ::core::file!()),
-        quote::quote_spanned!(name.span()=> ::core::line!()),
-        quote::quote_spanned!(name.span()=> ::core::column!()),
+        quote_spanned!(name.span()=> ::core::file!()),
+        quote_spanned!(name.span()=> ::core::line!()),
+        quote_spanned!(name.span()=> ::core::column!()),
     );
     quote!(#p::SourceLocation { file: #file, line: #line, column: #column })
 }
@@ -118,7 +128,7 @@ pub(crate) fn location(name: &Ident, p: &TokenStream) -> TokenStream {
 fn output(task: &Task, p: &TokenStream) -> TokenStream {
     match &task.output {
         Return::Nothing => quote!(()),
-        Return::Plain(ty) | Return::Result(ty) => ty.to_token_stream(),
+        Return::Plain(ty) | Return::Result { ok: ty, .. } => ty.to_token_stream(),
         Return::Alias(ty) => quote!(<#ty as #p::TaskResult>::Ok),
     }
 }
@@ -128,14 +138,15 @@ fn shim(task: &Task, p: &TokenStream) -> TokenStream {
     let name = &task.sig.ident;
     let is_async = task.kind == Kind::Async;
     let (inputs, context) = (format_ident!("__inputs"), format_ident!("__context"));
+    let passed = if is_async { quote!(&mut #inputs) } else { quote!(#inputs) };
     let mut index = 0usize;
     let arguments = task.params.iter().map(|param| match param {
         Param::Input(input) => {
             let (ty, position) = (&input.ty, index);
             index += 1;
             match input.passing {
-                Passing::Value => quote!(#inputs.owned::<#ty>(#position)),
-                Passing::Reference => quote!(&*#inputs.shared::<#ty>(#position)),
+                Passing::Value => quote!(#p::owned::<#ty>(#passed, #position)),
+                Passing::Reference => quote!(&*#p::shared::<#ty>(#passed, #position)),
             }
         }
         // `takes_context` makes the engine pass one.
@@ -144,21 +155,34 @@ fn shim(task: &Task, p: &TokenStream) -> TokenStream {
         }
         Param::Context | Param::Broken(_) => quote!(#context.expect("a task that takes its context is given it")),
     });
-    let mut result = quote!(#name::call(#(#arguments),*));
-    if is_async {
-        result = quote!(#result.await);
-    }
+    let arguments: Vec<_> = arguments.collect();
+    // At the return type, which is what is wrong when the result does not fit.
+    let span = match &task.sig.output {
+        ReturnType::Default => name.span(),
+        ReturnType::Type(_, ty) => ty.span(),
+    };
+    let mut called = name.clone();
+    called.set_span(name.span().located_at(span));
+    let await_it = is_async.then(|| quote_spanned!(span=> .await));
+    let result = quote_spanned!(span=> #called::call(#(#arguments),*) #await_it);
+    let at = spans::at(span, p);
     let produced = match &task.output {
         Return::Nothing => quote!({ #result; #p::produce(()) }),
-        Return::Plain(ty) => quote!(#p::produce::<#ty>(#result)),
-        Return::Result(_) | Return::Alias(_) => quote!(#p::produce_result(#result)),
+        Return::Plain(ty) => quote_spanned!(span=> #at::produce::<#ty>(#result)),
+        Return::Result { ok, err } => {
+            let err = err.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
+            quote_spanned!(span=> #at::produce_result::<#ok, #err, _>(#result))
+        }
+        Return::Alias(ty) => {
+            let parts = quote!(<#ty as #at::TaskResult>);
+            quote_spanned!(span=> #at::produce_result::<#parts::Ok, #parts::Err, _>(#result))
+        }
     };
     if is_async {
-        quote! {
-            #p::Body::Async(|#[allow(unused_mut)] mut #inputs, #context| {
-                ::std::boxed::Box::pin(async move { #produced })
-            })
-        }
+        let boxed = spans::at(name.span(), &quote!(#p::boxed));
+        let future = quote_spanned!(name.span()=> async move { #produced });
+        let boxed = quote_spanned!(name.span()=> #boxed(#future));
+        quote!(#p::Body::Async(|#[allow(unused_mut)] mut #inputs, #context| #boxed))
     } else {
         quote!(#p::Body::Sync(|#inputs, #context| #produced))
     }
@@ -173,19 +197,21 @@ fn face(task: &Task, body: &TokenStream) -> TokenStream {
     let params = task.params.iter().filter_map(|param| match param {
         Param::Input(input) => {
             let (name, ty) = (&input.name, &input.ty);
-            Some(quote!(#name: impl #p::IntoArg<#ty>))
+            // At the type, so that a wrong argument is shown beside it.
+            let p = spans::at(ty.span(), &p);
+            Some(quote_spanned!(ty.span()=> #name: impl #p::IntoArg<#ty>))
         }
         Param::Broken(name) => Some(quote!(#name: impl ::core::marker::Sized)),
         Param::Context => None,
     });
     let output = output(task, &p);
-    let unused = (task.shape == Shape::Broken).then(|| quote!(#[allow(unused_variables)]));
+    let unused = unused(task);
     quote! {
         #(#docs)*
         #(#shared)*
         #(#face)*
         #unused
-        #[allow(clippy::all, clippy::pedantic)]
+        #[allow(unused_qualifications, clippy::all, clippy::pedantic, clippy::restriction)]
         #[track_caller]
         #vis fn #name(#(#params),*) -> #krate::Output<#output> {
             #body
@@ -206,10 +232,8 @@ fn face_body(task: &Task) -> TokenStream {
 
 fn registration(task: &Task) -> TokenStream {
     let krate = &task.krate;
-    let shared = &task.attrs.shared;
     let name = &task.sig.ident;
     quote! {
-        #(#shared)*
         #krate::__private::inventory::submit! { #krate::__private::TaskEntry(#name::def) }
     }
 }

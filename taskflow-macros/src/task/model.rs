@@ -1,6 +1,6 @@
 //! What is known of a task once its function and its options have been understood.
 
-use proc_macro2::{Group, TokenStream};
+use proc_macro2::{TokenStream, TokenTree};
 use syn::{Ident, Signature, Type, Visibility};
 
 use crate::attrs::Attrs;
@@ -13,7 +13,7 @@ pub(crate) struct Task {
     pub(crate) vis: Visibility,
     /// As written, without doc comments on parameters.
     pub(crate) sig: Signature,
-    pub(crate) body: Group,
+    pub(crate) body: TokenTree,
     pub(crate) id: String,
     /// The description, as an expression.
     pub(crate) doc: TokenStream,
@@ -31,8 +31,8 @@ pub(crate) enum Shape {
     Sound,
     /// Its signature is wrong: a stand-in keeps its name and its types, so that its callers compile.
     Broken,
-    /// It is no free function: it stays as it was written.
-    Method,
+    /// It is a method, or `main`: it stays as it was written.
+    Untouched,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(crate) enum Param {
 pub(crate) struct Input {
     pub(crate) name: Ident,
     /// The owned form: `Vec<T>` for `&[T]`, `String` for `&str`.
-    pub(crate) ty: Type,
+    pub(crate) ty: Box<Type>,
     pub(crate) passing: Passing,
 }
 
@@ -67,9 +67,12 @@ pub(crate) enum Passing {
 
 pub(crate) enum Return {
     Nothing,
-    Plain(Type),
-    /// The `T` of a `Result<T>` or `Result<T, E>`, of any crate.
-    Result(Type),
+    Plain(Box<Type>),
+    /// `Result<T>` or `Result<T, E>`, of any crate.
+    Result {
+        ok: Box<Type>,
+        err: Option<Box<Type>>,
+    },
     /// A `Result` whose arguments hide in an alias.
-    Alias(Type),
+    Alias(Box<Type>),
 }

@@ -8,13 +8,12 @@ use super::model::{Input, Param, Passing};
 use crate::errors::Errors;
 use crate::types::{Alien, find_alien, is_named, last_segment, peel, type_arguments};
 
-/// The parameters, and whether all of them are sound. Doc comments are taken off: the language allows none there.
+/// The parameters. Doc comments are taken off: the language allows none there.
 pub(super) fn read<'a>(
     args: impl Iterator<Item = &'a mut FnArg>,
     generics: &[Ident],
     errors: &mut Errors,
-) -> (Vec<Param>, bool) {
-    let before = errors.len();
+) -> Vec<Param> {
     let mut params = Vec::new();
     let mut has_context = false;
     for (position, arg) in args.enumerate() {
@@ -23,12 +22,13 @@ pub(super) fn read<'a>(
         check_attributes(&mut arg.attrs, errors);
         let found = errors.len();
         let param = read_one(arg, position, generics, errors);
+        let generic = matches!(find_alien(&arg.ty, generics), Some(Alien::Generic));
         if matches!(param, Param::Context) && std::mem::replace(&mut has_context, true) {
             errors.on(&*arg, "a task has one context; this is the second");
         }
-        params.push(if errors.len() > found { Param::Broken(name_of(arg, position)) } else { param });
+        params.push(if errors.len() > found || generic { Param::Broken(name_of(arg, position)) } else { param });
     }
-    (params, errors.len() == before)
+    params
 }
 
 fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Errors) -> Param {
@@ -43,7 +43,7 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
             name_of(arg, position)
         }
     };
-    let input = |ty: Type, passing: Passing| Param::Input(Input { name: name.clone(), ty, passing });
+    let input = |ty: Type, passing: Passing| Param::Input(Input { name: name.clone(), ty: Box::new(ty), passing });
     match peel(&arg.ty) {
         Type::Reference(reference) => {
             if let Some(mutability) = &reference.mutability {
@@ -55,7 +55,9 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
                 );
                 return input(arg.ty.as_ref().clone(), Passing::Reference);
             }
-            if let Some(lifetime) = &reference.lifetime {
+            if let Some(lifetime) = &reference.lifetime
+                && !generics.contains(&lifetime.ident)
+            {
                 let what = reference.elem.to_token_stream();
                 errors.on(lifetime, format!("an input is borrowed for the call only: write `&{what}`"));
             }

@@ -17,14 +17,17 @@ pub(super) fn validate(function: Function, options: Options, errors: &mut Errors
     let Function { attrs, vis, mut sig, body } = function;
     let before = errors.len();
     check_name(&sig.ident, "#[task]", errors);
-    let is_method = check_signature(&sig, "#[task]", errors);
+    let keep = check_signature(&sig, "#[task]", errors) || sig.ident == "main";
     let attrs = Attrs::sort(attrs);
     check_attributes(&attrs, errors);
-    let generics: Vec<Ident> = sig.generics.type_params().map(|param| param.ident.clone()).collect();
-    let (params, _) = params::read(sig.inputs.iter_mut(), &generics, errors);
+    // Their uses are part of the mistake that their declaration is.
+    let types = sig.generics.type_params().map(|param| param.ident.clone());
+    let generics: Vec<Ident> =
+        types.chain(sig.generics.lifetimes().map(|param| param.lifetime.ident.clone())).collect();
+    let params = params::read(sig.inputs.iter_mut(), &generics, errors);
     let output = read_return(&sig.output, &generics, errors);
     let shape = match errors.len() == before {
-        _ if is_method => Shape::Method,
+        _ if keep => Shape::Untouched,
         true => Shape::Sound,
         false => Shape::Broken,
     };
@@ -134,27 +137,46 @@ fn read_return(output: &ReturnType, generics: &[Ident], errors: &mut Errors) -> 
                 "a task returns the value itself, `-> {text}`; calling it inside a `#[dag]` function gives the `Output`"
             ),
         );
-        return Return::Plain(value.clone());
-    }
-    match find_alien(ty, generics) {
-        Some(Alien::Reference(tokens)) => errors.on(
-            tokens,
-            "a task returns data that it owns, because the value outlives the call; return `String` for `&str`, `Vec<T>` for `&[T]`",
-        ),
-        Some(Alien::Lifetime(tokens)) => errors.on(tokens, "a task returns data that it owns, because the value outlives the call"),
-        Some(Alien::Impl(tokens)) => errors.on(tokens, "the value of a task is stored under its type, so `impl Trait` cannot be one; name the type"),
-        Some(Alien::Infer(tokens)) => errors.on(tokens, "the return type of a task must be written out"),
-        Some(Alien::Generic) => return Return::Nothing,
-        None => {}
+        return Return::Plain(Box::new(value.clone()));
     }
     if !is_named(ty, "Result") {
-        return Return::Plain(ty.clone());
+        return if check_value(ty, generics, errors) { Return::Plain(Box::new(ty.clone())) } else { Return::Nothing };
     }
     let arguments = last_segment(ty).map(type_arguments).unwrap_or_default();
     match *arguments {
-        [] => Return::Alias(ty.clone()),
-        [ok, ..] => Return::Result(ok.clone()),
+        [] => Return::Alias(Box::new(ty.clone())),
+        [ok, ref rest @ ..] => {
+            if !check_value(ok, generics, errors) {
+                return Return::Nothing;
+            }
+            Return::Result { ok: Box::new(ok.clone()), err: rest.first().map(|&err| Box::new(err.clone())) }
+        }
     }
+}
+
+/// Reports what the value of a task cannot have in its type. Whether the type can be named elsewhere.
+fn check_value(ty: &Type, generics: &[Ident], errors: &mut Errors) -> bool {
+    let Some(alien) = find_alien(ty, generics) else { return true };
+    match alien {
+        Alien::Reference(tokens) => errors.on(
+            tokens,
+            "a task returns data that it owns, because the value outlives the call; return `String` for `&str`, \
+             `Vec<T>` for `&[T]`",
+        ),
+        Alien::Lifetime(tokens) => {
+            errors.on(tokens, "a task returns data that it owns, because the value outlives the call");
+        }
+        Alien::Impl(tokens) => {
+            errors.on(
+                tokens,
+                "the value of a task is stored under its type, so `impl Trait` cannot be one; name the type",
+            );
+        }
+        Alien::Infer(tokens) => errors.on(tokens, "the return type of a task must be written out"),
+        // Reported once, where the generic parameter is declared.
+        Alien::Generic => {}
+    }
+    false
 }
 
 impl Task {

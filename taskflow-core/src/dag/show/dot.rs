@@ -20,7 +20,10 @@ fn write(view: &View<'_>, out: &mut String) -> std::fmt::Result {
         doc => format!("{}: {doc}", view.dag_id),
     };
     writeln!(out, "  graph [rankdir=LR, newrank=true, labelloc=t, label={}, fontname=Helvetica];", label(&title))?;
-    writeln!(out, "  node [shape=box, style=\"rounded,filled\", fillcolor=\"#f6f8fa\", color=\"#57606a\", fontname=Helvetica, fontsize=11];")?;
+    writeln!(
+        out,
+        "  node [shape=box, style=\"rounded,filled\", fillcolor=\"#f6f8fa\", color=\"#57606a\", fontname=Helvetica, fontsize=11];"
+    )?;
     writeln!(out, "  edge [color=\"#57606a\", fontname=Helvetica, fontsize=9];")?;
     for param in &view.params {
         let shown = format!("{}: {}", param.name, param.ty);

@@ -28,7 +28,7 @@ use super::plan::Plan;
 
 pub use svg::{STATES, SvgOptions, svg};
 pub use view::{
-    ArgView, ArgValue, EdgeView, Endpoint, GroupView, Link, NodeView, OptionList, ParamView, Ref, ResultView, View,
+    ArgValue, ArgView, EdgeView, Endpoint, GroupView, Link, NodeView, OptionList, ParamView, Ref, ResultView, View,
 };
 
 /// What a plan can be shown as.

@@ -9,7 +9,7 @@ use super::layered::Layered;
 
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
-    rank: u32,
+    pub(super) rank: u32,
     /// Outer blocks come before inner ones; the first is the whole layer.
     pub(super) blocks: Vec<Block>,
 }
@@ -26,6 +26,17 @@ pub(super) enum Child {
     Vertex(u32),
     /// An index into the blocks of the layer.
     Block(u32),
+}
+
+/// What becomes of vertices that have the same wish.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ties<'a> {
+    /// They stay in their order.
+    Stay,
+    /// They change places.
+    Turn,
+    /// They are sorted by these numbers.
+    By(&'a [u32]),
 }
 
 /// A step of reading a layer from top to bottom.
@@ -94,6 +105,11 @@ impl Layer {
         }
     }
 
+    /// Turns the layer upside down.
+    pub(super) fn mirror(&mut self) {
+        self.blocks.iter_mut().for_each(|block| block.children.reverse());
+    }
+
     /// Every vertex of the layer from top to bottom, borders too.
     pub(super) fn vertices(&self, layered: &Layered, into: &mut Vec<u32>) {
         into.clear();
@@ -107,17 +123,18 @@ impl Layer {
     }
 
     /// Sorts by where each vertex wants to be; one without a wish stays below what is above it now. Groups keep the
-    /// sequence of `lanes`. With `turn`, vertices of one wish change places.
-    pub(super) fn sort(&mut self, wish: impl Fn(u32) -> Option<f64>, lanes: &[u32], turn: bool) {
+    /// sequence of `lanes`.
+    pub(super) fn sort(&mut self, wishes: &[Option<f64>], lanes: &[u32], ties: Ties<'_>) {
+        let wish = |vertex: u32| wishes[vertex as usize];
         // The mean of the wishes inside each block, and how many they are: inner blocks come last.
         let mut mean: Vec<Option<f64>> = vec![None; self.blocks.len()];
-        let mut wishes = vec![0.0; self.blocks.len()];
+        let mut counts = vec![0.0; self.blocks.len()];
         for block in (0..self.blocks.len()).rev() {
             let (mut sum, mut count) = (0.0, 0.0);
             for child in &self.blocks[block].children {
                 let (wish, weight) = match child {
                     Child::Vertex(vertex) => (wish(*vertex), 1.0),
-                    Child::Block(inner) => (mean[*inner as usize], wishes[*inner as usize]),
+                    Child::Block(inner) => (mean[*inner as usize], counts[*inner as usize]),
                 };
                 if let Some(wish) = wish {
                     sum += wish * weight;
@@ -125,7 +142,7 @@ impl Layer {
                 }
             }
             mean[block] = (count > 0.0).then(|| sum / count);
-            wishes[block] = count;
+            counts[block] = count;
         }
 
         let groups: Vec<u32> = self.blocks.iter().map(|block| block.group).collect();
@@ -143,14 +160,19 @@ impl Layer {
                 match *child {
                     Child::Vertex(vertex) => vertices.push((last, place, vertex)),
                     Child::Block(inner) => {
-                        let weight = wishes[inner as usize].max(1.0);
+                        let weight: f64 = counts[inner as usize];
+                        let weight = weight.max(1.0);
                         blocks.push(Pool { wish: last, weight, place, inner });
                     }
                 }
             }
-            vertices.sort_by(|a, b| {
-                let now = if turn { b.1.cmp(&a.1) } else { a.1.cmp(&b.1) };
-                a.0.total_cmp(&b.0).then(now)
+            vertices.sort_by(|a: &(f64, usize, u32), b| {
+                let tie = match ties {
+                    Ties::Stay => a.1.cmp(&b.1),
+                    Ties::Turn => b.1.cmp(&a.1),
+                    Ties::By(met) => met[a.2 as usize].cmp(&met[b.2 as usize]),
+                };
+                a.0.total_cmp(&b.0).then(tie)
             });
             blocks.sort_by_key(|pool| lanes[groups[pool.inner as usize] as usize]);
             rising(&mut blocks);

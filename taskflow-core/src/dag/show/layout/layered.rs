@@ -76,8 +76,7 @@ impl Layered {
             lanes.iter_mut().for_each(|lane| lane.ranks = 0..0);
         }
         let mut rank = ranks.to_vec();
-        let mut group: Vec<u32> =
-            graph.nodes.iter().map(|node| node.group.filter(|_| boxed).unwrap_or(NONE)).collect();
+        let mut group: Vec<u32> = graph.nodes.iter().map(|node| node.group.filter(|_| boxed).unwrap_or(NONE)).collect();
         let mut height: Vec<i64> = graph.nodes.iter().map(|node| node.height).collect();
         let mut pieces: Vec<(u32, u32, u32)> = Vec::with_capacity(graph.edges.len());
 
@@ -121,7 +120,10 @@ impl Layered {
             borders,
             layers: Lists::new(layer_count as usize, rank.iter().copied().zip(0..)),
             layer_count,
-            before: Lists::new(count, pieces.iter().map(|&(from, vertex, weight)| (vertex, Piece { vertex: from, weight }))),
+            before: Lists::new(
+                count,
+                pieces.iter().map(|&(from, vertex, weight)| (vertex, Piece { vertex: from, weight })),
+            ),
             after: Lists::new(count, pieces.iter().map(|&(from, vertex, weight)| (from, Piece { vertex, weight }))),
             rank,
             group,
@@ -186,8 +188,7 @@ fn cover(a: &Range<u32>, b: &Range<u32>) -> Range<u32> {
 
 /// The longest span of layers that an edge may have so that all bends together stay within the bound.
 fn longest_with_bends(edges: &[Edge], ranks: &[u32]) -> u32 {
-    let mut spans: Vec<u32> =
-        edges.iter().map(|edge| ranks[edge.to as usize] - ranks[edge.from as usize]).collect();
+    let mut spans: Vec<u32> = edges.iter().map(|edge| ranks[edge.to as usize] - ranks[edge.from as usize]).collect();
     spans.sort_unstable();
     let mut bends = 0usize;
     for span in spans {

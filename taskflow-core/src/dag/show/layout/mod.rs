@@ -33,6 +33,7 @@ mod simplex;
 mod swap;
 #[cfg(test)]
 mod tests;
+mod trunks;
 
 /// What is to be drawn. An edge or a parent that names nothing is left out, and so are edges that would close a circle.
 #[derive(Clone, Debug, Default)]
@@ -87,13 +88,13 @@ pub(super) struct Rect {
     pub(super) height: i64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Point {
     pub(super) x: i64,
     pub(super) y: i64,
 }
 
-/// A piece of the line of an edge. Lines are level, and curves leave and arrive level, at half their width.
+/// A piece of the line of an edge. It leaves and arrives level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Begins the line.
@@ -102,6 +103,16 @@ pub(super) enum Step {
     Line(Point),
     /// Changes the height.
     Curve(Point),
+    /// Changes the height on a vertical line at `trunk`, which many edges share.
+    Branch { trunk: i64, end: Point },
+}
+
+impl Step {
+    /// Where the piece ends.
+    pub(super) fn end(self) -> Point {
+        let (Step::Start(end) | Step::Line(end) | Step::Curve(end) | Step::Branch { end, .. }) = self;
+        end
+    }
 }
 
 /// No group, no node.
@@ -111,6 +122,9 @@ const NONE: u32 = u32::MAX;
 mod space {
     /// Between nodes of a layer.
     pub(super) const NODES: i64 = 18;
+    /// The same in a layer of more nodes than `CROWD`.
+    pub(super) const NODES_IN_CROWD: i64 = 10;
+    pub(super) const CROWD: usize = 16;
     /// Between an edge that passes a layer and a node.
     pub(super) const EDGE_NODE: i64 = 14;
     /// Between edges that pass a layer side by side.
@@ -126,6 +140,8 @@ mod space {
     /// Between layers, at least; and at most, where edges between them are steep.
     pub(super) const LAYERS: i64 = 48;
     pub(super) const LAYERS_STEEP: i64 = 130;
+    /// For each vertical line that edges share.
+    pub(super) const TRUNK: i64 = 16;
     /// Between unconnected parts of the drawing.
     pub(super) const PARTS: i64 = 36;
 }

@@ -44,8 +44,8 @@ fn draw(graph: &Graph) -> Layout {
         return Layout { width: node.width, height: node.height, nodes: vec![rect], ..Layout::default() };
     }
     let ranks = ranks::ranks(graph);
-    let mut layered = layered::Layered::new(graph, &ranks);
-    let layers = order::order(&mut layered);
+    let layered = layered::Layered::new(graph, &ranks);
+    let layers = order::order(&layered);
     let heights = place::place(&layered, &layers);
     route::route(graph, &layered, &heights)
 }
@@ -143,7 +143,8 @@ impl Sets {
 /// widest part.
 fn rows(parts: &[Layout]) -> Vec<Point> {
     let widest = parts.iter().map(|part| part.width).max().unwrap_or(0);
-    let area: i64 = parts.iter().map(|part| (part.width + space::PARTS).saturating_mul(part.height + space::PARTS)).sum();
+    let area: i64 =
+        parts.iter().map(|part| (part.width + space::PARTS).saturating_mul(part.height + space::PARTS)).sum();
     let limit = widest.max(area.saturating_mul(3).checked_div(2).unwrap_or(0).isqrt());
     let (mut x, mut y, mut row) = (0, 0, 0);
     let mut corners = Vec::with_capacity(parts.len());
@@ -170,6 +171,7 @@ impl Step {
             Step::Start(point) => Step::Start(at(point)),
             Step::Line(point) => Step::Line(at(point)),
             Step::Curve(point) => Step::Curve(at(point)),
+            Step::Branch { trunk, end } => Step::Branch { trunk: trunk + by.x, end: at(end) },
         }
     }
 }

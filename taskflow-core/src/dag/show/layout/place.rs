@@ -2,27 +2,35 @@
 //!
 //! Two things in a layer keep their distance, and a box keeps its distance from what is in it and beside it: all of the
 //! form `b - a >= gap`. Among the positions that keep these, edges are to be level and so long ones straight. That is
-//! the network simplex method once more (section 4.2 of Gansner et al., with their weights 1, 2 and 8 for pieces of edges
-//! between nodes, between a node and a bend, and between bends). It starts from a few rounds of moving everything
+//! the network simplex method once more (section 4.2 of Gansner et al.). It starts from a few rounds of moving everything
 //! towards the median of its neighbours, which is also where large graphs end.
 
 use super::super::topo::{Lists, topological};
 use super::blocks::{Layer, Visit};
-use super::layered::Layered;
+use super::layered::{Layered, Piece};
 use super::simplex::{Bond, settle};
 use super::space;
 
 /// A graph with more vertices and pieces of edges than this is not polished.
 const POLISHED: usize = 40_000;
 
-/// How much work the polishing may be, in edges looked at.
-const BUDGET: u64 = 120_000_000;
+/// How much work the polishing may be, in nodes and edges looked at.
+const BUDGET: u64 = 40_000_000;
 
 /// How often everything moves towards its neighbours.
 const ROUNDS: usize = 24;
 
+/// How much it counts that something is one unit off the level: a piece of an edge between nodes, between a node and a
+/// bend, between bends. The relation is that of Gansner et al., 1 to 2 to 8.
+const BETWEEN_NODES: i64 = 2;
+const TO_BEND: i64 = 4;
+const BETWEEN_BENDS: i64 = 16;
+
+/// What is added for the end of an edge where its node has no other: it is the other end that should turn.
+const ALONE: i64 = 4;
+
 /// How much a box that is one unit higher counts.
-const BOX: i64 = 2;
+const BOX: i64 = 4;
 
 /// Distances from the upper side of the drawing.
 pub(super) struct Heights {
@@ -65,9 +73,11 @@ fn limits(layered: &Layered, layers: &[Layer]) -> Vec<Bond> {
     let mut limits = Vec::new();
     for layer in layers {
         let mut last: Option<Visit> = None;
+        let nodes = layered.layers.of(layer.rank).iter().filter(|vertex| **vertex < layered.nodes).count();
+        let between_nodes = if nodes > space::CROWD { space::NODES_IN_CROWD } else { space::NODES };
         layer.visit(|next| {
             if let Some(last) = last {
-                let gap = gap(layered, last, next);
+                let gap = gap(layered, last, next, between_nodes);
                 let tail = match last {
                     Visit::Vertex(vertex) => vertex,
                     Visit::Open(group) => side(group, 0),
@@ -90,13 +100,13 @@ fn limits(layered: &Layered, layers: &[Layer]) -> Vec<Bond> {
 }
 
 /// The distance between two things that follow each other in a layer.
-fn gap(layered: &Layered, upper: Visit, lower: Visit) -> i64 {
+fn gap(layered: &Layered, upper: Visit, lower: Visit, between_nodes: i64) -> i64 {
     let half = |vertex: u32| layered.height[vertex as usize] / 2;
     match (upper, lower) {
         (Visit::Vertex(a), Visit::Vertex(b)) => {
             let between = match (layered.is_bend(a), layered.is_bend(b)) {
                 (true, true) => space::EDGES,
-                (false, false) => space::NODES,
+                (false, false) => between_nodes,
                 _ => space::EDGE_NODE,
             };
             half(a) + between + half(b)
@@ -233,6 +243,10 @@ fn median(values: &mut [i64]) -> Option<i64> {
 /// Positions with the least sum of heights that edges climb.
 fn polish(layered: &Layered, limits: &[Bond], at: &mut Vec<i64>) {
     let count = at.len();
+    let pieces = (0..layered.borders).map(|vertex| layered.after.of(vertex).len()).sum::<usize>();
+    if count + pieces > POLISHED {
+        return;
+    }
     let mut bonds = limits.to_vec();
     for (lane, group) in layered.lanes.iter().zip(0..) {
         if !lane.ranks.is_empty() {
@@ -240,19 +254,51 @@ fn polish(layered: &Layered, limits: &[Bond], at: &mut Vec<i64>) {
             bonds.push(Bond { tail: upper, head: upper + 1, gap: 0, weight: BOX });
         }
     }
+    let stiffness = Stiffness::new(layered);
     // How far apart two ends are is what both are below a point of their own that is above both.
     for from in 0..layered.borders {
         for piece in layered.after.of(from) {
-            let bends = u8::from(layered.is_bend(from)) + u8::from(layered.is_bend(piece.vertex));
-            let weight = i64::from(piece.weight) * [1, 2, 8][usize::from(bends)];
+            let weight = i64::from(piece.weight) * stiffness.of(from, piece.vertex);
             let point = at.len() as u32;
             at.push(at[from as usize].min(at[piece.vertex as usize]));
             bonds.push(Bond { tail: point, head: from, gap: 0, weight });
             bonds.push(Bond { tail: point, head: piece.vertex, gap: 0, weight });
         }
     }
-    if at.len() <= POLISHED {
-        settle(&bonds, at, BUDGET, true);
-    }
+    settle(&bonds, at, BUDGET, true);
     at.truncate(count);
+}
+
+/// How much the pieces of edges want to be level.
+struct Stiffness<'a> {
+    layered: &'a Layered,
+    /// Whether one piece on that side of the vertex counts more than all others there.
+    leaves_alone: Vec<bool>,
+    arrives_alone: Vec<bool>,
+}
+
+impl<'a> Stiffness<'a> {
+    fn new(layered: &'a Layered) -> Self {
+        let alone = |pieces: &[Piece]| {
+            let most = pieces.iter().map(|piece| piece.weight).max();
+            pieces.iter().filter(|piece| Some(piece.weight) == most).count() == 1
+        };
+        Stiffness {
+            layered,
+            leaves_alone: (0..layered.borders).map(|vertex| alone(layered.after.of(vertex))).collect(),
+            arrives_alone: (0..layered.borders).map(|vertex| alone(layered.before.of(vertex))).collect(),
+        }
+    }
+
+    fn of(&self, from: u32, to: u32) -> i64 {
+        let leaves_alone = if self.leaves_alone[from as usize] { ALONE } else { 0 };
+        let arrives_alone = if self.arrives_alone[to as usize] { ALONE } else { 0 };
+        match (self.layered.is_bend(from), self.layered.is_bend(to)) {
+            (true, true) => BETWEEN_BENDS,
+            // Without the one more, an edge with equal ends would turn halfway at both.
+            (false, true) => TO_BEND + leaves_alone + 1,
+            (true, false) => TO_BEND + arrives_alone,
+            (false, false) => BETWEEN_NODES + leaves_alone.min(arrives_alone),
+        }
+    }
 }

@@ -11,11 +11,12 @@ use super::{Edge, Graph, NONE};
 /// A graph with more nodes and edges than this is only tightened.
 const POLISHED: usize = 40_000;
 
-/// How much work the polishing may be, in edges looked at.
-const BUDGET: u64 = 60_000_000;
+/// How much work the polishing may be, in nodes and edges looked at.
+const BUDGET: u64 = 20_000_000;
 
-/// How much an edge counts against a group that is one layer longer.
-const EDGE: i64 = 4;
+/// How much a group that is one layer longer counts against an edge that is: a box that spans half the drawing for one
+/// node hides more than a long edge does.
+const GROUP: i64 = 30;
 
 /// The layer of each node, from 0; along every edge it grows.
 pub(super) fn ranks(graph: &Graph) -> Vec<u32> {
@@ -53,7 +54,7 @@ fn polish(graph: &Graph, ranks: &mut Vec<i64>) {
     let mut bonds: Vec<Bond> = graph
         .edges
         .iter()
-        .map(|edge| Bond { tail: edge.from, head: edge.to, gap: 1, weight: EDGE * i64::from(edge.weight) })
+        .map(|edge| Bond { tail: edge.from, head: edge.to, gap: 1, weight: i64::from(edge.weight) })
         .collect();
     // The nodes of each group and of the groups inside it reach from `first` to `last`.
     let first = |group: u32| count as u32 + 2 * group;
@@ -68,7 +69,7 @@ fn polish(graph: &Graph, ranks: &mut Vec<i64>) {
     }
     for group in (0..graph.groups.len() as u32).rev() {
         let Some(span) = spans[group as usize] else { continue };
-        bonds.push(Bond { tail: first(group), head: last(group), gap: 0, weight: 1 });
+        bonds.push(Bond { tail: first(group), head: last(group), gap: 0, weight: GROUP });
         if let Some(parent) = graph.groups[group as usize].parent {
             widen(&mut spans[parent as usize], span);
             bonds.push(Bond { tail: first(parent), head: first(group), gap: 0, weight: 0 });

@@ -5,10 +5,12 @@
 
 use super::layered::Layered;
 use super::place::Heights;
+use super::trunks::Trunks;
 use super::{Graph, Layout, Point, Rect, Step, space};
 
 pub(super) fn route(graph: &Graph, layered: &Layered, heights: &Heights) -> Layout {
-    let columns = columns(graph, layered, heights);
+    let trunks = Trunks::new(layered, heights);
+    let columns = columns(graph, layered, heights, &trunks);
     let nodes: Vec<Rect> = graph
         .nodes
         .iter()
@@ -31,8 +33,16 @@ pub(super) fn route(graph: &Graph, layered: &Layered, heights: &Heights) -> Layo
     let groups = boxes.collect();
     let edges = graph.edges.iter().zip(&layered.bends).map(|(edge, bends)| {
         let stops = [edge.from].into_iter().chain(bends.clone()).chain([edge.to]);
-        let stops = stops.map(|at| (columns[layered.rank[at as usize] as usize], heights.middle[at as usize]));
-        line(&nodes[edge.from as usize], &nodes[edge.to as usize], stops)
+        let stops = stops.map(|at| Stop {
+            vertex: at,
+            column: columns[layered.rank[at as usize] as usize],
+            y: heights.middle[at as usize],
+        });
+        let trunk = |from: &Stop, to: &Stop| {
+            let neighbours = layered.rank[from.vertex as usize] + 1 == layered.rank[to.vertex as usize];
+            trunks.of(layered, from.vertex, to.vertex, from.column.end(), to.column.start()).filter(|_| neighbours)
+        };
+        line(&nodes[edge.from as usize], &nodes[edge.to as usize], stops, trunk)
     });
     let width = columns.last().map_or(0, |last| last.x + last.width + last.closing);
     Layout { width, height: heights.total, edges: edges.collect(), nodes, groups }
@@ -48,7 +58,26 @@ struct Column {
     closing: i64,
 }
 
-fn columns(graph: &Graph, layered: &Layered, heights: &Heights) -> Vec<Column> {
+/// A node or bend that a line passes.
+struct Stop {
+    vertex: u32,
+    column: Column,
+    y: i64,
+}
+
+impl Column {
+    /// Where the layer begins, with the sides of the boxes that begin there.
+    fn start(&self) -> i64 {
+        self.x - self.opening
+    }
+
+    /// Where it ends, with the sides of the boxes that end there.
+    fn end(&self) -> i64 {
+        self.x + self.width + self.closing
+    }
+}
+
+fn columns(graph: &Graph, layered: &Layered, heights: &Heights, trunks: &Trunks) -> Vec<Column> {
     let mut columns = vec![Column::default(); layered.layer_count as usize];
     for (node, rank) in graph.nodes.iter().zip(&layered.rank) {
         let column = &mut columns[*rank as usize];
@@ -66,6 +95,9 @@ fn columns(graph: &Graph, layered: &Layered, heights: &Heights) -> Vec<Column> {
     let mut climb = vec![0i64; columns.len()];
     for from in 0..layered.borders {
         for piece in layered.after.of(from) {
+            if trunks.of(layered, from, piece.vertex, 0, 0).is_some() {
+                continue;
+            }
             let steep = (heights.middle[from as usize] - heights.middle[piece.vertex as usize]).abs();
             let climb = &mut climb[layered.rank[from as usize] as usize];
             *climb = steep.max(*climb);
@@ -75,7 +107,8 @@ fn columns(graph: &Graph, layered: &Layered, heights: &Heights) -> Vec<Column> {
     for at in 0..columns.len() {
         columns[at].x = x;
         let next = columns.get(at + 1).map_or(0, |next| next.opening);
-        let free = (space::LAYERS + climb[at] / 8).min(space::LAYERS_STEEP);
+        let trunks = i64::from(trunks.after_layer(at as u32)) * space::TRUNK;
+        let free = (space::LAYERS + climb[at] / 8).min(space::LAYERS_STEEP).max(space::LAYERS / 2 + trunks);
         x += columns[at].width + columns[at].closing + free + next;
     }
     columns
@@ -101,25 +134,29 @@ fn insets(layered: &Layered) -> Vec<[i64; 2]> {
     insets
 }
 
-/// The line from one node to another through the given heights in the given columns, which are those of both nodes and
-/// of the bends between them.
-fn line(from: &Rect, to: &Rect, mut stops: impl Iterator<Item = (Column, i64)>) -> Vec<Step> {
-    let Some((mut column, mut y)) = stops.next() else { return Vec::new() };
+/// The line from one node to another by way of the stops, which begin with the one and end with the other.
+fn line(
+    from: &Rect,
+    to: &Rect,
+    mut stops: impl Iterator<Item = Stop>,
+    trunk: impl Fn(&Stop, &Stop) -> Option<i64>,
+) -> Vec<Step> {
+    let Some(mut last) = stops.next() else { return Vec::new() };
     let mut x = from.x + from.width;
-    let mut steps = vec![Step::Start(Point { x, y })];
-    for (next, height) in stops {
-        if height != y {
-            let turn = column.x + column.width + column.closing;
-            if turn > x {
-                steps.push(Step::Line(Point { x: turn, y }));
+    let mut steps = vec![Step::Start(Point { x, y: last.y })];
+    for next in stops {
+        if next.y != last.y {
+            if last.column.end() > x {
+                steps.push(Step::Line(Point { x: last.column.end(), y: last.y }));
             }
-            (x, y) = (next.x - next.opening, height);
-            steps.push(Step::Curve(Point { x, y }));
+            x = next.column.start();
+            let end = Point { x, y: next.y };
+            steps.push(trunk(&last, &next).map_or(Step::Curve(end), |trunk| Step::Branch { trunk, end }));
         }
-        column = next;
+        last = next;
     }
     if to.x > x {
-        steps.push(Step::Line(Point { x: to.x, y }));
+        steps.push(Step::Line(Point { x: to.x, y: last.y }));
     }
     steps
 }

@@ -20,15 +20,21 @@ fn check(graph: &Graph) -> Result<Layout, String> {
             ensure(steps.is_empty(), &|| format!("{edge:?} leads nowhere and has a line"))?;
             continue;
         }
-        let points: Vec<Point> = steps.iter().map(|s| match s { Step::Start(p) | Step::Line(p) | Step::Curve(p) => *p }).collect();
+        let points: Vec<Point> = steps.iter().map(|step| step.end()).collect();
         ensure(points.windows(2).all(|p| p[0].x < p[1].x), &|| format!("{edge:?} goes back: {points:?}"))?;
         let (from, to) = (&layout.nodes[edge.from as usize], &layout.nodes[edge.to as usize]);
-        let ends = [Point { x: from.x + from.width, y: from.y + from.height / 2 }, Point { x: to.x, y: to.y + to.height / 2 }];
-        ensure([points[0], points[points.len() - 1]] == ends, &|| format!("{edge:?} ends at {points:?}, not {ends:?}"))?;
+        let ends =
+            [Point { x: from.x + from.width, y: from.y + from.height / 2 }, Point { x: to.x, y: to.y + to.height / 2 }];
+        ensure([points[0], points[points.len() - 1]] == ends, &|| {
+            format!("{edge:?} ends at {points:?}, not {ends:?}")
+        })?;
         // Level pieces pass no node; curves lie between the layers, where there are none.
         let mut at = points[0];
         for step in steps {
-            let (Step::Start(to) | Step::Line(to) | Step::Curve(to)) = *step;
+            let to = step.end();
+            if let Step::Branch { trunk, .. } = step {
+                ensure(at.x < *trunk && *trunk < to.x, &|| format!("{edge:?} leaves its layers: {step:?}"))?;
+            }
             let (low, high) = (at.y.min(to.y), at.y.max(to.y));
             let piece = Rect { x: at.x, y: low, width: to.x - at.x, height: high - low };
             for (node, rect) in layout.nodes.iter().enumerate() {
@@ -136,7 +142,8 @@ fn an_empty_graph_is_an_empty_drawing() {
 
 #[test]
 fn the_nodes_of_a_chain_lie_on_one_level() {
-    let graph = Graph { nodes: vec![node(None); 5], edges: (0..4).map(|at| edge(at, at + 1)).collect(), groups: vec![] };
+    let graph =
+        Graph { nodes: vec![node(None); 5], edges: (0..4).map(|at| edge(at, at + 1)).collect(), groups: vec![] };
     let layout = check(&graph).expect("a sound drawing");
     assert!(layout.nodes.iter().all(|rect| rect.y == 0));
     assert!(layout.edges.iter().all(|steps| steps.len() == 2));
@@ -162,7 +169,8 @@ fn a_long_edge_is_straight_and_clear_of_the_nodes_it_passes() {
 #[test]
 fn a_tree_has_no_crossings() {
     // A binary tree whose nodes are numbered from leaf to leaf, so that the order of the calls does not help.
-    let edges: Vec<Edge> = (0..63u32).flat_map(|at| [edge(at, 2 * at + 1), edge(at, 2 * at + 2)]).filter(|e| e.to < 127).collect();
+    let edges: Vec<Edge> =
+        (0..63u32).flat_map(|at| [edge(at, 2 * at + 1), edge(at, 2 * at + 2)]).filter(|e| e.to < 127).collect();
     let layout = check(&Graph { nodes: vec![node(None); 127], edges: edges.clone(), groups: vec![] }).expect("sound");
     let mut pairs: Vec<(i64, i64, i64)> = edges
         .iter()

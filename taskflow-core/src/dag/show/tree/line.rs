@@ -59,7 +59,8 @@ pub(super) fn options(options: &OptionList) -> String {
     let shown = options.iter().map(|(name, value)| match value {
         serde_json::Value::Bool(true) => name.to_owned(),
         serde_json::Value::Object(inner) => {
-            let inner: Vec<String> = inner.iter().map(|(name, value)| format!("{name} {}", text::plain(value))).collect();
+            let inner: Vec<String> =
+                inner.iter().map(|(name, value)| format!("{name} {}", text::plain(value))).collect();
             format!("{name} ({})", inner.join(", "))
         }
         value => format!("{name} {}", text::plain(value)),

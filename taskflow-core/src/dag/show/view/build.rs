@@ -1,6 +1,8 @@
 //! From a plan to its view.
 
-use super::{ArgValue, ArgView, EdgeView, Endpoint, GroupView, Link, NodeView, OptionList, ParamView, Ref, ResultView, View};
+use super::{
+    ArgValue, ArgView, EdgeView, Endpoint, GroupView, Link, NodeView, OptionList, ParamView, Ref, ResultView, View,
+};
 use crate::dag::builder::index;
 use crate::dag::{ArgPlan, EdgeKind, ParamDef, Plan, Source};
 
@@ -23,9 +25,9 @@ impl<'p> View<'p> {
             groups: (0..index(plan.groups().len())).map(|group| group_view(plan, group)).collect(),
             nodes,
             edges,
-            result: plan.result().and_then(|source| {
-                Some(ResultView { from: endpoint(plan, source)?, ty: plan.result_type().short() })
-            }),
+            result: plan
+                .result()
+                .and_then(|source| Some(ResultView { from: endpoint(plan, source)?, ty: plan.result_type().short() })),
         }
     }
 }
@@ -64,15 +66,13 @@ fn node_view<'p>(plan: &'p Plan, at: u32, option_sets: &[OptionList]) -> NodeVie
     let node = &plan.nodes()[at as usize];
     let def = plan.def(at);
     let group = node.group().map(|group| group_ref(plan, group));
-    let args = plan.args(at).iter().enumerate().map(|(position, arg)| {
+    let args = plan.args(at).enumerate().map(|(position, arg)| {
         let input = def.inputs.get(position);
         let value = match arg {
-            ArgPlan::Constant(constant) => {
-                ArgValue::Constant { constant: plan.constant(*constant).json().unwrap_or(&NO_JSON) }
-            }
+            ArgPlan::Constant(constant) => ArgValue::Constant { constant: constant.json().unwrap_or(&NO_JSON) },
             ArgPlan::Edges(edges) => ArgValue::Edges {
                 edge: edges.kind().into(),
-                sources: plan.sources(edges).iter().filter_map(|source| endpoint(plan, *source)).collect(),
+                sources: edges.sources().iter().filter_map(|source| endpoint(plan, *source)).collect(),
             },
         };
         ArgView {

@@ -69,7 +69,10 @@ impl OptionList {
         list.push_some("tags", (!tags.is_empty()).then(|| tags.to_vec()));
         let defaults = OptionList::of_defaults(&task_defaults);
         if !defaults.is_empty() {
-            list.push("task_defaults", serde_json::Map::from_iter(defaults.0.into_iter().map(|(k, v)| (k.to_owned(), v))));
+            list.push(
+                "task_defaults",
+                serde_json::Map::from_iter(defaults.0.into_iter().map(|(k, v)| (k.to_owned(), v))),
+            );
         }
         list
     }

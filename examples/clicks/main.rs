@@ -1,0 +1,192 @@
+//! A web server's access log into sessions, top pages, referrers and status codes by hour.
+//!
+//! ```sh
+//! cargo run --example clicks
+//! cargo run --example clicks -- run --log /var/log/apache2/access.log.1 --site example.org --idle-min 60
+//! cargo run --example clicks -- show
+//! ```
+
+#![allow(unreachable_pub, reason = "the module of a program, not of a library")]
+
+mod log;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use log::{BadLine, Log, Request};
+use serde::{Deserialize, Serialize};
+use taskflow::prelude::*;
+
+/// The requests of one visitor without a long pause.
+#[derive(Debug, Serialize, Deserialize)]
+struct Session {
+    ip: String,
+    agent: String,
+    start: Timestamp,
+    end: Timestamp,
+    requests: u32,
+}
+
+/// How often something was seen.
+#[derive(Debug, Serialize, Deserialize)]
+struct Count {
+    what: String,
+    count: u32,
+}
+
+/// Requests of an hour of the day (UTC) that had a status.
+#[derive(Debug, Serialize, Deserialize)]
+struct HourStatus {
+    hour: i64,
+    status: u16,
+    count: u32,
+}
+
+/// Reads the log, plain or gzipped.
+#[task(blocking)]
+fn parse(log: &str) -> Result<Log> {
+    log::read(Path::new(log))
+}
+
+/// Writes the lines that are no requests to a file of their own: line number, reason, text.
+#[task(blocking)]
+fn quarantine(log: &Log, bad_lines: &str) -> Result<usize> {
+    let lines = log.bad.iter().map(|BadLine { line, reason, text }| format!("{line}\t{reason}\t{text}\n"));
+    if let Some(dir) = Path::new(bad_lines).parent() {
+        fs::create_dir_all(dir)?;
+    }
+    fs::write(bad_lines, lines.collect::<String>())?;
+    Ok(log.bad.len())
+}
+
+/// A session ends when its visitor (address and user agent) is idle for longer than `idle_min`.
+#[task]
+fn sessions(log: &Log, idle_min: u32) -> Vec<Session> {
+    let idle = SignedDuration::from_mins(idle_min.into());
+    // Servers write a line when the response is complete, so the lines are not in the order of their times.
+    let mut requests: Vec<&Request> = log.requests.iter().collect();
+    requests.sort_by_key(|r| (&r.ip, &r.agent, r.time));
+
+    let mut sessions: Vec<Session> = Vec::new();
+    for Request { ip, agent, time, .. } in requests {
+        match sessions.last_mut() {
+            Some(s) if s.ip == *ip && s.agent == *agent && time.duration_since(s.end) <= idle => {
+                s.end = *time;
+                s.requests += 1;
+            }
+            _ => sessions.push(Session { ip: ip.clone(), agent: agent.clone(), start: *time, end: *time, requests: 1 }),
+        }
+    }
+    sessions
+}
+
+/// The pages read most: what `GET` found, without images, scripts and other files.
+#[task]
+fn top_pages(log: &Log, top: usize) -> Vec<Count> {
+    let found = log.requests.iter().filter(|r| r.method == "GET" && matches!(r.status, 200 | 304));
+    let paths = found.filter_map(|r| r.path.split(['?', '#']).next());
+    count(paths.filter(|path| is_page(path)), top)
+}
+
+fn is_page(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    match file.rsplit_once('.') {
+        Some((_, extension)) => ["html", "xhtml", "php"].contains(&extension),
+        None => true,
+    }
+}
+
+/// The other sites that sent most requests.
+#[task]
+fn referrers(log: &Log, site: &str, top: usize) -> Vec<Count> {
+    let hosts = log.requests.iter().filter_map(|r| {
+        let (_scheme, rest) = r.referrer.split_once("://")?;
+        rest.split(['/', '?', ':']).next()
+    });
+    count(hosts.filter(|host| host.strip_prefix("www.").unwrap_or(host) != site), top)
+}
+
+/// Requests by hour of the day and status code.
+#[task]
+fn status_by_hour(log: &Log) -> Vec<HourStatus> {
+    let mut counts = BTreeMap::new();
+    for request in &log.requests {
+        let hour = request.time.as_second() / 3600 % 24;
+        *counts.entry((hour, request.status)).or_default() += 1;
+    }
+    counts.into_iter().map(|((hour, status), count)| HourStatus { hour, status, count }).collect()
+}
+
+/// The `top` most frequent words; those seen equally often in alphabetic order.
+fn count<'a>(words: impl Iterator<Item = &'a str>, top: usize) -> Vec<Count> {
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for word in words {
+        *counts.entry(word).or_default() += 1;
+    }
+    let mut counts: Vec<Count> = counts.into_iter().map(|(what, count)| Count { what: what.into(), count }).collect();
+    counts.sort_by_key(|c| std::cmp::Reverse(c.count));
+    counts.truncate(top);
+    counts
+}
+
+/// Writes the figures as tables.
+#[task]
+fn report(
+    log: &Log,
+    sessions: &[Session],
+    pages: &[Count],
+    referrers: &[Count],
+    hours: &[HourStatus],
+    bad: usize,
+) -> Result<String> {
+    let mut out = String::new();
+    let megabytes = log.requests.iter().map(|r| r.bytes).sum::<u64>() as f64 / 1e6;
+    let visitors: HashSet<_> = sessions.iter().map(|s| (&s.ip, &s.agent)).collect();
+    let single = sessions.iter().filter(|s| s.requests == 1).count();
+    let longest = sessions.iter().map(|s| s.end.duration_since(s.start).as_secs()).max().unwrap_or(0);
+    let most = sessions.iter().map(|s| s.requests).max().unwrap_or(0);
+    writeln!(out, "{} requests, {megabytes:.0} MB, bad lines: {bad}", log.requests.len())?;
+    writeln!(out, "{} visitors in {} sessions, {single} of a single request", visitors.len(), sessions.len())?;
+    writeln!(out, "the longest session: {longest} s, the busiest: {most} requests")?;
+
+    for (title, counts) in [("top pages", pages), ("referrers", referrers)] {
+        writeln!(out, "\n{title}")?;
+        let max = counts.iter().map(|c| c.count).max().unwrap_or(1);
+        for Count { what, count } in counts {
+            writeln!(out, "{what:<56.56} {count:>5} {}", "█".repeat((count * 20).div_ceil(max) as usize))?;
+        }
+    }
+
+    let statuses: BTreeSet<u16> = hours.iter().map(|h| h.status).collect();
+    write!(out, "\nhour ")?;
+    for status in &statuses {
+        write!(out, "{status:>6}")?;
+    }
+    for hour in 0..24 {
+        write!(out, "\n{hour:>4} ")?;
+        for &status in &statuses {
+            let count = hours.iter().find(|h| h.hour == hour && h.status == status).map_or(0, |h| h.count);
+            write!(out, "{count:>6}")?;
+        }
+    }
+    Ok(out)
+}
+
+/// What the visitors of a web site did.
+#[dag(tags = ["web"])]
+pub fn clicks(
+    #[param(default = "examples/data/access.log.gz", help = "access log in Apache's combined format")] log: String,
+    #[param(default = 30, range = 1..=1440, help = "minutes without a request that end a session")] idle_min: u32,
+    #[param(default = 10, range = 1..=100, help = "how many pages and referrers to show")] top: usize,
+    #[param(default = "semicomplete.com", help = "the site itself, which is no referrer")] site: String,
+    #[param(default = "target/bad-lines.tsv", help = "file for the lines that are no requests")] bad_lines: String,
+) -> String {
+    let log = parse(log);
+    let bad = quarantine(log, bad_lines);
+    report(log, sessions(log, idle_min), top_pages(log, top), referrers(log, site, top), status_by_hour(log), bad)
+}
+
+taskflow::main!();

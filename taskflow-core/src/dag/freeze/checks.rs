@@ -1,0 +1,98 @@
+//! What can be wrong with a draft as a whole.
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use super::arg_range;
+use crate::dag::arg::ArgDraft;
+use crate::dag::builder::{Draft, Order, index};
+use crate::dag::error::BuildError;
+use crate::dag::plan::NodeOptions;
+use crate::dag::pool::PoolDef;
+use crate::task::{SourceLocation, TriggerRule};
+
+/// The pool a task names must be declared and have the slots it takes.
+pub(super) fn pool(
+    options: &NodeOptions,
+    pools: &[PoolDef],
+    task: &str,
+    at: SourceLocation,
+    errors: &mut Vec<BuildError>,
+) {
+    let Some(name) = options.pool else { return };
+    let (task, pool) = (task.to_owned(), name.to_owned());
+    match pools.iter().find(|pool| pool.name == name) {
+        None => {
+            let known = pools.iter().map(|pool| pool.name.to_owned()).collect();
+            errors.push(BuildError::UnknownPool { task, pool, known, at });
+        }
+        Some(&PoolDef { slots, .. }) if options.pool_slots > slots => {
+            errors.push(BuildError::PoolTooSmall { task, pool, wanted: options.pool_slots, slots, at });
+        }
+        Some(_) => {}
+    }
+}
+
+/// Data edges lead forward, so only order edges can close a circle.
+pub(super) fn cycles(draft: &Draft, ids: &[Box<str>], errors: &mut Vec<BuildError>) {
+    if draft.orders.iter().all(|order| order.upstream < order.downstream) {
+        return;
+    }
+    let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(draft.nodes.len(), draft.args.len());
+    for _ in &draft.nodes {
+        graph.add_node(());
+    }
+    let at = |node: u32| NodeIndex::new(node as usize);
+    for order in &draft.orders {
+        graph.add_edge(at(order.upstream), at(order.downstream), ());
+    }
+    for node in 0..draft.nodes.len() {
+        for arg in &draft.args[arg_range(draft, node)] {
+            let handles = match arg {
+                ArgDraft::Constant(_) => &[],
+                ArgDraft::One { from, .. } => std::slice::from_ref(from),
+                ArgDraft::Many { from, .. } => from.as_slice(),
+            };
+            for upstream in handles.iter().filter(|handle| handle.scope == draft.scope) {
+                if let Some(upstream) = upstream.source.as_task() {
+                    graph.add_edge(at(upstream), NodeIndex::new(node), ());
+                }
+            }
+        }
+    }
+    for mut component in tarjan_scc(&graph) {
+        component.sort();
+        let inside = |node: u32| component.binary_search(&at(node)).is_ok();
+        let within = |order: &&Order| inside(order.upstream) && inside(order.downstream);
+        let is_loop = component.len() == 1 && graph.contains_edge(component[0], component[0]);
+        if component.len() > 1 || is_loop {
+            errors.push(BuildError::Cycle {
+                members: component.iter().map(|node| ids[node.index()].to_string()).collect(),
+                edges: draft.orders.iter().filter(within).map(|order| order.at.into()).collect(),
+            });
+        }
+    }
+}
+
+/// Rules written by hand on nodes that have upstreams, but none by order.
+pub(super) fn idle_rules(
+    draft: &Draft,
+    ids: &[Box<str>],
+    sets: &[NodeOptions],
+    options_of: &[u32],
+    errors: &mut Vec<BuildError>,
+) {
+    if sets.iter().all(|set| set.trigger_rule == TriggerRule::AllSuccess) {
+        return;
+    }
+    for (position, node) in draft.nodes.iter().enumerate() {
+        let rule = sets[options_of[position] as usize].trigger_rule;
+        let own = node.options.as_deref().copied().unwrap_or_default().or(node.def.options);
+        let ordered = draft.orders.binary_search_by_key(&index(position), |order| order.downstream).is_ok();
+        let has_data = draft.args[arg_range(draft, position)].iter().any(|arg| !matches!(arg, ArgDraft::Constant(_)));
+        if rule != TriggerRule::AllSuccess && own.trigger_rule.is_some() && has_data && !ordered {
+            let (task, rule) = (ids[position].to_string(), rule.to_string());
+            errors.push(BuildError::RuleWithoutOrder { task, rule, at: node.at.into() });
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! From a draft to a [`Plan`]: ids, options, rules, index vectors, and every mistake at once.
+
+mod checks;
+mod names;
+mod wire;
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use super::arg::{ArgDraft, Assemble};
+use super::builder::{self, Draft, Handle, index};
+use super::def::{DagDef, DagInputs, DagOptions};
+use super::error::{BuildError, BuildErrors};
+use super::param::ParamDef;
+use super::plan::{ArgCell, EdgeCell, EdgeKind, Node, NodeOptions, Plan, Source, Wiring};
+use super::pool::PoolDef;
+use super::registry::Registry;
+use crate::panics;
+use crate::task::{RetryPolicy, SourceLocation, TaskDef, TaskOptions};
+use crate::value::{Constant, TypeInfo};
+
+pub(super) fn trace_def(def: &DagDef) -> Result<Plan, BuildErrors> {
+    let params = (def.params)();
+    let header = Header { id: def.id, doc: def.doc, location: def.location, options: def.options, result: def.result };
+    trace(header, params, |scope| (def.trace)(DagInputs::new(scope)))
+}
+
+pub(super) fn trace_closure(
+    id: &str,
+    options: DagOptions,
+    location: SourceLocation,
+    result: TypeInfo,
+    body: impl FnOnce() -> Option<Handle>,
+) -> Result<Plan, BuildErrors> {
+    let header = Header { id, doc: "", location, options, result };
+    trace(header, Vec::new(), |_| body())
+}
+
+struct Header<'a> {
+    id: &'a str,
+    doc: &'static str,
+    location: SourceLocation,
+    options: DagOptions,
+    result: TypeInfo,
+}
+
+fn trace(
+    header: Header<'_>,
+    params: Vec<ParamDef>,
+    body: impl FnOnce(u32) -> Option<Handle>,
+) -> Result<Plan, BuildErrors> {
+    let names = params.iter().map(|param| param.name).collect();
+    panics::install_hook();
+    let traced = panics::catch(|| builder::trace(names, body));
+    let (draft, result) = traced.map_err(|panic| {
+        let message = panic.to_string();
+        BuildErrors::new(header.id, vec![BuildError::Panicked { message }])
+    })?;
+    Freezer { header, pools: Registry::pools(), errors: Vec::new() }.freeze(draft, params, result)
+}
+
+struct Freezer<'a> {
+    header: Header<'a>,
+    pools: Vec<PoolDef>,
+    errors: Vec<BuildError>,
+}
+
+impl Freezer<'_> {
+    fn freeze(mut self, mut draft: Draft, params: Vec<ParamDef>, result: Option<Handle>) -> Result<Plan, BuildErrors> {
+        self.errors.append(&mut draft.errors);
+        for param in &params {
+            let mistakes = param.mistakes().into_iter();
+            self.errors.extend(mistakes.map(|message| BuildError::Param { param: param.name.to_owned(), message }));
+        }
+        let result = result.and_then(|handle| {
+            let foreign = handle.scope != draft.scope;
+            if foreign {
+                self.errors.push(BuildError::ForeignOutput { at: self.header.location });
+            }
+            (!foreign).then_some(handle.source)
+        });
+
+        let groups = names::groups(&draft, &mut self.errors);
+        let ids = names::ids(&draft, &groups, &mut self.errors);
+        let (defs, def_of) = defs(&draft);
+        let (node_options, options_of) = self.options(&draft, &ids);
+
+        draft.orders.sort_by_key(|order| (order.downstream, order.upstream));
+        draft.orders.dedup_by_key(|order| (order.downstream, order.upstream));
+        checks::cycles(&draft, &ids, &mut self.errors);
+        checks::idle_rules(&draft, &ids, &node_options, &options_of, &mut self.errors);
+
+        let arguments = self.arguments(&mut draft, &ids);
+        if !self.errors.is_empty() {
+            return Err(BuildErrors::new(self.header.id, self.errors));
+        }
+
+        let mut nodes = Vec::with_capacity(draft.nodes.len());
+        let mut wiring = Vec::with_capacity(draft.nodes.len());
+        for (position, (node, id)) in draft.nodes.iter().zip(ids).enumerate() {
+            nodes.push(Node { id, group: node.group, at: node.at });
+            wiring.push(Wiring {
+                def: def_of[position],
+                options: options_of[position],
+                first_arg: node.first_arg,
+                first_join: 0,
+            });
+        }
+        let mut plan = Plan {
+            id: self.header.id.to_owned(),
+            doc: self.header.doc,
+            location: self.header.location,
+            options: self.header.options,
+            params,
+            result,
+            result_type: self.header.result,
+            node_options,
+            groups,
+            defs,
+            args: arguments.cells,
+            edge_args: arguments.edges,
+            sources: arguments.sources,
+            constants: arguments.constants,
+            orders: draft.orders.iter().map(|order| (order.upstream, order.downstream)).collect(),
+            joins: Vec::new(),
+            successors: Vec::new(),
+            successor_offsets: Vec::new(),
+            consumers: vec![0; nodes.len()],
+            nodes,
+            wiring,
+            hash: OnceLock::new(),
+        };
+        wire::wire(&mut plan);
+        Ok(plan)
+    }
+
+    fn arguments(&mut self, draft: &mut Draft, ids: &[Box<str>]) -> Arguments {
+        let mut all = Arguments { cells: Vec::with_capacity(draft.args.len()), ..Arguments::default() };
+        for (node, id) in ids.iter().enumerate() {
+            let range = arg_range(draft, node);
+            for position in range.clone() {
+                let arg = std::mem::replace(&mut draft.args[position], placeholder());
+                let input = || {
+                    let input = draft.nodes[node].def.inputs.get(position - range.start);
+                    input.map_or_else(String::new, |input| input.name.to_owned())
+                };
+                let (task, at) = (|| id.to_string(), draft.nodes[node].at.into());
+                match &arg {
+                    ArgDraft::Constant(constant) => {
+                        if let Err(message) = constant.json() {
+                            let message = message.to_owned();
+                            self.errors.push(BuildError::Constant { task: task(), input: input(), message, at });
+                        }
+                    }
+                    ArgDraft::Many { from, kind: EdgeKind::First, .. } if from.is_empty() => {
+                        self.errors.push(BuildError::EmptyAnyOf { task: task(), input: input(), at });
+                    }
+                    ArgDraft::One { .. } | ArgDraft::Many { .. } => {}
+                }
+                all.push(arg);
+            }
+        }
+        all
+    }
+
+    /// The resolved options, each different set once, and the index of each node's.
+    fn options(&mut self, draft: &Draft, ids: &[Box<str>]) -> (Vec<NodeOptions>, Vec<u32>) {
+        let mut sets: Vec<NodeOptions> = Vec::new();
+        let mut of = Vec::with_capacity(draft.nodes.len());
+        for (node, id) in draft.nodes.iter().zip(ids) {
+            let own = node.options.as_deref().copied().unwrap_or_default();
+            let options = resolve(own.or(node.def.options).or(self.header.options.task_defaults));
+            checks::pool(&options, &self.pools, id, node.at.into(), &mut self.errors);
+            let position = sets.iter().rposition(|set| *set == options).unwrap_or_else(|| {
+                sets.push(options);
+                sets.len() - 1
+            });
+            of.push(index(position));
+        }
+        (sets, of)
+    }
+}
+
+/// The arguments of all nodes, as the plan keeps them.
+#[derive(Default)]
+struct Arguments {
+    cells: Vec<ArgCell>,
+    edges: Vec<EdgeCell>,
+    sources: Vec<Source>,
+    constants: Vec<Constant>,
+}
+
+impl Arguments {
+    fn push(&mut self, arg: ArgDraft) {
+        let cell = match arg {
+            ArgDraft::Constant(constant) => {
+                self.constants.push(*constant);
+                ArgCell::Constant(index(self.constants.len() - 1))
+            }
+            ArgDraft::One { from, assemble: None, .. } => ArgCell::Value(from.source),
+            ArgDraft::One { from, kind, assemble: Some(assemble) } => self.edges(&[from], kind, assemble),
+            ArgDraft::Many { from, kind, assemble } => self.edges(&from, kind, assemble),
+        };
+        self.cells.push(cell);
+    }
+
+    fn edges(&mut self, from: &[Handle], kind: EdgeKind, assemble: Assemble) -> ArgCell {
+        let first = index(self.sources.len());
+        self.sources.extend(from.iter().map(|handle| handle.source));
+        self.edges.push(EdgeCell { kind, first, count: index(from.len()), assemble });
+        ArgCell::Edges(index(self.edges.len() - 1))
+    }
+}
+
+fn arg_range(draft: &Draft, node: usize) -> std::ops::Range<usize> {
+    let end = draft.nodes.get(node + 1).map_or(draft.args.len(), |next| next.first_arg as usize);
+    draft.nodes[node].first_arg as usize..end
+}
+
+fn placeholder() -> ArgDraft {
+    ArgDraft::Constant(Box::new(Constant::new(())))
+}
+
+fn defs(draft: &Draft) -> (Vec<&'static TaskDef>, Vec<u32>) {
+    let mut defs: Vec<&'static TaskDef> = Vec::new();
+    let mut known: HashMap<*const TaskDef, u32> = HashMap::new();
+    let of = draft.nodes.iter().map(|node| {
+        *known.entry(std::ptr::from_ref(node.def)).or_insert_with(|| {
+            defs.push(node.def);
+            index(defs.len() - 1)
+        })
+    });
+    let of = of.collect();
+    (defs, of)
+}
+
+fn resolve(options: TaskOptions) -> NodeOptions {
+    NodeOptions {
+        retry: RetryPolicy {
+            retries: options.retries.unwrap_or(0),
+            delay: options.retry_delay.unwrap_or(RetryPolicy::DEFAULT_DELAY),
+            backoff: options.backoff.unwrap_or_default(),
+            max_delay: options.max_retry_delay.unwrap_or(RetryPolicy::DEFAULT_MAX_DELAY),
+        },
+        timeout: options.timeout,
+        pool: options.pool,
+        pool_slots: options.pool_slots.unwrap_or(1),
+        priority: options.priority.unwrap_or(0),
+        trigger_rule: options.trigger_rule.unwrap_or_default(),
+        tags: options.tags,
+    }
+}

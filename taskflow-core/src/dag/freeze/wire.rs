@@ -1,0 +1,80 @@
+//! The index vectors of a plan.
+
+use crate::dag::builder::index;
+use crate::dag::plan::{ArgCell, ArgPlan, EdgeKind, Join, Plan};
+use crate::task::TriggerRule;
+
+/// Makes the index vectors: the joins of each node, the joins below each node, the consumers of each value.
+///
+/// The upstreams of a node fall into at most: one join for all that must succeed, one for all that may be skipped, one
+/// for all that only must end, one for each `AnyOf`, and one for its order edges when they have a rule of their own.
+pub(super) fn wire(plan: &mut Plan) {
+    let mut joins: Vec<Join> = Vec::with_capacity(plan.nodes.len());
+    // (upstream, join), grouped by join; turned around below.
+    let mut edges: Vec<(u32, u32)> = Vec::with_capacity(plan.sources.len() + plan.orders.len());
+
+    for position in 0..plan.nodes.len() {
+        let node = index(position);
+        plan.wiring[position].first_join = index(joins.len());
+        let mut join = |rule: TriggerRule, upstreams: &mut dyn Iterator<Item = u32>| {
+            let first_edge = edges.len();
+            edges.extend(upstreams.map(|upstream| (upstream, index(joins.len()))));
+            if edges.len() > first_edge {
+                joins.push(Join { node, upstreams: index(edges.len() - first_edge), rule });
+            }
+        };
+
+        let of_kind = |wanted: EdgeKind| {
+            let edges = plan.args(node).filter_map(|arg| match arg {
+                ArgPlan::Edges(edges) => Some(edges),
+                ArgPlan::Constant(_) => None,
+            });
+            edges.filter(move |edges| edges.kind() == wanted)
+        };
+        let tasks_of_kind =
+            |wanted: EdgeKind| of_kind(wanted).flat_map(|edges| edges.sources()).filter_map(|source| source.as_task());
+        let order_rule = plan.node_options(node).trigger_rule;
+        let mut ordered = plan.orders(node).iter().map(|&(upstream, _)| upstream);
+        if order_rule == TriggerRule::AllSuccess {
+            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required).chain(ordered));
+        } else {
+            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required));
+            join(order_rule, &mut ordered);
+        }
+        join(EdgeKind::Optional.rule(), &mut tasks_of_kind(EdgeKind::Optional));
+        join(EdgeKind::Outcome.rule(), &mut tasks_of_kind(EdgeKind::Outcome));
+        for edges in of_kind(EdgeKind::First) {
+            // A parameter of the DAG is there at once: nothing to wait for.
+            if edges.sources().iter().all(|source| source.as_task().is_some()) {
+                join(EdgeKind::First.rule(), &mut edges.sources().iter().filter_map(|source| source.as_task()));
+            }
+        }
+    }
+
+    let mut offsets = vec![0u32; plan.nodes.len() + 1];
+    for &(upstream, _) in &edges {
+        offsets[upstream as usize + 1] += 1;
+    }
+    for position in 1..offsets.len() {
+        offsets[position] += offsets[position - 1];
+    }
+    let mut next = offsets.clone();
+    let mut successors = vec![0u32; edges.len()];
+    for &(upstream, join) in &edges {
+        successors[next[upstream as usize] as usize] = join;
+        next[upstream as usize] += 1;
+    }
+
+    let single = plan.args.iter().filter_map(|arg| match arg {
+        ArgCell::Value(source) => Some(*source),
+        ArgCell::Constant(_) | ArgCell::Edges(_) => None,
+    });
+    for source in plan.sources.iter().copied().chain(single).chain(plan.result) {
+        if let Some(node) = source.as_task() {
+            plan.consumers[node as usize] += 1;
+        }
+    }
+    plan.joins = joins;
+    plan.successors = successors;
+    plan.successor_offsets = offsets;
+}

@@ -1,0 +1,10 @@
+use taskflow::prelude::*;
+
+struct Flows;
+
+impl Flows {
+    #[dag]
+    fn daily(&self) {}
+}
+
+fn main() {}

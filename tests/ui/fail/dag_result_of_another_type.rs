@@ -1,0 +1,13 @@
+use taskflow::prelude::*;
+
+#[task]
+fn number() -> u32 {
+    3
+}
+
+#[dag]
+fn example() -> String {
+    number()
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use taskflow::prelude::*;
+
+#[task]
+fn number() -> u32 {
+    3
+}
+
+#[dag]
+fn example() -> u32 {
+    number();
+    5
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use taskflow::prelude::*;
+
+#[task]
+fn number() -> u32 {
+    3
+}
+
+#[task]
+fn double(x: u32) -> u32 {
+    2 * x
+}
+
+#[dag]
+fn example() -> u32 {
+    double([number(), number()]);
+    double(vec![number()])
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use taskflow::prelude::*;
+
+#[task(blocking)]
+async fn fetch() -> u32 {
+    1
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use taskflow::prelude::*;
+
+#[task]
+struct Flight {
+    carrier: String,
+}
+
+fn main() {}

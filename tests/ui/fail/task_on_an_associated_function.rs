@@ -1,0 +1,12 @@
+use taskflow::prelude::*;
+
+struct Reader;
+
+impl Reader {
+    #[task]
+    fn read(day: u32) -> u32 {
+        day
+    }
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use taskflow::prelude::*;
+
+#[dag]
+#[task]
+fn both() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use taskflow::prelude::*;
+
+#[task]
+fn serve() -> ! {
+    loop {}
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use taskflow::prelude::*;
+
+#[task]
+fn u32() {}
+
+#[task]
+fn main() {}

@@ -1,0 +1,96 @@
+//! Every option once, at each place it may stand.
+use std::time::Duration;
+
+use taskflow::prelude::*;
+
+#[task(
+    id = "the.first-task_1",
+    retries = 5,
+    retry_delay = "1m 30s",
+    backoff = "exponential",
+    max_retry_delay = "2h",
+    timeout = "1.5h",
+    blocking,
+    pool = "warehouse",
+    pool_slots = 3,
+    priority = -7,
+    trigger_rule = "all_done",
+    tags = ["a", "b"],
+    doc = "What it does.",
+    crate = taskflow,
+)]
+fn all() {}
+
+#[task(backoff = 3, retry_delay = "250ms", blocking = false)]
+fn some() {}
+
+#[task(backoff = "constant", timeout = "1w")]
+fn few() {}
+
+#[task()]
+fn none() {}
+
+taskflow::pool!("warehouse", slots = 8);
+
+#[dag(
+    schedule = "*/15 6-18 * * MON-FRI",
+    timezone = "America/New_York",
+    start = "2026-01-01",
+    end = "2026-12-31T23:59:59-05:00",
+    catchup = true,
+    max_active_runs = 1,
+    max_active_tasks = 16,
+    timeout = "1d",
+    fail_fast,
+    tags = ["x"],
+    default(
+        retries = 2,
+        retry_delay = "10s",
+        backoff = 2.5,
+        max_retry_delay = "5m",
+        timeout = "30m",
+        pool = "warehouse",
+        pool_slots = 1,
+        priority = 4,
+        tags = ["y"],
+    ),
+    crate = ::taskflow,
+)]
+fn everything() {
+    some() >> few() >> none() >> all()
+}
+
+fn main() {
+    let options = all::def().options;
+    assert_eq!(all::def().id, "the.first-task_1");
+    assert_eq!(all::def().doc, "What it does.");
+    assert_eq!(all::def().kind.name(), "blocking");
+    assert_eq!(options.retries, Some(5));
+    assert_eq!(options.retry_delay, Some(Duration::from_secs(90)));
+    assert_eq!(options.backoff, Some(Backoff::Exponential { factor: 2.0 }));
+    assert_eq!(options.max_retry_delay, Some(Duration::from_secs(7200)));
+    assert_eq!(options.timeout, Some(Duration::from_secs(5400)));
+    assert_eq!(options.pool, Some("warehouse"));
+    assert_eq!(options.pool_slots, Some(3));
+    assert_eq!(options.priority, Some(-7));
+    assert_eq!(options.trigger_rule, Some(TriggerRule::AllDone));
+    assert_eq!(options.tags, ["a", "b"]);
+    assert_eq!(some::def().options.backoff, Some(Backoff::Exponential { factor: 3.0 }));
+    assert_eq!(some::def().kind.name(), "sync");
+    assert_eq!(few::def().options.backoff, Some(Backoff::Constant));
+    assert_eq!(none::def().options, taskflow::TaskOptions::NONE);
+
+    let options = everything::def().options;
+    assert_eq!(options.schedule, Some("*/15 6-18 * * MON-FRI"));
+    assert_eq!(options.timezone, Some("America/New_York"));
+    assert_eq!(options.start, Some("2026-01-01"));
+    assert_eq!(options.end, Some("2026-12-31T23:59:59-05:00"));
+    assert_eq!((options.catchup, options.fail_fast), (true, true));
+    assert_eq!((options.max_active_runs, options.max_active_tasks), (Some(1), Some(16)));
+    assert_eq!(options.timeout, Some(Duration::from_secs(86_400)));
+    assert_eq!(options.tags, ["x"]);
+    assert_eq!(options.task_defaults.retries, Some(2));
+    assert_eq!(options.task_defaults.backoff, Some(Backoff::Exponential { factor: 2.5 }));
+    assert_eq!(options.task_defaults.tags, ["y"]);
+    everything::def().plan().unwrap();
+}
