@@ -1,9 +1,9 @@
 //! `run`: one run of a DAG from the command line, its output and its exit code.
 #![cfg(feature = "cli")]
 
-mod support;
+mod binaries;
 
-use support::{call, masked, program};
+use binaries::{call, masked, program};
 
 #[test]
 fn the_only_dag_runs_without_a_word() {
@@ -119,7 +119,7 @@ fn the_json_document_stands_alone_on_stdout() {
     assert_eq!(document["result"], "Hello, world! Hello, world!");
     let tasks = document["tasks"].as_array().unwrap();
     let ids: Vec<_> = tasks.iter().map(|task| task["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["greet", "print", "linger", "repeat"]);
+    assert_eq!(ids, ["greet", "repeat", "print", "linger"]);
     let attempts = tasks[0]["attempts"].as_array().unwrap();
     assert_eq!((attempts.len(), &attempts[0]["number"], &attempts[0]["failure"]), (1, &1.into(), &None::<()>.into()));
     assert!(attempts[0]["started"].as_str() < attempts[0]["ended"].as_str());
@@ -145,7 +145,7 @@ fn a_panic_is_told_by_the_summary_alone() {
     let said = call("cli_several", &["run", "panicking"]);
     assert_eq!(said.code, Some(1));
     assert!(!said.stderr.contains("stack backtrace") && !said.stderr.contains("thread '"), "{said:?}");
-    let said: support::Said =
+    let said: binaries::Said =
         program("cli_several").args(["run", "panicking"]).env("RUST_BACKTRACE", "1").output().unwrap().into();
     assert!(said.stderr.contains("stack backtrace"), "who asks for a backtrace gets it: {said:?}");
 }
@@ -172,7 +172,7 @@ fn a_reader_that_leaves_is_no_error() {
     for words in [&["list"][..], &["run", "tables", "-q"], &["run", "tables", "--output", "json"], &["--help"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let said: support::Said = program("cli_several").args(words).stdout(writer).output().unwrap().into();
+        let said: binaries::Said = program("cli_several").args(words).stdout(writer).output().unwrap().into();
         assert_eq!(said.code, Some(0), "{words:?} {said:?}");
         assert!(!said.stderr.contains("panicked"), "{said:?}");
     }

@@ -1,21 +1,21 @@
 //! Ctrl-C and SIGTERM while a DAG runs.
 #![cfg(all(feature = "cli", unix))]
 
-mod support;
+mod binaries;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use support::Said;
+use binaries::Said;
 
 /// Starts the fixture, and returns when its task runs.
 fn start(test: &str, words: &[&str]) -> Child {
     let started = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli_signals_{test}_{}", std::process::id()));
     let _ = std::fs::remove_file(&started);
-    let mut command = support::program("cli_single");
+    let mut command = binaries::program("cli_single");
     command.args(["run", "--started"]).arg(&started).args(words);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a built program starts");
     wait_for(&started);
     child
 }
@@ -29,7 +29,7 @@ fn wait_for(file: &PathBuf) {
 
 fn send(signal: &str, child: &Child) {
     let kill = format!("kill -{signal} {}", child.id());
-    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    assert!(Command::new("sh").args(["-c", &kill]).status().is_ok_and(|status| status.success()));
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn ctrl_c_asks_running_tasks_to_end_and_tells_what_came_of_it() {
     assert!(said.stderr.contains("interrupted: 1 task running may take 10 s to end; Ctrl-C again stops at once\n"));
     let document = said.json();
     assert_eq!((&document["state"], &document["halt_reason"]), (&"cancelled".into(), &"interrupted".into()));
-    let linger = &document["tasks"][2];
+    let linger = &document["tasks"][3];
     assert_eq!((&linger["id"], &linger["state"]), (&"linger".into(), &"cancelled".into()));
 }
 

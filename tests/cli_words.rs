@@ -1,15 +1,15 @@
 //! The command line of a DAG binary: its words, its flags, and what it refuses.
 #![cfg(feature = "cli")]
 
-mod support;
+mod binaries;
 
-use support::call;
+use binaries::call;
 
 #[test]
 fn the_dags_are_listed_with_their_parameters() {
     let said = call("cli_several", &["list"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    insta::assert_snapshot!(support::masked(&said.stdout), @r#"
+    insta::assert_snapshot!(binaries::masked(&said.stdout), @r#"
     dag tasks schedule parameters description
     ─
     failing 3 note Fails, with all that a failure can have.
@@ -38,7 +38,7 @@ fn a_listing_for_programs_is_json() {
 fn a_dag_with_mistakes_is_listed_with_them_and_the_others_without() {
     let said = call("cli_broken", &["list"]);
     assert_eq!(said.code, Some(1));
-    insta::assert_snapshot!(support::masked(&said.stdout), @r#"
+    insta::assert_snapshot!(binaries::masked(&said.stdout), @r#"
     dag tasks schedule parameters description
     ─
     circle broken Goes round in a circle.

@@ -16,8 +16,9 @@ pub(crate) fn program(name: &str) -> Command {
 
 /// Fixtures are built as examples, and examples lie beside the tests.
 fn path(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
+    let test = std::env::current_exe().expect("a test knows its path");
+    let folder =
+        test.parent().and_then(|deps| deps.parent()).expect("a test lies in target/<profile>/deps").join("examples");
     let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
     assert!(path.exists(), "{} is not built; `cargo build --examples` builds it", path.display());
     path
@@ -35,15 +36,15 @@ impl From<Output> for Said {
     fn from(output: Output) -> Self {
         Said {
             code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            stdout: String::from_utf8(output.stdout).expect("it prints UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("it prints UTF-8"),
         }
     }
 }
 
 /// Calls a fixture and waits for its end.
 pub(crate) fn call(name: &str, words: &[&str]) -> Said {
-    program(name).args(words).output().unwrap().into()
+    program(name).args(words).output().expect("a built program starts").into()
 }
 
 impl Said {
