@@ -739,9 +739,8 @@ fn the_plan_says_of_what_kind_an_edge_is() {
     let down = plan.find("down").expect("there is such a task");
     let kinds: Vec<_> = plan
         .args(down)
-        .iter()
         .map(|arg| match arg {
-            taskflow::graph::ArgPlan::Edges(edges) => Some((edges.kind(), plan.sources(edges).len())),
+            taskflow::graph::ArgPlan::Edges(edges) => Some((edges.kind(), edges.sources().len())),
             taskflow::graph::ArgPlan::Constant(_) => None,
         })
         .collect();

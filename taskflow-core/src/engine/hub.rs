@@ -489,24 +489,34 @@ impl Effects {
         self.launches.is_empty() && self.cancels.is_empty() && self.unused.is_empty() && self.over.is_empty()
     }
 
-    /// Does what was collected: without the lock, since all of it may run user code or wait.
+    /// Does what was collected, and what follows from it: without the lock, since all of it may run user code or wait.
     pub(super) fn carry_out(&mut self, shared: &Arc<Shared>) {
-        for (control, drop_it) in self.cancels.drain(..) {
-            control.cancel();
-            if drop_it {
-                control.abort();
+        while !self.is_empty() {
+            for (control, drop_it) in self.cancels.drain(..) {
+                control.cancel();
+                if drop_it {
+                    control.abort();
+                }
             }
-        }
-        for (key, run, grant) in self.launches.drain(..) {
-            super::launch::launch(shared, key, run, grant);
-        }
-        if !self.unused.is_empty() {
+            let launches = std::mem::take(&mut self.launches);
             let unused = std::mem::take(&mut self.unused);
-            // A value's destructor is user code; if it panics, the panic hook has said so.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(unused)));
-        }
-        for run in self.over.drain(..) {
-            run.conclude();
+            if !unused.is_empty() {
+                // A value's destructor is user code; if it panics, the panic hook has said so.
+                let _ = crate::panics::catch(|| drop(unused));
+            }
+            for run in self.over.drain(..) {
+                run.conclude();
+            }
+            if !launches.is_empty() {
+                let refused = super::launch::launch_all(shared, launches);
+                if !refused.is_empty() {
+                    let mut hub = shared.lock();
+                    for (key, run, done) in refused {
+                        hub.apply(key, &run, done, false, self);
+                    }
+                    shared.leave(hub, self);
+                }
+            }
         }
     }
 }

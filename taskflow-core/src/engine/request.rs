@@ -167,6 +167,7 @@ impl<T> RunRequest<T> {
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
         let mut run = Run::new(Arc::clone(&shared), prepared.machine, prepared.params);
         run.finish = Some(sender);
+        run.engine = Some(engine.clone());
         run.observer = prepared.observer.map(observe).transpose()?;
         let key = engine.shared().begin(run, limit);
         Ok(RunHandle { engine, key, shared, finished, cancel_on_drop: false, result: PhantomData })

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::attempt::{Done, Grant};
+use super::engine::Engine;
 use super::event::{Event, Observer};
 use super::machine::{Command, Input, Machine};
 use super::values::Values;
@@ -52,6 +53,8 @@ pub(crate) struct Run {
     pub(crate) attempts: HashMap<u32, Arc<AttemptControl>>,
     pub(crate) observer: Option<mpsc::Sender<Message>>,
     pub(crate) finish: Option<oneshot::Sender<Finished>>,
+    /// Keeps the threads of the engine for as long as the run goes on, also when nobody holds a handle.
+    pub(crate) engine: Option<Engine>,
     /// What a task of each definition takes, in nanoseconds; 0 before the first has ended.
     costs: Vec<u32>,
 }
@@ -73,7 +76,7 @@ impl Run {
     pub(crate) fn new(shared: Arc<RunShared>, machine: Machine, params: Vec<AnyValue>) -> Self {
         let values = Values::new(&shared.plan, params);
         let costs = vec![0; shared.plan.defs().len()];
-        Run { shared, machine, values, attempts: HashMap::new(), observer: None, finish: None, costs }
+        Run { shared, machine, values, attempts: HashMap::new(), observer: None, finish: None, engine: None, costs }
     }
 
     /// Starts an attempt of a task that has its slot.

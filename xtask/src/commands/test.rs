@@ -5,8 +5,9 @@ use crate::prerequisites;
 use crate::step::Step;
 use crate::tally::Tally;
 
-/// What every cargo call here shares, so that nothing is compiled twice.
-const ALL: [&str; 3] = ["--workspace", "--all-features", "--locked"];
+/// What every cargo call here shares, so that nothing is compiled twice. The benchmarks have no tests; left in, they would
+/// lend the features of their rivals' dependencies to everything under test.
+const ALL: [&str; 5] = ["--workspace", "--exclude", "taskflow-benches", "--all-features", "--locked"];
 
 /// Runs every test, adding up the results. `words` go on to cargo: a name to filter by, say.
 ///

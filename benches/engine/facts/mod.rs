@@ -1,0 +1,85 @@
+//! What has no rival and is measured once: build times, sizes, the start of a process, many sleeping tasks.
+//!
+//! Each fact stands beside its budget. Nothing fails when a budget is missed: a busy machine misses them all.
+
+mod cold_build;
+mod hello;
+mod many_tasks;
+mod process;
+mod sleepers;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::machine::{self, Machine};
+
+/// Something measured.
+#[derive(Debug)]
+struct Fact {
+    what: &'static str,
+    measured: String,
+    budget: &'static str,
+}
+
+/// Why something could not be measured.
+type Problem = Box<dyn std::error::Error>;
+
+/// A name to choose it by, and the measurement.
+type Group = (&'static str, fn() -> Result<Vec<Fact>, Problem>);
+
+const GROUPS: [Group; 4] = [
+    ("sleepers", sleepers::measure),
+    ("hello", hello::measure),
+    ("many-tasks", many_tasks::measure),
+    ("cold-build", cold_build::measure),
+];
+
+/// Measures the groups with these names, or all, and prints one table.
+pub(crate) fn print(names: &[String], markdown: Option<&Path>) -> ExitCode {
+    if let Some(unknown) = names.iter().find(|name| GROUPS.iter().all(|(known, _)| known != name)) {
+        eprintln!("no facts `{unknown}`; there are {}", GROUPS.map(|(name, _)| name).join(", "));
+        return ExitCode::FAILURE;
+    }
+    let mut code = ExitCode::SUCCESS;
+    let mut text = format!("Machine: {}. Load average before {}", Machine::look(), machine::load());
+    let mut table = "| what | measured | budget |\n|---|---|---|\n".to_owned();
+    for (name, measure) in GROUPS {
+        if !names.is_empty() && names.iter().all(|chosen| chosen != name) {
+            continue;
+        }
+        eprintln!("{name} ..");
+        match measure() {
+            Ok(facts) => {
+                for Fact { what, measured, budget } in facts {
+                    let _ = writeln!(table, "| {what} | {measured} | {budget} |");
+                }
+            }
+            Err(problem) => {
+                eprintln!("{name}: {problem}");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    let _ = write!(text, ", after {}.\n\n{table}", machine::load());
+    println!("\n{text}");
+    if let Some(file) = markdown
+        && let Err(error) = std::fs::write(file, &text)
+    {
+        eprintln!("cannot write {}: {error}", file.display());
+        code = ExitCode::FAILURE;
+    }
+    code
+}
+
+/// The least and the middle of some durations, for a table.
+fn spread(durations: &[Duration]) -> String {
+    let nanoseconds: Vec<u64> = durations.iter().map(|duration| duration.as_nanos() as u64).collect();
+    match crate::suite::least_and_median(&nanoseconds) {
+        Some((least, median)) => {
+            format!("{:.3?} (median {:.3?})", Duration::from_nanos(least), Duration::from_nanos(median))
+        }
+        None => "not measured".to_owned(),
+    }
+}

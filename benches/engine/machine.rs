@@ -1,0 +1,71 @@
+//! The machine the numbers come from, and the memory of this process, as Linux tells them.
+
+use std::fmt;
+use std::fs;
+use std::process::Command;
+
+/// What a reader has to know of the machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    cores: usize,
+    cpu: String,
+    system: String,
+    rustc: String,
+}
+
+impl Machine {
+    pub(crate) fn look() -> Self {
+        let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let cpu = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+        Machine {
+            cores: std::thread::available_parallelism().map_or(1, Into::into),
+            cpu: cpu.map_or_else(unknown, |(_, name)| name.to_owned()),
+            system: said_by("uname", &["-sr"]),
+            rustc: said_by("rustc", &["--version"]),
+        }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cores ({}), {}, {}", self.cores, self.cpu, self.system, self.rustc)
+    }
+}
+
+/// How many processes wanted to run in the last minute, five and fifteen.
+pub(crate) fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let three: Vec<&str> = load.split(' ').take(3).collect();
+    if three.len() == 3 { three.join(" ") } else { unknown() }
+}
+
+fn said_by(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success());
+    output.map_or_else(unknown, |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
+}
+
+/// The memory of this process that lies in RAM now, in bytes; 0 where the system does not tell.
+pub(crate) fn resident() -> u64 {
+    status("VmRSS:")
+}
+
+/// The most it was since the start or the last [`forget_peak`].
+pub(crate) fn peak() -> u64 {
+    status("VmHWM:")
+}
+
+/// Starts the measurement of [`peak`] anew.
+pub(crate) fn forget_peak() {
+    // Where this is not allowed the peak is that of the whole process, which is no less true.
+    let _ = fs::write("/proc/self/clear_refs", "5");
+}
+
+fn status(field: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kibibytes = status.lines().find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")?.parse().ok());
+    kibibytes.map_or(0, |kibibytes: u64| kibibytes * 1024)
+}

@@ -1,0 +1,115 @@
+//! The contenders: taskflow and what it is measured against.
+//!
+//! Each builds the same graph in its own way, as its documentation shows, with values of type `u64` that pass on the
+//! edges. All that can use threads have two.
+
+mod bare;
+mod dagrs;
+mod dagx;
+mod rusty_taskflow;
+mod taskflow;
+mod tokio_counters;
+mod tokio_spawn;
+
+use crate::graph::Graph;
+
+/// How many threads run tasks.
+const WORKERS: usize = 2;
+
+/// Somebody who can run a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rival {
+    Taskflow,
+    TaskflowAsync,
+    Bare,
+    TokioCounters,
+    TokioSpawn,
+    RustyTaskflow,
+    Dagx,
+    Dagrs,
+}
+
+/// A graph that is ready to run.
+pub(crate) trait Built {
+    /// How many tasks it came to: more than asked for where wide sums had to be split.
+    fn tasks(&self) -> usize;
+
+    /// Runs it to the end. This is what is timed.
+    fn run(&mut self);
+
+    /// The result of the last run.
+    fn result(&self) -> Option<u64>;
+
+    /// Whether it can run more than once.
+    fn runs_again(&self) -> bool;
+}
+
+impl Rival {
+    /// In the order of the table's columns.
+    pub(crate) const ALL: [Rival; 8] = [
+        Rival::Taskflow,
+        Rival::TaskflowAsync,
+        Rival::Bare,
+        Rival::TokioCounters,
+        Rival::TokioSpawn,
+        Rival::RustyTaskflow,
+        Rival::Dagx,
+        Rival::Dagrs,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Rival::Taskflow => "taskflow",
+            Rival::TaskflowAsync => "taskflow-async",
+            Rival::Bare => "bare-loop",
+            Rival::TokioCounters => "tokio-counters",
+            Rival::TokioSpawn => "tokio-spawn",
+            Rival::RustyTaskflow => "rusty-taskflow",
+            Rival::Dagx => "dagx",
+            Rival::Dagrs => "dagrs",
+        }
+    }
+
+    /// What it is, for the page.
+    pub(crate) fn description(self) -> &'static str {
+        match self {
+            Rival::Taskflow => "`#[task] fn`, on an engine with two workers",
+            Rival::TaskflowAsync => "`#[task] async fn`, on a tokio runtime with two workers",
+            Rival::Bare => "one thread that calls boxed closures in order and keeps values in a vector: the floor",
+            Rival::TokioCounters => {
+                "tokio by hand: an atomic counter a task; what becomes ready is spawned, the first of it goes on inline"
+            }
+            Rival::TokioSpawn => {
+                "tokio by hand: every task spawned at once, values through its `JoinHandle`, or a oneshot for each of several takers"
+            }
+            Rival::RustyTaskflow => {
+                "rusty-taskflow 0.1.0, sync tasks; at most seven inputs, so wide sums are trees of sums of four"
+            }
+            Rival::Dagx => "dagx 0.3.1; at most eight inputs, so wide sums are trees of sums of four",
+            Rival::Dagrs => "dagrs 0.9.0, actions on default nodes, a channel an edge",
+        }
+    }
+
+    /// Builds `graph` in the way of this contender.
+    pub(crate) fn build(self, graph: &Graph) -> Box<dyn Built> {
+        match self {
+            Rival::Taskflow => Box::new(taskflow::build(graph, taskflow::Tasks::Sync)),
+            Rival::TaskflowAsync => Box::new(taskflow::build(graph, taskflow::Tasks::Async)),
+            Rival::Bare => Box::new(bare::build(graph)),
+            Rival::TokioCounters => Box::new(tokio_counters::build(graph)),
+            Rival::TokioSpawn => Box::new(tokio_spawn::build(graph)),
+            Rival::RustyTaskflow => Box::new(rusty_taskflow::build(&graph.narrowed())),
+            Rival::Dagx => Box::new(dagx::build(&graph.narrowed())),
+            Rival::Dagrs => Box::new(dagrs::build(graph)),
+        }
+    }
+}
+
+/// The tokio runtime of this process, started at the first call and not timed with a build.
+fn runtime() -> &'static tokio::runtime::Runtime {
+    static RUNTIME: std::sync::OnceLock<tokio::runtime::Runtime> = std::sync::OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(WORKERS).enable_all().build().expect("a runtime with two threads can be started")
+    })
+}
