@@ -12,7 +12,7 @@ mod common;
 use common::{Gate, both, failure_of, finish, live, on_both_drivers, reference, state_of, states};
 use serde::{Deserialize, Serialize};
 use taskflow::engine::RunState;
-use taskflow::graph::EdgeKind;
+use taskflow::graph::{ArgPlan, EdgeKind};
 use taskflow::prelude::*;
 
 /// Ends as it is told; a success gives 7.
@@ -739,10 +739,9 @@ fn the_plan_says_of_what_kind_an_edge_is() {
     let down = plan.find("down").expect("there is such a task");
     let kinds: Vec<_> = plan
         .args(down)
-        .iter()
         .map(|arg| match arg {
-            taskflow::graph::ArgPlan::Edges(edges) => Some((edges.kind(), plan.sources(edges).len())),
-            taskflow::graph::ArgPlan::Constant(_) => None,
+            ArgPlan::Edges(edges) => Some((edges.kind(), edges.sources().len())),
+            ArgPlan::Constant(_) => None,
         })
         .collect();
     assert_eq!(

@@ -26,7 +26,19 @@ pub(crate) fn catch<R>(function: impl FnOnce() -> R) -> Result<R, Failure> {
     DEPTH.set(DEPTH.get() + 1);
     let result = catch_unwind(AssertUnwindSafe(function));
     DEPTH.set(DEPTH.get() - 1);
-    result.map_err(|payload| Failure::Panic { message: panic_message(&*payload), location: PLACE.take() })
+    result.map_err(|payload| {
+        let panic = Failure::Panic { message: panic_message(&*payload), location: PLACE.take() };
+        // The payload is user data; a payload whose destructor panics is left where it is.
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(second);
+        }
+        panic
+    })
+}
+
+/// Drops a value of the user's; a destructor that panics harms nobody, the panic hook has said so.
+pub(crate) fn drop_quietly<T>(value: T) {
+    let _ = catch(|| drop(value));
 }
 
 /// Makes panics inside [`catch`] leave their place. Called before user code is.

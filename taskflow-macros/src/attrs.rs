@@ -47,7 +47,7 @@ impl Attrs {
             .collect();
         match lines {
             Some(lines) => {
-                let text = dedent(&lines.join("\n"));
+                let text = dedent(&lines);
                 quote!(#text)
             }
             // `#[doc = include_str!("..")]`: its text is known to the compiler only.
@@ -56,13 +56,41 @@ impl Attrs {
     }
 }
 
-/// Takes off the one space after `///`, the stars of `/** */` and the blank lines around.
-fn dedent(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    let starred = lines.iter().skip(1).all(|line| line.trim_start().starts_with('*')) && lines.len() > 1;
-    let strip = |line: &&str| -> String {
-        let line = if starred { line.trim_start().trim_start_matches('*') } else { line };
-        line.strip_prefix(' ').unwrap_or(line).to_owned()
-    };
-    lines.iter().map(strip).collect::<Vec<_>>().join("\n").trim().to_owned()
+/// Takes off the one space after `///`, the stars of `/** */` and the blank lines around. Each text is one attribute.
+fn dedent(texts: &[String]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for text in texts {
+        // Of a block comment every line but the first starts with a star; of a line comment there is one line.
+        let starred = text.contains('\n') && text.lines().skip(1).all(|line| line.trim_start().starts_with('*'));
+        for (number, line) in text.lines().map(str::trim_end).enumerate() {
+            let line = match line.trim_start().strip_prefix('*') {
+                Some(rest) if starred && number > 0 => rest,
+                _ => line,
+            };
+            lines.push(line.strip_prefix(' ').unwrap_or(line).to_owned());
+        }
+        if text.is_empty() {
+            lines.push(String::new());
+        }
+    }
+    lines.join("\n").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dedented(texts: &[&str]) -> String {
+        dedent(&texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn comments_lose_their_markup_and_keep_their_shape() {
+        assert_eq!(dedented(&[]), "");
+        assert_eq!(dedented(&[" One line."]), "One line.");
+        assert_eq!(dedented(&[" First.", "", " Second:", "   indented"]), "First.\n\nSecond:\n  indented");
+        assert_eq!(dedented(&[" * a list", " * of two"]), "* a list\n* of two");
+        assert_eq!(dedented(&[" Starred\n * over\n *\n *   lines. "]), "Starred\nover\n\n  lines.");
+        assert_eq!(dedented(&["\n A block\n without stars.\n"]), "A block\nwithout stars.");
+    }
 }

@@ -111,3 +111,81 @@ fn check_ranges(text: &str, field: &Field) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn expressions_in_use_are_accepted() {
+        let accepted = [
+            "* * * * *",
+            "0 6 * * *",
+            "*/15 6-18 * * MON-FRI",
+            "0,30 9-17/2 1,15 1-12/3 *",
+            "0 0 29 2 *",
+            "0 0 L * *",
+            "0 0 15W * *",
+            "0 0 * * FRI#2",
+            "0 0 * * 7",
+            "0 0 13 * 5",
+            "5 4 * jan,jul sun",
+            "*/59 * * * *",
+            "10-40/30 * * * *",
+            "0  6\t* * *",
+        ];
+        for text in accepted {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_explained() {
+        let rejected = [
+            ("", "empty"),
+            ("* * * *", "the day of the week is missing"),
+            ("0 0 6 * * *", "without the seconds it is `0 6 * * *`"),
+            ("0 0 6 * * * 2026", "this one has 7"),
+            ("*/90 * * * *", "take at most 59"),
+            ("*/60 * * * *", "take at most 59"),
+            ("0 */24 * * *", "take at most 23"),
+            ("0 0 */31 * *", "take at most 30"),
+            ("10-20/15 * * * *", "the 11 values of the minute"),
+            ("50/15 * * * *", "the 10 values"),
+            ("0 22-6 * * *", "write `22-23,0-6`"),
+            ("60 * * * *", "`60` is no minute"),
+            ("0 24 * * *", "`24` is no hour"),
+            ("0 0 0 * *", "`0` is no day of the month"),
+            ("0 0 * 13 *", "`13` is no month"),
+            ("0 0 * * 8", "`8` is no day of the week"),
+            ("0 0 * * MONDAY", "MON"),
+            ("x * * * *", "`x` is no minute"),
+            ("*/0 * * * *", "`*/0` is no minute"),
+            ("0 0 30 2 *", "no day `30` in month `2`"),
+            ("0 0 31 4,6,9,11 *", "no day `31`"),
+        ];
+        for (text, part) in rejected {
+            let message = check(text).expect_err(text);
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+
+    proptest! {
+        /// What is accepted has a next occurrence, and croner accepts it as it stands.
+        #[test]
+        fn accepted_means_it_comes(text in "[*0-9]{1,2}(/[0-9]{1,2})? [*0-9]{1,2} [*0-9]{1,2} [*0-9]{1,2} [*0-7]") {
+            if check(&text).is_ok() {
+                let cron: croner::Cron = text.parse().expect("checked");
+                let from = date(2026, 1, 1).to_zoned(TimeZone::UTC).expect("a day in UTC");
+                prop_assert!(cron.find_next_occurrence(&from, false).is_ok());
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC*") {
+            let _ = check(&text);
+        }
+    }
+}

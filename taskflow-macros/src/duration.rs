@@ -87,3 +87,101 @@ fn unknown_unit(number: &str, unit: &str) -> String {
         None => format!("`{unit}` is no unit; {UNITS_TEXT}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_forms_of_the_documentation_are_read() {
+        let cases = [
+            ("500ms", 500),
+            ("5s", 5_000),
+            ("1h 30m", 5_400_000),
+            ("1h30m", 5_400_000),
+            ("30m 1h", 5_400_000),
+            ("1.5h", 5_400_000),
+            ("0.25s", 250),
+            ("2d", 172_800_000),
+            ("1w", 604_800_000),
+            (" 5 s ", 5_000),
+            ("0s", 0),
+        ];
+        for (text, millis) in cases {
+            assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn fractions_are_exact_to_the_nanosecond() {
+        assert_eq!(parse("0.000000001s"), Ok(Duration::from_nanos(1)));
+        assert_eq!(parse("0.0000000019s"), Ok(Duration::from_nanos(1)));
+        assert_eq!(parse("0.1ms"), Ok(Duration::from_micros(100)));
+        assert_eq!(parse("0.333333333333333333333333333333w"), Ok(Duration::from_nanos(201_599_999_999_999)));
+    }
+
+    #[test]
+    fn mistakes_are_explained() {
+        let cases = [
+            ("", "a duration is a number with a unit"),
+            ("30", "write \"30s\" for seconds"),
+            ("5 minutes", "write \"5m\""),
+            ("5 M", "`M` is no unit"),
+            ("1y", "`y` is no unit"),
+            ("-5s", "negative"),
+            ("+5s", "does not start with a number"),
+            ("PT5M", "does not start with a number"),
+            ("1h 2h", "used twice"),
+            ("1.s", "not a number"),
+            (".5s", "not a number"),
+            ("1.2.3s", "not a number"),
+            ("1h, 30m", "does not start with a number"),
+            ("99999999999999999999999999999999999999999s", "not a number"),
+            ("99999999999999999w", "too long"),
+            ("1µs", "`µs` is no unit"),
+        ];
+        for (text, part) in cases {
+            let message = parse(text).expect_err(text);
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+
+    /// Hours to milliseconds in falling order, the last with a fraction: what jiff reads too.
+    fn common_form() -> impl Strategy<Value = String> {
+        let number = prop::option::of(0u32..100_000);
+        (number.clone(), number.clone(), number.clone(), number, prop::option::of("[0-9]{1,9}"), any::<bool>())
+            .prop_map(|(hours, minutes, seconds, millis, fraction, spaced)| {
+                let parts = [(hours, "h"), (minutes, "m"), (seconds, "s"), (millis, "ms")];
+                let mut parts: Vec<(String, &str)> =
+                    parts.into_iter().filter_map(|(number, unit)| Some((number?.to_string(), unit))).collect();
+                if let (Some((number, _)), Some(fraction)) = (parts.last_mut(), fraction) {
+                    *number = format!("{number}.{fraction}");
+                }
+                let parts: Vec<String> = parts.into_iter().map(|(number, unit)| number + unit).collect();
+                parts.join(if spaced { " " } else { "" })
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn jiff_reads_the_same_where_it_reads_at_all(text in common_form()) {
+            if let Ok(theirs) = text.parse::<jiff::SignedDuration>() {
+                prop_assert_eq!(parse(&text), Ok(theirs.unsigned_abs()));
+            } else {
+                prop_assert!(text.is_empty() || text.contains("ms"), "{}", text);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC*") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn nearly_durations_do_not_make_it_panic(text in "[0-9. smhdw-]{0,40}") {
+            let _ = parse(&text);
+        }
+    }
+}

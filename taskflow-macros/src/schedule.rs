@@ -125,3 +125,56 @@ pub(crate) fn check_together(options: &Scheduling, schedule_written: bool, error
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_a_schedule() {
+        for preset in PRESETS {
+            assert_eq!(check_schedule(preset), Ok(()));
+        }
+        assert!(check_schedule("daily").is_err_and(|message| message.contains("`@daily`")));
+        assert!(check_schedule("@dialy").is_err_and(|message| message.contains("did you mean `@daily`")));
+        assert_eq!(check_schedule("0 6 * * *"), Ok(()));
+    }
+
+    #[test]
+    fn time_zones_come_from_the_bundled_database() {
+        for zone in ["UTC", "Asia/Seoul", "America/Argentina/Buenos_Aires", "Etc/GMT-9"] {
+            assert_eq!(check_timezone(zone), Ok(()), "{zone}");
+        }
+        let hints = [
+            ("asia/seoul", "`Asia/Seoul`"),
+            ("Seoul", "`Asia/Seoul`"),
+            ("Europe/Berln", "`Europe/Berlin`"),
+            ("New_York", "`America/New_York`"),
+            ("+09:00", "summer time"),
+        ];
+        for (zone, hint) in hints {
+            let message = check_timezone(zone).expect_err(zone);
+            assert!(message.contains(hint), "{zone}: {message}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_days_or_times_with_their_offset() {
+        for text in ["2026-01-31", "2026-01-31T06:00:00Z", "2026-01-31T06:00:00+09:00", "1678-01-01", "2261-12-31"] {
+            assert!(parse_bound(text).is_ok(), "{text}");
+        }
+        let rejected = [
+            ("2026-02-30", "there is no day 2026-02-30"),
+            ("2026-01-31T06:00:00", "lacks its offset"),
+            ("31.01.2026", "neither a day"),
+            ("tomorrow", "neither a day"),
+            ("", "neither a day"),
+            ("1066-10-14", "between 1678 and 2261"),
+            ("9999-01-01T00:00:00Z", "between 1678 and 2261"),
+        ];
+        for (text, part) in rejected {
+            let message = parse_bound(text).err().unwrap_or_default();
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+}

@@ -110,3 +110,35 @@ fn operand(tokens: &[TokenTree]) -> TokenStream {
         .cloned()
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    fn kind(ty: &Type) -> String {
+        match find_alien(ty, &[parse_quote!(T), parse_quote!(a)]) {
+            Some(Alien::Reference(tokens)) => format!("reference {tokens}"),
+            Some(Alien::Lifetime(tokens)) => format!("lifetime {tokens}"),
+            Some(Alien::Impl(tokens)) => format!("impl {tokens}"),
+            Some(Alien::Infer(_)) => "infer".to_owned(),
+            Some(Alien::Generic) => "generic".to_owned(),
+            None => "data".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_data_cannot_have_is_found_wherever_it_stands() {
+        assert_eq!(kind(&parse_quote!(HashMap<String, Vec<(u32, [u8; 4])>>)), "data");
+        assert_eq!(kind(&parse_quote!(Cow<'static, str>)), "data");
+        assert_eq!(kind(&parse_quote!(Option<&str>)), "reference & str");
+        assert_eq!(kind(&parse_quote!(Map<&Vec<u8>, u8>)), "reference & Vec < u8 >");
+        assert_eq!(kind(&parse_quote!((u8, &[u8], u8))), "reference & [u8]");
+        assert_eq!(kind(&parse_quote!(Cow<'_, str>)), "lifetime '_");
+        assert_eq!(kind(&parse_quote!(Cow<'a, str>)), "generic");
+        assert_eq!(kind(&parse_quote!(Vec<T>)), "generic");
+        assert_eq!(kind(&parse_quote!(Vec<impl Fn(u8) -> u8>)), "impl impl Fn (u8) -> u8");
+        assert_eq!(kind(&parse_quote!(Vec<_>)), "infer");
+    }
+}

@@ -13,15 +13,23 @@ pub(super) fn structural(plan: &Plan) -> String {
     hasher.line(format_args!("dag {} {:?}", plan.id, plan.options));
     for param in &plan.params {
         hasher.line(format_args!(
-            "param {} {:?} {:?} {:?} {:?}",
-            param.name, param.default_text, param.range_text, param.choices, param.pattern
+            "param {}: {} {:?} {:?} {:?} {:?}",
+            param.name,
+            param.ty.short(),
+            param.default_text,
+            param.range_text,
+            param.choices,
+            param.pattern
         ));
     }
     let mut order: Vec<u32> = (0..super::builder::index(plan.len())).collect();
     order.sort_by_key(|&node| plan.nodes[node as usize].id());
     for node in order {
         let id = plan.nodes[node as usize].id();
-        hasher.line(format_args!("task {id} {} {:?}", plan.def(node).id, plan.node_options(node)));
+        let def = plan.def(node);
+        let inputs: Vec<String> = def.inputs.iter().map(|input| input.ty.short()).collect();
+        let (inputs, output) = (inputs.join(", "), def.output.short());
+        hasher.line(format_args!("task {id} {}({inputs}) -> {output} {:?}", def.id, plan.node_options(node)));
         for arg in plan.args(node) {
             match arg {
                 ArgPlan::Constant(constant) => {

@@ -401,9 +401,9 @@ impl Plan {
 
     /// The structural hash, 32 hexadecimal digits: the version of the DAG.
     ///
-    /// It covers ids, the names of the tasks, edges, constants, options, and the names, defaults and bounds of the
-    /// parameters, and so changes when the graph does. Comments, bodies, places in the source and types do not enter:
-    /// the compiler gives no names of types that are the same everywhere. Computed at the first call.
+    /// It covers ids, the names of the tasks, the short names of their types, edges, constants, options, and the
+    /// parameters with their defaults and bounds, and so changes when the graph does. Comments, bodies and places in the
+    /// source do not enter. Computed at the first call.
     pub fn hash(&self) -> &str {
         self.hash.get_or_init(|| hash::structural(self))
     }

@@ -9,7 +9,9 @@ use super::machine::Outcome;
 use super::values::Gathered;
 use crate::error::{BoxError, Failure};
 use crate::panics::catch;
-use crate::task::{Abort, AttemptControl, Body, Identity, Interrupt, Produced, RunInfo, TaskContext, TaskDef};
+use crate::task::{
+    Abort, AttemptControl, Body, BoxFuture, Identity, Interrupt, Produced, RunInfo, TaskContext, TaskDef,
+};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
@@ -47,38 +49,43 @@ impl Grant {
     }
 }
 
+/// What an attempt gives, read and judged: errors are user code, too, and may panic when they are looked at.
+type Judged = (Outcome, Option<AnyValue>);
+
 /// Runs a sync task to its end.
-pub(crate) fn call_sync(grant: Grant, context: Option<&TaskContext>) -> (Outcome, Option<AnyValue>) {
+pub(crate) fn call_sync(grant: Grant, context: Option<&TaskContext>) -> Judged {
     let Grant { def, gathered, control, .. } = grant;
-    let called = catch(|| {
+    let judged = catch(|| {
         let mut inputs = gathered.assemble();
         match def.body {
-            Body::Sync(body) => body(&mut inputs, context),
+            Body::Sync(body) => judge(body(&mut inputs, context), control.as_deref()),
             Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
         }
     });
-    conclude(called, control.as_deref())
+    judged.unwrap_or_else(panicked)
 }
 
 /// Runs an async task to its end.
-pub(crate) async fn call_async(grant: Grant, context: Option<TaskContext>) -> (Outcome, Option<AnyValue>) {
+pub(crate) async fn call_async(grant: Grant, context: Option<TaskContext>) -> Judged {
     let Grant { def, gathered, control, .. } = grant;
     let future = catch(|| match def.body {
         Body::Async(body) => body(gathered.assemble(), context),
         Body::Sync(_) => unreachable!("sync tasks are called by `call_sync`"),
     });
-    let called = match future {
-        Ok(future) => Caught(future).await,
-        Err(panic) => Err(panic),
-    };
-    conclude(called, control.as_deref())
+    match future {
+        Ok(future) => Caught { future: Some(future), control }.await,
+        Err(panic) => panicked(panic),
+    }
 }
 
-fn conclude(called: Result<Produced, Failure>, control: Option<&AttemptControl>) -> (Outcome, Option<AnyValue>) {
-    match called {
-        Ok(Ok(value)) => (Outcome::Success, Some(value)),
-        Ok(Err(error)) => (refusal(&error, control), None),
-        Err(panic) => (Outcome::Failed(Box::new(panic)), None),
+fn panicked(panic: Failure) -> Judged {
+    (Outcome::Failed(Box::new(panic)), None)
+}
+
+fn judge(produced: Produced, control: Option<&AttemptControl>) -> Judged {
+    match produced {
+        Ok(value) => (Outcome::Success, Some(value)),
+        Err(error) => (refusal(&error, control), None),
     }
 }
 
@@ -97,17 +104,27 @@ fn refusal(error: &BoxError, control: Option<&AttemptControl>) -> Outcome {
     }
 }
 
-/// A future whose panics are caught.
-struct Caught<F>(F);
+/// A task's future whose panics are caught: those of its polls, of what it gives, and of its destructor.
+struct Caught {
+    future: Option<BoxFuture<Produced>>,
+    control: Option<Arc<AttemptControl>>,
+}
 
-impl<F: Future + Unpin> Future for Caught<F> {
-    type Output = Result<F::Output, Failure>;
+impl Future for Caught {
+    type Output = Judged;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match catch(|| Pin::new(&mut self.0).poll(context)) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Judged> {
+        let Caught { future, control } = &mut *self;
+        let polled = catch(|| {
+            let Some(running) = future else { return Poll::Pending };
+            let Poll::Ready(produced) = running.as_mut().poll(context) else { return Poll::Pending };
+            *future = None;
+            Poll::Ready(judge(produced, control.as_deref()))
+        });
+        polled.unwrap_or_else(|panic| {
+            // What is left of it is dropped where a second panic does no harm.
+            let _ = catch(|| *future = None);
+            Poll::Ready(panicked(panic))
+        })
     }
 }

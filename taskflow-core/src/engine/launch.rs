@@ -1,5 +1,6 @@
 //! Async and blocking tasks: on the tokio runtime of their run.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::attempt::{Done, Grant, call_async, call_sync};
@@ -12,7 +13,7 @@ use crate::task::Kind;
 use crate::time::Timestamp;
 
 /// Starts an attempt that was granted.
-pub(super) fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) {
+fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) {
     let mut report = Report {
         shared: Arc::clone(shared),
         key,
@@ -55,6 +56,23 @@ pub(super) fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, gra
     }
 }
 
+thread_local! {
+    /// Attempts that ended while this thread was launching: those that a runtime which is shut down drops at once.
+    static REFUSED: RefCell<Option<Vec<Refused>>> = const { RefCell::new(None) };
+}
+
+type Refused = (RunKey, Arc<RunShared>, Done);
+
+/// Starts attempts that were granted. Those that end right here are returned: reporting one can launch the next, and
+/// thousands of them must not pile up on the stack.
+pub(super) fn launch_all(shared: &Arc<Shared>, launches: Vec<(RunKey, Arc<RunShared>, Grant)>) -> Vec<Refused> {
+    let outer = REFUSED.replace(Some(Vec::new()));
+    for (key, run, grant) in launches {
+        launch(shared, key, run, grant);
+    }
+    REFUSED.replace(outer).unwrap_or_default()
+}
+
 /// The duty to report the attempt, also when its future is dropped with its runtime.
 struct Report {
     shared: Arc<Shared>,
@@ -77,7 +95,16 @@ impl Report {
             outcome,
             value,
         };
-        self.shared.report(self.key, &self.run, done);
+        let refused = REFUSED.with_borrow_mut(|refused| match refused {
+            Some(refused) => {
+                refused.push((self.key, Arc::clone(&self.run), done));
+                None
+            }
+            None => Some(done),
+        });
+        if let Some(done) = refused {
+            self.shared.report(self.key, &self.run, done);
+        }
     }
 }
 

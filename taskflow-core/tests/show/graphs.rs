@@ -211,3 +211,45 @@ pub(crate) fn build<T: taskflow_core::value::Value>(id: &str, body: impl FnOnce(
     options.task_defaults = TaskOptions::NONE;
     Arc::clone(Dag::build_with(id, options, body).expect("a sound graph").plan())
 }
+
+/// `depth` layers of `width` nodes with three upstreams each.
+pub(crate) fn layers(width: usize, depth: usize) -> Arc<Plan> {
+    build("layers", || {
+        let mut layer: Vec<Output<u32>> = (0..width).map(|_| step(Vec::<u32>::new())).collect();
+        for _ in 1..depth {
+            layer = (0..width).map(|at| step([0, 1, 7].map(|by| layer[(at + by) % width]))).collect();
+        }
+        step(layer)
+    })
+}
+
+/// `count` groups of three nodes between two nodes.
+pub(crate) fn shards(count: usize) -> Arc<Plan> {
+    build("shards", || {
+        let first = start();
+        let loaded: Vec<_> = (0..count)
+            .map(|shard| {
+                group(&format!("shard_{shard}"), || {
+                    let raw = ingest(vec![first]);
+                    publish(vec![check(vec![raw])])
+                })
+            })
+            .collect();
+        total(loaded)
+    })
+}
+
+/// Groups within groups, `depth` of them, with two nodes in each.
+pub(crate) fn deep_groups(depth: usize) -> Arc<Plan> {
+    fn inside(depth: usize, before: Output<u32>) -> Output<u32> {
+        if depth == 0 {
+            return before;
+        }
+        group("g", || {
+            let here = step(vec![before]);
+            let inner = inside(depth - 1, here);
+            step(vec![inner, before])
+        })
+    }
+    build("deep", || inside(depth, start()))
+}

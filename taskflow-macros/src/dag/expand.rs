@@ -67,6 +67,7 @@ fn face(dag: &Dag) -> TokenStream {
             }
 
             #[allow(unused_must_use, unused_results, clippy::too_many_arguments)]
+            #[doc(hidden)]
             #(#own)*
             fn __draw(#(#body_params),*) -> #gives #body
         }

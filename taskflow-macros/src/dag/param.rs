@@ -48,7 +48,7 @@ pub(super) fn read<'a>(
             );
             errors.on(&arg.pat, message);
         }
-        let param = param(name, arg, options, docs, attrs);
+        let param = param(name, arg, options, &docs, attrs);
         if let Some(Default::Text(text)) = &param.default {
             text::check(&param.ty, text, errors);
         }
@@ -60,7 +60,7 @@ pub(super) fn read<'a>(
     (params, sound)
 }
 
-fn param(name: syn::Ident, arg: &PatType, options: Options, docs: Attrs, attrs: Vec<syn::Attribute>) -> Param {
+fn param(name: syn::Ident, arg: &PatType, options: Options, docs: &Attrs, attrs: Vec<syn::Attribute>) -> Param {
     let default = options.default.map(|default| match option::peel(&default) {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Default::Text(text.clone()),
         Expr::Closure(_) => Default::FromRun(default),
@@ -102,7 +102,7 @@ fn attributes(arg: &PatType, errors: &mut Errors) -> (bool, Options, Attrs, Vec<
             match &attr.meta {
                 Meta::List(list) => items.extend(option::parse(list.tokens.clone(), errors)),
                 Meta::Path(_) | Meta::NameValue(_) => {
-                    errors.on(attr, "`#[param]` needs options, as in `#[param(default = 15)]`")
+                    errors.on(attr, "`#[param]` needs options, as in `#[param(default = 15)]`");
                 }
             }
         } else if attr.path().is_ident("doc") {

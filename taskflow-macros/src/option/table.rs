@@ -192,8 +192,7 @@ fn foreign_word(name: &str, place: Place) -> Option<&'static str> {
         ("dag_id" | "id" | "name", Place::Dag) => "the id of a DAG is the name of its function",
         ("description" | "doc" | "doc_md", Place::Dag) => "the description of a DAG is its doc comment",
         ("doc_md" | "description", Place::Task) => "write a doc comment, or `doc`",
-        ("execution_timeout", Place::Task | Place::TaskDefaults) => "write `timeout`",
-        ("dagrun_timeout", Place::Dag) => "write `timeout`",
+        ("execution_timeout", Place::Task | Place::TaskDefaults) | ("dagrun_timeout", Place::Dag) => "write `timeout`",
         ("retry_exponential_backoff", Place::Task | Place::TaskDefaults) => "write `backoff = \"exponential\"`",
         ("priority_weight" | "weight", Place::Task | Place::TaskDefaults) => "write `priority`",
         ("start_date", Place::Dag) => "write `start`",
@@ -225,4 +224,45 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_shows_how_it_is_written() {
+        for known in &OPTIONS {
+            assert!(known.example.starts_with(known.name), "{}", known.name);
+            assert!(!known.places.is_empty(), "{}", known.name);
+        }
+    }
+
+    #[test]
+    fn a_place_has_no_two_options_of_one_name() {
+        for place in Place::ALL {
+            let mut all: Vec<_> = names(place).collect();
+            all.sort_unstable();
+            let count = all.len();
+            all.dedup();
+            assert_eq!(all.len(), count, "{}", place.text());
+        }
+    }
+
+    #[test]
+    fn slips_find_the_option_that_was_meant() {
+        let slips = [
+            ("retires", Place::Task, "retries"),
+            ("retrydelay", Place::Task, "retry_delay"),
+            ("prio", Place::Task, "priority"),
+            ("triger_rule", Place::TaskDefaults, "trigger_rule"),
+            ("Timezone", Place::Dag, "timezone"),
+            ("max_active_task", Place::Dag, "max_active_tasks"),
+            ("chioces", Place::Param, "choices"),
+        ];
+        for (slip, place, meant) in slips {
+            assert_eq!(nearest(slip, names(place)), Some(meant));
+        }
+        assert_eq!(nearest("colour", names(Place::Task)), None);
+    }
 }

@@ -211,7 +211,7 @@ fn face(task: &Task, body: &TokenStream) -> TokenStream {
         #(#shared)*
         #(#face)*
         #unused
-        #[allow(clippy::all, clippy::pedantic)]
+        #[allow(unused_qualifications, clippy::all, clippy::pedantic, clippy::restriction)]
         #[track_caller]
         #vis fn #name(#(#params),*) -> #krate::Output<#output> {
             #body

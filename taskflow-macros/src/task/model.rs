@@ -53,7 +53,7 @@ pub(crate) enum Param {
 pub(crate) struct Input {
     pub(crate) name: Ident,
     /// The owned form: `Vec<T>` for `&[T]`, `String` for `&str`.
-    pub(crate) ty: Type,
+    pub(crate) ty: Box<Type>,
     pub(crate) passing: Passing,
 }
 
@@ -67,12 +67,12 @@ pub(crate) enum Passing {
 
 pub(crate) enum Return {
     Nothing,
-    Plain(Type),
+    Plain(Box<Type>),
     /// `Result<T>` or `Result<T, E>`, of any crate.
     Result {
-        ok: Type,
-        err: Option<Type>,
+        ok: Box<Type>,
+        err: Option<Box<Type>>,
     },
     /// A `Result` whose arguments hide in an alias.
-    Alias(Type),
+    Alias(Box<Type>),
 }

@@ -43,7 +43,7 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
             name_of(arg, position)
         }
     };
-    let input = |ty: Type, passing: Passing| Param::Input(Input { name: name.clone(), ty, passing });
+    let input = |ty: Type, passing: Passing| Param::Input(Input { name: name.clone(), ty: Box::new(ty), passing });
     match peel(&arg.ty) {
         Type::Reference(reference) => {
             if let Some(mutability) = &reference.mutability {

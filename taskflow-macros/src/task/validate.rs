@@ -137,19 +137,19 @@ fn read_return(output: &ReturnType, generics: &[Ident], errors: &mut Errors) -> 
                 "a task returns the value itself, `-> {text}`; calling it inside a `#[dag]` function gives the `Output`"
             ),
         );
-        return Return::Plain(value.clone());
+        return Return::Plain(Box::new(value.clone()));
     }
     if !is_named(ty, "Result") {
-        return if check_value(ty, generics, errors) { Return::Plain(ty.clone()) } else { Return::Nothing };
+        return if check_value(ty, generics, errors) { Return::Plain(Box::new(ty.clone())) } else { Return::Nothing };
     }
     let arguments = last_segment(ty).map(type_arguments).unwrap_or_default();
     match *arguments {
-        [] => Return::Alias(ty.clone()),
+        [] => Return::Alias(Box::new(ty.clone())),
         [ok, ref rest @ ..] => {
             if !check_value(ok, generics, errors) {
                 return Return::Nothing;
             }
-            Return::Result { ok: ok.clone(), err: rest.first().map(|&err| err.clone()) }
+            Return::Result { ok: Box::new(ok.clone()), err: rest.first().map(|&err| Box::new(err.clone())) }
         }
     }
 }

@@ -33,10 +33,6 @@ impl<T: Copy> Lists<T> {
     pub(super) fn of(&self, owner: u32) -> &[T] {
         &self.items[self.starts[owner as usize]..self.starts[owner as usize + 1]]
     }
-
-    pub(super) fn of_mut(&mut self, owner: u32) -> &mut [T] {
-        &mut self.items[self.starts[owner as usize]..self.starts[owner as usize + 1]]
-    }
 }
 
 /// The nodes `0..count`, upstreams first, smaller numbers first where the edges leave a choice (Kahn's algorithm).

@@ -124,16 +124,17 @@ impl Layer {
 
     /// Sorts by where each vertex wants to be; one without a wish stays below what is above it now. Groups keep the
     /// sequence of `lanes`.
-    pub(super) fn sort(&mut self, wish: impl Fn(u32) -> Option<f64>, lanes: &[u32], ties: Ties<'_>) {
+    pub(super) fn sort(&mut self, wishes: &[Option<f64>], lanes: &[u32], ties: Ties<'_>) {
+        let wish = |vertex: u32| wishes[vertex as usize];
         // The mean of the wishes inside each block, and how many they are: inner blocks come last.
         let mut mean: Vec<Option<f64>> = vec![None; self.blocks.len()];
-        let mut wishes = vec![0.0; self.blocks.len()];
+        let mut counts = vec![0.0; self.blocks.len()];
         for block in (0..self.blocks.len()).rev() {
             let (mut sum, mut count) = (0.0, 0.0);
             for child in &self.blocks[block].children {
                 let (wish, weight) = match child {
                     Child::Vertex(vertex) => (wish(*vertex), 1.0),
-                    Child::Block(inner) => (mean[*inner as usize], wishes[*inner as usize]),
+                    Child::Block(inner) => (mean[*inner as usize], counts[*inner as usize]),
                 };
                 if let Some(wish) = wish {
                     sum += wish * weight;
@@ -141,7 +142,7 @@ impl Layer {
                 }
             }
             mean[block] = (count > 0.0).then(|| sum / count);
-            wishes[block] = count;
+            counts[block] = count;
         }
 
         let groups: Vec<u32> = self.blocks.iter().map(|block| block.group).collect();
@@ -159,7 +160,8 @@ impl Layer {
                 match *child {
                     Child::Vertex(vertex) => vertices.push((last, place, vertex)),
                     Child::Block(inner) => {
-                        let weight = wishes[inner as usize].max(1.0);
+                        let weight: f64 = counts[inner as usize];
+                        let weight = weight.max(1.0);
                         blocks.push(Pool { wish: last, weight, place, inner });
                     }
                 }

@@ -69,7 +69,7 @@ fn is_around(layered: &Layered, group: u32, inner: u32) -> bool {
 }
 
 /// Exchanges groups that follow each other where that undoes crossings.
-pub(super) fn exchange(layered: &mut Layered, order: &mut Order, mut least: u64) {
+pub(super) fn exchange(layered: &Layered, order: &mut Order, mut least: u64) {
     if layered.lanes.len() < 2 || layered.len() > SMALL {
         return;
     }

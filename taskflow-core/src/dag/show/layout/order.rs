@@ -10,8 +10,8 @@ use super::lanes;
 use super::layered::Layered;
 use super::swap::swap;
 
-/// How much work the sweeps may be, in vertices and pieces of edges sorted.
-const BUDGET: usize = 3_000_000;
+/// How much work the sweeps may be, in vertices sorted.
+const BUDGET: usize = 500_000;
 
 /// The most sweeps, and how many may bring nothing before the search ends.
 const SWEEPS: usize = 32;
@@ -30,7 +30,7 @@ pub(super) struct Order {
 }
 
 /// The layers with few crossings.
-pub(super) fn order(layered: &mut Layered) -> Vec<Layer> {
+pub(super) fn order(layered: &Layered) -> Vec<Layer> {
     let sweeps = (BUDGET / layered.len().max(1)).clamp(2, SWEEPS);
     let met = met(layered, false);
     let mut best = Order::start(layered, &met);
@@ -50,7 +50,7 @@ pub(super) fn order(layered: &mut Layered) -> Vec<Layer> {
 
 /// Among drawings with as few crossings the one that is nearest to the order of the calls: as it is or upside down, and
 /// with what does not care sorted.
-fn tidy(layered: &mut Layered, order: Order, met: &[u32]) -> Order {
+fn tidy(layered: &Layered, order: Order, met: &[u32]) -> Order {
     let mut mirrored = order.clone();
     let last = mirrored.lanes.len() as u32;
     mirrored.lanes.iter_mut().for_each(|lane| *lane = last - *lane);
@@ -72,7 +72,7 @@ fn tidy(layered: &mut Layered, order: Order, met: &[u32]) -> Order {
 }
 
 /// Sweeps until nothing is gained any more; leaves the best order it met and gives its crossings.
-pub(super) fn improve(layered: &mut Layered, order: &mut Order, sweeps: usize) -> u64 {
+pub(super) fn improve(layered: &Layered, order: &mut Order, sweeps: usize) -> u64 {
     let mut least = crossings(layered, order);
     let mut best = order.clone();
     let mut idle = 0;
@@ -126,8 +126,9 @@ impl Order {
         let lanes = lanes::by_first(layered, met);
         let rows = vec![Vec::new(); layered.layer_count as usize];
         let mut order = Order { layers, lanes, rows, place: vec![0; layered.len()] };
+        let wishes: Vec<Option<f64>> = met.iter().map(|met| Some(f64::from(*met))).collect();
         for rank in 0..order.layers.len() {
-            order.layers[rank].sort(|vertex| Some(f64::from(met[vertex as usize])), &order.lanes, Ties::Stay);
+            order.layers[rank].sort(&wishes, &order.lanes, Ties::Stay);
             order.read(layered, rank);
         }
         order
@@ -144,29 +145,28 @@ impl Order {
     /// Sorts every layer by the layer before it, or, going back, by the one after it.
     fn sweep(&mut self, layered: &Layered, back: bool, ties: Ties<'_>) {
         let count = self.layers.len();
+        let mut wishes = vec![None; layered.len()];
         for step in 1..count {
             let rank = if back { count - 1 - step } else { step };
             let lists = if back { &layered.after } else { &layered.before };
-            let place = &self.place;
-            let wish = |vertex: u32| {
-                let pieces = lists.of(vertex);
+            for &vertex in &self.rows[rank] {
                 let (mut sum, mut weights) = (0.0, 0.0);
-                for piece in pieces {
-                    sum += f64::from(piece.weight) * f64::from(place[piece.vertex as usize]);
+                for piece in lists.of(vertex) {
+                    sum += f64::from(piece.weight) * f64::from(self.place[piece.vertex as usize]);
                     weights += f64::from(piece.weight);
                 }
-                (weights > 0.0).then(|| sum / weights)
-            };
-            self.layers[rank].sort(wish, &self.lanes, ties);
+                wishes[vertex as usize] = (weights > 0.0).then(|| sum / weights);
+            }
+            self.layers[rank].sort(&wishes, &self.lanes, ties);
             self.read(layered, rank);
         }
     }
 
     /// Brings all layers into the present sequence of the groups, and changes nothing else.
     pub(super) fn align(&mut self, layered: &Layered) {
+        let wishes: Vec<Option<f64>> = self.place.iter().map(|place| Some(f64::from(*place))).collect();
         for rank in 0..self.layers.len() {
-            let place = &self.place;
-            self.layers[rank].sort(|vertex| Some(f64::from(place[vertex as usize])), &self.lanes, Ties::Stay);
+            self.layers[rank].sort(&wishes, &self.lanes, Ties::Stay);
             self.read(layered, rank);
         }
     }

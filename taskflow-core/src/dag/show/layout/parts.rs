@@ -44,8 +44,8 @@ fn draw(graph: &Graph) -> Layout {
         return Layout { width: node.width, height: node.height, nodes: vec![rect], ..Layout::default() };
     }
     let ranks = ranks::ranks(graph);
-    let mut layered = layered::Layered::new(graph, &ranks);
-    let layers = order::order(&mut layered);
+    let layered = layered::Layered::new(graph, &ranks);
+    let layers = order::order(&layered);
     let heights = place::place(&layered, &layers);
     route::route(graph, &layered, &heights)
 }

@@ -14,8 +14,8 @@ use super::space;
 /// A graph with more vertices and pieces of edges than this is not polished.
 const POLISHED: usize = 40_000;
 
-/// How much work the polishing may be, in edges looked at.
-const BUDGET: u64 = 120_000_000;
+/// How much work the polishing may be, in nodes and edges looked at.
+const BUDGET: u64 = 40_000_000;
 
 /// How often everything moves towards its neighbours.
 const ROUNDS: usize = 24;
@@ -243,6 +243,10 @@ fn median(values: &mut [i64]) -> Option<i64> {
 /// Positions with the least sum of heights that edges climb.
 fn polish(layered: &Layered, limits: &[Bond], at: &mut Vec<i64>) {
     let count = at.len();
+    let pieces = (0..layered.borders).map(|vertex| layered.after.of(vertex).len()).sum::<usize>();
+    if count + pieces > POLISHED {
+        return;
+    }
     let mut bonds = limits.to_vec();
     for (lane, group) in layered.lanes.iter().zip(0..) {
         if !lane.ranks.is_empty() {
@@ -250,35 +254,51 @@ fn polish(layered: &Layered, limits: &[Bond], at: &mut Vec<i64>) {
             bonds.push(Bond { tail: upper, head: upper + 1, gap: 0, weight: BOX });
         }
     }
+    let stiffness = Stiffness::new(layered);
     // How far apart two ends are is what both are below a point of their own that is above both.
     for from in 0..layered.borders {
         for piece in layered.after.of(from) {
-            let weight = i64::from(piece.weight) * stiffness(layered, from, piece.vertex);
+            let weight = i64::from(piece.weight) * stiffness.of(from, piece.vertex);
             let point = at.len() as u32;
             at.push(at[from as usize].min(at[piece.vertex as usize]));
             bonds.push(Bond { tail: point, head: from, gap: 0, weight });
             bonds.push(Bond { tail: point, head: piece.vertex, gap: 0, weight });
         }
     }
-    if at.len() <= POLISHED {
-        settle(&bonds, at, BUDGET, true);
-    }
+    settle(&bonds, at, BUDGET, true);
     at.truncate(count);
 }
 
-/// How much a piece of an edge wants to be level.
-fn stiffness(layered: &Layered, from: u32, to: u32) -> i64 {
-    let alone = |pieces: &[Piece]| {
-        let most = pieces.iter().map(|piece| piece.weight).max();
-        pieces.iter().filter(|piece| Some(piece.weight) == most).count() == 1
-    };
-    let leaves_alone = || if alone(layered.after.of(from)) { ALONE } else { 0 };
-    let arrives_alone = || if alone(layered.before.of(to)) { ALONE } else { 0 };
-    match (layered.is_bend(from), layered.is_bend(to)) {
-        (true, true) => BETWEEN_BENDS,
-        // Without the one more, an edge with equal ends would turn halfway at both.
-        (false, true) => TO_BEND + leaves_alone() + 1,
-        (true, false) => TO_BEND + arrives_alone(),
-        (false, false) => BETWEEN_NODES + leaves_alone().min(arrives_alone()),
+/// How much the pieces of edges want to be level.
+struct Stiffness<'a> {
+    layered: &'a Layered,
+    /// Whether one piece on that side of the vertex counts more than all others there.
+    leaves_alone: Vec<bool>,
+    arrives_alone: Vec<bool>,
+}
+
+impl<'a> Stiffness<'a> {
+    fn new(layered: &'a Layered) -> Self {
+        let alone = |pieces: &[Piece]| {
+            let most = pieces.iter().map(|piece| piece.weight).max();
+            pieces.iter().filter(|piece| Some(piece.weight) == most).count() == 1
+        };
+        Stiffness {
+            layered,
+            leaves_alone: (0..layered.borders).map(|vertex| alone(layered.after.of(vertex))).collect(),
+            arrives_alone: (0..layered.borders).map(|vertex| alone(layered.before.of(vertex))).collect(),
+        }
+    }
+
+    fn of(&self, from: u32, to: u32) -> i64 {
+        let leaves_alone = if self.leaves_alone[from as usize] { ALONE } else { 0 };
+        let arrives_alone = if self.arrives_alone[to as usize] { ALONE } else { 0 };
+        match (self.layered.is_bend(from), self.layered.is_bend(to)) {
+            (true, true) => BETWEEN_BENDS,
+            // Without the one more, an edge with equal ends would turn halfway at both.
+            (false, true) => TO_BEND + leaves_alone + 1,
+            (true, false) => TO_BEND + arrives_alone,
+            (false, false) => BETWEEN_NODES + leaves_alone.min(arrives_alone),
+        }
     }
 }

@@ -11,8 +11,8 @@ use super::{Edge, Graph, NONE};
 /// A graph with more nodes and edges than this is only tightened.
 const POLISHED: usize = 40_000;
 
-/// How much work the polishing may be, in edges looked at.
-const BUDGET: u64 = 60_000_000;
+/// How much work the polishing may be, in nodes and edges looked at.
+const BUDGET: u64 = 20_000_000;
 
 /// How much a group that is one layer longer counts against an edge that is: a box that spans half the drawing for one
 /// node hides more than a long edge does.

@@ -26,7 +26,8 @@ pub(super) struct Bond {
 /// How many candidates are compared before one of them leaves the tree; Graphviz has 30.
 const CANDIDATES: usize = 30;
 
-/// Improves `x`, which must keep the bonds, and keeps them. `budget` bounds the work; it is counted in edges looked at.
+/// Improves `x`, which must keep the bonds, and keeps them. `budget` bounds the work; it is counted in nodes and bonds
+/// looked at, most of which lie apart in memory.
 ///
 /// With `centre`, what could lie anywhere within some range at no cost is put into its middle.
 pub(super) fn settle(bonds: &[Bond], x: &mut [i64], budget: u64, centre: bool) {
@@ -38,15 +39,17 @@ pub(super) fn settle(bonds: &[Bond], x: &mut [i64], budget: u64, centre: bool) {
         into: Lists::new(count, bonds.iter().zip(0..).map(|(bond, index)| (bond.head, index))),
         x,
         tree: vec![Vec::new(); count],
+        in_tree: vec![false; bonds.len()],
         parent: vec![NONE; count],
-        sum: vec![0; count],
-        side: vec![0; count],
-        stamp: 0,
+        below: vec![Below::default(); count],
+        stamp: vec![0; count],
+        stamps: 0,
         budget,
     };
     simplex.grow();
     simplex.exchange_all();
     if centre {
+        simplex.budget = budget / 4;
         simplex.centre();
     }
 }
@@ -56,21 +59,38 @@ struct Simplex<'a> {
     out: Lists<u32>,
     into: Lists<u32>,
     x: &'a mut [i64],
-    /// The bonds of the tree at each node.
+    /// The bonds of the tree at each node, and some that were in it once.
     tree: Vec<Vec<u32>>,
+    in_tree: Vec<bool>,
     /// The bond of the tree that leads towards the root; the roots have none.
     parent: Vec<u32>,
-    /// The weights going out less those coming in, summed over the subtree.
-    sum: Vec<i64>,
-    /// The nodes whose stamp is the current one are on the side that moves.
-    side: Vec<u32>,
-    stamp: u32,
+    below: Vec<Below>,
+    /// The nodes with the latest stamp are on the side that moves.
+    stamp: Vec<u32>,
+    stamps: u32,
     budget: u64,
 }
 
-/// What an exchange found.
+/// What is known of a subtree.
+#[derive(Clone, Copy, Default)]
+struct Below {
+    /// The weights going out less those coming in, summed over its nodes.
+    sum: i64,
+    /// How many nodes it has.
+    size: i64,
+}
+
+impl Below {
+    fn plus(self, other: Below, sign: i64) -> Below {
+        Below { sum: self.sum + sign * other.sum, size: self.size + sign * other.size }
+    }
+}
+
+/// One of the two sides of a bond of the tree.
 struct Side {
     nodes: Vec<u32>,
+    /// Whether it is the subtree and not the rest.
+    is_below: bool,
     /// The bond to enter the tree, and how much longer than its gap it is.
     entering: Option<(u32, i64)>,
     /// `-1` when the side lies at the tail of the leaving bond and moves back, `1` when at the head and moves on.
@@ -86,6 +106,20 @@ impl Simplex<'_> {
     fn other(&self, bond: u32, node: u32) -> u32 {
         let bond = &self.bonds[bond as usize];
         if bond.tail == node { bond.head } else { bond.tail }
+    }
+
+    fn plant(&mut self, bond: u32) {
+        let Bond { tail, head, .. } = self.bonds[bond as usize];
+        self.in_tree[bond as usize] = true;
+        for node in [tail, head] {
+            // A node that has seen many bonds come and go would be slow to walk through.
+            let list = &mut self.tree[node as usize];
+            if list.len() == list.capacity() {
+                let in_tree = &self.in_tree;
+                list.retain(|known| in_tree[*known as usize] && *known != bond);
+            }
+            list.push(bond);
+        }
     }
 
     /// A spanning tree of tight bonds (a forest, if the graph has several parts), in the manner of Prim: the tree moves
@@ -110,9 +144,7 @@ impl Simplex<'_> {
                 self.parent[node as usize] = bond;
                 order.push(node);
                 if bond != NONE {
-                    let inner = self.other(bond, node);
-                    self.tree[node as usize].push(bond);
-                    self.tree[inner as usize].push(bond);
+                    self.plant(bond);
                 }
                 for &bond in self.out.of(node) {
                     if !joined[self.bonds[bond as usize].head as usize] {
@@ -150,14 +182,17 @@ impl Simplex<'_> {
                 self.x[node as usize] += moved;
             }
         }
+        for below in &mut self.below {
+            below.size = 1;
+        }
         for bond in self.bonds {
-            self.sum[bond.tail as usize] += bond.weight;
-            self.sum[bond.head as usize] -= bond.weight;
+            self.below[bond.tail as usize].sum += bond.weight;
+            self.below[bond.head as usize].sum -= bond.weight;
         }
         for &node in order.iter().rev() {
             if self.parent[node as usize] != NONE {
-                let above = self.other(self.parent[node as usize], node);
-                self.sum[above as usize] += self.sum[node as usize];
+                let above = self.other(self.parent[node as usize], node) as usize;
+                self.below[above] = self.below[above].plus(self.below[node as usize], 1);
             }
         }
     }
@@ -165,7 +200,7 @@ impl Simplex<'_> {
     /// The cut value of the bond above a node: what it would cost to make the bond longer.
     fn cut(&self, node: u32) -> Option<i64> {
         let bond = self.parent[node as usize];
-        let sum = self.sum[node as usize];
+        let sum = self.below[node as usize].sum;
         (bond != NONE).then(|| if self.bonds[bond as usize].tail == node { sum } else { -sum })
     }
 
@@ -188,49 +223,53 @@ impl Simplex<'_> {
                 self.budget = self.budget.saturating_sub(1);
             }
             let Some((_, node)) = best else { return };
-            let side = self.side_below(node);
+            let side = self.smaller_side(node);
             let Some((entering, slack)) = side.entering else { return };
             self.shift(&side.nodes, side.direction * slack);
-            self.replace(node, entering);
+            self.replace(node, entering, side.is_below);
             if self.budget == 0 {
                 return;
             }
         }
     }
 
-    /// The nodes of the subtree of `node`, and the bond that keeps them from moving away from the bond above it.
-    fn side_below(&mut self, node: u32) -> Side {
-        self.stamp += 1;
-        let stamp = self.stamp;
-        let mut nodes = vec![node];
-        self.side[node as usize] = stamp;
+    /// The smaller side of the bond above `node`, and the bond that keeps it from moving away from the other.
+    fn smaller_side(&mut self, node: u32) -> Side {
+        let leaving = self.parent[node as usize];
+        let is_below = 2 * self.below[node as usize].size <= self.x.len() as i64;
+        let first = if is_below { node } else { self.other(leaving, node) };
+        self.stamps += 1;
+        let stamp = self.stamps;
+        let mut nodes = vec![first];
+        self.stamp[first as usize] = stamp;
+        let mut looked = 0;
         let mut next = 0;
         while let Some(&at) = nodes.get(next) {
             next += 1;
+            looked += 1 + self.tree[at as usize].len();
             for &bond in &self.tree[at as usize] {
-                if bond != self.parent[at as usize] {
-                    let below = self.other(bond, at);
-                    self.side[below as usize] = stamp;
-                    nodes.push(below);
+                let beyond = self.other(bond, at);
+                if self.in_tree[bond as usize] && bond != leaving && self.stamp[beyond as usize] != stamp {
+                    self.stamp[beyond as usize] = stamp;
+                    nodes.push(beyond);
                 }
             }
         }
-        let at_tail = self.bonds[self.parent[node as usize] as usize].tail == node;
+        let at_tail = self.bonds[leaving as usize].tail == first;
         let lists = if at_tail { &self.into } else { &self.out };
         let mut entering: Option<(i64, u32)> = None;
-        let mut looked = 0;
         for &at in &nodes {
-            looked += 1 + lists.of(at).len() as u64;
+            looked += 1 + lists.of(at).len();
             for &bond in lists.of(at) {
-                if self.side[self.other(bond, at) as usize] != stamp {
+                if self.stamp[self.other(bond, at) as usize] != stamp {
                     let found = (self.slack(bond), bond);
                     entering = Some(entering.map_or(found, |best| best.min(found)));
                 }
             }
         }
-        self.budget = self.budget.saturating_sub(looked);
+        self.budget = self.budget.saturating_sub(looked as u64);
         let entering = entering.map(|(slack, bond)| (bond, slack));
-        Side { nodes, entering, direction: if at_tail { -1 } else { 1 } }
+        Side { nodes, is_below, entering, direction: if at_tail { -1 } else { 1 } }
     }
 
     fn shift(&mut self, nodes: &[u32], by: i64) {
@@ -240,37 +279,37 @@ impl Simplex<'_> {
     }
 
     /// Takes the bond above `node` out of the tree and puts `entering` in, which has one end in the subtree of `node`.
-    fn replace(&mut self, node: u32, entering: u32) {
+    /// `stamped_below` says whether that subtree has the latest stamp, or the rest has.
+    fn replace(&mut self, node: u32, entering: u32, stamped_below: bool) {
         let leaving = self.parent[node as usize];
         let above = self.other(leaving, node);
-        self.tree[node as usize].retain(|bond| *bond != leaving);
-        self.tree[above as usize].retain(|bond| *bond != leaving);
+        self.in_tree[leaving as usize] = false;
+        self.plant(entering);
         let Bond { tail, head, .. } = self.bonds[entering as usize];
-        self.tree[tail as usize].push(entering);
-        self.tree[head as usize].push(entering);
-        let (inner, outer) = if self.side[tail as usize] == self.stamp { (tail, head) } else { (head, tail) };
+        let tail_is_stamped = self.stamp[tail as usize] == self.stamps;
+        let (inner, outer) = if tail_is_stamped == stamped_below { (tail, head) } else { (head, tail) };
 
-        let total = self.sum[node as usize];
-        self.add_upwards(above, -total);
+        let all = self.below[node as usize];
+        self.add_upwards(above, all, -1);
         // The subtree hangs from `inner` now: the bonds between it and `node` turn around.
-        let (mut at, mut bond, mut below) = (inner, entering, 0);
+        let (mut at, mut bond, mut below) = (inner, entering, Below::default());
         loop {
             let old_bond = std::mem::replace(&mut self.parent[at as usize], bond);
-            let old_sum = std::mem::replace(&mut self.sum[at as usize], total - below);
+            let old_below = std::mem::replace(&mut self.below[at as usize], all.plus(below, -1));
             if at == node {
                 break;
             }
             at = self.other(old_bond, at);
             bond = old_bond;
-            below = old_sum;
+            below = old_below;
         }
-        self.add_upwards(outer, total);
+        self.add_upwards(outer, all, 1);
     }
 
-    fn add_upwards(&mut self, from: u32, amount: i64) {
+    fn add_upwards(&mut self, from: u32, amount: Below, sign: i64) {
         let mut at = from;
         loop {
-            self.sum[at as usize] += amount;
+            self.below[at as usize] = self.below[at as usize].plus(amount, sign);
             self.budget = self.budget.saturating_sub(1);
             match self.parent[at as usize] {
                 NONE => return,
@@ -283,7 +322,7 @@ impl Simplex<'_> {
     fn centre(&mut self) {
         for node in 0..self.x.len() as u32 {
             if self.cut(node) == Some(0) {
-                let side = self.side_below(node);
+                let side = self.smaller_side(node);
                 if let Some((_, slack)) = side.entering {
                     self.shift(&side.nodes, side.direction * (slack / 2));
                 }

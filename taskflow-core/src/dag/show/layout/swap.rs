@@ -3,6 +3,8 @@
 //! Two vertices may be exchanged, and a vertex with a whole group; two groups may not, since they keep one sequence in
 //! all layers.
 
+use std::ops::Range;
+
 use super::blocks::Child;
 use super::layered::{Layered, Piece};
 use super::order::Order;
@@ -10,23 +12,23 @@ use super::order::Order;
 /// How often a layer is gone through at most.
 const ROUNDS: usize = 8;
 
-/// A block with more children than this moves in the sweeps only.
-const LARGE: usize = 64;
+/// A group with more in it than this moves in the sweeps only.
+const LARGE: usize = 256;
 
-/// What a child of a block is connected with on one side: places and weights, sorted by place.
-type Ends = Vec<(u32, u32)>;
-
-pub(super) fn swap(layered: &mut Layered, order: &mut Order) {
+pub(super) fn swap(layered: &Layered, order: &mut Order) {
+    let mut slots = Slots::default();
     for rank in 0..order.layers.len() {
-        let place = &order.place;
-        for vertex in &order.rows[rank] {
-            for lists in [&mut layered.before, &mut layered.after] {
-                lists.of_mut(*vertex).sort_unstable_by_key(|piece| place[piece.vertex as usize]);
-            }
-        }
         let mut changed = false;
         for block in 0..order.layers[rank].blocks.len() {
-            changed |= swap_children(layered, order, rank, block);
+            if order.layers[rank].blocks[block].children.len() > 1 {
+                slots.gather(layered, order, rank, block);
+                if slots.exchange() {
+                    changed = true;
+                    let children = &mut order.layers[rank].blocks[block].children;
+                    children.clear();
+                    children.extend(slots.slots.iter().map(|slot| slot.child));
+                }
+            }
         }
         if changed {
             order.read(layered, rank);
@@ -34,99 +36,111 @@ pub(super) fn swap(layered: &mut Layered, order: &mut Order) {
     }
 }
 
-fn swap_children(layered: &Layered, order: &mut Order, rank: usize, block: usize) -> bool {
-    let layer = &order.layers[rank];
-    let mut children = layer.blocks[block].children.clone();
-    // The ends of blocks are gathered once; those of vertices are looked up in the graph.
-    let gathered: Vec<Option<[Ends; 2]>> = children
-        .iter()
-        .map(|child| match child {
-            Child::Vertex(_) => None,
-            Child::Block(inner) => gather(layered, order, rank, *inner),
-        })
-        .collect();
-    let mut slots: Vec<usize> = (0..children.len()).collect();
-    let mut changed = false;
-    let mut buffers = [Ends::new(), Ends::new(), Ends::new(), Ends::new()];
-    for _ in 0..ROUNDS {
-        let mut gained = false;
-        for at in 1..children.len() {
-            let (upper, lower) = (children[at - 1], children[at]);
-            let groups = [upper, lower].iter().filter(|child| matches!(child, Child::Block(_))).count();
-            let known = |at: usize| matches!(children[at], Child::Vertex(_)) || gathered[slots[at]].is_some();
-            if groups == 2 || !known(at - 1) || !known(at) {
-                continue;
-            }
-            let [a, b, c, d] = &mut buffers;
-            ends(layered, order, upper, gathered[slots[at - 1]].as_ref(), [&mut *a, &mut *b]);
-            ends(layered, order, lower, gathered[slots[at]].as_ref(), [&mut *c, &mut *d]);
-            if crossed(a, c) + crossed(b, d) > crossed(c, a) + crossed(d, b) {
-                children.swap(at - 1, at);
-                slots.swap(at - 1, at);
-                gained = true;
-            }
-        }
-        changed |= gained;
-        if !gained {
-            break;
-        }
-    }
-    if changed {
-        order.layers[rank].blocks[block].children = children;
-    }
-    changed
+/// The children of one block, with where their pieces of edges end in the layers before and after.
+#[derive(Default)]
+struct Slots {
+    slots: Vec<Slot>,
+    /// Places and weights: the ends of each child on each side, sorted by place.
+    ends: Vec<(u32, u32)>,
 }
 
-/// The ends of a child before and after its layer.
-fn ends(layered: &Layered, order: &Order, child: Child, gathered: Option<&[Ends; 2]>, into: [&mut Ends; 2]) {
-    let [before, after] = into;
-    before.clear();
-    after.clear();
-    match (child, gathered) {
-        (Child::Vertex(vertex), _) => {
-            let end = |piece: &Piece| (order.place[piece.vertex as usize], piece.weight);
-            before.extend(layered.before.of(vertex).iter().map(end));
-            after.extend(layered.after.of(vertex).iter().map(end));
+struct Slot {
+    child: Child,
+    /// The ranges of its ends; none for a large group.
+    ends: Option<[Range<usize>; 2]>,
+}
+
+impl Slots {
+    fn gather(&mut self, layered: &Layered, order: &Order, rank: usize, block: usize) {
+        self.slots.clear();
+        self.ends.clear();
+        let mut vertices = Vec::new();
+        for &child in &order.layers[rank].blocks[block].children {
+            vertices.clear();
+            let known = match child {
+                Child::Vertex(vertex) => {
+                    vertices.push(vertex);
+                    true
+                }
+                Child::Block(inner) => inside(layered, order, rank, inner, &mut vertices),
+            };
+            let ends = known.then(|| {
+                [&layered.before, &layered.after].map(|lists| {
+                    let first = self.ends.len();
+                    let end = |piece: &Piece| (order.place[piece.vertex as usize], piece.weight);
+                    self.ends.extend(vertices.iter().flat_map(|vertex| lists.of(*vertex)).map(end));
+                    self.ends[first..].sort_unstable();
+                    first..self.ends.len()
+                })
+            });
+            self.slots.push(Slot { child, ends });
         }
-        (Child::Block(_), Some([known_before, known_after])) => {
-            before.extend_from_slice(known_before);
-            after.extend_from_slice(known_after);
+    }
+
+    /// Exchanges neighbours until nothing is gained; whether anything was.
+    fn exchange(&mut self) -> bool {
+        let mut changed = false;
+        // Which pairs may have changed since they were looked at: that of a slot and the one above it.
+        let mut open = vec![true; self.slots.len() + 1];
+        for _ in 0..ROUNDS {
+            let mut gained = false;
+            for at in 1..self.slots.len() {
+                if std::mem::take(&mut open[at]) && self.gains(at - 1, at) {
+                    self.slots.swap(at - 1, at);
+                    (open[at - 1], open[at + 1]) = (true, true);
+                    gained = true;
+                }
+            }
+            changed |= gained;
+            if !gained {
+                break;
+            }
         }
-        (Child::Block(_), None) => {}
+        changed
+    }
+
+    /// Whether there are fewer crossings with the lower one above.
+    fn gains(&self, upper: usize, lower: usize) -> bool {
+        let (upper, lower) = (&self.slots[upper], &self.slots[lower]);
+        if matches!((upper.child, lower.child), (Child::Block(_), Child::Block(_))) {
+            return false;
+        }
+        let (Some(upper), Some(lower)) = (&upper.ends, &lower.ends) else { return false };
+        let count = |a: &[Range<usize>; 2], b: &[Range<usize>; 2]| {
+            let ends = |range: &Range<usize>| &self.ends[range.clone()];
+            crossed(ends(&a[0]), ends(&b[0])) + crossed(ends(&a[1]), ends(&b[1]))
+        };
+        match count(upper, lower) {
+            0 => false,
+            now => count(lower, upper) < now,
+        }
     }
 }
 
-/// The ends of everything in a block, its borders too; none if it is large.
-fn gather(layered: &Layered, order: &Order, rank: usize, block: u32) -> Option<[Ends; 2]> {
-    let layer = &order.layers[rank];
-    let (mut before, mut after) = (Ends::new(), Ends::new());
+/// The vertices of a group in a layer, its borders too; `false` if there are many.
+fn inside(layered: &Layered, order: &Order, rank: usize, block: u32, vertices: &mut Vec<u32>) -> bool {
     let mut open = vec![block];
     while let Some(block) = open.pop() {
-        let block = &layer.blocks[block as usize];
-        if block.children.len() > LARGE || before.len() + after.len() > 4 * LARGE {
-            return None;
+        let block = &order.layers[rank].blocks[block as usize];
+        if vertices.len() + block.children.len() > LARGE {
+            return false;
         }
-        let borders = layered.lanes[block.group as usize].border(rank as u32);
-        let inside = block.children.iter().filter_map(|child| match child {
-            Child::Vertex(vertex) => Some(*vertex),
-            Child::Block(inner) => {
-                open.push(*inner);
-                None
+        vertices.extend(layered.lanes[block.group as usize].border(rank as u32));
+        for child in &block.children {
+            match child {
+                Child::Vertex(vertex) => vertices.push(*vertex),
+                Child::Block(inner) => open.push(*inner),
             }
-        });
-        for vertex in borders.into_iter().chain(inside) {
-            let end = |piece: &Piece| (order.place[piece.vertex as usize], piece.weight);
-            before.extend(layered.before.of(vertex).iter().map(end));
-            after.extend(layered.after.of(vertex).iter().map(end));
         }
     }
-    before.sort_unstable();
-    after.sort_unstable();
-    Some([before, after])
+    true
 }
 
 /// The crossings between the pieces of two children, the first of which lies above: pairs in which its end is lower.
 fn crossed(upper: &[(u32, u32)], lower: &[(u32, u32)]) -> u64 {
+    if upper.last().map(|end| end.0) <= lower.first().map(|end| end.0) {
+        return 0;
+    }
     let mut crossings = 0;
     let mut passed = 0;
     let mut next = lower.iter().peekable();
@@ -148,5 +162,6 @@ mod tests {
         assert_eq!(crossed(&[(0, 1), (3, 2)], &[(1, 1), (2, 1)]), 4);
         assert_eq!(crossed(&[(1, 1)], &[(1, 1)]), 0);
         assert_eq!(crossed(&[], &[(1, 1)]), 0);
+        assert_eq!(crossed(&[(1, 1)], &[]), 0);
     }
 }

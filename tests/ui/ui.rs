@@ -1,14 +1,14 @@
 //! Programs that must not compile, with exactly these messages, and programs that must.
 //!
 //! The messages belong to the compiler that `rust-toolchain.toml` names. After a change of either,
-//! `TRYBUILD=overwrite cargo test --test ui` writes them anew; read what it wrote as a user would.
+//! `TRYBUILD=overwrite cargo test -p taskflow-ui-tests` writes them anew; read what it wrote as a user would.
 
 #[test]
 fn wrong_programs_are_explained() {
-    trybuild::TestCases::new().compile_fail("tests/ui/fail/*.rs");
+    trybuild::TestCases::new().compile_fail("fail/*.rs");
 }
 
 #[test]
 fn right_programs_compile_and_run() {
-    trybuild::TestCases::new().pass("tests/ui/pass/*.rs");
+    trybuild::TestCases::new().pass("pass/*.rs");
 }

@@ -1,0 +1,41 @@
+//! Crates that depend on taskflow as a user's do: on it alone, and under another name.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn a_crate_that_names_no_other_crate_compiles() {
+    check("plain");
+}
+
+#[test]
+fn a_crate_that_renames_taskflow_compiles() {
+    check("renamed");
+}
+
+/// Checks a copy of the fixture under `target`, with the versions of the workspace's lock file, so that it needs neither
+/// the network nor a lock file of its own.
+fn check(name: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let fixture = root.join("tests/fixtures").join(name);
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures");
+    let copy = shared.join(name);
+    fs::create_dir_all(copy.join("src")).expect("the target directory is writable");
+
+    let manifest = fs::read_to_string(fixture.join("Cargo.toml")).expect("the fixture has a manifest");
+    let path = format!("path = {:?}", root.display().to_string());
+    let absolute = manifest.replace("path = \"../../..\"", &path);
+    assert_ne!(manifest, absolute, "the fixture depends on taskflow by its path");
+    fs::write(copy.join("Cargo.toml"), absolute).expect("the target directory is writable");
+    fs::copy(fixture.join("src/main.rs"), copy.join("src/main.rs")).expect("the fixture has a main file");
+    fs::copy(root.join("Cargo.lock"), copy.join("Cargo.lock")).expect("the workspace has a lock file");
+
+    let output = Command::new(env!("CARGO"))
+        .args(["check", "--offline", "--quiet", "--target-dir"])
+        .arg(shared.join("target"))
+        .current_dir(&copy)
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,1 @@
+//! Nothing: the programs are in `fail` and `pass`, and `ui.rs` compiles them.
