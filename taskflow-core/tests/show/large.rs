@@ -23,7 +23,13 @@ fn a_fan_of_thousands() {
 
 #[test]
 fn drawings_of_thousands() {
-    for plan in [graphs::chain(5000), graphs::fan(1000), graphs::random(800, 800, 1), graphs::shards(100), graphs::layers(12, 10)] {
+    for plan in [
+        graphs::chain(5000),
+        graphs::fan(1000),
+        graphs::random(800, 800, 1),
+        graphs::shards(100),
+        graphs::layers(12, 10),
+    ] {
         let text = render(&plan, Format::Svg);
         assert_eq!(text.matches("class=\"task\"").count(), plan.len(), "{plan:?}");
     }
