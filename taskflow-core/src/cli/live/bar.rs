@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 /// The view. Nothing is drawn before the first sample.
 #[derive(Debug)]
-pub(super) struct Bar {
+pub(in crate::cli) struct Bar {
     bar: ProgressBar,
     term: Term,
     #[cfg(unix)]
