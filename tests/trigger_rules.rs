@@ -251,6 +251,8 @@ fn a_verdict_does_not_change_whatever_the_pending_upstreams_do() {
 }
 
 proptest! {
+    #![proptest_config(common::cases(256))]
+
     #[test]
     fn a_verdict_on_many_upstreams_does_not_change_either(
         rule in proptest::sample::select(&TriggerRule::ALL),

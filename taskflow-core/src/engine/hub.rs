@@ -25,6 +25,7 @@ use super::dispatch::{Dispatcher, Lane, RunKey};
 use super::machine::{Command, Input, Outcome};
 use super::run::{Run, RunShared};
 use crate::error::Failure;
+use crate::panics::drop_quietly;
 use crate::task::{AttemptControl, Kind};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
@@ -49,7 +50,10 @@ pub(crate) struct Hub {
     pub(super) slots: Vec<Option<Slot>>,
     /// Tasks and results taken back from a share.
     strays: VecDeque<(RunKey, Arc<RunShared>, Grant)>,
+    /// How many workers there may be, how many there are, how many of them have work.
+    pub(super) workers: usize,
     pub(super) threads: usize,
+    pub(super) working: usize,
     pub(super) lost: usize,
     pub(super) timekeeper: Timekeeper,
     /// Whether shares are in use that the timekeeper has to look at.
@@ -111,6 +115,7 @@ pub(crate) struct Effects {
     pub(super) launches: Vec<(RunKey, Arc<RunShared>, Grant)>,
     pub(super) cancels: Vec<(Arc<AttemptControl>, bool)>,
     pub(super) unused: Vec<AnyValue>,
+    pub(super) refused: Vec<Grant>,
     pub(super) over: Vec<Run>,
 }
 
@@ -121,7 +126,9 @@ impl Shared {
             runs: Vec::new(),
             slots: Vec::new(),
             strays: VecDeque::new(),
+            workers,
             threads: 0,
+            working: 0,
             lost: 0,
             timekeeper: Timekeeper::Absent,
             watching: false,
@@ -328,16 +335,17 @@ impl Hub {
             }
         }
         for slot in self.slots.iter().flatten().filter(|slot| slot.works_for(&shared)) {
-            ended.extend(lock(&slot.share).queue.drain(..).map(|grant| (grant.task, grant.attempt)));
+            effects.refused.extend(lock(&slot.share).queue.drain(..));
         }
         let strays = std::mem::take(&mut self.strays);
         for (stray_key, of, grant) in strays {
             if Arc::ptr_eq(&of, &shared) {
-                ended.push((grant.task, grant.attempt));
+                effects.refused.push(grant);
             } else {
                 self.strays.push_back((stray_key, of, grant));
             }
         }
+        ended.extend(effects.refused.iter().map(|grant| (grant.task, grant.attempt)));
         for (task, attempt) in ended {
             let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
             let outcome = Outcome::Failed(Box::new(failure));
@@ -359,7 +367,8 @@ impl Hub {
 
     /// Grants every async and blocking task that there is room for.
     pub(super) fn launch(&mut self, effects: &mut Effects) {
-        while let Some((key, task)) = self.dispatcher.pop(Lane::Runtime) {
+        let free_workers = (self.workers + self.lost).saturating_sub(self.working);
+        while let Some((key, task)) = self.dispatcher.pop(Lane::Runtime, free_workers) {
             if let Some((shared, grant)) = self.grant(key, task) {
                 effects.launches.push((key, shared, grant));
             }
@@ -397,7 +406,7 @@ impl Hub {
             *now = None;
             return Taken::One(grant);
         }
-        let Some((key, first)) = self.dispatcher.pop(Lane::Sync) else { return Taken::Nothing };
+        let Some((key, first)) = self.dispatcher.pop(Lane::Sync, usize::MAX) else { return Taken::Nothing };
         let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return Taken::Nothing };
         if !slot.works_for(&run.shared) {
             *of = Some((key, Arc::clone(&run.shared)));
@@ -486,7 +495,11 @@ impl Slot {
 
 impl Effects {
     pub(super) fn is_empty(&self) -> bool {
-        self.launches.is_empty() && self.cancels.is_empty() && self.unused.is_empty() && self.over.is_empty()
+        self.launches.is_empty()
+            && self.cancels.is_empty()
+            && self.unused.is_empty()
+            && self.refused.is_empty()
+            && self.over.is_empty()
     }
 
     /// Does what was collected, and what follows from it: without the lock, since all of it may run user code or wait.
@@ -499,10 +512,11 @@ impl Effects {
                 }
             }
             let launches = std::mem::take(&mut self.launches);
-            let unused = std::mem::take(&mut self.unused);
-            if !unused.is_empty() {
-                // A value's destructor is user code; if it panics, the panic hook has said so.
-                let _ = crate::panics::catch(|| drop(unused));
+            for value in self.unused.drain(..) {
+                drop_quietly(value);
+            }
+            for grant in self.refused.drain(..) {
+                drop_quietly(grant);
             }
             for run in self.over.drain(..) {
                 run.conclude();

@@ -72,6 +72,18 @@ pub enum RunError {
         /// The values.
         given: usize,
     },
+    /// A task takes more slots than the engine gives its pool: it could never run.
+    #[error("task `{task}` takes {wanted} slots of the pool `{pool}`, to which this engine gives {slots}")]
+    PoolTooSmall {
+        /// The task.
+        task: String,
+        /// The pool.
+        pool: String,
+        /// What the task takes.
+        wanted: u32,
+        /// What the engine gives.
+        slots: u32,
+    },
     /// A thread or a runtime could not be started.
     #[error("cannot start what the run needs: {0}")]
     System(#[from] std::io::Error),
@@ -156,6 +168,7 @@ impl<T> RunRequest<T> {
     pub fn start(self) -> Result<RunHandle<T>, RunError> {
         let engine = self.engine.clone().unwrap_or_else(|| Engine::global().clone());
         let prepared = self.prepare()?;
+        engine.check_pools(&prepared.plan)?;
         let needs_runtime = prepared.plan.defs().iter().any(|def| def.kind != Kind::Sync);
         let shared = Arc::new(RunShared {
             plan: prepared.plan,
