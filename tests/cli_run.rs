@@ -101,7 +101,7 @@ fn of_a_large_dag_only_failures_and_tenths_are_told_and_functions_added_up() {
     let text = masked(&said.stderr);
     assert!(text.contains("<now> part_8: failed: the seventh\n"), "{text}");
     assert!(text.contains("100 %: 500 of 500 tasks done, 1 failed\n"), "{text}");
-    assert!(text.contains("\nfunction tasks success failed time longest\n"), "{text}");
+    assert!(text.contains("\nfunction tasks success failed total longest\n"), "{text}");
     assert!(text.contains("\npart 500 499 1 <time> <time>\n"), "{text}");
     assert!(!text.contains("part_9"), "{text}");
 }

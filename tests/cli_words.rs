@@ -129,7 +129,7 @@ fn the_help_of_run_has_a_flag_for_each_parameter() {
     --loud[=<bool>]          [default: false]
     --param-output <String>  [default: plain] [possible values: plain, framed]
     --day <Date>             [default: run.data_interval().start_date()]
-    --started <PathBuf>      
+    --started <PathBuf>
     --stubborn[=<bool>]      [default: false]
     "#);
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 /// A call of a fixture, with an environment that says nothing about terminals.
 pub(crate) fn program(name: &str) -> Command {
     let mut command = Command::new(path(name));
-    for variable in ["NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE"] {
+    for variable in ["NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE", "COLUMNS"] {
         command.env_remove(variable);
     }
     command.env("TERM", "xterm").stdin(Stdio::null());

@@ -130,7 +130,7 @@ fn run_options() -> [Arg; 6] {
             .long("jobs")
             .short('j')
             .value_name("N")
-            .value_parser(value_parser!(NonZeroUsize))
+            .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "not a number of tasks, at least 1"))
             .help("Run at most N tasks at once"),
         Arg::new("only").long("only").value_name("TASK").conflicts_with("from").help("Run this task and what it needs"),
         Arg::new("from")

@@ -79,7 +79,8 @@ impl TermLike for Screen {
 
     fn flush(&self) -> io::Result<()> {
         let mut drawing = std::mem::take(&mut *self.drawing.lock().unwrap_or_else(PoisonError::into_inner));
-        drawing.push('\r');
+        // Below the view may be what a terminal that became narrower has folded down there.
+        drawing.push_str("\x1b[J\r");
         self.term.write_str(&drawing)
     }
 }

@@ -68,7 +68,7 @@ fn by_function(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
 
     let states: Vec<String> = all.iter().map(|state| format!(">{state}")).collect();
     let titles = ["function", ">tasks"].into_iter().chain(states.iter().map(String::as_str));
-    let titles = titles.chain([">time", ">longest"]);
+    let titles = titles.chain([">total", ">longest"]);
     let mut table = grid(titles, terminal.colour_stderr, terminal.width_stderr());
     for (def, sum) in plan.defs().iter().zip(&sums).filter(|(_, sum)| sum.tasks > 0) {
         let count = |state| sum.states.iter().find(|(known, _)| *known == state).map(|(_, count)| count.to_string());
