@@ -21,6 +21,8 @@ pub(super) struct Core {
     pub(super) state: RunState,
     pub(super) started: Timestamp,
     pub(super) ended: Timestamp,
+    /// The latest time it was told.
+    pub(super) latest: Timestamp,
     /// Retries, time limits of attempts and of the run, the end of the grace time.
     pub(super) timers: BTreeSet<(Timestamp, Timer)>,
     pub(super) failures: HashMap<u32, Arc<Failure>>,
@@ -84,12 +86,16 @@ pub(crate) struct AttemptRecord {
 }
 impl Core {
     pub(super) fn step(&mut self, plan: &Plan, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
+        // Threads read the clock at different moments; in a run, time does not go back.
+        let now = now.max(self.latest);
+        self.latest = now;
         match input {
             Input::Start => self.start(now, commands),
             Input::Started { task } => return self.task_started(plan, task, now),
             Input::Finished { task, attempt, started, outcome } => {
                 if self.is_running(task, attempt) {
-                    self.tasks[task as usize].started = started;
+                    let cell = &mut self.tasks[task as usize];
+                    cell.started = cell.started.max(started);
                     self.finished(plan, task, outcome, now, commands);
                 }
             }

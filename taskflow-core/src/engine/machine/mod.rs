@@ -117,6 +117,7 @@ impl Machine {
             state: RunState::Running,
             started: Timestamp::EPOCH,
             ended: Timestamp::EPOCH,
+            latest: Timestamp::EPOCH,
             timers: BTreeSet::new(),
             failures: HashMap::new(),
             retried: HashMap::new(),
