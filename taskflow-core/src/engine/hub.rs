@@ -279,6 +279,7 @@ impl Hub {
         let Some(run) = self.run(key) else { return };
         let shared = Arc::clone(&run.shared);
         let mut ended: Vec<(u32, u32)> = Vec::new();
+        let first_refused = effects.refused.len();
         for (&task, control) in &run.attempts {
             let def = shared.plan.def(task);
             // An async task without a context cannot listen: it is dropped at its next await.
@@ -299,7 +300,7 @@ impl Hub {
                 self.strays.push_back((stray_key, of, grant));
             }
         }
-        ended.extend(effects.refused.iter().map(|grant| (grant.task, grant.attempt)));
+        ended.extend(effects.refused[first_refused..].iter().map(|grant| (grant.task, grant.attempt)));
         for (task, attempt) in ended {
             let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
             let outcome = Outcome::Failed(Box::new(failure));
