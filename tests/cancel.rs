@@ -492,7 +492,6 @@ fn dropping_the_handle_of_a_run_lets_it_go_on() {
     ENDED.pass();
 }
 
-// Fails: the threads end with the last handle of the engine, and the run stays where it is; see the findings.
 /// "The threads end when the last handle and the last run are gone."
 #[test]
 fn dropping_the_engine_and_the_handle_lets_the_run_go_on() {
@@ -574,7 +573,6 @@ fn a_run_whose_runtime_is_shut_down_comes_to_an_end() {
     assert!(failure_of(&report, "waits").contains("runtime"), "{}", failure_of(&report, "waits"));
 }
 
-// Fails: each task that cannot start starts the next from inside itself, until the stack overflows; see the findings.
 /// A task after another cannot start either; each must be told in turn, however many there are.
 #[test]
 fn many_tasks_whose_runtime_is_gone_come_to_an_end() {

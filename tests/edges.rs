@@ -464,7 +464,6 @@ fn any_of_one_upstream_twice_is_its_first_place() {
     });
 }
 
-// Fails: the graph is accepted and the task panics inside taskflow; see the findings.
 /// Nothing can ever be the first of nothing, so the graph is wrong and the author should hear of it.
 #[test]
 fn any_of_nothing_is_a_mistake_in_the_graph() {
@@ -580,7 +579,6 @@ fn fallback(given: u32) -> String {
     first([number("failed").id("up"), given])
 }
 
-// Fails: the task becomes `upstream_failed`; see the findings.
 /// A parameter is there from the beginning: it wins, and the failure of the other upstream does not matter.
 #[test]
 fn any_of_a_parameter_and_a_task_that_fails_is_the_parameter() {

@@ -544,7 +544,6 @@ fn a_pool_that_was_not_declared_is_a_mistake_and_the_nearest_is_named() {
     assert!(errors.to_string().contains("did you mean `warehouse`?"), "{errors}");
 }
 
-// Fails: only the first task with these options is reported; see the findings.
 #[test]
 fn every_task_with_an_undeclared_pool_is_named() {
     let errors = mistakes(|| clean(extract().pool("well")).pool("well"));
@@ -631,7 +630,6 @@ fn a_dag_function_that_panics_is_a_mistake() {
     assert_eq!(ids(build(extract).plan()), ["extract"]);
 }
 
-// Fails: the message has the payload only; see the findings.
 #[test]
 fn the_panic_of_a_dag_function_is_reported_with_its_place() {
     let line = line!() + 1;
@@ -993,7 +991,6 @@ fn the_hash_changes_with_every_part_of_a_parameter() {
     }
 }
 
-// Fails: the type is not part of the hash; see the findings.
 #[test]
 fn the_hash_changes_with_the_type_of_a_parameter() {
     let hash = |def: &'static taskflow::DagDef| def.plan().expect("the graph is sound").hash().to_owned();
@@ -1061,7 +1058,6 @@ fn a_part_that_does_not_exist_is_answered_with_the_nearest() {
     assert_eq!(error.to_string(), "DAG `graph` has no task `zzz`");
 }
 
-// Fails: an edge under `always` is not looked at; see the findings.
 #[test]
 fn from_follows_order_edges_under_every_rule() {
     for rule in TriggerRule::ALL {

@@ -308,7 +308,6 @@ fn an_engine_does_not_know_a_pool_that_was_never_declared() {
     );
 }
 
-// Fails: the run waits for ever; see the findings.
 #[test]
 fn a_run_that_could_never_have_its_slots_is_refused() {
     #[task]
@@ -416,7 +415,6 @@ fn among_equals_the_longest_ready_goes_first() {
     assert_eq!(noted("order"), expected);
 }
 
-// Fails: sync tasks go before async ones there, whatever their priorities; see the findings.
 /// "limits and priorities hold"
 #[test]
 fn priorities_count_between_kinds_of_tasks_on_the_reference_driver() {
@@ -430,7 +428,6 @@ fn priorities_count_between_kinds_of_tasks_on_the_reference_driver() {
     assert_eq!(noted("kinds"), [3, 2, 1, 0]);
 }
 
-// Fails: async tasks go before sync ones there, whatever their priorities; see the findings.
 #[test]
 fn priorities_count_between_kinds_of_tasks_under_a_limit() {
     static RELEASE: Gate = Gate::new();
@@ -453,7 +450,6 @@ fn priorities_count_between_kinds_of_tasks_under_a_limit() {
 }
 
 /// A pool of one slot, and both kinds waiting for it.
-// Fails as the one above does.
 #[test]
 fn priorities_count_between_kinds_of_tasks_in_a_pool() {
     static RELEASE: Gate = Gate::new();
@@ -535,7 +531,6 @@ fair!(
     large: later,
     small: small_later
 );
-// Fails: ready async tasks are always served before sync ones; see the findings.
 fair!(
     a_large_async_run_does_not_hold_back_a_sync_one_under_a_limit,
     engine(|engine| engine.workers(count(1)).max_active_tasks(count(1))),

@@ -278,7 +278,6 @@ fn assert_failed<T>(report: &RunReport<T>, id: &str) {
     assert!(matches!(&*failure, Failure::Error { .. } | Failure::Panic { .. }), "`{id}`: {failure:?}");
 }
 
-// Fails: it is formatted where no panic is caught, and the worker dies; see the findings.
 #[test]
 fn an_error_that_panics_while_it_is_read_is_a_failure_of_a_sync_task() {
     let engine = one_worker();
@@ -287,7 +286,6 @@ fn an_error_that_panics_while_it_is_read_is_a_failure_of_a_sync_task() {
     assert_eq!(live(build(fine).run().engine(&engine)).result(), Some(&1), "the worker lives");
 }
 
-// Fails: the attempt is reported as cancelled, because its future is gone; see the findings.
 #[test]
 fn an_error_that_panics_while_it_is_read_is_a_failure_of_async_and_blocking_tasks() {
     let report = live(
@@ -301,14 +299,12 @@ fn an_error_that_panics_while_it_is_read_is_a_failure_of_async_and_blocking_task
     assert_failed(&report, "speechless_blocking");
 }
 
-// Fails: the panic comes out of the driver; see the findings.
 #[test]
 fn an_error_that_panics_while_it_is_read_does_not_end_the_reference_driver() {
     let report = reference(build(|| speechless_sync()).run());
     assert_failed(&report, "speechless_sync");
 }
 
-// Fails as the ones above do.
 #[test]
 fn an_error_that_panics_while_it_is_dropped_is_a_failure_of_a_sync_task() {
     let engine = one_worker();
@@ -317,7 +313,6 @@ fn an_error_that_panics_while_it_is_dropped_is_a_failure_of_a_sync_task() {
     assert_eq!(live(build(fine).run().engine(&engine)).result(), Some(&1), "the worker lives");
 }
 
-// Fails as the ones above do.
 #[test]
 fn an_error_that_panics_while_it_is_dropped_is_a_failure_of_async_and_blocking_tasks() {
     let report = live(
@@ -342,7 +337,6 @@ impl Drop for ExplosivePayload {
     }
 }
 
-// Fails: the payload is dropped where no panic is caught, and the worker dies; see the findings.
 #[test]
 fn a_panic_whose_payload_panics_when_it_is_dropped_is_one_failure() {
     #[task]

@@ -208,7 +208,6 @@ fn an_interrupt_that_is_not_returned_changes_nothing() {
     });
 }
 
-// Fails: it is taken for the skip, because its text contains the reason; see the findings.
 #[test]
 fn a_failure_that_has_the_words_of_an_unused_skip_is_a_failure() {
     #[task]
@@ -228,7 +227,6 @@ fn a_failure_that_has_the_words_of_an_unused_skip_is_a_failure() {
     on_both_drivers(&dag, |report| assert_eq!(states(report), "fails=failed fails_too=failed"));
 }
 
-// Fails: behind a type that hides its source only the last one made is looked for; see the findings.
 #[test]
 fn of_several_interrupts_the_returned_one_counts() {
     #[task]

@@ -446,7 +446,6 @@ fn a_selected_task_keeps_its_upstreams_whatever_its_rule() {
     }
 }
 
-// Fails under `always`: the edge is dropped when the graph is frozen, and so the upstream counts as the last of its path.
 /// The state of a run is that of the tasks that nothing depends on.
 #[test]
 fn a_failure_above_a_task_that_ran_does_not_fail_the_run() {

@@ -277,7 +277,6 @@ fn a_parameter_and_a_constant_are_copied_because_the_next_run_needs_them_again()
     }
 }
 
-// Fails: what a removed task would have taken still counts; see the findings.
 #[test]
 fn a_task_that_is_not_part_of_the_run_needs_no_copy() {
     counted!(Counted);
@@ -590,7 +589,6 @@ fn a_destructor_that_panics_does_not_end_async_and_blocking_tasks() {
     assert!(report.is_success(), "{report:?}");
 }
 
-// Fails: the panic comes out of the driver; see the findings.
 #[test]
 fn a_destructor_that_panics_does_not_end_the_reference_driver() {
     let report = reference(build(|| fine().after(explosive())).run());
@@ -602,7 +600,6 @@ fn with_explosive_parameter(value: Explosive) -> u32 {
     takes(value)
 }
 
-// Fails: parameters are dropped on the worker, where no panic is caught; see the findings.
 #[test]
 fn a_parameter_whose_destructor_panics_does_not_end_the_worker() {
     let engine = one_worker();
@@ -612,7 +609,6 @@ fn a_parameter_whose_destructor_panics_does_not_end_the_worker() {
     }
 }
 
-// Fails: a result that nobody takes is dropped on the worker, where no panic is caught; see the findings.
 #[test]
 fn a_result_that_nobody_waits_for_may_panic_in_its_destructor() {
     static RELEASE: Gate = Gate::new();
@@ -628,7 +624,6 @@ fn a_result_that_nobody_waits_for_may_panic_in_its_destructor() {
     assert_eq!(finish(next).result(), Some(&1), "the worker lives");
 }
 
-// Fails: two such values given back together end the process; see the findings.
 #[test]
 fn two_destructors_that_panic_do_not_end_the_process() {
     in_a_process_of_its_own("two_destructors_that_panic_do_not_end_the_process", || {
