@@ -419,6 +419,7 @@ fn running_tasks_can_be_looked_at() {
 #[test]
 fn dropping_the_future_of_a_run_cancels_it() {
     static STARTED: Gate = Gate::new();
+    static LOOKING: Gate = Gate::new();
     static DROPPED: Gate = Gate::new();
     static SEEN_BY_SYNC: Gate = Gate::new();
     #[task]
@@ -429,6 +430,7 @@ fn dropping_the_future_of_a_run_cancels_it() {
     }
     #[task]
     fn looks(ctx: &TaskContext) {
+        LOOKING.open();
         while !ctx.is_cancelled() {
             std::thread::yield_now();
         }
@@ -444,7 +446,7 @@ fn dropping_the_future_of_a_run_cancels_it() {
     runtime.block_on(async {
         tokio::select! {
             report = async { dag.run().observe(log.observer()).await } => panic!("it ended: {:?}", report.map(|r| states(&r))),
-            () = STARTED.pass_async() => {}
+            () = async { STARTED.pass_async().await; LOOKING.pass_async().await } => {}
         }
     });
     DROPPED.pass();

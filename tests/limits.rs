@@ -1,6 +1,8 @@
 //! What runs at once and what goes first: workers, limits, pools, priorities, turns of runs; and that no task waits for
 //! nothing.
 
+#![allow(clippy::needless_pass_by_value, reason = "tasks take what their parameters say")]
+
 mod common;
 
 use std::num::NonZeroUsize;
@@ -559,7 +561,7 @@ fn many_runs_at_once_all_come_to_their_ends() {
         n * 2
     }
     #[task(blocking)]
-    fn sum(numbers: Vec<u64>) -> u64 {
+    fn sum(numbers: &[u64]) -> u64 {
         numbers.iter().sum()
     }
     let dags: Vec<Dag<u64>> =
@@ -829,7 +831,7 @@ fn no_wake_up_is_lost_in_many_small_runs() {
         n + 1
     }
     #[task]
-    fn sum(numbers: Vec<u32>) -> u32 {
+    fn sum(numbers: &[u32]) -> u32 {
         numbers.iter().sum()
     }
     let dag = build(|| {

@@ -1,6 +1,8 @@
 //! What the tests share: patience instead of hanging, gates instead of sleeping, short forms of reports.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod rules;
+
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::process::Command;

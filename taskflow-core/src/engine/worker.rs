@@ -4,8 +4,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::attempt::{Done, Grant, call_sync};
-use super::hub::{Effects, Hub, Of, Share, Shared, Slot, Taken, lock};
+use super::effects::Effects;
+use super::hub::{Hub, Shared};
 use super::run::RunShared;
+use super::share::{Of, Share, Slot, Taken, lock};
 use crate::time::Timestamp;
 
 /// Starts another worker.

@@ -2,10 +2,12 @@
 
 mod list;
 mod read;
+mod reader;
 mod table;
 
 pub(crate) use list::parse;
-pub(crate) use read::{Backoff, Options, Scheduling, peel, read};
+pub(crate) use read::{Backoff, Options, Scheduling, read};
+pub(crate) use reader::peel;
 pub(crate) use table::{Place, nearest};
 
 use proc_macro2::Span;
