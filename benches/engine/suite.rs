@@ -10,6 +10,7 @@ use crate::args::Options;
 use crate::cell::{self, Cell, Fact};
 use crate::rivals::Rival;
 use crate::shape::Shape;
+use crate::table;
 
 /// What was found out about a cell, over all its processes.
 #[derive(Clone, Debug, Default)]
@@ -43,14 +44,14 @@ pub(crate) struct Row {
     pub(crate) rivals: Vec<(Rival, Findings)>,
 }
 
-/// Measures everything that the options ask for.
+/// Measures everything that the options ask for, and tells of each row as soon as it is there.
 pub(crate) fn run(options: &Options) -> Vec<Row> {
     let mut rows = Vec::new();
     for &shape in &options.shapes {
         for &n in &options.sizes {
             eprint!("{} {n}:", shape.name());
             let row = measure_row(shape, n, options);
-            eprintln!();
+            eprint!("\n{}", table::overview_line(&row, options.limit.as_secs()));
             rows.push(row);
         }
     }

@@ -14,21 +14,27 @@ pub(crate) fn overview(rows: &[Row], limit: u64) -> String {
     let mut text = format!("| shape | n | {} |\n", names.collect::<Vec<_>>().join(" | "));
     let _ = writeln!(text, "|---|---:|{}", "---:|".repeat(first.rivals.len()));
     for row in rows {
-        let reference = row.reference();
-        let _ = write!(text, "| {} | {} |", row.shape.name(), thousands(row.n as u64));
-        for (rival, findings) in &row.rivals {
-            let cell = match (findings.least_run(), findings.end) {
-                (Some(run), _) => match reference.filter(|_| *rival != Rival::Taskflow) {
-                    Some(reference) => format!("{} ({})", findings.a_task(run), ratio(run, reference)),
-                    None => findings.a_task(run),
-                },
-                (None, End::Failed) => "failed".to_owned(),
-                (None, _) => format!("> {limit} s"),
-            };
-            let _ = write!(text, " {cell} |");
-        }
-        text.push('\n');
+        text.push_str(&overview_line(row, limit));
     }
+    text
+}
+
+/// A line of the [`overview`].
+pub(crate) fn overview_line(row: &Row, limit: u64) -> String {
+    let reference = row.reference();
+    let mut text = format!("| {} | {} |", row.shape.name(), thousands(row.n as u64));
+    for (rival, findings) in &row.rivals {
+        let cell = match (findings.least_run(), findings.end) {
+            (Some(run), _) => match reference.filter(|_| *rival != Rival::Taskflow) {
+                Some(reference) => format!("{} ({})", findings.a_task(run), ratio(run, reference)),
+                None => findings.a_task(run),
+            },
+            (None, End::Failed) => "failed".to_owned(),
+            (None, _) => format!("> {limit} s"),
+        };
+        let _ = write!(text, " {cell} |");
+    }
+    text.push('\n');
     text
 }
 
