@@ -64,7 +64,10 @@ pub fn owned<T: Value + ByValue>(inputs: &mut Inputs, index: usize) -> T {
 }
 
 /// The `index`-th input to borrow from.
-#[allow(clippy::needless_maybe_sized, reason = "`Value` implies `Sized`; saying so here too would report `&Path` twice")]
+#[allow(
+    clippy::needless_maybe_sized,
+    reason = "`Value` implies `Sized`; saying so here too would report `&Path` twice"
+)]
 pub fn shared<T: Value + ?Sized>(inputs: &mut Inputs, index: usize) -> Arc<T> {
     inputs.shared(index)
 }
