@@ -12,7 +12,7 @@ mod common;
 use common::{Gate, both, failure_of, finish, live, on_both_drivers, reference, state_of, states};
 use serde::{Deserialize, Serialize};
 use taskflow::engine::RunState;
-use taskflow::graph::EdgeKind;
+use taskflow::graph::{ArgPlan, EdgeKind};
 use taskflow::prelude::*;
 
 /// Ends as it is told; a success gives 7.
@@ -740,8 +740,8 @@ fn the_plan_says_of_what_kind_an_edge_is() {
     let kinds: Vec<_> = plan
         .args(down)
         .map(|arg| match arg {
-            taskflow::graph::ArgPlan::Edges(edges) => Some((edges.kind(), edges.sources().len())),
-            taskflow::graph::ArgPlan::Constant(_) => None,
+            ArgPlan::Edges(edges) => Some((edges.kind(), edges.sources().len())),
+            ArgPlan::Constant(_) => None,
         })
         .collect();
     assert_eq!(

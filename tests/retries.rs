@@ -316,6 +316,8 @@ fn any_attempt() -> impl Strategy<Value = u32> {
 }
 
 proptest! {
+    #![proptest_config(common::cases(256))]
+
     #[test]
     fn no_wait_is_longer_than_its_bound_whatever_the_numbers(
         delay in any_duration(), factor in any_factor(), max_delay in any_duration(), attempt in any_attempt(), seed: u64,

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use crate::machine;
-use crate::rivals::Rival;
+use crate::rivals::{Rival, Thread};
 use crate::shape::Shape;
 
 /// What is measured.
@@ -80,7 +80,7 @@ pub(crate) fn measure_time(cell: Cell, budget: Duration) {
     };
     while runs == 0 || go_on(runs) {
         let start = Instant::now();
-        let mut built = cell.rival.build(&graph);
+        let mut built = cell.rival.build(&graph, Thread::This);
         tell(Fact::Build(nanoseconds(start.elapsed())));
         if runs == 0 {
             tell(Fact::Tasks(built.tasks() as u64));
@@ -98,14 +98,14 @@ pub(crate) fn measure_time(cell: Cell, budget: Duration) {
     }
 }
 
-/// Measures memory, of one build and one run.
+/// Measures memory, of one build and one run, as the system sees it.
 ///
-/// The process must have been started with [`ALLOCATOR`], or else memory that the build needed for a while only is kept
-/// by the allocator, counted as that of the graph, and used again by the run.
+/// The graph is built on a thread of its own. What it needed for a while and gave back stays with the allocator of that
+/// thread: it counts as memory of the graph, and the run cannot hide in it. For the large blocks see [`ALLOCATOR`].
 pub(crate) fn measure_memory(cell: Cell) {
     let graph = cell.shape.graph(cell.n);
     let before = machine::resident();
-    let mut built = cell.rival.build(&graph);
+    let mut built = cell.rival.build(&graph, Thread::Another);
     let with_graph = machine::resident();
     machine::forget_peak();
     built.run();

@@ -36,6 +36,11 @@ pub(crate) fn catch<R>(function: impl FnOnce() -> R) -> Result<R, Failure> {
     })
 }
 
+/// Drops a value of the user's; a destructor that panics harms nobody, the panic hook has said so.
+pub(crate) fn drop_quietly<T>(value: T) {
+    let _ = catch(|| drop(value));
+}
+
 /// Makes panics inside [`catch`] leave their place. Called before user code is.
 pub(crate) fn install_hook() {
     static HOOK: Once = Once::new();

@@ -1,17 +1,21 @@
 //! What the tests share: patience instead of hanging, gates instead of sleeping, short forms of reports.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod rules;
+
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError, mpsc};
 use std::time::Duration;
 
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use taskflow::engine::{Event, RunHandle, RunReport, RunRequest, TaskState};
 use taskflow::{Dag, Value};
 
 /// How long anything may take before a test gives up. Far more than anything needs: it only turns a hang into a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs it on the live engine.
 pub(crate) fn live<T: Value>(request: RunRequest<T>) -> RunReport<T> {
@@ -64,6 +68,16 @@ pub(crate) fn patiently<R: Send + 'static>(function: impl FnOnce() -> R + Send +
     }
 }
 
+/// Looks again and again until `condition` holds.
+#[track_caller]
+pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "{what} does not come true");
+        std::thread::yield_now();
+    }
+}
+
 /// The state of every task, in the order of the plan: `a=success b=skipped`.
 pub(crate) fn states<T>(report: &RunReport<T>) -> String {
     let states: Vec<String> = report.tasks().map(|task| format!("{}={}", task.id(), task.state())).collect();
@@ -105,6 +119,39 @@ pub(crate) fn panic_of<R>(function: impl FnOnce() -> R) -> (String, String) {
     let text = payload.downcast_ref::<String>().cloned();
     let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
     (text.unwrap_or_default(), PLACE.take().unwrap_or_default())
+}
+
+/// Calls `body` in a process of its own, a copy of this test program that runs the test `name` alone: for what would take
+/// all other tests with it if it went wrong.
+#[track_caller]
+pub(crate) fn in_a_process_of_its_own(name: &'static str, body: impl FnOnce()) {
+    const INSIDE: &str = "TASKFLOW_TEST_INSIDE";
+    if std::env::var_os(INSIDE).is_some_and(|inside| inside == name) {
+        return body();
+    }
+    let program = std::env::current_exe().expect("the test program has a path");
+    let output =
+        patiently(move || Command::new(program).args(["--exact", name, "--nocapture"]).env(INSIDE, name).output());
+    let output = output.expect("the process comes to an end").expect("the process starts");
+    assert!(
+        output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"),
+        "{}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr).lines().take(10).collect::<Vec<_>>().join("\n"),
+    );
+}
+
+/// As many cases as `PROPTEST_CASES` says, or else `cases`; always the same ones unless `PROPTEST_RNG_SEED` is set.
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    let said = |variable| std::env::var_os(variable).is_some();
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if !said("PROPTEST_CASES") {
+        config.cases = cases;
+    }
+    if !said("PROPTEST_RNG_SEED") {
+        config.rng_seed = RngSeed::Fixed(1);
+    }
+    config
 }
 
 /// Collects what an observer sees.

@@ -18,8 +18,11 @@ struct Needed {
     why: &'static str,
 }
 
-/// Everything beyond cargo. So far the tests need nothing.
-const NEEDED: &[Needed] = &[];
+/// Everything beyond cargo.
+const NEEDED: &[Needed] = &[
+    #[cfg(target_os = "linux")]
+    Needed { program: "script", package: "bsdutils", why: "which gives the tests of the command line a terminal" },
+];
 
 /// Makes sure that everything in [`NEEDED`] is there.
 pub(crate) fn ensure() -> Result<(), Failure> {

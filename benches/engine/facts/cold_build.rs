@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::process::{cargo, root, scratch, time};
-use super::{Fact, Problem};
+use super::{Fact, Problem, round};
 
 pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
     let target = scratch("cold-build")?;
@@ -16,7 +16,7 @@ pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
     fs::remove_dir_all(&target)?;
     Ok(vec![Fact {
         what: "`cargo build` from an empty target folder, default features",
-        measured: format!("{:.1} s", took.as_secs_f64()),
+        measured: round(took),
         budget: "3 min on 2 cores",
     }])
 }

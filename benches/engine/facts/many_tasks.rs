@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::process::{cargo, root, scratch, time};
-use super::{Fact, Problem, spread};
+use super::{Fact, Problem, round, spread};
 
 const MODULES: usize = 5;
 /// Each module has this many blocks of four tasks: 500 tasks in all.
@@ -32,7 +32,7 @@ pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
     Ok(vec![
         Fact {
             what: "`cargo check` of a crate with 500 tasks, dependencies checked before",
-            measured: format!("{:.2} s", whole.as_secs_f64()),
+            measured: round(whole),
             budget: "",
         },
         Fact { what: "the same after a change in the body of one task", measured: spread(&changed), budget: "2 s" },

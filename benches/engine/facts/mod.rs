@@ -78,8 +78,19 @@ fn spread(durations: &[Duration]) -> String {
     let nanoseconds: Vec<u64> = durations.iter().map(|duration| duration.as_nanos() as u64).collect();
     match crate::suite::least_and_median(&nanoseconds) {
         Some((least, median)) => {
-            format!("{:.3?} (median {:.3?})", Duration::from_nanos(least), Duration::from_nanos(median))
+            format!("{} (median {})", round(Duration::from_nanos(least)), round(Duration::from_nanos(median)))
         }
         None => "not measured".to_owned(),
+    }
+}
+
+/// In the unit a person would use.
+fn round(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    match seconds {
+        60.0.. => format!("{:.1} min", seconds / 60.0),
+        1.0.. => format!("{seconds:.1} s"),
+        0.1.. => format!("{:.0} ms", seconds * 1e3),
+        _ => format!("{:.1} ms", seconds * 1e3),
     }
 }

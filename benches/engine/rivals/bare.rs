@@ -3,7 +3,7 @@
 use super::Built;
 use crate::graph::Graph;
 
-type Body = Box<dyn Fn(&[u64]) -> u64>;
+type Body = Box<dyn Fn(&[u64]) -> u64 + Send>;
 
 struct Bare {
     bodies: Vec<Body>,

@@ -91,17 +91,37 @@ impl Rival {
     }
 
     /// Builds `graph` in the way of this contender.
-    pub(crate) fn build(self, graph: &Graph) -> Box<dyn Built> {
+    pub(crate) fn build(self, graph: &Graph, thread: Thread) -> Box<dyn Built> {
         match self {
-            Rival::Taskflow => Box::new(taskflow::build(graph, taskflow::Tasks::Sync)),
-            Rival::TaskflowAsync => Box::new(taskflow::build(graph, taskflow::Tasks::Async)),
-            Rival::Bare => Box::new(bare::build(graph)),
-            Rival::TokioCounters => Box::new(tokio_counters::build(graph)),
-            Rival::TokioSpawn => Box::new(tokio_spawn::build(graph)),
+            Rival::Taskflow => thread.build(|| taskflow::build(graph, taskflow::Tasks::Sync)),
+            Rival::TaskflowAsync => thread.build(|| taskflow::build(graph, taskflow::Tasks::Async)),
+            Rival::Bare => thread.build(|| bare::build(graph)),
+            Rival::TokioCounters => thread.build(|| tokio_counters::build(graph)),
+            Rival::TokioSpawn => thread.build(|| tokio_spawn::build(graph)),
+            // Its graph cannot go from one thread to another.
             Rival::RustyTaskflow => Box::new(rusty_taskflow::build(&graph.narrowed())),
-            Rival::Dagx => Box::new(dagx::build(&graph.narrowed())),
-            Rival::Dagrs => Box::new(dagrs::build(graph)),
+            Rival::Dagx => thread.build(|| dagx::build(&graph.narrowed())),
+            Rival::Dagrs => thread.build(|| dagrs::build(graph)),
         }
+    }
+}
+
+/// Where a graph is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Thread {
+    /// On the thread that runs it.
+    This,
+    /// On another, which ends with that.
+    Another,
+}
+
+impl Thread {
+    fn build<B: Built + Send + 'static>(self, build: impl FnOnce() -> B + Send) -> Box<dyn Built> {
+        let built = match self {
+            Thread::This => build(),
+            Thread::Another => std::thread::scope(|scope| scope.spawn(build).join()).expect("every shape can be built"),
+        };
+        Box::new(built)
     }
 }
 

@@ -82,11 +82,7 @@ fn show() -> Command {
 
 fn completions() -> Command {
     Command::new("completions")
-        .about("Print the completions for a shell")
-        .long_about(
-            "Print the completions for a shell, with the DAGs and their parameters. For bash, in ~/.bashrc: \
-             `source <(my-dags completions bash)`",
-        )
+        .about("Print the completions for a shell, as in `source <(my-dags completions bash)`")
         .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(clap_complete::Shell)))
 }
 
@@ -113,7 +109,7 @@ fn run(dags: &Dags) -> Command {
 fn with_flags(command: Command) -> Command {
     let dag = Registry::dags().into_iter().find(|dag| dag.id == command.get_name());
     match dag {
-        Some(dag) => flags::add(command.long_about(dag.doc), &(dag.params)(), &taken()),
+        Some(dag) => flags::add(command.about(dag.doc), &(dag.params)(), &taken()),
         None => command,
     }
 }
@@ -134,7 +130,7 @@ fn run_options() -> [Arg; 6] {
             .long("jobs")
             .short('j')
             .value_name("N")
-            .value_parser(value_parser!(NonZeroUsize))
+            .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "not a number of tasks, at least 1"))
             .help("Run at most N tasks at once"),
         Arg::new("only").long("only").value_name("TASK").conflicts_with("from").help("Run this task and what it needs"),
         Arg::new("from")
@@ -144,6 +140,7 @@ fn run_options() -> [Arg; 6] {
         flags::as_switch(Arg::new("fail-fast").long("fail-fast"))
             .value_name("bool")
             .value_parser(value_parser!(bool))
+            .hide_possible_values(true)
             .help("End the run with the first task that fails [default: as the DAG says]"),
         Arg::new("quiet")
             .long("quiet")

@@ -35,7 +35,7 @@ pub(super) fn names(params: &[ParamDef], taken: &[&str]) -> Vec<String> {
 fn flag(param: &ParamDef, name: String) -> Arg {
     let mut arg = Arg::new(id_of(param))
         .long(name)
-        .value_name(param.ty.short())
+        .value_name(type_name(param))
         .value_parser(Text { choices: param.choices })
         .allow_negative_numbers(true)
         .required(!param.has_default())
@@ -56,6 +56,13 @@ fn is_bool(param: &ParamDef) -> bool {
     matches!(param.ty.path(), "bool" | "core::option::Option<bool>")
 }
 
+/// The type as whoever runs the DAG sees it: that a value may be missing is not for the value to say.
+fn type_name(param: &ParamDef) -> String {
+    let name = param.ty.short();
+    let inner = name.strip_prefix("Option<").and_then(|rest| rest.strip_suffix('>'));
+    inner.map(str::to_owned).unwrap_or(name)
+}
+
 fn id_of(param: &ParamDef) -> String {
     format!("param.{}", param.name)
 }
@@ -66,7 +73,7 @@ fn help(param: &ParamDef) -> String {
     if !param.help.is_empty() {
         parts.push(param.help.to_owned());
     }
-    if let Some(text) = param.default_text {
+    if let Some(text) = param.default_text.filter(|&text| text != "None") {
         // A default that the run gives is written as a closure: what it computes says more than that it is one.
         let text = text.strip_prefix('|').and_then(|closure| closure.split_once('|')).map_or(text, |(_, body)| body);
         parts.push(format!("[default: {}]", text.trim()));

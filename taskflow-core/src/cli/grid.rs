@@ -8,8 +8,9 @@ use crate::engine::TaskState;
 
 const STYLE: TableStyle = NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// An empty table. Colours and the width come from where it will be printed; without a width nothing is wrapped.
-pub(super) fn grid<const N: usize>(header: [&str; N], colour: bool, width: Option<u16>) -> Table {
+/// An empty table. A title that begins with `>` stands over a column of numbers. Colours and the width come from where it
+/// will be printed; without a width nothing is wrapped.
+pub(super) fn grid<'a>(titles: impl IntoIterator<Item = &'a str>, colour: bool, width: Option<u16>) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE).force_no_tty();
     if colour {
@@ -18,16 +19,16 @@ pub(super) fn grid<const N: usize>(header: [&str; N], colour: bool, width: Optio
     if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
-    table.set_header(header.map(|title| Cell::new(title).add_attribute(Attribute::Dim)));
-    for column in table.column_iter_mut() {
+    let titles: Vec<&str> = titles.into_iter().collect();
+    let title = |title: &&str| Cell::new(title.trim_start_matches('>')).add_attribute(Attribute::Dim);
+    table.set_header(titles.iter().map(title));
+    for (column, title) in table.column_iter_mut().zip(titles) {
         column.set_padding((0, 2));
+        if title.starts_with('>') {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     table
-}
-
-/// A number or a duration.
-pub(super) fn right(text: impl ToString) -> Cell {
-    Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
 /// A text that says something bad.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::args;
 use super::choose::{Dags, NOTHING_LINKED};
-use super::grid::{bad, grid, right};
+use super::grid::{bad, grid};
 use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
 use crate::dag::{BuildError, DagDef};
@@ -102,13 +102,13 @@ impl Param {
 
 fn table(entries: &[Entry], terminal: &Terminal) -> String {
     let mut table = grid(
-        ["dag", "tasks", "schedule", "parameters", "description"],
+        ["dag", ">tasks", "schedule", "parameters", "description"],
         terminal.colour_stdout,
         terminal.width_stdout(),
     );
     for entry in entries {
         let tasks = match entry.tasks {
-            Some(tasks) if entry.errors.is_empty() => right(tasks),
+            Some(tasks) if entry.errors.is_empty() => Cell::new(tasks),
             _ => bad("broken"),
         };
         table.add_row([

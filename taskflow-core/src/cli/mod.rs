@@ -33,6 +33,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::ArgMatches;
+use clap::error::{ContextKind, ContextValue};
 
 use self::choose::Dags;
 use self::stop::{Exit, Stop};
@@ -59,10 +60,10 @@ fn answer(program: Program, mut words: Vec<OsString>, terminal: &Terminal) -> Re
     let dags = Dags::of_binary();
     let name = args::program_name(words.first());
     let parse = |words: &[OsString]| args::command(&name, program, &dags).try_get_matches_from(words);
-    let mut matches = parse(&words)?;
+    let mut matches = parse(&words).map_err(|error| in_terms_of_dags(error, &name, &dags))?;
     if matches.subcommand().is_none() {
         if !dags.has_one() {
-            return nothing_said(&matches, &name, program, &dags, terminal);
+            return nothing_said(&matches, &name, &dags, terminal);
         }
         // The only DAG runs, with its defaults: as if `run` had been said.
         words.push("run".into());
@@ -78,15 +79,20 @@ fn answer(program: Program, mut words: Vec<OsString>, terminal: &Terminal) -> Re
 }
 
 /// Without a word, a binary with several DAGs cannot know which to run.
-fn nothing_said(
-    matches: &ArgMatches,
-    name: &str,
-    program: Program,
-    dags: &Dags,
-    terminal: &Terminal,
-) -> Result<Exit, Stop> {
+fn nothing_said(matches: &ArgMatches, name: &str, dags: &Dags, terminal: &Terminal) -> Result<Exit, Stop> {
     list::list(matches, dags, terminal)?;
-    let usage = args::command(name, program, dags).render_usage();
-    terminal.note(&format!("\n{}", if terminal.colour_stderr { usage.ansi().to_string() } else { usage.to_string() }));
+    if !dags.all().is_empty() {
+        terminal.note(&format!("\nUsage: {name} run <DAG>; more with {name} --help"));
+    }
     Ok(Exit::Usage)
+}
+
+/// Where the name of a DAG stands in the place of a verb, says what was probably meant.
+fn in_terms_of_dags(error: clap::Error, name: &str, dags: &Dags) -> Stop {
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && dags.all().iter().any(|dag| dag.id == word)
+    {
+        return Stop::usage(format!("`{word}` is a DAG; to run it: {name} run {word}"));
+    }
+    error.into()
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 
 use super::choose::Dags;
-use super::live::{self, Ended, Signals};
+use super::live::{self, Ended, Signals, Watcher};
 use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
 use super::{args, flags, summary};
@@ -107,8 +107,12 @@ impl Asked {
         // Ours is for signals and the clock only. The run starts outside of it: async tasks get a runtime with threads.
         let watching = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
         let signals = watching.block_on(async { Signals::listen() }).map_err(cannot)?;
+        let watcher = match self.quiet {
+            true => Watcher::Quiet,
+            false => Watcher::new(&self.info, &self.plan, terminal),
+        };
         let handle = request.start().map_err(|error| Stop::Failure(error.to_string()))?;
-        let ended = watching.block_on(live::follow(handle, signals, GRACE, self.quiet, terminal));
+        let ended = watching.block_on(live::follow(handle, watcher, signals, GRACE, terminal));
 
         #[cfg(unix)]
         if let Some(aside) = aside {

@@ -12,6 +12,8 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 use crate::dag::Plan;
 use crate::task::Kind;
 
@@ -29,6 +31,13 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
+    fn other(self) -> Self {
+        match self {
+            Lane::Sync => Lane::Runtime,
+            Lane::Runtime => Lane::Sync,
+        }
+    }
+
     fn of(kind: Kind) -> Self {
         match kind {
             Kind::Sync => Lane::Sync,
@@ -81,6 +90,42 @@ struct Bucket {
     slots: u32,
     /// (rank, task): among buckets of one priority the lowest rank at a head goes first.
     queue: VecDeque<(i64, u32)>,
+}
+
+/// Slots that others have a better claim to than the task that is asked about.
+#[derive(Clone, Debug, Default)]
+struct Reserved {
+    tasks: usize,
+    pools: SmallVec<[(usize, u64); 2]>,
+}
+
+impl Reserved {
+    fn add(&mut self, bucket: &Bucket, tasks: usize) {
+        self.tasks += tasks;
+        if let Some(pool) = bucket.pool {
+            self.pools.push((pool, u64::from(bucket.slots).saturating_mul(tasks as u64)));
+        }
+    }
+
+    fn slots(&self, pool: usize) -> u64 {
+        self.pools.iter().filter(|(reserved, _)| *reserved == pool).map(|(_, slots)| slots).sum()
+    }
+}
+
+impl Bucket {
+    /// Its head's claim: a higher priority first, then who has waited longer.
+    fn claim(&self) -> (std::cmp::Reverse<i32>, i64) {
+        (std::cmp::Reverse(self.priority), self.queue.front().map_or(i64::MAX, |&(rank, _)| rank))
+    }
+
+    /// How many of its tasks have a better claim than the head of `other`.
+    fn ahead_of(&self, other: &Bucket) -> usize {
+        if self.priority != other.priority {
+            return if self.priority > other.priority { self.queue.len() } else { 0 };
+        }
+        let rank = other.claim().1;
+        self.queue.partition_point(|&(own, _)| own < rank)
+    }
 }
 
 impl RunQueue {
@@ -196,8 +241,42 @@ impl Dispatcher {
         }
     }
 
-    /// The task whose turn it is, with its slots taken.
-    pub(crate) fn pop(&mut self, lane: Lane) -> Option<(RunKey, u32)> {
+    /// The task whose turn it is, with its slots taken. `rivals` says how many tasks of the other lane could start now:
+    /// where slots are scarce, those with a better claim to one are not overtaken.
+    pub(crate) fn pop(&mut self, lane: Lane, rivals: usize) -> Option<(RunKey, u32)> {
+        let Some((turn, bucket)) = self.peek(lane, rivals) else {
+            if self.turns.len() > 1 {
+                self.drop_idle_turns();
+            }
+            return None;
+        };
+        let key = self.turns[turn];
+        let task = self.take(key, bucket)?;
+        // Its turn is over. A lone run keeps its place, empty or not: `push` and `peek` look at its counts.
+        if self.turns.len() > 1 {
+            self.turns.remove(turn);
+            let run = self.runs[key.0 as usize].as_mut()?;
+            run.in_turn = run.ready > 0;
+            if run.in_turn {
+                self.turns.push_back(key);
+            }
+        }
+        Some((key, task))
+    }
+
+    /// Another task of this run, out of turn: for a worker that takes several at once.
+    pub(crate) fn pop_from(&mut self, key: RunKey, lane: Lane) -> Option<u32> {
+        let bucket = self.best(key, lane, usize::MAX, &Reserved::default())?;
+        self.take(key, bucket)
+    }
+
+    /// Whether a worker thread asking now would get something.
+    pub(crate) fn has_sync(&self) -> bool {
+        self.peek(Lane::Sync, usize::MAX).is_some()
+    }
+
+    /// The place among the turns, and the bucket, of the task that goes next.
+    fn peek(&self, lane: Lane, rivals: usize) -> Option<(usize, usize)> {
         let ready = match lane {
             Lane::Sync => self.ready_sync,
             Lane::Runtime => self.ready_runtime,
@@ -205,31 +284,77 @@ impl Dispatcher {
         if ready == 0 || self.active >= self.limit {
             return None;
         }
-        for turn in 0..self.turns.len() {
-            let key = self.turns[turn];
-            let Some(task) = self.pop_from(key, lane) else { continue };
-            // Its turn is over. A lone run keeps its place, empty or not: `push` and `best` look at its counts.
-            if self.turns.len() > 1 {
-                self.turns.remove(turn);
-                let run = self.runs[key.0 as usize].as_mut()?;
-                run.in_turn = run.ready > 0;
-                if run.in_turn {
-                    self.turns.push_back(key);
-                }
+        let mut reserved = Reserved::default();
+        for (turn, &key) in self.turns.iter().enumerate() {
+            if let Some(bucket) = self.best(key, lane, rivals, &reserved) {
+                return Some((turn, bucket));
             }
-            return Some((key, task));
-        }
-        if self.turns.len() > 1 {
-            self.drop_idle_turns();
+            // A run whose turn comes earlier has the better claim, on the other lane as well.
+            let scarce = self.limit != usize::MAX || !self.pools.is_empty();
+            if scarce
+                && reserved.tasks < rivals
+                && let Some(bucket) = self.best(key, lane.other(), 0, &reserved)
+                && let Some(run) = &self.runs[key.0 as usize]
+            {
+                reserved.add(&run.buckets[bucket], 1);
+            }
         }
         None
     }
 
-    /// Another task of this run, out of turn: for a worker that takes several at once.
-    pub(crate) fn pop_from(&mut self, key: RunKey, lane: Lane) -> Option<u32> {
-        let best = self.best(key, lane)?;
+    /// The bucket of this run whose head goes next on this lane.
+    fn best(&self, key: RunKey, lane: Lane, rivals: usize, reserved: &Reserved) -> Option<usize> {
+        let run = self.runs[key.0 as usize].as_ref()?;
+        if run.ready == 0 {
+            return None;
+        }
+        if let [bucket] = &run.buckets[..] {
+            // Most plans: nothing to compare.
+            let room = self.active + reserved.tasks < self.limit && run.active < run.limit;
+            return (room && bucket.lane == lane && self.fits(bucket, reserved)).then_some(0);
+        }
+        let filled = (0..run.buckets.len()).filter(|&bucket| !run.buckets[bucket].queue.is_empty());
+        let mut order: SmallVec<[usize; 8]> = filled.collect();
+        if order.len() > 1 {
+            order.sort_by_key(|&bucket| run.buckets[bucket].claim());
+        }
+        let mut reserved = reserved.clone();
+        let mut of_run = 0;
+        for (position, &place) in order.iter().enumerate() {
+            let bucket = &run.buckets[place];
+            if self.active + reserved.tasks >= self.limit || run.active + of_run >= run.limit {
+                return None;
+            }
+            if !self.fits(bucket, &reserved) {
+                continue;
+            }
+            if bucket.lane == lane {
+                return Some(place);
+            }
+            let scarce = self.limit != usize::MAX || run.limit != usize::MAX || bucket.pool.is_some();
+            if scarce && reserved.tasks < rivals {
+                // Those of its tasks that matter more than the next candidate of this lane, or have waited longer.
+                let mut others = order[position + 1..].iter().map(|&other| &run.buckets[other]);
+                let candidate = others.find(|other| other.lane == lane);
+                let ahead = candidate.map_or(0, |candidate| bucket.ahead_of(candidate)).min(rivals - reserved.tasks);
+                of_run += ahead;
+                reserved.add(bucket, ahead);
+            }
+        }
+        None
+    }
+
+    fn fits(&self, bucket: &Bucket, reserved: &Reserved) -> bool {
+        bucket.pool.is_none_or(|pool| {
+            let taken = u64::from(self.pools[pool].taken) + reserved.slots(pool);
+            taken + u64::from(bucket.slots) <= u64::from(self.pools[pool].slots)
+        })
+    }
+
+    /// The head of a bucket, with its slots taken.
+    fn take(&mut self, key: RunKey, bucket: usize) -> Option<u32> {
         let run = self.runs[key.0 as usize].as_mut()?;
-        let bucket = &mut run.buckets[best];
+        let bucket = &mut run.buckets[bucket];
         let (_, task) = bucket.queue.pop_front()?;
         if let Some(pool) = bucket.pool {
             self.pools[pool].taken += bucket.slots;
@@ -237,36 +362,14 @@ impl Dispatcher {
         run.ready -= 1;
         run.active += 1;
         self.active += 1;
-        if lane == Lane::Sync {
-            run.ready_sync -= 1;
-            self.ready_sync -= 1;
-        } else {
-            self.ready_runtime -= 1;
+        match bucket.lane {
+            Lane::Sync => {
+                run.ready_sync -= 1;
+                self.ready_sync -= 1;
+            }
+            Lane::Runtime => self.ready_runtime -= 1,
         }
         Some(task)
-    }
-
-    /// The bucket of this run whose head goes next.
-    fn best(&self, key: RunKey, lane: Lane) -> Option<usize> {
-        let run = self.runs[key.0 as usize].as_ref()?;
-        if self.active >= self.limit || run.active >= run.limit || run.ready == 0 {
-            return None;
-        }
-        let mut best: Option<(usize, i32, i64)> = None;
-        for (position, bucket) in run.buckets.iter().enumerate() {
-            if best.is_some_and(|(_, priority, _)| bucket.priority < priority) {
-                break;
-            }
-            let Some(&(rank, _)) = bucket.queue.front() else { continue };
-            let fits = bucket.pool.is_none_or(|pool| {
-                let pool = &self.pools[pool];
-                pool.taken + bucket.slots <= pool.slots
-            });
-            if bucket.lane == lane && fits && best.is_none_or(|(_, _, best)| rank < best) {
-                best = Some((position, bucket.priority, rank));
-            }
-        }
-        best.map(|(position, _, _)| position)
     }
 
     /// Lets `next` have the place of `ended` at once, where no other ready task could have a better claim to it: both
@@ -306,8 +409,8 @@ impl Dispatcher {
         self.runs[key.0 as usize].as_ref().map_or(0, |run| run.ready_sync)
     }
 
-    /// Whether a worker thread asking now would get something.
-    pub(crate) fn has_sync(&self) -> bool {
-        self.ready_sync > 0 && self.turns.iter().any(|&key| self.best(key, Lane::Sync).is_some())
+    /// The slots of a pool.
+    pub(crate) fn pool_slots(&self, name: &str) -> Option<u32> {
+        self.pools.iter().find(|pool| pool.name == name).map(|pool| pool.slots)
     }
 }

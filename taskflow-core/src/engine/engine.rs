@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::dispatch::Dispatcher;
 use super::hub::Shared;
-use crate::dag::Registry;
+use super::request::RunError;
+use crate::dag::{Plan, Registry};
 
 /// Runs DAGs.
 ///
@@ -40,6 +41,21 @@ impl Engine {
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
+    }
+
+    /// Whether every task of the plan can have its slots.
+    pub(super) fn check_pools(&self, plan: &Plan) -> Result<(), RunError> {
+        let hub = self.inner.shared.lock();
+        for (set, options) in plan.option_sets().iter().enumerate() {
+            let Some(pool) = options.pool else { continue };
+            let Some(slots) = hub.dispatcher.pool_slots(pool).filter(|&slots| slots < options.pool_slots) else {
+                continue;
+            };
+            let task = (0..plan.len() as u32).find(|&task| plan.options_index(task) == set);
+            let task = task.map_or_else(String::new, |task| plan.nodes()[task as usize].id().to_owned());
+            return Err(RunError::PoolTooSmall { task, pool: pool.to_owned(), wanted: options.pool_slots, slots });
+        }
+        Ok(())
     }
 
     /// The runtime of the caller, or one of the engine's own for callers that have none.

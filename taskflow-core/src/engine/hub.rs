@@ -22,12 +22,13 @@ use std::time::Instant;
 
 use super::attempt::{Done, Grant};
 use super::dispatch::{Dispatcher, Lane, RunKey};
+use super::effects::Effects;
 use super::machine::{Command, Input, Outcome};
 use super::run::{Run, RunShared};
+use super::share::{Of, Slot, lock};
 use crate::error::Failure;
-use crate::task::{AttemptControl, Kind};
+use crate::task::Kind;
 use crate::time::Timestamp;
-use crate::value::AnyValue;
 
 /// What the threads of an engine share.
 pub(crate) struct Shared {
@@ -44,18 +45,21 @@ pub(crate) struct Shared {
 /// Under the lock.
 pub(crate) struct Hub {
     pub(super) dispatcher: Dispatcher,
-    runs: Vec<Option<Run>>,
+    pub(super) runs: Vec<Option<Run>>,
     /// The workers, by their numbers.
     pub(super) slots: Vec<Option<Slot>>,
     /// Tasks and results taken back from a share.
-    strays: VecDeque<(RunKey, Arc<RunShared>, Grant)>,
+    pub(super) strays: VecDeque<(RunKey, Arc<RunShared>, Grant)>,
+    /// How many workers there may be, how many there are, how many of them have work.
+    pub(super) workers: usize,
     pub(super) threads: usize,
+    pub(super) working: usize,
     pub(super) lost: usize,
     pub(super) timekeeper: Timekeeper,
     /// Whether shares are in use that the timekeeper has to look at.
     pub(super) watching: bool,
     pub(super) shutdown: bool,
-    commands: Vec<Command>,
+    pub(super) commands: Vec<Command>,
 }
 
 /// What the timekeeper is doing.
@@ -69,51 +73,6 @@ pub(super) enum Timekeeper {
     Asleep(Option<Instant>),
 }
 
-/// What the hub knows of a worker thread.
-pub(super) struct Slot {
-    /// The run it works for.
-    pub(super) run: Of,
-    /// The task it is in, when it has taken just one.
-    pub(super) single: Option<u32>,
-    /// What it has taken, when it has taken several.
-    pub(super) share: Arc<Mutex<Share>>,
-    /// Whether the task it is in was given up.
-    pub(super) lost: bool,
-}
-
-/// Several tasks one worker has taken, and what came of them.
-#[derive(Default)]
-pub(crate) struct Share {
-    pub(super) queue: VecDeque<Grant>,
-    pub(super) done: Vec<Done>,
-    /// The task under way and when it began.
-    pub(super) current: Option<(u32, Timestamp)>,
-    /// Whether the rest is worth a waking call to somebody who sleeps.
-    pub(super) worth_sharing: bool,
-}
-
-/// What a worker gets when it asks.
-pub(super) enum Taken {
-    /// Nothing is ready.
-    Nothing,
-    /// One task.
-    One(Grant),
-    /// Several, in its share.
-    Several,
-}
-
-/// A run and where it stands in the engine.
-pub(super) type Of = Option<(RunKey, Arc<RunShared>)>;
-
-/// What is to be done after the lock is released.
-#[derive(Default)]
-pub(crate) struct Effects {
-    pub(super) launches: Vec<(RunKey, Arc<RunShared>, Grant)>,
-    pub(super) cancels: Vec<(Arc<AttemptControl>, bool)>,
-    pub(super) unused: Vec<AnyValue>,
-    pub(super) over: Vec<Run>,
-}
-
 impl Shared {
     pub(super) fn new(dispatcher: Dispatcher, workers: usize) -> Self {
         let hub = Hub {
@@ -121,7 +80,9 @@ impl Shared {
             runs: Vec::new(),
             slots: Vec::new(),
             strays: VecDeque::new(),
+            workers,
             threads: 0,
+            working: 0,
             lost: 0,
             timekeeper: Timekeeper::Absent,
             watching: false,
@@ -318,6 +279,7 @@ impl Hub {
         let Some(run) = self.run(key) else { return };
         let shared = Arc::clone(&run.shared);
         let mut ended: Vec<(u32, u32)> = Vec::new();
+        let first_refused = effects.refused.len();
         for (&task, control) in &run.attempts {
             let def = shared.plan.def(task);
             // An async task without a context cannot listen: it is dropped at its next await.
@@ -328,16 +290,17 @@ impl Hub {
             }
         }
         for slot in self.slots.iter().flatten().filter(|slot| slot.works_for(&shared)) {
-            ended.extend(lock(&slot.share).queue.drain(..).map(|grant| (grant.task, grant.attempt)));
+            effects.refused.extend(lock(&slot.share).queue.drain(..));
         }
         let strays = std::mem::take(&mut self.strays);
         for (stray_key, of, grant) in strays {
             if Arc::ptr_eq(&of, &shared) {
-                ended.push((grant.task, grant.attempt));
+                effects.refused.push(grant);
             } else {
                 self.strays.push_back((stray_key, of, grant));
             }
         }
+        ended.extend(effects.refused[first_refused..].iter().map(|grant| (grant.task, grant.attempt)));
         for (task, attempt) in ended {
             let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
             let outcome = Outcome::Failed(Box::new(failure));
@@ -359,7 +322,8 @@ impl Hub {
 
     /// Grants every async and blocking task that there is room for.
     pub(super) fn launch(&mut self, effects: &mut Effects) {
-        while let Some((key, task)) = self.dispatcher.pop(Lane::Runtime) {
+        let free_workers = (self.workers + self.lost).saturating_sub(self.working);
+        while let Some((key, task)) = self.dispatcher.pop(Lane::Runtime, free_workers) {
             if let Some((shared, grant)) = self.grant(key, task) {
                 effects.launches.push((key, shared, grant));
             }
@@ -377,150 +341,4 @@ impl Hub {
         self.commands = commands;
         Some((shared, grant))
     }
-
-    /// The next share of worker `me`; `now` is about the present.
-    ///
-    /// A share is one task, unless tasks like it have proven short. Then it is a fair part of what is ready, bounded by
-    /// the time it should take; all of it, when the whole is less work than waking somebody for it.
-    pub(super) fn take_share(&mut self, me: usize, workers: usize, of: &mut Of, now: &mut Option<Timestamp>) -> Taken {
-        /// What a share may take, in nanoseconds.
-        const LONG: u64 = 100_000;
-        /// What it costs to wake a thread.
-        const WAKING: u64 = 10_000;
-        const MOST: usize = 64;
-
-        let Some(Some(slot)) = self.slots.get_mut(me) else { return Taken::Nothing };
-        if let Some((key, shared, grant)) = self.strays.pop_front() {
-            *of = Some((key, shared));
-            slot.run.clone_from(of);
-            slot.single = Some(grant.task);
-            *now = None;
-            return Taken::One(grant);
-        }
-        let Some((key, first)) = self.dispatcher.pop(Lane::Sync) else { return Taken::Nothing };
-        let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return Taken::Nothing };
-        if !slot.works_for(&run.shared) {
-            *of = Some((key, Arc::clone(&run.shared)));
-            slot.run.clone_from(of);
-            *now = None;
-        }
-        let now = *now.get_or_insert_with(|| run.shared.clock.now());
-        let mut commands = std::mem::take(&mut self.commands);
-        let first_grant = run.grant(first, now, &mut commands);
-
-        let cost = u64::from(run.cost(first));
-        let ready = self.dispatcher.ready_sync_of(key) as u64;
-        let most = match () {
-            () if ready == 0 || !first_grant.short => 1,
-            () if (ready + 1) * cost <= WAKING => MOST,
-            () => ((ready + 1).div_ceil(workers as u64) as usize).min(MOST),
-        };
-        if most == 1 {
-            self.commands = commands;
-            slot.single = Some(first);
-            return Taken::One(first_grant);
-        }
-
-        slot.single = None;
-        let mut share = lock(&slot.share);
-        share.queue.push_back(first_grant);
-        let mut expected = cost;
-        while share.queue.len() < most && expected < LONG {
-            let Some(task) = self.dispatcher.pop_from(key, Lane::Sync) else { break };
-            let grant = run.grant(task, now, &mut commands);
-            // A task not known to be short ends the share.
-            expected += if grant.short { u64::from(run.cost(task)) } else { LONG };
-            share.queue.push_back(grant);
-        }
-        share.worth_sharing = expected > WAKING;
-        self.watching = true;
-        self.commands = commands;
-        Taken::Several
-    }
-
-    /// Takes back from the shares of others: results not reported, and the later half of what is not started. With
-    /// `overdue`, only from those whose task under way has turned out long, and then all of it.
-    ///
-    /// Whether there was anything.
-    pub(super) fn take_back(&mut self, overdue: bool, effects: &mut Effects) -> bool {
-        const OVERDUE: std::time::Duration = std::time::Duration::from_millis(1);
-        let mut found = false;
-        for place in 0..self.slots.len() {
-            let Some(Some(slot)) = self.slots.get(place) else { continue };
-            let Some((key, of)) = slot.run.clone() else { continue };
-            let mut share = lock(&slot.share);
-            if share.queue.is_empty() && share.done.is_empty() {
-                continue;
-            }
-            let stuck = |since: Timestamp| of.clock.now().since(since) > OVERDUE;
-            if overdue && !share.current.is_some_and(|(_, since)| stuck(since)) {
-                continue;
-            }
-            let keep = if overdue { 0 } else { share.queue.len() / 2 };
-            let taken: Vec<Grant> = share.queue.drain(keep..).collect();
-            let done = std::mem::take(&mut share.done);
-            drop(share);
-            found |= !taken.is_empty() || !done.is_empty();
-            self.strays.extend(taken.into_iter().map(|grant| (key, Arc::clone(&of), grant)));
-            for done in done {
-                self.apply(key, &of, done, false, effects);
-            }
-        }
-        found
-    }
-
-    /// Whether any share holds something that its worker has not come back with.
-    pub(super) fn shares_in_use(&self) -> bool {
-        self.slots.iter().flatten().any(|slot| {
-            let share = lock(&slot.share);
-            !share.queue.is_empty() || !share.done.is_empty()
-        })
-    }
-}
-
-impl Slot {
-    fn works_for(&self, run: &Arc<RunShared>) -> bool {
-        self.run.as_ref().is_some_and(|(_, of)| Arc::ptr_eq(of, run))
-    }
-}
-
-impl Effects {
-    pub(super) fn is_empty(&self) -> bool {
-        self.launches.is_empty() && self.cancels.is_empty() && self.unused.is_empty() && self.over.is_empty()
-    }
-
-    /// Does what was collected, and what follows from it: without the lock, since all of it may run user code or wait.
-    pub(super) fn carry_out(&mut self, shared: &Arc<Shared>) {
-        while !self.is_empty() {
-            for (control, drop_it) in self.cancels.drain(..) {
-                control.cancel();
-                if drop_it {
-                    control.abort();
-                }
-            }
-            let launches = std::mem::take(&mut self.launches);
-            let unused = std::mem::take(&mut self.unused);
-            if !unused.is_empty() {
-                // A value's destructor is user code; if it panics, the panic hook has said so.
-                let _ = crate::panics::catch(|| drop(unused));
-            }
-            for run in self.over.drain(..) {
-                run.conclude();
-            }
-            if !launches.is_empty() {
-                let refused = super::launch::launch_all(shared, launches);
-                if !refused.is_empty() {
-                    let mut hub = shared.lock();
-                    for (key, run, done) in refused {
-                        hub.apply(key, &run, done, false, self);
-                    }
-                    shared.leave(hub, self);
-                }
-            }
-        }
-    }
-}
-
-pub(super) fn lock(share: &Mutex<Share>) -> MutexGuard<'_, Share> {
-    share.lock().unwrap_or_else(PoisonError::into_inner)
 }

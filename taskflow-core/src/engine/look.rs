@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use super::handle::RunningTask;
 use super::report::TaskReport;
-use super::request::RunningTask;
 use super::run::Run;
 use crate::dag::Plan;
 use crate::time::Timestamp;

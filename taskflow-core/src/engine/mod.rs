@@ -4,16 +4,18 @@
 //! - `dispatch`: which ready task goes next, under the limits that runs share. Pure as well.
 //! - `values`: what tasks return, kept until the last task that takes it.
 //! - `attempt`: calling a task.
-//! - `run`, `hub`, `worker`, `launch`, `timekeeper`: the live driver. `hub` states its protocol.
+//! - `run`, `hub`, `share`, `effects`, `worker`, `launch`, `timekeeper`: the live driver. `hub` states its protocol.
 //! - `look`: reading a run while it runs.
 //! - `reference`: the same machine driven by one loop on one thread. It is what the live driver is compared with.
 //! - [`RunRequest`], [`RunHandle`], [`RunReport`]: the face of all this.
 
 mod attempt;
 mod dispatch;
+mod effects;
 #[allow(clippy::module_inception, reason = "the type is the room's face")]
 mod engine;
 mod event;
+mod handle;
 mod hub;
 mod launch;
 mod look;
@@ -22,6 +24,7 @@ mod reference;
 mod report;
 mod request;
 mod run;
+mod share;
 mod state;
 mod timekeeper;
 mod values;
@@ -29,8 +32,9 @@ mod worker;
 
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use event::{Event, Observer};
+pub use handle::{RunControl, RunFuture, RunHandle, RunningTask};
 #[cfg(feature = "cli")]
 pub(crate) use look::Look;
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};
-pub use request::{RunControl, RunError, RunFuture, RunHandle, RunRequest, RunningTask};
+pub use request::{RunError, RunRequest};
 pub use state::{RunState, TaskState};

@@ -13,6 +13,7 @@ use super::report::RunReport;
 use super::request::{Prepared, RunError, RunRequest};
 use super::run::{Clock, Run, RunShared};
 use crate::dag::Registry;
+use crate::panics::drop_quietly;
 use crate::task::Kind;
 use crate::value::Value;
 
@@ -34,7 +35,8 @@ impl<T: Value> RunRequest<T> {
         crate::panics::install_hook();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let pools = Registry::pools().into_iter().map(|pool| (pool.name.to_owned(), pool.slots));
-        let mut dispatcher = Dispatcher::new(usize::MAX, pools);
+        // One task at a time: so the order is that of priorities and turns, whatever the kinds of the tasks.
+        let mut dispatcher = Dispatcher::new(1, pools);
         let limit = plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
         let key = dispatcher.add_run(&plan, limit);
         let clock = Clock::start();
@@ -57,11 +59,11 @@ impl<T: Value> RunRequest<T> {
                     Command::Abandon(_) | Command::Ended(_) => {}
                 }
             }
-            unused.clear();
+            unused.drain(..).for_each(drop_quietly);
             if let Some(observer) = &mut observer {
                 run.machine.take_events().iter().for_each(|event| observer.on_event(event));
             }
-            let next = dispatcher.pop(Lane::Sync).or_else(|| dispatcher.pop(Lane::Runtime));
+            let next = dispatcher.pop(Lane::Sync, usize::MAX).or_else(|| dispatcher.pop(Lane::Runtime, usize::MAX));
             let Some((_, task)) = next else {
                 let Some(deadline) = run.machine.next_deadline() else { break };
                 now = now.max(deadline);

@@ -60,7 +60,7 @@ impl<T> RunReport<T> {
         self.state() == RunState::Success
     }
 
-    /// What the DAG returned; `None` if the run failed, or the task that makes the result was skipped.
+    /// What the DAG returned, if the task that makes the result succeeded: also when another one failed the run.
     pub fn result(&self) -> Option<&T> {
         self.result.as_deref()
     }

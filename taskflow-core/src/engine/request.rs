@@ -1,23 +1,19 @@
-//! Asking for a run, following it, waiting for its end.
+//! Asking for a run.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::IntoFuture;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::dispatch::RunKey;
 use super::engine::Engine;
 use super::event::Observer;
-use super::look::Look;
-use super::machine::{Input, Machine, Settings};
+use super::handle::{FutureState, RunFuture, RunHandle};
+use super::machine::{Machine, Settings};
 use super::report::RunReport;
-use super::run::{Clock, Finished, Run, RunShared, observe};
-use super::state::TaskState;
+use super::run::{Clock, Run, RunShared, observe};
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
 use crate::task::{Kind, RunInfo};
 use crate::time::Timestamp;
@@ -71,6 +67,18 @@ pub enum RunError {
         expected: usize,
         /// The values.
         given: usize,
+    },
+    /// A task takes more slots than the engine gives its pool: it could never run.
+    #[error("task `{task}` takes {wanted} slots of the pool `{pool}`, to which this engine gives {slots}")]
+    PoolTooSmall {
+        /// The task.
+        task: String,
+        /// The pool.
+        pool: String,
+        /// What the task takes.
+        wanted: u32,
+        /// What the engine gives.
+        slots: u32,
     },
     /// A thread or a runtime could not be started.
     #[error("cannot start what the run needs: {0}")]
@@ -156,6 +164,7 @@ impl<T> RunRequest<T> {
     pub fn start(self) -> Result<RunHandle<T>, RunError> {
         let engine = self.engine.clone().unwrap_or_else(|| Engine::global().clone());
         let prepared = self.prepare()?;
+        engine.check_pools(&prepared.plan)?;
         let needs_runtime = prepared.plan.defs().iter().any(|def| def.kind != Kind::Sync);
         let shared = Arc::new(RunShared {
             plan: prepared.plan,
@@ -250,193 +259,5 @@ impl<T: Value> IntoFuture for RunRequest<T> {
 impl<T> fmt::Debug for RunRequest<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunRequest").field("plan", &self.plan).finish_non_exhaustive()
-    }
-}
-
-/// The future of a [`RunRequest`].
-#[must_use = "futures do nothing unless polled"]
-pub struct RunFuture<T> {
-    state: FutureState<T>,
-}
-
-enum FutureState<T> {
-    Asked(Box<RunRequest<T>>),
-    Running(RunHandle<T>),
-    Over,
-}
-
-impl<T: Value> Future for RunFuture<T> {
-    type Output = Result<RunReport<T>, RunError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let FutureState::Asked(_) = self.state
-            && let FutureState::Asked(request) = std::mem::replace(&mut self.state, FutureState::Over)
-        {
-            let mut handle = match request.start() {
-                Ok(handle) => handle,
-                Err(error) => return Poll::Ready(Err(error)),
-            };
-            handle.cancel_on_drop = true;
-            self.state = FutureState::Running(handle);
-        }
-        match &mut self.state {
-            FutureState::Running(handle) => match Pin::new(handle).poll(context) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(report) => {
-                    self.state = FutureState::Over;
-                    Poll::Ready(Ok(report))
-                }
-            },
-            FutureState::Asked(_) | FutureState::Over => panic!("a run was polled after it was over"),
-        }
-    }
-}
-
-impl<T> fmt::Debug for RunFuture<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.state {
-            FutureState::Asked(_) => "RunFuture(asked)",
-            FutureState::Running(_) => "RunFuture(running)",
-            FutureState::Over => "RunFuture(over)",
-        })
-    }
-}
-
-/// A run under way. Awaiting it gives its report; dropping it lets the run go on.
-pub struct RunHandle<T> {
-    engine: Engine,
-    key: RunKey,
-    shared: Arc<RunShared>,
-    finished: oneshot::Receiver<Finished>,
-    cancel_on_drop: bool,
-    result: PhantomData<fn() -> T>,
-}
-
-/// A task that runs just now.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct RunningTask {
-    /// The index of its node in the plan.
-    pub task: u32,
-    /// The attempt, counted from 1.
-    pub attempt: u32,
-    /// When the attempt started.
-    pub started: Timestamp,
-    /// The steps made and the steps in all, if the task reports them.
-    pub progress: Option<(u64, u64)>,
-}
-
-impl<T> RunHandle<T> {
-    /// The run.
-    pub fn info(&self) -> &RunInfo {
-        &self.shared.info
-    }
-
-    /// The graph.
-    pub fn plan(&self) -> &Arc<Plan> {
-        &self.shared.plan
-    }
-
-    /// A handle that can cancel the run and look at it, from anywhere.
-    pub fn control(&self) -> RunControl {
-        RunControl { engine: self.engine.clone(), key: self.key, shared: Arc::clone(&self.shared) }
-    }
-
-    /// Blocks the thread until the run is over.
-    ///
-    /// # Panics
-    ///
-    /// Inside async code, where blocking is not allowed: await the handle there.
-    pub fn wait(mut self) -> RunReport<T>
-    where
-        T: Value,
-    {
-        let (_, unused) = oneshot::channel();
-        let finished = std::mem::replace(&mut self.finished, unused);
-        self.cancel_on_drop = false;
-        report(&self.shared, finished.blocking_recv())
-    }
-}
-
-#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
-impl RunHandle<()> {
-    /// Waits for the end, and gives the result whatever its type is. [`Plan::result_type`] can write it down.
-    pub(crate) async fn finished(mut self) -> (RunReport, Option<AnyValue>) {
-        let mut finished = (&mut self.finished).await;
-        let result = finished.as_mut().ok().and_then(|finished| finished.result.take());
-        (report(&self.shared, finished), result)
-    }
-}
-
-impl<T: Value> Future for RunHandle<T> {
-    type Output = RunReport<T>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<RunReport<T>> {
-        match Pin::new(&mut self.finished).poll(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(finished) => {
-                self.cancel_on_drop = false;
-                Poll::Ready(report(&self.shared, finished))
-            }
-        }
-    }
-}
-
-fn report<T: Value>(shared: &RunShared, finished: Result<Finished, oneshot::error::RecvError>) -> RunReport<T> {
-    // The engine lives as long as this handle, and sends before it forgets a run.
-    let finished = finished.expect("the engine reports the end of every run");
-    let result = finished.result.and_then(|value| value.downcast::<T>().ok());
-    RunReport { info: Arc::clone(&shared.info), machine: finished.machine, result }
-}
-
-impl<T> Drop for RunHandle<T> {
-    fn drop(&mut self) {
-        if self.cancel_on_drop {
-            self.control().cancel("the future of the run was dropped");
-        }
-    }
-}
-
-impl<T> fmt::Debug for RunHandle<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RunHandle({})", self.shared.info.run_id)
-    }
-}
-
-/// Looks at a run and cancels it.
-#[derive(Clone)]
-pub struct RunControl {
-    engine: Engine,
-    key: RunKey,
-    shared: Arc<RunShared>,
-}
-
-impl RunControl {
-    /// Ends the run early: what has not started becomes `cancelled`, what runs is asked to stop and gets the grace time.
-    /// A run that is over stays as it is.
-    pub fn cancel(&self, reason: &str) {
-        self.engine.shared().tell(self.key, &self.shared.info.run_id, Input::Cancel { reason: reason.to_owned() });
-    }
-
-    /// Reads the run with `read`; `None` when it is over. The engine stands still meanwhile.
-    pub(crate) fn look<R>(&self, read: impl FnOnce(Look<'_>) -> R) -> Option<R> {
-        let mut hub = self.engine.shared().lock();
-        let run = hub.run(self.key).filter(|run| Arc::ptr_eq(&run.shared, &self.shared))?;
-        Some(read(Look::at(run)))
-    }
-
-    /// The tasks that run just now. Takes time in proportion to the size of the plan.
-    pub fn running(&self) -> Vec<RunningTask> {
-        let running = |look: Look<'_>| {
-            let tasks = look.tasks().filter(|task| task.state() == TaskState::Running);
-            tasks.map(|task| look.running(task.index())).collect()
-        };
-        self.look(running).unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for RunControl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RunControl({})", self.shared.info.run_id)
     }
 }

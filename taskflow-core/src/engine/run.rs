@@ -11,8 +11,10 @@ use super::attempt::{Done, Grant};
 use super::engine::Engine;
 use super::event::{Event, Observer};
 use super::machine::{Command, Input, Machine};
+use super::state::TaskState;
 use super::values::Values;
 use crate::dag::Plan;
+use crate::panics::drop_quietly;
 use crate::task::{AttemptControl, Kind, RunInfo};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
@@ -74,7 +76,13 @@ pub(crate) struct Finished {
 
 impl Run {
     pub(crate) fn new(shared: Arc<RunShared>, machine: Machine, params: Vec<AnyValue>) -> Self {
-        let values = Values::new(&shared.plan, params);
+        let mut values = Values::new(&shared.plan, params);
+        let mut unused = Vec::new();
+        for task in 0..shared.plan.len() as u32 {
+            if machine.task_state(task) == TaskState::Removed {
+                values.release(&shared.plan, task, &mut unused);
+            }
+        }
         let costs = vec![0; shared.plan.defs().len()];
         Run { shared, machine, values, attempts: HashMap::new(), observer: None, finish: None, engine: None, costs }
     }
@@ -133,18 +141,20 @@ impl Run {
     pub(crate) fn conclude(mut self) {
         let result = self.values.result(&self.shared.plan);
         let finished = Finished { machine: self.machine, result };
+        for value in self.values.into_rest() {
+            drop_quietly(value);
+        }
         let Some(waiting) = self.finish.take() else { return };
-        match self.observer.take() {
-            Some(observer) => {
-                if let Err(mpsc::SendError(Message::Finish(waiting, finished))) =
-                    observer.send(Message::Finish(waiting, Box::new(finished)))
-                {
-                    let _ = waiting.send(*finished);
-                }
-            }
-            None => {
-                let _ = waiting.send(finished);
-            }
+        let unread = match self.observer.take() {
+            Some(observer) => match observer.send(Message::Finish(waiting, Box::new(finished))) {
+                // The observer is gone.
+                Err(mpsc::SendError(Message::Finish(waiting, finished))) => waiting.send(*finished).err(),
+                Err(_) | Ok(()) => None,
+            },
+            None => waiting.send(finished).err(),
+        };
+        if let Some(Finished { result: Some(result), .. }) = unread {
+            drop_quietly(result);
         }
     }
 
@@ -190,7 +200,9 @@ pub(crate) fn observe(mut observer: Box<dyn Observer>) -> std::io::Result<mpsc::
                     }
                 }
                 Message::Finish(waiting, finished) => {
-                    let _ = waiting.send(*finished);
+                    if let Err(Finished { result: Some(result), .. }) = waiting.send(*finished) {
+                        drop_quietly(result);
+                    }
                     return;
                 }
             }

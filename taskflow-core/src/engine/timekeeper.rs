@@ -6,7 +6,8 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::hub::{Effects, Hub, Shared, Timekeeper};
+use super::effects::Effects;
+use super::hub::{Hub, Shared, Timekeeper};
 use super::machine::Input;
 
 const LOOK: Duration = Duration::from_millis(1);

@@ -122,6 +122,11 @@ impl Values {
         }
     }
 
+    /// Everything that is still here.
+    pub(crate) fn into_rest(self) -> impl Iterator<Item = AnyValue> {
+        self.slots.into_iter().filter_map(|slot| slot.value).chain(self.params)
+    }
+
     /// The result of the DAG: pinned until now by a count of its own.
     pub(crate) fn result(&mut self, plan: &Plan) -> Option<AnyValue> {
         let source = plan.result()?;

@@ -4,8 +4,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::attempt::{Done, Grant, call_sync};
-use super::hub::{Effects, Hub, Of, Share, Shared, Slot, Taken, lock};
+use super::effects::Effects;
+use super::hub::{Hub, Shared};
 use super::run::RunShared;
+use super::share::{Of, Share, Slot, Taken, lock};
 use crate::time::Timestamp;
 
 /// Starts another worker.
@@ -20,6 +22,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, hub: &mut Hub) {
         finished: Vec::new(),
         effects: Effects::default(),
         now: None,
+        working: false,
     };
     let started = std::thread::Builder::new().name(format!("taskflow-worker-{me}")).spawn(move || worker.work());
     // Without a thread to be had the workers there are go on; the next call tries again.
@@ -43,6 +46,8 @@ struct Worker {
     effects: Effects,
     /// The time of its last run, read when its last task ended: good enough for what follows at once.
     now: Option<Timestamp>,
+    /// Whether it counts among those that have work.
+    working: bool,
 }
 
 impl Worker {
@@ -71,9 +76,10 @@ impl Worker {
 
     /// Reports, takes the next share, sleeps while there is none. `None` when the thread is to end.
     fn come_back(&mut self, mut several: bool) -> Option<Taken> {
-        let Worker { shared, me, share, of, finished, effects, now } = self;
+        let Worker { shared, me, share, of, finished, effects, now, working } = self;
         let me = *me;
         let mut hub = shared.lock();
+        hub.working -= usize::from(std::mem::take(working));
         loop {
             let mut rest = false;
             if several {
@@ -88,6 +94,8 @@ impl Worker {
                 && let Some(done) = finished.pop()
                 && let Some(grant) = hub.follow_on(me, of, done, effects)
             {
+                hub.working += 1;
+                *working = true;
                 return Some(Taken::One(grant));
             }
             several = rest;
@@ -112,6 +120,8 @@ impl Worker {
             }
             let taken = if rest { Taken::Several } else { hub.take_share(me, shared.workers, of, now) };
             if !matches!(taken, Taken::Nothing) {
+                hub.working += 1;
+                *working = true;
                 shared.wake(&mut hub);
                 return Some(taken);
             }

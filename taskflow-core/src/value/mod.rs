@@ -52,13 +52,15 @@ pub fn into_shared<T: Send + Sync + 'static>(value: AnyValue) -> Arc<T> {
     value.downcast().unwrap_or_else(|_| panic!("an edge carries a value that is not a {}", std::any::type_name::<T>()))
 }
 
+type ToJson = fn(&AnyValue) -> Result<serde_json::Value, String>;
+
 /// A type by name, for plans, messages and stored values. Two types with one name are not told apart.
 ///
 /// That of a [`Value`] can also write values down.
 #[derive(Clone, Copy)]
 pub struct TypeInfo {
     path: fn() -> &'static str,
-    json: Option<fn(&AnyValue) -> Result<serde_json::Value, String>>,
+    json: Option<ToJson>,
 }
 
 impl TypeInfo {

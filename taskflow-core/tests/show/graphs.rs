@@ -253,3 +253,35 @@ pub(crate) fn deep_groups(depth: usize) -> Arc<Plan> {
     }
     build("deep", || inside(depth, start()))
 }
+
+/// No task at all.
+pub(crate) fn empty() -> Arc<Plan> {
+    static EMPTY: DagDef = DagDef {
+        id: "empty",
+        module: module_path!(),
+        doc: "",
+        location: SourceLocation { file: file!(), line: 1, column: 1 },
+        options: DagOptions::NONE,
+        params: Vec::new,
+        result: TypeInfo::of::<()>(),
+        trace: |_| None,
+        plan: PlanCell::new(),
+    };
+    EMPTY.plan().expect("a sound graph")
+}
+
+/// No task, and a parameter that is the result.
+pub(crate) fn echo() -> Arc<Plan> {
+    static ECHO: DagDef = DagDef {
+        id: "echo",
+        module: module_path!(),
+        doc: "",
+        location: SourceLocation { file: file!(), line: 1, column: 1 },
+        options: DagOptions::NONE,
+        params: || vec![Param::<String>::new("text").erase()],
+        result: TypeInfo::of::<String>(),
+        trace: |mut inputs| dag_input::<String>(&mut inputs).into_handle(),
+        plan: PlanCell::new(),
+    };
+    ECHO.plan().expect("a sound graph")
+}

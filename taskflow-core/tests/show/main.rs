@@ -3,4 +3,9 @@
 mod graphs;
 mod task;
 
+mod any_graph;
 mod formats;
+mod large;
+mod svg;
+mod tree;
+mod view;

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 /// The view. Nothing is drawn before the first sample.
 #[derive(Debug)]
-pub(super) struct Bar {
+pub(in crate::cli) struct Bar {
     bar: ProgressBar,
     term: Term,
     #[cfg(unix)]
@@ -54,7 +54,7 @@ impl Bar {
 
     pub(super) fn show(&self, sample: &Sample, plan: &Plan, started: Timestamp) {
         let (height, width) = self.term.size();
-        let lines = view::lines(sample, plan, started, usize::from(width), Paint(true));
+        let lines = view::lines(sample, plan, started, usize::from(width).saturating_sub(1), Paint(true));
         // A view that fills the screen could not be wiped out again.
         let fitting = lines.len().min(usize::from(height).saturating_sub(1));
         self.bar.set_message(lines[..fitting].join("\n"));

@@ -59,7 +59,7 @@ impl Capture {
     /// Gives the streams back.
     pub(super) fn end(self) {
         /// How long the rest of the output may take.
-        const PATIENCE: Duration = Duration::from_millis(200);
+        const PATIENCE: Duration = Duration::from_secs(1);
         let _ = io::stdout().flush();
         if let Some(stdout) = &self.stdout {
             let _ = rustix::stdio::dup2_stdout(stdout);

@@ -19,7 +19,7 @@ const FAILURES: usize = 20;
 
 /// What has been told.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(in crate::cli) struct Log {
     large: bool,
     /// For each task: its failed attempts that were told, and whether its end was.
     told: Vec<(u32, bool)>,
@@ -97,8 +97,7 @@ fn end_of(task: TaskReport<'_>) -> Option<String> {
             format!("failed after {} attempts: {}", task.attempt_count(), why())
         }
         TaskState::Failed => format!("failed: {}", why()),
-        TaskState::UpstreamFailed => why(),
-        TaskState::Skipped | TaskState::Cancelled => why(),
+        TaskState::UpstreamFailed | TaskState::Skipped | TaskState::Cancelled => why(),
         // Not part of this run.
         _ => return None,
     };

@@ -22,7 +22,10 @@ use self::sample::Sample;
 pub(super) use self::signals::{Signal, Signals};
 use super::terminal::Terminal;
 use super::words;
+use crate::dag::Plan;
 use crate::engine::{RunControl, RunHandle, RunReport};
+use crate::task::RunInfo;
+use crate::time::Timestamp;
 use crate::value::AnyValue;
 
 /// A run that is over.
@@ -44,13 +47,12 @@ const SHARE: u32 = 100;
 /// Watches the run to its end.
 pub(super) async fn follow(
     handle: RunHandle<()>,
+    mut watcher: Watcher,
     mut signals: Signals,
     grace: Duration,
-    quiet: bool,
     terminal: &Terminal,
 ) -> Ended {
     let control = handle.control();
-    let mut watcher = Watcher::new(&handle, quiet, terminal);
     let mut stopped_by = None;
     let mut finished = pin!(handle.finished());
     let mut next_look = Instant::now() + FIRST_LOOK;
@@ -64,8 +66,10 @@ pub(super) async fn follow(
                     std::process::exit(signal.exit().code().into());
                 }
                 stopped_by = Some(signal);
+                // Told as it is now: what is asked to end may end before we have said so.
+                let told = waiting(&control, grace, signal);
                 control.cancel(signal.reason());
-                watcher.note(&waiting(&control, grace, signal), terminal);
+                watcher.note(&told, terminal);
             }
             () = sleep_until(next_look), if !watcher.is_blind() => {
                 let before = Instant::now();
@@ -86,7 +90,7 @@ fn waiting(control: &RunControl, grace: Duration, signal: Signal) -> String {
     };
     let grace = words::seconds(grace);
     match control.running().len() {
-        0 => format!("{}", signal.reason()),
+        0 => signal.reason().to_owned(),
         running => format!(
             "{}: {} running may take {grace} to end; {again} stops at once",
             signal.reason(),
@@ -97,7 +101,7 @@ fn waiting(control: &RunControl, grace: Duration, signal: Signal) -> String {
 
 /// Who watches.
 #[derive(Debug)]
-enum Watcher {
+pub(super) enum Watcher {
     /// Nobody.
     Quiet,
     Lines(Log),
@@ -106,21 +110,13 @@ enum Watcher {
 }
 
 impl Watcher {
-    fn new(handle: &RunHandle<()>, quiet: bool, terminal: &Terminal) -> Self {
-        if quiet {
-            return Watcher::Quiet;
-        }
+    /// For a run that is about to start.
+    pub(super) fn new(info: &RunInfo, plan: &Plan, terminal: &Terminal) -> Self {
         if terminal.live {
             return Watcher::View(None);
         }
-        let (info, plan) = (handle.info(), handle.plan());
-        let tasks = words::count(plan.len(), "task");
-        terminal.note(&format!(
-            "{} {}: run {} of {tasks}",
-            words::time(crate::time::Timestamp::now()),
-            plan.id(),
-            info.run_id
-        ));
+        let (now, tasks) = (words::time(Timestamp::now()), words::count(plan.len(), "task"));
+        terminal.note(&format!("{now} {}: run {} of {tasks}", plan.id(), info.run_id));
         Watcher::Lines(Log::new(plan))
     }
 

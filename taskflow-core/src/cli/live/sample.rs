@@ -15,8 +15,9 @@ pub(super) struct Sample {
     /// In a final state.
     pub(super) done: usize,
     pub(super) failed: usize,
-    /// Skipped, cancelled, or not started because an upstream failed.
-    pub(super) left_out: usize,
+    pub(super) upstream_failed: usize,
+    pub(super) skipped: usize,
+    pub(super) cancelled: usize,
     pub(super) running: usize,
     pub(super) waiting: usize,
     /// Whether the run is being ended early.
@@ -70,9 +71,11 @@ impl Sample {
                 state => {
                     sample.done += 1;
                     match state {
-                        TaskState::Success => {}
                         TaskState::Failed => sample.failed += 1,
-                        _ => sample.left_out += 1,
+                        TaskState::UpstreamFailed => sample.upstream_failed += 1,
+                        TaskState::Skipped => sample.skipped += 1,
+                        TaskState::Cancelled => sample.cancelled += 1,
+                        _ => {}
                     }
                 }
             }

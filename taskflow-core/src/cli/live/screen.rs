@@ -1,6 +1,8 @@
 //! The terminal as indicatif draws on it, under a descriptor of our own.
 //!
 //! What belongs to one drawing is written at once, so that nothing of somebody else comes between and nothing flickers.
+//! After it the cursor stands at the beginning of the last line, where the `^C` that the terminal writes does no harm: at
+//! the end of the line it would scroll the view, and a part of it could not be wiped out.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -76,7 +78,9 @@ impl TermLike for Screen {
     }
 
     fn flush(&self) -> io::Result<()> {
-        let drawing = std::mem::take(&mut *self.drawing.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut drawing = std::mem::take(&mut *self.drawing.lock().unwrap_or_else(PoisonError::into_inner));
+        // Below the view may be what a terminal that became narrower has folded down there.
+        drawing.push_str("\x1b[J\r");
         self.term.write_str(&drawing)
     }
 }

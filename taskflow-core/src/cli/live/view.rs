@@ -36,14 +36,15 @@ pub(super) fn lines(sample: &Sample, plan: &Plan, started: Timestamp, width: usi
     }
     let more = sample.waiting.saturating_sub(sample.retries.len());
     if more > 0 {
-        lines.push(paint.faint(&format!("  .. and {more} more to be tried again")));
+        lines.push(paint.faint(&format!("  .. and {more} more to retry")));
     }
     lines.iter().map(|line| truncate_str(line, width, "..").into_owned()).collect()
 }
 
-/// `delays ━━━━━━━━━━━━━━━━━━━━ 12/40  2 running  1 failed  12 s`
+/// `delays ━━━━──────────── 12/40  9 s  2 running  1 failed`
 fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, paint: Paint) -> String {
-    let mut parts = vec![format!("{}/{}", sample.done, sample.total)];
+    let elapsed = paint.faint(&words::ticking(sample.now.since(started)));
+    let mut parts = vec![format!("{}/{}", sample.done, sample.total), elapsed];
     let mut number = |count: usize, name: &str, colour: &dyn Fn(&str) -> String| {
         if count > 0 {
             parts.push(colour(&format!("{count} {name}")));
@@ -51,12 +52,13 @@ fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, pain
     };
     number(sample.running, "running", &str::to_owned);
     number(sample.failed, "failed", &|text| paint.bad(text));
-    number(sample.left_out, "left out", &|text| paint.odd(text));
-    number(sample.waiting, "to be tried again", &|text| paint.odd(text));
+    number(sample.upstream_failed, "upstream_failed", &|text| paint.bad(text));
+    number(sample.skipped, "skipped", &|text| paint.odd(text));
+    number(sample.cancelled, "cancelled", &|text| paint.odd(text));
+    number(sample.waiting, "to retry", &|text| paint.odd(text));
     if sample.halted {
         parts.push(paint.odd("stopping"));
     }
-    parts.push(paint.faint(&words::ticking(sample.now.since(started))));
     let cells = if width < 100 { 16 } else { 32 };
     let id = truncate_str(plan.id(), width / 3, "..");
     format!("{} {} {}", paint.strong(&id), bar(sample, cells, paint), parts.join("  "))
@@ -86,4 +88,107 @@ fn countdown(retry: &Retry, plan: &Plan) -> String {
     // Rounded up: at "0 s" it is tried.
     let left = std::time::Duration::from_secs(retry.left.as_millis().div_ceil(1000) as u64);
     format!("  attempt {}/{} in {}", retry.attempt, attempts(plan, retry.task), words::seconds(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::dag::{Dag, add_task};
+    use crate::task::{Body, Kind, SourceLocation, TaskDef, TaskOptions};
+    use crate::value::TypeInfo;
+
+    static LOAD: TaskDef = TaskDef {
+        id: "load",
+        module: "",
+        doc: "",
+        location: SourceLocation { file: "", line: 0, column: 0 },
+        inputs: &[],
+        output: TypeInfo::of::<()>(),
+        options: {
+            let mut options = TaskOptions::NONE;
+            options.retries = Some(3);
+            options
+        },
+        takes_context: false,
+        kind: Kind::Sync,
+        body: Body::Sync(|_, _| Ok(Arc::new(()))),
+    };
+
+    /// Tasks `load`, `load_2`, .. and the last one with a long name.
+    fn plan() -> Arc<Plan> {
+        let dag = Dag::build("delays", || {
+            (0..9).for_each(|_| {
+                add_task::<(), 0>(&LOAD, []);
+            });
+            add_task::<(), 0>(&LOAD, []).id("a_name_that_is_as_long_as_the_terminal_is_wide_and_a_little_longer")
+        });
+        Arc::clone(dag.unwrap().plan())
+    }
+
+    fn running(task: u32, millis: u64) -> Running {
+        Running { task, elapsed: Duration::from_millis(millis), attempt: 1, progress: None }
+    }
+
+    fn shown(sample: &Sample, width: usize) -> String {
+        lines(sample, &plan(), Timestamp::EPOCH, width, Paint(false)).join("\n")
+    }
+
+    #[test]
+    fn a_run_is_a_bar_and_the_tasks_that_take_long() {
+        let sample = Sample {
+            now: Timestamp::EPOCH + Duration::from_millis(12_300),
+            total: 40,
+            done: 10,
+            failed: 1,
+            upstream_failed: 2,
+            running: 3,
+            waiting: 1,
+            longest: vec![
+                Running { progress: Some((340, 1000)), ..running(0, 4_250) },
+                Running { attempt: 2, ..running(1, 61_000) },
+            ],
+            retries: vec![Retry { task: 2, attempt: 3, left: Duration::from_millis(3_100) }],
+            ..Sample::default()
+        };
+        assert_eq!(
+            shown(&sample, 80),
+            "delays ━━━━──────────── 10/40  12 s  3 running  1 failed  2 upstream_failed  1..
+  load       4.2 s   34 %  340/1000
+  load_2  1 m 01 s  attempt 2/4
+  load_3  attempt 3/4 in 4 s"
+        );
+        assert!(shown(&sample, 120).starts_with("delays ━━━━━━━━──────────────────────── 10/40  12 s  3 running"));
+    }
+
+    #[test]
+    fn of_many_running_tasks_eight_are_named() {
+        let sample = Sample {
+            total: 20,
+            running: 20,
+            longest: (0..8).map(|task| running(task, 1_000)).collect(),
+            ..Sample::default()
+        };
+        let text = shown(&sample, 80);
+        assert_eq!(text.lines().count(), 1 + 8 + 1, "{text}");
+        assert!(text.ends_with("\n  .. and 12 more"), "{text}");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let sample = Sample { total: 10, running: 1, longest: vec![running(9, 1_000)], ..Sample::default() };
+        for width in [20, 40, 80, 120] {
+            let text = shown(&sample, width);
+            assert!(text.lines().all(|line| measure_text_width(line) <= width), "{width}: {text}");
+        }
+        assert!(shown(&sample, 40).ends_with("  a_name_that_is_as_..     1.0 s"), "{}", shown(&sample, 40));
+    }
+
+    #[test]
+    fn a_run_that_is_being_ended_says_so() {
+        let sample = Sample { total: 3, done: 1, cancelled: 1, running: 2, halted: true, ..Sample::default() };
+        assert!(shown(&sample, 80).ends_with("1/3  0.0 s  2 running  1 cancelled  stopping"));
+    }
 }

@@ -35,7 +35,7 @@ fn write_failure(
         0 | 1 => String::new(),
         several => format!(" after {several} attempts"),
     };
-    writeln!(text, "\n{} task {} failed{after}", paint.bad("error:"), paint.strong(&format!("`{}`", task.id())))?;
+    writeln!(text, "{} task {} failed{after}", paint.bad("error:"), paint.strong(&format!("`{}`", task.id())))?;
     if let Some(failure) = task.failure() {
         write_chain(text, &failure)?;
     }

@@ -1,7 +1,7 @@
 //! The JSON document of a run: `run --output json`.
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::super::live::Ended;
 use super::super::run::Asked;
@@ -50,7 +50,7 @@ impl Serialize for Tasks<'_> {
         let tasks = self.0.tasks();
         let mut list = serializer.serialize_seq(Some(tasks.len()))?;
         for task in tasks {
-            list.serialize_element(&describe(task))?;
+            list.serialize_element(&Task::of(task))?;
         }
         list.end()
     }
@@ -61,31 +61,66 @@ fn params(asked: &Asked) -> Map<String, Value> {
     values.map(|(param, value)| (param.name.to_owned(), param.json(value).unwrap_or(Value::Null))).collect()
 }
 
-fn describe(task: TaskReport<'_>) -> Value {
-    let attempts: Vec<Value> = task.attempts().iter().map(attempt).collect();
-    // Of a task that did not run, what decided that.
-    let reason = if attempts.is_empty() { task.failure().map(|failure| describe_failure(&failure)) } else { None };
-    json!({ "id": task.id(), "state": task.state().name(), "attempts": attempts, "reason": reason })
+#[derive(serde::Serialize)]
+struct Task<'a> {
+    id: &'a str,
+    state: &'static str,
+    attempts: Vec<Attempt>,
+    /// Of a task that never ran, why; `null` for others.
+    reason: Option<Reason>,
 }
 
-fn attempt(attempt: &AttemptReport) -> Value {
-    json!({
-        "number": attempt.number,
-        "started": attempt.started.to_string(),
-        "ended": attempt.ended.to_string(),
-        "failure": attempt.failure.as_deref().map(describe_failure),
-    })
+#[derive(serde::Serialize)]
+struct Attempt {
+    number: u32,
+    started: String,
+    ended: String,
+    failure: Option<Reason>,
 }
 
-fn describe_failure(failure: &Failure) -> Value {
-    let mut described = json!({ "kind": failure.kind(), "message": failure.to_string(), "causes": failure.causes() });
-    match failure {
-        Failure::Panic { message, location } => {
-            described["message"] = json!(message);
-            described["location"] = json!(location);
-        }
-        Failure::UpstreamFailed { task } => described["upstream"] = json!(task),
-        _ => {}
+/// A failure, or another reason for not having succeeded.
+#[derive(serde::Serialize)]
+struct Reason {
+    kind: &'static str,
+    message: String,
+    causes: Vec<String>,
+    /// Of a panic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
+    /// The task that decided that this one did not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<String>,
+}
+
+impl<'a> Task<'a> {
+    fn of(task: TaskReport<'a>) -> Self {
+        let attempts: Vec<Attempt> = task.attempts().iter().map(Attempt::of).collect();
+        let reason = if attempts.is_empty() { task.failure().as_deref().map(Reason::of) } else { None };
+        Task { id: task.id(), state: task.state().name(), attempts, reason }
     }
-    described
+}
+
+impl Attempt {
+    fn of(attempt: &AttemptReport) -> Self {
+        Attempt {
+            number: attempt.number,
+            started: attempt.started.to_string(),
+            ended: attempt.ended.to_string(),
+            failure: attempt.failure.as_deref().map(Reason::of),
+        }
+    }
+}
+
+impl Reason {
+    fn of(failure: &Failure) -> Self {
+        let (message, location) = match failure {
+            Failure::Panic { message, location } => (message.clone(), location.clone()),
+            other => (other.to_string(), None),
+        };
+        let upstream = match failure {
+            Failure::UpstreamFailed { task } => Some(task.clone()),
+            _ => None,
+        };
+        Reason { kind: failure.kind(), message, causes: failure.causes().to_vec(), location, upstream }
+    }
 }

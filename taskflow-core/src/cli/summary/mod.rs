@@ -19,7 +19,8 @@ pub(super) fn tell(asked: &Asked, ended: &Ended, terminal: &Terminal) -> Result<
         terminal.note(&last_line(ended, terminal.paint_stderr()));
     }
     if report.state() == RunState::Failed {
-        terminal.note(&failure::account(asked, report, terminal.paint_stderr()));
+        let account = failure::account(asked, report, terminal.paint_stderr());
+        terminal.note(&if asked.quiet { account } else { format!("\n{account}") });
     }
     let result = result(ended)?;
     if asked.json {
@@ -30,7 +31,7 @@ pub(super) fn tell(asked: &Asked, ended: &Ended, terminal: &Terminal) -> Result<
     Ok(())
 }
 
-/// `delays: success in 1.23 s, 40 tasks: 38 success, 2 skipped`
+/// `delays: failed in 1.23 s, 40 tasks: 38 success, 1 failed, 1 upstream_failed`
 fn last_line(ended: &Ended, paint: Paint) -> String {
     let report = &ended.report;
     let mut counts: Vec<(TaskState, usize)> = Vec::new();
@@ -42,7 +43,13 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
         }
     }
     counts.sort_by_key(|&(state, _)| table::place_of(state));
-    let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let counts = match &*counts {
+        [] | [(TaskState::Success, _)] => String::new(),
+        counts => {
+            let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+            format!(": {}", counts.join(", "))
+        }
+    };
     let state = report.state().name();
     let state = match report.state() {
         RunState::Success => paint.good(state),
@@ -52,10 +59,9 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
     let reason = report.halt_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let tasks = words::count(report.plan().len(), "task");
     format!(
-        "{}: {state}{reason} in {}, {tasks}: {}",
+        "{}: {state}{reason} in {}, {tasks}{counts}",
         paint.strong(report.plan().id()),
-        words::duration(report.duration()),
-        counts.join(", ")
+        words::duration(report.duration())
     )
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use comfy_table::Cell;
 
-use super::super::grid::{grid, right, state as state_cell};
+use super::super::grid::{grid, state as state_cell};
 use super::super::terminal::Terminal;
 use super::super::words;
-use crate::engine::{RunReport, TaskReport, TaskState};
+use crate::engine::{RunReport, TaskState};
 
 /// With more rows nobody finds anything.
 const ROWS: usize = 60;
@@ -19,14 +19,14 @@ pub(super) fn table(report: &RunReport, terminal: &Terminal) -> String {
 }
 
 fn by_task(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
-    let header = ["task", "state", "attempts", "duration", "start"];
+    let header = ["task", "state", ">attempts", ">duration", ">start"];
     let mut table = grid(header, terminal.colour_stderr, terminal.width_stderr());
     for task in report.tasks().filter(|task| task.state() != TaskState::Removed) {
-        let ran = |text: String| if task.started().is_some() { right(text) } else { Cell::new("") };
+        let ran = |text: String| Cell::new(if task.started().is_some() { text } else { String::new() });
         table.add_row([
             Cell::new(task.id()),
             state_cell(task.state()),
-            ran(attempts(task)),
+            ran(task.attempt_count().to_string()),
             ran(words::duration(task.duration())),
             ran(task
                 .started()
@@ -35,11 +35,6 @@ fn by_task(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
         ]);
     }
     table
-}
-
-/// `1`, or `2/4` where there could have been more.
-fn attempts(task: TaskReport<'_>) -> String {
-    task.attempt_count().to_string()
 }
 
 /// What is added up of the tasks that call one function.
@@ -71,15 +66,15 @@ fn by_function(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
     }
     all.sort_by_key(|&state| place_of(state));
 
-    let mut table = grid(["function", "tasks"], terminal.colour_stderr, terminal.width_stderr());
-    let header: Vec<Cell> = ["function", "tasks"].into_iter().map(Cell::new).collect();
-    let states = all.iter().map(|&state| state_cell(state));
-    table.set_header(header.into_iter().chain(states).chain([Cell::new("time"), Cell::new("longest")]));
+    let states: Vec<String> = all.iter().map(|state| format!(">{state}")).collect();
+    let titles = ["function", ">tasks"].into_iter().chain(states.iter().map(String::as_str));
+    let titles = titles.chain([">total", ">longest"]);
+    let mut table = grid(titles, terminal.colour_stderr, terminal.width_stderr());
     for (def, sum) in plan.defs().iter().zip(&sums).filter(|(_, sum)| sum.tasks > 0) {
         let count = |state| sum.states.iter().find(|(known, _)| *known == state).map(|(_, count)| count.to_string());
-        let mut row = vec![Cell::new(def.id), right(sum.tasks)];
-        row.extend(all.iter().map(|&state| right(count(state).unwrap_or_default())));
-        row.extend([right(words::duration(sum.time)), right(words::duration(sum.longest))]);
+        let mut row = vec![Cell::new(def.id), Cell::new(sum.tasks)];
+        row.extend(all.iter().map(|&state| Cell::new(count(state).unwrap_or_default())));
+        row.extend([Cell::new(words::duration(sum.time)), Cell::new(words::duration(sum.longest))]);
         table.add_row(row);
     }
     table

@@ -66,7 +66,7 @@ fn write(view: &View<'_>, out: &mut String) -> std::fmt::Result {
         }
     }
     if !orders.is_empty() {
-        writeln!(out, "  linkStyle {} stroke:#8c959f,stroke-dasharray:1 4", orders.join(","))?;
+        writeln!(out, "  linkStyle {} stroke:#6e7781,stroke-dasharray:2 3", orders.join(","))?;
     }
     if !view.params.is_empty() {
         let params: Vec<String> = (0..view.params.len()).map(|param| format!("p{param}")).collect();

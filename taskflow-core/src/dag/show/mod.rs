@@ -7,6 +7,12 @@
 //!    be followed. Only `svg` needs it.
 //!
 //! No format fails, on no plan: where a graph is too large to be drawn well it is drawn plainly.
+//!
+//! ```
+//! use taskflow_core::dag::show::Format;
+//!
+//! assert_eq!("mermaid".parse(), Ok(Format::Mermaid));
+//! ```
 
 mod dot;
 mod facts;

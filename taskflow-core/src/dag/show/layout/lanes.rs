@@ -8,8 +8,8 @@ use super::layered::Layered;
 use super::order::{Order, improve};
 
 /// Exchanging groups is tried in drawings of at most this many vertices, and at most so many times.
-const SMALL: usize = 3000;
-const TRIALS: usize = 60;
+const SMALL: usize = 1500;
+const TRIALS: usize = 40;
 
 /// Groups in the order in which their first vertices were met.
 pub(super) fn by_first(layered: &Layered, met: &[u32]) -> Vec<u32> {

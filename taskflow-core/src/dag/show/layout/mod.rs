@@ -12,18 +12,21 @@
 //! 3. `layered`: an edge over several layers is cut into pieces with a bend in each layer between; a group gets a lane:
 //!    a piece of border above and below its nodes in every layer from its first to its last.
 //! 4. `order`: the sequence in every layer, so that few edges cross (`crossings`, `swap`). What belongs to a group stays
-//!    together (`blocks`), and groups lie in one sequence through all layers (`lanes`), which is what lets their boxes be rectangles with
-//!    nobody else's nodes inside.
-//! 5. `place`: heights, so that edges are straight where they can be (`simplex` again).
-//! 6. `route`: widths of the layers, boxes, and curves that stay clear of the nodes.
+//!    together (`blocks`), and groups lie in one sequence through all layers (`lanes`), which is what lets their boxes be
+//!    rectangles with nobody else's nodes inside.
+//! 5. `place`: heights, so that edges are straight where they can be (`approach`, then `level` by `simplex` again).
+//! 6. `route`: widths of the layers, boxes, and lines that stay clear of the nodes; many edges of one node share a line
+//!    (`trunks`).
 //!
 //! Work is bounded by counting steps. A graph too large for a step gets a plainer drawing: less polishing, then edges
 //! without bends, then no boxes; never an error.
 
+mod approach;
 mod blocks;
 mod crossings;
 mod lanes;
 mod layered;
+mod level;
 mod order;
 mod parts;
 mod place;

@@ -3,6 +3,8 @@
 //! A group connects what is in it. Parts are set in rows, in the order of their first nodes, so that a plan of many
 //! small graphs becomes a page and not a tower.
 
+use petgraph::unionfind::UnionFind;
+
 use super::{Edge, Graph, Layout, Point, Rect, Step, layered, order, place, ranks, route, space};
 
 pub(super) fn lay_out(graph: &Graph) -> Layout {
@@ -68,13 +70,13 @@ fn parts(graph: &Graph, forward: &[bool]) -> Vec<Part> {
     let group_of = |node: &super::NodeBox| node.group.filter(|group| (*group as usize) < graph.groups.len());
 
     let count = graph.nodes.len();
-    let mut sets = Sets((0..(count + graph.groups.len()) as u32).collect());
+    let mut sets = UnionFind::<u32>::new(count + graph.groups.len());
     for (edge, _) in graph.edges.iter().zip(forward).filter(|(_, forward)| **forward) {
-        sets.join(edge.from, edge.to);
+        sets.union(edge.from, edge.to);
     }
     for (node, at) in graph.nodes.iter().zip(0..) {
         if let Some(group) = group_of(node) {
-            sets.join(at, count as u32 + outermost[group as usize]);
+            sets.union(at, count as u32 + outermost[group as usize]);
         }
     }
 
@@ -84,7 +86,7 @@ fn parts(graph: &Graph, forward: &[bool]) -> Vec<Part> {
     let mut local_group = vec![0u32; graph.groups.len()];
     let mut part_of_node = vec![0usize; count];
     for at in 0..count as u32 {
-        let set = sets.find(at) as usize;
+        let set = sets.find_mut(at) as usize;
         if part_of_set[set] == usize::MAX {
             part_of_set[set] = parts.len();
             parts.push(Part::default());
@@ -95,7 +97,7 @@ fn parts(graph: &Graph, forward: &[bool]) -> Vec<Part> {
         part.nodes.push(at);
     }
     for (group, at) in graph.groups.iter().zip(0u32..) {
-        let set = sets.find(count as u32 + outermost[at as usize]) as usize;
+        let set = sets.find_mut(count as u32 + outermost[at as usize]) as usize;
         // A group without any node is in no part.
         if let Some(part) = parts.get_mut(part_of_set[set]) {
             local_group[at as usize] = part.groups.len() as u32;
@@ -118,25 +120,6 @@ fn parts(graph: &Graph, forward: &[bool]) -> Vec<Part> {
         part.graph.edges.push(Edge { from, to, weight: edge.weight.clamp(1, 1000) });
     }
     parts
-}
-
-/// Sets that are joined: a forest whose paths are halved on the way (Tarjan and van Leeuwen, 1984).
-struct Sets(Vec<u32>);
-
-impl Sets {
-    fn find(&mut self, mut at: u32) -> u32 {
-        while self.0[at as usize] != at {
-            let above = self.0[at as usize];
-            self.0[at as usize] = self.0[above as usize];
-            at = above;
-        }
-        at
-    }
-
-    fn join(&mut self, a: u32, b: u32) {
-        let (a, b) = (self.find(a), self.find(b));
-        self.0[a.max(b) as usize] = a.min(b);
-    }
 }
 
 /// The upper left corners of the parts: rows about half as wide again as the page is high, at least as wide as the

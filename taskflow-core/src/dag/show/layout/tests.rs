@@ -116,7 +116,7 @@ fn graphs() -> impl Strategy<Value = Graph> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
     fn nothing_overlaps_and_edges_lead_forward(graph in graphs()) {
@@ -186,4 +186,16 @@ fn a_graph_that_a_group_weaves_through_keeps_its_box_rectangular() {
     let nodes = vec![node(None), node(Some(0)), node(None), node(Some(0)), node(None)];
     let edges = (0..4).map(|at| edge(at, at + 1)).collect();
     check(&Graph { nodes, edges, groups: vec![Group { parent: None }] }).expect("a sound drawing");
+}
+
+#[test]
+fn more_boxes_than_can_be_drawn_are_left_out() {
+    // Two hundred groups that all reach from the first of four hundred layers to the last.
+    let mut nodes = vec![node(None); 400];
+    let groups: Vec<Group> = (0..200).map(|at: u32| Group { parent: at.checked_sub(1) }).collect();
+    (nodes[0].group, nodes[399].group) = (Some(199), Some(199));
+    let edges: Vec<Edge> = (0..399).map(|at| edge(at, at + 1)).collect();
+    let layout = lay_out(&Graph { nodes, edges, groups });
+    assert!(layout.groups.iter().all(Option::is_none));
+    assert!(layout.nodes.windows(2).all(|pair| pair[0].x + pair[0].width < pair[1].x));
 }

@@ -95,6 +95,8 @@ impl<'v> Card<'v> {
         let mut base = if *height == HEIGHTS[0] { 22 } else { 21 };
         write!(out, "<text x=\"{SIDE}\" y=\"{base}\">{}</text>", escape(&self.name))?;
         if let Some(state) = state {
+            // A script finds the text also where there is nothing to say yet.
+            let state = if state == "none" { "" } else { state };
             base += 17;
             write!(out, "<text class=\"state\" x=\"{SIDE}\" y=\"{base}\">{}</text>", escape(state))?;
         }
@@ -170,7 +172,7 @@ fn row(facts: Vec<String>, room: i64) -> Vec<(String, i64)> {
 /// What a pointer resting on the card shows.
 fn about_task(node: &NodeView<'_>, state: Option<&str>) -> String {
     let mut lines = vec![node.id.to_owned()];
-    lines.extend(state.filter(|state| !state.is_empty()).map(|state| format!("state: {state}")));
+    lines.extend(state.map(|state| format!("state: {state}")));
     lines.push(format!("{} fn {} -> {}", node.kind, node.task, node.output));
     for arg in &node.args {
         let value = match &arg.value {

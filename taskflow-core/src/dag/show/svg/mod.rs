@@ -25,13 +25,31 @@ pub use states::STATES;
 const MARGIN: i64 = 20;
 
 /// What a drawing shows beside the graph.
+///
+/// ```
+/// use taskflow_core::dag::show::SvgOptions;
+///
+/// let options = SvgOptions::default().states(&["success", "running"]).without_params();
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SvgOptions<'a> {
-    /// The state of each node, by its index: one of [`STATES`], or an empty text for none. With `None` the drawing has
+    states: Option<&'a [&'a str]>,
+    without_params: bool,
+}
+
+impl<'a> SvgOptions<'a> {
+    /// The states of the nodes, in their order: of each one of [`STATES`], or `none`. Without this call the drawing has
     /// no place for states.
-    pub states: Option<&'a [&'a str]>,
+    #[must_use]
+    pub fn states(self, states: &'a [&'a str]) -> Self {
+        SvgOptions { states: Some(states), ..self }
+    }
+
     /// Leaves out the parameters of the DAG.
-    pub without_params: bool,
+    #[must_use]
+    pub fn without_params(self) -> Self {
+        SvgOptions { without_params: true, ..self }
+    }
 }
 
 /// A view as SVG.
@@ -55,7 +73,7 @@ struct Drawing<'v, 'p> {
 
 impl<'v, 'p> Drawing<'v, 'p> {
     fn new(view: &'v View<'p>, options: &'v SvgOptions<'v>) -> Self {
-        let state = |at: usize| Some(options.states?.get(at).copied().unwrap_or_default());
+        let state = |at: usize| Some(options.states?.get(at).copied().unwrap_or("none"));
         let result = |at: usize| {
             view.result.as_ref().is_some_and(|r| matches!(r.from, Endpoint::Task(t) if t.index as usize == at))
         };

@@ -27,7 +27,7 @@ pub(super) const COLOURS: [StateColour; 12] = [
     colour("cancelled", "#6b5b73", "#ab9bb3"),
 ];
 
-/// The states that have a colour: Airflow's, and `cancelled`.
+/// The states that have a colour: Airflow's, and `cancelled`. A task that waits for its upstreams, `none`, has none.
 pub const STATES: [&str; 12] = {
     let mut names = [""; 12];
     let mut at = 0;

@@ -65,9 +65,9 @@ pub(super) fn write(out: &mut String, states: bool) -> std::fmt::Result {
             writeln!(out, ".taskflow-dag [data-state={0}]{{--tf-state:var(--tf-{0})}}", state.name)?;
         }
         writeln!(out, ".taskflow-dag .card{{stroke:var(--tf-state,var(--tf-line))}}")?;
-        writeln!(out, ".taskflow-dag .tint{{fill:var(--tf-state,none);fill-opacity:.13}}")?;
-        writeln!(out, ".taskflow-dag .mark{{fill:var(--tf-state,none)}}")?;
-        writeln!(out, ".taskflow-dag .state{{fill:var(--tf-state,none);font-size:11px;font-weight:600}}")?;
+        writeln!(out, ".taskflow-dag .tint{{fill:none;fill:var(--tf-state,none);fill-opacity:.13}}")?;
+        writeln!(out, ".taskflow-dag .mark{{fill:none;fill:var(--tf-state,none)}}")?;
+        writeln!(out, ".taskflow-dag .state{{fill:var(--tf-state,var(--tf-muted));font-size:11px;font-weight:600}}")?;
         writeln!(out, ".taskflow-dag .param{{--tf-state:var(--tf-param)}}")?;
     }
     writeln!(out, "</style>")

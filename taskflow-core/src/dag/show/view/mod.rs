@@ -142,7 +142,7 @@ impl NodeView<'_> {
     pub(super) fn calls_another_name(&self) -> bool {
         match self.label.strip_prefix(self.task) {
             Some("") => false,
-            Some(rest) => !rest.strip_prefix('_').is_some_and(|number| number.parse::<u32>().is_ok()),
+            Some(rest) => rest.strip_prefix('_').is_none_or(|number| number.parse::<u32>().is_err()),
             None => true,
         }
     }

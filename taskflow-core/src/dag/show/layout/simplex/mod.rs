@@ -8,8 +8,9 @@
 //! the book-keeping there is. And every state between two exchanges is a valid answer, so that a budget of steps can end
 //! the search early on a large graph.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+mod grow;
+#[cfg(test)]
+mod tests;
 
 use super::super::topo::Lists;
 use super::NONE;
@@ -119,81 +120,6 @@ impl Simplex<'_> {
                 list.retain(|known| in_tree[*known as usize] && *known != bond);
             }
             list.push(bond);
-        }
-    }
-
-    /// A spanning tree of tight bonds (a forest, if the graph has several parts), in the manner of Prim: the tree moves
-    /// by the least slack at its rim. Its moves are kept in one number, so that a node is touched twice only.
-    fn grow(&mut self) {
-        let count = self.x.len();
-        let mut joined = vec![false; count];
-        let mut order: Vec<u32> = Vec::with_capacity(count);
-        let mut leaving: BinaryHeap<Reverse<(i64, u32)>> = BinaryHeap::new();
-        let mut coming: BinaryHeap<Reverse<(i64, u32)>> = BinaryHeap::new();
-        for root in 0..count {
-            if joined[root] {
-                continue;
-            }
-            // The positions of joined nodes are kept less `moved`.
-            let mut moved = 0i64;
-            let first = order.len();
-            let mut next = Some((root as u32, NONE));
-            while let Some((node, bond)) = next {
-                joined[node as usize] = true;
-                self.x[node as usize] -= moved;
-                self.parent[node as usize] = bond;
-                order.push(node);
-                if bond != NONE {
-                    self.plant(bond);
-                }
-                for &bond in self.out.of(node) {
-                    if !joined[self.bonds[bond as usize].head as usize] {
-                        leaving.push(Reverse((self.slack(bond), bond)));
-                    }
-                }
-                for &bond in self.into.of(node) {
-                    if !joined[self.bonds[bond as usize].tail as usize] {
-                        coming.push(Reverse((self.slack(bond), bond)));
-                    }
-                }
-                while leaving.peek().is_some_and(|Reverse((_, b))| joined[self.bonds[*b as usize].head as usize]) {
-                    leaving.pop();
-                }
-                while coming.peek().is_some_and(|Reverse((_, b))| joined[self.bonds[*b as usize].tail as usize]) {
-                    coming.pop();
-                }
-                let forward = leaving.peek().map(|Reverse((key, bond))| (key - moved, *bond));
-                let back = coming.peek().map(|Reverse((key, bond))| (key + moved, *bond));
-                next = match (forward, back) {
-                    (Some((ahead, bond)), back) if back.is_none_or(|(behind, _)| ahead <= behind) => {
-                        moved += ahead;
-                        leaving.pop();
-                        Some((self.bonds[bond as usize].head, bond))
-                    }
-                    (_, Some((behind, bond))) => {
-                        moved -= behind;
-                        coming.pop();
-                        Some((self.bonds[bond as usize].tail, bond))
-                    }
-                    (_, None) => None,
-                };
-            }
-            for &node in &order[first..] {
-                self.x[node as usize] += moved;
-            }
-        }
-        for below in &mut self.below {
-            below.size = 1;
-        }
-        for bond in self.bonds {
-            self.below[bond.tail as usize].sum += bond.weight;
-            self.below[bond.head as usize].sum -= bond.weight;
-        }
-        for &node in order.iter().rev() {
-            if self.parent[node as usize] != NONE {
-                let above = self.other(self.parent[node as usize], node) as usize;
-                self.below[above] = self.below[above].plus(self.below[node as usize], 1);
-            }
         }
     }
 
@@ -330,69 +256,6 @@ impl Simplex<'_> {
             if self.budget == 0 {
                 return;
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn bond(tail: u32, head: u32, gap: i64, weight: i64) -> Bond {
-        Bond { tail, head, gap, weight }
-    }
-
-    fn cost(bonds: &[Bond], x: &[i64]) -> i64 {
-        bonds.iter().map(|b| b.weight * (x[b.head as usize] - x[b.tail as usize])).sum()
-    }
-
-    #[test]
-    fn a_node_off_the_longest_path_moves_to_where_it_is_needed() {
-        // 0 -> 1 -> 2 -> 3 and 4 -> 3: 4 belongs beside 2.
-        let bonds = [bond(0, 1, 1, 1), bond(1, 2, 1, 1), bond(2, 3, 1, 1), bond(4, 3, 1, 1)];
-        let mut x = [0, 1, 2, 3, 0];
-        settle(&bonds, &mut x, 10_000, false);
-        assert_eq!([x[1] - x[0], x[2] - x[0], x[3] - x[0], x[4] - x[0]], [1, 2, 3, 2]);
-    }
-
-    #[test]
-    fn a_node_between_two_comes_into_the_middle() {
-        // 0 is drawn to 1 and 2, which are 100 apart: the ends of 3 and 4 are the distances.
-        let bonds = [bond(1, 2, 100, 1), bond(3, 0, 0, 1), bond(3, 1, 0, 1), bond(4, 0, 0, 1), bond(4, 2, 0, 1)];
-        let mut x = [0, 0, 100, 0, 0];
-        settle(&bonds, &mut x, 10_000, true);
-        assert_eq!([x[0] - x[1], x[2] - x[1]], [50, 100]);
-    }
-
-    /// The least cost by trying everything, with positions up to `limit`.
-    fn least(bonds: &[Bond], count: usize, limit: i64) -> i64 {
-        let mut x = vec![0i64; count];
-        let mut best = i64::MAX;
-        loop {
-            if bonds.iter().all(|b| x[b.head as usize] - x[b.tail as usize] >= b.gap) {
-                best = best.min(cost(bonds, &x));
-            }
-            let Some(free) = x.iter().position(|at| *at < limit) else { return best };
-            x[free] += 1;
-            x[..free].fill(0);
-        }
-    }
-
-    proptest::proptest! {
-        #![proptest_config(proptest::test_runner::Config::with_cases(200))]
-        #[test]
-        fn the_sum_is_the_least_there_is(
-            edges in proptest::collection::vec((0u32..5, 0u32..5, 0i64..2, 0i64..4), 1..9),
-        ) {
-            let bonds: Vec<Bond> = edges.iter().filter(|e| e.0 < e.1).map(|e| bond(e.0, e.1, e.2, e.3)).collect();
-            let mut x: Vec<i64> = (0..5).collect();
-            settle(&bonds, &mut x, 100_000, false);
-            proptest::prop_assert!(bonds.iter().all(|b| x[b.head as usize] - x[b.tail as usize] >= b.gap));
-            proptest::prop_assert_eq!(cost(&bonds, &x), least(&bonds, 5, 4));
-            let before = cost(&bonds, &x);
-            settle(&bonds, &mut x, 100_000, true);
-            proptest::prop_assert!(bonds.iter().all(|b| x[b.head as usize] - x[b.tail as usize] >= b.gap));
-            proptest::prop_assert_eq!(cost(&bonds, &x), before);
         }
     }
 }

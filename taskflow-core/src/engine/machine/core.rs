@@ -1,145 +1,69 @@
-//! The state machine of one DAG run.
-//!
-//! [`Machine::step`] takes an event and the time and says what is to be done about it. There is no clock in it, no I/O,
-//! no thread and no value: whoever drives it brings those. The live engine drives it from worker threads, the reference
-//! driver from a loop.
-//!
-//! 1. `Start` makes every task without upstreams `scheduled` and says `Ready`.
-//! 2. The driver grants a ready task a slot and a worker and says `Started`; the task is `running`, its attempt counted.
-//! 3. `Finished` closes the attempt. A failure with a retry left makes it `up_for_retry` until its time comes; every
-//!    other end is final, and is told to each join below. A join that has its verdict tells its node; a node whose
-//!    joins all have theirs is scheduled, skipped or failed, and the last two are told further down in the same step.
-//! 4. `Finished` of an attempt that is not the running one changes nothing: a stale worker cannot write.
-//! 5. `TimeReached` starts due retries, ends attempts and runs whose time is up. The driver calls it whenever
-//!    [`Machine::next_deadline`] has passed.
-//! 6. `Cancel`, a failure under `fail_fast` and the time limit of the run all *halt* it: what has not started ends at
-//!    once, what runs is asked to stop and has the grace time to do so.
-//! 7. When no task is left open, `Ended` comes as the last command.
+//! The transitions of a run: everything that changes, and every way in which it does.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::event::Event;
-use super::state::{RunState, TaskState, Transition};
-use crate::dag::{Join, Plan, Selection};
+use super::{Command, Input, Outcome, Settings};
+use crate::dag::Plan;
+use crate::engine::event::Event;
+use crate::engine::state::{RunState, TaskState, Transition};
 use crate::error::Failure;
 use crate::task::{Tally, TriggerRule, Verdict};
 use crate::time::Timestamp;
 
-/// What happened outside.
-#[derive(Debug)]
-pub(crate) enum Input {
-    /// The run begins.
-    Start,
-    /// A ready task got its slot and its worker.
-    Started { task: u32 },
-    /// An attempt came to its end; `started` is when it really began.
-    Finished { task: u32, attempt: u32, started: Timestamp, outcome: Outcome },
-    /// Time has passed.
-    TimeReached,
-    /// Somebody wants the run to end.
-    Cancel { reason: String },
-}
-
-/// How an attempt ended.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    Success,
-    Skipped(String),
-    Failed(Box<Failure>),
-}
-
-/// What the driver is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// The task may start when there is room.
-    Ready(u32),
-    /// The task will not run (again): its inputs can go.
-    Settled(u32),
-    /// The attempt that runs is over for the machine: stop it if possible, ignore what it gives.
-    Abandon(u32),
-    /// Nothing more will start: forget ready tasks, ask running ones to stop.
-    Halt,
-    /// The run is over.
-    Ended(RunState),
-}
-
-/// How a run is to be run.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) fail_fast: bool,
-    pub(crate) timeout: Option<Duration>,
-    /// How long running attempts may take to stop after a halt.
-    pub(crate) grace: Duration,
-    /// For the jitter of retries.
-    pub(crate) seed: u64,
-    /// Whether to keep events for observers.
-    pub(crate) observed: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings { fail_fast: false, timeout: None, grace: Duration::from_secs(10), seed: 0, observed: false }
-    }
-}
-
-pub(crate) struct Machine {
-    plan: Arc<Plan>,
-    core: Core,
-}
-
 /// Everything that changes; apart from the plan, so that both can be borrowed at once.
-struct Core {
-    settings: Settings,
-    tasks: Vec<TaskCell>,
-    joins: Vec<JoinCell>,
+pub(super) struct Core {
+    pub(super) settings: Settings,
+    pub(super) tasks: Vec<TaskCell>,
+    pub(super) joins: Vec<JoinCell>,
     /// Tasks not yet in a terminal state.
-    open: u32,
-    state: RunState,
-    started: Timestamp,
-    ended: Timestamp,
+    pub(super) open: u32,
+    pub(super) state: RunState,
+    pub(super) started: Timestamp,
+    pub(super) ended: Timestamp,
+    /// The latest time it was told.
+    pub(super) latest: Timestamp,
     /// Retries, time limits of attempts and of the run, the end of the grace time.
-    timers: BTreeSet<(Timestamp, Timer)>,
-    failures: HashMap<u32, Arc<Failure>>,
+    pub(super) timers: BTreeSet<(Timestamp, Timer)>,
+    pub(super) failures: HashMap<u32, Arc<Failure>>,
     /// Closed attempts that a retry followed.
-    retried: HashMap<u32, Vec<AttemptRecord>>,
+    pub(super) retried: HashMap<u32, Vec<AttemptRecord>>,
     /// Which upstream made the join of an `AnyOf` run.
-    winners: HashMap<u32, u32>,
-    halted: Option<Halted>,
-    failed_leaf: bool,
+    pub(super) winners: HashMap<u32, u32>,
+    pub(super) halted: Option<Halted>,
+    pub(super) failed_leaf: bool,
     /// The cascade under way: ends that joins below have yet to hear of.
-    told: Vec<u32>,
-    events: Vec<Event>,
+    pub(super) told: Vec<u32>,
+    pub(super) events: Vec<Event>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct TaskCell {
-    started: Timestamp,
-    ended: Timestamp,
-    attempt: u32,
+pub(super) struct TaskCell {
+    pub(super) started: Timestamp,
+    pub(super) ended: Timestamp,
+    pub(super) attempt: u32,
     /// Joins without a verdict.
-    undecided: u32,
+    pub(super) undecided: u32,
     /// The task whose end decided that this one is skipped or `upstream_failed`.
-    cause: u32,
-    state: TaskState,
+    pub(super) cause: u32,
+    pub(super) state: TaskState,
     /// A join said skip; a later one may still say fail.
-    skip: bool,
+    pub(super) skip: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct JoinCell {
-    pending: u32,
-    success: u32,
-    failed: u32,
-    skipped: u32,
+pub(super) struct JoinCell {
+    pub(super) pending: u32,
+    pub(super) success: u32,
+    pub(super) failed: u32,
+    pub(super) skipped: u32,
 }
 
 /// Stands in `pending` of a join that has its verdict.
-const DECIDED: u32 = u32::MAX;
+pub(super) const DECIDED: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
+pub(super) enum Timer {
     Retry(u32),
     Attempt { task: u32, attempt: u32 },
     Run,
@@ -147,10 +71,10 @@ enum Timer {
 }
 
 #[derive(Debug)]
-struct Halted {
-    reason: String,
+pub(super) struct Halted {
+    pub(super) reason: String,
     /// What the run becomes.
-    state: RunState,
+    pub(super) state: RunState,
 }
 
 /// An attempt that is over.
@@ -160,58 +84,18 @@ pub(crate) struct AttemptRecord {
     pub(crate) ended: Timestamp,
     pub(crate) failure: Arc<Failure>,
 }
-
-impl Machine {
-    pub(crate) fn new(plan: Arc<Plan>, selection: Option<&Selection>, settings: Settings) -> Self {
-        let joins = plan.joins().iter();
-        // A task under `always` is below its upstreams, and does not look at them.
-        let waits = |join: &Join| join.rule != TriggerRule::Always;
-        let pending = |join: &Join| if waits(join) { join.upstreams } else { DECIDED };
-        let joins = joins.map(|join| JoinCell { pending: pending(join), success: 0, failed: 0, skipped: 0 }).collect();
-        let mut tasks = Vec::with_capacity(plan.len());
-        for node in 0..plan.len() as u32 {
-            let joins = &plan.joins()[plan.joins_of(node).start as usize..plan.joins_of(node).end as usize];
-            let undecided = joins.iter().filter(|join| waits(join)).count() as u32;
-            let removed = selection.is_some_and(|selection| !selection.contains(node));
-            let state = if removed { TaskState::None.after(Transition::Remove) } else { Some(TaskState::None) };
-            tasks.push(TaskCell { undecided, state: state.unwrap_or_default(), ..TaskCell::default() });
-        }
-        let open = tasks.iter().filter(|task| !task.state.is_terminal()).count() as u32;
-        let core = Core {
-            settings,
-            tasks,
-            joins,
-            open,
-            state: RunState::Running,
-            started: Timestamp::EPOCH,
-            ended: Timestamp::EPOCH,
-            timers: BTreeSet::new(),
-            failures: HashMap::new(),
-            retried: HashMap::new(),
-            winners: HashMap::new(),
-            halted: None,
-            failed_leaf: false,
-            told: Vec::new(),
-            events: Vec::new(),
-        };
-        Machine { plan, core }
-    }
-
-    /// Takes in what happened and appends what is to be done.
-    pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
-        let Machine { plan, core } = self;
-        core.step(plan, input, now, commands);
-    }
-}
-
 impl Core {
-    fn step(&mut self, plan: &Plan, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
+    pub(super) fn step(&mut self, plan: &Plan, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
+        // Threads read the clock at different moments; in a run, time does not go back.
+        let now = now.max(self.latest);
+        self.latest = now;
         match input {
             Input::Start => self.start(now, commands),
             Input::Started { task } => return self.task_started(plan, task, now),
             Input::Finished { task, attempt, started, outcome } => {
                 if self.is_running(task, attempt) {
-                    self.tasks[task as usize].started = started;
+                    let cell = &mut self.tasks[task as usize];
+                    cell.started = cell.started.max(started);
                     self.finished(plan, task, outcome, now, commands);
                 }
             }
@@ -504,106 +388,12 @@ impl Core {
         true
     }
 
-    fn is_running(&self, task: u32, attempt: u32) -> bool {
+    pub(super) fn is_running(&self, task: u32, attempt: u32) -> bool {
         let cell = &self.tasks[task as usize];
         cell.state == TaskState::Running && cell.attempt == attempt
     }
 }
-
-/// What the driver and the report read.
-impl Machine {
-    /// Whether this attempt is the one that runs.
-    pub(crate) fn is_running(&self, task: u32, attempt: u32) -> bool {
-        self.core.is_running(task, attempt)
-    }
-
-    pub(crate) fn plan(&self) -> &Arc<Plan> {
-        &self.plan
-    }
-
-    pub(crate) fn state(&self) -> RunState {
-        self.core.state
-    }
-
-    pub(crate) fn task_state(&self, task: u32) -> TaskState {
-        self.core.tasks[task as usize].state
-    }
-
-    /// The running attempt, or the last one; 0 before the first.
-    pub(crate) fn attempt(&self, task: u32) -> u32 {
-        self.core.tasks[task as usize].attempt
-    }
-
-    /// Whether no attempt can follow the one that runs.
-    pub(crate) fn is_last_attempt(&self, task: u32) -> bool {
-        self.core.tasks[task as usize].attempt > self.plan.node_options(task).retry.retries
-    }
-
-    /// When the last attempt started and the task came to its end.
-    pub(crate) fn times(&self, task: u32) -> (Timestamp, Timestamp) {
-        let cell = &self.core.tasks[task as usize];
-        (cell.started, cell.ended)
-    }
-
-    pub(crate) fn run_times(&self) -> (Timestamp, Timestamp) {
-        (self.core.started, self.core.ended)
-    }
-
-    pub(crate) fn retried(&self, task: u32) -> &[AttemptRecord] {
-        self.core.retried.get(&task).map_or(&[], Vec::as_slice)
-    }
-
-    /// Why a task did not succeed.
-    pub(crate) fn failure(&self, task: u32) -> Option<Arc<Failure>> {
-        if let Some(failure) = self.core.failures.get(&task) {
-            return Some(Arc::clone(failure));
-        }
-        let cell = &self.core.tasks[task as usize];
-        let cause = || self.plan.nodes()[cell.cause as usize].id().to_owned();
-        match cell.state {
-            TaskState::UpstreamFailed => Some(Arc::new(Failure::UpstreamFailed { task: cause() })),
-            TaskState::Skipped => {
-                Some(Arc::new(Failure::Skipped { reason: format!("upstream task `{}` was skipped", cause()) }))
-            }
-            _ => None,
-        }
-    }
-
-    /// Which upstream made this join of an `AnyOf` run.
-    pub(crate) fn winner(&self, join: u32) -> Option<u32> {
-        self.core.winners.get(&join).copied()
-    }
-
-    /// When `TimeReached` is due.
-    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.core.timers.first().map(|&(due, _)| due)
-    }
-
-    /// The wait after the failure of an attempt, if another one follows.
-    pub(crate) fn retry_delay(&self, task: u32, attempt: u32) -> Duration {
-        self.plan.node_options(task).retry.delay_after(attempt, seed_of(&self.core.settings, task))
-    }
-
-    /// The retries that are waited for, with their times, the next one first.
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
-    pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + '_ {
-        self.core.timers.iter().filter_map(|&(due, timer)| match timer {
-            Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
-            _ => None,
-        })
-    }
-
-    /// Why the run ends early, once it does.
-    pub(crate) fn halt_reason(&self) -> Option<&str> {
-        self.core.halted.as_ref().map(|halted| halted.reason.as_str())
-    }
-
-    pub(crate) fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.core.events)
-    }
-}
-
 /// Tasks that fail together are not tried again together.
-fn seed_of(settings: &Settings, task: u32) -> u64 {
+pub(super) fn seed_of(settings: &Settings, task: u32) -> u64 {
     settings.seed ^ u64::from(task)
 }

@@ -1,0 +1,62 @@
+//! What is to be done after the lock of the hub is released.
+
+use std::sync::Arc;
+
+use super::attempt::Grant;
+use super::dispatch::RunKey;
+use super::hub::Shared;
+use super::run::{Run, RunShared};
+use crate::panics::drop_quietly;
+use crate::task::AttemptControl;
+use crate::value::AnyValue;
+
+/// What is to be done after the lock is released.
+#[derive(Default)]
+pub(crate) struct Effects {
+    pub(super) launches: Vec<(RunKey, Arc<RunShared>, Grant)>,
+    pub(super) cancels: Vec<(Arc<AttemptControl>, bool)>,
+    pub(super) unused: Vec<AnyValue>,
+    pub(super) refused: Vec<Grant>,
+    pub(super) over: Vec<Run>,
+}
+impl Effects {
+    pub(super) fn is_empty(&self) -> bool {
+        self.launches.is_empty()
+            && self.cancels.is_empty()
+            && self.unused.is_empty()
+            && self.refused.is_empty()
+            && self.over.is_empty()
+    }
+
+    /// Does what was collected, and what follows from it: without the lock, since all of it may run user code or wait.
+    pub(super) fn carry_out(&mut self, shared: &Arc<Shared>) {
+        while !self.is_empty() {
+            for (control, drop_it) in self.cancels.drain(..) {
+                control.cancel();
+                if drop_it {
+                    control.abort();
+                }
+            }
+            let launches = std::mem::take(&mut self.launches);
+            for value in self.unused.drain(..) {
+                drop_quietly(value);
+            }
+            for grant in self.refused.drain(..) {
+                drop_quietly(grant);
+            }
+            for run in self.over.drain(..) {
+                run.conclude();
+            }
+            if !launches.is_empty() {
+                let refused = super::launch::launch_all(shared, launches);
+                if !refused.is_empty() {
+                    let mut hub = shared.lock();
+                    for (key, run, done) in refused {
+                        hub.apply(key, &run, done, false, self);
+                    }
+                    shared.leave(hub, self);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What a worker takes at once, and how others take it back.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::attempt::{Done, Grant};
+use super::dispatch::{Lane, RunKey};
+use super::effects::Effects;
+use super::hub::Hub;
+use super::run::RunShared;
+use crate::time::Timestamp;
+
+/// What the hub knows of a worker thread.
+pub(super) struct Slot {
+    /// The run it works for.
+    pub(super) run: Of,
+    /// The task it is in, when it has taken just one.
+    pub(super) single: Option<u32>,
+    /// What it has taken, when it has taken several.
+    pub(super) share: Arc<Mutex<Share>>,
+    /// Whether the task it is in was given up.
+    pub(super) lost: bool,
+}
+
+/// Several tasks one worker has taken, and what came of them.
+#[derive(Default)]
+pub(crate) struct Share {
+    pub(super) queue: VecDeque<Grant>,
+    pub(super) done: Vec<Done>,
+    /// The task under way and when it began.
+    pub(super) current: Option<(u32, Timestamp)>,
+    /// Whether the rest is worth a waking call to somebody who sleeps.
+    pub(super) worth_sharing: bool,
+}
+
+/// What a worker gets when it asks.
+pub(super) enum Taken {
+    /// Nothing is ready.
+    Nothing,
+    /// One task.
+    One(Grant),
+    /// Several, in its share.
+    Several,
+}
+
+/// A run and where it stands in the engine.
+pub(super) type Of = Option<(RunKey, Arc<RunShared>)>;
+impl Hub {
+    /// The next share of worker `me`; `now` is about the present.
+    ///
+    /// A share is one task, unless tasks like it have proven short. Then it is a fair part of what is ready, bounded by
+    /// the time it should take; all of it, when the whole is less work than waking somebody for it.
+    pub(super) fn take_share(&mut self, me: usize, workers: usize, of: &mut Of, now: &mut Option<Timestamp>) -> Taken {
+        /// What a share may take, in nanoseconds.
+        const LONG: u64 = 100_000;
+        /// What it costs to wake a thread.
+        const WAKING: u64 = 10_000;
+        const MOST: usize = 64;
+
+        let Some(Some(slot)) = self.slots.get_mut(me) else { return Taken::Nothing };
+        if let Some((key, shared, grant)) = self.strays.pop_front() {
+            *of = Some((key, shared));
+            slot.run.clone_from(of);
+            slot.single = Some(grant.task);
+            *now = None;
+            return Taken::One(grant);
+        }
+        let Some((key, first)) = self.dispatcher.pop(Lane::Sync, usize::MAX) else { return Taken::Nothing };
+        let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return Taken::Nothing };
+        if !slot.works_for(&run.shared) {
+            *of = Some((key, Arc::clone(&run.shared)));
+            slot.run.clone_from(of);
+            *now = None;
+        }
+        let now = *now.get_or_insert_with(|| run.shared.clock.now());
+        let mut commands = std::mem::take(&mut self.commands);
+        let first_grant = run.grant(first, now, &mut commands);
+
+        let cost = u64::from(run.cost(first));
+        let ready = self.dispatcher.ready_sync_of(key) as u64;
+        let most = match () {
+            () if ready == 0 || !first_grant.short => 1,
+            () if (ready + 1) * cost <= WAKING => MOST,
+            () => ((ready + 1).div_ceil(workers as u64) as usize).min(MOST),
+        };
+        if most == 1 {
+            self.commands = commands;
+            slot.single = Some(first);
+            return Taken::One(first_grant);
+        }
+
+        slot.single = None;
+        let mut share = lock(&slot.share);
+        share.queue.push_back(first_grant);
+        let mut expected = cost;
+        while share.queue.len() < most && expected < LONG {
+            let Some(task) = self.dispatcher.pop_from(key, Lane::Sync) else { break };
+            let grant = run.grant(task, now, &mut commands);
+            // A task not known to be short ends the share.
+            expected += if grant.short { u64::from(run.cost(task)) } else { LONG };
+            share.queue.push_back(grant);
+        }
+        share.worth_sharing = expected > WAKING;
+        self.watching = true;
+        self.commands = commands;
+        Taken::Several
+    }
+
+    /// Takes back from the shares of others: results not reported, and the later half of what is not started. With
+    /// `overdue`, only from those whose task under way has turned out long, and then all of it.
+    ///
+    /// Whether there was anything.
+    pub(super) fn take_back(&mut self, overdue: bool, effects: &mut Effects) -> bool {
+        const OVERDUE: std::time::Duration = std::time::Duration::from_millis(1);
+        let mut found = false;
+        for place in 0..self.slots.len() {
+            let Some(Some(slot)) = self.slots.get(place) else { continue };
+            let Some((key, of)) = slot.run.clone() else { continue };
+            let mut share = lock(&slot.share);
+            if share.queue.is_empty() && share.done.is_empty() {
+                continue;
+            }
+            let stuck = |since: Timestamp| of.clock.now().since(since) > OVERDUE;
+            if overdue && !share.current.is_some_and(|(_, since)| stuck(since)) {
+                continue;
+            }
+            let keep = if overdue { 0 } else { share.queue.len() / 2 };
+            let taken: Vec<Grant> = share.queue.drain(keep..).collect();
+            let done = std::mem::take(&mut share.done);
+            drop(share);
+            found |= !taken.is_empty() || !done.is_empty();
+            self.strays.extend(taken.into_iter().map(|grant| (key, Arc::clone(&of), grant)));
+            for done in done {
+                self.apply(key, &of, done, false, effects);
+            }
+        }
+        found
+    }
+
+    /// Whether any share holds something that its worker has not come back with.
+    pub(super) fn shares_in_use(&self) -> bool {
+        self.slots.iter().flatten().any(|slot| {
+            let share = lock(&slot.share);
+            !share.queue.is_empty() || !share.done.is_empty()
+        })
+    }
+}
+
+impl Slot {
+    pub(super) fn works_for(&self, run: &Arc<RunShared>) -> bool {
+        self.run.as_ref().is_some_and(|(_, of)| Arc::ptr_eq(of, run))
+    }
+}
+pub(super) fn lock(share: &Mutex<Share>) -> MutexGuard<'_, Share> {
+    share.lock().unwrap_or_else(PoisonError::into_inner)
+}

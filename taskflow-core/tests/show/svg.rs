@@ -1,0 +1,141 @@
+//! The drawing.
+
+use taskflow_core::dag::show::{Format, STATES, SvgOptions, View, render, svg};
+use taskflow_core::engine::TaskState;
+
+use crate::formats::settled;
+use crate::graphs;
+
+#[test]
+fn svg_of_every_kind_of_edge() {
+    let plan = graphs::rules();
+    // The hash is shortened to make names for the title and the description.
+    let text = render(&plan, Format::Svg).replace(&plan.hash()[..12], "<hash>");
+    insta::assert_snapshot!(settled(&plan, &text));
+}
+
+#[test]
+fn a_legend_is_there_only_when_lines_differ() {
+    assert!(render(&graphs::rules(), Format::Svg).contains("class=\"legend\""));
+    assert!(!render(&graphs::fan(3), Format::Svg).contains("class=\"legend\""));
+}
+
+#[test]
+fn it_has_a_name_and_a_description_for_those_who_do_not_see_it() {
+    let text = render(&graphs::delays(), Format::Svg);
+    assert!(text.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"taskflow-dag\" role=\"img\""));
+    assert!(text.contains(">DAG delays: Daily delays per carrier and per origin.</title>"));
+    assert!(
+        text.contains(
+            ">11 tasks, 15 edges, 1 group. Begins with extract, airlines, airports, weather; ends with report. \
+             Parameters: day, late_after_min, mode.</desc>"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn states_are_data_that_a_script_can_change() {
+    let plan = graphs::rules();
+    let view = View::of(&plan);
+    let states: Vec<&str> = STATES.iter().copied().take(plan.len()).collect();
+    let text = svg(&view, &SvgOptions::default().states(&states));
+    for (node, state) in plan.nodes().iter().zip(&states) {
+        assert!(text.contains(&format!("data-task=\"{}\" data-state=\"{state}\"", node.id())), "{state}");
+    }
+    for state in STATES {
+        // A colour for light ground and one for dark.
+        assert_eq!(text.matches(&format!("--tf-{state}:#")).count(), 2, "{state}");
+    }
+    assert!(!render(&plan, Format::Svg).contains("data-state"));
+}
+
+#[test]
+fn every_state_of_the_engine_has_a_colour() {
+    for state in [
+        TaskState::Scheduled,
+        TaskState::Running,
+        TaskState::UpForRetry,
+        TaskState::Success,
+        TaskState::Failed,
+        TaskState::Skipped,
+        TaskState::UpstreamFailed,
+        TaskState::Cancelled,
+        TaskState::Removed,
+    ] {
+        assert!(STATES.contains(&state.name()), "{state}");
+    }
+    assert!(!STATES.contains(&TaskState::None.name()));
+}
+
+#[test]
+fn states_that_are_missing_or_unknown_do_no_harm() {
+    let plan = graphs::rules();
+    let view = View::of(&plan);
+    for states in [&[][..], &["success"], &["\"><script>", "", "no such state"], &["failed"; 100]] {
+        let text = svg(&view, &SvgOptions::default().states(states));
+        assert!(!text.contains("<script>"));
+        well_formed(&text);
+    }
+}
+
+#[test]
+fn parameters_can_be_left_out() {
+    let plan = graphs::delays();
+    let view = View::of(&plan);
+    let text = svg(&view, &SvgOptions::default().without_params());
+    assert!(!text.contains("class=\"param\"") && !text.contains("data-from=\"day\""));
+    well_formed(&text);
+}
+
+#[test]
+fn a_dag_without_tasks_is_an_empty_page() {
+    well_formed(&render(&graphs::empty(), Format::Svg));
+    assert!(render(&graphs::echo(), Format::Svg).contains("data-param=\"text\""));
+}
+
+#[test]
+fn text_of_the_user_stays_text() {
+    let text = render(&graphs::hostile(), Format::Svg);
+    well_formed(&text);
+    assert!(text.contains("a &quot;b&quot; &lt;c&gt; &amp; d]]&gt;"));
+}
+
+#[test]
+fn one_kind_of_line_over_another_is_drawn_beside_it() {
+    let plan = graphs::build("both", || {
+        let first = graphs::start();
+        graphs::merge(first, first)
+    });
+    let text = render(&plan, Format::Svg);
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("class=\"edge ")).collect();
+    let heights: Vec<&str> =
+        lines.iter().filter_map(|line| line.split(" d=\"M").nth(1)?.split(['H', ' ']).nth(1)).collect();
+    // Two in the drawing, two in the legend.
+    assert_eq!(lines.len(), 4);
+    assert_ne!(heights[0], heights[1]);
+}
+
+/// Every tag is closed, every attribute is quoted, and no character has a meaning it should not have.
+pub(crate) fn well_formed(text: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('<') {
+        assert!(!before.contains('>') || open.last() == Some(&"style"), "a stray `>` in {before:?}");
+        let (tag, after) = after.split_once('>').expect("the end of a tag");
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name));
+        } else {
+            let closed = tag.ends_with('/');
+            let tag = tag.trim_end_matches('/');
+            let name = tag.split_whitespace().next().expect("a name");
+            assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+            if !closed {
+                open.push(name);
+            }
+        }
+        rest = after;
+    }
+    assert_eq!(rest.trim(), "");
+    assert!(open.is_empty(), "{open:?} are not closed");
+}

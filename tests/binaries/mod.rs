@@ -1,0 +1,91 @@
+//! Running the DAG binaries of `tests/fixtures` as a user would.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+/// A call of a fixture, with an environment that says nothing about terminals.
+pub(crate) fn program(name: &str) -> Command {
+    let mut command = Command::new(path(name));
+    for variable in ["NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE", "COLUMNS"] {
+        command.env_remove(variable);
+    }
+    command.env("TERM", "xterm").stdin(Stdio::null());
+    command
+}
+
+/// Fixtures are built as examples, and examples lie beside the tests.
+fn path(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its path");
+    let folder =
+        test.parent().and_then(|deps| deps.parent()).expect("a test lies in target/<profile>/deps").join("examples");
+    let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(path.exists(), "{} is not built; `cargo build --examples` builds it", path.display());
+    path
+}
+
+/// What a call gave.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Said {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("it prints UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("it prints UTF-8"),
+        }
+    }
+}
+
+/// Calls a fixture and waits for its end.
+pub(crate) fn call(name: &str, words: &[&str]) -> Said {
+    program(name).args(words).output().expect("a built program starts").into()
+}
+
+impl Said {
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// The text without what differs from run to run: times, durations, run ids, and the spaces of tables.
+pub(crate) fn masked(text: &str) -> String {
+    text.lines().map(masked_line).collect::<Vec<_>>().join("\n")
+}
+
+fn masked_line(line: &str) -> String {
+    let indent = &line[..line.len() - line.trim_start().len()];
+    let mut masked: Vec<&str> = Vec::new();
+    let mut words = line.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let number = word.trim_start_matches('+').parse::<f64>().is_ok();
+        let unit = |next: &&str| ["ns", "µs", "ms", "s", "m", "h"].contains(&next.trim_end_matches([',', ':']));
+        if number && words.peek().is_some_and(unit) {
+            let unit = words.next().unwrap_or_default();
+            masked.push(if unit.ends_with(',') {
+                "<time>,"
+            } else if unit.ends_with(':') {
+                "<time>:"
+            } else {
+                "<time>"
+            });
+        } else if word.ends_with('Z') && word.contains('T') {
+            masked.push("<now>");
+        } else if word.starts_with("manual__") {
+            masked.push("<run>");
+        } else if word.ends_with("cli_several") {
+            masked.push("cli_several");
+        } else if word.chars().all(|c| c == '─') {
+            masked.push("─");
+        } else {
+            masked.push(word);
+        }
+    }
+    format!("{indent}{}", masked.join(" "))
+}
