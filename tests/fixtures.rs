@@ -6,17 +6,19 @@ use std::process::Command;
 
 #[test]
 fn a_crate_that_names_no_other_crate_compiles() {
-    check("plain");
+    check("plain", &[]);
 }
 
 #[test]
-fn a_crate_that_renames_taskflow_compiles() {
-    check("renamed");
+fn a_crate_that_renames_taskflow_compiles_and_can_show_what_it_expands_to() {
+    let printed = check("renamed", &[("TASKFLOW_PRINT_EXPANSION", "1")]);
+    assert!(printed.contains("struct sums"), "{printed}");
+    assert!(printed.contains(":: tf :: __private"), "{printed}");
 }
 
-/// Checks a copy of the fixture under `target`, with the versions of the workspace's lock file, so that it needs neither
+/// Checks a copy of the fixture under `target` and gives what the compiler wrote. The copy is made anew each time, with the versions of the workspace's lock file, so that it needs neither
 /// the network nor a lock file of its own.
-fn check(name: &str) {
+fn check(name: &str, environment: &[(&str, &str)]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let fixture = root.join("tests/fixtures").join(name);
     let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures");
@@ -35,7 +37,10 @@ fn check(name: &str) {
         .args(["check", "--offline", "--quiet", "--target-dir"])
         .arg(shared.join("target"))
         .current_dir(&copy)
+        .envs(environment.iter().copied())
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let written = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{written}");
+    written
 }

@@ -9,7 +9,7 @@ use super::text;
 use crate::attrs::Attrs;
 use crate::errors::Errors;
 use crate::option::{self, Options, Place};
-use crate::task::plain_name;
+use crate::task::{is_context, plain_name};
 use crate::types::{Alien, find_alien, is_named, last_segment, peel, type_arguments};
 
 /// The parameters, whether all of them are sound, and which were written without a default.
@@ -121,9 +121,7 @@ fn attributes(arg: &PatType, errors: &mut Errors) -> (bool, Options, Attrs, Vec<
 
 fn check_type(arg: &PatType, errors: &mut Errors) {
     let ty = peel(&arg.ty);
-    if let syn::Type::Reference(reference) = ty
-        && is_named(&reference.elem, "TaskContext")
-    {
+    if is_context(ty) {
         errors.on(ty, "a DAG function runs once, before there is a run; take the context in a task");
         return;
     }

@@ -13,9 +13,10 @@ use crate::spans;
 pub(super) fn expand(task: &Task) -> TokenStream {
     match task.shape {
         Shape::Sound => {
-            [call(task), definition(task), face(task, &face_body(task)), registration(task)].into_iter().collect()
+            let carrier = carrier(task, Some(&definition(task)));
+            [carrier, face(task, &face_body(task)), registration(task)].into_iter().collect()
         }
-        Shape::Broken => [call(task), face(task, &quote!(::core::unimplemented!()))].into_iter().collect(),
+        Shape::Broken => [carrier(task, None), face(task, &quote!(::core::unimplemented!()))].into_iter().collect(),
         Shape::Untouched => {
             let (attrs, vis, sig, body) = (&task.attrs, &task.vis, &task.sig, &task.body);
             let (docs, shared, face, own) = (&attrs.docs, &attrs.shared, &attrs.face, &attrs.body);
@@ -40,8 +41,8 @@ pub(crate) fn quiet() -> TokenStream {
     }
 }
 
-/// The struct that carries the definition, and the function as it was written, callable without a DAG.
-fn call(task: &Task) -> TokenStream {
+/// The struct that carries the function as it was written, callable without a DAG, and the definition.
+fn carrier(task: &Task, definition: Option<&TokenStream>) -> TokenStream {
     let (docs, shared, own) = (&task.attrs.docs, &task.attrs.shared, &task.attrs.body);
     let (vis, body, quiet) = (&task.vis, &task.body, quiet());
     let name = &task.sig.ident;
@@ -57,10 +58,18 @@ fn call(task: &Task) -> TokenStream {
         #(#shared)*
         impl #name {
             #(#docs)*
-            #[allow(missing_docs, unreachable_pub)]
+            // What is said here of a function without docs is said of the face, and it cannot be `const`.
+            #[allow(
+                missing_docs,
+                unreachable_pub,
+                clippy::missing_docs_in_private_items,
+                clippy::missing_const_for_fn
+            )]
             #unused
             #(#own)*
             #vis #sig #body
+
+            #definition
         }
     }
 }
@@ -73,8 +82,9 @@ fn unused(task: &Task) -> Option<TokenStream> {
 /// The static definition.
 fn definition(task: &Task) -> TokenStream {
     let krate = &task.krate;
-    let p = quote!(#krate::__private);
-    let (vis, shared, quiet) = (&task.vis, &task.attrs.shared, quiet());
+    // A short name for the path: a crate with hundreds of tasks has less to parse and to resolve.
+    let p = quote!(__p);
+    let (vis, quiet) = (&task.vis, quiet());
     let (id, doc) = (&task.id, &task.doc);
     let name = &task.sig.ident;
     let inputs = task.inputs().map(|input| {
@@ -92,25 +102,23 @@ fn definition(task: &Task) -> TokenStream {
     let shim = shim(task, &p);
     let location = location(name, &p);
     quote! {
-        #(#shared)*
+        #[doc(hidden)]
         #quiet
-        impl #name {
-            #[doc(hidden)]
-            #vis fn def() -> &'static #p::TaskDef {
-                static __DEF: #p::TaskDef = #p::TaskDef {
-                    id: #id,
-                    module: ::core::module_path!(),
-                    doc: #doc,
-                    location: #location,
-                    inputs: &[#(#inputs),*],
-                    output: #p::TypeInfo::of::<#output>(),
-                    options: #options,
-                    takes_context: #takes_context,
-                    kind: #p::Kind::#kind,
-                    body: #shim,
-                };
-                &__DEF
-            }
+        #vis fn def() -> &'static #krate::__private::TaskDef {
+            use #krate::__private as __p;
+            static __DEF: #p::TaskDef = #p::TaskDef {
+                id: #id,
+                module: ::core::module_path!(),
+                doc: #doc,
+                location: #location,
+                inputs: &[#(#inputs),*],
+                output: #p::TypeInfo::of::<#output>(),
+                options: #options,
+                takes_context: #takes_context,
+                kind: #p::Kind::#kind,
+                body: #shim,
+            };
+            &__DEF
         }
     }
 }

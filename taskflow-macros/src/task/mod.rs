@@ -14,7 +14,7 @@ use crate::option::{self, Place};
 
 pub(crate) use expand::{location, quiet};
 pub(crate) use options::{check as check_options, duration, tokens as option_tokens};
-pub(crate) use params::plain_name;
+pub(crate) use params::{is_context, plain_name};
 pub(crate) use validate::{check_attributes, check_name, check_signature};
 
 /// What `#[task(options)] item` becomes. Mistakes become `compile_error!`s beside a usable form of the item.

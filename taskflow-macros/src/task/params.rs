@@ -34,6 +34,8 @@ pub(super) fn read<'a>(
 fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Errors) -> Param {
     let name = match plain_name(&arg.pat) {
         Some(name) => name.clone(),
+        // The context is no input, and nobody needs its name.
+        None if is_context(&arg.ty) => name_of(arg, position),
         None => {
             let hint = match &*arg.pat {
                 Pat::Wild(_) => "; for one that is not used write `_name`",
@@ -62,7 +64,7 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
                 errors.on(lifetime, format!("an input is borrowed for the call only: write `&{what}`"));
             }
             match peel(&reference.elem) {
-                ty if is_named(ty, "TaskContext") => Param::Context,
+                _ if is_context(&arg.ty) => Param::Context,
                 Type::Reference(_) => {
                     errors.on(&arg.ty, "one `&` is enough: an input is borrowed once, whatever feeds it");
                     input(arg.ty.as_ref().clone(), Passing::Reference)
@@ -98,6 +100,11 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
             input(ty.clone(), Passing::Value)
         }
     }
+}
+
+/// Whether the type is `&TaskContext`, under whatever path.
+pub(crate) fn is_context(ty: &Type) -> bool {
+    matches!(peel(ty), Type::Reference(reference) if is_named(&reference.elem, "TaskContext"))
 }
 
 /// Reports what data passed between tasks cannot have in its type.

@@ -1,5 +1,6 @@
 //! The rules for the function of a task.
 
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{FnArg, GenericParam, Ident, ReturnType, Safety, Signature, Type};
@@ -102,8 +103,26 @@ pub(crate) fn check_signature(sig: &Signature, attribute: &str, errors: &mut Err
             );
             true
         }
-        _ => false,
+        _ => match find_self(sig.to_token_stream()) {
+            Some(word) => {
+                errors.on(
+                    word,
+                    format!("a `{attribute}` function is a free function, where `Self` means nothing; move it out of the `impl`"),
+                );
+                true
+            }
+            None => false,
+        },
     }
+}
+
+/// The first `Self` of a signature: an associated function without `self` shows itself by nothing else.
+fn find_self(tokens: TokenStream) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(word) if word == "Self" => Some(word),
+        TokenTree::Group(group) => find_self(group.stream()),
+        TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => None,
+    })
 }
 
 /// Reports a second attribute of ours on one function.

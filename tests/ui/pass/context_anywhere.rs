@@ -20,9 +20,7 @@ fn last(x: &str, _y: &str, this: &taskflow::tasks::TaskContext) {
 }
 
 #[task]
-fn alone(ctx: &TaskContext) {
-    let _ = ctx;
-}
+fn alone(_: &TaskContext) {}
 
 #[dag]
 fn example() {
