@@ -20,6 +20,7 @@ pub mod value;
 #[cfg(feature = "cli")]
 pub mod cli;
 
+mod failpoint;
 mod panics;
 #[doc(hidden)]
 pub mod private;

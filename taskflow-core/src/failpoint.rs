@@ -1,0 +1,95 @@
+//! Named places where a test can make the process die or a write fail.
+//!
+//! Before every write, rename and fsync of what must survive stands `failpoint::hit("name")?`. Without the feature
+//! `failpoints` that is nothing. With it, the variable `TASKFLOW_FAILPOINTS` says what happens where:
+//! `value.rename=kill`, `journal.append@3=ENOSPC`, several separated by `;`. `@3` means the third time that the process
+//! comes by, `@3+` the third and every later time; without a number it is every time. `kill` is SIGKILL; every other word
+//! is the error that the write gives.
+
+#[cfg(not(feature = "failpoints"))]
+#[inline(always)]
+pub(crate) fn hit(_name: &'static str) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(feature = "failpoints")]
+pub(crate) use armed::hit;
+
+#[cfg(feature = "failpoints")]
+mod armed {
+    use std::collections::HashMap;
+    use std::io;
+    use std::sync::{Mutex, OnceLock, PoisonError};
+
+    /// What happens at one name.
+    struct Point {
+        name: String,
+        /// The time at which it strikes, and whether it does so at later ones, too.
+        strikes: Option<(u64, bool)>,
+        action: String,
+    }
+
+    fn points() -> &'static [Point] {
+        static POINTS: OnceLock<Vec<Point>> = OnceLock::new();
+        POINTS.get_or_init(|| {
+            let said = std::env::var("TASKFLOW_FAILPOINTS").unwrap_or_default();
+            said.split(';').filter(|point| !point.trim().is_empty()).map(read).collect()
+        })
+    }
+
+    fn read(point: &str) -> Point {
+        let wrong = || panic!("TASKFLOW_FAILPOINTS: `{point}` is not of the form `name@3=kill`");
+        let (place, action) = point.trim().split_once('=').unwrap_or_else(wrong);
+        let (name, strikes) = match place.split_once('@') {
+            Some((name, count)) => {
+                let count_of = |text: &str| text.parse().unwrap_or_else(|_| panic!("`{point}`: `{count}` is no count"));
+                let strikes = match count.strip_suffix('+') {
+                    Some(first) => (count_of(first), true),
+                    None => (count_of(count), false),
+                };
+                (name, Some(strikes))
+            }
+            None => (place, None),
+        };
+        Point { name: name.to_owned(), strikes, action: action.to_owned() }
+    }
+
+    pub(crate) fn hit(name: &'static str) -> io::Result<()> {
+        static PASSED: OnceLock<Mutex<HashMap<&'static str, u64>>> = OnceLock::new();
+
+        if points().is_empty() {
+            return Ok(());
+        }
+        let passed = {
+            let mut passed = PASSED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+            let passed = passed.entry(name).or_default();
+            *passed += 1;
+            *passed
+        };
+        let strikes = |point: &&Point| match point.strikes {
+            None => true,
+            Some((at, true)) => passed >= at,
+            Some((at, false)) => passed == at,
+        };
+        match points().iter().filter(|point| point.name == name).find(strikes) {
+            None => Ok(()),
+            Some(point) => Err(strike(name, &point.action)),
+        }
+    }
+
+    fn strike(name: &str, action: &str) -> io::Error {
+        match action {
+            "kill" => {
+                // There is nothing to be done if even this fails.
+                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+                std::thread::park();
+                io::Error::other("still alive after SIGKILL")
+            }
+            "ENOSPC" => io::Error::from(io::ErrorKind::StorageFull),
+            "EIO" => io::Error::from_raw_os_error(5),
+            "EROFS" => io::Error::from(io::ErrorKind::ReadOnlyFilesystem),
+            "EACCES" => io::Error::from(io::ErrorKind::PermissionDenied),
+            other => io::Error::other(format!("{other} (failpoint {name})")),
+        }
+    }
+}
