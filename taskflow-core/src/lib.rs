@@ -13,6 +13,7 @@
 pub mod dag;
 pub mod engine;
 pub mod error;
+pub mod journal;
 pub mod task;
 pub mod time;
 pub mod value;

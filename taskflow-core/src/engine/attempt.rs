@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::machine::Outcome;
+use super::record::{Encoded, Stored};
+use super::run::RunShared;
 use super::values::Gathered;
 use crate::error::{BoxError, Failure};
 use crate::panics::catch;
-use crate::task::{
-    Abort, AttemptControl, Body, BoxFuture, Identity, Interrupt, Produced, RunInfo, TaskContext, TaskDef,
-};
+use crate::task::{Abort, AttemptControl, Body, BoxFuture, Identity, Interrupt, Produced, TaskContext, TaskDef};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
@@ -20,6 +20,7 @@ use crate::value::AnyValue;
 pub(crate) struct Grant {
     pub(crate) task: u32,
     pub(crate) attempt: u32,
+    pub(crate) max_attempts: u32,
     pub(crate) def: &'static TaskDef,
     pub(crate) gathered: Gathered,
     /// Missing for sync tasks without a context: nobody could tell them anything.
@@ -37,14 +38,22 @@ pub(crate) struct Done {
     pub(crate) ended: Timestamp,
     pub(crate) outcome: Outcome,
     pub(crate) value: Option<AnyValue>,
+    /// The value as the journal will have it. Boxed, because most runs have no journal.
+    #[allow(clippy::box_collection, reason = "what ended is moved a few times; a pointer is cheaper")]
+    pub(crate) stored: Option<Box<Stored>>,
 }
 
 impl Grant {
     /// The context of the attempt, if its task takes one.
-    pub(crate) fn context(&self, run: &Arc<RunInfo>, task_id: &str, max_attempts: u32) -> Option<TaskContext> {
+    pub(crate) fn context(&self, run: &RunShared) -> Option<TaskContext> {
         let control = self.control.as_ref().filter(|_| self.def.takes_context)?;
-        let identity =
-            Identity { run: Arc::clone(run), task_id: task_id.to_owned(), attempt: self.attempt, max_attempts };
+        let identity = Identity {
+            run: Arc::clone(&run.info),
+            task_id: run.plan.nodes()[self.task as usize].id().to_owned(),
+            attempt: self.attempt,
+            max_attempts: self.max_attempts,
+            generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(self.task)),
+        };
         Some(TaskContext::new(identity, Arc::clone(control)))
     }
 }
@@ -75,6 +84,44 @@ pub(crate) async fn call_async(grant: Grant, context: Option<TaskContext>) -> Ju
     match future {
         Ok(future) => Caught { future: Some(future), control }.await,
         Err(panic) => panicked(panic),
+    }
+}
+
+/// The value of a success as the journal of the run will have it; nothing in a run without one.
+///
+/// What cannot be stored is a failure of the task that produced it.
+pub(crate) fn store(run: &RunShared, task: u32, judged: Judged) -> (Judged, Option<Box<Stored>>) {
+    let (Some(recorder), (Outcome::Success, Some(value))) = (&run.recorder, &judged) else { return (judged, None) };
+    let (id, ty) = (run.plan.nodes()[task as usize].id(), run.plan.def(task).output);
+    let stored = catch(|| match recorder.encode(id, ty, value)? {
+        Encoded::Inline(bytes) => Ok(Stored::Inline(bytes)),
+        Encoded::Large(bytes) => recorder.spill(id, &bytes),
+    });
+    settle(judged, stored.and_then(std::convert::identity))
+}
+
+/// As [`store`], for async code: what waits for the disk does so elsewhere.
+pub(crate) async fn store_async(run: &Arc<RunShared>, task: u32, judged: Judged) -> (Judged, Option<Box<Stored>>) {
+    let (Some(recorder), (Outcome::Success, Some(value))) = (&run.recorder, &judged) else { return (judged, None) };
+    let (id, ty) = (run.plan.nodes()[task as usize].id(), run.plan.def(task).output);
+    let stored = match catch(|| recorder.encode(id, ty, value)).and_then(std::convert::identity) {
+        Ok(Encoded::Inline(bytes)) => Ok(Stored::Inline(bytes)),
+        Ok(Encoded::Large(bytes)) => {
+            let (run, recorder) = (Arc::clone(run), Arc::clone(recorder));
+            let spilling = tokio::task::spawn_blocking(move || {
+                catch(|| recorder.spill(run.plan.nodes()[task as usize].id(), &bytes)).and_then(std::convert::identity)
+            });
+            spilling.await.unwrap_or_else(|error| Err(Failure::Cancelled { reason: error.to_string() }))
+        }
+        Err(failure) => Err(failure),
+    };
+    settle(judged, stored)
+}
+
+fn settle((outcome, value): Judged, stored: Result<Stored, Failure>) -> (Judged, Option<Box<Stored>>) {
+    match stored {
+        Ok(stored) => ((outcome, value), Some(Box::new(stored))),
+        Err(failure) => ((Outcome::Failed(Box::new(failure)), value), None),
     }
 }
 

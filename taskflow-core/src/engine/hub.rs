@@ -24,6 +24,7 @@ use super::attempt::{Done, Grant};
 use super::dispatch::{Dispatcher, Lane, RunKey};
 use super::effects::Effects;
 use super::machine::{Command, Input, Outcome};
+use super::record::Commits;
 use super::run::{Run, RunShared};
 use super::share::{Of, Slot, lock};
 use crate::error::Failure;
@@ -59,6 +60,8 @@ pub(crate) struct Hub {
     /// Whether shares are in use that the timekeeper has to look at.
     pub(super) watching: bool,
     pub(super) shutdown: bool,
+    /// A journal cannot keep up: nothing starts until it has.
+    pub(super) congested: bool,
     pub(super) commands: Vec<Command>,
 }
 
@@ -87,6 +90,7 @@ impl Shared {
             timekeeper: Timekeeper::Absent,
             watching: false,
             shutdown: false,
+            congested: false,
             commands: Vec::new(),
         };
         Shared {
@@ -104,8 +108,8 @@ impl Shared {
         self.hub.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a run and starts what can start.
-    pub(super) fn begin(self: &Arc<Self>, run: Run, limit: usize) -> RunKey {
+    /// Adds a run and starts what can start. One that was ending early when it stopped goes on ending, for that reason.
+    pub(super) fn begin(self: &Arc<Self>, run: Run, limit: usize, halted: Option<String>) -> RunKey {
         let mut effects = Effects::default();
         let mut hub = self.lock();
         let key = hub.dispatcher.add_run(&run.shared.plan, limit);
@@ -114,8 +118,14 @@ impl Shared {
             hub.runs.resize_with(place + 1, || None);
         }
         let now = run.shared.clock.now();
+        if let Some(recorder) = &run.shared.recorder {
+            recorder.attach(Commits::new(self, key, &run.shared));
+        }
         hub.runs[place] = Some(run);
         hub.tell(key, Input::Start, now, &mut effects);
+        if let Some(reason) = halted {
+            hub.tell(key, Input::Cancel { reason }, now, &mut effects);
+        }
         self.leave(hub, &mut effects);
         effects.carry_out(self);
         key
@@ -153,7 +163,7 @@ impl Shared {
 
     /// Sees to it that somebody comes for the sync tasks that are ready, and that deadlines are kept.
     pub(super) fn wake(self: &Arc<Self>, hub: &mut Hub) {
-        if hub.dispatcher.has_sync() || !hub.strays.is_empty() {
+        if (!hub.congested && hub.dispatcher.has_sync()) || !hub.strays.is_empty() {
             if self.sleeping.load(Ordering::Relaxed) > 0 {
                 self.work.notify_one();
             } else if hub.threads < self.workers + hub.lost {
@@ -209,6 +219,7 @@ impl Hub {
                 if run.finish(done, &mut commands, &mut effects.unused) {
                     if let [Command::Settled(settled), Command::Ready(next)] = commands[..]
                         && self.strays.is_empty()
+                        && !run.holds()
                         && self.dispatcher.hand_over(key, &shared.plan, task, next)
                         && let Some(Some(slot)) = self.slots.get_mut(me)
                     {
@@ -245,6 +256,7 @@ impl Hub {
         for command in commands.drain(..) {
             let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { break };
             match command {
+                Command::Ready(task) if run.holds() => run.held.ready.push_back((run.held.recorded, task)),
                 Command::Ready(task) => {
                     self.dispatcher.push(key, &run.shared.plan, task, next);
                     next = false;
@@ -259,19 +271,56 @@ impl Hub {
                     self.lose_worker(&shared, task);
                 }
                 Command::Halt => {
+                    run.held.ready.clear();
                     self.dispatcher.clear(key);
                     halted = true;
                 }
-                Command::Ended(_) => {
-                    self.dispatcher.remove_run(key);
-                    effects.over.extend(self.runs[key.0 as usize].take());
+                Command::Ended(_) if run.shared.recorder.is_some() && !run.held.given_up => {
+                    run.held.end = Some(run.held.recorded);
                 }
+                Command::Ended(_) => self.end(key, effects),
             }
         }
         self.commands = commands;
         if halted {
             self.stop_attempts(key, now, effects);
         }
+    }
+
+    fn end(&mut self, key: RunKey, effects: &mut Effects) {
+        self.dispatcher.remove_run(key);
+        effects.over.extend(self.runs[key.0 as usize].take());
+    }
+
+    /// The entries of a run are stored up to this one: what waited for them goes on.
+    pub(super) fn stored(&mut self, key: RunKey, of: &Arc<RunShared>, entry: u64, effects: &mut Effects) {
+        let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return };
+        if !Arc::ptr_eq(&run.shared, of) {
+            return;
+        }
+        while let Some(&(waits_for, task)) = run.held.ready.front()
+            && waits_for <= entry
+        {
+            run.held.ready.pop_front();
+            self.dispatcher.push(key, &of.plan, task, false);
+        }
+        if run.held.end.is_some_and(|end| end <= entry) {
+            self.end(key, effects);
+        }
+    }
+
+    /// Nothing more of this run can be stored: it ends, as far as this process is concerned.
+    pub(super) fn cannot_store(&mut self, key: RunKey, of: &Arc<RunShared>, reason: &str, effects: &mut Effects) {
+        let Some(run) = self.run(key).filter(|run| Arc::ptr_eq(&run.shared, of)) else { return };
+        if std::mem::replace(&mut run.held.given_up, true) {
+            return;
+        }
+        run.machine.interrupt(reason);
+        if run.held.end.is_some() {
+            return self.end(key, effects);
+        }
+        let now = of.clock.now();
+        self.tell(key, Input::Interrupt { reason: reason.to_owned() }, now, effects);
     }
 
     /// After a halt: asks running attempts to stop, and ends those that nobody can ask.
@@ -304,7 +353,7 @@ impl Hub {
         for (task, attempt) in ended {
             let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
             let outcome = Outcome::Failed(Box::new(failure));
-            let done = Done { task, attempt, started: now, ended: now, outcome, value: None };
+            let done = Done { task, attempt, started: now, ended: now, outcome, value: None, stored: None };
             self.apply(key, &shared, done, false, effects);
         }
     }
@@ -323,7 +372,9 @@ impl Hub {
     /// Grants every async and blocking task that there is room for.
     pub(super) fn launch(&mut self, effects: &mut Effects) {
         let free_workers = (self.workers + self.lost).saturating_sub(self.working);
-        while let Some((key, task)) = self.dispatcher.pop(Lane::Runtime, free_workers) {
+        while !self.congested
+            && let Some((key, task)) = self.dispatcher.pop(Lane::Runtime, free_workers)
+        {
             if let Some((shared, grant)) = self.grant(key, task) {
                 effects.launches.push((key, shared, grant));
             }

@@ -3,14 +3,16 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::attempt::{Done, Grant, call_async, call_sync};
+use super::attempt::{Done, Grant, call_async, call_sync, store, store_async};
 use super::dispatch::RunKey;
 use super::hub::Shared;
 use super::machine::Outcome;
+use super::record::Stored;
 use super::run::RunShared;
 use crate::error::Failure;
 use crate::task::Kind;
 use crate::time::Timestamp;
+use crate::value::AnyValue;
 
 /// Starts an attempt that was granted.
 fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) {
@@ -30,25 +32,25 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) 
                 retryable: false,
             })),
             None,
+            None,
         );
     };
-    let retries = report.run.plan.node_options(grant.task).retry.retries;
-    let id = report.run.plan.nodes()[grant.task as usize].id();
-    let context = grant.context(&report.run.info, id, retries.saturating_add(1));
+    let context = grant.context(&report.run);
     let control = grant.control.clone();
     if grant.def.kind == Kind::Blocking {
         // A blocking thread that has started cannot be stopped; one that has not is never started after an abort.
         let spawned = runtime.spawn_blocking(move || {
-            let (outcome, value) = call_sync(grant, context.as_ref());
-            report.close(outcome, value);
+            let ((outcome, value), stored) = store(&report.run, report.task, call_sync(grant, context.as_ref()));
+            report.close(outcome, value, stored);
         });
         if let Some(control) = control {
             control.set_abort(spawned.abort_handle());
         }
     } else {
         let spawned = runtime.spawn(async move {
-            let (outcome, value) = call_async(grant, context).await;
-            report.close(outcome, value);
+            let judged = call_async(grant, context).await;
+            let ((outcome, value), stored) = store_async(&report.run, report.task, judged).await;
+            report.close(outcome, value, stored);
         });
         if let Some(control) = control {
             control.set_abort(spawned.abort_handle());
@@ -85,7 +87,7 @@ struct Report {
 }
 
 impl Report {
-    fn close(&mut self, outcome: Outcome, value: Option<crate::value::AnyValue>) {
+    fn close(&mut self, outcome: Outcome, value: Option<AnyValue>, stored: Option<Box<Stored>>) {
         self.open = false;
         let done = Done {
             task: self.task,
@@ -94,6 +96,7 @@ impl Report {
             ended: self.run.clock.now(),
             outcome,
             value,
+            stored,
         };
         let refused = REFUSED.with_borrow_mut(|refused| match refused {
             Some(refused) => {
@@ -112,7 +115,7 @@ impl Drop for Report {
     fn drop(&mut self) {
         if self.open {
             let reason = "the future of the attempt was dropped; was its tokio runtime shut down?".to_owned();
-            self.close(Outcome::Failed(Box::new(Failure::Cancelled { reason })), None);
+            self.close(Outcome::Failed(Box::new(Failure::Cancelled { reason })), None, None);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! - `values`: what tasks return, kept until the last task that takes it.
 //! - `attempt`: calling a task.
 //! - `run`, `hub`, `share`, `effects`, `worker`, `launch`, `timekeeper`: the live driver. `hub` states its protocol.
+//! - `record`: what a journal is told, and what is waited for.
 //! - `look`: reading a run while it runs.
 //! - `reference`: the same machine driven by one loop on one thread. It is what the live driver is compared with.
 //! - [`RunRequest`], [`RunHandle`], [`RunReport`]: the face of all this.
@@ -20,6 +21,7 @@ mod hub;
 mod launch;
 mod look;
 mod machine;
+mod record;
 mod reference;
 mod report;
 mod request;
@@ -35,6 +37,10 @@ pub use event::{Event, Observer};
 pub use handle::{RunControl, RunFuture, RunHandle, RunningTask};
 #[cfg(feature = "cli")]
 pub(crate) use look::Look;
+pub use record::Durability;
+pub(crate) use record::{
+    Commits, Encoded, Entry, Recorder, Restored, RestoredState, RestoredTask, Session, Stored, ValueRef,
+};
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};
 pub use request::{RunError, RunRequest};
 pub use state::{RunState, TaskState};

@@ -31,7 +31,7 @@ impl<T: Value> RunRequest<T> {
     ///
     /// Inside async code, when the DAG has async tasks.
     pub fn run_sequentially(self) -> Result<RunReport<T>, RunError> {
-        let Prepared { plan, info, machine, params, observer } = self.prepare()?;
+        let Prepared { plan, info, machine, params, observer, .. } = self.prepare()?;
         crate::panics::install_hook();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let pools = Registry::pools().into_iter().map(|pool| (pool.name.to_owned(), pool.slots));
@@ -40,7 +40,7 @@ impl<T: Value> RunRequest<T> {
         let limit = plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
         let key = dispatcher.add_run(&plan, limit);
         let clock = Clock::start();
-        let shared = Arc::new(RunShared { plan, info, clock, runtime: None });
+        let shared = Arc::new(RunShared { plan, info, clock, runtime: None, recorder: None });
         let mut run = Run::new(Arc::clone(&shared), machine, params);
 
         let mut observer = observer;
@@ -72,15 +72,13 @@ impl<T: Value> RunRequest<T> {
             };
             let grant = run.grant(task, now, &mut commands);
             let attempt = grant.attempt;
-            let retries = shared.plan.node_options(task).retry.retries;
-            let id = shared.plan.nodes()[task as usize].id();
-            let context = grant.context(&shared.info, id, retries.saturating_add(1));
+            let context = grant.context(&shared);
             let started = now;
             let (outcome, value) = match grant.def.kind {
                 Kind::Async => runtime.block_on(call_async(grant, context)),
                 Kind::Sync | Kind::Blocking => call_sync(grant, context.as_ref()),
             };
-            let done = Done { task, attempt, started, ended: now, outcome, value };
+            let done = Done { task, attempt, started, ended: now, outcome, value, stored: None };
             if run.finish(done, &mut commands, &mut unused) {
                 dispatcher.release(key, &shared.plan, task);
             }

@@ -12,6 +12,7 @@ use super::engine::Engine;
 use super::event::Observer;
 use super::handle::{FutureState, RunFuture, RunHandle};
 use super::machine::{Machine, Settings};
+use super::record::{Recorder, Restored};
 use super::report::RunReport;
 use super::run::{Clock, Run, RunShared, observe};
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
@@ -45,6 +46,8 @@ pub struct RunRequest<T> {
     info: Option<RunInfo>,
     seed: Option<u64>,
     observer: Option<Box<dyn Observer>>,
+    recorder: Option<Arc<dyn Recorder>>,
+    restored: Option<Restored>,
     result: PhantomData<fn() -> T>,
 }
 
@@ -105,6 +108,8 @@ impl<T> RunRequest<T> {
             info: None,
             seed: None,
             observer: None,
+            recorder: None,
+            restored: None,
             result: PhantomData,
         }
     }
@@ -171,14 +176,17 @@ impl<T> RunRequest<T> {
             info: prepared.info,
             clock: Clock::start(),
             runtime: if needs_runtime { Some(engine.runtime()?) } else { None },
+            recorder: prepared.recorder,
         });
         let (sender, finished) = oneshot::channel();
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
         let mut run = Run::new(Arc::clone(&shared), prepared.machine, prepared.params);
+        let halted = prepared.restored.as_ref().and_then(|restored| restored.halted.clone());
+        run.take_up(prepared.restored.unwrap_or_default());
         run.finish = Some(sender);
         run.engine = Some(engine.clone());
         run.observer = prepared.observer.map(observe).transpose()?;
-        let key = engine.shared().begin(run, limit);
+        let key = engine.shared().begin(run, limit, halted);
         Ok(RunHandle { engine, key, shared, finished, cancel_on_drop: false, result: PhantomData })
     }
 
@@ -217,9 +225,21 @@ impl<T> RunRequest<T> {
             grace: self.grace.unwrap_or(defaults.grace),
             seed: self.seed.unwrap_or_else(|| seed_of(&info.run_id)),
             observed: self.observer.is_some(),
+            recorded: self.recorder.is_some(),
         };
-        let machine = Machine::new(Arc::clone(&plan), self.selection.as_ref(), settings);
-        Ok(Prepared { plan, info, machine, params: self.params.values().to_vec(), observer: self.observer })
+        let mut machine = Machine::new(Arc::clone(&plan), self.selection.as_ref(), settings);
+        if let Some(restored) = &self.restored {
+            machine.restore(restored);
+        }
+        Ok(Prepared {
+            plan,
+            info,
+            machine,
+            params: self.params.values().to_vec(),
+            observer: self.observer,
+            recorder: self.recorder,
+            restored: self.restored,
+        })
     }
 }
 
@@ -239,6 +259,8 @@ pub(super) struct Prepared {
     pub(super) machine: Machine,
     pub(super) params: Vec<AnyValue>,
     pub(super) observer: Option<Box<dyn Observer>>,
+    pub(super) recorder: Option<Arc<dyn Recorder>>,
+    pub(super) restored: Option<Restored>,
 }
 
 /// FNV-1a: the same for the same id, in every build.

@@ -1,6 +1,6 @@
 //! One run inside the engine: its machine, its values, its attempts, its clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ use super::attempt::{Done, Grant};
 use super::engine::Engine;
 use super::event::{Event, Observer};
 use super::machine::{Command, Input, Machine};
+use super::record::{Recorder, Restored, RestoredState, Stored};
 use super::state::TaskState;
 use super::values::Values;
 use crate::dag::Plan;
@@ -27,6 +28,8 @@ pub(crate) struct RunShared {
     pub(crate) clock: Clock,
     /// Where its async and blocking tasks run; plans without such tasks have none.
     pub(crate) runtime: Option<Handle>,
+    /// Who takes down what happens, if anybody does.
+    pub(crate) recorder: Option<Arc<dyn Recorder>>,
 }
 
 /// Wall-clock time that never goes back: the wall clock is read once, the rest is measured.
@@ -57,8 +60,23 @@ pub(crate) struct Run {
     pub(crate) finish: Option<oneshot::Sender<Finished>>,
     /// Keeps the threads of the engine for as long as the run goes on, also when nobody holds a handle.
     pub(crate) engine: Option<Engine>,
+    /// What waits until everything before it is stored.
+    pub(crate) held: Held,
     /// What a task of each definition takes, in nanoseconds; 0 before the first has ended.
     costs: Vec<u32>,
+}
+
+/// What waits until everything before it is stored.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// The number of the last entry recorded.
+    pub(crate) recorded: u64,
+    /// Ready tasks, each with the entry it waits for.
+    pub(crate) ready: VecDeque<(u64, u32)>,
+    /// The end of the run.
+    pub(crate) end: Option<u64>,
+    /// Nothing more can be stored, and nobody waits for it.
+    pub(crate) given_up: bool,
 }
 
 /// What goes to the thread of an observer.
@@ -84,7 +102,30 @@ impl Run {
             }
         }
         let costs = vec![0; shared.plan.defs().len()];
-        Run { shared, machine, values, attempts: HashMap::new(), observer: None, finish: None, engine: None, costs }
+        Run {
+            shared,
+            machine,
+            values,
+            attempts: HashMap::new(),
+            observer: None,
+            finish: None,
+            engine: None,
+            held: Held::default(),
+            costs,
+        }
+    }
+
+    /// Takes the values of tasks that ended in an earlier part of the run.
+    pub(crate) fn take_up(&mut self, restored: Restored) {
+        let mut unused = Vec::new();
+        let ends = |state: TaskState| state.is_terminal() && state != TaskState::Removed;
+        let ended = restored.tasks.iter().filter(|known| ends(self.machine.task_state(known.task)));
+        ended.for_each(|known| self.values.release(&self.shared.plan, known.task, &mut unused));
+        for known in restored.tasks {
+            if let RestoredState::Success(Some(value)) = known.state {
+                self.values.put(known.task, value, &mut unused);
+            }
+        }
     }
 
     /// Starts an attempt of a task that has its slot.
@@ -98,12 +139,13 @@ impl Run {
             self.attempts.insert(task, Arc::clone(control));
         }
         let short = self.is_shareable(task);
-        Grant { task, attempt: self.machine.attempt(task), def, gathered, control, short }
+        let (attempt, max_attempts) = (self.machine.attempt(task), self.machine.max_attempts(task));
+        Grant { task, attempt, max_attempts, def, gathered, control, short }
     }
 
     /// Closes an attempt, unless it is not the one that runs: then nothing changes and the answer is `false`.
     pub(crate) fn finish(&mut self, done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
-        let Done { task, attempt, started, ended, outcome, value } = done;
+        let Done { task, attempt, started, ended, outcome, value, stored } = done;
         if !self.machine.is_running(task, attempt) {
             unused.extend(value);
             return false;
@@ -115,7 +157,8 @@ impl Run {
         if let Some(value) = value {
             self.values.put(task, value, unused);
         }
-        self.step(Input::Finished { task, attempt, started, outcome }, ended, commands);
+        let input = Input::Finished { task, attempt, started, outcome };
+        self.step_with(input, stored.map(|stored| *stored), ended, commands);
         true
     }
 
@@ -128,13 +171,35 @@ impl Run {
     }
 
     pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
+        self.step_with(input, None, now, commands);
+    }
+
+    fn step_with(&mut self, input: Input, value: Option<Stored>, now: Timestamp, commands: &mut Vec<Command>) {
         self.machine.step(input, now, commands);
+        if let Some(recorder) = &self.shared.recorder {
+            let entries = self.machine.entries();
+            if self.held.given_up {
+                entries.clear();
+            } else if !entries.is_empty() {
+                let waits = |command: &Command| match command {
+                    Command::Ready(_) => recorder.is_strict(),
+                    Command::Ended(_) => true,
+                    _ => false,
+                };
+                self.held.recorded = recorder.record(entries, value, commands.iter().any(waits));
+            }
+        }
         if let Some(observer) = &self.observer {
             for event in self.machine.take_events() {
                 // An observer that panicked is gone; the run goes on without it.
                 let _ = observer.send(Message::Event(event));
             }
         }
+    }
+
+    /// Whether a ready task has to wait until everything before it is stored.
+    pub(crate) fn holds(&self) -> bool {
+        !self.held.given_up && self.shared.recorder.as_ref().is_some_and(|recorder| recorder.is_strict())
     }
 
     /// Hands the remains to whoever waits for them, after the observer has seen everything.

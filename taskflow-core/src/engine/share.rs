@@ -65,6 +65,9 @@ impl Hub {
             *now = None;
             return Taken::One(grant);
         }
+        if self.congested {
+            return Taken::Nothing;
+        }
         let Some((key, first)) = self.dispatcher.pop(Lane::Sync, usize::MAX) else { return Taken::Nothing };
         let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return Taken::Nothing };
         if !slot.works_for(&run.shared) {

@@ -111,6 +111,9 @@ pub enum RunState {
     Failed,
     /// Ended early by request.
     Cancelled,
+    /// Stopped before its end, because the journal could not be written or the process that ran it is gone. It can be
+    /// resumed.
+    Interrupted,
 }
 
 impl RunState {
@@ -121,6 +124,7 @@ impl RunState {
             RunState::Success => "success",
             RunState::Failed => "failed",
             RunState::Cancelled => "cancelled",
+            RunState::Interrupted => "interrupted",
         }
     }
 }

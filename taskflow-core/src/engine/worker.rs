@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::attempt::{Done, Grant, call_sync};
+use super::attempt::{Done, Grant, call_sync, store};
 use super::effects::Effects;
 use super::hub::{Hub, Shared};
 use super::run::RunShared;
@@ -177,14 +177,8 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Tim
 /// Runs one task. `now` is read once: the end of one task is the start of the next.
 pub(super) fn attempt(run: &Arc<RunShared>, grant: Grant, now: &mut Timestamp) -> Done {
     let (task, attempt, started) = (grant.task, grant.attempt, *now);
-    let context = match grant.def.takes_context {
-        true => {
-            let retries = run.plan.node_options(task).retry.retries;
-            grant.context(&run.info, run.plan.nodes()[task as usize].id(), retries.saturating_add(1))
-        }
-        false => None,
-    };
-    let (outcome, value) = call_sync(grant, context.as_ref());
+    let context = grant.context(run);
+    let ((outcome, value), stored) = store(run, task, call_sync(grant, context.as_ref()));
     *now = run.clock.now();
-    Done { task, attempt, started, ended: *now, outcome, value }
+    Done { task, attempt, started, ended: *now, outcome, value, stored }
 }

@@ -73,6 +73,8 @@ pub(crate) struct Identity {
     pub(crate) task_id: String,
     pub(crate) attempt: u32,
     pub(crate) max_attempts: u32,
+    /// How often the task was cleared.
+    pub(crate) generation: u32,
 }
 
 impl TaskContext {
@@ -83,7 +85,7 @@ impl TaskContext {
     /// A context outside any run, for calling a task in a unit test: `f::call(&TaskContext::detached("f"), ..)`.
     pub fn detached(task_id: &str) -> Self {
         let run = Arc::new(RunInfo::manual("detached", Timestamp::now()));
-        let identity = Identity { run, task_id: task_id.to_owned(), attempt: 1, max_attempts: 1 };
+        let identity = Identity { run, task_id: task_id.to_owned(), attempt: 1, max_attempts: 1, generation: 0 };
         TaskContext::new(identity, Arc::default())
     }
 
@@ -112,7 +114,20 @@ impl TaskContext {
         self.identity.attempt
     }
 
-    /// How many attempts there may be: one more than `retries`.
+    /// A key under which an effect outside can be made once: the same in every attempt of the task in this run, also after a
+    /// crash; another one after the task was cleared, because then it is meant to happen again.
+    ///
+    /// Tasks run *at least* once: a process can die after a task has done its work and before that was stored. What must
+    /// not happen twice is done under this key, as an upsert or as the idempotency key of an API.
+    pub fn idempotency_key(&self) -> String {
+        let Identity { run, task_id, generation, .. } = &*self.identity;
+        match generation {
+            0 => format!("{}/{task_id}", run.run_id),
+            cleared => format!("{}/{task_id}/{cleared}", run.run_id),
+        }
+    }
+
+    /// How many attempts there may be: one more than `retries`, and one more for each that was lost in a crash.
     pub fn max_attempts(&self) -> u32 {
         self.identity.max_attempts
     }

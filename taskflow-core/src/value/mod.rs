@@ -4,6 +4,7 @@
 //! task that takes `T` receives it by move when nothing can need it again.
 
 mod constant;
+mod files;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use constant::Constant;
+pub use files::FileRef;
 
 /// What a task may return and take: data that can be stored and sent between threads.
 ///

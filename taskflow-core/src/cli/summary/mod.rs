@@ -54,7 +54,7 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
     let state = match report.state() {
         RunState::Success => paint.good(state),
         RunState::Failed => paint.bad(state),
-        RunState::Running | RunState::Cancelled => paint.odd(state),
+        RunState::Running | RunState::Cancelled | RunState::Interrupted => paint.odd(state),
     };
     let reason = report.halt_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let tasks = words::count(report.plan().len(), "task");

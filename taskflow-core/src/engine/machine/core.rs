@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Command, Input, Outcome, Settings};
 use crate::dag::Plan;
 use crate::engine::event::Event;
+use crate::engine::record::{Entry, ValueRef, nanos};
 use crate::engine::state::{RunState, TaskState, Transition};
 use crate::error::Failure;
 use crate::task::{Tally, TriggerRule, Verdict};
@@ -35,6 +36,23 @@ pub(super) struct Core {
     /// The cascade under way: ends that joins below have yet to hear of.
     pub(super) told: Vec<u32>,
     pub(super) events: Vec<Event>,
+    /// What is to be recorded.
+    pub(super) entries: Vec<(Timestamp, Entry)>,
+    /// What a run that goes on brings with it; nothing for others.
+    pub(super) past: Past,
+}
+
+/// What a run that goes on brings with it.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// When it first started.
+    pub(super) started: Option<Timestamp>,
+    /// Tasks that have ended, in the order in which they did.
+    pub(super) ended: Vec<u32>,
+    /// Retries that were waited for.
+    pub(super) retries: HashMap<u32, Timestamp>,
+    /// Attempts that do not count against the retries.
+    pub(super) forgiven: HashMap<u32, u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -90,7 +108,7 @@ impl Core {
         let now = now.max(self.latest);
         self.latest = now;
         match input {
-            Input::Start => self.start(now, commands),
+            Input::Start => self.start(plan, now, commands),
             Input::Started { task } => return self.task_started(plan, task, now),
             Input::Finished { task, attempt, started, outcome } => {
                 if self.is_running(task, attempt) {
@@ -101,6 +119,9 @@ impl Core {
             }
             Input::TimeReached => self.time_reached(plan, now, commands),
             Input::Cancel { reason } => self.halt(plan, reason, RunState::Cancelled, Transition::Cancel, now, commands),
+            Input::Interrupt { reason } => {
+                self.halt(plan, reason, RunState::Interrupted, Transition::Cancel, now, commands);
+            }
         }
         self.tell(plan, now, commands);
         if self.open == 0 && self.state == RunState::Running {
@@ -108,14 +129,40 @@ impl Core {
         }
     }
 
-    fn start(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
-        self.started = now;
+    fn start(&mut self, plan: &Plan, now: Timestamp, commands: &mut Vec<Command>) {
+        self.started = self.past.started.unwrap_or(now);
         if let Some(timeout) = self.settings.timeout {
+            // A run that goes on after a crash gets its whole time again: that nobody ran it is not its fault.
             self.timers.insert((now + timeout, Timer::Run));
         }
+        if self.settings.recorded && self.past.started.is_none() {
+            let removed = (0..).zip(&self.tasks).filter(|(_, cell)| cell.state == TaskState::Removed);
+            self.entries.extend(removed.map(|(task, _)| (now, Entry::Removed { task })));
+        }
+        // In their order, because the first success decides an `AnyOf`.
+        for task in std::mem::take(&mut self.past.ended) {
+            self.told.push(task);
+            self.tell(plan, now, commands);
+        }
         for task in 0..self.tasks.len() as u32 {
-            if self.tasks[task as usize].undecided == 0 && self.apply(task, Transition::Schedule, now) {
-                commands.push(Command::Ready(task));
+            let cell = &self.tasks[task as usize];
+            if cell.undecided == 0 && cell.state == TaskState::None {
+                self.ready(task, now, commands);
+            }
+        }
+    }
+
+    /// Every join lets the task run: now, or when the retry is due that it was waiting for.
+    fn ready(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
+        match self.past.retries.remove(&task) {
+            Some(due) if due > now => {
+                self.tasks[task as usize].state = TaskState::UpForRetry;
+                self.timers.insert((due, Timer::Retry(task)));
+            }
+            _ => {
+                if self.apply(task, Transition::Schedule, now) {
+                    commands.push(Command::Ready(task));
+                }
             }
         }
     }
@@ -160,11 +207,18 @@ impl Core {
         }
         let cell = self.tasks[task as usize];
         let retry = plan.node_options(task).retry;
-        if self.halted.is_none() && failure.is_retryable() && cell.attempt <= retry.retries {
-            let record = AttemptRecord { started: cell.started, ended: now, failure: Arc::new(failure) };
+        let counted = cell.attempt - self.forgiven(task);
+        if self.halted.is_none() && failure.is_retryable() && counted <= retry.retries {
+            let failure = Arc::new(failure);
+            let due = now + retry.delay_after(counted, seed_of(&self.settings, task));
+            if self.settings.recorded {
+                let took = nanos(now.since(cell.started));
+                let (failure, retry) = (Arc::clone(&failure), Some(due.as_nanos()));
+                self.entries.push((now, Entry::Failed { task, attempt: cell.attempt, took, failure, retry }));
+            }
+            let record = AttemptRecord { started: cell.started, ended: now, failure };
             self.retried.entry(task).or_default().push(record);
             self.apply(task, Transition::Retry, now);
-            let due = now + retry.delay_after(cell.attempt, seed_of(&self.settings, task));
             self.timers.insert((due, Timer::Retry(task)));
             return;
         }
@@ -233,6 +287,9 @@ impl Core {
             Transition::Skip => Failure::Skipped { reason: reason.clone() },
             _ => Failure::Cancelled { reason: reason.clone() },
         });
+        if self.settings.recorded {
+            self.entries.push((now, Entry::Halted { reason: reason.clone(), state }));
+        }
         self.halted = Some(Halted { reason, state });
         commands.push(Command::Halt);
         self.timers.insert((now + self.settings.grace, Timer::Grace));
@@ -254,11 +311,17 @@ impl Core {
         cell.ended = now;
         self.open -= 1;
         commands.push(Command::Settled(task));
-        let bad = matches!(cell.state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled);
+        self.judge_leaf(plan, task);
+        self.told.push(task);
+    }
+
+    /// Notes the end of a task that nothing depends on, if it was a bad one: it decides the state of the run.
+    pub(super) fn judge_leaf(&mut self, plan: &Plan, task: u32) {
+        let state = self.tasks[task as usize].state;
+        let bad = matches!(state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled);
         if bad && self.is_leaf(plan, task) {
             self.failed_leaf = true;
         }
-        self.told.push(task);
     }
 
     fn is_leaf(&self, plan: &Plan, task: u32) -> bool {
@@ -351,8 +414,8 @@ impl Core {
         }
         if target.skip {
             self.settle(plan, node, Transition::Skip, now, commands);
-        } else if self.apply(node, Transition::Schedule, now) {
-            commands.push(Command::Ready(node));
+        } else {
+            self.ready(node, now, commands);
         }
     }
 
@@ -374,6 +437,9 @@ impl Core {
         if self.settings.observed {
             self.events.push(Event::Run { at: now, to: self.state });
         }
+        if self.settings.recorded {
+            self.entries.push((now, Entry::Ended { state: self.state }));
+        }
         commands.push(Command::Ended(self.state));
     }
 
@@ -384,8 +450,41 @@ impl Core {
         if self.settings.observed {
             self.events.push(Event::Task { at: now, task, attempt: cell.attempt, from: cell.state, to: next });
         }
-        cell.state = next;
+        let from = std::mem::replace(&mut cell.state, next);
+        if self.settings.recorded {
+            let entry = self.entry(task, transition, from, now);
+            self.entries.extend(entry.map(|entry| (now, entry)));
+        }
         true
+    }
+
+    /// How a transition is recorded.
+    fn entry(&self, task: u32, transition: Transition, from: TaskState, now: Timestamp) -> Option<Entry> {
+        let cell = &self.tasks[task as usize];
+        let attempt = cell.attempt;
+        let took = if from == TaskState::Running { nanos(now.since(cell.started)) } else { 0 };
+        Some(match transition {
+            Transition::Schedule => Entry::Scheduled { task },
+            Transition::Start => Entry::Started { task, attempt },
+            Transition::Succeed => Entry::Succeeded { task, attempt, took, value: ValueRef::Nowhere },
+            Transition::Fail => {
+                Entry::Failed { task, attempt, took, failure: Arc::clone(self.failures.get(&task)?), retry: None }
+            }
+            Transition::Skip => {
+                let reason = self.failures.get(&task).map(Arc::clone);
+                let cause = if reason.is_none() { Some(cell.cause) } else { None };
+                Entry::Skipped { task, attempt, took, reason, cause }
+            }
+            Transition::FailUpstream => Entry::UpstreamFailed { task, cause: cell.cause },
+            Transition::Cancel => Entry::Cancelled { task, attempt, took },
+            // The failed attempt records its retry itself; what is left out is recorded when the run starts.
+            Transition::Retry | Transition::Remove => return None,
+        })
+    }
+
+    /// How many attempts do not count against the retries.
+    pub(super) fn forgiven(&self, task: u32) -> u32 {
+        if self.past.forgiven.is_empty() { 0 } else { self.past.forgiven.get(&task).copied().unwrap_or(0) }
     }
 
     pub(super) fn is_running(&self, task: u32, attempt: u32) -> bool {

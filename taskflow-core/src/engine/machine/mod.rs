@@ -14,7 +14,9 @@
 //!    [`Machine::next_deadline`] has passed.
 //! 6. `Cancel`, a failure under `fail_fast` and the time limit of the run all *halt* it: what has not started ends at
 //!    once, what runs is asked to stop and has the grace time to do so.
-//! 7. When no task is left open, `Ended` comes as the last command.
+//! 7. A run that goes on after a crash or after tasks were cleared is the same machine with some tasks ended before it
+//!    starts ([`Machine::restore`]): `Start` tells their ends to the joins below, in their order, and goes on from there.
+//! 8. When no task is left open, `Ended` comes as the last command.
 
 mod core;
 
@@ -23,8 +25,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::core::AttemptRecord;
-use self::core::{Core, DECIDED, JoinCell, TaskCell, Timer, seed_of};
+use self::core::{Core, DECIDED, Halted, JoinCell, Past, TaskCell, Timer, seed_of};
 use super::event::Event;
+use super::record::{Entry, Restored, RestoredState};
 use super::state::{RunState, TaskState, Transition};
 use crate::dag::{Join, Plan, Selection};
 use crate::error::Failure;
@@ -44,6 +47,8 @@ pub(crate) enum Input {
     TimeReached,
     /// Somebody wants the run to end.
     Cancel { reason: String },
+    /// The run cannot go on, for a reason of its surroundings.
+    Interrupt { reason: String },
 }
 
 /// How an attempt ended.
@@ -80,11 +85,20 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// Whether to keep events for observers.
     pub(crate) observed: bool,
+    /// Whether to keep entries for a recorder.
+    pub(crate) recorded: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { fail_fast: false, timeout: None, grace: Duration::from_secs(10), seed: 0, observed: false }
+        Settings {
+            fail_fast: false,
+            timeout: None,
+            grace: Duration::from_secs(10),
+            seed: 0,
+            observed: false,
+            recorded: false,
+        }
     }
 }
 
@@ -126,8 +140,55 @@ impl Machine {
             failed_leaf: false,
             told: Vec::new(),
             events: Vec::new(),
+            entries: Vec::new(),
+            past: Past::default(),
         };
         Machine { plan, core }
+    }
+
+    /// Puts tasks into the state in which an earlier part of the run left them. Before `Start`.
+    pub(crate) fn restore(&mut self, restored: &Restored) {
+        let Core { tasks, past, failures, retried, open, .. } = &mut self.core;
+        past.started = restored.started;
+        for known in &restored.tasks {
+            let task = known.task;
+            let Some(cell) = tasks.get_mut(task as usize) else { continue };
+            (cell.attempt, cell.started, cell.ended) = (known.attempts, known.started, known.ended);
+            if known.forgiven > 0 {
+                past.forgiven.insert(task, known.forgiven);
+            }
+            if !known.retried.is_empty() {
+                retried.insert(task, known.retried.clone());
+            }
+            let state = match &known.state {
+                RestoredState::Success(_) => TaskState::Success,
+                RestoredState::Skipped(reason) => {
+                    failures.insert(task, Arc::clone(reason));
+                    TaskState::Skipped
+                }
+                RestoredState::Failed(failure) => {
+                    failures.insert(task, Arc::clone(failure));
+                    TaskState::Failed
+                }
+                RestoredState::Because { state, cause } => {
+                    cell.cause = *cause;
+                    *state
+                }
+                RestoredState::Retry(due) => {
+                    past.retries.insert(task, *due);
+                    continue;
+                }
+                RestoredState::Open => continue,
+            };
+            if cell.state != TaskState::Removed {
+                cell.state = state;
+                *open -= 1;
+                past.ended.push(task);
+            }
+        }
+        for place in 0..self.core.past.ended.len() {
+            self.core.judge_leaf(&self.plan, self.core.past.ended[place]);
+        }
     }
 
     /// Takes in what happened and appends what is to be done.
@@ -163,7 +224,13 @@ impl Machine {
 
     /// Whether no attempt can follow the one that runs.
     pub(crate) fn is_last_attempt(&self, task: u32) -> bool {
-        self.core.tasks[task as usize].attempt > self.plan.node_options(task).retry.retries
+        self.core.tasks[task as usize].attempt >= self.max_attempts(task)
+    }
+
+    /// How many attempts the task may have.
+    pub(crate) fn max_attempts(&self, task: u32) -> u32 {
+        let retries = self.plan.node_options(task).retry.retries;
+        retries.saturating_add(1).saturating_add(self.core.forgiven(task))
     }
 
     /// When the last attempt started and the task came to its end.
@@ -208,7 +275,8 @@ impl Machine {
 
     /// The wait after the failure of an attempt, if another one follows.
     pub(crate) fn retry_delay(&self, task: u32, attempt: u32) -> Duration {
-        self.plan.node_options(task).retry.delay_after(attempt, seed_of(&self.core.settings, task))
+        let counted = attempt.saturating_sub(self.core.forgiven(task));
+        self.plan.node_options(task).retry.delay_after(counted.max(1), seed_of(&self.core.settings, task))
     }
 
     /// The retries that are waited for, with their times, the next one first.
@@ -223,6 +291,24 @@ impl Machine {
     /// Why the run ends early, once it does.
     pub(crate) fn halt_reason(&self) -> Option<&str> {
         self.core.halted.as_ref().map(|halted| halted.reason.as_str())
+    }
+
+    /// What is to be recorded, in order.
+    pub(crate) fn entries(&mut self) -> &mut Vec<(Timestamp, Entry)> {
+        &mut self.core.entries
+    }
+
+    /// The run cannot be called what it is about to be called: its last entries are not stored.
+    pub(crate) fn interrupt(&mut self, reason: &str) {
+        let core = &mut self.core;
+        if let Some(halted) = &mut core.halted {
+            halted.state = RunState::Interrupted;
+            reason.clone_into(&mut halted.reason);
+        }
+        if core.state != RunState::Running {
+            core.state = RunState::Interrupted;
+            core.halted.get_or_insert_with(|| Halted { reason: reason.to_owned(), state: RunState::Interrupted });
+        }
     }
 
     pub(crate) fn take_events(&mut self) -> Vec<Event> {

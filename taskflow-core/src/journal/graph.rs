@@ -1,0 +1,151 @@
+//! The graph of a run as it is stored: enough to show and explain the run when the program has changed since.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dag::{ArgPlan, EdgeKind, Plan};
+use crate::task::TriggerRule;
+
+/// A snapshot of a [`Plan`]. Stored once for each structural hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Graph {
+    pub(crate) dag: String,
+    pub(crate) hash: String,
+    /// Different kinds of nodes: few, however many nodes there are.
+    pub(crate) kinds: Vec<GraphKind>,
+    pub(crate) nodes: Vec<GraphNode>,
+    pub(crate) groups: Vec<(String, Option<u32>)>,
+    /// The node whose value is the result of a run.
+    pub(crate) result: Option<u32>,
+}
+
+/// What nodes have in common that call one task with one set of options.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GraphKind {
+    /// The name of the task.
+    pub(crate) task: String,
+    /// The type of what it returns, without modules.
+    pub(crate) output: String,
+    pub(crate) retries: u32,
+    pub(crate) pool: Option<String>,
+    pub(crate) pool_slots: u32,
+    /// The rule of its order edges.
+    pub(crate) rule: String,
+}
+
+/// A task instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GraphNode {
+    pub(crate) id: String,
+    pub(crate) kind: u32,
+    pub(crate) group: Option<u32>,
+    /// Upstream nodes by value, each with the trigger rule of its edge.
+    pub(crate) inputs: Vec<(u32, EdgeRule)>,
+    /// Upstream nodes by order alone.
+    pub(crate) after: Vec<u32>,
+}
+
+/// What an edge asks of its upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum EdgeRule {
+    Required,
+    Optional,
+    Outcome,
+    First,
+}
+
+impl From<EdgeKind> for EdgeRule {
+    fn from(kind: EdgeKind) -> Self {
+        match kind {
+            EdgeKind::Required => EdgeRule::Required,
+            EdgeKind::Optional => EdgeRule::Optional,
+            EdgeKind::Outcome => EdgeRule::Outcome,
+            EdgeKind::First => EdgeRule::First,
+        }
+    }
+}
+
+impl EdgeRule {
+    /// The trigger rule it stands for.
+    pub(crate) fn rule(self) -> TriggerRule {
+        match self {
+            EdgeRule::Required => TriggerRule::AllSuccess,
+            EdgeRule::Optional => TriggerRule::NoneFailed,
+            EdgeRule::Outcome => TriggerRule::AllDone,
+            EdgeRule::First => TriggerRule::OneSuccess,
+        }
+    }
+}
+
+impl Graph {
+    /// The snapshot of a plan.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let sets = plan.option_sets().len();
+        let mut place = vec![u32::MAX; plan.defs().len() * sets];
+        let mut kinds: Vec<GraphKind> = Vec::new();
+        let nodes = (0..plan.len() as u32).map(|node| {
+            let slot = &mut place[plan.def_index(node) * sets + plan.options_index(node)];
+            if *slot == u32::MAX {
+                *slot = kinds.len() as u32;
+                let (def, options) = (plan.def(node), plan.node_options(node));
+                kinds.push(GraphKind {
+                    task: def.id.to_owned(),
+                    output: def.output.short(),
+                    retries: options.retry.retries,
+                    pool: options.pool.map(str::to_owned),
+                    pool_slots: options.pool_slots,
+                    rule: options.trigger_rule.name().to_owned(),
+                });
+            }
+            let mut inputs = Vec::new();
+            for arg in plan.args(node) {
+                if let ArgPlan::Edges(edges) = arg {
+                    let tasks = edges.sources().iter().filter_map(|source| source.as_task());
+                    inputs.extend(tasks.map(|task| (task, edges.kind().into())));
+                }
+            }
+            let after = plan.orders(node).iter().map(|&(upstream, _)| upstream).collect();
+            let (id, group) = (plan.nodes()[node as usize].id().to_owned(), plan.nodes()[node as usize].group());
+            GraphNode { id, kind: *slot, group, inputs, after }
+        });
+        let nodes = nodes.collect();
+        Graph {
+            dag: plan.id().to_owned(),
+            hash: plan.hash().to_owned(),
+            kinds,
+            nodes,
+            groups: plan.groups().iter().map(|group| (group.id.clone(), group.parent)).collect(),
+            result: plan.result().and_then(|source| source.as_task()),
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        // Plain data in memory: there is nothing in it that cannot be written down.
+        postcard::to_stdvec(self).expect("a graph can be written to memory")
+    }
+
+    /// Reads a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are none, or name nodes that are not there.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let graph: Graph = postcard::from_bytes(bytes).map_err(|error| error.to_string())?;
+        let (nodes, kinds, groups) = (graph.nodes.len(), graph.kinds.len(), graph.groups.len());
+        let fits = |node: &GraphNode| {
+            let inputs = node.inputs.iter().all(|&(task, _)| (task as usize) < nodes);
+            let after = node.after.iter().all(|&task| (task as usize) < nodes);
+            let group = node.group.is_none_or(|group| (group as usize) < groups);
+            inputs && after && group && (node.kind as usize) < kinds
+        };
+        let parents = graph.groups.iter().enumerate();
+        let nested = parents.into_iter().all(|(at, (_, parent))| parent.is_none_or(|parent| (parent as usize) < at));
+        if !graph.nodes.iter().all(fits) || !nested || graph.result.is_some_and(|node| node as usize >= nodes) {
+            return Err("the snapshot names tasks that it does not hold".to_owned());
+        }
+        Ok(graph)
+    }
+
+    pub(crate) fn kind(&self, node: u32) -> &GraphKind {
+        &self.kinds[self.nodes[node as usize].kind as usize]
+    }
+}

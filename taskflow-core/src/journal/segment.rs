@@ -1,0 +1,146 @@
+//! A segment: the entries of a run that were stored at once, as bytes.
+//!
+//! The first byte is the version of the format. Then come the time of the first entry in nanoseconds, and the entries, each
+//! as the nanoseconds since that time and the [`Entry`] itself, all of it in [postcard](https://postcard.jamesmunns.com): a
+//! number takes the bytes it needs. Values are not among them: they lie side by side in the *data* of the segment, and an
+//! entry says from where to where. So the history of a run can be read without its values.
+
+use crate::engine::{Entry, Stored, ValueRef};
+use crate::time::Timestamp;
+
+/// The format that is written. Every earlier one can be read.
+const VERSION: u8 = 1;
+
+/// Entries on their way into a segment.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    base: i64,
+    pub(crate) events: Vec<u8>,
+    pub(crate) data: Vec<u8>,
+    /// How many entries.
+    pub(crate) count: u64,
+}
+
+impl Buffer {
+    /// Adds an entry, and the value of its success.
+    pub(crate) fn push(&mut self, at: Timestamp, mut entry: Entry, value: Option<Stored>) {
+        if self.events.is_empty() {
+            self.base = at.as_nanos();
+            self.events.push(VERSION);
+            self.put(&self.base.clone());
+        }
+        if let Entry::Succeeded { value: place, .. } | Entry::Marked { value: place, .. } = &mut entry
+            && let Some(value) = value
+        {
+            *place = self.place(value);
+        }
+        self.put(&(at.as_nanos().wrapping_sub(self.base), entry));
+        self.count += 1;
+    }
+
+    fn place(&mut self, value: Stored) -> ValueRef {
+        match value {
+            Stored::File(file) => ValueRef::File(file),
+            Stored::Inline(bytes) => {
+                // A segment is stored long before it holds 4 GiB: the writer is told as soon as there is anything.
+                let start = u32::try_from(self.data.len()).unwrap_or(u32::MAX);
+                let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                self.data.extend_from_slice(&bytes);
+                ValueRef::Inline { start, len }
+            }
+        }
+    }
+
+    fn put(&mut self, fact: &impl serde::Serialize) {
+        let events = std::mem::take(&mut self.events);
+        // Entries are plain data in memory: there is nothing in them that cannot be written down.
+        self.events = postcard::to_extend(fact, events).expect("an entry can be written to memory");
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How much memory it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.events.len() + self.data.len()
+    }
+}
+
+/// The entries of a segment.
+///
+/// # Errors
+///
+/// Where the bytes are none.
+pub(crate) fn read(events: &[u8]) -> Result<Vec<(Timestamp, Entry)>, Damage> {
+    let Some((&version, mut rest)) = events.split_first() else { return Ok(Vec::new()) };
+    if version != VERSION {
+        return Err(Damage { at: 0, what: format!("is of format {version}, of which this build knows nothing") });
+    }
+    let at = |rest: &[u8]| events.len() - rest.len();
+    let damage = |rest: &[u8], error: postcard::Error| Damage { at: at(rest), what: error.to_string() };
+    let (base, after) = postcard::take_from_bytes::<i64>(rest).map_err(|error| damage(rest, error))?;
+    rest = after;
+    let mut entries = Vec::new();
+    while !rest.is_empty() {
+        let ((since, entry), after) =
+            postcard::take_from_bytes::<(i64, Entry)>(rest).map_err(|error| damage(rest, error))?;
+        entries.push((Timestamp::from_nanos(base.wrapping_add(since)), entry));
+        rest = after;
+    }
+    Ok(entries)
+}
+
+/// Bytes that are no entries.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("byte {at}: {what}")]
+pub(crate) struct Damage {
+    at: usize,
+    what: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_pushed_is_read_again() {
+        let mut buffer = Buffer::default();
+        let first = Timestamp::from_nanos(1_700_000_000_000_000_000);
+        let earlier = Timestamp::from_nanos(1_699_999_999_999_999_999);
+        buffer.push(first, Entry::Scheduled { task: 3 }, None);
+        let success = Entry::Succeeded { task: 3, attempt: 1, took: 17, value: ValueRef::Nowhere };
+        buffer.push(earlier, success, Some(Stored::Inline(b"value".to_vec())));
+        let entries = read(&buffer.events).unwrap();
+        assert_eq!(entries[0], (first, Entry::Scheduled { task: 3 }));
+        let value = ValueRef::Inline { start: 0, len: 5 };
+        assert_eq!(entries[1], (earlier, Entry::Succeeded { task: 3, attempt: 1, took: 17, value }));
+        assert_eq!(buffer.data, b"value");
+    }
+
+    #[test]
+    fn an_entry_of_a_task_takes_a_few_bytes() {
+        let mut buffer = Buffer::default();
+        let at = Timestamp::from_nanos(1_700_000_000_000_000_000);
+        buffer.push(at, Entry::Scheduled { task: 99_999 }, None);
+        let before = buffer.events.len();
+        buffer.push(at, Entry::Started { task: 99_999, attempt: 1 }, None);
+        assert!(buffer.events.len() - before <= 6);
+    }
+
+    #[test]
+    fn damaged_bytes_are_an_error() {
+        assert_eq!(read(&[]), Ok(Vec::new()));
+        assert!(read(&[9, 0, 0]).is_err());
+        assert!(read(&[1, 0, 0, 200]).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_reading_panic(mut bytes: Vec<u8>) {
+            let _ = read(&bytes);
+            bytes.insert(0, VERSION);
+            let _ = read(&bytes);
+        }
+    }
+}
