@@ -43,15 +43,16 @@ pub use taskflow_core::dag::{
     Registry, Selection, SelectionError, chain, chain_linear, group,
 };
 pub use taskflow_core::engine::{
-    Engine, Event, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, RunState, TaskReport,
+    Durability, Engine, Event, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, RunState, TaskReport,
     TaskState,
 };
 pub use taskflow_core::error::{BoxError, Failure, Result};
+pub use taskflow_core::journal::Journal;
 pub use taskflow_core::task::{Backoff, RetryPolicy, RunInfo, TaskContext, TaskDef, TaskOptions, TriggerRule};
 pub use taskflow_core::time::{Date, Interval, Timestamp};
 pub use taskflow_core::value::Value;
 /// Everything there is, by room: for tools that look into graphs and runs.
-pub use taskflow_core::{dag as graph, engine, error, task as tasks, time, value};
+pub use taskflow_core::{dag as graph, engine, error, journal, task as tasks, time, value};
 pub use taskflow_macros::{dag, task};
 
 /// Everything a DAG file needs: `use taskflow::prelude::*;`

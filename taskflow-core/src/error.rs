@@ -53,6 +53,11 @@ pub enum Failure {
         /// The id of the upstream that decided it.
         task: String,
     },
+    /// The process that ran the attempt ended before the attempt did.
+    Lost {
+        /// Which process, `host:process`.
+        worker: String,
+    },
 }
 
 impl Failure {
@@ -76,12 +81,12 @@ impl Failure {
     pub fn is_retryable(&self) -> bool {
         match self {
             Failure::Error { retryable, .. } => *retryable,
-            Failure::Panic { .. } | Failure::TimedOut { .. } => true,
+            Failure::Panic { .. } | Failure::TimedOut { .. } | Failure::Lost { .. } => true,
             Failure::Cancelled { .. } | Failure::Skipped { .. } | Failure::UpstreamFailed { .. } => false,
         }
     }
 
-    /// One word for tables and logs: `error`, `panic`, `timeout`, `cancelled`, `skipped`, `upstream_failed`.
+    /// One word for tables and logs: `error`, `panic`, `timeout`, `cancelled`, `skipped`, `upstream_failed`, `lost`.
     pub fn kind(&self) -> &'static str {
         match self {
             Failure::Error { .. } => "error",
@@ -90,6 +95,7 @@ impl Failure {
             Failure::Cancelled { .. } => "cancelled",
             Failure::Skipped { .. } => "skipped",
             Failure::UpstreamFailed { .. } => "upstream_failed",
+            Failure::Lost { .. } => "lost",
         }
     }
 
@@ -112,6 +118,7 @@ impl fmt::Display for Failure {
             Failure::Cancelled { reason } => write!(f, "cancelled: {reason}"),
             Failure::Skipped { reason } => write!(f, "skipped: {reason}"),
             Failure::UpstreamFailed { task } => write!(f, "upstream task `{task}` failed"),
+            Failure::Lost { worker } => write!(f, "the process that ran it ended before it did ({worker})"),
         }
     }
 }

@@ -23,5 +23,6 @@ pub mod cli;
 
 mod failpoint;
 mod panics;
+mod paths;
 #[doc(hidden)]
 pub mod private;

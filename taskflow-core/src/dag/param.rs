@@ -318,6 +318,11 @@ impl Params {
         if errors.is_empty() { Ok(Params(values)) } else { Err(errors) }
     }
 
+    /// These values, in the order of the parameters.
+    pub(crate) fn of(values: Vec<AnyValue>) -> Self {
+        Params(values)
+    }
+
     /// The values.
     pub fn values(&self) -> &[AnyValue] {
         &self.0

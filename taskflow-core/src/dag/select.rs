@@ -48,6 +48,11 @@ impl Selection {
         Selection(selected)
     }
 
+    /// These nodes, in the order of the plan.
+    pub(crate) fn of(taken: Vec<bool>) -> Self {
+        Selection(taken)
+    }
+
     /// Whether the node takes part.
     pub fn contains(&self, node: u32) -> bool {
         self.0.get(node as usize).copied().unwrap_or(false)

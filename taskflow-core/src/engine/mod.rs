@@ -32,6 +32,7 @@ mod timekeeper;
 mod values;
 mod worker;
 
+pub(crate) use machine::AttemptRecord;
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use event::{Event, Observer};
 pub use handle::{RunControl, RunFuture, RunHandle, RunningTask};
@@ -42,5 +43,6 @@ pub(crate) use record::{
     Commits, Encoded, Entry, Recorder, Restored, RestoredState, RestoredTask, Session, Stored, ValueRef,
 };
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};
+pub(crate) use request::About;
 pub use request::{RunError, RunRequest};
 pub use state::{RunState, TaskState};

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::attempt::{Done, call_async, call_sync};
 use super::dispatch::{Dispatcher, Lane};
 use super::machine::{Command, Input};
+use super::record::Durability;
 use super::report::RunReport;
 use super::request::{Prepared, RunError, RunRequest};
 use super::run::{Clock, Run, RunShared};
@@ -21,7 +22,7 @@ impl<T: Value> RunRequest<T> {
     /// Runs it on this thread, one task after the other, with waits skipped: a run of hours ends in milliseconds.
     ///
     /// For tests of a DAG's logic; limits and priorities hold, parallelism there is none, and time limits of attempts
-    /// do not strike.
+    /// do not strike. No journal is written.
     ///
     /// # Errors
     ///
@@ -31,7 +32,7 @@ impl<T: Value> RunRequest<T> {
     ///
     /// Inside async code, when the DAG has async tasks.
     pub fn run_sequentially(self) -> Result<RunReport<T>, RunError> {
-        let Prepared { plan, info, machine, params, observer, .. } = self.prepare()?;
+        let Prepared { plan, info, machine, params, observer, .. } = self.durability(Durability::Ephemeral).prepare()?;
         crate::panics::install_hook();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let pools = Registry::pools().into_iter().map(|pool| (pool.name.to_owned(), pool.slots));

@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::event::Observer;
 use super::handle::{FutureState, RunFuture, RunHandle};
 use super::machine::{Machine, Settings};
-use super::record::{Recorder, Restored};
+use super::record::{Durability, Recorder, Restored};
 use super::report::RunReport;
 use super::run::{Clock, Run, RunShared, observe};
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
@@ -46,9 +46,21 @@ pub struct RunRequest<T> {
     info: Option<RunInfo>,
     seed: Option<u64>,
     observer: Option<Box<dyn Observer>>,
-    recorder: Option<Arc<dyn Recorder>>,
+    recording: Option<Recording>,
+    durability: Durability,
     restored: Option<Restored>,
     result: PhantomData<fn() -> T>,
+}
+
+/// Opens the journal of a run that is about to start, or says why it cannot be had.
+pub(crate) type Recording = Box<dyn FnOnce(&About<'_>) -> Result<Arc<dyn Recorder>, String> + Send>;
+
+/// The run that a journal is opened for.
+pub(crate) struct About<'a> {
+    pub(crate) plan: &'a Arc<Plan>,
+    pub(crate) info: &'a RunInfo,
+    pub(crate) params: &'a [AnyValue],
+    pub(crate) durability: Durability,
 }
 
 /// Why a run did not start.
@@ -83,6 +95,9 @@ pub enum RunError {
         /// What the engine gives.
         slots: u32,
     },
+    /// The run cannot be stored.
+    #[error("the run cannot be stored: {0}")]
+    Journal(String),
     /// A thread or a runtime could not be started.
     #[error("cannot start what the run needs: {0}")]
     System(#[from] std::io::Error),
@@ -108,7 +123,8 @@ impl<T> RunRequest<T> {
             info: None,
             seed: None,
             observer: None,
-            recorder: None,
+            recording: None,
+            durability: Durability::default(),
             restored: None,
             result: PhantomData,
         }
@@ -161,6 +177,19 @@ impl<T> RunRequest<T> {
         self
     }
 
+    /// What is waited for before the run goes on. Without a journal nothing is stored, and this means nothing. Default:
+    /// [`Durability::Strict`].
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Has a journal opened when the run starts.
+    pub(crate) fn recorded(mut self, recording: Recording) -> Self {
+        self.recording = Some(recording);
+        self
+    }
+
     /// Checks everything, then starts the run. It goes on when the handle is dropped.
     ///
     /// # Errors
@@ -168,15 +197,21 @@ impl<T> RunRequest<T> {
     /// When the graph or a parameter has a mistake, or threads cannot be had. Nothing has started then.
     pub fn start(self) -> Result<RunHandle<T>, RunError> {
         let engine = self.engine.clone().unwrap_or_else(|| Engine::global().clone());
+        let durability = self.durability;
         let prepared = self.prepare()?;
         engine.check_pools(&prepared.plan)?;
+        let (plan, info, params) = (&prepared.plan, &*prepared.info, &*prepared.params);
+        let recorder = match prepared.recording {
+            Some(open) => Some(open(&About { plan, info, params, durability }).map_err(RunError::Journal)?),
+            None => None,
+        };
         let needs_runtime = prepared.plan.defs().iter().any(|def| def.kind != Kind::Sync);
         let shared = Arc::new(RunShared {
             plan: prepared.plan,
             info: prepared.info,
             clock: Clock::start(),
             runtime: if needs_runtime { Some(engine.runtime()?) } else { None },
-            recorder: prepared.recorder,
+            recorder,
         });
         let (sender, finished) = oneshot::channel();
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
@@ -207,7 +242,10 @@ impl<T> RunRequest<T> {
     }
 
     /// Checks the request and turns it into what a driver needs.
-    pub(super) fn prepare(self) -> Result<Prepared, RunError> {
+    pub(super) fn prepare(mut self) -> Result<Prepared, RunError> {
+        if self.durability == Durability::Ephemeral {
+            self.recording = None;
+        }
         let plan = self.plan?;
         let given = self.params.values().len();
         if given != plan.params().len() {
@@ -225,7 +263,7 @@ impl<T> RunRequest<T> {
             grace: self.grace.unwrap_or(defaults.grace),
             seed: self.seed.unwrap_or_else(|| seed_of(&info.run_id)),
             observed: self.observer.is_some(),
-            recorded: self.recorder.is_some(),
+            recorded: self.recording.is_some(),
         };
         let mut machine = Machine::new(Arc::clone(&plan), self.selection.as_ref(), settings);
         if let Some(restored) = &self.restored {
@@ -237,18 +275,23 @@ impl<T> RunRequest<T> {
             machine,
             params: self.params.values().to_vec(),
             observer: self.observer,
-            recorder: self.recorder,
+            recording: self.recording,
             restored: self.restored,
         })
     }
 }
 
-#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
-impl RunRequest<()> {
-    /// A run that is known before it is asked for, because the defaults of its parameters were taken from it. The type
-    /// of its result need not be known: [`RunHandle::finished`] gives the value as it is.
+impl<T> RunRequest<T> {
+    /// A run that is known before it is asked for: because the defaults of its parameters were taken from it, or because
+    /// it goes on. The type of its result need not be known: [`RunHandle::finished`] gives the value as it is.
     pub(crate) fn of_plan(plan: Arc<Plan>, info: RunInfo, params: Params) -> Self {
         RunRequest { info: Some(info), ..RunRequest::new(Ok(plan), params) }
+    }
+
+    /// Starts from what an earlier part of the run has come to.
+    pub(crate) fn restored(mut self, restored: Restored) -> Self {
+        self.restored = Some(restored);
+        self
     }
 }
 
@@ -259,7 +302,7 @@ pub(super) struct Prepared {
     pub(super) machine: Machine,
     pub(super) params: Vec<AnyValue>,
     pub(super) observer: Option<Box<dyn Observer>>,
-    pub(super) recorder: Option<Arc<dyn Recorder>>,
+    pub(super) recording: Option<Recording>,
     pub(super) restored: Option<Restored>,
 }
 

@@ -1,13 +1,32 @@
 //! The journal: what happened in every run, kept so that runs survive.
 //!
-//! - `segment`: the entries of a run that were stored at once, as bytes. `graph`: the snapshot of a graph.
+//! - [`Journal`]: the face. `error`: what can go wrong.
+//! - `segment`: the entries of a run that were stored at once, as bytes. `graph`, `params`: what else is stored of a run.
 //! - `store`: what every kind of store can do. `memory`, `sqlite`: the stores there are.
+//! - `writer`: the thread that stores, and how runs hand their entries to it; states its protocol.
+//! - `live`: which runs are being run, by whom.
+//! - `history`: what the entries of a run come to. `values`: reading stored values.
+//! - `resume`: going on with a run; states its protocol. `edit`: clearing, marking, cancelling.
 
+mod error;
 mod graph;
+mod history;
+#[allow(clippy::module_inception, reason = "the type is the room's face")]
+mod journal;
+mod live;
+mod memory;
+mod params;
+mod resume;
 mod segment;
 mod store;
+mod values;
+mod writer;
 
+pub use error::JournalError;
+pub use history::{AttemptHistory, Edit, RunHistory, SessionHistory, TaskHistory};
+pub use journal::{Journal, JournalBuilder, RunSummary};
 pub use store::{RunFilter, StoreError};
+pub use values::StoredValue;
 
 /// What a write has to survive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

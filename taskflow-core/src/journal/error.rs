@@ -1,0 +1,116 @@
+//! What can go wrong with stored runs.
+
+use super::store::StoreError;
+
+/// Why something could not be done with a stored run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The store cannot be opened, read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The thread that writes could not be started.
+    #[error("the thread of the journal cannot be started: {0}")]
+    Thread(std::io::Error),
+    /// No run goes by that name.
+    #[error("there is no run `{run}`; `runs` lists them")]
+    UnknownRun {
+        /// What was said.
+        run: String,
+    },
+    /// There is no run at all.
+    #[error("there are no runs yet")]
+    NoRuns,
+    /// Several runs go by that name.
+    #[error("`{run}` could be {}; say more of the id, or the number", runs.join(", "))]
+    AmbiguousRun {
+        /// What was said.
+        run: String,
+        /// Some of the runs.
+        runs: Vec<String>,
+    },
+    /// What is stored of a run makes no sense.
+    #[error("what is stored of run `{run}` is damaged: {what}; `db check` names all damage")]
+    DamagedRun {
+        /// The run.
+        run: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The run is being run.
+    #[error("run `{run}` is being run by {by}: wait for its end, or cancel it first")]
+    Live {
+        /// The run.
+        run: String,
+        /// Which process, `host:process`.
+        by: String,
+    },
+    /// Another process has taken the run meanwhile.
+    #[error("another process has taken run `{run}` in this moment; look at it again")]
+    Taken {
+        /// The run.
+        run: String,
+    },
+    /// The claim on a run cannot be made.
+    #[error("run `{run}` cannot be claimed: {error}")]
+    Claim {
+        /// The run.
+        run: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The program has no such DAG.
+    #[error("run `{run}` is of the DAG `{dag}`, which this program does not have{}", known(dags))]
+    UnknownDag {
+        /// The run.
+        run: String,
+        /// Its DAG.
+        dag: String,
+        /// Those that the program has.
+        dags: Vec<String>,
+    },
+    /// The graph of the DAG has mistakes.
+    #[error(transparent)]
+    Build(#[from] crate::dag::BuildErrors),
+    /// The run has no such task.
+    #[error("run `{run}` has no task `{task}`{}", nearest.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+    UnknownTask {
+        /// The run.
+        run: String,
+        /// What was said.
+        task: String,
+        /// The nearest id.
+        nearest: Option<String>,
+    },
+    /// The run cannot go on with the graph of this program.
+    #[error("run `{run}` cannot go on with this program: {reason}")]
+    Changed {
+        /// The run.
+        run: String,
+        /// What has changed, and the way out.
+        reason: String,
+    },
+    /// There is nothing to be done.
+    #[error("run `{run}`: {reason}")]
+    Nothing {
+        /// The run.
+        run: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A stored value is gone or damaged.
+    #[error("the value of task `{task}` of run `{run}` cannot be read: {reason}")]
+    Value {
+        /// The run.
+        run: String,
+        /// The task.
+        task: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+fn known(dags: &[String]) -> String {
+    if dags.is_empty() { String::new() } else { format!("; it has {}", dags.join(", ")) }
+}
+

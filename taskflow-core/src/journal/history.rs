@@ -1,0 +1,414 @@
+//! The history of a run: what its entries come to.
+//!
+//! Folding is a pure function of the entries, the same for a run that is over, one that goes on and one that was
+//! interrupted. What it gives for a run of the engine is what the engine's own report says.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::graph::Graph;
+use super::store::RunRow;
+use crate::engine::{Entry, RunState, Session, TaskState, ValueRef};
+use crate::error::Failure;
+use crate::task::RunInfo;
+use crate::time::Timestamp;
+
+/// What is known of a stored run: every task, every attempt, every process that ran it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RunHistory {
+    /// The number of the run in its store.
+    pub number: i64,
+    /// Its id, its DAG, what it is about and what started it.
+    #[serde(flatten)]
+    pub info: RunInfo,
+    /// How it stands: as it ended; `running` while some process runs it; `interrupted` when it has not ended and nobody does.
+    pub state: RunState,
+    /// Why it ended early, if it did.
+    pub halt_reason: Option<String>,
+    /// The structural hash of the graph it was last run with.
+    pub graph: String,
+    /// When it was asked for.
+    pub created: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// The processes that have run it, in order.
+    pub sessions: Vec<SessionHistory>,
+    /// Its tasks, in the order of the graph; after them those that a later graph does not have any more.
+    pub tasks: Vec<TaskHistory>,
+    /// What people did to it, in order.
+    pub edits: Vec<Edit>,
+    /// Whether it was edited since it was last run.
+    #[serde(skip)]
+    pub(crate) edited: bool,
+    #[serde(skip)]
+    pub(crate) shape: Arc<Graph>,
+    #[serde(skip)]
+    pub(crate) segments: u32,
+    #[serde(skip)]
+    pub(crate) row: RunRow,
+    /// How many ends of tasks there were.
+    #[serde(skip)]
+    ends: u64,
+}
+
+/// A process that ran a run, or a part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SessionHistory {
+    /// When it took the run.
+    pub at: Timestamp,
+    /// Where it ran: `host:process`.
+    pub worker: String,
+    /// Which build of the program it was.
+    pub build: String,
+    /// Its fencing token: counts the processes that had the run.
+    pub token: u64,
+    /// The structural hash of its graph.
+    pub graph: String,
+}
+
+/// What people did to a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Edit {
+    /// When.
+    pub at: Timestamp,
+    /// The tasks.
+    pub tasks: Vec<String>,
+    /// What they were marked as; nothing if they were cleared.
+    pub marked: Option<TaskState>,
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is known of a task instance of a stored run.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct TaskHistory {
+    /// Its id.
+    pub id: String,
+    /// How it stands.
+    pub state: TaskState,
+    /// Every attempt, in order, those before it was cleared included.
+    pub attempts: Vec<AttemptHistory>,
+    /// When it came to its state.
+    pub since: Option<Timestamp>,
+    /// When the next attempt is due, while it is `up_for_retry`.
+    pub retry_at: Option<Timestamp>,
+    /// Why it did not succeed.
+    pub failure: Option<Arc<Failure>>,
+    /// The task because of which it was skipped or failed.
+    pub cause: Option<String>,
+    /// How often it was cleared.
+    pub cleared: u32,
+    /// Whether its state was said by a person.
+    pub marked: bool,
+    /// Whether its value is stored.
+    #[serde(serialize_with = "as_flag", rename = "has_value")]
+    pub(crate) value: Option<Place>,
+    /// Attempts before it was last cleared.
+    #[serde(skip)]
+    pub(crate) forgiven: u32,
+    /// Numbers the ends of tasks, in their order.
+    #[serde(skip)]
+    pub(crate) order: u64,
+}
+
+/// Where a value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) segment: u32,
+    pub(crate) value: ValueRef,
+}
+
+/// One attempt of a task of a stored run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct AttemptHistory {
+    /// Counted from 1: Airflow's try number.
+    pub number: u32,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How it ended; `running` if it has not, or nobody knows.
+    pub state: TaskState,
+    /// Why it did not succeed.
+    pub failure: Option<Arc<Failure>>,
+    /// Which of the run's sessions it belongs to.
+    pub session: usize,
+}
+
+fn as_flag<S: serde::Serializer>(place: &Option<Place>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(place.is_some())
+}
+
+impl TaskHistory {
+    fn new(id: &str) -> Self {
+        TaskHistory {
+            id: id.to_owned(),
+            state: TaskState::None,
+            attempts: Vec::new(),
+            since: None,
+            retry_at: None,
+            failure: None,
+            cause: None,
+            cleared: 0,
+            marked: false,
+            value: None,
+            forgiven: 0,
+            order: 0,
+        }
+    }
+
+    /// Whether a value of it is stored.
+    pub fn has_value(&self) -> bool {
+        self.value.is_some()
+    }
+
+    /// Closes the attempt that runs.
+    fn close(&mut self, at: Timestamp, state: TaskState, failure: Option<Arc<Failure>>) {
+        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
+            (attempt.ended, attempt.state, attempt.failure) = (Some(at), state, failure);
+        }
+    }
+
+    fn settle(&mut self, at: Timestamp, state: TaskState) {
+        (self.state, self.since, self.retry_at) = (state, Some(at), None);
+    }
+
+    fn reset(&mut self) {
+        let kept = std::mem::take(&mut self.attempts);
+        let forgiven = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
+        *self = TaskHistory { attempts: kept, forgiven, cleared: self.cleared + 1, ..TaskHistory::new(&self.id) };
+    }
+}
+
+impl RunHistory {
+    /// A run of which only the row is known.
+    pub(crate) fn of_row(row: RunRow, shape: Arc<Graph>) -> Self {
+        RunHistory {
+            number: row.number,
+            info: row.info.clone(),
+            state: row.state,
+            halt_reason: None,
+            graph: row.graph.clone(),
+            created: row.created,
+            ended: row.ended,
+            sessions: Vec::new(),
+            tasks: shape.nodes.iter().map(|node| TaskHistory::new(&node.id)).collect(),
+            edits: Vec::new(),
+            edited: false,
+            shape,
+            segments: 0,
+            row,
+            ends: 0,
+        }
+    }
+
+    /// The task with this id.
+    pub fn task(&self, id: &str) -> Option<&TaskHistory> {
+        self.tasks.iter().find(|task| task.id == id)
+    }
+
+    /// How many tasks are in which state, in the order of the states' names.
+    pub fn counts(&self) -> Vec<(TaskState, u32)> {
+        let mut counts: HashMap<TaskState, u32> = HashMap::new();
+        self.tasks.iter().for_each(|task| *counts.entry(task.state).or_default() += 1);
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|&(state, _)| state.name());
+        counts
+    }
+
+    /// When the first attempt of any task began.
+    pub fn started(&self) -> Option<Timestamp> {
+        self.sessions.first().map(|session| session.at)
+    }
+
+    /// The id of a node of the present graph.
+    pub(crate) fn id(&self, task: u32) -> &str {
+        self.tasks.get(task as usize).map_or("?", |task| &task.id)
+    }
+
+    /// Takes one more segment into account. `graph` gives the snapshot of another graph than the present one.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with an entry that cannot be.
+    pub(crate) fn fold(
+        &mut self,
+        segment: u32,
+        entries: Vec<(Timestamp, Entry)>,
+        mut graph: impl FnMut(&str) -> Result<Arc<Graph>, String>,
+    ) -> Result<(), String> {
+        self.segments = self.segments.max(segment);
+        for (at, entry) in entries {
+            if let Entry::Session(session) = &entry
+                && session.graph != self.shape.hash
+            {
+                self.reshape(graph(&session.graph)?);
+            }
+            self.take(at, segment, entry).ok_or_else(|| format!("segment {segment} names a task that does not exist"))?;
+        }
+        Ok(())
+    }
+
+    /// Goes over to another graph: tasks keep what is known of them by id.
+    fn reshape(&mut self, shape: Arc<Graph>) {
+        let mut known: HashMap<String, TaskHistory> =
+            std::mem::take(&mut self.tasks).into_iter().map(|task| (task.id.clone(), task)).collect();
+        let kept = |node: &super::graph::GraphNode| known.remove(&node.id).unwrap_or_else(|| TaskHistory::new(&node.id));
+        self.tasks = shape.nodes.iter().map(kept).collect();
+        for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Removed) {
+            // It was left out before, or has come back.
+            *task = TaskHistory { attempts: std::mem::take(&mut task.attempts), ..TaskHistory::new(&task.id) };
+        }
+        let mut gone: Vec<TaskHistory> = known.into_values().collect();
+        gone.sort_by(|one, other| one.id.cmp(&other.id));
+        gone.iter_mut().for_each(|task| task.state = TaskState::Removed);
+        self.tasks.extend(gone);
+        self.graph.clone_from(&shape.hash);
+        self.shape = shape;
+    }
+
+    fn take(&mut self, at: Timestamp, segment: u32, entry: Entry) -> Option<()> {
+        let session = self.sessions.len().saturating_sub(1);
+        match entry {
+            Entry::Session(session) => self.begin(at, *session),
+            Entry::Removed { task } => self.tasks.get_mut(task as usize)?.settle(at, TaskState::Removed),
+            Entry::Scheduled { task } => self.tasks.get_mut(task as usize)?.settle(at, TaskState::Scheduled),
+            Entry::Started { task, attempt: number } => {
+                let task = self.tasks.get_mut(task as usize)?;
+                task.settle(at, TaskState::Running);
+                let state = TaskState::Running;
+                // Of an attempt whose process died before its start was stored nothing is known: the number comes again.
+                task.attempts.push(AttemptHistory { number, started: at, ended: None, state, failure: None, session });
+            }
+            Entry::Succeeded { task, took, value, .. } => {
+                let end = self.next_end();
+                let task = self.tasks.get_mut(task as usize)?;
+                task.began(at, took);
+                task.close(at, TaskState::Success, None);
+                task.settle(at, TaskState::Success);
+                (task.failure, task.cause, task.order) = (None, None, end);
+                task.value = (value != ValueRef::Nowhere).then_some(Place { segment, value });
+            }
+            Entry::Failed { task, took, failure, retry, .. } => {
+                let end = self.next_end();
+                let task = self.tasks.get_mut(task as usize)?;
+                task.began(at, took);
+                let state = if retry.is_some() { TaskState::UpForRetry } else { TaskState::Failed };
+                task.close(at, state, Some(Arc::clone(&failure)));
+                task.settle(at, state);
+                task.retry_at = retry.map(Timestamp::from_nanos);
+                (task.failure, task.order) = (Some(failure), end);
+            }
+            Entry::Skipped { task, took, reason, cause, .. } => {
+                let end = self.next_end();
+                let cause = cause.map(|cause| self.id(cause).to_owned());
+                let task = self.tasks.get_mut(task as usize)?;
+                task.began(at, took);
+                task.close(at, TaskState::Skipped, reason.clone());
+                task.settle(at, TaskState::Skipped);
+                (task.failure, task.cause, task.order) = (reason, cause, end);
+            }
+            Entry::UpstreamFailed { task, cause } => {
+                let end = self.next_end();
+                let cause = Some(self.id(cause).to_owned());
+                let task = self.tasks.get_mut(task as usize)?;
+                task.settle(at, TaskState::UpstreamFailed);
+                (task.cause, task.order) = (cause, end);
+            }
+            Entry::Cancelled { task, took, .. } => {
+                let end = self.next_end();
+                let reason = self.halt_reason.clone().unwrap_or_default();
+                let failure = Some(Arc::new(Failure::Cancelled { reason }));
+                let task = self.tasks.get_mut(task as usize)?;
+                task.began(at, took);
+                task.close(at, TaskState::Cancelled, failure.clone());
+                task.settle(at, TaskState::Cancelled);
+                (task.failure, task.order) = (failure, end);
+            }
+            Entry::Halted { reason, .. } => self.halt_reason = Some(reason),
+            Entry::Ended { state } => (self.state, self.ended) = (state, Some(at)),
+            Entry::Cleared { tasks, by, reason } => {
+                for &task in &tasks {
+                    self.tasks.get_mut(task as usize)?.reset();
+                }
+                self.edit(at, &tasks, None, by, reason);
+            }
+            Entry::Marked { tasks, state, by, reason, value } => {
+                let place = (value != ValueRef::Nowhere).then_some(Place { segment, value });
+                for &number in &tasks {
+                    let end = self.next_end();
+                    let task = self.tasks.get_mut(number as usize)?;
+                    task.settle(at, state);
+                    (task.marked, task.order, task.cause) = (true, end, None);
+                    task.failure = match state {
+                        TaskState::Success => None,
+                        TaskState::Skipped => {
+                            Some(Arc::new(Failure::Skipped { reason: super::writer::said(&reason, &by) }))
+                        }
+                        _ => Some(Arc::new(Failure::Error {
+                            chain: vec![super::writer::said(&reason, &by)],
+                            retryable: false,
+                        })),
+                    };
+                    if place.is_some() || state != TaskState::Success {
+                        task.value.clone_from(&place);
+                    }
+                }
+                self.edit(at, &tasks, Some(state), by, reason);
+            }
+        }
+        Some(())
+    }
+
+    /// A process takes the run: what another one was in the middle of is lost.
+    fn begin(&mut self, at: Timestamp, session: Session) {
+        let lost_by = self.sessions.last().map(|session| session.worker.clone());
+        for task in &mut self.tasks {
+            match task.state {
+                TaskState::Running => {
+                    let worker = lost_by.clone().unwrap_or_default();
+                    task.close(at, TaskState::Failed, Some(Arc::new(Failure::Lost { worker })));
+                    task.settle(at, TaskState::None);
+                    // That attempt is not the task's fault.
+                    task.forgiven += 1;
+                }
+                TaskState::Scheduled => task.settle(at, TaskState::None),
+                TaskState::UpstreamFailed if self.edited => task.settle(at, TaskState::None),
+                TaskState::Skipped if self.edited && task.cause.is_some() => task.settle(at, TaskState::None),
+                _ => {}
+            }
+        }
+        let Session { worker, build, token, graph, .. } = session;
+        self.sessions.push(SessionHistory { at, worker, build, token, graph });
+        (self.state, self.ended, self.edited) = (RunState::Running, None, false);
+    }
+
+    fn edit(&mut self, at: Timestamp, tasks: &[u32], marked: Option<TaskState>, by: String, reason: String) {
+        let tasks = tasks.iter().map(|&task| self.id(task).to_owned()).collect();
+        self.edits.push(Edit { at, tasks, marked, by, reason });
+        (self.edited, self.state, self.ended, self.halt_reason) = (true, RunState::Running, None, None);
+    }
+
+    fn next_end(&mut self) -> u64 {
+        self.ends += 1;
+        self.ends
+    }
+}
+
+impl TaskHistory {
+    /// When the attempt really began is known when it ends: a worker may take several tasks at once.
+    fn began(&mut self, ended: Timestamp, took: u64) {
+        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
+            attempt.started = ended - std::time::Duration::from_nanos(took);
+        }
+    }
+}

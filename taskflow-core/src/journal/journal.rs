@@ -1,0 +1,384 @@
+//! The journal's face: opening one, running with it, looking into it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::JournalError;
+use super::graph::Graph;
+use super::history::RunHistory;
+use super::live::{Claims, build_id, worker};
+use super::memory::MemoryStore;
+use super::params;
+use super::segment;
+use super::store::{NewRun, RunFilter, RunRow, Store, StoreError, Whose};
+use super::writer::{Beginning, Log, Queue, RunLog, Terms};
+use crate::engine::{About, Entry, Recorder, RunRequest, RunState, Session};
+use crate::time::Timestamp;
+use crate::value::ValueFiles;
+
+/// Keeps what happens in runs: their history, their values, and what is needed to go on with them after a crash.
+///
+/// Cheap to clone. The thread that writes ends when the last handle and the last run are gone; a process may end at any
+/// moment without harm.
+///
+/// ```
+/// # use taskflow::prelude::*;
+/// use taskflow::journal::Journal;
+/// # #[task] fn double(n: u32) -> u32 { 2 * n }
+/// # #[dag] fn doubled(n: u32) -> u32 { double(n) }
+/// # async fn example() -> Result<()> {
+/// let journal = Journal::in_memory()?;
+/// let report = doubled::run(4).journal(&journal).await?;
+/// let history = journal.history(&report.run().run_id).await?;
+/// assert_eq!(history.task("double").map(|task| task.attempts.len()), Some(1));
+/// # Ok(()) }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Journal {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) claims: Claims,
+    pub(super) files: Option<Arc<ValueFiles>>,
+    pub(super) home: Option<PathBuf>,
+    inline_limit: usize,
+    value_limit: usize,
+}
+
+/// The settings of a [`Journal`].
+#[derive(Clone, Debug)]
+pub struct JournalBuilder {
+    sync: super::Sync,
+    inline_limit: usize,
+    value_limit: usize,
+}
+
+impl Default for JournalBuilder {
+    fn default() -> Self {
+        JournalBuilder { sync: super::Sync::default(), inline_limit: 48 << 10, value_limit: 512 << 20 }
+    }
+}
+
+impl JournalBuilder {
+    /// What a commit has to survive. Default: [`Sync::Full`](super::Sync::Full).
+    #[must_use]
+    pub fn sync(mut self, sync: super::Sync) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// Above this size in bytes a value goes to a file of its own. Default: 48 KiB.
+    #[must_use]
+    pub fn inline_limit(mut self, bytes: usize) -> Self {
+        self.inline_limit = bytes.min(16 << 20);
+        self
+    }
+
+    /// Above this size in bytes a value is refused: the task that returns it fails. Default: 512 MiB.
+    #[must_use]
+    pub fn value_limit(mut self, bytes: usize) -> Self {
+        self.value_limit = bytes;
+        self
+    }
+
+    /// A journal in the memory of this process.
+    ///
+    /// # Errors
+    ///
+    /// When its thread cannot be started.
+    pub fn in_memory(self) -> Result<Journal, JournalError> {
+        self.over(Arc::new(MemoryStore::default()), Claims::default(), None)
+    }
+
+    /// A journal in a directory, which is made if it does not exist: `taskflow.db`, and beside it the directories `values`,
+    /// `logs` and `live`.
+    ///
+    /// # Errors
+    ///
+    /// When the directory or the database in it cannot be opened or made.
+    #[cfg(feature = "sqlite")]
+    pub async fn open(self, home: impl AsRef<Path>) -> Result<Journal, JournalError> {
+        let home = home.as_ref();
+        let failed = |error: std::io::Error| {
+            let reason = format!("the directory cannot be made: {error}");
+            StoreError::Open { place: home.display().to_string(), reason }
+        };
+        std::fs::create_dir_all(home).map_err(failed)?;
+        let store = super::sqlite::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
+        self.over(Arc::new(store), Claims::in_directory(home.join("live")), Some(home))
+    }
+
+    fn over(self, store: Arc<dyn Store>, claims: Claims, home: Option<&Path>) -> Result<Journal, JournalError> {
+        let queue = Queue::start(Arc::clone(&store)).map_err(JournalError::Thread)?;
+        let files = home.map(|home| Arc::new(ValueFiles::new(home.join("values"), self.sync == super::Sync::Full)));
+        let JournalBuilder { inline_limit, value_limit, .. } = self;
+        let home = home.map(Path::to_path_buf);
+        Ok(Journal { inner: Arc::new(Inner { store, queue, claims, files, home, inline_limit, value_limit }) })
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.shut_down();
+    }
+}
+
+/// Opening, and running with it.
+impl Journal {
+    /// Settings of its own.
+    pub fn builder() -> JournalBuilder {
+        JournalBuilder::default()
+    }
+
+    /// A journal in the memory of this process, with default settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`JournalBuilder::in_memory`].
+    pub fn in_memory() -> Result<Self, JournalError> {
+        Journal::builder().in_memory()
+    }
+
+    /// The journal in a directory, with default settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`JournalBuilder::open`].
+    #[cfg(feature = "sqlite")]
+    pub async fn open(home: impl AsRef<Path>) -> Result<Self, JournalError> {
+        Journal::builder().open(home).await
+    }
+
+    /// The directory it is in; nothing for one in memory.
+    pub fn home(&self) -> Option<&Path> {
+        self.inner.home.as_deref()
+    }
+
+    /// The log of a run that is about to start.
+    fn begin(&self, run: &About<'_>) -> Result<Arc<dyn Recorder>, String> {
+        let inner = &self.inner;
+        let run_id = &run.info.run_id;
+        let params = params::encode(run.plan.params(), run.params)?;
+        let claim = inner.claims.claim(run_id).map_err(|error| format!("it cannot be claimed: {error}"))?;
+        let claim = claim.ok_or_else(|| format!("a run with the id `{run_id}` is being run already"))?;
+        let new = NewRun {
+            info: run.info.clone(),
+            graph: run.plan.hash().to_owned(),
+            build: build_id().to_owned(),
+            owner: worker(),
+            params,
+            tasks: run.plan.len() as u32,
+            created: Timestamp::now(),
+        };
+        let beginning = Beginning {
+            run_id: run_id.clone(),
+            whose: Whose::New(Box::new(new)),
+            next: 1,
+            session: session(run, 1),
+            counts: Default::default(),
+            generations: Default::default(),
+            claim: Some(claim),
+            graph: Arc::clone(run.plan),
+            update: None,
+        };
+        Ok(self.log(run, beginning))
+    }
+
+    pub(super) fn log(&self, run: &About<'_>, beginning: Beginning) -> Arc<dyn Recorder> {
+        let inner = &self.inner;
+        let terms = Terms {
+            durability: run.durability,
+            inline_limit: inner.inline_limit,
+            value_limit: inner.value_limit,
+            files: inner.files.clone(),
+        };
+        Arc::new(Log(RunLog::begin(&inner.queue, Arc::clone(inner) as Arc<dyn Send + Sync>, terms, beginning)))
+    }
+}
+
+/// The first entry of a process.
+pub(super) fn session(run: &About<'_>, token: u64) -> Entry {
+    Entry::Session(Box::new(Session {
+        worker: worker(),
+        build: build_id().to_owned(),
+        token,
+        graph: run.plan.hash().to_owned(),
+        durability: run.durability,
+    }))
+}
+
+impl<T> RunRequest<T> {
+    /// Keeps what happens in this journal: the history of the run, its values, and what is needed to go on with it.
+    pub fn journal(self, journal: &Journal) -> Self {
+        let journal = journal.clone();
+        self.recorded(Box::new(move |run| journal.begin(run)))
+    }
+}
+
+/// Looking into it.
+impl Journal {
+    /// The runs that the filter lets through, newest first. Their tasks are not read.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, JournalError> {
+        let wants = |state| filter.states.is_empty() || filter.states.contains(&state);
+        let mut asked = filter.clone();
+        // Whether a run is interrupted is not in the store: it has not ended, and nobody runs it.
+        let both = [RunState::Running, RunState::Interrupted];
+        if both.iter().any(|state| asked.states.contains(state)) {
+            asked.states.retain(|state| !both.contains(state));
+            asked.states.extend(both);
+            asked.limit = None;
+        }
+        let rows = self.inner.store.runs(&asked).await?;
+        let mut runs: Vec<RunSummary> = rows.into_iter().map(|row| self.summary(row)).collect();
+        runs.retain(|run| wants(run.state));
+        runs.truncate(filter.limit.map_or(usize::MAX, |limit| limit as usize));
+        Ok(runs)
+    }
+
+    /// The run that a word names: its number, its id, a part of its id that only one run has, or `last` for the newest.
+    ///
+    /// # Errors
+    ///
+    /// When no run or several are meant, or the store cannot be read.
+    pub async fn find(&self, word: &str) -> Result<RunSummary, JournalError> {
+        Ok(self.summary(self.row(word).await?))
+    }
+
+    pub(super) async fn row(&self, word: &str) -> Result<RunRow, JournalError> {
+        let store = &self.inner.store;
+        let unknown = || JournalError::UnknownRun { run: word.to_owned() };
+        if word == "last" {
+            let newest = RunFilter { limit: Some(1), ..RunFilter::default() };
+            return store.runs(&newest).await?.into_iter().next().ok_or(JournalError::NoRuns);
+        }
+        let number = word.strip_prefix('#').unwrap_or(word).parse::<i64>().ok();
+        if let Some(number) = number
+            && let Some(row) = store.run(number).await?
+        {
+            return Ok(row);
+        }
+        let mut found = store.find(word, 6).await?;
+        match found.len() {
+            0 => Err(unknown()),
+            1 => Ok(found.remove(0)),
+            _ if found[0].info.run_id == word => Ok(found.remove(0)),
+            _ => {
+                let runs = found.into_iter().map(|row| row.info.run_id).collect();
+                Err(JournalError::AmbiguousRun { run: word.to_owned(), runs })
+            }
+        }
+    }
+
+    /// Everything known of a run; the word names it as for [`Journal::find`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::find`], and when what is stored of the run is damaged.
+    pub async fn history(&self, run: &str) -> Result<RunHistory, JournalError> {
+        let row = self.row(run).await?;
+        self.history_of(row).await
+    }
+
+    pub(super) async fn history_of(&self, row: RunRow) -> Result<RunHistory, JournalError> {
+        let store = &self.inner.store;
+        let number = row.number;
+        let damaged = |what: String| JournalError::DamagedRun { run: row.info.run_id.clone(), what };
+        let segments = store.segments(number, 1).await?;
+        let mut read = Vec::with_capacity(segments.len());
+        for row in segments {
+            let entries = segment::read(&row.events).map_err(|damage| damaged(format!("segment {}: {damage}", row.number)))?;
+            read.push((row.number, entries));
+        }
+        // A run that went on with another graph has the snapshots of all of them.
+        let mut graphs: std::collections::HashMap<String, Arc<Graph>> = std::collections::HashMap::new();
+        let sessions = read.iter().flat_map(|(_, entries)| entries).filter_map(|(_, entry)| match entry {
+            Entry::Session(session) => Some(&session.graph),
+            _ => None,
+        });
+        let mut first = None;
+        for hash in sessions.chain([&row.graph]) {
+            first.get_or_insert_with(|| hash.clone());
+            if !graphs.contains_key(hash) {
+                let bytes = store.graph(hash).await?.ok_or_else(|| damaged(format!("its graph {hash} is missing")))?;
+                let graph = Graph::decode(&bytes).map_err(|what| damaged(format!("its graph {hash}: {what}")))?;
+                graphs.insert(hash.clone(), Arc::new(graph));
+            }
+        }
+        let shape = first.and_then(|hash| graphs.get(&hash).cloned()).ok_or_else(|| damaged("it has no graph".to_owned()))?;
+        let mut history = RunHistory::of_row(row.clone(), shape);
+        for (number, entries) in read {
+            let graph = |hash: &str| graphs.get(hash).cloned().ok_or_else(|| format!("its graph {hash} is missing"));
+            history.fold(number, entries, graph).map_err(&damaged)?;
+        }
+        history.state = self.present_state(&row.info.run_id, history.state);
+        Ok(history)
+    }
+
+    /// A run that has not ended is running only if somebody runs it.
+    pub(super) fn present_state(&self, run_id: &str, stored: RunState) -> RunState {
+        match stored {
+            RunState::Running if self.inner.claims.holder(run_id).is_none() => RunState::Interrupted,
+            stored => stored,
+        }
+    }
+
+    fn summary(&self, row: RunRow) -> RunSummary {
+        let state = self.present_state(&row.info.run_id, row.state);
+        let RunRow { number, info, graph, build, owner, tasks, created, ended, counts, .. } = row;
+        RunSummary { number, info, state, graph, build, worker: owner, tasks, created, ended, counts }
+    }
+
+    /// Writes what is to be written and lets go of files. Runs that go on with this journal are interrupted.
+    ///
+    /// Nothing is lost without it: it only leaves the directory tidy.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn close(&self) -> Result<(), JournalError> {
+        self.inner.queue.shut_down();
+        Ok(self.inner.store.close().await?)
+    }
+}
+
+/// What is known of a stored run at once, without its tasks.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RunSummary {
+    /// The number of the run in its store: small, and counted upwards.
+    pub number: i64,
+    /// Its id, its DAG, what it is about and what started it.
+    #[serde(flatten)]
+    pub info: crate::task::RunInfo,
+    /// How it stands; see [`RunHistory::state`].
+    pub state: RunState,
+    /// The structural hash of its graph.
+    pub graph: String,
+    /// Which build of the program started it.
+    pub build: String,
+    /// Which process ran it last: `host:process`.
+    pub worker: String,
+    /// How many tasks its graph has.
+    pub tasks: u32,
+    /// When it was asked for.
+    pub created: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How many tasks came to which state; empty while it goes on.
+    pub counts: Vec<(crate::engine::TaskState, u32)>,
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("store", &self.inner.store).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,154 @@
+//! Which runs are being run just now, by this process or another one.
+//!
+//! A process that runs a run holds a *claim* on it: a lock on a file below the home, which the operating system takes away
+//! when the process dies, however it dies. So a run in the state `running` without a claim is one that was interrupted. That
+//! a claim can be wrong (on a network file system that does not know locks) is the reason for the token of the
+//! [store](super::store), which cannot.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::paths::safe_name;
+
+/// The claims below one home, or those of one process on a store without one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Claims {
+    dir: Option<PathBuf>,
+    /// The runs that this process has claimed: a process can lock a file twice.
+    ours: Arc<Mutex<HashSet<String>>>,
+}
+
+/// A run that this process runs, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Claim {
+    run_id: String,
+    file: Option<(PathBuf, File)>,
+    ours: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Claims {
+    /// With files in this directory, which need not exist.
+    pub(super) fn in_directory(dir: PathBuf) -> Self {
+        Claims { dir: Some(dir), ours: Arc::default() }
+    }
+
+    /// Claims a run; `None` if it is claimed already.
+    pub(super) fn claim(&self, run_id: &str) -> io::Result<Option<Claim>> {
+        if !lock(&self.ours).insert(run_id.to_owned()) {
+            return Ok(None);
+        }
+        // From here on dropping it takes the name out again.
+        let mut claim = Claim { run_id: run_id.to_owned(), file: None, ours: Arc::clone(&self.ours) };
+        let Some(dir) = &self.dir else { return Ok(Some(claim)) };
+        std::fs::create_dir_all(dir)?;
+        let path = dir.join(safe_name(run_id));
+        // Somebody who just looks holds the lock for a moment.
+        for _ in 0..10 {
+            let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
+            match file.try_lock() {
+                Ok(()) => {
+                    file.set_len(0)?;
+                    file.write_all(worker().as_bytes())?;
+                    claim.file = Some((path, file));
+                    return Ok(Some(claim));
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Who runs this run, `host:process`, if somebody does.
+    pub(super) fn holder(&self, run_id: &str) -> Option<String> {
+        if lock(&self.ours).contains(run_id) {
+            return Some(worker());
+        }
+        let mut file = File::open(self.dir.as_ref()?.join(safe_name(run_id))).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Who it is matters less than that there is somebody.
+                let _ = file.read_to_string(&mut holder);
+                Some(holder)
+            }
+            Ok(()) | Err(TryLockError::Error(_)) => None,
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some((path, file)) = self.file.take() {
+            // Before the lock goes: whoever locks the file afterwards has made a new one. What fails leaves a file without a
+            // lock, which means nothing.
+            let _ = std::fs::remove_file(path);
+            drop(file);
+        }
+        lock(&self.ours).remove(&self.run_id);
+    }
+}
+
+fn lock(ours: &Mutex<HashSet<String>>) -> MutexGuard<'_, HashSet<String>> {
+    ours.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// This process, as the journal names it: `host:process`.
+pub(super) fn worker() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
+    let host = host.as_deref().map(str::trim).filter(|host| !host.is_empty()).unwrap_or("localhost");
+    format!("{host}:{}", std::process::id())
+}
+
+/// Which build of the program this is: changes whenever the executable does.
+pub(super) fn build_id() -> &'static str {
+    static BUILD: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    BUILD.get_or_init(|| {
+        // Hashing an executable of a hundred megabytes would take longer than most runs. Size and time tell builds apart.
+        let known = std::env::current_exe().and_then(|path| {
+            let meta = path.metadata()?;
+            let written = meta.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Ok(format!("{name}-{:x}-{:x}", meta.len(), written.as_nanos()))
+        });
+        known.unwrap_or_else(|_| "unknown".to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_claimed_once() {
+        let dir = std::env::temp_dir().join(format!("taskflow-claims-{}", std::process::id()));
+        for claims in [Claims::default(), Claims::in_directory(dir.clone())] {
+            let first = claims.claim("manual__a:b").unwrap();
+            assert!(first.is_some());
+            assert!(claims.claim("manual__a:b").unwrap().is_none());
+            assert!(claims.claim("another").unwrap().is_some());
+            assert_eq!(claims.holder("manual__a:b"), Some(worker()));
+            drop(first);
+            assert_eq!(claims.holder("manual__a:b"), None);
+            assert!(claims.claim("manual__a:b").unwrap().is_some());
+        }
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn another_process_is_seen_by_its_lock() {
+        let dir = std::env::temp_dir().join(format!("taskflow-claims-other-{}", std::process::id()));
+        // Another set of claims stands for another process.
+        let (ours, theirs) = (Claims::in_directory(dir.clone()), Claims::in_directory(dir.clone()));
+        let claim = theirs.claim("run").unwrap();
+        assert!(ours.claim("run").unwrap().is_none());
+        assert_eq!(ours.holder("run"), Some(worker()));
+        drop(claim);
+        assert_eq!(ours.holder("run"), None);
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -1,0 +1,71 @@
+//! Reading stored values.
+
+use super::error::JournalError;
+use super::history::{RunHistory, TaskHistory};
+use super::journal::Journal;
+use crate::engine::ValueRef;
+
+/// The value that a task of a stored run returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredValue {
+    /// Its type, without modules, as the graph had it.
+    pub ty: String,
+    /// MessagePack with named fields.
+    pub bytes: Vec<u8>,
+}
+
+impl Journal {
+    /// The value that a task of a stored run returned; nothing if it did not succeed.
+    ///
+    /// # Errors
+    ///
+    /// When the run has no such task, or the value is gone or damaged.
+    pub async fn value(&self, history: &RunHistory, task: &str) -> Result<Option<StoredValue>, JournalError> {
+        let place = history.place(task)?;
+        let ty = history.shape.nodes.get(place).map_or("?", |_| &history.shape.kind(place as u32).output);
+        let bytes = self.value_bytes(history, &history.tasks[place]).await?;
+        Ok(bytes.map(|bytes| StoredValue { ty: ty.to_owned(), bytes }))
+    }
+
+    pub(super) async fn value_bytes(
+        &self,
+        history: &RunHistory,
+        task: &TaskHistory,
+    ) -> Result<Option<Vec<u8>>, JournalError> {
+        let Some(place) = &task.value else { return Ok(None) };
+        let run = &history.info.run_id;
+        let failed = |reason: String| JournalError::Value { run: run.clone(), task: task.id.clone(), reason };
+        match &place.value {
+            ValueRef::Nowhere => Ok(None),
+            ValueRef::Inline { start, len } => {
+                let range = *start..start.saturating_add(*len);
+                let bytes = self.inner.store.data(history.number, place.segment, range).await?;
+                bytes.map(Some).ok_or_else(|| failed(format!("segment {} does not hold it", place.segment)))
+            }
+            ValueRef::File(file) => {
+                let files = self.inner.files.clone();
+                let files = files.ok_or_else(|| failed("it is in a file, and this journal has none".to_owned()))?;
+                let (run_id, file) = (run.clone(), file.clone());
+                let read = tokio::task::spawn_blocking(move || files.get(&run_id, &file).map_err(|error| error.to_string()));
+                let bytes = read.await.map_err(|error| failed(error.to_string()))?;
+                bytes.map(Some).map_err(failed)
+            }
+        }
+    }
+}
+
+impl RunHistory {
+    /// The place of a task among the tasks.
+    ///
+    /// # Errors
+    ///
+    /// When there is none with this id; the error names the nearest.
+    pub(crate) fn place(&self, task: &str) -> Result<usize, JournalError> {
+        self.tasks.iter().position(|known| known.id == task).ok_or_else(|| JournalError::UnknownTask {
+            run: self.info.run_id.clone(),
+            task: task.to_owned(),
+            nearest: crate::dag::nearest(task, self.tasks.iter().map(|task| &*task.id)).map(str::to_owned),
+        })
+    }
+}
