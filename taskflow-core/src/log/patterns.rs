@@ -54,7 +54,9 @@ fn name_before(text: &str) -> &str {
     let text = text.trim_end_matches([' ', '\t']).trim_end_matches(['"', '\'', '`', '\\', ']']);
     let start = text.rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')));
     // The character found may be several bytes long.
-    start.map_or(text, |start| text[start..].trim_start_matches(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')))
+    start.map_or(text, |start| {
+        text[start..].trim_start_matches(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
+    })
 }
 
 /// The value that starts there, without quotes around it; empty if there is none.

@@ -97,7 +97,8 @@ impl Queue {
         let message = Message::Record(Arc::clone(attempt), Box::new(record));
         let mut state = self.lock();
         // A record that is larger than the bound travels alone.
-        let no_room = state.records >= self.most_records || (state.records > 0 && state.bytes + weight > self.most_bytes);
+        let no_room =
+            state.records >= self.most_records || (state.records > 0 && state.bytes + weight > self.most_bytes);
         if no_room || state.closed || state.gone {
             // Without a writer there will never be room.
             self.full.store(true, Ordering::Relaxed);

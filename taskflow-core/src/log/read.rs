@@ -187,8 +187,7 @@ fn task_directories(run: &Path) -> io::Result<Vec<(String, PathBuf)>> {
 
 fn attempts_in(directory: &Path) -> io::Result<Vec<u32>> {
     let names = names(directory)?;
-    let mut attempts: Vec<u32> =
-        names.iter().filter_map(|name| name.strip_suffix(".jsonl")?.parse().ok()).collect();
+    let mut attempts: Vec<u32> = names.iter().filter_map(|name| name.strip_suffix(".jsonl")?.parse().ok()).collect();
     attempts.sort_unstable();
     Ok(attempts)
 }

@@ -87,7 +87,8 @@ pub struct Redactor {
 impl Redactor {
     /// With the secrets that are registered now.
     pub fn current() -> Self {
-        let secrets = ANY.load(Ordering::Acquire).then(|| SECRETS.read().unwrap_or_else(PoisonError::into_inner).clone());
+        let secrets =
+            ANY.load(Ordering::Acquire).then(|| SECRETS.read().unwrap_or_else(PoisonError::into_inner).clone());
         Redactor { secrets: secrets.flatten() }
     }
 
@@ -214,7 +215,9 @@ mod tests {
 
     #[test]
     fn ordinary_texts_stay_as_they_are() {
-        for text in ["", "rows: 3", "token::Kind", "password:", "secret", "a = b", "http://host:80/a@b", "http://h/a:b@c"] {
+        for text in
+            ["", "rows: 3", "token::Kind", "password:", "secret", "a = b", "http://host:80/a@b", "http://h/a:b@c"]
+        {
             assert!(matches!(redact(text), std::borrow::Cow::Borrowed(_)), "{text}");
         }
     }

@@ -128,7 +128,7 @@ impl Book<'_> {
             // A page that ended in this batch is gone.
             if let Some(page) = self.pages.get_mut(&key) {
                 page.dirty = false;
-                self.write(key);
+                self.quietly(key, Self::write);
             }
         }
     }
@@ -179,9 +179,14 @@ impl Book<'_> {
     fn close(&mut self) {
         let keys: Vec<Key> = self.pages.keys().copied().collect();
         for key in keys {
-            if panics::catch(|| self.end(key)).is_err() {
-                self.writer.note(|status| status.failed += 1);
-            }
+            self.quietly(key, Self::end);
+        }
+    }
+
+    /// Does something with a page; if that panics, a record is lost, and no more than that.
+    fn quietly(&mut self, key: Key, action: fn(&mut Self, Key)) {
+        if panics::catch(|| action(self, key)).is_err() {
+            self.writer.note(|status| status.failed += 1);
         }
     }
 }
