@@ -109,8 +109,10 @@ fn carried_work_keeps_the_attempt_on_any_thread() {
         let _span = tracing::info_span!("around", rows = 2).entered();
         std::thread::spawn(|| info!("lost")).join().unwrap();
         std::thread::spawn(taskflow::carry(|| info!("in a thread"))).join().unwrap();
+        let work = taskflow::carry(|| info!("in a pool"));
+        // The function given to `scope` runs on a thread of the pool already.
         rayon::scope(|scope| {
-            let work = taskflow::carry(|| info!("in a pool"));
+            info!("lost, too");
             scope.spawn(|_| work());
         });
     });

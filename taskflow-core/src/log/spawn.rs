@@ -57,6 +57,9 @@ where
 /// Wraps a function so that it runs in the span that is current now, on whatever thread it is called: for
 /// `std::thread::spawn`, rayon and other pools.
 ///
+/// Call it where the task is: inside the function given to `rayon::scope` or `ThreadPool::install` the thread is one of
+/// the pool already, and in no span.
+///
 /// ```
 /// let work = taskflow::carry(|| { tracing::info!("in the log of the task"); 42 });
 /// assert_eq!(std::thread::spawn(work).join().unwrap(), 42);
