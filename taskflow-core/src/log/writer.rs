@@ -125,7 +125,8 @@ impl Book<'_> {
 
     fn write_dirty(&mut self) {
         for key in std::mem::take(&mut self.dirty) {
-            // A page that ended in this batch is gone.
+            // A page that ended in this batch is gone. If its address has been taken by another, writing that twice is
+            // writing it once.
             if let Some(page) = self.pages.get_mut(&key) {
                 page.dirty = false;
                 self.quietly(key, Self::write);
@@ -171,7 +172,6 @@ impl Book<'_> {
         }
         self.write(key);
         self.open.retain(|open| *open != key);
-        self.dirty.retain(|dirty| *dirty != key);
         self.pages.remove(&key);
     }
 
