@@ -29,12 +29,12 @@ impl<S: Subscriber> Layer<S> for Counting {
 fn sink() -> &'static LogSink {
     static SINK: OnceLock<(LogSink, tempfile::TempDir)> = OnceLock::new();
     let (sink, _) = SINK.get_or_init(|| {
-        let root = tempfile::tempdir().unwrap();
-        let sink = LogSink::open(root.path()).unwrap();
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let sink = LogSink::open(root.path()).expect("a thread");
         let layer = taskflow::log::layer(sink.clone());
         let subscriber = tracing_subscriber::registry().with(layer).with(Counting);
-        tracing::subscriber::set_global_default(subscriber).unwrap();
-        tracing_log::LogTracer::init().unwrap();
+        tracing::subscriber::set_global_default(subscriber).expect("the first subscriber");
+        tracing_log::LogTracer::init().expect("the first logger");
         (sink, root)
     });
     sink
@@ -48,7 +48,7 @@ fn attempt(run: &str) -> tracing::Span {
 
 fn records(run: &str) -> Vec<LogRecord> {
     sink().flush();
-    let log = LogFiles::new(sink().root()).read(run, "task", 1).unwrap();
+    let log = LogFiles::new(sink().root()).read(run, "task", 1).expect("a readable log");
     assert!(!log.torn);
     log.records
 }
