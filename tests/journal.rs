@@ -108,7 +108,7 @@ async fn a_long_chain_and_a_wide_fan_come_to_their_end() -> Result<(), BoxError>
         at
     })?;
     let report = chain.run().journal(&journal).await?;
-    assert_eq!(report.result(), Some(&2001));
+    assert_eq!(report.result(), Some(&2001), "{report:?}");
     assert_same(&journal.history("last").await?, &report);
 
     let fan = Dag::build("fan", || {

@@ -4,16 +4,18 @@
 //! each room importing only those before it:
 //!
 //! 1. [`error`], [`time`]: failures and build errors; points in time.
-//! 2. [`value`]: what travels between tasks.
-//! 3. [`task`]: what `#[task]` registers, its options, its trigger rule, its context.
-//! 4. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
-//! 5. [`engine`]: the state machine of a DAG run and the workers that drive it.
-//! 6. `cli`: the command line of a DAG binary (feature `cli`).
+//! 2. [`log`]: what tasks emit, in files.
+//! 3. [`value`]: what travels between tasks.
+//! 4. [`task`]: what `#[task]` registers, its options, its trigger rule, its context.
+//! 5. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
+//! 6. [`engine`]: the state machine of a DAG run and the workers that drive it.
+//! 7. `cli`: the command line of a DAG binary (feature `cli`).
 
 pub mod dag;
 pub mod engine;
 pub mod error;
 pub mod journal;
+pub mod log;
 pub mod task;
 pub mod time;
 pub mod value;

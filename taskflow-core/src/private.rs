@@ -167,3 +167,8 @@ pub use crate::engine::RunRequest;
 pub fn run_request<T>(def: &'static DagDef, params: Params) -> RunRequest<T> {
     RunRequest::of(def, params)
 }
+
+/// The span by which what a thread emits belongs to an attempt.
+pub fn attempt_span(run_id: &str, dag_id: &str, task_id: &str, attempt: u32) -> tracing::Span {
+    crate::log::span::attempt_span(run_id, dag_id, task_id, attempt)
+}

@@ -1,0 +1,96 @@
+//! The attempt that records belong to, as the log sees it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::paths::safe_name;
+
+/// Shared by the span of an attempt, the records on their way and the writer.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    run: String,
+    task: String,
+    number: u32,
+    /// Whether it emitted anything: of silent attempts the writer never hears.
+    pub(super) used: AtomicBool,
+    /// Records that were refused, and that the log does not say so of yet.
+    dropped: AtomicU64,
+}
+
+impl Attempt {
+    pub(super) fn new(run: String, task: String, number: u32) -> Self {
+        Attempt { run, task, number, used: AtomicBool::new(false), dropped: AtomicU64::new(0) }
+    }
+
+    pub(super) fn task(&self) -> &str {
+        &self.task
+    }
+
+    /// Where its records go.
+    pub(super) fn file(&self, root: &Path) -> PathBuf {
+        file(root, &self.run, &self.task, self.number)
+    }
+
+    /// Counts a record that was refused; `true` if it is the first since the count was taken.
+    pub(super) fn count_dropped(&self) -> bool {
+        self.dropped.fetch_add(1, Ordering::Relaxed) == 0
+    }
+
+    /// Takes the count of those refused.
+    pub(super) fn take_dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// The directory of a run.
+pub(super) fn run_directory(root: &Path, run: &str) -> PathBuf {
+    root.join(safe_name(run))
+}
+
+/// The directory of a task in a run.
+pub(super) fn task_directory(root: &Path, run: &str, task: &str) -> PathBuf {
+    run_directory(root, run).join(safe_name(task))
+}
+
+/// The file of an attempt.
+pub(super) fn file(root: &Path, run: &str, task: &str, attempt: u32) -> PathBuf {
+    task_directory(root, run, task).join(format!("{attempt}.jsonl"))
+}
+
+/// In the directory of a task whose name does not tell its id: a file that does.
+pub(super) const ID_FILE: &str = "id.txt";
+
+/// The id that the name of a directory stands for, if it can be told from it.
+pub(super) fn id_of(name: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [first, tail @ ..] = rest {
+        match (first, tail) {
+            (b'%', [high, low, tail @ ..]) => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                bytes.push(digit(high)? * 16 + digit(low)?);
+                rest = tail;
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|id| safe_name(id) == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{id_of, safe_name};
+
+    #[test]
+    fn ids_are_told_from_the_names_of_directories() {
+        for id in ["load", "group.load", "a/b", "é", "100%", "load[3]", "%2e", ".x"] {
+            assert_eq!(id_of(&safe_name(id)).as_deref(), Some(id));
+        }
+        assert_eq!(id_of(&safe_name(&"x".repeat(500))), None);
+        assert_eq!(id_of("%"), None);
+        assert_eq!(id_of("%zz"), None);
+    }
+}

@@ -1,0 +1,201 @@
+//! The file of one attempt, as the writer sees it: lines that are gathered, and what is to be said about those that are
+//! missing.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::attempt::{Attempt, ID_FILE, id_of};
+use super::record::LogRecord;
+
+/// The file of an attempt.
+pub(super) struct Page {
+    attempt: Arc<Attempt>,
+    path: PathBuf,
+    file: Option<File>,
+    /// Lines to be written, how many of them are records of the task, and how many the page says are missing.
+    buffer: Vec<u8>,
+    records: u64,
+    /// Bytes in the file, once it has been looked at.
+    written: Option<u64>,
+    limit: u64,
+    /// Records left out since the limit was reached; `None` before.
+    over_limit: Option<u64>,
+    /// Records that a write failed for, which the next one that does not is to tell.
+    lost: u64,
+    /// Whether the writer has the page in its list.
+    pub(super) dirty: bool,
+}
+
+impl Page {
+    pub(super) fn new(attempt: Arc<Attempt>, path: PathBuf, limit: u64) -> Self {
+        Page {
+            attempt,
+            path,
+            file: None,
+            buffer: Vec::new(),
+            records: 0,
+            written: None,
+            limit,
+            over_limit: None,
+            lost: 0,
+            dirty: false,
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// How many of the gathered lines a task emitted.
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Closes the file; the next write opens it again.
+    pub(super) fn shut(&mut self) {
+        self.file = None;
+    }
+
+    /// Gathers a record; `false` if the log has reached its limit.
+    pub(super) fn add(&mut self, record: &LogRecord) -> bool {
+        if let Some(left_out) = &mut self.over_limit {
+            *left_out += 1;
+            return false;
+        }
+        // An attempt that is resumed appends to what is there. That the file cannot be read shows when it is written.
+        let written = *self.written.get_or_insert_with(|| fs::metadata(&self.path).map_or(0, |file| file.len()));
+        let start = self.buffer.len();
+        record.encode(&mut self.buffer);
+        if written + self.buffer.len() as u64 <= self.limit {
+            self.records += 1;
+            return true;
+        }
+        self.buffer.truncate(start);
+        self.over_limit = Some(1);
+        let limit = size(self.limit);
+        self.say(format!("this log has reached its limit of {limit}: what follows is counted and not written"), 0);
+        false
+    }
+
+    /// Gathers a line that says how many records were dropped because the queue was full.
+    pub(super) fn add_dropped(&mut self) {
+        let dropped = self.attempt.take_dropped();
+        if dropped == 0 {
+            return;
+        }
+        if let Some(left_out) = &mut self.over_limit {
+            *left_out += dropped;
+            return;
+        }
+        let why = "the task emitted them faster than they could be written";
+        self.say(format!("{dropped} {} dropped: {why}", records_were(dropped)), dropped);
+    }
+
+    /// Gathers what is to be said when the attempt is over.
+    pub(super) fn add_last_words(&mut self) {
+        self.add_dropped();
+        if let Some(left_out) = self.over_limit {
+            let (were, limit) = (records_were(left_out), size(self.limit));
+            self.say(format!("{left_out} {were} not written: the log of an attempt may hold {limit}"), left_out);
+        }
+    }
+
+    fn say(&mut self, message: String, dropped: u64) {
+        LogRecord::own(message, dropped).encode(&mut self.buffer);
+    }
+
+    /// Writes what was gathered, which is empty then, also after an error.
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let records = std::mem::take(&mut self.records);
+        if self.lost > 0 {
+            let (lost, were) = (self.lost, records_were(self.lost));
+            let mut note = Vec::new();
+            LogRecord::own(format!("{lost} {were} lost before this: the file could not be written"), lost)
+                .encode(&mut note);
+            buffer.splice(0..0, note);
+        }
+        let result = self.append(&buffer);
+        match &result {
+            Ok(()) => {
+                self.lost = 0;
+                *self.written.get_or_insert(0) += buffer.len() as u64;
+            }
+            Err(_) => {
+                self.lost += records;
+                // Opening it again looks at how it ends and how long it is.
+                self.file = None;
+                self.written = None;
+            }
+        }
+        result
+    }
+
+    fn append(&mut self, buffer: &[u8]) -> io::Result<()> {
+        crate::failpoint::hit("log.write")?;
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => open(&self.path, self.attempt.task())?,
+        };
+        file.write_all(buffer)?;
+        self.file = Some(file);
+        Ok(())
+    }
+}
+
+/// Opens a file to append to it, on a line of its own.
+fn open(path: &Path, task: &str) -> io::Result<File> {
+    let options = || {
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        options
+    };
+    let mut file = match options().open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(directory) = path.parent() {
+                make_directory(directory, task)?;
+            }
+            options().open(path)?
+        }
+        opened => opened?,
+    };
+    if file.seek(SeekFrom::End(0))? > 0 {
+        // The process before this one may have died within a line.
+        let mut last = [0];
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            file.write_all(b"\n")?;
+        }
+    }
+    Ok(file)
+}
+
+/// Makes the directory of a task, which says its id if its name cannot.
+fn make_directory(directory: &Path, task: &str) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let name = directory.file_name().and_then(|name| name.to_str());
+    if name.and_then(id_of).as_deref() != Some(task) {
+        fs::write(directory.join(ID_FILE), task)?;
+    }
+    Ok(())
+}
+
+fn records_were(count: u64) -> &'static str {
+    if count == 1 { "record was" } else { "records were" }
+}
+
+fn size(bytes: u64) -> String {
+    const MIB: u64 = 1024 * 1024;
+    if bytes >= MIB && bytes.is_multiple_of(MIB) { format!("{} MiB", bytes / MIB) } else { format!("{bytes} bytes") }
+}

@@ -1,0 +1,221 @@
+//! One line of a log: what a task emitted, when, and from where.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::time::Timestamp;
+
+/// What a task emitted: one JSON object in one line of the file of its attempt.
+///
+/// Reads back what it wrote. Members it does not know are ignored and most may be missing, so that a log can be read by
+/// an earlier and by a later version.
+///
+/// ```
+/// use taskflow::log::{LogLevel, LogRecord};
+///
+/// let line = r#"{"at":"2026-01-31T06:00:00.000000001Z","level":"INFO","message":"done","fields":{"rows":3}}"#;
+/// let record: LogRecord = line.parse().unwrap();
+/// assert_eq!(record.level, LogLevel::Info);
+/// assert_eq!(record.fields["rows"], 3);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LogRecord {
+    /// When, by the clock of the system.
+    #[serde(serialize_with = "with_nanoseconds")]
+    pub at: Timestamp,
+    /// How important.
+    pub level: LogLevel,
+    /// What it comes from: the module, unless the event says otherwise.
+    #[serde(default)]
+    pub target: String,
+    /// The text of the event; empty if it has fields only.
+    pub message: String,
+    /// The other fields of the event.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub fields: Map<String, Value>,
+    /// The spans it happened in, outermost first, without that of the attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spans: Vec<LogSpan>,
+    /// The source file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The name of the thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+    /// How many records are missing here; above zero only in records by which the log speaks of itself.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped: u64,
+}
+
+/// A span that a record lies in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LogSpan {
+    /// Its name.
+    pub name: String,
+    /// Its fields.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub fields: Map<String, Value>,
+}
+
+/// How important a record is. Ordered: `Trace < Error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum LogLevel {
+    /// Every step.
+    Trace,
+    /// What helps to find a mistake.
+    Debug,
+    /// What one wants to know.
+    Info,
+    /// What one should look at.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+/// What the log says of itself comes from this target.
+const OWN_TARGET: &str = "taskflow";
+
+impl LogRecord {
+    /// What the log has to say of itself, now.
+    pub(super) fn own(message: String, dropped: u64) -> Self {
+        LogRecord {
+            at: Timestamp::now(),
+            level: LogLevel::Warn,
+            target: OWN_TARGET.to_owned(),
+            message,
+            fields: Map::new(),
+            spans: Vec::new(),
+            file: None,
+            line: None,
+            thread: None,
+            dropped,
+        }
+    }
+
+    /// What stands for a line that is no record, at the time of the record before it.
+    pub(super) fn corrupt(line: &[u8], error: &serde_json::Error, at: Timestamp) -> Self {
+        const SHOWN: usize = 200;
+        let shown = String::from_utf8_lossy(&line[..line.len().min(SHOWN)]);
+        let more = if line.len() > SHOWN { ".." } else { "" };
+        let shown = super::redact(&shown);
+        let message = format!("this line of the log cannot be read ({error}): {shown}{more}");
+        LogRecord { at, ..LogRecord::own(message, 0) }
+    }
+
+    /// Appends the line, with its line feed.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        #[cfg(test)]
+        assert_ne!(self.message, "make the writer panic");
+        let start = out.len();
+        // Neither writing to memory nor maps with text for keys can fail; if they did, no half line may remain.
+        if serde_json::to_writer(&mut *out, self).is_err() {
+            out.truncate(start);
+            return;
+        }
+        out.push(b'\n');
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn weight(&self) -> usize {
+        let spans: usize = self.spans.iter().map(|span| span.name.len() + map_weight(&span.fields)).sum();
+        size_of::<LogRecord>() + self.message.len() + self.target.len() + map_weight(&self.fields) + spans
+    }
+}
+
+fn map_weight(map: &Map<String, Value>) -> usize {
+    const NODE: usize = 48;
+    map.iter().map(|(key, value)| NODE + key.len() + value.as_str().map_or(0, str::len)).sum()
+}
+
+fn with_nanoseconds<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{at:.9}"))
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl FromStr for LogRecord {
+    type Err = serde_json::Error;
+
+    /// Reads one line.
+    fn from_str(line: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(line)
+    }
+}
+
+impl LogLevel {
+    /// The level in the words of the file: `INFO`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Trace => "TRACE",
+            LogLevel::Debug => "DEBUG",
+            LogLevel::Info => "INFO",
+            LogLevel::Warn => "WARN",
+            LogLevel::Error => "ERROR",
+        }
+    }
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl From<tracing::Level> for LogLevel {
+    fn from(level: tracing::Level) -> Self {
+        match level {
+            tracing::Level::TRACE => LogLevel::Trace,
+            tracing::Level::DEBUG => LogLevel::Debug,
+            tracing::Level::INFO => LogLevel::Info,
+            tracing::Level::WARN => LogLevel::Warn,
+            tracing::Level::ERROR => LogLevel::Error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LogLevel, LogRecord};
+    use crate::time::Timestamp;
+
+    fn encoded(record: &LogRecord) -> String {
+        let mut line = Vec::new();
+        record.encode(&mut line);
+        String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn a_record_reads_back_as_it_was() {
+        let mut record = LogRecord::own("two\nlines \u{1b}[31m \"and\" 💥".to_owned(), 3);
+        record.fields.insert("rows".to_owned(), 7.into());
+        record.spans.push(super::LogSpan { name: "load".to_owned(), fields: serde_json::Map::new() });
+        let line = encoded(&record);
+        assert_eq!(line.matches('\n').count(), 1);
+        assert!(!line.contains('\u{1b}'));
+        assert_eq!(line.parse::<LogRecord>().unwrap(), record);
+    }
+
+    #[test]
+    fn times_have_nine_digits() {
+        let record = LogRecord { at: Timestamp::EPOCH, ..LogRecord::own(String::new(), 0) };
+        assert!(encoded(&record).starts_with(r#"{"at":"1970-01-01T00:00:00.000000000Z","level":"WARN""#));
+    }
+
+    #[test]
+    fn members_of_a_later_version_are_ignored() {
+        let line = r#"{"at":"1970-01-01T00:00:00Z","level":"ERROR","message":"m","colour":"red"}"#;
+        assert_eq!(line.parse::<LogRecord>().unwrap().level, LogLevel::Error);
+    }
+}

@@ -1,0 +1,281 @@
+//! Keeping secrets out of logs: by the name of a field, by value, and by what is around them in a text.
+//!
+//! Redaction happens on the thread that writes the log, just before it writes, so tasks do not pay for it, and a secret
+//! registered late is still kept out of what has not been written.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde_json::{Map, Value};
+
+use super::patterns;
+use super::record::LogRecord;
+
+/// What stands in place of a secret.
+const REDACTED: &str = "***";
+/// Shorter secrets cannot be told from ordinary words.
+const SHORTEST: usize = 4;
+
+/// The registered secrets, and whether there are any: most processes have none, and pay one load for it.
+static SECRETS: RwLock<Option<Arc<[String]>>> = RwLock::new(None);
+static ANY: AtomicBool = AtomicBool::new(false);
+
+/// Registers a secret for the whole process: from now on every occurrence in messages, fields and whatever else goes
+/// through [`redact`] becomes `***`.
+///
+/// A value of fewer than four characters is ignored: it would be found in ordinary words, and masking it everywhere would
+/// give it away. White space around the value does not count. Of a value of several lines each longer line is a secret,
+/// too, because it may be printed alone. There is no way to take a secret back.
+///
+/// ```
+/// taskflow::log::mask("correct horse");
+/// assert_eq!(taskflow::log::redact("login with correct horse"), "login with ***");
+/// ```
+pub fn mask(value: &str) {
+    let mut forms = Vec::new();
+    let value = value.trim();
+    add_forms(value, SHORTEST, &mut forms);
+    if value.contains('\n') {
+        value.lines().for_each(|line| add_forms(line.trim(), 2 * SHORTEST, &mut forms));
+    }
+    if forms.is_empty() {
+        return;
+    }
+    let mut secrets = SECRETS.write().unwrap_or_else(PoisonError::into_inner);
+    let known = secrets.take().unwrap_or_default();
+    forms.retain(|form| !known.contains(form));
+    *secrets = Some(known.iter().cloned().chain(forms).collect());
+    ANY.store(true, Ordering::Release);
+}
+
+/// A secret looks different when it is printed with `{:?}` or as JSON.
+fn add_forms(value: &str, shortest: usize, forms: &mut Vec<String>) {
+    if value.chars().count() < shortest {
+        return;
+    }
+    let escaped = value.escape_debug().to_string();
+    for form in [value.to_owned(), escaped] {
+        if !forms.contains(&form) {
+            forms.push(form);
+        }
+    }
+}
+
+/// The text without the secrets in it: registered ones, values of names such as `password`, passwords in URLs.
+///
+/// Borrowed if there are none. Names are those of [`Redactor::is_secret_name`].
+///
+/// ```
+/// use taskflow::log::redact;
+///
+/// assert_eq!(redact("connecting to postgres://etl:hunter2@db/main"), "connecting to postgres://etl:***@db/main");
+/// assert_eq!(redact("Authorization: Bearer eyJhbGciOi"), "Authorization: ***");
+/// assert_eq!(redact("rows: 3"), "rows: 3");
+/// ```
+pub fn redact(text: &str) -> Cow<'_, str> {
+    Redactor::current().text(text)
+}
+
+/// Finds secrets, with those that are registered when it is made: for whoever has many texts to look through.
+#[derive(Clone)]
+pub struct Redactor {
+    secrets: Option<Arc<[String]>>,
+}
+
+impl Redactor {
+    /// With the secrets that are registered now.
+    pub fn current() -> Self {
+        let secrets =
+            ANY.load(Ordering::Acquire).then(|| SECRETS.read().unwrap_or_else(PoisonError::into_inner).clone());
+        Redactor { secrets: secrets.flatten() }
+    }
+
+    /// Whether a field of this name holds a secret whatever its value is: one that contains `password`, `passwd`,
+    /// `passphrase`, `secret`, `token`, `api_key`, `access_key`, `authorization`, `private_key` or `credential`. Case,
+    /// `_` and `-` do not matter.
+    pub fn is_secret_name(name: &str) -> bool {
+        patterns::is_secret_name(name)
+    }
+
+    /// The text without the secrets in it; borrowed if there are none.
+    pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut found = Vec::new();
+        for secret in self.secrets.iter().flat_map(|secrets| secrets.iter()) {
+            occurrences(text, secret, &mut found);
+        }
+        if text.bytes().any(|byte| matches!(byte, b'=' | b':')) {
+            patterns::pairs(text, &mut found);
+            patterns::urls(text, &mut found);
+        }
+        if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, found)) }
+    }
+
+    /// Takes the secrets out of a value: members whose name gives them away, and those in texts, at any depth.
+    pub fn json(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                if let Cow::Owned(redacted) = self.text(text) {
+                    *text = redacted;
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| self.json(value)),
+            Value::Object(map) => self.map(map),
+            // A secret can be all digits.
+            Value::Number(_) if self.secrets.is_some() => {
+                if let Cow::Owned(redacted) = self.text(&value.to_string()) {
+                    *value = redacted.into();
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn map(&self, map: &mut Map<String, Value>) {
+        for (name, value) in map {
+            if patterns::is_secret_name(name) {
+                *value = REDACTED.into();
+            } else {
+                self.json(value);
+            }
+        }
+    }
+
+    /// Takes the secrets out of a record.
+    pub(super) fn record(&self, record: &mut LogRecord) {
+        if let Cow::Owned(redacted) = self.text(&record.message) {
+            record.message = redacted;
+        }
+        self.map(&mut record.fields);
+        for span in &mut record.spans {
+            self.map(&mut span.fields);
+        }
+    }
+}
+
+impl std::fmt::Debug for Redactor {
+    /// Does not show the secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redactor").finish_non_exhaustive()
+    }
+}
+
+/// Adds every place of the secret, also those that overlap.
+fn occurrences(text: &str, secret: &str, found: &mut Vec<Range<usize>>) {
+    let mut from = 0;
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find(secret)) {
+        let start = from + at;
+        found.push(start..start + secret.len());
+        // To the next character, which is where an overlapping one could start.
+        from = start + text[start..].chars().next().map_or(1, char::len_utf8);
+    }
+}
+
+/// Puts `***` in the places, those that overlap becoming one.
+fn replace(text: &str, mut places: Vec<Range<usize>>) -> String {
+    places.sort_unstable_by_key(|place| (place.start, place.end));
+    let mut redacted = String::with_capacity(text.len());
+    let mut done = 0;
+    for place in places {
+        if place.start >= done {
+            redacted.push_str(&text[done..place.start]);
+            redacted.push_str(REDACTED);
+        }
+        done = done.max(place.end);
+    }
+    redacted.push_str(&text[done..]);
+    redacted
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::{Redactor, mask, redact};
+
+    #[test]
+    fn values_of_names_that_give_them_away_are_hidden() {
+        for (text, expected) in [
+            ("password=hunter2", "password=***"),
+            ("DB_PASSWORD = hunter2, user = me", "DB_PASSWORD = ***, user = me"),
+            ("the api-key: abc; next", "the api-key: ***; next"),
+            (r#"{"accessToken": "a \" b", "n": 1}"#, r#"{"accessToken": "***", "n": 1}"#),
+            (r#"{\"secret\":\"x y\",\"n\":1}"#, r#"{\"secret\":\"***\",\"n\":1}"#),
+            (r#"Login { passwd: Some("a b"), n: 1 }"#, r#"Login { passwd: Some("***"), n: 1 }"#),
+            ("GET /?token=abc&page=2", "GET /?token=***&page=2"),
+            ("Authorization: Bearer a.b.c, ok", "Authorization: ***, ok"),
+            (r#"credentials: ["a", "b"] end"#, "credentials: *** end"),
+            ("é\"secret\"='ü ö'é", "é\"secret\"='***'é"),
+        ] {
+            assert_eq!(redact(text), expected);
+        }
+    }
+
+    #[test]
+    fn ordinary_texts_stay_as_they_are() {
+        for text in
+            ["", "rows: 3", "token::Kind", "password:", "secret", "a = b", "http://host:80/a@b", "http://h/a:b@c"]
+        {
+            assert!(matches!(redact(text), std::borrow::Cow::Borrowed(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn passwords_in_urls_are_hidden() {
+        assert_eq!(redact("at postgres://me:p@ss@host:5432/db?x=y now"), "at postgres://me:***@host:5432/db?x=y now");
+        assert_eq!(redact("redis://:pw@h"), "redis://:***@h");
+        assert_eq!(redact("amqp://me:pa/ss@h/v"), "amqp://me:***@h/v");
+    }
+
+    #[test]
+    fn registered_secrets_are_hidden_wherever_they_stand() {
+        mask("abra-cadabra");
+        mask("cadabra-simsala");
+        mask("say \"friend\"");
+        assert_eq!(redact("<abra-cadabra>"), "<***>");
+        assert_eq!(redact("<abra-cadabra-simsala>"), "<***>");
+        assert_eq!(redact(&format!("{:?}", "say \"friend\"")), "\"***\"");
+    }
+
+    #[test]
+    fn each_longer_line_of_a_secret_is_one() {
+        mask("-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nshort\n");
+        assert_eq!(redact("got MIIEvQIBADANBgkq, short"), "got ***, short");
+    }
+
+    #[test]
+    fn what_is_too_short_to_be_a_secret_is_ignored() {
+        mask("abc");
+        mask(" ");
+        assert_eq!(redact("abc def"), "abc def");
+    }
+
+    #[test]
+    fn json_is_redacted_at_any_depth() {
+        mask("9182736455");
+        let mut value = json!({"a": [{"apiKey": {"x": 1}}], "url": "ftp://a:b@c", "n": 9_182_736_455_u64, "m": 1});
+        Redactor::current().json(&mut value);
+        assert_eq!(value, json!({"a": [{"apiKey": "***"}], "url": "ftp://a:***@c", "n": "***", "m": 1}));
+    }
+
+    #[test]
+    fn case_underscores_and_hyphens_in_names_do_not_matter() {
+        for name in ["PASSWORD", "db_pass_word", "X-Api-Key", "privateKey", "my_tokens", "aws_secret"] {
+            assert!(Redactor::is_secret_name(name), "{name}");
+        }
+        for name in ["", "pass", "key", "toke", "é", "user"] {
+            assert!(!Redactor::is_secret_name(name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in r#"(secret|é|token|[:="'\\\[\]{}(),@/ ]|://|\PC){0,30}"#) {
+            // What is hidden twice is hidden as well.
+            let once = redact(&text).into_owned();
+            redact(&once);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The way of a record from a task to its file and back.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use tracing::{Subscriber, info, warn};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use super::attempt::Attempt;
+use super::span::attempt_span;
+use super::{LogFiles, LogLevel, LogOptions, LogRecord, LogSink, layer, layer_with, mask};
+
+fn subscriber(sink: &LogSink) -> impl Subscriber + use<> {
+    tracing_subscriber::registry().with(layer(sink.clone()))
+}
+
+/// Calls a function as a task would be, with a log below `root`, and returns how the sink fared.
+fn log_in(root: &Path, options: LogOptions, task: impl FnOnce(&LogSink)) -> super::LogStatus {
+    let sink = options.open().unwrap();
+    tracing::subscriber::with_default(subscriber(&sink), || {
+        attempt_span("run", "dag", "task", 1).in_scope(|| task(&sink));
+    });
+    sink.flush();
+    assert_eq!(sink.root(), root);
+    sink.status()
+}
+
+fn records(root: &Path) -> Vec<LogRecord> {
+    let log = LogFiles::new(root).read("run", "task", 1).unwrap();
+    assert!(!log.torn);
+    log.records
+}
+
+fn messages(records: &[LogRecord]) -> Vec<&str> {
+    records.iter().map(|record| record.message.as_str()).collect()
+}
+
+#[test]
+fn a_record_says_what_was_emitted_and_where() {
+    let root = tempfile::tempdir().unwrap();
+    log_in(root.path(), LogOptions::new(root.path()), |_| {
+        let span = tracing::info_span!("outer", rows = 1, late = tracing::field::Empty).entered();
+        span.record("late", "here");
+        let inner = tracing::info_span!("inner");
+        warn!(parent: &inner, n = 3_u64, ratio = 0.5, nan = f64::NAN, ok = true, who = %"me", "two\nlines");
+    });
+    let records = records(root.path());
+    let [record] = &records[..] else { panic!("{records:?}") };
+    assert_eq!(record.message, "two\nlines");
+    assert_eq!(record.level, LogLevel::Warn);
+    assert_eq!(record.target, "taskflow_core::log::tests");
+    assert!(record.file.as_ref().unwrap().ends_with("tests.rs"));
+    assert!(record.line.is_some() && record.thread.is_some());
+    let fields = serde_json::json!({"n": 3, "ratio": 0.5, "nan": "NaN", "ok": true, "who": "me"});
+    assert_eq!(serde_json::Value::Object(record.fields.clone()), fields);
+    let spans = serde_json::json!([{"name": "outer", "fields": {"rows": 1, "late": "here"}}, {"name": "inner"}]);
+    assert_eq!(serde_json::to_value(&record.spans).unwrap(), spans);
+}
+
+#[test]
+fn an_attempt_that_emits_nothing_has_no_file() {
+    let root = tempfile::tempdir().unwrap();
+    log_in(root.path(), LogOptions::new(root.path()), |_| tracing::debug!("below the level"));
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_filter_of_ones_own_cannot_lose_the_attempts() {
+    let root = tempfile::tempdir().unwrap();
+    let sink = LogSink::open(root.path()).unwrap();
+    let targets = "taskflow_core=trace".parse().unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer_with(sink.clone(), targets));
+    tracing::subscriber::with_default(subscriber, || {
+        let _attempt = attempt_span("run", "dag", "task", 1).entered();
+        tracing::trace!("kept");
+        tracing::error!(target: "elsewhere", "left out");
+    });
+    sink.flush();
+    assert_eq!(messages(&records(root.path())), ["kept"]);
+}
+
+#[test]
+fn two_layers_of_two_sinks_do_not_harm_each_other() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let sinks = [LogSink::open(one.path()).unwrap(), LogSink::open(two.path()).unwrap()];
+    let subscriber = tracing_subscriber::registry().with(layer(sinks[0].clone())).with(layer(sinks[1].clone()));
+    tracing::subscriber::with_default(subscriber, || {
+        attempt_span("run", "dag", "task", 1).in_scope(|| info!("to both"));
+    });
+    sinks.iter().for_each(LogSink::flush);
+    assert_eq!(messages(&records(one.path())), ["to both"]);
+    assert_eq!(messages(&records(two.path())), ["to both"]);
+}
+
+#[test]
+fn what_finds_the_queue_full_is_counted_for_its_attempt() {
+    let root = tempfile::tempdir().unwrap();
+    let status = log_in(root.path(), LogOptions::new(root.path()).queue_records(1), |sink| {
+        sink.pause(true);
+        info!("taken");
+        for n in 0..17 {
+            info!(n, "refused");
+        }
+        attempt_span("run", "dag", "other", 1).in_scope(|| warn!("refused, too"));
+        sink.pause(false);
+        sink.flush();
+        info!("taken again");
+    });
+    assert_eq!((status.written, status.dropped), (2, 18));
+    let records = records(root.path());
+    let dropped = "17 records were dropped: the task emitted them faster than they could be written";
+    assert_eq!(messages(&records), ["taken", dropped, "taken again"]);
+    assert_eq!(records[1].dropped, 17);
+    assert_eq!((records[1].level, records[1].target.as_str()), (LogLevel::Warn, "taskflow"));
+    let other = LogFiles::new(root.path()).read("run", "other", 1).unwrap().records;
+    assert_eq!(other.iter().map(|record| record.dropped).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn bytes_in_the_queue_are_bounded_and_a_record_larger_than_the_bound_travels_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let status = log_in(root.path(), LogOptions::new(root.path()).queue_bytes(10), |sink| {
+        sink.pause(true);
+        info!("larger than ten bytes");
+        info!("one more");
+        sink.pause(false);
+    });
+    assert_eq!((status.written, status.dropped), (1, 1));
+}
+
+#[test]
+fn a_log_that_reached_its_limit_says_so_and_counts_the_rest() {
+    let root = tempfile::tempdir().unwrap();
+    let status = log_in(root.path(), LogOptions::new(root.path()).attempt_limit(1000), |_| {
+        for n in 0..50 {
+            info!(n, "row");
+        }
+    });
+    let records = records(root.path());
+    let kept = records.iter().filter(|record| record.message == "row").count() as u64;
+    assert!((1..10).contains(&kept), "{kept}");
+    assert_eq!((status.written, status.over_limit), (kept, 50 - kept));
+    let last: Vec<_> =
+        records[records.len() - 2..].iter().map(|record| (record.message.clone(), record.dropped)).collect();
+    let limit = "this log has reached its limit of 1000 bytes: what follows is counted and not written";
+    let closing = format!("{} records were not written: the log of an attempt may hold 1000 bytes", 50 - kept);
+    assert_eq!(last, [(limit.to_owned(), 0), (closing, 50 - kept)]);
+}
+
+#[test]
+fn an_attempt_that_is_resumed_appends_on_a_line_of_its_own() {
+    let root = tempfile::tempdir().unwrap();
+    log_in(root.path(), LogOptions::new(root.path()), |_| info!("before"));
+    let file = LogFiles::new(root.path()).path("run", "task", 1);
+    let mut text = fs::read_to_string(&file).unwrap();
+    text.push_str(r#"{"at":"2026-01"#);
+    fs::write(&file, text).unwrap();
+    log_in(root.path(), LogOptions::new(root.path()), |_| info!("after"));
+    let records = records(root.path());
+    assert_eq!(records.len(), 3);
+    assert_eq!((records[0].message.as_str(), records[2].message.as_str()), ("before", "after"));
+    assert!(records[1].message.starts_with("this line of the log cannot be read ("), "{}", records[1].message);
+}
+
+#[test]
+fn a_torn_last_line_is_left_out_and_reported() {
+    let root = tempfile::tempdir().unwrap();
+    log_in(root.path(), LogOptions::new(root.path()), |_| info!("whole"));
+    let files = LogFiles::new(root.path());
+    let file = files.path("run", "task", 1);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes.extend_from_slice(b"\xff\xfe not text\n{\"at\":\"20");
+    fs::write(&file, bytes).unwrap();
+    let log = files.read("run", "task", 1).unwrap();
+    assert!(log.torn);
+    assert_eq!(log.records.len(), 2);
+    assert_eq!(log.records[1].at, log.records[0].at);
+}
+
+#[test]
+fn following_gives_what_was_appended() {
+    let root = tempfile::tempdir().unwrap();
+    let files = LogFiles::new(root.path());
+    let mut follow = files.follow("run", "task", 1);
+    assert_eq!(follow.poll().unwrap(), []);
+    log_in(root.path(), LogOptions::new(root.path()), |sink| {
+        info!("one");
+        sink.flush();
+        assert_eq!(messages(&follow.poll().unwrap()), ["one"]);
+        assert_eq!(follow.poll().unwrap(), []);
+        info!("two");
+        info!("three");
+    });
+    let file = files.path("run", "task", 1);
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+    assert_eq!(messages(&follow.poll().unwrap()), ["two"], "a line is given when it is whole");
+    fs::write(&file, &whole).unwrap();
+    assert_eq!(messages(&follow.poll().unwrap()), ["three"]);
+    files.remove_run("run").unwrap();
+    files.remove_run("run").unwrap();
+    assert_eq!(follow.poll().unwrap(), []);
+}
+
+#[test]
+fn the_logs_of_a_run_are_merged_in_the_order_of_time() {
+    let root = tempfile::tempdir().unwrap();
+    let sink = LogSink::open(root.path()).unwrap();
+    let long = "long/".repeat(100);
+    tracing::subscriber::with_default(subscriber(&sink), || {
+        let tasks = [attempt_span("a run", "dag", "load", 1), attempt_span("a run", "dag", &long, 10)];
+        for n in 0..4 {
+            tasks[n % 2].in_scope(|| info!("{n}"));
+        }
+        attempt_span("a run", "dag", "load", 2).in_scope(|| info!("4"));
+    });
+    drop(sink);
+    let files = LogFiles::new(root.path());
+    assert_eq!(files.tasks("a run").unwrap(), ["load", &long]);
+    assert_eq!(files.attempts("a run", "load").unwrap(), [1, 2]);
+    assert_eq!(files.attempts("a run", &long).unwrap(), [10]);
+    assert_eq!(files.tasks("another").unwrap(), [""; 0]);
+    let merged = files.read_run("a run").unwrap();
+    let merged: Vec<_> = merged.iter().map(|of| (of.record.message.as_str(), of.task.as_str(), of.attempt)).collect();
+    assert_eq!(merged, [("0", "load", 1), ("1", &*long, 10), ("2", "load", 1), ("3", &*long, 10), ("4", "load", 2)]);
+}
+
+#[test]
+fn more_attempts_than_files_may_be_open_keep_their_records() {
+    let root = tempfile::tempdir().unwrap();
+    let sink = LogSink::open(root.path()).unwrap();
+    tracing::subscriber::with_default(subscriber(&sink), || {
+        let attempts: Vec<_> = (0..200).map(|n| attempt_span("run", "dag", "task", n)).collect();
+        for round in 0..3 {
+            attempts.iter().for_each(|attempt| attempt.in_scope(|| info!(round)));
+            sink.flush();
+        }
+    });
+    drop(sink);
+    let files = LogFiles::new(root.path());
+    for n in 0..200 {
+        assert_eq!(files.read("run", "task", n).unwrap().records.len(), 3);
+    }
+}
+
+#[test]
+fn dropping_the_sink_writes_what_there_is() {
+    let root = tempfile::tempdir().unwrap();
+    let sink = LogSink::open(root.path()).unwrap();
+    tracing::subscriber::with_default(subscriber(&sink), || {
+        attempt_span("run", "dag", "task", 1).in_scope(|| info!("last words"));
+    });
+    drop(sink);
+    assert_eq!(messages(&records(root.path())), ["last words"]);
+}
+
+#[test]
+fn what_cannot_be_written_is_counted_and_told_when_it_can_be_again() {
+    let root = tempfile::tempdir().unwrap();
+    let blocked = root.path().join("run");
+    fs::write(&blocked, "a file where the directory should be").unwrap();
+    let status = log_in(root.path(), LogOptions::new(root.path()), |sink| {
+        info!("lost");
+        sink.flush();
+        fs::remove_file(&blocked).unwrap();
+        info!("kept");
+    });
+    assert_eq!((status.written, status.failed), (1, 1));
+    let error = status.first_error.unwrap();
+    assert_eq!(error.path, LogFiles::new(root.path()).path("run", "task", 1));
+    assert!(error.to_string().contains(" cannot be written: "), "{error}");
+    let records = records(root.path());
+    assert_eq!(messages(&records), ["1 record was lost before this: the file could not be written", "kept"]);
+}
+
+#[test]
+fn a_panic_of_the_writer_costs_one_record() {
+    let root = tempfile::tempdir().unwrap();
+    let status = log_in(root.path(), LogOptions::new(root.path()), |_| {
+        info!("one");
+        info!("make the writer panic");
+        info!("two");
+    });
+    assert_eq!((status.written, status.failed), (2, 1));
+    assert_eq!(messages(&records(root.path())), ["one", "two"]);
+}
+
+#[test]
+fn without_a_writer_nobody_waits() {
+    let root = tempfile::tempdir().unwrap();
+    let queue = super::queue::Queue::new(8, 1000);
+    queue.gone();
+    let attempt = Arc::new(Attempt::new("run".to_owned(), "task".to_owned(), 1));
+    assert!(!queue.offer(&attempt, LogRecord::own("nobody comes".to_owned(), 0)));
+    queue.flush();
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn secrets_do_not_reach_the_file() {
+    mask("swordfish-1932");
+    let root = tempfile::tempdir().unwrap();
+    log_in(root.path(), LogOptions::new(root.path()), |_| {
+        let _span = tracing::info_span!("login", auth_token = "t0ps3cret").entered();
+        info!(db_password = "hunter2", note = "it is swordfish-1932", "connecting to pg://me:hunter3@host");
+        info!(what = ?Some("swordfish-1932"), "swordfish-1932 password=hunter4");
+    });
+    let text = fs::read_to_string(LogFiles::new(root.path()).path("run", "task", 1)).unwrap();
+    for secret in ["swordfish", "hunter", "t0ps3cret"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    let records = records(root.path());
+    assert_eq!(messages(&records), ["connecting to pg://me:***@host", "*** password=***"]);
+    assert_eq!(records[0].fields["note"], "it is ***");
+}
+
+#[test]
+fn a_long_message_is_cut_and_says_so() {
+    let root = tempfile::tempdir().unwrap();
+    log_in(root.path(), LogOptions::new(root.path()), |_| info!("{}", "x".repeat(1_000_000)));
+    let records = records(root.path());
+    assert!(records[0].message.ends_with("x.. [934464 more bytes were cut]"));
+    assert!(records[0].message.len() < 66_000);
+}

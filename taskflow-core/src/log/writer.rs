@@ -1,0 +1,192 @@
+//! The thread that writes: gathers the lines of each attempt and appends them to its file.
+//!
+//! Lines of one batch that belong to one attempt are one write. Nothing stays behind in buffers of ours, so what was taken
+//! from the queue is in the hands of the operating system before the next batch is taken.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::attempt::Attempt;
+use super::page::Page;
+use super::queue::{Message, Queue};
+use super::redact::Redactor;
+use super::sink::{LogError, LogStatus};
+use crate::panics;
+
+/// How many files are open at once, whatever the number of attempts that run.
+const MOST_OPEN: usize = 64;
+/// A batch does not gather more than this for one file before it writes.
+const MOST_BUFFERED: usize = 256 * 1024;
+
+/// What an attempt is known by here. The page holds the attempt, so the address belongs to nobody else.
+type Key = *const Attempt;
+
+/// The state of the thread.
+pub(super) struct Writer {
+    root: PathBuf,
+    limit: u64,
+    queue: Arc<Queue>,
+    status: Arc<Mutex<LogStatus>>,
+}
+
+/// The files. Made on the thread itself, as addresses do not travel.
+struct Book<'w> {
+    writer: &'w Writer,
+    pages: HashMap<Key, Page>,
+    /// Pages whose file is open, the one used last at the end.
+    open: Vec<Key>,
+    /// Pages with lines that are not written.
+    dirty: Vec<Key>,
+}
+
+impl Writer {
+    pub(super) fn new(root: PathBuf, limit: u64, queue: Arc<Queue>, status: Arc<Mutex<LogStatus>>) -> Self {
+        Writer { root, limit, queue, status }
+    }
+
+    /// Writes until the queue is closed and empty.
+    pub(super) fn run(self) {
+        let gone = Gone(&self.queue);
+        let mut book = Book { writer: &self, pages: HashMap::new(), open: Vec::new(), dirty: Vec::new() };
+        while let Some(batch) = self.queue.take() {
+            let messages = batch.len();
+            let redactor = Redactor::current();
+            for message in batch {
+                // A record that makes us panic is lost; the others, and the tasks, are not to suffer.
+                if panics::catch(|| book.handle(message, &redactor)).is_err() {
+                    self.note(|status| status.failed += 1);
+                }
+            }
+            book.write_dirty();
+            self.queue.done(messages);
+        }
+        book.close();
+        drop(gone);
+    }
+
+    fn note(&self, change: impl FnOnce(&mut LogStatus)) {
+        change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Tells those who wait that there is no writer any more, however it ended.
+struct Gone<'q>(&'q Queue);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.0.gone();
+    }
+}
+
+impl Book<'_> {
+    fn handle(&mut self, message: Message, redactor: &Redactor) {
+        match message {
+            Message::Record(attempt, mut record) => {
+                redactor.record(&mut record);
+                let key = self.page(attempt);
+                let Some(page) = self.pages.get_mut(&key) else { return };
+                if !page.add(&record) {
+                    self.writer.note(|status| status.over_limit += 1);
+                }
+                if page.buffered() > MOST_BUFFERED {
+                    self.write(key);
+                }
+            }
+            Message::Dropped(attempt) => {
+                let key = self.page(attempt);
+                if let Some(page) = self.pages.get_mut(&key) {
+                    page.add_dropped();
+                }
+            }
+            Message::End(attempt) => {
+                let key = self.page(attempt);
+                self.end(key);
+            }
+        }
+    }
+
+    /// The page of an attempt, which is then one that has something to write.
+    fn page(&mut self, attempt: Arc<Attempt>) -> Key {
+        let key = Arc::as_ptr(&attempt);
+        let page = match self.pages.entry(key) {
+            Entry::Occupied(page) => page.into_mut(),
+            Entry::Vacant(free) => {
+                let path = attempt.file(&self.writer.root);
+                free.insert(Page::new(attempt, path, self.writer.limit))
+            }
+        };
+        if !std::mem::replace(&mut page.dirty, true) {
+            self.dirty.push(key);
+        }
+        key
+    }
+
+    fn write_dirty(&mut self) {
+        for key in std::mem::take(&mut self.dirty) {
+            // A page that ended in this batch is gone. If its address has been taken by another, writing that twice is
+            // writing it once.
+            if let Some(page) = self.pages.get_mut(&key) {
+                page.dirty = false;
+                self.quietly(key, Self::write);
+            }
+        }
+    }
+
+    /// Writes what a page has gathered.
+    fn write(&mut self, key: Key) {
+        let Some(page) = self.pages.get_mut(&key) else { return };
+        if page.buffered() == 0 {
+            return;
+        }
+        let records = page.records();
+        let result = page.write();
+        let is_open = page.is_open();
+        match result {
+            Ok(()) => self.writer.note(|status| status.written += records),
+            Err(error) => {
+                let path = page.path().to_owned();
+                self.writer.note(|status| {
+                    status.failed += records;
+                    status.first_error.get_or_insert_with(|| LogError { path, message: error.to_string() });
+                });
+            }
+        }
+        self.open.retain(|open| *open != key);
+        if is_open {
+            self.open.push(key);
+        }
+        if self.open.len() > MOST_OPEN {
+            let oldest = self.open.remove(0);
+            if let Some(page) = self.pages.get_mut(&oldest) {
+                page.shut();
+            }
+        }
+    }
+
+    /// Writes the last words of a page and forgets it.
+    fn end(&mut self, key: Key) {
+        if let Some(page) = self.pages.get_mut(&key) {
+            page.add_last_words();
+        }
+        self.write(key);
+        self.open.retain(|open| *open != key);
+        self.pages.remove(&key);
+    }
+
+    /// Ends every page: of attempts that were still running when the sink was dropped.
+    fn close(&mut self) {
+        let keys: Vec<Key> = self.pages.keys().copied().collect();
+        for key in keys {
+            self.quietly(key, Self::end);
+        }
+    }
+
+    /// Does something with a page; if that panics, a record is lost, and no more than that.
+    fn quietly(&mut self, key: Key, action: fn(&mut Self, Key)) {
+        if panics::catch(|| action(self, key)).is_err() {
+            self.writer.note(|status| status.failed += 1);
+        }
+    }
+}
