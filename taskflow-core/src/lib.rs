@@ -22,5 +22,6 @@ pub mod cli;
 
 mod failpoint;
 mod panics;
+mod paths;
 #[doc(hidden)]
 pub mod private;

@@ -8,8 +8,12 @@
 
 mod codec;
 mod constant;
+mod files;
+mod json;
 mod msgpack;
+mod preview;
 mod probe;
+mod secret;
 
 use std::any::Any;
 use std::sync::Arc;
