@@ -167,3 +167,8 @@ pub use crate::engine::RunRequest;
 pub fn run_request<T>(def: &'static DagDef, params: Params) -> RunRequest<T> {
     RunRequest::of(def, params)
 }
+
+/// For fuzzing: reads stored values from bytes that may be any.
+pub fn fuzz_value(bytes: &[u8]) {
+    crate::value::read_any(bytes);
+}

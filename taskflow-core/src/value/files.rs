@@ -276,9 +276,9 @@ fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Whether the file was older, and is removed.
 fn remove_older(path: &Path, older_than: SystemTime) -> io::Result<bool> {
-    let removed = fs::symlink_metadata(path).and_then(|metadata| metadata.modified()).and_then(|modified| {
-        if modified < older_than { fs::remove_file(path).map(|()| true) } else { Ok(false) }
-    });
+    let removed = fs::symlink_metadata(path)
+        .and_then(|metadata| metadata.modified())
+        .and_then(|modified| if modified < older_than { fs::remove_file(path).map(|()| true) } else { Ok(false) });
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         removed => removed,

@@ -158,3 +158,19 @@ impl std::fmt::Debug for TypeInfo {
         f.write_str(self.path())
     }
 }
+
+/// Reads `bytes` in every way in which stored bytes are read, for fuzzing: none may panic, whatever they are.
+pub(crate) fn read_any(bytes: &[u8]) {
+    let _ = preview::preview(bytes, 1000);
+    let _ = json::to_json(bytes);
+    let types = [
+        TypeInfo::of_value::<serde_json::Value>(),
+        TypeInfo::of_value::<Vec<Option<(u8, i128, f64)>>>(),
+        TypeInfo::of_value::<std::collections::BTreeMap<String, Vec<u8>>>(),
+        TypeInfo::of_value::<Vec<crate::error::Failure>>(),
+        TypeInfo::of_value::<(char, bool, String, std::time::Duration, ())>(),
+    ];
+    for ty in types {
+        let _ = ty.decode(bytes);
+    }
+}
