@@ -1,68 +1,105 @@
-//! Names of files and directories for ids.
+//! Names of files for ids that may contain anything.
 
-use std::fmt::Write as _;
+use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-/// The longest name, in bytes: file systems end at 255, and what is written beside it needs a suffix.
-const LONGEST: usize = 200;
+/// No file system in use allows fewer than 255 bytes in a name; the rest is for the endings that others add.
+const MAX_LEN: usize = 200;
 
-/// The name under which what belongs to an id is stored: readable for ordinary ids, safe for every file system, and never
-/// the same for two ids.
+/// What a shortened name ends with: `%-` and the SHA-256 of the id.
+const SUFFIX_LEN: usize = 2 + 64;
+
+/// A name for a file or directory that belongs to `id`: safe on every file system, readable for ordinary ids, at most 200
+/// bytes, and different for different ids.
 ///
-/// Everything outside `A-Za-z0-9._=+@-` is percent-escaped, and so is a dot in front. A name that would be too long is
-/// cut and ends with `~` and a part of the hash of the id.
+/// Letters, digits and `_ + = @ - .` stand for themselves; every other byte is `%` and two hexadecimal digits, and so is a dot at
+/// the beginning (such files are hidden, and `..` is none) or the end (Windows drops it). `manual__2026-01-31T06:00:00Z_1`
+/// becomes `manual__2026-01-31T06%3A00%3A00Z_1`. The empty id is `%`. Of a name that would be too long the beginning is
+/// kept, and the hash of the whole id follows after `%-`. Neither can come from another id, because elsewhere two digits
+/// follow a `%`.
+///
+/// On a file system that ignores case, ids that differ in nothing else share a name.
 pub(crate) fn safe_name(id: &str) -> String {
-    let mut name = String::with_capacity(id.len());
-    for (at, byte) in id.bytes().enumerate() {
-        let plain = byte.is_ascii_alphanumeric() || b"_=+@-".contains(&byte) || (byte == b'.' && at > 0);
-        if plain {
-            name.push(char::from(byte));
-        } else {
-            push_hex(&mut name, "%", byte);
-        }
-    }
-    if name.is_empty() {
-        // No id gives a bare percent sign.
+    if id.is_empty() {
         return "%".to_owned();
     }
-    if name.len() > LONGEST {
-        // Only ASCII has been pushed, so every place is a boundary.
-        name.truncate(LONGEST - 17);
-        name.push('~');
-        for byte in Sha256::digest(id.as_bytes()).iter().take(8) {
-            push_hex(&mut name, "", *byte);
+    let mut name = String::with_capacity(id.len());
+    let last = id.len() - 1;
+    // Where a name that is shortened ends: not within an escape.
+    let mut kept = 0;
+    for (index, byte) in id.bytes().enumerate() {
+        if name.len() <= MAX_LEN - SUFFIX_LEN {
+            kept = name.len();
         }
+        match byte {
+            b'.' if index == 0 || index == last => name.push_str("%2E"),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'+' | b'=' | b'@' | b'-' | b'.' => {
+                name.push(char::from(byte));
+            }
+            // Writing to a `String` cannot fail.
+            _ => drop(write!(name, "%{byte:02X}")),
+        }
+    }
+    if name.len() > MAX_LEN {
+        name.truncate(kept);
+        name.push_str("%-");
+        name.push_str(&hex(&Sha256::digest(id)));
     }
     name
 }
 
-fn push_hex(name: &mut String, sign: &str, byte: u8) {
-    // Writing to a string cannot fail.
-    let _ = write!(name, "{sign}{byte:02x}");
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::safe_name;
+    use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
-    fn ordinary_ids_are_their_own_names() {
-        assert_eq!(safe_name("manual__2026-01-31T06=00_1.a"), "manual__2026-01-31T06=00_1.a");
+    fn ordinary_ids_stay_readable() {
+        assert_eq!(safe_name("daily_report"), "daily_report");
+        assert_eq!(safe_name("manual__2026-01-31T06:00:00Z_1"), "manual__2026-01-31T06%3A00%3A00Z_1");
+        assert_eq!(safe_name("load.flights[3]"), "load.flights%5B3%5D");
     }
 
     #[test]
-    fn what_a_file_system_could_trip_over_is_escaped() {
-        assert_eq!(safe_name("a/b:c"), "a%2fb%3ac");
-        assert_eq!(safe_name(".."), "%2e.");
+    fn what_means_something_to_a_file_system_is_escaped() {
         assert_eq!(safe_name(""), "%");
-        assert_eq!(safe_name("é"), "%c3%a9");
+        assert_eq!(safe_name("."), "%2E");
+        assert_eq!(safe_name(".."), "%2E%2E");
+        assert_eq!(safe_name("../etc/passwd"), "%2E.%2Fetc%2Fpasswd");
+        assert_eq!(safe_name("a\0b\\c%"), "a%00b%5Cc%25");
+        assert_eq!(safe_name("größe"), "gr%C3%B6%C3%9Fe");
     }
 
     #[test]
-    fn long_ids_are_cut_and_stay_different() {
-        let (one, other) = (safe_name(&"x".repeat(300)), safe_name(&"x".repeat(301)));
-        assert_eq!(one.len(), 200);
-        assert_ne!(one, other);
+    fn long_ids_keep_their_beginning_and_get_a_hash() {
+        let (first, second) = (safe_name(&"x".repeat(201)), safe_name(&"x".repeat(202)));
+        assert_eq!(first.len(), 200);
+        assert!(first.starts_with(&format!("{}%-", "x".repeat(134))), "{first}");
+        assert_ne!(first, second);
+        assert_eq!(safe_name(&"x".repeat(200)), "x".repeat(200));
+        let escaped = safe_name(&"ö".repeat(100));
+        assert_eq!(escaped.len(), 132 + SUFFIX_LEN);
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_short_plain_and_not_shared(a in ".{0,120}", b in ".{0,120}") {
+            let name = safe_name(&a);
+            prop_assert!(!name.is_empty() && name.len() <= MAX_LEN);
+            prop_assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=@-.%".contains(&byte)));
+            prop_assert_eq!(a == b, name == safe_name(&b));
+        }
     }
 }

@@ -172,3 +172,8 @@ pub fn run_request<T>(def: &'static DagDef, params: Params) -> RunRequest<T> {
 pub fn attempt_span(run_id: &str, dag_id: &str, task_id: &str, attempt: u32) -> tracing::Span {
     crate::log::span::attempt_span(run_id, dag_id, task_id, attempt)
 }
+
+/// For fuzzing: reads stored values from bytes that may be any.
+pub fn fuzz_value(bytes: &[u8]) {
+    crate::value::read_any(bytes);
+}

@@ -139,6 +139,7 @@ mod tests {
     }
 
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value, reason = "the lists of values read better without a `&` before each")]
     fn kept<T: Value + Clone + Debug + PartialEq>(value: T) {
         let bytes = encode(value.clone()).unwrap();
         assert_eq!(*decode::<T>(&bytes).unwrap(), value);

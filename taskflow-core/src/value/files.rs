@@ -1,28 +1,453 @@
-//! Stand-in until the merge.
-use std::path::PathBuf;
+//! Large values as files, named after their content.
+//!
+//! `<root>/<run>/<first two digits>/<SHA-256 in hexadecimal>`. A file with the name of its content can be written twice
+//! without harm, and a damaged one cannot pass for whole. Each run has its own, so that a run is deleted as a directory.
+//!
+//! A file appears under its name only when it is complete: it is written beside it, brought to the disk, and renamed. What a
+//! crash leaves behind is a file that ends in `.tmp`; [`ValueFiles::sweep`] removes those.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-/// Stand-in.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct FileRef {
-    /// Hash.
-    pub sha256: [u8; 32],
-    /// Length.
-    pub len: u64,
+use crate::failpoint;
+use crate::paths::{hex, safe_name};
+
+/// What the name of a file that is still being written ends with.
+const UNFINISHED: &str = "tmp";
+
+/// The content of a value that is kept in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct FileRef {
+    /// Its SHA-256.
+    pub(crate) sha256: [u8; 32],
+    /// Its length in bytes.
+    pub(crate) len: u64,
 }
 
-#[derive(Debug)]
-pub(crate) struct ValueFiles;
+impl FileRef {
+    /// That of these bytes.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        FileRef { sha256: Sha256::digest(bytes).into(), len: bytes.len() as u64 }
+    }
+}
+
+/// The files of large values below one directory.
+#[derive(Clone, Debug)]
+pub(crate) struct ValueFiles {
+    root: PathBuf,
+    sync: bool,
+}
+
+/// Why a value cannot be had from its file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ValueFileError {
+    /// There is no such file.
+    #[error("the value is missing: there is no file {}; run the task that made it again", path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The file is shorter or longer than the value.
+    #[error(
+        "the value is truncated: {} has {found} bytes and should have {expected}; run the task that made it again",
+        path.display()
+    )]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// The length of the value.
+        expected: u64,
+        /// The length of the file.
+        found: u64,
+    },
+    /// The file has the right length and another content.
+    #[error(
+        "the value is corrupt: {} is not what was written; run the task that made it again, and check the disk",
+        path.display()
+    )]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the value from {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
 
 impl ValueFiles {
-    pub(crate) fn new(_root: PathBuf, _sync: bool) -> Self {
-        ValueFiles
+    /// The files below `root`, which is made when first needed. With `sync` a value has reached the disk when
+    /// [`ValueFiles::put`] returns; without it a value survives a crash of the process and not one of the machine.
+    pub(crate) fn new(root: PathBuf, sync: bool) -> Self {
+        ValueFiles { root, sync }
     }
-    pub(crate) fn put(&self, _run: &str, _bytes: &[u8]) -> std::io::Result<FileRef> {
-        Err(std::io::Error::other("no files yet"))
+
+    /// Keeps `bytes` for `run`. What is there already is not written again; a damaged file is replaced.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of the write. No unfinished file is left behind then, if it can be helped.
+    pub(crate) fn put(&self, run: &str, bytes: &[u8]) -> io::Result<FileRef> {
+        let file = FileRef::of(bytes);
+        let path = self.path(run, &file);
+        let directory = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(directory)?;
+        if holds(&path, bytes) {
+            // Whoever wrote it may have died before it reached the disk.
+            if self.sync {
+                failpoint::hit("value.sync")?;
+                File::open(&path)?.sync_all()?;
+            }
+        } else {
+            let unfinished = unfinished(&path);
+            let written = self.write(&unfinished, bytes).and_then(|()| {
+                failpoint::hit("value.rename")?;
+                fs::rename(&unfinished, &path)
+            });
+            if let Err(error) = written {
+                // The error that counts is the first; `sweep` gets what stays.
+                let _ = fs::remove_file(&unfinished);
+                return Err(error);
+            }
+        }
+        self.sync_directories(directory)?;
+        Ok(file)
     }
-    pub(crate) fn get(&self, _run: &str, _file: &FileRef) -> std::io::Result<Vec<u8>> {
-        Err(std::io::Error::other("no files yet"))
+
+    /// The content of a value of `run`, known to be what was put there.
+    ///
+    /// # Errors
+    ///
+    /// When the file is missing, truncated, corrupt or cannot be read.
+    pub(crate) fn get(&self, run: &str, file: &FileRef) -> Result<Vec<u8>, ValueFileError> {
+        let (path, bytes) = self.read(run, file, u64::MAX)?;
+        if bytes.len() as u64 != file.len {
+            return Err(ValueFileError::Truncated { path, expected: file.len, found: bytes.len() as u64 });
+        }
+        if FileRef::of(&bytes) != *file {
+            return Err(ValueFileError::Corrupt { path });
+        }
+        Ok(bytes)
+    }
+
+    /// The first `limit` bytes of a value of `run`, for a preview. Not compared with its hash, which would take all of it.
+    ///
+    /// # Errors
+    ///
+    /// When the file is missing, truncated or cannot be read.
+    pub(crate) fn head(&self, run: &str, file: &FileRef, limit: usize) -> Result<Vec<u8>, ValueFileError> {
+        self.read(run, file, limit as u64).map(|(_, bytes)| bytes)
+    }
+
+    /// Removes all values of `run`, unfinished files included. That there are none is fine.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; some files may be gone then. Calling it again is safe.
+    pub(crate) fn remove_run(&self, run: &str) -> io::Result<()> {
+        match fs::remove_dir_all(self.run_directory(run)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Removes the unfinished files that crashes left, and says how many. Those last written at or after `older_than` are
+    /// left alone: somebody may be writing them.
+    ///
+    /// # Errors
+    ///
+    /// When a directory cannot be read or a file cannot be removed. A file that vanishes meanwhile is no error.
+    pub(crate) fn sweep(&self, older_than: SystemTime) -> io::Result<usize> {
+        let mut removed = 0;
+        for run in entries(&self.root)? {
+            for shard in entries(&run)? {
+                for path in entries(&shard)? {
+                    if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+                        removed += usize::from(remove_older(&path, older_than)?);
+                    }
+                }
+            }
+        }
+        Ok(removed)
+    }
+
+    fn run_directory(&self, run: &str) -> PathBuf {
+        self.root.join(safe_name(run))
+    }
+
+    fn path(&self, run: &str, file: &FileRef) -> PathBuf {
+        let name = hex(&file.sha256);
+        // Directories with a hundred thousand files are slow to list.
+        let shard = hex(&file.sha256[..1]);
+        self.run_directory(run).join(shard).join(name)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        failpoint::hit("value.write")?;
+        let mut file = File::create_new(path)?;
+        file.write_all(bytes)?;
+        if self.sync {
+            failpoint::hit("value.sync")?;
+            file.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// Brings the names to the disk: of the file, of its directory, of that of the run.
+    fn sync_directories(&self, innermost: &Path) -> io::Result<()> {
+        if self.sync {
+            failpoint::hit("value.sync_dir")?;
+            for directory in innermost.ancestors().take_while(|directory| directory.starts_with(&self.root)) {
+                sync_directory(directory)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Up to `limit` bytes of a file that has the right length.
+    fn read(&self, run: &str, file: &FileRef, limit: u64) -> Result<(PathBuf, Vec<u8>), ValueFileError> {
+        let path = self.path(run, file);
+        let read = || {
+            let opened = File::open(&path)?;
+            let found = opened.metadata()?.len();
+            let mut bytes = Vec::new();
+            // Only then is the length known not to be a mistake, and memory for it reasonable.
+            if found == file.len {
+                bytes.reserve_exact(usize::try_from(found.min(limit)).map_err(io::Error::other)?);
+                opened.take(limit).read_to_end(&mut bytes)?;
+            }
+            Ok((found, bytes))
+        };
+        match read() {
+            Ok((found, bytes)) if found == file.len => Ok((path, bytes)),
+            Ok((found, _)) => Err(ValueFileError::Truncated { path, expected: file.len, found }),
+            Err(error) if io::Error::kind(&error) == io::ErrorKind::NotFound => Err(ValueFileError::Missing { path }),
+            Err(source) => Err(ValueFileError::Io { path, source }),
+        }
+    }
+}
+
+/// Whether the file has exactly this content. One that cannot be read has not.
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    let compare = || -> io::Result<bool> {
+        let mut file = File::open(path)?;
+        if file.metadata()?.len() != bytes.len() as u64 {
+            return Ok(false);
+        }
+        let mut buffer = vec![0; 64 * 1024];
+        let mut left = bytes;
+        while !left.is_empty() {
+            let read = file.read(&mut buffer)?;
+            match left.split_at_checked(read) {
+                Some((expected, rest)) if read > 0 && expected == &buffer[..read] => left = rest,
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    };
+    compare().unwrap_or(false)
+}
+
+/// A name beside `path` that no other writer uses, in this process or another.
+fn unfinished(path: &Path) -> PathBuf {
+    static SERIAL: AtomicU64 = AtomicU64::new(0);
+    let (process, serial) = (std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
+    path.with_extension(format!("{process}-{serial}.{UNFINISHED}"))
+}
+
+/// What lies in a directory; nothing if there is none.
+fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the file was older, and is removed.
+fn remove_older(path: &Path, older_than: SystemTime) -> io::Result<bool> {
+    let removed = fs::symlink_metadata(path)
+        .and_then(|metadata| metadata.modified())
+        .and_then(|modified| if modified < older_than { fs::remove_file(path).map(|()| true) } else { Ok(false) });
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        removed => removed,
+    }
+}
+
+#[cfg(unix)]
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Elsewhere a directory cannot be opened as a file, and the system brings names to the disk by itself.
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const RUN: &str = "manual__2026-01-31T06:00:00Z_1";
+
+    fn files(sync: bool) -> (tempfile::TempDir, ValueFiles) {
+        let directory = tempfile::tempdir().unwrap();
+        let files = ValueFiles::new(directory.path().join("values"), sync);
+        (directory, files)
+    }
+
+    fn all_files(directory: &Path) -> Vec<PathBuf> {
+        let within = |path: PathBuf| if path.is_dir() { all_files(&path) } else { vec![path] };
+        entries(directory).unwrap().into_iter().flat_map(within).collect()
+    }
+
+    #[test]
+    fn what_is_put_can_be_had_again() {
+        for sync in [false, true] {
+            let (_directory, files) = files(sync);
+            for bytes in [Vec::new(), vec![1, 2, 3], vec![7; 1_000_000]] {
+                let file = files.put(RUN, &bytes).unwrap();
+                assert_eq!(file.len, bytes.len() as u64);
+                assert_eq!(files.get(RUN, &file).unwrap(), bytes);
+                assert_eq!(files.head(RUN, &file, 2).unwrap(), bytes[..bytes.len().min(2)]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_lies_below_its_run_under_the_name_of_its_content() {
+        let (directory, files) = files(true);
+        files.put(RUN, b"abc").unwrap();
+        let path = "values/manual__2026-01-31T06%3A00%3A00Z_1/ba/\
+                    ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(all_files(directory.path()), [directory.path().join(path)]);
+    }
+
+    #[test]
+    fn putting_a_value_twice_writes_it_once() {
+        let (_directory, files) = files(true);
+        let file = files.put(RUN, b"abc").unwrap();
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        File::options().write(true).open(files.path(RUN, &file)).unwrap().set_modified(long_ago).unwrap();
+        assert_eq!(files.put(RUN, b"abc").unwrap(), file);
+        assert_eq!(fs::metadata(files.path(RUN, &file)).unwrap().modified().unwrap(), long_ago);
+        assert_eq!(all_files(&files.root).len(), 1);
+    }
+
+    #[test]
+    fn putting_a_value_again_repairs_its_file() {
+        let (_directory, files) = files(false);
+        let file = files.put(RUN, b"abc").unwrap();
+        for damaged in ["", "ab", "abd", "abcd"] {
+            fs::write(files.path(RUN, &file), damaged).unwrap();
+            files.put(RUN, b"abc").unwrap();
+            assert_eq!(files.get(RUN, &file).unwrap(), b"abc");
+        }
+    }
+
+    #[test]
+    fn missing_truncated_and_corrupt_files_are_told_apart() {
+        let (_directory, files) = files(false);
+        let file = files.put(RUN, b"abc").unwrap();
+        let path = files.path(RUN, &file);
+        let message = || files.get(RUN, &file).unwrap_err().to_string();
+
+        fs::write(&path, "ab").unwrap();
+        assert_eq!(
+            message(),
+            format!(
+                "the value is truncated: {} has 2 bytes and should have 3; run the task that made it again",
+                path.display()
+            )
+        );
+        assert_eq!(files.head(RUN, &file, 1).unwrap_err().to_string(), message());
+        fs::write(&path, "abd").unwrap();
+        assert_eq!(
+            message(),
+            format!(
+                "the value is corrupt: {} is not what was written; run the task that made it again, and check the disk",
+                path.display()
+            )
+        );
+        fs::remove_file(&path).unwrap();
+        assert_eq!(
+            message(),
+            format!("the value is missing: there is no file {}; run the task that made it again", path.display())
+        );
+        fs::create_dir(&path).unwrap();
+        assert!(files.get(RUN, &file).is_err());
+    }
+
+    #[test]
+    fn removing_a_run_leaves_the_others() {
+        let (_directory, files) = files(false);
+        let file = files.put(RUN, b"abc").unwrap();
+        files.put("other", b"abc").unwrap();
+        files.remove_run(RUN).unwrap();
+        files.remove_run(RUN).unwrap();
+        files.remove_run("..").unwrap();
+        assert!(matches!(files.get(RUN, &file), Err(ValueFileError::Missing { .. })));
+        assert_eq!(files.get("other", &file).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn sweeping_removes_old_unfinished_files_only() {
+        let (_directory, files) = files(false);
+        assert_eq!(files.sweep(SystemTime::now()).unwrap(), 0);
+        let file = files.put(RUN, b"abc").unwrap();
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        for written in [10, 20] {
+            let path = unfinished(&files.path(RUN, &file));
+            File::create_new(&path).unwrap().set_modified(at(written)).unwrap();
+        }
+        assert_eq!(files.sweep(at(20)).unwrap(), 1);
+        assert_eq!(files.sweep(at(20)).unwrap(), 0);
+        assert_eq!(all_files(&files.root).len(), 2);
+        assert_eq!(files.get(RUN, &file).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_no_unfinished_file() {
+        let (_directory, files) = files(false);
+        let file = FileRef::of(b"abc");
+        // A directory with something in it cannot be renamed over.
+        fs::create_dir_all(files.path(RUN, &file).join("in the way")).unwrap();
+        files.put(RUN, b"abc").unwrap_err();
+        assert!(all_files(&files.root).is_empty());
+    }
+
+    #[test]
+    fn threads_that_put_one_value_do_not_disturb_each_other() {
+        let (_directory, files) = files(false);
+        let bytes = vec![3; 100_000];
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert_eq!(files.put(RUN, &bytes).unwrap(), FileRef::of(&bytes)));
+            }
+        });
+        assert_eq!(files.get(RUN, &FileRef::of(&bytes)).unwrap(), bytes);
+        assert_eq!(all_files(&files.root).len(), 1);
+    }
+
+    #[test]
+    fn a_reference_is_compact() {
+        let file = FileRef::of(b"abc");
+        let bytes = postcard::to_stdvec(&file).unwrap();
+        assert_eq!(bytes.len(), 33);
+        assert_eq!(postcard::from_bytes::<FileRef>(&bytes).unwrap(), file);
     }
 }

@@ -9,8 +9,11 @@
 mod codec;
 mod constant;
 mod files;
+mod json;
 mod msgpack;
+mod preview;
 mod probe;
+mod secret;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -155,5 +158,21 @@ impl TypeInfo {
 impl std::fmt::Debug for TypeInfo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.path())
+    }
+}
+
+/// Reads `bytes` in every way in which stored bytes are read, for fuzzing: none may panic, whatever they are.
+pub(crate) fn read_any(bytes: &[u8]) {
+    let _ = preview::preview(bytes, 1000);
+    let _ = json::to_json(bytes);
+    let types = [
+        TypeInfo::of_value::<serde_json::Value>(),
+        TypeInfo::of_value::<Vec<Option<(u8, i128, f64)>>>(),
+        TypeInfo::of_value::<std::collections::BTreeMap<String, Vec<u8>>>(),
+        TypeInfo::of_value::<Vec<crate::error::Failure>>(),
+        TypeInfo::of_value::<(char, bool, String, std::time::Duration, ())>(),
+    ];
+    for ty in types {
+        let _ = ty.decode(bytes);
     }
 }

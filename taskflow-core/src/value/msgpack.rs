@@ -160,6 +160,16 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Gives up what has not been read.
+    pub(super) fn end(&mut self) {
+        self.at = self.all.len();
+    }
+
+    /// Whether everything has been read.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.rest().is_empty()
+    }
+
     fn ended(&self) -> Broken {
         Broken::Ended { at: self.all.len() }
     }

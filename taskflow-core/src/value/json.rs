@@ -1,0 +1,143 @@
+//! The JSON form of a stored value, made from its bytes without its type.
+//!
+//! MessagePack holds more than JSON. What JSON cannot hold becomes text that a person can read:
+//!
+//! | stored | JSON |
+//! |---|---|
+//! | NaN, infinities | `"NaN"`, `"inf"`, `"-inf"` |
+//! | integers beyond ±2^53, which many readers of JSON would round | `"9007199254740993"` |
+//! | binary, an extension | `"<12 bytes>"`, `"<extension 5, 12 bytes>"` |
+//! | a text that is no UTF-8 | with `�` in the place of each wrong byte |
+//! | keys that are no texts | their own JSON as text: `"[1,\"a\"]"`, `"7"`, `"null"` |
+//!
+//! A 128-bit integer is stored as 16 bytes of binary, and shown so.
+
+use serde_json::Value;
+
+use super::msgpack::{self, Broken, Chunk, Reader, Token};
+
+/// The largest integer that a double, which is what most readers of JSON have, holds together with all smaller ones.
+const EXACT: u64 = 1 << 53;
+
+/// The whole of a stored value as JSON.
+///
+/// It takes up to fifty times the memory of the bytes; [`preview`](super::preview::preview) is for those of any size. Of
+/// keys that become the same text the last counts.
+///
+/// # Errors
+///
+/// When the bytes are not exactly one value.
+pub(crate) fn to_json(bytes: &[u8]) -> Result<Value, String> {
+    // Limits the depth, too.
+    msgpack::check(bytes).map_err(|broken| broken.to_string())?;
+    value(&mut Reader::new(bytes)).map_err(|broken| broken.to_string())
+}
+
+fn value(reader: &mut Reader<'_>) -> Result<Value, Broken> {
+    Ok(match reader.whole_token()? {
+        Token::List(len) => (0..len).map(|_| value(reader)).collect::<Result<_, _>>()?,
+        Token::Map(len) => (0..len).map(|_| Ok((key(value(reader)?), value(reader)?))).collect::<Result<_, _>>()?,
+        token => scalar(token),
+    })
+}
+
+/// The key that a value becomes.
+pub(super) fn key(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// The JSON of a token that is no header of a list or map; such a header gives null.
+pub(super) fn scalar(token: Token<'_>) -> Value {
+    match token {
+        Token::Nil | Token::List(_) | Token::Map(_) => Value::Null,
+        Token::Bool(flag) => flag.into(),
+        Token::Unsigned(number) if number <= EXACT => number.into(),
+        Token::Unsigned(number) => number.to_string().into(),
+        Token::Signed(number) if number.unsigned_abs() <= EXACT => number.into(),
+        Token::Signed(number) => number.to_string().into(),
+        // By way of its text: as a double 0.1 would be 0.10000000149011612.
+        Token::Single(number) => double(number.to_string().parse().unwrap_or(f64::from(number))),
+        Token::Double(number) => double(number),
+        Token::Text(chunk) => String::from_utf8_lossy(chunk.bytes).into(),
+        Token::Binary(chunk) => format!("<{}>", size(chunk)).into(),
+        Token::Extension(kind, chunk) => format!("<extension {kind}, {}>", size(chunk)).into(),
+    }
+}
+
+fn double(number: f64) -> Value {
+    match serde_json::Number::from_f64(number) {
+        Some(number) => Value::Number(number),
+        None => number.to_string().into(),
+    }
+}
+
+fn size(chunk: Chunk<'_>) -> String {
+    match chunk.len {
+        1 => "1 byte".to_owned(),
+        len => format!("{len} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde::Serialize;
+    use serde_json::json;
+
+    use super::*;
+
+    fn json_of<T: Serialize>(value: T) -> Value {
+        to_json(&rmp_serde::to_vec_named(&value).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_json_can_hold_stays_what_it_is() {
+        let value =
+            json!({"a": [1, -2, 0.5, null, true, "text"], "b": {"c": {}}, "d": [], "e": 9_007_199_254_740_992_u64});
+        assert_eq!(json_of(&value), value);
+        assert_eq!(json_of((0.1_f32, 1.0_f32, -7_i8)), json!([0.1, 1.0, -7]));
+    }
+
+    #[test]
+    fn numbers_that_json_cannot_hold_become_texts() {
+        assert_eq!(json_of((f64::NAN, f64::INFINITY, f32::NEG_INFINITY)), json!(["NaN", "inf", "-inf"]));
+        assert_eq!(json_of((u64::MAX, i64::MIN)), json!(["18446744073709551615", "-9223372036854775808"]));
+    }
+
+    #[test]
+    fn binary_shows_its_size() {
+        assert_eq!(to_json(&[0xc4, 2, 1, 2]).unwrap(), json!("<2 bytes>"));
+        assert_eq!(to_json(&[0xd4, 0xff, 7]).unwrap(), json!("<extension -1, 1 byte>"));
+    }
+
+    #[test]
+    fn keys_of_any_kind_become_texts() {
+        assert_eq!(json_of(BTreeMap::from([((1, "a"), 1)])), json!({"[1,\"a\"]": 1}));
+        assert_eq!(
+            json_of(BTreeMap::from([(None, 1), (Some(u64::MAX), 2)])),
+            json!({"null": 1, "18446744073709551615": 2})
+        );
+    }
+
+    #[test]
+    fn what_is_not_one_value_is_an_error() {
+        assert_eq!(to_json(&[]).unwrap_err(), "the stored bytes end at byte 0, before the value does");
+        assert_eq!(to_json(&[1, 1]).unwrap_err(), "the stored value ends at byte 1, and 1 bytes follow");
+        assert_eq!(
+            to_json(&[0x91; 1000]).unwrap_err(),
+            "at byte 128 the stored value is nested deeper than 128 levels"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
+            let _ = to_json(&bytes);
+        }
+    }
+}

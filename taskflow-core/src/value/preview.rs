@@ -1,0 +1,369 @@
+//! A bounded preview of a stored value, for people: the first rows, the beginnings of long texts, the names of all parts.
+//!
+//! It is made from the bytes, without the type, and as well from the first kilobytes of a large value as from all of it:
+//! a header says how much a list holds before the list comes. What does not fit is left out, and said to be. Each part of a
+//! value gets its share of the room, so that a large part does not hide those after it.
+//!
+//! What JSON cannot hold is written as [`json`](super::json) does. What lies under a key that names a secret is not shown.
+
+use std::fmt::Write;
+
+use super::json;
+use super::msgpack::{Chunk, Reader, Token};
+use super::secret::is_secret;
+
+/// The beginning of a stored value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Preview {
+    /// JSON, with the fields in the order in which they were written.
+    pub(crate) json: String,
+    /// Whether it shows all of the value: nothing left out, nothing hidden, nothing damaged.
+    pub(crate) complete: bool,
+}
+
+/// Lists and maps that lie deeper show only their size. Recursion ends here.
+const MAX_LEVELS: usize = 32;
+
+/// What stands in the place of what there is no room for.
+const CUT: &str = "\"…\"";
+
+/// Room for `, "… 4294967295 more": "…"` and a bracket: the end of a list or map that is cut.
+const CLOSING: usize = 40;
+
+/// No entry gets less room than a number takes, as long as there is room.
+const SCALAR: usize = 24;
+
+/// Shows a stored value in at most `limit` bytes of JSON; five bytes are the least.
+///
+/// The bytes may be any. If they end before the value does, what is there is shown; if they are no MessagePack from some
+/// point on, what stands before is.
+pub(crate) fn preview(bytes: &[u8], limit: usize) -> Preview {
+    let mut shown = Shown { reader: Reader::new(bytes), json: String::new(), complete: true };
+    shown.value(limit, MAX_LEVELS);
+    // What is behind the value is no part of it, and is not shown.
+    Preview { json: shown.json, complete: shown.complete && shown.reader.is_at_end() }
+}
+
+struct Shown<'a> {
+    reader: Reader<'a>,
+    json: String,
+    complete: bool,
+}
+
+impl<'a> Shown<'a> {
+    /// Writes the next value in at most `room` bytes and passes over it.
+    fn value(&mut self, room: usize, levels: usize) {
+        match self.reader.token() {
+            Ok(Token::List(len)) => self.list(len, room, levels),
+            Ok(Token::Map(len)) => self.map(len, room, levels),
+            Ok(Token::Text(chunk)) => self.text(chunk, room),
+            Ok(token) => {
+                let json = json::scalar(token).to_string();
+                if json.len() <= room { self.json.push_str(&json) } else { self.cut() }
+            }
+            Err(_) => {
+                self.reader.end();
+                self.cut();
+            }
+        }
+    }
+
+    fn cut(&mut self) {
+        self.complete = false;
+        self.json.push_str(CUT);
+    }
+
+    fn text(&mut self, chunk: Chunk<'_>, room: usize) {
+        self.complete &= !chunk.is_cut();
+        // Of a text of many megabytes only the beginning is looked at.
+        let seen = chunk.bytes.get(..room).unwrap_or(chunk.bytes);
+        let cut = seen.len() < chunk.len as usize;
+        let whole = quoted(&String::from_utf8_lossy(seen));
+        if !cut && whole.len() <= room {
+            self.json.push_str(&whole);
+            return;
+        }
+        self.complete = false;
+        let content = String::from_utf8_lossy(valid_prefix(seen));
+        // In bytes: how many characters are left out is not known, they may not even be there.
+        let mark = |kept: usize| format!("… {} more bytes", (chunk.len as usize).saturating_sub(kept));
+        let mut left = room.saturating_sub(mark(0).len() + 2);
+        let fits = |&character: &char| match left.checked_sub(escaped_len(character)) {
+            Some(less) => {
+                left = less;
+                true
+            }
+            None => false,
+        };
+        let kept: String = content.chars().take_while(fits).collect();
+        if kept.is_empty() {
+            self.json.push_str(CUT);
+        } else {
+            self.json.push_str(&quoted(&format!("{kept}{}", mark(kept.len()))));
+        }
+    }
+
+    fn list(&mut self, len: u32, room: usize, levels: usize) {
+        if self.summary(len, ('[', ']'), room, levels) {
+            return;
+        }
+        let end = self.json.len() + room;
+        self.json.push('[');
+        for index in 0..len {
+            let left = len - index;
+            let separator = if index == 0 { "" } else { ", " };
+            let Some(share) = self.share(end, left, separator.len()) else {
+                let _ = write!(self.json, "{separator}\"… {left} more\"");
+                self.leave(u64::from(left));
+                break;
+            };
+            self.json.push_str(separator);
+            self.value(share, levels - 1);
+        }
+        self.json.push(']');
+    }
+
+    fn map(&mut self, len: u32, room: usize, levels: usize) {
+        if self.summary(len, ('{', '}'), room, levels) {
+            return;
+        }
+        let end = self.json.len() + room;
+        self.json.push('{');
+        for index in 0..len {
+            let left = len - index;
+            let separator = if index == 0 { "" } else { ", " };
+            // Besides the colon there must be room for a short key and a cut value.
+            let share = self.share(end, left, separator.len() + 2).filter(|&share| share >= 16);
+            let Some(share) = share else {
+                let _ = write!(self.json, "{separator}\"… {left} more\": {CUT}");
+                self.leave(2 * u64::from(left));
+                break;
+            };
+            self.json.push_str(separator);
+            let start = self.json.len();
+            let name = self.key(share - CUT.len(), levels);
+            self.json.push_str(": ");
+            let share = share.saturating_sub(self.json.len() - start - 2);
+            if is_secret(&name) {
+                self.complete = false;
+                self.json.push_str("\"***\"");
+                self.leave(1);
+            } else {
+                self.value(share, levels - 1);
+            }
+        }
+        self.json.push('}');
+    }
+
+    /// Writes a key in at most `room` bytes, and gives its text.
+    fn key(&mut self, room: usize, levels: usize) -> String {
+        let start = self.json.len();
+        let mut reader = self.reader.clone();
+        let token = reader.token();
+        // Whatever the key is, its JSON is text, and then the text is a key.
+        self.value(room, levels.min(2));
+        let json = self.json.split_off(start);
+        let (shown, text) = match serde_json::from_str::<String>(&json) {
+            // What is shown may be cut before the word that makes it a secret.
+            Ok(shown) => match token {
+                Ok(Token::Text(chunk)) => (shown, String::from_utf8_lossy(chunk.bytes).into_owned()),
+                _ => (shown.clone(), shown),
+            },
+            Err(_) => (json.clone(), json),
+        };
+        let quoted = quoted(&shown);
+        self.json.push_str(if quoted.len() <= room { &quoted } else { CUT });
+        text
+    }
+
+    /// Writes a list or map that there is no room for, or that lies too deep, as its size. An empty one is no trouble.
+    fn summary(&mut self, len: u32, (open, close): (char, char), room: usize, levels: usize) -> bool {
+        if len > 0 && room > CLOSING && levels > 0 {
+            return false;
+        }
+        let per_entry = if open == '{' { 2 } else { 1 };
+        let summary = format!("\"{open}… {len}{close}\"");
+        match len {
+            0 => {
+                self.json.push(open);
+                self.json.push(close);
+            }
+            _ if summary.len() <= room => self.json.push_str(&summary),
+            _ => self.json.push_str(CUT),
+        }
+        if len > 0 {
+            self.leave(per_entry * u64::from(len));
+        }
+        true
+    }
+
+    /// How many bytes the next of `left` entries may take, after `extra` bytes before it: its even share, and a fourth of
+    /// all there is for entries at the front, because a few rows say more than many stumps. `None` if no more fit.
+    fn share(&self, end: usize, left: u32, extra: usize) -> Option<usize> {
+        let reserve = if left == 1 { 1 } else { CLOSING };
+        let room = end.checked_sub(self.json.len() + reserve + extra)?;
+        let share = (room / left as usize).max(room / 4).max(room.min(SCALAR));
+        (share >= CUT.len() && !self.reader.is_at_end()).then_some(share)
+    }
+
+    /// Passes over values that are not shown.
+    fn leave(&mut self, values: u64) {
+        self.complete = false;
+        if self.reader.skip(values).is_err() {
+            self.reader.end();
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// What is before a character that the end cuts through.
+fn valid_prefix(bytes: &[u8]) -> &[u8] {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => bytes.get(..error.valid_up_to()).unwrap_or_default(),
+        _ => bytes,
+    }
+}
+
+/// How many bytes of JSON a character takes.
+fn escaped_len(character: char) -> usize {
+    match character {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..'\u{20}' => 6,
+        other => other.len_utf8(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+    use serde::Serialize;
+
+    use super::*;
+
+    fn stored<T: Serialize>(value: T) -> Vec<u8> {
+        rmp_serde::to_vec_named(&value).unwrap()
+    }
+
+    fn shown<T: Serialize>(value: T, limit: usize) -> String {
+        preview(&stored(value), limit).json
+    }
+
+    #[derive(Clone, Serialize)]
+    struct Report {
+        title: String,
+        rows: Vec<(u32, f64)>,
+        count: usize,
+    }
+
+    fn report(rows: u32) -> Report {
+        let rows: Vec<_> = (0..rows).map(|row| (row, f64::from(row) / 2.0)).collect();
+        Report { title: "delays".to_owned(), count: rows.len(), rows }
+    }
+
+    #[test]
+    fn what_fits_is_shown_in_full_and_in_its_order() {
+        let preview = preview(&stored(report(2)), 1000);
+        assert_eq!(preview.json, r#"{"title": "delays", "rows": [[0, 0.0], [1, 0.5]], "count": 2}"#);
+        assert!(preview.complete);
+    }
+
+    #[test]
+    fn a_long_list_says_how_much_is_left_out() {
+        assert_eq!(shown((1..=1000).collect::<Vec<_>>(), 60), r#"[1, 2, 3, 4, 5, "… 995 more"]"#);
+    }
+
+    #[test]
+    fn a_large_part_does_not_hide_those_after_it() {
+        let preview = preview(&stored(report(1000)), 150);
+        assert_eq!(preview.json, r#"{"title": "delays", "rows": "[… 1000]", "count": 1000}"#);
+        assert!(!preview.complete);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(shown("é".repeat(1000), 40), "\"ééééééééé… 1982 more bytes\"");
+        assert_eq!(shown("\n\"".repeat(1000), 30), "\"\\n\\\"\\n\\\"… 1996 more bytes\"");
+    }
+
+    #[test]
+    fn a_large_map_says_how_much_is_left_out() {
+        let map: BTreeMap<String, u32> = (0..100).map(|n| (format!("key-{n:03}"), n)).collect();
+        assert_eq!(shown(map, 100), r#"{"key-000": 0, "key-001": 1, "key-002": 2, "… 97 more": "…"}"#);
+    }
+
+    #[test]
+    fn secrets_are_hidden_with_all_within_them() {
+        let value =
+            serde_json::json!({"db_password": "hunter2", "oauth": {"AccessToken": ["a", {"b": 1}], "user": "me"}});
+        let preview = preview(&stored(value), 1000);
+        assert_eq!(preview.json, r#"{"db_password": "***", "oauth": {"AccessToken": "***", "user": "me"}}"#);
+        assert!(!preview.complete);
+    }
+
+    #[test]
+    fn a_secret_stays_hidden_when_its_name_is_cut() {
+        let value = BTreeMap::from([(format!("{}_password", "x".repeat(100)), "hunter2")]);
+        for limit in 0..300 {
+            assert!(!shown(&value, limit).contains("hunter"), "{limit}");
+        }
+    }
+
+    #[test]
+    fn what_json_cannot_hold_is_readable() {
+        let mut bytes = stored((f64::NAN, f32::NEG_INFINITY, u64::MAX, BTreeMap::from([((1, "a"), 2)])));
+        assert_eq!(preview(&bytes, 200).json, r#"["NaN", "-inf", "18446744073709551615", {"[1, \"a\"]": 2}]"#);
+        bytes = [&[0xc4, 12][..], &[7; 12]].concat();
+        assert_eq!(preview(&bytes, 200).json, r#""<12 bytes>""#);
+    }
+
+    #[test]
+    fn the_beginning_of_a_value_is_enough() {
+        let bytes = stored(report(1000));
+        assert_eq!(
+            preview(&bytes[..40], 1000).json,
+            r#"{"title": "delays", "rows": [[0, 0.0], [1, "…"], "… 998 more"], "… 1 more": "…"}"#
+        );
+        let text = stored("x".repeat(1_000_000));
+        assert_eq!(preview(&text[..15], 1000).json, "\"xxxxxxxxxx… 999990 more bytes\"");
+        let binary = [0xc6, 0x40, 0, 0, 0, 1, 2, 3];
+        assert_eq!(preview(&binary, 1000).json, "\"<1073741824 bytes>\"");
+        assert_eq!(preview(&[], 1000).json, "\"…\"");
+    }
+
+    #[test]
+    fn deep_nesting_shows_its_size_at_the_bottom() {
+        let json = preview(&[[0x91; 5000].as_slice(), &[1]].concat(), 10_000).json;
+        assert_eq!(json, format!("{}\"[… 1]\"{}", "[".repeat(MAX_LEVELS), "]".repeat(MAX_LEVELS)));
+    }
+
+    fn check(bytes: &[u8], limit: usize) {
+        let preview = preview(bytes, limit);
+        assert!(preview.json.len() <= limit.max(CUT.len()), "{} > {limit}: {}", preview.json.len(), preview.json);
+        serde_json::from_str::<serde_json::Value>(&preview.json)
+            .unwrap_or_else(|error| panic!("{error}: {}", preview.json));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_json_within_the_limit(bytes: Vec<u8>, limit in 0..500_usize) {
+            check(&bytes, limit);
+        }
+
+        #[test]
+        fn any_prefix_of_a_value_gives_json_within_the_limit(
+            value in vec(btree_map(any::<(Option<bool>, String)>(), (any::<f64>(), vec(any::<Option<i64>>(), 0..30)), 0..6), 0..6),
+            len: usize,
+            limit in 0..5000_usize,
+        ) {
+            let bytes = stored(value);
+            check(&bytes[..len % (bytes.len() + 1)], limit);
+            check(&bytes, limit);
+        }
+    }
+}
