@@ -3,8 +3,13 @@
 //! - `segment`: the entries of a run that were stored at once, as bytes. `graph`: the snapshot of a graph.
 //! - `store`: what every kind of store can do. `memory`, `sqlite`: the stores there are.
 
+#[cfg(test)]
+mod contract;
 mod graph;
+mod memory;
 mod segment;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod store;
 
 pub use store::{RunFilter, StoreError};
