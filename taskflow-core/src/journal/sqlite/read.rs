@@ -40,6 +40,11 @@ impl Question {
         self.give(value)
     }
 
+    #[cfg(test)]
+    pub(super) fn text(self) -> String {
+        self.sql
+    }
+
     async fn ask(self, store: &SqliteStore) -> Result<Vec<SqliteRow>, StoreError> {
         let mut lease = store.reader.lease().await?;
         let query = sqlx::query_with(AssertSqlSafe(self.sql), self.arguments);
