@@ -43,8 +43,8 @@ pub use taskflow_core::dag::{
     Registry, Selection, SelectionError, chain, chain_linear, group,
 };
 pub use taskflow_core::engine::{
-    Durability, Engine, Event, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, RunState, TaskReport,
-    TaskState,
+    Durability, Engine, Event, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, RunState,
+    TaskReport, TaskState,
 };
 pub use taskflow_core::error::{BoxError, Failure, Result};
 pub use taskflow_core::journal::Journal;

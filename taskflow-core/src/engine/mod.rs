@@ -32,12 +32,12 @@ mod timekeeper;
 mod values;
 mod worker;
 
-pub(crate) use machine::AttemptRecord;
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use event::{Event, Observer};
 pub use handle::{RunControl, RunFuture, RunHandle, RunningTask};
 #[cfg(feature = "cli")]
 pub(crate) use look::Look;
+pub(crate) use machine::AttemptRecord;
 pub use record::Durability;
 pub(crate) use record::{
     Commits, Encoded, Entry, Recorder, Restored, RestoredState, RestoredTask, Session, Stored, ValueRef,

@@ -32,7 +32,8 @@ impl<T: Value> RunRequest<T> {
     ///
     /// Inside async code, when the DAG has async tasks.
     pub fn run_sequentially(self) -> Result<RunReport<T>, RunError> {
-        let Prepared { plan, info, machine, params, observer, .. } = self.durability(Durability::Ephemeral).prepare()?;
+        let Prepared { plan, info, machine, params, observer, .. } =
+            self.durability(Durability::Ephemeral).prepare()?;
         crate::panics::install_hook();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let pools = Registry::pools().into_iter().map(|pool| (pool.name.to_owned(), pool.slots));

@@ -113,4 +113,3 @@ pub enum JournalError {
 fn known(dags: &[String]) -> String {
     if dags.is_empty() { String::new() } else { format!("; it has {}", dags.join(", ")) }
 }
-

@@ -253,7 +253,8 @@ impl RunHistory {
             {
                 self.reshape(graph(&session.graph)?);
             }
-            self.take(at, segment, entry).ok_or_else(|| format!("segment {segment} names a task that does not exist"))?;
+            self.take(at, segment, entry)
+                .ok_or_else(|| format!("segment {segment} names a task that does not exist"))?;
         }
         Ok(())
     }
@@ -262,7 +263,8 @@ impl RunHistory {
     fn reshape(&mut self, shape: Arc<Graph>) {
         let mut known: HashMap<String, TaskHistory> =
             std::mem::take(&mut self.tasks).into_iter().map(|task| (task.id.clone(), task)).collect();
-        let kept = |node: &super::graph::GraphNode| known.remove(&node.id).unwrap_or_else(|| TaskHistory::new(&node.id));
+        let kept =
+            |node: &super::graph::GraphNode| known.remove(&node.id).unwrap_or_else(|| TaskHistory::new(&node.id));
         self.tasks = shape.nodes.iter().map(kept).collect();
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Removed) {
             // It was left out before, or has come back.

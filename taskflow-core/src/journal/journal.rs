@@ -295,7 +295,8 @@ impl Journal {
         let segments = store.segments(number, 1).await?;
         let mut read = Vec::with_capacity(segments.len());
         for row in segments {
-            let entries = segment::read(&row.events).map_err(|damage| damaged(format!("segment {}: {damage}", row.number)))?;
+            let entries =
+                segment::read(&row.events).map_err(|damage| damaged(format!("segment {}: {damage}", row.number)))?;
             read.push((row.number, entries));
         }
         // A run that went on with another graph has the snapshots of all of them.
@@ -313,7 +314,8 @@ impl Journal {
                 graphs.insert(hash.clone(), Arc::new(graph));
             }
         }
-        let shape = first.and_then(|hash| graphs.get(&hash).cloned()).ok_or_else(|| damaged("it has no graph".to_owned()))?;
+        let shape =
+            first.and_then(|hash| graphs.get(&hash).cloned()).ok_or_else(|| damaged("it has no graph".to_owned()))?;
         let mut history = RunHistory::of_row(row.clone(), shape);
         for (number, entries) in read {
             let graph = |hash: &str| graphs.get(hash).cloned().ok_or_else(|| format!("its graph {hash} is missing"));

@@ -1,92 +1,250 @@
-//! Stand-in until the merge.
-use std::ops::Range;
-use std::sync::Mutex;
+//! The store in memory: for runs that need not survive, and beside which the others are tested.
 
-use super::store::*;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::StoreError;
+use super::store::{
+    Answer, Append, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow, Store, Whose, answer,
+};
 use crate::engine::RunState;
 
+/// Runs in memory.
 #[derive(Debug, Default)]
-pub(crate) struct MemoryStore(Mutex<State>);
+pub(crate) struct MemoryStore {
+    kept: Mutex<Kept>,
+}
 
 #[derive(Debug, Default)]
-struct State {
-    runs: Vec<(RunRow, Vec<u8>, Vec<Segment>)>,
-    graphs: std::collections::HashMap<String, Vec<u8>>,
-    requests: Vec<Request>,
+struct Kept {
+    runs: BTreeMap<i64, Run>,
+    /// How many runs and requests there ever were: their numbers are not used again.
+    last_run: i64,
+    last_request: i64,
+    graphs: HashMap<String, Vec<u8>>,
+    requests: BTreeMap<i64, Request>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Run {
+    row: RunRow,
+    params: Vec<u8>,
+    segments: Vec<Segment>,
+    /// Graphs that it had before the one it has: its older entries count tasks by them.
+    former: BTreeSet<String>,
+}
+
+impl MemoryStore {
+    /// What is kept, if the store is open.
+    fn kept(&self) -> Result<MutexGuard<'_, Kept>, StoreError> {
+        // Nothing under the lock can panic half way through a change.
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.closed {
+            return Err(StoreError::Read { place: "in memory".to_owned(), reason: "it was closed".to_owned() });
+        }
+        Ok(kept)
+    }
+
+    fn with<'a, T: Send + 'a>(&'a self, ask: impl FnOnce(&mut Kept) -> T) -> Answer<'a, T> {
+        let said = self.kept().map(|mut kept| ask(&mut kept));
+        answer(std::future::ready(said))
+    }
+}
+
+impl Kept {
+    fn append(&mut self, part: &Append) -> Appended {
+        match &part.run {
+            Whose::New(run) => self.begin(run, part),
+            &Whose::Known { run: number, token } => match self.runs.get_mut(&number) {
+                Some(run) if run.row.token == token && run.expects(part.segment.as_ref()) => {
+                    run.segments.extend(part.segment.clone());
+                    run.update(part.update.as_ref());
+                    Appended::Stored(number)
+                }
+                _ => Appended::Fenced,
+            },
+        }
+    }
+
+    fn begin(&mut self, new: &NewRun, part: &Append) -> Appended {
+        let row = RunRow {
+            number: self.last_run + 1,
+            info: new.info.clone(),
+            graph: new.graph.clone(),
+            build: new.build.clone(),
+            owner: new.owner.clone(),
+            token: 1,
+            state: RunState::Running,
+            tasks: new.tasks,
+            created: new.created,
+            ended: None,
+            counts: Vec::new(),
+        };
+        let mut run = Run { row, params: new.params.clone(), segments: Vec::new(), former: BTreeSet::new() };
+        let taken = self.runs.values().any(|run| run.row.info.run_id == new.info.run_id);
+        if taken || !run.expects(part.segment.as_ref()) {
+            return Appended::Taken;
+        }
+        run.segments.extend(part.segment.clone());
+        run.update(part.update.as_ref());
+        run.former.clear();
+        self.last_run += 1;
+        self.runs.insert(self.last_run, run);
+        Appended::Stored(self.last_run)
+    }
+
+    fn delete(&mut self, number: i64) -> bool {
+        let Entry::Occupied(run) = self.runs.entry(number) else { return false };
+        if run.get().row.state == RunState::Running {
+            return false;
+        }
+        let run = run.remove();
+        self.requests.retain(|_, request| request.run != number);
+        for graph in run.former.iter().chain([&run.row.graph]) {
+            if !self.runs.values().any(|run| run.row.graph == *graph || run.former.contains(graph)) {
+                self.graphs.remove(graph);
+            }
+        }
+        true
+    }
+}
+
+impl Run {
+    /// Whether this segment is the next one.
+    fn expects(&self, segment: Option<&Segment>) -> bool {
+        segment.is_none_or(|segment| u32::try_from(self.segments.len() + 1) == Ok(segment.number))
+    }
+
+    fn update(&mut self, update: Option<&RunUpdate>) {
+        let Some(update) = update else { return };
+        (self.row.state, self.row.ended) = (update.state, update.ended);
+        self.row.counts.clone_from(&update.counts);
+        if let Some((graph, tasks)) = &update.graph {
+            let former = std::mem::replace(&mut self.row.graph, graph.clone());
+            self.former.extend(Some(former).filter(|former| former != graph));
+            self.row.tasks = *tasks;
+        }
+    }
+
+    fn data(&self, segment: u32, range: Range<u32>) -> Option<Vec<u8>> {
+        let segment = self.segments.get(usize::try_from(segment.checked_sub(1)?).ok()?)?;
+        Some(segment.data.get(range.start as usize..range.end as usize)?.to_vec())
+    }
+}
+
+impl RunFilter {
+    fn lets_through(&self, run: &RunRow) -> bool {
+        self.dag.as_ref().is_none_or(|dag| *dag == run.info.dag_id)
+            && (self.states.is_empty() || self.states.contains(&run.state))
+            && self.since.is_none_or(|since| run.created >= since)
+            && self.before.is_none_or(|before| run.created < before)
+    }
 }
 
 impl Store for MemoryStore {
     fn append<'a>(&'a self, batch: &'a [Append]) -> Answer<'a, Vec<Appended>> {
-        answer(async move {
-            let mut state = self.0.lock().unwrap();
-            let mut out = Vec::new();
-            for part in batch {
-                let number = match &part.run {
-                    Whose::New(new) => {
-                        let number = state.runs.len() as i64 + 1;
-                        let row = RunRow { number, info: new.info.clone(), graph: new.graph.clone(), build: new.build.clone(), owner: new.owner.clone(), token: 1, state: RunState::Running, tasks: new.tasks, created: new.created, ended: None, counts: vec![] };
-                        state.runs.push((row, new.params.clone(), vec![]));
-                        number
-                    }
-                    Whose::Known { run, token } => {
-                        if state.runs[*run as usize - 1].0.token != *token { out.push(Appended::Fenced); continue }
-                        *run
-                    }
-                };
-                let run = &mut state.runs[number as usize - 1];
-                run.2.extend(part.segment.clone());
-                if let Some(update) = &part.update {
-                    run.0.state = update.state;
-                    run.0.ended = update.ended;
-                    run.0.counts = update.counts.clone();
-                    if let Some((hash, tasks)) = &update.graph { run.0.graph = hash.clone(); run.0.tasks = *tasks; }
-                }
-                out.push(Appended::Stored(number));
-            }
-            Ok(out)
-        })
+        self.with(|kept| batch.iter().map(|part| kept.append(part)).collect())
     }
+
     fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> Answer<'a, Option<u64>> {
-        answer(async move {
-            let mut state = self.0.lock().unwrap();
-            let row = &mut state.runs[run as usize - 1].0;
-            if row.token != expected { return Ok(None) }
-            row.token += 1; row.state = RunState::Running; row.owner = owner.to_owned();
-            Ok(Some(row.token))
+        self.with(|kept| {
+            let run = kept.runs.get_mut(&run).filter(|run| run.row.token == expected)?;
+            run.row.token += 1;
+            (run.row.state, run.row.ended) = (RunState::Running, None);
+            run.row.counts.clear();
+            owner.clone_into(&mut run.row.owner);
+            Some(run.row.token)
         })
     }
+
     fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> Answer<'a, ()> {
-        answer(async move { self.0.lock().unwrap().graphs.insert(hash.to_owned(), snapshot.to_vec()); Ok(()) })
+        self.with(|kept| {
+            kept.graphs.entry(hash.to_owned()).or_insert_with(|| snapshot.to_vec());
+        })
     }
+
     fn graph<'a>(&'a self, hash: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        answer(async move { Ok(self.0.lock().unwrap().graphs.get(hash).cloned()) })
+        self.with(|kept| kept.graphs.get(hash).cloned())
     }
-    fn run<'a>(&'a self, run: i64) -> Answer<'a, Option<RunRow>> {
-        answer(async move { Ok(self.0.lock().unwrap().runs.iter().find(|r| r.0.number == run).map(|r| r.0.clone())) })
+
+    fn run(&self, run: i64) -> Answer<'_, Option<RunRow>> {
+        self.with(|kept| kept.runs.get(&run).map(|run| run.row.clone()))
     }
+
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> Answer<'a, Vec<RunRow>> {
-        answer(async move { Ok(self.0.lock().unwrap().runs.iter().rev().filter(|r| r.0.info.run_id.contains(text)).take(limit as usize).map(|r| r.0.clone()).collect()) })
+        self.with(|kept| {
+            let fit = |row: &RunRow| match row.info.run_id.find(text) {
+                Some(_) if row.info.run_id == text => Some(0),
+                Some(0) => Some(1),
+                Some(_) => Some(2),
+                None => None,
+            };
+            let rows = kept.runs.values().rev().map(|run| &run.row);
+            let mut found: Vec<(i32, &RunRow)> = rows.filter_map(|row| Some((fit(row)?, row))).collect();
+            found.sort_by_key(|&(fit, _)| fit);
+            found.into_iter().take(limit as usize).map(|(_, row)| row.clone()).collect()
+        })
     }
+
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> Answer<'a, Vec<RunRow>> {
-        answer(async move { Ok(self.0.lock().unwrap().runs.iter().rev().filter(|r| filter.states.is_empty() || filter.states.contains(&r.0.state)).take(filter.limit.unwrap_or(u32::MAX) as usize).map(|r| r.0.clone()).collect()) })
+        self.with(|kept| {
+            let mut rows: Vec<&RunRow> = kept.runs.values().map(|run| &run.row).collect();
+            rows.retain(|row| filter.lets_through(row));
+            rows.sort_by_key(|row| std::cmp::Reverse((row.created, row.number)));
+            rows.truncate(filter.limit.map_or(usize::MAX, |limit| limit as usize));
+            rows.into_iter().cloned().collect()
+        })
     }
-    fn params<'a>(&'a self, run: i64) -> Answer<'a, Option<Vec<u8>>> {
-        answer(async move { Ok(self.0.lock().unwrap().runs.get(run as usize - 1).map(|r| r.1.clone())) })
+
+    fn params(&self, run: i64) -> Answer<'_, Option<Vec<u8>>> {
+        self.with(|kept| kept.runs.get(&run).map(|run| run.params.clone()))
     }
-    fn segments<'a>(&'a self, run: i64, from: u32) -> Answer<'a, Vec<SegmentRow>> {
-        answer(async move { Ok(self.0.lock().unwrap().runs[run as usize - 1].2.iter().filter(|s| s.number >= from).map(|s| SegmentRow { number: s.number, events: s.events.clone() }).collect()) })
+
+    fn segments(&self, run: i64, from: u32) -> Answer<'_, Vec<SegmentRow>> {
+        self.with(|kept| {
+            let segments = kept.runs.get(&run).map_or(&[][..], |run| &run.segments);
+            let wanted = segments.iter().filter(|segment| segment.number >= from);
+            wanted.map(|segment| SegmentRow { number: segment.number, events: segment.events.clone() }).collect()
+        })
     }
-    fn data<'a>(&'a self, run: i64, segment: u32, range: Range<u32>) -> Answer<'a, Option<Vec<u8>>> {
-        answer(async move { Ok(self.0.lock().unwrap().runs[run as usize - 1].2.iter().find(|s| s.number == segment).and_then(|s| s.data.get(range.start as usize..range.end as usize)).map(<[u8]>::to_vec)) })
+
+    fn data(&self, run: i64, segment: u32, range: Range<u32>) -> Answer<'_, Option<Vec<u8>>> {
+        self.with(|kept| kept.runs.get(&run)?.data(segment, range))
     }
+
     fn ask<'a>(&'a self, request: &'a Request) -> Answer<'a, ()> {
-        answer(async move { self.0.lock().unwrap().requests.push(request.clone()); Ok(()) })
+        self.with(|kept| {
+            if kept.runs.contains_key(&request.run) {
+                kept.last_request += 1;
+                kept.requests.insert(kept.last_request, request.clone());
+            }
+        })
     }
-    fn requests<'a>(&'a self, after: i64) -> Answer<'a, Vec<(i64, Request)>> {
-        answer(async move { Ok((1..).zip(self.0.lock().unwrap().requests.iter().cloned()).filter(|(n, _)| *n > after).collect()) })
+
+    fn requests(&self, after: i64) -> Answer<'_, Vec<(i64, Request)>> {
+        self.with(|kept| {
+            let later = kept.requests.iter().filter(|&(&number, _)| number > after);
+            later.map(|(&number, request)| (number, request.clone())).collect()
+        })
     }
-    fn delete<'a>(&'a self, _runs: &'a [i64]) -> Answer<'a, u64> { answer(async { Ok(0) }) }
-    fn vacuum(&self) -> Answer<'_, (u64, u64)> { answer(async { Ok((0, 0)) }) }
-    fn check(&self) -> Answer<'_, Vec<String>> { answer(async { Ok(vec![]) }) }
-    fn close(&self) -> Answer<'_, ()> { answer(async { Ok(()) }) }
+
+    fn delete<'a>(&'a self, runs: &'a [i64]) -> Answer<'a, u64> {
+        self.with(|kept| runs.iter().map(|&run| u64::from(kept.delete(run))).sum())
+    }
+
+    fn vacuum(&self) -> Answer<'_, (u64, u64)> {
+        self.with(|_| (0, 0))
+    }
+
+    fn check(&self) -> Answer<'_, Vec<String>> {
+        self.with(|_| Vec::new())
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        answer(std::future::ready(Ok(())))
+    }
 }

@@ -8,6 +8,8 @@
 //! - `history`: what the entries of a run come to. `values`: reading stored values.
 //! - `resume`: going on with a run; states its protocol. `edit`: clearing, marking, cancelling.
 
+#[cfg(test)]
+mod contract;
 mod error;
 mod graph;
 mod history;
@@ -18,6 +20,8 @@ mod memory;
 mod params;
 mod resume;
 mod segment;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod store;
 mod values;
 mod writer;

@@ -85,7 +85,8 @@ impl Journal {
         }
         let generations = known.generations();
         let graph = (history.graph != plan.hash()).then(|| (plan.hash().to_owned(), plan.len() as u32));
-        let update = graph.is_some().then_some(RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph });
+        let update =
+            graph.is_some().then_some(RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph });
         let (number, next) = (history.number, history.segments + 1);
         let journal = self.clone();
         let info = history.info.clone();
@@ -130,11 +131,8 @@ impl Journal {
         let mut values = HashMap::new();
         for node in known.wanted() {
             let Some(task) = known.task(node) else { continue };
-            let failed = |reason| JournalError::Value {
-                run: history.info.run_id.clone(),
-                task: task.id.clone(),
-                reason,
-            };
+            let failed =
+                |reason| JournalError::Value { run: history.info.run_id.clone(), task: task.id.clone(), reason };
             let clear = |reason: String| format!("{reason}; `clear {} {}` lets it run again", history.number, task.id);
             let bytes = self.value_bytes(history, task).await?;
             let bytes = bytes.ok_or_else(|| failed(clear("it was never stored".to_owned())))?;
@@ -254,7 +252,8 @@ impl<'a> Known<'a> {
             if kept.is_none() && task.attempts.is_empty() {
                 continue;
             }
-            let failure = || task.failure.clone().unwrap_or_else(|| Arc::new(Failure::Cancelled { reason: String::new() }));
+            let failure =
+                || task.failure.clone().unwrap_or_else(|| Arc::new(Failure::Cancelled { reason: String::new() }));
             let cause = || task.cause.as_deref().and_then(|cause| self.plan.find(cause)).unwrap_or(node);
             let state = match (kept, task.state) {
                 (Some((_, TaskState::Success)), _) => RestoredState::Success(values.remove(&node)),
@@ -267,7 +266,8 @@ impl<'a> Known<'a> {
             let open = matches!(state, RestoredState::Retry(_) | RestoredState::Open);
             let last = task.attempts.last();
             // The last attempt of an ended task is in its cell; all before it were retried, lost or cleared.
-            let earlier = if open { &task.attempts[..] } else { task.attempts.split_last().map_or(&[][..], |(_, rest)| rest) };
+            let earlier =
+                if open { &task.attempts[..] } else { task.attempts.split_last().map_or(&[][..], |(_, rest)| rest) };
             let record = |attempt: &super::history::AttemptHistory| AttemptRecord {
                 started: attempt.started,
                 ended: attempt.ended.unwrap_or(attempt.started),
@@ -301,4 +301,3 @@ fn takes(plan: &Plan, node: u32, upstream: u32) -> bool {
         ArgPlan::Edges(edges) => edges.sources().iter().any(|source| source.as_task() == Some(upstream)),
     })
 }
-

@@ -9,7 +9,8 @@
 //!    of the process (and, with [`Sync::Full`](super::Sync), that of the machine).
 //! 2. A run has a *token* that counts the processes that have had it. An append with any other token than the present one
 //!    changes nothing and is answered with [`Appended::Fenced`]: a process that was believed dead cannot write.
-//! 3. The segments of a run are numbered from 1 without gaps. An append with a number that is taken is fenced as well.
+//! 3. The segments of a run are numbered from 1 without gaps. An append with any other number than the next is fenced as
+//!    well. A part that is fenced stores nothing, and is no reason not to store the others.
 //! 4. Reading never waits for writing, and sees whole batches.
 
 use std::fmt;
@@ -33,7 +34,8 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// the token that the process has seen; with any other one nothing happens and the answer is `None`.
     fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> Answer<'a, Option<u64>>;
 
-    /// Keeps the snapshot of a graph, unless it is there.
+    /// Keeps the snapshot of a graph, unless it is there. [`Store::delete`] takes away those that no run has, also one that
+    /// was put there for a run about to be stored: to be sure, put it again once the run is.
     fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> Answer<'a, ()>;
 
     /// The snapshot of a graph.
@@ -42,10 +44,11 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// The run with this number.
     fn run<'a>(&'a self, run: i64) -> Answer<'a, Option<RunRow>>;
 
-    /// The runs whose ids contain this text, those first whose id is or begins with it, then newest first; at most `limit`.
+    /// The runs whose ids contain this text: first the one whose id it is, then those whose ids begin with it, then the
+    /// others; those stored last first. At most `limit`.
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> Answer<'a, Vec<RunRow>>;
 
-    /// The runs that the filter lets through, newest first.
+    /// The runs that the filter lets through, newest first: by the time of their creation, then by their number.
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> Answer<'a, Vec<RunRow>>;
 
     /// The parameters of a run, as they were given at its beginning.
@@ -57,13 +60,14 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// A part of the data of a segment; `None` when the segment is not there or shorter.
     fn data<'a>(&'a self, run: i64, segment: u32, range: Range<u32>) -> Answer<'a, Option<Vec<u8>>>;
 
-    /// Leaves a request for whichever process has the run.
+    /// Leaves a request for whichever process has the run; nothing if there is no such run.
     fn ask<'a>(&'a self, request: &'a Request) -> Answer<'a, ()>;
 
     /// The requests with a number above `after`, in order.
     fn requests<'a>(&'a self, after: i64) -> Answer<'a, Vec<(i64, Request)>>;
 
     /// Forgets runs with all that belongs to them in the store. Runs in the state `running` stay. How many are gone.
+    /// Graphs go that no run has or had. Not all at once: after an error some may be gone.
     fn delete<'a>(&'a self, runs: &'a [i64]) -> Answer<'a, u64>;
 
     /// Gives the room of what was deleted back to the file system. How many bytes the store took before and takes now.
@@ -110,8 +114,10 @@ pub(crate) struct Segment {
 pub(crate) enum Appended {
     /// It is stored, under this number of the run.
     Stored(i64),
-    /// Another process has the run.
+    /// Another process has the run, or has written this segment.
     Fenced,
+    /// A new run cannot be stored: there is a run with this id, or its first segment is not number 1.
+    Taken,
 }
 
 /// A run that is not in the store yet.

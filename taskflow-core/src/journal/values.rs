@@ -47,7 +47,8 @@ impl Journal {
                 let files = self.inner.files.clone();
                 let files = files.ok_or_else(|| failed("it is in a file, and this journal has none".to_owned()))?;
                 let (run_id, file) = (run.clone(), file.clone());
-                let read = tokio::task::spawn_blocking(move || files.get(&run_id, &file).map_err(|error| error.to_string()));
+                let read =
+                    tokio::task::spawn_blocking(move || files.get(&run_id, &file).map_err(|error| error.to_string()));
                 let bytes = read.await.map_err(|error| failed(error.to_string()))?;
                 bytes.map(Some).map_err(failed)
             }

@@ -165,8 +165,7 @@ impl RunLog {
             graph: Some(graph),
         };
         let state = Mutex::new(state);
-        let log =
-            Arc::new(RunLog { queue: Arc::clone(queue), run_id, terms, generations, state, _journal: journal });
+        let log = Arc::new(RunLog { queue: Arc::clone(queue), run_id, terms, generations, state, _journal: journal });
         queue.lock().live.push(Arc::downgrade(&log));
         log
     }
@@ -423,6 +422,7 @@ impl Writer {
                             }
                         }
                         Appended::Fenced => log.give_up("another process has taken this run over"),
+                        Appended::Taken => log.give_up("there is a run with this id already"),
                     }
                 }
             }

@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 use codec::Codec;
 pub use constant::Constant;
-pub use files::FileRef;
+pub(crate) use files::FileRef;
 pub(crate) use files::ValueFiles;
 
 /// What a task may return and take: data that can be stored and sent between threads.

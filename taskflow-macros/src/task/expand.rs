@@ -112,7 +112,7 @@ fn definition(task: &Task) -> TokenStream {
                 doc: #doc,
                 location: #location,
                 inputs: &[#(#inputs),*],
-                output: #p::TypeInfo::of::<#output>(),
+                output: #p::TypeInfo::of_value::<#output>(),
                 options: #options,
                 takes_context: #takes_context,
                 kind: #p::Kind::#kind,

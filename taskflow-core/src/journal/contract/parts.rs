@@ -1,0 +1,52 @@
+//! Small batches.
+
+use crate::engine::{RunState, TaskState};
+use crate::journal::store::{Append, Appended, NewRun, RunUpdate, Segment, Store, Whose};
+use crate::task::RunInfo;
+use crate::time::Timestamp;
+
+pub(in crate::journal) fn segment(number: u32) -> Segment {
+    Segment { number, events: vec![1, number as u8], data: b"0123456789".to_vec() }
+}
+
+/// A new run of the DAG `etl`, created `at` nanoseconds after the epoch, with its first segment.
+pub(in crate::journal) fn new(run_id: &str, at: i64) -> Append {
+    let created = Timestamp::from_nanos(at);
+    let mut info = RunInfo::manual("etl", created);
+    info.run_id = run_id.to_owned();
+    let run = NewRun {
+        info,
+        graph: "graph-1".to_owned(),
+        build: "build".to_owned(),
+        owner: "host:1".to_owned(),
+        params: b"params".to_vec(),
+        tasks: 3,
+        created,
+    };
+    Append { run: Whose::New(Box::new(run)), segment: Some(segment(1)), update: None }
+}
+
+/// A segment of a run that is there.
+pub(in crate::journal) fn plain(run: i64, token: u64, number: u32) -> Append {
+    Append { run: Whose::Known { run, token }, segment: Some(segment(number)), update: None }
+}
+
+pub(in crate::journal) fn known(run: i64, token: u64, segment: Option<Segment>, update: Option<RunUpdate>) -> Append {
+    Append { run: Whose::Known { run, token }, segment, update }
+}
+
+pub(in crate::journal) fn update(state: RunState) -> RunUpdate {
+    let ended = (state != RunState::Running).then(|| Timestamp::from_nanos(77));
+    let counts = if ended.is_some() { vec![(TaskState::Success, 2), (TaskState::UpstreamFailed, 1)] } else { vec![] };
+    RunUpdate { state, ended, counts, graph: None }
+}
+
+/// Appends, and asks that everything was stored: the numbers of the runs.
+pub(in crate::journal) async fn ok(store: &dyn Store, batch: &[Append]) -> Vec<i64> {
+    let answers = store.append(batch).await.unwrap();
+    let number = |answer: Appended| match answer {
+        Appended::Stored(run) => run,
+        refused => panic!("{refused:?}"),
+    };
+    answers.into_iter().map(number).collect()
+}

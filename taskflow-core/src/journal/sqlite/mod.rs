@@ -1,0 +1,187 @@
+//! The store in a SQLite file.
+//!
+//! - `connection`: one connection that writes, one that reads. `error`: what SQLite says, in words that help.
+//! - `schema`: the tables, and how an older store comes to have them.
+//! - `append`, `read`, `upkeep`: what a store does.
+//!
+//! The file is in WAL mode: reading never waits for writing, and sees the last commit. Several processes can have it open;
+//! a write waits up to ten seconds for another one.
+
+mod append;
+mod connection;
+mod error;
+mod read;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use connection::Line;
+use error::{cannot_open, stopped};
+use schema::Found;
+
+use super::store::{Answer, Append, Appended, Request, RunFilter, RunRow, SegmentRow, Store, answer};
+use super::{StoreError, Sync};
+use crate::failpoint;
+
+/// Runs in a SQLite file.
+#[derive(Debug)]
+pub(crate) struct SqliteStore {
+    /// As it was named: for messages.
+    path: PathBuf,
+    writer: Line,
+    reader: Line,
+}
+
+impl SqliteStore {
+    /// Opens a store, and creates it if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be, with what can be done about it.
+    pub(crate) async fn open(path: &Path, sync: Sync) -> Result<Self, StoreError> {
+        let store = SqliteStore::at(path, sync, true)?;
+        let mut lease = store.writer.lease().await?;
+        if schema::look(path, lease.connection()).await? != Found::Current {
+            schema::migrate(path, lease.connection()).await?;
+        }
+        lease.keep();
+        Ok(store)
+    }
+
+    /// Opens a store if there is one, and leaves everything as it is if there is none. Nothing is written before the first
+    /// write, so a file that can only be read will do.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be opened, with what can be done about it.
+    pub(crate) async fn open_existing(path: &Path, sync: Sync) -> Result<Option<Self>, StoreError> {
+        match std::fs::metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            // SQLite would say no more than that it cannot open it.
+            Err(_) => return Err(StoreError::Open { place: path.display().to_string(), reason: cannot_open(path) }),
+            Ok(_) => {}
+        }
+        let store = SqliteStore::at(path, sync, false)?;
+        let mut lease = store.reader.lease().await?;
+        let found = schema::look(path, lease.connection()).await?;
+        lease.keep();
+        match found {
+            // An empty file, or one that another process is about to fill.
+            Found::Nothing => return Ok(None),
+            Found::Older => {
+                let mut lease = store.writer.lease().await?;
+                schema::migrate(path, lease.connection()).await?;
+                lease.keep();
+            }
+            Found::Current => {}
+        }
+        Ok(Some(store))
+    }
+
+    fn at(path: &Path, sync: Sync, create: bool) -> Result<Self, StoreError> {
+        let open = |reason: String| StoreError::Open { place: path.display().to_string(), reason };
+        if path.is_dir() {
+            return Err(open(cannot_open(path)));
+        }
+        // A connection may be opened again after the program has changed its directory. And a relative path could look
+        // like an address to SQLite.
+        let file = std::path::absolute(path).map_err(|error| open(error.to_string()))?;
+        if file.to_str().is_none() {
+            return Err(open("SQLite takes paths in UTF-8 only; name another file".to_owned()));
+        }
+        let (writer, reader) = (Line::writer(path, &file, sync, create), Line::reader(path, &file));
+        Ok(SqliteStore { path: path.to_owned(), writer, reader })
+    }
+
+    fn damaged(&self, what: String) -> StoreError {
+        StoreError::Damaged { place: self.path.display().to_string(), what }
+    }
+
+    fn hit(&self, name: &'static str) -> Result<(), StoreError> {
+        failpoint::hit(name).map_err(|error| stopped(&self.path, &error))
+    }
+
+    /// How many bytes its files take.
+    fn size(&self) -> u64 {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        size(&self.path) + size(Path::new(&log))
+    }
+}
+
+/// The id of a segment, if there can be such a run.
+fn segment_id(run: i64, number: u32) -> Option<i64> {
+    let possible = (1..1 << 31).contains(&run);
+    possible.then(|| (run << 32) | i64::from(number))
+}
+
+impl Store for SqliteStore {
+    fn append<'a>(&'a self, batch: &'a [Append]) -> Answer<'a, Vec<Appended>> {
+        answer(append::append(self, batch))
+    }
+
+    fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> Answer<'a, Option<u64>> {
+        answer(append::adopt(self, run, expected, owner))
+    }
+
+    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> Answer<'a, ()> {
+        answer(append::put_graph(self, hash, snapshot))
+    }
+
+    fn graph<'a>(&'a self, hash: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        answer(read::graph(self, hash))
+    }
+
+    fn run(&self, run: i64) -> Answer<'_, Option<RunRow>> {
+        answer(read::run(self, run))
+    }
+
+    fn find<'a>(&'a self, text: &'a str, limit: u32) -> Answer<'a, Vec<RunRow>> {
+        answer(read::runs(self, read::searched(text, limit)))
+    }
+
+    fn runs<'a>(&'a self, filter: &'a RunFilter) -> Answer<'a, Vec<RunRow>> {
+        answer(read::runs(self, read::filtered(filter)))
+    }
+
+    fn params(&self, run: i64) -> Answer<'_, Option<Vec<u8>>> {
+        answer(read::params(self, run))
+    }
+
+    fn segments(&self, run: i64, from: u32) -> Answer<'_, Vec<SegmentRow>> {
+        answer(read::segments(self, run, from))
+    }
+
+    fn data(&self, run: i64, segment: u32, range: Range<u32>) -> Answer<'_, Option<Vec<u8>>> {
+        answer(read::data(self, run, segment, range))
+    }
+
+    fn ask<'a>(&'a self, request: &'a Request) -> Answer<'a, ()> {
+        answer(append::ask(self, request))
+    }
+
+    fn requests(&self, after: i64) -> Answer<'_, Vec<(i64, Request)>> {
+        answer(read::requests(self, after))
+    }
+
+    fn delete<'a>(&'a self, runs: &'a [i64]) -> Answer<'a, u64> {
+        answer(upkeep::delete(self, runs))
+    }
+
+    fn vacuum(&self) -> Answer<'_, (u64, u64)> {
+        answer(upkeep::vacuum(self))
+    }
+
+    fn check(&self) -> Answer<'_, Vec<String>> {
+        answer(upkeep::check(self))
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        answer(upkeep::close(self))
+    }
+}
