@@ -145,6 +145,17 @@ impl Graph {
         Ok(graph)
     }
 
+    /// The nodes directly below each node.
+    pub(crate) fn successors(&self) -> Vec<Vec<u32>> {
+        let mut below: Vec<Vec<u32>> = vec![Vec::new(); self.nodes.len()];
+        for (index, node) in (0..).zip(&self.nodes) {
+            for upstream in node.inputs.iter().map(|&(upstream, _)| upstream).chain(node.after.iter().copied()) {
+                below[upstream as usize].push(index);
+            }
+        }
+        below
+    }
+
     pub(crate) fn kind(&self, node: u32) -> &GraphKind {
         &self.kinds[self.nodes[node as usize].kind as usize]
     }

@@ -6,11 +6,15 @@
 //! - `writer`: the thread that stores, and how runs hand their entries to it; states its protocol.
 //! - `live`: which runs are being run, by whom.
 //! - `history`: what the entries of a run come to. `values`: reading stored values.
-//! - `resume`: going on with a run; states its protocol. `edit`: clearing, marking, cancelling.
+//! - `resume`: going on with a run; states its protocol. `edit`: clearing, marking, cancelling; `pick`: which
+//!   tasks are meant. `replay`: one task again, for a debugger. `explain`: why a task is where it is.
+//! - `upkeep`: forgetting, checking, giving room back.
 
 #[cfg(test)]
 mod contract;
+mod edit;
 mod error;
+mod explain;
 mod graph;
 mod history;
 #[allow(clippy::module_inception, reason = "the type is the room's face")]
@@ -18,18 +22,26 @@ mod journal;
 mod live;
 mod memory;
 mod params;
+mod pick;
+mod replay;
 mod resume;
 mod segment;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
+mod upkeep;
 mod values;
 mod writer;
 
+pub use edit::{Cancellation, Note};
 pub use error::JournalError;
+pub use explain::Explanation;
 pub use history::{AttemptHistory, Edit, RunHistory, SessionHistory, TaskHistory};
 pub use journal::{Journal, JournalBuilder, RunSummary};
+pub use pick::Pick;
+pub use replay::Replay;
 pub use store::{RunFilter, StoreError};
+pub use upkeep::Prune;
 pub use values::StoredValue;
 
 /// What a write has to survive.

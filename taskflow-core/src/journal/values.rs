@@ -15,6 +15,22 @@ pub struct StoredValue {
     pub bytes: Vec<u8>,
 }
 
+impl StoredValue {
+    /// As JSON, cut to about `limit` characters, with the values of secret keys masked; what JSON cannot hold stands as text.
+    pub fn preview(&self, limit: usize) -> String {
+        crate::value::preview(&self.bytes, limit).json
+    }
+
+    /// As JSON, whole; what JSON cannot hold stands as text. Secrets are not masked.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are damaged.
+    pub fn json(&self) -> Result<serde_json::Value, String> {
+        crate::value::to_json(&self.bytes)
+    }
+}
+
 impl Journal {
     /// The value that a task of a stored run returned; nothing if it did not succeed.
     ///

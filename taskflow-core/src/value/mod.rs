@@ -25,6 +25,17 @@ use codec::Codec;
 pub use constant::Constant;
 pub(crate) use files::FileRef;
 pub(crate) use files::ValueFiles;
+pub(crate) use json::to_json;
+pub(crate) use preview::preview;
+
+/// Whether bytes are the stored form of one value.
+///
+/// # Errors
+///
+/// Where they are not.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
+    msgpack::check(bytes).map_err(|broken| broken.to_string())
+}
 
 /// What a task may return and take: data that can be stored and sent between threads.
 ///
