@@ -113,6 +113,19 @@ impl JournalBuilder {
         self.over(Arc::new(store), Claims::in_directory(home.join("live")), Some(home))
     }
 
+    /// The journal in a directory, if there is one: as [`JournalBuilder::open`], for looking without making anything.
+    ///
+    /// # Errors
+    ///
+    /// When there is a database that cannot be opened.
+    #[cfg(feature = "sqlite")]
+    pub async fn open_existing(self, home: impl AsRef<Path>) -> Result<Option<Journal>, JournalError> {
+        let home = home.as_ref();
+        let store = super::sqlite::SqliteStore::open_existing(&home.join("taskflow.db"), self.sync).await?;
+        let claims = Claims::in_directory(home.join("live"));
+        store.map(|store| self.over(Arc::new(store), claims, Some(home))).transpose()
+    }
+
     fn over(self, store: Arc<dyn Store>, claims: Claims, home: Option<&Path>) -> Result<Journal, JournalError> {
         let queue = Queue::start(Arc::clone(&store)).map_err(JournalError::Thread)?;
         let files = home.map(|home| Arc::new(ValueFiles::new(home.join("values"), self.sync == super::Sync::Full)));

@@ -44,6 +44,38 @@ impl Journal {
         Ok(bytes.map(|bytes| StoredValue { ty: ty.to_owned(), bytes }))
     }
 
+    /// The value as JSON, cut to about `limit` characters; of a large one only the beginning is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::value`].
+    pub async fn preview(
+        &self,
+        history: &RunHistory,
+        task: &str,
+        limit: usize,
+    ) -> Result<Option<String>, JournalError> {
+        let known = &history.tasks[history.place(task)?];
+        if let (Some(ValueRef::File(file)), Some(files)) =
+            (known.value.as_ref().map(|place| &place.value), &self.inner.files)
+        {
+            let failed = |reason: String| JournalError::Value {
+                run: history.info.run_id.clone(),
+                task: task.to_owned(),
+                reason,
+            };
+            let (files, run, file) = (files.clone(), history.info.run_id.clone(), file.clone());
+            // A character of JSON comes of at most a few bytes; numbers are the densest.
+            let bytes = limit.saturating_mul(10).max(4096);
+            let read =
+                tokio::task::spawn_blocking(move || files.head(&run, &file, bytes).map_err(|error| error.to_string()));
+            let head = read.await.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
+            return Ok(Some(crate::value::preview(&head, limit).json));
+        }
+        let bytes = self.value_bytes(history, known).await?;
+        Ok(bytes.map(|bytes| crate::value::preview(&bytes, limit).json))
+    }
+
     pub(super) async fn value_bytes(
         &self,
         history: &RunHistory,
