@@ -105,6 +105,12 @@ impl Journal {
 }
 
 impl RunHistory {
+    /// The type of what a task returns, without modules; `?` for one that the present graph does not have.
+    pub fn type_of(&self, task: &str) -> &str {
+        let place = self.tasks.iter().position(|known| known.id == task).filter(|&place| place < self.shape.nodes.len());
+        place.map_or("?", |place| &self.shape.kind(place as u32).output)
+    }
+
     /// The place of a task among the tasks.
     ///
     /// # Errors
