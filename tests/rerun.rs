@@ -43,7 +43,9 @@ fn clean(test: &str, numbers: &[u32]) -> Vec<u32> {
 #[task]
 fn load(test: &str, numbers: Vec<u32>, ctx: &TaskContext) -> Result<u32> {
     let sum = numbers.iter().sum();
-    if called(test, "load") == 1 && test.starts_with("fails") { Err("the warehouse is closed")? }
+    if called(test, "load") == 1 && test.starts_with("fails") {
+        Err("the warehouse is closed")?
+    }
     assert!(ctx.idempotency_key().starts_with(&format!("{}/load", ctx.run_id())));
     Ok(sum)
 }
@@ -82,7 +84,10 @@ async fn a_retry_runs_what_failed_and_what_depends_on_it() -> Result<(), BoxErro
     let history = journal.history("last").await?;
     assert_eq!(history.state, RunState::Success);
     let load = history.task("load").unwrap();
-    assert_eq!(load.attempts.iter().map(|attempt| attempt.state).collect::<Vec<_>>(), [TaskState::Failed, TaskState::Success]);
+    assert_eq!(
+        load.attempts.iter().map(|attempt| attempt.state).collect::<Vec<_>>(),
+        [TaskState::Failed, TaskState::Success]
+    );
     assert_eq!(load.attempts[1].number, 2);
     assert_eq!(load.cleared, 1);
     assert_eq!(history.edits[0].by, "ada");
