@@ -11,7 +11,7 @@ use super::live::{Claims, build_id, worker};
 use super::memory::MemoryStore;
 use super::params;
 use super::segment;
-use super::store::{NewRun, RunFilter, RunRow, Store, StoreError, Whose};
+use super::store::{NewRun, RunFilter, RunRow, Store, Whose};
 use super::writer::{Beginning, Log, Queue, RunLog, Terms};
 use crate::engine::{About, Entry, Recorder, RunRequest, RunState, Session};
 use crate::time::Timestamp;
@@ -106,7 +106,7 @@ impl JournalBuilder {
         let home = home.as_ref();
         let failed = |error: std::io::Error| {
             let reason = format!("the directory cannot be made: {error}");
-            StoreError::Open { place: home.display().to_string(), reason }
+            super::StoreError::Open { place: home.display().to_string(), reason }
         };
         std::fs::create_dir_all(home).map_err(failed)?;
         let store = super::sqlite::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
