@@ -17,7 +17,7 @@ use super::live::worker;
 use super::params;
 use super::store::{RunUpdate, Whose};
 use super::writer::Beginning;
-use crate::dag::{ArgPlan, Dag, DagDef, Plan, Registry, Selection};
+use crate::dag::{ArgPlan, Dag, DagDef, Plan, Registry, Selection, Source};
 use crate::engine::{
     About, AttemptRecord, Recorder, Restored, RestoredState, RestoredTask, RunRequest, RunState, TaskState,
 };
@@ -228,7 +228,7 @@ impl<'a> Known<'a> {
 
     /// Whether some task still to be run takes the value of this one, or the run returns it.
     fn is_wanted(&self, node: u32) -> bool {
-        let result = self.plan.result().and_then(|source| source.as_task()) == Some(node);
+        let result = self.plan.result().and_then(Source::as_task) == Some(node);
         let below = self.plan.successors(node).iter().map(|&join| self.plan.joins()[join as usize].node);
         result || below.into_iter().any(|below| self.kept(below).is_none() && takes(self.plan, below, node))
     }

@@ -99,7 +99,7 @@ impl Journal {
                 task: task.to_owned(),
                 reason,
             };
-            let (files, run, file) = (files.clone(), history.info.run_id.clone(), file.clone());
+            let (files, run, file) = (files.clone(), history.info.run_id.clone(), *file);
             // A character of JSON comes of at most a few bytes; numbers are the densest.
             let bytes = limit.saturating_mul(10).max(4096);
             let read =
@@ -129,7 +129,7 @@ impl Journal {
             ValueRef::File(file) => {
                 let files = self.inner.files.clone();
                 let files = files.ok_or_else(|| failed("it is in a file, and this journal has none".to_owned()))?;
-                let (run_id, file) = (run.clone(), file.clone());
+                let (run_id, file) = (run.clone(), *file);
                 let read =
                     tokio::task::spawn_blocking(move || files.get(&run_id, &file).map_err(|error| error.to_string()));
                 let bytes = read.await.map_err(|error| failed(error.to_string()))?;
