@@ -15,7 +15,7 @@ use std::time::Duration;
 use taskflow::engine::RunState;
 use worker::{Effect, Look, Place, Random};
 
-const REPEAT: &str = "TASKFLOW_CRASH_SEED=SEED cargo test --all-features --test crash";
+const REPEAT: &str = "TASKFLOW_CRASH_SEED={seed} cargo test --all-features --test crash";
 
 fn said(variable: &str) -> Option<u64> {
     let said = std::env::var(variable).ok()?;

@@ -136,7 +136,7 @@ impl Drop for Place {
         if std::thread::panicking()
             && let Some(dir) = self.dir.take()
         {
-            let repeat = self.repeat.replace("SEED", &self.seed.to_string());
+            let repeat = self.repeat.replace("{seed}", &self.seed.to_string());
             eprintln!("seed {}; what is left is in {}; to repeat: {repeat}", self.seed, dir.keep().display());
         }
     }
