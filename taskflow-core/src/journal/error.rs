@@ -98,6 +98,12 @@ pub enum JournalError {
         /// Why not.
         reason: String,
     },
+    /// Files of a run cannot be removed.
+    #[error("files of forgotten runs cannot be removed: {0}")]
+    Files(std::io::Error),
+    /// A run could not be started.
+    #[error(transparent)]
+    Start(Box<crate::engine::RunError>),
     /// A stored value is gone or damaged.
     #[error("the value of task `{task}` of run `{run}` cannot be read: {reason}")]
     Value {

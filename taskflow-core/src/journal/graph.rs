@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dag::{ArgPlan, EdgeKind, Plan};
+use crate::dag::{ArgPlan, EdgeKind, Plan, Source};
 use crate::task::TriggerRule;
 
 /// A snapshot of a [`Plan`]. Stored once for each structural hash.
@@ -114,7 +114,7 @@ impl Graph {
             kinds,
             nodes,
             groups: plan.groups().iter().map(|group| (group.id.clone(), group.parent)).collect(),
-            result: plan.result().and_then(|source| source.as_task()),
+            result: plan.result().and_then(Source::as_task),
         }
     }
 
@@ -143,6 +143,17 @@ impl Graph {
             return Err("the snapshot names tasks that it does not hold".to_owned());
         }
         Ok(graph)
+    }
+
+    /// The nodes directly below each node.
+    pub(crate) fn successors(&self) -> Vec<Vec<u32>> {
+        let mut below: Vec<Vec<u32>> = vec![Vec::new(); self.nodes.len()];
+        for (index, node) in (0..).zip(&self.nodes) {
+            for upstream in node.inputs.iter().map(|&(upstream, _)| upstream).chain(node.after.iter().copied()) {
+                below[upstream as usize].push(index);
+            }
+        }
+        below
     }
 
     pub(crate) fn kind(&self, node: u32) -> &GraphKind {

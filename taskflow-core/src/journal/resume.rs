@@ -17,7 +17,7 @@ use super::live::worker;
 use super::params;
 use super::store::{RunUpdate, Whose};
 use super::writer::Beginning;
-use crate::dag::{ArgPlan, Dag, DagDef, Plan, Registry, Selection};
+use crate::dag::{ArgPlan, Dag, DagDef, Plan, Registry, Selection, Source};
 use crate::engine::{
     About, AttemptRecord, Recorder, Restored, RestoredState, RestoredTask, RunRequest, RunState, TaskState,
 };
@@ -73,7 +73,7 @@ impl Journal {
         let stored = self.inner.store.params(history.number).await?.unwrap_or_default();
         let stored = params::decode(&stored).map_err(damaged)?;
         let params = params::restore(&stored, plan.params(), &history.info).map_err(changed)?;
-        let values = self.wanted_values(&history, &known).await?;
+        let values = self.values_of(&history, &known, &known.wanted()).await?;
 
         let token = self.inner.store.adopt(history.number, history.row.token, &worker()).await?;
         let token = token.ok_or_else(|| JournalError::Taken { run: run.clone() })?;
@@ -126,15 +126,16 @@ impl Journal {
         self.inner.claims.claim(run).map_err(failed)?.ok_or_else(live)
     }
 
-    /// The values of ended tasks that tasks still to be run will want, and the result.
-    async fn wanted_values(
+    /// The values of those of these tasks that succeeded.
+    pub(super) async fn values_of(
         &self,
         history: &RunHistory,
         known: &Known<'_>,
+        nodes: &[u32],
     ) -> Result<HashMap<u32, AnyValue>, JournalError> {
         let mut values = HashMap::new();
-        for node in known.wanted() {
-            let Some(task) = known.task(node) else { continue };
+        for &node in nodes {
+            let Some((task, TaskState::Success)) = known.kept(node) else { continue };
             let failed =
                 |reason| JournalError::Value { run: history.info.run_id.clone(), task: task.id.clone(), reason };
             let clear = |reason: String| format!("{reason}; `clear {} {}` lets it run again", history.number, task.id);
@@ -170,8 +171,8 @@ fn ended(state: &RestoredState) -> Option<TaskState> {
 }
 
 /// What is known of a run, seen from the graph of this program.
-struct Known<'a> {
-    plan: &'a Plan,
+pub(super) struct Known<'a> {
+    pub(super) plan: &'a Plan,
     history: &'a RunHistory,
     /// The place in the history of each node.
     places: Vec<Option<usize>>,
@@ -180,7 +181,7 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn new(history: &'a RunHistory, plan: &'a Plan) -> Self {
+    pub(super) fn new(history: &'a RunHistory, plan: &'a Plan) -> Self {
         let by_id: HashMap<&str, usize> =
             history.tasks.iter().enumerate().map(|(place, task)| (&*task.id, place)).collect();
         let places = plan.nodes().iter().map(|node| by_id.get(node.id()).copied()).collect();
@@ -193,7 +194,7 @@ impl<'a> Known<'a> {
     }
 
     /// What the task has come to, if that stays.
-    fn kept(&self, node: u32) -> Option<(&'a TaskHistory, TaskState)> {
+    pub(super) fn kept(&self, node: u32) -> Option<(&'a TaskHistory, TaskState)> {
         let task = self.task(node)?;
         let derived = task.cause.is_some() && !task.marked;
         let stays = match task.state {
@@ -206,14 +207,19 @@ impl<'a> Known<'a> {
 
     /// Refuses values that the graph of today would take for something else.
     fn check_types(&self) -> Result<(), String> {
+        self.check_types_of(&self.wanted())
+    }
+
+    /// As [`Known::check_types`], for the values of these tasks.
+    pub(super) fn check_types_of(&self, nodes: &[u32]) -> Result<(), String> {
         let mut mistakes = Vec::new();
-        for node in 0..self.plan.len() as u32 {
+        for &node in nodes {
             let Some((task, TaskState::Success)) = self.kept(node) else { continue };
             let Some(place) = self.places[node as usize].filter(|&place| place < self.history.shape.nodes.len()) else {
                 continue;
             };
             let (was, is) = (&self.history.shape.kind(place as u32).output, self.plan.def(node).output.short());
-            if *was != is && self.is_wanted(node) {
+            if *was != is {
                 let number = self.history.number;
                 mistakes.push(format!(
                     "task `{}` returned a {was} and returns a {is} now; `clear {number} {}` lets it run again",
@@ -226,11 +232,12 @@ impl<'a> Known<'a> {
 
     /// Whether some task still to be run takes the value of this one, or the run returns it.
     fn is_wanted(&self, node: u32) -> bool {
-        let result = self.plan.result().and_then(|source| source.as_task()) == Some(node);
+        let result = self.plan.result().and_then(Source::as_task) == Some(node);
         let below = self.plan.successors(node).iter().map(|&join| self.plan.joins()[join as usize].node);
         result || below.into_iter().any(|below| self.kept(below).is_none() && takes(self.plan, below, node))
     }
 
+    /// The tasks whose values tasks still to be run will want, and that of the result.
     fn wanted(&self) -> Vec<u32> {
         let succeeded = |node: &u32| matches!(self.kept(*node), Some((_, TaskState::Success)));
         (0..self.plan.len() as u32).filter(succeeded).filter(|&node| self.is_wanted(node)).collect()
@@ -248,7 +255,7 @@ impl<'a> Known<'a> {
         (0..self.plan.len() as u32).filter_map(cleared).collect()
     }
 
-    fn restore(&self, mut values: HashMap<u32, AnyValue>) -> Restored {
+    pub(super) fn restore(&self, mut values: HashMap<u32, AnyValue>) -> Restored {
         let mut tasks: Vec<(u64, RestoredTask)> = Vec::new();
         for node in 0..self.plan.len() as u32 {
             let Some(task) = self.task(node) else { continue };

@@ -349,7 +349,7 @@ impl Writer {
             if !waiting.live.is_empty() && self.looked.elapsed() >= LOOK {
                 let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
                 drop(waiting);
-                self.look(live);
+                self.look(&live);
                 waiting = queue.lock();
             }
             let patience = match waiting.since {
@@ -441,7 +441,7 @@ impl Writer {
     }
 
     /// Passes on what other processes want.
-    fn look(&mut self, live: Vec<Arc<RunLog>>) {
+    fn look(&mut self, live: &[Arc<RunLog>]) {
         self.looked = Instant::now();
         // What cannot be read now can be read at the next look; if the store is gone, the next batch says so.
         let Ok(requests) = self.runtime.block_on(self.store.requests(self.seen)) else { return };

@@ -1,0 +1,146 @@
+//! Why a task of a stored run is where it is: the rule, the limit or the dependency it waits for, or what decided its end.
+
+use serde::Serialize;
+
+use super::graph::EdgeRule;
+use super::history::{RunHistory, TaskHistory};
+use crate::engine::{RunState, TaskState};
+use crate::task::TriggerRule;
+
+/// Why a task is in the state it is in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The task.
+    pub task: String,
+    /// Its state.
+    pub state: TaskState,
+    /// Sentences, the most important first.
+    pub why: Vec<String>,
+}
+
+impl RunHistory {
+    /// Why a task is in the state it is in; `None` when the run has no such task.
+    pub fn explain(&self, task: &str) -> Option<Explanation> {
+        let place = self.tasks.iter().position(|known| known.id == task)?;
+        let known = &self.tasks[place];
+        let mut why = match known.state {
+            TaskState::None => self.waits(place),
+            TaskState::Scheduled => self.waits_for_room(place),
+            TaskState::UpForRetry => {
+                let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
+                let due = known.retry_at.map(|due| format!("; the next one is due at {due}")).unwrap_or_default();
+                vec![format!("attempt {attempt} failed ({}){due}", failure(known))]
+            }
+            TaskState::Running => {
+                let attempt = known.attempts.last();
+                let since = attempt.map(|attempt| format!(" since {}", attempt.started)).unwrap_or_default();
+                vec![format!("attempt {} is under way{since}", attempt.map_or(0, |attempt| attempt.number))]
+            }
+            TaskState::Success if known.marked => vec!["somebody marked it as a success".to_owned()],
+            TaskState::Success => {
+                let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
+                vec![format!("attempt {attempt} succeeded")]
+            }
+            TaskState::Failed => {
+                let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
+                vec![match known.marked {
+                    true => format!("somebody marked it as failed: {}", failure(known)),
+                    false => format!("attempt {attempt} failed, and no other one follows: {}", failure(known)),
+                }]
+            }
+            TaskState::Skipped | TaskState::UpstreamFailed => self.follows(known),
+            TaskState::Cancelled => vec![failure(known)],
+            TaskState::Removed => vec!["it is not part of this run".to_owned()],
+        };
+        if !known.state.is_terminal() && self.state == RunState::Interrupted {
+            why.push(format!("nobody runs this run: `resume {}` goes on with it", self.number));
+        }
+        Some(Explanation { task: known.id.clone(), state: known.state, why })
+    }
+
+    /// Why tasks that have not succeeded have not: every task whose state is not `success`, `removed` or `skipped`.
+    pub fn explain_open(&self) -> Vec<Explanation> {
+        let settled = [TaskState::Success, TaskState::Removed, TaskState::Skipped];
+        let open = self.tasks.iter().filter(|task| !settled.contains(&task.state));
+        open.filter_map(|task| self.explain(&task.id)).collect()
+    }
+
+    /// What a task that was not looked at waits for.
+    fn waits(&self, place: usize) -> Vec<String> {
+        let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
+        let mut why = Vec::new();
+        for rule in [EdgeRule::Required, EdgeRule::Optional, EdgeRule::Outcome, EdgeRule::First] {
+            let upstreams = node.inputs.iter().filter(|&&(_, edge)| edge == rule).map(|&(upstream, _)| upstream);
+            why.extend(self.pending(upstreams, demand(rule)));
+        }
+        let rule = self.shape.kind(place as u32).rule.as_str();
+        let demand = match rule {
+            "all_success" => "all must succeed".to_owned(),
+            rule => format!("under the rule {rule}"),
+        };
+        why.extend(self.pending(node.after.iter().copied(), &demand));
+        if why.is_empty() {
+            why.push("it can run as soon as somebody runs the run".to_owned());
+        }
+        why
+    }
+
+    /// `waits for 2 of 3 upstreams: a (running), b (none); all must succeed`
+    fn pending(&self, upstreams: impl Iterator<Item = u32>, demand: &str) -> Option<String> {
+        const SHOWN: usize = 5;
+        let all: Vec<u32> = upstreams.collect();
+        let open: Vec<&TaskHistory> =
+            all.iter().map(|&task| &self.tasks[task as usize]).filter(|task| !task.state.is_terminal()).collect();
+        if open.is_empty() {
+            return None;
+        }
+        let named: Vec<String> =
+            open.iter().take(SHOWN).map(|task| format!("`{}` ({})", task.id, task.state)).collect();
+        let more = open.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Some(format!("waits for {} of {} upstreams, {}{more}: {demand}", open.len(), all.len(), named.join(", ")))
+    }
+
+    /// What a task waits for that may run.
+    fn waits_for_room(&self, place: usize) -> Vec<String> {
+        let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
+        let kind = &self.shape.kinds[node.kind as usize];
+        let running = self.tasks.iter().filter(|task| task.state == TaskState::Running).count();
+        let mut why = vec![format!(
+            "all its upstreams let it run; it waits for a free worker ({running} tasks of this run are running)"
+        )];
+        if let Some(pool) = &kind.pool {
+            why.push(format!("it takes {} of the pool `{pool}`, which other tasks may hold", slots(kind.pool_slots)));
+        }
+        why
+    }
+
+    /// What decided the end of a task that did not run.
+    fn follows(&self, known: &TaskHistory) -> Vec<String> {
+        let Some(cause) = known.cause.as_deref() else { return vec![failure(known)] };
+        let state = self.task(cause).map_or(TaskState::None, |task| task.state);
+        let mut why = vec![format!("`{cause}`, upstream of it, is {state}")];
+        if let Some(reason) = self.task(cause).and_then(|task| task.failure.as_ref()) {
+            why.push(format!("`{cause}`: {reason}"));
+        }
+        why
+    }
+}
+
+fn demand(rule: EdgeRule) -> &'static str {
+    match rule.rule() {
+        TriggerRule::AllSuccess => "all must succeed",
+        TriggerRule::NoneFailed => "all must succeed or be skipped",
+        TriggerRule::AllDone => "all must end",
+        _ => "one must succeed",
+    }
+}
+
+fn slots(count: u32) -> String {
+    if count == 1 { "a slot".to_owned() } else { format!("{count} slots") }
+}
+
+fn failure(task: &TaskHistory) -> String {
+    task.failure.as_ref().map_or_else(|| "nothing is known of why".to_owned(), ToString::to_string)
+}

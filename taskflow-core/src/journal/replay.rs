@@ -1,0 +1,76 @@
+//! Running one task of a stored run again, from its stored inputs, for a debugger: nothing is written.
+
+use super::error::JournalError;
+use super::journal::Journal;
+use super::params;
+use super::resume::{Known, dag_of};
+use super::values::StoredValue;
+use crate::dag::Selection;
+use crate::engine::{RestoredState, RestoredTask, RunReport, RunRequest};
+use crate::time::Timestamp;
+
+/// What came of a replay.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Replay {
+    /// The attempt, among the tasks that it got its inputs from.
+    pub report: RunReport<()>,
+    /// What it returned, if it succeeded.
+    pub value: Option<StoredValue>,
+}
+
+impl Journal {
+    /// Runs one task of a stored run in this process, with the inputs that it had. Once, without retries, and without a trace
+    /// in this journal.
+    ///
+    /// # Errors
+    ///
+    /// When the program does not have the DAG or the task, or one of its inputs is not stored.
+    pub async fn replay(&self, run: &str, task: &str) -> Result<Replay, JournalError> {
+        let history = self.history(run).await?;
+        history.place(task)?;
+        let plan = dag_of(&history.info)?.plan()?;
+        let run = history.info.run_id.clone();
+        let changed = |reason: String| JournalError::Changed { run: run.clone(), reason };
+        let node = plan.find(task).ok_or_else(|| changed(format!("it does not have the task `{task}` any more")))?;
+        let known = Known::new(&history, &plan);
+        if let Some(open) = plan.upstreams(node).find(|&upstream| known.kept(upstream).is_none()) {
+            let reason = format!("`{}`, which `{task}` needs, has not ended", plan.nodes()[open as usize].id());
+            return Err(JournalError::Nothing { run, reason });
+        }
+        let damaged = |what| JournalError::DamagedRun { run: run.clone(), what };
+        let stored = self.inner.store.params(history.number).await?.unwrap_or_default();
+        let stored = params::decode(&stored).map_err(damaged)?;
+        let params = params::restore(&stored, plan.params(), &history.info).map_err(changed)?;
+
+        let mut wanted: Vec<u32> = plan.upstreams(node).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        known.check_types_of(&wanted).map_err(changed)?;
+        let values = self.values_of(&history, &known, &wanted).await?;
+        let mut restored = known.restore(values);
+        restored.halted = None;
+        restored.tasks.retain(|task| wanted.contains(&task.task));
+        let retries = plan.node_options(node).retry.retries;
+        restored.tasks.push(RestoredTask {
+            task: node,
+            state: RestoredState::Open,
+            // So that the attempt is the last one.
+            attempts: retries,
+            forgiven: 0,
+            started: Timestamp::EPOCH,
+            ended: Timestamp::EPOCH,
+            retried: Vec::new(),
+        });
+        let mut taken = vec![false; plan.len()];
+        wanted.iter().chain([&node]).for_each(|&node| taken[node as usize] = true);
+        // A journal of its own, to read the value from.
+        let aside = Journal::in_memory()?;
+        let request: RunRequest<()> = RunRequest::of_plan(plan, history.info.clone(), params);
+        let request = request.restored(restored).select(Selection::of(taken)).journal(&aside);
+        let report = request.await.map_err(|error| JournalError::Start(Box::new(error)))?;
+        let aside_history = aside.history("last").await?;
+        let value = aside.value(&aside_history, task).await?;
+        Ok(Replay { report, value })
+    }
+}
