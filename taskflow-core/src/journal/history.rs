@@ -371,18 +371,22 @@ impl RunHistory {
         Some(())
     }
 
-    /// A process takes the run: what another one was in the middle of is lost.
-    fn begin(&mut self, at: Timestamp, session: Session) {
+    /// A process takes the run at this time: what another one was in the middle of is lost.
+    pub(crate) fn lose(&mut self, at: Timestamp) {
         let lost_by = self.sessions.last().map(|session| session.worker.clone());
+        for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Running) {
+            let worker = lost_by.clone().unwrap_or_default();
+            task.close(at, TaskState::Failed, Some(Arc::new(Failure::Lost { worker })));
+            task.settle(at, TaskState::None);
+            // That attempt is not the task's fault.
+            task.forgiven += 1;
+        }
+    }
+
+    fn begin(&mut self, at: Timestamp, session: Session) {
+        self.lose(at);
         for task in &mut self.tasks {
             match task.state {
-                TaskState::Running => {
-                    let worker = lost_by.clone().unwrap_or_default();
-                    task.close(at, TaskState::Failed, Some(Arc::new(Failure::Lost { worker })));
-                    task.settle(at, TaskState::None);
-                    // That attempt is not the task's fault.
-                    task.forgiven += 1;
-                }
                 TaskState::Scheduled => task.settle(at, TaskState::None),
                 TaskState::UpstreamFailed if self.edited => task.settle(at, TaskState::None),
                 TaskState::Skipped if self.edited && task.cause.is_some() => task.settle(at, TaskState::None),

@@ -179,6 +179,7 @@ impl Journal {
         let params = params::encode(run.plan.params(), run.params)?;
         let claim = inner.claims.claim(run_id).map_err(|error| format!("it cannot be claimed: {error}"))?;
         let claim = claim.ok_or_else(|| format!("a run with the id `{run_id}` is being run already"))?;
+        let at = Timestamp::now();
         let new = NewRun {
             info: run.info.clone(),
             graph: run.plan.hash().to_owned(),
@@ -186,12 +187,13 @@ impl Journal {
             owner: worker(),
             params,
             tasks: run.plan.len() as u32,
-            created: Timestamp::now(),
+            created: at,
         };
         let beginning = Beginning {
             run_id: run_id.clone(),
             whose: Whose::New(Box::new(new)),
             next: 1,
+            at,
             session: session(run, 1),
             counts: Default::default(),
             generations: Default::default(),

@@ -133,6 +133,8 @@ pub(super) struct Beginning {
     pub(super) whose: Whose,
     /// The number of its next segment.
     pub(super) next: u32,
+    /// When the process took it.
+    pub(super) at: Timestamp,
     pub(super) session: Entry,
     pub(super) counts: HashMap<TaskState, u32>,
     pub(super) generations: HashMap<u32, u32>,
@@ -149,9 +151,9 @@ impl RunLog {
         terms: Terms,
         beginning: Beginning,
     ) -> Arc<Self> {
-        let Beginning { run_id, whose, next, session, counts, generations, claim, graph, update } = beginning;
+        let Beginning { run_id, whose, next, at, session, counts, generations, claim, graph, update } = beginning;
         let mut buffer = Buffer::default();
-        buffer.push(Timestamp::now(), session, None);
+        buffer.push(at, session, None);
         let state = LogState {
             whose,
             next,
