@@ -13,7 +13,7 @@ use super::home::Home;
 use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
 use super::{summary, which};
-use crate::journal::{Journal, RunHistory};
+use crate::journal::{Journal, RunHistory, TaskHistory};
 
 /// More values are shown only on demand.
 const ROWS: usize = 50;
@@ -90,29 +90,31 @@ struct Entry<'a> {
 
 fn all(history: &RunHistory, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
     let mut entries = Vec::new();
-    for task in history.tasks.iter().filter(|task| task.has_value()) {
+    for (place, task) in history.tasks.iter().enumerate().filter(|(_, task)| task.has_value()) {
         let Some(value) = home.wait(journal.value(history, &task.id))? else { continue };
         let json = value.json().map_err(|error| damaged(history, &task.id, &error))?;
-        entries.push(Entry { task: &task.id, ty: history.type_of(&task.id), value: json });
+        entries.push(Entry { task: &task.id, ty: history.type_at(place), value: json });
     }
     which::print_json(&entries, terminal)
 }
 
 fn table(history: &RunHistory, every: bool, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
-    let tasks: Vec<_> = history.tasks.iter().filter(|task| task.has_value()).collect();
+    // What returns nothing has a value as well, and none worth a row.
+    let tells = |&(place, task): &(usize, &TaskHistory)| task.has_value() && history.type_at(place) != "()";
+    let tasks: Vec<(usize, &TaskHistory)> = history.tasks.iter().enumerate().filter(tells).collect();
     if tasks.is_empty() {
         terminal.note(&format!("run {} holds no values", history.number));
         return Ok(Exit::Success);
     }
     let shown = if every { tasks.len() } else { tasks.len().min(ROWS) };
     let mut table = grid(["task", "type", "value"], terminal.colour_stdout, terminal.width_stdout());
-    for task in &tasks[..shown] {
+    for &(place, task) in &tasks[..shown] {
         let preview = match journal_preview(history, &task.id, journal, home) {
             Ok(preview) => preview,
             // The others are worth seeing all the same.
             Err(error) => error,
         };
-        table.add_row([Cell::new(&task.id), Cell::new(history.type_of(&task.id)), Cell::new(preview)]);
+        table.add_row([Cell::new(&task.id), Cell::new(history.type_at(place)), Cell::new(preview)]);
     }
     terminal.print(&(table.trim_fmt() + "\n"))?;
     if tasks.len() > shown {

@@ -24,7 +24,6 @@ pub(crate) use arg::Delivery;
 pub use arg::{AnyOf, Arg, IntoArg};
 pub use builder::{Handle, add_task, group};
 pub use def::{Dag, DagDef, DagInputs, DagOptions, PlanCell};
-#[cfg(feature = "cli")]
 pub(crate) use error::nearest;
 pub use error::{BuildError, BuildErrors};
 pub use order::{IntoNodes, chain, chain_linear};

@@ -11,7 +11,7 @@ use super::live::{Claims, build_id, worker};
 use super::memory::MemoryStore;
 use super::params;
 use super::segment;
-use super::store::{NewRun, RunFilter, RunRow, Store, StoreError, Whose};
+use super::store::{NewRun, RunFilter, RunRow, Store, Whose};
 use super::writer::{Beginning, Log, Queue, RunLog, Terms};
 use crate::engine::{About, Entry, Recorder, RunRequest, RunState, Session};
 use crate::time::Timestamp;
@@ -106,7 +106,7 @@ impl JournalBuilder {
         let home = home.as_ref();
         let failed = |error: std::io::Error| {
             let reason = format!("the directory cannot be made: {error}");
-            StoreError::Open { place: home.display().to_string(), reason }
+            super::StoreError::Open { place: home.display().to_string(), reason }
         };
         std::fs::create_dir_all(home).map_err(failed)?;
         let store = super::sqlite::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
@@ -179,6 +179,7 @@ impl Journal {
         let params = params::encode(run.plan.params(), run.params)?;
         let claim = inner.claims.claim(run_id).map_err(|error| format!("it cannot be claimed: {error}"))?;
         let claim = claim.ok_or_else(|| format!("a run with the id `{run_id}` is being run already"))?;
+        let at = Timestamp::now();
         let new = NewRun {
             info: run.info.clone(),
             graph: run.plan.hash().to_owned(),
@@ -186,12 +187,13 @@ impl Journal {
             owner: worker(),
             params,
             tasks: run.plan.len() as u32,
-            created: Timestamp::now(),
+            created: at,
         };
         let beginning = Beginning {
             run_id: run_id.clone(),
             whose: Whose::New(Box::new(new)),
             next: 1,
+            at,
             session: session(run, 1),
             counts: Default::default(),
             generations: Default::default(),

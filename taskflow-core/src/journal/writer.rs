@@ -133,6 +133,8 @@ pub(super) struct Beginning {
     pub(super) whose: Whose,
     /// The number of its next segment.
     pub(super) next: u32,
+    /// When the process took it.
+    pub(super) at: Timestamp,
     pub(super) session: Entry,
     pub(super) counts: HashMap<TaskState, u32>,
     pub(super) generations: HashMap<u32, u32>,
@@ -149,9 +151,9 @@ impl RunLog {
         terms: Terms,
         beginning: Beginning,
     ) -> Arc<Self> {
-        let Beginning { run_id, whose, next, session, counts, generations, claim, graph, update } = beginning;
+        let Beginning { run_id, whose, next, at, session, counts, generations, claim, graph, update } = beginning;
         let mut buffer = Buffer::default();
-        buffer.push(Timestamp::now(), session, None);
+        buffer.push(at, session, None);
         let state = LogState {
             whose,
             next,
@@ -351,7 +353,7 @@ impl Writer {
             if !waiting.live.is_empty() && self.looked.elapsed() >= LOOK {
                 let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
                 drop(waiting);
-                self.look(live);
+                self.look(&live);
                 waiting = queue.lock();
             }
             let patience = match waiting.since {
@@ -443,7 +445,7 @@ impl Writer {
     }
 
     /// Passes on what other processes want.
-    fn look(&mut self, live: Vec<Arc<RunLog>>) {
+    fn look(&mut self, live: &[Arc<RunLog>]) {
         self.looked = Instant::now();
         // What cannot be read now can be read at the next look; if the store is gone, the next batch says so.
         let Ok(requests) = self.runtime.block_on(self.store.requests(self.seen)) else { return };
