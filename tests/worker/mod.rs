@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
 use sqlx::Connection;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, JournalError};
@@ -256,11 +255,6 @@ pub(crate) struct AttemptLook {
     pub(crate) lost_by: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Payload {
-    number: u64,
-}
-
 impl Look {
     async fn at(home: &Path) -> Option<Look> {
         let journal = Journal::open(home).await.expect("the store can be opened");
@@ -272,7 +266,8 @@ impl Look {
         for task in &history.tasks {
             let value = journal.value(&history, &task.id).await.expect("a stored value can be read");
             assert_eq!(value.is_some(), task.state == TaskState::Success, "{task:?}");
-            let value = value.map(|value| rmp_serde::from_slice::<Payload>(&value.bytes).expect("a payload").number);
+            let number = |value: taskflow::journal::StoredValue| value.json().expect("it is whole")["number"].as_u64();
+            let value = value.map(|value| number(value).expect("a number"));
             let attempts = task.attempts.iter().map(|attempt| AttemptLook {
                 number: attempt.number,
                 session: attempt.session,

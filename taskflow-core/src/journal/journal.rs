@@ -362,7 +362,7 @@ impl Journal {
     ///
     /// When the store cannot be written.
     pub async fn close(&self) -> Result<(), JournalError> {
-        self.inner.queue.shut_down();
+        self.inner.queue.settle().await;
         Ok(self.inner.store.close().await?)
     }
 }

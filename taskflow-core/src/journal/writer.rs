@@ -11,12 +11,15 @@
 //! 5. While more than [`CONGESTED`] bytes wait, the engines start nothing.
 //! 6. While runs are live the writer looks every [`LOOK`] for what other processes want of them.
 //!
-//! Locks are taken in this order: engine, log, queue.
+//! Locks are taken in this order: engine, log, queue. A log is let go of under none of them: with the last one goes the
+//! journal, which takes the lock of the queue to say so.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
 
 use super::graph::Graph;
 use super::live::Claim;
@@ -53,6 +56,8 @@ struct Waiting {
     congested: bool,
     /// Runs that go on.
     live: Vec<Weak<RunLog>>,
+    /// Whoever closes the journal waits here for what is to be stored before.
+    closing: Vec<oneshot::Sender<()>>,
     shutdown: bool,
 }
 
@@ -72,6 +77,15 @@ impl Queue {
     pub(super) fn shut_down(&self) {
         self.lock().shutdown = true;
         self.wake.notify_one();
+    }
+
+    /// Stores what waits, and interrupts the runs that go on.
+    pub(super) async fn settle(&self) {
+        let (done, settled) = oneshot::channel();
+        self.lock().closing.push(done);
+        self.wake.notify_one();
+        // The writer answers as long as there is a journal that can be closed.
+        let _ = settled.await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -354,10 +368,23 @@ impl Writer {
                 let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
                 drop(waiting);
                 self.look(&live);
+                drop(live);
                 waiting = queue.lock();
             }
+            if waiting.dirty.is_empty() && !waiting.closing.is_empty() {
+                let closing = std::mem::take(&mut waiting.closing);
+                let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
+                drop(waiting);
+                live.iter().for_each(|log| log.give_up("its journal was closed; `resume` goes on from what is stored"));
+                // Who does not wait any more does not want to know.
+                closing.into_iter().for_each(|done| done.send(()).unwrap_or_default());
+                drop(live);
+                waiting = queue.lock();
+                continue;
+            }
+            let closing = !waiting.closing.is_empty();
             let patience = match waiting.since {
-                Some(_) if waiting.urgent || waiting.shutdown => Some(Duration::ZERO),
+                Some(_) if waiting.urgent || waiting.shutdown || closing => Some(Duration::ZERO),
                 Some(since) => Some(LAZY.saturating_sub(since.elapsed())),
                 None if waiting.shutdown => return,
                 None => None,
@@ -375,6 +402,7 @@ impl Writer {
                     drop(waiting);
                     congest(&live, true);
                     let size = self.store(&dirty);
+                    drop((live, dirty));
                     waiting = queue.lock();
                     waiting.backlog = waiting.backlog.saturating_sub(size);
                     if waiting.congested && waiting.backlog <= CONGESTED / 2 {
@@ -382,6 +410,7 @@ impl Writer {
                         let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
                         drop(waiting);
                         congest(&live, false);
+                        drop(live);
                         waiting = queue.lock();
                     }
                 }
