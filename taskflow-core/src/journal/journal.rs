@@ -259,7 +259,8 @@ impl Journal {
         Ok(runs)
     }
 
-    /// The run that a word names: its number, its id, a part of its id that only one run has, or `last` for the newest.
+    /// The run that a word names: its number, its id, a part of its id that only one run has and that is no
+    /// number, or `last` for the newest.
     ///
     /// # Errors
     ///
@@ -281,11 +282,17 @@ impl Journal {
         {
             return Ok(row);
         }
+        if let Some(row) = store.run_by_id(word).await? {
+            return Ok(row);
+        }
+        if number.is_some() {
+            // Ids are full of digits: who says a number that is none must not get any other run.
+            return Err(unknown());
+        }
         let mut found = store.find(word, 6).await?;
         match found.len() {
             0 => Err(unknown()),
             1 => Ok(found.remove(0)),
-            _ if found[0].info.run_id == word => Ok(found.remove(0)),
             _ => {
                 let runs = found.into_iter().map(|row| row.info.run_id).collect();
                 Err(JournalError::AmbiguousRun { run: word.to_owned(), runs })

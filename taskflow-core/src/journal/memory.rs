@@ -174,6 +174,10 @@ impl Store for MemoryStore {
         self.with(|kept| kept.runs.get(&run).map(|run| run.row.clone()))
     }
 
+    fn run_by_id<'a>(&'a self, run_id: &'a str) -> Answer<'a, Option<RunRow>> {
+        self.with(|kept| kept.runs.values().map(|run| &run.row).find(|row| row.info.run_id == run_id).cloned())
+    }
+
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> Answer<'a, Vec<RunRow>> {
         self.with(|kept| {
             let fit = |row: &RunRow| match row.info.run_id.find(text) {

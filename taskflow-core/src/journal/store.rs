@@ -44,7 +44,10 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// The run with this number.
     fn run<'a>(&'a self, run: i64) -> Answer<'a, Option<RunRow>>;
 
-    /// The runs whose ids contain this text: first the one whose id it is, then those whose ids begin with it, then the
+    /// The run with this id.
+    fn run_by_id<'a>(&'a self, run_id: &'a str) -> Answer<'a, Option<RunRow>>;
+
+    /// The runs whose ids contain this text, which is looked for in every id: first the one whose id it is, then those whose ids begin with it, then the
     /// others; those stored last first. At most `limit`.
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> Answer<'a, Vec<RunRow>>;
 

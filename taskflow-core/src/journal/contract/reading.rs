@@ -70,6 +70,8 @@ async fn a_limit_keeps_the_newest(store: &dyn Store) {
 async fn an_id_is_found_before_what_begins_with_it_and_what_contains_it(store: &dyn Store) {
     let runs = ["day_1", "day_10", "a_day_1", "day_11", "Day_1", "day_2"].map(|id| new(id, 10));
     ok(store, &runs).await;
+    assert_eq!(store.run_by_id("day_1").await.unwrap().map(|row| row.info.run_id), Some("day_1".to_owned()));
+    assert_eq!(store.run_by_id("day").await.unwrap(), None);
     assert_eq!(ids(&store.find("day_1", 9).await.unwrap()), ["day_1", "day_11", "day_10", "a_day_1"]);
     assert_eq!(ids(&store.find("day_1", 2).await.unwrap()), ["day_1", "day_11"]);
     assert_eq!(ids(&store.find("_1", 9).await.unwrap()), ["Day_1", "day_11", "a_day_1", "day_10", "day_1"]);

@@ -141,6 +141,10 @@ impl Store for SqliteStore {
         answer(read::run(self, run))
     }
 
+    fn run_by_id<'a>(&'a self, run_id: &'a str) -> Answer<'a, Option<RunRow>> {
+        answer(read::run_by_id(self, run_id))
+    }
+
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> Answer<'a, Vec<RunRow>> {
         answer(read::find(self, text, limit))
     }

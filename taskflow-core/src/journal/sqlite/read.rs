@@ -117,6 +117,11 @@ pub(super) async fn run(store: &SqliteStore, run: i64) -> Result<Option<RunRow>,
     question.ask_one(store).await?.map(|row| run_row(store, &row)).transpose()
 }
 
+pub(super) async fn run_by_id(store: &SqliteStore, run_id: &str) -> Result<Option<RunRow>, StoreError> {
+    let question = Question::new(format!("SELECT {COLUMNS} FROM runs WHERE run_id = ?")).give(run_id);
+    question.ask_one(store).await?.map(|row| run_row(store, &row)).transpose()
+}
+
 pub(super) async fn params(store: &SqliteStore, run: i64) -> Result<Option<Vec<u8>>, StoreError> {
     let question = Question::new("SELECT params FROM runs WHERE number = ?").give(run);
     question.ask_one(store).await?.map(|row| get(store, &row, 0, || format!("run {run}"))).transpose()
