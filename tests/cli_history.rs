@@ -191,7 +191,7 @@ fn runs_are_filtered_by_dag_state_and_time() {
     assert_eq!(numbers(&["--limit", "0"]), [2, 1]);
     let said = home.good(&["runs", "--limit", "1"]);
     assert!(said.stderr.contains("and older ones; --limit 5 shows more"), "{said:?}");
-    assert!(said.stdout.contains("logical date") && said.stdout.contains("2020-02-29T00:00:00Z"), "{said:?}");
+    assert!(said.stdout.contains("logical date") && said.stdout.contains("2020-02-29 00:00:00Z"), "{said:?}");
     let said = home.good(&["runs", "--dag", "smal"]);
     assert_eq!(said.stderr, "no runs fit: this program has no DAG `smal`; did you mean `small`?\n");
 }
@@ -218,6 +218,13 @@ fn a_run_goes_by_its_number_its_id_a_part_of_it_and_last() {
     for word in ["1", "#1", "last", &id, &id[10..]] {
         assert_eq!(home.json(&["status", word])["run_id"], *id, "{word}");
     }
+}
+
+#[test]
+fn a_number_never_means_a_run_that_has_it_somewhere_in_its_id() {
+    let home = failed();
+    assert!(home.json(&["runs"])[0]["run_id"].as_str().unwrap().contains("20"));
+    assert_eq!(home.refusal(&["status", "20"]), "error: there is no run `20`; `runs` lists them\n");
 }
 
 #[test]

@@ -88,8 +88,10 @@ fn masked_line(line: &str) -> String {
             } else {
                 "<time>"
             });
-        } else if word.ends_with('Z') && word.contains('T') {
+        } else if word.ends_with('Z') && word.contains(['T', ':']) {
             masked.push("<now>");
+        } else if words.peek().is_some_and(|next| next.ends_with('Z')) && word.len() == "2026-01-31".len() {
+            // The day before a time of day.
         } else if word.starts_with("manual__") {
             masked.push("<run>");
         } else if word.starts_with("(manual__") {

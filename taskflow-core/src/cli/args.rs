@@ -58,6 +58,7 @@ fn output() -> Arg {
         .value_name("FORM")
         .value_parser(PossibleValuesParser::new(["table", "json"]))
         .global(true)
+        .display_order(900)
         .hide_possible_values(true)
         .help("Print a `table` for people or `json` for programs [default: table]")
 }

@@ -15,12 +15,11 @@ pub(super) fn command() -> Command {
         |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     let command = Command::new("clear")
         .about("Let tasks of a run run again, and run them")
-        .long_about(
-            "Let tasks of a run run again, and run them. Attempts that were made stay in the history. Without a task, all \
-             of the run.",
-        )
+        .after_help("Without a task, all of the run. Attempts that were made stay in the history.")
         .arg(which::run())
-        .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(0..).help("These tasks, and the tasks of these groups"))
+        .arg(
+            Arg::new("tasks").value_name("TASK|GROUP").num_args(0..).help("These tasks, and the tasks of these groups"),
+        )
         .arg(Arg::new("only").long("only").value_name("TASK").help("This task and no other"))
         .arg(Arg::new("from").long("from").value_name("TASK").help("This task and what depends on it"))
         .group(ArgGroup::new("meant").args(["tasks", "only", "from"]))

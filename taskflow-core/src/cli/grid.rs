@@ -1,7 +1,8 @@
 //! Tables without frames: a header, a line, rows.
 
 use comfy_table::{
-    Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle, presets::NOTHING,
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
+    presets::NOTHING,
 };
 
 use super::terminal::Paint;
@@ -9,7 +10,8 @@ use crate::engine::{RunState, TaskState};
 
 const STYLE: TableStyle = NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// An empty table. A title that begins with `>` stands over a column of numbers. Colours and the width come from where it
+/// An empty table. A title that begins with `>` stands over a column of numbers, one that begins with `=` over texts that are
+/// never wrapped. Colours and the width come from where it
 /// will be printed; without a width nothing is wrapped.
 pub(super) fn grid<'a>(titles: impl IntoIterator<Item = &'a str>, colour: bool, width: Option<u16>) -> Table {
     let mut table = Table::new();
@@ -21,12 +23,15 @@ pub(super) fn grid<'a>(titles: impl IntoIterator<Item = &'a str>, colour: bool, 
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
     let titles: Vec<&str> = titles.into_iter().collect();
-    let title = |title: &&str| Cell::new(title.trim_start_matches('>')).add_attribute(Attribute::Dim);
+    let title = |title: &&str| Cell::new(title.trim_start_matches(['>', '='])).add_attribute(Attribute::Dim);
     table.set_header(titles.iter().map(title));
     for (column, title) in table.column_iter_mut().zip(titles) {
         column.set_padding((0, 2));
         if title.starts_with('>') {
             column.set_cell_alignment(CellAlignment::Right);
+        }
+        if title.starts_with(['>', '=']) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
     table

@@ -25,6 +25,7 @@ pub(super) fn arg() -> Arg {
         .value_name("DIR")
         .value_parser(value_parser!(PathBuf))
         .global(true)
+        .display_order(901)
         .help(format!("Where runs are kept [default: ${VARIABLE}, or {DEFAULT}]"))
 }
 

@@ -13,10 +13,7 @@ use crate::journal::{Journal, RunFilter};
 pub(super) fn command() -> Command {
     let command = Command::new("resume")
         .about("Go on with a run that was interrupted")
-        .long_about(
-            "Go on with a run that was interrupted. Tasks that have ended stay as they are; what was running when the \
-             process ended runs again.",
-        )
+        .after_help("Tasks that have ended stay as they are; what was running when the process ended runs again.")
         .arg(which::run().required(false).help(
             "Which run: its number, `last`, its id, or a part of its id that no other has [default: the newest that was \
              interrupted]",

@@ -133,12 +133,10 @@ impl<'a> Entry<'a> {
 }
 
 pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
-    // A run started by hand is about the time of its start, which need not be said twice.
-    let dated = |run: &RunSummary| run.created.since(run.info.logical_date) > Duration::from_secs(1);
-    let dates = runs.iter().any(|run| dated(run) || run.info.logical_date > run.created);
-    let mut titles = vec![">run", "dag", "state", "asked for", ">duration", "tasks"];
+    let dates = runs.iter().any(|run| is_about_another_time(run.info.logical_date, run.created));
+    let mut titles = vec![">run", "dag", "=state", "=asked for", ">duration", "tasks"];
     if dates {
-        titles.insert(4, "logical date");
+        titles.insert(4, "=logical date");
     }
     let mut table = grid(titles, terminal.colour_stdout, terminal.width_stdout());
     let now = Timestamp::now();
@@ -152,16 +150,22 @@ pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
             Cell::new(run.number),
             Cell::new(&run.info.dag_id),
             grid::run_state(run.state),
-            Cell::new(words::time(run.created)),
+            Cell::new(words::moment(run.created)),
             Cell::new(duration),
             Cell::new(tasks(run)),
         ];
         if dates {
-            row.insert(4, Cell::new(run.info.logical_date));
+            row.insert(4, Cell::new(words::moment(run.info.logical_date)));
         }
         table.add_row(row);
     }
     table.trim_fmt() + "\n"
+}
+
+/// A run started by hand is about the time of its start, which need not be said twice.
+pub(super) fn is_about_another_time(logical_date: Timestamp, created: Timestamp) -> bool {
+    const SAME: Duration = Duration::from_secs(60);
+    created.since(logical_date) > SAME || logical_date.since(created) > SAME
 }
 
 /// `40`, or `40: 38 success, 2 failed`

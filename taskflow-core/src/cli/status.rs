@@ -12,7 +12,7 @@ use super::home::Home;
 use super::stop::{Exit, Stop};
 use super::summary::Reason;
 use super::terminal::{Paint, Terminal};
-use super::{args, which, words};
+use super::{args, runs, which, words};
 use crate::engine::{RunState, TaskState};
 use crate::journal::{AttemptHistory, Edit, RunHistory, SessionHistory, TaskHistory};
 use crate::task::RunTrigger;
@@ -71,7 +71,7 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
         writeln!(text, "  {} {reason}", paint.faint("because"))?;
     }
     writeln!(text, "  {} {}", paint.faint("id"), history.info.run_id)?;
-    if history.info.logical_date != history.created && history.created.since(history.info.logical_date).as_secs() > 0 {
+    if runs::is_about_another_time(history.info.logical_date, history.created) {
         writeln!(text, "  {} {}", paint.faint("logical date"), history.info.logical_date)?;
     }
     for (number, session) in (1..).zip(&history.sessions) {
@@ -147,8 +147,9 @@ fn urgency(state: TaskState) -> usize {
 }
 
 fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
-    let header = ["task", "state", ">attempts", "start", ">duration", "why"];
+    let header = ["task", "=state", ">attempts", "=start", ">duration", "why"];
     let mut table = grid(header, terminal.colour_stdout, terminal.width_stdout());
+    let begun = history.started().unwrap_or(history.created);
     for &place in rows {
         let task = &history.tasks[place];
         let last = task.attempts.last();
@@ -157,7 +158,7 @@ fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
             Cell::new(&task.id),
             grid::state(task.state),
             Cell::new(last.map(|_| task.attempts.len().to_string()).unwrap_or_default()),
-            Cell::new(last.map(|attempt| words::time(attempt.started)).unwrap_or_default()),
+            Cell::new(last.map(|attempt| words::clock(attempt.started, begun)).unwrap_or_default()),
             Cell::new(took.map(words::duration).unwrap_or_default()),
             Cell::new(why(history, place)),
         ]);

@@ -60,6 +60,24 @@ pub(super) fn time(time: Timestamp) -> String {
     format!("{}.{millis:03}Z", second.trim_end_matches('Z'))
 }
 
+/// The same to the second, for a table of many: `2026-01-31 06:00:00Z`.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only runs that are kept are listed"))]
+pub(super) fn moment(at: Timestamp) -> String {
+    let text = time(at);
+    let second = text.split_once('.').map_or(&*text, |(second, _)| second);
+    format!("{}Z", second.replace('T', " "))
+}
+
+/// The time of day to the millisecond, if it is the day of something known: `06:00:00.120Z`.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only runs that are kept are looked at later"))]
+pub(super) fn clock(at: Timestamp, known: Timestamp) -> String {
+    let text = time(at);
+    match text.split_once('T') {
+        Some((_, clock)) if at.date() == known.date() => clock.to_owned(),
+        _ => moment(at),
+    }
+}
+
 /// `1 task`, `3 tasks`.
 pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -140,6 +158,14 @@ mod tests {
         assert_eq!(time(Timestamp::EPOCH), "1970-01-01T00:00:00.000Z");
         assert_eq!(time(Timestamp::from_nanos(1_120_999_999)), "1970-01-01T00:00:01.120Z");
         assert_eq!(time(Timestamp::from_nanos(-1)), "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn in_tables_times_are_short() {
+        let at = Timestamp::from_nanos(86_400_000_000_000 + 1_120_000_000);
+        assert_eq!(moment(at), "1970-01-02 00:00:01Z");
+        assert_eq!(clock(at, at), "00:00:01.120Z");
+        assert_eq!(clock(at, Timestamp::EPOCH), "1970-01-02 00:00:01Z");
     }
 
     #[test]
