@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cell::Cell;
+use crate::durable;
 use crate::rivals::Rival;
 use crate::shape::Shape;
 use crate::suite;
@@ -19,6 +20,10 @@ pub(crate) enum Request {
         names: Vec<String>,
         markdown: Option<PathBuf>,
     },
+    /// Runs that are kept; the words say which.
+    Durable(Vec<String>),
+    /// One measurement for that.
+    DurableJob(Vec<String>),
     /// What the suite asks of its child processes: times, until so much time is used up.
     Time(Cell, Duration),
     /// What it asks of others: memory.
@@ -44,6 +49,7 @@ pub(crate) struct Options {
 
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask bench -- [options]        the table
+       cargo xtask bench -- durable          runs that are kept in SQLite; has a --help of its own
        cargo xtask bench -- facts [names]    sleepers, hello, many-tasks, cold-build; all without names
 
 Options, each may be given several times to choose several:
@@ -88,6 +94,8 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, 
     let mut words = words.into_iter().filter(|word| word != "--bench").peekable();
     match words.peek().map(String::as_str) {
         Some("facts") => return facts(words.skip(1)),
+        Some("durable") => return Ok(Request::Durable(words.skip(1).collect())),
+        Some(durable::JOB) => return Ok(Request::DurableJob(words.skip(1).collect())),
         Some(CELL) => return cell(&words.skip(1).collect::<Vec<_>>()),
         _ => {}
     }

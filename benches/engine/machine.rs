@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 /// What a reader has to know of the machine.
@@ -37,6 +38,19 @@ pub(crate) fn load() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let three: Vec<&str> = load.split(' ').take(3).collect();
     if three.len() == 3 { three.join(" ") } else { unknown() }
+}
+
+/// The kind of file system that a directory is on, and its device.
+pub(crate) fn file_system(directory: &Path) -> String {
+    let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_path_buf());
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let mount = |line: &str| {
+        let mut words = line.split(' ');
+        let (device, at, kind) = (words.next()?, words.next()?, words.next()?);
+        directory.starts_with(at).then(|| (at.len(), format!("{kind} ({device})")))
+    };
+    // Of mounts at one place the last covers the others.
+    mounts.lines().filter_map(mount).max_by_key(|(length, _)| *length).map_or_else(unknown, |(_, named)| named)
 }
 
 fn said_by(program: &str, arguments: &[&str]) -> String {

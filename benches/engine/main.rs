@@ -8,10 +8,12 @@
 //! - `cell`: the measurement of one contender on one graph. Each has a process of its own, since an allocator that has
 //!   served one graph serves the next differently; this program starts itself for it.
 //! - `suite`: all cells, in turns. `table`: what comes out.
+//! - `durable`: runs that are kept, with a table of their own.
 //! - `facts`: what has no rival: build times, sizes, the start of a process, many sleeping tasks.
 
 mod args;
 mod cell;
+mod durable;
 mod facts;
 mod graph;
 mod machine;
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
         Ok(Request::Help) => println!("{}", args::HELP),
         Ok(Request::Time(cell, budget)) => cell::measure_time(cell, budget),
         Ok(Request::Memory(cell)) => cell::measure_memory(cell),
+        Ok(Request::Durable(words)) => return said(durable::main(words.into_iter())),
+        Ok(Request::DurableJob(words)) => return said(durable::job(&words).map(|()| ExitCode::SUCCESS)),
         Ok(Request::Facts { names, markdown }) => return facts::print(&names, markdown.as_deref()),
         Ok(Request::Suite(options)) => return print_tables(&options),
         Err(message) => {
@@ -38,6 +42,13 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+fn said(outcome: Result<ExitCode, String>) -> ExitCode {
+    outcome.unwrap_or_else(|message| {
+        eprintln!("{message}");
+        ExitCode::FAILURE
+    })
 }
 
 fn print_tables(options: &Options) -> ExitCode {

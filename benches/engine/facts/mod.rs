@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::machine::{self, Machine};
+pub(crate) use process::{cargo, scratch};
 
 /// Something measured.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ struct Fact {
 }
 
 /// Why something could not be measured.
-type Problem = Box<dyn std::error::Error>;
+pub(crate) type Problem = Box<dyn std::error::Error>;
 
 /// A name to choose it by, and the measurement.
 type Group = (&'static str, fn() -> Result<Vec<Fact>, Problem>);

@@ -20,14 +20,14 @@ pub(super) fn programs() -> Result<PathBuf, Problem> {
 }
 
 /// A folder of our own beside those that cargo makes.
-pub(super) fn scratch(name: &str) -> Result<PathBuf, Problem> {
+pub(crate) fn scratch(name: &str) -> Result<PathBuf, Problem> {
     let programs = programs()?;
     Ok(programs.parent().unwrap_or(&programs).join("bench-facts").join(name))
 }
 
 /// A call of cargo. Variables that the cargo above us has set for this program would reach rustc and make it build
 /// everything anew, so only the plain ones go on.
-pub(super) fn cargo(folder: &Path, words: &[&str]) -> Command {
+pub(crate) fn cargo(folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(words).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     for (name, _) in std::env::vars_os() {

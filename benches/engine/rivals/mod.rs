@@ -7,7 +7,7 @@ mod bare;
 mod dagrs;
 mod dagx;
 mod rusty_taskflow;
-mod taskflow;
+pub(crate) mod taskflow;
 mod tokio_counters;
 mod tokio_spawn;
 
@@ -126,7 +126,7 @@ impl Thread {
 }
 
 /// The tokio runtime of this process, started at the first call and not timed with a build.
-fn runtime() -> &'static tokio::runtime::Runtime {
+pub(crate) fn runtime() -> &'static tokio::runtime::Runtime {
     static RUNTIME: std::sync::OnceLock<tokio::runtime::Runtime> = std::sync::OnceLock::new();
     RUNTIME.get_or_init(|| {
         let mut builder = tokio::runtime::Builder::new_multi_thread();

@@ -11,7 +11,7 @@ use crate::graph::{Graph, Op};
 
 /// Which kind of functions the tasks are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tasks {
+pub(crate) enum Tasks {
     Sync,
     Async,
 }
@@ -113,14 +113,18 @@ macro_rules! draw {
 }
 
 pub(super) fn build(graph: &Graph, tasks: Tasks) -> impl Built + use<> {
+    Typed { dag: dag(graph, tasks), result: None }
+}
+
+pub(crate) fn dag(graph: &Graph, tasks: Tasks) -> Dag<u64> {
     let dag = Dag::build("bench", || match tasks {
         Tasks::Sync => draw!(graph, sync),
         Tasks::Async => draw!(graph, asynchronous),
     });
-    Typed { dag: dag.expect("every shape is a valid graph"), result: None }
+    dag.expect("every shape is a valid graph")
 }
 
-fn engine() -> &'static Engine {
+pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let workers = NonZeroUsize::new(WORKERS).expect("two is not zero");

@@ -161,6 +161,9 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
 
     /// How often the task was cleared.
     fn generation(&self, task: u32) -> u32;
+
+    /// The number that the run is stored under, as soon as it is.
+    fn number(&self) -> Option<i64>;
 }
 
 /// Tells the engine what was stored.

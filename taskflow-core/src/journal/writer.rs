@@ -322,6 +322,10 @@ impl Recorder for Log {
     fn generation(&self, task: u32) -> u32 {
         self.0.generations.get(&task).copied().unwrap_or(0)
     }
+
+    fn number(&self) -> Option<i64> {
+        self.0.number()
+    }
 }
 
 impl LogState {

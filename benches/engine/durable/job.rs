@@ -1,0 +1,102 @@
+//! One measurement in a process of its own, in a directory of its own.
+//!
+//! The process prints what it finds as it finds it, one line a fact: a name and a number.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ::taskflow::journal::Sync;
+
+use super::contender::Contender;
+use super::{raw, taskflow};
+use crate::shape::Shape;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Job {
+    pub(super) contender: Contender,
+    pub(super) shape: Shape,
+    pub(super) n: usize,
+    pub(super) sync: Sync,
+    /// How often.
+    pub(super) runs: usize,
+    /// Whether for its memory: then the times say nothing.
+    pub(super) memory: bool,
+    /// What the raw contenders write.
+    pub(super) rows: Rows,
+}
+
+/// What a run came to in the database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rows {
+    pub(super) segments: u64,
+    pub(super) events: u64,
+    pub(super) data: u64,
+}
+
+/// Before the words of such a process.
+pub(crate) const JOB: &str = "--durable-job";
+
+impl Default for Job {
+    fn default() -> Self {
+        let (contender, shape) = (Contender::STRICT, Shape::Fan);
+        Job { contender, shape, n: 1, sync: Sync::Full, runs: 1, memory: false, rows: Rows::default() }
+    }
+}
+
+impl Job {
+    /// The words for a process that does it in this directory.
+    pub(super) fn words(&self, home: &Path) -> Vec<String> {
+        let Rows { segments, events, data } = self.rows;
+        let names = [self.contender.name(), self.shape.name(), sync_name(self.sync)].map(str::to_owned);
+        let numbers = [self.n as u64, self.runs as u64, u64::from(self.memory), segments, events, data];
+        let home = [home.to_string_lossy().into_owned()];
+        names.into_iter().chain(numbers.map(|number| number.to_string())).chain(home).collect()
+    }
+
+    fn parse(words: &[String]) -> Option<(Job, PathBuf)> {
+        let [contender, shape, sync, numbers @ .., home] = words else { return None };
+        let numbers: Vec<u64> = numbers.iter().map(|number| number.parse().ok()).collect::<Option<_>>()?;
+        let &[n, runs, memory, segments, events, data] = &numbers[..] else { return None };
+        let job = Job {
+            contender: Contender::ALL.into_iter().find(|known| known.name() == contender)?,
+            shape: Shape::ALL.into_iter().find(|known| known.name() == shape)?,
+            sync: SYNCS.into_iter().find(|&known| sync_name(known) == sync)?,
+            n: n as usize,
+            runs: runs as usize,
+            memory: memory != 0,
+            rows: Rows { segments, events, data },
+        };
+        Some((job, home.into()))
+    }
+}
+
+/// The work of such a process.
+pub(super) fn run(words: &[String]) -> Result<(), String> {
+    let (job, home) = Job::parse(words).ok_or_else(|| format!("`{JOB}` is for child processes"))?;
+    match job.contender {
+        Contender::Taskflow(durability) => taskflow::run(job, durability, &home),
+        Contender::RawSegments => raw::segments(job, &home),
+        Contender::RawRows => raw::rows(job, &home),
+        Contender::Apalis | Contender::Durare => return Err("this one is a program of its own".to_owned()),
+    }
+    .map_err(|error| error.to_string())
+}
+
+/// Tells one fact.
+pub(super) fn tell(name: &str, number: impl fmt::Display) {
+    println!("{name} {number}");
+}
+
+/// Tells how long something took.
+pub(super) fn tell_time(start: Instant) {
+    let took: Duration = start.elapsed();
+    tell("run", took.as_nanos());
+}
+
+pub(super) const SYNCS: [Sync; 2] = [Sync::Normal, Sync::Full];
+
+pub(super) fn sync_name(sync: Sync) -> &'static str {
+    if sync == Sync::Full { "full" } else { "normal" }
+}

@@ -1,0 +1,95 @@
+//! SQLite alone, through sqlx: what the same bytes cost when nobody runs anything.
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Instant;
+
+use ::taskflow::journal::Sync;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+
+use super::job::{Job, tell, tell_time};
+use crate::rivals::runtime;
+
+/// How many rows a statement inserts.
+const ROWS: usize = 500;
+
+/// As the journal opens its own.
+pub(super) fn options(file: &Path, sync: Sync) -> SqliteConnectOptions {
+    let synchronous = if sync == Sync::Full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .foreign_keys(false)
+        .pragma("wal_autocheckpoint", "4000")
+        .pragma("cache_size", "-8000")
+        .disable_statement_logging()
+}
+
+async fn open(home: &Path, sync: Sync, table: &'static str) -> Result<SqliteConnection, Box<dyn Error>> {
+    std::fs::create_dir_all(home)?;
+    let mut connection = options(&home.join("raw.db"), sync).connect().await?;
+    sqlx::query(table).execute(&mut connection).await?;
+    Ok(connection)
+}
+
+async fn close(job: Job, connection: SqliteConnection, home: &Path) -> Result<(), Box<dyn Error>> {
+    connection.close().await?;
+    tell("database", std::fs::metadata(home.join("raw.db"))?.len() / job.runs as u64);
+    Ok(())
+}
+
+/// As many segments as the journal of a strict run had, of the same size together, each a commit.
+pub(super) fn segments(job: Job, home: &Path) -> Result<(), Box<dyn Error>> {
+    let rows = job.rows;
+    if rows.segments == 0 {
+        return Err("nobody has said what to write: `strict` has to be measured as well".into());
+    }
+    let part = |bytes: u64| vec![0xa5_u8; (bytes / rows.segments) as usize];
+    let (events, data) = (part(rows.events), part(rows.data));
+    tell("tasks", job.shape.graph(job.n).len());
+    tell("segments", rows.segments);
+    let table = "CREATE TABLE segments (id INTEGER PRIMARY KEY, events BLOB NOT NULL, data BLOB NOT NULL) STRICT";
+    runtime().block_on(async {
+        let mut connection = open(home, job.sync, table).await?;
+        for run in 0..job.runs as i64 {
+            let start = Instant::now();
+            for number in 0..rows.segments as i64 {
+                let query = sqlx::query("INSERT INTO segments (id, events, data) VALUES (?, ?, ?)");
+                query.bind((run << 32) | number).bind(&events).bind(&data).execute(&mut connection).await?;
+            }
+            tell_time(start);
+        }
+        close(job, connection, home).await
+    })
+}
+
+/// A row a task.
+pub(super) fn rows(job: Job, home: &Path) -> Result<(), Box<dyn Error>> {
+    let tasks = job.shape.graph(job.n).len();
+    tell("tasks", tasks);
+    tell("segments", tasks.div_ceil(ROWS));
+    let table = "CREATE TABLE tasks (run INTEGER NOT NULL, task INTEGER NOT NULL, state INTEGER NOT NULL, \
+                 started INTEGER NOT NULL, ended INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (run, task)) \
+                 STRICT, WITHOUT ROWID";
+    let insert = |rows: usize| format!("INSERT INTO tasks VALUES (?,?,?,?,?,?){}", ",(?,?,?,?,?,?)".repeat(rows - 1));
+    let numbers: Vec<i64> = (0..tasks as i64).collect();
+    runtime().block_on(async {
+        let mut connection = open(home, job.sync, table).await?;
+        for run in 0..job.runs as i64 {
+            let start = Instant::now();
+            for part in numbers.chunks(ROWS) {
+                let mut query = sqlx::query(AssertSqlSafe(insert(part.len())));
+                for &task in part {
+                    let at = 1_700_000_000_000_000_000 + task;
+                    query = query.bind(run).bind(task).bind(3_i64).bind(at).bind(at + 300).bind(&[0_u8; 2][..]);
+                }
+                query.execute(&mut connection).await?;
+            }
+            tell_time(start);
+        }
+        close(job, connection, home).await
+    })
+}
