@@ -12,8 +12,8 @@ mod worker;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use worker::{LARGE, Random};
 use worker::story::Story;
+use worker::{LARGE, Random};
 
 const REPEAT: &str = "TASKFLOW_CRASH_SEED={seed} cargo test --all-features --test crash";
 

@@ -171,7 +171,8 @@ async fn closing_a_journal_interrupts_the_runs_that_go_on_with_it() -> Result<()
         assert_eq!(report.state(), RunState::Interrupted);
         assert!(report.halt_reason().unwrap().contains("its journal was closed"), "{:?}", report.halt_reason());
         // And nothing more can be done with it.
-        let report = tokio::time::timeout(common::PATIENCE, dag.run().journal(&journal)).await.expect("the run ends")?;
+        let report =
+            tokio::time::timeout(common::PATIENCE, dag.run().journal(&journal)).await.expect("the run ends")?;
         assert_eq!(report.state(), RunState::Interrupted);
         assert!(report.halt_reason().unwrap().contains("it was closed"), "{:?}", report.halt_reason());
         journal.close().await?;
@@ -185,9 +186,8 @@ fn the_thread_of_a_journal_ends_with_its_last_handle_and_its_last_run() {
     fn threads() -> usize {
         let threads = std::fs::read_dir("/proc/self/task").unwrap();
         // A thread may end while it is looked at.
-        let name = |thread: std::io::Result<std::fs::DirEntry>| {
-            std::fs::read_to_string(thread.ok()?.path().join("comm")).ok()
-        };
+        let name =
+            |thread: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok();
         threads.filter_map(name).filter(|name| name.starts_with("taskflow-journa")).count()
     }
     let name = "the_thread_of_a_journal_ends_with_its_last_handle_and_its_last_run";

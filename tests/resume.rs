@@ -43,7 +43,7 @@ fn number(test: &str, n: u32) -> u32 {
 async fn holds(test: &str, n: u32, ctx: &TaskContext) -> Result<String> {
     if call(test, "holds") == 1 {
         ctx.cancelled().await;
-        Err("stopped")?
+        return Err("stopped")?;
     }
     Ok(format!("{} {} of {}, {n}", ctx.idempotency_key(), ctx.attempt(), ctx.max_attempts()))
 }

@@ -152,7 +152,12 @@ fn check_effects(after: &Look, new: &[Effect], has_died: bool, sessions: usize) 
     // What a task has seen was stored before.
     for effect in new {
         for (task, number) in &effect.inputs {
-            assert_eq!(after.tasks[task].value, Some(*number), "{} has seen a value of {task} that is lost", effect.task);
+            assert_eq!(
+                after.tasks[task].value,
+                Some(*number),
+                "{} has seen a value of {task} that is lost",
+                effect.task
+            );
         }
     }
 }
