@@ -251,7 +251,11 @@ pub(super) struct Log(pub(super) Arc<RunLog>);
 
 impl Recorder for Log {
     fn attach(&self, commits: Commits) {
-        self.0.lock().commits = Some(commits);
+        let mut state = self.0.lock();
+        state.commits = Some(commits);
+        // Who has the run is told also when nothing happens in it for a while: it may wait for a retry.
+        let size = state.buffer.size();
+        announce(&self.0, &mut state, size, false);
     }
 
     fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, mut value: Option<Stored>, urgent: bool) -> u64 {
@@ -265,23 +269,8 @@ impl Recorder for Log {
             state.recorded += 1;
         }
         let grown = state.buffer.size() - before;
-        let recorded = state.recorded;
-        let joins = !std::mem::replace(&mut state.queued, true);
-        let mut queue = log.queue.lock();
-        queue.backlog += grown;
-        if joins {
-            queue.dirty.push(Arc::clone(log));
-            queue.since.get_or_insert_with(Instant::now);
-        }
-        let too_much = queue.backlog > CONGESTED;
-        let becomes_urgent = (urgent || too_much) && !queue.urgent;
-        queue.urgent |= urgent || too_much;
-        let wake = becomes_urgent || (joins && queue.dirty.len() == 1);
-        drop(queue);
-        if wake {
-            log.queue.wake.notify_one();
-        }
-        recorded
+        announce(log, &mut state, grown, urgent);
+        state.recorded
     }
 
     fn encode(&self, task: &str, ty: TypeInfo, value: &AnyValue) -> Result<Encoded, Failure> {
@@ -325,6 +314,25 @@ impl Recorder for Log {
 
     fn number(&self) -> Option<i64> {
         self.0.number()
+    }
+}
+
+/// Tells the writer that the buffer of a log has grown by so many bytes.
+fn announce(log: &Arc<RunLog>, state: &mut LogState, grown: usize, urgent: bool) {
+    let joins = !std::mem::replace(&mut state.queued, true);
+    let mut queue = log.queue.lock();
+    queue.backlog += grown;
+    if joins {
+        queue.dirty.push(Arc::clone(log));
+        queue.since.get_or_insert_with(Instant::now);
+    }
+    let too_much = queue.backlog > CONGESTED;
+    let becomes_urgent = (urgent || too_much) && !queue.urgent;
+    queue.urgent |= urgent || too_much;
+    let wake = becomes_urgent || (joins && queue.dirty.len() == 1);
+    drop(queue);
+    if wake {
+        log.queue.wake.notify_one();
     }
 }
 
