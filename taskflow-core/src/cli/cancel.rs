@@ -20,7 +20,12 @@ pub(super) fn command() -> Command {
         .about("End a run early, also one that another process runs")
         .arg(which::run())
         .arg(which::reason())
-        .arg(Arg::new("no-wait").long("no-wait").action(ArgAction::SetTrue).help("Ask for it, and do not wait for the end"))
+        .arg(
+            Arg::new("no-wait")
+                .long("no-wait")
+                .action(ArgAction::SetTrue)
+                .help("Ask for it, and do not wait for the end"),
+        )
 }
 
 /// What came of it.
@@ -40,11 +45,7 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         Cancellation::Done => RunState::Cancelled,
         Cancellation::Asked { worker } => {
             terminal.note(&format!("run {number} is being run by {worker}, which is asked to end it"));
-            if matches.get_flag("no-wait") {
-                RunState::Running
-            } else {
-                wait(&run, &note, &journal, home)?
-            }
+            if matches.get_flag("no-wait") { RunState::Running } else { wait(&run, &note, &journal, home)? }
         }
     };
     match state {

@@ -11,7 +11,8 @@ use super::{args, which};
 use crate::journal::Pick;
 
 pub(super) fn command() -> Command {
-    let switch = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    let switch =
+        |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     let command = Command::new("clear")
         .about("Let tasks of a run run again, and run them")
         .long_about(

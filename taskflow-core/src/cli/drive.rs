@@ -51,7 +51,10 @@ pub(super) fn options() -> Vec<Arg> {
     ];
     if cfg!(feature = "sqlite") {
         options.push(
-            Arg::new("logs").long("logs").action(ArgAction::SetTrue).help("Show what tasks log, as it comes (on stderr)"),
+            Arg::new("logs")
+                .long("logs")
+                .action(ArgAction::SetTrue)
+                .help("Show what tasks log, as it comes (on stderr)"),
         );
     }
     options
@@ -93,7 +96,9 @@ pub(super) struct Told {
 /// Runs it, and tells what came of it.
 pub(super) fn drive(course: Course, terminal: &Terminal) -> Result<Exit, Stop> {
     let Course { manner, request, logs, goes_on, given } = course;
-    let Some((plan, info, params)) = request.known() else { unreachable!("requests of the command line know their run") };
+    let Some((plan, info, params)) = request.known() else {
+        unreachable!("requests of the command line know their run")
+    };
     let told = Told { plan: Arc::clone(plan), params: params.clone(), json: manner.json, quiet: manner.quiet, given };
     let info = info.clone();
     let mut request = request.grace(GRACE);

@@ -32,8 +32,11 @@ pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
         terminal.print(&format!("run {}: {}; nothing to explain\n", history.number, status::counts(&history)))?;
         return Ok(Exit::Success);
     }
-    let shown: String =
-        explanations.iter().take(SHOWN).map(|explanation| told(explanation, &history, terminal.paint_stdout())).collect();
+    let shown: String = explanations
+        .iter()
+        .take(SHOWN)
+        .map(|explanation| told(explanation, &history, terminal.paint_stdout()))
+        .collect();
     terminal.print(&shown)?;
     if explanations.len() > SHOWN {
         let more = explanations.len() - SHOWN;

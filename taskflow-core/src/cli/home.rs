@@ -78,7 +78,8 @@ impl Home {
         let variable = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
         let path = named.or_else(variable).unwrap_or_else(|| DEFAULT.into());
         let runtime = Builder::new_current_thread().enable_time().build();
-        let runtime = runtime.map_err(|error| Stop::Failure(format!("cannot start what the journal needs: {error}")))?;
+        let runtime =
+            runtime.map_err(|error| Stop::Failure(format!("cannot start what the journal needs: {error}")))?;
         Ok(Home { path, runtime })
     }
 
@@ -138,9 +139,10 @@ impl Home {
         let journal = opened.map_err(|error| self.not_writable(&error.to_string()))?;
         // SQLite opens a file that cannot be written, and would say so in the middle of the run.
         let file = self.path.join("taskflow.db");
-        OpenOptions::new().append(true).open(&file).map_err(|error| {
-            self.not_writable(&format!("cannot write to the store {}: {error}", file.display()))
-        })?;
+        OpenOptions::new()
+            .append(true)
+            .open(&file)
+            .map_err(|error| self.not_writable(&format!("cannot write to the store {}: {error}", file.display())))?;
         Ok(journal)
     }
 

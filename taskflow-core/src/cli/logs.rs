@@ -27,7 +27,9 @@ pub(super) fn command() -> Command {
                 .requires("task")
                 .help("This attempt only"),
         )
-        .arg(Arg::new("follow").long("follow").short('f').action(ArgAction::SetTrue).help("Go on until the run is over"))
+        .arg(
+            Arg::new("follow").long("follow").short('f').action(ArgAction::SetTrue).help("Go on until the run is over"),
+        )
         .arg(
             Arg::new("level")
                 .long("level")
@@ -152,7 +154,8 @@ impl Asked {
         let mut records = Vec::new();
         for (task, attempt) in &attempts {
             let log = self.files.read(&self.run, task, *attempt);
-            let log = log.map_err(|error| unreadable(&format!("the log of task `{task}`, attempt {attempt},"), &error))?;
+            let log =
+                log.map_err(|error| unreadable(&format!("the log of task `{task}`, attempt {attempt},"), &error))?;
             records.extend(log.records.into_iter().map(|record| (&**task, *attempt, record)));
         }
         let text = self.lines(records, terminal);

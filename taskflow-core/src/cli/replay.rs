@@ -58,6 +58,9 @@ pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     }
     match failure {
         Some(failure) if state == TaskState::Skipped => terminal.note(&format!("{task}: {failure}")),
+        Some(failure) if state != TaskState::Failed => {
+            terminal.error(&format!("task `{task}` does not run with these inputs: {failure}"));
+        }
         Some(failure) => terminal.note(&summary::failed(task, &failure, terminal.paint_stderr())),
         None => {
             let took = known.map(|known| words::duration(known.duration())).unwrap_or_default();

@@ -29,8 +29,7 @@ pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     match matches.get_one::<String>("run") {
         Some(run) => go_on(run, matches, &journal, home, terminal),
         None => {
-            let interrupted =
-                RunFilter { states: vec![RunState::Interrupted], limit: Some(1), ..RunFilter::default() };
+            let interrupted = RunFilter { states: vec![RunState::Interrupted], limit: Some(1), ..RunFilter::default() };
             let found = home.wait(journal.runs(&interrupted))?;
             let Some(run) = found.first() else {
                 return Err(Stop::usage("no run was interrupted; `runs` lists them, `retry` runs failed tasks again"));

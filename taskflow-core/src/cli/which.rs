@@ -20,7 +20,9 @@ pub(super) fn run() -> Arg {
 
 /// The run, the newest if it is not named.
 pub(super) fn run_or_last() -> Arg {
-    run().required(false).help("Which run: its number, `last`, its id, or a part of its id that no other has [default: last]")
+    run()
+        .required(false)
+        .help("Which run: its number, `last`, its id, or a part of its id that no other has [default: last]")
 }
 
 /// The run that was said.

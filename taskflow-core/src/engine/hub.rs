@@ -159,19 +159,30 @@ impl Shared {
     /// Launches what can be launched, wakes whom there is work for, and releases the lock.
     pub(super) fn leave(self: &Arc<Self>, mut hub: MutexGuard<'_, Hub>, effects: &mut Effects) {
         hub.launch(effects);
-        self.wake(&mut hub);
+        self.wake(hub);
     }
 
-    /// Sees to it that somebody comes for the sync tasks that are ready, and that deadlines are kept.
-    pub(super) fn wake(self: &Arc<Self>, hub: &mut Hub) {
+    /// Sees to it that somebody comes for the sync tasks that are ready, and that deadlines are kept; releases the lock.
+    pub(super) fn wake(self: &Arc<Self>, mut hub: MutexGuard<'_, Hub>) {
+        let call = self.attend(&mut hub);
+        // Whoever is called wants the lock first.
+        drop(hub);
+        if call {
+            self.work.notify_one();
+        }
+    }
+
+    /// As [`wake`](Shared::wake); the answer is whether a sleeping worker is to be called.
+    pub(super) fn attend(self: &Arc<Self>, hub: &mut Hub) -> bool {
+        let mut call = false;
         if (!hub.congested && hub.dispatcher.has_sync()) || !hub.strays.is_empty() {
-            if self.sleeping.load(Ordering::Relaxed) > 0 {
-                self.work.notify_one();
-            } else if hub.threads < self.workers + hub.lost {
+            call = self.sleeping.load(Ordering::Relaxed) > 0;
+            if !call && hub.threads < self.workers + hub.lost {
                 super::worker::spawn(self, hub);
             }
         }
         super::timekeeper::attend(self, hub);
+        call
     }
 }
 

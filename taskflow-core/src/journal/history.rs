@@ -355,6 +355,8 @@ impl RunHistory {
             }
             Entry::Marked { tasks, state, by, reason, value } => {
                 let place = (value != ValueRef::Nowhere).then_some(Place { segment, value });
+                let why = if reason.is_empty() { format!("marked as {state}") } else { reason.clone() };
+                let why = super::writer::said(&why, &by);
                 for &number in &tasks {
                     let end = self.next_end();
                     let task = self.tasks.get_mut(number as usize)?;
@@ -362,13 +364,8 @@ impl RunHistory {
                     (task.marked, task.order, task.cause) = (true, end, None);
                     task.failure = match state {
                         TaskState::Success => None,
-                        TaskState::Skipped => {
-                            Some(Arc::new(Failure::Skipped { reason: super::writer::said(&reason, &by) }))
-                        }
-                        _ => Some(Arc::new(Failure::Error {
-                            chain: vec![super::writer::said(&reason, &by)],
-                            retryable: false,
-                        })),
+                        TaskState::Skipped => Some(Arc::new(Failure::Skipped { reason: why.clone() })),
+                        _ => Some(Arc::new(Failure::Error { chain: vec![why.clone()], retryable: false })),
                     };
                     if place.is_some() || state != TaskState::Success {
                         task.value.clone_from(&place);

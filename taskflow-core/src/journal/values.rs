@@ -141,7 +141,10 @@ impl Journal {
 
 impl RunHistory {
     /// The type of what the task at this place returns, without modules; `?` if the present graph does not have it.
-    #[cfg_attr(not(all(feature = "cli", feature = "sqlite")), allow(dead_code, reason = "the command line is what uses it"))]
+    #[cfg_attr(
+        not(all(feature = "cli", feature = "sqlite")),
+        allow(dead_code, reason = "the command line is what uses it")
+    )]
     pub(crate) fn type_at(&self, place: usize) -> &str {
         if place < self.shape.nodes.len() { &self.shape.kind(place as u32).output } else { "?" }
     }

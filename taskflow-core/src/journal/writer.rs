@@ -2,7 +2,8 @@
 //!
 //! 1. Under the lock of the engine a run appends its entries to the buffer of its [`RunLog`]. If it was empty, the log joins
 //!    the queue of the writer. If somebody waits for the entries, the writer is woken at once; otherwise it comes within
-//!    [`LAZY`], so that others can see what goes on.
+//!    [`LAZY`], so that others can see what goes on. After a batch it naps that long before it really sleeps: what can wait
+//!    wakes nobody then, and in most runs that is what comes next.
 //! 2. The writer takes the whole buffer of every log in the queue, and stores all of it as one batch. What comes meanwhile is
 //!    the next batch: the busier the engine, the larger the batches (group commit), and a lone step waits for nobody.
 //! 3. When the batch is stored, every run in it is told up to which of its entries. That takes the lock of its engine, so no
@@ -54,6 +55,8 @@ struct Waiting {
     /// Bytes that wait, those being stored included.
     backlog: usize,
     congested: bool,
+    /// The writer comes by itself within [`LAZY`].
+    naps: bool,
     /// Runs that go on.
     live: Vec<Weak<RunLog>>,
     /// Whoever closes the journal waits here for what is to be stored before.
@@ -132,8 +135,8 @@ struct LogState {
     recorded: u64,
     queued: bool,
     update: Option<RunUpdate>,
-    /// How many tasks came to which end.
-    counts: HashMap<TaskState, u32>,
+    /// How many tasks came to which end: few kinds, so that looking through them is quickest.
+    counts: Vec<(TaskState, u32)>,
     commits: Option<Commits>,
     /// Says to other processes that the run is being run; given up when its end is stored.
     claim: Option<Claim>,
@@ -175,7 +178,7 @@ impl RunLog {
             recorded: 1,
             queued: false,
             update,
-            counts,
+            counts: counts.into_iter().collect(),
             commits: None,
             claim,
             graph: Some(graph),
@@ -255,7 +258,7 @@ impl Recorder for Log {
         state.commits = Some(commits);
         // Who has the run is told also when nothing happens in it for a while: it may wait for a retry.
         let size = state.buffer.size();
-        announce(&self.0, &mut state, size, false);
+        announce(&self.0, state, size, false);
     }
 
     fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, mut value: Option<Stored>, urgent: bool) -> u64 {
@@ -269,8 +272,9 @@ impl Recorder for Log {
             state.recorded += 1;
         }
         let grown = state.buffer.size() - before;
-        announce(log, &mut state, grown, urgent);
-        state.recorded
+        let recorded = state.recorded;
+        announce(log, state, grown, urgent);
+        recorded
     }
 
     fn encode(&self, task: &str, ty: TypeInfo, value: &AnyValue) -> Result<Encoded, Failure> {
@@ -318,7 +322,7 @@ impl Recorder for Log {
 }
 
 /// Tells the writer that the buffer of a log has grown by so many bytes.
-fn announce(log: &Arc<RunLog>, state: &mut LogState, grown: usize, urgent: bool) {
+fn announce(log: &Arc<RunLog>, mut state: MutexGuard<'_, LogState>, grown: usize, urgent: bool) {
     let joins = !std::mem::replace(&mut state.queued, true);
     let mut queue = log.queue.lock();
     queue.backlog += grown;
@@ -329,8 +333,10 @@ fn announce(log: &Arc<RunLog>, state: &mut LogState, grown: usize, urgent: bool)
     let too_much = queue.backlog > CONGESTED;
     let becomes_urgent = (urgent || too_much) && !queue.urgent;
     queue.urgent |= urgent || too_much;
-    let wake = becomes_urgent || (joins && queue.dirty.len() == 1);
+    let wake = becomes_urgent || (joins && queue.dirty.len() == 1 && !queue.naps);
     drop(queue);
+    // The writer takes both as soon as it is awake.
+    drop(state);
     if wake {
         log.queue.wake.notify_one();
     }
@@ -347,7 +353,7 @@ impl LogState {
             Entry::Cancelled { .. } => TaskState::Cancelled,
             Entry::Removed { .. } => TaskState::Removed,
             Entry::Ended { state } => {
-                let mut counts: Vec<(TaskState, u32)> = self.counts.drain().collect();
+                let mut counts = std::mem::take(&mut self.counts);
                 counts.sort_by_key(|&(state, _)| state.name());
                 let graph = self.update.take().and_then(|update| update.graph);
                 self.update = Some(RunUpdate { state: *state, ended: Some(at), counts, graph });
@@ -355,7 +361,10 @@ impl LogState {
             }
             _ => return,
         };
-        *self.counts.entry(ended).or_default() += 1;
+        match self.counts.iter_mut().find(|(state, _)| *state == ended) {
+            Some((_, count)) => *count += 1,
+            None => self.counts.push((ended, 1)),
+        }
     }
 }
 
@@ -370,6 +379,7 @@ struct Writer {
 impl Writer {
     fn write(&mut self, queue: &Queue) {
         let mut waiting = queue.lock();
+        let mut stored = false;
         loop {
             waiting.live.retain(|log| log.strong_count() > 0);
             if !waiting.live.is_empty() && self.looked.elapsed() >= LOOK {
@@ -399,6 +409,7 @@ impl Writer {
             };
             match patience {
                 Some(Duration::ZERO) => {
+                    stored = true;
                     waiting.urgent = false;
                     waiting.since = None;
                     let dirty = std::mem::take(&mut waiting.dirty);
@@ -423,6 +434,8 @@ impl Writer {
                     }
                 }
                 patience => {
+                    waiting.naps = std::mem::take(&mut stored) && patience.is_none();
+                    let patience = if waiting.naps { Some(LAZY) } else { patience };
                     let look = (!waiting.live.is_empty()).then(|| LOOK.saturating_sub(self.looked.elapsed()));
                     let wait = match (patience, look) {
                         (Some(patience), Some(look)) => Some(patience.min(look)),
@@ -432,6 +445,7 @@ impl Writer {
                         Some(wait) => queue.wake.wait_timeout(waiting, wait).unwrap_or_else(PoisonError::into_inner).0,
                         None => queue.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner),
                     };
+                    waiting.naps = false;
                 }
             }
         }

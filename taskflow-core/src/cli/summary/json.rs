@@ -3,8 +3,8 @@
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 
-use super::super::live::Ended;
 use super::super::drive::Told;
+use super::super::live::Ended;
 use crate::engine::{AttemptReport, RunReport, TaskReport};
 use crate::error::Failure;
 

@@ -8,8 +8,8 @@ mod table;
 pub(super) use self::failure::failed;
 #[cfg(feature = "sqlite")]
 pub(super) use self::json::Reason;
-use super::live::Ended;
 use super::drive::Told;
+use super::live::Ended;
 use super::stop::Stop;
 use super::terminal::{Paint, Terminal};
 use super::{grid, words};
