@@ -21,7 +21,7 @@ use crate::common::PATIENCE;
 /// A graph with large values, whose journal waits for the disk.
 pub(crate) const LARGE: u64 = 4;
 
-/// SplitMix64, as in the worker.
+/// `SplitMix64`, as in the worker.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
