@@ -282,6 +282,10 @@ impl Journal {
             return Ok(row);
         }
         let mut found = store.find(word, 6).await?;
+        if number.is_some() {
+            // Digits are in every id: who says 20 and means a number must not get the runs of 2026.
+            found.retain(|row| row.info.run_id == word);
+        }
         match found.len() {
             0 => Err(unknown()),
             1 => Ok(found.remove(0)),
