@@ -259,7 +259,8 @@ impl Journal {
         Ok(runs)
     }
 
-    /// The run that a word names: its number, its id, a part of its id that only one run has, or `last` for the newest.
+    /// The run that a word names: its number, its id, a part of its id that only one run has (a number is no part), or `last`
+    /// for the newest.
     ///
     /// # Errors
     ///
