@@ -33,7 +33,8 @@ impl Findings {
         let home = options.home.join(format!("{}-{}", job.contender.name(), std::process::id()));
         // Left behind by one that was killed.
         let _ = std::fs::remove_dir_all(&home);
-        let command = if Programs::is_outside(job.contender) { programs.command(&job, &home) } else { Some(own(&job, &home)) };
+        let command =
+            if Programs::is_outside(job.contender) { programs.command(&job, &home) } else { Some(own(&job, &home)) };
         match command {
             Some(command) => self.follow(command, job, options.limit),
             None => self.failed = true,

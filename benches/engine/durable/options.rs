@@ -57,7 +57,8 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
     };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("`{word}` needs a value"));
-        let number = |text: String| text.replace('_', "").parse::<usize>().map_err(|error| format!("`{text}`: {error}"));
+        let number =
+            |text: String| text.replace('_', "").parse::<usize>().map_err(|error| format!("`{text}`: {error}"));
         match word.as_str() {
             "-h" | "--help" => return Ok(None),
             "--shape" => shapes.push(named(&value()?, Shape::ALL, Shape::name)?),
