@@ -74,6 +74,10 @@ mod readme {}
 pub mod guide {}
 
 #[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/durability.md")]
+pub mod durability {}
+
+#[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
 

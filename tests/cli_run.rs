@@ -1,5 +1,5 @@
 //! `run`: one run of a DAG from the command line, its output and its exit code.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "cli", feature = "sqlite"))]
 
 mod binaries;
 
@@ -45,7 +45,7 @@ fn quiet_says_nothing_when_all_is_well_and_the_failure_when_not() {
         at tests/fixtures/cli_several.rs:51:5
       called at tests/fixtures/cli_several.rs:77:5
       failed <time> after the start of the run
-    to run that part again: cli_several run panicking --from panics
+    to run that part again: cli_several retry 1
     "#);
 }
 
@@ -54,7 +54,7 @@ fn away_from_a_terminal_a_run_is_told_in_plain_lines() {
     let said = call("cli_several", &["run", "--jobs", "1", "failing"]);
     assert_eq!((said.code, &*said.stdout), (Some(1), ""));
     insta::assert_snapshot!(masked(&said.stderr), @r#"
-    <now> failing: run <run> of 3 tasks
+    <now> failing: run 1 (<run>) of 3 tasks
     <now> connect: attempt 1 failed, the next follows in <time>: no route to the warehouse
     <now> connect: attempt 2 failed, the next follows in <time>: cannot reach the warehouse: connection refused
     <now> connect: failed after 3 attempts: cannot reach the warehouse: connection refused
@@ -65,7 +65,7 @@ fn away_from_a_terminal_a_run_is_told_in_plain_lines() {
     connect failed 3 <time> <time>
     load upstream_failed
     load_2 upstream_failed
-    failing: failed in <time>, 3 tasks: 1 failed, 2 upstream_failed
+    failing: failed in <time>, 3 tasks: 1 failed, 2 upstream_failed; `status 1` tells more
 
     error: task `connect` failed after 3 attempts
       cannot reach the warehouse
@@ -74,7 +74,7 @@ fn away_from_a_terminal_a_run_is_told_in_plain_lines() {
       failed <time> after the start of the run
       attempt 1: no route to the warehouse
       not run because of it: load, load_2
-    to run that part again: cli_several run failing --from connect
+    to run that part again: cli_several retry 1
     "#);
     assert!(!said.stderr.contains('\x1b'), "{said:?}");
 }
@@ -83,14 +83,14 @@ fn away_from_a_terminal_a_run_is_told_in_plain_lines() {
 fn a_skip_is_told_with_its_reason() {
     let said = call("cli_several", &["run", "skipping"]);
     insta::assert_snapshot!(masked(&said.stderr), @r#"
-    <now> skipping: run <run> of 2 tasks
+    <now> skipping: run 1 (<run>) of 2 tasks
     <now> skips: skipped: nothing landed
     <now> load: skipped: upstream task `skips` was skipped
     task state attempts duration start
     ─
     skips skipped 1 <time> <time>
     load skipped
-    skipping: success in <time>, 2 tasks: 2 skipped
+    skipping: success in <time>, 2 tasks: 2 skipped; `status 1` tells more
     "#);
 }
 

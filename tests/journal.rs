@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use taskflow::engine::{RunReport, RunState, TaskState};
@@ -126,27 +125,16 @@ fn sum(numbers: Vec<u64>) -> u64 {
     numbers.iter().sum()
 }
 
-static CALLS: AtomicU32 = AtomicU32::new(0);
-
 #[task]
 async fn waits(n: u32, ctx: &TaskContext) -> Result<u32> {
-    if CALLS.fetch_add(1, Ordering::SeqCst) == 0 {
-        ctx.cancelled().await;
-        Err("stopped")?
-    }
-    Ok(n)
-}
-
-#[task]
-fn counted(n: u32) -> u32 {
-    CALLS.fetch_add(100, Ordering::SeqCst);
-    n * 2
+    ctx.cancelled().await;
+    Err(format!("{n} stopped"))?
 }
 
 #[tokio::test]
 async fn what_was_cancelled_is_told_by_the_history() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
-    let dag = Dag::build("interrupted", || step_of(waits(counted(21))))?;
+    let dag = Dag::build("interrupted", || step_of(waits(step_of(20))))?;
     let handle = dag.run().journal(&journal).grace(Duration::from_secs(5)).start()?;
     while !handle.control().running().iter().any(|task| task.task == 1) {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -161,4 +149,55 @@ async fn what_was_cancelled_is_told_by_the_history() -> Result<(), BoxError> {
 #[task]
 fn step_of(n: u32) -> u32 {
     n + 1
+}
+
+#[tokio::test]
+async fn closing_a_journal_interrupts_the_runs_that_go_on_with_it() -> Result<(), BoxError> {
+    #[task]
+    async fn lingers(ctx: &TaskContext) -> u32 {
+        ctx.cancelled().await;
+        7
+    }
+    let dag = Dag::build("closed", || step_of(lingers()))?;
+    for durability in [Durability::Strict, Durability::Relaxed] {
+        let journal = Journal::in_memory()?;
+        let handle = dag.run().journal(&journal).durability(durability).grace(Duration::from_secs(5)).start()?;
+        let control = handle.control();
+        while control.running().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        journal.close().await?;
+        let report = tokio::time::timeout(common::PATIENCE, handle).await.expect("the run ends");
+        assert_eq!(report.state(), RunState::Interrupted);
+        assert!(report.halt_reason().unwrap().contains("its journal was closed"), "{:?}", report.halt_reason());
+        // And nothing more can be done with it.
+        let report =
+            tokio::time::timeout(common::PATIENCE, dag.run().journal(&journal)).await.expect("the run ends")?;
+        assert_eq!(report.state(), RunState::Interrupted);
+        assert!(report.halt_reason().unwrap().contains("it was closed"), "{:?}", report.halt_reason());
+        journal.close().await?;
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_thread_of_a_journal_ends_with_its_last_handle_and_its_last_run() {
+    fn threads() -> usize {
+        let threads = std::fs::read_dir("/proc/self/task").unwrap();
+        // A thread may end while it is looked at.
+        let name =
+            |thread: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok();
+        threads.filter_map(name).filter(|name| name.starts_with("taskflow-journa")).count()
+    }
+    let name = "the_thread_of_a_journal_ends_with_its_last_handle_and_its_last_run";
+    common::in_a_process_of_its_own(name, || {
+        for _ in 0..300 {
+            let journal = Journal::in_memory().unwrap();
+            let request = mixed::run(5).journal(&journal);
+            drop(journal);
+            common::live(request);
+        }
+        common::eventually("the end of every thread", || threads() == 0);
+    });
 }

@@ -173,6 +173,11 @@ pub fn attempt_span(run_id: &str, dag_id: &str, task_id: &str, attempt: u32) -> 
     crate::log::span::attempt_span(run_id, dag_id, task_id, attempt)
 }
 
+/// For fuzzing: folds a history out of bytes that may be any.
+pub fn fuzz_entries(bytes: &[u8]) {
+    crate::journal::fold_any(bytes);
+}
+
 /// For fuzzing: reads stored values from bytes that may be any.
 pub fn fuzz_value(bytes: &[u8]) {
     crate::value::read_any(bytes);

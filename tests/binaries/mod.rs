@@ -1,7 +1,7 @@
 //! Running the DAG binaries of `tests/fixtures` as a user would.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A call of a fixture, with an environment that says nothing about terminals.
@@ -10,8 +10,13 @@ pub(crate) fn program(name: &str) -> Command {
     for variable in ["NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE", "COLUMNS"] {
         command.env_remove(variable);
     }
-    command.env("TERM", "xterm").stdin(Stdio::null());
+    command.env("TERM", "xterm").env("TASKFLOW_HOME", home()).stdin(Stdio::null());
     command
+}
+
+/// Where programs keep their runs for which a test says nothing else: never in the directory they are called from.
+fn home() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("home_{}", std::process::id()))
 }
 
 /// Fixtures are built as examples, and examples lie beside the tests.
@@ -42,9 +47,15 @@ impl From<Output> for Said {
     }
 }
 
-/// Calls a fixture and waits for its end.
+/// Calls a fixture with a home of its own and waits for its end: whatever it runs is run 1.
 pub(crate) fn call(name: &str, words: &[&str]) -> Said {
-    program(name).args(words).output().expect("a built program starts").into()
+    let home = tempfile::tempdir().expect("temporary directories can be made");
+    call_at(home.path(), name, words)
+}
+
+/// Calls a fixture that keeps its runs there, and waits for its end.
+pub(crate) fn call_at(home: &Path, name: &str, words: &[&str]) -> Said {
+    program(name).env("TASKFLOW_HOME", home).args(words).output().expect("a built program starts").into()
 }
 
 impl Said {
@@ -62,6 +73,8 @@ pub(crate) fn masked(text: &str) -> String {
 fn masked_line(line: &str) -> String {
     let indent = &line[..line.len() - line.trim_start().len()];
     let mut masked: Vec<&str> = Vec::new();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "localhost".to_owned());
+    let worker = format!("{}:", host.trim());
     let mut words = line.split_whitespace().peekable();
     while let Some(word) = words.next() {
         let number = word.trim_start_matches('+').parse::<f64>().is_ok();
@@ -79,8 +92,12 @@ fn masked_line(line: &str) -> String {
             masked.push("<now>");
         } else if word.starts_with("manual__") {
             masked.push("<run>");
-        } else if word.ends_with("cli_several") {
-            masked.push("cli_several");
+        } else if word.starts_with("(manual__") {
+            masked.push("(<run>)");
+        } else if let Some(program) = ["cli_several", "cli_history"].into_iter().find(|name| word.ends_with(name)) {
+            masked.push(program);
+        } else if word.starts_with(&worker) {
+            masked.push("<worker>");
         } else if word.chars().all(|c| c == '─') {
             masked.push("─");
         } else {

@@ -4,14 +4,13 @@
 //! a binary with a thousand DAGs starts as fast as one with a single DAG. With one DAG its flags are those of `run`.
 
 use std::ffi::{OsStr, OsString};
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgAction, Command, value_parser};
+use clap::{Arg, Command, value_parser};
 
 use super::choose::Dags;
-use super::{Program, flags};
+use super::{Program, drive, flags, help};
 use crate::dag::{Registry, show::Format};
 use crate::time::Timestamp;
 
@@ -24,7 +23,7 @@ pub(super) fn program_name(first: Option<&OsString>) -> String {
 /// Everything that is understood.
 pub(super) fn command(name: &str, program: Program, dags: &Dags) -> Command {
     let own = program.version.unwrap_or("unknown");
-    Command::new(name.to_owned())
+    let command = Command::new(name.to_owned())
         .bin_name(name.to_owned())
         .version(format!("{own} (taskflow {})", env!("CARGO_PKG_VERSION")))
         .about(about(dags))
@@ -39,7 +38,10 @@ pub(super) fn command(name: &str, program: Program, dags: &Dags) -> Command {
         .subcommand(Command::new("list").about("List the DAGs of this binary"))
         .subcommand(show())
         .subcommand(run(dags))
-        .subcommand(completions())
+        .subcommand(completions());
+    #[cfg(feature = "sqlite")]
+    let command = command.arg(super::home::arg()).subcommands(super::history());
+    help::grouped(command)
 }
 
 fn about(dags: &Dags) -> String {
@@ -114,24 +116,32 @@ fn with_flags(command: Command) -> Command {
     }
 }
 
-/// The flags that no parameter can have.
+/// The flags that no parameter can have, whatever the features: a script that works with some of them works with all.
 pub(super) fn taken() -> Vec<&'static str> {
-    vec!["output", "help", "version", "logical-date", "jobs", "only", "from", "fail-fast", "quiet"]
+    vec![
+        "output",
+        "help",
+        "version",
+        "home",
+        "logical-date",
+        "jobs",
+        "only",
+        "from",
+        "fail-fast",
+        "quiet",
+        "logs",
+        "durability",
+        "sync",
+    ]
 }
 
-fn run_options() -> [Arg; 6] {
-    let options = [
+fn run_options() -> Vec<Arg> {
+    let mut options = vec![
         Arg::new("logical-date")
             .long("logical-date")
             .value_name("TIME")
             .value_parser(|text: &str| text.parse::<Timestamp>())
             .help("The time or day the run is about [default: now]"),
-        Arg::new("jobs")
-            .long("jobs")
-            .short('j')
-            .value_name("N")
-            .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "not a number of tasks, at least 1"))
-            .help("Run at most N tasks at once"),
         Arg::new("only").long("only").value_name("TASK").conflicts_with("from").help("Run this task and what it needs"),
         Arg::new("from")
             .long("from")
@@ -142,13 +152,16 @@ fn run_options() -> [Arg; 6] {
             .value_parser(value_parser!(bool))
             .hide_possible_values(true)
             .help("End the run with the first task that fails [default: as the DAG says]"),
-        Arg::new("quiet")
-            .long("quiet")
-            .short('q')
-            .action(ArgAction::SetTrue)
-            .help("Show no progress and no summary; errors are still reported"),
     ];
-    options.map(|option| option.global(true).help_heading("Options of a run"))
+    options.extend(drive::options());
+    #[cfg(feature = "sqlite")]
+    {
+        use super::home;
+        use crate::engine::Durability;
+        options.push(home::durability_arg(&[Durability::Strict, Durability::Relaxed, Durability::Ephemeral]));
+        options.push(home::sync_arg());
+    }
+    options.into_iter().map(|option| option.global(true).help_heading("Options of a run")).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle, presets::NOTHING,
 };
 
-use crate::engine::TaskState;
+use super::terminal::Paint;
+use crate::engine::{RunState, TaskState};
 
 const STYLE: TableStyle = NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
 
@@ -48,4 +49,41 @@ pub(super) fn state(state: TaskState) -> Cell {
             cell.add_attribute(Attribute::Dim)
         }
     }
+}
+
+/// The name of a state of a run in its colour.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only runs that are kept are listed"))]
+pub(super) fn run_state(state: RunState) -> Cell {
+    match state {
+        RunState::Success => Cell::new(state).fg(Color::Green),
+        RunState::Failed => bad(state),
+        RunState::Cancelled | RunState::Interrupted => Cell::new(state).fg(Color::Yellow),
+        RunState::Running => Cell::new(state),
+    }
+}
+
+/// The same outside of a table.
+pub(super) fn painted(state: RunState, paint: Paint) -> String {
+    match state {
+        RunState::Success => paint.good(state.name()),
+        RunState::Failed => paint.bad(state.name()),
+        RunState::Running | RunState::Cancelled | RunState::Interrupted => paint.odd(state.name()),
+    }
+}
+
+/// The order in which states are told: the good end first, what is still to come last.
+pub(super) fn place_of(state: TaskState) -> usize {
+    const ORDER: [TaskState; 10] = [
+        TaskState::Success,
+        TaskState::Failed,
+        TaskState::UpstreamFailed,
+        TaskState::Skipped,
+        TaskState::Cancelled,
+        TaskState::Running,
+        TaskState::UpForRetry,
+        TaskState::Scheduled,
+        TaskState::None,
+        TaskState::Removed,
+    ];
+    ORDER.iter().position(|&known| known == state).unwrap_or(ORDER.len())
 }

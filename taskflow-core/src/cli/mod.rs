@@ -2,31 +2,68 @@
 //!
 //! One file a verb, and around them what they share:
 //!
-//! - `list`, `show`, `run`, `completions`: the verbs.
+//! - `list`, `show`, `run`, `completions`: the verbs about DAGs.
+//! - `runs`, `status`, `explain`, `values`, `logs`: the verbs that look at what is kept of runs. `resume`, `retry`, `clear`,
+//!   `mark`, `cancel`, `replay`: those that do something with a run. `db`: upkeep. All of them need the feature `sqlite`.
+//! - `home`: where runs are kept. `which`: the words that name a run.
 //! - `args`: the words and flags that are understood. `flags`: the part of them that comes from a DAG's parameters.
+//!   `help`: the page that lists the verbs.
 //! - `choose`: which DAG is meant. `stop`: refusals and exit codes.
+//! - `drive`: a run in this process, from its start to what is told of it.
 //! - `live`: a run while it goes on: the progress view or plain lines, Ctrl-C.
 //! - `summary`: a run when it is over: the table, the first failure, the result, the JSON document.
-//! - `terminal`, `grid`, `words`: streams, colours and widths; tables; durations, times and plurals.
+//! - `terminal`, `grid`, `words`, `record`: streams, colours and widths; tables; durations, times and plurals; records of
+//!   logs as lines.
 //!
 //! Streams: what a program would want to read goes to stdout (a listing, a picture, the result of a run), what a person
 //! wants to know meanwhile goes to stderr.
 //!
-//! Exit codes: 0 when all is well, 1 when a run failed or a graph has mistakes, 2 when the words were not understood,
-//! 130 and 143 when a run was interrupted by SIGINT or SIGTERM.
+//! Exit codes: 0 when all is well, 1 when a run failed or a graph has mistakes or something could not be done, 2 when the
+//! words were not understood, or there is no such run or task, or it is not in a state for what was asked; 130 and 143 when a run was interrupted by SIGINT or SIGTERM.
 
 mod args;
+#[cfg(feature = "sqlite")]
+mod cancel;
 mod choose;
+#[cfg(feature = "sqlite")]
+mod clear;
 mod completions;
+#[cfg(feature = "sqlite")]
+mod db;
+mod drive;
+#[cfg(feature = "sqlite")]
+mod explain;
 mod flags;
 mod grid;
+mod help;
+#[cfg(feature = "sqlite")]
+mod home;
 mod list;
 mod live;
+#[cfg(feature = "sqlite")]
+mod logs;
+#[cfg(feature = "sqlite")]
+mod mark;
+mod record;
+#[cfg(feature = "sqlite")]
+mod replay;
+#[cfg(feature = "sqlite")]
+mod resume;
+#[cfg(feature = "sqlite")]
+mod retry;
 mod run;
+#[cfg(feature = "sqlite")]
+mod runs;
 mod show;
+#[cfg(feature = "sqlite")]
+mod status;
 mod stop;
 mod summary;
 mod terminal;
+#[cfg(feature = "sqlite")]
+mod values;
+#[cfg(feature = "sqlite")]
+mod which;
 mod words;
 
 use std::ffi::OsString;
@@ -74,6 +111,47 @@ fn answer(program: Program, mut words: Vec<OsString>, terminal: &Terminal) -> Re
         Some(("show", matches)) => show::show(matches, &dags, terminal),
         Some(("run", matches)) => run::run(matches, &dags, terminal),
         Some(("completions", matches)) => completions::completions(matches, &name, program, &dags, terminal),
+        #[cfg(feature = "sqlite")]
+        Some((verb, matches)) => look_back(verb, matches, terminal),
+        _ => unreachable!("clap knows no other verb"),
+    }
+}
+
+/// The verbs about runs that are kept.
+#[cfg(feature = "sqlite")]
+fn history() -> Vec<clap::Command> {
+    vec![
+        runs::command(),
+        status::command(),
+        explain::command(),
+        values::command(),
+        logs::command(),
+        resume::command(),
+        retry::command(),
+        clear::command(),
+        mark::command(),
+        cancel::command(),
+        replay::command(),
+        db::command(),
+    ]
+}
+
+#[cfg(feature = "sqlite")]
+fn look_back(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, Stop> {
+    let home = home::Home::of(matches)?;
+    match verb {
+        "runs" => runs::runs(matches, &home, terminal),
+        "status" => status::status(matches, &home, terminal),
+        "explain" => explain::explain(matches, &home, terminal),
+        "values" => values::values(matches, &home, terminal),
+        "logs" => logs::logs(matches, &home, terminal),
+        "resume" => resume::resume(matches, &home, terminal),
+        "retry" => retry::retry(matches, &home, terminal),
+        "clear" => clear::clear(matches, &home, terminal),
+        "mark" => mark::mark(matches, &home, terminal),
+        "cancel" => cancel::cancel(matches, &home, terminal),
+        "replay" => replay::replay(matches, &home, terminal),
+        "db" => db::db(matches, &home, terminal),
         _ => unreachable!("clap knows no other verb"),
     }
 }

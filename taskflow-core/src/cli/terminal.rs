@@ -41,14 +41,35 @@ impl Terminal {
         forgive_gone_reader(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
     }
 
+    /// Writes to stdout what goes on for long; `false` when the reader has gone.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only logs are followed"))]
+    pub(super) fn offer(&self, text: &str) -> io::Result<bool> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Writes a line to stderr. What cannot be said there cannot be said at all.
     pub(super) fn note(&self, line: &str) {
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
 
+    /// Says what is not as it should be, and no reason to stop.
+    pub(super) fn warn(&self, message: &str) {
+        let paint = self.paint_stderr();
+        self.note(&format!("{} {message}", paint.odd("warning:")));
+    }
+
     pub(super) fn error(&self, message: &str) {
         let paint = self.paint_stderr();
         self.note(&format!("{} {message}", paint.bad("error:")));
+    }
+
+    pub(super) fn paint_stdout(&self) -> Paint {
+        Paint(self.colour_stdout)
     }
 
     pub(super) fn paint_stderr(&self) -> Paint {

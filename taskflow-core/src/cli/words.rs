@@ -20,6 +20,23 @@ pub(super) fn duration(duration: Duration) -> String {
     }
 }
 
+/// Reads `90s`, `15m`, `12h`, `30d`, `2w`.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only runs that are kept are old"))]
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no span of time such as 90s, 15m, 12h, 30d or 2w");
+    let unit = text.chars().next_back().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].trim_end().parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
 /// A duration that is seen ticking, without digits that only flicker: `0.4 s`, `12 s`, `3 m 05 s`.
 pub(super) fn ticking(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
@@ -57,6 +74,28 @@ pub(super) fn some<T: AsRef<str>>(names: &[T], most: usize) -> String {
     }
 }
 
+/// A text of at most so many characters.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only of runs that are kept so much is told in a row"))]
+pub(super) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}..", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+/// `48.0 KiB`
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a store has a size"))]
+pub(super) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} bytes") } else { format!("{size:.1} {}", UNITS[unit]) }
+}
+
 /// The first line of a text.
 pub(super) fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
@@ -78,6 +117,15 @@ mod tests {
         assert_eq!(shown(59_960_000_000), "60.0 s");
         assert_eq!(shown(185_000_000_000), "3 m 05 s");
         assert_eq!(shown(3_725_000_000_000), "1 h 02 m");
+    }
+
+    #[test]
+    fn spans_are_numbers_with_a_unit() {
+        assert_eq!(span("2d"), Ok(Duration::from_secs(172_800)));
+        assert_eq!(span("90 s"), Ok(Duration::from_secs(90)));
+        for text in ["", "d", "2", "-1d", "2 days", "9999999999999999999w", "2µ"] {
+            assert!(span(text).is_err_and(|error| error.contains("such as 90s")), "{text}");
+        }
     }
 
     #[test]

@@ -5,11 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tracing::Span;
+use tracing::level_filters::LevelFilter;
+
 use super::machine::Outcome;
 use super::record::{Encoded, Stored};
 use super::run::RunShared;
 use super::values::Gathered;
 use crate::error::{BoxError, Failure};
+use crate::log::attempt_span;
 use crate::panics::catch;
 use crate::task::{Abort, AttemptControl, Body, BoxFuture, Identity, Interrupt, Produced, TaskContext, TaskDef};
 use crate::time::Timestamp;
@@ -84,6 +88,31 @@ pub(crate) async fn call_async(grant: Grant, context: Option<TaskContext>) -> Ju
     match future {
         Ok(future) => Caught { future: Some(future), control }.await,
         Err(panic) => panicked(panic),
+    }
+}
+
+/// The span by which what the attempt emits is known as its own. None when nobody listens.
+pub(crate) fn span(run: &RunShared, grant: &Grant) -> Span {
+    // Before anything is looked up for it: ids lie far away in a large plan.
+    if LevelFilter::current() == LevelFilter::OFF {
+        return Span::none();
+    }
+    let id = run.plan.nodes()[grant.task as usize].id();
+    attempt_span(&run.info.run_id, &run.info.dag_id, id, grant.attempt)
+}
+
+/// Says in the log of the attempt why it did not succeed.
+pub(crate) fn tell(span: &Span, outcome: &Outcome) {
+    if span.is_none() {
+        return;
+    }
+    match outcome {
+        Outcome::Success => {}
+        Outcome::Skipped(reason) => tracing::info!(target: "taskflow", parent: span, "skipped: {reason}"),
+        Outcome::Failed(failure) => {
+            let causes: String = failure.causes().iter().map(|cause| format!("\n  caused by: {cause}")).collect();
+            tracing::error!(target: "taskflow", parent: span, kind = failure.kind(), "{failure}{causes}");
+        }
     }
 }
 

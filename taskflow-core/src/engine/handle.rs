@@ -194,6 +194,17 @@ impl RunControl {
         Some(read(Look::at(run)))
     }
 
+    /// The number of the run in its journal: known a moment after its start, and never for one without a journal.
+    pub fn number(&self) -> Option<i64> {
+        self.shared.recorder.as_ref()?.number()
+    }
+
+    /// Whether the run has a journal.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.shared.recorder.is_some()
+    }
+
     /// The tasks that run just now. Takes time in proportion to the size of the plan.
     pub fn running(&self) -> Vec<RunningTask> {
         let running = |look: Look<'_>| {

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::attempt::{Done, Grant, call_async, call_sync, store, store_async};
+use tracing::Instrument as _;
+
+use super::attempt::{Done, Grant, call_async, call_sync, span, store, store_async, tell};
 use super::dispatch::RunKey;
 use super::hub::Shared;
 use super::machine::Outcome;
@@ -37,10 +39,13 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) 
     };
     let context = grant.context(&report.run);
     let control = grant.control.clone();
+    let span = span(&report.run, &grant);
     if grant.def.kind == Kind::Blocking {
         // A blocking thread that has started cannot be stopped; one that has not is never started after an abort.
         let spawned = runtime.spawn_blocking(move || {
-            let ((outcome, value), stored) = store(&report.run, report.task, call_sync(grant, context.as_ref()));
+            let judged = span.in_scope(|| call_sync(grant, context.as_ref()));
+            let ((outcome, value), stored) = store(&report.run, report.task, judged);
+            tell(&span, &outcome);
             report.close(outcome, value, stored);
         });
         if let Some(control) = control {
@@ -48,8 +53,9 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) 
         }
     } else {
         let spawned = runtime.spawn(async move {
-            let judged = call_async(grant, context).await;
+            let judged = call_async(grant, context).instrument(span.clone()).await;
             let ((outcome, value), stored) = store_async(&report.run, report.task, judged).await;
+            tell(&span, &outcome);
             report.close(outcome, value, stored);
         });
         if let Some(control) = control {

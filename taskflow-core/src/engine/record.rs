@@ -161,6 +161,9 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
 
     /// How often the task was cleared.
     fn generation(&self, task: u32) -> u32;
+
+    /// The number that the run is stored under, as soon as it is.
+    fn number(&self) -> Option<i64>;
 }
 
 /// Tells the engine what was stored.
@@ -226,8 +229,8 @@ pub(crate) struct Restored {
     pub(crate) started: Option<Timestamp>,
     /// What is known of tasks, those that have ended in the order in which they did.
     pub(crate) tasks: Vec<RestoredTask>,
-    /// It was ending early when it stopped.
-    pub(crate) halted: Option<String>,
+    /// It was ending early when it stopped: why, and as what.
+    pub(crate) halted: Option<(String, RunState)>,
 }
 
 /// What is known of a task of a run that goes on.

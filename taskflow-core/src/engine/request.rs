@@ -288,6 +288,12 @@ impl<T> RunRequest<T> {
         RunRequest { info: Some(info), ..RunRequest::new(Ok(plan), params) }
     }
 
+    /// The graph, the run and its parameters, of a request that was made with [`RunRequest::of_plan`].
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn known(&self) -> Option<(&Arc<Plan>, &RunInfo, &Params)> {
+        Some((self.plan.as_ref().ok()?, self.info.as_ref()?, &self.params))
+    }
+
     /// Starts from what an earlier part of the run has come to.
     pub(crate) fn restored(mut self, restored: Restored) -> Self {
         self.restored = Some(restored);

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::attempt::{Done, Grant, call_sync, store};
+use super::attempt::{Done, Grant, call_sync, span, store, tell};
 use super::effects::Effects;
 use super::hub::{Hub, Shared};
 use super::run::RunShared;
@@ -180,7 +180,10 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Tim
 pub(super) fn attempt(run: &Arc<RunShared>, grant: Grant, now: &mut Timestamp) -> Done {
     let (task, attempt, started) = (grant.task, grant.attempt, *now);
     let context = grant.context(run);
-    let ((outcome, value), stored) = store(run, task, call_sync(grant, context.as_ref()));
+    let span = span(run, &grant);
+    let judged = span.in_scope(|| call_sync(grant, context.as_ref()));
+    let ((outcome, value), stored) = store(run, task, judged);
+    tell(&span, &outcome);
     *now = run.clock.now();
     Done { task, attempt, started, ended: *now, outcome, value, stored }
 }

@@ -22,7 +22,11 @@ pub struct Explanation {
 impl RunHistory {
     /// Why a task is in the state it is in; `None` when the run has no such task.
     pub fn explain(&self, task: &str) -> Option<Explanation> {
-        let place = self.tasks.iter().position(|known| known.id == task)?;
+        Some(self.explain_at(self.tasks.iter().position(|known| known.id == task)?))
+    }
+
+    /// Why the task at this place is in the state it is in.
+    pub(crate) fn explain_at(&self, place: usize) -> Explanation {
         let known = &self.tasks[place];
         let mut why = match known.state {
             TaskState::None => self.waits(place),
@@ -56,14 +60,14 @@ impl RunHistory {
         if !known.state.is_terminal() && self.state == RunState::Interrupted {
             why.push(format!("nobody runs this run: `resume {}` goes on with it", self.number));
         }
-        Some(Explanation { task: known.id.clone(), state: known.state, why })
+        Explanation { task: known.id.clone(), state: known.state, why }
     }
 
     /// Why tasks that have not succeeded have not: every task whose state is not `success`, `removed` or `skipped`.
     pub fn explain_open(&self) -> Vec<Explanation> {
         let settled = [TaskState::Success, TaskState::Removed, TaskState::Skipped];
-        let open = self.tasks.iter().filter(|task| !settled.contains(&task.state));
-        open.filter_map(|task| self.explain(&task.id)).collect()
+        let open = (0..self.tasks.len()).filter(|&place| !settled.contains(&self.tasks[place].state));
+        open.map(|place| self.explain_at(place)).collect()
     }
 
     /// What a task that was not looked at waits for.

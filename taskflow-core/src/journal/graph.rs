@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dag::{ArgPlan, EdgeKind, Plan};
+use crate::dag::{ArgPlan, EdgeKind, Plan, Source};
 use crate::task::TriggerRule;
 
 /// A snapshot of a [`Plan`]. Stored once for each structural hash.
@@ -114,7 +114,7 @@ impl Graph {
             kinds,
             nodes,
             groups: plan.groups().iter().map(|group| (group.id.clone(), group.parent)).collect(),
-            result: plan.result().and_then(|source| source.as_task()),
+            result: plan.result().and_then(Source::as_task),
         }
     }
 

@@ -43,6 +43,9 @@ pub struct RunHistory {
     /// Whether it was edited since it was last run.
     #[serde(skip)]
     pub(crate) edited: bool,
+    /// What it becomes when what runs has stopped, if it ends early.
+    #[serde(skip)]
+    halts_as: RunState,
     #[serde(skip)]
     pub(crate) shape: Arc<Graph>,
     #[serde(skip)]
@@ -204,6 +207,7 @@ impl RunHistory {
             tasks: shape.nodes.iter().map(|node| TaskHistory::new(&node.id)).collect(),
             edits: Vec::new(),
             edited: false,
+            halts_as: RunState::Cancelled,
             shape,
             segments: 0,
             row,
@@ -228,6 +232,11 @@ impl RunHistory {
     /// When the first attempt of any task began.
     pub fn started(&self) -> Option<Timestamp> {
         self.sessions.first().map(|session| session.at)
+    }
+
+    /// Why it ends early and as what, if it does.
+    pub(crate) fn halted(&self) -> Option<(String, RunState)> {
+        Some((self.halt_reason.clone()?, self.halts_as))
     }
 
     /// The id of a node of the present graph.
@@ -336,7 +345,7 @@ impl RunHistory {
                 task.settle(at, TaskState::Cancelled);
                 (task.failure, task.order) = (failure, end);
             }
-            Entry::Halted { reason, .. } => self.halt_reason = Some(reason),
+            Entry::Halted { reason, state } => (self.halt_reason, self.halts_as) = (Some(reason), state),
             Entry::Ended { state } => (self.state, self.ended) = (state, Some(at)),
             Entry::Cleared { tasks, by, reason } => {
                 for &task in &tasks {
@@ -346,6 +355,8 @@ impl RunHistory {
             }
             Entry::Marked { tasks, state, by, reason, value } => {
                 let place = (value != ValueRef::Nowhere).then_some(Place { segment, value });
+                let why = if reason.is_empty() { format!("marked as {state}") } else { reason.clone() };
+                let why = super::writer::said(&why, &by);
                 for &number in &tasks {
                     let end = self.next_end();
                     let task = self.tasks.get_mut(number as usize)?;
@@ -353,13 +364,8 @@ impl RunHistory {
                     (task.marked, task.order, task.cause) = (true, end, None);
                     task.failure = match state {
                         TaskState::Success => None,
-                        TaskState::Skipped => {
-                            Some(Arc::new(Failure::Skipped { reason: super::writer::said(&reason, &by) }))
-                        }
-                        _ => Some(Arc::new(Failure::Error {
-                            chain: vec![super::writer::said(&reason, &by)],
-                            retryable: false,
-                        })),
+                        TaskState::Skipped => Some(Arc::new(Failure::Skipped { reason: why.clone() })),
+                        _ => Some(Arc::new(Failure::Error { chain: vec![why.clone()], retryable: false })),
                     };
                     if place.is_some() || state != TaskState::Success {
                         task.value.clone_from(&place);
@@ -371,18 +377,22 @@ impl RunHistory {
         Some(())
     }
 
-    /// A process takes the run: what another one was in the middle of is lost.
-    fn begin(&mut self, at: Timestamp, session: Session) {
+    /// A process takes the run at this time: what another one was in the middle of is lost.
+    pub(crate) fn lose(&mut self, at: Timestamp) {
         let lost_by = self.sessions.last().map(|session| session.worker.clone());
+        for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Running) {
+            let worker = lost_by.clone().unwrap_or_default();
+            task.close(at, TaskState::Failed, Some(Arc::new(Failure::Lost { worker })));
+            task.settle(at, TaskState::None);
+            // That attempt is not the task's fault.
+            task.forgiven += 1;
+        }
+    }
+
+    fn begin(&mut self, at: Timestamp, session: Session) {
+        self.lose(at);
         for task in &mut self.tasks {
             match task.state {
-                TaskState::Running => {
-                    let worker = lost_by.clone().unwrap_or_default();
-                    task.close(at, TaskState::Failed, Some(Arc::new(Failure::Lost { worker })));
-                    task.settle(at, TaskState::None);
-                    // That attempt is not the task's fault.
-                    task.forgiven += 1;
-                }
                 TaskState::Scheduled => task.settle(at, TaskState::None),
                 TaskState::UpstreamFailed if self.edited => task.settle(at, TaskState::None),
                 TaskState::Skipped if self.edited && task.cause.is_some() => task.settle(at, TaskState::None),
@@ -411,6 +421,70 @@ impl TaskHistory {
     fn began(&mut self, ended: Timestamp, took: u64) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
             attempt.started = ended - std::time::Duration::from_nanos(took);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::engine::{Durability, Stored};
+    use crate::journal::segment::{self, Buffer};
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let task = || 0..4u32;
+        let failure = || Arc::new(Failure::Error { chain: vec!["no".to_owned()], retryable: true });
+        prop_oneof![
+            (0..3u64).prop_map(|token| {
+                let text = || "x".to_owned();
+                let durability = Durability::Strict;
+                Entry::Session(Box::new(Session { worker: text(), build: text(), token, graph: text(), durability }))
+            }),
+            task().prop_map(|task| Entry::Scheduled { task }),
+            (task(), 0..3u32).prop_map(|(task, attempt)| Entry::Started { task, attempt }),
+            (task(), 0..9u64).prop_map(|(task, took)| {
+                let value = ValueRef::Inline { start: 0, len: 3 };
+                Entry::Succeeded { task, attempt: 1, took, value }
+            }),
+            (task(), any::<Option<i64>>()).prop_map(move |(task, retry)| {
+                Entry::Failed { task, attempt: 1, took: u64::MAX, failure: failure(), retry }
+            }),
+            (task(), task()).prop_map(|(task, cause)| {
+                Entry::Skipped { task, attempt: 0, took: 0, reason: None, cause: Some(cause) }
+            }),
+            (task(), task()).prop_map(|(task, cause)| Entry::UpstreamFailed { task, cause }),
+            task().prop_map(|task| Entry::Cancelled { task, attempt: 1, took: 1 }),
+            prop::collection::vec(task(), 0..3).prop_map(|tasks| Entry::Cleared {
+                tasks,
+                by: String::new(),
+                reason: String::new()
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_history_however_damaged_makes_folding_panic(
+            entries in prop::collection::vec((any::<i64>(), entry()), 0..20),
+            flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        ) {
+            let mut buffer = Buffer::default();
+            for (at, entry) in entries {
+                buffer.push(Timestamp::from_nanos(at), entry, Some(Stored::Inline(vec![1, 2, 3])));
+            }
+            let sound = buffer.events.clone();
+            prop_assert!(sound.is_empty() || segment::read(&sound).is_ok());
+            crate::journal::fold_any(&sound);
+            let mut damaged = sound;
+            if !damaged.is_empty() {
+                for (place, byte) in flips {
+                    let place = place.index(damaged.len());
+                    damaged[place] = byte;
+                }
+            }
+            crate::journal::fold_any(&damaged);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::live::{Claims, build_id, worker};
 use super::memory::MemoryStore;
 use super::params;
 use super::segment;
-use super::store::{NewRun, RunFilter, RunRow, Store, StoreError, Whose};
+use super::store::{NewRun, RunFilter, RunRow, Store, Whose};
 use super::writer::{Beginning, Log, Queue, RunLog, Terms};
 use crate::engine::{About, Entry, Recorder, RunRequest, RunState, Session};
 use crate::time::Timestamp;
@@ -106,11 +106,24 @@ impl JournalBuilder {
         let home = home.as_ref();
         let failed = |error: std::io::Error| {
             let reason = format!("the directory cannot be made: {error}");
-            StoreError::Open { place: home.display().to_string(), reason }
+            super::StoreError::Open { place: home.display().to_string(), reason }
         };
         std::fs::create_dir_all(home).map_err(failed)?;
         let store = super::sqlite::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
         self.over(Arc::new(store), Claims::in_directory(home.join("live")), Some(home))
+    }
+
+    /// The journal in a directory, if there is one: as [`JournalBuilder::open`], for looking without making anything.
+    ///
+    /// # Errors
+    ///
+    /// When there is a database that cannot be opened.
+    #[cfg(feature = "sqlite")]
+    pub async fn open_existing(self, home: impl AsRef<Path>) -> Result<Option<Journal>, JournalError> {
+        let home = home.as_ref();
+        let store = super::sqlite::SqliteStore::open_existing(&home.join("taskflow.db"), self.sync).await?;
+        let claims = Claims::in_directory(home.join("live"));
+        store.map(|store| self.over(Arc::new(store), claims, Some(home))).transpose()
     }
 
     fn over(self, store: Arc<dyn Store>, claims: Claims, home: Option<&Path>) -> Result<Journal, JournalError> {
@@ -166,6 +179,7 @@ impl Journal {
         let params = params::encode(run.plan.params(), run.params)?;
         let claim = inner.claims.claim(run_id).map_err(|error| format!("it cannot be claimed: {error}"))?;
         let claim = claim.ok_or_else(|| format!("a run with the id `{run_id}` is being run already"))?;
+        let at = Timestamp::now();
         let new = NewRun {
             info: run.info.clone(),
             graph: run.plan.hash().to_owned(),
@@ -173,12 +187,13 @@ impl Journal {
             owner: worker(),
             params,
             tasks: run.plan.len() as u32,
-            created: Timestamp::now(),
+            created: at,
         };
         let beginning = Beginning {
             run_id: run_id.clone(),
             whose: Whose::New(Box::new(new)),
             next: 1,
+            at,
             session: session(run, 1),
             counts: Default::default(),
             generations: Default::default(),
@@ -347,7 +362,7 @@ impl Journal {
     ///
     /// When the store cannot be written.
     pub async fn close(&self) -> Result<(), JournalError> {
-        self.inner.queue.shut_down();
+        self.inner.queue.settle().await;
         Ok(self.inner.store.close().await?)
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct Claim {
 
 impl Claims {
     /// With files in this directory, which need not exist.
+    #[cfg(any(feature = "sqlite", test))]
     pub(super) fn in_directory(dir: PathBuf) -> Self {
         Claims { dir: Some(dir), ours: Arc::default() }
     }

@@ -17,7 +17,7 @@ use super::live::worker;
 use super::params;
 use super::store::{RunUpdate, Whose};
 use super::writer::Beginning;
-use crate::dag::{ArgPlan, Dag, DagDef, Plan, Registry, Selection};
+use crate::dag::{ArgPlan, Dag, DagDef, Plan, Registry, Selection, Source};
 use crate::engine::{
     About, AttemptRecord, Recorder, Restored, RestoredState, RestoredTask, RunRequest, RunState, TaskState,
 };
@@ -55,7 +55,7 @@ impl Journal {
         let run = run.to_owned();
         let claim = self.claim(&run)?;
         // Only now: before the claim somebody may have gone on with it.
-        let history = self.history_of(self.row(&run).await?).await?;
+        let mut history = self.history_of(self.row(&run).await?).await?;
         if history.row.state != RunState::Running {
             let reason = format!("it has ended ({}); `retry` or `clear` say what is to run again", history.row.state);
             return Err(JournalError::Nothing { run, reason });
@@ -64,6 +64,9 @@ impl Journal {
         if history.info.dag_id != plan.id() {
             return Err(changed(format!("it is of the DAG `{}`, this is `{}`", history.info.dag_id, plan.id())));
         }
+        // As the history will have it as soon as this process stands in it.
+        let at = Timestamp::now();
+        history.lose(at);
         let known = Known::new(&history, plan);
         known.check_types().map_err(changed)?;
         let damaged = |what| JournalError::DamagedRun { run: run.clone(), what };
@@ -96,6 +99,7 @@ impl Journal {
                 run_id,
                 whose: Whose::Known { run: number, token },
                 next,
+                at,
                 session: session(about, token),
                 counts: count,
                 generations,
@@ -135,7 +139,10 @@ impl Journal {
             let failed =
                 |reason| JournalError::Value { run: history.info.run_id.clone(), task: task.id.clone(), reason };
             let clear = |reason: String| format!("{reason}; `clear {} {}` lets it run again", history.number, task.id);
-            let bytes = self.value_bytes(history, task).await?;
+            let bytes = match self.value_bytes(history, task).await {
+                Err(JournalError::Value { reason, .. }) => return Err(failed(clear(reason))),
+                bytes => bytes?,
+            };
             let bytes = bytes.ok_or_else(|| failed(clear("it was never stored".to_owned())))?;
             let value = known.plan.def(node).output.decode(&bytes).map_err(|error| failed(clear(error)))?;
             values.insert(node, value);
@@ -228,7 +235,7 @@ impl<'a> Known<'a> {
 
     /// Whether some task still to be run takes the value of this one, or the run returns it.
     fn is_wanted(&self, node: u32) -> bool {
-        let result = self.plan.result().and_then(|source| source.as_task()) == Some(node);
+        let result = self.plan.result().and_then(Source::as_task) == Some(node);
         let below = self.plan.successors(node).iter().map(|&join| self.plan.joins()[join as usize].node);
         result || below.into_iter().any(|below| self.kept(below).is_none() && takes(self.plan, below, node))
     }
@@ -298,7 +305,7 @@ impl<'a> Known<'a> {
         }
         tasks.sort_by_key(|&(order, _)| order);
         let tasks = tasks.into_iter().map(|(_, task)| task).collect();
-        Restored { started: self.history.started(), tasks, halted: self.history.halt_reason.clone() }
+        Restored { started: self.history.started(), tasks, halted: self.history.halted() }
     }
 }
 

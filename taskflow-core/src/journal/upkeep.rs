@@ -75,7 +75,20 @@ impl Journal {
                 .and_then(std::convert::identity)
                 .map_err(JournalError::Files)?;
         }
+        self.sweep().await?;
         Ok(gone)
+    }
+
+    /// Removes the temporary files of writes that a crash cut off.
+    async fn sweep(&self) -> Result<(), JournalError> {
+        /// No write takes as long as that.
+        const LEFT_BEHIND: Duration = Duration::from_secs(3600);
+
+        let Some(files) = self.inner.files.clone() else { return Ok(()) };
+        let older_than = std::time::SystemTime::now() - LEFT_BEHIND;
+        let swept = tokio::task::spawn_blocking(move || files.sweep(older_than)).await;
+        swept.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(JournalError::Files)?;
+        Ok(())
     }
 
     /// Looks for damage: in the store, in what is stored of every run, and in the files of values. Each finding is a

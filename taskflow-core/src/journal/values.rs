@@ -15,10 +15,28 @@ pub struct StoredValue {
     pub bytes: Vec<u8>,
 }
 
+/// A preview without what is known to be secret, by its key or by itself.
+fn shown(bytes: &[u8], limit: usize) -> String {
+    crate::log::redact(&crate::value::preview(bytes, limit).json).into_owned()
+}
+
+/// A parameter of a stored run.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RunParam {
+    /// Its name.
+    pub name: String,
+    /// Its type, without modules.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// Its value as JSON; what JSON cannot hold stands as text.
+    pub value: serde_json::Value,
+}
+
 impl StoredValue {
     /// As JSON, cut to about `limit` characters, with the values of secret keys masked; what JSON cannot hold stands as text.
     pub fn preview(&self, limit: usize) -> String {
-        crate::value::preview(&self.bytes, limit).json
+        shown(&self.bytes, limit)
     }
 
     /// As JSON, whole; what JSON cannot hold stands as text. Secrets are not masked.
@@ -32,6 +50,23 @@ impl StoredValue {
 }
 
 impl Journal {
+    /// The parameters of a run, as they were at its beginning.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read, or what it holds is damaged.
+    pub async fn params(&self, history: &RunHistory) -> Result<Vec<RunParam>, JournalError> {
+        let damaged = |what| JournalError::DamagedRun { run: history.info.run_id.clone(), what };
+        let stored = self.inner.store.params(history.number).await?.unwrap_or_default();
+        let stored = super::params::decode(&stored).map_err(damaged)?;
+        let mut params = Vec::with_capacity(stored.len());
+        for super::params::StoredParam { name, ty, value } in stored {
+            let value = crate::value::to_json(&value).map_err(|what| damaged(format!("parameter `{name}`: {what}")))?;
+            params.push(RunParam { name, ty, value });
+        }
+        Ok(params)
+    }
+
     /// The value that a task of a stored run returned; nothing if it did not succeed.
     ///
     /// # Errors
@@ -42,6 +77,38 @@ impl Journal {
         let ty = history.shape.nodes.get(place).map_or("?", |_| &history.shape.kind(place as u32).output);
         let bytes = self.value_bytes(history, &history.tasks[place]).await?;
         Ok(bytes.map(|bytes| StoredValue { ty: ty.to_owned(), bytes }))
+    }
+
+    /// The value as JSON, cut to about `limit` characters; of a large one only the beginning is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::value`].
+    pub async fn preview(
+        &self,
+        history: &RunHistory,
+        task: &str,
+        limit: usize,
+    ) -> Result<Option<String>, JournalError> {
+        let known = &history.tasks[history.place(task)?];
+        if let (Some(ValueRef::File(file)), Some(files)) =
+            (known.value.as_ref().map(|place| &place.value), &self.inner.files)
+        {
+            let failed = |reason: String| JournalError::Value {
+                run: history.info.run_id.clone(),
+                task: task.to_owned(),
+                reason,
+            };
+            let (files, run, file) = (files.clone(), history.info.run_id.clone(), *file);
+            // A character of JSON comes of at most a few bytes; numbers are the densest.
+            let bytes = limit.saturating_mul(10).max(4096);
+            let read =
+                tokio::task::spawn_blocking(move || files.head(&run, &file, bytes).map_err(|error| error.to_string()));
+            let head = read.await.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
+            return Ok(Some(shown(&head, limit)));
+        }
+        let bytes = self.value_bytes(history, known).await?;
+        Ok(bytes.map(|bytes| shown(&bytes, limit)))
     }
 
     pub(super) async fn value_bytes(
@@ -62,7 +129,7 @@ impl Journal {
             ValueRef::File(file) => {
                 let files = self.inner.files.clone();
                 let files = files.ok_or_else(|| failed("it is in a file, and this journal has none".to_owned()))?;
-                let (run_id, file) = (run.clone(), file.clone());
+                let (run_id, file) = (run.clone(), *file);
                 let read =
                     tokio::task::spawn_blocking(move || files.get(&run_id, &file).map_err(|error| error.to_string()));
                 let bytes = read.await.map_err(|error| failed(error.to_string()))?;
@@ -73,6 +140,15 @@ impl Journal {
 }
 
 impl RunHistory {
+    /// The type of what the task at this place returns, without modules; `?` if the present graph does not have it.
+    #[cfg_attr(
+        not(all(feature = "cli", feature = "sqlite")),
+        allow(dead_code, reason = "the command line is what uses it")
+    )]
+    pub(crate) fn type_at(&self, place: usize) -> &str {
+        if place < self.shape.nodes.len() { &self.shape.kind(place as u32).output } else { "?" }
+    }
+
     /// The place of a task among the tasks.
     ///
     /// # Errors

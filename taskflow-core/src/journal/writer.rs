@@ -12,12 +12,15 @@
 //! 5. While more than [`CONGESTED`] bytes wait, the engines start nothing.
 //! 6. While runs are live the writer looks every [`LOOK`] for what other processes want of them.
 //!
-//! Locks are taken in this order: engine, log, queue.
+//! Locks are taken in this order: engine, log, queue. A log is let go of under none of them: with the last one goes the
+//! journal, which takes the lock of the queue to say so.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
 
 use super::graph::Graph;
 use super::live::Claim;
@@ -56,6 +59,8 @@ struct Waiting {
     naps: bool,
     /// Runs that go on.
     live: Vec<Weak<RunLog>>,
+    /// Whoever closes the journal waits here for what is to be stored before.
+    closing: Vec<oneshot::Sender<()>>,
     shutdown: bool,
 }
 
@@ -75,6 +80,15 @@ impl Queue {
     pub(super) fn shut_down(&self) {
         self.lock().shutdown = true;
         self.wake.notify_one();
+    }
+
+    /// Stores what waits, and interrupts the runs that go on.
+    pub(super) async fn settle(&self) {
+        let (done, settled) = oneshot::channel();
+        self.lock().closing.push(done);
+        self.wake.notify_one();
+        // The writer answers as long as there is a journal that can be closed.
+        let _ = settled.await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -136,6 +150,8 @@ pub(super) struct Beginning {
     pub(super) whose: Whose,
     /// The number of its next segment.
     pub(super) next: u32,
+    /// When the process took it.
+    pub(super) at: Timestamp,
     pub(super) session: Entry,
     pub(super) counts: HashMap<TaskState, u32>,
     pub(super) generations: HashMap<u32, u32>,
@@ -152,9 +168,9 @@ impl RunLog {
         terms: Terms,
         beginning: Beginning,
     ) -> Arc<Self> {
-        let Beginning { run_id, whose, next, session, counts, generations, claim, graph, update } = beginning;
+        let Beginning { run_id, whose, next, at, session, counts, generations, claim, graph, update } = beginning;
         let mut buffer = Buffer::default();
-        buffer.push(Timestamp::now(), session, None);
+        buffer.push(at, session, None);
         let state = LogState {
             whose,
             next,
@@ -238,7 +254,11 @@ pub(super) struct Log(pub(super) Arc<RunLog>);
 
 impl Recorder for Log {
     fn attach(&self, commits: Commits) {
-        self.0.lock().commits = Some(commits);
+        let mut state = self.0.lock();
+        state.commits = Some(commits);
+        // Who has the run is told also when nothing happens in it for a while: it may wait for a retry.
+        let size = state.buffer.size();
+        announce(&self.0, state, size, false);
     }
 
     fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, mut value: Option<Stored>, urgent: bool) -> u64 {
@@ -253,23 +273,7 @@ impl Recorder for Log {
         }
         let grown = state.buffer.size() - before;
         let recorded = state.recorded;
-        let joins = !std::mem::replace(&mut state.queued, true);
-        let mut queue = log.queue.lock();
-        queue.backlog += grown;
-        if joins {
-            queue.dirty.push(Arc::clone(log));
-            queue.since.get_or_insert_with(Instant::now);
-        }
-        let too_much = queue.backlog > CONGESTED;
-        let becomes_urgent = (urgent || too_much) && !queue.urgent;
-        queue.urgent |= urgent || too_much;
-        let wake = becomes_urgent || (joins && queue.dirty.len() == 1 && !queue.naps);
-        drop(queue);
-        // The writer takes both as soon as it is awake.
-        drop(state);
-        if wake {
-            log.queue.wake.notify_one();
-        }
+        announce(log, state, grown, urgent);
         recorded
     }
 
@@ -310,6 +314,31 @@ impl Recorder for Log {
 
     fn generation(&self, task: u32) -> u32 {
         self.0.generations.get(&task).copied().unwrap_or(0)
+    }
+
+    fn number(&self) -> Option<i64> {
+        self.0.number()
+    }
+}
+
+/// Tells the writer that the buffer of a log has grown by so many bytes.
+fn announce(log: &Arc<RunLog>, mut state: MutexGuard<'_, LogState>, grown: usize, urgent: bool) {
+    let joins = !std::mem::replace(&mut state.queued, true);
+    let mut queue = log.queue.lock();
+    queue.backlog += grown;
+    if joins {
+        queue.dirty.push(Arc::clone(log));
+        queue.since.get_or_insert_with(Instant::now);
+    }
+    let too_much = queue.backlog > CONGESTED;
+    let becomes_urgent = (urgent || too_much) && !queue.urgent;
+    queue.urgent |= urgent || too_much;
+    let wake = becomes_urgent || (joins && queue.dirty.len() == 1 && !queue.naps);
+    drop(queue);
+    // The writer takes both as soon as it is awake.
+    drop(state);
+    if wake {
+        log.queue.wake.notify_one();
     }
 }
 
@@ -356,11 +385,24 @@ impl Writer {
             if !waiting.live.is_empty() && self.looked.elapsed() >= LOOK {
                 let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
                 drop(waiting);
-                self.look(live);
+                self.look(&live);
+                drop(live);
                 waiting = queue.lock();
             }
+            if waiting.dirty.is_empty() && !waiting.closing.is_empty() {
+                let closing = std::mem::take(&mut waiting.closing);
+                let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
+                drop(waiting);
+                live.iter().for_each(|log| log.give_up("its journal was closed; `resume` goes on from what is stored"));
+                // Who does not wait any more does not want to know.
+                closing.into_iter().for_each(|done| done.send(()).unwrap_or_default());
+                drop(live);
+                waiting = queue.lock();
+                continue;
+            }
+            let closing = !waiting.closing.is_empty();
             let patience = match waiting.since {
-                Some(_) if waiting.urgent || waiting.shutdown => Some(Duration::ZERO),
+                Some(_) if waiting.urgent || waiting.shutdown || closing => Some(Duration::ZERO),
                 Some(since) => Some(LAZY.saturating_sub(since.elapsed())),
                 None if waiting.shutdown => return,
                 None => None,
@@ -379,6 +421,7 @@ impl Writer {
                     drop(waiting);
                     congest(&live, true);
                     let size = self.store(&dirty);
+                    drop((live, dirty));
                     waiting = queue.lock();
                     waiting.backlog = waiting.backlog.saturating_sub(size);
                     if waiting.congested && waiting.backlog <= CONGESTED / 2 {
@@ -386,6 +429,7 @@ impl Writer {
                         let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
                         drop(waiting);
                         congest(&live, false);
+                        drop(live);
                         waiting = queue.lock();
                     }
                 }
@@ -452,7 +496,7 @@ impl Writer {
     }
 
     /// Passes on what other processes want.
-    fn look(&mut self, live: Vec<Arc<RunLog>>) {
+    fn look(&mut self, live: &[Arc<RunLog>]) {
         self.looked = Instant::now();
         // What cannot be read now can be read at the next look; if the store is gone, the next batch says so.
         let Ok(requests) = self.runtime.block_on(self.store.requests(self.seen)) else { return };

@@ -44,4 +44,5 @@ pub use read::{AttemptLog, LogFiles, RunLogRecord};
 pub use record::{LogLevel, LogRecord, LogSpan};
 pub use redact::{Redactor, mask, redact};
 pub use sink::{LogError, LogOptions, LogSink, LogStatus};
+pub(crate) use span::attempt_span;
 pub use spawn::{carry, spawn, spawn_blocking};

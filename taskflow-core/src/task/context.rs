@@ -18,7 +18,7 @@ use crate::time::{Interval, Timestamp};
 pub struct RunInfo {
     /// The id of the DAG.
     pub dag_id: String,
-    /// The id of the run, `manual__2026-01-31T06:00:00Z_1` for one started by hand.
+    /// The id of the run, `manual__2026-01-31T06:00:00Z_k3f9qa` for one started by hand. No two runs have the same.
     pub run_id: String,
     /// The point in time the run is about; for a run started by hand, when that happened.
     pub logical_date: Timestamp,
@@ -36,15 +36,32 @@ pub enum RunTrigger {
     Manual,
 }
 
+/// Six characters that tell runs about the same moment apart, also those of different processes.
+fn distinction() -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    static SERIAL: AtomicU64 = AtomicU64::new(1);
+
+    let facts = [
+        SERIAL.fetch_add(1, Ordering::Relaxed),
+        Timestamp::now().as_nanos().cast_unsigned(),
+        u64::from(std::process::id()),
+    ];
+    // The finalizer of SplitMix64 spreads each fact over all bits.
+    let mixed = facts.into_iter().fold(0_u64, |state, fact| {
+        let mut mixed = (state ^ fact).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    });
+    (0..6).map(|place| char::from(ALPHABET[(mixed >> (5 * place)) as usize % ALPHABET.len()])).collect()
+}
+
 impl RunInfo {
     /// A run asked for at `logical_date`.
     pub fn manual(dag_id: &str, logical_date: Timestamp) -> Self {
-        // Two runs asked for in one nanosecond still need two ids.
-        static SERIAL: AtomicU64 = AtomicU64::new(1);
-        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         RunInfo {
             dag_id: dag_id.to_owned(),
-            run_id: format!("manual__{logical_date}_{serial}"),
+            run_id: format!("manual__{logical_date}_{}", distinction()),
             logical_date,
             trigger: RunTrigger::Manual,
             interval: Interval { start: logical_date, end: logical_date },

@@ -4,8 +4,6 @@
 //! task that takes `T` receives it by move when nothing can need it again. What must outlive the process is kept as
 //! MessagePack ([`TypeInfo::encode`]); previews are made from those bytes, without the type.
 
-#![allow(dead_code, reason = "the store, which takes what is here, is still to come")]
-
 mod codec;
 mod constant;
 mod files;
@@ -174,8 +172,8 @@ impl std::fmt::Debug for TypeInfo {
 
 /// Reads `bytes` in every way in which stored bytes are read, for fuzzing: none may panic, whatever they are.
 pub(crate) fn read_any(bytes: &[u8]) {
-    let _ = preview::preview(bytes, 1000);
-    let _ = json::to_json(bytes);
+    let _ = preview(bytes, 1000);
+    let _ = to_json(bytes);
     let types = [
         TypeInfo::of_value::<serde_json::Value>(),
         TypeInfo::of_value::<Vec<Option<(u8, i128, f64)>>>(),

@@ -21,6 +21,8 @@ const FAILURES: usize = 20;
 #[derive(Debug)]
 pub(in crate::cli) struct Log {
     large: bool,
+    /// When this process took the run: what happened before is not news.
+    since: Timestamp,
     /// For each task: its failed attempts that were told, and whether its end was.
     told: Vec<(u32, bool)>,
     failures: HashSet<u32>,
@@ -28,15 +30,16 @@ pub(in crate::cli) struct Log {
 }
 
 impl Log {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan, since: Timestamp) -> Self {
         let large = plan.len() > LARGE;
         let told = if large { Vec::new() } else { vec![(0, false); plan.len()] };
-        Log { large, told, failures: HashSet::new(), tenths: 0 }
+        Log { large, since, told, failures: HashSet::new(), tenths: 0 }
     }
 
     /// The lines about what is new, oldest first.
     pub(super) fn news<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>, now: Timestamp) -> Vec<String> {
         let mut news = if self.large { self.large(tasks, now) } else { self.small(tasks) };
+        news.retain(|&(time, _)| time >= self.since);
         // Stable: what happened at one time stays in the order of the plan.
         news.sort_by_key(|&(time, _)| time);
         news.into_iter().map(|(time, text)| format!("{} {text}", words::time(time))).collect()

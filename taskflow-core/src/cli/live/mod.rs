@@ -3,6 +3,7 @@
 mod bar;
 #[cfg(unix)]
 pub(super) mod capture;
+mod echo;
 mod log;
 mod sample;
 #[cfg(unix)]
@@ -17,6 +18,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use self::bar::Bar;
+pub(super) use self::echo::Echo;
 use self::log::Log;
 use self::sample::Sample;
 pub(super) use self::signals::{Signal, Signals};
@@ -35,12 +37,18 @@ pub(super) struct Ended {
     pub(super) result: Option<AnyValue>,
     /// What ended it early.
     pub(super) signal: Option<Signal>,
+    /// The number it is kept under, if it is.
+    pub(super) number: Option<i64>,
 }
 
 /// A run that is over sooner is not watched at all: a view that comes and goes in that time only flickers.
 const FIRST_LOOK: Duration = Duration::from_millis(150);
 /// Between two looks.
 const PACE: Duration = Duration::from_millis(100);
+/// Between two looks for the number of a run that has just started.
+const SOON: Duration = Duration::from_millis(2);
+/// How long the first line waits for it.
+const NUMBER: Duration = Duration::from_millis(100);
 /// A look holds the engine still: looking takes at most this part of the time.
 const SHARE: u32 = 100;
 
@@ -48,6 +56,7 @@ const SHARE: u32 = 100;
 pub(super) async fn follow(
     handle: RunHandle<()>,
     mut watcher: Watcher,
+    mut echo: Option<Echo>,
     mut signals: Signals,
     grace: Duration,
     terminal: &Terminal,
@@ -55,7 +64,8 @@ pub(super) async fn follow(
     let control = handle.control();
     let mut stopped_by = None;
     let mut finished = pin!(handle.finished());
-    let mut next_look = Instant::now() + FIRST_LOOK;
+    let start = Instant::now();
+    let mut next_look = start + if watcher.is_silent() { SOON } else { FIRST_LOOK };
     let (report, result) = loop {
         tokio::select! {
             biased;
@@ -66,20 +76,44 @@ pub(super) async fn follow(
                     std::process::exit(signal.exit().code().into());
                 }
                 stopped_by = Some(signal);
+                watcher.open(control.number(), terminal);
                 // Told as it is now: what is asked to end may end before we have said so.
                 let told = waiting(&control, grace, signal);
                 control.cancel(signal.reason());
                 watcher.note(&told, terminal);
             }
-            () = sleep_until(next_look), if !watcher.is_blind() => {
+            () = sleep_until(next_look), if !watcher.is_blind() || echo.is_some() => {
                 let before = Instant::now();
+                if watcher.is_silent() && control.is_recorded() && control.number().is_none() && start.elapsed() < NUMBER {
+                    next_look = before + SOON;
+                    continue;
+                }
                 watcher.look(&control, terminal);
+                if let Some(echo) = &mut echo {
+                    look_at_logs(echo, &watcher, &control, terminal);
+                }
                 next_look = Instant::now() + PACE.max(before.elapsed() * SHARE);
             }
         }
     };
+    let number = control.number();
+    watcher.open(number, terminal);
+    if let Some(echo) = echo {
+        echo.rest(report.tasks()).iter().for_each(|line| watcher.note(line, terminal));
+    }
     watcher.end(&report, terminal);
-    Ended { report, result, signal: stopped_by }
+    Ended { report, result, signal: stopped_by, number }
+}
+
+fn look_at_logs(echo: &mut Echo, watcher: &Watcher, control: &RunControl, terminal: &Terminal) {
+    let now = control.look(|look| {
+        echo.look(look.tasks());
+        echo.close(|task| look.task(task), look.now());
+        look.now()
+    });
+    if let Some(now) = now {
+        echo.news(now).iter().for_each(|line| watcher.note(line, terminal));
+    }
 }
 
 /// What is said after the first Ctrl-C.
@@ -104,30 +138,69 @@ fn waiting(control: &RunControl, grace: Duration, signal: Signal) -> String {
 pub(super) enum Watcher {
     /// Nobody.
     Quiet,
-    Lines(Log),
+    Lines {
+        log: Log,
+        /// The first line, until it is said: it waits a moment for the number of the run.
+        opening: Option<Opening>,
+    },
     /// The view, once there is one.
     View(Option<Bar>),
 }
 
+/// The first line about a run.
+#[derive(Debug)]
+pub(super) struct Opening {
+    at: Timestamp,
+    dag: String,
+    run: String,
+    tasks: usize,
+    goes_on: bool,
+}
+
+impl Opening {
+    /// `delays: run 12 (manual__..) of 40 tasks`
+    fn line(&self, number: Option<i64>) -> String {
+        let Opening { at, dag, run, tasks, goes_on } = self;
+        let run = number.map_or_else(|| run.clone(), |number| format!("{number} ({run})"));
+        let goes_on = if *goes_on { " goes on" } else { "" };
+        format!("{} {dag}: run {run} of {}{goes_on}", words::time(*at), words::count(*tasks, "task"))
+    }
+}
+
 impl Watcher {
     /// For a run that is about to start.
-    pub(super) fn new(info: &RunInfo, plan: &Plan, terminal: &Terminal) -> Self {
+    pub(super) fn new(info: &RunInfo, plan: &Plan, goes_on: bool, terminal: &Terminal) -> Self {
         if terminal.live {
             return Watcher::View(None);
         }
-        let (now, tasks) = (words::time(Timestamp::now()), words::count(plan.len(), "task"));
-        terminal.note(&format!("{now} {}: run {} of {tasks}", plan.id(), info.run_id));
-        Watcher::Lines(Log::new(plan))
+        let at = Timestamp::now();
+        let (dag, run) = (plan.id().to_owned(), info.run_id.clone());
+        Watcher::Lines { log: Log::new(plan, at), opening: Some(Opening { at, dag, run, tasks: plan.len(), goes_on }) }
     }
 
     fn is_blind(&self) -> bool {
         matches!(self, Watcher::Quiet)
     }
 
+    /// Whether its first line is still to be said.
+    fn is_silent(&self) -> bool {
+        matches!(self, Watcher::Lines { opening: Some(_), .. })
+    }
+
+    /// Says the first line.
+    fn open(&mut self, number: Option<i64>, terminal: &Terminal) {
+        if let Watcher::Lines { opening, .. } = self
+            && let Some(opening) = opening.take()
+        {
+            terminal.note(&opening.line(number));
+        }
+    }
+
     fn look(&mut self, control: &RunControl, terminal: &Terminal) {
+        self.open(control.number(), terminal);
         match self {
             Watcher::Quiet => {}
-            Watcher::Lines(log) => {
+            Watcher::Lines { log, .. } => {
                 let news = control.look(|look| log.news(look.tasks(), look.now()));
                 news.unwrap_or_default().iter().for_each(|line| terminal.note(line));
             }
@@ -160,7 +233,7 @@ impl Watcher {
     fn end(self, report: &RunReport, terminal: &Terminal) {
         match self {
             Watcher::Quiet | Watcher::View(None) => {}
-            Watcher::Lines(mut log) => {
+            Watcher::Lines { mut log, .. } => {
                 log.news(report.tasks(), report.ended()).iter().for_each(|line| terminal.note(line));
             }
             Watcher::View(Some(bar)) => bar.end(),

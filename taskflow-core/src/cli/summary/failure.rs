@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::super::run::Asked;
+use super::super::drive::Told;
+use super::super::live::Ended;
 use super::super::terminal::Paint;
 use super::super::words;
 use crate::engine::{RunReport, TaskReport, TaskState};
@@ -12,11 +13,12 @@ use crate::error::Failure;
 const NAMED: usize = 5;
 
 /// Why the run failed.
-pub(super) fn account(asked: &Asked, report: &RunReport, paint: Paint) -> String {
+pub(super) fn account(told: &Told, ended: &Ended, paint: Paint) -> String {
     let mut text = String::new();
+    let report = &ended.report;
     // Writing to a string does not fail.
     let _ = match report.first_failure() {
-        Some(task) => write_failure(&mut text, task, asked, report, paint),
+        Some(task) => write_failure(&mut text, task, told, ended, paint),
         None => write!(text, "{} {}", paint.bad("error:"), report.halt_reason().unwrap_or("the run failed")),
     };
     text
@@ -25,10 +27,11 @@ pub(super) fn account(asked: &Asked, report: &RunReport, paint: Paint) -> String
 fn write_failure(
     text: &mut String,
     task: TaskReport<'_>,
-    asked: &Asked,
-    report: &RunReport,
+    told: &Told,
+    ended: &Ended,
     paint: Paint,
 ) -> std::fmt::Result {
+    let report = &ended.report;
     let plan = report.plan();
     let attempts = task.attempts();
     let after = match attempts.len() {
@@ -58,7 +61,17 @@ fn write_failure(
     if !others.is_empty() {
         writeln!(text, "  {} {}", paint.faint("failed as well:"), words::some(&others, NAMED))?;
     }
-    write!(text, "{} {}", paint.good("to run that part again:"), again(asked, task.id()))
+    write!(text, "{} {}", paint.good("to run that part again:"), again(told, ended.number, task.id()))
+}
+
+/// A task that failed alone, with all that its failure says.
+#[cfg(feature = "sqlite")]
+pub(in crate::cli) fn failed(task: &str, failure: &Failure, paint: Paint) -> String {
+    let mut text = format!("{} task {} failed\n", paint.bad("error:"), paint.strong(&format!("`{task}`")));
+    // Writing to a string does not fail.
+    let _ = write_chain(&mut text, failure);
+    text.truncate(text.trim_end().len());
+    text
 }
 
 /// The message, then each cause on a line of its own.
@@ -99,16 +112,19 @@ fn consequences(report: &RunReport, id: &str) -> (Vec<String>, Vec<String>) {
     (held_up, others)
 }
 
-/// The command that runs the failed task and what comes after it.
-fn again(asked: &Asked, task: &str) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| asked.plan.id().to_owned());
-    let words = [program, "run".to_owned(), asked.plan.id().to_owned(), "--from".to_owned(), task.to_owned()];
-    let words: Vec<String> = words.into_iter().chain(asked.given.iter().cloned()).map(|word| quoted(&word)).collect();
+/// The command that runs the failed task and what comes after it: in the same run if it is kept.
+fn again(told: &Told, number: Option<i64>, task: &str) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| told.plan.id().to_owned());
+    if let Some(number) = number {
+        return format!("{} retry {number}", quoted(&program));
+    }
+    let words = [program, "run".to_owned(), told.plan.id().to_owned(), "--from".to_owned(), task.to_owned()];
+    let words: Vec<String> = words.into_iter().chain(told.given.iter().cloned()).map(|word| quoted(&word)).collect();
     words.join(" ")
 }
 
 /// A word as a shell reads it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

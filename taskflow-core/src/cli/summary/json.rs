@@ -3,15 +3,16 @@
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 
+use super::super::drive::Told;
 use super::super::live::Ended;
-use super::super::run::Asked;
 use crate::engine::{AttemptReport, RunReport, TaskReport};
 use crate::error::Failure;
 
 /// The document, with a line break at its end.
-pub(super) fn document(asked: &Asked, ended: &Ended, result: Option<Value>) -> String {
+pub(super) fn document(told: &Told, ended: &Ended, result: Option<Value>) -> String {
     let report = &ended.report;
     let document = Document {
+        number: ended.number,
         run_id: &report.run().run_id,
         dag_id: report.plan().id(),
         state: report.state().name(),
@@ -19,7 +20,7 @@ pub(super) fn document(asked: &Asked, ended: &Ended, result: Option<Value>) -> S
         logical_date: report.run().logical_date.to_string(),
         started: report.started().to_string(),
         ended: report.ended().to_string(),
-        params: params(asked),
+        params: params(told),
         result,
         tasks: Tasks(report),
     };
@@ -28,6 +29,8 @@ pub(super) fn document(asked: &Asked, ended: &Ended, result: Option<Value>) -> S
 
 #[derive(serde::Serialize)]
 struct Document<'a> {
+    /// Its number, if it is kept.
+    number: Option<i64>,
     run_id: &'a str,
     dag_id: &'a str,
     state: &'static str,
@@ -56,8 +59,8 @@ impl Serialize for Tasks<'_> {
     }
 }
 
-fn params(asked: &Asked) -> Map<String, Value> {
-    let values = asked.plan.params().iter().zip(asked.params.values());
+fn params(told: &Told) -> Map<String, Value> {
+    let values = told.plan.params().iter().zip(told.params.values());
     values.map(|(param, value)| (param.name.to_owned(), param.json(value).unwrap_or(Value::Null))).collect()
 }
 
@@ -80,7 +83,7 @@ struct Attempt {
 
 /// A failure, or another reason for not having succeeded.
 #[derive(serde::Serialize)]
-struct Reason {
+pub(in crate::cli) struct Reason {
     kind: &'static str,
     message: String,
     causes: Vec<String>,
@@ -112,7 +115,7 @@ impl Attempt {
 }
 
 impl Reason {
-    fn of(failure: &Failure) -> Self {
+    pub(in crate::cli) fn of(failure: &Failure) -> Self {
         let (message, location) = match failure {
             Failure::Panic { message, location } => (message.clone(), location.clone()),
             other => (other.to_string(), None),

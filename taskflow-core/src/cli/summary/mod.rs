@@ -4,27 +4,34 @@ mod failure;
 mod json;
 mod table;
 
+#[cfg(feature = "sqlite")]
+pub(super) use self::failure::failed;
+#[cfg(feature = "sqlite")]
+pub(super) use self::json::Reason;
+use super::drive::Told;
 use super::live::Ended;
-use super::run::Asked;
 use super::stop::Stop;
 use super::terminal::{Paint, Terminal};
-use super::words;
+use super::{grid, words};
 use crate::engine::{RunState, TaskState};
 
 /// Tells all that is to be told.
-pub(super) fn tell(asked: &Asked, ended: &Ended, terminal: &Terminal) -> Result<(), Stop> {
+pub(super) fn tell(told: &Told, ended: &Ended, terminal: &Terminal) -> Result<(), Stop> {
     let report = &ended.report;
-    if !asked.quiet {
+    if !told.quiet {
         terminal.note(&table::table(report, terminal));
         terminal.note(&last_line(ended, terminal.paint_stderr()));
     }
     if report.state() == RunState::Failed {
-        let account = failure::account(asked, report, terminal.paint_stderr());
-        terminal.note(&if asked.quiet { account } else { format!("\n{account}") });
+        let account = failure::account(told, ended, terminal.paint_stderr());
+        terminal.note(&if told.quiet { account } else { format!("\n{account}") });
+    }
+    if report.state() == RunState::Interrupted {
+        terminal.note(&interruption(ended, terminal.paint_stderr()));
     }
     let result = result(ended)?;
-    if asked.json {
-        terminal.print(&json::document(asked, ended, result))?;
+    if told.json {
+        terminal.print(&json::document(told, ended, result))?;
     } else if let Some(text) = result.and_then(printed) {
         terminal.print(&text)?;
     }
@@ -42,7 +49,7 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
             None => counts.push((state, 1)),
         }
     }
-    counts.sort_by_key(|&(state, _)| table::place_of(state));
+    counts.sort_by_key(|&(state, _)| grid::place_of(state));
     let counts = match &*counts {
         [] | [(TaskState::Success, _)] => String::new(),
         counts => {
@@ -50,19 +57,30 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
             format!(": {}", counts.join(", "))
         }
     };
-    let state = report.state().name();
-    let state = match report.state() {
-        RunState::Success => paint.good(state),
-        RunState::Failed => paint.bad(state),
-        RunState::Running | RunState::Cancelled | RunState::Interrupted => paint.odd(state),
-    };
-    let reason = report.halt_reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let state = grid::painted(report.state(), paint);
+    // Why it was interrupted takes a line of its own.
+    let reason = report.halt_reason().filter(|_| report.state() != RunState::Interrupted);
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let tasks = words::count(report.plan().len(), "task");
+    let more = ended.number.map(|number| paint.faint(&format!("; `status {number}` tells more"))).unwrap_or_default();
     format!(
-        "{}: {state}{reason} in {}, {tasks}{counts}",
+        "{}: {state}{reason} in {}, {tasks}{counts}{more}",
         paint.strong(report.plan().id()),
         words::duration(report.duration())
     )
+}
+
+/// Why a run stopped before its end, and how it goes on.
+fn interruption(ended: &Ended, paint: Paint) -> String {
+    let reason = ended.report.halt_reason().unwrap_or("the run was interrupted");
+    let error = format!("{} {reason}", paint.bad("error:"));
+    match ended.number {
+        Some(number) => {
+            let program = std::env::args().next().unwrap_or_default();
+            format!("{error}\n{} {} resume {number}", paint.good("to go on with it:"), failure::quoted(&program))
+        }
+        None => error,
+    }
 }
 
 /// What the run returned, if it ended well and returns anything.
@@ -78,7 +96,7 @@ fn result(ended: &Ended) -> Result<Option<serde_json::Value>, Stop> {
 }
 
 /// A text as it is, anything else as JSON.
-fn printed(result: serde_json::Value) -> Option<String> {
+pub(super) fn printed(result: serde_json::Value) -> Option<String> {
     match result {
         serde_json::Value::String(text) if text.ends_with('\n') => Some(text),
         serde_json::Value::String(text) => Some(text + "\n"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::Cell;
 
-use super::super::grid::{grid, state as state_cell};
+use super::super::grid::{grid, place_of, state as state_cell};
 use super::super::terminal::Terminal;
 use super::super::words;
 use crate::engine::{RunReport, TaskState};
@@ -78,17 +78,4 @@ fn by_function(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
         table.add_row(row);
     }
     table
-}
-
-/// The order in which states are told: the good end first.
-pub(super) fn place_of(state: TaskState) -> usize {
-    const ORDER: [TaskState; 6] = [
-        TaskState::Success,
-        TaskState::Failed,
-        TaskState::UpstreamFailed,
-        TaskState::Skipped,
-        TaskState::Cancelled,
-        TaskState::Removed,
-    ];
-    ORDER.iter().position(|&known| known == state).unwrap_or(ORDER.len())
 }

@@ -12,6 +12,7 @@ use super::{SqliteStore, segment_id};
 use crate::engine::RunState;
 use crate::journal::StoreError;
 use crate::journal::store::{Append, Appended, NewRun, Request, RunUpdate, Segment, Whose};
+use crate::time::Timestamp;
 
 /// SQLite allows 32 766 parameters in a statement; a segment takes five.
 const ROWS: usize = 6_000;
@@ -184,7 +185,7 @@ impl Script {
                 match (i64::try_from(token), segment_id(run, number)) {
                     (Ok(token), Some(id)) => {
                         let segment = part.segment.as_ref().map(|segment| Plain { run, token, id, segment });
-                        self.known_run(at, run, token, segment, part.update.as_ref())
+                        self.known_run(at, run, token, segment.as_ref(), part.update.as_ref())
                     }
                     _ => Ok(()),
                 }
@@ -211,7 +212,7 @@ impl Script {
         self.give(word(&info.trigger)?)?;
         self.give(info.logical_date.as_nanos())?;
         self.give(run.created.as_nanos())?;
-        self.give(update.and_then(|update| update.ended).map(|ended| ended.as_nanos()))?;
+        self.give(update.and_then(|update| update.ended).map(Timestamp::as_nanos))?;
         self.give(&run.build)?;
         self.give(&run.owner)?;
         self.give(i64::from(tasks))?;
@@ -233,7 +234,7 @@ impl Script {
         at: i64,
         run: i64,
         token: i64,
-        segment: Option<Plain<'_>>,
+        segment: Option<&Plain<'_>>,
         update: Option<&RunUpdate>,
     ) -> sqlx::Result<()> {
         if let Some((graph, _)) = update.and_then(|update| update.graph.as_ref()) {
@@ -245,7 +246,7 @@ impl Script {
             self.give(graph)?;
         }
         let alone = segment.is_none();
-        if let Some(Plain { id, segment, .. }) = segment {
+        if let Some(&Plain { id, segment, .. }) = segment {
             self.sql += "INSERT OR IGNORE INTO segments (id, events, data) SELECT ?, ?, ? FROM runs \
                          WHERE number = ? AND token = ? AND (? = 1 OR EXISTS (SELECT 1 FROM segments WHERE id = ?))";
             self.give(id)?;
@@ -266,7 +267,7 @@ impl Script {
         if let Some(update) = update {
             self.sql += "state = ?, ended = ?, counts = ?";
             self.give(update.state.name())?;
-            self.give(update.ended.map(|ended| ended.as_nanos()))?;
+            self.give(update.ended.map(Timestamp::as_nanos))?;
             self.give(json(&update.counts)?)?;
             if let Some((graph, tasks)) = &update.graph {
                 self.sql += ", graph = ?, tasks = ?";

@@ -142,7 +142,7 @@ impl Store for SqliteStore {
     }
 
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> Answer<'a, Vec<RunRow>> {
-        answer(read::runs(self, read::searched(text, limit)))
+        answer(read::find(self, text, limit))
     }
 
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> Answer<'a, Vec<RunRow>> {

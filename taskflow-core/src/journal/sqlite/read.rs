@@ -82,14 +82,30 @@ pub(super) fn filtered(filter: &RunFilter) -> Question {
     question.and(" ORDER BY created DESC, number DESC LIMIT ?) ORDER BY created DESC, number DESC", limit)
 }
 
-/// The runs whose id contains a text.
-pub(super) fn searched(text: &str, limit: u32) -> Question {
+/// The runs whose id begins with a text; or, not `beginning`, those in whose id it stands further on.
+pub(super) fn searched(text: &str, beginning: bool, limit: u32) -> Question {
+    // The range is a part of the index. Ids in it are not looked at any closer: there are many where all begin alike.
+    let begins = "run_id >= ?1 AND run_id < ?1 || char(1114111)";
+    let (condition, order) = if beginning {
+        (begins.to_owned(), "run_id = ?1 DESC, number DESC")
+    } else {
+        (format!("instr(run_id, ?1) > 0 AND NOT ({begins})"), "number DESC")
+    };
     let sql = format!(
-        "SELECT {COLUMNS} FROM (SELECT number, CASE WHEN run_id = ?1 THEN 0 WHEN instr(run_id, ?1) = 1 THEN 1 ELSE 2 END \
-         AS fit FROM runs INDEXED BY runs_by_id WHERE instr(run_id, ?1) > 0 ORDER BY fit, number DESC LIMIT ?2) AS found \
-         CROSS JOIN runs ON runs.number = found.number ORDER BY found.fit, found.number DESC"
+        "SELECT {COLUMNS} FROM runs WHERE number IN (SELECT number FROM runs INDEXED BY runs_by_id WHERE {condition} \
+         ORDER BY {order} LIMIT ?2) ORDER BY {order}"
     );
     Question::new(sql).give(text).give(i64::from(limit))
+}
+
+/// The runs whose id contains a text. Only where too few begin with it, all ids are looked through.
+pub(super) async fn find(store: &SqliteStore, text: &str, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+    let mut found = runs(store, searched(text, true, limit)).await?;
+    let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+    if left > 0 {
+        found.extend(runs(store, searched(text, false, left)).await?);
+    }
+    Ok(found)
 }
 
 pub(super) async fn runs(store: &SqliteStore, question: Question) -> Result<Vec<RunRow>, StoreError> {

@@ -384,7 +384,7 @@ async fn no_question_reads_all_runs() {
         RunFilter { since: Some(crate::time::Timestamp::EPOCH), ..Default::default() },
     ];
     let mut questions: Vec<String> = filters.iter().map(|filter| super::read::filtered(filter).text()).collect();
-    questions.push(super::read::searched("a", 10).text());
+    questions.extend([true, false].map(|beginning| super::read::searched("a", beginning, 10).text()));
     for question in questions {
         let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}")));
         for row in plan.fetch_all(&mut connection).await.unwrap() {

@@ -1,0 +1,125 @@
+//! `db`: keeping the home in order.
+
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde::Serialize;
+
+use super::home::Home;
+use super::stop::{Exit, Stop};
+use super::terminal::Terminal;
+use super::{args, runs, which, words};
+use crate::journal::Prune;
+
+pub(super) fn command() -> Command {
+    Command::new("db")
+        .about("Keep the store of runs in order: check, prune, vacuum, path")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(Command::new("check").about("Look for damage; reads everything there is"))
+        .subcommand(
+            Command::new("prune")
+                .about("Forget old runs that have ended, with their values and logs")
+                .arg(
+                    Arg::new("older-than")
+                        .long("older-than")
+                        .value_name("SPAN")
+                        .required(true)
+                        .value_parser(words::span)
+                        .help("Those asked for longer ago than this, such as 30d"),
+                )
+                .arg(Arg::new("dag").long("dag").value_name("DAG").help("Those of this DAG"))
+                .arg(which::states())
+                .arg(
+                    Arg::new("dry-run")
+                        .long("dry-run")
+                        .action(ArgAction::SetTrue)
+                        .help("List the runs that would go, and do nothing"),
+                ),
+        )
+        .subcommand(Command::new("vacuum").about("Give the room of forgotten runs back to the file system"))
+        .subcommand(Command::new("path").about("Print the path of the store"))
+}
+
+pub(super) fn db(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    match matches.subcommand() {
+        Some(("check", matches)) => check(matches, home, terminal),
+        Some(("prune", matches)) => prune(matches, home, terminal),
+        Some(("vacuum", matches)) => vacuum(matches, home, terminal),
+        _ => path(home, terminal),
+    }
+}
+
+fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let journal = home.need()?;
+    let findings = home.wait(journal.check())?;
+    if args::wants_json(matches) {
+        which::print_json(&findings, terminal)?;
+    } else {
+        let lines: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+        terminal.print(&lines)?;
+    }
+    if findings.is_empty() {
+        terminal.note("no damage found");
+        return Ok(Exit::Success);
+    }
+    terminal.error(&format!("{} in {}", words::count(findings.len(), "finding"), home.path().display()));
+    Ok(Exit::Failure)
+}
+
+#[derive(Serialize)]
+struct Pruned {
+    pruned: u64,
+}
+
+fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let journal = home.need()?;
+    let json = args::wants_json(matches);
+    let prune = Prune {
+        older_than: matches.get_one::<Duration>("older-than").copied().unwrap_or(Duration::MAX),
+        dag: matches.get_one::<String>("dag").cloned(),
+        states: which::state_words(matches),
+    };
+    if matches.get_flag("dry-run") {
+        let would = home.wait(journal.would_prune(&prune))?;
+        if json {
+            return which::print_json(&would.iter().map(runs::Entry::of).collect::<Vec<_>>(), terminal);
+        }
+        if !would.is_empty() {
+            terminal.print(&runs::table(&would, terminal))?;
+        }
+        terminal.note(&format!("{} would be forgotten", words::count(would.len(), "run")));
+        return Ok(Exit::Success);
+    }
+    let pruned = home.wait(journal.prune(&prune))?;
+    if json {
+        return which::print_json(&Pruned { pruned }, terminal);
+    }
+    let vacuum = if pruned > 0 { "; `db vacuum` gives their room back" } else { "" };
+    terminal.note(&format!("{} forgotten{vacuum}", words::count(pruned as usize, "run")));
+    Ok(Exit::Success)
+}
+
+#[derive(Serialize)]
+struct Vacuumed {
+    before: u64,
+    after: u64,
+}
+
+fn vacuum(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let journal = home.need()?;
+    let (before, after) = home.wait(journal.vacuum())?;
+    if args::wants_json(matches) {
+        return which::print_json(&Vacuumed { before, after }, terminal);
+    }
+    terminal.note(&format!("the store took {} and takes {}", words::bytes(before), words::bytes(after)));
+    Ok(Exit::Success)
+}
+
+fn path(home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let path = home.path().join("taskflow.db");
+    let path = std::path::absolute(&path).unwrap_or(path);
+    terminal.print(&format!("{}\n", path.display()))?;
+    Ok(Exit::Success)
+}

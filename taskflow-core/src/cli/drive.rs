@@ -1,0 +1,169 @@
+//! A run in this process, from its start to what is told of its end: what `run` shares with the verbs that go on with a
+//! run.
+//!
+//! 1. The run is started, and watched until it is over ([`live`](super::live)).
+//! 2. What came of it is told ([`summary`](super::summary)): the result on stdout, the rest on stderr.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches};
+
+use super::live::{self, Echo, Ended, Signals, Watcher};
+use super::stop::{Exit, Stop};
+use super::terminal::Terminal;
+use super::{args, summary};
+use crate::dag::{Params, Plan};
+use crate::engine::{Engine, RunError, RunRequest, RunState};
+use crate::log::{self, AlreadyInstalled, LogSink};
+use crate::panics::QUIET;
+
+/// How long running tasks may take to end after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How a run is watched, whatever its verb.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    pub(super) json: bool,
+    pub(super) quiet: bool,
+    jobs: Option<NonZeroUsize>,
+    /// Whether the records of tasks are shown as they come.
+    echo: bool,
+}
+
+/// The flags for it.
+pub(super) fn options() -> Vec<Arg> {
+    let mut options = vec![
+        Arg::new("jobs")
+            .long("jobs")
+            .short('j')
+            .value_name("N")
+            .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "not a number of tasks, at least 1"))
+            .help("Run at most N tasks at once"),
+        Arg::new("quiet")
+            .long("quiet")
+            .short('q')
+            .action(ArgAction::SetTrue)
+            .help("Show no progress and no summary; errors are still reported"),
+    ];
+    if cfg!(feature = "sqlite") {
+        options.push(
+            Arg::new("logs")
+                .long("logs")
+                .action(ArgAction::SetTrue)
+                .help("Show what tasks log, as it comes (on stderr)"),
+        );
+    }
+    options
+}
+
+impl Manner {
+    pub(super) fn read(matches: &ArgMatches) -> Self {
+        Manner {
+            json: args::wants_json(matches),
+            quiet: matches.get_flag("quiet"),
+            jobs: matches.get_one::<NonZeroUsize>("jobs").copied(),
+            echo: cfg!(feature = "sqlite") && matches.get_flag("logs"),
+        }
+    }
+}
+
+/// A run that is about to start.
+pub(super) struct Course {
+    pub(super) manner: Manner,
+    pub(super) request: RunRequest<()>,
+    /// Where its logs go, if it is kept.
+    pub(super) logs: Option<PathBuf>,
+    /// Whether it has been run before.
+    pub(super) goes_on: bool,
+    /// The flags of the DAG as they were given.
+    pub(super) given: Vec<String>,
+}
+
+/// What is known of a run beside its report.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) plan: Arc<Plan>,
+    pub(super) params: Params,
+    pub(super) json: bool,
+    pub(super) quiet: bool,
+    pub(super) given: Vec<String>,
+}
+
+/// Runs it, and tells what came of it.
+pub(super) fn drive(course: Course, terminal: &Terminal) -> Result<Exit, Stop> {
+    let Course { manner, request, logs, goes_on, given } = course;
+    let Some((plan, info, params)) = request.known() else {
+        unreachable!("requests of the command line know their run")
+    };
+    let told = Told { plan: Arc::clone(plan), params: params.clone(), json: manner.json, quiet: manner.quiet, given };
+    let info = info.clone();
+    let mut request = request.grace(GRACE);
+    if let Some(jobs) = manner.jobs {
+        let engine = Engine::builder().max_active_tasks(jobs).build();
+        request = request.engine(&engine.map_err(|unknown| Stop::Failure(unknown.to_string()))?);
+    }
+    // The summary reports panics. Whoever asks for backtraces gets them from the hook they come from.
+    quiet_panics();
+
+    let cannot = |error: std::io::Error| Stop::Failure(format!("cannot start what the run needs: {error}"));
+    let sink = logs.map(|logs| capture(logs, manner.echo, terminal)).transpose().map_err(cannot)?;
+    #[cfg(unix)]
+    let aside = if manner.json { Some(live::capture::Aside::start().map_err(cannot)?) } else { None };
+
+    // Ours is for signals and the clock only. The run starts outside of it: async tasks get a runtime with threads.
+    let watching = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+    let signals = watching.block_on(async { Signals::listen() }).map_err(cannot)?;
+    let watcher = match manner.quiet {
+        true => Watcher::Quiet,
+        false => Watcher::new(&info, &told.plan, goes_on, terminal),
+    };
+    let echo = sink.as_ref().filter(|_| manner.echo).map(|sink| Echo::new(sink, &info.run_id, terminal.paint_stderr()));
+    let handle = request.start().map_err(|error| match error {
+        RunError::Journal(reason) => Stop::Failure(reason),
+        error => Stop::Failure(error.to_string()),
+    })?;
+    let ended = watching.block_on(live::follow(handle, watcher, echo, signals, GRACE, terminal));
+
+    #[cfg(unix)]
+    if let Some(aside) = aside {
+        aside.end()?;
+    }
+    if let Some(sink) = sink {
+        sink.flush();
+        if let Some(error) = sink.status().first_error {
+            terminal.warn(&format!("some of what tasks logged is missing: {error}"));
+        }
+    }
+    let exit = exit(&ended);
+    summary::tell(&told, &ended, terminal)?;
+    Ok(exit)
+}
+
+fn exit(ended: &Ended) -> Exit {
+    match (ended.report.state(), ended.signal) {
+        (RunState::Success, _) => Exit::Success,
+        (_, Some(signal)) => signal.exit(),
+        _ => Exit::Failure,
+    }
+}
+
+/// Keeps panics of tasks from the hook that prints them, unless backtraces are asked for.
+pub(super) fn quiet_panics() {
+    QUIET.store(std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value == "0"), Ordering::Relaxed);
+}
+
+/// Sends what tasks log to its files.
+fn capture(logs: PathBuf, echo: bool, terminal: &Terminal) -> std::io::Result<LogSink> {
+    let sink = LogSink::open(logs)?;
+    match log::init(sink.clone()) {
+        Ok(()) => {}
+        // The program has its own subscriber, and shows or keeps records as it likes.
+        Err(taken @ AlreadyInstalled::Subscriber) if echo => terminal.warn(&format!("--logs shows nothing: {taken}")),
+        Err(_) => {}
+    }
+    Ok(sink)
+}

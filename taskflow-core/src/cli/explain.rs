@@ -1,0 +1,60 @@
+//! `explain RUN [TASK]`: why a task is where it is.
+
+use clap::{ArgMatches, Command};
+
+use super::home::Home;
+use super::stop::{Exit, Stop};
+use super::terminal::{Paint, Terminal};
+use super::{args, status, which};
+use crate::journal::{Explanation, RunHistory};
+
+/// More tasks are only counted.
+const SHOWN: usize = 50;
+
+pub(super) fn command() -> Command {
+    Command::new("explain")
+        .about("Say why tasks of a run wait, did not run or failed")
+        .arg(which::run())
+        .arg(which::task().help("Which task [default: all that have not succeeded]"))
+}
+
+pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let journal = home.need()?;
+    let history = home.wait(journal.history(which::run_word(matches)))?;
+    let explanations = match which::task_word(matches) {
+        Some(task) => vec![history.explain_at(history.place(task)?)],
+        None => history.explain_open(),
+    };
+    if args::wants_json(matches) {
+        return which::print_json(&explanations, terminal);
+    }
+    if explanations.is_empty() {
+        terminal.print(&format!("run {}: {}; nothing to explain\n", history.number, status::counts(&history)))?;
+        return Ok(Exit::Success);
+    }
+    let shown: String = explanations
+        .iter()
+        .take(SHOWN)
+        .map(|explanation| told(explanation, &history, terminal.paint_stdout()))
+        .collect();
+    terminal.print(&shown)?;
+    if explanations.len() > SHOWN {
+        let more = explanations.len() - SHOWN;
+        terminal.note(&format!("and {more} more; name a task, or ask for --output json"));
+    }
+    Ok(Exit::Success)
+}
+
+fn told(explanation: &Explanation, history: &RunHistory, paint: Paint) -> String {
+    let Explanation { task, state, why, .. } = explanation;
+    let mut text = format!("{} is {state}\n", paint.strong(task));
+    for sentence in why {
+        text += &format!("  {}\n", sentence.trim_end().replace('\n', "\n    "));
+    }
+    if let Some(failure) = history.task(task).and_then(|known| known.failure.as_ref()) {
+        for cause in failure.causes() {
+            text += &format!("    caused by: {cause}\n");
+        }
+    }
+    text
+}

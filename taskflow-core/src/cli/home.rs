@@ -1,0 +1,186 @@
+//! Where runs are kept: the directory that `--home` names, or `TASKFLOW_HOME`, or `.taskflow` here.
+//!
+//! Verbs that only look make nothing: where there is no home yet there are no runs, and they say so.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, value_parser};
+use tokio::runtime::{Builder, Runtime};
+
+use super::stop::Stop;
+use crate::engine::Durability;
+use crate::journal::{Journal, JournalError, RunSummary, Sync};
+use crate::log::LogFiles;
+
+const DEFAULT: &str = ".taskflow";
+const VARIABLE: &str = "TASKFLOW_HOME";
+
+/// The flag.
+pub(super) fn arg() -> Arg {
+    Arg::new("home")
+        .long("home")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .global(true)
+        .help(format!("Where runs are kept [default: ${VARIABLE}, or {DEFAULT}]"))
+}
+
+/// `--sync`, of verbs that run something.
+pub(super) fn sync_arg() -> Arg {
+    Arg::new("sync")
+        .long("sync")
+        .value_name("SYNC")
+        .value_parser(["full", "normal"])
+        .help("What is stored survives a loss of power (`full`), or the end of the process only (`normal`) [default: full]")
+        .hide_possible_values(true)
+}
+
+/// `--durability`, with these words.
+pub(super) fn durability_arg(words: &[Durability]) -> Arg {
+    Arg::new("durability")
+        .long("durability")
+        .value_name("HOW")
+        .value_parser(PossibleValuesParser::new(words.iter().map(|durability| durability.name())))
+        .help("Whether a task waits until what it depends on is stored [default: strict]")
+}
+
+/// What `--durability` says.
+pub(super) fn durability(matches: &ArgMatches) -> Durability {
+    match matches.get_one::<String>("durability").map(String::as_str) {
+        Some("relaxed") => Durability::Relaxed,
+        Some("ephemeral") => Durability::Ephemeral,
+        _ => Durability::Strict,
+    }
+}
+
+/// What `--sync` says.
+pub(super) fn sync(matches: &ArgMatches) -> Sync {
+    match matches.get_one::<String>("sync").map(String::as_str) {
+        Some("normal") => Sync::Normal,
+        _ => Sync::Full,
+    }
+}
+
+/// The directory, and a runtime to wait for its journal.
+#[derive(Debug)]
+pub(super) struct Home {
+    path: PathBuf,
+    runtime: Runtime,
+}
+
+impl Home {
+    /// The home that the words of this call mean. Nothing is looked at yet.
+    pub(super) fn of(matches: &ArgMatches) -> Result<Self, Stop> {
+        let named = matches.get_one::<PathBuf>("home").cloned();
+        let variable = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let path = named.or_else(variable).unwrap_or_else(|| DEFAULT.into());
+        let runtime = Builder::new_current_thread().enable_time().build();
+        let runtime =
+            runtime.map_err(|error| Stop::Failure(format!("cannot start what the journal needs: {error}")))?;
+        Ok(Home { path, runtime })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the logs of its runs are.
+    pub(super) fn logs(&self) -> PathBuf {
+        self.path.join("logs")
+    }
+
+    pub(super) fn log_files(&self) -> LogFiles {
+        LogFiles::new(self.logs())
+    }
+
+    /// Waits for something that the journal does.
+    pub(super) fn wait<T>(&self, answer: impl Future<Output = Result<T, JournalError>>) -> Result<T, Stop> {
+        self.runtime.block_on(answer).map_err(|error| match error {
+            JournalError::NoRuns => self.nothing(),
+            error => error.into(),
+        })
+    }
+
+    /// Waits for anything.
+    pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// The journal, if there is one.
+    pub(super) fn look(&self) -> Result<Option<Journal>, Stop> {
+        self.existing(Sync::Full)
+    }
+
+    /// The journal, which must be there: it holds what is asked for.
+    pub(super) fn need(&self) -> Result<Journal, Stop> {
+        self.need_with(Sync::Full)
+    }
+
+    /// The same, for going on with a run.
+    pub(super) fn need_with(&self, sync: Sync) -> Result<Journal, Stop> {
+        self.existing(sync)?.ok_or_else(|| self.nothing())
+    }
+
+    fn existing(&self, sync: Sync) -> Result<Option<Journal>, Stop> {
+        self.wait(Journal::builder().sync(sync).open_existing(&self.path))
+    }
+
+    /// The run that a word names.
+    pub(super) fn find(&self, journal: &Journal, word: &str) -> Result<RunSummary, Stop> {
+        self.wait(journal.find(word))
+    }
+
+    /// The journal for a new run, made if it is not there.
+    pub(super) fn make(&self, sync: Sync) -> Result<Journal, Stop> {
+        let opened = self.runtime.block_on(Journal::builder().sync(sync).open(&self.path));
+        let journal = opened.map_err(|error| self.not_writable(&error.to_string()))?;
+        // SQLite opens a file that cannot be written, and would say so in the middle of the run.
+        let file = self.path.join("taskflow.db");
+        OpenOptions::new()
+            .append(true)
+            .open(&file)
+            .map_err(|error| self.not_writable(&format!("cannot write to the store {}: {error}", file.display())))?;
+        Ok(journal)
+    }
+
+    /// What to do where nothing can be stored.
+    pub(super) fn not_writable(&self, reason: &str) -> Stop {
+        Stop::Failure(format!(
+            "{reason}\n  the run would be kept in {}; --home names another place, and --durability ephemeral keeps \
+             nothing",
+            self.path.display()
+        ))
+    }
+
+    fn nothing(&self) -> Stop {
+        Stop::Failure(self.no_runs())
+    }
+
+    /// What is said where there are no runs.
+    pub(super) fn no_runs(&self) -> String {
+        format!("no runs yet in {}: `run` makes the first, --home names another place", self.path.display())
+    }
+}
+
+impl From<JournalError> for Stop {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::UnknownRun { .. }
+            | JournalError::AmbiguousRun { .. }
+            | JournalError::UnknownDag { .. }
+            | JournalError::UnknownTask { .. }
+            | JournalError::Live { .. }
+            | JournalError::Changed { .. }
+            | JournalError::Nothing { .. } => Stop::usage(error.to_string()),
+            error => Stop::Failure(error.to_string()),
+        }
+    }
+}
+
+/// A file of the home that cannot be read.
+pub(super) fn unreadable(what: &str, error: &io::Error) -> Stop {
+    Stop::Failure(format!("{what} cannot be read: {error}"))
+}

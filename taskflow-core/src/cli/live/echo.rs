@@ -1,0 +1,103 @@
+//! What tasks log, shown as it comes: `--logs`.
+//!
+//! The files of the attempts under way are read several times a second, as anybody could from outside. A file is let go
+//! of a moment after its attempt has ended; at the end of the run everything is in the files, and they are read once more.
+
+use std::time::Duration;
+
+use super::super::record;
+use super::super::terminal::Paint;
+use crate::engine::{TaskReport, TaskState};
+use crate::log::{Follow, LogFiles, LogRecord, LogSink};
+use crate::time::Timestamp;
+
+/// How long after its end an attempt is still looked at: its records are written a little later than it ends.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Who shows it.
+#[derive(Debug)]
+pub(in crate::cli) struct Echo {
+    sink: LogSink,
+    files: LogFiles,
+    run: String,
+    /// What was logged before, by earlier processes, is not shown.
+    since: Timestamp,
+    /// For each task: how many of its attempts were begun to be followed.
+    seen: Vec<u32>,
+    open: Vec<Open>,
+    paint: Paint,
+}
+
+#[derive(Debug)]
+struct Open {
+    task: u32,
+    id: String,
+    attempt: u32,
+    follow: Follow,
+    ended: Option<Timestamp>,
+}
+
+impl Echo {
+    pub(in crate::cli) fn new(sink: &LogSink, run: &str, paint: Paint) -> Self {
+        Echo {
+            sink: sink.clone(),
+            files: LogFiles::new(sink.root()),
+            run: run.to_owned(),
+            since: Timestamp::now(),
+            seen: Vec::new(),
+            open: Vec::new(),
+            paint,
+        }
+    }
+
+    /// Takes note of attempts that began or ended.
+    pub(super) fn look<'a>(&mut self, tasks: impl ExactSizeIterator<Item = TaskReport<'a>>) {
+        self.seen.resize(tasks.len(), 0);
+        for task in tasks {
+            let seen = &mut self.seen[task.index() as usize];
+            let fresh = *seen + 1..=task.attempt_count();
+            if fresh.is_empty() {
+                continue;
+            }
+            *seen = *fresh.end();
+            if task.state().is_terminal() && task.ended() < self.since {
+                continue;
+            }
+            for attempt in fresh {
+                let follow = self.files.follow(&self.run, task.id(), attempt);
+                self.open.push(Open { task: task.index(), id: task.id().to_owned(), attempt, follow, ended: None });
+            }
+        }
+    }
+
+    /// Notes which of the followed attempts are over.
+    pub(super) fn close<'a>(&mut self, task: impl Fn(u32) -> TaskReport<'a>, now: Timestamp) {
+        for open in self.open.iter_mut().filter(|open| open.ended.is_none()) {
+            let known = task(open.task);
+            if open.attempt < known.attempt_count() || known.state() != TaskState::Running {
+                open.ended = Some(now);
+            }
+        }
+    }
+
+    /// The lines that are new, oldest first.
+    pub(super) fn news(&mut self, now: Timestamp) -> Vec<String> {
+        let mut news: Vec<(Timestamp, String)> = Vec::new();
+        for open in &mut self.open {
+            // What cannot be read now can be read at the next look, or with `logs`.
+            let records = open.follow.poll().unwrap_or_default();
+            let fresh = records.iter().filter(|record: &&LogRecord| record.at >= self.since);
+            news.extend(fresh.map(|fresh| (fresh.at, record::line(&open.id, open.attempt, fresh, self.paint))));
+        }
+        self.open.retain(|open| open.ended.is_none_or(|ended| now.since(ended) < LINGER));
+        news.sort_by_key(|&(at, _)| at);
+        news.into_iter().map(|(_, line)| line).collect()
+    }
+
+    /// The rest of the lines, once the run is over.
+    pub(super) fn rest<'a>(mut self, tasks: impl ExactSizeIterator<Item = TaskReport<'a>>) -> Vec<String> {
+        self.sink.flush();
+        self.look(tasks);
+        self.news(Timestamp::now())
+    }
+}

@@ -1,0 +1,199 @@
+//! `logs RUN [TASK]`: what tasks of a run logged.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use serde::Serialize;
+
+use super::home::{Home, unreadable};
+use super::stop::{Exit, Stop};
+use super::terminal::Terminal;
+use super::{record, which};
+use crate::engine::RunState;
+use crate::journal::Journal;
+use crate::log::{Follow, LogFiles, LogLevel, LogRecord};
+
+pub(super) fn command() -> Command {
+    Command::new("logs")
+        .about("Show what tasks of a run logged")
+        .arg(which::run())
+        .arg(which::task().help("Which task [default: all, in the order of time]"))
+        .arg(
+            Arg::new("attempt")
+                .long("attempt")
+                .value_name("N")
+                .value_parser(value_parser!(u32).range(1..))
+                .requires("task")
+                .help("This attempt only"),
+        )
+        .arg(
+            Arg::new("follow").long("follow").short('f').action(ArgAction::SetTrue).help("Go on until the run is over"),
+        )
+        .arg(
+            Arg::new("level")
+                .long("level")
+                .value_name("LEVEL")
+                .ignore_case(true)
+                .value_parser(LEVELS.map(|(name, _)| name))
+                .help("Records of this level and above"),
+        )
+        .arg(which::json().help("One JSON object a line"))
+}
+
+const LEVELS: [(&str, LogLevel); 5] = [
+    ("trace", LogLevel::Trace),
+    ("debug", LogLevel::Debug),
+    ("info", LogLevel::Info),
+    ("warn", LogLevel::Warn),
+    ("error", LogLevel::Error),
+];
+
+/// Between two looks at files that grow.
+const PACE: Duration = Duration::from_millis(100);
+/// Between two looks whether the run is over.
+const STATE: Duration = Duration::from_millis(250);
+
+pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let journal = home.need()?;
+    let run = home.find(&journal, which::run_word(matches))?;
+    let task = which::task_word(matches);
+    if let Some(task) = task {
+        home.wait(journal.history(&run.info.run_id))?.place(task)?;
+    }
+    let level = matches.get_one::<String>("level");
+    let level = level.and_then(|said| LEVELS.iter().find(|(name, _)| name.eq_ignore_ascii_case(said)));
+    let asked = Asked {
+        run: run.info.run_id,
+        number: run.number,
+        task: task.map(str::to_owned),
+        attempt: matches.get_one::<u32>("attempt").copied(),
+        level: level.map_or(LogLevel::Trace, |&(_, level)| level),
+        json: which::wants_json(matches),
+        files: home.log_files(),
+    };
+    let written = match matches.get_flag("follow") {
+        true => asked.follow(&journal, home, terminal)?,
+        false => asked.print(terminal)?,
+    };
+    if !written {
+        let of = asked.task.as_ref().map(|task| format!("task `{task}` of ")).unwrap_or_default();
+        terminal.note(&format!("{of}run {} logged nothing{}", asked.number, asked.limits()));
+    }
+    Ok(Exit::Success)
+}
+
+/// What was asked for.
+struct Asked {
+    run: String,
+    number: i64,
+    task: Option<String>,
+    attempt: Option<u32>,
+    level: LogLevel,
+    json: bool,
+    files: LogFiles,
+}
+
+/// A record as a line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    task: &'a str,
+    attempt: u32,
+    #[serde(flatten)]
+    record: &'a LogRecord,
+}
+
+impl Asked {
+    /// What narrows the question, if something does.
+    fn limits(&self) -> String {
+        let attempt = self.attempt.map(|attempt| format!(" in attempt {attempt}")).unwrap_or_default();
+        let level = match self.level {
+            LogLevel::Trace => String::new(),
+            level => format!(" of level {level} or above"),
+        };
+        attempt + &level
+    }
+
+    /// The lines of these records, in the order of time.
+    fn lines(&self, mut records: Vec<(&str, u32, LogRecord)>, terminal: &Terminal) -> String {
+        records.retain(|(_, _, record)| record.level >= self.level);
+        // Stable: records of one attempt at one time stay in their order.
+        records.sort_by_key(|(_, _, record)| record.at);
+        let mut text = String::new();
+        for (task, attempt, record) in &records {
+            if self.json {
+                let line = Line { task, attempt: *attempt, record };
+                text += &serde_json::to_string(&line).expect("records have texts for keys");
+            } else {
+                text += &record::line(task, *attempt, record, terminal.paint_stdout());
+            }
+            text += "\n";
+        }
+        text
+    }
+
+    /// The attempts that have a log.
+    fn attempts(&self) -> Result<Vec<(String, u32)>, Stop> {
+        let failed = |error: std::io::Error| unreadable(&format!("the logs of run {}", self.number), &error);
+        let tasks = match &self.task {
+            Some(task) => vec![task.clone()],
+            None => self.files.tasks(&self.run).map_err(failed)?,
+        };
+        let mut attempts = Vec::new();
+        for task in tasks {
+            let of_task = self.files.attempts(&self.run, &task).map_err(failed)?;
+            let wanted = of_task.into_iter().filter(|attempt| self.attempt.is_none_or(|wanted| wanted == *attempt));
+            attempts.extend(wanted.map(|attempt| (task.clone(), attempt)));
+        }
+        Ok(attempts)
+    }
+
+    /// What there is; `false` if there is nothing.
+    fn print(&self, terminal: &Terminal) -> Result<bool, Stop> {
+        let attempts = self.attempts()?;
+        let mut records = Vec::new();
+        for (task, attempt) in &attempts {
+            let log = self.files.read(&self.run, task, *attempt);
+            let log =
+                log.map_err(|error| unreadable(&format!("the log of task `{task}`, attempt {attempt},"), &error))?;
+            records.extend(log.records.into_iter().map(|record| (&**task, *attempt, record)));
+        }
+        let text = self.lines(records, terminal);
+        terminal.print(&text)?;
+        Ok(!text.is_empty())
+    }
+
+    /// What there is and what comes, until nobody runs the run any more.
+    fn follow(&self, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<bool, Stop> {
+        let mut open: HashMap<(String, u32), Follow> = HashMap::new();
+        let mut written = false;
+        let mut looked: Option<Instant> = None;
+        let mut over = false;
+        loop {
+            if looked.is_none_or(|looked| looked.elapsed() >= STATE) {
+                looked = Some(Instant::now());
+                over = home.find(journal, &self.run)?.state != RunState::Running;
+            }
+            for attempt in self.attempts()? {
+                let follow = || self.files.follow(&self.run, &attempt.0, attempt.1);
+                open.entry(attempt.clone()).or_insert_with(follow);
+            }
+            let mut records = Vec::new();
+            for ((task, attempt), follow) in &mut open {
+                let news = follow.poll();
+                let news = news.map_err(|error| unreadable(&format!("the log of task `{task}`"), &error))?;
+                records.extend(news.into_iter().map(|record| (&**task, *attempt, record)));
+            }
+            let text = self.lines(records, terminal);
+            written |= !text.is_empty();
+            if !text.is_empty() && !terminal.offer(&text)? {
+                return Ok(true);
+            }
+            // The end of a run is stored a moment before its logs are written out.
+            if over && looked.is_some_and(|looked| looked.elapsed() >= STATE / 2) {
+                return Ok(written);
+            }
+            std::thread::sleep(PACE);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `mark STATE RUN TASK..`: says what became of tasks.
+
+use clap::{Arg, ArgMatches, Command};
+use serde::Serialize;
+
+use super::home::{self, Home};
+use super::resume::go_on;
+use super::stop::{Exit, Stop};
+use super::terminal::Terminal;
+use super::{args, which};
+use crate::engine::TaskState;
+use crate::journal::{Journal, Pick, RunHistory};
+
+const STATES: [TaskState; 3] = [TaskState::Success, TaskState::Failed, TaskState::Skipped];
+
+pub(super) fn command() -> Command {
+    let command = Command::new("mark")
+        .about("Say what became of tasks of a run: success, failed or skipped")
+        .arg(Arg::new("as").value_name("STATE").required(true).value_parser(STATES.map(TaskState::name)))
+        .arg(which::run())
+        .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(1..).required(true).help("These tasks"))
+        .arg(
+            Arg::new("value")
+                .long("value")
+                .value_name("JSON")
+                .value_parser(|text: &str| {
+                    serde_json::from_str::<serde_json::Value>(text)
+                        .map_err(|error| format!("it is no JSON ({error}); a text is written with quotes: '\"text\"'"))
+                })
+                .help("What they are to have returned, with `mark success`"),
+        )
+        .arg(which::reason());
+    which::going_on(command)
+}
+
+/// What was marked.
+#[derive(Serialize)]
+struct Document {
+    number: i64,
+    tasks: Vec<String>,
+    state: TaskState,
+}
+
+pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let said = matches.get_one::<String>("as").map(String::as_str).unwrap_or_default();
+    let Some(state) = STATES.into_iter().find(|state| state.name() == said) else {
+        return Err(Stop::usage("a task can be marked as success, failed or skipped"));
+    };
+    let value = matches.get_one::<serde_json::Value>("value");
+    if value.is_some() && state != TaskState::Success {
+        return Err(Stop::usage(format!("--value is what a task returned; a task that is {state} returned nothing")));
+    }
+    let journal = home.need_with(home::sync(matches))?;
+    let run = home.find(&journal, which::run_word(matches))?;
+    let (id, number) = (&run.info.run_id, run.number);
+    let pick = Pick::tasks(matches.get_many::<String>("tasks").unwrap_or_default().cloned());
+    let tasks = home.wait(journal.mark(id, &pick, state, value, &which::note(matches)))?;
+    let told = which::tasks_of(number, &tasks);
+    let settled = is_settled(&home.wait(journal.history(id))?, &tasks, &journal, home)?;
+    if settled {
+        terminal.note(&format!("marked as {state}: {told}"));
+        return go_on(id, matches, &journal, home, terminal);
+    }
+    if args::wants_json(matches) {
+        return which::print_json(&Document { number, tasks, state }, terminal);
+    }
+    terminal.note(&format!("marked as {state}: {told}; `resume {number}` runs what is left"));
+    Ok(Exit::Success)
+}
+
+/// Whether nothing is left to run, so that all the run needs is its end.
+fn is_settled(history: &RunHistory, marked: &[String], journal: &Journal, home: &Home) -> Result<bool, Stop> {
+    if history.tasks.iter().any(|task| !task.state.is_terminal()) {
+        return Ok(false);
+    }
+    // What lies below was decided by the states that the tasks had before, unless it ran or was marked itself.
+    let below = home.wait(journal.would_clear(&history.info.run_id, &Pick::tasks(marked.to_vec()).downstream()))?;
+    let derived = |id: &String| history.task(id).is_some_and(|task| task.cause.is_some() && !task.marked);
+    Ok(!below.iter().any(derived))
+}

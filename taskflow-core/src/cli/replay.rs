@@ -1,0 +1,75 @@
+//! `replay RUN TASK`: runs one task again with the inputs it had, for a debugger. Nothing is written.
+
+use clap::{ArgMatches, Command};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::drive::quiet_panics;
+use super::home::Home;
+use super::stop::{Exit, Stop};
+use super::summary::{self, Reason};
+use super::terminal::Terminal;
+use super::{args, which, words};
+use crate::engine::TaskState;
+
+pub(super) fn command() -> Command {
+    Command::new("replay")
+        .about("Run one task of a run again with the inputs it had; nothing is stored")
+        .arg(which::run())
+        .arg(which::task().required(true).help("Which task"))
+}
+
+/// What came of it.
+#[derive(Serialize)]
+struct Document<'a> {
+    task: &'a str,
+    state: TaskState,
+    value: Option<Value>,
+    failure: Option<Reason>,
+}
+
+pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let journal = home.need()?;
+    let task = which::task_word(matches).unwrap_or_default();
+    let json = args::wants_json(matches);
+    quiet_panics();
+    let cannot = |error: std::io::Error| Stop::Failure(format!("cannot start what the task needs: {error}"));
+    // The task may be async, and want all that a runtime can have.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot)?;
+    #[cfg(unix)]
+    let aside = if json { Some(super::live::capture::Aside::start().map_err(cannot)?) } else { None };
+    let replayed = runtime.block_on(journal.replay(which::run_word(matches), task));
+    #[cfg(unix)]
+    if let Some(aside) = aside {
+        aside.end()?;
+    }
+    let replayed = home.wait(std::future::ready(replayed))?;
+
+    let known = replayed.report.task(task);
+    let state = known.map_or(TaskState::None, |known| known.state());
+    let failure = known.and_then(|known| known.failure());
+    let damaged = |error: String| Stop::Failure(format!("the value of task `{task}` cannot be shown: {error}"));
+    let value = replayed.value.map(|value| value.json().map_err(damaged)).transpose()?;
+    let exit = if matches!(state, TaskState::Success | TaskState::Skipped) { Exit::Success } else { Exit::Failure };
+    if json {
+        let failure = failure.as_deref().map(Reason::of);
+        which::print_json(&Document { task, state, value, failure }, terminal)?;
+        return Ok(exit);
+    }
+    match failure {
+        Some(failure) if state == TaskState::Skipped => terminal.note(&format!("{task}: {failure}")),
+        Some(failure) if state != TaskState::Failed => {
+            terminal.error(&format!("task `{task}` does not run with these inputs: {failure}"));
+        }
+        Some(failure) => terminal.note(&summary::failed(task, &failure, terminal.paint_stderr())),
+        None => {
+            let took = known.map(|known| words::duration(known.duration())).unwrap_or_default();
+            terminal.note(&format!("{task}: {state} in {took}"));
+        }
+    }
+    // A task that returns nothing has no value worth a line.
+    if let Some(text) = value.filter(|value| !value.is_null()).and_then(summary::printed) {
+        terminal.print(&text)?;
+    }
+    Ok(exit)
+}

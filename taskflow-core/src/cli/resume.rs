@@ -1,0 +1,54 @@
+//! `resume [RUN]`: goes on with a run that was interrupted, cleared or marked.
+
+use clap::{ArgMatches, Command};
+
+use super::drive::{Course, Manner, drive};
+use super::home::{self, Home};
+use super::stop::{Exit, Stop};
+use super::terminal::Terminal;
+use super::which;
+use crate::engine::RunState;
+use crate::journal::{Journal, RunFilter};
+
+pub(super) fn command() -> Command {
+    let command = Command::new("resume")
+        .about("Go on with a run that was interrupted")
+        .long_about(
+            "Go on with a run that was interrupted. Tasks that have ended stay as they are; what was running when the \
+             process ended runs again.",
+        )
+        .arg(which::run().required(false).help(
+            "Which run: its number, `last`, its id, or a part of its id that no other has [default: the newest that was \
+             interrupted]",
+        ));
+    which::going_on(command)
+}
+
+pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let journal = home.need_with(home::sync(matches))?;
+    match matches.get_one::<String>("run") {
+        Some(run) => go_on(run, matches, &journal, home, terminal),
+        None => {
+            let interrupted = RunFilter { states: vec![RunState::Interrupted], limit: Some(1), ..RunFilter::default() };
+            let found = home.wait(journal.runs(&interrupted))?;
+            let Some(run) = found.first() else {
+                return Err(Stop::usage("no run was interrupted; `runs` lists them, `retry` runs failed tasks again"));
+            };
+            go_on(&run.info.run_id, matches, &journal, home, terminal)
+        }
+    }
+}
+
+/// Runs what is left to run of a run, in this process.
+pub(super) fn go_on(
+    run: &str,
+    matches: &ArgMatches,
+    journal: &Journal,
+    home: &Home,
+    terminal: &Terminal,
+) -> Result<Exit, Stop> {
+    let request = home.wait(journal.resume(run))?.durability(home::durability(matches));
+    let course =
+        Course { manner: Manner::read(matches), request, logs: Some(home.logs()), goes_on: true, given: Vec::new() };
+    drive(course, terminal)
+}

@@ -1,0 +1,39 @@
+//! `retry [RUN]`: runs the failed tasks of a run again, and what depends on them.
+
+use clap::{ArgMatches, Command};
+
+use super::home::{self, Home};
+use super::resume::go_on;
+use super::stop::{Exit, Stop};
+use super::terminal::Terminal;
+use super::which;
+use crate::engine::RunState;
+use crate::journal::{JournalError, Pick};
+
+pub(super) fn command() -> Command {
+    let command = Command::new("retry")
+        .about("Run the failed tasks of a run again, and what depends on them")
+        .arg(which::run_or_last())
+        .arg(which::reason());
+    which::going_on(command)
+}
+
+pub(super) fn retry(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let journal = home.need_with(home::sync(matches))?;
+    let run = home.find(&journal, which::run_word(matches))?;
+    let (id, number) = (&run.info.run_id, run.number);
+    let pick = Pick::all().failed().downstream();
+    match home.block_on(journal.clear(id, &pick, &which::note(matches))) {
+        Ok(cleared) => terminal.note(&format!("again: {}", which::tasks_of(number, &cleared))),
+        Err(JournalError::Nothing { .. }) => {
+            return Err(Stop::usage(match run.state {
+                RunState::Interrupted => {
+                    format!("no task of run {number} failed; `resume {number}` goes on with it")
+                }
+                state => format!("no task of run {number} failed: it is {state}; `clear {number} TASK` runs any again"),
+            }));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    go_on(id, matches, &journal, home, terminal)
+}

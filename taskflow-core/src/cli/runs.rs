@@ -1,0 +1,178 @@
+//! `runs`: the runs that are kept, newest first.
+
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use comfy_table::Cell;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::grid::{self, grid};
+use super::home::Home;
+use super::stop::{Exit, Stop};
+use super::terminal::Terminal;
+use super::{args, which, words};
+use crate::dag::{Registry, nearest};
+use crate::engine::{RunState, TaskState};
+use crate::journal::{RunFilter, RunSummary};
+use crate::time::Timestamp;
+
+pub(super) fn command() -> Command {
+    Command::new("runs")
+        .about("List the runs that are kept, newest first")
+        .arg(Arg::new("dag").long("dag").value_name("DAG").help("Those of this DAG"))
+        .arg(which::states())
+        .arg(
+            Arg::new("since")
+                .long("since")
+                .value_name("TIME")
+                .value_parser(since)
+                .help("Those asked for since then: a span before now such as 2d, or a time or day"),
+        )
+        .arg(
+            Arg::new("limit")
+                .long("limit")
+                .value_name("N")
+                .value_parser(value_parser!(u32))
+                .help("Not more than these; 0 for all [default: 20]"),
+        )
+}
+
+fn since(text: &str) -> Result<Timestamp, String> {
+    match (words::span(text), text.parse::<Timestamp>()) {
+        (Ok(span), _) => Ok(Timestamp::now() - span),
+        (_, Ok(time)) => Ok(time),
+        _ => Err(format!("`{text}` is neither a span of time such as 90s, 15m, 12h, 30d or 2w, nor a time or day")),
+    }
+}
+
+pub(super) fn runs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let limit = matches.get_one::<u32>("limit").copied().unwrap_or(20);
+    let filter = RunFilter {
+        dag: matches.get_one::<String>("dag").cloned(),
+        states: which::state_words(matches),
+        since: matches.get_one::<Timestamp>("since").copied(),
+        // One more than is shown tells whether there are more.
+        limit: (limit > 0).then(|| limit.saturating_add(1)),
+        ..RunFilter::default()
+    };
+    let mut runs = match home.look()? {
+        Some(journal) => home.wait(journal.runs(&filter))?,
+        None => Vec::new(),
+    };
+    let more = limit > 0 && runs.len() > limit as usize;
+    if more {
+        runs.truncate(limit as usize);
+    }
+    if args::wants_json(matches) {
+        which::print_json(&runs.iter().map(Entry::of).collect::<Vec<_>>(), terminal)?;
+    } else if !runs.is_empty() {
+        terminal.print(&table(&runs, terminal))?;
+    }
+    if runs.is_empty() {
+        terminal.note(&nothing(home, &filter));
+    } else if more {
+        terminal.note(&format!("and older ones; --limit {} shows more, --limit 0 all", limit.saturating_mul(5)));
+    }
+    Ok(Exit::Success)
+}
+
+fn nothing(home: &Home, filter: &RunFilter) -> String {
+    let any = RunFilter { limit: filter.limit, ..RunFilter::default() };
+    if *filter == any {
+        return home.no_runs();
+    }
+    let dags = Registry::dags();
+    match &filter.dag {
+        Some(dag) if !dags.iter().any(|known| known.id == dag) => {
+            let near = nearest(dag, dags.iter().map(|known| known.id));
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            format!("no runs fit: this program has no DAG `{dag}`{near}")
+        }
+        _ => format!("no runs in {} fit; without flags `runs` lists the newest", home.path().display()),
+    }
+}
+
+/// What is said of a run.
+#[derive(Debug, Serialize)]
+pub(super) struct Entry<'a> {
+    number: i64,
+    run_id: &'a str,
+    dag_id: &'a str,
+    state: RunState,
+    trigger: crate::task::RunTrigger,
+    logical_date: Timestamp,
+    created: Timestamp,
+    ended: Option<Timestamp>,
+    tasks: u32,
+    /// How many tasks came to which state; empty while it goes on.
+    counts: Map<String, Value>,
+    worker: &'a str,
+    build: &'a str,
+    version: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn of(run: &'a RunSummary) -> Self {
+        Entry {
+            number: run.number,
+            run_id: &run.info.run_id,
+            dag_id: &run.info.dag_id,
+            state: run.state,
+            trigger: run.info.trigger,
+            logical_date: run.info.logical_date,
+            created: run.created,
+            ended: run.ended,
+            tasks: run.tasks,
+            counts: run.counts.iter().map(|(state, count)| (state.name().to_owned(), (*count).into())).collect(),
+            worker: &run.worker,
+            build: &run.build,
+            version: &run.graph,
+        }
+    }
+}
+
+pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
+    // A run started by hand is about the time of its start, which need not be said twice.
+    let dated = |run: &RunSummary| run.created.since(run.info.logical_date) > Duration::from_secs(1);
+    let dates = runs.iter().any(|run| dated(run) || run.info.logical_date > run.created);
+    let mut titles = vec![">run", "dag", "state", "asked for", ">duration", "tasks"];
+    if dates {
+        titles.insert(4, "logical date");
+    }
+    let mut table = grid(titles, terminal.colour_stdout, terminal.width_stdout());
+    let now = Timestamp::now();
+    for run in runs {
+        let until = match run.state {
+            RunState::Running => Some(now),
+            _ => run.ended,
+        };
+        let duration = until.map(|until| words::duration(until.since(run.created))).unwrap_or_default();
+        let mut row = vec![
+            Cell::new(run.number),
+            Cell::new(&run.info.dag_id),
+            grid::run_state(run.state),
+            Cell::new(words::time(run.created)),
+            Cell::new(duration),
+            Cell::new(tasks(run)),
+        ];
+        if dates {
+            row.insert(4, Cell::new(run.info.logical_date));
+        }
+        table.add_row(row);
+    }
+    table.trim_fmt() + "\n"
+}
+
+/// `40`, or `40: 38 success, 2 failed`
+fn tasks(run: &RunSummary) -> String {
+    match &*run.counts {
+        [] | [(TaskState::Success, _)] => run.tasks.to_string(),
+        counts => {
+            let mut counts = counts.to_vec();
+            counts.sort_by_key(|&(state, _)| grid::place_of(state));
+            let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+            format!("{}: {}", run.tasks, counts.join(", "))
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! `status [RUN]`: how a run stands, task by task.
+
+use std::fmt::Write;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use comfy_table::Cell;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::grid::{self, grid};
+use super::home::Home;
+use super::stop::{Exit, Stop};
+use super::summary::Reason;
+use super::terminal::{Paint, Terminal};
+use super::{args, which, words};
+use crate::engine::{RunState, TaskState};
+use crate::journal::{AttemptHistory, Edit, RunHistory, SessionHistory, TaskHistory};
+use crate::task::RunTrigger;
+use crate::time::Timestamp;
+
+/// More tasks are shown only on demand.
+const ROWS: usize = 50;
+
+pub(super) fn command() -> Command {
+    Command::new("status")
+        .about("Show how a run stands, task by task")
+        .arg(which::run_or_last())
+        .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Show every task of a large run"))
+}
+
+pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let journal = home.need()?;
+    let history = home.wait(journal.history(which::run_word(matches)))?;
+    if args::wants_json(matches) {
+        return which::print_json(&Document::of(&history), terminal);
+    }
+    let shown = rows(&history, matches.get_flag("all"));
+    let hidden = history.tasks.iter().filter(|task| task.state != TaskState::Removed).count() - shown.len();
+    let mut text = header(&history, terminal.paint_stdout());
+    if !shown.is_empty() {
+        text += "\n";
+        text += &table(&history, &shown, terminal);
+        text += "\n";
+    }
+    terminal.print(&text)?;
+    if hidden > 0 {
+        terminal.note(&format!("and {hidden} more; --all shows them"));
+    }
+    Ok(Exit::Success)
+}
+
+/// `run 12 of delays: failed in 1.23 s, 40 tasks: 38 success, 2 failed`, and what else is known of the whole.
+fn header(history: &RunHistory, paint: Paint) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write_header(&mut text, history, paint);
+    text
+}
+
+fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::fmt::Result {
+    let started = history.started().unwrap_or(history.created);
+    let took = match (history.state, history.ended) {
+        (RunState::Running, _) => format!(" for {}", words::duration(Timestamp::now().since(started))),
+        (_, Some(ended)) => format!(" in {}", words::duration(ended.since(started))),
+        (_, None) => String::new(),
+    };
+    let (number, dag) = (history.number, paint.strong(&history.info.dag_id));
+    let state = grid::painted(history.state, paint);
+    writeln!(text, "run {number} of {dag}: {state}{took}, {}", counts(history))?;
+    if let Some(reason) = &history.halt_reason {
+        writeln!(text, "  {} {reason}", paint.faint("because"))?;
+    }
+    writeln!(text, "  {} {}", paint.faint("id"), history.info.run_id)?;
+    if history.info.logical_date != history.created && history.created.since(history.info.logical_date).as_secs() > 0 {
+        writeln!(text, "  {} {}", paint.faint("logical date"), history.info.logical_date)?;
+    }
+    for (number, session) in (1..).zip(&history.sessions) {
+        let verb = if number == 1 { "started" } else { "gone on with" };
+        writeln!(text, "  {} {} by {}", paint.faint(verb), words::time(session.at), session.worker)?;
+    }
+    for edit in &history.edits {
+        writeln!(text, "  {}", edited(edit, paint))?;
+    }
+    if let Some(ended) = history.ended {
+        writeln!(text, "  {} {}", paint.faint("ended"), words::time(ended))?;
+    }
+    if history.state == RunState::Interrupted {
+        let resume = format!("`resume {number}`");
+        writeln!(text, "  nobody runs it: {} goes on with it", paint.good(&resume))?;
+    }
+    Ok(())
+}
+
+/// `40 tasks: 38 success, 2 failed`
+pub(super) fn counts(history: &RunHistory) -> String {
+    let mut counts = history.counts();
+    counts.sort_by_key(|&(state, _)| grid::place_of(state));
+    let total = words::count(history.tasks.len(), "task");
+    let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {}", spoken(*state))).collect();
+    if counts.is_empty() { total } else { format!("{total}: {}", counts.join(", ")) }
+}
+
+/// The state `none` reads as if there were no task.
+fn spoken(state: TaskState) -> &'static str {
+    if state == TaskState::None { "waiting" } else { state.name() }
+}
+
+/// `cleared 2026-..: load, count (by ada: wrong file)`
+fn edited(edit: &Edit, paint: Paint) -> String {
+    let what = match edit.marked {
+        Some(state) => format!("marked {state}"),
+        None => "cleared".to_owned(),
+    };
+    let note = match (&*edit.by, &*edit.reason) {
+        ("", "") => String::new(),
+        ("", reason) => format!(" ({reason})"),
+        (by, "") => format!(" (by {by})"),
+        (by, reason) => format!(" (by {by}: {reason})"),
+    };
+    format!("{} {} {}{note}", paint.faint(&what), words::time(edit.at), words::some(&edit.tasks, 5))
+}
+
+/// The places of the tasks to be shown. Of many those that want looking at come first.
+fn rows(history: &RunHistory, all: bool) -> Vec<usize> {
+    let takes_part = |&place: &usize| history.tasks[place].state != TaskState::Removed;
+    let mut rows: Vec<usize> = (0..history.tasks.len()).filter(takes_part).collect();
+    if !all && rows.len() > ROWS {
+        rows.sort_by_key(|&place| urgency(history.tasks[place].state));
+        rows.truncate(ROWS);
+    }
+    rows
+}
+
+fn urgency(state: TaskState) -> usize {
+    const ORDER: [TaskState; 9] = [
+        TaskState::Failed,
+        TaskState::Running,
+        TaskState::UpForRetry,
+        TaskState::Scheduled,
+        TaskState::Cancelled,
+        TaskState::UpstreamFailed,
+        TaskState::None,
+        TaskState::Skipped,
+        TaskState::Success,
+    ];
+    ORDER.iter().position(|&known| known == state).unwrap_or(ORDER.len())
+}
+
+fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
+    let header = ["task", "state", ">attempts", "start", ">duration", "why"];
+    let mut table = grid(header, terminal.colour_stdout, terminal.width_stdout());
+    for &place in rows {
+        let task = &history.tasks[place];
+        let last = task.attempts.last();
+        let took = last.and_then(|attempt| took(history, attempt));
+        table.add_row([
+            Cell::new(&task.id),
+            grid::state(task.state),
+            Cell::new(last.map(|_| task.attempts.len().to_string()).unwrap_or_default()),
+            Cell::new(last.map(|attempt| words::time(attempt.started)).unwrap_or_default()),
+            Cell::new(took.map(words::duration).unwrap_or_default()),
+            Cell::new(why(history, place)),
+        ]);
+    }
+    table.trim_fmt()
+}
+
+/// How long an attempt took, or has taken so far.
+fn took(history: &RunHistory, attempt: &AttemptHistory) -> Option<std::time::Duration> {
+    let until = match attempt.ended {
+        Some(ended) => ended,
+        None if history.state == RunState::Running => Timestamp::now(),
+        None => return None,
+    };
+    Some(until.since(attempt.started))
+}
+
+/// In a few words, why the task is where it is, unless that goes without saying.
+fn why(history: &RunHistory, place: usize) -> String {
+    const LONGEST: usize = 160;
+    let task = &history.tasks[place];
+    let said = match task.state {
+        TaskState::Success if task.marked => "marked".to_owned(),
+        TaskState::Success => String::new(),
+        TaskState::Running if history.state == RunState::Running => String::new(),
+        TaskState::Failed if !task.marked => task.failure.as_ref().map(ToString::to_string).unwrap_or_default(),
+        _ => history.explain_at(place).why.into_iter().next().unwrap_or_default(),
+    };
+    words::cut(words::first_line(&said), LONGEST)
+}
+
+/// The run for programs.
+#[derive(Serialize)]
+struct Document<'a> {
+    number: i64,
+    run_id: &'a str,
+    dag_id: &'a str,
+    state: RunState,
+    halt_reason: Option<&'a str>,
+    trigger: RunTrigger,
+    logical_date: Timestamp,
+    created: Timestamp,
+    started: Option<Timestamp>,
+    ended: Option<Timestamp>,
+    version: &'a str,
+    counts: Map<String, Value>,
+    sessions: &'a [SessionHistory],
+    edits: &'a [Edit],
+    tasks: Vec<Task<'a>>,
+}
+
+#[derive(Serialize)]
+struct Task<'a> {
+    id: &'a str,
+    state: TaskState,
+    attempts: Vec<Attempt>,
+    /// When it came to its state.
+    since: Option<Timestamp>,
+    retry_at: Option<Timestamp>,
+    /// Why it did not succeed.
+    reason: Option<Reason>,
+    cleared: u32,
+    marked: bool,
+    has_value: bool,
+}
+
+#[derive(Serialize)]
+struct Attempt {
+    number: u32,
+    started: Timestamp,
+    ended: Option<Timestamp>,
+    state: TaskState,
+    failure: Option<Reason>,
+    session: usize,
+}
+
+impl<'a> Document<'a> {
+    fn of(history: &'a RunHistory) -> Self {
+        let counts = history.counts();
+        Document {
+            number: history.number,
+            run_id: &history.info.run_id,
+            dag_id: &history.info.dag_id,
+            state: history.state,
+            halt_reason: history.halt_reason.as_deref(),
+            trigger: history.info.trigger,
+            logical_date: history.info.logical_date,
+            created: history.created,
+            started: history.started(),
+            ended: history.ended,
+            version: &history.graph,
+            counts: counts.iter().map(|(state, count)| (state.name().to_owned(), (*count).into())).collect(),
+            sessions: &history.sessions,
+            edits: &history.edits,
+            tasks: history.tasks.iter().map(Task::of).collect(),
+        }
+    }
+}
+
+impl<'a> Task<'a> {
+    fn of(task: &'a TaskHistory) -> Self {
+        let upstream = || {
+            let task = task.cause.clone()?;
+            Some(Reason::of(&crate::error::Failure::UpstreamFailed { task }))
+        };
+        Task {
+            id: &task.id,
+            state: task.state,
+            attempts: task.attempts.iter().map(Attempt::of).collect(),
+            since: task.since,
+            retry_at: task.retry_at,
+            reason: match task.state {
+                TaskState::UpstreamFailed => upstream(),
+                _ => task.failure.as_deref().map(Reason::of),
+            },
+            cleared: task.cleared,
+            marked: task.marked,
+            has_value: task.has_value(),
+        }
+    }
+}
+
+impl Attempt {
+    fn of(attempt: &AttemptHistory) -> Self {
+        Attempt {
+            number: attempt.number,
+            started: attempt.started,
+            ended: attempt.ended,
+            state: attempt.state,
+            failure: attempt.failure.as_deref().map(Reason::of),
+            session: attempt.session,
+        }
+    }
+}

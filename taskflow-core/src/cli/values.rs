@@ -1,0 +1,129 @@
+//! `values RUN [TASK]`: what tasks of a run returned.
+//!
+//! On a terminal the beginning, with secrets masked; elsewhere, and with `--json`, the whole.
+
+use std::io::IsTerminal;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use comfy_table::Cell;
+use serde::Serialize;
+
+use super::grid::grid;
+use super::home::Home;
+use super::stop::{Exit, Stop};
+use super::terminal::Terminal;
+use super::{summary, which};
+use crate::journal::{Journal, RunHistory, TaskHistory};
+
+/// More values are shown only on demand.
+const ROWS: usize = 50;
+/// How much of a value is shown in a row, in characters.
+const IN_A_ROW: usize = 100;
+/// How much of a single value is shown.
+const ALONE: usize = 4000;
+
+pub(super) fn command() -> Command {
+    Command::new("values")
+        .about("Show what tasks of a run returned")
+        .arg(which::run())
+        .arg(which::task().help("The value of this task; whole where stdout is no terminal"))
+        .arg(which::json().help("Whole, as JSON; secrets are not masked then"))
+        .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Show every value of a large run"))
+}
+
+pub(super) fn values(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let journal = home.need()?;
+    let history = home.wait(journal.history(which::run_word(matches)))?;
+    let json = which::wants_json(matches);
+    match which::task_word(matches) {
+        Some(task) if json || !std::io::stdout().is_terminal() => whole(&history, task, json, &journal, home, terminal),
+        Some(task) => {
+            let preview = home.wait(journal.preview(&history, task, ALONE))?.ok_or_else(|| none(&history, task))?;
+            terminal.print(&(preview + "\n"))?;
+            Ok(Exit::Success)
+        }
+        None if json => all(&history, &journal, home, terminal),
+        None => table(&history, matches.get_flag("all"), &journal, home, terminal),
+    }
+}
+
+/// Why there is no value.
+fn none(history: &RunHistory, task: &str) -> Stop {
+    let state = history.task(task).map(|task| task.state.name()).unwrap_or_default();
+    Stop::usage(format!("task `{task}` of run {} has no value: it is {state}", history.number))
+}
+
+/// One value, all of it: for programs, and for files.
+fn whole(
+    history: &RunHistory,
+    task: &str,
+    json: bool,
+    journal: &Journal,
+    home: &Home,
+    terminal: &Terminal,
+) -> Result<Exit, Stop> {
+    let value = home.wait(journal.value(history, task))?.ok_or_else(|| none(history, task))?;
+    let value = value.json().map_err(|error| damaged(history, task, &error))?;
+    if json {
+        return which::print_json(&value, terminal);
+    }
+    if let Some(text) = summary::printed(value) {
+        terminal.print(&text)?;
+    }
+    Ok(Exit::Success)
+}
+
+fn damaged(history: &RunHistory, task: &str, error: &str) -> Stop {
+    let number = history.number;
+    Stop::Failure(format!(
+        "the value of task `{task}` of run {number} is damaged: {error}; `clear {number} {task}` makes it anew"
+    ))
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    task: &'a str,
+    #[serde(rename = "type")]
+    ty: &'a str,
+    value: serde_json::Value,
+}
+
+fn all(history: &RunHistory, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    let mut entries = Vec::new();
+    for (place, task) in history.tasks.iter().enumerate().filter(|(_, task)| task.has_value()) {
+        let Some(value) = home.wait(journal.value(history, &task.id))? else { continue };
+        let json = value.json().map_err(|error| damaged(history, &task.id, &error))?;
+        entries.push(Entry { task: &task.id, ty: history.type_at(place), value: json });
+    }
+    which::print_json(&entries, terminal)
+}
+
+fn table(history: &RunHistory, every: bool, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+    // What returns nothing has a value as well, and none worth a row.
+    let tells = |&(place, task): &(usize, &TaskHistory)| task.has_value() && history.type_at(place) != "()";
+    let tasks: Vec<(usize, &TaskHistory)> = history.tasks.iter().enumerate().filter(tells).collect();
+    if tasks.is_empty() {
+        terminal.note(&format!("run {} holds no values", history.number));
+        return Ok(Exit::Success);
+    }
+    let shown = if every { tasks.len() } else { tasks.len().min(ROWS) };
+    let mut table = grid(["task", "type", "value"], terminal.colour_stdout, terminal.width_stdout());
+    for &(place, task) in &tasks[..shown] {
+        let preview = match journal_preview(history, &task.id, journal, home) {
+            Ok(preview) => preview,
+            // The others are worth seeing all the same.
+            Err(error) => error,
+        };
+        table.add_row([Cell::new(&task.id), Cell::new(history.type_at(place)), Cell::new(preview)]);
+    }
+    terminal.print(&(table.trim_fmt() + "\n"))?;
+    if tasks.len() > shown {
+        terminal.note(&format!("and {} more; --all shows them", tasks.len() - shown));
+    }
+    Ok(Exit::Success)
+}
+
+fn journal_preview(history: &RunHistory, task: &str, journal: &Journal, home: &Home) -> Result<String, String> {
+    let preview = home.block_on(journal.preview(history, task, IN_A_ROW));
+    preview.map(Option::unwrap_or_default).map_err(|error| error.to_string())
+}
