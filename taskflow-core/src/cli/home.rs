@@ -139,7 +139,7 @@ impl Home {
         // closing any handle of a file gives up the locks that this process has on it, those of SQLite included.
         let file = self.path.join("taskflow.db");
         if let Err(error) = OpenOptions::new().append(true).open(&file)
-            && error.kind() != io::ErrorKind::NotFound
+            && matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
         {
             return Err(self.not_writable(&format!("cannot write to the store {}: {error}", file.display())));
         }

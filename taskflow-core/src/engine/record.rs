@@ -156,6 +156,9 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     /// As [`Recorder::encode`].
     fn spill(&self, task: &str, bytes: &[u8]) -> Result<Stored, Failure>;
 
+    /// The engine has let go of the run: nothing of it runs any more.
+    fn over(&self);
+
     /// Whether a ready task has to wait until everything before it is stored.
     fn is_strict(&self) -> bool;
 

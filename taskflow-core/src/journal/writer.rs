@@ -138,8 +138,10 @@ struct LogState {
     /// How many tasks came to which end: few kinds, so that looking through them is quickest.
     counts: Vec<(TaskState, u32)>,
     commits: Option<Commits>,
-    /// Says to other processes that the run is being run; given up when its end is stored.
+    /// Says to other processes that the run is being run; kept until nothing of it runs any more.
     claim: Option<Claim>,
+    /// Nothing more is stored: another process may have the run by now.
+    given_up: bool,
     /// The graph, until its snapshot is stored.
     graph: Option<Arc<Plan>>,
 }
@@ -181,6 +183,7 @@ impl RunLog {
             counts: counts.into_iter().collect(),
             commits: None,
             claim,
+            given_up: false,
             graph: Some(graph),
         };
         let state = Mutex::new(state);
@@ -208,7 +211,7 @@ impl RunLog {
     fn take(&self) -> Option<(Append, u64)> {
         let mut state = self.lock();
         state.queued = false;
-        if state.buffer.is_empty() {
+        if state.buffer.is_empty() || state.given_up {
             return None;
         }
         let Buffer { events, data, .. } = std::mem::take(&mut state.buffer);
@@ -218,22 +221,19 @@ impl RunLog {
     }
 
     /// A batch with entries of this run is stored.
-    fn stored(&self, number: i64, ended: bool) -> Option<Commits> {
+    fn stored(&self, number: i64) -> Option<Commits> {
         let mut state = self.lock();
         if let Whose::New(_) = state.whose {
             state.whose = Whose::Known { run: number, token: 1 };
         }
-        if ended {
-            state.claim = None;
-        }
         state.commits.clone()
     }
 
-    /// Nothing more of this run can be stored.
+    /// Nothing more of this run can be stored, and nothing more will be: not even what waits.
     fn give_up(&self, reason: &str) {
         let commits = {
             let mut state = self.lock();
-            state.claim = None;
+            state.given_up = true;
             state.commits.clone()
         };
         if let Some(commits) = commits {
@@ -306,6 +306,12 @@ impl Recorder for Log {
             self.0.give_up(&reason);
             Failure::Cancelled { reason }
         })
+    }
+
+    fn over(&self) {
+        // Another process may go on with it, if it has not ended.
+        let claim = self.0.lock().claim.take();
+        drop(claim);
     }
 
     fn is_strict(&self) -> bool {
@@ -462,8 +468,7 @@ impl Writer {
             }
             let Some((append, last)) = log.take() else { continue };
             size += append.segment.as_ref().map_or(0, |segment| segment.events.len() + segment.data.len());
-            let ended = append.update.as_ref().is_some_and(|update| update.ended.is_some());
-            logs.push((log, last, ended));
+            logs.push((log, last));
             batch.push(append);
         }
         if batch.is_empty() {
@@ -471,10 +476,10 @@ impl Writer {
         }
         match self.runtime.block_on(self.store.append(&batch)) {
             Ok(appended) => {
-                for ((log, last, ended), appended) in logs.into_iter().zip(appended) {
+                for ((log, last), appended) in logs.into_iter().zip(appended) {
                     match appended {
                         Appended::Stored(number) => {
-                            if let Some(commits) = log.stored(number, ended) {
+                            if let Some(commits) = log.stored(number) {
                                 commits.stored(last);
                             }
                         }
@@ -483,7 +488,7 @@ impl Writer {
                     }
                 }
             }
-            Err(error) => logs.iter().for_each(|(log, ..)| log.give_up(&stopped(&error))),
+            Err(error) => logs.iter().for_each(|(log, _)| log.give_up(&stopped(&error))),
         }
         size
     }
