@@ -22,7 +22,8 @@ use common::{Log, live, locked, reference};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde::{Deserialize, Serialize};
-use taskflow::engine::{Engine, Event, RunReport, RunState, TaskState};
+use taskflow::engine::{Durability, Engine, Event, RunReport, RunState, TaskState};
+use taskflow::journal::Journal;
 use taskflow::prelude::*;
 use taskflow::{DagOptions, Selection};
 
@@ -685,6 +686,47 @@ fn check_report(graph: &Graph, expected: &Expected, report: &RunReport<u32>) -> 
     Ok(())
 }
 
+/// What is stored of the last run of a journal says what its report says.
+fn check_history(journal: &Journal, report: &RunReport<u32>) -> Check {
+    static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+        LazyLock::new(|| tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts"));
+    let history = RUNTIME.block_on(journal.history("last")).expect("the history can be read");
+    let summary = RUNTIME.block_on(journal.find("last")).expect("the run can be found");
+    prop_assert_eq!(&history.info, report.run());
+    prop_assert_eq!((history.state, summary.state), (report.state(), report.state()));
+    prop_assert_eq!((history.ended, summary.ended), (Some(report.ended()), Some(report.ended())));
+    prop_assert_eq!(history.halt_reason.as_deref(), report.halt_reason());
+    prop_assert_eq!(history.sessions.len(), 1);
+    prop_assert_eq!(history.tasks.len(), report.tasks().len());
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for (known, task) in history.tasks.iter().zip(report.tasks()) {
+        *counts.entry(task.state().name()).or_default() += 1;
+        prop_assert_eq!((&*known.id, known.state), (task.id(), task.state()));
+        if task.state() != TaskState::Removed {
+            prop_assert_eq!(known.since, Some(task.ended()), "end of {:?}", task);
+        }
+        prop_assert_eq!(known.has_value(), task.state() == TaskState::Success);
+        let failed = matches!(task.state(), TaskState::Failed | TaskState::Cancelled);
+        if failed || (task.state() == TaskState::Skipped && known.cause.is_none()) {
+            prop_assert_eq!(&known.failure, &task.failure(), "failure of {:?}", task);
+        }
+        let attempts = task.attempts();
+        prop_assert_eq!(known.attempts.len(), attempts.len(), "attempts of {:?}", task);
+        for (stored, attempt) in known.attempts.iter().zip(attempts) {
+            prop_assert_eq!(stored.number, attempt.number);
+            prop_assert_eq!(stored.started, attempt.started, "start of attempt {} of {:?}", attempt.number, task);
+            prop_assert_eq!(stored.ended, Some(attempt.ended), "end of attempt {} of {:?}", attempt.number, task);
+            prop_assert_eq!(&stored.failure, &attempt.failure, "failure of attempt {} of {:?}", attempt.number, task);
+        }
+    }
+    let counted = |counts: Vec<(TaskState, u32)>| -> BTreeMap<&str, u32> {
+        counts.into_iter().map(|(state, count)| (state.name(), count)).collect()
+    };
+    prop_assert_eq!(&counted(history.counts()), &counts);
+    prop_assert_eq!(&counted(summary.counts), &counts);
+    Ok(())
+}
+
 /// Whether the upstreams let the task go, as they stand now.
 fn may_start(node: &Node, state: impl Fn(usize) -> TaskState) -> bool {
     let bad = |upstream: &usize| is_bad(state(*upstream));
@@ -843,6 +885,54 @@ proptest! {
     }
 }
 
+/// Runs the graph with a journal on each engine.
+fn check_stored(graph: &Graph, durability: Durability, fail_fast: bool) -> Check {
+    hush();
+    for engine in ENGINES.iter() {
+        let (run, journal) = (next_run(), Journal::in_memory().expect("its thread starts"));
+        let dag = draw(graph, run);
+        let mut request = dag.run().engine(engine).journal(&journal).durability(durability).fail_fast(fail_fast);
+        if let Some(selection) = selection(graph, &dag) {
+            request = request.select(selection);
+        }
+        let report = live(request);
+        let notes = locked(&NOTES).remove(&run).unwrap_or_default();
+        if !fail_fast {
+            let expected = model(graph);
+            check_report(graph, &expected, &report)?;
+            check_notes(graph, &expected, &notes)?;
+        }
+        check_history(&journal, &report)?;
+    }
+    Ok(())
+}
+
+fn durability() -> impl Strategy<Value = Durability> {
+    prop_oneof![Just(Durability::Strict), Just(Durability::Relaxed)]
+}
+
+proptest! {
+    #![proptest_config(common::cases(60))]
+
+    #[test]
+    fn the_history_of_a_random_run_says_what_its_report_says(graph in graph(16), durability in durability()) {
+        check_stored(&graph, durability, false)?;
+    }
+
+    #[test]
+    fn the_history_of_a_part_of_a_random_graph_says_what_its_report_says(
+        graph in part_of_a_graph(12),
+        durability in durability(),
+    ) {
+        check_stored(&graph, durability, false)?;
+    }
+
+    #[test]
+    fn the_history_of_a_random_run_that_fails_fast_says_what_its_report_says(graph in graph(16)) {
+        check_stored(&graph, Durability::Strict, true)?;
+    }
+}
+
 proptest! {
     #![proptest_config(common::cases(20))]
 
@@ -857,7 +947,11 @@ proptest! {
 
     /// Wherever a run is cancelled: every task comes to an end, nothing starts afterwards, nothing that ended changes.
     #[test]
-    fn a_random_run_that_is_cancelled_comes_to_an_end(graph in graph(16), after in 0..40usize) {
+    fn a_random_run_that_is_cancelled_comes_to_an_end(
+        graph in graph(16),
+        after in 0..40usize,
+        is_stored in any::<bool>(),
+    ) {
         hush();
         for engine in ENGINES.iter() {
             let run = next_run();
@@ -872,10 +966,17 @@ proptest! {
                     control.cancel("as drawn");
                 }
             };
-            let request = draw(&graph, run).run().engine(engine).observe(observer);
+            let journal = is_stored.then(|| Journal::in_memory().expect("its thread starts"));
+            let mut request = draw(&graph, run).run().engine(engine).observe(observer);
+            if let Some(journal) = &journal {
+                request = request.journal(journal);
+            }
             let handle = request.start().expect("the graph is sound");
             let _ = send_control.send(handle.control());
             let report = common::finish(handle);
+            if let Some(journal) = &journal {
+                check_history(journal, &report)?;
+            }
             let notes = locked(&NOTES).remove(&run).unwrap_or_default();
 
             let events = log.events();

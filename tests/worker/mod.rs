@@ -1,6 +1,8 @@
 //! Driving `fixtures/crash_worker.rs`: starting it, killing it, and looking at what it has left.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod story;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -16,7 +18,10 @@ use tempfile::TempDir;
 use crate::binaries;
 use crate::common::PATIENCE;
 
-/// SplitMix64, as in the worker.
+/// A graph with large values, whose journal waits for the disk.
+pub(crate) const LARGE: u64 = 4;
+
+/// [SplitMix64](https://prng.di.unimi.it/splitmix64.c), as in the worker.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

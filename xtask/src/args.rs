@@ -110,7 +110,8 @@ pub(crate) fn help() -> String {
         let _ = writeln!(text, "  {:<13}{}", command.usage(), command.summary());
     }
     text.push_str(
-        "\n[args] go on to cargo: `cargo xtask test retries` runs the tests whose names contain `retries`.\n",
+        "\n[args] go on to cargo: `cargo xtask test retries` runs the tests whose names contain `retries`.\n\
+         `cargo xtask test --long` looks longer where chance decides what is tried.\n",
     );
     text
 }

@@ -22,6 +22,12 @@ struct Needed {
 const NEEDED: &[Needed] = &[
     #[cfg(target_os = "linux")]
     Needed { program: "script", package: "bsdutils", why: "which gives the tests of the command line a terminal" },
+    #[cfg(target_os = "linux")]
+    Needed {
+        program: "setpriv",
+        package: "util-linux",
+        why: "which takes the superuser's rights from tests of the disk",
+    },
 ];
 
 /// Makes sure that everything in [`NEEDED`] is there.

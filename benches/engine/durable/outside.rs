@@ -7,6 +7,7 @@ use std::process::Command;
 
 use super::contender::Contender;
 use super::job::{Job, sync_name};
+use crate::facts::{self, Problem};
 
 /// The programs that could be built.
 #[derive(Debug, Default)]
@@ -25,16 +26,24 @@ pub(super) fn build(wanted: &[Contender]) -> Programs {
     let mut programs = Programs::default();
     for &contender in wanted {
         let Some(name) = package(contender) else { continue };
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         eprintln!("building {name} ..");
-        match crate::facts::cargo(&folder, &["build", "--locked", "--release"]).status() {
-            Ok(status) if status.success() => {
-                programs.0.push((contender, folder.join("target").join("release").join(name)));
-            }
-            Ok(_) | Err(_) => eprintln!("{name} cannot be built: it is left out"),
+        match build_one(name) {
+            Ok(program) => programs.0.push((contender, program)),
+            Err(problem) => eprintln!("{name} is left out: {problem}"),
         }
     }
     programs
+}
+
+fn build_one(name: &str) -> Result<PathBuf, Problem> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let target = facts::scratch(name)?;
+    let mut command = facts::cargo(&folder, &["build", "--locked", "--release", "--target-dir"]);
+    let output = command.arg(&target).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    Ok(target.join("release").join(name))
 }
 
 impl Programs {

@@ -160,10 +160,9 @@ pub(super) fn quiet_panics() {
 fn capture(logs: PathBuf, echo: bool, terminal: &Terminal) -> std::io::Result<LogSink> {
     let sink = LogSink::open(logs)?;
     match log::init(sink.clone()) {
-        Ok(()) => {}
         // The program has its own subscriber, and shows or keeps records as it likes.
         Err(taken @ AlreadyInstalled::Subscriber) if echo => terminal.warn(&format!("--logs shows nothing: {taken}")),
-        Err(_) => {}
+        Ok(()) | Err(_) => {}
     }
     Ok(sink)
 }

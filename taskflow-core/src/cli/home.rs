@@ -136,15 +136,16 @@ impl Home {
 
     /// The journal for a new run, made if it is not there.
     pub(super) fn make(&self, sync: Sync) -> Result<Journal, Stop> {
-        let opened = self.runtime.block_on(Journal::builder().sync(sync).open(&self.path));
-        let journal = opened.map_err(|error| self.not_writable(&error.to_string()))?;
-        // SQLite opens a file that cannot be written, and would say so in the middle of the run.
+        // SQLite opens a file that cannot be written, and would say so in the middle of the run. This has to come first:
+        // closing any handle of a file gives up the locks that this process has on it, those of SQLite included.
         let file = self.path.join("taskflow.db");
-        OpenOptions::new()
-            .append(true)
-            .open(&file)
-            .map_err(|error| self.not_writable(&format!("cannot write to the store {}: {error}", file.display())))?;
-        Ok(journal)
+        if let Err(error) = OpenOptions::new().append(true).open(&file)
+            && matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+        {
+            return Err(self.not_writable(&format!("cannot write to the store {}: {error}", file.display())));
+        }
+        let opened = self.runtime.block_on(Journal::builder().sync(sync).open(&self.path));
+        opened.map_err(|error| self.not_writable(&error.to_string()))
     }
 
     /// What to do where nothing can be stored.

@@ -27,6 +27,7 @@ use super::machine::{Command, Input, Outcome};
 use super::record::Commits;
 use super::run::{Run, RunShared};
 use super::share::{Of, Slot, lock};
+use super::state::RunState;
 use crate::error::Failure;
 use crate::task::Kind;
 use crate::time::Timestamp;
@@ -109,7 +110,7 @@ impl Shared {
     }
 
     /// Adds a run and starts what can start. One that was ending early when it stopped goes on ending, for that reason.
-    pub(super) fn begin(self: &Arc<Self>, run: Run, limit: usize, halted: Option<String>) -> RunKey {
+    pub(super) fn begin(self: &Arc<Self>, run: Run, limit: usize, halted: Option<(String, RunState)>) -> RunKey {
         let mut effects = Effects::default();
         let mut hub = self.lock();
         let key = hub.dispatcher.add_run(&run.shared.plan, limit);
@@ -123,8 +124,8 @@ impl Shared {
         }
         hub.runs[place] = Some(run);
         hub.tell(key, Input::Start, now, &mut effects);
-        if let Some(reason) = halted {
-            hub.tell(key, Input::Cancel { reason }, now, &mut effects);
+        if let Some((reason, state)) = halted {
+            hub.tell(key, Input::Halt { reason, state }, now, &mut effects);
         }
         self.leave(hub, &mut effects);
         effects.carry_out(self);
@@ -158,19 +159,30 @@ impl Shared {
     /// Launches what can be launched, wakes whom there is work for, and releases the lock.
     pub(super) fn leave(self: &Arc<Self>, mut hub: MutexGuard<'_, Hub>, effects: &mut Effects) {
         hub.launch(effects);
-        self.wake(&mut hub);
+        self.wake(hub);
     }
 
-    /// Sees to it that somebody comes for the sync tasks that are ready, and that deadlines are kept.
-    pub(super) fn wake(self: &Arc<Self>, hub: &mut Hub) {
+    /// Sees to it that somebody comes for the sync tasks that are ready, and that deadlines are kept; releases the lock.
+    pub(super) fn wake(self: &Arc<Self>, mut hub: MutexGuard<'_, Hub>) {
+        let call = self.attend(&mut hub);
+        // Whoever is called wants the lock first.
+        drop(hub);
+        if call {
+            self.work.notify_one();
+        }
+    }
+
+    /// As [`wake`](Shared::wake); the answer is whether a sleeping worker is to be called.
+    pub(super) fn attend(self: &Arc<Self>, hub: &mut Hub) -> bool {
+        let mut call = false;
         if (!hub.congested && hub.dispatcher.has_sync()) || !hub.strays.is_empty() {
-            if self.sleeping.load(Ordering::Relaxed) > 0 {
-                self.work.notify_one();
-            } else if hub.threads < self.workers + hub.lost {
+            call = self.sleeping.load(Ordering::Relaxed) > 0;
+            if !call && hub.threads < self.workers + hub.lost {
                 super::worker::spawn(self, hub);
             }
         }
         super::timekeeper::attend(self, hub);
+        call
     }
 }
 
@@ -320,7 +332,8 @@ impl Hub {
             return self.end(key, effects);
         }
         let now = of.clock.now();
-        self.tell(key, Input::Interrupt { reason: reason.to_owned() }, now, effects);
+        let (reason, state) = (reason.to_owned(), RunState::Interrupted);
+        self.tell(key, Input::Halt { reason, state }, now, effects);
     }
 
     /// After a halt: asks running attempts to stop, and ends those that nobody can ask.

@@ -156,6 +156,9 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     /// As [`Recorder::encode`].
     fn spill(&self, task: &str, bytes: &[u8]) -> Result<Stored, Failure>;
 
+    /// The engine has let go of the run: nothing of it runs any more.
+    fn over(&self);
+
     /// Whether a ready task has to wait until everything before it is stored.
     fn is_strict(&self) -> bool;
 
@@ -229,8 +232,8 @@ pub(crate) struct Restored {
     pub(crate) started: Option<Timestamp>,
     /// What is known of tasks, those that have ended in the order in which they did.
     pub(crate) tasks: Vec<RestoredTask>,
-    /// It was ending early when it stopped.
-    pub(crate) halted: Option<String>,
+    /// It was ending early when it stopped: why, and as what.
+    pub(crate) halted: Option<(String, RunState)>,
 }
 
 /// What is known of a task of a run that goes on.

@@ -204,6 +204,9 @@ impl Run {
 
     /// Hands the remains to whoever waits for them, after the observer has seen everything.
     pub(crate) fn conclude(mut self) {
+        if let Some(recorder) = &self.shared.recorder {
+            recorder.over();
+        }
         let result = self.values.result(&self.shared.plan);
         let finished = Finished { machine: self.machine, result };
         for value in self.values.into_rest() {

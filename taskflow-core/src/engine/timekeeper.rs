@@ -58,7 +58,9 @@ fn keep(shared: &Arc<Shared>) {
             }
         }
         hub.launch(&mut effects);
-        shared.wake(&mut hub);
+        if shared.attend(&mut hub) {
+            shared.work.notify_one();
+        }
         if !effects.is_empty() {
             drop(hub);
             effects.carry_out(shared);

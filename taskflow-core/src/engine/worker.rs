@@ -115,14 +115,14 @@ impl Worker {
             if hub.shutdown || (hub.threads > shared.workers + hub.lost && !rest) {
                 hub.threads -= 1;
                 hub.slots[me] = None;
-                shared.wake(&mut hub);
+                shared.wake(hub);
                 return None;
             }
             let taken = if rest { Taken::Several } else { hub.take_share(me, shared.workers, of, now) };
             if !matches!(taken, Taken::Nothing) {
                 hub.working += 1;
                 *working = true;
-                shared.wake(&mut hub);
+                shared.wake(hub);
                 return Some(taken);
             }
             if of.take().is_some()
@@ -136,7 +136,9 @@ impl Worker {
                 *now = None;
                 hub = shared.lock();
             } else if !hub.take_back(false, effects) {
-                shared.wake(&mut hub);
+                if shared.attend(&mut hub) {
+                    shared.work.notify_one();
+                }
                 shared.sleeping.fetch_add(1, Ordering::Relaxed);
                 hub = shared.work.wait(hub).unwrap_or_else(PoisonError::into_inner);
                 shared.sleeping.fetch_sub(1, Ordering::Relaxed);

@@ -43,6 +43,9 @@ pub struct RunHistory {
     /// Whether it was edited since it was last run.
     #[serde(skip)]
     pub(crate) edited: bool,
+    /// What it becomes when what runs has stopped, if it ends early.
+    #[serde(skip)]
+    halts_as: RunState,
     #[serde(skip)]
     pub(crate) shape: Arc<Graph>,
     #[serde(skip)]
@@ -204,6 +207,7 @@ impl RunHistory {
             tasks: shape.nodes.iter().map(|node| TaskHistory::new(&node.id)).collect(),
             edits: Vec::new(),
             edited: false,
+            halts_as: RunState::Cancelled,
             shape,
             segments: 0,
             row,
@@ -228,6 +232,11 @@ impl RunHistory {
     /// When the first attempt of any task began.
     pub fn started(&self) -> Option<Timestamp> {
         self.sessions.first().map(|session| session.at)
+    }
+
+    /// Why it ends early and as what, if it does.
+    pub(crate) fn halted(&self) -> Option<(String, RunState)> {
+        Some((self.halt_reason.clone()?, self.halts_as))
     }
 
     /// The id of a node of the present graph.
@@ -336,7 +345,7 @@ impl RunHistory {
                 task.settle(at, TaskState::Cancelled);
                 (task.failure, task.order) = (failure, end);
             }
-            Entry::Halted { reason, .. } => self.halt_reason = Some(reason),
+            Entry::Halted { reason, state } => (self.halt_reason, self.halts_as) = (Some(reason), state),
             Entry::Ended { state } => (self.state, self.ended) = (state, Some(at)),
             Entry::Cleared { tasks, by, reason } => {
                 for &task in &tasks {

@@ -259,8 +259,8 @@ impl Journal {
         Ok(runs)
     }
 
-    /// The run that a word names: its number, its id, a part of its id that only one run has and that is no
-    /// number, or `last` for the newest.
+    /// The run that a word names: its number, its id, a part of its id that only one run has (a number is no part), or `last`
+    /// for the newest.
     ///
     /// # Errors
     ///
@@ -286,7 +286,7 @@ impl Journal {
             return Ok(row);
         }
         if number.is_some() {
-            // Ids are full of digits: who says a number that is none must not get any other run.
+            // Digits are in every id: who says 20 and means a number must not get the runs of 2026.
             return Err(unknown());
         }
         let mut found = store.find(word, 6).await?;

@@ -139,7 +139,10 @@ impl Journal {
             let failed =
                 |reason| JournalError::Value { run: history.info.run_id.clone(), task: task.id.clone(), reason };
             let clear = |reason: String| format!("{reason}; `clear {} {}` lets it run again", history.number, task.id);
-            let bytes = self.value_bytes(history, task).await?;
+            let bytes = match self.value_bytes(history, task).await {
+                Err(JournalError::Value { reason, .. }) => return Err(failed(clear(reason))),
+                bytes => bytes?,
+            };
             let bytes = bytes.ok_or_else(|| failed(clear("it was never stored".to_owned())))?;
             let value = known.plan.def(node).output.decode(&bytes).map_err(|error| failed(clear(error)))?;
             values.insert(node, value);
@@ -302,7 +305,7 @@ impl<'a> Known<'a> {
         }
         tasks.sort_by_key(|&(order, _)| order);
         let tasks = tasks.into_iter().map(|(_, task)| task).collect();
-        Restored { started: self.history.started(), tasks, halted: self.history.halt_reason.clone() }
+        Restored { started: self.history.started(), tasks, halted: self.history.halted() }
     }
 }
 

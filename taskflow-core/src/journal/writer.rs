@@ -2,7 +2,8 @@
 //!
 //! 1. Under the lock of the engine a run appends its entries to the buffer of its [`RunLog`]. If it was empty, the log joins
 //!    the queue of the writer. If somebody waits for the entries, the writer is woken at once; otherwise it comes within
-//!    [`LAZY`], so that others can see what goes on.
+//!    [`LAZY`], so that others can see what goes on. After a batch it naps that long before it really sleeps: what can wait
+//!    wakes nobody then, and in most runs that is what comes next.
 //! 2. The writer takes the whole buffer of every log in the queue, and stores all of it as one batch. What comes meanwhile is
 //!    the next batch: the busier the engine, the larger the batches (group commit), and a lone step waits for nobody.
 //! 3. When the batch is stored, every run in it is told up to which of its entries. That takes the lock of its engine, so no
@@ -54,6 +55,8 @@ struct Waiting {
     /// Bytes that wait, those being stored included.
     backlog: usize,
     congested: bool,
+    /// The writer comes by itself within [`LAZY`].
+    naps: bool,
     /// Runs that go on.
     live: Vec<Weak<RunLog>>,
     /// Whoever closes the journal waits here for what is to be stored before.
@@ -132,11 +135,13 @@ struct LogState {
     recorded: u64,
     queued: bool,
     update: Option<RunUpdate>,
-    /// How many tasks came to which end.
-    counts: HashMap<TaskState, u32>,
+    /// How many tasks came to which end: few kinds, so that looking through them is quickest.
+    counts: Vec<(TaskState, u32)>,
     commits: Option<Commits>,
-    /// Says to other processes that the run is being run; given up when its end is stored.
+    /// Says to other processes that the run is being run; kept until nothing of it runs any more.
     claim: Option<Claim>,
+    /// Nothing more is stored: another process may have the run by now.
+    given_up: bool,
     /// The graph, until its snapshot is stored.
     graph: Option<Arc<Plan>>,
 }
@@ -175,9 +180,10 @@ impl RunLog {
             recorded: 1,
             queued: false,
             update,
-            counts,
+            counts: counts.into_iter().collect(),
             commits: None,
             claim,
+            given_up: false,
             graph: Some(graph),
         };
         let state = Mutex::new(state);
@@ -205,7 +211,7 @@ impl RunLog {
     fn take(&self) -> Option<(Append, u64)> {
         let mut state = self.lock();
         state.queued = false;
-        if state.buffer.is_empty() {
+        if state.buffer.is_empty() || state.given_up {
             return None;
         }
         let Buffer { events, data, .. } = std::mem::take(&mut state.buffer);
@@ -215,22 +221,19 @@ impl RunLog {
     }
 
     /// A batch with entries of this run is stored.
-    fn stored(&self, number: i64, ended: bool) -> Option<Commits> {
+    fn stored(&self, number: i64) -> Option<Commits> {
         let mut state = self.lock();
         if let Whose::New(_) = state.whose {
             state.whose = Whose::Known { run: number, token: 1 };
         }
-        if ended {
-            state.claim = None;
-        }
         state.commits.clone()
     }
 
-    /// Nothing more of this run can be stored.
+    /// Nothing more of this run can be stored, and nothing more will be: not even what waits.
     fn give_up(&self, reason: &str) {
         let commits = {
             let mut state = self.lock();
-            state.claim = None;
+            state.given_up = true;
             state.commits.clone()
         };
         if let Some(commits) = commits {
@@ -251,7 +254,11 @@ pub(super) struct Log(pub(super) Arc<RunLog>);
 
 impl Recorder for Log {
     fn attach(&self, commits: Commits) {
-        self.0.lock().commits = Some(commits);
+        let mut state = self.0.lock();
+        state.commits = Some(commits);
+        // Who has the run is told also when nothing happens in it for a while: it may wait for a retry.
+        let size = state.buffer.size();
+        announce(&self.0, state, size, false);
     }
 
     fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, mut value: Option<Stored>, urgent: bool) -> u64 {
@@ -266,21 +273,7 @@ impl Recorder for Log {
         }
         let grown = state.buffer.size() - before;
         let recorded = state.recorded;
-        let joins = !std::mem::replace(&mut state.queued, true);
-        let mut queue = log.queue.lock();
-        queue.backlog += grown;
-        if joins {
-            queue.dirty.push(Arc::clone(log));
-            queue.since.get_or_insert_with(Instant::now);
-        }
-        let too_much = queue.backlog > CONGESTED;
-        let becomes_urgent = (urgent || too_much) && !queue.urgent;
-        queue.urgent |= urgent || too_much;
-        let wake = becomes_urgent || (joins && queue.dirty.len() == 1);
-        drop(queue);
-        if wake {
-            log.queue.wake.notify_one();
-        }
+        announce(log, state, grown, urgent);
         recorded
     }
 
@@ -315,6 +308,12 @@ impl Recorder for Log {
         })
     }
 
+    fn over(&self) {
+        // Another process may go on with it, if it has not ended.
+        let claim = self.0.lock().claim.take();
+        drop(claim);
+    }
+
     fn is_strict(&self) -> bool {
         self.0.terms.durability.is_strict()
     }
@@ -325,6 +324,27 @@ impl Recorder for Log {
 
     fn number(&self) -> Option<i64> {
         self.0.number()
+    }
+}
+
+/// Tells the writer that the buffer of a log has grown by so many bytes.
+fn announce(log: &Arc<RunLog>, mut state: MutexGuard<'_, LogState>, grown: usize, urgent: bool) {
+    let joins = !std::mem::replace(&mut state.queued, true);
+    let mut queue = log.queue.lock();
+    queue.backlog += grown;
+    if joins {
+        queue.dirty.push(Arc::clone(log));
+        queue.since.get_or_insert_with(Instant::now);
+    }
+    let too_much = queue.backlog > CONGESTED;
+    let becomes_urgent = (urgent || too_much) && !queue.urgent;
+    queue.urgent |= urgent || too_much;
+    let wake = becomes_urgent || (joins && queue.dirty.len() == 1 && !queue.naps);
+    drop(queue);
+    // The writer takes both as soon as it is awake.
+    drop(state);
+    if wake {
+        log.queue.wake.notify_one();
     }
 }
 
@@ -339,7 +359,7 @@ impl LogState {
             Entry::Cancelled { .. } => TaskState::Cancelled,
             Entry::Removed { .. } => TaskState::Removed,
             Entry::Ended { state } => {
-                let mut counts: Vec<(TaskState, u32)> = self.counts.drain().collect();
+                let mut counts = std::mem::take(&mut self.counts);
                 counts.sort_by_key(|&(state, _)| state.name());
                 let graph = self.update.take().and_then(|update| update.graph);
                 self.update = Some(RunUpdate { state: *state, ended: Some(at), counts, graph });
@@ -347,7 +367,10 @@ impl LogState {
             }
             _ => return,
         };
-        *self.counts.entry(ended).or_default() += 1;
+        match self.counts.iter_mut().find(|(state, _)| *state == ended) {
+            Some((_, count)) => *count += 1,
+            None => self.counts.push((ended, 1)),
+        }
     }
 }
 
@@ -362,6 +385,7 @@ struct Writer {
 impl Writer {
     fn write(&mut self, queue: &Queue) {
         let mut waiting = queue.lock();
+        let mut stored = false;
         loop {
             waiting.live.retain(|log| log.strong_count() > 0);
             if !waiting.live.is_empty() && self.looked.elapsed() >= LOOK {
@@ -391,6 +415,7 @@ impl Writer {
             };
             match patience {
                 Some(Duration::ZERO) => {
+                    stored = true;
                     waiting.urgent = false;
                     waiting.since = None;
                     let dirty = std::mem::take(&mut waiting.dirty);
@@ -415,6 +440,8 @@ impl Writer {
                     }
                 }
                 patience => {
+                    waiting.naps = std::mem::take(&mut stored) && patience.is_none();
+                    let patience = if waiting.naps { Some(LAZY) } else { patience };
                     let look = (!waiting.live.is_empty()).then(|| LOOK.saturating_sub(self.looked.elapsed()));
                     let wait = match (patience, look) {
                         (Some(patience), Some(look)) => Some(patience.min(look)),
@@ -424,6 +451,7 @@ impl Writer {
                         Some(wait) => queue.wake.wait_timeout(waiting, wait).unwrap_or_else(PoisonError::into_inner).0,
                         None => queue.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner),
                     };
+                    waiting.naps = false;
                 }
             }
         }
@@ -440,8 +468,7 @@ impl Writer {
             }
             let Some((append, last)) = log.take() else { continue };
             size += append.segment.as_ref().map_or(0, |segment| segment.events.len() + segment.data.len());
-            let ended = append.update.as_ref().is_some_and(|update| update.ended.is_some());
-            logs.push((log, last, ended));
+            logs.push((log, last));
             batch.push(append);
         }
         if batch.is_empty() {
@@ -449,10 +476,10 @@ impl Writer {
         }
         match self.runtime.block_on(self.store.append(&batch)) {
             Ok(appended) => {
-                for ((log, last, ended), appended) in logs.into_iter().zip(appended) {
+                for ((log, last), appended) in logs.into_iter().zip(appended) {
                     match appended {
                         Appended::Stored(number) => {
-                            if let Some(commits) = log.stored(number, ended) {
+                            if let Some(commits) = log.stored(number) {
                                 commits.stored(last);
                             }
                         }
@@ -461,7 +488,7 @@ impl Writer {
                     }
                 }
             }
-            Err(error) => logs.iter().for_each(|(log, ..)| log.give_up(&stopped(&error))),
+            Err(error) => logs.iter().for_each(|(log, _)| log.give_up(&stopped(&error))),
         }
         size
     }

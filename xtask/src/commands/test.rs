@@ -9,7 +9,11 @@ use crate::tally::Tally;
 /// lend the features of their rivals' dependencies to everything under test.
 const ALL: [&str; 5] = ["--workspace", "--exclude", "taskflow-benches", "--all-features", "--locked"];
 
-/// Runs every test, adding up the results. `words` go on to cargo: a name to filter by, say.
+/// Tests that try what chance says look longer with this word. It does not go on to cargo.
+const LONG_WORD: &str = "--long";
+const LONG: [(&str, &str); 2] = [("TASKFLOW_CRASHES", "1000"), ("PROPTEST_CASES", "2000")];
+
+/// Runs every test, adding up the results. `words` go on to cargo: a name to filter by, say; but for `--long`.
 ///
 /// A failed test stops nothing, so that the count is complete.
 pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
@@ -20,10 +24,13 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
 
     // `--tests` is everything with `test = true`: libraries, binaries and integration tests.
     // `--all-targets` would run the benchmarks as well.
-    let tests = Step::cargo("tests", ["test", "--tests", "--examples", "--no-fail-fast"])
-        .args(ALL)
-        .args(words)
-        .run_counting(tally);
+    let (long, words): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| *word == LONG_WORD);
+    let tests = Step::cargo("tests", ["test", "--tests", "--examples", "--no-fail-fast"]).args(ALL).args(&words);
+    let tests = match long.is_empty() {
+        true => tests,
+        false => LONG.into_iter().fold(tests, |tests, (variable, value)| tests.env(variable, value)),
+    };
+    let tests = tests.run_counting(tally);
     if tests.is_err() && tally.failed == 0 {
         // Nothing was counted as failed: the build broke, and would break here again.
         return tests;

@@ -119,9 +119,7 @@ impl Core {
             }
             Input::TimeReached => self.time_reached(plan, now, commands),
             Input::Cancel { reason } => self.halt(plan, reason, RunState::Cancelled, Transition::Cancel, now, commands),
-            Input::Interrupt { reason } => {
-                self.halt(plan, reason, RunState::Interrupted, Transition::Cancel, now, commands);
-            }
+            Input::Halt { reason, state } => self.halt(plan, reason, state, Transition::Cancel, now, commands),
         }
         self.tell(plan, now, commands);
         if self.open == 0 && self.state == RunState::Running {

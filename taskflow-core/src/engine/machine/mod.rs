@@ -47,8 +47,9 @@ pub(crate) enum Input {
     TimeReached,
     /// Somebody wants the run to end.
     Cancel { reason: String },
-    /// The run cannot go on, for a reason of its surroundings.
-    Interrupt { reason: String },
+    /// The run ends early as what is said: it cannot go on for a reason of its surroundings, or it was ending early before
+    /// it was interrupted.
+    Halt { reason: String, state: RunState },
 }
 
 /// How an attempt ended.
