@@ -121,7 +121,7 @@ async fn a_long_chain_and_a_wide_fan_come_to_their_end() -> Result<(), BoxError>
 }
 
 #[task]
-fn sum(numbers: Vec<u64>) -> u64 {
+fn sum(numbers: &[u64]) -> u64 {
     numbers.iter().sum()
 }
 

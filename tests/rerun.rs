@@ -12,14 +12,14 @@ use taskflow::prelude::*;
 static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
 
 fn called(test: &str, task: &str) -> u32 {
-    let mut calls = CALLS.lock().unwrap();
+    let mut calls = CALLS.lock().expect("no test panics while it counts");
     let count = calls.entry(format!("{test}/{task}")).or_default();
     *count += 1;
     *count
 }
 
 fn calls(test: &str) -> Vec<(String, u32)> {
-    let calls = CALLS.lock().unwrap();
+    let calls = CALLS.lock().expect("no test panics while it counts");
     let of = format!("{test}/");
     let mut calls: Vec<_> =
         calls.iter().filter_map(|(name, count)| Some((name.strip_prefix(&of)?.to_owned(), *count))).collect();
@@ -41,10 +41,10 @@ fn clean(test: &str, numbers: &[u32]) -> Vec<u32> {
 
 /// Fails when it is called for the first time in a test.
 #[task]
-fn load(test: &str, numbers: Vec<u32>, ctx: &TaskContext) -> Result<u32> {
+fn load(test: &str, numbers: &[u32], ctx: &TaskContext) -> Result<u32> {
     let sum = numbers.iter().sum();
     if called(test, "load") == 1 && test.starts_with("fails") {
-        Err("the warehouse is closed")?
+        return Err("the warehouse is closed")?;
     }
     assert!(ctx.idempotency_key().starts_with(&format!("{}/load", ctx.run_id())));
     Ok(sum)
@@ -208,7 +208,7 @@ async fn a_run_under_way_is_not_edited_and_can_be_cancelled_from_outside() -> Re
     #[task]
     async fn waits(ctx: &TaskContext) -> Result<u32> {
         ctx.cancelled().await;
-        Err("asked to stop")?
+        return Err("asked to stop")?;
     }
     let journal = Journal::in_memory()?;
     let dag = Dag::build("waiting", waits)?;

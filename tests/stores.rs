@@ -19,8 +19,11 @@ mod example;
 
 fn dumps() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stores");
-    let mut dumps: Vec<PathBuf> =
-        folder.read_dir().expect("the dumps lie there").map(|entry| entry.unwrap().path()).collect();
+    let mut dumps: Vec<PathBuf> = folder
+        .read_dir()
+        .expect("the dumps lie there")
+        .map(|entry| entry.expect("they can be listed").path())
+        .collect();
     dumps.sort();
     dumps
 }
