@@ -4,7 +4,7 @@
 mod binaries;
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,12 @@ impl Home {
         self.directory.path().join(name)
     }
 
+    /// The words that run the DAG that waits for the file `go`.
+    fn long(&self, started: &Path) -> [String; 6] {
+        let file = |path: &Path| path.to_str().expect("temporary paths are text").to_owned();
+        ["run", "long", "--started", &file(started), "--go", &file(&self.file("go"))].map(str::to_owned)
+    }
+
     fn call(&self, words: &[&str]) -> Said {
         call_at(&self.path(), "cli_history", words)
     }
@@ -41,7 +47,7 @@ impl Home {
         self.call(&[words, &["--output", "json"]].concat()).json()
     }
 
-    fn spawn(&self, words: &[&str]) -> Child {
+    fn spawn(&self, words: &[impl AsRef<std::ffi::OsStr>]) -> Child {
         let mut program = program("cli_history");
         program.args(words).env("TASKFLOW_HOME", self.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
         program.spawn().expect("a built program starts")
@@ -49,8 +55,8 @@ impl Home {
 
     /// Starts the run that waits for the file `go`, and returns when it waits.
     fn start(&self, name: &str) -> Child {
-        let (started, go) = (self.file(&format!("started_{name}")), self.file("go"));
-        let child = self.spawn(&["run", "long", "--started", started.to_str().unwrap(), "--go", go.to_str().unwrap()]);
+        let started = self.file(&format!("started_{name}"));
+        let child = self.spawn(&self.long(&started));
         eventually("the task starts", || started.exists());
         child
     }
@@ -180,8 +186,7 @@ fn the_log_of_a_live_run_is_followed_to_its_end() {
 #[test]
 fn what_tasks_log_is_shown_while_they_run() {
     let home = Home::new();
-    let (started, go) = (home.file("started"), home.file("go"));
-    let words = ["run", "long", "--logs", "--started", started.to_str().unwrap(), "--go", go.to_str().unwrap()];
+    let words = [&home.long(&home.file("started"))[..], &["--logs".to_owned()]].concat();
     let mut child = home.spawn(&words);
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut seen = String::new();

@@ -148,6 +148,17 @@ impl Home {
         opened.map_err(|error| self.not_writable(&error.to_string()))
     }
 
+    /// Leaves a journal that was written to. What was stored is safe without it, but lies in a log beside the store that the
+    /// next program has to read before anything else: once that would take longer than it is worth, the store takes it in.
+    pub(super) fn leave(&self, journal: &Journal) {
+        const LONG: u64 = 1 << 20;
+        let log = std::fs::metadata(self.path.join("taskflow.db-wal")).map_or(0, |file| file.len());
+        if log > LONG {
+            // The next one will.
+            let _ = self.runtime.block_on(journal.close());
+        }
+    }
+
     /// What to do where nothing can be stored.
     pub(super) fn not_writable(&self, reason: &str) -> Stop {
         Stop::Failure(format!(

@@ -47,5 +47,7 @@ pub(super) fn go_on(
     let request = home.wait(journal.resume(run))?.durability(home::durability(matches));
     let course =
         Course { manner: Manner::read(matches), request, logs: Some(home.logs()), goes_on: true, given: Vec::new() };
-    drive(course, terminal)
+    let exit = drive(course, terminal);
+    home.leave(journal);
+    exit
 }

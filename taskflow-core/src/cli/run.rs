@@ -11,11 +11,17 @@ use clap::ArgMatches;
 
 use super::choose::Dags;
 use super::drive::{Course, Manner, drive};
+#[cfg(feature = "sqlite")]
+use super::home::{self, Home};
 use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
 use super::{args, flags};
 use crate::dag::{DagDef, Plan, Selection, SelectionError};
+#[cfg(feature = "sqlite")]
+use crate::engine::Durability;
 use crate::engine::RunRequest;
+#[cfg(feature = "sqlite")]
+use crate::journal::Journal;
 use crate::task::RunInfo;
 use crate::time::Timestamp;
 
@@ -29,7 +35,12 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
     let dag = dags.find(name)?;
     let course = course(matches, dag)?;
     #[cfg(feature = "sqlite")]
-    let (course, _journal) = kept(course, matches)?;
+    if let Some((home, journal)) = journal(matches)? {
+        let request = course.request.durability(home::durability(matches)).journal(&journal);
+        let exit = drive(Course { request, logs: Some(home.logs()), ..course }, terminal);
+        home.leave(&journal);
+        return exit;
+    }
     drive(course, terminal)
 }
 
@@ -50,24 +61,18 @@ fn course(matches: &ArgMatches, dag: &'static DagDef) -> Result<Course, Stop> {
     Ok(Course { manner: Manner::read(matches), request, logs: None, goes_on: false, given })
 }
 
-/// The run with its journal, which it is kept in unless that is not wanted.
+/// The journal that the run is kept in, unless that is not wanted.
 #[cfg(feature = "sqlite")]
-fn kept(mut course: Course, matches: &ArgMatches) -> Result<(Course, Option<crate::journal::Journal>), Stop> {
-    use super::home::{self, Home};
-    use crate::engine::Durability;
-
-    let durability = home::durability(matches);
-    if durability == Durability::Ephemeral {
+fn journal(matches: &ArgMatches) -> Result<Option<(Home, Journal)>, Stop> {
+    if home::durability(matches) == Durability::Ephemeral {
         if matches.get_flag("logs") {
             return Err(Stop::usage("--logs shows the logs of a run that is kept; leave out --durability ephemeral"));
         }
-        return Ok((course, None));
+        return Ok(None);
     }
     let home = Home::of(matches)?;
     let journal = home.make(home::sync(matches))?;
-    course.request = course.request.durability(durability).journal(&journal);
-    course.logs = Some(home.logs());
-    Ok((course, Some(journal)))
+    Ok(Some((home, journal)))
 }
 
 fn selection(matches: &ArgMatches, plan: &Plan) -> Result<Option<Selection>, SelectionError> {
