@@ -93,6 +93,8 @@ fn a_killed_run_is_interrupted_and_resume_finishes_it() {
     assert!(text.contains("\n  nobody runs it: `resume 1` goes on with it\n"), "{text}");
     assert_eq!(home.json(&["runs", "--state", "interrupted"])[0]["number"], 1);
     assert_eq!(home.json(&["runs", "--state", "running"]), json!([]));
+    let explained = home.call(&["explain", "1", "linger"]).stdout;
+    assert!(explained.contains("attempt 1 was under way when its process ended"), "{explained}");
     let explained = home.call(&["explain", "1", "double"]).stdout;
     assert!(explained.contains("waits for 1 of 1 upstreams, `linger` (running)"), "{explained}");
     let refusal = home.call(&["retry", "1"]);

@@ -147,7 +147,11 @@ fn urgency(state: TaskState) -> usize {
 }
 
 fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
-    let header = ["task", "=state", ">attempts", "=start", ">duration", "why"];
+    // An id that is wrapped cannot be copied; one that fills the line leaves no room for the rest.
+    const LONG: usize = 40;
+    let longest = rows.iter().map(|&place| history.tasks[place].id.len()).max().unwrap_or(0);
+    let task = if longest <= LONG { "=task" } else { "task" };
+    let header = [task, "=state", ">attempts", "=start", ">duration", "why"];
     let mut table = grid(header, terminal.colour_stdout, terminal.width_stdout());
     let begun = history.started().unwrap_or(history.created);
     for &place in rows {

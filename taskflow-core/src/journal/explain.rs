@@ -36,6 +36,12 @@ impl RunHistory {
                 let due = known.retry_at.map(|due| format!("; the next one is due at {due}")).unwrap_or_default();
                 vec![format!("attempt {attempt} failed ({}){due}", failure(known))]
             }
+            TaskState::Running if self.state != RunState::Running => {
+                let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
+                vec![format!(
+                    "attempt {attempt} was under way when its process ended; it is lost, and another one follows"
+                )]
+            }
             TaskState::Running => {
                 let attempt = known.attempts.last();
                 let since = attempt.map(|attempt| format!(" since {}", attempt.started)).unwrap_or_default();
