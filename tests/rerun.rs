@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 
-use taskflow::BoxError;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Cancellation, Journal, JournalError, Note, Pick, RunFilter};
 use taskflow::prelude::*;
+use taskflow::{BoxError, Durability};
 
 /// How often each task was called, by test and task.
 static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
@@ -110,6 +110,18 @@ async fn one_task_is_cleared_alone_and_uses_stored_values() -> Result<(), BoxErr
         calls("alone"),
         [("clean", 1), ("extract", 1), ("load", 2), ("report", 1)].map(|(task, count)| (task.to_owned(), count))
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_that_goes_on_is_stored_and_cannot_be_ephemeral() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    etl::run("stored".to_owned()).journal(&journal).await?;
+    journal.clear("last", &Pick::tasks(["load"]), &note()).await?;
+    let error = journal.resume("last").await?.durability(Durability::Ephemeral).await.unwrap_err();
+    assert!(error.to_string().contains("it cannot be ephemeral"), "{error}");
+    // Nothing has happened to it.
+    assert!(journal.resume("last").await?.await?.is_success());
     Ok(())
 }
 

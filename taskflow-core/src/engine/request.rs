@@ -244,6 +244,10 @@ impl<T> RunRequest<T> {
     /// Checks the request and turns it into what a driver needs.
     pub(super) fn prepare(mut self) -> Result<Prepared, RunError> {
         if self.durability == Durability::Ephemeral {
+            if self.restored.is_some() {
+                let reason = "a run that goes on is stored where it was stored before; it cannot be ephemeral";
+                return Err(RunError::Journal(reason.to_owned()));
+            }
             self.recording = None;
         }
         let plan = self.plan?;

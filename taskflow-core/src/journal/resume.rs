@@ -4,8 +4,9 @@
 //! 2. Its history is folded. What was in flight when its process died is lost and runs again; what has ended stays ended.
 //! 3. The history meets the graph of this program: tasks are the same if their ids are. Tasks that are new run, tasks that
 //!    are gone are `removed`, and a kept value whose type has changed is refused before anything is touched.
-//! 4. The token of the run is raised: a process that had it before can store nothing any more.
-//! 5. Values that tasks still to be run will want are read. Then the run starts, with what is known of it.
+//! 4. Values that tasks still to be run will want are read.
+//! 5. The token of the run is raised: a process that had it before can store nothing any more. Then the run starts, with what
+//!    is known of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
