@@ -15,7 +15,6 @@ pub(super) enum Contender {
     /// SQLite: a row a task, 500 rows a commit.
     RawRows,
     /// Another program; see `outside`.
-    Apalis,
     Durare,
 }
 
@@ -23,13 +22,12 @@ impl Contender {
     pub(super) const STRICT: Contender = Contender::Taskflow(Durability::Strict);
 
     /// In the order in which they take turns: what the first has written is what the raw ones write.
-    pub(super) const ALL: [Contender; 7] = [
+    pub(super) const ALL: [Contender; 6] = [
         Contender::STRICT,
         Contender::Taskflow(Durability::Relaxed),
         Contender::Taskflow(Durability::Ephemeral),
         Contender::RawSegments,
         Contender::RawRows,
-        Contender::Apalis,
         Contender::Durare,
     ];
 
@@ -38,7 +36,6 @@ impl Contender {
             Contender::Taskflow(durability) => durability.name(),
             Contender::RawSegments => "raw-segments",
             Contender::RawRows => "raw-rows",
-            Contender::Apalis => "apalis",
             Contender::Durare => "durare",
         }
     }
@@ -51,7 +48,6 @@ impl Contender {
             Contender::Taskflow(_) => "taskflow; nothing is stored",
             Contender::RawSegments => "sqlx alone: the segments of the strict run, one commit each",
             Contender::RawRows => "sqlx alone: a row a task, 500 rows an `INSERT` and a commit",
-            Contender::Apalis => "apalis-workflow 1.0.0 with apalis-sqlite 1.0.0",
             Contender::Durare => "durare 0.5.0 with SQLite",
         }
     }
@@ -67,7 +63,7 @@ impl Contender {
             // A commit a task.
             Contender::Taskflow(Durability::Strict) | Contender::RawSegments if chain => job.n <= 10_000,
             Contender::Taskflow(_) | Contender::RawSegments | Contender::RawRows => true,
-            Contender::Apalis | Contender::Durare => job.n <= 10_000 && job.shape != Shape::Layers,
+            Contender::Durare => job.n <= 10_000 && matches!(job.shape, Shape::Chain | Shape::Fan),
         }
     }
 }

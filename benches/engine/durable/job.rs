@@ -79,7 +79,7 @@ pub(super) fn run(words: &[String]) -> Result<(), String> {
         Contender::Taskflow(durability) => taskflow::run(job, durability, &home),
         Contender::RawSegments => raw::segments(job, &home),
         Contender::RawRows => raw::rows(job, &home),
-        Contender::Apalis | Contender::Durare => return Err("this one is a program of its own".to_owned()),
+        Contender::Durare => return Err("this one is a program of its own".to_owned()),
     }
     .map_err(|error| error.to_string())
 }

@@ -15,7 +15,6 @@ pub(super) struct Programs(Vec<(Contender, PathBuf)>);
 
 fn package(contender: Contender) -> Option<&'static str> {
     match contender {
-        Contender::Apalis => Some("durable-apalis"),
         Contender::Durare => Some("durable-durare"),
         Contender::Taskflow(_) | Contender::RawSegments | Contender::RawRows => None,
     }
