@@ -103,7 +103,7 @@ pub(crate) fn span(run: &RunShared, grant: &Grant) -> Span {
 
 /// Says in the log of the attempt why it did not succeed.
 pub(crate) fn tell(span: &Span, outcome: &Outcome) {
-    if span.is_none() {
+    if span.is_disabled() {
         return;
     }
     match outcome {

@@ -34,12 +34,6 @@ mod tests {
     use super::attempt_span;
 
     #[test]
-    fn without_a_subscriber_there_is_no_span() {
-        let quiet = tracing::subscriber::NoSubscriber::default();
-        tracing::subscriber::with_default(quiet, || assert!(attempt_span("r", "d", "t", 1).is_none()));
-    }
-
-    #[test]
     fn the_span_of_an_attempt_has_no_parent_and_is_found_again() {
         use tracing_subscriber::layer::{Context, SubscriberExt as _};
         struct Check;
