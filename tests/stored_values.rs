@@ -2,6 +2,7 @@
 //!
 //! Each test runs a DAG, clears the task that takes the value, and resumes the run: then the value comes from the store.
 #![cfg(feature = "sqlite")]
+#![allow(clippy::option_option, reason = "what the format cannot keep is what is tested")]
 
 use std::collections::BTreeMap;
 
