@@ -28,3 +28,4 @@ mod panics;
 mod paths;
 #[doc(hidden)]
 pub mod private;
+mod units;

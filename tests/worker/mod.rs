@@ -249,6 +249,8 @@ pub(crate) struct TaskLook {
     pub(crate) state: TaskState,
     pub(crate) attempts: Vec<AttemptLook>,
     pub(crate) value: Option<u64>,
+    /// Why it did not succeed, and the upstream that is named for it.
+    pub(crate) reason: (Option<String>, Option<String>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -285,7 +287,9 @@ impl Look {
                     _ => None,
                 },
             });
-            tasks.insert(task.id.clone(), TaskLook { state: task.state, attempts: attempts.collect(), value });
+            let (state, attempts) = (task.state, attempts.collect());
+            let reason = (task.failure.as_ref().map(ToString::to_string), task.cause.clone());
+            tasks.insert(task.id.clone(), TaskLook { state, attempts, value, reason });
         }
         let workers = history.sessions.iter().map(|session| session.worker.clone()).collect();
         Some(Look { run_id: history.info.run_id.clone(), state: history.state, workers, tasks })

@@ -112,6 +112,7 @@ fn check_kept(before: &Look, after: &Look, new: &[Effect]) {
         if was.state.is_terminal() {
             assert_eq!((was.state, was.value), (is.state, is.value), "{id} had ended");
             assert_eq!(was.attempts, is.attempts, "{id} had ended");
+            assert_eq!(was.reason, is.reason, "{id} had ended");
             assert!(!new.iter().any(|effect| effect.task == *id), "{id} had ended, and ran again");
         }
         for (was, is) in was.attempts.iter().zip(&is.attempts) {

@@ -10,6 +10,7 @@ use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
 use super::{args, runs, which, words};
 use crate::journal::Prune;
+use crate::units;
 
 pub(super) fn command() -> Command {
     Command::new("db")
@@ -113,7 +114,7 @@ fn vacuum(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit
     if args::wants_json(matches) {
         return which::print_json(&Vacuumed { before, after }, terminal);
     }
-    terminal.note(&format!("the store took {} and takes {}", words::bytes(before), words::bytes(after)));
+    terminal.note(&format!("the store took {} and takes {}", units::bytes(before), units::bytes(after)));
     Ok(Exit::Success)
 }
 

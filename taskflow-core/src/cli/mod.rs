@@ -19,7 +19,8 @@
 //! wants to know meanwhile goes to stderr.
 //!
 //! Exit codes: 0 when all is well, 1 when a run failed or a graph has mistakes or something could not be done, 2 when the
-//! words were not understood, or there is no such run or task, or it is not in a state for what was asked; 130 and 143 when a run was interrupted by SIGINT or SIGTERM.
+//! words were not understood, or there is no such run or task, or it is not in a state for what was asked; 130 and 143 when a
+//! run was interrupted by SIGINT or SIGTERM.
 
 mod args;
 #[cfg(feature = "sqlite")]

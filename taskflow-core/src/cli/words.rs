@@ -101,19 +101,6 @@ pub(super) fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// `48.0 KiB`
-#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only a store has a size"))]
-pub(super) fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-    let mut size = bytes as f64;
-    let mut unit = 0;
-    while size >= 1024.0 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} bytes") } else { format!("{size:.1} {}", UNITS[unit]) }
-}
-
 /// The first line of a text.
 pub(super) fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use super::plan::{ArgPlan, Plan, Source};
+use crate::paths::hex;
 
 /// Hashes a canonical text of the graph, so that what enters is plain to see: one line a fact, ids instead of indices,
 /// JSON with sorted keys. The first 128 bits of SHA-256 are plenty against accidents.
@@ -54,7 +55,7 @@ pub(super) fn structural(plan: &Plan) -> String {
         hasher.line(format_args!("result {}", name(plan, result)));
     }
     let digest = hasher.hasher.finalize();
-    digest.iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    hex(&digest[..16])
 }
 
 struct Lines {

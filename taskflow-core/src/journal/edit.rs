@@ -4,6 +4,8 @@
 //! is claimed first, its token is raised, and the edit is one more segment: nothing of what was is ever changed, and every
 //! attempt stays in the history.
 
+use std::collections::HashSet;
+
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
@@ -110,9 +112,10 @@ impl Journal {
             None => None,
         };
         if state == TaskState::Success && value.is_none() {
+            let inputs = history.shape.nodes.iter().flat_map(|node| &node.inputs);
+            let taken: HashSet<u32> = inputs.map(|&(upstream, _)| upstream).collect();
             let taken = |task: &&u32| {
-                let below = history.shape.nodes.iter();
-                let taken = below.flat_map(|node| &node.inputs).any(|&(upstream, _)| upstream == **task);
+                let taken = taken.contains(task);
                 let unit = history.shape.kind(**task).output == "()";
                 !history.tasks[**task as usize].has_value() && !unit && (taken || history.shape.result == Some(**task))
             };
@@ -161,7 +164,7 @@ impl Journal {
             return Ok(Cancellation::Over(history.row.state));
         }
         let state = RunState::Cancelled;
-        let reason = super::writer::said(if note.reason.is_empty() { "cancelled" } else { &note.reason }, &note.by);
+        let reason = said(if note.reason.is_empty() { "cancelled" } else { &note.reason }, &note.by);
         let mut entries = vec![(Entry::Halted { reason, state }, None)];
         for (task, known) in (0..history.shape.nodes.len() as u32).zip(&history.tasks) {
             if !known.state.is_terminal() {
@@ -232,4 +235,9 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
         stored = Some(ty.encode(&value).map_err(failed)?);
     }
     Ok(Stored::Inline(stored.unwrap_or_default()))
+}
+
+/// A reason, and whose it is.
+pub(super) fn said(reason: &str, by: &str) -> String {
+    if by.is_empty() { reason.to_owned() } else { format!("{reason} (by {by})") }
 }

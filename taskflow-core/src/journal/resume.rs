@@ -16,9 +16,9 @@ use super::history::{RunHistory, TaskHistory};
 use super::journal::{Journal, session};
 use super::live::worker;
 use super::params;
+use super::run_log::Beginning;
 use super::store::{RunUpdate, Whose};
-use super::writer::Beginning;
-use crate::dag::{ArgPlan, Dag, DagDef, Plan, Registry, Selection, Source};
+use crate::dag::{ArgPlan, Dag, DagDef, Node, Plan, Registry, Selection, Source};
 use crate::engine::{
     About, AttemptRecord, Recorder, Restored, RestoredState, RestoredTask, RunRequest, RunState, TaskState,
 };
@@ -261,6 +261,7 @@ impl<'a> Known<'a> {
 
     pub(super) fn restore(&self, mut values: HashMap<u32, AnyValue>) -> Restored {
         let mut tasks: Vec<(u64, RestoredTask)> = Vec::new();
+        let nodes: HashMap<&str, u32> = self.plan.nodes().iter().map(Node::id).zip(0..).collect();
         for node in 0..self.plan.len() as u32 {
             let Some(task) = self.task(node) else { continue };
             let kept = self.kept(node);
@@ -269,7 +270,7 @@ impl<'a> Known<'a> {
             }
             let failure =
                 || task.failure.clone().unwrap_or_else(|| Arc::new(Failure::Cancelled { reason: String::new() }));
-            let cause = || task.cause.as_deref().and_then(|cause| self.plan.find(cause)).unwrap_or(node);
+            let cause = || task.cause.as_deref().and_then(|cause| nodes.get(cause).copied()).unwrap_or(node);
             let state = match (kept, task.state) {
                 (Some((_, TaskState::Success)), _) => RestoredState::Success(values.remove(&node)),
                 (Some((_, TaskState::Failed)), _) => RestoredState::Failed(failure()),

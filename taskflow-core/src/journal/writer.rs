@@ -15,22 +15,16 @@
 //! Locks are taken in this order: engine, log, queue. A log is let go of under none of them: with the last one goes the
 //! journal, which takes the lock of the queue to say so.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::edit::said;
 use super::graph::Graph;
-use super::live::Claim;
-use super::segment::Buffer;
-use super::store::{Append, Appended, RequestKind, RunUpdate, Segment, Store, StoreError, Whose};
-use crate::dag::Plan;
-use crate::engine::{Commits, Durability, Encoded, Entry, Recorder, Stored, TaskState};
-use crate::error::Failure;
-use crate::time::Timestamp;
-use crate::value::{AnyValue, TypeInfo, ValueFiles};
+use super::run_log::{LogState, RunLog};
+use super::store::{Appended, RequestKind, Store, StoreError};
 
 /// How long an entry may wait that nobody waits for.
 const LAZY: Duration = Duration::from_millis(5);
@@ -91,6 +85,32 @@ impl Queue {
         let _ = settled.await;
     }
 
+    /// Takes a run among those that go on.
+    pub(super) fn follow(&self, log: &Arc<RunLog>) {
+        self.lock().live.push(Arc::downgrade(log));
+    }
+
+    /// Tells the writer that the buffer of a log, whose lock is held, has grown by so many bytes.
+    pub(super) fn announce(&self, log: &Arc<RunLog>, mut state: MutexGuard<'_, LogState>, grown: usize, urgent: bool) {
+        let joins = !std::mem::replace(&mut state.queued, true);
+        let mut queue = self.lock();
+        queue.backlog += grown;
+        if joins {
+            queue.dirty.push(Arc::clone(log));
+            queue.since.get_or_insert_with(Instant::now);
+        }
+        let too_much = queue.backlog > CONGESTED;
+        let becomes_urgent = (urgent || too_much) && !queue.urgent;
+        queue.urgent |= urgent || too_much;
+        let wake = becomes_urgent || (joins && queue.dirty.len() == 1 && !queue.naps);
+        drop(queue);
+        // The writer takes both as soon as it is awake.
+        drop(state);
+        if wake {
+            self.wake.notify_one();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,278 +119,6 @@ impl Queue {
 impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Queue")
-    }
-}
-
-/// What a run is told about storing, and where its values go.
-#[derive(Clone, Debug)]
-pub(super) struct Terms {
-    pub(super) durability: Durability,
-    /// Above this size a value goes to a file, in bytes.
-    pub(super) inline_limit: usize,
-    /// Above this size a value is refused, in bytes.
-    pub(super) value_limit: usize,
-    /// Where the files are; values stay inline without one.
-    pub(super) files: Option<Arc<ValueFiles>>,
-}
-
-/// The journal of one run that goes on.
-pub(super) struct RunLog {
-    queue: Arc<Queue>,
-    run_id: String,
-    terms: Terms,
-    /// How often tasks were cleared, for those that were.
-    generations: HashMap<u32, u32>,
-    state: Mutex<LogState>,
-    /// Keeps the journal for as long as a run needs it.
-    _journal: Arc<dyn Send + Sync>,
-}
-
-struct LogState {
-    whose: Whose,
-    /// The number of the next segment.
-    next: u32,
-    buffer: Buffer,
-    /// The number of the last entry.
-    recorded: u64,
-    queued: bool,
-    update: Option<RunUpdate>,
-    /// How many tasks came to which end: few kinds, so that looking through them is quickest.
-    counts: Vec<(TaskState, u32)>,
-    commits: Option<Commits>,
-    /// Says to other processes that the run is being run; kept until nothing of it runs any more.
-    claim: Option<Claim>,
-    /// Nothing more is stored: another process may have the run by now.
-    given_up: bool,
-    /// The graph, until its snapshot is stored.
-    graph: Option<Arc<Plan>>,
-}
-
-/// How a log begins.
-pub(super) struct Beginning {
-    pub(super) run_id: String,
-    pub(super) whose: Whose,
-    /// The number of its next segment.
-    pub(super) next: u32,
-    /// When the process took it.
-    pub(super) at: Timestamp,
-    pub(super) session: Entry,
-    pub(super) counts: HashMap<TaskState, u32>,
-    pub(super) generations: HashMap<u32, u32>,
-    pub(super) claim: Option<Claim>,
-    pub(super) graph: Arc<Plan>,
-    /// What changes about the run with its first segment.
-    pub(super) update: Option<RunUpdate>,
-}
-
-impl RunLog {
-    pub(super) fn begin(
-        queue: &Arc<Queue>,
-        journal: Arc<dyn Send + Sync>,
-        terms: Terms,
-        beginning: Beginning,
-    ) -> Arc<Self> {
-        let Beginning { run_id, whose, next, at, session, counts, generations, claim, graph, update } = beginning;
-        let mut buffer = Buffer::default();
-        buffer.push(at, session, None);
-        let state = LogState {
-            whose,
-            next,
-            buffer,
-            recorded: 1,
-            queued: false,
-            update,
-            counts: counts.into_iter().collect(),
-            commits: None,
-            claim,
-            given_up: false,
-            graph: Some(graph),
-        };
-        let state = Mutex::new(state);
-        let log = Arc::new(RunLog { queue: Arc::clone(queue), run_id, terms, generations, state, _journal: journal });
-        queue.lock().live.push(Arc::downgrade(&log));
-        log
-    }
-
-    fn lock(&self) -> MutexGuard<'_, LogState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn number(&self) -> Option<i64> {
-        match self.lock().whose {
-            Whose::New(_) => None,
-            Whose::Known { run, .. } => Some(run),
-        }
-    }
-
-    fn commits(&self) -> Option<Commits> {
-        self.lock().commits.clone()
-    }
-
-    /// What is to be stored now, if anything is, and the number of its last entry.
-    fn take(&self) -> Option<(Append, u64)> {
-        let mut state = self.lock();
-        state.queued = false;
-        if state.buffer.is_empty() || state.given_up {
-            return None;
-        }
-        let Buffer { events, data, .. } = std::mem::take(&mut state.buffer);
-        let segment = Some(Segment { number: state.next, events, data });
-        state.next += 1;
-        Some((Append { run: state.whose.clone(), segment, update: state.update.take() }, state.recorded))
-    }
-
-    /// A batch with entries of this run is stored.
-    fn stored(&self, number: i64) -> Option<Commits> {
-        let mut state = self.lock();
-        if let Whose::New(_) = state.whose {
-            state.whose = Whose::Known { run: number, token: 1 };
-        }
-        state.commits.clone()
-    }
-
-    /// Nothing more of this run can be stored, and nothing more will be: not even what waits.
-    fn give_up(&self, reason: &str) {
-        let commits = {
-            let mut state = self.lock();
-            state.given_up = true;
-            state.commits.clone()
-        };
-        if let Some(commits) = commits {
-            commits.failed(reason);
-        }
-    }
-}
-
-impl fmt::Debug for RunLog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RunLog({})", self.run_id)
-    }
-}
-
-/// A run whose log is in the queue holds the log: `Arc<RunLog>` itself is what the engine has.
-#[derive(Debug)]
-pub(super) struct Log(pub(super) Arc<RunLog>);
-
-impl Recorder for Log {
-    fn attach(&self, commits: Commits) {
-        let mut state = self.0.lock();
-        state.commits = Some(commits);
-        // Who has the run is told also when nothing happens in it for a while: it may wait for a retry.
-        let size = state.buffer.size();
-        announce(&self.0, state, size, false);
-    }
-
-    fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, mut value: Option<Stored>, urgent: bool) -> u64 {
-        let log = &self.0;
-        let mut state = log.lock();
-        let before = state.buffer.size();
-        for (at, entry) in entries.drain(..) {
-            state.note(at, &entry);
-            let value = if matches!(entry, Entry::Succeeded { .. }) { value.take() } else { None };
-            state.buffer.push(at, entry, value);
-            state.recorded += 1;
-        }
-        let grown = state.buffer.size() - before;
-        let recorded = state.recorded;
-        announce(log, state, grown, urgent);
-        recorded
-    }
-
-    fn encode(&self, task: &str, ty: TypeInfo, value: &AnyValue) -> Result<Encoded, Failure> {
-        let terms = &self.0.terms;
-        let refuse = |reason: String| Failure::Error { chain: vec![reason], retryable: false };
-        let bytes = ty.encode(value).map_err(|error| {
-            refuse(format!("the value of task `{task}`, a {}, cannot be stored: {error}", ty.short()))
-        })?;
-        if bytes.len() > terms.value_limit {
-            return Err(refuse(format!(
-                "the value of task `{task}`, a {}, takes {} to store, and the limit is {}: return something smaller, such as \
-                 the path of a file that holds it, or raise the limit",
-                ty.short(),
-                size(bytes.len()),
-                size(terms.value_limit)
-            )));
-        }
-        Ok(match terms.files {
-            Some(_) if bytes.len() > terms.inline_limit => Encoded::Large(bytes),
-            _ => Encoded::Inline(bytes),
-        })
-    }
-
-    fn spill(&self, task: &str, bytes: &[u8]) -> Result<Stored, Failure> {
-        let Some(files) = &self.0.terms.files else { return Ok(Stored::Inline(bytes.to_vec())) };
-        files.put(&self.0.run_id, bytes).map(Stored::File).map_err(|error| {
-            let reason = format!("the value of task `{task}` cannot be written: {error}");
-            // That the disk is full says nothing about the task: the run stops, and the task runs again when it is resumed.
-            self.0.give_up(&reason);
-            Failure::Cancelled { reason }
-        })
-    }
-
-    fn over(&self) {
-        // Another process may go on with it, if it has not ended.
-        let claim = self.0.lock().claim.take();
-        drop(claim);
-    }
-
-    fn is_strict(&self) -> bool {
-        self.0.terms.durability.is_strict()
-    }
-
-    fn generation(&self, task: u32) -> u32 {
-        self.0.generations.get(&task).copied().unwrap_or(0)
-    }
-
-    fn number(&self) -> Option<i64> {
-        self.0.number()
-    }
-}
-
-/// Tells the writer that the buffer of a log has grown by so many bytes.
-fn announce(log: &Arc<RunLog>, mut state: MutexGuard<'_, LogState>, grown: usize, urgent: bool) {
-    let joins = !std::mem::replace(&mut state.queued, true);
-    let mut queue = log.queue.lock();
-    queue.backlog += grown;
-    if joins {
-        queue.dirty.push(Arc::clone(log));
-        queue.since.get_or_insert_with(Instant::now);
-    }
-    let too_much = queue.backlog > CONGESTED;
-    let becomes_urgent = (urgent || too_much) && !queue.urgent;
-    queue.urgent |= urgent || too_much;
-    let wake = becomes_urgent || (joins && queue.dirty.len() == 1 && !queue.naps);
-    drop(queue);
-    // The writer takes both as soon as it is awake.
-    drop(state);
-    if wake {
-        log.queue.wake.notify_one();
-    }
-}
-
-impl LogState {
-    /// Keeps count for what the store says of a run at once.
-    fn note(&mut self, at: Timestamp, entry: &Entry) {
-        let ended = match entry {
-            Entry::Succeeded { .. } => TaskState::Success,
-            Entry::Failed { retry: None, .. } => TaskState::Failed,
-            Entry::Skipped { .. } => TaskState::Skipped,
-            Entry::UpstreamFailed { .. } => TaskState::UpstreamFailed,
-            Entry::Cancelled { .. } => TaskState::Cancelled,
-            Entry::Removed { .. } => TaskState::Removed,
-            Entry::Ended { state } => {
-                let mut counts = std::mem::take(&mut self.counts);
-                counts.sort_by_key(|&(state, _)| state.name());
-                let graph = self.update.take().and_then(|update| update.graph);
-                self.update = Some(RunUpdate { state: *state, ended: Some(at), counts, graph });
-                return;
-            }
-            _ => return,
-        };
-        match self.counts.iter_mut().find(|(state, _)| *state == ended) {
-            Some((_, count)) => *count += 1,
-            None => self.counts.push((ended, 1)),
-        }
     }
 }
 
@@ -464,10 +212,10 @@ impl Writer {
         for log in dirty {
             if let Err(error) = self.store_graph(log) {
                 log.give_up(&stopped(&error));
-                continue;
             }
-            let Some((append, last)) = log.take() else { continue };
-            size += append.segment.as_ref().map_or(0, |segment| segment.events.len() + segment.data.len());
+            let (taken, append) = log.take();
+            size += taken;
+            let Some((append, last)) = append else { continue };
             logs.push((log, last));
             batch.push(append);
         }
@@ -496,7 +244,7 @@ impl Writer {
     /// Stores the snapshot of a graph before the run that has it. Made here, and not by whoever starts the run, because that
     /// of a million tasks takes a moment.
     fn store_graph(&self, log: &RunLog) -> Result<(), StoreError> {
-        let Some(plan) = log.lock().graph.take() else { return Ok(()) };
+        let Some(plan) = log.take_graph() else { return Ok(()) };
         self.runtime.block_on(self.store.put_graph(plan.hash(), &Graph::of(&plan).encode()))
     }
 
@@ -525,21 +273,4 @@ fn congest(logs: &[Arc<RunLog>], congested: bool) {
 
 fn stopped(error: &StoreError) -> String {
     format!("the journal cannot be written ({error}); when that is mended, `resume` goes on from what is stored")
-}
-
-/// A reason, and whose it is.
-pub(super) fn said(reason: &str, by: &str) -> String {
-    if by.is_empty() { reason.to_owned() } else { format!("{reason} (by {by})") }
-}
-
-/// `48.0 KiB`
-pub(super) fn size(bytes: usize) -> String {
-    const UNITS: [&str; 4] = ["bytes", "KiB", "MiB", "GiB"];
-    let mut size = bytes as f64;
-    let mut unit = 0;
-    while size >= 1024.0 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} bytes") } else { format!("{size:.1} {}", UNITS[unit]) }
 }

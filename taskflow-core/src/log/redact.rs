@@ -262,10 +262,14 @@ mod tests {
 
     #[test]
     fn case_underscores_and_hyphens_in_names_do_not_matter() {
-        for name in ["PASSWORD", "db_pass_word", "X-Api-Key", "privateKey", "my_tokens", "aws_secret"] {
+        let more =
+            ["passwd", "ssh-passphrase", "clientSecret", "access_token", "API-Key", "Authorization", "credentials"];
+        for name in
+            ["PASSWORD", "db_pass_word", "X-Api-Key", "privateKey", "my_tokens", "aws_secret"].iter().chain(&more)
+        {
             assert!(Redactor::is_secret_name(name), "{name}");
         }
-        for name in ["", "pass", "key", "toke", "é", "user"] {
+        for name in ["", "pass", "key", "keys", "author", "api", "private", "flight", "toke", "é", "user"] {
             assert!(!Redactor::is_secret_name(name), "{name}");
         }
     }

@@ -11,7 +11,6 @@ mod json;
 mod msgpack;
 mod preview;
 mod probe;
-mod secret;
 
 use std::any::Any;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 use super::json;
 use super::msgpack::{Chunk, Reader, Token};
-use super::secret::is_secret;
+use crate::log::Redactor;
 
 /// The beginning of a stored value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ impl<'a> Shown<'a> {
             let name = self.key(share - CUT.len(), levels);
             self.json.push_str(": ");
             let share = share.saturating_sub(self.json.len() - start - 2);
-            if is_secret(&name) {
+            if Redactor::is_secret_name(&name) {
                 self.complete = false;
                 self.json.push_str("\"***\"");
                 self.leave(1);

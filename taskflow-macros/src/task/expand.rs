@@ -16,6 +16,7 @@ pub(super) fn expand(task: &Task) -> TokenStream {
             let carrier = carrier(task, Some(&definition(task)));
             [carrier, face(task, &face_body(task)), registration(task)].into_iter().collect()
         }
+        // Never run: it only stands beside a compiler error, so that there is no second one.
         Shape::Broken => [carrier(task, None), face(task, &quote!(::core::unimplemented!()))].into_iter().collect(),
         Shape::Untouched => {
             let (attrs, vis, sig, body) = (&task.attrs, &task.vis, &task.sig, &task.body);

@@ -1,0 +1,46 @@
+//! All that a run is read from, given bytes that may be any: for the fuzz targets, and for proptest among the unit tests.
+
+use std::sync::Arc;
+
+use super::{Pick, RunHistory, graph, params, segment, store};
+
+/// Reads bytes that may be any as all that a run is made of, and makes a history of it: nothing may panic.
+pub(crate) fn fold_any(bytes: &[u8]) {
+    let _ = params::decode(bytes);
+    let _ = graph::Graph::decode(bytes);
+    let Ok(entries) = segment::read(bytes) else { return };
+    let kind = graph::GraphKind {
+        task: "task".to_owned(),
+        output: "u32".to_owned(),
+        retries: 0,
+        pool: None,
+        pool_slots: 1,
+        rule: "all_success".to_owned(),
+    };
+    let node = |id: &str| graph::GraphNode { id: id.to_owned(), kind: 0, group: None, inputs: vec![], after: vec![] };
+    let nodes = vec![node("a"), node("b"), node("c")];
+    let dag = "dag".to_owned();
+    let shape = graph::Graph { dag, hash: String::new(), kinds: vec![kind], nodes, groups: vec![], result: None };
+    let shape = Arc::new(shape);
+    let info = crate::task::RunInfo::manual("dag", crate::time::Timestamp::EPOCH);
+    let row = store::RunRow {
+        number: 1,
+        info,
+        graph: String::new(),
+        build: String::new(),
+        owner: String::new(),
+        token: 1,
+        state: crate::engine::RunState::Running,
+        tasks: 3,
+        created: crate::time::Timestamp::EPOCH,
+        ended: None,
+        counts: vec![],
+    };
+    let mut history = RunHistory::of_row(row, Arc::clone(&shape));
+    if history.fold(1, entries, |_| Ok(Arc::clone(&shape))).is_ok() {
+        let _ = history.explain_open();
+        let _ = history.counts();
+        let _ = history.started();
+        let _ = Pick::all().failed().downstream().upstream().of(&history);
+    }
+}
