@@ -586,12 +586,34 @@ fn a_check_names_what_is_damaged() {
     let said = home.good(&["db", "check"]);
     assert_eq!((&*said.stdout, &*said.stderr), ("", "no damage found\n"));
     assert_eq!(home.json(&["db", "check"]), json!([]));
+}
+
+#[test]
+fn a_check_names_the_damage_of_a_store_that_cannot_be_opened() {
+    let home = failed();
+    let (file, log) = (home.path().join("taskflow.db"), home.path().join("taskflow.db-wal"));
     // What lies beside the file would mend it.
-    std::fs::remove_file(home.path().join("taskflow.db-wal")).ok();
-    std::fs::write(home.path().join("taskflow.db"), "no database at all, and too long to be an empty file").unwrap();
-    let said = home.call(&["db", "check"]);
-    assert_eq!(said.code, Some(1));
-    assert!(said.stderr.contains("not a SQLite database"), "{said:?}");
+    home.good(&["db", "vacuum"]);
+    std::fs::remove_file(log).ok();
+    let whole = std::fs::read(&file).unwrap();
+    let mut garbled = whole.clone();
+    garbled[100..4096].fill(0xa5);
+    let damages: [(&[u8], &str); 4] = [
+        (b"no database at all, and too long to be an empty file", "are not those of a SQLite database"),
+        (&whole[..50], "it ends within its header, after 50 of 100 bytes"),
+        (&whole[..4096], "it was cut off: it has 4.0 KiB, and the last "),
+        (&garbled, "its list of tables cannot be read"),
+    ];
+    for (bytes, finding) in damages {
+        std::fs::write(&file, bytes).unwrap();
+        let said = home.call(&["runs"]);
+        assert_eq!(said.code, Some(1), "{finding}: {said:?}");
+        assert!(said.stderr.contains("`db check` names the damage"), "{said:?}");
+        let said = home.call(&["db", "check"]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.stdout.contains("taskflow.db is damaged: ") && said.stdout.contains(finding), "{said:?}");
+        assert!(said.stderr.starts_with("error: 1 finding in "), "{said:?}");
+    }
 }
 
 #[test]

@@ -53,8 +53,13 @@ pub(super) fn db(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Resu
 }
 
 fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
-    let journal = home.need()?;
-    let findings = home.wait(journal.check())?;
+    let findings = match home.need() {
+        Ok(journal) => home.wait(journal.check())?,
+        Err(stop) => match home.examine() {
+            findings if findings.is_empty() => return Err(stop),
+            findings => findings,
+        },
+    };
     if args::wants_json(matches) {
         which::print_json(&findings, terminal)?;
     } else {

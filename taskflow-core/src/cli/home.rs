@@ -125,6 +125,11 @@ impl Home {
         self.existing(sync)?.ok_or_else(|| self.nothing())
     }
 
+    /// What is wrong with a store that cannot be opened.
+    pub(super) fn examine(&self) -> Vec<String> {
+        self.runtime.block_on(Journal::examine(&self.path))
+    }
+
     fn existing(&self, sync: Sync) -> Result<Option<Journal>, Stop> {
         self.wait(Journal::builder().sync(sync).open_existing(&self.path))
     }

@@ -1,5 +1,6 @@
 //! Keeping a journal in order: forgetting old runs, finding damage, giving room back.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::error::JournalError;
@@ -133,6 +134,15 @@ impl Journal {
             }
         }
         Ok(findings)
+    }
+
+    /// Looks for damage in a directory whose store cannot be opened. Each finding is a sentence; none when no damage can be
+    /// named, and then the error of opening says what stands in the way.
+    #[cfg(feature = "sqlite")]
+    pub async fn examine(home: impl AsRef<Path>) -> Vec<String> {
+        let path = home.as_ref().join("taskflow.db");
+        let findings = super::sqlite::examine(&path).await;
+        findings.into_iter().map(|finding| format!("{} is damaged: {finding}", path.display())).collect()
     }
 
     /// Gives the room of forgotten runs back to the file system. How many bytes the store took before, and takes now.

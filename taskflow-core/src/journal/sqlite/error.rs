@@ -21,6 +21,10 @@ const FULL: i32 = 13;
 const CANNOT_OPEN: i32 = 14;
 pub(super) const NOT_A_DATABASE: i32 = 26;
 
+/// Why a file cannot be a store.
+pub(super) const NO_DATABASE: &str = "the file is not a SQLite database, or its beginning was overwritten or cut off; \
+                                      restore a backup or move the file away; `db check` names the damage";
+
 /// The primary result code of SQLite, if the error is one of SQLite's.
 pub(super) fn code(error: &sqlx::Error) -> Option<i32> {
     let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
@@ -51,11 +55,7 @@ pub(super) fn explain(path: &Path, doing: Doing, error: &sqlx::Error) -> StoreEr
         Some(CORRUPT) => {
             format!("the file is damaged ({said}); restore a backup or move the file away; `db check` names the damage")
         }
-        Some(NOT_A_DATABASE) => {
-            "the file is not a SQLite database, or its beginning was overwritten; restore a backup or move the file \
-             away; `db check` names the damage"
-                .to_owned()
-        }
+        Some(NOT_A_DATABASE) => NO_DATABASE.to_owned(),
         Some(BUSY) => {
             "another process has locked it for more than ten seconds; find out which one writes to it, and try again"
                 .to_owned()

@@ -2,7 +2,7 @@
 //!
 //! - `connection`: one connection that writes, one that reads. `error`: what SQLite says, in words that help.
 //! - `schema`: the tables, and how an older store comes to have them.
-//! - `append`, `read`, `upkeep`: what a store does.
+//! - `append`, `read`, `upkeep`: what a store does. `examine`: what is wrong with a file that is none any more.
 //!
 //! The file is in WAL mode: reading never waits for writing, and sees the last commit. Several processes can have it open;
 //! a write waits up to ten seconds for another one.
@@ -10,6 +10,7 @@
 mod append;
 mod connection;
 mod error;
+mod examine;
 mod read;
 mod schema;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use connection::Line;
 use error::{cannot_open, stopped};
+pub(crate) use examine::examine;
 use schema::Found;
 
 use super::store::{Answer, Append, Appended, Request, RunFilter, RunRow, SegmentRow, Store, answer};
@@ -86,6 +88,10 @@ impl SqliteStore {
         let open = |reason: String| StoreError::Open { place: path.display().to_string(), reason };
         if path.is_dir() {
             return Err(open(cannot_open(path)));
+        }
+        // SQLite takes a file without a whole page for an empty one, and would write over what is left of it.
+        if std::fs::metadata(path).is_ok_and(|file| (1..512).contains(&file.len())) {
+            return Err(open(error::NO_DATABASE.to_owned()));
         }
         // A connection may be opened again after the program has changed its directory. And a relative path could look
         // like an address to SQLite.

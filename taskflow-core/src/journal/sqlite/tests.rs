@@ -188,7 +188,7 @@ async fn a_file_that_is_no_store_says_so() {
     std::fs::write(&path, "dear diary, ".repeat(1000)).unwrap();
     let place = path.display();
     let expected = format!(
-        "cannot open the store {place}: the file is not a SQLite database, or its beginning was overwritten; restore a \
+        "cannot open the store {place}: the file is not a SQLite database, or its beginning was overwritten or cut off; restore a \
          backup or move the file away; `db check` names the damage"
     );
     assert_eq!(SqliteStore::open(&path, Sync::Normal).await.unwrap_err().to_string(), expected);
