@@ -1,6 +1,5 @@
 //! Keeping a journal in order: forgetting old runs, finding damage, giving room back.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::error::JournalError;
@@ -139,7 +138,7 @@ impl Journal {
     /// Looks for damage in a directory whose store cannot be opened. Each finding is a sentence; none when no damage can be
     /// named, and then the error of opening says what stands in the way.
     #[cfg(feature = "sqlite")]
-    pub async fn examine(home: impl AsRef<Path>) -> Vec<String> {
+    pub async fn examine(home: impl AsRef<std::path::Path>) -> Vec<String> {
         let path = home.as_ref().join("taskflow.db");
         let findings = super::sqlite::examine(&path).await;
         findings.into_iter().map(|finding| format!("{} is damaged: {finding}", path.display())).collect()
