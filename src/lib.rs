@@ -39,8 +39,8 @@
 //! - `cli` (default): the command line of [`main!`]. Without it taskflow is a library for runs inside your own program.
 
 pub use taskflow_core::dag::{
-    AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, IntoArg, IntoNodes, Output, ParamError, Params, Plan,
-    Registry, Selection, SelectionError, chain, chain_linear, group,
+    AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, EachResult, IntoArg, IntoNodes, Mapped, Output,
+    ParamError, Params, Plan, Registry, Selection, SelectionError, chain, chain_linear, group,
 };
 pub use taskflow_core::engine::{
     Durability, Engine, Event, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, RunState,
@@ -60,8 +60,8 @@ pub use taskflow_macros::{dag, task};
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        AnyOf, Backoff, Dag, Date, Failure, Output, Result, TaskContext, Timestamp, TriggerRule, chain, chain_linear,
-        dag, group, task,
+        AnyOf, Backoff, Dag, Date, Failure, Mapped, Output, Result, TaskContext, Timestamp, TriggerRule, chain,
+        chain_linear, dag, group, task,
     };
 }
 

@@ -7,6 +7,7 @@
 //! | `Option<T>` | `Output<T>` | upstream succeeded (`Some`) or was skipped (`None`) |
 //! | `Result<T, Failure>` | `Output<T>` | upstream finished in any way |
 //! | `Vec<..>` of these | `Vec<Output<T>>`, `[Output<T>; N]` | the same, for every element |
+//! | `Vec<..>` of these | [`Mapped<T>`](super::Mapped) | the same, for every element of a list |
 //! | `AnyOf<T>` | `Vec<Output<T>>`, `[Output<T>; N]` | the first upstream success |
 
 use std::ops::Deref;
@@ -44,8 +45,22 @@ pub struct Arg(pub(super) ArgDraft);
 #[derive(Debug)]
 pub(super) enum ArgDraft {
     Constant(Box<Constant>),
-    One { from: Handle, kind: EdgeKind, assemble: Option<Assemble> },
-    Many { from: Vec<Handle>, kind: EdgeKind, assemble: Assemble },
+    One {
+        from: Handle,
+        kind: EdgeKind,
+        assemble: Option<Assemble>,
+    },
+    Many {
+        from: Vec<Handle>,
+        kind: EdgeKind,
+        assemble: Assemble,
+    },
+    /// As `Many`, from every element of a mapping.
+    Mapped {
+        from: Handle,
+        kind: EdgeKind,
+        assemble: Assemble,
+    },
 }
 
 /// Makes the parameter's value of what its upstreams delivered.
@@ -56,6 +71,8 @@ pub(crate) type Assemble = fn(Vec<Delivery>) -> AnyValue;
 pub(crate) enum Delivery {
     /// It succeeded.
     Value(AnyValue),
+    /// The place of an element in a list that succeeded.
+    Element { list: AnyValue, element: u32, item: fn(&AnyValue, usize) -> AnyValue },
     /// It was skipped, and the edge accepts that.
     Absent,
     /// It did not succeed, and the edge wants to know why.
@@ -181,7 +198,7 @@ fn many<T>(from: impl IntoIterator<Item = Output<T>>, kind: EdgeKind, assemble: 
     Arg(ArgDraft::Many { from: from.into_iter().map(Output::handle).collect(), kind, assemble })
 }
 
-fn collect<T: Send + Sync + 'static>(delivered: Vec<Delivery>, convert: fn(Delivery) -> T) -> AnyValue {
+pub(super) fn collect<T: Send + Sync + 'static>(delivered: Vec<Delivery>, convert: fn(Delivery) -> T) -> AnyValue {
     Arc::new(delivered.into_iter().map(convert).collect::<Vec<T>>())
 }
 
@@ -193,27 +210,44 @@ fn single(mut delivered: Vec<Delivery>) -> Delivery {
 fn first<T: Value + Clone>(delivered: Vec<Delivery>) -> AnyOf<T> {
     let winner = delivered.into_iter().enumerate().find_map(|(index, delivery)| match delivery {
         Delivery::Value(value) => Some(AnyOf { value: into_owned(value), index }),
-        Delivery::Absent | Delivery::Failure(_) => None,
+        Delivery::Element { .. } | Delivery::Absent | Delivery::Failure(_) => None,
     });
     winner.expect("a task with an `AnyOf` starts after one of its upstreams succeeded")
 }
 
 impl Delivery {
-    fn into_value<T: Value + Clone>(self) -> T {
-        self.into_option().expect("a required edge delivers only after a success")
-    }
-
-    fn into_option<T: Value + Clone>(self) -> Option<T> {
-        match self {
-            Delivery::Value(value) => Some(into_owned(value)),
-            Delivery::Absent | Delivery::Failure(_) => None,
+    /// Takes an element out of its list. Runs user code: `Clone` of the element.
+    pub(crate) fn take_out(&mut self) {
+        if let Delivery::Element { list, element, item } = self {
+            *self = Delivery::Value(item(list, *element as usize));
         }
     }
 
-    fn into_result<T: Value + Clone>(self) -> Result<T, Failure> {
+    /// The value of the one upstream, as it is.
+    pub(crate) fn only(delivered: Vec<Delivery>) -> AnyValue {
+        match delivered.into_iter().next() {
+            Some(Delivery::Value(value)) => value,
+            _ => unreachable!("a required edge delivers only after a success"),
+        }
+    }
+
+    pub(super) fn into_value<T: Value + Clone>(self) -> T {
+        self.into_option().expect("a required edge delivers only after a success")
+    }
+
+    pub(super) fn into_option<T: Value + Clone>(self) -> Option<T> {
+        match self {
+            Delivery::Value(value) => Some(into_owned(value)),
+            Delivery::Element { .. } | Delivery::Absent | Delivery::Failure(_) => None,
+        }
+    }
+
+    pub(super) fn into_result<T: Value + Clone>(self) -> Result<T, Failure> {
         match self {
             Delivery::Value(value) => Ok(into_owned(value)),
-            Delivery::Absent => Err(Failure::Skipped { reason: "an upstream was skipped".to_owned() }),
+            Delivery::Element { .. } | Delivery::Absent => {
+                Err(Failure::Skipped { reason: "an upstream was skipped".to_owned() })
+            }
             Delivery::Failure(failure) => Err(Arc::unwrap_or_clone(failure)),
         }
     }

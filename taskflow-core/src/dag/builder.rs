@@ -10,6 +10,7 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::arg::{Arg, ArgDraft};
+use super::each::Split;
 use super::error::BuildError;
 use super::output::Output;
 use super::plan::Source;
@@ -38,7 +39,9 @@ pub(super) struct Draft {
     pub(super) orders: Vec<Order>,
     pub(super) groups: Vec<GroupDraft>,
     pub(super) errors: Vec<BuildError>,
+    pub(super) mappings: Vec<MappingDraft>,
     open_group: Option<u32>,
+    open_mapping: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -50,7 +53,19 @@ pub(super) struct NodeDraft {
     /// The first of its arguments; they end where those of the next node begin.
     pub(super) first_arg: u32,
     pub(super) group: Option<u32>,
+    /// The mapping in whose template it is.
+    pub(super) mapping: Option<u32>,
     pub(super) at: &'static Location<'static>,
+}
+
+/// What is drawn for each element of a list.
+#[derive(Debug)]
+pub(super) struct MappingDraft {
+    /// The node that has the list.
+    pub(super) expand: u32,
+    /// The mapping in whose template that node is.
+    pub(super) parent: Option<u32>,
+    pub(super) split: Split,
 }
 
 impl NodeDraft {
@@ -99,7 +114,9 @@ pub(super) fn trace<R>(params: Vec<&'static str>, function: impl FnOnce(u32) -> 
             orders: Vec::new(),
             groups: Vec::new(),
             errors: Vec::new(),
+            mappings: Vec::new(),
             open_group: None,
+            open_mapping: None,
         });
     });
     let opened = Opened;
@@ -139,20 +156,68 @@ fn add_node(
     with_draft(|draft| {
         let first_arg = index(draft.args.len());
         for Arg(arg) in args {
-            let foreign = match &arg {
-                ArgDraft::Constant(_) => false,
-                ArgDraft::One { from, .. } => from.scope != draft.scope,
-                ArgDraft::Many { from, .. } => from.iter().any(|handle| handle.scope != draft.scope),
-            };
-            if foreign {
-                draft.errors.push(BuildError::ForeignOutput { at: at.into() });
-            }
+            draft.check(&arg, at.into());
             draft.args.push(arg);
         }
         let source = Source::task(index(draft.nodes.len()));
-        draft.nodes.push(NodeDraft { def, explicit_id: None, options: None, first_arg, group: draft.open_group, at });
+        let (group, mapping) = (draft.open_group, draft.open_mapping);
+        draft.nodes.push(NodeDraft { def, explicit_id: None, options: None, first_arg, group, mapping, at });
         Handle { scope: draft.scope, source }
     })
+}
+
+/// A mapping whose template is being drawn, until this is dropped.
+pub(super) struct OpenMapping {
+    /// The expand node: inside the template it stands for one element.
+    pub(super) expand: Handle,
+    pub(super) mapping: u32,
+    outer: Option<u32>,
+}
+
+impl Drop for OpenMapping {
+    /// Leaves the template, also when what draws it panics.
+    fn drop(&mut self) {
+        with_draft(|draft| draft.open_mapping = self.outer);
+    }
+}
+
+/// Adds the expand node of a list, and opens its template.
+///
+/// # Panics
+///
+/// Outside a `#[dag]` function, where there is no output to call it on.
+pub(super) fn open_mapping(
+    list: Arg,
+    def: &'static TaskDef,
+    split: Split,
+    at: &'static Location<'static>,
+) -> OpenMapping {
+    let opened = add_node(def, &mut std::iter::once(list), at).and_then(|expand| {
+        with_draft(|draft| {
+            let (outer, node) = (draft.open_mapping, expand.source.as_task()?);
+            draft.mappings.push(MappingDraft { expand: node, parent: outer, split });
+            let mapping = index(draft.mappings.len() - 1);
+            draft.open_mapping = Some(mapping);
+            Some(OpenMapping { expand, mapping, outer })
+        })?
+    });
+    opened.unwrap_or_else(|| panic!("`each` was called outside a `#[dag]` function (at {at})"))
+}
+
+/// Opens the template that a node belongs to again, from where its values can be taken.
+pub(super) fn reopen_mapping(node: Handle, mapping: u32, at: &'static Location<'static>) -> Option<OpenMapping> {
+    with_draft(|draft| {
+        let known = draft.mappings.get(mapping as usize).filter(|_| node.scope == draft.scope);
+        let Some(&MappingDraft { expand, parent, .. }) = known else {
+            draft.errors.push(BuildError::ForeignOutput { at: at.into() });
+            return None;
+        };
+        if parent != draft.open_mapping {
+            draft.errors.push(BuildError::MappedElsewhere { at: at.into() });
+        }
+        let outer = draft.open_mapping.replace(mapping);
+        Some(OpenMapping { expand: Handle { scope: draft.scope, source: Source::task(expand) }, mapping, outer })
+    })?
 }
 
 /// Changes the node behind `handle`, or reports why that is impossible.
@@ -175,6 +240,48 @@ pub(super) fn report(error: BuildError) {
 }
 
 impl Draft {
+    /// Reports what an argument of a new node takes and cannot have.
+    fn check(&mut self, arg: &ArgDraft, at: SourceLocation) {
+        let (from, mapped): (&[Handle], bool) = match arg {
+            ArgDraft::Constant(_) => return,
+            ArgDraft::One { from, .. } => (std::slice::from_ref(from), false),
+            ArgDraft::Many { from, .. } => (from, false),
+            ArgDraft::Mapped { from, .. } => (std::slice::from_ref(from), true),
+        };
+        if from.iter().any(|handle| handle.scope != self.scope) {
+            return self.errors.push(BuildError::ForeignOutput { at });
+        }
+        for node in from.iter().filter_map(|handle| handle.source.as_task()) {
+            let own = self.nodes[node as usize].mapping;
+            // An expand node stands for one element, and that is inside.
+            let element_of = self.mappings.iter().position(|mapping| mapping.expand == node).map(index);
+            let fits = if mapped {
+                own.is_some_and(|own| !self.is_inside(own) && self.sees(self.mappings[own as usize].parent))
+            } else {
+                self.sees(element_of.or(own))
+            };
+            if !fits {
+                let task = self.nodes[node as usize].def.id.to_owned();
+                self.errors.push(match (mapped, element_of) {
+                    (true, _) => BuildError::MappedElsewhere { at },
+                    (false, Some(_)) => BuildError::ElementOutside { at },
+                    (false, None) => BuildError::MappedTaskOutside { task, at },
+                });
+            }
+        }
+    }
+
+    /// Whether what is drawn now is part of the template of this mapping.
+    fn is_inside(&self, mapping: u32) -> bool {
+        let outer = |&inner: &u32| self.mappings[inner as usize].parent;
+        std::iter::successors(self.open_mapping, outer).any(|open| open == mapping)
+    }
+
+    /// Whether values from there are one value each for what is drawn now.
+    fn sees(&self, mapping: Option<u32>) -> bool {
+        mapping.is_none_or(|mapping| self.is_inside(mapping))
+    }
+
     fn task_of(&self, handle: Handle, at: &'static Location<'static>) -> Result<u32, BuildError> {
         let at = SourceLocation::from(at);
         if handle.scope != self.scope {

@@ -44,6 +44,35 @@ pub enum BuildError {
         /// The use.
         at: SourceLocation,
     },
+    /// An element of a list, used outside the `each` that goes through it.
+    #[error(
+        "an element of a list is used outside its `each` (at {at}); use it inside the closure, and return from there what \
+             is needed outside"
+    )]
+    ElementOutside {
+        /// The use.
+        at: SourceLocation,
+    },
+    /// A task inside an `each`, used outside.
+    #[error(
+        "`{task}` is inside an `each` and is used outside (at {at}): there it has as many values as the list has elements; \
+             return it from the closure, and pass on what `each` gives"
+    )]
+    MappedTaskOutside {
+        /// The task.
+        task: String,
+        /// The use.
+        at: SourceLocation,
+    },
+    /// What an `each` gives, used inside that `each` or in another one.
+    #[error(
+        "what an `each` gives is used inside another `each` than the one around it (at {at}); make a list of it \
+             with `.collect()` where it belongs, and use that"
+    )]
+    MappedElsewhere {
+        /// The use.
+        at: SourceLocation,
+    },
     /// An option or an order edge on something that is no task.
     #[error("the parameter `{param}` of the DAG is no task: it has no options and no place in the order (at {at})")]
     NotATask {

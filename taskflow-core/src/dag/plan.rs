@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::arg::Assemble;
 use super::def::DagOptions;
+use super::each::Split;
 use super::hash;
 use super::param::ParamDef;
 use crate::task::{RetryPolicy, SourceLocation, TaskDef, TriggerRule};
@@ -45,6 +46,10 @@ pub struct Plan {
     pub(super) successor_offsets: Vec<u32>,
     /// How many data edges leave each node, plus one for the result of the DAG.
     pub(super) consumers: Vec<u32>,
+    /// What is there once for each element of a list.
+    pub(super) mappings: Vec<Mapping>,
+    /// Where each node is in the mappings; empty in a plan without any.
+    pub(super) places: Vec<Place>,
     pub(super) hash: OnceLock<String>,
 }
 
@@ -102,6 +107,37 @@ pub struct NodeOptions {
     pub trigger_rule: TriggerRule,
     /// Words to find it by.
     pub tags: &'static [&'static str],
+}
+
+/// A part of the graph that is there once for each element of a list.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    /// The node that has the list.
+    pub(crate) expand: u32,
+    /// The mapping that this node is itself part of.
+    pub(crate) parent: Option<u32>,
+    pub(crate) split: Split,
+    /// Its nodes, without those of mappings inside it.
+    pub(crate) nodes: Vec<u32>,
+    /// The joins of these nodes.
+    pub(crate) joins: Vec<u32>,
+    /// Joins outside that wait for nodes in here, once for each edge.
+    pub(crate) collectors: Vec<u32>,
+    /// Edges from nodes outside, other than its expand node, to joins in here.
+    pub(crate) captured: Vec<(u32, u32)>,
+}
+
+/// Where a node is in the mappings.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// The mapping it is part of.
+    pub(crate) mapping: Option<u32>,
+    /// Which of its nodes it is.
+    pub(crate) index: u32,
+    /// Its first join among the joins of the mapping.
+    pub(crate) first_join: u32,
+    /// The mapping whose list it has, if it is an expand node.
+    pub(crate) expands: Option<u32>,
 }
 
 /// A box around nodes.
@@ -397,6 +433,27 @@ impl Plan {
     /// How many data edges leave a node, plus one if it is the result of the DAG.
     pub fn consumers(&self, node: u32) -> u32 {
         self.consumers[node as usize]
+    }
+
+    /// What is there once for each element of a list.
+    pub(crate) fn mappings(&self) -> &[Mapping] {
+        &self.mappings
+    }
+
+    /// Where a node is in the mappings.
+    pub(crate) fn place(&self, node: u32) -> Place {
+        self.places.get(node as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether a mapping is the outer one or in it; the top level is around all.
+    pub(crate) fn is_within(&self, inner: Option<u32>, outer: Option<u32>) -> bool {
+        let parent = |&mapping: &u32| self.mappings[mapping as usize].parent;
+        outer.is_none_or(|outer| std::iter::successors(inner, parent).any(|mapping| mapping == outer))
+    }
+
+    /// Whether a node is drawn inside an `each`: a run has it once for each element.
+    pub fn is_mapped(&self, node: u32) -> bool {
+        self.place(node).mapping.is_some()
     }
 
     /// The structural hash, 32 hexadecimal digits: the version of the DAG.

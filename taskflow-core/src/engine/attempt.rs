@@ -12,6 +12,7 @@ use super::machine::Outcome;
 use super::record::{Encoded, Stored};
 use super::run::RunShared;
 use super::values::Gathered;
+use crate::dag::Plan;
 use crate::error::{BoxError, Failure};
 use crate::log::attempt_span;
 use crate::panics::catch;
@@ -23,6 +24,10 @@ use crate::value::AnyValue;
 #[derive(Debug)]
 pub(crate) struct Grant {
     pub(crate) task: u32,
+    /// The node of the task instance.
+    pub(crate) node: u32,
+    /// Its id, where it is not that of the node.
+    pub(crate) id: Option<Arc<str>>,
     pub(crate) attempt: u32,
     pub(crate) max_attempts: u32,
     pub(crate) def: &'static TaskDef,
@@ -31,6 +36,20 @@ pub(crate) struct Grant {
     pub(crate) control: Option<Arc<AttemptControl>>,
     /// Whether tasks of this definition have proven to take little time.
     pub(crate) short: bool,
+}
+
+/// A task instance, and how it is called.
+#[derive(Clone, Debug)]
+pub(crate) struct Instance {
+    pub(crate) task: u32,
+    pub(crate) node: u32,
+    id: Option<Arc<str>>,
+}
+
+impl Instance {
+    pub(crate) fn id<'a>(&'a self, plan: &'a Plan) -> &'a str {
+        self.id.as_deref().unwrap_or_else(|| plan.nodes()[self.node as usize].id())
+    }
 }
 
 /// What came of an attempt.
@@ -48,15 +67,22 @@ pub(crate) struct Done {
 }
 
 impl Grant {
+    /// Which task it is, for when the grant itself is gone.
+    pub(crate) fn place(&self) -> Instance {
+        Instance { task: self.task, node: self.node, id: self.id.clone() }
+    }
+
     /// The context of the attempt, if its task takes one.
     pub(crate) fn context(&self, run: &RunShared) -> Option<TaskContext> {
         let control = self.control.as_ref().filter(|_| self.def.takes_context)?;
+        let instance = self.place();
+        let id = instance.id(&run.plan);
         let identity = Identity {
             run: Arc::clone(&run.info),
-            task_id: run.plan.nodes()[self.task as usize].id().to_owned(),
+            task_id: id.to_owned(),
             attempt: self.attempt,
             max_attempts: self.max_attempts,
-            generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(self.task)),
+            generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(id)),
         };
         Some(TaskContext::new(identity, Arc::clone(control)))
     }
@@ -97,8 +123,8 @@ pub(crate) fn span(run: &RunShared, grant: &Grant) -> Span {
     if LevelFilter::current() == LevelFilter::OFF {
         return Span::none();
     }
-    let id = run.plan.nodes()[grant.task as usize].id();
-    attempt_span(&run.info.run_id, &run.info.dag_id, id, grant.attempt)
+    let instance = grant.place();
+    attempt_span(&run.info.run_id, &run.info.dag_id, instance.id(&run.plan), grant.attempt)
 }
 
 /// Says in the log of the attempt why it did not succeed.
@@ -107,7 +133,7 @@ pub(crate) fn tell(span: &Span, outcome: &Outcome) {
         return;
     }
     match outcome {
-        Outcome::Success => {}
+        Outcome::Success | Outcome::Expanded(_) => {}
         Outcome::Skipped(reason) => tracing::info!(target: "taskflow", parent: span, "skipped: {reason}"),
         Outcome::Failed(failure) => {
             let causes: String = failure.causes().iter().map(|cause| format!("\n  caused by: {cause}")).collect();
@@ -119,9 +145,13 @@ pub(crate) fn tell(span: &Span, outcome: &Outcome) {
 /// The value of a success as the journal of the run will have it; nothing in a run without one.
 ///
 /// What cannot be stored is a failure of the task that produced it.
-pub(crate) fn store(run: &RunShared, task: u32, judged: Judged) -> (Judged, Option<Box<Stored>>) {
+pub(crate) fn store(run: &RunShared, task: &Instance, judged: Judged) -> (Judged, Option<Box<Stored>>) {
     let (Some(recorder), (Outcome::Success, Some(value))) = (&run.recorder, &judged) else { return (judged, None) };
-    let (id, ty) = (run.plan.nodes()[task as usize].id(), run.plan.def(task).output);
+    let (id, ty) = (task.id(&run.plan), run.plan.def(task.node).output);
+    // The list of an expand node is the value of its upstream.
+    if run.plan.place(task.node).expands.is_some() {
+        return (judged, None);
+    }
     let stored = catch(|| match recorder.encode(id, ty, value)? {
         Encoded::Inline(bytes) => Ok(Stored::Inline(bytes)),
         Encoded::Large(bytes) => recorder.spill(id, &bytes),
@@ -130,15 +160,19 @@ pub(crate) fn store(run: &RunShared, task: u32, judged: Judged) -> (Judged, Opti
 }
 
 /// As [`store`], for async code: what waits for the disk does so elsewhere.
-pub(crate) async fn store_async(run: &Arc<RunShared>, task: u32, judged: Judged) -> (Judged, Option<Box<Stored>>) {
+pub(crate) async fn store_async(
+    run: &Arc<RunShared>,
+    task: &Instance,
+    judged: Judged,
+) -> (Judged, Option<Box<Stored>>) {
     let (Some(recorder), (Outcome::Success, Some(value))) = (&run.recorder, &judged) else { return (judged, None) };
-    let (id, ty) = (run.plan.nodes()[task as usize].id(), run.plan.def(task).output);
+    let (id, ty) = (task.id(&run.plan), run.plan.def(task.node).output);
     let stored = match catch(|| recorder.encode(id, ty, value)).and_then(std::convert::identity) {
         Ok(Encoded::Inline(bytes)) => Ok(Stored::Inline(bytes)),
         Ok(Encoded::Large(bytes)) => {
-            let (run, recorder) = (Arc::clone(run), Arc::clone(recorder));
+            let (run, recorder, task) = (Arc::clone(run), Arc::clone(recorder), task.clone());
             let spilling = tokio::task::spawn_blocking(move || {
-                catch(|| recorder.spill(run.plan.nodes()[task as usize].id(), &bytes)).and_then(std::convert::identity)
+                catch(|| recorder.spill(task.id(&run.plan), &bytes)).and_then(std::convert::identity)
             });
             spilling.await.unwrap_or_else(|error| Err(Failure::Cancelled { reason: error.to_string() }))
         }

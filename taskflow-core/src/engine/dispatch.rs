@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-use crate::dag::Plan;
+use crate::dag::{Layout, Plan};
 use crate::task::Kind;
 
 /// A run in this engine.
@@ -129,8 +129,8 @@ impl Bucket {
 }
 
 impl RunQueue {
-    fn bucket_index(&self, plan: &Plan, task: u32) -> usize {
-        self.bucket_of[plan.options_index(task) * self.defs + plan.def_index(task)] as usize
+    fn bucket_index(&self, plan: &Plan, node: u32) -> usize {
+        self.bucket_of[plan.options_index(node) * self.defs + plan.def_index(node)] as usize
     }
 }
 
@@ -218,10 +218,10 @@ impl Dispatcher {
     }
 
     /// Queues a ready task; `next` puts it before those that wait already.
-    pub(crate) fn push(&mut self, key: RunKey, plan: &Plan, task: u32, next: bool) {
+    pub(crate) fn push(&mut self, key: RunKey, layout: &Layout, task: u32, next: bool) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
         self.serial += 1;
-        let place = run.bucket_index(plan, task);
+        let place = run.bucket_index(layout.plan(), layout.node(task));
         let bucket = &mut run.buckets[place];
         if next {
             bucket.queue.push_front((-self.serial, task));
@@ -374,19 +374,19 @@ impl Dispatcher {
 
     /// Lets `next` have the place of `ended` at once, where no other ready task could have a better claim to it: both
     /// are for workers and in no pool, and nothing else is ready.
-    pub(crate) fn hand_over(&self, key: RunKey, plan: &Plan, ended: u32, next: u32) -> bool {
+    pub(crate) fn hand_over(&self, key: RunKey, layout: &Layout, ended: u32, next: u32) -> bool {
         let Some(run) = &self.runs[key.0 as usize] else { return false };
         let free = |task| {
-            let bucket = &run.buckets[run.bucket_index(plan, task)];
+            let bucket = &run.buckets[run.bucket_index(layout.plan(), layout.node(task))];
             bucket.lane == Lane::Sync && bucket.pool.is_none()
         };
         self.ready_sync + self.ready_runtime == 0 && free(ended) && free(next)
     }
 
     /// Gives the slots of a task back.
-    pub(crate) fn release(&mut self, key: RunKey, plan: &Plan, task: u32) {
+    pub(crate) fn release(&mut self, key: RunKey, layout: &Layout, task: u32) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
-        let bucket = &run.buckets[run.bucket_index(plan, task)];
+        let bucket = &run.buckets[run.bucket_index(layout.plan(), layout.node(task))];
         if let Some(pool) = bucket.pool {
             self.pools[pool].taken -= bucket.slots;
         }

@@ -211,7 +211,7 @@ impl Hub {
             // The place of a run that has ended may have been taken by another.
             Some(Some(run)) if Arc::ptr_eq(&run.shared, of) => {
                 if run.finish(done, &mut commands, &mut effects.unused) {
-                    self.dispatcher.release(key, &of.plan, task);
+                    self.dispatcher.release(key, run.machine.layout(), task);
                 }
             }
             _ => effects.unused.extend(done.value),
@@ -232,7 +232,7 @@ impl Hub {
                     if let [Command::Settled(settled), Command::Ready(next)] = commands[..]
                         && self.strays.is_empty()
                         && !run.holds()
-                        && self.dispatcher.hand_over(key, &shared.plan, task, next)
+                        && self.dispatcher.hand_over(key, run.machine.layout(), task, next)
                         && let Some(Some(slot)) = self.slots.get_mut(me)
                     {
                         run.settled(settled, &mut effects.unused);
@@ -240,7 +240,7 @@ impl Hub {
                         slot.single = Some(next);
                         grant = Some(run.grant(next, now, &mut commands));
                     } else {
-                        self.dispatcher.release(key, &shared.plan, task);
+                        self.dispatcher.release(key, run.machine.layout(), task);
                     }
                 }
             }
@@ -270,7 +270,7 @@ impl Hub {
             match command {
                 Command::Ready(task) if run.holds() => run.held.ready.push_back((run.held.recorded, task)),
                 Command::Ready(task) => {
-                    self.dispatcher.push(key, &run.shared.plan, task, next);
+                    self.dispatcher.push(key, run.machine.layout(), task, next);
                     next = false;
                 }
                 Command::Settled(task) => run.settled(task, &mut effects.unused),
@@ -279,7 +279,7 @@ impl Hub {
                         effects.cancels.push((control, true));
                     }
                     let shared = Arc::clone(&run.shared);
-                    self.dispatcher.release(key, &shared.plan, task);
+                    self.dispatcher.release(key, run.machine.layout(), task);
                     self.lose_worker(&shared, task);
                 }
                 Command::Halt => {
@@ -314,7 +314,7 @@ impl Hub {
             && waits_for <= entry
         {
             run.held.ready.pop_front();
-            self.dispatcher.push(key, &of.plan, task, false);
+            self.dispatcher.push(key, run.machine.layout(), task, false);
         }
         if run.held.end.is_some_and(|end| end <= entry) {
             self.end(key, effects);
@@ -343,7 +343,7 @@ impl Hub {
         let mut ended: Vec<(u32, u32)> = Vec::new();
         let first_refused = effects.refused.len();
         for (&task, control) in &run.attempts {
-            let def = shared.plan.def(task);
+            let def = shared.plan.def(run.machine.layout().node(task));
             // An async task without a context cannot listen: it is dropped at its next await.
             let deaf = def.kind == Kind::Async && !def.takes_context;
             effects.cancels.push((Arc::clone(control), deaf));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
-use super::attempt::{Done, Grant, call_async, call_sync, span, store, store_async, tell};
+use super::attempt::{Done, Grant, Instance, call_async, call_sync, span, store, store_async, tell};
 use super::dispatch::RunKey;
 use super::hub::Shared;
 use super::machine::Outcome;
@@ -21,7 +21,7 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) 
     let mut report = Report {
         shared: Arc::clone(shared),
         key,
-        task: grant.task,
+        task: grant.place(),
         attempt: grant.attempt,
         started: run.clock.now(),
         run,
@@ -44,7 +44,7 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) 
         // A blocking thread that has started cannot be stopped; one that has not is never started after an abort.
         let spawned = runtime.spawn_blocking(move || {
             let judged = span.in_scope(|| call_sync(grant, context.as_ref()));
-            let ((outcome, value), stored) = store(&report.run, report.task, judged);
+            let ((outcome, value), stored) = store(&report.run, &report.task, judged);
             tell(&span, &outcome);
             report.close(outcome, value, stored);
         });
@@ -54,7 +54,7 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) 
     } else {
         let spawned = runtime.spawn(async move {
             let judged = call_async(grant, context).instrument(span.clone()).await;
-            let ((outcome, value), stored) = store_async(&report.run, report.task, judged).await;
+            let ((outcome, value), stored) = store_async(&report.run, &report.task, judged).await;
             tell(&span, &outcome);
             report.close(outcome, value, stored);
         });
@@ -86,7 +86,7 @@ struct Report {
     shared: Arc<Shared>,
     key: RunKey,
     run: Arc<RunShared>,
-    task: u32,
+    task: Instance,
     attempt: u32,
     started: Timestamp,
     open: bool,
@@ -96,7 +96,7 @@ impl Report {
     fn close(&mut self, outcome: Outcome, value: Option<AnyValue>, stored: Option<Box<Stored>>) {
         self.open = false;
         let done = Done {
-            task: self.task,
+            task: self.task.task,
             attempt: self.attempt,
             started: self.started,
             ended: self.run.clock.now(),

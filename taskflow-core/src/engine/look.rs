@@ -29,9 +29,9 @@ impl<'a> Look<'a> {
     }
 
     /// The task instances, in the order of the plan, with what is known of them so far.
-    pub(crate) fn tasks(&self) -> impl ExactSizeIterator<Item = TaskReport<'a>> + use<'a> {
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskReport<'a>> + use<'a> {
         let machine = &self.run.machine;
-        (0..self.plan().len() as u32).map(move |task| TaskReport::new(machine, task))
+        machine.layout().tasks().map(move |task| TaskReport::new(machine, task))
     }
 
     /// One task instance.

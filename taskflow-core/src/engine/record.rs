@@ -11,6 +11,7 @@
 //!    more starts, what runs is asked to stop, and the run is `interrupted`. What was stored before can be resumed.
 //! 4. A recorder that cannot keep up says so ([`Commits::set_congested`]), and the engine starts nothing until it has.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -88,6 +89,8 @@ pub(crate) enum Entry {
     Cleared { tasks: Vec<u32>, by: String, reason: String },
     /// Somebody says what became of these tasks.
     Marked { tasks: Vec<u32>, state: TaskState, by: String, reason: String, value: ValueRef },
+    /// The list of an expand node has so many elements: from here on they have numbers.
+    Expanded { task: u32, count: u32 },
 }
 
 /// What is known of a process that drives a run.
@@ -163,7 +166,7 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     fn is_strict(&self) -> bool;
 
     /// How often the task was cleared.
-    fn generation(&self, task: u32) -> u32;
+    fn generation(&self, task: &str) -> u32;
 
     /// The number that the run is stored under, as soon as it is.
     fn number(&self) -> Option<i64>;
@@ -232,12 +235,16 @@ pub(crate) struct Restored {
     pub(crate) started: Option<Timestamp>,
     /// What is known of tasks, those that have ended in the order in which they did.
     pub(crate) tasks: Vec<RestoredTask>,
+    /// The lists whose elements are there, in the order in which they came: their expand nodes and lengths.
+    pub(crate) expansions: Vec<(u32, u32)>,
+    /// What is known of elements whose lists have yet to come, by id.
+    pub(crate) later: HashMap<String, RestoredTask>,
     /// It was ending early when it stopped: why, and as what.
     pub(crate) halted: Option<(String, RunState)>,
 }
 
 /// What is known of a task of a run that goes on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RestoredTask {
     pub(crate) task: u32,
     pub(crate) state: RestoredState,
@@ -252,7 +259,7 @@ pub(crate) struct RestoredTask {
 }
 
 /// What a task of a run that goes on has come to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum RestoredState {
     /// It succeeded; the value is there if somebody will want it.
     Success(Option<AnyValue>),

@@ -54,7 +54,7 @@ impl<T: Value> RunRequest<T> {
             let mut open: VecDeque<Command> = commands.drain(..).collect();
             while let Some(command) = open.pop_front() {
                 match command {
-                    Command::Ready(task) => dispatcher.push(key, &shared.plan, task, false),
+                    Command::Ready(task) => dispatcher.push(key, run.machine.layout(), task, false),
                     Command::Settled(task) => run.settled(task, &mut unused),
                     Command::Halt => dispatcher.clear(key),
                     // Nothing runs while the loop looks at commands.
@@ -82,7 +82,7 @@ impl<T: Value> RunRequest<T> {
             };
             let done = Done { task, attempt, started, ended: now, outcome, value, stored: None };
             if run.finish(done, &mut commands, &mut unused) {
-                dispatcher.release(key, &shared.plan, task);
+                dispatcher.release(key, run.machine.layout(), task);
             }
         }
         let result = run.values.result(&shared.plan).and_then(|value| value.downcast::<T>().ok());

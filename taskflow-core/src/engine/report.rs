@@ -1,5 +1,6 @@
 //! What is known of a run when it is over.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,14 +112,14 @@ impl<T> RunReport<T> {
         self.machine.halt_reason()
     }
 
-    /// The task instances, in the order of the plan.
-    pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskReport<'_>> {
-        (0..self.plan().len() as u32).map(|task| TaskReport::new(&self.machine, task))
+    /// The task instances, in the order of the plan; those of the elements of lists after all others.
+    pub fn tasks(&self) -> impl DoubleEndedIterator<Item = TaskReport<'_>> {
+        self.machine.layout().tasks().map(|task| TaskReport::new(&self.machine, task))
     }
 
     /// The task instance with this id. Takes time in proportion to the size of the plan.
     pub fn task(&self, id: &str) -> Option<TaskReport<'_>> {
-        self.plan().find(id).map(|task| TaskReport::new(&self.machine, task))
+        self.machine.layout().find(id).map(|task| TaskReport::new(&self.machine, task))
     }
 
     /// The first task (in time) that failed for good, with its failure.
@@ -131,7 +132,7 @@ impl<T> RunReport<T> {
         RunFailed {
             run_id: self.info.run_id.clone(),
             state: self.state(),
-            task: first.map(|task| task.id().to_owned()),
+            task: first.map(|task| task.id().into_owned()),
             failure: first.and_then(|task| task.failure()).map(Arc::unwrap_or_clone),
             halt_reason: self.halt_reason().map(str::to_owned),
         }
@@ -143,12 +144,17 @@ impl<'a> TaskReport<'a> {
         TaskReport { machine, task }
     }
 
-    /// Its id.
-    pub fn id(&self) -> &'a str {
-        self.machine.plan().nodes()[self.task as usize].id()
+    /// Its id: that of its node, and the places of its element in the lists around it, as in `area[3]`.
+    pub fn id(&self) -> Cow<'a, str> {
+        self.machine.layout().id(self.task)
     }
 
     /// The index of its node in the plan.
+    pub fn node(&self) -> u32 {
+        self.machine.layout().node(self.task)
+    }
+
+    /// Its number in the run: what events name it by.
     pub fn index(&self) -> u32 {
         self.task
     }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::attempt::{Done, Grant};
 use super::engine::Engine;
 use super::event::{Event, Observer};
-use super::machine::{Command, Input, Machine};
+use super::machine::{Command, Input, Machine, Outcome};
 use super::record::{Recorder, Restored, RestoredState, Stored};
 use super::state::TaskState;
 use super::values::Values;
@@ -96,9 +96,10 @@ impl Run {
     pub(crate) fn new(shared: Arc<RunShared>, machine: Machine, params: Vec<AnyValue>) -> Self {
         let mut values = Values::new(&shared.plan, params);
         let mut unused = Vec::new();
-        for task in 0..shared.plan.len() as u32 {
+        values.grow(machine.layout());
+        for task in machine.layout().tasks() {
             if machine.task_state(task) == TaskState::Removed {
-                values.release(&shared.plan, task, &mut unused);
+                values.release(machine.layout(), task, &mut unused);
             }
         }
         let costs = vec![0; shared.plan.defs().len()];
@@ -120,18 +121,23 @@ impl Run {
         let mut unused = Vec::new();
         let ends = |state: TaskState| state.is_terminal() && state != TaskState::Removed;
         let ended = restored.tasks.iter().filter(|known| ends(self.machine.task_state(known.task)));
-        ended.for_each(|known| self.values.release(&self.shared.plan, known.task, &mut unused));
+        ended.for_each(|known| self.values.release(self.machine.layout(), known.task, &mut unused));
         for known in restored.tasks {
             if let RestoredState::Success(Some(value)) = known.state {
                 self.values.put(known.task, value, &mut unused);
             }
         }
+        // An outer list before the inner ones that are its elements.
+        restored.expansions.iter().for_each(|&(expand, _)| self.values.restore_list(self.machine.layout(), expand));
     }
 
     /// Starts an attempt of a task that has its slot.
     pub(crate) fn grant(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) -> Grant {
         self.step(Input::Started { task }, now, commands);
-        let def = self.shared.plan.def(task);
+        let layout = self.machine.layout();
+        let node = layout.node(task);
+        let id = (node != task).then(|| Arc::from(&*layout.id(task)));
+        let def = self.shared.plan.def(node);
         let last = self.machine.is_last_attempt(task);
         let gathered = self.values.gather(&self.machine, task, last);
         let control = (def.takes_context || def.kind != Kind::Sync).then(Arc::default);
@@ -140,7 +146,7 @@ impl Run {
         }
         let short = self.is_shareable(task);
         let (attempt, max_attempts) = (self.machine.attempt(task), self.machine.max_attempts(task));
-        Grant { task, attempt, max_attempts, def, gathered, control, short }
+        Grant { task, node, id, attempt, max_attempts, def, gathered, control, short }
     }
 
     /// Closes an attempt, unless it is not the one that runs: then nothing changes and the answer is `false`.
@@ -154,19 +160,33 @@ impl Run {
             self.attempts.remove(&task);
         }
         self.learn(task, started, ended);
+        let length = value.as_ref().and_then(|value| self.length(task, value));
         if let Some(value) = value {
             self.values.put(task, value, unused);
         }
+        let outcome = match (outcome, length) {
+            (Outcome::Success, Some(length)) => Outcome::Expanded(u32::try_from(length).unwrap_or(u32::MAX)),
+            (outcome, _) => outcome,
+        };
         let input = Input::Finished { task, attempt, started, outcome };
         self.step_with(input, stored.map(|stored| *stored), ended, commands);
         true
+    }
+
+    /// How many elements a list has, if the task is an expand node.
+    fn length(&self, task: u32, value: &AnyValue) -> Option<usize> {
+        if self.shared.plan.mappings().is_empty() {
+            return None;
+        }
+        let mapping = self.shared.plan.place(self.machine.layout().node(task)).expands?;
+        Some((self.shared.plan.mappings()[mapping as usize].split.len)(value))
     }
 
     /// A task will not run (again): its inputs can go.
     pub(crate) fn settled(&mut self, task: u32, unused: &mut Vec<AnyValue>) {
         let took_its_inputs = self.machine.attempt(task) > 0 && self.machine.is_last_attempt(task);
         if !took_its_inputs {
-            self.values.release(&self.shared.plan, task, unused);
+            self.values.release(self.machine.layout(), task, unused);
         }
     }
 
@@ -176,6 +196,7 @@ impl Run {
 
     fn step_with(&mut self, input: Input, value: Option<Stored>, now: Timestamp, commands: &mut Vec<Command>) {
         self.machine.step(input, now, commands);
+        self.values.grow(self.machine.layout());
         if let Some(recorder) = &self.shared.recorder {
             let entries = self.machine.entries();
             if self.held.given_up {
@@ -228,12 +249,12 @@ impl Run {
 
     /// What a task of this definition is expected to take, in nanoseconds; 0 when unknown.
     pub(crate) fn cost(&self, task: u32) -> u32 {
-        self.costs[self.shared.plan.def_index(task)]
+        self.costs[self.shared.plan.def_index(self.machine.layout().node(task))]
     }
 
     fn learn(&mut self, task: u32, started: Timestamp, ended: Timestamp) {
         let took = u32::try_from(ended.since(started).as_nanos()).unwrap_or(u32::MAX).max(1);
-        let cost = &mut self.costs[self.shared.plan.def_index(task)];
+        let cost = &mut self.costs[self.shared.plan.def_index(self.machine.layout().node(task))];
         // Quick to see that tasks have become long, slow to believe that they have become short.
         *cost = if *cost == 0 || took > *cost { took } else { *cost - (*cost - took) / 8 };
     }
@@ -242,9 +263,9 @@ impl Run {
     pub(crate) fn is_shareable(&self, task: u32) -> bool {
         const SHORT: u32 = 50_000;
         let plan = &self.shared.plan;
-        let def = plan.def(task);
+        let node = self.machine.layout().node(task);
         let cost = self.cost(task);
-        cost > 0 && cost < SHORT && !def.takes_context && plan.node_options(task).timeout.is_none()
+        cost > 0 && cost < SHORT && !plan.def(node).takes_context && plan.node_options(node).timeout.is_none()
     }
 }
 

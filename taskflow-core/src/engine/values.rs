@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::machine::Machine;
 use super::state::TaskState;
-use crate::dag::{ArgPlan, Delivery, EdgeArg, EdgeKind, Plan, Source};
+use crate::dag::{ArgPlan, At, Delivery, EdgeArg, EdgeKind, Layout, Plan, Source};
 use crate::error::Failure;
 use crate::task::Inputs;
 use crate::value::AnyValue;
@@ -58,6 +58,9 @@ impl Values {
     /// The inputs of `task`. With `last` no later attempt can need them: the task stops counting as a consumer, and a
     /// value that nobody else wants leaves the store with it, so that a by-value parameter gets it by move.
     pub(crate) fn gather(&mut self, machine: &Machine, task: u32, last: bool) -> Gathered {
+        if !machine.plan().mappings().is_empty() {
+            return self.gather_among_elements(machine, task, last);
+        }
         let mut gathered = Gathered::default();
         for (position, arg) in machine.plan().args(task).enumerate() {
             match arg {
@@ -88,11 +91,72 @@ impl Values {
         gathered
     }
 
+    /// As for a task in a plan without mappings, where a value may come from around an element or from all of them.
+    fn gather_among_elements(&mut self, machine: &Machine, task: u32, last: bool) -> Gathered {
+        let layout = machine.layout();
+        let mut gathered = Gathered::default();
+        for (position, arg) in layout.plan().args(layout.node(task)).enumerate() {
+            let edges = match arg {
+                ArgPlan::Constant(constant) => {
+                    gathered.inputs.push(Arc::clone(constant.value()));
+                    continue;
+                }
+                ArgPlan::Edges(edges) => edges,
+            };
+            let winner = winner(machine, task, &edges);
+            let mut delivered = Vec::with_capacity(edges.sources().len());
+            for &source in edges.sources() {
+                let lost = winner.is_some_and(|winner| winner != source);
+                match origin(layout, task, source) {
+                    Origin::Param => delivered.push(self.param(source)),
+                    Origin::Element { expand, element } => delivered.push(self.element(layout, expand, element)),
+                    Origin::Around(upstream) => {
+                        delivered.push(self.deliver_task(machine, upstream, edges.kind(), false));
+                    }
+                    Origin::Beside(upstream) => {
+                        let delivery = self.deliver_task(machine, upstream, edges.kind(), last);
+                        delivered.push(if lost { Delivery::Absent } else { delivery });
+                    }
+                    Origin::Elements(upstreams) => delivered.extend(
+                        upstreams.into_iter().map(|upstream| self.deliver_task(machine, upstream, edges.kind(), last)),
+                    ),
+                }
+            }
+            match (edges.assemble, &delivered[..]) {
+                (None, [Delivery::Value(value)]) => gathered.inputs.push(Arc::clone(value)),
+                (assemble, _) => {
+                    let assemble = assemble.unwrap_or(Delivery::only);
+                    gathered.pending.get_or_insert_default().push(Pending { position, assemble, delivered });
+                    gathered.inputs.push(Arc::new(()));
+                }
+            }
+        }
+        gathered
+    }
+
+    fn param(&self, source: Source) -> Delivery {
+        let param = source.as_param().and_then(|index| self.params.get(index as usize));
+        param.map_or(Delivery::Absent, |value| Delivery::Value(Arc::clone(value)))
+    }
+
+    /// One element of a list. It is taken out by the thread that runs the task: that can be a clone, which is user code.
+    fn element(&self, layout: &Layout, expand: u32, element: u32) -> Delivery {
+        let list = self.slots[expand as usize].value.clone();
+        let mapping = layout.block_of(expand).map(|block| &layout.plan().mappings()[block.mapping as usize]);
+        match (list, mapping) {
+            (Some(list), Some(mapping)) => Delivery::Element { list, element, item: mapping.split.item },
+            _ => Delivery::Absent,
+        }
+    }
+
     fn deliver(&mut self, machine: &Machine, source: Source, kind: EdgeKind, last: bool) -> Delivery {
-        let Some(task) = source.as_task() else {
-            let param = source.as_param().and_then(|index| self.params.get(index as usize));
-            return param.map_or(Delivery::Absent, |value| Delivery::Value(Arc::clone(value)));
-        };
+        match source.as_task() {
+            Some(task) => self.deliver_task(machine, task, kind, last),
+            None => self.param(source),
+        }
+    }
+
+    fn deliver_task(&mut self, machine: &Machine, task: u32, kind: EdgeKind, last: bool) -> Delivery {
         let slot = &mut self.slots[task as usize];
         let value = if last {
             slot.consumers -= 1;
@@ -108,17 +172,62 @@ impl Values {
     }
 
     /// A task that will not run (again), and was not gathered for a last time, wants nothing any more.
-    pub(crate) fn release(&mut self, plan: &Plan, task: u32, unused: &mut Vec<AnyValue>) {
-        for arg in plan.args(task) {
+    pub(crate) fn release(&mut self, layout: &Layout, task: u32, unused: &mut Vec<AnyValue>) {
+        let plan = layout.plan();
+        for arg in plan.args(layout.node(task)) {
             let ArgPlan::Edges(edges) = arg else { continue };
-            for source in edges.sources() {
-                let Some(upstream) = source.as_task() else { continue };
-                let slot = &mut self.slots[upstream as usize];
-                slot.consumers -= 1;
-                if slot.consumers == 0 {
-                    unused.extend(slot.value.take());
+            for &source in edges.sources() {
+                if plan.mappings().is_empty() {
+                    if let Some(upstream) = source.as_task() {
+                        self.release_one(upstream, unused);
+                    }
+                    continue;
+                }
+                match origin(layout, task, source) {
+                    Origin::Beside(upstream) => self.release_one(upstream, unused),
+                    Origin::Elements(upstreams) => {
+                        upstreams.into_iter().for_each(|upstream| self.release_one(upstream, unused));
+                    }
+                    // Those stay for the elements that may still come.
+                    Origin::Param | Origin::Element { .. } | Origin::Around(_) => {}
                 }
             }
+        }
+    }
+
+    fn release_one(&mut self, upstream: u32, unused: &mut Vec<AnyValue>) {
+        let slot = &mut self.slots[upstream as usize];
+        slot.consumers = slot.consumers.saturating_sub(1);
+        if slot.consumers == 0 {
+            unused.extend(slot.value.take());
+        }
+    }
+
+    /// Makes room for the elements that have come to be there.
+    pub(crate) fn grow(&mut self, layout: &Layout) {
+        for task in self.slots.len() as u32..layout.len() {
+            self.slots.push(Slot { value: None, consumers: layout.plan().consumers(layout.node(task)) });
+        }
+    }
+
+    /// The list of an expand node that succeeded in an earlier part of the run: its value is that of its upstream.
+    pub(crate) fn restore_list(&mut self, layout: &Layout, expand: u32) {
+        let sources = layout.plan().args(layout.node(expand)).find_map(|arg| match arg {
+            ArgPlan::Edges(edges) => edges.sources().first().copied(),
+            ArgPlan::Constant(_) => None,
+        });
+        let Some(source) = sources else { return };
+        let list = match origin(layout, expand, source) {
+            Origin::Around(upstream) | Origin::Beside(upstream) => self.slots[upstream as usize].value.clone(),
+            Origin::Param => source.as_param().and_then(|index| self.params.get(index as usize).cloned()),
+            Origin::Element { expand, element } => match self.element(layout, expand, element) {
+                Delivery::Element { list, element, item } => Some(item(&list, element as usize)),
+                _ => None,
+            },
+            Origin::Elements(_) => None,
+        };
+        if self.slots[expand as usize].consumers > 0 {
+            self.slots[expand as usize].value = list;
         }
     }
 
@@ -138,6 +247,46 @@ impl Values {
     }
 }
 
+/// Where a task instance has an input from.
+enum Origin {
+    Param,
+    /// One element of a list.
+    Element {
+        expand: u32,
+        element: u32,
+    },
+    /// A task around the element; others of its elements may want the value as well.
+    Around(u32),
+    /// A task of the same element, or both are in none.
+    Beside(u32),
+    /// The same task of all elements.
+    Elements(Vec<u32>),
+}
+
+fn origin(layout: &Layout, task: u32, source: Source) -> Origin {
+    let Some(upstream) = source.as_task() else { return Origin::Param };
+    let plan = layout.plan();
+    let at = layout.at(task);
+    let (own, from) = (plan.place(layout.node(task)).mapping, plan.place(upstream));
+    if let Some(mapping) = from.expands
+        && plan.is_within(own, Some(mapping))
+    {
+        let way = |at: &At| layout.around(*at);
+        let inside = std::iter::successors(at, way).find(|at| layout.mapping_at(*at) == mapping);
+        if let Some(at) = inside {
+            return Origin::Element { expand: layout.expand_at(at), element: at.element };
+        }
+    }
+    match from.mapping {
+        mapping if mapping == own => layout.task(upstream, at).map_or(Origin::Elements(Vec::new()), Origin::Beside),
+        Some(mapping) if !plan.is_within(own, Some(mapping)) => {
+            let elements = layout.elements(mapping, at).into_iter();
+            Origin::Elements(elements.filter_map(|at| layout.task(upstream, Some(at))).collect())
+        }
+        _ => layout.task(upstream, at).map_or(Origin::Elements(Vec::new()), Origin::Around),
+    }
+}
+
 /// The upstream that made an `AnyOf` argument run. A parameter of the DAG is there before any task.
 fn winner(machine: &Machine, task: u32, edges: &EdgeArg<'_>) -> Option<Source> {
     if edges.kind() != EdgeKind::First {
@@ -147,7 +296,8 @@ fn winner(machine: &Machine, task: u32, edges: &EdgeArg<'_>) -> Option<Source> {
         return Some(param);
     }
     // The joins of several `AnyOf` parameters are told apart by their winners being among the sources.
-    let winners = machine.plan().joins_of(task).filter_map(|join| machine.winner(join));
+    let layout = machine.layout();
+    let winners = layout.joins_of(task).filter_map(|join| machine.winner(join)).map(|winner| layout.node(winner));
     let mut sources =
         winners.filter_map(|winner| edges.sources().iter().find(|source| source.as_task() == Some(winner)).copied());
     sources.next()
@@ -167,7 +317,8 @@ impl Gathered {
     /// Puts the inputs from several upstreams together.
     pub(crate) fn assemble(mut self) -> Inputs {
         if let Some(pending) = self.pending {
-            for Pending { position, assemble, delivered } in *pending {
+            for Pending { position, assemble, mut delivered } in *pending {
+                delivered.iter_mut().for_each(Delivery::take_out);
                 self.inputs.replace(position, assemble(delivered));
             }
         }

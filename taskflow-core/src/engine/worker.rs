@@ -178,12 +178,12 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Tim
 
 /// Runs one task. `now` is read once: the end of one task is the start of the next.
 pub(super) fn attempt(run: &Arc<RunShared>, grant: Grant, now: &mut Timestamp) -> Done {
-    let (task, attempt, started) = (grant.task, grant.attempt, *now);
+    let (task, attempt, started) = (grant.place(), grant.attempt, *now);
     let context = grant.context(run);
     let span = span(run, &grant);
     let judged = span.in_scope(|| call_sync(grant, context.as_ref()));
-    let ((outcome, value), stored) = store(run, task, judged);
+    let ((outcome, value), stored) = store(run, &task, judged);
     tell(&span, &outcome);
     *now = run.clock.now();
-    Done { task, attempt, started, ended: *now, outcome, value, stored }
+    Done { task: task.task, attempt, started, ended: *now, outcome, value, stored }
 }

@@ -64,6 +64,7 @@ impl Journal {
         let tasks = to_clear(&history, pick)?;
         let ids = tasks.iter().map(|&task| history.id(task).to_owned()).collect();
         let Note { by, reason } = note.clone();
+        let tasks = history.numbers_of(&tasks);
         self.amend(&history, vec![(Entry::Cleared { tasks, by, reason }, None)], RunState::Running).await?;
         drop(claim);
         Ok(ids)
@@ -134,6 +135,7 @@ impl Journal {
             let units = tasks.iter().all(|&task| history.shape.kind(task).output == "()");
             (state == TaskState::Success && units).then(unit)
         });
+        let tasks = history.numbers_of(&tasks);
         let entry = Entry::Marked { tasks, state, by, reason, value: ValueRef::Nowhere };
         self.amend(&history, vec![(entry, value)], RunState::Running).await?;
         drop(claim);
@@ -169,7 +171,8 @@ impl Journal {
         for (task, known) in (0..history.shape.nodes.len() as u32).zip(&history.tasks) {
             if !known.state.is_terminal() {
                 let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
-                entries.push((Entry::Cancelled { task, attempt, took: 0 }, None));
+                let number = history.numbers_of(&[task]).into_iter();
+                entries.extend(number.map(|task| (Entry::Cancelled { task, attempt, took: 0 }, None)));
             }
         }
         entries.push((Entry::Ended { state }, None));

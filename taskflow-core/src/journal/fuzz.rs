@@ -20,7 +20,15 @@ pub(crate) fn fold_any(bytes: &[u8]) {
     let node = |id: &str| graph::GraphNode { id: id.to_owned(), kind: 0, group: None, inputs: vec![], after: vec![] };
     let nodes = vec![node("a"), node("b"), node("c")];
     let dag = "dag".to_owned();
-    let shape = graph::Graph { dag, hash: String::new(), kinds: vec![kind], nodes, groups: vec![], result: None };
+    let shape = graph::Graph {
+        dag,
+        hash: String::new(),
+        kinds: vec![kind],
+        nodes,
+        groups: vec![],
+        result: None,
+        mappings: vec![],
+    };
     let shape = Arc::new(shape);
     let info = crate::task::RunInfo::manual("dag", crate::time::Timestamp::EPOCH);
     let row = store::RunRow {
@@ -36,7 +44,7 @@ pub(crate) fn fold_any(bytes: &[u8]) {
         ended: None,
         counts: vec![],
     };
-    let mut history = RunHistory::of_row(row, Arc::clone(&shape));
+    let mut history = RunHistory::of_row(row, &shape);
     if history.fold(1, entries, |_| Ok(Arc::clone(&shape))).is_ok() {
         let _ = history.explain_open();
         let _ = history.counts();

@@ -16,6 +16,20 @@ pub(crate) struct Graph {
     pub(crate) groups: Vec<(String, Option<u32>)>,
     /// The node whose value is the result of a run.
     pub(crate) result: Option<u32>,
+    /// What is there once for each element of a list. Stored behind the rest, which is older.
+    #[serde(skip)]
+    pub(crate) mappings: Vec<GraphMapping>,
+}
+
+/// A part of the graph that is there once for each element of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GraphMapping {
+    /// The node that has the list.
+    pub(crate) expand: u32,
+    /// The mapping that this node is itself part of.
+    pub(crate) parent: Option<u32>,
+    /// Its nodes, without those of mappings inside it.
+    pub(crate) nodes: Vec<u32>,
 }
 
 /// What nodes have in common that call one task with one set of options.
@@ -115,12 +129,25 @@ impl Graph {
             nodes,
             groups: plan.groups().iter().map(|group| (group.id.clone(), group.parent)).collect(),
             result: plan.result().and_then(Source::as_task),
+            mappings: plan
+                .mappings()
+                .iter()
+                .map(|mapping| GraphMapping {
+                    expand: mapping.expand,
+                    parent: mapping.parent,
+                    nodes: mapping.nodes.clone(),
+                })
+                .collect(),
         }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         // Plain data in memory: there is nothing in it that cannot be written down.
-        postcard::to_stdvec(self).expect("a graph can be written to memory")
+        let mut bytes = postcard::to_stdvec(self).expect("a graph can be written to memory");
+        if !self.mappings.is_empty() {
+            bytes.extend(postcard::to_stdvec(&self.mappings).expect("a graph can be written to memory"));
+        }
+        bytes
     }
 
     /// Reads a snapshot.
@@ -129,7 +156,10 @@ impl Graph {
     ///
     /// When the bytes are none, or name nodes that are not there.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let graph: Graph = postcard::from_bytes(bytes).map_err(|error| error.to_string())?;
+        let (mut graph, rest): (Graph, _) = postcard::take_from_bytes(bytes).map_err(|error| error.to_string())?;
+        if !rest.is_empty() {
+            graph.mappings = postcard::from_bytes(rest).map_err(|error| error.to_string())?;
+        }
         let (nodes, kinds, groups) = (graph.nodes.len(), graph.kinds.len(), graph.groups.len());
         let fits = |node: &GraphNode| {
             let inputs = node.inputs.iter().all(|&(task, _)| (task as usize) < nodes);
@@ -139,7 +169,16 @@ impl Graph {
         };
         let parents = graph.groups.iter().enumerate();
         let nested = parents.into_iter().all(|(at, (_, parent))| parent.is_none_or(|parent| (parent as usize) < at));
-        if !graph.nodes.iter().all(fits) || !nested || graph.result.is_some_and(|node| node as usize >= nodes) {
+        let mapped = graph.mappings.iter().enumerate().all(|(at, mapping)| {
+            let inside = mapping.nodes.iter().all(|&node| (node as usize) < nodes);
+            let outer = mapping.parent.is_none_or(|parent| (parent as usize) < at);
+            inside && outer && (mapping.expand as usize) < nodes
+        });
+        if !mapped
+            || !graph.nodes.iter().all(fits)
+            || !nested
+            || graph.result.is_some_and(|node| node as usize >= nodes)
+        {
             return Err("the snapshot names tasks that it does not hold".to_owned());
         }
         Ok(graph)
@@ -154,6 +193,24 @@ impl Graph {
             }
         }
         below
+    }
+
+    /// The mapping that a node is part of.
+    pub(crate) fn mapping_of(&self, node: u32) -> Option<u32> {
+        let found = self.mappings.iter().position(|mapping| mapping.nodes.binary_search(&node).is_ok())?;
+        u32::try_from(found).ok()
+    }
+
+    /// Whether a mapping is the outer one or in it; the top level is around all.
+    pub(crate) fn is_within(&self, inner: Option<u32>, outer: Option<u32>) -> bool {
+        let parent = |&mapping: &u32| self.mappings[mapping as usize].parent;
+        outer.is_none_or(|outer| std::iter::successors(inner, parent).any(|mapping| mapping == outer))
+    }
+
+    /// How many lists are around a node.
+    pub(crate) fn depth(&self, node: u32) -> usize {
+        let parent = |&mapping: &u32| self.mappings[mapping as usize].parent;
+        std::iter::successors(self.mapping_of(node), parent).count()
     }
 
     pub(crate) fn kind(&self, node: u32) -> &GraphKind {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::elements::Numbers;
 use super::graph::Graph;
 use super::store::RunRow;
 use crate::engine::{Entry, RunState, Session, TaskState, ValueRef};
@@ -46,8 +47,11 @@ pub struct RunHistory {
     /// What it becomes when what runs has stopped, if it ends early.
     #[serde(skip)]
     halts_as: RunState,
+    /// The graph, with the elements of lists as nodes of it.
     #[serde(skip)]
     pub(crate) shape: Arc<Graph>,
+    #[serde(skip)]
+    pub(super) numbers: Numbers,
     #[serde(skip)]
     pub(crate) segments: u32,
     #[serde(skip)]
@@ -120,6 +124,12 @@ pub struct TaskHistory {
     /// Numbers the ends of tasks, in their order.
     #[serde(skip)]
     pub(crate) order: u64,
+    /// How many elements its list has, if it is an expand node whose list is there.
+    #[serde(skip)]
+    pub(crate) length: Option<u32>,
+    /// What it had come to when a later graph did not have it any more.
+    #[serde(skip)]
+    gone_as: Option<TaskState>,
 }
 
 /// Where a value is.
@@ -152,7 +162,7 @@ fn as_flag<S: serde::Serializer>(place: &Option<Place>, serializer: S) -> Result
 }
 
 impl TaskHistory {
-    fn new(id: &str) -> Self {
+    pub(super) fn new(id: &str) -> Self {
         TaskHistory {
             id: id.to_owned(),
             state: TaskState::None,
@@ -166,6 +176,8 @@ impl TaskHistory {
             value: None,
             forgiven: 0,
             order: 0,
+            length: None,
+            gone_as: None,
         }
     }
 
@@ -181,8 +193,16 @@ impl TaskHistory {
         }
     }
 
-    fn settle(&mut self, at: Timestamp, state: TaskState) {
+    pub(super) fn settle(&mut self, at: Timestamp, state: TaskState) {
         (self.state, self.since, self.retry_at) = (state, Some(at), None);
+    }
+
+    /// Known from an earlier graph, and part of this one again.
+    pub(super) fn back(mut self) -> Self {
+        if self.state == TaskState::Removed {
+            (self.state, self.since) = (self.gone_as.unwrap_or_default(), None);
+        }
+        self
     }
 
     fn reset(&mut self) {
@@ -194,7 +214,8 @@ impl TaskHistory {
 
 impl RunHistory {
     /// A run of which only the row is known.
-    pub(crate) fn of_row(row: RunRow, shape: Arc<Graph>) -> Self {
+    pub(crate) fn of_row(row: RunRow, graph: &Arc<Graph>) -> Self {
+        let (numbers, shape) = Numbers::of(graph);
         RunHistory {
             number: row.number,
             info: row.info.clone(),
@@ -209,6 +230,7 @@ impl RunHistory {
             edited: false,
             halts_as: RunState::Cancelled,
             shape,
+            numbers,
             segments: 0,
             row,
             ends: 0,
@@ -239,9 +261,20 @@ impl RunHistory {
         Some((self.halt_reason.clone()?, self.halts_as))
     }
 
-    /// The id of a node of the present graph.
-    pub(crate) fn id(&self, task: u32) -> &str {
-        self.tasks.get(task as usize).map_or("?", |task| &task.id)
+    /// The id of the task at this place.
+    pub(crate) fn id(&self, place: u32) -> &str {
+        self.tasks.get(place as usize).map_or("?", |task| &task.id)
+    }
+
+    /// The id of the task with this number.
+    fn id_of(&self, number: u32) -> String {
+        let place = self.numbers.place(number).and_then(|place| self.tasks.get(place));
+        place.map_or_else(|| "?".to_owned(), |task| task.id.clone())
+    }
+
+    /// The task with this number.
+    fn numbered(&mut self, number: u32) -> Option<&mut TaskHistory> {
+        self.numbers.place(number).and_then(|place| self.tasks.get_mut(place))
     }
 
     /// Takes one more segment into account. `graph` gives the snapshot of another graph than the present one.
@@ -260,7 +293,7 @@ impl RunHistory {
             if let Entry::Session(session) = &entry
                 && session.graph != self.shape.hash
             {
-                self.reshape(graph(&session.graph)?);
+                self.reshape(&graph(&session.graph)?);
             }
             self.take(at, segment, entry)
                 .ok_or_else(|| format!("segment {segment} names a task that does not exist"))?;
@@ -269,7 +302,9 @@ impl RunHistory {
     }
 
     /// Goes over to another graph: tasks keep what is known of them by id.
-    fn reshape(&mut self, shape: Arc<Graph>) {
+    fn reshape(&mut self, graph: &Arc<Graph>) {
+        let (numbers, shape) = Numbers::of(graph);
+        self.numbers = numbers;
         let mut known: HashMap<String, TaskHistory> =
             std::mem::take(&mut self.tasks).into_iter().map(|task| (task.id.clone(), task)).collect();
         let kept =
@@ -281,7 +316,12 @@ impl RunHistory {
         }
         let mut gone: Vec<TaskHistory> = known.into_values().collect();
         gone.sort_by(|one, other| one.id.cmp(&other.id));
-        gone.iter_mut().for_each(|task| task.state = TaskState::Removed);
+        for task in &mut gone {
+            if task.state != TaskState::Removed {
+                task.gone_as = Some(task.state);
+            }
+            task.state = TaskState::Removed;
+        }
         self.tasks.extend(gone);
         self.graph.clone_from(&shape.hash);
         self.shape = shape;
@@ -291,10 +331,11 @@ impl RunHistory {
         let session = self.sessions.len().saturating_sub(1);
         match entry {
             Entry::Session(session) => self.begin(at, *session),
-            Entry::Removed { task } => self.tasks.get_mut(task as usize)?.settle(at, TaskState::Removed),
-            Entry::Scheduled { task } => self.tasks.get_mut(task as usize)?.settle(at, TaskState::Scheduled),
+            Entry::Expanded { task, count } => self.expanded(at, task, count)?,
+            Entry::Removed { task } => self.numbered(task)?.settle(at, TaskState::Removed),
+            Entry::Scheduled { task } => self.numbered(task)?.settle(at, TaskState::Scheduled),
             Entry::Started { task, attempt: number } => {
-                let task = self.tasks.get_mut(task as usize)?;
+                let task = self.numbered(task)?;
                 task.settle(at, TaskState::Running);
                 let state = TaskState::Running;
                 // Of an attempt whose process died before its start was stored nothing is known: the number comes again.
@@ -302,7 +343,7 @@ impl RunHistory {
             }
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
-                let task = self.tasks.get_mut(task as usize)?;
+                let task = self.numbered(task)?;
                 task.began(at, took);
                 task.close(at, TaskState::Success, None);
                 task.settle(at, TaskState::Success);
@@ -311,7 +352,7 @@ impl RunHistory {
             }
             Entry::Failed { task, took, failure, retry, .. } => {
                 let end = self.next_end();
-                let task = self.tasks.get_mut(task as usize)?;
+                let task = self.numbered(task)?;
                 task.began(at, took);
                 let state = if retry.is_some() { TaskState::UpForRetry } else { TaskState::Failed };
                 task.close(at, state, Some(Arc::clone(&failure)));
@@ -321,8 +362,8 @@ impl RunHistory {
             }
             Entry::Skipped { task, took, reason, cause, .. } => {
                 let end = self.next_end();
-                let cause = cause.map(|cause| self.id(cause).to_owned());
-                let task = self.tasks.get_mut(task as usize)?;
+                let cause = cause.map(|cause| self.id_of(cause));
+                let task = self.numbered(task)?;
                 task.began(at, took);
                 task.close(at, TaskState::Skipped, reason.clone());
                 task.settle(at, TaskState::Skipped);
@@ -330,8 +371,8 @@ impl RunHistory {
             }
             Entry::UpstreamFailed { task, cause } => {
                 let end = self.next_end();
-                let cause = Some(self.id(cause).to_owned());
-                let task = self.tasks.get_mut(task as usize)?;
+                let cause = Some(self.id_of(cause));
+                let task = self.numbered(task)?;
                 task.settle(at, TaskState::UpstreamFailed);
                 (task.cause, task.order) = (cause, end);
             }
@@ -339,7 +380,7 @@ impl RunHistory {
                 let end = self.next_end();
                 let reason = self.halt_reason.clone().unwrap_or_default();
                 let failure = Some(Arc::new(Failure::Cancelled { reason }));
-                let task = self.tasks.get_mut(task as usize)?;
+                let task = self.numbered(task)?;
                 task.began(at, took);
                 task.close(at, TaskState::Cancelled, failure.clone());
                 task.settle(at, TaskState::Cancelled);
@@ -349,7 +390,7 @@ impl RunHistory {
             Entry::Ended { state } => (self.state, self.ended) = (state, Some(at)),
             Entry::Cleared { tasks, by, reason } => {
                 for &task in &tasks {
-                    self.tasks.get_mut(task as usize)?.reset();
+                    self.numbered(task)?.reset();
                 }
                 self.edit(at, &tasks, None, by, reason);
             }
@@ -359,7 +400,7 @@ impl RunHistory {
                 let why = super::edit::said(&why, &by);
                 for &number in &tasks {
                     let end = self.next_end();
-                    let task = self.tasks.get_mut(number as usize)?;
+                    let task = self.numbered(number)?;
                     task.settle(at, state);
                     (task.marked, task.order, task.cause) = (true, end, None);
                     task.failure = match state {
@@ -399,13 +440,14 @@ impl RunHistory {
                 _ => {}
             }
         }
+        self.numbers.restart();
         let Session { worker, build, token, graph, .. } = session;
         self.sessions.push(SessionHistory { at, worker, build, token, graph });
         (self.state, self.ended, self.edited) = (RunState::Running, None, false);
     }
 
     fn edit(&mut self, at: Timestamp, tasks: &[u32], marked: Option<TaskState>, by: String, reason: String) {
-        let tasks = tasks.iter().map(|&task| self.id(task).to_owned()).collect();
+        let tasks = tasks.iter().map(|&task| self.id_of(task)).collect();
         self.edits.push(Edit { at, tasks, marked, by, reason });
         (self.edited, self.state, self.ended, self.halt_reason) = (true, RunState::Running, None, None);
     }

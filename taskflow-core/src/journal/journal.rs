@@ -339,7 +339,7 @@ impl Journal {
         }
         let shape =
             first.and_then(|hash| graphs.get(&hash).cloned()).ok_or_else(|| damaged("it has no graph".to_owned()))?;
-        let mut history = RunHistory::of_row(row.clone(), shape);
+        let mut history = RunHistory::of_row(row.clone(), &shape);
         for (number, entries) in read {
             let graph = |hash: &str| graphs.get(hash).cloned().ok_or_else(|| format!("its graph {hash} is missing"));
             history.fold(number, entries, graph).map_err(&damaged)?;

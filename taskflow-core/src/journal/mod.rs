@@ -13,6 +13,7 @@
 #[cfg(test)]
 mod contract;
 mod edit;
+mod elements;
 mod error;
 mod explain;
 mod fuzz;

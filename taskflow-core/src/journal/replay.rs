@@ -6,7 +6,7 @@ use super::params;
 use super::resume::{Known, dag_of};
 use super::values::StoredValue;
 use crate::dag::Selection;
-use crate::engine::{RestoredState, RestoredTask, RunReport, RunRequest};
+use crate::engine::{RestoredState, RestoredTask, RunReport, RunRequest, TaskState};
 use crate::time::Timestamp;
 
 /// What came of a replay.
@@ -32,10 +32,13 @@ impl Journal {
         let plan = dag_of(&history.info)?.plan()?;
         let run = history.info.run_id.clone();
         let changed = |reason: String| JournalError::Changed { run: run.clone(), reason };
-        let node = plan.find(task).ok_or_else(|| changed(format!("it does not have the task `{task}` any more")))?;
         let known = Known::new(&history, &plan);
-        if let Some(open) = plan.upstreams(node).find(|&upstream| known.kept(upstream).is_none()) {
-            let reason = format!("`{}`, which `{task}` needs, has not ended", plan.nodes()[open as usize].id());
+        let gone = || changed(format!("it does not have the task `{task}` any more"));
+        let number = known.layout.find(task).ok_or_else(gone)?;
+        let node = known.layout.node(number);
+        let upstreams = known.layout.upstreams(number);
+        if let Some(&open) = upstreams.iter().find(|&&upstream| known.kept(upstream).is_none()) {
+            let reason = format!("`{}`, which `{task}` needs, has not ended", known.layout.id(open));
             return Err(JournalError::Nothing { run, reason });
         }
         let damaged = |what| JournalError::DamagedRun { run: run.clone(), what };
@@ -43,7 +46,15 @@ impl Journal {
         let stored = params::decode(&stored).map_err(damaged)?;
         let params = params::restore(&stored, plan.params(), &history.info).map_err(changed)?;
 
-        let mut wanted: Vec<u32> = plan.upstreams(node).collect();
+        let mut wanted = upstreams;
+        // The value of an expand node is that of its own upstream.
+        let mut seen = 0;
+        while let Some(&task) = wanted.get(seen) {
+            seen += 1;
+            if plan.place(known.layout.node(task)).expands.is_some() {
+                wanted.extend(known.layout.upstreams(task));
+            }
+        }
         wanted.sort_unstable();
         wanted.dedup();
         known.check_types_of(&wanted).map_err(changed)?;
@@ -51,19 +62,24 @@ impl Journal {
         let mut restored = known.restore(values);
         restored.halted = None;
         restored.tasks.retain(|task| wanted.contains(&task.task));
-        let retries = plan.node_options(node).retry.retries;
-        restored.tasks.push(RestoredTask {
-            task: node,
-            state: RestoredState::Open,
-            // So that the attempt is the last one.
-            attempts: retries,
+        let state = |task, state, attempts| RestoredTask {
+            task,
+            state,
+            attempts,
             forgiven: 0,
             started: Timestamp::EPOCH,
             ended: Timestamp::EPOCH,
             retried: Vec::new(),
-        });
+        };
+        // So that the attempt is the last one.
+        restored.tasks.push(state(number, RestoredState::Open, plan.node_options(node).retry.retries));
+        // A selection is one of nodes; of the other elements nothing runs.
+        let others = known.layout.tasks().filter(|&task| known.layout.node(task) == node && task != number);
+        let removed = |task| RestoredState::Because { state: TaskState::Removed, cause: task };
+        restored.tasks.extend(others.map(|task| state(task, removed(task), 0)));
         let mut taken = vec![false; plan.len()];
-        wanted.iter().chain([&node]).for_each(|&node| taken[node as usize] = true);
+        wanted.iter().chain([&number]).for_each(|&task| taken[known.layout.node(task) as usize] = true);
+        drop(known);
         // A journal of its own, to read the value from.
         let aside = Journal::in_memory()?;
         let request: RunRequest<()> = RunRequest::of_plan(plan, history.info.clone(), params);

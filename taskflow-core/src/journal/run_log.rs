@@ -35,7 +35,7 @@ pub(super) struct RunLog {
     run_id: String,
     terms: Terms,
     /// How often tasks were cleared, for those that were.
-    generations: HashMap<u32, u32>,
+    generations: HashMap<String, u32>,
     state: Mutex<LogState>,
     /// Keeps the journal for as long as a run needs it.
     _journal: Arc<dyn Send + Sync>,
@@ -72,7 +72,7 @@ pub(super) struct Beginning {
     pub(super) at: Timestamp,
     pub(super) session: Entry,
     pub(super) counts: HashMap<TaskState, u32>,
-    pub(super) generations: HashMap<u32, u32>,
+    pub(super) generations: HashMap<String, u32>,
     pub(super) claim: Option<Claim>,
     pub(super) graph: Arc<Plan>,
     /// What changes about the run with its first segment.
@@ -242,8 +242,8 @@ impl Recorder for Log {
         self.0.terms.durability.is_strict()
     }
 
-    fn generation(&self, task: u32) -> u32 {
-        self.0.generations.get(&task).copied().unwrap_or(0)
+    fn generation(&self, task: &str) -> u32 {
+        self.0.generations.get(task).copied().unwrap_or(0)
     }
 
     fn number(&self) -> Option<i64> {

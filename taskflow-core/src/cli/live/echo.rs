@@ -51,10 +51,13 @@ impl Echo {
     }
 
     /// Takes note of attempts that began or ended.
-    pub(super) fn look<'a>(&mut self, tasks: impl ExactSizeIterator<Item = TaskReport<'a>>) {
-        self.seen.resize(tasks.len(), 0);
+    pub(super) fn look<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>) {
         for task in tasks {
-            let seen = &mut self.seen[task.index() as usize];
+            let place = task.index() as usize;
+            if self.seen.len() <= place {
+                self.seen.resize(place + 1, 0);
+            }
+            let seen = &mut self.seen[place];
             let fresh = *seen + 1..=task.attempt_count();
             if fresh.is_empty() {
                 continue;
@@ -64,8 +67,8 @@ impl Echo {
                 continue;
             }
             for attempt in fresh {
-                let follow = self.files.follow(&self.run, task.id(), attempt);
-                self.open.push(Open { task: task.index(), id: task.id().to_owned(), attempt, follow, ended: None });
+                let follow = self.files.follow(&self.run, &task.id(), attempt);
+                self.open.push(Open { task: task.index(), id: task.id().into_owned(), attempt, follow, ended: None });
             }
         }
     }
@@ -95,7 +98,7 @@ impl Echo {
     }
 
     /// The rest of the lines, once the run is over.
-    pub(super) fn rest<'a>(mut self, tasks: impl ExactSizeIterator<Item = TaskReport<'a>>) -> Vec<String> {
+    pub(super) fn rest<'a>(mut self, tasks: impl Iterator<Item = TaskReport<'a>>) -> Vec<String> {
         self.sink.flush();
         self.look(tasks);
         self.news(Timestamp::now())

@@ -42,7 +42,7 @@ fn write_failure(
     if let Some(failure) = task.failure() {
         write_chain(text, &failure)?;
     }
-    writeln!(text, "  {} {}", paint.faint("called at"), plan.nodes()[task.index() as usize].location())?;
+    writeln!(text, "  {} {}", paint.faint("called at"), plan.nodes()[task.node() as usize].location())?;
     if let Some((last, earlier)) = attempts.split_last() {
         let from_start = words::duration(last.ended.since(report.started()));
         writeln!(text, "  {} {from_start} after the start of the run", paint.faint("failed"))?;
@@ -53,7 +53,7 @@ fn write_failure(
             writeln!(text, "  {number} {}", words::first_line(&why))?;
         }
     }
-    let (held_up, others) = consequences(report, task.id());
+    let (held_up, others) = consequences(report, &task.id());
     if !held_up.is_empty() {
         let label = paint.faint("not run because of it:");
         writeln!(text, "  {label} {}", words::some(&held_up, NAMED))?;
@@ -61,7 +61,12 @@ fn write_failure(
     if !others.is_empty() {
         writeln!(text, "  {} {}", paint.faint("failed as well:"), words::some(&others, NAMED))?;
     }
-    write!(text, "{} {}", paint.good("to run that part again:"), again(told, ended.number, task.id()))
+    write!(
+        text,
+        "{} {}",
+        paint.good("to run that part again:"),
+        again(told, ended.number, plan.nodes()[task.node() as usize].id())
+    )
 }
 
 /// A task that failed alone, with all that its failure says.
@@ -102,10 +107,10 @@ fn consequences(report: &RunReport, id: &str) -> (Vec<String>, Vec<String>) {
                 if let Some(Failure::UpstreamFailed { task: root }) = task.failure().as_deref()
                     && root == id
                 {
-                    held_up.push(task.id().to_owned());
+                    held_up.push(task.id().into_owned());
                 }
             }
-            TaskState::Failed if task.id() != id => others.push(task.id().to_owned()),
+            TaskState::Failed if task.id() != id => others.push(task.id().into_owned()),
             _ => {}
         }
     }

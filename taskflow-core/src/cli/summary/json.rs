@@ -1,5 +1,7 @@
 //! The JSON document of a run: `run --output json`.
 
+use std::borrow::Cow;
+
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 
@@ -50,9 +52,8 @@ struct Tasks<'a>(&'a RunReport);
 
 impl Serialize for Tasks<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let tasks = self.0.tasks();
-        let mut list = serializer.serialize_seq(Some(tasks.len()))?;
-        for task in tasks {
+        let mut list = serializer.serialize_seq(None)?;
+        for task in self.0.tasks() {
             list.serialize_element(&Task::of(task))?;
         }
         list.end()
@@ -66,7 +67,7 @@ fn params(told: &Told) -> Map<String, Value> {
 
 #[derive(serde::Serialize)]
 struct Task<'a> {
-    id: &'a str,
+    id: Cow<'a, str>,
     state: &'static str,
     attempts: Vec<Attempt>,
     /// Of a task that never ran, why; `null` for others.

@@ -50,7 +50,7 @@ pub(super) fn cycles(draft: &Draft, ids: &[Box<str>], errors: &mut Vec<BuildErro
         for arg in &draft.args[arg_range(draft, node)] {
             let handles = match arg {
                 ArgDraft::Constant(_) => &[],
-                ArgDraft::One { from, .. } => std::slice::from_ref(from),
+                ArgDraft::One { from, .. } | ArgDraft::Mapped { from, .. } => std::slice::from_ref(from),
                 ArgDraft::Many { from, .. } => from.as_slice(),
             };
             for upstream in handles.iter().filter(|handle| handle.scope == draft.scope) {
@@ -70,6 +70,23 @@ pub(super) fn cycles(draft: &Draft, ids: &[Box<str>], errors: &mut Vec<BuildErro
                 members: component.iter().map(|node| ids[node.index()].to_string()).collect(),
                 edges: draft.orders.iter().filter(within).map(|order| order.at.into()).collect(),
             });
+        }
+    }
+}
+
+/// Order edges between two mappings of which neither is inside the other.
+pub(super) fn orders_of_elements(draft: &Draft, errors: &mut Vec<BuildError>) {
+    if draft.mappings.is_empty() {
+        return;
+    }
+    let outer = |&inner: &u32| draft.mappings[inner as usize].parent;
+    let is_inside = |inner: Option<u32>, wanted: Option<u32>| {
+        wanted.is_none_or(|wanted| std::iter::successors(inner, outer).any(|mapping| mapping == wanted))
+    };
+    for order in &draft.orders {
+        let (from, to) = (draft.nodes[order.upstream as usize].mapping, draft.nodes[order.downstream as usize].mapping);
+        if !is_inside(from, to) && !is_inside(to, from) {
+            errors.push(BuildError::MappedElsewhere { at: order.at.into() });
         }
     }
 }

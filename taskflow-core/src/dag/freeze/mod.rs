@@ -12,7 +12,7 @@ use super::builder::{self, Draft, Handle, index};
 use super::def::{DagDef, DagInputs, DagOptions};
 use super::error::{BuildError, BuildErrors};
 use super::param::ParamDef;
-use super::plan::{ArgCell, EdgeCell, EdgeKind, Node, NodeOptions, Plan, Source, Wiring};
+use super::plan::{ArgCell, EdgeCell, EdgeKind, Mapping, Node, NodeOptions, Place, Plan, Source, Wiring};
 use super::pool::PoolDef;
 use super::registry::Registry;
 use crate::panics;
@@ -88,6 +88,7 @@ impl Freezer<'_> {
         draft.orders.sort_by_key(|order| (order.downstream, order.upstream));
         draft.orders.dedup_by_key(|order| (order.downstream, order.upstream));
         checks::cycles(&draft, &ids, &mut self.errors);
+        checks::orders_of_elements(&draft, &mut self.errors);
         checks::idle_rules(&draft, &ids, &node_options, &options_of, &mut self.errors);
 
         let arguments = self.arguments(&mut draft, &ids);
@@ -126,6 +127,8 @@ impl Freezer<'_> {
             successors: Vec::new(),
             successor_offsets: Vec::new(),
             consumers: vec![0; nodes.len()],
+            mappings: mappings(&draft),
+            places: places(&draft),
             nodes,
             wiring,
             hash: OnceLock::new(),
@@ -155,7 +158,7 @@ impl Freezer<'_> {
                     ArgDraft::Many { from, kind: EdgeKind::First, .. } if from.is_empty() => {
                         self.errors.push(BuildError::EmptyAnyOf { task: task(), input: input(), at });
                     }
-                    ArgDraft::One { .. } | ArgDraft::Many { .. } => {}
+                    ArgDraft::One { .. } | ArgDraft::Many { .. } | ArgDraft::Mapped { .. } => {}
                 }
                 all.push(arg);
             }
@@ -200,6 +203,7 @@ impl Arguments {
             ArgDraft::One { from, assemble: None, .. } => ArgCell::Value(from.source),
             ArgDraft::One { from, kind, assemble: Some(assemble) } => self.edges(&[from], kind, assemble),
             ArgDraft::Many { from, kind, assemble } => self.edges(&from, kind, assemble),
+            ArgDraft::Mapped { from, kind, assemble } => self.edges(&[from], kind, assemble),
         };
         self.cells.push(cell);
     }
@@ -232,6 +236,48 @@ fn defs(draft: &Draft) -> (Vec<&'static TaskDef>, Vec<u32>) {
     });
     let of = of.collect();
     (defs, of)
+}
+
+fn mappings(draft: &Draft) -> Vec<Mapping> {
+    let mut mappings: Vec<Mapping> = draft
+        .mappings
+        .iter()
+        .map(|mapping| Mapping {
+            expand: mapping.expand,
+            parent: mapping.parent,
+            split: mapping.split,
+            nodes: Vec::new(),
+            joins: Vec::new(),
+            collectors: Vec::new(),
+            captured: Vec::new(),
+        })
+        .collect();
+    for (node, draft) in (0..).zip(&draft.nodes) {
+        if let Some(mapping) = draft.mapping {
+            mappings[mapping as usize].nodes.push(node);
+        }
+    }
+    mappings
+}
+
+fn places(draft: &Draft) -> Vec<Place> {
+    if draft.mappings.is_empty() {
+        return Vec::new();
+    }
+    let mut counts = vec![0; draft.mappings.len()];
+    let mut places: Vec<Place> = Vec::with_capacity(draft.nodes.len());
+    for node in &draft.nodes {
+        let mut place = Place { mapping: node.mapping, ..Place::default() };
+        if let Some(mapping) = node.mapping {
+            place.index = counts[mapping as usize];
+            counts[mapping as usize] += 1;
+        }
+        places.push(place);
+    }
+    for (mapping, draft) in (0..).zip(&draft.mappings) {
+        places[draft.expand as usize].expands = Some(mapping);
+    }
+    places
 }
 
 fn resolve(options: TaskOptions) -> NodeOptions {

@@ -33,12 +33,14 @@ pub(super) fn wire(plan: &mut Plan) {
         };
         let tasks_of_kind =
             |wanted: EdgeKind| of_kind(wanted).flat_map(|edges| edges.sources()).filter_map(|source| source.as_task());
+        // What waits for nothing of its own element waits for the list: without it there is no element.
+        let gate = gate(plan, node);
         let order_rule = plan.node_options(node).trigger_rule;
         let mut ordered = plan.orders(node).iter().map(|&(upstream, _)| upstream);
         if order_rule == TriggerRule::AllSuccess {
-            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required).chain(ordered));
+            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required).chain(ordered).chain(gate));
         } else {
-            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required));
+            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required).chain(gate));
             join(order_rule, &mut ordered);
         }
         join(EdgeKind::Optional.rule(), &mut tasks_of_kind(EdgeKind::Optional));
@@ -50,6 +52,8 @@ pub(super) fn wire(plan: &mut Plan) {
             }
         }
     }
+
+    wire_mappings(plan, &joins, &edges);
 
     let mut offsets = vec![0u32; plan.nodes.len() + 1];
     for &(upstream, _) in &edges {
@@ -77,4 +81,49 @@ pub(super) fn wire(plan: &mut Plan) {
     plan.joins = joins;
     plan.successors = successors;
     plan.successor_offsets = offsets;
+}
+
+/// The expand node around a node that waits for no other node of its element.
+fn gate(plan: &Plan, node: u32) -> Option<u32> {
+    let mapping = plan.place(node).mapping?;
+    let expand = plan.mappings[mapping as usize].expand;
+    let own = |upstream: u32| upstream == expand || plan.place(upstream).mapping == Some(mapping);
+    let waits = plan.upstreams(node).any(own);
+    (!waits).then_some(expand)
+}
+
+/// What each mapping has to do with joins: its own, those outside that wait for it, and what its own wait for outside.
+fn wire_mappings(plan: &mut Plan, joins: &[Join], edges: &[(u32, u32)]) {
+    if plan.mappings.is_empty() {
+        return;
+    }
+    for (join, of) in (0..).zip(joins) {
+        let place = plan.places[of.node as usize];
+        let Some(mapping) = place.mapping else { continue };
+        let own = &mut plan.mappings[mapping as usize].joins;
+        if plan.wiring[of.node as usize].first_join == join {
+            plan.places[of.node as usize].first_join = index(own.len());
+        }
+        own.push(join);
+    }
+    for &(upstream, join) in edges {
+        let (from, to) =
+            (plan.places[upstream as usize].mapping, plan.places[joins[join as usize].node as usize].mapping);
+        if from == to {
+            continue;
+        }
+        let parent = |mapping: u32| plan.mappings[mapping as usize].parent;
+        // Outwards: every mapping on the way stands for its elements until they are there.
+        let out: Vec<u32> = std::iter::successors(from, |&mapping| parent(mapping))
+            .take_while(|&mapping| Some(mapping) != to)
+            .collect();
+        let is_out = to.is_none() || out.last().is_some_and(|&last| parent(last) == to);
+        if is_out {
+            out.iter().for_each(|&mapping| plan.mappings[mapping as usize].collectors.push(join));
+        } else if let Some(to) = to
+            && plan.mappings[to as usize].expand != upstream
+        {
+            plan.mappings[to as usize].captured.push((upstream, join));
+        }
+    }
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Command, Input, Outcome, Settings};
-use crate::dag::Plan;
+use crate::dag::{At, Block, Join, Layout, Plan, Selection};
 use crate::engine::event::Event;
-use crate::engine::record::{Entry, ValueRef, nanos};
+use crate::engine::record::{Entry, RestoredTask, ValueRef, nanos};
 use crate::engine::state::{RunState, TaskState, Transition};
 use crate::error::Failure;
 use crate::task::{Tally, TriggerRule, Verdict};
@@ -40,6 +40,12 @@ pub(super) struct Core {
     pub(super) entries: Vec<(Timestamp, Entry)>,
     /// What a run that goes on brings with it; nothing for others.
     pub(super) past: Past,
+    /// Which nodes take part, if not all do.
+    pub(super) selection: Option<Selection>,
+    /// Tasks of new elements that wait for nothing.
+    pub(super) unbound: Vec<u32>,
+    /// Ends of tasks outside, to be told to joins of elements that have just come to be there: (upstream, join).
+    pub(super) late: Vec<(u32, u32)>,
 }
 
 /// What a run that goes on brings with it.
@@ -53,6 +59,10 @@ pub(super) struct Past {
     pub(super) retries: HashMap<u32, Timestamp>,
     /// Attempts that do not count against the retries.
     pub(super) forgiven: HashMap<u32, u32>,
+    /// What is known of elements whose lists have yet to come, by id.
+    pub(super) later: HashMap<String, RestoredTask>,
+    /// The lists that are there: to be said again.
+    pub(super) expansions: Vec<(u32, u32)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,6 +85,31 @@ pub(super) struct JoinCell {
     pub(super) success: u32,
     pub(super) failed: u32,
     pub(super) skipped: u32,
+}
+
+impl TaskCell {
+    /// A task of which nothing is known yet.
+    pub(super) fn new(plan: &Plan, node: u32, selection: Option<&Selection>) -> Self {
+        let joins = &plan.joins()[plan.joins_of(node).start as usize..plan.joins_of(node).end as usize];
+        let undecided = joins.iter().filter(|join| waits(join)).count() as u32;
+        let removed = selection.is_some_and(|selection| !selection.contains(node));
+        let state = if removed { TaskState::None.after(Transition::Remove) } else { Some(TaskState::None) };
+        TaskCell { undecided, state: state.unwrap_or_default(), ..TaskCell::default() }
+    }
+}
+
+impl JoinCell {
+    /// A join that nobody has told anything yet.
+    pub(super) fn new(plan: &Plan, join: u32) -> Self {
+        let join = &plan.joins()[join as usize];
+        let pending = if waits(join) { join.upstreams } else { DECIDED };
+        JoinCell { pending, success: 0, failed: 0, skipped: 0 }
+    }
+}
+
+/// A task under `always` is below its upstreams, and does not look at them.
+fn waits(join: &Join) -> bool {
+    join.rule != TriggerRule::Always
 }
 
 /// Stands in `pending` of a join that has its verdict.
@@ -103,44 +138,60 @@ pub(crate) struct AttemptRecord {
     pub(crate) failure: Arc<Failure>,
 }
 impl Core {
-    pub(super) fn step(&mut self, plan: &Plan, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
+    pub(super) fn step(&mut self, graph: &Layout, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
         // Threads read the clock at different moments; in a run, time does not go back.
         let now = now.max(self.latest);
         self.latest = now;
         match input {
-            Input::Start => self.start(plan, now, commands),
-            Input::Started { task } => return self.task_started(plan, task, now),
+            Input::Start => self.start(graph, now, commands),
+            Input::Started { task } => return self.task_started(graph, task, now),
             Input::Finished { task, attempt, started, outcome } => {
                 if self.is_running(task, attempt) {
                     let cell = &mut self.tasks[task as usize];
                     cell.started = cell.started.max(started);
-                    self.finished(plan, task, outcome, now, commands);
+                    self.finished(graph, task, outcome, now, commands);
                 }
             }
-            Input::TimeReached => self.time_reached(plan, now, commands),
-            Input::Cancel { reason } => self.halt(plan, reason, RunState::Cancelled, Transition::Cancel, now, commands),
-            Input::Halt { reason, state } => self.halt(plan, reason, state, Transition::Cancel, now, commands),
+            Input::TimeReached => self.time_reached(graph, now, commands),
+            Input::Cancel { reason } => {
+                self.halt(graph, reason, RunState::Cancelled, Transition::Cancel, now, commands)
+            }
+            Input::Halt { reason, state } => self.halt(graph, reason, state, Transition::Cancel, now, commands),
         }
-        self.tell(plan, now, commands);
+        self.tell(graph, now, commands);
+        for task in std::mem::take(&mut self.unbound) {
+            if self.halted.is_none() && self.tasks[task as usize].state == TaskState::None {
+                self.ready(task, now, commands);
+            }
+        }
+        for (upstream, join) in std::mem::take(&mut self.late) {
+            let state = self.tasks[upstream as usize].state;
+            self.tell_join(graph, join, upstream, state, now, commands);
+            self.tell(graph, now, commands);
+        }
         if self.open == 0 && self.state == RunState::Running {
             self.end(now, commands);
         }
     }
 
-    fn start(&mut self, plan: &Plan, now: Timestamp, commands: &mut Vec<Command>) {
+    fn start(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
         self.started = self.past.started.unwrap_or(now);
         if let Some(timeout) = self.settings.timeout {
             // A run that goes on after a crash gets its whole time again: that nobody ran it is not its fault.
             self.timers.insert((now + timeout, Timer::Run));
         }
         if self.settings.recorded && self.past.started.is_none() {
-            let removed = (0..).zip(&self.tasks).filter(|(_, cell)| cell.state == TaskState::Removed);
-            self.entries.extend(removed.map(|(task, _)| (now, Entry::Removed { task })));
+            let removed = graph.tasks().filter(|&task| self.tasks[task as usize].state == TaskState::Removed);
+            self.entries.extend(removed.map(|task| (now, Entry::Removed { task })));
+        }
+        if self.settings.recorded {
+            let lists = std::mem::take(&mut self.past.expansions).into_iter();
+            self.entries.extend(lists.map(|(task, count)| (now, Entry::Expanded { task, count })));
         }
         // In their order, because the first success decides an `AnyOf`.
         for task in std::mem::take(&mut self.past.ended) {
             self.told.push(task);
-            self.tell(plan, now, commands);
+            self.tell(graph, now, commands);
         }
         for task in 0..self.tasks.len() as u32 {
             let cell = &self.tasks[task as usize];
@@ -165,32 +216,32 @@ impl Core {
         }
     }
 
-    fn task_started(&mut self, plan: &Plan, task: u32, now: Timestamp) {
+    fn task_started(&mut self, graph: &Layout, task: u32, now: Timestamp) {
         let cell = &mut self.tasks[task as usize];
         cell.attempt += 1;
         cell.started = now;
         let attempt = cell.attempt;
         if self.apply(task, Transition::Start, now)
-            && let Some(timeout) = plan.node_options(task).timeout
+            && let Some(timeout) = graph.options(task).timeout
         {
             self.timers.insert((now + timeout, Timer::Attempt { task, attempt }));
         }
     }
 
-    fn finished(&mut self, plan: &Plan, task: u32, outcome: Outcome, now: Timestamp, commands: &mut Vec<Command>) {
+    fn finished(&mut self, graph: &Layout, task: u32, outcome: Outcome, now: Timestamp, commands: &mut Vec<Command>) {
         match outcome {
-            Outcome::Success => self.settle(plan, task, Transition::Succeed, now, commands),
+            Outcome::Success | Outcome::Expanded(_) => self.settle(graph, task, Transition::Succeed, now, commands),
             Outcome::Skipped(reason) => {
                 self.failures.insert(task, Arc::new(Failure::Skipped { reason }));
-                self.settle(plan, task, Transition::Skip, now, commands);
+                self.settle(graph, task, Transition::Skip, now, commands);
             }
-            Outcome::Failed(failure) => self.attempt_failed(plan, task, *failure, now, commands),
+            Outcome::Failed(failure) => self.attempt_failed(graph, task, *failure, now, commands),
         }
     }
 
     fn attempt_failed(
         &mut self,
-        plan: &Plan,
+        graph: &Layout,
         task: u32,
         failure: Failure,
         now: Timestamp,
@@ -201,10 +252,10 @@ impl Core {
         {
             // It stopped because it was asked to; what it says about that is not a failure of its own.
             self.failures.insert(task, Arc::new(Failure::Cancelled { reason: halted.reason.clone() }));
-            return self.settle(plan, task, Transition::Cancel, now, commands);
+            return self.settle(graph, task, Transition::Cancel, now, commands);
         }
         let cell = self.tasks[task as usize];
-        let retry = plan.node_options(task).retry;
+        let retry = graph.options(task).retry;
         let counted = cell.attempt - self.forgiven(task);
         if self.halted.is_none() && failure.is_retryable() && counted <= retry.retries {
             let failure = Arc::new(failure);
@@ -221,14 +272,14 @@ impl Core {
             return;
         }
         self.failures.insert(task, Arc::new(failure));
-        self.settle(plan, task, Transition::Fail, now, commands);
+        self.settle(graph, task, Transition::Fail, now, commands);
         if self.settings.fail_fast && self.halted.is_none() {
-            let reason = format!("`{}` failed and the run is to fail fast", plan.nodes()[task as usize].id());
-            self.halt(plan, reason, RunState::Failed, Transition::Skip, now, commands);
+            let reason = format!("`{}` failed and the run is to fail fast", graph.id(task));
+            self.halt(graph, reason, RunState::Failed, Transition::Skip, now, commands);
         }
     }
 
-    fn time_reached(&mut self, plan: &Plan, now: Timestamp, commands: &mut Vec<Command>) {
+    fn time_reached(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
         while let Some(&(due, timer)) = self.timers.first()
             && due <= now
         {
@@ -243,16 +294,16 @@ impl Core {
                     let cell = &self.tasks[task as usize];
                     if cell.state == TaskState::Running
                         && cell.attempt == attempt
-                        && let Some(limit) = plan.node_options(task).timeout
+                        && let Some(limit) = graph.options(task).timeout
                     {
                         commands.push(Command::Abandon(task));
-                        self.attempt_failed(plan, task, Failure::TimedOut { limit }, now, commands);
+                        self.attempt_failed(graph, task, Failure::TimedOut { limit }, now, commands);
                     }
                 }
                 Timer::Run => {
                     let limit = self.settings.timeout.unwrap_or_default();
                     let reason = format!("the run took longer than its timeout of {limit:?}");
-                    self.halt(plan, reason, RunState::Failed, Transition::Cancel, now, commands);
+                    self.halt(graph, reason, RunState::Failed, Transition::Cancel, now, commands);
                 }
                 Timer::Grace => {
                     let reason = self.halted.as_ref().map(|halted| halted.reason.clone()).unwrap_or_default();
@@ -260,7 +311,7 @@ impl Core {
                         if self.tasks[task as usize].state == TaskState::Running {
                             commands.push(Command::Abandon(task));
                             self.failures.insert(task, Arc::new(Failure::Cancelled { reason: reason.clone() }));
-                            self.settle(plan, task, Transition::Cancel, now, commands);
+                            self.settle(graph, task, Transition::Cancel, now, commands);
                         }
                     }
                 }
@@ -271,7 +322,7 @@ impl Core {
     /// Ends the run early: what has not started takes `transition`.
     fn halt(
         &mut self,
-        plan: &Plan,
+        graph: &Layout,
         reason: String,
         state: RunState,
         transition: Transition,
@@ -295,13 +346,20 @@ impl Core {
             let state = self.tasks[task as usize].state;
             if !state.is_terminal() && state != TaskState::Running {
                 self.failures.insert(task, Arc::clone(&shared));
-                self.settle(plan, task, transition, now, commands);
+                self.settle(graph, task, transition, now, commands);
             }
         }
     }
 
     /// A final state: counted, and to be told to the joins below.
-    fn settle(&mut self, plan: &Plan, task: u32, transition: Transition, now: Timestamp, commands: &mut Vec<Command>) {
+    fn settle(
+        &mut self,
+        graph: &Layout,
+        task: u32,
+        transition: Transition,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
         if !self.apply(task, transition, now) {
             return;
         }
@@ -309,27 +367,28 @@ impl Core {
         cell.ended = now;
         self.open -= 1;
         commands.push(Command::Settled(task));
-        self.judge_leaf(plan, task);
+        self.judge_leaf(graph, task);
         self.told.push(task);
     }
 
     /// Notes the end of a task that nothing depends on, if it was a bad one: it decides the state of the run.
-    pub(super) fn judge_leaf(&mut self, plan: &Plan, task: u32) {
+    pub(super) fn judge_leaf(&mut self, graph: &Layout, task: u32) {
         let state = self.tasks[task as usize].state;
         let bad = matches!(state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled);
-        if bad && self.is_leaf(plan, task) {
+        if bad && self.is_leaf(graph.plan(), graph.node(task)) {
             self.failed_leaf = true;
         }
     }
 
-    fn is_leaf(&self, plan: &Plan, task: u32) -> bool {
-        let joins = plan.joins();
-        let below = plan.successors(task).iter().map(|&join| joins[join as usize].node);
-        below.into_iter().all(|node| self.tasks[node as usize].state == TaskState::Removed)
+    fn is_leaf(&self, plan: &Plan, node: u32) -> bool {
+        let takes_part = |node| self.selection.as_ref().is_none_or(|selection| selection.contains(node));
+        let waiting = plan.place(node).expands.map_or(&[][..], |mapping| &plan.mappings()[mapping as usize].collectors);
+        let below = plan.successors(node).iter().chain(waiting);
+        !below.into_iter().any(|&join| takes_part(plan.joins()[join as usize].node))
     }
 
     /// Tells every new end to the joins below it, and the ends that follow from it, until there are none.
-    fn tell(&mut self, plan: &Plan, now: Timestamp, commands: &mut Vec<Command>) {
+    fn tell(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
         if self.told.is_empty() {
             return;
         }
@@ -338,17 +397,114 @@ impl Core {
             self.told.clear();
             return;
         }
+        let plan = graph.plan();
         while let Some(task) = self.told.pop() {
             let state = self.tasks[task as usize].state;
-            for &join in plan.successors(task) {
-                self.tell_join(plan, join, task, state, now, commands);
+            if !plan.mappings().is_empty() {
+                self.tell_among_elements(graph, task, state, now, commands);
+                continue;
             }
+            for &join in plan.successors(task) {
+                self.tell_join(graph, join, task, state, now, commands);
+            }
+        }
+    }
+
+    /// As for a task in a plan without mappings, where an edge may lead into or out of elements.
+    fn tell_among_elements(
+        &mut self,
+        graph: &Layout,
+        task: u32,
+        state: TaskState,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        let plan = graph.plan();
+        let (node, at) = (graph.node(task), graph.at(task));
+        let own = plan.place(node);
+        for &join in plan.successors(node) {
+            let to = plan.place(plan.joins()[join as usize].node).mapping;
+            match to.filter(|_| plan.is_within(to, own.mapping) && to != own.mapping) {
+                // Inwards: to all elements that are there. Those that come later learn of it when they come.
+                Some(mapping) => {
+                    for at in graph.elements(mapping, at) {
+                        let join = graph.join(join, Some(at));
+                        self.tell_some(graph, join, task, state, now, commands);
+                    }
+                }
+                None => self.tell_some(graph, graph.join(join, at), task, state, now, commands),
+            }
+        }
+        let Some(mapping) = own.expands else { return };
+        // A list stood for its elements; from now on they stand for themselves.
+        let count = graph.block_of(task).map_or(0, |block| block.count);
+        for &join in &plan.mappings()[mapping as usize].collectors {
+            let Some(join) = graph.join(join, at) else { continue };
+            if state != TaskState::Success {
+                self.tell_join(graph, join, task, state, now, commands);
+            } else if self.joins[join as usize].pending != DECIDED {
+                self.joins[join as usize].pending += count;
+                self.joins[join as usize].pending -= 1;
+                self.judge(graph, join, task, now, commands);
+            }
+        }
+    }
+
+    fn tell_some(
+        &mut self,
+        graph: &Layout,
+        join: Option<u32>,
+        upstream: u32,
+        state: TaskState,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        if let Some(join) = join {
+            self.tell_join(graph, join, upstream, state, now, commands);
+        }
+    }
+
+    /// The elements of a list have come to be there.
+    pub(super) fn grow(&mut self, graph: &Layout, block: &Block) {
+        let plan = graph.plan();
+        let mapping = &plan.mappings()[block.mapping as usize];
+        let cells: Vec<TaskCell> =
+            mapping.nodes.iter().map(|&node| TaskCell::new(plan, node, self.selection.as_ref())).collect();
+        let joins: Vec<JoinCell> = mapping.joins.iter().map(|&join| JoinCell::new(plan, join)).collect();
+        let first = self.tasks.len() as u32;
+        for _ in 0..block.count {
+            self.tasks.extend_from_slice(&cells);
+            self.joins.extend_from_slice(&joins);
+        }
+        let takes_part = |cell: &&TaskCell| !cell.state.is_terminal();
+        self.open += block.count * cells.iter().filter(takes_part).count() as u32;
+        for (index, cell) in (first..).zip(cells.iter().cycle().take(cells.len() * block.count as usize)) {
+            if cell.undecided == 0 && takes_part(&cell) {
+                self.unbound.push(index);
+            }
+        }
+        if !self.past.later.is_empty() {
+            for task in first..self.tasks.len() as u32 {
+                let Some(known) = self.past.later.remove(&*graph.id(task)) else { continue };
+                self.tasks[task as usize].attempt = known.attempts;
+                self.past.forgiven.insert(task, known.forgiven);
+                self.retried.insert(task, known.retried);
+            }
+        }
+        let around = graph.at(block.expand);
+        for &(upstream, join) in &mapping.captured {
+            let Some(upstream) = graph.task(upstream, around) else { continue };
+            if !self.tasks[upstream as usize].state.is_terminal() {
+                continue;
+            }
+            let own = graph.block_of(block.expand).map(|_| graph.elements(block.mapping, around)).unwrap_or_default();
+            self.late.extend(own.into_iter().filter_map(|at: At| Some((upstream, graph.join(join, Some(at))?))));
         }
     }
 
     fn tell_join(
         &mut self,
-        plan: &Plan,
+        graph: &Layout,
         join: u32,
         upstream: u32,
         state: TaskState,
@@ -360,7 +516,7 @@ impl Core {
             return;
         }
         cell.pending -= 1;
-        let rule = plan.joins()[join as usize].rule;
+        let rule = graph.join_rule(join).1;
         match state {
             TaskState::Success => {
                 cell.success += 1;
@@ -372,6 +528,13 @@ impl Core {
             TaskState::Skipped => cell.skipped += 1,
             _ => cell.failed += 1,
         }
+        self.judge(graph, join, upstream, now, commands);
+    }
+
+    /// Looks whether a join has its verdict; `upstream` is the one that has changed.
+    fn judge(&mut self, graph: &Layout, join: u32, upstream: u32, now: Timestamp, commands: &mut Vec<Command>) {
+        let (node, rule) = graph.join_rule(join);
+        let cell = &mut self.joins[join as usize];
         let tally = Tally {
             pending: cell.pending,
             success: cell.success,
@@ -385,7 +548,6 @@ impl Core {
         }
         cell.pending = DECIDED;
 
-        let node = plan.joins()[join as usize].node;
         if self.tasks[node as usize].state != TaskState::None {
             return;
         }
@@ -402,7 +564,7 @@ impl Core {
             }
             Verdict::Fail => {
                 self.tasks[node as usize].cause = self.root_of(upstream);
-                return self.settle(plan, node, Transition::FailUpstream, now, commands);
+                return self.settle(graph, node, Transition::FailUpstream, now, commands);
             }
         }
         let target = &mut self.tasks[node as usize];
@@ -411,7 +573,7 @@ impl Core {
             return;
         }
         if target.skip {
-            self.settle(plan, node, Transition::Skip, now, commands);
+            self.settle(graph, node, Transition::Skip, now, commands);
         } else {
             self.ready(node, now, commands);
         }

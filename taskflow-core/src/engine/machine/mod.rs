@@ -25,13 +25,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::core::AttemptRecord;
-use self::core::{Core, DECIDED, Halted, JoinCell, Past, TaskCell, Timer, seed_of};
+use self::core::{Core, Halted, JoinCell, Past, TaskCell, Timer, seed_of};
 use super::event::Event;
 use super::record::{Entry, Restored, RestoredState};
-use super::state::{RunState, TaskState, Transition};
-use crate::dag::{Join, Plan, Selection};
+use super::state::{RunState, TaskState};
+use crate::dag::{Layout, Plan, Selection};
 use crate::error::Failure;
-use crate::task::TriggerRule;
 use crate::time::Timestamp;
 
 /// What happened outside.
@@ -56,6 +55,8 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Success,
+    /// An expand node has succeeded, and its list is so long.
+    Expanded(u32),
     Skipped(String),
     Failed(Box<Failure>),
 }
@@ -104,25 +105,19 @@ impl Default for Settings {
 }
 
 pub(crate) struct Machine {
-    plan: Arc<Plan>,
+    layout: Layout,
     core: Core,
 }
 
 impl Machine {
     pub(crate) fn new(plan: Arc<Plan>, selection: Option<&Selection>, settings: Settings) -> Self {
-        let joins = plan.joins().iter();
-        // A task under `always` is below its upstreams, and does not look at them.
-        let waits = |join: &Join| join.rule != TriggerRule::Always;
-        let pending = |join: &Join| if waits(join) { join.upstreams } else { DECIDED };
-        let joins = joins.map(|join| JoinCell { pending: pending(join), success: 0, failed: 0, skipped: 0 }).collect();
-        let mut tasks = Vec::with_capacity(plan.len());
-        for node in 0..plan.len() as u32 {
-            let joins = &plan.joins()[plan.joins_of(node).start as usize..plan.joins_of(node).end as usize];
-            let undecided = joins.iter().filter(|join| waits(join)).count() as u32;
-            let removed = selection.is_some_and(|selection| !selection.contains(node));
-            let state = if removed { TaskState::None.after(Transition::Remove) } else { Some(TaskState::None) };
-            tasks.push(TaskCell { undecided, state: state.unwrap_or_default(), ..TaskCell::default() });
-        }
+        let joins = (0..plan.joins().len() as u32).map(|join| JoinCell::new(&plan, join)).collect();
+        let cell = |node| {
+            let cell = TaskCell::new(&plan, node, selection);
+            // A node of a template stands for no task: its instances come with their elements.
+            if plan.is_mapped(node) { TaskCell { state: TaskState::Removed, ..cell } } else { cell }
+        };
+        let tasks: Vec<TaskCell> = (0..plan.len() as u32).map(cell).collect();
         let open = tasks.iter().filter(|task| !task.state.is_terminal()).count() as u32;
         let core = Core {
             settings,
@@ -143,12 +138,25 @@ impl Machine {
             events: Vec::new(),
             entries: Vec::new(),
             past: Past::default(),
+            selection: selection.cloned(),
+            unbound: Vec::new(),
+            late: Vec::new(),
         };
-        Machine { plan, core }
+        Machine { layout: Layout::new(plan), core }
     }
 
     /// Puts tasks into the state in which an earlier part of the run left them. Before `Start`.
     pub(crate) fn restore(&mut self, restored: &Restored) {
+        self.core.past.expansions.clone_from(&restored.expansions);
+        self.core.past.later = restored.later.iter().map(|(id, known)| (id.clone(), known.clone())).collect();
+        for &(expand, count) in &restored.expansions {
+            if let Some(block) = self.layout.expand(expand, count) {
+                self.core.grow(&self.layout, &block);
+            }
+        }
+        // All there is will be told when the run starts.
+        self.core.late.clear();
+        self.core.unbound.clear();
         let Core { tasks, past, failures, retried, open, .. } = &mut self.core;
         past.started = restored.started;
         for known in &restored.tasks {
@@ -188,14 +196,32 @@ impl Machine {
             }
         }
         for place in 0..self.core.past.ended.len() {
-            self.core.judge_leaf(&self.plan, self.core.past.ended[place]);
+            self.core.judge_leaf(&self.layout, self.core.past.ended[place]);
         }
     }
 
     /// Takes in what happened and appends what is to be done.
     pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
-        let Machine { plan, core } = self;
-        core.step(plan, input, now, commands);
+        let Machine { layout, core } = self;
+        if let Input::Finished { task, attempt, started, outcome: Outcome::Expanded(count) } = input
+            && core.is_running(task, attempt)
+        {
+            let outcome = Machine::expand(layout, core, task, count, now);
+            return core.step(layout, Input::Finished { task, attempt, started, outcome }, now, commands);
+        }
+        core.step(layout, input, now, commands);
+    }
+
+    fn expand(layout: &mut Layout, core: &mut Core, task: u32, count: u32, now: Timestamp) -> Outcome {
+        let Some(block) = layout.expand(task, count) else {
+            let message = format!("{count} elements are more than a run can have tasks for");
+            return Outcome::Failed(Box::new(Failure::Error { chain: vec![message], retryable: false }));
+        };
+        core.grow(layout, &block);
+        if core.settings.recorded {
+            core.entries.push((now.max(core.latest), Entry::Expanded { task, count }));
+        }
+        Outcome::Expanded(count)
     }
 }
 
@@ -207,7 +233,12 @@ impl Machine {
     }
 
     pub(crate) fn plan(&self) -> &Arc<Plan> {
-        &self.plan
+        self.layout.plan()
+    }
+
+    /// Which task instances there are.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     pub(crate) fn state(&self) -> RunState {
@@ -230,7 +261,7 @@ impl Machine {
 
     /// How many attempts the task may have.
     pub(crate) fn max_attempts(&self, task: u32) -> u32 {
-        let retries = self.plan.node_options(task).retry.retries;
+        let retries = self.layout.options(task).retry.retries;
         retries.saturating_add(1).saturating_add(self.core.forgiven(task))
     }
 
@@ -254,7 +285,7 @@ impl Machine {
             return Some(Arc::clone(failure));
         }
         let cell = &self.core.tasks[task as usize];
-        let cause = || self.plan.nodes()[cell.cause as usize].id().to_owned();
+        let cause = || self.layout.id(cell.cause).into_owned();
         match cell.state {
             TaskState::UpstreamFailed => Some(Arc::new(Failure::UpstreamFailed { task: cause() })),
             TaskState::Skipped => {
@@ -277,7 +308,7 @@ impl Machine {
     /// The wait after the failure of an attempt, if another one follows.
     pub(crate) fn retry_delay(&self, task: u32, attempt: u32) -> Duration {
         let counted = attempt.saturating_sub(self.core.forgiven(task));
-        self.plan.node_options(task).retry.delay_after(counted.max(1), seed_of(&self.core.settings, task))
+        self.layout.options(task).retry.delay_after(counted.max(1), seed_of(&self.core.settings, task))
     }
 
     /// The retries that are waited for, with their times, the next one first.

@@ -1,0 +1,224 @@
+//! Mapping over a list that is known only at run time: Airflow's `expand`, for any part of a graph.
+//!
+//! 1. [`Output::each`] adds an *expand node* for the list and runs its closure once. What the closure draws is the
+//!    *template*: its nodes belong to the [`Mapping`](super::plan::Mapping), and an edge from the expand node to one of them
+//!    carries one element.
+//! 2. When the expand node succeeds in a run, the template is there as often as the list is long
+//!    ([`Layout`](super::Layout)): `summarise[0]`, `summarise[1]`, and so on. Tasks of one element depend on each other as
+//!    drawn, and not on those of others.
+//! 3. What leaves the closure is a [`Mapped`]: the values of all elements, in their order, for a parameter `Vec<T>`,
+//!    `Vec<Option<T>>` or `Vec<Result<T, Failure>>`.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::arg::{Arg, ArgDraft, Assemble, Delivery, IntoArg, collect};
+use super::builder::{self, Handle};
+use super::output::Output;
+use super::plan::EdgeKind;
+use crate::error::{BoxError, Failure};
+use crate::task::{Body, InputDef, Inputs, Kind, Produced, SourceLocation, TaskDef, TaskOptions};
+use crate::value::{AnyValue, TypeInfo, Value};
+
+/// What the tasks inside an [`each`](Output::each) will return, one value an element.
+///
+/// Like an [`Output`] it is a `Copy` handle. It feeds a parameter `Vec<T>` (or `&[T]`), which waits for all to succeed,
+/// `Vec<Option<T>>` (elements may be skipped) and `Vec<Result<T, Failure>>` (elements may fail).
+pub struct Mapped<T> {
+    /// The template node whose values it is made of.
+    handle: Handle,
+    mapping: u32,
+    value: PhantomData<fn() -> T>,
+}
+
+/// How the list of a mapping is taken apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Split {
+    pub(crate) len: fn(&AnyValue) -> usize,
+    /// The element at this place, which is below the length.
+    pub(crate) item: fn(&AnyValue, usize) -> AnyValue,
+}
+
+impl fmt::Debug for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Split")
+    }
+}
+
+impl<T: Value + Clone> Output<Vec<T>> {
+    /// Draws a part of the graph for each element of a list that is known only at run time.
+    ///
+    /// The closure runs once and draws what happens to one element: any tasks, with any edges between them and to tasks
+    /// outside, groups, and further `each`. In a run its tasks are there once an element, with ids like `area[0]`,
+    /// `area[1]`; those of one element start as soon as its own inputs are there.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// #[task] fn sides() -> Vec<u32> { vec![2, 3, 4] }
+    /// #[task] fn area(side: u32) -> u32 { side * side }
+    /// #[task] fn sum(areas: &[u32]) -> u32 { areas.iter().sum() }
+    ///
+    /// #[dag]
+    /// fn squares() -> u32 {
+    ///     let areas = sides().each(|side| area(side));
+    ///     sum(areas)
+    /// }
+    /// # let report = squares::def().plan().unwrap();
+    /// # assert!(report.find("sides.each").is_some());
+    /// ```
+    ///
+    /// An empty list gives an empty result, and skips nothing. When the list is not there, because its task failed or was
+    /// skipped, there are no elements, and what takes their values is treated as if one had failed or was skipped.
+    #[track_caller]
+    pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> Mapped<R::Item> {
+        let at = Location::caller();
+        let split = Split { len: list_len::<T>, item: list_item::<T> };
+        let list = IntoArg::<Vec<T>>::into_arg(self);
+        let opened = builder::open_mapping(list, const { &Expand::<T>::DEF }, split, at);
+        let result = body(Output::new(opened.expand)).into_output();
+        Mapped::new(result.handle(), opened.mapping)
+    }
+}
+
+impl<T: Value + Clone> Mapped<T> {
+    fn new(handle: Handle, mapping: u32) -> Self {
+        Mapped { handle, mapping, value: PhantomData }
+    }
+
+    /// Draws what happens next to each element. There is no barrier: an element goes on when it is ready, whatever the
+    /// others do.
+    #[track_caller]
+    pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> Mapped<R::Item> {
+        let _opened = builder::reopen_mapping(self.handle, self.mapping, Location::caller());
+        let result = body(Output::new(self.handle)).into_output();
+        Mapped::new(result.handle(), self.mapping)
+    }
+
+    /// The values of all elements as one list. Rarely needed: where a task takes a list, a [`Mapped`] can be passed as it is.
+    #[track_caller]
+    pub fn collect(self) -> Output<Vec<T>> {
+        builder::add_task(const { &Collect::<T>::DEF }, [IntoArg::<Vec<T>>::into_arg(self)])
+    }
+}
+
+impl<T> Clone for Mapped<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Mapped<T> {}
+
+impl<T> fmt::Debug for Mapped<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mapped<{}>({})", std::any::type_name::<T>(), self.handle)
+    }
+}
+
+/// What the closure of an [`each`](Output::each) may return: the [`Output`] of a task, or what an inner `each` gives.
+#[diagnostic::on_unimplemented(
+    message = "the closure of `each` returns `{Self}`",
+    label = "not the output of a task",
+    note = "return the `Output` of one of its tasks, or what an inner `each` gives"
+)]
+pub trait EachResult {
+    /// What one element comes to.
+    type Item: Value + Clone;
+    /// The output of one element.
+    #[doc(hidden)]
+    fn into_output(self) -> Output<Self::Item>;
+}
+
+impl<T: Value + Clone> EachResult for Output<T> {
+    type Item = T;
+    fn into_output(self) -> Output<T> {
+        self
+    }
+}
+
+impl<T: Value + Clone> EachResult for Mapped<T> {
+    type Item = Vec<T>;
+    #[track_caller]
+    fn into_output(self) -> Output<Vec<T>> {
+        self.collect()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Value + Clone> IntoArg<Vec<T>> for Mapped<T> {
+    fn into_arg(self) -> Arg {
+        mapped(self, EdgeKind::Required, |delivered| collect(delivered, Delivery::into_value::<T>))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Value + Clone> IntoArg<Vec<Option<T>>> for Mapped<T> {
+    fn into_arg(self) -> Arg {
+        mapped(self, EdgeKind::Optional, |delivered| collect(delivered, Delivery::into_option::<T>))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Value + Clone> IntoArg<Vec<Result<T, Failure>>> for Mapped<T> {
+    fn into_arg(self) -> Arg {
+        mapped(self, EdgeKind::Outcome, |delivered| collect(delivered, Delivery::into_result::<T>))
+    }
+}
+
+fn mapped<T>(from: Mapped<T>, kind: EdgeKind, assemble: Assemble) -> Arg {
+    Arg(ArgDraft::Mapped { from: from.handle, kind, assemble })
+}
+
+fn list_len<T: Value>(list: &AnyValue) -> usize {
+    list.downcast_ref::<Vec<T>>().map_or(0, Vec::len)
+}
+
+fn list_item<T: Value + Clone>(list: &AnyValue, place: usize) -> AnyValue {
+    let list = list.downcast_ref::<Vec<T>>().expect("`each` is called on an output of this type");
+    Arc::new(list[place].clone())
+}
+
+/// The expand node of a list of `T`.
+struct Expand<T>(PhantomData<T>);
+
+impl<T: Value> Expand<T> {
+    const DEF: TaskDef = TaskDef {
+        id: "each",
+        module: module_path!(),
+        doc: "The elements of a list, each with tasks of its own.",
+        location: HERE,
+        inputs: &[InputDef { name: "list", ty: TypeInfo::of::<Vec<T>>() }],
+        output: TypeInfo::of::<Vec<T>>(),
+        options: TaskOptions::NONE,
+        takes_context: false,
+        kind: Kind::Sync,
+        body: Body::Sync(|inputs, _| Ok(inputs.shared::<Vec<T>>(0))),
+    };
+}
+
+/// The node that makes a list of the values of all elements.
+struct Collect<T>(PhantomData<T>);
+
+impl<T: Value + Clone> Collect<T> {
+    const DEF: TaskDef = TaskDef {
+        id: "collect",
+        module: module_path!(),
+        doc: "The values of all elements, as a list.",
+        location: HERE,
+        inputs: &[InputDef { name: "values", ty: TypeInfo::of::<Vec<T>>() }],
+        output: TypeInfo::of_value::<Vec<T>>(),
+        options: TaskOptions::NONE,
+        takes_context: false,
+        kind: Kind::Sync,
+        body: Body::Sync(pass_on::<T>),
+    };
+}
+
+fn pass_on<T: Value>(inputs: &mut Inputs, _: Option<&crate::task::TaskContext>) -> Produced {
+    let list: Result<AnyValue, BoxError> = Ok(inputs.shared::<Vec<T>>(0));
+    list
+}
+
+const HERE: SourceLocation = SourceLocation { file: file!(), line: line!(), column: 1 };

@@ -1,0 +1,216 @@
+//! The tasks of a history by the numbers that entries name them by.
+//!
+//! Without mapped tasks the number of a task is its place in the graph. The elements of a list have numbers from the moment
+//! at which the list was there ([`Entry::Expanded`](crate::engine::Entry::Expanded)), and a process that goes on with a run
+//! numbers anew: it first says again which lists are there. So numbers are good for one session, and ids for ever; the graph
+//! of a history holds the elements as ordinary nodes, so that whoever looks at it need not know of mappings.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::graph::{Graph, GraphMapping, GraphNode};
+use super::history::{RunHistory, TaskHistory};
+use crate::engine::TaskState;
+use crate::time::Timestamp;
+
+/// From numbers to places, in the session that the history has come to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Numbers {
+    /// The graph as it was drawn, if it has mappings.
+    base: Option<Arc<Graph>>,
+    /// The node and the place of each number. Nodes of templates have no place.
+    known: Vec<(u32, Option<u32>)>,
+    /// The places of the tasks of the graph.
+    places: HashMap<String, u32>,
+}
+
+impl Numbers {
+    /// The numbers at the beginning of a session, and the graph without what is there only with its elements.
+    pub(super) fn of(graph: &Arc<Graph>) -> (Self, Arc<Graph>) {
+        if graph.mappings.is_empty() {
+            return (Numbers::default(), Arc::clone(graph));
+        }
+        let mut numbers = Numbers { base: Some(Arc::clone(graph)), known: Vec::new(), places: HashMap::new() };
+        let mut shape = Graph { nodes: Vec::new(), mappings: Vec::new(), result: None, ..(**graph).clone() };
+        numbers.restart();
+        for (index, node) in (0..).zip(&graph.nodes) {
+            if graph.mapping_of(index).is_none() {
+                numbers.places.insert(node.id.clone(), shape.nodes.len() as u32);
+                shape.nodes.push(GraphNode { inputs: Vec::new(), after: Vec::new(), ..node.clone() });
+            }
+        }
+        numbers.restart();
+        for (index, _) in (0..).zip(&graph.nodes) {
+            if let Some(place) = numbers.place(index) {
+                numbers.wire(&mut shape, index, place, "");
+            }
+        }
+        shape.result = graph.result.and_then(|result| numbers.place(result)).map(|place| place as u32);
+        (numbers, Arc::new(shape))
+    }
+
+    /// A session begins: only the nodes outside all mappings have numbers yet.
+    pub(super) fn restart(&mut self) {
+        let Some(base) = &self.base else { return };
+        let place = |index: u32, node: &GraphNode| match base.mapping_of(index) {
+            Some(_) => None,
+            None => self.places.get(&node.id).copied(),
+        };
+        self.known = (0..).zip(&base.nodes).map(|(index, node)| (index, place(index, node))).collect();
+    }
+
+    /// The place of the task with this number.
+    pub(super) fn place(&self, number: u32) -> Option<usize> {
+        match self.base {
+            None => Some(number as usize),
+            Some(_) => self.known.get(number as usize)?.1.map(|place| place as usize),
+        }
+    }
+
+    /// The edges of a node in the element that `path` names: `[3][0]`, or nothing.
+    fn wire(&self, shape: &mut Graph, node: u32, place: usize, path: &str) {
+        let Some(base) = &self.base else { return };
+        let own = base.mapping_of(node);
+        let find = |upstream: u32| {
+            // Of what is further in than this, its list stands for the elements until they are there.
+            let mut seen = upstream;
+            while let Some(mapping) = base.mapping_of(seen)
+                && !base.is_within(own, Some(mapping))
+            {
+                seen = base.mappings[mapping as usize].expand;
+            }
+            let around = prefix(path, base.depth(seen));
+            self.places.get(&format!("{}{around}", base.nodes[seen as usize].id)).copied()
+        };
+        let drawn = &base.nodes[node as usize];
+        let inputs = drawn.inputs.iter().filter_map(|&(upstream, rule)| Some((find(upstream)?, rule))).collect();
+        let after = drawn.after.iter().filter_map(|&upstream| find(upstream)).collect();
+        (shape.nodes[place].inputs, shape.nodes[place].after) = (inputs, after);
+    }
+}
+
+/// The first `depth` places of a path.
+fn prefix(path: &str, depth: usize) -> &str {
+    let end = path.match_indices(']').map(|(at, _)| at + 1).take(depth).last();
+    &path[..end.unwrap_or(0)]
+}
+
+impl RunHistory {
+    /// The numbers of the tasks at these places, for entries.
+    pub(super) fn numbers_of(&self, places: &[u32]) -> Vec<u32> {
+        match self.numbers.base {
+            None => places.to_vec(),
+            Some(_) => {
+                let known = (0..).zip(&self.numbers.known);
+                let numbers: HashMap<u32, u32> = known.filter_map(|(number, known)| Some((known.1?, number))).collect();
+                places.iter().filter_map(|place| numbers.get(place).copied()).collect()
+            }
+        }
+    }
+
+    /// The list of an expand node is there: so are its elements.
+    pub(super) fn expanded(&mut self, at: Timestamp, number: u32, count: u32) -> Option<()> {
+        let base = Arc::clone(self.numbers.base.as_ref()?);
+        let (node, place) = *self.numbers.known.get(number as usize)?;
+        let place = place? as usize;
+        let (index, mapping) = (0..).zip(&base.mappings).find(|(_, mapping)| mapping.expand == node)?;
+        let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
+        let mut gone: HashMap<String, TaskHistory> =
+            self.tasks.split_off(self.shape.nodes.len()).into_iter().map(|task| (task.id.clone(), task)).collect();
+        let shape = Arc::make_mut(&mut self.shape);
+        for element in 0..count {
+            let path = format!("{path}[{element}]");
+            let first = self.numbers.known.len();
+            let mut fresh = Vec::new();
+            for &node in &mapping.nodes {
+                let id = format!("{}{path}", base.nodes[node as usize].id);
+                let place = match self.numbers.places.get(&id) {
+                    Some(&place) => place,
+                    None => {
+                        let place = shape.nodes.len() as u32;
+                        let drawn = base.nodes[node as usize].clone();
+                        shape.nodes.push(GraphNode { id: id.clone(), inputs: Vec::new(), after: Vec::new(), ..drawn });
+                        self.tasks.push(gone.remove(&id).map_or_else(|| TaskHistory::new(&id), TaskHistory::back));
+                        self.numbers.places.insert(id, place);
+                        fresh.push((node, place));
+                        place
+                    }
+                };
+                if self.tasks[place as usize].state == TaskState::Removed {
+                    self.tasks[place as usize].settle(at, TaskState::None);
+                }
+                self.numbers.known.push((node, Some(place)));
+            }
+            for (node, place) in fresh {
+                self.numbers.wire(shape, node, place as usize, &path);
+            }
+            let own: HashMap<u32, u32> = mapping
+                .nodes
+                .iter()
+                .zip(&self.numbers.known[first..])
+                .filter_map(|(&node, known)| Some((node, known.1?)))
+                .collect();
+            self.numbers.feed_collectors(shape, &base, mapping, &own, &path);
+        }
+        // A list that has become shorter.
+        let mut left_out = count;
+        while mapping.nodes.iter().any(|&node| {
+            let id = format!("{}{path}[{left_out}]", base.nodes[node as usize].id);
+            self.numbers.places.contains_key(&id)
+        }) {
+            let ending = format!("{path}[{left_out}]");
+            for (node, drawn) in (0..).zip(&base.nodes) {
+                if !base.is_within(base.mapping_of(node), Some(index)) {
+                    continue;
+                }
+                let start = format!("{}{ending}", drawn.id);
+                for task in self.tasks.iter_mut().filter(|task| task.id.starts_with(&start)) {
+                    task.settle(at, TaskState::Removed);
+                }
+            }
+            left_out += 1;
+        }
+        self.tasks[place].length = Some(count);
+        let mut gone: Vec<TaskHistory> = gone.into_values().collect();
+        gone.sort_by(|one, other| one.id.cmp(&other.id));
+        self.tasks.extend(gone);
+        Some(())
+    }
+}
+
+impl Numbers {
+    /// Lets what takes the values of all elements take those of one more.
+    fn feed_collectors(
+        &self,
+        shape: &mut Graph,
+        base: &Graph,
+        mapping: &GraphMapping,
+        own: &HashMap<u32, u32>,
+        path: &str,
+    ) {
+        let around = prefix(path, base.depth(mapping.expand));
+        for (node, drawn) in (0..).zip(&base.nodes) {
+            if base.mapping_of(node) != mapping.parent {
+                continue;
+            }
+            let taken = drawn.inputs.iter().filter_map(|&(upstream, rule)| Some((*own.get(&upstream)?, rule)));
+            let taken: Vec<_> = taken.collect();
+            let after: Vec<u32> = drawn.after.iter().filter_map(|upstream| own.get(upstream).copied()).collect();
+            if taken.is_empty() && after.is_empty() {
+                continue;
+            }
+            let Some(&place) = self.places.get(&format!("{}{around}", drawn.id)) else { continue };
+            let collector = &mut shape.nodes[place as usize];
+            for edge in taken {
+                if collector.inputs.last() != Some(&edge) && !collector.inputs.contains(&edge) {
+                    collector.inputs.push(edge);
+                }
+            }
+            for upstream in after {
+                if !collector.after.contains(&upstream) {
+                    collector.after.push(upstream);
+                }
+            }
+        }
+    }
+}
