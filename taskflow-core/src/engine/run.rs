@@ -120,15 +120,16 @@ impl Run {
     pub(crate) fn take_up(&mut self, restored: Restored) {
         let mut unused = Vec::new();
         let ends = |state: TaskState| state.is_terminal() && state != TaskState::Removed;
-        let ended = restored.tasks.iter().filter(|known| ends(self.machine.task_state(known.task)));
-        ended.for_each(|known| self.values.release(self.machine.layout(), known.task, &mut unused));
+        let known = restored.tasks.iter().map(|known| known.task);
+        let ended: Vec<u32> = known.filter(|&task| ends(self.machine.task_state(task))).collect();
         for known in restored.tasks {
             if let RestoredState::Success(Some(value)) = known.state {
                 self.values.put(known.task, value, &mut unused);
             }
         }
-        // An outer list before the inner ones that are its elements.
+        // An outer list before the inner ones that are its elements; and before those that made them let go of them.
         restored.expansions.iter().for_each(|&(expand, _)| self.values.restore_list(self.machine.layout(), expand));
+        ended.into_iter().for_each(|task| self.values.release(self.machine.layout(), task, &mut unused));
     }
 
     /// Starts an attempt of a task that has its slot.
