@@ -74,7 +74,7 @@ impl Entry {
             location: dag.location.to_string(),
             schedule: dag.options.schedule,
             tags: dag.options.tags,
-            tasks: plan.as_ref().map(|plan| plan.len()),
+            tasks: plan.as_ref().map(|plan| plan.task_count()),
             version: plan.as_ref().map(|plan| plan.hash().to_owned()),
             params: (dag.params)().iter().map(Param::of).collect(),
             errors,

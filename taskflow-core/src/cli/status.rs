@@ -123,7 +123,7 @@ fn edited(edit: &Edit, paint: Paint) -> String {
 /// The places of the tasks to be shown. Of many those that want looking at come first.
 fn rows(history: &RunHistory, all: bool) -> Vec<usize> {
     let takes_part = |&place: &usize| history.tasks[place].state != TaskState::Removed;
-    let mut rows: Vec<usize> = (0..history.tasks.len()).filter(takes_part).collect();
+    let mut rows: Vec<usize> = history.in_order().into_iter().filter(takes_part).collect();
     if !all && rows.len() > ROWS {
         rows.sort_by_key(|&place| urgency(history.tasks[place].state));
         rows.truncate(ROWS);

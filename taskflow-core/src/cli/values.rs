@@ -90,7 +90,8 @@ struct Entry<'a> {
 
 fn all(history: &RunHistory, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
     let mut entries = Vec::new();
-    for (place, task) in history.tasks.iter().enumerate().filter(|(_, task)| task.has_value()) {
+    let places = history.in_order().into_iter();
+    for (place, task) in places.map(|place| (place, &history.tasks[place])).filter(|(_, task)| task.has_value()) {
         let Some(value) = home.wait(journal.value(history, &task.id))? else { continue };
         let json = value.json().map_err(|error| damaged(history, &task.id, &error))?;
         entries.push(Entry { task: &task.id, ty: history.type_at(place), value: json });
@@ -101,7 +102,8 @@ fn all(history: &RunHistory, journal: &Journal, home: &Home, terminal: &Terminal
 fn table(history: &RunHistory, every: bool, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
     // What returns nothing has a value as well, and none worth a row.
     let tells = |&(place, task): &(usize, &TaskHistory)| task.has_value() && history.type_at(place) != "()";
-    let tasks: Vec<(usize, &TaskHistory)> = history.tasks.iter().enumerate().filter(tells).collect();
+    let tasks: Vec<(usize, &TaskHistory)> =
+        history.in_order().into_iter().map(|place| (place, &history.tasks[place])).filter(tells).collect();
     if tasks.is_empty() {
         terminal.note(&format!("run {} holds no values", history.number));
         return Ok(Exit::Success);

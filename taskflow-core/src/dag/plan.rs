@@ -325,6 +325,11 @@ impl Plan {
         self.nodes.len()
     }
 
+    /// How many tasks a run of it has before any list is there: the nodes outside every `each`.
+    pub fn task_count(&self) -> usize {
+        self.nodes.len() - self.mappings.iter().map(|mapping| mapping.nodes.len()).sum::<usize>()
+    }
+
     /// Whether it has no node.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()

@@ -14,7 +14,8 @@ pub enum Event {
     Task {
         /// When.
         at: Timestamp,
-        /// The index of its node in the plan.
+        /// Its number in the run. Tasks outside every `each` have the index of their node in the plan; those of elements
+        /// have higher ones ([`RunReport::numbered`](crate::engine::RunReport::numbered)).
         task: u32,
         /// The attempt it is in, or was in last; 0 before the first.
         attempt: u32,

@@ -85,8 +85,10 @@ pub struct RunHandle<T> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunningTask {
-    /// The index of its node in the plan.
+    /// Its number in the run: what events name it by.
     pub task: u32,
+    /// Its id.
+    pub id: String,
     /// The attempt, counted from 1.
     pub attempt: u32,
     /// When the attempt started.

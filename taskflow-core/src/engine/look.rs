@@ -43,6 +43,7 @@ impl<'a> Look<'a> {
     pub(crate) fn running(&self, task: u32) -> RunningTask {
         RunningTask {
             task,
+            id: self.task(task).id().into_owned(),
             attempt: self.run.machine.attempt(task),
             started: self.run.machine.times(task).0,
             progress: self.run.attempts.get(&task).and_then(|control| control.progress()),

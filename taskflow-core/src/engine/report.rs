@@ -122,6 +122,13 @@ impl<T> RunReport<T> {
         self.machine.layout().find(id).map(|task| TaskReport::new(&self.machine, task))
     }
 
+    /// The task instance that events name by this number.
+    pub fn numbered(&self, number: u32) -> Option<TaskReport<'_>> {
+        let layout = self.machine.layout();
+        let is_there = number < layout.len() && layout.is_instance(number);
+        is_there.then(|| TaskReport::new(&self.machine, number))
+    }
+
     /// The first task (in time) that failed for good, with its failure.
     pub fn first_failure(&self) -> Option<TaskReport<'_>> {
         self.tasks().filter(|task| task.state() == TaskState::Failed).min_by_key(TaskReport::ended)
@@ -193,6 +200,12 @@ impl<'a> TaskReport<'a> {
             ended: record.ended,
             failure: Some(Arc::clone(&record.failure)),
         })
+    }
+
+    /// How many attempts it may have.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn max_attempts(&self) -> u32 {
+        self.machine.max_attempts(self.task)
     }
 
     /// The wait after the failure of an attempt, if another one followed.

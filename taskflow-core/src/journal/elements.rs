@@ -96,6 +96,21 @@ fn prefix(path: &str, depth: usize) -> &str {
 }
 
 impl RunHistory {
+    /// The places of its tasks for people: in the order of the graph, elements where their node stands.
+    pub(crate) fn in_order(&self) -> Vec<usize> {
+        let mut places: Vec<usize> = (0..self.tasks.len()).collect();
+        if let Some(base) = &self.numbers.base {
+            let nodes: HashMap<&str, usize> =
+                base.nodes.iter().enumerate().map(|(index, node)| (&*node.id, index)).collect();
+            let node = |place: usize| {
+                let id = &self.tasks[place].id;
+                nodes.get(&id[..id.find('[').unwrap_or(id.len())]).copied().unwrap_or(usize::MAX)
+            };
+            places.sort_by_cached_key(|&place| (node(place), place));
+        }
+        places
+    }
+
     /// The numbers of the tasks at these places, for entries.
     pub(super) fn numbers_of(&self, places: &[u32]) -> Vec<u32> {
         match self.numbers.base {

@@ -187,7 +187,7 @@ impl Journal {
             build: build_id().to_owned(),
             owner: worker(),
             params,
-            tasks: run.plan.len() as u32,
+            tasks: run.plan.task_count() as u32,
             created: at,
         };
         let beginning = Beginning {

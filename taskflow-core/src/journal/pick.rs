@@ -31,7 +31,7 @@ impl Pick {
         Pick::default()
     }
 
-    /// These tasks and the tasks of these groups.
+    /// These tasks and the tasks of these groups. Of a task inside an `each` all elements, unless one is named: `area[3]`.
     pub fn tasks(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Pick { names: names.into_iter().map(Into::into).collect(), ..Pick::default() }
     }
@@ -62,7 +62,10 @@ impl Pick {
             let groups = groups(graph, name);
             let mut found = false;
             for (node, picked) in graph.nodes.iter().zip(&mut picked) {
-                if node.id == *name || node.group.is_some_and(|group| groups.contains(&group)) {
+                if node.id == *name
+                    || is_element_of(&node.id, name)
+                    || node.group.is_some_and(|group| groups.contains(&group))
+                {
                     (*picked, found) = (true, true);
                 }
             }
@@ -109,6 +112,11 @@ fn has_failed(task: &TaskHistory) -> bool {
         TaskState::Skipped => task.attempts.is_empty() && task.cause.is_none() && !task.marked,
         _ => false,
     }
+}
+
+/// Whether a task is one of the elements of a mapped task.
+fn is_element_of(id: &str, task: &str) -> bool {
+    id.strip_prefix(task).is_some_and(|rest| rest.starts_with('['))
 }
 
 /// The group of this name and all within it.

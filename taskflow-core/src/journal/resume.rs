@@ -89,7 +89,7 @@ impl Journal {
             count.insert(TaskState::Removed, removed);
         }
         let generations = known.generations();
-        let graph = (history.graph != plan.hash()).then(|| (plan.hash().to_owned(), plan.len() as u32));
+        let graph = (history.graph != plan.hash()).then(|| (plan.hash().to_owned(), plan.task_count() as u32));
         let update =
             graph.is_some().then_some(RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph });
         let (number, next) = (history.number, history.segments + 1);

@@ -60,6 +60,8 @@ pub(super) struct LogState {
     given_up: bool,
     /// The graph, until its snapshot is stored.
     graph: Option<Arc<Plan>>,
+    /// The structural hash of a graph whose runs have as many tasks as its lists have elements.
+    mapped: Option<String>,
 }
 
 /// How a log begins.
@@ -100,6 +102,7 @@ impl RunLog {
             commits: None,
             claim,
             given_up: false,
+            mapped: (!graph.mappings().is_empty()).then(|| graph.hash().to_owned()),
             graph: Some(graph),
         };
         let state = Mutex::new(state);
@@ -264,7 +267,10 @@ impl LogState {
             Entry::Ended { state } => {
                 let mut counts = std::mem::take(&mut self.counts);
                 counts.sort_by_key(|&(state, _)| state.name());
-                let graph = self.update.take().and_then(|update| update.graph);
+                let mut graph = self.update.take().and_then(|update| update.graph);
+                if let Some(hash) = &self.mapped {
+                    graph = Some((hash.clone(), counts.iter().map(|&(_, count)| count).sum()));
+                }
                 self.update = Some(RunUpdate { state: *state, ended: Some(at), counts, graph });
                 return;
             }

@@ -32,12 +32,15 @@ pub(in crate::cli) struct Log {
 impl Log {
     pub(super) fn new(plan: &Plan, since: Timestamp) -> Self {
         let large = plan.len() > LARGE;
-        let told = if large { Vec::new() } else { vec![(0, false); plan.len()] };
-        Log { large, since, told, failures: HashSet::new(), tenths: 0 }
+        Log { large, since, told: Vec::new(), failures: HashSet::new(), tenths: 0 }
     }
 
     /// The lines about what is new, oldest first.
     pub(super) fn news<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>, now: Timestamp) -> Vec<String> {
+        // The elements of a list may make a small DAG a large one.
+        let tasks: Vec<TaskReport<'a>> = tasks.collect();
+        self.large |= tasks.len() > LARGE;
+        let tasks = tasks.into_iter();
         let mut news = if self.large { self.large(tasks, now) } else { self.small(tasks) };
         news.retain(|&(time, _)| time >= self.since);
         // Stable: what happened at one time stays in the order of the plan.
@@ -47,7 +50,12 @@ impl Log {
 
     fn small<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>) -> Vec<(Timestamp, String)> {
         let mut news = Vec::new();
-        for (task, (attempts, ended)) in tasks.zip(&mut self.told) {
+        for task in tasks {
+            let place = task.index() as usize;
+            if self.told.len() <= place {
+                self.told.resize(place + 1, (0, false));
+            }
+            let (attempts, ended) = &mut self.told[place];
             for retried in task.retried().skip(*attempts as usize) {
                 *attempts += 1;
                 news.push((retried.ended, to_be_retried(task, *attempts, retried.failure.as_deref())));

@@ -175,7 +175,10 @@ impl Watcher {
         }
         let at = Timestamp::now();
         let (dag, run) = (plan.id().to_owned(), info.run_id.clone());
-        Watcher::Lines { log: Log::new(plan, at), opening: Some(Opening { at, dag, run, tasks: plan.len(), goes_on }) }
+        Watcher::Lines {
+            log: Log::new(plan, at),
+            opening: Some(Opening { at, dag, run, tasks: plan.task_count(), goes_on }),
+        }
     }
 
     fn is_blind(&self) -> bool {

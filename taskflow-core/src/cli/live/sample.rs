@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::dag::Plan;
 use crate::engine::{Look, TaskState};
 use crate::time::Timestamp;
 
@@ -31,7 +30,9 @@ pub(super) struct Sample {
 /// A task that runs.
 #[derive(Debug)]
 pub(super) struct Running {
-    pub(super) task: u32,
+    pub(super) id: String,
+    /// How many attempts it may have.
+    pub(super) attempts: u32,
     pub(super) elapsed: Duration,
     pub(super) attempt: u32,
     pub(super) progress: Option<(u64, u64)>,
@@ -40,7 +41,9 @@ pub(super) struct Running {
 /// A task that waits to be tried again.
 #[derive(Debug)]
 pub(super) struct Retry {
-    pub(super) task: u32,
+    pub(super) id: String,
+    /// How many attempts it may have.
+    pub(super) attempts: u32,
     /// The attempt that will follow.
     pub(super) attempt: u32,
     pub(super) left: Duration,
@@ -87,20 +90,16 @@ impl Sample {
         running.sort_unstable();
         let longest = running.into_iter().map(|(since, task)| {
             let known = look.running(task);
-            Running { task, elapsed: now.since(since), attempt: known.attempt, progress: known.progress }
+            let (id, attempts) = (known.id, look.task(task).max_attempts());
+            Running { id, attempts, elapsed: now.since(since), attempt: known.attempt, progress: known.progress }
         });
         sample.longest = longest.collect();
-        let retries = look.retries().take(lines).map(|(due, task)| Retry {
-            task,
-            attempt: look.task(task).attempt_count() + 1,
-            left: due.since(now),
+        let retries = look.retries().take(lines).map(|(due, task)| {
+            let task = look.task(task);
+            let (id, attempt, attempts) = (task.id().into_owned(), task.attempt_count() + 1, task.max_attempts());
+            Retry { id, attempts, attempt, left: due.since(now) }
         });
         sample.retries = retries.collect();
         sample
     }
-}
-
-/// How many attempts a task may have.
-pub(super) fn attempts(plan: &Plan, task: u32) -> u32 {
-    plan.node_options(task).retry.retries.saturating_add(1)
 }

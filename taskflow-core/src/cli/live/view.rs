@@ -4,7 +4,7 @@ use console::{measure_text_width, truncate_str};
 
 use super::super::terminal::Paint;
 use super::super::words;
-use super::sample::{Retry, Running, Sample, attempts};
+use super::sample::{Retry, Running, Sample};
 use crate::dag::Plan;
 use crate::time::Timestamp;
 
@@ -14,25 +14,24 @@ pub(super) const NAMED: usize = 8;
 /// The view, for a terminal of this width.
 pub(super) fn lines(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, paint: Paint) -> Vec<String> {
     let mut lines = vec![headline(sample, plan, started, width, paint)];
-    let id = |task: u32| plan.nodes()[task as usize].id();
-    let named = sample.longest.iter().map(|run| run.task).chain(sample.retries.iter().map(|retry| retry.task));
-    let column = named.map(|task| measure_text_width(id(task))).max().unwrap_or(0).min(width / 2);
-    let name = |task: u32| {
-        let name = truncate_str(id(task), column, "..");
+    let named = sample.longest.iter().map(|run| &run.id).chain(sample.retries.iter().map(|retry| &retry.id));
+    let column = named.map(|id| measure_text_width(id)).max().unwrap_or(0).min(width / 2);
+    let name = |id: &str| {
+        let name = truncate_str(id, column, "..");
         let padding = " ".repeat(column.saturating_sub(measure_text_width(&name)));
         format!("  {name}{padding}")
     };
 
     for run in &sample.longest {
         let elapsed = paint.faint(&format!("{:>10}", words::ticking(run.elapsed)));
-        lines.push(format!("{}{elapsed}{}", name(run.task), steps(run, plan)));
+        lines.push(format!("{}{elapsed}{}", name(&run.id), steps(run)));
     }
     let more = sample.running.saturating_sub(sample.longest.len());
     if more > 0 && sample.longest.len() == NAMED {
         lines.push(paint.faint(&format!("  .. and {more} more")));
     }
     for retry in &sample.retries {
-        lines.push(format!("{}{}", name(retry.task), paint.odd(&countdown(retry, plan))));
+        lines.push(format!("{}{}", name(&retry.id), paint.odd(&countdown(retry))));
     }
     let more = sample.waiting.saturating_sub(sample.retries.len());
     if more > 0 {
@@ -71,7 +70,7 @@ fn bar(sample: &Sample, cells: usize, paint: Paint) -> String {
 }
 
 /// What a task says of its progress, and whether this is not its first attempt.
-fn steps(run: &Running, plan: &Plan) -> String {
+fn steps(run: &Running) -> String {
     let mut text = String::new();
     if let Some((done, total)) = run.progress {
         let done = done.min(total);
@@ -79,15 +78,15 @@ fn steps(run: &Running, plan: &Plan) -> String {
         text = format!("  {percent:>3} %  {done}/{total}");
     }
     if run.attempt > 1 {
-        text += &format!("  attempt {}/{}", run.attempt, attempts(plan, run.task));
+        text += &format!("  attempt {}/{}", run.attempt, run.attempts);
     }
     text
 }
 
-fn countdown(retry: &Retry, plan: &Plan) -> String {
+fn countdown(retry: &Retry) -> String {
     // Rounded up: at "0 s" it is tried.
     let left = std::time::Duration::from_secs(retry.left.as_millis().div_ceil(1000) as u64);
-    format!("  attempt {}/{} in {}", retry.attempt, attempts(plan, retry.task), words::seconds(left))
+    format!("  attempt {}/{} in {}", retry.attempt, retry.attempts, words::seconds(left))
 }
 
 #[cfg(test)]
@@ -128,8 +127,13 @@ mod tests {
         Arc::clone(dag.unwrap().plan())
     }
 
+    /// `load`, `load_2`, .. and the last one with a long name.
+    fn id(task: u32) -> String {
+        plan().nodes()[task as usize].id().to_owned()
+    }
+
     fn running(task: u32, millis: u64) -> Running {
-        Running { task, elapsed: Duration::from_millis(millis), attempt: 1, progress: None }
+        Running { id: id(task), attempts: 4, elapsed: Duration::from_millis(millis), attempt: 1, progress: None }
     }
 
     fn shown(sample: &Sample, width: usize) -> String {
@@ -150,7 +154,7 @@ mod tests {
                 Running { progress: Some((340, 1000)), ..running(0, 4_250) },
                 Running { attempt: 2, ..running(1, 61_000) },
             ],
-            retries: vec![Retry { task: 2, attempt: 3, left: Duration::from_millis(3_100) }],
+            retries: vec![Retry { id: id(2), attempts: 4, attempt: 3, left: Duration::from_millis(3_100) }],
             ..Sample::default()
         };
         assert_eq!(

@@ -61,7 +61,7 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
     // Why it was interrupted takes a line of its own.
     let reason = report.halt_reason().filter(|_| report.state() != RunState::Interrupted);
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let tasks = words::count(report.plan().len(), "task");
+    let tasks = words::count(report.tasks().count(), "task");
     let more = ended.number.map(|number| paint.faint(&format!("; `status {number}` tells more"))).unwrap_or_default();
     format!(
         "{}: {state}{reason} in {}, {tasks}{counts}{more}",

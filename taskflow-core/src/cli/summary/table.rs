@@ -21,7 +21,10 @@ pub(super) fn table(report: &RunReport, terminal: &Terminal) -> String {
 fn by_task(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
     let header = ["task", "state", ">attempts", ">duration", ">start"];
     let mut table = grid(header, terminal.colour_stderr, terminal.width_stderr());
-    for task in report.tasks().filter(|task| task.state() != TaskState::Removed) {
+    let mut tasks: Vec<_> = report.tasks().filter(|task| task.state() != TaskState::Removed).collect();
+    // Elements stand where their node does.
+    tasks.sort_by_key(|task| (task.node(), task.index()));
+    for task in tasks {
         let ran = |text: String| Cell::new(if task.started().is_some() { text } else { String::new() });
         table.add_row([
             Cell::new(task.id()),
@@ -51,7 +54,7 @@ fn by_function(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
     let mut sums = vec![Sum::default(); plan.defs().len()];
     let mut all: Vec<TaskState> = Vec::new();
     for task in report.tasks().filter(|task| task.state() != TaskState::Removed) {
-        let sum = &mut sums[plan.def_index(task.index())];
+        let sum = &mut sums[plan.def_index(task.node())];
         let (state, took) = (task.state(), task.duration());
         sum.tasks += 1;
         sum.time += took;
