@@ -14,6 +14,8 @@ pub(super) enum Contender {
     RawSegments,
     /// SQLite: a row a task, 500 rows a commit.
     RawRows,
+    /// apalis-workflow with its SQLite.
+    Apalis,
     /// Another program; see `outside`.
     Durare,
 }
@@ -22,12 +24,13 @@ impl Contender {
     pub(super) const STRICT: Contender = Contender::Taskflow(Durability::Strict);
 
     /// In the order in which they take turns: what the first has written is what the raw ones write.
-    pub(super) const ALL: [Contender; 6] = [
+    pub(super) const ALL: [Contender; 7] = [
         Contender::STRICT,
         Contender::Taskflow(Durability::Relaxed),
         Contender::Taskflow(Durability::Ephemeral),
         Contender::RawSegments,
         Contender::RawRows,
+        Contender::Apalis,
         Contender::Durare,
     ];
 
@@ -36,6 +39,7 @@ impl Contender {
             Contender::Taskflow(durability) => durability.name(),
             Contender::RawSegments => "raw-segments",
             Contender::RawRows => "raw-rows",
+            Contender::Apalis => "apalis",
             Contender::Durare => "durare",
         }
     }
@@ -48,6 +52,7 @@ impl Contender {
             Contender::Taskflow(_) => "taskflow; nothing is stored",
             Contender::RawSegments => "sqlx alone: the segments of the strict run, one commit each",
             Contender::RawRows => "sqlx alone: a row a task, 500 rows an `INSERT` and a commit",
+            Contender::Apalis => "apalis-workflow 1.0.0 with apalis-sqlite 1.0.0",
             Contender::Durare => "durare 0.5.0 with SQLite",
         }
     }
@@ -63,6 +68,8 @@ impl Contender {
             // A commit a task.
             Contender::Taskflow(Durability::Strict) | Contender::RawSegments if chain => job.n <= 10_000,
             Contender::Taskflow(_) | Contender::RawSegments | Contender::RawRows => true,
+            // It finds the row of a step among all that its worker has had: with ten times the steps each costs far more.
+            Contender::Apalis => job.n <= 1_000 && matches!(job.shape, Shape::Chain | Shape::Fan),
             Contender::Durare => job.n <= 10_000 && matches!(job.shape, Shape::Chain | Shape::Fan),
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ::taskflow::journal::Sync;
 
 use super::contender::Contender;
-use super::{raw, taskflow};
+use super::{apalis, raw, taskflow};
 use crate::shape::Shape;
 
 /// What is measured.
@@ -79,6 +79,7 @@ pub(super) fn run(words: &[String]) -> Result<(), String> {
         Contender::Taskflow(durability) => taskflow::run(job, durability, &home),
         Contender::RawSegments => raw::segments(job, &home),
         Contender::RawRows => raw::rows(job, &home),
+        Contender::Apalis => apalis::run(job, &home),
         Contender::Durare => return Err("this one is a program of its own".to_owned()),
     }
     .map_err(|error| error.to_string())

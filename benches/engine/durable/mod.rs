@@ -1,11 +1,13 @@
 //! Durable runs: what it costs to keep what happens, beside others who keep something.
 //!
 //! - `options`: what the command line asks for.
-//! - `contender`: who is measured. `raw`: SQLite alone. `taskflow`: runs with a journal. `outside`: rivals that need another
-//!   build of SQLite than ours; each is a package of its own below `benches/`, and a program that tells what it finds.
+//! - `contender`: who is measured. `raw`: SQLite alone. `taskflow`: runs with a journal. `apalis`: a rival that takes
+//!   our build of SQLite. `outside`: rivals that need another; each is a package of its own below `benches/`, and a program
+//!   that tells what it finds.
 //! - `job`: one measurement in a process of its own, in a directory of its own. `findings`: what the processes tell.
 //! - `table`: what comes out.
 
+mod apalis;
 mod contender;
 mod findings;
 mod job;

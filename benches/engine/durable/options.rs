@@ -31,7 +31,7 @@ Usage: cargo xtask bench -- durable [options]    runs that are kept in SQLite
 Options, each may be given several times to choose several:
   --shape NAME       chain, fan, layers (or another that the engine's table has)
   --n NUMBER         how many tasks (default 1000 for chains, 10000, 100000 and 1000000; strict chains end at 10000)
-  --contender NAME   strict, relaxed, ephemeral, raw-segments, raw-rows, durare
+  --contender NAME   strict, relaxed, ephemeral, raw-segments, raw-rows, apalis, durare
   --sync NAME        normal, full
 And
   --rounds NUMBER    how many processes for each (default 3)

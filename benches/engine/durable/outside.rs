@@ -16,7 +16,7 @@ pub(super) struct Programs(Vec<(Contender, PathBuf)>);
 fn package(contender: Contender) -> Option<&'static str> {
     match contender {
         Contender::Durare => Some("durable-durare"),
-        Contender::Taskflow(_) | Contender::RawSegments | Contender::RawRows => None,
+        Contender::Taskflow(_) | Contender::RawSegments | Contender::RawRows | Contender::Apalis => None,
     }
 }
 

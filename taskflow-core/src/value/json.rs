@@ -8,7 +8,7 @@
 //! | integers beyond ±2^53, which many readers of JSON would round | `"9007199254740993"` |
 //! | binary, an extension | `"<12 bytes>"`, `"<extension 5, 12 bytes>"` |
 //! | a text that is no UTF-8 | with `�` in the place of each wrong byte |
-//! | keys that are no texts | their own JSON as text: `"[1,\"a\"]"`, `"7"`, `"null"` |
+//! | keys that are no texts | their own JSON as text: `"[1,\"a\"]"`, `"7"`, `"null"`; lists and maps within five keys of keys `"…"` |
 //!
 //! A 128-bit integer is stored as 16 bytes of binary, and shown so.
 
@@ -30,13 +30,25 @@ const EXACT: u64 = 1 << 53;
 pub(crate) fn to_json(bytes: &[u8]) -> Result<Value, String> {
     // Limits the depth, too.
     msgpack::check(bytes).map_err(|broken| broken.to_string())?;
-    value(&mut Reader::new(bytes)).map_err(|broken| broken.to_string())
+    value(&mut Reader::new(bytes), 0).map_err(|broken| broken.to_string())
 }
 
-fn value(reader: &mut Reader<'_>) -> Result<Value, Broken> {
+/// `keys` says how many keys this is within: a key is JSON within a text, and each level of that doubles what escapes the
+/// quotes of the levels within.
+fn value(reader: &mut Reader<'_>, keys: u32) -> Result<Value, Broken> {
+    const DEEPEST: u32 = 4;
     Ok(match reader.whole_token()? {
-        Token::List(len) => (0..len).map(|_| value(reader)).collect::<Result<_, _>>()?,
-        Token::Map(len) => (0..len).map(|_| Ok((key(value(reader)?), value(reader)?))).collect::<Result<_, _>>()?,
+        Token::List(len) => (0..len).map(|_| value(reader, keys)).collect::<Result<_, _>>()?,
+        Token::Map(len) => {
+            let mut entry = || {
+                let name = match value(reader, keys + 1)? {
+                    Value::Array(_) | Value::Object(_) if keys >= DEEPEST => "…".to_owned(),
+                    name => key(name),
+                };
+                Ok((name, value(reader, keys)?))
+            };
+            (0..len).map(|_| entry()).collect::<Result<_, _>>()?
+        }
         token => scalar(token),
     })
 }
@@ -122,6 +134,15 @@ mod tests {
             json_of(BTreeMap::from([(None, 1), (Some(u64::MAX), 2)])),
             json!({"null": 1, "18446744073709551615": 2})
         );
+    }
+
+    #[test]
+    fn keys_of_keys_of_keys_do_not_grow_without_bound() {
+        // A map whose key is a map whose key is a map, and so on: found by fuzzing, as 2 GiB of backslashes.
+        let mut bytes = vec![0x81; 100];
+        bytes.extend([0; 101]);
+        let text = to_json(&bytes).unwrap().to_string();
+        assert!(text.len() < 10_000 && text.contains('…'), "{} bytes", text.len());
     }
 
     #[test]
