@@ -181,6 +181,14 @@ fn many<T>(from: impl IntoIterator<Item = Output<T>>, kind: EdgeKind, assemble: 
     Arg(ArgDraft::Many { from: from.into_iter().map(Output::handle).collect(), kind, assemble })
 }
 
+/// The value of the only upstream, as it comes: for an edge that is special in another way than its kind.
+pub(super) fn as_it_is(delivered: Vec<Delivery>) -> AnyValue {
+    match single(delivered) {
+        Delivery::Value(value) => value,
+        Delivery::Absent | Delivery::Failure(_) => unreachable!("a required edge delivers only after a success"),
+    }
+}
+
 fn collect<T: Send + Sync + 'static>(delivered: Vec<Delivery>, convert: fn(Delivery) -> T) -> AnyValue {
     Arc::new(delivered.into_iter().map(convert).collect::<Vec<T>>())
 }

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,6 +14,7 @@ use super::arg::{Arg, ArgDraft};
 use super::error::BuildError;
 use super::output::Output;
 use super::plan::Source;
+use super::projection::Step;
 use crate::task::{SourceLocation, TaskDef, TaskOptions};
 
 /// Which value of which graph an [`Output`] stands for.
@@ -20,6 +22,14 @@ use crate::task::{SourceLocation, TaskDef, TaskOptions};
 pub struct Handle {
     pub(super) scope: u32,
     pub(super) source: Source,
+    /// The last step of its projection: a place in the draft, counted from 1.
+    pub(super) projection: Option<NonZeroU32>,
+}
+
+impl Handle {
+    pub(super) fn new(scope: u32, source: Source) -> Self {
+        Handle { scope, source, projection: None }
+    }
 }
 
 impl fmt::Display for Handle {
@@ -35,6 +45,8 @@ pub(super) struct Draft {
     pub(super) params: Vec<&'static str>,
     pub(super) nodes: Vec<NodeDraft>,
     pub(super) args: Vec<ArgDraft>,
+    /// Steps of projections, each with the place of the one before it, counted from 1.
+    pub(super) projections: Vec<(Option<NonZeroU32>, Step)>,
     pub(super) orders: Vec<Order>,
     pub(super) groups: Vec<GroupDraft>,
     pub(super) errors: Vec<BuildError>,
@@ -96,6 +108,7 @@ pub(super) fn trace<R>(params: Vec<&'static str>, function: impl FnOnce(u32) -> 
             params,
             nodes: Vec::new(),
             args: Vec::new(),
+            projections: Vec::new(),
             orders: Vec::new(),
             groups: Vec::new(),
             errors: Vec::new(),
@@ -151,7 +164,21 @@ fn add_node(
         }
         let source = Source::task(index(draft.nodes.len()));
         draft.nodes.push(NodeDraft { def, explicit_id: None, options: None, first_arg, group: draft.open_group, at });
-        Handle { scope: draft.scope, source }
+        Handle::new(draft.scope, source)
+    })
+}
+
+/// A handle of what `step` makes of the value of `handle`.
+pub(super) fn add_projection(handle: Handle, step: Step) -> Handle {
+    /// The scope of no graph: whoever uses a handle of it is told that it is of another one.
+    const NOWHERE: u32 = u32::MAX;
+
+    OPEN.with_borrow_mut(|open| {
+        let Some(draft) = open.iter_mut().rev().find(|draft| draft.scope == handle.scope) else {
+            return Handle { scope: NOWHERE, ..handle };
+        };
+        draft.projections.push((handle.projection, step));
+        Handle { projection: NonZeroU32::new(index(draft.projections.len())), ..handle }
     })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::machine::Machine;
 use super::state::TaskState;
-use crate::dag::{ArgPlan, Delivery, EdgeArg, EdgeKind, Plan, Source};
+use crate::dag::{ArgPlan, Delivery, EdgeArg, EdgeKind, Plan, Projection, Source};
 use crate::error::Failure;
 use crate::task::Inputs;
 use crate::value::AnyValue;
@@ -37,6 +37,8 @@ struct Pending {
     position: usize,
     assemble: fn(Vec<Delivery>) -> AnyValue,
     delivered: Vec<Delivery>,
+    /// How what is delivered changes on the way, one for each; empty when nothing does.
+    projections: Vec<Option<Arc<Projection>>>,
 }
 
 impl Values {
@@ -78,7 +80,9 @@ impl Values {
                             if lost { Delivery::Absent } else { delivery }
                         };
                         let delivered = sources.iter().map(deliver).collect();
-                        gathered.pending.get_or_insert_default().push(Pending { position, assemble, delivered });
+                        let projections = edges.projections().to_vec();
+                        let pending = Pending { position, assemble, delivered, projections };
+                        gathered.pending.get_or_insert_default().push(pending);
                         // Its place among the inputs, until it is assembled.
                         gathered.inputs.push(Arc::new(()));
                     }
@@ -164,13 +168,22 @@ fn outcome_of(machine: &Machine, task: u32) -> Arc<Failure> {
 }
 
 impl Gathered {
-    /// Puts the inputs from several upstreams together.
-    pub(crate) fn assemble(mut self) -> Inputs {
+    /// Puts the inputs from several upstreams together, and applies projections. A closure of the user may panic here.
+    ///
+    /// # Errors
+    ///
+    /// When a projection does not find what it looks for.
+    pub(crate) fn assemble(mut self) -> Result<Inputs, Failure> {
         if let Some(pending) = self.pending {
-            for Pending { position, assemble, delivered } in *pending {
+            for Pending { position, assemble, mut delivered, projections } in *pending {
+                for (delivery, projection) in delivered.iter_mut().zip(&projections) {
+                    if let (Delivery::Value(value), Some(projection)) = (&*delivery, projection) {
+                        *delivery = Delivery::Value(projection.apply(Arc::clone(value))?);
+                    }
+                }
                 self.inputs.replace(position, assemble(delivered));
             }
         }
-        self.inputs
+        Ok(self.inputs)
     }
 }

@@ -5,15 +5,16 @@ mod names;
 mod wire;
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::arg::{ArgDraft, Assemble};
+use super::arg::{ArgDraft, Assemble, as_it_is};
 use super::builder::{self, Draft, Handle, index};
 use super::def::{DagDef, DagInputs, DagOptions};
 use super::error::{BuildError, BuildErrors};
 use super::param::ParamDef;
 use super::plan::{ArgCell, EdgeCell, EdgeKind, Node, NodeOptions, Plan, Source, Wiring};
 use super::pool::PoolDef;
+use super::projection::Projection;
 use super::registry::Registry;
 use crate::panics;
 use crate::task::{RetryPolicy, SourceLocation, TaskDef, TaskOptions};
@@ -77,7 +78,7 @@ impl Freezer<'_> {
             if foreign {
                 self.errors.push(BuildError::ForeignOutput { at: self.header.location });
             }
-            (!foreign).then_some(handle.source)
+            (!foreign).then_some(handle)
         });
 
         let groups = names::groups(&draft, &mut self.errors);
@@ -90,6 +91,7 @@ impl Freezer<'_> {
         checks::cycles(&draft, &ids, &mut self.errors);
         checks::idle_rules(&draft, &ids, &node_options, &options_of, &mut self.errors);
 
+        let result_projection = result.and_then(|handle| projection(handle, &draft, &ids));
         let arguments = self.arguments(&mut draft, &ids);
         if !self.errors.is_empty() {
             return Err(BuildErrors::new(self.header.id, self.errors));
@@ -112,7 +114,8 @@ impl Freezer<'_> {
             location: self.header.location,
             options: self.header.options,
             params,
-            result,
+            result: result.map(|handle| handle.source),
+            result_projection,
             result_type: self.header.result,
             node_options,
             groups,
@@ -120,6 +123,7 @@ impl Freezer<'_> {
             args: arguments.cells,
             edge_args: arguments.edges,
             sources: arguments.sources,
+            projected: arguments.projected,
             constants: arguments.constants,
             orders: draft.orders.iter().map(|order| (order.upstream, order.downstream)).collect(),
             joins: Vec::new(),
@@ -157,7 +161,7 @@ impl Freezer<'_> {
                     }
                     ArgDraft::One { .. } | ArgDraft::Many { .. } => {}
                 }
-                all.push(arg);
+                all.push(arg, |handle| projection(handle, draft, ids));
             }
         }
         all
@@ -187,27 +191,41 @@ struct Arguments {
     cells: Vec<ArgCell>,
     edges: Vec<EdgeCell>,
     sources: Vec<Source>,
+    projected: Vec<Option<Arc<Projection>>>,
     constants: Vec<Constant>,
 }
 
 impl Arguments {
-    fn push(&mut self, arg: ArgDraft) {
+    fn push(&mut self, arg: ArgDraft, projection: impl Fn(Handle) -> Option<Arc<Projection>>) {
         let cell = match arg {
             ArgDraft::Constant(constant) => {
                 self.constants.push(*constant);
                 ArgCell::Constant(index(self.constants.len() - 1))
             }
-            ArgDraft::One { from, assemble: None, .. } => ArgCell::Value(from.source),
-            ArgDraft::One { from, kind, assemble: Some(assemble) } => self.edges(&[from], kind, assemble),
-            ArgDraft::Many { from, kind, assemble } => self.edges(&from, kind, assemble),
+            ArgDraft::One { from, assemble: None, .. } if from.projection.is_none() => ArgCell::Value(from.source),
+            ArgDraft::One { from, kind, assemble } => {
+                self.edges(&[from], kind, assemble.unwrap_or(as_it_is), projection)
+            }
+            ArgDraft::Many { from, kind, assemble } => self.edges(&from, kind, assemble, projection),
         };
         self.cells.push(cell);
     }
 
-    fn edges(&mut self, from: &[Handle], kind: EdgeKind, assemble: Assemble) -> ArgCell {
+    fn edges(
+        &mut self,
+        from: &[Handle],
+        kind: EdgeKind,
+        assemble: Assemble,
+        projection: impl Fn(Handle) -> Option<Arc<Projection>>,
+    ) -> ArgCell {
         let first = index(self.sources.len());
         self.sources.extend(from.iter().map(|handle| handle.source));
-        self.edges.push(EdgeCell { kind, first, count: index(from.len()), assemble });
+        let mut projected = EdgeCell::PLAIN;
+        if from.iter().any(|handle| handle.projection.is_some()) {
+            projected = index(self.projected.len());
+            self.projected.extend(from.iter().map(|handle| projection(*handle)));
+        }
+        self.edges.push(EdgeCell { kind, first, count: index(from.len()), projected, assemble });
         ArgCell::Edges(index(self.edges.len() - 1))
     }
 }
@@ -215,6 +233,19 @@ impl Arguments {
 fn arg_range(draft: &Draft, node: usize) -> std::ops::Range<usize> {
     let end = draft.nodes.get(node + 1).map_or(draft.args.len(), |next| next.first_arg as usize);
     draft.nodes[node].first_arg as usize..end
+}
+
+/// What becomes of the value of `handle` on its way; messages name where it comes from.
+fn projection(handle: Handle, draft: &Draft, ids: &[Box<str>]) -> Option<Arc<Projection>> {
+    let origin = || match (handle.source.as_task(), handle.source.as_param()) {
+        (Some(task), _) => ids.get(task as usize).map(|id| format!("task `{id}`")).unwrap_or_default(),
+        (None, param) => {
+            let name = param.and_then(|param| draft.params.get(param as usize));
+            format!("the parameter `{}`", name.unwrap_or(&"?"))
+        }
+    };
+    // A handle of another graph has been reported; its steps are not those of this draft.
+    if handle.scope == draft.scope { Projection::of(handle, draft, origin) } else { None }
 }
 
 fn placeholder() -> ArgDraft {

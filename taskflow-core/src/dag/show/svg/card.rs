@@ -177,7 +177,7 @@ fn about_task(node: &NodeView<'_>, state: Option<&str>) -> String {
     for arg in &node.args {
         let value = match &arg.value {
             ArgValue::Constant { constant } => text::brief_json(constant, 60),
-            ArgValue::Edges { edge, sources } => {
+            ArgValue::Edges { edge, sources, .. } => {
                 let names = sources.iter().take(4).map(|source| match source {
                     Endpoint::Task(task) => task.id.to_owned(),
                     Endpoint::Param(param) => format!("${}", param.id),

@@ -20,7 +20,7 @@ pub(super) fn arguments(node: &NodeView<'_>) -> String {
     let arguments = node.args.iter().filter_map(|arg| {
         let value = match &arg.value {
             ArgValue::Constant { constant } => text::brief_json(constant, CONSTANT),
-            ArgValue::Edges { edge, sources } => {
+            ArgValue::Edges { edge, sources, .. } => {
                 let params = sources.iter().filter_map(|source| match source {
                     Endpoint::Param(param) => Some(format!("${}", param.id)),
                     Endpoint::Task(_) => None,

@@ -73,6 +73,7 @@ fn node_view<'p>(plan: &'p Plan, at: u32, option_sets: &[OptionList]) -> NodeVie
             ArgPlan::Edges(edges) => ArgValue::Edges {
                 edge: edges.kind().into(),
                 sources: edges.sources().iter().filter_map(|source| endpoint(plan, *source)).collect(),
+                projections: edges.projections().iter().map(|way| way.as_ref().map(ToString::to_string)).collect(),
             },
         };
         ArgView {
@@ -100,7 +101,7 @@ fn edges_of<'p>(plan: &'p Plan, index: u32, node: &NodeView<'p>) -> Vec<EdgeView
     let to = Ref { index, id: node.id };
     let mut edges = Vec::new();
     for arg in &node.args {
-        if let ArgValue::Edges { edge, sources } = &arg.value {
+        if let ArgValue::Edges { edge, sources, .. } = &arg.value {
             edges.extend(sources.iter().map(|from| EdgeView { from: *from, to, kind: *edge, rule: None }));
         }
     }

@@ -177,6 +177,9 @@ pub enum ArgValue<'p> {
         edge: Link,
         /// Where they begin, in the order in which they were passed.
         sources: Vec<Endpoint<'p>>,
+        /// How the values change on the way, one for each source; empty when none does.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        projections: Vec<Option<String>>,
     },
 }
 
