@@ -40,7 +40,7 @@
 
 pub use taskflow_core::dag::{
     AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, IntoArg, IntoNodes, Output, ParamError, Params, Plan,
-    Registry, Selection, SelectionError, chain, chain_linear, group,
+    Registry, Selection, SelectionError, When, chain, chain_linear, group, only_if, when,
 };
 pub use taskflow_core::engine::{
     Durability, Engine, Event, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, RunState,
@@ -61,7 +61,7 @@ pub use taskflow_macros::{dag, task};
 pub mod prelude {
     pub use crate::{
         AnyOf, Backoff, Dag, Date, Failure, Output, Result, TaskContext, Timestamp, TriggerRule, chain, chain_linear,
-        dag, group, task,
+        dag, group, only_if, task, when,
     };
 }
 

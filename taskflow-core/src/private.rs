@@ -5,7 +5,7 @@ pub use inventory;
 use std::sync::Arc;
 
 pub use crate::dag::{
-    Arg, DagDef, DagEntry, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry, TaskEntry,
+    Arg, Branch, DagDef, DagEntry, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry, TaskEntry,
     add_task,
 };
 use crate::dag::{DagInputs, Handle, Output};

@@ -11,6 +11,7 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::arg::{Arg, ArgDraft};
+use super::branch::InArm;
 use super::error::BuildError;
 use super::output::Output;
 use super::plan::Source;
@@ -50,7 +51,23 @@ pub(super) struct Draft {
     pub(super) orders: Vec<Order>,
     pub(super) groups: Vec<GroupDraft>,
     pub(super) errors: Vec<BuildError>,
+    /// Nodes that run only if another one succeeds from which they take nothing, as `(other, node)`, in the order of nodes.
+    pub(super) gates: Vec<(u32, u32)>,
+    /// Nodes that are called after another one, in the order of nodes.
+    pub(super) named: Vec<Named>,
     open_group: Option<u32>,
+    /// The node of the arm that is being drawn.
+    open_gate: Option<u32>,
+    /// Arms that have been drawn, each with the first node after it.
+    arms: Vec<(u32, u32)>,
+}
+
+/// A node whose id is that of a task or parameter, a dot and a label: `route.Small`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named {
+    pub(super) node: u32,
+    pub(super) base: Source,
+    pub(super) label: &'static str,
 }
 
 #[derive(Debug)]
@@ -112,7 +129,11 @@ pub(super) fn trace<R>(params: Vec<&'static str>, function: impl FnOnce(u32) -> 
             orders: Vec::new(),
             groups: Vec::new(),
             errors: Vec::new(),
+            gates: Vec::new(),
+            named: Vec::new(),
             open_group: None,
+            open_gate: None,
+            arms: Vec::new(),
         });
     });
     let opened = Opened;
@@ -152,20 +173,67 @@ fn add_node(
     with_draft(|draft| {
         let first_arg = index(draft.args.len());
         for Arg(arg) in args {
-            let foreign = match &arg {
-                ArgDraft::Constant(_) => false,
-                ArgDraft::One { from, .. } => from.scope != draft.scope,
-                ArgDraft::Many { from, .. } => from.iter().any(|handle| handle.scope != draft.scope),
-            };
-            if foreign {
+            if arg.handles().iter().any(|handle| handle.scope != draft.scope) {
                 draft.errors.push(BuildError::ForeignOutput { at: at.into() });
             }
             draft.args.push(arg);
         }
-        let source = Source::task(index(draft.nodes.len()));
+        let node = index(draft.nodes.len());
+        let source = Source::task(node);
+        if let Some(gate) = draft.open_gate
+            && !draft.args[first_arg as usize..].iter().any(|arg| arg.is_held_by(|from| draft.is_within(gate, node, *from)))
+        {
+            draft.gates.push((gate, node));
+        }
         draft.nodes.push(NodeDraft { def, explicit_id: None, options: None, first_arg, group: draft.open_group, at });
         Handle::new(draft.scope, source)
     })
+}
+
+/// Adds a node of a task of taskflow's own. Its id is that of `base`, a dot and `label`.
+///
+/// # Panics
+///
+/// Outside a `#[dag]` function.
+#[track_caller]
+pub(super) fn add_built_in<const N: usize>(
+    def: &'static TaskDef,
+    args: [Arg; N],
+    (base, label): (Source, &'static str),
+    at: &'static Location<'static>,
+) -> Handle {
+    let Some(handle) = add_node(def, &mut args.into_iter(), at) else {
+        panic!("a branch is a part of a graph: `branch!`, `when` and `only_if` go inside a `#[dag]` function");
+    };
+    with_draft(|draft| draft.named.push(Named { node: index(draft.nodes.len() - 1), base, label }));
+    handle
+}
+
+/// What is drawn until the guard is dropped belongs to the arm whose node this is; without one, to none.
+pub(super) fn enter(arm: Option<Handle>) -> InArm {
+    let gate = arm.and_then(|arm| arm.source.as_task());
+    let before = with_draft(|draft| std::mem::replace(&mut draft.open_gate, gate));
+    InArm::new(arm, before.flatten())
+}
+
+/// The end of [`enter`].
+pub(super) fn leave(arm: Option<Handle>, before: Option<u32>) {
+    with_draft(|draft| {
+        if let Some(gate) = arm.and_then(|arm| arm.source.as_task()) {
+            draft.arms.push((gate, index(draft.nodes.len())));
+        }
+        draft.open_gate = before;
+    });
+}
+
+/// Whether a value is made in this arm, which has been drawn: then it is there only if the arm is taken.
+pub(super) fn is_in_arm(arm: Handle, value: Handle) -> bool {
+    let within = |draft: &mut Draft| {
+        let gate = arm.source.as_task()?;
+        let &(_, end) = draft.arms.iter().rev().find(|&&(known, _)| known == gate)?;
+        Some(draft.is_within(gate, end, value))
+    };
+    with_draft(within).flatten().unwrap_or(false)
 }
 
 /// A handle of what `step` makes of the value of `handle`.
@@ -202,6 +270,11 @@ pub(super) fn report(error: BuildError) {
 }
 
 impl Draft {
+    /// Whether a value comes from the node of an arm, or from one drawn after it and before `end`.
+    fn is_within(&self, gate: u32, end: u32, from: Handle) -> bool {
+        from.scope == self.scope && from.source.as_task().is_some_and(|task| (gate..end).contains(&task))
+    }
+
     fn task_of(&self, handle: Handle, at: &'static Location<'static>) -> Result<u32, BuildError> {
         let at = SourceLocation::from(at);
         if handle.scope != self.scope {

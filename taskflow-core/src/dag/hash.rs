@@ -47,6 +47,9 @@ pub(super) fn structural(plan: &Plan) -> String {
                 }
             }
         }
+        if let Some(gate) = plan.gate(node) {
+            hasher.line(format_args!("  gate {}", plan.nodes[gate as usize].id()));
+        }
         let mut upstreams: Vec<&str> = plan.orders(node).iter().map(|&(up, _)| plan.nodes[up as usize].id()).collect();
         upstreams.sort_unstable();
         for upstream in upstreams {

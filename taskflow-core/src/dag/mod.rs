@@ -3,9 +3,11 @@
 //! 1. A [`DagDef`] (one static per `#[dag]` function) opens a builder for its thread and calls the function.
 //! 2. A call of a task adds a node and returns an [`Output`], a `Copy` handle that carries the type. [`IntoArg`] turns
 //!    handles and plain values into the edges of the next node; a wrong type does not compile.
-//! 3. [`Plan`] is the frozen form: all errors at once, then index vectors that the engine reads and nobody changes.
+//! 3. `branch!`, [`when`] and [`only_if`] draw parts of the graph that run or are skipped by what a task returned.
+//! 4. [`Plan`] is the frozen form: all errors at once, then index vectors that the engine reads and nobody changes.
 
 mod arg;
+mod branch;
 mod builder;
 mod def;
 mod error;
@@ -23,6 +25,7 @@ pub mod show;
 
 pub(crate) use arg::Delivery;
 pub use arg::{AnyOf, Arg, IntoArg};
+pub use branch::{Arm, Branch, InArm, When, only_if, when};
 pub use builder::{Handle, add_task, group};
 pub use def::{Dag, DagDef, DagInputs, DagOptions, PlanCell};
 pub(crate) use error::nearest;

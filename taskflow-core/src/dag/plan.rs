@@ -42,6 +42,8 @@ pub struct Plan {
     pub(super) constants: Vec<Constant>,
     /// The order edges, sorted by downstream.
     pub(super) orders: Vec<(u32, u32)>,
+    /// The gates, as `(upstream, node)`, sorted by node.
+    pub(super) gates: Vec<(u32, u32)>,
 
     pub(super) joins: Vec<Join>,
     /// The joins below each node: those of node `n` are `successors[successor_offsets[n]..successor_offsets[n + 1]]`.
@@ -393,14 +395,21 @@ impl Plan {
         &self.orders[first..][..count]
     }
 
-    /// All upstream nodes, through values and through order; one that feeds several parameters comes several times.
+    /// The node of the arm of a branch that this node is in, where it takes nothing that would be missing if the arm is not
+    /// taken: it must succeed, whatever the rule of the order edges is.
+    pub fn gate(&self, node: u32) -> Option<u32> {
+        let place = self.gates.binary_search_by_key(&node, |&(_, below)| below).ok()?;
+        Some(self.gates[place].0)
+    }
+
+    /// All upstream nodes, through values, through order and through its gate; one that feeds several parameters comes several times.
     pub fn upstreams(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
         let data = self.args(node).flat_map(|arg| match arg {
             ArgPlan::Constant(_) => &[],
             ArgPlan::Edges(edges) => edges.sources(),
         });
         let order = self.orders(node).iter().map(|&(upstream, _)| upstream);
-        data.filter_map(|source| source.as_task()).chain(order)
+        data.filter_map(|source| source.as_task()).chain(order).chain(self.gate(node))
     }
 
     /// Every rule that some node waits by.

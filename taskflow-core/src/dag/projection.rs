@@ -137,6 +137,11 @@ fn project<T: Value, U: Value>(
     Output::new(builder::add_projection(output.handle(), step))
 }
 
+/// The item at `place` of a tuple of any length.
+pub(super) fn item<T: Value, U: Value + Clone>(output: Output<T>, place: usize, part: fn(&T) -> &U) -> Output<U> {
+    project(output, StepKind::Item(place), move |tuple: &T| Ok(part(tuple).clone()))
+}
+
 impl<T> Output<T> {
     /// The value in another form: `closure` makes it for each consumer, on the thread that runs that one. No node, nothing
     /// stored.

@@ -126,6 +126,7 @@ impl Freezer<'_> {
             projected: arguments.projected,
             constants: arguments.constants,
             orders: draft.orders.iter().map(|order| (order.upstream, order.downstream)).collect(),
+            gates: draft.gates,
             joins: Vec::new(),
             successors: Vec::new(),
             successor_offsets: Vec::new(),
@@ -173,7 +174,10 @@ impl Freezer<'_> {
         let mut of = Vec::with_capacity(draft.nodes.len());
         for (node, id) in draft.nodes.iter().zip(ids) {
             let own = node.options.as_deref().copied().unwrap_or_default();
-            let options = resolve(own.or(node.def.options).or(self.header.options.task_defaults));
+            // What a DAG says of its tasks is not meant for the nodes that a branch is made of.
+            let defaults =
+                if node.def.is_built_in() { TaskOptions::NONE } else { self.header.options.task_defaults };
+            let options = resolve(own.or(node.def.options).or(defaults));
             checks::pool(&options, &self.pools, id, node.at.into(), &mut self.errors);
             let position = sets.iter().rposition(|set| *set == options).unwrap_or_else(|| {
                 sets.push(options);

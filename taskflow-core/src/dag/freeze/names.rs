@@ -1,8 +1,9 @@
 //! The ids of nodes and groups.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
-use crate::dag::builder::Draft;
+use crate::dag::builder::{Draft, Named};
 use crate::dag::error::BuildError;
 use crate::dag::plan::GroupPlan;
 use crate::task::SourceLocation;
@@ -23,11 +24,24 @@ pub(super) fn groups(draft: &Draft, errors: &mut Vec<BuildError>) -> Vec<GroupPl
     groups
 }
 
-/// The id of each node: the one given, or the name of the task, with a number from the second use on.
+/// The id of each node: the one given, or the name of the task, with a number from the second use on. Nodes of a branch are
+/// called after what it is on.
 pub(super) fn ids(draft: &Draft, groups: &[GroupPlan], errors: &mut Vec<BuildError>) -> Vec<Box<str>> {
     let mut used = HashMap::new();
+    let (mut named, mut labels) = (draft.named.iter().peekable(), HashMap::new());
     let mut ids: Vec<Box<str>> = Vec::with_capacity(draft.nodes.len());
-    for node in &draft.nodes {
+    for (place, node) in draft.nodes.iter().enumerate() {
+        let after = named.next_if(|named| named.node as usize == place);
+        if let (Some(&Named { base, label, .. }), None) = (after, &node.explicit_id) {
+            let label = numbered(&mut labels, Some(base), label);
+            let base = match (base.as_task(), base.as_param()) {
+                // A base of another graph has been reported; it has no name here.
+                (Some(task), _) => ids.get(task as usize).map(|id| &**id),
+                (None, param) => param.and_then(|param| draft.params.get(param as usize).copied()),
+            };
+            ids.push(format!("{}.{label}", base.unwrap_or("branch")).into_boxed_str());
+            continue;
+        }
         let own = match &node.explicit_id {
             Some(id) => {
                 check(id, node.at.into(), errors);
@@ -62,7 +76,8 @@ pub(super) fn ids(draft: &Draft, groups: &[GroupPlan], errors: &mut Vec<BuildErr
 fn could_clash(draft: &Draft) -> bool {
     let looks_numbered = |name: &str| name.contains('.') || name.ends_with(|last: char| last.is_ascii_digit());
     let mut last = None;
-    draft.groups.iter().any(|group| looks_numbered(&group.name))
+    !draft.named.is_empty()
+        || draft.groups.iter().any(|group| looks_numbered(&group.name))
         || draft.nodes.iter().any(|node| {
             // Neighbours mostly call the same task.
             let seen = last.replace(node.def.id) == Some(node.def.id);
@@ -78,7 +93,7 @@ fn check(id: &str, at: SourceLocation, errors: &mut Vec<BuildError>) {
 }
 
 /// `name` the first time in a group, `name_2` the second.
-fn numbered<'a>(used: &mut HashMap<(Option<u32>, &'a str), u32>, group: Option<u32>, name: &'a str) -> String {
+fn numbered<'a, P: Eq + Hash>(used: &mut HashMap<(Option<P>, &'a str), u32>, group: Option<P>, name: &'a str) -> String {
     let count = used.entry((group, name)).or_insert(0);
     *count += 1;
     match *count {

@@ -6,12 +6,12 @@ use crate::task::TriggerRule;
 
 /// Makes the index vectors: the joins of each node, the joins below each node, the consumers of each value.
 ///
-/// The upstreams of a node fall into at most: one join for all that must succeed, one for all that may be skipped, one
+/// The upstreams of a node fall into at most: one join for all that must succeed (its gate among them), one for all that may be skipped, one
 /// for all that only must end, one for each `AnyOf`, and one for its order edges when they have a rule of their own.
 pub(super) fn wire(plan: &mut Plan) {
     let mut joins: Vec<Join> = Vec::with_capacity(plan.nodes.len());
     // (upstream, join), grouped by join; turned around below.
-    let mut edges: Vec<(u32, u32)> = Vec::with_capacity(plan.sources.len() + plan.orders.len());
+    let mut edges: Vec<(u32, u32)> = Vec::with_capacity(plan.sources.len() + plan.orders.len() + plan.gates.len());
 
     for position in 0..plan.nodes.len() {
         let node = index(position);
@@ -34,11 +34,12 @@ pub(super) fn wire(plan: &mut Plan) {
         let tasks_of_kind =
             |wanted: EdgeKind| of_kind(wanted).flat_map(|edges| edges.sources()).filter_map(|source| source.as_task());
         let order_rule = plan.node_options(node).trigger_rule;
+        let gate = plan.gate(node).into_iter();
         let mut ordered = plan.orders(node).iter().map(|&(upstream, _)| upstream);
         if order_rule == TriggerRule::AllSuccess {
-            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required).chain(ordered));
+            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required).chain(gate).chain(ordered));
         } else {
-            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required));
+            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required).chain(gate));
             join(order_rule, &mut ordered);
         }
         join(EdgeKind::Optional.rule(), &mut tasks_of_kind(EdgeKind::Optional));

@@ -398,10 +398,10 @@ impl Core {
             }
             Verdict::Skip => {
                 self.tasks[node as usize].skip = true;
-                self.tasks[node as usize].cause = self.root_of(upstream);
+                self.tasks[node as usize].cause = self.culprit(plan, join, upstream, verdict);
             }
             Verdict::Fail => {
-                self.tasks[node as usize].cause = self.root_of(upstream);
+                self.tasks[node as usize].cause = self.culprit(plan, join, upstream, verdict);
                 return self.settle(plan, node, Transition::FailUpstream, now, commands);
             }
         }
@@ -415,6 +415,22 @@ impl Core {
         } else {
             self.ready(node, now, commands);
         }
+    }
+
+    /// The task that a join is skipped or failed for. Mostly it is the one whose end decided. Where the first success is waited
+    /// for that is merely the last one to end: then it is one that failed, or one that was skipped for another reason than
+    /// that its arm of a branch was not taken.
+    fn culprit(&self, plan: &Plan, join: u32, told: u32, verdict: Verdict) -> u32 {
+        if plan.joins()[join as usize].rule != TriggerRule::OneSuccess {
+            return self.root_of(told);
+        }
+        let telling = |&upstream: &u32| match verdict {
+            Verdict::Fail => !matches!(self.tasks[upstream as usize].state, TaskState::Success | TaskState::Skipped),
+            _ => !plan.def(self.root_of(upstream)).is_built_in(),
+        };
+        let mut upstreams = plan.upstreams(plan.joins()[join as usize].node);
+        let found = upstreams.find(|upstream| plan.successors(*upstream).contains(&join) && telling(upstream));
+        self.root_of(if telling(&told) { told } else { found.unwrap_or(told) })
     }
 
     /// The task in which the trouble of `task` began.

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::dag::builder::index;
 use crate::dag::{ArgPlan, EdgeKind, ParamDef, Plan, Source};
+use crate::task::TriggerRule;
 
 /// A JSON null for a constant without a JSON form; freezing refuses those, so that no picture shows it.
 static NO_JSON: serde_json::Value = serde_json::Value::Null;
@@ -110,6 +111,9 @@ fn edges_of<'p>(plan: &'p Plan, index: u32, node: &NodeView<'p>) -> Vec<EdgeView
         if let Some(from) = endpoint(plan, Source::task(upstream)) {
             edges.push(EdgeView { from, to, kind: Link::Order, rule });
         }
+    }
+    if let Some(from) = plan.gate(index).and_then(|gate| endpoint(plan, Source::task(gate))) {
+        edges.push(EdgeView { from, to, kind: Link::Order, rule: Some(TriggerRule::AllSuccess) });
     }
     edges.sort_unstable_by_key(|edge| (edge.from, edge.kind));
     edges.dedup_by_key(|edge| (edge.from, edge.kind));
