@@ -181,7 +181,9 @@ fn add_node(
         let node = index(draft.nodes.len());
         let source = Source::task(node);
         if let Some(gate) = draft.open_gate
-            && !draft.args[first_arg as usize..].iter().any(|arg| arg.is_held_by(|from| draft.is_within(gate, node, *from)))
+            && !draft.args[first_arg as usize..]
+                .iter()
+                .any(|arg| arg.is_held_by(|from| draft.is_within(gate, node, *from)))
         {
             draft.gates.push((gate, node));
         }

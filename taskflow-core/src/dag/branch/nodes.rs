@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::task::{Body, InputDef, Inputs, Interrupt, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions};
+use crate::task::{
+    Body, InputDef, Inputs, Interrupt, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions,
+};
 use crate::value::{TypeInfo, Value};
 
 /// Which arm it is, and how to tell: the constant that the node of an arm takes. In pictures and in the hash it is the name

@@ -175,8 +175,7 @@ impl Freezer<'_> {
         for (node, id) in draft.nodes.iter().zip(ids) {
             let own = node.options.as_deref().copied().unwrap_or_default();
             // What a DAG says of its tasks is not meant for the nodes that a branch is made of.
-            let defaults =
-                if node.def.is_built_in() { TaskOptions::NONE } else { self.header.options.task_defaults };
+            let defaults = if node.def.is_built_in() { TaskOptions::NONE } else { self.header.options.task_defaults };
             let options = resolve(own.or(node.def.options).or(defaults));
             checks::pool(&options, &self.pools, id, node.at.into(), &mut self.errors);
             let position = sets.iter().rposition(|set| *set == options).unwrap_or_else(|| {

@@ -93,7 +93,11 @@ fn check(id: &str, at: SourceLocation, errors: &mut Vec<BuildError>) {
 }
 
 /// `name` the first time in a group, `name_2` the second.
-fn numbered<'a, P: Eq + Hash>(used: &mut HashMap<(Option<P>, &'a str), u32>, group: Option<P>, name: &'a str) -> String {
+fn numbered<'a, P: Eq + Hash>(
+    used: &mut HashMap<(Option<P>, &'a str), u32>,
+    group: Option<P>,
+    name: &'a str,
+) -> String {
     let count = used.entry((group, name)).or_insert(0);
     *count += 1;
     match *count {
