@@ -59,7 +59,7 @@ pub(super) struct Draft {
     /// The node of the arm that is being drawn.
     open_gate: Option<u32>,
     /// Arms that have been drawn, each with the first node after it.
-    arms: Vec<(u32, u32)>,
+    pub(super) arms: Vec<(u32, u32)>,
 }
 
 /// A node whose id is that of a task or parameter, a dot and a label: `route.Small`.

@@ -5,7 +5,6 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::model::{Arm, Branch};
-use crate::spans;
 
 /// Names of ours, which those of the user cannot meet. Branches nest: each has its names in a block of its own.
 struct Names {
@@ -74,7 +73,7 @@ fn draw(place: usize, arm: &Arm, Names { branch, value, .. }: &Names) -> TokenSt
         }
     });
     let result = match arm.is_empty() {
-        true => spans::at(body.span(), &quote!(#this.nothing())),
+        true => quote_spanned!(body.span()=> #this.nothing()),
         false => body.to_token_stream(),
     };
     quote! {{

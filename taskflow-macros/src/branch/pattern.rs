@@ -68,7 +68,7 @@ pub(super) fn label(pattern: &Pat) -> Option<String> {
     match pattern {
         Pat::Guard(guarded) => label(&guarded.pat),
         Pat::Ident(binding) => match &binding.subpat {
-            Some((_, inner)) => label(inner),
+            Some((_, inner)) => label(inner).or_else(|| Some(binding.ident.unraw().to_string())),
             None => Some(binding.ident.unraw().to_string()),
         },
         Pat::Lit(literal) => {

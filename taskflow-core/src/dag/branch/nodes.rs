@@ -44,7 +44,7 @@ struct Of<T>(T);
 
 impl<V: Value, P: Value> ArmOf<V, P> {
     const DEF: &'static TaskDef = &TaskDef {
-        id: "branch",
+        id: "arm",
         doc: "An arm of a branch: gives what the value holds if this arm is taken, and is skipped if another one is.",
         inputs: &[
             InputDef { name: "on", ty: TypeInfo::of::<V>() },

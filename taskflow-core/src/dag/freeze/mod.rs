@@ -108,6 +108,7 @@ impl Freezer<'_> {
                 first_join: 0,
             });
         }
+        let gates = wire::gates(&draft, &node_options, &options_of);
         let mut plan = Plan {
             id: self.header.id.to_owned(),
             doc: self.header.doc,
@@ -126,7 +127,7 @@ impl Freezer<'_> {
             projected: arguments.projected,
             constants: arguments.constants,
             orders: draft.orders.iter().map(|order| (order.upstream, order.downstream)).collect(),
-            gates: draft.gates,
+            gates,
             joins: Vec::new(),
             successors: Vec::new(),
             successor_offsets: Vec::new(),

@@ -1,8 +1,28 @@
 //! The index vectors of a plan.
 
-use crate::dag::builder::index;
-use crate::dag::plan::{ArgCell, ArgPlan, EdgeKind, Join, Plan};
+use std::collections::HashMap;
+
+use crate::dag::builder::{Draft, index};
+use crate::dag::plan::{ArgCell, ArgPlan, EdgeKind, Join, NodeOptions, Plan};
 use crate::task::TriggerRule;
+
+/// The gates that are needed. A node after another one of its arm (`a >> b`) is skipped with that one, and has no need of a
+/// gate as long as its order edges want every upstream to succeed. The order edges are sorted by downstream.
+pub(super) fn gates(draft: &Draft, sets: &[NodeOptions], options_of: &[u32]) -> Vec<(u32, u32)> {
+    let mut ends: HashMap<u32, u32> = HashMap::new();
+    for &(arm, end) in &draft.arms {
+        // A second entry is that of a value that was passed on.
+        ends.entry(arm).or_insert(end);
+    }
+    let needed = |&&(gate, node): &&(u32, u32)| {
+        let within = gate..ends.get(&gate).copied().unwrap_or(gate);
+        let first = draft.orders.partition_point(|order| order.downstream < node);
+        let mut upstreams = draft.orders[first..].iter().take_while(|order| order.downstream == node);
+        let all = sets[options_of[node as usize] as usize].trigger_rule == TriggerRule::AllSuccess;
+        !(all && upstreams.any(|order| within.contains(&order.upstream)))
+    };
+    draft.gates.iter().filter(needed).copied().collect()
+}
 
 /// Makes the index vectors: the joins of each node, the joins below each node, the consumers of each value.
 ///

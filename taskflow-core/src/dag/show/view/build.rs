@@ -87,6 +87,7 @@ fn node_view<'p>(plan: &'p Plan, at: u32, option_sets: &[OptionList]) -> NodeVie
         id: node.id(),
         label: inside(node.id(), group),
         task: def.id,
+        built_in: def.is_built_in(),
         kind: def.kind.name(),
         group,
         description: def.doc,
