@@ -40,7 +40,7 @@
 
 pub use taskflow_core::dag::{
     AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, EachResult, IntoArg, IntoNodes, Mapped, Output,
-    ParamError, Params, Plan, Registry, Selection, SelectionError, chain, chain_linear, group,
+    ParamError, Params, Plan, Registry, Selection, SelectionError, When, chain, chain_linear, group, only_if, when,
 };
 pub use taskflow_core::engine::{
     Durability, Engine, Event, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, RunState,
@@ -55,13 +55,13 @@ pub use taskflow_core::time::{Date, Interval, Timestamp};
 pub use taskflow_core::value::Value;
 /// Everything there is, by room: for tools that look into graphs and runs.
 pub use taskflow_core::{dag as graph, engine, error, journal, task as tasks, time, value};
-pub use taskflow_macros::{dag, task};
+pub use taskflow_macros::{branch, dag, task};
 
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        AnyOf, Backoff, Dag, Date, Failure, Mapped, Output, Result, TaskContext, Timestamp, TriggerRule, chain,
-        chain_linear, dag, group, task,
+        AnyOf, Backoff, Dag, Date, Failure, Mapped, Output, Result, TaskContext, Timestamp, TriggerRule, branch, chain,
+        chain_linear, dag, group, only_if, task, when,
     };
 }
 

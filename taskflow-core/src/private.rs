@@ -5,8 +5,8 @@ pub use inventory;
 use std::sync::Arc;
 
 pub use crate::dag::{
-    Arg, DagDef, DagEntry, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry, TaskEntry,
-    add_task,
+    Arg, Branch, DagDef, DagEntry, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry,
+    TaskEntry, add_task,
 };
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;

@@ -8,6 +8,7 @@
 //! `touch src/main.rs && TASKFLOW_PRINT_EXPANSION=1 cargo check`.
 
 mod attrs;
+mod branch;
 mod crate_path;
 mod cron;
 mod dag;
@@ -194,6 +195,72 @@ pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn dag(options: TokenStream, item: TokenStream) -> TokenStream {
     drive(dag::expand, options, item)
+}
+
+/// Branches on what a task returned: one arm of the graph runs, the others are skipped.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use taskflow::prelude::*;
+///
+/// #[derive(Clone, Serialize, Deserialize)]
+/// enum Route {
+///     Small(Vec<u32>),
+///     Large { rows: Vec<u32>, parts: u32 },
+///     Nothing,
+/// }
+///
+/// #[task]
+/// fn route(rows: Vec<u32>) -> Route {
+///     match rows.len() {
+///         0 => Route::Nothing,
+///         1..10 => Route::Small(rows),
+///         _ => Route::Large { rows, parts: 4 },
+///     }
+/// }
+///
+/// #[task]
+/// fn total(rows: &[u32]) -> u32 {
+///     rows.iter().sum()
+/// }
+///
+/// #[task]
+/// fn total_in_parts(rows: &[u32], parts: u32) -> u32 {
+///     rows.chunks(parts as usize).map(|part| part.iter().sum::<u32>()).sum()
+/// }
+///
+/// #[task]
+/// fn zero() -> u32 {
+///     0
+/// }
+///
+/// #[dag]
+/// fn totals(rows: Vec<u32>) -> u32 {
+///     branch!(route(rows) => {
+///         Route::Small(rows) => total(rows),
+///         Route::Large { rows, parts } => total_in_parts(rows, parts),
+///         Route::Nothing => zero(),
+///     })
+/// }
+///
+/// let report = totals::run(vec![1, 2, 3]).wait()?;
+/// assert_eq!(report.result(), Some(&6));
+/// assert_eq!(report.task("total_in_parts").unwrap().state(), taskflow::TaskState::Skipped);
+/// # Ok::<(), taskflow::BoxError>(())
+/// ```
+///
+/// It reads as a `match`, and is one: a variant without an arm does not compile, and `_` and `A | B` are patterns as any. What
+/// a pattern binds is an `Output` in its arm, so each of these is `Clone` and can travel between tasks. Which arm is taken is
+/// known when the graph runs; all arms are drawn before. Therefore an arm has no guard.
+///
+/// All arms give an `Output<T>` of one `T`; the whole is an `Output<T>`. `Route::Nothing => {}` gives an `Output<()>`. What an
+/// arm draws runs only if the arm is taken, also where it takes nothing from it.
+///
+/// Each arm is a node, `route.Small`, and the value of the whole is another, `route.joined`. For a condition there are `when`
+/// and `only_if`; for a decision that is made while the graph is drawn there is Rust's `match`.
+#[proc_macro]
+pub fn branch(input: TokenStream) -> TokenStream {
+    drive(|_, input| branch::expand(input), TokenStream::new(), input)
 }
 
 type Expand = fn(proc_macro2::TokenStream, proc_macro2::TokenStream) -> proc_macro2::TokenStream;

@@ -198,6 +198,25 @@ fn many<T>(from: impl IntoIterator<Item = Output<T>>, kind: EdgeKind, assemble: 
     Arg(ArgDraft::Many { from: from.into_iter().map(Output::handle).collect(), kind, assemble })
 }
 
+/// The value of the first upstream that has one, as it comes: of those of a branch, say.
+pub(super) fn first_as_it_is(delivered: Vec<Delivery>) -> AnyValue {
+    let winner = delivered.into_iter().find_map(|delivery| match delivery {
+        Delivery::Value(value) => Some(value),
+        Delivery::Element { .. } | Delivery::Absent | Delivery::Failure(_) => None,
+    });
+    winner.expect("the edges are those of an `AnyOf`, and one of them succeeded")
+}
+
+/// The value of the only upstream, as it comes: for an edge that is special in another way than its kind.
+pub(crate) fn as_it_is(delivered: Vec<Delivery>) -> AnyValue {
+    match single(delivered) {
+        Delivery::Value(value) => value,
+        Delivery::Element { .. } | Delivery::Absent | Delivery::Failure(_) => {
+            unreachable!("a required edge delivers only after a success")
+        }
+    }
+}
+
 pub(super) fn collect<T: Send + Sync + 'static>(delivered: Vec<Delivery>, convert: fn(Delivery) -> T) -> AnyValue {
     Arc::new(delivered.into_iter().map(convert).collect::<Vec<T>>())
 }
@@ -215,19 +234,33 @@ fn first<T: Value + Clone>(delivered: Vec<Delivery>) -> AnyOf<T> {
     winner.expect("a task with an `AnyOf` starts after one of its upstreams succeeded")
 }
 
+impl ArgDraft {
+    /// The handles it takes values from.
+    pub(super) fn handles(&self) -> &[Handle] {
+        match self {
+            ArgDraft::Constant(_) => &[],
+            ArgDraft::One { from, .. } | ArgDraft::Mapped { from, .. } => std::slice::from_ref(from),
+            ArgDraft::Many { from, .. } => from,
+        }
+    }
+
+    /// Whether a node with this argument is skipped when all that `inside` tells of are.
+    pub(super) fn is_held_by(&self, inside: impl Fn(&Handle) -> bool) -> bool {
+        match self {
+            ArgDraft::One { from, kind: EdgeKind::Required, .. }
+            | ArgDraft::Mapped { from, kind: EdgeKind::Required, .. } => inside(from),
+            ArgDraft::Many { from, kind: EdgeKind::Required, .. } => from.iter().any(inside),
+            ArgDraft::Many { from, kind: EdgeKind::First, .. } => from.iter().all(inside),
+            ArgDraft::Constant(_) | ArgDraft::One { .. } | ArgDraft::Many { .. } | ArgDraft::Mapped { .. } => false,
+        }
+    }
+}
+
 impl Delivery {
     /// Takes an element out of its list. Runs user code: `Clone` of the element.
     pub(crate) fn take_out(&mut self) {
         if let Delivery::Element { list, element, item } = self {
             *self = Delivery::Value(item(list, *element as usize));
-        }
-    }
-
-    /// The value of the one upstream, as it is.
-    pub(crate) fn only(delivered: Vec<Delivery>) -> AnyValue {
-        match delivered.into_iter().next() {
-            Some(Delivery::Value(value)) => value,
-            _ => unreachable!("a required edge delivers only after a success"),
         }
     }
 

@@ -6,14 +6,17 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::arg::{Arg, ArgDraft};
+use super::branch::InArm;
 use super::each::Split;
 use super::error::BuildError;
 use super::output::Output;
 use super::plan::Source;
+use super::projection::Step;
 use crate::task::{SourceLocation, TaskDef, TaskOptions};
 
 /// Which value of which graph an [`Output`] stands for.
@@ -21,6 +24,14 @@ use crate::task::{SourceLocation, TaskDef, TaskOptions};
 pub struct Handle {
     pub(super) scope: u32,
     pub(super) source: Source,
+    /// The last step of its projection: a place in the draft, counted from 1.
+    pub(super) projection: Option<NonZeroU32>,
+}
+
+impl Handle {
+    pub(super) fn new(scope: u32, source: Source) -> Self {
+        Handle { scope, source, projection: None }
+    }
 }
 
 impl fmt::Display for Handle {
@@ -36,12 +47,30 @@ pub(super) struct Draft {
     pub(super) params: Vec<&'static str>,
     pub(super) nodes: Vec<NodeDraft>,
     pub(super) args: Vec<ArgDraft>,
+    /// Steps of projections, each with the place of the one before it, counted from 1.
+    pub(super) projections: Vec<(Option<NonZeroU32>, Step)>,
     pub(super) orders: Vec<Order>,
     pub(super) groups: Vec<GroupDraft>,
     pub(super) errors: Vec<BuildError>,
+    /// Nodes that run only if another one succeeds from which they take nothing, as `(other, node)`, in the order of nodes.
+    pub(super) gates: Vec<(u32, u32)>,
+    /// Nodes that are called after another one, in the order of nodes.
+    pub(super) named: Vec<Named>,
     pub(super) mappings: Vec<MappingDraft>,
     open_group: Option<u32>,
     open_mapping: Option<u32>,
+    /// The node of the arm that is being drawn.
+    open_gate: Option<u32>,
+    /// Arms that have been drawn, each with the first node after it.
+    pub(super) arms: Vec<(u32, u32)>,
+}
+
+/// A node whose id is that of a task or parameter, a dot and a label: `route.Small`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named {
+    pub(super) node: u32,
+    pub(super) base: Source,
+    pub(super) label: &'static str,
 }
 
 #[derive(Debug)]
@@ -111,12 +140,17 @@ pub(super) fn trace<R>(params: Vec<&'static str>, function: impl FnOnce(u32) -> 
             params,
             nodes: Vec::new(),
             args: Vec::new(),
+            projections: Vec::new(),
             orders: Vec::new(),
             groups: Vec::new(),
             errors: Vec::new(),
+            gates: Vec::new(),
+            named: Vec::new(),
             mappings: Vec::new(),
             open_group: None,
             open_mapping: None,
+            open_gate: None,
+            arms: Vec::new(),
         });
     });
     let opened = Opened;
@@ -159,10 +193,78 @@ fn add_node(
             draft.check(&arg, at.into());
             draft.args.push(arg);
         }
-        let source = Source::task(index(draft.nodes.len()));
+        let node = index(draft.nodes.len());
+        let source = Source::task(node);
+        if let Some(gate) = draft.open_gate
+            && !draft.args[first_arg as usize..]
+                .iter()
+                .any(|arg| arg.is_held_by(|from| draft.is_within(gate, node, *from)))
+        {
+            draft.gates.push((gate, node));
+        }
         let (group, mapping) = (draft.open_group, draft.open_mapping);
         draft.nodes.push(NodeDraft { def, explicit_id: None, options: None, first_arg, group, mapping, at });
-        Handle { scope: draft.scope, source }
+        Handle::new(draft.scope, source)
+    })
+}
+
+/// Adds a node of a task of taskflow's own. Its id is that of `base`, a dot and `label`.
+///
+/// # Panics
+///
+/// Outside a `#[dag]` function.
+#[track_caller]
+pub(super) fn add_built_in<const N: usize>(
+    def: &'static TaskDef,
+    args: [Arg; N],
+    (base, label): (Source, &'static str),
+    at: &'static Location<'static>,
+) -> Handle {
+    let Some(handle) = add_node(def, &mut args.into_iter(), at) else {
+        panic!("`branch!`, `when`, `only_if` and `each` draw parts of a graph: they go inside a `#[dag]` function");
+    };
+    with_draft(|draft| draft.named.push(Named { node: index(draft.nodes.len() - 1), base, label }));
+    handle
+}
+
+/// What is drawn until the guard is dropped belongs to the arm whose node this is; without one, to none.
+pub(super) fn enter(arm: Option<Handle>) -> InArm {
+    let gate = arm.and_then(|arm| arm.source.as_task());
+    let before = with_draft(|draft| std::mem::replace(&mut draft.open_gate, gate));
+    InArm::new(arm, before.flatten())
+}
+
+/// The end of [`enter`].
+pub(super) fn leave(arm: Option<Handle>, before: Option<u32>) {
+    with_draft(|draft| {
+        if let Some(gate) = arm.and_then(|arm| arm.source.as_task()) {
+            draft.arms.push((gate, index(draft.nodes.len())));
+        }
+        draft.open_gate = before;
+    });
+}
+
+/// Whether a value is made in this arm, which has been drawn: then it is there only if the arm is taken.
+pub(super) fn is_in_arm(arm: Handle, value: Handle) -> bool {
+    let within = |draft: &mut Draft| {
+        let gate = arm.source.as_task()?;
+        let &(_, end) = draft.arms.iter().rev().find(|&&(known, _)| known == gate)?;
+        Some(draft.is_within(gate, end, value))
+    };
+    with_draft(within).flatten().unwrap_or(false)
+}
+
+/// A handle of what `step` makes of the value of `handle`.
+pub(super) fn add_projection(handle: Handle, step: Step) -> Handle {
+    /// The scope of no graph: whoever uses a handle of it is told that it is of another one.
+    const NOWHERE: u32 = u32::MAX;
+
+    OPEN.with_borrow_mut(|open| {
+        let Some(draft) = open.iter_mut().rev().find(|draft| draft.scope == handle.scope) else {
+            return Handle { scope: NOWHERE, ..handle };
+        };
+        draft.projections.push((handle.projection, step));
+        Handle { projection: NonZeroU32::new(index(draft.projections.len())), ..handle }
     })
 }
 
@@ -185,23 +287,23 @@ impl Drop for OpenMapping {
 ///
 /// # Panics
 ///
-/// Outside a `#[dag]` function, where there is no output to call it on.
+/// Outside a `#[dag]` function.
 pub(super) fn open_mapping(
-    list: Arg,
+    list: Handle,
+    arg: Arg,
     def: &'static TaskDef,
     split: Split,
     at: &'static Location<'static>,
 ) -> OpenMapping {
-    let opened = add_node(def, &mut std::iter::once(list), at).and_then(|expand| {
-        with_draft(|draft| {
-            let (outer, node) = (draft.open_mapping, expand.source.as_task()?);
-            draft.mappings.push(MappingDraft { expand: node, parent: outer, split });
-            let mapping = index(draft.mappings.len() - 1);
-            draft.open_mapping = Some(mapping);
-            Some(OpenMapping { expand, mapping, outer })
-        })?
+    let expand = add_built_in(def, [arg], (list.source, def.id), at);
+    let opened = with_draft(|draft| {
+        let (outer, node) = (draft.open_mapping, expand.source.as_task()?);
+        draft.mappings.push(MappingDraft { expand: node, parent: outer, split });
+        let mapping = index(draft.mappings.len() - 1);
+        draft.open_mapping = Some(mapping);
+        Some(OpenMapping { expand, mapping, outer })
     });
-    opened.unwrap_or_else(|| panic!("`each` was called outside a `#[dag]` function (at {at})"))
+    opened.flatten().expect("a node was added to the draft just now")
 }
 
 /// Opens the template that a node belongs to again, from where its values can be taken.
@@ -216,7 +318,7 @@ pub(super) fn reopen_mapping(node: Handle, mapping: u32, at: &'static Location<'
             draft.errors.push(BuildError::MappedElsewhere { at: at.into() });
         }
         let outer = draft.open_mapping.replace(mapping);
-        Some(OpenMapping { expand: Handle { scope: draft.scope, source: Source::task(expand) }, mapping, outer })
+        Some(OpenMapping { expand: Handle::new(draft.scope, Source::task(expand)), mapping, outer })
     })?
 }
 
@@ -242,12 +344,7 @@ pub(super) fn report(error: BuildError) {
 impl Draft {
     /// Reports what an argument of a new node takes and cannot have.
     fn check(&mut self, arg: &ArgDraft, at: SourceLocation) {
-        let (from, mapped): (&[Handle], bool) = match arg {
-            ArgDraft::Constant(_) => return,
-            ArgDraft::One { from, .. } => (std::slice::from_ref(from), false),
-            ArgDraft::Many { from, .. } => (from, false),
-            ArgDraft::Mapped { from, .. } => (std::slice::from_ref(from), true),
-        };
+        let (from, mapped) = (arg.handles(), matches!(arg, ArgDraft::Mapped { .. }));
         if from.iter().any(|handle| handle.scope != self.scope) {
             return self.errors.push(BuildError::ForeignOutput { at });
         }
@@ -280,6 +377,11 @@ impl Draft {
     /// Whether values from there are one value each for what is drawn now.
     fn sees(&self, mapping: Option<u32>) -> bool {
         mapping.is_none_or(|mapping| self.is_inside(mapping))
+    }
+
+    /// Whether a value comes from the node of an arm, or from one drawn after it and before `end`.
+    fn is_within(&self, gate: u32, end: u32, from: Handle) -> bool {
+        from.scope == self.scope && from.source.as_task().is_some_and(|task| (gate..end).contains(&task))
     }
 
     fn task_of(&self, handle: Handle, at: &'static Location<'static>) -> Result<u32, BuildError> {

@@ -112,7 +112,7 @@ impl DagInputs {
     pub fn next_output<T>(&mut self) -> Output<T> {
         let source = Source::param(self.next);
         self.next += 1;
-        Output::new(Handle { scope: self.scope, source })
+        Output::new(Handle::new(self.scope, source))
     }
 }
 

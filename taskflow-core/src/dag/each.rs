@@ -76,7 +76,7 @@ impl<T: Value + Clone> Output<Vec<T>> {
         let at = Location::caller();
         let split = Split { len: list_len::<T>, item: list_item::<T> };
         let list = IntoArg::<Vec<T>>::into_arg(self);
-        let opened = builder::open_mapping(list, const { &Expand::<T>::DEF }, split, at);
+        let opened = builder::open_mapping(self.handle(), list, const { &Expand::<T>::DEF }, split, at);
         let result = body(Output::new(opened.expand)).into_output();
         Mapped::new(result.handle(), opened.mapping)
     }
@@ -186,7 +186,7 @@ struct Expand<T>(PhantomData<T>);
 impl<T: Value> Expand<T> {
     const DEF: TaskDef = TaskDef {
         id: "each",
-        module: module_path!(),
+        module: TaskDef::BUILT_IN,
         doc: "The elements of a list, each with tasks of its own.",
         location: HERE,
         inputs: &[InputDef { name: "list", ty: TypeInfo::of::<Vec<T>>() }],
@@ -204,7 +204,7 @@ struct Collect<T>(PhantomData<T>);
 impl<T: Value + Clone> Collect<T> {
     const DEF: TaskDef = TaskDef {
         id: "collect",
-        module: module_path!(),
+        module: TaskDef::BUILT_IN,
         doc: "The values of all elements, as a list.",
         location: HERE,
         inputs: &[InputDef { name: "values", ty: TypeInfo::of::<Vec<T>>() }],

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use super::plan::{ArgPlan, Plan, Source};
+use super::projection::Projection;
 use crate::paths::hex;
 
 /// Hashes a canonical text of the graph, so that what enters is plain to see: one line a fact, ids instead of indices,
@@ -39,11 +40,15 @@ pub(super) fn structural(plan: &Plan) -> String {
                 }
                 ArgPlan::Edges(edges) => {
                     hasher.line(format_args!("  edges {}", edges.kind().name()));
-                    for source in edges.sources() {
-                        hasher.line(format_args!("    {}", name(plan, *source)));
+                    for (place, source) in edges.sources().iter().enumerate() {
+                        let projection = edges.projections().get(place).and_then(Option::as_deref);
+                        hasher.line(format_args!("    {}{}", name(plan, *source), projected(projection)));
                     }
                 }
             }
+        }
+        if let Some(gate) = plan.gate(node) {
+            hasher.line(format_args!("  gate {}", plan.nodes[gate as usize].id()));
         }
         let mut upstreams: Vec<&str> = plan.orders(node).iter().map(|&(up, _)| plan.nodes[up as usize].id()).collect();
         upstreams.sort_unstable();
@@ -52,7 +57,7 @@ pub(super) fn structural(plan: &Plan) -> String {
         }
     }
     if let Some(result) = plan.result {
-        hasher.line(format_args!("result {}", name(plan, result)));
+        hasher.line(format_args!("result {}{}", name(plan, result), projected(plan.result_projection())));
     }
     let digest = hasher.hasher.finalize();
     hex(&digest[..16])
@@ -78,6 +83,11 @@ fn name(plan: &Plan, source: Source) -> String {
         (None, Some(param)) => format!("param {}", plan.params[param as usize].name),
         (None, None) => unreachable!("a source is a task or a parameter"),
     }
+}
+
+/// That the value changes on the way, by the types it has; closures have no name that would stay.
+fn projected(projection: Option<&Projection>) -> String {
+    projection.map(|projection| format!(" | {projection}")).unwrap_or_default()
 }
 
 /// JSON with sorted keys, whatever map type `serde_json` was built with.

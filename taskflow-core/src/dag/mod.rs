@@ -3,9 +3,11 @@
 //! 1. A [`DagDef`] (one static per `#[dag]` function) opens a builder for its thread and calls the function.
 //! 2. A call of a task adds a node and returns an [`Output`], a `Copy` handle that carries the type. [`IntoArg`] turns
 //!    handles and plain values into the edges of the next node; a wrong type does not compile.
-//! 3. [`Plan`] is the frozen form: all errors at once, then index vectors that the engine reads and nobody changes.
+//! 3. `branch!`, [`when`] and [`only_if`] draw parts of the graph that run or are skipped by what a task returned.
+//! 4. [`Plan`] is the frozen form: all errors at once, then index vectors that the engine reads and nobody changes.
 
 mod arg;
+mod branch;
 mod builder;
 mod def;
 mod each;
@@ -18,12 +20,14 @@ mod output;
 mod param;
 mod plan;
 mod pool;
+mod projection;
 mod registry;
 mod select;
 pub mod show;
 
-pub(crate) use arg::Delivery;
 pub use arg::{AnyOf, Arg, IntoArg};
+pub(crate) use arg::{Delivery, as_it_is};
+pub use branch::{Arm, Branch, InArm, When, only_if, when};
 pub use builder::{Handle, add_task, group};
 pub use def::{Dag, DagDef, DagInputs, DagOptions, PlanCell};
 pub use each::{EachResult, Mapped};
@@ -35,5 +39,6 @@ pub use output::Output;
 pub use param::{Param, ParamDef, ParamError, Params, RangeOf};
 pub use plan::{ArgPlan, EdgeArg, EdgeKind, GroupPlan, Join, Node, NodeOptions, Plan, Source};
 pub use pool::PoolDef;
+pub use projection::{Projection, TextMap, Tuple};
 pub use registry::{DagEntry, PoolEntry, Registry, TaskEntry};
 pub use select::{Selection, SelectionError};

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::arg::Assemble;
@@ -13,6 +13,7 @@ use super::def::DagOptions;
 use super::each::Split;
 use super::hash;
 use super::param::ParamDef;
+use super::projection::Projection;
 use crate::task::{RetryPolicy, SourceLocation, TaskDef, TriggerRule};
 use crate::value::{Constant, TypeInfo};
 
@@ -24,6 +25,7 @@ pub struct Plan {
     pub(super) options: DagOptions,
     pub(super) params: Vec<ParamDef>,
     pub(super) result: Option<Source>,
+    pub(super) result_projection: Option<Arc<Projection>>,
     pub(super) result_type: TypeInfo,
 
     pub(super) nodes: Vec<Node>,
@@ -36,9 +38,13 @@ pub struct Plan {
     pub(super) args: Vec<ArgCell>,
     pub(super) edge_args: Vec<EdgeCell>,
     pub(super) sources: Vec<Source>,
+    /// What becomes of the values on the way; only for arguments with a projected edge, one for each of its sources.
+    pub(super) projected: Vec<Option<Arc<Projection>>>,
     pub(super) constants: Vec<Constant>,
     /// The order edges, sorted by downstream.
     pub(super) orders: Vec<(u32, u32)>,
+    /// The gates, as `(upstream, node)`, sorted by node.
+    pub(super) gates: Vec<(u32, u32)>,
 
     pub(super) joins: Vec<Join>,
     /// The joins below each node: those of node `n` are `successors[successor_offsets[n]..successor_offsets[n + 1]]`.
@@ -81,13 +87,20 @@ pub(super) enum ArgCell {
     Edges(u32),
 }
 
-/// The edges of an argument that has several, or one of another kind than [`EdgeKind::Required`].
+/// The edges of an argument that has several, or one that is projected or of another kind than [`EdgeKind::Required`].
 #[derive(Clone, Copy)]
 pub(super) struct EdgeCell {
     pub(super) kind: EdgeKind,
     pub(super) first: u32,
     pub(super) count: u32,
+    /// Where its projections begin, or [`EdgeCell::PLAIN`].
+    pub(super) projected: u32,
     pub(super) assemble: Assemble,
+}
+
+impl EdgeCell {
+    /// None of the edges is projected.
+    pub(super) const PLAIN: u32 = u32::MAX;
 }
 
 /// The options of a node, resolved.
@@ -180,6 +193,7 @@ pub enum ArgPlan<'a> {
 pub struct EdgeArg<'a> {
     kind: EdgeKind,
     sources: &'a [Source],
+    projections: &'a [Option<Arc<Projection>>],
     /// How the parameter's value is made of what is delivered; `None` when it is the upstream's value as it is.
     pub(crate) assemble: Option<Assemble>,
 }
@@ -259,6 +273,11 @@ impl<'a> EdgeArg<'a> {
     pub fn sources(&self) -> &'a [Source] {
         self.sources
     }
+
+    /// What becomes of the values on the way, one for each source; empty when they all come as they are.
+    pub fn projections(&self) -> &'a [Option<Arc<Projection>>] {
+        self.projections
+    }
 }
 
 impl fmt::Debug for EdgeArg<'_> {
@@ -308,6 +327,11 @@ impl Plan {
     /// Its parameters.
     pub fn params(&self) -> &[ParamDef] {
         &self.params
+    }
+
+    /// What becomes of that value on its way out.
+    pub fn result_projection(&self) -> Option<&Projection> {
+        self.result_projection.as_deref()
     }
 
     /// Which value is the result of a run.
@@ -390,12 +414,17 @@ impl Plan {
             ArgCell::Value(source) => ArgPlan::Edges(EdgeArg {
                 kind: EdgeKind::Required,
                 sources: std::slice::from_ref(source),
+                projections: &[],
                 assemble: None,
             }),
             ArgCell::Edges(index) => {
-                let EdgeCell { kind, first, count, assemble } = self.edge_args[*index as usize];
+                let EdgeCell { kind, first, count, projected, assemble } = self.edge_args[*index as usize];
                 let sources = &self.sources[first as usize..][..count as usize];
-                ArgPlan::Edges(EdgeArg { kind, sources, assemble: Some(assemble) })
+                let projections = match projected {
+                    EdgeCell::PLAIN => &[],
+                    first => &self.projected[first as usize..][..count as usize],
+                };
+                ArgPlan::Edges(EdgeArg { kind, sources, projections, assemble: Some(assemble) })
             }
         })
     }
@@ -407,14 +436,21 @@ impl Plan {
         &self.orders[first..][..count]
     }
 
-    /// All upstream nodes, through values and through order; one that feeds several parameters comes several times.
+    /// The node of the arm of a branch that this node is in, where it takes nothing that would be missing if the arm is not
+    /// taken: it must succeed, whatever the rule of the order edges is.
+    pub fn gate(&self, node: u32) -> Option<u32> {
+        let place = self.gates.binary_search_by_key(&node, |&(_, below)| below).ok()?;
+        Some(self.gates[place].0)
+    }
+
+    /// All upstream nodes, through values, through order and through its gate; one that feeds several parameters comes several times.
     pub fn upstreams(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
         let data = self.args(node).flat_map(|arg| match arg {
             ArgPlan::Constant(_) => &[],
             ArgPlan::Edges(edges) => edges.sources(),
         });
         let order = self.orders(node).iter().map(|&(upstream, _)| upstream);
-        data.filter_map(|source| source.as_task()).chain(order)
+        data.filter_map(|source| source.as_task()).chain(order).chain(self.gate(node))
     }
 
     /// Every rule that some node waits by.

@@ -95,25 +95,28 @@ type Judged = (Outcome, Option<AnyValue>);
 pub(crate) fn call_sync(grant: Grant, context: Option<&TaskContext>) -> Judged {
     let Grant { def, gathered, control, .. } = grant;
     let judged = catch(|| {
-        let mut inputs = gathered.assemble();
+        let mut inputs = match gathered.assemble() {
+            Ok(inputs) => inputs,
+            Err(failure) => return failed(failure),
+        };
         match def.body {
             Body::Sync(body) => judge(body(&mut inputs, context), control.as_deref()),
             Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
         }
     });
-    judged.unwrap_or_else(panicked)
+    judged.unwrap_or_else(failed)
 }
 
 /// Runs an async task to its end.
 pub(crate) async fn call_async(grant: Grant, context: Option<TaskContext>) -> Judged {
     let Grant { def, gathered, control, .. } = grant;
     let future = catch(|| match def.body {
-        Body::Async(body) => body(gathered.assemble(), context),
+        Body::Async(body) => gathered.assemble().map(|inputs| body(inputs, context)),
         Body::Sync(_) => unreachable!("sync tasks are called by `call_sync`"),
     });
-    match future {
+    match future.and_then(std::convert::identity) {
         Ok(future) => Caught { future: Some(future), control }.await,
-        Err(panic) => panicked(panic),
+        Err(failure) => failed(failure),
     }
 }
 
@@ -188,8 +191,8 @@ fn settle((outcome, value): Judged, stored: Result<Stored, Failure>) -> (Judged,
     }
 }
 
-fn panicked(panic: Failure) -> Judged {
-    (Outcome::Failed(Box::new(panic)), None)
+fn failed(failure: Failure) -> Judged {
+    (Outcome::Failed(Box::new(failure)), None)
 }
 
 fn judge(produced: Produced, control: Option<&AttemptControl>) -> Judged {
@@ -234,7 +237,7 @@ impl Future for Caught {
         polled.unwrap_or_else(|panic| {
             // What is left of it is dropped where a second panic does no harm.
             let _ = catch(|| *future = None);
-            Poll::Ready(panicked(panic))
+            Poll::Ready(failed(panic))
         })
     }
 }

@@ -13,11 +13,12 @@ use super::dispatch::RunKey;
 use super::engine::Engine;
 use super::look::Look;
 use super::machine::Input;
-use super::report::RunReport;
+use super::report::{RunReport, returned};
 use super::request::{RunError, RunRequest};
 use super::run::{Finished, RunShared};
 use super::state::TaskState;
 use crate::dag::Plan;
+use crate::error::Failure;
 use crate::task::RunInfo;
 use crate::time::Timestamp;
 use crate::value::{AnyValue, Value};
@@ -131,10 +132,12 @@ impl<T> RunHandle<T> {
 
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
 impl RunHandle<()> {
-    /// Waits for the end, and gives the result whatever its type is. [`Plan::result_type`] can write it down.
-    pub(crate) async fn finished(mut self) -> (RunReport, Option<AnyValue>) {
+    /// Waits for the end, and gives the result whatever its type is, or why there is none although the task that makes it
+    /// succeeded. [`Plan::result_type`] can write it down.
+    pub(crate) async fn finished(mut self) -> (RunReport, Result<Option<AnyValue>, Failure>) {
         let mut finished = (&mut self.finished).await;
         let result = finished.as_mut().ok().and_then(|finished| finished.result.take());
+        let result = result.map(|value| returned(&self.shared.plan, value)).transpose();
         (report(&self.shared, finished), result)
     }
 }
@@ -156,8 +159,7 @@ impl<T: Value> Future for RunHandle<T> {
 fn report<T: Value>(shared: &RunShared, finished: Result<Finished, oneshot::error::RecvError>) -> RunReport<T> {
     // The engine lives as long as this handle, and sends before it forgets a run.
     let finished = finished.expect("the engine reports the end of every run");
-    let result = finished.result.and_then(|value| value.downcast::<T>().ok());
-    RunReport { info: Arc::clone(&shared.info), machine: finished.machine, result }
+    RunReport::new(&shared.info, finished.machine, finished.result)
 }
 
 impl<T> Drop for RunHandle<T> {

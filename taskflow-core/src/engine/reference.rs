@@ -85,7 +85,7 @@ impl<T: Value> RunRequest<T> {
                 dispatcher.release(key, run.machine.layout(), task);
             }
         }
-        let result = run.values.result(&shared.plan).and_then(|value| value.downcast::<T>().ok());
-        Ok(RunReport { info: Arc::clone(&shared.info), machine: run.machine, result })
+        let result = run.values.result(&shared.plan);
+        Ok(RunReport::new(&shared.info, run.machine, result))
     }
 }

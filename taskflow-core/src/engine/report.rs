@@ -9,14 +9,18 @@ use super::machine::Machine;
 use super::state::{RunState, TaskState};
 use crate::dag::Plan;
 use crate::error::Failure;
+use crate::panics::catch;
 use crate::task::RunInfo;
 use crate::time::Timestamp;
+use crate::value::{AnyValue, Value};
 
 /// A finished run: its state, its result, and what became of each task.
 pub struct RunReport<T = ()> {
     pub(super) info: Arc<RunInfo>,
     pub(super) machine: Machine,
     pub(super) result: Option<Arc<T>>,
+    /// Why what the DAG returns could not be made of the value of its task.
+    pub(super) lost: Option<Arc<Failure>>,
 }
 
 /// A task instance of a finished run.
@@ -38,6 +42,27 @@ pub struct AttemptReport {
     pub ended: Timestamp,
     /// Why it did not succeed.
     pub failure: Option<Arc<Failure>>,
+}
+
+/// The value of the task that makes the result, as the DAG returns it. A projection of it is applied by the thread that
+/// takes the report, and a panic there is no failure of the run, which is over.
+pub(super) fn returned(plan: &Plan, value: AnyValue) -> Result<AnyValue, Failure> {
+    match plan.result_projection() {
+        None => Ok(value),
+        Some(projection) => catch(|| projection.apply(value)).and_then(std::convert::identity),
+    }
+}
+
+impl<T: Value> RunReport<T> {
+    pub(super) fn new(info: &Arc<RunInfo>, machine: Machine, result: Option<AnyValue>) -> Self {
+        let result = result.map(|value| returned(machine.plan(), value)).transpose();
+        let (result, lost) = match result {
+            Ok(result) => (result, None),
+            Err(failure) => (None, Some(Arc::new(failure))),
+        };
+        let result = result.and_then(|value| value.downcast::<T>().ok());
+        RunReport { info: Arc::clone(info), machine, result, lost }
+    }
 }
 
 impl<T> RunReport<T> {
@@ -82,8 +107,8 @@ impl<T> RunReport<T> {
     ///
     /// # Errors
     ///
-    /// [`RunFailed`] when the run did not end well, and also when it did without a result (because the task that makes
-    /// it was skipped).
+    /// [`RunFailed`] when the run did not end well, and also when it did without a result: because the task that makes
+    /// it was skipped, or because a projection of its value (`out.get("key")`) failed.
     pub fn into_result(self) -> Result<Arc<T>, Box<RunFailed>> {
         let failed = self.failed();
         match self.result {
@@ -140,7 +165,7 @@ impl<T> RunReport<T> {
             run_id: self.info.run_id.clone(),
             state: self.state(),
             task: first.map(|task| task.id().into_owned()),
-            failure: first.and_then(|task| task.failure()).map(Arc::unwrap_or_clone),
+            failure: first.and_then(|task| task.failure()).or_else(|| self.lost.clone()).map(Arc::unwrap_or_clone),
             halt_reason: self.halt_reason().map(str::to_owned),
         }
     }
@@ -262,7 +287,7 @@ pub struct RunFailed {
     pub state: RunState,
     /// The task that failed first.
     pub task: Option<String>,
-    /// Its failure.
+    /// Its failure; without a task that failed, why the result could not be made.
     pub failure: Option<Failure>,
     /// Why the run ended early, if it did.
     pub halt_reason: Option<String>,
@@ -272,6 +297,9 @@ impl fmt::Display for RunFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "run {} ended as {}", self.run_id, self.state)?;
         match (&self.task, &self.failure, &self.halt_reason) {
+            (None, Some(failure), _) if self.state == RunState::Success => {
+                write!(f, ", but what it returns could not be made: {failure}")
+            }
             (Some(task), Some(failure), _) => write!(f, ": task `{task}`: {failure}"),
             (_, _, Some(reason)) => write!(f, ": {reason}"),
             _ if self.state == RunState::Success => {

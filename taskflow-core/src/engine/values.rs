@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::machine::Machine;
 use super::state::TaskState;
-use crate::dag::{ArgPlan, At, Delivery, EdgeArg, EdgeKind, Layout, Plan, Source};
+use crate::dag::{ArgPlan, At, Delivery, EdgeArg, EdgeKind, Layout, Plan, Projection, Source, as_it_is};
 use crate::error::Failure;
 use crate::task::Inputs;
 use crate::value::AnyValue;
@@ -37,6 +37,8 @@ struct Pending {
     position: usize,
     assemble: fn(Vec<Delivery>) -> AnyValue,
     delivered: Vec<Delivery>,
+    /// How what is delivered changes on the way, one for each; empty when nothing does.
+    projections: Vec<Option<Arc<Projection>>>,
 }
 
 impl Values {
@@ -81,7 +83,9 @@ impl Values {
                             if lost { Delivery::Absent } else { delivery }
                         };
                         let delivered = sources.iter().map(deliver).collect();
-                        gathered.pending.get_or_insert_default().push(Pending { position, assemble, delivered });
+                        let projections = edges.projections().to_vec();
+                        let pending = Pending { position, assemble, delivered, projections };
+                        gathered.pending.get_or_insert_default().push(pending);
                         // Its place among the inputs, until it is assembled.
                         gathered.inputs.push(Arc::new(()));
                     }
@@ -105,7 +109,8 @@ impl Values {
             };
             let winner = winner(machine, task, &edges);
             let mut delivered = Vec::with_capacity(edges.sources().len());
-            for &source in edges.sources() {
+            let mut projections = Vec::new();
+            for (index, &source) in edges.sources().iter().enumerate() {
                 let lost = winner.is_some_and(|winner| winner != source);
                 match origin(layout, task, source) {
                     Origin::Param => delivered.push(self.param(source)),
@@ -121,12 +126,16 @@ impl Values {
                         upstreams.into_iter().map(|upstream| self.deliver_task(machine, upstream, edges.kind(), last)),
                     ),
                 }
+                if let Some(projection) = edges.projections().get(index) {
+                    projections.resize(delivered.len(), projection.clone());
+                }
             }
             match (edges.assemble, &delivered[..]) {
                 (None, [Delivery::Value(value)]) => gathered.inputs.push(Arc::clone(value)),
                 (assemble, _) => {
-                    let assemble = assemble.unwrap_or(Delivery::only);
-                    gathered.pending.get_or_insert_default().push(Pending { position, assemble, delivered });
+                    let assemble = assemble.unwrap_or(as_it_is);
+                    let pending = Pending { position, assemble, delivered, projections };
+                    gathered.pending.get_or_insert_default().push(pending);
                     gathered.inputs.push(Arc::new(()));
                 }
             }
@@ -314,14 +323,23 @@ fn outcome_of(machine: &Machine, task: u32) -> Arc<Failure> {
 }
 
 impl Gathered {
-    /// Puts the inputs from several upstreams together.
-    pub(crate) fn assemble(mut self) -> Inputs {
+    /// Puts the inputs from several upstreams together, and applies projections. A closure of the user may panic here.
+    ///
+    /// # Errors
+    ///
+    /// When a projection does not find what it looks for.
+    pub(crate) fn assemble(mut self) -> Result<Inputs, Failure> {
         if let Some(pending) = self.pending {
-            for Pending { position, assemble, mut delivered } in *pending {
+            for Pending { position, assemble, mut delivered, projections } in *pending {
                 delivered.iter_mut().for_each(Delivery::take_out);
+                for (delivery, projection) in delivered.iter_mut().zip(&projections) {
+                    if let (Delivery::Value(value), Some(projection)) = (&*delivery, projection) {
+                        *delivery = Delivery::Value(projection.apply(Arc::clone(value))?);
+                    }
+                }
                 self.inputs.replace(position, assemble(delivered));
             }
         }
-        self.inputs
+        Ok(self.inputs)
     }
 }

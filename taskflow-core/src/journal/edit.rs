@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use super::error::JournalError;
+use super::graph::EdgeRule;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::live::worker;
@@ -114,7 +115,8 @@ impl Journal {
         };
         if state == TaskState::Success && value.is_none() {
             let inputs = history.shape.nodes.iter().flat_map(|node| &node.inputs);
-            let taken: HashSet<u32> = inputs.map(|&(upstream, _)| upstream).collect();
+            let taken: HashSet<u32> =
+                inputs.filter(|(_, edge)| *edge != EdgeRule::Gate).map(|&(upstream, _)| upstream).collect();
             let taken = |task: &&u32| {
                 let taken = taken.contains(task);
                 let unit = history.shape.kind(**task).output == "()";

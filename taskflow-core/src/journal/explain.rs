@@ -80,7 +80,7 @@ impl RunHistory {
     fn waits(&self, place: usize) -> Vec<String> {
         let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
         let mut why = Vec::new();
-        for rule in [EdgeRule::Required, EdgeRule::Optional, EdgeRule::Outcome, EdgeRule::First] {
+        for rule in [EdgeRule::Gate, EdgeRule::Required, EdgeRule::Optional, EdgeRule::Outcome, EdgeRule::First] {
             let upstreams = node.inputs.iter().filter(|&&(_, edge)| edge == rule).map(|&(upstream, _)| upstream);
             why.extend(self.pending(upstreams, demand(rule)));
         }
@@ -139,6 +139,9 @@ impl RunHistory {
 }
 
 fn demand(rule: EdgeRule) -> &'static str {
+    if rule == EdgeRule::Gate {
+        return "this arm of the branch must be taken";
+    }
     match rule.rule() {
         TriggerRule::AllSuccess => "all must succeed",
         TriggerRule::NoneFailed => "all must succeed or be skipped",

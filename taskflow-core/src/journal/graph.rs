@@ -52,7 +52,7 @@ pub(crate) struct GraphNode {
     pub(crate) id: String,
     pub(crate) kind: u32,
     pub(crate) group: Option<u32>,
-    /// Upstream nodes by value, each with the trigger rule of its edge.
+    /// Upstream nodes by value, each with the trigger rule of its edge, and the gate.
     pub(crate) inputs: Vec<(u32, EdgeRule)>,
     /// Upstream nodes by order alone.
     pub(crate) after: Vec<u32>,
@@ -65,6 +65,8 @@ pub(crate) enum EdgeRule {
     Optional,
     Outcome,
     First,
+    /// No value: the node is in an arm of a branch and runs only if that is taken.
+    Gate,
 }
 
 impl From<EdgeKind> for EdgeRule {
@@ -82,7 +84,7 @@ impl EdgeRule {
     /// The trigger rule it stands for.
     pub(crate) fn rule(self) -> TriggerRule {
         match self {
-            EdgeRule::Required => TriggerRule::AllSuccess,
+            EdgeRule::Required | EdgeRule::Gate => TriggerRule::AllSuccess,
             EdgeRule::Optional => TriggerRule::NoneFailed,
             EdgeRule::Outcome => TriggerRule::AllDone,
             EdgeRule::First => TriggerRule::OneSuccess,
@@ -117,6 +119,7 @@ impl Graph {
                     inputs.extend(tasks.map(|task| (task, edges.kind().into())));
                 }
             }
+            inputs.extend(plan.gate(node).map(|gate| (gate, EdgeRule::Gate)));
             let after = plan.orders(node).iter().map(|&(upstream, _)| upstream).collect();
             let (id, group) = (plan.nodes()[node as usize].id().to_owned(), plan.nodes()[node as usize].group());
             GraphNode { id, kind: *slot, group, inputs, after }

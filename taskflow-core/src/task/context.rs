@@ -224,6 +224,11 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
+    /// Ends an attempt without a context as skipped.
+    pub(crate) fn skip(reason: String) -> Self {
+        Interrupt { kind: Abort::Skip, reason }
+    }
+
     /// What was asked for.
     pub fn kind(&self) -> Abort {
         self.kind

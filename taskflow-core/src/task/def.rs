@@ -34,6 +34,16 @@ pub struct TaskDef {
     pub body: Body,
 }
 
+impl TaskDef {
+    /// The module of the tasks that taskflow brings along.
+    pub(crate) const BUILT_IN: &'static str = "taskflow";
+
+    /// Whether taskflow brings the task along: the nodes that a branch is made of.
+    pub fn is_built_in(&self) -> bool {
+        self.module == Self::BUILT_IN
+    }
+}
+
 /// A parameter of a task.
 #[derive(Clone, Copy, Debug)]
 pub struct InputDef {

@@ -51,6 +51,11 @@ impl Inputs {
         into_shared(self.take(index))
     }
 
+    /// The `index`-th input with its type erased.
+    pub(crate) fn erased(&mut self, index: usize) -> AnyValue {
+        self.take(index)
+    }
+
     fn take(&mut self, index: usize) -> AnyValue {
         self.0.get_mut(index).and_then(Option::take).expect("each input of a task is taken once")
     }

@@ -23,6 +23,11 @@ impl Constant {
         Constant { value: Arc::new(value), json, ty: TypeInfo::of_value::<T>() }
     }
 
+    /// Keeps what is no data, a function say: for the plan, its hash and its pictures it is `label`.
+    pub(crate) fn opaque<T: Send + Sync + 'static>(value: T, label: &str) -> Self {
+        Constant { value: Arc::new(value), json: Ok(label.into()), ty: TypeInfo::of::<T>() }
+    }
+
     /// The value for a task.
     pub fn value(&self) -> &AnyValue {
         &self.value

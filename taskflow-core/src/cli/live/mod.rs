@@ -26,6 +26,7 @@ use super::terminal::Terminal;
 use super::words;
 use crate::dag::Plan;
 use crate::engine::{RunControl, RunHandle, RunReport};
+use crate::error::Failure;
 use crate::task::RunInfo;
 use crate::time::Timestamp;
 use crate::value::AnyValue;
@@ -34,7 +35,8 @@ use crate::value::AnyValue;
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) report: RunReport,
-    pub(super) result: Option<AnyValue>,
+    /// What the task that makes the result gave, as the DAG returns it, or why it cannot be made of that.
+    pub(super) result: Result<Option<AnyValue>, Failure>,
     /// What ended it early.
     pub(super) signal: Option<Signal>,
     /// The number it is kept under, if it is.

@@ -87,7 +87,10 @@ fn interruption(ended: &Ended, paint: Paint) -> String {
 fn result(ended: &Ended) -> Result<Option<serde_json::Value>, Stop> {
     let ty = ended.report.plan().result_type();
     match &ended.result {
-        Some(value) if ended.report.is_success() && ty.path() != "()" => match ty.json(value) {
+        Err(failure) if ended.report.is_success() => {
+            Err(Stop::Failure(format!("what the run returns could not be made: {failure}")))
+        }
+        Ok(Some(value)) if ended.report.is_success() && ty.path() != "()" => match ty.json(value) {
             Ok(json) => Ok(Some(json)),
             Err(message) => Err(Stop::Failure(format!("the result cannot be printed: {message}"))),
         },

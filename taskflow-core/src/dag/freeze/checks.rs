@@ -46,14 +46,12 @@ pub(super) fn cycles(draft: &Draft, ids: &[Box<str>], errors: &mut Vec<BuildErro
     for order in &draft.orders {
         graph.add_edge(at(order.upstream), at(order.downstream), ());
     }
+    for &(gate, node) in &draft.gates {
+        graph.add_edge(at(gate), at(node), ());
+    }
     for node in 0..draft.nodes.len() {
         for arg in &draft.args[arg_range(draft, node)] {
-            let handles = match arg {
-                ArgDraft::Constant(_) => &[],
-                ArgDraft::One { from, .. } | ArgDraft::Mapped { from, .. } => std::slice::from_ref(from),
-                ArgDraft::Many { from, .. } => from.as_slice(),
-            };
-            for upstream in handles.iter().filter(|handle| handle.scope == draft.scope) {
+            for upstream in arg.handles().iter().filter(|handle| handle.scope == draft.scope) {
                 if let Some(upstream) = upstream.source.as_task() {
                     graph.add_edge(at(upstream), NodeIndex::new(node), ());
                 }

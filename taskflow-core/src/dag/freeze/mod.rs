@@ -5,15 +5,16 @@ mod names;
 mod wire;
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::arg::{ArgDraft, Assemble};
+use super::arg::{ArgDraft, Assemble, as_it_is};
 use super::builder::{self, Draft, Handle, index};
 use super::def::{DagDef, DagInputs, DagOptions};
 use super::error::{BuildError, BuildErrors};
 use super::param::ParamDef;
 use super::plan::{ArgCell, EdgeCell, EdgeKind, Mapping, Node, NodeOptions, Place, Plan, Source, Wiring};
 use super::pool::PoolDef;
+use super::projection::Projection;
 use super::registry::Registry;
 use crate::panics;
 use crate::task::{RetryPolicy, SourceLocation, TaskDef, TaskOptions};
@@ -77,7 +78,7 @@ impl Freezer<'_> {
             if foreign {
                 self.errors.push(BuildError::ForeignOutput { at: self.header.location });
             }
-            (!foreign).then_some(handle.source)
+            (!foreign).then_some(handle)
         });
 
         let groups = names::groups(&draft, &mut self.errors);
@@ -91,6 +92,7 @@ impl Freezer<'_> {
         checks::orders_of_elements(&draft, &mut self.errors);
         checks::idle_rules(&draft, &ids, &node_options, &options_of, &mut self.errors);
 
+        let result_projection = result.and_then(|handle| projection(handle, &draft, &ids));
         let arguments = self.arguments(&mut draft, &ids);
         if !self.errors.is_empty() {
             return Err(BuildErrors::new(self.header.id, self.errors));
@@ -107,13 +109,15 @@ impl Freezer<'_> {
                 first_join: 0,
             });
         }
+        let gates = wire::gates(&draft, &node_options, &options_of);
         let mut plan = Plan {
             id: self.header.id.to_owned(),
             doc: self.header.doc,
             location: self.header.location,
             options: self.header.options,
             params,
-            result,
+            result: result.map(|handle| handle.source),
+            result_projection,
             result_type: self.header.result,
             node_options,
             groups,
@@ -121,8 +125,10 @@ impl Freezer<'_> {
             args: arguments.cells,
             edge_args: arguments.edges,
             sources: arguments.sources,
+            projected: arguments.projected,
             constants: arguments.constants,
             orders: draft.orders.iter().map(|order| (order.upstream, order.downstream)).collect(),
+            gates,
             joins: Vec::new(),
             successors: Vec::new(),
             successor_offsets: Vec::new(),
@@ -160,7 +166,7 @@ impl Freezer<'_> {
                     }
                     ArgDraft::One { .. } | ArgDraft::Many { .. } | ArgDraft::Mapped { .. } => {}
                 }
-                all.push(arg);
+                all.push(arg, |handle| projection(handle, draft, ids));
             }
         }
         all
@@ -172,7 +178,9 @@ impl Freezer<'_> {
         let mut of = Vec::with_capacity(draft.nodes.len());
         for (node, id) in draft.nodes.iter().zip(ids) {
             let own = node.options.as_deref().copied().unwrap_or_default();
-            let options = resolve(own.or(node.def.options).or(self.header.options.task_defaults));
+            // What a DAG says of its tasks is not meant for the nodes that a branch is made of.
+            let defaults = if node.def.is_built_in() { TaskOptions::NONE } else { self.header.options.task_defaults };
+            let options = resolve(own.or(node.def.options).or(defaults));
             checks::pool(&options, &self.pools, id, node.at.into(), &mut self.errors);
             let position = sets.iter().rposition(|set| *set == options).unwrap_or_else(|| {
                 sets.push(options);
@@ -190,28 +198,42 @@ struct Arguments {
     cells: Vec<ArgCell>,
     edges: Vec<EdgeCell>,
     sources: Vec<Source>,
+    projected: Vec<Option<Arc<Projection>>>,
     constants: Vec<Constant>,
 }
 
 impl Arguments {
-    fn push(&mut self, arg: ArgDraft) {
+    fn push(&mut self, arg: ArgDraft, projection: impl Fn(Handle) -> Option<Arc<Projection>>) {
         let cell = match arg {
             ArgDraft::Constant(constant) => {
                 self.constants.push(*constant);
                 ArgCell::Constant(index(self.constants.len() - 1))
             }
-            ArgDraft::One { from, assemble: None, .. } => ArgCell::Value(from.source),
-            ArgDraft::One { from, kind, assemble: Some(assemble) } => self.edges(&[from], kind, assemble),
-            ArgDraft::Many { from, kind, assemble } => self.edges(&from, kind, assemble),
-            ArgDraft::Mapped { from, kind, assemble } => self.edges(&[from], kind, assemble),
+            ArgDraft::One { from, assemble: None, .. } if from.projection.is_none() => ArgCell::Value(from.source),
+            ArgDraft::One { from, kind, assemble } => {
+                self.edges(&[from], kind, assemble.unwrap_or(as_it_is), projection)
+            }
+            ArgDraft::Many { from, kind, assemble } => self.edges(&from, kind, assemble, projection),
+            ArgDraft::Mapped { from, kind, assemble } => self.edges(&[from], kind, assemble, projection),
         };
         self.cells.push(cell);
     }
 
-    fn edges(&mut self, from: &[Handle], kind: EdgeKind, assemble: Assemble) -> ArgCell {
+    fn edges(
+        &mut self,
+        from: &[Handle],
+        kind: EdgeKind,
+        assemble: Assemble,
+        projection: impl Fn(Handle) -> Option<Arc<Projection>>,
+    ) -> ArgCell {
         let first = index(self.sources.len());
         self.sources.extend(from.iter().map(|handle| handle.source));
-        self.edges.push(EdgeCell { kind, first, count: index(from.len()), assemble });
+        let mut projected = EdgeCell::PLAIN;
+        if from.iter().any(|handle| handle.projection.is_some()) {
+            projected = index(self.projected.len());
+            self.projected.extend(from.iter().map(|handle| projection(*handle)));
+        }
+        self.edges.push(EdgeCell { kind, first, count: index(from.len()), projected, assemble });
         ArgCell::Edges(index(self.edges.len() - 1))
     }
 }
@@ -219,6 +241,19 @@ impl Arguments {
 fn arg_range(draft: &Draft, node: usize) -> std::ops::Range<usize> {
     let end = draft.nodes.get(node + 1).map_or(draft.args.len(), |next| next.first_arg as usize);
     draft.nodes[node].first_arg as usize..end
+}
+
+/// What becomes of the value of `handle` on its way; messages name where it comes from.
+fn projection(handle: Handle, draft: &Draft, ids: &[Box<str>]) -> Option<Arc<Projection>> {
+    let origin = || match (handle.source.as_task(), handle.source.as_param()) {
+        (Some(task), _) => ids.get(task as usize).map(|id| format!("task `{id}`")).unwrap_or_default(),
+        (None, param) => {
+            let name = param.and_then(|param| draft.params.get(param as usize));
+            format!("the parameter `{}`", name.unwrap_or(&"?"))
+        }
+    };
+    // A handle of another graph has been reported; its steps are not those of this draft.
+    if handle.scope == draft.scope { Projection::of(handle, draft, origin) } else { None }
 }
 
 fn placeholder() -> ArgDraft {

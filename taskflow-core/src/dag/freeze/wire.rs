@@ -1,17 +1,37 @@
 //! The index vectors of a plan.
 
-use crate::dag::builder::index;
-use crate::dag::plan::{ArgCell, ArgPlan, EdgeKind, Join, Plan};
+use std::collections::HashMap;
+
+use crate::dag::builder::{Draft, index};
+use crate::dag::plan::{ArgCell, ArgPlan, EdgeKind, Join, NodeOptions, Plan};
 use crate::task::TriggerRule;
+
+/// The gates that are needed. A node after another one of its arm (`a >> b`) is skipped with that one, and has no need of a
+/// gate as long as its order edges want every upstream to succeed. The order edges are sorted by downstream.
+pub(super) fn gates(draft: &Draft, sets: &[NodeOptions], options_of: &[u32]) -> Vec<(u32, u32)> {
+    let mut ends: HashMap<u32, u32> = HashMap::new();
+    for &(arm, end) in &draft.arms {
+        // A second entry is that of a value that was passed on.
+        ends.entry(arm).or_insert(end);
+    }
+    let needed = |&&(gate, node): &&(u32, u32)| {
+        let within = gate..ends.get(&gate).copied().unwrap_or(gate);
+        let first = draft.orders.partition_point(|order| order.downstream < node);
+        let mut upstreams = draft.orders[first..].iter().take_while(|order| order.downstream == node);
+        let all = sets[options_of[node as usize] as usize].trigger_rule == TriggerRule::AllSuccess;
+        !(all && upstreams.any(|order| within.contains(&order.upstream)))
+    };
+    draft.gates.iter().filter(needed).copied().collect()
+}
 
 /// Makes the index vectors: the joins of each node, the joins below each node, the consumers of each value.
 ///
-/// The upstreams of a node fall into at most: one join for all that must succeed, one for all that may be skipped, one
+/// The upstreams of a node fall into at most: one join for all that must succeed (its gate among them), one for all that may be skipped, one
 /// for all that only must end, one for each `AnyOf`, and one for its order edges when they have a rule of their own.
 pub(super) fn wire(plan: &mut Plan) {
     let mut joins: Vec<Join> = Vec::with_capacity(plan.nodes.len());
     // (upstream, join), grouped by join; turned around below.
-    let mut edges: Vec<(u32, u32)> = Vec::with_capacity(plan.sources.len() + plan.orders.len());
+    let mut edges: Vec<(u32, u32)> = Vec::with_capacity(plan.sources.len() + plan.orders.len() + plan.gates.len());
 
     for position in 0..plan.nodes.len() {
         let node = index(position);
@@ -34,13 +54,17 @@ pub(super) fn wire(plan: &mut Plan) {
         let tasks_of_kind =
             |wanted: EdgeKind| of_kind(wanted).flat_map(|edges| edges.sources()).filter_map(|source| source.as_task());
         // What waits for nothing of its own element waits for the list: without it there is no element.
-        let gate = gate(plan, node);
+        let list = list_around(plan, node);
         let order_rule = plan.node_options(node).trigger_rule;
+        let gate = plan.gate(node).into_iter();
         let mut ordered = plan.orders(node).iter().map(|&(upstream, _)| upstream);
         if order_rule == TriggerRule::AllSuccess {
-            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required).chain(ordered).chain(gate));
+            join(
+                TriggerRule::AllSuccess,
+                &mut tasks_of_kind(EdgeKind::Required).chain(gate).chain(ordered).chain(list),
+            );
         } else {
-            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required).chain(gate));
+            join(TriggerRule::AllSuccess, &mut tasks_of_kind(EdgeKind::Required).chain(gate).chain(list));
             join(order_rule, &mut ordered);
         }
         join(EdgeKind::Optional.rule(), &mut tasks_of_kind(EdgeKind::Optional));
@@ -84,7 +108,7 @@ pub(super) fn wire(plan: &mut Plan) {
 }
 
 /// The expand node around a node that waits for no other node of its element.
-fn gate(plan: &Plan, node: u32) -> Option<u32> {
+fn list_around(plan: &Plan, node: u32) -> Option<u32> {
     let mapping = plan.place(node).mapping?;
     let expand = plan.mappings[mapping as usize].expand;
     let own = |upstream: u32| upstream == expand || plan.place(upstream).mapping == Some(mapping);

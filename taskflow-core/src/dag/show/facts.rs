@@ -7,7 +7,9 @@ use super::{NodeView, text};
 pub(super) fn facts(node: &NodeView<'_>) -> Vec<String> {
     let option = |name: &str| node.options.get(name).map(text::plain);
     let mut facts = Vec::new();
-    if node.calls_another_name() {
+    if node.built_in {
+        facts.push(node.task.to_owned());
+    } else if node.calls_another_name() {
         facts.push(format!("fn {}", node.task));
     }
     if node.kind != "sync" {

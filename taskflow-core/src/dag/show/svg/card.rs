@@ -173,11 +173,14 @@ fn row(facts: Vec<String>, room: i64) -> Vec<(String, i64)> {
 fn about_task(node: &NodeView<'_>, state: Option<&str>) -> String {
     let mut lines = vec![node.id.to_owned()];
     lines.extend(state.map(|state| format!("state: {state}")));
-    lines.push(format!("{} fn {} -> {}", node.kind, node.task, node.output));
+    lines.push(match node.built_in {
+        true => format!("{} -> {}", node.task, node.output),
+        false => format!("{} fn {} -> {}", node.kind, node.task, node.output),
+    });
     for arg in &node.args {
         let value = match &arg.value {
             ArgValue::Constant { constant } => text::brief_json(constant, 60),
-            ArgValue::Edges { edge, sources } => {
+            ArgValue::Edges { edge, sources, .. } => {
                 let names = sources.iter().take(4).map(|source| match source {
                     Endpoint::Task(task) => task.id.to_owned(),
                     Endpoint::Param(param) => format!("${}", param.id),

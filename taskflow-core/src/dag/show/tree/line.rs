@@ -19,8 +19,10 @@ pub(super) fn note(link: Link) -> Option<&'static str> {
 pub(super) fn arguments(node: &NodeView<'_>) -> String {
     let arguments = node.args.iter().filter_map(|arg| {
         let value = match &arg.value {
+            // The name of an arm, which its id tells.
+            ArgValue::Constant { .. } if node.built_in => String::new(),
             ArgValue::Constant { constant } => text::brief_json(constant, CONSTANT),
-            ArgValue::Edges { edge, sources } => {
+            ArgValue::Edges { edge, sources, .. } => {
                 let params = sources.iter().filter_map(|source| match source {
                     Endpoint::Param(param) => Some(format!("${}", param.id)),
                     Endpoint::Task(_) => None,
@@ -39,7 +41,9 @@ pub(super) fn arguments(node: &NodeView<'_>) -> String {
 /// The task where the id does not tell it, the kind of thread, the options, the result.
 pub(super) fn details(node: &NodeView<'_>, result: Option<&str>) -> String {
     let mut details = Vec::new();
-    if node.calls_another_name() {
+    if node.built_in {
+        details.push(node.task.to_owned());
+    } else if node.calls_another_name() {
         details.push(format!("task {}", node.task));
     }
     if node.kind != "sync" {

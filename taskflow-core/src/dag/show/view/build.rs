@@ -5,6 +5,7 @@ use super::{
 };
 use crate::dag::builder::index;
 use crate::dag::{ArgPlan, EdgeKind, ParamDef, Plan, Source};
+use crate::task::TriggerRule;
 
 /// A JSON null for a constant without a JSON form; freezing refuses those, so that no picture shows it.
 static NO_JSON: serde_json::Value = serde_json::Value::Null;
@@ -73,6 +74,7 @@ fn node_view<'p>(plan: &'p Plan, at: u32, option_sets: &[OptionList]) -> NodeVie
             ArgPlan::Edges(edges) => ArgValue::Edges {
                 edge: edges.kind().into(),
                 sources: edges.sources().iter().filter_map(|source| endpoint(plan, *source)).collect(),
+                projections: edges.projections().iter().map(|way| way.as_ref().map(ToString::to_string)).collect(),
             },
         };
         ArgView {
@@ -85,6 +87,7 @@ fn node_view<'p>(plan: &'p Plan, at: u32, option_sets: &[OptionList]) -> NodeVie
         id: node.id(),
         label: inside(node.id(), group),
         task: def.id,
+        built_in: def.is_built_in(),
         kind: def.kind.name(),
         group,
         description: def.doc,
@@ -100,7 +103,7 @@ fn edges_of<'p>(plan: &'p Plan, index: u32, node: &NodeView<'p>) -> Vec<EdgeView
     let to = Ref { index, id: node.id };
     let mut edges = Vec::new();
     for arg in &node.args {
-        if let ArgValue::Edges { edge, sources } = &arg.value {
+        if let ArgValue::Edges { edge, sources, .. } = &arg.value {
             edges.extend(sources.iter().map(|from| EdgeView { from: *from, to, kind: *edge, rule: None }));
         }
     }
@@ -109,6 +112,9 @@ fn edges_of<'p>(plan: &'p Plan, index: u32, node: &NodeView<'p>) -> Vec<EdgeView
         if let Some(from) = endpoint(plan, Source::task(upstream)) {
             edges.push(EdgeView { from, to, kind: Link::Order, rule });
         }
+    }
+    if let Some(from) = plan.gate(index).and_then(|gate| endpoint(plan, Source::task(gate))) {
+        edges.push(EdgeView { from, to, kind: Link::Order, rule: Some(TriggerRule::AllSuccess) });
     }
     edges.sort_unstable_by_key(|edge| (edge.from, edge.kind));
     edges.dedup_by_key(|edge| (edge.from, edge.kind));

@@ -117,6 +117,9 @@ pub struct NodeView<'p> {
     pub label: &'p str,
     /// The task it calls.
     pub task: &'p str,
+    /// Whether taskflow brings the task along: those that a branch is made of.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub built_in: bool,
     /// `sync`, `blocking` or `async`.
     pub kind: &'static str,
     /// The group it is in.
@@ -177,6 +180,9 @@ pub enum ArgValue<'p> {
         edge: Link,
         /// Where they begin, in the order in which they were passed.
         sources: Vec<Endpoint<'p>>,
+        /// How the values change on the way, one for each source; empty when none does.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        projections: Vec<Option<String>>,
     },
 }
 

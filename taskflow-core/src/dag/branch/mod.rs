@@ -1,0 +1,120 @@
+//! Branches: parts of a graph that run or are skipped by what a task returned.
+//!
+//! 1. Each arm of a branch is a node of its own, below the task that decides: `route.Small`. It gives what the variant holds
+//!    when its arm is the one that was taken, and skips itself otherwise.
+//! 2. What is drawn inside an arm runs only if that node succeeds. Most of it takes something from there anyway. What does not
+//!    gets a *gate*: an edge without a value, under `all_success`, whatever the rule of the node's other upstreams is.
+//! 3. The value of the whole is a last node, `route.joined`, which takes the result of the arm that was taken.
+//!
+//! All of these are task instances as others are: stored, shown, explained, cleared.
+
+mod condition;
+mod nodes;
+
+use std::cell::RefCell;
+use std::panic::Location;
+
+use self::nodes::{Case, NotTaken};
+use super::arg::{Arg, ArgDraft, IntoArg, first_as_it_is};
+use super::builder::{self, Handle};
+use super::output::Output;
+use super::plan::EdgeKind;
+use crate::value::{Constant, Value};
+
+pub use condition::{When, only_if, when};
+
+/// A branch under construction: what `branch!` expands to.
+#[derive(Debug)]
+pub struct Branch<V> {
+    on: Output<V>,
+    labels: &'static [&'static str],
+    choose: fn(&V) -> u32,
+    not_taken: NotTaken,
+    arms: RefCell<Vec<Handle>>,
+}
+
+/// An arm of a branch: the node that gives what its variant holds.
+#[derive(Debug)]
+pub struct Arm<P> {
+    output: Output<P>,
+}
+
+/// As long as it lives, what is drawn belongs to an arm.
+#[derive(Debug)]
+#[must_use = "it marks a scope"]
+pub struct InArm {
+    gate: Option<Handle>,
+    before: Option<u32>,
+}
+
+impl<V: Value> Branch<V> {
+    /// A branch on a value; `choose` tells which of the arms is taken, as a place among `labels`.
+    pub fn new(on: Output<V>, labels: &'static [&'static str], choose: fn(&V) -> u32) -> Self {
+        Branch { on, labels, choose, not_taken: NotTaken::Branch, arms: RefCell::default() }
+    }
+
+    /// Draws the node of the arm at `place`; `take` gets out of the value what the arm binds.
+    #[track_caller]
+    pub fn arm<P: Value>(&self, place: u32, take: fn(&V) -> Option<P>) -> Arm<P> {
+        let Branch { labels, choose, not_taken, .. } = *self;
+        let label = labels.get(place as usize).copied().unwrap_or("arm");
+        let case = Constant::opaque(Case { place, labels, choose, take, not_taken }, label);
+        let args = [self.on.into_arg(), Arg(ArgDraft::Constant(Box::new(case)))];
+        let name = (self.on.handle().source, label);
+        let handle = builder::add_built_in(nodes::arm::<V, P>(), args, name, Location::caller());
+        self.arms.borrow_mut().push(handle);
+        Arm { output: Output::new(handle) }
+    }
+
+    /// The value of the branch: that of the arm that is taken.
+    #[track_caller]
+    pub fn join<T: Value, const N: usize>(self, results: [Output<T>; N]) -> Output<T> {
+        let at = Location::caller();
+        let arms = self.arms.into_inner();
+        let inside = |(arm, result): (Handle, Output<T>)| match builder::is_in_arm(arm, result.handle()) {
+            true => result.handle(),
+            // A value from elsewhere is there whatever is decided; below the arm it is there only if the arm is taken.
+            false => {
+                let _inside = builder::enter(Some(arm));
+                builder::add_built_in(nodes::pass::<T>(), [result.into_arg()], (arm.source, "value"), at)
+            }
+        };
+        let from = arms.into_iter().zip(results).map(inside).collect();
+        let arg = Arg(ArgDraft::Many { from, kind: EdgeKind::First, assemble: first_as_it_is });
+        Output::new(builder::add_built_in(nodes::join::<T>(), [arg], (self.on.handle().source, "joined"), at))
+    }
+}
+
+impl<P: Value> Arm<P> {
+    /// Draws inside the arm until the guard is dropped.
+    pub fn enter(&self) -> InArm {
+        builder::enter(Some(self.output.handle()))
+    }
+
+    /// What an arm binds that binds one thing.
+    pub fn output(&self) -> Output<P> {
+        self.output
+    }
+
+    /// One of several things that an arm binds.
+    pub fn item<U: Value + Clone>(&self, place: usize, part: fn(&P) -> &U) -> Output<U> {
+        super::projection::item(self.output, place, part)
+    }
+
+    /// The result of an arm in which nothing is to be done.
+    pub fn nothing(&self) -> Output<()> {
+        self.output.map(|_: &P| ())
+    }
+}
+
+impl InArm {
+    pub(super) fn new(gate: Option<Handle>, before: Option<u32>) -> Self {
+        InArm { gate, before }
+    }
+}
+
+impl Drop for InArm {
+    fn drop(&mut self) {
+        builder::leave(self.gate, self.before);
+    }
+}

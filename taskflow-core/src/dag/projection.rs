@@ -1,0 +1,292 @@
+//! Another form of a value, or a part of it, without a node: `out.map(..)`, `out.get("key")`, `out.unzip()`.
+//!
+//! A projection belongs to an edge. The upstream's value is stored as it is; the thread that runs the consumer makes of it
+//! what the consumer takes, so that what goes wrong there is the consumer's failure. Projections chain.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use super::builder::{self, Draft, Handle};
+use super::error::nearest;
+use super::output::Output;
+use crate::error::Failure;
+use crate::value::{AnyValue, TypeInfo, Value};
+
+/// How an edge changes the value that it carries: one or more steps.
+pub struct Projection {
+    /// Whose value it is, as messages name it.
+    origin: Box<str>,
+    /// The first is applied first; never empty.
+    steps: Box<[Step]>,
+}
+
+/// One step of a projection, as it is drawn.
+#[derive(Clone)]
+pub(super) struct Step {
+    kind: StepKind,
+    from: TypeInfo,
+    to: TypeInfo,
+    apply: Arc<dyn Fn(&AnyValue) -> Result<AnyValue, Missing> + Send + Sync>,
+}
+
+#[derive(Clone, Debug)]
+enum StepKind {
+    Map,
+    Key(Arc<str>),
+    Item(usize),
+}
+
+/// A map does not have the key; it has these.
+struct Missing {
+    key: Arc<str>,
+    known: Vec<String>,
+}
+
+impl Projection {
+    /// The steps up to that of `handle`, if it stands for a projected value.
+    pub(super) fn of(handle: Handle, draft: &Draft, origin: impl FnOnce() -> String) -> Option<Arc<Self>> {
+        let mut steps = Vec::new();
+        let mut next = handle.projection;
+        while let Some(place) = next {
+            let (before, step) = &draft.projections[place.get() as usize - 1];
+            steps.push(step.clone());
+            next = *before;
+        }
+        steps.reverse();
+        (!steps.is_empty()).then(|| Arc::new(Projection { origin: origin().into(), steps: steps.into() }))
+    }
+
+    /// What the consumer takes. A panic in a closure of the user goes through.
+    ///
+    /// # Errors
+    ///
+    /// When a map does not have the key that is asked for. No retry would find it: the value is there to stay.
+    pub(crate) fn apply(&self, value: AnyValue) -> Result<AnyValue, Failure> {
+        let mut value = value;
+        for step in &self.steps {
+            value = (step.apply)(&value).map_err(|missing| {
+                let message = missing.message(&self.origin);
+                Failure::Error { chain: vec![message], retryable: false }
+            })?;
+        }
+        Ok(value)
+    }
+}
+
+/// `map: Vec<u32> -> usize`; several steps are joined by `, then `.
+impl fmt::Display for Projection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, Step { kind, from, to, .. }) in self.steps.iter().enumerate() {
+            if place > 0 {
+                f.write_str(", then ")?;
+            }
+            match kind {
+                StepKind::Map => f.write_str("map")?,
+                StepKind::Key(key) => write!(f, "get {key:?}")?,
+                StepKind::Item(item) => write!(f, "item {item}")?,
+            }
+            write!(f, ": {} -> {}", from.short(), to.short())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Projection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Projection({self})")
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.kind)
+    }
+}
+
+impl Missing {
+    fn message(&self, origin: &str) -> String {
+        const SHOWN: usize = 20;
+        let Missing { key, known } = self;
+        let mut names: Vec<&str> = known.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        let meant = nearest(key, names.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+        let listed: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+        let more = names.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let there = match names.len() {
+            0 => "the map is empty".to_owned(),
+            1 => format!("the only key there is {}", listed[0]),
+            _ => format!("the keys there are {}{more}", listed.join(", ")),
+        };
+        format!("no key `{key}` in what {origin} gave: {there}{}", meant.unwrap_or_default())
+    }
+}
+
+fn project<T: Value, U: Value>(
+    output: Output<T>,
+    kind: StepKind,
+    apply: impl Fn(&T) -> Result<U, Missing> + Send + Sync + 'static,
+) -> Output<U> {
+    let apply = move |value: &AnyValue| {
+        // The types of the handles say what the value is.
+        let value = value.downcast_ref::<T>().expect("a projection is applied to the type it was made for");
+        apply(value).map(|made| Arc::new(made) as AnyValue)
+    };
+    let step = Step { kind, from: TypeInfo::of::<T>(), to: TypeInfo::of::<U>(), apply: Arc::new(apply) };
+    Output::new(builder::add_projection(output.handle(), step))
+}
+
+/// The item at `place` of a tuple of any length.
+pub(super) fn item<T: Value, U: Value + Clone>(output: Output<T>, place: usize, part: fn(&T) -> &U) -> Output<U> {
+    project(output, StepKind::Item(place), move |tuple: &T| Ok(part(tuple).clone()))
+}
+
+impl<T> Output<T> {
+    /// The value in another form: `closure` makes it for each consumer, on the thread that runs that one. No node, nothing
+    /// stored.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// # #[task] fn read() -> Vec<f64> { vec![1.5, 2.5] }
+    /// # #[task] fn report(rows: usize, total: f64) -> String { format!("{rows} rows, {total} in all") }
+    /// # #[dag] fn daily() -> String {
+    /// let rows = read();
+    /// report(rows.map(|rows: &Vec<f64>| rows.len()), rows.map(|rows: &Vec<f64>| rows.iter().sum()))
+    /// # }
+    /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "2 rows, 4 in all");
+    /// ```
+    ///
+    /// It is for what is quick and cannot fail; a `#[task]` in between has retries, a log and a stored value. Options set on
+    /// what comes out (`.id(..)`, `.retries(..)`, `.after(..)`) are those of the node behind it.
+    #[must_use = "a projection does nothing until a task takes it"]
+    pub fn map<U: Value>(self, closure: impl Fn(&T) -> U + Send + Sync + 'static) -> Output<U>
+    where
+        T: Value,
+    {
+        project(self, StepKind::Map, move |value: &T| Ok(closure(value)))
+    }
+
+    /// The value at `key` of a map with text keys. A key that is not there fails the consumer; the message names those that
+    /// are.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// # use std::collections::BTreeMap;
+    /// # #[task] fn split() -> BTreeMap<String, Vec<u32>> { [("east".to_owned(), vec![1, 2])].into() }
+    /// # #[task] fn total(rows: &[u32]) -> u32 { rows.iter().sum() }
+    /// # #[dag] fn daily() -> u32 {
+    /// let regions = split(); // a BTreeMap<String, Vec<u32>>
+    /// total(regions.get("east"))
+    /// # }
+    /// # assert_eq!(daily::run().wait().unwrap().result(), Some(&3));
+    /// ```
+    #[must_use = "a projection does nothing until a task takes it"]
+    pub fn get(self, key: impl Into<String>) -> Output<T::Item>
+    where
+        T: TextMap,
+    {
+        let key: Arc<str> = key.into().into();
+        project(self, StepKind::Key(Arc::clone(&key)), move |map: &T| {
+            let missing = || Missing { key: Arc::clone(&key), known: map.keys_there() };
+            map.item(&key).cloned().ok_or_else(missing)
+        })
+    }
+
+    /// The parts of a tuple of two, three or four, as an output each.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// # #[task] fn split() -> (Vec<u32>, String) { (vec![1, 2], "two".to_owned()) }
+    /// # #[task] fn show(rows: &[u32], name: &str) -> String { format!("{name}: {rows:?}") }
+    /// # #[dag] fn daily() -> String {
+    /// let (rows, name) = split().unzip(); // of an Output<(Vec<u32>, String)>
+    /// show(rows, name)
+    /// # }
+    /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "two: [1, 2]");
+    /// ```
+    #[must_use = "a projection does nothing until a task takes it"]
+    pub fn unzip(self) -> T::Outputs
+    where
+        T: Tuple,
+    {
+        T::outputs(self)
+    }
+}
+
+/// A map with text keys, for [`Output::get`].
+#[diagnostic::on_unimplemented(
+    message = "`get` takes a value out of a map with text keys, and this is an output of `{Self}`",
+    label = "no map with text keys",
+    note = "`HashMap<String, V>` and `BTreeMap<String, V>` are; for other types there is `.map(|value| ..)`"
+)]
+pub trait TextMap: Value {
+    /// What the keys lead to.
+    type Item: Value + Clone;
+    /// The value at a key.
+    #[doc(hidden)]
+    fn item(&self, key: &str) -> Option<&Self::Item>;
+    /// Every key.
+    #[doc(hidden)]
+    fn keys_there(&self) -> Vec<String>;
+}
+
+impl<V: Value + Clone, S> TextMap for HashMap<String, V, S>
+where
+    S: std::hash::BuildHasher + Default + Send + Sync + 'static,
+{
+    type Item = V;
+
+    fn item(&self, key: &str) -> Option<&V> {
+        self.get(key)
+    }
+
+    fn keys_there(&self) -> Vec<String> {
+        self.keys().cloned().collect()
+    }
+}
+
+impl<V: Value + Clone> TextMap for BTreeMap<String, V> {
+    type Item = V;
+
+    fn item(&self, key: &str) -> Option<&V> {
+        self.get(key)
+    }
+
+    fn keys_there(&self) -> Vec<String> {
+        self.keys().cloned().collect()
+    }
+}
+
+/// A tuple of two, three or four values, for [`Output::unzip`].
+#[diagnostic::on_unimplemented(
+    message = "`unzip` takes a tuple apart, and this is an output of `{Self}`",
+    label = "no tuple of two, three or four values that are `Clone`",
+    note = "for a field of a struct there is `.map(|value| value.field.clone())`"
+)]
+pub trait Tuple: Sized {
+    /// An output for each part.
+    type Outputs;
+    /// See [`Output::unzip`].
+    #[doc(hidden)]
+    fn outputs(output: Output<Self>) -> Self::Outputs;
+}
+
+macro_rules! tuples {
+    ($(($($name:ident $item:tt)+))*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<$($name: Value + Clone),+> Tuple for ($($name,)+) {
+            type Outputs = ($(Output<$name>,)+);
+
+            fn outputs(output: Output<Self>) -> Self::Outputs {
+                ($(project(output, StepKind::Item($item), |tuple: &Self| Ok(tuple.$item.clone())),)+)
+            }
+        }
+    )*};
+}
+
+tuples! {
+    (A 0 B 1)
+    (A 0 B 1 C 2)
+    (A 0 B 1 C 2 D 3)
+}

@@ -1,0 +1,88 @@
+//! `branch!(route(order) => { Route::Small(order) => small(order), .. })`, as it is written.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
+use syn::{Expr, Token, braced, token};
+
+use super::model::{Arm, Branch};
+use super::pattern;
+use crate::crate_path;
+use crate::errors::Errors;
+
+const FORM: &str =
+    "`branch!(route(order) => { Route::Small(order) => load(order), Route::Large { rows } => split(rows) })`";
+
+/// The largest tuple that serde can store.
+const MOST_BINDINGS: usize = 16;
+
+/// The model; `None` when the tokens are not understood, and what is wrong with them is reported.
+pub(super) fn parse(input: TokenStream, errors: &mut Errors) -> Option<Branch> {
+    if input.is_empty() {
+        errors.at(proc_macro2::Span::call_site(), format!("`branch!` needs a value and arms: {FORM}"));
+        return None;
+    }
+    let Written { on, arms } = match syn::parse2(input) {
+        Ok(written) => written,
+        Err(error) => {
+            errors.syntax(error);
+            return None;
+        }
+    };
+    if arms.is_empty() {
+        errors.on(&on, format!("this branch has no arms: {FORM}"));
+        return None;
+    }
+    let arms = arms.into_iter().enumerate().map(|(place, arm)| validate(place, arm, errors)).collect();
+    Some(Branch { krate: crate_path::resolve(None), on, arms })
+}
+
+struct Written {
+    on: Expr,
+    arms: Vec<syn::Arm>,
+}
+
+impl Parse for Written {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let on = input.parse()?;
+        if !input.peek(Token![=>]) {
+            return Err(input.error(format!("expected `=>` and the arms: {FORM}")));
+        }
+        input.parse::<Token![=>]>()?;
+        if !input.peek(token::Brace) {
+            return Err(input.error(format!("expected the arms in braces: {FORM}")));
+        }
+        let inside;
+        braced!(inside in input);
+        let mut arms = Vec::new();
+        while !inside.is_empty() {
+            arms.push(inside.parse()?);
+        }
+        if input.peek(Token![,]) {
+            input.parse::<Token![,]>()?;
+        }
+        if !input.is_empty() {
+            return Err(input.error("nothing follows the arms of a branch"));
+        }
+        Ok(Written { on, arms })
+    }
+}
+
+fn validate(place: usize, arm: syn::Arm, errors: &mut Errors) -> Arm {
+    let syn::Arm { attrs, pat, body, .. } = arm;
+    for attribute in &attrs {
+        errors.on(attribute, "an arm of `branch!` takes no attributes: every arm is a part of the graph");
+    }
+    let label = pattern::label(&pat).unwrap_or_else(|| format!("arm_{}", place + 1));
+    let (pattern, bindings) = pattern::understand(pat, errors);
+    if bindings.len() > MOST_BINDINGS {
+        let message = format!(
+            "this arm binds {} values, and at most {MOST_BINDINGS} travel together: leave out with `..` what is not \
+             needed, or let the variant hold a struct",
+            bindings.len()
+        );
+        errors.at(pattern.to_token_stream().span(), message);
+    }
+    Arm { pattern, bindings, label, body: *body }
+}
