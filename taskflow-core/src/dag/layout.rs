@@ -42,6 +42,11 @@ pub(crate) struct At {
     pub(crate) element: u32,
 }
 
+/// The places that an id names: `[3, 0]` of `read[3][0]`. For sorting.
+pub(crate) fn path_of(id: &str) -> Vec<u32> {
+    id.split('[').skip(1).map(|place| place.trim_end_matches(']').parse().unwrap_or(u32::MAX)).collect()
+}
+
 impl Layout {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
         let (tasks, joins) = (plan.len() as u32, plan.joins().len() as u32);

@@ -33,7 +33,7 @@ pub use def::{Dag, DagDef, DagInputs, DagOptions, PlanCell};
 pub use each::{EachResult, Mapped};
 pub(crate) use error::nearest;
 pub use error::{BuildError, BuildErrors};
-pub(crate) use layout::{At, Block, Layout};
+pub(crate) use layout::{At, Block, Layout, path_of};
 pub use order::{IntoNodes, chain, chain_linear};
 pub use output::Output;
 pub use param::{Param, ParamDef, ParamError, Params, RangeOf};

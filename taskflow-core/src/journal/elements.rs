@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::graph::{Graph, GraphMapping, GraphNode};
 use super::history::{RunHistory, TaskHistory};
+use crate::dag::path_of;
 use crate::engine::TaskState;
 use crate::time::Timestamp;
 
@@ -106,7 +107,7 @@ impl RunHistory {
                 let id = &self.tasks[place].id;
                 nodes.get(&id[..id.find('[').unwrap_or(id.len())]).copied().unwrap_or(usize::MAX)
             };
-            places.sort_by_cached_key(|&place| (node(place), place));
+            places.sort_by_cached_key(|&place| (node(place), path_of(&self.tasks[place].id), place));
         }
         places
     }

@@ -72,7 +72,7 @@ impl RunHistory {
     /// Why tasks that have not succeeded have not: every task whose state is not `success`, `removed` or `skipped`.
     pub fn explain_open(&self) -> Vec<Explanation> {
         let settled = [TaskState::Success, TaskState::Removed, TaskState::Skipped];
-        let open = (0..self.tasks.len()).filter(|&place| !settled.contains(&self.tasks[place].state));
+        let open = self.in_order().into_iter().filter(|&place| !settled.contains(&self.tasks[place].state));
         open.map(|place| self.explain_at(place)).collect()
     }
 

@@ -100,7 +100,8 @@ impl Pick {
             }
         }
         let takes_part = |node: &u32| history.tasks[*node as usize].state != TaskState::Removed;
-        Ok((0..).zip(&picked).filter_map(|(node, &picked)| picked.then_some(node)).filter(takes_part).collect())
+        let order = history.in_order().into_iter().map(|place| place as u32);
+        Ok(order.filter(|&node| picked.get(node as usize) == Some(&true)).filter(takes_part).collect())
     }
 }
 

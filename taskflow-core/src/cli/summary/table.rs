@@ -7,6 +7,7 @@ use comfy_table::Cell;
 use super::super::grid::{grid, place_of, state as state_cell};
 use super::super::terminal::Terminal;
 use super::super::words;
+use crate::dag::path_of;
 use crate::engine::{RunReport, TaskState};
 
 /// With more rows nobody finds anything.
@@ -23,7 +24,7 @@ fn by_task(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
     let mut table = grid(header, terminal.colour_stderr, terminal.width_stderr());
     let mut tasks: Vec<_> = report.tasks().filter(|task| task.state() != TaskState::Removed).collect();
     // Elements stand where their node does.
-    tasks.sort_by_key(|task| (task.node(), task.index()));
+    tasks.sort_by_cached_key(|task| (task.node(), path_of(&task.id())));
     for task in tasks {
         let ran = |text: String| Cell::new(if task.started().is_some() { text } else { String::new() });
         table.add_row([

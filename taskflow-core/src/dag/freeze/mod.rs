@@ -78,6 +78,14 @@ impl Freezer<'_> {
             if foreign {
                 self.errors.push(BuildError::ForeignOutput { at: self.header.location });
             }
+            let task = handle.source.as_task().filter(|_| !foreign);
+            let inside = task.and_then(|task| draft.nodes.get(task as usize)).filter(|node| node.mapping.is_some());
+            if let Some(node) = inside {
+                let (task, at) = (node.def.id.to_owned(), self.header.location);
+                self.errors.push(BuildError::MappedTaskOutside { task, at });
+            } else if task.is_some_and(|task| draft.mappings.iter().any(|mapping| mapping.expand == task)) {
+                self.errors.push(BuildError::ElementOutside { at: self.header.location });
+            }
             (!foreign).then_some(handle)
         });
 

@@ -46,6 +46,9 @@ pub(super) fn details(node: &NodeView<'_>, result: Option<&str>) -> String {
     } else if node.calls_another_name() {
         details.push(format!("task {}", node.task));
     }
+    if let Some(list) = node.each {
+        details.push(format!("for {}", list.id));
+    }
     if node.kind != "sync" {
         details.push(node.kind.to_owned());
     }

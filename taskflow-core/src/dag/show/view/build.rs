@@ -90,6 +90,10 @@ fn node_view<'p>(plan: &'p Plan, at: u32, option_sets: &[OptionList]) -> NodeVie
         built_in: def.is_built_in(),
         kind: def.kind.name(),
         group,
+        each: plan.place(at).mapping.map(|mapping| {
+            let expand = plan.mappings()[mapping as usize].expand;
+            Ref { index: expand, id: plan.nodes()[expand as usize].id() }
+        }),
         description: def.doc,
         output: def.output.short(),
         options: option_sets[plan.options_index(at)].clone(),

@@ -125,6 +125,9 @@ pub struct NodeView<'p> {
     /// The group it is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<Ref<'p>>,
+    /// The node with the list for whose elements it is there, once for each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub each: Option<Ref<'p>>,
     /// The doc comment of the task.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub description: &'p str,
