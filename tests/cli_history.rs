@@ -528,7 +528,7 @@ fn a_replay_runs_one_task_with_its_inputs_and_stores_nothing() {
     let said = home.good(&["replay", "last", "gate"]);
     assert_eq!((&*said.stdout, &*masked(&said.stderr)), ("3\n", "gate: success in <time>"));
     assert_eq!(
-        home.json(&["replay", "1", "gate"]),
+        home.json(&["replay", "1", "--task", "gate"]),
         json!({"task": "gate", "state": "success", "value": 3, "failure": null})
     );
     assert_eq!(home.state_of("1", "gate"), "failed");

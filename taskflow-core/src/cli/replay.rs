@@ -1,6 +1,6 @@
 //! `replay RUN TASK`: runs one task again with the inputs it had, for a debugger. Nothing is written.
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,7 +16,9 @@ pub(super) fn command() -> Command {
     Command::new("replay")
         .about("Run one task of a run again with the inputs it had; nothing is stored")
         .arg(which::run())
-        .arg(which::task().required(true).help("Which task"))
+        .arg(which::task().required_unless_present("named").help("Which task"))
+        // What a person who thinks of Airflow's `tasks test` writes first.
+        .arg(Arg::new("named").long("task").value_name("TASK").conflicts_with("task").help("The same, by name"))
 }
 
 /// What came of it.
@@ -30,7 +32,8 @@ struct Document<'a> {
 
 pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
     let journal = home.need()?;
-    let task = which::task_word(matches).unwrap_or_default();
+    let named = matches.get_one::<String>("named").map(String::as_str);
+    let task = which::task_word(matches).or(named).unwrap_or_default();
     let json = args::wants_json(matches);
     quiet_panics();
     let cannot = |error: std::io::Error| Stop::Failure(format!("cannot start what the task needs: {error}"));
