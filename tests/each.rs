@@ -290,3 +290,88 @@ fn values_from_inside_and_elements_cannot_be_used_outside() {
     assert!(error.contains("`square` is inside an `each` and is used outside"), "{error}");
     assert!(error.contains("an element of a list is used outside its `each`"), "{error}");
 }
+
+#[test]
+fn a_limit_on_the_length_fails_the_list_with_the_count() {
+    let dag = Dag::build("limited", || list(count_to(5).each(square).limit(4))).unwrap();
+    on_both_drivers(&dag, |report| {
+        assert_eq!(report.state(), RunState::Failed);
+        let failure = report.task("count_to.each").unwrap().failure().unwrap();
+        assert_eq!(failure.to_string(), "the list has 5 elements, and its `each` takes at most 4");
+        assert!(report.task("square[0]").is_none());
+    });
+    let dag = Dag::build("limited", || list(count_to(4).each(square).limit(4))).unwrap();
+    on_both_drivers(&dag, |report| assert_eq!(report.state(), RunState::Success));
+}
+
+#[test]
+fn no_more_tasks_of_a_mapping_run_at_once_than_it_allows() {
+    static RUNNING: AtomicU32 = AtomicU32::new(0);
+    static MOST: AtomicU32 = AtomicU32::new(0);
+    #[task]
+    async fn slow(n: u32) -> u32 {
+        MOST.fetch_max(RUNNING.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+        n
+    }
+    let dag = Dag::build("three", || list(count_to(30).each(|n| slow(slow(n))).concurrency(3))).unwrap();
+    assert_eq!(live(dag.run()).result().map(Vec::len), Some(30));
+    assert_eq!(MOST.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn lists_of_different_lengths_cannot_be_zipped() {
+    let dag = Dag::build("zipped", || {
+        let pairs = count_to(3).zip(count_to(4));
+        list(pairs.each(|pair| square(pair.map(|pair| pair.0 + pair.1))))
+    });
+    on_both_drivers(&dag.unwrap(), |report| {
+        let failure = report.task("count_to.zip").unwrap().failure().unwrap();
+        let said = "lists of different lengths cannot be zipped: one has 3 elements and 4 has the other";
+        assert_eq!(failure.to_string(), said);
+    });
+}
+
+#[test]
+fn branches_and_lists_nest() {
+    #[derive(Clone, serde::Serialize, serde::Deserialize)]
+    enum Size {
+        Small(u32),
+        Large { rows: Vec<u32> },
+    }
+    #[task]
+    fn size(n: u32) -> Size {
+        if n < 2 { Size::Small(n) } else { Size::Large { rows: (0..n).collect() } }
+    }
+    let dag = Dag::build("nested", || {
+        let chosen = count_to(4).each(|n| {
+            branch!(size(n) => {
+                Size::Small(n) => square(n),
+                Size::Large { rows } => sum(rows.each(|row| add(row, n))),
+            })
+        });
+        list(chosen)
+    });
+    on_both_drivers(&dag.unwrap(), |report| {
+        // 0, 1, then 0 + 1 + 2 * 2 and 0 + 1 + 2 + 3 * 3
+        assert_eq!(report.result(), Some(&vec![0, 1, 5, 12]));
+        assert_eq!(report.task("square[2]").unwrap().state(), TaskState::Skipped);
+        assert!(report.task("add[3][2]").is_some() && report.task("add[1][0]").is_none());
+    });
+    let gated = Dag::build("gated", || {
+        let some = when(count_to(3).map(|list| list.len() > 5), || sum(count_to(3).each(|_| square(3))));
+        some.otherwise(|| sum(count_to(2).each(|n| add(n, square(4)))))
+    });
+    on_both_drivers(&gated.unwrap(), |report| assert_eq!(report.result(), Some(&33)));
+}
+
+#[test]
+fn the_result_of_a_dag_cannot_be_one_of_many() {
+    let error = Dag::build("inside", || {
+        let mut inside = None;
+        let _ = count_to(3).each(|n| *inside.insert(square(n)));
+        inside.unwrap()
+    });
+    assert!(error.unwrap_err().to_string().contains("`square` is inside an `each` and is used outside"));
+}

@@ -282,3 +282,46 @@ async fn explanations_know_the_elements() -> Result<(), BoxError> {
     assert!(why.contains("waits for 1 of 4 upstreams, `double[1]` (running)"), "{why}");
     Ok(())
 }
+
+#[tokio::test]
+async fn one_element_can_be_replayed() -> Result<(), BoxError> {
+    // Replays look for their DAG among those of the program.
+    let journal = Journal::in_memory()?;
+    let report = replayed::run().journal(&journal).await?;
+    assert_eq!(report.result(), Some(&6));
+    let replay = journal.replay("last", "double[2]").await?;
+    assert_eq!(replay.report.state(), RunState::Success);
+    assert_eq!(replay.value.unwrap().json()?, 4);
+    assert_eq!(calls("replayed double 2"), 2);
+    assert_eq!((calls("replayed double 1"), calls("replayed numbers")), (1, 1));
+    Ok(())
+}
+
+#[dag]
+fn replayed() -> u32 {
+    let test = "replayed";
+    let doubled = numbers(test, 3).each(|n| double(test, n, 99));
+    total(test, doubled)
+}
+
+#[tokio::test]
+async fn a_projected_list_is_projected_again() -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    let test = "projected";
+    let dag = Dag::build(test, || {
+        let odd = numbers(test, 6).filter(|n| n % 2 == 1);
+        let doubled = odd.each(|n| double(test, n.map(|n| n + 10), 13));
+        total(test, doubled)
+    })?;
+    let done = |history: &RunHistory| {
+        ["double[0]", "double[2]"]
+            .iter()
+            .all(|id| history.task(id).is_some_and(|task| task.state == TaskState::Success))
+            && state(history, "double[1]") == TaskState::Running
+    };
+    interrupted(home.path(), &dag, done).await?;
+    let journal = Journal::open(home.path()).await?;
+    let report = journal.resume_dag("last", &dag).await?.await?;
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&78)));
+    Ok(())
+}

@@ -95,6 +95,8 @@ pub(super) struct MappingDraft {
     /// The mapping in whose template that node is.
     pub(super) parent: Option<u32>,
     pub(super) split: Split,
+    pub(super) concurrency: Option<u32>,
+    pub(super) limit: Option<u32>,
 }
 
 impl NodeDraft {
@@ -298,12 +300,25 @@ pub(super) fn open_mapping(
     let expand = add_built_in(def, [arg], (list.source, def.id), at);
     let opened = with_draft(|draft| {
         let (outer, node) = (draft.open_mapping, expand.source.as_task()?);
-        draft.mappings.push(MappingDraft { expand: node, parent: outer, split });
+        draft.mappings.push(MappingDraft { expand: node, parent: outer, split, concurrency: None, limit: None });
         let mapping = index(draft.mappings.len() - 1);
         draft.open_mapping = Some(mapping);
         Some(OpenMapping { expand, mapping, outer })
     });
     opened.flatten().expect("a node was added to the draft just now")
+}
+
+/// Changes the mapping that a node belongs to.
+pub(super) fn with_mapping(
+    node: Handle,
+    mapping: u32,
+    at: &'static Location<'static>,
+    change: impl FnOnce(&mut MappingDraft),
+) {
+    with_draft(|draft| match draft.mappings.get_mut(mapping as usize).filter(|_| node.scope == draft.scope) {
+        Some(mapping) => change(mapping),
+        None => draft.errors.push(BuildError::ForeignOutput { at: at.into() }),
+    });
 }
 
 /// Opens the template that a node belongs to again, from where its values can be taken.

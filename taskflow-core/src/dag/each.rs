@@ -82,6 +82,26 @@ impl<T: Value + Clone> Output<Vec<T>> {
     }
 }
 
+impl<T> Mapped<T> {
+    /// How many tasks of the elements may run at once, in one run. Default: as many as the run may.
+    #[track_caller]
+    #[must_use]
+    pub fn concurrency(self, tasks: u32) -> Self {
+        let at = Location::caller();
+        builder::with_mapping(self.handle, self.mapping, at, |mapping| mapping.concurrency = Some(tasks.max(1)));
+        self
+    }
+
+    /// How many elements the list may have: a longer one fails with the count before any of its elements is there.
+    /// Default: no limit.
+    #[track_caller]
+    #[must_use]
+    pub fn limit(self, elements: u32) -> Self {
+        builder::with_mapping(self.handle, self.mapping, Location::caller(), |mapping| mapping.limit = Some(elements));
+        self
+    }
+}
+
 impl<T: Value + Clone> Mapped<T> {
     fn new(handle: Handle, mapping: u32) -> Self {
         Mapped { handle, mapping, value: PhantomData }
@@ -189,7 +209,7 @@ impl<T: Value> Expand<T> {
         module: TaskDef::BUILT_IN,
         doc: "The elements of a list, each with tasks of its own.",
         location: HERE,
-        inputs: &[InputDef { name: "list", ty: TypeInfo::of::<Vec<T>>() }],
+        inputs: const { &[InputDef { name: "list", ty: TypeInfo::of::<Vec<T>>() }] },
         output: TypeInfo::of::<Vec<T>>(),
         options: TaskOptions::NONE,
         takes_context: false,
@@ -207,7 +227,7 @@ impl<T: Value + Clone> Collect<T> {
         module: TaskDef::BUILT_IN,
         doc: "The values of all elements, as a list.",
         location: HERE,
-        inputs: &[InputDef { name: "values", ty: TypeInfo::of::<Vec<T>>() }],
+        inputs: const { &[InputDef { name: "values", ty: TypeInfo::of::<Vec<T>>() }] },
         output: TypeInfo::of_value::<Vec<T>>(),
         options: TaskOptions::NONE,
         takes_context: false,

@@ -50,6 +50,12 @@ pub(super) fn structural(plan: &Plan) -> String {
         if let Some(gate) = plan.gate(node) {
             hasher.line(format_args!("  gate {}", plan.nodes[gate as usize].id()));
         }
+        if let Some(mapping) = plan.place(node).mapping {
+            let mapping = &plan.mappings()[mapping as usize];
+            let (list, concurrency, limit) =
+                (&plan.nodes[mapping.expand as usize].id, mapping.concurrency, mapping.limit);
+            hasher.line(format_args!("  each {list} {concurrency:?} {limit:?}"));
+        }
         let mut upstreams: Vec<&str> = plan.orders(node).iter().map(|&(up, _)| plan.nodes[up as usize].id()).collect();
         upstreams.sort_unstable();
         for upstream in upstreams {

@@ -89,6 +89,12 @@ impl Layout {
         Some(block)
     }
 
+    /// How many elements the list of an expand node may have.
+    pub(crate) fn limit(&self, expand: u32) -> Option<u32> {
+        let mapping = self.plan.place(self.node(expand)).expands?;
+        self.plan.mappings()[mapping as usize].limit
+    }
+
     /// The elements of an expand node, once it has succeeded.
     pub(crate) fn block_of(&self, expand: u32) -> Option<&Block> {
         self.of_expand.get(&expand).map(|&block| &self.blocks[block as usize])

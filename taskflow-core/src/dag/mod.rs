@@ -15,6 +15,7 @@ mod error;
 mod freeze;
 mod hash;
 mod layout;
+mod lists;
 mod order;
 mod output;
 mod param;

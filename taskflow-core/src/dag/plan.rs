@@ -130,6 +130,10 @@ pub(crate) struct Mapping {
     /// The mapping that this node is itself part of.
     pub(crate) parent: Option<u32>,
     pub(crate) split: Split,
+    /// How many of its tasks may run at once.
+    pub(crate) concurrency: Option<u32>,
+    /// How many elements there may be.
+    pub(crate) limit: Option<u32>,
     /// Its nodes, without those of mappings inside it.
     pub(crate) nodes: Vec<u32>,
     /// The joins of these nodes.

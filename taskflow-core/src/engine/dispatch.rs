@@ -10,7 +10,7 @@
 //!   does not hold back others that fit.
 //! - Runs take turns, whatever the number of their tasks; priorities count within a run.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use smallvec::SmallVec;
 
@@ -73,6 +73,10 @@ struct RunQueue {
     buckets: Vec<Bucket>,
     /// The bucket of each (option set, task definition).
     bucket_of: Vec<u32>,
+    /// The bucket of each node in a mapping with a limit of its own.
+    bucket_in: HashMap<u32, u32>,
+    /// How many tasks of such mappings run, and how many may.
+    mappings: HashMap<u32, (u32, u32)>,
     defs: usize,
     active: usize,
     limit: usize,
@@ -88,6 +92,8 @@ struct Bucket {
     lane: Lane,
     pool: Option<usize>,
     slots: u32,
+    /// The mapping whose tasks share a limit of their own.
+    mapping: Option<u32>,
     /// (rank, task): among buckets of one priority the lowest rank at a head goes first.
     queue: VecDeque<(i64, u32)>,
 }
@@ -130,7 +136,20 @@ impl Bucket {
 
 impl RunQueue {
     fn bucket_index(&self, plan: &Plan, node: u32) -> usize {
+        if !self.bucket_in.is_empty()
+            && let Some(&bucket) = self.bucket_in.get(&node)
+        {
+            return bucket as usize;
+        }
         self.bucket_of[plan.options_index(node) * self.defs + plan.def_index(node)] as usize
+    }
+}
+
+impl RunQueue {
+    /// Whether the limit of its mapping has room for one more.
+    fn lets(&self, bucket: &Bucket) -> bool {
+        let mapping = bucket.mapping.and_then(|mapping| self.mappings.get(&mapping));
+        mapping.is_none_or(|&(active, limit)| active < limit)
     }
 }
 
@@ -154,11 +173,21 @@ impl Dispatcher {
         let defs = plan.defs().len();
         let mut buckets: Vec<Bucket> = Vec::new();
         let mut bucket_of = vec![u32::MAX; plan.option_sets().len() * defs];
+        let mut bucket_in: HashMap<u32, u32> = HashMap::new();
+        let mut mappings: HashMap<u32, (u32, u32)> = HashMap::new();
         for node in 0..plan.len() as u32 {
             let slot = plan.options_index(node) * defs + plan.def_index(node);
-            if bucket_of[slot] != u32::MAX {
+            let limited = plan
+                .place(node)
+                .mapping
+                .and_then(|mapping| Some((mapping, plan.mappings()[mapping as usize].concurrency?)));
+            if bucket_of[slot] != u32::MAX && limited.is_none() {
                 continue;
             }
+            let mapping = limited.map(|(mapping, limit)| {
+                mappings.insert(mapping, (0, limit));
+                mapping
+            });
             let options = plan.node_options(node);
             let lane = Lane::of(plan.def(node).kind);
             let pool = options.pool.and_then(|name| self.pools.iter().position(|pool| pool.name == name));
@@ -167,13 +196,19 @@ impl Dispatcher {
                 bucket.priority == options.priority
                     && bucket.lane == lane
                     && bucket.pool == pool
+                    && bucket.mapping == mapping
                     && (pool.is_none() || bucket.slots == slots)
             };
             let position = buckets.iter().position(same).unwrap_or_else(|| {
-                buckets.push(Bucket { priority: options.priority, lane, pool, slots, queue: VecDeque::new() });
+                buckets.push(Bucket { priority: options.priority, lane, pool, slots, mapping, queue: VecDeque::new() });
                 buckets.len() - 1
             });
-            bucket_of[slot] = position as u32;
+            match mapping {
+                Some(_) => {
+                    bucket_in.insert(node, position as u32);
+                }
+                None => bucket_of[slot] = position as u32,
+            }
         }
         let mut order: Vec<usize> = (0..buckets.len()).collect();
         order.sort_by_key(|&bucket| std::cmp::Reverse(buckets[bucket].priority));
@@ -184,9 +219,21 @@ impl Dispatcher {
         for bucket in bucket_of.iter_mut().filter(|bucket| **bucket != u32::MAX) {
             *bucket = place[*bucket as usize];
         }
+        bucket_in.values_mut().for_each(|bucket| *bucket = place[*bucket as usize]);
         buckets.sort_by_key(|bucket| std::cmp::Reverse(bucket.priority));
 
-        let run = RunQueue { buckets, bucket_of, defs, active: 0, limit, ready: 0, ready_sync: 0, in_turn: false };
+        let run = RunQueue {
+            buckets,
+            bucket_of,
+            bucket_in,
+            mappings,
+            defs,
+            active: 0,
+            limit,
+            ready: 0,
+            ready_sync: 0,
+            in_turn: false,
+        };
         let free = self.runs.iter().position(Option::is_none).unwrap_or(self.runs.len());
         if free == self.runs.len() {
             self.runs.push(None);
@@ -311,7 +358,7 @@ impl Dispatcher {
         if let [bucket] = &run.buckets[..] {
             // Most plans: nothing to compare.
             let room = self.active + reserved.tasks < self.limit && run.active < run.limit;
-            return (room && bucket.lane == lane && self.fits(bucket, reserved)).then_some(0);
+            return (room && bucket.lane == lane && run.lets(bucket) && self.fits(bucket, reserved)).then_some(0);
         }
         let filled = (0..run.buckets.len()).filter(|&bucket| !run.buckets[bucket].queue.is_empty());
         let mut order: SmallVec<[usize; 8]> = filled.collect();
@@ -325,7 +372,7 @@ impl Dispatcher {
             if self.active + reserved.tasks >= self.limit || run.active + of_run >= run.limit {
                 return None;
             }
-            if !self.fits(bucket, &reserved) {
+            if !run.lets(bucket) || !self.fits(bucket, &reserved) {
                 continue;
             }
             if bucket.lane == lane {
@@ -361,6 +408,9 @@ impl Dispatcher {
         }
         run.ready -= 1;
         run.active += 1;
+        if let Some((active, _)) = bucket.mapping.and_then(|mapping| run.mappings.get_mut(&mapping)) {
+            *active += 1;
+        }
         self.active += 1;
         match bucket.lane {
             Lane::Sync => {
@@ -378,7 +428,7 @@ impl Dispatcher {
         let Some(run) = &self.runs[key.0 as usize] else { return false };
         let free = |task| {
             let bucket = &run.buckets[run.bucket_index(layout.plan(), layout.node(task))];
-            bucket.lane == Lane::Sync && bucket.pool.is_none()
+            bucket.lane == Lane::Sync && bucket.pool.is_none() && bucket.mapping.is_none()
         };
         self.ready_sync + self.ready_runtime == 0 && free(ended) && free(next)
     }
@@ -386,9 +436,13 @@ impl Dispatcher {
     /// Gives the slots of a task back.
     pub(crate) fn release(&mut self, key: RunKey, layout: &Layout, task: u32) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
-        let bucket = &run.buckets[run.bucket_index(layout.plan(), layout.node(task))];
+        let place = run.bucket_index(layout.plan(), layout.node(task));
+        let bucket = &run.buckets[place];
         if let Some(pool) = bucket.pool {
             self.pools[pool].taken -= bucket.slots;
+        }
+        if let Some((active, _)) = bucket.mapping.and_then(|mapping| run.mappings.get_mut(&mapping)) {
+            *active -= 1;
         }
         run.active -= 1;
         self.active -= 1;

@@ -6,6 +6,7 @@ use super::machine::Machine;
 use super::state::TaskState;
 use crate::dag::{ArgPlan, At, Delivery, EdgeArg, EdgeKind, Layout, Plan, Projection, Source, as_it_is};
 use crate::error::Failure;
+use crate::panics::catch;
 use crate::task::Inputs;
 use crate::value::AnyValue;
 
@@ -221,11 +222,11 @@ impl Values {
 
     /// The list of an expand node that succeeded in an earlier part of the run: its value is that of its upstream.
     pub(crate) fn restore_list(&mut self, layout: &Layout, expand: u32) {
-        let sources = layout.plan().args(layout.node(expand)).find_map(|arg| match arg {
-            ArgPlan::Edges(edges) => edges.sources().first().copied(),
+        let edges = layout.plan().args(layout.node(expand)).find_map(|arg| match arg {
+            ArgPlan::Edges(edges) => Some(edges),
             ArgPlan::Constant(_) => None,
         });
-        let Some(source) = sources else { return };
+        let Some((edges, &source)) = edges.and_then(|edges| Some((edges, edges.sources().first()?))) else { return };
         let list = match origin(layout, expand, source) {
             Origin::Around(upstream) | Origin::Beside(upstream) => self.slots[upstream as usize].value.clone(),
             Origin::Param => source.as_param().and_then(|index| self.params.get(index as usize).cloned()),
@@ -234,6 +235,12 @@ impl Values {
                 _ => None,
             },
             Origin::Elements(_) => None,
+        };
+        let projection = edges.projections().first().and_then(Option::as_ref);
+        let list = match (list, projection) {
+            // It was applied once, and what it is applied to is the same.
+            (Some(list), Some(projection)) => catch(|| projection.apply(list)).and_then(std::convert::identity).ok(),
+            (list, _) => list,
         };
         if self.slots[expand as usize].consumers > 0 {
             self.slots[expand as usize].value = list;

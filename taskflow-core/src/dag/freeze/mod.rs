@@ -289,6 +289,8 @@ fn mappings(draft: &Draft) -> Vec<Mapping> {
             expand: mapping.expand,
             parent: mapping.parent,
             split: mapping.split,
+            concurrency: mapping.concurrency,
+            limit: mapping.limit,
             nodes: Vec::new(),
             joins: Vec::new(),
             collectors: Vec::new(),

@@ -213,9 +213,12 @@ impl Machine {
     }
 
     fn expand(layout: &mut Layout, core: &mut Core, task: u32, count: u32, now: Timestamp) -> Outcome {
+        let refuse = |message| Outcome::Failed(Box::new(Failure::Error { chain: vec![message], retryable: false }));
+        if let Some(limit) = layout.limit(task).filter(|&limit| count > limit) {
+            return refuse(format!("the list has {count} elements, and its `each` takes at most {limit}"));
+        }
         let Some(block) = layout.expand(task, count) else {
-            let message = format!("{count} elements are more than a run can have tasks for");
-            return Outcome::Failed(Box::new(Failure::Error { chain: vec![message], retryable: false }));
+            return refuse(format!("{count} elements are more than a run can have tasks for"));
         };
         core.grow(layout, &block);
         if core.settings.recorded {
