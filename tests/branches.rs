@@ -442,7 +442,7 @@ fn arms_are_called_after_what_is_branched_on() {
         })
     };
     let dag = Dag::build("names", build).unwrap();
-    let ids: Vec<&str> = dag.plan().nodes().iter().map(|node| node.id()).collect();
+    let ids: Vec<&str> = dag.plan().nodes().iter().map(taskflow::graph::Node::id).collect();
     let expected = [
         "route",
         "route.Small",
