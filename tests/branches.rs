@@ -7,7 +7,8 @@
 
 mod common;
 
-use common::{both, failure_of, on_both_drivers, panic_of, reference, state_of, states};
+use common::{both, cases, failure_of, on_both_drivers, panic_of, reference, state_of, states};
+use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::graph::show::{Format, render};
@@ -441,7 +442,7 @@ fn arms_are_called_after_what_is_branched_on() {
         })
     };
     let dag = Dag::build("names", build).unwrap();
-    let ids: Vec<&str> = dag.plan().nodes().iter().map(|node| node.id()).collect();
+    let ids: Vec<&str> = dag.plan().nodes().iter().map(taskflow::graph::Node::id).collect();
     let expected = [
         "route",
         "route.Small",
@@ -559,5 +560,73 @@ route(name: \"a\")
     assert_eq!((&gate["from"]["task"], &gate["kind"]), (&"route.otherwise".into(), &"order".into()));
     for format in Format::ALL {
         assert!(render(dag.plan(), format).contains("route.otherwise"), "{format}");
+    }
+}
+
+// Any nesting.
+
+/// A part of a graph that is known to the test as plain data.
+#[derive(Clone, Debug)]
+enum Tree {
+    Leaf(u32),
+    When(bool, Box<Tree>, Box<Tree>),
+    Branch(usize, Vec<Tree>),
+}
+
+impl Tree {
+    fn draw(&self) -> Output<u32> {
+        #[task]
+        fn leaf(n: u32) -> u32 {
+            n
+        }
+        #[task]
+        fn check(holds: bool) -> bool {
+            holds
+        }
+        #[task]
+        fn pick(place: usize) -> Route {
+            [Route::Nothing, Route::Small(1), Route::Pair(2, String::new())][place].clone()
+        }
+        match self {
+            Tree::Leaf(n) => leaf(*n),
+            Tree::When(holds, yes, no) => when(check(*holds), || yes.draw()).otherwise(|| no.draw()),
+            Tree::Branch(place, arms) => branch!(pick(*place) => {
+                Route::Nothing => arms[0].draw(),
+                Route::Small(_) => arms[1].draw(),
+                _ => arms[2].draw(),
+            }),
+        }
+    }
+
+    /// The leaf that runs.
+    fn result(&self) -> u32 {
+        match self {
+            Tree::Leaf(n) => *n,
+            Tree::When(holds, yes, no) => if *holds { yes } else { no }.result(),
+            Tree::Branch(place, arms) => arms[*place].result(),
+        }
+    }
+}
+
+fn tree() -> impl Strategy<Value = Tree> {
+    any::<u32>().prop_map(Tree::Leaf).prop_recursive(4, 24, 3, |inner| {
+        let when = (any::<bool>(), inner.clone(), inner.clone())
+            .prop_map(|(holds, yes, no)| Tree::When(holds, Box::new(yes), Box::new(no)));
+        let branch = (0..3_usize, prop::collection::vec(inner, 3)).prop_map(|(place, arms)| Tree::Branch(place, arms));
+        prop_oneof![when, branch]
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(48))]
+
+    #[test]
+    fn of_any_nesting_of_branches_one_leaf_runs_and_it_is_the_result(tree in tree()) {
+        let dag = Dag::build("tree", || tree.draw()).expect("the graph is sound");
+        on_both_drivers(&dag, |report| {
+            assert_eq!(report.result(), Some(&tree.result()), "{}", states(report));
+            let leaves = report.tasks().filter(|task| report.plan().def(task.index()).id == "leaf");
+            assert_eq!(leaves.filter(|task| task.state() == TaskState::Success).count(), 1, "{}", states(report));
+        });
     }
 }

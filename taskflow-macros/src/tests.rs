@@ -104,3 +104,35 @@ fn what_is_no_function_stays_as_it_is() {
         )
     )));
 }
+
+/// A branch is an expression; the function around it is for the printer.
+fn branch(input: TokenStream) -> String {
+    let expansion = crate::branch::expand(input);
+    pretty(quote!(fn example() { #expansion }))
+}
+
+#[test]
+fn a_branch() {
+    assert_snapshot!(branch(quote! {
+        route(order) => {
+            Route::Small(order) => load(order),
+            Route::Large { rows, parts: many, .. } => {
+                let parts = split(rows, many);
+                merge(parts)
+            }
+            Some(Kind::Odd) | None => other(),
+            Route::Nothing => {}
+            _ => rest(),
+        }
+    }));
+}
+
+#[test]
+fn a_branch_with_mistakes_keeps_its_type() {
+    assert_snapshot!(branch(quote!(route(order) => { Route::Small(mut order) if order > 3 => load(order) })));
+}
+
+#[test]
+fn what_is_no_branch_leaves_a_stand_in() {
+    assert_snapshot!(branch(quote!(route(order))));
+}

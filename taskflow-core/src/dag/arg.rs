@@ -30,7 +30,7 @@ use crate::value::{AnyValue, Constant, Value, into_owned};
     label = "this does not fit a parameter of type `{A}`",
     note = "`Output<T>` feeds a parameter `T`, `&T`, `Option<T>` (when it may be skipped) or `Result<T, Failure>` (when it may fail)",
     note = "`[Output<T>; N]` and `Vec<Output<T>>` feed `Vec<T>`, `&[T]`, `Vec<Option<T>>`, `Vec<Result<T, Failure>>` or `AnyOf<T>`",
-    note = "a plain value feeds a parameter of exactly its type; to change a type on the way, put a `#[task]` in between"
+    note = "a plain value feeds a parameter of exactly its type; to change a type on the way, use `.map(|value| ..)` or put a `#[task]` in between"
 )]
 pub trait IntoArg<A: ?Sized> {
     /// The edge or constant.

@@ -27,8 +27,10 @@ pub(super) struct Step {
     kind: StepKind,
     from: TypeInfo,
     to: TypeInfo,
-    apply: Arc<dyn Fn(&AnyValue) -> Result<AnyValue, Missing> + Send + Sync>,
+    apply: Arc<Apply>,
 }
+
+type Apply = dyn Fn(&AnyValue) -> Result<AnyValue, Missing> + Send + Sync;
 
 #[derive(Clone, Debug)]
 enum StepKind {
@@ -182,9 +184,11 @@ impl<T> Output<T> {
     /// # assert_eq!(daily::run().wait().unwrap().result(), Some(&3));
     /// ```
     #[must_use = "a projection does nothing until a task takes it"]
-    pub fn get(self, key: impl Into<String>) -> Output<T::Item>
+    // With the type of what comes out as a parameter the compiler finds the method on every output, and where it does not fit
+    // says why in the words of the trait.
+    pub fn get<V: Value + Clone>(self, key: impl Into<String>) -> Output<V>
     where
-        T: TextMap,
+        T: TextMap<Item = V>,
     {
         let key: Arc<str> = key.into().into();
         project(self, StepKind::Key(Arc::clone(&key)), move |map: &T| {
@@ -206,9 +210,9 @@ impl<T> Output<T> {
     /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "two: [1, 2]");
     /// ```
     #[must_use = "a projection does nothing until a task takes it"]
-    pub fn unzip(self) -> T::Outputs
+    pub fn unzip<O>(self) -> O
     where
-        T: Tuple,
+        T: Tuple<Outputs = O>,
     {
         T::outputs(self)
     }

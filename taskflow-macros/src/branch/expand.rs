@@ -36,13 +36,15 @@ pub(super) fn expand(branch: &Branch) -> TokenStream {
 
 /// Which arm is taken. A variant without an arm is missing here, and what is missed is told at the value.
 fn choose(branch: &Branch, value: &Ident) -> TokenStream {
-    let arms = branch.arms.iter().enumerate().map(|(place, Arm { pattern, .. })| {
-        let place = place_of(place);
-        quote!(#[allow(unused_variables)] #pattern => #place,)
+    let arms = branch.arms.iter().enumerate().map(|(place, Arm { shape, body, .. })| {
+        let mut place = place_of(place);
+        // Where a missing arm is to be added, in the words of the compiler, is after the last one of the user's.
+        place.set_span(body.span());
+        quote!(#shape => #place,)
     });
     let mut seen = value.clone();
     seen.set_span(value.span().located_at(branch.on.span()));
-    quote!(match #seen { #(#arms)* })
+    quote_spanned!(seen.span()=> match *#seen { #(#arms)* })
 }
 
 /// The node of an arm, and what is drawn inside it.

@@ -15,6 +15,8 @@ pub(crate) struct Branch {
 pub(crate) struct Arm {
     /// Without what a branch cannot have.
     pub(crate) pattern: Pat,
+    /// The same without bindings: what it matches.
+    pub(crate) shape: Pat,
     /// What the pattern binds, in order: an `Output` each.
     pub(crate) bindings: Vec<Ident>,
     /// How the node of the arm is called: `Small` for `Route::Small(order)`.

@@ -45,13 +45,23 @@ struct Written {
 
 impl Parse for Written {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let on = input.parse()?;
+        let on: Expr = input.parse()?;
+        if let Expr::Match(like) = &on {
+            let message =
+                format!("`branch!` is written as a `match` without that word, and with `=>` after the value: {FORM}");
+            return Err(syn::Error::new(like.match_token.span, message));
+        }
+        if input.is_empty() {
+            return Err(syn::Error::new_spanned(on, format!("`=>` and the arms follow the value: {FORM}")));
+        }
         if !input.peek(Token![=>]) {
             return Err(input.error(format!("expected `=>` and the arms: {FORM}")));
         }
         input.parse::<Token![=>]>()?;
         if !input.peek(token::Brace) {
-            return Err(input.error(format!("expected the arms in braces: {FORM}")));
+            let message = format!("expected the arms in braces: {FORM}");
+            let at = if input.is_empty() { on.span() } else { input.span() };
+            return Err(syn::Error::new(at, message));
         }
         let inside;
         braced!(inside in input);
@@ -66,6 +76,22 @@ impl Parse for Written {
             return Err(input.error("nothing follows the arms of a branch"));
         }
         Ok(Written { on, arms })
+    }
+}
+
+/// `{ load(order) }` as `load(order)`: inside the block that an arm becomes, its braces would be called needless.
+fn without_braces(body: Expr) -> Expr {
+    match body {
+        Expr::Block(mut block) if block.label.is_none() && block.attrs.is_empty() && block.block.stmts.len() == 1 => {
+            match block.block.stmts.pop() {
+                Some(syn::Stmt::Expr(only, None)) => only,
+                other => {
+                    block.block.stmts.extend(other);
+                    Expr::Block(block)
+                }
+            }
+        }
+        body => body,
     }
 }
 
@@ -84,5 +110,6 @@ fn validate(place: usize, arm: syn::Arm, errors: &mut Errors) -> Arm {
         );
         errors.at(pattern.to_token_stream().span(), message);
     }
-    Arm { pattern, bindings, label, body: *body }
+    let shape = pattern::without_bindings(pattern.clone());
+    Arm { pattern, shape, bindings, label, body: without_braces(*body) }
 }

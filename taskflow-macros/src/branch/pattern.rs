@@ -1,8 +1,11 @@
 //! The pattern of an arm: what it binds, what it is called, and what it cannot have.
 
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Ident, Pat, Path};
+use syn::punctuated::Punctuated;
+use syn::token::Underscore;
+use syn::{Ident, Pat, PatIdent, PatWild, Path, Token};
 
 use crate::errors::Errors;
 
@@ -55,6 +58,61 @@ fn walk(pattern: &mut Pat, bindings: &mut Vec<Ident>, errors: &mut Errors) {
         // Nothing is bound in these; what is no pattern of a `match`, the compiler reports.
         _ => {}
     }
+}
+
+/// What the pattern matches: with `_` in place of what it binds. So it can be held against a value that is only looked at, and
+/// the compiler speaks of a missing variant as it is written.
+pub(super) fn without_bindings(pattern: Pat) -> Pat {
+    match pattern {
+        Pat::Ident(PatIdent { subpat: Some((_, inner)), .. }) => without_bindings(*inner),
+        Pat::Ident(binding) if is_binding(&binding.ident) => {
+            Pat::Wild(PatWild { attrs: Vec::new(), underscore_token: Underscore(binding.ident.span()) })
+        }
+        Pat::Or(mut or) => {
+            or.cases = or.cases.into_iter().map(without_bindings).collect();
+            Pat::Or(or)
+        }
+        Pat::Paren(mut paren) => {
+            paren.pat = Box::new(without_bindings(*paren.pat));
+            Pat::Paren(paren)
+        }
+        Pat::Reference(mut reference) => {
+            reference.pat = Box::new(without_bindings(*reference.pat));
+            Pat::Reference(reference)
+        }
+        Pat::Slice(mut slice) => {
+            slice.elems = slice.elems.into_iter().map(without_bindings).collect();
+            Pat::Slice(slice)
+        }
+        Pat::Tuple(mut tuple) => {
+            tuple.elems = parts(tuple.elems);
+            Pat::Tuple(tuple)
+        }
+        Pat::TupleStruct(mut variant) => {
+            variant.elems = variant.elems.into_iter().map(without_bindings).collect();
+            Pat::TupleStruct(variant)
+        }
+        Pat::Struct(mut variant) => {
+            for field in &mut variant.fields {
+                let inner = std::mem::replace(&mut *field.pat, Pat::Verbatim(TokenStream::new()));
+                // `{ rows }` becomes `{ rows: _ }`.
+                field.colon_token.get_or_insert_with(Default::default);
+                *field.pat = without_bindings(inner);
+            }
+            Pat::Struct(variant)
+        }
+        other => other,
+    }
+}
+
+/// The items of a tuple; of one item it is a tuple because of its comma.
+fn parts(items: Punctuated<Pat, Token![,]>) -> Punctuated<Pat, Token![,]> {
+    let single = items.trailing_punct();
+    let mut items: Punctuated<Pat, Token![,]> = items.into_iter().map(without_bindings).collect();
+    if single {
+        items.push_punct(<Token![,]>::default());
+    }
+    items
 }
 
 /// Whether a name alone binds the value, or is a variant that was imported, as `None` is. Both look the same here; the

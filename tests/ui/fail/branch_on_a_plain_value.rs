@@ -1,0 +1,47 @@
+//! A branch is on what a task returns.
+use serde::{Deserialize, Serialize};
+use taskflow::prelude::*;
+
+#[derive(Clone, Serialize, Deserialize)]
+enum Route {
+    Small(u32),
+    Large { rows: Vec<u32> },
+    Nothing,
+}
+
+#[task]
+fn route(n: u32) -> Route {
+    match n {
+        0 => Route::Nothing,
+        1..9 => Route::Small(n),
+        _ => Route::Large { rows: vec![n] },
+    }
+}
+
+#[task]
+fn number(n: u32) -> u32 {
+    n
+}
+
+#[task]
+fn word() -> String {
+    String::new()
+}
+
+#[dag]
+fn example(n: u32) -> u32 {
+    branch!(Route::Nothing => {
+        Route::Small(n) => number(n),
+        _ => number(n),
+    })
+}
+
+#[dag]
+fn called(n: u32) -> u32 {
+    branch!(route::call(3) => {
+        Route::Small(n) => number(n),
+        _ => number(n),
+    })
+}
+
+fn main() {}

@@ -1,0 +1,40 @@
+//! What an arm binds is an output of the type that the variant holds.
+use serde::{Deserialize, Serialize};
+use taskflow::prelude::*;
+
+#[derive(Clone, Serialize, Deserialize)]
+enum Route {
+    Small(u32),
+    Large { rows: Vec<u32> },
+    Nothing,
+}
+
+#[task]
+fn route(n: u32) -> Route {
+    match n {
+        0 => Route::Nothing,
+        1..9 => Route::Small(n),
+        _ => Route::Large { rows: vec![n] },
+    }
+}
+
+#[task]
+fn number(n: u32) -> u32 {
+    n
+}
+
+#[task]
+fn word() -> String {
+    String::new()
+}
+
+#[dag]
+fn example(n: u32) -> u32 {
+    branch!(route(n) => {
+        Route::Small(n) => number(n),
+        Route::Large { rows } => number(rows),
+        Route::Nothing => number(0),
+    })
+}
+
+fn main() {}
