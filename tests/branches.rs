@@ -76,7 +76,7 @@ fn the_arm_of_the_variant_runs_with_what_the_variant_holds_and_the_others_are_sk
             |report| {
                 assert_eq!(report.success().unwrap(), result);
                 for task in report.tasks() {
-                    let runs = ["route", "route.joined"].contains(&task.id()) || ran.contains(&task.id());
+                    let runs = ["route", "route.joined"].contains(&&*task.id()) || ran.contains(&&*task.id());
                     let expected = if runs { TaskState::Success } else { TaskState::Skipped };
                     assert_eq!(task.state(), expected, "{} of {name}", task.id());
                 }

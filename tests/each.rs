@@ -134,7 +134,7 @@ fn each_nests() {
 #[test]
 fn an_inner_each_may_be_returned_as_it_is() {
     #[task]
-    fn lengths(values: Vec<Vec<u32>>) -> Vec<usize> {
+    fn lengths(values: &[Vec<u32>]) -> Vec<usize> {
         values.iter().map(Vec::len).collect()
     }
     let dag = Dag::build("returned", || lengths(count_to(4).each(|n| count_to(n).each(square))));
@@ -237,7 +237,7 @@ fn tasks_after_a_mapped_one_wait_for_all_of_its_elements() {
         n
     }
     #[task]
-    fn seen(values: Vec<u32>, others: Vec<u32>) -> (usize, usize, u32) {
+    fn seen(values: &[u32], others: &[u32]) -> (usize, usize, u32) {
         (values.len(), others.len(), DONE.load(Ordering::SeqCst))
     }
     let dag = Dag::build("all_of_them", || {

@@ -603,7 +603,7 @@ fn a_dag_without_tasks_gives_what_it_was_given() {
         |report| {
             assert_eq!(report.result(), Some(&vec![1, 2]));
             assert_eq!(report.state(), RunState::Success);
-            assert_eq!(report.tasks().len(), 0);
+            assert_eq!(report.tasks().count(), 0);
         },
     );
 }

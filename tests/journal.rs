@@ -53,7 +53,7 @@ fn assert_same<T>(history: &taskflow::journal::RunHistory, report: &RunReport<T>
     assert_eq!(history.state, report.state());
     assert_eq!(history.ended, Some(report.ended()));
     for task in report.tasks() {
-        let known = history.task(task.id()).unwrap_or_else(|| panic!("{} is missing", task.id()));
+        let known = history.task(&task.id()).unwrap_or_else(|| panic!("{} is missing", task.id()));
         assert_eq!(known.state, task.state(), "{}", task.id());
         assert_eq!(known.attempts.len(), task.attempts().len(), "attempts of {}", task.id());
         for (known, attempt) in known.attempts.iter().zip(task.attempts()) {

@@ -697,11 +697,11 @@ fn check_history(journal: &Journal, report: &RunReport<u32>) -> Check {
     prop_assert_eq!((history.ended, summary.ended), (Some(report.ended()), Some(report.ended())));
     prop_assert_eq!(history.halt_reason.as_deref(), report.halt_reason());
     prop_assert_eq!(history.sessions.len(), 1);
-    prop_assert_eq!(history.tasks.len(), report.tasks().len());
+    prop_assert_eq!(history.tasks.len(), report.tasks().count());
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     for (known, task) in history.tasks.iter().zip(report.tasks()) {
         *counts.entry(task.state().name()).or_default() += 1;
-        prop_assert_eq!((&*known.id, known.state), (task.id(), task.state()));
+        prop_assert_eq!((&*known.id, known.state), (&*task.id(), task.state()));
         if task.state() != TaskState::Removed {
             prop_assert_eq!(known.since, Some(task.ended()), "end of {:?}", task);
         }

@@ -272,7 +272,7 @@ fn waits_end_in_the_order_of_their_times() {
         tasks[0]
     });
     let report = reference(dag.run().observe(log.observer()));
-    let mut ended: Vec<_> = report.tasks().map(|task| (task.ended(), task.id().to_owned())).collect();
+    let mut ended: Vec<_> = report.tasks().map(|task| (task.ended(), task.id().into_owned())).collect();
     ended.sort();
     assert_eq!(ended.into_iter().map(|(_, id)| id).collect::<Vec<_>>(), ["after-10", "after-20", "after-30"]);
 }

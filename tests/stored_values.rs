@@ -125,7 +125,7 @@ async fn a_value_above_the_limit_fails_the_task_that_made_it() -> Result<(), Box
     let report = Dag::build("limit", || look(make()))?.run().journal(&journal).await?;
     let failed = report.first_failure().expect("the task fails");
     // A retry would make the same value.
-    assert_eq!((failed.id(), failed.attempt_count()), ("make", 1));
+    assert_eq!((&*failed.id(), failed.attempt_count()), ("make", 1));
     let said = failed.failure().unwrap().to_string();
     for part in ["`make`", "Vec<u8>", "9.8 KiB", "8.8 KiB"] {
         assert!(said.contains(part), "{part} is missing: {said}");

@@ -154,7 +154,7 @@ impl Core {
             }
             Input::TimeReached => self.time_reached(graph, now, commands),
             Input::Cancel { reason } => {
-                self.halt(graph, reason, RunState::Cancelled, Transition::Cancel, now, commands)
+                self.halt(graph, reason, RunState::Cancelled, Transition::Cancel, now, commands);
             }
             Input::Halt { reason, state } => self.halt(graph, reason, state, Transition::Cancel, now, commands),
         }
