@@ -375,3 +375,114 @@ fn the_result_of_a_dag_cannot_be_one_of_many() {
     });
     assert!(error.unwrap_err().to_string().contains("`square` is inside an `each` and is used outside"));
 }
+
+mod any_lists {
+    use proptest::prelude::*;
+    use taskflow::engine::RunReport;
+    use taskflow::journal::Journal;
+    use taskflow::prelude::*;
+
+    use super::common::{self, live, reference};
+
+    #[task]
+    fn given(lists: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        lists
+    }
+
+    /// 7 skips itself, 8 fails, 9 succeeds at its second attempt.
+    #[task(retries = 1, retry_delay = "0s")]
+    fn judge(n: u8, ctx: &TaskContext) -> Result<u8> {
+        match n {
+            7 => Err(ctx.skip("seven"))?,
+            8 => Err(ctx.fail("eight"))?,
+            9 if ctx.attempt() == 1 => Err("not yet")?,
+            n => Ok(n),
+        }
+    }
+
+    #[task]
+    fn strict(values: &[u8]) -> usize {
+        values.len()
+    }
+
+    #[task]
+    fn told(values: Vec<Result<u8, Failure>>) -> String {
+        let told =
+            |value: Result<u8, Failure>| value.map_or_else(|failure| failure.kind().to_owned(), |n| n.to_string());
+        values.into_iter().map(told).collect::<Vec<_>>().join(",")
+    }
+
+    #[task]
+    fn both(told: &str, strict: Result<usize, Failure>) -> String {
+        format!("{told}: {}", strict.map_or_else(|failure| failure.kind().to_owned(), |n| n.to_string()))
+    }
+
+    #[task]
+    fn lines(values: &[String]) -> String {
+        values.join("\n")
+    }
+
+    /// What the lists come to, without any graph.
+    fn expected(lists: &[Vec<u8>]) -> String {
+        let line = |list: &Vec<u8>| {
+            let told = list.iter().map(|n| match n {
+                7 => "skipped".to_owned(),
+                8 => "error".to_owned(),
+                n => n.to_string(),
+            });
+            let strict = match () {
+                () if list.contains(&8) => "upstream_failed".to_owned(),
+                () if list.contains(&7) => "skipped".to_owned(),
+                () => list.len().to_string(),
+            };
+            format!("{}: {strict}", told.collect::<Vec<_>>().join(","))
+        };
+        lists.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn dag(lists: Vec<Vec<u8>>) -> Dag<String> {
+        let dag = Dag::build("any_lists", move || {
+            let told = given(lists).each(|list| {
+                let judged = list.each(judge);
+                both(told(judged), strict(judged))
+            });
+            lines(told)
+        });
+        dag.expect("the graph is sound")
+    }
+
+    fn states<T: taskflow::Value>(report: &RunReport<T>) -> Vec<(String, String, u32)> {
+        let state =
+            |task: taskflow::TaskReport<'_>| (task.id().into_owned(), task.state().to_string(), task.attempt_count());
+        let mut states: Vec<_> = report.tasks().map(state).collect();
+        states.sort();
+        states
+    }
+
+    proptest! {
+        #![proptest_config(common::cases(64))]
+
+        #[test]
+        fn come_to_the_same_on_both_drivers_and_in_the_journal(
+            lists in prop::collection::vec(prop::collection::vec(0u8..10, 0..6), 0..6),
+        ) {
+            let wanted = expected(&lists);
+            let dag = dag(lists);
+            let of_reference = reference(dag.run());
+            prop_assert_eq!(of_reference.result(), Some(&wanted));
+            let journal = Journal::in_memory().unwrap();
+            let of_live = live(dag.run().journal(&journal));
+            prop_assert_eq!(of_live.result(), Some(&wanted));
+            prop_assert_eq!(states(&of_live), states(&of_reference));
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let history = runtime.block_on(journal.history("last")).unwrap();
+            let mut of_history: Vec<_> = history
+                .tasks
+                .iter()
+                .map(|task| (task.id.clone(), task.state.to_string(), task.attempts.len() as u32))
+                .collect();
+            of_history.sort();
+            prop_assert_eq!(of_history, states(&of_reference));
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::{LazyLock, Mutex};
 
 use taskflow::engine::RunState;
 
-use super::{Effect, Look, Place};
+use super::{Effect, Look, Place, is_of_taskflow};
 use crate::common::locked;
 
 /// A run that is interrupted, and what is known of it.
@@ -133,7 +133,7 @@ fn check_effects(after: &Look, new: &[Effect], has_died: bool, sessions: usize) 
     if new.iter().any(|effect| effect.is_start) {
         assert_eq!(after.workers.len(), sessions + 1, "a process ran tasks without having said who it is");
     }
-    for (id, task) in &after.tasks {
+    for (id, task) in after.tasks.iter().filter(|(id, _)| !is_of_taskflow(id)) {
         let of_task = || new.iter().filter(|effect| effect.task == *id);
         let starts = of_task().filter(|effect| effect.is_start).count();
         let ended = |end: &str| end != "lost" && end != "running";
