@@ -235,6 +235,7 @@ pub trait TextMap: Value {
     fn keys_there(&self) -> Vec<String>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<V: Value + Clone, S> TextMap for HashMap<String, V, S>
 where
     S: std::hash::BuildHasher + Default + Send + Sync + 'static,
@@ -250,6 +251,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<V: Value + Clone> TextMap for BTreeMap<String, V> {
     type Item = V;
 

@@ -38,8 +38,9 @@ pub(super) fn expand(branch: &Branch) -> TokenStream {
 fn choose(branch: &Branch, value: &Ident) -> TokenStream {
     let arms = branch.arms.iter().enumerate().map(|(place, Arm { shape, body, .. })| {
         let mut place = place_of(place);
-        // Where a missing arm is to be added, in the words of the compiler, is after the last one of the user's.
-        place.set_span(body.span());
+        // At the end of the arm: the compiler says that a missing one is to be added after the last.
+        let end = body.to_token_stream().into_iter().last();
+        place.set_span(end.map_or_else(Span::call_site, |token| token.span()));
         quote!(#shape => #place,)
     });
     let mut seen = value.clone();
