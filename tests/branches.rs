@@ -516,7 +516,10 @@ fn a_branch_outside_a_dag_says_where_it_belongs() {
     })
     .unwrap();
     let (message, place) = panic_of(|| only_if(outside.unwrap(), || ()));
-    assert_eq!(message, "a branch is a part of a graph: `branch!`, `when` and `only_if` go inside a `#[dag]` function");
+    assert_eq!(
+        message,
+        "`branch!`, `when`, `only_if` and `each` draw parts of a graph: they go inside a `#[dag]` function"
+    );
     assert!(place.starts_with("tests/branches.rs:"), "{place}");
 }
 

@@ -5,6 +5,7 @@
 mod cold_build;
 mod hello;
 mod many_tasks;
+mod mapped;
 mod process;
 mod sleepers;
 
@@ -30,8 +31,9 @@ pub(crate) type Problem = Box<dyn std::error::Error>;
 /// A name to choose it by, and the measurement.
 type Group = (&'static str, fn() -> Result<Vec<Fact>, Problem>);
 
-const GROUPS: [Group; 4] = [
+const GROUPS: [Group; 5] = [
     ("sleepers", sleepers::measure),
+    ("mapped", mapped::measure),
     ("hello", hello::measure),
     ("many-tasks", many_tasks::measure),
     ("cold-build", cold_build::measure),

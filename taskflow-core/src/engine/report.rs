@@ -138,8 +138,9 @@ impl<T> RunReport<T> {
     }
 
     /// The task instances, in the order of the plan; those of the elements of lists after all others.
-    pub fn tasks(&self) -> impl DoubleEndedIterator<Item = TaskReport<'_>> {
-        self.machine.layout().tasks().map(|task| TaskReport::new(&self.machine, task))
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskReport<'_>> + DoubleEndedIterator {
+        let tasks: Vec<u32> = self.machine.layout().tasks().collect();
+        tasks.into_iter().map(|task| TaskReport::new(&self.machine, task))
     }
 
     /// The task instance with this id. Takes time in proportion to the size of the plan.

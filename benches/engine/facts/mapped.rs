@@ -1,0 +1,87 @@
+//! `each` over lists of the run, beside the same tasks drawn one by one.
+
+use std::time::{Duration, Instant};
+
+use taskflow::prelude::*;
+use taskflow::{Journal, RunReport};
+
+use super::{Fact, Problem, scratch, spread};
+
+const RUNS: usize = 3;
+const MANY: u32 = 1_000_000;
+const DURABLE: u32 = 100_000;
+
+#[task]
+fn numbers(count: u32) -> Vec<u32> {
+    (0..count).collect()
+}
+
+#[task]
+fn square(n: u32) -> u64 {
+    u64::from(n) * u64::from(n)
+}
+
+#[task]
+fn sum(values: &[u64]) -> u64 {
+    values.iter().sum()
+}
+
+/// The sum of the squares below this.
+fn squares(count: u32) -> u64 {
+    (0..u64::from(count)).map(|n| n * n).sum()
+}
+
+fn mapped(count: u32) -> Result<Dag<u64>, Problem> {
+    Ok(Dag::build("mapped", || sum(numbers(count).each(square)))?)
+}
+
+fn nested(count: u32) -> Result<Dag<u64>, Problem> {
+    Ok(Dag::build("nested", || sum(numbers(count).each(|_| sum(numbers(count).each(square)))))?)
+}
+
+fn drawn(count: u32) -> Result<Dag<u64>, Problem> {
+    Ok(Dag::build("drawn", || sum((0..count).map(square).collect::<Vec<_>>()))?)
+}
+
+/// Times of some runs; each must give `expected`.
+fn timed(expected: u64, run: impl Fn() -> Result<RunReport<u64>, Problem>) -> Result<Vec<Duration>, Problem> {
+    let mut times = Vec::new();
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        let report = run()?;
+        times.push(start.elapsed());
+        if report.result() != Some(&expected) {
+            return Err(format!("the run ended as {:?} with {:?}", report.state(), report.result()).into());
+        }
+    }
+    Ok(times)
+}
+
+pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
+    let (one, two, three) = (mapped(MANY)?, nested(1000)?, drawn(MANY)?);
+    let of_drawn = timed(squares(MANY), || Ok(three.run().wait()?))?;
+    let of_mapped = timed(squares(MANY), || Ok(one.run().wait()?))?;
+    let of_nested = timed(squares(1000) * 1000, || Ok(two.run().wait()?))?;
+
+    let (stored, stored_drawn) = (mapped(DURABLE)?, drawn(DURABLE)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let durable = |dag: &Dag<u64>| -> Result<Vec<Duration>, Problem> {
+        let home = scratch("mapped")?;
+        let builder = Journal::builder().sync(taskflow::journal::Sync::Normal);
+        let journal = runtime.block_on(builder.open(&home))?;
+        let times = timed(squares(DURABLE), || Ok(runtime.block_on(async { dag.run().journal(&journal).await })?));
+        runtime.block_on(journal.close())?;
+        std::fs::remove_dir_all(&home)?;
+        times
+    };
+    let of_stored = durable(&stored)?;
+    let of_stored_drawn = durable(&stored_drawn)?;
+    let fact = |what, times: &[Duration], budget| Fact { what, measured: spread(times), budget };
+    Ok(vec![
+        fact("a fan of 1,000,000 tasks, drawn one by one", &of_drawn, ""),
+        fact("the same by `each` over 1,000,000 elements", &of_mapped, "as the one above"),
+        fact("1,000 elements with 1,000 each", &of_nested, "as the one above"),
+        fact("a fan of 100,000 tasks, drawn, stored (strict, normal)", &of_stored_drawn, "1 s"),
+        fact("the same by `each`", &of_stored, "1 s"),
+    ])
+}
