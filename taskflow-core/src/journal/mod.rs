@@ -5,8 +5,8 @@
 //! - `store`: what every kind of store can do. `memory`, `sqlite`: the stores there are.
 //! - `writer`: the thread that stores; states its protocol. `run_log`: where the entries of a run wait for it.
 //! - `live`: which runs are being run, by whom.
-//! - `history`: what the entries of a run come to. `values`: reading stored values.
-//! - `resume`: going on with a run; states its protocol. `edit`: clearing, marking, cancelling; `pick`: which
+//! - `history`: what the entries of a run come to. `elements`: of the tasks of lists, too. `values`: reading stored values.
+//! - `resume`: going on with a run; states its protocol. `known`: what of it stays in the graph of today. `edit`: clearing, marking, cancelling; `pick`: which
 //!   tasks are meant. `replay`: one task again, for a debugger. `explain`: why a task is where it is.
 //! - `upkeep`: forgetting, checking, giving room back.
 
@@ -21,6 +21,7 @@ mod graph;
 mod history;
 #[allow(clippy::module_inception, reason = "the type is the room's face")]
 mod journal;
+mod known;
 mod live;
 mod memory;
 mod params;

@@ -2,8 +2,9 @@
 
 use super::error::JournalError;
 use super::journal::Journal;
+use super::known::Known;
 use super::params;
-use super::resume::{Known, dag_of};
+use super::resume::dag_of;
 use super::values::StoredValue;
 use crate::dag::Selection;
 use crate::engine::{RestoredState, RestoredTask, RunReport, RunRequest, TaskState};

@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Command, Input, Outcome, Settings};
-use crate::dag::{At, Block, Join, Layout, Plan, Selection};
+use crate::dag::{Join, Layout, Plan, Selection};
 use crate::engine::event::Event;
 use crate::engine::record::{Entry, RestoredTask, ValueRef, nanos};
 use crate::engine::state::{RunState, TaskState, Transition};
 use crate::error::Failure;
-use crate::task::{Tally, TriggerRule, Verdict};
+use crate::task::TriggerRule;
 use crate::time::Timestamp;
 
 /// Everything that changes; apart from the plan, so that both can be borrowed at once.
@@ -202,7 +202,7 @@ impl Core {
     }
 
     /// Every join lets the task run: now, or when the retry is due that it was waiting for.
-    fn ready(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
+    pub(super) fn ready(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
         match self.past.retries.remove(&task) {
             Some(due) if due > now => {
                 self.tasks[task as usize].state = TaskState::UpForRetry;
@@ -352,7 +352,7 @@ impl Core {
     }
 
     /// A final state: counted, and to be told to the joins below.
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         graph: &Layout,
         task: u32,
@@ -385,225 +385,6 @@ impl Core {
         let waiting = plan.place(node).expands.map_or(&[][..], |mapping| &plan.mappings()[mapping as usize].collectors);
         let below = plan.successors(node).iter().chain(waiting);
         !below.into_iter().any(|&join| takes_part(plan.joins()[join as usize].node))
-    }
-
-    /// Tells every new end to the joins below it, and the ends that follow from it, until there are none.
-    fn tell(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
-        if self.told.is_empty() {
-            return;
-        }
-        if self.halted.is_some() {
-            // Nothing below is waiting any more.
-            self.told.clear();
-            return;
-        }
-        let plan = graph.plan();
-        while let Some(task) = self.told.pop() {
-            let state = self.tasks[task as usize].state;
-            if !plan.mappings().is_empty() {
-                self.tell_among_elements(graph, task, state, now, commands);
-                continue;
-            }
-            for &join in plan.successors(task) {
-                self.tell_join(graph, join, task, state, now, commands);
-            }
-        }
-    }
-
-    /// As for a task in a plan without mappings, where an edge may lead into or out of elements.
-    fn tell_among_elements(
-        &mut self,
-        graph: &Layout,
-        task: u32,
-        state: TaskState,
-        now: Timestamp,
-        commands: &mut Vec<Command>,
-    ) {
-        let plan = graph.plan();
-        let (node, at) = (graph.node(task), graph.at(task));
-        let own = plan.place(node);
-        for &join in plan.successors(node) {
-            let to = plan.place(plan.joins()[join as usize].node).mapping;
-            match to.filter(|_| plan.is_within(to, own.mapping) && to != own.mapping) {
-                // Inwards: to all elements that are there. Those that come later learn of it when they come.
-                Some(mapping) => {
-                    for at in graph.elements(mapping, at) {
-                        let join = graph.join(join, Some(at));
-                        self.tell_some(graph, join, task, state, now, commands);
-                    }
-                }
-                None => self.tell_some(graph, graph.join(join, at), task, state, now, commands),
-            }
-        }
-        let Some(mapping) = own.expands else { return };
-        // A list stood for its elements; from now on they stand for themselves.
-        let count = graph.block_of(task).map_or(0, |block| block.count);
-        for &join in &plan.mappings()[mapping as usize].collectors {
-            let Some(join) = graph.join(join, at) else { continue };
-            if state != TaskState::Success {
-                self.tell_join(graph, join, task, state, now, commands);
-            } else if self.joins[join as usize].pending != DECIDED {
-                self.joins[join as usize].pending += count;
-                self.joins[join as usize].pending -= 1;
-                self.judge(graph, join, task, now, commands);
-            }
-        }
-    }
-
-    fn tell_some(
-        &mut self,
-        graph: &Layout,
-        join: Option<u32>,
-        upstream: u32,
-        state: TaskState,
-        now: Timestamp,
-        commands: &mut Vec<Command>,
-    ) {
-        if let Some(join) = join {
-            self.tell_join(graph, join, upstream, state, now, commands);
-        }
-    }
-
-    /// The elements of a list have come to be there.
-    pub(super) fn grow(&mut self, graph: &Layout, block: &Block) {
-        let plan = graph.plan();
-        let mapping = &plan.mappings()[block.mapping as usize];
-        let cells: Vec<TaskCell> =
-            mapping.nodes.iter().map(|&node| TaskCell::new(plan, node, self.selection.as_ref())).collect();
-        let joins: Vec<JoinCell> = mapping.joins.iter().map(|&join| JoinCell::new(plan, join)).collect();
-        let first = self.tasks.len() as u32;
-        for _ in 0..block.count {
-            self.tasks.extend_from_slice(&cells);
-            self.joins.extend_from_slice(&joins);
-        }
-        let takes_part = |cell: &&TaskCell| !cell.state.is_terminal();
-        self.open += block.count * cells.iter().filter(takes_part).count() as u32;
-        for (index, cell) in (first..).zip(cells.iter().cycle().take(cells.len() * block.count as usize)) {
-            if cell.undecided == 0 && takes_part(&cell) {
-                self.unbound.push(index);
-            }
-        }
-        if !self.past.later.is_empty() {
-            for task in first..self.tasks.len() as u32 {
-                let Some(known) = self.past.later.remove(&*graph.id(task)) else { continue };
-                self.tasks[task as usize].attempt = known.attempts;
-                self.past.forgiven.insert(task, known.forgiven);
-                self.retried.insert(task, known.retried);
-            }
-        }
-        let around = graph.at(block.expand);
-        for &(upstream, join) in &mapping.captured {
-            let Some(upstream) = graph.task(upstream, around) else { continue };
-            if !self.tasks[upstream as usize].state.is_terminal() {
-                continue;
-            }
-            let own = graph.block_of(block.expand).map(|_| graph.elements(block.mapping, around)).unwrap_or_default();
-            self.late.extend(own.into_iter().filter_map(|at: At| Some((upstream, graph.join(join, Some(at))?))));
-        }
-    }
-
-    fn tell_join(
-        &mut self,
-        graph: &Layout,
-        join: u32,
-        upstream: u32,
-        state: TaskState,
-        now: Timestamp,
-        commands: &mut Vec<Command>,
-    ) {
-        let cell = &mut self.joins[join as usize];
-        if cell.pending == DECIDED {
-            return;
-        }
-        cell.pending -= 1;
-        let rule = graph.join_rule(join).1;
-        match state {
-            TaskState::Success => {
-                cell.success += 1;
-                // The common case by far, kept short.
-                if rule == TriggerRule::AllSuccess && cell.pending > 0 {
-                    return;
-                }
-            }
-            TaskState::Skipped => cell.skipped += 1,
-            _ => cell.failed += 1,
-        }
-        self.judge(graph, join, upstream, now, commands);
-    }
-
-    /// Looks whether a join has its verdict; `upstream` is the one that has changed.
-    fn judge(&mut self, graph: &Layout, join: u32, upstream: u32, now: Timestamp, commands: &mut Vec<Command>) {
-        let (node, rule) = graph.join_rule(join);
-        let cell = &mut self.joins[join as usize];
-        let tally = Tally {
-            pending: cell.pending,
-            success: cell.success,
-            failed: cell.failed,
-            skipped: cell.skipped,
-            ..Tally::default()
-        };
-        let verdict = rule.verdict(&tally);
-        if verdict == Verdict::Wait {
-            return;
-        }
-        cell.pending = DECIDED;
-
-        if self.tasks[node as usize].state != TaskState::None {
-            return;
-        }
-        match verdict {
-            Verdict::Wait => return,
-            Verdict::Run => {
-                if rule == TriggerRule::OneSuccess {
-                    self.winners.insert(join, upstream);
-                }
-            }
-            Verdict::Skip => {
-                self.tasks[node as usize].skip = true;
-                self.tasks[node as usize].cause = self.culprit(graph, join, upstream, verdict);
-            }
-            Verdict::Fail => {
-                self.tasks[node as usize].cause = self.culprit(graph, join, upstream, verdict);
-                return self.settle(graph, node, Transition::FailUpstream, now, commands);
-            }
-        }
-        let target = &mut self.tasks[node as usize];
-        target.undecided -= 1;
-        if target.undecided > 0 {
-            return;
-        }
-        if target.skip {
-            self.settle(graph, node, Transition::Skip, now, commands);
-        } else {
-            self.ready(node, now, commands);
-        }
-    }
-
-    /// The task that a join is skipped or failed for. Mostly it is the one whose end decided. Where the first success is waited
-    /// for that is merely the last one to end: then it is one that failed, or one that was skipped for another reason than
-    /// that its arm of a branch was not taken.
-    fn culprit(&self, graph: &Layout, join: u32, told: u32, verdict: Verdict) -> u32 {
-        let (task, rule) = graph.join_rule(join);
-        if rule != TriggerRule::OneSuccess {
-            return self.root_of(told);
-        }
-        let telling = |&upstream: &u32| match verdict {
-            Verdict::Fail => !matches!(self.tasks[upstream as usize].state, TaskState::Success | TaskState::Skipped),
-            _ => !graph.plan().def(graph.node(self.root_of(upstream))).is_built_in(),
-        };
-        let (plan, place) = (graph.plan(), graph.joins_of(task).position(|known| known == join));
-        let drawn = place.and_then(|place| plan.joins_of(graph.node(task)).nth(place));
-        let is_of_join =
-            |&upstream: &u32| drawn.is_some_and(|join| plan.successors(graph.node(upstream)).contains(&join));
-        let found = graph.upstreams(task).into_iter().find(|upstream| is_of_join(upstream) && telling(upstream));
-        self.root_of(if telling(&told) { told } else { found.unwrap_or(told) })
-    }
-
-    /// The task in which the trouble of `task` began.
-    fn root_of(&self, task: u32) -> u32 {
-        let inherited = matches!(self.tasks[task as usize].state, TaskState::UpstreamFailed | TaskState::Skipped)
-            && !self.failures.contains_key(&task);
-        if inherited { self.tasks[task as usize].cause } else { task }
     }
 
     fn end(&mut self, now: Timestamp, commands: &mut Vec<Command>) {

@@ -16,9 +16,15 @@
 //!    once, what runs is asked to stop and has the grace time to do so.
 //! 7. A run that goes on after a crash or after tasks were cleared is the same machine with some tasks ended before it
 //!    starts ([`Machine::restore`]): `Start` tells their ends to the joins below, in their order, and goes on from there.
-//! 8. When no task is left open, `Ended` comes as the last command.
+//! 8. An expand node that succeeds brings the elements of its list: in one step the [`Layout`] and the cells grow, the joins
+//!    that its list stood for wait for the elements in its place, and those without anything else to wait for are scheduled.
+//! 9. When no task is left open, `Ended` comes as the last command.
+//!
+//! - `core`: what changes, and the transitions. `joins`: ends are told downwards. `elements`: into and out of lists.
 
 mod core;
+mod elements;
+mod joins;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

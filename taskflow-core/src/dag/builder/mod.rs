@@ -4,15 +4,19 @@
 //! when the function returns. Traces may nest (a DAG's function that asks for the plan of another); each has its own
 //! scope number, by which a handle of another graph is recognised.
 
+mod arm;
+mod mapping;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+pub(super) use arm::{enter, is_in_arm, leave};
+pub(super) use mapping::{MappingDraft, open_mapping, reopen_mapping, with_mapping};
+
 use super::arg::{Arg, ArgDraft};
-use super::branch::InArm;
-use super::each::Split;
 use super::error::BuildError;
 use super::output::Output;
 use super::plan::Source;
@@ -84,19 +88,9 @@ pub(super) struct NodeDraft {
     pub(super) group: Option<u32>,
     /// The mapping in whose template it is.
     pub(super) mapping: Option<u32>,
+    /// The mapping whose list it has, if it is an expand node.
+    pub(super) expands: Option<u32>,
     pub(super) at: &'static Location<'static>,
-}
-
-/// What is drawn for each element of a list.
-#[derive(Debug)]
-pub(super) struct MappingDraft {
-    /// The node that has the list.
-    pub(super) expand: u32,
-    /// The mapping in whose template that node is.
-    pub(super) parent: Option<u32>,
-    pub(super) split: Split,
-    pub(super) concurrency: Option<u32>,
-    pub(super) limit: Option<u32>,
 }
 
 impl NodeDraft {
@@ -205,7 +199,8 @@ fn add_node(
             draft.gates.push((gate, node));
         }
         let (group, mapping) = (draft.open_group, draft.open_mapping);
-        draft.nodes.push(NodeDraft { def, explicit_id: None, options: None, first_arg, group, mapping, at });
+        let (explicit_id, options, expands) = (None, None, None);
+        draft.nodes.push(NodeDraft { def, explicit_id, options, first_arg, group, mapping, expands, at });
         Handle::new(draft.scope, source)
     })
 }
@@ -229,33 +224,6 @@ pub(super) fn add_built_in<const N: usize>(
     handle
 }
 
-/// What is drawn until the guard is dropped belongs to the arm whose node this is; without one, to none.
-pub(super) fn enter(arm: Option<Handle>) -> InArm {
-    let gate = arm.and_then(|arm| arm.source.as_task());
-    let before = with_draft(|draft| std::mem::replace(&mut draft.open_gate, gate));
-    InArm::new(arm, before.flatten())
-}
-
-/// The end of [`enter`].
-pub(super) fn leave(arm: Option<Handle>, before: Option<u32>) {
-    with_draft(|draft| {
-        if let Some(gate) = arm.and_then(|arm| arm.source.as_task()) {
-            draft.arms.push((gate, index(draft.nodes.len())));
-        }
-        draft.open_gate = before;
-    });
-}
-
-/// Whether a value is made in this arm, which has been drawn: then it is there only if the arm is taken.
-pub(super) fn is_in_arm(arm: Handle, value: Handle) -> bool {
-    let within = |draft: &mut Draft| {
-        let gate = arm.source.as_task()?;
-        let &(_, end) = draft.arms.iter().rev().find(|&&(known, _)| known == gate)?;
-        Some(draft.is_within(gate, end, value))
-    };
-    with_draft(within).flatten().unwrap_or(false)
-}
-
 /// A handle of what `step` makes of the value of `handle`.
 pub(super) fn add_projection(handle: Handle, step: Step) -> Handle {
     /// The scope of no graph: whoever uses a handle of it is told that it is of another one.
@@ -268,73 +236,6 @@ pub(super) fn add_projection(handle: Handle, step: Step) -> Handle {
         draft.projections.push((handle.projection, step));
         Handle { projection: NonZeroU32::new(index(draft.projections.len())), ..handle }
     })
-}
-
-/// A mapping whose template is being drawn, until this is dropped.
-pub(super) struct OpenMapping {
-    /// The expand node: inside the template it stands for one element.
-    pub(super) expand: Handle,
-    pub(super) mapping: u32,
-    outer: Option<u32>,
-}
-
-impl Drop for OpenMapping {
-    /// Leaves the template, also when what draws it panics.
-    fn drop(&mut self) {
-        with_draft(|draft| draft.open_mapping = self.outer);
-    }
-}
-
-/// Adds the expand node of a list, and opens its template.
-///
-/// # Panics
-///
-/// Outside a `#[dag]` function.
-pub(super) fn open_mapping(
-    list: Handle,
-    arg: Arg,
-    def: &'static TaskDef,
-    split: Split,
-    at: &'static Location<'static>,
-) -> OpenMapping {
-    let expand = add_built_in(def, [arg], (list.source, def.id), at);
-    let opened = with_draft(|draft| {
-        let (outer, node) = (draft.open_mapping, expand.source.as_task()?);
-        draft.mappings.push(MappingDraft { expand: node, parent: outer, split, concurrency: None, limit: None });
-        let mapping = index(draft.mappings.len() - 1);
-        draft.open_mapping = Some(mapping);
-        Some(OpenMapping { expand, mapping, outer })
-    });
-    opened.flatten().expect("a node was added to the draft just now")
-}
-
-/// Changes the mapping that a node belongs to.
-pub(super) fn with_mapping(
-    node: Handle,
-    mapping: u32,
-    at: &'static Location<'static>,
-    change: impl FnOnce(&mut MappingDraft),
-) {
-    with_draft(|draft| match draft.mappings.get_mut(mapping as usize).filter(|_| node.scope == draft.scope) {
-        Some(mapping) => change(mapping),
-        None => draft.errors.push(BuildError::ForeignOutput { at: at.into() }),
-    });
-}
-
-/// Opens the template that a node belongs to again, from where its values can be taken.
-pub(super) fn reopen_mapping(node: Handle, mapping: u32, at: &'static Location<'static>) -> Option<OpenMapping> {
-    with_draft(|draft| {
-        let known = draft.mappings.get(mapping as usize).filter(|_| node.scope == draft.scope);
-        let Some(&MappingDraft { expand, parent, .. }) = known else {
-            draft.errors.push(BuildError::ForeignOutput { at: at.into() });
-            return None;
-        };
-        if parent != draft.open_mapping {
-            draft.errors.push(BuildError::MappedElsewhere { at: at.into() });
-        }
-        let outer = draft.open_mapping.replace(mapping);
-        Some(OpenMapping { expand: Handle::new(draft.scope, Source::task(expand)), mapping, outer })
-    })?
 }
 
 /// Changes the node behind `handle`, or reports why that is impossible.
@@ -357,48 +258,6 @@ pub(super) fn report(error: BuildError) {
 }
 
 impl Draft {
-    /// Reports what an argument of a new node takes and cannot have.
-    fn check(&mut self, arg: &ArgDraft, at: SourceLocation) {
-        let (from, mapped) = (arg.handles(), matches!(arg, ArgDraft::Mapped { .. }));
-        if from.iter().any(|handle| handle.scope != self.scope) {
-            return self.errors.push(BuildError::ForeignOutput { at });
-        }
-        for node in from.iter().filter_map(|handle| handle.source.as_task()) {
-            let own = self.nodes[node as usize].mapping;
-            // An expand node stands for one element, and that is inside.
-            let element_of = self.mappings.iter().position(|mapping| mapping.expand == node).map(index);
-            let fits = if mapped {
-                own.is_some_and(|own| !self.is_inside(own) && self.sees(self.mappings[own as usize].parent))
-            } else {
-                self.sees(element_of.or(own))
-            };
-            if !fits {
-                let task = self.nodes[node as usize].def.id.to_owned();
-                self.errors.push(match (mapped, element_of) {
-                    (true, _) => BuildError::MappedElsewhere { at },
-                    (false, Some(_)) => BuildError::ElementOutside { at },
-                    (false, None) => BuildError::MappedTaskOutside { task, at },
-                });
-            }
-        }
-    }
-
-    /// Whether what is drawn now is part of the template of this mapping.
-    fn is_inside(&self, mapping: u32) -> bool {
-        let outer = |&inner: &u32| self.mappings[inner as usize].parent;
-        std::iter::successors(self.open_mapping, outer).any(|open| open == mapping)
-    }
-
-    /// Whether values from there are one value each for what is drawn now.
-    fn sees(&self, mapping: Option<u32>) -> bool {
-        mapping.is_none_or(|mapping| self.is_inside(mapping))
-    }
-
-    /// Whether a value comes from the node of an arm, or from one drawn after it and before `end`.
-    fn is_within(&self, gate: u32, end: u32, from: Handle) -> bool {
-        from.scope == self.scope && from.source.as_task().is_some_and(|task| (gate..end).contains(&task))
-    }
-
     fn task_of(&self, handle: Handle, at: &'static Location<'static>) -> Result<u32, BuildError> {
         let at = SourceLocation::from(at);
         if handle.scope != self.scope {

@@ -1,0 +1,132 @@
+//! Templates of mappings: what `each` draws.
+
+use std::panic::Location;
+
+use super::{Draft, Handle, NodeDraft, add_built_in, index, with_draft};
+use crate::dag::arg::{Arg, ArgDraft};
+use crate::dag::each::Split;
+use crate::dag::error::BuildError;
+use crate::dag::plan::Source;
+use crate::task::{SourceLocation, TaskDef};
+
+/// What is drawn for each element of a list.
+#[derive(Debug)]
+pub(in crate::dag) struct MappingDraft {
+    /// The node that has the list.
+    pub(in crate::dag) expand: u32,
+    /// The mapping in whose template that node is.
+    pub(in crate::dag) parent: Option<u32>,
+    pub(in crate::dag) split: Split,
+    pub(in crate::dag) concurrency: Option<u32>,
+    pub(in crate::dag) limit: Option<u32>,
+}
+
+/// A mapping whose template is being drawn, until this is dropped.
+pub(in crate::dag) struct OpenMapping {
+    /// The expand node: inside the template it stands for one element.
+    pub(in crate::dag) expand: Handle,
+    pub(in crate::dag) mapping: u32,
+    outer: Option<u32>,
+}
+
+impl Drop for OpenMapping {
+    /// Leaves the template, also when what draws it panics.
+    fn drop(&mut self) {
+        with_draft(|draft| draft.open_mapping = self.outer);
+    }
+}
+
+/// Adds the expand node of a list, and opens its template.
+///
+/// # Panics
+///
+/// Outside a `#[dag]` function.
+pub(in crate::dag) fn open_mapping(
+    list: Handle,
+    arg: Arg,
+    def: &'static TaskDef,
+    split: Split,
+    at: &'static Location<'static>,
+) -> OpenMapping {
+    let expand = add_built_in(def, [arg], (list.source, def.id), at);
+    let opened = with_draft(|draft| {
+        let (outer, node) = (draft.open_mapping, expand.source.as_task()?);
+        draft.mappings.push(MappingDraft { expand: node, parent: outer, split, concurrency: None, limit: None });
+        let mapping = index(draft.mappings.len() - 1);
+        draft.nodes[node as usize].expands = Some(mapping);
+        draft.open_mapping = Some(mapping);
+        Some(OpenMapping { expand, mapping, outer })
+    });
+    opened.flatten().expect("a node was added to the draft just now")
+}
+
+/// Changes the mapping that a node belongs to.
+pub(in crate::dag) fn with_mapping(
+    node: Handle,
+    mapping: u32,
+    at: &'static Location<'static>,
+    change: impl FnOnce(&mut MappingDraft),
+) {
+    with_draft(|draft| match draft.mappings.get_mut(mapping as usize).filter(|_| node.scope == draft.scope) {
+        Some(mapping) => change(mapping),
+        None => draft.errors.push(BuildError::ForeignOutput { at: at.into() }),
+    });
+}
+
+/// Opens the template that a node belongs to again, from where its values can be taken.
+pub(in crate::dag) fn reopen_mapping(
+    node: Handle,
+    mapping: u32,
+    at: &'static Location<'static>,
+) -> Option<OpenMapping> {
+    with_draft(|draft| {
+        let known = draft.mappings.get(mapping as usize).filter(|_| node.scope == draft.scope);
+        let Some(&MappingDraft { expand, parent, .. }) = known else {
+            draft.errors.push(BuildError::ForeignOutput { at: at.into() });
+            return None;
+        };
+        if parent != draft.open_mapping {
+            draft.errors.push(BuildError::MappedElsewhere { at: at.into() });
+        }
+        let outer = draft.open_mapping.replace(mapping);
+        Some(OpenMapping { expand: Handle::new(draft.scope, Source::task(expand)), mapping, outer })
+    })?
+}
+
+impl Draft {
+    /// Reports what an argument of a new node takes and cannot have.
+    pub(super) fn check(&mut self, arg: &ArgDraft, at: SourceLocation) {
+        let (from, mapped) = (arg.handles(), matches!(arg, ArgDraft::Mapped { .. }));
+        if from.iter().any(|handle| handle.scope != self.scope) {
+            return self.errors.push(BuildError::ForeignOutput { at });
+        }
+        for node in from.iter().filter_map(|handle| handle.source.as_task()) {
+            // An expand node stands for one element, and that is inside.
+            let NodeDraft { mapping: own, expands: element_of, .. } = self.nodes[node as usize];
+            let fits = if mapped {
+                own.is_some_and(|own| !self.is_inside(own) && self.sees(self.mappings[own as usize].parent))
+            } else {
+                self.sees(element_of.or(own))
+            };
+            if !fits {
+                let task = self.nodes[node as usize].def.id.to_owned();
+                self.errors.push(match (mapped, element_of) {
+                    (true, _) => BuildError::MappedElsewhere { at },
+                    (false, Some(_)) => BuildError::ElementOutside { at },
+                    (false, None) => BuildError::MappedTaskOutside { task, at },
+                });
+            }
+        }
+    }
+
+    /// Whether what is drawn now is part of the template of this mapping.
+    fn is_inside(&self, mapping: u32) -> bool {
+        let outer = |&inner: &u32| self.mappings[inner as usize].parent;
+        std::iter::successors(self.open_mapping, outer).any(|open| open == mapping)
+    }
+
+    /// Whether values from there are one value each for what is drawn now.
+    fn sees(&self, mapping: Option<u32>) -> bool {
+        mapping.is_none_or(|mapping| self.is_inside(mapping))
+    }
+}
