@@ -486,3 +486,23 @@ mod any_lists {
         }
     }
 }
+
+#[test]
+fn a_list_that_is_there_only_after_the_run_was_cancelled_has_no_elements() {
+    static GATE: common::Gate = common::Gate::new();
+    let dag = Dag::build("cancelled", || {
+        let held = count_to(3).map(|list| {
+            GATE.pass();
+            list.clone()
+        });
+        list(held.each(square))
+    });
+    let handle = dag.unwrap().run().start().unwrap();
+    let control = handle.control();
+    common::eventually("the list is being made", || control.running().iter().any(|task| task.id == "count_to.each"));
+    control.cancel("enough");
+    GATE.open();
+    let report = common::finish(handle);
+    assert_eq!(report.state(), RunState::Cancelled);
+    assert_eq!(states(&report), ["count_to success", "count_to.each cancelled", "list cancelled"]);
+}

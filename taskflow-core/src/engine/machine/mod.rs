@@ -219,6 +219,10 @@ impl Machine {
     }
 
     fn expand(layout: &mut Layout, core: &mut Core, task: u32, count: u32, now: Timestamp) -> Outcome {
+        // Nothing starts any more, so nothing would ever come of the elements.
+        if let Some(halted) = &core.halted {
+            return Outcome::Failed(Box::new(Failure::Cancelled { reason: halted.reason.clone() }));
+        }
         let refuse = |message| Outcome::Failed(Box::new(Failure::Error { chain: vec![message], retryable: false }));
         if let Some(limit) = layout.limit(task).filter(|&limit| count > limit) {
             return refuse(format!("the list has {count} elements, and its `each` takes at most {limit}"));
