@@ -19,6 +19,8 @@ pub(crate) struct Layout {
     blocks: Vec<Block>,
     /// The block of each expand node that has succeeded.
     of_expand: HashMap<u32, u32>,
+    /// How many nodes the plan has.
+    nodes: u32,
     tasks: u32,
     joins: u32,
 }
@@ -50,7 +52,7 @@ pub(crate) fn path_of(id: &str) -> Vec<u32> {
 impl Layout {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
         let (tasks, joins) = (plan.len() as u32, plan.joins().len() as u32);
-        Layout { plan, blocks: Vec::new(), of_expand: HashMap::new(), tasks, joins }
+        Layout { plan, blocks: Vec::new(), of_expand: HashMap::new(), nodes: tasks, tasks, joins }
     }
 
     pub(crate) fn plan(&self) -> &Arc<Plan> {
@@ -101,10 +103,13 @@ impl Layout {
     }
 
     /// Where a task instance is, if it is part of an element.
+    #[inline]
     pub(crate) fn at(&self, task: u32) -> Option<At> {
-        if task < self.plan.len() as u32 {
-            return None;
-        }
+        if task < self.nodes { None } else { self.at_element(task) }
+    }
+
+    #[cold]
+    fn at_element(&self, task: u32) -> Option<At> {
         let block = self.blocks.partition_point(|block| block.first_task <= task) - 1;
         let Block { mapping, first_task, .. } = self.blocks[block];
         let each = self.plan.mappings()[mapping as usize].nodes.len() as u32;
@@ -112,10 +117,13 @@ impl Layout {
     }
 
     /// The node of a task instance.
+    #[inline]
     pub(crate) fn node(&self, task: u32) -> u32 {
-        if task < self.plan.len() as u32 {
-            return task;
-        }
+        if task < self.nodes { task } else { self.node_of_element(task) }
+    }
+
+    #[cold]
+    fn node_of_element(&self, task: u32) -> u32 {
         let block = self.blocks.partition_point(|block| block.first_task <= task) - 1;
         let Block { mapping, first_task, .. } = self.blocks[block];
         let nodes = &self.plan.mappings()[mapping as usize].nodes;
@@ -170,10 +178,16 @@ impl Layout {
     }
 
     /// The task instance below a join, and the rule of the join.
+    #[inline]
     pub(crate) fn join_rule(&self, join: u32) -> (u32, TriggerRule) {
-        if let Some(join) = self.plan.joins().get(join as usize) {
-            return (join.node, join.rule);
+        match self.plan.joins().get(join as usize) {
+            Some(join) => (join.node, join.rule),
+            None => self.join_rule_of_element(join),
         }
+    }
+
+    #[cold]
+    fn join_rule_of_element(&self, join: u32) -> (u32, TriggerRule) {
         let place = self.blocks.partition_point(|block| block.first_join <= join) - 1;
         let Block { mapping, first_join, first_task, .. } = self.blocks[place];
         let Mapping { joins, nodes, .. } = &self.plan.mappings()[mapping as usize];
@@ -208,6 +222,7 @@ impl Layout {
     }
 
     /// The options of a task instance.
+    #[inline]
     pub(crate) fn options(&self, task: u32) -> &NodeOptions {
         self.plan.node_options(self.node(task))
     }

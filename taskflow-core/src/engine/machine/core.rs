@@ -203,7 +203,9 @@ impl Core {
 
     /// Every join lets the task run: now, or when the retry is due that it was waiting for.
     pub(super) fn ready(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
-        match self.past.retries.remove(&task) {
+        // Even in an empty map a key is hashed.
+        let retry = if self.past.retries.is_empty() { None } else { self.past.retries.remove(&task) };
+        match retry {
             Some(due) if due > now => {
                 self.tasks[task as usize].state = TaskState::UpForRetry;
                 self.timers.insert((due, Timer::Retry(task)));
