@@ -146,7 +146,8 @@ fn a_run_is_cancelled_from_another_process() {
     let status = home.json(&["status", "1"]);
     assert!(status["halt_reason"].as_str().unwrap().starts_with("wrong file"), "{status}");
     home.go();
-    assert_eq!(home.call(&["retry", "1", "-q"]).stdout, "14\n");
+    let again = home.call(&["retry", "1", "-q"]);
+    assert_eq!((again.code, again.stdout.as_str()), (Some(0), "14\n"), "{again:?}");
 }
 
 #[test]

@@ -151,7 +151,9 @@ impl Store for MemoryStore {
 
     fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> Answer<'a, Option<u64>> {
         self.with(|kept| {
+            let number = run;
             let run = kept.runs.get_mut(&run).filter(|run| run.row.token == expected)?;
+            kept.requests.retain(|_, request| request.run != number);
             run.row.token += 1;
             (run.row.state, run.row.ended) = (RunState::Running, None);
             run.row.counts.clear();

@@ -30,8 +30,9 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
     /// Stores new runs, new segments and new states of runs, all of it or nothing. One answer for each part, in order.
     fn append<'a>(&'a self, batch: &'a [Append]) -> Answer<'a, Vec<Appended>>;
 
-    /// Gives a run to a process: raises its token, sets its state to `running`, and answers with the new token. `expected` is
-    /// the token that the process has seen; with any other one nothing happens and the answer is `None`.
+    /// Gives a run to a process: raises its token, sets its state to `running`, forgets what was asked of the process that
+    /// had the run before, and answers with the new token. `expected` is the token that the process has seen; with any other
+    /// one nothing happens and the answer is `None`.
     fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> Answer<'a, Option<u64>>;
 
     /// Keeps the snapshot of a graph, unless it is there. [`Store::delete`] takes away those that no run has, also one that

@@ -17,6 +17,7 @@ of_every_store! {
     a_graph_is_kept_as_it_first_was,
     requests_come_in_order,
     a_request_for_a_run_that_is_not_there_is_none,
+    a_request_ends_with_the_process_it_was_for,
 }
 
 fn ids(rows: &[RunRow]) -> Vec<&str> {
@@ -141,4 +142,18 @@ async fn requests_come_in_order(store: &dyn Store) {
 async fn a_request_for_a_run_that_is_not_there_is_none(store: &dyn Store) {
     store.ask(&request(7, "ann")).await.unwrap();
     assert_eq!(store.requests(0).await.unwrap(), []);
+}
+
+async fn a_request_ends_with_the_process_it_was_for(store: &dyn Store) {
+    ok(store, &[new("a", 10), new("b", 20)]).await;
+    for (run, by) in [(1, "ann"), (2, "bob"), (1, "cid")] {
+        store.ask(&request(run, by)).await.unwrap();
+    }
+    assert_eq!(store.adopt(1, 9, "host:2").await.unwrap(), None);
+    assert_eq!(store.requests(0).await.unwrap().len(), 3);
+    assert_eq!(store.adopt(1, 1, "host:2").await.unwrap(), Some(2));
+    assert_eq!(store.requests(0).await.unwrap(), [(2, request(2, "bob"))]);
+    // Its number is above all that a process may have seen.
+    store.ask(&request(1, "dan")).await.unwrap();
+    assert_eq!(store.requests(3).await.unwrap(), [(4, request(1, "dan"))]);
 }

@@ -6,7 +6,7 @@
 //! a part without an answer was fenced.
 
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
+use sqlx::{Arguments, AssertSqlSafe, Connection as _, Encode, Row, Sqlite, Type};
 
 use super::{SqliteStore, segment_id};
 use crate::engine::RunState;
@@ -48,13 +48,23 @@ pub(super) async fn adopt(
     let Ok(expected) = i64::try_from(expected) else { return Ok(None) };
     store.hit("store.adopt")?;
     let mut lease = store.writer.lease().await?;
-    let sql = "UPDATE runs SET token = token + 1, state = 'running', owner = ?, ended = NULL, counts = '[]' \
-               WHERE number = ? AND token = ?";
-    let query = sqlx::query(sql).bind(owner).bind(run).bind(expected);
-    let done = query.execute(lease.connection()).await.map_err(|error| lease.explain(&error))?;
+    let adopted = adopt_in(lease.connection(), run, expected, owner).await.map_err(|error| lease.explain(&error))?;
     lease.keep();
     store.hit("store.adopted")?;
-    Ok((done.rows_affected() == 1).then(|| expected.unsigned_abs() + 1))
+    Ok(adopted.then(|| expected.unsigned_abs() + 1))
+}
+
+async fn adopt_in(connection: &mut SqliteConnection, run: i64, expected: i64, owner: &str) -> sqlx::Result<bool> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let sql = "UPDATE runs SET token = token + 1, state = 'running', owner = ?, ended = NULL, counts = '[]' \
+               WHERE number = ? AND token = ?";
+    let done = sqlx::query(sql).bind(owner).bind(run).bind(expected).execute(&mut *transaction).await?;
+    let adopted = done.rows_affected() == 1;
+    if adopted {
+        sqlx::query("DELETE FROM requests WHERE run = ?").bind(run).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(adopted)
 }
 
 pub(super) async fn put_graph(store: &SqliteStore, hash: &str, snapshot: &[u8]) -> Result<(), StoreError> {
