@@ -321,6 +321,12 @@ fn no_more_tasks_of_a_mapping_run_at_once_than_it_allows() {
 }
 
 #[test]
+fn a_mapping_that_may_run_nothing_is_a_mistake() {
+    let error = Dag::build("none", || list(count_to(3).each(square).concurrency(0))).unwrap_err().to_string();
+    assert!(error.contains("`.concurrency(0)` (at tests/each.rs:"), "{error}");
+}
+
+#[test]
 fn lists_of_different_lengths_cannot_be_zipped() {
     let dag = Dag::build("zipped", || {
         let pairs = count_to(3).zip(count_to(4));

@@ -16,10 +16,11 @@ use std::sync::Arc;
 
 use super::arg::{Arg, ArgDraft, Assemble, Delivery, IntoArg, collect};
 use super::builder::{self, Handle};
+use super::error::BuildError;
 use super::output::Output;
 use super::plan::EdgeKind;
-use crate::error::{BoxError, Failure};
-use crate::task::{Body, InputDef, Inputs, Kind, Produced, SourceLocation, TaskDef, TaskOptions};
+use crate::error::Failure;
+use crate::task::{Body, InputDef, TaskDef, pass_on};
 use crate::value::{AnyValue, TypeInfo, Value};
 
 /// What the tasks inside an [`each`](Output::each) will return, one value an element.
@@ -76,19 +77,23 @@ impl<T: Value + Clone> Output<Vec<T>> {
         let at = Location::caller();
         let split = Split { len: list_len::<T>, item: list_item::<T> };
         let list = IntoArg::<Vec<T>>::into_arg(self);
-        let opened = builder::open_mapping(self.handle(), list, const { &Expand::<T>::DEF }, split, at);
+        let opened = builder::open_mapping(self.handle(), list, const { &Of::<T>::EXPAND }, split, at);
         let result = body(Output::new(opened.expand)).into_output();
         Mapped::new(result.handle(), opened.mapping)
     }
 }
 
 impl<T> Mapped<T> {
-    /// How many tasks of the elements may run at once, in one run. Default: as many as the run may.
+    /// How many tasks of the elements may run at once, in one run; zero is a mistake of the graph. Default: as many as the
+    /// run may.
     #[track_caller]
     #[must_use]
     pub fn concurrency(self, tasks: u32) -> Self {
         let at = Location::caller();
-        builder::with_mapping(self.handle, self.mapping, at, |mapping| mapping.concurrency = Some(tasks.max(1)));
+        if tasks == 0 {
+            builder::report(BuildError::NoConcurrency { at: at.into() });
+        }
+        builder::with_mapping(self.handle, self.mapping, at, |mapping| mapping.concurrency = Some(tasks));
         self
     }
 
@@ -119,7 +124,7 @@ impl<T: Value + Clone> Mapped<T> {
     /// The values of all elements as one list. Rarely needed: where a task takes a list, a [`Mapped`] can be passed as it is.
     #[track_caller]
     pub fn collect(self) -> Output<Vec<T>> {
-        builder::add_task(const { &Collect::<T>::DEF }, [IntoArg::<Vec<T>>::into_arg(self)])
+        builder::add_task(const { &Of::<T>::COLLECT }, [IntoArg::<Vec<T>>::into_arg(self)])
     }
 }
 
@@ -200,45 +205,27 @@ fn list_item<T: Value + Clone>(list: &AnyValue, place: usize) -> AnyValue {
     Arc::new(list[place].clone())
 }
 
-/// The expand node of a list of `T`.
-struct Expand<T>(PhantomData<T>);
+/// The tasks of taskflow's own that a mapping is made of.
+struct Of<T>(PhantomData<T>);
 
-impl<T: Value> Expand<T> {
-    const DEF: TaskDef = TaskDef {
+impl<T: Value> Of<T> {
+    /// The expand node. Its value is not stored: it is that of its upstream.
+    const EXPAND: TaskDef = TaskDef {
         id: "each",
-        module: TaskDef::BUILT_IN,
         doc: "The elements of a list, each with tasks of its own.",
-        location: HERE,
         inputs: const { &[InputDef { name: "list", ty: TypeInfo::of::<Vec<T>>() }] },
         output: TypeInfo::of::<Vec<T>>(),
-        options: TaskOptions::NONE,
-        takes_context: false,
-        kind: Kind::Sync,
-        body: Body::Sync(|inputs, _| Ok(inputs.shared::<Vec<T>>(0))),
+        body: Body::Sync(pass_on),
+        ..TaskDef::OWN
     };
-}
 
-/// The node that makes a list of the values of all elements.
-struct Collect<T>(PhantomData<T>);
-
-impl<T: Value + Clone> Collect<T> {
-    const DEF: TaskDef = TaskDef {
+    /// The node that makes a list of the values of all elements.
+    const COLLECT: TaskDef = TaskDef {
         id: "collect",
-        module: TaskDef::BUILT_IN,
         doc: "The values of all elements, as a list.",
-        location: HERE,
         inputs: const { &[InputDef { name: "values", ty: TypeInfo::of::<Vec<T>>() }] },
         output: TypeInfo::of_value::<Vec<T>>(),
-        options: TaskOptions::NONE,
-        takes_context: false,
-        kind: Kind::Sync,
-        body: Body::Sync(pass_on::<T>),
+        body: Body::Sync(pass_on),
+        ..TaskDef::OWN
     };
 }
-
-fn pass_on<T: Value>(inputs: &mut Inputs, _: Option<&crate::task::TaskContext>) -> Produced {
-    let list: Result<AnyValue, BoxError> = Ok(inputs.shared::<Vec<T>>(0));
-    list
-}
-
-const HERE: SourceLocation = SourceLocation { file: file!(), line: line!(), column: 1 };

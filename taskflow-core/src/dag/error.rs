@@ -53,6 +53,12 @@ pub enum BuildError {
         /// The use.
         at: SourceLocation,
     },
+    /// A limit that lets no task of a mapping run.
+    #[error("`.concurrency(0)` (at {at}) lets no task of the elements run; say how many may run at once, or leave it out")]
+    NoConcurrency {
+        /// The call.
+        at: SourceLocation,
+    },
     /// A task inside an `each`, used outside.
     #[error(
         "`{task}` is inside an `each` and is used outside (at {at}): there it has as many values as the list has elements; \

@@ -2,13 +2,13 @@
 
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::sync::Arc;
 
 use super::arg::{Arg, IntoArg};
 use super::builder;
 use super::output::Output;
 use crate::error::BoxError;
-use crate::private::produce;
-use crate::task::{Body, InputDef, Inputs, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions};
+use crate::task::{Body, InputDef, Inputs, Produced, TaskContext, TaskDef};
 use crate::value::{TypeInfo, Value};
 
 impl<T: Value + Clone> Output<Vec<T>> {
@@ -104,7 +104,8 @@ impl<T: Value + Clone, U: Value + Clone> Two<T, U> {
         doc: "Pairs of the elements at the same places of two lists.",
         output: TypeInfo::of_value::<Vec<(T, U)>>(),
         body: Body::Sync(zip::<T, U>),
-        ..Self::DEF
+        inputs: Self::INPUTS,
+        ..TaskDef::OWN
     };
 
     const CROSS: TaskDef = TaskDef {
@@ -112,26 +113,14 @@ impl<T: Value + Clone, U: Value + Clone> Two<T, U> {
         doc: "Every pair of an element of one list and one of another.",
         output: TypeInfo::of_value::<Vec<(T, U)>>(),
         body: Body::Sync(cross::<T, U>),
-        ..Self::DEF
+        inputs: Self::INPUTS,
+        ..TaskDef::OWN
     };
 
-    const DEF: TaskDef = TaskDef {
-        id: "",
-        module: TaskDef::BUILT_IN,
-        doc: "",
-        location: SourceLocation { file: file!(), line: line!(), column: 1 },
-        inputs: const {
-            &[
-                InputDef { name: "one", ty: TypeInfo::of::<Vec<T>>() },
-                InputDef { name: "other", ty: TypeInfo::of::<Vec<U>>() },
-            ]
-        },
-        output: TypeInfo::of::<()>(),
-        options: TaskOptions::NONE,
-        takes_context: false,
-        kind: Kind::Sync,
-        body: Body::Sync(|_, _| produce(())),
-    };
+    const INPUTS: &'static [InputDef] = &[
+        InputDef { name: "one", ty: TypeInfo::of::<Vec<T>>() },
+        InputDef { name: "other", ty: TypeInfo::of::<Vec<U>>() },
+    ];
 }
 
 impl<T: Value + Clone> Two<T, T> {
@@ -140,7 +129,8 @@ impl<T: Value + Clone> Two<T, T> {
         doc: "The elements of one list, and then those of another.",
         output: TypeInfo::of_value::<Vec<T>>(),
         body: Body::Sync(concat::<T>),
-        ..Self::DEF
+        inputs: Self::INPUTS,
+        ..TaskDef::OWN
     };
 }
 
@@ -152,17 +142,17 @@ fn zip<T: Value + Clone, U: Value + Clone>(inputs: &mut Inputs, _: Option<&TaskC
             "lists of different lengths cannot be zipped: one has {lengths} has the other"
         )));
     }
-    produce(one.into_iter().zip(other).collect::<Vec<(T, U)>>())
+    Ok(Arc::new(one.into_iter().zip(other).collect::<Vec<(T, U)>>()))
 }
 
 fn concat<T: Value + Clone>(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     let mut list = inputs.owned::<Vec<T>>(0);
     list.extend(inputs.owned::<Vec<T>>(1));
-    produce(list)
+    Ok(Arc::new(list))
 }
 
 fn cross<T: Value + Clone, U: Value + Clone>(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     let (one, other) = (inputs.shared::<Vec<T>>(0), inputs.shared::<Vec<U>>(1));
     let pairs = one.iter().flat_map(|one| other.iter().map(|other| (one.clone(), other.clone())));
-    produce(pairs.collect::<Vec<(T, U)>>())
+    Ok(Arc::new(pairs.collect::<Vec<(T, U)>>()))
 }

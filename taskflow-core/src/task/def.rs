@@ -1,6 +1,7 @@
 //! The definition of a task: one static per `#[task]` function.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::invoke::{BoxFuture, Inputs, Produced};
 use super::{TaskContext, TaskOptions};
@@ -37,6 +38,20 @@ pub struct TaskDef {
 impl TaskDef {
     /// The module of the tasks that taskflow brings along.
     pub(crate) const BUILT_IN: &'static str = "taskflow";
+
+    /// What the tasks that taskflow brings along have in common; each has its own id, doc, inputs, output and body.
+    pub(crate) const OWN: TaskDef = TaskDef {
+        id: "",
+        module: Self::BUILT_IN,
+        doc: "",
+        location: SourceLocation { file: file!(), line: line!(), column: column!() },
+        inputs: &[],
+        output: TypeInfo::of_value::<()>(),
+        options: TaskOptions::NONE,
+        takes_context: false,
+        kind: Kind::Sync,
+        body: Body::Sync(|_, _| Ok(Arc::new(()))),
+    };
 
     /// Whether taskflow brings the task along: the nodes that a branch is made of.
     pub fn is_built_in(&self) -> bool {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::TaskContext;
 use crate::error::BoxError;
 use crate::value::{AnyValue, into_owned, into_shared};
 
@@ -65,4 +66,9 @@ impl fmt::Debug for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Inputs({})", self.0.len())
     }
+}
+
+/// The body of a task that gives its first input on as it is, whatever its type.
+pub(crate) fn pass_on(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
+    Ok(inputs.erased(0))
 }

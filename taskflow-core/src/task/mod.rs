@@ -11,6 +11,7 @@ pub use context::{Abort, Interrupt, RunInfo, RunTrigger, TaskContext};
 #[allow(unused_imports)]
 pub(crate) use context::{AttemptControl, Identity};
 pub use def::{Body, InputDef, Kind, SourceLocation, TaskDef};
+pub(crate) use invoke::pass_on;
 pub use invoke::{BoxFuture, Inputs, Produced};
 pub use options::TaskOptions;
 pub use retry::{Backoff, RetryPolicy};

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::task::{
-    Body, InputDef, Inputs, Interrupt, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions,
-};
+use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef, pass_on};
 use crate::value::{TypeInfo, Value};
 
 /// Which arm it is, and how to tell: the constant that the node of an arm takes. In pictures and in the hash it is the name
@@ -24,20 +22,6 @@ pub(super) enum NotTaken {
     Condition,
 }
 
-/// What is known of every one of these tasks.
-const BASE: TaskDef = TaskDef {
-    id: "",
-    module: TaskDef::BUILT_IN,
-    doc: "",
-    location: SourceLocation { file: file!(), line: line!(), column: column!() },
-    inputs: &[],
-    output: TypeInfo::of_value::<()>(),
-    options: TaskOptions::NONE,
-    takes_context: false,
-    kind: Kind::Sync,
-    body: Body::Sync(|_, _| Ok(Arc::new(()))),
-};
-
 /// The constants of a generic type are the statics that generic functions cannot have.
 struct ArmOf<V, P>(V, P);
 struct Of<T>(T);
@@ -52,7 +36,7 @@ impl<V: Value, P: Value> ArmOf<V, P> {
         ],
         output: TypeInfo::of_value::<P>(),
         body: Body::Sync(run_arm::<V, P>),
-        ..BASE
+        ..TaskDef::OWN
     };
 }
 
@@ -63,7 +47,7 @@ impl<T: Value> Of<T> {
         inputs: &[InputDef { name: "arms", ty: TypeInfo::of::<T>() }],
         output: TypeInfo::of_value::<T>(),
         body: Body::Sync(pass_on),
-        ..BASE
+        ..TaskDef::OWN
     };
     const PASS: &'static TaskDef = &TaskDef {
         id: "pass",
@@ -71,7 +55,7 @@ impl<T: Value> Of<T> {
         inputs: &[InputDef { name: "value", ty: TypeInfo::of::<T>() }],
         output: TypeInfo::of_value::<T>(),
         body: Body::Sync(pass_on),
-        ..BASE
+        ..TaskDef::OWN
     };
 }
 
@@ -95,11 +79,6 @@ fn run_arm<V: Value, P: Value>(inputs: &mut Inputs, _: Option<&TaskContext>) -> 
         Some(payload) => Ok(Arc::new(payload)),
         None => Err(Box::new(Interrupt::skip(case.not_taken.reason(chosen, case.labels)))),
     }
-}
-
-/// The value as it is, whatever its type.
-fn pass_on(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
-    Ok(inputs.erased(0))
 }
 
 impl NotTaken {
