@@ -54,7 +54,9 @@ pub enum BuildError {
         at: SourceLocation,
     },
     /// A limit that lets no task of a mapping run.
-    #[error("`.concurrency(0)` (at {at}) lets no task of the elements run; say how many may run at once, or leave it out")]
+    #[error(
+        "`.concurrency(0)` (at {at}) lets no task of the elements run; say how many may run at once, or leave it out"
+    )]
     NoConcurrency {
         /// The call.
         at: SourceLocation,
