@@ -8,14 +8,16 @@
 //! 3. [`value`]: what travels between tasks.
 //! 4. [`task`]: what `#[task]` registers, its options, its trigger rule, its context.
 //! 5. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
-//! 6. [`engine`]: the state machine of a DAG run and the workers that drive it.
-//! 7. `cli`: the command line of a DAG binary (feature `cli`).
+//! 6. [`process`]: child processes, for commands and for isolated tasks.
+//! 7. [`engine`]: the state machine of a DAG run and the workers that drive it.
+//! 8. `cli`: the command line of a DAG binary (feature `cli`).
 
 pub mod dag;
 pub mod engine;
 pub mod error;
 pub mod journal;
 pub mod log;
+pub mod process;
 pub mod task;
 pub mod time;
 pub mod value;

@@ -29,6 +29,7 @@ pub mod show;
 pub use arg::{AnyOf, Arg, IntoArg};
 pub(crate) use arg::{Delivery, as_it_is};
 pub use branch::{Arm, Branch, InArm, When, only_if, when};
+pub(crate) use builder::add_named;
 pub use builder::{Handle, add_task, group};
 pub use def::{Dag, DagDef, DagInputs, DagOptions, PlanCell};
 pub use each::{EachResult, Mapped};

@@ -1,9 +1,6 @@
-//! Calling a task: with its context, with panics caught, and with what it gives turned into an outcome.
+//! Calling a task: with its context, and with what it gives turned into an outcome.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
@@ -13,10 +10,11 @@ use super::record::{Encoded, Stored};
 use super::run::RunShared;
 use super::values::Gathered;
 use crate::dag::Plan;
-use crate::error::{BoxError, Failure};
+use crate::error::Failure;
 use crate::log::attempt_span;
 use crate::panics::catch;
-use crate::task::{Abort, AttemptControl, Body, BoxFuture, Identity, Interrupt, Produced, TaskContext, TaskDef};
+use crate::process;
+use crate::task::{self, AttemptControl, Ending, Identity, Isolation, TaskContext, TaskDef};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
@@ -75,48 +73,54 @@ impl Grant {
     /// The context of the attempt, if its task takes one.
     pub(crate) fn context(&self, run: &RunShared) -> Option<TaskContext> {
         let control = self.control.as_ref().filter(|_| self.def.takes_context)?;
+        Some(TaskContext::new(self.identity(run), Arc::clone(control)))
+    }
+
+    /// Who the attempt is.
+    fn identity(&self, run: &RunShared) -> Identity {
         let instance = self.place();
         let id = instance.id(&run.plan);
-        let identity = Identity {
+        Identity {
             run: Arc::clone(&run.info),
             task_id: id.to_owned(),
             attempt: self.attempt,
             max_attempts: self.max_attempts,
             generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(id)),
-        };
-        Some(TaskContext::new(identity, Arc::clone(control)))
+        }
     }
 }
 
-/// What an attempt gives, read and judged: errors are user code, too, and may panic when they are looked at.
+/// What an attempt gives.
 type Judged = (Outcome, Option<AnyValue>);
 
-/// Runs a sync task to its end.
+/// Runs a sync task to its end, on this thread.
 pub(crate) fn call_sync(grant: Grant, context: Option<&TaskContext>) -> Judged {
     let Grant { def, gathered, control, .. } = grant;
-    let judged = catch(|| {
-        let mut inputs = match gathered.assemble() {
-            Ok(inputs) => inputs,
-            Err(failure) => return failed(failure),
-        };
-        match def.body {
-            Body::Sync(body) => judge(body(&mut inputs, context), control.as_deref()),
-            Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
-        }
-    });
-    judged.unwrap_or_else(failed)
+    judged(task::call_sync(def, || gathered.assemble(), context, control.as_deref()))
 }
 
 /// Runs an async task to its end.
 pub(crate) async fn call_async(grant: Grant, context: Option<TaskContext>) -> Judged {
     let Grant { def, gathered, control, .. } = grant;
-    let future = catch(|| match def.body {
-        Body::Async(body) => gathered.assemble().map(|inputs| body(inputs, context)),
-        Body::Sync(_) => unreachable!("sync tasks are called by `call_sync`"),
-    });
-    match future.and_then(std::convert::identity) {
-        Ok(future) => Caught { future: Some(future), control }.await,
-        Err(failure) => failed(failure),
+    judged(task::call_async(def, || gathered.assemble(), context, control).await)
+}
+
+/// Runs an attempt in a process of its own.
+pub(crate) async fn call_isolated(grant: Grant, run: &RunShared, isolation: Isolation) -> Judged {
+    let identity = grant.identity(run);
+    let Grant { def, gathered, control, .. } = grant;
+    let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);
+    judged(match inputs {
+        Ok(inputs) => process::run_isolated(def, isolation, inputs, identity, control.unwrap_or_default()).await,
+        Err(failure) => failure.into(),
+    })
+}
+
+fn judged(ending: Ending) -> Judged {
+    match ending {
+        Ending::Value(value) => (Outcome::Success, Some(value)),
+        Ending::Skipped(reason) => (Outcome::Skipped(reason), None),
+        Ending::Failed(failure) => (Outcome::Failed(failure), None),
     }
 }
 
@@ -188,56 +192,5 @@ fn settle((outcome, value): Judged, stored: Result<Stored, Failure>) -> (Judged,
     match stored {
         Ok(stored) => ((outcome, value), Some(Box::new(stored))),
         Err(failure) => ((Outcome::Failed(Box::new(failure)), value), None),
-    }
-}
-
-fn failed(failure: Failure) -> Judged {
-    (Outcome::Failed(Box::new(failure)), None)
-}
-
-fn judge(produced: Produced, control: Option<&AttemptControl>) -> Judged {
-    match produced {
-        Ok(value) => (Outcome::Success, Some(value)),
-        Err(error) => (refusal(&error, control), None),
-    }
-}
-
-/// An error is a failure, unless it is the way in which the task asked to end early.
-fn refusal(error: &BoxError, control: Option<&AttemptControl>) -> Outcome {
-    let failure = Failure::from_error(&**error);
-    let Failure::Error { chain, .. } = &failure else { return Outcome::Failed(Box::new(failure)) };
-    let asked = match error.downcast_ref::<Interrupt>() {
-        Some(interrupt) => Some(interrupt.clone()),
-        None => control.and_then(|control| control.interrupt_in(chain)),
-    };
-    match asked {
-        Some(interrupt) if interrupt.kind() == Abort::Skip => Outcome::Skipped(interrupt.reason().to_owned()),
-        Some(_) => Outcome::Failed(Box::new(Failure::Error { chain: chain.clone(), retryable: false })),
-        None => Outcome::Failed(Box::new(failure)),
-    }
-}
-
-/// A task's future whose panics are caught: those of its polls, of what it gives, and of its destructor.
-struct Caught {
-    future: Option<BoxFuture<Produced>>,
-    control: Option<Arc<AttemptControl>>,
-}
-
-impl Future for Caught {
-    type Output = Judged;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Judged> {
-        let Caught { future, control } = &mut *self;
-        let polled = catch(|| {
-            let Some(running) = future else { return Poll::Pending };
-            let Poll::Ready(produced) = running.as_mut().poll(context) else { return Poll::Pending };
-            *future = None;
-            Poll::Ready(judge(produced, control.as_deref()))
-        });
-        polled.unwrap_or_else(|panic| {
-            // What is left of it is dropped where a second panic does no harm.
-            let _ = catch(|| *future = None);
-            Poll::Ready(failed(panic))
-        })
     }
 }

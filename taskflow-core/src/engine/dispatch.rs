@@ -189,7 +189,7 @@ impl Dispatcher {
                 mapping
             });
             let options = plan.node_options(node);
-            let lane = Lane::of(plan.def(node).kind);
+            let lane = Lane::of(plan.def(node).lane());
             let pool = options.pool.and_then(|name| self.pools.iter().position(|pool| pool.name == name));
             let slots = options.pool_slots;
             let same = |bucket: &Bucket| {

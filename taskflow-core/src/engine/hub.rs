@@ -345,7 +345,8 @@ impl Hub {
         for (&task, control) in &run.attempts {
             let def = shared.plan.def(run.machine.layout().node(task));
             // An async task without a context cannot listen: it is dropped at its next await.
-            let deaf = def.kind == Kind::Async && !def.takes_context;
+            let isolated = def.isolation.is_some() && !shared.in_process;
+            let deaf = def.kind == Kind::Async && !def.takes_context && !isolated;
             effects.cancels.push((Arc::clone(control), deaf));
             if deaf {
                 ended.push((task, run.machine.attempt(task)));

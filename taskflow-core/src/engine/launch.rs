@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
-use super::attempt::{Done, Grant, Instance, call_async, call_sync, span, store, store_async, tell};
+use super::attempt::{Done, Grant, Instance, call_async, call_isolated, call_sync, span, store, store_async, tell};
 use super::dispatch::RunKey;
 use super::hub::Shared;
 use super::machine::Outcome;
@@ -40,7 +40,18 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) 
     let context = grant.context(&report.run);
     let control = grant.control.clone();
     let span = span(&report.run, &grant);
-    if grant.def.kind == Kind::Blocking {
+    let isolation = grant.def.isolation.filter(|_| !report.run.in_process);
+    if let Some(isolation) = isolation {
+        let spawned = runtime.spawn(async move {
+            let judged = call_isolated(grant, &report.run, isolation).instrument(span.clone()).await;
+            let ((outcome, value), stored) = store_async(&report.run, &report.task, judged).await;
+            tell(&span, &outcome);
+            report.close(outcome, value, stored);
+        });
+        if let Some(control) = control {
+            control.set_abort(spawned.abort_handle());
+        }
+    } else if grant.def.kind != Kind::Async {
         // A blocking thread that has started cannot be stopped; one that has not is never started after an abort.
         let spawned = runtime.spawn_blocking(move || {
             let judged = span.in_scope(|| call_sync(grant, context.as_ref()));

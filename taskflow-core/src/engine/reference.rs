@@ -22,7 +22,7 @@ impl<T: Value> RunRequest<T> {
     /// Runs it on this thread, one task after the other, with waits skipped: a run of hours ends in milliseconds.
     ///
     /// For tests of a DAG's logic; limits and priorities hold, parallelism there is none, and time limits of attempts
-    /// do not strike. No journal is written.
+    /// do not strike. No journal is written, and isolated tasks run in this process.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl<T: Value> RunRequest<T> {
         let limit = plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
         let key = dispatcher.add_run(&plan, limit);
         let clock = Clock::start();
-        let shared = Arc::new(RunShared { plan, info, clock, runtime: None, recorder: None });
+        let shared = Arc::new(RunShared { plan, info, clock, runtime: None, recorder: None, in_process: true });
         let mut run = Run::new(Arc::clone(&shared), machine, params);
 
         let mut observer = observer;

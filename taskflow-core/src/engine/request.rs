@@ -49,6 +49,7 @@ pub struct RunRequest<T> {
     recording: Option<Recording>,
     durability: Durability,
     restored: Option<Restored>,
+    in_process: bool,
     result: PhantomData<fn() -> T>,
 }
 
@@ -126,6 +127,7 @@ impl<T> RunRequest<T> {
             recording: None,
             durability: Durability::default(),
             restored: None,
+            in_process: false,
             result: PhantomData,
         }
     }
@@ -184,6 +186,13 @@ impl<T> RunRequest<T> {
         self
     }
 
+    /// Whether tasks with a process of their own (`isolation = "process"`) run in this one all the same, without their memory
+    /// limits: for debuggers, and for programs whose `main` is not taskflow's, such as tests. Default: no.
+    pub fn in_process(mut self, in_process: bool) -> Self {
+        self.in_process = in_process;
+        self
+    }
+
     /// Has a journal opened when the run starts.
     pub(crate) fn recorded(mut self, recording: Recording) -> Self {
         self.recording = Some(recording);
@@ -205,13 +214,14 @@ impl<T> RunRequest<T> {
             Some(open) => Some(open(&About { plan, info, params, durability }).map_err(RunError::Journal)?),
             None => None,
         };
-        let needs_runtime = prepared.plan.defs().iter().any(|def| def.kind != Kind::Sync);
+        let needs_runtime = prepared.plan.defs().iter().any(|def| def.lane() != Kind::Sync);
         let shared = Arc::new(RunShared {
             plan: prepared.plan,
             info: prepared.info,
             clock: Clock::start(),
             runtime: if needs_runtime { Some(engine.runtime()?) } else { None },
             recorder,
+            in_process: prepared.in_process,
         });
         let (sender, finished) = oneshot::channel();
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
@@ -281,6 +291,7 @@ impl<T> RunRequest<T> {
             observer: self.observer,
             recording: self.recording,
             restored: self.restored,
+            in_process: self.in_process,
         })
     }
 }
@@ -314,6 +325,7 @@ pub(super) struct Prepared {
     pub(super) observer: Option<Box<dyn Observer>>,
     pub(super) recording: Option<Recording>,
     pub(super) restored: Option<Restored>,
+    pub(super) in_process: bool,
 }
 
 /// FNV-1a: the same for the same id, in every build.

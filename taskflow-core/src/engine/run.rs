@@ -30,6 +30,8 @@ pub(crate) struct RunShared {
     pub(crate) runtime: Option<Handle>,
     /// Who takes down what happens, if anybody does.
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
+    /// Whether isolated tasks run in this process as well.
+    pub(crate) in_process: bool,
 }
 
 /// Wall-clock time that never goes back: the wall clock is read once, the rest is measured.
@@ -141,7 +143,7 @@ impl Run {
         let def = self.shared.plan.def(node);
         let last = self.machine.is_last_attempt(task);
         let gathered = self.values.gather(&self.machine, task, last);
-        let control = (def.takes_context || def.kind != Kind::Sync).then(Arc::default);
+        let control = (def.takes_context || def.lane() != Kind::Sync).then(Arc::default);
         if let Some(control) = &control {
             self.attempts.insert(task, Arc::clone(control));
         }

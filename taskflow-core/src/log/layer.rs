@@ -16,6 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 use super::attempt::Attempt;
 use super::fields::Fields;
 use super::record::{LogRecord, LogSpan};
+use super::relay::{Carried, is_relayed};
 use super::sink::LogSink;
 use super::span::is_attempt;
 use crate::time::Timestamp;
@@ -67,12 +68,31 @@ pub fn layer_with<S>(sink: LogSink, targets: Targets) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    AttemptLayer { sink }.with_filter(KeepAttempts(targets))
+    layer_to(sink, targets)
+}
+
+/// Where the records of attempts go.
+pub(super) trait Destination: Send + Sync + 'static {
+    /// Takes a record of an attempt.
+    fn send(&self, attempt: &Arc<Attempt>, record: impl FnOnce() -> LogRecord);
+    /// The attempt is over, and emits no more.
+    fn end(&self, attempt: Arc<Attempt>);
+}
+
+/// A layer that sends records to any place.
+pub(super) fn layer_to<S, D>(to: D, targets: Targets) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    D: Destination,
+{
+    AttemptLayer { to, targets: targets.clone() }.with_filter(KeepAttempts(targets))
 }
 
 /// The layer without its filter.
-struct AttemptLayer {
-    sink: LogSink,
+struct AttemptLayer<D> {
+    to: D,
+    /// For records that come from elsewhere.
+    targets: Targets,
 }
 
 /// In the extensions of the spans of attempts, and of every span inside of one.
@@ -82,9 +102,10 @@ struct Inside {
     span: Option<LogSpan>,
 }
 
-impl<S> Layer<S> for AttemptLayer
+impl<S, D> Layer<S> for AttemptLayer<D>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
+    D: Destination,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
@@ -128,7 +149,17 @@ where
         let Some(leaf) = context.event_span(event) else { return };
         let attempt = leaf.extensions().get().map(|inside: &Inside| Arc::clone(&inside.attempt));
         let Some(attempt) = attempt else { return };
-        self.sink.send(&attempt, || {
+        if is_relayed(event.metadata()) {
+            let mut carried = Carried::default();
+            event.record(&mut carried);
+            if let Carried(Some(record)) = carried
+                && self.targets.would_enable(&record.target, &record.level.into())
+            {
+                self.to.send(&attempt, || record);
+            }
+            return;
+        }
+        self.to.send(&attempt, || {
             let mut fields = Fields::default();
             event.record(&mut fields);
             let mut spans = Vec::new();
@@ -149,7 +180,7 @@ where
             Some(Inside { attempt, span: None }) => Arc::clone(attempt),
             _ => return,
         };
-        self.sink.end(ended);
+        self.to.end(ended);
     }
 }
 
@@ -197,16 +228,22 @@ impl Visit for Identity {
     fn record_debug(&mut self, _field: &Field, _value: &dyn fmt::Debug) {}
 }
 
+/// What no filter by target is meant for: the spans of attempts, and records of other processes, which are filtered by the
+/// target that they come from.
+fn passes(metadata: &Metadata<'_>) -> bool {
+    is_attempt(metadata) || is_relayed(metadata)
+}
+
 /// A filter that lets the spans of attempts through whatever else it says: without them no event has a log.
 struct KeepAttempts(Targets);
 
 impl<S> Filter<S> for KeepAttempts {
     fn enabled(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool {
-        is_attempt(metadata) || Filter::<S>::enabled(&self.0, metadata, context)
+        passes(metadata) || Filter::<S>::enabled(&self.0, metadata, context)
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if is_attempt(metadata) { Interest::always() } else { Filter::<S>::callsite_enabled(&self.0, metadata) }
+        if passes(metadata) { Interest::always() } else { Filter::<S>::callsite_enabled(&self.0, metadata) }
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

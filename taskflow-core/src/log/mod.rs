@@ -30,6 +30,7 @@ mod queue;
 mod read;
 mod record;
 mod redact;
+pub(crate) mod relay;
 mod sink;
 pub(crate) mod span;
 mod spawn;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::attempt::Attempt;
+use super::layer::Destination;
 use super::queue::{Message, Queue};
 use super::record::LogRecord;
 use super::writer::Writer;
@@ -153,8 +154,15 @@ impl LogSink {
         LogStatus { dropped: self.shared.dropped.load(Ordering::Relaxed), ..status }
     }
 
+    #[cfg(test)]
+    pub(super) fn pause(&self, paused: bool) {
+        self.shared.queue.pause(paused);
+    }
+}
+
+impl Destination for LogSink {
     /// Takes a record of an attempt, or counts it. A record for which there is no room is not even made.
-    pub(super) fn send(&self, attempt: &Arc<Attempt>, record: impl FnOnce() -> LogRecord) {
+    fn send(&self, attempt: &Arc<Attempt>, record: impl FnOnce() -> LogRecord) {
         attempt.used.store(true, Ordering::Relaxed);
         let queue = &self.shared.queue;
         if queue.is_full() || !queue.offer(attempt, record()) {
@@ -167,15 +175,10 @@ impl LogSink {
     }
 
     /// The attempt is over, and emits no more.
-    pub(super) fn end(&self, attempt: Arc<Attempt>) {
+    fn end(&self, attempt: Arc<Attempt>) {
         if attempt.used.load(Ordering::Relaxed) {
             self.shared.queue.tell(Message::End(attempt), true);
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn pause(&self, paused: bool) {
-        self.shared.queue.pause(paused);
     }
 }
 

@@ -156,8 +156,7 @@ impl TaskContext {
 
     /// Reports that `done` of `total` steps are made; shown while the task runs.
     pub fn progress(&self, done: u64, total: u64) {
-        self.control.total.store(total, Ordering::Relaxed);
-        self.control.done.store(done, Ordering::Relaxed);
+        self.control.report(done, total);
     }
 
     /// Ends the attempt as skipped: `return Err(ctx.skip("nothing landed"))?;`
@@ -191,9 +190,7 @@ impl TaskContext {
     /// An async task with a context has the grace time of the run to come to its end after this returns; one without a
     /// context is dropped at its next `await`.
     pub async fn cancelled(&self) {
-        let mut signal = self.control.cancelled.subscribe();
-        // The sender lives in `self`, so waiting ends only by the signal.
-        let _ = signal.wait_for(|cancelled| *cancelled).await;
+        self.control.cancelled().await;
     }
 }
 
@@ -304,6 +301,19 @@ impl AttemptControl {
         if let FutureHandle::Running(handle) = std::mem::replace(&mut *future, FutureHandle::Aborted) {
             handle.abort();
         }
+    }
+
+    /// Takes down how many steps are made.
+    pub(crate) fn report(&self, done: u64, total: u64) {
+        self.total.store(total, Ordering::Relaxed);
+        self.done.store(done, Ordering::Relaxed);
+    }
+
+    /// Waits until the attempt should end. Cancel safe.
+    pub(crate) async fn cancelled(&self) {
+        let mut signal = self.cancelled.subscribe();
+        // The sender lives in `self`, so waiting ends only by the signal.
+        let _ = signal.wait_for(|cancelled| *cancelled).await;
     }
 
     /// The last reported steps, `(done, total)`.

@@ -31,6 +31,8 @@ pub struct TaskDef {
     pub takes_context: bool,
     /// What kind of thread runs it.
     pub kind: Kind,
+    /// The process that each of its attempts has for itself, if it has one.
+    pub isolation: Option<Isolation>,
     /// The function.
     pub body: Body,
 }
@@ -50,12 +52,18 @@ impl TaskDef {
         options: TaskOptions::NONE,
         takes_context: false,
         kind: Kind::Sync,
+        isolation: None,
         body: Body::Sync(|_, _| Ok(Arc::new(()))),
     };
 
     /// Whether taskflow brings the task along: the nodes that a branch is made of.
     pub fn is_built_in(&self) -> bool {
         self.module == Self::BUILT_IN
+    }
+
+    /// What kind of thread of the engine it takes: waiting for a process takes none.
+    pub(crate) fn lane(&self) -> Kind {
+        if self.isolation.is_some() { Kind::Async } else { self.kind }
     }
 }
 
@@ -64,8 +72,15 @@ impl TaskDef {
 pub struct InputDef {
     /// Its name.
     pub name: &'static str,
-    /// Its owned type: `Vec<T>` for `&[T]`, `String` for `&str`.
+    /// Its owned type: `Vec<T>` for `&[T]`, `String` for `&str`. That of an isolated task can be written down.
     pub ty: TypeInfo,
+}
+
+/// A process of its own for each attempt: `#[task(isolation = "process")]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Isolation {
+    /// How much address space the process may have, in bytes.
+    pub memory: Option<u64>,
 }
 
 /// Which threads run a task.

@@ -178,6 +178,18 @@ pub fn add_task<T, const N: usize>(def: &'static TaskDef, args: [Arg; N]) -> Out
     }
 }
 
+/// Adds a node with an id of its own. `None` outside a `#[dag]` function.
+pub(crate) fn add_named<T, const N: usize>(
+    def: &'static TaskDef,
+    args: [Arg; N],
+    id: String,
+    at: &'static Location<'static>,
+) -> Option<Output<T>> {
+    let handle = add_node(def, &mut args.into_iter(), at)?;
+    with_node(handle, at, |node| node.explicit_id = Some(id));
+    Some(Output::new(handle))
+}
+
 fn add_node(
     def: &'static TaskDef,
     args: &mut dyn Iterator<Item = Arg>,

@@ -1,9 +1,13 @@
 //! What can go wrong: with an attempt ([`Failure`]), with a graph ([`BuildError`](crate::dag::BuildError)).
 
+mod crash;
+
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+pub use crash::Crash;
+pub(crate) use crash::SignalName;
 use serde::{Deserialize, Serialize};
 
 /// Any error a task may return: `anyhow`, `eyre`, `thiserror` types, `String` and `&str` all convert into it.
@@ -58,6 +62,13 @@ pub enum Failure {
         /// Which process, `host:process`.
         worker: String,
     },
+    /// The task has a process of its own (`isolation = "process"`), and that ended without an answer.
+    Crashed {
+        /// What ended it.
+        crash: Crash,
+        /// The last lines that it wrote to stderr, five at the most.
+        stderr: Vec<String>,
+    },
 }
 
 impl Failure {
@@ -81,12 +92,13 @@ impl Failure {
     pub fn is_retryable(&self) -> bool {
         match self {
             Failure::Error { retryable, .. } => *retryable,
-            Failure::Panic { .. } | Failure::TimedOut { .. } | Failure::Lost { .. } => true,
+            Failure::Panic { .. } | Failure::TimedOut { .. } | Failure::Lost { .. } | Failure::Crashed { .. } => true,
             Failure::Cancelled { .. } | Failure::Skipped { .. } | Failure::UpstreamFailed { .. } => false,
         }
     }
 
-    /// One word for tables and logs: `error`, `panic`, `timeout`, `cancelled`, `skipped`, `upstream_failed`, `lost`.
+    /// One word for tables and logs: `error`, `panic`, `timeout`, `cancelled`, `skipped`, `upstream_failed`, `lost`,
+    /// `crashed`.
     pub fn kind(&self) -> &'static str {
         match self {
             Failure::Error { .. } => "error",
@@ -96,13 +108,15 @@ impl Failure {
             Failure::Skipped { .. } => "skipped",
             Failure::UpstreamFailed { .. } => "upstream_failed",
             Failure::Lost { .. } => "lost",
+            Failure::Crashed { .. } => "crashed",
         }
     }
 
-    /// The messages below the first, outermost first.
+    /// The messages below the first, outermost first; of a crash what the process said last.
     pub fn causes(&self) -> &[String] {
         match self {
             Failure::Error { chain, .. } => chain.get(1..).unwrap_or_default(),
+            Failure::Crashed { stderr, .. } => stderr,
             _ => &[],
         }
     }
@@ -119,6 +133,7 @@ impl fmt::Display for Failure {
             Failure::Skipped { reason } => write!(f, "skipped: {reason}"),
             Failure::UpstreamFailed { task } => write!(f, "upstream task `{task}` failed"),
             Failure::Lost { worker } => write!(f, "the process that ran it ended before it did ({worker})"),
+            Failure::Crashed { crash, .. } => write!(f, "{crash}"),
         }
     }
 }

@@ -1,0 +1,13 @@
+//! Where there are no process groups.
+
+use super::spec::Spec;
+use super::{CommandError, CommandOutput};
+use crate::task::TaskContext;
+
+impl Spec {
+    pub(super) async fn run(&self, context: &TaskContext) -> Result<CommandOutput, CommandError> {
+        let message = format!("`{self}` cannot be started: commands run in process groups, which are for Unix only");
+        let _ = context.fail(&message);
+        Err(CommandError::new(message))
+    }
+}

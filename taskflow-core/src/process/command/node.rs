@@ -1,0 +1,60 @@
+//! A command as a node of a graph.
+
+use std::panic::Location;
+
+use super::spec::Spec;
+use super::{Command, CommandOutput};
+use crate::dag::{Arg, IntoArg, Output, add_named};
+use crate::error::BoxError;
+use crate::task::{Body, BoxFuture, InputDef, Inputs, Kind, Produced, TaskContext, TaskDef};
+use crate::value::TypeInfo;
+
+/// The task behind every node that is a command. It is not one of those that parts of a graph are made of: what a DAG says of
+/// its tasks holds for it.
+static COMMAND: TaskDef = TaskDef {
+    id: "command",
+    module: "taskflow::process",
+    doc: "Runs a command.",
+    inputs: &[
+        InputDef { name: "command", ty: TypeInfo::of_value::<Spec>() },
+        InputDef { name: "values", ty: TypeInfo::of_value::<Vec<String>>() },
+    ],
+    output: TypeInfo::of_value::<CommandOutput>(),
+    takes_context: true,
+    kind: Kind::Async,
+    body: Body::Async(run),
+    ..TaskDef::OWN
+};
+
+/// Draws a command as a node with this id. Options follow as for any task: `command(..).retries(3).timeout(..)`.
+///
+/// Outputs of tasks among its words are its upstreams. See [`Command`].
+///
+/// # Panics
+///
+/// Outside a `#[dag]` function.
+#[track_caller]
+pub fn command<A>(id: impl Into<String>, command: Command<A>) -> Output<CommandOutput> {
+    let Command { spec, outputs, .. } = command;
+    let values: Arg = match outputs.is_empty() {
+        true => IntoArg::<Vec<String>>::into_arg(Vec::<String>::new()),
+        false => IntoArg::<Vec<String>>::into_arg(outputs),
+    };
+    match add_named(&COMMAND, [IntoArg::<Spec>::into_arg(spec), values], id.into(), Location::caller()) {
+        Some(output) => output,
+        None => panic!(
+            "`command(..)` draws a node of a graph: it goes inside a `#[dag]` function; inside a task it is \
+             `Command::new(..).run(ctx).await`"
+        ),
+    }
+}
+
+fn run(mut inputs: Inputs, context: Option<TaskContext>) -> BoxFuture<Produced> {
+    let (mut spec, values) = (inputs.owned::<Spec>(0), inputs.shared::<Vec<String>>(1));
+    spec.fill(&values);
+    Box::pin(async move {
+        let context = context.expect("a task that takes its context is given it");
+        let output: CommandOutput = spec.run(&context).await.map_err(BoxError::from)?;
+        Ok(std::sync::Arc::new(output) as _)
+    })
+}

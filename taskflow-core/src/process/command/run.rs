@@ -1,0 +1,132 @@
+//! Running a command.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command as StdCommand, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::timeout;
+
+use super::super::group::Lifeline;
+use super::super::lines::{Following, Heard, Stream, follow};
+use super::super::spawner::{self, Pipes, Started};
+use super::spec::{Spec, Text};
+use super::{CommandError, CommandOutput};
+use crate::error::SignalName;
+use crate::task::TaskContext;
+use crate::units;
+
+/// Between SIGTERM and SIGKILL, and for what has ended to close its pipes.
+const LEAVING: Duration = Duration::from_secs(5);
+
+impl Spec {
+    pub(super) async fn run(&self, context: &TaskContext) -> Result<CommandOutput, CommandError> {
+        let Started { mut group, child } = spawner::spawn(self.command(), Lifeline::Guard).await.map_err(|error| {
+            let place = self.cwd.as_ref().map(|cwd| format!(" in {}", cwd.display())).unwrap_or_default();
+            let message = format!("`{self}` cannot be started{place}: {error}");
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) {
+                // What is not there will not be there for a retry, either.
+                let _ = context.fail(&message);
+            }
+            CommandError::new(message)
+        })?;
+        let lost = |error: io::Error| CommandError::new(format!("`{self}` got out of sight: {error}"));
+        let Pipes { stdin, stdout, stderr } = child;
+        let wanted = self.capture.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let stdout = stdout.map(tokio::process::ChildStdout::from_std).transpose().map_err(lost)?;
+        let stderr = stderr.map(tokio::process::ChildStderr::from_std).transpose().map_err(lost)?;
+        let mut stdout = stdout.map(|pipe| follow(pipe, Stream::Stdout, wanted));
+        let mut stderr = stderr.map(|pipe| follow(pipe, Stream::Stderr, 0));
+
+        let stdin = stdin.map(tokio::process::ChildStdin::from_std).transpose().map_err(lost)?;
+        let feed = async {
+            if let (Some(mut stdin), Some(text)) = (stdin, &self.stdin) {
+                // What it does not want to read is no failure.
+                let _ = stdin.write_all(text.known().as_bytes()).await;
+            }
+            // Not the end of the command: only the other branches are.
+            std::future::pending::<()>().await;
+        };
+        let cancelled = tokio::select! {
+            ended = group.ended() => {
+                ended.map_err(lost)?;
+                false
+            }
+            () = context.cancelled() => true,
+            () = feed => false,
+        };
+        if cancelled {
+            group.terminate();
+            let _ = timeout(LEAVING, group.ended()).await;
+        }
+        let status = group.finish().map_err(lost)?;
+        let both = async { (heard(&mut stdout).await, heard(&mut stderr).await) };
+        let (out, err) = timeout(LEAVING, both).await.unwrap_or_default();
+        if cancelled {
+            return Err(CommandError::new(format!("`{self}` was ended because the attempt was cancelled")));
+        }
+        self.judge(status, out, err, context)
+    }
+
+    fn command(&self) -> StdCommand {
+        let mut words = self.words.iter().map(Text::known);
+        let mut command = StdCommand::new(words.next().unwrap_or_default());
+        command.args(words).stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+        if self.env_clear {
+            command.env_clear();
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value.known())));
+        if let Some(directory) = &self.cwd {
+            command.current_dir(directory);
+        }
+        command
+    }
+
+    fn judge(
+        &self,
+        status: ExitStatus,
+        mut out: Heard,
+        err: Heard,
+        context: &TaskContext,
+    ) -> Result<CommandOutput, CommandError> {
+        let code = match (status.code(), status.signal()) {
+            (Some(code), _) => code,
+            (None, signal) => {
+                let message = format!("`{self}` was killed by {}", SignalName(signal.unwrap_or_default()));
+                return Err(CommandError::ended(message, None, err.last));
+            }
+        };
+        if self.skip_on == Some(code) {
+            let message = format!("`{self}` asked to be skipped (exit code {code})");
+            let _ = context.skip(&message);
+            return Err(CommandError::ended(message, Some(code), err.last));
+        }
+        if code != 0 {
+            let message = format!("`{self}` failed with exit code {code}");
+            if self.no_retry_on.contains(&code) {
+                let _ = context.fail(&message);
+            }
+            return Err(CommandError::ended(message, Some(code), err.last));
+        }
+        if let Some(limit) = self.capture
+            && out.length > limit
+        {
+            let (wrote, limit) = (units::bytes(out.length), units::bytes(limit));
+            return Err(CommandError::new(format!(
+                "`{self}` wrote {wrote} to stdout, and at most {limit} are captured: write them to a file, or raise the limit \
+                 with `.capture_up_to(..)`"
+            )));
+        }
+        let stdout = self.capture.map(|_| String::from_utf8_lossy(&out.all).into_owned());
+        Ok(CommandOutput { last_line: out.last.pop_back().unwrap_or_default(), stdout })
+    }
+}
+
+
+async fn heard(following: &mut Option<Following>) -> Heard {
+    match following {
+        Some(following) => following.heard().await,
+        None => Heard::default(),
+    }
+}

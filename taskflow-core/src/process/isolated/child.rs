@@ -1,0 +1,228 @@
+//! The side of the child: one attempt, and then the end.
+
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Signal, getppid, kill_current_process_group};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::Instrument as _;
+use tracing::level_filters::LevelFilter;
+
+use super::memory;
+use super::wire::{self, Order, Word};
+use crate::dag::Registry;
+use crate::error::Failure;
+use crate::log::{attempt_span, relay};
+use crate::panics::{self, QUIET, catch};
+use crate::task::{self, AttemptControl, Ending, Identity, Inputs, Kind, TaskContext, TaskDef};
+
+/// Between two looks for progress.
+const PACE: Duration = Duration::from_millis(100);
+
+/// Runs the attempt that comes in through stdin. The exit code of the process.
+pub(crate) fn serve() -> i32 {
+    let Some(socket) = socket() else {
+        eprintln!("error: this is how taskflow starts the process of an isolated task; there is nothing to do for it here");
+        return 2;
+    };
+    match attempt(socket) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("error: the process of an isolated task cannot do its work: {error}");
+            1
+        }
+    }
+}
+
+/// Stdin, if it is a socket.
+fn socket() -> Option<UnixStream> {
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    socket.local_addr().ok()?;
+    Some(socket)
+}
+
+fn attempt(mut socket: UnixStream) -> Result<(), String> {
+    let text = |error: io::Error| error.to_string();
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM)).map_err(|error| error.to_string())?;
+    let order = wire::read(&mut socket).map_err(text)?.ok_or("its parent has said nothing")?;
+    let order: Order = wire::decode(&order)?;
+    if is_orphan(order.parent) {
+        return Err("its parent has died".to_owned());
+    }
+    let mut frames = Vec::new();
+    for _ in 0..order.inputs {
+        frames.push(wire::read(&mut socket).map_err(text)?.ok_or("its parent has not said everything")?);
+    }
+    // What the task reads from stdin is nothing, and what it starts does not get our socket.
+    let nothing = std::fs::File::open("/dev/null").map_err(text)?;
+    rustix::stdio::dup2_stdin(nothing).map_err(|error| error.to_string())?;
+    watch(socket.try_clone().map_err(text)?).map_err(text)?;
+    if let Some(bytes) = order.memory {
+        memory::limit(bytes).map_err(|error| format!("its memory limit cannot be set: {error}"))?;
+    }
+    let link = Link::new(socket);
+    link.say(&Word::Entered);
+
+    let to_log = link.clone();
+    let level = order.level.parse().unwrap_or(LevelFilter::INFO);
+    relay::relay(level, move |record| {
+        if let Ok(json) = serde_json::to_string(&record) {
+            to_log.say(&Word::Record(json));
+        }
+    });
+    QUIET.store(order.quiet, Ordering::Relaxed);
+    panics::install_hook();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().map_err(text)?;
+    work(&order, frames, &link, &runtime);
+    // Tasks may have left something on the runtime that never ends.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+fn is_orphan(parent: i32) -> bool {
+    getppid().map(|pid| pid.as_raw_nonzero().get()) != Some(parent)
+}
+
+/// Kills the whole group when the parent closes the socket, which it does by dying. The parent says nothing more.
+fn watch(mut socket: UnixStream) -> io::Result<()> {
+    std::thread::Builder::new().name("taskflow-parent".to_owned()).spawn(move || {
+        let _ = io::copy(&mut socket, &mut io::sink());
+        let _ = kill_current_process_group(Signal::KILL);
+    })?;
+    Ok(())
+}
+
+fn work(order: &Order, frames: Vec<Vec<u8>>, link: &Link, runtime: &Runtime) {
+    let known = Registry::tasks().into_iter().find(|def| {
+        (def.module, def.id) == (&*order.module, &*order.id)
+            && (def.location.line, def.location.column) == (order.line, order.column)
+    });
+    let Some(def) = known else {
+        let message = format!("its process knows no task `{}` of the module `{}`", order.id, order.module);
+        return link.end(&Word::Failed(Failure::Error { chain: vec![message], retryable: false }));
+    };
+    let identity = Identity {
+        run: Arc::new(order.run.clone()),
+        task_id: order.task_id.clone(),
+        attempt: order.attempt,
+        max_attempts: order.max_attempts,
+        generation: order.generation,
+    };
+    let control = Arc::new(AttemptControl::default());
+    let is_deaf = !def.takes_context;
+    if let Err(error) = runtime.block_on(async { listen(order.parent, link, &control, is_deaf) }) {
+        let chain = vec!["its process cannot listen for signals".to_owned(), error.to_string()];
+        return link.end(&Word::Failed(Failure::Error { chain, retryable: true }));
+    }
+    runtime.spawn(show_progress(Arc::clone(&control), link.clone()));
+
+    let span = attempt_span(&order.run.run_id, &order.run.dag_id, &order.task_id, order.attempt);
+    let context = def.takes_context.then(|| TaskContext::new(identity, Arc::clone(&control)));
+    let inputs = || unpack(def, &frames);
+    let ending = match def.kind {
+        Kind::Async => runtime.block_on(task::call_async(def, inputs, context, Some(control)).instrument(span)),
+        kind => {
+            // As on the threads of a runtime, where blocking tasks run elsewhere.
+            let _entered = (kind == Kind::Blocking).then(|| runtime.enter());
+            span.in_scope(|| task::call_sync(def, inputs, context.as_ref(), Some(&control)))
+        }
+    };
+    link.end_with(def, ending);
+}
+
+fn unpack(def: &TaskDef, frames: &[Vec<u8>]) -> Result<Inputs, Failure> {
+    let mut inputs = Inputs::default();
+    for (input, bytes) in def.inputs.iter().zip(frames) {
+        let failed = |reason: String| Failure::Error {
+            chain: vec![format!("the input `{}` cannot be read in the process of the task", input.name), reason],
+            retryable: false,
+        };
+        inputs.push(input.ty.decode(bytes).map_err(failed)?);
+    }
+    Ok(inputs)
+}
+
+/// SIGTERM cancels the attempt; one that cannot hear of it ends here. When the parent has died, all end at once.
+fn listen(parent: i32, link: &Link, control: &Arc<AttemptControl>, is_deaf: bool) -> io::Result<()> {
+    let mut signals = signal(SignalKind::terminate())?;
+    let (link, control) = (link.clone(), Arc::clone(control));
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            if is_orphan(parent) {
+                let _ = kill_current_process_group(Signal::KILL);
+            }
+            control.cancel();
+            if is_deaf {
+                link.end(&Word::Stopped);
+                std::process::exit(0);
+            }
+        }
+    });
+    Ok(())
+}
+
+async fn show_progress(control: Arc<AttemptControl>, link: Link) {
+    let mut shown = None;
+    loop {
+        tokio::time::sleep(PACE).await;
+        let now = control.progress();
+        if let (Some((done, total)), true) = (now, now != shown) {
+            link.say(&Word::Progress { done, total });
+        }
+        shown = now;
+    }
+}
+
+/// What the child says goes through here, one frame at a time, and nothing after its last word.
+#[derive(Clone)]
+struct Link(Arc<Mutex<Option<UnixStream>>>);
+
+impl Link {
+    fn new(socket: UnixStream) -> Self {
+        Link(Arc::new(Mutex::new(Some(socket))))
+    }
+
+    fn say(&self, word: &Word) {
+        let Ok(bytes) = wire::encode(word) else { return };
+        if let Some(socket) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            // A parent that does not listen any more has died, or does not care.
+            let _ = wire::write(socket, &bytes);
+        }
+    }
+
+    /// The last word.
+    fn end(&self, word: &Word) {
+        self.say_last(word, None);
+    }
+
+    fn end_with(&self, def: &TaskDef, ending: Ending) {
+        match ending {
+            Ending::Value(value) => match catch(|| def.output.encode(&value)) {
+                Ok(Ok(bytes)) => self.say_last(&Word::Value, Some(&bytes)),
+                Ok(Err(reason)) => self.end(&Word::Failed(Failure::Error { chain: vec![reason], retryable: false })),
+                Err(panic) => self.end(&Word::Failed(panic)),
+            },
+            Ending::Skipped(reason) => self.end(&Word::Skipped(reason)),
+            Ending::Failed(failure) => self.end(&Word::Failed(*failure)),
+        }
+    }
+
+    fn say_last(&self, word: &Word, value: Option<&[u8]>) {
+        // Lines of the task before its answer, so that they are in the log of the attempt.
+        let _ = io::stdout().flush();
+        let Ok(bytes) = wire::encode(word) else { return };
+        if let Some(mut socket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = wire::write(&mut socket, &bytes);
+            if let Some(value) = value {
+                let _ = wire::write(&mut socket, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! An attempt in a process of its own: this program, started again.
+//!
+//! 1. The parent starts `/proc/self/exe` (elsewhere the path of the program) with one argument. Stdin of the child is one end of a
+//!    socket, stdout and stderr are pipes. A program whose `main` has no [`child_main`](super::child_main) starts nothing.
+//! 2. It sends the [order](wire::Order): which task, who the attempt is, the limits; and then the inputs as they would be stored.
+//! 3. The child sees to its own end first: it asks the kernel for SIGTERM when the parent dies, and a thread of it reads from the
+//!    socket and kills the whole group when that is closed. Then it sets its memory limit, says that it has come in, and
+//!    listens for SIGTERM, which is how an attempt is cancelled.
+//! 4. It finds the task among those registered, calls it, and sends records of its log and its progress on the way.
+//! 5. It sends what came of the call, the value as it would be stored, and exits. Without that the attempt is a
+//!    [crash](crate::error::Crash), named after what ended the process.
+//!
+//! What crosses the socket are frames: eight bytes of length, and as many bytes ([`wire`]).
+
+mod child;
+mod memory;
+mod parent;
+mod wire;
+
+pub(super) use child::serve;
+pub(crate) use parent::run_isolated;

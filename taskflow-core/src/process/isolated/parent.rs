@@ -1,0 +1,262 @@
+//! The side of the engine.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdStream;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+use tracing::level_filters::LevelFilter;
+
+use super::super::child_main::{MODE, is_open};
+use super::super::group::{Group, Lifeline};
+use super::super::lines::{Following, Stream, follow};
+use super::super::spawner::{self, Started};
+use super::memory;
+use super::wire::{self, Order, Word};
+use crate::error::{Crash, Failure};
+use crate::log::relay;
+use crate::panics::QUIET;
+use crate::task::{AttemptControl, Ending, Identity, Inputs, Isolation, TaskDef};
+
+/// How long a child may take from its start to its first word.
+const ENTERING: Duration = Duration::from_secs(30);
+/// How long what has ended may take to close its pipes, and what has answered to end.
+const LEAVING: Duration = Duration::from_secs(5);
+
+/// Runs an attempt in a process of its own. Dropping the future ends that process and all it has started.
+pub(crate) async fn run_isolated(
+    def: &'static TaskDef,
+    isolation: Isolation,
+    inputs: Inputs,
+    identity: Identity,
+    control: Arc<AttemptControl>,
+) -> Ending {
+    let attempt = Attempt { def, isolation, identity, control };
+    let ending = match attempt.pack(inputs) {
+        Ok(frames) => attempt.run(frames).await,
+        Err(failure) => Err(failure),
+    };
+    ending.unwrap_or_else(Ending::from)
+}
+
+struct Attempt {
+    def: &'static TaskDef,
+    isolation: Isolation,
+    identity: Identity,
+    control: Arc<AttemptControl>,
+}
+
+/// How far the conversation with a child came.
+#[derive(Default)]
+struct Heard {
+    entered: bool,
+    ending: Option<Ending>,
+    /// It ended because it was asked to.
+    stopped: bool,
+}
+
+impl Attempt {
+    /// The order and the inputs, as they are sent.
+    fn pack(&self, mut inputs: Inputs) -> Result<Vec<Vec<u8>>, Failure> {
+        let Identity { run, task_id, attempt, max_attempts, generation } = &self.identity;
+        let (def, location) = (self.def, self.def.location);
+        if !is_open() {
+            let message = format!(
+                "the task `{}` has a process of its own, which is this program started again, and the `main` of this program \
+                 does not call `taskflow::process::child_main()`",
+                def.id
+            );
+            let help = "call it first in `main` (`taskflow::main!` does), or run with `.in_process(true)`, as a test may";
+            return Err(Failure::Error { chain: vec![message, help.to_owned()], retryable: false });
+        }
+        let order = Order {
+            parent: rustix::process::getpid().as_raw_nonzero().get(),
+            module: def.module.to_owned(),
+            id: def.id.to_owned(),
+            line: location.line,
+            column: location.column,
+            run: (**run).clone(),
+            task_id: task_id.clone(),
+            attempt: *attempt,
+            max_attempts: *max_attempts,
+            generation: *generation,
+            memory: self.isolation.memory,
+            level: LevelFilter::current().to_string(),
+            inputs: u32::try_from(def.inputs.len()).unwrap_or(u32::MAX),
+            quiet: QUIET.load(Ordering::Relaxed),
+        };
+        let lost = |what: String, why: String| Failure::Error { chain: vec![what, why], retryable: false };
+        let mut frames = vec![wire::encode(&order).map_err(|why| lost("the order cannot be sent".to_owned(), why))?];
+        for (index, input) in def.inputs.iter().enumerate() {
+            let bytes = crate::panics::catch(|| input.ty.encode(&inputs.erased(index)))?;
+            let what = || format!("the input `{}` cannot be sent to the process of the task", input.name);
+            frames.push(bytes.map_err(|why| lost(what(), why))?);
+        }
+        Ok(frames)
+    }
+
+    async fn run(&self, frames: Vec<Vec<u8>>) -> Result<Ending, Failure> {
+        let started = |error: io::Error| Failure::Error {
+            chain: vec![format!("the process of the task `{}` cannot be started", self.def.id), error.to_string()],
+            retryable: true,
+        };
+        let kills = memory::kernel_kills();
+        let (mut group, mut socket, streams) = self.start().await.map_err(started)?;
+        let [stdout, stderr] = streams;
+
+        let (mut reading, mut writing) = socket.split();
+        let mut heard = Heard::default();
+        let talk = async {
+            // A child that dies before it has read everything is found out by what it does not say.
+            let send = async {
+                for frame in &frames {
+                    if wire::send(&mut writing, frame).await.is_err() {
+                        break;
+                    }
+                }
+            };
+            tokio::join!(send, self.listen(&mut reading, &mut heard)).1
+        };
+        let asked = self.attend(&mut group, talk).await.map_err(started)?;
+
+        // What has answered has a moment to leave by itself: for what it has not flushed.
+        if heard.ending.is_some() || heard.stopped {
+            let _ = timeout(LEAVING, group.ended()).await;
+        }
+        let status = group.finish().map_err(started)?;
+        let last = last_lines(stdout, stderr).await;
+        match heard {
+            Heard { stopped: true, .. } if asked => Err(cancelled()),
+            Heard { ending: Some(ending), .. } => Ok(ending),
+            _ if asked => Err(cancelled()),
+            Heard { entered: false, stopped: false, .. } if !was_killed(status) => Err(self.stayed_out(status, last)),
+            _ => Err(Failure::Crashed { crash: self.crash(status, &last, kills), stderr: last }),
+        }
+    }
+
+    async fn start(&self) -> io::Result<(Group, UnixStream, [Following; 2])> {
+        let (ours, theirs) = StdStream::pair()?;
+        let own = std::env::current_exe()?;
+        // The file may have been replaced since: what runs is what this program was started from.
+        let program = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { own.clone() };
+        let mut command = Command::new(program);
+        command.arg0(own).arg(MODE).stdin(Stdio::from(OwnedFd::from(theirs)));
+        let lifeline = Lifeline::Socket(ours.try_clone()?.into());
+        let Started { group, child } = spawner::spawn(command, lifeline).await?;
+        ours.set_nonblocking(true)?;
+        let socket = UnixStream::from_std(ours)?;
+        let streams = [
+            follow_pipe(child.stdout.map(tokio::process::ChildStdout::from_std).transpose()?, Stream::Stdout),
+            follow_pipe(child.stderr.map(tokio::process::ChildStderr::from_std).transpose()?, Stream::Stderr),
+        ];
+        Ok((group, socket, streams))
+    }
+
+    /// Waits until the child has said all it has to say or has ended. Whether it was asked to end.
+    async fn attend(&self, group: &mut Group, talk: impl Future<Output = ()>) -> io::Result<bool> {
+        let mut talk = std::pin::pin!(talk);
+        let mut asked = false;
+        loop {
+            tokio::select! {
+                () = &mut talk => return Ok(asked),
+                () = self.control.cancelled(), if !asked => {
+                    asked = true;
+                    group.terminate();
+                }
+                ended = group.ended() => {
+                    ended?;
+                    // What it said last is still on its way; what it has started may hold the socket open.
+                    let _ = timeout(LEAVING, talk).await;
+                    return Ok(asked);
+                }
+            }
+        }
+    }
+
+    /// Takes in what the child says, up to its answer.
+    async fn listen(&self, reading: &mut (impl tokio::io::AsyncRead + Unpin), heard: &mut Heard) {
+        loop {
+            let frame = wire::receive(reading);
+            let frame = if heard.entered { Ok(frame.await) } else { timeout(ENTERING, frame).await };
+            let Ok(Ok(Some(frame))) = frame else { return };
+            match wire::decode(&frame) {
+                Ok(Word::Entered) => heard.entered = true,
+                Ok(Word::Record(json)) => {
+                    if let Ok(record) = json.parse() {
+                        relay::emit(&record);
+                    }
+                }
+                Ok(Word::Progress { done, total }) => self.control.report(done, total),
+                Ok(Word::Skipped(reason)) => heard.ending = Some(Ending::Skipped(reason)),
+                Ok(Word::Failed(failure)) => heard.ending = Some(failure.into()),
+                Ok(Word::Stopped) => heard.stopped = true,
+                Ok(Word::Value) => {
+                    let Ok(Some(bytes)) = wire::receive(reading).await else { return };
+                    let def = self.def;
+                    let value = crate::panics::catch(|| def.output.decode(&bytes));
+                    heard.ending = Some(match value {
+                        Ok(Ok(value)) => Ending::Value(value),
+                        Ok(Err(reason)) => Failure::Error { chain: vec![reason], retryable: false }.into(),
+                        Err(panic) => panic.into(),
+                    });
+                }
+                // Memory that was written over: what follows means nothing.
+                Err(_) => return,
+            }
+            if heard.ending.is_some() || heard.stopped {
+                return;
+            }
+        }
+    }
+
+    /// The child did something else than what it was started for.
+    fn stayed_out(&self, status: ExitStatus, last: Vec<String>) -> Failure {
+        let said = match status.code() {
+            Some(code) => format!("it exited with code {code}"),
+            None => "it had to be killed".to_owned(),
+        };
+        let message = format!(
+            "the process of the task `{}` did not take up the attempt ({said}): `taskflow::process::child_main()` must come \
+             before everything else in `main`",
+            self.def.id
+        );
+        Failure::Error { chain: [message].into_iter().chain(last).collect(), retryable: false }
+    }
+
+    fn crash(&self, status: ExitStatus, stderr: &[String], kills: Option<u64>) -> Crash {
+        match (self.isolation.memory, status.signal()) {
+            (Some(limit), _) if memory::was_wanting(stderr) => Crash::MemoryLimit { limit },
+            (_, Some(9)) if kills.is_some_and(|before| memory::kernel_kills() > Some(before)) => Crash::OutOfMemory,
+            (_, Some(number)) => Crash::Signal { number },
+            (_, None) => Crash::Exit { code: status.code().unwrap_or_default() },
+        }
+    }
+}
+
+/// By a signal that is not what we end it with ourselves when it takes too long to come in.
+fn was_killed(status: ExitStatus) -> bool {
+    status.signal().is_some_and(|signal| signal != 9)
+}
+
+fn cancelled() -> Failure {
+    Failure::Cancelled { reason: "the attempt was asked to end".to_owned() }
+}
+
+fn follow_pipe(pipe: Option<impl tokio::io::AsyncRead + Send + Unpin + 'static>, stream: Stream) -> Following {
+    match pipe {
+        Some(pipe) => follow(pipe, stream, 0),
+        None => follow(tokio::io::empty(), stream, 0),
+    }
+}
+
+/// Waits for the rest of what it wrote: the last lines of stderr.
+async fn last_lines(mut stdout: Following, mut stderr: Following) -> Vec<String> {
+    let both = async { tokio::join!(stdout.heard(), stderr.heard()).1 };
+    timeout(LEAVING, both).await.map(|heard| heard.last.into()).unwrap_or_default()
+}

@@ -1,0 +1,112 @@
+//! Calling the function of a task: panics are caught, and what it gives is read as the end of the attempt.
+//!
+//! The engine does this in its own process, and the process of an isolated task does the same there.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::context::AttemptControl;
+use super::{Abort, Body, BoxFuture, Inputs, Interrupt, Produced, TaskContext, TaskDef};
+use crate::error::{BoxError, Failure};
+use crate::panics::catch;
+use crate::value::AnyValue;
+
+/// What came of calling a task. Errors are user code, too, and may panic when they are looked at: this has been looked at.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    Value(AnyValue),
+    Skipped(String),
+    Failed(Box<Failure>),
+}
+
+impl From<Failure> for Ending {
+    fn from(failure: Failure) -> Self {
+        Ending::Failed(Box::new(failure))
+    }
+}
+
+/// Runs a sync task to its end. `inputs` is called where panics are caught.
+pub(crate) fn call_sync(
+    def: &TaskDef,
+    inputs: impl FnOnce() -> Result<Inputs, Failure>,
+    context: Option<&TaskContext>,
+    control: Option<&AttemptControl>,
+) -> Ending {
+    let ending = catch(|| {
+        let mut inputs = match inputs() {
+            Ok(inputs) => inputs,
+            Err(failure) => return failure.into(),
+        };
+        match def.body {
+            Body::Sync(body) => judge(body(&mut inputs, context), control),
+            Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
+        }
+    });
+    ending.unwrap_or_else(Ending::from)
+}
+
+/// Runs an async task to its end. `inputs` is called where panics are caught.
+pub(crate) async fn call_async(
+    def: &TaskDef,
+    inputs: impl FnOnce() -> Result<Inputs, Failure>,
+    context: Option<TaskContext>,
+    control: Option<Arc<AttemptControl>>,
+) -> Ending {
+    let future = catch(|| match def.body {
+        Body::Async(body) => inputs().map(|inputs| body(inputs, context)),
+        Body::Sync(_) => unreachable!("sync tasks are called by `call_sync`"),
+    });
+    match future.and_then(std::convert::identity) {
+        Ok(future) => Caught { future: Some(future), control }.await,
+        Err(failure) => failure.into(),
+    }
+}
+
+fn judge(produced: Produced, control: Option<&AttemptControl>) -> Ending {
+    match produced {
+        Ok(value) => Ending::Value(value),
+        Err(error) => refusal(&error, control),
+    }
+}
+
+/// An error is a failure, unless it is the way in which the task asked to end early.
+fn refusal(error: &BoxError, control: Option<&AttemptControl>) -> Ending {
+    let failure = Failure::from_error(&**error);
+    let Failure::Error { chain, .. } = &failure else { return failure.into() };
+    let asked = match error.downcast_ref::<Interrupt>() {
+        Some(interrupt) => Some(interrupt.clone()),
+        None => control.and_then(|control| control.interrupt_in(chain)),
+    };
+    match asked {
+        Some(interrupt) if interrupt.kind() == Abort::Skip => Ending::Skipped(interrupt.reason().to_owned()),
+        Some(_) => Failure::Error { chain: chain.clone(), retryable: false }.into(),
+        None => failure.into(),
+    }
+}
+
+/// A task's future whose panics are caught: those of its polls, of what it gives, and of its destructor.
+struct Caught {
+    future: Option<BoxFuture<Produced>>,
+    control: Option<Arc<AttemptControl>>,
+}
+
+impl Future for Caught {
+    type Output = Ending;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ending> {
+        let Caught { future, control } = &mut *self;
+        let polled = catch(|| {
+            let Some(running) = future else { return Poll::Pending };
+            let Poll::Ready(produced) = running.as_mut().poll(context) else { return Poll::Pending };
+            *future = None;
+            Poll::Ready(judge(produced, control.as_deref()))
+        });
+        polled.unwrap_or_else(|panic| {
+            // What is left of it is dropped where a second panic does no harm.
+            let _ = catch(|| *future = None);
+            Poll::Ready(panic.into())
+        })
+    }
+}
