@@ -11,7 +11,7 @@ pub use crate::dag::{
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;
 pub use crate::task::{
-    Backoff, Body, BoxFuture, InputDef, Inputs, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions,
+    Backoff, Body, BoxFuture, InputDef, Inputs, Isolation, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions,
     TriggerRule,
 };
 use crate::value::AnyValue;

@@ -17,6 +17,7 @@ mod errors;
 mod function;
 mod option;
 mod schedule;
+mod size;
 mod source_text;
 mod spans;
 mod task;

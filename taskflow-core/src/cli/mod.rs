@@ -86,6 +86,8 @@ pub struct Program {
 
 /// Reads the arguments of the process and does what they say.
 pub fn main(program: Program) -> ExitCode {
+    // Before anything else: this may be the process of one attempt.
+    crate::process::child_main();
     let terminal = Terminal::of_process();
     let words: Vec<OsString> = std::env::args_os().collect();
     match answer(program, words, &terminal) {

@@ -1,6 +1,6 @@
 //! `replay RUN TASK`: runs one task again with the inputs it had, for a debugger. Nothing is written.
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -19,6 +19,12 @@ pub(super) fn command() -> Command {
         .arg(which::task().required_unless_present("named").help("Which task"))
         // What a person who thinks of Airflow's `tasks test` writes first.
         .arg(Arg::new("named").long("task").value_name("TASK").conflicts_with("task").help("The same, by name"))
+        .arg(
+            Arg::new("isolated")
+                .long("isolated")
+                .action(ArgAction::SetTrue)
+                .help("Give an isolated task a process of its own here, too; otherwise it runs in this one"),
+        )
 }
 
 /// What came of it.
@@ -41,7 +47,11 @@ pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot)?;
     #[cfg(unix)]
     let aside = if json { Some(super::live::capture::Aside::start().map_err(cannot)?) } else { None };
-    let replayed = runtime.block_on(journal.replay(which::run_word(matches), task));
+    let run = which::run_word(matches);
+    let replayed = match matches.get_flag("isolated") {
+        true => runtime.block_on(journal.replay_isolated(run, task)),
+        false => runtime.block_on(journal.replay(run, task)),
+    };
     #[cfg(unix)]
     if let Some(aside) = aside {
         aside.end()?;

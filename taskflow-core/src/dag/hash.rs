@@ -32,6 +32,9 @@ pub(super) fn structural(plan: &Plan) -> String {
         let inputs: Vec<String> = def.inputs.iter().map(|input| input.ty.short()).collect();
         let (inputs, output) = (inputs.join(", "), def.output.short());
         hasher.line(format_args!("task {id} {}({inputs}) -> {output} {:?}", def.id, plan.node_options(node)));
+        if let Some(isolation) = def.isolation {
+            hasher.line(format_args!("  isolation {:?}", isolation.memory));
+        }
         for arg in plan.args(node) {
             match arg {
                 ArgPlan::Constant(constant) => {

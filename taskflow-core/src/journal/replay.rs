@@ -28,6 +28,19 @@ impl Journal {
     ///
     /// When the program does not have the DAG or the task, or one of its inputs is not stored.
     pub async fn replay(&self, run: &str, task: &str) -> Result<Replay, JournalError> {
+        self.replay_in(run, task, true).await
+    }
+
+    /// As [`Journal::replay`]; a task with `isolation = "process"` has a process of its own again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::replay`].
+    pub async fn replay_isolated(&self, run: &str, task: &str) -> Result<Replay, JournalError> {
+        self.replay_in(run, task, false).await
+    }
+
+    async fn replay_in(&self, run: &str, task: &str, in_process: bool) -> Result<Replay, JournalError> {
         let history = self.history(run).await?;
         history.place(task)?;
         let plan = dag_of(&history.info)?.plan()?;
@@ -84,7 +97,7 @@ impl Journal {
         // A journal of its own, to read the value from.
         let aside = Journal::in_memory()?;
         let request: RunRequest<()> = RunRequest::of_plan(plan, history.info.clone(), params);
-        let request = request.restored(restored).select(Selection::of(taken)).journal(&aside);
+        let request = request.restored(restored).select(Selection::of(taken)).in_process(in_process).journal(&aside);
         let report = request.await.map_err(|error| JournalError::Start(Box::new(error)))?;
         let aside_history = aside.history("last").await?;
         let value = aside.value(&aside_history, task).await?;

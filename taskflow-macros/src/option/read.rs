@@ -21,6 +21,10 @@ pub(crate) struct Options {
     pub(crate) max_retry_delay: Option<Sp<Duration>>,
     pub(crate) timeout: Option<Sp<Duration>>,
     pub(crate) blocking: Option<Sp<bool>>,
+    /// Present when each attempt has a process of its own.
+    pub(crate) isolation: Option<Sp<()>>,
+    /// The limit of that process, in bytes.
+    pub(crate) memory: Option<Sp<u64>>,
     pub(crate) pool: Option<Sp<String>>,
     pub(crate) pool_slots: Option<Sp<u32>>,
     pub(crate) priority: Option<Sp<i32>>,
@@ -73,6 +77,8 @@ pub(crate) fn read(items: Vec<Item>, place: Place, errors: &mut Errors) -> Optio
             Key::MaxRetryDelay => options.max_retry_delay = reader.duration(Zero::Rejected),
             Key::Timeout => options.timeout = reader.duration(Zero::Rejected),
             Key::Blocking => options.blocking = reader.flag(),
+            Key::Isolation => options.isolation = reader.isolation(),
+            Key::Memory => options.memory = reader.size(),
             Key::Pool => options.pool = reader.text().and_then(|pool| reader.not_empty(pool)),
             Key::PoolSlots => options.pool_slots = reader.positive(),
             Key::Priority => options.priority = reader.integer(),

@@ -14,6 +14,7 @@ use super::table::{Key, example, flag_form, nearest};
 use crate::duration;
 use crate::errors::Errors;
 use crate::schedule::{self, Bound};
+use crate::size;
 
 /// Whether a duration of zero makes sense for an option.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -170,6 +171,35 @@ impl Reader<'_> {
             Ok(value) => Some(Sp { value, span }),
             Err(message) => {
                 self.errors.at(span, message);
+                None
+            }
+        }
+    }
+
+    pub(super) fn isolation(&mut self) -> Option<Sp<()>> {
+        match self.literal() {
+            Some(Lit::Str(text)) if text.value() == "process" => Some(Sp { value: (), span: text.span() }),
+            _ => self.wrong("\"process\", a process of its own for each attempt; without the option there is none"),
+        }
+    }
+
+    pub(super) fn size(&mut self) -> Option<Sp<u64>> {
+        let text = match self.literal() {
+            Some(Lit::Str(text)) => text.clone(),
+            Some(Lit::Int(number)) => {
+                let unit = if number.suffix().is_empty() { "MiB" } else { number.suffix() };
+                let (name, digits) = (&self.item.name, number.base10_digits());
+                let units = size::UNITS_TEXT;
+                return self.reject(format!(
+                    "an amount of memory is written in quotes with its unit: `{name} = \"{digits}{unit}\"`; {units}"
+                ));
+            }
+            _ => return self.wrong("an amount of memory in quotes"),
+        };
+        match size::parse(&text.value()) {
+            Ok(value) => Some(Sp { value, span: text.span() }),
+            Err(message) => {
+                self.errors.at(text.span(), message);
                 None
             }
         }

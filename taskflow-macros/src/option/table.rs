@@ -42,6 +42,8 @@ pub(crate) enum Key {
     MaxRetryDelay,
     Timeout,
     Blocking,
+    Isolation,
+    Memory,
     Pool,
     PoolSlots,
     Priority,
@@ -91,7 +93,7 @@ const DAG: &[Place] = &[Place::Dag];
 const PARAM: &[Place] = &[Place::Param];
 
 #[rustfmt::skip]
-const OPTIONS: [Known; 28] = [
+const OPTIONS: [Known; 30] = [
     known("id", Key::Id, Form::Value, TASK, "id = \"extract\""),
     known("retries", Key::Retries, Form::Value, TASKS, "retries = 3"),
     known("retry_delay", Key::RetryDelay, Form::Value, TASKS, "retry_delay = \"30s\""),
@@ -99,6 +101,8 @@ const OPTIONS: [Known; 28] = [
     known("max_retry_delay", Key::MaxRetryDelay, Form::Value, TASKS, "max_retry_delay = \"10m\""),
     known("timeout", Key::Timeout, Form::Value, &[Place::Task, Place::TaskDefaults, Place::Dag], "timeout = \"1h\""),
     known("blocking", Key::Blocking, Form::FlagOrValue, TASK, "blocking"),
+    known("isolation", Key::Isolation, Form::Value, TASK, "isolation = \"process\""),
+    known("memory", Key::Memory, Form::Value, TASK, "memory = \"512MiB\""),
     known("pool", Key::Pool, Form::Value, TASKS, "pool = \"warehouse\""),
     known("pool_slots", Key::PoolSlots, Form::Value, TASKS, "pool_slots = 2"),
     known("priority", Key::Priority, Form::Value, TASKS, "priority = 10"),
@@ -193,6 +197,8 @@ fn foreign_word(name: &str, place: Place) -> Option<&'static str> {
         ("description" | "doc" | "doc_md", Place::Dag) => "the description of a DAG is its doc comment",
         ("doc_md" | "description", Place::Task) => "write a doc comment, or `doc`",
         ("execution_timeout", Place::Task | Place::TaskDefaults) | ("dagrun_timeout", Place::Dag) => "write `timeout`",
+        ("memory_limit" | "max_memory" | "mem", Place::Task) => "write `memory = \"512MiB\"`",
+        ("process" | "isolated", Place::Task) => "write `isolation = \"process\"`",
         ("retry_exponential_backoff", Place::Task | Place::TaskDefaults) => "write `backoff = \"exponential\"`",
         ("priority_weight" | "weight", Place::Task | Place::TaskDefaults) => "write `priority`",
         ("start_date", Place::Dag) => "write `start`",

@@ -88,9 +88,12 @@ fn definition(task: &Task) -> TokenStream {
     let (vis, quiet) = (&task.vis, quiet());
     let (id, doc) = (&task.id, &task.doc);
     let name = &task.sig.ident;
+    let isolated = task.options.isolation.is_some();
     let inputs = task.inputs().map(|input| {
         let (name, ty) = (input.name.unraw().to_string(), &input.ty);
-        quote!(#p::InputDef { name: #name, ty: #p::TypeInfo::of::<#ty>() })
+        // Inputs of an isolated task are written down on their way to its process.
+        let of = if isolated { quote!(of_value) } else { quote!(of) };
+        quote!(#p::InputDef { name: #name, ty: #p::TypeInfo::#of::<#ty>() })
     });
     let output = output(task, &p);
     let options = options::tokens(&task.options, &p);
@@ -100,6 +103,7 @@ fn definition(task: &Task) -> TokenStream {
         Kind::Blocking => quote!(Blocking),
         Kind::Async => quote!(Async),
     };
+    let isolation = isolation(task, &p);
     let shim = shim(task, &p);
     let location = location(name, &p);
     quote! {
@@ -117,6 +121,7 @@ fn definition(task: &Task) -> TokenStream {
                 options: #options,
                 takes_context: #takes_context,
                 kind: #p::Kind::#kind,
+                isolation: #isolation,
                 body: #shim,
             };
             &__DEF
@@ -132,6 +137,20 @@ pub(crate) fn location(name: &Ident, p: &TokenStream) -> TokenStream {
         quote_spanned!(name.span()=> ::core::column!()),
     );
     quote!(#p::SourceLocation { file: #file, line: #line, column: #column })
+}
+
+fn isolation(task: &Task, p: &TokenStream) -> TokenStream {
+    if task.options.isolation.is_none() {
+        return quote!(::core::option::Option::None);
+    }
+    let memory = match &task.options.memory {
+        Some(memory) => {
+            let bytes = memory.value;
+            quote!(::core::option::Option::Some(#bytes))
+        }
+        None => quote!(::core::option::Option::None),
+    };
+    quote!(::core::option::Option::Some(#p::Isolation { memory: #memory }))
 }
 
 fn output(task: &Task, p: &TokenStream) -> TokenStream {

@@ -23,6 +23,12 @@ pub(crate) fn check(options: &Options, errors: &mut Errors) {
     {
         errors.at(backoff.span, "a `retry_delay` of zero does not grow; give it a length or leave `backoff` out");
     }
+    if let (Some(memory), None) = (&options.memory, &options.isolation) {
+        errors.at(
+            memory.span,
+            "`memory` limits the process of the task, and it shares one with the others; add `isolation = \"process\"`",
+        );
+    }
     if let Some(retries) = &options.retries
         && retries.value == 0
     {

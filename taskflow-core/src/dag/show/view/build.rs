@@ -96,7 +96,10 @@ fn node_view<'p>(plan: &'p Plan, at: u32, option_sets: &[OptionList]) -> NodeVie
         }),
         description: def.doc,
         output: def.output.short(),
-        options: option_sets[plan.options_index(at)].clone(),
+        options: match def.isolation {
+            Some(isolation) => option_sets[plan.options_index(at)].clone().isolated(isolation),
+            None => option_sets[plan.options_index(at)].clone(),
+        },
         location: node.location().to_string(),
         args: args.collect(),
     }

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::super::text;
 use crate::dag::{DagOptions, NodeOptions};
-use crate::task::{Backoff, RetryPolicy, TaskOptions, TriggerRule};
+use crate::task::{Backoff, Isolation, RetryPolicy, TaskOptions, TriggerRule};
+use crate::units;
 
 /// Options that differ from the defaults, by the names they have in `#[task(..)]` and `#[dag(..)]`. As JSON an object.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -102,6 +103,13 @@ impl OptionList {
         list.push_some("trigger_rule", trigger_rule.map(TriggerRule::name));
         list.push_some("tags", (!tags.is_empty()).then(|| tags.to_vec()));
         list
+    }
+
+    /// With those that belong to the task and not to the call.
+    pub(super) fn isolated(mut self, isolation: Isolation) -> Self {
+        self.push("isolation", "process");
+        self.push_some("memory", isolation.memory.map(units::bytes));
+        self
     }
 
     pub(super) fn of_node(options: &NodeOptions) -> Self {
