@@ -10,6 +10,8 @@ use tracing::Instrument as _;
 const LONGEST: usize = 16 * 1024;
 /// How many of the last lines are kept for messages.
 const LAST: usize = 5;
+/// What allocators and libraries say when there is no more memory.
+const WANT: [&str; 4] = ["memory allocation of", "Cannot allocate memory", "std::bad_alloc", "out of memory"];
 
 /// Which of its two streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(super) enum Stream {
 pub(super) struct Heard {
     /// The last lines that are not blank.
     pub(super) last: VecDeque<String>,
+    /// Whether one of the lines says that there was no more memory.
+    pub(super) wants_memory: bool,
     /// All bytes, as far as they were wanted.
     pub(super) all: Vec<u8>,
     /// How many bytes there were.
@@ -85,12 +89,21 @@ fn tell(stream: Stream, line: String, heard: &mut Heard) {
         Stream::Stdout => tracing::info!(target: "stdout", "{line}"),
         Stream::Stderr => tracing::warn!(target: "stderr", "{line}"),
     }
-    if !line.trim().is_empty() {
+    heard.wants_memory |= WANT.iter().any(|words| line.contains(words));
+    if !line.trim().is_empty() && !is_of_backtrace(&line) {
         if heard.last.len() == LAST {
             heard.last.pop_front();
         }
         heard.last.push_back(line);
     }
+}
+
+/// Of a backtrace the last lines say nothing; the log has all of it.
+fn is_of_backtrace(line: &str) -> bool {
+    let text = line.trim_start();
+    let frame = text.split_once(": ").is_some_and(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let indented = text.len() < line.len();
+    (indented && (frame || text.starts_with("at "))) || text == "stack backtrace:" || text.starts_with("note: ")
 }
 
 /// A line that is not whole yet.
@@ -137,6 +150,14 @@ mod tests {
         let heard = heard(b"one\n\ntwo\r\nthree\n4\n5\n \nsix \xff", 9).await;
         assert_eq!(heard.last, ["two", "three", "4", "5", "six \u{fffd}"]);
         assert_eq!((&*heard.all, heard.length), (&b"one\n\ntwo\r"[..], 27));
+    }
+
+    #[tokio::test]
+    async fn a_backtrace_does_not_hide_what_was_said_before_it() {
+        let said = b"memory allocation of 9 bytes failed\nstack backtrace:\n   0: a::b\n      at /src/lib.rs:1\nnote: more";
+        let heard = heard(said, 0).await;
+        assert_eq!(heard.last, ["memory allocation of 9 bytes failed"]);
+        assert!(heard.wants_memory);
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Memory: the limit of a process, and whether the want of it ended one.
+//! Memory: the limit of a process, and whether the kernel killed one for it.
 
 use std::io;
 
@@ -9,12 +9,6 @@ pub(super) fn limit(bytes: u64) -> io::Result<()> {
     // Nobody may raise what the process itself was given.
     let most = getrlimit(Resource::As).maximum.map_or(bytes, |maximum| maximum.min(bytes));
     Ok(setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) })?)
-}
-
-/// Whether a process says at its end that it got no more memory.
-pub(super) fn was_wanting<'a>(stderr: impl IntoIterator<Item = &'a String>) -> bool {
-    const SAID: [&str; 4] = ["memory allocation of", "Cannot allocate memory", "std::bad_alloc", "out of memory"];
-    stderr.into_iter().any(|line| SAID.iter().any(|said| line.contains(said)))
 }
 
 /// How many processes the kernel has killed in our cgroup for want of memory, where it counts them.

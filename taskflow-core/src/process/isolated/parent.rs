@@ -15,7 +15,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::super::child_main::{MODE, is_open};
 use super::super::group::{Group, Lifeline};
-use super::super::lines::{Following, Stream, follow};
+use super::super::lines::{Following, Heard as Said, Stream, follow};
 use super::super::spawner::{self, Started};
 use super::memory;
 use super::wire::{self, Order, Word};
@@ -130,13 +130,13 @@ impl Attempt {
             let _ = timeout(LEAVING, group.ended()).await;
         }
         let status = group.finish().map_err(started)?;
-        let last = last_lines(stdout, stderr).await;
+        let said = rest(stdout, stderr).await;
         match heard {
             Heard { stopped: true, .. } if asked => Err(cancelled()),
             Heard { ending: Some(ending), .. } => Ok(ending),
             _ if asked => Err(cancelled()),
-            Heard { entered: false, stopped: false, .. } if !was_killed(status) => Err(self.stayed_out(status, last)),
-            _ => Err(Failure::Crashed { crash: self.crash(status, &last, kills), stderr: last }),
+            Heard { entered: false, stopped: false, .. } if !was_killed(status) => Err(self.stayed_out(status, said)),
+            _ => Err(Failure::Crashed { crash: self.crash(status, &said, kills), stderr: said.last.into() }),
         }
     }
 
@@ -216,22 +216,22 @@ impl Attempt {
     }
 
     /// The child did something else than what it was started for.
-    fn stayed_out(&self, status: ExitStatus, last: Vec<String>) -> Failure {
-        let said = match status.code() {
+    fn stayed_out(&self, status: ExitStatus, stderr: Said) -> Failure {
+        let end = match status.code() {
             Some(code) => format!("it exited with code {code}"),
             None => "it had to be killed".to_owned(),
         };
         let message = format!(
-            "the process of the task `{}` did not take up the attempt ({said}): `taskflow::process::child_main()` must come \
+            "the process of the task `{}` did not take up the attempt ({end}): `taskflow::process::child_main()` must come \
              before everything else in `main`",
             self.def.id
         );
-        Failure::Error { chain: [message].into_iter().chain(last).collect(), retryable: false }
+        Failure::Error { chain: [message].into_iter().chain(stderr.last).collect(), retryable: false }
     }
 
-    fn crash(&self, status: ExitStatus, stderr: &[String], kills: Option<u64>) -> Crash {
+    fn crash(&self, status: ExitStatus, stderr: &Said, kills: Option<u64>) -> Crash {
         match (self.isolation.memory, status.signal()) {
-            (Some(limit), _) if memory::was_wanting(stderr) => Crash::MemoryLimit { limit },
+            (Some(limit), _) if stderr.wants_memory => Crash::MemoryLimit { limit },
             (_, Some(9)) if kills.is_some_and(|before| memory::kernel_kills() > Some(before)) => Crash::OutOfMemory,
             (_, Some(number)) => Crash::Signal { number },
             (_, None) => Crash::Exit { code: status.code().unwrap_or_default() },
@@ -255,8 +255,8 @@ fn follow_pipe(pipe: Option<impl tokio::io::AsyncRead + Send + Unpin + 'static>,
     }
 }
 
-/// Waits for the rest of what it wrote: the last lines of stderr.
-async fn last_lines(mut stdout: Following, mut stderr: Following) -> Vec<String> {
+/// Waits for the rest of what it wrote: what was heard on stderr.
+async fn rest(mut stdout: Following, mut stderr: Following) -> Said {
     let both = async { tokio::join!(stdout.heard(), stderr.heard()).1 };
-    timeout(LEAVING, both).await.map(|heard| heard.last.into()).unwrap_or_default()
+    timeout(LEAVING, both).await.unwrap_or_default()
 }
