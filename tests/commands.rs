@@ -52,7 +52,7 @@ fn a_command_gives_its_last_line_and_all_of_stdout_if_asked() {
 #[test]
 fn values_of_tasks_are_arguments_and_environment_and_order_the_command_after_them() {
     let dag = Dag::build("values", || {
-        let script = Command::script(r#"read -r line; echo "$1 $DAY $line $2 $0""#);
+        let script = Command::script(r#"line=$(cat); echo "$1 $DAY $line $2 $0""#);
         command("it", script.arg(count()).arg("fixed").env("DAY", day()).stdin_text(day()))
     })
     .unwrap();

@@ -49,7 +49,7 @@ fn socket() -> Option<UnixStream> {
 fn attempt(mut socket: UnixStream) -> Result<(), String> {
     let text = |error: io::Error| error.to_string();
     #[cfg(target_os = "linux")]
-    rustix::process::set_parent_process_death_signal(Some(Signal::TERM)).map_err(|error| error.to_string())?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::HUP)).map_err(|error| error.to_string())?;
     let order = wire::read(&mut socket).map_err(text)?.ok_or("its parent has said nothing")?;
     let order: Order = wire::decode(&order)?;
     if is_orphan(order.parent) {
@@ -117,7 +117,7 @@ fn work(order: &Order, frames: Vec<Vec<u8>>, link: &Link, runtime: &Runtime) {
     };
     let control = Arc::new(AttemptControl::default());
     let is_deaf = !def.takes_context;
-    if let Err(error) = runtime.block_on(async { listen(order.parent, link, &control, is_deaf) }) {
+    if let Err(error) = runtime.block_on(async { listen(link, &control, is_deaf) }) {
         let chain = vec!["its process cannot listen for signals".to_owned(), error.to_string()];
         return link.end(&Word::Failed(Failure::Error { chain, retryable: true }));
     }
@@ -149,15 +149,19 @@ fn unpack(def: &TaskDef, frames: &[Vec<u8>]) -> Result<Inputs, Failure> {
     Ok(inputs)
 }
 
-/// SIGTERM cancels the attempt; one that cannot hear of it ends here. When the parent has died, all end at once.
-fn listen(parent: i32, link: &Link, control: &Arc<AttemptControl>, is_deaf: bool) -> io::Result<()> {
+/// SIGTERM cancels the attempt; one that cannot hear of it ends here. SIGHUP says that the parent dies: all end at once. It has
+/// a signal of its own, because it comes when the first threads of the parent are gone, and the parent still has its number.
+fn listen(link: &Link, control: &Arc<AttemptControl>, is_deaf: bool) -> io::Result<()> {
+    let mut deaths = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        if deaths.recv().await.is_some() {
+            let _ = kill_current_process_group(Signal::KILL);
+        }
+    });
     let mut signals = signal(SignalKind::terminate())?;
     let (link, control) = (link.clone(), Arc::clone(control));
     tokio::spawn(async move {
         while signals.recv().await.is_some() {
-            if is_orphan(parent) {
-                let _ = kill_current_process_group(Signal::KILL);
-            }
             control.cancel();
             if is_deaf {
                 link.end(&Word::Stopped);
@@ -219,9 +223,13 @@ impl Link {
         let _ = io::stdout().flush();
         let Ok(bytes) = wire::encode(word) else { return };
         if let Some(mut socket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let _ = wire::write(&mut socket, &bytes);
-            if let Some(value) = value {
-                let _ = wire::write(&mut socket, value);
+            let said = wire::write(&mut socket, &bytes).and_then(|()| match value {
+                Some(value) => wire::write(&mut socket, value),
+                None => Ok(()),
+            });
+            if said.is_err() {
+                // The parent has died, and will not end what this process has started.
+                let _ = kill_current_process_group(Signal::KILL);
             }
         }
     }

@@ -3,8 +3,8 @@
 //! 1. The parent starts `/proc/self/exe` (elsewhere the path of the program) with one argument. Stdin of the child is one end of a
 //!    socket, stdout and stderr are pipes. A program whose `main` has no [`child_main`](super::child_main) starts nothing.
 //! 2. It sends the [order](wire::Order): which task, who the attempt is, the limits; and then the inputs as they would be stored.
-//! 3. The child sees to its own end first: it asks the kernel for SIGTERM when the parent dies, and a thread of it reads from the
-//!    socket and kills the whole group when that is closed. Then it sets its memory limit, says that it has come in, and
+//! 3. The child sees to its own end first: it asks the kernel for SIGHUP when the parent dies, and a thread of it reads from the
+//!    socket and kills the whole group when that is closed; either is enough. Then it sets its memory limit, says that it has come in, and
 //!    listens for SIGTERM, which is how an attempt is cancelled.
 //! 4. It finds the task among those registered, calls it, and sends records of its log and its progress on the way.
 //! 5. It sends what came of the call, the value as it would be stored, and exits. Without that the attempt is a

@@ -135,7 +135,11 @@ impl Attempt {
             Heard { stopped: true, .. } if asked => Err(cancelled()),
             Heard { ending: Some(ending), .. } => Ok(ending),
             _ if asked => Err(cancelled()),
-            Heard { entered: false, stopped: false, .. } if !was_killed(status) => Err(self.stayed_out(status, said)),
+            // Somebody else has sent what we send to cancel.
+            Heard { stopped: true, .. } => {
+                Err(Failure::Crashed { crash: Crash::Signal { number: 15 }, stderr: said.last.into() })
+            }
+            Heard { entered: false, .. } if !was_killed(status) => Err(self.stayed_out(status, said)),
             _ => Err(Failure::Crashed { crash: self.crash(status, &said, kills), stderr: said.last.into() }),
         }
     }
