@@ -49,8 +49,8 @@ pub use taskflow_core::engine::{
 pub use taskflow_core::error::{BoxError, Failure, Result};
 pub use taskflow_core::journal::Journal;
 pub use taskflow_core::log;
-pub use taskflow_core::process;
 pub use taskflow_core::log::{carry, spawn, spawn_blocking};
+pub use taskflow_core::process;
 pub use taskflow_core::task::{Backoff, RetryPolicy, RunInfo, TaskContext, TaskDef, TaskOptions, TriggerRule};
 pub use taskflow_core::time::{Date, Interval, Timestamp};
 pub use taskflow_core::value::Value;

@@ -99,7 +99,8 @@ fn a_script_stops_at_the_first_command_that_fails() {
 
 #[test]
 fn exit_codes_skip_and_forbid_retries() {
-    let skipped = |of: Command| matches!(failure(of), Failure::Skipped { reason } if reason.ends_with("(exit code 99)"));
+    let skipped =
+        |of: Command| matches!(failure(of), Failure::Skipped { reason } if reason.ends_with("(exit code 99)"));
     assert!(skipped(Command::script("exit 99")));
     assert!(!skipped(Command::script("exit 99").skip_on(None)));
     assert!(failure(Command::script("exit 7").skip_on(7)).is_skip());
@@ -124,10 +125,7 @@ fn what_cannot_be_started_is_not_tried_again() {
 #[test]
 fn more_than_may_be_captured_is_a_failure() {
     let failed = failure(Command::script("printf %2000d 1").capture_up_to(1024));
-    assert!(
-        failed.to_string().contains("wrote 2.0 KiB to stdout, and at most 1.0 KiB are captured"),
-        "{failed}"
-    );
+    assert!(failed.to_string().contains("wrote 2.0 KiB to stdout, and at most 1.0 KiB are captured"), "{failed}");
 }
 
 #[test]

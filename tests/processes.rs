@@ -236,7 +236,8 @@ fn no_process_outlives_a_killed_run_and_the_run_goes_on() {
     let resumed = home.json(&["resume", "last"]);
     assert_eq!((&resumed["state"], &resumed["result"]), (&json!("success"), &json!(3)), "{resumed}");
     let status = home.json(&["status"]);
-    let kinds: Vec<&Value> = status["tasks"][0]["attempts"].as_array().unwrap().iter().map(|a| &a["failure"]["kind"]).collect();
+    let kinds: Vec<&Value> =
+        status["tasks"][0]["attempts"].as_array().unwrap().iter().map(|a| &a["failure"]["kind"]).collect();
     assert_eq!(kinds, [&json!("lost"), &Value::Null]);
 }
 

@@ -11,8 +11,8 @@ pub use crate::dag::{
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;
 pub use crate::task::{
-    Backoff, Body, BoxFuture, InputDef, Inputs, Isolation, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions,
-    TriggerRule,
+    Backoff, Body, BoxFuture, InputDef, Inputs, Isolation, Kind, Produced, SourceLocation, TaskContext, TaskDef,
+    TaskOptions, TriggerRule,
 };
 use crate::value::AnyValue;
 pub use crate::value::{TypeInfo, Value};

@@ -36,7 +36,10 @@ impl fmt::Display for Crash {
             Crash::Signal { number: 6 } => f.write_str("its process aborted (SIGABRT)"),
             Crash::Signal { number } => write!(f, "its process was killed by {}", SignalName(*number)),
             Crash::Exit { code } => {
-                write!(f, "its process exited with code {code} before the task had ended: something in it called `exit`")
+                write!(
+                    f,
+                    "its process exited with code {code} before the task had ended: something in it called `exit`"
+                )
             }
             Crash::MemoryLimit { limit } => {
                 write!(f, "its process wanted more memory than its limit of {}", units::bytes(*limit))

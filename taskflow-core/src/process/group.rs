@@ -117,7 +117,13 @@ impl Drop for Group {
             self.terminate();
         }
         let socket = self._socket.take();
-        let rest = Group { child: self.child.take(), id: self.id, asked: self.asked, guard: self.guard.take(), _socket: socket };
+        let rest = Group {
+            child: self.child.take(),
+            id: self.id,
+            asked: self.asked,
+            guard: self.guard.take(),
+            _socket: socket,
+        };
         let mut rest = Some(rest);
         // Whoever drops it may be async code and must not wait.
         let thread = std::thread::Builder::new().name("taskflow-reaper".to_owned());

@@ -154,7 +154,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_backtrace_does_not_hide_what_was_said_before_it() {
-        let said = b"memory allocation of 9 bytes failed\nstack backtrace:\n   0: a::b\n      at /src/lib.rs:1\nnote: more";
+        let said =
+            b"memory allocation of 9 bytes failed\nstack backtrace:\n   0: a::b\n      at /src/lib.rs:1\nnote: more";
         let heard = heard(said, 0).await;
         assert_eq!(heard.last, ["memory allocation of 9 bytes failed"]);
         assert!(heard.wants_memory);

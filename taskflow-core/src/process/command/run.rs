@@ -123,7 +123,6 @@ impl Spec {
     }
 }
 
-
 async fn heard(following: &mut Option<Following>) -> Heard {
     match following {
         Some(following) => following.heard().await,

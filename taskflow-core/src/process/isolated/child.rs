@@ -27,7 +27,9 @@ const PACE: Duration = Duration::from_millis(100);
 /// Runs the attempt that comes in through stdin. The exit code of the process.
 pub(crate) fn serve() -> i32 {
     let Some(socket) = socket() else {
-        eprintln!("error: this is how taskflow starts the process of an isolated task; there is nothing to do for it here");
+        eprintln!(
+            "error: this is how taskflow starts the process of an isolated task; there is nothing to do for it here"
+        );
         return 2;
     };
     match attempt(socket) {

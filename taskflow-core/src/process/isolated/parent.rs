@@ -72,7 +72,8 @@ impl Attempt {
                  does not call `taskflow::process::child_main()`",
                 def.id
             );
-            let help = "call it first in `main` (`taskflow::main!` does), or run with `.in_process(true)`, as a test may";
+            let help =
+                "call it first in `main` (`taskflow::main!` does), or run with `.in_process(true)`, as a test may";
             return Err(Failure::Error { chain: vec![message, help.to_owned()], retryable: false });
         }
         let order = Order {
