@@ -55,13 +55,13 @@ pub use taskflow_core::time::{Date, Interval, Timestamp};
 pub use taskflow_core::value::Value;
 /// Everything there is, by room: for tools that look into graphs and runs.
 pub use taskflow_core::{dag as graph, engine, error, journal, task as tasks, time, value};
-pub use taskflow_macros::{branch, dag, task};
+pub use taskflow_macros::{branch, dag, sensor, task};
 
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
 pub mod prelude {
     pub use crate::{
         AnyOf, Backoff, Dag, Date, Failure, Mapped, Output, Result, TaskContext, Timestamp, TriggerRule, branch, chain,
-        chain_linear, dag, group, only_if, task, when,
+        chain_linear, dag, group, only_if, sensor, task, when,
     };
 }
 

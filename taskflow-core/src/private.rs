@@ -10,9 +10,10 @@ pub use crate::dag::{
 };
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;
+use crate::task::Interrupt;
 pub use crate::task::{
     Backoff, Body, BoxFuture, InputDef, Inputs, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions,
-    TriggerRule,
+    TriggerRule, Waiting,
 };
 use crate::value::AnyValue;
 pub use crate::value::{TypeInfo, Value};
@@ -28,6 +29,21 @@ pub fn produce_result<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>
         Ok(value) => Ok(Arc::new(value)),
         Err(error) => Err(error.into_task_error()),
     }
+}
+
+/// What a sensor has found, if anything.
+pub fn produce_sensed<T: Value>(found: Option<T>) -> Produced {
+    match found {
+        Some(value) => Ok(Arc::new(value)),
+        None => Err(Interrupt::not_yet().into()),
+    }
+}
+
+/// The same of a sensor that may fail.
+pub fn produce_sensed_result<T: Value, E: IntoTaskError, R: TaskResult<Ok = Option<T>, Err = E>>(
+    result: R,
+) -> Produced {
+    produce_sensed(result.into_result().map_err(IntoTaskError::into_task_error)?)
 }
 
 /// What a return type whose last name is `Result` must be, and the types behind an alias without arguments.

@@ -9,7 +9,7 @@ use clap::builder::StyledStr;
 const GROUPS: &[(&str, &[&str])] = &[
     ("DAGs", &["list", "show", "run"]),
     ("Looking at runs", &["runs", "status", "explain", "values", "logs"]),
-    ("Going on with runs", &["resume", "retry", "clear", "mark", "cancel", "replay"]),
+    ("Going on with runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
     ("Other", &["db", "completions"]),
 ];
 

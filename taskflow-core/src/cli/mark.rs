@@ -19,16 +19,7 @@ pub(super) fn command() -> Command {
         .arg(Arg::new("as").value_name("STATE").required(true).value_parser(STATES.map(TaskState::name)))
         .arg(which::run())
         .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(1..).required(true).help("These tasks"))
-        .arg(
-            Arg::new("value")
-                .long("value")
-                .value_name("JSON")
-                .value_parser(|text: &str| {
-                    serde_json::from_str::<serde_json::Value>(text)
-                        .map_err(|error| format!("it is no JSON ({error}); a text is written with quotes: '\"text\"'"))
-                })
-                .help("What they are to have returned, with `mark success`"),
-        )
+        .arg(which::json_value().help("What they are to have returned, with `mark success`"))
         .arg(which::reason());
     which::going_on(command)
 }

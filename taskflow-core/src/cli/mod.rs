@@ -4,7 +4,7 @@
 //!
 //! - `list`, `show`, `run`, `completions`: the verbs about DAGs.
 //! - `runs`, `status`, `explain`, `values`, `logs`: the verbs that look at what is kept of runs. `resume`, `retry`, `clear`,
-//!   `mark`, `cancel`, `replay`: those that do something with a run. `db`: upkeep. All of them need the feature `sqlite`.
+//!   `mark`, `release`, `cancel`, `replay`: those that do something with a run. `db`: upkeep. All of them need the feature `sqlite`.
 //! - `home`: where runs are kept. `which`: the words that name a run.
 //! - `args`: the words and flags that are understood. `flags`: the part of them that comes from a DAG's parameters.
 //!   `help`: the page that lists the verbs.
@@ -46,6 +46,8 @@ mod logs;
 #[cfg(feature = "sqlite")]
 mod mark;
 mod record;
+#[cfg(feature = "sqlite")]
+mod release;
 #[cfg(feature = "sqlite")]
 mod replay;
 #[cfg(feature = "sqlite")]
@@ -131,6 +133,7 @@ fn history() -> Vec<clap::Command> {
         retry::command(),
         clear::command(),
         mark::command(),
+        release::command(),
         cancel::command(),
         replay::command(),
         db::command(),
@@ -150,6 +153,7 @@ fn look_back(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Ex
         "retry" => retry::retry(matches, &home, terminal),
         "clear" => clear::clear(matches, &home, terminal),
         "mark" => mark::mark(matches, &home, terminal),
+        "release" => release::release(matches, &home, terminal),
         "cancel" => cancel::cancel(matches, &home, terminal),
         "replay" => replay::replay(matches, &home, terminal),
         "db" => db::db(matches, &home, terminal),

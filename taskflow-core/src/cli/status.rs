@@ -132,10 +132,12 @@ fn rows(history: &RunHistory, all: bool) -> Vec<usize> {
 }
 
 fn urgency(state: TaskState) -> usize {
-    const ORDER: [TaskState; 9] = [
+    const ORDER: [TaskState; 11] = [
         TaskState::Failed,
         TaskState::Running,
         TaskState::UpForRetry,
+        TaskState::Deferred,
+        TaskState::UpForReschedule,
         TaskState::Scheduled,
         TaskState::Cancelled,
         TaskState::UpstreamFailed,

@@ -61,6 +61,18 @@ pub enum BuildError {
         /// The call.
         at: SourceLocation,
     },
+    /// An option of sensors on a task that is none.
+    #[error(
+        "`.{option}(..)` (at {at}) is for sensors, and `{task}` is none: write `#[sensor]` in the place of `#[task]`"
+    )]
+    NoSensor {
+        /// The task.
+        task: String,
+        /// The option.
+        option: &'static str,
+        /// The call.
+        at: SourceLocation,
+    },
     /// A task inside an `each`, used outside.
     #[error(
         "`{task}` is inside an `each` and is used outside (at {at}): there it has as many values as the list has elements; \

@@ -16,7 +16,9 @@ use crate::dag::Plan;
 use crate::error::{BoxError, Failure};
 use crate::log::attempt_span;
 use crate::panics::catch;
-use crate::task::{Abort, AttemptControl, Body, BoxFuture, Identity, Interrupt, Produced, TaskContext, TaskDef};
+use crate::task::{
+    Abort, AttemptControl, Body, BoxFuture, Comeback, Identity, Interrupt, Produced, TaskContext, TaskDef,
+};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
@@ -36,6 +38,8 @@ pub(crate) struct Grant {
     pub(crate) control: Option<Arc<AttemptControl>>,
     /// Whether tasks of this definition have proven to take little time.
     pub(crate) short: bool,
+    /// Of a task that may wait. Boxed, because a grant is moved a few times.
+    pub(crate) comeback: Option<Box<Comeback>>,
 }
 
 /// A task instance, and how it is called.
@@ -83,6 +87,7 @@ impl Grant {
             attempt: self.attempt,
             max_attempts: self.max_attempts,
             generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(id)),
+            comeback: self.comeback.as_deref().cloned(),
         };
         Some(TaskContext::new(identity, Arc::clone(control)))
     }
@@ -137,6 +142,7 @@ pub(crate) fn tell(span: &Span, outcome: &Outcome) {
     }
     match outcome {
         Outcome::Success | Outcome::Expanded(_) => {}
+        Outcome::Waits(wait) => tracing::debug!(target: "taskflow", parent: span, "{wait}"),
         Outcome::Skipped(reason) => tracing::info!(target: "taskflow", parent: span, "skipped: {reason}"),
         Outcome::Failed(failure) => {
             let causes: String = failure.causes().iter().map(|cause| format!("\n  caused by: {cause}")).collect();
@@ -212,6 +218,10 @@ fn refusal(error: &BoxError, control: Option<&AttemptControl>) -> Outcome {
     };
     match asked {
         Some(interrupt) if interrupt.kind() == Abort::Skip => Outcome::Skipped(interrupt.reason().to_owned()),
+        Some(interrupt) if interrupt.kind() == Abort::Wait => interrupt.into_wait().map_or_else(
+            || Outcome::Failed(Box::new(Failure::Error { chain: chain.clone(), retryable: false })),
+            Outcome::Waits,
+        ),
         Some(_) => Outcome::Failed(Box::new(Failure::Error { chain: chain.clone(), retryable: false })),
         None => Outcome::Failed(Box::new(failure)),
     }

@@ -40,7 +40,7 @@ pub(crate) use look::Look;
 pub(crate) use machine::AttemptRecord;
 pub use record::Durability;
 pub(crate) use record::{
-    Commits, Encoded, Entry, Recorder, Restored, RestoredState, RestoredTask, Session, Stored, ValueRef,
+    Commits, Encoded, Entry, Recorder, Restored, RestoredState, RestoredTask, Session, Stored, ValueRef, WaitRecord,
 };
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};
 pub(crate) use request::About;

@@ -16,7 +16,7 @@ use super::state::TaskState;
 use super::values::Values;
 use crate::dag::Plan;
 use crate::panics::drop_quietly;
-use crate::task::{AttemptControl, Kind, RunInfo};
+use crate::task::{AttemptControl, Kind, RunInfo, Waiting};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
@@ -147,7 +147,8 @@ impl Run {
         }
         let short = self.is_shareable(task);
         let (attempt, max_attempts) = (self.machine.attempt(task), self.machine.max_attempts(task));
-        Grant { task, node, id, attempt, max_attempts, def, gathered, control, short }
+        let comeback = self.machine.comeback(task, now).map(Box::new);
+        Grant { task, node, id, attempt, max_attempts, def, gathered, control, short, comeback }
     }
 
     /// Closes an attempt, unless it is not the one that runs: then nothing changes and the answer is `false`.
@@ -266,7 +267,9 @@ impl Run {
         let plan = &self.shared.plan;
         let node = self.machine.layout().node(task);
         let cost = self.cost(task);
-        cost > 0 && cost < SHORT && !plan.def(node).takes_context && plan.node_options(node).timeout.is_none()
+        let (def, options) = (plan.def(node), plan.node_options(node));
+        let plain = !def.takes_context && options.timeout.is_none() && options.waiting == Waiting::Never;
+        cost > 0 && cost < SHORT && plain
     }
 }
 

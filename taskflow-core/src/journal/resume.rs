@@ -173,6 +173,6 @@ fn ended(state: &RestoredState) -> Option<TaskState> {
         RestoredState::Skipped(_) => TaskState::Skipped,
         RestoredState::Failed(_) => TaskState::Failed,
         RestoredState::Because { state, .. } => *state,
-        RestoredState::Retry(_) | RestoredState::Open => return None,
+        RestoredState::Retry(_) | RestoredState::Waits { .. } | RestoredState::Open => return None,
     })
 }

@@ -1,8 +1,9 @@
 //! Reading stored values.
 
 use super::error::JournalError;
-use super::history::{RunHistory, TaskHistory};
+use super::history::RunHistory;
 use super::journal::Journal;
+use super::task_history::TaskHistory;
 use crate::engine::ValueRef;
 
 /// The value that a task of a stored run returned.

@@ -256,12 +256,11 @@ impl Writer {
         for (number, request) in requests {
             self.seen = self.seen.max(number);
             let Some(log) = live.iter().find(|log| log.number() == Some(request.run)) else { continue };
+            let Some(commits) = log.commits() else { continue };
+            let by = said(&request.reason, &request.by);
             match request.what {
-                RequestKind::Cancel => {
-                    if let Some(commits) = log.commits() {
-                        commits.cancel(&said(&request.reason, &request.by));
-                    }
-                }
+                RequestKind::Cancel => commits.cancel(&by),
+                RequestKind::Release { key, value } => commits.release(key, value.into(), by),
             }
         }
     }

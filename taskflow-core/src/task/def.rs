@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::invoke::{BoxFuture, Inputs, Produced};
-use super::{TaskContext, TaskOptions};
+use super::{TaskContext, TaskOptions, Waiting};
 use crate::value::TypeInfo;
 
 /// Everything the graph and the engine know about a `#[task]` function.
@@ -31,6 +31,8 @@ pub struct TaskDef {
     pub takes_context: bool,
     /// What kind of thread runs it.
     pub kind: Kind,
+    /// What it may wait for without holding a slot.
+    pub waiting: Waiting,
     /// The function.
     pub body: Body,
 }
@@ -50,6 +52,7 @@ impl TaskDef {
         options: TaskOptions::NONE,
         takes_context: false,
         kind: Kind::Sync,
+        waiting: Waiting::Never,
         body: Body::Sync(|_, _| Ok(Arc::new(()))),
     };
 

@@ -6,13 +6,16 @@ mod invoke;
 mod options;
 mod retry;
 mod rule;
+mod waiting;
 
 pub use context::{Abort, Interrupt, RunInfo, RunTrigger, TaskContext};
 #[allow(unused_imports)]
-pub(crate) use context::{AttemptControl, Identity};
+pub(crate) use context::{AttemptControl, Comeback, External, Identity};
 pub use def::{Body, InputDef, Kind, SourceLocation, TaskDef};
 pub(crate) use invoke::pass_on;
 pub use invoke::{BoxFuture, Inputs, Produced};
 pub use options::TaskOptions;
 pub use retry::{Backoff, RetryPolicy};
 pub use rule::{Setups, Tally, TriggerRule, UnknownTriggerRule, Verdict};
+pub(crate) use waiting::Wait;
+pub use waiting::{SensorOptions, SensorPolicy, Waiting};

@@ -100,6 +100,11 @@ fn definition(task: &Task) -> TokenStream {
         Kind::Blocking => quote!(Blocking),
         Kind::Async => quote!(Async),
     };
+    let waiting = match &task.options.deferrable {
+        _ if task.is_sensor => quote!(Sensor),
+        Some(deferrable) if deferrable.value => quote!(Deferrable),
+        _ => quote!(Never),
+    };
     let shim = shim(task, &p);
     let location = location(name, &p);
     quote! {
@@ -117,6 +122,7 @@ fn definition(task: &Task) -> TokenStream {
                 options: #options,
                 takes_context: #takes_context,
                 kind: #p::Kind::#kind,
+                waiting: #p::Waiting::#waiting,
                 body: #shim,
             };
             &__DEF
@@ -176,6 +182,11 @@ fn shim(task: &Task, p: &TokenStream) -> TokenStream {
     let result = quote_spanned!(span=> #called::call(#(#arguments),*) #await_it);
     let at = spans::at(span, p);
     let produced = match &task.output {
+        Return::Plain(ty) if task.is_sensor => quote_spanned!(span=> #at::produce_sensed::<#ty>(#result)),
+        Return::Result { ok, err } if task.is_sensor => {
+            let err = err.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
+            quote_spanned!(span=> #at::produce_sensed_result::<#ok, #err, _>(#result))
+        }
         Return::Nothing => quote!({ #result; #p::produce(()) }),
         Return::Plain(ty) => quote_spanned!(span=> #at::produce::<#ty>(#result)),
         Return::Result { ok, err } => {

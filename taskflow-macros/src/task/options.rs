@@ -23,6 +23,17 @@ pub(crate) fn check(options: &Options, errors: &mut Errors) {
     {
         errors.at(backoff.span, "a `retry_delay` of zero does not grow; give it a length or leave `backoff` out");
     }
+    let sensor = &options.sensor;
+    if let (Some(interval), Some(longest)) = (&sensor.poke_interval, &sensor.max_poke_interval)
+        && interval.value > longest.value
+    {
+        errors.at(longest.span, "`max_poke_interval` is shorter than `poke_interval`");
+    }
+    if let (Some(interval), Some(timeout)) = (&sensor.poke_interval, &sensor.timeout)
+        && interval.value > timeout.value
+    {
+        errors.at(timeout.span, "`timeout` is shorter than `poke_interval`: the sensor would look only twice");
+    }
     if let Some(retries) = &options.retries
         && retries.value == 0
     {
@@ -48,13 +59,7 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
     let number = |value: u32| quote!(#value);
     say(quote!(retries), options.retries.as_ref().map(|retries| number(retries.value)));
     say(quote!(retry_delay), options.retry_delay.as_ref().map(|delay| duration(delay.value)));
-    say(
-        quote!(backoff),
-        options.backoff.as_ref().map(|backoff| match backoff.value {
-            Backoff::Constant => quote!(#private::Backoff::Constant),
-            Backoff::Exponential(factor) => quote!(#private::Backoff::Exponential { factor: #factor }),
-        }),
-    );
+    say(quote!(backoff), options.backoff.as_ref().map(|backoff| growth(backoff.value, private)));
     say(quote!(max_retry_delay), options.max_retry_delay.as_ref().map(|delay| duration(delay.value)));
     say(quote!(timeout), options.timeout.as_ref().map(|timeout| duration(timeout.value)));
     say(
@@ -79,6 +84,17 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
             quote!(#private::TriggerRule::#variant)
         }),
     );
+    let sensor = &options.sensor;
+    say_sensor(quote!(poke_interval), sensor.poke_interval.as_ref().map(|interval| duration(interval.value)), &mut set);
+    say_sensor(quote!(backoff), sensor.backoff.as_ref().map(|backoff| growth(backoff.value, private)), &mut set);
+    let longest = sensor.max_poke_interval.as_ref().map(|interval| duration(interval.value));
+    say_sensor(quote!(max_poke_interval), longest, &mut set);
+    say_sensor(quote!(timeout), sensor.timeout.as_ref().map(|timeout| duration(timeout.value)), &mut set);
+    let soft_fail = sensor.soft_fail.as_ref().map(|flag| {
+        let value = flag.value;
+        quote!(#value)
+    });
+    say_sensor(quote!(soft_fail), soft_fail, &mut set);
     if !options.tags.is_empty() {
         let tags = &options.tags;
         set.push(quote!(options.tags = &[#(#tags),*];));
@@ -91,6 +107,19 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
         #(#set)*
         options
     })
+}
+
+fn say_sensor(field: TokenStream, value: Option<TokenStream>, set: &mut Vec<TokenStream>) {
+    if let Some(value) = value {
+        set.push(quote!(options.sensor.#field = ::core::option::Option::Some(#value);));
+    }
+}
+
+fn growth(backoff: Backoff, private: &TokenStream) -> TokenStream {
+    match backoff {
+        Backoff::Constant => quote!(#private::Backoff::Constant),
+        Backoff::Exponential(factor) => quote!(#private::Backoff::Exponential { factor: #factor }),
+    }
 }
 
 /// A duration as a constant.
