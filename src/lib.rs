@@ -50,7 +50,7 @@ pub use taskflow_core::error::{BoxError, Failure, Result};
 pub use taskflow_core::journal::Journal;
 pub use taskflow_core::log;
 pub use taskflow_core::log::{carry, spawn, spawn_blocking};
-pub use taskflow_core::task::{Backoff, RetryPolicy, RunInfo, TaskContext, TaskDef, TaskOptions, TriggerRule};
+pub use taskflow_core::task::{Backoff, Retry, RetryPolicy, RunInfo, TaskContext, TaskDef, TaskOptions, TriggerRule};
 pub use taskflow_core::time::{Date, Interval, Timestamp};
 pub use taskflow_core::value::Value;
 /// Everything there is, by room: for tools that look into graphs and runs.

@@ -10,11 +10,11 @@ pub use crate::dag::{
 };
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;
-use crate::task::Interrupt;
 pub use crate::task::{
     Backoff, Body, BoxFuture, InputDef, Inputs, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions,
     TriggerRule, Waiting,
 };
+use crate::task::{Interrupt, JudgedError, Retry};
 use crate::value::AnyValue;
 pub use crate::value::{TypeInfo, Value};
 
@@ -28,6 +28,20 @@ pub fn produce_result<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>
     match result.into_result() {
         Ok(value) => Ok(Arc::new(value)),
         Err(error) => Err(error.into_task_error()),
+    }
+}
+
+/// As [`produce_result`], for a task with a function that judges its errors.
+pub fn produce_judged<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>, A: Into<Retry>>(
+    result: R,
+    judge: impl FnOnce(&E) -> A,
+) -> Produced {
+    match result.into_result() {
+        Ok(value) => Ok(Arc::new(value)),
+        Err(error) => {
+            let retry = judge(&error).into();
+            Err(JudgedError { error: error.into_task_error(), retry }.into())
+        }
     }
 }
 

@@ -88,6 +88,7 @@ use proc_macro::TokenStream;
 /// | `retry_delay = "30s"` | the wait before the first retry | 10 seconds |
 /// | `backoff = "exponential"` | how the wait grows: `"constant"`, `"exponential"` (twofold) or a factor such as `1.5` | `"constant"` |
 /// | `max_retry_delay = "10m"` | the longest wait | 24 hours |
+/// | `retry_on = is_transient` | a function `fn(&Error) -> bool`, or `-> Retry`, that says which errors are worth a retry, and when | all are |
 /// | `timeout = "1h"` | how long one attempt may run | no limit |
 /// | `blocking` | the function waits for files or sockets | it computes |
 /// | `deferrable` | the function may wait for a time or an event without holding a slot: `ctx.defer_until`, `ctx.wait_for` | it may not |

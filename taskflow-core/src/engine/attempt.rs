@@ -17,7 +17,8 @@ use crate::error::{BoxError, Failure};
 use crate::log::attempt_span;
 use crate::panics::catch;
 use crate::task::{
-    Abort, AttemptControl, Body, BoxFuture, Comeback, Identity, Interrupt, Produced, TaskContext, TaskDef,
+    Abort, AttemptControl, Body, BoxFuture, Comeback, Identity, Interrupt, JudgedError, Produced, Retry, TaskContext,
+    TaskDef,
 };
 use crate::time::Timestamp;
 use crate::value::AnyValue;
@@ -144,7 +145,8 @@ pub(crate) fn tell(span: &Span, outcome: &Outcome) {
         Outcome::Success | Outcome::Expanded(_) => {}
         Outcome::Waits(wait) => tracing::debug!(target: "taskflow", parent: span, "{wait}"),
         Outcome::Skipped(reason) => tracing::info!(target: "taskflow", parent: span, "skipped: {reason}"),
-        Outcome::Failed(failure) => {
+        Outcome::Failed(_) | Outcome::FailedFor(_) => {
+            let Some(failure) = outcome.failure() else { return };
             let causes: String = failure.causes().iter().map(|cause| format!("\n  caused by: {cause}")).collect();
             tracing::error!(target: "taskflow", parent: span, kind = failure.kind(), "{failure}{causes}");
         }
@@ -210,6 +212,20 @@ fn judge(produced: Produced, control: Option<&AttemptControl>) -> Judged {
 
 /// An error is a failure, unless it is the way in which the task asked to end early.
 fn refusal(error: &BoxError, control: Option<&AttemptControl>) -> Outcome {
+    let Some(JudgedError { error, retry }) = error.downcast_ref() else { return refusal_of(error, control) };
+    match (refusal_of(error, control), *retry) {
+        (Outcome::Failed(mut failure), Retry::Never) => {
+            if let Failure::Error { retryable, .. } = &mut *failure {
+                *retryable = false;
+            }
+            Outcome::Failed(failure)
+        }
+        (Outcome::Failed(failure), Retry::After(delay)) => Outcome::FailedFor(Box::new((*failure, delay))),
+        (outcome, _) => outcome,
+    }
+}
+
+fn refusal_of(error: &BoxError, control: Option<&AttemptControl>) -> Outcome {
     let failure = Failure::from_error(&**error);
     let Failure::Error { chain, .. } = &failure else { return Outcome::Failed(Box::new(failure)) };
     let asked = match error.downcast_ref::<Interrupt>() {

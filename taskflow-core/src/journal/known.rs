@@ -209,6 +209,7 @@ fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTas
     let record = |attempt: &AttemptHistory| AttemptRecord {
         started: attempt.started,
         ended: attempt.ended.unwrap_or(attempt.started),
+        due: None,
         failure: attempt.failure.clone().unwrap_or_else(|| {
             Arc::new(Failure::Cancelled { reason: "the task was cleared and ran again".to_owned() })
         }),

@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) retry_delay: Option<Sp<Duration>>,
     pub(crate) backoff: Option<Sp<Backoff>>,
     pub(crate) max_retry_delay: Option<Sp<Duration>>,
+    /// The function that judges errors.
+    pub(crate) retry_on: Option<Expr>,
     pub(crate) timeout: Option<Sp<Duration>>,
     pub(crate) blocking: Option<Sp<bool>>,
     pub(crate) deferrable: Option<Sp<bool>>,
@@ -83,6 +85,7 @@ pub(crate) fn read(items: Vec<Item>, place: Place, errors: &mut Errors) -> Optio
             Key::RetryDelay => options.retry_delay = reader.duration(Zero::Allowed),
             Key::Backoff => options.backoff = reader.backoff(),
             Key::MaxRetryDelay => options.max_retry_delay = reader.duration(Zero::Rejected),
+            Key::RetryOn => options.retry_on = reader.judge(),
             Key::Timeout => options.timeout = reader.duration(Zero::Rejected),
             Key::Blocking => options.blocking = reader.flag(),
             Key::Deferrable => options.deferrable = reader.flag(),

@@ -43,6 +43,7 @@ pub(crate) enum Key {
     RetryDelay,
     Backoff,
     MaxRetryDelay,
+    RetryOn,
     Timeout,
     Blocking,
     Deferrable,
@@ -102,12 +103,13 @@ const DAG: &[Place] = &[Place::Dag];
 const PARAM: &[Place] = &[Place::Param];
 
 #[rustfmt::skip]
-const OPTIONS: [Known; 35] = [
+const OPTIONS: [Known; 36] = [
     known("id", Key::Id, Form::Value, TASK, "id = \"extract\""),
     known("retries", Key::Retries, Form::Value, TASKS, "retries = 3"),
     known("retry_delay", Key::RetryDelay, Form::Value, TASKS, "retry_delay = \"30s\""),
     known("backoff", Key::Backoff, Form::Value, &[Place::Task, Place::TaskDefaults], "backoff = \"exponential\""),
     known("max_retry_delay", Key::MaxRetryDelay, Form::Value, TASKS, "max_retry_delay = \"10m\""),
+    known("retry_on", Key::RetryOn, Form::Value, ONLY_TASK, "retry_on = is_transient"),
     known("timeout", Key::Timeout, Form::Value, &[Place::Task, Place::TaskDefaults, Place::Dag], "timeout = \"1h\""),
     known("deferrable", Key::Deferrable, Form::FlagOrValue, ONLY_TASK, "deferrable"),
     known("poke_interval", Key::PokeInterval, Form::Value, SENSOR, "poke_interval = \"30s\""),
@@ -205,6 +207,7 @@ fn unknown(name: &str, place: Place) -> String {
 /// Airflow's words for things that are written otherwise here.
 fn foreign_word(name: &str, place: Place) -> Option<&'static str> {
     Some(match (name, place) {
+        ("retry_if" | "retry_when" | "retry_policy", Place::Task | Place::Sensor) => "write `retry_on`",
         ("task_id" | "name", Place::Task | Place::Sensor) => "write `id`",
         ("retry" | "max_retries" | "retry_count", Place::Task | Place::Sensor | Place::TaskDefaults) => {
             "write `retries`"

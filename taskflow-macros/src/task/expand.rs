@@ -191,11 +191,19 @@ fn shim(task: &Task, p: &TokenStream) -> TokenStream {
         Return::Plain(ty) => quote_spanned!(span=> #at::produce::<#ty>(#result)),
         Return::Result { ok, err } => {
             let err = err.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
-            quote_spanned!(span=> #at::produce_result::<#ok, #err, _>(#result))
+            match &task.options.retry_on {
+                Some(judge) => quote_spanned!(span=> #at::produce_judged::<#ok, #err, _, _>(#result, #judge)),
+                None => quote_spanned!(span=> #at::produce_result::<#ok, #err, _>(#result)),
+            }
         }
         Return::Alias(ty) => {
             let parts = quote!(<#ty as #at::TaskResult>);
-            quote_spanned!(span=> #at::produce_result::<#parts::Ok, #parts::Err, _>(#result))
+            match &task.options.retry_on {
+                Some(judge) => {
+                    quote_spanned!(span=> #at::produce_judged::<#parts::Ok, #parts::Err, _, _>(#result, #judge))
+                }
+                None => quote_spanned!(span=> #at::produce_result::<#parts::Ok, #parts::Err, _>(#result)),
+            }
         }
     };
     if is_async {

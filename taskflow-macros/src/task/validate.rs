@@ -48,6 +48,12 @@ pub(super) fn validate(function: Function, options: Options, place: Place, error
         (None, _) => Kind::Sync,
     };
     task_options::check(&options, errors);
+    if let Some(judge) = &options.retry_on
+        && matches!(output, Return::Nothing | Return::Plain(_))
+        && shape == Shape::Sound
+    {
+        errors.on(judge, "`retry_on` judges the errors of the task, and this one returns none: return a `Result`");
+    }
 
     let id = options.id.as_ref().map_or_else(|| sig.ident.unraw().to_string(), |id| id.value.clone());
     let doc = match &options.doc {

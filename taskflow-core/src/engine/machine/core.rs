@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::waits::Waiter;
 use super::{Command, Input, Outcome, Settings};
@@ -148,6 +149,8 @@ pub(crate) struct AttemptRecord {
     pub(crate) started: Timestamp,
     pub(crate) ended: Timestamp,
     pub(crate) failure: Arc<Failure>,
+    /// When the next one was due, if that is known.
+    pub(crate) due: Option<Timestamp>,
 }
 impl Core {
     pub(super) fn step(&mut self, graph: &Layout, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
@@ -261,7 +264,11 @@ impl Core {
                 self.failures.insert(task, Arc::new(Failure::Skipped { reason }));
                 self.settle(graph, task, Transition::Skip, now, commands);
             }
-            Outcome::Failed(failure) => self.attempt_failed(graph, task, *failure, now, commands),
+            Outcome::Failed(failure) => self.attempt_failed(graph, task, *failure, None, now, commands),
+            Outcome::FailedFor(failed) => {
+                let (failure, delay) = *failed;
+                self.attempt_failed(graph, task, failure, Some(delay), now, commands);
+            }
             Outcome::Waits(wait) => self.wait(graph, task, *wait, now, commands),
         }
     }
@@ -271,6 +278,7 @@ impl Core {
         graph: &Layout,
         task: u32,
         failure: Failure,
+        delay: Option<Duration>,
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
@@ -286,13 +294,13 @@ impl Core {
         let counted = cell.attempt - self.forgiven(task);
         if self.halted.is_none() && failure.is_retryable() && counted <= retry.retries {
             let failure = Arc::new(failure);
-            let due = now + retry.delay_after(counted, seed_of(&self.settings, task));
+            let due = now + delay.unwrap_or_else(|| retry.delay_after(counted, seed_of(&self.settings, task)));
             if self.settings.recorded {
                 let took = nanos(now.since(cell.started));
                 let (failure, retry) = (Arc::clone(&failure), Some(due.as_nanos()));
                 self.entries.push((now, Entry::Failed { task, attempt: cell.attempt, took, failure, retry }));
             }
-            let record = AttemptRecord { started: cell.started, ended: now, failure };
+            let record = AttemptRecord { started: cell.started, ended: now, failure, due: Some(due) };
             self.retried.entry(task).or_default().push(record);
             self.apply(task, Transition::Retry, now);
             self.timers.insert((due, Timer::Retry(task)));
@@ -326,7 +334,7 @@ impl Core {
                         && self.is_limit_of_call(task, limit, due)
                     {
                         commands.push(Command::Abandon(task));
-                        self.attempt_failed(graph, task, Failure::TimedOut { limit }, now, commands);
+                        self.attempt_failed(graph, task, Failure::TimedOut { limit }, None, now, commands);
                     }
                 }
                 Timer::Run => {

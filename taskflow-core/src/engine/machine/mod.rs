@@ -73,8 +73,21 @@ pub(crate) enum Outcome {
     Expanded(u32),
     Skipped(String),
     Failed(Box<Failure>),
+    /// It failed, and says how long to wait before another attempt, if there is one.
+    FailedFor(Box<(Failure, Duration)>),
     /// Not ended at all: it is called again when what it waits for is there.
     Waits(Box<Wait>),
+}
+
+impl Outcome {
+    /// How it failed, if it did.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Outcome::Failed(failure) => Some(failure),
+            Outcome::FailedFor(failed) => Some(&failed.0),
+            Outcome::Success | Outcome::Expanded(_) | Outcome::Skipped(_) | Outcome::Waits(_) => None,
+        }
+    }
 }
 
 /// What the driver is to do.
@@ -360,6 +373,13 @@ impl Machine {
 
     /// The wait after the failure of an attempt, if another one follows.
     pub(crate) fn retry_delay(&self, task: u32, attempt: u32) -> Duration {
+        // As it was, if it is known.
+        let record = self.retried(task).get(attempt.saturating_sub(1) as usize);
+        if let Some(record) = record
+            && let Some(due) = record.due
+        {
+            return due.since(record.ended);
+        }
         let counted = attempt.saturating_sub(self.core.forgiven(task));
         self.layout.options(task).retry.delay_after(counted.max(1), seed_of(&self.core.settings, task))
     }

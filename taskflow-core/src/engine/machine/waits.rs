@@ -69,7 +69,7 @@ impl Core {
             self.failures.insert(task, Arc::new(Failure::Skipped { reason: failure.to_string() }));
             self.settle(graph, task, Transition::Skip, now, commands);
         } else {
-            self.attempt_failed(graph, task, failure, now, commands);
+            self.attempt_failed(graph, task, failure, None, now, commands);
         }
     }
 
