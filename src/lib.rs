@@ -54,7 +54,7 @@ pub use taskflow_core::task::{Backoff, Retry, RetryPolicy, RunInfo, TaskContext,
 pub use taskflow_core::time::{Date, Interval, Timestamp};
 pub use taskflow_core::value::Value;
 /// Everything there is, by room: for tools that look into graphs and runs.
-pub use taskflow_core::{dag as graph, engine, error, journal, task as tasks, time, value};
+pub use taskflow_core::{dag as graph, engine, error, journal, sensors, task as tasks, time, value};
 pub use taskflow_macros::{branch, dag, sensor, task};
 
 /// Everything a DAG file needs: `use taskflow::prelude::*;`

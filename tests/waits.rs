@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, JournalError, Note, Pick, Released, RunHistory};
 use taskflow::prelude::*;
-use taskflow::{BoxError, Engine, Value};
+use taskflow::{BoxError, Engine, Value, sensors};
 
 /// How often each function was called, by test and name.
 static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
@@ -404,6 +404,49 @@ async fn a_sensor_goes_on_looking_after_its_process() -> Result<(), BoxError> {
     let known = journal.history("last").await?;
     assert_eq!(known.task("second_session").unwrap().attempts.len(), 1);
     Ok(())
+}
+
+#[test]
+fn a_file_counts_when_it_has_settled() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("landed.csv").to_str().unwrap().to_owned();
+    let settled = |settle: u64| {
+        let path = path.clone();
+        let file = move || sensors::file_landed(path, Duration::from_secs(settle)).timeout(Duration::from_secs(600));
+        reference(Dag::build("file", file).unwrap().run())
+    };
+    let failure = settled(0).task("file_landed").unwrap().failure().unwrap();
+    assert_eq!(failure.kind(), "nothing_found");
+    std::fs::write(&path, "a,b").unwrap();
+    assert_eq!(settled(0).result(), Some(&path));
+    // It was written a moment ago.
+    assert_eq!(settled(3600).task("file_landed").unwrap().failure().unwrap().kind(), "nothing_found");
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(7200);
+    std::fs::File::options().append(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+    assert_eq!(settled(3600).result(), Some(&path));
+}
+
+#[test]
+fn a_time_is_waited_for_and_then_given() {
+    let time = Timestamp::now() + Duration::from_secs(86_400);
+    let report = reference(Dag::build("time", || sensors::time_reached(time)).unwrap().run());
+    assert_eq!(report.result(), Some(&time));
+    assert!(report.task("time_reached").unwrap().ended() >= time);
+}
+
+#[test]
+fn a_port_is_waited_for() {
+    // Whoever binds a port with nobody else's number is the only one there.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    let open = |address: String| Dag::build("port", || sensors::port_open(address)).unwrap();
+    assert_eq!(live(open(address.clone()).run()).result(), Some(&address));
+    let report = live(open("nonsense".to_owned()).run());
+    let failure = report.task("port_open").unwrap().failure().unwrap().to_string();
+    assert_eq!(failure, "`nonsense` is no address of a server: write `host:port`");
+    drop(free);
+    let report = reference(open(address).run());
+    assert_eq!(report.task("port_open").unwrap().failure().unwrap().kind(), "nothing_found");
 }
 
 #[test]

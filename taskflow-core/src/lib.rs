@@ -8,6 +8,7 @@
 //! 3. [`value`]: what travels between tasks.
 //! 4. [`task`]: what `#[task]` registers, its options, its trigger rule, its context.
 //! 5. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
+//!    [`sensors`]: those that come along.
 //! 6. [`engine`]: the state machine of a DAG run and the workers that drive it.
 //! 7. `cli`: the command line of a DAG binary (feature `cli`).
 
@@ -16,6 +17,7 @@ pub mod engine;
 pub mod error;
 pub mod journal;
 pub mod log;
+pub mod sensors;
 pub mod task;
 pub mod time;
 pub mod value;
