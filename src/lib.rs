@@ -38,6 +38,8 @@
 //!
 //! - `cli` (default): the command line of [`main!`]. Without it taskflow is a library for runs inside your own program.
 
+pub use taskflow_core::config;
+pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
 pub use taskflow_core::dag::{
     AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, EachResult, IntoArg, IntoNodes, Mapped, Output,
     ParamError, Params, Plan, Registry, Selection, SelectionError, When, chain, chain_linear, group, only_if, when,

@@ -6,12 +6,14 @@
 //! 1. [`error`], [`time`]: failures and build errors; points in time.
 //! 2. [`log`]: what tasks emit, in files.
 //! 3. [`value`]: what travels between tasks.
-//! 4. [`task`]: what `#[task]` registers, its options, its trigger rule, its context.
-//! 5. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
+//! 4. [`config`]: variables, connections, secrets and settings, and where they come from.
+//! 5. [`task`]: what `#[task]` registers, its options, its trigger rule, its context.
+//! 6. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
 //!    [`sensors`]: those that come along.
-//! 6. [`engine`]: the state machine of a DAG run and the workers that drive it.
-//! 7. `cli`: the command line of a DAG binary (feature `cli`).
+//! 7. [`engine`]: the state machine of a DAG run and the workers that drive it.
+//! 8. `cli`: the command line of a DAG binary (feature `cli`).
 
+pub mod config;
 pub mod dag;
 pub mod engine;
 pub mod error;
@@ -26,6 +28,7 @@ pub mod value;
 pub mod cli;
 
 mod failpoint;
+mod near;
 mod panics;
 mod paths;
 #[doc(hidden)]

@@ -14,7 +14,7 @@ use super::run::RunShared;
 use super::values::Gathered;
 use crate::dag::Plan;
 use crate::error::{BoxError, Failure};
-use crate::log::attempt_span;
+use crate::log::{Redactor, attempt_span};
 use crate::panics::catch;
 use crate::task::{
     Abort, AttemptControl, Body, BoxFuture, Comeback, Identity, Interrupt, JudgedError, Produced, Retry, TaskContext,
@@ -89,6 +89,7 @@ impl Grant {
             max_attempts: self.max_attempts,
             generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(id)),
             comeback: self.comeback.as_deref().cloned(),
+            config: run.config.clone(),
         };
         Some(TaskContext::new(identity, Arc::clone(control)))
     }
@@ -110,7 +111,7 @@ pub(crate) fn call_sync(grant: Grant, context: Option<&TaskContext>) -> Judged {
             Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
         }
     });
-    judged.unwrap_or_else(failed)
+    without_secrets(judged.unwrap_or_else(failed))
 }
 
 /// Runs an async task to its end.
@@ -120,10 +121,23 @@ pub(crate) async fn call_async(grant: Grant, context: Option<TaskContext>) -> Ju
         Body::Async(body) => gathered.assemble().map(|inputs| body(inputs, context)),
         Body::Sync(_) => unreachable!("sync tasks are called by `call_sync`"),
     });
-    match future.and_then(std::convert::identity) {
+    without_secrets(match future.and_then(std::convert::identity) {
         Ok(future) => Caught { future: Some(future), control }.await,
         Err(failure) => failed(failure),
+    })
+}
+
+/// What an attempt gives, without the secrets that its task may have put into an error, a panic or the reason of a skip:
+/// before anybody stores it or shows it.
+fn without_secrets((mut outcome, value): Judged) -> Judged {
+    match &mut outcome {
+        Outcome::Success | Outcome::Expanded(_) => {}
+        Outcome::Skipped(reason) => Redactor::current().message(reason),
+        Outcome::Failed(failure) => Redactor::current().failure(failure),
+        Outcome::FailedFor(failed) => Redactor::current().failure(&mut failed.0),
+        Outcome::Waits(_) => {}
     }
+    (outcome, value)
 }
 
 /// The span by which what the attempt emits is known as its own. None when nobody listens.
@@ -195,7 +209,7 @@ pub(crate) async fn store_async(
 fn settle((outcome, value): Judged, stored: Result<Stored, Failure>) -> (Judged, Option<Box<Stored>>) {
     match stored {
         Ok(stored) => ((outcome, value), Some(Box::new(stored))),
-        Err(failure) => ((Outcome::Failed(Box::new(failure)), value), None),
+        Err(failure) => (without_secrets((Outcome::Failed(Box::new(failure)), value)), None),
     }
 }
 

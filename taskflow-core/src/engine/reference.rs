@@ -32,7 +32,7 @@ impl<T: Value> RunRequest<T> {
     ///
     /// Inside async code, when the DAG has async tasks.
     pub fn run_sequentially(self) -> Result<RunReport<T>, RunError> {
-        let Prepared { plan, info, machine, params, observer, .. } =
+        let Prepared { config, plan, info, machine, params, observer, .. } =
             self.durability(Durability::Ephemeral).prepare()?;
         crate::panics::install_hook();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -42,7 +42,7 @@ impl<T: Value> RunRequest<T> {
         let limit = plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
         let key = dispatcher.add_run(&plan, limit);
         let clock = Clock::start();
-        let shared = Arc::new(RunShared { plan, info, clock, runtime: None, recorder: None });
+        let shared = Arc::new(RunShared { plan, info, clock, runtime: None, recorder: None, config });
         let mut run = Run::new(Arc::clone(&shared), machine, params);
 
         let mut observer = observer;

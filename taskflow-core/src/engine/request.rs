@@ -15,6 +15,7 @@ use super::machine::{Machine, Settings};
 use super::record::{Durability, Recorder, Restored};
 use super::report::RunReport;
 use super::run::{Clock, Run, RunShared, observe};
+use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
 use crate::task::{Kind, RunInfo};
 use crate::time::Timestamp;
@@ -212,6 +213,7 @@ impl<T> RunRequest<T> {
             clock: Clock::start(),
             runtime: if needs_runtime { Some(engine.runtime()?) } else { None },
             recorder,
+            config: engine.config().cloned(),
         });
         let (sender, finished) = oneshot::channel();
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
@@ -274,6 +276,7 @@ impl<T> RunRequest<T> {
             machine.restore(restored);
         }
         Ok(Prepared {
+            config: self.engine.as_ref().and_then(Engine::config).cloned(),
             plan,
             info,
             machine,
@@ -307,6 +310,7 @@ impl<T> RunRequest<T> {
 
 /// A request that passed every check.
 pub(super) struct Prepared {
+    pub(super) config: Option<Config>,
     pub(super) plan: Arc<Plan>,
     pub(super) info: Arc<RunInfo>,
     pub(super) machine: Machine,

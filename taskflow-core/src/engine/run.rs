@@ -14,6 +14,7 @@ use super::machine::{Command, Input, Machine, Outcome};
 use super::record::{Recorder, Restored, RestoredState, Stored};
 use super::state::TaskState;
 use super::values::Values;
+use crate::config::Config;
 use crate::dag::Plan;
 use crate::panics::drop_quietly;
 use crate::task::{AttemptControl, Kind, RunInfo, Waiting};
@@ -30,6 +31,8 @@ pub(crate) struct RunShared {
     pub(crate) runtime: Option<Handle>,
     /// Who takes down what happens, if anybody does.
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
+    /// What its tasks ask for variables, connections and secrets; that of the process without one.
+    pub(crate) config: Option<Config>,
 }
 
 /// Wall-clock time that never goes back: the wall clock is read once, the rest is measured.

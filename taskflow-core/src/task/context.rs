@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::Wait;
+use crate::config::{Config, ConfigError, Connection, Secret};
 use crate::time::{Interval, Timestamp};
 
 /// What is known of a DAG run before any of its tasks starts.
@@ -87,7 +88,7 @@ pub struct TaskContext {
 }
 
 /// Who an attempt is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) run: Arc<RunInfo>,
     pub(crate) task_id: String,
@@ -97,6 +98,8 @@ pub(crate) struct Identity {
     pub(crate) generation: u32,
     /// Of a task that may wait.
     pub(crate) comeback: Option<Comeback>,
+    /// Missing where that of the process is meant.
+    pub(crate) config: Option<Config>,
 }
 
 /// The last event with each key that a run was told, numbered from 1: its value is JSON.
@@ -125,8 +128,68 @@ impl TaskContext {
     pub fn detached(task_id: &str) -> Self {
         let run = Arc::new(RunInfo::manual("detached", Timestamp::now()));
         let identity =
-            Identity { run, task_id: task_id.to_owned(), attempt: 1, max_attempts: 1, generation: 0, comeback: None };
+            Identity { run, task_id: task_id.to_owned(), attempt: 1, max_attempts: 1, generation: 0, comeback: None, config: None };
         TaskContext::new(identity, Arc::default())
+    }
+
+    /// The same with another configuration: for a unit test of a task that asks for variables, connections or secrets.
+    ///
+    /// ```
+    /// use taskflow::config::Config;
+    /// use taskflow::prelude::*;
+    ///
+    /// #[task]
+    /// fn is_late(ctx: &TaskContext, minutes: u32) -> Result<bool> {
+    ///     Ok(minutes > ctx.variable::<u32>("late_after")?)
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// let config = Config::builder().variable("late_after", 15).build()?;
+    /// let context = TaskContext::detached("is_late").with_config(&config);
+    /// assert!(is_late::call(&context, 20)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_config(&self, config: &Config) -> Self {
+        let identity = Identity { config: Some(config.clone()), ..(*self.identity).clone() };
+        TaskContext::new(identity, Arc::clone(&self.control))
+    }
+
+    /// The configuration: that of the engine, else that of the process, which is read when it is asked for first.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration of the process has mistakes.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        self.identity.config.clone().map_or_else(Config::global, Ok)
+    }
+
+    /// A variable of the configuration, in the type that is wanted; see [`Config::variable`].
+    ///
+    /// # Errors
+    ///
+    /// When it is not given or of another type, and as [`TaskContext::config`].
+    pub fn variable<T: DeserializeOwned>(&self, name: &str) -> Result<T, ConfigError> {
+        self.config()?.variable(name)
+    }
+
+    /// A connection of the configuration, with its secrets.
+    ///
+    /// # Errors
+    ///
+    /// When it is not given or a secret of it is not where it should be, and as [`TaskContext::config`].
+    pub fn connection(&self, name: &str) -> Result<Connection, ConfigError> {
+        self.config()?.connection(name)
+    }
+
+    /// A secret of the configuration. A file that holds it is read now.
+    ///
+    /// # Errors
+    ///
+    /// When it is not given or not where it should be, and as [`TaskContext::config`].
+    pub fn secret(&self, name: &str) -> Result<Secret, ConfigError> {
+        self.config()?.secret(name)
     }
 
     /// The run.
