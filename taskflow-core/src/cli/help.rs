@@ -10,7 +10,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("DAGs", &["list", "show", "run"]),
     ("Looking at runs", &["runs", "status", "explain", "values", "logs"]),
     ("Going on with runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
-    ("Other", &["db", "completions"]),
+    ("Other", &["config", "db", "completions"]),
 ];
 
 /// Gives the command a help page in which its verbs stand in groups.

@@ -41,7 +41,7 @@ pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     if value.is_some() && state != TaskState::Success {
         return Err(Stop::usage(format!("--value is what a task returned; a task that is {state} returned nothing")));
     }
-    let journal = home.need_with(home::sync(matches))?;
+    let journal = home.need_with(home::sync(matches, home.config()))?;
     let run = home.find(&journal, which::run_word(matches))?;
     let (id, number) = (&run.info.run_id, run.number);
     let pick = Pick::tasks(matches.get_many::<String>("tasks").unwrap_or_default().cloned());

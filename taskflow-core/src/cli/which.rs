@@ -98,7 +98,7 @@ pub(super) fn wants_json(matches: &ArgMatches) -> bool {
 /// Prints a document for programs.
 pub(super) fn print_json(document: &impl serde::Serialize, terminal: &Terminal) -> Result<Exit, Stop> {
     let json = serde_json::to_string_pretty(document).map_err(|error| Stop::Failure(error.to_string()))?;
-    terminal.print(&(json + "\n"))?;
+    terminal.print_json(&(json + "\n"))?;
     Ok(Exit::Success)
 }
 
