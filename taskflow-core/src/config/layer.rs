@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::error::Mistake;
+use super::error::{ConfigError, Mistake};
 use super::name::Named;
 use super::origin::{Given, Origin};
 use super::setting::Datum;
@@ -43,8 +43,14 @@ impl Mistakes {
         read.map_err(|message| self.add(origin, message)).ok()
     }
 
-    pub(super) fn into_result(self) -> Result<(), super::ConfigError> {
-        if self.0.is_empty() { Ok(()) } else { Err(super::ConfigError::Invalid { mistakes: self.0 }) }
+    /// Those of the file come first, from top to bottom: a table does not give its keys in their order.
+    pub(super) fn into_result(self) -> Result<(), ConfigError> {
+        let Mistakes(mut mistakes) = self;
+        mistakes.sort_by_key(|mistake| match mistake.origin {
+            Origin::File { line, .. } => line,
+            Origin::Environment { .. } | Origin::Code => usize::MAX,
+        });
+        if mistakes.is_empty() { Ok(()) } else { Err(ConfigError::Invalid { mistakes }) }
     }
 }
 

@@ -30,7 +30,8 @@ pub(super) fn apply(environment: &Environment, layer: &mut Layer, mistakes: &mut
         }
     }
     for (name, text, origin) in given(environment, POOL) {
-        let read = slots(&name, &text.to_str().and_then(|text| text.parse().ok()).unwrap_or(Value::Null));
+        let text = text.to_string_lossy();
+        let read = slots(&name, &text.parse::<u32>().map_or_else(|_| Value::from(text), Value::from));
         if let Some(slots) = mistakes.keep(&origin, read) {
             layer.pools.set(&name, Given::new(slots, origin));
         }

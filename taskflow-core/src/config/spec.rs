@@ -90,7 +90,7 @@ impl Spec {
             };
             mistakes.extend(read.err());
         }
-        if spec.kind.is_none() {
+        if spec.kind.is_none() && mistakes.is_empty() {
             mistakes.push("it has no `kind`, such as `kind = \"postgres\"`".to_owned());
         }
         if mistakes.is_empty() { Ok(spec) } else { Err(mistakes) }

@@ -44,8 +44,11 @@ pub fn mask(value: &str) {
         return;
     }
     let mut secrets = SECRETS.write().unwrap_or_else(PoisonError::into_inner);
-    let known = secrets.take().unwrap_or_default();
+    let known = secrets.clone().unwrap_or_default();
     forms.retain(|form| !known.contains(form));
+    if forms.is_empty() {
+        return;
+    }
     *secrets = Some(known.iter().cloned().chain(forms).collect());
     ANY.store(true, Ordering::Release);
 }

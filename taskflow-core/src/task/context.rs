@@ -174,6 +174,15 @@ impl TaskContext {
         self.config()?.variable(name)
     }
 
+    /// A variable of the configuration, or what is taken where it is not given.
+    ///
+    /// # Errors
+    ///
+    /// When it is of another type, and as [`TaskContext::config`].
+    pub fn variable_or<T: DeserializeOwned>(&self, name: &str, default: T) -> Result<T, ConfigError> {
+        self.config()?.variable_or(name, default)
+    }
+
     /// A connection of the configuration, with its secrets.
     ///
     /// # Errors
