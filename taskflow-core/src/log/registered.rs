@@ -45,6 +45,20 @@ impl Redactor {
         Cow::Owned(redacted)
     }
 
+    /// The beginnings of registered secrets that a cut has left: of `key: swordf… 12 more bytes` stays `key: ***… 12 more
+    /// bytes`. Fewer than four characters give nothing away.
+    pub(crate) fn beginnings<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut found = Vec::new();
+        for secret in self.secrets.iter().flat_map(|secrets| secrets.iter()) {
+            for (end, _) in text.match_indices('…') {
+                let lengths = secret.char_indices().map(|(length, _)| length).skip(4);
+                let begun = lengths.filter(|&length| text[..end].ends_with(&secret[..length]));
+                found.extend(begun.map(|length| end - length..end));
+            }
+        }
+        if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, found)) }
+    }
+
     /// Takes registered secrets out of what an attempt says of its end.
     pub(crate) fn failure(&self, failure: &mut Failure) {
         match failure {
@@ -92,6 +106,14 @@ mod tests {
         let text = serde_json::to_string_pretty(&value).expect("keys are texts");
         let redacted: Value = serde_json::from_str(&Redactor::current().registered_json(&text)).expect("it is JSON");
         assert_eq!(redacted, json!({"pin": "***", "n": [1, -2.5, "***", null], "door": "***!", "***": true}));
+    }
+
+    #[test]
+    fn a_cut_leaves_no_beginning_of_a_secret() {
+        mask("swordfish");
+        let redactor = Redactor::current();
+        assert_eq!(redactor.beginnings("key: swordf… 12 more bytes"), "key: ***… 12 more bytes");
+        assert_eq!(redactor.beginnings("the word… and the swo…"), "the word… and the swo…");
     }
 
     #[test]
