@@ -20,9 +20,9 @@ pub(super) fn show(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Re
     let plan = dag.plan().map_err(|errors| Stop::Failure(errors.to_string()))?;
     let picture = render(&plan, format);
     if format == Format::Json {
-        terminal.print_json(&picture)?
+        terminal.print_json(&picture)?;
     } else {
-        terminal.print(&picture)?
+        terminal.print(&picture)?;
     }
     Ok(Exit::Success)
 }

@@ -42,7 +42,7 @@ impl Document<'_> {
                 return layer;
             }
         };
-        for (key, value) in document.get_ref().iter() {
+        for (key, value) in document.get_ref() {
             let (name, origin) = (&**key.get_ref(), self.origin(key.span().start));
             if !TABLES.contains(&name) {
                 mistakes.add(&origin, format!("unknown table [{name}]{}", did_you_mean(name, TABLES)));
@@ -52,7 +52,7 @@ impl Document<'_> {
                 mistakes.add(&origin, format!("`{name}` must be a table: `[{name}]`"));
                 continue;
             };
-            for entry in table.iter() {
+            for entry in table {
                 self.entry(name, entry, &mut layer, mistakes);
             }
         }
@@ -83,7 +83,7 @@ impl Document<'_> {
                 }
             }
             "secrets" => {
-                let source = self.secret(name, json, &origin);
+                let source = self.secret(name, &json, &origin);
                 if let Some(source) = mistakes.keep(&origin, source) {
                     add(&mut layer.secrets, ItemKind::Secret, name, source, origin, mistakes);
                 }
@@ -150,8 +150,8 @@ impl Document<'_> {
         Some(self.origin(key.span().start))
     }
 
-    fn secret(&self, name: &str, json: Value, origin: &Origin) -> Result<Source, String> {
-        match &json {
+    fn secret(&self, name: &str, json: &Value, origin: &Origin) -> Result<Source, String> {
+        match json {
             Value::String(text) => {
                 let source = Source::literal(text);
                 self.allow_literal(&format!("the secret `{name}`")).map(|()| source)

@@ -84,7 +84,7 @@ impl Setting {
             }
             _ => None,
         };
-        said.ok_or_else(|| self.refusal(value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        said.ok_or_else(|| self.refusal(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
     }
 
     /// What a variable of the environment says.
@@ -92,7 +92,7 @@ impl Setting {
         if let Kind::Path = self.kind {
             return Ok(Datum::Path(text.into()));
         }
-        text.to_str().and_then(|text| self.of_text(text)).ok_or_else(|| self.refusal(text.display().to_string()))
+        text.to_str().and_then(|text| self.of_text(text)).ok_or_else(|| self.refusal(&text.to_string_lossy()))
     }
 
     fn of_text(&self, text: &str) -> Option<Datum> {
@@ -111,11 +111,11 @@ impl Setting {
     }
 
     /// Why a text says nothing.
-    fn refusal(&self, text: String) -> String {
+    fn refusal(&self, text: &str) -> String {
         let wanted = match self.kind {
             Kind::Path => "a path".to_owned(),
             Kind::Word(words) => {
-                let near = did_you_mean(&text, words.iter().copied());
+                let near = did_you_mean(text, words.iter().copied());
                 format!("one of {}{near}", words.join(", "))
             }
             Kind::Count => "a number, at least 1".to_owned(),
