@@ -65,7 +65,10 @@ impl Redactor {
             Failure::Error { chain, .. } => chain.iter_mut().for_each(|message| self.message(message)),
             Failure::Panic { message, .. } => self.message(message),
             Failure::Skipped { reason } | Failure::Cancelled { reason } => self.message(reason),
-            Failure::TimedOut { .. } | Failure::UpstreamFailed { .. } | Failure::Lost { .. } => {}
+            Failure::TimedOut { .. }
+            | Failure::NothingFound { .. }
+            | Failure::UpstreamFailed { .. }
+            | Failure::Lost { .. } => {}
         }
     }
 

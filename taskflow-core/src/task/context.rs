@@ -127,8 +127,15 @@ impl TaskContext {
     /// A context outside any run, for calling a task in a unit test: `f::call(&TaskContext::detached("f"), ..)`.
     pub fn detached(task_id: &str) -> Self {
         let run = Arc::new(RunInfo::manual("detached", Timestamp::now()));
-        let identity =
-            Identity { run, task_id: task_id.to_owned(), attempt: 1, max_attempts: 1, generation: 0, comeback: None, config: None };
+        let identity = Identity {
+            run,
+            task_id: task_id.to_owned(),
+            attempt: 1,
+            max_attempts: 1,
+            generation: 0,
+            comeback: None,
+            config: None,
+        };
         TaskContext::new(identity, Arc::default())
     }
 
