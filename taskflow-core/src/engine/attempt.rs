@@ -131,11 +131,10 @@ pub(crate) async fn call_async(grant: Grant, context: Option<TaskContext>) -> Ju
 /// before anybody stores it or shows it.
 fn without_secrets((mut outcome, value): Judged) -> Judged {
     match &mut outcome {
-        Outcome::Success | Outcome::Expanded(_) => {}
+        Outcome::Success | Outcome::Expanded(_) | Outcome::Waits(_) => {}
         Outcome::Skipped(reason) => Redactor::current().message(reason),
         Outcome::Failed(failure) => Redactor::current().failure(failure),
         Outcome::FailedFor(failed) => Redactor::current().failure(&mut failed.0),
-        Outcome::Waits(_) => {}
     }
     (outcome, value)
 }
