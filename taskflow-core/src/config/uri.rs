@@ -6,6 +6,7 @@
 //! No message shows any part of the URI: where it is cut in the wrong place, any part may hold the password.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value};
@@ -26,7 +27,6 @@ pub(super) fn read(text: &str, origin: &Origin) -> Result<Spec, String> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return Err("it is no URI such as `postgres://user@host:5432/db`: there is no `://` in it".to_owned());
     };
-    let sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_');
     if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(sign) {
         return Err("before its `://` stands no kind of a connection, such as `postgres`".to_owned());
     }
@@ -59,6 +59,11 @@ pub(super) fn read(text: &str, origin: &Origin) -> Result<Spec, String> {
         schema: decoded(path, "path")?,
         extra: query.map_or_else(|| Ok(BTreeMap::new()), |query| extras(query, origin))?,
     })
+}
+
+/// What a kind and a protocol are written with.
+fn sign(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_')
 }
 
 /// The kind as Airflow has it: `postgresql` is `postgres`, `google-cloud-platform` is `google_cloud_platform`.
@@ -129,7 +134,8 @@ pub(super) struct Parts<'a> {
 pub(super) fn write(parts: Parts<'_>) -> String {
     let mut uri = format!("{}://", parts.kind.replace('_', "-"));
     let host = parts.host.unwrap_or_default();
-    let (protocol, host) = host.split_once("://").map_or((None, host), |(protocol, host)| (Some(protocol), host));
+    let protocol = host.split_once("://").filter(|(protocol, _)| protocol.chars().all(sign));
+    let (protocol, host) = protocol.map_or((None, host), |(protocol, host)| (Some(protocol), host));
     if let Some(protocol) = protocol {
         uri = format!("{uri}{protocol}://");
     }
@@ -142,8 +148,8 @@ pub(super) fn write(parts: Parts<'_>) -> String {
     }
     // An address of IPv6 has colons of its own.
     uri += &match host {
-        host if host.contains(',') => utf8_percent_encode(host, HOST).to_string(),
-        host if host.contains(':') => format!("[{host}]"),
+        host if host.contains(',') && parts.port.is_some() => utf8_percent_encode(host, HOST).to_string(),
+        host if host.parse::<Ipv6Addr>().is_ok() => format!("[{host}]"),
         host => encoded(host),
     };
     if let Some(port) = parts.port {
