@@ -37,6 +37,7 @@
 //! # Features
 //!
 //! - `cli` (default): the command line of [`main!`]. Without it taskflow is a library for runs inside your own program.
+//! - `testing`: the test kit, `taskflow::testing`, for dev-dependencies: virtual time, stubs, faults.
 
 pub use taskflow_core::config;
 pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
@@ -53,6 +54,8 @@ pub use taskflow_core::journal::Journal;
 pub use taskflow_core::log;
 pub use taskflow_core::log::{carry, spawn, spawn_blocking};
 pub use taskflow_core::task::{Backoff, Retry, RetryPolicy, RunInfo, TaskContext, TaskDef, TaskOptions, TriggerRule};
+#[cfg(feature = "testing")]
+pub use taskflow_core::testing;
 pub use taskflow_core::time::{Date, Interval, Timestamp};
 pub use taskflow_core::value::Value;
 /// Everything there is, by room: for tools that look into graphs and runs.

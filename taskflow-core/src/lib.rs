@@ -11,7 +11,9 @@
 //! 6. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
 //!    [`sensors`]: those that come along.
 //! 7. [`engine`]: the state machine of a DAG run and the workers that drive it.
-//! 8. `cli`: the command line of a DAG binary (feature `cli`).
+//! 8. [`journal`]: what happened in runs, kept so that they survive.
+//! 9. `testing`: the test kit (feature `testing`).
+//! 10. `cli`: the command line of a DAG binary (feature `cli`).
 
 pub mod config;
 pub mod dag;
@@ -26,6 +28,8 @@ pub mod value;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 mod failpoint;
 mod near;

@@ -5,14 +5,14 @@ pub use inventory;
 use std::sync::Arc;
 
 pub use crate::dag::{
-    Arg, Branch, DagDef, DagEntry, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry,
+    Arg, Branch, DagDef, DagEntry, DagFn, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry,
     TaskEntry, add_task,
 };
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;
 pub use crate::task::{
-    Backoff, Body, BoxFuture, InputDef, Inputs, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskOptions,
-    TriggerRule, Waiting,
+    Backoff, Body, BoxFuture, InputDef, Inputs, Kind, Produced, SourceLocation, TaskContext, TaskDef, TaskFn,
+    TaskOptions, TriggerRule, Waiting,
 };
 use crate::task::{Interrupt, JudgedError, Retry};
 use crate::value::AnyValue;

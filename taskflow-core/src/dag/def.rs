@@ -96,6 +96,16 @@ impl DagDef {
     }
 }
 
+/// A `#[dag]` function as a type: `#[dag] fn delays(..)` makes the type `delays`, written `delays {}` where a value of it is
+/// wanted.
+pub trait DagFn {
+    /// The type of the result.
+    type Result;
+
+    /// The definition of the DAG.
+    fn definition() -> &'static DagDef;
+}
+
 /// The handles of a DAG's parameters, in order.
 #[derive(Debug)]
 pub struct DagInputs {

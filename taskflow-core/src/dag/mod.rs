@@ -31,7 +31,7 @@ pub use arg::{AnyOf, Arg, IntoArg};
 pub(crate) use arg::{Delivery, as_it_is};
 pub use branch::{Arm, Branch, InArm, When, only_if, when};
 pub use builder::{Handle, add_task, group};
-pub use def::{Dag, DagDef, DagInputs, DagOptions, PlanCell};
+pub use def::{Dag, DagDef, DagFn, DagInputs, DagOptions, PlanCell};
 pub use each::{EachResult, Mapped};
 pub use error::{BuildError, BuildErrors};
 pub(crate) use layout::{At, Block, Layout, path_of};

@@ -17,8 +17,8 @@ use crate::error::{BoxError, Failure};
 use crate::log::{Redactor, attempt_span};
 use crate::panics::catch;
 use crate::task::{
-    Abort, AttemptControl, Body, BoxFuture, Comeback, Identity, Interrupt, JudgedError, Produced, Retry, TaskContext,
-    TaskDef,
+    Abort, AttemptControl, Body, BoxFuture, Comeback, Identity, Inputs, Interrupt, JudgedError, Produced, Retry,
+    TaskContext, TaskDef,
 };
 use crate::time::Timestamp;
 use crate::value::AnyValue;
@@ -96,20 +96,26 @@ impl Grant {
 }
 
 /// What an attempt gives, read and judged: errors are user code, too, and may panic when they are looked at.
-type Judged = (Outcome, Option<AnyValue>);
+pub(crate) type Judged = (Outcome, Option<AnyValue>);
 
 /// Runs a sync task to its end.
 pub(crate) fn call_sync(grant: Grant, context: Option<&TaskContext>) -> Judged {
-    let Grant { def, gathered, control, .. } = grant;
-    let judged = catch(|| {
-        let mut inputs = match gathered.assemble() {
-            Ok(inputs) => inputs,
-            Err(failure) => return failed(failure),
-        };
-        match def.body {
-            Body::Sync(body) => judge(body(&mut inputs, context), control.as_deref()),
-            Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
-        }
+    match grant.def.body {
+        Body::Sync(body) => call_as(grant, context, body),
+        Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
+    }
+}
+
+/// Runs `body` to its end as the attempt.
+pub(crate) fn call_as(
+    grant: Grant,
+    context: Option<&TaskContext>,
+    body: impl FnOnce(&mut Inputs, Option<&TaskContext>) -> Produced,
+) -> Judged {
+    let Grant { gathered, control, .. } = grant;
+    let judged = catch(|| match gathered.assemble() {
+        Ok(mut inputs) => judge(body(&mut inputs, context), control.as_deref()),
+        Err(failure) => failed(failure),
     });
     without_secrets(judged.unwrap_or_else(failed))
 }

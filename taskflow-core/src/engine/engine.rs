@@ -52,17 +52,7 @@ impl Engine {
 
     /// Whether every task of the plan can have its slots.
     pub(super) fn check_pools(&self, plan: &Plan) -> Result<(), RunError> {
-        let hub = self.inner.shared.lock();
-        for (set, options) in plan.option_sets().iter().enumerate() {
-            let Some(pool) = options.pool else { continue };
-            let Some(slots) = hub.dispatcher.pool_slots(pool).filter(|&slots| slots < options.pool_slots) else {
-                continue;
-            };
-            let task = (0..plan.len() as u32).find(|&task| plan.options_index(task) == set);
-            let task = task.map_or_else(String::new, |task| plan.nodes()[task as usize].id().to_owned());
-            return Err(RunError::PoolTooSmall { task, pool: pool.to_owned(), wanted: options.pool_slots, slots });
-        }
-        Ok(())
+        self.inner.shared.lock().dispatcher.check_pools(plan)
     }
 
     /// The runtime of the caller, or one of the engine's own for callers that have none.

@@ -62,6 +62,8 @@ pub(crate) struct About<'a> {
     pub(crate) info: &'a RunInfo,
     pub(crate) params: &'a [AnyValue],
     pub(crate) durability: Durability,
+    /// When it starts, or goes on.
+    pub(crate) at: Timestamp,
 }
 
 /// Why a run did not start.
@@ -202,8 +204,9 @@ impl<T> RunRequest<T> {
         let prepared = self.prepare()?;
         engine.check_pools(&prepared.plan)?;
         let (plan, info, params) = (&prepared.plan, &*prepared.info, &*prepared.params);
+        let at = Timestamp::now();
         let recorder = match prepared.recording {
-            Some(open) => Some(open(&About { plan, info, params, durability }).map_err(RunError::Journal)?),
+            Some(open) => Some(open(&About { plan, info, params, durability, at }).map_err(RunError::Journal)?),
             None => None,
         };
         let needs_runtime = prepared.plan.defs().iter().any(|def| def.kind != Kind::Sync);
@@ -284,6 +287,7 @@ impl<T> RunRequest<T> {
             observer: self.observer,
             recording: self.recording,
             restored: self.restored,
+            durability: self.durability,
         })
     }
 }
@@ -299,6 +303,12 @@ impl<T> RunRequest<T> {
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
     pub(crate) fn known(&self) -> Option<(&Arc<Plan>, &RunInfo, &Params)> {
         Some((self.plan.as_ref().ok()?, self.info.as_ref()?, &self.params))
+    }
+
+    /// The graph and the parameters that were given.
+    #[cfg(feature = "testing")]
+    pub(crate) fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Params) {
+        (self.plan, self.params)
     }
 
     /// Starts from what an earlier part of the run has come to.
@@ -318,6 +328,7 @@ pub(super) struct Prepared {
     pub(super) observer: Option<Box<dyn Observer>>,
     pub(super) recording: Option<Recording>,
     pub(super) restored: Option<Restored>,
+    pub(super) durability: Durability,
 }
 
 /// FNV-1a: the same for the same id, in every build.

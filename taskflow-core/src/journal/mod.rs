@@ -9,7 +9,10 @@
 //! - `resume`: going on with a run; states its protocol. `known`: what of it stays in the graph of today. `edit`: clearing, marking, cancelling; `pick`: which
 //!   tasks are meant. `replay`: one task again, for a debugger. `explain`: why a task is where it is.
 //! - `upkeep`: forgetting, checking, giving room back.
+//! - `by_hand`: a journal for simulated runs.
 
+#[cfg(feature = "testing")]
+mod by_hand;
 #[cfg(test)]
 mod contract;
 mod edit;
@@ -39,6 +42,8 @@ mod upkeep;
 mod values;
 mod writer;
 
+#[cfg(feature = "testing")]
+pub(crate) use by_hand::ByHand;
 pub use edit::{Cancellation, Note};
 pub use error::JournalError;
 pub use explain::Explanation;

@@ -71,6 +71,21 @@ impl Queue {
         Ok(queue)
     }
 
+    /// A queue without a thread: whoever has it takes what waits ([`Queue::take`]).
+    #[cfg(feature = "testing")]
+    pub(super) fn by_hand() -> Arc<Self> {
+        Arc::new(Queue { state: Mutex::default(), wake: Condvar::new() })
+    }
+
+    /// The logs with something to store.
+    #[cfg(feature = "testing")]
+    pub(super) fn take(&self) -> Vec<Arc<RunLog>> {
+        let mut waiting = self.lock();
+        waiting.live.clear();
+        waiting.backlog = 0;
+        std::mem::take(&mut waiting.dirty)
+    }
+
     pub(super) fn shut_down(&self) {
         self.lock().shutdown = true;
         self.wake.notify_one();

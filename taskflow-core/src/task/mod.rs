@@ -6,6 +6,7 @@ mod invoke;
 mod options;
 mod retry;
 mod rule;
+mod signature;
 mod waiting;
 
 pub use context::{Abort, Interrupt, RunInfo, RunTrigger, TaskContext};
@@ -18,5 +19,6 @@ pub use options::TaskOptions;
 pub(crate) use retry::JudgedError;
 pub use retry::{Backoff, Retry, RetryPolicy};
 pub use rule::{Setups, Tally, TriggerRule, UnknownTriggerRule, Verdict};
+pub use signature::TaskFn;
 pub(crate) use waiting::Wait;
 pub use waiting::{SensorOptions, SensorPolicy, Waiting};

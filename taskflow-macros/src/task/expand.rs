@@ -14,7 +14,7 @@ pub(super) fn expand(task: &Task) -> TokenStream {
     match task.shape {
         Shape::Sound => {
             let carrier = carrier(task, Some(&definition(task)));
-            [carrier, face(task, &face_body(task)), registration(task)].into_iter().collect()
+            [carrier, signature(task), face(task, &face_body(task)), registration(task)].into_iter().collect()
         }
         // Never run: it only stands beside a compiler error, so that there is no second one.
         Shape::Broken => [carrier(task, None), face(task, &quote!(::core::unimplemented!()))].into_iter().collect(),
@@ -126,6 +126,26 @@ fn definition(task: &Task) -> TokenStream {
                 body: #shim,
             };
             &__DEF
+        }
+    }
+}
+
+/// What the task takes and gives, for stubs.
+fn signature(task: &Task) -> TokenStream {
+    let krate = &task.krate;
+    let p = quote!(#krate::__private);
+    let (name, shared) = (&task.sig.ident, &task.attrs.shared);
+    let inputs = task.inputs().map(|input| &input.ty);
+    let output = output(task, &p);
+    quote! {
+        #(#shared)*
+        #[allow(unused_qualifications)]
+        impl #p::TaskFn for #name {
+            type Args = (#(#inputs,)*);
+            type Output = #output;
+            fn definition() -> &'static #p::TaskDef {
+                #name::def()
+            }
         }
     }
 }
