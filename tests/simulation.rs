@@ -118,6 +118,19 @@ async fn deaf(required: Vec<u64>, seconds: u64) -> u64 {
     mix(required)
 }
 
+/// Holds no slot until its time has come.
+#[task(deferrable)]
+fn pause(ctx: &TaskContext, required: Vec<u64>, seconds: u64, end: End) -> Result<u64> {
+    ctx.defer_until(ctx.logical_date() + Duration::from_secs(seconds))?;
+    end.come_to(ctx, mix(required))
+}
+
+/// Finds what it looks for at once, or never.
+#[sensor(poke_interval = "10s", timeout = "1m")]
+fn look(required: Vec<u64>, is_there: bool) -> Option<u64> {
+    is_there.then(|| mix(required))
+}
+
 #[task(blocking)]
 fn first(any: AnyOf<u64>) -> u64 {
     any.into_inner()
@@ -219,7 +232,9 @@ impl Sketch<'_> {
         let [required, optional, outcome] = [2, 1, 2].map(|most| self.dice.some_of(&self.outputs, most));
         let end = End::drawn(self.dice);
         let seconds = self.dice.roll(80);
-        let output = match self.dice.roll(5) {
+        let output = match self.dice.roll(8) {
+            3 => pause(required, seconds * 3, end),
+            4 => look(required, end != End::Error),
             0 | 1 => wait(required, optional, outcome, seconds, end),
             2 => deaf(required, seconds),
             _ => work(required, optional, outcome, end),
