@@ -252,6 +252,15 @@ fn a_run_is_cancelled_wherever_the_test_says() {
     stubbed().cancel_after(1000).run().assert_success();
 }
 
+#[test]
+fn a_cancelled_run_knows_why_its_tasks_were_cancelled_after_a_crash() {
+    let outcome = stubbed().takes(load {}, HOUR).cancel_after(10).crash_after(14).run();
+    outcome.assert_run(RunState::Cancelled);
+    for task in outcome.report().tasks().filter(|task| task.state() == TaskState::Cancelled) {
+        assert!(task.failure().is_some_and(|failure| failure.to_string().contains("the test says so")), "{task:?}");
+    }
+}
+
 #[task]
 fn numbers(n: u32) -> Vec<u32> {
     (0..n).collect()

@@ -22,7 +22,12 @@ pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_ove
             differ(format!("`{id}`"), "nothing".to_owned(), task.state().to_string());
             continue;
         };
-        differ(format!("`{id}`"), known.state.to_string(), task.state().to_string());
+        // A wait that was over before a crash, and is not by the clock of the next process, is not recorded again.
+        let waits_again = known.state == TaskState::Scheduled
+            && matches!(task.state(), TaskState::Deferred | TaskState::UpForReschedule);
+        if !waits_again {
+            differ(format!("`{id}`"), known.state.to_string(), task.state().to_string());
+        }
         let attempts = known.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
         differ(format!("attempts of `{id}`"), attempts.to_string(), task.attempt_count().to_string());
         if is_over && task.state() != TaskState::Removed {

@@ -357,6 +357,11 @@ impl Machine {
             TaskState::Skipped => {
                 Some(Arc::new(Failure::Skipped { reason: format!("upstream task `{}` was skipped", cause()) }))
             }
+            // Ended before the run went on: why is known of the run.
+            TaskState::Cancelled => {
+                let reason = self.halt_reason()?.to_owned();
+                Some(Arc::new(Failure::Cancelled { reason }))
+            }
             _ => None,
         }
     }
