@@ -1,5 +1,6 @@
 //! The test kit, as a test of a program with DAGs uses it.
 #![cfg(feature = "testing")]
+#![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
 
 mod common;
 

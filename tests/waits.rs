@@ -284,13 +284,18 @@ fn options_of_sensors_on_another_task_are_a_mistake_of_the_graph() {
 }
 
 /// Runs the graph until its history is as wanted, then closes its journal; the run is interrupted.
-async fn interrupt<T: Value>(home: &std::path::Path, dag: &Dag<T>, wanted: impl Fn(&RunHistory) -> bool) {
-    let journal = Journal::open(home).await.unwrap();
-    let handle = dag.run().journal(&journal).start().unwrap();
+async fn interrupt<T: Value>(
+    home: &std::path::Path,
+    dag: &Dag<T>,
+    wanted: impl Fn(&RunHistory) -> bool,
+) -> Result<(), BoxError> {
+    let journal = Journal::open(home).await?;
+    let handle = dag.run().journal(&journal).start()?;
     history(&journal, wanted).await;
-    journal.close().await.unwrap();
-    let report = tokio::time::timeout(PATIENCE, handle).await.unwrap();
+    journal.close().await?;
+    let report = tokio::time::timeout(PATIENCE, handle).await?;
     assert_eq!(report.state(), RunState::Interrupted);
+    Ok(())
 }
 
 /// The last run, as soon as its history is as wanted.
@@ -316,7 +321,7 @@ fn is(history: &RunHistory, task: &str, state: TaskState) -> bool {
 async fn a_deferred_task_waits_on_after_its_process_and_is_released_while_nobody_runs_it() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = Dag::build("resumed", || told(ask("resumed")))?;
-    interrupt(home.path(), &dag, |history| is(history, "ask", TaskState::Deferred)).await;
+    interrupt(home.path(), &dag, |history| is(history, "ask", TaskState::Deferred)).await?;
 
     let journal = Journal::open(home.path()).await?;
     let known = journal.history("last").await?;
@@ -396,7 +401,7 @@ async fn a_sensor_goes_on_looking_after_its_process() -> Result<(), BoxError> {
         let wait = history.task("second_session").and_then(|task| task.waits_for.clone());
         wait.is_some_and(|wait| wait.count > 0 && wait.until.is_some())
     })
-    .await;
+    .await?;
     call("looks is there");
     let journal = Journal::open(home.path()).await?;
     let report = journal.resume_dag("last", &dag).await?.await?;
@@ -466,6 +471,6 @@ fn one(n: u32) -> Vec<u32> {
 }
 
 #[task]
-fn lengths(lists: Vec<Vec<u32>>) -> u32 {
+fn lengths(lists: &[Vec<u32>]) -> u32 {
     lists.iter().map(|list| list.len() as u32).sum()
 }

@@ -47,7 +47,7 @@ pub(super) fn release(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
     match &told {
         Some(worker) => terminal.note(&format!("`{key}` is released; {worker}, which runs run {number}, is told")),
         None => {
-            terminal.note(&format!("`{key}` is released; nobody runs run {number}: `resume {number}` goes on with it"))
+            terminal.note(&format!("`{key}` is released; nobody runs run {number}: `resume {number}` goes on with it"));
         }
     }
     if waiting.is_empty() {

@@ -165,7 +165,7 @@ impl<T: Value> Dag<T> {
     #[track_caller]
     pub fn build_with(id: &str, options: DagOptions, body: impl FnOnce() -> Output<T>) -> Result<Self, BuildErrors> {
         let at = std::panic::Location::caller().into();
-        let plan = freeze::trace_closure(id, options, at, TypeInfo::of_value::<T>(), || Some(body().handle()))?;
+        let plan = freeze::trace_closure(id, &options, at, TypeInfo::of_value::<T>(), || Some(body().handle()))?;
         Ok(Dag { plan: Arc::new(plan), result: PhantomData })
     }
 

@@ -96,7 +96,7 @@ impl Script {
                 if plan.find(node).is_some() {
                     return None;
                 }
-                let ids = || plan.nodes().iter().map(|node| node.id());
+                let ids = || plan.nodes().iter().map(crate::dag::Node::id);
                 let near = nearest(node, ids()).map(|near| format!("; did you mean `{near}`?"));
                 let all: Vec<&str> = ids().take(40).collect();
                 let near = near.unwrap_or_else(|| format!("; there are {}", all.join(", ")));

@@ -85,16 +85,16 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
         }),
     );
     let sensor = &options.sensor;
-    say_sensor(quote!(poke_interval), sensor.poke_interval.as_ref().map(|interval| duration(interval.value)), &mut set);
-    say_sensor(quote!(backoff), sensor.backoff.as_ref().map(|backoff| growth(backoff.value, private)), &mut set);
+    say_sensor("poke_interval", sensor.poke_interval.as_ref().map(|interval| duration(interval.value)), &mut set);
+    say_sensor("backoff", sensor.backoff.as_ref().map(|backoff| growth(backoff.value, private)), &mut set);
     let longest = sensor.max_poke_interval.as_ref().map(|interval| duration(interval.value));
-    say_sensor(quote!(max_poke_interval), longest, &mut set);
-    say_sensor(quote!(timeout), sensor.timeout.as_ref().map(|timeout| duration(timeout.value)), &mut set);
+    say_sensor("max_poke_interval", longest, &mut set);
+    say_sensor("timeout", sensor.timeout.as_ref().map(|timeout| duration(timeout.value)), &mut set);
     let soft_fail = sensor.soft_fail.as_ref().map(|flag| {
         let value = flag.value;
         quote!(#value)
     });
-    say_sensor(quote!(soft_fail), soft_fail, &mut set);
+    say_sensor("soft_fail", soft_fail, &mut set);
     if !options.tags.is_empty() {
         let tags = &options.tags;
         set.push(quote!(options.tags = &[#(#tags),*];));
@@ -109,8 +109,9 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
     })
 }
 
-fn say_sensor(field: TokenStream, value: Option<TokenStream>, set: &mut Vec<TokenStream>) {
+fn say_sensor(field: &str, value: Option<TokenStream>, set: &mut Vec<TokenStream>) {
     if let Some(value) = value {
+        let field = quote::format_ident!("{field}");
         set.push(quote!(options.sensor.#field = ::core::option::Option::Some(#value);));
     }
 }

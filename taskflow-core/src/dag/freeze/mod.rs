@@ -28,12 +28,12 @@ pub(super) fn trace_def(def: &DagDef) -> Result<Plan, BuildErrors> {
 
 pub(super) fn trace_closure(
     id: &str,
-    options: DagOptions,
+    options: &DagOptions,
     location: SourceLocation,
     result: TypeInfo,
     body: impl FnOnce() -> Option<Handle>,
 ) -> Result<Plan, BuildErrors> {
-    let header = Header { id, doc: "", location, options, result };
+    let header = Header { id, doc: "", location, options: *options, result };
     trace(header, Vec::new(), |_| body())
 }
 

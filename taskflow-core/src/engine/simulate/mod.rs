@@ -72,7 +72,8 @@ pub(crate) enum End {
 impl<T: Value> RunRequest<T> {
     /// Runs it in this world.
     pub(crate) fn simulate(self, stage: Stage, world: &mut dyn World) -> Result<Simulated<T>, RunError> {
-        let Prepared { plan, info, machine, params, observer, recording, restored, durability } = self.prepare()?;
+        let Prepared { config, plan, info, machine, params, observer, recording, restored, durability } =
+            self.prepare()?;
         crate::panics::install_hook();
         let pools = Registry::pools().into_iter().map(|pool| (pool.name.to_owned(), pool.slots));
         let mut dispatcher = Dispatcher::new(stage.at_once, pools);
@@ -86,7 +87,7 @@ impl<T: Value> RunRequest<T> {
             futures.prepare()?;
         }
         // The clock of the run is read by live threads only.
-        let shared = Arc::new(RunShared { plan, info, clock: Clock::start(), runtime: None, recorder });
+        let shared = Arc::new(RunShared { plan, info, clock: Clock::start(), runtime: None, recorder, config });
         let mut run = Run::new(Arc::clone(&shared), machine, params);
         let restored = restored.unwrap_or_default();
         let halted = restored.halted.clone();
