@@ -37,7 +37,10 @@
 //! # Features
 //!
 //! - `cli` (default): the command line of [`main!`]. Without it taskflow is a library for runs inside your own program.
+//! - `testing`: the test kit, `taskflow::testing`, for dev-dependencies: virtual time, stubs, faults.
 
+pub use taskflow_core::config;
+pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
 pub use taskflow_core::dag::{
     AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, EachResult, IntoArg, IntoNodes, Mapped, Output,
     ParamError, Params, Plan, Registry, Selection, SelectionError, When, chain, chain_linear, group, only_if, when,
@@ -51,18 +54,20 @@ pub use taskflow_core::journal::Journal;
 pub use taskflow_core::log;
 pub use taskflow_core::log::{carry, spawn, spawn_blocking};
 pub use taskflow_core::process;
-pub use taskflow_core::task::{Backoff, RetryPolicy, RunInfo, TaskContext, TaskDef, TaskOptions, TriggerRule};
+pub use taskflow_core::task::{Backoff, Retry, RetryPolicy, RunInfo, TaskContext, TaskDef, TaskOptions, TriggerRule};
+#[cfg(feature = "testing")]
+pub use taskflow_core::testing;
 pub use taskflow_core::time::{Date, Interval, Timestamp};
 pub use taskflow_core::value::Value;
 /// Everything there is, by room: for tools that look into graphs and runs.
-pub use taskflow_core::{dag as graph, engine, error, journal, task as tasks, time, value};
-pub use taskflow_macros::{branch, dag, task};
+pub use taskflow_core::{dag as graph, engine, error, journal, sensors, task as tasks, time, value};
+pub use taskflow_macros::{branch, dag, sensor, task};
 
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
 pub mod prelude {
     pub use crate::{
         AnyOf, Backoff, Dag, Date, Failure, Mapped, Output, Result, TaskContext, Timestamp, TriggerRule, branch, chain,
-        chain_linear, dag, group, only_if, task, when,
+        chain_linear, dag, group, only_if, sensor, task, when,
     };
 }
 

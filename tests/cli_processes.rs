@@ -61,6 +61,18 @@ impl Home {
         child
     }
 
+    /// Returns when a task of the last run waits for an event.
+    fn waits(&self, event: &str) {
+        eventually("a task waits", || {
+            let said = self.call(&["status", "--output", "json"]);
+            // At first there is no run.
+            said.code == Some(0)
+                && said.json()["tasks"]
+                    .as_array()
+                    .is_some_and(|tasks| tasks.iter().any(|task| task["waits_for"]["event"] == event))
+        });
+    }
+
     fn go(&self) {
         std::fs::write(self.file("go"), "").expect("temporary files can be written");
     }
@@ -167,6 +179,42 @@ fn a_run_that_nobody_runs_is_cancelled_at_once() {
     child.wait().unwrap();
     assert_eq!(home.json(&["cancel", "1"]), json!({"number": 1, "state": "cancelled"}));
     assert_eq!(home.json(&["runs"])[0]["state"], "cancelled");
+}
+
+#[test]
+fn a_live_run_that_waits_for_an_event_is_told_of_it() {
+    let home = Home::new();
+    let child = home.spawn(&["run", "approved"]);
+    home.waits("approval");
+    let status = masked(&home.call(&["status"]).stdout);
+    assert!(status.contains("it is deferred since"), "{status}");
+    let explained = home.call(&["explain", "1", "approval"]).stdout;
+    assert!(explained.contains("`release 1 approval` releases it, with `--value JSON`"), "{explained}");
+
+    // A slip is told, and what is no JSON is refused.
+    let said = home.call(&["release", "1", "aproval", "--value", "\"ann\""]);
+    assert!(said.stderr.ends_with("no task was waiting for it yet; what is waited for: `approval`\n"), "{said:?}");
+    let said = home.call(&["release", "1", "approval", "--value", "ann"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.stderr.contains("it is no JSON") && said.stderr.contains("'\"text\"'"), "{said:?}");
+
+    let said = home.call(&["release", "last", "approval", "--value", "\"ann\"", "--output", "json"]);
+    assert_eq!(said.json()["waiting"], json!(["approval"]), "{said:?}");
+    assert_eq!(end(child).stdout, "14 rows, approved by ann\n");
+    let said = home.call(&["release", "1", "approval"]);
+    assert!(said.stderr.contains("it has ended (success), and nothing in it waits"), "{said:?}");
+}
+
+#[test]
+fn a_run_that_was_killed_while_it_waited_is_released_and_resumed() {
+    let home = Home::new();
+    let mut child = home.spawn(&["run", "approved", "-q"]);
+    home.waits("approval");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let said = home.call(&["release", "1", "approval", "--value", "\"bob\""]);
+    assert_eq!(said.stderr, "`approval` is released; nobody runs run 1: `resume 1` goes on with it\n");
+    assert_eq!(home.call(&["resume", "-q"]).stdout, "14 rows, approved by bob\n");
 }
 
 #[test]

@@ -21,16 +21,17 @@ fn count() -> u32 {
 
 /// Runs one command as a DAG; what its task failed of, or how it was skipped.
 #[track_caller]
+#[allow(clippy::needless_pass_by_value, reason = "a command is written where it fails")]
 fn failure(of: Command) -> Failure {
-    let dag = Dag::build("one", || command("it", of.clone())).unwrap();
+    let dag = Dag::build("one", || command("it", of.clone())).expect("the graph is sound");
     let report = live(dag.run());
-    let failure = report.task("it").unwrap().failure().expect("it does not succeed");
+    let failure = report.task("it").expect("it is in the graph").failure().expect("it does not succeed");
     (*failure).clone()
 }
 
 #[track_caller]
 fn output(of: &Command) -> CommandOutput {
-    let dag = Dag::build("one", || command("it", of.clone())).unwrap();
+    let dag = Dag::build("one", || command("it", of.clone())).expect("the graph is sound");
     live(dag.run()).success().expect("it succeeds").clone()
 }
 
@@ -166,7 +167,7 @@ fn retries_and_time_limits_hold_for_commands() {
     })
     .unwrap();
     let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");
-    assert!(matches!(&*report.task("it").unwrap().failure().unwrap(), Failure::TimedOut { .. }));
+    assert!(matches!(&*report.task("it").expect("it is in the graph").failure().unwrap(), Failure::TimedOut { .. }));
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn clean(flights: &[Flight], late_after: u32) -> Vec<Flight> {
     flights.iter().filter(|flight| flight.delay > late_after.cast_signed()).cloned().collect()
 }
 
-#[task(blocking, isolation, memory, pool = "warehouse", pool_slots = 2, priority = -3)]
+#[task(blocking, pool = "warehouse", pool_slots = 2, priority = -3)]
 fn load(table: &str, ctx: &TaskContext, mut rows: Vec<Flight>) -> Result<u64, String> {
     let _ = (table, ctx.attempt());
     rows.clear();

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use common::{Gate, Log, failure_of, finish, live, on_both_drivers, reference, states};
 use proptest::prelude::*;
-use taskflow::RetryPolicy;
 use taskflow::engine::{Engine, Event, RunReport, TaskState};
 use taskflow::prelude::*;
+use taskflow::{Retry, RetryPolicy};
 
 /// Succeeds with the attempt of this number, and gives it.
 #[task]
@@ -392,4 +392,70 @@ fn the_jitter_spreads_tasks_that_failed_together() {
         let inside = waits.iter().filter(|wait| (from..from + Duration::from_secs(3)).contains(*wait)).count();
         assert!((50..=200).contains(&inside), "{inside} of 1000 in the tenth from {from:?}");
     }
+}
+
+#[derive(Debug)]
+enum Trouble {
+    Busy { seconds: u64 },
+    Timeout,
+    NotAllowed,
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+fn judge(trouble: &Trouble) -> Retry {
+    match trouble {
+        Trouble::Busy { seconds } => Retry::After(Duration::from_secs(*seconds)),
+        Trouble::Timeout => Retry::AsUsual,
+        Trouble::NotAllowed => Retry::Never,
+    }
+}
+
+/// Is in trouble of one kind after another.
+#[task(retries = 5, retry_delay = "1m", retry_on = judge)]
+fn troubled(ctx: &TaskContext) -> Result<u32, Trouble> {
+    match ctx.attempt() {
+        1 => Err(Trouble::Busy { seconds: 7200 }),
+        2 => Err(Trouble::Timeout),
+        3 => Err(Trouble::Busy { seconds: 0 }),
+        _ => Err(Trouble::NotAllowed),
+    }
+}
+
+#[test]
+fn errors_say_whether_and_when_another_attempt_follows() {
+    let report = reference(build(|| troubled()).run());
+    let expected = [Duration::from_secs(7200), Duration::from_secs(60), Duration::ZERO];
+    assert_eq!(waits(&report), expected);
+    let task = report.task("troubled").unwrap();
+    assert_eq!((task.state(), task.attempt_count()), (TaskState::Failed, 4));
+    assert_eq!(failure_of(&report, "troubled"), "NotAllowed");
+}
+
+/// Its errors are judged by a closure; what it asks for itself is not an error.
+#[task(retries = 2, retry_delay = "0s", retry_on = |error: &taskflow::BoxError| !error.to_string().contains("fatal"))]
+async fn judged(first: String, ctx: &TaskContext) -> Result<u32> {
+    match &*first {
+        "skip" => Err(ctx.skip("fatal, or so it seems"))?,
+        _ if ctx.attempt() == 1 => Err(first)?,
+        _ => Ok(ctx.attempt()),
+    }
+}
+
+#[test]
+fn a_closure_judges_errors_and_a_skip_is_none() {
+    on_both_drivers(&build(|| judged("fatal")), |report| {
+        assert_eq!(report.task("judged").unwrap().attempt_count(), 1);
+        assert_eq!(failure_of(report, "judged"), "fatal");
+    });
+    on_both_drivers(&build(|| judged("passing")), |report| assert_eq!(report.result(), Some(&2)));
+    on_both_drivers(&build(|| judged("skip")), |report| {
+        assert_eq!(report.task("judged").unwrap().state(), TaskState::Skipped);
+    });
 }

@@ -6,26 +6,35 @@
 //! 1. [`error`], [`time`]: failures and build errors; points in time.
 //! 2. [`log`]: what tasks emit, in files.
 //! 3. [`value`]: what travels between tasks.
-//! 4. [`task`]: what `#[task]` registers, its options, its trigger rule, its context.
-//! 5. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
-//! 6. [`process`]: child processes, for commands and for isolated tasks.
-//! 7. [`engine`]: the state machine of a DAG run and the workers that drive it.
-//! 8. `cli`: the command line of a DAG binary (feature `cli`).
+//! 4. [`config`]: variables, connections, secrets and settings, and where they come from.
+//! 5. [`task`]: what `#[task]` registers, its options, its trigger rule, its context.
+//! 6. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
+//!    [`sensors`]: those that come along.
+//! 7. [`process`]: child processes, for commands and for isolated tasks.
+//! 8. [`engine`]: the state machine of a DAG run and the workers that drive it.
+//! 9. [`journal`]: what happened in runs, kept so that they survive.
+//! 10. `testing`: the test kit (feature `testing`).
+//! 11. `cli`: the command line of a DAG binary (feature `cli`).
 
+pub mod config;
 pub mod dag;
 pub mod engine;
 pub mod error;
 pub mod journal;
 pub mod log;
 pub mod process;
+pub mod sensors;
 pub mod task;
 pub mod time;
 pub mod value;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 mod failpoint;
+mod near;
 mod panics;
 mod paths;
 #[doc(hidden)]

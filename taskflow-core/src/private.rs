@@ -5,15 +5,16 @@ pub use inventory;
 use std::sync::Arc;
 
 pub use crate::dag::{
-    Arg, Branch, DagDef, DagEntry, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry,
+    Arg, Branch, DagDef, DagEntry, DagFn, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry,
     TaskEntry, add_task,
 };
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;
 pub use crate::task::{
     Backoff, Body, BoxFuture, InputDef, Inputs, Isolation, Kind, Produced, SourceLocation, TaskContext, TaskDef,
-    TaskOptions, TriggerRule,
+    TaskFn, TaskOptions, TriggerRule, Waiting,
 };
+use crate::task::{Interrupt, JudgedError, Retry};
 use crate::value::AnyValue;
 pub use crate::value::{TypeInfo, Value};
 
@@ -28,6 +29,35 @@ pub fn produce_result<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>
         Ok(value) => Ok(Arc::new(value)),
         Err(error) => Err(error.into_task_error()),
     }
+}
+
+/// As [`produce_result`], for a task with a function that judges its errors.
+pub fn produce_judged<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>, A: Into<Retry>>(
+    result: R,
+    judge: impl FnOnce(&E) -> A,
+) -> Produced {
+    match result.into_result() {
+        Ok(value) => Ok(Arc::new(value)),
+        Err(error) => {
+            let retry = judge(&error).into();
+            Err(JudgedError { error: error.into_task_error(), retry }.into())
+        }
+    }
+}
+
+/// What a sensor has found, if anything.
+pub fn produce_sensed<T: Value>(found: Option<T>) -> Produced {
+    match found {
+        Some(value) => Ok(Arc::new(value)),
+        None => Err(Interrupt::not_yet().into()),
+    }
+}
+
+/// The same of a sensor that may fail.
+pub fn produce_sensed_result<T: Value, E: IntoTaskError, R: TaskResult<Ok = Option<T>, Err = E>>(
+    result: R,
+) -> Produced {
+    produce_sensed(result.into_result().map_err(IntoTaskError::into_task_error)?)
 }
 
 /// What a return type whose last name is `Result` must be, and the types behind an alias without arguments.

@@ -11,3 +11,34 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
     if unit == 0 { format!("{bytes} bytes") } else { format!("{size:.1} {}", UNITS[unit]) }
 }
+
+/// The number of bytes that a text such as `64 MiB`, `10MB` or `4096` says.
+pub(crate) fn read_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let unit: u64 = match text[digits..].trim_start() {
+        "" | "B" | "bytes" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        _ => return None,
+    };
+    text[..digits].parse::<u64>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, read_bytes};
+
+    #[test]
+    fn sizes_are_read_with_their_unit() {
+        let read = ["48 KiB", "1MiB", "10 MB", "4096", " 7 B ", "2GiB"].map(read_bytes);
+        assert_eq!(read, [48 << 10, 1 << 20, 10_000_000, 4096, 7, 2 << 30].map(Some));
+        let wrong = ["", "KiB", "-1", "1.5 MiB", "1 mib", "18446744073709551616", "18446744073709551615 KiB"];
+        assert!(wrong.iter().all(|text| read_bytes(text).is_none()));
+        assert_eq!(bytes(48 << 10), "48.0 KiB");
+    }
+}

@@ -89,8 +89,10 @@ use proc_macro::TokenStream;
 /// | `retry_delay = "30s"` | the wait before the first retry | 10 seconds |
 /// | `backoff = "exponential"` | how the wait grows: `"constant"`, `"exponential"` (twofold) or a factor such as `1.5` | `"constant"` |
 /// | `max_retry_delay = "10m"` | the longest wait | 24 hours |
+/// | `retry_on = is_transient` | a function `fn(&Error) -> bool`, or `-> Retry`, that says which errors are worth a retry, and when | all are |
 /// | `timeout = "1h"` | how long one attempt may run | no limit |
 /// | `blocking` | the function waits for files or sockets | it computes |
+/// | `deferrable` | the function may wait for a time or an event without holding a slot: `ctx.defer_until`, `ctx.wait_for` | it may not |
 /// | `pool = "warehouse"`, `pool_slots = 2` | the pool whose slots a running attempt holds, and how many | none, 1 |
 /// | `priority = 10` | among ready tasks the highest starts first | 0 |
 /// | `trigger_rule = "one_failed"` | when to run, seen from upstreams connected by order alone; also `TriggerRule::OneFailed` | `"all_success"` |
@@ -110,6 +112,50 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
     drive(task::expand, options, item)
+}
+
+/// Turns a function into a sensor: a task that is called (*poked*) again and again until it finds what it looks for.
+///
+/// It returns an `Option<T>`, or a `Result` of one; `Some(value)` is its success, and for DAGs it is an `Output<T>`. After
+/// `None` it is `up_for_reschedule`: it holds no slot, no thread and no future until the next poke, also across a restart
+/// of the program. An error is the failure of an attempt, with retries as for any task.
+///
+/// ```
+/// use taskflow::prelude::*;
+///
+/// /// The landing file of a day, as soon as it is there.
+/// #[sensor(poke_interval = "30s", timeout = "6h", soft_fail)]
+/// fn landed(day: Date) -> Option<String> {
+///     let file = format!("landing/{day}.csv");
+///     std::path::Path::new(&file).exists().then_some(file)
+/// }
+///
+/// #[task]
+/// fn rows(file: &str) -> Result<usize> {
+///     Ok(std::fs::read_to_string(file)?.lines().count())
+/// }
+///
+/// #[dag]
+/// fn daily(day: Date) -> usize {
+///     rows(landed(day))
+/// }
+/// # assert_eq!(daily::def().plan()?.len(), 2);
+/// # Ok::<(), taskflow::BoxError>(())
+/// ```
+///
+/// Its options are those of [`macro@task`] without `deferrable`, and
+///
+/// | option | what it says | without it |
+/// |---|---|---|
+/// | `poke_interval = "30s"` | the wait from the end of a poke to the next | 60 seconds |
+/// | `backoff = "exponential"` | how the wait grows | `"constant"` |
+/// | `max_poke_interval = "10m"` | the longest wait | 24 hours |
+/// | `timeout = "6h"` | how long it looks, from its first poke on and through retries | 7 days |
+/// | `execution_timeout = "20s"` | how long one poke may run | no limit |
+/// | `soft_fail` | when that is over the sensor is skipped | it fails, without a retry |
+#[proc_macro_attribute]
+pub fn sensor(options: TokenStream, item: TokenStream) -> TokenStream {
+    drive(task::expand_sensor, options, item)
 }
 
 /// Turns a function into a DAG.

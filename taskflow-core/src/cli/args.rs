@@ -38,7 +38,9 @@ pub(super) fn command(name: &str, program: Program, dags: &Dags) -> Command {
         .subcommand(Command::new("list").about("List the DAGs of this binary"))
         .subcommand(show())
         .subcommand(run(dags))
-        .subcommand(completions());
+        .subcommand(super::config::command())
+        .subcommand(completions())
+        .arg(super::setup::arg());
     #[cfg(feature = "sqlite")]
     let command = command.arg(super::home::arg()).subcommands(super::history());
     help::grouped(command)
@@ -124,6 +126,7 @@ pub(super) fn taken() -> Vec<&'static str> {
         "help",
         "version",
         "home",
+        "config",
         "logical-date",
         "jobs",
         "only",

@@ -61,7 +61,7 @@ struct Document {
 }
 
 pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
-    let journal = home.need_with(home::sync(matches))?;
+    let journal = home.need_with(home::sync(matches, home.config()))?;
     let run = home.find(&journal, which::run_word(matches))?;
     let (id, number, pick) = (&run.info.run_id, run.number, pick(matches));
     let json = args::wants_json(matches);

@@ -15,7 +15,8 @@ use clap::{Arg, ArgAction, ArgMatches};
 use super::live::{self, Echo, Ended, Signals, Watcher};
 use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
-use super::{args, summary};
+use super::{args, setup, summary};
+use crate::config::Config;
 use crate::dag::{Params, Plan};
 use crate::engine::{Engine, RunError, RunRequest, RunState};
 use crate::log::{self, AlreadyInstalled, LogSink};
@@ -61,11 +62,11 @@ pub(super) fn options() -> Vec<Arg> {
 }
 
 impl Manner {
-    pub(super) fn read(matches: &ArgMatches) -> Self {
+    pub(super) fn read(matches: &ArgMatches, config: &Config) -> Self {
         Manner {
             json: args::wants_json(matches),
             quiet: matches.get_flag("quiet"),
-            jobs: matches.get_one::<NonZeroUsize>("jobs").copied(),
+            jobs: matches.get_one::<NonZeroUsize>("jobs").copied().or(config.settings().jobs()),
             echo: cfg!(feature = "sqlite") && matches.get_flag("logs"),
         }
     }
@@ -81,6 +82,7 @@ pub(super) struct Course {
     pub(super) goes_on: bool,
     /// The flags of the DAG as they were given.
     pub(super) given: Vec<String>,
+    pub(super) config: Config,
 }
 
 /// What is known of a run beside its report.
@@ -95,22 +97,19 @@ pub(super) struct Told {
 
 /// Runs it, and tells what came of it.
 pub(super) fn drive(course: Course, terminal: &Terminal) -> Result<Exit, Stop> {
-    let Course { manner, request, logs, goes_on, given } = course;
+    let Course { manner, request, logs, goes_on, given, config } = course;
     let Some((plan, info, params)) = request.known() else {
         unreachable!("requests of the command line know their run")
     };
     let told = Told { plan: Arc::clone(plan), params: params.clone(), json: manner.json, quiet: manner.quiet, given };
     let info = info.clone();
-    let mut request = request.grace(GRACE);
-    if let Some(jobs) = manner.jobs {
-        let engine = Engine::builder().max_active_tasks(jobs).build();
-        request = request.engine(&engine.map_err(|unknown| Stop::Failure(unknown.to_string()))?);
-    }
+    let grace = config.settings().grace().unwrap_or(GRACE);
+    let request = request.grace(grace).engine(&engine(&manner, &config)?);
     // The summary reports panics. Whoever asks for backtraces gets them from the hook they come from.
     quiet_panics();
 
     let cannot = |error: std::io::Error| Stop::Failure(format!("cannot start what the run needs: {error}"));
-    let sink = logs.map(|logs| capture(logs, manner.echo, terminal)).transpose().map_err(cannot)?;
+    let sink = logs.map(|logs| capture(logs, manner.echo, &config, terminal)).transpose().map_err(cannot)?;
     #[cfg(unix)]
     let aside = if manner.json { Some(live::capture::Aside::start().map_err(cannot)?) } else { None };
 
@@ -126,7 +125,7 @@ pub(super) fn drive(course: Course, terminal: &Terminal) -> Result<Exit, Stop> {
         RunError::Journal(reason) => Stop::Failure(reason),
         error => Stop::Failure(error.to_string()),
     })?;
-    let ended = watching.block_on(live::follow(handle, watcher, echo, signals, GRACE, terminal));
+    let ended = watching.block_on(live::follow(handle, watcher, echo, signals, grace, terminal));
 
     #[cfg(unix)]
     if let Some(aside) = aside {
@@ -143,6 +142,21 @@ pub(super) fn drive(course: Course, terminal: &Terminal) -> Result<Exit, Stop> {
     Ok(exit)
 }
 
+/// The engine for a run, with the limits that are given.
+fn engine(manner: &Manner, config: &Config) -> Result<Engine, Stop> {
+    let mut builder = Engine::builder().config(config);
+    if let Some(jobs) = manner.jobs {
+        builder = builder.max_active_tasks(jobs);
+    }
+    if let Some(workers) = config.settings().workers() {
+        builder = builder.workers(workers);
+    }
+    for (name, slots) in config.pools() {
+        builder = builder.pool(name, slots);
+    }
+    builder.build().map_err(|unknown| Stop::usage(format!("[pools] of the configuration: {unknown}")))
+}
+
 fn exit(ended: &Ended) -> Exit {
     match (ended.report.state(), ended.signal) {
         (RunState::Success, _) => Exit::Success,
@@ -157,9 +171,13 @@ pub(super) fn quiet_panics() {
 }
 
 /// Sends what tasks log to its files.
-fn capture(logs: PathBuf, echo: bool, terminal: &Terminal) -> std::io::Result<LogSink> {
-    let sink = LogSink::open(logs)?;
-    match log::init(sink.clone()) {
+fn capture(logs: PathBuf, echo: bool, config: &Config, terminal: &Terminal) -> std::io::Result<LogSink> {
+    let sink = setup::sink(logs, config)?;
+    let installed = match config.settings().log_filter() {
+        Some(filter) => log::init_with(sink.clone(), filter.clone()),
+        None => log::init(sink.clone()),
+    };
+    match installed {
         // The program has its own subscriber, and shows or keeps records as it likes.
         Err(taken @ AlreadyInstalled::Subscriber) if echo => terminal.warn(&format!("--logs shows nothing: {taken}")),
         Ok(()) | Err(_) => {}

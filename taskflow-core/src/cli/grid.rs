@@ -50,9 +50,12 @@ pub(super) fn state(state: TaskState) -> Cell {
         TaskState::Failed => bad(state),
         TaskState::UpstreamFailed => cell.fg(Color::Red),
         TaskState::Skipped | TaskState::Cancelled | TaskState::UpForRetry => cell.fg(Color::Yellow),
-        TaskState::None | TaskState::Scheduled | TaskState::Running | TaskState::Removed => {
-            cell.add_attribute(Attribute::Dim)
-        }
+        TaskState::None
+        | TaskState::Scheduled
+        | TaskState::Running
+        | TaskState::Removed
+        | TaskState::UpForReschedule
+        | TaskState::Deferred => cell.add_attribute(Attribute::Dim),
     }
 }
 
@@ -78,7 +81,7 @@ pub(super) fn painted(state: RunState, paint: Paint) -> String {
 
 /// The order in which states are told: the good end first, what is still to come last.
 pub(super) fn place_of(state: TaskState) -> usize {
-    const ORDER: [TaskState; 10] = [
+    const ORDER: [TaskState; 12] = [
         TaskState::Success,
         TaskState::Failed,
         TaskState::UpstreamFailed,
@@ -86,6 +89,8 @@ pub(super) fn place_of(state: TaskState) -> usize {
         TaskState::Cancelled,
         TaskState::Running,
         TaskState::UpForRetry,
+        TaskState::UpForReschedule,
+        TaskState::Deferred,
         TaskState::Scheduled,
         TaskState::None,
         TaskState::Removed,

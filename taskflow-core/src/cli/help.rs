@@ -9,8 +9,8 @@ use clap::builder::StyledStr;
 const GROUPS: &[(&str, &[&str])] = &[
     ("DAGs", &["list", "show", "run"]),
     ("Looking at runs", &["runs", "status", "explain", "values", "logs"]),
-    ("Going on with runs", &["resume", "retry", "clear", "mark", "cancel", "replay"]),
-    ("Other", &["db", "completions"]),
+    ("Going on with runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
+    ("Other", &["config", "db", "completions"]),
 ];
 
 /// Gives the command a help page in which its verbs stand in groups.

@@ -1,4 +1,4 @@
-//! Where runs are kept: the directory that `--home` names, or `TASKFLOW_HOME`, or `.taskflow` here.
+//! Where runs are kept: the directory that `--home` names, or `TASKFLOW_HOME`, or the configuration, or `.taskflow` here.
 //!
 //! Verbs that only look make nothing: where there is no home yet there are no runs, and they say so.
 
@@ -10,9 +10,11 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, value_parser};
 use tokio::runtime::{Builder, Runtime};
 
+use super::setup;
 use super::stop::Stop;
+use crate::config::Config;
 use crate::engine::Durability;
-use crate::journal::{Journal, JournalError, RunSummary, Sync};
+use crate::journal::{Journal, JournalBuilder, JournalError, RunSummary, Sync};
 use crate::log::LogFiles;
 
 const DEFAULT: &str = ".taskflow";
@@ -48,18 +50,19 @@ pub(super) fn durability_arg(words: &[Durability]) -> Arg {
         .help("Whether a task waits until what it depends on is stored [default: strict]")
 }
 
-/// What `--durability` says.
-pub(super) fn durability(matches: &ArgMatches) -> Durability {
-    match matches.get_one::<String>("durability").map(String::as_str) {
+/// What `--durability` says, or the configuration.
+pub(super) fn durability(matches: &ArgMatches, config: &Config) -> Durability {
+    let flag = matches.get_one::<String>("durability").map(String::as_str);
+    match flag.or(config.settings().durability()) {
         Some("relaxed") => Durability::Relaxed,
         Some("ephemeral") => Durability::Ephemeral,
         _ => Durability::Strict,
     }
 }
 
-/// What `--sync` says.
-pub(super) fn sync(matches: &ArgMatches) -> Sync {
-    match matches.get_one::<String>("sync").map(String::as_str) {
+/// What `--sync` says, or the configuration.
+pub(super) fn sync(matches: &ArgMatches, config: &Config) -> Sync {
+    match matches.get_one::<String>("sync").map(String::as_str).or(config.settings().sync()) {
         Some("normal") => Sync::Normal,
         _ => Sync::Full,
     }
@@ -70,18 +73,36 @@ pub(super) fn sync(matches: &ArgMatches) -> Sync {
 pub(super) struct Home {
     path: PathBuf,
     runtime: Runtime,
+    config: Config,
 }
 
 impl Home {
     /// The home that the words of this call mean. Nothing is looked at yet.
-    pub(super) fn of(matches: &ArgMatches) -> Result<Self, Stop> {
-        let named = matches.get_one::<PathBuf>("home").cloned();
-        let variable = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
-        let path = named.or_else(variable).unwrap_or_else(|| DEFAULT.into());
+    pub(super) fn of(matches: &ArgMatches, config: Config) -> Result<Self, Stop> {
+        let configured = || config.settings().home().map(Path::to_path_buf);
+        let path = setup::home(matches).or_else(configured).unwrap_or_else(|| DEFAULT.into());
         let runtime = Builder::new_current_thread().enable_time().build();
         let runtime =
             runtime.map_err(|error| Stop::Failure(format!("cannot start what the journal needs: {error}")))?;
-        Ok(Home { path, runtime })
+        Ok(Home { path, runtime, config })
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A journal with the limits of the configuration.
+    fn builder(&self, sync: Sync) -> JournalBuilder {
+        let settings = self.config.settings();
+        let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let mut builder = Journal::builder().sync(sync);
+        if let Some(bytes) = settings.inline_limit() {
+            builder = builder.inline_limit(size(bytes));
+        }
+        if let Some(bytes) = settings.value_limit() {
+            builder = builder.value_limit(size(bytes));
+        }
+        builder
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -131,7 +152,7 @@ impl Home {
     }
 
     fn existing(&self, sync: Sync) -> Result<Option<Journal>, Stop> {
-        self.wait(Journal::builder().sync(sync).open_existing(&self.path))
+        self.wait(self.builder(sync).open_existing(&self.path))
     }
 
     /// The run that a word names.
@@ -149,7 +170,7 @@ impl Home {
         {
             return Err(self.not_writable(&format!("cannot write to the store {}: {error}", file.display())));
         }
-        let opened = self.runtime.block_on(Journal::builder().sync(sync).open(&self.path));
+        let opened = self.runtime.block_on(self.builder(sync).open(&self.path));
         opened.map_err(|error| self.not_writable(&error.to_string()))
     }
 

@@ -16,7 +16,7 @@ pub(super) fn list(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Re
     let broken = entries.iter().any(|entry| !entry.errors.is_empty());
     if args::wants_json(matches) {
         let json = serde_json::to_string_pretty(&entries).map_err(|error| Stop::Failure(error.to_string()))?;
-        terminal.print(&(json + "\n"))?;
+        terminal.print_json(&(json + "\n"))?;
     } else if !entries.is_empty() {
         terminal.print(&table(&entries, terminal))?;
     }

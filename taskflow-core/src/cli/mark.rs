@@ -19,16 +19,7 @@ pub(super) fn command() -> Command {
         .arg(Arg::new("as").value_name("STATE").required(true).value_parser(STATES.map(TaskState::name)))
         .arg(which::run())
         .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(1..).required(true).help("These tasks"))
-        .arg(
-            Arg::new("value")
-                .long("value")
-                .value_name("JSON")
-                .value_parser(|text: &str| {
-                    serde_json::from_str::<serde_json::Value>(text)
-                        .map_err(|error| format!("it is no JSON ({error}); a text is written with quotes: '\"text\"'"))
-                })
-                .help("What they are to have returned, with `mark success`"),
-        )
+        .arg(which::json_value().help("What they are to have returned, with `mark success`"))
         .arg(which::reason());
     which::going_on(command)
 }
@@ -50,7 +41,7 @@ pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     if value.is_some() && state != TaskState::Success {
         return Err(Stop::usage(format!("--value is what a task returned; a task that is {state} returned nothing")));
     }
-    let journal = home.need_with(home::sync(matches))?;
+    let journal = home.need_with(home::sync(matches, home.config()))?;
     let run = home.find(&journal, which::run_word(matches))?;
     let (id, number) = (&run.info.run_id, run.number);
     let pick = Pick::tasks(matches.get_many::<String>("tasks").unwrap_or_default().cloned());

@@ -2,10 +2,10 @@
 //!
 //! One file a verb, and around them what they share:
 //!
-//! - `list`, `show`, `run`, `completions`: the verbs about DAGs.
+//! - `list`, `show`, `run`, `completions`: the verbs about DAGs. `config`: what the program is told from outside.
 //! - `runs`, `status`, `explain`, `values`, `logs`: the verbs that look at what is kept of runs. `resume`, `retry`, `clear`,
-//!   `mark`, `cancel`, `replay`: those that do something with a run. `db`: upkeep. All of them need the feature `sqlite`.
-//! - `home`: where runs are kept. `which`: the words that name a run.
+//!   `mark`, `release`, `cancel`, `replay`: those that do something with a run. `db`: upkeep. All of them need the feature `sqlite`.
+//! - `setup`: the configuration of a call. `home`: where runs are kept. `which`: the words that name a run.
 //! - `args`: the words and flags that are understood. `flags`: the part of them that comes from a DAG's parameters.
 //!   `help`: the page that lists the verbs.
 //! - `choose`: which DAG is meant. `stop`: refusals and exit codes.
@@ -29,6 +29,7 @@ mod choose;
 #[cfg(feature = "sqlite")]
 mod clear;
 mod completions;
+mod config;
 #[cfg(feature = "sqlite")]
 mod db;
 mod drive;
@@ -47,6 +48,8 @@ mod logs;
 mod mark;
 mod record;
 #[cfg(feature = "sqlite")]
+mod release;
+#[cfg(feature = "sqlite")]
 mod replay;
 #[cfg(feature = "sqlite")]
 mod resume;
@@ -55,6 +58,7 @@ mod retry;
 mod run;
 #[cfg(feature = "sqlite")]
 mod runs;
+mod setup;
 mod show;
 #[cfg(feature = "sqlite")]
 mod status;
@@ -113,6 +117,7 @@ fn answer(program: Program, mut words: Vec<OsString>, terminal: &Terminal) -> Re
         Some(("list", matches)) => list::list(matches, &dags, terminal),
         Some(("show", matches)) => show::show(matches, &dags, terminal),
         Some(("run", matches)) => run::run(matches, &dags, terminal),
+        Some(("config", matches)) => config::config(matches, terminal),
         Some(("completions", matches)) => completions::completions(matches, &name, program, &dags, terminal),
         #[cfg(feature = "sqlite")]
         Some((verb, matches)) => look_back(verb, matches, terminal),
@@ -133,6 +138,7 @@ fn history() -> Vec<clap::Command> {
         retry::command(),
         clear::command(),
         mark::command(),
+        release::command(),
         cancel::command(),
         replay::command(),
         db::command(),
@@ -141,7 +147,8 @@ fn history() -> Vec<clap::Command> {
 
 #[cfg(feature = "sqlite")]
 fn look_back(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, Stop> {
-    let home = home::Home::of(matches)?;
+    let config = setup::load(innermost(matches))?;
+    let home = home::Home::of(innermost(matches), config)?;
     match verb {
         "runs" => runs::runs(matches, &home, terminal),
         "status" => status::status(matches, &home, terminal),
@@ -152,11 +159,18 @@ fn look_back(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Ex
         "retry" => retry::retry(matches, &home, terminal),
         "clear" => clear::clear(matches, &home, terminal),
         "mark" => mark::mark(matches, &home, terminal),
+        "release" => release::release(matches, &home, terminal),
         "cancel" => cancel::cancel(matches, &home, terminal),
         "replay" => replay::replay(matches, &home, terminal),
         "db" => db::db(matches, &home, terminal),
         _ => unreachable!("clap knows no other verb"),
     }
+}
+
+/// The words of the last subcommand: flags that hold for all verbs are known there, wherever they were said.
+#[cfg(feature = "sqlite")]
+fn innermost(matches: &ArgMatches) -> &ArgMatches {
+    matches.subcommand().map_or(matches, |(_, matches)| innermost(matches))
 }
 
 /// Without a word, a binary with several DAGs cannot know which to run.

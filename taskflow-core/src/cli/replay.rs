@@ -81,8 +81,8 @@ pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         }
     }
     // A task that returns nothing has no value worth a line.
-    if let Some(text) = value.filter(|value| !value.is_null()).and_then(summary::printed) {
-        terminal.print(&text)?;
+    if let Some(value) = value.filter(|value| !value.is_null()) {
+        summary::print(value, terminal)?;
     }
     Ok(exit)
 }

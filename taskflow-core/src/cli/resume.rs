@@ -7,7 +7,7 @@ use super::home::{self, Home};
 use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
 use super::which;
-use crate::engine::RunState;
+use crate::engine::{Durability, RunState};
 use crate::journal::{Journal, RunFilter};
 
 pub(super) fn command() -> Command {
@@ -22,7 +22,7 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
-    let journal = home.need_with(home::sync(matches))?;
+    let journal = home.need_with(home::sync(matches, home.config()))?;
     match matches.get_one::<String>("run") {
         Some(run) => go_on(run, matches, &journal, home, terminal),
         None => {
@@ -44,9 +44,21 @@ pub(super) fn go_on(
     home: &Home,
     terminal: &Terminal,
 ) -> Result<Exit, Stop> {
-    let request = home.wait(journal.resume(run))?.durability(home::durability(matches));
-    let course =
-        Course { manner: Manner::read(matches), request, logs: Some(home.logs()), goes_on: true, given: Vec::new() };
+    // That other runs are not kept says nothing about one that is.
+    let durability = match home::durability(matches, home.config()) {
+        Durability::Ephemeral => Durability::Strict,
+        durability => durability,
+    };
+    let request = home.wait(journal.resume(run))?.durability(durability);
+    let config = home.config().clone();
+    let course = Course {
+        manner: Manner::read(matches, &config),
+        request,
+        logs: Some(home.logs()),
+        goes_on: true,
+        given: Vec::new(),
+        config,
+    };
     let exit = drive(course, terminal);
     home.leave(journal);
     exit

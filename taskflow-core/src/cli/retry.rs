@@ -19,7 +19,7 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn retry(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
-    let journal = home.need_with(home::sync(matches))?;
+    let journal = home.need_with(home::sync(matches, home.config()))?;
     let run = home.find(&journal, which::run_word(matches))?;
     let (id, number) = (&run.info.run_id, run.number);
     let pick = Pick::all().failed().downstream();

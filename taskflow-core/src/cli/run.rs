@@ -1,6 +1,6 @@
 //! `run [DAG]`: one run of a DAG, from its flags to its exit code.
 //!
-//! 1. Everything said is checked: the DAG, its graph, the values of its parameters, the tasks named. Whatever is wrong
+//! 1. Everything said is checked: the configuration, the DAG, its graph, the values of its parameters, the tasks named. Whatever is wrong
 //!    is refused before anything starts.
 //! 2. The journal is opened, unless nothing is to be kept.
 //! 3. The run is [driven](super::drive) to its end.
@@ -15,7 +15,8 @@ use super::drive::{Course, Manner, drive};
 use super::home::{self, Home};
 use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
-use super::{args, flags};
+use super::{args, flags, setup};
+use crate::config::Config;
 use crate::dag::{DagDef, Plan, Selection, SelectionError};
 #[cfg(feature = "sqlite")]
 use crate::engine::Durability;
@@ -33,10 +34,11 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
         None => (None, matches),
     };
     let dag = dags.find(name)?;
-    let course = course(matches, dag)?;
+    let config = setup::load(matches)?;
+    let course = course(matches, dag, &config)?;
     #[cfg(feature = "sqlite")]
-    if let Some((home, journal)) = journal(matches)? {
-        let request = course.request.durability(home::durability(matches)).journal(&journal);
+    if let Some((home, journal)) = journal(matches, &config)? {
+        let request = course.request.durability(home::durability(matches, &config)).journal(&journal);
         let exit = drive(Course { request, logs: Some(home.logs()), ..course }, terminal);
         home.leave(&journal);
         return exit;
@@ -45,7 +47,7 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
 }
 
 /// A run as it was asked for, checked.
-fn course(matches: &ArgMatches, dag: &'static DagDef) -> Result<Course, Stop> {
+fn course(matches: &ArgMatches, dag: &'static DagDef, config: &Config) -> Result<Course, Stop> {
     let plan = dag.plan().map_err(|errors| Stop::Failure(errors.to_string()))?;
     let date = matches.get_one::<Timestamp>("logical-date").copied();
     let info = RunInfo::manual(dag.id, date.unwrap_or_else(Timestamp::now));
@@ -55,23 +57,26 @@ fn course(matches: &ArgMatches, dag: &'static DagDef) -> Result<Course, Stop> {
     if let Some(selection) = selection {
         request = request.select(selection);
     }
-    if let Some(&fail_fast) = matches.get_one::<bool>("fail-fast") {
+    if let Some(fail_fast) = matches.get_one::<bool>("fail-fast").copied().or(config.settings().fail_fast()) {
         request = request.fail_fast(fail_fast);
     }
-    Ok(Course { manner: Manner::read(matches), request, logs: None, goes_on: false, given })
+    let (manner, config) = (Manner::read(matches, config), config.clone());
+    Ok(Course { manner, request, logs: None, goes_on: false, given, config })
 }
 
 /// The journal that the run is kept in, unless that is not wanted.
 #[cfg(feature = "sqlite")]
-fn journal(matches: &ArgMatches) -> Result<Option<(Home, Journal)>, Stop> {
-    if home::durability(matches) == Durability::Ephemeral {
+fn journal(matches: &ArgMatches, config: &Config) -> Result<Option<(Home, Journal)>, Stop> {
+    if home::durability(matches, config) == Durability::Ephemeral {
         if matches.get_flag("logs") {
-            return Err(Stop::usage("--logs shows the logs of a run that is kept; leave out --durability ephemeral"));
+            return Err(Stop::usage(
+                "--logs shows the logs of a run that is kept; this one has the durability `ephemeral`",
+            ));
         }
         return Ok(None);
     }
-    let home = Home::of(matches)?;
-    let journal = home.make(home::sync(matches))?;
+    let home = Home::of(matches, config.clone())?;
+    let journal = home.make(home::sync(matches, config))?;
     Ok(Some((home, journal)))
 }
 

@@ -18,6 +18,11 @@ pub(super) fn show(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Re
         None => Format::Tree,
     };
     let plan = dag.plan().map_err(|errors| Stop::Failure(errors.to_string()))?;
-    terminal.print(&render(&plan, format))?;
+    let picture = render(&plan, format);
+    if format == Format::Json {
+        terminal.print_json(&picture)?;
+    } else {
+        terminal.print(&picture)?;
+    }
     Ok(Exit::Success)
 }

@@ -14,7 +14,7 @@ use super::summary::Reason;
 use super::terminal::{Paint, Terminal};
 use super::{args, runs, which, words};
 use crate::engine::{RunState, TaskState};
-use crate::journal::{AttemptHistory, Edit, RunHistory, SessionHistory, TaskHistory};
+use crate::journal::{AttemptHistory, Edit, RunHistory, SessionHistory, TaskHistory, WaitHistory};
 use crate::task::RunTrigger;
 use crate::time::Timestamp;
 
@@ -132,10 +132,12 @@ fn rows(history: &RunHistory, all: bool) -> Vec<usize> {
 }
 
 fn urgency(state: TaskState) -> usize {
-    const ORDER: [TaskState; 9] = [
+    const ORDER: [TaskState; 11] = [
         TaskState::Failed,
         TaskState::Running,
         TaskState::UpForRetry,
+        TaskState::Deferred,
+        TaskState::UpForReschedule,
         TaskState::Scheduled,
         TaskState::Cancelled,
         TaskState::UpstreamFailed,
@@ -222,6 +224,8 @@ struct Task<'a> {
     /// When it came to its state.
     since: Option<Timestamp>,
     retry_at: Option<Timestamp>,
+    /// What it waits for without a slot.
+    waits_for: Option<&'a WaitHistory>,
     /// Why it did not succeed.
     reason: Option<Reason>,
     cleared: u32,
@@ -274,6 +278,7 @@ impl<'a> Task<'a> {
             attempts: task.attempts.iter().map(Attempt::of).collect(),
             since: task.since,
             retry_at: task.retry_at,
+            waits_for: task.waits_for.as_ref(),
             reason: match task.state {
                 TaskState::UpstreamFailed => upstream(),
                 _ => task.failure.as_deref().map(Reason::of),

@@ -1,10 +1,12 @@
 //! The two streams of the process: what they are connected to, whether colours and a live view belong there, and writing
-//! to them without dying when the reader has gone.
+//! to them: without dying when the reader has gone, and without secrets.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use console::{Style, Term};
+
+use crate::log::Redactor;
 
 /// What the process writes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,15 @@ impl Terminal {
 
     /// Writes to stdout. A reader that has gone, as in `list | head -1`, has seen what it wanted.
     pub(super) fn print(&self, text: &str) -> io::Result<()> {
+        self.write(&Redactor::current().registered(text))
+    }
+
+    /// The same for a text that is JSON, and stays that.
+    pub(super) fn print_json(&self, json: &str) -> io::Result<()> {
+        self.write(&Redactor::current().registered_json(json))
+    }
+
+    fn write(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         forgive_gone_reader(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
     }
@@ -54,7 +65,7 @@ impl Terminal {
 
     /// Writes a line to stderr. What cannot be said there cannot be said at all.
     pub(super) fn note(&self, line: &str) {
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        let _ = writeln!(io::stderr().lock(), "{}", Redactor::current().registered(line));
     }
 
     /// Says what is not as it should be, and no reason to stop.

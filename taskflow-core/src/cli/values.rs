@@ -1,6 +1,7 @@
 //! `values RUN [TASK]`: what tasks of a run returned.
 //!
-//! On a terminal the beginning, with secrets masked; elsewhere, and with `--json`, the whole.
+//! On a terminal the beginning, without what looks like a secret; elsewhere, and with `--json`, the whole. Secrets of the
+//! configuration are shown nowhere.
 
 use std::io::IsTerminal;
 
@@ -27,7 +28,7 @@ pub(super) fn command() -> Command {
         .about("Show what tasks of a run returned")
         .arg(which::run())
         .arg(which::task().help("The value of this task; whole where stdout is no terminal"))
-        .arg(which::json().help("Whole, as JSON; secrets are not masked then"))
+        .arg(which::json().help("Whole, as JSON; what only looks like a secret is not masked then"))
         .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Show every value of a large run"))
 }
 
@@ -67,9 +68,7 @@ fn whole(
     if json {
         return which::print_json(&value, terminal);
     }
-    if let Some(text) = summary::printed(value) {
-        terminal.print(&text)?;
-    }
+    summary::print(value, terminal)?;
     Ok(Exit::Success)
 }
 

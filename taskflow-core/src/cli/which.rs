@@ -45,6 +45,14 @@ pub(super) fn reason() -> Arg {
     Arg::new("reason").long("reason").value_name("TEXT").help("Why: it stands in the history of the run")
 }
 
+/// `--value`, which is JSON.
+pub(super) fn json_value() -> Arg {
+    Arg::new("value").long("value").value_name("JSON").value_parser(|text: &str| {
+        serde_json::from_str::<serde_json::Value>(text)
+            .map_err(|error| format!("it is no JSON ({error}); a text is written with quotes: '\"text\"'"))
+    })
+}
+
 /// Who does it, and why.
 pub(super) fn note(matches: &ArgMatches) -> Note {
     Note::by_user(matches.get_one::<String>("reason").cloned().unwrap_or_default())
@@ -90,7 +98,7 @@ pub(super) fn wants_json(matches: &ArgMatches) -> bool {
 /// Prints a document for programs.
 pub(super) fn print_json(document: &impl serde::Serialize, terminal: &Terminal) -> Result<Exit, Stop> {
     let json = serde_json::to_string_pretty(document).map_err(|error| Stop::Failure(error.to_string()))?;
-    terminal.print(&(json + "\n"))?;
+    terminal.print_json(&(json + "\n"))?;
     Ok(Exit::Success)
 }
 

@@ -96,6 +96,16 @@ impl DagDef {
     }
 }
 
+/// A `#[dag]` function as a type: `#[dag] fn delays(..)` makes the type `delays`, written `delays {}` where a value of it is
+/// wanted.
+pub trait DagFn {
+    /// The type of the result.
+    type Result;
+
+    /// The definition of the DAG.
+    fn definition() -> &'static DagDef;
+}
+
 /// The handles of a DAG's parameters, in order.
 #[derive(Debug)]
 pub struct DagInputs {
@@ -155,7 +165,7 @@ impl<T: Value> Dag<T> {
     #[track_caller]
     pub fn build_with(id: &str, options: DagOptions, body: impl FnOnce() -> Output<T>) -> Result<Self, BuildErrors> {
         let at = std::panic::Location::caller().into();
-        let plan = freeze::trace_closure(id, options, at, TypeInfo::of_value::<T>(), || Some(body().handle()))?;
+        let plan = freeze::trace_closure(id, &options, at, TypeInfo::of_value::<T>(), || Some(body().handle()))?;
         Ok(Dag { plan: Arc::new(plan), result: PhantomData })
     }
 

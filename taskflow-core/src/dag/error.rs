@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::near::nearest;
 use crate::task::SourceLocation;
 
 /// One mistake in a DAG, with the task and the place it concerns.
@@ -58,6 +59,18 @@ pub enum BuildError {
         "`.concurrency(0)` (at {at}) lets no task of the elements run; say how many may run at once, or leave it out"
     )]
     NoConcurrency {
+        /// The call.
+        at: SourceLocation,
+    },
+    /// An option of sensors on a task that is none.
+    #[error(
+        "`.{option}(..)` (at {at}) is for sensors, and `{task}` is none: write `#[sensor]` in the place of `#[task]`"
+    )]
+    NoSensor {
+        /// The task.
+        task: String,
+        /// The option.
+        option: &'static str,
         /// The call.
         at: SourceLocation,
     },
@@ -227,11 +240,4 @@ fn known_pools(unknown: &str, known: &[String]) -> String {
         Some(name) => format!("did you mean `{name}`? declared are {}", list(known)),
         None => format!("declared are {}", list(known)),
     }
-}
-
-/// The candidate that a typing mistake could have turned into `word`.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = candidates.into_iter().map(|candidate| (strsim::jaro_winkler(word, candidate), candidate));
-    let (score, best) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (score > 0.8).then_some(best)
 }

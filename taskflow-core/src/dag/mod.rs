@@ -26,14 +26,14 @@ mod registry;
 mod select;
 pub mod show;
 
+pub(crate) use crate::near::nearest;
 pub use arg::{AnyOf, Arg, IntoArg};
 pub(crate) use arg::{Delivery, as_it_is};
 pub use branch::{Arm, Branch, InArm, When, only_if, when};
 pub(crate) use builder::add_named;
 pub use builder::{Handle, add_task, group};
-pub use def::{Dag, DagDef, DagInputs, DagOptions, PlanCell};
+pub use def::{Dag, DagDef, DagFn, DagInputs, DagOptions, PlanCell};
 pub use each::{EachResult, Mapped};
-pub(crate) use error::nearest;
 pub use error::{BuildError, BuildErrors};
 pub(crate) use layout::{At, Block, Layout, path_of};
 pub use order::{IntoNodes, chain, chain_linear};

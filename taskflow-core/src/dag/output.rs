@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::builder::{Handle, with_node};
+use super::builder::{Handle, with_node, with_sensor};
 use super::order;
 use super::order::IntoNodes;
-use crate::task::{Backoff, TriggerRule};
+use crate::task::{Backoff, SensorOptions, TriggerRule, Waiting};
 
 /// What a task will return, or a parameter of the DAG will hold: Airflow's `XComArg`.
 ///
@@ -89,7 +89,25 @@ impl<T> Output<T> {
     /// How long one attempt may run.
     #[track_caller]
     pub fn timeout(self, timeout: Duration) -> Self {
-        with_node(self.handle, Location::caller(), |node| node.options_mut().timeout = Some(timeout));
+        with_node(self.handle, Location::caller(), |node| match node.def.waiting {
+            Waiting::Sensor => node.options_mut().sensor.timeout = Some(timeout),
+            Waiting::Never | Waiting::Deferrable => node.options_mut().timeout = Some(timeout),
+        });
+        self
+    }
+
+    /// The wait of a sensor from the end of one poke to the next.
+    #[track_caller]
+    pub fn poke_interval(self, interval: Duration) -> Self {
+        let set = |sensor: &mut SensorOptions| sensor.poke_interval = Some(interval);
+        with_sensor(self.handle, Location::caller(), "poke_interval", set);
+        self
+    }
+
+    /// A sensor that does not find what it looks for in time is skipped, and does not fail.
+    #[track_caller]
+    pub fn soft_fail(self) -> Self {
+        with_sensor(self.handle, Location::caller(), "soft_fail", |sensor| sensor.soft_fail = Some(true));
         self
     }
 

@@ -14,7 +14,7 @@ use super::each::Split;
 use super::hash;
 use super::param::ParamDef;
 use super::projection::Projection;
-use crate::task::{RetryPolicy, SourceLocation, TaskDef, TriggerRule};
+use crate::task::{RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TriggerRule, Waiting};
 use crate::value::{Constant, TypeInfo};
 
 /// A DAG, checked and ready to run any number of times, also at once.
@@ -118,6 +118,10 @@ pub struct NodeOptions {
     pub priority: i32,
     /// The rule for its order edges.
     pub trigger_rule: TriggerRule,
+    /// What it may wait for without holding a slot.
+    pub waiting: Waiting,
+    /// How often and how long it looks, if it is a sensor.
+    pub sensor: Option<SensorPolicy>,
     /// Words to find it by.
     pub tags: &'static [&'static str],
 }

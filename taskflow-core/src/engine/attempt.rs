@@ -11,10 +11,12 @@ use super::run::RunShared;
 use super::values::Gathered;
 use crate::dag::Plan;
 use crate::error::Failure;
-use crate::log::attempt_span;
+use crate::log::{Redactor, attempt_span};
 use crate::panics::catch;
 use crate::process;
-use crate::task::{self, AttemptControl, Ending, Identity, Isolation, TaskContext, TaskDef};
+use crate::task::{
+    self, AttemptControl, Body, Comeback, Ending, Identity, Inputs, Isolation, Produced, TaskContext, TaskDef,
+};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
@@ -34,6 +36,8 @@ pub(crate) struct Grant {
     pub(crate) control: Option<Arc<AttemptControl>>,
     /// Whether tasks of this definition have proven to take little time.
     pub(crate) short: bool,
+    /// Of a task that may wait. Boxed, because a grant is moved a few times.
+    pub(crate) comeback: Option<Box<Comeback>>,
 }
 
 /// A task instance, and how it is called.
@@ -86,17 +90,31 @@ impl Grant {
             attempt: self.attempt,
             max_attempts: self.max_attempts,
             generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(id)),
+            comeback: self.comeback.as_deref().cloned(),
+            config: run.config.clone(),
         }
     }
 }
 
 /// What an attempt gives.
-type Judged = (Outcome, Option<AnyValue>);
+pub(crate) type Judged = (Outcome, Option<AnyValue>);
 
 /// Runs a sync task to its end, on this thread.
 pub(crate) fn call_sync(grant: Grant, context: Option<&TaskContext>) -> Judged {
-    let Grant { def, gathered, control, .. } = grant;
-    judged(task::call_sync(def, || gathered.assemble(), context, control.as_deref()))
+    match grant.def.body {
+        Body::Sync(body) => call_as(grant, context, body),
+        Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
+    }
+}
+
+/// Runs `body` to its end as the attempt.
+pub(crate) fn call_as(
+    grant: Grant,
+    context: Option<&TaskContext>,
+    body: impl FnOnce(&mut Inputs, Option<&TaskContext>) -> Produced,
+) -> Judged {
+    let Grant { gathered, control, .. } = grant;
+    judged(task::call_as(body, || gathered.assemble(), context, control.as_deref()))
 }
 
 /// Runs an async task to its end.
@@ -117,11 +135,25 @@ pub(crate) async fn call_isolated(grant: Grant, run: &RunShared, isolation: Isol
 }
 
 fn judged(ending: Ending) -> Judged {
-    match ending {
+    without_secrets(match ending {
         Ending::Value(value) => (Outcome::Success, Some(value)),
         Ending::Skipped(reason) => (Outcome::Skipped(reason), None),
         Ending::Failed(failure) => (Outcome::Failed(failure), None),
+        Ending::FailedFor(failed) => (Outcome::FailedFor(failed), None),
+        Ending::Waits(wait) => (Outcome::Waits(wait), None),
+    })
+}
+
+/// What an attempt gives, without the secrets that its task may have put into an error, a panic or the reason of a skip:
+/// before anybody stores it or shows it.
+fn without_secrets((mut outcome, value): Judged) -> Judged {
+    match &mut outcome {
+        Outcome::Success | Outcome::Expanded(_) | Outcome::Waits(_) => {}
+        Outcome::Skipped(reason) => Redactor::current().message(reason),
+        Outcome::Failed(failure) => Redactor::current().failure(failure),
+        Outcome::FailedFor(failed) => Redactor::current().failure(&mut failed.0),
     }
+    (outcome, value)
 }
 
 /// The span by which what the attempt emits is known as its own. None when nobody listens.
@@ -141,8 +173,10 @@ pub(crate) fn tell(span: &Span, outcome: &Outcome) {
     }
     match outcome {
         Outcome::Success | Outcome::Expanded(_) => {}
+        Outcome::Waits(wait) => tracing::debug!(target: "taskflow", parent: span, "{wait}"),
         Outcome::Skipped(reason) => tracing::info!(target: "taskflow", parent: span, "skipped: {reason}"),
-        Outcome::Failed(failure) => {
+        Outcome::Failed(_) | Outcome::FailedFor(_) => {
+            let Some(failure) = outcome.failure() else { return };
             let causes: String = failure.causes().iter().map(|cause| format!("\n  caused by: {cause}")).collect();
             tracing::error!(target: "taskflow", parent: span, kind = failure.kind(), "{failure}{causes}");
         }
@@ -191,6 +225,6 @@ pub(crate) async fn store_async(
 fn settle((outcome, value): Judged, stored: Result<Stored, Failure>) -> (Judged, Option<Box<Stored>>) {
     match stored {
         Ok(stored) => ((outcome, value), Some(Box::new(stored))),
-        Err(failure) => ((Outcome::Failed(Box::new(failure)), value), None),
+        Err(failure) => (without_secrets((Outcome::Failed(Box::new(failure)), value)), None),
     }
 }

@@ -14,6 +14,7 @@ use std::collections::{HashMap, VecDeque};
 
 use smallvec::SmallVec;
 
+use super::request::RunError;
 use crate::dag::{Layout, Plan};
 use crate::task::Kind;
 
@@ -463,8 +464,17 @@ impl Dispatcher {
         self.runs[key.0 as usize].as_ref().map_or(0, |run| run.ready_sync)
     }
 
-    /// The slots of a pool.
-    pub(crate) fn pool_slots(&self, name: &str) -> Option<u32> {
-        self.pools.iter().find(|pool| pool.name == name).map(|pool| pool.slots)
+    /// Whether every task of the plan can have its slots.
+    pub(crate) fn check_pools(&self, plan: &Plan) -> Result<(), RunError> {
+        for (set, options) in plan.option_sets().iter().enumerate() {
+            let Some(name) = options.pool else { continue };
+            let too_small = |pool: &&Pool| pool.name == name && pool.slots < options.pool_slots;
+            let Some(pool) = self.pools.iter().find(too_small) else { continue };
+            let task = (0..plan.len() as u32).find(|&task| plan.options_index(task) == set);
+            let task = task.map_or_else(String::new, |task| plan.nodes()[task as usize].id().to_owned());
+            let (wanted, slots) = (options.pool_slots, pool.slots);
+            return Err(RunError::PoolTooSmall { task, pool: name.to_owned(), wanted, slots });
+        }
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::dispatch::Dispatcher;
 use super::hub::Shared;
 use super::request::RunError;
+use crate::config::Config;
 use crate::dag::{Plan, Registry};
 
 /// Runs DAGs.
@@ -23,6 +24,7 @@ pub struct Engine {
 
 struct Inner {
     shared: Arc<Shared>,
+    config: Option<Config>,
     runtime: OnceLock<tokio::runtime::Runtime>,
 }
 
@@ -39,23 +41,18 @@ impl Engine {
         GLOBAL.get_or_init(|| Engine::builder().build().expect("the default settings are valid"))
     }
 
+    /// The configuration that tasks get, if it is not that of the process.
+    pub(super) fn config(&self) -> Option<&Config> {
+        self.inner.config.as_ref()
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }
 
     /// Whether every task of the plan can have its slots.
     pub(super) fn check_pools(&self, plan: &Plan) -> Result<(), RunError> {
-        let hub = self.inner.shared.lock();
-        for (set, options) in plan.option_sets().iter().enumerate() {
-            let Some(pool) = options.pool else { continue };
-            let Some(slots) = hub.dispatcher.pool_slots(pool).filter(|&slots| slots < options.pool_slots) else {
-                continue;
-            };
-            let task = (0..plan.len() as u32).find(|&task| plan.options_index(task) == set);
-            let task = task.map_or_else(String::new, |task| plan.nodes()[task as usize].id().to_owned());
-            return Err(RunError::PoolTooSmall { task, pool: pool.to_owned(), wanted: options.pool_slots, slots });
-        }
-        Ok(())
+        self.inner.shared.lock().dispatcher.check_pools(plan)
     }
 
     /// The runtime of the caller, or one of the engine's own for callers that have none.
@@ -100,9 +97,20 @@ pub struct EngineBuilder {
     workers: Option<NonZeroUsize>,
     max_active_tasks: Option<NonZeroUsize>,
     pools: Vec<(String, u32)>,
+    config: Option<Config>,
 }
 
 impl EngineBuilder {
+    /// What tasks get with [`TaskContext::variable`](crate::task::TaskContext::variable),
+    /// [`connection`](crate::task::TaskContext::connection) and [`secret`](crate::task::TaskContext::secret). Its settings
+    /// are for the command line and change nothing here. Default: the configuration of the process, [`Config::global`], which
+    /// is read when a task asks for the first time.
+    #[must_use]
+    pub fn config(mut self, config: &Config) -> Self {
+        self.config = Some(config.clone());
+        self
+    }
+
     /// How many threads run sync tasks. Default: one a core.
     #[must_use]
     pub fn workers(mut self, workers: NonZeroUsize) -> Self {
@@ -144,7 +152,7 @@ impl EngineBuilder {
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = self.workers.unwrap_or(cores).get().min(limit);
         let shared = Arc::new(Shared::new(Dispatcher::new(limit, pools), workers));
-        Ok(Engine { inner: Arc::new(Inner { shared, runtime: OnceLock::new() }) })
+        Ok(Engine { inner: Arc::new(Inner { shared, config: self.config, runtime: OnceLock::new() }) })
     }
 }
 

@@ -176,7 +176,7 @@ impl<T> fmt::Debug for RunHandle<T> {
     }
 }
 
-/// Looks at a run and cancels it.
+/// Looks at a run, cancels it, and says what has come that it waits for.
 #[derive(Clone)]
 pub struct RunControl {
     engine: Engine,
@@ -189,6 +189,19 @@ impl RunControl {
     /// A run that is over stays as it is.
     pub fn cancel(&self, reason: &str) {
         self.engine.shared().tell(self.key, &self.shared.info.run_id, Input::Cancel { reason: reason.to_owned() });
+    }
+
+    /// Says that an event has come: tasks that wait for `key` go on with `value`, and so does every task that will wait for it
+    /// later. A second event with the same key takes the place of the first; a run that is over stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be written as JSON.
+    pub fn release(&self, key: &str, value: &impl serde::Serialize) -> Result<(), serde_json::Error> {
+        let value = Arc::from(serde_json::to_string(value)?);
+        let input = Input::Release { key: key.to_owned(), value, by: String::new() };
+        self.engine.shared().tell(self.key, &self.shared.info.run_id, input);
+        Ok(())
     }
 
     /// Reads the run with `read`; `None` when it is over. The engine stands still meanwhile.

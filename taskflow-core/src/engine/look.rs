@@ -60,6 +60,11 @@ impl<'a> Look<'a> {
         self.run.machine.retries()
     }
 
+    /// What a task that holds nothing waits for: a time, the key of an event.
+    pub(crate) fn wait(&self, task: u32) -> (Option<Timestamp>, Option<&'a str>) {
+        self.run.machine.wait(task)
+    }
+
     /// The graph.
     pub(crate) fn plan(&self) -> &'a Arc<Plan> {
         &self.run.shared.plan

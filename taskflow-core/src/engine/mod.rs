@@ -7,7 +7,8 @@
 //! - `run`, `hub`, `share`, `effects`, `worker`, `launch`, `timekeeper`: the live driver. `hub` states its protocol.
 //! - `record`: what a journal is told, and what is waited for.
 //! - `look`: reading a run while it runs.
-//! - `reference`: the same machine driven by one loop on one thread. It is what the live driver is compared with.
+//! - `simulate`: the same machine driven by one loop on one thread, with a clock moved by hand; states its protocol.
+//!   `reference`: that loop with nothing left to chance. It is what the live driver is compared with.
 //! - [`RunRequest`], [`RunHandle`], [`RunReport`]: the face of all this.
 
 mod attempt;
@@ -27,6 +28,8 @@ mod report;
 mod request;
 mod run;
 mod share;
+#[cfg_attr(not(feature = "testing"), allow(dead_code, unused_imports, reason = "the reference driver needs a part"))]
+mod simulate;
 mod state;
 mod timekeeper;
 mod values;
@@ -40,9 +43,11 @@ pub(crate) use look::Look;
 pub(crate) use machine::AttemptRecord;
 pub use record::Durability;
 pub(crate) use record::{
-    Commits, Encoded, Entry, Recorder, Restored, RestoredState, RestoredTask, Session, Stored, ValueRef,
+    Commits, Encoded, Entry, Recorder, Restored, RestoredState, RestoredTask, Session, Stored, ValueRef, WaitRecord,
 };
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};
 pub(crate) use request::About;
 pub use request::{RunError, RunRequest};
+#[cfg(feature = "testing")]
+pub(crate) use simulate::{Asyncs, End, Interference, Part, Simulated, Stage, StandIn, Starting, World};
 pub use state::{RunState, TaskState};

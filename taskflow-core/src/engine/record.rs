@@ -91,6 +91,54 @@ pub(crate) enum Entry {
     Marked { tasks: Vec<u32>, state: TaskState, by: String, reason: String, value: ValueRef },
     /// The list of an expand node has so many elements: from here on they have numbers.
     Expanded { task: u32, count: u32 },
+    /// An attempt waits after `took` nanoseconds, and holds nothing: a sensor between two pokes, or a deferred task.
+    Waiting { task: u32, attempt: u32, took: u64, poke: bool, record: Box<WaitRecord> },
+    /// Somebody said that an event has come; its value is JSON.
+    Released { key: String, value: String, by: String },
+}
+
+/// What a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WaitRecord {
+    /// When it first began to wait.
+    #[serde(with = "in_nanos")]
+    pub(crate) since: Timestamp,
+    /// How often it has waited, this time included.
+    pub(crate) count: u32,
+    /// The time that it waits for.
+    #[serde(with = "maybe_in_nanos")]
+    pub(crate) until: Option<Timestamp>,
+    /// The key of the event that it waits for, and the number of the last one it has seen and cannot use.
+    pub(crate) event: Option<(String, u64)>,
+}
+
+/// Points in time as they stand in entries: a text would be three times as long.
+mod in_nanos {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::time::Timestamp;
+
+    pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(time.as_nanos())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(deserializer).map(Timestamp::from_nanos)
+    }
+}
+
+mod maybe_in_nanos {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use crate::time::Timestamp;
+
+    pub(super) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        time.map(Timestamp::as_nanos).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<i64>::deserialize(deserializer)?.map(Timestamp::from_nanos))
+    }
 }
 
 /// What is known of a process that drives a run.
@@ -211,6 +259,12 @@ impl Commits {
         shared.tell(self.key, &of.info.run_id, super::machine::Input::Cancel { reason: reason.to_owned() });
     }
 
+    /// Somebody outside says that an event has come.
+    pub(crate) fn release(&self, key: String, value: Arc<str>, by: String) {
+        let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
+        shared.tell(self.key, &of.info.run_id, super::machine::Input::Release { key, value, by });
+    }
+
     /// Whether too much waits to be stored.
     pub(crate) fn set_congested(&self, congested: bool) {
         let Some(shared) = self.shared.upgrade() else { return };
@@ -241,6 +295,8 @@ pub(crate) struct Restored {
     pub(crate) later: HashMap<String, RestoredTask>,
     /// It was ending early when it stopped: why, and as what.
     pub(crate) halted: Option<(String, RunState)>,
+    /// The events that it was told, in order: their keys and values.
+    pub(crate) events: Vec<(String, Arc<str>)>,
 }
 
 /// What is known of a task of a run that goes on.
@@ -256,6 +312,10 @@ pub(crate) struct RestoredTask {
     pub(crate) ended: Timestamp,
     /// The failures of attempts that others followed.
     pub(crate) retried: Vec<super::machine::AttemptRecord>,
+    /// What it waits for, or waited for last.
+    pub(crate) wait: Option<Box<WaitRecord>>,
+    /// The number of the last event that is not for it: it was cleared after that.
+    pub(crate) deaf_to: u64,
 }
 
 /// What a task of a run that goes on has come to.
@@ -271,6 +331,8 @@ pub(crate) enum RestoredState {
     Because { state: TaskState, cause: u32 },
     /// Its next attempt is due then.
     Retry(Timestamp),
+    /// Its attempt waits: it is a sensor, or deferred.
+    Waits { poke: bool },
     /// It has yet to run (again).
     Open,
 }

@@ -91,6 +91,15 @@ impl<T> RunReport<T> {
         self.result.as_deref()
     }
 
+    /// The result with its type erased.
+    #[cfg(feature = "testing")]
+    pub(crate) fn shared_result(&self) -> Option<AnyValue>
+    where
+        T: Value,
+    {
+        self.result.clone().map(|result| result as AnyValue)
+    }
+
     /// The result, or the failure of the run as an error: for `?`.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use super::machine::{Machine, Settings};
 use super::record::{Durability, Recorder, Restored};
 use super::report::RunReport;
 use super::run::{Clock, Run, RunShared, observe};
+use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
 use crate::task::{Kind, RunInfo};
 use crate::time::Timestamp;
@@ -62,6 +63,8 @@ pub(crate) struct About<'a> {
     pub(crate) info: &'a RunInfo,
     pub(crate) params: &'a [AnyValue],
     pub(crate) durability: Durability,
+    /// When it starts, or goes on.
+    pub(crate) at: Timestamp,
 }
 
 /// Why a run did not start.
@@ -210,8 +213,9 @@ impl<T> RunRequest<T> {
         let prepared = self.prepare()?;
         engine.check_pools(&prepared.plan)?;
         let (plan, info, params) = (&prepared.plan, &*prepared.info, &*prepared.params);
+        let at = Timestamp::now();
         let recorder = match prepared.recording {
-            Some(open) => Some(open(&About { plan, info, params, durability }).map_err(RunError::Journal)?),
+            Some(open) => Some(open(&About { plan, info, params, durability, at }).map_err(RunError::Journal)?),
             None => None,
         };
         let needs_runtime = prepared.plan.defs().iter().any(|def| def.lane() != Kind::Sync);
@@ -222,6 +226,7 @@ impl<T> RunRequest<T> {
             runtime: if needs_runtime { Some(engine.runtime()?) } else { None },
             recorder,
             in_process: prepared.in_process,
+            config: engine.config().cloned(),
         });
         let (sender, finished) = oneshot::channel();
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
@@ -284,6 +289,7 @@ impl<T> RunRequest<T> {
             machine.restore(restored);
         }
         Ok(Prepared {
+            config: self.engine.as_ref().and_then(Engine::config).cloned(),
             plan,
             info,
             machine,
@@ -292,6 +298,7 @@ impl<T> RunRequest<T> {
             recording: self.recording,
             restored: self.restored,
             in_process: self.in_process,
+            durability: self.durability,
         })
     }
 }
@@ -309,6 +316,12 @@ impl<T> RunRequest<T> {
         Some((self.plan.as_ref().ok()?, self.info.as_ref()?, &self.params))
     }
 
+    /// The graph and the parameters that were given.
+    #[cfg(feature = "testing")]
+    pub(crate) fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Params) {
+        (self.plan, self.params)
+    }
+
     /// Starts from what an earlier part of the run has come to.
     pub(crate) fn restored(mut self, restored: Restored) -> Self {
         self.restored = Some(restored);
@@ -318,6 +331,7 @@ impl<T> RunRequest<T> {
 
 /// A request that passed every check.
 pub(super) struct Prepared {
+    pub(super) config: Option<Config>,
     pub(super) plan: Arc<Plan>,
     pub(super) info: Arc<RunInfo>,
     pub(super) machine: Machine,
@@ -326,6 +340,7 @@ pub(super) struct Prepared {
     pub(super) recording: Option<Recording>,
     pub(super) restored: Option<Restored>,
     pub(super) in_process: bool,
+    pub(super) durability: Durability,
 }
 
 /// FNV-1a: the same for the same id, in every build.

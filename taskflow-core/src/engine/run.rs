@@ -14,9 +14,10 @@ use super::machine::{Command, Input, Machine, Outcome};
 use super::record::{Recorder, Restored, RestoredState, Stored};
 use super::state::TaskState;
 use super::values::Values;
+use crate::config::Config;
 use crate::dag::Plan;
 use crate::panics::drop_quietly;
-use crate::task::{AttemptControl, Kind, RunInfo};
+use crate::task::{AttemptControl, Kind, RunInfo, Waiting};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
@@ -32,6 +33,8 @@ pub(crate) struct RunShared {
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
     /// Whether isolated tasks run in this process as well.
     pub(crate) in_process: bool,
+    /// What its tasks ask for variables, connections and secrets; that of the process without one.
+    pub(crate) config: Option<Config>,
 }
 
 /// Wall-clock time that never goes back: the wall clock is read once, the rest is measured.
@@ -149,7 +152,8 @@ impl Run {
         }
         let short = self.is_shareable(task);
         let (attempt, max_attempts) = (self.machine.attempt(task), self.machine.max_attempts(task));
-        Grant { task, node, id, attempt, max_attempts, def, gathered, control, short }
+        let comeback = self.machine.comeback(task, now).map(Box::new);
+        Grant { task, node, id, attempt, max_attempts, def, gathered, control, short, comeback }
     }
 
     /// Closes an attempt, unless it is not the one that runs: then nothing changes and the answer is `false`.
@@ -268,7 +272,9 @@ impl Run {
         let plan = &self.shared.plan;
         let node = self.machine.layout().node(task);
         let cost = self.cost(task);
-        cost > 0 && cost < SHORT && !plan.def(node).takes_context && plan.node_options(node).timeout.is_none()
+        let (def, options) = (plan.def(node), plan.node_options(node));
+        let plain = !def.takes_context && options.timeout.is_none() && options.waiting == Waiting::Never;
+        cost > 0 && cost < SHORT && plain
     }
 }
 

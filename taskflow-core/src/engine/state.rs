@@ -30,6 +30,10 @@ pub enum TaskState {
     Cancelled,
     /// Not part of this run.
     Removed,
+    /// A sensor that has not found what it looks for, until its next poke.
+    UpForReschedule,
+    /// Waits for a time or an event, and holds no slot.
+    Deferred,
 }
 
 /// What happens to a task instance.
@@ -53,6 +57,10 @@ pub(crate) enum Transition {
     Cancel,
     /// It is left out of the run.
     Remove,
+    /// Its poke found nothing yet.
+    Reschedule,
+    /// Its attempt waits for a time or an event.
+    Defer,
 }
 
 impl TaskState {
@@ -61,14 +69,16 @@ impl TaskState {
         use TaskState as S;
         use Transition as T;
         match (self, transition) {
-            (S::None | S::UpForRetry, T::Schedule) => Some(S::Scheduled),
+            (S::None | S::UpForRetry | S::UpForReschedule | S::Deferred, T::Schedule) => Some(S::Scheduled),
             (S::Scheduled, T::Start) => Some(S::Running),
             (S::Running, T::Succeed) => Some(S::Success),
             (S::Running, T::Fail) => Some(S::Failed),
             (S::Running, T::Retry) => Some(S::UpForRetry),
-            (S::None | S::Scheduled | S::Running | S::UpForRetry, T::Skip) => Some(S::Skipped),
+            (S::Running, T::Reschedule) => Some(S::UpForReschedule),
+            (S::Running, T::Defer) => Some(S::Deferred),
+            (open, T::Skip) if !open.is_terminal() => Some(S::Skipped),
             (S::None, T::FailUpstream) => Some(S::UpstreamFailed),
-            (S::None | S::Scheduled | S::Running | S::UpForRetry, T::Cancel) => Some(S::Cancelled),
+            (open, T::Cancel) if !open.is_terminal() => Some(S::Cancelled),
             (S::None, T::Remove) => Some(S::Removed),
             _ => None,
         }
@@ -76,7 +86,8 @@ impl TaskState {
 
     /// Whether nothing more can happen to it.
     pub const fn is_terminal(self) -> bool {
-        !matches!(self, TaskState::None | TaskState::Scheduled | TaskState::Running | TaskState::UpForRetry)
+        use TaskState as S;
+        !matches!(self, S::None | S::Scheduled | S::Running | S::UpForRetry | S::UpForReschedule | S::Deferred)
     }
 
     /// The name, as Airflow writes it.
@@ -92,6 +103,8 @@ impl TaskState {
             TaskState::UpstreamFailed => "upstream_failed",
             TaskState::Cancelled => "cancelled",
             TaskState::Removed => "removed",
+            TaskState::UpForReschedule => "up_for_reschedule",
+            TaskState::Deferred => "deferred",
         }
     }
 }

@@ -62,6 +62,13 @@ pub enum Failure {
         /// Which process, `host:process`.
         worker: String,
     },
+    /// A sensor did not find what it looks for.
+    NothingFound {
+        /// How long it looked.
+        limit: Duration,
+        /// How often.
+        pokes: u32,
+    },
     /// The task has a process of its own (`isolation = "process"`), and that ended without an answer.
     Crashed {
         /// What ended it.
@@ -93,12 +100,15 @@ impl Failure {
         match self {
             Failure::Error { retryable, .. } => *retryable,
             Failure::Panic { .. } | Failure::TimedOut { .. } | Failure::Lost { .. } | Failure::Crashed { .. } => true,
-            Failure::Cancelled { .. } | Failure::Skipped { .. } | Failure::UpstreamFailed { .. } => false,
+            Failure::Cancelled { .. }
+            | Failure::Skipped { .. }
+            | Failure::UpstreamFailed { .. }
+            | Failure::NothingFound { .. } => false,
         }
     }
 
     /// One word for tables and logs: `error`, `panic`, `timeout`, `cancelled`, `skipped`, `upstream_failed`, `lost`,
-    /// `crashed`.
+    /// `nothing_found`, `crashed`.
     pub fn kind(&self) -> &'static str {
         match self {
             Failure::Error { .. } => "error",
@@ -109,6 +119,7 @@ impl Failure {
             Failure::UpstreamFailed { .. } => "upstream_failed",
             Failure::Lost { .. } => "lost",
             Failure::Crashed { .. } => "crashed",
+            Failure::NothingFound { .. } => "nothing_found",
         }
     }
 
@@ -132,6 +143,8 @@ impl fmt::Display for Failure {
             Failure::Cancelled { reason } => write!(f, "cancelled: {reason}"),
             Failure::Skipped { reason } => write!(f, "skipped: {reason}"),
             Failure::UpstreamFailed { task } => write!(f, "upstream task `{task}` failed"),
+            Failure::NothingFound { limit, pokes: 1 } => write!(f, "found nothing within {limit:?}, in one poke"),
+            Failure::NothingFound { limit, pokes } => write!(f, "found nothing within {limit:?}, in {pokes} pokes"),
             Failure::Lost { worker } => write!(f, "the process that ran it ended before it did ({worker})"),
             Failure::Crashed { crash, .. } => write!(f, "{crash}"),
         }

@@ -184,7 +184,7 @@ impl Journal {
     }
 
     /// Appends entries to a run that was claimed.
-    async fn amend(
+    pub(super) async fn amend(
         &self,
         history: &RunHistory,
         entries: Vec<(Entry, Option<Stored>)>,

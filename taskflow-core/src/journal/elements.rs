@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::graph::{Graph, GraphMapping, GraphNode};
-use super::history::{RunHistory, TaskHistory};
+use super::history::RunHistory;
+use super::task_history::TaskHistory;
 use crate::dag::path_of;
 use crate::engine::TaskState;
 use crate::time::Timestamp;

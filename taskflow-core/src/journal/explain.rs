@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::graph::EdgeRule;
-use super::history::{RunHistory, TaskHistory};
+use super::history::RunHistory;
+use super::task_history::TaskHistory;
 use crate::engine::{RunState, TaskState};
 use crate::task::TriggerRule;
 
@@ -36,6 +37,7 @@ impl RunHistory {
                 let due = known.retry_at.map(|due| format!("; the next one is due at {due}")).unwrap_or_default();
                 vec![format!("attempt {attempt} failed ({}){due}", failure(known))]
             }
+            TaskState::UpForReschedule | TaskState::Deferred => self.waits_without_slot(known),
             TaskState::Running if self.state != RunState::Running => {
                 let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
                 vec![format!(
@@ -74,6 +76,31 @@ impl RunHistory {
         let settled = [TaskState::Success, TaskState::Removed, TaskState::Skipped];
         let open = self.in_order().into_iter().filter(|&place| !settled.contains(&self.tasks[place].state));
         open.map(|place| self.explain_at(place)).collect()
+    }
+
+    /// What a sensor or a deferred task waits for.
+    fn waits_without_slot(&self, known: &TaskHistory) -> Vec<String> {
+        let Some(wait) = &known.waits_for else { return Vec::new() };
+        let until = wait.until.map(|until| until.to_string());
+        let mut why = Vec::new();
+        match (&wait.event, until) {
+            _ if wait.poke => {
+                let pokes = if wait.count == 1 { "poke".to_owned() } else { format!("{} pokes", wait.count) };
+                let next = wait.until.map(|until| format!("; the next one is due at {until}")).unwrap_or_default();
+                why.push(format!("it has found nothing since {}, in {pokes}{next}", wait.since));
+            }
+            (Some(key), until) => {
+                let until = until.map(|until| format!(", until {until} at the latest")).unwrap_or_default();
+                why.push(format!("it is deferred since {} until the event `{key}` is released{until}", wait.since));
+                why.push(format!(
+                    "`release {} {key}` releases it, with `--value JSON` if it takes a value",
+                    self.number
+                ));
+            }
+            (None, Some(until)) => why.push(format!("it is deferred since {} until {until}", wait.since)),
+            (None, None) => {}
+        }
+        why
     }
 
     /// What a task that was not looked at waits for.

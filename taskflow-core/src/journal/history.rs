@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::elements::Numbers;
 use super::graph::Graph;
 use super::store::RunRow;
+use super::task_history::{Place, TaskHistory};
 use crate::engine::{Entry, RunState, Session, TaskState, ValueRef};
 use crate::error::Failure;
 use crate::task::RunInfo;
@@ -41,6 +42,9 @@ pub struct RunHistory {
     pub tasks: Vec<TaskHistory>,
     /// What people did to it, in order.
     pub edits: Vec<Edit>,
+    /// The events that it was told, in order: their keys and values.
+    #[serde(skip)]
+    pub(crate) events: Vec<(String, Arc<str>)>,
     /// Whether it was edited since it was last run.
     #[serde(skip)]
     pub(crate) edited: bool,
@@ -93,125 +97,6 @@ pub struct Edit {
     pub reason: String,
 }
 
-/// What is known of a task instance of a stored run.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct TaskHistory {
-    /// Its id.
-    pub id: String,
-    /// How it stands.
-    pub state: TaskState,
-    /// Every attempt, in order, those before it was cleared included.
-    pub attempts: Vec<AttemptHistory>,
-    /// When it came to its state.
-    pub since: Option<Timestamp>,
-    /// When the next attempt is due, while it is `up_for_retry`.
-    pub retry_at: Option<Timestamp>,
-    /// Why it did not succeed.
-    pub failure: Option<Arc<Failure>>,
-    /// The task because of which it was skipped or failed.
-    pub cause: Option<String>,
-    /// How often it was cleared.
-    pub cleared: u32,
-    /// Whether its state was said by a person.
-    pub marked: bool,
-    /// Whether its value is stored.
-    #[serde(serialize_with = "as_flag", rename = "has_value")]
-    pub(crate) value: Option<Place>,
-    /// Attempts before it was last cleared.
-    #[serde(skip)]
-    pub(crate) forgiven: u32,
-    /// Numbers the ends of tasks, in their order.
-    #[serde(skip)]
-    pub(crate) order: u64,
-    /// How many elements its list has, if it is an expand node whose list is there.
-    #[serde(skip)]
-    pub(crate) length: Option<u32>,
-    /// What it had come to when a later graph did not have it any more.
-    #[serde(skip)]
-    gone_as: Option<TaskState>,
-}
-
-/// Where a value is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) segment: u32,
-    pub(crate) value: ValueRef,
-}
-
-/// One attempt of a task of a stored run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct AttemptHistory {
-    /// Counted from 1: Airflow's try number.
-    pub number: u32,
-    /// When it began.
-    pub started: Timestamp,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// How it ended; `running` if it has not, or nobody knows.
-    pub state: TaskState,
-    /// Why it did not succeed.
-    pub failure: Option<Arc<Failure>>,
-    /// Which of the run's sessions it belongs to.
-    pub session: usize,
-}
-
-fn as_flag<S: serde::Serializer>(place: &Option<Place>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bool(place.is_some())
-}
-
-impl TaskHistory {
-    pub(super) fn new(id: &str) -> Self {
-        TaskHistory {
-            id: id.to_owned(),
-            state: TaskState::None,
-            attempts: Vec::new(),
-            since: None,
-            retry_at: None,
-            failure: None,
-            cause: None,
-            cleared: 0,
-            marked: false,
-            value: None,
-            forgiven: 0,
-            order: 0,
-            length: None,
-            gone_as: None,
-        }
-    }
-
-    /// Whether a value of it is stored.
-    pub fn has_value(&self) -> bool {
-        self.value.is_some()
-    }
-
-    /// Closes the attempt that runs.
-    fn close(&mut self, at: Timestamp, state: TaskState, failure: Option<Arc<Failure>>) {
-        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
-            (attempt.ended, attempt.state, attempt.failure) = (Some(at), state, failure);
-        }
-    }
-
-    pub(super) fn settle(&mut self, at: Timestamp, state: TaskState) {
-        (self.state, self.since, self.retry_at) = (state, Some(at), None);
-    }
-
-    /// Known from an earlier graph, and part of this one again.
-    pub(super) fn back(mut self) -> Self {
-        if self.state == TaskState::Removed {
-            (self.state, self.since) = (self.gone_as.unwrap_or_default(), None);
-        }
-        self
-    }
-
-    fn reset(&mut self) {
-        let kept = std::mem::take(&mut self.attempts);
-        let forgiven = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
-        *self = TaskHistory { attempts: kept, forgiven, cleared: self.cleared + 1, ..TaskHistory::new(&self.id) };
-    }
-}
-
 impl RunHistory {
     /// A run of which only the row is known.
     pub(crate) fn of_row(row: RunRow, graph: &Arc<Graph>) -> Self {
@@ -227,6 +112,7 @@ impl RunHistory {
             sessions: Vec::new(),
             tasks: shape.nodes.iter().map(|node| TaskHistory::new(&node.id)).collect(),
             edits: Vec::new(),
+            events: Vec::new(),
             edited: false,
             halts_as: RunState::Cancelled,
             shape,
@@ -335,12 +221,10 @@ impl RunHistory {
             Entry::Removed { task } => self.numbered(task)?.settle(at, TaskState::Removed),
             Entry::Scheduled { task } => self.numbered(task)?.settle(at, TaskState::Scheduled),
             Entry::Started { task, attempt: number } => {
-                let task = self.numbered(task)?;
-                task.settle(at, TaskState::Running);
-                let state = TaskState::Running;
-                // Of an attempt whose process died before its start was stored nothing is known: the number comes again.
-                task.attempts.push(AttemptHistory { number, started: at, ended: None, state, failure: None, session });
+                self.numbered(task)?.start(at, number, session);
             }
+            Entry::Waiting { task, took, poke, record, .. } => self.numbered(task)?.wait(at, took, poke, *record),
+            Entry::Released { key, value, .. } => self.events.push((key, Arc::from(value))),
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
                 let task = self.numbered(task)?;
@@ -389,8 +273,9 @@ impl RunHistory {
             Entry::Halted { reason, state } => (self.halt_reason, self.halts_as) = (Some(reason), state),
             Entry::Ended { state } => (self.state, self.ended) = (state, Some(at)),
             Entry::Cleared { tasks, by, reason } => {
+                let events = self.events.len() as u64;
                 for &task in &tasks {
-                    self.numbered(task)?.reset();
+                    self.numbered(task)?.reset(events);
                 }
                 self.edit(at, &tasks, None, by, reason);
             }
@@ -455,15 +340,6 @@ impl RunHistory {
     fn next_end(&mut self) -> u64 {
         self.ends += 1;
         self.ends
-    }
-}
-
-impl TaskHistory {
-    /// When the attempt really began is known when it ends: a worker may take several tasks at once.
-    fn began(&mut self, ended: Timestamp, took: u64) {
-        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
-            attempt.started = ended - std::time::Duration::from_nanos(took);
-        }
     }
 }
 

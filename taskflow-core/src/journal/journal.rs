@@ -129,10 +129,21 @@ impl JournalBuilder {
 
     fn over(self, store: Arc<dyn Store>, claims: Claims, home: Option<&Path>) -> Result<Journal, JournalError> {
         let queue = Queue::start(Arc::clone(&store)).map_err(JournalError::Thread)?;
+        Ok(self.with_queue(store, queue, claims, home))
+    }
+
+    /// A journal whose entries are stored by whoever has the queue.
+    pub(super) fn with_queue(
+        self,
+        store: Arc<dyn Store>,
+        queue: Arc<Queue>,
+        claims: Claims,
+        home: Option<&Path>,
+    ) -> Journal {
         let files = home.map(|home| Arc::new(ValueFiles::new(home.join("values"), self.sync == super::Sync::Full)));
         let JournalBuilder { inline_limit, value_limit, .. } = self;
         let home = home.map(Path::to_path_buf);
-        Ok(Journal { inner: Arc::new(Inner { store, queue, claims, files, home, inline_limit, value_limit }) })
+        Journal { inner: Arc::new(Inner { store, queue, claims, files, home, inline_limit, value_limit }) }
     }
 }
 
@@ -174,13 +185,13 @@ impl Journal {
     }
 
     /// The log of a run that is about to start.
-    fn begin(&self, run: &About<'_>) -> Result<Arc<dyn Recorder>, String> {
+    pub(super) fn begin(&self, run: &About<'_>) -> Result<Arc<dyn Recorder>, String> {
         let inner = &self.inner;
         let run_id = &run.info.run_id;
         let params = params::encode(run.plan.params(), run.params)?;
         let claim = inner.claims.claim(run_id).map_err(|error| format!("it cannot be claimed: {error}"))?;
         let claim = claim.ok_or_else(|| format!("a run with the id `{run_id}` is being run already"))?;
-        let at = Timestamp::now();
+        let at = run.at;
         let new = NewRun {
             info: run.info.clone(),
             graph: run.plan.hash().to_owned(),

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::history::{AttemptHistory, RunHistory, TaskHistory};
+use super::history::RunHistory;
+use super::task_history::{AttemptHistory, TaskHistory};
 use crate::dag::{ArgPlan, Layout, Plan, Selection, Source};
 use crate::engine::{AttemptRecord, Restored, RestoredState, RestoredTask, TaskState};
 use crate::error::Failure;
@@ -166,7 +167,10 @@ impl<'a> Known<'a> {
                 (Some((_, TaskState::Skipped)), _) if task.cause.is_none() => RestoredState::Skipped(failure()),
                 (Some((_, state)), _) => RestoredState::Because { state, cause: cause() },
                 (None, TaskState::UpForRetry) => RestoredState::Retry(task.retry_at.unwrap_or(Timestamp::EPOCH)),
-                (None, _) => RestoredState::Open,
+                (None, _) => match &task.waits_for {
+                    Some(wait) => RestoredState::Waits { poke: wait.poke },
+                    None => RestoredState::Open,
+                },
             };
             tasks.push((task.order, restored(node, state, task)));
         }
@@ -179,6 +183,7 @@ impl<'a> Known<'a> {
             expansions,
             later: self.later(),
             halted: self.history.halted(),
+            events: self.history.events.clone(),
         }
     }
 
@@ -196,7 +201,7 @@ impl<'a> Known<'a> {
 
 /// What a run is told of a task.
 fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTask {
-    let open = matches!(state, RestoredState::Retry(_) | RestoredState::Open);
+    let open = matches!(state, RestoredState::Retry(_) | RestoredState::Open | RestoredState::Waits { .. });
     let last = known.attempts.last();
     // The last attempt of an ended task is in its cell; all before it were retried, lost or cleared.
     let earlier =
@@ -204,15 +209,20 @@ fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTas
     let record = |attempt: &AttemptHistory| AttemptRecord {
         started: attempt.started,
         ended: attempt.ended.unwrap_or(attempt.started),
+        due: None,
         failure: attempt.failure.clone().unwrap_or_else(|| {
             Arc::new(Failure::Cancelled { reason: "the task was cleared and ran again".to_owned() })
         }),
     };
+    // An attempt that waits is not over.
+    let under_way = usize::from(matches!(state, RestoredState::Waits { .. }));
+    let earlier = &earlier[..earlier.len().saturating_sub(under_way)];
     let retried = earlier.iter().map(record).collect();
     let attempts = known.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
     let started = last.map_or(Timestamp::EPOCH, |attempt| attempt.started);
     let (forgiven, ended) = (known.forgiven.min(attempts), known.since.unwrap_or(started));
-    RestoredTask { task, state, attempts, forgiven, started, ended, retried }
+    let (wait, deaf_to) = (known.wait.clone(), known.deaf_to);
+    RestoredTask { task, state, attempts, forgiven, started, ended, retried, wait, deaf_to }
 }
 
 fn takes(plan: &Plan, node: u32, upstream: u32) -> bool {

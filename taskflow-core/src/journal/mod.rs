@@ -9,7 +9,10 @@
 //! - `resume`: going on with a run; states its protocol. `known`: what of it stays in the graph of today. `edit`: clearing, marking, cancelling; `pick`: which
 //!   tasks are meant. `replay`: one task again, for a debugger. `explain`: why a task is where it is.
 //! - `upkeep`: forgetting, checking, giving room back.
+//! - `by_hand`: a journal for simulated runs.
 
+#[cfg(feature = "testing")]
+mod by_hand;
 #[cfg(test)]
 mod contract;
 mod edit;
@@ -26,6 +29,7 @@ mod live;
 mod memory;
 mod params;
 mod pick;
+mod release;
 mod replay;
 mod resume;
 mod run_log;
@@ -33,19 +37,24 @@ mod segment;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
+mod task_history;
 mod upkeep;
 mod values;
 mod writer;
 
+#[cfg(feature = "testing")]
+pub(crate) use by_hand::ByHand;
 pub use edit::{Cancellation, Note};
 pub use error::JournalError;
 pub use explain::Explanation;
 pub(crate) use fuzz::fold_any;
-pub use history::{AttemptHistory, Edit, RunHistory, SessionHistory, TaskHistory};
+pub use history::{Edit, RunHistory, SessionHistory};
 pub use journal::{Journal, JournalBuilder, RunSummary};
 pub use pick::Pick;
+pub use release::Released;
 pub use replay::Replay;
 pub use store::{RunFilter, StoreError};
+pub use task_history::{AttemptHistory, TaskHistory, WaitHistory};
 pub use upkeep::Prune;
 pub use values::{RunParam, StoredValue};
 

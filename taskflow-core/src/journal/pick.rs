@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::error::JournalError;
 use super::graph::Graph;
-use super::history::{RunHistory, TaskHistory};
+use super::history::RunHistory;
+use super::task_history::TaskHistory;
 use crate::engine::TaskState;
 
 /// Names tasks of a stored run: by id, by group, by what became of them, with what lies above or below.

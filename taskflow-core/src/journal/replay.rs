@@ -84,6 +84,8 @@ impl Journal {
             started: Timestamp::EPOCH,
             ended: Timestamp::EPOCH,
             retried: Vec::new(),
+            wait: None,
+            deaf_to: 0,
         };
         // So that the attempt is the last one.
         restored.tasks.push(state(number, RestoredState::Open, plan.node_options(node).retry.retries));

@@ -37,7 +37,7 @@ impl Journal {
     pub async fn resume(&self, run: &str) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;
-        self.resume_plan(&row.info.run_id, &plan).await
+        self.resume_plan(&row.info.run_id, &plan, Timestamp::now()).await
     }
 
     /// As [`Journal::resume`], with a graph that the program does not list: one of [`Dag::build`].
@@ -47,10 +47,16 @@ impl Journal {
     /// As [`Journal::resume`].
     pub async fn resume_dag<T: Value>(&self, run: &str, dag: &Dag<T>) -> Result<RunRequest<T>, JournalError> {
         let row = self.row(run).await?;
-        self.resume_plan(&row.info.run_id, dag.plan()).await
+        self.resume_plan(&row.info.run_id, dag.plan(), Timestamp::now()).await
     }
 
-    async fn resume_plan<T>(&self, run: &str, plan: &Arc<Plan>) -> Result<RunRequest<T>, JournalError> {
+    /// `at` is the present time: what was in flight counts as lost since then.
+    pub(super) async fn resume_plan<T>(
+        &self,
+        run: &str,
+        plan: &Arc<Plan>,
+        at: Timestamp,
+    ) -> Result<RunRequest<T>, JournalError> {
         let run = run.to_owned();
         let claim = self.claim(&run)?;
         // Only now: before the claim somebody may have gone on with it.
@@ -64,7 +70,6 @@ impl Journal {
             return Err(changed(format!("it is of the DAG `{}`, this is `{}`", history.info.dag_id, plan.id())));
         }
         // As the history will have it as soon as this process stands in it.
-        let at = Timestamp::now();
         history.lose(at);
         let known = Known::new(&history, plan);
         known.check_types().map_err(changed)?;
@@ -173,6 +178,6 @@ fn ended(state: &RestoredState) -> Option<TaskState> {
         RestoredState::Skipped(_) => TaskState::Skipped,
         RestoredState::Failed(_) => TaskState::Failed,
         RestoredState::Because { state, .. } => *state,
-        RestoredState::Retry(_) | RestoredState::Open => return None,
+        RestoredState::Retry(_) | RestoredState::Waits { .. } | RestoredState::Open => return None,
     })
 }

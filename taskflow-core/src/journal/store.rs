@@ -202,11 +202,13 @@ pub(crate) struct Request {
 }
 
 /// What is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RequestKind {
     /// That the run ends.
     Cancel,
+    /// That it learns of an event; the value is JSON.
+    Release { key: String, value: String },
 }
 
 /// Why a store did not do what it was asked.

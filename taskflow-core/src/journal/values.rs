@@ -1,8 +1,9 @@
 //! Reading stored values.
 
 use super::error::JournalError;
-use super::history::{RunHistory, TaskHistory};
+use super::history::RunHistory;
 use super::journal::Journal;
+use super::task_history::TaskHistory;
 use crate::engine::ValueRef;
 
 /// The value that a task of a stored run returned.
@@ -17,7 +18,9 @@ pub struct StoredValue {
 
 /// A preview without what is known to be secret, by its key or by itself.
 fn shown(bytes: &[u8], limit: usize) -> String {
-    crate::log::redact(&crate::value::preview(bytes, limit).json).into_owned()
+    let shown = crate::value::preview(bytes, limit).json;
+    let redactor = crate::log::Redactor::current();
+    redactor.beginnings(&redactor.text(&shown)).into_owned()
 }
 
 /// A parameter of a stored run.

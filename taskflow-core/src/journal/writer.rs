@@ -71,6 +71,21 @@ impl Queue {
         Ok(queue)
     }
 
+    /// A queue without a thread: whoever has it takes what waits ([`Queue::take`]).
+    #[cfg(feature = "testing")]
+    pub(super) fn by_hand() -> Arc<Self> {
+        Arc::new(Queue { state: Mutex::default(), wake: Condvar::new() })
+    }
+
+    /// The logs with something to store.
+    #[cfg(feature = "testing")]
+    pub(super) fn take(&self) -> Vec<Arc<RunLog>> {
+        let mut waiting = self.lock();
+        waiting.live.clear();
+        waiting.backlog = 0;
+        std::mem::take(&mut waiting.dirty)
+    }
+
     pub(super) fn shut_down(&self) {
         self.lock().shutdown = true;
         self.wake.notify_one();
@@ -256,12 +271,11 @@ impl Writer {
         for (number, request) in requests {
             self.seen = self.seen.max(number);
             let Some(log) = live.iter().find(|log| log.number() == Some(request.run)) else { continue };
+            let Some(commits) = log.commits() else { continue };
+            let by = said(&request.reason, &request.by);
             match request.what {
-                RequestKind::Cancel => {
-                    if let Some(commits) = log.commits() {
-                        commits.cancel(&said(&request.reason, &request.by));
-                    }
-                }
+                RequestKind::Cancel => commits.cancel(&by),
+                RequestKind::Release { key, value } => commits.release(key, value.into(), by),
             }
         }
     }

@@ -30,6 +30,7 @@ mod queue;
 mod read;
 mod record;
 mod redact;
+mod registered;
 pub(crate) mod relay;
 mod sink;
 pub(crate) mod span;

@@ -14,7 +14,7 @@ use super::patterns;
 use super::record::LogRecord;
 
 /// What stands in place of a secret.
-const REDACTED: &str = "***";
+pub(super) const REDACTED: &str = "***";
 /// Shorter secrets cannot be told from ordinary words.
 const SHORTEST: usize = 4;
 
@@ -44,8 +44,11 @@ pub fn mask(value: &str) {
         return;
     }
     let mut secrets = SECRETS.write().unwrap_or_else(PoisonError::into_inner);
-    let known = secrets.take().unwrap_or_default();
+    let known = secrets.clone().unwrap_or_default();
     forms.retain(|form| !known.contains(form));
+    if forms.is_empty() {
+        return;
+    }
     *secrets = Some(known.iter().cloned().chain(forms).collect());
     ANY.store(true, Ordering::Release);
 }
@@ -55,8 +58,10 @@ fn add_forms(value: &str, shortest: usize, forms: &mut Vec<String>) {
     if value.chars().count() < shortest {
         return;
     }
-    let escaped = value.escape_debug().to_string();
-    for form in [value.to_owned(), escaped] {
+    // Without the quotes around it.
+    let inside = |quoted: String| quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned();
+    let json = Value::from(value).to_string();
+    for form in [value.to_owned(), value.escape_debug().to_string(), inside(format!("{value:?}")), inside(json)] {
         if !forms.contains(&form) {
             forms.push(form);
         }
@@ -81,7 +86,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 /// Finds secrets, with those that are registered when it is made: for whoever has many texts to look through.
 #[derive(Clone)]
 pub struct Redactor {
-    secrets: Option<Arc<[String]>>,
+    pub(super) secrets: Option<Arc<[String]>>,
 }
 
 impl Redactor {
@@ -162,7 +167,7 @@ impl std::fmt::Debug for Redactor {
 }
 
 /// Adds every place of the secret, also those that overlap.
-fn occurrences(text: &str, secret: &str, found: &mut Vec<Range<usize>>) {
+pub(super) fn occurrences(text: &str, secret: &str, found: &mut Vec<Range<usize>>) {
     let mut from = 0;
     while let Some(at) = text.get(from..).and_then(|rest| rest.find(secret)) {
         let start = from + at;
@@ -173,7 +178,7 @@ fn occurrences(text: &str, secret: &str, found: &mut Vec<Range<usize>>) {
 }
 
 /// Puts `***` in the places, those that overlap becoming one.
-fn replace(text: &str, mut places: Vec<Range<usize>>) -> String {
+pub(super) fn replace(text: &str, mut places: Vec<Range<usize>>) -> String {
     places.sort_unstable_by_key(|place| (place.start, place.end));
     let mut redacted = String::with_capacity(text.len());
     let mut done = 0;

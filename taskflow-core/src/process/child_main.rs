@@ -16,10 +16,8 @@ static OPEN: AtomicBool = AtomicBool::new(false);
 /// your own calls this first, before it reads arguments, starts threads or installs a subscriber:
 ///
 /// ```
-/// fn main() {
-///     taskflow::process::child_main();
-///     // what the program does
-/// }
+/// taskflow::process::child_main();
+/// // what the program does
 /// ```
 ///
 /// Where `main` cannot be changed, as in tests, `run().in_process(true)` and `run_sequentially` run isolated tasks in the

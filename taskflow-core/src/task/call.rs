@@ -6,9 +6,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::context::AttemptControl;
-use super::{Abort, Body, BoxFuture, Inputs, Interrupt, Produced, TaskContext, TaskDef};
+use super::{Abort, Body, BoxFuture, Inputs, Interrupt, JudgedError, Produced, Retry, TaskContext, TaskDef, Wait};
 use crate::error::{BoxError, Failure};
 use crate::panics::catch;
 use crate::value::AnyValue;
@@ -19,6 +20,10 @@ pub(crate) enum Ending {
     Value(AnyValue),
     Skipped(String),
     Failed(Box<Failure>),
+    /// It failed, and says how long to wait before another attempt, if there is one.
+    FailedFor(Box<(Failure, Duration)>),
+    /// It is called again when what it waits for is there.
+    Waits(Box<Wait>),
 }
 
 impl From<Failure> for Ending {
@@ -34,15 +39,22 @@ pub(crate) fn call_sync(
     context: Option<&TaskContext>,
     control: Option<&AttemptControl>,
 ) -> Ending {
-    let ending = catch(|| {
-        let mut inputs = match inputs() {
-            Ok(inputs) => inputs,
-            Err(failure) => return failure.into(),
-        };
-        match def.body {
-            Body::Sync(body) => judge(body(&mut inputs, context), control),
-            Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
-        }
+    match def.body {
+        Body::Sync(body) => call_as(body, inputs, context, control),
+        Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
+    }
+}
+
+/// The same with another function in the place of the task's own.
+pub(crate) fn call_as(
+    body: impl FnOnce(&mut Inputs, Option<&TaskContext>) -> Produced,
+    inputs: impl FnOnce() -> Result<Inputs, Failure>,
+    context: Option<&TaskContext>,
+    control: Option<&AttemptControl>,
+) -> Ending {
+    let ending = catch(|| match inputs() {
+        Ok(mut inputs) => judge(body(&mut inputs, context), control),
+        Err(failure) => failure.into(),
     });
     ending.unwrap_or_else(Ending::from)
 }
@@ -73,16 +85,32 @@ fn judge(produced: Produced, control: Option<&AttemptControl>) -> Ending {
 
 /// An error is a failure, unless it is the way in which the task asked to end early.
 fn refusal(error: &BoxError, control: Option<&AttemptControl>) -> Ending {
+    let Some(JudgedError { error, retry }) = error.downcast_ref() else { return refusal_of(error, control) };
+    match (refusal_of(error, control), *retry) {
+        (Ending::Failed(mut failure), Retry::Never) => {
+            if let Failure::Error { retryable, .. } = &mut *failure {
+                *retryable = false;
+            }
+            Ending::Failed(failure)
+        }
+        (Ending::Failed(failure), Retry::After(delay)) => Ending::FailedFor(Box::new((*failure, delay))),
+        (ending, _) => ending,
+    }
+}
+
+fn refusal_of(error: &BoxError, control: Option<&AttemptControl>) -> Ending {
     let failure = Failure::from_error(&**error);
     let Failure::Error { chain, .. } = &failure else { return failure.into() };
     let asked = match error.downcast_ref::<Interrupt>() {
         Some(interrupt) => Some(interrupt.clone()),
         None => control.and_then(|control| control.interrupt_in(chain)),
     };
-    match asked {
-        Some(interrupt) if interrupt.kind() == Abort::Skip => Ending::Skipped(interrupt.reason().to_owned()),
-        Some(_) => Failure::Error { chain: chain.clone(), retryable: false }.into(),
-        None => failure.into(),
+    let Some(interrupt) = asked else { return failure.into() };
+    let for_good = Failure::Error { chain: chain.clone(), retryable: false };
+    match interrupt.kind() {
+        Abort::Skip => Ending::Skipped(interrupt.reason().to_owned()),
+        Abort::Fail => for_good.into(),
+        Abort::Wait => interrupt.into_wait().map_or_else(|| for_good.into(), Ending::Waits),
     }
 }
 

@@ -1,13 +1,17 @@
 //! What a task may know about the attempt it is in, and say about it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::Wait;
+use crate::config::{Config, ConfigError, Connection, Secret};
 use crate::time::{Interval, Timestamp};
 
 /// What is known of a DAG run before any of its tasks starts.
@@ -84,7 +88,7 @@ pub struct TaskContext {
 }
 
 /// Who an attempt is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) run: Arc<RunInfo>,
     pub(crate) task_id: String,
@@ -92,6 +96,27 @@ pub(crate) struct Identity {
     pub(crate) max_attempts: u32,
     /// How often the task was cleared.
     pub(crate) generation: u32,
+    /// Of a task that may wait.
+    pub(crate) comeback: Option<Comeback>,
+    /// Missing where that of the process is meant.
+    pub(crate) config: Option<Config>,
+}
+
+/// The last event with each key that a run was told, numbered from 1: its value is JSON.
+pub(crate) type External = Arc<HashMap<String, (u64, Arc<str>)>>;
+
+/// What a task that may wait is told when it is called, again or for the first time.
+#[derive(Clone, Debug)]
+pub(crate) struct Comeback {
+    /// When it was called.
+    pub(crate) now: Timestamp,
+    /// When it was first called.
+    pub(crate) since: Timestamp,
+    /// How often it has waited.
+    pub(crate) waits: u32,
+    /// The number of the last event that is not for it.
+    pub(crate) after: u64,
+    pub(crate) events: External,
 }
 
 impl TaskContext {
@@ -102,8 +127,85 @@ impl TaskContext {
     /// A context outside any run, for calling a task in a unit test: `f::call(&TaskContext::detached("f"), ..)`.
     pub fn detached(task_id: &str) -> Self {
         let run = Arc::new(RunInfo::manual("detached", Timestamp::now()));
-        let identity = Identity { run, task_id: task_id.to_owned(), attempt: 1, max_attempts: 1, generation: 0 };
+        let identity = Identity {
+            run,
+            task_id: task_id.to_owned(),
+            attempt: 1,
+            max_attempts: 1,
+            generation: 0,
+            comeback: None,
+            config: None,
+        };
         TaskContext::new(identity, Arc::default())
+    }
+
+    /// The same with another configuration: for a unit test of a task that asks for variables, connections or secrets.
+    ///
+    /// ```
+    /// use taskflow::config::Config;
+    /// use taskflow::prelude::*;
+    ///
+    /// #[task]
+    /// fn is_late(ctx: &TaskContext, minutes: u32) -> Result<bool> {
+    ///     Ok(minutes > ctx.variable::<u32>("late_after")?)
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// let config = Config::builder().variable("late_after", 15).build()?;
+    /// let context = TaskContext::detached("is_late").with_config(&config);
+    /// assert!(is_late::call(&context, 20)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_config(&self, config: &Config) -> Self {
+        let identity = Identity { config: Some(config.clone()), ..(*self.identity).clone() };
+        TaskContext::new(identity, Arc::clone(&self.control))
+    }
+
+    /// The configuration: that of the engine, else that of the process, which is read when it is asked for first.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration of the process has mistakes.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        self.identity.config.clone().map_or_else(Config::global, Ok)
+    }
+
+    /// A variable of the configuration, in the type that is wanted; see [`Config::variable`].
+    ///
+    /// # Errors
+    ///
+    /// When it is not given or of another type, and as [`TaskContext::config`].
+    pub fn variable<T: DeserializeOwned>(&self, name: &str) -> Result<T, ConfigError> {
+        self.config()?.variable(name)
+    }
+
+    /// A variable of the configuration, or what is taken where it is not given.
+    ///
+    /// # Errors
+    ///
+    /// When it is of another type, and as [`TaskContext::config`].
+    pub fn variable_or<T: DeserializeOwned>(&self, name: &str, default: T) -> Result<T, ConfigError> {
+        self.config()?.variable_or(name, default)
+    }
+
+    /// A connection of the configuration, with its secrets.
+    ///
+    /// # Errors
+    ///
+    /// When it is not given or a secret of it is not where it should be, and as [`TaskContext::config`].
+    pub fn connection(&self, name: &str) -> Result<Connection, ConfigError> {
+        self.config()?.connection(name)
+    }
+
+    /// A secret of the configuration. A file that holds it is read now.
+    ///
+    /// # Errors
+    ///
+    /// When it is not given or not where it should be, and as [`TaskContext::config`].
+    pub fn secret(&self, name: &str) -> Result<Secret, ConfigError> {
+        self.config()?.secret(name)
     }
 
     /// The run.
@@ -174,8 +276,101 @@ impl TaskContext {
         self.interrupt(Abort::Fail, reason.to_string())
     }
 
+    /// Waits until this time without holding a slot: `ctx.defer_until(opening)?;`
+    ///
+    /// Before that time it gives an error, which must be what the task returns. The task is `deferred` then, and its
+    /// function is called again from its beginning when the time has come, as the same attempt; now this returns `Ok`. The
+    /// wait outlives the process: a run that is resumed waits on.
+    ///
+    /// # Errors
+    ///
+    /// Before that time. Also in a task without `#[task(deferrable)]`, which fails for good.
+    pub fn defer_until(&self, time: Timestamp) -> Result<(), Interrupt> {
+        let comeback = self.comeback()?;
+        if comeback.now >= time {
+            return Ok(());
+        }
+        let wait = Wait::Deferred { until: Some(time), event: None };
+        Err(self.waits(wait, format!("deferred until {time}")))
+    }
+
+    /// Waits for an event without holding a slot, and gives its value: `let approval: Approval = ctx.wait_for("approval")?;`
+    ///
+    /// Somebody releases the event by its key, in this run: [`RunControl::release`](crate::engine::RunControl::release),
+    /// [`Journal::release`](crate::journal::Journal::release) or `release RUN KEY --value JSON` on the command line. It may
+    /// come before the task waits for it, and several tasks may wait for one. Until then it is as with
+    /// [`defer_until`](TaskContext::defer_until). A value that is no `T` is reported in the log of the attempt, and the task
+    /// goes on waiting for another one.
+    ///
+    /// # Errors
+    ///
+    /// Before the event. Also in a task without `#[task(deferrable)]`, which fails for good.
+    pub fn wait_for<T: DeserializeOwned>(&self, key: &str) -> Result<T, Interrupt> {
+        match self.event(key)? {
+            Ok(value) => Ok(value),
+            Err(seen) => {
+                let wait = Wait::Deferred { until: None, event: Some((key.to_owned(), seen)) };
+                Err(self.waits(wait, format!("deferred until the event `{key}`")))
+            }
+        }
+    }
+
+    /// As [`wait_for`](TaskContext::wait_for), until a time at the latest: `None` when that has passed without the event.
+    ///
+    /// # Errors
+    ///
+    /// Before the event and that time. Also in a task without `#[task(deferrable)]`, which fails for good.
+    pub fn wait_for_until<T: DeserializeOwned>(&self, key: &str, time: Timestamp) -> Result<Option<T>, Interrupt> {
+        match self.event(key)? {
+            Ok(value) => Ok(Some(value)),
+            Err(_) if self.comeback()?.now >= time => Ok(None),
+            Err(seen) => {
+                let wait = Wait::Deferred { until: Some(time), event: Some((key.to_owned(), seen)) };
+                Err(self.waits(wait, format!("deferred until the event `{key}` or {time}")))
+            }
+        }
+    }
+
+    /// When the task first began to look or to wait: the same each time it comes back, also after a retry. `None` in a task
+    /// that cannot wait.
+    pub fn waiting_since(&self) -> Option<Timestamp> {
+        self.identity.comeback.as_ref().map(|comeback| comeback.since)
+    }
+
+    /// How often the task has waited so far: of a sensor, how many pokes there were before this one.
+    pub fn waited(&self) -> u32 {
+        self.identity.comeback.as_ref().map_or(0, |comeback| comeback.waits)
+    }
+
+    /// The value of an event, or the number of the last one that is of no use.
+    fn event<T: DeserializeOwned>(&self, key: &str) -> Result<Result<T, u64>, Interrupt> {
+        let Comeback { after, events, .. } = self.comeback()?;
+        let Some((number, value)) = events.get(key).filter(|(number, _)| number > after) else {
+            return Ok(Err(*after));
+        };
+        Ok(serde_json::from_str(value).map_err(|error| {
+            let ty = std::any::type_name::<T>();
+            tracing::warn!(target: "taskflow", "the event `{key}` brought {value}, which is no {ty}: {error}");
+            *number
+        }))
+    }
+
+    fn comeback(&self) -> Result<&Comeback, Interrupt> {
+        self.identity.comeback.as_ref().ok_or_else(|| {
+            let task = self.task_id();
+            self.fail(format!("`{task}` waits and is not deferrable: write `#[task(deferrable)]`"))
+        })
+    }
+
+    fn waits(&self, wait: Wait, reason: String) -> Interrupt {
+        self.remember(Interrupt { kind: Abort::Wait, reason, wait: Some(Box::new(wait)) })
+    }
+
     fn interrupt(&self, kind: Abort, reason: String) -> Interrupt {
-        let interrupt = Interrupt { kind, reason };
+        self.remember(Interrupt { kind, reason, wait: None })
+    }
+
+    fn remember(&self, interrupt: Interrupt) -> Interrupt {
         self.control.interrupts.lock().unwrap_or_else(PoisonError::into_inner).push(interrupt.clone());
         interrupt
     }
@@ -211,19 +406,34 @@ pub enum Abort {
     Skip,
     /// As failed, without a retry.
     Fail,
+    /// For now: it waits, and is called again.
+    Wait,
 }
 
-/// The error by which a task ends early: made by [`TaskContext::skip`] and [`TaskContext::fail`], returned by the task.
+/// The error by which an attempt ends early: made by [`TaskContext::skip`], [`TaskContext::fail`] and the waits of
+/// [`TaskContext`], returned by the task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interrupt {
     kind: Abort,
     reason: String,
+    /// What for, if it waits.
+    wait: Option<Box<Wait>>,
 }
 
 impl Interrupt {
+    /// A sensor has not found what it looks for.
+    pub(crate) fn not_yet() -> Self {
+        Interrupt { kind: Abort::Wait, reason: "nothing yet".to_owned(), wait: Some(Box::new(Wait::Poke)) }
+    }
+
+    /// What is waited for.
+    pub(crate) fn into_wait(self) -> Option<Box<Wait>> {
+        self.wait
+    }
+
     /// Ends an attempt without a context as skipped.
     pub(crate) fn skip(reason: String) -> Self {
-        Interrupt { kind: Abort::Skip, reason }
+        Interrupt { kind: Abort::Skip, reason, wait: None }
     }
 
     /// What was asked for.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::invoke::{BoxFuture, Inputs, Produced};
-use super::{TaskContext, TaskOptions};
+use super::{TaskContext, TaskOptions, Waiting};
 use crate::value::TypeInfo;
 
 /// Everything the graph and the engine know about a `#[task]` function.
@@ -33,6 +33,8 @@ pub struct TaskDef {
     pub kind: Kind,
     /// The process that each of its attempts has for itself, if it has one.
     pub isolation: Option<Isolation>,
+    /// What it may wait for without holding a slot.
+    pub waiting: Waiting,
     /// The function.
     pub body: Body,
 }
@@ -53,6 +55,7 @@ impl TaskDef {
         takes_context: false,
         kind: Kind::Sync,
         isolation: None,
+        waiting: Waiting::Never,
         body: Body::Sync(|_, _| Ok(Arc::new(()))),
     };
 

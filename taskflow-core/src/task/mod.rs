@@ -7,14 +7,20 @@ mod invoke;
 mod options;
 mod retry;
 mod rule;
+mod signature;
+mod waiting;
 
-pub(crate) use call::{Ending, call_async, call_sync};
+pub(crate) use call::{Ending, call_as, call_async, call_sync};
 pub use context::{Abort, Interrupt, RunInfo, RunTrigger, TaskContext};
 #[allow(unused_imports)]
-pub(crate) use context::{AttemptControl, Identity};
+pub(crate) use context::{AttemptControl, Comeback, External, Identity};
 pub use def::{Body, InputDef, Isolation, Kind, SourceLocation, TaskDef};
 pub(crate) use invoke::pass_on;
 pub use invoke::{BoxFuture, Inputs, Produced};
 pub use options::TaskOptions;
-pub use retry::{Backoff, RetryPolicy};
+pub(crate) use retry::JudgedError;
+pub use retry::{Backoff, Retry, RetryPolicy};
 pub use rule::{Setups, Tally, TriggerRule, UnknownTriggerRule, Verdict};
+pub use signature::TaskFn;
+pub(crate) use waiting::Wait;
+pub use waiting::{SensorOptions, SensorPolicy, Waiting};

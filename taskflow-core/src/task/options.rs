@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Backoff, TriggerRule};
+use super::{Backoff, SensorOptions, TriggerRule};
 
 /// Options of a task; `None` means "not said here".
 ///
@@ -29,6 +29,8 @@ pub struct TaskOptions {
     pub priority: Option<i32>,
     /// When to run, seen from upstreams connected by order alone. Default `all_success`.
     pub trigger_rule: Option<TriggerRule>,
+    /// What only a sensor has.
+    pub sensor: SensorOptions,
     /// Words to find it by.
     pub tags: &'static [&'static str],
 }
@@ -45,6 +47,7 @@ impl TaskOptions {
         pool_slots: None,
         priority: None,
         trigger_rule: None,
+        sensor: SensorOptions::NONE,
         tags: &[],
     };
 
@@ -56,6 +59,7 @@ impl TaskOptions {
             ($($field:ident),*) => {
                 TaskOptions {
                     $($field: if self.$field.is_some() { self.$field } else { fallback.$field },)*
+                    sensor: self.sensor.or(fallback.sensor),
                     tags: if self.tags.is_empty() { fallback.tags } else { self.tags },
                 }
             };

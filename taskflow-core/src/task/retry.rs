@@ -1,6 +1,10 @@
 //! When a failed attempt is tried again.
 
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
+
+use crate::error::BoxError;
 
 /// How the wait between attempts grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -64,4 +68,42 @@ fn unit(seed: u64, attempt: u32) -> f64 {
     bits ^= bits >> 31;
     // The upper 53 bits are what an f64 holds exactly.
     (bits >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// What an error says about another attempt: the answer of the function that `#[task(retry_on = ..)]` names.
+///
+/// A function that only says whether may return a `bool`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Another attempt would end the same way: the task fails, whatever retries are left.
+    Never,
+    /// As the options of the task say.
+    AsUsual,
+    /// Not before this has passed, in place of the `retry_delay` and its growth: what a server said in `Retry-After`.
+    After(Duration),
+}
+
+impl From<bool> for Retry {
+    fn from(helps: bool) -> Self {
+        if helps { Retry::AsUsual } else { Retry::Never }
+    }
+}
+
+/// An error of a task together with what it says about another attempt.
+#[derive(Debug)]
+pub(crate) struct JudgedError {
+    pub(crate) error: BoxError,
+    pub(crate) retry: Retry,
+}
+
+impl fmt::Display for JudgedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for JudgedError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
 }

@@ -43,7 +43,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
     note = "a value is stored and changes threads: it is `Serialize + DeserializeOwned + Send + Sync + 'static`",
     note = "derive `serde::Serialize` and `serde::Deserialize` for your type and for those inside it; types of other crates \
             often have them behind a feature named `serde`",
-    note = "connections, borrows and `Rc` are no values: make them inside the task, from data"
+    note = "connections, secrets, borrows and `Rc` are no values: make them inside the task, from data"
 )]
 pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
@@ -142,25 +142,30 @@ impl TypeInfo {
 
     /// The name without the modules: `Vec<Flight>`.
     pub fn short(self) -> String {
-        let mut short = String::new();
-        let mut segment = String::new();
-        let mut characters = self.path().chars().peekable();
-        while let Some(character) = characters.next() {
-            match character {
-                ':' if characters.peek() == Some(&':') => {
-                    characters.next();
-                    segment.clear();
-                }
-                '<' | '>' | ',' | ' ' | '(' | ')' | '[' | ']' | '&' | ';' => {
-                    short.push_str(&segment);
-                    segment.clear();
-                    short.push(character);
-                }
-                _ => segment.push(character),
-            }
-        }
-        short + &segment
+        short_name(self.path())
     }
+}
+
+/// The name of a type without the modules in its path.
+pub(crate) fn short_name(path: &str) -> String {
+    let mut short = String::new();
+    let mut segment = String::new();
+    let mut characters = path.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            ':' if characters.peek() == Some(&':') => {
+                characters.next();
+                segment.clear();
+            }
+            '<' | '>' | ',' | ' ' | '(' | ')' | '[' | ']' | '&' | ';' => {
+                short.push_str(&segment);
+                segment.clear();
+                short.push(character);
+            }
+            _ => segment.push(character),
+        }
+    }
+    short + &segment
 }
 
 impl std::fmt::Debug for TypeInfo {

@@ -32,6 +32,8 @@ macro_rules! task {
                 output: TypeInfo::of::<$out>(),
                 options: OPTIONS,
                 takes_context: false,
+                isolation: None,
+                waiting: taskflow_core::task::Waiting::Never,
                 kind: KIND,
                 body: Body::Sync(|_, _| Err("drawn, never run".into())),
             };

@@ -108,6 +108,15 @@ fn definition(dag: &Dag) -> TokenStream {
                 &__DEF
             }
         }
+
+        #(#shared)*
+        #[allow(unused_qualifications)]
+        impl #p::DagFn for #name {
+            type Result = #result;
+            fn definition() -> &'static #p::DagDef {
+                #name::def()
+            }
+        }
     }
 }
 

@@ -19,12 +19,16 @@ pub(crate) struct Options {
     pub(crate) retry_delay: Option<Sp<Duration>>,
     pub(crate) backoff: Option<Sp<Backoff>>,
     pub(crate) max_retry_delay: Option<Sp<Duration>>,
+    /// The function that judges errors.
+    pub(crate) retry_on: Option<Expr>,
     pub(crate) timeout: Option<Sp<Duration>>,
     pub(crate) blocking: Option<Sp<bool>>,
     /// Present when each attempt has a process of its own.
     pub(crate) isolation: Option<Sp<()>>,
     /// The limit of that process, in bytes.
     pub(crate) memory: Option<Sp<u64>>,
+    pub(crate) deferrable: Option<Sp<bool>>,
+    pub(crate) sensor: Sensor,
     pub(crate) pool: Option<Sp<String>>,
     pub(crate) pool_slots: Option<Sp<u32>>,
     pub(crate) priority: Option<Sp<i32>>,
@@ -43,6 +47,16 @@ pub(crate) struct Options {
     pub(crate) choices: Vec<Lit>,
     pub(crate) pattern: Option<LitStr>,
     pub(crate) help: Option<Sp<String>>,
+}
+
+/// The options that only a sensor has.
+#[derive(Default)]
+pub(crate) struct Sensor {
+    pub(crate) poke_interval: Option<Sp<Duration>>,
+    pub(crate) backoff: Option<Sp<Backoff>>,
+    pub(crate) max_poke_interval: Option<Sp<Duration>>,
+    pub(crate) timeout: Option<Sp<Duration>>,
+    pub(crate) soft_fail: Option<Sp<bool>>,
 }
 
 /// The options of a DAG that concern its schedule.
@@ -75,10 +89,17 @@ pub(crate) fn read(items: Vec<Item>, place: Place, errors: &mut Errors) -> Optio
             Key::RetryDelay => options.retry_delay = reader.duration(Zero::Allowed),
             Key::Backoff => options.backoff = reader.backoff(),
             Key::MaxRetryDelay => options.max_retry_delay = reader.duration(Zero::Rejected),
+            Key::RetryOn => options.retry_on = reader.judge(),
             Key::Timeout => options.timeout = reader.duration(Zero::Rejected),
             Key::Blocking => options.blocking = reader.flag(),
             Key::Isolation => options.isolation = reader.isolation(),
             Key::Memory => options.memory = reader.size(),
+            Key::Deferrable => options.deferrable = reader.flag(),
+            Key::PokeInterval => options.sensor.poke_interval = reader.duration(Zero::Rejected),
+            Key::PokeBackoff => options.sensor.backoff = reader.backoff(),
+            Key::MaxPokeInterval => options.sensor.max_poke_interval = reader.duration(Zero::Rejected),
+            Key::PokeTimeout => options.sensor.timeout = reader.duration(Zero::Rejected),
+            Key::SoftFail => options.sensor.soft_fail = reader.flag(),
             Key::Pool => options.pool = reader.text().and_then(|pool| reader.not_empty(pool)),
             Key::PoolSlots => options.pool_slots = reader.positive(),
             Key::Priority => options.priority = reader.integer(),

@@ -310,6 +310,14 @@ impl Reader<'_> {
         }
     }
 
+    /// A function, by its path or as a closure.
+    pub(super) fn judge(&mut self) -> Option<Expr> {
+        match self.expr() {
+            Some(judge @ (Expr::Path(_) | Expr::Closure(_))) => Some(judge.clone()),
+            _ => self.wrong("the name of a function, or a closure, that takes the error"),
+        }
+    }
+
     pub(super) fn path(&mut self) -> Option<Path> {
         match self.expr() {
             Some(Expr::Path(path)) if path.qself.is_none() => Some(path.path.clone()),

@@ -10,6 +10,8 @@ use crate::errors::Errors;
 pub(crate) enum Place {
     /// `#[task(..)]`
     Task,
+    /// `#[sensor(..)]`
+    Sensor,
     /// `#[dag(..)]`
     Dag,
     /// `#[dag(default(..))]`
@@ -19,12 +21,13 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    const ALL: [Place; 4] = [Place::Task, Place::Dag, Place::TaskDefaults, Place::Param];
+    const ALL: [Place; 5] = [Place::Task, Place::Sensor, Place::Dag, Place::TaskDefaults, Place::Param];
 
     /// As a user would write it.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Place::Task => "`#[task]`",
+            Place::Sensor => "`#[sensor]`",
             Place::Dag => "`#[dag]`",
             Place::TaskDefaults => "`default(..)` in `#[dag]`",
             Place::Param => "`#[param]`",
@@ -40,10 +43,17 @@ pub(crate) enum Key {
     RetryDelay,
     Backoff,
     MaxRetryDelay,
+    RetryOn,
     Timeout,
     Blocking,
     Isolation,
     Memory,
+    Deferrable,
+    PokeInterval,
+    PokeBackoff,
+    MaxPokeInterval,
+    PokeTimeout,
+    SoftFail,
     Pool,
     PoolSlots,
     Priority,
@@ -87,27 +97,37 @@ const fn known(name: &'static str, key: Key, form: Form, places: &'static [Place
     Known { name, key, form, places, example }
 }
 
-const TASK: &[Place] = &[Place::Task];
-const TASKS: &[Place] = &[Place::Task, Place::TaskDefaults];
+const ONLY_TASK: &[Place] = &[Place::Task];
+const TASK: &[Place] = &[Place::Task, Place::Sensor];
+const TASKS: &[Place] = &[Place::Task, Place::Sensor, Place::TaskDefaults];
+const SENSOR: &[Place] = &[Place::Sensor];
 const DAG: &[Place] = &[Place::Dag];
 const PARAM: &[Place] = &[Place::Param];
 
 #[rustfmt::skip]
-const OPTIONS: [Known; 30] = [
+const OPTIONS: [Known; 38] = [
     known("id", Key::Id, Form::Value, TASK, "id = \"extract\""),
     known("retries", Key::Retries, Form::Value, TASKS, "retries = 3"),
     known("retry_delay", Key::RetryDelay, Form::Value, TASKS, "retry_delay = \"30s\""),
-    known("backoff", Key::Backoff, Form::Value, TASKS, "backoff = \"exponential\""),
+    known("backoff", Key::Backoff, Form::Value, &[Place::Task, Place::TaskDefaults], "backoff = \"exponential\""),
     known("max_retry_delay", Key::MaxRetryDelay, Form::Value, TASKS, "max_retry_delay = \"10m\""),
+    known("retry_on", Key::RetryOn, Form::Value, ONLY_TASK, "retry_on = is_transient"),
     known("timeout", Key::Timeout, Form::Value, &[Place::Task, Place::TaskDefaults, Place::Dag], "timeout = \"1h\""),
+    known("deferrable", Key::Deferrable, Form::FlagOrValue, ONLY_TASK, "deferrable"),
+    known("poke_interval", Key::PokeInterval, Form::Value, SENSOR, "poke_interval = \"30s\""),
+    known("backoff", Key::PokeBackoff, Form::Value, SENSOR, "backoff = \"exponential\""),
+    known("max_poke_interval", Key::MaxPokeInterval, Form::Value, SENSOR, "max_poke_interval = \"10m\""),
+    known("timeout", Key::PokeTimeout, Form::Value, SENSOR, "timeout = \"6h\""),
+    known("execution_timeout", Key::Timeout, Form::Value, SENSOR, "execution_timeout = \"20s\""),
+    known("soft_fail", Key::SoftFail, Form::FlagOrValue, SENSOR, "soft_fail"),
     known("blocking", Key::Blocking, Form::FlagOrValue, TASK, "blocking"),
-    known("isolation", Key::Isolation, Form::Value, TASK, "isolation = \"process\""),
-    known("memory", Key::Memory, Form::Value, TASK, "memory = \"512MiB\""),
+    known("isolation", Key::Isolation, Form::Value, ONLY_TASK, "isolation = \"process\""),
+    known("memory", Key::Memory, Form::Value, ONLY_TASK, "memory = \"512MiB\""),
     known("pool", Key::Pool, Form::Value, TASKS, "pool = \"warehouse\""),
     known("pool_slots", Key::PoolSlots, Form::Value, TASKS, "pool_slots = 2"),
     known("priority", Key::Priority, Form::Value, TASKS, "priority = 10"),
     known("trigger_rule", Key::TriggerRule, Form::Value, TASKS, "trigger_rule = \"one_failed\""),
-    known("tags", Key::Tags, Form::Value, &[Place::Task, Place::TaskDefaults, Place::Dag], "tags = [\"daily\", \"sales\"]"),
+    known("tags", Key::Tags, Form::Value, &[Place::Task, Place::Sensor, Place::TaskDefaults, Place::Dag], "tags = [\"daily\", \"sales\"]"),
     known("doc", Key::Doc, Form::Value, TASK, "doc = \"Reads one day.\""),
     known("schedule", Key::Schedule, Form::Value, DAG, "schedule = \"0 6 * * *\""),
     known("timezone", Key::Timezone, Form::Value, DAG, "timezone = \"Asia/Seoul\""),
@@ -124,7 +144,7 @@ const OPTIONS: [Known; 30] = [
     known("pattern", Key::Pattern, Form::Value, PARAM, "pattern = r\"^[a-z]+$\""),
     known("help", Key::Help, Form::Value, PARAM, "help = \"Minutes that count as late.\""),
     // Last, because hardly anybody needs it: for a crate that re-exports taskflow to macros of its own.
-    known("crate", Key::Crate, Form::Value, &[Place::Task, Place::Dag], "crate = ::path::to::taskflow"),
+    known("crate", Key::Crate, Form::Value, &[Place::Task, Place::Sensor, Place::Dag], "crate = ::path::to::taskflow"),
 ];
 
 /// The option behind an item, unless it is unknown here, given before, or written in a form it does not have.
@@ -191,16 +211,22 @@ fn unknown(name: &str, place: Place) -> String {
 /// Airflow's words for things that are written otherwise here.
 fn foreign_word(name: &str, place: Place) -> Option<&'static str> {
     Some(match (name, place) {
-        ("task_id" | "name", Place::Task) => "write `id`",
-        ("retry" | "max_retries" | "retry_count", Place::Task | Place::TaskDefaults) => "write `retries`",
+        ("retry_if" | "retry_when" | "retry_policy", Place::Task | Place::Sensor) => "write `retry_on`",
+        ("task_id" | "name", Place::Task | Place::Sensor) => "write `id`",
+        ("retry" | "max_retries" | "retry_count", Place::Task | Place::Sensor | Place::TaskDefaults) => {
+            "write `retries`"
+        }
         ("dag_id" | "id" | "name", Place::Dag) => "the id of a DAG is the name of its function",
         ("description" | "doc" | "doc_md", Place::Dag) => "the description of a DAG is its doc comment",
-        ("doc_md" | "description", Place::Task) => "write a doc comment, or `doc`",
+        ("mode", Place::Sensor) => "a sensor holds no slot between its pokes, as with Airflow's `reschedule`",
+        ("interval", Place::Sensor) => "write `poke_interval`",
+        ("max_wait", Place::Sensor) => "write `max_poke_interval`",
+        ("doc_md" | "description", Place::Task | Place::Sensor) => "write a doc comment, or `doc`",
         ("execution_timeout", Place::Task | Place::TaskDefaults) | ("dagrun_timeout", Place::Dag) => "write `timeout`",
         ("memory_limit" | "max_memory" | "mem", Place::Task) => "write `memory = \"512MiB\"`",
         ("process" | "isolated", Place::Task) => "write `isolation = \"process\"`",
         ("retry_exponential_backoff", Place::Task | Place::TaskDefaults) => "write `backoff = \"exponential\"`",
-        ("priority_weight" | "weight", Place::Task | Place::TaskDefaults) => "write `priority`",
+        ("priority_weight" | "weight", Place::Task | Place::Sensor | Place::TaskDefaults) => "write `priority`",
         ("start_date", Place::Dag) => "write `start`",
         ("end_date", Place::Dag) => "write `end`",
         ("schedule_interval" | "cron", Place::Dag) => "write `schedule`",

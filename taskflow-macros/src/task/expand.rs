@@ -14,7 +14,7 @@ pub(super) fn expand(task: &Task) -> TokenStream {
     match task.shape {
         Shape::Sound => {
             let carrier = carrier(task, Some(&definition(task)));
-            [carrier, face(task, &face_body(task)), registration(task)].into_iter().collect()
+            [carrier, signature(task), face(task, &face_body(task)), registration(task)].into_iter().collect()
         }
         // Never run: it only stands beside a compiler error, so that there is no second one.
         Shape::Broken => [carrier(task, None), face(task, &quote!(::core::unimplemented!()))].into_iter().collect(),
@@ -104,6 +104,11 @@ fn definition(task: &Task) -> TokenStream {
         Kind::Async => quote!(Async),
     };
     let isolation = isolation(task, &p);
+    let waiting = match &task.options.deferrable {
+        _ if task.is_sensor => quote!(Sensor),
+        Some(deferrable) if deferrable.value => quote!(Deferrable),
+        _ => quote!(Never),
+    };
     let shim = shim(task, &p);
     let location = location(name, &p);
     quote! {
@@ -122,9 +127,30 @@ fn definition(task: &Task) -> TokenStream {
                 takes_context: #takes_context,
                 kind: #p::Kind::#kind,
                 isolation: #isolation,
+                waiting: #p::Waiting::#waiting,
                 body: #shim,
             };
             &__DEF
+        }
+    }
+}
+
+/// What the task takes and gives, for stubs.
+fn signature(task: &Task) -> TokenStream {
+    let krate = &task.krate;
+    let p = quote!(#krate::__private);
+    let (name, shared) = (&task.sig.ident, &task.attrs.shared);
+    let inputs = task.inputs().map(|input| &input.ty);
+    let output = output(task, &p);
+    quote! {
+        #(#shared)*
+        #[allow(unused_qualifications)]
+        impl #p::TaskFn for #name {
+            type Args = (#(#inputs,)*);
+            type Output = #output;
+            fn definition() -> &'static #p::TaskDef {
+                #name::def()
+            }
         }
     }
 }
@@ -195,15 +221,28 @@ fn shim(task: &Task, p: &TokenStream) -> TokenStream {
     let result = quote_spanned!(span=> #called::call(#(#arguments),*) #await_it);
     let at = spans::at(span, p);
     let produced = match &task.output {
+        Return::Plain(ty) if task.is_sensor => quote_spanned!(span=> #at::produce_sensed::<#ty>(#result)),
+        Return::Result { ok, err } if task.is_sensor => {
+            let err = err.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
+            quote_spanned!(span=> #at::produce_sensed_result::<#ok, #err, _>(#result))
+        }
         Return::Nothing => quote!({ #result; #p::produce(()) }),
         Return::Plain(ty) => quote_spanned!(span=> #at::produce::<#ty>(#result)),
         Return::Result { ok, err } => {
             let err = err.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
-            quote_spanned!(span=> #at::produce_result::<#ok, #err, _>(#result))
+            match &task.options.retry_on {
+                Some(judge) => quote_spanned!(span=> #at::produce_judged::<#ok, #err, _, _>(#result, #judge)),
+                None => quote_spanned!(span=> #at::produce_result::<#ok, #err, _>(#result)),
+            }
         }
         Return::Alias(ty) => {
             let parts = quote!(<#ty as #at::TaskResult>);
-            quote_spanned!(span=> #at::produce_result::<#parts::Ok, #parts::Err, _>(#result))
+            match &task.options.retry_on {
+                Some(judge) => {
+                    quote_spanned!(span=> #at::produce_judged::<#parts::Ok, #parts::Err, _, _>(#result, #judge))
+                }
+                None => quote_spanned!(span=> #at::produce_result::<#parts::Ok, #parts::Err, _>(#result)),
+            }
         }
     };
     if is_async {

@@ -1,4 +1,4 @@
-//! `#[task]`: from a function to the definition of a task.
+//! `#[task]` and `#[sensor]`: from a function to the definition of a task.
 
 mod expand;
 mod model;
@@ -19,12 +19,22 @@ pub(crate) use validate::{check_attributes, check_name, check_signature};
 
 /// What `#[task(options)] item` becomes. Mistakes become `compile_error!`s beside a usable form of the item.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand_at(Place::Task, options, item)
+}
+
+/// The same for `#[sensor(options)] item`.
+pub(crate) fn expand_sensor(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand_at(Place::Sensor, options, item)
+}
+
+fn expand_at(place: Place, options: TokenStream, item: TokenStream) -> TokenStream {
+    let attribute = if place == Place::Sensor { "#[sensor]" } else { "#[task]" };
     let mut errors = Errors::default();
     let items = option::parse(options, &mut errors);
-    let Some(function) = Function::parse(item.clone(), "#[task]", &mut errors) else {
+    let Some(function) = Function::parse(item.clone(), attribute, &mut errors) else {
         return [errors.into_tokens(), item].into_iter().collect();
     };
-    let options = option::read(items, Place::Task, &mut errors);
-    let task = validate::validate(function, options, &mut errors);
+    let options = option::read(items, place, &mut errors);
+    let task = validate::validate(function, options, place, &mut errors);
     [errors.into_tokens(), expand::expand(&task)].into_iter().collect()
 }

@@ -20,6 +20,8 @@ pub(crate) struct Task {
     pub(crate) kind: Kind,
     pub(crate) params: Vec<Param>,
     pub(crate) output: Return,
+    /// Whether it is a `#[sensor]`; its function returns an `Option` of the output.
+    pub(crate) is_sensor: bool,
     pub(crate) options: Options,
     pub(crate) shape: Shape,
 }

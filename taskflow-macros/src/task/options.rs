@@ -29,6 +29,25 @@ pub(crate) fn check(options: &Options, errors: &mut Errors) {
             "`memory` limits the process of the task, and it shares one with the others; add `isolation = \"process\"`",
         );
     }
+    if let (Some(isolation), Some(deferrable)) = (&options.isolation, &options.deferrable)
+        && deferrable.value
+    {
+        errors.at(
+            isolation.span,
+            "a task with a process of its own cannot be deferred: split it into one that waits and one that works",
+        );
+    }
+    let sensor = &options.sensor;
+    if let (Some(interval), Some(longest)) = (&sensor.poke_interval, &sensor.max_poke_interval)
+        && interval.value > longest.value
+    {
+        errors.at(longest.span, "`max_poke_interval` is shorter than `poke_interval`");
+    }
+    if let (Some(interval), Some(timeout)) = (&sensor.poke_interval, &sensor.timeout)
+        && interval.value > timeout.value
+    {
+        errors.at(timeout.span, "`timeout` is shorter than `poke_interval`: the sensor would look only twice");
+    }
     if let Some(retries) = &options.retries
         && retries.value == 0
     {
@@ -54,13 +73,7 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
     let number = |value: u32| quote!(#value);
     say(quote!(retries), options.retries.as_ref().map(|retries| number(retries.value)));
     say(quote!(retry_delay), options.retry_delay.as_ref().map(|delay| duration(delay.value)));
-    say(
-        quote!(backoff),
-        options.backoff.as_ref().map(|backoff| match backoff.value {
-            Backoff::Constant => quote!(#private::Backoff::Constant),
-            Backoff::Exponential(factor) => quote!(#private::Backoff::Exponential { factor: #factor }),
-        }),
-    );
+    say(quote!(backoff), options.backoff.as_ref().map(|backoff| growth(backoff.value, private)));
     say(quote!(max_retry_delay), options.max_retry_delay.as_ref().map(|delay| duration(delay.value)));
     say(quote!(timeout), options.timeout.as_ref().map(|timeout| duration(timeout.value)));
     say(
@@ -85,6 +98,17 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
             quote!(#private::TriggerRule::#variant)
         }),
     );
+    let sensor = &options.sensor;
+    say_sensor("poke_interval", sensor.poke_interval.as_ref().map(|interval| duration(interval.value)), &mut set);
+    say_sensor("backoff", sensor.backoff.as_ref().map(|backoff| growth(backoff.value, private)), &mut set);
+    let longest = sensor.max_poke_interval.as_ref().map(|interval| duration(interval.value));
+    say_sensor("max_poke_interval", longest, &mut set);
+    say_sensor("timeout", sensor.timeout.as_ref().map(|timeout| duration(timeout.value)), &mut set);
+    let soft_fail = sensor.soft_fail.as_ref().map(|flag| {
+        let value = flag.value;
+        quote!(#value)
+    });
+    say_sensor("soft_fail", soft_fail, &mut set);
     if !options.tags.is_empty() {
         let tags = &options.tags;
         set.push(quote!(options.tags = &[#(#tags),*];));
@@ -97,6 +121,20 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
         #(#set)*
         options
     })
+}
+
+fn say_sensor(field: &str, value: Option<TokenStream>, set: &mut Vec<TokenStream>) {
+    if let Some(value) = value {
+        let field = quote::format_ident!("{field}");
+        set.push(quote!(options.sensor.#field = ::core::option::Option::Some(#value);));
+    }
+}
+
+fn growth(backoff: Backoff, private: &TokenStream) -> TokenStream {
+    match backoff {
+        Backoff::Constant => quote!(#private::Backoff::Constant),
+        Backoff::Exponential(factor) => quote!(#private::Backoff::Exponential { factor: #factor }),
+    }
 }
 
 /// A duration as a constant.

@@ -11,14 +11,16 @@ use crate::attrs::Attrs;
 use crate::crate_path;
 use crate::errors::Errors;
 use crate::function::Function;
-use crate::option::Options;
+use crate::option::{Options, Place};
 use crate::types::{Alien, find_alien, is_named, last_segment, peel, type_arguments};
 
-pub(super) fn validate(function: Function, options: Options, errors: &mut Errors) -> Task {
+pub(super) fn validate(function: Function, options: Options, place: Place, errors: &mut Errors) -> Task {
     let Function { attrs, vis, mut sig, body } = function;
     let before = errors.len();
-    check_name(&sig.ident, "#[task]", errors);
-    let keep = check_signature(&sig, "#[task]", errors) || sig.ident == "main";
+    let is_sensor = place == Place::Sensor;
+    let attribute = if is_sensor { "#[sensor]" } else { "#[task]" };
+    check_name(&sig.ident, attribute, errors);
+    let keep = check_signature(&sig, attribute, errors) || sig.ident == "main";
     let attrs = Attrs::sort(attrs);
     check_attributes(&attrs, errors);
     // Their uses are part of the mistake that their declaration is.
@@ -26,7 +28,10 @@ pub(super) fn validate(function: Function, options: Options, errors: &mut Errors
     let generics: Vec<Ident> =
         types.chain(sig.generics.lifetimes().map(|param| param.lifetime.ident.clone())).collect();
     let params = params::read(sig.inputs.iter_mut(), &generics, errors);
-    let output = read_return(&sig.output, &generics, errors);
+    let output = match is_sensor {
+        true => read_sensed(&sig, &generics, errors),
+        false => read_return(&sig.output, &generics, errors),
+    };
     let shape = match errors.len() == before {
         _ if keep => Shape::Untouched,
         true => Shape::Sound,
@@ -43,6 +48,12 @@ pub(super) fn validate(function: Function, options: Options, errors: &mut Errors
         (None, _) => Kind::Sync,
     };
     task_options::check(&options, errors);
+    if let Some(judge) = &options.retry_on
+        && matches!(output, Return::Nothing | Return::Plain(_))
+        && shape == Shape::Sound
+    {
+        errors.on(judge, "`retry_on` judges the errors of the task, and this one returns none: return a `Result`");
+    }
 
     let id = options.id.as_ref().map_or_else(|| sig.ident.unraw().to_string(), |id| id.value.clone());
     let doc = match &options.doc {
@@ -50,7 +61,7 @@ pub(super) fn validate(function: Function, options: Options, errors: &mut Errors
         None => attrs.doc_text(),
     };
     let krate = crate_path::resolve(options.krate.as_ref());
-    Task { krate, attrs, vis, sig, body, id, doc, kind, params, output, options, shape }
+    Task { krate, attrs, vis, sig, body, id, doc, kind, params, output, is_sensor, options, shape }
 }
 
 /// The struct that carries a definition has the name of the function, in the namespace of types.
@@ -129,7 +140,7 @@ fn find_self(tokens: TokenStream) -> Option<Ident> {
 pub(crate) fn check_attributes(attrs: &Attrs, errors: &mut Errors) {
     for attr in &attrs.body {
         let last = attr.path().segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
-        if last == "task" || last == "dag" {
+        if last == "task" || last == "sensor" || last == "dag" {
             errors.on(attr, "a function is one task or one DAG; remove one of the attributes");
         }
     }
@@ -170,6 +181,37 @@ fn read_return(output: &ReturnType, generics: &[Ident], errors: &mut Errors) -> 
             }
             Return::Result { ok: Box::new(ok.clone()), err: rest.first().map(|&err| Box::new(err.clone())) }
         }
+    }
+}
+
+/// What a sensor finds: the `T` of `Option<T>` or `Result<Option<T>>`.
+fn read_sensed(sig: &Signature, generics: &[Ident], errors: &mut Errors) -> Return {
+    const FORMS: &str = "a sensor returns `Option<T>` or `Result<Option<T>>`: `None` as long as it finds nothing";
+    let ReturnType::Type(_, written) = &sig.output else {
+        errors.on(&sig.ident, format!("{FORMS}; for one without a value `Option<()>`"));
+        return Return::Nothing;
+    };
+    let ty = peel(written);
+    let (found, err) = match last_segment(ty) {
+        Some(segment) if segment.ident == "Result" => match *type_arguments(segment) {
+            [ok, ref rest @ ..] => (peel(ok), Some(rest.first().map(|&err| Box::new(err.clone())))),
+            [] => (ty, None),
+        },
+        _ => (ty, None),
+    };
+    let value = last_segment(found).filter(|segment| segment.ident == "Option").map(type_arguments);
+    let Some([value]) = value.as_deref() else {
+        let hint = if is_named(found, "bool") { "; `found.then_some(())` makes one of a `bool`" } else { "" };
+        errors.on(found, format!("{FORMS}{hint}"));
+        return Return::Nothing;
+    };
+    if !check_value(value, generics, errors) {
+        return Return::Nothing;
+    }
+    let value = Box::new((*value).clone());
+    match err {
+        Some(err) => Return::Result { ok: value, err },
+        None => Return::Plain(value),
     }
 }
 

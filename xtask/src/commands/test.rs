@@ -11,7 +11,8 @@ const ALL: [&str; 5] = ["--workspace", "--exclude", "taskflow-benches", "--all-f
 
 /// Tests that try what chance says look longer with this word. It does not go on to cargo.
 const LONG_WORD: &str = "--long";
-const LONG: [(&str, &str); 2] = [("TASKFLOW_CRASHES", "1000"), ("PROPTEST_CASES", "2000")];
+const LONG: [(&str, &str); 3] =
+    [("TASKFLOW_CRASHES", "1000"), ("TASKFLOW_SIMULATIONS", "100000"), ("PROPTEST_CASES", "2000")];
 
 /// Runs every test, adding up the results. `words` go on to cargo: a name to filter by, say; but for `--long`.
 ///

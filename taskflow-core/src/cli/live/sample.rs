@@ -19,6 +19,9 @@ pub(super) struct Sample {
     pub(super) cancelled: usize,
     pub(super) running: usize,
     pub(super) waiting: usize,
+    /// Tasks that wait for a time or an event, and hold nothing; some of them by name.
+    pub(super) idle: usize,
+    pub(super) waits: Vec<Wait>,
     /// Whether the run is being ended early.
     pub(super) halted: bool,
     /// Those that have run longest, longest first.
@@ -49,6 +52,14 @@ pub(super) struct Retry {
     pub(super) left: Duration,
 }
 
+/// A task that waits for a time or an event.
+#[derive(Debug)]
+pub(super) struct Wait {
+    pub(super) id: String,
+    pub(super) left: Option<Duration>,
+    pub(super) event: Option<String>,
+}
+
 /// A task that ends sooner is not shown by name: names that come and go cannot be read.
 const WORTH_A_LINE: Duration = Duration::from_millis(300);
 
@@ -63,6 +74,14 @@ impl Sample {
             match task.state() {
                 TaskState::None | TaskState::Scheduled => {}
                 TaskState::UpForRetry => sample.waiting += 1,
+                TaskState::UpForReschedule | TaskState::Deferred => {
+                    sample.idle += 1;
+                    if sample.waits.len() < lines {
+                        let (until, event) = look.wait(task.index());
+                        let (left, event) = (until.map(|until| until.since(now)), event.map(str::to_owned));
+                        sample.waits.push(Wait { id: task.id().into_owned(), left, event });
+                    }
+                }
                 TaskState::Removed => sample.total -= 1,
                 TaskState::Running => {
                     sample.running += 1;

@@ -4,7 +4,7 @@ use console::{measure_text_width, truncate_str};
 
 use super::super::terminal::Paint;
 use super::super::words;
-use super::sample::{Retry, Running, Sample};
+use super::sample::{Retry, Running, Sample, Wait};
 use crate::dag::Plan;
 use crate::time::Timestamp;
 
@@ -37,6 +37,13 @@ pub(super) fn lines(sample: &Sample, plan: &Plan, started: Timestamp, width: usi
     if more > 0 {
         lines.push(paint.faint(&format!("  .. and {more} more to retry")));
     }
+    for wait in &sample.waits {
+        lines.push(format!("{}{}", name(&wait.id), paint.faint(&waits(wait))));
+    }
+    let more = sample.idle.saturating_sub(sample.waits.len());
+    if more > 0 {
+        lines.push(paint.faint(&format!("  .. and {more} more that wait")));
+    }
     lines.iter().map(|line| truncate_str(line, width, "..").into_owned()).collect()
 }
 
@@ -55,6 +62,7 @@ fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, pain
     number(sample.skipped, "skipped", &|text| paint.odd(text));
     number(sample.cancelled, "cancelled", &|text| paint.odd(text));
     number(sample.waiting, "to retry", &|text| paint.odd(text));
+    number(sample.idle, "deferred", &str::to_owned);
     if sample.halted {
         parts.push(paint.odd("stopping"));
     }
@@ -67,6 +75,17 @@ fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, pain
 fn bar(sample: &Sample, cells: usize, paint: Paint) -> String {
     let full = sample.done * cells / sample.total.max(1);
     format!("{}{}", paint.good(&"━".repeat(full)), paint.faint(&"─".repeat(cells - full)))
+}
+
+/// What a task waits for without holding anything.
+fn waits(wait: &Wait) -> String {
+    let left = wait.left.map(words::ticking);
+    match (&wait.event, left) {
+        (Some(event), Some(left)) => format!("until `{event}`, {left} at most"),
+        (Some(event), None) => format!("until `{event}`"),
+        (None, Some(left)) => format!("for another {left}"),
+        (None, None) => String::new(),
+    }
 }
 
 /// What a task says of its progress, and whether this is not its first attempt.
@@ -112,6 +131,8 @@ mod tests {
             options
         },
         takes_context: false,
+        isolation: None,
+        waiting: crate::task::Waiting::Never,
         kind: Kind::Sync,
         body: Body::Sync(|_, _| Ok(Arc::new(()))),
     };

@@ -4,6 +4,8 @@ mod failure;
 mod json;
 mod table;
 
+use std::io;
+
 #[cfg(feature = "sqlite")]
 pub(super) use self::failure::failed;
 #[cfg(feature = "sqlite")]
@@ -31,9 +33,9 @@ pub(super) fn tell(told: &Told, ended: &Ended, terminal: &Terminal) -> Result<()
     }
     let result = result(ended)?;
     if told.json {
-        terminal.print(&json::document(told, ended, result))?;
-    } else if let Some(text) = result.and_then(printed) {
-        terminal.print(&text)?;
+        terminal.print_json(&json::document(told, ended, result))?;
+    } else if let Some(result) = result {
+        print(result, terminal)?;
     }
     Ok(())
 }
@@ -98,11 +100,11 @@ fn result(ended: &Ended) -> Result<Option<serde_json::Value>, Stop> {
     }
 }
 
-/// A text as it is, anything else as JSON.
-pub(super) fn printed(result: serde_json::Value) -> Option<String> {
-    match result {
-        serde_json::Value::String(text) if text.ends_with('\n') => Some(text),
-        serde_json::Value::String(text) => Some(text + "\n"),
-        other => serde_json::to_string_pretty(&other).ok().map(|json| json + "\n"),
+/// Prints a text as it is, anything else as JSON.
+pub(super) fn print(value: serde_json::Value, terminal: &Terminal) -> io::Result<()> {
+    match value {
+        serde_json::Value::String(text) if text.ends_with('\n') => terminal.print(&text),
+        serde_json::Value::String(text) => terminal.print(&(text + "\n")),
+        other => terminal.print_json(&format!("{other:#}\n")),
     }
 }

@@ -21,7 +21,7 @@ use super::error::BuildError;
 use super::output::Output;
 use super::plan::Source;
 use super::projection::Step;
-use crate::task::{SourceLocation, TaskDef, TaskOptions};
+use crate::task::{SensorOptions, SourceLocation, TaskDef, TaskOptions, Waiting};
 
 /// Which value of which graph an [`Output`] stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -254,6 +254,28 @@ pub(super) fn add_projection(handle: Handle, step: Step) -> Handle {
 pub(super) fn with_node(handle: Handle, at: &'static Location<'static>, change: impl FnOnce(&mut NodeDraft)) {
     with_draft(|draft| match draft.task_of(handle, at) {
         Ok(task) => change(&mut draft.nodes[task as usize]),
+        Err(error) => draft.errors.push(error),
+    });
+}
+
+/// As [`with_node`], for the options that only a sensor has.
+pub(super) fn with_sensor(
+    handle: Handle,
+    at: &'static Location<'static>,
+    option: &'static str,
+    change: impl FnOnce(&mut SensorOptions),
+) {
+    with_draft(|draft| match draft.task_of(handle, at) {
+        Ok(task) => {
+            let node = &mut draft.nodes[task as usize];
+            match node.def.waiting {
+                Waiting::Sensor => change(&mut node.options_mut().sensor),
+                Waiting::Never | Waiting::Deferrable => {
+                    let task = node.def.id.to_owned();
+                    draft.errors.push(BuildError::NoSensor { task, option, at: at.into() });
+                }
+            }
+        }
         Err(error) => draft.errors.push(error),
     });
 }

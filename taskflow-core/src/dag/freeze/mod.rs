@@ -17,7 +17,7 @@ use super::pool::PoolDef;
 use super::projection::Projection;
 use super::registry::Registry;
 use crate::panics;
-use crate::task::{RetryPolicy, SourceLocation, TaskDef, TaskOptions};
+use crate::task::{RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TaskOptions, Waiting};
 use crate::value::{Constant, TypeInfo};
 
 pub(super) fn trace_def(def: &DagDef) -> Result<Plan, BuildErrors> {
@@ -28,12 +28,12 @@ pub(super) fn trace_def(def: &DagDef) -> Result<Plan, BuildErrors> {
 
 pub(super) fn trace_closure(
     id: &str,
-    options: DagOptions,
+    options: &DagOptions,
     location: SourceLocation,
     result: TypeInfo,
     body: impl FnOnce() -> Option<Handle>,
 ) -> Result<Plan, BuildErrors> {
-    let header = Header { id, doc: "", location, options, result };
+    let header = Header { id, doc: "", location, options: *options, result };
     trace(header, Vec::new(), |_| body())
 }
 
@@ -188,7 +188,7 @@ impl Freezer<'_> {
             let own = node.options.as_deref().copied().unwrap_or_default();
             // What a DAG says of its tasks is not meant for the nodes that a branch is made of.
             let defaults = if node.def.is_built_in() { TaskOptions::NONE } else { self.header.options.task_defaults };
-            let options = resolve(own.or(node.def.options).or(defaults));
+            let options = resolve(own.or(node.def.options).or(defaults), node.def.waiting);
             checks::pool(&options, &self.pools, id, node.at.into(), &mut self.errors);
             let position = sets.iter().rposition(|set| *set == options).unwrap_or_else(|| {
                 sets.push(options);
@@ -325,7 +325,7 @@ fn places(draft: &Draft) -> Vec<Place> {
     places
 }
 
-fn resolve(options: TaskOptions) -> NodeOptions {
+fn resolve(options: TaskOptions, waiting: Waiting) -> NodeOptions {
     NodeOptions {
         retry: RetryPolicy {
             retries: options.retries.unwrap_or(0),
@@ -338,6 +338,8 @@ fn resolve(options: TaskOptions) -> NodeOptions {
         pool_slots: options.pool_slots.unwrap_or(1),
         priority: options.priority.unwrap_or(0),
         trigger_rule: options.trigger_rule.unwrap_or_default(),
+        waiting,
+        sensor: (waiting == Waiting::Sensor).then(|| SensorPolicy::of(options.sensor)),
         tags: options.tags,
     }
 }

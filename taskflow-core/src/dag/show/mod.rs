@@ -29,8 +29,8 @@ mod view;
 use std::fmt;
 use std::str::FromStr;
 
-use super::error::nearest;
 use super::plan::Plan;
+use crate::near::nearest;
 
 pub use svg::{STATES, SvgOptions, svg};
 pub use view::{

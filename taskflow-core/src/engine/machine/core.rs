@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::waits::Waiter;
 use super::{Command, Input, Outcome, Settings};
 use crate::dag::{Join, Layout, Plan, Selection};
 use crate::engine::event::Event;
 use crate::engine::record::{Entry, RestoredTask, ValueRef, nanos};
 use crate::engine::state::{RunState, TaskState, Transition};
 use crate::error::Failure;
-use crate::task::TriggerRule;
+use crate::task::{External, TriggerRule};
 use crate::time::Timestamp;
 
 /// Everything that changes; apart from the plan, so that both can be borrowed at once.
@@ -24,7 +26,7 @@ pub(super) struct Core {
     pub(super) ended: Timestamp,
     /// The latest time it was told.
     pub(super) latest: Timestamp,
-    /// Retries, time limits of attempts and of the run, the end of the grace time.
+    /// Retries, waits, time limits of attempts and of the run, the end of the grace time.
     pub(super) timers: BTreeSet<(Timestamp, Timer)>,
     pub(super) failures: HashMap<u32, Arc<Failure>>,
     /// Closed attempts that a retry followed.
@@ -46,6 +48,12 @@ pub(super) struct Core {
     pub(super) unbound: Vec<u32>,
     /// Ends of tasks outside, to be told to joins of elements that have just come to be there: (upstream, join).
     pub(super) late: Vec<(u32, u32)>,
+    /// Tasks that wait without a slot, or have waited.
+    pub(super) waiters: HashMap<u32, Waiter>,
+    /// What was released so far.
+    pub(super) external: External,
+    /// How many events there were.
+    pub(super) released: u64,
 }
 
 /// What a run that goes on brings with it.
@@ -57,8 +65,12 @@ pub(super) struct Past {
     pub(super) ended: Vec<u32>,
     /// Retries that were waited for.
     pub(super) retries: HashMap<u32, Timestamp>,
+    /// Tasks that waited for something else, and whether they are sensors.
+    pub(super) waits: HashMap<u32, bool>,
     /// Attempts that do not count against the retries.
     pub(super) forgiven: HashMap<u32, u32>,
+    /// The last events that are not for tasks, because they were cleared since.
+    pub(super) deaf: HashMap<u32, u64>,
     /// What is known of elements whose lists have yet to come, by id.
     pub(super) later: HashMap<String, RestoredTask>,
     /// The lists that are there: to be said again.
@@ -118,6 +130,7 @@ pub(super) const DECIDED: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     Retry(u32),
+    Wait(u32),
     Attempt { task: u32, attempt: u32 },
     Run,
     Grace,
@@ -136,6 +149,8 @@ pub(crate) struct AttemptRecord {
     pub(crate) started: Timestamp,
     pub(crate) ended: Timestamp,
     pub(crate) failure: Arc<Failure>,
+    /// When the next one was due, if that is known.
+    pub(crate) due: Option<Timestamp>,
 }
 impl Core {
     pub(super) fn step(&mut self, graph: &Layout, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
@@ -147,8 +162,11 @@ impl Core {
             Input::Started { task } => return self.task_started(graph, task, now),
             Input::Finished { task, attempt, started, outcome } => {
                 if self.is_running(task, attempt) {
-                    let cell = &mut self.tasks[task as usize];
-                    cell.started = cell.started.max(started);
+                    // That of an attempt which goes on is when it first started.
+                    if self.waiters.is_empty() || !self.waiters.contains_key(&task) {
+                        let cell = &mut self.tasks[task as usize];
+                        cell.started = cell.started.max(started);
+                    }
                     self.finished(graph, task, outcome, now, commands);
                 }
             }
@@ -156,6 +174,7 @@ impl Core {
             Input::Cancel { reason } => {
                 self.halt(graph, reason, RunState::Cancelled, Transition::Cancel, now, commands);
             }
+            Input::Release { key, value, by } => self.release(key, value, by, now, commands),
             Input::Halt { reason, state } => self.halt(graph, reason, state, Transition::Cancel, now, commands),
         }
         self.tell(graph, now, commands);
@@ -205,6 +224,11 @@ impl Core {
     pub(super) fn ready(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
         // Even in an empty map a key is hashed.
         let retry = if self.past.retries.is_empty() { None } else { self.past.retries.remove(&task) };
+        if !self.past.waits.is_empty()
+            && let Some(poke) = self.past.waits.remove(&task)
+        {
+            return self.waits_again(task, poke, now, commands);
+        }
         match retry {
             Some(due) if due > now => {
                 self.tasks[task as usize].state = TaskState::UpForRetry;
@@ -219,9 +243,12 @@ impl Core {
     }
 
     fn task_started(&mut self, graph: &Layout, task: u32, now: Timestamp) {
+        let goes_on = self.goes_on(task, now);
         let cell = &mut self.tasks[task as usize];
-        cell.attempt += 1;
-        cell.started = now;
+        if !goes_on {
+            cell.attempt += 1;
+            cell.started = now;
+        }
         let attempt = cell.attempt;
         if self.apply(task, Transition::Start, now)
             && let Some(timeout) = graph.options(task).timeout
@@ -237,15 +264,21 @@ impl Core {
                 self.failures.insert(task, Arc::new(Failure::Skipped { reason }));
                 self.settle(graph, task, Transition::Skip, now, commands);
             }
-            Outcome::Failed(failure) => self.attempt_failed(graph, task, *failure, now, commands),
+            Outcome::Failed(failure) => self.attempt_failed(graph, task, *failure, None, now, commands),
+            Outcome::FailedFor(failed) => {
+                let (failure, delay) = *failed;
+                self.attempt_failed(graph, task, failure, Some(delay), now, commands);
+            }
+            Outcome::Waits(wait) => self.wait(graph, task, *wait, now, commands),
         }
     }
 
-    fn attempt_failed(
+    pub(super) fn attempt_failed(
         &mut self,
         graph: &Layout,
         task: u32,
         failure: Failure,
+        delay: Option<Duration>,
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
@@ -261,13 +294,13 @@ impl Core {
         let counted = cell.attempt - self.forgiven(task);
         if self.halted.is_none() && failure.is_retryable() && counted <= retry.retries {
             let failure = Arc::new(failure);
-            let due = now + retry.delay_after(counted, seed_of(&self.settings, task));
+            let due = now + delay.unwrap_or_else(|| retry.delay_after(counted, seed_of(&self.settings, task)));
             if self.settings.recorded {
                 let took = nanos(now.since(cell.started));
                 let (failure, retry) = (Arc::clone(&failure), Some(due.as_nanos()));
                 self.entries.push((now, Entry::Failed { task, attempt: cell.attempt, took, failure, retry }));
             }
-            let record = AttemptRecord { started: cell.started, ended: now, failure };
+            let record = AttemptRecord { started: cell.started, ended: now, failure, due: Some(due) };
             self.retried.entry(task).or_default().push(record);
             self.apply(task, Transition::Retry, now);
             self.timers.insert((due, Timer::Retry(task)));
@@ -292,14 +325,16 @@ impl Core {
                         commands.push(Command::Ready(task));
                     }
                 }
+                Timer::Wait(task) => self.wait_is_over(task, due, now, commands),
                 Timer::Attempt { task, attempt } => {
                     let cell = &self.tasks[task as usize];
                     if cell.state == TaskState::Running
                         && cell.attempt == attempt
                         && let Some(limit) = graph.options(task).timeout
+                        && self.is_limit_of_call(task, limit, due)
                     {
                         commands.push(Command::Abandon(task));
-                        self.attempt_failed(graph, task, Failure::TimedOut { limit }, now, commands);
+                        self.attempt_failed(graph, task, Failure::TimedOut { limit }, None, now, commands);
                     }
                 }
                 Timer::Run => {
@@ -407,7 +442,7 @@ impl Core {
     }
 
     /// Makes the transition if it is legal; every change of a task's state goes through here.
-    fn apply(&mut self, task: u32, transition: Transition, now: Timestamp) -> bool {
+    pub(super) fn apply(&mut self, task: u32, transition: Transition, now: Timestamp) -> bool {
         let cell = &mut self.tasks[task as usize];
         let Some(next) = cell.state.after(transition) else { return false };
         if self.settings.observed {
@@ -440,8 +475,8 @@ impl Core {
             }
             Transition::FailUpstream => Entry::UpstreamFailed { task, cause: cell.cause },
             Transition::Cancel => Entry::Cancelled { task, attempt, took },
-            // The failed attempt records its retry itself; what is left out is recorded when the run starts.
-            Transition::Retry | Transition::Remove => return None,
+            // What leads to a retry or a wait is recorded where it happens; what is left out, when the run starts.
+            Transition::Retry | Transition::Reschedule | Transition::Defer | Transition::Remove => return None,
         })
     }
 

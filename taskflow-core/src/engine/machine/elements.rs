@@ -1,6 +1,7 @@
 //! Elements of lists: how they come to be there, and how ends are told into and out of them.
 
 use super::core::{Core, DECIDED, JoinCell, TaskCell};
+use super::waits::Waiter;
 use crate::dag::{At, Block, Layout};
 use crate::engine::machine::Command;
 use crate::engine::state::TaskState;
@@ -86,6 +87,13 @@ impl Core {
                 self.tasks[task as usize].attempt = known.attempts;
                 self.past.forgiven.insert(task, known.forgiven);
                 self.retried.insert(task, known.retried);
+                if known.deaf_to > 0 {
+                    self.past.deaf.insert(task, known.deaf_to);
+                }
+                if let Some(record) = known.wait {
+                    let waiter = Waiter { record: *record, waits: false, called: known.started };
+                    self.waiters.insert(task, waiter);
+                }
             }
         }
         let around = graph.at(block.expand);

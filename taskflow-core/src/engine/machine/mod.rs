@@ -18,13 +18,17 @@
 //!    starts ([`Machine::restore`]): `Start` tells their ends to the joins below, in their order, and goes on from there.
 //! 8. An expand node that succeeds brings the elements of its list: in one step the [`Layout`] and the cells grow, the joins
 //!    that its list stood for wait for the elements in its place, and those without anything else to wait for are scheduled.
-//! 9. When no task is left open, `Ended` comes as the last command.
+//! 9. An attempt that waits ([`Outcome::Waits`]) makes its task `deferred` or `up_for_reschedule` until its time comes or the
+//!    event it waits for is released; then it is scheduled as any other, and goes on under the same number.
+//! 10. When no task is left open, `Ended` comes as the last command.
 //!
-//! - `core`: what changes, and the transitions. `joins`: ends are told downwards. `elements`: into and out of lists.
+//! - `core`: what changes, and the transitions. `joins`: ends are told downwards. `elements`: into and out of lists. `waits`:
+//!   sensors and deferred tasks.
 
 mod core;
 mod elements;
 mod joins;
+mod waits;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -32,11 +36,13 @@ use std::time::Duration;
 
 pub(crate) use self::core::AttemptRecord;
 use self::core::{Core, Halted, JoinCell, Past, TaskCell, Timer, seed_of};
+use self::waits::Waiter;
 use super::event::Event;
 use super::record::{Entry, Restored, RestoredState};
 use super::state::{RunState, TaskState};
 use crate::dag::{Layout, Plan, Selection};
 use crate::error::Failure;
+use crate::task::{Comeback, Wait, Waiting};
 use crate::time::Timestamp;
 
 /// What happened outside.
@@ -52,6 +58,8 @@ pub(crate) enum Input {
     TimeReached,
     /// Somebody wants the run to end.
     Cancel { reason: String },
+    /// Somebody says that an event has come; its value is JSON.
+    Release { key: String, value: Arc<str>, by: String },
     /// The run ends early as what is said: it cannot go on for a reason of its surroundings, or it was ending early before
     /// it was interrupted.
     Halt { reason: String, state: RunState },
@@ -65,6 +73,21 @@ pub(crate) enum Outcome {
     Expanded(u32),
     Skipped(String),
     Failed(Box<Failure>),
+    /// It failed, and says how long to wait before another attempt, if there is one.
+    FailedFor(Box<(Failure, Duration)>),
+    /// Not ended at all: it is called again when what it waits for is there.
+    Waits(Box<Wait>),
+}
+
+impl Outcome {
+    /// How it failed, if it did.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Outcome::Failed(failure) => Some(failure),
+            Outcome::FailedFor(failed) => Some(&failed.0),
+            Outcome::Success | Outcome::Expanded(_) | Outcome::Skipped(_) | Outcome::Waits(_) => None,
+        }
+    }
 }
 
 /// What the driver is to do.
@@ -147,6 +170,9 @@ impl Machine {
             selection: selection.cloned(),
             unbound: Vec::new(),
             late: Vec::new(),
+            waiters: HashMap::new(),
+            external: Arc::default(),
+            released: 0,
         };
         Machine { layout: Layout::new(plan), core }
     }
@@ -163,7 +189,11 @@ impl Machine {
         // All there is will be told when the run starts.
         self.core.late.clear();
         self.core.unbound.clear();
-        let Core { tasks, past, failures, retried, open, .. } = &mut self.core;
+        for (key, value) in &restored.events {
+            self.core.released += 1;
+            Arc::make_mut(&mut self.core.external).insert(key.clone(), (self.core.released, Arc::clone(value)));
+        }
+        let Core { tasks, past, failures, retried, open, waiters, .. } = &mut self.core;
         past.started = restored.started;
         for known in &restored.tasks {
             let task = known.task;
@@ -172,8 +202,15 @@ impl Machine {
             if known.forgiven > 0 {
                 past.forgiven.insert(task, known.forgiven);
             }
+            if known.deaf_to > 0 {
+                past.deaf.insert(task, known.deaf_to);
+            }
             if !known.retried.is_empty() {
                 retried.insert(task, known.retried.clone());
+            }
+            if let Some(record) = &known.wait {
+                let waits = matches!(known.state, RestoredState::Waits { .. });
+                waiters.insert(task, Waiter { record: (**record).clone(), waits, called: known.started });
             }
             let state = match &known.state {
                 RestoredState::Success(_) => TaskState::Success,
@@ -191,6 +228,10 @@ impl Machine {
                 }
                 RestoredState::Retry(due) => {
                     past.retries.insert(task, *due);
+                    continue;
+                }
+                RestoredState::Waits { poke } => {
+                    past.waits.insert(task, *poke);
                     continue;
                 }
                 RestoredState::Open => continue,
@@ -267,9 +308,21 @@ impl Machine {
         self.core.tasks[task as usize].attempt
     }
 
-    /// Whether no attempt can follow the one that runs.
+    /// Whether no attempt can follow the one that runs, nor the task come back from a wait.
     pub(crate) fn is_last_attempt(&self, task: u32) -> bool {
         self.core.tasks[task as usize].attempt >= self.max_attempts(task)
+            && self.layout.options(task).waiting == Waiting::Never
+    }
+
+    /// What a task that may wait is told when it is called now.
+    pub(crate) fn comeback(&self, task: u32, now: Timestamp) -> Option<Comeback> {
+        if self.layout.options(task).waiting == Waiting::Never {
+            return None;
+        }
+        let record = self.core.waiters.get(&task).map(|waiter| &waiter.record);
+        let (since, waits) = record.map_or((now, 0), |record| (record.since, record.count));
+        let after = self.core.past.deaf.get(&task).copied().unwrap_or(0);
+        Some(Comeback { now, since, waits, after, events: Arc::clone(&self.core.external) })
     }
 
     /// How many attempts the task may have.
@@ -304,6 +357,11 @@ impl Machine {
             TaskState::Skipped => {
                 Some(Arc::new(Failure::Skipped { reason: format!("upstream task `{}` was skipped", cause()) }))
             }
+            // Ended before the run went on: why is known of the run.
+            TaskState::Cancelled => {
+                let reason = self.halt_reason()?.to_owned();
+                Some(Arc::new(Failure::Cancelled { reason }))
+            }
             _ => None,
         }
     }
@@ -320,8 +378,21 @@ impl Machine {
 
     /// The wait after the failure of an attempt, if another one follows.
     pub(crate) fn retry_delay(&self, task: u32, attempt: u32) -> Duration {
+        // As it was, if it is known.
+        let record = self.retried(task).get(attempt.saturating_sub(1) as usize);
+        if let Some(record) = record
+            && let Some(due) = record.due
+        {
+            return due.since(record.ended);
+        }
         let counted = attempt.saturating_sub(self.core.forgiven(task));
         self.layout.options(task).retry.delay_after(counted.max(1), seed_of(&self.core.settings, task))
+    }
+
+    /// What a task that is `deferred` or `up_for_reschedule` waits for: a time, the key of an event.
+    pub(crate) fn wait(&self, task: u32) -> (Option<Timestamp>, Option<&str>) {
+        let record = self.core.waiters.get(&task).filter(|waiter| waiter.waits).map(|waiter| &waiter.record);
+        record.map_or((None, None), |record| (record.until, record.event.as_ref().map(|(key, _)| key.as_str())))
     }
 
     /// The retries that are waited for, with their times, the next one first.

@@ -324,7 +324,7 @@ fn json(value: &impl serde::Serialize) -> sqlx::Result<String> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
-/// The name of a variant as it is stored.
+/// The name of a variant as it is stored; of one with fields, its JSON.
 fn word(value: &impl serde::Serialize) -> sqlx::Result<String> {
     Ok(json(value)?.trim_matches('"').to_owned())
 }

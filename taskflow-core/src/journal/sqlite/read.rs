@@ -167,7 +167,11 @@ pub(super) async fn requests(store: &SqliteStore, after: i64) -> Result<Vec<(i64
         let number: i64 = get(store, row, 0, || "a request".to_owned())?;
         let place = || format!("request {number}");
         let what: String = get(store, row, 2, place)?;
-        let what: RequestKind = word(&what).map_err(|error| store.damaged(format!("{}: {error}", place())))?;
+        let damaged = |error: String| store.damaged(format!("{}: {error}", place()));
+        let what: RequestKind = match what.starts_with('{') {
+            true => serde_json::from_str(&what).map_err(|error| damaged(error.to_string()))?,
+            false => word(&what).map_err(|error| damaged(error.to_string()))?,
+        };
         let (run, by, reason) = (get(store, row, 1, place)?, get(store, row, 3, place)?, get(store, row, 4, place)?);
         let at = Timestamp::from_nanos(get(store, row, 5, place)?);
         Ok((number, Request { run, what, by, reason, at }))

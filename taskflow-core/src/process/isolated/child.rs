@@ -17,7 +17,7 @@ use super::memory;
 use super::wire::{self, Order, Word};
 use crate::dag::Registry;
 use crate::error::Failure;
-use crate::log::{attempt_span, relay};
+use crate::log::{Redactor, attempt_span, relay};
 use crate::panics::{self, QUIET, catch};
 use crate::task::{self, AttemptControl, Ending, Identity, Inputs, Kind, TaskContext, TaskDef};
 
@@ -82,7 +82,7 @@ fn attempt(mut socket: UnixStream) -> Result<(), String> {
     panics::install_hook();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build().map_err(text)?;
-    work(&order, frames, &link, &runtime);
+    work(&order, &frames, &link, &runtime);
     // Tasks may have left something on the runtime that never ends.
     runtime.shutdown_background();
     Ok(())
@@ -101,7 +101,7 @@ fn watch(mut socket: UnixStream) -> io::Result<()> {
     Ok(())
 }
 
-fn work(order: &Order, frames: Vec<Vec<u8>>, link: &Link, runtime: &Runtime) {
+fn work(order: &Order, frames: &[Vec<u8>], link: &Link, runtime: &Runtime) {
     let known = Registry::tasks().into_iter().find(|def| {
         (def.module, def.id) == (&*order.module, &*order.id)
             && (def.location.line, def.location.column) == (order.line, order.column)
@@ -116,6 +116,10 @@ fn work(order: &Order, frames: Vec<Vec<u8>>, link: &Link, runtime: &Runtime) {
         attempt: order.attempt,
         max_attempts: order.max_attempts,
         generation: order.generation,
+        // Its options say that it cannot wait.
+        comeback: None,
+        // That of this process, which has the environment and the files of its parent.
+        config: None,
     };
     let control = Arc::new(AttemptControl::default());
     let is_deaf = !def.takes_context;
@@ -127,7 +131,7 @@ fn work(order: &Order, frames: Vec<Vec<u8>>, link: &Link, runtime: &Runtime) {
 
     let span = attempt_span(&order.run.run_id, &order.run.dag_id, &order.task_id, order.attempt);
     let context = def.takes_context.then(|| TaskContext::new(identity, Arc::clone(&control)));
-    let inputs = || unpack(def, &frames);
+    let inputs = || unpack(def, frames);
     let ending = match def.kind {
         Kind::Async => runtime.block_on(task::call_async(def, inputs, context, Some(control)).instrument(span)),
         kind => {
@@ -215,8 +219,24 @@ impl Link {
                 Ok(Err(reason)) => self.end(&Word::Failed(Failure::Error { chain: vec![reason], retryable: false })),
                 Err(panic) => self.end(&Word::Failed(panic)),
             },
-            Ending::Skipped(reason) => self.end(&Word::Skipped(reason)),
-            Ending::Failed(failure) => self.end(&Word::Failed(*failure)),
+            // Its parent does not know the secrets that this process was told.
+            Ending::Skipped(mut reason) => {
+                Redactor::current().message(&mut reason);
+                self.end(&Word::Skipped(reason));
+            }
+            Ending::Failed(mut failure) => {
+                Redactor::current().failure(&mut failure);
+                self.end(&Word::Failed(*failure));
+            }
+            Ending::FailedFor(failed) => {
+                let (mut failure, delay) = *failed;
+                Redactor::current().failure(&mut failure);
+                self.end(&Word::FailedFor(failure, delay));
+            }
+            Ending::Waits(wait) => {
+                let message = format!("a task with a process of its own cannot wait ({wait})");
+                self.end(&Word::Failed(Failure::Error { chain: vec![message], retryable: false }));
+            }
         }
     }
 

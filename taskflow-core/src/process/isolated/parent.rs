@@ -64,7 +64,7 @@ struct Heard {
 impl Attempt {
     /// The order and the inputs, as they are sent.
     fn pack(&self, mut inputs: Inputs) -> Result<Vec<Vec<u8>>, Failure> {
-        let Identity { run, task_id, attempt, max_attempts, generation } = &self.identity;
+        let Identity { run, task_id, attempt, max_attempts, generation, .. } = &self.identity;
         let (def, location) = (self.def, self.def.location);
         if !is_open() {
             let message = format!(
@@ -122,7 +122,7 @@ impl Attempt {
                     }
                 }
             };
-            tokio::join!(send, self.listen(&mut reading, &mut heard)).1
+            tokio::join!(send, self.listen(&mut reading, &mut heard));
         };
         let asked = self.attend(&mut group, talk).await.map_err(started)?;
 
@@ -199,6 +199,9 @@ impl Attempt {
                 }
                 Ok(Word::Progress { done, total }) => self.control.report(done, total),
                 Ok(Word::Skipped(reason)) => heard.ending = Some(Ending::Skipped(reason)),
+                Ok(Word::FailedFor(failure, delay)) => {
+                    heard.ending = Some(Ending::FailedFor(Box::new((failure, delay))));
+                }
                 Ok(Word::Failed(failure)) => heard.ending = Some(failure.into()),
                 Ok(Word::Stopped) => heard.stopped = true,
                 Ok(Word::Value) => {

@@ -1,6 +1,7 @@
 //! What parent and child say to each other.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -47,6 +48,8 @@ pub(super) enum Word {
     Value,
     Skipped(String),
     Failed(Failure),
+    /// With what it says about the wait before another attempt.
+    FailedFor(Failure, Duration),
     /// It was asked to end, and the task has no way of hearing that.
     Stopped,
 }

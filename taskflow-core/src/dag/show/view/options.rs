@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::text;
 use crate::dag::{DagOptions, NodeOptions};
-use crate::task::{Backoff, Isolation, RetryPolicy, TaskOptions, TriggerRule};
+use crate::task::{Backoff, Isolation, RetryPolicy, SensorPolicy, TaskOptions, TriggerRule, Waiting};
 use crate::units;
 
 /// Options that differ from the defaults, by the names they have in `#[task(..)]` and `#[dag(..)]`. As JSON an object.
@@ -89,6 +89,8 @@ impl OptionList {
             pool_slots,
             priority,
             trigger_rule,
+            // Not among the defaults of a DAG.
+            sensor: _,
             tags,
         } = *options;
         let mut list = OptionList::default();
@@ -120,15 +122,25 @@ impl OptionList {
             pool_slots,
             priority,
             trigger_rule,
+            waiting,
+            sensor,
             tags,
         } = *options;
         let other = |value: Duration, default: Duration| (value != default).then(|| text::duration(value));
         let mut list = OptionList::default();
+        list.push_some("deferrable", (waiting == Waiting::Deferrable).then_some(true));
         list.push_some("retries", (retries != 0).then_some(retries));
         list.push_some("retry_delay", other(delay, RetryPolicy::DEFAULT_DELAY));
         list.push_some("backoff", (backoff != Backoff::default()).then(|| backoff_text(backoff)));
         list.push_some("max_retry_delay", other(max_delay, RetryPolicy::DEFAULT_MAX_DELAY));
-        list.push_some("timeout", timeout.map(text::duration));
+        list.push_some(if sensor.is_some() { "execution_timeout" } else { "timeout" }, timeout.map(text::duration));
+        if let Some(SensorPolicy { poke_interval, backoff, max_poke_interval, timeout, soft_fail }) = sensor {
+            list.push_some("poke_interval", other(poke_interval, SensorPolicy::DEFAULT_POKE_INTERVAL));
+            list.push_some("backoff", (backoff != Backoff::default()).then(|| backoff_text(backoff)));
+            list.push_some("max_poke_interval", other(max_poke_interval, RetryPolicy::DEFAULT_MAX_DELAY));
+            list.push_some("timeout", other(timeout, SensorPolicy::DEFAULT_TIMEOUT));
+            list.push_some("soft_fail", soft_fail.then_some(true));
+        }
         list.push_some("pool", pool);
         list.push_some("pool_slots", (pool_slots != 1).then_some(pool_slots));
         list.push_some("priority", (priority != 0).then_some(priority));

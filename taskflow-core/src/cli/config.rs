@@ -1,0 +1,147 @@
+//! `config show`, `config path`: what the program is told from outside, and where that comes from.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use comfy_table::{Attribute, Cell};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::args;
+use super::grid::grid;
+use super::setup;
+use super::stop::{Exit, Stop};
+use super::terminal::Terminal;
+use crate::config::{Config, Entry, Origin};
+
+pub(super) fn command() -> Command {
+    Command::new("config")
+        .about("Show the settings, variables, connections and secrets: show, path")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(
+            Command::new("show").about("List everything that is configured; secrets as ***").arg(
+                Arg::new("origin")
+                    .long("origin")
+                    .action(ArgAction::SetTrue)
+                    .help("Say of each where it comes from: a line of the file, the environment, a flag"),
+            ),
+        )
+        .subcommand(Command::new("path").about("Print the path of the file that is read"))
+}
+
+pub(super) fn config(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, Stop> {
+    match matches.subcommand() {
+        Some(("show", matches)) => show(matches, terminal),
+        Some((_, matches)) => path(matches, terminal),
+        None => path(matches, terminal),
+    }
+}
+
+fn show(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, Stop> {
+    let config = setup::load(matches)?;
+    let rows = rows(&config, matches);
+    if args::wants_json(matches) {
+        let json = serde_json::to_string_pretty(&rows).map_err(|error| Stop::Failure(error.to_string()))?;
+        terminal.print_json(&(json + "\n"))?;
+    } else {
+        terminal.print(&table(&rows, matches.get_flag("origin"), terminal))?;
+    }
+    for doubt in config.doubts() {
+        terminal.warn(&doubt);
+    }
+    Ok(Exit::Success)
+}
+
+/// A line of what is shown.
+#[derive(Debug, Serialize)]
+struct Row {
+    section: &'static str,
+    name: String,
+    value: Value,
+    origin: From,
+}
+
+/// Where a value comes from, for programs.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum From {
+    Default,
+    Flag { flag: &'static str },
+    Environment { variable: String },
+    File { path: Option<PathBuf>, line: usize },
+    Program,
+}
+
+impl From {
+    fn of(origin: Option<Origin>) -> Self {
+        match origin {
+            None => From::Default,
+            Some(Origin::Code) => From::Program,
+            Some(Origin::Environment { variable }) => From::Environment { variable },
+            Some(Origin::File { path, line }) => From::File { path, line },
+        }
+    }
+
+    /// The same for people.
+    fn text(&self) -> String {
+        match self {
+            From::Default => "default".to_owned(),
+            From::Flag { flag } => (*flag).to_owned(),
+            From::Environment { variable } => variable.clone(),
+            From::File { path, line } => {
+                format!("{}:{line}", path.as_deref().unwrap_or(Path::new("taskflow.toml")).display())
+            }
+            From::Program => "the program".to_owned(),
+        }
+    }
+}
+
+fn rows(config: &Config, matches: &ArgMatches) -> Vec<Row> {
+    let home = setup::home(matches);
+    let row = |Entry { section, name, value, origin, .. }: Entry| match &home {
+        Some(home) if (section, &*name) == ("store", "home") => {
+            Row { section, name, value: home.display().to_string().into(), origin: From::Flag { flag: "--home" } }
+        }
+        _ => Row { section, name, value, origin: From::of(origin) },
+    };
+    config.entries().into_iter().map(row).collect()
+}
+
+fn table(rows: &[Row], origin: bool, terminal: &Terminal) -> String {
+    let mut titles = vec!["=name", "value"];
+    if origin {
+        titles.push("=origin");
+    }
+    let mut table = grid(titles, terminal.colour_stdout, terminal.width_stdout());
+    for row in rows {
+        let text = row.value.as_str().map_or_else(|| row.value.to_string(), str::to_owned);
+        // What is given stands out among the defaults.
+        let value = match row.origin {
+            From::Default => Cell::new(text).add_attribute(Attribute::Dim),
+            _ => Cell::new(text),
+        };
+        let mut cells = vec![Cell::new(format!("{}.{}", row.section, row.name)), value];
+        if origin {
+            cells.push(Cell::new(row.origin.text()));
+        }
+        table.add_row(cells);
+    }
+    table.trim_fmt() + "\n"
+}
+
+/// Where the file is, also one that cannot be understood.
+fn path(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, Stop> {
+    match setup::builder(matches).path() {
+        Some(path) => {
+            terminal.print(&format!("{}\n", path.display()))?;
+            Ok(Exit::Success)
+        }
+        None => Err(Stop::Failure(
+            "there is no configuration: no taskflow.toml here or in the home, and neither --config nor TASKFLOW_CONFIG \
+             names one"
+                .to_owned(),
+        )),
+    }
+}

@@ -1,0 +1,73 @@
+//! What holds for a call of the program: the configuration, over which its flags win.
+//!
+//! It is read before anything else is done, and a mistake in it is a refusal: nothing runs with half of a configuration.
+//! Verbs that only show the graphs of the program do without.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, value_parser};
+
+use super::stop::Stop;
+use crate::config::{Config, ConfigBuilder, ConfigError};
+use crate::log::{LogOptions, LogSink};
+
+/// The flag.
+pub(super) fn arg() -> Arg {
+    Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .global(true)
+        .display_order(902)
+        .help("The configuration [default: $TASKFLOW_CONFIG, or taskflow.toml here, or in the home]")
+}
+
+/// The configuration that the words of this call mean. Nothing is read yet.
+pub(super) fn builder(matches: &ArgMatches) -> ConfigBuilder {
+    let mut builder = Config::builder().process();
+    if let Some(file) = matches.get_one::<PathBuf>("config") {
+        builder = builder.file(file);
+    }
+    match home(matches) {
+        Some(home) => builder.home(home),
+        None => builder,
+    }
+}
+
+/// What `--home` says. Without a store there is no such flag.
+pub(super) fn home(matches: &ArgMatches) -> Option<PathBuf> {
+    matches.try_get_one::<PathBuf>("home").ok().flatten().cloned()
+}
+
+/// Reads the configuration. From now on its secrets are kept out of all that is printed, and tasks get it.
+pub(super) fn load(matches: &ArgMatches) -> Result<Config, Stop> {
+    let config = builder(matches).build()?;
+    config.mask_secrets();
+    config.install();
+    Ok(config)
+}
+
+/// The sink for logs in a directory, within the limits of the configuration.
+pub(super) fn sink(logs: PathBuf, config: &Config) -> std::io::Result<LogSink> {
+    let settings = config.settings();
+    let mut options = LogOptions::new(logs);
+    if let Some(bytes) = settings.log_attempt_limit() {
+        options = options.attempt_limit(bytes);
+    }
+    if let Some(records) = settings.log_queue_records() {
+        options = options.queue_records(records.get());
+    }
+    if let Some(bytes) = settings.log_queue_bytes() {
+        options = options.queue_bytes(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
+    options.open()
+}
+
+impl From<ConfigError> for Stop {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Invalid { mistakes } => Stop::Usage(mistakes.iter().map(ToString::to_string).collect()),
+            error => Stop::usage(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What a configuration holds, for people: without secrets.
+
+use serde_json::Value;
+
+use super::hidden;
+use super::layer::{Layer, Variable};
+use super::origin::{Given, Origin};
+use super::spec::{Extra, Spec};
+
+/// One thing that a configuration holds.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The table it belongs to: `run`, `store`, `log`, `pools`, `variables`, `connections` or `secrets`.
+    pub section: &'static str,
+    /// Its name there.
+    pub name: String,
+    /// What it says, secrets as `***`.
+    pub value: Value,
+    /// Where that comes from; `None` for the default of a setting.
+    pub origin: Option<Origin>,
+}
+
+/// Everything, settings first.
+pub(super) fn entries(layer: &Layer) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for (setting, given) in layer.settings.iter() {
+        let (section, name) = setting.table_and_key();
+        let value = given.map_or_else(|| setting.default.to_owned(), |given| given.value.to_string());
+        let origin = given.map(|given| given.origin.clone());
+        entries.push(Entry { section, name: name.to_owned(), value: value.into(), origin });
+    }
+    for (name, given) in layer.pools.iter() {
+        entries.push(entry("pools", name, given.value.into(), given));
+    }
+    for (name, given) in layer.variables.iter() {
+        let value = match &given.value {
+            Variable::Value(value) => hidden::masked(name, value),
+            Variable::Text(text) => hidden::masked(name, &Value::String(text.clone())),
+        };
+        entries.push(entry("variables", name, value, given));
+    }
+    for (name, given) in layer.connections.iter() {
+        entries.push(entry("connections", name, shown(&given.value), given));
+    }
+    for (name, given) in layer.secrets.iter() {
+        entries.push(entry("secrets", name, given.value.to_string().into(), given));
+    }
+    entries
+}
+
+fn entry<T>(section: &'static str, name: &str, value: Value, given: &Given<T>) -> Entry {
+    Entry { section, name: name.to_owned(), value, origin: Some(given.origin.clone()) }
+}
+
+/// A connection as it is given: its secrets are not looked for.
+fn shown(spec: &Spec) -> Value {
+    let Spec { kind, description, host, port, login, password, schema, extra } = spec;
+    let shown_extra = |(key, extra): (&String, &Extra)| {
+        let value = match extra {
+            Extra::Plain(value) => hidden::masked(key, value),
+            Extra::Secret(source) => source.to_string().into(),
+        };
+        (key.clone(), value)
+    };
+    let fields = [
+        ("kind", kind.clone().map(Value::from)),
+        ("description", description.clone().map(Value::from)),
+        ("host", host.clone().map(Value::from)),
+        ("port", port.map(Value::from)),
+        ("login", login.clone().map(Value::from)),
+        ("password", password.as_ref().map(|source| source.to_string().into())),
+        ("schema", schema.clone().map(Value::from)),
+        ("extra", (!extra.is_empty()).then(|| Value::Object(extra.iter().map(shown_extra).collect()))),
+    ];
+    let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(given.collect())
+}

@@ -1,0 +1,42 @@
+//! The variables of the environment, read once: what a configuration says does not change while a program runs.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+
+/// A snapshot of environment variables.
+#[derive(Clone, Default)]
+pub(super) struct Environment(BTreeMap<String, OsString>);
+
+impl Environment {
+    /// These variables. Names that are not Unicode are none of ours.
+    pub(super) fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
+        Environment(variables.into_iter().filter_map(named).collect())
+    }
+
+    /// The value of a variable.
+    pub(super) fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(name).map(OsString::as_os_str)
+    }
+
+    /// The value of a variable that is not empty: `NAME=` is how scripts say that they set nothing.
+    pub(super) fn said(&self, name: &str) -> Option<&OsStr> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// The variables whose names begin so: the rest of the name, and the value.
+    pub(super) fn starting_with<'e>(&'e self, prefix: &'e str) -> impl Iterator<Item = (&'e str, &'e OsStr)> {
+        self.0.iter().filter_map(move |(name, value)| {
+            let rest = name.strip_prefix(prefix).filter(|rest| !rest.is_empty())?;
+            Some((rest, value.as_os_str()))
+        })
+    }
+}
+
+impl fmt::Debug for Environment {
+    /// Does not show it: it may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Environment").field(&format_args!("{} variables", self.0.len())).finish()
+    }
+}

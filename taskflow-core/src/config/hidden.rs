@@ -1,0 +1,29 @@
+//! Secrets that only their names give away: `password` in a variable that is a table, `api_key` among the extras of a
+//! connection.
+
+use serde_json::Value;
+
+use crate::log::{Redactor, mask};
+
+/// Registers the texts and numbers that stand under a name of a secret, at any depth; all of them if `named`.
+pub(super) fn register(value: &Value, named: bool) {
+    match value {
+        Value::String(text) if named => mask(text),
+        Value::Number(number) if named => mask(&number.to_string()),
+        Value::Array(values) => values.iter().for_each(|value| register(value, named)),
+        Value::Object(map) => {
+            map.iter().for_each(|(name, value)| register(value, named || Redactor::is_secret_name(name)));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The value for people: `***` where a name gives a secret away.
+pub(super) fn masked(name: &str, value: &Value) -> Value {
+    if Redactor::is_secret_name(name) {
+        return "***".into();
+    }
+    let mut shown = value.clone();
+    Redactor::current().json(&mut shown);
+    shown
+}

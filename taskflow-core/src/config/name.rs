@@ -1,0 +1,62 @@
+//! Names of variables, connections and secrets.
+//!
+//! The environment knows capitals and underscores only, so names are compared as it would have them: `late-after`,
+//! `late_after` and `LATE_AFTER` are one name.
+
+use std::collections::BTreeMap;
+
+/// The name as it stands in the environment, behind its prefix.
+pub(super) fn in_environment(name: &str) -> String {
+    let shown = |c: char| if c.is_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    name.chars().map(shown).collect()
+}
+
+/// Values by name, each with the name as it was first written.
+#[derive(Clone, Debug)]
+pub(super) struct Named<T>(BTreeMap<String, (String, T)>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Named(BTreeMap::new())
+    }
+}
+
+impl<T> Named<T> {
+    pub(super) fn get(&self, name: &str) -> Option<&T> {
+        self.0.get(&in_environment(name)).map(|(_, value)| value)
+    }
+
+    /// Sets a value. The name stays as it was written before, if it was.
+    pub(super) fn set(&mut self, name: &str, value: T) {
+        let key = in_environment(name);
+        let written = self.0.remove(&key).map_or_else(|| name.to_owned(), |(written, _)| written);
+        self.0.insert(key, (written, value));
+    }
+
+    /// The name under which this one is there already.
+    pub(super) fn written(&self, name: &str) -> Option<&str> {
+        self.0.get(&in_environment(name)).map(|(written, _)| &**written)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(|(name, _)| &**name)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.0.values().map(|(name, value)| (&**name, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_however_it_is_written() {
+        let mut named = Named::default();
+        named.set("late-after", 1);
+        named.set("LATE_AFTER", 2);
+        assert_eq!(named.get("late.after"), Some(&2));
+        assert_eq!(named.names().collect::<Vec<_>>(), ["late-after"]);
+    }
+}

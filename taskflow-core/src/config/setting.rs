@@ -1,0 +1,144 @@
+//! The settings of the command line: what they are called, what they may say.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde_json::Value;
+use tracing_subscriber::filter::Targets;
+
+use super::origin::Origin;
+use crate::near::did_you_mean;
+use crate::units;
+
+/// A setting. Each can be given in `taskflow.toml` and in the environment; most have a flag, which wins.
+#[derive(Debug)]
+pub(super) struct Setting {
+    /// The table and the key: `run.jobs`.
+    pub(super) name: &'static str,
+    pub(super) variable: &'static str,
+    kind: Kind,
+    /// What holds where nothing is given, for people.
+    pub(super) default: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Path,
+    Word(&'static [&'static str]),
+    Count,
+    Size,
+    Span,
+    Switch,
+    Filter,
+}
+
+const fn setting(name: &'static str, variable: &'static str, kind: Kind, default: &'static str) -> Setting {
+    Setting { name, variable, kind, default }
+}
+
+pub(super) static SETTINGS: [Setting; 13] = [
+    setting("run.jobs", "TASKFLOW_JOBS", Kind::Count, "no limit"),
+    setting("run.workers", "TASKFLOW_WORKERS", Kind::Count, "one a core"),
+    setting("run.grace", "TASKFLOW_GRACE", Kind::Span, "10s"),
+    setting("run.fail_fast", "TASKFLOW_FAIL_FAST", Kind::Switch, "as the DAG says"),
+    setting("run.durability", "TASKFLOW_DURABILITY", Kind::Word(&["strict", "relaxed", "ephemeral"]), "strict"),
+    setting("store.home", "TASKFLOW_HOME", Kind::Path, ".taskflow"),
+    setting("store.sync", "TASKFLOW_SYNC", Kind::Word(&["full", "normal"]), "full"),
+    setting("store.inline_limit", "TASKFLOW_INLINE_LIMIT", Kind::Size, "48.0 KiB"),
+    setting("store.value_limit", "TASKFLOW_VALUE_LIMIT", Kind::Size, "512.0 MiB"),
+    setting("log.level", "TASKFLOW_LOG_LEVEL", Kind::Filter, "info"),
+    setting("log.attempt_limit", "TASKFLOW_LOG_ATTEMPT_LIMIT", Kind::Size, "16.0 MiB"),
+    setting("log.queue_records", "TASKFLOW_LOG_QUEUE_RECORDS", Kind::Count, "8192"),
+    setting("log.queue_bytes", "TASKFLOW_LOG_QUEUE_BYTES", Kind::Size, "32.0 MiB"),
+];
+
+/// What a setting says.
+#[derive(Clone, Debug)]
+pub(super) enum Datum {
+    Path(PathBuf),
+    Word(&'static str),
+    Count(NonZeroUsize),
+    Size(u64),
+    Span(Duration),
+    Switch(bool),
+    Filter(Targets, String),
+}
+
+impl Setting {
+    /// The table it is in, and its key there.
+    pub(super) fn table_and_key(&self) -> (&'static str, &'static str) {
+        self.name.split_once('.').unwrap_or(("", self.name))
+    }
+
+    /// What a value of a file says.
+    pub(super) fn read(&self, value: &Value, origin: &Origin) -> Result<Datum, String> {
+        let said = match (self.kind, value) {
+            (Kind::Path, Value::String(path)) => return Ok(Datum::Path(origin.directory().join(path))),
+            (Kind::Word(_) | Kind::Span | Kind::Filter | Kind::Size, Value::String(text)) => self.of_text(text),
+            (Kind::Switch, Value::Bool(_)) | (Kind::Count | Kind::Size, Value::Number(_)) => {
+                self.of_text(&value.to_string())
+            }
+            _ => None,
+        };
+        said.ok_or_else(|| self.refusal(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+    }
+
+    /// What a variable of the environment says.
+    pub(super) fn read_variable(&self, text: &OsStr) -> Result<Datum, String> {
+        if let Kind::Path = self.kind {
+            return Ok(Datum::Path(text.into()));
+        }
+        text.to_str().and_then(|text| self.of_text(text)).ok_or_else(|| self.refusal(&text.to_string_lossy()))
+    }
+
+    fn of_text(&self, text: &str) -> Option<Datum> {
+        match self.kind {
+            Kind::Path => Some(Datum::Path(text.into())),
+            Kind::Word(words) => words.iter().find(|&&word| word == text).map(|word| Datum::Word(word)),
+            Kind::Count => text.parse().ok().map(Datum::Count),
+            Kind::Size => units::read_bytes(text).map(Datum::Size),
+            Kind::Span => {
+                let span: SignedDuration = text.parse().ok()?;
+                Duration::try_from(span).ok().map(Datum::Span)
+            }
+            Kind::Switch => text.parse().ok().map(Datum::Switch),
+            Kind::Filter => text.parse().ok().map(|targets| Datum::Filter(targets, text.to_owned())),
+        }
+    }
+
+    /// Why a text says nothing.
+    fn refusal(&self, text: &str) -> String {
+        let wanted = match self.kind {
+            Kind::Path => "a path".to_owned(),
+            Kind::Word(words) => {
+                let near = did_you_mean(text, words.iter().copied());
+                format!("one of {}{near}", words.join(", "))
+            }
+            Kind::Count => "a number, at least 1".to_owned(),
+            Kind::Size => "a size such as \"64 MiB\" or a number of bytes".to_owned(),
+            Kind::Span => "a span of time such as \"10s\" or \"1m 30s\"".to_owned(),
+            Kind::Switch => "true or false".to_owned(),
+            Kind::Filter => "a level (error, warn, info, debug, trace) or such as \"info,my_crate=debug\"".to_owned(),
+        };
+        let (_, key) = self.table_and_key();
+        format!("`{key}` is {text}, and must be {wanted}")
+    }
+}
+
+impl fmt::Display for Datum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Datum::Path(path) => write!(f, "{}", path.display()),
+            Datum::Word(word) => f.write_str(word),
+            Datum::Count(count) => write!(f, "{count}"),
+            Datum::Size(bytes) => f.write_str(&units::bytes(*bytes)),
+            Datum::Span(span) => write!(f, "{span:?}"),
+            Datum::Switch(on) => write!(f, "{on}"),
+            Datum::Filter(_, text) => f.write_str(text),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The settings that are given, in their types.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Duration;
+
+use tracing_subscriber::filter::Targets;
+
+use super::origin::Given;
+use super::setting::{Datum, SETTINGS, Setting};
+
+/// What is given of the settings of the command line. A flag wins over each of them; what is not given is `None`, and its
+/// default holds.
+#[derive(Clone, Debug, Default)]
+pub struct Settings(BTreeMap<&'static str, Given<Datum>>);
+
+impl Settings {
+    pub(super) fn set(&mut self, setting: &'static Setting, given: Given<Datum>) {
+        self.0.insert(setting.name, given);
+    }
+
+    /// Every setting, with what is given of it.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static Setting, Option<&Given<Datum>>)> {
+        SETTINGS.iter().map(|setting| (setting, self.0.get(setting.name)))
+    }
+
+    fn datum(&self, name: &str) -> Option<&Datum> {
+        self.0.get(name).map(|given| &given.value)
+    }
+
+    fn count(&self, name: &str) -> Option<NonZeroUsize> {
+        match self.datum(name) {
+            Some(&Datum::Count(count)) => Some(count),
+            _ => None,
+        }
+    }
+
+    fn size(&self, name: &str) -> Option<u64> {
+        match self.datum(name) {
+            Some(&Datum::Size(bytes)) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    fn word(&self, name: &str) -> Option<&'static str> {
+        match self.datum(name) {
+            Some(&Datum::Word(word)) => Some(word),
+            _ => None,
+        }
+    }
+
+    /// `run.jobs`: how many tasks run at once.
+    pub fn jobs(&self) -> Option<NonZeroUsize> {
+        self.count("run.jobs")
+    }
+
+    /// `run.workers`: how many threads run sync tasks.
+    pub fn workers(&self) -> Option<NonZeroUsize> {
+        self.count("run.workers")
+    }
+
+    /// `run.grace`: how long running tasks may take to end after Ctrl-C.
+    pub fn grace(&self) -> Option<Duration> {
+        match self.datum("run.grace") {
+            Some(&Datum::Span(span)) => Some(span),
+            _ => None,
+        }
+    }
+
+    /// `run.fail_fast`: whether a run ends with the first task that fails.
+    pub fn fail_fast(&self) -> Option<bool> {
+        match self.datum("run.fail_fast") {
+            Some(&Datum::Switch(on)) => Some(on),
+            _ => None,
+        }
+    }
+
+    /// `run.durability`: `strict`, `relaxed` or `ephemeral`.
+    pub fn durability(&self) -> Option<&'static str> {
+        self.word("run.durability")
+    }
+
+    /// `store.home`: the directory of the runs.
+    pub fn home(&self) -> Option<&Path> {
+        match self.datum("store.home") {
+            Some(Datum::Path(path)) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// `store.sync`: `full` or `normal`.
+    pub fn sync(&self) -> Option<&'static str> {
+        self.word("store.sync")
+    }
+
+    /// `store.inline_limit`: above how many bytes a value goes to a file of its own.
+    pub fn inline_limit(&self) -> Option<u64> {
+        self.size("store.inline_limit")
+    }
+
+    /// `store.value_limit`: above how many bytes a value is refused.
+    pub fn value_limit(&self) -> Option<u64> {
+        self.size("store.value_limit")
+    }
+
+    /// `log.level`: which records are kept, as a filter of `tracing_subscriber`.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what sets up the logs"))]
+    pub(crate) fn log_filter(&self) -> Option<&Targets> {
+        match self.datum("log.level") {
+            Some(Datum::Filter(targets, _)) => Some(targets),
+            _ => None,
+        }
+    }
+
+    /// `log.attempt_limit`: how many bytes the log of an attempt may hold.
+    pub fn log_attempt_limit(&self) -> Option<u64> {
+        self.size("log.attempt_limit")
+    }
+
+    /// `log.queue_records`: how many records may wait to be written.
+    pub fn log_queue_records(&self) -> Option<NonZeroUsize> {
+        self.count("log.queue_records")
+    }
+
+    /// `log.queue_bytes`: how many bytes of records may wait to be written.
+    pub fn log_queue_bytes(&self) -> Option<u64> {
+        self.size("log.queue_bytes")
+    }
+}

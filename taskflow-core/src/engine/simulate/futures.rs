@@ -1,0 +1,118 @@
+//! Async attempts of a simulated run: on a tokio runtime of its own.
+
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
+use tracing::{Instrument as _, Span};
+
+use crate::engine::attempt::{Grant, Judged, call_async};
+use crate::task::TaskContext;
+
+/// How async attempts are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asyncs {
+    /// One after the other, each to its end at once; they wait in real time, and no virtual time passes.
+    AtOnce,
+    /// Side by side, on a clock that moves only when nothing else can happen.
+    #[cfg(feature = "testing")]
+    Virtual,
+}
+
+/// An async attempt that has ended: its task, its number, what it gave.
+pub(super) type Ended = (u32, u32, Judged);
+
+pub(super) struct Futures {
+    how: Asyncs,
+    /// Made for the first attempt that needs it.
+    runtime: Option<Runtime>,
+    sender: UnboundedSender<Ended>,
+    ended: UnboundedReceiver<Ended>,
+}
+
+impl Futures {
+    pub(super) fn new(how: Asyncs) -> Self {
+        let (sender, ended) = unbounded_channel();
+        Futures { how, runtime: None, sender, ended }
+    }
+
+    /// Makes the runtime, so that starting attempts cannot fail.
+    pub(super) fn prepare(&mut self) -> std::io::Result<()> {
+        let mut builder = Builder::new_current_thread();
+        builder.enable_all();
+        #[cfg(feature = "testing")]
+        builder.start_paused(self.how == Asyncs::Virtual);
+        self.runtime = Some(builder.build()?);
+        Ok(())
+    }
+
+    /// Starts an attempt. One that is run at once has ended when this returns.
+    pub(super) fn start(
+        &self,
+        grant: Grant,
+        context: Option<TaskContext>,
+        takes: Duration,
+        span: Span,
+    ) -> Option<AbortHandle> {
+        let runtime = self.runtime.as_ref()?;
+        let (task, attempt, sender) = (grant.task, grant.attempt, self.sender.clone());
+        let called = async move {
+            if !takes.is_zero() {
+                tokio::time::sleep(takes).await;
+            }
+            let judged = call_async(grant, context).await;
+            // Who does not listen any more has forgotten the attempt.
+            let _ = sender.send((task, attempt, judged));
+        };
+        let called = called.instrument(span);
+        if self.how == Asyncs::AtOnce {
+            runtime.block_on(called);
+            return None;
+        }
+        Some(runtime.spawn(called).abort_handle())
+    }
+
+    /// Lets attempts go as far as they come without waiting; an attempt that ends.
+    pub(super) fn poll(&mut self) -> Option<Ended> {
+        /// An attempt may wake others of its own making a few times before it ends.
+        const TURNS: u32 = 3;
+
+        if let Ok(ended) = self.ended.try_recv() {
+            return Some(ended);
+        }
+        if let (false, Some(runtime)) = (self.how == Asyncs::AtOnce, &self.runtime) {
+            runtime.block_on(async {
+                for _ in 0..TURNS {
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+        self.ended.try_recv().ok()
+    }
+
+    /// Lets virtual time pass until an attempt ends, for at most so long; how long it was, and what ended.
+    pub(super) fn wait(&mut self, most: Option<Duration>) -> (Duration, Option<Ended>) {
+        /// When nothing but this is left to wait for, nothing will ever come.
+        const FOREVER: Duration = Duration::from_secs(1000 * 365 * 86400);
+
+        let Futures { runtime: Some(runtime), ended, .. } = self else { return (most.unwrap_or_default(), None) };
+        runtime.block_on(async {
+            let start = tokio::time::Instant::now();
+            tokio::select! {
+                biased;
+                ended = ended.recv() => (start.elapsed(), ended),
+                () = tokio::time::sleep(most.unwrap_or(FOREVER)) => (most.unwrap_or(FOREVER), None),
+            }
+        })
+    }
+}
+
+impl Drop for Futures {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // What is still running was given up; nobody waits for it.
+            runtime.shutdown_background();
+        }
+    }
+}

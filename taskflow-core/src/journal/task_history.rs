@@ -1,0 +1,205 @@
+//! What is known of a task instance of a stored run, and of its attempts.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::engine::{TaskState, ValueRef, WaitRecord};
+use crate::error::Failure;
+use crate::time::Timestamp;
+
+/// What is known of a task instance of a stored run.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct TaskHistory {
+    /// Its id.
+    pub id: String,
+    /// How it stands.
+    pub state: TaskState,
+    /// Every attempt, in order, those before it was cleared included.
+    pub attempts: Vec<AttemptHistory>,
+    /// When it came to its state.
+    pub since: Option<Timestamp>,
+    /// When the next attempt is due, while it is `up_for_retry`.
+    pub retry_at: Option<Timestamp>,
+    /// Why it did not succeed.
+    pub failure: Option<Arc<Failure>>,
+    /// The task because of which it was skipped or failed.
+    pub cause: Option<String>,
+    /// What it waits for without holding a slot, while it is `deferred` or `up_for_reschedule`.
+    pub waits_for: Option<WaitHistory>,
+    /// How often it was cleared.
+    pub cleared: u32,
+    /// Whether its state was said by a person.
+    pub marked: bool,
+    /// Whether its value is stored.
+    #[serde(serialize_with = "as_flag", rename = "has_value")]
+    pub(crate) value: Option<Place>,
+    /// What it waits for, or waited for last, as it was recorded.
+    #[serde(skip)]
+    pub(crate) wait: Option<Box<WaitRecord>>,
+    /// Attempts before it was last cleared.
+    #[serde(skip)]
+    pub(crate) forgiven: u32,
+    /// How many events the run had been told when the task was last cleared: those are not for it any more.
+    #[serde(skip)]
+    pub(crate) deaf_to: u64,
+    /// Numbers the ends of tasks, in their order.
+    #[serde(skip)]
+    pub(crate) order: u64,
+    /// How many elements its list has, if it is an expand node whose list is there.
+    #[serde(skip)]
+    pub(crate) length: Option<u32>,
+    /// What it had come to when a later graph did not have it any more.
+    #[serde(skip)]
+    pub(super) gone_as: Option<TaskState>,
+}
+
+/// What a task waits for without holding a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct WaitHistory {
+    /// When it first began to look or to wait.
+    pub since: Timestamp,
+    /// How often it has waited, this time included: the pokes of a sensor.
+    pub count: u32,
+    /// The time it waits for: of a sensor, that of the next poke.
+    pub until: Option<Timestamp>,
+    /// The key of the event it waits for.
+    pub event: Option<String>,
+    /// Whether it is a sensor.
+    #[serde(skip)]
+    pub(crate) poke: bool,
+}
+
+/// Where a value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) segment: u32,
+    pub(crate) value: ValueRef,
+}
+
+/// One attempt of a task of a stored run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct AttemptHistory {
+    /// Counted from 1: Airflow's try number.
+    pub number: u32,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How it ended; `running` if it has not, or nobody knows.
+    pub state: TaskState,
+    /// Why it did not succeed.
+    pub failure: Option<Arc<Failure>>,
+    /// Which of the run's sessions it belongs to.
+    pub session: usize,
+}
+
+fn as_flag<S: serde::Serializer>(place: &Option<Place>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(place.is_some())
+}
+
+impl TaskHistory {
+    pub(super) fn new(id: &str) -> Self {
+        TaskHistory {
+            id: id.to_owned(),
+            state: TaskState::None,
+            attempts: Vec::new(),
+            since: None,
+            retry_at: None,
+            failure: None,
+            cause: None,
+            waits_for: None,
+            cleared: 0,
+            marked: false,
+            value: None,
+            wait: None,
+            forgiven: 0,
+            deaf_to: 0,
+            order: 0,
+            length: None,
+            gone_as: None,
+        }
+    }
+
+    /// Whether a value of it is stored.
+    pub fn has_value(&self) -> bool {
+        self.value.is_some()
+    }
+
+    /// Closes the attempt that runs.
+    pub(super) fn close(&mut self, at: Timestamp, state: TaskState, failure: Option<Arc<Failure>>) {
+        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
+            (attempt.ended, attempt.state, attempt.failure) = (Some(at), state, failure);
+        }
+    }
+
+    pub(super) fn settle(&mut self, at: Timestamp, state: TaskState) {
+        (self.state, self.since, self.retry_at) = (state, Some(at), None);
+        // One that was told to go on, and not started before its process died, still waits.
+        if state != TaskState::Scheduled && state != TaskState::None {
+            self.waits_for = None;
+        }
+    }
+
+    /// An attempt begins, or goes on after a wait.
+    pub(super) fn start(&mut self, at: Timestamp, number: u32, session: usize) {
+        let goes_on = self.waits_for.is_some();
+        self.settle(at, TaskState::Running);
+        match self.attempts.last_mut().filter(|attempt| goes_on && attempt.number == number) {
+            Some(attempt) => (attempt.state, attempt.session) = (TaskState::Running, session),
+            // Of an attempt whose process died before its start was stored nothing is known: the number comes again.
+            None => self.attempts.push(AttemptHistory {
+                number,
+                started: at,
+                ended: None,
+                state: TaskState::Running,
+                failure: None,
+                session,
+            }),
+        }
+    }
+
+    /// The attempt that runs waits.
+    pub(super) fn wait(&mut self, at: Timestamp, took: u64, poke: bool, record: WaitRecord) {
+        let state = if poke { TaskState::UpForReschedule } else { TaskState::Deferred };
+        self.began(at, took);
+        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
+            attempt.state = state;
+        }
+        self.settle(at, state);
+        self.waits_for = Some(WaitHistory {
+            since: record.since,
+            count: record.count,
+            until: record.until,
+            event: record.event.as_ref().map(|(key, _)| key.clone()),
+            poke,
+        });
+        self.wait = Some(Box::new(record));
+    }
+
+    /// Known from an earlier graph, and part of this one again.
+    pub(super) fn back(mut self) -> Self {
+        if self.state == TaskState::Removed {
+            (self.state, self.since) = (self.gone_as.unwrap_or_default(), None);
+        }
+        self
+    }
+
+    /// When the attempt really began is known when it ends: a worker may take several tasks at once.
+    pub(super) fn began(&mut self, ended: Timestamp, took: u64) {
+        if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
+            attempt.started = ended - std::time::Duration::from_nanos(took);
+        }
+    }
+
+    /// Nothing but its attempts stays; what was released before is not for it.
+    pub(super) fn reset(&mut self, events: u64) {
+        let kept = std::mem::take(&mut self.attempts);
+        let forgiven = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
+        let (cleared, deaf_to) = (self.cleared + 1, events);
+        *self = TaskHistory { attempts: kept, forgiven, cleared, deaf_to, ..TaskHistory::new(&self.id) };
+    }
+}

@@ -1,0 +1,127 @@
+//! Keeping registered secrets, and nothing else, out of texts: out of failures and of what the command line prints.
+//!
+//! What only looks like a secret stays there: `unexpected token: ;` is an ordinary error.
+
+use std::borrow::Cow;
+
+use super::redact::{REDACTED, Redactor, occurrences, replace};
+use crate::error::Failure;
+
+impl Redactor {
+    /// The text without the secrets that were registered with [`mask`](super::mask); borrowed if there are none in it.
+    ///
+    /// ```
+    /// taskflow::log::mask("open sesame");
+    /// let redactor = taskflow::log::Redactor::current();
+    /// assert_eq!(redactor.registered("token: open sesame, password=x"), "token: ***, password=x");
+    /// ```
+    pub fn registered<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut found = Vec::new();
+        for secret in self.secrets.iter().flat_map(|secrets| secrets.iter()) {
+            occurrences(text, secret, &mut found);
+        }
+        if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, found)) }
+    }
+
+    /// The same for a text that is JSON, and stays JSON: of a number that is a secret, or holds one, nothing is left.
+    pub fn registered_json<'t>(&self, json: &'t str) -> Cow<'t, str> {
+        if self.secrets.is_none() {
+            return Cow::Borrowed(json);
+        }
+        let mut redacted = String::with_capacity(json.len());
+        let mut rest = json;
+        while let Some(sign) = rest.chars().next() {
+            let (token, behind) = rest.split_at(match sign {
+                '"' => end_of_text(rest),
+                '-' | '0'..='9' => rest.find([',', ']', '}', ' ', '\n', '\r', '\t']).unwrap_or(rest.len()),
+                _ => sign.len_utf8(),
+            });
+            match (sign, self.registered(token)) {
+                ('-' | '0'..='9', Cow::Owned(_)) => redacted = redacted + "\"" + REDACTED + "\"",
+                (_, token) => redacted.push_str(&token),
+            }
+            rest = behind;
+        }
+        Cow::Owned(redacted)
+    }
+
+    /// The beginnings of registered secrets that a cut has left: of `key: swordf… 12 more bytes` stays `key: ***… 12 more
+    /// bytes`. Fewer than four characters give nothing away.
+    pub(crate) fn beginnings<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut found = Vec::new();
+        for secret in self.secrets.iter().flat_map(|secrets| secrets.iter()) {
+            for (end, _) in text.match_indices('…') {
+                let lengths = secret.char_indices().map(|(length, _)| length).skip(4);
+                let begun = lengths.filter(|&length| text[..end].ends_with(&secret[..length]));
+                found.extend(begun.map(|length| end - length..end));
+            }
+        }
+        if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, found)) }
+    }
+
+    /// Takes registered secrets out of what an attempt says of its end.
+    pub(crate) fn failure(&self, failure: &mut Failure) {
+        match failure {
+            Failure::Error { chain, .. } => chain.iter_mut().for_each(|message| self.message(message)),
+            Failure::Panic { message, .. } => self.message(message),
+            Failure::Skipped { reason } | Failure::Cancelled { reason } => self.message(reason),
+            Failure::Crashed { stderr, .. } => stderr.iter_mut().for_each(|line| self.message(line)),
+            Failure::TimedOut { .. }
+            | Failure::NothingFound { .. }
+            | Failure::UpstreamFailed { .. }
+            | Failure::Lost { .. } => {}
+        }
+    }
+
+    /// Takes registered secrets out of a message.
+    pub(crate) fn message(&self, message: &mut String) {
+        if let Cow::Owned(redacted) = self.registered(message) {
+            *message = redacted;
+        }
+    }
+}
+
+/// Where the text in quotes ends with which the JSON begins.
+fn end_of_text(json: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in json.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    json.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::{Redactor, mask};
+
+    #[test]
+    fn json_stays_json_without_the_secrets() {
+        mask("48151623");
+        mask("say \"mellon\" and it's open\\");
+        let value = json!({"pin": 48_151_623_u64, "n": [1, -2.5, 1_481_516_230_u64, null], "door": "say \"mellon\" and it's open\\!",
+            "48151623": true});
+        let text = serde_json::to_string_pretty(&value).expect("keys are texts");
+        let redacted: Value = serde_json::from_str(&Redactor::current().registered_json(&text)).expect("it is JSON");
+        assert_eq!(redacted, json!({"pin": "***", "n": [1, -2.5, "***", null], "door": "***!", "***": true}));
+    }
+
+    #[test]
+    fn a_cut_leaves_no_beginning_of_a_secret() {
+        mask("swordfish");
+        let redactor = Redactor::current();
+        assert_eq!(redactor.beginnings("key: swordf… 12 more bytes"), "key: ***… 12 more bytes");
+        assert_eq!(redactor.beginnings("the word… and the swo…"), "the word… and the swo…");
+    }
+
+    #[test]
+    fn what_only_looks_like_a_secret_stays() {
+        assert_eq!(Redactor::current().registered("unexpected token: `;`"), "unexpected token: `;`");
+    }
+}

@@ -1,0 +1,36 @@
+//! Sensors that taskflow brings along: a file has landed, a time is reached, a port is open.
+//!
+//! They are drawn as any task is, and take options as any sensor does:
+//!
+//! ```
+//! use std::time::Duration;
+//! use taskflow::prelude::*;
+//! use taskflow::sensors;
+//!
+//! #[task]
+//! fn rows(file: &str) -> Result<usize> {
+//!     Ok(std::fs::read_to_string(file)?.lines().count())
+//! }
+//!
+//! #[dag]
+//! fn daily(file: String, opens: Timestamp) -> usize {
+//!     let open = sensors::time_reached(opens);
+//!     let landed = sensors::file_landed(file, Duration::from_secs(30)).after(open);
+//!     rows(landed.poke_interval(Duration::from_secs(10)).timeout(Duration::from_secs(6 * 3600)))
+//! }
+//! # assert!(daily::def().plan().is_ok());
+//! ```
+
+mod file;
+mod port;
+mod time;
+
+pub use file::file_landed;
+pub use port::port_open;
+pub use time::time_reached;
+
+use crate::task::{Kind, TaskDef, Waiting};
+
+/// What these have in common; each has its own id, doc, inputs, output and body.
+const SENSOR: TaskDef =
+    TaskDef { module: "taskflow::sensors", kind: Kind::Blocking, waiting: Waiting::Sensor, ..TaskDef::OWN };

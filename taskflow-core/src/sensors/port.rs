@@ -1,0 +1,43 @@
+//! Somebody listens on a port.
+
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::SENSOR;
+use crate::dag::{IntoArg, Output, add_task};
+use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef};
+use crate::value::TypeInfo;
+
+/// How long one try to connect may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+static DEF: TaskDef = TaskDef {
+    id: "port_open",
+    doc: "Waits until a TCP connection to an address can be made.",
+    inputs: &[InputDef { name: "address", ty: TypeInfo::of::<String>() }],
+    output: TypeInfo::of_value::<String>(),
+    body: Body::Sync(connect),
+    ..SENSOR
+};
+
+/// A sensor for a server: gives its address, `"host:port"`, when a TCP connection to it can be made.
+///
+/// A name that cannot be resolved yet is waited for as well; what is no `host:port` is an error of the sensor.
+#[track_caller]
+pub fn port_open(address: impl IntoArg<String>) -> Output<String> {
+    add_task(&DEF, [address.into_arg()])
+}
+
+fn connect(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
+    let address = inputs.shared::<String>(0);
+    let port = address.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    if !matches!(port, Some(Ok(_))) {
+        return Err(format!("`{address}` is no address of a server: write `host:port`").into());
+    }
+    let mut found = address.to_socket_addrs().into_iter().flatten();
+    if found.any(|place| TcpStream::connect_timeout(&place, PATIENCE).is_ok()) {
+        return Ok(Arc::new(String::clone(&address)));
+    }
+    Err(Interrupt::not_yet().into())
+}

@@ -1,0 +1,35 @@
+//! A time is reached.
+
+use std::sync::Arc;
+
+use super::SENSOR;
+use crate::dag::{IntoArg, Output, add_task};
+use crate::task::{Body, InputDef, Inputs, Kind, Produced, TaskContext, TaskDef, Waiting};
+use crate::time::Timestamp;
+use crate::value::TypeInfo;
+
+static DEF: TaskDef = TaskDef {
+    id: "time_reached",
+    doc: "Waits until a time.",
+    inputs: &[InputDef { name: "time", ty: TypeInfo::of::<Timestamp>() }],
+    output: TypeInfo::of_value::<Timestamp>(),
+    takes_context: true,
+    kind: Kind::Sync,
+    waiting: Waiting::Deferrable,
+    body: Body::Sync(wait),
+    ..SENSOR
+};
+
+/// Gives a time when it is reached: at once if that was before. It does not look again and again, but is deferred.
+#[track_caller]
+pub fn time_reached(time: impl IntoArg<Timestamp>) -> Output<Timestamp> {
+    add_task(&DEF, [time.into_arg()])
+}
+
+fn wait(inputs: &mut Inputs, context: Option<&TaskContext>) -> Produced {
+    let time = inputs.shared::<Timestamp>(0);
+    if let Some(context) = context {
+        context.defer_until(*time)?;
+    }
+    Ok(Arc::new(*time))
+}

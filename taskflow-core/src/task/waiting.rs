@@ -1,0 +1,124 @@
+//! Waiting without a slot: what a sensor looks for, and what a deferrable task is deferred for.
+//!
+//! An attempt that waits is over for the engine: it holds no slot, no worker and no future. When what it waits for is there,
+//! the function is called again from its beginning, as the same attempt. So a wait survives the process, and what a task does
+//! before it waits is done again after it.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Backoff, RetryPolicy};
+use crate::time::Timestamp;
+
+/// What the function of a task may wait for without holding a slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Waiting {
+    /// Nothing: it runs to its end.
+    #[default]
+    Never,
+    /// `#[task(deferrable)]`: for a time or an event, by [`TaskContext::defer_until`](super::TaskContext::defer_until) and
+    /// [`TaskContext::wait_for`](super::TaskContext::wait_for).
+    Deferrable,
+    /// `#[sensor]`: it is called (*poked*) again and again until it has something.
+    Sensor,
+}
+
+/// The options that a sensor has and other tasks have not; `None` means "not said here".
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct SensorOptions {
+    /// The wait from the end of one poke to the next. Default 60 seconds, as Airflow's.
+    pub poke_interval: Option<Duration>,
+    /// How the wait grows. Default [`Backoff::Constant`].
+    pub backoff: Option<Backoff>,
+    /// The longest wait. Default 24 hours.
+    pub max_poke_interval: Option<Duration>,
+    /// How long it looks, from its first poke on and through retries. Default 7 days, as Airflow's.
+    pub timeout: Option<Duration>,
+    /// Whether it is skipped, and not failed, when that is over. Default no.
+    pub soft_fail: Option<bool>,
+}
+
+impl SensorOptions {
+    /// Nothing said.
+    pub const NONE: SensorOptions =
+        SensorOptions { poke_interval: None, backoff: None, max_poke_interval: None, timeout: None, soft_fail: None };
+
+    /// These options where they say something, `fallback` elsewhere.
+    #[must_use]
+    pub const fn or(self, fallback: SensorOptions) -> SensorOptions {
+        // `Option::or` is not const.
+        macro_rules! first {
+            ($($field:ident),*) => {
+                SensorOptions { $($field: if self.$field.is_some() { self.$field } else { fallback.$field },)* }
+            };
+        }
+        first!(poke_interval, backoff, max_poke_interval, timeout, soft_fail)
+    }
+}
+
+/// How often and how long a sensor looks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SensorPolicy {
+    /// The wait from the end of the first poke to the second.
+    pub poke_interval: Duration,
+    /// How it grows from poke to poke.
+    pub backoff: Backoff,
+    /// Its upper bound.
+    pub max_poke_interval: Duration,
+    /// How long it looks, from its first poke on and through retries.
+    pub timeout: Duration,
+    /// Whether it is skipped, and not failed, when that is over.
+    pub soft_fail: bool,
+}
+
+impl SensorPolicy {
+    /// The wait between pokes where none is given: Airflow's.
+    pub const DEFAULT_POKE_INTERVAL: Duration = Duration::from_secs(60);
+    /// How long a sensor looks where nothing is said: Airflow's 7 days.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+    /// What was said, and the defaults for the rest.
+    pub fn of(options: SensorOptions) -> Self {
+        SensorPolicy {
+            poke_interval: options.poke_interval.unwrap_or(Self::DEFAULT_POKE_INTERVAL),
+            backoff: options.backoff.unwrap_or_default(),
+            max_poke_interval: options.max_poke_interval.unwrap_or(RetryPolicy::DEFAULT_MAX_DELAY),
+            timeout: options.timeout.unwrap_or(Self::DEFAULT_TIMEOUT),
+            soft_fail: options.soft_fail.unwrap_or(false),
+        }
+    }
+
+    /// The wait after this poke, counted from 1; a pure function, as [`RetryPolicy::delay_after`].
+    pub fn wait_after(&self, poke: u32, seed: u64) -> Duration {
+        let SensorPolicy { poke_interval, backoff, max_poke_interval, .. } = *self;
+        RetryPolicy { retries: 0, delay: poke_interval, backoff, max_delay: max_poke_interval }.delay_after(poke, seed)
+    }
+}
+
+/// What an attempt waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// The next poke of a sensor.
+    Poke,
+    /// A time, an event, or whichever comes first. One of them is said.
+    Deferred {
+        until: Option<Timestamp>,
+        /// The key of the event, and the number of the last event with this key that the task has seen and cannot use.
+        event: Option<(String, u64)>,
+    },
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wait::Poke => f.write_str("found nothing yet"),
+            Wait::Deferred { until: Some(until), event: Some((key, _)) } => {
+                write!(f, "deferred until the event `{key}`, or {until}")
+            }
+            Wait::Deferred { event: Some((key, _)), .. } => write!(f, "deferred until the event `{key}`"),
+            Wait::Deferred { until: Some(until), .. } => write!(f, "deferred until {until}"),
+            Wait::Deferred { .. } => f.write_str("deferred"),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Every DAG of the program, looked at without running it.
+
+use std::fmt::Write as _;
+
+use crate::dag::{DagDef, Plan, Registry};
+use crate::task::RunInfo;
+use crate::time::Timestamp;
+
+/// Builds every DAG that is linked into the program and checks what can be checked without running it, in one line of a test:
+///
+/// ```no_run
+/// # #[allow(clippy::test_attr_in_doctest)]
+/// #[test]
+/// fn every_dag_is_sound() {
+///     taskflow::testing::check_dags();
+/// }
+/// ```
+///
+/// - the graph has no mistakes, and no two DAGs have the same id;
+/// - every pool that a task names is declared, and large enough for it;
+/// - the defaults of parameters are values that the parameters take, and a DAG with a schedule has them all.
+///
+/// A test program is linked with the DAGs of the crates that it names; see "Tasks in another crate" in the guide.
+///
+/// # Panics
+///
+/// With all mistakes at once; and when there is no DAG, because then nothing was checked.
+#[track_caller]
+pub fn check_dags() {
+    let dags = Registry::dags();
+    assert!(
+        !dags.is_empty(),
+        "no DAG is linked into this program, so none was checked; a crate that nothing names is left out by the linker: name \
+         one of its DAGs, as in `let _ = my_dags::daily::def();`"
+    );
+    let mut mistakes = String::new();
+    for (place, dag) in dags.iter().enumerate() {
+        for mistake in mistakes_of(dag, &dags[..place]) {
+            // Writing to a `String` cannot fail.
+            let _ = write!(mistakes, "\n- `{}` ({}): {mistake}", dag.id, dag.location);
+        }
+    }
+    assert!(mistakes.is_empty(), "the DAGs of this program have mistakes:{mistakes}");
+}
+
+fn mistakes_of(dag: &DagDef, before: &[&'static DagDef]) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    if let Some(other) = before.iter().find(|other| other.id == dag.id) {
+        mistakes.push(format!("another DAG has the same id: {}", other.location));
+    }
+    match dag.plan() {
+        Ok(plan) => {
+            mistakes.extend(mistakes_of_pools(&plan));
+            mistakes.extend(mistakes_of_params(&plan));
+        }
+        Err(errors) => mistakes.push(errors.to_string()),
+    }
+    mistakes
+}
+
+fn mistakes_of_pools(plan: &Plan) -> Vec<String> {
+    let pools = Registry::pools();
+    let mut mistakes = Vec::new();
+    for node in 0..plan.len() as u32 {
+        let options = plan.node_options(node);
+        let Some(name) = options.pool else { continue };
+        let task = plan.nodes()[node as usize].id();
+        match pools.iter().find(|pool| pool.name == name) {
+            None => mistakes.push(format!("task `{task}` is in the pool `{name}`, which is not declared")),
+            Some(pool) if pool.slots < options.pool_slots => mistakes.push(format!(
+                "task `{task}` takes {} slots of the pool `{name}`, which has {}",
+                options.pool_slots, pool.slots
+            )),
+            Some(_) => {}
+        }
+    }
+    mistakes
+}
+
+fn mistakes_of_params(plan: &Plan) -> Vec<String> {
+    let run = RunInfo::manual(plan.id(), Timestamp::now());
+    let mut mistakes = Vec::new();
+    for param in plan.params() {
+        match param.default_for(&run) {
+            Some(Err(error)) => mistakes.push(error.to_string()),
+            None if plan.options().schedule.is_some() => mistakes.push(format!(
+                "it has a schedule, and its parameter `{}` has no default: nobody is there to give one",
+                param.name
+            )),
+            Some(Ok(_)) | None => {}
+        }
+    }
+    mistakes
+}

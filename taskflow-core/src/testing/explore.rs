@@ -1,0 +1,161 @@
+//! Many interleavings of one run, with random faults, each of which can be had again.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::faults::Faults;
+use super::outcome::Outcome;
+use super::test::Test;
+use crate::dag::{ArgPlan, EdgeKind, Plan};
+use crate::engine::{Durability, RunReport};
+use crate::value::{AnyValue, Value};
+
+/// Repeats one seed instead of all.
+const VARIABLE: &str = "TASKFLOW_SEED";
+
+/// Runs the test once as it is, and then once for every seed with another interleaving and random faults: the process dies
+/// (also before anything is stored), the store is slow or fails, the clock is another one after a restart, there are more or
+/// fewer workers.
+///
+/// Whatever happens, the run comes to the same end: the same state of every task and the same result (compared as JSON); no
+/// task whose success was stored runs again; and what the journal tells is what happened. Where the order of events is meant to
+/// matter, less is compared: not the result with an `AnyOf`, not the states with `fail_fast`, a time limit of the run or a
+/// cancellation.
+///
+/// ```
+/// use taskflow::prelude::*;
+/// use taskflow::testing::{Test, explore};
+/// # #[task] fn squares(n: u64) -> Vec<u64> { (0..n).map(|n| n * n).collect() }
+/// # #[task] fn half(n: u64) -> u64 { n / 2 }
+/// # #[task] fn total(numbers: &[u64]) -> u64 { numbers.iter().sum() }
+/// #[dag]
+/// fn halves(n: u64) -> u64 {
+///     total(squares(n).each(|n| half(n)))
+/// }
+///
+/// explore(0..50, || Test::new(halves::run(4)).fail_times("half[2]", 1, "not yet"));
+/// ```
+///
+/// With the environment variable `TASKFLOW_SEED` it runs that seed alone.
+///
+/// # Panics
+///
+/// When something does not hold: with the seed, what happened, and the command that repeats it.
+#[track_caller]
+pub fn explore<T: Value>(seeds: Range<u64>, test: impl Fn() -> Test<T>) {
+    let (first, calm) = match test().try_run() {
+        Ok(calm) => (Comparison::of(&calm), calm),
+        Err(error) => panic!("the test does not run as it is: {error}"),
+    };
+    let only = std::env::var(VARIABLE).ok().map(|seed| match seed.parse::<u64>() {
+        Ok(seed) => seed..seed.saturating_add(1),
+        Err(_) => panic!("{VARIABLE} is `{seed}`, and a seed is a number"),
+    });
+    for seed in only.unwrap_or(seeds) {
+        let differs = match test().disturbed(seed, calm.steps).try_run() {
+            Ok(outcome) => first.differs_from(&outcome),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(what) = differs {
+            let thread = std::thread::current();
+            let name = thread.name().unwrap_or("NAME");
+            panic!("with the seed {seed}: {what}\nto repeat it: {VARIABLE}={seed} cargo test {name} -- --exact");
+        }
+    }
+}
+
+impl<T: Value> Test<T> {
+    /// The same with an interleaving and faults of this seed.
+    fn disturbed(mut self, seed: u64, steps: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let own = std::mem::take(&mut self.faults);
+        let random = Faults::random(&mut rng, steps);
+        // What the test itself asks for happens as well.
+        self.faults = Faults {
+            crash_after: own.crash_after,
+            slow_store: own.slow_store.max(random.slow_store),
+            failing_store: own.failing_store.or(random.failing_store),
+            clock_jumps: own.clock_jumps,
+            cancel_after: own.cancel_after,
+            ..random
+        };
+        self.workers = rng.usize(1..=self.workers.max(4));
+        if rng.u32(0..4) == 0 {
+            self.durability = Durability::Relaxed;
+        }
+        self.is_stored = true;
+        self.seed(seed)
+    }
+}
+
+/// What an undisturbed run comes to, as far as every other one must come to the same.
+struct Comparison {
+    states: Option<BTreeMap<String, &'static str>>,
+    run: Option<&'static str>,
+    result: Option<Result<serde_json::Value, Vec<u8>>>,
+}
+
+impl Comparison {
+    fn of<T: Value>(outcome: &Outcome<T>) -> Self {
+        let report = outcome.report();
+        let plan = report.plan();
+        let order_matters = outcome.is_order_dependent();
+        let states = || report.tasks().map(|task| (task.id().into_owned(), task.state().name())).collect();
+        Comparison {
+            states: (!order_matters).then(states),
+            run: (!order_matters).then(|| report.state().name()),
+            result: if order_matters || takes_the_first(plan) { None } else { result(report) },
+        }
+    }
+
+    fn differs_from<T: Value>(&self, outcome: &Outcome<T>) -> Option<String> {
+        let other = Comparison::of(outcome);
+        let log = || format!("{outcome:?}{}", outcome.event_log());
+        if let (Some(one), Some(other)) = (&self.states, &other.states)
+            && one != other
+        {
+            let keys = one.keys().chain(other.keys().filter(|key| !one.contains_key(*key)));
+            let differ = keys.filter(|key| one.get(*key) != other.get(*key));
+            let say = |state: Option<&&'static str>| state.map_or("not there", |state| state);
+            let differ: Vec<String> = differ
+                .map(|key| format!("`{key}` is {}, undisturbed {}", say(other.get(key)), say(one.get(key))))
+                .collect();
+            return Some(format!("{}\n{}", differ.join(", "), log()));
+        }
+        if let (Some(one), Some(other)) = (self.run, other.run)
+            && one != other
+        {
+            return Some(format!("the run is {other}, undisturbed {one}\n{}", log()));
+        }
+        if let (Some(one), Some(other)) = (&self.result, &other.result)
+            && one != other
+        {
+            return Some(format!("the result is {}, undisturbed {}\n{}", shown(other), shown(one), log()));
+        }
+        None
+    }
+}
+
+impl<T> Outcome<T> {
+    /// Whether states may depend on what came first.
+    fn is_order_dependent(&self) -> bool {
+        let options = self.report().plan().options();
+        options.timeout.is_some() || options.fail_fast || self.report().halt_reason().is_some()
+    }
+}
+
+fn takes_the_first(plan: &Plan) -> bool {
+    let is_first = |arg: ArgPlan<'_>| matches!(arg, ArgPlan::Edges(edges) if edges.kind() == EdgeKind::First);
+    (0..plan.len() as u32).any(|node| plan.args(node).any(is_first))
+}
+
+fn shown(result: &Result<serde_json::Value, Vec<u8>>) -> String {
+    result.as_ref().map_or_else(|bytes| format!("{bytes:?}"), ToString::to_string)
+}
+
+/// The result in a form that can be compared: as JSON, or as it is stored where JSON cannot hold it.
+fn result<T: Value>(report: &RunReport<T>) -> Option<Result<serde_json::Value, Vec<u8>>> {
+    let ty = crate::value::TypeInfo::of_value::<T>();
+    let value: AnyValue = report.shared_result()?;
+    Some(ty.json(&value).map_err(|_| ty.encode(&value).unwrap_or_default()))
+}

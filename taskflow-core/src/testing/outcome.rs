@@ -1,0 +1,191 @@
+//! What came of a test, and assertions about it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::event_log::EventLog;
+use super::scene::Scene;
+use crate::engine::{RunReport, RunState, TaskReport, TaskState};
+use crate::value::{AnyValue, Value};
+
+/// What came of a test.
+///
+/// Assertions panic with a table of what happened, at the line that makes them; they return the outcome, so that they can be
+/// chained.
+pub struct Outcome<T> {
+    report: RunReport<T>,
+    log: EventLog,
+    values: HashMap<String, AnyValue>,
+    pub(super) steps: u64,
+}
+
+impl<T> Outcome<T> {
+    pub(super) fn new(report: RunReport<T>, scene: Scene) -> Self {
+        let Scene { log, values, steps, .. } = scene;
+        Outcome { report, log, values, steps }
+    }
+
+    /// The report, as that of any run.
+    pub fn report(&self) -> &RunReport<T> {
+        &self.report
+    }
+
+    /// How much virtual time it took, from the first start to the end.
+    pub fn elapsed(&self) -> Duration {
+        self.report.duration()
+    }
+
+    /// Every transition, one line each, with the virtual time since the start: the same in every run of the test, for
+    /// snapshots.
+    pub fn event_log(&self) -> String {
+        self.log.text()
+    }
+
+    /// What the DAG returned.
+    ///
+    /// # Panics
+    ///
+    /// When the task that makes it did not succeed.
+    #[track_caller]
+    pub fn result(&self) -> &T {
+        self.report.result().unwrap_or_else(|| self.fail("the run has no result"))
+    }
+
+    /// What the task with this id returned.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such task, it returned nothing, or something else than a `V`.
+    #[track_caller]
+    pub fn value<V: Value>(&self, task: &str) -> &V {
+        let found = self.task(task);
+        let Some(value) = self.values.get(task) else {
+            self.fail(&format!("`{task}` has no value: it is {}", found.state()));
+        };
+        let ty = self.report.plan().def(found.node()).output;
+        let value = value.downcast_ref::<V>();
+        value.unwrap_or_else(|| {
+            self.fail(&format!("the value of `{task}` is a {}, not a {}", ty.short(), std::any::type_name::<V>()))
+        })
+    }
+
+    /// The run succeeded.
+    ///
+    /// # Panics
+    ///
+    /// When it did not.
+    #[track_caller]
+    pub fn assert_success(&self) -> &Self {
+        self.assert_run(RunState::Success)
+    }
+
+    /// The run ended like this.
+    ///
+    /// # Panics
+    ///
+    /// When it did not.
+    #[track_caller]
+    pub fn assert_run(&self, state: RunState) -> &Self {
+        if self.report.state() != state {
+            self.fail(&format!("the run is {}, not {state}", self.report.state()));
+        }
+        self
+    }
+
+    /// The task with this id ended like this.
+    ///
+    /// # Panics
+    ///
+    /// When it did not, or there is no such task.
+    #[track_caller]
+    pub fn assert_state(&self, task: &str, state: TaskState) -> &Self {
+        let found = self.task(task).state();
+        if found != state {
+            self.fail(&format!("`{task}` is {found}, not {state}"));
+        }
+        self
+    }
+
+    /// The task with this id was tried so often; attempts that were lost with their process are among them, if anything of them
+    /// was stored.
+    ///
+    /// # Panics
+    ///
+    /// When it was not, or there is no such task.
+    #[track_caller]
+    pub fn assert_attempts(&self, task: &str, attempts: u32) -> &Self {
+        let found = self.task(task).attempt_count();
+        if found != attempts {
+            self.fail(&format!("`{task}` was tried {found} times, not {attempts}"));
+        }
+        self
+    }
+
+    /// The failure of the task with this id says something with this text in it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not, there is none, or there is no such task.
+    #[track_caller]
+    pub fn assert_failure(&self, task: &str, text: &str) -> &Self {
+        match self.task(task).failure() {
+            Some(failure) if failure.to_string().contains(text) => {}
+            Some(failure) => self.fail(&format!("the failure of `{task}` is \"{failure}\", without \"{text}\"")),
+            None => self.fail(&format!("`{task}` has no failure: it is {}", self.task(task).state())),
+        }
+        self
+    }
+
+    /// Each of these tasks came to its end before the next one started.
+    ///
+    /// # Panics
+    ///
+    /// When one did not, or did not run.
+    #[track_caller]
+    pub fn assert_order(&self, tasks: &[&str]) -> &Self {
+        for pair in tasks.windows(2) {
+            let (before, after) = (self.task(pair[0]).id(), self.task(pair[1]).id());
+            let started = |task: &str| self.log.first(task, "running");
+            let Some(start) = started(&after) else { self.fail(&format!("`{after}` never started")) };
+            if started(&before).is_none() {
+                self.fail(&format!("`{before}` never started"));
+            }
+            if self.log.last(&before).is_none_or(|end| end > start) {
+                self.fail(&format!("`{before}` did not end before `{after}` started\n{}", self.log.text()));
+            }
+        }
+        self
+    }
+
+    #[track_caller]
+    fn task(&self, id: &str) -> TaskReport<'_> {
+        self.report.task(id).unwrap_or_else(|| self.fail(&format!("there is no task `{id}`")))
+    }
+
+    #[track_caller]
+    fn fail(&self, what: &str) -> ! {
+        panic!("{what}\n{self:?}")
+    }
+}
+
+/// The table that failed assertions show.
+impl<T> fmt::Debug for Outcome<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = &self.report;
+        writeln!(f, "run of `{}`: {} after {:?}", report.plan().id(), report.state(), report.duration())?;
+        if let Some(reason) = report.halt_reason() {
+            writeln!(f, "  ended early: {reason}")?;
+        }
+        let width = report.tasks().map(|task| task.id().chars().count()).max().unwrap_or(0);
+        for task in report.tasks() {
+            let (id, state, attempts) = (task.id(), task.state().name(), task.attempt_count());
+            write!(f, "  {id:<width$}  {state:<15}  {attempts} attempts")?;
+            match task.failure() {
+                Some(failure) => writeln!(f, "  {failure}")?,
+                None => writeln!(f)?,
+            }
+        }
+        Ok(())
+    }
+}

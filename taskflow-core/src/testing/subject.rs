@@ -1,0 +1,59 @@
+//! What can be tested.
+
+use std::sync::Arc;
+
+use crate::dag::{BuildErrors, Dag, DagFn, Plan};
+use crate::engine::RunRequest;
+use crate::value::{AnyValue, Value};
+
+/// What a [`Test`](super::Test) is made of.
+///
+/// - `delays {}`, the type that `#[dag] fn delays(..)` makes: its parameters are given by name, or have defaults;
+/// - `delays::run(day, 15)`: all of them at once, checked by the compiler;
+/// - a [`Dag`], of [`Dag::build`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be tested as a DAG",
+    label = "neither a DAG nor a run of one",
+    note = "test `name {{}}` or `name::run(..)` of a `#[dag]` function, or a `Dag<T>`"
+)]
+pub trait Subject {
+    /// The type of the result.
+    type Result: Value;
+
+    /// The graph, and the values of its parameters if they are known.
+    #[doc(hidden)]
+    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<AnyValue>>);
+}
+
+impl<D: DagFn<Result: Value>> Subject for D {
+    type Result = D::Result;
+
+    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<AnyValue>>) {
+        (D::definition().plan(), None)
+    }
+}
+
+impl<T: Value> Subject for RunRequest<T> {
+    type Result = T;
+
+    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<AnyValue>>) {
+        let (plan, params) = self.into_parts();
+        (plan, Some(params.values().to_vec()))
+    }
+}
+
+impl<T: Value> Subject for &Dag<T> {
+    type Result = T;
+
+    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<AnyValue>>) {
+        (Ok(Arc::clone(self.plan())), None)
+    }
+}
+
+impl<T: Value> Subject for Dag<T> {
+    type Result = T;
+
+    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<AnyValue>>) {
+        (&self).into_parts()
+    }
+}

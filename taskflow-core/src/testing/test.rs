@@ -1,0 +1,334 @@
+//! A run to be tested.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::faults::Faults;
+use super::outcome::Outcome;
+use super::scene::Scene;
+use super::script::{Act, Script, Target, Whom, panics, skips};
+use super::session::{Terms, TestError, play};
+use super::stub::StubFn;
+use super::subject::Subject;
+use crate::dag::{BuildErrors, ParamDef, Plan};
+use crate::engine::Durability;
+use crate::task::{RunInfo, TaskFn};
+use crate::time::Timestamp;
+use crate::value::{AnyValue, Value};
+
+/// A run to be simulated: on one thread, with a virtual clock, without files or network. Hours of retries, time limits and
+/// waiting tasks pass in milliseconds, and every test gives the same every time.
+///
+/// ```
+/// use std::time::Duration;
+/// use taskflow::TaskState;
+/// use taskflow::prelude::*;
+/// use taskflow::testing::Test;
+///
+/// #[task(retries = 3, retry_delay = "1h")]
+/// fn extract(day: Date) -> Result<Vec<u32>> {
+///     Err(format!("there is no network for {day}"))?
+/// }
+/// #[task]
+/// fn total(rows: &[u32]) -> u32 {
+///     rows.iter().sum()
+/// }
+/// #[dag]
+/// fn daily(day: Date) -> u32 {
+///     total(extract(day))
+/// }
+///
+/// let outcome = Test::new(daily {})
+///     .param("day", Date::new(2026, 1, 31).unwrap())
+///     .stub(extract {}, |_: Date| Ok(vec![1, 2, 3]))
+///     .fail_times(extract {}, 2, "the server is away")
+///     .run();
+/// outcome.assert_success().assert_attempts("extract", 3).assert_state("total", TaskState::Success);
+/// assert_eq!(outcome.result(), &6);
+/// assert_eq!(outcome.elapsed(), Duration::from_secs(2 * 3600));
+/// ```
+///
+/// Sync and blocking tasks take no virtual time unless [`Test::takes`] says so; they run one after the other on the thread of the
+/// test. Async tasks run side by side on a paused tokio clock of the same time: `tokio::time::sleep` returns when nothing else
+/// can happen. What waits for a real thread or for the network waits for nothing, and the clock runs away from it: stub it.
+#[must_use = "a test runs with `run()`"]
+pub struct Test<T> {
+    plan: Result<Arc<Plan>, BuildErrors>,
+    params: Vec<Option<AnyValue>>,
+    mistakes: Vec<String>,
+    script: Script,
+    pub(super) faults: Faults,
+    pub(super) workers: usize,
+    pub(super) seed: Option<u64>,
+    logical_date: Timestamp,
+    fail_fast: Option<bool>,
+    pub(super) durability: Durability,
+    pub(super) is_stored: bool,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<T: Value> Test<T> {
+    /// A test of `delays {}` or `delays::run(..)`, for a `#[dag] fn delays(..)`, or of a [`Dag`](crate::dag::Dag).
+    pub fn new(subject: impl Subject<Result = T>) -> Self {
+        let (plan, params) = subject.into_parts();
+        let count = plan.as_ref().map_or(0, |plan| plan.params().len());
+        let params = params.map_or_else(|| vec![None; count], |params| params.into_iter().map(Some).collect());
+        Test {
+            plan,
+            params,
+            mistakes: Vec::new(),
+            script: Script::default(),
+            faults: Faults::default(),
+            workers: 4,
+            seed: None,
+            logical_date: "2026-01-01".parse().unwrap_or(Timestamp::EPOCH),
+            fail_fast: None,
+            durability: Durability::Strict,
+            is_stored: false,
+            result: PhantomData,
+        }
+    }
+}
+
+/// What is run.
+impl<T> Test<T> {
+    /// The value of a parameter of the DAG. Those that are not given have their defaults.
+    pub fn param<V: Value>(mut self, name: &str, value: V) -> Self {
+        let given = std::any::type_name::<V>();
+        self.set_param(name, |param| match param.ty.path() == given {
+            true => Ok(Arc::new(value)),
+            false => Err(format!("is a {}, not a {}", param.ty.short(), crate::value::TypeInfo::of::<V>().short())),
+        });
+        self
+    }
+
+    /// The value of a parameter, read from text as the command line reads it.
+    pub fn param_text(mut self, name: &str, text: &str) -> Self {
+        self.set_param(name, |param| param.parse(text).map_err(|error| error.to_string()));
+        self
+    }
+
+    fn set_param(&mut self, name: &str, value: impl FnOnce(&ParamDef) -> Result<AnyValue, String>) {
+        let Ok(plan) = &self.plan else { return };
+        let Some(place) = plan.params().iter().position(|param| param.name == name) else {
+            let all = listed(plan.params());
+            self.mistakes.push(format!("the DAG `{}` has no parameter `{name}`; {all}", plan.id()));
+            return;
+        };
+        match value(&plan.params()[place]) {
+            Ok(value) => self.params[place] = Some(value),
+            Err(reason) => {
+                let all = listed(plan.params());
+                self.mistakes.push(format!("the parameter `{name}` of `{}` {reason}; {all}", plan.id()));
+            }
+        }
+    }
+
+    /// The point in time the run is about, at which its virtual clock starts. Default: 2026-01-01.
+    pub fn logical_date(mut self, logical_date: Timestamp) -> Self {
+        self.logical_date = logical_date;
+        self
+    }
+
+    /// How many sync tasks run at once. Default: 4.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers.max(1);
+        self
+    }
+
+    /// Lets chance choose what comes next wherever threads could have come in another order; the same seed chooses the same.
+    /// Without one, everything comes in its order.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// As [`RunRequest::fail_fast`](crate::engine::RunRequest::fail_fast).
+    pub fn fail_fast(mut self, fail_fast: bool) -> Self {
+        self.fail_fast = Some(fail_fast);
+        self
+    }
+
+    /// As [`RunRequest::durability`](crate::engine::RunRequest::durability), for tests with a journal.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Keeps a journal (in memory), so that values must be such that can be stored. Faults that need one bring it along.
+    pub fn stored(mut self) -> Self {
+        self.is_stored = true;
+        self
+    }
+}
+
+/// What tasks do instead.
+impl<T> Test<T> {
+    /// Calls `stub` in the place of all nodes of a task. The compiler checks it against the signature of the function.
+    pub fn stub<F: TaskFn>(self, _task: F, stub: impl StubFn<F::Args, F::Output>) -> Self {
+        self.act(Whom::Function(F::definition()), Act::Call(Arc::new(move |inputs, _| stub.call(inputs))))
+    }
+
+    /// Calls `stub` in the place of one node, or of one element of a list (`"extract[3]"`). `task` is its function.
+    pub fn stub_node<F: TaskFn>(mut self, id: &str, _task: F, stub: impl StubFn<F::Args, F::Output>) -> Self {
+        let node = id.split_once('[').map_or(id, |(node, _)| node);
+        if let Ok(plan) = &self.plan
+            && let Some(node) = plan.find(node)
+            && !std::ptr::eq(plan.def(node), F::definition())
+        {
+            let (is, said) = (plan.def(node).id, F::definition().id);
+            self.mistakes.push(format!("`{id}` is a node of the task `{is}`, and its stub one of `{said}`"));
+            return self;
+        }
+        self.act(Whom::Id(id.to_owned()), Act::Call(Arc::new(move |inputs, _| stub.call(inputs))))
+    }
+
+    /// The first attempts fail with this error; then the task goes on as it would. Attempts that were lost do not count.
+    pub fn fail_times(self, task: impl Target, times: u32, error: impl fmt::Display) -> Self {
+        self.act(task.whom(), Act::Fail { times, message: error.to_string() })
+    }
+
+    /// Every attempt fails with this error.
+    pub fn always_fails(self, task: impl Target, error: impl fmt::Display) -> Self {
+        self.fail_times(task, u32::MAX, error)
+    }
+
+    /// Every attempt panics.
+    pub fn panics(self, task: impl Target, message: impl fmt::Display) -> Self {
+        self.act(task.whom(), Act::Call(panics(message.to_string())))
+    }
+
+    /// It skips itself.
+    pub fn skips(self, task: impl Target, reason: impl fmt::Display) -> Self {
+        self.act(task.whom(), Act::Call(skips(reason.to_string())))
+    }
+
+    /// Every attempt takes so much virtual time, apart from what it waits for itself.
+    pub fn takes(self, task: impl Target, duration: Duration) -> Self {
+        self.act(task.whom(), Act::Take(duration))
+    }
+
+    fn act(mut self, whom: Whom, act: Act) -> Self {
+        self.script.add(whom, act);
+        self
+    }
+}
+
+/// What goes wrong. A process that dies is followed by another one that resumes the run from the journal, at once.
+impl<T> Test<T> {
+    /// The process dies when so many journal entries are stored. Can be said several times; entries are counted through.
+    ///
+    /// An entry is made when a session begins, and with each transition of a task. The last one ends the run, and there is
+    /// nothing to resume after it.
+    pub fn crash_after(mut self, entries: u64) -> Self {
+        self.faults.crash_after.push(entries);
+        self.faults.crash_after.sort_unstable();
+        self
+    }
+
+    /// The first attempt of the task is never heard of again, as if its thread hung. Its time limit ends it; a task without one
+    /// makes the test fail.
+    pub fn lost_worker(self, task: impl Target) -> Self {
+        self.act(task.whom(), Act::Vanish)
+    }
+
+    /// Storing anything takes so much virtual time. What depends on it waits.
+    pub fn slow_store(mut self, duration: Duration) -> Self {
+        self.faults.slow_store = duration;
+        self
+    }
+
+    /// The commit with this number, counted from 1, fails: the run is interrupted. The store works again when it is resumed.
+    pub fn failing_store(mut self, commit: u64) -> Self {
+        self.faults.failing_store = Some(commit);
+        self
+    }
+
+    /// After so much virtual time the clock is set by so many seconds: forward, as when a machine slept, or back.
+    pub fn clock_jump(mut self, after: Duration, seconds: i64) -> Self {
+        self.faults.clock_jumps.push((after, seconds.saturating_mul(1_000_000_000)));
+        self.faults.clock_jumps.sort_unstable();
+        self
+    }
+
+    /// Somebody cancels the run after so many transitions (lines of [`Outcome::event_log`]).
+    pub fn cancel_after(mut self, transitions: u64) -> Self {
+        self.faults.cancel_after = Some(transitions);
+        self
+    }
+}
+
+impl<T: Value> Test<T> {
+    /// Runs it.
+    ///
+    /// # Panics
+    ///
+    /// Where [`Test::try_run`] gives an error. Inside async code, when the DAG has async tasks.
+    #[track_caller]
+    pub fn run(self) -> Outcome<T> {
+        self.try_run().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`Test::run`], with an error where that panics. A run that fails is an outcome.
+    ///
+    /// # Errors
+    ///
+    /// When the graph has mistakes, the test names what is not there, a parameter has no value or a wrong one, or the run never
+    /// comes to an end.
+    pub fn try_run(mut self) -> Result<Outcome<T>, TestError> {
+        let plan = self.plan.clone()?;
+        let mut info = RunInfo::manual(plan.id(), self.logical_date);
+        // Always the same: the jitter of retries and idempotency keys follow from it.
+        info.run_id = format!("test__{}", self.logical_date);
+        let params = self.complete_params(&plan, &info);
+        self.mistakes.extend(self.script.mistakes(&plan));
+        if !self.mistakes.is_empty() {
+            return Err(TestError::Mistakes(self.mistakes));
+        }
+        let Test { script, faults, workers, seed, durability, is_stored, .. } = self;
+        let fail_fast = self.fail_fast.unwrap_or(plan.options().fail_fast);
+        let terms = Terms { plan, info, params, workers, seed: seed.unwrap_or(0), fail_fast, durability };
+        let mut scene = Scene::new(script, faults, seed, self.logical_date, is_stored);
+        let report = play(&terms, &mut scene)?;
+        Ok(Outcome::new(report, scene))
+    }
+
+    fn complete_params(&mut self, plan: &Plan, info: &RunInfo) -> Vec<AnyValue> {
+        let mut values = Vec::with_capacity(self.params.len());
+        if self.params.len() != plan.params().len() {
+            let (wanted, given) = (plan.params().len(), self.params.len());
+            self.mistakes.push(format!("the DAG `{}` has {wanted} parameters, {given} values were given", plan.id()));
+            return values;
+        }
+        for (param, given) in plan.params().iter().zip(&self.params) {
+            match given.clone().map(Ok).or_else(|| param.default_for(info)) {
+                Some(Ok(value)) => values.push(value),
+                Some(Err(error)) => self.mistakes.push(error.to_string()),
+                None => self.mistakes.push(format!(
+                    "the parameter `{}` of `{}`, a {}, has no default: give it with `.param(\"{}\", ..)`",
+                    param.name,
+                    plan.id(),
+                    param.ty.short(),
+                    param.name
+                )),
+            }
+        }
+        values
+    }
+}
+
+fn listed(params: &[ParamDef]) -> String {
+    if params.is_empty() {
+        return "it has none".to_owned();
+    }
+    let params: Vec<String> = params.iter().map(|param| format!("`{}: {}`", param.name, param.ty.short())).collect();
+    format!("there are {}", params.join(", "))
+}
+
+impl<T> fmt::Debug for Test<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Test").field("plan", &self.plan).field("faults", &self.faults).finish_non_exhaustive()
+    }
+}
