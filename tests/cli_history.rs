@@ -126,7 +126,10 @@ fn an_ephemeral_run_leaves_nothing() {
     let said = home.good(&["run", "small", "--durability", "ephemeral"]);
     assert!(!said.stderr.contains("status"), "{said:?}");
     assert!(!home.path().exists());
-    assert!(home.refusal(&["run", "small", "--durability", "ephemeral", "--logs"]).contains("leave out --durability"));
+    assert!(
+        home.refusal(&["run", "small", "--durability", "ephemeral", "--logs"])
+            .contains("this one has the durability `ephemeral`")
+    );
 }
 
 #[test]

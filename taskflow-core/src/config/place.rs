@@ -42,8 +42,12 @@ impl Place {
         }
         let home = self.home.clone().or_else(|| environment.said("TASKFLOW_HOME").map(PathBuf::from));
         let home = directory.join(home.as_deref().unwrap_or(Path::new(OsStr::new(".taskflow"))));
-        // One that cannot be looked at is taken, so that reading it says what is wrong.
-        let there = |path: &PathBuf| path.try_exists().unwrap_or(true);
+        // One that cannot be looked at is taken, so that reading it says what is wrong. In a home that is no directory there is
+        // none; whoever opens the home says so.
+        let there = |path: &PathBuf| match path.try_exists() {
+            Ok(there) => there,
+            Err(error) => error.kind() != io::ErrorKind::NotADirectory,
+        };
         [directory.join(NAME), home.join(NAME)].into_iter().find(there)
     }
 

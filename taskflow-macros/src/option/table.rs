@@ -194,7 +194,9 @@ pub(super) fn example(key: Key) -> &'static str {
 fn unknown(name: &str, place: Place) -> String {
     let here = place.text();
     let elsewhere = OPTIONS.iter().find(|known| known.name == name);
-    if let Some(known) = elsewhere {
+    if let Some(known) = elsewhere
+        && foreign_word(name, place).is_none()
+    {
         let owners: Vec<_> = Place::ALL.into_iter().filter(|p| known.places.contains(p)).map(Place::text).collect();
         return format!("`{name}` is an option of {}, not of {here}\n{}", owners.join(" and "), valid(place));
     }

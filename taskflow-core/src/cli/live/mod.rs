@@ -50,7 +50,7 @@ const PACE: Duration = Duration::from_millis(100);
 /// Between two looks for the number of a run that has just started.
 const SOON: Duration = Duration::from_millis(2);
 /// How long the first line waits for it.
-const NUMBER: Duration = Duration::from_millis(100);
+const NUMBER: Duration = Duration::from_secs(1);
 /// A look holds the engine still: looking takes at most this part of the time.
 const SHARE: u32 = 100;
 
