@@ -42,8 +42,8 @@
 pub use taskflow_core::config;
 pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
 pub use taskflow_core::dag::{
-    AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, EachResult, IntoArg, IntoNodes, Mapped, Output,
-    ParamError, Params, Plan, Registry, Selection, SelectionError, When, chain, chain_linear, group, only_if, when,
+    AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, EachResult, Group, IntoArg, IntoNodes, Labelled, Mapped, Output,
+    ParamError, Params, Plan, Registry, Selection, SelectionError, When, chain, chain_linear, group, only_if, scope, when,
 };
 pub use taskflow_core::engine::{
     Durability, Engine, Event, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, RunState,
@@ -67,7 +67,7 @@ pub use taskflow_macros::{branch, dag, sensor, task};
 pub mod prelude {
     pub use crate::{
         AnyOf, Backoff, Dag, Date, Failure, Mapped, Output, Result, TaskContext, Timestamp, TriggerRule, branch, chain,
-        chain_linear, dag, group, only_if, sensor, task, when,
+        chain_linear, dag, group, only_if, scope, sensor, task, when,
     };
 }
 

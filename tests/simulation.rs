@@ -264,6 +264,7 @@ impl Sketch<'_> {
             sketch.plain()
         });
         self.count = sketch.count;
+        let mapped = if self.dice.one_in(4) { mapped.rate("4/min") } else { mapped };
         if limit > 0 { mapped.concurrency(limit) } else { mapped }
     }
 
@@ -311,6 +312,20 @@ impl Sketch<'_> {
                     }
                     Route::Nowhere => of_all(Vec::<u64>::new()),
                 })
+            }
+            5 => {
+                let (setup, end) = (self.plain(), End::drawn(self.dice));
+                let retries = self.dice.roll(3) as u32;
+                scope(
+                    setup,
+                    |made| {
+                        self.outputs.push(made);
+                        let inner = self.node();
+                        self.outputs.pop();
+                        inner
+                    },
+                    |made| work(vec![made], Vec::<Output<u64>>::new(), Vec::<Output<u64>>::new(), end).retries(retries),
+                )
             }
             4 => {
                 let is_set = self.dice.one_in(2);

@@ -6,8 +6,8 @@
 //! cargo run --example recommend -- show
 //! ```
 //!
-//! Each day of the log is a task of its own, as many as the log has days (`each`); the model is published, or refused with
-//! its figures, by a gate (`branch!`).
+//! Each day of the log is a task of its own, as many as the log has days (`each`); who read what is kept in scratch files that
+//! are removed whatever happens (`scope`); the model is published, or refused with its figures, by a gate (`branch!`).
 
 #![allow(unreachable_pub, reason = "the modules of a program, not of a library")]
 
@@ -18,6 +18,7 @@ mod log;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use jiff::SignedDuration;
@@ -103,14 +104,64 @@ fn sessions(day: &Day, idle_min: u32) -> Vec<Visit> {
     visits
 }
 
-/// Every `one_in`th session is for testing, the others are for training.
-#[task]
-fn split(days: Vec<Vec<Visit>>, one_in: usize) -> (Vec<Visit>, Vec<Visit>) {
-    let (mut train, mut test) = (Vec::new(), Vec::new());
-    for (number, visit) in days.into_iter().flatten().enumerate() {
-        if number % one_in == 0 { test.push(visit) } else { train.push(visit) }
+/// Who read what in a day: a file with a line for each session and page, in the order of reading.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Matrix {
+    file: String,
+    sessions: usize,
+}
+
+/// A directory for the files of this run.
+#[task(blocking)]
+fn scratch(ctx: &TaskContext) -> Result<String> {
+    let dir = std::env::temp_dir().join("taskflow-recommend").join(ctx.run_id());
+    fs::create_dir_all(&dir)?;
+    Ok(dir.to_string_lossy().into_owned())
+}
+
+#[task(blocking)]
+fn matrix(scratch: &str, date: &str, visits: &[Visit]) -> Result<Matrix> {
+    let file = Path::new(scratch).join(format!("{date}.tsv"));
+    let mut lines = String::new();
+    for (session, visit) in visits.iter().enumerate() {
+        for page in visit {
+            writeln!(lines, "{session}\t{page}")?;
+        }
     }
-    (train, test)
+    fs::write(&file, lines)?;
+    Ok(Matrix { file: file.to_string_lossy().into_owned(), sessions: visits.len() })
+}
+
+fn read_matrix(matrix: &Matrix) -> Result<Vec<Visit>> {
+    let mut visits = vec![Visit::new(); matrix.sessions];
+    for line in BufReader::new(fs::File::open(&matrix.file)?).lines() {
+        let line = line?;
+        let (session, page) = line.split_once('\t').ok_or("a line without a session")?;
+        visits.get_mut(session.parse::<usize>()?).ok_or("more sessions than there are")?.push(page.to_owned());
+    }
+    Ok(visits)
+}
+
+/// Every `one_in`th session is for testing, the others are for training.
+#[task(blocking)]
+fn split(days: &[Matrix], one_in: usize) -> Result<(Vec<Visit>, Vec<Visit>)> {
+    let (mut train, mut test) = (Vec::new(), Vec::new());
+    let mut number = 0;
+    for day in days {
+        for visit in read_matrix(day)? {
+            if number % one_in == 0 { test.push(visit) } else { train.push(visit) }
+            number += 1;
+        }
+    }
+    Ok((train, test))
+}
+
+#[task(blocking)]
+fn remove(scratch: &str) -> Result<()> {
+    match fs::remove_dir_all(scratch) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error)?,
+        _ => Ok(()),
+    }
 }
 
 /// Counts the sessions in which two pages were both read.
@@ -206,11 +257,11 @@ fn told(score: &Score) -> String {
 
 /// How much there was to learn from, and what came of it.
 #[task]
-fn report(days: &[Day], visits: &[Vec<Visit>], outcome: &str) -> Result<String> {
+fn report(days: &[Day], matrices: &[Matrix], outcome: &str) -> Result<String> {
     let mut out = String::new();
     writeln!(out, "day         pages read  sessions")?;
-    for (day, visits) in days.iter().zip(visits) {
-        writeln!(out, "{}  {:>10}  {:>8}", day.date, day.requests.len(), visits.len())?;
+    for (day, matrix) in days.iter().zip(matrices) {
+        writeln!(out, "{}  {:>10}  {:>8}", day.date, day.requests.len(), matrix.sessions)?;
     }
     write!(out, "{outcome}")?;
     Ok(out)
@@ -235,17 +286,22 @@ pub fn recommendations(
     #[param(default = 1.2, help = "how many times the hits of popularity are wanted")] min_lift: f64,
     #[param(default = "target/recommendations.json", help = "file for the model")] model_file: String,
 ) -> String {
-    let read = days(log).each(pages_read);
-    let visits = read.each(|day| sessions(day, idle_min));
+    let read = days(log).label(|day| day.date.clone()).each(pages_read);
 
-    let (training, test) = split(visits, one_in).unzip();
-    let model = train(training);
-    let score = evaluate(model, popular(training), test, count);
+    let learn = |scratch| {
+        let matrices = read.each(|day| matrix(scratch, day.map(|day| day.date.clone()), sessions(day, idle_min)));
+        let (training, test) = split(matrices, one_in).unzip();
+        let model = train(training);
+        let score = evaluate(model, popular(training), test, count);
+        (matrices, model, score)
+    };
+    let (matrices, model, score) = scope(scratch(), learn, |scratch| remove(scratch));
+
     let outcome = branch!(judge(score, min_lift) => {
         Verdict::Better(score) => publish(model, score, model_file),
         Verdict::NoBetter { score, wanted } => refuse(score, wanted),
     });
-    report(read, visits, outcome)
+    report(read, matrices, outcome)
 }
 
 taskflow::main!();

@@ -43,6 +43,13 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     let state = match home.wait(journal.cancel(&run.info.run_id, &note))? {
         Cancellation::Over(state) => return Err(Stop::usage(format!("run {number} has ended already: it is {state}"))),
         Cancellation::Done => RunState::Cancelled,
+        Cancellation::LeavesTeardowns { tasks } => {
+            terminal.note(&format!(
+                "run {number} is cancelled, but what it has set up is still there: `resume {number}` runs {}",
+                tasks.join(", ")
+            ));
+            RunState::Running
+        }
         Cancellation::Asked { worker } => {
             terminal.note(&format!("run {number} is being run by {worker}, which is asked to end it"));
             if matches.get_flag("no-wait") { RunState::Running } else { wait(&run, &note, &journal, home)? }
@@ -68,6 +75,7 @@ fn wait(run: &RunSummary, note: &Note, journal: &Journal, home: &Home) -> Result
             // The process died over it.
             RunState::Interrupted => match home.wait(journal.cancel(&run.info.run_id, note))? {
                 Cancellation::Done => return Ok(RunState::Cancelled),
+                Cancellation::LeavesTeardowns { .. } => return Ok(RunState::Interrupted),
                 Cancellation::Over(state) => return Ok(state),
                 Cancellation::Asked { .. } => {}
             },

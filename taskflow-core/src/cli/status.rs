@@ -151,7 +151,7 @@ fn urgency(state: TaskState) -> usize {
 fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
     // An id that is wrapped cannot be copied; one that fills the line leaves no room for the rest.
     const LONG: usize = 40;
-    let longest = rows.iter().map(|&place| history.tasks[place].id.len()).max().unwrap_or(0);
+    let longest = rows.iter().map(|&place| named(&history.tasks[place]).len()).max().unwrap_or(0);
     let task = if longest <= LONG { "=task" } else { "task" };
     let header = [task, "=state", ">attempts", "=start", ">duration", "why"];
     let mut table = grid(header, terminal.colour_stdout, terminal.width_stdout());
@@ -161,7 +161,7 @@ fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
         let last = task.attempts.last();
         let took = last.and_then(|attempt| took(history, attempt));
         table.add_row([
-            Cell::new(&task.id),
+            Cell::new(named(task)),
             grid::state(task.state),
             Cell::new(last.map(|_| task.attempts.len().to_string()).unwrap_or_default()),
             Cell::new(last.map(|attempt| words::clock(attempt.started, begun)).unwrap_or_default()),
@@ -170,6 +170,14 @@ fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
         ]);
     }
     table.trim_fmt()
+}
+
+/// `load[3] (2013-03)`
+fn named(task: &TaskHistory) -> String {
+    match &task.label {
+        Some(label) => format!("{} ({})", task.id, words::cut(words::first_line(label), 40)),
+        None => task.id.clone(),
+    }
 }
 
 /// How long an attempt took, or has taken so far.
@@ -219,6 +227,9 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct Task<'a> {
     id: &'a str,
+    /// What people call its element.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
     state: TaskState,
     attempts: Vec<Attempt>,
     /// When it came to its state.
@@ -274,6 +285,7 @@ impl<'a> Task<'a> {
         };
         Task {
             id: &task.id,
+            label: task.label.as_deref(),
             state: task.state,
             attempts: task.attempts.iter().map(Attempt::of).collect(),
             since: task.since,

@@ -244,6 +244,14 @@ impl ArgDraft {
         }
     }
 
+    /// What it asks of its upstreams, if it has any.
+    pub(super) fn kind(&self) -> Option<EdgeKind> {
+        match self {
+            ArgDraft::Constant(_) => None,
+            ArgDraft::One { kind, .. } | ArgDraft::Many { kind, .. } | ArgDraft::Mapped { kind, .. } => Some(*kind),
+        }
+    }
+
     /// Whether a node with this argument is skipped when all that `inside` tells of are.
     pub(super) fn is_held_by(&self, inside: impl Fn(&Handle) -> bool) -> bool {
         match self {

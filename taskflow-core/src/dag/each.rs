@@ -17,6 +17,7 @@ use std::sync::Arc;
 use super::arg::{Arg, ArgDraft, Assemble, Delivery, IntoArg, collect};
 use super::builder::{self, Handle};
 use super::error::BuildError;
+use super::label::Labels;
 use super::output::Output;
 use super::plan::EdgeKind;
 use crate::error::Failure;
@@ -74,10 +75,22 @@ impl<T: Value + Clone> Output<Vec<T>> {
     /// skipped, there are no elements, and what takes their values is treated as if one had failed or was skipped.
     #[track_caller]
     pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> Mapped<R::Item> {
+        self.each_with(None, body)
+    }
+
+    #[track_caller]
+    pub(super) fn each_with<R: EachResult>(
+        self,
+        labels: Option<Labels>,
+        body: impl FnOnce(Output<T>) -> R,
+    ) -> Mapped<R::Item> {
         let at = Location::caller();
         let split = Split { len: list_len::<T>, item: list_item::<T> };
         let list = IntoArg::<Vec<T>>::into_arg(self);
         let opened = builder::open_mapping(self.handle(), list, const { &Of::<T>::EXPAND }, split, at);
+        if labels.is_some() {
+            builder::with_mapping(opened.expand, opened.mapping, at, |mapping| mapping.labels = labels);
+        }
         let result = body(Output::new(opened.expand)).into_output();
         Mapped::new(result.handle(), opened.mapping)
     }
@@ -94,6 +107,20 @@ impl<T> Mapped<T> {
             builder::report(BuildError::NoConcurrency { at: at.into() });
         }
         builder::with_mapping(self.handle, self.mapping, at, |mapping| mapping.concurrency = Some(tasks));
+        self
+    }
+
+    /// How often an element may begin, in one run: `"10/s"`, `"100/min"`, `"1000/h"`, `"5/d"`. Elements begin in their order
+    /// and evenly, ten a second every 100 ms; once an element has begun nothing holds it back, neither its other tasks nor
+    /// retries. Default: no limit.
+    #[track_caller]
+    #[must_use]
+    pub fn rate(self, rate: &str) -> Self {
+        let at = Location::caller();
+        match rate.parse() {
+            Ok(rate) => builder::with_mapping(self.handle, self.mapping, at, |mapping| mapping.rate = Some(rate)),
+            Err(message) => builder::report(BuildError::Rate { message, at: at.into() }),
+        }
         self
     }
 

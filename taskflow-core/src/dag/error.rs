@@ -62,6 +62,20 @@ pub enum BuildError {
         /// The call.
         at: SourceLocation,
     },
+    /// A rate that is none.
+    #[error("`.rate(..)` (at {at}): {message}")]
+    Rate {
+        /// What is wrong.
+        message: String,
+        /// The call.
+        at: SourceLocation,
+    },
+    /// Batches of no elements.
+    #[error("`.batch(0)` (at {at}) makes batches without elements; say how many a batch may have")]
+    NoBatch {
+        /// The call.
+        at: SourceLocation,
+    },
     /// An option of sensors on a task that is none.
     #[error(
         "`.{option}(..)` (at {at}) is for sensors, and `{task}` is none: write `#[sensor]` in the place of `#[task]`"
@@ -160,6 +174,74 @@ pub enum BuildError {
         /// The parameter.
         input: String,
         /// The node.
+        at: SourceLocation,
+    },
+    /// A rule for a group that nothing triggers.
+    #[error(
+        "the group `{group}` (at {at}) has a trigger rule and comes after nothing; say after what, `.after(..)`, or leave the rule out"
+    )]
+    GroupRule {
+        /// The group.
+        group: String,
+        /// The group's place.
+        at: SourceLocation,
+    },
+    /// A setup that may be there without its scope, or more often than it.
+    #[error(
+        "the setup `{task}` is drawn outside of what is around its `scope` (at {at}): an `each`, an arm of a branch or \
+             another scope; draw it where the scope is, `scope({task}(..), ..)`"
+    )]
+    SetupElsewhere {
+        /// The setup.
+        task: String,
+        /// The scope.
+        at: SourceLocation,
+    },
+    /// One setup for two scopes, of which the first to end would tear down what the other one uses.
+    #[error("`{task}` is the setup of another scope already (second one at {at}); draw all of the work in one scope")]
+    SetupOfTwo {
+        /// The setup.
+        task: String,
+        /// The second scope.
+        at: SourceLocation,
+    },
+    /// A scope whose last closure draws nothing.
+    #[error("the scope of `{setup}` (at {at}) has no teardown: its last closure calls no task")]
+    EmptyTeardown {
+        /// The setup.
+        setup: String,
+        /// The setup's node.
+        at: SourceLocation,
+    },
+    /// A rule written by hand on a teardown.
+    #[error(
+        "the teardown `{task}` (at {at}) has a trigger rule; a teardown runs when the work of its scope has ended, however"
+    )]
+    TeardownRule {
+        /// The teardown.
+        task: String,
+        /// The node.
+        at: SourceLocation,
+    },
+    /// A teardown that would not run when the work fails.
+    #[error(
+        "the teardown `{task}` (at {at}) needs `{work}` to succeed, and has to run when it does not; take its value as \
+             `Result<T, Failure>`"
+    )]
+    TeardownNeeds {
+        /// The teardown.
+        task: String,
+        /// The task of the work.
+        work: String,
+        /// The node.
+        at: SourceLocation,
+    },
+    /// An option of teardowns on a task that is none.
+    #[error("`.on_failure_fail_run()` (at {at}) is for teardowns, and `{task}` is none: it is in the last closure of no `scope`")]
+    NoTeardown {
+        /// The task.
+        task: String,
+        /// The call.
         at: SourceLocation,
     },
     /// A plain value that has no JSON form.

@@ -24,6 +24,9 @@ pub(super) fn structural(plan: &Plan) -> String {
             param.pattern
         ));
     }
+    for group in plan.groups.iter().filter(|group| group.concurrency.is_some()) {
+        hasher.line(format_args!("group {} {:?}", group.id, group.concurrency));
+    }
     let mut order: Vec<u32> = (0..super::builder::index(plan.len())).collect();
     order.sort_by_key(|&node| plan.nodes[node as usize].id());
     for node in order {
@@ -58,6 +61,9 @@ pub(super) fn structural(plan: &Plan) -> String {
             let (list, concurrency, limit) =
                 (&plan.nodes[mapping.expand as usize].id, mapping.concurrency, mapping.limit);
             hasher.line(format_args!("  each {list} {concurrency:?} {limit:?}"));
+            if let Some(rate) = mapping.rate {
+                hasher.line(format_args!("  rate {rate}"));
+            }
         }
         let mut upstreams: Vec<&str> = plan.orders(node).iter().map(|&(up, _)| plan.nodes[up as usize].id()).collect();
         upstreams.sort_unstable();

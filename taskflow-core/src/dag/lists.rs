@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::arg::{Arg, IntoArg};
 use super::builder;
+use super::error::BuildError;
 use super::output::Output;
 use crate::error::BoxError;
 use crate::task::{Body, InputDef, Inputs, Produced, TaskContext, TaskDef};
@@ -28,6 +29,28 @@ impl<T: Value + Clone> Output<Vec<T>> {
     #[must_use = "a projection does nothing until a task takes it"]
     pub fn filter(self, keep: impl Fn(&T) -> bool + Send + Sync + 'static) -> Output<Vec<T>> {
         self.map(move |list: &Vec<T>| list.iter().filter(|element| keep(element)).cloned().collect())
+    }
+
+    /// The elements in batches of so many, the last one with what is left: for tasks that are too short to be worth a task
+    /// each. A projection, as [`Output::map`] is. Zero is a mistake of the graph.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// # #[task] fn days() -> Vec<u32> { (1..=250).collect() }
+    /// # #[task] fn load(days: Vec<u32>) -> usize { days.len() }
+    /// # #[task] fn all(loaded: Vec<usize>) -> Vec<usize> { loaded }
+    /// # #[dag] fn year() -> Vec<usize> {
+    /// let loaded = days().batch(100).each(load); // takes a Vec<u32>
+    /// # all(loaded) }
+    /// # assert_eq!(year::run().wait().unwrap().result().unwrap(), &[100, 100, 50]);
+    /// ```
+    #[track_caller]
+    #[must_use = "a projection does nothing until a task takes it"]
+    pub fn batch(self, size: usize) -> Output<Vec<Vec<T>>> {
+        if size == 0 {
+            builder::report(BuildError::NoBatch { at: Location::caller().into() });
+        }
+        self.map(move |list: &Vec<T>| list.chunks(size.max(1)).map(<[T]>::to_vec).collect())
     }
 
     /// Pairs of the elements at the same places. Lists of different lengths are a failure, so that nothing is lost unseen.

@@ -4,6 +4,7 @@
 //! 2. A call of a task adds a node and returns an [`Output`], a `Copy` handle that carries the type. [`IntoArg`] turns
 //!    handles and plain values into the edges of the next node; a wrong type does not compile.
 //! 3. `branch!`, [`when`] and [`only_if`] draw parts of the graph that run or are skipped by what a task returned.
+//!    [`scope`] draws work between a setup and its teardown.
 //! 4. [`Plan`] is the frozen form: all errors at once, then index vectors that the engine reads and nobody changes.
 
 mod arg;
@@ -13,7 +14,9 @@ mod def;
 mod each;
 mod error;
 mod freeze;
+mod group;
 mod hash;
+mod label;
 mod layout;
 mod lists;
 mod order;
@@ -22,7 +25,9 @@ mod param;
 mod plan;
 mod pool;
 mod projection;
+mod rate;
 mod registry;
+mod scope;
 mod select;
 pub mod show;
 
@@ -31,16 +36,19 @@ pub use arg::{AnyOf, Arg, IntoArg};
 pub(crate) use arg::{Delivery, as_it_is};
 pub use branch::{Arm, Branch, InArm, When, only_if, when};
 pub(crate) use builder::add_named;
-pub use builder::{Handle, add_task, group};
+pub use builder::{Handle, add_task};
 pub use def::{Dag, DagDef, DagFn, DagInputs, DagOptions, PlanCell};
 pub use each::{EachResult, Mapped};
 pub use error::{BuildError, BuildErrors};
+pub use group::{Group, group};
+pub use label::Labelled;
 pub(crate) use layout::{At, Block, Layout, path_of};
 pub use order::{IntoNodes, chain, chain_linear};
 pub use output::Output;
 pub use param::{Param, ParamDef, ParamError, Params, RangeOf};
-pub use plan::{ArgPlan, EdgeArg, EdgeKind, GroupPlan, Join, Node, NodeOptions, Plan, Source};
+pub use plan::{ArgPlan, EdgeArg, EdgeKind, GroupPlan, Join, Node, NodeOptions, Plan, Source, Teardown};
 pub use pool::PoolDef;
 pub use projection::{Projection, TextMap, Tuple};
 pub use registry::{DagEntry, PoolEntry, Registry, TaskEntry};
+pub use scope::scope;
 pub use select::{Selection, SelectionError};

@@ -9,11 +9,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::arg::Assemble;
+use super::builder::index;
 use super::def::DagOptions;
 use super::each::Split;
 use super::hash;
+use super::label::Labels;
 use super::param::ParamDef;
 use super::projection::Projection;
+use super::rate::Rate;
 use crate::task::{RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TriggerRule, Waiting};
 use crate::value::{Constant, TypeInfo};
 
@@ -45,6 +48,8 @@ pub struct Plan {
     pub(super) orders: Vec<(u32, u32)>,
     /// The gates, as `(upstream, node)`, sorted by node.
     pub(super) gates: Vec<(u32, u32)>,
+    /// Each setup with each node of its teardown, sorted.
+    pub(super) teardowns: Vec<(u32, u32)>,
 
     pub(super) joins: Vec<Join>,
     /// The joins below each node: those of node `n` are `successors[successor_offsets[n]..successor_offsets[n + 1]]`.
@@ -118,12 +123,23 @@ pub struct NodeOptions {
     pub priority: i32,
     /// The rule for its order edges.
     pub trigger_rule: TriggerRule,
+    /// Whether it is the teardown of a scope, or part of one.
+    pub teardown: Option<Teardown>,
     /// What it may wait for without holding a slot.
     pub waiting: Waiting,
     /// How often and how long it looks, if it is a sensor.
     pub sensor: Option<SensorPolicy>,
     /// Words to find it by.
     pub tags: &'static [&'static str],
+}
+
+/// What the failure of a teardown means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Teardown {
+    /// It is shown.
+    Quiet,
+    /// It fails the run.
+    FailsRun,
 }
 
 /// A part of the graph that is there once for each element of a list.
@@ -138,6 +154,10 @@ pub(crate) struct Mapping {
     pub(crate) concurrency: Option<u32>,
     /// How many elements there may be.
     pub(crate) limit: Option<u32>,
+    /// How often one may begin.
+    pub(crate) rate: Option<Rate>,
+    /// What people call them.
+    pub(crate) labels: Option<Labels>,
     /// Its nodes, without those of mappings inside it.
     pub(crate) nodes: Vec<u32>,
     /// The joins of these nodes.
@@ -168,6 +188,8 @@ pub struct GroupPlan {
     pub id: String,
     /// The box around it.
     pub parent: Option<u32>,
+    /// How many of its tasks may run at once.
+    pub concurrency: Option<u32>,
 }
 
 /// Where a value comes from: a node or a parameter of the DAG.
@@ -451,6 +473,18 @@ impl Plan {
         Some(self.gates[place].0)
     }
 
+    /// Each setup of a scope with each node of its teardown, sorted.
+    pub fn teardowns(&self) -> &[(u32, u32)] {
+        &self.teardowns
+    }
+
+    /// What tears down what a node sets up; nothing if it is no setup.
+    pub fn teardowns_of(&self, setup: u32) -> &[(u32, u32)] {
+        let first = self.teardowns.partition_point(|&(known, _)| known < setup);
+        let count = self.teardowns[first..].partition_point(|&(known, _)| known == setup);
+        &self.teardowns[first..][..count]
+    }
+
     /// All upstream nodes, through values, through order and through its gate; one that feeds several parameters comes several times.
     pub fn upstreams(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
         let data = self.args(node).flat_map(|arg| match arg {
@@ -487,6 +521,28 @@ impl Plan {
     /// What is there once for each element of a list.
     pub(crate) fn mappings(&self) -> &[Mapping] {
         &self.mappings
+    }
+
+    /// How many tasks of parts of the graph may run at once: of mappings and of groups that say so.
+    pub(crate) fn limits(&self) -> impl Iterator<Item = u32> + '_ {
+        let mappings = self.mappings.iter().filter_map(|mapping| mapping.concurrency);
+        mappings.chain(self.groups.iter().filter_map(|group| group.concurrency))
+    }
+
+    /// Which of [`Plan::limits`] a node is under.
+    pub(crate) fn limits_of(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
+        let outer = |&mapping: &u32| self.mappings[mapping as usize].parent;
+        let mappings = std::iter::successors(self.place(node).mapping, outer);
+        let mappings = mappings.filter(|&mapping| self.mappings[mapping as usize].concurrency.is_some());
+        let before = |until: u32| self.mappings[..until as usize].iter().filter(|it| it.concurrency.is_some()).count();
+        let mappings = mappings.map(move |mapping| before(mapping));
+
+        let outer = |&group: &u32| self.groups[group as usize].parent;
+        let groups = std::iter::successors(self.nodes[node as usize].group, outer);
+        let groups = groups.filter(|&group| self.groups[group as usize].concurrency.is_some());
+        let before = |until: u32| self.groups[..until as usize].iter().filter(|it| it.concurrency.is_some()).count();
+        let all = self.mappings.iter().filter(|mapping| mapping.concurrency.is_some()).count();
+        mappings.chain(groups.map(move |group| all + before(group))).map(index)
     }
 
     /// Where a node is in the mappings.

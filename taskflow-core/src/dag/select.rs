@@ -39,9 +39,14 @@ impl Selection {
     fn with_upstreams(plan: &Plan, mut selected: Vec<bool>) -> Self {
         let mut open: Vec<u32> = (0..).zip(&selected).filter_map(|(node, &taken)| taken.then_some(node)).collect();
         while let Some(node) = open.pop() {
-            for upstream in plan.upstreams(node) {
-                if !std::mem::replace(&mut selected[upstream as usize], true) {
-                    open.push(upstream);
+            // What is set up is torn down, whether all of the work between takes part or not.
+            let own = plan.teardowns_of(node).iter().map(|&(_, teardown)| teardown);
+            let is_teardown = plan.node_options(node).teardown.is_some();
+            let work = if is_teardown { plan.orders(node) } else { &[] };
+            let is_work = |upstream: &u32| work.iter().any(|(known, _)| known == upstream);
+            for next in plan.upstreams(node).filter(|upstream| !is_work(upstream)).chain(own) {
+                if !std::mem::replace(&mut selected[next as usize], true) {
+                    open.push(next);
                 }
             }
         }

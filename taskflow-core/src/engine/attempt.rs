@@ -148,7 +148,7 @@ fn judged(ending: Ending) -> Judged {
 /// before anybody stores it or shows it.
 fn without_secrets((mut outcome, value): Judged) -> Judged {
     match &mut outcome {
-        Outcome::Success | Outcome::Expanded(_) | Outcome::Waits(_) => {}
+        Outcome::Success | Outcome::Labelled(_) | Outcome::Expanded { .. } | Outcome::Waits(_) => {}
         Outcome::Skipped(reason) => Redactor::current().message(reason),
         Outcome::Failed(failure) => Redactor::current().failure(failure),
         Outcome::FailedFor(failed) => Redactor::current().failure(&mut failed.0),
@@ -172,7 +172,7 @@ pub(crate) fn tell(span: &Span, outcome: &Outcome) {
         return;
     }
     match outcome {
-        Outcome::Success | Outcome::Expanded(_) => {}
+        Outcome::Success | Outcome::Labelled(_) | Outcome::Expanded { .. } => {}
         Outcome::Waits(wait) => tracing::debug!(target: "taskflow", parent: span, "{wait}"),
         Outcome::Skipped(reason) => tracing::info!(target: "taskflow", parent: span, "skipped: {reason}"),
         Outcome::Failed(_) | Outcome::FailedFor(_) => {
@@ -187,17 +187,31 @@ pub(crate) fn tell(span: &Span, outcome: &Outcome) {
 ///
 /// What cannot be stored is a failure of the task that produced it.
 pub(crate) fn store(run: &RunShared, task: &Instance, judged: Judged) -> (Judged, Option<Box<Stored>>) {
+    // The list of an expand node is the value of its upstream.
+    if let Some(mapping) = run.plan.place(task.node).expands {
+        return (labelled(run, mapping, judged), None);
+    }
     let (Some(recorder), (Outcome::Success, Some(value))) = (&run.recorder, &judged) else { return (judged, None) };
     let (id, ty) = (task.id(&run.plan), run.plan.def(task.node).output);
-    // The list of an expand node is the value of its upstream.
-    if run.plan.place(task.node).expands.is_some() {
-        return (judged, None);
-    }
     let stored = catch(|| match recorder.encode(id, ty, value)? {
         Encoded::Inline(bytes) => Ok(Stored::Inline(bytes)),
         Encoded::Large(bytes) => recorder.spill(id, &bytes),
     });
     settle(judged, stored.and_then(std::convert::identity))
+}
+
+/// A list with the names of its elements, if they have some.
+fn labelled(run: &RunShared, mapping: u32, judged: Judged) -> Judged {
+    match (&run.plan.mappings()[mapping as usize].labels, judged) {
+        (Some(labels), (Outcome::Success, Some(list))) => match catch(|| labels.of(&list)) {
+            Ok(mut labels) => {
+                labels.iter_mut().for_each(|label| Redactor::current().message(label));
+                (Outcome::Labelled(labels.into()), Some(list))
+            }
+            Err(failure) => without_secrets((Outcome::Failed(Box::new(failure)), None)),
+        },
+        (_, judged) => judged,
+    }
 }
 
 /// As [`store`], for async code: what waits for the disk does so elsewhere.

@@ -74,10 +74,10 @@ struct RunQueue {
     buckets: Vec<Bucket>,
     /// The bucket of each (option set, task definition).
     bucket_of: Vec<u32>,
-    /// The bucket of each node in a mapping with a limit of its own.
+    /// The bucket of each node that is under limits of a part of the graph.
     bucket_in: HashMap<u32, u32>,
-    /// How many tasks of such mappings run, and how many may.
-    mappings: HashMap<u32, (u32, u32)>,
+    /// How many tasks of such parts run, and how many may.
+    limits: Vec<(u32, u32)>,
     defs: usize,
     active: usize,
     limit: usize,
@@ -93,8 +93,8 @@ struct Bucket {
     lane: Lane,
     pool: Option<usize>,
     slots: u32,
-    /// The mapping whose tasks share a limit of their own.
-    mapping: Option<u32>,
+    /// The limits of the parts of the graph that its tasks are in.
+    limits: SmallVec<[u32; 2]>,
     /// (rank, task): among buckets of one priority the lowest rank at a head goes first.
     queue: VecDeque<(i64, u32)>,
 }
@@ -147,10 +147,12 @@ impl RunQueue {
 }
 
 impl RunQueue {
-    /// Whether the limit of its mapping has room for one more.
+    /// Whether the parts of the graph that its tasks are in have room for one more.
     fn lets(&self, bucket: &Bucket) -> bool {
-        let mapping = bucket.mapping.and_then(|mapping| self.mappings.get(&mapping));
-        mapping.is_none_or(|&(active, limit)| active < limit)
+        bucket.limits.iter().all(|&limit| {
+            let (active, limit) = self.limits[limit as usize];
+            active < limit
+        })
     }
 }
 
@@ -171,24 +173,16 @@ impl Dispatcher {
 
     /// Makes room for a run. A pool that the plan names and nobody declared has no limit: freezing has refused it.
     pub(crate) fn add_run(&mut self, plan: &Plan, limit: usize) -> RunKey {
-        let defs = plan.defs().len();
+        let (defs, has_limits) = (plan.defs().len(), plan.limits().next().is_some());
         let mut buckets: Vec<Bucket> = Vec::new();
         let mut bucket_of = vec![u32::MAX; plan.option_sets().len() * defs];
         let mut bucket_in: HashMap<u32, u32> = HashMap::new();
-        let mut mappings: HashMap<u32, (u32, u32)> = HashMap::new();
         for node in 0..plan.len() as u32 {
             let slot = plan.options_index(node) * defs + plan.def_index(node);
-            let limited = plan
-                .place(node)
-                .mapping
-                .and_then(|mapping| Some((mapping, plan.mappings()[mapping as usize].concurrency?)));
-            if bucket_of[slot] != u32::MAX && limited.is_none() {
+            let limits: SmallVec<[u32; 2]> = if has_limits { plan.limits_of(node).collect() } else { SmallVec::new() };
+            if bucket_of[slot] != u32::MAX && limits.is_empty() {
                 continue;
             }
-            let mapping = limited.map(|(mapping, limit)| {
-                mappings.insert(mapping, (0, limit));
-                mapping
-            });
             let options = plan.node_options(node);
             let lane = Lane::of(plan.def(node).lane());
             let pool = options.pool.and_then(|name| self.pools.iter().position(|pool| pool.name == name));
@@ -197,18 +191,18 @@ impl Dispatcher {
                 bucket.priority == options.priority
                     && bucket.lane == lane
                     && bucket.pool == pool
-                    && bucket.mapping == mapping
+                    && bucket.limits == limits
                     && (pool.is_none() || bucket.slots == slots)
             };
             let position = buckets.iter().position(same).unwrap_or_else(|| {
-                buckets.push(Bucket { priority: options.priority, lane, pool, slots, mapping, queue: VecDeque::new() });
+                let (priority, limits, queue) = (options.priority, limits.clone(), VecDeque::new());
+                buckets.push(Bucket { priority, lane, pool, slots, limits, queue });
                 buckets.len() - 1
             });
-            match mapping {
-                Some(_) => {
-                    bucket_in.insert(node, position as u32);
-                }
-                None => bucket_of[slot] = position as u32,
+            if limits.is_empty() {
+                bucket_of[slot] = position as u32;
+            } else {
+                bucket_in.insert(node, position as u32);
             }
         }
         let mut order: Vec<usize> = (0..buckets.len()).collect();
@@ -227,7 +221,7 @@ impl Dispatcher {
             buckets,
             bucket_of,
             bucket_in,
-            mappings,
+            limits: plan.limits().map(|limit| (0, limit)).collect(),
             defs,
             active: 0,
             limit,
@@ -409,9 +403,7 @@ impl Dispatcher {
         }
         run.ready -= 1;
         run.active += 1;
-        if let Some((active, _)) = bucket.mapping.and_then(|mapping| run.mappings.get_mut(&mapping)) {
-            *active += 1;
-        }
+        bucket.limits.iter().for_each(|&limit| run.limits[limit as usize].0 += 1);
         self.active += 1;
         match bucket.lane {
             Lane::Sync => {
@@ -429,7 +421,7 @@ impl Dispatcher {
         let Some(run) = &self.runs[key.0 as usize] else { return false };
         let free = |task| {
             let bucket = &run.buckets[run.bucket_index(layout.plan(), layout.node(task))];
-            bucket.lane == Lane::Sync && bucket.pool.is_none() && bucket.mapping.is_none()
+            bucket.lane == Lane::Sync && bucket.pool.is_none() && bucket.limits.is_empty()
         };
         self.ready_sync + self.ready_runtime == 0 && free(ended) && free(next)
     }
@@ -442,9 +434,7 @@ impl Dispatcher {
         if let Some(pool) = bucket.pool {
             self.pools[pool].taken -= bucket.slots;
         }
-        if let Some((active, _)) = bucket.mapping.and_then(|mapping| run.mappings.get_mut(&mapping)) {
-            *active -= 1;
-        }
+        bucket.limits.iter().for_each(|&limit| run.limits[limit as usize].0 -= 1);
         run.active -= 1;
         self.active -= 1;
     }

@@ -342,7 +342,8 @@ impl Hub {
         let shared = Arc::clone(&run.shared);
         let mut ended: Vec<(u32, u32)> = Vec::new();
         let first_refused = effects.refused.len();
-        for (&task, control) in &run.attempts {
+        let spared = run.machine.spared();
+        for (&task, control) in run.attempts.iter().filter(|&(task, _)| !spared.contains(task)) {
             let def = shared.plan.def(run.machine.layout().node(task));
             // An async task without a context cannot listen: it is dropped at its next await.
             let isolated = def.isolation.is_some() && !shared.in_process;
@@ -353,11 +354,14 @@ impl Hub {
             }
         }
         for slot in self.slots.iter().flatten().filter(|slot| slot.works_for(&shared)) {
-            effects.refused.extend(lock(&slot.share).queue.drain(..));
+            let queue = &mut lock(&slot.share).queue;
+            let (kept, refused) = queue.drain(..).partition(|grant| spared.contains(&grant.task));
+            *queue = kept;
+            effects.refused.extend::<VecDeque<Grant>>(refused);
         }
         let strays = std::mem::take(&mut self.strays);
         for (stray_key, of, grant) in strays {
-            if Arc::ptr_eq(&of, &shared) {
+            if Arc::ptr_eq(&of, &shared) && !spared.contains(&grant.task) {
                 effects.refused.push(grant);
             } else {
                 self.strays.push_back((stray_key, of, grant));

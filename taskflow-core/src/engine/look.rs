@@ -17,6 +17,15 @@ pub(crate) struct Look<'a> {
     run: &'a Run,
 }
 
+/// `load[3] (2013-03)`
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+fn named(task: &TaskReport<'_>) -> String {
+    match task.label() {
+        Some(label) => format!("{} ({label})", task.id()),
+        None => task.id().into_owned(),
+    }
+}
+
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
 impl<'a> Look<'a> {
     pub(super) fn at(run: &'a Run) -> Self {
@@ -43,7 +52,7 @@ impl<'a> Look<'a> {
     pub(crate) fn running(&self, task: u32) -> RunningTask {
         RunningTask {
             task,
-            id: self.task(task).id().into_owned(),
+            id: named(&self.task(task)),
             attempt: self.run.machine.attempt(task),
             started: self.run.machine.times(task).0,
             progress: self.run.attempts.get(&task).and_then(|control| control.progress()),

@@ -95,6 +95,8 @@ pub(crate) enum Entry {
     Waiting { task: u32, attempt: u32, took: u64, poke: bool, record: Box<WaitRecord> },
     /// Somebody said that an event has come; its value is JSON.
     Released { key: String, value: String, by: String },
+    /// What people call the elements of the list of an expand node.
+    Labelled { task: u32, labels: Vec<String> },
 }
 
 /// What a task waits for.
@@ -297,6 +299,8 @@ pub(crate) struct Restored {
     pub(crate) halted: Option<(String, RunState)>,
     /// The events that it was told, in order: their keys and values.
     pub(crate) events: Vec<(String, Arc<str>)>,
+    /// What people call the elements of lists, by expand nodes.
+    pub(crate) labels: HashMap<u32, Arc<[String]>>,
 }
 
 /// What is known of a task of a run that goes on.

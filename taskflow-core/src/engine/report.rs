@@ -191,6 +191,11 @@ impl<'a> TaskReport<'a> {
         self.machine.layout().id(self.task)
     }
 
+    /// What people call the element that it is part of, if its list was [labelled](crate::dag::Output::label).
+    pub fn label(&self) -> Option<&'a str> {
+        self.machine.label(self.task)
+    }
+
     /// The index of its node in the plan.
     pub fn node(&self) -> u32 {
         self.machine.layout().node(self.task)

@@ -171,8 +171,12 @@ impl Run {
         if let Some(value) = value {
             self.values.put(task, value, unused);
         }
+        let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let outcome = match (outcome, length) {
-            (Outcome::Success, Some(length)) => Outcome::Expanded(u32::try_from(length).unwrap_or(u32::MAX)),
+            (Outcome::Success, Some(length)) => Outcome::Expanded { count: count(length), labels: None },
+            (Outcome::Labelled(labels), Some(length)) => {
+                Outcome::Expanded { count: count(length), labels: Some(labels) }
+            }
             (outcome, _) => outcome,
         };
         let input = Input::Finished { task, attempt, started, outcome };

@@ -7,11 +7,11 @@
 use std::collections::HashSet;
 
 use super::error::JournalError;
-use super::graph::EdgeRule;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::live::worker;
 use super::pick::Pick;
+use super::scopes::{set_up, with_scopes};
 use super::segment::Buffer;
 use super::store::{Append, Appended, Request, RequestKind, RunUpdate, Segment, Whose};
 use crate::engine::{Entry, RunState, Stored, TaskState, ValueRef};
@@ -45,6 +45,12 @@ pub enum Cancellation {
     },
     /// Nobody was running it: it is cancelled.
     Done,
+    /// Nobody was running it: it is cancelled, but for teardowns of what it has set up. Its [`resume`](Journal::resume) runs
+    /// them and nothing else.
+    LeavesTeardowns {
+        /// Their ids.
+        tasks: Vec<String>,
+    },
     /// It had ended before.
     Over(RunState),
 }
@@ -116,7 +122,7 @@ impl Journal {
         if state == TaskState::Success && value.is_none() {
             let inputs = history.shape.nodes.iter().flat_map(|node| &node.inputs);
             let taken: HashSet<u32> =
-                inputs.filter(|(_, edge)| *edge != EdgeRule::Gate).map(|&(upstream, _)| upstream).collect();
+                inputs.filter(|(_, edge)| !edge.is_without_value()).map(|&(upstream, _)| upstream).collect();
             let taken = |task: &&u32| {
                 let taken = taken.contains(task);
                 let unit = history.shape.kind(**task).output == "()";
@@ -170,12 +176,18 @@ impl Journal {
         let state = RunState::Cancelled;
         let reason = said(if note.reason.is_empty() { "cancelled" } else { &note.reason }, &note.by);
         let mut entries = vec![(Entry::Halted { reason, state }, None)];
+        let left: Vec<u32> = set_up(&history);
         for (task, known) in (0..history.shape.nodes.len() as u32).zip(&history.tasks) {
-            if !known.state.is_terminal() {
+            if !known.state.is_terminal() && !left.contains(&task) {
                 let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
                 let number = history.numbers_of(&[task]).into_iter();
                 entries.extend(number.map(|task| (Entry::Cancelled { task, attempt, took: 0 }, None)));
             }
+        }
+        if !left.is_empty() {
+            self.amend(&history, entries, RunState::Running).await?;
+            let tasks = left.into_iter().map(|task| history.id(task).to_owned()).collect();
+            return Ok(Cancellation::LeavesTeardowns { tasks });
         }
         entries.push((Entry::Ended { state }, None));
         self.amend(&history, entries, state).await?;
@@ -214,10 +226,12 @@ impl Journal {
 }
 
 fn to_clear(history: &RunHistory, pick: &Pick) -> Result<Vec<u32>, JournalError> {
-    let mut tasks = pick.of(history)?;
+    let picked: HashSet<u32> = with_scopes(&history.shape, pick.of(history)?).into_iter().collect();
+    let mut tasks: Vec<u32> = history.in_order().into_iter().map(|place| place as u32).collect();
     tasks.retain(|&task| {
         let known = &history.tasks[task as usize];
-        known.state != TaskState::None || !known.attempts.is_empty()
+        let has_run = known.state != TaskState::None || !known.attempts.is_empty();
+        picked.contains(&task) && has_run && known.state != TaskState::Removed
     });
     if tasks.is_empty() {
         let reason = "no task of it is to be cleared: those that are meant have not run".to_owned();

@@ -195,6 +195,27 @@ impl RunHistory {
     }
 }
 
+impl RunHistory {
+    /// The elements of a list, which are there, have these names.
+    pub(super) fn labelled(&mut self, number: u32, labels: Vec<String>) -> Option<()> {
+        let base = Arc::clone(self.numbers.base.as_ref()?);
+        let (node, place) = *self.numbers.known.get(number as usize)?;
+        let place = place? as usize;
+        let mapping = base.mappings.iter().find(|mapping| mapping.expand == node)?;
+        let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
+        for (element, label) in labels.iter().enumerate() {
+            for &node in &mapping.nodes {
+                let id = format!("{}{path}[{element}]", base.nodes[node as usize].id);
+                if let Some(&place) = self.numbers.places.get(&id) {
+                    self.tasks[place as usize].label = Some(label.clone());
+                }
+            }
+        }
+        self.tasks[place].labels = Some(labels.into());
+        Some(())
+    }
+}
+
 impl Numbers {
     /// Lets what takes the values of all elements take those of one more.
     fn feed_collectors(

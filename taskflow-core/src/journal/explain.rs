@@ -107,17 +107,25 @@ impl RunHistory {
     fn waits(&self, place: usize) -> Vec<String> {
         let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
         let mut why = Vec::new();
-        for rule in [EdgeRule::Gate, EdgeRule::Required, EdgeRule::Optional, EdgeRule::Outcome, EdgeRule::First] {
+        let is_setup = |upstream: u32| node.inputs.contains(&(upstream, EdgeRule::Setup));
+        let gates = [EdgeRule::Gate, EdgeRule::Setup];
+        let values = [EdgeRule::Required, EdgeRule::Optional, EdgeRule::Outcome, EdgeRule::First];
+        for rule in gates.into_iter().chain(values) {
             let upstreams = node.inputs.iter().filter(|&&(_, edge)| edge == rule).map(|&(upstream, _)| upstream);
+            // It has been named as the setup that it is.
+            let upstreams = upstreams.filter(|&upstream| rule != EdgeRule::Required || !is_setup(upstream));
             why.extend(self.pending(upstreams, demand(rule)));
         }
-        let rule = self.shape.kind(place as u32).rule.as_str();
-        let demand = match rule {
+        let kind = self.shape.kind(place as u32);
+        let demand = match kind.rule.as_str() {
+            _ if kind.is_teardown() => "all work of its scope must end".to_owned(),
             "all_success" => "all must succeed".to_owned(),
             rule => format!("under the rule {rule}"),
         };
         why.extend(self.pending(node.after.iter().copied(), &demand));
-        if why.is_empty() {
+        if why.is_empty() && self.state == RunState::Running && self.tasks[place].id.ends_with(']') {
+            why.push("its upstreams let it run; the rate of its `each` does not let its element begin yet".to_owned());
+        } else if why.is_empty() {
             why.push("it can run as soon as somebody runs the run".to_owned());
         }
         why
@@ -166,10 +174,9 @@ impl RunHistory {
 }
 
 fn demand(rule: EdgeRule) -> &'static str {
-    if rule == EdgeRule::Gate {
-        return "this arm of the branch must be taken";
-    }
     match rule.rule() {
+        _ if rule == EdgeRule::Gate => "this arm of the branch must be taken",
+        _ if rule == EdgeRule::Setup => "the setup must succeed",
         TriggerRule::AllSuccess => "all must succeed",
         TriggerRule::NoneFailed => "all must succeed or be skipped",
         TriggerRule::AllDone => "all must end",

@@ -42,8 +42,18 @@ pub(crate) struct GraphKind {
     pub(crate) retries: u32,
     pub(crate) pool: Option<String>,
     pub(crate) pool_slots: u32,
-    /// The rule of its order edges.
+    /// The rule of its order edges, or [`GraphKind::TEARDOWN`].
     pub(crate) rule: String,
+}
+
+impl GraphKind {
+    /// Stands for the rule of a teardown.
+    const TEARDOWN: &'static str = "teardown";
+
+    /// Whether its nodes tear down what a setup has set up.
+    pub(crate) fn is_teardown(&self) -> bool {
+        self.rule == GraphKind::TEARDOWN
+    }
 }
 
 /// A task instance.
@@ -67,6 +77,8 @@ pub(crate) enum EdgeRule {
     First,
     /// No value: the node is in an arm of a branch and runs only if that is taken.
     Gate,
+    /// No value: the node is in the scope of this setup, or tears it down.
+    Setup,
 }
 
 impl From<EdgeKind> for EdgeRule {
@@ -81,10 +93,15 @@ impl From<EdgeKind> for EdgeRule {
 }
 
 impl EdgeRule {
+    /// Whether the node takes nothing from there.
+    pub(crate) fn is_without_value(self) -> bool {
+        matches!(self, EdgeRule::Gate | EdgeRule::Setup)
+    }
+
     /// The trigger rule it stands for.
     pub(crate) fn rule(self) -> TriggerRule {
         match self {
-            EdgeRule::Required | EdgeRule::Gate => TriggerRule::AllSuccess,
+            EdgeRule::Required | EdgeRule::Gate | EdgeRule::Setup => TriggerRule::AllSuccess,
             EdgeRule::Optional => TriggerRule::NoneFailed,
             EdgeRule::Outcome => TriggerRule::AllDone,
             EdgeRule::First => TriggerRule::OneSuccess,
@@ -96,6 +113,8 @@ impl Graph {
     /// The snapshot of a plan.
     pub(crate) fn of(plan: &Plan) -> Self {
         let sets = plan.option_sets().len();
+        let mut setups: Vec<(u32, u32)> = plan.teardowns().iter().map(|&(setup, teardown)| (teardown, setup)).collect();
+        setups.sort_unstable();
         let mut place = vec![u32::MAX; plan.defs().len() * sets];
         let mut kinds: Vec<GraphKind> = Vec::new();
         let nodes = (0..plan.len() as u32).map(|node| {
@@ -109,7 +128,10 @@ impl Graph {
                     retries: options.retry.retries,
                     pool: options.pool.map(str::to_owned),
                     pool_slots: options.pool_slots,
-                    rule: options.trigger_rule.name().to_owned(),
+                    rule: match options.teardown {
+                        Some(_) => GraphKind::TEARDOWN.to_owned(),
+                        None => options.trigger_rule.name().to_owned(),
+                    },
                 });
             }
             let mut inputs = Vec::new();
@@ -119,7 +141,15 @@ impl Graph {
                     inputs.extend(tasks.map(|task| (task, edges.kind().into())));
                 }
             }
-            inputs.extend(plan.gate(node).map(|gate| (gate, EdgeRule::Gate)));
+            let is_setup = |gate: &u32| !plan.teardowns_of(*gate).is_empty();
+            inputs.extend(plan.gate(node).map(|gate| (gate, if is_setup(&gate) { EdgeRule::Setup } else { EdgeRule::Gate })));
+            let first = setups.partition_point(|&(teardown, _)| teardown < node);
+            let own = setups[first..].iter().take_while(|&&(teardown, _)| teardown == node);
+            for setup in own.map(|&(_, setup)| (setup, EdgeRule::Setup)) {
+                if !inputs.contains(&setup) {
+                    inputs.push(setup);
+                }
+            }
             let after = plan.orders(node).iter().map(|&(upstream, _)| upstream).collect();
             let (id, group) = (plan.nodes()[node as usize].id().to_owned(), plan.nodes()[node as usize].group());
             GraphNode { id, kind: *slot, group, inputs, after }

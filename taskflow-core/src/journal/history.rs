@@ -218,6 +218,7 @@ impl RunHistory {
         match entry {
             Entry::Session(session) => self.begin(at, *session),
             Entry::Expanded { task, count } => self.expanded(at, task, count)?,
+            Entry::Labelled { task, labels } => self.labelled(task, labels)?,
             Entry::Removed { task } => self.numbered(task)?.settle(at, TaskState::Removed),
             Entry::Scheduled { task } => self.numbered(task)?.settle(at, TaskState::Scheduled),
             Entry::Started { task, attempt: number } => {

@@ -184,7 +184,13 @@ impl<'a> Known<'a> {
             later: self.later(),
             halted: self.history.halted(),
             events: self.history.events.clone(),
+            labels: self.labels(),
         }
+    }
+
+    fn labels(&self) -> HashMap<u32, Arc<[String]>> {
+        let of = |&(expand, _): &(u32, u32)| Some((expand, Arc::clone(self.task(expand)?.labels.as_ref()?)));
+        self.expansions.iter().filter_map(of).collect()
     }
 
     /// What is known of elements whose lists have yet to come (again): their attempts are counted on.

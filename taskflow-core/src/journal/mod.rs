@@ -33,6 +33,7 @@ mod release;
 mod replay;
 mod resume;
 mod run_log;
+mod scopes;
 mod segment;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -50,6 +50,12 @@ pub struct TaskHistory {
     /// How many elements its list has, if it is an expand node whose list is there.
     #[serde(skip)]
     pub(crate) length: Option<u32>,
+    /// What people call the element that it is part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// What people call the elements of its list, if it is an expand node.
+    #[serde(skip)]
+    pub(crate) labels: Option<Arc<[String]>>,
     /// What it had come to when a later graph did not have it any more.
     #[serde(skip)]
     pub(super) gone_as: Option<TaskState>,
@@ -120,6 +126,8 @@ impl TaskHistory {
             deaf_to: 0,
             order: 0,
             length: None,
+            label: None,
+            labels: None,
             gone_as: None,
         }
     }
@@ -200,6 +208,7 @@ impl TaskHistory {
         let kept = std::mem::take(&mut self.attempts);
         let forgiven = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
         let (cleared, deaf_to) = (self.cleared + 1, events);
-        *self = TaskHistory { attempts: kept, forgiven, cleared, deaf_to, ..TaskHistory::new(&self.id) };
+        let label = self.label.take();
+        *self = TaskHistory { attempts: kept, forgiven, cleared, deaf_to, label, ..TaskHistory::new(&self.id) };
     }
 }

@@ -16,7 +16,7 @@ use std::panic::Location;
 
 use self::nodes::{Case, NotTaken};
 use super::arg::{Arg, ArgDraft, IntoArg, first_as_it_is};
-use super::builder::{self, Handle};
+use super::builder::{self, Gate, Handle};
 use super::output::Output;
 use super::plan::EdgeKind;
 use crate::value::{Constant, Value};
@@ -44,7 +44,7 @@ pub struct Arm<P> {
 #[must_use = "it marks a scope"]
 pub struct InArm {
     gate: Option<Handle>,
-    before: Option<u32>,
+    before: Option<Gate>,
 }
 
 impl<V: Value> Branch<V> {
@@ -108,7 +108,7 @@ impl<P: Value> Arm<P> {
 }
 
 impl InArm {
-    pub(super) fn new(gate: Option<Handle>, before: Option<u32>) -> Self {
+    pub(super) fn new(gate: Option<Handle>, before: Option<Gate>) -> Self {
         InArm { gate, before }
     }
 }

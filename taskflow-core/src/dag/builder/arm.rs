@@ -1,17 +1,17 @@
 //! Arms of branches: what is drawn inside one runs only if it is taken.
 
-use super::{Draft, Handle, index, with_draft};
+use super::{Draft, Gate, Handle, index, with_draft};
 use crate::dag::branch::InArm;
 
 /// What is drawn until the guard is dropped belongs to the arm whose node this is; without one, to none.
 pub(in crate::dag) fn enter(arm: Option<Handle>) -> InArm {
-    let gate = arm.and_then(|arm| arm.source.as_task());
+    let gate = arm.and_then(|arm| arm.source.as_task()).map(|node| Gate { node, first: node });
     let before = with_draft(|draft| std::mem::replace(&mut draft.open_gate, gate));
     InArm::new(arm, before.flatten())
 }
 
 /// The end of [`enter`].
-pub(in crate::dag) fn leave(arm: Option<Handle>, before: Option<u32>) {
+pub(in crate::dag) fn leave(arm: Option<Handle>, before: Option<Gate>) {
     with_draft(|draft| {
         if let Some(gate) = arm.and_then(|arm| arm.source.as_task()) {
             draft.arms.push((gate, index(draft.nodes.len())));
@@ -25,14 +25,15 @@ pub(in crate::dag) fn is_in_arm(arm: Handle, value: Handle) -> bool {
     let within = |draft: &mut Draft| {
         let gate = arm.source.as_task()?;
         let &(_, end) = draft.arms.iter().rev().find(|&&(known, _)| known == gate)?;
-        Some(draft.is_within(gate, end, value))
+        Some(draft.is_within(Gate { node: gate, first: gate }, end, value))
     };
     with_draft(within).flatten().unwrap_or(false)
 }
 
 impl Draft {
-    /// Whether a value comes from the node of an arm, or from one drawn after it and before `end`.
-    pub(super) fn is_within(&self, gate: u32, end: u32, from: Handle) -> bool {
-        from.scope == self.scope && from.source.as_task().is_some_and(|task| (gate..end).contains(&task))
+    /// Whether a value comes from a gate, or from what was drawn behind it and before `end`.
+    pub(super) fn is_within(&self, gate: Gate, end: u32, from: Handle) -> bool {
+        let is_behind = |task| task == gate.node || (gate.first..end).contains(&task);
+        from.scope == self.scope && from.source.as_task().is_some_and(is_behind)
     }
 }

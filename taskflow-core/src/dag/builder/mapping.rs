@@ -6,7 +6,9 @@ use super::{Draft, Handle, NodeDraft, add_built_in, index, with_draft};
 use crate::dag::arg::{Arg, ArgDraft};
 use crate::dag::each::Split;
 use crate::dag::error::BuildError;
+use crate::dag::label::Labels;
 use crate::dag::plan::Source;
+use crate::dag::rate::Rate;
 use crate::task::{SourceLocation, TaskDef};
 
 /// What is drawn for each element of a list.
@@ -19,6 +21,8 @@ pub(in crate::dag) struct MappingDraft {
     pub(in crate::dag) split: Split,
     pub(in crate::dag) concurrency: Option<u32>,
     pub(in crate::dag) limit: Option<u32>,
+    pub(in crate::dag) rate: Option<Rate>,
+    pub(in crate::dag) labels: Option<Labels>,
 }
 
 /// A mapping whose template is being drawn, until this is dropped.
@@ -51,7 +55,8 @@ pub(in crate::dag) fn open_mapping(
     let expand = add_built_in(def, [arg], (list.source, def.id), at);
     let opened = with_draft(|draft| {
         let (outer, node) = (draft.open_mapping, expand.source.as_task()?);
-        draft.mappings.push(MappingDraft { expand: node, parent: outer, split, concurrency: None, limit: None });
+        let (concurrency, limit, rate, labels) = (None, None, None, None);
+        draft.mappings.push(MappingDraft { expand: node, parent: outer, split, concurrency, limit, rate, labels });
         let mapping = index(draft.mappings.len() - 1);
         draft.nodes[node as usize].expands = Some(mapping);
         draft.open_mapping = Some(mapping);

@@ -5,23 +5,28 @@
 //! scope number, by which a handle of another graph is recognised.
 
 mod arm;
+mod group;
 mod mapping;
+mod scope;
 
 use std::cell::RefCell;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(super) use arm::{enter, is_in_arm, leave};
+pub(super) use group::{GroupWish, open_group};
 pub(super) use mapping::{MappingDraft, open_mapping, reopen_mapping, with_mapping};
+pub(super) use scope::{OpenScope, ScopeDraft, fails_run, open_scope};
 
 use super::arg::{Arg, ArgDraft};
 use super::error::BuildError;
 use super::output::Output;
-use super::plan::Source;
+use super::plan::{Source, Teardown};
 use super::projection::Step;
-use crate::task::{SensorOptions, SourceLocation, TaskDef, TaskOptions, Waiting};
+use crate::task::{SensorOptions, SourceLocation, TaskDef, TaskOptions, TriggerRule, Waiting};
 
 /// Which value of which graph an [`Output`] stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,10 +68,22 @@ pub(super) struct Draft {
     pub(super) mappings: Vec<MappingDraft>,
     open_group: Option<u32>,
     open_mapping: Option<u32>,
-    /// The node of the arm that is being drawn.
-    open_gate: Option<u32>,
+    /// The gate of what is being drawn.
+    open_gate: Option<Gate>,
+    /// What is being drawn is a teardown.
+    open_teardown: Option<Teardown>,
     /// Arms that have been drawn, each with the first node after it.
     pub(super) arms: Vec<(u32, u32)>,
+    /// Scopes that have been drawn, inner ones before outer ones.
+    pub(super) scopes: Vec<ScopeDraft>,
+}
+
+/// What is drawn runs only if this node succeeds: that of an arm, or the setup of a scope.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gate {
+    pub(super) node: u32,
+    /// The first node drawn behind it.
+    pub(super) first: u32,
 }
 
 /// A node whose id is that of a task or parameter, a dot and a label: `route.Small`.
@@ -90,6 +107,8 @@ pub(super) struct NodeDraft {
     pub(super) mapping: Option<u32>,
     /// The mapping whose list it has, if it is an expand node.
     pub(super) expands: Option<u32>,
+    /// Whether it is part of a teardown.
+    pub(super) teardown: Option<Teardown>,
     pub(super) at: &'static Location<'static>,
 }
 
@@ -110,6 +129,12 @@ pub(super) struct Order {
 pub(super) struct GroupDraft {
     pub(super) name: String,
     pub(super) parent: Option<u32>,
+    pub(super) concurrency: Option<u32>,
+    /// What its first tasks come after, by which rule.
+    pub(super) after: Vec<u32>,
+    pub(super) rule: Option<TriggerRule>,
+    /// Its nodes, those of groups inside it among them.
+    pub(super) nodes: Range<u32>,
     pub(super) at: &'static Location<'static>,
 }
 
@@ -146,7 +171,9 @@ pub(super) fn trace<R>(params: Vec<&'static str>, function: impl FnOnce(u32) -> 
             open_group: None,
             open_mapping: None,
             open_gate: None,
+            open_teardown: None,
             arms: Vec::new(),
+            scopes: Vec::new(),
         });
     });
     let opened = Opened;
@@ -208,11 +235,11 @@ fn add_node(
                 .iter()
                 .any(|arg| arg.is_held_by(|from| draft.is_within(gate, node, *from)))
         {
-            draft.gates.push((gate, node));
+            draft.gates.push((gate.node, node));
         }
-        let (group, mapping) = (draft.open_group, draft.open_mapping);
+        let (group, mapping, teardown) = (draft.open_group, draft.open_mapping, draft.open_teardown);
         let (explicit_id, options, expands) = (None, None, None);
-        draft.nodes.push(NodeDraft { def, explicit_id, options, first_arg, group, mapping, expands, at });
+        draft.nodes.push(NodeDraft { def, explicit_id, options, first_arg, group, mapping, expands, teardown, at });
         Handle::new(draft.scope, source)
     })
 }
@@ -302,43 +329,6 @@ impl Draft {
             BuildError::NotATask { param: (*param.unwrap_or(&"?")).to_owned(), at }
         })
     }
-}
-
-/// Draws a box around the nodes that `body` adds, and puts `name.` before their ids. Boxes nest.
-///
-/// ```
-/// # use taskflow::prelude::*;
-/// # #[task] fn convert(raw: String) -> String { raw }
-/// # #[task] fn load(table: &str, rows: &str) -> usize { table.len() + rows.len() }
-/// # #[dag] fn daily(raw: String) -> usize {
-/// let loaded = group("warehouse", || {
-///     let rows = convert(raw);
-///     load("flights", rows) // the id of this node is `warehouse.load`
-/// });
-/// # loaded }
-/// # assert!(daily::def().plan().unwrap().find("warehouse.load").is_some());
-/// ```
-///
-/// A name used twice gets a number, as tasks do: `warehouse`, `warehouse_2`. Outside a `#[dag]` function it only calls
-/// `body`.
-#[track_caller]
-pub fn group<R>(name: &str, body: impl FnOnce() -> R) -> R {
-    /// Leaves the group, also when `body` panics.
-    struct Entered(Option<u32>);
-    impl Drop for Entered {
-        fn drop(&mut self) {
-            with_draft(|draft| draft.open_group = self.0);
-        }
-    }
-
-    let at = Location::caller();
-    let _entered = with_draft(|draft| {
-        let parent = draft.open_group;
-        draft.open_group = Some(index(draft.groups.len()));
-        draft.groups.push(GroupDraft { name: name.to_owned(), parent, at });
-        Entered(parent)
-    });
-    body()
 }
 
 /// Graphs are indexed by `u32`; more nodes than that do not fit in memory either.

@@ -2,6 +2,7 @@
 
 mod checks;
 mod names;
+mod scopes;
 mod wire;
 
 use std::collections::HashMap;
@@ -12,12 +13,12 @@ use super::builder::{self, Draft, Handle, index};
 use super::def::{DagDef, DagInputs, DagOptions};
 use super::error::{BuildError, BuildErrors};
 use super::param::ParamDef;
-use super::plan::{ArgCell, EdgeCell, EdgeKind, Mapping, Node, NodeOptions, Place, Plan, Source, Wiring};
+use super::plan::{ArgCell, EdgeCell, EdgeKind, Mapping, Node, NodeOptions, Place, Plan, Source, Teardown, Wiring};
 use super::pool::PoolDef;
 use super::projection::Projection;
 use super::registry::Registry;
 use crate::panics;
-use crate::task::{RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TaskOptions, Waiting};
+use crate::task::{RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TaskOptions, TriggerRule, Waiting};
 use crate::value::{Constant, TypeInfo};
 
 pub(super) fn trace_def(def: &DagDef) -> Result<Plan, BuildErrors> {
@@ -89,11 +90,13 @@ impl Freezer<'_> {
             (!foreign).then_some(handle)
         });
 
+        scopes::enter_groups(&mut draft);
         let groups = names::groups(&draft, &mut self.errors);
         let ids = names::ids(&draft, &groups, &mut self.errors);
         let (defs, def_of) = defs(&draft);
         let (node_options, options_of) = self.options(&draft, &ids);
 
+        scopes::close(&mut draft, &ids, &mut self.errors);
         draft.orders.sort_by_key(|order| (order.downstream, order.upstream));
         draft.orders.dedup_by_key(|order| (order.downstream, order.upstream));
         checks::cycles(&draft, &ids, &mut self.errors);
@@ -137,6 +140,7 @@ impl Freezer<'_> {
             constants: arguments.constants,
             orders: draft.orders.iter().map(|order| (order.upstream, order.downstream)).collect(),
             gates,
+            teardowns: scopes::teardowns(&draft),
             joins: Vec::new(),
             successors: Vec::new(),
             successor_offsets: Vec::new(),
@@ -188,7 +192,7 @@ impl Freezer<'_> {
             let own = node.options.as_deref().copied().unwrap_or_default();
             // What a DAG says of its tasks is not meant for the nodes that a branch is made of.
             let defaults = if node.def.is_built_in() { TaskOptions::NONE } else { self.header.options.task_defaults };
-            let options = resolve(own.or(node.def.options).or(defaults), node.def.waiting);
+            let options = resolve(own.or(node.def.options).or(defaults), node.def.waiting, node.teardown);
             checks::pool(&options, &self.pools, id, node.at.into(), &mut self.errors);
             let position = sets.iter().rposition(|set| *set == options).unwrap_or_else(|| {
                 sets.push(options);
@@ -291,6 +295,8 @@ fn mappings(draft: &Draft) -> Vec<Mapping> {
             split: mapping.split,
             concurrency: mapping.concurrency,
             limit: mapping.limit,
+            rate: mapping.rate,
+            labels: mapping.labels.clone(),
             nodes: Vec::new(),
             joins: Vec::new(),
             collectors: Vec::new(),
@@ -325,7 +331,7 @@ fn places(draft: &Draft) -> Vec<Place> {
     places
 }
 
-fn resolve(options: TaskOptions, waiting: Waiting) -> NodeOptions {
+fn resolve(options: TaskOptions, waiting: Waiting, teardown: Option<Teardown>) -> NodeOptions {
     NodeOptions {
         retry: RetryPolicy {
             retries: options.retries.unwrap_or(0),
@@ -337,7 +343,11 @@ fn resolve(options: TaskOptions, waiting: Waiting) -> NodeOptions {
         pool: options.pool,
         pool_slots: options.pool_slots.unwrap_or(1),
         priority: options.priority.unwrap_or(0),
-        trigger_rule: options.trigger_rule.unwrap_or_default(),
+        trigger_rule: match teardown {
+            Some(_) => TriggerRule::AllDoneSetupSuccess,
+            None => options.trigger_rule.unwrap_or_default(),
+        },
+        teardown,
         waiting,
         sensor: (waiting == Waiting::Sensor).then(|| SensorPolicy::of(options.sensor)),
         tags: options.tags,

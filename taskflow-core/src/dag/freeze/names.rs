@@ -19,7 +19,7 @@ pub(super) fn groups(draft: &Draft, errors: &mut Vec<BuildError>) -> Vec<GroupPl
             Some(parent) => format!("{}.{own}", groups[parent as usize].id),
             None => own,
         };
-        groups.push(GroupPlan { id, parent: group.parent });
+        groups.push(GroupPlan { id, parent: group.parent, concurrency: group.concurrency });
     }
     groups
 }

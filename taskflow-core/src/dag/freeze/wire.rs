@@ -1,6 +1,7 @@
 //! The index vectors of a plan.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::dag::builder::{Draft, index};
 use crate::dag::plan::{ArgCell, ArgPlan, EdgeKind, Join, NodeOptions, Plan};
@@ -9,13 +10,14 @@ use crate::task::TriggerRule;
 /// The gates that are needed. A node after another one of its arm (`a >> b`) is skipped with that one, and has no need of a
 /// gate as long as its order edges want every upstream to succeed. The order edges are sorted by downstream.
 pub(super) fn gates(draft: &Draft, sets: &[NodeOptions], options_of: &[u32]) -> Vec<(u32, u32)> {
-    let mut ends: HashMap<u32, u32> = HashMap::new();
+    let mut parts: HashMap<u32, Range<u32>> = HashMap::new();
     for &(arm, end) in &draft.arms {
         // A second entry is that of a value that was passed on.
-        ends.entry(arm).or_insert(end);
+        parts.entry(arm).or_insert(arm..end);
     }
+    parts.extend(draft.scopes.iter().map(|scope| (scope.setup, scope.body.clone())));
     let needed = |&&(gate, node): &&(u32, u32)| {
-        let within = gate..ends.get(&gate).copied().unwrap_or(gate);
+        let within = parts.get(&gate).cloned().unwrap_or_default();
         let first = draft.orders.partition_point(|order| order.downstream < node);
         let mut upstreams = draft.orders[first..].iter().take_while(|order| order.downstream == node);
         let all = sets[options_of[node as usize] as usize].trigger_rule == TriggerRule::AllSuccess;

@@ -31,6 +31,8 @@ pub(super) fn facts(node: &NodeView<'_>) -> Vec<String> {
     if let Some(priority) = option("priority") {
         facts.push(format!("priority {priority}"));
     }
+    facts.extend(node.options.get("setup").map(|_| "setup".to_owned()));
+    facts.extend(node.options.get("teardown").map(|_| "teardown".to_owned()));
     facts.extend(option("trigger_rule"));
     facts
 }

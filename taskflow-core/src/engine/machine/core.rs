@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::pace::Pace;
 use super::waits::Waiter;
 use super::{Command, Input, Outcome, Settings};
-use crate::dag::{Join, Layout, Plan, Selection};
+use crate::dag::{Join, Layout, Plan, Selection, Teardown};
 use crate::engine::event::Event;
 use crate::engine::record::{Entry, RestoredTask, ValueRef, nanos};
 use crate::engine::state::{RunState, TaskState, Transition};
@@ -54,6 +55,10 @@ pub(super) struct Core {
     pub(super) external: External,
     /// How many events there were.
     pub(super) released: u64,
+    /// When the elements of lists begin, by the blocks of those that have a rate.
+    pub(super) paces: HashMap<u32, Pace>,
+    /// What people call the elements of lists, by expand nodes.
+    pub(super) labels: HashMap<u32, Arc<[String]>>,
 }
 
 /// What a run that goes on brings with it.
@@ -103,7 +108,8 @@ impl TaskCell {
     /// A task of which nothing is known yet.
     pub(super) fn new(plan: &Plan, node: u32, selection: Option<&Selection>) -> Self {
         let joins = &plan.joins()[plan.joins_of(node).start as usize..plan.joins_of(node).end as usize];
-        let undecided = joins.iter().filter(|join| waits(join)).count() as u32;
+        let is_open = |join: &&Join| waits(join) && join.upstreams > left_out(plan, join, selection);
+        let undecided = joins.iter().filter(is_open).count() as u32;
         let removed = selection.is_some_and(|selection| !selection.contains(node));
         let state = if removed { TaskState::None.after(Transition::Remove) } else { Some(TaskState::None) };
         TaskCell { undecided, state: state.unwrap_or_default(), ..TaskCell::default() }
@@ -112,9 +118,10 @@ impl TaskCell {
 
 impl JoinCell {
     /// A join that nobody has told anything yet.
-    pub(super) fn new(plan: &Plan, join: u32) -> Self {
+    pub(super) fn new(plan: &Plan, join: u32, selection: Option<&Selection>) -> Self {
         let join = &plan.joins()[join as usize];
-        let pending = if waits(join) { join.upstreams } else { DECIDED };
+        let upstreams = join.upstreams - left_out(plan, join, selection);
+        let pending = if waits(join) && upstreams > 0 { upstreams } else { DECIDED };
         JoinCell { pending, success: 0, failed: 0, skipped: 0 }
     }
 }
@@ -124,6 +131,16 @@ fn waits(join: &Join) -> bool {
     join.rule != TriggerRule::Always
 }
 
+/// How many upstreams of a join do not take part in the run. Only work that a teardown comes after can be left out: of
+/// everything else that takes part the upstreams do, too.
+fn left_out(plan: &Plan, join: &Join, selection: Option<&Selection>) -> u32 {
+    let Some(selection) = selection else { return 0 };
+    if join.rule != TriggerRule::AllDoneSetupSuccess || plan.node_options(join.node).teardown.is_none() {
+        return 0;
+    }
+    plan.orders(join.node).iter().filter(|&&(upstream, _)| !selection.contains(upstream)).count() as u32
+}
+
 /// Stands in `pending` of a join that has its verdict.
 pub(super) const DECIDED: u32 = u32::MAX;
 
@@ -131,6 +148,8 @@ pub(super) const DECIDED: u32 = u32::MAX;
 pub(super) enum Timer {
     Retry(u32),
     Wait(u32),
+    /// The element of the task begins.
+    Begin(u32),
     Attempt { task: u32, attempt: u32 },
     Run,
     Grace,
@@ -180,7 +199,7 @@ impl Core {
         self.tell(graph, now, commands);
         for task in std::mem::take(&mut self.unbound) {
             if self.halted.is_none() && self.tasks[task as usize].state == TaskState::None {
-                self.ready(task, now, commands);
+                self.ready(graph, task, now, commands);
             }
         }
         for (upstream, join) in std::mem::take(&mut self.late) {
@@ -215,13 +234,16 @@ impl Core {
         for task in 0..self.tasks.len() as u32 {
             let cell = &self.tasks[task as usize];
             if cell.undecided == 0 && cell.state == TaskState::None {
-                self.ready(task, now, commands);
+                self.ready(graph, task, now, commands);
             }
         }
     }
 
     /// Every join lets the task run: now, or when the retry is due that it was waiting for.
-    pub(super) fn ready(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
+    pub(super) fn ready(&mut self, graph: &Layout, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
+        if !graph.plan().mappings().is_empty() && self.is_held_back(graph, task, now) {
+            return;
+        }
         // Even in an empty map a key is hashed.
         let retry = if self.past.retries.is_empty() { None } else { self.past.retries.remove(&task) };
         if !self.past.waits.is_empty()
@@ -259,7 +281,7 @@ impl Core {
 
     fn finished(&mut self, graph: &Layout, task: u32, outcome: Outcome, now: Timestamp, commands: &mut Vec<Command>) {
         match outcome {
-            Outcome::Success | Outcome::Expanded(_) => self.settle(graph, task, Transition::Succeed, now, commands),
+            Outcome::Success | Outcome::Labelled(_) | Outcome::Expanded { .. } => self.settle(graph, task, Transition::Succeed, now, commands),
             Outcome::Skipped(reason) => {
                 self.failures.insert(task, Arc::new(Failure::Skipped { reason }));
                 self.settle(graph, task, Transition::Skip, now, commands);
@@ -282,7 +304,9 @@ impl Core {
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
+        let spared = self.is_spared(graph, task);
         if let Some(halted) = &self.halted
+            && !spared
             && matches!(failure, Failure::Error { .. } | Failure::Cancelled { .. })
         {
             // It stopped because it was asked to; what it says about that is not a failure of its own.
@@ -292,7 +316,8 @@ impl Core {
         let cell = self.tasks[task as usize];
         let retry = graph.options(task).retry;
         let counted = cell.attempt - self.forgiven(task);
-        if self.halted.is_none() && failure.is_retryable() && counted <= retry.retries {
+        let goes_on = self.halted.is_none() || spared;
+        if goes_on && failure.is_retryable() && counted <= retry.retries {
             let failure = Arc::new(failure);
             let due = now + delay.unwrap_or_else(|| retry.delay_after(counted, seed_of(&self.settings, task)));
             if self.settings.recorded {
@@ -308,7 +333,7 @@ impl Core {
         }
         self.failures.insert(task, Arc::new(failure));
         self.settle(graph, task, Transition::Fail, now, commands);
-        if self.settings.fail_fast && self.halted.is_none() {
+        if self.settings.fail_fast && self.halted.is_none() && graph.options(task).teardown.is_none() {
             let reason = format!("`{}` failed and the run is to fail fast", graph.id(task));
             self.halt(graph, reason, RunState::Failed, Transition::Skip, now, commands);
         }
@@ -326,6 +351,10 @@ impl Core {
                     }
                 }
                 Timer::Wait(task) => self.wait_is_over(task, due, now, commands),
+                Timer::Begin(task) if self.tasks[task as usize].state == TaskState::None => {
+                    self.ready(graph, task, now, commands);
+                }
+                Timer::Begin(_) => {}
                 Timer::Attempt { task, attempt } => {
                     let cell = &self.tasks[task as usize];
                     if cell.state == TaskState::Running
@@ -345,7 +374,7 @@ impl Core {
                 Timer::Grace => {
                     let reason = self.halted.as_ref().map(|halted| halted.reason.clone()).unwrap_or_default();
                     for task in 0..self.tasks.len() as u32 {
-                        if self.tasks[task as usize].state == TaskState::Running {
+                        if self.tasks[task as usize].state == TaskState::Running && !self.is_spared(graph, task) {
                             commands.push(Command::Abandon(task));
                             self.failures.insert(task, Arc::new(Failure::Cancelled { reason: reason.clone() }));
                             self.settle(graph, task, Transition::Cancel, now, commands);
@@ -380,12 +409,23 @@ impl Core {
         commands.push(Command::Halt);
         self.timers.insert((now + self.settings.grace, Timer::Grace));
         for task in 0..self.tasks.len() as u32 {
-            let state = self.tasks[task as usize].state;
-            if !state.is_terminal() && state != TaskState::Running {
-                self.failures.insert(task, Arc::clone(&shared));
-                self.settle(graph, task, transition, now, commands);
+            match self.tasks[task as usize].state {
+                state if state.is_terminal() || state == TaskState::Running => {}
+                // The command to halt makes the driver forget it.
+                TaskState::Scheduled if self.is_spared(graph, task) => commands.push(Command::Ready(task)),
+                _ if self.is_spared(graph, task) => {}
+                _ => {
+                    self.failures.insert(task, Arc::clone(&shared));
+                    self.settle(graph, task, transition, now, commands);
+                }
             }
         }
+    }
+
+    /// Whether the task runs although the run ends early: a teardown, as long as what happens can be kept.
+    pub(super) fn is_spared(&self, graph: &Layout, task: u32) -> bool {
+        let interrupted = self.halted.as_ref().is_some_and(|halted| halted.state == RunState::Interrupted);
+        !interrupted && !graph.plan().teardowns().is_empty() && graph.options(task).teardown.is_some()
     }
 
     /// A final state: counted, and to be told to the joins below.
@@ -418,7 +458,16 @@ impl Core {
     }
 
     fn is_leaf(&self, plan: &Plan, node: u32) -> bool {
-        let takes_part = |node| self.selection.as_ref().is_none_or(|selection| selection.contains(node));
+        match plan.node_options(node).teardown {
+            Some(Teardown::Quiet) => return false,
+            Some(Teardown::FailsRun) => return true,
+            None => {}
+        }
+        // What merely tears down deals with no failure.
+        let takes_part = |node| {
+            self.selection.as_ref().is_none_or(|selection| selection.contains(node))
+                && plan.node_options(node).teardown.is_none()
+        };
         let waiting = plan.place(node).expands.map_or(&[][..], |mapping| &plan.mappings()[mapping as usize].collectors);
         let below = plan.successors(node).iter().chain(waiting);
         !below.into_iter().any(|&join| takes_part(plan.joins()[join as usize].node))

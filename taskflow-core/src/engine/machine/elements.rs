@@ -68,7 +68,7 @@ impl Core {
         let mapping = &plan.mappings()[block.mapping as usize];
         let cells: Vec<TaskCell> =
             mapping.nodes.iter().map(|&node| TaskCell::new(plan, node, self.selection.as_ref())).collect();
-        let joins: Vec<JoinCell> = mapping.joins.iter().map(|&join| JoinCell::new(plan, join)).collect();
+        let joins: Vec<JoinCell> = mapping.joins.iter().map(|&join| JoinCell::new(plan, join, self.selection.as_ref())).collect();
         let first = self.tasks.len() as u32;
         for _ in 0..block.count {
             self.tasks.extend_from_slice(&cells);

@@ -13,12 +13,12 @@ impl Core {
         if self.told.is_empty() {
             return;
         }
-        if self.halted.is_some() {
+        let plan = graph.plan();
+        if self.halted.is_some() && plan.teardowns().is_empty() {
             // Nothing below is waiting any more.
             self.told.clear();
             return;
         }
-        let plan = graph.plan();
         while let Some(task) = self.told.pop() {
             let state = self.tasks[task as usize].state;
             if !plan.mappings().is_empty() {
@@ -111,7 +111,7 @@ impl Core {
         if target.skip {
             self.settle(graph, node, Transition::Skip, now, commands);
         } else {
-            self.ready(node, now, commands);
+            self.ready(graph, node, now, commands);
         }
     }
 

@@ -13,7 +13,8 @@
 //! 5. `TimeReached` starts due retries, ends attempts and runs whose time is up. The driver calls it whenever
 //!    [`Machine::next_deadline`] has passed.
 //! 6. `Cancel`, a failure under `fail_fast` and the time limit of the run all *halt* it: what has not started ends at
-//!    once, what runs is asked to stop and has the grace time to do so.
+//!    once, what runs is asked to stop and has the grace time to do so. Teardowns are *spared*: they run as ever, and the run
+//!    ends after them. Only where nothing can be recorded any more they end with the rest.
 //! 7. A run that goes on after a crash or after tasks were cleared is the same machine with some tasks ended before it
 //!    starts ([`Machine::restore`]): `Start` tells their ends to the joins below, in their order, and goes on from there.
 //! 8. An expand node that succeeds brings the elements of its list: in one step the [`Layout`] and the cells grow, the joins
@@ -22,15 +23,16 @@
 //!    event it waits for is released; then it is scheduled as any other, and goes on under the same number.
 //! 10. When no task is left open, `Ended` comes as the last command.
 //!
-//! - `core`: what changes, and the transitions. `joins`: ends are told downwards. `elements`: into and out of lists. `waits`:
-//!   sensors and deferred tasks.
+//! - `core`: what changes, and the transitions. `joins`: ends are told downwards. `elements`: into and out of lists. `pace`:
+//!   when elements may begin. `waits`: sensors and deferred tasks.
 
 mod core;
 mod elements;
 mod joins;
+mod pace;
 mod waits;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,8 +71,10 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Success,
+    /// As a success, of a list whose elements have these names.
+    Labelled(Arc<[String]>),
     /// An expand node has succeeded, and its list is so long.
-    Expanded(u32),
+    Expanded { count: u32, labels: Option<Arc<[String]>> },
     Skipped(String),
     Failed(Box<Failure>),
     /// It failed, and says how long to wait before another attempt, if there is one.
@@ -85,7 +89,11 @@ impl Outcome {
         match self {
             Outcome::Failed(failure) => Some(failure),
             Outcome::FailedFor(failed) => Some(&failed.0),
-            Outcome::Success | Outcome::Expanded(_) | Outcome::Skipped(_) | Outcome::Waits(_) => None,
+            Outcome::Success
+            | Outcome::Labelled(_)
+            | Outcome::Expanded { .. }
+            | Outcome::Skipped(_)
+            | Outcome::Waits(_) => None,
         }
     }
 }
@@ -140,7 +148,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn new(plan: Arc<Plan>, selection: Option<&Selection>, settings: Settings) -> Self {
-        let joins = (0..plan.joins().len() as u32).map(|join| JoinCell::new(&plan, join)).collect();
+        let joins = (0..plan.joins().len() as u32).map(|join| JoinCell::new(&plan, join, selection)).collect();
         let cell = |node| {
             let cell = TaskCell::new(&plan, node, selection);
             // A node of a template stands for no task: its instances come with their elements.
@@ -173,6 +181,8 @@ impl Machine {
             waiters: HashMap::new(),
             external: Arc::default(),
             released: 0,
+            paces: HashMap::new(),
+            labels: HashMap::new(),
         };
         Machine { layout: Layout::new(plan), core }
     }
@@ -186,6 +196,7 @@ impl Machine {
                 self.core.grow(&self.layout, &block);
             }
         }
+        self.core.labels.clone_from(&restored.labels);
         // All there is will be told when the run starts.
         self.core.late.clear();
         self.core.unbound.clear();
@@ -250,18 +261,28 @@ impl Machine {
     /// Takes in what happened and appends what is to be done.
     pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
         let Machine { layout, core } = self;
-        if let Input::Finished { task, attempt, started, outcome: Outcome::Expanded(count) } = input
-            && core.is_running(task, attempt)
+        if let Input::Finished { task, attempt, started, outcome: Outcome::Expanded { count, labels } } = &input
+            && core.is_running(*task, *attempt)
         {
-            let outcome = Machine::expand(layout, core, task, count, now);
+            let (task, attempt, started) = (*task, *attempt, *started);
+            let outcome = Machine::expand(layout, core, task, *count, labels.clone(), now);
             return core.step(layout, Input::Finished { task, attempt, started, outcome }, now, commands);
         }
         core.step(layout, input, now, commands);
     }
 
-    fn expand(layout: &mut Layout, core: &mut Core, task: u32, count: u32, now: Timestamp) -> Outcome {
+    fn expand(
+        layout: &mut Layout,
+        core: &mut Core,
+        task: u32,
+        count: u32,
+        labels: Option<Arc<[String]>>,
+        now: Timestamp,
+    ) -> Outcome {
         // Nothing starts any more, so nothing would ever come of the elements.
-        if let Some(halted) = &core.halted {
+        if let Some(halted) = &core.halted
+            && !core.is_spared(layout, task)
+        {
             return Outcome::Failed(Box::new(Failure::Cancelled { reason: halted.reason.clone() }));
         }
         let refuse = |message| Outcome::Failed(Box::new(Failure::Error { chain: vec![message], retryable: false }));
@@ -274,8 +295,11 @@ impl Machine {
         core.grow(layout, &block);
         if core.settings.recorded {
             core.entries.push((now.max(core.latest), Entry::Expanded { task, count }));
+            let labels = labels.iter().map(|labels| labels.to_vec());
+            core.entries.extend(labels.map(|labels| (now.max(core.latest), Entry::Labelled { task, labels })));
         }
-        Outcome::Expanded(count)
+        core.labels.extend(labels.map(|labels| (task, labels)));
+        Outcome::Success
     }
 }
 
@@ -288,6 +312,15 @@ impl Machine {
 
     pub(crate) fn plan(&self) -> &Arc<Plan> {
         self.layout.plan()
+    }
+
+    /// What people call the element that a task instance is part of.
+    pub(crate) fn label(&self, task: u32) -> Option<&str> {
+        if self.core.labels.is_empty() {
+            return None;
+        }
+        let at = self.layout.at(task)?;
+        Some(self.core.labels.get(&self.layout.expand_at(at))?.get(at.element as usize)?)
     }
 
     /// Which task instances there are.
@@ -402,6 +435,16 @@ impl Machine {
             Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
             _ => None,
         })
+    }
+
+    /// The tasks that run although the run ends early.
+    pub(crate) fn spared(&self) -> HashSet<u32> {
+        let mut tasks = 0..self.core.tasks.len() as u32;
+        if self.plan().teardowns().is_empty() {
+            tasks.end = 0;
+        }
+        let runs = |&task: &u32| self.task_state(task) == TaskState::Running;
+        tasks.filter(runs).filter(|&task| self.core.is_spared(&self.layout, task)).collect()
     }
 
     /// Why the run ends early, once it does.

@@ -28,7 +28,9 @@ pub(super) struct Waiter {
 impl Core {
     /// A running attempt waits.
     pub(super) fn wait(&mut self, graph: &Layout, task: u32, wait: Wait, now: Timestamp, commands: &mut Vec<Command>) {
-        if let Some(halted) = &self.halted {
+        if let Some(halted) = &self.halted
+            && !self.is_spared(graph, task)
+        {
             self.failures.insert(task, Arc::new(Failure::Cancelled { reason: halted.reason.clone() }));
             return self.settle(graph, task, Transition::Cancel, now, commands);
         }

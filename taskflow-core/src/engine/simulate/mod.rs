@@ -416,10 +416,12 @@ impl Driver<'_> {
 
     /// After a halt: asks running attempts to stop, and ends those that nobody can ask.
     fn stop_attempts(&mut self) {
-        self.run.attempts.values().for_each(|control| control.cancel());
+        let spared = self.run.machine.spared();
+        let stopped = self.run.attempts.iter().filter(|&(task, _)| !spared.contains(task));
+        stopped.for_each(|(_, control)| control.cancel());
         let deaf = |running: &Running| {
             let def = self.run.shared.plan.def(running.place.node);
-            matches!(running.ends, Ends::Awaited(_)) && !def.takes_context
+            matches!(running.ends, Ends::Awaited(_)) && !def.takes_context && !spared.contains(&running.place.task)
         };
         let (deaf, rest) = std::mem::take(&mut self.running).into_iter().partition::<Vec<_>, _>(deaf);
         self.running = rest;

@@ -96,10 +96,7 @@ fn node_view<'p>(plan: &'p Plan, at: u32, option_sets: &[OptionList]) -> NodeVie
         }),
         description: def.doc,
         output: def.output.short(),
-        options: match def.isolation {
-            Some(isolation) => option_sets[plan.options_index(at)].clone().isolated(isolation),
-            None => option_sets[plan.options_index(at)].clone(),
-        },
+        options: option_sets[plan.options_index(at)].clone().of_place(def.isolation, !plan.teardowns_of(at).is_empty()),
         location: node.location().to_string(),
         args: args.collect(),
     }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::super::text;
-use crate::dag::{DagOptions, NodeOptions};
+use crate::dag::{DagOptions, NodeOptions, Teardown};
 use crate::task::{Backoff, Isolation, RetryPolicy, SensorPolicy, TaskOptions, TriggerRule, Waiting};
 use crate::units;
 
@@ -107,10 +107,13 @@ impl OptionList {
         list
     }
 
-    /// With those that belong to the task and not to the call.
-    pub(super) fn isolated(mut self, isolation: Isolation) -> Self {
-        self.push("isolation", "process");
-        self.push_some("memory", isolation.memory.map(units::bytes));
+    /// With what belongs to the task or to its place in the graph, and not to the call.
+    pub(super) fn of_place(mut self, isolation: Option<Isolation>, is_setup: bool) -> Self {
+        if let Some(isolation) = isolation {
+            self.push("isolation", "process");
+            self.push_some("memory", isolation.memory.map(units::bytes));
+        }
+        self.push_some("setup", is_setup.then_some(true));
         self
     }
 
@@ -122,6 +125,7 @@ impl OptionList {
             pool_slots,
             priority,
             trigger_rule,
+            teardown,
             waiting,
             sensor,
             tags,
@@ -144,7 +148,11 @@ impl OptionList {
         list.push_some("pool", pool);
         list.push_some("pool_slots", (pool_slots != 1).then_some(pool_slots));
         list.push_some("priority", (priority != 0).then_some(priority));
-        list.push_some("trigger_rule", (trigger_rule != TriggerRule::default()).then_some(trigger_rule.name()));
+        // The rule of a teardown follows from its being one.
+        let rule = (trigger_rule != TriggerRule::default() && teardown.is_none()).then_some(trigger_rule.name());
+        list.push_some("trigger_rule", rule);
+        list.push_some("teardown", teardown.is_some().then_some(true));
+        list.push_some("on_failure_fail_run", (teardown == Some(Teardown::FailsRun)).then_some(true));
         list.push_some("tags", (!tags.is_empty()).then(|| tags.to_vec()));
         list
     }

@@ -1,0 +1,61 @@
+//! Groups: boxes around nodes.
+
+use std::panic::Location;
+
+use super::{GroupDraft, Handle, index, with_draft};
+use crate::dag::error::BuildError;
+use crate::task::TriggerRule;
+
+/// What somebody wants of a group.
+pub(in crate::dag) struct GroupWish {
+    pub(in crate::dag) name: String,
+    pub(in crate::dag) concurrency: Option<u32>,
+    pub(in crate::dag) after: Vec<Handle>,
+    pub(in crate::dag) rule: Option<TriggerRule>,
+}
+
+/// A group that is being drawn, until this is dropped.
+pub(in crate::dag) struct OpenGroup {
+    group: u32,
+    outer: Option<u32>,
+}
+
+/// Opens a group: the nodes drawn from now on are in it. `None` outside a `#[dag]` function.
+pub(in crate::dag) fn open_group(wish: GroupWish, at: &'static Location<'static>) -> Option<OpenGroup> {
+    let GroupWish { name, concurrency, after, rule } = wish;
+    with_draft(|draft| {
+        let (outer, group, first) = (draft.open_group, index(draft.groups.len()), index(draft.nodes.len()));
+        let upstreams: Vec<Result<u32, BuildError>> = after.iter().map(|&node| draft.task_of(node, at)).collect();
+        let (mut after, mut mistakes) = (Vec::new(), Vec::new());
+        for upstream in upstreams {
+            match upstream {
+                Ok(upstream) => after.push(upstream),
+                Err(mistake) => mistakes.push(mistake),
+            }
+        }
+        if concurrency == Some(0) {
+            mistakes.push(BuildError::NoConcurrency { at: at.into() });
+        }
+        if rule.is_some() && after.is_empty() && mistakes.is_empty() {
+            mistakes.push(BuildError::GroupRule { group: name.clone(), at: at.into() });
+        }
+        draft.errors.append(&mut mistakes);
+        let nodes = first..first;
+        draft.groups.push(GroupDraft { name, parent: outer, concurrency, after, rule, nodes, at });
+        draft.open_group = Some(group);
+        OpenGroup { group, outer }
+    })
+}
+
+impl Drop for OpenGroup {
+    /// Leaves the group, also when what draws it panics.
+    fn drop(&mut self) {
+        with_draft(|draft| {
+            draft.open_group = self.outer;
+            let end = index(draft.nodes.len());
+            if let Some(group) = draft.groups.get_mut(self.group as usize) {
+                group.nodes.end = end;
+            }
+        });
+    }
+}

@@ -1,0 +1,105 @@
+//! Scopes: what is drawn between a setup and its teardown.
+
+use std::ops::Range;
+use std::panic::Location;
+
+use super::{Draft, Gate, Handle, index, with_draft};
+use crate::dag::error::BuildError;
+use crate::dag::plan::Teardown;
+
+/// A scope that has been drawn.
+#[derive(Clone, Debug)]
+pub(in crate::dag) struct ScopeDraft {
+    pub(in crate::dag) setup: u32,
+    /// The nodes of its work, and of scopes inside.
+    pub(in crate::dag) body: Range<u32>,
+    /// The nodes of its teardown.
+    pub(in crate::dag) teardown: Range<u32>,
+}
+
+/// A scope that is being drawn, until this is dropped.
+pub(in crate::dag) struct OpenScope {
+    /// `None` where the setup was none: that has been reported.
+    setup: Option<u32>,
+    body: Range<u32>,
+    /// Whether the teardown is being drawn; else it is the body.
+    tears_down: bool,
+    /// What was open around it.
+    outer: (Option<Gate>, Option<Teardown>),
+}
+
+/// Opens a scope; what is drawn from now on is its body.
+pub(in crate::dag) fn open_scope(setup: Handle, at: &'static Location<'static>) -> Option<OpenScope> {
+    with_draft(|draft| {
+        let setup = match draft.task_of(setup, at).and_then(|setup| draft.check_setup(setup, at)) {
+            Ok(setup) => Some(setup),
+            Err(error) => {
+                draft.errors.push(error);
+                None
+            }
+        };
+        let first = index(draft.nodes.len());
+        let outer = (draft.open_gate, draft.open_teardown);
+        if let Some(node) = setup {
+            draft.open_gate = Some(Gate { node, first });
+        }
+        OpenScope { setup, body: first..first, tears_down: false, outer }
+    })
+}
+
+impl OpenScope {
+    /// What is drawn from now on is the teardown.
+    pub(in crate::dag) fn tear_down(&mut self) {
+        with_draft(|draft| {
+            let first = index(draft.nodes.len());
+            self.body.end = first;
+            self.tears_down = true;
+            draft.open_gate = self.setup.map(|node| Gate { node, first }).or(draft.open_gate);
+            draft.open_teardown = Some(Teardown::Quiet);
+        });
+    }
+}
+
+impl Drop for OpenScope {
+    /// Leaves the scope, also when what draws it panics.
+    fn drop(&mut self) {
+        with_draft(|draft| {
+            (draft.open_gate, draft.open_teardown) = self.outer;
+            if let (Some(setup), true) = (self.setup, self.tears_down) {
+                let teardown = self.body.end..index(draft.nodes.len());
+                draft.scopes.push(ScopeDraft { setup, body: self.body.clone(), teardown });
+            }
+        });
+    }
+}
+
+/// A failure of this teardown is one of the run.
+pub(in crate::dag) fn fails_run(teardown: Handle, at: &'static Location<'static>) {
+    with_draft(|draft| match draft.task_of(teardown, at) {
+        Ok(task) => {
+            let node = &mut draft.nodes[task as usize];
+            match &mut node.teardown {
+                Some(teardown) => *teardown = Teardown::FailsRun,
+                None => draft.errors.push(BuildError::NoTeardown { task: node.def.id.to_owned(), at: at.into() }),
+            }
+        }
+        Err(error) => draft.errors.push(error),
+    });
+}
+
+impl Draft {
+    /// A setup must live where its scope does: a scope inside an arm, an element or another scope could end without it,
+    /// or with it, as often as it is there.
+    fn check_setup(&self, setup: u32, at: &'static Location<'static>) -> Result<u32, BuildError> {
+        let node = &self.nodes[setup as usize];
+        let task = || node.def.id.to_owned();
+        let is_around = |gate: Gate| setup < gate.first;
+        if node.mapping != self.open_mapping || self.open_gate.is_some_and(is_around) {
+            return Err(BuildError::SetupElsewhere { task: task(), at: at.into() });
+        }
+        if self.scopes.iter().any(|scope| scope.setup == setup) {
+            return Err(BuildError::SetupOfTwo { task: task(), at: at.into() });
+        }
+        Ok(setup)
+    }
+}

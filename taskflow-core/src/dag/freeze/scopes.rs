@@ -1,0 +1,107 @@
+//! What scopes and groups come to when their graph is frozen: order edges, from work to its teardown and from what a group
+//! comes after to its first tasks.
+
+use std::ops::Range;
+
+use super::arg_range;
+use crate::dag::arg::ArgDraft;
+use crate::dag::builder::{Draft, GroupDraft, Handle, Order, ScopeDraft};
+use crate::dag::error::BuildError;
+use crate::dag::plan::EdgeKind;
+use crate::task::SourceLocation;
+
+/// Draws the edges between the work of each scope and its teardown. Inner scopes come before outer ones, whose work they are.
+pub(super) fn close(draft: &mut Draft, ids: &[Box<str>], errors: &mut Vec<BuildError>) {
+    let scopes = std::mem::take(&mut draft.scopes);
+    for scope in &scopes {
+        check(draft, scope, ids, errors);
+        let last = ends(draft, &scope.body, |upstream, _| upstream);
+        let first = ends(draft, &scope.teardown, |_, downstream| downstream);
+        for &upstream in &last {
+            for &downstream in &first {
+                draft.orders.push(Order { upstream, downstream, at: draft.nodes[downstream as usize].at });
+            }
+        }
+    }
+    draft.scopes = scopes;
+}
+
+/// Draws the edges to the first tasks of each group that comes after something. Those without a rule of their own get the group's.
+pub(super) fn enter_groups(draft: &mut Draft) {
+    for place in 0..draft.groups.len() {
+        let GroupDraft { after, rule, nodes, at, .. } = &draft.groups[place];
+        if after.is_empty() {
+            continue;
+        }
+        let (after, rule, at, first) = (after.clone(), *rule, *at, ends(draft, nodes, |_, downstream| downstream));
+        for &downstream in &first {
+            draft.orders.extend(after.iter().map(|&upstream| Order { upstream, downstream, at }));
+            let own = &mut draft.nodes[downstream as usize];
+            if rule.is_some() {
+                own.options_mut().trigger_rule = own.options_mut().trigger_rule.or(rule);
+            }
+        }
+    }
+}
+
+/// Each setup with each node of its teardown, sorted.
+pub(super) fn teardowns(draft: &Draft) -> Vec<(u32, u32)> {
+    let of = |scope: &ScopeDraft| {
+        let setup = scope.setup;
+        scope.teardown.clone().map(move |teardown| (setup, teardown))
+    };
+    let mut teardowns: Vec<(u32, u32)> = draft.scopes.iter().flat_map(of).collect();
+    teardowns.sort_unstable();
+    teardowns
+}
+
+/// The nodes of a part of the graph that are at no such end of an edge within it.
+fn ends(draft: &Draft, part: &Range<u32>, end: fn(u32, u32) -> u32) -> Vec<u32> {
+    let mut inner = vec![false; part.len()];
+    let mut see = |upstream: u32, downstream: u32| {
+        if part.contains(&upstream) && part.contains(&downstream) {
+            inner[(end(upstream, downstream) - part.start) as usize] = true;
+        }
+    };
+    for node in part.clone() {
+        for upstream in upstreams(draft, node) {
+            see(upstream, node);
+        }
+    }
+    for order in &draft.orders {
+        see(order.upstream, order.downstream);
+    }
+    part.clone().zip(inner).filter_map(|(node, inner)| (!inner).then_some(node)).collect()
+}
+
+/// The nodes whose values a node takes.
+fn upstreams(draft: &Draft, node: u32) -> impl Iterator<Item = u32> + '_ {
+    let own = |handle: &&Handle| handle.scope == draft.scope;
+    let args = draft.args[arg_range(draft, node as usize)].iter();
+    args.flat_map(ArgDraft::handles).filter(own).filter_map(|handle| handle.source.as_task())
+}
+
+/// What a teardown must not ask for: then it would not run when it has to.
+fn check(draft: &Draft, scope: &ScopeDraft, ids: &[Box<str>], errors: &mut Vec<BuildError>) {
+    if scope.teardown.is_empty() {
+        let (setup, at) = (ids[scope.setup as usize].to_string(), draft.nodes[scope.setup as usize].at.into());
+        errors.push(BuildError::EmptyTeardown { setup, at });
+    }
+    for node in scope.teardown.clone() {
+        let drawn = &draft.nodes[node as usize];
+        let at: SourceLocation = drawn.at.into();
+        let task = || ids[node as usize].to_string();
+        if drawn.options.as_ref().is_some_and(|options| options.trigger_rule.is_some()) {
+            errors.push(BuildError::TeardownRule { task: task(), at });
+        }
+        for arg in &draft.args[arg_range(draft, node as usize)] {
+            let from = arg.handles().iter().filter(|handle| handle.scope == draft.scope);
+            let mut work = from.filter_map(|handle| handle.source.as_task()).filter(|from| scope.body.contains(from));
+            if arg.kind().is_some_and(|kind| kind != EdgeKind::Outcome)
+                && let Some(work) = work.next()
+            {
+                errors.push(BuildError::TeardownNeeds { task: task(), work: ids[work as usize].to_string(), at });
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Groups: boxes around parts of a graph, with a name and options of their own. Airflow's task groups.
+
+use std::panic::Location;
+
+use super::builder::{self, GroupWish, Handle};
+use super::order::IntoNodes;
+use crate::task::TriggerRule;
+
+/// Draws a box around the nodes that `body` adds, and puts `name.` before their ids. Boxes nest.
+///
+/// ```
+/// # use taskflow::prelude::*;
+/// # #[task] fn convert(raw: String) -> String { raw }
+/// # #[task] fn load(table: &str, rows: &str) -> usize { table.len() + rows.len() }
+/// # #[dag] fn daily(raw: String) -> usize {
+/// let loaded = group("warehouse", || {
+///     let rows = convert(raw);
+///     load("flights", rows) // the id of this node is `warehouse.load`
+/// });
+/// # loaded }
+/// # assert!(daily::def().plan().unwrap().find("warehouse.load").is_some());
+/// ```
+///
+/// A name used twice gets a number, as tasks do: `warehouse`, `warehouse_2`. Outside a `#[dag]` function it only calls
+/// `body`. A group with options is a [`Group`].
+#[track_caller]
+pub fn group<R>(name: &str, body: impl FnOnce() -> R) -> R {
+    Group::new(name).draw(body)
+}
+
+/// A [`group`] with options.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use taskflow::{Group, prelude::*};
+/// # #[task] fn unlock() {}
+/// # #[task] fn load(table: &str) -> usize { table.len() }
+/// # #[dag] fn daily() {
+/// let unlocked = unlock();
+/// Group::new("warehouse").after(unlocked).concurrency(2).draw(|| {
+///     for table in ["flights", "planes", "airports"] {
+///         load(table); // each of them comes after `unlock`, two at once
+///     }
+/// });
+/// # }
+/// # assert!(daily::run().wait().unwrap().is_success());
+/// ```
+#[derive(Debug)]
+#[must_use = "a group is there when it is drawn: `.draw(|| ..)`"]
+pub struct Group {
+    name: String,
+    concurrency: Option<u32>,
+    after: Vec<Handle>,
+    rule: Option<TriggerRule>,
+}
+
+impl Group {
+    /// A group without options yet. The name: letters, digits, `_`, `-` and `.`.
+    pub fn new(name: &str) -> Self {
+        Group { name: name.to_owned(), concurrency: None, after: Vec::new(), rule: None }
+    }
+
+    /// How many of its tasks may run at once, in one run, those of groups inside it and of elements among them; zero is a
+    /// mistake of the graph. Default: as many as the run may.
+    pub fn concurrency(mut self, tasks: u32) -> Self {
+        self.concurrency = Some(tasks);
+        self
+    }
+
+    /// Orders its first tasks (those that nothing else in it comes before) after other tasks: Airflow's `task >> group`.
+    #[allow(clippy::needless_pass_by_value, reason = "outputs are handles")]
+    pub fn after(mut self, upstreams: impl IntoNodes) -> Self {
+        self.after.extend(upstreams.handles());
+        self
+    }
+
+    /// When its first tasks run, seen from those that the group comes [`after`](Group::after). A task with a rule of its own
+    /// keeps it.
+    pub fn trigger_rule(mut self, rule: TriggerRule) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+
+    /// Draws the group: what `body` calls is in it. Outside a `#[dag]` function it only calls `body`.
+    #[track_caller]
+    pub fn draw<R>(self, body: impl FnOnce() -> R) -> R {
+        let Group { name, concurrency, after, rule } = self;
+        let _open = builder::open_group(GroupWish { name, concurrency, after, rule }, Location::caller());
+        body()
+    }
+}

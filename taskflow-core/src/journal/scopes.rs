@@ -1,0 +1,82 @@
+//! Setups and teardowns of stored runs: what has to run again together, and what is left to be torn down.
+
+use std::collections::HashSet;
+
+use super::graph::{EdgeRule, Graph, GraphKind};
+use super::history::RunHistory;
+use crate::engine::TaskState;
+
+/// These tasks, with the setup and the teardown of those that are work of a scope, and the teardown of setups.
+///
+/// Work needs what its setup made, and that was torn down when the work had ended. A teardown alone stays alone.
+pub(super) fn with_scopes(graph: &Graph, tasks: Vec<u32>) -> Vec<u32> {
+    let mut all = tasks.clone();
+    let mut picked = vec![false; graph.nodes.len()];
+    tasks.iter().for_each(|&task| picked[task as usize] = true);
+    if !graph.kinds.iter().any(GraphKind::is_teardown) {
+        return tasks;
+    }
+    let below = graph.successors();
+    // A setup that has to run again can itself be the work of a scope around it.
+    loop {
+        let before = all.len();
+        for teardown in teardowns(graph) {
+            for setup in setups_of(graph, teardown) {
+                let work = work(graph, &below, setup, teardown);
+                if picked[setup as usize] || work.into_iter().any(|task| picked[task as usize]) {
+                    for task in [setup, teardown] {
+                        if !std::mem::replace(&mut picked[task as usize], true) {
+                            all.push(task);
+                        }
+                    }
+                }
+            }
+        }
+        if all.len() == before {
+            return all;
+        }
+    }
+}
+
+/// The teardowns that have still to run: what they tear down has been set up.
+pub(super) fn set_up(history: &RunHistory) -> Vec<u32> {
+    let state = |task: u32| history.tasks.get(task as usize).map(|task| task.state);
+    let graph = &history.shape;
+    let is_open = |task: &u32| state(*task).is_some_and(|state| !state.is_terminal());
+    let is_set_up = |task: &u32| setups_of(graph, *task).all(|setup| state(setup) == Some(TaskState::Success));
+    teardowns(graph).filter(is_open).filter(is_set_up).collect()
+}
+
+fn teardowns(graph: &Graph) -> impl Iterator<Item = u32> + '_ {
+    (0..graph.nodes.len() as u32).filter(|&node| graph.kind(node).is_teardown())
+}
+
+fn setups_of(graph: &Graph, teardown: u32) -> impl Iterator<Item = u32> + '_ {
+    let inputs = graph.nodes[teardown as usize].inputs.iter();
+    inputs.filter(|&&(_, edge)| edge == EdgeRule::Setup).map(|&(setup, _)| setup)
+}
+
+/// What lies between a setup and its teardown.
+fn work(graph: &Graph, below: &[Vec<u32>], setup: u32, teardown: u32) -> Vec<u32> {
+    let above = |node: u32| {
+        let node = &graph.nodes[node as usize];
+        node.inputs.iter().map(|&(upstream, _)| upstream).chain(node.after.iter().copied()).collect()
+    };
+    let before = reach(teardown, above, |node| node != setup);
+    let after = reach(setup, |node| below[node as usize].clone(), |node| before.contains(&node));
+    after.into_iter().filter(|node| before.contains(node)).collect()
+}
+
+/// What can be reached from a node through nodes that are `inside`.
+fn reach(from: u32, next: impl Fn(u32) -> Vec<u32>, inside: impl Fn(u32) -> bool) -> HashSet<u32> {
+    let mut seen = HashSet::new();
+    let mut open = vec![from];
+    while let Some(node) = open.pop() {
+        for next in next(node) {
+            if inside(next) && seen.insert(next) {
+                open.push(next);
+            }
+        }
+    }
+    seen
+}
