@@ -190,9 +190,9 @@ fn a_run_out_of_time_is_torn_down() {
     let mut options = taskflow::DagOptions::NONE;
     options.timeout = Some(Duration::from_secs(60));
     let dag = Dag::build_with("late", options, || scope(create("late"), |c| endless(c), |c| delete_slowly(c)));
-    let report = reference(dag.unwrap().run());
-    assert_eq!(report.state(), RunState::Failed);
-    assert_eq!(states(&report), "create=success endless=cancelled delete_slowly=success");
+    let outcome = Test::new(&dag.unwrap()).run();
+    outcome.assert_run(RunState::Failed);
+    assert_eq!(states(outcome.report()), "create=success endless=cancelled delete_slowly=success");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn whatever_goes_wrong_all_that_is_set_up_is_torn_down() {
             Test::new(&dag).fail_times(work {}, 1, "once").cancel_after(transitions)
         });
         let outcome = Test::new(&nested().unwrap()).cancel_after(transitions).crash_after(transitions).run();
-        for (setup, teardown) in [("create", "delete"), ("create_2", "delete_2")] {
+        for (setup, teardown) in [("create", "delete_2"), ("create_2", "delete")] {
             let state = |id: &str| outcome.report().task(id).expect("it is there").state();
             assert_eq!(
                 state(setup) == TaskState::Success,
