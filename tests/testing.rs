@@ -306,6 +306,23 @@ fn impure() -> u32 {
     counts()
 }
 
+#[task(deferrable)]
+fn ask(ctx: &TaskContext) -> Result<u32> {
+    Ok(ctx.wait_for("answer")?)
+}
+
+#[dag]
+fn asked() -> u32 {
+    double(ask())
+}
+
+#[test]
+fn an_event_comes_from_outside_when_the_test_says_so() {
+    let outcome = Test::new(asked {}).release_after(3 * HOUR, "answer", 21).run();
+    assert_eq!((outcome.result(), outcome.elapsed()), (&42, 3 * HOUR));
+    explore(0..20, || Test::new(asked {}).release("answer", 1));
+}
+
 #[test]
 fn exploring_names_the_seed_of_what_it_finds() {
     let (message, _) = panic_of(|| explore(7..9, || Test::new(impure {})));

@@ -1,10 +1,10 @@
 //! The structural hash of a plan.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::plan::{ArgPlan, Plan, Source};
+use super::plan::{ArgPlan, NodeOptions, Plan, Source};
 use super::projection::Projection;
 use crate::paths::hex;
 
@@ -34,7 +34,7 @@ pub(super) fn structural(plan: &Plan) -> String {
         let def = plan.def(node);
         let inputs: Vec<String> = def.inputs.iter().map(|input| input.ty.short()).collect();
         let (inputs, output) = (inputs.join(", "), def.output.short());
-        hasher.line(format_args!("task {id} {}({inputs}) -> {output} {:?}", def.id, plan.node_options(node)));
+        hasher.line(format_args!("task {id} {}({inputs}) -> {output} {}", def.id, options(plan.node_options(node))));
         if let Some(isolation) = def.isolation {
             hasher.line(format_args!("  isolation {:?}", isolation.memory));
         }
@@ -78,13 +78,39 @@ pub(super) fn structural(plan: &Plan) -> String {
     hex(&digest[..16])
 }
 
+/// The options of a node. What was added after the first version stands here only where it is used, so that the versions of
+/// other graphs stay what they are.
+fn options(options: &NodeOptions) -> impl fmt::Display + '_ {
+    fmt::from_fn(move |f| {
+        let NodeOptions {
+            retry,
+            timeout,
+            pool,
+            pool_slots,
+            priority,
+            trigger_rule,
+            teardown,
+            waiting,
+            sensor,
+            tags,
+        } = options;
+        let mut all = f.debug_struct("NodeOptions");
+        all.field("retry", retry).field("timeout", timeout).field("pool", pool).field("pool_slots", pool_slots);
+        all.field("priority", priority).field("trigger_rule", trigger_rule);
+        if let Some(teardown) = teardown {
+            all.field("teardown", teardown);
+        }
+        all.field("waiting", waiting).field("sensor", sensor).field("tags", tags).finish()
+    })
+}
+
 struct Lines {
     hasher: Sha256,
     line: String,
 }
 
 impl Lines {
-    fn line(&mut self, text: std::fmt::Arguments<'_>) {
+    fn line(&mut self, text: fmt::Arguments<'_>) {
         self.line.clear();
         // Writing to a `String` cannot fail.
         let _ = writeln!(self.line, "{text}");

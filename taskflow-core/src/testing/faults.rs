@@ -1,5 +1,6 @@
 //! What goes wrong around a run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is to go wrong, and when.
@@ -19,8 +20,21 @@ pub(super) struct Faults {
     pub(super) clock_jumps: Vec<(Duration, i64)>,
     /// After so many transitions somebody cancels the run.
     pub(super) cancel_after: Option<u64>,
+    /// What somebody releases.
+    pub(super) releases: Vec<Release>,
     /// How the clock differs when the next process takes the run, in nanoseconds.
     pub(super) restart_gap: i64,
+}
+
+/// An event that comes after so much virtual time.
+#[derive(Clone, Debug)]
+pub(super) struct Release {
+    pub(super) after: Duration,
+    pub(super) key: String,
+    /// JSON.
+    pub(super) value: Arc<str>,
+    /// The run has been told.
+    pub(super) is_told: bool,
 }
 
 impl Faults {

@@ -1,10 +1,11 @@
 //! Script and faults as the surroundings of a simulated run, and what is seen of it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::event_log::EventLog;
-use super::faults::Faults;
+use super::faults::{Faults, Release};
 use super::script::Script;
 use crate::engine::{Event, Interference, Part, Starting, TaskState, World};
 use crate::journal::ByHand;
@@ -51,6 +52,13 @@ impl Scene {
             stored: 0,
             commits: 0,
             transitions: 0,
+        }
+    }
+
+    /// Of the events that the run was told of these are stored; whoever released the others does so again.
+    pub(super) fn knows(&mut self, events: &[(String, Arc<str>)]) {
+        for release in self.faults.releases.iter_mut().filter(|release| release.is_told) {
+            release.is_told = events.iter().any(|(key, _)| *key == release.key);
         }
     }
 
@@ -101,11 +109,17 @@ impl World for Scene {
             self.faults.clock_jumps.remove(0);
             return Some(Interference::Jump(by));
         }
-        None
+        let start = self.start;
+        let is_due = |release: &&mut Release| !release.is_told && start + release.after <= now;
+        let release = self.faults.releases.iter_mut().find(is_due)?;
+        release.is_told = true;
+        Some(Interference::Release(release.key.clone(), Arc::clone(&release.value)))
     }
 
     fn interferes_at(&self) -> Option<Timestamp> {
-        self.faults.clock_jumps.first().map(|&(after, _)| self.start + after)
+        let jump = self.faults.clock_jumps.first().map(|&(after, _)| after);
+        let releases = self.faults.releases.iter().filter(|release| !release.is_told).map(|release| release.after);
+        releases.chain(jump).min().map(|after| self.start + after)
     }
 
     fn saw(&mut self, event: &Event, task: &str) {

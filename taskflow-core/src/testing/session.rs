@@ -37,7 +37,7 @@ pub enum TestError {
     /// The run never comes to its end.
     #[error(
         "nothing can happen any more, and the run has not ended; tasks that have not ended: {}. They wait for something that \
-         the test does not have (a lost worker without a `timeout`, an event, a message of a thread or of the network)\n{log}", .tasks.join(", ")
+         the test does not have (a lost worker without a `timeout`, an event without a `release`, a message of a thread or of the network)\n{log}", .tasks.join(", ")
     )]
     Stuck {
         /// The tasks that run or are deferred.
@@ -123,11 +123,13 @@ fn request<T: Value>(terms: &Terms, scene: &Scene, now: Timestamp) -> Result<Run
 fn remember<T>(terms: &Terms, scene: &mut Scene, whole: Option<&RunReport<T>>, is_over: bool) -> Result<(), TestError> {
     let Some(journal) = &scene.journal else { return Ok(()) };
     let Some(history) = journal.history(&terms.info.run_id)? else {
+        scene.knows(&[]);
         if whole.is_some() && is_over {
             scene.broken.push("the run has ended, and nothing of it is stored".to_owned());
         }
         return Ok(());
     };
+    scene.knows(&history.events);
     if let Some(report) = whole {
         scene.broken.extend(differences(&history, report, is_over));
     }

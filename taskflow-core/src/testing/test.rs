@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::faults::Faults;
+use super::faults::{Faults, Release};
 use super::outcome::Outcome;
 use super::scene::Scene;
 use super::script::{Act, Script, Target, Whom, panics, skips};
@@ -212,6 +212,40 @@ impl<T> Test<T> {
 
     fn act(mut self, whom: Whom, act: Act) -> Self {
         self.script.add(whom, act);
+        self
+    }
+}
+
+/// What comes from outside.
+impl<T> Test<T> {
+    /// Somebody releases this event at the beginning: `ctx.wait_for::<V>(key)` gives the value.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// # use taskflow::testing::Test;
+    /// #[task(deferrable)]
+    /// fn ask(ctx: &TaskContext) -> Result<bool> {
+    ///     Ok(ctx.wait_for("approved")?)
+    /// }
+    /// #[dag]
+    /// fn careful() -> bool {
+    ///     ask()
+    /// }
+    /// assert_eq!(Test::new(careful {}).release("approved", true).run().result(), &true);
+    /// ```
+    pub fn release(self, key: &str, value: impl serde::Serialize) -> Self {
+        self.release_after(Duration::ZERO, key, value)
+    }
+
+    /// As [`Test::release`], after so much virtual time.
+    pub fn release_after(mut self, after: Duration, key: &str, value: impl serde::Serialize) -> Self {
+        match serde_json::to_string(&value) {
+            Ok(value) => {
+                let (key, value) = (key.to_owned(), value.into());
+                self.faults.releases.push(Release { after, key, value, is_told: false });
+            }
+            Err(error) => self.mistakes.push(format!("the value of the event `{key}` has no JSON form: {error}")),
+        }
         self
     }
 }

@@ -191,6 +191,9 @@ impl Driver<'_> {
                     return End::Crashed { unsaved };
                 }
                 Some(Interference::Cancel(reason)) => self.tell(Input::Cancel { reason }),
+                Some(Interference::Release(key, value)) => {
+                    self.tell(Input::Release { key, value, by: "the test".to_owned() });
+                }
                 Some(Interference::Jump(by)) => {
                     self.now = Timestamp::from_nanos(self.now.as_nanos().saturating_add(by));
                 }

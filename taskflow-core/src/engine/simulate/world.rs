@@ -88,6 +88,8 @@ pub(crate) enum Interference {
     Crash,
     /// Somebody wants the run to end.
     Cancel(String),
+    /// Somebody says that an event has come: its key, and its value as JSON.
+    Release(String, Arc<str>),
     /// The clock is set forward or back, in nanoseconds.
     Jump(i64),
 }
