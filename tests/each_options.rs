@@ -74,9 +74,8 @@ fn a_retry_of_an_element_that_has_begun_is_not_held_back() {
 
 #[test]
 fn lists_inside_lists_have_a_pace_each() {
-    let dag = Dag::build("nested", || {
-        sum(numbers(2).each(|_| sum(numbers(3).each(|n| fetch(n)).rate("1/s"))).rate("1/min"))
-    });
+    let dag =
+        Dag::build("nested", || sum(numbers(2).each(|_| sum(numbers(3).each(|n| fetch(n)).rate("1/s"))).rate("1/min")));
     let report = reference(dag.unwrap().run());
     assert_eq!(started(&report, "fetch[0][2]"), 2_000);
     assert_eq!(started(&report, "fetch[1][0]"), 60_000);
@@ -171,7 +170,11 @@ fn a_label_that_panics_fails_the_list_and_not_the_process() {
 fn most_at_once<T>(report: &RunReport<T>, of: &str) -> usize {
     let tasks = report.tasks().filter(|task| task.id().contains(of));
     let spans: Vec<_> = tasks.filter_map(|task| Some((task.started()?, task.ended()))).collect();
-    spans.iter().map(|(start, _)| spans.iter().filter(|(from, to)| from <= start && start < to).count()).max().unwrap_or(0)
+    spans
+        .iter()
+        .map(|(start, _)| spans.iter().filter(|(from, to)| from <= start && start < to).count())
+        .max()
+        .unwrap_or(0)
 }
 
 #[test]
@@ -218,9 +221,7 @@ fn a_group_comes_after_other_tasks_by_its_rule() {
 
 #[test]
 fn options_of_groups_that_mean_nothing_are_mistakes() {
-    let errors = Dag::build("rule", || {
-        Group::new("alone").trigger_rule(TriggerRule::OneFailed).draw(|| fetch(1))
-    });
+    let errors = Dag::build("rule", || Group::new("alone").trigger_rule(TriggerRule::OneFailed).draw(|| fetch(1)));
     let errors = errors.expect_err("after nothing");
     assert!(matches!(errors.errors(), [BuildError::GroupRule { group, .. }] if group == "alone"), "{errors}");
     let errors = Dag::build("none", || Group::new("closed").concurrency(0).draw(|| fetch(1)));

@@ -137,14 +137,18 @@ fn the_failure_of_a_teardown_fails_the_run_only_where_it_is_said_to() {
         assert_eq!(state_of(report, "delete_and_fail"), TaskState::Failed);
         assert_eq!(report.state(), RunState::Success);
     });
-    let loud = Dag::build("loud", || scope(create("loud"), |c| work(c, 1), |c| delete_and_fail(c).on_failure_fail_run()));
+    let loud =
+        Dag::build("loud", || scope(create("loud"), |c| work(c, 1), |c| delete_and_fail(c).on_failure_fail_run()));
     on_both_drivers(&loud.unwrap(), |report| assert_eq!(report.state(), RunState::Failed));
 }
 
 #[test]
 fn a_run_that_fails_fast_is_torn_down() {
     let outcome = Test::new(nightly::run("fast".to_owned(), 13)).fail_fast(true).run();
-    outcome.assert_run(RunState::Failed).assert_state("publish", TaskState::Skipped).assert_state("delete", TaskState::Success);
+    outcome
+        .assert_run(RunState::Failed)
+        .assert_state("publish", TaskState::Skipped)
+        .assert_state("delete", TaskState::Success);
     assert_eq!(made_and_deleted("fast"), (1, 1));
 }
 
@@ -172,9 +176,7 @@ async fn delete_slowly(cluster: &str, ctx: &TaskContext) -> bool {
 
 #[test]
 fn a_cancelled_run_is_torn_down_after_its_work_was_stopped() {
-    let dag = Dag::build("cancelled", || {
-        scope(create("cancelled"), |c| (endless(c), deaf(c)), |c| delete_slowly(c)).0
-    });
+    let dag = Dag::build("cancelled", || scope(create("cancelled"), |c| (endless(c), deaf(c)), |c| delete_slowly(c)).0);
     let handle = dag.unwrap().run().start().expect("it starts");
     let control = handle.control();
     common::eventually("both tasks run", || control.running().len() == 2);
@@ -265,11 +267,7 @@ fn an_element_has_a_scope_of_its_own() {
 #[test]
 fn a_teardown_waits_for_every_element_of_its_work() {
     let dag = Dag::build("mapped", || {
-        scope(
-            create("mapped"),
-            |cluster| rows().each(|rows| work(cluster, rows)).collect(),
-            |cluster| delete(cluster),
-        )
+        scope(create("mapped"), |cluster| rows().each(|rows| work(cluster, rows)).collect(), |cluster| delete(cluster))
     });
     let dag = dag.unwrap();
     let outcome = Test::new(&dag).takes("work", Duration::from_secs(5)).run();
@@ -308,9 +306,8 @@ fn a_teardown_may_look_at_how_the_work_ended() {
 
 #[test]
 fn running_a_part_of_the_work_sets_up_and_tears_down() {
-    let dag = Dag::build("part", || {
-        scope(create("part"), |c| (work(c, 1).id("one"), work(c, 2).id("two")), |c| delete(c)).0
-    });
+    let dag =
+        Dag::build("part", || scope(create("part"), |c| (work(c, 1).id("one"), work(c, 2).id("two")), |c| delete(c)).0);
     let dag = dag.unwrap();
     let only = Selection::only(dag.plan(), "one").expect("it is there");
     let report = reference(dag.run().select(only));
@@ -399,9 +396,7 @@ fn mistakes_of_scopes_are_told_with_their_tasks() {
         scope(create("x"), |c| work(c, 1), |c| delete(c).trigger_rule(TriggerRule::OneFailed))
     }));
     assert!(matches!(&error, BuildError::TeardownRule { task, .. } if task == "delete"), "{error}");
-    let error = mistake(Dag::build("loud", || {
-        scope(create("x"), |c| work(c, 1).on_failure_fail_run(), |c| delete(c))
-    }));
+    let error = mistake(Dag::build("loud", || scope(create("x"), |c| work(c, 1).on_failure_fail_run(), |c| delete(c))));
     assert!(matches!(&error, BuildError::NoTeardown { task, .. } if task == "work"), "{error}");
     let error = mistake(Dag::build("needs", || {
         let rows = Cell::new(None);

@@ -13,6 +13,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use taskflow::Group;
 use taskflow::engine::Durability;
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
@@ -190,6 +191,8 @@ struct Sketch<'a> {
     outputs: Vec<Output<u64>>,
     tweaks: &'a mut Vec<(String, Tweak)>,
     count: u32,
+    /// The name of the group that is being drawn, and a dot.
+    group: String,
 }
 
 impl Sketch<'_> {
@@ -222,8 +225,8 @@ impl Sketch<'_> {
             }
         }
         match dice.roll(6) {
-            0 => self.tweaks.push((id, Tweak::Fails(1 + dice.roll(2) as u32))),
-            1 => self.tweaks.push((id, Tweak::Takes(dice.roll(90)))),
+            0 => self.tweaks.push((format!("{}{id}", self.group), Tweak::Fails(1 + dice.roll(2) as u32))),
+            1 => self.tweaks.push((format!("{}{id}", self.group), Tweak::Takes(dice.roll(90)))),
             _ => {}
         }
         output
@@ -246,8 +249,13 @@ impl Sketch<'_> {
     /// A task for each element, or a list for each, or both.
     fn list(&mut self, of: Output<Vec<u64>>, depth: u32) -> Mapped<u64> {
         let limit = self.dice.roll(4) as u32;
-        let mut sketch =
-            Sketch { dice: &mut *self.dice, outputs: Vec::new(), tweaks: &mut *self.tweaks, count: self.count };
+        let mut sketch = Sketch {
+            dice: &mut *self.dice,
+            outputs: Vec::new(),
+            tweaks: &mut *self.tweaks,
+            count: self.count,
+            group: String::new(),
+        };
         let outside = self.outputs.clone();
         let mapped = of.each(|element| {
             sketch.outputs = vec![element];
@@ -313,6 +321,24 @@ impl Sketch<'_> {
                     Route::Nowhere => of_all(Vec::<u64>::new()),
                 })
             }
+            6 if self.group.is_empty() => {
+                let name = format!("unit{}", self.count);
+                self.group = format!("{name}.");
+                let unit = Group::new(&name).retries(1 + self.dice.roll(2) as u32);
+                let unit = unit.retry_delay(Duration::from_secs(self.dice.roll(60)));
+                let output = unit.draw(|| {
+                    let known = self.outputs.len();
+                    for _ in 0..self.dice.roll(3) {
+                        let inner = self.plain();
+                        self.outputs.push(inner);
+                    }
+                    let last = self.plain();
+                    self.outputs.truncate(known);
+                    last
+                });
+                self.group.clear();
+                output
+            }
             5 => {
                 let (setup, end) = (self.plain(), End::drawn(self.dice));
                 let retries = self.dice.roll(3) as u32;
@@ -353,7 +379,8 @@ fn draw(graph: u64) -> (Dag<u64>, Vec<(String, Tweak)>) {
     options.fail_fast = dice.one_in(8);
     let nodes = 2 + dice.roll(7);
     let dag = Dag::build_with(&format!("graph_{graph}"), options, || {
-        let mut sketch = Sketch { dice: &mut dice, outputs: Vec::new(), tweaks: &mut tweaks, count: 0 };
+        let mut sketch =
+            Sketch { dice: &mut dice, outputs: Vec::new(), tweaks: &mut tweaks, count: 0, group: String::new() };
         for _ in 0..nodes {
             let output = sketch.node();
             sketch.outputs.push(output);

@@ -81,6 +81,11 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
     for edit in &history.edits {
         writeln!(text, "  {}", edited(edit, paint))?;
     }
+    let mut groups: Vec<_> = history.groups.iter().collect();
+    groups.sort_unstable();
+    for (group, (retry, due)) in groups {
+        writeln!(text, "  {} group {group}, retry {retry} from {} on", paint.faint("tried again"), words::time(*due))?;
+    }
     if let Some(ended) = history.ended {
         writeln!(text, "  {} {}", paint.faint("ended"), words::time(ended))?;
     }

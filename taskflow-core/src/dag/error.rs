@@ -186,6 +186,38 @@ pub enum BuildError {
         /// The group's place.
         at: SourceLocation,
     },
+    /// A group that is tried again as a whole, with elements of a list in it or around it.
+    #[error(
+        "the group `{group}` (at {at}) has retries, and holds or is in an `each`; elements are tried again one by one: give the \
+             retries to their tasks, or to the whole DAG"
+    )]
+    GroupOfElements {
+        /// The group.
+        group: String,
+        /// The group's place.
+        at: SourceLocation,
+    },
+    /// A group that is tried again as a whole, with another one in it.
+    #[error("the group `{group}` (at {at}) has retries, and so has a group in it; give them to one of the two")]
+    GroupInGroup {
+        /// The outer group.
+        group: String,
+        /// The group's place.
+        at: SourceLocation,
+    },
+    /// A group that is tried again as a whole, with a part of a scope.
+    #[error(
+        "the group `{group}` (at {at}) has retries, and holds a part of the scope of `{setup}`; draw the whole scope in the \
+             group, or the group in the work of the scope"
+    )]
+    GroupCutsScope {
+        /// The group.
+        group: String,
+        /// The setup of the scope.
+        setup: String,
+        /// The group's place.
+        at: SourceLocation,
+    },
     /// A setup that may be there without its scope, or more often than it.
     #[error(
         "the setup `{task}` is drawn outside of what is around its `scope` (at {at}): an `each`, an arm of a branch or \
@@ -237,7 +269,9 @@ pub enum BuildError {
         at: SourceLocation,
     },
     /// An option of teardowns on a task that is none.
-    #[error("`.on_failure_fail_run()` (at {at}) is for teardowns, and `{task}` is none: it is in the last closure of no `scope`")]
+    #[error(
+        "`.on_failure_fail_run()` (at {at}) is for teardowns, and `{task}` is none: it is in the last closure of no `scope`"
+    )]
     NoTeardown {
         /// The task.
         task: String,

@@ -1,10 +1,11 @@
 //! Groups: boxes around parts of a graph, with a name and options of their own. Airflow's task groups.
 
 use std::panic::Location;
+use std::time::Duration;
 
 use super::builder::{self, GroupWish, Handle};
 use super::order::IntoNodes;
-use crate::task::TriggerRule;
+use crate::task::{RetryPolicy, TriggerRule};
 
 /// Draws a box around the nodes that `body` adds, and puts `name.` before their ids. Boxes nest.
 ///
@@ -52,12 +53,34 @@ pub struct Group {
     concurrency: Option<u32>,
     after: Vec<Handle>,
     rule: Option<TriggerRule>,
+    retries: u32,
+    retry_delay: Duration,
 }
 
 impl Group {
     /// A group without options yet. The name: letters, digits, `_`, `-` and `.`.
     pub fn new(name: &str) -> Self {
-        Group { name: name.to_owned(), concurrency: None, after: Vec::new(), rule: None }
+        let retry_delay = RetryPolicy::DEFAULT_DELAY;
+        Group { name: name.to_owned(), concurrency: None, after: Vec::new(), rule: None, retries: 0, retry_delay }
+    }
+
+    /// How often the group may be tried again, as a whole: when all its tasks have ended and it has failed, every one of them
+    /// runs again, those that had succeeded as well. What takes their values outside hears of none of it before the group
+    /// is over. Default: never.
+    ///
+    /// Retries of the tasks come first, and are theirs again each time. A group fails by a task that failed for good with
+    /// nothing else in the group to deal with that; if what is upstream of the group failed, or the failure is one that allows
+    /// no retry, it is not tried again. A group with retries can neither hold an [`each`](crate::dag::Output::each) or
+    /// another group with retries, nor be in one.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// The wait before the group is tried again. Default: 10 seconds.
+    pub fn retry_delay(mut self, delay: Duration) -> Self {
+        self.retry_delay = delay;
+        self
     }
 
     /// How many of its tasks may run at once, in one run, those of groups inside it and of elements among them; zero is a
@@ -84,8 +107,9 @@ impl Group {
     /// Draws the group: what `body` calls is in it. Outside a `#[dag]` function it only calls `body`.
     #[track_caller]
     pub fn draw<R>(self, body: impl FnOnce() -> R) -> R {
-        let Group { name, concurrency, after, rule } = self;
-        let _open = builder::open_group(GroupWish { name, concurrency, after, rule }, Location::caller());
+        let Group { name, concurrency, after, rule, retries, retry_delay } = self;
+        let wish = GroupWish { name, concurrency, after, rule, retries, retry_delay };
+        let _open = builder::open_group(wish, Location::caller());
         body()
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::plan::{ArgPlan, NodeOptions, Plan, Source};
+use super::plan::{ArgPlan, GroupPlan, NodeOptions, Plan, Source};
 use super::projection::Projection;
 use crate::paths::hex;
 
@@ -24,8 +24,9 @@ pub(super) fn structural(plan: &Plan) -> String {
             param.pattern
         ));
     }
-    for group in plan.groups.iter().filter(|group| group.concurrency.is_some()) {
-        hasher.line(format_args!("group {} {:?}", group.id, group.concurrency));
+    for group in plan.groups.iter().filter(|group| group.concurrency.is_some() || group.retries > 0) {
+        let GroupPlan { id, concurrency, retries, retry_delay, .. } = group;
+        hasher.line(format_args!("group {id} {concurrency:?} {retries} {retry_delay:?}"));
     }
     let mut order: Vec<u32> = (0..super::builder::index(plan.len())).collect();
     order.sort_by_key(|&node| plan.nodes[node as usize].id());
@@ -82,18 +83,8 @@ pub(super) fn structural(plan: &Plan) -> String {
 /// other graphs stay what they are.
 fn options(options: &NodeOptions) -> impl fmt::Display + '_ {
     fmt::from_fn(move |f| {
-        let NodeOptions {
-            retry,
-            timeout,
-            pool,
-            pool_slots,
-            priority,
-            trigger_rule,
-            teardown,
-            waiting,
-            sensor,
-            tags,
-        } = options;
+        let NodeOptions { retry, timeout, pool, pool_slots, priority, trigger_rule, teardown, waiting, sensor, tags } =
+            options;
         let mut all = f.debug_struct("NodeOptions");
         all.field("retry", retry).field("timeout", timeout).field("pool", pool).field("pool_slots", pool_slots);
         all.field("priority", priority).field("trigger_rule", trigger_rule);

@@ -61,6 +61,10 @@ pub struct Plan {
     pub(super) mappings: Vec<Mapping>,
     /// Where each node is in the mappings; empty in a plan without any.
     pub(super) places: Vec<Place>,
+    /// The groups that are tried again as a whole, with their nodes.
+    pub(super) units: Vec<(u32, Vec<u32>)>,
+    /// For each node the place of its unit among them; empty in a plan without any.
+    pub(super) in_unit: Vec<Option<u32>>,
     pub(super) hash: OnceLock<String>,
 }
 
@@ -190,6 +194,10 @@ pub struct GroupPlan {
     pub parent: Option<u32>,
     /// How many of its tasks may run at once.
     pub concurrency: Option<u32>,
+    /// How often all of it may be tried again.
+    pub retries: u32,
+    /// The wait before that.
+    pub retry_delay: Duration,
 }
 
 /// Where a value comes from: a node or a parameter of the DAG.
@@ -521,6 +529,28 @@ impl Plan {
     /// What is there once for each element of a list.
     pub(crate) fn mappings(&self) -> &[Mapping] {
         &self.mappings
+    }
+
+    /// Whether there are groups that are tried again as a whole.
+    pub(crate) fn has_units(&self) -> bool {
+        !self.units.is_empty()
+    }
+
+    /// The groups that are tried again as a whole, with their nodes.
+    pub(crate) fn units(&self) -> impl Iterator<Item = (u32, &[u32])> {
+        self.units.iter().map(|(group, nodes)| (*group, &nodes[..]))
+    }
+
+    /// The group with retries of its own that a node is in.
+    pub(crate) fn unit_of(&self, node: u32) -> Option<u32> {
+        let place = (*self.in_unit.get(node as usize)?)?;
+        Some(self.units[place as usize].0)
+    }
+
+    /// The nodes of a group with retries of its own.
+    pub(crate) fn nodes_of_unit(&self, group: u32) -> &[u32] {
+        let unit = self.units.iter().find(|(known, _)| *known == group);
+        unit.map_or(&[][..], |(_, nodes)| nodes)
     }
 
     /// How many tasks of parts of the graph may run at once: of mappings and of groups that say so.

@@ -22,7 +22,8 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no rate; write a number and a unit, as in `10/s`, `100/min`, `1000/h`, `5/d`");
+        let wrong =
+            || format!("`{text}` is no rate; write a number and a unit, as in `10/s`, `100/min`, `1000/h`, `5/d`");
         let (count, unit) = text.split_once('/').ok_or_else(wrong)?;
         let seconds = match unit.trim() {
             "s" | "sec" | "second" => 1,

@@ -47,11 +47,7 @@ use super::output::Output;
 /// - Scopes may be drawn inside each other, inside an [`each`](Output::each) (one cluster an element) and inside arms of
 ///   branches; the setup is drawn in the same place as its scope.
 #[track_caller]
-pub fn scope<C, R, D>(
-    setup: Output<C>,
-    body: impl FnOnce(Output<C>) -> R,
-    teardown: impl FnOnce(Output<C>) -> D,
-) -> R {
+pub fn scope<C, R, D>(setup: Output<C>, body: impl FnOnce(Output<C>) -> R, teardown: impl FnOnce(Output<C>) -> D) -> R {
     let mut open = builder::open_scope(setup.handle(), Location::caller());
     let result = body(setup);
     open.as_mut().map(OpenScope::tear_down);

@@ -274,6 +274,7 @@ impl Hub {
                     next = false;
                 }
                 Command::Settled(task) => run.settled(task, &mut effects.unused),
+                Command::Forget(task) => effects.unused.extend(run.values.forget(task)),
                 Command::Abandon(task) => {
                     if let Some(control) = run.attempts.remove(&task) {
                         effects.cancels.push((control, true));

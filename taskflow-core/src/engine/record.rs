@@ -97,6 +97,8 @@ pub(crate) enum Entry {
     Released { key: String, value: String, by: String },
     /// What people call the elements of the list of an expand node.
     Labelled { task: u32, labels: Vec<String> },
+    /// A group has failed and is tried again, all its tasks, from `due` on.
+    Regrouped { group: String, retry: u32, due: i64, tasks: Vec<u32> },
 }
 
 /// What a task waits for.
@@ -301,6 +303,8 @@ pub(crate) struct Restored {
     pub(crate) events: Vec<(String, Arc<str>)>,
     /// What people call the elements of lists, by expand nodes.
     pub(crate) labels: HashMap<u32, Arc<[String]>>,
+    /// How often groups were tried again, and when their tasks may run.
+    pub(crate) units: HashMap<String, (u32, Option<Timestamp>)>,
 }
 
 /// What is known of a task of a run that goes on.
@@ -312,6 +316,8 @@ pub(crate) struct RestoredTask {
     pub(crate) attempts: u32,
     /// Those of them that do not count against the retries: lost ones, and all before it was cleared.
     pub(crate) forgiven: u32,
+    /// Of those the ones that were made before its group was tried again, without lost ones.
+    pub(crate) rounds: u32,
     pub(crate) started: Timestamp,
     pub(crate) ended: Timestamp,
     /// The failures of attempts that others followed.

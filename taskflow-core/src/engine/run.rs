@@ -134,7 +134,9 @@ impl Run {
         }
         // An outer list before the inner ones that are its elements; and before those that made them let go of them.
         restored.expansions.iter().for_each(|&(expand, _)| self.values.restore_list(self.machine.layout(), expand));
-        ended.into_iter().for_each(|task| self.values.release(self.machine.layout(), task, &mut unused));
+        let lets_go = |task: &u32| !self.machine.keeps_inputs(*task);
+        let ended = ended.into_iter().filter(lets_go);
+        ended.for_each(|task| self.values.release(self.machine.layout(), task, &mut unused));
     }
 
     /// Starts an attempt of a task that has its slot.

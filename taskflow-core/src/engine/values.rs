@@ -58,6 +58,11 @@ impl Values {
         }
     }
 
+    /// What a task gave is nothing any more: it runs again.
+    pub(crate) fn forget(&mut self, task: u32) -> Option<AnyValue> {
+        self.slots[task as usize].value.take()
+    }
+
     /// The inputs of `task`. With `last` no later attempt can need them: the task stops counting as a consumer, and a
     /// value that nobody else wants leaves the store with it, so that a by-value parameter gets it by move.
     pub(crate) fn gather(&mut self, machine: &Machine, task: u32, last: bool) -> Gathered {

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use super::graph::EdgeRule;
+use super::graph::{EdgeRule, GraphNode};
 use super::history::RunHistory;
 use super::task_history::TaskHistory;
 use crate::engine::{RunState, TaskState};
 use crate::task::TriggerRule;
+use crate::time::Timestamp;
 
 /// Why a task is in the state it is in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -123,12 +124,27 @@ impl RunHistory {
             rule => format!("under the rule {rule}"),
         };
         why.extend(self.pending(node.after.iter().copied(), &demand));
+        if let Some((group, retry, due)) = self.group_that_waits(node).filter(|_| why.is_empty()) {
+            why.push(format!("its group `{group}` has failed, and is tried again ({retry}) from {due} on"));
+        }
         if why.is_empty() && self.state == RunState::Running && self.tasks[place].id.ends_with(']') {
             why.push("its upstreams let it run; the rate of its `each` does not let its element begin yet".to_owned());
         } else if why.is_empty() {
             why.push("it can run as soon as somebody runs the run".to_owned());
         }
         why
+    }
+
+    /// The group around a node whose retry is not due yet, which one it is, and when it is due.
+    fn group_that_waits(&self, node: &GraphNode) -> Option<(&str, u32, Timestamp)> {
+        let groups = &self.shape.groups;
+        let around = std::iter::successors(node.group, |&group| groups.get(group as usize)?.1);
+        let known = around.filter_map(|group| {
+            let id = groups.get(group as usize)?.0.as_str();
+            let &(retry, due) = self.groups.get(id)?;
+            Some((id, retry, due))
+        });
+        known.into_iter().find(|&(_, _, due)| due > Timestamp::now())
     }
 
     /// `waits for 2 of 3 upstreams: a (running), b (none); all must succeed`

@@ -142,7 +142,9 @@ impl Graph {
                 }
             }
             let is_setup = |gate: &u32| !plan.teardowns_of(*gate).is_empty();
-            inputs.extend(plan.gate(node).map(|gate| (gate, if is_setup(&gate) { EdgeRule::Setup } else { EdgeRule::Gate })));
+            inputs.extend(
+                plan.gate(node).map(|gate| (gate, if is_setup(&gate) { EdgeRule::Setup } else { EdgeRule::Gate })),
+            );
             let first = setups.partition_point(|&(teardown, _)| teardown < node);
             let own = setups[first..].iter().take_while(|&&(teardown, _)| teardown == node);
             for setup in own.map(|&(_, setup)| (setup, EdgeRule::Setup)) {

@@ -45,6 +45,9 @@ pub struct RunHistory {
     /// The events that it was told, in order: their keys and values.
     #[serde(skip)]
     pub(crate) events: Vec<(String, Arc<str>)>,
+    /// Groups that were tried again as a whole: how often, and from when on for the last time.
+    #[serde(skip)]
+    pub(crate) groups: HashMap<String, (u32, Timestamp)>,
     /// Whether it was edited since it was last run.
     #[serde(skip)]
     pub(crate) edited: bool,
@@ -113,6 +116,7 @@ impl RunHistory {
             tasks: shape.nodes.iter().map(|node| TaskHistory::new(&node.id)).collect(),
             edits: Vec::new(),
             events: Vec::new(),
+            groups: HashMap::new(),
             edited: false,
             halts_as: RunState::Cancelled,
             shape,
@@ -219,6 +223,13 @@ impl RunHistory {
             Entry::Session(session) => self.begin(at, *session),
             Entry::Expanded { task, count } => self.expanded(at, task, count)?,
             Entry::Labelled { task, labels } => self.labelled(task, labels)?,
+            Entry::Regrouped { group, retry, due, tasks } => {
+                let events = self.events.len() as u64;
+                for task in tasks {
+                    self.numbered(task)?.reopen(events);
+                }
+                self.groups.insert(group, (retry, Timestamp::from_nanos(due)));
+            }
             Entry::Removed { task } => self.numbered(task)?.settle(at, TaskState::Removed),
             Entry::Scheduled { task } => self.numbered(task)?.settle(at, TaskState::Scheduled),
             Entry::Started { task, attempt: number } => {

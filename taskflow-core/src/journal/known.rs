@@ -101,6 +101,12 @@ impl<'a> Known<'a> {
                 self.open_all(mapping, &mut open);
             }
         }
+        for (_, nodes) in self.plan.units() {
+            // All of it may run again.
+            if nodes.iter().any(|&node| open[node as usize]) {
+                nodes.iter().for_each(|&node| open[node as usize] = true);
+            }
+        }
         for mapping in self.plan.mappings().iter().rev() {
             // Its list is the value of another task.
             open[mapping.expand as usize] |= mapping.nodes.iter().any(|&node| open[node as usize]);
@@ -185,6 +191,12 @@ impl<'a> Known<'a> {
             halted: self.history.halted(),
             events: self.history.events.clone(),
             labels: self.labels(),
+            units: self
+                .history
+                .groups
+                .iter()
+                .map(|(group, &(retries, due))| (group.clone(), (retries, Some(due))))
+                .collect(),
         }
     }
 
@@ -226,9 +238,9 @@ fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTas
     let retried = earlier.iter().map(record).collect();
     let attempts = known.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
     let started = last.map_or(Timestamp::EPOCH, |attempt| attempt.started);
-    let (forgiven, ended) = (known.forgiven.min(attempts), known.since.unwrap_or(started));
+    let (forgiven, rounds, ended) = (known.forgiven.min(attempts), known.rounds, known.since.unwrap_or(started));
     let (wait, deaf_to) = (known.wait.clone(), known.deaf_to);
-    RestoredTask { task, state, attempts, forgiven, started, ended, retried, wait, deaf_to }
+    RestoredTask { task, state, attempts, forgiven, rounds, started, ended, retried, wait, deaf_to }
 }
 
 fn takes(plan: &Plan, node: u32, upstream: u32) -> bool {

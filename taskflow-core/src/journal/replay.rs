@@ -75,12 +75,15 @@ impl Journal {
         let values = self.values_of(&history, &known, &wanted).await?;
         let mut restored = known.restore(values);
         restored.halted = None;
+        // Nothing is tried again.
+        restored.units = plan.groups().iter().map(|group| (group.id.clone(), (u32::MAX, None))).collect();
         restored.tasks.retain(|task| wanted.contains(&task.task));
         let state = |task, state, attempts| RestoredTask {
             task,
             state,
             attempts,
             forgiven: 0,
+            rounds: 0,
             started: Timestamp::EPOCH,
             ended: Timestamp::EPOCH,
             retried: Vec::new(),

@@ -129,6 +129,10 @@ impl World for Scene {
         {
             self.broken.push(format!("`{task}` runs again, although its success is stored"));
         }
+        if let Event::Task { to: TaskState::None, .. } = event {
+            // It runs again with its group.
+            self.settled.remove(task);
+        }
         self.log.saw(event, task);
     }
 

@@ -1,6 +1,7 @@
 //! Groups: boxes around nodes.
 
 use std::panic::Location;
+use std::time::Duration;
 
 use super::{GroupDraft, Handle, index, with_draft};
 use crate::dag::error::BuildError;
@@ -12,6 +13,8 @@ pub(in crate::dag) struct GroupWish {
     pub(in crate::dag) concurrency: Option<u32>,
     pub(in crate::dag) after: Vec<Handle>,
     pub(in crate::dag) rule: Option<TriggerRule>,
+    pub(in crate::dag) retries: u32,
+    pub(in crate::dag) retry_delay: Duration,
 }
 
 /// A group that is being drawn, until this is dropped.
@@ -22,7 +25,7 @@ pub(in crate::dag) struct OpenGroup {
 
 /// Opens a group: the nodes drawn from now on are in it. `None` outside a `#[dag]` function.
 pub(in crate::dag) fn open_group(wish: GroupWish, at: &'static Location<'static>) -> Option<OpenGroup> {
-    let GroupWish { name, concurrency, after, rule } = wish;
+    let GroupWish { name, concurrency, after, rule, retries, retry_delay } = wish;
     with_draft(|draft| {
         let (outer, group, first) = (draft.open_group, index(draft.groups.len()), index(draft.nodes.len()));
         let upstreams: Vec<Result<u32, BuildError>> = after.iter().map(|&node| draft.task_of(node, at)).collect();
@@ -41,7 +44,8 @@ pub(in crate::dag) fn open_group(wish: GroupWish, at: &'static Location<'static>
         }
         draft.errors.append(&mut mistakes);
         let nodes = first..first;
-        draft.groups.push(GroupDraft { name, parent: outer, concurrency, after, rule, nodes, at });
+        let parent = outer;
+        draft.groups.push(GroupDraft { name, parent, concurrency, after, rule, retries, retry_delay, nodes, at });
         draft.open_group = Some(group);
         OpenGroup { group, outer }
     })

@@ -15,6 +15,7 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 pub(super) use arm::{enter, is_in_arm, leave};
 pub(super) use group::{GroupWish, open_group};
@@ -133,6 +134,8 @@ pub(super) struct GroupDraft {
     /// What its first tasks come after, by which rule.
     pub(super) after: Vec<u32>,
     pub(super) rule: Option<TriggerRule>,
+    pub(super) retries: u32,
+    pub(super) retry_delay: Duration,
     /// Its nodes, those of groups inside it among them.
     pub(super) nodes: Range<u32>,
     pub(super) at: &'static Location<'static>,

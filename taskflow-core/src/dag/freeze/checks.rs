@@ -89,6 +89,33 @@ pub(super) fn orders_of_elements(draft: &Draft, errors: &mut Vec<BuildError>) {
     }
 }
 
+/// Groups that are tried again as a whole, and what they cannot be combined with.
+pub(super) fn units(draft: &Draft, errors: &mut Vec<BuildError>) {
+    let units = || draft.groups.iter().enumerate().filter(|(_, group)| group.retries > 0);
+    for (place, unit) in units() {
+        let (group, at) = (unit.name.clone(), unit.at.into());
+        let nodes = &draft.nodes[unit.nodes.start as usize..unit.nodes.end as usize];
+        if nodes.iter().any(|node| node.mapping.is_some() || node.expands.is_some()) {
+            errors.push(BuildError::GroupOfElements { group, at });
+        } else if units().any(|(inner, group)| inner > place && group.nodes.start < unit.nodes.end) {
+            errors.push(BuildError::GroupInGroup { group, at });
+        }
+        let cut = draft.scopes.iter().find(|scope| {
+            let parts = [scope.setup..scope.setup + 1, scope.body.clone(), scope.teardown.clone()];
+            let inside = |node: u32| unit.nodes.contains(&node);
+            let mut nodes = parts.into_iter().flatten();
+            let first = nodes.next().is_some_and(inside);
+            // All of the scope in the group, or all of the group in its work.
+            nodes.any(|node| inside(node) != first)
+                && !(scope.body.start <= unit.nodes.start && unit.nodes.end <= scope.body.end)
+        });
+        if let Some(scope) = cut {
+            let (group, setup) = (unit.name.clone(), draft.nodes[scope.setup as usize].def.id.to_owned());
+            errors.push(BuildError::GroupCutsScope { group, setup, at: unit.at.into() });
+        }
+    }
+}
+
 /// Rules written by hand on nodes that have upstreams, but none by order.
 pub(super) fn idle_rules(
     draft: &Draft,

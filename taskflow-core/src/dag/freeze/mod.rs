@@ -101,6 +101,7 @@ impl Freezer<'_> {
         draft.orders.dedup_by_key(|order| (order.downstream, order.upstream));
         checks::cycles(&draft, &ids, &mut self.errors);
         checks::orders_of_elements(&draft, &mut self.errors);
+        checks::units(&draft, &mut self.errors);
         checks::idle_rules(&draft, &ids, &node_options, &options_of, &mut self.errors);
 
         let result_projection = result.and_then(|handle| projection(handle, &draft, &ids));
@@ -120,6 +121,7 @@ impl Freezer<'_> {
                 first_join: 0,
             });
         }
+        let units = units(&draft);
         let gates = wire::gates(&draft, &node_options, &options_of);
         let mut plan = Plan {
             id: self.header.id.to_owned(),
@@ -147,6 +149,8 @@ impl Freezer<'_> {
             consumers: vec![0; nodes.len()],
             mappings: mappings(&draft),
             places: places(&draft),
+            in_unit: units.0,
+            units: units.1,
             nodes,
             wiring,
             hash: OnceLock::new(),
@@ -309,6 +313,20 @@ fn mappings(draft: &Draft) -> Vec<Mapping> {
         }
     }
     mappings
+}
+
+/// The groups that are tried again as a whole: for each node which it is in, and for each its nodes.
+fn units(draft: &Draft) -> (Vec<Option<u32>>, Vec<(u32, Vec<u32>)>) {
+    let groups = (0..).zip(&draft.groups).filter(|(_, group)| group.retries > 0);
+    let units: Vec<(u32, Vec<u32>)> = groups.map(|(place, group)| (place, group.nodes.clone().collect())).collect();
+    if units.is_empty() {
+        return (Vec::new(), units);
+    }
+    let mut of = vec![None; draft.nodes.len()];
+    for (place, (_, nodes)) in (0..).zip(&units) {
+        nodes.iter().for_each(|&node| of[node as usize] = Some(place));
+    }
+    (of, units)
 }
 
 fn places(draft: &Draft) -> Vec<Place> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use crate::dag::builder::{Draft, Named};
+use crate::dag::builder::{Draft, GroupDraft, Named};
 use crate::dag::error::BuildError;
 use crate::dag::plan::GroupPlan;
 use crate::task::SourceLocation;
@@ -19,7 +19,8 @@ pub(super) fn groups(draft: &Draft, errors: &mut Vec<BuildError>) -> Vec<GroupPl
             Some(parent) => format!("{}.{own}", groups[parent as usize].id),
             None => own,
         };
-        groups.push(GroupPlan { id, parent: group.parent, concurrency: group.concurrency });
+        let GroupDraft { parent, concurrency, retries, retry_delay, .. } = *group;
+        groups.push(GroupPlan { id, parent, concurrency, retries, retry_delay });
     }
     groups
 }

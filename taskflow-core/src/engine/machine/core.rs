@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pace::Pace;
+use super::units::Units;
 use super::waits::Waiter;
 use super::{Command, Input, Outcome, Settings};
 use crate::dag::{Join, Layout, Plan, Selection, Teardown};
@@ -59,6 +60,8 @@ pub(super) struct Core {
     pub(super) paces: HashMap<u32, Pace>,
     /// What people call the elements of lists, by expand nodes.
     pub(super) labels: HashMap<u32, Arc<[String]>>,
+    /// Groups that are tried again as a whole.
+    pub(super) units: Units,
 }
 
 /// What a run that goes on brings with it.
@@ -74,12 +77,16 @@ pub(super) struct Past {
     pub(super) waits: HashMap<u32, bool>,
     /// Attempts that do not count against the retries.
     pub(super) forgiven: HashMap<u32, u32>,
+    /// Of those the ones that were made before a group was tried again.
+    pub(super) rounds: HashMap<u32, u32>,
     /// The last events that are not for tasks, because they were cleared since.
     pub(super) deaf: HashMap<u32, u64>,
     /// What is known of elements whose lists have yet to come, by id.
     pub(super) later: HashMap<String, RestoredTask>,
     /// The lists that are there: to be said again.
     pub(super) expansions: Vec<(u32, u32)>,
+    /// How often groups were tried again, and when their tasks may run.
+    pub(super) units: HashMap<String, (u32, Option<Timestamp>)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -150,7 +157,12 @@ pub(super) enum Timer {
     Wait(u32),
     /// The element of the task begins.
     Begin(u32),
-    Attempt { task: u32, attempt: u32 },
+    /// The tasks of this group may run again.
+    Unit(u32),
+    Attempt {
+        task: u32,
+        attempt: u32,
+    },
     Run,
     Grace,
 }
@@ -207,6 +219,7 @@ impl Core {
             self.tell_join(graph, join, upstream, state, now, commands);
             self.tell(graph, now, commands);
         }
+        self.judge_units(graph, now, commands);
         if self.open == 0 && self.state == RunState::Running {
             self.end(now, commands);
         }
@@ -214,6 +227,9 @@ impl Core {
 
     fn start(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
         self.started = self.past.started.unwrap_or(now);
+        if graph.plan().has_units() {
+            self.count_units(graph);
+        }
         if let Some(timeout) = self.settings.timeout {
             // A run that goes on after a crash gets its whole time again: that nobody ran it is not its fault.
             self.timers.insert((now + timeout, Timer::Run));
@@ -242,6 +258,9 @@ impl Core {
     /// Every join lets the task run: now, or when the retry is due that it was waiting for.
     pub(super) fn ready(&mut self, graph: &Layout, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
         if !graph.plan().mappings().is_empty() && self.is_held_back(graph, task, now) {
+            return;
+        }
+        if graph.plan().has_units() && self.unit_waits(graph, task, now) {
             return;
         }
         // Even in an empty map a key is hashed.
@@ -281,7 +300,9 @@ impl Core {
 
     fn finished(&mut self, graph: &Layout, task: u32, outcome: Outcome, now: Timestamp, commands: &mut Vec<Command>) {
         match outcome {
-            Outcome::Success | Outcome::Labelled(_) | Outcome::Expanded { .. } => self.settle(graph, task, Transition::Succeed, now, commands),
+            Outcome::Success | Outcome::Labelled(_) | Outcome::Expanded { .. } => {
+                self.settle(graph, task, Transition::Succeed, now, commands)
+            }
             Outcome::Skipped(reason) => {
                 self.failures.insert(task, Arc::new(Failure::Skipped { reason }));
                 self.settle(graph, task, Transition::Skip, now, commands);
@@ -333,7 +354,8 @@ impl Core {
         }
         self.failures.insert(task, Arc::new(failure));
         self.settle(graph, task, Transition::Fail, now, commands);
-        if self.settings.fail_fast && self.halted.is_none() && graph.options(task).teardown.is_none() {
+        let is_final = graph.options(task).teardown.is_none() && self.open_unit(graph, task).is_none();
+        if self.settings.fail_fast && self.halted.is_none() && is_final {
             let reason = format!("`{}` failed and the run is to fail fast", graph.id(task));
             self.halt(graph, reason, RunState::Failed, Transition::Skip, now, commands);
         }
@@ -355,6 +377,7 @@ impl Core {
                     self.ready(graph, task, now, commands);
                 }
                 Timer::Begin(_) => {}
+                Timer::Unit(group) => self.unit_is_due(graph, group, now, commands),
                 Timer::Attempt { task, attempt } => {
                     let cell = &self.tasks[task as usize];
                     if cell.state == TaskState::Running
@@ -386,7 +409,7 @@ impl Core {
     }
 
     /// Ends the run early: what has not started takes `transition`.
-    fn halt(
+    pub(super) fn halt(
         &mut self,
         graph: &Layout,
         reason: String,
@@ -443,9 +466,12 @@ impl Core {
         let cell = &mut self.tasks[task as usize];
         cell.ended = now;
         self.open -= 1;
+        self.told.push(task);
+        if graph.plan().has_units() && self.is_kept_back(graph, task) {
+            return;
+        }
         commands.push(Command::Settled(task));
         self.judge_leaf(graph, task);
-        self.told.push(task);
     }
 
     /// Notes the end of a task that nothing depends on, if it was a bad one: it decides the state of the run.

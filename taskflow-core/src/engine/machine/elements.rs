@@ -20,7 +20,11 @@ impl Core {
         let plan = graph.plan();
         let (node, at) = (graph.node(task), graph.at(task));
         let own = plan.place(node);
+        let unit = if plan.has_units() { self.open_unit(graph, task) } else { None };
         for &join in plan.successors(node) {
+            if unit.is_some() && unit != plan.unit_of(plan.joins()[join as usize].node) {
+                continue;
+            }
             let to = plan.place(plan.joins()[join as usize].node).mapping;
             match to.filter(|_| plan.is_within(to, own.mapping) && to != own.mapping) {
                 // Inwards: to all elements that are there. Those that come later learn of it when they come.
@@ -68,7 +72,8 @@ impl Core {
         let mapping = &plan.mappings()[block.mapping as usize];
         let cells: Vec<TaskCell> =
             mapping.nodes.iter().map(|&node| TaskCell::new(plan, node, self.selection.as_ref())).collect();
-        let joins: Vec<JoinCell> = mapping.joins.iter().map(|&join| JoinCell::new(plan, join, self.selection.as_ref())).collect();
+        let joins: Vec<JoinCell> =
+            mapping.joins.iter().map(|&join| JoinCell::new(plan, join, self.selection.as_ref())).collect();
         let first = self.tasks.len() as u32;
         for _ in 0..block.count {
             self.tasks.extend_from_slice(&cells);

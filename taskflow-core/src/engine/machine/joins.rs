@@ -25,8 +25,11 @@ impl Core {
                 self.tell_among_elements(graph, task, state, now, commands);
                 continue;
             }
+            let unit = if plan.has_units() { self.open_unit(graph, task) } else { None };
             for &join in plan.successors(task) {
-                self.tell_join(graph, join, task, state, now, commands);
+                if unit.is_none() || unit == plan.unit_of(plan.joins()[join as usize].node) {
+                    self.tell_join(graph, join, task, state, now, commands);
+                }
             }
         }
     }
@@ -136,7 +139,7 @@ impl Core {
     }
 
     /// The task in which the trouble of `task` began.
-    fn root_of(&self, task: u32) -> u32 {
+    pub(super) fn root_of(&self, task: u32) -> u32 {
         let inherited = matches!(self.tasks[task as usize].state, TaskState::UpstreamFailed | TaskState::Skipped)
             && !self.failures.contains_key(&task);
         if inherited { self.tasks[task as usize].cause } else { task }

@@ -21,15 +21,17 @@
 //!    that its list stood for wait for the elements in its place, and those without anything else to wait for are scheduled.
 //! 9. An attempt that waits ([`Outcome::Waits`]) makes its task `deferred` or `up_for_reschedule` until its time comes or the
 //!    event it waits for is released; then it is scheduled as any other, and goes on under the same number.
-//! 10. When no task is left open, `Ended` comes as the last command.
+//! 10. A group with retries is tried again as a whole (`units`): until it is over nobody outside hears of its tasks.
+//! 11. When no task is left open, `Ended` comes as the last command.
 //!
 //! - `core`: what changes, and the transitions. `joins`: ends are told downwards. `elements`: into and out of lists. `pace`:
-//!   when elements may begin. `waits`: sensors and deferred tasks.
+//!   when elements may begin. `units`: groups that are tried again. `waits`: sensors and deferred tasks.
 
 mod core;
 mod elements;
 mod joins;
 mod pace;
+mod units;
 mod waits;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -38,6 +40,7 @@ use std::time::Duration;
 
 pub(crate) use self::core::AttemptRecord;
 use self::core::{Core, Halted, JoinCell, Past, TaskCell, Timer, seed_of};
+use self::units::Units;
 use self::waits::Waiter;
 use super::event::Event;
 use super::record::{Entry, Restored, RestoredState};
@@ -74,7 +77,10 @@ pub(crate) enum Outcome {
     /// As a success, of a list whose elements have these names.
     Labelled(Arc<[String]>),
     /// An expand node has succeeded, and its list is so long.
-    Expanded { count: u32, labels: Option<Arc<[String]>> },
+    Expanded {
+        count: u32,
+        labels: Option<Arc<[String]>>,
+    },
     Skipped(String),
     Failed(Box<Failure>),
     /// It failed, and says how long to wait before another attempt, if there is one.
@@ -105,6 +111,8 @@ pub(crate) enum Command {
     Ready(u32),
     /// The task will not run (again): its inputs can go.
     Settled(u32),
+    /// The task has ended and runs again: what it gave is nothing any more.
+    Forget(u32),
     /// The attempt that runs is over for the machine: stop it if possible, ignore what it gives.
     Abandon(u32),
     /// Nothing more will start: forget ready tasks, ask running ones to stop.
@@ -183,6 +191,7 @@ impl Machine {
             released: 0,
             paces: HashMap::new(),
             labels: HashMap::new(),
+            units: Units::default(),
         };
         Machine { layout: Layout::new(plan), core }
     }
@@ -197,6 +206,7 @@ impl Machine {
             }
         }
         self.core.labels.clone_from(&restored.labels);
+        self.core.past.units.clone_from(&restored.units);
         // All there is will be told when the run starts.
         self.core.late.clear();
         self.core.unbound.clear();
@@ -212,6 +222,9 @@ impl Machine {
             (cell.attempt, cell.started, cell.ended) = (known.attempts, known.started, known.ended);
             if known.forgiven > 0 {
                 past.forgiven.insert(task, known.forgiven);
+            }
+            if known.rounds > 0 {
+                past.rounds.insert(task, known.rounds);
             }
             if known.deaf_to > 0 {
                 past.deaf.insert(task, known.deaf_to);
@@ -254,7 +267,11 @@ impl Machine {
             }
         }
         for place in 0..self.core.past.ended.len() {
-            self.core.judge_leaf(&self.layout, self.core.past.ended[place]);
+            let task = self.core.past.ended[place];
+            // What its group comes to is judged when that is over.
+            if !self.keeps_inputs(task) {
+                self.core.judge_leaf(&self.layout, task);
+            }
         }
     }
 
@@ -345,6 +362,8 @@ impl Machine {
     pub(crate) fn is_last_attempt(&self, task: u32) -> bool {
         self.core.tasks[task as usize].attempt >= self.max_attempts(task)
             && self.layout.options(task).waiting == Waiting::Never
+            // Its group may be tried again.
+            && self.plan().unit_of(self.layout.node(task)).is_none()
     }
 
     /// What a task that may wait is told when it is called now.
@@ -356,6 +375,11 @@ impl Machine {
         let (since, waits) = record.map_or((now, 0), |record| (record.since, record.count));
         let after = self.core.past.deaf.get(&task).copied().unwrap_or(0);
         Some(Comeback { now, since, waits, after, events: Arc::clone(&self.core.external) })
+    }
+
+    /// How many attempts of the task came to an end in earlier rounds of its group.
+    pub(crate) fn rounds(&self, task: u32) -> u32 {
+        self.core.past.rounds.get(&task).copied().unwrap_or(0)
     }
 
     /// How many attempts the task may have.
@@ -434,6 +458,14 @@ impl Machine {
         self.core.timers.iter().filter_map(|&(due, timer)| match timer {
             Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
             _ => None,
+        })
+    }
+
+    /// Whether a task that has ended keeps its inputs, because it may run again with its group. Before `Start`.
+    pub(crate) fn keeps_inputs(&self, task: u32) -> bool {
+        let unit = self.plan().unit_of(self.layout.node(task));
+        unit.is_some_and(|unit| {
+            self.plan().nodes_of_unit(unit).iter().any(|&node| !self.task_state(node).is_terminal())
         })
     }
 

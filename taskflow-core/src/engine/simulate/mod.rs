@@ -299,7 +299,7 @@ impl Driver<'_> {
             task: place.id(&shared.plan),
             node: shared.plan.nodes()[grant.node as usize].id(),
             def: grant.def,
-            counted: grant.attempt.saturating_sub(forgiven).max(1),
+            counted: grant.attempt.saturating_sub(forgiven).max(1) + self.run.machine.rounds(grant.task),
         };
         let part = self.world.part(&starting);
         let attempt = grant.attempt;
@@ -367,6 +367,7 @@ impl Driver<'_> {
                 }
                 Command::Ready(task) => ready.push(task),
                 Command::Settled(task) => self.run.settled(task, &mut self.unused),
+                Command::Forget(task) => self.unused.extend(self.run.values.forget(task)),
                 Command::Abandon(task) => self.abandon(task),
                 Command::Halt => {
                     self.run.held.ready.clear();
