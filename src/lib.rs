@@ -42,9 +42,9 @@
 pub use taskflow_core::config;
 pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
 pub use taskflow_core::dag::{
-    AnyOf, BuildError, BuildErrors, Dag, DagDef, DagOptions, EachResult, Group, IntoArg, IntoNodes, Labelled, Mapped,
-    Output, ParamError, Params, Plan, Registry, Selection, SelectionError, When, chain, chain_linear, group, only_if,
-    scope, when,
+    AnyOf, BuildError, BuildErrors, Dag, DagBuilder, DagDef, DagOptions, EachResult, Group, IntoArg, IntoNodes,
+    Labelled, Mapped, Output, ParamError, Params, Plan, Registry, Selection, SelectionError, When, chain, chain_linear,
+    group, only_if, scope, when,
 };
 pub use taskflow_core::engine::{
     Durability, Engine, Event, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, RunState,

@@ -149,11 +149,8 @@ fn split(days: &[Matrix], one_in: usize) -> Result<(Vec<Visit>, Vec<Visit>)> {
     let mut number = 0;
     for day in days {
         for visit in read_matrix(day)? {
-            if number % one_in == 0 {
-                test.push(visit)
-            } else {
-                train.push(visit)
-            }
+            let half = if number % one_in == 0 { &mut test } else { &mut train };
+            half.push(visit);
             number += 1;
         }
     }

@@ -169,6 +169,18 @@ impl<T: Value> Dag<T> {
         Ok(Dag { plan: Arc::new(plan), result: PhantomData })
     }
 
+    /// A graph of which no value is wanted.
+    #[track_caller]
+    pub(super) fn without_result(id: &str, options: &DagOptions, body: impl FnOnce()) -> Result<Self, BuildErrors> {
+        let at = std::panic::Location::caller().into();
+        let draw = || {
+            body();
+            None
+        };
+        let plan = freeze::trace_closure(id, options, at, TypeInfo::of_value::<T>(), draw)?;
+        Ok(Dag { plan: Arc::new(plan), result: PhantomData })
+    }
+
     /// The graph of a `#[dag]` function whose result is a `T`.
     #[doc(hidden)]
     pub fn of(def: &DagDef) -> Result<Self, BuildErrors> {

@@ -16,7 +16,9 @@ pub struct Labelled<T> {
 
 /// Names the elements of a list.
 #[derive(Clone)]
-pub(crate) struct Labels(Arc<dyn Fn(&AnyValue) -> Vec<String> + Send + Sync>);
+pub(crate) struct Labels(Arc<Naming>);
+
+type Naming = dyn Fn(&AnyValue) -> Vec<String> + Send + Sync;
 
 impl Labels {
     /// The names of the elements, in their order. Runs user code.

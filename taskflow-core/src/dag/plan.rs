@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::arg::Assemble;
-use super::builder::index;
 use super::def::DagOptions;
 use super::each::Split;
 use super::hash;
@@ -17,6 +16,7 @@ use super::label::Labels;
 use super::param::ParamDef;
 use super::projection::Projection;
 use super::rate::Rate;
+use super::units::Units;
 use crate::task::{RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TriggerRule, Waiting};
 use crate::value::{Constant, TypeInfo};
 
@@ -61,10 +61,7 @@ pub struct Plan {
     pub(super) mappings: Vec<Mapping>,
     /// Where each node is in the mappings; empty in a plan without any.
     pub(super) places: Vec<Place>,
-    /// The groups that are tried again as a whole, with their nodes.
-    pub(super) units: Vec<(u32, Vec<u32>)>,
-    /// For each node the place of its unit among them; empty in a plan without any.
-    pub(super) in_unit: Vec<Option<u32>>,
+    pub(super) units: Units,
     pub(super) hash: OnceLock<String>,
 }
 
@@ -531,48 +528,9 @@ impl Plan {
         &self.mappings
     }
 
-    /// Whether there are groups that are tried again as a whole.
-    pub(crate) fn has_units(&self) -> bool {
-        !self.units.is_empty()
-    }
-
-    /// The groups that are tried again as a whole, with their nodes.
-    pub(crate) fn units(&self) -> impl Iterator<Item = (u32, &[u32])> {
-        self.units.iter().map(|(group, nodes)| (*group, &nodes[..]))
-    }
-
-    /// The group with retries of its own that a node is in.
-    pub(crate) fn unit_of(&self, node: u32) -> Option<u32> {
-        let place = (*self.in_unit.get(node as usize)?)?;
-        Some(self.units[place as usize].0)
-    }
-
-    /// The nodes of a group with retries of its own.
-    pub(crate) fn nodes_of_unit(&self, group: u32) -> &[u32] {
-        let unit = self.units.iter().find(|(known, _)| *known == group);
-        unit.map_or(&[][..], |(_, nodes)| nodes)
-    }
-
-    /// How many tasks of parts of the graph may run at once: of mappings and of groups that say so.
-    pub(crate) fn limits(&self) -> impl Iterator<Item = u32> + '_ {
-        let mappings = self.mappings.iter().filter_map(|mapping| mapping.concurrency);
-        mappings.chain(self.groups.iter().filter_map(|group| group.concurrency))
-    }
-
-    /// Which of [`Plan::limits`] a node is under.
-    pub(crate) fn limits_of(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
-        let outer = |&mapping: &u32| self.mappings[mapping as usize].parent;
-        let mappings = std::iter::successors(self.place(node).mapping, outer);
-        let mappings = mappings.filter(|&mapping| self.mappings[mapping as usize].concurrency.is_some());
-        let before = |until: u32| self.mappings[..until as usize].iter().filter(|it| it.concurrency.is_some()).count();
-        let mappings = mappings.map(move |mapping| before(mapping));
-
-        let outer = |&group: &u32| self.groups[group as usize].parent;
-        let groups = std::iter::successors(self.nodes[node as usize].group, outer);
-        let groups = groups.filter(|&group| self.groups[group as usize].concurrency.is_some());
-        let before = |until: u32| self.groups[..until as usize].iter().filter(|it| it.concurrency.is_some()).count();
-        let all = self.mappings.iter().filter(|mapping| mapping.concurrency.is_some()).count();
-        mappings.chain(groups.map(move |group| all + before(group))).map(index)
+    /// The groups that are tried again as a whole.
+    pub(crate) fn units(&self) -> &Units {
+        &self.units
     }
 
     /// Where a node is in the mappings.

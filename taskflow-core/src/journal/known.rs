@@ -101,7 +101,7 @@ impl<'a> Known<'a> {
                 self.open_all(mapping, &mut open);
             }
         }
-        for (_, nodes) in self.plan.units() {
+        for (_, nodes) in self.plan.units().iter() {
             // All of it may run again.
             if nodes.iter().any(|&node| open[node as usize]) {
                 nodes.iter().for_each(|&node| open[node as usize] = true);

@@ -17,6 +17,7 @@ use super::plan::{ArgCell, EdgeCell, EdgeKind, Mapping, Node, NodeOptions, Place
 use super::pool::PoolDef;
 use super::projection::Projection;
 use super::registry::Registry;
+use super::units::Units;
 use crate::panics;
 use crate::task::{RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TaskOptions, TriggerRule, Waiting};
 use crate::value::{Constant, TypeInfo};
@@ -121,7 +122,6 @@ impl Freezer<'_> {
                 first_join: 0,
             });
         }
-        let units = units(&draft);
         let gates = wire::gates(&draft, &node_options, &options_of);
         let mut plan = Plan {
             id: self.header.id.to_owned(),
@@ -149,8 +149,7 @@ impl Freezer<'_> {
             consumers: vec![0; nodes.len()],
             mappings: mappings(&draft),
             places: places(&draft),
-            in_unit: units.0,
-            units: units.1,
+            units: Units::of_draft(&draft),
             nodes,
             wiring,
             hash: OnceLock::new(),
@@ -313,20 +312,6 @@ fn mappings(draft: &Draft) -> Vec<Mapping> {
         }
     }
     mappings
-}
-
-/// The groups that are tried again as a whole: for each node which it is in, and for each its nodes.
-fn units(draft: &Draft) -> (Vec<Option<u32>>, Vec<(u32, Vec<u32>)>) {
-    let groups = (0..).zip(&draft.groups).filter(|(_, group)| group.retries > 0);
-    let units: Vec<(u32, Vec<u32>)> = groups.map(|(place, group)| (place, group.nodes.clone().collect())).collect();
-    if units.is_empty() {
-        return (Vec::new(), units);
-    }
-    let mut of = vec![None; draft.nodes.len()];
-    for (place, (_, nodes)) in (0..).zip(&units) {
-        nodes.iter().for_each(|&node| of[node as usize] = Some(place));
-    }
-    (of, units)
 }
 
 fn places(draft: &Draft) -> Vec<Place> {

@@ -227,7 +227,7 @@ impl Core {
 
     fn start(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
         self.started = self.past.started.unwrap_or(now);
-        if graph.plan().has_units() {
+        if !graph.plan().units().is_empty() {
             self.count_units(graph);
         }
         if let Some(timeout) = self.settings.timeout {
@@ -260,7 +260,7 @@ impl Core {
         if !graph.plan().mappings().is_empty() && self.is_held_back(graph, task, now) {
             return;
         }
-        if graph.plan().has_units() && self.unit_waits(graph, task, now) {
+        if !graph.plan().units().is_empty() && self.unit_waits(graph, task, now) {
             return;
         }
         // Even in an empty map a key is hashed.
@@ -301,7 +301,7 @@ impl Core {
     fn finished(&mut self, graph: &Layout, task: u32, outcome: Outcome, now: Timestamp, commands: &mut Vec<Command>) {
         match outcome {
             Outcome::Success | Outcome::Labelled(_) | Outcome::Expanded { .. } => {
-                self.settle(graph, task, Transition::Succeed, now, commands)
+                self.settle(graph, task, Transition::Succeed, now, commands);
             }
             Outcome::Skipped(reason) => {
                 self.failures.insert(task, Arc::new(Failure::Skipped { reason }));
@@ -467,7 +467,7 @@ impl Core {
         cell.ended = now;
         self.open -= 1;
         self.told.push(task);
-        if graph.plan().has_units() && self.is_kept_back(graph, task) {
+        if !graph.plan().units().is_empty() && self.is_kept_back(graph, task) {
             return;
         }
         commands.push(Command::Settled(task));

@@ -20,9 +20,9 @@ impl Core {
         let plan = graph.plan();
         let (node, at) = (graph.node(task), graph.at(task));
         let own = plan.place(node);
-        let unit = if plan.has_units() { self.open_unit(graph, task) } else { None };
+        let unit = if plan.units().is_empty() { None } else { self.open_unit(graph, task) };
         for &join in plan.successors(node) {
-            if unit.is_some() && unit != plan.unit_of(plan.joins()[join as usize].node) {
+            if unit.is_some() && unit != plan.units().of(plan.joins()[join as usize].node) {
                 continue;
             }
             let to = plan.place(plan.joins()[join as usize].node).mapping;

@@ -25,9 +25,9 @@ impl Core {
                 self.tell_among_elements(graph, task, state, now, commands);
                 continue;
             }
-            let unit = if plan.has_units() { self.open_unit(graph, task) } else { None };
+            let unit = if plan.units().is_empty() { None } else { self.open_unit(graph, task) };
             for &join in plan.successors(task) {
-                if unit.is_none() || unit == plan.unit_of(plan.joins()[join as usize].node) {
+                if unit.is_none() || unit == plan.units().of(plan.joins()[join as usize].node) {
                     self.tell_join(graph, join, task, state, now, commands);
                 }
             }

@@ -363,7 +363,7 @@ impl Machine {
         self.core.tasks[task as usize].attempt >= self.max_attempts(task)
             && self.layout.options(task).waiting == Waiting::Never
             // Its group may be tried again.
-            && self.plan().unit_of(self.layout.node(task)).is_none()
+            && self.plan().units().of(self.layout.node(task)).is_none()
     }
 
     /// What a task that may wait is told when it is called now.
@@ -463,9 +463,9 @@ impl Machine {
 
     /// Whether a task that has ended keeps its inputs, because it may run again with its group. Before `Start`.
     pub(crate) fn keeps_inputs(&self, task: u32) -> bool {
-        let unit = self.plan().unit_of(self.layout.node(task));
+        let unit = self.plan().units().of(self.layout.node(task));
         unit.is_some_and(|unit| {
-            self.plan().nodes_of_unit(unit).iter().any(|&node| !self.task_state(node).is_terminal())
+            self.plan().units().nodes(unit).iter().any(|&node| !self.task_state(node).is_terminal())
         })
     }
 

@@ -46,7 +46,7 @@ impl Core {
     /// Counts the open tasks of each unit. Before the run starts.
     pub(super) fn count_units(&mut self, graph: &Layout) {
         let plan = graph.plan();
-        for (group, nodes) in plan.units() {
+        for (group, nodes) in plan.units().iter() {
             let open = nodes.iter().filter(|&&node| !self.tasks[node as usize].state.is_terminal()).count() as u32;
             let (retries, due) =
                 self.past.units.get(plan.groups()[group as usize].id.as_str()).copied().unwrap_or((0, None));
@@ -60,7 +60,7 @@ impl Core {
 
     /// The unit that a task is in, if nobody outside is to hear of it yet.
     pub(super) fn open_unit(&self, graph: &Layout, task: u32) -> Option<u32> {
-        let unit = graph.plan().unit_of(graph.node(task))?;
+        let unit = graph.plan().units().of(graph.node(task))?;
         self.units.all.get(&unit).is_some_and(|unit| !unit.is_over).then_some(unit)
     }
 
@@ -84,7 +84,7 @@ impl Core {
 
     /// The wait of a unit is over.
     pub(super) fn unit_is_due(&mut self, graph: &Layout, group: u32, now: Timestamp, commands: &mut Vec<Command>) {
-        for &task in graph.plan().nodes_of_unit(group) {
+        for &task in graph.plan().units().nodes(group) {
             let cell = &self.tasks[task as usize];
             if cell.state == TaskState::None && cell.undecided == 0 {
                 self.ready(graph, task, now, commands);
@@ -118,8 +118,8 @@ impl Core {
 
     /// The first task in which a unit failed.
     fn trouble_of(&self, graph: &Layout, group: u32) -> Option<u32> {
-        let (plan, nodes) = (graph.plan(), graph.plan().nodes_of_unit(group));
-        let is_inside = |node: u32| plan.unit_of(node) == Some(group);
+        let (plan, nodes) = (graph.plan(), graph.plan().units().nodes(group));
+        let is_inside = |node: u32| plan.units().of(node) == Some(group);
         let deals_with = |join: &u32| {
             let below = plan.joins()[*join as usize].node;
             is_inside(below) && plan.node_options(below).teardown.is_none()
@@ -143,7 +143,7 @@ impl Core {
     ) {
         let plan = graph.plan();
         let takes_part = |&task: &u32| self.tasks[task as usize].state != TaskState::Removed;
-        let tasks: Vec<u32> = plan.nodes_of_unit(group).iter().copied().filter(takes_part).collect();
+        let tasks: Vec<u32> = plan.units().nodes(group).iter().copied().filter(takes_part).collect();
         for &task in &tasks {
             self.reopen(graph, task, now);
             commands.push(Command::Forget(task));
@@ -166,7 +166,7 @@ impl Core {
         let plan = graph.plan();
         let is_told = |upstream: &u32| {
             let state = self.tasks[*upstream as usize].state;
-            plan.unit_of(*upstream) != Some(group)
+            plan.units().of(*upstream) != Some(group)
                 && state.is_terminal()
                 && state != TaskState::Removed
                 && self.open_unit(graph, *upstream).is_none()
@@ -177,7 +177,7 @@ impl Core {
         for upstream in upstreams {
             let state = self.tasks[upstream as usize].state;
             for &join in plan.successors(upstream) {
-                if plan.unit_of(plan.joins()[join as usize].node) == Some(group) {
+                if plan.units().of(plan.joins()[join as usize].node) == Some(group) {
                     self.tell_join(graph, join, upstream, state, now, commands);
                 }
             }
@@ -223,7 +223,7 @@ impl Core {
     ) {
         let plan = graph.plan();
         let ended = |&task: &u32| self.tasks[task as usize].state != TaskState::Removed;
-        let mut tasks: Vec<u32> = plan.nodes_of_unit(group).iter().copied().filter(ended).collect();
+        let mut tasks: Vec<u32> = plan.units().nodes(group).iter().copied().filter(ended).collect();
         tasks.sort_by_key(|&task| (self.tasks[task as usize].ended, task));
         for &task in &tasks {
             commands.push(Command::Settled(task));
@@ -242,7 +242,7 @@ impl Core {
         for task in tasks {
             let state = self.tasks[task as usize].state;
             for &join in plan.successors(task) {
-                if plan.unit_of(plan.joins()[join as usize].node) != Some(group) {
+                if plan.units().of(plan.joins()[join as usize].node) != Some(group) {
                     self.tell_join(graph, join, task, state, now, commands);
                 }
             }
