@@ -14,7 +14,7 @@ use super::each::Split;
 use super::hash;
 use super::param::ParamDef;
 use super::projection::Projection;
-use crate::task::{RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TriggerRule, Waiting};
+use crate::task::{Callbacks, RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TriggerRule, Waiting};
 use crate::value::{Constant, TypeInfo};
 
 /// A DAG, checked and ready to run any number of times, also at once.
@@ -120,6 +120,8 @@ pub struct NodeOptions {
     pub trigger_rule: TriggerRule,
     /// What it may wait for without holding a slot.
     pub waiting: Waiting,
+    /// Who is told of what happens to it.
+    pub callbacks: Callbacks,
     /// How often and how long it looks, if it is a sensor.
     pub sensor: Option<SensorPolicy>,
     /// Words to find it by.
@@ -330,6 +332,11 @@ impl Plan {
     /// Its options.
     pub fn options(&self) -> &DagOptions {
         &self.options
+    }
+
+    /// Whether anybody is to be told what happens in its runs.
+    pub(crate) fn wants_notices(&self) -> bool {
+        !self.options.callbacks.is_empty() || self.node_options.iter().any(|options| !options.callbacks.is_empty())
     }
 
     /// Its parameters.

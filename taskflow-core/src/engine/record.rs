@@ -23,7 +23,9 @@ use super::effects::Effects;
 use super::hub::Shared;
 use super::run::RunShared;
 use super::state::{RunState, TaskState};
+use super::courier::{Ledger, Owed};
 use crate::error::Failure;
+use crate::task::Happening;
 use crate::time::Timestamp;
 use crate::value::{AnyValue, FileRef, TypeInfo};
 
@@ -93,8 +95,16 @@ pub(crate) enum Entry {
     Expanded { task: u32, count: u32 },
     /// An attempt waits after `took` nanoseconds, and holds nothing: a sensor between two pokes, or a deferred task.
     Waiting { task: u32, attempt: u32, took: u64, poke: bool, record: Box<WaitRecord> },
-    /// Somebody said that an event has come; its value is JSON.
+    /// Somebody said that an event has come; its value is JSON. From stores of earlier versions: now it is `Happened`.
     Released { key: String, value: String, by: String },
+    /// The run was not over at its deadline.
+    DeadlineMissed { due: i64 },
+    /// The run has failed, and is tried again then, for the time that `retry` counts from 1.
+    TriedAgain { retry: u32, due: i64 },
+    /// These tasks run again, because the run does. So many of them were in which state.
+    Again { tasks: Vec<u32>, were: Vec<(TaskState, u32)> },
+    /// An event has come; its value is JSON. Who said so, and why.
+    Happened { key: String, value: String, by: String, reason: String },
 }
 
 /// What a task waits for.
@@ -218,6 +228,9 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
 
     /// The number that the run is stored under, as soon as it is.
     fn number(&self) -> Option<i64>;
+
+    /// Where is noted what callbacks were told.
+    fn ledger(&self) -> Arc<dyn Ledger>;
 }
 
 /// Tells the engine what was stored.
@@ -260,9 +273,9 @@ impl Commits {
     }
 
     /// Somebody outside says that an event has come.
-    pub(crate) fn release(&self, key: String, value: Arc<str>, by: String) {
+    pub(crate) fn release(&self, key: String, value: Arc<str>, by: String, reason: String) {
         let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
-        shared.tell(self.key, &of.info.run_id, super::machine::Input::Release { key, value, by });
+        shared.tell(self.key, &of.info.run_id, super::machine::Input::Release { key, value, by, reason });
     }
 
     /// Whether too much waits to be stored.
@@ -295,8 +308,20 @@ pub(crate) struct Restored {
     pub(crate) later: HashMap<String, RestoredTask>,
     /// It was ending early when it stopped: why, and as what.
     pub(crate) halted: Option<(String, RunState)>,
-    /// The events that it was told, in order: their keys and values.
-    pub(crate) events: Vec<(String, Arc<str>)>,
+    /// The events that it was told, in order, by their keys.
+    pub(crate) events: Vec<(String, Happening)>,
+    /// When it was asked for.
+    pub(crate) queued: Option<Timestamp>,
+    /// How often it was tried again.
+    pub(crate) run_retries: u32,
+    /// It has failed, and is to be tried again: for which time, and when.
+    pub(crate) run_retry: Option<(u32, Timestamp)>,
+    /// Its deadline counts no more: it was missed, or the run has been over before.
+    pub(crate) past_deadline: bool,
+    /// How often it came to an end, those included after which it was tried again.
+    pub(crate) ends: u32,
+    /// What was to be told, and was not.
+    pub(crate) owed: Vec<Owed>,
 }
 
 /// What is known of a task of a run that goes on.

@@ -121,9 +121,11 @@ impl<'a> Known<'a> {
     pub(super) fn wanted(&self) -> Vec<u32> {
         let open = self.open();
         let result = self.plan.result().and_then(Source::as_task);
+        // A run that may be tried again wants what any task may take.
+        let may_fail = self.plan.options().retries.unwrap_or(0) > 0;
         let is_wanted = |node: u32| {
             let below = self.plan.successors(node).iter().map(|&join| self.plan.joins()[join as usize].node);
-            let taken = |below: u32| open[below as usize] && takes(self.plan, below, node);
+            let taken = |below: u32| (open[below as usize] || may_fail) && takes(self.plan, below, node);
             // The value of an expand node is never stored.
             self.plan.place(node).expands.is_none() && (result == Some(node) || below.into_iter().any(taken))
         };
@@ -177,6 +179,9 @@ impl<'a> Known<'a> {
         tasks.sort_by_key(|&(order, _)| order);
         let tasks = tasks.into_iter().map(|(_, task)| task).collect();
         let expansions = self.expansions.clone();
+        let (run_retries, run_retry) = self.history.retries_made();
+        // What was cleared when the run was over has all the time it takes.
+        let was_over = self.history.run_ends as usize > self.history.run_retries.len();
         Restored {
             started: self.history.started(),
             tasks,
@@ -184,6 +189,12 @@ impl<'a> Known<'a> {
             later: self.later(),
             halted: self.history.halted(),
             events: self.history.events.clone(),
+            queued: Some(self.history.created),
+            run_retries,
+            run_retry,
+            past_deadline: self.history.missed_deadline.is_some() || was_over,
+            ends: self.history.run_ends,
+            owed: Vec::new(),
         }
     }
 

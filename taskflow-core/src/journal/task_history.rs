@@ -195,6 +195,16 @@ impl TaskHistory {
         }
     }
 
+    /// The run is tried again, and the task with it: as [`reset`](TaskHistory::reset), but nobody has cleared it.
+    pub(super) fn again(&mut self, events: u64) {
+        let (cleared, deaf_to) = (self.cleared, self.deaf_to);
+        self.reset(events);
+        self.cleared = cleared;
+        if self.attempts.is_empty() {
+            self.deaf_to = deaf_to;
+        }
+    }
+
     /// Nothing but its attempts stays; what was released before is not for it.
     pub(super) fn reset(&mut self, events: u64) {
         let kept = std::mem::take(&mut self.attempts);

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::event_log::EventLog;
 use super::faults::Faults;
 use super::script::Script;
-use crate::engine::{Event, Interference, Part, Starting, TaskState, World};
+use crate::engine::{Event, Interference, Owed, Part, Starting, TaskState, World};
 use crate::journal::ByHand;
+use crate::task::Notice;
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
@@ -20,6 +21,8 @@ pub(super) struct Scene {
     pub(super) journal: Option<ByHand>,
     pub(super) log: EventLog,
     pub(super) values: HashMap<String, AnyValue>,
+    /// What callbacks were told.
+    pub(super) notices: Vec<Notice>,
     /// Tasks whose success is stored: they must not run again.
     pub(super) settled: HashSet<String>,
     /// Invariants that did not hold.
@@ -43,6 +46,7 @@ impl Scene {
             journal,
             log: EventLog::new(start),
             values: HashMap::new(),
+            notices: Vec::new(),
             settled: HashSet::new(),
             broken: Vec::new(),
             steps: 0,
@@ -120,6 +124,20 @@ impl World for Scene {
 
     fn made(&mut self, task: &str, value: &AnyValue) {
         self.values.insert(task.to_owned(), AnyValue::clone(value));
+    }
+
+    fn tells_at_once(&self) -> bool {
+        self.rng.is_none()
+    }
+
+    fn tell(&mut self, now: Timestamp, owed: Owed) {
+        if let Some(journal) = &self.journal
+            && let Err(error) = journal.note(&owed.notice.run.run_id, &owed.as_told(now))
+        {
+            self.broken.push(format!("what a callback was told cannot be noted: {error}"));
+        }
+        self.log.note(now, &format!("told: {}", owed.notice));
+        self.notices.push(owed.notice);
     }
 
     fn stores_at_once(&self) -> bool {

@@ -88,7 +88,10 @@ pub(super) fn play<T: Value>(terms: &Terms, scene: &mut Scene) -> Result<RunRepo
             return Err(TestError::Broken { broken: std::mem::take(&mut scene.broken), log: scene.log.text() });
         }
         match end {
-            End::Over if report.state() != RunState::Interrupted => return Ok(report),
+            End::Over if report.state() != RunState::Interrupted => {
+                still_owed(terms, scene)?;
+                return Ok(report);
+            }
             End::Over => scene.log.note(now, "the session ends: its journal cannot be written"),
             End::Crashed { .. } => scene.log.note(now, "the process dies"),
             End::Stuck(tasks) => return Err(TestError::Stuck { tasks, log: scene.log.text() }),
@@ -117,6 +120,17 @@ fn request<T: Value>(terms: &Terms, scene: &Scene, now: Timestamp) -> Result<Run
     // The observer is what makes the machine keep events; the scene sees them.
     let request = request.observe(|_: &crate::engine::Event| {});
     Ok(request.seed(terms.seed).fail_fast(terms.fail_fast).durability(terms.durability))
+}
+
+/// Whoever was to be told was told.
+fn still_owed(terms: &Terms, scene: &Scene) -> Result<(), TestError> {
+    let Some(journal) = &scene.journal else { return Ok(()) };
+    let owed = journal.owed(&terms.info.run_id, &terms.plan)?;
+    if owed.is_empty() {
+        return Ok(());
+    }
+    let broken = owed.iter().map(|owed| format!("a callback was never told: {}", owed.notice)).collect();
+    Err(TestError::Broken { broken, log: scene.log.text() })
 }
 
 /// Compares what is stored with what was, and notes what must not happen again.

@@ -339,6 +339,7 @@ fn resolve(options: TaskOptions, waiting: Waiting) -> NodeOptions {
         priority: options.priority.unwrap_or(0),
         trigger_rule: options.trigger_rule.unwrap_or_default(),
         waiting,
+        callbacks: options.callbacks,
         sensor: (waiting == Waiting::Sensor).then(|| SensorPolicy::of(options.sensor)),
         tags: options.tags,
     }

@@ -54,6 +54,12 @@ pub(super) struct Core {
     pub(super) external: External,
     /// How many events there were.
     pub(super) released: u64,
+    /// How often the run was tried again.
+    pub(super) run_retries: u32,
+    /// It has failed, and is to be tried again: for which time, and when.
+    pub(super) run_retry: Option<(u32, Timestamp)>,
+    /// That time has come.
+    pub(super) tries_again: bool,
 }
 
 /// What a run that goes on brings with it.
@@ -75,6 +81,10 @@ pub(super) struct Past {
     pub(super) later: HashMap<String, RestoredTask>,
     /// The lists that are there: to be said again.
     pub(super) expansions: Vec<(u32, u32)>,
+    /// When the run was asked for.
+    pub(super) queued: Option<Timestamp>,
+    /// Its deadline counts no more.
+    pub(super) past_deadline: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -134,6 +144,8 @@ pub(super) enum Timer {
     Attempt { task: u32, attempt: u32 },
     Run,
     Grace,
+    Deadline,
+    TryAgain,
 }
 
 #[derive(Debug)]
@@ -174,7 +186,7 @@ impl Core {
             Input::Cancel { reason } => {
                 self.halt(graph, reason, RunState::Cancelled, Transition::Cancel, now, commands);
             }
-            Input::Release { key, value, by } => self.release(key, value, by, now, commands),
+            Input::Release { key, value, by, reason } => self.release(key, (value, by, reason), now, commands),
             Input::Halt { reason, state } => self.halt(graph, reason, state, Transition::Cancel, now, commands),
         }
         self.tell(graph, now, commands);
@@ -188,7 +200,7 @@ impl Core {
             self.tell_join(graph, join, upstream, state, now, commands);
             self.tell(graph, now, commands);
         }
-        if self.open == 0 && self.state == RunState::Running {
+        if self.open == 0 && self.state == RunState::Running && !self.is_tried_again(graph, now) {
             self.end(now, commands);
         }
     }
@@ -199,6 +211,7 @@ impl Core {
             // A run that goes on after a crash gets its whole time again: that nobody ran it is not its fault.
             self.timers.insert((now + timeout, Timer::Run));
         }
+        self.set_deadline(graph);
         if self.settings.recorded && self.past.started.is_none() {
             let removed = graph.tasks().filter(|&task| self.tasks[task as usize].state == TaskState::Removed);
             self.entries.extend(removed.map(|task| (now, Entry::Removed { task })));
@@ -337,6 +350,8 @@ impl Core {
                         self.attempt_failed(graph, task, Failure::TimedOut { limit }, None, now, commands);
                     }
                 }
+                Timer::Deadline => self.deadline_missed(due, now),
+                Timer::TryAgain => self.tries_again = self.run_retry.is_some() && self.halted.is_none(),
                 Timer::Run => {
                     let limit = self.settings.timeout.unwrap_or_default();
                     let reason = format!("the run took longer than its timeout of {limit:?}");
@@ -424,12 +439,17 @@ impl Core {
         !below.into_iter().any(|&join| takes_part(plan.joins()[join as usize].node))
     }
 
-    fn end(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
-        self.state = match &self.halted {
+    /// How the run ends, now that no task is open.
+    pub(super) fn verdict(&self) -> RunState {
+        match &self.halted {
             Some(halted) => halted.state,
             None if self.failed_leaf => RunState::Failed,
             None => RunState::Success,
-        };
+        }
+    }
+
+    fn end(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
+        self.state = self.verdict();
         self.ended = now;
         self.timers.clear();
         if self.settings.observed {

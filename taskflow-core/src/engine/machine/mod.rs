@@ -20,11 +20,14 @@
 //!    that its list stood for wait for the elements in its place, and those without anything else to wait for are scheduled.
 //! 9. An attempt that waits ([`Outcome::Waits`]) makes its task `deferred` or `up_for_reschedule` until its time comes or the
 //!    event it waits for is released; then it is scheduled as any other, and goes on under the same number.
-//! 10. When no task is left open, `Ended` comes as the last command.
+//! 10. When no task is left open, `Ended` comes as the last command; or, if the run has failed and has retries left, the machine
+//!     makes itself anew with its failed tasks open ([`Machine::restore`]), after a wait, and starts again.
+//! 11. A run that is not over at its deadline says so once, and goes on.
 //!
 //! - `core`: what changes, and the transitions. `joins`: ends are told downwards. `elements`: into and out of lists. `waits`:
-//!   sensors and deferred tasks.
+//!   sensors and deferred tasks. `again`: runs that are tried again, and deadlines.
 
+mod again;
 mod core;
 mod elements;
 mod joins;
@@ -59,7 +62,7 @@ pub(crate) enum Input {
     /// Somebody wants the run to end.
     Cancel { reason: String },
     /// Somebody says that an event has come; its value is JSON.
-    Release { key: String, value: Arc<str>, by: String },
+    Release { key: String, value: Arc<str>, by: String, reason: String },
     /// The run ends early as what is said: it cannot go on for a reason of its surroundings, or it was ending early before
     /// it was interrupted.
     Halt { reason: String, state: RunState },
@@ -112,6 +115,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<Duration>,
     /// How long running attempts may take to stop after a halt.
     pub(crate) grace: Duration,
+    /// What the run is about: its deadline may be counted from it.
+    pub(crate) logical_date: Timestamp,
     /// For the jitter of retries.
     pub(crate) seed: u64,
     /// Whether to keep events for observers.
@@ -126,6 +131,7 @@ impl Default for Settings {
             fail_fast: false,
             timeout: None,
             grace: Duration::from_secs(10),
+            logical_date: Timestamp::EPOCH,
             seed: 0,
             observed: false,
             recorded: false,
@@ -173,6 +179,9 @@ impl Machine {
             waiters: HashMap::new(),
             external: Arc::default(),
             released: 0,
+            run_retries: 0,
+            run_retry: None,
+            tries_again: false,
         };
         Machine { layout: Layout::new(plan), core }
     }
@@ -189,10 +198,12 @@ impl Machine {
         // All there is will be told when the run starts.
         self.core.late.clear();
         self.core.unbound.clear();
-        for (key, value) in &restored.events {
+        for (key, happening) in &restored.events {
             self.core.released += 1;
-            Arc::make_mut(&mut self.core.external).insert(key.clone(), (self.core.released, Arc::clone(value)));
+            Arc::make_mut(&mut self.core.external).insert(key.clone(), (self.core.released, happening.clone()));
         }
+        (self.core.run_retries, self.core.run_retry) = (restored.run_retries, restored.run_retry);
+        (self.core.past.queued, self.core.past.past_deadline) = (restored.queued, restored.past_deadline);
         let Core { tasks, past, failures, retried, open, waiters, .. } = &mut self.core;
         past.started = restored.started;
         for known in &restored.tasks {
@@ -257,6 +268,9 @@ impl Machine {
             return core.step(layout, Input::Finished { task, attempt, started, outcome }, now, commands);
         }
         core.step(layout, input, now, commands);
+        if core.tries_again {
+            self.try_again(now, commands);
+        }
     }
 
     fn expand(layout: &mut Layout, core: &mut Core, task: u32, count: u32, now: Timestamp) -> Outcome {

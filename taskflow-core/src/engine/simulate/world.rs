@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::courier::Owed;
 use crate::engine::event::Event;
 use crate::task::{Inputs, Produced, TaskContext, TaskDef};
 use crate::time::Timestamp;
@@ -35,6 +36,17 @@ pub(crate) trait World {
 
     /// A task has succeeded with this value.
     fn made(&mut self, _task: &str, _value: &AnyValue) {}
+
+    /// Whether callbacks are told before anything else happens.
+    fn tells_at_once(&self) -> bool {
+        true
+    }
+
+    /// A callback is to be told something.
+    fn tell(&mut self, _now: Timestamp, owed: Owed) {
+        // Nobody tries again what fails here.
+        let _ = owed.deliver();
+    }
 
     /// Whether what is recorded is stored before anything else happens.
     fn stores_at_once(&self) -> bool {
