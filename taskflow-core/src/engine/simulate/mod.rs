@@ -298,13 +298,13 @@ impl Driver<'_> {
         self.commands = commands;
         let shared = Arc::clone(&self.run.shared);
         let (place, context, span) = (grant.place(), grant.context(&shared), span(&shared, &grant));
-        let retries = self.run.machine.layout().options(task).retry.retries;
-        let forgiven = grant.max_attempts.saturating_sub(retries.saturating_add(1));
+        let earlier = self.run.machine.retried(task).iter();
+        let lost = earlier.filter(|record| matches!(*record.failure, Failure::Lost { .. })).count() as u32;
         let starting = Starting {
             task: place.id(&shared.plan),
             node: shared.plan.nodes()[grant.node as usize].id(),
             def: grant.def,
-            counted: grant.attempt.saturating_sub(forgiven).max(1),
+            counted: grant.attempt.saturating_sub(lost).max(1),
         };
         let part = self.world.part(&starting);
         let attempt = grant.attempt;

@@ -75,7 +75,7 @@ pub(crate) struct Starting<'a> {
     pub(crate) task: &'a str,
     pub(crate) node: &'a str,
     pub(crate) def: &'static TaskDef,
-    /// Which attempt it is, without those that were lost or cleared.
+    /// Which attempt it is, without those that were lost.
     pub(crate) counted: u32,
 }
 
