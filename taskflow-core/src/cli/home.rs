@@ -178,7 +178,8 @@ impl Home {
     /// next program has to read before anything else: once that would take longer than it is worth, the store takes it in.
     pub(super) fn leave(&self, journal: &Journal) {
         // What callbacks of earlier runs are owed: those of this one were told before its report came.
-        let _ = self.runtime.block_on(journal.deliver_owed());
+        let patience = std::time::Duration::from_secs(15);
+        let _ = self.runtime.block_on(async { tokio::time::timeout(patience, journal.deliver_owed()).await });
         const LONG: u64 = 1 << 20;
         let log = std::fs::metadata(self.path.join("taskflow.db-wal")).map_or(0, |file| file.len());
         if log > LONG {

@@ -83,7 +83,7 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
     for retry in &history.run_retries {
         let (number, at) = (retry.number, words::time(retry.started.unwrap_or(retry.due)));
         let word = if retry.started.is_some() { "tried again" } else { "to be tried again" };
-        writeln!(text, "  {} {at} (retry {number}, after it had failed {})", paint.faint(word), words::time(retry.failed))?;
+        writeln!(text, "  {} {at} (retry {number})", paint.faint(word))?;
     }
     if let Some(missed) = &history.missed_deadline {
         writeln!(text, "  {} {}", paint.faint("missed its deadline"), words::time(missed.deadline))?;

@@ -8,17 +8,17 @@
 //!    opens its home to run something else, finds what is noted missing.
 //! 4. What fails is noted with its error and the time of the next try, which comes after 10 s, then 20 s, up to an hour. After
 //!    a week it is given up. Without a journal there is one try.
-//! 5. The last thing it is handed is the report of the run: whoever waits for that has it when everything was tried once.
-//!    Further tries come after the report, as long as the process has the journal open.
+//! 5. The last thing it is handed is the report of the run: whoever waits for that has it when everything was tried once, or a
+//!    minute later. Further tries come after the report, as long as the process has the journal open.
 
 use std::fmt;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::log::Redactor;
 use crate::panics::catch;
-use crate::task::{Backoff, Notice, Notifier, RetryPolicy};
+use crate::task::{Backoff, Callback, Notice, RetryPolicy};
 use crate::time::Timestamp;
 
 /// When what failed is tried again.
@@ -32,13 +32,17 @@ const TRIES: RetryPolicy = RetryPolicy {
 /// How long anybody tries.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How many are told before the ledger is written.
+/// How many are told before the ledger is written, and how long that may take.
 const BATCH: usize = 64;
+const UNNOTED: Duration = Duration::from_millis(500);
+
+/// How long the report of a run waits for callbacks that are slow.
+const LINGER: Duration = Duration::from_secs(60);
 
 /// A notice that somebody is to be told.
 pub(crate) struct Owed {
     pub(crate) notice: Notice,
-    notifier: Arc<dyn Notifier>,
+    callback: Callback,
     /// Tries so far, and when the next one is due.
     attempts: u32,
     due: Option<Timestamp>,
@@ -71,8 +75,8 @@ pub(crate) trait Ledger: Send + Sync {
 }
 
 impl Owed {
-    pub(crate) fn new(notice: Notice, notifier: Arc<dyn Notifier>) -> Self {
-        Owed { notice, notifier, attempts: 0, due: None }
+    pub(crate) fn new(notice: Notice, callback: Callback) -> Self {
+        Owed { notice, callback, attempts: 0, due: None }
     }
 
     /// As it stands after tries that are noted.
@@ -85,9 +89,14 @@ impl Owed {
         self.due.is_none_or(|due| due <= now)
     }
 
+    /// What the callback is called; both making it and asking it run user code.
+    fn name(&self) -> String {
+        catch(|| self.callback.notifier().name()).unwrap_or_else(|_| "?".to_owned())
+    }
+
     /// Tells. What fails is said in the log of the process, too.
     pub(crate) fn deliver(&self) -> Result<(), String> {
-        let told = catch(|| self.notifier.notify(&self.notice).map_err(|error| {
+        let told = catch(|| self.callback.notifier().notify(&self.notice).map_err(|error| {
             let mut text = error.to_string();
             let mut source = error.source();
             while let Some(cause) = source {
@@ -99,7 +108,7 @@ impl Owed {
         let told = told.map_err(|failure| failure.to_string()).and_then(std::convert::identity);
         told.map_err(|mut error| {
             Redactor::current().message(&mut error);
-            let callback = self.notifier.name();
+            let callback = self.name();
             tracing::warn!(target: "taskflow", "the callback `{callback}` was not told that {}: {error}", self.notice);
             error
         })
@@ -111,7 +120,7 @@ impl Owed {
         Tried {
             key: self.notice.key.clone(),
             notice: self.notice.to_string(),
-            callback: self.notifier.name(),
+            callback: self.name(),
             at,
             attempts: self.attempts.saturating_add(1),
             error: None,
@@ -132,7 +141,7 @@ impl Owed {
         Tried {
             key: self.notice.key.clone(),
             notice,
-            callback: self.notifier.name(),
+            callback: self.name(),
             at,
             attempts: self.attempts,
             error: told.err(),
@@ -155,14 +164,19 @@ enum Parcel {
 /// The way to the thread that tells.
 pub(crate) struct Courier {
     sender: Mutex<Sender<Parcel>>,
+    /// Since when somebody waits for the report of the run.
+    over: Arc<OnceLock<Instant>>,
 }
 
 impl Courier {
     /// Starts the thread.
     pub(crate) fn start(ledger: Option<Arc<dyn Ledger>>) -> std::io::Result<Self> {
         let (sender, parcels) = mpsc::channel();
-        std::thread::Builder::new().name("taskflow-notices".to_owned()).spawn(move || carry(&parcels, ledger.as_deref()))?;
-        Ok(Courier { sender: Mutex::new(sender) })
+        let over = Arc::new(OnceLock::new());
+        let known = Arc::clone(&over);
+        let thread = std::thread::Builder::new().name("taskflow-notices".to_owned());
+        thread.spawn(move || carry(&parcels, ledger.as_deref(), &known))?;
+        Ok(Courier { sender: Mutex::new(sender), over })
     }
 
     /// Something is to be told. Does not wait.
@@ -172,6 +186,8 @@ impl Courier {
 
     /// To be done when everything before was tried.
     pub(crate) fn last(&self, then: Box<dyn FnOnce() + Send>) {
+        // It is over once.
+        let _ = self.over.set(Instant::now());
         self.hand(Parcel::Last(then));
     }
 
@@ -191,7 +207,7 @@ impl fmt::Debug for Courier {
     }
 }
 
-fn carry(parcels: &Receiver<Parcel>, ledger: Option<&dyn Ledger>) {
+fn carry(parcels: &Receiver<Parcel>, ledger: Option<&dyn Ledger>, over: &OnceLock<Instant>) {
     let mut late: Vec<Owed> = Vec::new();
     let mut is_over = false;
     loop {
@@ -229,14 +245,26 @@ fn carry(parcels: &Receiver<Parcel>, ledger: Option<&dyn Ledger>) {
         now.append(&mut late);
         let (due, rest): (Vec<Owed>, Vec<Owed>) = now.into_iter().partition(|owed| owed.is_due(present));
         late = rest;
-        let mut tried = Vec::with_capacity(due.len());
+        let note = |tried: &mut Vec<Tried>| {
+            let tried = std::mem::take(tried);
+            tried.is_empty() || ledger.is_none_or(|ledger| ledger.note(&tried))
+        };
+        let (mut tried, mut since, mut is_noted) = (Vec::new(), Instant::now(), true);
         for mut owed in due {
+            if !is_over && over.get().is_some_and(|over| over.elapsed() > LINGER) {
+                late.push(owed);
+                continue;
+            }
             tried.push(owed.attempt());
             if owed.due.is_some() && ledger.is_some() {
                 late.push(owed);
             }
+            if since.elapsed() > UNNOTED {
+                is_noted &= note(&mut tried);
+                since = Instant::now();
+            }
         }
-        let is_noted = tried.is_empty() || ledger.is_none_or(|ledger| ledger.note(&tried));
+        is_noted &= note(&mut tried);
         if let Some(then) = last {
             then();
             is_over = true;

@@ -12,7 +12,7 @@ use super::record::{Entry, Restored, RestoredState};
 use super::state::RunState;
 use crate::dag::{Layout, Plan, path_of};
 use crate::error::Failure;
-use crate::task::{Callback, Callbacks, Notice, Occasion, RunInfo, TaskNotice};
+use crate::task::{Callbacks, Notice, Occasion, RunInfo, TaskNotice};
 use crate::time::Timestamp;
 
 /// The tasks of a run, by the numbers that entries name them by.
@@ -70,7 +70,7 @@ impl Herald {
             let key = format!("{}/{key}", run.run_id);
             let started = run_started;
             let notice = Notice { occasion, run, task: None, at, started, failure, retry_at, deadline, key };
-            Some(Owed::new(notice, callback.notifier()))
+            Some(Owed::new(notice, callback))
         };
         match entry {
             Entry::Succeeded { task, attempt, took, .. } => {
@@ -131,13 +131,13 @@ impl Herald {
         (attempt, took): (u32, u64),
         (failure, retry_at): (Option<Arc<Failure>>, Option<Timestamp>),
     ) -> Option<Owed> {
-        let callback: Callback = names.callbacks(task).on(occasion)?;
+        let callback = names.callbacks(task).on(occasion)?;
         let id = names.id(task).into_owned();
         let run = Arc::clone(&self.info);
         let key = format!("{}/{id}/{attempt}/{occasion}", run.run_id);
         let started = at - std::time::Duration::from_nanos(took);
         let task = Some(TaskNotice::new(id.clone(), path_of(&id), attempt));
         let notice = Notice { occasion, run, task, at, started, failure, retry_at, deadline: None, key };
-        Some(Owed::new(notice, callback.notifier()))
+        Some(Owed::new(notice, callback))
     }
 }

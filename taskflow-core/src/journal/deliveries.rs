@@ -67,9 +67,9 @@ impl Journal {
     ///
     /// When the store cannot be read or written. That a callback fails is none: it is noted, and tried again later.
     ///
-    /// # Panics
+    /// # Cancellation safety
     ///
-    /// Outside of a tokio runtime.
+    /// What is under way when the future is dropped is told, and told again by the next one.
     pub async fn deliver_owed(&self) -> Result<usize, JournalError> {
         let _one_at_a_time = self.inner.delivering.lock().await;
         let (store, claims) = (&self.inner.store, &self.inner.claims);
@@ -88,9 +88,14 @@ impl Journal {
             let Ok(owed) = self.owed(row, &plan).await else { continue };
             let now = Timestamp::now();
             let (mut due, later): (Vec<Owed>, Vec<Owed>) = owed.into_iter().partition(|owed| owed.is_due(now));
-            let trying = move || due.iter_mut().map(Owed::attempt).collect::<Vec<Tried>>();
-            // It fails only when the runtime is shut down; then they are told another time.
-            let Ok(tried) = tokio::task::spawn_blocking(trying).await else { continue };
+            let mut trying = move || due.iter_mut().map(Owed::attempt).collect::<Vec<Tried>>();
+            // A thread of its own, which nobody has to wait for who does not want to wait any more.
+            let (done, tried) = tokio::sync::oneshot::channel();
+            let thread = std::thread::Builder::new().name("taskflow-notices".to_owned());
+            if thread.spawn(move || done.send(trying())).is_err() {
+                continue;
+            }
+            let Ok(tried) = tried.await else { continue };
             if !tried.is_empty() {
                 store.note(&run_id, &tried).await?;
             }

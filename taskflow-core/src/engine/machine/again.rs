@@ -47,13 +47,18 @@ impl Core {
         true
     }
 
-    /// Sets the timer for the deadline of a run that starts.
-    pub(super) fn set_deadline(&mut self, graph: &Layout) {
+    /// Sets the timer for the deadline of a run that starts, unless that is missed already.
+    pub(super) fn set_deadline(&mut self, graph: &Layout, now: Timestamp) {
         if let Some(deadline) = graph.plan().options().deadline
             && !self.past.past_deadline
         {
             let queued = self.past.queued.unwrap_or(self.started);
-            self.timers.insert((deadline.due(self.settings.logical_date, queued, self.started), Timer::Deadline));
+            let due = deadline.due(self.settings.logical_date, queued, self.started);
+            if due <= now {
+                self.deadline_missed(due, now);
+            } else {
+                self.timers.insert((due, Timer::Deadline));
+            }
         }
     }
 

@@ -211,7 +211,7 @@ impl Core {
             // A run that goes on after a crash gets its whole time again: that nobody ran it is not its fault.
             self.timers.insert((now + timeout, Timer::Run));
         }
-        self.set_deadline(graph);
+        self.set_deadline(graph, now);
         if self.settings.recorded && self.past.started.is_none() {
             let removed = graph.tasks().filter(|&task| self.tasks[task as usize].state == TaskState::Removed);
             self.entries.extend(removed.map(|task| (now, Entry::Removed { task })));
@@ -449,6 +449,11 @@ impl Core {
     }
 
     fn end(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
+        let deadline = self.timers.iter().find(|(_, timer)| *timer == Timer::Deadline);
+        if let Some(&(due, _)) = deadline.filter(|&&(due, _)| due <= now) {
+            // It has passed, and nobody has looked at the clock since.
+            self.deadline_missed(due, now);
+        }
         self.state = self.verdict();
         self.ended = now;
         self.timers.clear();
