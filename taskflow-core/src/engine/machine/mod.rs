@@ -409,6 +409,12 @@ impl Machine {
         record.map_or((None, None), |record| (record.until, record.event.as_ref().map(|(key, _)| key.as_str())))
     }
 
+    /// Which retry of the whole run is waited for, and when it is due.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn run_retry(&self) -> Option<(u32, Timestamp)> {
+        self.core.run_retry
+    }
+
     /// The retries that are waited for, with their times, the next one first.
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
     pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + '_ {
