@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use common::{PATIENCE, finish};
 use serde::{Deserialize, Serialize};
+use taskflow::BoxError;
 use taskflow::approval::{Answer, Decision, approve, ask};
 use taskflow::engine::{RunControl, RunState, TaskState};
 use taskflow::journal::{Journal, JournalError, Note};
 use taskflow::prelude::*;
-use taskflow::BoxError;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Choice {
@@ -43,7 +43,7 @@ async fn until_it_asks(journal: &Journal, task: &str) -> Result<(), BoxError> {
     let asks = async {
         loop {
             let history = journal.history("last").await;
-            if history.is_ok_and(|history| history.task(task).unwrap().state == TaskState::Deferred) {
+            if history.is_ok_and(|history| history.task(task).is_some_and(|task| task.state == TaskState::Deferred)) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -122,7 +122,7 @@ fn names() -> Vec<String> {
 }
 
 #[task]
-fn answers(answers: Vec<Option<Answer<Decision>>>) -> Vec<bool> {
+fn answers(answers: &[Option<Answer<Decision>>]) -> Vec<bool> {
     answers.iter().map(Option::is_some).collect()
 }
 

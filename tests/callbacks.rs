@@ -278,7 +278,10 @@ async fn what_a_dead_process_owed_is_told_by_who_opens_its_home_next() -> Result
     assert_eq!(notices.len(), 6);
     let keys = |notices: &[Notice]| notices.iter().map(|notice| notice.key.clone()).collect::<Vec<_>>();
     assert_eq!(keys(&notices[..3]), keys(&notices[3..]), "the same notices under the same keys");
-    assert_eq!(notices[..3].iter().map(|n| n.at).collect::<Vec<_>>(), notices[3..].iter().map(|n| n.at).collect::<Vec<_>>());
+    assert_eq!(
+        notices[..3].iter().map(|n| n.at).collect::<Vec<_>>(),
+        notices[3..].iter().map(|n| n.at).collect::<Vec<_>>()
+    );
     assert_eq!(journal.deliver_owed().await?, 0);
     assert_eq!(journal.history("last").await?.deliveries.len(), 3);
     Ok(())
@@ -289,7 +292,9 @@ async fn forget(home: &std::path::Path) -> Result<(), BoxError> {
     use sqlx::{ConnectOptions as _, Connection as _};
     let file = sqlx::sqlite::SqliteConnectOptions::new().filename(home.join("taskflow.db"));
     let mut database = file.connect().await?;
-    sqlx::raw_sql("DELETE FROM deliveries; INSERT OR IGNORE INTO owing SELECT run_id FROM runs").execute(&mut database).await?;
+    sqlx::raw_sql("DELETE FROM deliveries; INSERT OR IGNORE INTO owing SELECT run_id FROM runs")
+        .execute(&mut database)
+        .await?;
     Ok(database.close().await?)
 }
 

@@ -86,7 +86,8 @@ fn an_answer_may_be_looked_at() {
     struct Export {
         state: String,
     }
-    let server = Server::start(vec![(200, r#"{"state":"running"}"#), (200, "?"), (200, r#"{"state":"done"}"#)]).unwrap();
+    let server =
+        Server::start(vec![(200, r#"{"state":"running"}"#), (200, "?"), (200, r#"{"state":"done"}"#)]).unwrap();
     let url = server.url.clone();
     let dag = Dag::build("done", || {
         let done = http_where(url, |answer| answer.json::<Export>().is_some_and(|export| export.state == "done"));
@@ -144,7 +145,10 @@ fn a_webhook_gets_the_notice_as_json_without_secrets() {
     assert!(head.starts_with("post /status"), "{head}");
     assert!(head.contains("content-type: application/json") && head.contains("x-team: data"), "{head}");
     let json: serde_json::Value = serde_json::from_str(body).unwrap();
-    assert_eq!((&json["occasion"], &json["dag_id"], &json["state"]), (&"failure".into(), &"hooked".into(), &"failed".into()));
+    assert_eq!(
+        (&json["occasion"], &json["dag_id"], &json["state"]),
+        (&"failure".into(), &"hooked".into(), &"failed".into())
+    );
     assert_eq!(json["failure"]["message"], "the table is gone, says ***");
     let key = json["key"].as_str().unwrap().to_lowercase();
     assert!(head.contains(&format!("idempotency-key: {key}")), "{head}");

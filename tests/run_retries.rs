@@ -37,7 +37,7 @@ fn extract(name: &str) -> Vec<u32> {
 
 /// Succeeds at its call with this number.
 #[task]
-fn load(name: &str, rows: Vec<u32>, at: u32) -> Result<u32, String> {
+fn load(name: &str, rows: &[u32], at: u32) -> Result<u32, String> {
     let call = call(&format!("load {name}"));
     if call < at { Err(format!("call {call} fails")) } else { Ok(rows.iter().sum()) }
 }
@@ -58,7 +58,7 @@ fn pipeline(name: &'static str, times: u32, at: u32) -> Dag<String> {
         let rows = extract(name);
         told(load(name, rows, at))
     })
-    .unwrap()
+    .expect("the graph is sound")
 }
 
 #[test]
@@ -70,18 +70,22 @@ fn a_failed_run_is_tried_again_and_what_succeeded_is_not() {
     assert_eq!((calls("extract again"), calls("load again")), (1, 3));
     let load = report.task("load").unwrap();
     assert_eq!(load.attempts().len(), 3);
-    let failures: Vec<String> = load.attempts().iter().filter_map(|it| Some(it.failure.as_ref()?.to_string())).collect();
+    let failures: Vec<String> =
+        load.attempts().iter().filter_map(|it| Some(it.failure.as_ref()?.to_string())).collect();
     assert_eq!(failures, ["call 1 fails", "call 2 fails"]);
 }
 
 #[test]
 fn a_run_that_fails_each_time_has_failed() {
     let dag = pipeline("always", 2, 100);
-    both(|| dag.run(), |report| {
-        assert_eq!(report.state(), RunState::Failed);
-        assert_eq!(report.task("load").unwrap().attempt_count(), 3);
-        assert_eq!(report.task("told").unwrap().state(), TaskState::UpstreamFailed);
-    });
+    both(
+        || dag.run(),
+        |report| {
+            assert_eq!(report.state(), RunState::Failed);
+            assert_eq!(report.task("load").unwrap().attempt_count(), 3);
+            assert_eq!(report.task("told").unwrap().state(), TaskState::UpstreamFailed);
+        },
+    );
 }
 
 #[test]
@@ -155,7 +159,8 @@ async fn the_history_keeps_every_try() -> Result<(), BoxError> {
 
 /// The dag of a run that waits for an hour before it is tried again.
 fn waiting(name: &'static str) -> Dag<String> {
-    Dag::build_with(name, retried(1, Duration::from_secs(3600)), || told(load(name, extract(name), 2))).unwrap()
+    Dag::build_with(name, retried(1, Duration::from_secs(3600)), || told(load(name, extract(name), 2)))
+        .expect("the graph is sound")
 }
 
 /// Starts it and closes its journal as soon as it waits.
@@ -219,7 +224,8 @@ fn tried_again(n: u32) -> u32 {
 
 #[test]
 fn after_any_crash_a_run_is_tried_again_as_often_as_it_may_be() {
-    let test = || Test::new(tried_again {}).param("n", 4_u32).fail_times("last", 1, "no").fail_times("fragile[2]", 1, "no");
+    let test =
+        || Test::new(tried_again {}).param("n", 4_u32).fail_times("last", 1, "no").fail_times("fragile[2]", 1, "no");
     let outcome = test().run();
     outcome.assert_success().assert_attempts("last", 2).assert_attempts("fragile[2]", 2).assert_attempts("squares", 1);
     assert!(outcome.event_log().contains("the run has failed, retry 1 in 3600s"), "{}", outcome.event_log());

@@ -178,7 +178,9 @@ fn wait<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Result<
 /// What is wrong with it, and what would be an answer.
 pub(crate) fn check(plan: &Plan, key: &str, value: &serde_json::Value) -> Result<(), String> {
     let node = &key[..key.find('[').unwrap_or(key.len())];
-    let Some(def) = plan.find(node).map(|node| plan.def(node)).filter(|def| def.module == MODULE) else { return Ok(()) };
+    let Some(def) = plan.find(node).map(|node| plan.def(node)).filter(|def| def.module == MODULE) else {
+        return Ok(());
+    };
     let answer = serde_json::json!({ "answer": value, "by": "", "reason": "", "at": Timestamp::EPOCH });
     let ty = def.output.short();
     let wanted = ty.strip_prefix("Answer<").and_then(|ty| ty.strip_suffix('>')).unwrap_or(&ty);

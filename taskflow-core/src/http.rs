@@ -101,7 +101,8 @@ fn read(
     address: &Address,
     answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
 ) -> Result<Answer, BoxError> {
-    let failed = |error: ureq::Error| BoxError::from(format!("no answer from {address}: {}", address.hide(&error.to_string())));
+    let failed =
+        |error: ureq::Error| BoxError::from(format!("no answer from {address}: {}", address.hide(&error.to_string())));
     let mut answer = answered.map_err(failed)?;
     let status = answer.status().as_u16();
     let body = answer.body_mut().with_config().limit(BODY).lossy_utf8(true).read_to_string().map_err(failed)?;

@@ -11,8 +11,8 @@ pub use crate::dag::{
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;
 pub use crate::task::{
-    Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Isolation, Kind, Produced, SourceLocation, TaskContext, TaskDef,
-    TaskFn, TaskOptions, TriggerRule, Waiting,
+    Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Isolation, Kind, Produced,
+    SourceLocation, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
 };
 use crate::task::{Interrupt, JudgedError, Notice, Notifier, Retry, Told};
 use crate::value::AnyValue;

@@ -96,15 +96,17 @@ impl Owed {
 
     /// Tells. What fails is said in the log of the process, too.
     pub(crate) fn deliver(&self) -> Result<(), String> {
-        let told = catch(|| self.callback.notifier().notify(&self.notice).map_err(|error| {
-            let mut text = error.to_string();
-            let mut source = error.source();
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
-            }
-            text
-        }));
+        let told = catch(|| {
+            self.callback.notifier().notify(&self.notice).map_err(|error| {
+                let mut text = error.to_string();
+                let mut source = error.source();
+                while let Some(cause) = source {
+                    text = format!("{text}: {cause}");
+                    source = cause.source();
+                }
+                text
+            })
+        });
         let told = told.map_err(|failure| failure.to_string()).and_then(std::convert::identity);
         told.map_err(|mut error| {
             Redactor::current().message(&mut error);

@@ -106,7 +106,9 @@ impl Herald {
             Entry::Ended { state } => {
                 self.ends += 1;
                 match state {
-                    RunState::Success => about_run(Occasion::Success, None, None, None, format!("success/{}", self.ends)),
+                    RunState::Success => {
+                        about_run(Occasion::Success, None, None, None, format!("success/{}", self.ends))
+                    }
                     RunState::Failed => {
                         let key = format!("failure/{}", self.ends);
                         about_run(Occasion::Failure, self.failure.clone(), None, None, key)

@@ -41,8 +41,8 @@ mod worker;
 pub(crate) use courier::{Ledger, Owed, Tried};
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use event::{Event, Observer};
-pub(crate) use herald::{Herald, Names};
 pub use handle::{RunControl, RunFuture, RunHandle, RunningTask};
+pub(crate) use herald::{Herald, Names};
 #[cfg(feature = "cli")]
 pub(crate) use look::Look;
 pub(crate) use machine::AttemptRecord;

@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::courier::{Ledger, Owed};
 use super::dispatch::RunKey;
 use super::effects::Effects;
 use super::hub::Shared;
 use super::run::RunShared;
 use super::state::{RunState, TaskState};
-use super::courier::{Ledger, Owed};
 use crate::error::Failure;
 use crate::task::Happening;
 use crate::time::Timestamp;

@@ -170,7 +170,7 @@ pub(super) struct Book {
 }
 
 impl Book {
-    pub(super) fn new(journal: &Arc<Inner>, run_id: &str) -> Arc<dyn Ledger> {
+    pub(super) fn of(journal: &Arc<Inner>, run_id: &str) -> Arc<dyn Ledger> {
         Arc::new(Book { journal: Arc::downgrade(journal), run_id: run_id.to_owned() })
     }
 

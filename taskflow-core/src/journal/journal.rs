@@ -150,8 +150,7 @@ impl JournalBuilder {
         let JournalBuilder { inline_limit, value_limit, .. } = self;
         let home = home.map(Path::to_path_buf);
         let (delivering, has_delivered) = (tokio::sync::Mutex::new(()), AtomicBool::new(false));
-        let inner =
-            Inner { store, queue, claims, files, home, inline_limit, value_limit, delivering, has_delivered };
+        let inner = Inner { store, queue, claims, files, home, inline_limit, value_limit, delivering, has_delivered };
         Journal { inner: Arc::new(inner) }
     }
 }
@@ -221,7 +220,7 @@ impl Journal {
             claim: Some(claim),
             graph: Arc::clone(run.plan),
             update: None,
-            ledger: Book::new(&self.inner, run_id),
+            ledger: Book::of(&self.inner, run_id),
         };
         Ok(self.log(run, beginning))
     }

@@ -99,7 +99,7 @@ impl Journal {
         let update =
             graph.is_some().then_some(RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph });
         let (number, next) = (history.number, history.segments + 1);
-        let ledger = Book::new(&self.inner, &run);
+        let ledger = Book::of(&self.inner, &run);
         let journal = self.clone();
         let info = history.info.clone();
         let run_id = run.clone();

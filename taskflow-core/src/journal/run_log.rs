@@ -110,15 +110,8 @@ impl RunLog {
             graph: Some(graph),
         };
         let state = Mutex::new(state);
-        let log = Arc::new(RunLog {
-            queue: Arc::clone(queue),
-            run_id,
-            terms,
-            generations,
-            ledger,
-            state,
-            _journal: journal,
-        });
+        let log =
+            Arc::new(RunLog { queue: Arc::clone(queue), run_id, terms, generations, ledger, state, _journal: journal });
         queue.follow(&log);
         log
     }

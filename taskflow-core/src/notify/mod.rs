@@ -40,10 +40,8 @@ pub use command::{CommandTold, command};
 #[cfg(feature = "http")]
 pub use webhook::{Webhook, webhook, webhook_of};
 
-pub use crate::task::{
-    Callback, Callbacks, Deadline, DeadlineReference, Notice, Notifier, Occasion, TaskNotice, Told,
-};
 use crate::error::BoxError;
+pub use crate::task::{Callback, Callbacks, Deadline, DeadlineReference, Notice, Notifier, Occasion, TaskNotice, Told};
 
 /// Writes each notice as one line into the log of the process: failures and missed deadlines as errors, retries as warnings.
 #[derive(Clone, Copy, Debug, Default)]

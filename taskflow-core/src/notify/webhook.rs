@@ -110,7 +110,9 @@ impl Notifier for Webhook {
 
     fn name(&self) -> String {
         match &self.to {
-            To::Url(url) => format!("webhook {}", Address::new(url).map_or_else(|_| "?".to_owned(), |url| url.to_string())),
+            To::Url(url) => {
+                format!("webhook {}", Address::new(url).map_or_else(|_| "?".to_owned(), |url| url.to_string()))
+            }
             To::Secret(name) => format!("webhook `{name}`"),
         }
     }

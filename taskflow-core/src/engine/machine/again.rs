@@ -119,8 +119,7 @@ impl Machine {
         next.core.winners = core.winners.clone();
         next.core.external = Arc::clone(&core.external);
         next.core.released = core.released;
-        let (mut entries, mut events) =
-            (std::mem::take(&mut self.core.entries), std::mem::take(&mut self.core.events));
+        let (mut entries, mut events) = (std::mem::take(&mut self.core.entries), std::mem::take(&mut self.core.events));
         if self.core.settings.observed {
             events.extend(tasks.iter().map(|&task| {
                 let cell = &self.core.tasks[task as usize];
@@ -171,7 +170,11 @@ impl Machine {
                 retried,
                 wait: core.waiters.get(&task).filter(|_| !is_open).map(|waiter| Box::new(waiter.record.clone())),
                 // What it was told is not for it any more: it asks anew.
-                deaf_to: if is_open && cell.attempt > 0 { core.released } else { core.past.deaf.get(&task).copied().unwrap_or(0) },
+                deaf_to: if is_open && cell.attempt > 0 {
+                    core.released
+                } else {
+                    core.past.deaf.get(&task).copied().unwrap_or(0)
+                },
             });
         }
         tasks.sort_by_key(|task| (task.ended, task.task));

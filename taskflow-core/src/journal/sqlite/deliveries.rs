@@ -61,7 +61,8 @@ pub(super) async fn note(store: &SqliteStore, run_id: &str, tried: &[Tried]) -> 
 pub(super) async fn deliveries(store: &SqliteStore, run_id: &str) -> Result<Vec<Tried>, StoreError> {
     let mut lease = store.reader.lease().await?;
     let read = async {
-        let sql = "SELECT key, notice, callback, at, attempts, error, next FROM deliveries WHERE run_id = ? ORDER BY at, key";
+        let sql =
+            "SELECT key, notice, callback, at, attempts, error, next FROM deliveries WHERE run_id = ? ORDER BY at, key";
         let rows = sqlx::query(sql).bind(run_id).fetch_all(lease.connection()).await?;
         rows.iter().map(tried).collect::<sqlx::Result<Vec<Tried>>>()
     };
