@@ -37,8 +37,10 @@
 //! # Features
 //!
 //! - `cli` (default): the command line of [`main!`]. Without it taskflow is a library for runs inside your own program.
+//! - `http`: webhooks ([`notify`]) and the sensor for endpoints ([`sensors`]).
 //! - `testing`: the test kit, `taskflow::testing`, for dev-dependencies: virtual time, stubs, faults.
 
+pub use taskflow_core::approval;
 pub use taskflow_core::config;
 pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
 pub use taskflow_core::dag::{
@@ -54,6 +56,7 @@ pub use taskflow_core::error::{BoxError, Failure, Result};
 pub use taskflow_core::journal::Journal;
 pub use taskflow_core::log;
 pub use taskflow_core::log::{carry, spawn, spawn_blocking};
+pub use taskflow_core::notify;
 pub use taskflow_core::process;
 pub use taskflow_core::task::{Backoff, Retry, RetryPolicy, RunInfo, TaskContext, TaskDef, TaskOptions, TriggerRule};
 #[cfg(feature = "testing")]

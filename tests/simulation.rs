@@ -9,12 +9,13 @@
 
 mod common;
 
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use taskflow::Group;
 use taskflow::engine::Durability;
+use taskflow::notify::{Callback, Deadline, DeadlineReference, log_line};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{DagOptions, Mapped};
@@ -377,6 +378,7 @@ fn draw(graph: u64) -> (Dag<u64>, Vec<(String, Tweak)>) {
     options.max_active_tasks = dice.one_in(4).then(|| 1 + dice.roll(3) as u32);
     options.timeout = dice.one_in(10).then(|| Duration::from_secs(1 + dice.roll(300)));
     options.fail_fast = dice.one_in(8);
+    watched(graph, &mut options);
     let nodes = 2 + dice.roll(7);
     let dag = Dag::build_with(&format!("graph_{graph}"), options, || {
         let mut sketch =
@@ -388,6 +390,23 @@ fn draw(graph: u64) -> (Dag<u64>, Vec<(String, Tweak)>) {
         sketch.any().expect("there are nodes")
     });
     (dag.unwrap_or_else(|error| panic!("graph {graph}: {error}")), tweaks)
+}
+
+/// Retries of the whole run, a deadline, callbacks: with dice of their own, so that the graphs stay what they were.
+fn watched(graph: u64, options: &mut DagOptions) {
+    let mut dice = Dice(graph ^ 0x00ca_11ba_c45f);
+    options.retries = dice.one_in(3).then(|| 1 + dice.roll(2) as u32);
+    options.retry_delay = dice.one_in(2).then(|| Duration::from_secs(dice.roll(100)));
+    let references = [DeadlineReference::LogicalDate, DeadlineReference::Queued, DeadlineReference::Started];
+    let after = Duration::from_secs(dice.roll(200));
+    options.deadline = dice.one_in(3).then(|| Deadline::new(after, references[dice.roll(3) as usize]));
+    let tell = Some(Callback::new(|| Arc::new(log_line())));
+    if dice.one_in(2) {
+        let told = &mut options.callbacks;
+        (told.on_success, told.on_failure, told.on_retry, told.on_deadline_missed) = (tell, tell, tell, tell);
+        let told = &mut options.task_defaults.callbacks;
+        (told.on_success, told.on_failure, told.on_retry, told.on_skip) = (tell, tell, tell, tell);
+    }
 }
 
 fn test(dag: &Dag<u64>, tweaks: &[(String, Tweak)], graph: u64) -> Test<u64> {

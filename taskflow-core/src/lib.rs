@@ -9,19 +9,22 @@
 //! 4. [`config`]: variables, connections, secrets and settings, and where they come from.
 //! 5. [`task`]: what `#[task]` registers, its options, its trigger rule, its context.
 //! 6. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
-//!    [`sensors`]: those that come along.
+//!    [`sensors`], [`approval`]: tasks that come along.
 //! 7. [`process`]: child processes, for commands and for isolated tasks.
+//!    [`notify`]: callbacks that come along.
 //! 8. [`engine`]: the state machine of a DAG run and the workers that drive it.
 //! 9. [`journal`]: what happened in runs, kept so that they survive.
 //! 10. `testing`: the test kit (feature `testing`).
 //! 11. `cli`: the command line of a DAG binary (feature `cli`).
 
+pub mod approval;
 pub mod config;
 pub mod dag;
 pub mod engine;
 pub mod error;
 pub mod journal;
 pub mod log;
+pub mod notify;
 pub mod process;
 pub mod sensors;
 pub mod task;
@@ -34,6 +37,8 @@ pub mod cli;
 pub mod testing;
 
 mod failpoint;
+#[cfg(feature = "http")]
+mod http;
 mod near;
 mod panics;
 mod paths;

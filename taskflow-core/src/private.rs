@@ -11,10 +11,10 @@ pub use crate::dag::{
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;
 pub use crate::task::{
-    Backoff, Body, BoxFuture, InputDef, Inputs, Isolation, Kind, Produced, SourceLocation, TaskContext, TaskDef,
-    TaskFn, TaskOptions, TriggerRule, Waiting,
+    Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Isolation, Kind, Produced,
+    SourceLocation, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
 };
-use crate::task::{Interrupt, JudgedError, Retry};
+use crate::task::{Interrupt, JudgedError, Notice, Notifier, Retry, Told};
 use crate::value::AnyValue;
 pub use crate::value::{TypeInfo, Value};
 
@@ -43,6 +43,16 @@ pub fn produce_judged<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>
             Err(JudgedError { error: error.into_task_error(), retry }.into())
         }
     }
+}
+
+/// The notifier of a callback.
+pub fn notifier<N: Notifier>(notifier: N) -> Arc<dyn Notifier> {
+    Arc::new(notifier)
+}
+
+/// The same of a closure, the type of whose parameter need not be written.
+pub fn notifier_of<R: Told>(callback: impl Fn(&Notice) -> R + Send + Sync + 'static) -> Arc<dyn Notifier> {
+    Arc::new(callback)
 }
 
 /// What a sensor has found, if anything.

@@ -32,6 +32,9 @@ pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
         terminal.print(&format!("run {}: {}; nothing to explain\n", history.number, status::counts(&history)))?;
         return Ok(Exit::Success);
     }
+    if let Some(missed) = &history.missed_deadline {
+        terminal.print(&format!("run {}: it was not over at its deadline, {}\n", history.number, missed.deadline))?;
+    }
     let shown: String = explanations
         .iter()
         .take(SHOWN)

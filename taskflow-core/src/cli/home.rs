@@ -174,9 +174,12 @@ impl Home {
         opened.map_err(|error| self.not_writable(&error.to_string()))
     }
 
-    /// Leaves a journal that was written to. What was stored is safe without it, but lies in a log beside the store that the
+    /// Leaves a journal that was written to, when callbacks were told what earlier runs owe them. What was stored is safe without it, but lies in a log beside the store that the
     /// next program has to read before anything else: once that would take longer than it is worth, the store takes it in.
     pub(super) fn leave(&self, journal: &Journal) {
+        // What callbacks of earlier runs are owed: those of this one were told before its report came.
+        let patience = std::time::Duration::from_secs(15);
+        let _ = self.runtime.block_on(async { tokio::time::timeout(patience, journal.deliver_owed()).await });
         const LONG: u64 = 1 << 20;
         let log = std::fs::metadata(self.path.join("taskflow.db-wal")).map_or(0, |file| file.len());
         if log > LONG {
@@ -213,6 +216,7 @@ impl From<JournalError> for Stop {
             | JournalError::UnknownTask { .. }
             | JournalError::Live { .. }
             | JournalError::Changed { .. }
+            | JournalError::Answer { .. }
             | JournalError::Nothing { .. } => Stop::usage(error.to_string()),
             error => Stop::Failure(error.to_string()),
         }

@@ -14,7 +14,9 @@ use super::summary::Reason;
 use super::terminal::{Paint, Terminal};
 use super::{args, runs, which, words};
 use crate::engine::{RunState, TaskState};
-use crate::journal::{AttemptHistory, Edit, RunHistory, SessionHistory, TaskHistory, WaitHistory};
+use crate::journal::{
+    AttemptHistory, Delivery, Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory, TaskHistory, WaitHistory,
+};
 use crate::task::RunTrigger;
 use crate::time::Timestamp;
 
@@ -78,6 +80,14 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
         let verb = if number == 1 { "started" } else { "gone on with" };
         writeln!(text, "  {} {} by {}", paint.faint(verb), words::time(session.at), session.worker)?;
     }
+    for retry in &history.run_retries {
+        let (number, at) = (retry.number, words::time(retry.started.unwrap_or(retry.due)));
+        let word = if retry.started.is_some() { "tried again" } else { "to be tried again" };
+        writeln!(text, "  {} {at} (retry {number})", paint.faint(word))?;
+    }
+    if let Some(missed) = &history.missed_deadline {
+        writeln!(text, "  {} {}", paint.faint("missed its deadline"), words::time(missed.deadline))?;
+    }
     for edit in &history.edits {
         writeln!(text, "  {}", edited(edit, paint))?;
     }
@@ -89,9 +99,29 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
     if let Some(ended) = history.ended {
         writeln!(text, "  {} {}", paint.faint("ended"), words::time(ended))?;
     }
+    write_deliveries(text, history, paint)?;
     if history.state == RunState::Interrupted {
         let resume = format!("`resume {number}`");
         writeln!(text, "  nobody runs it: {} goes on with it", paint.good(&resume))?;
+    }
+    Ok(())
+}
+
+/// What callbacks were told, and what they could not be.
+fn write_deliveries(text: &mut String, history: &RunHistory, paint: Paint) -> std::fmt::Result {
+    let told = history.deliveries.iter().filter(|delivery| delivery.error.is_none()).count();
+    if told > 0 {
+        writeln!(text, "  {} {}", paint.faint("callbacks told"), words::count(told, "notice"))?;
+    }
+    let failed = history.deliveries.iter().filter_map(|delivery| Some((delivery, delivery.error.as_ref()?)));
+    for (Delivery { notice, callback, attempts, next, .. }, error) in failed {
+        let next = match next {
+            Some(next) => format!("again after {}", words::time(*next)),
+            None => "given up".to_owned(),
+        };
+        let tries = if *attempts == 1 { "tried once".to_owned() } else { format!("tried {attempts} times") };
+        writeln!(text, "  {} `{callback}` was not told: {notice}", paint.faint("callback"))?;
+        writeln!(text, "    {} ({tries}, {next})", words::first_line(error))?;
     }
     Ok(())
 }
@@ -226,6 +256,9 @@ struct Document<'a> {
     counts: Map<String, Value>,
     sessions: &'a [SessionHistory],
     edits: &'a [Edit],
+    run_retries: &'a [RunRetry],
+    missed_deadline: Option<&'a MissedDeadline>,
+    deliveries: &'a [Delivery],
     tasks: Vec<Task<'a>>,
 }
 
@@ -277,6 +310,9 @@ impl<'a> Document<'a> {
             counts: counts.iter().map(|(state, count)| (state.name().to_owned(), (*count).into())).collect(),
             sessions: &history.sessions,
             edits: &history.edits,
+            run_retries: &history.run_retries,
+            missed_deadline: history.missed_deadline.as_ref(),
+            deliveries: &history.deliveries,
             tasks: history.tasks.iter().map(Task::of).collect(),
         }
     }

@@ -234,6 +234,13 @@ fn first<T: Value + Clone>(delivered: Vec<Delivery>) -> AnyOf<T> {
     winner.expect("a task with an `AnyOf` starts after one of its upstreams succeeded")
 }
 
+impl Arg {
+    /// A plain value.
+    pub(crate) fn constant(constant: Constant) -> Self {
+        Arg(ArgDraft::Constant(Box::new(constant)))
+    }
+}
+
 impl ArgDraft {
     /// The handles it takes values from.
     pub(super) fn handles(&self) -> &[Handle] {

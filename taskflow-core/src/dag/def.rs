@@ -11,7 +11,7 @@ use super::freeze;
 use super::output::Output;
 use super::param::ParamDef;
 use super::plan::{Plan, Source};
-use crate::task::{SourceLocation, TaskOptions};
+use crate::task::{Callbacks, Deadline, RetryPolicy, SourceLocation, TaskOptions};
 use crate::value::{TypeInfo, Value};
 
 /// Everything known of a `#[dag]` function; the attribute writes one static of it per function.
@@ -62,6 +62,14 @@ pub struct DagOptions {
     pub timeout: Option<Duration>,
     /// Whether the first failed task ends the run.
     pub fail_fast: bool,
+    /// How often a run that failed is tried again: its failed tasks, and those that did not run because of them. Default 0.
+    pub retries: Option<u32>,
+    /// The wait before a run is tried again. Default 10 seconds.
+    pub retry_delay: Option<Duration>,
+    /// The time by which a run is to be over.
+    pub deadline: Option<Deadline>,
+    /// Who is told of what happens to a run.
+    pub callbacks: Callbacks,
     /// Words to find the DAG by.
     pub tags: &'static [&'static str],
     /// The options of its tasks where they say nothing themselves.
@@ -80,9 +88,18 @@ impl DagOptions {
         max_active_tasks: None,
         timeout: None,
         fail_fast: false,
+        retries: None,
+        retry_delay: None,
+        deadline: None,
+        callbacks: Callbacks::NONE,
         tags: &[],
         task_defaults: TaskOptions::NONE,
     };
+
+    /// The wait before a run is tried again.
+    pub(crate) fn wait_before_retry(&self) -> Duration {
+        self.retry_delay.unwrap_or(RetryPolicy::DEFAULT_DELAY)
+    }
 }
 
 impl DagDef {

@@ -4,15 +4,17 @@ use std::fmt::{self, Write};
 
 use sha2::{Digest, Sha256};
 
+use super::def::DagOptions;
 use super::plan::{ArgPlan, GroupPlan, NodeOptions, Plan, Source};
 use super::projection::Projection;
 use crate::paths::hex;
+use crate::task::TaskOptions;
 
 /// Hashes a canonical text of the graph, so that what enters is plain to see: one line a fact, ids instead of indices,
 /// JSON with sorted keys. The first 128 bits of SHA-256 are plenty against accidents.
 pub(super) fn structural(plan: &Plan) -> String {
     let mut hasher = Lines { hasher: Sha256::new(), line: String::new() };
-    hasher.line(format_args!("dag {} {:?}", plan.id, plan.options));
+    hasher.line(format_args!("dag {} {}", plan.id, of_dag(&plan.options)));
     for param in &plan.params {
         hasher.line(format_args!(
             "param {}: {} {:?} {:?} {:?} {:?}",
@@ -35,7 +37,7 @@ pub(super) fn structural(plan: &Plan) -> String {
         let def = plan.def(node);
         let inputs: Vec<String> = def.inputs.iter().map(|input| input.ty.short()).collect();
         let (inputs, output) = (inputs.join(", "), def.output.short());
-        hasher.line(format_args!("task {id} {}({inputs}) -> {output} {}", def.id, options(plan.node_options(node))));
+        hasher.line(format_args!("task {id} {}({inputs}) -> {output} {}", def.id, of_node(plan.node_options(node))));
         if let Some(isolation) = def.isolation {
             hasher.line(format_args!("  isolation {:?}", isolation.memory));
         }
@@ -79,20 +81,93 @@ pub(super) fn structural(plan: &Plan) -> String {
     hex(&digest[..16])
 }
 
-/// The options of a node. What was added after the first version stands here only where it is used, so that the versions of
-/// other graphs stay what they are.
-fn options(options: &NodeOptions) -> impl fmt::Display + '_ {
+// The options as the first version wrote them. What was added since stands here only where it is used, so that the versions of
+// other graphs stay what they are. The structs are taken apart by name: an option that is added later cannot be forgotten.
+
+fn of_dag(options: &DagOptions) -> impl fmt::Display + '_ {
     fmt::from_fn(move |f| {
-        let NodeOptions { retry, timeout, pool, pool_slots, priority, trigger_rule, teardown, waiting, sensor, tags } =
-            options;
+        let DagOptions {
+            schedule,
+            timezone,
+            start,
+            end,
+            catchup,
+            max_active_runs,
+            max_active_tasks,
+            timeout,
+            fail_fast,
+            retries,
+            retry_delay,
+            deadline,
+            callbacks,
+            tags,
+            task_defaults,
+        } = options;
+        let mut all = f.debug_struct("DagOptions");
+        all.field("schedule", schedule).field("timezone", timezone).field("start", start).field("end", end);
+        all.field("catchup", catchup).field("max_active_runs", max_active_runs);
+        all.field("max_active_tasks", max_active_tasks).field("timeout", timeout).field("fail_fast", fail_fast);
+        later(&mut all, "retries", retries, retries.is_some());
+        later(&mut all, "retry_delay", retry_delay, retry_delay.is_some());
+        later(&mut all, "deadline", deadline, deadline.is_some());
+        later(&mut all, "callbacks", callbacks, !callbacks.is_empty());
+        all.field("tags", tags).field("task_defaults", &fmt::from_fn(|f| write_defaults(task_defaults, f))).finish()
+    })
+}
+
+fn write_defaults(options: &TaskOptions, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let TaskOptions {
+        retries,
+        retry_delay,
+        backoff,
+        max_retry_delay,
+        timeout,
+        pool,
+        pool_slots,
+        priority,
+        trigger_rule,
+        sensor,
+        callbacks,
+        tags,
+    } = options;
+    let mut all = f.debug_struct("TaskOptions");
+    all.field("retries", retries).field("retry_delay", retry_delay).field("backoff", backoff);
+    all.field("max_retry_delay", max_retry_delay).field("timeout", timeout).field("pool", pool);
+    all.field("pool_slots", pool_slots).field("priority", priority).field("trigger_rule", trigger_rule);
+    all.field("sensor", sensor);
+    later(&mut all, "callbacks", callbacks, !callbacks.is_empty());
+    all.field("tags", tags).finish()
+}
+
+fn of_node(options: &NodeOptions) -> impl fmt::Display + '_ {
+    fmt::from_fn(move |f| {
+        let NodeOptions {
+            retry,
+            timeout,
+            pool,
+            pool_slots,
+            priority,
+            trigger_rule,
+            teardown,
+            waiting,
+            callbacks,
+            sensor,
+            tags,
+        } = options;
         let mut all = f.debug_struct("NodeOptions");
         all.field("retry", retry).field("timeout", timeout).field("pool", pool).field("pool_slots", pool_slots);
         all.field("priority", priority).field("trigger_rule", trigger_rule);
-        if let Some(teardown) = teardown {
-            all.field("teardown", teardown);
-        }
-        all.field("waiting", waiting).field("sensor", sensor).field("tags", tags).finish()
+        later(&mut all, "teardown", teardown, teardown.is_some());
+        all.field("waiting", waiting);
+        later(&mut all, "callbacks", callbacks, !callbacks.is_empty());
+        all.field("sensor", sensor).field("tags", tags).finish()
     })
+}
+
+fn later(all: &mut fmt::DebugStruct<'_, '_>, name: &str, value: &dyn fmt::Debug, is_used: bool) {
+    if is_used {
+        all.field(name, value);
+    }
 }
 
 struct Lines {

@@ -102,6 +102,11 @@ impl Layout {
         self.of_expand.get(&expand).map(|&block| &self.blocks[block as usize])
     }
 
+    /// The lists that are there, in the order in which they came: their expand nodes and lengths.
+    pub(crate) fn expansions(&self) -> Vec<(u32, u32)> {
+        self.blocks.iter().map(|block| (block.expand, block.count)).collect()
+    }
+
     /// Where a task instance is, if it is part of an element.
     #[inline]
     pub(crate) fn at(&self, task: u32) -> Option<At> {

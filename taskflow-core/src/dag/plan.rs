@@ -17,7 +17,7 @@ use super::param::ParamDef;
 use super::projection::Projection;
 use super::rate::Rate;
 use super::units::Units;
-use crate::task::{RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TriggerRule, Waiting};
+use crate::task::{Callbacks, RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TriggerRule, Waiting};
 use crate::value::{Constant, TypeInfo};
 
 /// A DAG, checked and ready to run any number of times, also at once.
@@ -50,6 +50,8 @@ pub struct Plan {
     pub(super) gates: Vec<(u32, u32)>,
     /// Each setup with each node of its teardown, sorted.
     pub(super) teardowns: Vec<(u32, u32)>,
+    /// What is drawn between a setup and its teardown; inner scopes before outer ones.
+    pub(super) scopes: Vec<ScopePlan>,
 
     pub(super) joins: Vec<Join>,
     /// The joins below each node: those of node `n` are `successors[successor_offsets[n]..successor_offsets[n + 1]]`.
@@ -128,10 +130,20 @@ pub struct NodeOptions {
     pub teardown: Option<Teardown>,
     /// What it may wait for without holding a slot.
     pub waiting: Waiting,
+    /// Who is told of what happens to it.
+    pub callbacks: Callbacks,
     /// How often and how long it looks, if it is a sensor.
     pub sensor: Option<SensorPolicy>,
     /// Words to find it by.
     pub tags: &'static [&'static str],
+}
+
+/// Work between a setup and its teardown.
+#[derive(Clone, Debug)]
+pub(crate) struct ScopePlan {
+    pub(crate) setup: u32,
+    pub(crate) work: Range<u32>,
+    pub(crate) teardown: Range<u32>,
 }
 
 /// What the failure of a teardown means.
@@ -359,6 +371,11 @@ impl Plan {
         &self.options
     }
 
+    /// Whether anybody is to be told what happens in its runs.
+    pub(crate) fn wants_notices(&self) -> bool {
+        !self.options.callbacks.is_empty() || self.node_options.iter().any(|options| !options.callbacks.is_empty())
+    }
+
     /// Its parameters.
     pub fn params(&self) -> &[ParamDef] {
         &self.params
@@ -476,6 +493,11 @@ impl Plan {
     pub fn gate(&self, node: u32) -> Option<u32> {
         let place = self.gates.binary_search_by_key(&node, |&(_, below)| below).ok()?;
         Some(self.gates[place].0)
+    }
+
+    /// What is drawn between a setup and its teardown.
+    pub(crate) fn scopes(&self) -> &[ScopePlan] {
+        &self.scopes
     }
 
     /// Each setup of a scope with each node of its teardown, sorted.

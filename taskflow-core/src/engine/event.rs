@@ -31,6 +31,22 @@ pub enum Event {
         /// How it ended.
         to: RunState,
     },
+    /// The run has failed, and is tried again as a whole: its failed tasks, and what did not run because of them.
+    RunRetry {
+        /// When it failed.
+        at: Timestamp,
+        /// Which retry it will be, counted from 1.
+        retry: u32,
+        /// When it is tried again.
+        due: Timestamp,
+    },
+    /// The run was not over at its deadline. It goes on.
+    DeadlineMissed {
+        /// When that was noticed.
+        at: Timestamp,
+        /// The deadline.
+        deadline: Timestamp,
+    },
 }
 
 /// Sees the events of a run, in order, on a thread of its own: it may be slow without holding the run back.

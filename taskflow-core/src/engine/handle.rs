@@ -196,10 +196,12 @@ impl RunControl {
     ///
     /// # Errors
     ///
-    /// When the value cannot be written as JSON.
+    /// When the value cannot be written as JSON, or a task [asks](crate::approval) and this is no answer.
     pub fn release(&self, key: &str, value: &impl serde::Serialize) -> Result<(), serde_json::Error> {
-        let value = Arc::from(serde_json::to_string(value)?);
-        let input = Input::Release { key: key.to_owned(), value, by: String::new() };
+        let value = serde_json::to_value(value)?;
+        crate::approval::check(&self.shared.plan, key, &value).map_err(serde::ser::Error::custom)?;
+        let value = Arc::from(value.to_string());
+        let input = Input::Release { key: key.to_owned(), value, by: String::new(), reason: String::new() };
         self.engine.shared().tell(self.key, &self.shared.info.run_id, input);
         Ok(())
     }

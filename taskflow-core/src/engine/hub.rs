@@ -317,6 +317,7 @@ impl Hub {
             run.held.ready.pop_front();
             self.dispatcher.push(key, run.machine.layout(), task, false);
         }
+        run.send_stored(entry);
         if run.held.end.is_some_and(|end| end <= entry) {
             self.end(key, effects);
         }

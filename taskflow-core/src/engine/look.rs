@@ -64,6 +64,11 @@ impl<'a> Look<'a> {
         self.run.machine.halt_reason().is_some()
     }
 
+    /// Which retry of the whole run is waited for, and when it is due.
+    pub(crate) fn run_retry(&self) -> Option<(u32, Timestamp)> {
+        self.run.machine.run_retry()
+    }
+
     /// The retries that are waited for, with their times, the next one first.
     pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + use<'a> {
         self.run.machine.retries()

@@ -6,18 +6,21 @@
 //! - `attempt`: calling a task.
 //! - `run`, `hub`, `share`, `effects`, `worker`, `launch`, `timekeeper`: the live driver. `hub` states its protocol.
 //! - `record`: what a journal is told, and what is waited for.
+//! - `herald`: what callbacks are to be told, as a function of what is recorded. `courier`: telling them; states its protocol.
 //! - `look`: reading a run while it runs.
 //! - `simulate`: the same machine driven by one loop on one thread, with a clock moved by hand; states its protocol.
 //!   `reference`: that loop with nothing left to chance. It is what the live driver is compared with.
 //! - [`RunRequest`], [`RunHandle`], [`RunReport`]: the face of all this.
 
 mod attempt;
+mod courier;
 mod dispatch;
 mod effects;
 #[allow(clippy::module_inception, reason = "the type is the room's face")]
 mod engine;
 mod event;
 mod handle;
+mod herald;
 mod hub;
 mod launch;
 mod look;
@@ -35,9 +38,11 @@ mod timekeeper;
 mod values;
 mod worker;
 
+pub(crate) use courier::{Ledger, Owed, Tried};
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use event::{Event, Observer};
 pub use handle::{RunControl, RunFuture, RunHandle, RunningTask};
+pub(crate) use herald::{Herald, Names};
 #[cfg(feature = "cli")]
 pub(crate) use look::Look;
 pub(crate) use machine::AttemptRecord;

@@ -18,12 +18,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::courier::{Ledger, Owed};
 use super::dispatch::RunKey;
 use super::effects::Effects;
 use super::hub::Shared;
 use super::run::RunShared;
 use super::state::{RunState, TaskState};
 use crate::error::Failure;
+use crate::task::Happening;
 use crate::time::Timestamp;
 use crate::value::{AnyValue, FileRef, TypeInfo};
 
@@ -93,12 +95,20 @@ pub(crate) enum Entry {
     Expanded { task: u32, count: u32 },
     /// An attempt waits after `took` nanoseconds, and holds nothing: a sensor between two pokes, or a deferred task.
     Waiting { task: u32, attempt: u32, took: u64, poke: bool, record: Box<WaitRecord> },
-    /// Somebody said that an event has come; its value is JSON.
+    /// Somebody said that an event has come; its value is JSON. From stores of earlier versions: now it is `Happened`.
     Released { key: String, value: String, by: String },
     /// What people call the elements of the list of an expand node.
     Labelled { task: u32, labels: Vec<String> },
     /// A group has failed and is tried again, all its tasks, from `due` on.
     Regrouped { group: String, retry: u32, due: i64, tasks: Vec<u32> },
+    /// The run was not over at its deadline.
+    DeadlineMissed { due: i64 },
+    /// The run has failed, and is tried again then, for the time that `retry` counts from 1.
+    TriedAgain { retry: u32, due: i64 },
+    /// These tasks run again, because the run does. So many of them were in which state.
+    Again { tasks: Vec<u32>, were: Vec<(TaskState, u32)> },
+    /// An event has come; its value is JSON. Who said so, and why.
+    Happened { key: String, value: String, by: String, reason: String },
 }
 
 /// What a task waits for.
@@ -222,6 +232,9 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
 
     /// The number that the run is stored under, as soon as it is.
     fn number(&self) -> Option<i64>;
+
+    /// Where is noted what callbacks were told.
+    fn ledger(&self) -> Arc<dyn Ledger>;
 }
 
 /// Tells the engine what was stored.
@@ -264,9 +277,9 @@ impl Commits {
     }
 
     /// Somebody outside says that an event has come.
-    pub(crate) fn release(&self, key: String, value: Arc<str>, by: String) {
+    pub(crate) fn release(&self, key: String, value: Arc<str>, by: String, reason: String) {
         let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
-        shared.tell(self.key, &of.info.run_id, super::machine::Input::Release { key, value, by });
+        shared.tell(self.key, &of.info.run_id, super::machine::Input::Release { key, value, by, reason });
     }
 
     /// Whether too much waits to be stored.
@@ -299,12 +312,24 @@ pub(crate) struct Restored {
     pub(crate) later: HashMap<String, RestoredTask>,
     /// It was ending early when it stopped: why, and as what.
     pub(crate) halted: Option<(String, RunState)>,
-    /// The events that it was told, in order: their keys and values.
-    pub(crate) events: Vec<(String, Arc<str>)>,
     /// What people call the elements of lists, by expand nodes.
     pub(crate) labels: HashMap<u32, Arc<[String]>>,
     /// How often groups were tried again, and when their tasks may run.
     pub(crate) units: HashMap<String, (u32, Option<Timestamp>)>,
+    /// The events that it was told, in order, by their keys.
+    pub(crate) events: Vec<(String, Happening)>,
+    /// When it was asked for.
+    pub(crate) queued: Option<Timestamp>,
+    /// How often it was tried again.
+    pub(crate) run_retries: u32,
+    /// It has failed, and is to be tried again: for which time, and when.
+    pub(crate) run_retry: Option<(u32, Timestamp)>,
+    /// Its deadline counts no more: it was missed, or the run has been over before.
+    pub(crate) past_deadline: bool,
+    /// How often it came to an end, those included after which it was tried again.
+    pub(crate) ends: u32,
+    /// What was to be told, and was not.
+    pub(crate) owed: Vec<Owed>,
 }
 
 /// What is known of a task of a run that goes on.
@@ -316,8 +341,6 @@ pub(crate) struct RestoredTask {
     pub(crate) attempts: u32,
     /// Those of them that do not count against the retries: lost ones, and all before it was cleared.
     pub(crate) forgiven: u32,
-    /// Of those the ones that were made before its group was tried again, without lost ones.
-    pub(crate) rounds: u32,
     pub(crate) started: Timestamp,
     pub(crate) ended: Timestamp,
     /// The failures of attempts that others followed.

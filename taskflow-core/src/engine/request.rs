@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::courier::Courier;
 use super::engine::Engine;
 use super::event::Observer;
 use super::handle::{FutureState, RunFuture, RunHandle};
@@ -218,6 +219,9 @@ impl<T> RunRequest<T> {
             Some(open) => Some(open(&About { plan, info, params, durability, at }).map_err(RunError::Journal)?),
             None => None,
         };
+        let wants = prepared.plan.wants_notices();
+        let ledger = || recorder.as_ref().map(|recorder| recorder.ledger());
+        let courier = if wants { Some(Courier::start(ledger())?) } else { None };
         let needs_runtime = prepared.plan.defs().iter().any(|def| def.lane() != Kind::Sync);
         let shared = Arc::new(RunShared {
             plan: prepared.plan,
@@ -227,6 +231,7 @@ impl<T> RunRequest<T> {
             recorder,
             in_process: prepared.in_process,
             config: engine.config().cloned(),
+            courier,
         });
         let (sender, finished) = oneshot::channel();
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
@@ -281,8 +286,9 @@ impl<T> RunRequest<T> {
             timeout: plan.options().timeout,
             grace: self.grace.unwrap_or(defaults.grace),
             seed: self.seed.unwrap_or_else(|| seed_of(&info.run_id)),
+            logical_date: info.logical_date,
             observed: self.observer.is_some(),
-            recorded: self.recording.is_some(),
+            recorded: self.recording.is_some() || plan.wants_notices(),
         };
         let mut machine = Machine::new(Arc::clone(&plan), self.selection.as_ref(), settings);
         if let Some(restored) = &self.restored {

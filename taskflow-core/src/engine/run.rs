@@ -8,8 +8,10 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::attempt::{Done, Grant};
+use super::courier::{Courier, Owed};
 use super::engine::Engine;
 use super::event::{Event, Observer};
+use super::herald::Herald;
 use super::machine::{Command, Input, Machine, Outcome};
 use super::record::{Recorder, Restored, RestoredState, Stored};
 use super::state::TaskState;
@@ -35,6 +37,8 @@ pub(crate) struct RunShared {
     pub(crate) in_process: bool,
     /// What its tasks ask for variables, connections and secrets; that of the process without one.
     pub(crate) config: Option<Config>,
+    /// Who tells its callbacks, on a thread of its own. Simulated runs have none.
+    pub(crate) courier: Option<Courier>,
 }
 
 /// Wall-clock time that never goes back: the wall clock is read once, the rest is measured.
@@ -69,6 +73,12 @@ pub(crate) struct Run {
     pub(crate) held: Held,
     /// What a task of each definition takes, in nanoseconds; 0 before the first has ended.
     costs: Vec<u32>,
+    /// All values stay until the run ends: it may be tried again, and then tasks that have ended want them.
+    keeps: bool,
+    /// Who says what is to be told, if anybody wants to be told anything.
+    herald: Option<Herald>,
+    /// What is to be told, for whoever drives a run without a courier.
+    pub(crate) outbox: Vec<Owed>,
 }
 
 /// What waits until everything before it is stored.
@@ -80,6 +90,8 @@ pub(crate) struct Held {
     pub(crate) ready: VecDeque<(u64, u32)>,
     /// The end of the run.
     pub(crate) end: Option<u64>,
+    /// What is to be told, each with the entry that says so.
+    pub(crate) owed: VecDeque<(u64, Owed)>,
     /// Nothing more can be stored, and nobody waits for it.
     pub(crate) given_up: bool,
 }
@@ -102,12 +114,14 @@ impl Run {
         let mut values = Values::new(&shared.plan, params);
         let mut unused = Vec::new();
         values.grow(machine.layout());
+        let keeps = shared.plan.options().retries.unwrap_or(0) > 0;
         for task in machine.layout().tasks() {
-            if machine.task_state(task) == TaskState::Removed {
+            if machine.task_state(task) == TaskState::Removed && !keeps {
                 values.release(machine.layout(), task, &mut unused);
             }
         }
         let costs = vec![0; shared.plan.defs().len()];
+        let herald = Herald::new(&shared.plan, &shared.info);
         Run {
             shared,
             machine,
@@ -118,12 +132,19 @@ impl Run {
             engine: None,
             held: Held::default(),
             costs,
+            keeps,
+            herald,
+            outbox: Vec::new(),
         }
     }
 
     /// Takes the values of tasks that ended in an earlier part of the run.
-    pub(crate) fn take_up(&mut self, restored: Restored) {
+    pub(crate) fn take_up(&mut self, mut restored: Restored) {
         let mut unused = Vec::new();
+        if let Some(herald) = &mut self.herald {
+            herald.take_up(&restored, &self.machine);
+        }
+        std::mem::take(&mut restored.owed).into_iter().for_each(|owed| self.send(owed));
         let ends = |state: TaskState| state.is_terminal() && state != TaskState::Removed;
         let known = restored.tasks.iter().map(|known| known.task);
         let ended: Vec<u32> = known.filter(|&task| ends(self.machine.task_state(task))).collect();
@@ -134,7 +155,7 @@ impl Run {
         }
         // An outer list before the inner ones that are its elements; and before those that made them let go of them.
         restored.expansions.iter().for_each(|&(expand, _)| self.values.restore_list(self.machine.layout(), expand));
-        let lets_go = |task: &u32| !self.machine.keeps_inputs(*task);
+        let lets_go = |task: &u32| !self.keeps && !self.machine.keeps_inputs(*task);
         let ended = ended.into_iter().filter(lets_go);
         ended.for_each(|task| self.values.release(self.machine.layout(), task, &mut unused));
     }
@@ -146,7 +167,7 @@ impl Run {
         let node = layout.node(task);
         let id = (node != task).then(|| Arc::from(&*layout.id(task)));
         let def = self.shared.plan.def(node);
-        let last = self.machine.is_last_attempt(task);
+        let last = !self.keeps && self.machine.is_last_attempt(task);
         let gathered = self.values.gather(&self.machine, task, last);
         let control = (def.takes_context || def.lane() != Kind::Sync).then(Arc::default);
         if let Some(control) = &control {
@@ -198,7 +219,7 @@ impl Run {
     /// A task will not run (again): its inputs can go.
     pub(crate) fn settled(&mut self, task: u32, unused: &mut Vec<AnyValue>) {
         let took_its_inputs = self.machine.attempt(task) > 0 && self.machine.is_last_attempt(task);
-        if !took_its_inputs {
+        if !took_its_inputs && !self.keeps {
             self.values.release(self.machine.layout(), task, unused);
         }
     }
@@ -210,6 +231,7 @@ impl Run {
     fn step_with(&mut self, input: Input, value: Option<Stored>, now: Timestamp, commands: &mut Vec<Command>) {
         self.machine.step(input, now, commands);
         self.values.grow(self.machine.layout());
+        let owed = self.overhear();
         if let Some(recorder) = &self.shared.recorder {
             let entries = self.machine.entries();
             if self.held.given_up {
@@ -221,13 +243,46 @@ impl Run {
                     _ => false,
                 };
                 self.held.recorded = recorder.record(entries, value, commands.iter().any(waits));
+                self.held.owed.extend(owed.into_iter().map(|owed| (self.held.recorded, owed)));
             }
+        } else if !owed.is_empty() {
+            owed.into_iter().for_each(|owed| self.send(owed));
         }
         if let Some(observer) = &self.observer {
             for event in self.machine.take_events() {
                 // An observer that panicked is gone; the run goes on without it.
                 let _ = observer.send(Message::Event(event));
             }
+        }
+    }
+
+    /// What is to be told of the entries that there are now. Without a journal they were made for this alone.
+    fn overhear(&mut self) -> Vec<Owed> {
+        let Some(herald) = &mut self.herald else { return Vec::new() };
+        let entries = std::mem::take(self.machine.entries());
+        let layout = self.machine.layout();
+        let owed = entries.iter().filter_map(|(at, entry)| herald.hear(*at, entry, layout)).collect();
+        if self.shared.recorder.is_some() {
+            *self.machine.entries() = entries;
+        }
+        owed
+    }
+
+    /// Hands something over that is to be told.
+    pub(crate) fn send(&mut self, owed: Owed) {
+        match &self.shared.courier {
+            Some(courier) => courier.send(owed),
+            None => self.outbox.push(owed),
+        }
+    }
+
+    /// Everything up to this entry is stored: what is to be told of it can be.
+    pub(crate) fn send_stored(&mut self, entry: u64) {
+        while let Some(&(waits_for, _)) = self.held.owed.front()
+            && waits_for <= entry
+        {
+            let owed = self.held.owed.pop_front();
+            owed.into_iter().for_each(|(_, owed)| self.send(owed));
         }
     }
 
@@ -238,25 +293,25 @@ impl Run {
 
     /// Hands the remains to whoever waits for them, after the observer has seen everything.
     pub(crate) fn conclude(mut self) {
-        if let Some(recorder) = &self.shared.recorder {
-            recorder.over();
-        }
+        let recorder = self.shared.recorder.clone();
+        let over = move || recorder.iter().for_each(|recorder| recorder.over());
         let result = self.values.result(&self.shared.plan);
         let finished = Finished { machine: self.machine, result };
         for value in self.values.into_rest() {
             drop_quietly(value);
         }
-        let Some(waiting) = self.finish.take() else { return };
-        let unread = match self.observer.take() {
-            Some(observer) => match observer.send(Message::Finish(waiting, Box::new(finished))) {
-                // The observer is gone.
-                Err(mpsc::SendError(Message::Finish(waiting, finished))) => waiting.send(*finished).err(),
-                Err(_) | Ok(()) => None,
-            },
-            None => waiting.send(finished).err(),
-        };
-        if let Some(Finished { result: Some(result), .. }) = unread {
-            drop_quietly(result);
+        let Some(waiting) = self.finish.take() else { return over() };
+        let observer = self.observer.take();
+        match &self.shared.courier {
+            // The report comes when everybody was told, or could not be.
+            Some(courier) => courier.last(Box::new(move || {
+                over();
+                report(waiting, observer, finished);
+            })),
+            None => {
+                over();
+                report(waiting, observer, finished);
+            }
         }
     }
 
@@ -287,6 +342,21 @@ impl Run {
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Run({})", self.shared.info.run_id)
+    }
+}
+
+/// Hands the remains of a run to whoever waits for them, after the observer has seen everything.
+fn report(waiting: oneshot::Sender<Finished>, observer: Option<mpsc::Sender<Message>>, finished: Finished) {
+    let unread = match observer {
+        Some(observer) => match observer.send(Message::Finish(waiting, Box::new(finished))) {
+            // The observer is gone.
+            Err(mpsc::SendError(Message::Finish(waiting, finished))) => waiting.send(*finished).err(),
+            Err(_) | Ok(()) => None,
+        },
+        None => waiting.send(finished).err(),
+    };
+    if let Some(Finished { result: Some(result), .. }) = unread {
+        drop_quietly(result);
     }
 }
 

@@ -15,7 +15,7 @@ use super::store::{Append, Appended, Store};
 use super::writer::Queue;
 use super::{Journal, JournalError, RunHistory};
 use crate::dag::Plan;
-use crate::engine::{About, Recorder, RunRequest};
+use crate::engine::{About, Owed, Recorder, RunRequest, Tried};
 use crate::time::Timestamp;
 
 /// A journal, and the hand that stores.
@@ -90,6 +90,17 @@ impl ByHand {
             Err(JournalError::UnknownRun { .. }) => Ok(None),
             history => history.map(Some),
         }
+    }
+
+    /// What callbacks are still to be told.
+    pub(crate) fn owed(&self, run_id: &str, plan: &Arc<Plan>) -> Result<Vec<Owed>, JournalError> {
+        let row = at_once(self.journal.row(run_id))?;
+        at_once(self.journal.owed(row, plan))
+    }
+
+    /// Notes that a callback was told something.
+    pub(crate) fn note(&self, run_id: &str, tried: &Tried) -> Result<(), JournalError> {
+        Ok(at_once(self.store.note(run_id, std::slice::from_ref(tried)))?)
     }
 
     /// The run, to go on with at this time.

@@ -98,6 +98,16 @@ pub enum JournalError {
         /// Why not.
         reason: String,
     },
+    /// A task asks, and this is no answer.
+    #[error("run `{run}`: that does not answer `{key}`: {reason}")]
+    Answer {
+        /// The run.
+        run: String,
+        /// The task, and the key of the event that it waits for.
+        key: String,
+        /// What is wrong with it, and what would be an answer.
+        reason: String,
+    },
     /// Files of a run cannot be removed.
     #[error("files of forgotten runs cannot be removed: {0}")]
     Files(std::io::Error),

@@ -66,6 +66,11 @@ impl RunHistory {
             TaskState::Cancelled => vec![failure(known)],
             TaskState::Removed => vec!["it is not part of this run".to_owned()],
         };
+        if let (_, Some((retry, due))) = self.retries_made()
+            && !matches!(known.state, TaskState::Success | TaskState::Skipped | TaskState::Removed)
+        {
+            why.push(format!("the run is tried again at {due} (retry {retry}), and this task with it"));
+        }
         if !known.state.is_terminal() && self.state == RunState::Interrupted {
             why.push(format!("nobody runs this run: `resume {}` goes on with it", self.number));
         }

@@ -45,7 +45,7 @@ pub(crate) fn fold_any(bytes: &[u8]) {
         counts: vec![],
     };
     let mut history = RunHistory::of_row(row, &shape);
-    if history.fold(1, entries, |_| Ok(Arc::clone(&shape))).is_ok() {
+    if history.fold(1, entries, |_| Ok(Arc::clone(&shape)), |_, _, _| {}).is_ok() {
         let _ = history.explain_open();
         let _ = history.counts();
         let _ = history.started();

@@ -14,7 +14,7 @@ use super::store::RunRow;
 use super::task_history::{Place, TaskHistory};
 use crate::engine::{Entry, RunState, Session, TaskState, ValueRef};
 use crate::error::Failure;
-use crate::task::RunInfo;
+use crate::task::{Happening, RunInfo};
 use crate::time::Timestamp;
 
 /// What is known of a stored run: every task, every attempt, every process that ran it.
@@ -42,12 +42,21 @@ pub struct RunHistory {
     pub tasks: Vec<TaskHistory>,
     /// What people did to it, in order.
     pub edits: Vec<Edit>,
-    /// The events that it was told, in order: their keys and values.
+    /// How often it failed and was tried again, or is to be.
+    pub run_retries: Vec<RunRetry>,
+    /// That it was not over at its deadline, if it was not.
+    pub missed_deadline: Option<MissedDeadline>,
+    /// What became of the notices that its callbacks were to be told, in the order of the last tries.
+    pub deliveries: Vec<super::Delivery>,
+    /// The events that it was told, in order, by their keys.
     #[serde(skip)]
-    pub(crate) events: Vec<(String, Arc<str>)>,
+    pub(crate) events: Vec<(String, Happening)>,
     /// Groups that were tried again as a whole: how often, and from when on for the last time.
     #[serde(skip)]
     pub(crate) groups: HashMap<String, (u32, Timestamp)>,
+    /// How often it came to an end, those included after which it was tried again.
+    #[serde(skip)]
+    pub(crate) run_ends: u32,
     /// Whether it was edited since it was last run.
     #[serde(skip)]
     pub(crate) edited: bool,
@@ -84,6 +93,30 @@ pub struct SessionHistory {
     pub graph: String,
 }
 
+/// A run that failed and is tried again as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RunRetry {
+    /// Which retry, counted from 1.
+    pub number: u32,
+    /// When the run had failed.
+    pub failed: Timestamp,
+    /// When it was to be tried again.
+    pub due: Timestamp,
+    /// When its failed tasks were open again, if they are.
+    pub started: Option<Timestamp>,
+}
+
+/// A deadline at which a run was not over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct MissedDeadline {
+    /// The deadline.
+    pub deadline: Timestamp,
+    /// When it was noticed that it had passed.
+    pub noticed: Timestamp,
+}
+
 /// What people did to a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -115,8 +148,12 @@ impl RunHistory {
             sessions: Vec::new(),
             tasks: shape.nodes.iter().map(|node| TaskHistory::new(&node.id)).collect(),
             edits: Vec::new(),
+            run_retries: Vec::new(),
+            missed_deadline: None,
+            deliveries: Vec::new(),
             events: Vec::new(),
             groups: HashMap::new(),
+            run_ends: 0,
             edited: false,
             halts_as: RunState::Cancelled,
             shape,
@@ -157,7 +194,7 @@ impl RunHistory {
     }
 
     /// The id of the task with this number.
-    fn id_of(&self, number: u32) -> String {
+    pub(super) fn id_of(&self, number: u32) -> String {
         let place = self.numbers.place(number).and_then(|place| self.tasks.get(place));
         place.map_or_else(|| "?".to_owned(), |task| task.id.clone())
     }
@@ -167,7 +204,8 @@ impl RunHistory {
         self.numbers.place(number).and_then(|place| self.tasks.get_mut(place))
     }
 
-    /// Takes one more segment into account. `graph` gives the snapshot of another graph than the present one.
+    /// Takes one more segment into account. `graph` gives the snapshot of another graph than the present one; `each` sees every
+    /// entry, with what is known before it.
     ///
     /// # Errors
     ///
@@ -177,6 +215,7 @@ impl RunHistory {
         segment: u32,
         entries: Vec<(Timestamp, Entry)>,
         mut graph: impl FnMut(&str) -> Result<Arc<Graph>, String>,
+        mut each: impl FnMut(&RunHistory, Timestamp, &Entry),
     ) -> Result<(), String> {
         self.segments = self.segments.max(segment);
         for (at, entry) in entries {
@@ -185,6 +224,7 @@ impl RunHistory {
             {
                 self.reshape(&graph(&session.graph)?);
             }
+            each(self, at, &entry);
             self.take(at, segment, entry)
                 .ok_or_else(|| format!("segment {segment} names a task that does not exist"))?;
         }
@@ -226,7 +266,7 @@ impl RunHistory {
             Entry::Regrouped { group, retry, due, tasks } => {
                 let events = self.events.len() as u64;
                 for task in tasks {
-                    self.numbered(task)?.reopen(events);
+                    self.numbered(task)?.again(events);
                 }
                 self.groups.insert(group, (retry, Timestamp::from_nanos(due)));
             }
@@ -236,7 +276,28 @@ impl RunHistory {
                 self.numbered(task)?.start(at, number, session);
             }
             Entry::Waiting { task, took, poke, record, .. } => self.numbered(task)?.wait(at, took, poke, *record),
-            Entry::Released { key, value, .. } => self.events.push((key, Arc::from(value))),
+            Entry::Released { key, value, by } => self.happened(at, key, &value, &by, ""),
+            Entry::Happened { key, value, by, reason } => self.happened(at, key, &value, &by, &reason),
+            Entry::DeadlineMissed { due } => {
+                self.missed_deadline = Some(MissedDeadline { deadline: Timestamp::from_nanos(due), noticed: at });
+            }
+            Entry::TriedAgain { retry, due } => {
+                self.run_ends += 1;
+                self.halt_reason = None;
+                let due = Timestamp::from_nanos(due);
+                self.run_retries.push(RunRetry { number: retry, failed: at, due, started: None });
+            }
+            Entry::Again { tasks, .. } => {
+                let events = self.events.len() as u64;
+                for task in tasks {
+                    self.numbered(task)?.again(events);
+                }
+                // Groups have their retries anew.
+                self.groups.clear();
+                if let Some(retry) = self.run_retries.last_mut() {
+                    retry.started = Some(at);
+                }
+            }
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
                 let task = self.numbered(task)?;
@@ -283,7 +344,10 @@ impl RunHistory {
                 (task.failure, task.order) = (failure, end);
             }
             Entry::Halted { reason, state } => (self.halt_reason, self.halts_as) = (Some(reason), state),
-            Entry::Ended { state } => (self.state, self.ended) = (state, Some(at)),
+            Entry::Ended { state } => {
+                self.run_ends += 1;
+                (self.state, self.ended) = (state, Some(at));
+            }
             Entry::Cleared { tasks, by, reason } => {
                 let events = self.events.len() as u64;
                 for &task in &tasks {
@@ -347,6 +411,21 @@ impl RunHistory {
         let tasks = tasks.iter().map(|&task| self.id_of(task)).collect();
         self.edits.push(Edit { at, tasks, marked, by, reason });
         (self.edited, self.state, self.ended, self.halt_reason) = (true, RunState::Running, None, None);
+    }
+
+    fn happened(&mut self, at: Timestamp, key: String, value: &str, by: &str, reason: &str) {
+        let (value, by, reason) = (Arc::from(value), Arc::from(by), Arc::from(reason));
+        self.events.push((key, Happening { value, by, reason, at }));
+    }
+
+    /// The retries of the whole run since somebody last edited it, or it ended: how many were begun, and the one that is waited
+    /// for.
+    pub(crate) fn retries_made(&self) -> (u32, Option<(u32, Timestamp)>) {
+        let since = self.edits.last().map(|edit| edit.at);
+        let mut counted = self.run_retries.iter().filter(|retry| since.is_none_or(|since| retry.failed >= since));
+        let made = counted.clone().filter(|retry| retry.started.is_some()).count() as u32;
+        let waits = counted.next_back().filter(|retry| retry.started.is_none());
+        (made, waits.map(|retry| (retry.number, retry.due)))
     }
 
     fn next_end(&mut self) -> u64 {

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use super::deliveries::Book;
 use super::error::JournalError;
 use super::graph::Graph;
 use super::history::RunHistory;
@@ -49,6 +51,10 @@ pub(super) struct Inner {
     pub(super) home: Option<PathBuf>,
     inline_limit: usize,
     value_limit: usize,
+    /// Held by whoever tells callbacks what earlier runs owe.
+    pub(super) delivering: tokio::sync::Mutex<()>,
+    /// Whether that was done.
+    pub(super) has_delivered: AtomicBool,
 }
 
 /// The settings of a [`Journal`].
@@ -143,7 +149,9 @@ impl JournalBuilder {
         let files = home.map(|home| Arc::new(ValueFiles::new(home.join("values"), self.sync == super::Sync::Full)));
         let JournalBuilder { inline_limit, value_limit, .. } = self;
         let home = home.map(Path::to_path_buf);
-        Journal { inner: Arc::new(Inner { store, queue, claims, files, home, inline_limit, value_limit }) }
+        let (delivering, has_delivered) = (tokio::sync::Mutex::new(()), AtomicBool::new(false));
+        let inner = Inner { store, queue, claims, files, home, inline_limit, value_limit, delivering, has_delivered };
+        Journal { inner: Arc::new(inner) }
     }
 }
 
@@ -212,12 +220,14 @@ impl Journal {
             claim: Some(claim),
             graph: Arc::clone(run.plan),
             update: None,
+            ledger: Book::of(&self.inner, run_id),
         };
         Ok(self.log(run, beginning))
     }
 
     pub(super) fn log(&self, run: &About<'_>, beginning: Beginning) -> Arc<dyn Recorder> {
         let inner = &self.inner;
+        self.deliver_beside();
         let terms = Terms {
             durability: run.durability,
             inline_limit: inner.inline_limit,
@@ -323,6 +333,18 @@ impl Journal {
     }
 
     pub(super) async fn history_of(&self, row: RunRow) -> Result<RunHistory, JournalError> {
+        let mut history = self.read_history(row, |_, _, _| {}).await?;
+        let told = self.inner.store.deliveries(&history.info.run_id).await?;
+        history.deliveries = told.into_iter().map(super::Delivery::from).collect();
+        Ok(history)
+    }
+
+    /// As [`Journal::history_of`], without what callbacks were told; shows each entry with what is known before it.
+    pub(super) async fn read_history(
+        &self,
+        row: RunRow,
+        mut each: impl FnMut(&RunHistory, Timestamp, &Entry),
+    ) -> Result<RunHistory, JournalError> {
         let store = &self.inner.store;
         let number = row.number;
         let damaged = |what: String| JournalError::DamagedRun { run: row.info.run_id.clone(), what };
@@ -353,7 +375,7 @@ impl Journal {
         let mut history = RunHistory::of_row(row.clone(), &shape);
         for (number, entries) in read {
             let graph = |hash: &str| graphs.get(hash).cloned().ok_or_else(|| format!("its graph {hash} is missing"));
-            history.fold(number, entries, graph).map_err(&damaged)?;
+            history.fold(number, entries, graph, &mut each).map_err(&damaged)?;
         }
         history.state = self.present_state(&row.info.run_id, history.state);
         Ok(history)

@@ -127,9 +127,11 @@ impl<'a> Known<'a> {
     pub(super) fn wanted(&self) -> Vec<u32> {
         let open = self.open();
         let result = self.plan.result().and_then(Source::as_task);
+        // A run that may be tried again wants what any task may take.
+        let may_fail = self.plan.options().retries.unwrap_or(0) > 0;
         let is_wanted = |node: u32| {
             let below = self.plan.successors(node).iter().map(|&join| self.plan.joins()[join as usize].node);
-            let taken = |below: u32| open[below as usize] && takes(self.plan, below, node);
+            let taken = |below: u32| (open[below as usize] || may_fail) && takes(self.plan, below, node);
             // The value of an expand node is never stored.
             self.plan.place(node).expands.is_none() && (result == Some(node) || below.into_iter().any(taken))
         };
@@ -183,6 +185,9 @@ impl<'a> Known<'a> {
         tasks.sort_by_key(|&(order, _)| order);
         let tasks = tasks.into_iter().map(|(_, task)| task).collect();
         let expansions = self.expansions.clone();
+        let (run_retries, run_retry) = self.history.retries_made();
+        // What was cleared when the run was over has all the time it takes.
+        let was_over = self.history.run_ends as usize > self.history.run_retries.len();
         Restored {
             started: self.history.started(),
             tasks,
@@ -197,6 +202,12 @@ impl<'a> Known<'a> {
                 .iter()
                 .map(|(group, &(retries, due))| (group.clone(), (retries, Some(due))))
                 .collect(),
+            queued: Some(self.history.created),
+            run_retries,
+            run_retry,
+            past_deadline: self.history.missed_deadline.is_some() || was_over,
+            ends: self.history.run_ends,
+            owed: Vec::new(),
         }
     }
 
@@ -238,9 +249,9 @@ fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTas
     let retried = earlier.iter().map(record).collect();
     let attempts = known.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
     let started = last.map_or(Timestamp::EPOCH, |attempt| attempt.started);
-    let (forgiven, rounds, ended) = (known.forgiven.min(attempts), known.rounds, known.since.unwrap_or(started));
+    let (forgiven, ended) = (known.forgiven.min(attempts), known.since.unwrap_or(started));
     let (wait, deaf_to) = (known.wait.clone(), known.deaf_to);
-    RestoredTask { task, state, attempts, forgiven, rounds, started, ended, retried, wait, deaf_to }
+    RestoredTask { task, state, attempts, forgiven, started, ended, retried, wait, deaf_to }
 }
 
 fn takes(plan: &Plan, node: u32, upstream: u32) -> bool {

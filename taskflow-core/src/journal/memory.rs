@@ -9,7 +9,7 @@ use super::StoreError;
 use super::store::{
     Answer, Append, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow, Store, Whose, answer,
 };
-use crate::engine::RunState;
+use crate::engine::{RunState, Tried};
 
 /// Runs in memory.
 #[derive(Debug, Default)]
@@ -25,6 +25,9 @@ struct Kept {
     last_request: i64,
     graphs: HashMap<String, Vec<u8>>,
     requests: BTreeMap<i64, Request>,
+    owing: BTreeSet<String>,
+    /// The last try of each notice, by run and key.
+    deliveries: BTreeMap<(String, String), Tried>,
     closed: bool,
 }
 
@@ -102,6 +105,9 @@ impl Kept {
             return false;
         }
         let run = run.remove();
+        let run_id = &run.row.info.run_id;
+        self.owing.remove(run_id);
+        self.deliveries.retain(|(of, _), _| of != run_id);
         self.requests.retain(|_, request| request.run != number);
         for graph in run.former.iter().chain([&run.row.graph]) {
             if !self.runs.values().any(|run| run.row.graph == *graph || run.former.contains(graph)) {
@@ -234,6 +240,43 @@ impl Store for MemoryStore {
         self.with(|kept| {
             let later = kept.requests.iter().filter(|&(&number, _)| number > after);
             later.map(|(&number, request)| (number, request.clone())).collect()
+        })
+    }
+
+    fn owe<'a>(&'a self, run_id: &'a str) -> Answer<'a, ()> {
+        self.with(|kept| {
+            kept.owing.insert(run_id.to_owned());
+        })
+    }
+
+    fn owing(&self) -> Answer<'_, Vec<String>> {
+        self.with(|kept| kept.owing.iter().cloned().collect())
+    }
+
+    fn settle<'a>(&'a self, run_id: &'a str) -> Answer<'a, ()> {
+        self.with(|kept| {
+            let goes_on = |run: &Run| run.row.info.run_id == run_id && run.row.state == RunState::Running;
+            if !kept.runs.values().any(goes_on) {
+                kept.owing.remove(run_id);
+            }
+        })
+    }
+
+    fn note<'a>(&'a self, run_id: &'a str, tried: &'a [Tried]) -> Answer<'a, ()> {
+        self.with(|kept| {
+            if kept.runs.values().any(|run| run.row.info.run_id == run_id) {
+                let noted = tried.iter().map(|tried| ((run_id.to_owned(), tried.key.clone()), tried.clone()));
+                kept.deliveries.extend(noted);
+            }
+        })
+    }
+
+    fn deliveries<'a>(&'a self, run_id: &'a str) -> Answer<'a, Vec<Tried>> {
+        self.with(|kept| {
+            let of_run = kept.deliveries.iter().filter(|((of, _), _)| of == run_id);
+            let mut tried: Vec<Tried> = of_run.map(|(_, tried)| tried.clone()).collect();
+            tried.sort_by(|one, other| (one.at, &one.key).cmp(&(other.at, &other.key)));
+            tried
         })
     }
 

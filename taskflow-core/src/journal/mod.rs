@@ -8,6 +8,7 @@
 //! - `history`: what the entries of a run come to. `elements`: of the tasks of lists, too. `values`: reading stored values.
 //! - `resume`: going on with a run; states its protocol. `known`: what of it stays in the graph of today. `edit`: clearing, marking, cancelling; `pick`: which
 //!   tasks are meant. `replay`: one task again, for a debugger. `explain`: why a task is where it is.
+//! - `deliveries`: what callbacks were told, and what they have yet to be told; states its protocol.
 //! - `upkeep`: forgetting, checking, giving room back.
 //! - `by_hand`: a journal for simulated runs.
 
@@ -15,6 +16,7 @@
 mod by_hand;
 #[cfg(test)]
 mod contract;
+mod deliveries;
 mod edit;
 mod elements;
 mod error;
@@ -45,11 +47,12 @@ mod writer;
 
 #[cfg(feature = "testing")]
 pub(crate) use by_hand::ByHand;
+pub use deliveries::Delivery;
 pub use edit::{Cancellation, Note};
 pub use error::JournalError;
 pub use explain::Explanation;
 pub(crate) use fuzz::fold_any;
-pub use history::{Edit, RunHistory, SessionHistory};
+pub use history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};
 pub use journal::{Journal, JournalBuilder, RunSummary};
 pub use pick::Pick;
 pub use release::Released;

@@ -42,8 +42,13 @@ impl Journal {
         if row.state != RunState::Running {
             return Err(nothing(format!("it has ended ({}), and nothing in it waits", row.state)));
         }
-        let value = serde_json::to_string(value)
+        let value = serde_json::to_value(value)
             .map_err(|error| nothing(format!("the value of the event `{key}` cannot be written as JSON: {error}")))?;
+        if let Some(plan) = super::resume::dag_of(&row.info).ok().and_then(|dag| dag.plan().ok()) {
+            let refused = |reason| JournalError::Answer { run: run.clone(), key: key.to_owned(), reason };
+            crate::approval::check(&plan, key, &value).map_err(refused)?;
+        }
+        let value = value.to_string();
         if let Some(worker) = self.inner.claims.holder(&run) {
             let Note { by, reason } = note.clone();
             let what = RequestKind::Release { key: key.to_owned(), value };
@@ -52,8 +57,8 @@ impl Journal {
         }
         let claim = self.claim(&run)?;
         let history = self.history_of(self.row(&run).await?).await?;
-        let by = super::edit::said(&note.reason, &note.by);
-        let entry = Entry::Released { key: key.to_owned(), value, by };
+        let Note { by, reason } = note.clone();
+        let entry = Entry::Happened { key: key.to_owned(), value, by, reason };
         self.amend(&history, vec![(entry, None)], RunState::Running).await?;
         drop(claim);
         Ok(Released::Kept)

@@ -83,7 +83,6 @@ impl Journal {
             state,
             attempts,
             forgiven: 0,
-            rounds: 0,
             started: Timestamp::EPOCH,
             ended: Timestamp::EPOCH,
             retried: Vec::new(),

@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::deliveries::Book;
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::{Journal, session};
@@ -79,10 +80,12 @@ impl Journal {
         let params = params::restore(&stored, plan.params(), &history.info).map_err(changed)?;
         let values = self.values_of(&history, &known, &known.wanted()).await?;
 
+        let owed = self.owed(history.row.clone(), plan).await?;
         let token = self.inner.store.adopt(history.number, history.row.token, &worker()).await?;
         let token = token.ok_or_else(|| JournalError::Taken { run: run.clone() })?;
         let selection = known.selection();
-        let restored = known.restore(values);
+        let mut restored = known.restore(values);
+        restored.owed = owed;
         let counts = restored.tasks.iter().filter_map(|task| Some((ended(&task.state)?, 1)));
         let mut count: HashMap<TaskState, u32> = HashMap::new();
         counts.for_each(|(state, one)| *count.entry(state).or_default() += one);
@@ -96,6 +99,7 @@ impl Journal {
         let update =
             graph.is_some().then_some(RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph });
         let (number, next) = (history.number, history.segments + 1);
+        let ledger = Book::of(&self.inner, &run);
         let journal = self.clone();
         let info = history.info.clone();
         let run_id = run.clone();
@@ -111,6 +115,7 @@ impl Journal {
                 claim: Some(claim),
                 graph: Arc::clone(about.plan),
                 update,
+                ledger,
             };
             Ok(journal.log(about, beginning))
         };

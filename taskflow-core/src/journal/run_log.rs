@@ -11,7 +11,7 @@ use super::segment::Buffer;
 use super::store::{Append, RunUpdate, Segment, Whose};
 use super::writer::Queue;
 use crate::dag::Plan;
-use crate::engine::{Commits, Durability, Encoded, Entry, Recorder, Stored, TaskState};
+use crate::engine::{Commits, Durability, Encoded, Entry, Ledger, Recorder, Stored, TaskState};
 use crate::error::Failure;
 use crate::time::Timestamp;
 use crate::units;
@@ -36,6 +36,8 @@ pub(super) struct RunLog {
     terms: Terms,
     /// How often tasks were cleared, for those that were.
     generations: HashMap<String, u32>,
+    /// Where is noted what callbacks were told.
+    ledger: Arc<dyn Ledger>,
     state: Mutex<LogState>,
     /// Keeps the journal for as long as a run needs it.
     _journal: Arc<dyn Send + Sync>,
@@ -79,6 +81,7 @@ pub(super) struct Beginning {
     pub(super) graph: Arc<Plan>,
     /// What changes about the run with its first segment.
     pub(super) update: Option<RunUpdate>,
+    pub(super) ledger: Arc<dyn Ledger>,
 }
 
 impl RunLog {
@@ -88,7 +91,8 @@ impl RunLog {
         terms: Terms,
         beginning: Beginning,
     ) -> Arc<Self> {
-        let Beginning { run_id, whose, next, at, session, counts, generations, claim, graph, update } = beginning;
+        let Beginning { run_id, whose, next, at, session, counts, generations, claim, graph, update, ledger } =
+            beginning;
         let mut buffer = Buffer::default();
         buffer.push(at, session, None);
         let state = LogState {
@@ -106,13 +110,18 @@ impl RunLog {
             graph: Some(graph),
         };
         let state = Mutex::new(state);
-        let log = Arc::new(RunLog { queue: Arc::clone(queue), run_id, terms, generations, state, _journal: journal });
+        let log =
+            Arc::new(RunLog { queue: Arc::clone(queue), run_id, terms, generations, ledger, state, _journal: journal });
         queue.follow(&log);
         log
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, LogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn run_id(&self) -> &str {
+        &self.run_id
     }
 
     pub(super) fn number(&self) -> Option<i64> {
@@ -252,11 +261,22 @@ impl Recorder for Log {
     fn number(&self) -> Option<i64> {
         self.0.number()
     }
+
+    fn ledger(&self) -> Arc<dyn Ledger> {
+        Arc::clone(&self.0.ledger)
+    }
 }
 
 impl LogState {
     /// Keeps count for what the store says of a run at once.
     fn note(&mut self, at: Timestamp, entry: &Entry) {
+        if let Entry::Again { were, .. } = entry {
+            for (state, count) in &mut self.counts {
+                let open = were.iter().find(|(known, _)| known == state).map_or(0, |&(_, count)| count);
+                *count = count.saturating_sub(open);
+            }
+            self.counts.retain(|&(_, count)| count > 0);
+        }
         let ended = match entry {
             Entry::Succeeded { .. } => TaskState::Success,
             Entry::Failed { retry: None, .. } => TaskState::Failed,

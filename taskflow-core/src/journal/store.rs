@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{RunState, TaskState};
+use crate::engine::{RunState, TaskState, Tried};
 use crate::task::RunInfo;
 use crate::time::Timestamp;
 
@@ -69,6 +69,21 @@ pub(crate) trait Store: Send + Sync + fmt::Debug {
 
     /// The requests with a number above `after`, in order.
     fn requests<'a>(&'a self, after: i64) -> Answer<'a, Vec<(i64, Request)>>;
+
+    /// Takes a run among those that may have to tell callbacks something. It need not be stored yet.
+    fn owe<'a>(&'a self, run_id: &'a str) -> Answer<'a, ()>;
+
+    /// The runs that may have to tell something, by their ids.
+    fn owing(&self) -> Answer<'_, Vec<String>>;
+
+    /// Everything that a run had to tell is told, unless it is in the state `running`.
+    fn settle<'a>(&'a self, run_id: &'a str) -> Answer<'a, ()>;
+
+    /// Notes the last tries to tell callbacks something, by their keys; nothing if there is no such run.
+    fn note<'a>(&'a self, run_id: &'a str, tried: &'a [Tried]) -> Answer<'a, ()>;
+
+    /// The last try of each notice of a run, in the order of their times.
+    fn deliveries<'a>(&'a self, run_id: &'a str) -> Answer<'a, Vec<Tried>>;
 
     /// Forgets runs with all that belongs to them in the store. Runs in the state `running` stay. How many are gone.
     /// Graphs go that no run has or had. Not all at once: after an error some may be gone.

@@ -41,9 +41,6 @@ pub struct TaskHistory {
     /// Attempts before it was last cleared.
     #[serde(skip)]
     pub(crate) forgiven: u32,
-    /// Of those the ones that were made before its group was tried again, without lost ones.
-    #[serde(skip)]
-    pub(crate) rounds: u32,
     /// How many events the run had been told when the task was last cleared: those are not for it any more.
     #[serde(skip)]
     pub(crate) deaf_to: u64,
@@ -126,7 +123,6 @@ impl TaskHistory {
             value: None,
             wait: None,
             forgiven: 0,
-            rounds: 0,
             deaf_to: 0,
             order: 0,
             length: None,
@@ -207,16 +203,17 @@ impl TaskHistory {
         }
     }
 
-    /// Nothing but its attempts stays; what was released before is not for it.
-    /// It runs again together with its group.
-    pub(super) fn reopen(&mut self, events: u64) {
-        let (cleared, order) = (self.cleared, self.order);
-        let made = self.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
-        let rounds = self.rounds + made.saturating_sub(self.forgiven);
+    /// The run or the group is tried again, and the task with it: as [`reset`](TaskHistory::reset), but nobody has cleared it.
+    pub(super) fn again(&mut self, events: u64) {
+        let (cleared, deaf_to) = (self.cleared, self.deaf_to);
         self.reset(events);
-        (self.cleared, self.order, self.rounds) = (cleared, order, rounds);
+        self.cleared = cleared;
+        if self.attempts.is_empty() {
+            self.deaf_to = deaf_to;
+        }
     }
 
+    /// Nothing but its attempts stays; what was released before is not for it.
     pub(super) fn reset(&mut self, events: u64) {
         let kept = std::mem::take(&mut self.attempts);
         let forgiven = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);

@@ -260,6 +260,9 @@ impl Writer {
     /// of a million tasks takes a moment.
     fn store_graph(&self, log: &RunLog) -> Result<(), StoreError> {
         let Some(plan) = log.take_graph() else { return Ok(()) };
+        if plan.wants_notices() {
+            self.runtime.block_on(self.store.owe(log.run_id()))?;
+        }
         self.runtime.block_on(self.store.put_graph(plan.hash(), &Graph::of(&plan).encode()))
     }
 
@@ -272,10 +275,11 @@ impl Writer {
             self.seen = self.seen.max(number);
             let Some(log) = live.iter().find(|log| log.number() == Some(request.run)) else { continue };
             let Some(commits) = log.commits() else { continue };
-            let by = said(&request.reason, &request.by);
             match request.what {
-                RequestKind::Cancel => commits.cancel(&by),
-                RequestKind::Release { key, value } => commits.release(key, value.into(), by),
+                RequestKind::Cancel => commits.cancel(&said(&request.reason, &request.by)),
+                RequestKind::Release { key, value } => {
+                    commits.release(key, value.into(), request.by, request.reason);
+                }
             }
         }
     }

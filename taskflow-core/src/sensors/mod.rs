@@ -1,4 +1,4 @@
-//! Sensors that taskflow brings along: a file has landed, a time is reached, a port is open.
+//! Sensors that taskflow brings along: a file has landed, a time is reached, a port is open, an endpoint answers (feature `http`).
 //!
 //! They are drawn as any task is, and take options as any sensor does:
 //!
@@ -22,10 +22,14 @@
 //! ```
 
 mod file;
+#[cfg(feature = "http")]
+mod http;
 mod port;
 mod time;
 
 pub use file::file_landed;
+#[cfg(feature = "http")]
+pub use http::{HttpAnswer, http_ok, http_where};
 pub use port::port_open;
 pub use time::time_reached;
 

@@ -102,8 +102,19 @@ pub(crate) struct Identity {
     pub(crate) config: Option<Config>,
 }
 
-/// The last event with each key that a run was told, numbered from 1: its value is JSON.
-pub(crate) type External = Arc<HashMap<String, (u64, Arc<str>)>>;
+/// The last event with each key that a run was told, numbered from 1.
+pub(crate) type External = Arc<HashMap<String, (u64, Happening)>>;
+
+/// An event that a run was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Happening {
+    /// JSON.
+    pub(crate) value: Arc<str>,
+    /// Who said so, and why.
+    pub(crate) by: Arc<str>,
+    pub(crate) reason: Arc<str>,
+    pub(crate) at: Timestamp,
+}
 
 /// What a task that may wait is told when it is called, again or for the first time.
 #[derive(Clone, Debug)]
@@ -345,7 +356,7 @@ impl TaskContext {
     /// The value of an event, or the number of the last one that is of no use.
     fn event<T: DeserializeOwned>(&self, key: &str) -> Result<Result<T, u64>, Interrupt> {
         let Comeback { after, events, .. } = self.comeback()?;
-        let Some((number, value)) = events.get(key).filter(|(number, _)| number > after) else {
+        let Some((number, Happening { value, .. })) = events.get(key).filter(|(number, _)| number > after) else {
             return Ok(Err(*after));
         };
         Ok(serde_json::from_str(value).map_err(|error| {
@@ -353,6 +364,12 @@ impl TaskContext {
             tracing::warn!(target: "taskflow", "the event `{key}` brought {value}, which is no {ty}: {error}");
             *number
         }))
+    }
+
+    /// The event with this key that the task has been told of, if there is one.
+    pub(crate) fn happening(&self, key: &str) -> Option<&Happening> {
+        let Comeback { after, events, .. } = self.identity.comeback.as_ref()?;
+        events.get(key).filter(|(number, _)| number > after).map(|(_, happening)| happening)
     }
 
     fn comeback(&self) -> Result<&Comeback, Interrupt> {

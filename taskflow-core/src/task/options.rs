@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Backoff, SensorOptions, TriggerRule};
+use super::{Backoff, Callbacks, SensorOptions, TriggerRule};
 
 /// Options of a task; `None` means "not said here".
 ///
@@ -31,6 +31,8 @@ pub struct TaskOptions {
     pub trigger_rule: Option<TriggerRule>,
     /// What only a sensor has.
     pub sensor: SensorOptions,
+    /// Who is told of what happens to it.
+    pub callbacks: Callbacks,
     /// Words to find it by.
     pub tags: &'static [&'static str],
 }
@@ -48,6 +50,7 @@ impl TaskOptions {
         priority: None,
         trigger_rule: None,
         sensor: SensorOptions::NONE,
+        callbacks: Callbacks::NONE,
         tags: &[],
     };
 
@@ -60,6 +63,7 @@ impl TaskOptions {
                 TaskOptions {
                     $($field: if self.$field.is_some() { self.$field } else { fallback.$field },)*
                     sensor: self.sensor.or(fallback.sensor),
+                    callbacks: self.callbacks.or(fallback.callbacks),
                     tags: if self.tags.is_empty() { fallback.tags } else { self.tags },
                 }
             };

@@ -36,6 +36,13 @@ impl EventLog {
                 Line { at: *at, task: Some((task.to_owned(), to.name())), text }
             }
             Event::Run { at, to } => Line { at: *at, task: None, text: format!("the run ends: {to}") },
+            Event::RunRetry { at, retry, due } => {
+                let text = format!("the run has failed, retry {retry} in {:?}", due.since(*at));
+                Line { at: *at, task: None, text }
+            }
+            Event::DeadlineMissed { at, .. } => {
+                Line { at: *at, task: None, text: "the run has missed its deadline".to_owned() }
+            }
         };
         self.lines.push(line);
     }

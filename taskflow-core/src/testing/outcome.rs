@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::event_log::EventLog;
 use super::scene::Scene;
 use crate::engine::{RunReport, RunState, TaskReport, TaskState};
+use crate::task::{Notice, Occasion};
 use crate::value::{AnyValue, Value};
 
 /// What came of a test.
@@ -17,13 +18,14 @@ pub struct Outcome<T> {
     report: RunReport<T>,
     log: EventLog,
     values: HashMap<String, AnyValue>,
+    notices: Vec<Notice>,
     pub(super) steps: u64,
 }
 
 impl<T> Outcome<T> {
     pub(super) fn new(report: RunReport<T>, scene: Scene) -> Self {
-        let Scene { log, values, steps, .. } = scene;
-        Outcome { report, log, values, steps }
+        let Scene { log, values, notices, steps, .. } = scene;
+        Outcome { report, log, values, notices, steps }
     }
 
     /// The report, as that of any run.
@@ -40,6 +42,27 @@ impl<T> Outcome<T> {
     /// snapshots.
     pub fn event_log(&self) -> String {
         self.log.text()
+    }
+
+    /// What callbacks were told, in order. A test never calls them: it keeps what they would have been told.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// Callbacks were told just this, in this order: the occasion, and the task with this id; for the run as a whole, the id of
+    /// the DAG.
+    ///
+    /// # Panics
+    ///
+    /// When they were told something else.
+    #[track_caller]
+    pub fn assert_told(&self, wanted: &[(Occasion, &str)]) -> &Self {
+        let told: Vec<(Occasion, &str)> =
+            self.notices.iter().map(|notice| (notice.occasion, notice.subject())).collect();
+        if told != wanted {
+            self.fail(&format!("callbacks were told {told:?}, not {wanted:?}"));
+        }
+        self
     }
 
     /// What the DAG returned.

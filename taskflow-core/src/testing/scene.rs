@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::event_log::EventLog;
 use super::faults::{Faults, Release};
 use super::script::Script;
-use crate::engine::{Event, Interference, Part, Starting, TaskState, World};
+use crate::engine::{Event, Interference, Owed, Part, Starting, TaskState, World};
 use crate::journal::ByHand;
+use crate::task::Notice;
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
@@ -21,6 +22,8 @@ pub(super) struct Scene {
     pub(super) journal: Option<ByHand>,
     pub(super) log: EventLog,
     pub(super) values: HashMap<String, AnyValue>,
+    /// What callbacks were told.
+    pub(super) notices: Vec<Notice>,
     /// Tasks whose success is stored: they must not run again.
     pub(super) settled: HashSet<String>,
     /// Invariants that did not hold.
@@ -44,6 +47,7 @@ impl Scene {
             journal,
             log: EventLog::new(start),
             values: HashMap::new(),
+            notices: Vec::new(),
             settled: HashSet::new(),
             broken: Vec::new(),
             steps: 0,
@@ -56,7 +60,7 @@ impl Scene {
     }
 
     /// Of the events that the run was told of these are stored; whoever released the others does so again.
-    pub(super) fn knows(&mut self, events: &[(String, Arc<str>)]) {
+    pub(super) fn knows<V>(&mut self, events: &[(String, V)]) {
         for release in self.faults.releases.iter_mut().filter(|release| release.is_told) {
             release.is_told = events.iter().any(|(key, _)| *key == release.key);
         }
@@ -138,6 +142,20 @@ impl World for Scene {
 
     fn made(&mut self, task: &str, value: &AnyValue) {
         self.values.insert(task.to_owned(), AnyValue::clone(value));
+    }
+
+    fn tells_at_once(&self) -> bool {
+        self.rng.is_none()
+    }
+
+    fn tell(&mut self, now: Timestamp, owed: Owed) {
+        if let Some(journal) = &self.journal
+            && let Err(error) = journal.note(&owed.notice.run.run_id, &owed.as_told(now))
+        {
+            self.broken.push(format!("what a callback was told cannot be noted: {error}"));
+        }
+        self.log.note(now, &format!("told: {}", owed.notice));
+        self.notices.push(owed.notice);
     }
 
     fn stores_at_once(&self) -> bool {

@@ -88,7 +88,10 @@ pub(super) fn play<T: Value>(terms: &Terms, scene: &mut Scene) -> Result<RunRepo
             return Err(TestError::Broken { broken: std::mem::take(&mut scene.broken), log: scene.log.text() });
         }
         match end {
-            End::Over if report.state() != RunState::Interrupted => return Ok(report),
+            End::Over if report.state() != RunState::Interrupted => {
+                still_owed(terms, scene)?;
+                return Ok(report);
+            }
             End::Over => scene.log.note(now, "the session ends: its journal cannot be written"),
             End::Crashed { .. } => scene.log.note(now, "the process dies"),
             End::Stuck(tasks) => return Err(TestError::Stuck { tasks, log: scene.log.text() }),
@@ -119,11 +122,22 @@ fn request<T: Value>(terms: &Terms, scene: &Scene, now: Timestamp) -> Result<Run
     Ok(request.seed(terms.seed).fail_fast(terms.fail_fast).durability(terms.durability))
 }
 
+/// Whoever was to be told was told.
+fn still_owed(terms: &Terms, scene: &Scene) -> Result<(), TestError> {
+    let Some(journal) = &scene.journal else { return Ok(()) };
+    let owed = journal.owed(&terms.info.run_id, &terms.plan)?;
+    if owed.is_empty() {
+        return Ok(());
+    }
+    let broken = owed.iter().map(|owed| format!("a callback was never told: {}", owed.notice)).collect();
+    Err(TestError::Broken { broken, log: scene.log.text() })
+}
+
 /// Compares what is stored with what was, and notes what must not happen again.
 fn remember<T>(terms: &Terms, scene: &mut Scene, whole: Option<&RunReport<T>>, is_over: bool) -> Result<(), TestError> {
     let Some(journal) = &scene.journal else { return Ok(()) };
     let Some(history) = journal.history(&terms.info.run_id)? else {
-        scene.knows(&[]);
+        scene.knows::<()>(&[]);
         if whole.is_some() && is_over {
             scene.broken.push("the run has ended, and nothing of it is stored".to_owned());
         }

@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use super::model::{Dag, Default, Param, Shape};
 use super::param::source_text;
 use crate::spans;
-use crate::task::{duration, location, option_tokens, quiet};
+use crate::task::{callbacks, duration, location, option_tokens, quiet};
 
 pub(super) fn expand(dag: &Dag) -> TokenStream {
     match dag.shape {
@@ -163,12 +163,22 @@ fn options(dag: &Dag, p: &TokenStream) -> TokenStream {
     some("max_active_runs", options.max_active_runs.as_ref().map(|count| count.value.to_token_stream()));
     some("max_active_tasks", options.max_active_tasks.as_ref().map(|count| count.value.to_token_stream()));
     some("timeout", options.timeout.as_ref().map(|timeout| duration(timeout.value)));
+    some("retries", options.retries.as_ref().map(|retries| retries.value.to_token_stream()));
+    some("retry_delay", options.retry_delay.as_ref().map(|delay| duration(delay.value)));
+    some(
+        "deadline",
+        options.deadline.as_ref().map(|deadline| {
+            let (after, reference) = (duration(deadline.value.0), format_ident!("{}", deadline.value.1));
+            quote!(#p::Deadline::new(#after, #p::DeadlineReference::#reference))
+        }),
+    );
     if scheduling.catchup.as_ref().is_some_and(|catchup| catchup.value) {
         set.push(quote!(options.catchup = true;));
     }
     if options.fail_fast.as_ref().is_some_and(|fail_fast| fail_fast.value) {
         set.push(quote!(options.fail_fast = true;));
     }
+    set.extend(callbacks(options, p));
     if !options.tags.is_empty() {
         let tags = &options.tags;
         set.push(quote!(options.tags = &[#(#tags),*];));

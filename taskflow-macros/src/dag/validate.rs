@@ -36,6 +36,7 @@ pub(super) fn validate(function: Function, options: Options, schedule_written: b
     sound &= sound_params && errors.len() == found;
 
     schedule::check_together(&options.scheduling, schedule_written, errors);
+    check_run_options(&options, errors);
     if let Some(defaults) = &options.task_defaults {
         check_options(defaults, errors);
     }
@@ -46,6 +47,28 @@ pub(super) fn validate(function: Function, options: Options, schedule_written: b
     };
     let krate = crate_path::resolve(options.krate.as_ref());
     Dag { krate, attrs, vis, sig, body, params, result, options, shape }
+}
+
+/// Options about a run that mean nothing without another one.
+fn check_run_options(options: &Options, errors: &mut Errors) {
+    if let (Some(callback), None) = (&options.callbacks.on_deadline_missed, &options.deadline) {
+        errors.on(callback, "a run without a deadline misses none; add `deadline = \"2h after start\"`");
+    }
+    let retried = options.retries.as_ref().is_some_and(|retries| retries.value > 0);
+    if let (Some(delay), false) = (&options.retry_delay, retried) {
+        errors.at(
+            delay.span,
+            "`retry_delay` of a DAG is the wait before a failed run is tried again, and it is not: add `retries = 1`, or write \
+             `default(retry_delay = ..)` for its tasks",
+        );
+    }
+    if let (Some(callback), false) = (&options.callbacks.on_retry, retried) {
+        errors.on(
+            callback,
+            "`on_retry` of a DAG is told of a failed run that is tried again, and it is not: add `retries = 1`, or write \
+             `default(on_retry = ..)` for its tasks",
+        );
+    }
 }
 
 fn read_result(output: &ReturnType, errors: &mut Errors) -> Option<Type> {

@@ -41,6 +41,9 @@ pub(crate) struct Options {
     pub(crate) max_active_runs: Option<Sp<u32>>,
     pub(crate) max_active_tasks: Option<Sp<u32>>,
     pub(crate) fail_fast: Option<Sp<bool>>,
+    /// How long after what: the variant of `DeadlineReference`.
+    pub(crate) deadline: Option<Sp<(Duration, &'static str)>>,
+    pub(crate) callbacks: Callbacks,
     pub(crate) task_defaults: Option<Box<Options>>,
     pub(crate) default: Option<Expr>,
     pub(crate) range: Option<Expr>,
@@ -67,6 +70,30 @@ pub(crate) struct Scheduling {
     pub(crate) start: Option<Sp<(String, Bound)>>,
     pub(crate) end: Option<Sp<(String, Bound)>>,
     pub(crate) catchup: Option<Sp<bool>>,
+}
+
+/// Who is told of what.
+#[derive(Default)]
+pub(crate) struct Callbacks {
+    pub(crate) on_success: Option<Expr>,
+    pub(crate) on_failure: Option<Expr>,
+    pub(crate) on_retry: Option<Expr>,
+    pub(crate) on_skip: Option<Expr>,
+    pub(crate) on_deadline_missed: Option<Expr>,
+}
+
+impl Callbacks {
+    /// Each with the name of its option.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &Expr)> {
+        let all = [
+            ("on_success", &self.on_success),
+            ("on_failure", &self.on_failure),
+            ("on_retry", &self.on_retry),
+            ("on_skip", &self.on_skip),
+            ("on_deadline_missed", &self.on_deadline_missed),
+        ];
+        all.into_iter().filter_map(|(name, callback)| Some((name, callback.as_ref()?)))
+    }
 }
 
 /// How the wait between attempts grows.
@@ -115,6 +142,12 @@ pub(crate) fn read(items: Vec<Item>, place: Place, errors: &mut Errors) -> Optio
             Key::MaxActiveRuns => options.max_active_runs = reader.positive(),
             Key::MaxActiveTasks => options.max_active_tasks = reader.positive(),
             Key::FailFast => options.fail_fast = reader.flag(),
+            Key::Deadline => options.deadline = reader.deadline(),
+            Key::OnSuccess => options.callbacks.on_success = reader.callback(),
+            Key::OnFailure => options.callbacks.on_failure = reader.callback(),
+            Key::OnRetry => options.callbacks.on_retry = reader.callback(),
+            Key::OnSkip => options.callbacks.on_skip = reader.callback(),
+            Key::OnDeadlineMissed => options.callbacks.on_deadline_missed = reader.callback(),
             Key::TaskDefaults => {
                 if let Value::List(group) = &item.value {
                     let items = parse(group.stream(), errors);

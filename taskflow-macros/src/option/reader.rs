@@ -318,6 +318,39 @@ impl Reader<'_> {
         }
     }
 
+    /// A function or a notifier: anything but a literal.
+    pub(super) fn callback(&mut self) -> Option<Expr> {
+        match self.expr() {
+            Some(Expr::Lit(_)) | None => self.wrong("a function that takes a `&Notice`, or one of `taskflow::notify`"),
+            Some(callback) => Some(callback.clone()),
+        }
+    }
+
+    /// A time after one of the times that a run has.
+    pub(super) fn deadline(&mut self) -> Option<Sp<(Duration, &'static str)>> {
+        const TAKES: &str = "a duration, `after`, and one of `logical_date`, `queued` and `start`";
+        let Some(Lit::Str(text)) = self.literal() else { return self.wrong(TAKES) };
+        let (text, span) = (text.value(), text.span());
+        let Some((duration, reference)) = text.split_once(" after ") else { return self.wrong(TAKES) };
+        let known = REFERENCES.iter().find(|(name, _)| *name == reference.trim());
+        let Some((_, variant)) = known else {
+            let names = REFERENCES.map(|(name, _)| name);
+            let hint = nearest(reference.trim(), names).map(|name| format!("; did you mean `{name}`?"));
+            let (reference, hint) = (reference.trim(), hint.unwrap_or_default());
+            return self.reject(format!(
+                "a run has no time `{reference}` to count a deadline from{hint}\nthere are `logical_date`, `queued` (when it \
+                 was asked for) and `start`"
+            ));
+        };
+        match duration::parse(duration.trim()) {
+            Ok(after) => Some(Sp { value: (after, variant), span }),
+            Err(message) => {
+                self.errors.at(span, message);
+                None
+            }
+        }
+    }
+
     pub(super) fn path(&mut self) -> Option<Path> {
         match self.expr() {
             Some(Expr::Path(path)) if path.qself.is_none() => Some(path.path.clone()),
@@ -346,6 +379,9 @@ pub(crate) fn peel(mut expr: &Expr) -> &Expr {
     }
     expr
 }
+
+/// What a deadline is counted from, and the variants of `DeadlineReference`.
+const REFERENCES: [(&str, &str); 3] = [("logical_date", "LogicalDate"), ("queued", "Queued"), ("start", "Started")];
 
 /// Airflow's names of the trigger rules, and the variants of `TriggerRule`.
 const RULES: [(&str, &str); 13] = [

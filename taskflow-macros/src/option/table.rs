@@ -69,6 +69,12 @@ pub(crate) enum Key {
     MaxActiveRuns,
     MaxActiveTasks,
     FailFast,
+    Deadline,
+    OnSuccess,
+    OnFailure,
+    OnRetry,
+    OnSkip,
+    OnDeadlineMissed,
     TaskDefaults,
     Default,
     Range,
@@ -102,10 +108,11 @@ const TASK: &[Place] = &[Place::Task, Place::Sensor];
 const TASKS: &[Place] = &[Place::Task, Place::Sensor, Place::TaskDefaults];
 const SENSOR: &[Place] = &[Place::Sensor];
 const DAG: &[Place] = &[Place::Dag];
+const TOLD: &[Place] = &[Place::Task, Place::Sensor, Place::TaskDefaults, Place::Dag];
 const PARAM: &[Place] = &[Place::Param];
 
 #[rustfmt::skip]
-const OPTIONS: [Known; 38] = [
+const OPTIONS: [Known; 46] = [
     known("id", Key::Id, Form::Value, TASK, "id = \"extract\""),
     known("retries", Key::Retries, Form::Value, TASKS, "retries = 3"),
     known("retry_delay", Key::RetryDelay, Form::Value, TASKS, "retry_delay = \"30s\""),
@@ -137,6 +144,14 @@ const OPTIONS: [Known; 38] = [
     known("max_active_runs", Key::MaxActiveRuns, Form::Value, DAG, "max_active_runs = 1"),
     known("max_active_tasks", Key::MaxActiveTasks, Form::Value, DAG, "max_active_tasks = 8"),
     known("fail_fast", Key::FailFast, Form::FlagOrValue, DAG, "fail_fast"),
+    known("retries", Key::Retries, Form::Value, DAG, "retries = 3"),
+    known("retry_delay", Key::RetryDelay, Form::Value, DAG, "retry_delay = \"30s\""),
+    known("deadline", Key::Deadline, Form::Value, DAG, "deadline = \"2h after start\""),
+    known("on_success", Key::OnSuccess, Form::Value, TOLD, "on_success = tell"),
+    known("on_failure", Key::OnFailure, Form::Value, TOLD, "on_failure = tell"),
+    known("on_retry", Key::OnRetry, Form::Value, TOLD, "on_retry = tell"),
+    known("on_skip", Key::OnSkip, Form::Value, TASKS, "on_skip = tell"),
+    known("on_deadline_missed", Key::OnDeadlineMissed, Form::Value, DAG, "on_deadline_missed = tell"),
     known("default", Key::TaskDefaults, Form::List, DAG, "default(retries = 2, retry_delay = \"1m\")"),
     known("default", Key::Default, Form::Value, PARAM, "default = 15"),
     known("range", Key::Range, Form::Value, PARAM, "range = 0..=600"),
@@ -229,6 +244,12 @@ fn foreign_word(name: &str, place: Place) -> Option<&'static str> {
         ("process" | "isolated", Place::Task) => "write `isolation = \"process\"`",
         ("retry_exponential_backoff", Place::Task | Place::TaskDefaults) => "write `backoff = \"exponential\"`",
         ("priority_weight" | "weight", Place::Task | Place::Sensor | Place::TaskDefaults) => "write `priority`",
+        ("on_success_callback", Place::Task | Place::Sensor | Place::TaskDefaults | Place::Dag) => "write `on_success`",
+        ("on_failure_callback", Place::Task | Place::Sensor | Place::TaskDefaults | Place::Dag) => "write `on_failure`",
+        ("on_retry_callback", Place::Task | Place::Sensor | Place::TaskDefaults) => "write `on_retry`",
+        ("on_skipped_callback", Place::Task | Place::Sensor | Place::TaskDefaults) => "write `on_skip`",
+        ("on_skip", Place::Dag) => "a run is not skipped; its tasks are, and `default(on_skip = ..)` tells of them",
+        ("sla" | "sla_miss_callback", Place::Dag) => "write `deadline = \"2h after start\"` and `on_deadline_missed`",
         ("start_date", Place::Dag) => "write `start`",
         ("end_date", Place::Dag) => "write `end`",
         ("schedule_interval" | "cron", Place::Dag) => "write `schedule`",

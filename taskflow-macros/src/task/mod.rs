@@ -13,7 +13,7 @@ use crate::function::Function;
 use crate::option::{self, Place};
 
 pub(crate) use expand::{location, quiet};
-pub(crate) use options::{check as check_options, duration, tokens as option_tokens};
+pub(crate) use options::{callbacks, check as check_options, duration, tokens as option_tokens};
 pub(crate) use params::{is_context, plain_name};
 pub(crate) use validate::{check_attributes, check_name, check_signature};
 

@@ -1,10 +1,13 @@
 //! The options a task takes: rules between them, and their constant.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::Expr;
+use syn::spanned::Spanned;
 
 use crate::errors::Errors;
-use crate::option::{Backoff, Options};
+use crate::option::{Backoff, Options, peel};
+use crate::spans;
 use std::time::Duration;
 
 /// Reports options that contradict each other.
@@ -109,6 +112,7 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
         quote!(#value)
     });
     say_sensor("soft_fail", soft_fail, &mut set);
+    set.extend(callbacks(options, private));
     if !options.tags.is_empty() {
         let tags = &options.tags;
         set.push(quote!(options.tags = &[#(#tags),*];));
@@ -120,6 +124,21 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
         let mut options = #private::TaskOptions::NONE;
         #(#set)*
         options
+    })
+}
+
+/// What sets the callbacks.
+pub(crate) fn callbacks(options: &Options, private: &TokenStream) -> impl Iterator<Item = TokenStream> {
+    options.callbacks.iter().map(move |(name, callback)| {
+        let field = quote::format_ident!("{name}");
+        // At the callback, so that one that is none is shown.
+        let at = spans::at(callback.span(), private);
+        let make = match peel(callback) {
+            // The type of its parameter need not be written.
+            Expr::Closure(_) => quote_spanned!(callback.span()=> #at::notifier_of(#callback)),
+            _ => quote_spanned!(callback.span()=> #at::notifier(#callback)),
+        };
+        quote!(options.callbacks.#field = ::core::option::Option::Some(#private::Callback::new(|| #make));)
     })
 }
 

@@ -1,7 +1,13 @@
 //! Every option once, at each place it may stand.
 use std::time::Duration;
 
+use taskflow::notify::{Notice, Occasion, log_line};
 use taskflow::prelude::*;
+
+fn tell(notice: &Notice) -> Result<()> {
+    println!("{notice}");
+    Ok(())
+}
 
 #[task(
     id = "the.first-task_1",
@@ -17,6 +23,10 @@ use taskflow::prelude::*;
     trigger_rule = "all_done",
     tags = ["a", "b"],
     doc = "What it does.",
+    on_success = tell,
+    on_failure = log_line(),
+    on_retry = |notice| println!("{}", notice.key),
+    on_skip = |_| -> Result<(), String> { Err("nobody is there".to_owned()) },
     crate = taskflow,
 )]
 fn all() {}
@@ -42,6 +52,13 @@ taskflow::pool!("warehouse", slots = 8);
     max_active_tasks = 16,
     timeout = "1d",
     fail_fast,
+    retries = 1,
+    retry_delay = "5m",
+    deadline = "2h 30m after logical_date",
+    on_success = tell,
+    on_failure = tell,
+    on_retry = tell,
+    on_deadline_missed = tell,
     tags = ["x"],
     default(
         retries = 2,
@@ -52,6 +69,7 @@ taskflow::pool!("warehouse", slots = 8);
         pool = "warehouse",
         pool_slots = 1,
         priority = 4,
+        on_failure = tell,
         tags = ["y"],
     ),
     crate = ::taskflow,
@@ -75,6 +93,8 @@ fn main() {
     assert_eq!(options.priority, Some(-7));
     assert_eq!(options.trigger_rule, Some(TriggerRule::AllDone));
     assert_eq!(options.tags, ["a", "b"]);
+    let callbacks = options.callbacks;
+    assert!(Occasion::ALL.iter().all(|&it| callbacks.on(it).is_some() != (it == Occasion::DeadlineMissed)));
     assert_eq!(some::def().options.backoff, Some(Backoff::Exponential { factor: 3.0 }));
     assert_eq!(some::def().kind.name(), "sync");
     assert_eq!(few::def().options.backoff, Some(Backoff::Constant));
@@ -88,6 +108,11 @@ fn main() {
     assert_eq!((options.catchup, options.fail_fast), (true, true));
     assert_eq!((options.max_active_runs, options.max_active_tasks), (Some(1), Some(16)));
     assert_eq!(options.timeout, Some(Duration::from_secs(86_400)));
+    assert_eq!((options.retries, options.retry_delay), (Some(1), Some(Duration::from_secs(300))));
+    let deadline = options.deadline.unwrap();
+    assert_eq!(deadline.after, Duration::from_secs(9000));
+    assert_eq!(deadline.reference, taskflow::notify::DeadlineReference::LogicalDate);
+    assert!(options.callbacks.on_deadline_missed.is_some() && options.callbacks.on_skip.is_none());
     assert_eq!(options.tags, ["x"]);
     assert_eq!(options.task_defaults.retries, Some(2));
     assert_eq!(options.task_defaults.backoff, Some(Backoff::Exponential { factor: 2.5 }));

@@ -28,6 +28,8 @@ pub(super) struct Sample {
     pub(super) longest: Vec<Running>,
     /// The next to be tried again, soonest first.
     pub(super) retries: Vec<Retry>,
+    /// The run has failed and is tried again: which retry that is, and how long it is until then.
+    pub(super) run_retry: Option<(u32, Duration)>,
 }
 
 /// A task that runs.
@@ -119,6 +121,7 @@ impl Sample {
             Retry { id, attempts, attempt, left: due.since(now) }
         });
         sample.retries = retries.collect();
+        sample.run_retry = look.run_retry().map(|(retry, due)| (retry, due.since(now)));
         sample
     }
 }

@@ -63,6 +63,9 @@ fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, pain
     number(sample.cancelled, "cancelled", &|text| paint.odd(text));
     number(sample.waiting, "to retry", &|text| paint.odd(text));
     number(sample.idle, "deferred", &str::to_owned);
+    if let Some((retry, left)) = sample.run_retry {
+        parts.push(paint.odd(&format!("retry {retry} of the run in {}", words::seconds(left))));
+    }
     if sample.halted {
         parts.push(paint.odd("stopping"));
     }
@@ -186,6 +189,13 @@ mod tests {
   load_3  attempt 3/4 in 4 s"
         );
         assert!(shown(&sample, 120).starts_with("delays ━━━━━━━━──────────────────────── 10/40  12 s  3 running"));
+    }
+
+    #[test]
+    fn a_run_that_is_tried_again_says_when() {
+        let run_retry = Some((1, Duration::from_secs(90)));
+        let sample = Sample { total: 3, done: 3, failed: 1, run_retry, ..Sample::default() };
+        assert_eq!(shown(&sample, 80), "delays ━━━━━━━━━━━━━━━━ 3/3  0.0 s  1 failed  retry 1 of the run in 1 m 30 s");
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl<V: Value> Branch<V> {
         let Branch { labels, choose, not_taken, .. } = *self;
         let label = labels.get(place as usize).copied().unwrap_or("arm");
         let case = Constant::opaque(Case { place, labels, choose, take, not_taken }, label);
-        let args = [self.on.into_arg(), Arg(ArgDraft::Constant(Box::new(case)))];
+        let args = [self.on.into_arg(), Arg::constant(case)];
         let name = (self.on.handle().source, label);
         let handle = builder::add_built_in(nodes::arm::<V, P>(), args, name, Location::caller());
         self.arms.borrow_mut().push(handle);

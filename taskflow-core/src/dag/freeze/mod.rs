@@ -143,6 +143,7 @@ impl Freezer<'_> {
             orders: draft.orders.iter().map(|order| (order.upstream, order.downstream)).collect(),
             gates,
             teardowns: scopes::teardowns(&draft),
+            scopes: scopes::plans(&draft),
             joins: Vec::new(),
             successors: Vec::new(),
             successor_offsets: Vec::new(),
@@ -352,6 +353,7 @@ fn resolve(options: TaskOptions, waiting: Waiting, teardown: Option<Teardown>) -
         },
         teardown,
         waiting,
+        callbacks: options.callbacks,
         sensor: (waiting == Waiting::Sensor).then(|| SensorPolicy::of(options.sensor)),
         tags: options.tags,
     }

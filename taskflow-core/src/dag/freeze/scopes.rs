@@ -7,7 +7,7 @@ use super::arg_range;
 use crate::dag::arg::ArgDraft;
 use crate::dag::builder::{Draft, GroupDraft, Handle, Order, ScopeDraft};
 use crate::dag::error::BuildError;
-use crate::dag::plan::EdgeKind;
+use crate::dag::plan::{EdgeKind, ScopePlan};
 use crate::task::SourceLocation;
 
 /// Draws the edges between the work of each scope and its teardown. Inner scopes come before outer ones, whose work they are.
@@ -53,6 +53,15 @@ pub(super) fn teardowns(draft: &Draft) -> Vec<(u32, u32)> {
     let mut teardowns: Vec<(u32, u32)> = draft.scopes.iter().flat_map(of).collect();
     teardowns.sort_unstable();
     teardowns
+}
+
+/// The scopes as the plan keeps them.
+pub(super) fn plans(draft: &Draft) -> Vec<ScopePlan> {
+    let of = |scope: &ScopeDraft| {
+        let ScopeDraft { setup, body, teardown } = scope.clone();
+        ScopePlan { setup, work: body, teardown }
+    };
+    draft.scopes.iter().map(of).collect()
 }
 
 /// The nodes of a part of the graph that are at no such end of an edge within it.

@@ -62,6 +62,12 @@ pub(super) struct Core {
     pub(super) labels: HashMap<u32, Arc<[String]>>,
     /// Groups that are tried again as a whole.
     pub(super) units: Units,
+    /// How often the run was tried again.
+    pub(super) run_retries: u32,
+    /// It has failed, and is to be tried again: for which time, and when.
+    pub(super) run_retry: Option<(u32, Timestamp)>,
+    /// That time has come.
+    pub(super) tries_again: bool,
 }
 
 /// What a run that goes on brings with it.
@@ -77,8 +83,6 @@ pub(super) struct Past {
     pub(super) waits: HashMap<u32, bool>,
     /// Attempts that do not count against the retries.
     pub(super) forgiven: HashMap<u32, u32>,
-    /// Of those the ones that were made before a group was tried again.
-    pub(super) rounds: HashMap<u32, u32>,
     /// The last events that are not for tasks, because they were cleared since.
     pub(super) deaf: HashMap<u32, u64>,
     /// What is known of elements whose lists have yet to come, by id.
@@ -87,6 +91,10 @@ pub(super) struct Past {
     pub(super) expansions: Vec<(u32, u32)>,
     /// How often groups were tried again, and when their tasks may run.
     pub(super) units: HashMap<String, (u32, Option<Timestamp>)>,
+    /// When the run was asked for.
+    pub(super) queued: Option<Timestamp>,
+    /// Its deadline counts no more.
+    pub(super) past_deadline: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -165,6 +173,8 @@ pub(super) enum Timer {
     },
     Run,
     Grace,
+    Deadline,
+    TryAgain,
 }
 
 #[derive(Debug)]
@@ -205,7 +215,7 @@ impl Core {
             Input::Cancel { reason } => {
                 self.halt(graph, reason, RunState::Cancelled, Transition::Cancel, now, commands);
             }
-            Input::Release { key, value, by } => self.release(key, value, by, now, commands),
+            Input::Release { key, value, by, reason } => self.release(key, (value, by, reason), now, commands),
             Input::Halt { reason, state } => self.halt(graph, reason, state, Transition::Cancel, now, commands),
         }
         self.tell(graph, now, commands);
@@ -220,7 +230,7 @@ impl Core {
             self.tell(graph, now, commands);
         }
         self.judge_units(graph, now, commands);
-        if self.open == 0 && self.state == RunState::Running {
+        if self.open == 0 && self.state == RunState::Running && !self.is_tried_again(graph, now) {
             self.end(now, commands);
         }
     }
@@ -234,6 +244,7 @@ impl Core {
             // A run that goes on after a crash gets its whole time again: that nobody ran it is not its fault.
             self.timers.insert((now + timeout, Timer::Run));
         }
+        self.set_deadline(graph, now);
         if self.settings.recorded && self.past.started.is_none() {
             let removed = graph.tasks().filter(|&task| self.tasks[task as usize].state == TaskState::Removed);
             self.entries.extend(removed.map(|task| (now, Entry::Removed { task })));
@@ -389,6 +400,8 @@ impl Core {
                         self.attempt_failed(graph, task, Failure::TimedOut { limit }, None, now, commands);
                     }
                 }
+                Timer::Deadline => self.deadline_missed(due, now),
+                Timer::TryAgain => self.tries_again = self.run_retry.is_some() && self.halted.is_none(),
                 Timer::Run => {
                     let limit = self.settings.timeout.unwrap_or_default();
                     let reason = format!("the run took longer than its timeout of {limit:?}");
@@ -499,12 +512,22 @@ impl Core {
         !below.into_iter().any(|&join| takes_part(plan.joins()[join as usize].node))
     }
 
-    fn end(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
-        self.state = match &self.halted {
+    /// How the run ends, now that no task is open.
+    pub(super) fn verdict(&self) -> RunState {
+        match &self.halted {
             Some(halted) => halted.state,
             None if self.failed_leaf => RunState::Failed,
             None => RunState::Success,
-        };
+        }
+    }
+
+    fn end(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
+        let deadline = self.timers.iter().find(|(_, timer)| *timer == Timer::Deadline);
+        if let Some(&(due, _)) = deadline.filter(|&&(due, _)| due <= now) {
+            // It has passed, and nobody has looked at the clock since.
+            self.deadline_missed(due, now);
+        }
+        self.state = self.verdict();
         self.ended = now;
         self.timers.clear();
         if self.settings.observed {

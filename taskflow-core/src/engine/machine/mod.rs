@@ -22,11 +22,15 @@
 //! 9. An attempt that waits ([`Outcome::Waits`]) makes its task `deferred` or `up_for_reschedule` until its time comes or the
 //!    event it waits for is released; then it is scheduled as any other, and goes on under the same number.
 //! 10. A group with retries is tried again as a whole (`units`): until it is over nobody outside hears of its tasks.
-//! 11. When no task is left open, `Ended` comes as the last command.
+//! 11. When no task is left open, `Ended` comes as the last command; or, if the run has failed and has retries left, the machine
+//!     makes itself anew with its failed tasks open ([`Machine::restore`]), after a wait, and starts again.
+//! 12. A run that is not over at its deadline says so once, and goes on.
 //!
 //! - `core`: what changes, and the transitions. `joins`: ends are told downwards. `elements`: into and out of lists. `pace`:
-//!   when elements may begin. `units`: groups that are tried again. `waits`: sensors and deferred tasks.
+//!   when elements may begin. `units`: groups that are tried again. `waits`: sensors and deferred tasks. `again`: runs that are
+//!   tried again, and deadlines.
 
+mod again;
 mod core;
 mod elements;
 mod joins;
@@ -64,7 +68,7 @@ pub(crate) enum Input {
     /// Somebody wants the run to end.
     Cancel { reason: String },
     /// Somebody says that an event has come; its value is JSON.
-    Release { key: String, value: Arc<str>, by: String },
+    Release { key: String, value: Arc<str>, by: String, reason: String },
     /// The run ends early as what is said: it cannot go on for a reason of its surroundings, or it was ending early before
     /// it was interrupted.
     Halt { reason: String, state: RunState },
@@ -128,6 +132,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<Duration>,
     /// How long running attempts may take to stop after a halt.
     pub(crate) grace: Duration,
+    /// What the run is about: its deadline may be counted from it.
+    pub(crate) logical_date: Timestamp,
     /// For the jitter of retries.
     pub(crate) seed: u64,
     /// Whether to keep events for observers.
@@ -142,6 +148,7 @@ impl Default for Settings {
             fail_fast: false,
             timeout: None,
             grace: Duration::from_secs(10),
+            logical_date: Timestamp::EPOCH,
             seed: 0,
             observed: false,
             recorded: false,
@@ -192,6 +199,9 @@ impl Machine {
             paces: HashMap::new(),
             labels: HashMap::new(),
             units: Units::default(),
+            run_retries: 0,
+            run_retry: None,
+            tries_again: false,
         };
         Machine { layout: Layout::new(plan), core }
     }
@@ -210,10 +220,12 @@ impl Machine {
         // All there is will be told when the run starts.
         self.core.late.clear();
         self.core.unbound.clear();
-        for (key, value) in &restored.events {
+        for (key, happening) in &restored.events {
             self.core.released += 1;
-            Arc::make_mut(&mut self.core.external).insert(key.clone(), (self.core.released, Arc::clone(value)));
+            Arc::make_mut(&mut self.core.external).insert(key.clone(), (self.core.released, happening.clone()));
         }
+        (self.core.run_retries, self.core.run_retry) = (restored.run_retries, restored.run_retry);
+        (self.core.past.queued, self.core.past.past_deadline) = (restored.queued, restored.past_deadline);
         let Core { tasks, past, failures, retried, open, waiters, .. } = &mut self.core;
         past.started = restored.started;
         for known in &restored.tasks {
@@ -222,9 +234,6 @@ impl Machine {
             (cell.attempt, cell.started, cell.ended) = (known.attempts, known.started, known.ended);
             if known.forgiven > 0 {
                 past.forgiven.insert(task, known.forgiven);
-            }
-            if known.rounds > 0 {
-                past.rounds.insert(task, known.rounds);
             }
             if known.deaf_to > 0 {
                 past.deaf.insert(task, known.deaf_to);
@@ -286,6 +295,9 @@ impl Machine {
             return core.step(layout, Input::Finished { task, attempt, started, outcome }, now, commands);
         }
         core.step(layout, input, now, commands);
+        if core.tries_again {
+            self.try_again(now, commands);
+        }
     }
 
     fn expand(
@@ -377,11 +389,6 @@ impl Machine {
         Some(Comeback { now, since, waits, after, events: Arc::clone(&self.core.external) })
     }
 
-    /// How many attempts of the task came to an end in earlier rounds of its group.
-    pub(crate) fn rounds(&self, task: u32) -> u32 {
-        self.core.past.rounds.get(&task).copied().unwrap_or(0)
-    }
-
     /// How many attempts the task may have.
     pub(crate) fn max_attempts(&self, task: u32) -> u32 {
         let retries = self.layout.options(task).retry.retries;
@@ -450,6 +457,12 @@ impl Machine {
     pub(crate) fn wait(&self, task: u32) -> (Option<Timestamp>, Option<&str>) {
         let record = self.core.waiters.get(&task).filter(|waiter| waiter.waits).map(|waiter| &waiter.record);
         record.map_or((None, None), |record| (record.until, record.event.as_ref().map(|(key, _)| key.as_str())))
+    }
+
+    /// Which retry of the whole run is waited for, and when it is due.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn run_retry(&self) -> Option<(u32, Timestamp)> {
+        self.core.run_retry
     }
 
     /// The retries that are waited for, with their times, the next one first.

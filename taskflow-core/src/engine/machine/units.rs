@@ -195,8 +195,7 @@ impl Core {
             retried.push(AttemptRecord { started: cell.started, ended: cell.ended, failure, due: None });
         }
         if cell.attempt > 0 {
-            let forgiven = self.past.forgiven.insert(task, cell.attempt).unwrap_or(0);
-            *self.past.rounds.entry(task).or_default() += cell.attempt - forgiven;
+            self.past.forgiven.insert(task, cell.attempt);
             self.past.deaf.insert(task, self.released);
         }
         self.waiters.remove(&task);

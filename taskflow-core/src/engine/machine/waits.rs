@@ -11,7 +11,7 @@ use crate::dag::Layout;
 use crate::engine::record::{Entry, WaitRecord, nanos};
 use crate::engine::state::{TaskState, Transition};
 use crate::error::Failure;
-use crate::task::Wait;
+use crate::task::{Happening, Wait};
 use crate::time::Timestamp;
 
 /// A task that waits, or has waited.
@@ -110,19 +110,20 @@ impl Core {
     pub(super) fn release(
         &mut self,
         key: String,
-        value: Arc<str>,
-        by: String,
+        (value, by, reason): (Arc<str>, String, String),
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
+        let happening = Happening { value, by: Arc::from(&*by), reason: Arc::from(&*reason), at: now };
         if self.settings.recorded {
-            self.entries.push((now, Entry::Released { key: key.clone(), value: value.to_string(), by }));
+            let value = happening.value.to_string();
+            self.entries.push((now, Entry::Happened { key: key.clone(), value, by, reason }));
         }
         let mut waiting: Vec<u32> =
             self.waiters.iter().filter(|(_, waiter)| waiter.waits_for(&key)).map(|(&task, _)| task).collect();
         waiting.sort_unstable();
         self.released += 1;
-        Arc::make_mut(&mut self.external).insert(key, (self.released, value));
+        Arc::make_mut(&mut self.external).insert(key, (self.released, happening));
         for task in waiting {
             if self.tasks[task as usize].state == TaskState::Deferred {
                 self.come_back(task, now, commands);

@@ -5,7 +5,7 @@
 //!
 //! 1. Before each step the world may interfere: the process dies, somebody cancels, the clock jumps.
 //! 2. Then one of the steps that are possible now is made. An attempt that has come to its end is reported; what was recorded
-//!    is stored; a deadline that has passed is told; a ready task starts, if a worker and the limits let it.
+//!    is stored; callbacks are told; a deadline that has passed is told; a ready task starts, if a worker and the limits let it.
 //! 3. A sync body is called when its attempt starts, and what it gave is reported when its time is over: that takes no time
 //!    unless the world says so. Async attempts wait on the same clock.
 //! 4. When no step is possible, time passes until the next one is: the end of an attempt, a deadline, the end of storing.
@@ -95,6 +95,7 @@ impl<T: Value> RunRequest<T> {
             recorder,
             config,
             in_process: true,
+            courier: None,
         });
         let mut run = Run::new(Arc::clone(&shared), machine, params);
         let restored = restored.unwrap_or_default();
@@ -171,6 +172,8 @@ enum Step {
     Finish(usize),
     Start,
     Store,
+    /// Callbacks are told.
+    Tell,
     Deadline,
 }
 
@@ -182,6 +185,7 @@ impl Driver<'_> {
         }
         loop {
             if self.over {
+                self.deliver_all();
                 return End::Over;
             }
             match self.world.interfere(self.now) {
@@ -192,7 +196,7 @@ impl Driver<'_> {
                 }
                 Some(Interference::Cancel(reason)) => self.tell(Input::Cancel { reason }),
                 Some(Interference::Release(key, value)) => {
-                    self.tell(Input::Release { key, value, by: "the test".to_owned() });
+                    self.tell(Input::Release { key, value, by: "the test".to_owned(), reason: String::new() });
                 }
                 Some(Interference::Jump(by)) => {
                     self.now = Timestamp::from_nanos(self.now.as_nanos().saturating_add(by));
@@ -203,7 +207,7 @@ impl Driver<'_> {
                 self.came(ended);
             }
             if self.over {
-                return End::Over;
+                continue;
             }
             if !self.make_a_step() && !self.pass_time() {
                 return End::Stuck(self.hanging());
@@ -249,6 +253,9 @@ impl Driver<'_> {
         if can_store {
             steps.push(Step::Store);
         }
+        if !self.run.outbox.is_empty() {
+            steps.push(Step::Tell);
+        }
         if self.run.machine.next_deadline().is_some_and(|deadline| deadline <= self.now) {
             steps.push(Step::Deadline);
         }
@@ -257,6 +264,7 @@ impl Driver<'_> {
             match steps.remove(place) {
                 Step::Finish(place) => self.finish(place),
                 Step::Store => self.store(),
+                Step::Tell => self.deliver_all(),
                 Step::Deadline => self.tell(Input::TimeReached),
                 // Whether anything can start shows when it is tried.
                 Step::Start if self.start() => {}
@@ -293,13 +301,13 @@ impl Driver<'_> {
         self.commands = commands;
         let shared = Arc::clone(&self.run.shared);
         let (place, context, span) = (grant.place(), grant.context(&shared), span(&shared, &grant));
-        let retries = self.run.machine.layout().options(task).retry.retries;
-        let forgiven = grant.max_attempts.saturating_sub(retries.saturating_add(1));
+        let earlier = self.run.machine.retried(task).iter();
+        let lost = earlier.filter(|record| matches!(*record.failure, Failure::Lost { .. })).count() as u32;
         let starting = Starting {
             task: place.id(&shared.plan),
             node: shared.plan.nodes()[grant.node as usize].id(),
             def: grant.def,
-            counted: grant.attempt.saturating_sub(forgiven).max(1) + self.run.machine.rounds(grant.task),
+            counted: grant.attempt.saturating_sub(lost).max(1),
         };
         let part = self.world.part(&starting);
         let attempt = grant.attempt;
@@ -381,18 +389,32 @@ impl Driver<'_> {
         }
         self.queue(ready);
         self.unused.drain(..).for_each(drop_quietly);
+        self.deliver();
         for event in self.run.machine.take_events() {
             if let Some(observer) = &mut self.observer {
                 observer.on_event(&event);
             }
             let id = match &event {
                 super::event::Event::Task { task, .. } => self.run.machine.layout().id(*task),
-                super::event::Event::Run { .. } => "".into(),
+                _ => "".into(),
             };
             self.world.saw(&event, &id);
         }
         if halted {
             self.stop_attempts();
+        }
+    }
+
+    /// Tells callbacks what they are to be told.
+    fn deliver(&mut self) {
+        if self.world.tells_at_once() || self.over {
+            self.deliver_all();
+        }
+    }
+
+    fn deliver_all(&mut self) {
+        for owed in std::mem::take(&mut self.run.outbox) {
+            self.world.tell(self.now, owed);
         }
     }
 
@@ -464,6 +486,8 @@ impl Driver<'_> {
 
     fn is_stored(&mut self, last: u64) {
         self.stored = last;
+        self.run.send_stored(last);
+        self.deliver();
         let mut ready = Vec::new();
         while let Some(&(waits_for, task)) = self.run.held.ready.front()
             && waits_for <= last

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::courier::Owed;
 use crate::engine::event::Event;
 use crate::task::{Inputs, Produced, TaskContext, TaskDef};
 use crate::time::Timestamp;
@@ -36,6 +37,17 @@ pub(crate) trait World {
     /// A task has succeeded with this value.
     fn made(&mut self, _task: &str, _value: &AnyValue) {}
 
+    /// Whether callbacks are told before anything else happens.
+    fn tells_at_once(&self) -> bool {
+        true
+    }
+
+    /// A callback is to be told something.
+    fn tell(&mut self, _now: Timestamp, owed: Owed) {
+        // Nobody tries again what fails here.
+        let _ = owed.deliver();
+    }
+
     /// Whether what is recorded is stored before anything else happens.
     fn stores_at_once(&self) -> bool {
         false
@@ -63,7 +75,7 @@ pub(crate) struct Starting<'a> {
     pub(crate) task: &'a str,
     pub(crate) node: &'a str,
     pub(crate) def: &'static TaskDef,
-    /// Which attempt it is, without those that were lost or cleared.
+    /// Which attempt it is, without those that were lost.
     pub(crate) counted: u32,
 }
 

@@ -1,6 +1,7 @@
 //! What every store keeps to, asked of each of them.
 
 mod appending;
+mod deliveries;
 mod parts;
 mod reading;
 mod upkeep;

@@ -2,13 +2,14 @@
 //!
 //! - `connection`: one connection that writes, one that reads. `error`: what SQLite says, in words that help.
 //! - `schema`: the tables, and how an older store comes to have them.
-//! - `append`, `read`, `upkeep`: what a store does. `examine`: what is wrong with a file that is none any more.
+//! - `append`, `read`, `deliveries`, `upkeep`: what a store does. `examine`: what is wrong with a file that is none any more.
 //!
 //! The file is in WAL mode: reading never waits for writing, and sees the last commit. Several processes can have it open;
 //! a write waits up to ten seconds for another one.
 
 mod append;
 mod connection;
+mod deliveries;
 mod error;
 mod examine;
 mod read;
@@ -27,6 +28,7 @@ use schema::Found;
 
 use super::store::{Answer, Append, Appended, Request, RunFilter, RunRow, SegmentRow, Store, answer};
 use super::{StoreError, Sync};
+use crate::engine::Tried;
 use crate::failpoint;
 
 /// Runs in a SQLite file.
@@ -177,6 +179,26 @@ impl Store for SqliteStore {
 
     fn requests(&self, after: i64) -> Answer<'_, Vec<(i64, Request)>> {
         answer(read::requests(self, after))
+    }
+
+    fn owe<'a>(&'a self, run_id: &'a str) -> Answer<'a, ()> {
+        answer(deliveries::owe(self, run_id))
+    }
+
+    fn owing(&self) -> Answer<'_, Vec<String>> {
+        answer(deliveries::owing(self))
+    }
+
+    fn settle<'a>(&'a self, run_id: &'a str) -> Answer<'a, ()> {
+        answer(deliveries::settle(self, run_id))
+    }
+
+    fn note<'a>(&'a self, run_id: &'a str, tried: &'a [Tried]) -> Answer<'a, ()> {
+        answer(deliveries::note(self, run_id, tried))
+    }
+
+    fn deliveries<'a>(&'a self, run_id: &'a str) -> Answer<'a, Vec<Tried>> {
+        answer(deliveries::deliveries(self, run_id))
     }
 
     fn delete<'a>(&'a self, runs: &'a [i64]) -> Answer<'a, u64> {

@@ -19,7 +19,10 @@ use crate::journal::StoreError;
 const NOTES: &str = "taskflow_migrations";
 
 /// Every migration there ever was, in order.
-const FILES: &[(i64, &str, &str)] = &[(1, "runs", include_str!("migrations/0001_runs.sql"))];
+const FILES: &[(i64, &str, &str)] = &[
+    (1, "runs", include_str!("migrations/0001_runs.sql")),
+    (2, "deliveries", include_str!("migrations/0002_deliveries.sql")),
+];
 
 /// How far a store is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

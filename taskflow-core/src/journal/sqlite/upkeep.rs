@@ -29,11 +29,14 @@ async fn delete_some(connection: &mut SqliteConnection, runs: &[i64]) -> sqlx::R
     let (mut deleted, mut graphs) = (0, Vec::new());
     for &run in runs {
         let (Some(first), Some(last)) = (segment_id(run, 0), segment_id(run, u32::MAX)) else { continue };
-        let sql = "DELETE FROM runs WHERE number = ? AND state <> 'running' RETURNING graph";
+        let sql = "DELETE FROM runs WHERE number = ? AND state <> 'running' RETURNING graph, run_id";
         let rows = sqlx::query(sql).bind(run).fetch_all(&mut *transaction).await?;
         let Some(row) = rows.first() else { continue };
         deleted += 1;
         graphs.push(row.try_get::<String, _>(0)?);
+        let run_id = row.try_get::<String, _>(1)?;
+        let sql = "DELETE FROM owing WHERE run_id = ?; DELETE FROM deliveries WHERE run_id = ?";
+        sqlx::query(sql).bind(&run_id).bind(&run_id).execute(&mut *transaction).await?;
         let sql = "DELETE FROM segments WHERE id BETWEEN ? AND ?; DELETE FROM requests WHERE run = ?; \
                    DELETE FROM former_graphs WHERE run = ? RETURNING graph";
         let query = sqlx::query(sql).bind(first).bind(last).bind(run).bind(run);

@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use super::super::text;
 use crate::dag::{DagOptions, NodeOptions, Teardown};
-use crate::task::{Backoff, Isolation, RetryPolicy, SensorPolicy, TaskOptions, TriggerRule, Waiting};
+use crate::task::{
+    Backoff, Callbacks, Deadline, DeadlineReference, Isolation, Occasion, RetryPolicy, SensorPolicy, TaskOptions,
+    TriggerRule, Waiting,
+};
 use crate::units;
 
 /// Options that differ from the defaults, by the names they have in `#[task(..)]` and `#[dag(..)]`. As JSON an object.
@@ -41,6 +44,20 @@ impl OptionList {
         }
     }
 
+    /// Who is told of what.
+    fn told(&mut self, callbacks: &Callbacks) {
+        for occasion in Occasion::ALL {
+            let name = match occasion {
+                Occasion::Success => "on_success",
+                Occasion::Failure => "on_failure",
+                Occasion::Retry => "on_retry",
+                Occasion::Skip => "on_skip",
+                Occasion::DeadlineMissed => "on_deadline_missed",
+            };
+            self.push_some(name, callbacks.on(occasion).map(|callback| callback.notifier().name()));
+        }
+    }
+
     // The structs are taken apart by name: an option that is added later cannot be forgotten here.
 
     pub(super) fn of_dag(options: &DagOptions) -> Self {
@@ -54,6 +71,10 @@ impl OptionList {
             max_active_tasks,
             timeout,
             fail_fast,
+            retries,
+            retry_delay,
+            deadline,
+            callbacks,
             tags,
             task_defaults,
         } = *options;
@@ -67,6 +88,10 @@ impl OptionList {
         list.push_some("max_active_tasks", max_active_tasks);
         list.push_some("timeout", timeout.map(text::duration));
         list.push_some("fail_fast", fail_fast.then_some(true));
+        list.push_some("retries", retries);
+        list.push_some("retry_delay", retry_delay.map(text::duration));
+        list.push_some("deadline", deadline.map(deadline_text));
+        list.told(&callbacks);
         list.push_some("tags", (!tags.is_empty()).then(|| tags.to_vec()));
         let defaults = OptionList::of_defaults(&task_defaults);
         if !defaults.is_empty() {
@@ -91,6 +116,7 @@ impl OptionList {
             trigger_rule,
             // Not among the defaults of a DAG.
             sensor: _,
+            callbacks,
             tags,
         } = *options;
         let mut list = OptionList::default();
@@ -103,6 +129,7 @@ impl OptionList {
         list.push_some("pool_slots", pool_slots);
         list.push_some("priority", priority);
         list.push_some("trigger_rule", trigger_rule.map(TriggerRule::name));
+        list.told(&callbacks);
         list.push_some("tags", (!tags.is_empty()).then(|| tags.to_vec()));
         list
     }
@@ -127,6 +154,7 @@ impl OptionList {
             trigger_rule,
             teardown,
             waiting,
+            callbacks,
             sensor,
             tags,
         } = *options;
@@ -153,6 +181,7 @@ impl OptionList {
         list.push_some("trigger_rule", rule);
         list.push_some("teardown", teardown.is_some().then_some(true));
         list.push_some("on_failure_fail_run", (teardown == Some(Teardown::FailsRun)).then_some(true));
+        list.told(&callbacks);
         list.push_some("tags", (!tags.is_empty()).then(|| tags.to_vec()));
         list
     }
@@ -163,6 +192,15 @@ fn backoff_text(backoff: Backoff) -> String {
         Backoff::Constant => "constant".to_owned(),
         Backoff::Exponential { factor } => format!("exponential x{factor}"),
     }
+}
+
+fn deadline_text(Deadline { after, reference, .. }: Deadline) -> String {
+    let reference = match reference {
+        DeadlineReference::LogicalDate => "logical_date",
+        DeadlineReference::Queued => "queued",
+        DeadlineReference::Started => "start",
+    };
+    format!("{} after {reference}", text::duration(after))
 }
 
 impl Serialize for OptionList {

@@ -1,0 +1,188 @@
+//! Tasks that ask people: Airflow's human in the loop.
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use taskflow::approval::{Answer, ask};
+//! use taskflow::prelude::*;
+//!
+//! #[derive(Clone, Serialize, Deserialize)]
+//! enum Choice {
+//!     Publish,
+//!     Correct { factor: f64 },
+//! }
+//!
+//! #[task]
+//! fn total(rows: &[f64]) -> f64 {
+//!     rows.iter().sum()
+//! }
+//!
+//! #[task]
+//! fn publish(total: f64, choice: &Answer<Choice>) -> String {
+//!     let total = match choice.answer {
+//!         Choice::Publish => total,
+//!         Choice::Correct { factor } => total * factor,
+//!     };
+//!     format!("{total}, as {} wanted", choice.by)
+//! }
+//!
+//! #[dag]
+//! fn report(rows: Vec<f64>) -> String {
+//!     let total = total(rows);
+//!     let question = total.map(|total| format!("may {total} be published?"));
+//!     publish(total, ask::<Choice>("consent", question))
+//! }
+//! # assert!(report::def().plan().is_ok());
+//! ```
+//!
+//! The task is `deferred`, holds nothing, and waits for the event that has its id as key. It is answered with `release last consent
+//! --value '"Publish"'` on the command line, [`Journal::release`](crate::journal::Journal::release) or
+//! [`RunControl::release`](crate::engine::RunControl::release). What is no answer is refused there, with what would be one.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dag::{IntoArg, Output, Plan, add_named};
+use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef, Waiting};
+use crate::time::Timestamp;
+use crate::value::{TypeInfo, Value};
+
+/// What somebody has answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Answer<T> {
+    /// The answer.
+    pub answer: T,
+    /// Who gave it: by the word of the program that released it, which nobody has checked. Empty if it did not say.
+    pub by: String,
+    /// What was said about it; may be empty.
+    pub reason: String,
+    /// When the run learned of it.
+    pub at: Timestamp,
+}
+
+/// Yes or no: the answer to [`approve`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It may go on.
+    Approved,
+    /// It may not.
+    Rejected,
+}
+
+const MODULE: &str = "taskflow::approval";
+
+/// The constants of a generic type are the statics that generic functions cannot have.
+struct Of<T>(T);
+
+impl<T: Value> Of<T> {
+    const DEF: &'static TaskDef = &TaskDef {
+        id: "ask",
+        module: MODULE,
+        doc: "Waits until somebody has answered a question.",
+        inputs: &[InputDef { name: "question", ty: TypeInfo::of::<String>() }],
+        output: TypeInfo::of_value::<Answer<T>>(),
+        takes_context: true,
+        waiting: Waiting::Deferrable,
+        body: Body::Sync(answered::<T>),
+        ..TaskDef::OWN
+    };
+}
+
+static APPROVE: TaskDef = TaskDef {
+    id: "approve",
+    module: MODULE,
+    doc: "Waits until somebody has approved; a rejection skips what follows.",
+    inputs: &[InputDef { name: "question", ty: TypeInfo::of::<String>() }],
+    output: TypeInfo::of_value::<Answer<Decision>>(),
+    takes_context: true,
+    waiting: Waiting::Deferrable,
+    body: Body::Sync(approved),
+    ..TaskDef::OWN
+};
+
+/// Draws a task with this id that waits until somebody has answered the question with a `T`. The question is in its log.
+///
+/// Options follow as for any task. `timeout` is none for the wait: a deferred task does not run.
+///
+/// # Panics
+///
+/// Outside a `#[dag]` function.
+#[track_caller]
+pub fn ask<T: Value>(id: impl Into<String>, question: impl IntoArg<String>) -> Output<Answer<T>> {
+    draw(Of::<T>::DEF, id.into(), question, Location::caller())
+}
+
+/// Draws a task with this id that waits until somebody has answered `"approved"` or `"rejected"`. If it is rejected, the task is
+/// skipped, and so is what needs it: Airflow's `ApprovalOperator`.
+///
+/// # Panics
+///
+/// Outside a `#[dag]` function.
+#[track_caller]
+pub fn approve(id: impl Into<String>, question: impl IntoArg<String>) -> Output<Answer<Decision>> {
+    draw(&APPROVE, id.into(), question, Location::caller())
+}
+
+fn draw<T>(
+    def: &'static TaskDef,
+    id: String,
+    question: impl IntoArg<String>,
+    at: &'static Location<'static>,
+) -> Output<T> {
+    match add_named(def, [question.into_arg()], id, at) {
+        Some(output) => output,
+        None => panic!("`ask(..)` and `approve(..)` draw a node of a graph: they go inside a `#[dag]` function"),
+    }
+}
+
+fn answered<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Produced {
+    Ok(Arc::new(wait::<T>(inputs, context)?))
+}
+
+fn approved(inputs: &mut Inputs, context: Option<&TaskContext>) -> Produced {
+    let answer = wait::<Decision>(inputs, context)?;
+    match answer.answer {
+        Decision::Approved => Ok(Arc::new(answer)),
+        Decision::Rejected => {
+            let by = if answer.by.is_empty() { String::new() } else { format!(" by {}", answer.by) };
+            let why = if answer.reason.is_empty() { String::new() } else { format!(": {}", answer.reason) };
+            Err(Interrupt::skip(format!("rejected{by}{why}")).into())
+        }
+    }
+}
+
+fn wait<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Result<Answer<T>, Interrupt> {
+    let context = context.expect("a task that takes its context is given it");
+    let key = context.task_id();
+    if context.waited() == 0 {
+        let question = inputs.shared::<String>(0);
+        tracing::info!(target: "taskflow", "{question} (`release {} {key} --value ..` answers)", context.run_id());
+    }
+    let answer = context.wait_for(key)?;
+    let happening = context.happening(key);
+    Ok(Answer {
+        answer,
+        by: happening.map_or_else(String::new, |happening| happening.by.to_string()),
+        reason: happening.map_or_else(String::new, |happening| happening.reason.to_string()),
+        at: happening.map_or(Timestamp::EPOCH, |happening| happening.at),
+    })
+}
+
+/// Whether the value of an event is an answer, if the event is one for a task that asks.
+///
+/// # Errors
+///
+/// What is wrong with it, and what would be an answer.
+pub(crate) fn check(plan: &Plan, key: &str, value: &serde_json::Value) -> Result<(), String> {
+    let node = &key[..key.find('[').unwrap_or(key.len())];
+    let Some(def) = plan.find(node).map(|node| plan.def(node)).filter(|def| def.module == MODULE) else {
+        return Ok(());
+    };
+    let answer = serde_json::json!({ "answer": value, "by": "", "reason": "", "at": Timestamp::EPOCH });
+    let ty = def.output.short();
+    let wanted = ty.strip_prefix("Answer<").and_then(|ty| ty.strip_suffix('>')).unwrap_or(&ty);
+    def.output.from_json(&answer).map(drop).map_err(|error| format!("{value} is no {wanted}: {error}"))
+}

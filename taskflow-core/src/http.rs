@@ -1,0 +1,110 @@
+//! Requests to servers: a small blocking client, for webhooks and sensors.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::BoxError;
+
+/// How much of a body is read, in bytes.
+const BODY: u64 = 1 << 20;
+/// How much of it is shown in messages, in characters.
+const SHOWN: usize = 200;
+
+/// An address of a server. Shown without what may be secret in it: only scheme and host.
+#[derive(Clone)]
+pub(crate) struct Address {
+    url: String,
+    host: String,
+}
+
+impl Address {
+    /// # Errors
+    ///
+    /// When it is none of HTTP.
+    pub(crate) fn new(url: &str) -> Result<Self, BoxError> {
+        let wrong = || "the address is none of a web server: it begins with `http://` or `https://`";
+        let uri: ureq::http::Uri = url.parse().map_err(|_| wrong())?;
+        let host = match (uri.scheme_str(), uri.host()) {
+            (Some(scheme @ ("http" | "https")), Some(host)) if !host.is_empty() => {
+                let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+                format!("{scheme}://{host}{port}")
+            }
+            _ => return Err(wrong().into()),
+        };
+        Ok(Address { url: url.to_owned(), host })
+    }
+
+    fn hide(&self, text: &str) -> String {
+        text.replace(&self.url, &self.host)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)
+    }
+}
+
+/// What a server answers.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The beginning of the body, for messages.
+    pub(crate) fn said(&self) -> String {
+        let line = self.body.trim();
+        match line.is_empty() {
+            true => String::new(),
+            false => format!(": {}", line.chars().take(SHOWN).collect::<String>()),
+        }
+    }
+}
+
+/// Asks for what is at an address.
+///
+/// # Errors
+///
+/// When there is no answer.
+pub(crate) fn get(address: &Address, patience: Duration) -> Result<Answer, BoxError> {
+    read(address, agent(patience).get(&address.url).call())
+}
+
+/// Sends a text to an address.
+///
+/// # Errors
+///
+/// When there is no answer.
+pub(crate) fn post(
+    address: &Address,
+    headers: &[(String, String)],
+    body: &str,
+    patience: Duration,
+) -> Result<Answer, BoxError> {
+    let request = agent(patience).post(&address.url);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+    read(address, request.send(body))
+}
+
+fn agent(patience: Duration) -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(patience))
+        .http_status_as_error(false)
+        .user_agent(concat!("taskflow/", env!("CARGO_PKG_VERSION")))
+        .build();
+    config.into()
+}
+
+fn read(
+    address: &Address,
+    answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> Result<Answer, BoxError> {
+    let failed =
+        |error: ureq::Error| BoxError::from(format!("no answer from {address}: {}", address.hide(&error.to_string())));
+    let mut answer = answered.map_err(failed)?;
+    let status = answer.status().as_u16();
+    let body = answer.body_mut().with_config().limit(BODY).lossy_utf8(true).read_to_string().map_err(failed)?;
+    Ok(Answer { status, body })
+}

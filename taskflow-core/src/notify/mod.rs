@@ -1,0 +1,84 @@
+//! Ready callbacks, and what they are made of: a line in the log, a command, a webhook.
+//!
+//! The options `on_success`, `on_failure`, `on_retry` and `on_skip` of tasks and `on_success`, `on_failure`, `on_retry` and
+//! `on_deadline_missed` of DAGs name who is told: a function of a [`Notice`], or one of these.
+//!
+//! ```
+//! use taskflow::notify::{self, Notice, log_line};
+//! use taskflow::prelude::*;
+//! use taskflow::process::Command;
+//!
+//! fn page(notice: &Notice) -> Result<()> {
+//!     eprintln!("{notice}"); // task load of daily failed (attempt 3): the table is gone
+//!     Ok(())
+//! }
+//!
+//! #[task(retries = 2, on_retry = log_line())]
+//! fn load(rows: u32) -> u32 {
+//!     rows
+//! }
+//!
+//! #[dag(
+//!     deadline = "2h after logical_date",
+//!     on_deadline_missed = page,
+//!     on_failure = page,
+//!     on_success = notify::command(Command::new("touch").arg("/var/run/daily.done")),
+//! )]
+//! fn daily(rows: u32) -> u32 {
+//!     load(rows)
+//! }
+//! # assert!(daily::def().plan().is_ok());
+//! ```
+//!
+//! When and how often callbacks are told is said at [`Notifier`].
+
+mod command;
+#[cfg(feature = "http")]
+mod webhook;
+
+pub use command::{CommandTold, command};
+#[cfg(feature = "http")]
+pub use webhook::{Webhook, webhook, webhook_of};
+
+use crate::error::BoxError;
+pub use crate::task::{Callback, Callbacks, Deadline, DeadlineReference, Notice, Notifier, Occasion, TaskNotice, Told};
+
+/// Writes each notice as one line into the log of the process: failures and missed deadlines as errors, retries as warnings.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct LogLine;
+
+/// A line in the log of the process, through `tracing`.
+pub fn log_line() -> LogLine {
+    LogLine
+}
+
+impl Notifier for LogLine {
+    fn notify(&self, notice: &Notice) -> Result<(), BoxError> {
+        let mut line = notice.to_string();
+        crate::log::Redactor::current().message(&mut line);
+        let key = &*notice.key;
+        match notice.occasion {
+            Occasion::Failure | Occasion::DeadlineMissed => tracing::error!(target: "taskflow", key, "{line}"),
+            Occasion::Retry => tracing::warn!(target: "taskflow", key, "{line}"),
+            Occasion::Success | Occasion::Skip => tracing::info!(target: "taskflow", key, "{line}"),
+        }
+        Ok(())
+    }
+
+    fn name(&self) -> String {
+        "log_line".to_owned()
+    }
+}
+
+/// A notice as JSON, with the state of what it is about, and without secrets.
+fn json_of(notice: &Notice) -> Result<String, BoxError> {
+    let mut json = serde_json::to_value(notice)?;
+    if let Some(fields) = json.as_object_mut() {
+        fields.insert("state".to_owned(), notice.state().into());
+        fields.insert("message".to_owned(), notice.to_string().into());
+    }
+    let mut text = json.to_string();
+    crate::log::Redactor::current().message(&mut text);
+    Ok(text)
+}

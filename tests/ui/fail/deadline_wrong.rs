@@ -1,0 +1,24 @@
+use taskflow::notify::Notice;
+use taskflow::prelude::*;
+
+fn tell(_: &Notice) {}
+
+#[dag(deadline = "2h")]
+fn after_nothing() {}
+
+#[dag(deadline = "2h after strat")]
+fn after_what() {}
+
+#[dag(deadline = "2 after start")]
+fn how_long() {}
+
+#[dag(on_deadline_missed = tell)]
+fn no_deadline() {}
+
+#[dag(retry_delay = "1m", on_retry = tell)]
+fn no_retries() {}
+
+#[dag(on_skip = tell)]
+fn skips() {}
+
+fn main() {}
