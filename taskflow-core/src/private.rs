@@ -198,6 +198,60 @@ pub fn run_request<T>(def: &'static DagDef, params: Params) -> RunRequest<T> {
     RunRequest::of(def, params)
 }
 
+/// The definition of the node that triggers a run of a DAG.
+pub const fn trigger_def(
+    id: &'static str,
+    location: SourceLocation,
+    inputs: &'static [InputDef],
+    output: TypeInfo,
+    body: fn(Inputs, Option<TaskContext>) -> BoxFuture<Produced>,
+) -> TaskDef {
+    let (module, doc) = (TaskDef::TRIGGER, "Triggers a run of the DAG of this name.");
+    TaskDef {
+        id,
+        module,
+        doc,
+        location,
+        inputs,
+        output,
+        takes_context: true,
+        kind: Kind::Async,
+        waiting: Waiting::Deferrable,
+        body: Body::Async(body),
+        ..TaskDef::OWN
+    }
+}
+
+/// Runs a DAG with these parameters, for the task with this context, and gives its result.
+pub fn trigger<T>(def: &'static DagDef, inputs: Inputs, context: Option<TaskContext>) -> BoxFuture<Produced>
+where
+    T: Value,
+{
+    let request = triggered_request::<T>(def, inputs);
+    Box::pin(async move {
+        let context = context.ok_or("a node that triggers a run is given its context")?;
+        Ok(crate::engine::trigger(&context, request).await? as AnyValue)
+    })
+}
+
+/// Starts a run of a DAG with these parameters, and gives its id.
+pub fn trigger_detached<T>(def: &'static DagDef, inputs: Inputs, context: Option<TaskContext>) -> BoxFuture<Produced>
+where
+    T: Value,
+{
+    let request = triggered_request::<T>(def, inputs);
+    Box::pin(async move {
+        let context = context.ok_or("a node that triggers a run is given its context")?;
+        Ok(Arc::new(context.trigger_detached(request).await?) as AnyValue)
+    })
+}
+
+fn triggered_request<T>(def: &'static DagDef, mut inputs: Inputs) -> RunRequest<T> {
+    let mut params = Params::default();
+    (0..(def.params)().len()).for_each(|place| params.push(inputs.erased(place)));
+    RunRequest::of(def, params)
+}
+
 /// The span by which what a thread emits belongs to an attempt.
 pub fn attempt_span(run_id: &str, dag_id: &str, task_id: &str, attempt: u32) -> tracing::Span {
     crate::log::span::attempt_span(run_id, dag_id, task_id, attempt)

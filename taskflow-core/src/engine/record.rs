@@ -13,14 +13,17 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::archive::Archive;
 use super::dispatch::RunKey;
 use super::effects::Effects;
 use super::hub::Shared;
+use super::notes::RestoredNote;
 use super::run::RunShared;
 use super::state::{RunState, TaskState};
 use crate::error::Failure;
@@ -95,6 +98,10 @@ pub(crate) enum Entry {
     Waiting { task: u32, attempt: u32, took: u64, poke: bool, record: Box<WaitRecord> },
     /// Somebody said that an event has come; its value is JSON.
     Released { key: String, value: String, by: String },
+    /// A task has said where something is to be found.
+    Linked { task: u32, attempt: u32, name: String, url: String },
+    /// A task has pushed a named value of this type.
+    Pushed { task: u32, attempt: u32, key: String, ty: String, value: ValueRef },
 }
 
 /// What a task waits for.
@@ -189,7 +196,7 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     /// Says where news about storing go. Called once, before anything else.
     fn attach(&self, commits: Commits);
 
-    /// Takes entries, in order, and empties the list; `value` belongs to the success among them. The number of the last
+    /// Takes entries, in order, and empties the list; `value` belongs to the success or the pushed value among them. The number of the last
     /// entry. `urgent` says that something waits for it. Called under the lock of the engine: must not wait.
     fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, value: Option<Stored>, urgent: bool) -> u64;
 
@@ -218,6 +225,12 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
 
     /// The number that the run is stored under, as soon as it is.
     fn number(&self) -> Option<i64>;
+
+    /// The directory for files of the run, if there is one. It need not be there yet.
+    fn artifacts(&self) -> Option<PathBuf>;
+
+    /// The journal, for a look at its other runs.
+    fn archive(&self) -> Option<Arc<dyn Archive>>;
 }
 
 /// Tells the engine what was stored.
@@ -297,6 +310,8 @@ pub(crate) struct Restored {
     pub(crate) halted: Option<(String, RunState)>,
     /// The events that it was told, in order: their keys and values.
     pub(crate) events: Vec<(String, Arc<str>)>,
+    /// The named values that tasks have pushed.
+    pub(crate) notes: Vec<RestoredNote>,
 }
 
 /// What is known of a task of a run that goes on.

@@ -225,6 +225,8 @@ impl RunHistory {
             }
             Entry::Waiting { task, took, poke, record, .. } => self.numbered(task)?.wait(at, took, poke, *record),
             Entry::Released { key, value, .. } => self.events.push((key, Arc::from(value))),
+            Entry::Linked { task, name, url, .. } => self.numbered(task)?.link(name, url),
+            Entry::Pushed { task, key, ty, value, .. } => self.numbered(task)?.push(key, ty, Place { segment, value }),
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
                 let task = self.numbered(task)?;

@@ -4,14 +4,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::journal::Journal;
 use super::live::Claim;
 use super::segment::Buffer;
 use super::store::{Append, RunUpdate, Segment, Whose};
 use super::writer::Queue;
 use crate::dag::Plan;
-use crate::engine::{Commits, Durability, Encoded, Entry, Recorder, Stored, TaskState};
+use crate::engine::{Archive, Commits, Durability, Encoded, Entry, Recorder, Stored, TaskState};
 use crate::error::Failure;
 use crate::time::Timestamp;
 use crate::units;
@@ -37,8 +39,8 @@ pub(super) struct RunLog {
     /// How often tasks were cleared, for those that were.
     generations: HashMap<String, u32>,
     state: Mutex<LogState>,
-    /// Keeps the journal for as long as a run needs it.
-    _journal: Arc<dyn Send + Sync>,
+    /// Kept for as long as a run needs it.
+    journal: Journal,
 }
 
 pub(super) struct LogState {
@@ -82,12 +84,7 @@ pub(super) struct Beginning {
 }
 
 impl RunLog {
-    pub(super) fn begin(
-        queue: &Arc<Queue>,
-        journal: Arc<dyn Send + Sync>,
-        terms: Terms,
-        beginning: Beginning,
-    ) -> Arc<Self> {
+    pub(super) fn begin(queue: &Arc<Queue>, journal: Journal, terms: Terms, beginning: Beginning) -> Arc<Self> {
         let Beginning { run_id, whose, next, at, session, counts, generations, claim, graph, update } = beginning;
         let mut buffer = Buffer::default();
         buffer.push(at, session, None);
@@ -106,7 +103,7 @@ impl RunLog {
             graph: Some(graph),
         };
         let state = Mutex::new(state);
-        let log = Arc::new(RunLog { queue: Arc::clone(queue), run_id, terms, generations, state, _journal: journal });
+        let log = Arc::new(RunLog { queue: Arc::clone(queue), run_id, terms, generations, state, journal });
         queue.follow(&log);
         log
     }
@@ -194,7 +191,8 @@ impl Recorder for Log {
         let before = state.buffer.size();
         for (at, entry) in entries.drain(..) {
             state.note(at, &entry);
-            let value = if matches!(entry, Entry::Succeeded { .. }) { value.take() } else { None };
+            let has_value = matches!(entry, Entry::Succeeded { .. } | Entry::Pushed { .. });
+            let value = if has_value { value.take() } else { None };
             state.buffer.push(at, entry, value);
             state.recorded += 1;
         }
@@ -251,6 +249,14 @@ impl Recorder for Log {
 
     fn number(&self) -> Option<i64> {
         self.0.number()
+    }
+
+    fn artifacts(&self) -> Option<PathBuf> {
+        self.0.journal.artifacts_of(&self.0.run_id)
+    }
+
+    fn archive(&self) -> Option<Arc<dyn Archive>> {
+        Some(Arc::new(self.0.journal.clone()))
     }
 }
 

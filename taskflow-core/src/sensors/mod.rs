@@ -1,4 +1,4 @@
-//! Sensors that taskflow brings along: a file has landed, a time is reached, a port is open.
+//! Sensors that taskflow brings along: a file has landed, a time is reached, a port is open, a run of another DAG has ended.
 //!
 //! They are drawn as any task is, and take options as any sensor does:
 //!
@@ -23,10 +23,12 @@
 
 mod file;
 mod port;
+mod run;
 mod time;
 
 pub use file::file_landed;
 pub use port::port_open;
+pub use run::{ExternalRun, external_run};
 pub use time::time_reached;
 
 use crate::task::{Kind, TaskDef, Waiting};

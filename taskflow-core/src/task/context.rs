@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::Wait;
+use super::surroundings::{Bench, Surroundings};
 use crate::config::{Config, ConfigError, Connection, Secret};
 use crate::time::{Interval, Timestamp};
 
@@ -29,6 +30,19 @@ pub struct RunInfo {
     /// What started it.
     pub trigger: RunTrigger,
     interval: Interval,
+    /// The task that started it, if one did.
+    #[serde(default)]
+    pub triggered_by: Option<TriggeredBy>,
+}
+
+/// The task that started a run of another DAG.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TriggeredBy {
+    /// The id of its run.
+    pub run_id: String,
+    /// Its id.
+    pub task_id: String,
 }
 
 /// What started a run.
@@ -38,11 +52,12 @@ pub struct RunInfo {
 pub enum RunTrigger {
     /// A person or a program asked for it.
     Manual,
+    /// A task of a run of another DAG did: [`RunInfo::triggered_by`].
+    Dag,
 }
 
 /// Six characters that tell runs about the same moment apart, also those of different processes.
 fn distinction() -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     static SERIAL: AtomicU64 = AtomicU64::new(1);
 
     let facts = [
@@ -50,14 +65,23 @@ fn distinction() -> String {
         Timestamp::now().as_nanos().cast_unsigned(),
         u64::from(std::process::id()),
     ];
-    // The finalizer of SplitMix64 spreads each fact over all bits.
-    let mixed = facts.into_iter().fold(0_u64, |state, fact| {
+    letters(spread(facts.into_iter()), 6)
+}
+
+/// The finalizer of `SplitMix64` spreads each fact over all bits.
+fn spread(facts: impl Iterator<Item = u64>) -> u64 {
+    facts.fold(0_u64, |state, fact| {
         let mut mixed = (state ^ fact).wrapping_add(0x9e37_79b9_7f4a_7c15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
-    });
-    (0..6).map(|place| char::from(ALPHABET[(mixed >> (5 * place)) as usize % ALPHABET.len()])).collect()
+    })
+}
+
+/// The lowest bits, five in a character.
+fn letters(bits: u64, count: u32) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    (0..count).map(|place| char::from(ALPHABET[(bits >> (5 * place)) as usize % ALPHABET.len()])).collect()
 }
 
 impl RunInfo {
@@ -69,7 +93,16 @@ impl RunInfo {
             logical_date,
             trigger: RunTrigger::Manual,
             interval: Interval { start: logical_date, end: logical_date },
+            triggered_by: None,
         }
+    }
+
+    /// A run that a task started. The id is made of a key that the task has for it, so that it is the same however often
+    /// the task asks.
+    pub(crate) fn triggered(dag_id: &str, logical_date: Timestamp, by: TriggeredBy, key: &str) -> Self {
+        let run_id = format!("triggered__{logical_date}_{}", letters(spread(key.bytes().map(u64::from)), 12));
+        let trigger = RunTrigger::Dag;
+        RunInfo { run_id, trigger, triggered_by: Some(by), ..RunInfo::manual(dag_id, logical_date) }
     }
 
     /// The span of time whose data the run is about. A run started by hand has the empty span at its logical date.
@@ -100,7 +133,11 @@ pub(crate) struct Identity {
     pub(crate) comeback: Option<Comeback>,
     /// Missing where that of the process is meant.
     pub(crate) config: Option<Config>,
+    pub(crate) around: Arc<dyn Surroundings>,
 }
+
+/// What the key of an event begins with that says that another run has ended; the rest is its id.
+pub(crate) const RUN_ENDED: &str = "run:";
 
 /// The last event with each key that a run was told, numbered from 1: its value is JSON.
 pub(crate) type External = Arc<HashMap<String, (u64, Arc<str>)>>;
@@ -135,8 +172,36 @@ impl TaskContext {
             generation: 0,
             comeback: None,
             config: None,
+            around: Arc::new(Bench::new(task_id)),
         };
         TaskContext::new(identity, Arc::default())
+    }
+
+    /// What it can reach of its run.
+    pub(crate) fn surroundings(&self) -> &Arc<dyn Surroundings> {
+        &self.identity.around
+    }
+
+    /// Waits until the run with this id has ended, and until a time at the latest.
+    pub(crate) fn wait_for_run(&self, run_id: &str, until: Option<Timestamp>) -> Interrupt {
+        let key = format!("{RUN_ENDED}{run_id}");
+        let comeback = match self.comeback() {
+            Ok(comeback) => comeback,
+            Err(interrupt) => return interrupt,
+        };
+        let seen = comeback.events.get(&key).map_or(comeback.after, |&(number, _)| number.max(comeback.after));
+        let wait = Wait::Deferred { until, event: Some((key, seen)) };
+        self.waits(wait, format!("deferred until the run `{run_id}` has ended"))
+    }
+
+    /// When the function was called, of one that may wait; else the present time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.identity.comeback.as_ref().map_or_else(Timestamp::now, |comeback| comeback.now)
+    }
+
+    /// Whether it may wait without holding a slot.
+    pub(crate) fn may_wait(&self) -> Result<(), Interrupt> {
+        self.comeback().map(drop)
     }
 
     /// The same with another configuration: for a unit test of a task that asks for variables, connections or secrets.

@@ -8,12 +8,14 @@ mod options;
 mod retry;
 mod rule;
 mod signature;
+mod surroundings;
 mod waiting;
+mod xcom;
 
 pub(crate) use call::{Ending, call_as, call_async, call_sync};
-pub use context::{Abort, Interrupt, RunInfo, RunTrigger, TaskContext};
+pub use context::{Abort, Interrupt, RunInfo, RunTrigger, TaskContext, TriggeredBy};
 #[allow(unused_imports)]
-pub(crate) use context::{AttemptControl, Comeback, External, Identity};
+pub(crate) use context::{AttemptControl, Comeback, External, Identity, RUN_ENDED};
 pub use def::{Body, InputDef, Isolation, Kind, SourceLocation, TaskDef};
 pub(crate) use invoke::pass_on;
 pub use invoke::{BoxFuture, Inputs, Produced};
@@ -22,5 +24,7 @@ pub(crate) use retry::JudgedError;
 pub use retry::{Backoff, Retry, RetryPolicy};
 pub use rule::{Setups, Tally, TriggerRule, UnknownTriggerRule, Verdict};
 pub use signature::TaskFn;
+pub(crate) use surroundings::{Pushed, Scratch, Surroundings};
 pub(crate) use waiting::Wait;
 pub use waiting::{SensorOptions, SensorPolicy, Waiting};
+pub use xcom::XComError;

@@ -12,7 +12,7 @@ use crate::task::{duration, location, option_tokens, quiet};
 
 pub(super) fn expand(dag: &Dag) -> TokenStream {
     match dag.shape {
-        Shape::Sound => [face(dag), definition(dag), registration(dag)].into_iter().collect(),
+        Shape::Sound => [face(dag), definition(dag), triggers(dag), registration(dag)].into_iter().collect(),
         Shape::Broken => stand_in(dag),
         Shape::Untouched => {
             let (attrs, vis, sig, body) = (&dag.attrs, &dag.vis, &dag.sig, &dag.body);
@@ -70,6 +70,67 @@ fn face(dag: &Dag) -> TokenStream {
             #[doc(hidden)]
             #(#own)*
             fn __draw(#(#body_params),*) -> #gives #body
+        }
+    }
+}
+
+/// The functions that draw a run of this DAG as a node of another one.
+fn triggers(dag: &Dag) -> TokenStream {
+    let (krate, name, vis, quiet) = (&dag.krate, dag.name(), &dag.vis, quiet());
+    let p = quote!(#krate::__private);
+    let shared = &dag.attrs.shared;
+    let id = name.unraw().to_string();
+    let (result, location) = (result(dag), location(name, &p));
+    let inputs = dag.params.iter().map(|Param { name, ty, .. }| {
+        let name = name.unraw().to_string();
+        quote!(#p::InputDef { name: #name, ty: #p::TypeInfo::of::<#ty>() })
+    });
+    let inputs = quote!(&[#(#inputs),*]);
+    let params = dag.params.iter().map(|Param { name, ty, .. }| {
+        // At the type, so that a wrong argument is shown beside it.
+        let p = spans::at(ty.span(), &p);
+        quote_spanned!(ty.span()=> #name: impl #p::IntoArg<#ty>)
+    });
+    let params = quote!(#(#params),*);
+    let arguments = dag.params.iter().map(|Param { name, ty, .. }| quote!(#p::IntoArg::<#ty>::into_arg(#name)));
+    let arguments = quote!(#(#arguments),*);
+    let (waits, detached) = (
+        format!(
+            "Draws a run of the DAG `{id}` as a node: started when its inputs are there, waited for without a slot. Gives its result."
+        ),
+        format!(
+            "Draws the start of a run of the DAG `{id}` as a node. Nobody waits for its end. Gives the id of the run."
+        ),
+    );
+    quote! {
+        #(#shared)*
+        #quiet
+        impl #name {
+            #[doc = #waits]
+            #[track_caller]
+            #vis fn trigger(#params) -> #krate::Output<#result> {
+                static __DEF: #p::TaskDef = #p::trigger_def(
+                    #id,
+                    #location,
+                    #inputs,
+                    #p::TypeInfo::of_value::<#result>(),
+                    |inputs, context| #p::trigger::<#result>(#name::def(), inputs, context),
+                );
+                #p::add_task(&__DEF, [#arguments])
+            }
+
+            #[doc = #detached]
+            #[track_caller]
+            #vis fn trigger_detached(#params) -> #krate::Output<::std::string::String> {
+                static __DEF: #p::TaskDef = #p::trigger_def(
+                    #id,
+                    #location,
+                    #inputs,
+                    #p::TypeInfo::of_value::<::std::string::String>(),
+                    |inputs, context| #p::trigger_detached::<#result>(#name::def(), inputs, context),
+                );
+                #p::add_task(&__DEF, [#arguments])
+            }
         }
     }
 }
@@ -203,10 +264,12 @@ fn stand_in(dag: &Dag) -> TokenStream {
     let (krate, name, vis, quiet) = (&dag.krate, dag.name(), &dag.vis, quiet());
     let shared = &dag.attrs.shared;
     let result = result(dag);
-    let params = (0..dag.arity()).map(|position| {
-        let name: Ident = format_ident!("_parameter_{position}");
-        quote!(#name: impl ::core::marker::Sized)
-    });
+    let params: Vec<TokenStream> = (0..dag.arity())
+        .map(|position| {
+            let name: Ident = format_ident!("_parameter_{position}");
+            quote!(#name: impl ::core::marker::Sized)
+        })
+        .collect();
     quote! {
         #(#shared)*
         #quiet
@@ -221,6 +284,14 @@ fn stand_in(dag: &Dag) -> TokenStream {
             }
 
             #vis fn run(#(#params),*) -> #krate::__private::RunRequest<#result> {
+                ::core::unimplemented!()
+            }
+
+            #vis fn trigger(#(#params),*) -> #krate::Output<#result> {
+                ::core::unimplemented!()
+            }
+
+            #vis fn trigger_detached(#(#params),*) -> #krate::Output<::std::string::String> {
                 ::core::unimplemented!()
             }
         }
