@@ -202,3 +202,32 @@ async fn values_of_earlier_runs_are_typed() -> Result<(), BoxError> {
     assert!(unknown.contains("`raed`"), "{unknown}");
     Ok(())
 }
+
+#[task]
+fn span(ctx: &TaskContext) -> Result<(Timestamp, Timestamp)> {
+    let interval = ctx.data_interval()?;
+    Ok((interval.start, interval.end))
+}
+
+#[test]
+fn a_task_of_a_dag_without_intervals_cannot_ask_for_one() {
+    let dag = |schedule: Option<&'static str>| {
+        let mut options = taskflow::DagOptions::NONE;
+        options.schedule = schedule;
+        Dag::build_with("spans", options, || span().retries(3)).unwrap()
+    };
+    common::on_both_drivers(&dag(Some("0 6 * * *")), |report| {
+        let date = report.run().logical_date;
+        assert_eq!(report.result(), Some(&(date, date)));
+    });
+    for schedule in [None, Some("@once"), Some("@continuous")] {
+        common::on_both_drivers(&dag(schedule), |report| {
+            assert_eq!(
+                failure_of(report, "span"),
+                "the runs of `spans` have no data interval, because it has no schedule with intervals: write \
+                 `#[dag(schedule = \"@daily\")]`, or use `ctx.logical_date()`"
+            );
+            assert_eq!(report.task("span").unwrap().attempt_count(), 1);
+        });
+    }
+}

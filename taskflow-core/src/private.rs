@@ -11,8 +11,8 @@ pub use crate::dag::{
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;
 pub use crate::task::{
-    Backoff, Body, BoxFuture, InputDef, Inputs, Isolation, Kind, Produced, SourceLocation, TaskContext, TaskDef,
-    TaskFn, TaskOptions, TriggerRule, Waiting,
+    Backoff, Body, BoxFuture, InputDef, Inputs, Intervals, Isolation, Kind, NoIntervals, Produced, SourceLocation,
+    TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
 };
 use crate::task::{Interrupt, JudgedError, Retry};
 use crate::value::AnyValue;

@@ -280,7 +280,8 @@ impl<T> RunRequest<T> {
             param.check(value)?;
         }
         let manual = || RunInfo::manual(plan.id(), self.logical_date.unwrap_or_else(Timestamp::now));
-        let info = Arc::new(self.info.unwrap_or_else(manual));
+        let info = self.info.unwrap_or_else(manual);
+        let info = Arc::new(if plan.options().has_intervals() { info } else { info.without_interval() });
         let defaults = Settings::default();
         let settings = Settings {
             fail_fast: self.fail_fast.unwrap_or(plan.options().fail_fast),

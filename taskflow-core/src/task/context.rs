@@ -17,7 +17,7 @@ use crate::time::{Interval, Timestamp};
 
 /// What is known of a DAG run before any of its tasks starts.
 ///
-/// Defaults of parameters may be computed from it: `#[param(default = |run| run.data_interval().start_date())]`.
+/// Defaults of parameters may be computed from it: `#[param(default = |run| run.logical_date.date())]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunInfo {
@@ -29,7 +29,7 @@ pub struct RunInfo {
     pub logical_date: Timestamp,
     /// What started it.
     pub trigger: RunTrigger,
-    interval: Interval,
+    interval: Option<Interval>,
     /// The task that started it, if one did.
     #[serde(default)]
     pub triggered_by: Option<TriggeredBy>,
@@ -92,7 +92,7 @@ impl RunInfo {
             run_id: format!("manual__{logical_date}_{}", distinction()),
             logical_date,
             trigger: RunTrigger::Manual,
-            interval: Interval { start: logical_date, end: logical_date },
+            interval: Some(Interval { start: logical_date, end: logical_date }),
             triggered_by: None,
         }
     }
@@ -105,9 +105,15 @@ impl RunInfo {
         RunInfo { run_id, trigger, triggered_by: Some(by), ..RunInfo::manual(dag_id, logical_date) }
     }
 
-    /// The span of time whose data the run is about. A run started by hand has the empty span at its logical date.
-    pub fn data_interval(&self) -> Interval {
+    /// The span of time whose data the run is about; none in a run of a DAG whose schedule has no intervals. A run started by
+    /// hand has the empty span at its logical date.
+    pub fn data_interval(&self) -> Option<Interval> {
         self.interval
+    }
+
+    /// The same of a DAG whose schedule has no intervals.
+    pub(crate) fn without_interval(self) -> Self {
+        RunInfo { interval: None, ..self }
     }
 }
 
@@ -319,6 +325,24 @@ impl TaskContext {
     /// The point in time the run is about.
     pub fn logical_date(&self) -> Timestamp {
         self.identity.run.logical_date
+    }
+
+    /// The span of time whose data the run is about: `ctx.data_interval()?`.
+    ///
+    /// In a DAG with a schedule it can also be the default of a parameter, `#[param(default = |run| run.data_interval())]`; that a
+    /// DAG without one asks for it is a compile error there.
+    ///
+    /// # Errors
+    ///
+    /// In a run of a DAG whose schedule has no intervals, or that has none. A task that returns this error fails for good.
+    pub fn data_interval(&self) -> Result<Interval, Interrupt> {
+        self.identity.run.interval.ok_or_else(|| {
+            let dag = self.dag_id();
+            self.fail(format!(
+                "the runs of `{dag}` have no data interval, because it has no schedule with intervals: write \
+                 `#[dag(schedule = \"@daily\")]`, or use `ctx.logical_date()`"
+            ))
+        })
     }
 
     /// Reports that `done` of `total` steps are made; shown while the task runs.

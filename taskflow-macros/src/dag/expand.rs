@@ -143,7 +143,7 @@ fn definition(dag: &Dag) -> TokenStream {
     let (id, doc) = (name.unraw().to_string(), dag.attrs.doc_text());
     let location = location(name, &p);
     let options = options(dag, &p);
-    let params = dag.params.iter().map(|param| definition_of_param(param, &p));
+    let params = dag.params.iter().map(|param| definition_of_param(param, has_intervals(dag), &p));
     let result = result(dag);
     let inputs = format_ident!("__inputs");
     let handles = dag.params.iter().map(|Param { ty, .. }| quote!(#p::dag_input::<#ty>(&mut #inputs)));
@@ -181,13 +181,20 @@ fn definition(dag: &Dag) -> TokenStream {
     }
 }
 
-fn definition_of_param(param: &Param, p: &TokenStream) -> TokenStream {
+/// Whether the runs of the DAG are about spans of time.
+fn has_intervals(dag: &Dag) -> bool {
+    let schedule = dag.options.scheduling.schedule.as_ref();
+    schedule.is_some_and(|schedule| !matches!(&*schedule.value, "@once" | "@continuous"))
+}
+
+fn definition_of_param(param: &Param, has_intervals: bool, p: &TokenStream) -> TokenStream {
     let (name, ty) = (param.name.unraw().to_string(), &param.ty);
     let default = param.default.as_ref().map(|default| match default {
         Default::Text(text) => quote!(.default_text(#text)),
         Default::FromRun(closure) => {
             let text = source_text(closure);
-            quote!(.default_from(#text, #closure))
+            let kind = if has_intervals { quote!(Intervals) } else { quote!(NoIntervals) };
+            quote!(.default_of_run::<#p::#kind>(#text, #closure))
         }
         Default::Value(value) => {
             let text = source_text(value);
