@@ -46,6 +46,12 @@ impl Engine {
         self.inner.config.as_ref()
     }
 
+    /// How many runs it has that are not over.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn run_count(&self) -> usize {
+        self.inner.shared.lock().run_keys().count()
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }
