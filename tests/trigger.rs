@@ -335,3 +335,16 @@ fn a_cancelled_run_without_a_journal_ends_what_it_waits_for() {
     handle.control().cancel("enough");
     assert_eq!(finish(handle).state(), RunState::Cancelled);
 }
+
+#[cfg(feature = "testing")]
+#[test]
+fn in_a_test_a_triggered_run_is_simulated_as_well() {
+    use taskflow::testing::{Test, explore};
+
+    let dag = Dag::build("tested", || plus_one(squared::trigger(plus_one(2), 1))).unwrap();
+    for entries in 1..15 {
+        assert_eq!(Test::new(dag.clone()).crash_after(entries).run().result(), &10, "after {entries} entries");
+    }
+    explore(0..20, || Test::new(dag.clone()).stored());
+    Test::new(dag).fail_times("squared", 1, "away").run().assert_failure("squared", "away");
+}

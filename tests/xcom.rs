@@ -342,3 +342,21 @@ fn without_a_journal_files_of_a_run_are_temporary() {
     // The threads of the engine may hold on to the run for a moment.
     common::eventually("that the file is gone", || !std::fs::exists(file).unwrap());
 }
+
+#[cfg(feature = "testing")]
+#[test]
+fn what_was_pushed_survives_the_death_of_the_process_at_any_moment() {
+    use taskflow::testing::{Test, explore};
+
+    let dag = Dag::build("crashes", || {
+        let sizes = shops().each(|shop| add(size(shop)));
+        let loaded = load(7).after(once().after(sizes.collect()));
+        tell().after(loaded)
+    });
+    let dag = dag.unwrap();
+    for entries in 1..60 {
+        let outcome = Test::new(dag.clone()).crash_after(entries).run();
+        assert_eq!(outcome.result(), "7 rows of a and b", "after {entries} entries");
+    }
+    explore(0..50, || Test::new(dag.clone()).stored());
+}

@@ -43,6 +43,7 @@ pub(crate) trait Surroundings: Any + Send + Sync + fmt::Debug {
     fn artifact_path(&self) -> io::Result<PathBuf>;
 
     /// All that could be pulled, in its stored form: for an attempt in another process.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there are no isolated tasks elsewhere"))]
     fn outlook(&self) -> Vec<(String, String, String, Vec<u8>)> {
         Vec::new()
     }
