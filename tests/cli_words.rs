@@ -128,7 +128,7 @@ fn the_help_of_run_has_a_flag_for_each_parameter() {
     --times <u32>            How often. [default: 1] [range: 1..=5]
     --loud[=<bool>]          [default: false]
     --param-output <String>  [default: plain] [possible values: plain, framed]
-    --day <Date>             [default: run.data_interval().start_date()]
+    --day <Date>             [default: run.logical_date.date()]
     --started <PathBuf>
     --stubborn[=<bool>]      [default: false]
     "#);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{Gate, Meter, failure_of, finish, live, reference, state_of, states};
 use taskflow::engine::{Engine, RunState, TaskState};
 use taskflow::prelude::*;
-use taskflow::{DagOptions, RunInfo};
+use taskflow::{DagOptions, Interval, RunInfo};
 
 taskflow::pool!("single", slots = 1);
 
@@ -355,7 +355,9 @@ fn the_limit_of_one_run_does_not_end_another() {
 #[test]
 fn a_run_started_by_hand_has_the_empty_interval_at_its_logical_date() {
     let now = Timestamp::from_nanos(1_700_000_000_000_000_000);
-    let report = reference(build(fine).run().logical_date(now));
+    let mut options = DagOptions::NONE;
+    options.schedule = Some("@daily");
+    let report = reference(Dag::build_with("daily", options, fine).unwrap().run().logical_date(now));
     let run: &RunInfo = report.run();
-    assert_eq!((run.logical_date, run.data_interval().start, run.data_interval().end), (now, now, now));
+    assert_eq!((run.logical_date, run.data_interval()), (now, Some(Interval { start: now, end: now })));
 }

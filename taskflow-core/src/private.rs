@@ -11,8 +11,8 @@ pub use crate::dag::{
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;
 pub use crate::task::{
-    Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Isolation, Kind, Produced,
-    SourceLocation, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
+    Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Intervals, Isolation, Kind,
+    NoIntervals, Produced, SourceLocation, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
 };
 use crate::task::{Interrupt, JudgedError, Notice, Notifier, Retry, Told};
 use crate::value::AnyValue;
@@ -205,6 +205,60 @@ pub use crate::engine::RunRequest;
 
 /// What `dag::run(..)` gives.
 pub fn run_request<T>(def: &'static DagDef, params: Params) -> RunRequest<T> {
+    RunRequest::of(def, params)
+}
+
+/// The definition of the node that triggers a run of a DAG.
+pub const fn trigger_def(
+    id: &'static str,
+    location: SourceLocation,
+    inputs: &'static [InputDef],
+    output: TypeInfo,
+    body: fn(Inputs, Option<TaskContext>) -> BoxFuture<Produced>,
+) -> TaskDef {
+    let (module, doc) = (TaskDef::TRIGGER, "Triggers a run of the DAG of this name.");
+    TaskDef {
+        id,
+        module,
+        doc,
+        location,
+        inputs,
+        output,
+        takes_context: true,
+        kind: Kind::Async,
+        waiting: Waiting::Deferrable,
+        body: Body::Async(body),
+        ..TaskDef::OWN
+    }
+}
+
+/// Runs a DAG with these parameters, for the task with this context, and gives its result.
+pub fn trigger<T>(def: &'static DagDef, inputs: Inputs, context: Option<TaskContext>) -> BoxFuture<Produced>
+where
+    T: Value,
+{
+    let request = triggered_request::<T>(def, inputs);
+    Box::pin(async move {
+        let context = context.ok_or("a node that triggers a run is given its context")?;
+        Ok(crate::engine::trigger(&context, request).await? as AnyValue)
+    })
+}
+
+/// Starts a run of a DAG with these parameters, and gives its id.
+pub fn trigger_detached<T>(def: &'static DagDef, inputs: Inputs, context: Option<TaskContext>) -> BoxFuture<Produced>
+where
+    T: Value,
+{
+    let request = triggered_request::<T>(def, inputs);
+    Box::pin(async move {
+        let context = context.ok_or("a node that triggers a run is given its context")?;
+        Ok(Arc::new(context.trigger_detached(request).await?) as AnyValue)
+    })
+}
+
+fn triggered_request<T>(def: &'static DagDef, mut inputs: Inputs) -> RunRequest<T> {
+    let mut params = Params::default();
+    (0..(def.params)().len()).for_each(|place| params.push(inputs.erased(place)));
     RunRequest::of(def, params)
 }
 

@@ -211,7 +211,7 @@ pub fn sensor(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | what it says |
 /// |---|---|
-/// | `default = 15` | the value when nobody gives one: an expression of its type; a text in quotes, read as the command line reads it; or a closure that takes it from the run, `\|run\| run.data_interval().start_date()` |
+/// | `default = 15` | the value when nobody gives one: an expression of its type; a text in quotes, read as the command line reads it; or a closure that takes it from the run, `\|run\| run.logical_date.date()`, or `\|run\| run.data_interval().start_date()` in a DAG whose schedule has intervals |
 /// | `range = 0..=600` | the values allowed |
 /// | `choices = ["full", "delta"]` | the only values allowed |
 /// | `pattern = "^[a-z]+$"` | the regular expression (of the crate `regex-lite`) that its text matches |

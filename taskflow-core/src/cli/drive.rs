@@ -1,7 +1,7 @@
 //! A run in this process, from its start to what is told of its end: what `run` shares with the verbs that go on with a
 //! run.
 //!
-//! 1. The run is started, and watched until it is over ([`live`](super::live)).
+//! 1. The run is started, and watched until it is over ([`live`](super::live)). Runs that it has triggered are waited for.
 //! 2. What came of it is told ([`summary`](super::summary)): the result on stdout, the rest on stderr.
 
 use std::num::NonZeroUsize;
@@ -104,7 +104,8 @@ pub(super) fn drive(course: Course, terminal: &Terminal) -> Result<Exit, Stop> {
     let told = Told { plan: Arc::clone(plan), params: params.clone(), json: manner.json, quiet: manner.quiet, given };
     let info = info.clone();
     let grace = config.settings().grace().unwrap_or(GRACE);
-    let request = request.grace(grace).engine(&engine(&manner, &config)?);
+    let engine = engine(&manner, &config)?;
+    let request = request.grace(grace).engine(&engine);
     // The summary reports panics. Whoever asks for backtraces gets them from the hook they come from.
     quiet_panics();
 
@@ -115,7 +116,7 @@ pub(super) fn drive(course: Course, terminal: &Terminal) -> Result<Exit, Stop> {
 
     // Ours is for signals and the clock only. The run starts outside of it: async tasks get a runtime with threads.
     let watching = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
-    let signals = watching.block_on(async { Signals::listen() }).map_err(cannot)?;
+    let mut signals = watching.block_on(async { Signals::listen() }).map_err(cannot)?;
     let watcher = match manner.quiet {
         true => Watcher::Quiet,
         false => Watcher::new(&info, &told.plan, goes_on, terminal),
@@ -125,7 +126,8 @@ pub(super) fn drive(course: Course, terminal: &Terminal) -> Result<Exit, Stop> {
         RunError::Journal(reason) => Stop::Failure(reason),
         error => Stop::Failure(error.to_string()),
     })?;
-    let ended = watching.block_on(live::follow(handle, watcher, echo, signals, grace, terminal));
+    let ended = watching.block_on(live::follow(handle, watcher, echo, &mut signals, grace, terminal));
+    watching.block_on(live::stay(&engine, &ended, &mut signals, grace, (!manner.quiet).then_some(terminal)));
 
     #[cfg(unix)]
     if let Some(aside) = aside {

@@ -15,9 +15,10 @@ use super::terminal::{Paint, Terminal};
 use super::{args, runs, which, words};
 use crate::engine::{RunState, TaskState};
 use crate::journal::{
-    AttemptHistory, Delivery, Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory, TaskHistory, WaitHistory,
+    AttemptHistory, Delivery, Edit, LinkHistory, MissedDeadline, PushedHistory, RunHistory, RunRetry, SessionHistory,
+    TaskHistory, WaitHistory,
 };
-use crate::task::RunTrigger;
+use crate::task::{RunTrigger, TriggeredBy};
 use crate::time::Timestamp;
 
 /// More tasks are shown only on demand.
@@ -43,6 +44,7 @@ pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         text += "\n";
         text += &table(&history, &shown, terminal);
         text += "\n";
+        text += &links(&history, &shown, terminal.paint_stdout());
     }
     terminal.print(&text)?;
     if hidden > 0 {
@@ -73,6 +75,9 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
         writeln!(text, "  {} {reason}", paint.faint("because"))?;
     }
     writeln!(text, "  {} {}", paint.faint("id"), history.info.run_id)?;
+    if let Some(TriggeredBy { run_id, task_id, .. }) = &history.info.triggered_by {
+        writeln!(text, "  {} `{task_id}` of {run_id}", paint.faint("triggered by"))?;
+    }
     if runs::is_about_another_time(history.info.logical_date, history.created) {
         writeln!(text, "  {} {}", paint.faint("logical date"), history.info.logical_date)?;
     }
@@ -215,6 +220,15 @@ fn named(task: &TaskHistory) -> String {
     }
 }
 
+/// Where tasks have said that something is to be found, a line each.
+fn links(history: &RunHistory, rows: &[usize], paint: Paint) -> String {
+    let tasks = rows.iter().map(|&place| &history.tasks[place]);
+    let links = tasks.flat_map(|task| task.links.iter().map(move |link| (task, link)));
+    let lines: Vec<String> =
+        links.map(|(task, link)| format!("  {} {} {}\n", task.id, paint.faint(&link.name), link.url)).collect();
+    if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
+}
+
 /// How long an attempt took, or has taken so far.
 fn took(history: &RunHistory, attempt: &AttemptHistory) -> Option<std::time::Duration> {
     let until = match attempt.ended {
@@ -248,6 +262,7 @@ struct Document<'a> {
     state: RunState,
     halt_reason: Option<&'a str>,
     trigger: RunTrigger,
+    triggered_by: Option<&'a TriggeredBy>,
     logical_date: Timestamp,
     created: Timestamp,
     started: Option<Timestamp>,
@@ -280,6 +295,9 @@ struct Task<'a> {
     cleared: u32,
     marked: bool,
     has_value: bool,
+    links: &'a [LinkHistory],
+    /// The named values that it has pushed.
+    pushed: &'a [PushedHistory],
 }
 
 #[derive(Serialize)]
@@ -302,6 +320,7 @@ impl<'a> Document<'a> {
             state: history.state,
             halt_reason: history.halt_reason.as_deref(),
             trigger: history.info.trigger,
+            triggered_by: history.info.triggered_by.as_ref(),
             logical_date: history.info.logical_date,
             created: history.created,
             started: history.started(),
@@ -339,6 +358,8 @@ impl<'a> Task<'a> {
             cleared: task.cleared,
             marked: task.marked,
             has_value: task.has_value(),
+            links: &task.links,
+            pushed: &task.pushed,
         }
     }
 }

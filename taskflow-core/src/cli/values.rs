@@ -14,7 +14,7 @@ use super::home::Home;
 use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
 use super::{summary, which};
-use crate::journal::{Journal, RunHistory, TaskHistory};
+use crate::journal::{Journal, PushedHistory, RunHistory, TaskHistory};
 
 /// More values are shown only on demand.
 const ROWS: usize = 50;
@@ -82,6 +82,9 @@ fn damaged(history: &RunHistory, task: &str, error: &str) -> Stop {
 #[derive(Serialize)]
 struct Entry<'a> {
     task: &'a str,
+    /// Of a value that it has pushed besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
     #[serde(rename = "type")]
     ty: &'a str,
     value: serde_json::Value,
@@ -93,9 +96,20 @@ fn all(history: &RunHistory, journal: &Journal, home: &Home, terminal: &Terminal
     for (place, task) in places.map(|place| (place, &history.tasks[place])).filter(|(_, task)| task.has_value()) {
         let Some(value) = home.wait(journal.value(history, &task.id))? else { continue };
         let json = value.json().map_err(|error| damaged(history, &task.id, &error))?;
-        entries.push(Entry { task: &task.id, ty: history.type_at(place), value: json });
+        entries.push(Entry { task: &task.id, key: None, ty: history.type_at(place), value: json });
+    }
+    for (task, pushed) in pushed(history) {
+        let Some(value) = home.wait(journal.pushed(history, &task.id, &pushed.key))? else { continue };
+        let json = value.json().map_err(|error| damaged(history, &task.id, &error))?;
+        entries.push(Entry { task: &task.id, key: Some(&pushed.key), ty: &pushed.ty, value: json });
     }
     which::print_json(&entries, terminal)
+}
+
+/// The named values of all tasks.
+fn pushed(history: &RunHistory) -> impl Iterator<Item = (&TaskHistory, &PushedHistory)> {
+    let tasks = history.in_order().into_iter().map(|place| &history.tasks[place]);
+    tasks.flat_map(|task| task.pushed.iter().map(move |pushed| (task, pushed)))
 }
 
 fn table(history: &RunHistory, every: bool, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
@@ -103,7 +117,8 @@ fn table(history: &RunHistory, every: bool, journal: &Journal, home: &Home, term
     let tells = |&(place, task): &(usize, &TaskHistory)| task.has_value() && history.type_at(place) != "()";
     let tasks: Vec<(usize, &TaskHistory)> =
         history.in_order().into_iter().map(|place| (place, &history.tasks[place])).filter(tells).collect();
-    if tasks.is_empty() {
+    let pushed: Vec<(&TaskHistory, &PushedHistory)> = pushed(history).collect();
+    if tasks.is_empty() && pushed.is_empty() {
         terminal.note(&format!("run {} holds no values", history.number));
         return Ok(Exit::Success);
     }
@@ -116,6 +131,14 @@ fn table(history: &RunHistory, every: bool, journal: &Journal, home: &Home, term
             Err(error) => error,
         };
         table.add_row([Cell::new(&task.id), Cell::new(history.type_at(place)), Cell::new(preview)]);
+    }
+    for (task, pushed) in pushed.into_iter().take(if every { usize::MAX } else { ROWS }) {
+        let value = home.block_on(journal.pushed(history, &task.id, &pushed.key));
+        let preview = match value {
+            Ok(value) => value.map(|value| value.preview(IN_A_ROW)).unwrap_or_default(),
+            Err(error) => error.to_string(),
+        };
+        table.add_row([Cell::new(format!("{} {}", task.id, pushed.key)), Cell::new(&pushed.ty), Cell::new(preview)]);
     }
     terminal.print(&(table.trim_fmt() + "\n"))?;
     if tasks.len() > shown {

@@ -102,6 +102,13 @@ impl DagOptions {
     }
 }
 
+impl DagOptions {
+    /// Whether its runs are about spans of time: it has a schedule, and that has a period.
+    pub fn has_intervals(&self) -> bool {
+        self.schedule.is_some_and(|schedule| !matches!(schedule, "@once" | "@continuous"))
+    }
+}
+
 impl DagDef {
     /// The frozen graph. The function runs once in a process; later calls give the same plan.
     ///

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
-use crate::task::RunInfo;
+use crate::task::{RunInfo, RunOf};
 use crate::value::{AnyValue, TypeInfo, Value};
 
 type DefaultFn = Arc<dyn Fn(&RunInfo) -> Result<AnyValue, String> + Send + Sync>;
@@ -91,6 +91,15 @@ impl<T: 'static> Param<T> {
         self.def.default_text = Some(text);
         let erase = self.erase;
         self.def.default = Some(Arc::new(move |run| Ok(erase(default(run)))));
+        self
+    }
+
+    /// As [`default_from`](Param::default_from), for a DAG with this kind of schedule.
+    #[must_use]
+    pub fn default_of_run<S: 'static>(mut self, text: &'static str, default: fn(&RunOf<'_, S>) -> T) -> Self {
+        self.def.default_text = Some(text);
+        let erase = self.erase;
+        self.def.default = Some(Arc::new(move |run| Ok(erase(default(&RunOf::new(run))))));
         self
     }
 

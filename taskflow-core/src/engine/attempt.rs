@@ -1,6 +1,7 @@
 //! Calling a task: with its context, and with what it gives turned into an outcome.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
@@ -8,6 +9,7 @@ use tracing::level_filters::LevelFilter;
 use super::machine::Outcome;
 use super::record::{Encoded, Stored};
 use super::run::RunShared;
+use super::seat::Seat;
 use super::values::Gathered;
 use crate::dag::Plan;
 use crate::error::Failure;
@@ -75,15 +77,26 @@ impl Grant {
     }
 
     /// The context of the attempt, if its task takes one.
-    pub(crate) fn context(&self, run: &RunShared) -> Option<TaskContext> {
+    pub(crate) fn context(&self, run: &Arc<RunShared>) -> Option<TaskContext> {
         let control = self.control.as_ref().filter(|_| self.def.takes_context)?;
         Some(TaskContext::new(self.identity(run), Arc::clone(control)))
     }
 
     /// Who the attempt is.
-    fn identity(&self, run: &RunShared) -> Identity {
+    fn identity(&self, run: &Arc<RunShared>) -> Identity {
         let instance = self.place();
         let id = instance.id(&run.plan);
+        let retries = run.plan.node_options(self.node).retry.retries;
+        let forgiven = self.max_attempts.saturating_sub(retries.saturating_add(1));
+        let seat = Seat {
+            run: Arc::clone(run),
+            task: self.task,
+            node: self.node,
+            id: id.to_owned(),
+            attempt: self.attempt,
+            counted: self.attempt.saturating_sub(forgiven).max(1),
+            triggered: AtomicU32::new(0),
+        };
         Identity {
             run: Arc::clone(&run.info),
             task_id: id.to_owned(),
@@ -92,6 +105,7 @@ impl Grant {
             generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(id)),
             comeback: self.comeback.as_deref().cloned(),
             config: run.config.clone(),
+            around: Arc::new(seat),
         }
     }
 }
@@ -124,7 +138,7 @@ pub(crate) async fn call_async(grant: Grant, context: Option<TaskContext>) -> Ju
 }
 
 /// Runs an attempt in a process of its own.
-pub(crate) async fn call_isolated(grant: Grant, run: &RunShared, isolation: Isolation) -> Judged {
+pub(crate) async fn call_isolated(grant: Grant, run: &Arc<RunShared>, isolation: Isolation) -> Judged {
     let identity = grant.identity(run);
     let Grant { def, gathered, control, .. } = grant;
     let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);

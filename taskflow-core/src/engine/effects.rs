@@ -18,6 +18,8 @@ pub(crate) struct Effects {
     pub(super) unused: Vec<AnyValue>,
     pub(super) refused: Vec<Grant>,
     pub(super) over: Vec<Run>,
+    /// Runs that end early: those that they wait for end, too.
+    pub(super) halted: Vec<Arc<RunShared>>,
 }
 impl Effects {
     pub(super) fn is_empty(&self) -> bool {
@@ -26,6 +28,7 @@ impl Effects {
             && self.unused.is_empty()
             && self.refused.is_empty()
             && self.over.is_empty()
+            && self.halted.is_empty()
     }
 
     /// Does what was collected, and what follows from it: without the lock, since all of it may run user code or wait.
@@ -36,6 +39,10 @@ impl Effects {
                 if drop_it {
                     control.abort();
                 }
+            }
+            // After attempts have heard of it: one that starts a run meanwhile ends that itself.
+            for run in self.halted.drain(..) {
+                run.children.cancel(&format!("`{}`, which waits for it, was ended", run.info.run_id));
             }
             let launches = std::mem::take(&mut self.launches);
             for value in self.unused.drain(..) {

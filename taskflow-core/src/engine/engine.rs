@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::dispatch::Dispatcher;
 use super::hub::Shared;
@@ -46,6 +46,12 @@ impl Engine {
         self.inner.config.as_ref()
     }
 
+    /// How many runs it has that are not over.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn run_count(&self) -> usize {
+        self.inner.shared.lock().run_keys().count()
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }
@@ -70,6 +76,22 @@ impl Engine {
             .enable_all()
             .build()?;
         Ok(self.inner.runtime.get_or_init(|| runtime).handle().clone())
+    }
+}
+
+/// An engine that may be gone.
+#[derive(Clone)]
+pub(super) struct WeakEngine(Weak<Inner>);
+
+impl Engine {
+    pub(super) fn downgrade(&self) -> WeakEngine {
+        WeakEngine(Arc::downgrade(&self.inner))
+    }
+}
+
+impl WeakEngine {
+    pub(super) fn upgrade(&self) -> Option<Engine> {
+        Some(Engine { inner: self.0.upgrade()? })
     }
 }
 

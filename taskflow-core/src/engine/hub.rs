@@ -25,7 +25,7 @@ use super::dispatch::{Dispatcher, Lane, RunKey};
 use super::effects::Effects;
 use super::machine::{Command, Input, Outcome};
 use super::record::Commits;
-use super::run::{Run, RunShared};
+use super::run::{Run, RunShared, Stand};
 use super::share::{Of, Slot, lock};
 use super::state::RunState;
 use crate::error::Failure;
@@ -119,6 +119,10 @@ impl Shared {
             hub.runs.resize_with(place + 1, || None);
         }
         let now = run.shared.clock.now();
+        if let Some(engine) = &run.engine {
+            // A run begins once.
+            let _ = run.shared.stand.set(Stand { hub: Arc::downgrade(self), key, engine: engine.downgrade() });
+        }
         if let Some(recorder) = &run.shared.recorder {
             recorder.attach(Commits::new(self, key, &run.shared));
         }
@@ -145,6 +149,16 @@ impl Shared {
         }
         self.leave(hub, &mut effects);
         effects.carry_out(self);
+    }
+
+    /// Tasks of a run have left links.
+    pub(super) fn take_links(&self, key: RunKey, run_id: &str) {
+        let mut hub = self.lock();
+        if let Some(run) = hub.run(key)
+            && run.shared.info.run_id == run_id
+        {
+            run.take_links();
+        }
     }
 
     /// Reports an attempt that ended outside the workers.
@@ -284,6 +298,9 @@ impl Hub {
                     self.lose_worker(&shared, task);
                 }
                 Command::Halt => {
+                    if run.machine.ends_as() != Some(RunState::Interrupted) {
+                        effects.halted.push(Arc::clone(&run.shared));
+                    }
                     run.held.ready.clear();
                     self.dispatcher.clear(key);
                     halted = true;

@@ -8,11 +8,16 @@
 //! - `record`: what a journal is told, and what is waited for.
 //! - `herald`: what callbacks are to be told, as a function of what is recorded. `courier`: telling them; states its protocol.
 //! - `look`: reading a run while it runs.
+//! - `seat`: what a running task reaches of its run. `notes`: its links and named values; states their protocol.
+//! - `trigger`: runs of other DAGs, started by tasks; states its protocol. `children`: those that are waited for. `archive`: the
+//!   other runs in the journal of a run. `previous`: the last one of the same DAG that succeeded.
 //! - `simulate`: the same machine driven by one loop on one thread, with a clock moved by hand; states its protocol.
 //!   `reference`: that loop with nothing left to chance. It is what the live driver is compared with.
 //! - [`RunRequest`], [`RunHandle`], [`RunReport`]: the face of all this.
 
+mod archive;
 mod attempt;
+mod children;
 mod courier;
 mod dispatch;
 mod effects;
@@ -25,19 +30,24 @@ mod hub;
 mod launch;
 mod look;
 mod machine;
+mod notes;
+mod previous;
 mod record;
 mod reference;
 mod report;
 mod request;
 mod run;
+mod seat;
 mod share;
 #[cfg_attr(not(feature = "testing"), allow(dead_code, unused_imports, reason = "the reference driver needs a part"))]
 mod simulate;
 mod state;
 mod timekeeper;
+mod trigger;
 mod values;
 mod worker;
 
+pub(crate) use archive::{Archive, EndedRun, Look as ArchiveLook, PastRun};
 pub(crate) use courier::{Ledger, Owed, Tried};
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use event::{Event, Observer};
@@ -46,13 +56,18 @@ pub(crate) use herald::{Herald, Names};
 #[cfg(feature = "cli")]
 pub(crate) use look::Look;
 pub(crate) use machine::AttemptRecord;
+pub(crate) use notes::RestoredNote;
+pub use previous::{PreviousError, PreviousRun};
 pub use record::Durability;
 pub(crate) use record::{
     Commits, Encoded, Entry, Recorder, Restored, RestoredState, RestoredTask, Session, Stored, ValueRef, WaitRecord,
 };
+pub(crate) use report::returned;
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};
-pub(crate) use request::About;
+pub(crate) use request::{About, Recording};
 pub use request::{RunError, RunRequest};
 #[cfg(feature = "testing")]
 pub(crate) use simulate::{Asyncs, End, Interference, Part, Simulated, Stage, StandIn, Starting, World};
 pub use state::{RunState, TaskState};
+pub use trigger::TriggerError;
+pub(crate) use trigger::trigger;

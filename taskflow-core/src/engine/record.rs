@@ -13,15 +13,18 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::archive::Archive;
 use super::courier::{Ledger, Owed};
 use super::dispatch::RunKey;
 use super::effects::Effects;
 use super::hub::Shared;
+use super::notes::RestoredNote;
 use super::run::RunShared;
 use super::state::{RunState, TaskState};
 use crate::error::Failure;
@@ -109,6 +112,10 @@ pub(crate) enum Entry {
     Again { tasks: Vec<u32>, were: Vec<(TaskState, u32)> },
     /// An event has come; its value is JSON. Who said so, and why.
     Happened { key: String, value: String, by: String, reason: String },
+    /// A task has said where something is to be found.
+    Linked { task: u32, attempt: u32, name: String, url: String },
+    /// A task has pushed a named value of this type.
+    Pushed { task: u32, attempt: u32, key: String, ty: String, value: ValueRef },
 }
 
 /// What a task waits for.
@@ -203,7 +210,7 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     /// Says where news about storing go. Called once, before anything else.
     fn attach(&self, commits: Commits);
 
-    /// Takes entries, in order, and empties the list; `value` belongs to the success among them. The number of the last
+    /// Takes entries, in order, and empties the list; `value` belongs to the success or the pushed value among them. The number of the last
     /// entry. `urgent` says that something waits for it. Called under the lock of the engine: must not wait.
     fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, value: Option<Stored>, urgent: bool) -> u64;
 
@@ -235,6 +242,12 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
 
     /// Where is noted what callbacks were told.
     fn ledger(&self) -> Arc<dyn Ledger>;
+
+    /// The directory for files of the run, if there is one. It need not be there yet.
+    fn artifacts(&self) -> Option<PathBuf>;
+
+    /// The journal, for a look at its other runs.
+    fn archive(&self) -> Option<Arc<dyn Archive>>;
 }
 
 /// Tells the engine what was stored.
@@ -330,6 +343,8 @@ pub(crate) struct Restored {
     pub(crate) ends: u32,
     /// What was to be told, and was not.
     pub(crate) owed: Vec<Owed>,
+    /// The named values that tasks have pushed.
+    pub(crate) notes: Vec<RestoredNote>,
 }
 
 /// What is known of a task of a run that goes on.

@@ -46,7 +46,7 @@ pub struct AttemptReport {
 
 /// The value of the task that makes the result, as the DAG returns it. A projection of it is applied by the thread that
 /// takes the report, and a panic there is no failure of the run, which is over.
-pub(super) fn returned(plan: &Plan, value: AnyValue) -> Result<AnyValue, Failure> {
+pub(crate) fn returned(plan: &Plan, value: AnyValue) -> Result<AnyValue, Failure> {
     match plan.result_projection() {
         None => Ok(value),
         Some(projection) => catch(|| projection.apply(value)).and_then(std::convert::identity),
@@ -306,6 +306,14 @@ pub struct RunFailed {
     pub failure: Option<Failure>,
     /// Why the run ended early, if it did.
     pub halt_reason: Option<String>,
+}
+
+impl RunFailed {
+    /// How it ended, and why, without its id.
+    pub(super) fn story(&self) -> String {
+        let whole = self.to_string();
+        whole.strip_prefix(&format!("run {} ", self.run_id)).map(str::to_owned).unwrap_or(whole)
+    }
 }
 
 impl fmt::Display for RunFailed {

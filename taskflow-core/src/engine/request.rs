@@ -3,22 +3,24 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::children::Children;
 use super::courier::Courier;
 use super::engine::Engine;
 use super::event::Observer;
 use super::handle::{FutureState, RunFuture, RunHandle};
 use super::machine::{Machine, Settings};
+use super::notes::Notes;
 use super::record::{Durability, Recorder, Restored};
 use super::report::RunReport;
 use super::run::{Clock, Run, RunShared, observe};
 use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
-use crate::task::{Kind, RunInfo};
+use crate::task::{Kind, RunInfo, Scratch};
 use crate::time::Timestamp;
 use crate::value::{AnyValue, Value};
 
@@ -232,6 +234,10 @@ impl<T> RunRequest<T> {
             in_process: prepared.in_process,
             config: engine.config().cloned(),
             courier,
+            notes: Notes::default(),
+            scratch: Scratch::default(),
+            stand: OnceLock::new(),
+            children: Children::default(),
         });
         let (sender, finished) = oneshot::channel();
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
@@ -279,7 +285,8 @@ impl<T> RunRequest<T> {
             param.check(value)?;
         }
         let manual = || RunInfo::manual(plan.id(), self.logical_date.unwrap_or_else(Timestamp::now));
-        let info = Arc::new(self.info.unwrap_or_else(manual));
+        let info = self.info.unwrap_or_else(manual);
+        let info = Arc::new(if plan.options().has_intervals() { info } else { info.without_interval() });
         let defaults = Settings::default();
         let settings = Settings {
             fail_fast: self.fail_fast.unwrap_or(plan.options().fail_fast),
@@ -326,6 +333,61 @@ impl<T> RunRequest<T> {
     #[cfg(feature = "testing")]
     pub(crate) fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Params) {
         (self.plan, self.params)
+    }
+
+    /// The graph.
+    pub(super) fn plan(&self) -> Result<Arc<Plan>, BuildErrors> {
+        self.plan.clone()
+    }
+
+    /// The point in time that was asked for.
+    pub(super) fn asked_date(&self) -> Option<Timestamp> {
+        self.logical_date
+    }
+
+    /// As a task of another run asks for it.
+    pub(super) fn triggered(mut self, info: RunInfo, recording: Option<Recording>) -> Self {
+        self.info = Some(info);
+        self.recording = self.recording.or(recording);
+        self
+    }
+
+    /// The same with another type of the result, which must be that of the DAG.
+    pub(super) fn retyped<U>(self) -> RunRequest<U> {
+        let RunRequest {
+            plan,
+            params,
+            engine,
+            selection,
+            fail_fast,
+            grace,
+            logical_date,
+            info,
+            seed,
+            observer,
+            recording,
+            durability,
+            restored,
+            in_process,
+            result: _,
+        } = self;
+        RunRequest {
+            plan,
+            params,
+            engine,
+            selection,
+            fail_fast,
+            grace,
+            logical_date,
+            info,
+            seed,
+            observer,
+            recording,
+            durability,
+            restored,
+            in_process,
+            result: PhantomData,
+        }
     }
 
     /// Starts from what an earlier part of the run has come to.

@@ -1,25 +1,29 @@
 //! One run inside the engine: its machine, its values, its attempts, its clock.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, Weak, mpsc};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::attempt::{Done, Grant};
+use super::children::Children;
 use super::courier::{Courier, Owed};
-use super::engine::Engine;
+use super::dispatch::RunKey;
+use super::engine::{Engine, WeakEngine};
 use super::event::{Event, Observer};
 use super::herald::Herald;
+use super::hub::Shared;
 use super::machine::{Command, Input, Machine, Outcome};
+use super::notes::Notes;
 use super::record::{Recorder, Restored, RestoredState, Stored};
 use super::state::TaskState;
 use super::values::Values;
 use crate::config::Config;
 use crate::dag::Plan;
 use crate::panics::drop_quietly;
-use crate::task::{AttemptControl, Kind, RunInfo, Waiting};
+use crate::task::{AttemptControl, Kind, RunInfo, Scratch, Waiting};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
@@ -39,6 +43,23 @@ pub(crate) struct RunShared {
     pub(crate) config: Option<Config>,
     /// Who tells its callbacks, on a thread of its own. Simulated runs have none.
     pub(crate) courier: Option<Courier>,
+    /// What attempts leave beside their values.
+    pub(crate) notes: Notes,
+    /// The directory for files of a run that is not stored in one.
+    pub(crate) scratch: Scratch,
+    /// Where the engine has it; nowhere for one that is simulated.
+    pub(crate) stand: OnceLock<Stand>,
+    /// The runs that tasks have triggered and wait for.
+    pub(crate) children: Children,
+}
+
+/// Where an engine has a run.
+#[derive(Clone)]
+pub(crate) struct Stand {
+    pub(crate) hub: Weak<Shared>,
+    pub(crate) key: RunKey,
+    /// Not to be kept alive by what a run leaves behind.
+    pub(crate) engine: WeakEngine,
 }
 
 /// Wall-clock time that never goes back: the wall clock is read once, the rest is measured.
@@ -109,6 +130,36 @@ pub(crate) struct Finished {
     pub(crate) result: Option<AnyValue>,
 }
 
+impl RunShared {
+    /// Tells the engine that a task has left a link.
+    pub(crate) fn look_at_links(&self) {
+        let Some((hub, key)) = self.place() else { return };
+        hub.take_links(key, &self.info.run_id);
+    }
+
+    /// Tells the run something from outside.
+    pub(crate) fn tell(&self, input: Input) {
+        let Some((hub, key)) = self.place() else { return };
+        hub.tell(key, &self.info.run_id, input);
+    }
+
+    /// The engine that runs it, as long as it does.
+    pub(crate) fn engine(&self) -> Option<Engine> {
+        self.stand.get()?.engine.upgrade()
+    }
+
+    fn place(&self) -> Option<(Arc<Shared>, RunKey)> {
+        let stand = self.stand.get()?;
+        Some((stand.hub.upgrade()?, stand.key))
+    }
+}
+
+impl std::fmt::Debug for Stand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Stand({:?})", self.key)
+    }
+}
+
 impl Run {
     pub(crate) fn new(shared: Arc<RunShared>, machine: Machine, params: Vec<AnyValue>) -> Self {
         let mut values = Values::new(&shared.plan, params);
@@ -145,6 +196,7 @@ impl Run {
             herald.take_up(&restored, &self.machine);
         }
         std::mem::take(&mut restored.owed).into_iter().for_each(|owed| self.send(owed));
+        self.shared.notes.restore(restored.notes);
         let ends = |state: TaskState| state.is_terminal() && state != TaskState::Removed;
         let known = restored.tasks.iter().map(|known| known.task);
         let ended: Vec<u32> = known.filter(|&task| ends(self.machine.task_state(task))).collect();
@@ -162,7 +214,11 @@ impl Run {
 
     /// Starts an attempt of a task that has its slot.
     pub(crate) fn grant(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) -> Grant {
+        let before = self.machine.attempt(task);
         self.step(Input::Started { task }, now, commands);
+        if self.machine.attempt(task) != before {
+            self.forget_notes(task);
+        }
         let layout = self.machine.layout();
         let node = layout.node(task);
         let id = (node != task).then(|| Arc::from(&*layout.id(task)));
@@ -190,6 +246,7 @@ impl Run {
             self.attempts.remove(&task);
         }
         self.learn(task, started, ended);
+        self.take_notes(task, attempt);
         let length = value.as_ref().and_then(|value| self.length(task, value));
         if let Some(value) = value {
             self.values.put(task, value, unused);
@@ -295,6 +352,8 @@ impl Run {
     pub(crate) fn conclude(mut self) {
         let recorder = self.shared.recorder.clone();
         let over = move || recorder.iter().for_each(|recorder| recorder.over());
+        self.shared.children.clear();
+        self.shared.notes.clear();
         let result = self.values.result(&self.shared.plan);
         let finished = Finished { machine: self.machine, result };
         for value in self.values.into_rest() {

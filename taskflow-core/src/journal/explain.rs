@@ -6,7 +6,7 @@ use super::graph::{EdgeRule, GraphNode};
 use super::history::RunHistory;
 use super::task_history::TaskHistory;
 use crate::engine::{RunState, TaskState};
-use crate::task::TriggerRule;
+use crate::task::{RUN_ENDED, TriggerRule};
 use crate::time::Timestamp;
 
 /// Why a task is in the state it is in.
@@ -94,6 +94,11 @@ impl RunHistory {
                 let pokes = if wait.count == 1 { "poke".to_owned() } else { format!("{} pokes", wait.count) };
                 let next = wait.until.map(|until| format!("; the next one is due at {until}")).unwrap_or_default();
                 why.push(format!("it has found nothing since {}, in {pokes}{next}", wait.since));
+            }
+            (Some(key), _) if key.starts_with(RUN_ENDED) => {
+                let run = &key[RUN_ENDED.len()..];
+                why.push(format!("it is deferred since {} until the run `{run}` has ended", wait.since));
+                why.push(format!("`status {run}` shows how that stands"));
             }
             (Some(key), until) => {
                 let until = until.map(|until| format!(", until {until} at the latest")).unwrap_or_default();

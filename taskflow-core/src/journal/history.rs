@@ -298,6 +298,8 @@ impl RunHistory {
                     retry.started = Some(at);
                 }
             }
+            Entry::Linked { task, name, url, .. } => self.numbered(task)?.link(name, url),
+            Entry::Pushed { task, key, ty, value, .. } => self.numbered(task)?.push(key, ty, Place { segment, value }),
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
                 let task = self.numbered(task)?;

@@ -17,6 +17,7 @@ use super::segment;
 use super::store::{NewRun, RunFilter, RunRow, Store, Whose};
 use super::writer::Queue;
 use crate::engine::{About, Entry, Recorder, RunRequest, RunState, Session};
+use crate::paths::safe_name;
 use crate::time::Timestamp;
 use crate::value::ValueFiles;
 
@@ -103,7 +104,7 @@ impl JournalBuilder {
     }
 
     /// A journal in a directory, which is made if it does not exist: `taskflow.db`, and beside it the directories `values`,
-    /// `logs` and `live`.
+    /// `logs`, `artifacts` and `live`.
     ///
     /// # Errors
     ///
@@ -234,7 +235,14 @@ impl Journal {
             value_limit: inner.value_limit,
             files: inner.files.clone(),
         };
-        Arc::new(Log(RunLog::begin(&inner.queue, Arc::clone(inner) as Arc<dyn Send + Sync>, terms, beginning)))
+        Arc::new(Log(RunLog::begin(&inner.queue, self.clone(), terms, beginning)))
+    }
+}
+
+impl Journal {
+    /// The directory for files of a run, whether it is there or not; nothing for a journal in memory.
+    pub fn artifacts_of(&self, run_id: &str) -> Option<PathBuf> {
+        Some(self.home()?.join("artifacts").join(safe_name(run_id)))
     }
 }
 

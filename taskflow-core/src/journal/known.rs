@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::history::RunHistory;
 use super::task_history::{AttemptHistory, TaskHistory};
 use crate::dag::{ArgPlan, Layout, Plan, Selection, Source};
-use crate::engine::{AttemptRecord, Restored, RestoredState, RestoredTask, TaskState};
+use crate::engine::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask, TaskState};
 use crate::error::Failure;
 use crate::time::Timestamp;
 use crate::value::AnyValue;
@@ -154,7 +154,7 @@ impl<'a> Known<'a> {
         cleared.map(|task| (task.id.clone(), task.cleared)).collect()
     }
 
-    pub(super) fn restore(&self, mut values: HashMap<u32, AnyValue>) -> Restored {
+    pub(super) fn restore(&self, mut values: HashMap<u32, AnyValue>, notes: Vec<RestoredNote>) -> Restored {
         let mut tasks: Vec<(u64, RestoredTask)> = Vec::new();
         let mut numbers: HashMap<&str, u32> = HashMap::new();
         for task in self.layout.tasks() {
@@ -208,6 +208,7 @@ impl<'a> Known<'a> {
             past_deadline: self.history.missed_deadline.is_some() || was_over,
             ends: self.history.run_ends,
             owed: Vec::new(),
+            notes,
         }
     }
 

@@ -10,8 +10,10 @@
 //!   tasks are meant. `replay`: one task again, for a debugger. `explain`: why a task is where it is.
 //! - `deliveries`: what callbacks were told, and what they have yet to be told; states its protocol.
 //! - `upkeep`: forgetting, checking, giving room back.
+//! - `archive`: what tasks of a run see of other runs.
 //! - `by_hand`: a journal for simulated runs.
 
+mod archive;
 #[cfg(feature = "testing")]
 mod by_hand;
 #[cfg(test)]
@@ -58,7 +60,7 @@ pub use pick::Pick;
 pub use release::Released;
 pub use replay::Replay;
 pub use store::{RunFilter, StoreError};
-pub use task_history::{AttemptHistory, TaskHistory, WaitHistory};
+pub use task_history::{AttemptHistory, LinkHistory, PushedHistory, TaskHistory, WaitHistory};
 pub use upkeep::Prune;
 pub use values::{RunParam, StoredValue};
 

@@ -73,7 +73,8 @@ impl Journal {
         wanted.dedup();
         known.check_types_of(&wanted).map_err(changed)?;
         let values = self.values_of(&history, &known, &wanted).await?;
-        let mut restored = known.restore(values);
+        let notes = self.notes_of(&history).await?;
+        let mut restored = known.restore(values, notes);
         restored.halted = None;
         // Nothing is tried again.
         restored.units = plan.groups().iter().map(|group| (group.id.clone(), (u32::MAX, None))).collect();

@@ -21,7 +21,7 @@ use super::params;
 use super::run_log::Beginning;
 use super::store::{RunUpdate, Whose};
 use crate::dag::{Dag, DagDef, Plan, Registry};
-use crate::engine::{About, Recorder, RestoredState, RunRequest, RunState, TaskState};
+use crate::engine::{About, Recorder, RestoredNote, RestoredState, RunRequest, RunState, TaskState};
 use crate::time::Timestamp;
 use crate::value::{AnyValue, Value};
 
@@ -79,12 +79,13 @@ impl Journal {
         let stored = params::decode(&stored).map_err(damaged)?;
         let params = params::restore(&stored, plan.params(), &history.info).map_err(changed)?;
         let values = self.values_of(&history, &known, &known.wanted()).await?;
+        let notes = self.notes_of(&history).await?;
 
         let owed = self.owed(history.row.clone(), plan).await?;
         let token = self.inner.store.adopt(history.number, history.row.token, &worker()).await?;
         let token = token.ok_or_else(|| JournalError::Taken { run: run.clone() })?;
         let selection = known.selection();
-        let mut restored = known.restore(values);
+        let mut restored = known.restore(values, notes);
         restored.owed = owed;
         let counts = restored.tasks.iter().filter_map(|task| Some((ended(&task.state)?, 1)));
         let mut count: HashMap<TaskState, u32> = HashMap::new();
@@ -134,6 +135,19 @@ impl Journal {
             JournalError::Live { run: run.to_owned(), by }
         };
         self.inner.claims.claim(run).map_err(failed)?.ok_or_else(live)
+    }
+
+    /// The named values that tasks have pushed. Which of them will be pulled, nobody knows.
+    pub(super) async fn notes_of(&self, history: &RunHistory) -> Result<Vec<RestoredNote>, JournalError> {
+        let mut notes = Vec::new();
+        for task in &history.tasks {
+            for pushed in &task.pushed {
+                let Some(bytes) = self.bytes_at(history, &task.id, &pushed.place).await? else { continue };
+                let (task, key, ty) = (task.id.clone(), pushed.key.clone(), pushed.ty.clone());
+                notes.push(RestoredNote { task, key, ty, bytes: bytes.into() });
+            }
+        }
+        Ok(notes)
     }
 
     /// The values of those of these tasks that succeeded.

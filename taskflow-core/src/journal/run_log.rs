@@ -4,14 +4,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::journal::Journal;
 use super::live::Claim;
 use super::segment::Buffer;
 use super::store::{Append, RunUpdate, Segment, Whose};
 use super::writer::Queue;
 use crate::dag::Plan;
-use crate::engine::{Commits, Durability, Encoded, Entry, Ledger, Recorder, Stored, TaskState};
+use crate::engine::{Archive, Commits, Durability, Encoded, Entry, Ledger, Recorder, Stored, TaskState};
 use crate::error::Failure;
 use crate::time::Timestamp;
 use crate::units;
@@ -39,8 +41,8 @@ pub(super) struct RunLog {
     /// Where is noted what callbacks were told.
     ledger: Arc<dyn Ledger>,
     state: Mutex<LogState>,
-    /// Keeps the journal for as long as a run needs it.
-    _journal: Arc<dyn Send + Sync>,
+    /// Kept for as long as a run needs it.
+    journal: Journal,
 }
 
 pub(super) struct LogState {
@@ -85,12 +87,7 @@ pub(super) struct Beginning {
 }
 
 impl RunLog {
-    pub(super) fn begin(
-        queue: &Arc<Queue>,
-        journal: Arc<dyn Send + Sync>,
-        terms: Terms,
-        beginning: Beginning,
-    ) -> Arc<Self> {
+    pub(super) fn begin(queue: &Arc<Queue>, journal: Journal, terms: Terms, beginning: Beginning) -> Arc<Self> {
         let Beginning { run_id, whose, next, at, session, counts, generations, claim, graph, update, ledger } =
             beginning;
         let mut buffer = Buffer::default();
@@ -110,8 +107,7 @@ impl RunLog {
             graph: Some(graph),
         };
         let state = Mutex::new(state);
-        let log =
-            Arc::new(RunLog { queue: Arc::clone(queue), run_id, terms, generations, ledger, state, _journal: journal });
+        let log = Arc::new(RunLog { queue: Arc::clone(queue), run_id, terms, generations, ledger, state, journal });
         queue.follow(&log);
         log
     }
@@ -203,7 +199,8 @@ impl Recorder for Log {
         let before = state.buffer.size();
         for (at, entry) in entries.drain(..) {
             state.note(at, &entry);
-            let value = if matches!(entry, Entry::Succeeded { .. }) { value.take() } else { None };
+            let has_value = matches!(entry, Entry::Succeeded { .. } | Entry::Pushed { .. });
+            let value = if has_value { value.take() } else { None };
             state.buffer.push(at, entry, value);
             state.recorded += 1;
         }
@@ -264,6 +261,14 @@ impl Recorder for Log {
 
     fn ledger(&self) -> Arc<dyn Ledger> {
         Arc::clone(&self.0.ledger)
+    }
+
+    fn artifacts(&self) -> Option<PathBuf> {
+        self.0.journal.artifacts_of(&self.0.run_id)
+    }
+
+    fn archive(&self) -> Option<Arc<dyn Archive>> {
+        Some(Arc::new(self.0.journal.clone()))
     }
 }
 

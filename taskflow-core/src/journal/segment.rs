@@ -22,14 +22,16 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// Adds an entry, and the value of its success.
+    /// Adds an entry, and the value that belongs to it.
     pub(crate) fn push(&mut self, at: Timestamp, mut entry: Entry, value: Option<Stored>) {
         if self.events.is_empty() {
             self.base = at.as_nanos();
             self.events.push(VERSION);
             self.put(&self.base.clone());
         }
-        if let Entry::Succeeded { value: place, .. } | Entry::Marked { value: place, .. } = &mut entry
+        if let Entry::Succeeded { value: place, .. }
+        | Entry::Marked { value: place, .. }
+        | Entry::Pushed { value: place, .. } = &mut entry
             && let Some(value) = value
         {
             *place = self.place(value);

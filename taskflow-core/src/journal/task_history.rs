@@ -32,6 +32,10 @@ pub struct TaskHistory {
     pub cleared: u32,
     /// Whether its state was said by a person.
     pub marked: bool,
+    /// Where its last attempt has said that something is to be found.
+    pub links: Vec<LinkHistory>,
+    /// The named values that its last attempt has pushed, in the order of their keys.
+    pub pushed: Vec<PushedHistory>,
     /// Whether its value is stored.
     #[serde(serialize_with = "as_flag", rename = "has_value")]
     pub(crate) value: Option<Place>,
@@ -78,6 +82,29 @@ pub struct WaitHistory {
     pub(crate) poke: bool,
 }
 
+/// A link of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LinkHistory {
+    /// What it is to.
+    pub name: String,
+    /// Where that is.
+    pub url: String,
+}
+
+/// A named value that a task has pushed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PushedHistory {
+    /// Its name.
+    pub key: String,
+    /// Its type, without modules.
+    #[serde(rename = "type")]
+    pub ty: String,
+    #[serde(skip)]
+    pub(crate) place: Place,
+}
+
 /// Where a value is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -120,6 +147,8 @@ impl TaskHistory {
             waits_for: None,
             cleared: 0,
             marked: false,
+            links: Vec::new(),
+            pushed: Vec::new(),
             value: None,
             wait: None,
             forgiven: 0,
@@ -159,14 +188,34 @@ impl TaskHistory {
         match self.attempts.last_mut().filter(|attempt| goes_on && attempt.number == number) {
             Some(attempt) => (attempt.state, attempt.session) = (TaskState::Running, session),
             // Of an attempt whose process died before its start was stored nothing is known: the number comes again.
-            None => self.attempts.push(AttemptHistory {
-                number,
-                started: at,
-                ended: None,
-                state: TaskState::Running,
-                failure: None,
-                session,
-            }),
+            None => {
+                self.links.clear();
+                self.pushed.clear();
+                self.attempts.push(AttemptHistory {
+                    number,
+                    started: at,
+                    ended: None,
+                    state: TaskState::Running,
+                    failure: None,
+                    session,
+                });
+            }
+        }
+    }
+
+    /// An attempt has said where something is to be found.
+    pub(super) fn link(&mut self, name: String, url: String) {
+        match self.links.iter_mut().find(|link| link.name == name) {
+            Some(link) => link.url = url,
+            None => self.links.push(LinkHistory { name, url }),
+        }
+    }
+
+    /// An attempt has pushed a named value.
+    pub(super) fn push(&mut self, key: String, ty: String, place: Place) {
+        match self.pushed.binary_search_by(|pushed| pushed.key.cmp(&key)) {
+            Ok(at) => (self.pushed[at].ty, self.pushed[at].place) = (ty, place),
+            Err(at) => self.pushed.insert(at, PushedHistory { key, ty, place }),
         }
     }
 

@@ -40,7 +40,7 @@ impl Journal {
         Ok(runs)
     }
 
-    /// Forgets runs, with their values and logs. Those that somebody runs stay. How many are gone.
+    /// Forgets runs, with their values, logs and artifacts. Those that somebody runs stay. How many are gone.
     ///
     /// # Errors
     ///
@@ -57,7 +57,14 @@ impl Journal {
             gone += self.inner.store.delete(&numbers).await?;
             let (files, home) = (self.inner.files.clone(), self.inner.home.clone());
             let ids: Vec<String> = some.iter().map(|run| run.info.run_id.clone()).collect();
+            let artifacts: Vec<_> = ids.iter().filter_map(|id| self.artifacts_of(id)).collect();
             let removed = tokio::task::spawn_blocking(move || {
+                for dir in artifacts {
+                    match std::fs::remove_dir_all(dir) {
+                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                        Ok(()) | Err(_) => {}
+                    }
+                }
                 let logs = home.map(|home| LogFiles::new(home.join("logs")));
                 for id in &ids {
                     if let Some(files) = &files {
@@ -116,19 +123,20 @@ impl Journal {
                 }
             };
             for task in &history.tasks {
-                let Some(place) = &task.value else { continue };
-                if place.value == ValueRef::Nowhere {
-                    continue;
-                }
-                match self.value_bytes(&history, task).await {
-                    Ok(Some(bytes)) => {
-                        if let Err(error) = crate::value::check(&bytes) {
-                            findings
-                                .push(format!("the value of task `{}` of run `{run}` is damaged: {error}", task.id));
+                let own = task.value.iter().map(|place| (format!("the value of task `{}`", task.id), place));
+                let pushed = task.pushed.iter();
+                let pushed =
+                    pushed.map(|pushed| (format!("`{}`, pushed by task `{}`,", pushed.key, task.id), &pushed.place));
+                for (what, place) in own.chain(pushed).filter(|(_, place)| place.value != ValueRef::Nowhere) {
+                    match self.bytes_at(&history, &task.id, place).await {
+                        Ok(Some(bytes)) => {
+                            if let Err(error) = crate::value::check(&bytes) {
+                                findings.push(format!("{what} of run `{run}` is damaged: {error}"));
+                            }
                         }
+                        Ok(None) => findings.push(format!("{what} of run `{run}` is missing")),
+                        Err(error) => findings.push(error.to_string()),
                     }
-                    Ok(None) => findings.push(format!("the value of task `{}` of run `{run}` is missing", task.id)),
-                    Err(error) => findings.push(error.to_string()),
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
-use super::task_history::TaskHistory;
+use super::task_history::{Place, TaskHistory};
 use crate::engine::ValueRef;
 
 /// The value that a task of a stored run returned.
@@ -114,14 +114,41 @@ impl Journal {
         Ok(bytes.map(|bytes| shown(&bytes, limit)))
     }
 
+    /// What a task of a stored run has pushed under a key; nothing without such a key.
+    ///
+    /// # Errors
+    ///
+    /// When the run has no such task, or the value is gone or damaged.
+    pub async fn pushed(
+        &self,
+        history: &RunHistory,
+        task: &str,
+        key: &str,
+    ) -> Result<Option<StoredValue>, JournalError> {
+        let known = &history.tasks[history.place(task)?];
+        let Some(pushed) = known.pushed.iter().find(|pushed| pushed.key == key) else { return Ok(None) };
+        let bytes = self.bytes_at(history, task, &pushed.place).await?;
+        Ok(bytes.map(|bytes| StoredValue { ty: pushed.ty.clone(), bytes }))
+    }
+
     pub(super) async fn value_bytes(
         &self,
         history: &RunHistory,
         task: &TaskHistory,
     ) -> Result<Option<Vec<u8>>, JournalError> {
         let Some(place) = &task.value else { return Ok(None) };
+        self.bytes_at(history, &task.id, place).await
+    }
+
+    /// What is stored at a place.
+    pub(super) async fn bytes_at(
+        &self,
+        history: &RunHistory,
+        task: &str,
+        place: &Place,
+    ) -> Result<Option<Vec<u8>>, JournalError> {
         let run = &history.info.run_id;
-        let failed = |reason: String| JournalError::Value { run: run.clone(), task: task.id.clone(), reason };
+        let failed = |reason: String| JournalError::Value { run: run.clone(), task: task.to_owned(), reason };
         match &place.value {
             ValueRef::Nowhere => Ok(None),
             ValueRef::Inline { start, len } => {
@@ -144,10 +171,6 @@ impl Journal {
 
 impl RunHistory {
     /// The type of what the task at this place returns, without modules; `?` if the present graph does not have it.
-    #[cfg_attr(
-        not(all(feature = "cli", feature = "sqlite")),
-        allow(dead_code, reason = "the command line is what uses it")
-    )]
     pub(crate) fn type_at(&self, place: usize) -> &str {
         if place < self.shape.nodes.len() { &self.shape.kind(place as u32).output } else { "?" }
     }

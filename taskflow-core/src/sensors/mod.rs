@@ -1,4 +1,5 @@
-//! Sensors that taskflow brings along: a file has landed, a time is reached, a port is open, an endpoint answers (feature `http`).
+//! Sensors that taskflow brings along: a file has landed, a time is reached, a port is open, an endpoint answers (feature `http`), a
+//! run of another DAG has ended.
 //!
 //! They are drawn as any task is, and take options as any sensor does:
 //!
@@ -25,12 +26,14 @@ mod file;
 #[cfg(feature = "http")]
 mod http;
 mod port;
+mod run;
 mod time;
 
 pub use file::file_landed;
 #[cfg(feature = "http")]
 pub use http::{HttpAnswer, http_ok, http_where};
 pub use port::port_open;
+pub use run::{ExternalRun, external_run};
 pub use time::time_reached;
 
 use crate::task::{Kind, TaskDef, Waiting};

@@ -11,12 +11,13 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::Wait;
+use super::surroundings::{Bench, Surroundings};
 use crate::config::{Config, ConfigError, Connection, Secret};
 use crate::time::{Interval, Timestamp};
 
 /// What is known of a DAG run before any of its tasks starts.
 ///
-/// Defaults of parameters may be computed from it: `#[param(default = |run| run.data_interval().start_date())]`.
+/// Defaults of parameters may be computed from it: `#[param(default = |run| run.logical_date.date())]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunInfo {
@@ -28,7 +29,20 @@ pub struct RunInfo {
     pub logical_date: Timestamp,
     /// What started it.
     pub trigger: RunTrigger,
-    interval: Interval,
+    interval: Option<Interval>,
+    /// The task that started it, if one did.
+    #[serde(default)]
+    pub triggered_by: Option<TriggeredBy>,
+}
+
+/// The task that started a run of another DAG.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TriggeredBy {
+    /// The id of its run.
+    pub run_id: String,
+    /// Its id.
+    pub task_id: String,
 }
 
 /// What started a run.
@@ -38,11 +52,12 @@ pub struct RunInfo {
 pub enum RunTrigger {
     /// A person or a program asked for it.
     Manual,
+    /// A task of a run of another DAG did: [`RunInfo::triggered_by`].
+    Dag,
 }
 
 /// Six characters that tell runs about the same moment apart, also those of different processes.
 fn distinction() -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     static SERIAL: AtomicU64 = AtomicU64::new(1);
 
     let facts = [
@@ -50,14 +65,23 @@ fn distinction() -> String {
         Timestamp::now().as_nanos().cast_unsigned(),
         u64::from(std::process::id()),
     ];
-    // The finalizer of SplitMix64 spreads each fact over all bits.
-    let mixed = facts.into_iter().fold(0_u64, |state, fact| {
+    letters(spread(facts.into_iter()), 6)
+}
+
+/// The finalizer of `SplitMix64` spreads each fact over all bits.
+fn spread(facts: impl Iterator<Item = u64>) -> u64 {
+    facts.fold(0_u64, |state, fact| {
         let mut mixed = (state ^ fact).wrapping_add(0x9e37_79b9_7f4a_7c15);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
-    });
-    (0..6).map(|place| char::from(ALPHABET[(mixed >> (5 * place)) as usize % ALPHABET.len()])).collect()
+    })
+}
+
+/// The lowest bits, five in a character.
+fn letters(bits: u64, count: u32) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    (0..count).map(|place| char::from(ALPHABET[(bits >> (5 * place)) as usize % ALPHABET.len()])).collect()
 }
 
 impl RunInfo {
@@ -68,13 +92,28 @@ impl RunInfo {
             run_id: format!("manual__{logical_date}_{}", distinction()),
             logical_date,
             trigger: RunTrigger::Manual,
-            interval: Interval { start: logical_date, end: logical_date },
+            interval: Some(Interval { start: logical_date, end: logical_date }),
+            triggered_by: None,
         }
     }
 
-    /// The span of time whose data the run is about. A run started by hand has the empty span at its logical date.
-    pub fn data_interval(&self) -> Interval {
+    /// A run that a task started. The id is made of a key that the task has for it, so that it is the same however often
+    /// the task asks.
+    pub(crate) fn triggered(dag_id: &str, logical_date: Timestamp, by: TriggeredBy, key: &str) -> Self {
+        let run_id = format!("triggered__{logical_date}_{}", letters(spread(key.bytes().map(u64::from)), 12));
+        let trigger = RunTrigger::Dag;
+        RunInfo { run_id, trigger, triggered_by: Some(by), ..RunInfo::manual(dag_id, logical_date) }
+    }
+
+    /// The span of time whose data the run is about; none in a run of a DAG whose schedule has no intervals. A run started by
+    /// hand has the empty span at its logical date.
+    pub fn data_interval(&self) -> Option<Interval> {
         self.interval
+    }
+
+    /// The same of a DAG whose schedule has no intervals.
+    pub(crate) fn without_interval(self) -> Self {
+        RunInfo { interval: None, ..self }
     }
 }
 
@@ -100,6 +139,7 @@ pub(crate) struct Identity {
     pub(crate) comeback: Option<Comeback>,
     /// Missing where that of the process is meant.
     pub(crate) config: Option<Config>,
+    pub(crate) around: Arc<dyn Surroundings>,
 }
 
 /// The last event with each key that a run was told, numbered from 1.
@@ -115,6 +155,8 @@ pub(crate) struct Happening {
     pub(crate) reason: Arc<str>,
     pub(crate) at: Timestamp,
 }
+/// What the key of an event begins with that says that another run has ended; the rest is its id.
+pub(crate) const RUN_ENDED: &str = "run:";
 
 /// What a task that may wait is told when it is called, again or for the first time.
 #[derive(Clone, Debug)]
@@ -146,8 +188,36 @@ impl TaskContext {
             generation: 0,
             comeback: None,
             config: None,
+            around: Arc::new(Bench::new(task_id)),
         };
         TaskContext::new(identity, Arc::default())
+    }
+
+    /// What it can reach of its run.
+    pub(crate) fn surroundings(&self) -> &Arc<dyn Surroundings> {
+        &self.identity.around
+    }
+
+    /// Waits until the run with this id has ended, and until a time at the latest.
+    pub(crate) fn wait_for_run(&self, run_id: &str, until: Option<Timestamp>) -> Interrupt {
+        let key = format!("{RUN_ENDED}{run_id}");
+        let comeback = match self.comeback() {
+            Ok(comeback) => comeback,
+            Err(interrupt) => return interrupt,
+        };
+        let seen = comeback.events.get(&key).map_or(comeback.after, |&(number, _)| number.max(comeback.after));
+        let wait = Wait::Deferred { until, event: Some((key, seen)) };
+        self.waits(wait, format!("deferred until the run `{run_id}` has ended"))
+    }
+
+    /// When the function was called, of one that may wait; else the present time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.identity.comeback.as_ref().map_or_else(Timestamp::now, |comeback| comeback.now)
+    }
+
+    /// Whether it may wait without holding a slot.
+    pub(crate) fn may_wait(&self) -> Result<(), Interrupt> {
+        self.comeback().map(drop)
     }
 
     /// The same with another configuration: for a unit test of a task that asks for variables, connections or secrets.
@@ -265,6 +335,24 @@ impl TaskContext {
     /// The point in time the run is about.
     pub fn logical_date(&self) -> Timestamp {
         self.identity.run.logical_date
+    }
+
+    /// The span of time whose data the run is about: `ctx.data_interval()?`.
+    ///
+    /// In a DAG with a schedule it can also be the default of a parameter, `#[param(default = |run| run.data_interval())]`; that a
+    /// DAG without one asks for it is a compile error there.
+    ///
+    /// # Errors
+    ///
+    /// In a run of a DAG whose schedule has no intervals, or that has none. A task that returns this error fails for good.
+    pub fn data_interval(&self) -> Result<Interval, Interrupt> {
+        self.identity.run.interval.ok_or_else(|| {
+            let dag = self.dag_id();
+            self.fail(format!(
+                "the runs of `{dag}` have no data interval, because it has no schedule with intervals: write \
+                 `#[dag(schedule = \"@daily\")]`, or use `ctx.logical_date()`"
+            ))
+        })
     }
 
     /// Reports that `done` of `total` steps are made; shown while the task runs.

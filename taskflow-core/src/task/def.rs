@@ -43,6 +43,9 @@ impl TaskDef {
     /// The module of the tasks that taskflow brings along.
     pub(crate) const BUILT_IN: &'static str = "taskflow";
 
+    /// The module of the tasks that trigger runs of DAGs.
+    pub(crate) const TRIGGER: &'static str = "taskflow::trigger";
+
     /// What the tasks that taskflow brings along have in common; each has its own id, doc, inputs, output and body.
     pub(crate) const OWN: TaskDef = TaskDef {
         id: "",

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Backoff, RetryPolicy};
+use super::{Backoff, RUN_ENDED, RetryPolicy};
 use crate::time::Timestamp;
 
 /// What the function of a task may wait for without holding a slot.
@@ -113,6 +113,9 @@ impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Wait::Poke => f.write_str("found nothing yet"),
+            Wait::Deferred { event: Some((key, _)), .. } if key.starts_with(RUN_ENDED) => {
+                write!(f, "deferred until the run `{}` has ended", &key[RUN_ENDED.len()..])
+            }
             Wait::Deferred { until: Some(until), event: Some((key, _)) } => {
                 write!(f, "deferred until the event `{key}`, or {until}")
             }

@@ -12,7 +12,7 @@ use crate::task::{callbacks, duration, location, option_tokens, quiet};
 
 pub(super) fn expand(dag: &Dag) -> TokenStream {
     match dag.shape {
-        Shape::Sound => [face(dag), definition(dag), registration(dag)].into_iter().collect(),
+        Shape::Sound => [face(dag), definition(dag), triggers(dag), registration(dag)].into_iter().collect(),
         Shape::Broken => stand_in(dag),
         Shape::Untouched => {
             let (attrs, vis, sig, body) = (&dag.attrs, &dag.vis, &dag.sig, &dag.body);
@@ -74,6 +74,67 @@ fn face(dag: &Dag) -> TokenStream {
     }
 }
 
+/// The functions that draw a run of this DAG as a node of another one.
+fn triggers(dag: &Dag) -> TokenStream {
+    let (krate, name, vis, quiet) = (&dag.krate, dag.name(), &dag.vis, quiet());
+    let p = quote!(#krate::__private);
+    let shared = &dag.attrs.shared;
+    let id = name.unraw().to_string();
+    let (result, location) = (result(dag), location(name, &p));
+    let inputs = dag.params.iter().map(|Param { name, ty, .. }| {
+        let name = name.unraw().to_string();
+        quote!(#p::InputDef { name: #name, ty: #p::TypeInfo::of::<#ty>() })
+    });
+    let inputs = quote!(&[#(#inputs),*]);
+    let params = dag.params.iter().map(|Param { name, ty, .. }| {
+        // At the type, so that a wrong argument is shown beside it.
+        let p = spans::at(ty.span(), &p);
+        quote_spanned!(ty.span()=> #name: impl #p::IntoArg<#ty>)
+    });
+    let params = quote!(#(#params),*);
+    let arguments = dag.params.iter().map(|Param { name, ty, .. }| quote!(#p::IntoArg::<#ty>::into_arg(#name)));
+    let arguments = quote!(#(#arguments),*);
+    let (waits, detached) = (
+        format!(
+            "Draws a run of the DAG `{id}` as a node: started when its inputs are there, waited for without a slot. Gives its result."
+        ),
+        format!(
+            "Draws the start of a run of the DAG `{id}` as a node. Nobody waits for its end. Gives the id of the run."
+        ),
+    );
+    quote! {
+        #(#shared)*
+        #quiet
+        impl #name {
+            #[doc = #waits]
+            #[track_caller]
+            #vis fn trigger(#params) -> #krate::Output<#result> {
+                static __DEF: #p::TaskDef = #p::trigger_def(
+                    #id,
+                    #location,
+                    #inputs,
+                    #p::TypeInfo::of_value::<#result>(),
+                    |inputs, context| #p::trigger::<#result>(#name::def(), inputs, context),
+                );
+                #p::add_task(&__DEF, [#arguments])
+            }
+
+            #[doc = #detached]
+            #[track_caller]
+            #vis fn trigger_detached(#params) -> #krate::Output<::std::string::String> {
+                static __DEF: #p::TaskDef = #p::trigger_def(
+                    #id,
+                    #location,
+                    #inputs,
+                    #p::TypeInfo::of_value::<::std::string::String>(),
+                    |inputs, context| #p::trigger_detached::<#result>(#name::def(), inputs, context),
+                );
+                #p::add_task(&__DEF, [#arguments])
+            }
+        }
+    }
+}
+
 /// The static definition.
 fn definition(dag: &Dag) -> TokenStream {
     let (krate, name, vis, quiet) = (&dag.krate, dag.name(), &dag.vis, quiet());
@@ -82,7 +143,7 @@ fn definition(dag: &Dag) -> TokenStream {
     let (id, doc) = (name.unraw().to_string(), dag.attrs.doc_text());
     let location = location(name, &p);
     let options = options(dag, &p);
-    let params = dag.params.iter().map(|param| definition_of_param(param, &p));
+    let params = dag.params.iter().map(|param| definition_of_param(param, has_intervals(dag), &p));
     let result = result(dag);
     let inputs = format_ident!("__inputs");
     let handles = dag.params.iter().map(|Param { ty, .. }| quote!(#p::dag_input::<#ty>(&mut #inputs)));
@@ -120,13 +181,20 @@ fn definition(dag: &Dag) -> TokenStream {
     }
 }
 
-fn definition_of_param(param: &Param, p: &TokenStream) -> TokenStream {
+/// Whether the runs of the DAG are about spans of time.
+fn has_intervals(dag: &Dag) -> bool {
+    let schedule = dag.options.scheduling.schedule.as_ref();
+    schedule.is_some_and(|schedule| !matches!(&*schedule.value, "@once" | "@continuous"))
+}
+
+fn definition_of_param(param: &Param, has_intervals: bool, p: &TokenStream) -> TokenStream {
     let (name, ty) = (param.name.unraw().to_string(), &param.ty);
     let default = param.default.as_ref().map(|default| match default {
         Default::Text(text) => quote!(.default_text(#text)),
         Default::FromRun(closure) => {
             let text = source_text(closure);
-            quote!(.default_from(#text, #closure))
+            let kind = if has_intervals { quote!(Intervals) } else { quote!(NoIntervals) };
+            quote!(.default_of_run::<#p::#kind>(#text, #closure))
         }
         Default::Value(value) => {
             let text = source_text(value);
@@ -213,10 +281,12 @@ fn stand_in(dag: &Dag) -> TokenStream {
     let (krate, name, vis, quiet) = (&dag.krate, dag.name(), &dag.vis, quiet());
     let shared = &dag.attrs.shared;
     let result = result(dag);
-    let params = (0..dag.arity()).map(|position| {
-        let name: Ident = format_ident!("_parameter_{position}");
-        quote!(#name: impl ::core::marker::Sized)
-    });
+    let params: Vec<TokenStream> = (0..dag.arity())
+        .map(|position| {
+            let name: Ident = format_ident!("_parameter_{position}");
+            quote!(#name: impl ::core::marker::Sized)
+        })
+        .collect();
     quote! {
         #(#shared)*
         #quiet
@@ -231,6 +301,14 @@ fn stand_in(dag: &Dag) -> TokenStream {
             }
 
             #vis fn run(#(#params),*) -> #krate::__private::RunRequest<#result> {
+                ::core::unimplemented!()
+            }
+
+            #vis fn trigger(#(#params),*) -> #krate::Output<#result> {
+                ::core::unimplemented!()
+            }
+
+            #vis fn trigger_detached(#(#params),*) -> #krate::Output<::std::string::String> {
                 ::core::unimplemented!()
             }
         }

@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use self::bar::Bar;
 pub(super) use self::echo::Echo;
@@ -25,7 +25,7 @@ pub(super) use self::signals::{Signal, Signals};
 use super::terminal::Terminal;
 use super::words;
 use crate::dag::Plan;
-use crate::engine::{RunControl, RunHandle, RunReport};
+use crate::engine::{Engine, RunControl, RunHandle, RunReport};
 use crate::error::Failure;
 use crate::task::RunInfo;
 use crate::time::Timestamp;
@@ -59,7 +59,7 @@ pub(super) async fn follow(
     handle: RunHandle<()>,
     mut watcher: Watcher,
     mut echo: Option<Echo>,
-    mut signals: Signals,
+    signals: &mut Signals,
     grace: Duration,
     terminal: &Terminal,
 ) -> Ended {
@@ -105,6 +105,41 @@ pub(super) async fn follow(
     }
     watcher.end(&report, terminal);
     Ended { report, result, signal: stopped_by, number }
+}
+
+/// Stays until the runs that this one has triggered are over, because they end with the process. After a signal that is as long as
+/// running tasks may take to end; another signal ends it at once.
+pub(super) async fn stay(
+    engine: &Engine,
+    ended: &Ended,
+    signals: &mut Signals,
+    grace: Duration,
+    told_by: Option<&Terminal>,
+) {
+    const LOOK: Duration = Duration::from_millis(20);
+
+    let until = ended.signal.map(|_| Instant::now() + grace);
+    let mut teller = told_by.filter(|_| ended.signal.is_none());
+    // What they wait for has been told before the end of the run that waits.
+    let soon = Instant::now() + LOOK;
+    loop {
+        let left = engine.run_count();
+        if left == 0 || until.is_some_and(|until| Instant::now() >= until) {
+            return;
+        }
+        if Instant::now() > soon
+            && let Some(terminal) = teller.take()
+        {
+            let runs = words::count(left, "run");
+            let go = if left == 1 { "goes" } else { "go" };
+            terminal.note(&format!("{runs} that it has triggered {go} on; Ctrl-C leaves them to `resume`"));
+        }
+        tokio::select! {
+            biased;
+            _ = signals.next() => return,
+            () = sleep(LOOK) => {}
+        }
+    }
 }
 
 fn look_at_logs(echo: &mut Echo, watcher: &Watcher, control: &RunControl, terminal: &Terminal) {

@@ -200,6 +200,11 @@ fn with_draft<R>(change: impl FnOnce(&mut Draft) -> R) -> Option<R> {
 pub fn add_task<T, const N: usize>(def: &'static TaskDef, args: [Arg; N]) -> Output<T> {
     match add_node(def, &mut args.into_iter(), Location::caller()) {
         Some(handle) => Output::new(handle),
+        None if def.module == TaskDef::TRIGGER => panic!(
+            "`{id}::trigger(..)` draws a node of a graph: it goes inside a `#[dag]` function; inside a task it is \
+             `ctx.trigger({id}::run(..)).await`, and elsewhere `{id}::run(..).await`",
+            id = def.id,
+        ),
         None => panic!(
             "the task `{id}` was called outside a `#[dag]` function; \
              to run the function itself, in a unit test say, call `{id}::call(..)`",

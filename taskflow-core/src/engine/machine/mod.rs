@@ -497,6 +497,11 @@ impl Machine {
         self.core.halted.as_ref().map(|halted| halted.reason.as_str())
     }
 
+    /// What the run becomes that ends early.
+    pub(crate) fn ends_as(&self) -> Option<RunState> {
+        self.core.halted.as_ref().map(|halted| halted.state)
+    }
+
     /// What is to be recorded, in order.
     pub(crate) fn entries(&mut self) -> &mut Vec<(Timestamp, Entry)> {
         &mut self.core.entries

@@ -11,7 +11,7 @@ use crate::dag::Layout;
 use crate::engine::record::{Entry, WaitRecord, nanos};
 use crate::engine::state::{TaskState, Transition};
 use crate::error::Failure;
-use crate::task::{Happening, Wait};
+use crate::task::{Happening, RUN_ENDED, Wait};
 use crate::time::Timestamp;
 
 /// A task that waits, or has waited.
@@ -149,6 +149,11 @@ impl Core {
     /// A task of a run that goes on waited before: it does so again.
     pub(super) fn waits_again(&mut self, task: u32, poke: bool, now: Timestamp, commands: &mut Vec<Command>) {
         self.tasks[task as usize].state = if poke { TaskState::UpForReschedule } else { TaskState::Deferred };
+        let event = self.waiters.get(&task).and_then(|waiter| waiter.record.event.as_ref());
+        if event.is_some_and(|(key, _)| key.starts_with(RUN_ENDED)) {
+            // That run may have ended or died meanwhile: the task looks for itself.
+            return self.come_back(task, now, commands);
+        }
         self.wait_on(task, now, commands);
     }
 }

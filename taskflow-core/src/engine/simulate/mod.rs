@@ -16,7 +16,7 @@
 mod futures;
 mod world;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::task::AbortHandle;
 
@@ -24,9 +24,11 @@ pub(crate) use self::futures::Asyncs;
 use self::futures::{Ended, Futures};
 pub(crate) use self::world::{Interference, Part, StandIn, Starting, World};
 use super::attempt::{Done, Instance, Judged, call_as, call_sync, span, store, tell};
+use super::children::Children;
 use super::dispatch::{Dispatcher, Lane, RunKey};
 use super::event::Observer;
 use super::machine::{Command, Input, Outcome};
+use super::notes::Notes;
 use super::report::RunReport;
 use super::request::{About, Prepared, RunError, RunRequest};
 use super::run::{Clock, Run, RunShared};
@@ -34,7 +36,7 @@ use super::state::{RunState, TaskState};
 use crate::dag::Registry;
 use crate::error::Failure;
 use crate::panics::drop_quietly;
-use crate::task::Kind;
+use crate::task::{Kind, Scratch};
 use crate::time::Timestamp;
 use crate::value::{AnyValue, Value};
 
@@ -96,6 +98,10 @@ impl<T: Value> RunRequest<T> {
             config,
             in_process: true,
             courier: None,
+            notes: Notes::default(),
+            scratch: Scratch::default(),
+            stand: OnceLock::new(),
+            children: Children::default(),
         });
         let mut run = Run::new(Arc::clone(&shared), machine, params);
         let restored = restored.unwrap_or_default();

@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::Instrument as _;
 use tracing::level_filters::LevelFilter;
 
+use super::away::Away;
 use super::memory;
 use super::wire::{self, Order, Word};
 use crate::dag::Registry;
@@ -120,6 +121,7 @@ fn work(order: &Order, frames: &[Vec<u8>], link: &Link, runtime: &Runtime) {
         comeback: None,
         // That of this process, which has the environment and the files of its parent.
         config: None,
+        around: Arc::new(Away::new(link.clone(), &order.task_id, order.pulled.clone(), order.artifacts.clone())),
     };
     let control = Arc::new(AttemptControl::default());
     let is_deaf = !def.takes_context;
@@ -192,14 +194,14 @@ async fn show_progress(control: Arc<AttemptControl>, link: Link) {
 
 /// What the child says goes through here, one frame at a time, and nothing after its last word.
 #[derive(Clone)]
-struct Link(Arc<Mutex<Option<UnixStream>>>);
+pub(super) struct Link(Arc<Mutex<Option<UnixStream>>>);
 
 impl Link {
     fn new(socket: UnixStream) -> Self {
         Link(Arc::new(Mutex::new(Some(socket))))
     }
 
-    fn say(&self, word: &Word) {
+    pub(super) fn say(&self, word: &Word) {
         let Ok(bytes) = wire::encode(word) else { return };
         if let Some(socket) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             // A parent that does not listen any more has died, or does not care.

@@ -6,12 +6,14 @@
 //! 3. The child sees to its own end first: it asks the kernel for SIGHUP when the parent dies, and a thread of it reads from the
 //!    socket and kills the whole group when that is closed; either is enough. Then it sets its memory limit, says that it has come in, and
 //!    listens for SIGTERM, which is how an attempt is cancelled.
-//! 4. It finds the task among those registered, calls it, and sends records of its log and its progress on the way.
+//! 4. It finds the task among those registered, calls it, and sends records of its log, its progress, its links and named values on
+//!    the way. What it can pull from other tasks has come with the order.
 //! 5. It sends what came of the call, the value as it would be stored, and exits. Without that the attempt is a
 //!    [crash](crate::error::Crash), named after what ended the process.
 //!
 //! What crosses the socket are frames: eight bytes of length, and as many bytes ([`wire`]).
 
+mod away;
 mod child;
 mod memory;
 mod parent;

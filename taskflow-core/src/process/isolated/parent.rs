@@ -22,7 +22,7 @@ use super::wire::{self, Order, Word};
 use crate::error::{Crash, Failure};
 use crate::log::relay;
 use crate::panics::QUIET;
-use crate::task::{AttemptControl, Ending, Identity, Inputs, Isolation, TaskDef};
+use crate::task::{AttemptControl, Ending, Identity, Inputs, Isolation, Pushed, TaskDef};
 
 /// How long a child may take from its start to its first word.
 const ENTERING: Duration = Duration::from_secs(30);
@@ -59,12 +59,14 @@ struct Heard {
     ending: Option<Ending>,
     /// It ended because it was asked to.
     stopped: bool,
+    /// Why a named value of it could not be stored.
+    unkept: Option<Failure>,
 }
 
 impl Attempt {
     /// The order and the inputs, as they are sent.
     fn pack(&self, mut inputs: Inputs) -> Result<Vec<Vec<u8>>, Failure> {
-        let Identity { run, task_id, attempt, max_attempts, generation, .. } = &self.identity;
+        let Identity { run, task_id, attempt, max_attempts, generation, around, .. } = &self.identity;
         let (def, location) = (self.def, self.def.location);
         if !is_open() {
             let message = format!(
@@ -91,6 +93,8 @@ impl Attempt {
             level: LevelFilter::current().to_string(),
             inputs: u32::try_from(def.inputs.len()).unwrap_or(u32::MAX),
             quiet: QUIET.load(Ordering::Relaxed),
+            pulled: if def.takes_context { around.outlook() } else { Vec::new() },
+            artifacts: if def.takes_context { around.artifact_path().ok() } else { None },
         };
         let lost = |what: String, why: String| Failure::Error { chain: vec![what, why], retryable: false };
         let mut frames = vec![wire::encode(&order).map_err(|why| lost("the order cannot be sent".to_owned(), why))?];
@@ -134,6 +138,7 @@ impl Attempt {
         let said = rest(stdout, stderr).await;
         match heard {
             Heard { stopped: true, .. } if asked => Err(cancelled()),
+            Heard { ending: Some(Ending::Value(_)), unkept: Some(failure), .. } => Err(failure),
             Heard { ending: Some(ending), .. } => Ok(ending),
             _ if asked => Err(cancelled()),
             // Somebody else has sent what we send to cancel.
@@ -198,6 +203,12 @@ impl Attempt {
                     }
                 }
                 Ok(Word::Progress { done, total }) => self.control.report(done, total),
+                Ok(Word::Link { name, url }) => self.identity.around.link(&name, &url),
+                Ok(Word::Push { key, ty, bytes }) => {
+                    if let Err(failure) = self.identity.around.push(&key, Pushed::Stored(ty, bytes.into())) {
+                        heard.unkept = Some(failure);
+                    }
+                }
                 Ok(Word::Skipped(reason)) => heard.ending = Some(Ending::Skipped(reason)),
                 Ok(Word::FailedFor(failure, delay)) => {
                     heard.ending = Some(Ending::FailedFor(Box::new((failure, delay))));

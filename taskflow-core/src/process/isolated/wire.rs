@@ -1,6 +1,7 @@
 //! What parent and child say to each other.
 
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,10 @@ pub(super) struct Order {
     pub(super) inputs: u32,
     /// Whether panics are left to the report of the failure.
     pub(super) quiet: bool,
+    /// What tasks upstream have pushed: task, key, type, stored form.
+    pub(super) pulled: Vec<(String, String, String, Vec<u8>)>,
+    /// The directory for files of the run.
+    pub(super) artifacts: Option<PathBuf>,
 }
 
 /// What the child says.
@@ -43,6 +48,16 @@ pub(super) enum Word {
     Progress {
         done: u64,
         total: u64,
+    },
+    Link {
+        name: String,
+        url: String,
+    },
+    /// A named value, in its stored form.
+    Push {
+        key: String,
+        ty: String,
+        bytes: Vec<u8>,
     },
     /// The task has succeeded; its value is the next frame.
     Value,

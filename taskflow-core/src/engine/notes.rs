@@ -1,0 +1,162 @@
+//! What attempts leave beside their values: links, and named values for other tasks.
+//!
+//! 1. A task puts a note down under the lock of the notes, which is never held while another one is taken. What is large is
+//!    written to its file by the thread of the task.
+//! 2. When the attempt is reported, under the lock of the engine, its notes become entries before the one of its end, and its
+//!    values can be pulled. Notes of an attempt that is not the running one are dropped.
+//! 3. Links are taken earlier, as soon as they are there, because somebody may look at the task while it runs.
+//! 4. When another attempt of the task starts, what the one before has left is forgotten; an attempt that goes on after a wait
+//!    keeps it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::record::{Entry, Stored, ValueRef};
+use super::run::Run;
+use crate::panics::drop_quietly;
+use crate::task::Pushed;
+use crate::time::Timestamp;
+
+/// The notes of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// Whether there has been any: most runs have none, and pay for this look alone.
+    any: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Those of attempts under way.
+    new: Vec<Note>,
+    /// What can be pulled, by the ids of tasks.
+    kept: HashMap<String, BTreeMap<String, Pushed>>,
+}
+
+/// Something that an attempt has left.
+#[derive(Debug)]
+pub(crate) struct Note {
+    pub(crate) task: u32,
+    pub(crate) attempt: u32,
+    pub(crate) at: Timestamp,
+    pub(crate) what: What,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    Link { name: String, url: String },
+    Value { key: String, value: Pushed, stored: Option<Stored> },
+}
+
+/// A named value of a run that goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct RestoredNote {
+    /// The id of the task.
+    pub(crate) task: String,
+    pub(crate) key: String,
+    /// The name of its type, without modules.
+    pub(crate) ty: String,
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+impl Notes {
+    pub(crate) fn add(&self, note: Note) {
+        self.lock().new.push(note);
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// What an earlier part of the run has left.
+    pub(crate) fn restore(&self, notes: Vec<RestoredNote>) {
+        if notes.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        for RestoredNote { task, key, ty, bytes } in notes {
+            state.kept.entry(task).or_default().insert(key, Pushed::Stored(ty, bytes));
+        }
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// What the task with this id has pushed under a key.
+    ///
+    /// # Errors
+    ///
+    /// The keys that there are.
+    pub(crate) fn get(&self, task: &str, key: &str) -> Result<Pushed, Vec<String>> {
+        let state = self.lock();
+        let Some(kept) = state.kept.get(task) else { return Err(Vec::new()) };
+        kept.get(key).cloned().ok_or_else(|| kept.keys().cloned().collect())
+    }
+
+    /// All that can be pulled from tasks of which `is_wanted` says so: task, key, value.
+    pub(crate) fn all(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, String, Pushed)> {
+        let state = self.lock();
+        let wanted = state.kept.iter().filter(|(task, _)| is_wanted(task));
+        let values = wanted.flat_map(|(task, kept)| kept.iter().map(move |(key, value)| (task, key, value)));
+        values.map(|(task, key, value)| (task.clone(), key.clone(), value.clone())).collect()
+    }
+
+    /// The run is over. Not under the lock of the engine, because values are dropped.
+    pub(super) fn clear(&self) {
+        if !self.is_empty() {
+            let all = std::mem::take(&mut *self.lock());
+            drop_quietly(all);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::Acquire)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Run {
+    /// Takes what an attempt has left that is about to be reported.
+    pub(super) fn take_notes(&mut self, task: u32, attempt: u32) {
+        if self.shared.notes.is_empty() {
+            return;
+        }
+        let mut state = self.shared.notes.lock();
+        let of_it = |note: &mut Note| note.task == task && note.attempt <= attempt;
+        let mut notes: Vec<Note> = state.new.extract_if(.., of_it).collect();
+        drop(state);
+        notes.retain(|note| note.attempt == attempt);
+        self.keep(notes);
+    }
+
+    /// Takes the links of attempts under way.
+    pub(super) fn take_links(&mut self) {
+        let is_link = |note: &mut Note| matches!(note.what, What::Link { .. });
+        let mut notes: Vec<Note> = self.shared.notes.lock().new.extract_if(.., is_link).collect();
+        notes.retain(|note| self.machine.is_running(note.task, note.attempt));
+        self.keep(notes);
+    }
+
+    fn keep(&mut self, notes: Vec<Note>) {
+        for Note { task, attempt, at, what } in notes {
+            let (entry, stored) = match what {
+                What::Link { name, url } => (Entry::Linked { task, attempt, name, url }, None),
+                What::Value { key, value, stored } => {
+                    let ty = value.ty();
+                    let id = self.machine.layout().id(task).into_owned();
+                    self.shared.notes.lock().kept.entry(id).or_default().insert(key.clone(), value);
+                    (Entry::Pushed { task, attempt, key, ty, value: ValueRef::Nowhere }, stored)
+                }
+            };
+            if let Some(recorder) = self.shared.recorder.as_ref().filter(|_| !self.held.given_up) {
+                self.held.recorded = recorder.record(&mut vec![(at, entry)], stored, false);
+            }
+        }
+    }
+
+    /// An attempt starts: what the one before has left is forgotten.
+    pub(super) fn forget_notes(&self, task: u32) {
+        if !self.shared.notes.is_empty() {
+            self.shared.notes.lock().kept.remove(&*self.machine.layout().id(task));
+        }
+    }
+}

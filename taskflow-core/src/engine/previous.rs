@@ -1,0 +1,134 @@
+//! The last run of the same DAG that succeeded, as a task sees it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::archive::{Archive, Look, PastRun};
+use crate::task::{RunInfo, TaskContext};
+use crate::time::Timestamp;
+use crate::value::{TypeInfo, Value, into_owned};
+
+/// An earlier run of the same DAG: see [`TaskContext::previous_success`].
+#[derive(Clone)]
+pub struct PreviousRun {
+    info: RunInfo,
+    archive: Arc<dyn Archive>,
+}
+
+/// Why an earlier run, or a value of it, cannot be had.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PreviousError {
+    /// The journal cannot be read.
+    #[error("the runs before this one cannot be looked for: {reason}")]
+    Journal {
+        /// Why.
+        reason: String,
+    },
+    /// The task has no value in that run.
+    #[error("task `{task}` of the run `{run_id}` has no value")]
+    NoValue {
+        /// The run.
+        run_id: String,
+        /// The task.
+        task: String,
+    },
+    /// The value is of another type.
+    #[error("the value of task `{task}` of the run `{run_id}` is a `{stored}`, and it is asked for as `{wanted}`")]
+    Type {
+        /// The run.
+        run_id: String,
+        /// The task.
+        task: String,
+        /// The type it has, without modules.
+        stored: String,
+        /// The type that is asked for, without modules.
+        wanted: String,
+    },
+}
+
+impl TaskContext {
+    /// The run of the same DAG that succeeded and has the latest logical date before that of this run: Airflow's
+    /// `prev_data_interval_start_success` and its like. `None` if there is none in the journal, and in a run without one.
+    ///
+    /// It reads the journal, which blocks the thread for a moment.
+    ///
+    /// ```
+    /// use taskflow::prelude::*;
+    ///
+    /// #[task]
+    /// fn read_until() -> Timestamp {
+    ///     Timestamp::now()
+    /// }
+    ///
+    /// /// Reads what has come since the last run that succeeded.
+    /// #[task(blocking)]
+    /// fn read(ctx: &TaskContext, until: Timestamp) -> Result<String> {
+    ///     Ok(match ctx.previous_success()? {
+    ///         Some(previous) => format!("from {} to {until}", previous.value::<Timestamp>("read_until")?),
+    ///         None => format!("all until {until}"),
+    ///     })
+    /// }
+    /// # #[dag] fn reading() -> String { read(read_until()) }
+    /// # assert!(reading::run().wait().unwrap().result().unwrap().starts_with("all until"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the journal cannot be read.
+    pub fn previous_success(&self) -> Result<Option<PreviousRun>, PreviousError> {
+        let Some(archive) = self.archive() else { return Ok(None) };
+        let found: Option<PastRun> = wait(archive.success_before(self.dag_id(), self.logical_date()))?;
+        Ok(found.map(|found| PreviousRun { info: found.info, archive }))
+    }
+}
+
+impl PreviousRun {
+    /// The run.
+    pub fn run(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// The point in time it was about.
+    pub fn logical_date(&self) -> Timestamp {
+        self.info.logical_date
+    }
+
+    /// What a task of it has returned. It reads the journal, which blocks the thread for a moment.
+    ///
+    /// # Errors
+    ///
+    /// When it had no such task, that has no value, the value is of another type, or the journal cannot be read.
+    pub fn value<T: Value + Clone>(&self, task: &str) -> Result<T, PreviousError> {
+        let (run_id, of) = (self.info.run_id.clone(), task.to_owned());
+        let Some((stored, bytes)) = wait(self.archive.value(&run_id, task))? else {
+            return Err(PreviousError::NoValue { run_id, task: of });
+        };
+        let ty = TypeInfo::of_value::<T>();
+        if stored != ty.short() {
+            return Err(PreviousError::Type { run_id, task: of, stored, wanted: ty.short() });
+        }
+        ty.decode(&bytes).map(into_owned).map_err(|reason| PreviousError::Journal { reason })
+    }
+}
+
+impl fmt::Debug for PreviousRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PreviousRun({})", self.info.run_id)
+    }
+}
+
+/// Waits for the journal on another thread: this one may be one of a runtime, which must not wait for it on its own.
+fn wait<T: Send>(look: Look<'_, T>) -> Result<T, PreviousError> {
+    let failed = |reason: String| PreviousError::Journal { reason };
+    let looked = std::thread::scope(|scope| {
+        let looking = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map_err(|error| error.to_string())?.block_on(look)
+        };
+        let thread = std::thread::Builder::new().name("taskflow-look".to_owned()).spawn_scoped(scope, looking);
+        let thread = thread.map_err(|error| error.to_string())?;
+        thread.join().unwrap_or_else(|_| Err("the journal has panicked".to_owned()))
+    });
+    looked.map_err(failed)
+}

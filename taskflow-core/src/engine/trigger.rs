@@ -1,0 +1,309 @@
+//! Runs of other DAGs, started by tasks: Airflow's `TriggerDagRunOperator`.
+//!
+//! 1. The id of the run follows from the run and the task that ask for it, and from which of its calls it is: so a task that
+//!    is called again, after a wait, a crash or a failure, finds the run that it has started, and starts no second one.
+//! 2. What has become of it is known of this process ([`Children`](super::children::Children)) or of the journal. A run that was
+//!    interrupted goes on; one that somebody else runs is looked for again from time to time.
+//! 3. Whoever waits is deferred for an event, which comes when the run has ended. When the run that waits goes on in another
+//!    process, it looks for itself at once ([`RUN_ENDED`]).
+//! 4. After a run that did not end well, the task fails; its next attempt that counts starts another one.
+//! 5. When the run that waits ends early, so does the one that it waits for. A simulated run has no engine: there the other one
+//!    is simulated as well, at once.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::archive::{Archive, EndedRun};
+use super::children::Child;
+use super::machine::Input;
+use super::report::RunReport;
+use super::request::{RunError, RunRequest};
+use super::seat::Seat;
+use super::state::RunState;
+use crate::dag::Plan;
+use crate::task::{Interrupt, RUN_ENDED, RunInfo, TaskContext, TriggeredBy};
+use crate::value::{Value, into_owned};
+
+/// Between two looks for a run that another process runs.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Why a run of another DAG could not be started, or did not give its result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TriggerError {
+    /// It has not ended: the task is called again when it has, if it returns this.
+    #[error(transparent)]
+    Waits(Interrupt),
+    /// It did not end well, or has no result.
+    #[error("the run `{run_id}` of `{dag}` {why}")]
+    Failed {
+        /// The run.
+        run_id: String,
+        /// Its DAG.
+        dag: String,
+        /// How it ended, and why.
+        why: String,
+    },
+    /// It could not be started.
+    #[error("a run of `{dag}` cannot be triggered: {error}")]
+    Start {
+        /// Its DAG.
+        dag: String,
+        /// Why.
+        error: RunError,
+    },
+    /// Whether it has been started before is not known, because the journal cannot be read, or it cannot go on.
+    #[error("a run of `{dag}` cannot be triggered: {reason}")]
+    Journal {
+        /// Its DAG.
+        dag: String,
+        /// Why.
+        reason: String,
+    },
+    /// The context is not that of a task in a run of this process.
+    #[error(
+        "runs are triggered by tasks of a run; a context made by hand, and that of a task in a process of its own, cannot"
+    )]
+    NoRun,
+}
+
+impl TaskContext {
+    /// Starts a run of another DAG, waits for its end without holding a slot, and gives its result:
+    ///
+    /// ```
+    /// use taskflow::prelude::*;
+    ///
+    /// #[task]
+    /// fn sum_up(day: u32) -> u32 {
+    ///     day * 100
+    /// }
+    ///
+    /// #[dag]
+    /// fn summary(day: u32) -> u32 {
+    ///     sum_up(day)
+    /// }
+    ///
+    /// #[task(deferrable)]
+    /// async fn summarise_twice(ctx: &TaskContext, day: u32) -> Result<u32> {
+    ///     let first = ctx.trigger(summary::run(day)).await?;
+    ///     let second = ctx.trigger(summary::run(day + 1)).await?;
+    ///     Ok(first + second)
+    /// }
+    ///
+    /// #[dag]
+    /// fn overview() -> u32 {
+    ///     let drawn = summary::trigger(7_u32); // the same as a node of its own
+    ///     summarise_twice(drawn)
+    /// }
+    /// # assert_eq!(overview::run().wait().unwrap().result(), Some(&140_100));
+    /// ```
+    ///
+    /// The run has a history of its own, which says who has triggered it. It is kept in the same journal, runs on the same
+    /// engine, and has the logical date of the run that it is triggered by, unless [`RunRequest::logical_date`] says another one.
+    ///
+    /// It is started once: a task that is called again, after the wait or after a crash, finds it by its order among the runs
+    /// that the function triggers. If it fails, so does this, and the next attempt of the task starts another one. When the
+    /// run of the task ends early, it is cancelled.
+    ///
+    /// # Errors
+    ///
+    /// Before the end of the run: return that error, and the function is called again from its beginning. When the run does not
+    /// end well or has no result. In a task without `#[task(deferrable)]`, which fails for good.
+    pub async fn trigger<T: Value + Clone>(&self, request: RunRequest<T>) -> Result<T, TriggerError> {
+        Ok(into_owned(trigger(self, request).await?))
+    }
+
+    /// Starts a run of another DAG, which goes on by itself, and gives its id. Otherwise as [`TaskContext::trigger`]; it need not be
+    /// deferrable, and the run is not cancelled with that of the task.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub async fn trigger_detached<T: Value>(&self, request: RunRequest<T>) -> Result<String, TriggerError> {
+        let triggering = Triggering::new(self, &request)?;
+        let (_, run_id) = triggering.find(self, request, false).await?;
+        Ok(run_id)
+    }
+}
+
+/// Starts a run and waits for its result.
+pub(crate) async fn trigger<T: Value>(context: &TaskContext, request: RunRequest<T>) -> Result<Arc<T>, TriggerError> {
+    // Before anything is started: whoever cannot wait would start it in vain.
+    context.may_wait().map_err(TriggerError::Waits)?;
+    let triggering = Triggering::new(context, &request)?;
+    let dag = triggering.plan.id().to_owned();
+    let (ended, run_id) = triggering.find(context, request, true).await?;
+    let Some(ended) = ended else { return Err(TriggerError::Waits(context.wait_for_run(&run_id, None))) };
+    let result = if ended.state == RunState::Success { ended.result } else { None };
+    result.and_then(|value| value.downcast::<T>().ok()).ok_or(TriggerError::Failed { run_id, dag, why: ended.why })
+}
+
+/// A task that asks for a run of a DAG.
+struct Triggering {
+    seat: Arc<Seat>,
+    plan: Arc<Plan>,
+    archive: Option<Arc<dyn Archive>>,
+}
+
+/// Where a run is.
+enum Found {
+    Nowhere,
+    /// It runs in this process, and an event will tell of its end.
+    Here,
+    /// Somebody else runs it.
+    Elsewhere,
+    Interrupted,
+    Ended(EndedRun),
+}
+
+impl Triggering {
+    fn new<T>(context: &TaskContext, request: &RunRequest<T>) -> Result<Self, TriggerError> {
+        let around: Arc<dyn Any + Send + Sync> = Arc::clone(context.surroundings()) as _;
+        let seat = around.downcast::<Seat>().map_err(|_| TriggerError::NoRun)?;
+        let plan = request.plan().map_err(|errors| {
+            let dag = errors.dag_id().to_owned();
+            TriggerError::Start { dag, error: errors.into() }
+        })?;
+        let archive = seat.run.recorder.as_ref().and_then(|recorder| recorder.archive());
+        Ok(Triggering { seat, plan, archive })
+    }
+
+    /// Finds the run or starts it: how it has ended, if it has, and its id.
+    async fn find<T: Value>(
+        &self,
+        context: &TaskContext,
+        request: RunRequest<T>,
+        waits: bool,
+    ) -> Result<(Option<EndedRun>, String), TriggerError> {
+        let Seat { run, counted, id, .. } = &*self.seat;
+        let call = self.seat.next_trigger();
+        let date = request.asked_date().unwrap_or(run.info.logical_date);
+        for round in 1..=*counted {
+            let by = TriggeredBy { run_id: run.info.run_id.clone(), task_id: id.clone() };
+            let key = format!("{}/{}/{call}/{round}", context.idempotency_key(), self.plan.id());
+            let info = RunInfo::triggered(self.plan.id(), date, by, &key);
+            let run_id = info.run_id.clone();
+            match self.look(&run_id).await? {
+                // An earlier attempt has failed for it.
+                Found::Ended(ended) if ended.state != RunState::Success && round < *counted => {}
+                Found::Ended(ended) => return Ok((Some(ended), run_id)),
+                Found::Elsewhere if waits => {
+                    let later = context.now() + LOOK;
+                    return Err(TriggerError::Waits(context.wait_for_run(&run_id, Some(later))));
+                }
+                Found::Here | Found::Elsewhere => return Ok((None, run_id)),
+                Found::Interrupted => {
+                    let resumed = self.resume(&run_id).await?.retyped::<T>();
+                    self.follow(context, resumed, &run_id, waits)?;
+                    return Ok((None, run_id));
+                }
+                Found::Nowhere => return self.begin(context, request, info, waits),
+            }
+        }
+        Err(self.journal("it has failed in every attempt".to_owned()))
+    }
+
+    async fn look(&self, run_id: &str) -> Result<Found, TriggerError> {
+        match self.seat.run.children.get(run_id) {
+            Some(Child::Running(_)) => return Ok(Found::Here),
+            Some(Child::Ended(ended)) => return Ok(Found::Ended(ended)),
+            None => {}
+        }
+        let Some(archive) = self.archive.as_ref().filter(|_| self.seat.run.stand.get().is_some()) else {
+            return Ok(Found::Nowhere);
+        };
+        let Some(past) = archive.find(run_id).await.map_err(|reason| self.journal(reason))? else {
+            return Ok(Found::Nowhere);
+        };
+        Ok(match past.state {
+            RunState::Running => Found::Elsewhere,
+            RunState::Interrupted => Found::Interrupted,
+            _ => Found::Ended(archive.end(run_id, &self.plan).await.map_err(|reason| self.journal(reason))?),
+        })
+    }
+
+    /// The run, which has died with its process, to go on with.
+    async fn resume(&self, run_id: &str) -> Result<RunRequest<()>, TriggerError> {
+        let archive = self.archive.as_ref().ok_or(TriggerError::NoRun)?;
+        archive.resume(run_id, &self.plan).await.map_err(|reason| self.journal(reason))
+    }
+
+    fn begin<T: Value>(
+        &self,
+        context: &TaskContext,
+        request: RunRequest<T>,
+        info: RunInfo,
+        waits: bool,
+    ) -> Result<(Option<EndedRun>, String), TriggerError> {
+        let run_id = info.run_id.clone();
+        let recording = self.archive.as_ref().map(|archive| archive.recording());
+        let request = request.triggered(info, recording);
+        if self.seat.run.stand.get().is_none() {
+            let ended = simulated(&self.plan, request)?;
+            self.seat.run.children.put(&run_id, Child::Ended(ended.clone()));
+            return Ok((Some(ended), run_id));
+        }
+        self.follow(context, request, &run_id, waits)?;
+        Ok((None, run_id))
+    }
+
+    /// Starts the run on the engine of the one that triggers it, and sees to it that its end is told there.
+    fn follow<T: Value>(
+        &self,
+        context: &TaskContext,
+        request: RunRequest<T>,
+        run_id: &str,
+        waits: bool,
+    ) -> Result<(), TriggerError> {
+        let run = &self.seat.run;
+        let engine = run.engine().ok_or(TriggerError::NoRun)?;
+        let started = request.engine(&engine).in_process(run.in_process).start();
+        let handle = started.map_err(|error| TriggerError::Start { dag: self.plan.id().to_owned(), error })?;
+        if !waits {
+            return Ok(());
+        }
+        let control = handle.control();
+        run.children.put(run_id, Child::Running(control.clone()));
+        if context.is_cancelled() {
+            control.cancel("the run that waits for it was ended");
+        }
+        let (parent, run_id) = (Arc::downgrade(run), run_id.to_owned());
+        tokio::spawn(async move {
+            let ended = outcome(handle.await);
+            let Some(parent) = parent.upgrade() else { return };
+            let value = Arc::from(format!("\"{}\"", ended.state.name()));
+            parent.children.put(&run_id, Child::Ended(ended));
+            parent.tell(Input::Release { key: format!("{RUN_ENDED}{run_id}"), value, by: String::new(), reason: String::new() });
+        });
+        Ok(())
+    }
+
+    fn journal(&self, reason: String) -> TriggerError {
+        TriggerError::Journal { dag: self.plan.id().to_owned(), reason }
+    }
+}
+
+fn outcome<T: Value>(report: RunReport<T>) -> EndedRun {
+    let state = report.state();
+    // A DAG that returns nothing has nothing to miss.
+    let unit = report.plan().result().is_none();
+    match report.into_result() {
+        Ok(value) => EndedRun { state, result: Some(value), why: String::new() },
+        Err(_) if unit && state == RunState::Success => {
+            EndedRun { state, result: Some(Arc::new(())), why: String::new() }
+        }
+        Err(failed) => EndedRun { state, result: None, why: failed.story() },
+    }
+}
+
+/// Runs it at once, on a thread of its own: in a simulated run nothing goes on beside the steps of the simulation.
+fn simulated<T: Value>(plan: &Plan, request: RunRequest<T>) -> Result<EndedRun, TriggerError> {
+    let dag = || plan.id().to_owned();
+    let failed = |reason: String| TriggerError::Journal { dag: dag(), reason };
+    let thread = std::thread::Builder::new().name("taskflow-triggered".to_owned());
+    let thread =
+        thread.spawn(move || request.run_sequentially().map(outcome)).map_err(|error| failed(error.to_string()))?;
+    let ended = thread.join().map_err(|_| failed("its simulation has panicked".to_owned()))?;
+    ended.map_err(|error| TriggerError::Start { dag: dag(), error })
+}

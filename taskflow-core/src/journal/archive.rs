@@ -1,0 +1,126 @@
+//! The other runs in the journal of a run, as its tasks see them.
+
+use std::sync::Arc;
+
+use super::error::JournalError;
+use super::history::RunHistory;
+use super::journal::Journal;
+use super::params;
+use super::store::{RunFilter, RunRow};
+use crate::dag::Plan;
+use crate::engine::{Archive, ArchiveLook, EndedRun, PastRun, Recording, RunRequest, RunState, TaskState, returned};
+use crate::time::Timestamp;
+use crate::value::AnyValue;
+
+fn look<'a, T>(future: impl Future<Output = Result<T, JournalError>> + Send + 'a) -> ArchiveLook<'a, T> {
+    Box::pin(async move { future.await.map_err(|error| error.to_string()) })
+}
+
+impl Journal {
+    fn past(&self, row: RunRow) -> PastRun {
+        let state = self.present_state(&row.info.run_id, row.state);
+        PastRun { info: row.info, state }
+    }
+
+    /// What the DAG of a successful run has returned; nothing if the task that makes it has no value.
+    async fn result_of(&self, history: &RunHistory, plan: &Plan) -> Result<Option<AnyValue>, JournalError> {
+        let Some(source) = plan.result() else { return Ok(Some(Arc::new(()))) };
+        let run = &history.info.run_id;
+        if let Some(place) = source.as_param() {
+            let damaged = |what| JournalError::DamagedRun { run: run.clone(), what };
+            let stored = self.inner.store.params(history.number).await?.unwrap_or_default();
+            let stored = params::decode(&stored).map_err(damaged)?;
+            let changed = |reason| JournalError::Changed { run: run.clone(), reason };
+            let params = params::restore(&stored, plan.params(), &history.info).map_err(changed)?;
+            return Ok(params.values().get(place as usize).cloned());
+        }
+        let Some(node) = source.as_task() else { return Ok(None) };
+        let id = plan.nodes()[node as usize].id();
+        let Some(task) = history.task(id) else { return Ok(None) };
+        let failed = |reason| JournalError::Value { run: run.clone(), task: id.to_owned(), reason };
+        let Some(bytes) = self.value_bytes(history, task).await? else { return Ok(None) };
+        let ty = plan.def(node).output;
+        let was = history.place(id).map(|place| history.type_at(place).to_owned())?;
+        if was != ty.short() {
+            return Err(failed(format!("it was a {was} and is a {} now", ty.short())));
+        }
+        ty.decode(&bytes).map(Some).map_err(failed)
+    }
+}
+
+impl Archive for Journal {
+    fn find<'a>(&'a self, run_id: &'a str) -> ArchiveLook<'a, Option<PastRun>> {
+        look(async move { Ok(self.inner.store.run_by_id(run_id).await?.map(|row| self.past(row))) })
+    }
+
+    fn latest<'a>(&'a self, dag: &'a str, date: Option<Timestamp>) -> ArchiveLook<'a, Option<PastRun>> {
+        look(async move {
+            let limit = if date.is_none() { Some(1) } else { None };
+            let filter = RunFilter { dag: Some(dag.to_owned()), limit, ..RunFilter::default() };
+            let rows = self.inner.store.runs(&filter).await?;
+            let about = |row: &RunRow| date.is_none_or(|date| row.info.logical_date == date);
+            Ok(rows.into_iter().find(about).map(|row| self.past(row)))
+        })
+    }
+
+    fn success_before<'a>(&'a self, dag: &'a str, date: Timestamp) -> ArchiveLook<'a, Option<PastRun>> {
+        look(async move {
+            let states = vec![RunState::Success];
+            let filter = RunFilter { dag: Some(dag.to_owned()), states, ..RunFilter::default() };
+            let rows = self.inner.store.runs(&filter).await?.into_iter();
+            let before = rows.filter(|row| row.info.logical_date < date);
+            // Of several about one time the newest.
+            let latest = before.max_by_key(|row| (row.info.logical_date, row.number));
+            Ok(latest.map(|row| self.past(row)))
+        })
+    }
+
+    fn end<'a>(&'a self, run_id: &'a str, plan: &'a Plan) -> ArchiveLook<'a, EndedRun> {
+        look(async move {
+            let history = self.history(run_id).await?;
+            let state = history.state;
+            if state != RunState::Success {
+                return Ok(EndedRun { state, result: None, why: story(&history) });
+            }
+            let made = self.result_of(&history, plan).await?.map(|value| returned(plan, value)).transpose();
+            let (result, why) = match made {
+                Ok(Some(value)) => (Some(value), String::new()),
+                Ok(None) => (None, format!("ended as {state} without a result: the task that makes it was skipped")),
+                Err(failure) => (None, format!("ended as {state}, but what it returns could not be made: {failure}")),
+            };
+            Ok(EndedRun { state, result, why })
+        })
+    }
+
+    fn task<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveLook<'a, Option<TaskState>> {
+        look(async move { Ok(self.history(run_id).await?.task(task).map(|task| task.state)) })
+    }
+
+    fn value<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveLook<'a, Option<(String, Vec<u8>)>> {
+        look(async move {
+            let history = self.history(run_id).await?;
+            Ok(Journal::value(self, &history, task).await?.map(|value| (value.ty, value.bytes)))
+        })
+    }
+
+    fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveLook<'a, RunRequest<()>> {
+        look(self.resume_plan(run_id, plan, Timestamp::now()))
+    }
+
+    fn recording(&self) -> Recording {
+        let journal = self.clone();
+        Box::new(move |run| journal.begin(run))
+    }
+}
+
+/// How a run ended that did not end well.
+fn story(history: &RunHistory) -> String {
+    let failed = history.tasks.iter().filter(|task| task.state == TaskState::Failed);
+    let first = failed.min_by_key(|task| task.order);
+    let state = history.state;
+    match (first.and_then(|task| Some((&task.id, task.failure.as_ref()?))), &history.halt_reason) {
+        (Some((task, failure)), _) => format!("ended as {state}: task `{task}`: {failure}"),
+        (None, Some(reason)) => format!("ended as {state}: {reason}"),
+        (None, None) => format!("ended as {state}"),
+    }
+}

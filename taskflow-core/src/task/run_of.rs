@@ -1,0 +1,55 @@
+//! The run that the default of a parameter is taken from, with what its DAG lets it ask for.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use super::RunInfo;
+use crate::time::Interval;
+
+/// A run of a DAG whose schedule is of a kind `S`: what `#[param(default = |run| ..)]` gets.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOf<'a, S> {
+    run: &'a RunInfo,
+    schedule: PhantomData<S>,
+}
+
+/// A schedule with intervals: a cron expression, or a preset that has a period.
+#[derive(Clone, Copy, Debug)]
+pub enum Intervals {}
+
+/// No schedule, or `@once` or `@continuous`.
+#[derive(Clone, Copy, Debug)]
+pub enum NoIntervals {}
+
+/// Schedules whose runs are about a span of time.
+#[diagnostic::on_unimplemented(
+    message = "a DAG without an interval schedule has no data interval",
+    label = "asked for here",
+    note = "give the DAG a schedule with intervals: `#[dag(schedule = \"@daily\")]` (`@once` and `@continuous` have none)",
+    note = "or take the day from the time that the run is about: `|run| run.logical_date.date()`"
+)]
+pub trait IntervalSchedule {}
+
+impl IntervalSchedule for Intervals {}
+
+impl<'a, S> RunOf<'a, S> {
+    pub(crate) fn new(run: &'a RunInfo) -> Self {
+        RunOf { run, schedule: PhantomData }
+    }
+
+    /// The span of time whose data the run is about. A run started by hand has the empty span at its logical date.
+    pub fn data_interval(&self) -> Interval
+    where
+        S: IntervalSchedule,
+    {
+        let date = self.run.logical_date;
+        self.run.data_interval().unwrap_or(Interval { start: date, end: date })
+    }
+}
+
+impl<S> Deref for RunOf<'_, S> {
+    type Target = RunInfo;
+    fn deref(&self) -> &RunInfo {
+        self.run
+    }
+}

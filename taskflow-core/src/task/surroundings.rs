@@ -1,0 +1,167 @@
+//! What an attempt can reach of the run it is in: made by whoever runs it.
+//!
+//! The context of an attempt has it behind a trait, because the rooms that know runs and journals come after this one. A
+//! context outside of any run has a [`Bench`] in its place.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tempfile::TempDir;
+
+use super::xcom::XComError;
+use crate::error::Failure;
+use crate::value::{AnyValue, TypeInfo};
+
+/// The run around an attempt.
+pub(crate) trait Surroundings: Any + Send + Sync + fmt::Debug {
+    /// Keeps a link of the attempt.
+    fn link(&self, name: &str, url: &str);
+
+    /// Keeps a named value of the attempt.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be stored.
+    fn push(&self, key: &str, value: Pushed) -> Result<(), Failure>;
+
+    /// The value that a task has pushed under a key.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such task upstream, or no such key.
+    fn pull(&self, task: &str, key: &str) -> Result<Pushed, XComError>;
+
+    /// The directory for files of the run. One that is stored with it need not be there yet.
+    ///
+    /// # Errors
+    ///
+    /// When a temporary one cannot be made.
+    fn artifact_path(&self) -> io::Result<PathBuf>;
+
+    /// All that could be pulled, in its stored form: for an attempt in another process.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there are no isolated tasks elsewhere"))]
+    fn outlook(&self) -> Vec<(String, String, String, Vec<u8>)> {
+        Vec::new()
+    }
+}
+
+/// A named value of a task.
+#[derive(Clone)]
+pub(crate) enum Pushed {
+    /// As it was pushed in this process.
+    Live(TypeInfo, AnyValue),
+    /// As it is stored: the short name of its type, and its bytes.
+    Stored(String, Arc<[u8]>),
+}
+
+impl Pushed {
+    /// The name of its type, without modules.
+    pub(crate) fn ty(&self) -> String {
+        match self {
+            Pushed::Live(ty, _) => ty.short(),
+            Pushed::Stored(ty, _) => ty.clone(),
+        }
+    }
+
+    /// The value, if it is of this type.
+    ///
+    /// # Errors
+    ///
+    /// What it is instead.
+    pub(crate) fn read(self, wanted: TypeInfo) -> Result<AnyValue, Unfit> {
+        match self {
+            Pushed::Live(ty, value) if ty.path() == wanted.path() => Ok(value),
+            Pushed::Stored(ty, bytes) if ty == wanted.short() => wanted.decode(&bytes).map_err(Unfit::Damaged),
+            other => Err(Unfit::Type(other.ty())),
+        }
+    }
+
+    /// Its stored form.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be stored.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, String> {
+        match self {
+            Pushed::Live(ty, value) => ty.encode(value),
+            Pushed::Stored(_, bytes) => Ok(bytes.to_vec()),
+        }
+    }
+}
+
+/// Why a value cannot be read as what is wanted.
+pub(crate) enum Unfit {
+    /// It is of this type.
+    Type(String),
+    /// Its bytes are not what they should be.
+    Damaged(String),
+}
+
+impl fmt::Debug for Pushed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pushed({})", self.ty())
+    }
+}
+
+/// A temporary directory, made when somebody asks for it, that goes away with this.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch(OnceLock<TempDir>);
+
+impl Scratch {
+    pub(crate) fn path(&self) -> io::Result<PathBuf> {
+        if let Some(dir) = self.0.get() {
+            return Ok(dir.path().to_path_buf());
+        }
+        let made = tempfile::Builder::new().prefix("taskflow-").tempdir()?;
+        // Of two threads one has made it first; the directory of the other goes away at once.
+        Ok(self.0.get_or_init(|| made).path().to_path_buf())
+    }
+}
+
+/// Stands in for a run where there is none: for unit tests of tasks.
+#[derive(Debug, Default)]
+pub(crate) struct Bench {
+    values: Mutex<BTreeMap<(String, String), Pushed>>,
+    scratch: Scratch,
+    /// Whose context it is.
+    task: String,
+}
+
+impl Bench {
+    pub(crate) fn new(task: &str) -> Self {
+        Bench { task: task.to_owned(), ..Bench::default() }
+    }
+
+    /// Says what a task has pushed.
+    pub(crate) fn put(&self, task: &str, key: &str, value: Pushed) {
+        self.lock().insert((task.to_owned(), key.to_owned()), value);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Pushed>> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Surroundings for Bench {
+    fn link(&self, _: &str, _: &str) {}
+
+    fn push(&self, key: &str, value: Pushed) -> Result<(), Failure> {
+        self.put(&self.task, key, value);
+        Ok(())
+    }
+
+    fn pull(&self, task: &str, key: &str) -> Result<Pushed, XComError> {
+        let values = self.lock();
+        let found = values.get(&(task.to_owned(), key.to_owned()));
+        let known = || values.keys().filter(|(of, _)| of == task).map(|(_, key)| key.clone()).collect();
+        found.cloned().ok_or_else(|| XComError::NoKey { task: task.to_owned(), key: key.to_owned(), known: known() })
+    }
+
+    fn artifact_path(&self) -> io::Result<PathBuf> {
+        self.scratch.path()
+    }
+}

@@ -1,0 +1,221 @@
+//! Named values between tasks, beside those that they return: Airflow's XCom by key.
+
+use super::TaskContext;
+use super::surroundings::{Bench, Pushed, Unfit};
+use crate::error::Failure;
+use crate::value::{TypeInfo, Value, into_owned};
+
+/// Why a named value could not be pushed or pulled.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum XComError {
+    /// It cannot be stored.
+    #[error("`{key}` cannot be pushed: {failure}")]
+    Store {
+        /// The key.
+        key: String,
+        /// Why.
+        failure: Box<Failure>,
+    },
+    /// The DAG has no such task.
+    #[error(
+        "nothing can be pulled from `{task}`: the DAG `{dag}` has no such task{}",
+        nearest.as_ref().map(|id| format!("; did you mean `{id}`?")).unwrap_or_default()
+    )]
+    NoTask {
+        /// The task.
+        task: String,
+        /// The DAG.
+        dag: String,
+        /// The task whose id is nearest.
+        nearest: Option<String>,
+    },
+    /// The task need not have ended when this one runs.
+    #[error("`{by}` pulls from `{task}`, which is not upstream of it: connect them, with `.after(..)` or `>>`")]
+    NotUpstream {
+        /// The task that was to be pulled from.
+        task: String,
+        /// The one that pulls.
+        by: String,
+    },
+    /// The task is there once for each element of a list.
+    #[error("`{task}` is there once for each element of a list: name one of them, as in `{task}[0]`")]
+    Elements {
+        /// The task.
+        task: String,
+    },
+    /// The task has pushed nothing under this key.
+    #[error(
+        "`{task}` has pushed no `{key}`; {}",
+        if known.is_empty() { "it has pushed nothing".to_owned() } else { format!("it has pushed {}", listed(known)) }
+    )]
+    NoKey {
+        /// The task.
+        task: String,
+        /// The key.
+        key: String,
+        /// What it has pushed.
+        known: Vec<String>,
+    },
+    /// The value is of another type.
+    #[error("`{task}` has pushed `{key}` as `{pushed}`, and it is pulled as `{pulled}`")]
+    Type {
+        /// The task.
+        task: String,
+        /// The key.
+        key: String,
+        /// The type it has, without modules.
+        pushed: String,
+        /// The type that is asked for, without modules.
+        pulled: String,
+    },
+    /// What is stored is damaged.
+    #[error("`{key}`, pushed by `{task}`, cannot be read: {reason}")]
+    Damaged {
+        /// The task.
+        task: String,
+        /// The key.
+        key: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+fn listed(keys: &[String]) -> String {
+    let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    keys.join(", ")
+}
+
+impl TaskContext {
+    /// Keeps a value under a name, for tasks downstream that [`pull`](TaskContext::pull) it: Airflow's `xcom_push`.
+    ///
+    /// What a task returns is passed on by types, and is what to use for data; this is for what is said besides. A second
+    /// value under the same name takes the place of the first. It is there for others when the attempt has ended, whatever
+    /// its end is; another attempt forgets what the one before has pushed. It is stored with the run.
+    ///
+    /// ```
+    /// use taskflow::prelude::*;
+    ///
+    /// #[task]
+    /// fn load(ctx: &TaskContext) -> Result<()> {
+    ///     ctx.push("rows", 17_u64)?;
+    ///     Ok(())
+    /// }
+    ///
+    /// #[task]
+    /// fn tell(ctx: &TaskContext) -> Result<String> {
+    ///     let rows: u64 = ctx.pull("load", "rows")?;
+    ///     Ok(format!("{rows} rows"))
+    /// }
+    ///
+    /// #[dag]
+    /// fn daily() -> String {
+    ///     tell().after(load())
+    /// }
+    /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "17 rows");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be stored.
+    pub fn push<T: Value>(&self, key: &str, value: T) -> Result<(), XComError> {
+        let value = Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value));
+        let failed = |failure| XComError::Store { key: key.to_owned(), failure: Box::new(failure) };
+        self.surroundings().push(key, value).map_err(failed)
+    }
+
+    /// The value that a task upstream has [pushed](TaskContext::push) under this name: Airflow's `xcom_pull`.
+    ///
+    /// Of a task inside the same `each` it is that of the same element; another element is named with its place, `load[3]`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such task upstream, it has pushed nothing under this name, or the value is of another type. A task
+    /// that returns this error is not tried again: it would be the same.
+    pub fn pull<T: Value + Clone>(&self, task: &str, key: &str) -> Result<T, XComError> {
+        let wanted = TypeInfo::of_value::<T>();
+        let (of, named) = (|| task.to_owned(), || key.to_owned());
+        let pulled = self.surroundings().pull(task, key).and_then(|pushed| {
+            pushed.read(wanted).map_err(|unfit| match unfit {
+                Unfit::Type(pushed) => XComError::Type { task: of(), key: named(), pushed, pulled: wanted.short() },
+                Unfit::Damaged(reason) => XComError::Damaged { task: of(), key: named(), reason },
+            })
+        });
+        match pulled {
+            Ok(value) => Ok(into_owned(value)),
+            Err(error) => {
+                // By its words it is recognised, if the task returns it.
+                let _ = self.fail(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// The same with what a task upstream is to have pushed: for a unit test of a task that [pulls](TaskContext::pull).
+    ///
+    /// ```
+    /// use taskflow::prelude::*;
+    ///
+    /// #[task]
+    /// fn tell(ctx: &TaskContext) -> Result<String> {
+    ///     let rows: u64 = ctx.pull("load", "rows")?;
+    ///     Ok(format!("{rows} rows"))
+    /// }
+    ///
+    /// # fn main() -> Result<()> {
+    /// let context = TaskContext::detached("tell").with_pushed("load", "rows", 17_u64);
+    /// assert_eq!(tell::call(&context)?, "17 rows");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// With a context that is in a run, whose tasks push for themselves.
+    #[must_use]
+    pub fn with_pushed<T: Value>(&self, task: &str, key: &str, value: T) -> Self {
+        let around: &dyn std::any::Any = &**self.surroundings();
+        let bench = around.downcast_ref::<Bench>();
+        let bench = bench.expect("`with_pushed` is for contexts made with `TaskContext::detached`");
+        bench.put(task, key, Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value)));
+        self.clone()
+    }
+
+    /// Shows a link beside the task, in `status`: to a table that it has written, to the job that it follows elsewhere. A second
+    /// one with the same name takes the place of the first; another attempt begins without any.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// #[task]
+    /// fn submit(ctx: &TaskContext) {
+    ///     ctx.link("job", "https://spark.example.com/jobs/17");
+    /// }
+    /// ```
+    pub fn link(&self, name: &str, url: &str) {
+        tracing::info!(target: "taskflow", "link {name}: {url}");
+        self.surroundings().link(name, url);
+    }
+
+    /// A directory for files of the run, the same for all its tasks and attempts: `artifacts` in the directory of the journal. It
+    /// stays until the run is forgotten (`db prune`). A run without a journal, or with one in memory, has a temporary one,
+    /// which is gone when nothing of the run is left.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// #[task(blocking)]
+    /// fn plot(ctx: &TaskContext, points: &[f64]) -> Result<String> {
+    ///     let file = ctx.artifact_dir()?.join("plot.svg");
+    ///     std::fs::write(&file, format!("<svg><!-- {} points --></svg>", points.len()))?;
+    ///     Ok(file.display().to_string())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub fn artifact_dir(&self) -> std::io::Result<std::path::PathBuf> {
+        let path = self.surroundings().artifact_path()?;
+        std::fs::create_dir_all(&path)?;
+        Ok(path)
+    }
+}
