@@ -212,7 +212,8 @@ fn unknown(name: &str, place: Place) -> String {
     if let Some(known) = elsewhere
         && foreign_word(name, place).is_none()
     {
-        let owners: Vec<_> = Place::ALL.into_iter().filter(|p| known.places.contains(p)).map(Place::text).collect();
+        let is_there = |place: &Place| names(*place).any(|other| other == known.name);
+        let owners: Vec<_> = Place::ALL.into_iter().filter(is_there).map(Place::text).collect();
         return format!("`{name}` is an option of {}, not of {here}\n{}", owners.join(" and "), valid(place));
     }
     let mut message = format!("{here} has no option `{name}`");

@@ -3,7 +3,7 @@ use taskflow::prelude::*;
 #[task(schedule = "@daily")]
 fn a() {}
 
-#[dag(retries = 3, default(blocking, id = "x"))]
+#[dag(pool = "x", default(blocking, id = "x"))]
 fn b(#[param(retries = 3)] n: u32) {
     let _ = n;
     a();
