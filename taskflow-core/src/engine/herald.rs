@@ -116,7 +116,7 @@ impl Herald {
                     RunState::Running | RunState::Cancelled | RunState::Interrupted => None,
                 }
             }
-            Entry::Again { .. } | Entry::Cleared { .. } => {
+            Entry::Again { .. } | Entry::Regrouped { .. } | Entry::Cleared { .. } => {
                 self.failure = None;
                 None
             }

@@ -102,8 +102,8 @@ pub(crate) enum Entry {
     Released { key: String, value: String, by: String },
     /// What people call the elements of the list of an expand node.
     Labelled { task: u32, labels: Vec<String> },
-    /// A group has failed and is tried again, all its tasks, from `due` on.
-    Regrouped { group: String, retry: u32, due: i64, tasks: Vec<u32> },
+    /// A group has failed and is tried again, all its tasks, from `due` on. So many of them were in which state.
+    Regrouped { group: String, retry: u32, due: i64, tasks: Vec<u32>, were: Vec<(TaskState, u32)> },
     /// The run was not over at its deadline.
     DeadlineMissed { due: i64 },
     /// The run has failed, and is tried again then, for the time that `retry` counts from 1.

@@ -263,7 +263,7 @@ impl RunHistory {
             Entry::Session(session) => self.begin(at, *session),
             Entry::Expanded { task, count } => self.expanded(at, task, count)?,
             Entry::Labelled { task, labels } => self.labelled(task, labels)?,
-            Entry::Regrouped { group, retry, due, tasks } => {
+            Entry::Regrouped { group, retry, due, tasks, .. } => {
                 let events = self.events.len() as u64;
                 for task in tasks {
                     self.numbered(task)?.again(events);

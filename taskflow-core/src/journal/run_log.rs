@@ -275,7 +275,7 @@ impl Recorder for Log {
 impl LogState {
     /// Keeps count for what the store says of a run at once.
     fn note(&mut self, at: Timestamp, entry: &Entry) {
-        if let Entry::Again { were, .. } = entry {
+        if let Entry::Again { were, .. } | Entry::Regrouped { were, .. } = entry {
             for (state, count) in &mut self.counts {
                 let open = were.iter().find(|(known, _)| known == state).map_or(0, |&(_, count)| count);
                 *count = count.saturating_sub(open);

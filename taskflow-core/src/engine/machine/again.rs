@@ -73,6 +73,19 @@ impl Core {
         }
     }
 
+    /// How many of these tasks are in which state.
+    pub(super) fn states_of(&self, tasks: &[u32]) -> Vec<(TaskState, u32)> {
+        let mut states: Vec<(TaskState, u32)> = Vec::new();
+        for &task in tasks {
+            let state = self.tasks[task as usize].state;
+            match states.iter_mut().find(|(known, _)| *known == state) {
+                Some((_, count)) => *count += 1,
+                None => states.push((state, 1)),
+            }
+        }
+        states
+    }
+
     /// Whether the task runs again when the run does: it failed, or did not run because of one that did.
     fn is_to_run_again(&self, task: u32) -> bool {
         let cell = &self.tasks[task as usize];
@@ -102,14 +115,7 @@ impl Machine {
         let tasks: Vec<u32> = self.layout.tasks().filter(|&task| core.is_to_run_again(task)).collect();
         let tasks = self.with_scopes(tasks);
         commands.extend(tasks.iter().map(|&task| Command::Forget(task)));
-        let mut were: Vec<(TaskState, u32)> = Vec::new();
-        for &task in &tasks {
-            let state = core.tasks[task as usize].state;
-            match were.iter_mut().find(|(known, _)| *known == state) {
-                Some((_, count)) => *count += 1,
-                None => were.push((state, 1)),
-            }
-        }
+        let were = core.states_of(&tasks);
         let mut restored = self.as_restored(&tasks);
         restored.run_retries = core.run_retry.map_or(core.run_retries, |(retry, _)| retry);
         let plan = Arc::clone(self.layout.plan());

@@ -144,6 +144,7 @@ impl Core {
         let plan = graph.plan();
         let takes_part = |&task: &u32| self.tasks[task as usize].state != TaskState::Removed;
         let tasks: Vec<u32> = plan.units().nodes(group).iter().copied().filter(takes_part).collect();
+        let were = self.states_of(&tasks);
         for &task in &tasks {
             self.reopen(graph, task, now);
             commands.push(Command::Forget(task));
@@ -155,7 +156,8 @@ impl Core {
         self.open += count;
         if self.settings.recorded {
             let group = plan.groups()[group as usize].id.clone();
-            self.entries.push((now, Entry::Regrouped { group, retry, due: due.as_nanos(), tasks: tasks.clone() }));
+            let (due, tasks) = (due.as_nanos(), tasks.clone());
+            self.entries.push((now, Entry::Regrouped { group, retry, due, tasks, were }));
         }
         self.timers.insert((due, Timer::Unit(group)));
         self.tell_anew(graph, group, &tasks, now, commands);
