@@ -81,3 +81,22 @@ fn outside_of_a_graph_there_is_nothing_to_add_to() {
     assert!(message.contains("inside a `#[dag]` function or `Dag::draw`"), "{message}");
     assert!(place.contains("tests/explicit.rs"), "{place}");
 }
+
+#[test]
+fn values_are_pushed_and_pulled_by_name() {
+    let dag = Dag::draw("by_name", |dag| {
+        let extract = dag.add("extract", |ctx| {
+            ctx.push("rows", vec![1_u32, 2, 3])?;
+            ctx.push("source", "orders".to_owned())?;
+            Ok(())
+        });
+        let load = dag.add("load", |ctx| {
+            let (rows, source): (Vec<u32>, String) = (ctx.pull("extract", "rows")?, ctx.pull("extract", "source")?);
+            ctx.push("loaded", format!("{} rows of {source}", rows.len()))?;
+            Ok(())
+        });
+        let tell = dag.add("tell", |ctx| Ok(ctx.pull::<String>("load", "loaded")?));
+        chain((extract, load, tell));
+    });
+    on_both_drivers(&dag.unwrap(), |report| assert_eq!(report.state(), RunState::Success, "{report:?}"));
+}

@@ -356,6 +356,21 @@ async fn a_run_that_is_cancelled_while_nobody_runs_it_leaves_its_teardown() -> R
     Ok(())
 }
 
+#[test]
+fn a_run_that_is_tried_again_sets_up_and_tears_down_again() {
+    let mut options = taskflow::DagOptions::NONE;
+    options.retries = Some(1);
+    let draw = || {
+        let rows = scope(create("again"), |c| (tidy(), work(c, 1)), |c| delete(c)).1;
+        publish(rows)
+    };
+    let dag = Dag::build_with("again", options, draw).expect("no mistake");
+    let outcome = Test::new(&dag).fail_times("work", 1, "away").run();
+    outcome.assert_success().assert_attempts("tidy", 1).assert_attempts("create", 2).assert_attempts("delete", 2);
+    assert_eq!(made_and_deleted("again"), (2, 2));
+    explore(0..40, || Test::new(&dag).fail_times("work", 1, "away"));
+}
+
 /// The only mistake of a graph.
 fn mistake(dag: Result<Dag<u32>, taskflow::BuildErrors>) -> BuildError {
     let errors = dag.expect_err("there is a mistake");

@@ -274,7 +274,12 @@ impl Triggering {
             let Some(parent) = parent.upgrade() else { return };
             let value = Arc::from(format!("\"{}\"", ended.state.name()));
             parent.children.put(&run_id, Child::Ended(ended));
-            parent.tell(Input::Release { key: format!("{RUN_ENDED}{run_id}"), value, by: String::new(), reason: String::new() });
+            parent.tell(Input::Release {
+                key: format!("{RUN_ENDED}{run_id}"),
+                value,
+                by: String::new(),
+                reason: String::new(),
+            });
         });
         Ok(())
     }
