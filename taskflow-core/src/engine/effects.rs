@@ -42,7 +42,7 @@ impl Effects {
             }
             // After attempts have heard of it: one that starts a run meanwhile ends that itself.
             for run in self.halted.drain(..) {
-                run.children.cancel(&format!("`{}`, which waits for it, was ended", run.info.run_id));
+                run.end_children();
             }
             let launches = std::mem::take(&mut self.launches);
             for value in self.unused.drain(..) {

@@ -18,7 +18,7 @@ use super::hub::Shared;
 use super::machine::{Command, Input, Machine, Outcome};
 use super::notes::Notes;
 use super::record::{Recorder, Restored, RestoredState, Stored};
-use super::state::TaskState;
+use super::state::{RunState, TaskState};
 use super::values::Values;
 use crate::config::Config;
 use crate::dag::Plan;
@@ -135,6 +135,11 @@ impl RunShared {
     pub(crate) fn look_at_links(&self) {
         let Some((hub, key)) = self.place() else { return };
         hub.take_links(key, &self.info.run_id);
+    }
+
+    /// Ends the runs that it waits for, because it ends early. Not under the lock of the engine.
+    pub(crate) fn end_children(&self) {
+        self.children.cancel(&format!("`{}`, which waits for it, was ended", self.info.run_id));
     }
 
     /// Tells the run something from outside.
@@ -350,8 +355,15 @@ impl Run {
 
     /// Hands the remains to whoever waits for them, after the observer has seen everything.
     pub(crate) fn conclude(mut self) {
+<<<<<<< HEAD
         let recorder = self.shared.recorder.clone();
         let over = move || recorder.iter().for_each(|recorder| recorder.over());
+=======
+        // Whoever ends the run early does so as well, and may come to it later than this.
+        if self.machine.ends_as().is_some_and(|state| state != RunState::Interrupted) {
+            self.shared.end_children();
+        }
+>>>>>>> 47eed52 (A run that ends early ends those that it waits for, whoever comes to it first)
         self.shared.children.clear();
         self.shared.notes.clear();
         let result = self.values.result(&self.shared.plan);

@@ -7,6 +7,7 @@ use syn::spanned::Spanned;
 
 use super::model::{Dag, Default, Param, Shape};
 use super::param::source_text;
+use super::validate::has_intervals;
 use crate::spans;
 use crate::task::{callbacks, duration, location, option_tokens, quiet};
 
@@ -143,7 +144,8 @@ fn definition(dag: &Dag) -> TokenStream {
     let (id, doc) = (name.unraw().to_string(), dag.attrs.doc_text());
     let location = location(name, &p);
     let options = options(dag, &p);
-    let params = dag.params.iter().map(|param| definition_of_param(param, has_intervals(dag), &p));
+    let has_intervals = has_intervals(&dag.options.scheduling);
+    let params = dag.params.iter().map(|param| definition_of_param(param, has_intervals, &p));
     let result = result(dag);
     let inputs = format_ident!("__inputs");
     let handles = dag.params.iter().map(|Param { ty, .. }| quote!(#p::dag_input::<#ty>(&mut #inputs)));
@@ -179,12 +181,6 @@ fn definition(dag: &Dag) -> TokenStream {
             }
         }
     }
-}
-
-/// Whether the runs of the DAG are about spans of time.
-fn has_intervals(dag: &Dag) -> bool {
-    let schedule = dag.options.scheduling.schedule.as_ref();
-    schedule.is_some_and(|schedule| !matches!(&*schedule.value, "@once" | "@continuous"))
 }
 
 fn definition_of_param(param: &Param, has_intervals: bool, p: &TokenStream) -> TokenStream {

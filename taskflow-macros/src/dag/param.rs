@@ -12,10 +12,10 @@ use crate::option::{self, Options, Place};
 use crate::task::{is_context, plain_name};
 use crate::types::{Alien, find_alien, is_named, last_segment, peel, type_arguments};
 
-/// The parameters, whether all of them are sound, and which were written without a default.
+/// The parameters, and whether all of them are sound. `schedule`: whether the schedule of the DAG has intervals, if it has one.
 pub(super) fn read<'a>(
     args: impl Iterator<Item = &'a FnArg>,
-    has_schedule: bool,
+    schedule: Option<bool>,
     errors: &mut Errors,
 ) -> (Vec<Param>, bool) {
     let mut params = Vec::new();
@@ -38,9 +38,13 @@ pub(super) fn read<'a>(
         };
         sound &= errors.len() == before;
         let (written, options, docs, attrs) = attributes(arg, errors);
-        if has_schedule && !written {
+        if let (Some(has_intervals), false) = (schedule, written) {
             let ty = arg.ty.to_token_stream();
-            let from_run = if is_named(&arg.ty, "Date") { "run.data_interval().start_date()" } else { ".." };
+            let from_run = match is_named(&arg.ty, "Date") {
+                true if has_intervals => "run.data_interval().start_date()",
+                true => "run.logical_date.date()",
+                false => "..",
+            };
             let message = format!(
                 "a DAG with a schedule starts without anybody to ask, so each parameter needs a default\n\
                  write a constant, `#[param(default = ..)] {name}: {ty}`, or take it from the run, \

@@ -10,7 +10,7 @@ use crate::attrs::Attrs;
 use crate::crate_path;
 use crate::errors::Errors;
 use crate::function::Function;
-use crate::option::Options;
+use crate::option::{Options, Scheduling};
 use crate::schedule;
 use crate::task::{check_attributes, check_name, check_options, check_signature};
 use crate::types::{Alien, find_alien, is_named, last_segment, peel, type_arguments};
@@ -30,7 +30,10 @@ pub(super) fn validate(function: Function, options: Options, schedule_written: b
     let attrs = Attrs::sort(attrs);
     check_attributes(&attrs, errors);
     let mut sound = errors.len() == before;
-    let (params, sound_params) = param::read(sig.inputs.iter(), schedule_written, errors);
+    // One that was reported is taken for one as most are.
+    let scheduling = &options.scheduling;
+    let schedule = schedule_written.then(|| scheduling.schedule.is_none() || has_intervals(scheduling));
+    let (params, sound_params) = param::read(sig.inputs.iter(), schedule, errors);
     let found = errors.len();
     let result = read_result(&sig.output, errors);
     sound &= sound_params && errors.len() == found;
@@ -109,4 +112,9 @@ impl Dag {
     pub(super) fn arity(&self) -> usize {
         self.sig.inputs.iter().filter(|arg| matches!(arg, FnArg::Typed(_))).count()
     }
+}
+
+/// Whether the runs of a DAG with these options are about spans of time.
+pub(super) fn has_intervals(options: &Scheduling) -> bool {
+    options.schedule.as_ref().is_some_and(|schedule| !matches!(&*schedule.value, "@once" | "@continuous"))
 }
