@@ -138,6 +138,31 @@ fn what_was_skipped_because_the_run_failed_fast_runs_as_well() {
     assert!(report.halt_reason().is_none());
 }
 
+#[task]
+fn create(name: &str) -> u32 {
+    call(&format!("create {name}"))
+}
+
+#[task]
+fn delete(cluster: &u32, name: &str) {
+    call(&format!("delete {name} {cluster}"));
+}
+
+#[task]
+fn on_cluster(cluster: &u32, name: &str) -> Result<u32, String> {
+    if call(&format!("work {name}")) == 1 { Err(format!("cluster {cluster} is slow")) } else { Ok(*cluster) }
+}
+
+#[test]
+fn work_of_a_scope_runs_again_with_its_setup_and_its_teardown() {
+    let dag = Dag::build_with("scoped", retried(1, Duration::from_millis(1)), || {
+        scope(create("scoped"), |cluster| on_cluster(cluster, "scoped"), |cluster| delete(cluster, "scoped"))
+    });
+    let report = live(dag.unwrap().run());
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&2)));
+    assert_eq!((calls("create scoped"), calls("delete scoped 1"), calls("delete scoped 2")), (2, 1, 1));
+}
+
 #[tokio::test]
 async fn the_history_keeps_every_try() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
