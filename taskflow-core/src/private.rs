@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 pub use crate::dag::{
     Arg, Branch, DagDef, DagEntry, DagFn, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry,
-    TaskEntry, add_task,
+    TaskEntry, add_task, draw_inside, given,
 };
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;

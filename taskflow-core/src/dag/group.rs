@@ -108,7 +108,7 @@ impl Group {
     #[track_caller]
     pub fn draw<R>(self, body: impl FnOnce() -> R) -> R {
         let Group { name, concurrency, after, rule, retries, retry_delay } = self;
-        let wish = GroupWish { name, concurrency, after, rule, retries, retry_delay };
+        let wish = GroupWish { name, concurrency, after, rule, retries, retry_delay, dag: None };
         let _open = builder::open_group(wish, Location::caller());
         body()
     }

@@ -13,7 +13,7 @@ use crate::task::{callbacks, duration, location, option_tokens, quiet};
 
 pub(super) fn expand(dag: &Dag) -> TokenStream {
     match dag.shape {
-        Shape::Sound => [face(dag), definition(dag), triggers(dag), registration(dag)].into_iter().collect(),
+        Shape::Sound => [face(dag), definition(dag), inside(dag), triggers(dag), registration(dag)].into_iter().collect(),
         Shape::Broken => stand_in(dag),
         Shape::Untouched => {
             let (attrs, vis, sig, body) = (&dag.attrs, &dag.vis, &dag.sig, &dag.body);
@@ -71,6 +71,36 @@ fn face(dag: &Dag) -> TokenStream {
             #[doc(hidden)]
             #(#own)*
             fn __draw(#(#body_params),*) -> #gives #body
+        }
+    }
+}
+
+/// The function that draws this DAG inside another one, as a group.
+fn inside(dag: &Dag) -> TokenStream {
+    let (krate, name, vis, quiet) = (&dag.krate, dag.name(), &dag.vis, quiet());
+    let p = quote!(#krate::__private);
+    let (shared, docs) = (&dag.attrs.shared, &dag.attrs.docs);
+    let params = dag.params.iter().map(|Param { name, ty, .. }| {
+        // At the type, so that a wrong argument is shown beside it.
+        let p = spans::at(ty.span(), &p);
+        quote_spanned!(ty.span()=> #name: impl #p::IntoArg<#ty>)
+    });
+    let arguments = dag.params.iter().map(|Param { name, ty, .. }| {
+        let label = name.unraw().to_string();
+        quote!(#p::given::<#ty>(#p::IntoArg::<#ty>::into_arg(#name), #label))
+    });
+    let drawn = quote!(#name::__draw(#(#arguments),*));
+    let (gives, drawn) = match &dag.result {
+        Some(ty) => (quote!(-> #krate::Output<#ty>), drawn),
+        None => (quote!(), quote!({ let _ = #drawn; })),
+    };
+    quote! {
+        #(#docs)*
+        #(#shared)*
+        #quiet
+        #[track_caller]
+        #vis fn #name(#(#params),*) #gives {
+            #p::draw_inside(#name::def(), move || #drawn)
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::panic::Location;
 use std::time::Duration;
 
-use super::{GroupDraft, Handle, index, with_draft};
+use super::{Draft, GroupDraft, Handle, index, with_draft};
+use crate::dag::def::DagDef;
 use crate::dag::error::BuildError;
 use crate::task::TriggerRule;
 
@@ -15,6 +16,8 @@ pub(in crate::dag) struct GroupWish {
     pub(in crate::dag) rule: Option<TriggerRule>,
     pub(in crate::dag) retries: u32,
     pub(in crate::dag) retry_delay: Duration,
+    /// The DAG that is drawn in it.
+    pub(in crate::dag) dag: Option<&'static DagDef>,
 }
 
 /// A group that is being drawn, until this is dropped.
@@ -25,7 +28,7 @@ pub(in crate::dag) struct OpenGroup {
 
 /// Opens a group: the nodes drawn from now on are in it. `None` outside a `#[dag]` function.
 pub(in crate::dag) fn open_group(wish: GroupWish, at: &'static Location<'static>) -> Option<OpenGroup> {
-    let GroupWish { name, concurrency, after, rule, retries, retry_delay } = wish;
+    let GroupWish { name, concurrency, after, rule, retries, retry_delay, dag } = wish;
     with_draft(|draft| {
         let (outer, group, first) = (draft.open_group, index(draft.groups.len()), index(draft.nodes.len()));
         let upstreams: Vec<Result<u32, BuildError>> = after.iter().map(|&node| draft.task_of(node, at)).collect();
@@ -45,10 +48,21 @@ pub(in crate::dag) fn open_group(wish: GroupWish, at: &'static Location<'static>
         draft.errors.append(&mut mistakes);
         let nodes = first..first;
         let parent = outer;
-        draft.groups.push(GroupDraft { name, parent, concurrency, after, rule, retries, retry_delay, nodes, at });
+        draft.groups.push(GroupDraft { name, parent, concurrency, after, rule, retries, retry_delay, dag, nodes, at });
         draft.open_group = Some(group);
         OpenGroup { group, outer }
     })
+}
+
+/// Whether this DAG is being drawn on this thread, by itself or inside another one.
+pub(in crate::dag) fn draws(def: &'static DagDef) -> bool {
+    let draws = |draft: &mut Draft| {
+        let parent = |&group: &u32| draft.groups[group as usize].parent;
+        let around = std::iter::successors(draft.open_group, parent);
+        let inside = around.into_iter().any(|group| draft.groups[group as usize].dag.is_some_and(|dag| std::ptr::eq(dag, def)));
+        inside || draft.dag.is_some_and(|dag| std::ptr::eq(dag, def))
+    };
+    with_draft(draws).unwrap_or(false)
 }
 
 impl Drop for OpenGroup {

@@ -18,11 +18,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 pub(super) use arm::{enter, is_in_arm, leave};
-pub(super) use group::{GroupWish, open_group};
+pub(super) use group::{GroupWish, draws, open_group};
 pub(super) use mapping::{MappingDraft, open_mapping, reopen_mapping, with_mapping};
 pub(super) use scope::{OpenScope, ScopeDraft, fails_run, open_scope};
 
 use super::arg::{Arg, ArgDraft};
+use super::def::DagDef;
 use super::error::BuildError;
 use super::output::Output;
 use super::plan::{Source, Teardown};
@@ -54,6 +55,8 @@ impl fmt::Display for Handle {
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) scope: u32,
+    /// The DAG that is drawn, if it is that of a `#[dag]` function: only its address counts.
+    pub(super) dag: Option<*const DagDef>,
     pub(super) params: Vec<&'static str>,
     pub(super) nodes: Vec<NodeDraft>,
     pub(super) args: Vec<ArgDraft>,
@@ -136,6 +139,8 @@ pub(super) struct GroupDraft {
     pub(super) rule: Option<TriggerRule>,
     pub(super) retries: u32,
     pub(super) retry_delay: Duration,
+    /// The DAG that is drawn in it.
+    pub(super) dag: Option<&'static DagDef>,
     /// Its nodes, those of groups inside it among them.
     pub(super) nodes: Range<u32>,
     pub(super) at: &'static Location<'static>,
@@ -146,7 +151,11 @@ thread_local! {
 }
 
 /// Runs `function` with a builder for its calls.
-pub(super) fn trace<R>(params: Vec<&'static str>, function: impl FnOnce(u32) -> R) -> (Draft, R) {
+pub(super) fn trace<R>(
+    dag: Option<*const DagDef>,
+    params: Vec<&'static str>,
+    function: impl FnOnce(u32) -> R,
+) -> (Draft, R) {
     static SCOPES: AtomicU32 = AtomicU32::new(0);
 
     /// Takes the draft out again, also when `function` panics.
@@ -161,6 +170,7 @@ pub(super) fn trace<R>(params: Vec<&'static str>, function: impl FnOnce(u32) -> 
     OPEN.with_borrow_mut(|open| {
         open.push(Draft {
             scope,
+            dag,
             params,
             nodes: Vec::new(),
             args: Vec::new(),

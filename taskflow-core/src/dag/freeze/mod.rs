@@ -25,7 +25,7 @@ use crate::value::{Constant, TypeInfo};
 pub(super) fn trace_def(def: &DagDef) -> Result<Plan, BuildErrors> {
     let params = (def.params)();
     let header = Header { id: def.id, doc: def.doc, location: def.location, options: def.options, result: def.result };
-    trace(header, params, |scope| (def.trace)(DagInputs::new(scope)))
+    trace(Some(std::ptr::from_ref(def)), header, params, |scope| (def.trace)(DagInputs::new(scope)))
 }
 
 pub(super) fn trace_closure(
@@ -36,7 +36,7 @@ pub(super) fn trace_closure(
     body: impl FnOnce() -> Option<Handle>,
 ) -> Result<Plan, BuildErrors> {
     let header = Header { id, doc: "", location, options: *options, result };
-    trace(header, Vec::new(), |_| body())
+    trace(None, header, Vec::new(), |_| body())
 }
 
 struct Header<'a> {
@@ -48,13 +48,14 @@ struct Header<'a> {
 }
 
 fn trace(
+    dag: Option<*const DagDef>,
     header: Header<'_>,
     params: Vec<ParamDef>,
     body: impl FnOnce(u32) -> Option<Handle>,
 ) -> Result<Plan, BuildErrors> {
     let names = params.iter().map(|param| param.name).collect();
     panics::install_hook();
-    let traced = panics::catch(|| builder::trace(names, body));
+    let traced = panics::catch(|| builder::trace(dag, names, body));
     let (draft, result) = traced.map_err(|panic| {
         let message = panic.to_string();
         BuildErrors::new(header.id, vec![BuildError::Panicked { message }])
@@ -188,6 +189,14 @@ impl Freezer<'_> {
         all
     }
 
+    /// What is said of the tasks of a group: by the DAGs that are drawn around it, the nearest first.
+    fn defaults(&self, draft: &Draft, group: Option<u32>) -> TaskOptions {
+        let outer = |&group: &u32| draft.groups[group as usize].parent;
+        let dags = std::iter::successors(group, outer).filter_map(|group| draft.groups[group as usize].dag);
+        let said = dags.fold(TaskOptions::NONE, |said, dag| said.or(dag.options.task_defaults));
+        said.or(self.header.options.task_defaults)
+    }
+
     /// The resolved options, each different set once, and the index of each node's.
     fn options(&mut self, draft: &Draft, ids: &[Box<str>]) -> (Vec<NodeOptions>, Vec<u32>) {
         let mut sets: Vec<NodeOptions> = Vec::new();
@@ -195,7 +204,7 @@ impl Freezer<'_> {
         for (node, id) in draft.nodes.iter().zip(ids) {
             let own = node.options.as_deref().copied().unwrap_or_default();
             // What a DAG says of its tasks is not meant for the nodes that a branch is made of.
-            let defaults = if node.def.is_built_in() { TaskOptions::NONE } else { self.header.options.task_defaults };
+            let defaults = if node.def.is_built_in() { TaskOptions::NONE } else { self.defaults(draft, node.group) };
             let options = resolve(own.or(node.def.options).or(defaults), node.def.waiting, node.teardown);
             checks::pool(&options, &self.pools, id, node.at.into(), &mut self.errors);
             let position = sets.iter().rposition(|set| *set == options).unwrap_or_else(|| {
