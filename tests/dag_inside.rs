@@ -23,8 +23,8 @@ fn count(text: &str) -> u64 {
 }
 
 /// A DAG of its own, with a schedule and options for its tasks.
-#[dag(schedule = "@daily", max_active_tasks = 1, default(retries = 3, pool_slots = 1))]
-fn squares(#[param(default = 3)] last: u64, label: String) -> u64 {
+#[dag(schedule = "@daily", max_active_tasks = 1, default(retries = 3))]
+fn squares(#[param(default = 3)] last: u64, #[param(default = "abc")] label: String) -> u64 {
     let squares: Vec<Output<u64>> = [square(last), square(2)].into();
     total([total(squares), count(label)])
 }
@@ -51,11 +51,14 @@ fn it_is_a_group_with_its_name_and_its_result_goes_on() {
 
 #[test]
 fn outputs_are_passed_in_as_they_are_and_a_second_call_is_a_second_group() {
-    common::both(|| report::run(1), |report| {
-        assert_eq!(report.result(), Some(&(8 + 70)));
-        assert_eq!(state_of(report, "squares_2.square"), TaskState::Success);
-        assert!(report.task("squares_2.last").is_none(), "{}", states(report));
-    });
+    common::both(
+        || report::run(1),
+        |report| {
+            assert_eq!(report.result(), Some(&(8 + 70)));
+            assert_eq!(state_of(report, "squares_2.square"), TaskState::Success);
+            assert!(report.task("squares_2.last").is_none(), "{}", states(report));
+        },
+    );
 }
 
 #[test]

@@ -355,15 +355,12 @@ impl Run {
 
     /// Hands the remains to whoever waits for them, after the observer has seen everything.
     pub(crate) fn conclude(mut self) {
-<<<<<<< HEAD
         let recorder = self.shared.recorder.clone();
         let over = move || recorder.iter().for_each(|recorder| recorder.over());
-=======
         // Whoever ends the run early does so as well, and may come to it later than this.
         if self.machine.ends_as().is_some_and(|state| state != RunState::Interrupted) {
             self.shared.end_children();
         }
->>>>>>> 47eed52 (A run that ends early ends those that it waits for, whoever comes to it first)
         self.shared.children.clear();
         self.shared.notes.clear();
         let result = self.values.result(&self.shared.plan);

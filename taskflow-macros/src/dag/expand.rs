@@ -13,7 +13,9 @@ use crate::task::{callbacks, duration, location, option_tokens, quiet};
 
 pub(super) fn expand(dag: &Dag) -> TokenStream {
     match dag.shape {
-        Shape::Sound => [face(dag), definition(dag), inside(dag), triggers(dag), registration(dag)].into_iter().collect(),
+        Shape::Sound => {
+            [face(dag), definition(dag), inside(dag), triggers(dag), registration(dag)].into_iter().collect()
+        }
         Shape::Broken => stand_in(dag),
         Shape::Untouched => {
             let (attrs, vis, sig, body) = (&dag.attrs, &dag.vis, &dag.sig, &dag.body);

@@ -59,7 +59,8 @@ pub(in crate::dag) fn draws(def: &'static DagDef) -> bool {
     let draws = |draft: &mut Draft| {
         let parent = |&group: &u32| draft.groups[group as usize].parent;
         let around = std::iter::successors(draft.open_group, parent);
-        let inside = around.into_iter().any(|group| draft.groups[group as usize].dag.is_some_and(|dag| std::ptr::eq(dag, def)));
+        let inside =
+            around.into_iter().any(|group| draft.groups[group as usize].dag.is_some_and(|dag| std::ptr::eq(dag, def)));
         inside || draft.dag.is_some_and(|dag| std::ptr::eq(dag, def))
     };
     with_draft(draws).unwrap_or(false)
