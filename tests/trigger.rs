@@ -6,13 +6,14 @@ mod common;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
 
 use common::{PATIENCE, eventually, failure_of, finish, live, locked, on_both_drivers, reference};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, Pick, RunFilter, RunHistory};
 use taskflow::prelude::*;
 use taskflow::tasks::RunTrigger;
-use taskflow::{BoxError, Engine, Value};
+use taskflow::{BoxError, DagOptions, Engine, Group, Value};
 
 /// How often each function was called, by test and name.
 static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
@@ -347,4 +348,32 @@ fn in_a_test_a_triggered_run_is_simulated_as_well() {
     }
     explore(0..20, || Test::new(dag.clone()).stored());
     Test::new(dag).fail_times("squared", 1, "away").run().assert_failure("squared", "away");
+}
+
+#[task]
+fn at_the_second_call(name: &str) -> Result<u32> {
+    match call(name) {
+        1 => Err("not yet")?,
+        count => Ok(count),
+    }
+}
+
+#[dag]
+fn moody(name: String) -> u32 {
+    at_the_second_call(name)
+}
+
+#[test]
+fn a_group_and_a_run_that_are_tried_again_trigger_another_run() {
+    let group = || Group::new("unit").retries(1).retry_delay(Duration::from_millis(1));
+    let dag = Dag::build("unit", || group().draw(|| moody::trigger("in a group")));
+    let report = live(dag.unwrap().run());
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&2)));
+
+    let mut options = DagOptions::NONE;
+    options.retries = Some(1);
+    options.retry_delay = Some(Duration::from_millis(1));
+    let dag = Dag::build_with("again", options, || moody::trigger("in a run"));
+    let report = live(dag.unwrap().run());
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&2)));
 }

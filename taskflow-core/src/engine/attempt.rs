@@ -32,6 +32,8 @@ pub(crate) struct Grant {
     pub(crate) id: Option<Arc<str>>,
     pub(crate) attempt: u32,
     pub(crate) max_attempts: u32,
+    /// How often the task ran again with its group or its run.
+    pub(crate) rounds: u32,
     pub(crate) def: &'static TaskDef,
     pub(crate) gathered: Gathered,
     /// Missing for sync tasks without a context: nobody could tell them anything.
@@ -102,7 +104,7 @@ impl Grant {
             task_id: id.to_owned(),
             attempt: self.attempt,
             max_attempts: self.max_attempts,
-            generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(id)),
+            generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(id)) + self.rounds,
             comeback: self.comeback.as_deref().cloned(),
             config: run.config.clone(),
             around: Arc::new(seat),

@@ -356,6 +356,8 @@ pub(crate) struct RestoredTask {
     pub(crate) attempts: u32,
     /// Those of them that do not count against the retries: lost ones, and all before it was cleared.
     pub(crate) forgiven: u32,
+    /// How often it ran again with its group or its run.
+    pub(crate) rounds: u32,
     pub(crate) started: Timestamp,
     pub(crate) ended: Timestamp,
     /// The failures of attempts that others followed.

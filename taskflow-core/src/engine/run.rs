@@ -236,8 +236,9 @@ impl Run {
         }
         let short = self.is_shareable(task);
         let (attempt, max_attempts) = (self.machine.attempt(task), self.machine.max_attempts(task));
+        let rounds = self.machine.rounds(task);
         let comeback = self.machine.comeback(task, now).map(Box::new);
-        Grant { task, node, id, attempt, max_attempts, def, gathered, control, short, comeback }
+        Grant { task, node, id, attempt, max_attempts, rounds, def, gathered, control, short, comeback }
     }
 
     /// Closes an attempt, unless it is not the one that runs: then nothing changes and the answer is `false`.

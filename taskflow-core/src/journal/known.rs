@@ -250,9 +250,9 @@ fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTas
     let retried = earlier.iter().map(record).collect();
     let attempts = known.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
     let started = last.map_or(Timestamp::EPOCH, |attempt| attempt.started);
-    let (forgiven, ended) = (known.forgiven.min(attempts), known.since.unwrap_or(started));
+    let (forgiven, rounds, ended) = (known.forgiven.min(attempts), known.rounds, known.since.unwrap_or(started));
     let (wait, deaf_to) = (known.wait.clone(), known.deaf_to);
-    RestoredTask { task, state, attempts, forgiven, started, ended, retried, wait, deaf_to }
+    RestoredTask { task, state, attempts, forgiven, rounds, started, ended, retried, wait, deaf_to }
 }
 
 fn takes(plan: &Plan, node: u32, upstream: u32) -> bool {

@@ -84,6 +84,7 @@ impl Journal {
             state,
             attempts,
             forgiven: 0,
+            rounds: 0,
             started: Timestamp::EPOCH,
             ended: Timestamp::EPOCH,
             retried: Vec::new(),

@@ -45,6 +45,9 @@ pub struct TaskHistory {
     /// Attempts before it was last cleared.
     #[serde(skip)]
     pub(crate) forgiven: u32,
+    /// How often it ran again with its group or its run.
+    #[serde(skip)]
+    pub(crate) rounds: u32,
     /// How many events the run had been told when the task was last cleared: those are not for it any more.
     #[serde(skip)]
     pub(crate) deaf_to: u64,
@@ -152,6 +155,7 @@ impl TaskHistory {
             value: None,
             wait: None,
             forgiven: 0,
+            rounds: 0,
             deaf_to: 0,
             order: 0,
             length: None,
@@ -256,6 +260,7 @@ impl TaskHistory {
     pub(super) fn again(&mut self, events: u64) {
         let (cleared, deaf_to) = (self.cleared, self.deaf_to);
         self.reset(events);
+        self.rounds += 1;
         self.cleared = cleared;
         if self.attempts.is_empty() {
             self.deaf_to = deaf_to;
@@ -267,7 +272,7 @@ impl TaskHistory {
         let kept = std::mem::take(&mut self.attempts);
         let forgiven = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
         let (cleared, deaf_to) = (self.cleared + 1, events);
-        let label = self.label.take();
-        *self = TaskHistory { attempts: kept, forgiven, cleared, deaf_to, label, ..TaskHistory::new(&self.id) };
+        let (label, rounds) = (self.label.take(), self.rounds);
+        *self = TaskHistory { attempts: kept, forgiven, rounds, cleared, deaf_to, label, ..TaskHistory::new(&self.id) };
     }
 }

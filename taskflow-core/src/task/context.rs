@@ -315,7 +315,8 @@ impl TaskContext {
     }
 
     /// A key under which an effect outside can be made once: the same in every attempt of the task in this run, also after a
-    /// crash; another one after the task was cleared, because then it is meant to happen again.
+    /// crash; another one after the task was cleared, and when its group or its run is tried again, because then it is meant to
+    /// happen again.
     ///
     /// Tasks run *at least* once: a process can die after a task has done its work and before that was stored. What must
     /// not happen twice is done under this key, as an upsert or as the idempotency key of an API.

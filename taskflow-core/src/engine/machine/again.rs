@@ -192,6 +192,7 @@ impl Machine {
                 attempts: cell.attempt,
                 // All before the run was tried again do not count.
                 forgiven: if is_open { cell.attempt } else { core.forgiven(task) },
+                rounds: core.past.rounds.get(&task).copied().unwrap_or(0) + u32::from(is_open),
                 started: cell.started,
                 ended: cell.ended,
                 retried,

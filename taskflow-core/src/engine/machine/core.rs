@@ -83,6 +83,8 @@ pub(super) struct Past {
     pub(super) waits: HashMap<u32, bool>,
     /// Attempts that do not count against the retries.
     pub(super) forgiven: HashMap<u32, u32>,
+    /// How often tasks ran again with their group or their run.
+    pub(super) rounds: HashMap<u32, u32>,
     /// The last events that are not for tasks, because they were cleared since.
     pub(super) deaf: HashMap<u32, u64>,
     /// What is known of elements whose lists have yet to come, by id.

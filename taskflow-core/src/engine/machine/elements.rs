@@ -91,6 +91,9 @@ impl Core {
                 let Some(known) = self.past.later.remove(&*graph.id(task)) else { continue };
                 self.tasks[task as usize].attempt = known.attempts;
                 self.past.forgiven.insert(task, known.forgiven);
+                if known.rounds > 0 {
+                    self.past.rounds.insert(task, known.rounds);
+                }
                 self.retried.insert(task, known.retried);
                 if known.deaf_to > 0 {
                     self.past.deaf.insert(task, known.deaf_to);

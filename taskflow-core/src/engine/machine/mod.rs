@@ -235,6 +235,9 @@ impl Machine {
             if known.forgiven > 0 {
                 past.forgiven.insert(task, known.forgiven);
             }
+            if known.rounds > 0 {
+                past.rounds.insert(task, known.rounds);
+            }
             if known.deaf_to > 0 {
                 past.deaf.insert(task, known.deaf_to);
             }
@@ -387,6 +390,11 @@ impl Machine {
         let (since, waits) = record.map_or((now, 0), |record| (record.since, record.count));
         let after = self.core.past.deaf.get(&task).copied().unwrap_or(0);
         Some(Comeback { now, since, waits, after, events: Arc::clone(&self.core.external) })
+    }
+
+    /// How often the task ran again with its group or its run.
+    pub(crate) fn rounds(&self, task: u32) -> u32 {
+        if self.core.past.rounds.is_empty() { 0 } else { self.core.past.rounds.get(&task).copied().unwrap_or(0) }
     }
 
     /// How many attempts the task may have.

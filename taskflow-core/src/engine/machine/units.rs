@@ -198,6 +198,7 @@ impl Core {
         }
         if cell.attempt > 0 {
             self.past.forgiven.insert(task, cell.attempt);
+            *self.past.rounds.entry(task).or_default() += 1;
             self.past.deaf.insert(task, self.released);
         }
         self.waiters.remove(&task);
