@@ -201,7 +201,7 @@ fn with_room(command: &Command, kib: u32, kills: bool) -> Command {
 }
 
 /// How much room there is, in KiB: from hardly enough for an empty database to nearly enough for all.
-const ROOMS: [u32; 8] = [16, 48, 80, 96, 112, 128, 160, 256];
+const ROOMS: [u32; 9] = [16, 48, 96, 128, 160, 176, 192, 224, 256];
 
 #[test]
 fn files_that_can_grow_no_further_interrupt_the_run() {

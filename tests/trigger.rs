@@ -109,7 +109,7 @@ fn the_failure_of_a_run_is_one_that_names_it() {
 #[test]
 fn a_retry_after_a_failed_run_starts_another_one() {
     let dag = || {
-        Dag::build("retried", || broken::trigger("twice broken", 2).retries(2).retry_delay(std::time::Duration::ZERO))
+        Dag::build("retried", || broken::trigger("twice broken", 2).retries(2).retry_delay(Duration::ZERO))
             .unwrap()
     };
     let report = live(dag().run());
@@ -199,7 +199,7 @@ async fn history_when(journal: &Journal, run: &str, wanted: impl Fn(&RunHistory)
             Ok(history) if wanted(&history) => return history,
             other => assert!(start.elapsed() < PATIENCE, "this does not come: {other:?}"),
         }
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
