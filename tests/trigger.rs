@@ -108,10 +108,8 @@ fn the_failure_of_a_run_is_one_that_names_it() {
 
 #[test]
 fn a_retry_after_a_failed_run_starts_another_one() {
-    let dag = || {
-        Dag::build("retried", || broken::trigger("twice broken", 2).retries(2).retry_delay(Duration::ZERO))
-            .unwrap()
-    };
+    let dag =
+        || Dag::build("retried", || broken::trigger("twice broken", 2).retries(2).retry_delay(Duration::ZERO)).unwrap();
     let report = live(dag().run());
     assert_eq!(report.result(), Some(&3));
     assert_eq!(report.task("broken").unwrap().attempt_count(), 3);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 pub use crate::dag::{
     Arg, Branch, DagDef, DagEntry, DagFn, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry,
-    TaskEntry, add_task, draw_inside, given,
+    TaskEntry, add_task, draw_inside,
 };
 use crate::dag::{DagInputs, Handle, Output};
 use crate::error::BoxError;
@@ -174,7 +174,7 @@ pub fn dag_input<T>(inputs: &mut DagInputs) -> Output<T> {
 
 /// What generated code does with the type of a parameter. A type that is no [`Value`] is reported once, by this function.
 pub fn param_type<T: Value>() -> ParamType<T> {
-    ParamType { named: Param::new, erase: |value| Arc::new(value) }
+    ParamType { named: Param::new, erase: |value| Arc::new(value), given: crate::dag::given::<T> }
 }
 
 /// See [`param_type`].
@@ -182,6 +182,7 @@ pub fn param_type<T: Value>() -> ParamType<T> {
 pub struct ParamType<T> {
     named: fn(&'static str) -> Param<T>,
     erase: fn(T) -> AnyValue,
+    given: fn(Arg, &'static str) -> Output<T>,
 }
 
 impl<T> ParamType<T> {
@@ -193,6 +194,12 @@ impl<T> ParamType<T> {
     /// Adds the value of the next parameter.
     pub fn give(self, params: &mut Params, value: T) {
         params.push((self.erase)(value));
+    }
+
+    /// The output that stands for the parameter of a DAG inside another one.
+    #[track_caller]
+    pub fn inside(self, arg: Arg, param: &'static str) -> Output<T> {
+        (self.given)(arg, param)
     }
 }
 

@@ -44,9 +44,8 @@ pub fn draw_inside<R>(def: &'static DagDef, body: impl FnOnce() -> R) -> R {
 }
 
 /// An argument for a DAG inside another one: a plain value needs a node that gives it, named after the parameter.
-#[doc(hidden)]
 #[track_caller]
-pub fn given<T: Value>(arg: Arg, param: &'static str) -> Output<T> {
+pub(crate) fn given<T: Value>(arg: Arg, param: &'static str) -> Output<T> {
     if let ArgDraft::One { from, kind: EdgeKind::Required, assemble: None } = arg.0 {
         return Output::new(from);
     }

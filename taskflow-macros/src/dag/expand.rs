@@ -89,7 +89,7 @@ fn inside(dag: &Dag) -> TokenStream {
     });
     let arguments = dag.params.iter().map(|Param { name, ty, .. }| {
         let label = name.unraw().to_string();
-        quote!(#p::given::<#ty>(#p::IntoArg::<#ty>::into_arg(#name), #label))
+        quote!(#p::param_type::<#ty>().inside(#p::IntoArg::<#ty>::into_arg(#name), #label))
     });
     let drawn = quote!(#name::__draw(#(#arguments),*));
     let (gives, drawn) = match &dag.result {
