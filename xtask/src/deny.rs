@@ -3,11 +3,12 @@
 //! The version is pinned here, so the same rules in `deny.toml` mean the same everywhere.
 
 use std::env::consts::EXE_SUFFIX;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::failure::Failure;
-use crate::step::Step;
+use crate::step::{Started, Step};
 use crate::workspace;
 
 const VERSION: &str = "0.20.2";
@@ -16,6 +17,17 @@ const VERSION: &str = "0.20.2";
 pub(crate) fn offline_checks() -> Result<Step, Failure> {
     let deny = ensure()?;
     Ok(Step::program("dependencies", &deny, ["--workspace", "--locked", "check", "bans", "licenses", "sources"]))
+}
+
+/// Begins to compile cargo-deny beside other steps, if it is not here: with one job, since it is not urgent.
+pub(crate) fn prepare() -> Result<Option<Started>, Failure> {
+    if found().is_some() {
+        return Ok(None);
+    }
+    let tools = workspace::root().join("target/tools");
+    let started = fs::create_dir_all(&tools)
+        .and_then(|()| install().env("CARGO_BUILD_JOBS", "1").start(tools.join("install.log")));
+    started.map(Some).map_err(|error| Failure::new(format!("cargo-deny cannot be compiled: {error}")))
 }
 
 /// Fetches the advisory database, then checks the dependencies against it.
@@ -36,17 +48,20 @@ pub(crate) fn advisories() -> Result<(), Failure> {
 
 /// The cargo-deny of the pinned version: the one on the path, else the project's own.
 fn ensure() -> Result<PathBuf, Failure> {
-    let on_path = PathBuf::from("cargo-deny");
-    let own = workspace::root().join(home()).join("bin").join(format!("cargo-deny{EXE_SUFFIX}"));
-
-    for program in [&on_path, &own] {
-        if is_pinned(program) {
-            return Ok(program.clone());
-        }
+    if let Some(program) = found() {
+        return Ok(program);
     }
     println!("\ncargo-deny {VERSION} is not here: compiling it into target/tools, this once");
     install().run()?;
-    Ok(own)
+    Ok(own())
+}
+
+fn found() -> Option<PathBuf> {
+    [PathBuf::from("cargo-deny"), own()].into_iter().find(|program| is_pinned(program))
+}
+
+fn own() -> PathBuf {
+    workspace::root().join(home()).join("bin").join(format!("cargo-deny{EXE_SUFFIX}"))
 }
 
 /// Where the project's own cargo-deny lives, from the workspace root. A new version is a new home.

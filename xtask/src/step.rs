@@ -2,9 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::{self, File};
 use std::io;
-use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
@@ -75,6 +76,15 @@ impl Step {
         self.close(began, status)
     }
 
+    /// Starts the step beside the steps that follow. What it says goes into `log`, a file in a directory that is there, and
+    /// is shown if it fails.
+    pub(crate) fn start(self, log: PathBuf) -> io::Result<Started> {
+        let (out, err) = (File::create(&log)?, File::options().append(true).open(&log)?);
+        println!("\n==> {}, beside the next steps\n    {}", self.name, self.by_hand());
+        let child = self.command().stdout(out).stderr(err).spawn()?;
+        Ok(Started { step: self, began: Instant::now(), log, child })
+    }
+
     /// Runs the step and adds what its tests say to `tally`.
     ///
     /// Colour is off, as the results are read from the output.
@@ -118,6 +128,34 @@ impl Step {
             self.name,
             self.by_hand()
         )))
+    }
+}
+
+/// A step that runs beside others. It ends with this, also when nobody waits for it.
+#[derive(Debug)]
+pub(crate) struct Started {
+    step: Step,
+    began: Instant,
+    log: PathBuf,
+    child: Child,
+}
+
+impl Started {
+    /// Waits for its end.
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        let status = self.child.wait();
+        if !status.as_ref().is_ok_and(ExitStatus::success) {
+            eprintln!("{}", fs::read_to_string(&self.log).unwrap_or_default());
+        }
+        self.step.close(self.began, status)
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -169,6 +207,18 @@ mod tests {
         let message = step.run().expect_err("there is no such program").to_string();
         assert!(message.contains("the step `missing` failed"), "{message}");
         assert!(message.ends_with("repeat by hand: no-such-program --now"), "{message}");
+    }
+
+    #[test]
+    fn a_step_beside_others_ends_as_it_would_alone() {
+        let log = |name: &str| std::env::temp_dir().join(format!("{}-{name}", std::process::id()));
+        let cargo = |word: &str| Step::cargo("beside", [word]);
+        assert!(cargo("--version").start(log("good")).expect("it starts").finish().is_ok());
+        let failure = cargo("no-such-command").start(log("bad")).expect("it starts").finish();
+        assert!(failure.expect_err("it fails").to_string().contains("the step `beside` failed"));
+        for name in ["good", "bad"] {
+            fs::remove_file(log(name)).expect("the log is there");
+        }
     }
 
     #[test]

@@ -4,12 +4,14 @@ use crate::commands::test;
 use crate::deny;
 use crate::failure::Failure;
 use crate::features;
-use crate::step::Step;
+use crate::step::{Started, Step};
 use crate::tally::Tally;
 
 /// Cheap and frequent mistakes are found first.
 pub(crate) fn run(tally: &mut Tally) -> Result<(), Failure> {
     Step::cargo("format", ["fmt", "--all", "--check"]).run()?;
+
+    let deny = deny::prepare()?;
 
     Step::cargo("lints", ["clippy", "--workspace", "--all-targets"])
         .args(["--all-features", "--locked", "--", "-D", "warnings"])
@@ -24,6 +26,7 @@ pub(crate) fn run(tally: &mut Tally) -> Result<(), Failure> {
         step.run()?;
     }
 
+    deny.map_or(Ok(()), Started::finish)?;
     deny::offline_checks()?.run()?;
 
     test::run(&[], tally)
