@@ -108,6 +108,8 @@ pub(crate) fn panic_of<R>(function: impl FnOnce() -> R) -> (String, String) {
     }
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
+        // The engine has a hook as well, from the first graph on: two that are set at once lose one of them.
+        let _ = Dag::draw("first", |_| {});
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
