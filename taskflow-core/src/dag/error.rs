@@ -188,8 +188,8 @@ pub enum BuildError {
     },
     /// A group that is tried again as a whole, with elements of a list in it or around it.
     #[error(
-        "the group `{group}` (at {at}) has retries, and holds or is in an `each`; elements are tried again one by one: give the \
-             retries to their tasks, or to the whole DAG"
+        "the group `{group}` (at {at}) has retries, and holds an `each`, is in one, or takes what one gives; elements are tried again \
+             one by one: give the retries to their tasks, or to the whole DAG, and pass what an `each` gives through `.collect()`"
     )]
     GroupOfElements {
         /// The group.

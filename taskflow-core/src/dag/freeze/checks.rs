@@ -95,7 +95,14 @@ pub(super) fn units(draft: &Draft, errors: &mut Vec<BuildError>) {
     for (place, unit) in units() {
         let (group, at) = (unit.name.clone(), unit.at.into());
         let nodes = &draft.nodes[unit.nodes.start as usize..unit.nodes.end as usize];
-        if nodes.iter().any(|node| node.mapping.is_some() || node.expands.is_some()) {
+        let is_mapped = |node: u32| draft.nodes.get(node as usize).is_some_and(|node| node.mapping.is_some());
+        let takes = unit.nodes.clone().any(|node| {
+            let args = draft.args[arg_range(draft, node as usize)].iter().flat_map(ArgDraft::handles);
+            let own = args.filter(|handle| handle.scope == draft.scope).filter_map(|handle| handle.source.as_task());
+            own.into_iter().any(is_mapped)
+        });
+        let follows = draft.orders.iter().any(|it| unit.nodes.contains(&it.downstream) && is_mapped(it.upstream));
+        if takes || follows || nodes.iter().any(|node| node.mapping.is_some() || node.expands.is_some()) {
             errors.push(BuildError::GroupOfElements { group, at });
         } else if units().any(|(inner, group)| inner > place && group.nodes.start < unit.nodes.end) {
             errors.push(BuildError::GroupInGroup { group, at });

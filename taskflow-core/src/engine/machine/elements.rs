@@ -107,7 +107,7 @@ impl Core {
         let around = graph.at(block.expand);
         for &(upstream, join) in &mapping.captured {
             let Some(upstream) = graph.task(upstream, around) else { continue };
-            if !self.tasks[upstream as usize].state.is_terminal() {
+            if !self.tasks[upstream as usize].state.is_terminal() || self.open_unit(graph, upstream).is_some() {
                 continue;
             }
             let own = graph.block_of(block.expand).map(|_| graph.elements(block.mapping, around)).unwrap_or_default();

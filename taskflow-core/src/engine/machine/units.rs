@@ -244,8 +244,18 @@ impl Core {
         for task in tasks {
             let state = self.tasks[task as usize].state;
             for &join in plan.successors(task) {
-                if plan.units().of(plan.joins()[join as usize].node) != Some(group) {
-                    self.tell_join(graph, join, task, state, now, commands);
+                let below = plan.joins()[join as usize].node;
+                match plan.place(below).mapping {
+                    _ if plan.units().of(below) == Some(group) => {}
+                    // To all elements that are there. Those that come later learn of it when they come.
+                    Some(mapping) => {
+                        for at in graph.elements(mapping, None) {
+                            if let Some(join) = graph.join(join, Some(at)) {
+                                self.tell_join(graph, join, task, state, now, commands);
+                            }
+                        }
+                    }
+                    None => self.tell_join(graph, join, task, state, now, commands),
                 }
             }
         }
