@@ -71,7 +71,7 @@ impl Group {
     /// Retries of the tasks come first, and are theirs again each time. A group fails by a task that failed for good with
     /// nothing else in the group to deal with that; if what is upstream of the group failed, or the failure is one that allows
     /// no retry, it is not tried again. A group with retries can neither hold an [`each`](crate::dag::Output::each) or
-    /// another group with retries, nor be in one.
+    /// another group with retries, nor be in one; what an `each` gives goes into it by way of `.collect()`.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
