@@ -212,7 +212,8 @@ impl Sketch<'_> {
             output = output.retries(dice.roll(3) as u32).retry_delay(Duration::from_secs(dice.roll(100)));
         }
         if dice.one_in(4) {
-            output = output.timeout(Duration::from_secs(1 + dice.roll(60)));
+            // Never at the very moment in which a task ends: either could come first.
+            output = output.timeout(Duration::from_millis(1500 + 1000 * dice.roll(60)));
         }
         if dice.one_in(4) {
             output = output.pool("narrow").pool_slots(1 + dice.roll(2) as u32);

@@ -9,8 +9,9 @@
 //! 4. [`config`]: variables, connections, secrets and settings, and where they come from.
 //! 5. [`task`]: what `#[task]` registers, its options, its trigger rule, its context.
 //! 6. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
-//! 7. [`process`]: child processes, for commands and for isolated tasks. [`notify`]: callbacks that come along.
-//! 8. [`engine`]: the state machine of a DAG run and the workers that drive it. [`sensors`], [`approval`]: tasks that come along.
+//! 7. [`process`]: child processes, for commands and for isolated tasks. [`notify`], [`approval`]: callbacks that come along, and
+//!    tasks that ask people.
+//! 8. [`engine`]: the state machine of a DAG run and the workers that drive it. [`sensors`]: those that come along.
 //! 9. [`journal`]: what happened in runs, kept so that they survive.
 //! 10. `testing`: the test kit (feature `testing`).
 //! 11. `cli`: the command line of a DAG binary (feature `cli`).
