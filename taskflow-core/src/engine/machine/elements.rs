@@ -1,6 +1,7 @@
 //! Elements of lists: how they come to be there, and how ends are told into and out of them.
 
 use super::core::{Core, DECIDED, JoinCell, TaskCell};
+use super::joins::Hearers;
 use super::waits::Waiter;
 use crate::dag::{At, Block, Layout};
 use crate::engine::machine::Command;
@@ -13,18 +14,14 @@ impl Core {
         &mut self,
         graph: &Layout,
         task: u32,
-        state: TaskState,
+        hearers: Hearers,
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
-        let plan = graph.plan();
+        let (plan, state) = (graph.plan(), self.tasks[task as usize].state);
         let (node, at) = (graph.node(task), graph.at(task));
         let own = plan.place(node);
-        let unit = if plan.units().is_empty() { None } else { self.open_unit(graph, task) };
-        for &join in plan.successors(node) {
-            if unit.is_some() && unit != plan.units().of(plan.joins()[join as usize].node) {
-                continue;
-            }
+        for &join in plan.successors(node).iter().filter(|&&join| hearers.hear(plan, join)) {
             let to = plan.place(plan.joins()[join as usize].node).mapping;
             match to.filter(|_| plan.is_within(to, own.mapping) && to != own.mapping) {
                 // Inwards: to all elements that are there. Those that come later learn of it when they come.
@@ -40,7 +37,7 @@ impl Core {
         let Some(mapping) = own.expands else { return };
         // A list stood for its elements; from now on they stand for themselves.
         let count = graph.block_of(task).map_or(0, |block| block.count);
-        for &join in &plan.mappings()[mapping as usize].collectors {
+        for &join in plan.mappings()[mapping as usize].collectors.iter().filter(|&&join| hearers.hear(plan, join)) {
             let Some(join) = graph.join(join, at) else { continue };
             if state != TaskState::Success {
                 self.tell_join(graph, join, task, state, now, commands);

@@ -1,11 +1,33 @@
 //! Ends are told to the joins below, and joins that have their verdict tell their tasks.
 
 use super::core::{Core, DECIDED};
-use crate::dag::Layout;
+use crate::dag::{Layout, Plan};
 use crate::engine::machine::Command;
 use crate::engine::state::{TaskState, Transition};
 use crate::task::{Tally, TriggerRule, Verdict};
 use crate::time::Timestamp;
+
+/// Who is told of the end of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hearers {
+    All,
+    /// The tasks of this unit.
+    Inside(u32),
+    /// All but those.
+    Outside(u32),
+}
+
+impl Hearers {
+    /// Whether the node of a join is among them.
+    pub(super) fn hear(self, plan: &Plan, join: u32) -> bool {
+        let is_inside = |unit| plan.units().of(plan.joins()[join as usize].node) == Some(unit);
+        match self {
+            Hearers::All => true,
+            Hearers::Inside(unit) => is_inside(unit),
+            Hearers::Outside(unit) => !is_inside(unit),
+        }
+    }
+}
 
 impl Core {
     /// Tells every new end to the joins below it, and the ends that follow from it, until there are none.
@@ -20,17 +42,27 @@ impl Core {
             return;
         }
         while let Some(task) = self.told.pop() {
-            let state = self.tasks[task as usize].state;
-            if !plan.mappings().is_empty() {
-                self.tell_among_elements(graph, task, state, now, commands);
-                continue;
-            }
             let unit = if plan.units().is_empty() { None } else { self.open_unit(graph, task) };
-            for &join in plan.successors(task) {
-                if unit.is_none() || unit == plan.units().of(plan.joins()[join as usize].node) {
-                    self.tell_join(graph, join, task, state, now, commands);
-                }
-            }
+            self.tell_end(graph, task, unit.map_or(Hearers::All, Hearers::Inside), now, commands);
+        }
+    }
+
+    /// Tells the end of a task to those of the joins below it that are to hear of it.
+    pub(super) fn tell_end(
+        &mut self,
+        graph: &Layout,
+        task: u32,
+        hearers: Hearers,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        let plan = graph.plan();
+        if !plan.mappings().is_empty() {
+            return self.tell_among_elements(graph, task, hearers, now, commands);
+        }
+        let state = self.tasks[task as usize].state;
+        for &join in plan.successors(task).iter().filter(|&&join| hearers.hear(plan, join)) {
+            self.tell_join(graph, join, task, state, now, commands);
         }
     }
 

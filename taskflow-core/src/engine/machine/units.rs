@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use super::Command;
 use super::core::{AttemptRecord, Core, JoinCell, TaskCell, Timer};
+use super::joins::Hearers;
 use crate::dag::Layout;
 use crate::engine::event::Event;
 use crate::engine::record::Entry;
@@ -177,12 +178,7 @@ impl Core {
         upstreams.sort_unstable_by_key(|&upstream| (self.tasks[upstream as usize].ended, upstream));
         upstreams.dedup();
         for upstream in upstreams {
-            let state = self.tasks[upstream as usize].state;
-            for &join in plan.successors(upstream) {
-                if plan.units().of(plan.joins()[join as usize].node) == Some(group) {
-                    self.tell_join(graph, join, upstream, state, now, commands);
-                }
-            }
+            self.tell_end(graph, upstream, Hearers::Inside(group), now, commands);
         }
     }
 
@@ -242,22 +238,7 @@ impl Core {
             return;
         }
         for task in tasks {
-            let state = self.tasks[task as usize].state;
-            for &join in plan.successors(task) {
-                let below = plan.joins()[join as usize].node;
-                match plan.place(below).mapping {
-                    _ if plan.units().of(below) == Some(group) => {}
-                    // To all elements that are there. Those that come later learn of it when they come.
-                    Some(mapping) => {
-                        for at in graph.elements(mapping, None) {
-                            if let Some(join) = graph.join(join, Some(at)) {
-                                self.tell_join(graph, join, task, state, now, commands);
-                            }
-                        }
-                    }
-                    None => self.tell_join(graph, join, task, state, now, commands),
-                }
-            }
+            self.tell_end(graph, task, Hearers::Outside(group), now, commands);
         }
     }
 }
