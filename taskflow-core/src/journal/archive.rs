@@ -55,11 +55,9 @@ impl Archive for Journal {
 
     fn latest<'a>(&'a self, dag: &'a str, date: Option<Timestamp>) -> ArchiveLook<'a, Option<PastRun>> {
         look(async move {
-            let limit = if date.is_none() { Some(1) } else { None };
-            let filter = RunFilter { dag: Some(dag.to_owned()), limit, ..RunFilter::default() };
+            let filter = RunFilter { dag: Some(dag.to_owned()), about: date, limit: Some(1), ..RunFilter::default() };
             let rows = self.inner.store.runs(&filter).await?;
-            let about = |row: &RunRow| date.is_none_or(|date| row.info.logical_date == date);
-            Ok(rows.into_iter().find(about).map(|row| self.past(row)))
+            Ok(rows.into_iter().next().map(|row| self.past(row)))
         })
     }
 

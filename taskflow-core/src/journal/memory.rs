@@ -145,6 +145,7 @@ impl RunFilter {
     fn lets_through(&self, run: &RunRow) -> bool {
         self.dag.as_ref().is_none_or(|dag| *dag == run.info.dag_id)
             && (self.states.is_empty() || self.states.contains(&run.state))
+            && self.about.is_none_or(|about| run.info.logical_date == about)
             && self.since.is_none_or(|since| run.created >= since)
             && self.before.is_none_or(|before| run.created < before)
     }

@@ -198,6 +198,8 @@ pub struct RunFilter {
     pub dag: Option<String>,
     /// In one of these states; in any, if there are none.
     pub states: Vec<RunState>,
+    /// About this point in time: with this logical date.
+    pub about: Option<Timestamp>,
     /// Created at this time or later.
     pub since: Option<Timestamp>,
     /// Created before this time.

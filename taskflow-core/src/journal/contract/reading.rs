@@ -53,6 +53,8 @@ async fn a_filter_asks_for_all_of_its_conditions(store: &dyn Store) {
         (RunFilter { since: at(20), before: at(40), ..Default::default() }, "cb"),
         (RunFilter { since: at(20), dag: dag("etl"), limit: Some(2), ..Default::default() }, "dc"),
         (RunFilter { before: at(10), ..Default::default() }, ""),
+        (RunFilter { about: at(30), dag: dag("etl"), ..Default::default() }, "c"),
+        (RunFilter { about: at(30), dag: dag("other"), ..Default::default() }, ""),
         (RunFilter { since: at(40), before: at(20), ..Default::default() }, ""),
     ];
     for (filter, expected) in cases {

@@ -58,7 +58,7 @@ impl Question {
     }
 }
 
-/// The runs of a filter. The condition is decided in an index that holds all its columns.
+/// The runs of a filter. The condition is decided in an index that holds all its columns, but for the logical date.
 pub(super) fn filtered(filter: &RunFilter) -> Question {
     let mut question =
         Question::new(format!("SELECT {COLUMNS} FROM runs WHERE number IN (SELECT number FROM runs WHERE true"));
@@ -70,6 +70,9 @@ pub(super) fn filtered(filter: &RunFilter) -> Question {
     }
     if !filter.states.is_empty() {
         question.sql += ")";
+    }
+    if let Some(about) = filter.about {
+        question = question.and(" AND logical_date = ?", about.as_nanos());
     }
     if let Some(since) = filter.since {
         question = question.and(" AND created >= ?", since.as_nanos());
