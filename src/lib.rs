@@ -58,6 +58,8 @@ pub use taskflow_core::log;
 pub use taskflow_core::log::{carry, spawn, spawn_blocking};
 pub use taskflow_core::notify;
 pub use taskflow_core::process;
+#[cfg(feature = "spark")]
+pub use taskflow_core::spark;
 pub use taskflow_core::task::{Backoff, Retry, RetryPolicy, RunInfo, TaskContext, TaskDef, TaskOptions, TriggerRule};
 #[cfg(feature = "testing")]
 pub use taskflow_core::testing;

@@ -11,7 +11,8 @@
 //! 6. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
 //! 7. [`process`]: child processes, for commands and for isolated tasks. [`notify`], [`approval`]: callbacks that come along, and
 //!    tasks that ask people.
-//! 8. [`engine`]: the state machine of a DAG run and the workers that drive it. [`sensors`]: those that come along.
+//! 8. [`engine`]: the state machine of a DAG run and the workers that drive it. [`sensors`]: those that come along. `spark`: jobs
+//!    on Apache Spark (feature `spark`).
 //! 9. [`journal`]: what happened in runs, kept so that they survive.
 //! 10. `testing`: the test kit (feature `testing`).
 //! 11. `cli`: the command line of a DAG binary (feature `cli`).
@@ -32,6 +33,8 @@ pub mod value;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "spark")]
+pub mod spark;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -1,0 +1,2 @@
+//! Apache Spark, for what outgrows one machine: jobs that are submitted, followed to their end and killed, and tasks that run on the
+//! executors of a cluster.
