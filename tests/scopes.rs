@@ -208,6 +208,16 @@ fn a_teardown_of_a_cancelled_run_has_its_retries() {
 }
 
 #[test]
+fn a_store_that_fails_while_a_run_ends_early_leaves_its_teardowns_to_the_next_process() {
+    for (transitions, commit) in (1..8).flat_map(|transitions| (1..10).map(move |commit| (transitions, commit))) {
+        let dag = nightly::run("unstored".to_owned(), 1);
+        let outcome = Test::new(dag).cancel_after(transitions).failing_store(commit).run();
+        let succeeded = |id: &str| outcome.report().task(id).expect("it is there").state() == TaskState::Success;
+        assert_eq!(succeeded("create"), succeeded("delete"), "{transitions} {commit}: {}", outcome.event_log());
+    }
+}
+
+#[test]
 fn whatever_goes_wrong_all_that_is_set_up_is_torn_down() {
     // Cancelled at any moment, with crashes, slow stores and jumps of the clock between.
     for transitions in 0..14 {

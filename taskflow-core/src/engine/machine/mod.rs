@@ -516,15 +516,14 @@ impl Machine {
     }
 
     /// The run cannot be called what it is about to be called: its last entries are not stored.
+    ///
+    /// A run that is ending early is still to be halted, as any other: what it had spared cannot be kept either.
     pub(crate) fn interrupt(&mut self, reason: &str) {
         let core = &mut self.core;
-        if let Some(halted) = &mut core.halted {
-            halted.state = RunState::Interrupted;
-            reason.clone_into(&mut halted.reason);
-        }
+        core.halted = None;
         if core.state != RunState::Running {
             core.state = RunState::Interrupted;
-            core.halted.get_or_insert_with(|| Halted { reason: reason.to_owned(), state: RunState::Interrupted });
+            core.halted = Some(Halted { reason: reason.to_owned(), state: RunState::Interrupted });
         }
     }
 
