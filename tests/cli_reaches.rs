@@ -105,6 +105,14 @@ fn after_a_kill_a_resumed_run_finds_the_one_that_it_has_triggered() {
 }
 
 #[test]
+fn what_a_task_has_kept_is_there_after_the_death_of_the_process() {
+    let home = Home::new();
+    assert_eq!(home.call(&["run", "keeps"]).code, None);
+    let document = home.json(&["resume"]);
+    assert_eq!(document["result"], "job 17 is there, in attempt 2", "{document}");
+}
+
+#[test]
 fn a_run_that_is_cancelled_from_outside_cancels_the_one_that_it_waits_for() {
     let home = Home::new();
     let run = home.spawn(&["run", "whole"]);

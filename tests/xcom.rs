@@ -169,6 +169,53 @@ fn pushes_and_waits(ctx: &TaskContext) -> Result<()> {
     Ok(ctx.wait_for("go on")?)
 }
 
+#[task(retries = 2, retry_delay = "0s")]
+async fn goes_on(ctx: &TaskContext) -> Result<u32> {
+    let page = ctx.kept::<u32>("page")?.unwrap_or(0) + 1;
+    ctx.keep("page", page).await?;
+    match page {
+        3 => Ok(page),
+        _ => Err(format!("page {page} is the last for now"))?,
+    }
+}
+
+#[test]
+fn the_next_attempt_of_a_task_finds_what_the_one_before_has_kept() {
+    let dag = Dag::build("pages", || goes_on()).unwrap();
+    on_both_drivers(&dag, |report| assert_eq!(report.success().unwrap(), &3));
+    let journal = Journal::in_memory().unwrap();
+    let report = dag.run().journal(&journal).wait().unwrap();
+    assert_eq!(report.success().unwrap(), &3);
+}
+
+#[task]
+async fn keeps_another_type(ctx: &TaskContext) -> Result<u32> {
+    ctx.keep("page", "three").await?;
+    Ok(ctx.kept::<u32>("page")?.unwrap_or(0))
+}
+
+#[task]
+async fn keeps_for_itself(ctx: &TaskContext) -> Result<bool> {
+    ctx.keep("page", 1).await?;
+    Ok(ctx.kept::<u32>("page")?.is_some())
+}
+
+#[task]
+fn looks(ctx: &TaskContext) -> Result<bool> {
+    Ok(ctx.kept::<u32>("page")?.is_some())
+}
+
+#[test]
+fn what_a_task_keeps_is_for_itself_and_of_its_type() {
+    let dag = Dag::build("own", || looks().after(keeps_for_itself())).unwrap();
+    on_both_drivers(&dag, |report| assert_eq!(report.success().unwrap(), &false));
+    let dag = Dag::build("typed", || keeps_another_type()).unwrap();
+    on_both_drivers(&dag, |report| {
+        let failure = failure_of(report, "keeps_another_type");
+        assert!(failure.contains("`page` of `keeps_another_type` cannot be read: invalid type"), "{failure}");
+    });
+}
+
 #[test]
 fn a_wait_forgets_nothing() {
     let dag = Dag::build("waits", || wants_more("pushes_and_waits").after(pushes_and_waits())).unwrap();

@@ -20,6 +20,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tokio::sync::oneshot;
+
 use super::attempt::{Done, Grant};
 use super::dispatch::{Dispatcher, Lane, RunKey};
 use super::effects::Effects;
@@ -157,7 +159,18 @@ impl Shared {
         if let Some(run) = hub.run(key)
             && run.shared.info.run_id == run_id
         {
-            run.take_links();
+            run.take_early();
+        }
+    }
+
+    /// An attempt of a run keeps something for itself.
+    pub(super) fn keep_own(&self, key: RunKey, run_id: &str, of: (u32, u32), stored: oneshot::Sender<()>) {
+        let mut hub = self.lock();
+        if let Some(run) = hub.run(key)
+            && run.shared.info.run_id == run_id
+            && run.machine.is_running(of.0, of.1)
+        {
+            run.keep_own(stored);
         }
     }
 
@@ -346,6 +359,7 @@ impl Hub {
         if std::mem::replace(&mut run.held.given_up, true) {
             return;
         }
+        run.held.kept.clear();
         run.machine.interrupt(reason);
         if run.held.end.is_some() {
             return self.end(key, effects);

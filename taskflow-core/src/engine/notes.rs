@@ -1,4 +1,4 @@
-//! What attempts leave beside their values: links, and named values for other tasks.
+//! What attempts leave beside their values: links, named values for other tasks, and texts that tasks keep for themselves.
 //!
 //! 1. A task puts a note down under the lock of the notes, which is never held while another one is taken. What is large is
 //!    written to its file by the thread of the task.
@@ -7,10 +7,14 @@
 //! 3. Links are taken earlier, as soon as they are there, because somebody may look at the task while it runs.
 //! 4. When another attempt of the task starts, what the one before has left is forgotten; an attempt that goes on after a wait
 //!    keeps it.
+//! 5. A text that a task keeps is taken at once, too, and the task waits until it is stored: it is about to do something that
+//!    must not be forgotten. It is never forgotten in the run, and no other task sees it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
 
 use super::record::{Entry, Stored, ValueRef};
 use super::run::Run;
@@ -32,6 +36,8 @@ struct State {
     new: Vec<Note>,
     /// What can be pulled, by the ids of tasks.
     kept: HashMap<String, BTreeMap<String, Pushed>>,
+    /// What tasks have kept for themselves, by their ids and keys.
+    own: HashMap<(String, String), String>,
 }
 
 /// Something that an attempt has left.
@@ -47,6 +53,7 @@ pub(crate) struct Note {
 pub(crate) enum What {
     Link { name: String, url: String },
     Value { key: String, value: Pushed, stored: Option<Stored> },
+    Kept { key: String, text: String },
 }
 
 /// A named value of a run that goes on.
@@ -67,11 +74,12 @@ impl Notes {
     }
 
     /// What an earlier part of the run has left.
-    pub(crate) fn restore(&self, notes: Vec<RestoredNote>) {
-        if notes.is_empty() {
+    pub(crate) fn restore(&self, notes: Vec<RestoredNote>, kept: Vec<(String, String, String)>) {
+        if notes.is_empty() && kept.is_empty() {
             return;
         }
         let mut state = self.lock();
+        state.own.extend(kept.into_iter().map(|(task, key, text)| ((task, key), text)));
         for RestoredNote { task, key, ty, bytes } in notes {
             state.kept.entry(task).or_default().insert(key, Pushed::Stored(ty, bytes));
         }
@@ -87,6 +95,22 @@ impl Notes {
         let state = self.lock();
         let Some(kept) = state.kept.get(task) else { return Err(Vec::new()) };
         kept.get(key).cloned().ok_or_else(|| kept.keys().cloned().collect())
+    }
+
+    /// What a task keeps for itself from now on.
+    pub(crate) fn keep(&self, id: &str, note: Note) {
+        if let What::Kept { key, text } = &note.what {
+            self.lock().own.insert((id.to_owned(), key.clone()), text.clone());
+        }
+        self.add(note);
+    }
+
+    /// What a task has kept for itself under a key.
+    pub(crate) fn own(&self, id: &str, key: &str) -> Option<String> {
+        if self.is_empty() {
+            return None;
+        }
+        self.lock().own.get(&(id.to_owned(), key.to_owned())).cloned()
     }
 
     /// All that can be pulled from tasks of which `is_wanted` says so: task, key, value.
@@ -128,10 +152,10 @@ impl Run {
         self.keep(notes);
     }
 
-    /// Takes the links of attempts under way.
-    pub(super) fn take_links(&mut self) {
-        let is_link = |note: &mut Note| matches!(note.what, What::Link { .. });
-        let mut notes: Vec<Note> = self.shared.notes.lock().new.extract_if(.., is_link).collect();
+    /// Takes the links of attempts under way, and what they keep for themselves.
+    pub(super) fn take_early(&mut self) {
+        let is_early = |note: &mut Note| !matches!(note.what, What::Value { .. });
+        let mut notes: Vec<Note> = self.shared.notes.lock().new.extract_if(.., is_early).collect();
         notes.retain(|note| self.machine.is_running(note.task, note.attempt));
         self.keep(notes);
     }
@@ -140,6 +164,7 @@ impl Run {
         for Note { task, attempt, at, what } in notes {
             let (entry, stored) = match what {
                 What::Link { name, url } => (Entry::Linked { task, attempt, name, url }, None),
+                What::Kept { key, text } => (Entry::Kept { task, key, text }, None),
                 What::Value { key, value, stored } => {
                     let ty = value.ty();
                     let id = self.machine.layout().id(task).into_owned();
@@ -148,8 +173,20 @@ impl Run {
                 }
             };
             if let Some(recorder) = self.shared.recorder.as_ref().filter(|_| !self.held.given_up) {
-                self.held.recorded = recorder.record(&mut vec![(at, entry)], stored, false);
+                let urgent = matches!(entry, Entry::Kept { .. });
+                self.held.recorded = recorder.record(&mut vec![(at, entry)], stored, urgent);
             }
+        }
+    }
+
+    /// Takes what a task keeps for itself, and tells it when that is stored. If it never will be, the sender is dropped.
+    pub(super) fn keep_own(&mut self, stored: oneshot::Sender<()>) {
+        self.take_early();
+        if self.shared.recorder.is_none() {
+            // Whoever asked may have gone meanwhile.
+            let _ = stored.send(());
+        } else if !self.held.given_up {
+            self.held.kept.push_back((self.held.recorded, stored));
         }
     }
 

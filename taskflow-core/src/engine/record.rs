@@ -116,6 +116,8 @@ pub(crate) enum Entry {
     Linked { task: u32, attempt: u32, name: String, url: String },
     /// A task has pushed a named value of this type.
     Pushed { task: u32, attempt: u32, key: String, ty: String, value: ValueRef },
+    /// A task has kept a text under a key, for its own later calls and attempts.
+    Kept { task: u32, key: String, text: String },
 }
 
 /// What a task waits for.
@@ -345,6 +347,8 @@ pub(crate) struct Restored {
     pub(crate) owed: Vec<Owed>,
     /// The named values that tasks have pushed.
     pub(crate) notes: Vec<RestoredNote>,
+    /// The texts that tasks have kept for themselves: id, key, text.
+    pub(crate) kept: Vec<(String, String, String)>,
 }
 
 /// What is known of a task of a run that goes on.

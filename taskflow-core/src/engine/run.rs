@@ -113,6 +113,8 @@ pub(crate) struct Held {
     pub(crate) end: Option<u64>,
     /// What is to be told, each with the entry that says so.
     pub(crate) owed: VecDeque<(u64, Owed)>,
+    /// Attempts that wait until what they keep for themselves is stored.
+    pub(super) kept: VecDeque<(u64, oneshot::Sender<()>)>,
     /// Nothing more can be stored, and nobody waits for it.
     pub(crate) given_up: bool,
 }
@@ -135,6 +137,16 @@ impl RunShared {
     pub(crate) fn look_at_links(&self) {
         let Some((hub, key)) = self.place() else { return };
         hub.take_links(key, &self.info.run_id);
+    }
+
+    /// Tells the engine that an attempt keeps something for itself, and waits until that is stored. Whether it is.
+    pub(crate) async fn keep_own(&self, task: u32, attempt: u32) -> bool {
+        // A simulated run takes it when the attempt is reported.
+        let Some((hub, key)) = self.place() else { return self.stand.get().is_none() };
+        let (sender, stored) = oneshot::channel();
+        hub.keep_own(key, &self.info.run_id, (task, attempt), sender);
+        drop(hub);
+        stored.await.is_ok()
     }
 
     /// Ends the runs that it waits for, because it ends early. Not under the lock of the engine.
@@ -201,7 +213,7 @@ impl Run {
             herald.take_up(&restored, &self.machine);
         }
         std::mem::take(&mut restored.owed).into_iter().for_each(|owed| self.send(owed));
-        self.shared.notes.restore(restored.notes);
+        self.shared.notes.restore(restored.notes, restored.kept);
         let ends = |state: TaskState| state.is_terminal() && state != TaskState::Removed;
         let known = restored.tasks.iter().map(|known| known.task);
         let ended: Vec<u32> = known.filter(|&task| ends(self.machine.task_state(task))).collect();
@@ -346,6 +358,13 @@ impl Run {
         {
             let owed = self.held.owed.pop_front();
             owed.into_iter().for_each(|(_, owed)| self.send(owed));
+        }
+        while let Some(&(waits_for, _)) = self.held.kept.front()
+            && waits_for <= entry
+        {
+            let Some((_, stored)) = self.held.kept.pop_front() else { break };
+            // Whoever asked may have gone meanwhile.
+            let _ = stored.send(());
         }
     }
 

@@ -12,7 +12,7 @@ use super::run::RunShared;
 use crate::dag::{Plan, nearest, path_of};
 use crate::error::Failure;
 use crate::log::Redactor;
-use crate::task::{Pushed, Surroundings, XComError};
+use crate::task::{BoxFuture, Pushed, Surroundings, XComError};
 
 /// An attempt of a task in a run.
 #[derive(Debug)]
@@ -91,6 +91,23 @@ impl Surroundings for Seat {
         Redactor::current().message(&mut url);
         self.note(What::Link { name: name.to_owned(), url });
         self.run.look_at_links();
+    }
+
+    fn keep(&self, key: &str, text: String) -> BoxFuture<Result<(), Failure>> {
+        let Seat { run, task, attempt, id, .. } = self;
+        let what = What::Kept { key: key.to_owned(), text };
+        run.notes.keep(id, Note { task: *task, attempt: *attempt, at: run.clock.now(), what });
+        let (run, task, attempt) = (Arc::clone(run), *task, *attempt);
+        Box::pin(async move {
+            match run.keep_own(task, attempt).await {
+                true => Ok(()),
+                false => Err(Failure::Cancelled { reason: "the journal cannot be written".to_owned() }),
+            }
+        })
+    }
+
+    fn kept(&self, key: &str) -> Option<String> {
+        self.run.notes.own(&self.id, key)
     }
 
     fn push(&self, key: &str, value: Pushed) -> Result<(), Failure> {

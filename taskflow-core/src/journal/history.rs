@@ -299,6 +299,7 @@ impl RunHistory {
                 }
             }
             Entry::Linked { task, name, url, .. } => self.numbered(task)?.link(name, url),
+            Entry::Kept { task, key, text } => drop(self.numbered(task)?.kept.insert(key, text)),
             Entry::Pushed { task, key, ty, value, .. } => self.numbered(task)?.push(key, ty, Place { segment, value }),
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();

@@ -209,6 +209,7 @@ impl<'a> Known<'a> {
             ends: self.history.run_ends,
             owed: Vec::new(),
             notes,
+            kept: self.history.tasks.iter().flat_map(own_texts).collect(),
         }
     }
 
@@ -227,6 +228,11 @@ impl<'a> Known<'a> {
         let later = all.filter(|(place, task)| !here.contains(place) && !task.attempts.is_empty());
         later.map(|(_, task)| (task.id.clone(), restored(0, RestoredState::Open, task))).collect()
     }
+}
+
+/// What a task has kept for itself: id, key, text.
+fn own_texts(task: &TaskHistory) -> impl Iterator<Item = (String, String, String)> {
+    task.kept.iter().map(|(key, text)| (task.id.clone(), key.clone(), text.clone()))
 }
 
 /// What a run is told of a task.

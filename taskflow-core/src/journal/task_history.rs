@@ -1,5 +1,6 @@
 //! What is known of a task instance of a stored run, and of its attempts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -36,6 +37,9 @@ pub struct TaskHistory {
     pub links: Vec<LinkHistory>,
     /// The named values that its last attempt has pushed, in the order of their keys.
     pub pushed: Vec<PushedHistory>,
+    /// The texts that it has kept for itself.
+    #[serde(skip)]
+    pub(crate) kept: BTreeMap<String, String>,
     /// Whether its value is stored.
     #[serde(serialize_with = "as_flag", rename = "has_value")]
     pub(crate) value: Option<Place>,
@@ -152,6 +156,7 @@ impl TaskHistory {
             marked: false,
             links: Vec::new(),
             pushed: Vec::new(),
+            kept: BTreeMap::new(),
             value: None,
             wait: None,
             forgiven: 0,

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tempfile::TempDir;
 
+use super::BoxFuture;
 use super::xcom::XComError;
 use crate::error::Failure;
 use crate::value::{AnyValue, TypeInfo};
@@ -34,6 +35,17 @@ pub(crate) trait Surroundings: Any + Send + Sync + fmt::Debug {
     ///
     /// When there is no such task upstream, or no such key.
     fn pull(&self, task: &str, key: &str) -> Result<Pushed, XComError>;
+
+    /// Keeps a text for later calls and attempts of the same task instance, also in a later process; the future ends when
+    /// it is stored.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be stored.
+    fn keep(&self, key: &str, text: String) -> BoxFuture<Result<(), Failure>>;
+
+    /// The last text that the task has kept under a key.
+    fn kept(&self, key: &str) -> Option<String>;
 
     /// The directory for files of the run. One that is stored with it need not be there yet.
     ///
@@ -126,6 +138,7 @@ impl Scratch {
 #[derive(Debug, Default)]
 pub(crate) struct Bench {
     values: Mutex<BTreeMap<(String, String), Pushed>>,
+    kept: Mutex<BTreeMap<String, String>>,
     scratch: Scratch,
     /// Whose context it is.
     task: String,
@@ -159,6 +172,15 @@ impl Surroundings for Bench {
         let found = values.get(&(task.to_owned(), key.to_owned()));
         let known = || values.keys().filter(|(of, _)| of == task).map(|(_, key)| key.clone()).collect();
         found.cloned().ok_or_else(|| XComError::NoKey { task: task.to_owned(), key: key.to_owned(), known: known() })
+    }
+
+    fn keep(&self, key: &str, text: String) -> BoxFuture<Result<(), Failure>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), text);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn kept(&self, key: &str) -> Option<String> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     fn artifact_path(&self) -> io::Result<PathBuf> {

@@ -1,5 +1,8 @@
 //! Named values between tasks, beside those that they return: Airflow's XCom by key.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::TaskContext;
 use super::surroundings::{Bench, Pushed, Unfit};
 use crate::error::Failure;
@@ -16,6 +19,14 @@ pub enum XComError {
         key: String,
         /// Why.
         failure: Box<Failure>,
+    },
+    /// It cannot be kept.
+    #[error("`{key}` cannot be kept: {reason}")]
+    Keep {
+        /// The key.
+        key: String,
+        /// Why.
+        reason: String,
     },
     /// The DAG has no such task.
     #[error(
@@ -70,7 +81,7 @@ pub enum XComError {
         pulled: String,
     },
     /// What is stored is damaged.
-    #[error("`{key}`, pushed by `{task}`, cannot be read: {reason}")]
+    #[error("`{key}` of `{task}` cannot be read: {reason}")]
     Damaged {
         /// The task.
         task: String,
@@ -179,6 +190,57 @@ impl TaskContext {
         let bench = bench.expect("`with_pushed` is for contexts made with `TaskContext::detached`");
         bench.put(task, key, Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value)));
         self.clone()
+    }
+
+    /// Keeps a value for later calls of this task in this run: for its next attempts, also in a process that goes on after a crash.
+    ///
+    /// When it returns, the value is stored: so a task can say what it is about to do elsewhere before it does it, and find
+    /// that again, or go on from where it was. A second value under the same key takes the place of the first. Other tasks do not see
+    /// it, and it stays when the task is cleared; put [`idempotency_key`](TaskContext::idempotency_key) into the key where it is not to.
+    ///
+    /// ```
+    /// use taskflow::prelude::*;
+    ///
+    /// #[task(retries = 3)]
+    /// async fn copy(ctx: &TaskContext, pages: u32) -> Result<u32> {
+    ///     let first = ctx.kept::<u32>("next page")?.unwrap_or(0);
+    ///     for page in first..pages {
+    ///         // .. copy the page ..
+    ///         ctx.keep("next page", page + 1).await?;
+    ///     }
+    ///     Ok(pages - first)
+    /// }
+    ///
+    /// #[dag]
+    /// fn mirror() -> u32 {
+    ///     copy(4_u32)
+    /// }
+    /// # assert_eq!(mirror::run().wait().unwrap().result(), Some(&4));
+    /// ```
+    ///
+    /// Dropping the future before its end leaves it open whether the value was stored.
+    ///
+    /// # Errors
+    ///
+    /// When the value is no JSON or cannot be stored; in a task in a process of its own, which is not heard before its end.
+    pub async fn keep<T: Serialize>(&self, key: &str, value: T) -> Result<(), XComError> {
+        let failed = |reason: String| XComError::Keep { key: key.to_owned(), reason };
+        let text = serde_json::to_string(&value).map_err(|error| failed(error.to_string()))?;
+        self.surroundings().keep(key, text).await.map_err(|failure| failed(failure.to_string()))
+    }
+
+    /// The last value that this task has [kept](TaskContext::keep) under a key in this run.
+    ///
+    /// # Errors
+    ///
+    /// When it is of another type.
+    pub fn kept<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, XComError> {
+        let Some(text) = self.surroundings().kept(key) else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|error| XComError::Damaged {
+            task: self.task_id().to_owned(),
+            key: key.to_owned(),
+            reason: error.to_string(),
+        })
     }
 
     /// Shows a link beside the task, in `status`: to a table that it has written, to the job that it follows elsewhere. A second

@@ -11,7 +11,7 @@ use super::child::Link;
 use super::wire::Word;
 use crate::dag::path_of;
 use crate::error::Failure;
-use crate::task::{Pushed, Surroundings, XComError};
+use crate::task::{BoxFuture, Pushed, Surroundings, XComError};
 
 /// The run, seen from the process of an attempt.
 pub(super) struct Away {
@@ -58,6 +58,15 @@ impl Surroundings for Away {
             self.values.keys().filter(|(task, _)| of_it(task)).map(|(_, key)| key.clone()).collect()
         };
         found.cloned().ok_or_else(|| XComError::NoKey { task: task.to_owned(), key: key.to_owned(), known: known() })
+    }
+
+    fn keep(&self, _: &str, _: String) -> BoxFuture<Result<(), Failure>> {
+        let reason = "a task in a process of its own is not heard before its end".to_owned();
+        Box::pin(std::future::ready(Err(Failure::Error { chain: vec![reason], retryable: false })))
+    }
+
+    fn kept(&self, _: &str) -> Option<String> {
+        None
     }
 
     fn artifact_path(&self) -> io::Result<PathBuf> {
