@@ -189,6 +189,33 @@ fn the_next_attempt_of_a_task_finds_what_the_one_before_has_kept() {
 }
 
 #[task]
+fn asks_for(ctx: &TaskContext, name: &str) -> Result<u32> {
+    Ok(ctx.param(name)?)
+}
+
+#[dag]
+fn with_params(days: u32, shop: String, asked: String) -> u32 {
+    let _ = (days, shop);
+    asks_for(asked)
+}
+
+#[test]
+fn a_parameter_of_the_run_is_found_by_its_name_and_type() {
+    let run = |asked: &str| with_params::run(7, "Lyon".to_owned(), asked.to_owned());
+    assert_eq!(run("days").wait().unwrap().success().unwrap(), &7);
+    assert_eq!(run("days").run_sequentially().unwrap().success().unwrap(), &7);
+
+    let failure = |asked| failure_of(&run(asked).wait().unwrap(), "asks_for");
+    let expected = "the DAG `with_params` has no parameter `day`; it has `days`, `shop`, `asked`";
+    assert_eq!(failure("day"), expected);
+    let expected = "the parameter `shop` of the DAG `with_params` is of type `String`, and it is asked for as `u32`";
+    assert_eq!(failure("shop"), expected);
+    let context = TaskContext::detached("asks_for").with_param("days", 3_u32);
+    assert_eq!(asks_for::call(&context, "days").unwrap(), 3);
+    assert!(asks_for::call(&context, "shop").is_err());
+}
+
+#[task]
 async fn keeps_another_type(ctx: &TaskContext) -> Result<u32> {
     ctx.keep("page", "three").await?;
     Ok(ctx.kept::<u32>("page")?.unwrap_or(0))

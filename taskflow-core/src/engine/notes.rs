@@ -154,6 +154,9 @@ impl Run {
 
     /// Takes the links of attempts under way, and what they keep for themselves.
     pub(super) fn take_early(&mut self) {
+        if self.shared.notes.is_empty() {
+            return;
+        }
         let is_early = |note: &mut Note| !matches!(note.what, What::Value { .. });
         let mut notes: Vec<Note> = self.shared.notes.lock().new.extract_if(.., is_early).collect();
         notes.retain(|note| self.machine.is_running(note.task, note.attempt));

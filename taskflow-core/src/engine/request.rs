@@ -228,6 +228,7 @@ impl<T> RunRequest<T> {
         let shared = Arc::new(RunShared {
             plan: prepared.plan,
             info: prepared.info,
+            params: prepared.params.clone(),
             clock: Clock::start(),
             runtime: if needs_runtime { Some(engine.runtime()?) } else { None },
             recorder,

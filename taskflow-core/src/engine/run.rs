@@ -32,6 +32,8 @@ use crate::value::AnyValue;
 pub(crate) struct RunShared {
     pub(crate) plan: Arc<Plan>,
     pub(crate) info: Arc<RunInfo>,
+    /// For tasks that ask for a parameter by name.
+    pub(crate) params: Vec<AnyValue>,
     pub(crate) clock: Clock,
     /// Where its async and blocking tasks run; plans without such tasks have none.
     pub(crate) runtime: Option<Handle>,

@@ -12,7 +12,7 @@ use super::run::RunShared;
 use crate::dag::{Plan, nearest, path_of};
 use crate::error::Failure;
 use crate::log::Redactor;
-use crate::task::{BoxFuture, Pushed, Surroundings, XComError};
+use crate::task::{BoxFuture, PARAMS, Pushed, Surroundings, XComError};
 
 /// An attempt of a task in a run.
 #[derive(Debug)]
@@ -93,6 +93,13 @@ impl Surroundings for Seat {
         self.run.look_at_links();
     }
 
+    fn param(&self, name: &str) -> Result<Pushed, Vec<String>> {
+        let params = self.run.plan.params();
+        let place = params.iter().position(|param| param.name == name);
+        let found = place.and_then(|place| Some(Pushed::Live(params[place].ty, self.run.params.get(place)?.clone())));
+        found.ok_or_else(|| params.iter().map(|param| param.name.to_owned()).collect())
+    }
+
     fn keep(&self, key: &str, text: String) -> BoxFuture<Result<(), Failure>> {
         let Seat { run, task, attempt, id, .. } = self;
         let what = What::Kept { key: key.to_owned(), text };
@@ -149,7 +156,11 @@ impl Surroundings for Seat {
             let base = &id[..id.find('[').unwrap_or(id.len())];
             plan.find(base).is_some_and(|node| known.contains(&node))
         };
-        let values = self.run.notes.all(is_upstream).into_iter();
+        let params =
+            plan.params().iter().zip(&self.run.params).map(|(param, value)| {
+                (PARAMS.to_owned(), param.name.to_owned(), Pushed::Live(param.ty, value.clone()))
+            });
+        let values = self.run.notes.all(is_upstream).into_iter().chain(params);
         values.filter_map(|(task, key, value)| Some((task, key, value.ty(), value.encode().ok()?))).collect()
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::context::AttemptControl;
+use super::AttemptControl;
 use super::{Abort, Body, BoxFuture, Inputs, Interrupt, JudgedError, Produced, Retry, TaskContext, TaskDef, Wait};
 use crate::error::{BoxError, Failure};
 use crate::panics::catch;

@@ -36,6 +36,13 @@ pub(crate) trait Surroundings: Any + Send + Sync + fmt::Debug {
     /// When there is no such task upstream, or no such key.
     fn pull(&self, task: &str, key: &str) -> Result<Pushed, XComError>;
 
+    /// The value of a parameter of the run.
+    ///
+    /// # Errors
+    ///
+    /// The parameters that there are, if this is none.
+    fn param(&self, name: &str) -> Result<Pushed, Vec<String>>;
+
     /// Keeps a text for later calls and attempts of the same task instance, also in a later process; the future ends when
     /// it is stored.
     ///
@@ -54,12 +61,16 @@ pub(crate) trait Surroundings: Any + Send + Sync + fmt::Debug {
     /// When a temporary one cannot be made.
     fn artifact_path(&self) -> io::Result<PathBuf>;
 
-    /// All that could be pulled, in its stored form: for an attempt in another process.
+    /// All that could be pulled, and the parameters (as if a task named [`PARAMS`] had pushed them), in their stored form: for an
+    /// attempt in another process.
     #[cfg_attr(not(unix), allow(dead_code, reason = "there are no isolated tasks elsewhere"))]
     fn outlook(&self) -> Vec<(String, String, String, Vec<u8>)> {
         Vec::new()
     }
 }
+
+/// Who has the parameters of the run where only tasks have values. No task can have this id.
+pub(crate) const PARAMS: &str = "(params)";
 
 /// A named value of a task.
 #[derive(Clone)]
@@ -172,6 +183,12 @@ impl Surroundings for Bench {
         let found = values.get(&(task.to_owned(), key.to_owned()));
         let known = || values.keys().filter(|(of, _)| of == task).map(|(_, key)| key.clone()).collect();
         found.cloned().ok_or_else(|| XComError::NoKey { task: task.to_owned(), key: key.to_owned(), known: known() })
+    }
+
+    fn param(&self, name: &str) -> Result<Pushed, Vec<String>> {
+        let values = self.lock();
+        let found = values.get(&(PARAMS.to_owned(), name.to_owned())).cloned();
+        found.ok_or_else(|| values.keys().filter(|(of, _)| of == PARAMS).map(|(_, name)| name.clone()).collect())
     }
 
     fn keep(&self, key: &str, text: String) -> BoxFuture<Result<(), Failure>> {

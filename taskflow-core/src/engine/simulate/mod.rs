@@ -92,6 +92,7 @@ impl<T: Value> RunRequest<T> {
         let shared = Arc::new(RunShared {
             plan,
             info,
+            params: params.clone(),
             clock: Clock::start(),
             runtime: None,
             recorder,
@@ -240,6 +241,7 @@ impl Driver<'_> {
         if let Some(running) = self.running.iter_mut().find(is_it) {
             running.ends = Ends::At(self.now, Box::new(judged));
         }
+        self.run.take_early();
     }
 
     /// Makes one of the steps that are possible now, if any is.
@@ -337,6 +339,7 @@ impl Driver<'_> {
             Ends::At(self.now + part.takes, Box::new(judged))
         };
         self.running.push(Running { place, attempt, lane, started: self.now, span, ends });
+        self.run.take_early();
         // The start itself is an event, and asks for nothing.
         self.obey();
     }

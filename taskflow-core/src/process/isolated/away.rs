@@ -11,7 +11,7 @@ use super::child::Link;
 use super::wire::Word;
 use crate::dag::path_of;
 use crate::error::Failure;
-use crate::task::{BoxFuture, Pushed, Surroundings, XComError};
+use crate::task::{BoxFuture, PARAMS, Pushed, Surroundings, XComError};
 
 /// The run, seen from the process of an attempt.
 pub(super) struct Away {
@@ -58,6 +58,11 @@ impl Surroundings for Away {
             self.values.keys().filter(|(task, _)| of_it(task)).map(|(_, key)| key.clone()).collect()
         };
         found.cloned().ok_or_else(|| XComError::NoKey { task: task.to_owned(), key: key.to_owned(), known: known() })
+    }
+
+    fn param(&self, name: &str) -> Result<Pushed, Vec<String>> {
+        let found = self.values.get(&(PARAMS.to_owned(), name.to_owned())).cloned();
+        found.ok_or_else(|| self.values.keys().filter(|(of, _)| of == PARAMS).map(|(_, name)| name.clone()).collect())
     }
 
     fn keep(&self, _: &str, _: String) -> BoxFuture<Result<(), Failure>> {

@@ -1,0 +1,100 @@
+//! What the engine and a running attempt share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use super::Interrupt;
+
+/// What the engine and a running attempt share.
+#[derive(Debug)]
+pub(crate) struct AttemptControl {
+    cancelled: watch::Sender<bool>,
+    done: AtomicU64,
+    total: AtomicU64,
+    /// Those the task asked for; it may return one of them, or none.
+    interrupts: Mutex<Vec<Interrupt>>,
+    future: Mutex<FutureHandle>,
+}
+
+/// How to drop the future of an async attempt. Being aborted may come before being spawned.
+#[derive(Debug, Default)]
+enum FutureHandle {
+    #[default]
+    Unknown,
+    Running(AbortHandle),
+    Aborted,
+}
+
+impl Default for AttemptControl {
+    fn default() -> Self {
+        AttemptControl {
+            cancelled: watch::Sender::new(false),
+            done: AtomicU64::new(0),
+            total: AtomicU64::new(0),
+            interrupts: Mutex::default(),
+            future: Mutex::default(),
+        }
+    }
+}
+
+impl AttemptControl {
+    pub(crate) fn cancel(&self) {
+        self.cancelled.send_replace(true);
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        *self.cancelled.borrow()
+    }
+
+    /// Says how the future of the attempt can be dropped; drops it at once if that was asked for already.
+    pub(crate) fn set_abort(&self, handle: AbortHandle) {
+        let mut future = self.future.lock().unwrap_or_else(PoisonError::into_inner);
+        match *future {
+            FutureHandle::Aborted => handle.abort(),
+            FutureHandle::Unknown | FutureHandle::Running(_) => *future = FutureHandle::Running(handle),
+        }
+    }
+
+    /// Drops the future of the attempt at its next await.
+    pub(crate) fn abort(&self) {
+        let mut future = self.future.lock().unwrap_or_else(PoisonError::into_inner);
+        if let FutureHandle::Running(handle) = std::mem::replace(&mut *future, FutureHandle::Aborted) {
+            handle.abort();
+        }
+    }
+
+    /// Takes down how many steps are made.
+    pub(crate) fn report(&self, done: u64, total: u64) {
+        self.total.store(total, Ordering::Relaxed);
+        self.done.store(done, Ordering::Relaxed);
+    }
+
+    /// Waits until the attempt should end. Cancel safe.
+    pub(crate) async fn cancelled(&self) {
+        let mut signal = self.cancelled.subscribe();
+        // The sender lives in `self`, so waiting ends only by the signal.
+        let _ = signal.wait_for(|cancelled| *cancelled).await;
+    }
+
+    /// The last reported steps, `(done, total)`.
+    pub(crate) fn progress(&self) -> Option<(u64, u64)> {
+        let total = self.total.load(Ordering::Relaxed);
+        (total > 0).then(|| (self.done.load(Ordering::Relaxed), total))
+    }
+
+    /// Takes down an interrupt that the task asks for.
+    pub(super) fn remember(&self, interrupt: Interrupt) {
+        self.interrupts.lock().unwrap_or_else(PoisonError::into_inner).push(interrupt);
+    }
+
+    /// The interrupt that the task returned: one it asked for, whose words are those of an error in the chain.
+    ///
+    /// Error types that box their source (`anyhow`) hide its type, so it is recognised by its text.
+    pub(crate) fn interrupt_in(&self, chain: &[String]) -> Option<Interrupt> {
+        let asked = self.interrupts.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.iter().find(|interrupt| chain.iter().any(|words| words == interrupt.reason())).cloned()
+    }
+}
