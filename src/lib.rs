@@ -40,6 +40,12 @@
 //! - `http`: webhooks ([`notify`]) and the sensor for endpoints ([`sensors`]).
 //! - `testing`: the test kit, `taskflow::testing`, for dev-dependencies: virtual time, stubs, faults.
 
+/// Tables as values, and the crates of Apache Arrow that they are made with (feature `arrow`).
+#[cfg(feature = "arrow")]
+pub mod arrow {
+    pub use taskflow_core::value::Frame;
+    pub use taskflow_core::{arrow_array as array, arrow_schema as schema};
+}
 pub use taskflow_core::approval;
 pub use taskflow_core::config;
 pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};

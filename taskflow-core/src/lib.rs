@@ -38,6 +38,10 @@ pub mod spark;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "arrow")]
+#[doc(hidden)]
+pub use {arrow_array, arrow_schema};
+
 mod failpoint;
 #[cfg(feature = "http")]
 mod http;

@@ -105,8 +105,14 @@ impl Journal {
             let (files, run, file) = (files.clone(), history.info.run_id.clone(), *file);
             // A character of JSON comes of at most a few bytes; numbers are the densest.
             let bytes = limit.saturating_mul(10).max(4096);
-            let read =
-                tokio::task::spawn_blocking(move || files.head(&run, &file, bytes).map_err(|error| error.to_string()));
+            let read = tokio::task::spawn_blocking(move || {
+                let head = files.head(&run, &file, bytes).map_err(|error| error.to_string())?;
+                // What a table holds stands at its end.
+                match crate::value::is_table(&head) {
+                    true => files.get(&run, &file).map_err(|error| error.to_string()),
+                    false => Ok(head),
+                }
+            });
             let head = read.await.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
             return Ok(Some(shown(&head, limit)));
         }

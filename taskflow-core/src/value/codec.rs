@@ -41,6 +41,10 @@ fn to_json<T: Value>(value: &AnyValue) -> Result<serde_json::Value, String> {
 fn encode<T: Value>(value: &AnyValue) -> Result<Vec<u8>, String> {
     let refused = |reason: String| format!("a `{}` cannot be stored: {reason}", name::<T>());
     let value = typed::<T>(value)?;
+    #[cfg(feature = "arrow")]
+    if let Some(frame) = (value as &dyn Any).downcast_ref::<super::Frame>() {
+        return super::frame::encode(frame).map_err(refused);
+    }
     probe::check(value).map_err(refused)?;
     let bytes = match (value as &dyn Any).downcast_ref::<Vec<u8>>() {
         // Known only at the top. Within other types a `Vec<u8>` is a list of numbers, twice as long: as binary it could
@@ -61,8 +65,15 @@ fn encode<T: Value>(value: &AnyValue) -> Result<Vec<u8>, String> {
 }
 
 fn decode<T: Value>(bytes: &[u8]) -> Result<AnyValue, String> {
-    match read::<T>(bytes) {
-        Ok(value) => Ok(Arc::new(value)),
+    #[cfg(feature = "arrow")]
+    let read = match super::is_table(bytes) && std::any::TypeId::of::<T>() == std::any::TypeId::of::<super::Frame>() {
+        true => super::frame::decode(bytes).map(|frame| Arc::new(frame) as AnyValue),
+        false => read::<T>(bytes).map(|value| Arc::new(value) as AnyValue),
+    };
+    #[cfg(not(feature = "arrow"))]
+    let read = read::<T>(bytes).map(|value| Arc::new(value) as AnyValue);
+    match read {
+        Ok(value) => Ok(value),
         Err(error) => Err(format!(
             "the stored value is no `{}`: {error}; if the type was changed, run the task that made the value again",
             name::<T>()

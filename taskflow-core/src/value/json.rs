@@ -28,6 +28,9 @@ const EXACT: u64 = 1 << 53;
 ///
 /// When the bytes are not exactly one value.
 pub(crate) fn to_json(bytes: &[u8]) -> Result<Value, String> {
+    if super::is_table(bytes) {
+        return super::table_file::to_json(bytes);
+    }
     // Limits the depth, too.
     msgpack::check(bytes).map_err(|broken| broken.to_string())?;
     value(&mut Reader::new(bytes), 0).map_err(|broken| broken.to_string())

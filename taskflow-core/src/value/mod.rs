@@ -7,10 +7,13 @@
 mod codec;
 mod constant;
 mod files;
+#[cfg(feature = "arrow")]
+mod frame;
 mod json;
 mod msgpack;
 mod preview;
 mod probe;
+mod table_file;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -22,8 +25,11 @@ use codec::Codec;
 pub use constant::Constant;
 pub(crate) use files::FileRef;
 pub(crate) use files::ValueFiles;
+#[cfg(feature = "arrow")]
+pub use frame::Frame;
 pub(crate) use json::to_json;
 pub(crate) use preview::preview;
+pub(crate) use table_file::is_table;
 
 /// Whether bytes are the stored form of one value.
 ///
@@ -31,7 +37,10 @@ pub(crate) use preview::preview;
 ///
 /// Where they are not.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
-    msgpack::check(bytes).map_err(|broken| broken.to_string())
+    match is_table(bytes) {
+        true => table_file::check(bytes),
+        false => msgpack::check(bytes).map_err(|broken| broken.to_string()),
+    }
 }
 
 /// What a task may return and take: data that can be stored and sent between threads.

@@ -15,7 +15,7 @@ use crate::log::Redactor;
 /// The beginning of a stored value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Preview {
-    /// JSON, with the fields in the order in which they were written.
+    /// JSON, with the fields in the order in which they were written; of a table its first rows as text.
     pub(crate) json: String,
     /// Whether it shows all of the value: nothing left out, nothing hidden, nothing damaged.
     pub(crate) complete: bool,
@@ -38,6 +38,10 @@ const SCALAR: usize = 24;
 /// The bytes may be any. If they end before the value does, what is there is shown; if they are no MessagePack from some
 /// point on, what stands before is.
 pub(crate) fn preview(bytes: &[u8], limit: usize) -> Preview {
+    if super::is_table(bytes) {
+        let text = super::table_file::preview(bytes, limit);
+        return Preview { json: text, complete: false };
+    }
     let mut shown = Shown { reader: Reader::new(bytes), json: String::new(), complete: true };
     shown.value(limit, MAX_LEVELS);
     // What is behind the value is no part of it, and is not shown.

@@ -1,0 +1,87 @@
+//! The stored form of a frame: an Arrow IPC file.
+
+use std::io::Cursor;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::reader::FileReader;
+use arrow_ipc::writer::FileWriter;
+
+use super::{Frame, table};
+use crate::panics;
+
+/// From this size on, in bytes, no rows are read for a preview.
+const LARGE: usize = 64 << 20;
+
+/// Writes a frame down.
+///
+/// # Errors
+///
+/// When Arrow cannot write one of its types.
+pub(in super::super) fn encode(frame: &Frame) -> Result<Vec<u8>, String> {
+    let failed = |error: arrow_schema::ArrowError| error.to_string();
+    let mut writer = FileWriter::try_new(Vec::new(), &frame.schema).map_err(failed)?;
+    for batch in &frame.batches {
+        writer.write(batch).map_err(failed)?;
+    }
+    writer.into_inner().map_err(failed)
+}
+
+/// Reads a frame. The bytes may be any.
+///
+/// # Errors
+///
+/// When they are not what [`encode`] writes.
+pub(in super::super) fn decode(bytes: &[u8]) -> Result<Frame, String> {
+    read(bytes, usize::MAX)
+}
+
+/// The rows up to the end of the batch that has row `most`.
+fn read(bytes: &[u8], most: usize) -> Result<Frame, String> {
+    // The reader checks what it reads; a place that it forgot is not to end the program.
+    let read = panics::catch(|| -> Result<Frame, arrow_schema::ArrowError> {
+        let reader = FileReader::try_new(Cursor::new(bytes), None)?;
+        let schema = reader.schema();
+        let (mut batches, mut rows) = (Vec::new(), 0);
+        for batch in reader {
+            let batch = batch?;
+            rows += batch.num_rows();
+            batches.push(batch);
+            if rows >= most {
+                break;
+            }
+        }
+        Ok(Frame { schema, batches })
+    });
+    match read {
+        Ok(read) => read.map_err(|error| error.to_string()),
+        Err(failure) => Err(failure.to_string()),
+    }
+}
+
+/// All rows as JSON: a list of objects.
+///
+/// # Errors
+///
+/// When the bytes are no frame, or JSON cannot hold one of its types.
+pub(in super::super) fn rows_as_json(bytes: &[u8]) -> Result<serde_json::Value, String> {
+    let frame = decode(bytes)?;
+    let mut writer = arrow_json::ArrayWriter::new(Vec::new());
+    let batches: Vec<&RecordBatch> = frame.batches.iter().collect();
+    writer.write_batches(&batches).and_then(|()| writer.finish()).map_err(|error| error.to_string())?;
+    let text = writer.into_inner();
+    if text.is_empty() {
+        return Ok(serde_json::Value::Array(Vec::new()));
+    }
+    serde_json::from_slice(&text).map_err(|error| error.to_string())
+}
+
+/// A frame for people, in at most `limit` characters: the columns alone where there is little room, else a small table.
+pub(in super::super) fn preview(bytes: &[u8], limit: usize) -> String {
+    if bytes.len() > LARGE {
+        return format!("an Arrow file of {}", crate::units::bytes(bytes.len() as u64));
+    }
+    match decode(bytes) {
+        Ok(frame) => table::small(&frame.schema, &frame.batches, frame.num_rows(), limit),
+        Err(error) => format!("a damaged Arrow file: {error}"),
+    }
+}
