@@ -8,7 +8,8 @@
 
 use std::sync::Arc;
 
-use super::core::{AttemptRecord, Core, Timer};
+use super::cells::{AttemptRecord, Timer};
+use super::core::Core;
 use super::{Command, Input, Machine};
 use crate::dag::Layout;
 use crate::engine::event::Event;

@@ -1,6 +1,7 @@
 //! Elements of lists: how they come to be there, and how ends are told into and out of them.
 
-use super::core::{Core, DECIDED, JoinCell, TaskCell};
+use super::cells::{DECIDED, JoinCell, TaskCell};
+use super::core::Core;
 use super::joins::Hearers;
 use super::waits::Waiter;
 use crate::dag::{At, Block, Layout};

@@ -1,6 +1,7 @@
 //! Ends are told to the joins below, and joins that have their verdict tell their tasks.
 
-use super::core::{Core, DECIDED};
+use super::cells::DECIDED;
+use super::core::Core;
 use crate::dag::{Layout, Plan};
 use crate::engine::machine::Command;
 use crate::engine::state::{TaskState, Transition};

@@ -26,13 +26,15 @@
 //!     makes itself anew with its failed tasks open ([`Machine::restore`]), after a wait, and starts again.
 //! 12. A run that is not over at its deadline says so once, and goes on.
 //!
-//! - `core`: what changes, and the transitions. `joins`: ends are told downwards. `elements`: into and out of lists. `pace`:
-//!   when elements may begin. `units`: groups that are tried again. `waits`: sensors and deferred tasks. `again`: runs that are
-//!   tried again, and deadlines.
+//! - `cells`: what is kept of each task and join. `core`: the transitions. `joins`: ends are told downwards. `elements`: into and
+//!   out of lists. `pace`: when elements may begin. `units`: groups that are tried again. `waits`: sensors and deferred tasks.
+//!   `halt`: runs that end early. `again`: runs that are tried again, and deadlines.
 
 mod again;
+mod cells;
 mod core;
 mod elements;
+mod halt;
 mod joins;
 mod pace;
 mod units;
@@ -42,8 +44,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use self::core::AttemptRecord;
-use self::core::{Core, Halted, JoinCell, Past, TaskCell, Timer, seed_of};
+pub(crate) use self::cells::AttemptRecord;
+use self::cells::{Halted, JoinCell, Past, TaskCell, Timer};
+use self::core::{Core, seed_of};
 use self::units::Units;
 use self::waits::Waiter;
 use super::event::Event;

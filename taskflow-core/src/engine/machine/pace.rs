@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 
-use super::core::{Core, Timer};
+use super::cells::Timer;
+use super::core::Core;
 use crate::dag::Layout;
 use crate::time::Timestamp;
 

@@ -16,7 +16,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Command;
-use super::core::{AttemptRecord, Core, JoinCell, TaskCell, Timer};
+use super::cells::{AttemptRecord, JoinCell, TaskCell, Timer};
+use super::core::Core;
 use super::joins::Hearers;
 use crate::dag::Layout;
 use crate::engine::event::Event;

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use super::Command;
-use super::core::{Core, Timer, seed_of};
+use super::cells::Timer;
+use super::core::{Core, seed_of};
 use crate::dag::Layout;
 use crate::engine::record::{Entry, WaitRecord, nanos};
 use crate::engine::state::{TaskState, Transition};
