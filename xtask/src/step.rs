@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
+use crate::reading::Reading;
 use crate::relay;
 use crate::tally::Tally;
 use crate::workspace;
@@ -60,6 +61,11 @@ impl Step {
     pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
         self.env.push((name, value));
         self
+    }
+
+    /// The same without colour: for output that is kept or read.
+    pub(crate) fn plain(self) -> Self {
+        self.env("CARGO_TERM_COLOR", "never")
     }
 
     /// The step as a line for a shell at the workspace root.
@@ -149,6 +155,19 @@ impl Started {
         }
         self.step.close(self.began, status)
     }
+
+    /// Waits for its end, shows what it has said, and adds what its tests say to `tally`.
+    pub(crate) fn finish_counting(mut self, tally: &mut Tally) -> Result<(), Failure> {
+        println!("\n==> {}, begun beside the steps before", self.step.name);
+        let status = self.child.wait();
+        let said = fs::read(&self.log).unwrap_or_default();
+        println!("{}", String::from_utf8_lossy(&said));
+        let mut reading = Reading::default();
+        reading.feed(&said);
+        reading.end();
+        *tally += reading.tally();
+        self.step.close(self.began, status)
+    }
 }
 
 impl Drop for Started {
@@ -219,6 +238,17 @@ mod tests {
         for name in ["good", "bad"] {
             fs::remove_file(log(name)).expect("the log is there");
         }
+    }
+
+    #[test]
+    fn the_tests_of_a_step_beside_others_are_counted() {
+        let log = std::env::temp_dir().join(format!("{}-counted", std::process::id()));
+        let said = "running 3 tests\ntest result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n";
+        let step = Step::program("beside", Path::new("printf"), [said]);
+        let mut tally = Tally::default();
+        assert!(step.start(log.clone()).expect("it starts").finish_counting(&mut tally).is_ok());
+        assert_eq!(tally, Tally { passed: 2, failed: 0, skipped: 1 });
+        fs::remove_file(log).expect("the log is there");
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use crate::failure::Failure;
 use crate::prerequisites;
-use crate::step::Step;
+use crate::step::{Started, Step};
 use crate::tally::Tally;
+use crate::workspace;
 
 /// What every cargo call here shares, so that nothing is compiled twice. The benchmarks have no tests; left in, they would
 /// lend the features of their rivals' dependencies to everything under test.
@@ -13,6 +14,10 @@ const ALL: [&str; 5] = ["--workspace", "--exclude", "taskflow-benches", "--all-f
 const LONG_WORD: &str = "--long";
 const LONG: [(&str, &str); 3] =
     [("TASKFLOW_CRASHES", "1000"), ("TASKFLOW_SIMULATIONS", "100000"), ("PROPTEST_CASES", "2000")];
+
+/// The tests of compiler messages: they run compilers, one at a time, in a target directory of their own, and take longer than all
+/// others together. So they run beside those.
+const COMPILERS: [&str; 2] = ["wrong_programs_are_explained", "right_programs_compile_and_run"];
 
 /// Runs every test, adding up the results. `words` go on to cargo: a name to filter by, say; but for `--long`.
 ///
@@ -27,6 +32,10 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     // `--all-targets` would run the benchmarks as well.
     let (long, words): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| *word == LONG_WORD);
     let tests = Step::cargo("tests", ["test", "--tests", "--examples", "--no-fail-fast"]).args(ALL).args(&words);
+    let (tests, compilers) = match words.is_empty() {
+        true => (tests.arg("--").args(COMPILERS.into_iter().flat_map(|test| ["--skip", test])), Some(compilers()?)),
+        false => (tests, None),
+    };
     let tests = match long.is_empty() {
         true => tests,
         false => LONG.into_iter().fold(tests, |tests, (variable, value)| tests.env(variable, value)),
@@ -36,6 +45,11 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
         // Nothing was counted as failed: the build broke, and would break here again.
         return tests;
     }
+    let compilers = compilers.map_or(Ok(()), |step| step.finish_counting(tally));
+    let tests = match (tests, compilers) {
+        (Err(tests), Err(compilers)) => Err(tests.and(compilers)),
+        (tests, compilers) => tests.and(compilers),
+    };
 
     let docs = Step::cargo("documentation tests", ["test", "--doc", "--no-fail-fast"])
         .args(ALL)
@@ -45,4 +59,12 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
         (Err(tests), Err(docs)) => Err(tests.and(docs)),
         (tests, docs) => tests.and(docs),
     }
+}
+
+/// Builds all tests, and starts those of [`COMPILERS`] when nobody needs the target directory any more.
+fn compilers() -> Result<Started, Failure> {
+    Step::cargo("building the tests", ["test", "--tests", "--examples", "--no-run"]).args(ALL).run()?;
+    let log = workspace::root().join("target/compiler-messages.log");
+    let step = Step::cargo("compiler messages", ["test", "--test", "ui"]).args(ALL).plain();
+    step.start(log).map_err(|error| Failure::new(format!("the tests of compiler messages cannot be started: {error}")))
 }
