@@ -5,6 +5,7 @@ mod callback;
 mod context;
 mod deadline;
 mod def;
+mod executor;
 mod invoke;
 mod notice;
 mod options;
@@ -23,6 +24,8 @@ pub use context::{Abort, Interrupt, RunInfo, RunTrigger, TaskContext, TriggeredB
 pub(crate) use context::{AttemptControl, Comeback, External, Happening, Identity, RUN_ENDED};
 pub use deadline::{Deadline, DeadlineReference};
 pub use def::{Body, InputDef, Isolation, Kind, SourceLocation, TaskDef};
+pub use executor::Executor;
+pub(crate) use executor::{Elsewhere, Errand, Session};
 pub(crate) use invoke::pass_on;
 pub use invoke::{BoxFuture, Inputs, Produced};
 pub use notice::{Notice, TaskNotice};
