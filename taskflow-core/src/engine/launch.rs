@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
-use super::attempt::{Done, Grant, Instance, call_async, call_elsewhere, call_isolated, call_sync, span, store, store_async, tell};
+use super::attempt::{
+    Done, Grant, Instance, call_async, call_elsewhere, call_isolated, call_sync, span, store, store_async, tell,
+};
 use super::dispatch::RunKey;
 use super::hub::Shared;
 use super::machine::Outcome;

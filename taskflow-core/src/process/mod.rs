@@ -37,7 +37,11 @@ pub(crate) use isolated::run_isolated;
 #[cfg(all(unix, feature = "spark"))]
 pub(crate) use isolated::{Ear, Heard, Reach, pack, read_frame, write_frame};
 #[cfg(all(unix, feature = "spark"))]
-pub(crate) use {group::Lifeline, group::Group, spawner::{Pipes, Started, spawn}};
+pub(crate) use {
+    group::Group,
+    group::Lifeline,
+    spawner::{Pipes, Started, spawn},
+};
 
 /// There are no process groups to build on.
 #[cfg(not(unix))]

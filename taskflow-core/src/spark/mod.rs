@@ -5,6 +5,6 @@
 mod executors;
 
 #[cfg(unix)]
-pub use executors::Executors;
-#[cfg(unix)]
 pub(crate) use executors::DEFAULT;
+#[cfg(unix)]
+pub use executors::Executors;

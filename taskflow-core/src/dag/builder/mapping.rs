@@ -80,12 +80,7 @@ pub(in crate::dag) fn with_mapping(
 }
 
 /// Sets the executor of the tasks in a template that can have one and say nothing of their own.
-pub(in crate::dag) fn put_elements_on(
-    node: Handle,
-    mapping: u32,
-    executor: Executor,
-    at: &'static Location<'static>,
-) {
+pub(in crate::dag) fn put_elements_on(node: Handle, mapping: u32, executor: Executor, at: &'static Location<'static>) {
     with_draft(|draft| {
         if node.scope != draft.scope {
             return draft.errors.push(BuildError::ForeignOutput { at: at.into() });

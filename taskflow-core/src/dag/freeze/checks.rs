@@ -45,7 +45,9 @@ pub(super) fn executor(
     let Some(executor) = options.executor else { return };
     let reason = match Fitness::of(def) {
         Fitness::Can => return,
-        Fitness::Waits => "it waits without holding a slot, which is done here; split it into one that waits and one that works",
+        Fitness::Waits => {
+            "it waits without holding a slot, which is done here; split it into one that waits and one that works"
+        }
         Fitness::Isolated => "it has a process of its own on this machine; leave `isolation` out",
         Fitness::Unknown => "it is not a function with `#[task]`, and only those are known there",
         Fitness::Unwritten => {

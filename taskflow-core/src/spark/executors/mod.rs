@@ -33,5 +33,5 @@ mod place;
 mod python;
 mod session;
 
-pub use place::Executors;
 pub(crate) use place::DEFAULT;
+pub use place::Executors;

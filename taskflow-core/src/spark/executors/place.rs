@@ -1,8 +1,7 @@
 //! Which cluster, and how its executors are to be.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use super::session::SparkSession;
 use crate::config::Config;
@@ -204,33 +203,37 @@ impl Elsewhere for Executors {
     }
 }
 
-/// What `#[task(executor = "spark")]` means: the cluster of the connection `spark_default`.
-pub(crate) static DEFAULT: LazyDefault = LazyDefault(LazyLock::new(|| Executors::connection("spark_default")));
+/// What `#[task(executor = "spark")]` means: the cluster of a connection. It is named in constants, where nothing can be allocated.
+#[derive(Debug)]
+pub(crate) struct Default {
+    connection: &'static str,
+}
 
-/// It is named in constants, where nothing can be allocated.
-pub(crate) struct LazyDefault(LazyLock<Executors>);
+pub(crate) static DEFAULT: Default = Default { connection: "spark_default" };
 
-impl fmt::Debug for LazyDefault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+impl Default {
+    fn executors(&self) -> &'static Executors {
+        static KEPT: OnceLock<Executors> = OnceLock::new();
+        // There is one of this type.
+        KEPT.get_or_init(|| Executors::connection(self.connection))
     }
 }
 
-impl Elsewhere for LazyDefault {
+impl Elsewhere for Default {
     fn kind(&self) -> &'static str {
-        self.0.kind()
+        self.executors().kind()
     }
 
     fn place(&self) -> String {
-        self.0.place()
+        self.executors().place()
     }
 
     fn is_off(&self) -> bool {
-        self.0.is_off()
+        self.executors().is_off()
     }
 
     fn open(&'static self, run: &Arc<RunInfo>, config: Option<&Config>) -> Arc<dyn Session> {
-        LazyLock::force(&self.0).open(run, config)
+        self.executors().open(run, config)
     }
 }
 
@@ -266,7 +269,9 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         let config = Config::builder().build().unwrap();
-        for good in ["spark://a:7077", "spark://a:1,b:2", "yarn", "k8s://https://h:6443", "local", "local[2]", "local[*]"] {
+        for good in
+            ["spark://a:7077", "spark://a:1,b:2", "yarn", "k8s://https://h:6443", "local", "local[2]", "local[*]"]
+        {
             assert_eq!(master(&Executors::new(good), &config).unwrap().master, good);
         }
         for bad in ["", "spark://", "spark://a", "spark://a:b", "http://a:1", "a:7077", "local[2"] {

@@ -51,7 +51,9 @@ fn beside(home: &Path) -> Option<OsString> {
     let python = home.join("python");
     let zips = std::fs::read_dir(python.join("lib")).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     let py4j = zips.filter(|path| {
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("py4j") && name.ends_with(".zip"))
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with("py4j") && name.ends_with(".zip"))
     });
     let before = env::var_os("PYTHONPATH").unwrap_or_default();
     let before = env::split_paths(&before).filter(|path| !path.as_os_str().is_empty());

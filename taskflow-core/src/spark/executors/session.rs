@@ -46,8 +46,12 @@ impl SparkSession {
             _ => {
                 let (asks, incoming) = mpsc::unbounded_channel();
                 let stirred = Arc::new(Notify::new());
-                let desk =
-                    Desk { of: self.of, run: Arc::clone(&self.run), config: self.config.clone(), stirred: Arc::clone(&stirred) };
+                let desk = Desk {
+                    of: self.of,
+                    run: Arc::clone(&self.run),
+                    config: self.config.clone(),
+                    stirred: Arc::clone(&stirred),
+                };
                 // What it logs belongs to no attempt.
                 let over = tokio::spawn(desk::serve(desk, incoming));
                 Open { asks, stirred, over }
