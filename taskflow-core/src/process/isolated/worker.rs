@@ -13,7 +13,7 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write};
 use std::os::fd::AsFd as _;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, mpsc};
 
 use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group};
@@ -55,7 +55,8 @@ fn work() -> Result<(), String> {
     rustix::stdio::dup2_stdin(nothing).map_err(|error| error.to_string())?;
     rustix::stdio::dup2_stdout(io::stderr()).map_err(|error| error.to_string())?;
 
-    let requests = listen(requests).map_err(text)?;
+    let answered = Arc::new(AtomicBool::new(false));
+    let requests = listen(requests, Arc::clone(&answered)).map_err(text)?;
     let mut out = Out(Arc::new(Mutex::new(answers)));
     out.end().map_err(text)?;
     panics::install_hook();
@@ -66,13 +67,14 @@ fn work() -> Result<(), String> {
         answer(&request, &out, &current, &runtime)?;
         out.end().map_err(text)?;
     }
+    answered.store(true, Ordering::SeqCst);
     // Tasks may have left something on the runtime that never ends.
     runtime.shutdown_background();
     Ok(())
 }
 
 /// Reads ahead, so that the end of whoever has started us is seen while a task runs.
-fn listen(mut requests: File) -> io::Result<mpsc::Receiver<Vec<u8>>> {
+fn listen(mut requests: File, answered: Arc<AtomicBool>) -> io::Result<mpsc::Receiver<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::Builder::new().name("taskflow-requests".to_owned()).spawn(move || {
         while let Ok(Some(request)) = wire::read(&mut requests) {
@@ -84,7 +86,9 @@ fn listen(mut requests: File) -> io::Result<mpsc::Receiver<Vec<u8>>> {
             }
             let _ = sender.send(request);
         }
-        end_all();
+        if !answered.load(Ordering::SeqCst) {
+            end_all();
+        }
     })?;
     Ok(receiver)
 }
