@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use binaries::{Said, program};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
-use spark::{Cluster, PATIENCE, Spark, children_of, kill};
+use spark::{Cluster, JAVA, PATIENCE, Spark, children_of, kill};
 use taskflow::prelude::*;
 use taskflow::spark::Executors;
 use tempfile::TempDir;
@@ -41,7 +41,12 @@ impl Home {
     fn program(&self, spark: &Spark, words: &[&str]) -> Command {
         let mut program = program("spark_tasks");
         program.env("TASKFLOW_HOME", self.0.path().join("home")).env("PYSPARK_PYTHON", &spark.python);
-        program.env("SPARK_LOCAL_IP", "127.0.0.1").env_remove("SPARK_HOME").env_remove("TASKFLOW_SPARK").args(words);
+        program
+            .env("SPARK_LOCAL_IP", "127.0.0.1")
+            .env("JAVA_TOOL_OPTIONS", JAVA)
+            .env_remove("SPARK_HOME")
+            .env_remove("TASKFLOW_SPARK")
+            .args(words);
         program
     }
 
@@ -67,7 +72,7 @@ fn alone(cluster: &Arc<Cluster>) -> MutexGuard<'_, ()> {
 /// A run on the cluster, with further settings of Spark.
 fn on(cluster: &Cluster, home: &Home, settings: &str, words: &[&str]) -> Command {
     let mut program = home.program(&cluster.spark, words);
-    let conf = format!("spark.executor.memory=512m;spark.driver.memory=512m;{settings}");
+    let conf = format!("spark.executor.memory=512m;spark.driver.memory=512m;spark.ui.enabled=false;{settings}");
     program.env("SPARK_TEST_MASTER", &cluster.master).env("SPARK_TEST_CONF", conf);
     program.args(["--output", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     program
@@ -175,7 +180,8 @@ fn the_loss_of_the_driver_is_a_failed_attempt_and_the_next_one_starts_another() 
     let of = run.id();
     let drivers = || children_of(of).into_iter().filter(|(_, line)| line.contains("taskflow_driver.py"));
     let (driver, _) = drivers().next().expect("there is a driver");
-    let machines: Vec<Pid> = children_of(driver.as_raw_nonzero().get().cast_unsigned()).into_iter().map(|it| it.0).collect();
+    let machines: Vec<Pid> =
+        children_of(driver.as_raw_nonzero().get().cast_unsigned()).into_iter().map(|it| it.0).collect();
     kill(driver);
     let document = end(run);
     assert_eq!(document["result"], json!((0..8).collect::<Vec<u64>>()));
@@ -220,14 +226,8 @@ fn an_attempt_on_an_executor_has_its_context_and_its_log() {
     };
     let document = configured(&["run", "described", "--output", "json"]);
     let document = end({ document }.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts"));
-    let expected = [
-        "elsewhere true",
-        "described describe 1 of 1",
-        "region asia",
-        "late after 15",
-        "note from upstream",
-        "size 7",
-    ];
+    let expected =
+        ["elsewhere true", "described describe 1 of 1", "region asia", "late after 15", "note from upstream", "size 7"];
     assert_eq!(document["result"], json!(expected));
     let logs = configured(&["logs", "last", "describe"]).output().expect("it starts");
     let logs = String::from_utf8_lossy(&logs.stdout).into_owned();
@@ -343,7 +343,10 @@ fn the_executor_is_part_of_the_graph() {
     assert_eq!((executor.kind(), executor.to_string()), ("spark", "spark (spark://a:7077)".to_owned()));
     let expand = other.plan().find("parts.each").expect("it is drawn");
     assert_eq!(other.plan().node_options(expand).executor, None);
-    assert_eq!(there::def().options.executor.map(|it| it.to_string()).as_deref(), Some("spark (connection spark_default)"));
+    assert_eq!(
+        there::def().options.executor.map(|it| it.to_string()).as_deref(),
+        Some("spark (connection spark_default)")
+    );
 }
 
 #[test]
@@ -387,6 +390,9 @@ fn a_program_without_the_door_for_workers_is_told_so() {
     }
     let report = sums::run().start().expect("it is right").wait();
     let failure = report.task("double[0]").and_then(|task| task.failure().map(|failure| failure.to_string()));
-    assert!(failure.as_deref().is_some_and(|it| it.contains("does not call `taskflow::process::child_main()`")), "{failure:?}");
+    assert!(
+        failure.as_deref().is_some_and(|it| it.contains("does not call `taskflow::process::child_main()`")),
+        "{failure:?}"
+    );
     assert!(Path::new("/bin/sh").exists());
 }

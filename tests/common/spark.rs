@@ -13,6 +13,9 @@ use tempfile::TempDir;
 /// How long Spark may take for anything, on a machine that has other things to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
+/// For what lives as short as in a test: most of the work of a young Java is compiling what it runs.
+pub(crate) const JAVA: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
+
 /// Where Spark is.
 pub(crate) struct Spark {
     pub(crate) home: PathBuf,
@@ -22,7 +25,8 @@ pub(crate) struct Spark {
 impl Spark {
     /// Fails the test where there is none, with what to do.
     pub(crate) fn find() -> Spark {
-        let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is in the target directory").join("spark-venv");
+        let venv =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is in the target directory").join("spark-venv");
         let home = std::env::var_os("TASKFLOW_SPARK_HOME").map(PathBuf::from);
         let home = home.or_else(|| {
             let mut libs = fs::read_dir(venv.join("lib")).ok()?;
@@ -75,9 +79,12 @@ impl Cluster {
             let out = File::create(&log).expect("the log can be made");
             let mut command = Command::new(spark.home.join("bin/spark-class"));
             let class = format!("org.apache.spark.deploy.{}", role.to_lowercase());
-            command.arg(format!("{class}.{role}")).args(["--host", host, "--port", "0", "--webui-port", "0"]).args(words);
+            command
+                .arg(format!("{class}.{role}"))
+                .args(["--host", host, "--port", "0", "--webui-port", "0"])
+                .args(words);
             command.current_dir(directory.path()).env("SPARK_HOME", &spark.home).env("SPARK_LOCAL_IP", host);
-            command.env("SPARK_DAEMON_MEMORY", "256m").stdin(Stdio::null());
+            command.env("SPARK_DAEMON_MEMORY", "256m").env("JAVA_TOOL_OPTIONS", JAVA).stdin(Stdio::null());
             command.stdout(out.try_clone().expect("a file has a second handle")).stderr(out);
             Daemon::start(command, log)
         };

@@ -63,14 +63,14 @@ fn work() -> Result<(), String> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_all().build().map_err(text)?;
     let current = Current::default();
-    for request in requests {
+    let worked = requests.into_iter().try_for_each(|request| {
         answer(&request, &out, &current, &runtime)?;
-        out.end().map_err(text)?;
-    }
+        out.end().map_err(text)
+    });
     answered.store(true, Ordering::SeqCst);
     // Tasks may have left something on the runtime that never ends.
     runtime.shutdown_background();
-    Ok(())
+    worked
 }
 
 /// Reads ahead, so that the end of whoever has started us is seen while a task runs.

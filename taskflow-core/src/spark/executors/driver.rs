@@ -60,6 +60,9 @@ pub(super) enum Event {
     Unready(Failure),
 }
 
+/// Of an answer: its number, the lengths of what was said and printed, and how the worker ended if it did.
+type Head = (usize, usize, usize, Option<i32>);
+
 /// A line of the driver.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -69,7 +72,7 @@ struct Line {
     missing: Option<String>,
     unready: Option<String>,
     job: u64,
-    answers: Option<Vec<(usize, usize, usize, Option<i32>)>>,
+    answers: Option<Vec<Head>>,
     done: Option<usize>,
     failed: Option<String>,
 }
@@ -82,13 +85,13 @@ struct Ground {
     binary: PathBuf,
 }
 
-fn failure(what: impl Into<String>, why: impl ToString, retryable: bool) -> Failure {
+fn failure(what: impl Into<String>, why: &dyn ToString, retryable: bool) -> Failure {
     Failure::Error { chain: vec![what.into(), why.to_string()], retryable }
 }
 
 impl Ground {
     fn prepare(of: &Executors) -> Result<Ground, Failure> {
-        let made = |error: io::Error| failure("the Spark driver has no directory to work in", error, true);
+        let made = |error: io::Error| failure("the Spark driver has no directory to work in", &error, true);
         let python = Python::find(of)?;
         let directory = tempfile::Builder::new().prefix("taskflow-spark-").tempdir().map_err(made)?;
         let script = directory.path().join("taskflow_driver.py");
@@ -112,15 +115,15 @@ impl Driver {
         let target = of.target(config)?;
         reach(&target.master).await?;
         let ground = tokio::task::spawn_blocking(|| Ground::prepare(of));
-        let ground = ground.await.map_err(|error| failure("the Spark driver cannot be prepared", error, true))??;
-        let started = |error: io::Error| failure("the Spark driver cannot be started", error, true);
+        let ground = ground.await.map_err(|error| failure("the Spark driver cannot be prepared", &error, true))??;
+        let started = |error: io::Error| failure("the Spark driver cannot be started", &error, true);
 
         let mut command = Command::new(&ground.python.program);
         command.arg("-u").arg(&ground.script).current_dir(ground.directory.path()).stdin(Stdio::piped());
         command.envs(ground.python.environment.iter().map(|(name, value)| (name, value)));
         let Started { group, child } = spawn(command, Lifeline::Guard).await.map_err(started)?;
         let Pipes { stdin: Some(stdin), stdout: Some(stdout), stderr: Some(stderr) } = child else {
-            return Err(failure("the Spark driver cannot be started", "it has no pipes", true));
+            return Err(failure("the Spark driver cannot be started", &"it has no pipes", true));
         };
         let stdin = ChildStdin::from_std(stdin).map_err(started)?;
         let (sender, events) = mpsc::unbounded_channel();
@@ -143,7 +146,7 @@ impl Driver {
             })),
             Err(_) => Err(driver.with_last_words(failure(
                 "the Spark driver does not come up",
-                format!("it was waited for {} minutes", COMING_UP.as_secs() / 60),
+                &format!("it was waited for {} minutes", COMING_UP.as_secs() / 60),
                 true,
             ))),
         }
@@ -251,7 +254,7 @@ async fn reach(master: &str) -> Result<(), Failure> {
             Err(_) => why = format!("no answer within {} s", REACHING.as_secs()),
         }
     }
-    Err(failure(format!("no Spark master is to be reached at {master}"), why, true))
+    Err(failure(format!("no Spark master is to be reached at {master}"), &why, true))
 }
 
 /// Takes in what the driver says, until it ends.
@@ -272,11 +275,11 @@ async fn listen(stdout: ChildStdout, to: mpsc::UnboundedSender<Event>) {
             Line { ready: Some(application), ui, .. } => Event::Ready { application, ui },
             Line { missing: Some(text), .. } => Event::Unready(failure(
                 "the Spark driver needs `pyspark`, and its Python has none",
-                format!("{text}; install it with `{INSTALL}`, or name the Python that has it in PYSPARK_PYTHON"),
+                &format!("{text}; install it with `{INSTALL}`, or name the Python that has it in PYSPARK_PYTHON"),
                 false,
             )),
             Line { unready: Some(text), .. } => {
-                Event::Unready(failure("the Spark application cannot be started", text, true))
+                Event::Unready(failure("the Spark application cannot be started", &text, true))
             }
             Line { answers: Some(heads), job, .. } => {
                 let mut answers = Vec::with_capacity(heads.len());
