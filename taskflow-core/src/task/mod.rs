@@ -24,8 +24,10 @@ pub use context::{Abort, Interrupt, RunInfo, RunTrigger, TaskContext, TriggeredB
 pub(crate) use context::{AttemptControl, Comeback, External, Happening, Identity, RUN_ENDED};
 pub use deadline::{Deadline, DeadlineReference};
 pub use def::{Body, InputDef, Isolation, Kind, SourceLocation, TaskDef};
+#[cfg(all(unix, feature = "spark"))]
+pub(crate) use executor::Elsewhere;
 pub use executor::Executor;
-pub(crate) use executor::{Elsewhere, Errand, Session};
+pub(crate) use executor::{Errand, Session};
 pub(crate) use invoke::pass_on;
 pub use invoke::{BoxFuture, Inputs, Produced};
 pub use notice::{Notice, TaskNotice};

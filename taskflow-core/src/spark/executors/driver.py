@@ -62,6 +62,8 @@ def make_work(job, binary, config, env, word, tries):
         def start(todo):
             path = SparkFiles.get(binary)
             surroundings = dict(os.environ, **env)
+            # On this machine Python has inherited ours, and works in another directory.
+            surroundings.pop("TASKFLOW_CONFIG", None)
             if config:
                 surroundings["TASKFLOW_CONFIG"] = SparkFiles.get(config)
             pipe = subprocess.PIPE
@@ -220,7 +222,8 @@ def settle(sc):
 
 
 def cut(items, wanted, cores):
-    """Partitions of about the same size: four for each core, none above 16 MiB unless one item is, at least one item each."""
+    """Partitions of about as many items and about the same size: as many as are wanted, else four for each core, and more so that
+    they are about 16 MiB at most."""
     total = sum(len(request) for _, request in items)
     count = wanted or max(4 * cores, -(-total // (16 << 20)))
     most = max(1, -(-total // count))
@@ -237,13 +240,13 @@ def cut(items, wanted, cores):
 
 
 def last_line(error):
-    """What to tell of an error of Spark: what a worker said, else its first line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """What to tell of an error of Spark: what a worker said, else what Spark says first and what it says is the cause."""
+    lines = [line.strip(" :") for line in str(error).splitlines() if line.strip(" :")]
     ours = [line for line in lines if "taskflow: " in line]
     if ours:
-        return ours[-1][ours[-1].index("taskflow: ") + len("taskflow: ") :]
-    causes = [line for line in lines if line.startswith("Caused by:")]
-    return " | ".join((lines[-1:] if len(lines) == 1 else [lines[1] if len(lines) > 1 else repr(error)]) + causes[:1])[:2000]
+        return ours[-1].partition("taskflow: ")[2]
+    told = [line for line in lines if not line.startswith("An error occurred while calling")][:1] or [repr(error)]
+    return " | ".join(told + [line for line in lines if line.startswith("Caused by:")][:1])[:2000]
 
 
 SETTLED, SETTLING = threading.Event(), threading.Lock()
