@@ -112,7 +112,9 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
             quote!(#private::TriggerRule::#variant)
         }),
     );
-    say(quote!(executor), options.executor.as_ref().map(|_| quote!(#private::spark())));
+    // What contradicts it has been reported.
+    let apart = options.isolation.is_some() || options.deferrable.as_ref().is_some_and(|deferrable| deferrable.value);
+    say(quote!(executor), options.executor.as_ref().filter(|_| !apart).map(|_| quote!(#private::spark())));
     let sensor = &options.sensor;
     say_sensor("poke_interval", sensor.poke_interval.as_ref().map(|interval| duration(interval.value)), &mut set);
     say_sensor("backoff", sensor.backoff.as_ref().map(|backoff| growth(backoff.value, private)), &mut set);
