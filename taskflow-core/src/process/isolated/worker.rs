@@ -8,7 +8,8 @@
 //!    means that the attempt under way took the process with it.
 //! 4. When its stdin is closed before it has answered, nobody waits for it any more: it kills its process group and so itself.
 //!
-//! What tasks print to stdout comes out of stderr, since stdout is taken.
+//! What tasks print to stdout comes out of stderr, since stdout is taken. [`MARK`] stands there behind what each attempt has printed, and is
+//! written before the end of its answer.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write};
@@ -27,7 +28,9 @@ use crate::panics::{self, QUIET};
 use crate::task::AttemptControl;
 
 /// The length that no frame has.
-pub(crate) const END: u64 = u64::MAX;
+const END: u64 = u64::MAX;
+/// What no text has in it.
+const MARK: &[u8] = b"\0taskflow\0";
 
 /// Answers what comes in through stdin. The exit code of the process.
 pub(crate) fn serve_many() -> i32 {
@@ -65,6 +68,8 @@ fn work() -> Result<(), String> {
     let current = Current::default();
     let worked = requests.into_iter().try_for_each(|request| {
         answer(&request, &out, &current, &runtime)?;
+        // Nobody may be there to read it.
+        let _ = io::stderr().write_all(MARK);
         out.end().map_err(text)
     });
     answered.store(true, Ordering::SeqCst);

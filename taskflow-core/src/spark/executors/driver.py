@@ -58,6 +58,7 @@ def make_work(job, binary, config, env, word, tries):
 
         END = (1 << 64) - 1
         PRINTED = 64 << 10  # of what an attempt prints the last bytes are kept
+        MARK = b"\0taskflow\0"  # stands in stderr behind what each attempt has printed
 
         def start(todo):
             path = SparkFiles.get(binary)
@@ -99,7 +100,14 @@ def make_work(job, binary, config, env, word, tries):
                     if not more:
                         return False
                     printed.extend(more)
-                    del printed[:-PRINTED]
+                    begin = printed.rfind(MARK) + len(MARK) if MARK in printed else 0
+                    del printed[begin : max(begin, len(printed) - PRINTED)]
+
+            def printed_before_mark():
+                end = printed.find(MARK)
+                text = bytes(printed[: max(end, 0)])
+                del printed[: end + len(MARK) if end >= 0 else 0]
+                return text
 
             both = selectors.DefaultSelector()
             both.register(out, selectors.EVENT_READ)
@@ -124,11 +132,11 @@ def make_work(job, binary, config, env, word, tries):
                         at += 8 + length
                         continue
                     at += 8
-                    # What was printed before the answer is in the pipe when the answer is.
-                    take_printed()
                     if greeted:
-                        answers.append((todo[len(answers)][0], bytes(said), bytes(printed), None))
-                        said, printed = bytearray(), bytearray()
+                        # What was printed before the answer is in the pipe when the answer is; and perhaps what came after.
+                        take_printed()
+                        answers.append((todo[len(answers)][0], bytes(said), printed_before_mark(), None))
+                        said = bytearray()
                     greeted = True
                 del raw[:at]
             both.close()
