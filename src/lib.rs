@@ -99,6 +99,10 @@ pub mod durability {}
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
 
+#[cfg(all(any(doc, doctest), feature = "spark"))]
+#[doc = include_str!("../docs/spark.md")]
+pub mod spark_guide {}
+
 #[doc(hidden)]
 pub use taskflow_core::private as __private;
 

@@ -18,6 +18,22 @@ use crate::task::{Interrupt, JudgedError, Notice, Notifier, Retry, Told};
 use crate::value::AnyValue;
 pub use crate::value::{TypeInfo, Value};
 
+/// What `executor = "spark"` means.
+#[cfg(all(unix, feature = "spark"))]
+pub const fn spark() -> crate::task::Executor {
+    crate::task::Executor::new(&crate::spark::DEFAULT)
+}
+
+/// What `executor = "spark"` means where there is none. It is called by constants, so the panic is an error of the compiler.
+///
+/// # Panics
+///
+/// Always.
+#[cfg(not(all(unix, feature = "spark")))]
+pub const fn spark() -> crate::task::Executor {
+    panic!("`executor = \"spark\"` needs the feature `spark` of taskflow, on Unix")
+}
+
 /// The value of a task whose function returns it plainly.
 pub fn produce<T: Value>(value: T) -> Produced {
     Ok(Arc::new(value))

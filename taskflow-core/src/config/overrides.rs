@@ -20,7 +20,7 @@ const POOL: &str = "TASKFLOW_POOL_";
 const FILE: &str = "_file";
 
 /// Variables of ours that are no settings.
-const OTHERS: [&str; 2] = ["TASKFLOW_CONFIG", "TASKFLOW_FAILPOINTS"];
+const OTHERS: [&str; 3] = ["TASKFLOW_CONFIG", "TASKFLOW_FAILPOINTS", "TASKFLOW_SPARK"];
 
 /// Puts what the environment gives over the layer.
 pub(super) fn apply(environment: &Environment, layer: &mut Layer, mistakes: &mut Mistakes) {

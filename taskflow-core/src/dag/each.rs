@@ -21,7 +21,7 @@ use super::label::Labels;
 use super::output::Output;
 use super::plan::EdgeKind;
 use crate::error::Failure;
-use crate::task::{Body, InputDef, TaskDef, pass_on};
+use crate::task::{Body, Executor, InputDef, TaskDef, pass_on};
 use crate::value::{AnyValue, TypeInfo, Value};
 
 /// What the tasks inside an [`each`](Output::each) will return, one value an element.
@@ -107,6 +107,18 @@ impl<T> Mapped<T> {
             builder::report(BuildError::NoConcurrency { at: at.into() });
         }
         builder::with_mapping(self.handle, self.mapping, at, |mapping| mapping.concurrency = Some(tasks));
+        self
+    }
+
+    /// Runs the tasks of the elements on an executor, and not in the process of the engine: on a cluster of Spark, with the
+    /// feature `spark`.
+    ///
+    /// Meant are those that have been drawn inside this `each`, and in what is inside it, and say nothing of their own. What waits
+    /// (sensors, deferrable tasks), has a process of its own, or is no function with `#[task]` stays here.
+    #[track_caller]
+    #[must_use]
+    pub fn on(self, executor: impl Into<Executor>) -> Self {
+        builder::put_elements_on(self.handle, self.mapping, executor.into(), Location::caller());
         self
     }
 

@@ -88,6 +88,18 @@ pub enum BuildError {
         /// The call.
         at: SourceLocation,
     },
+    /// A task on an executor where it cannot run.
+    #[error("`{task}` (at {at}) cannot run on executors of {executor}: {reason}")]
+    NotElsewhere {
+        /// The task.
+        task: String,
+        /// The kind of executor.
+        executor: &'static str,
+        /// Why not, and what to do.
+        reason: &'static str,
+        /// The node.
+        at: SourceLocation,
+    },
     /// A task inside an `each`, used outside.
     #[error(
         "`{task}` is inside an `each` and is used outside (at {at}): there it has as many values as the list has elements; \

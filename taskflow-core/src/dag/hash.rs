@@ -8,7 +8,7 @@ use super::def::DagOptions;
 use super::plan::{ArgPlan, GroupPlan, NodeOptions, Plan, Source};
 use super::projection::Projection;
 use crate::paths::hex;
-use crate::task::TaskOptions;
+use crate::task::{Executor, TaskOptions};
 
 /// Hashes a canonical text of the graph, so that what enters is plain to see: one line a fact, ids instead of indices,
 /// JSON with sorted keys. The first 128 bits of SHA-256 are plenty against accidents.
@@ -126,6 +126,8 @@ fn write_defaults(options: &TaskOptions, f: &mut fmt::Formatter<'_>) -> fmt::Res
         pool_slots,
         priority,
         trigger_rule,
+        // Not among the defaults of a DAG.
+        executor: _,
         sensor,
         callbacks,
         tags,
@@ -148,6 +150,7 @@ fn of_node(options: &NodeOptions) -> impl fmt::Display + '_ {
             pool_slots,
             priority,
             trigger_rule,
+            executor,
             teardown,
             waiting,
             callbacks,
@@ -157,6 +160,8 @@ fn of_node(options: &NodeOptions) -> impl fmt::Display + '_ {
         let mut all = f.debug_struct("NodeOptions");
         all.field("retry", retry).field("timeout", timeout).field("pool", pool).field("pool_slots", pool_slots);
         all.field("priority", priority).field("trigger_rule", trigger_rule);
+        // Where the cluster is can change from one place to the next, as what is behind a connection can.
+        later(&mut all, "executor", &executor.map(Executor::kind), executor.is_some());
         later(&mut all, "teardown", teardown, teardown.is_some());
         all.field("waiting", waiting);
         later(&mut all, "callbacks", callbacks, !callbacks.is_empty());

@@ -14,6 +14,7 @@ mod def;
 mod each;
 mod error;
 mod explicit;
+mod fitness;
 mod freeze;
 mod group;
 mod hash;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::builder::{Handle, with_node, with_sensor};
 use super::order;
 use super::order::IntoNodes;
-use crate::task::{Backoff, SensorOptions, TriggerRule, Waiting};
+use crate::task::{Backoff, Executor, SensorOptions, TriggerRule, Waiting};
 
 /// What a task will return, or a parameter of the DAG will hold: Airflow's `XComArg`.
 ///
@@ -136,6 +136,15 @@ impl<T> Output<T> {
     #[track_caller]
     pub fn trigger_rule(self, rule: TriggerRule) -> Self {
         with_node(self.handle, Location::caller(), |node| node.options_mut().trigger_rule = Some(rule));
+        self
+    }
+
+    /// Runs the attempts of the task on an executor, and not in the process of the engine: on a cluster of Spark, with the
+    /// feature `spark`. Its inputs and its value cross as they would be stored.
+    #[track_caller]
+    pub fn on(self, executor: impl Into<Executor>) -> Self {
+        let executor = executor.into();
+        with_node(self.handle, Location::caller(), |node| node.options_mut().executor = Some(executor));
         self
     }
 

@@ -17,7 +17,9 @@ use super::param::ParamDef;
 use super::projection::Projection;
 use super::rate::Rate;
 use super::units::Units;
-use crate::task::{Callbacks, RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TriggerRule, Waiting};
+use crate::task::{
+    Callbacks, Executor, Kind, RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TriggerRule, Waiting,
+};
 use crate::value::{Constant, TypeInfo};
 
 /// A DAG, checked and ready to run any number of times, also at once.
@@ -126,6 +128,8 @@ pub struct NodeOptions {
     pub priority: i32,
     /// The rule for its order edges.
     pub trigger_rule: TriggerRule,
+    /// Where its attempts run, if not in the process of the engine.
+    pub executor: Option<Executor>,
     /// Whether it is the teardown of a scope, or part of one.
     pub teardown: Option<Teardown>,
     /// What it may wait for without holding a slot.
@@ -330,6 +334,26 @@ impl<'a> EdgeArg<'a> {
 impl fmt::Debug for EdgeArg<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} from {:?}", self.kind, self.sources)
+    }
+}
+
+impl Plan {
+    /// What kind of thread of the engine a node takes; `away` says whether those with an executor run there.
+    pub(crate) fn lane(&self, node: u32, away: bool) -> Kind {
+        if self.executor(node, away).is_some() { Kind::Async } else { self.def(node).lane() }
+    }
+
+    /// Whether any node takes another thread than those of the workers.
+    pub(crate) fn needs_runtime(&self, away: bool) -> bool {
+        let nodes = 0..super::builder::index(self.len());
+        self.defs.iter().any(|def| def.lane() != Kind::Sync)
+            || self.node_options.iter().any(|options| options.executor.is_some())
+                && nodes.into_iter().any(|node| self.executor(node, away).is_some())
+    }
+
+    /// The executor that a node runs on, if that is not this process.
+    pub(crate) fn executor(&self, node: u32, away: bool) -> Option<Executor> {
+        self.node_options(node).executor.filter(|executor| away && !executor.is_off())
     }
 }
 

@@ -17,7 +17,8 @@ use crate::log::{Redactor, attempt_span};
 use crate::panics::catch;
 use crate::process;
 use crate::task::{
-    self, AttemptControl, Body, Comeback, Ending, Identity, Inputs, Isolation, Produced, TaskContext, TaskDef,
+    self, AttemptControl, Body, Comeback, Ending, Errand, Executor, Identity, Inputs, Isolation, Produced, TaskContext,
+    TaskDef,
 };
 use crate::time::Timestamp;
 use crate::value::AnyValue;
@@ -146,6 +147,20 @@ pub(crate) async fn call_isolated(grant: Grant, run: &Arc<RunShared>, isolation:
     let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);
     judged(match inputs {
         Ok(inputs) => process::run_isolated(def, isolation, inputs, identity, control.unwrap_or_default()).await,
+        Err(failure) => failure.into(),
+    })
+}
+
+/// Runs an attempt on an executor.
+pub(crate) async fn call_elsewhere(grant: Grant, run: &Arc<RunShared>, executor: Executor) -> Judged {
+    let identity = grant.identity(run);
+    let Grant { def, gathered, control, .. } = grant;
+    let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);
+    judged(match inputs {
+        Ok(inputs) => {
+            let session = run.sessions.of(executor, &run.info, run.config.as_ref());
+            session.run(Errand { def, inputs, identity, control: control.unwrap_or_default() }).await
+        }
         Err(failure) => failure.into(),
     })
 }

@@ -171,8 +171,9 @@ impl Dispatcher {
         }
     }
 
-    /// Makes room for a run. A pool that the plan names and nobody declared has no limit: freezing has refused it.
-    pub(crate) fn add_run(&mut self, plan: &Plan, limit: usize) -> RunKey {
+    /// Makes room for a run; `away` says whether its tasks run on executors. A pool that the plan names and nobody declared has no
+    /// limit: freezing has refused it.
+    pub(crate) fn add_run(&mut self, plan: &Plan, limit: usize, away: bool) -> RunKey {
         let (defs, has_limits) = (plan.defs().len(), plan.limits().next().is_some());
         let mut buckets: Vec<Bucket> = Vec::new();
         let mut bucket_of = vec![u32::MAX; plan.option_sets().len() * defs];
@@ -184,7 +185,7 @@ impl Dispatcher {
                 continue;
             }
             let options = plan.node_options(node);
-            let lane = Lane::of(plan.def(node).lane());
+            let lane = Lane::of(plan.lane(node, away));
             let pool = options.pool.and_then(|name| self.pools.iter().position(|pool| pool.name == name));
             let slots = options.pool_slots;
             let same = |bucket: &Bucket| {

@@ -115,7 +115,7 @@ impl Shared {
     pub(super) fn begin(self: &Arc<Self>, run: Run, limit: usize, halted: Option<(String, RunState)>) -> RunKey {
         let mut effects = Effects::default();
         let mut hub = self.lock();
-        let key = hub.dispatcher.add_run(&run.shared.plan, limit);
+        let key = hub.dispatcher.add_run(&run.shared.plan, limit, !run.shared.in_process);
         let place = key.0 as usize;
         if hub.runs.len() <= place {
             hub.runs.resize_with(place + 1, || None);
@@ -377,10 +377,12 @@ impl Hub {
         let first_refused = effects.refused.len();
         let spared = run.machine.spared();
         for (&task, control) in run.attempts.iter().filter(|&(task, _)| !spared.contains(task)) {
-            let def = shared.plan.def(run.machine.layout().node(task));
+            let node = run.machine.layout().node(task);
+            let def = shared.plan.def(node);
             // An async task without a context cannot listen: it is dropped at its next await.
             let isolated = def.isolation.is_some() && !shared.in_process;
-            let deaf = def.kind == Kind::Async && !def.takes_context && !isolated;
+            let elsewhere = isolated || shared.executor(node).is_some();
+            let deaf = def.kind == Kind::Async && !def.takes_context && !elsewhere;
             effects.cancels.push((Arc::clone(control), deaf));
             if deaf {
                 ended.push((task, run.machine.attempt(task)));

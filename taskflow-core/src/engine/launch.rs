@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
-use super::attempt::{Done, Grant, Instance, call_async, call_isolated, call_sync, span, store, store_async, tell};
+use super::attempt::{
+    Done, Grant, Instance, call_async, call_elsewhere, call_isolated, call_sync, span, store, store_async, tell,
+};
 use super::dispatch::RunKey;
 use super::hub::Shared;
 use super::machine::Outcome;
@@ -41,7 +43,17 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) 
     let control = grant.control.clone();
     let span = span(&report.run, &grant);
     let isolation = grant.def.isolation.filter(|_| !report.run.in_process);
-    if let Some(isolation) = isolation {
+    if let Some(executor) = report.run.executor(grant.node) {
+        let spawned = runtime.spawn(async move {
+            let judged = call_elsewhere(grant, &report.run, executor).instrument(span.clone()).await;
+            let ((outcome, value), stored) = store_async(&report.run, &report.task, judged).await;
+            tell(&span, &outcome);
+            report.close(outcome, value, stored);
+        });
+        if let Some(control) = control {
+            control.set_abort(spawned.abort_handle());
+        }
+    } else if let Some(isolation) = isolation {
         let spawned = runtime.spawn(async move {
             let judged = call_isolated(grant, &report.run, isolation).instrument(span.clone()).await;
             let ((outcome, value), stored) = store_async(&report.run, &report.task, judged).await;

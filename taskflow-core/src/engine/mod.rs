@@ -9,6 +9,7 @@
 //! - `herald`: what callbacks are to be told, as a function of what is recorded. `courier`: telling them; states its protocol.
 //! - `look`: reading a run while it runs.
 //! - `seat`: what a running task reaches of its run. `notes`: its links and named values; states their protocol.
+//! - `sessions`: the executors on which tasks of a run have their attempts.
 //! - `trigger`: runs of other DAGs, started by tasks; states its protocol. `children`: those that are waited for. `archive`: the
 //!   other runs in the journal of a run. `previous`: the last one of the same DAG that succeeded.
 //! - `simulate`: the same machine driven by one loop on one thread, with a clock moved by hand; states its protocol.
@@ -38,6 +39,7 @@ mod report;
 mod request;
 mod run;
 mod seat;
+mod sessions;
 mod share;
 #[cfg_attr(not(feature = "testing"), allow(dead_code, unused_imports, reason = "the reference driver needs a part"))]
 mod simulate;

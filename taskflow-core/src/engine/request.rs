@@ -18,9 +18,10 @@ use super::notes::Notes;
 use super::record::{Durability, Recorder, Restored};
 use super::report::RunReport;
 use super::run::{Clock, Run, RunShared, observe};
+use super::sessions::Sessions;
 use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
-use crate::task::{Kind, RunInfo, Scratch};
+use crate::task::{RunInfo, Scratch};
 use crate::time::Timestamp;
 use crate::value::{AnyValue, Value};
 
@@ -192,8 +193,8 @@ impl<T> RunRequest<T> {
         self
     }
 
-    /// Whether tasks with a process of their own (`isolation = "process"`) run in this one all the same, without their memory
-    /// limits: for debuggers, and for programs whose `main` is not taskflow's, such as tests. Default: no.
+    /// Whether tasks that run elsewhere run in this process all the same: those with a process of their own (`isolation =
+    /// "process"`), without their memory limits, and those on executors. For debuggers, and for programs whose `main` is not taskflow's, such as tests. Default: no.
     pub fn in_process(mut self, in_process: bool) -> Self {
         self.in_process = in_process;
         self
@@ -224,7 +225,7 @@ impl<T> RunRequest<T> {
         let wants = prepared.plan.wants_notices();
         let ledger = || recorder.as_ref().map(|recorder| recorder.ledger());
         let courier = if wants { Some(Courier::start(ledger())?) } else { None };
-        let needs_runtime = prepared.plan.defs().iter().any(|def| def.lane() != Kind::Sync);
+        let needs_runtime = prepared.plan.needs_runtime(!prepared.in_process);
         let shared = Arc::new(RunShared {
             plan: prepared.plan,
             info: prepared.info,
@@ -239,6 +240,7 @@ impl<T> RunRequest<T> {
             scratch: Scratch::default(),
             stand: OnceLock::new(),
             children: Children::default(),
+            sessions: Sessions::default(),
         });
         let (sender, finished) = oneshot::channel();
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);

@@ -18,12 +18,13 @@ use super::hub::Shared;
 use super::machine::{Command, Input, Machine, Outcome};
 use super::notes::Notes;
 use super::record::{Recorder, Restored, RestoredState, Stored};
+use super::sessions::Sessions;
 use super::state::{RunState, TaskState};
 use super::values::Values;
 use crate::config::Config;
 use crate::dag::Plan;
 use crate::panics::drop_quietly;
-use crate::task::{AttemptControl, Kind, RunInfo, Scratch, Waiting};
+use crate::task::{AttemptControl, Executor, Kind, RunInfo, Scratch, Waiting};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
@@ -39,7 +40,7 @@ pub(crate) struct RunShared {
     pub(crate) runtime: Option<Handle>,
     /// Who takes down what happens, if anybody does.
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
-    /// Whether isolated tasks run in this process as well.
+    /// Whether isolated tasks and those on executors run in this process as well.
     pub(crate) in_process: bool,
     /// What its tasks ask for variables, connections and secrets; that of the process without one.
     pub(crate) config: Option<Config>,
@@ -53,6 +54,8 @@ pub(crate) struct RunShared {
     pub(crate) stand: OnceLock<Stand>,
     /// The runs that tasks have triggered and wait for.
     pub(crate) children: Children,
+    /// The executors that its attempts have used.
+    pub(crate) sessions: Sessions,
 }
 
 /// Where an engine has a run.
@@ -151,6 +154,11 @@ impl RunShared {
         stored.await.is_ok()
     }
 
+    /// The executor that a node runs on, if that is not this process.
+    pub(crate) fn executor(&self, node: u32) -> Option<Executor> {
+        self.plan.executor(node, !self.in_process)
+    }
+
     /// Ends the runs that it waits for, because it ends early. Not under the lock of the engine.
     pub(crate) fn end_children(&self) {
         self.children.cancel(&format!("`{}`, which waits for it, was ended", self.info.run_id));
@@ -244,7 +252,8 @@ impl Run {
         let def = self.shared.plan.def(node);
         let last = !self.keeps && self.machine.is_last_attempt(task);
         let gathered = self.values.gather(&self.machine, task, last);
-        let control = (def.takes_context || def.lane() != Kind::Sync).then(Arc::default);
+        let lane = self.shared.plan.lane(node, !self.shared.in_process);
+        let control = (def.takes_context || lane != Kind::Sync).then(Arc::default);
         if let Some(control) = &control {
             self.attempts.insert(task, Arc::clone(control));
         }
@@ -390,19 +399,20 @@ impl Run {
         for value in self.values.into_rest() {
             drop_quietly(value);
         }
-        let Some(waiting) = self.finish.take() else { return over() };
-        let observer = self.observer.take();
-        match &self.shared.courier {
-            // The report comes when everybody was told, or could not be.
-            Some(courier) => courier.last(Box::new(move || {
-                over();
-                report(waiting, observer, finished);
-            })),
-            None => {
-                over();
+        let (waiting, observer) = (self.finish.take(), self.observer.take());
+        let end: Box<dyn FnOnce() + Send> = Box::new(move || {
+            over();
+            if let Some(waiting) = waiting {
                 report(waiting, observer, finished);
             }
-        }
+        });
+        let shared = Arc::clone(&self.shared);
+        // What it has started elsewhere has ended before anybody hears of its end.
+        self.shared.sessions.close_and(self.shared.runtime.as_ref(), move || match &shared.courier {
+            // The report comes when everybody was told, or could not be.
+            Some(courier) => courier.last(end),
+            None => end(),
+        });
     }
 
     /// What a task of this definition is expected to take, in nanoseconds; 0 when unknown.

@@ -29,9 +29,19 @@ mod lines;
 mod spawner;
 
 pub use child_main::child_main;
+#[cfg(all(unix, feature = "spark"))]
+pub(crate) use child_main::{WORKER, is_open};
 pub use command::{Command, CommandError, CommandOutput, Drawn, Known, Word, command};
 #[cfg(unix)]
 pub(crate) use isolated::run_isolated;
+#[cfg(all(unix, feature = "spark"))]
+pub(crate) use isolated::{Ear, Heard, Reach, pack, read_frame, write_frame};
+#[cfg(all(unix, feature = "spark"))]
+pub(crate) use {
+    group::Group,
+    group::Lifeline,
+    spawner::{Pipes, Started, spawn},
+};
 
 /// There are no process groups to build on.
 #[cfg(not(unix))]

@@ -7,6 +7,7 @@ mod context;
 mod control;
 mod deadline;
 mod def;
+mod executor;
 mod interrupt;
 mod invoke;
 mod notice;
@@ -29,6 +30,10 @@ pub use context::TaskContext;
 pub(crate) use control::AttemptControl;
 pub use deadline::{Deadline, DeadlineReference};
 pub use def::{Body, InputDef, Isolation, Kind, SourceLocation, TaskDef};
+#[cfg(all(unix, feature = "spark"))]
+pub(crate) use executor::Elsewhere;
+pub use executor::Executor;
+pub(crate) use executor::{Errand, Session};
 pub use interrupt::{Abort, Interrupt};
 pub(crate) use invoke::pass_on;
 pub use invoke::{BoxFuture, Inputs, Produced};

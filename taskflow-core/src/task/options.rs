@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Backoff, Callbacks, SensorOptions, TriggerRule};
+use super::{Backoff, Callbacks, Executor, SensorOptions, TriggerRule};
 
 /// Options of a task; `None` means "not said here".
 ///
@@ -29,6 +29,8 @@ pub struct TaskOptions {
     pub priority: Option<i32>,
     /// When to run, seen from upstreams connected by order alone. Default `all_success`.
     pub trigger_rule: Option<TriggerRule>,
+    /// Where its attempts run. Default: in the process of the engine.
+    pub executor: Option<Executor>,
     /// What only a sensor has.
     pub sensor: SensorOptions,
     /// Who is told of what happens to it.
@@ -49,6 +51,7 @@ impl TaskOptions {
         pool_slots: None,
         priority: None,
         trigger_rule: None,
+        executor: None,
         sensor: SensorOptions::NONE,
         callbacks: Callbacks::NONE,
         tags: &[],
@@ -68,6 +71,17 @@ impl TaskOptions {
                 }
             };
         }
-        first!(retries, retry_delay, backoff, max_retry_delay, timeout, pool, pool_slots, priority, trigger_rule)
+        first!(
+            retries,
+            retry_delay,
+            backoff,
+            max_retry_delay,
+            timeout,
+            pool,
+            pool_slots,
+            priority,
+            trigger_rule,
+            executor
+        )
     }
 }

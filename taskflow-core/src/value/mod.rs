@@ -102,6 +102,21 @@ impl TypeInfo {
         TypeInfo { path: std::any::type_name::<T>, codec: Some(Codec::of::<T>()) }
     }
 
+    /// The description of an input of a task. It can be written down where tasks can run on executors: with the feature
+    /// `spark`. Elsewhere no code is made for that.
+    #[cfg(feature = "spark")]
+    #[doc(hidden)]
+    pub const fn of_input<T: Value>() -> Self {
+        Self::of_value::<T>()
+    }
+
+    /// The description of an input of a task.
+    #[cfg(not(feature = "spark"))]
+    #[doc(hidden)]
+    pub const fn of_input<T: ?Sized + 'static>() -> Self {
+        Self::of::<T>()
+    }
+
     /// The JSON form of a value of this type.
     ///
     /// # Errors
@@ -138,6 +153,11 @@ impl TypeInfo {
     /// When they are not exactly one value of this type, or the description is one of [`TypeInfo::of`].
     pub fn decode(self, bytes: &[u8]) -> Result<AnyValue, String> {
         (self.codec()?.decode)(bytes)
+    }
+
+    /// Whether values can be written down: the description is not one of [`TypeInfo::of`].
+    pub(crate) fn can_be_written(self) -> bool {
+        self.codec.is_some()
     }
 
     fn codec(self) -> Result<&'static Codec, String> {

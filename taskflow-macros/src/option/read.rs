@@ -25,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) blocking: Option<Sp<bool>>,
     /// Present when each attempt has a process of its own.
     pub(crate) isolation: Option<Sp<()>>,
+    /// Present when attempts run on executors of Spark.
+    pub(crate) executor: Option<Sp<()>>,
     /// The limit of that process, in bytes.
     pub(crate) memory: Option<Sp<u64>>,
     pub(crate) deferrable: Option<Sp<bool>>,
@@ -120,6 +122,7 @@ pub(crate) fn read(items: Vec<Item>, place: Place, errors: &mut Errors) -> Optio
             Key::Timeout => options.timeout = reader.duration(Zero::Rejected),
             Key::Blocking => options.blocking = reader.flag(),
             Key::Isolation => options.isolation = reader.isolation(),
+            Key::Executor => options.executor = reader.executor(),
             Key::Memory => options.memory = reader.size(),
             Key::Deferrable => options.deferrable = reader.flag(),
             Key::PokeInterval => options.sensor.poke_interval = reader.duration(Zero::Rejected),

@@ -183,6 +183,14 @@ impl Reader<'_> {
         }
     }
 
+    pub(super) fn executor(&mut self) -> Option<Sp<()>> {
+        match self.literal() {
+            Some(Lit::Str(text)) if text.value() == "spark" => Some(Sp { value: (), span: text.span() }),
+            _ => self
+                .wrong("\"spark\", the executors of the connection `spark_default`; `.on(..)` in the DAG names others"),
+        }
+    }
+
     pub(super) fn size(&mut self) -> Option<Sp<u64>> {
         let text = match self.literal() {
             Some(Lit::Str(text)) => text.clone(),

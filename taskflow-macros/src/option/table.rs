@@ -47,6 +47,7 @@ pub(crate) enum Key {
     Timeout,
     Blocking,
     Isolation,
+    Executor,
     Memory,
     Deferrable,
     PokeInterval,
@@ -112,7 +113,7 @@ const TOLD: &[Place] = &[Place::Task, Place::Sensor, Place::TaskDefaults, Place:
 const PARAM: &[Place] = &[Place::Param];
 
 #[rustfmt::skip]
-const OPTIONS: [Known; 46] = [
+const OPTIONS: [Known; 47] = [
     known("id", Key::Id, Form::Value, TASK, "id = \"extract\""),
     known("retries", Key::Retries, Form::Value, TASKS, "retries = 3"),
     known("retry_delay", Key::RetryDelay, Form::Value, TASKS, "retry_delay = \"30s\""),
@@ -129,6 +130,7 @@ const OPTIONS: [Known; 46] = [
     known("soft_fail", Key::SoftFail, Form::FlagOrValue, SENSOR, "soft_fail"),
     known("blocking", Key::Blocking, Form::FlagOrValue, TASK, "blocking"),
     known("isolation", Key::Isolation, Form::Value, ONLY_TASK, "isolation = \"process\""),
+    known("executor", Key::Executor, Form::Value, ONLY_TASK, "executor = \"spark\""),
     known("memory", Key::Memory, Form::Value, ONLY_TASK, "memory = \"512MiB\""),
     known("pool", Key::Pool, Form::Value, TASKS, "pool = \"warehouse\""),
     known("pool_slots", Key::PoolSlots, Form::Value, TASKS, "pool_slots = 2"),
@@ -242,6 +244,7 @@ fn foreign_word(name: &str, place: Place) -> Option<&'static str> {
         ("doc_md" | "description", Place::Task | Place::Sensor) => "write a doc comment, or `doc`",
         ("execution_timeout", Place::Task | Place::TaskDefaults) | ("dagrun_timeout", Place::Dag) => "write `timeout`",
         ("memory_limit" | "max_memory" | "mem", Place::Task) => "write `memory = \"512MiB\"`",
+        ("spark" | "on", Place::Task) => "write `executor = \"spark\"`",
         ("process" | "isolated", Place::Task) => "write `isolation = \"process\"`",
         ("retry_exponential_backoff", Place::Task | Place::TaskDefaults) => "write `backoff = \"exponential\"`",
         ("priority_weight" | "weight", Place::Task | Place::Sensor | Place::TaskDefaults) => "write `priority`",

@@ -91,8 +91,8 @@ fn definition(task: &Task) -> TokenStream {
     let isolated = task.options.isolation.is_some();
     let inputs = task.inputs().map(|input| {
         let (name, ty) = (input.name.unraw().to_string(), &input.ty);
-        // Inputs of an isolated task are written down on their way to its process.
-        let of = if isolated { quote!(of_value) } else { quote!(of) };
+        // Inputs of an isolated task are written down on their way to its process; those of others where they can be on executors.
+        let of = if isolated { quote!(of_value) } else { quote!(of_input) };
         quote!(#p::InputDef { name: #name, ty: #p::TypeInfo::#of::<#ty>() })
     });
     let output = output(task, &p);

@@ -40,6 +40,17 @@ pub(crate) fn check(options: &Options, errors: &mut Errors) {
             "a task with a process of its own cannot be deferred: split it into one that waits and one that works",
         );
     }
+    if let (Some(executor), Some(_)) = (&options.executor, &options.isolation) {
+        errors.at(executor.span, "a task on an executor runs in a process there; leave `isolation` out");
+    }
+    if let (Some(executor), Some(deferrable)) = (&options.executor, &options.deferrable)
+        && deferrable.value
+    {
+        errors.at(
+            executor.span,
+            "a task on an executor cannot be deferred: split it into one that waits and one that works",
+        );
+    }
     let sensor = &options.sensor;
     if let (Some(interval), Some(longest)) = (&sensor.poke_interval, &sensor.max_poke_interval)
         && interval.value > longest.value
@@ -101,6 +112,9 @@ pub(crate) fn tokens(options: &Options, private: &TokenStream) -> TokenStream {
             quote!(#private::TriggerRule::#variant)
         }),
     );
+    // What contradicts it has been reported.
+    let apart = options.isolation.is_some() || options.deferrable.as_ref().is_some_and(|deferrable| deferrable.value);
+    say(quote!(executor), options.executor.as_ref().filter(|_| !apart).map(|_| quote!(#private::spark())));
     let sensor = &options.sensor;
     say_sensor("poke_interval", sensor.poke_interval.as_ref().map(|interval| duration(interval.value)), &mut set);
     say_sensor("backoff", sensor.backoff.as_ref().map(|backoff| growth(backoff.value, private)), &mut set);

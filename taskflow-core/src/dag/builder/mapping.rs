@@ -6,10 +6,11 @@ use super::{Draft, Handle, NodeDraft, add_built_in, index, with_draft};
 use crate::dag::arg::{Arg, ArgDraft};
 use crate::dag::each::Split;
 use crate::dag::error::BuildError;
+use crate::dag::fitness::Fitness;
 use crate::dag::label::Labels;
 use crate::dag::plan::Source;
 use crate::dag::rate::Rate;
-use crate::task::{SourceLocation, TaskDef};
+use crate::task::{Executor, SourceLocation, TaskDef};
 
 /// What is drawn for each element of a list.
 #[derive(Debug)]
@@ -75,6 +76,25 @@ pub(in crate::dag) fn with_mapping(
     with_draft(|draft| match draft.mappings.get_mut(mapping as usize).filter(|_| node.scope == draft.scope) {
         Some(mapping) => change(mapping),
         None => draft.errors.push(BuildError::ForeignOutput { at: at.into() }),
+    });
+}
+
+/// Sets the executor of the tasks in a template that can have one and say nothing of their own.
+pub(in crate::dag) fn put_elements_on(node: Handle, mapping: u32, executor: Executor, at: &'static Location<'static>) {
+    with_draft(|draft| {
+        if node.scope != draft.scope {
+            return draft.errors.push(BuildError::ForeignOutput { at: at.into() });
+        }
+        let Draft { nodes, mappings, .. } = draft;
+        let outer = |&inner: &u32| mappings[inner as usize].parent;
+        for node in nodes {
+            let inside = std::iter::successors(node.mapping, outer).any(|inner| inner == mapping);
+            let said = node.options.as_deref().and_then(|options| options.executor).or(node.def.options.executor);
+            // What cannot be written down is told of when the graph is frozen.
+            if inside && said.is_none() && matches!(Fitness::of(node.def), Fitness::Can | Fitness::Unwritten) {
+                node.options_mut().executor = Some(executor);
+            }
+        }
     });
 }
 

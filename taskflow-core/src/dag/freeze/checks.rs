@@ -7,9 +7,10 @@ use super::arg_range;
 use crate::dag::arg::ArgDraft;
 use crate::dag::builder::{Draft, Order, index};
 use crate::dag::error::BuildError;
+use crate::dag::fitness::Fitness;
 use crate::dag::plan::NodeOptions;
 use crate::dag::pool::PoolDef;
-use crate::task::{SourceLocation, TriggerRule};
+use crate::task::{SourceLocation, TaskDef, TriggerRule};
 
 /// The pool a task names must be declared and have the slots it takes.
 pub(super) fn pool(
@@ -31,6 +32,30 @@ pub(super) fn pool(
         }
         Some(_) => {}
     }
+}
+
+/// What runs elsewhere must be found there, and its inputs must get there.
+pub(super) fn executor(
+    options: &NodeOptions,
+    def: &'static TaskDef,
+    task: &str,
+    at: SourceLocation,
+    errors: &mut Vec<BuildError>,
+) {
+    let Some(executor) = options.executor else { return };
+    let reason = match Fitness::of(def) {
+        Fitness::Can => return,
+        Fitness::Waits => {
+            "it waits without holding a slot, which is done here; split it into one that waits and one that works"
+        }
+        Fitness::Isolated => "it has a process of its own on this machine; leave `isolation` out",
+        Fitness::Unknown => "it is not a function with `#[task]`, and only those are known there",
+        Fitness::Unwritten => {
+            "its inputs cannot be written down; build taskflow and the crate of the task with the feature `spark`"
+        }
+    };
+    let (task, executor) = (task.to_owned(), executor.kind());
+    errors.push(BuildError::NotElsewhere { task, executor, reason, at });
 }
 
 /// Data edges lead forward, so only order edges can close a circle.

@@ -207,6 +207,7 @@ impl Freezer<'_> {
             let defaults = if node.def.is_built_in() { TaskOptions::NONE } else { self.defaults(draft, node.group) };
             let options = resolve(own.or(node.def.options).or(defaults), node.def.waiting, node.teardown);
             checks::pool(&options, &self.pools, id, node.at.into(), &mut self.errors);
+            checks::executor(&options, node.def, id, node.at.into(), &mut self.errors);
             let position = sets.iter().rposition(|set| *set == options).unwrap_or_else(|| {
                 sets.push(options);
                 sets.len() - 1
@@ -360,6 +361,7 @@ fn resolve(options: TaskOptions, waiting: Waiting, teardown: Option<Teardown>) -
             Some(_) => TriggerRule::AllDoneSetupSuccess,
             None => options.trigger_rule.unwrap_or_default(),
         },
+        executor: options.executor,
         teardown,
         waiting,
         callbacks: options.callbacks,

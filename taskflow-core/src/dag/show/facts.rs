@@ -18,6 +18,9 @@ pub(super) fn facts(node: &NodeView<'_>) -> Vec<String> {
     if node.kind != "sync" {
         facts.push(node.kind.to_owned());
     }
+    if let Some(executor) = option("executor") {
+        facts.push(format!("on {executor}"));
+    }
     if let Some(retries) = option("retries") {
         facts.push(format!("retries {retries}"));
     }

@@ -32,6 +32,7 @@ use super::notes::Notes;
 use super::report::RunReport;
 use super::request::{About, Prepared, RunError, RunRequest};
 use super::run::{Clock, Run, RunShared};
+use super::sessions::Sessions;
 use super::state::{RunState, TaskState};
 use crate::dag::Registry;
 use crate::error::Failure;
@@ -83,7 +84,7 @@ impl<T: Value> RunRequest<T> {
         let about = About { plan: &plan, info: &info, params: &params, durability, at: stage.start };
         let recorder = recording.map(|open| open(&about)).transpose().map_err(RunError::Journal)?;
         let limit = plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
-        let key = dispatcher.add_run(&plan, limit);
+        let key = dispatcher.add_run(&plan, limit, false);
         let mut futures = Futures::new(stage.asyncs);
         if plan.defs().iter().any(|def| def.kind == Kind::Async) {
             futures.prepare()?;
@@ -103,6 +104,7 @@ impl<T: Value> RunRequest<T> {
             scratch: Scratch::default(),
             stand: OnceLock::new(),
             children: Children::default(),
+            sessions: Sessions::default(),
         });
         let mut run = Run::new(Arc::clone(&shared), machine, params);
         let restored = restored.unwrap_or_default();

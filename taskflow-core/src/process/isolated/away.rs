@@ -75,9 +75,7 @@ impl Surroundings for Away {
     }
 
     fn artifact_path(&self) -> io::Result<PathBuf> {
-        self.artifacts
-            .clone()
-            .ok_or_else(|| io::Error::other("the process of the task was told of no directory for it"))
+        self.artifacts.clone().ok_or_else(|| io::Error::other("the process of the task sees no directory of its run"))
     }
 }
 

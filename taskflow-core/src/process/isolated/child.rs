@@ -1,10 +1,10 @@
 //! The side of the child: one attempt, and then the end.
 
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Signal, getppid, kill_current_process_group};
@@ -103,14 +103,44 @@ fn watch(mut socket: UnixStream) -> io::Result<()> {
 }
 
 fn work(order: &Order, frames: &[Vec<u8>], link: &Link, runtime: &Runtime) {
-    let known = Registry::tasks().into_iter().find(|def| {
+    let def = match find(order) {
+        Ok(def) => def,
+        Err(failure) => return link.end(&Word::Failed(failure)),
+    };
+    let control = Arc::new(AttemptControl::default());
+    let is_deaf = !def.takes_context;
+    if let Err(error) = runtime.block_on(async { listen(link, &control, is_deaf) }) {
+        let chain = vec!["its process cannot listen for signals".to_owned(), error.to_string()];
+        return link.end(&Word::Failed(Failure::Error { chain, retryable: true }));
+    }
+    runtime.spawn(show_progress(Arc::clone(&control), link.clone()));
+    let ending = call(def, order, frames, link, &control, runtime);
+    link.end_with(def, ending);
+}
+
+/// The task that is meant, among those that this program has.
+pub(super) fn find(order: &Order) -> Result<&'static TaskDef, Failure> {
+    static TASKS: LazyLock<Vec<&'static TaskDef>> = LazyLock::new(Registry::tasks);
+
+    let known = TASKS.iter().find(|def| {
         (def.module, def.id) == (&*order.module, &*order.id)
             && (def.location.line, def.location.column) == (order.line, order.column)
     });
-    let Some(def) = known else {
+    known.copied().ok_or_else(|| {
         let message = format!("its process knows no task `{}` of the module `{}`", order.id, order.module);
-        return link.end(&Word::Failed(Failure::Error { chain: vec![message], retryable: false }));
-    };
+        Failure::Error { chain: vec![message], retryable: false }
+    })
+}
+
+/// Calls the task.
+pub(super) fn call(
+    def: &'static TaskDef,
+    order: &Order,
+    frames: &[Vec<u8>],
+    link: &Link,
+    control: &Arc<AttemptControl>,
+    runtime: &Runtime,
+) -> Ending {
     let identity = Identity {
         run: Arc::new(order.run.clone()),
         task_id: order.task_id.clone(),
@@ -123,26 +153,19 @@ fn work(order: &Order, frames: &[Vec<u8>], link: &Link, runtime: &Runtime) {
         config: None,
         around: Arc::new(Away::new(link.clone(), &order.task_id, order.pulled.clone(), order.artifacts.clone())),
     };
-    let control = Arc::new(AttemptControl::default());
-    let is_deaf = !def.takes_context;
-    if let Err(error) = runtime.block_on(async { listen(link, &control, is_deaf) }) {
-        let chain = vec!["its process cannot listen for signals".to_owned(), error.to_string()];
-        return link.end(&Word::Failed(Failure::Error { chain, retryable: true }));
-    }
-    runtime.spawn(show_progress(Arc::clone(&control), link.clone()));
-
     let span = attempt_span(&order.run.run_id, &order.run.dag_id, &order.task_id, order.attempt);
-    let context = def.takes_context.then(|| TaskContext::new(identity, Arc::clone(&control)));
+    let context = def.takes_context.then(|| TaskContext::new(identity, Arc::clone(control)));
     let inputs = || unpack(def, frames);
-    let ending = match def.kind {
-        Kind::Async => runtime.block_on(task::call_async(def, inputs, context, Some(control)).instrument(span)),
+    match def.kind {
+        Kind::Async => {
+            runtime.block_on(task::call_async(def, inputs, context, Some(Arc::clone(control))).instrument(span))
+        }
         kind => {
             // As on the threads of a runtime, where blocking tasks run elsewhere.
             let _entered = (kind == Kind::Blocking).then(|| runtime.enter());
-            span.in_scope(|| task::call_sync(def, inputs, context.as_ref(), Some(&control)))
+            span.in_scope(|| task::call_sync(def, inputs, context.as_ref(), Some(control)))
         }
-    };
-    link.end_with(def, ending);
+    }
 }
 
 fn unpack(def: &TaskDef, frames: &[Vec<u8>]) -> Result<Inputs, Failure> {
@@ -194,27 +217,27 @@ async fn show_progress(control: Arc<AttemptControl>, link: Link) {
 
 /// What the child says goes through here, one frame at a time, and nothing after its last word.
 #[derive(Clone)]
-pub(super) struct Link(Arc<Mutex<Option<UnixStream>>>);
+pub(super) struct Link(Arc<Mutex<Option<Box<dyn Write + Send>>>>);
 
 impl Link {
-    fn new(socket: UnixStream) -> Self {
-        Link(Arc::new(Mutex::new(Some(socket))))
+    pub(super) fn new(to: impl Write + Send + 'static) -> Self {
+        Link(Arc::new(Mutex::new(Some(Box::new(to)))))
     }
 
     pub(super) fn say(&self, word: &Word) {
         let Ok(bytes) = wire::encode(word) else { return };
-        if let Some(socket) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(to) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             // A parent that does not listen any more has died, or does not care.
-            let _ = wire::write(socket, &bytes);
+            let _ = wire::write(to, &bytes);
         }
     }
 
     /// The last word.
-    fn end(&self, word: &Word) {
+    pub(super) fn end(&self, word: &Word) {
         self.say_last(word, None);
     }
 
-    fn end_with(&self, def: &TaskDef, ending: Ending) {
+    pub(super) fn end_with(&self, def: &TaskDef, ending: Ending) {
         match ending {
             Ending::Value(value) => match catch(|| def.output.encode(&value)) {
                 Ok(Ok(bytes)) => self.say_last(&Word::Value, Some(&bytes)),
@@ -236,7 +259,7 @@ impl Link {
                 self.end(&Word::FailedFor(failure, delay));
             }
             Ending::Waits(wait) => {
-                let message = format!("a task with a process of its own cannot wait ({wait})");
+                let message = format!("a task that runs in another process cannot wait ({wait})");
                 self.end(&Word::Failed(Failure::Error { chain: vec![message], retryable: false }));
             }
         }
@@ -246,9 +269,9 @@ impl Link {
         // Lines of the task before its answer, so that they are in the log of the attempt.
         let _ = io::stdout().flush();
         let Ok(bytes) = wire::encode(word) else { return };
-        if let Some(mut socket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let said = wire::write(&mut socket, &bytes).and_then(|()| match value {
-                Some(value) => wire::write(&mut socket, value),
+        if let Some(mut to) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let said = wire::write(&mut to, &bytes).and_then(|()| match value {
+                Some(value) => wire::write(&mut to, value),
                 None => Ok(()),
             });
             if said.is_err() {

@@ -12,12 +12,24 @@
 //!    [crash](crate::error::Crash), named after what ended the process.
 //!
 //! What crosses the socket are frames: eight bytes of length, and as many bytes ([`wire`]).
+//!
+//! A [`worker`] does the same for many attempts, one after the other, and is started by somebody else: on an executor of Spark.
 
 mod away;
 mod child;
+mod hearing;
 mod memory;
+mod order;
 mod parent;
 mod wire;
+mod worker;
 
 pub(super) use child::serve;
+#[cfg(feature = "spark")]
+pub(crate) use hearing::{Ear, Heard};
+#[cfg(feature = "spark")]
+pub(crate) use order::{Reach, pack};
 pub(crate) use parent::run_isolated;
+#[cfg(feature = "spark")]
+pub(crate) use wire::{read as read_frame, write as write_frame};
+pub(super) use worker::serve_many;

@@ -6,23 +6,21 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::time::timeout;
-use tracing::level_filters::LevelFilter;
 
 use super::super::child_main::{MODE, is_open};
 use super::super::group::{Group, Lifeline};
 use super::super::lines::{Following, Heard as Said, Stream, follow};
 use super::super::spawner::{self, Started};
+use super::hearing::{Ear, Heard};
 use super::memory;
-use super::wire::{self, Order, Word};
+use super::order::{Reach, pack};
+use super::wire;
 use crate::error::{Crash, Failure};
-use crate::log::relay;
-use crate::panics::QUIET;
-use crate::task::{AttemptControl, Ending, Identity, Inputs, Isolation, Pushed, TaskDef};
+use crate::task::{AttemptControl, Ending, Identity, Inputs, Isolation, TaskDef};
 
 /// How long a child may take from its start to its first word.
 const ENTERING: Duration = Duration::from_secs(30);
@@ -52,58 +50,25 @@ struct Attempt {
     control: Arc<AttemptControl>,
 }
 
-/// How far the conversation with a child came.
-#[derive(Default)]
-struct Heard {
-    entered: bool,
-    ending: Option<Ending>,
-    /// It ended because it was asked to.
-    stopped: bool,
-    /// Why a named value of it could not be stored.
-    unkept: Option<Failure>,
-}
-
 impl Attempt {
     /// The order and the inputs, as they are sent.
-    fn pack(&self, mut inputs: Inputs) -> Result<Vec<Vec<u8>>, Failure> {
-        let Identity { run, task_id, attempt, max_attempts, generation, around, .. } = &self.identity;
-        let (def, location) = (self.def, self.def.location);
+    fn pack(&self, inputs: Inputs) -> Result<Vec<Vec<u8>>, Failure> {
         if !is_open() {
             let message = format!(
                 "the task `{}` has a process of its own, which is this program started again, and the `main` of this program \
                  does not call `taskflow::process::child_main()`",
-                def.id
+                self.def.id
             );
             let help =
                 "call it first in `main` (`taskflow::main!` does), or run with `.in_process(true)`, as a test may";
             return Err(Failure::Error { chain: vec![message, help.to_owned()], retryable: false });
         }
-        let order = Order {
+        let reach = Reach {
             parent: rustix::process::getpid().as_raw_nonzero().get(),
-            module: def.module.to_owned(),
-            id: def.id.to_owned(),
-            line: location.line,
-            column: location.column,
-            run: (**run).clone(),
-            task_id: task_id.clone(),
-            attempt: *attempt,
-            max_attempts: *max_attempts,
-            generation: *generation,
             memory: self.isolation.memory,
-            level: LevelFilter::current().to_string(),
-            inputs: u32::try_from(def.inputs.len()).unwrap_or(u32::MAX),
-            quiet: QUIET.load(Ordering::Relaxed),
-            pulled: if def.takes_context { around.outlook() } else { Vec::new() },
-            artifacts: if def.takes_context { around.artifact_path().ok() } else { None },
+            artifacts: true,
         };
-        let lost = |what: String, why: String| Failure::Error { chain: vec![what, why], retryable: false };
-        let mut frames = vec![wire::encode(&order).map_err(|why| lost("the order cannot be sent".to_owned(), why))?];
-        for (index, input) in def.inputs.iter().enumerate() {
-            let bytes = crate::panics::catch(|| input.ty.encode(&inputs.erased(index)))?;
-            let what = || format!("the input `{}` cannot be sent to the process of the task", input.name);
-            frames.push(bytes.map_err(|why| lost(what(), why))?);
-        }
-        Ok(frames)
+        pack(self.def, inputs, &self.identity, reach)
     }
 
     async fn run(&self, frames: Vec<Vec<u8>>) -> Result<Ending, Failure> {
@@ -191,44 +156,12 @@ impl Attempt {
 
     /// Takes in what the child says, up to its answer.
     async fn listen(&self, reading: &mut (impl tokio::io::AsyncRead + Unpin), heard: &mut Heard) {
+        let ear = Ear { def: self.def, identity: &self.identity, control: &self.control };
         loop {
             let frame = wire::receive(reading);
             let frame = if heard.entered { Ok(frame.await) } else { timeout(ENTERING, frame).await };
             let Ok(Ok(Some(frame))) = frame else { return };
-            match wire::decode(&frame) {
-                Ok(Word::Entered) => heard.entered = true,
-                Ok(Word::Record(json)) => {
-                    if let Ok(record) = json.parse() {
-                        relay::emit(&record);
-                    }
-                }
-                Ok(Word::Progress { done, total }) => self.control.report(done, total),
-                Ok(Word::Link { name, url }) => self.identity.around.link(&name, &url),
-                Ok(Word::Push { key, ty, bytes }) => {
-                    if let Err(failure) = self.identity.around.push(&key, Pushed::Stored(ty, bytes.into())) {
-                        heard.unkept = Some(failure);
-                    }
-                }
-                Ok(Word::Skipped(reason)) => heard.ending = Some(Ending::Skipped(reason)),
-                Ok(Word::FailedFor(failure, delay)) => {
-                    heard.ending = Some(Ending::FailedFor(Box::new((failure, delay))));
-                }
-                Ok(Word::Failed(failure)) => heard.ending = Some(failure.into()),
-                Ok(Word::Stopped) => heard.stopped = true,
-                Ok(Word::Value) => {
-                    let Ok(Some(bytes)) = wire::receive(reading).await else { return };
-                    let def = self.def;
-                    let value = crate::panics::catch(|| def.output.decode(&bytes));
-                    heard.ending = Some(match value {
-                        Ok(Ok(value)) => Ending::Value(value),
-                        Ok(Err(reason)) => Failure::Error { chain: vec![reason], retryable: false }.into(),
-                        Err(panic) => panic.into(),
-                    });
-                }
-                // Memory that was written over: what follows means nothing.
-                Err(_) => return,
-            }
-            if heard.ending.is_some() || heard.stopped {
+            if !heard.take(&frame, &ear) || heard.is_over() {
                 return;
             }
         }

@@ -70,13 +70,13 @@ pub(super) enum Word {
 }
 
 /// Writes one frame.
-pub(super) fn write(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     to.write_all(&(bytes.len() as u64).to_le_bytes())?;
     to.write_all(bytes)
 }
 
 /// Reads one frame; nothing at the end of the stream.
-pub(super) fn read(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; 8];
     match from.read_exact(&mut length) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),

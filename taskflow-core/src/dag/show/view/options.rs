@@ -115,6 +115,7 @@ impl OptionList {
             priority,
             trigger_rule,
             // Not among the defaults of a DAG.
+            executor: _,
             sensor: _,
             callbacks,
             tags,
@@ -152,6 +153,7 @@ impl OptionList {
             pool_slots,
             priority,
             trigger_rule,
+            executor,
             teardown,
             waiting,
             callbacks,
@@ -173,6 +175,7 @@ impl OptionList {
             list.push_some("timeout", other(timeout, SensorPolicy::DEFAULT_TIMEOUT));
             list.push_some("soft_fail", soft_fail.then_some(true));
         }
+        list.push_some("executor", executor.map(|executor| executor.to_string()));
         list.push_some("pool", pool);
         list.push_some("pool_slots", (pool_slots != 1).then_some(pool_slots));
         list.push_some("priority", (priority != 0).then_some(priority));

@@ -1,0 +1,34 @@
+//! Which tasks can run on an executor.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use super::registry::Registry;
+use crate::task::{TaskDef, Waiting};
+
+/// Whether the attempts of a task can run in a process that somebody else starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fitness {
+    Can,
+    Waits,
+    Isolated,
+    /// It would not be found there.
+    Unknown,
+    /// Its inputs would not get there.
+    Unwritten,
+}
+
+impl Fitness {
+    pub(super) fn of(def: &'static TaskDef) -> Self {
+        static KNOWN: LazyLock<HashSet<usize>> =
+            LazyLock::new(|| Registry::tasks().into_iter().map(|def| std::ptr::from_ref(def).addr()).collect());
+
+        match () {
+            () if !KNOWN.contains(&std::ptr::from_ref(def).addr()) => Fitness::Unknown,
+            () if def.waiting != Waiting::Never => Fitness::Waits,
+            () if def.isolation.is_some() => Fitness::Isolated,
+            () if !def.inputs.iter().all(|input| input.ty.can_be_written()) => Fitness::Unwritten,
+            () => Fitness::Can,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Taking in what the process of an attempt says.
+
+use super::wire::{self, Word};
+use crate::error::Failure;
+use crate::log::relay;
+use crate::panics::catch;
+use crate::task::{AttemptControl, Ending, Identity, Pushed, TaskDef};
+
+/// Whose attempt it is that is listened to.
+pub(crate) struct Ear<'a> {
+    pub(crate) def: &'static TaskDef,
+    pub(crate) identity: &'a Identity,
+    pub(crate) control: &'a AttemptControl,
+}
+
+/// How far the conversation with a child came.
+#[derive(Default)]
+pub(crate) struct Heard {
+    pub(crate) entered: bool,
+    pub(crate) ending: Option<Ending>,
+    /// It ended because it was asked to.
+    pub(crate) stopped: bool,
+    /// Why a named value of it could not be stored.
+    pub(crate) unkept: Option<Failure>,
+    /// The next frame is the value of the task.
+    value_follows: bool,
+}
+
+impl Heard {
+    /// Takes in one frame, in the span of the attempt. Whether it meant something: memory of a child can be written over.
+    pub(crate) fn take(&mut self, frame: &[u8], of: &Ear<'_>) -> bool {
+        if self.value_follows {
+            self.ending = Some(match catch(|| of.def.output.decode(frame)) {
+                Ok(Ok(value)) => Ending::Value(value),
+                Ok(Err(reason)) => Failure::Error { chain: vec![reason], retryable: false }.into(),
+                Err(panic) => panic.into(),
+            });
+            return true;
+        }
+        match wire::decode(frame) {
+            Ok(Word::Entered) => self.entered = true,
+            Ok(Word::Record(json)) => {
+                if let Ok(record) = json.parse() {
+                    relay::emit(&record);
+                }
+            }
+            Ok(Word::Progress { done, total }) => of.control.report(done, total),
+            Ok(Word::Link { name, url }) => of.identity.around.link(&name, &url),
+            Ok(Word::Push { key, ty, bytes }) => {
+                if let Err(failure) = of.identity.around.push(&key, Pushed::Stored(ty, bytes.into())) {
+                    self.unkept = Some(failure);
+                }
+            }
+            Ok(Word::Skipped(reason)) => self.ending = Some(Ending::Skipped(reason)),
+            Ok(Word::FailedFor(failure, delay)) => self.ending = Some(Ending::FailedFor(Box::new((failure, delay)))),
+            Ok(Word::Failed(failure)) => self.ending = Some(failure.into()),
+            Ok(Word::Stopped) => self.stopped = true,
+            Ok(Word::Value) => self.value_follows = true,
+            // What follows means nothing.
+            Err(_) => return false,
+        }
+        true
+    }
+
+    /// Whether it has said its last word.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ending.is_some() || self.stopped
+    }
+}

@@ -1,0 +1,52 @@
+//! From what a worker said of an attempt to its ending.
+
+use crate::error::{Crash, Failure};
+use crate::process::{Ear, Heard, read_frame};
+use crate::task::Ending;
+
+/// How many of the last lines that were printed are kept with a crash.
+const LAST: usize = 5;
+
+/// What came back of an attempt.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// Frames, as the process of an isolated task would say them.
+    pub(super) said: Vec<u8>,
+    /// What came out of stdout and stderr meanwhile.
+    pub(super) printed: Vec<u8>,
+    /// How the worker ended, if the attempt has ended it: a code, or a signal with a minus.
+    pub(super) code: Option<i32>,
+}
+
+impl Told {
+    /// Takes it in, in the span of the attempt.
+    pub(super) fn ending(self, of: &Ear<'_>) -> Ending {
+        let printed = String::from_utf8_lossy(&self.printed);
+        let lines = || printed.lines().filter(|line| !line.trim().is_empty());
+        lines().for_each(|line| tracing::info!(target: "stderr", "{line}"));
+        let (mut heard, mut rest) = (Heard::default(), &*self.said);
+        while let Ok(Some(frame)) = read_frame(&mut rest) {
+            if !heard.take(&frame, of) || heard.is_over() {
+                break;
+            }
+        }
+        match (heard, self.code) {
+            (Heard { ending: Some(Ending::Value(_)), unkept: Some(failure), .. }, _) => failure.into(),
+            (Heard { ending: Some(ending), .. }, _) => ending,
+            (_, Some(code)) => {
+                let crash = if code < 0 { Crash::Signal { number: -code } } else { Crash::Exit { code } };
+                let last: Vec<&str> = lines().collect();
+                let last = &last[last.len().saturating_sub(LAST)..];
+                let stderr = last.iter().map(|line| (*line).to_owned()).collect();
+                Failure::Crashed { crash, stderr }.into()
+            }
+            (_, None) => {
+                let chain = vec![
+                    "the answer of the worker does not say what came of the attempt".to_owned(),
+                    "is it a build of this program?".to_owned(),
+                ];
+                Failure::Error { chain, retryable: true }.into()
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The program that is shipped to the executors.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::place::Executors;
+use crate::error::Failure;
+use crate::process::is_open;
+
+/// What the workers are called on the executors.
+pub(super) const NAME: &str = "taskflow-worker";
+
+/// Puts the program into a directory, under the name that it has there.
+///
+/// A copy of what this process runs, and not the file that it was started from: that may have been built anew since.
+///
+/// # Errors
+///
+/// When the program would not become a worker, or cannot be read.
+pub(super) fn place(of: &Executors, directory: &Path) -> Result<PathBuf, Failure> {
+    let from = match &of.binary {
+        Some(binary) => binary.clone(),
+        None if !is_open() => {
+            let what = "tasks on executors run in this program started again there, and its `main` does not call \
+                        `taskflow::process::child_main()`";
+            let help = "call it first in `main` (`taskflow::main!` does), or run with `.in_process(true)` or with \
+                        TASKFLOW_SPARK=off, as a test may";
+            return Err(Failure::Error { chain: vec![what.to_owned(), help.to_owned()], retryable: false });
+        }
+        None if cfg!(target_os = "linux") => PathBuf::from("/proc/self/exe"),
+        None => std::env::current_exe().map_err(|error| unreadable(Path::new("this program"), &error))?,
+    };
+    let to = directory.join(NAME);
+    fs::copy(&from, &to).map_err(|error| unreadable(&from, &error))?;
+    Ok(to)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let what = format!("the program for the executors, {}, cannot be copied", path.display());
+    Failure::Error { chain: vec![what, error.to_string()], retryable: false }
+}

@@ -1,0 +1,225 @@
+//! From attempts to jobs, and from answers to attempts.
+//!
+//! 1. The driver is started at once; attempts that come meanwhile wait.
+//! 2. An attempt waits for others: until none has come for [`QUIET`], or the first has waited for [`LONGEST`], or there are
+//!    [`MANY`]. While [`AT_ONCE`] jobs are under way it waits for the end of one. What waits then is one job.
+//! 3. An answer goes to its attempt by job and number, and the attempt is struck from the job: a second answer finds nobody. What is
+//!    left when a job ends fails.
+//! 4. When an attempt stops waiting, jobs are looked through for such in which nobody waits any more, and those are cancelled.
+//! 5. The desk closes when the session drops its end of the channel, or when the driver is lost. Then everybody who waits hears so.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::answer::Told;
+use super::driver::{Driver, Event};
+use super::place::Executors;
+use crate::config::Config;
+use crate::error::Failure;
+use crate::task::RunInfo;
+
+const QUIET: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_millis(100);
+/// Attempts of a job, and bytes of it.
+const MANY: (usize, usize) = (100_000, 256 << 20);
+const AT_ONCE: usize = 16;
+
+/// An attempt, and who waits for its answer.
+pub(super) struct Ask {
+    pub(super) request: Vec<u8>,
+    pub(super) reply: oneshot::Sender<Result<Told, Failure>>,
+}
+
+/// What a desk is for.
+pub(super) struct Desk {
+    pub(super) of: &'static Executors,
+    pub(super) run: Arc<RunInfo>,
+    pub(super) config: Option<Config>,
+    pub(super) stirred: Arc<Notify>,
+}
+
+/// A job under way: who waits for which of its answers.
+struct Job {
+    waiting: HashMap<usize, oneshot::Sender<Result<Told, Failure>>>,
+    attempts: usize,
+    cancelled: bool,
+}
+
+/// What waits to become a job.
+#[derive(Default)]
+struct Pending {
+    asks: Vec<Ask>,
+    bytes: usize,
+    first: Option<Instant>,
+    last: Option<Instant>,
+}
+
+impl Pending {
+    fn push(&mut self, ask: Ask) {
+        let now = Instant::now();
+        self.bytes += ask.request.len();
+        self.first.get_or_insert(now);
+        self.last = Some(now);
+        self.asks.push(ask);
+    }
+
+    /// When it is a job, if nothing else comes.
+    fn due(&self) -> Option<Instant> {
+        let (first, last) = (self.first?, self.last?);
+        let is_full = self.asks.len() >= MANY.0 || self.bytes >= MANY.1;
+        Some(if is_full { first } else { (last + QUIET).min(first + LONGEST) })
+    }
+}
+
+/// Serves the attempts of a session.
+pub(super) async fn serve(desk: Desk, mut asks: mpsc::UnboundedReceiver<Ask>) {
+    let mut pending = Pending::default();
+    let started = {
+        let mut starting = std::pin::pin!(Driver::start(desk.of, &desk.run, desk.config.as_ref()));
+        loop {
+            tokio::select! {
+                started = &mut starting => break started,
+                ask = asks.recv() => match ask {
+                    Some(ask) => pending.push(ask),
+                    // Nobody waits any more.
+                    None => return,
+                },
+            }
+        }
+    };
+    match started {
+        Ok(driver) => {
+            let mut work = Work { desk, driver, pending, jobs: HashMap::new(), next: 1 };
+            match work.go_on(&mut asks).await {
+                Some(failure) => work.fail_all(&mut asks, &failure),
+                None => work.driver.end().await,
+            }
+        }
+        Err(failure) => fail(pending.asks, &mut asks, &failure),
+    }
+}
+
+/// Tells everybody who waits, and refuses those who come later.
+fn fail(pending: Vec<Ask>, asks: &mut mpsc::UnboundedReceiver<Ask>, failure: &Failure) {
+    asks.close();
+    let late = std::iter::from_fn(|| asks.try_recv().ok());
+    for ask in pending.into_iter().chain(late) {
+        let _ = ask.reply.send(Err(failure.clone()));
+    }
+}
+
+struct Work {
+    desk: Desk,
+    driver: Driver,
+    pending: Pending,
+    jobs: HashMap<u64, Job>,
+    next: u64,
+}
+
+impl Work {
+    /// Until the session closes, or with a failure until the driver is lost.
+    async fn go_on(&mut self, asks: &mut mpsc::UnboundedReceiver<Ask>) -> Option<Failure> {
+        let stirred = Arc::clone(&self.desk.stirred);
+        loop {
+            let due = self.pending.due().filter(|_| self.jobs.len() < AT_ONCE);
+            tokio::select! {
+                event = self.driver.events.recv() => match event {
+                    Some(event) => self.hear(event),
+                    None => return Some(self.driver.lost()),
+                },
+                ask = asks.recv() => self.pending.push(ask?),
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.submit().await,
+                () = stirred.notified() => self.cancel_left().await,
+            }
+        }
+    }
+
+    async fn submit(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        let waited_for = pending.asks.into_iter().filter(|ask| !ask.reply.is_closed());
+        let (requests, replies): (Vec<_>, Vec<_>) = waited_for.map(|ask| (ask.request, ask.reply)).unzip();
+        if requests.is_empty() {
+            return;
+        }
+        let (job, attempts) = (self.next, requests.len());
+        self.next += 1;
+        tracing::debug!(target: "taskflow::spark", "job {job} has {attempts} attempts");
+        let waiting = replies.into_iter().enumerate().collect();
+        self.jobs.insert(job, Job { waiting, attempts, cancelled: false });
+        self.driver.submit(job, &requests, self.desk.of.partitions).await;
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Answers { job, answers } => {
+                let Some(job) = self.jobs.get_mut(&job) else { return };
+                for (number, told) in answers {
+                    if let Some(reply) = job.waiting.remove(&number) {
+                        let _ = reply.send(Ok(told));
+                    }
+                }
+            }
+            Event::Done { job: number, answers } => {
+                let Some(job) = self.jobs.remove(&number) else { return };
+                let attempts = job.attempts;
+                job.fail(|missing| {
+                    let what = format!("Spark has lost the answers of {missing} attempts");
+                    let counted = format!("job {number} had {attempts} attempts and has {answers} answers");
+                    vec![what, counted]
+                });
+            }
+            Event::Failed { job: number, reason } => {
+                let Some(job) = self.jobs.remove(&number) else { return };
+                job.fail(|_| {
+                    let mut chain = vec!["the Spark job of the attempt failed".to_owned(), reason.clone()];
+                    if reason.contains("did not come up") {
+                        let help = "is the program built for the machines of the cluster? A build for musl runs on any Linux: \
+                                    `Executors::binary`";
+                        chain.push(help.to_owned());
+                    }
+                    chain
+                });
+            }
+            // Once, and before any job.
+            Event::Ready { .. } | Event::Unready(_) => {}
+        }
+    }
+
+    /// Cancels jobs in which nobody waits any more.
+    async fn cancel_left(&mut self) {
+        let left = self.jobs.iter_mut().filter(|(_, job)| !job.cancelled && !job.waiting.is_empty());
+        let left = left.filter(|(_, job)| job.waiting.values().all(oneshot::Sender::is_closed));
+        let left: Vec<u64> = left
+            .map(|(number, job)| {
+                job.cancelled = true;
+                *number
+            })
+            .collect();
+        for job in left {
+            tracing::debug!(target: "taskflow::spark", "job {job} is cancelled");
+            self.driver.cancel(job).await;
+        }
+    }
+
+    /// The driver is lost.
+    fn fail_all(self, asks: &mut mpsc::UnboundedReceiver<Ask>, failure: &Failure) {
+        for job in self.jobs.into_values() {
+            job.waiting.into_values().for_each(|reply| drop(reply.send(Err(failure.clone()))));
+        }
+        fail(self.pending.asks, asks, failure);
+    }
+}
+
+impl Job {
+    /// Fails what has no answer; `chain` is told how many these are.
+    fn fail(self, chain: impl Fn(usize) -> Vec<String>) {
+        let missing = self.waiting.len();
+        for reply in self.waiting.into_values() {
+            let _ = reply.send(Err(Failure::Error { chain: chain(missing), retryable: true }));
+        }
+    }
+}

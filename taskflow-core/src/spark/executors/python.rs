@@ -1,0 +1,71 @@
+//! Which Python runs the driver.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::place::Executors;
+use crate::error::Failure;
+
+/// A Python, and what it needs to know to find Spark.
+#[derive(Debug)]
+pub(super) struct Python {
+    pub(super) program: PathBuf,
+    pub(super) environment: Vec<(&'static str, OsString)>,
+}
+
+/// What to do where Spark is missing.
+pub(super) const INSTALL: &str = "pip install pyspark";
+
+impl Python {
+    /// The one that was named, else that of the environment, else `python3`.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub(super) fn find(of: &Executors) -> Result<Python, Failure> {
+        let said = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let wanted = of.python.clone();
+        let wanted = wanted.or_else(|| said("PYSPARK_DRIVER_PYTHON")).or_else(|| said("PYSPARK_PYTHON"));
+        let wanted = wanted.unwrap_or_else(|| PathBuf::from("python3"));
+        let program = which(&wanted).ok_or_else(|| {
+            let what = format!("the Spark driver needs Python, and there is no `{}`", wanted.display());
+            let help = format!(
+                "install Python 3.10 or newer and then Spark with `{INSTALL}`, or name the Python that has it in PYSPARK_PYTHON"
+            );
+            Failure::Error { chain: vec![what, help], retryable: false }
+        })?;
+        let mut environment = Vec::new();
+        if let Some(theirs) = &of.executor_python {
+            environment.push(("PYSPARK_PYTHON", theirs.clone().into_os_string()));
+        }
+        if let Some(paths) = said("SPARK_HOME").and_then(|home| beside(&home)) {
+            environment.push(("PYTHONPATH", paths));
+        }
+        Ok(Python { program, environment })
+    }
+}
+
+/// The Python part of a Spark that was unpacked, behind what `PYTHONPATH` says already. That which pip installs is found by itself.
+fn beside(home: &Path) -> Option<OsString> {
+    let python = home.join("python");
+    let zips = std::fs::read_dir(python.join("lib")).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let py4j = zips.filter(|path| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with("py4j") && name.ends_with(".zip"))
+    });
+    let before = env::var_os("PYTHONPATH").unwrap_or_default();
+    let before = env::split_paths(&before).filter(|path| !path.as_os_str().is_empty());
+    let all: Vec<PathBuf> = before.chain([python.clone()]).chain(py4j).collect();
+    env::join_paths(all).ok()
+}
+
+/// Where a program is: as it is said, or in the `PATH`.
+fn which(program: &Path) -> Option<PathBuf> {
+    if program.components().count() > 1 {
+        return program.is_file().then(|| program.to_owned());
+    }
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|directory| directory.join(program)).find(|path| path.is_file())
+}

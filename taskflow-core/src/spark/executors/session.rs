@@ -1,0 +1,118 @@
+//! A cluster, as one run uses it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::desk::{self, Ask, Desk};
+use super::place::Executors;
+use crate::config::Config;
+use crate::error::Failure;
+use crate::process::{Ear, Reach, pack, write_frame};
+use crate::task::{BoxFuture, Ending, Errand, RunInfo, Session};
+
+/// It has a desk as soon as there is an attempt, and another one when that was lost.
+pub(super) struct SparkSession {
+    of: &'static Executors,
+    run: Arc<RunInfo>,
+    config: Option<Config>,
+    open: Mutex<Option<Open>>,
+}
+
+/// The way to a desk.
+struct Open {
+    asks: mpsc::UnboundedSender<Ask>,
+    /// Somebody does not wait any more.
+    stirred: Arc<Notify>,
+    over: JoinHandle<()>,
+}
+
+impl SparkSession {
+    pub(super) fn new(of: &'static Executors, run: Arc<RunInfo>, config: Option<Config>) -> Self {
+        SparkSession { of, run, config, open: Mutex::new(None) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands an attempt to the desk.
+    fn ask(&self, ask: Ask) -> Leaving {
+        let mut open = self.lock();
+        let current = match open.take() {
+            Some(current) if !current.asks.is_closed() => current,
+            _ => {
+                let (asks, incoming) = mpsc::unbounded_channel();
+                let stirred = Arc::new(Notify::new());
+                let desk = Desk {
+                    of: self.of,
+                    run: Arc::clone(&self.run),
+                    config: self.config.clone(),
+                    stirred: Arc::clone(&stirred),
+                };
+                // What it logs belongs to no attempt.
+                let over = tokio::spawn(desk::serve(desk, incoming));
+                Open { asks, stirred, over }
+            }
+        };
+        let current = open.insert(current);
+        // A desk that closes just now drops it, which its attempt hears as the loss of the driver.
+        let _ = current.asks.send(ask);
+        Leaving(Arc::clone(&current.stirred))
+    }
+
+    async fn attempt(&self, errand: Errand) -> Result<Ending, Failure> {
+        let Errand { def, inputs, identity, control } = errand;
+        let mut request = Vec::new();
+        for frame in pack(def, inputs, &identity, Reach::default())? {
+            // A `Vec` takes everything.
+            let _ = write_frame(&mut request, &frame);
+        }
+        let (reply, answer) = oneshot::channel();
+        let _leaving = self.ask(Ask { request, reply });
+        tokio::select! {
+            answer = answer => match answer {
+                Ok(told) => Ok(told?.ending(&Ear { def, identity: &identity, control: &control })),
+                Err(_) => {
+                    Err(Failure::Error { chain: vec!["the Spark driver was lost".to_owned()], retryable: true })
+                }
+            },
+            () = control.cancelled() => {
+                Err(Failure::Cancelled { reason: "the attempt was asked to end".to_owned() })
+            }
+        }
+    }
+}
+
+/// Tells the desk, when it is dropped, that an attempt does not wait any more.
+struct Leaving(Arc<Notify>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+impl Session for SparkSession {
+    fn run(self: Arc<Self>, errand: Errand) -> BoxFuture<Ending> {
+        Box::pin(async move { self.attempt(errand).await.unwrap_or_else(Ending::from) })
+    }
+
+    fn close(self: Arc<Self>) -> BoxFuture<()> {
+        let open = self.lock().take();
+        Box::pin(async move {
+            if let Some(Open { asks, over, .. }) = open {
+                drop(asks);
+                let _ = over.await;
+            }
+        })
+    }
+}
+
+impl fmt::Debug for SparkSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SparkSession({})", self.run.run_id)
+    }
+}

@@ -1,0 +1,6 @@
+use taskflow::prelude::*;
+
+#[task(executor = "spark")]
+fn elsewhere() {}
+
+fn main() {}
