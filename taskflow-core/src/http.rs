@@ -69,7 +69,22 @@ impl Answer {
 ///
 /// When there is no answer.
 pub(crate) fn get(address: &Address, patience: Duration) -> Result<Answer, BoxError> {
-    read(address, agent(patience).get(&address.url).call())
+    get_with(address, &[], patience)
+}
+
+/// As [`get`], with headers.
+///
+/// # Errors
+///
+/// When there is no answer.
+pub(crate) fn get_with(
+    address: &Address,
+    headers: &[(String, String)],
+    patience: Duration,
+) -> Result<Answer, BoxError> {
+    let request = agent(patience).get(&address.url);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+    read(address, request.call())
 }
 
 /// Sends a text to an address.

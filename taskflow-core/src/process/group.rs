@@ -15,7 +15,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// What ends the group when this program dies.
 #[derive(Debug)]
-pub(super) enum Lifeline {
+pub(crate) enum Lifeline {
     /// Nothing yet; a [`Guard`] is set when the group is there.
     Guard,
     /// Our end of a socket from which the leader reads.
@@ -24,7 +24,7 @@ pub(super) enum Lifeline {
 
 /// A child that has not been reaped, and the group that it leads. Dropping it ends the group.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(crate) struct Group {
     /// Taken when it is reaped.
     child: Option<Child>,
     id: Pid,
@@ -55,7 +55,7 @@ impl Group {
     }
 
     /// Asks the group to end: SIGTERM.
-    pub(super) fn terminate(&mut self) {
+    pub(crate) fn terminate(&mut self) {
         self.asked.get_or_insert_with(Instant::now);
         // The leader has not been reaped, so the group is there.
         let _ = kill_process_group(self.id, Signal::TERM);
@@ -66,7 +66,7 @@ impl Group {
     /// # Errors
     ///
     /// When signals cannot be listened for.
-    pub(super) async fn ended(&self) -> io::Result<()> {
+    pub(crate) async fn ended(&self) -> io::Result<()> {
         let mut children = signal(SignalKind::child())?;
         while !self.has_ended()? {
             children.recv().await;
@@ -84,7 +84,7 @@ impl Group {
     /// # Errors
     ///
     /// When somebody else has reaped our child.
-    pub(super) fn finish(mut self) -> io::Result<ExitStatus> {
+    pub(crate) fn finish(mut self) -> io::Result<ExitStatus> {
         self.reap().unwrap_or_else(|| Err(io::Error::other("the process was reaped before")))
     }
 

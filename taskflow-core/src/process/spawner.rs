@@ -22,16 +22,16 @@ struct Request {
 }
 
 /// A child that was started, and its pipes.
-pub(super) struct Started {
-    pub(super) group: Group,
-    pub(super) child: Pipes,
+pub(crate) struct Started {
+    pub(crate) group: Group,
+    pub(crate) child: Pipes,
 }
 
 /// What connects us with the child.
-pub(super) struct Pipes {
-    pub(super) stdin: Option<std::process::ChildStdin>,
-    pub(super) stdout: Option<std::process::ChildStdout>,
-    pub(super) stderr: Option<std::process::ChildStderr>,
+pub(crate) struct Pipes {
+    pub(crate) stdin: Option<std::process::ChildStdin>,
+    pub(crate) stdout: Option<std::process::ChildStdout>,
+    pub(crate) stderr: Option<std::process::ChildStderr>,
 }
 
 /// Starts a child as the leader of a group of its own; its stdout and stderr are pipes.
@@ -39,7 +39,7 @@ pub(super) struct Pipes {
 /// # Errors
 ///
 /// What the operating system says.
-pub(super) async fn spawn(mut command: Command, lifeline: Lifeline) -> io::Result<Started> {
+pub(crate) async fn spawn(mut command: Command, lifeline: Lifeline) -> io::Result<Started> {
     use std::os::unix::process::CommandExt as _;
 
     command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
