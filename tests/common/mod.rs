@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub(crate) mod rules;
+pub(crate) mod server;
+pub(crate) mod spark;
 
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
