@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use common::fake_master::FakeMaster;
 use common::server::Answer;
-use common::spark::FakeMaster;
 use common::{eventually, finish, live, locked};
 use taskflow::Config;
 use taskflow::engine::TaskState;
@@ -296,7 +296,7 @@ fn who_does_not_let_us_in_and_who_is_no_master_is_said_at_once() {
 #[test]
 fn a_submission_whose_answer_is_lost_is_found_by_its_tag_and_not_made_again() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING", "FINISHED"]));
-    locked(&master.state).mute = true;
+    locked(&master.state).says = Some(Answer::Cut);
     let job = node(spark.in_the_cluster(&master)).unwrap();
     assert_eq!(job.submission_id.as_deref(), Some("driver-20260131060000-0000"));
     assert_eq!(master.submissions(), 1);
@@ -345,7 +345,16 @@ fn cancelling_a_run_ends_the_driver_it_waits_for() {
 }
 
 #[test]
-fn a_driver_that_does_not_die_is_reported_and_a_detached_one_is_left_alone() {
+fn that_a_driver_does_not_die_is_part_of_the_error() {
+    let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING"]));
+    locked(&master.state).immortal = true;
+    let job = spark.in_the_cluster(&master).run_timeout(SOON).kill_timeout(SOON);
+    let error = awaited(job).unwrap_err();
+    assert!(error.to_string().ends_with("it was told to end, and that it has is NOT confirmed"), "{error}");
+}
+
+#[test]
+fn a_detached_driver_is_left_alone() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING"]));
     let job = spark.in_the_cluster(&master).detach().poll_interval(Duration::from_secs(1000));
     let dag = Dag::build("detached", || spark_submit("job", job.clone())).unwrap();

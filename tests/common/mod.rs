@@ -1,9 +1,10 @@
 //! What the tests share: patience instead of hanging, gates instead of sleeping, short forms of reports.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod cluster;
+pub(crate) mod fake_master;
 pub(crate) mod rules;
 pub(crate) mod server;
-pub(crate) mod spark;
 
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;

@@ -23,6 +23,8 @@ pub(crate) enum Answer {
     Of(u16, String),
     /// The connection is closed without a word.
     Cut,
+    /// Nothing, for a minute.
+    Silence,
 }
 
 /// It serves until the program ends, each connection on a thread of its own.
@@ -62,7 +64,11 @@ fn serve(mut socket: TcpStream, requests: &Mutex<Vec<Request>>, answer: &dyn Fn(
     // A connection that brings nothing only wanted to know whether somebody is here.
     let Some(request) = read(&mut socket) else { return };
     locked(requests).push(request.clone());
-    let Answer::Of(status, body) = answer(&request) else { return };
+    let (status, body) = match answer(&request) {
+        Answer::Of(status, body) => (status, body),
+        Answer::Cut => return,
+        Answer::Silence => return std::thread::sleep(std::time::Duration::from_secs(60)),
+    };
     let length = body.len();
     let head = format!("HTTP/1.1 {status} Said\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     let _ = socket.write_all((head + &body).as_bytes());

@@ -288,6 +288,12 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
+    /// How long it is looked whether a job that was told to end has ended. Default: 30 seconds.
+    pub fn kill_timeout(mut self, limit: Duration) -> Self {
+        self.spec.kill_timeout = Some(limit);
+        self
+    }
+
     /// How often the cluster is asked, in cluster mode. Default: each second at first, each 15 seconds after five minutes.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.spec.poll_interval = Some(interval);

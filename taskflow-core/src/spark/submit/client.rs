@@ -32,7 +32,7 @@ use crate::error::SignalName;
 use crate::process::{Following, Group, Lifeline, Pipes, Started, follow_with, spawn};
 use crate::task::TaskContext;
 
-/// Between SIGTERM and SIGKILL: Spark cleans up in between.
+/// Between SIGTERM and SIGKILL, where nothing else is said: Spark cleans up in between.
 const LEAVING: Duration = Duration::from_secs(30);
 /// For what has ended to close its pipes.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -220,7 +220,7 @@ impl<'a> Running<'a> {
         feed.abort();
         if !matches!(ending, Ending::Ended) {
             self.group.terminate();
-            let _ = timeout(LEAVING, self.group.ended()).await;
+            let _ = timeout(self.spec.kill_timeout.unwrap_or(LEAVING), self.group.ended()).await;
         }
         Ok(ending)
     }

@@ -8,8 +8,8 @@ use super::backend::{Backend, Found, Job, Trouble};
 use crate::task::EarlyEnd;
 use crate::time::Timestamp;
 
-/// How long it is looked whether a job that was killed has ended.
-const VERIFY: Duration = Duration::from_secs(30);
+/// How long it is looked whether a job that was killed has ended, where nothing else is said.
+pub(super) const KILL: Duration = Duration::from_secs(30);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -171,9 +171,9 @@ impl Ward {
         let Some(id) = self.id() else {
             return *self.id.lock().unwrap_or_else(PoisonError::into_inner) != Id::Unclear;
         };
-        let start = Instant::now();
+        let (start, limit) = (Instant::now(), self.job.spec.kill_timeout.unwrap_or(KILL));
         let mut last = String::new();
-        while start.elapsed() < VERIFY {
+        while start.elapsed() < limit {
             match self.backend.status(&id) {
                 Ok(state) if state.is_over() => {
                     tracing::info!(target: "taskflow", "the driver {id} has ended: {state:?}");

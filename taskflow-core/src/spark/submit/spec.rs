@@ -72,6 +72,8 @@ pub(super) struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) run_timeout: Option<Duration>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kill_timeout: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) poll_interval: Option<Duration>,
     /// Exit codes after which no retry would help.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -23,8 +23,8 @@ pub(crate) struct Cluster {
     pub(crate) life: Vec<&'static str>,
     /// Answers in the place of its own: to requests whose path begins so.
     pub(crate) instead: VecDeque<(&'static str, Answer)>,
-    /// Whether it takes a submission and does not say so.
-    pub(crate) mute: bool,
+    /// What it says when it has taken a submission, in the place of its own answer.
+    pub(crate) says: Option<Answer>,
     /// Whether killing does nothing.
     pub(crate) immortal: bool,
     pub(crate) stderr: String,
@@ -109,8 +109,8 @@ impl Cluster {
             args: body["appArgs"].clone(),
             started: now.expect("the clock is right").as_millis(),
         });
-        if self.mute {
-            return Answer::Cut;
+        if let Some(answer) = &self.says {
+            return answer.clone();
         }
         said(&json!({"action": "CreateSubmissionResponse", "submissionId": id, "success": true}))
     }
@@ -143,6 +143,10 @@ impl Cluster {
 impl Driver {
     pub(crate) fn state(&self) -> &'static str {
         self.life.front().copied().unwrap_or("FINISHED")
+    }
+
+    pub(crate) fn becomes(&mut self, state: &'static str) {
+        self.life = [state].into();
     }
 
     fn is_over(&self) -> bool {
