@@ -9,11 +9,12 @@ pub(crate) enum Command {
     Ci,
     Advisories,
     Bench,
+    Spark,
 }
 
 impl Command {
     /// Every command, in the order the help lists them.
-    const ALL: [Self; 4] = [Self::Test, Self::Ci, Self::Advisories, Self::Bench];
+    const ALL: [Self; 5] = [Self::Test, Self::Ci, Self::Advisories, Self::Bench, Self::Spark];
 
     /// The word that selects it.
     fn name(self) -> &'static str {
@@ -22,6 +23,7 @@ impl Command {
             Self::Ci => "ci",
             Self::Advisories => "advisories",
             Self::Bench => "bench",
+            Self::Spark => "spark",
         }
     }
 
@@ -37,6 +39,7 @@ impl Command {
             Self::Ci => "run what CI runs: formatting, lints, docs, features, dependencies, tests",
             Self::Advisories => "check the dependencies for known advisories (needs the network)",
             Self::Bench => "run the benchmarks",
+            Self::Spark => "install Spark for the tests that run it, into target/spark-venv (needs the network)",
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::prerequisites;
+use crate::spark;
 use crate::step::Step;
 use crate::tally::Tally;
 
@@ -19,6 +20,7 @@ const LONG: [(&str, &str); 3] =
 /// A failed test stops nothing, so that the count is complete.
 pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     prerequisites::ensure()?;
+    spark::ensure()?;
 
     // Tests may start the example programs, and `cargo test --examples` only builds their tests.
     Step::cargo("example programs", ["build", "--examples"]).args(ALL).run()?;
