@@ -153,7 +153,7 @@ impl<'a> Running<'a> {
         let kept = Arc::clone(&out);
         let stdout = stdout.map(|pipe| {
             follow_with(pipe, 0, move |line| {
-                if line.trim_end() == script::END {
+                if line.trim_end().ends_with(script::END) {
                     kept.lock().unwrap_or_else(PoisonError::into_inner).came_to_its_end();
                     return;
                 }

@@ -30,9 +30,10 @@ pub(super) fn of(spec: &Spec) -> io::Result<Option<Script>> {
     let mut file = tempfile::Builder::new().prefix("taskflow-").suffix(".scala").tempfile()?;
     write!(file, "{text}\n;System.setProperty(\"taskflow.end\", \"yes\")\n")?;
     file.flush()?;
+    // Only what the script prints itself is of interest.
     let steps = format!(
-        ":paste {}\n\
-         if (System.getProperty(\"taskflow.end\") == \"yes\") {{ println(); println(\"{END}\"); System.exit(0) }} else System.exit(1)\n",
+        ":silent\n:paste {}\n\
+         if (System.getProperty(\"taskflow.end\") == \"yes\") {{ println(\"{END}\"); System.exit(0) }} else System.exit(1)\n",
         file.path().display()
     );
     Ok(Some(Script { steps, _file: file.into_temp_path() }))
