@@ -3,54 +3,25 @@
 
 mod common;
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use common::fake_master::FakeMaster;
+use common::fake_spark::Spark;
 use common::server::Answer;
 use common::{eventually, finish, live, locked};
 use taskflow::Config;
 use taskflow::engine::TaskState;
 use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
-use tempfile::TempDir;
 
 const SOON: Duration = Duration::from_millis(5);
 
-/// A Spark whose programs are this script.
-struct Spark(TempDir);
-
-impl Spark {
-    fn of(script: &str) -> Self {
-        let home = tempfile::tempdir().expect("temporary directories can be made");
-        let bin = home.path().join("bin");
-        std::fs::create_dir(&bin).expect("temporary directories can be written to");
-        for name in ["spark-submit", "spark-sql", "spark-shell"] {
-            let path = bin.join(name);
-            std::fs::write(&path, format!("#!/bin/bash\n{script}\n")).expect("temporary files can be written");
-            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("it is ours");
-        }
-        std::fs::write(home.path().join("job.py"), "print('hello')").expect("temporary files can be written");
-        std::fs::write(home.path().join("job.scala"), "println(1)").expect("temporary files can be written");
-        std::fs::write(home.path().join("job.jar"), "").expect("temporary files can be written");
-        Spark(home)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn job(&self, name: &str) -> SparkSubmit {
-        let job = SparkSubmit::app(self.path(name).to_str().expect("temporary paths are text"));
-        job.spark_home(self.0.path()).master("local[2]")
-    }
-
-    fn in_the_cluster(&self, master: &FakeMaster) -> SparkSubmit {
-        let port = master.server.port;
-        let job = self.job("job.jar").class("Job").master(master.url()).deploy_mode(DeployMode::Cluster);
-        job.rest_port(port).ui_port(port).poll_interval(SOON)
-    }
+/// A jar in cluster mode on this master.
+fn in_the_cluster(spark: &Spark, master: &FakeMaster) -> SparkSubmit {
+    let port = master.server.port;
+    let job = spark.job("job.jar").class("Job").master(master.url()).deploy_mode(DeployMode::Cluster);
+    job.rest_port(port).ui_port(port).poll_interval(SOON)
 }
 
 /// Runs a job as the only node of a DAG.
@@ -83,7 +54,7 @@ fn a_job_gets_its_words_and_its_properties_and_no_secret_is_in_its_command_line(
     fn day() -> String {
         "2026-01-31".to_owned()
     }
-    let out = spark.0.path().to_str().unwrap().to_owned();
+    let out = spark.path("").to_str().unwrap().to_owned();
     let dag = Dag::build("words", || {
         let job = spark.job("job.py").arg(day()).arg("two words").memory("512m").executor_memory("1g").name("load");
         let job = job.conf("spark.sql.shuffle.partitions", "4").secret_conf("spark.hadoop.fs.s3a.secret.key", "s3");
@@ -222,7 +193,7 @@ fn a_driver_on_the_cluster_is_followed_to_its_end_without_a_slot() {
         "26/11/22 08:40:55 INFO StandaloneSchedulerBackend: Connected to Spark cluster with app ID app-1-0000"
             .to_owned();
     locked(&master.state).stdout = "all loaded\n".to_owned();
-    let job = spark.in_the_cluster(&master).arg("x").env("A", "1").conf("spark.y", "z").memory("1g");
+    let job = in_the_cluster(&spark, &master).arg("x").env("A", "1").conf("spark.y", "z").memory("1g");
     let job = node(job).unwrap();
     assert_eq!(job.submission_id.as_deref(), Some("driver-20260131060000-0000"));
     assert_eq!((job.application_id.as_deref(), job.last_line.as_str()), (Some("app-1-0000"), "all loaded"));
@@ -245,7 +216,7 @@ fn only_the_word_of_the_master_is_success() {
         let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&life));
         locked(&master.state).stderr =
             "Exception in thread \"main\" java.lang.RuntimeException: no rows\n\tat Job.main".to_owned();
-        let (chain, retryable) = node(spark.in_the_cluster(&master)).unwrap_err();
+        let (chain, retryable) = node(in_the_cluster(&spark, &master)).unwrap_err();
         assert!(chain[0].contains(wanted) && retryable, "{chain:?}");
         assert!(wanted.contains("killed") || chain[1].ends_with("no rows\n\tat Job.main"), "{chain:?}");
     }
@@ -256,7 +227,7 @@ fn an_id_that_vanishes_is_a_lost_driver_and_no_success() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING"]));
     let gone = r#"{"action":"SubmissionStatusResponse","success":false}"#;
     locked(&master.state).instead.push_back(("/v1/submissions/status", Answer::Of(200, gone.to_owned())));
-    let (chain, retryable) = node(spark.in_the_cluster(&master)).unwrap_err();
+    let (chain, retryable) = node(in_the_cluster(&spark, &master)).unwrap_err();
     assert!(chain[0].contains("is lost") && retryable, "{chain:?}");
 }
 
@@ -271,7 +242,7 @@ fn answers_that_say_nothing_are_waited_out() {
         (status, Answer::Cut),
         (status, Answer::Of(200, standby.to_owned())),
     ]);
-    assert!(node(spark.in_the_cluster(&master)).is_ok());
+    assert!(node(in_the_cluster(&spark, &master)).is_ok());
     assert_eq!(master.server.count(status), 8);
 }
 
@@ -287,7 +258,7 @@ fn who_does_not_let_us_in_and_who_is_no_master_is_said_at_once() {
     ] {
         let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["FINISHED"]));
         locked(&master.state).instead.push_back(("/v1/submissions/create", Answer::Of(status, body.to_owned())));
-        let (chain, retryable) = node(spark.in_the_cluster(&master)).unwrap_err();
+        let (chain, retryable) = node(in_the_cluster(&spark, &master)).unwrap_err();
         assert!(chain[0].contains(wanted) && !retryable, "{status}: {chain:?}");
         assert_eq!(master.submissions(), 1);
     }
@@ -297,7 +268,7 @@ fn who_does_not_let_us_in_and_who_is_no_master_is_said_at_once() {
 fn a_submission_whose_answer_is_lost_is_found_by_its_tag_and_not_made_again() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING", "FINISHED"]));
     locked(&master.state).says = Some(Answer::Cut);
-    let job = node(spark.in_the_cluster(&master)).unwrap();
+    let job = node(in_the_cluster(&spark, &master)).unwrap();
     assert_eq!(job.submission_id.as_deref(), Some("driver-20260131060000-0000"));
     assert_eq!(master.submissions(), 1);
 }
@@ -306,7 +277,7 @@ fn a_submission_whose_answer_is_lost_is_found_by_its_tag_and_not_made_again() {
 fn a_retry_after_a_failure_submits_anew() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["FAILED"]));
     let dag = Dag::build("again", || {
-        spark_submit("job", spark.in_the_cluster(&master)).retries(1).retry_delay(Duration::ZERO)
+        spark_submit("job", in_the_cluster(&spark, &master)).retries(1).retry_delay(Duration::ZERO)
     });
     let report = live(dag.unwrap().run());
     assert_eq!(report.task("job").unwrap().state(), TaskState::Failed);
@@ -319,8 +290,8 @@ fn two_jobs_of_one_task_are_told_apart_when_it_comes_back() {
     #[task(deferrable)]
     async fn both(ctx: &TaskContext) -> Result<(String, String)> {
         let (spark, master) = MASTER.get().ok_or("it is set")?;
-        let first = spark.in_the_cluster(master).arg("first").run(ctx).await?;
-        let second = spark.in_the_cluster(master).arg("second").run(ctx).await?;
+        let first = in_the_cluster(spark, master).arg("first").run(ctx).await?;
+        let second = in_the_cluster(spark, master).arg("second").run(ctx).await?;
         Ok((first.submission_id.unwrap_or_default(), second.submission_id.unwrap_or_default()))
     }
     let (_, master) =
@@ -335,7 +306,7 @@ fn two_jobs_of_one_task_are_told_apart_when_it_comes_back() {
 #[test]
 fn cancelling_a_run_ends_the_driver_it_waits_for() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING"]));
-    let job = spark.in_the_cluster(&master).poll_interval(Duration::from_secs(1000));
+    let job = in_the_cluster(&spark, &master).poll_interval(Duration::from_secs(1000));
     let dag = Dag::build("cancelled", || spark_submit("job", job.clone())).unwrap();
     let handle = dag.run().start().unwrap();
     eventually("the driver runs", || master.server.count("/v1/submissions/status") > 0);
@@ -348,7 +319,7 @@ fn cancelling_a_run_ends_the_driver_it_waits_for() {
 fn that_a_driver_does_not_die_is_part_of_the_error() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING"]));
     locked(&master.state).immortal = true;
-    let job = spark.in_the_cluster(&master).run_timeout(SOON).kill_timeout(SOON);
+    let job = in_the_cluster(&spark, &master).run_timeout(SOON).kill_timeout(SOON);
     let error = awaited(job).unwrap_err();
     assert!(error.to_string().ends_with("it was told to end, and that it has is NOT confirmed"), "{error}");
 }
@@ -356,7 +327,7 @@ fn that_a_driver_does_not_die_is_part_of_the_error() {
 #[test]
 fn a_detached_driver_is_left_alone() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING"]));
-    let job = spark.in_the_cluster(&master).detach().poll_interval(Duration::from_secs(1000));
+    let job = in_the_cluster(&spark, &master).detach().poll_interval(Duration::from_secs(1000));
     let dag = Dag::build("detached", || spark_submit("job", job.clone())).unwrap();
     let handle = dag.run().start().unwrap();
     eventually("the driver runs", || master.server.count("/v1/submissions/status") > 0);
@@ -368,7 +339,7 @@ fn a_detached_driver_is_left_alone() {
 #[test]
 fn a_driver_without_resources_is_killed_when_its_time_is_over() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["SUBMITTED"]));
-    let error = awaited(spark.in_the_cluster(&master).queue_timeout(Duration::from_millis(50))).unwrap_err();
+    let error = awaited(in_the_cluster(&spark, &master).queue_timeout(Duration::from_millis(50))).unwrap_err();
     assert!(matches!(error, SparkError::TimedOut { of: Limit::Queue, confirmed: true, .. }), "{error}");
     assert_eq!(locked(&master.state).drivers[0].state(), "KILLED");
 }
@@ -379,7 +350,7 @@ fn a_future_that_is_dropped_ends_its_driver() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let context = TaskContext::detached("dropped");
-        let job = spark.in_the_cluster(&master).run(&context);
+        let job = in_the_cluster(&spark, &master).run(&context);
         let running = async {
             while master.server.count("/v1/submissions/status") == 0 {
                 tokio::time::sleep(SOON).await;

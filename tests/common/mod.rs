@@ -3,6 +3,8 @@
 
 pub(crate) mod cluster;
 pub(crate) mod fake_master;
+#[cfg(all(feature = "spark", unix))]
+pub(crate) mod fake_spark;
 pub(crate) mod rules;
 pub(crate) mod server;
 

@@ -17,6 +17,8 @@ pub(super) struct Job {
     pub(super) settings: Settings,
     /// No other submission has it. Lower-case letters, digits and `-`, 63 at the most.
     pub(super) tag: String,
+    /// When it was intended.
+    pub(super) since: Timestamp,
 }
 
 /// A cluster that runs drivers.
@@ -50,6 +52,11 @@ pub(super) trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// Pages for people, each with a name.
     fn links(&self, id: &str) -> Vec<(&'static str, String)>;
+
+    /// The application, if its id follows from that of the submission.
+    fn application_id(&self, _id: &str) -> Option<String> {
+        None
+    }
 }
 
 /// A job, in the words that all clusters have in common.

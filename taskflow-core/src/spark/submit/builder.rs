@@ -124,7 +124,8 @@ impl<R, A> SparkSubmit<R, A> {
     }
 
     /// The connection that says where it runs: its host and port are the master; its password is sent as a bearer token to the
-    /// REST server of a master; its extras may be `deploy-mode`, `spark-home`, `rest-port`, `ui-port` and `queue`.
+    /// REST server of a master and to Kubernetes; its extras may be `deploy-mode`, `spark-home`, `rest-port`, `ui-port` and `queue`,
+    /// on YARN `yarn_resourcemanager_webapp_address`, on Kubernetes `namespace` and `ca-file` (the authority of its API server).
     pub fn connection(mut self, name: impl Into<String>) -> Self {
         self.spec.connection = Some(name.into());
         self
@@ -235,6 +236,13 @@ impl<R, A> SparkSubmit<R, A> {
     /// The port of the web pages of a standalone master, from which jobs are found again and logs are fetched. Default: 8080.
     pub fn ui_port(mut self, port: u16) -> Self {
         self.spec.ui_port = Some(port);
+        self
+    }
+
+    /// The addresses of YARN's resource managers, with commas between them, for cluster mode: `http://one:8088,http://two:8088`.
+    /// Default: the extra `yarn_resourcemanager_webapp_address` of the connection.
+    pub fn resource_manager(mut self, addresses: impl Into<String>) -> Self {
+        self.spec.managers = Some(addresses.into());
         self
     }
 

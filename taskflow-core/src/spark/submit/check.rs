@@ -10,11 +10,14 @@ use crate::log::Redactor;
 use crate::process::Text;
 
 /// Properties that have a method of their own, which does more than to set them.
-const OWN: [(&str, &str); 5] = [
+const OWN: [(&str, &str); 8] = [
     ("spark.master", "`.master(..)`"),
     ("spark.submit.deployMode", "`.deploy_mode(..)`"),
     ("spark.eventLog.enabled", "`.event_log(..)`"),
     ("spark.eventLog.dir", "`.event_log(..)`"),
+    ("spark.yarn.submit.waitAppCompletion", "nothing: taskflow waits without it"),
+    ("spark.kubernetes.submission.waitAppCompletion", "nothing: taskflow waits without it"),
+    ("spark.kubernetes.driver.pod.name", "nothing: taskflow finds the driver by it"),
     (super::properties::TAG, "nothing: taskflow finds the job by it"),
 ];
 

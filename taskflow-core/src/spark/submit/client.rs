@@ -20,6 +20,7 @@ use tokio::time::{sleep_until, timeout};
 
 use super::super::Master;
 use super::error::Said;
+use super::follow::{QUEUE, SUBMIT};
 use super::intent;
 use super::place::{Place, Program};
 use super::progress::Progress;
@@ -36,10 +37,6 @@ use crate::task::TaskContext;
 const LEAVING: Duration = Duration::from_secs(30);
 /// For what has ended to close its pipes.
 const CLOSING: Duration = Duration::from_secs(5);
-/// How long it may take until the application is known, where nothing else is said.
-const SUBMIT: Duration = Duration::from_secs(120);
-/// How long it may wait for resources, where nothing else is said.
-pub(super) const QUEUE: Duration = Duration::from_secs(3600);
 
 /// What has been seen of an application.
 #[derive(Clone, Debug, Default)]
@@ -92,7 +89,7 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
 }
 
 /// The arguments of the program. Properties and secrets are in the file.
-fn words(spec: &Spec, place: &Place, file: &TempPath) -> Vec<String> {
+pub(super) fn words(spec: &Spec, place: &Place, file: &TempPath) -> Vec<String> {
     let mut words = vec!["--master".to_owned(), place.master.to_string()];
     words.extend(["--deploy-mode".to_owned(), place.mode.name().to_owned()]);
     words.extend(["--properties-file".to_owned(), file.display().to_string()]);

@@ -8,6 +8,8 @@ use super::backend::{Backend, Found, Job, JobState, Trouble};
 use super::custody::Custody;
 use super::error::Said;
 use super::intent::{Ledger, Stage};
+#[cfg(unix)]
+use super::kubernetes::Kubernetes;
 use super::place::Place;
 use super::progress::Progress;
 use super::properties::{RESULT, Settings};
@@ -15,6 +17,8 @@ use super::run::{Ended, result_path};
 use super::said::{Kept, Sign, Teller};
 use super::spec::Spec;
 use super::standalone::Standalone;
+#[cfg(unix)]
+use super::yarn::Yarn;
 use super::{Limit, SparkError, preflight};
 use crate::task::TaskContext;
 use crate::time::Timestamp;
@@ -24,19 +28,27 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// How long a submission may take to reach the master after whoever sent it has died.
 const IN_FLIGHT: Duration = Duration::from_secs(10);
 /// How long submitting may take, where nothing else is said.
-const SUBMIT: Duration = Duration::from_secs(120);
+pub(super) const SUBMIT: Duration = Duration::from_secs(120);
 /// How long it may wait for resources, where nothing else is said.
-const QUEUE: Duration = Duration::from_secs(3600);
+pub(super) const QUEUE: Duration = Duration::from_secs(3600);
 
 pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Result<Ended, SparkError> {
     let backend: Arc<dyn Backend> = match &place.master {
         Master::Standalone(hosts) => Arc::new(Standalone::new(&spec.app, &place, hosts)),
+        #[cfg(unix)]
+        Master::Yarn => Arc::new(Yarn::new(&spec.app, &place)?),
+        #[cfg(unix)]
+        Master::Kubernetes(api) => Arc::new(Kubernetes::new(api, &place, |key| spec.property(key))?),
         other => {
             let (app, master, mode) = (spec.app.clone(), other.to_string(), place.mode.name());
             return Err(SparkError::Unsupported { app, master, mode });
         }
     };
-    let mut settings = Settings::gather(spec, &place, None, context)?;
+    let program = match &place.master {
+        Master::Standalone(_) => None,
+        _ => Some(place.program("spark-submit")?),
+    };
+    let mut settings = Settings::gather(spec, &place, program.as_ref(), context)?;
     let ledger = Ledger::open(spec, context)?;
     let result = result_path(spec, context, &ledger.record.tag)?;
     if let Some(path) = &result {
@@ -50,7 +62,8 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
         let (spec, place) = (spec.clone(), place.clone());
         blocking(move || preflight::look(&spec, &place)).await??;
     }
-    let job = Job { spec: spec.clone(), settings, tag: ledger.record.tag.clone() };
+    let (tag, since) = (ledger.record.tag.clone(), ledger.record.since);
+    let job = Job { spec: spec.clone(), settings, tag, since };
     let custody = Custody::new(Arc::clone(&backend), job.clone(), ledger.record.since);
     let mut following = Following { spec, context, backend, job, ledger, custody, progress: None };
     let ended = following.to_the_end().await;
@@ -177,7 +190,8 @@ impl Following<'_> {
     }
 
     async fn follow(&mut self, id: &str) -> Result<Ended, SparkError> {
-        for (name, url) in self.backend.links(id) {
+        let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
+        for (name, url) in blocking(move || backend.links(&of)).await? {
             self.context.link(name, &url);
         }
         loop {
@@ -236,6 +250,7 @@ impl Following<'_> {
         let app = self.app();
         match state {
             JobState::Succeeded => {
+                let application = application.or_else(|| self.backend.application_id(id));
                 let stage = Stage::Succeeded { id: id.to_owned(), application: application.clone() };
                 self.ledger.keep(stage).await?;
                 let last_line = out.last_line().to_owned();
@@ -244,7 +259,8 @@ impl Following<'_> {
             JobState::Killed => Err(SparkError::Killed { app, id: id.to_owned() }),
             JobState::Failed { state, said } => {
                 let heard = out.trace().or_else(|| err.trace()).or(said).unwrap_or_else(|| err.last());
-                let link = self.backend.links(id).into_iter().next().map(|(_, url)| url);
+                let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
+                let link = blocking(move || backend.links(&of)).await?.into_iter().next().map(|(_, url)| url);
                 Err(SparkError::DriverFailed { app, id: id.to_owned(), state, link, said: Said::of(&heard) })
             }
             other => Err(self.lost(id, format!("{other:?}"), false)),

@@ -35,6 +35,8 @@ mod flag;
 mod follow;
 mod intent;
 mod job;
+#[cfg(unix)]
+mod kubernetes;
 mod node;
 mod place;
 mod preflight;
@@ -45,6 +47,10 @@ mod said;
 mod script;
 mod spec;
 mod standalone;
+#[cfg(unix)]
+mod submission;
+#[cfg(unix)]
+mod yarn;
 
 use std::marker::PhantomData;
 

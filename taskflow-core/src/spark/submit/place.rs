@@ -25,6 +25,13 @@ pub(super) struct Place {
     pub(super) rest_scheme: String,
     pub(super) rest_port: u16,
     pub(super) ui_port: u16,
+    /// The pages of the resource managers of YARN.
+    pub(super) managers: Vec<String>,
+    /// Who we are for YARN, where nothing stronger is asked for.
+    pub(super) login: Option<String>,
+    pub(super) namespace: Option<String>,
+    /// Whose certificate the API server of Kubernetes has, as PEM.
+    pub(super) authority: Option<Vec<u8>>,
 }
 
 impl Place {
@@ -79,12 +86,23 @@ impl Place {
         if !matches!(rest_scheme.as_str(), "http" | "https") {
             return Err(config(spec, &format!("the extra `rest-scheme` is `{rest_scheme}`; it is `http` or `https`")));
         }
+        let managers =
+            spec.managers.clone().map_or_else(|| text("yarn_resourcemanager_webapp_address"), |said| Ok(Some(said)))?;
+        let managers = managers.into_iter().flat_map(|managers| managers.split(',').map(manager).collect::<Vec<_>>());
+        let authority = text("ca-file")?.map(|path| {
+            std::fs::read(&path)
+                .map_err(|error| config(spec, &format!("the certificate {path} cannot be read: {error}")))
+        });
         let queue = text("queue")?.map(|queue| ("spark.yarn.queue".to_owned(), queue));
         Ok(Place {
             master,
             mode,
             home: spec.home.clone().or(text("spark-home")?.map(PathBuf::from)),
             conf: queue.into_iter().collect(),
+            managers: managers.collect(),
+            login: connection.and_then(Connection::login).map(str::to_owned),
+            namespace: text("namespace")?,
+            authority: authority.transpose()?,
             token: connection.and_then(Connection::password).cloned(),
             rest_scheme,
             rest_port: spec.rest_port.map_or_else(|| port("rest-port", 6066), Ok)?,
@@ -141,6 +159,12 @@ impl Program {
         let folder = folder.or_else(|| self.home.as_deref().or(bin).map(|home| home.join("conf")));
         folder.map(|folder| folder.join("spark-defaults.conf")).filter(|path| path.is_file())
     }
+}
+
+/// The address of a resource manager; without a protocol it speaks HTTP.
+fn manager(address: &str) -> String {
+    let address = address.trim().trim_end_matches('/');
+    if address.contains("://") { address.to_owned() } else { format!("http://{address}") }
 }
 
 /// The master that a connection leads to.

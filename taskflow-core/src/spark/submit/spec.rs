@@ -54,6 +54,9 @@ pub(super) struct Spec {
     pub(super) rest_port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ui_port: Option<u16>,
+    /// The addresses of YARN's resource managers, with commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) managers: Option<String>,
     #[serde(skip_serializing_if = "is_false")]
     pub(super) python_driver: bool,
     /// Whether the job gives a result.
@@ -120,6 +123,11 @@ impl Spec {
     pub(super) fn sort(&self) -> Option<Sort> {
         let sorts = [Sort::Python, Sort::Jar, Sort::Scala, Sort::Sql];
         sorts.into_iter().find(|sort| self.app.ends_with(sort.ending()))
+    }
+
+    /// A property, if the job itself sets it.
+    pub(super) fn property(&self, key: &str) -> Option<String> {
+        self.conf.iter().find(|(known, _)| known == key).map(|(_, value)| value.known().to_owned())
     }
 
     pub(super) fn mode(&self) -> DeployMode {

@@ -285,7 +285,7 @@ impl Backend for Standalone {
 
 /// What the REST server is sent. The variables of this process do not go along, only those that were said.
 fn request(job: &Job, master: &str) -> Value {
-    let Job { spec, settings, tag } = job;
+    let Job { spec, settings, tag, .. } = job;
     let mut properties = settings.properties.clone();
     let mut set = |key: &str, value: String| properties.insert(key.to_owned(), value);
     set("spark.master", master.to_owned());
