@@ -210,38 +210,38 @@ mod tests {
     use crate::spark::DeployMode;
 
     #[track_caller]
-    fn mistake(job: SparkSubmit) -> String {
+    fn mistake(job: &SparkSubmit) -> String {
         super::check(&job.spec).expect_err("it has a mistake").to_string()
     }
 
     #[test]
     fn what_excludes_each_other_is_named_on_both_sides() {
         let py = || SparkSubmit::app("a.py").master("spark://a:7077");
-        let both = mistake(py().executor_memory("1g").conf("spark.executor.memory", "2g"));
+        let both = mistake(&py().executor_memory("1g").conf("spark.executor.memory", "2g"));
         assert!(
             both.contains("`.executor_memory(..)`") && both.contains("`.conf(\"spark.executor.memory\", ..)`"),
             "{both}"
         );
-        assert!(mistake(py().deploy_mode(DeployMode::Cluster)).contains("`.python_driver_on_worker()`"));
-        assert!(mistake(SparkSubmit::app("a.sql").arg("x")).contains("arguments"));
-        assert!(mistake(SparkSubmit::app("a.py").master("local").deploy_mode(DeployMode::Cluster)).contains("local"));
-        assert!(mistake(py().queue("q")).contains("only YARN has queues"));
-        assert!(mistake(py().class("C")).contains("only a jar has a main class"));
+        assert!(mistake(&py().deploy_mode(DeployMode::Cluster)).contains("`.python_driver_on_worker()`"));
+        assert!(mistake(&SparkSubmit::app("a.sql").arg("x")).contains("arguments"));
+        assert!(mistake(&SparkSubmit::app("a.py").master("local").deploy_mode(DeployMode::Cluster)).contains("local"));
+        assert!(mistake(&py().queue("q")).contains("only YARN has queues"));
+        assert!(mistake(&py().class("C")).contains("only a jar has a main class"));
         let jar = || SparkSubmit::app("a.jar").master("spark://a:7077").deploy_mode(DeployMode::Cluster);
-        assert!(mistake(jar()).contains("no `.class(..)`"));
-        assert!(mistake(jar().class("C").secret_conf("spark.x.token", "t")).contains("`.secret_env(..)`"));
+        assert!(mistake(&jar()).contains("no `.class(..)`"));
+        assert!(mistake(&jar().class("C").secret_conf("spark.x.token", "t")).contains("`.secret_env(..)`"));
     }
 
     #[test]
     fn values_and_names_are_looked_at() {
-        assert!(mistake(SparkSubmit::app("a.rb")).contains("`.py`"));
-        assert!(mistake(SparkSubmit::app("a.py").memory("2")).contains("with a unit"));
-        assert!(mistake(SparkSubmit::app("a.py").conf("executor.memory", "2g")).contains("begins with `spark.`"));
-        assert!(mistake(SparkSubmit::app("a.py").conf("spark.master", "local")).contains("`.master(..)`"));
+        assert!(mistake(&SparkSubmit::app("a.rb")).contains("`.py`"));
+        assert!(mistake(&SparkSubmit::app("a.py").memory("2")).contains("with a unit"));
+        assert!(mistake(&SparkSubmit::app("a.py").conf("executor.memory", "2g")).contains("begins with `spark.`"));
+        assert!(mistake(&SparkSubmit::app("a.py").conf("spark.master", "local")).contains("`.master(..)`"));
         assert!(
-            mistake(SparkSubmit::app("a.py").conf("spark.hadoop.fs.s3a.secret.key", "x")).contains("`.secret_conf(")
+            mistake(&SparkSubmit::app("a.py").conf("spark.hadoop.fs.s3a.secret.key", "x")).contains("`.secret_conf(")
         );
-        assert!(mistake(SparkSubmit::app("a.py").env("TASKFLOW_RESULT", "x")).contains("`.result::<T>()`"));
+        assert!(mistake(&SparkSubmit::app("a.py").env("TASKFLOW_RESULT", "x")).contains("`.result::<T>()`"));
         assert!(super::check(&SparkSubmit::app("a.py").memory("2g").conf("spark.x", "y").spec).is_ok());
     }
 }

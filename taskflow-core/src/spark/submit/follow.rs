@@ -66,7 +66,7 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
     let job = Job { spec: spec.clone(), settings, tag, since };
     let custody = Custody::new(Arc::clone(&backend), job.clone(), ledger.record.since);
     let mut following = Following { spec, context, backend, job, ledger, custody, progress: None };
-    let ended = following.to_the_end().await;
+    let ended = following.run_to_the_end().await;
     let waits = matches!(ended, Err(SparkError::Waits(_)));
     // Its custody passes to the run as long as the task waits.
     let early_end = (waits && !spec.detach).then(|| following.custody.early_end());
@@ -95,7 +95,7 @@ struct Following<'a> {
 }
 
 impl Following<'_> {
-    async fn to_the_end(&mut self) -> Result<Ended, SparkError> {
+    async fn run_to_the_end(&mut self) -> Result<Ended, SparkError> {
         let id = match self.ledger.record.stage.clone() {
             Stage::Submitted { id, .. } => id,
             _ if self.ledger.found => match self.look_for_it().await? {

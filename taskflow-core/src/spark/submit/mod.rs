@@ -44,6 +44,7 @@ mod progress;
 mod properties;
 mod run;
 mod said;
+#[cfg(unix)]
 mod script;
 mod spec;
 mod standalone;
