@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::fake_master::FakeMaster;
 use common::fake_spark::Spark;
-use common::server::Answer;
+use common::server::{Answer, Server};
 use common::{eventually, finish, live, locked};
 use taskflow::Config;
 use taskflow::engine::TaskState;
@@ -362,4 +362,28 @@ fn a_future_that_is_dropped_ends_its_driver() {
         }
     });
     eventually("the driver is killed", || locked(&master.state).drivers[0].state() == "KILLED");
+}
+
+#[test]
+fn the_tasks_of_an_application_are_the_progress_of_its_task() {
+    let pages = Server::start(|request| match request.path.as_str() {
+        "/api/v1/applications" => Answer::Of(200, r#"[{"id":"app-1"}]"#.to_owned()),
+        "/api/v1/applications/app-1/jobs" => {
+            Answer::Of(200, r#"[{"numTasks":8,"numCompletedTasks":3,"numSkippedTasks":0}]"#.to_owned())
+        }
+        _ => Answer::Of(404, String::new()),
+    });
+    let spark = Spark::of(&format!(
+        r#"echo "26/11/22 08:40:55 INFO Utils: Successfully started service 'SparkUI' on port {}." >&2
+           while [ ! -e "$GO" ]; do sleep 0.05; done"#,
+        pages.port
+    ));
+    let go = spark.path("go");
+    let job = spark.job("job.py").env("GO", go.to_str().unwrap());
+    let dag = Dag::build("progress", || spark_submit("job", job.clone())).unwrap();
+    let handle = dag.run().start().unwrap();
+    let control = handle.control();
+    eventually("there is progress", || control.running().iter().any(|task| task.progress == Some((3, 8))));
+    std::fs::write(go, "").unwrap();
+    assert!(finish(handle).success().is_ok());
 }

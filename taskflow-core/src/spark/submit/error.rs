@@ -235,8 +235,8 @@ pub enum SparkError {
         /// Why not.
         why: String,
     },
-    /// What is to find the job again after a crash could not be stored, so it was not submitted.
-    #[error("the job `{app}` was not submitted, because the intent to do so could not be stored: {why}")]
+    /// What is to find the job again after a crash could not be stored: then it is not submitted, or ended.
+    #[error("the job `{app}` does not run, because what finds it again after a crash could not be stored: {why}")]
     Intent {
         /// The application.
         app: String,

@@ -27,6 +27,8 @@ use crate::time::Timestamp;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// How long a submission may take to reach the master after whoever sent it has died.
 const IN_FLIGHT: Duration = Duration::from_secs(10);
+/// How often the pages of a driver are looked for in its log: one that is silent has none.
+const LOOKS: u32 = 20;
 /// How long submitting may take, where nothing else is said.
 pub(super) const SUBMIT: Duration = Duration::from_secs(120);
 /// How long it may wait for resources, where nothing else is said.
@@ -65,7 +67,7 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
     let (tag, since) = (ledger.record.tag.clone(), ledger.record.since);
     let job = Job { spec: spec.clone(), settings, tag, since };
     let custody = Custody::new(Arc::clone(&backend), job.clone(), ledger.record.since);
-    let mut following = Following { spec, context, backend, job, ledger, custody, progress: None };
+    let mut following = Following { spec, context, backend, job, ledger, custody, progress: None, looks: 0 };
     let ended = following.run_to_the_end().await;
     let waits = matches!(ended, Err(SparkError::Waits(_)));
     // Its custody passes to the run as long as the task waits.
@@ -75,6 +77,10 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
         // The run may have ended before it was told.
         let confirmed = blocking(following.custody.end()).await?;
         return Err(SparkError::Cancelled { app: spec.app.clone(), confirmed });
+    }
+    if matches!(ended, Err(SparkError::Intent { .. })) {
+        // What cannot be kept could not be found again.
+        blocking(following.custody.end()).await?;
     }
     following.custody.let_go();
     ended.map(|mut ended| {
@@ -92,6 +98,8 @@ struct Following<'a> {
     ledger: Ledger,
     custody: Custody,
     progress: Option<Progress>,
+    /// How often the pages of the driver were looked for.
+    looks: u32,
 }
 
 impl Following<'_> {
@@ -136,7 +144,8 @@ impl Following<'_> {
                 }
                 Err(Trouble::Later(why)) => {
                     tracing::warn!(target: "taskflow", "no clear answer to the submission: {why}; looking whether it was taken");
-                    self.custody.may_be_there();
+                    // It may be on its way from now on, and no more from when it was intended.
+                    self.ledger.keep(Stage::Intended { unclear: Some(self.context.now()) }).await?;
                     // Nowhere, after long enough: then it can be submitted by the next attempt, with the same tag.
                     self.look_for_it()
                         .await?
@@ -178,7 +187,7 @@ impl Following<'_> {
                     self.submitted(&id).await?;
                     return Ok(Some(id));
                 }
-                Found::Nowhere if now.since(since) >= IN_FLIGHT => return Ok(None),
+                Found::Nowhere if now.since(begun) >= IN_FLIGHT => return Ok(None),
                 Found::Undecided(why) if now.since(begun) >= PATIENCE => {
                     let why = format!("whether it was submitted before cannot be said: {why}");
                     let id = format!("tag {}", self.job.tag);
@@ -190,10 +199,7 @@ impl Following<'_> {
     }
 
     async fn follow(&mut self, id: &str) -> Result<Ended, SparkError> {
-        let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
-        for (name, url) in blocking(move || backend.links(&of)).await? {
-            self.context.link(name, &url);
-        }
+        self.tell_links(id).await?;
         loop {
             let Stage::Submitted { at, running, unclear, .. } = self.ledger.record.stage.clone() else {
                 return Err(self.lost(id, "its record is damaged".to_owned(), false));
@@ -233,6 +239,20 @@ impl Following<'_> {
             }
             self.pause(at).await?;
         }
+    }
+
+    /// Shows where the job can be looked at: once in each attempt, however often it comes back.
+    async fn tell_links(&mut self, id: &str) -> Result<(), SparkError> {
+        let attempt = self.context.attempt();
+        if self.ledger.record.linked == attempt {
+            return Ok(());
+        }
+        let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
+        for (name, url) in blocking(move || backend.links(&of)).await? {
+            self.context.link(name, &url);
+        }
+        self.ledger.record.linked = attempt;
+        self.ledger.keep(self.ledger.record.stage.clone()).await
     }
 
     /// The end of the job, in the words of the cluster.
@@ -289,9 +309,10 @@ impl Following<'_> {
 
     /// Finds the pages of the driver in its log. Not for a task that is deferred between two looks.
     async fn look_at_progress(&mut self, id: &str) -> Result<(), SparkError> {
-        if self.progress.is_some() || self.context.waiting_since().is_some() {
+        if self.progress.is_some() || self.context.waiting_since().is_some() || self.looks == LOOKS {
             return Ok(());
         }
+        self.looks += 1;
         let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
         let logs = blocking(move || backend.logs(&of)).await?;
         let port = logs.stderr.lines().find_map(|line| match Sign::read(line) {

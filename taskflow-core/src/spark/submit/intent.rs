@@ -23,6 +23,8 @@ pub(super) struct Record {
     /// When it was intended.
     pub(super) since: Timestamp,
     pub(super) stage: Stage,
+    /// The last attempt that has shown where the job can be looked at.
+    pub(super) linked: u32,
 }
 
 /// How far it is.
@@ -87,6 +89,7 @@ impl Ledger {
             counted,
             since: context.now(),
             stage: Stage::Intended { unclear: None },
+            linked: 0,
         });
         Ok(Ledger { context: context.clone(), app: spec.app.clone(), key, record, found })
     }
