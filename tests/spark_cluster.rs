@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::cluster::{Cluster, hand_on};
 use common::locked;
-use common::server::{Answer, Server};
+use common::server::{Answer, Request, Server};
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
@@ -202,4 +202,34 @@ fn a_scala_script_fails_when_it_throws_and_when_it_does_not_compile() {
     let error = awaited(small(&file("broken.scala", "println(\"before\")\nval x: Int = \"text\"\n"))).unwrap_err();
     assert_eq!(error.exit_code(), Some(1), "{error:?}");
     assert!(error.said().unwrap().contains("type mismatch"), "{error:?}");
+}
+
+/// Waits until so many drivers are active, as the master says.
+#[track_caller]
+fn active(wanted: usize) {
+    let ask = Request { method: "GET".to_owned(), path: "/json/".to_owned(), head: String::new(), body: String::new() };
+    let start = std::time::Instant::now();
+    loop {
+        let (_, body) = hand_on(Cluster::get().ui_port, &ask);
+        let json: serde_json::Value = serde_json::from_str(&body).expect("the master speaks JSON");
+        let running = json["activedrivers"]
+            .as_array()
+            .map_or(0, |drivers| drivers.iter().filter(|driver| driver["state"] == "RUNNING").count());
+        if running == wanted {
+            return;
+        }
+        assert!(start.elapsed() < common::PATIENCE * 4, "{running} drivers are active, and not {wanted}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn a_run_that_is_cancelled_kills_its_driver_while_its_task_is_deferred() {
+    let _turn = turn();
+    let dag = Dag::build("cancelled", || spark_submit("job", in_the_cluster("sleep"))).unwrap();
+    let handle = dag.run().start().unwrap();
+    active(1);
+    handle.control().cancel("enough");
+    common::finish(handle);
+    active(0);
 }

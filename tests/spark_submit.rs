@@ -26,6 +26,7 @@ fn in_the_cluster(spark: &Spark, master: &FakeMaster) -> SparkSubmit {
 
 /// Runs a job as the only node of a DAG.
 #[track_caller]
+#[allow(clippy::needless_pass_by_value, reason = "a job is written where it runs")]
 fn node<R: taskflow::Value + Clone>(job: SparkSubmit<R>) -> Result<SparkJob<R>, (Vec<String>, bool)> {
     let dag = Dag::build("one", || spark_submit("job", job.clone())).expect("the graph is sound");
     let report = live(dag.run());
