@@ -174,7 +174,7 @@ mod tests {
     fn an_unknown_command_names_the_nearest_and_all() {
         assert_eq!(
             parse_line("advisory"),
-            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, advisories, bench."
+            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, advisories, bench, spark."
                 .to_owned())
         );
     }
@@ -183,7 +183,7 @@ mod tests {
     fn a_word_like_no_command_gets_no_guess() {
         assert_eq!(
             parse_line("frobnicate"),
-            Err("no command `frobnicate`\nThe commands are: test, ci, advisories, bench.".to_owned())
+            Err("no command `frobnicate`\nThe commands are: test, ci, advisories, bench, spark.".to_owned())
         );
     }
 }
