@@ -69,7 +69,22 @@ impl Answer {
 ///
 /// When there is no answer.
 pub(crate) fn get(address: &Address, patience: Duration) -> Result<Answer, BoxError> {
-    read(address, agent(patience).get(&address.url).call())
+    get_with(address, &[], patience)
+}
+
+/// As [`get`], with headers.
+///
+/// # Errors
+///
+/// When there is no answer.
+pub(crate) fn get_with(
+    address: &Address,
+    headers: &[(String, String)],
+    patience: Duration,
+) -> Result<Answer, BoxError> {
+    let request = agent(patience).get(&address.url);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+    read(address, request.call())
 }
 
 /// Sends a text to an address.
@@ -88,13 +103,60 @@ pub(crate) fn post(
     read(address, request.send(body))
 }
 
+/// What a request does to what is at an address.
+#[cfg(feature = "spark")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Put,
+    Delete,
+}
+
+/// As [`get_with`], with a body for [`Verb::Put`], to a server whose certificate may be of an authority of its own (PEM).
+///
+/// # Errors
+///
+/// When there is no answer, or the authority is none.
+#[cfg(feature = "spark")]
+pub(crate) fn request(
+    verb: Verb,
+    address: &Address,
+    headers: &[(String, String)],
+    body: &str,
+    authority: Option<&[u8]>,
+    patience: Duration,
+) -> Result<Answer, BoxError> {
+    let agent = match authority {
+        None => agent(patience),
+        Some(pem) => {
+            let certificate = ureq::tls::Certificate::from_pem(pem)
+                .map_err(|error| BoxError::from(format!("the certificate of the authority cannot be read: {error}")))?;
+            let roots = ureq::tls::RootCerts::new_with_certs(&[certificate]);
+            config(patience).tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build()).build().into()
+        }
+    };
+    let answered = match verb {
+        Verb::Get => with(agent.get(&address.url), headers).call(),
+        Verb::Delete => with(agent.delete(&address.url), headers).call(),
+        Verb::Put => with(agent.put(&address.url), headers).send(body),
+    };
+    read(address, answered)
+}
+
+#[cfg(feature = "spark")]
+fn with<B>(request: ureq::RequestBuilder<B>, headers: &[(String, String)]) -> ureq::RequestBuilder<B> {
+    headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+}
+
 fn agent(patience: Duration) -> ureq::Agent {
-    let config = ureq::Agent::config_builder()
+    config(patience).build().into()
+}
+
+fn config(patience: Duration) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
+    ureq::Agent::config_builder()
         .timeout_global(Some(patience))
         .http_status_as_error(false)
         .user_agent(concat!("taskflow/", env!("CARGO_PKG_VERSION")))
-        .build();
-    config.into()
 }
 
 fn read(

@@ -9,11 +9,12 @@ pub(crate) enum Command {
     Ci,
     Advisories,
     Bench,
+    Spark,
 }
 
 impl Command {
     /// Every command, in the order the help lists them.
-    const ALL: [Self; 4] = [Self::Test, Self::Ci, Self::Advisories, Self::Bench];
+    const ALL: [Self; 5] = [Self::Test, Self::Ci, Self::Advisories, Self::Bench, Self::Spark];
 
     /// The word that selects it.
     fn name(self) -> &'static str {
@@ -22,6 +23,7 @@ impl Command {
             Self::Ci => "ci",
             Self::Advisories => "advisories",
             Self::Bench => "bench",
+            Self::Spark => "spark",
         }
     }
 
@@ -37,6 +39,7 @@ impl Command {
             Self::Ci => "run what CI runs: formatting, lints, docs, features, dependencies, tests",
             Self::Advisories => "check the dependencies for known advisories (needs the network)",
             Self::Bench => "run the benchmarks",
+            Self::Spark => "install Spark for the tests that run it, into target/spark-venv (needs the network)",
         }
     }
 
@@ -171,7 +174,7 @@ mod tests {
     fn an_unknown_command_names_the_nearest_and_all() {
         assert_eq!(
             parse_line("advisory"),
-            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, advisories, bench."
+            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, advisories, bench, spark."
                 .to_owned())
         );
     }
@@ -180,7 +183,7 @@ mod tests {
     fn a_word_like_no_command_gets_no_guess() {
         assert_eq!(
             parse_line("frobnicate"),
-            Err("no command `frobnicate`\nThe commands are: test, ci, advisories, bench.".to_owned())
+            Err("no command `frobnicate`\nThe commands are: test, ci, advisories, bench, spark.".to_owned())
         );
     }
 }

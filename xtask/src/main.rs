@@ -10,6 +10,7 @@
 //! | [`deny`] | cargo-deny: found or installed, and the steps that run it |
 //! | [`features`] | the published packages and their features, from `cargo metadata` |
 //! | [`prerequisites`] | what the tests need from the operating system |
+//! | [`spark`] | a Spark for the tests that run one |
 //! | [`step`] | one child process: announced, timed, and how to repeat it when it fails |
 //! | [`relay`] | passing a child's output through while counting what its tests say |
 //! | [`reading`] | the count of a test run, read from its output |
@@ -25,6 +26,7 @@ mod features;
 mod prerequisites;
 mod reading;
 mod relay;
+mod spark;
 mod step;
 mod tally;
 mod workspace;

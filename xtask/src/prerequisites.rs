@@ -28,6 +28,10 @@ const NEEDED: &[Needed] = &[
         package: "util-linux",
         why: "which takes the superuser's rights from tests of the disk",
     },
+    #[cfg(target_os = "linux")]
+    Needed { program: "javac", package: "openjdk-17-jdk-headless", why: "for the tests that run Spark" },
+    #[cfg(target_os = "linux")]
+    Needed { program: "python3", package: "python3-venv", why: "for the tests that run Spark" },
 ];
 
 /// Makes sure that everything in [`NEEDED`] is there.

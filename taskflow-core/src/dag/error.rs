@@ -310,6 +310,16 @@ pub enum BuildError {
         /// What is wrong.
         message: String,
     },
+    /// A node that was drawn with words that contradict each other.
+    #[error("task `{task}` (at {at}): {message}")]
+    Words {
+        /// The task.
+        task: String,
+        /// What is wrong.
+        message: String,
+        /// The node.
+        at: SourceLocation,
+    },
     /// The `#[dag]` function panicked.
     #[error("the `#[dag]` function {message}")]
     Panicked {

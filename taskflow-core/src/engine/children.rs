@@ -6,16 +6,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::archive::EndedRun;
 use super::handle::RunControl;
 use crate::panics::drop_quietly;
+use crate::task::EarlyEnd;
 
-/// Those of one run, by their ids.
-#[derive(Debug, Default)]
-pub(crate) struct Children(Mutex<HashMap<String, Child>>);
+/// Those of one run, by their ids; and what its tasks wait for outside, by a key of theirs.
+#[derive(Default)]
+pub(crate) struct Children(Mutex<HashMap<String, Child>>, Mutex<HashMap<String, EarlyEnd>>);
 
 /// A run that a task waits for.
 #[derive(Clone, Debug)]
 pub(super) enum Child {
     Running(RunControl),
     Ended(EndedRun),
+}
+
+impl std::fmt::Debug for Children {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Children").field(&self.0).finish_non_exhaustive()
+    }
 }
 
 impl Children {
@@ -28,8 +35,21 @@ impl Children {
         drop(before);
     }
 
+    /// Takes down how something that a task waits for outside is ended; without that, that it need not be.
+    pub(super) fn put_outside(&self, key: &str, end: Option<EarlyEnd>) {
+        let mut outside = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match end {
+            Some(end) => outside.insert(key.to_owned(), end),
+            None => outside.remove(key),
+        };
+        drop(outside);
+        drop(before);
+    }
+
     /// Ends those that run: nobody waits for them any more. Not under the lock of the engine.
     pub(super) fn cancel(&self, reason: &str) {
+        let outside = std::mem::take(&mut *self.1.lock().unwrap_or_else(PoisonError::into_inner));
+        outside.values().for_each(|end| end());
         let running: Vec<RunControl> = self
             .lock()
             .values()
@@ -44,7 +64,8 @@ impl Children {
     /// The run is over. Not under the lock of the engine, because results are dropped.
     pub(super) fn clear(&self) {
         let all = std::mem::take(&mut *self.lock());
-        drop_quietly(all);
+        let outside = std::mem::take(&mut *self.1.lock().unwrap_or_else(PoisonError::into_inner));
+        drop_quietly((all, outside));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Child>> {

@@ -12,7 +12,7 @@ use super::run::RunShared;
 use crate::dag::{Plan, nearest, path_of};
 use crate::error::Failure;
 use crate::log::Redactor;
-use crate::task::{BoxFuture, PARAMS, Pushed, Surroundings, XComError};
+use crate::task::{BoxFuture, EarlyEnd, PARAMS, Pushed, Surroundings, XComError};
 
 /// An attempt of a task in a run.
 #[derive(Debug)]
@@ -147,6 +147,14 @@ impl Surroundings for Seat {
     fn artifact_path(&self) -> io::Result<PathBuf> {
         let stored = self.run.recorder.as_ref().and_then(|recorder| recorder.artifacts());
         stored.map_or_else(|| self.run.scratch.path(), Ok)
+    }
+
+    fn counted(&self) -> u32 {
+        self.counted
+    }
+
+    fn at_early_end(&self, key: &str, end: Option<EarlyEnd>) {
+        self.run.children.put_outside(key, end);
     }
 
     fn outlook(&self) -> Vec<(String, String, String, Vec<u8>)> {

@@ -15,31 +15,31 @@ const WANT: [&str; 4] = ["memory allocation of", "Cannot allocate memory", "std:
 
 /// Which of its two streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Stdout,
     Stderr,
 }
 
 /// What is remembered of a stream.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(crate) struct Heard {
     /// The last lines that are not blank.
-    pub(super) last: VecDeque<String>,
+    pub(crate) last: VecDeque<String>,
     /// Whether one of the lines says that there was no more memory.
-    pub(super) wants_memory: bool,
+    pub(crate) wants_memory: bool,
     /// All bytes, as far as they were wanted.
-    pub(super) all: Vec<u8>,
+    pub(crate) all: Vec<u8>,
     /// How many bytes there were.
-    pub(super) length: u64,
+    pub(crate) length: u64,
 }
 
 /// A stream that is being followed. Dropping it stops that.
 #[derive(Debug)]
-pub(super) struct Following(JoinHandle<Heard>);
+pub(crate) struct Following(JoinHandle<Heard>);
 
 impl Following {
     /// What was heard, at the end of the stream.
-    pub(super) async fn heard(&mut self) -> Heard {
+    pub(crate) async fn heard(&mut self) -> Heard {
         (&mut self.0).await.unwrap_or_default()
     }
 }
@@ -51,11 +51,20 @@ impl Drop for Following {
 }
 
 /// Sends the lines of a stream into the log of the current attempt, and keeps up to `wanted` bytes of it.
-pub(super) fn follow(source: impl AsyncRead + Send + Unpin + 'static, stream: Stream, wanted: usize) -> Following {
-    Following(tokio::spawn(listen(source, stream, wanted).in_current_span()))
+pub(crate) fn follow(source: impl AsyncRead + Send + Unpin + 'static, stream: Stream, wanted: usize) -> Following {
+    follow_with(source, wanted, move |line| tell(stream, line))
 }
 
-async fn listen(mut source: impl AsyncRead + Unpin, stream: Stream, wanted: usize) -> Heard {
+/// As [`follow`], with `say` in the place of the log.
+pub(crate) fn follow_with(
+    source: impl AsyncRead + Send + Unpin + 'static,
+    wanted: usize,
+    say: impl FnMut(&str) + Send + 'static,
+) -> Following {
+    Following(tokio::spawn(listen(source, wanted, say).in_current_span()))
+}
+
+async fn listen(mut source: impl AsyncRead + Unpin, wanted: usize, mut say: impl FnMut(&str)) -> Heard {
     let (mut heard, mut line) = (Heard::default(), Line::default());
     let mut buffer = vec![0; 8 * 1024];
     loop {
@@ -63,7 +72,7 @@ async fn listen(mut source: impl AsyncRead + Unpin, stream: Stream, wanted: usiz
             Ok(0) => break,
             Ok(read) => read,
             Err(error) => {
-                tracing::warn!(target: "taskflow", "what follows on {stream:?} is lost: {error}");
+                tracing::warn!(target: "taskflow", "what a child says after this is lost: {error}");
                 break;
             }
         };
@@ -74,27 +83,36 @@ async fn listen(mut source: impl AsyncRead + Unpin, stream: Stream, wanted: usiz
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             line.push(part);
             if part.ends_with(b"\n") {
-                tell(stream, line.take(), &mut heard);
+                let line = line.take();
+                say(&line);
+                heard.remember(line);
             }
         }
     }
     if !line.is_empty() {
-        tell(stream, line.take(), &mut heard);
+        let line = line.take();
+        say(&line);
+        heard.remember(line);
     }
     heard
 }
 
-fn tell(stream: Stream, line: String, heard: &mut Heard) {
+fn tell(stream: Stream, line: &str) {
     match stream {
         Stream::Stdout => tracing::info!(target: "stdout", "{line}"),
         Stream::Stderr => tracing::warn!(target: "stderr", "{line}"),
     }
-    heard.wants_memory |= WANT.iter().any(|words| line.contains(words));
-    if !line.trim().is_empty() && !is_of_backtrace(&line) {
-        if heard.last.len() == LAST {
-            heard.last.pop_front();
+}
+
+impl Heard {
+    fn remember(&mut self, line: String) {
+        self.wants_memory |= WANT.iter().any(|words| line.contains(words));
+        if !line.trim().is_empty() && !is_of_backtrace(&line) {
+            if self.last.len() == LAST {
+                self.last.pop_front();
+            }
+            self.last.push_back(line);
         }
-        heard.last.push_back(line);
     }
 }
 

@@ -31,17 +31,19 @@ mod spawner;
 pub use child_main::child_main;
 #[cfg(all(unix, feature = "spark"))]
 pub(crate) use child_main::{WORKER, is_open};
+#[cfg(feature = "spark")]
+pub(crate) use command::Text;
 pub use command::{Command, CommandError, CommandOutput, Drawn, Known, Word, command};
+#[cfg(all(unix, feature = "spark"))]
+pub(crate) use group::{Group, Lifeline};
 #[cfg(unix)]
 pub(crate) use isolated::run_isolated;
 #[cfg(all(unix, feature = "spark"))]
 pub(crate) use isolated::{Ear, Heard, Reach, pack, read_frame, write_frame};
 #[cfg(all(unix, feature = "spark"))]
-pub(crate) use {
-    group::Group,
-    group::Lifeline,
-    spawner::{Pipes, Started, spawn},
-};
+pub(crate) use lines::{Following, follow_with};
+#[cfg(all(unix, feature = "spark"))]
+pub(crate) use spawner::{Pipes, Started, spawn};
 
 /// There are no process groups to build on.
 #[cfg(not(unix))]

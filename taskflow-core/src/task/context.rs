@@ -65,6 +65,12 @@ impl TaskContext {
         &self.identity.around
     }
 
+    /// The number of the next job that this call of the function runs on a cluster, from 0.
+    #[cfg(feature = "spark")]
+    pub(crate) fn next_job(&self) -> u64 {
+        self.control.next_job()
+    }
+
     /// When the function was called, of one that may wait; else the present time.
     pub(crate) fn now(&self) -> Timestamp {
         self.identity.comeback.as_ref().map_or_else(Timestamp::now, |comeback| comeback.now)

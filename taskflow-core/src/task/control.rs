@@ -17,6 +17,9 @@ pub(crate) struct AttemptControl {
     /// Those the task asked for; it may return one of them, or none.
     interrupts: Mutex<Vec<Interrupt>>,
     future: Mutex<FutureHandle>,
+    /// How many jobs this call of the function has run on a cluster.
+    #[cfg(feature = "spark")]
+    jobs: AtomicU64,
 }
 
 /// How to drop the future of an async attempt. Being aborted may come before being spawned.
@@ -36,11 +39,19 @@ impl Default for AttemptControl {
             total: AtomicU64::new(0),
             interrupts: Mutex::default(),
             future: Mutex::default(),
+            #[cfg(feature = "spark")]
+            jobs: AtomicU64::new(0),
         }
     }
 }
 
 impl AttemptControl {
+    /// The number of the next job that this call of the function runs on a cluster, from 0.
+    #[cfg(feature = "spark")]
+    pub(crate) fn next_job(&self) -> u64 {
+        self.jobs.fetch_add(1, Ordering::Relaxed)
+    }
+
     pub(crate) fn cancel(&self) {
         self.cancelled.send_replace(true);
     }

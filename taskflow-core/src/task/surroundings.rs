@@ -61,6 +61,14 @@ pub(crate) trait Surroundings: Any + Send + Sync + fmt::Debug {
     /// When a temporary one cannot be made.
     fn artifact_path(&self) -> io::Result<PathBuf>;
 
+    /// Which attempt it is among those that count against the retries; 0 where that is not known.
+    #[cfg_attr(not(feature = "spark"), allow(dead_code, reason = "only jobs on a cluster outlive an attempt"))]
+    fn counted(&self) -> u32;
+
+    /// Says what is to be done outside when the run ends early while the task waits; nothing any more without it.
+    #[cfg_attr(not(feature = "spark"), allow(dead_code, reason = "only jobs on a cluster outlive an attempt"))]
+    fn at_early_end(&self, _key: &str, _end: Option<EarlyEnd>) {}
+
     /// All that could be pulled, and the parameters (as if a task named [`PARAMS`] had pushed them), in their stored form: for an
     /// attempt in another process.
     #[cfg_attr(not(unix), allow(dead_code, reason = "there are no isolated tasks elsewhere"))]
@@ -71,6 +79,9 @@ pub(crate) trait Surroundings: Any + Send + Sync + fmt::Debug {
 
 /// Who has the parameters of the run where only tasks have values. No task can have this id.
 pub(crate) const PARAMS: &str = "(params)";
+
+/// What is done outside when a run ends early. It does not block.
+pub(crate) type EarlyEnd = Arc<dyn Fn() + Send + Sync>;
 
 /// A named value of a task.
 #[derive(Clone)]
@@ -202,5 +213,9 @@ impl Surroundings for Bench {
 
     fn artifact_path(&self) -> io::Result<PathBuf> {
         self.scratch.path()
+    }
+
+    fn counted(&self) -> u32 {
+        1
     }
 }

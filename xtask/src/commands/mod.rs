@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use crate::args::Command;
 use crate::deny;
 use crate::failure::Failure;
+use crate::spark;
 use crate::step::Step;
 use crate::tally::Tally;
 
@@ -18,6 +19,7 @@ pub(crate) fn run(command: Command, rest: &[String]) -> ExitCode {
         Command::Ci => counted(ci::run),
         Command::Advisories => exit_code(deny::advisories()),
         Command::Bench => exit_code(bench(rest)),
+        Command::Spark => exit_code(spark::ensure()),
     }
 }
 

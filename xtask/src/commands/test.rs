@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::prerequisites;
+use crate::spark;
 use crate::step::{Started, Step};
 use crate::tally::Tally;
 use crate::workspace;
@@ -24,6 +25,7 @@ const COMPILERS: [&str; 2] = ["wrong_programs_are_explained", "right_programs_co
 /// A failed test stops nothing, so that the count is complete.
 pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     prerequisites::ensure()?;
+    spark::ensure()?;
 
     // Tests may start the example programs, and `cargo test --examples` only builds their tests.
     Step::cargo("example programs", ["build", "--examples"]).args(ALL).run()?;

@@ -332,7 +332,7 @@ pub(super) fn add_order(upstream: Handle, downstream: Handle, at: &'static Locat
     });
 }
 
-pub(super) fn report(error: BuildError) {
+pub(crate) fn report(error: BuildError) {
     with_draft(|draft| draft.errors.push(error));
 }
 

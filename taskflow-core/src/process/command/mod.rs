@@ -17,6 +17,8 @@ pub use error::CommandError;
 pub use node::command;
 pub use output::CommandOutput;
 use spec::Spec;
+#[cfg(feature = "spark")]
+pub(crate) use spec::Text;
 pub use word::{Drawn, Known, Word};
 
 use crate::dag::Output;

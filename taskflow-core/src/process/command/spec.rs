@@ -31,7 +31,7 @@ pub(super) struct Spec {
 /// A text, or the place of one that a task gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Text {
+pub(crate) enum Text {
     Known(String),
     Output { output: u32 },
 }
@@ -60,22 +60,27 @@ impl Spec {
     pub(super) fn fill(&mut self, values: &[String]) {
         let env = self.env.iter_mut().map(|(_, text)| text);
         for text in self.words.iter_mut().chain(env).chain(&mut self.stdin) {
-            if let Text::Output { output } = text
-                && let Some(value) = values.get(*output as usize)
-            {
-                *text = Text::Known(value.clone());
-            }
+            text.fill(values);
         }
     }
 }
 
 impl Text {
+    /// With the value of a task in its place.
+    pub(crate) fn fill(&mut self, values: &[String]) {
+        if let Text::Output { output } = self
+            && let Some(value) = values.get(*output as usize)
+        {
+            *self = Text::Known(value.clone());
+        }
+    }
+
     /// The text.
     ///
     /// # Panics
     ///
     /// Before it is filled in: the types of [`Command`](super::Command) rule that out.
-    pub(super) fn known(&self) -> &str {
+    pub(crate) fn known(&self) -> &str {
         match self {
             Text::Known(text) => text,
             Text::Output { .. } => unreachable!("a command with outputs of tasks is drawn, and runs with their values"),

@@ -31,7 +31,7 @@ pub trait Word<A> {
 
 /// A word as a command keeps it.
 #[derive(Debug)]
-pub struct Part(pub(super) Text);
+pub struct Part(pub(crate) Text);
 
 impl<A> Word<A> for String {
     type Then = A;

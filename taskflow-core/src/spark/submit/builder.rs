@@ -1,0 +1,355 @@
+//! What a job can be told.
+
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::super::DeployMode;
+use super::flag::Flag;
+use super::spec::Spec;
+use super::{SparkError, SparkJob, SparkSubmit};
+use crate::process::Word;
+use crate::task::TaskContext;
+use crate::value::Value;
+
+/// Methods for options that are texts.
+macro_rules! flags {
+    ($($(#[$doc:meta])* $method:ident($arg:ident) => $flag:ident;)*) => {
+        $($(#[$doc])*
+        pub fn $method(self, $arg: impl Into<String>) -> Self {
+            self.flag(Flag::$flag, $arg.into())
+        })*
+    };
+}
+
+/// Methods for options that are lists.
+macro_rules! lists {
+    ($($(#[$doc:meta])* $method:ident => $flag:ident;)*) => {
+        $($(#[$doc])*
+        pub fn $method<S: Into<String>>(self, items: impl IntoIterator<Item = S>) -> Self {
+            let items: Vec<String> = items.into_iter().map(Into::into).collect();
+            self.flag(Flag::$flag, items.join(","))
+        })*
+    };
+}
+
+/// Methods for options that are numbers.
+macro_rules! counts {
+    ($($(#[$doc:meta])* $method:ident => $flag:ident;)*) => {
+        $($(#[$doc])*
+        pub fn $method(self, count: u32) -> Self {
+            self.flag(Flag::$flag, count.to_string())
+        })*
+    };
+}
+
+impl SparkSubmit {
+    /// A job that runs this application.
+    pub fn app(app: impl Into<String>) -> Self {
+        SparkSubmit { spec: Spec { app: app.into(), ..Spec::default() }, outputs: Vec::new(), words: PhantomData }
+    }
+}
+
+impl<R, A> SparkSubmit<R, A> {
+    /// Adds an argument.
+    pub fn arg<W: Word<A>>(mut self, word: W) -> SparkSubmit<R, W::Then> {
+        let part = word.part(&mut self.outputs);
+        self.spec.args.push(part.0);
+        self.then()
+    }
+
+    /// Adds arguments.
+    pub fn args<W: Word<A, Then = A>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        for word in words {
+            let part = word.part(&mut self.outputs);
+            self.spec.args.push(part.0);
+        }
+        self
+    }
+
+    /// Adds an argument that is the JSON of a value: `json.loads(sys.argv[1])` on the other side.
+    ///
+    /// # Panics
+    ///
+    /// When the value has no JSON, as a map whose keys are no texts.
+    #[track_caller]
+    pub fn json_arg(mut self, value: &impl Serialize) -> Self {
+        match serde_json::to_string(value) {
+            Ok(json) => self.spec.args.push(json.into()),
+            Err(error) => panic!("a value for the job `{}` has no JSON: {error}", self.spec),
+        }
+        self
+    }
+
+    /// Sets a property: `spark.sql.shuffle.partitions`. One whose name gives a secret away is refused: see
+    /// [`secret_conf`](SparkSubmit::secret_conf).
+    pub fn conf<W: Word<A>>(mut self, key: impl Into<String>, value: W) -> SparkSubmit<R, W::Then> {
+        let part = value.part(&mut self.outputs);
+        self.spec.conf.push((key.into(), part.0));
+        self.then()
+    }
+
+    /// Sets a property to a secret of the configuration, by its name.
+    pub fn secret_conf(mut self, key: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.spec.secret_conf.push((key.into(), secret.into()));
+        self
+    }
+
+    /// Sets a variable in the environment of the driver; on YARN and Kubernetes of the application master and the driver.
+    pub fn env<W: Word<A>>(mut self, name: impl Into<String>, value: W) -> SparkSubmit<R, W::Then> {
+        let part = value.part(&mut self.outputs);
+        self.spec.env.push((name.into(), part.0));
+        self.then()
+    }
+
+    /// Sets a variable in the environment of the driver to a secret of the configuration, by its name.
+    pub fn secret_env(mut self, name: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.spec.secret_env.push((name.into(), secret.into()));
+        self
+    }
+
+    /// Where it runs: `local[*]`, `spark://host:7077`, `yarn`, `k8s://https://host:6443`; see [`Master`](super::super::Master). Wins
+    /// over that of the connection.
+    pub fn master(mut self, master: impl Into<String>) -> Self {
+        self.spec.master = Some(master.into());
+        self
+    }
+
+    /// Which machine runs the driver. Default: this one, or what the extra `deploy-mode` of the connection says.
+    pub fn deploy_mode(mut self, mode: DeployMode) -> Self {
+        self.spec.mode = Some(mode);
+        self
+    }
+
+    /// The connection that says where it runs: its host and port are the master; its password is sent as a bearer token to the
+    /// REST server of a master and to Kubernetes; its extras may be `deploy-mode`, `spark-home`, `rest-port`, `ui-port` and `queue`,
+    /// on YARN `yarn_resourcemanager_webapp_address`, on Kubernetes `namespace` and `ca-file` (the authority of its API server).
+    pub fn connection(mut self, name: impl Into<String>) -> Self {
+        self.spec.connection = Some(name.into());
+        self
+    }
+
+    /// The main class of a jar.
+    pub fn class(mut self, class: impl Into<String>) -> Self {
+        self.spec.class = Some(class.into());
+        self
+    }
+
+    /// The memory of the driver and of each executor, where nothing else is said: `2g`.
+    pub fn memory(mut self, memory: impl Into<String>) -> Self {
+        self.spec.memory = Some(memory.into());
+        self
+    }
+
+    flags! {
+        /// What it is called in Spark's pages. Default: the task.
+        name(name) => Name;
+        /// The memory of the driver: `2g`.
+        driver_memory(memory) => DriverMemory;
+        /// The memory of each executor: `2g`.
+        executor_memory(memory) => ExecutorMemory;
+        /// Options for the JVM of the driver.
+        driver_java_options(options) => DriverJavaOptions;
+        /// Where the driver looks for native libraries.
+        driver_library_path(path) => DriverLibraryPath;
+        /// What the class path of the driver begins with.
+        driver_class_path(path) => DriverClassPath;
+        /// The queue of YARN.
+        queue(queue) => Queue;
+        /// Who we are for Kerberos.
+        principal(principal) => Principal;
+        /// The file with the key of the [`principal`](SparkSubmit::principal).
+        keytab(path) => Keytab;
+    }
+
+    lists! {
+        /// Jars for the class paths of the driver and the executors.
+        jars => Jars;
+        /// Packages, as `group:artifact:version`, that Spark fetches from Maven.
+        packages => Packages;
+        /// What is left out of the packages, as `group:artifact`.
+        exclude_packages => ExcludePackages;
+        /// More places to look for packages.
+        repositories => Repositories;
+        /// Python files and packages.
+        py_files => PyFiles;
+        /// Files for the working directory of each executor.
+        files => Files;
+        /// Archives that are unpacked there.
+        archives => Archives;
+    }
+
+    counts! {
+        /// The cores of the driver, in cluster mode.
+        driver_cores => DriverCores;
+        /// The cores of each executor.
+        executor_cores => ExecutorCores;
+        /// The cores of all executors, on a standalone cluster.
+        total_executor_cores => TotalExecutorCores;
+        /// How many executors there are.
+        num_executors => NumExecutors;
+    }
+
+    /// Lets a standalone cluster start the driver again when it fails, in cluster mode.
+    pub fn supervise(self) -> Self {
+        self.flag(Flag::Supervise, "true".to_owned())
+    }
+
+    /// A file of properties, in the place of the installation's `spark-defaults.conf`.
+    pub fn properties_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.spec.properties_file = Some(path.into());
+        self
+    }
+
+    /// Whom Spark acts for.
+    pub fn proxy_user(mut self, user: impl Into<String>) -> Self {
+        self.spec.proxy_user = Some(user.into());
+        self
+    }
+
+    /// Lets Spark say more at its start.
+    pub fn verbose(mut self) -> Self {
+        self.spec.verbose = true;
+        self
+    }
+
+    /// The directory it works in, in client mode. Default: that of this program.
+    pub fn cwd(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.spec.cwd = Some(directory.into());
+        self
+    }
+
+    /// Where Spark is installed. Default: what the connection says, then `SPARK_HOME`, then `PATH`.
+    pub fn spark_home(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.spec.home = Some(directory.into());
+        self
+    }
+
+    /// The port of the REST server of a standalone master, for cluster mode. Default: 6066.
+    pub fn rest_port(mut self, port: u16) -> Self {
+        self.spec.rest_port = Some(port);
+        self
+    }
+
+    /// The port of the web pages of a standalone master, from which jobs are found again and logs are fetched. Default: 8080.
+    pub fn ui_port(mut self, port: u16) -> Self {
+        self.spec.ui_port = Some(port);
+        self
+    }
+
+    /// The addresses of YARN's resource managers, with commas between them, for cluster mode: `http://one:8088,http://two:8088`.
+    /// Default: the extra `yarn_resourcemanager_webapp_address` of the connection.
+    pub fn resource_manager(mut self, addresses: impl Into<String>) -> Self {
+        self.spec.managers = Some(addresses.into());
+        self
+    }
+
+    /// Lets a Python job run in cluster mode on a standalone cluster, which Spark itself refuses: a driver that runs `spark-submit`.
+    /// The script, and a Python, must be on the workers.
+    pub fn python_driver_on_worker(mut self) -> Self {
+        self.spec.python_driver = true;
+        self
+    }
+
+    /// The job writes JSON to the file that `TASKFLOW_RESULT` names, and this is its type.
+    pub fn result<T: Value>(mut self) -> SparkSubmit<T, A> {
+        self.spec.result = true;
+        self.then()
+    }
+
+    /// A directory for the result that the driver and this process share. Default: [that of the run](TaskContext::artifact_path).
+    pub fn result_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.spec.result_dir = Some(directory.into());
+        self
+    }
+
+    /// Lets Spark write an event log to this directory, which is on this machine or shared with it, and makes
+    /// [`SparkJob::summary`] of it.
+    pub fn event_log(mut self, directory: impl Into<String>) -> Self {
+        self.spec.event_log = Some(directory.into());
+        self
+    }
+
+    /// In cluster mode: leaves the job running when the attempt is cancelled or its run ends early.
+    pub fn detach(mut self) -> Self {
+        self.spec.detach = true;
+        self
+    }
+
+    /// How long it may take until the cluster has taken the job. Default: 2 minutes.
+    pub fn submit_timeout(mut self, limit: Duration) -> Self {
+        self.spec.submit_timeout = Some(limit);
+        self
+    }
+
+    /// How long it may wait for resources of the cluster. Default: an hour.
+    pub fn queue_timeout(mut self, limit: Duration) -> Self {
+        self.spec.queue_timeout = Some(limit);
+        self
+    }
+
+    /// How long it may run, from when it has resources. Default: without a limit.
+    pub fn run_timeout(mut self, limit: Duration) -> Self {
+        self.spec.run_timeout = Some(limit);
+        self
+    }
+
+    /// How long it is looked whether a job that was told to end has ended. Default: 30 seconds.
+    pub fn kill_timeout(mut self, limit: Duration) -> Self {
+        self.spec.kill_timeout = Some(limit);
+        self
+    }
+
+    /// How often the cluster is asked, in cluster mode. Default: each second at first, each 15 seconds after five minutes.
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.spec.poll_interval = Some(interval);
+        self
+    }
+
+    /// An exit code after which no retry would help, in client mode. May be said several times.
+    pub fn no_retry_on(mut self, code: i32) -> Self {
+        self.spec.no_retry_on.push(code);
+        self
+    }
+
+    fn flag(mut self, flag: Flag, value: String) -> Self {
+        self.spec.flags.push((flag, value));
+        self
+    }
+
+    fn then<S, B>(self) -> SparkSubmit<S, B> {
+        SparkSubmit { spec: self.spec, outputs: self.outputs, words: PhantomData }
+    }
+}
+
+impl<R: Value> SparkSubmit<R> {
+    /// Runs it to its end. To be awaited inside a task, whose log gets what Spark says.
+    ///
+    /// In a `#[task(deferrable)]` a job in cluster mode is waited for without holding a slot: until it has ended this gives
+    /// [`SparkError::Waits`], which must be what the task returns, and the function is called again from its beginning. The job is
+    /// found by its order among those that the function runs, so what the function does before must be the same each time.
+    ///
+    /// When the attempt is cancelled, the job is killed. Dropping the future, as the end of a time limit does, has the same effect.
+    ///
+    /// # Errors
+    ///
+    /// See [`SparkError`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, or in one whose I/O or time is not enabled.
+    pub async fn run(self, context: &TaskContext) -> Result<SparkJob<R>, SparkError> {
+        super::run::run(&self.spec, context).await
+    }
+
+    /// What is wrong with it, as far as that can be said without the cluster. Running and drawing it ask this first.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake.
+    pub fn check(&self) -> Result<(), SparkError> {
+        super::check::check(&self.spec)
+    }
+}

@@ -1,0 +1,198 @@
+//! The duty to end a job that nobody waits for any more.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::backend::{Backend, Found, Job, Trouble};
+use crate::task::EarlyEnd;
+use crate::time::Timestamp;
+
+/// How long it is looked whether a job that was killed has ended, where nothing else is said.
+pub(super) const KILL: Duration = Duration::from_secs(30);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A job on a cluster that is ended when this is dropped, unless it was let go.
+#[derive(Debug)]
+pub(super) struct Custody(Arc<Ward>);
+
+/// The job.
+#[derive(Debug)]
+struct Ward {
+    backend: Arc<dyn Backend>,
+    job: Job,
+    since: Timestamp,
+    /// Nobody needs to end it: it has ended, is left running, or somebody else has it in custody.
+    free: AtomicBool,
+    /// It is not to be submitted any more.
+    called_off: AtomicBool,
+    /// Held while it is being submitted.
+    id: Mutex<Id>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Id {
+    /// Nothing was submitted.
+    None,
+    Known(String),
+    /// Something may have been.
+    Unclear,
+}
+
+impl Custody {
+    pub(super) fn new(backend: Arc<dyn Backend>, job: Job, since: Timestamp) -> Self {
+        let detached = job.spec.detach;
+        Custody(Arc::new(Ward {
+            backend,
+            job,
+            since,
+            free: AtomicBool::new(detached),
+            called_off: AtomicBool::new(false),
+            id: Mutex::new(Id::None),
+        }))
+    }
+
+    /// Submits the job, unless it was given up before. Blocks; what calls it may be dropped meanwhile.
+    pub(super) fn submitter(&self) -> impl FnOnce() -> Result<String, Trouble> + Send + 'static {
+        let ward = Arc::clone(&self.0);
+        move || {
+            let mut id = ward.id.lock().unwrap_or_else(PoisonError::into_inner);
+            if ward.called_off.load(Ordering::Acquire) {
+                return Err(Trouble::Later("the attempt was given up before".to_owned()));
+            }
+            let submitted = ward.backend.submit(&ward.job);
+            *id = match &submitted {
+                Ok(id) => Id::Known(id.clone()),
+                Err(Trouble::Later(_)) => Id::Unclear,
+                Err(Trouble::Never(_)) => Id::None,
+            };
+            submitted
+        }
+    }
+
+    /// Where the job is.
+    pub(super) fn is_at(&self, id: &str) {
+        *self.0.id.lock().unwrap_or_else(PoisonError::into_inner) = Id::Known(id.to_owned());
+    }
+
+    /// It may have been submitted.
+    pub(super) fn may_be_there(&self) {
+        *self.0.id.lock().unwrap_or_else(PoisonError::into_inner) = Id::Unclear;
+    }
+
+    /// The job has ended, or goes on without us.
+    pub(super) fn let_go(&self) {
+        self.0.free.store(true, Ordering::Release);
+    }
+
+    /// Ends the job, and says whether the cluster says that it has. Blocks.
+    pub(super) fn end(&self) -> impl FnOnce() -> bool + Send + 'static {
+        self.let_go();
+        let ward = Arc::clone(&self.0);
+        move || ward.end()
+    }
+
+    /// The same as something that is done when the run ends early while the task waits.
+    pub(super) fn early_end(&self) -> EarlyEnd {
+        let ward = Arc::clone(&self.0);
+        Arc::new(move || {
+            let ward = Arc::clone(&ward);
+            let (sender, told) = std::sync::mpsc::channel();
+            in_a_thread(move || {
+                ward.tell();
+                let _ = sender.send(());
+                ward.verify();
+            });
+            // This process may end at once, and the cluster should have heard of it before.
+            let _ = told.recv_timeout(Duration::from_secs(2));
+        })
+    }
+}
+
+impl Drop for Custody {
+    fn drop(&mut self) {
+        if !self.0.free.swap(true, Ordering::AcqRel) {
+            let ward = Arc::clone(&self.0);
+            // Whoever drops it may be async code and must not wait.
+            in_a_thread(move || {
+                let _ = ward.end();
+            });
+        }
+    }
+}
+
+fn in_a_thread(work: impl FnOnce() + Send + 'static) {
+    let span = tracing::Span::current();
+    let thread = std::thread::Builder::new().name("taskflow-spark-end".to_owned());
+    if let Err(error) = thread.spawn(move || span.in_scope(work)) {
+        tracing::error!(target: "taskflow", "no thread to end a job on Spark with: {error}; it may run on");
+    }
+}
+
+impl Ward {
+    fn id(&self) -> Option<String> {
+        self.called_off.store(true, Ordering::Release);
+        // Waits for a submission under way.
+        let id = self.id.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match id {
+            Id::Known(id) => Some(id),
+            Id::None => None,
+            Id::Unclear => match self.backend.find(&self.job, self.since) {
+                Found::At(id) => Some(id),
+                Found::Nowhere => None,
+                Found::Undecided(why) => {
+                    tracing::error!(
+                        target: "taskflow",
+                        "whether the job `{}` was submitted with the tag {} is not known ({why}): it may run on", self.job.spec, self.job.tag
+                    );
+                    None
+                }
+            },
+        }
+    }
+
+    /// Asks the cluster to end it.
+    fn tell(&self) {
+        if let Some(id) = self.id()
+            && let Err(Trouble::Later(why)) = self.backend.kill(&id)
+        {
+            tracing::warn!(target: "taskflow", "the request to kill {id} was not answered: {why}");
+        }
+    }
+
+    fn end(&self) -> bool {
+        self.tell();
+        self.verify()
+    }
+
+    /// Whether it has ended; looked for again and again, and asked for once more each time.
+    fn verify(&self) -> bool {
+        let Some(id) = self.id() else {
+            return *self.id.lock().unwrap_or_else(PoisonError::into_inner) != Id::Unclear;
+        };
+        let (start, limit) = (Instant::now(), self.job.spec.kill_timeout.unwrap_or(KILL));
+        let mut last = String::new();
+        while start.elapsed() < limit {
+            match self.backend.status(&id) {
+                Ok(state) if state.is_over() => {
+                    tracing::info!(target: "taskflow", "the driver {id} has ended: {state:?}");
+                    return true;
+                }
+                Ok(state) => last = format!("{state:?}"),
+                Err(Trouble::Later(why)) => last = why,
+                Err(Trouble::Never(error)) => {
+                    last = error.to_string();
+                    break;
+                }
+            }
+            std::thread::sleep(LOOK);
+            let _ = self.backend.kill(&id);
+        }
+        tracing::error!(
+            target: "taskflow",
+            "that the driver {id} of the job `{}` has ended is not confirmed (last seen: {last}): look at the cluster", self.job.spec
+        );
+        false
+    }
+}

@@ -1,0 +1,379 @@
+//! Cluster mode: a job is submitted once, and followed to its end. [The module](super) states the protocol.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::Master;
+use super::backend::{Backend, Found, Job, JobState, Trouble};
+use super::custody::Custody;
+use super::error::Said;
+use super::intent::{Ledger, Stage};
+#[cfg(unix)]
+use super::kubernetes::Kubernetes;
+use super::place::Place;
+use super::progress::Progress;
+use super::properties::{RESULT, Settings};
+use super::run::{Ended, result_path};
+use super::said::{Kept, Sign, Teller};
+use super::spec::Spec;
+use super::standalone::Standalone;
+#[cfg(unix)]
+use super::yarn::Yarn;
+use super::{Limit, SparkError, preflight};
+use crate::task::TaskContext;
+use crate::time::Timestamp;
+
+/// How long a cluster may leave it open what has become of a job.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How long a submission may take to reach the master after whoever sent it has died.
+const IN_FLIGHT: Duration = Duration::from_secs(10);
+/// How often the pages of a driver are looked for in its log: one that is silent has none.
+const LOOKS: u32 = 20;
+/// How long submitting may take, where nothing else is said.
+pub(super) const SUBMIT: Duration = Duration::from_secs(120);
+/// How long it may wait for resources, where nothing else is said.
+pub(super) const QUEUE: Duration = Duration::from_secs(3600);
+
+pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Result<Ended, SparkError> {
+    let backend: Arc<dyn Backend> = match &place.master {
+        Master::Standalone(hosts) => Arc::new(Standalone::new(&spec.app, &place, hosts)),
+        #[cfg(unix)]
+        Master::Yarn => Arc::new(Yarn::new(&spec.app, &place)?),
+        #[cfg(unix)]
+        Master::Kubernetes(api) => Arc::new(Kubernetes::new(api, &place, |key| spec.property(key))?),
+        other => {
+            let (app, master, mode) = (spec.app.clone(), other.to_string(), place.mode.name());
+            return Err(SparkError::Unsupported { app, master, mode });
+        }
+    };
+    let program = match &place.master {
+        Master::Standalone(_) => None,
+        _ => Some(place.program("spark-submit")?),
+    };
+    let mut settings = Settings::gather(spec, &place, program.as_ref(), context)?;
+    let ledger = Ledger::open(spec, context)?;
+    let result = result_path(spec, context, &ledger.record.tag)?;
+    if let Some(path) = &result {
+        settings.env.insert(RESULT.to_owned(), path.display().to_string());
+    }
+    if let Stage::Succeeded { id, application } = &ledger.record.stage {
+        let (submission, application) = (Some(id.clone()), application.clone());
+        return Ok(Ended { submission, application, last_line: String::new(), result });
+    }
+    if !ledger.found {
+        let (spec, place) = (spec.clone(), place.clone());
+        blocking(move || preflight::look(&spec, &place)).await??;
+    }
+    let (tag, since) = (ledger.record.tag.clone(), ledger.record.since);
+    let job = Job { spec: spec.clone(), settings, tag, since };
+    let custody = Custody::new(Arc::clone(&backend), job.clone(), ledger.record.since);
+    let mut following = Following { spec, context, backend, job, ledger, custody, progress: None, looks: 0 };
+    let ended = following.run_to_the_end().await;
+    let waits = matches!(ended, Err(SparkError::Waits(_)));
+    // Its custody passes to the run as long as the task waits.
+    let early_end = (waits && !spec.detach).then(|| following.custody.early_end());
+    context.surroundings().at_early_end(following.ledger.key(), early_end);
+    if waits && !spec.detach && context.is_cancelled() {
+        // The run may have ended before it was told.
+        let confirmed = blocking(following.custody.end()).await?;
+        return Err(SparkError::Cancelled { app: spec.app.clone(), confirmed });
+    }
+    if matches!(ended, Err(SparkError::Intent { .. })) {
+        // What cannot be kept could not be found again.
+        blocking(following.custody.end()).await?;
+    }
+    following.custody.let_go();
+    ended.map(|mut ended| {
+        ended.result = result;
+        ended
+    })
+}
+
+/// A job that is followed.
+struct Following<'a> {
+    spec: &'a Spec,
+    context: &'a TaskContext,
+    backend: Arc<dyn Backend>,
+    job: Job,
+    ledger: Ledger,
+    custody: Custody,
+    progress: Option<Progress>,
+    /// How often the pages of the driver were looked for.
+    looks: u32,
+}
+
+impl Following<'_> {
+    async fn run_to_the_end(&mut self) -> Result<Ended, SparkError> {
+        let id = match self.ledger.record.stage.clone() {
+            Stage::Submitted { id, .. } => id,
+            _ if self.ledger.found => match self.look_for_it().await? {
+                Some(id) => id,
+                None => self.submit().await?,
+            },
+            _ => self.submit().await?,
+        };
+        self.custody.is_at(&id);
+        let ended = self.follow(&id).await;
+        if let Err(error) = &ended
+            && !matches!(error, SparkError::Waits(_))
+        {
+            self.ledger.keep(Stage::Over).await?;
+        }
+        ended
+    }
+
+    /// Keeps the intent, then submits.
+    async fn submit(&mut self) -> Result<String, SparkError> {
+        if self.context.is_cancelled() {
+            return Err(SparkError::Cancelled { app: self.app(), confirmed: true });
+        }
+        self.ledger.keep(Stage::Intended { unclear: None }).await?;
+        tracing::info!(target: "taskflow", "submitting `{}` with the tag {}", self.spec, self.job.tag);
+        tracing::debug!(target: "taskflow", "properties: {}", self.job.settings.shown());
+        let limit = self.spec.submit_timeout.unwrap_or(SUBMIT);
+        let submitting = tokio::time::timeout(limit, blocking(self.custody.submitter())).await;
+        match submitting {
+            Ok(submitted) => match submitted? {
+                Ok(id) => {
+                    self.submitted(&id).await?;
+                    Ok(id)
+                }
+                Err(Trouble::Never(error)) => {
+                    self.ledger.keep(Stage::Over).await?;
+                    Err(error)
+                }
+                Err(Trouble::Later(why)) => {
+                    tracing::warn!(target: "taskflow", "no clear answer to the submission: {why}; looking whether it was taken");
+                    // It may be on its way from now on, and no more from when it was intended.
+                    self.ledger.keep(Stage::Intended { unclear: Some(self.context.now()) }).await?;
+                    // Nowhere, after long enough: then it can be submitted by the next attempt, with the same tag.
+                    self.look_for_it()
+                        .await?
+                        .ok_or_else(|| SparkError::MasterUnreachable { master: self.master(), why })
+                }
+            },
+            Err(_) => {
+                let confirmed = blocking(self.custody.end()).await?;
+                self.ledger.keep(Stage::Over).await?;
+                Err(SparkError::TimedOut { app: self.app(), of: Limit::Submit, limit, confirmed })
+            }
+        }
+    }
+
+    async fn submitted(&mut self, id: &str) -> Result<(), SparkError> {
+        tracing::info!(target: "taskflow", "the driver of `{}` is {id}", self.spec);
+        let at = self.context.now();
+        self.ledger.keep(Stage::Submitted { id: id.to_owned(), at, running: None, unclear: None }).await
+    }
+
+    /// Looks for a job that may have been submitted: adopts it, or says that there is none.
+    async fn look_for_it(&mut self) -> Result<Option<String>, SparkError> {
+        self.custody.may_be_there();
+        loop {
+            let since = self.ledger.record.since;
+            let (backend, job) = (Arc::clone(&self.backend), self.job.clone());
+            let found = blocking(move || backend.find(&job, since)).await?;
+            let now = self.context.now();
+            let begun = match self.ledger.record.stage {
+                Stage::Intended { unclear: Some(begun) } => begun,
+                _ => {
+                    self.ledger.keep(Stage::Intended { unclear: Some(now) }).await?;
+                    now
+                }
+            };
+            match found {
+                Found::At(id) => {
+                    tracing::info!(target: "taskflow", "found the job with the tag {}: it is not submitted again", self.job.tag);
+                    self.submitted(&id).await?;
+                    return Ok(Some(id));
+                }
+                Found::Nowhere if now.since(begun) >= IN_FLIGHT => return Ok(None),
+                Found::Undecided(why) if now.since(begun) >= PATIENCE => {
+                    let why = format!("whether it was submitted before cannot be said: {why}");
+                    let id = format!("tag {}", self.job.tag);
+                    return Err(SparkError::DriverLost { app: self.app(), id, why, retryable: false });
+                }
+                Found::Nowhere | Found::Undecided(_) => self.pause(since).await?,
+            }
+        }
+    }
+
+    async fn follow(&mut self, id: &str) -> Result<Ended, SparkError> {
+        self.tell_links(id).await?;
+        loop {
+            let Stage::Submitted { at, running, unclear, .. } = self.ledger.record.stage.clone() else {
+                return Err(self.lost(id, "its record is damaged".to_owned(), false));
+            };
+            let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
+            let state = match blocking(move || backend.status(&of)).await? {
+                Ok(state) => state,
+                Err(Trouble::Later(why)) => JobState::Unknown(why),
+                Err(Trouble::Never(error)) => return Err(error),
+            };
+            let now = self.context.now();
+            let mut seen = (running, None);
+            match state {
+                JobState::Waiting => self.within(Limit::Queue, self.spec.queue_timeout.or(Some(QUEUE)), at).await?,
+                JobState::Running => {
+                    seen.0 = running.or(Some(now));
+                    self.within(Limit::Run, self.spec.run_timeout, running.unwrap_or(now)).await?;
+                    self.look_at_progress(id).await?;
+                }
+                JobState::Unknown(why) => {
+                    tracing::warn!(target: "taskflow", "what has become of the driver {id} is not known: {why}");
+                    let since = unclear.unwrap_or(now);
+                    if now.since(since) >= PATIENCE {
+                        return Err(self.lost(
+                            id,
+                            format!("no clear answer for {PATIENCE:?}; the last one: {why}"),
+                            false,
+                        ));
+                    }
+                    seen.1 = Some(since);
+                }
+                over => return self.ended(id, over).await,
+            }
+            if seen != (running, unclear) {
+                let (running, unclear) = seen;
+                self.ledger.keep(Stage::Submitted { id: id.to_owned(), at, running, unclear }).await?;
+            }
+            self.pause(at).await?;
+        }
+    }
+
+    /// Shows where the job can be looked at: once in each attempt, however often it comes back.
+    async fn tell_links(&mut self, id: &str) -> Result<(), SparkError> {
+        let attempt = self.context.attempt();
+        if self.ledger.record.linked == attempt {
+            return Ok(());
+        }
+        let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
+        for (name, url) in blocking(move || backend.links(&of)).await? {
+            self.context.link(name, &url);
+        }
+        self.ledger.record.linked = attempt;
+        self.ledger.keep(self.ledger.record.stage.clone()).await
+    }
+
+    /// The end of the job, in the words of the cluster.
+    async fn ended(&mut self, id: &str, state: JobState) -> Result<Ended, SparkError> {
+        if state == JobState::Succeeded {
+            self.ledger.keep(Stage::Succeeded { id: id.to_owned(), application: None }).await?;
+        }
+        self.custody.let_go();
+        self.progress = None;
+        if state == JobState::Gone {
+            let why = "the cluster does not know it any more (its master was started anew, or has forgotten it)";
+            return Err(self.lost(id, why.to_owned(), true));
+        }
+        let (out, err, application) = self.tell_logs(id).await?;
+        let app = self.app();
+        match state {
+            JobState::Succeeded => {
+                let application = application.or_else(|| self.backend.application_id(id));
+                let stage = Stage::Succeeded { id: id.to_owned(), application: application.clone() };
+                self.ledger.keep(stage).await?;
+                let last_line = out.last_line().to_owned();
+                Ok(Ended { submission: Some(id.to_owned()), application, last_line, result: None })
+            }
+            JobState::Killed => Err(SparkError::Killed { app, id: id.to_owned() }),
+            JobState::Failed { state, said } => {
+                let heard = out.trace().or_else(|| err.trace()).or(said).unwrap_or_else(|| err.last());
+                let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
+                let link = blocking(move || backend.links(&of)).await?.into_iter().next().map(|(_, url)| url);
+                Err(SparkError::DriverFailed { app, id: id.to_owned(), state, link, said: Said::of(&heard) })
+            }
+            other => Err(self.lost(id, format!("{other:?}"), false)),
+        }
+    }
+
+    /// Puts what the driver has written into the log of the attempt.
+    async fn tell_logs(&mut self, id: &str) -> Result<(Kept, Kept, Option<String>), SparkError> {
+        let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
+        let logs = blocking(move || backend.logs(&of)).await?;
+        let (mut out, mut err, mut teller, mut application) =
+            (Kept::default(), Kept::default(), Teller::default(), None);
+        for line in logs.stderr.lines() {
+            teller.tell(line);
+            err.push(line);
+            if let Some(Sign::Application(id)) = Sign::read(line) {
+                application = Some(id);
+            }
+        }
+        for line in logs.stdout.lines() {
+            tracing::info!(target: "stdout", "{line}");
+            out.push(line);
+        }
+        Ok((out, err, application))
+    }
+
+    /// Finds the pages of the driver in its log. Not for a task that is deferred between two looks.
+    async fn look_at_progress(&mut self, id: &str) -> Result<(), SparkError> {
+        if self.progress.is_some() || self.context.waiting_since().is_some() || self.looks == LOOKS {
+            return Ok(());
+        }
+        self.looks += 1;
+        let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
+        let logs = blocking(move || backend.logs(&of)).await?;
+        let port = logs.stderr.lines().find_map(|line| match Sign::read(line) {
+            Some(Sign::Pages(port)) => Some(port),
+            _ => None,
+        });
+        if let (Some(port), Some(host)) = (port, logs.host) {
+            let pages = format!("http://{host}:{port}");
+            self.context.link("driver", &pages);
+            self.progress = Some(Progress::of(pages, self.context.clone()));
+        }
+        Ok(())
+    }
+
+    /// Ends the job if it has been in a phase for too long.
+    async fn within(&mut self, of: Limit, limit: Option<Duration>, since: Timestamp) -> Result<(), SparkError> {
+        let Some(limit) = limit.filter(|limit| self.context.now().since(since) >= *limit) else { return Ok(()) };
+        let confirmed = blocking(self.custody.end()).await?;
+        Err(SparkError::TimedOut { app: self.app(), of, limit, confirmed })
+    }
+
+    /// Waits until the next question: by a timer, or by coming back.
+    async fn pause(&mut self, since: Timestamp) -> Result<(), SparkError> {
+        let now = self.context.now();
+        let pause = self.spec.poll_interval.unwrap_or_else(|| pause(now.since(since)));
+        if self.context.waiting_since().is_some() {
+            // The present time may be later than that of the call: what was asked meanwhile took its time.
+            return self.context.defer_until(now.max(Timestamp::now()) + pause).map_err(SparkError::Waits);
+        }
+        let cancelled = tokio::select! {
+            () = self.context.cancelled() => true,
+            () = tokio::time::sleep(pause) => self.context.is_cancelled(),
+        };
+        if !cancelled {
+            return Ok(());
+        }
+        let confirmed = self.spec.detach || blocking(self.custody.end()).await?;
+        Err(SparkError::Cancelled { app: self.app(), confirmed })
+    }
+
+    fn lost(&self, id: &str, why: String, retryable: bool) -> SparkError {
+        SparkError::DriverLost { app: self.app(), id: id.to_owned(), why, retryable }
+    }
+
+    fn app(&self) -> String {
+        self.spec.app.clone()
+    }
+
+    fn master(&self) -> String {
+        self.job.spec.master.clone().unwrap_or_else(|| "the master of the connection".to_owned())
+    }
+}
+
+/// How long after the last question the next one is asked: a second at first, later a twentieth of the time that has passed.
+fn pause(passed: Duration) -> Duration {
+    (passed / 20).clamp(Duration::from_secs(1), Duration::from_secs(15))
+}
+
+/// Does what blocks on a thread for that.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SparkError> {
+    let span = tracing::Span::current();
+    let done = tokio::task::spawn_blocking(move || span.in_scope(work)).await;
+    done.map_err(|error| SparkError::Io { program: "a request to the cluster".to_owned(), why: error.to_string() })
+}

@@ -1,0 +1,152 @@
+//! What is kept with a task about a job on a cluster, so that it is found again and not submitted twice.
+//!
+//! 1. Before a job is submitted, its tag is kept: [`Stage::Intended`]. An attempt that finds this looks for the tag on the cluster.
+//! 2. When the cluster has taken it, its id is: [`Stage::Submitted`]. An attempt that finds this follows the job.
+//! 3. When it has ended, that is. A success is taken as it is by every attempt that does not count as a retry; anything else makes
+//!    the next attempt submit anew, in the next round, with another tag.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::SparkError;
+use super::spec::Spec;
+use crate::task::{TaskContext, XComError};
+use crate::time::Timestamp;
+
+/// What is kept about a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) tag: String,
+    round: u32,
+    /// Which attempt made it, among those that count against the retries.
+    counted: u32,
+    /// When it was intended.
+    pub(super) since: Timestamp,
+    pub(super) stage: Stage,
+    /// The last attempt that has shown where the job can be looked at.
+    pub(super) linked: u32,
+}
+
+/// How far it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Stage {
+    Intended {
+        /// Since when it is not known whether the cluster has it.
+        unclear: Option<Timestamp>,
+    },
+    Submitted {
+        id: String,
+        at: Timestamp,
+        /// Since when it has resources.
+        running: Option<Timestamp>,
+        /// Since when the cluster does not say what has become of it.
+        unclear: Option<Timestamp>,
+    },
+    /// With success.
+    Succeeded {
+        id: String,
+        application: Option<String>,
+    },
+    Over,
+}
+
+/// The record of a job, and where it is kept.
+#[derive(Clone, Debug)]
+pub(super) struct Ledger {
+    context: TaskContext,
+    app: String,
+    key: String,
+    pub(super) record: Record,
+    /// Whether the record was there before.
+    pub(super) found: bool,
+}
+
+impl Ledger {
+    /// Opens the record of the next job that this call of the function runs, or makes one.
+    ///
+    /// # Errors
+    ///
+    /// When what was kept is no record.
+    pub(super) fn open(spec: &Spec, context: &TaskContext) -> Result<Ledger, SparkError> {
+        let number = context.next_job();
+        let key = format!("spark:{}:{number}", context.idempotency_key());
+        let counted = match context.surroundings().counted() {
+            0 => context.attempt(),
+            counted => counted,
+        };
+        let wrong = |error: XComError| SparkError::Intent { app: spec.app.clone(), why: error.to_string() };
+        let kept: Option<Record> = context.kept(&key).map_err(wrong)?;
+        let round = match &kept {
+            Some(record) if record.counts(counted) => record.round,
+            Some(record) => record.round + 1,
+            None => 1,
+        };
+        let found = kept.as_ref().is_some_and(|record| record.round == round);
+        let record = kept.filter(|_| found).unwrap_or_else(|| Record {
+            tag: tag(context, number, round),
+            round,
+            counted,
+            since: context.now(),
+            stage: Stage::Intended { unclear: None },
+            linked: 0,
+        });
+        Ok(Ledger { context: context.clone(), app: spec.app.clone(), key, record, found })
+    }
+
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Keeps the record with this stage, and returns when that is stored.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be stored.
+    pub(super) async fn keep(&mut self, stage: Stage) -> Result<(), SparkError> {
+        self.record.stage = stage;
+        let kept = self.context.keep(&self.key, &self.record).await;
+        kept.map_err(|error| SparkError::Intent { app: self.app.clone(), why: error.to_string() })
+    }
+}
+
+impl Record {
+    /// Whether it is still about the attempt with this number.
+    fn counts(&self, counted: u32) -> bool {
+        match self.stage {
+            Stage::Intended { .. } | Stage::Submitted { .. } => true,
+            Stage::Succeeded { .. } => self.counted == counted,
+            Stage::Over => false,
+        }
+    }
+}
+
+/// A tag that no other job has: the same for the same job of the same task in the same round.
+pub(super) fn tag(context: &TaskContext, number: u64, round: u32) -> String {
+    let digest = Sha256::digest(format!("{}\n{number}\n{round}", context.idempotency_key()));
+    let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    format!("taskflow-{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_intent_is_found_again_until_it_is_over() {
+        let spec = Spec::default();
+        // Contexts of one task, each of a call of its function.
+        let context = TaskContext::detached("job");
+        let mut first = Ledger::open(&spec, &context).unwrap();
+        assert!(!first.found);
+        first.keep(Stage::Intended { unclear: None }).await.unwrap();
+        let again = |context: &TaskContext| context.kept::<Record>(first.key()).unwrap().unwrap();
+        assert_eq!(again(&context), first.record);
+        assert!(again(&context).counts(1) && again(&context).counts(2));
+        let succeeded =
+            Record { stage: Stage::Succeeded { id: "1".to_owned(), application: None }, ..first.record.clone() };
+        assert!(succeeded.counts(1) && !succeeded.counts(2));
+        let second = Ledger::open(&spec, &context).unwrap();
+        assert_ne!(second.record.tag, first.record.tag);
+    }
+}

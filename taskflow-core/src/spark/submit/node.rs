@@ -1,0 +1,72 @@
+//! A job as a node of a graph.
+
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::spec::Spec;
+use super::{SparkJob, SparkSubmit, check, run};
+use crate::dag::{Arg, BuildError, IntoArg, Output, add_named, report_mistake};
+use crate::error::BoxError;
+use crate::task::{Body, BoxFuture, InputDef, Inputs, Kind, Produced, TaskContext, TaskDef, Waiting};
+use crate::value::{TypeInfo, Value};
+
+/// The task behind nodes whose job gives an `R`.
+struct Node<R>(PhantomData<R>);
+
+impl<R: Value> Node<R> {
+    const DEF: &'static TaskDef = &TaskDef {
+        id: "spark_submit",
+        module: "taskflow::spark",
+        doc: "Runs a job on Spark.",
+        inputs: &[
+            InputDef { name: "job", ty: TypeInfo::of_value::<Spec>() },
+            InputDef { name: "values", ty: TypeInfo::of_value::<Vec<String>>() },
+        ],
+        output: TypeInfo::of_value::<SparkJob<R>>(),
+        takes_context: true,
+        kind: Kind::Async,
+        waiting: Waiting::Deferrable,
+        body: Body::Async(submit::<R>),
+        ..TaskDef::OWN
+    };
+}
+
+/// Draws a job as a node with this id. Options follow as for any task: `spark_submit(..).retries(3)`.
+///
+/// Outputs of tasks among its words are its upstreams. What is wrong with the job is a mistake of the graph. In cluster mode the node
+/// holds no slot while the job runs. See [`SparkSubmit`].
+///
+/// # Panics
+///
+/// Outside a `#[dag]` function.
+#[track_caller]
+pub fn spark_submit<R: Value, A>(id: impl Into<String>, job: SparkSubmit<R, A>) -> Output<SparkJob<R>> {
+    let SparkSubmit { spec, outputs, .. } = job;
+    let (id, at) = (id.into(), Location::caller());
+    let mistake = check::check(&spec).err();
+    let values: Arg = match outputs.is_empty() {
+        true => IntoArg::<Vec<String>>::into_arg(Vec::<String>::new()),
+        false => IntoArg::<Vec<String>>::into_arg(outputs),
+    };
+    let Some(output) = add_named(Node::<R>::DEF, [IntoArg::<Spec>::into_arg(spec), values], id.clone(), at) else {
+        panic!(
+            "`spark_submit(..)` draws a node of a graph: it goes inside a `#[dag]` function; inside a task it is \
+             `SparkSubmit::app(..).run(ctx).await`"
+        )
+    };
+    if let Some(mistake) = mistake {
+        report_mistake(BuildError::Words { task: id, message: mistake.to_string(), at: at.into() });
+    }
+    output
+}
+
+fn submit<R: Value>(mut inputs: Inputs, context: Option<TaskContext>) -> BoxFuture<Produced> {
+    let (mut spec, values) = (inputs.owned::<Spec>(0), inputs.shared::<Vec<String>>(1));
+    spec.fill(&values);
+    Box::pin(async move {
+        let context = context.expect("a task that takes its context is given it");
+        let job: SparkJob<R> = run::run(&spec, &context).await.map_err(BoxError::from)?;
+        Ok(Arc::new(job) as _)
+    })
+}

@@ -1,0 +1,232 @@
+//! Where a job runs: from its own words, or from a connection.
+
+use std::path::{Path, PathBuf};
+
+use super::super::{DeployMode, Master};
+use super::SparkError;
+use super::check::together;
+use super::spec::Spec;
+use crate::config::{Connection, Secret};
+use crate::task::TaskContext;
+
+/// The connection that is asked where a job says nothing: Airflow's.
+const DEFAULT: &str = "spark_default";
+
+/// Where a job runs, and how to get in.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) master: Master,
+    pub(super) mode: DeployMode,
+    /// Where Spark is installed, if somebody says so.
+    pub(super) home: Option<PathBuf>,
+    /// Properties that the connection brings along.
+    pub(super) conf: Vec<(String, String)>,
+    pub(super) token: Option<Secret>,
+    pub(super) rest_scheme: String,
+    pub(super) rest_port: u16,
+    pub(super) ui_port: u16,
+    /// The pages of the resource managers of YARN.
+    pub(super) managers: Vec<String>,
+    /// Who we are for YARN, where nothing stronger is asked for.
+    pub(super) login: Option<String>,
+    pub(super) namespace: Option<String>,
+    /// Whose certificate the API server of Kubernetes has, as PEM.
+    pub(super) authority: Option<Vec<u8>>,
+}
+
+impl Place {
+    /// # Errors
+    ///
+    /// When nobody says where, or what is said contradicts the job.
+    pub(super) fn of(spec: &Spec, context: &TaskContext) -> Result<Place, SparkError> {
+        let connection = match (&spec.connection, &spec.master) {
+            (None, Some(_)) => None,
+            (named, master) => match context.connection(named.as_deref().unwrap_or(DEFAULT)) {
+                Ok(connection) => Some(connection),
+                Err(error) if master.is_some() => return Err(config(spec, &error)),
+                Err(error) => return Err(no_master(spec, named.as_deref().unwrap_or(DEFAULT), error.to_string())),
+            },
+        };
+        let place = Place::from(spec, connection.as_ref())?;
+        together(spec, &place.master, place.mode)?;
+        Ok(place)
+    }
+
+    fn from(spec: &Spec, connection: Option<&Connection>) -> Result<Place, SparkError> {
+        let master = match (&spec.master, connection) {
+            (Some(master), _) => master.parse()?,
+            (None, Some(connection)) => master_of(connection)
+                .ok_or_else(|| no_master(spec, connection.name(), "the connection has no host".to_owned()))?
+                .parse()?,
+            (None, None) => return Err(no_master(spec, DEFAULT, "nothing says so".to_owned())),
+        };
+        let text = |key: &str| -> Result<Option<String>, SparkError> {
+            let Some(connection) = connection.filter(|connection| connection.extra_keys().any(|known| known == key))
+            else {
+                return Ok(None);
+            };
+            connection.extra::<String>(key).map(Some).map_err(|error| config(spec, &error))
+        };
+        let port = |key: &str, default: u16| match connection {
+            Some(connection) => connection.extra_or(key, default).map_err(|error| config(spec, &error)),
+            None => Ok(default),
+        };
+        let mode = match (spec.mode, text("deploy-mode")?.as_deref()) {
+            (Some(mode), _) => mode,
+            (None, None | Some("client")) => DeployMode::Client,
+            (None, Some("cluster")) => DeployMode::Cluster,
+            (None, Some(other)) => {
+                return Err(config(
+                    spec,
+                    &format!("the extra `deploy-mode` is `{other}`; it is `client` or `cluster`"),
+                ));
+            }
+        };
+        let rest_scheme = text("rest-scheme")?.unwrap_or_else(|| "http".to_owned());
+        if !matches!(rest_scheme.as_str(), "http" | "https") {
+            return Err(config(spec, &format!("the extra `rest-scheme` is `{rest_scheme}`; it is `http` or `https`")));
+        }
+        let managers =
+            spec.managers.clone().map_or_else(|| text("yarn_resourcemanager_webapp_address"), |said| Ok(Some(said)))?;
+        let managers = managers.into_iter().flat_map(|managers| managers.split(',').map(manager).collect::<Vec<_>>());
+        let authority = text("ca-file")?.map(|path| {
+            std::fs::read(&path)
+                .map_err(|error| config(spec, &format!("the certificate {path} cannot be read: {error}")))
+        });
+        let queue = text("queue")?.map(|queue| ("spark.yarn.queue".to_owned(), queue));
+        Ok(Place {
+            master,
+            mode,
+            home: spec.home.clone().or(text("spark-home")?.map(PathBuf::from)),
+            conf: queue.into_iter().collect(),
+            managers: managers.collect(),
+            login: connection.and_then(Connection::login).map(str::to_owned),
+            namespace: text("namespace")?,
+            authority: authority.transpose()?,
+            token: connection.and_then(Connection::password).cloned(),
+            rest_scheme,
+            rest_port: spec.rest_port.map_or_else(|| port("rest-port", 6066), Ok)?,
+            ui_port: spec.ui_port.map_or_else(|| port("ui-port", 8080), Ok)?,
+        })
+    }
+
+    /// Finds a program of Spark.
+    ///
+    /// # Errors
+    ///
+    /// When it is nowhere; with the places that were looked at.
+    pub(super) fn program(&self, name: &str) -> Result<Program, SparkError> {
+        let mut searched = Vec::new();
+        let said = self.home.clone().map(|home| ("the Spark home that is said", home));
+        let homes = match said {
+            Some(said) => vec![said],
+            None => {
+                std::env::var_os("SPARK_HOME").map(|home| ("SPARK_HOME", PathBuf::from(home))).into_iter().collect()
+            }
+        };
+        for (what, home) in homes {
+            let path = home.join("bin").join(name);
+            if path.is_file() {
+                return Ok(Program { path, home: Some(home) });
+            }
+            searched.push(format!("{what}, {}", path.display()));
+        }
+        if self.home.is_none() {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file());
+            if let Some(path) = found {
+                return Ok(Program { path, home: None });
+            }
+            searched.push("PATH".to_owned());
+        }
+        Err(SparkError::BinaryNotFound { program: name.to_owned(), searched })
+    }
+}
+
+/// A program of Spark.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub(super) path: PathBuf,
+    /// The installation that it is of, if it is not on the path.
+    pub(super) home: Option<PathBuf>,
+}
+
+impl Program {
+    /// The properties that all jobs of the installation have.
+    pub(super) fn defaults(&self) -> Option<PathBuf> {
+        let folder = std::env::var_os("SPARK_CONF_DIR").map(PathBuf::from);
+        let bin = self.path.parent().and_then(Path::parent);
+        let folder = folder.or_else(|| self.home.as_deref().or(bin).map(|home| home.join("conf")));
+        folder.map(|folder| folder.join("spark-defaults.conf")).filter(|path| path.is_file())
+    }
+}
+
+/// The address of a resource manager; without a protocol it speaks HTTP.
+fn manager(address: &str) -> String {
+    let address = address.trim().trim_end_matches('/');
+    if address.contains("://") { address.to_owned() } else { format!("http://{address}") }
+}
+
+/// The master that a connection leads to.
+fn master_of(connection: &Connection) -> Option<String> {
+    let host = connection.host()?;
+    let port = connection.port();
+    let with_port = |host: &str| port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    if host.contains("://") {
+        return Some(with_port(host));
+    }
+    match connection.kind() {
+        "k8s" | "kubernetes" => Some(format!("k8s://https://{}", with_port(host))),
+        "yarn" => Some("yarn".to_owned()),
+        _ if port.is_none() && (host == "yarn" || host.starts_with("local")) => Some(host.to_owned()),
+        // The host may be a list, each with its port.
+        _ if host.contains(':') => Some(format!("spark://{host}")),
+        _ => Some(format!("spark://{host}:{}", port.unwrap_or(7077))),
+    }
+}
+
+fn no_master(spec: &Spec, connection: &str, why: String) -> SparkError {
+    SparkError::NoMaster { app: spec.app.clone(), connection: connection.to_owned(), why }
+}
+
+pub(super) fn config(spec: &Spec, error: &impl ToString) -> SparkError {
+    SparkError::Config { app: spec.app.clone(), why: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn place(uri: &str) -> Result<Place, SparkError> {
+        let config =
+            Config::from_toml(&format!("[connections]\nspark_default = \"{uri}\"")).expect("it is a connection");
+        let context = TaskContext::detached("job").with_config(&config);
+        Place::of(&Spec { app: "a.py".to_owned(), ..Spec::default() }, &context)
+    }
+
+    #[test]
+    fn a_connection_says_where() {
+        let master = |uri| place(uri).map(|place| place.master.to_string());
+        assert_eq!(master("spark://host:7078").as_deref(), Ok("spark://host:7078"));
+        assert_eq!(master("spark://host").as_deref(), Ok("spark://host:7077"));
+        assert_eq!(master("spark://yarn").as_deref(), Ok("yarn"));
+        assert_eq!(master("k8s://api:6443").as_deref(), Ok("k8s://https://api:6443"));
+        let place = place("spark://:token@host:7077?rest-port=1&ui-port=2&spark-home=/opt/spark").unwrap();
+        assert_eq!((place.rest_port, place.ui_port, place.home), (1, 2, Some(PathBuf::from("/opt/spark"))));
+        assert_eq!(place.token.unwrap().expose(), "token");
+    }
+
+    #[test]
+    fn nothing_is_guessed() {
+        let context = TaskContext::detached("job").with_config(&Config::from_toml("").unwrap());
+        let spec = Spec { app: "a.py".to_owned(), ..Spec::default() };
+        let error = Place::of(&spec, &context).unwrap_err();
+        assert!(error.to_string().contains("TASKFLOW_CONN_SPARK_DEFAULT=spark://host:7077"), "{error}");
+        let spec = Spec { connection: Some("other".to_owned()), ..spec };
+        assert!(
+            matches!(Place::of(&spec, &context), Err(SparkError::NoMaster { connection, .. }) if connection == "other")
+        );
+        assert!(place("spark://host:7077?deploy-mode=both").unwrap_err().to_string().contains("`client` or `cluster`"));
+    }
+}

@@ -1,0 +1,151 @@
+//! YARN: submitted by `spark-submit`, followed by the REST interface of the resource manager.
+//!
+//! - The tag is a tag of YARN, by which the resource manager finds applications: nothing is scraped from a log.
+//! - Where there are several resource managers, the one that does not stand by answers.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::SparkError;
+use super::backend::{Backend, Found, Job, JobState, Logs, Trouble};
+use super::place::{Place, Program};
+use super::submission::hand_over;
+use crate::http::{self, Address, Verb};
+use crate::time::Timestamp;
+
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A cluster of YARN.
+#[derive(Debug)]
+pub(super) struct Yarn {
+    place: Place,
+    program: Program,
+}
+
+impl Yarn {
+    /// # Errors
+    ///
+    /// When no resource manager is known, or there is no `spark-submit`.
+    pub(super) fn new(app: &str, place: &Place) -> Result<Self, SparkError> {
+        if place.managers.is_empty() {
+            let why = "on YARN in cluster mode the address of the resource manager is needed, to see what becomes of the job; say \
+                       `.resource_manager(\"http://host:8088\")`, or give the connection the extra `yarn_resourcemanager_webapp_address`";
+            return Err(SparkError::Config { app: app.to_owned(), why: why.to_owned() });
+        }
+        Ok(Yarn { place: place.clone(), program: place.program("spark-submit")? })
+    }
+
+    fn ask(&self, verb: Verb, path: &str, body: &str) -> Result<(u16, Value), Trouble> {
+        let mut heard = Vec::new();
+        for base in &self.place.managers {
+            let user = self.place.login.as_ref().map(|login| {
+                let sign = if path.contains('?') { '&' } else { '?' };
+                format!("{sign}user.name={login}")
+            });
+            let url = format!("{base}/ws/v1/cluster/{path}{}", user.unwrap_or_default());
+            let address = Address::new(&url).map_err(|error| Trouble::Later(error.to_string()))?;
+            let headers = [("Accept", "application/json"), ("Content-Type", "application/json")];
+            let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            match http::request(verb, &address, &headers, body, None, PATIENCE) {
+                Err(error) => heard.push(error.to_string()),
+                Ok(answer) if matches!(answer.status, 401 | 403) => {
+                    let error = SparkError::AuthFailed { endpoint: base.clone(), status: answer.status };
+                    return Err(Trouble::Never(error));
+                }
+                Ok(answer) => match serde_json::from_str(&answer.body) {
+                    Ok(json) if answer.status < 500 => return Ok((answer.status, json)),
+                    _ if answer.body.contains("standby RM") => heard.push(format!("{base} stands by")),
+                    _ => heard.push(format!("{base} answered with status {}{}", answer.status, answer.said())),
+                },
+            }
+        }
+        Err(Trouble::Later(heard.join("; ")))
+    }
+
+    fn application(&self, id: &str) -> Result<Option<Value>, Trouble> {
+        let (status, json) = self.ask(Verb::Get, &format!("apps/{id}"), "")?;
+        match status {
+            404 => Ok(None),
+            _ if json["app"].is_object() => Ok(Some(json["app"].clone())),
+            _ => Err(Trouble::Later(format!("the resource manager answers something else, with status {status}"))),
+        }
+    }
+}
+
+impl Backend for Yarn {
+    fn submit(&self, job: &Job) -> Result<String, Trouble> {
+        let mut settings = job.settings.clone();
+        for (name, value) in std::mem::take(&mut settings.env) {
+            settings.properties.insert(format!("spark.yarn.appMasterEnv.{name}"), value);
+        }
+        settings.properties.insert("spark.yarn.submit.waitAppCompletion".to_owned(), "false".to_owned());
+        let tags = settings.properties.get("spark.yarn.tags").map(|tags| format!("{tags},{}", job.tag));
+        settings.properties.insert("spark.yarn.tags".to_owned(), tags.unwrap_or_else(|| job.tag.clone()));
+        let handed_over = hand_over(job, &self.place, &self.program, &settings);
+        if let Err(Trouble::Later(why)) = handed_over {
+            return Err(Trouble::Later(why));
+        }
+        // An exit code is no answer: what the cluster has, it has.
+        match (self.find(job, job.since), handed_over) {
+            (Found::At(id), _) => Ok(id),
+            (Found::Nowhere, Err(error)) => Err(error),
+            (Found::Nowhere, Ok(())) => Err(Trouble::Later("the resource manager does not know it yet".to_owned())),
+            (Found::Undecided(why), _) => Err(Trouble::Later(why)),
+        }
+    }
+
+    fn status(&self, id: &str) -> Result<JobState, Trouble> {
+        let Some(app) = self.application(id)? else { return Ok(JobState::Gone) };
+        let text = |key: &str| app[key].as_str().unwrap_or_default().to_owned();
+        let failed = |state: String| JobState::Failed { state, said: Some(text("diagnostics")) };
+        Ok(match (text("state").as_str(), text("finalStatus").as_str()) {
+            ("NEW" | "NEW_SAVING" | "SUBMITTED" | "ACCEPTED", _) => JobState::Waiting,
+            ("RUNNING", _) => JobState::Running,
+            ("FINISHED", "SUCCEEDED") => JobState::Succeeded,
+            ("FINISHED", "FAILED") | ("FAILED", _) => failed("FAILED".to_owned()),
+            ("FINISHED", "KILLED") | ("KILLED", _) => JobState::Killed,
+            (state, end) => JobState::Unknown(format!("the resource manager says that it is {state} ({end})")),
+        })
+    }
+
+    fn kill(&self, id: &str) -> Result<(), Trouble> {
+        self.ask(Verb::Put, &format!("apps/{id}/state"), r#"{"state":"KILLED"}"#).map(drop)
+    }
+
+    fn find(&self, job: &Job, _: Timestamp) -> Found {
+        let answer = match self.ask(Verb::Get, &format!("apps?applicationTags={}", job.tag), "") {
+            Ok((200, json)) => json,
+            Ok((status, _)) => return Found::Undecided(format!("the resource manager answered with status {status}")),
+            Err(Trouble::Later(why)) => return Found::Undecided(why),
+            Err(Trouble::Never(error)) => return Found::Undecided(error.to_string()),
+        };
+        let apps = answer["apps"]["app"].as_array().map(Vec::as_slice).unwrap_or_default();
+        match apps {
+            [] => Found::Nowhere,
+            [app] => match app["id"].as_str() {
+                Some(id) => Found::At(id.to_owned()),
+                None => Found::Undecided("the resource manager answers something else".to_owned()),
+            },
+            several => Found::Undecided(format!("{} applications have the tag {}", several.len(), job.tag)),
+        }
+    }
+
+    fn logs(&self, _: &str) -> Logs {
+        // They are with the node managers, or gathered in a file system: the link leads there.
+        Logs::default()
+    }
+
+    fn links(&self, id: &str) -> Vec<(&'static str, String)> {
+        let app = self.application(id).ok().flatten();
+        let url = app.and_then(|app| app["trackingUrl"].as_str().map(str::to_owned));
+        let page = self.place.managers.first().map(|base| format!("{base}/cluster/app/{id}"));
+        let url = url.filter(|url| url.starts_with("http")).map(|url| ("driver", url));
+        page.map(|page| ("application", page)).into_iter().chain(url).collect()
+    }
+
+    fn application_id(&self, id: &str) -> Option<String> {
+        Some(id.to_owned())
+    }
+}
