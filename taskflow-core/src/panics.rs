@@ -1,6 +1,7 @@
 //! Catching the panics of user code, with their message and their place.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +40,25 @@ pub(crate) fn catch<R>(function: impl FnOnce() -> R) -> Result<R, Failure> {
 /// Drops a value of the user's; a destructor that panics harms nobody, the panic hook has said so.
 pub(crate) fn drop_quietly<T>(value: T) {
     let _ = catch(|| drop(value));
+}
+
+/// Values of the user's that are dropped as by [`drop_quietly`], whoever drops them.
+#[derive(Debug)]
+pub(crate) struct Quietly<T>(pub(crate) Vec<T>);
+
+impl<T> Deref for Quietly<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T> Drop for Quietly<T> {
+    fn drop(&mut self) {
+        // One at a time: a second panic while the first unwinds would end the process.
+        self.0.drain(..).for_each(drop_quietly);
+    }
 }
 
 /// Makes panics inside [`catch`] leave their place. Called before user code is.

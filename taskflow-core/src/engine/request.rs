@@ -21,6 +21,7 @@ use super::run::{Clock, Run, RunShared, observe};
 use super::sessions::Sessions;
 use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
+use crate::panics::Quietly;
 use crate::task::{RunInfo, Scratch};
 use crate::time::Timestamp;
 use crate::value::{AnyValue, Value};
@@ -229,7 +230,7 @@ impl<T> RunRequest<T> {
         let shared = Arc::new(RunShared {
             plan: prepared.plan,
             info: prepared.info,
-            params: prepared.params.clone(),
+            params: Quietly(prepared.params.clone()),
             clock: Clock::start(),
             runtime: if needs_runtime { Some(engine.runtime()?) } else { None },
             recorder,

@@ -23,7 +23,7 @@ use super::state::{RunState, TaskState};
 use super::values::Values;
 use crate::config::Config;
 use crate::dag::Plan;
-use crate::panics::drop_quietly;
+use crate::panics::{Quietly, drop_quietly};
 use crate::task::{AttemptControl, Executor, Kind, RunInfo, Scratch, Waiting};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
@@ -34,7 +34,7 @@ pub(crate) struct RunShared {
     pub(crate) plan: Arc<Plan>,
     pub(crate) info: Arc<RunInfo>,
     /// For tasks that ask for a parameter by name.
-    pub(crate) params: Vec<AnyValue>,
+    pub(crate) params: Quietly<AnyValue>,
     pub(crate) clock: Clock,
     /// Where its async and blocking tasks run; plans without such tasks have none.
     pub(crate) runtime: Option<Handle>,

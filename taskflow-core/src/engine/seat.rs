@@ -165,7 +165,7 @@ impl Surroundings for Seat {
             plan.find(base).is_some_and(|node| known.contains(&node))
         };
         let params =
-            plan.params().iter().zip(&self.run.params).map(|(param, value)| {
+            plan.params().iter().zip(&*self.run.params).map(|(param, value)| {
                 (PARAMS.to_owned(), param.name.to_owned(), Pushed::Live(param.ty, value.clone()))
             });
         let values = self.run.notes.all(is_upstream).into_iter().chain(params);

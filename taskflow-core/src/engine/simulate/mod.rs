@@ -36,7 +36,7 @@ use super::sessions::Sessions;
 use super::state::{RunState, TaskState};
 use crate::dag::Registry;
 use crate::error::Failure;
-use crate::panics::drop_quietly;
+use crate::panics::{Quietly, drop_quietly};
 use crate::task::{Kind, Scratch};
 use crate::time::Timestamp;
 use crate::value::{AnyValue, Value};
@@ -93,7 +93,7 @@ impl<T: Value> RunRequest<T> {
         let shared = Arc::new(RunShared {
             plan,
             info,
-            params: params.clone(),
+            params: Quietly(params.clone()),
             clock: Clock::start(),
             runtime: None,
             recorder,
