@@ -259,7 +259,7 @@ impl<R, A> SparkSubmit<R, A> {
         self.then()
     }
 
-    /// A directory for the result that the driver and this process share. Default: [that of the run](TaskContext::artifact_path).
+    /// A directory for the result that the driver and this process share. Default: [that of the run](TaskContext::artifact_dir).
     pub fn result_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.spec.result_dir = Some(directory.into());
         self

@@ -182,7 +182,7 @@ impl<'a> Running<'a> {
             }
         };
         let feed = tokio::spawn(feed);
-        let mut progress = None;
+        let (mut progress, mut silent) = (None, false);
         let ending = loop {
             let seen = self.sight.borrow_and_update().clone();
             if seen.application.is_some() || seen.works.is_some() {
@@ -205,13 +205,8 @@ impl<'a> Running<'a> {
                 ended = self.group.ended() => { ended?; break Ending::Ended }
                 () = context.cancelled() => break Ending::Cancelled,
                 () = out_of_time => if let Some((of, limit, _)) = limit { break Ending::OutOfTime(of, limit) },
-                changed = self.sight.changed() => if changed.is_err() {
-                    // Its stderr is closed: nothing more is seen, and its end is waited for.
-                    tokio::select! {
-                        ended = self.group.ended() => { ended?; break Ending::Ended }
-                        () = context.cancelled() => break Ending::Cancelled,
-                    }
-                },
+                // When its stderr is closed nothing more is seen, and its end is waited for.
+                changed = self.sight.changed(), if !silent => silent = changed.is_err(),
             }
         };
         feed.abort();
