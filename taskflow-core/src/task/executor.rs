@@ -48,6 +48,7 @@ pub(crate) trait Session: fmt::Debug + Send + Sync {
 }
 
 /// An attempt for an executor.
+#[cfg_attr(not(feature = "spark"), allow(dead_code, reason = "the executors that there are belong to features"))]
 pub(crate) struct Errand {
     pub(crate) def: &'static TaskDef,
     pub(crate) inputs: Inputs,

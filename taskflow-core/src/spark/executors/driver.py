@@ -18,6 +18,7 @@ partition of a job, however often that was run: neither a speculative copy nor t
 import json
 import os
 import queue
+import subprocess
 import sys
 import threading
 import time
@@ -347,6 +348,13 @@ def serve(commands):
         InheritableThread(target=run_job, args=args, daemon=True).start()
     sc.cancelAllJobs()
     sc.stop()
+    # Java ends when its stdin is closed, and takes its directories with it: there is a copy of the program in one of them.
+    java = SparkContext._gateway.proc
+    try:
+        java.stdin.close()
+        java.wait(5)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        print("Java does not end: %s" % error, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -121,6 +121,10 @@ impl Driver {
         let mut command = Command::new(&ground.python.program);
         command.arg("-u").arg(&ground.script).current_dir(ground.directory.path()).stdin(Stdio::piped());
         command.envs(ground.python.environment.iter().map(|(name, value)| (name, value)));
+        if std::env::var_os("SPARK_LOCAL_DIRS").is_none() {
+            // What Spark leaves when it is killed goes with the directory.
+            command.env("SPARK_LOCAL_DIRS", ground.directory.path().join("local"));
+        }
         let Started { group, child } = spawn(command, Lifeline::Guard).await.map_err(started)?;
         let Pipes { stdin: Some(stdin), stdout: Some(stdout), stderr: Some(stderr) } = child else {
             return Err(failure("the Spark driver cannot be started", &"it has no pipes", true));
