@@ -166,7 +166,7 @@ impl TaskContext {
     }
 
     /// Which element of a list the task is for: its place in each of the lists that it is in, counted from 0, the outermost first.
-    /// Airflow's `map_index`; empty outside of every [`each`](crate::dag::Each::each).
+    /// Airflow's `map_index`; empty outside of every [`each`](crate::dag::Output::each).
     ///
     /// ```
     /// # use taskflow::prelude::*;

@@ -15,8 +15,8 @@ pub enum Abort {
     Wait,
 }
 
-/// The error by which an attempt ends early: made by [`TaskContext::skip`], [`TaskContext::fail`] and the waits of
-/// [`TaskContext`], returned by the task.
+/// The error by which an attempt ends early: made by [`skip`](super::TaskContext::skip), [`fail`](super::TaskContext::fail) and the waits
+/// of [`TaskContext`](super::TaskContext), returned by the task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interrupt {
     kind: Abort,
