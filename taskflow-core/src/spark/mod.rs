@@ -6,6 +6,7 @@
 //!
 //! taskflow brings no Spark along and downloads none. `pip install pyspark` installs a whole one.
 
+mod connection;
 #[cfg(unix)]
 mod executors;
 mod master;

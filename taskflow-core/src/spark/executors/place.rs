@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
+use super::super::connection::{master_of, properties_of};
+use super::super::{Master, SparkError};
 use super::session::SparkSession;
 use crate::config::Config;
 use crate::error::Failure;
@@ -36,7 +38,7 @@ use crate::task::{Elsewhere, Executor, RunInfo, Session};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "`.on(&spark)` puts tasks there"]
 pub struct Executors {
-    pub(super) master: Master,
+    pub(super) master: Named,
     /// In the order in which they were given; later ones win.
     pub(super) conf: Vec<(String, String)>,
     pub(super) partitions: Option<u32>,
@@ -47,7 +49,7 @@ pub struct Executors {
 
 /// Where the cluster is said to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Master {
+pub(super) enum Named {
     Url(String),
     /// The name of a connection.
     Connection(String),
@@ -64,13 +66,13 @@ impl Executors {
     /// The cluster at this address: `spark://host:7077`, `yarn`, `k8s://https://host:6443`, or `local[2]` for processes of this
     /// machine. An address that is none is an error of the first attempt.
     pub fn new(master: impl Into<String>) -> Self {
-        Executors::at(Master::Url(master.into()))
+        Executors::at(Named::Url(master.into()))
     }
 
     /// The cluster behind a connection of the configuration: `spark_default = "spark://host:7077"`. Its extras whose names begin
     /// with `spark.` are settings of Spark. It is looked up when the first attempt of a run starts.
     pub fn connection(name: impl Into<String>) -> Self {
-        Executors::at(Master::Connection(name.into()))
+        Executors::at(Named::Connection(name.into()))
     }
 
     /// Processes of this machine, one for each core: `local[*]`. Everything is as on a cluster, but Spark tries nothing twice.
@@ -78,7 +80,7 @@ impl Executors {
         Executors::new("local[*]")
     }
 
-    fn at(master: Master) -> Self {
+    fn at(master: Named) -> Self {
         let (conf, partitions, binary, python, executor_python) = (Vec::new(), None, None, None, None);
         Executors { master, conf, partitions, binary, python, executor_python }
     }
@@ -130,8 +132,8 @@ impl Executors {
     pub(super) fn target(&self, config: Option<&Config>) -> Result<Target, Failure> {
         let failed = |chain: Vec<String>| Failure::Error { chain, retryable: false };
         let mut target = match &self.master {
-            Master::Url(master) => Target { master: master.clone(), conf: Vec::new() },
-            Master::Connection(name) => {
+            Named::Url(master) => Target { master: master.clone(), conf: Vec::new() },
+            Named::Connection(name) => {
                 let config = config.map_or_else(Config::global, |config| Ok(config.clone()));
                 let connection = config.and_then(|config| config.connection(name));
                 let connection = connection.map_err(|error| {
@@ -139,44 +141,17 @@ impl Executors {
                     let help = format!("give it as TASKFLOW_CONN_{}=spark://host:7077", name.to_uppercase());
                     failed(vec![what, error.to_string(), help])
                 })?;
-                let host = connection.host().unwrap_or_default();
-                let master = match (host.contains("://"), connection.port()) {
-                    (_, None) if connection.kind() != "spark" || !is_host(host) => host.to_owned(),
-                    (true, Some(port)) => format!("{host}:{port}"),
-                    (true, None) => host.to_owned(),
-                    (false, port) => format!("spark://{host}:{}", port.unwrap_or(7077)),
-                };
-                let keys = connection.extra_keys().filter(|key| key.starts_with("spark."));
-                let conf = keys.map(|key| Ok((key.to_owned(), connection.extra::<String>(key)?)));
-                let conf = conf.collect::<Result<_, crate::config::ConfigError>>();
-                Target { master, conf: conf.map_err(|error| failed(vec![error.to_string()]))? }
+                let master = master_of(&connection).ok_or_else(|| {
+                    failed(vec![format!("the connection `{name}` has no host: it is no Spark cluster")])
+                })?;
+                let conf = properties_of(&connection).map_err(|error| failed(vec![error.to_string()]))?;
+                Target { master, conf }
             }
         };
-        if !is_master(&target.master) {
-            let what = format!("`{}` is no address of a Spark cluster", target.master);
-            let help = "write spark://host:7077, yarn, k8s://https://host:6443, or local[2]";
-            return Err(failed(vec![what, help.to_owned()]));
-        }
+        let master: Master = target.master.parse().map_err(|error: SparkError| failed(vec![error.to_string()]))?;
+        target.master = master.to_string();
         target.conf.extend(self.conf.iter().cloned());
         Ok(target)
-    }
-}
-
-fn is_host(text: &str) -> bool {
-    !text.is_empty() && text != "yarn" && !text.starts_with("local")
-}
-
-fn is_master(text: &str) -> bool {
-    let hosts = |rest: &str| {
-        rest.split(',').all(|host| {
-            host.rsplit_once(':').is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok())
-        })
-    };
-    match text.split_once("://") {
-        Some(("spark", rest)) => hosts(rest),
-        Some(("k8s", rest)) => !rest.is_empty(),
-        Some(_) => false,
-        None => text == "yarn" || text == "local" || (text.starts_with("local[") && text.ends_with(']')),
     }
 }
 
@@ -187,8 +162,8 @@ impl Elsewhere for Executors {
 
     fn place(&self) -> String {
         match &self.master {
-            Master::Url(master) => master.clone(),
-            Master::Connection(name) => format!("connection {name}"),
+            Named::Url(master) => master.clone(),
+            Named::Connection(name) => format!("connection {name}"),
         }
     }
 
@@ -276,7 +251,7 @@ mod tests {
         }
         for bad in ["", "spark://", "spark://a", "spark://a:b", "http://a:1", "a:7077", "local[2"] {
             let failure = master(&Executors::new(bad), &config).unwrap_err();
-            assert_eq!(failure.to_string(), format!("`{bad}` is no address of a Spark cluster"));
+            assert!(failure.to_string().starts_with(&format!("`{bad}` is no master of Spark: ")), "{failure}");
             assert!(!failure.is_retryable());
         }
     }

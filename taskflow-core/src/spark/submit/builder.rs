@@ -239,6 +239,13 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
+    /// The address of the history server, `http://history:18080`, for a link to the page of the application. Default: the extra
+    /// `history-server` of the connection.
+    pub fn history_server(mut self, address: impl Into<String>) -> Self {
+        self.spec.history = Some(address.into());
+        self
+    }
+
     /// The addresses of YARN's resource managers, with commas between them, for cluster mode: `http://one:8088,http://two:8088`.
     /// Default: the extra `yarn_resourcemanager_webapp_address` of the connection.
     pub fn resource_manager(mut self, addresses: impl Into<String>) -> Self {

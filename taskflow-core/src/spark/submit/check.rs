@@ -180,6 +180,20 @@ pub(super) fn together(spec: &Spec, master: &Master, mode: DeployMode) -> Result
             "Spark refuses that; leave `.deploy_mode(..)` out, or say `.python_driver_on_worker()` to go around it",
         );
     }
+    let texts = spec.conf.iter().map(|(key, text)| (".conf", key, text));
+    for (method, key, text) in texts.chain(spec.env.iter().map(|(key, text)| (".env", key, text))) {
+        // What a task gives is looked at when it is there: then the job is checked again.
+        if let Text::Known(text) = text
+            && text.starts_with("{{")
+            && text.ends_with("}}")
+        {
+            return wrong(
+                &format!("`{method}(\"{key}\", ..)` with the value `{text}`"),
+                "cluster mode on a standalone cluster",
+                "its master would put a variable of its own environment in the place of the value",
+            );
+        }
+    }
     if sort == Sort::Jar && spec.class.is_none() {
         return wrong("cluster mode", "no `.class(..)`", "the master does not look into the jar");
     }
@@ -230,6 +244,7 @@ mod tests {
         let jar = || SparkSubmit::app("a.jar").master("spark://a:7077").deploy_mode(DeployMode::Cluster);
         assert!(mistake(&jar()).contains("no `.class(..)`"));
         assert!(mistake(&jar().class("C").secret_conf("spark.x.token", "t")).contains("`.secret_env(..)`"));
+        assert!(mistake(&jar().class("C").env("X", "{{HOME}}")).contains("`.env(\"X\", ..)`"));
     }
 
     #[test]

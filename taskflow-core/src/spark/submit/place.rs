@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::connection::{master_of, properties_of};
 use super::super::{DeployMode, Master};
 use super::SparkError;
 use super::check::together;
@@ -30,6 +31,8 @@ pub(super) struct Place {
     /// Who we are for YARN, where nothing stronger is asked for.
     pub(super) login: Option<String>,
     pub(super) namespace: Option<String>,
+    /// The address of the history server.
+    pub(super) history: Option<String>,
     /// Whose certificate the API server of Kubernetes has, as PEM.
     pub(super) authority: Option<Vec<u8>>,
 }
@@ -93,12 +96,14 @@ impl Place {
             std::fs::read(&path)
                 .map_err(|error| config(spec, &format!("the certificate {path} cannot be read: {error}")))
         });
-        let queue = text("queue")?.map(|queue| ("spark.yarn.queue".to_owned(), queue));
+        let mut conf = connection.map_or(Ok(Vec::new()), properties_of).map_err(|error| config(spec, &error))?;
+        conf.extend(text("queue")?.map(|queue| ("spark.yarn.queue".to_owned(), queue)));
         Ok(Place {
             master,
             mode,
             home: spec.home.clone().or(text("spark-home")?.map(PathBuf::from)),
-            conf: queue.into_iter().collect(),
+            conf,
+            history: spec.history.clone().map_or_else(|| text("history-server"), |said| Ok(Some(said)))?,
             managers: managers.collect(),
             login: connection.and_then(Connection::login).map(str::to_owned),
             namespace: text("namespace")?,
@@ -167,24 +172,6 @@ fn manager(address: &str) -> String {
     if address.contains("://") { address.to_owned() } else { format!("http://{address}") }
 }
 
-/// The master that a connection leads to.
-fn master_of(connection: &Connection) -> Option<String> {
-    let host = connection.host()?;
-    let port = connection.port();
-    let with_port = |host: &str| port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    if host.contains("://") {
-        return Some(with_port(host));
-    }
-    match connection.kind() {
-        "k8s" | "kubernetes" => Some(format!("k8s://https://{}", with_port(host))),
-        "yarn" => Some("yarn".to_owned()),
-        _ if port.is_none() && (host == "yarn" || host.starts_with("local")) => Some(host.to_owned()),
-        // The host may be a list, each with its port.
-        _ if host.contains(':') => Some(format!("spark://{host}")),
-        _ => Some(format!("spark://{host}:{}", port.unwrap_or(7077))),
-    }
-}
-
 fn no_master(spec: &Spec, connection: &str, why: String) -> SparkError {
     SparkError::NoMaster { app: spec.app.clone(), connection: connection.to_owned(), why }
 }
@@ -212,7 +199,10 @@ mod tests {
         assert_eq!(master("spark://host").as_deref(), Ok("spark://host:7077"));
         assert_eq!(master("spark://yarn").as_deref(), Ok("yarn"));
         assert_eq!(master("k8s://api:6443").as_deref(), Ok("k8s://https://api:6443"));
-        let place = place("spark://:token@host:7077?rest-port=1&ui-port=2&spark-home=/opt/spark").unwrap();
+        let extras = "rest-port=1&ui-port=2&spark-home=/opt/spark&spark.executor.memory=1g&history-server=http://h";
+        let place = place(&format!("spark://:token@host:7077?{extras}")).unwrap();
+        assert_eq!(place.conf, [("spark.executor.memory".to_owned(), "1g".to_owned())]);
+        assert_eq!(place.history.as_deref(), Some("http://h"));
         assert_eq!((place.rest_port, place.ui_port, place.home), (1, 2, Some(PathBuf::from("/opt/spark"))));
         assert_eq!(place.token.unwrap().expose(), "token");
     }

@@ -35,10 +35,14 @@ pub(super) async fn run<R: Value>(spec: &Spec, context: &TaskContext) -> Result<
 async fn work<R: Value>(spec: &Spec, context: &TaskContext) -> Result<SparkJob<R>, SparkError> {
     check::check(spec)?;
     let place = Place::of(spec, context)?;
+    let history = place.history.clone();
     let ended = match place.mode {
         DeployMode::Client => in_client_mode(spec, place, context).await?,
         DeployMode::Cluster => follow::run(spec, place, context).await?,
     };
+    if let (Some(history), Some(application)) = (history, &ended.application) {
+        context.link("history", &format!("{}/history/{application}/", history.trim_end_matches('/')));
+    }
     let summary = match (&spec.event_log, &ended.application) {
         (Some(folder), Some(application)) => event_log::summary(folder, application).await,
         _ => None,

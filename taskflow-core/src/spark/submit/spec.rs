@@ -57,6 +57,9 @@ pub(super) struct Spec {
     /// The addresses of YARN's resource managers, with commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) managers: Option<String>,
+    /// The address of the history server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) history: Option<String>,
     #[serde(skip_serializing_if = "is_false")]
     pub(super) python_driver: bool,
     /// Whether the job gives a result.
