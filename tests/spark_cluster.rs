@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use common::cluster::{Cluster, hand_on};
+use common::cluster::{Cluster, JAVA, hand_on};
 use common::locked;
 use common::server::{Answer, Request, Server};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,9 @@ fn file(name: &str, text: &str) -> String {
 fn small(app: &str) -> SparkSubmit {
     let cluster = Cluster::get();
     let job = SparkSubmit::app(app).spark_home(&cluster.home).master("local[1]").driver_memory("512m");
-    job.env("PYSPARK_PYTHON", cluster.python.to_str().expect("paths are text")).env("SPARK_LOCAL_IP", "127.0.0.1")
+    job.env("PYSPARK_PYTHON", cluster.python.to_str().expect("paths are text"))
+        .env("SPARK_LOCAL_IP", "127.0.0.1")
+        .env("JAVA_TOOL_OPTIONS", JAVA)
 }
 
 /// A jar in cluster mode.

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// For what lives as short as in a test: most of the work of a young Java is compiling what it runs.
+pub(crate) const JAVA: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
+
 /// How long the daemons may take to come up on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -51,6 +54,8 @@ impl Cluster {
                 command.env_remove(variable);
             }
             command.env("SPARK_HOME", &home).env("SPARK_LOCAL_IP", "127.0.0.1").env("SPARK_DAEMON_MEMORY", "256m");
+            // Workers hand it on to their executors and drivers.
+            command.env("JAVA_TOOL_OPTIONS", JAVA);
             command
                 .env("PYSPARK_PYTHON", &python)
                 .env("SPARK_MASTER_OPTS", &rest)
