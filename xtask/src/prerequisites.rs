@@ -29,14 +29,17 @@ const NEEDED: &[Needed] = &[
         why: "which takes the superuser's rights from tests of the disk",
     },
     #[cfg(target_os = "linux")]
-    Needed { program: "javac", package: "openjdk-17-jdk-headless", why: "for the tests that run Spark" },
+    Needed { program: "javac", package: "default-jdk-headless", why: "for the tests that run Spark" },
     #[cfg(target_os = "linux")]
-    Needed { program: "python3", package: "python3-venv", why: "for the tests that run Spark" },
+    Needed { program: PYTHON, package: "python3-venv", why: "whose `venv` the tests that run Spark need" },
 ];
+
+/// Debian has it without what makes virtual environments.
+const PYTHON: &str = "python3";
 
 /// Makes sure that everything in [`NEEDED`] is there.
 pub(crate) fn ensure() -> Result<(), Failure> {
-    let missing = missing(NEEDED, on_path);
+    let missing = missing(NEEDED, |program| on_path(program) && (program != PYTHON || makes_environments()));
     if missing.is_empty() {
         return Ok(());
     }
@@ -66,6 +69,11 @@ fn missing(needed: &[Needed], is_there: impl Fn(&str) -> bool) -> Vec<Needed> {
 fn on_path(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn makes_environments() -> bool {
+    let asked = Command::new(PYTHON).args(["-c", "import ensurepip, venv"]).stdin(Stdio::null()).output();
+    asked.is_ok_and(|output| output.status.success())
 }
 
 fn is_root() -> bool {
