@@ -1,5 +1,6 @@
 //! Tables as values: Arrow record batches between tasks, in files, and for people.
 #![cfg(all(feature = "arrow", feature = "sqlite"))]
+#![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
 
 mod common;
 
@@ -24,7 +25,8 @@ fn rows(numbers: std::ops::Range<i64>) -> RecordBatch {
         ("name", Arc::new(names)),
         ("password", Arc::new(secrets)),
     ];
-    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))
+        .expect("the columns are of one length")
 }
 
 #[task]
@@ -63,7 +65,9 @@ fn a_frame_is_passed_on_without_a_copy() {
 
 #[task]
 fn sum(frame: &Frame) -> i64 {
-    let numbers = |batch: &RecordBatch| batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap().clone();
+    let numbers = |batch: &RecordBatch| {
+        batch.column(0).as_any().downcast_ref::<Int64Array>().expect("it is a column of numbers").clone()
+    };
     frame.batches().iter().flat_map(|batch| numbers(batch).iter().flatten().collect::<Vec<_>>()).sum()
 }
 
@@ -73,7 +77,8 @@ fn summing(count: i64) -> i64 {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let entries =
+        std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("the directory can be read").path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
