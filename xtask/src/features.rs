@@ -12,12 +12,20 @@ use crate::workspace;
 #[derive(Debug, PartialEq, Eq)]
 struct Package {
     name: String,
-    features: Vec<String>,
+    features: Vec<Feature>,
+}
+
+/// A feature and what it switches on.
+#[derive(Debug, PartialEq, Eq)]
+struct Feature {
+    name: String,
+    switches: Vec<String>,
 }
 
 /// Steps that check every published package with no feature and with each feature alone.
 ///
-/// The list comes from the manifests, so a new feature is checked from the day it is declared.
+/// The list comes from the manifests, so a new feature is checked from the day it is declared. A feature that another package does
+/// nothing but hand on is checked with that one.
 pub(crate) fn steps() -> Result<Vec<Step>, Failure> {
     let mut packages = published(&workspace::metadata()?);
     packages.sort_by(|a, b| a.name.cmp(&b.name));
@@ -29,10 +37,18 @@ pub(crate) fn steps() -> Result<Vec<Step>, Failure> {
     for package in &packages {
         steps.push(check(&package.name, None));
         for feature in &package.features {
-            steps.push(check(&package.name, Some(feature)));
+            if !is_handed_on(&packages, &package.name, &feature.name) {
+                steps.push(check(&package.name, Some(&feature.name)));
+            }
         }
     }
     Ok(steps)
+}
+
+/// Whether a feature of another package is this one and nothing else.
+fn is_handed_on(packages: &[Package], package: &str, feature: &str) -> bool {
+    let this = [format!("{package}/{feature}")];
+    packages.iter().flat_map(|package| &package.features).any(|feature| feature.switches == this)
 }
 
 fn check(package: &str, feature: Option<&str>) -> Step {
@@ -65,9 +81,13 @@ fn published(metadata: &Value) -> Vec<Package> {
             Some(Package {
                 name: package["name"].as_str()?.to_owned(),
                 features: features
-                    .keys()
-                    .filter(|feature| *feature != "default")
-                    .cloned()
+                    .iter()
+                    .filter(|(name, _)| *name != "default")
+                    .map(|(name, switches)| {
+                        let switches = switches.as_array().into_iter().flatten();
+                        let switches = switches.filter_map(|word| Some(word.as_str()?.to_owned()));
+                        Feature { name: name.clone(), switches: switches.collect() }
+                    })
                     .collect(),
             })
         })
@@ -80,17 +100,32 @@ mod tests {
 
     use super::*;
 
+    fn feature(name: &str, switches: &[&str]) -> Feature {
+        Feature { name: name.to_owned(), switches: switches.iter().map(|&word| word.to_owned()).collect() }
+    }
+
+    #[test]
+    fn what_is_handed_on_and_nothing_else_is_checked_once() {
+        let package = |name: &str, features| Package { name: name.to_owned(), features };
+        let core = package("core", vec![feature("cli", &["dep:clap"]), feature("ui", &[])]);
+        let facade = package("facade", vec![feature("cli", &["core/cli"]), feature("ui", &["core/ui", "core/cli"])]);
+        let packages = [core, facade];
+        assert!(is_handed_on(&packages, "core", "cli"));
+        assert!(!is_handed_on(&packages, "core", "ui"));
+        assert!(!is_handed_on(&packages, "facade", "cli"));
+    }
+
     #[test]
     fn published_packages_are_listed_with_their_features_but_default() {
         let metadata = json!({"packages": [
-            {"name": "core", "publish": null, "features": {"default": ["cli"], "cli": [], "ui": []}},
+            {"name": "core", "publish": null, "features": {"default": ["cli"], "cli": [], "ui": ["cli"]}},
             {"name": "macros", "publish": ["crates-io"], "features": {}},
             {"name": "xtask", "publish": [], "features": {"secret": []}},
         ]});
         assert_eq!(
             published(&metadata),
             [
-                Package { name: "core".to_owned(), features: vec!["cli".to_owned(), "ui".to_owned()] },
+                Package { name: "core".to_owned(), features: vec![feature("cli", &[]), feature("ui", &["cli"])] },
                 Package { name: "macros".to_owned(), features: vec![] },
             ]
         );
