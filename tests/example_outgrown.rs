@@ -3,15 +3,16 @@
 
 mod binaries;
 mod common;
+mod spark;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::Command;
 
 use binaries::{Said, program};
-use common::cluster::{JAVA, spark};
 use flate2::read::GzDecoder;
 use serde_json::Value;
+use spark::cluster::{JAVA, Spark};
 
 const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/flights-2013-01.csv.gz");
 
@@ -31,7 +32,7 @@ fn counted() -> BTreeMap<String, (u64, u64)> {
 }
 
 fn call(home: &std::path::Path, words: &[&str], settings: &[(&str, &str)]) -> Said {
-    let (spark_home, python) = spark();
+    let Spark { home: spark_home, python } = Spark::find();
     let mut example: Command = program("outgrown");
     example.args(words).env("TASKFLOW_HOME", home).env("SPARK_HOME", spark_home);
     example.env("PYSPARK_PYTHON", python).env("SPARK_LOCAL_IP", "127.0.0.1").env("JAVA_TOOL_OPTIONS", JAVA);

@@ -4,45 +4,47 @@
 #![cfg(all(feature = "spark", unix))]
 
 mod common;
+mod spark;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use common::cluster::{Cluster, JAVA, hand_on};
 use common::locked;
-use common::server::{Answer, Request, Server};
 use serde::{Deserialize, Serialize};
+use spark::cluster::{Cluster, JAVA, hand_on};
+use spark::server::{Answer, Request, Server};
 use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
 
 /// One after the other: the cluster has room for one application.
 static TURN: Mutex<()> = Mutex::new(());
 
-fn turn() -> (MutexGuard<'static, ()>, &'static Cluster) {
-    (locked(&TURN), Cluster::get())
+fn turn() -> (Arc<Cluster>, MutexGuard<'static, ()>) {
+    // It is held while others have their turn, so that the cluster stays for the next one.
+    (Cluster::shared(), locked(&TURN))
 }
 
 /// A file that the workers see as well.
 fn file(name: &str, text: &str) -> String {
-    let path = Cluster::get().folder().join(name);
+    let path = Cluster::shared().folder().join(name);
     std::fs::write(&path, text).expect("temporary files can be written");
     path.to_str().expect("temporary paths are text").to_owned()
 }
 
 /// A job with little of everything, on one thread of the driver.
 fn small(app: &str) -> SparkSubmit {
-    let cluster = Cluster::get();
-    let job = SparkSubmit::app(app).spark_home(&cluster.home).master("local[1]").driver_memory("512m");
-    job.env("PYSPARK_PYTHON", cluster.python.to_str().expect("paths are text"))
+    let cluster = Cluster::shared();
+    let job = SparkSubmit::app(app).spark_home(&cluster.spark.home).master("local[1]").driver_memory("512m");
+    job.env("PYSPARK_PYTHON", cluster.spark.python.to_str().expect("paths are text"))
         .env("SPARK_LOCAL_IP", "127.0.0.1")
         .env("JAVA_TOOL_OPTIONS", JAVA)
 }
 
 /// A jar in cluster mode.
 fn in_the_cluster(how: &str) -> SparkSubmit {
-    let cluster = Cluster::get();
+    let cluster = Cluster::shared();
     let job = SparkSubmit::app(jar().to_str().expect("temporary paths are text")).class("Job").arg(how);
     let job = job.master(&cluster.master).deploy_mode(DeployMode::Cluster).memory("512m").total_executor_cores(1);
     job.rest_port(cluster.rest_port).ui_port(cluster.ui_port).env("SPARK_LOCAL_IP", "127.0.0.1")
@@ -67,11 +69,14 @@ fn jar() -> PathBuf {
                     spark.stop();
                 }
             }"#;
-        let (cluster, folder) = (Cluster::get(), Cluster::get().folder());
+        let cluster = Cluster::shared();
+        // It stays when the cluster is made anew.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("spark_job_{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("the directory is ours");
         std::fs::write(folder.join("Job.java"), source).expect("temporary files can be written");
-        let path = cluster.home.join("jars/*");
+        let path = cluster.spark.home.join("jars/*");
         let run = |program: &str, words: &[&str]| {
-            let output = Command::new(program).args(words).current_dir(folder).output();
+            let output = Command::new(program).args(words).current_dir(&folder).output();
             let output = output.unwrap_or_else(|error| panic!("`{program}` of a JDK is needed: {error}"));
             assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
         };
@@ -102,7 +107,7 @@ fn day() -> String {
 
 #[test]
 fn a_python_job_on_the_cluster_gives_its_result_and_its_summary() {
-    let (_turn, cluster) = turn();
+    let (cluster, _turn) = turn();
     let events = cluster.folder().join("events");
     std::fs::create_dir_all(&events).unwrap();
     let app = file(
@@ -152,7 +157,7 @@ fn a_python_job_fails_with_its_traceback_or_its_exit_code() {
 
 #[test]
 fn a_jar_runs_in_the_cluster_and_its_submission_is_found_again_by_its_tag() {
-    let (_turn, cluster) = turn();
+    let (cluster, _turn) = turn();
     // Between us and the REST server somebody swallows the first answer to a submission.
     let (rest, swallowed) = (cluster.rest_port, OnceLock::new());
     let proxy = Server::start(move |request| {
@@ -212,7 +217,7 @@ fn active(wanted: usize) {
     let ask = Request { method: "GET".to_owned(), path: "/json/".to_owned(), head: String::new(), body: String::new() };
     let start = std::time::Instant::now();
     loop {
-        let (_, body) = hand_on(Cluster::get().ui_port, &ask);
+        let (_, body) = hand_on(Cluster::shared().ui_port, &ask);
         let json: serde_json::Value = serde_json::from_str(&body).expect("the master speaks JSON");
         let running = json["activedrivers"]
             .as_array()

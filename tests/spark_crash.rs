@@ -3,14 +3,15 @@
 
 mod binaries;
 mod common;
+mod spark;
 
 use std::path::Path;
 use std::process::{Child, Stdio};
 
 use binaries::{Said, program};
-use common::fake_master::FakeMaster;
-use common::server::Answer;
 use common::{eventually, locked};
+use spark::fake_master::FakeMaster;
+use spark::server::Answer;
 
 /// A call of the program that submits to this master.
 fn spawn(home: &Path, master: &FakeMaster, words: &[&str]) -> Child {

@@ -5,7 +5,6 @@
 
 mod binaries;
 mod common;
-#[path = "common/spark.rs"]
 mod spark;
 
 use std::collections::BTreeSet;
@@ -18,7 +17,7 @@ use std::time::{Duration, Instant};
 use binaries::{Said, program};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
-use spark::{Cluster, JAVA, PATIENCE, Spark, children_of, kill};
+use spark::cluster::{Cluster, JAVA, PATIENCE, Spark, children_of, kill};
 use taskflow::prelude::*;
 use taskflow::spark::Executors;
 use taskflow::tasks::Executor;
@@ -267,7 +266,9 @@ fn what_is_missing_is_named_with_the_command_that_brings_it() {
     let mut nobody = home.program(&Spark { home: PathBuf::new(), python: "python3".into() }, &words);
     nobody.env("SPARK_TEST_MASTER", "spark://127.0.0.1:1");
     let (message, _) = failure(nobody);
-    assert_eq!(message, "no Spark master is to be reached at spark://127.0.0.1:1");
+    let expected = "no master answers at spark://127.0.0.1:1: 127.0.0.1:1: Connection refused (os error 111); is it running, and \
+                    can it be reached from here?";
+    assert_eq!(message, expected);
 }
 
 /// A worker, and what it answers.

@@ -2,15 +2,16 @@
 #![cfg(all(feature = "spark", unix))]
 
 mod common;
+mod spark;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::fake_spark::Spark;
-use common::server::{Answer, Request, Server};
 use common::{live, locked};
 use serde_json::{Value, json};
+use spark::fake_spark::Spark;
+use spark::server::{Answer, Request, Server};
 use taskflow::Config;
 use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};

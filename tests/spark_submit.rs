@@ -2,14 +2,15 @@
 #![cfg(all(feature = "spark", unix))]
 
 mod common;
+mod spark;
 
 use std::path::Path;
 use std::time::Duration;
 
-use common::fake_master::FakeMaster;
-use common::fake_spark::Spark;
-use common::server::{Answer, Server};
 use common::{eventually, finish, live, locked};
+use spark::fake_master::FakeMaster;
+use spark::fake_spark::Spark;
+use spark::server::{Answer, Server};
 use taskflow::Config;
 use taskflow::engine::TaskState;
 use taskflow::prelude::*;

@@ -1,12 +1,7 @@
 //! What the tests share: patience instead of hanging, gates instead of sleeping, short forms of reports.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-pub(crate) mod cluster;
-pub(crate) mod fake_master;
-#[cfg(all(feature = "spark", unix))]
-pub(crate) mod fake_spark;
 pub(crate) mod rules;
-pub(crate) mod server;
 
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;

@@ -146,7 +146,7 @@ impl RunShared {
 
     /// Tells the engine that an attempt keeps something for itself, and waits until that is stored. Whether it is.
     pub(crate) async fn keep_own(&self, task: u32, attempt: u32) -> bool {
-        // A simulated run takes it when the attempt is reported.
+        // A simulated run takes it as soon as the function gives way.
         let Some((hub, key)) = self.place() else { return self.stand.get().is_none() };
         let (sender, stored) = oneshot::channel();
         hub.keep_own(key, &self.info.run_id, (task, attempt), sender);

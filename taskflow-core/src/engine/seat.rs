@@ -108,7 +108,9 @@ impl Surroundings for Seat {
         Box::pin(async move {
             match run.keep_own(task, attempt).await {
                 true => Ok(()),
-                false => Err(Failure::Cancelled { reason: "the journal cannot be written".to_owned() }),
+                false => Err(Failure::Cancelled {
+                    reason: "the attempt is over, or the journal cannot be written".to_owned(),
+                }),
             }
         })
     }

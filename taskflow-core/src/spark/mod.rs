@@ -10,6 +10,8 @@ mod connection;
 #[cfg(unix)]
 mod executors;
 mod master;
+mod on_path;
+mod reach;
 mod submit;
 
 #[cfg(unix)]

@@ -33,6 +33,16 @@ pub enum ParamsError {
         /// The type that is asked for, without modules.
         asked: String,
     },
+    /// What came to the process of the attempt is damaged.
+    #[error("the parameter `{param}` of the DAG `{dag}` cannot be read: {reason}")]
+    Damaged {
+        /// The parameter.
+        param: String,
+        /// The DAG.
+        dag: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl TaskContext {
@@ -67,9 +77,11 @@ impl TaskContext {
         let (param, dag) = (|| name.to_owned(), || self.dag_id().to_owned());
         let read = match self.surroundings().param(name) {
             Err(known) => Err(ParamsError::NoParam { param: param(), dag: dag(), known }),
-            Ok(value) => value.read(asked).map_err(|unfit| {
-                let (Unfit::Type(declared) | Unfit::Damaged(declared)) = unfit;
-                ParamsError::Type { param: param(), dag: dag(), declared, asked: asked.short() }
+            Ok(value) => value.read(asked).map_err(|unfit| match unfit {
+                Unfit::Type(declared) => {
+                    ParamsError::Type { param: param(), dag: dag(), declared, asked: asked.short() }
+                }
+                Unfit::Damaged(reason) => ParamsError::Damaged { param: param(), dag: dag(), reason },
             }),
         };
         match read {

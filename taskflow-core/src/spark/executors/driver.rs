@@ -12,11 +12,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::super::reach::reach;
 use super::answer::Told;
 use super::binary;
 use super::place::{Executors, Target};
@@ -27,8 +27,6 @@ use crate::process::{Group, Lifeline, Pipes, Started, WORKER, spawn};
 use crate::task::RunInfo;
 
 const SCRIPT: &str = include_str!("driver.py");
-/// How long a master may take to answer a call.
-const REACHING: Duration = Duration::from_secs(5);
 /// How long an application may take to be there. Spark itself gives up on a master after about a minute.
 const COMING_UP: Duration = Duration::from_secs(600);
 /// How long it may take to leave.
@@ -113,8 +111,12 @@ impl Driver {
         config: Option<&Config>,
     ) -> Result<Driver, Failure> {
         let target = of.target(config)?;
-        reach(&target.master).await?;
-        let ground = tokio::task::spawn_blocking(|| Ground::prepare(of));
+        let master = target.master.clone();
+        let ground = tokio::task::spawn_blocking(move || {
+            reach(&master)
+                .map_err(|error| Failure::Error { chain: vec![error.to_string()], retryable: error.is_retryable() })?;
+            Ground::prepare(of)
+        });
         let ground = ground.await.map_err(|error| failure("the Spark driver cannot be prepared", &error, true))??;
         let started = |error: io::Error| failure("the Spark driver cannot be started", &error, true);
 
@@ -210,7 +212,7 @@ impl Driver {
 fn first_line(binary: &std::path::Path, run: &RunInfo, target: &Target) -> serde_json::Value {
     // What the user says comes after, and wins.
     let mut conf = vec![
-        ("spark.master".to_owned(), target.master.clone()),
+        ("spark.master".to_owned(), target.master.to_string()),
         ("spark.ui.port".to_owned(), "0".to_owned()),
         ("spark.ui.showConsoleProgress".to_owned(), "false".to_owned()),
     ];
@@ -245,20 +247,6 @@ fn config_file() -> Option<PathBuf> {
     };
     let path = config.entries().into_iter().find_map(|entry| of_file(entry.origin?))?;
     std::path::absolute(path).ok()
-}
-
-/// Calls a master of a cluster of its own kind before Spark does, who would take a minute and then complain about something else.
-async fn reach(master: &str) -> Result<(), Failure> {
-    let Some(hosts) = master.strip_prefix("spark://") else { return Ok(()) };
-    let mut why = String::new();
-    for host in hosts.split(',') {
-        match timeout(REACHING, TcpStream::connect(host)).await {
-            Ok(Ok(_)) => return Ok(()),
-            Ok(Err(error)) => why = error.to_string(),
-            Err(_) => why = format!("no answer within {} s", REACHING.as_secs()),
-        }
-    }
-    Err(failure(format!("no Spark master is to be reached at {master}"), &why, true))
 }
 
 /// Takes in what the driver says, until it ends.

@@ -58,7 +58,7 @@ pub(super) enum Named {
 /// A cluster as the driver is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    pub(super) master: String,
+    pub(super) master: Master,
     pub(super) conf: Vec<(String, String)>,
 }
 
@@ -131,8 +131,8 @@ impl Executors {
     /// When the connection is not there, or what is given is no address of a cluster.
     pub(super) fn target(&self, config: Option<&Config>) -> Result<Target, Failure> {
         let failed = |chain: Vec<String>| Failure::Error { chain, retryable: false };
-        let mut target = match &self.master {
-            Named::Url(master) => Target { master: master.clone(), conf: Vec::new() },
+        let (master, mut conf) = match &self.master {
+            Named::Url(master) => (master.clone(), Vec::new()),
             Named::Connection(name) => {
                 let config = config.map_or_else(Config::global, |config| Ok(config.clone()));
                 let connection = config.and_then(|config| config.connection(name));
@@ -145,13 +145,12 @@ impl Executors {
                     failed(vec![format!("the connection `{name}` has no host: it is no Spark cluster")])
                 })?;
                 let conf = properties_of(&connection).map_err(|error| failed(vec![error.to_string()]))?;
-                Target { master, conf }
+                (master, conf)
             }
         };
-        let master: Master = target.master.parse().map_err(|error: SparkError| failed(vec![error.to_string()]))?;
-        target.master = master.to_string();
-        target.conf.extend(self.conf.iter().cloned());
-        Ok(target)
+        let master = master.parse().map_err(|error: SparkError| failed(vec![error.to_string()]))?;
+        conf.extend(self.conf.iter().cloned());
+        Ok(Target { master, conf })
     }
 }
 
@@ -247,7 +246,7 @@ mod tests {
         for good in
             ["spark://a:7077", "spark://a:1,b:2", "yarn", "k8s://https://h:6443", "local", "local[2]", "local[*]"]
         {
-            assert_eq!(master(&Executors::new(good), &config).unwrap().master, good);
+            assert_eq!(master(&Executors::new(good), &config).unwrap().master.to_string(), good);
         }
         for bad in ["", "spark://", "spark://a", "spark://a:b", "http://a:1", "a:7077", "local[2"] {
             let failure = master(&Executors::new(bad), &config).unwrap_err();
@@ -263,12 +262,12 @@ mod tests {
         )
         .unwrap();
         let one = master(&Executors::connection("one").conf("spark.cores.max", "2"), &config).unwrap();
-        assert_eq!(one.master, "spark://a.example.com:7078");
+        assert_eq!(one.master.to_string(), "spark://a.example.com:7078");
         let text = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
         assert_eq!(one.conf, text(&[("spark.executor.memory", "1g"), ("spark.cores.max", "2")]));
-        assert_eq!(master(&Executors::connection("two"), &config).unwrap().master, "spark://b:7077");
+        assert_eq!(master(&Executors::connection("two"), &config).unwrap().master.to_string(), "spark://b:7077");
         let failure = master(&Executors::connection("three"), &config).unwrap_err();
         assert!(failure.to_string().contains("`three` is not known"), "{failure}");
         assert!(failure.causes().iter().any(|cause| cause.contains("TASKFLOW_CONN_THREE=spark://host:7077")));

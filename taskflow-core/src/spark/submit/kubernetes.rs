@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::SparkError;
 use super::backend::{Backend, Found, Job, JobState, Logs, Trouble};
 use super::place::{Place, Program};
-use super::submission::hand_over;
+use super::submission::submit;
 use crate::http::{self, Address, Answer, Verb};
 use crate::time::Timestamp;
 
@@ -140,16 +140,7 @@ impl Backend for Kubernetes {
         ] {
             settings.properties.insert(key.to_owned(), value);
         }
-        let handed_over = hand_over(job, &self.place, &self.program, &settings);
-        if let Err(Trouble::Later(why)) = handed_over {
-            return Err(Trouble::Later(why));
-        }
-        match (self.find(job, job.since), handed_over) {
-            (Found::At(id), _) => Ok(id),
-            (Found::Nowhere, Err(error)) => Err(error),
-            (Found::Nowhere, Ok(())) => Err(Trouble::Later("the pod is not there yet".to_owned())),
-            (Found::Undecided(why), _) => Err(Trouble::Later(why)),
-        }
+        submit(self, job, &self.place, &self.program, &settings)
     }
 
     fn status(&self, id: &str) -> Result<JobState, Trouble> {

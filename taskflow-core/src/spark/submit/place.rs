@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::connection::{master_of, properties_of};
+use super::super::on_path::on_path;
 use super::super::{DeployMode, Master};
 use super::SparkError;
 use super::check::together;
@@ -137,9 +138,7 @@ impl Place {
             searched.push(format!("{what}, {}", path.display()));
         }
         if self.home.is_none() {
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file());
-            if let Some(path) = found {
+            if let Some(path) = on_path(Path::new(name)) {
                 return Ok(Program { path, home: None });
             }
             searched.push("PATH".to_owned());

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::SparkError;
-use super::backend::{Job, Trouble};
+use super::backend::{Backend, Found, Job, Trouble};
 use super::error::Said;
 use super::place::{Place, Program};
 use super::properties::Settings;
@@ -16,12 +16,36 @@ use crate::process::{Lifeline, Pipes, Started, follow_with, spawn};
 /// For what has ended to close its pipes.
 const CLOSING: Duration = Duration::from_secs(5);
 
+/// Submits a job, and looks for what the cluster has of it: an exit code is no answer. Blocks, as [`hand_over`].
+///
+/// # Errors
+///
+/// [`Trouble::Never`] when it is certain that the cluster has not taken it, [`Trouble::Later`] when it may have.
+pub(super) fn submit(
+    backend: &impl Backend,
+    job: &Job,
+    place: &Place,
+    program: &Program,
+    settings: &Settings,
+) -> Result<String, Trouble> {
+    let handed_over = match hand_over(job, place, program, settings) {
+        Err(Trouble::Later(why)) => return Err(Trouble::Later(why)),
+        ended => ended,
+    };
+    match (backend.find(job, job.since), handed_over) {
+        (Found::At(id), _) => Ok(id),
+        (Found::Nowhere, Err(error)) => Err(error),
+        (Found::Nowhere, Ok(())) => Err(Trouble::Later("the cluster does not know it yet".to_owned())),
+        (Found::Undecided(why), _) => Err(Trouble::Later(why)),
+    }
+}
+
 /// Runs it to its end. Blocks; to be called on a thread that belongs to a runtime.
 ///
 /// # Errors
 ///
 /// [`Trouble::Never`] when it could not be started or failed, which the cluster may see differently: whoever calls this looks.
-pub(super) fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -> Result<(), Trouble> {
+fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -> Result<(), Trouble> {
     let lost = |error: std::io::Error| {
         Trouble::Never(SparkError::Io { program: program.path.display().to_string(), why: error.to_string() })
     };

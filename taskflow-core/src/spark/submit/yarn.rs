@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::SparkError;
 use super::backend::{Backend, Found, Job, JobState, Logs, Trouble};
 use super::place::{Place, Program};
-use super::submission::hand_over;
+use super::submission::submit;
 use crate::http::{self, Address, Verb};
 use crate::time::Timestamp;
 
@@ -83,17 +83,7 @@ impl Backend for Yarn {
         settings.properties.insert("spark.yarn.submit.waitAppCompletion".to_owned(), "false".to_owned());
         let tags = settings.properties.get("spark.yarn.tags").map(|tags| format!("{tags},{}", job.tag));
         settings.properties.insert("spark.yarn.tags".to_owned(), tags.unwrap_or_else(|| job.tag.clone()));
-        let handed_over = hand_over(job, &self.place, &self.program, &settings);
-        if let Err(Trouble::Later(why)) = handed_over {
-            return Err(Trouble::Later(why));
-        }
-        // An exit code is no answer: what the cluster has, it has.
-        match (self.find(job, job.since), handed_over) {
-            (Found::At(id), _) => Ok(id),
-            (Found::Nowhere, Err(error)) => Err(error),
-            (Found::Nowhere, Ok(())) => Err(Trouble::Later("the resource manager does not know it yet".to_owned())),
-            (Found::Undecided(why), _) => Err(Trouble::Later(why)),
-        }
+        submit(self, job, &self.place, &self.program, &settings)
     }
 
     fn status(&self, id: &str) -> Result<JobState, Trouble> {

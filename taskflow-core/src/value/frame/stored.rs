@@ -32,25 +32,11 @@ pub(in super::super) fn encode(frame: &Frame) -> Result<Vec<u8>, String> {
 ///
 /// When they are not what [`encode`] writes.
 pub(in super::super) fn decode(bytes: &[u8]) -> Result<Frame, String> {
-    read(bytes, usize::MAX)
-}
-
-/// The rows up to the end of the batch that has row `most`.
-fn read(bytes: &[u8], most: usize) -> Result<Frame, String> {
     // The reader checks what it reads; a place that it forgot is not to end the program.
     let read = panics::catch(|| -> Result<Frame, arrow_schema::ArrowError> {
         let reader = FileReader::try_new(Cursor::new(bytes), None)?;
         let schema = reader.schema();
-        let (mut batches, mut rows) = (Vec::new(), 0);
-        for batch in reader {
-            let batch = batch?;
-            rows += batch.num_rows();
-            batches.push(batch);
-            if rows >= most {
-                break;
-            }
-        }
-        Ok(Frame { schema, batches })
+        Ok(Frame { schema, batches: reader.collect::<Result<_, _>>()? })
     });
     match read {
         Ok(read) => read.map_err(|error| error.to_string()),

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use super::locked;
+use crate::common::locked;
 
 /// What came in.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::locked;
 use super::server::{Answer, Request, Server};
+use crate::common::locked;
 
 /// The master, its REST server and its only worker, all at one port.
 #[derive(Clone)]
@@ -136,7 +136,7 @@ impl Cluster {
             true => format!("Launch Command: \"java\" \"-Dspark.taskflow.tag={}\"\n{}", driver.tag, self.stderr),
             false => self.stdout.clone(),
         };
-        Answer::Of(200, format!("==== Bytes 0-1 of 1 of /work/log ====\n{text}"))
+        Answer::Of(200, format!("==== Bytes 0-1 of 1 of /var/spark/work ====\n{text}"))
     }
 }
 
