@@ -25,6 +25,10 @@ struct Known {
     names: Vec<String>,
     /// What is answered to one question after the other; the last one stays.
     life: VecDeque<Value>,
+    /// What is answered instead, first, to questions about what was submitted.
+    instead: VecDeque<Answer>,
+    /// It answers everything with this status and a page.
+    refuses: Option<u16>,
     killed: bool,
 }
 
@@ -54,7 +58,14 @@ impl Manager {
                 known.names.extend((!name.is_empty()).then(|| name.to_owned()));
                 return Answer::Of(200, String::new());
             }
-            answer(&mut known, request)
+            if let Some(status) = known.refuses {
+                return Answer::Of(status, "<html>".to_owned());
+            }
+            let asked = request.method == "GET" && !known.names.is_empty();
+            match known.instead.pop_front_if(|_| asked) {
+                Some(instead) => instead,
+                None => answer(&mut known, request),
+            }
         });
         Manager { server, known }
     }
@@ -82,6 +93,7 @@ impl Manager {
 fn yarn(known: &mut Known, request: &Request) -> Answer {
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     let json = match path.strip_prefix("/ws/v1/cluster/") {
+        Some("info") => json!({"clusterInfo": {"state": "STARTED"}}),
         Some("apps") => {
             let known = known.names.iter().any(|name| query.contains(&format!("applicationTags={name}")));
             if known { json!({"apps": {"app": [{"id": "application_1_0001"}]}}) } else { json!({"apps": null}) }
@@ -193,6 +205,55 @@ fn what_yarn_says_counts_and_not_the_exit_code() {
     let spark = manager.submitter("spark.yarn.tags", 0);
     let error = awaited(on_yarn(&manager, &spark), &config).unwrap_err();
     assert!(matches!(error, SparkError::DriverLost { retryable: true, .. }), "{error}");
+}
+
+/// What comes from a server that is overloaded, or starts, or from a proxy before it.
+fn noise() -> [Answer; 6] {
+    let of = |status: u16, text: &str| Answer::Of(status, text.to_owned());
+    let late = Answer::Late(Duration::from_millis(300), 503, String::new());
+    [of(500, "oops"), of(200, "<html>wait</html>"), of(200, r#"{"app": {"sta"#), Answer::Cut, of(502, "<html>"), late]
+}
+
+#[test]
+fn answers_that_say_nothing_are_waited_out() {
+    let state = |state: &str, end: &str| json!({"state": state, "finalStatus": end});
+    let manager = Manager::start([state("RUNNING", "UNDEFINED"), state("FINISHED", "SUCCEEDED")], yarn);
+    locked(&manager.known).instead.extend(noise());
+    let spark = manager.submitter("spark.yarn.tags", 0);
+    awaited(on_yarn(&manager, &spark), &Config::builder().build().unwrap()).unwrap();
+    assert!(locked(&manager.known).instead.is_empty());
+
+    let running = pod("Running", &json!({"running": {}}));
+    let unknown = json!({"phase": "Unknown"});
+    let over = pod("Succeeded", &json!({"terminated": {"exitCode": 0}}));
+    let manager = Manager::start([running.clone(), unknown, running, over], kubernetes);
+    locked(&manager.known).instead.extend(noise());
+    let spark = manager.submitter("spark.kubernetes.driver.pod.name", 0);
+    on_kubernetes(&manager, &spark).unwrap();
+    assert!(locked(&manager.known).instead.is_empty());
+}
+
+#[test]
+fn a_cluster_that_does_not_let_us_in_or_is_none_is_said_before_anything_is_submitted() {
+    let config = Config::builder().build().unwrap();
+    for (status, wanted) in
+        [(401, "wants other credentials"), (403, "wants other credentials"), (404, "answered with status 404")]
+    {
+        let manager = Manager::start([], yarn);
+        locked(&manager.known).refuses = Some(status);
+        let spark = manager.submitter("spark.yarn.tags", 0);
+        let error = awaited(on_yarn(&manager, &spark), &config).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{error}");
+        assert_eq!(locked(&manager.known).names.len(), 0);
+
+        let manager = Manager::start([], kubernetes);
+        locked(&manager.known).refuses = Some(status);
+        let spark = manager.submitter("spark.kubernetes.driver.pod.name", 0);
+        let error = on_kubernetes(&manager, &spark).unwrap_err();
+        let wanted = if status == 404 { "is no API of Kubernetes" } else { wanted };
+        assert!(error.to_string().contains(wanted), "{error}");
+        assert_eq!(locked(&manager.known).names.len(), 0);
+    }
 }
 
 #[test]

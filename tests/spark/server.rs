@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::common::locked;
 
@@ -21,6 +22,8 @@ pub(crate) struct Request {
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     Of(u16, String),
+    /// The same, but not at once.
+    Late(Duration, u16, String),
     /// The connection is closed without a word.
     Cut,
     /// Nothing, for a minute.
@@ -66,8 +69,12 @@ fn serve(mut socket: TcpStream, requests: &Mutex<Vec<Request>>, answer: &dyn Fn(
     locked(requests).push(request.clone());
     let (status, body) = match answer(&request) {
         Answer::Of(status, body) => (status, body),
+        Answer::Late(after, status, body) => {
+            std::thread::sleep(after);
+            (status, body)
+        }
         Answer::Cut => return,
-        Answer::Silence => return std::thread::sleep(std::time::Duration::from_secs(60)),
+        Answer::Silence => return std::thread::sleep(Duration::from_secs(60)),
     };
     let length = body.len();
     let head = format!("HTTP/1.1 {status} Said\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");

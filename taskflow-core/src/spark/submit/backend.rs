@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::super::Master;
 use super::SparkError;
 use super::properties::Settings;
 use super::spec::Spec;
@@ -23,6 +24,13 @@ pub(super) struct Job {
 
 /// A cluster that runs drivers.
 pub(super) trait Backend: fmt::Debug + Send + Sync + 'static {
+    /// Asks the cluster something, before a job is submitted: what would go wrong later goes wrong now.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer, or does not let us in.
+    fn reach(&self, job: &Job) -> Result<(), SparkError>;
+
     /// Hands the job over, with its tag on it. Gives the id under which the cluster knows it.
     ///
     /// # Errors
@@ -91,6 +99,16 @@ pub(super) enum Trouble {
     /// It may come.
     Later(String),
     Never(SparkError),
+}
+
+impl Trouble {
+    /// As an error of who will not ask again.
+    pub(super) fn of(self, master: &Master) -> SparkError {
+        match self {
+            Trouble::Later(why) => SparkError::MasterUnreachable { master: master.to_string(), why },
+            Trouble::Never(error) => error,
+        }
+    }
 }
 
 /// Where a job with a tag is.

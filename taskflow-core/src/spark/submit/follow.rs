@@ -60,12 +60,12 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
         let (submission, application) = (Some(id.clone()), application.clone());
         return Ok(Ended { submission, application, last_line: String::new(), result });
     }
-    if !ledger.found {
-        let (spec, place) = (spec.clone(), place.clone());
-        blocking(move || preflight::look(&spec, &place)).await??;
-    }
     let (tag, since) = (ledger.record.tag.clone(), ledger.record.since);
     let job = Job { spec: spec.clone(), settings, tag, since };
+    if !ledger.found {
+        let (job, place, backend) = (job.clone(), place.clone(), Arc::clone(&backend));
+        blocking(move || preflight::look(&job.spec, &place).and_then(|()| backend.reach(&job))).await??;
+    }
     let custody = Custody::new(Arc::clone(&backend), job.clone(), ledger.record.since);
     let mut following = Following { spec, context, backend, job, ledger, custody, progress: None, looks: 0 };
     let ended = following.run_to_the_end().await;

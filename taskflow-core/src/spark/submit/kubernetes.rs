@@ -126,6 +126,11 @@ fn pod_name(job: &Job) -> String {
 }
 
 impl Backend for Kubernetes {
+    fn reach(&self, job: &Job) -> Result<(), SparkError> {
+        // It asks for what must be allowed anyway: to look at the pod of the driver, which is not there yet.
+        self.pod(&pod_name(job)).map(drop).map_err(|trouble| trouble.of(&self.place.master))
+    }
+
     fn submit(&self, job: &Job) -> Result<String, Trouble> {
         let mut settings = job.settings.clone();
         for (name, value) in std::mem::take(&mut settings.env) {

@@ -198,10 +198,12 @@ fn message(answer: &Value) -> String {
 }
 
 impl Backend for Standalone {
-    fn submit(&self, job: &Job) -> Result<String, Trouble> {
-        // An answer that does not come could be one that was lost; where nobody listens nothing can have been taken.
+    fn reach(&self, _: &Job) -> Result<(), SparkError> {
         let hosts = self.rest.iter().filter_map(|base| base.split_once("://").map(|(_, host)| host));
-        knock(hosts).map_err(|why| Trouble::Never(SparkError::RestUnreachable { master: self.master.clone(), why }))?;
+        knock(hosts).map_err(|why| SparkError::RestUnreachable { master: self.master.clone(), why })
+    }
+
+    fn submit(&self, job: &Job) -> Result<String, Trouble> {
         let body = request(job, &self.master).to_string();
         let (endpoint, answer) = self.ask("create", Some(&body))?;
         match (answer["success"] == true, answer["submissionId"].as_str()) {

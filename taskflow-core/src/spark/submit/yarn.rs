@@ -75,6 +75,10 @@ impl Yarn {
 }
 
 impl Backend for Yarn {
+    fn reach(&self, _: &Job) -> Result<(), SparkError> {
+        self.ask(Verb::Get, "info", "").map(drop).map_err(|trouble| trouble.of(&self.place.master))
+    }
+
     fn submit(&self, job: &Job) -> Result<String, Trouble> {
         let mut settings = job.settings.clone();
         for (name, value) in std::mem::take(&mut settings.env) {
