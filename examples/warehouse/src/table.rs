@@ -72,3 +72,53 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
     }
     Ok(fs::rename(from, to).map_err(|error| at(to, error))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A month with a version that is published and one that is staged.
+    fn with_two_versions() -> (tempfile::TempDir, Month, Table) {
+        let folder = tempfile::tempdir().unwrap();
+        let day = taskflow::Date::new(2013, 1, 31).unwrap();
+        let month = Month::of(day, folder.path().to_str().unwrap(), "run");
+        let staged = month.staging().join("fact_flights");
+        for (dir, version) in [(&month.place("fact_flights", true), "old"), (&staged, "new")] {
+            fs::create_dir_all(dir).unwrap();
+            fs::write(dir.join("part-0.parquet"), version).unwrap();
+        }
+        (folder, month, Table { name: "fact_flights".to_owned(), path: staged, rows: 1 })
+    }
+
+    fn published(month: &Month) -> String {
+        fs::read_to_string(month.place("fact_flights", true).join("part-0.parquet")).unwrap()
+    }
+
+    #[test]
+    fn a_staged_table_takes_the_place_of_the_old_one_once() {
+        let (_folder, month, staged) = with_two_versions();
+        for _ in 0..2 {
+            let table = publish(&staged, &month).unwrap();
+            assert_eq!(table.path, month.place("fact_flights", true));
+            assert_eq!(published(&month), "new");
+        }
+    }
+
+    #[test]
+    fn publishing_goes_on_where_a_crash_has_interrupted_it() {
+        let (_folder, month, staged) = with_two_versions();
+        // The old version is aside, and the new one not yet in place.
+        rename(&month.place("fact_flights", true), &month.staging().join("replaced/fact_flights")).unwrap();
+        publish(&staged, &month).unwrap();
+        assert_eq!(published(&month), "new");
+    }
+
+    #[test]
+    fn a_table_that_is_nowhere_is_an_error_with_the_way_out() {
+        let (folder, month, staged) = with_two_versions();
+        fs::remove_dir_all(folder.path()).unwrap();
+        let error = publish(&staged, &month).unwrap_err().to_string();
+        assert!(error.starts_with("fact_flights is neither staged nor published"), "{error}");
+        assert!(error.ends_with("run the DAG again, a load may be repeated"), "{error}");
+    }
+}

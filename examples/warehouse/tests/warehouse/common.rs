@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 /// Where the data of the examples is.
 pub(crate) const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data");
+/// The flights among the data that a test changes.
+pub(crate) const FLIGHTS: &str = "flights-2013-01.csv";
 pub(crate) const TABLES: [&str; 6] =
     ["raw_flights", "raw_weather", "dim_airline", "dim_airport", "fact_flights", "daily_delays"];
 
@@ -49,7 +51,11 @@ impl Warehouse {
 
     /// The example, loading January 2013 from a directory; further words follow.
     pub(crate) fn loading(&self, data: &Path, words: &[&str]) -> Command {
-        let mut program = self.program(&["run", "--day", "2013-01-15", "--warehouse"]);
+        self.loading_month_of("2013-01-15", data, words)
+    }
+
+    pub(crate) fn loading_month_of(&self, day: &str, data: &Path, words: &[&str]) -> Command {
+        let mut program = self.program(&["run", "--day", day, "--warehouse"]);
         program.arg(self.path()).arg("--data").arg(data).args(words);
         program
     }
@@ -106,18 +112,20 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A copy of the data, to be changed.
+/// A part of the data, to be changed.
 pub(crate) struct Data {
     folder: TempDir,
 }
 
 impl Data {
-    pub(crate) fn copied() -> Self {
+    /// The first flights of January.
+    pub(crate) fn first(count: usize) -> Self {
         let data = Data { folder: tempfile::tempdir().expect("temporary directories can be made") };
         for file in ["airlines.csv", "airports.csv", "weather.csv"] {
             fs::copy(Path::new(DATA).join(file), data.path().join(file)).expect("the data is there");
         }
-        fs::write(data.path().join("flights-2013-01.csv"), flights()).expect("temporary files can be written");
+        fs::write(data.path().join(FLIGHTS), flights()).expect("temporary files can be written");
+        data.change(FLIGHTS, |lines| lines.truncate(count + 1));
         data
     }
 

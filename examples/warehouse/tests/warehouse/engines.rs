@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::cells::Cells;
-use super::common::{DATA, Data, TABLES, Warehouse, fails, succeeds};
+use super::common::{DATA, Data, FLIGHTS, TABLES, Warehouse, fails, succeeds};
 use super::spark::cluster::{Cluster, JAVA};
 
 /// A load by the cluster, whose workers must see the directory of the warehouse.
@@ -22,8 +22,7 @@ fn spark_and_the_embedded_engine_give_the_same_cells_in_the_same_columns() {
     let report = embedded.load(Path::new(DATA));
 
     // It finds tables of the other engine in its way, and the embedded engine then finds those of Spark.
-    let old = Data::copied();
-    old.change("flights-2013-01.csv", |lines| lines.truncate(1001));
+    let old = Data::first(1000);
     spark.load(old.path());
     assert_eq!(succeeds(&mut on_cluster(&cluster, &spark, Path::new(DATA))), report);
     for table in TABLES {
@@ -42,8 +41,8 @@ fn spark_and_the_embedded_engine_give_the_same_cells_in_the_same_columns() {
 #[test]
 fn what_is_no_number_fails_the_load_on_spark_as_well() {
     let cluster = Cluster::shared();
-    let (warehouse, data) = (Warehouse::within(cluster.folder()), Data::copied());
-    data.change("flights-2013-01.csv", |lines| lines[500] = lines[500].replace("2013,1,1,", "2013,1,first,"));
+    let (warehouse, data) = (Warehouse::within(cluster.folder()), Data::first(1000));
+    data.change(FLIGHTS, |lines| lines[500] = lines[500].replace("2013,1,1,", "2013,1,first,"));
     let error = fails(&mut on_cluster(&cluster, &warehouse, data.path()));
     assert!(error.contains("load_on_spark") && error.contains("'first'"), "{error}");
     assert!(warehouse.files().is_empty());

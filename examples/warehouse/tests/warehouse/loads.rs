@@ -6,55 +6,54 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use super::cells::Cells;
-use super::common::{DATA, Data, TABLES, Warehouse, succeeds};
+use super::common::{Data, FLIGHTS, TABLES, Warehouse, succeeds};
 
 #[test]
 fn a_load_that_is_repeated_gives_the_same_files() {
-    let warehouse = Warehouse::new();
-    warehouse.load(Path::new(DATA));
+    let (warehouse, data) = (Warehouse::new(), Data::first(5000));
+    warehouse.load(data.path());
     let first = warehouse.files();
     assert_eq!(first.len(), TABLES.len());
-    warehouse.load(Path::new(DATA));
+    warehouse.load(data.path());
     assert!(warehouse.files() == first, "the files differ after another load");
     assert!(!warehouse.path().join(".staging/2013-01").exists());
 }
 
 #[test]
 fn a_load_replaces_its_month_and_no_other() {
-    let (warehouse, data) = (Warehouse::new(), Data::copied());
+    let (warehouse, data) = (Warehouse::new(), Data::first(1000));
     warehouse.load(data.path());
     let january = warehouse.files();
 
-    let february = fs::read_to_string(data.path().join("flights-2013-01.csv")).expect("it is there");
-    let february: Vec<String> = february.lines().take(10).map(|line| line.replace("2013,1,1,", "2013,2,1,")).collect();
+    let flights = fs::read_to_string(data.path().join(FLIGHTS)).expect("it is there");
+    let february: Vec<String> = flights.lines().take(10).map(|line| line.replace("2013,1,1,", "2013,2,1,")).collect();
     fs::write(data.path().join("flights-2013-02.csv"), february.join("\n")).expect("temporary files can be written");
-    succeeds(&mut warehouse.loading(data.path(), &[]).args(["--day", "2013-02-01"]));
-    assert_eq!(Cells::of(&warehouse.path().join("fact_flights/month=2013-02")).rows.len(), 9);
+    succeeds(&mut warehouse.loading_month_of("2013-02-01", data.path(), &[]));
+    let february = || Cells::of(&warehouse.path().join("fact_flights/month=2013-02")).rows.len();
+    assert_eq!(february(), 9);
     let both = warehouse.files();
     assert!(january.iter().all(|(path, bytes)| both.get(path) == Some(bytes)), "January has changed");
 
-    data.change("flights-2013-01.csv", |lines| lines.truncate(101));
-    warehouse.load(data.path());
+    warehouse.load(Data::first(100).path());
     assert_eq!(Cells::of(&warehouse.table("fact_flights")).rows.len(), 100);
-    assert_eq!(Cells::of(&warehouse.path().join("fact_flights/month=2013-02")).rows.len(), 9);
+    assert_eq!(february(), 9);
 }
 
 #[test]
 fn a_load_that_is_killed_changes_nothing_and_the_next_one_is_whole() {
-    let (warehouse, old) = (Warehouse::new(), Data::copied());
-    old.change("flights-2013-01.csv", |lines| lines.truncate(1001));
-    warehouse.load(old.path());
+    let (warehouse, data) = (Warehouse::new(), Data::first(5000));
+    warehouse.load(Data::first(100).path());
     let before = warehouse.files();
 
     for written in ["csv/flights.csv", "raw_flights", "fact_flights/part-0.parquet", "daily_delays"] {
-        kill_when_it_writes(written, &warehouse);
+        kill_when_it_writes(written, &warehouse, data.path());
         assert!(warehouse.files() == before, "killed while it wrote {written}, it has changed the tables");
     }
-    warehouse.load(Path::new(DATA));
+    warehouse.load(data.path());
     assert!(!warehouse.path().join(".staging/2013-01").exists());
 
     let fresh = Warehouse::new();
-    fresh.load(Path::new(DATA));
+    fresh.load(data.path());
     for table in TABLES {
         assert_eq!(Cells::of(&warehouse.table(table)), Cells::of(&fresh.table(table)), "{table}");
     }
@@ -62,19 +61,19 @@ fn a_load_that_is_killed_changes_nothing_and_the_next_one_is_whole() {
 
 #[test]
 fn a_run_that_was_killed_is_resumed_to_the_same_tables() {
-    let warehouse = Warehouse::new();
-    kill_when_it_writes("fact_flights", &warehouse);
+    let (warehouse, data) = (Warehouse::new(), Data::first(5000));
+    kill_when_it_writes("fact_flights", &warehouse, data.path());
     succeeds(&mut warehouse.program(&["resume", "last"]));
     let resumed = warehouse.files();
-    // What is published is not published twice, though nothing is staged any more.
+    // Nothing is staged any more, and what is published stays.
     succeeds(&mut warehouse.program(&["clear", "last", "publish", "--downstream"]));
     assert!(warehouse.files() == resumed, "publishing again has changed the tables");
-    warehouse.load(Path::new(DATA));
+    warehouse.load(data.path());
     assert!(warehouse.files() == resumed, "the resumed run has other files than a whole one");
 }
 
 /// Starts a load and kills it with SIGKILL as soon as this is in its staging directory.
-fn kill_when_it_writes(written: &str, warehouse: &Warehouse) {
+fn kill_when_it_writes(written: &str, warehouse: &Warehouse, data: &Path) {
     struct Killed(Child);
     impl Drop for Killed {
         fn drop(&mut self) {
@@ -82,7 +81,7 @@ fn kill_when_it_writes(written: &str, warehouse: &Warehouse) {
             self.0.wait().expect("it is our child");
         }
     }
-    let mut program: Command = warehouse.loading(Path::new(DATA), &[]);
+    let mut program: Command = warehouse.loading(data, &[]);
     let mut run = Killed(program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the example starts"));
     let staging = warehouse.path().join(".staging/2013-01");
     let known: Vec<_> = runs(&staging).collect();
