@@ -9,24 +9,34 @@ import os
 import sys
 from pathlib import Path
 
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 
 
 def read_csv(spark, name, path):
-    """All columns are texts, as the queries say what they are. A row of another length is no row."""
-    rows = spark.read.csv(path, header=True, mode="FAILFAST")
-    rows.createOrReplaceTempView(name)
+    """All columns are texts, as the queries say what they are. A row of another length fails what reads it."""
+    spark.read.csv(path, header=True, mode="FAILFAST").createOrReplaceTempView(name)
 
 
 def load(spark, table, directory):
     """Makes a table of the rows of its query, in the place of what an attempt before has left, and lets later queries read it."""
     path = f"{directory}/{table}"
-    spark.sql((SQL / f"{table}.sql").read_text()).write.mode("overwrite").parquet(path)
+    try:
+        spark.sql((SQL / f"{table}.sql").read_text()).write.mode("overwrite").parquet(path)
+    except PySparkException as error:
+        raise RuntimeError(f"{table} (sql/{table}.sql): {in_short(error)}") from None
     rows = spark.read.parquet(path)
     rows.createOrReplaceTempView(table)
     return rows.count()
+
+
+def in_short(error):
+    """Spark's errors bring along the stacks of all that was involved, which the log has too. What happened is the last cause."""
+    lines = str(error).splitlines()
+    causes = [line for line in lines if line.startswith("Caused by:")]
+    return causes[-1] if causes else lines[0]
 
 
 def give(value):

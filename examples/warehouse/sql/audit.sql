@@ -30,3 +30,4 @@ select
     (select coalesce(sum(flights), 0) from daily_delays),
     'fact_flights, rows',
     (select count(*) from fact_flights)
+order by counted

@@ -46,7 +46,7 @@ enum Engine {
 
 /// What is loaded, and where.
 #[task]
-fn begin(ctx: &TaskContext, day: Date, warehouse: &str) -> Month {
+fn begin(ctx: &TaskContext, day: Date, warehouse: &str) -> Result<Month> {
     Month::of(day, warehouse, ctx.run_id())
 }
 
@@ -69,7 +69,7 @@ fn loaded(tables: Vec<Table>) -> Vec<Table> {
 }
 
 /// Runs the queries of all tables on a cluster.
-#[task(deferrable, retries = 1)]
+#[task(deferrable)]
 async fn load_on_spark(
     ctx: &TaskContext,
     files: &[Table],

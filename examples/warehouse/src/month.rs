@@ -20,8 +20,14 @@ pub struct Month {
 
 impl Month {
     /// The month of a day, as it is loaded by a run.
-    pub fn of(day: Date, warehouse: &str, run: &str) -> Self {
-        Month { year: day.year(), month: day.month(), warehouse: PathBuf::from(warehouse), run: run.to_owned() }
+    pub fn of(day: Date, warehouse: &str, run: &str) -> Result<Self> {
+        if let Some(sign) = warehouse.chars().find(|sign| "*?[]{}".contains(*sign)) {
+            return Err(format!(
+                "{warehouse}: an engine takes the `{sign}` for a pattern; --warehouse DIR says another directory"
+            )
+            .into());
+        }
+        Ok(Month { year: day.year(), month: day.month(), warehouse: PathBuf::from(warehouse), run: run.to_owned() })
     }
 
     /// `2013-01`

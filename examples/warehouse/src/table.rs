@@ -81,7 +81,7 @@ mod tests {
     fn with_two_versions() -> (tempfile::TempDir, Month, Table) {
         let folder = tempfile::tempdir().unwrap();
         let day = taskflow::Date::new(2013, 1, 31).unwrap();
-        let month = Month::of(day, folder.path().to_str().unwrap(), "run");
+        let month = Month::of(day, folder.path().to_str().unwrap(), "run").unwrap();
         let staged = month.staging().join("fact_flights");
         for (dir, version) in [(&month.place("fact_flights", true), "old"), (&staged, "new")] {
             fs::create_dir_all(dir).unwrap();

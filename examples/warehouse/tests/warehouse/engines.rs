@@ -44,6 +44,8 @@ fn what_is_no_number_fails_the_load_on_spark_as_well() {
     let (warehouse, data) = (Warehouse::within(cluster.folder()), Data::first(1000));
     data.change(FLIGHTS, |lines| lines[500] = lines[500].replace("2013,1,1,", "2013,1,first,"));
     let error = fails(&mut on_cluster(&cluster, &warehouse, data.path()));
-    assert!(error.contains("load_on_spark") && error.contains("'first'"), "{error}");
+    for said in ["load_on_spark", "raw_flights (sql/raw_flights.sql): ", "'first'"] {
+        assert!(error.contains(said), "it does not say `{said}`: {error}");
+    }
     assert!(warehouse.files().is_empty());
 }

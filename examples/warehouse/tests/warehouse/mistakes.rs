@@ -98,3 +98,13 @@ fn an_engine_that_is_none_is_refused_with_those_that_are() {
     let error = fails(&mut Warehouse::new().loading(Path::new(DATA), &["--engine", "duck"]));
     assert!(error.contains("--engine") && error.contains("embedded") && error.contains("spark"), "{error}");
 }
+
+#[test]
+fn a_warehouse_whose_name_is_a_pattern_is_refused() {
+    let words = ["run", "--day", "2013-01-15", "--data", DATA, "--warehouse", "tables[1]"];
+    let error = fails(&mut Warehouse::new().program(&words));
+    assert!(
+        error.contains("tables[1]: an engine takes the `[` for a pattern; --warehouse DIR says another"),
+        "{error}"
+    );
+}
