@@ -12,7 +12,7 @@ use std::process::Command;
 use binaries::{Said, program};
 use flate2::read::GzDecoder;
 use serde_json::Value;
-use spark::cluster::{JAVA, Spark};
+use spark::cluster::{Spark, java};
 
 const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/flights-2013-01.csv.gz");
 
@@ -35,7 +35,7 @@ fn call(home: &std::path::Path, words: &[&str], settings: &[(&str, &str)]) -> Sa
     let Spark { home: spark_home, python } = Spark::find();
     let mut example: Command = program("outgrown");
     example.args(words).env("TASKFLOW_HOME", home).env("SPARK_HOME", spark_home);
-    example.env("PYSPARK_PYTHON", python).env("SPARK_LOCAL_IP", "127.0.0.1").env("JAVA_TOOL_OPTIONS", JAVA);
+    example.env("PYSPARK_PYTHON", python).env("SPARK_LOCAL_IP", "127.0.0.1").env("JAVA_TOOL_OPTIONS", java(home));
     example.envs(settings.iter().copied());
     Said::from(example.output().expect("the example starts"))
 }

@@ -1,19 +1,21 @@
 //! Jobs on a real Spark: a standalone cluster that the tests start, and its shells.
 //!
 //! Each application costs some twelve seconds of computing, so there are few, and what needs no executors does without.
-#![cfg(all(feature = "spark", unix))]
+#![cfg(all(feature = "spark", feature = "cli", feature = "sqlite", unix))]
 
+mod binaries;
 mod common;
 mod spark;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use binaries::Said;
 use common::locked;
 use serde::{Deserialize, Serialize};
-use spark::cluster::{Cluster, JAVA, hand_on};
+use spark::cluster::{Cluster, hand_on, java};
 use spark::server::{Answer, Request, Server};
 use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
@@ -39,7 +41,8 @@ fn small(app: &str) -> SparkSubmit {
     let job = SparkSubmit::app(app).spark_home(&cluster.spark.home).master("local[1]").driver_memory("512m");
     job.env("PYSPARK_PYTHON", cluster.spark.python.to_str().expect("paths are text"))
         .env("SPARK_LOCAL_IP", "127.0.0.1")
-        .env("JAVA_TOOL_OPTIONS", JAVA)
+        .env("JAVA_TOOL_OPTIONS", java(cluster.folder()))
+        .cwd(cluster.folder())
 }
 
 /// A jar in cluster mode.
@@ -62,6 +65,10 @@ fn jar() -> PathBuf {
                     if (args[0].equals("exit")) System.exit(3);
                     if (args[0].equals("throw")) throw new IllegalStateException("no such table");
                     if (args[0].equals("sleep")) Thread.sleep(600000);
+                    if (args[0].equals("wait")) {
+                        while (!Files.exists(Path.of(args[1]))) Thread.sleep(50);
+                        return;
+                    }
                     SparkSession spark = SparkSession.builder().getOrCreate();
                     long count = spark.range(100).count();
                     System.out.println("counted " + count);
@@ -156,6 +163,33 @@ fn a_python_job_fails_with_its_traceback_or_its_exit_code() {
 }
 
 #[test]
+fn a_task_that_raises_on_an_executor_fails_the_job_with_its_traceback() {
+    let _turn = turn();
+    let app = "from pyspark.sql import SparkSession\n\
+               def half(x):\n    return x // (x - 2)\n\
+               spark = SparkSession.builder.getOrCreate()\n\
+               spark.sparkContext.parallelize([1, 2, 3], 1).map(half).collect()\n";
+    let error = awaited(small(&file("divides.py", app))).unwrap_err();
+    assert_eq!(error.exit_code(), Some(1));
+    assert!(error.said().unwrap().contains("ZeroDivisionError"), "{error:?}");
+}
+
+#[test]
+fn a_jar_in_client_mode_gives_its_result_or_its_exit_code_or_what_it_throws() {
+    let _turn = turn();
+    let job = |how: &str| small(jar().to_str().unwrap()).class("Job").arg(how);
+    let ok = awaited(job("ok").result::<u64>()).unwrap_or_else(|error| panic!("{error}: {:?}", error.said()));
+    assert_eq!((ok.result, ok.last_line.as_str()), (100, "counted 100"));
+    assert_eq!(awaited(job("exit")).unwrap_err().exit_code(), Some(3));
+    let error = awaited(job("throw")).unwrap_err();
+    assert_eq!(error.exit_code(), Some(1));
+    assert!(error.said().unwrap().contains("IllegalStateException: no such table"), "{error:?}");
+    let error = awaited(job("ok").class("NoSuchClass")).unwrap_err();
+    assert_eq!((error.exit_code(), error.is_retryable()), (Some(101), false));
+    assert!(error.said().unwrap().contains("Failed to load class NoSuchClass"), "{error:?}");
+}
+
+#[test]
 fn a_jar_runs_in_the_cluster_and_its_submission_is_found_again_by_its_tag() {
     let (cluster, _turn) = turn();
     // Between us and the REST server somebody swallows the first answer to a submission.
@@ -187,6 +221,117 @@ fn a_driver_that_fails_says_why_and_one_that_is_out_of_time_is_killed() {
 }
 
 #[test]
+fn a_driver_that_waits_for_resources_is_killed_when_its_time_is_over() {
+    let (cluster, _turn) = turn();
+    // No worker has that much.
+    let job = in_the_cluster("ok").driver_memory("8g").queue_timeout(Duration::from_secs(1));
+    let error = awaited(job).unwrap_err();
+    assert!(matches!(error, SparkError::TimedOut { of: Limit::Queue, confirmed: true, .. }), "{error}");
+    assert_eq!(drivers(&cluster, "activedrivers").len(), 0);
+}
+
+#[test]
+fn a_jar_that_no_worker_can_read_is_said_with_the_reason() {
+    let _turn = turn();
+    let cluster = Cluster::shared();
+    let job = SparkSubmit::app("http://127.0.0.1:1/no-such.jar")
+        .class("Job")
+        .master(&cluster.master)
+        .deploy_mode(DeployMode::Cluster);
+    let job = job.rest_port(cluster.rest_port).ui_port(cluster.ui_port).memory("512m");
+    let error = awaited(job).unwrap_err();
+    assert!(matches!(&error, SparkError::DriverFailed { state, .. } if state == "ERROR"), "{error}");
+    assert!(error.said().is_some_and(|said| said.contains("Connection refused")), "{error:?}");
+}
+
+#[test]
+fn a_master_without_a_rest_server_is_said_before_anything_is_submitted() {
+    let (cluster, _turn) = turn();
+    // At one nobody listens; the other speaks HTTP, but is for people.
+    for (port, wanted) in [
+        (1, "its REST server is off unless `spark.master.rest.enabled`"),
+        (cluster.ui_port, "is not the REST server of a Spark master"),
+    ] {
+        let error = awaited(in_the_cluster("ok").rest_port(port)).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{error}");
+    }
+    assert_eq!(drivers(&cluster, "activedrivers").len(), 0);
+}
+
+#[test]
+fn a_restart_of_the_master_ends_as_the_new_one_says_and_submits_nothing() {
+    let (cluster, _turn) = turn();
+    let go = cluster.folder().join("go-on-after-the-restart");
+    let job = in_the_cluster("wait").arg(go.to_str().unwrap());
+    let dag = Dag::build("restarted", || spark_submit("job", job.clone())).unwrap();
+    let handle = dag.run().start().unwrap();
+    active(1);
+    cluster.restart_the_master();
+    std::fs::write(&go, "").unwrap();
+    let report = common::finish(handle);
+    // A worker that comes back by itself before the new master calls it counts as another one, and its driver as an error, which
+    // ends it. Which of both is first is chance.
+    let failure = report.task("job").unwrap().failure();
+    assert!(failure.is_none_or(|failure| failure.to_string().contains("ended as ERROR")), "{report:?}");
+    active(0);
+    // It has heard of no other.
+    assert_eq!(drivers(&cluster, "completeddrivers").len(), 1);
+}
+
+/// A run of the program that submits to the cluster, whose REST server it reaches at this port.
+fn program(home: &Path, rest_port: u16, go: &Path, words: &[&str]) -> Child {
+    let cluster = Cluster::shared();
+    let mut program = binaries::program("spark_job");
+    let port = cluster.master.rsplit(':').next().expect("an address has a port");
+    program.args(words).env("TASKFLOW_HOME", home).env("MASTER_PORT", port);
+    program.env("REST_PORT", rest_port.to_string()).env("UI_PORT", cluster.ui_port.to_string());
+    program.env("JOB_JAR", jar()).env("JOB_WORDS", format!("wait {}", go.display()));
+    program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a built program starts")
+}
+
+#[test]
+fn a_program_that_is_killed_leaves_one_driver_whenever_that_happens() {
+    let (cluster, _turn) = turn();
+    // What the program is killed at, and whether the master has heard of the job by then.
+    for (moment, path, heard) in [
+        ("before", "/v1/submissions/create", false),
+        ("between", "/v1/submissions/create", true),
+        ("while", "/v1/submissions/status", true),
+    ] {
+        let (home, go) = (tempfile::tempdir().unwrap(), cluster.folder().join(format!("go-{moment}")));
+        let known = drivers(&cluster, "activedrivers").len() + drivers(&cluster, "completeddrivers").len();
+        // Between the program and the REST server somebody keeps the first answer to himself.
+        let (rest, reached) = (cluster.rest_port, Arc::new(OnceLock::new()));
+        let told = Arc::clone(&reached);
+        let proxy = Server::start(move |request| {
+            let held = request.path.starts_with(path) && told.get().is_none();
+            if held && !heard {
+                told.set(()).expect("it is the first");
+                return Answer::Silence;
+            }
+            let (status, body) = hand_on(rest, request);
+            if held {
+                told.set(()).expect("it is the first");
+                return Answer::Silence;
+            }
+            Answer::Of(status, body)
+        });
+        let mut first = program(home.path(), proxy.port, &go, &["run", "load"]);
+        common::eventually("the program has come that far", || reached.get().is_some());
+        first.kill().unwrap();
+        first.wait().unwrap();
+
+        let second = program(home.path(), proxy.port, &go, &["resume"]);
+        active(1);
+        std::fs::write(&go, "").unwrap();
+        let said = Said::from(second.wait_with_output().unwrap());
+        assert_eq!(said.code, Some(0), "{moment}: {said:?}");
+        active(0);
+        assert_eq!(drivers(&cluster, "completeddrivers").len(), known + 1, "{moment}");
+    }
+}
+
+#[test]
 fn sql_runs_up_to_the_statement_that_fails() {
     let _turn = turn();
     let ok = awaited(small(&file("ok.sql", "SELECT 1 + 1;\nSELECT 'seven';\n"))).unwrap();
@@ -211,21 +356,25 @@ fn a_scala_script_fails_when_it_throws_and_when_it_does_not_compile() {
     assert!(error.said().unwrap().contains("type mismatch"), "{error:?}");
 }
 
-/// Waits until so many drivers are active, as the master says.
+/// The drivers of which the master says this.
+fn drivers(cluster: &Cluster, what: &str) -> Vec<serde_json::Value> {
+    let ask = Request { method: "GET".to_owned(), path: "/json/".to_owned(), head: String::new(), body: String::new() };
+    let (_, body) = hand_on(cluster.ui_port, &ask);
+    let json: serde_json::Value = serde_json::from_str(&body).expect("the master speaks JSON");
+    json[what].as_array().cloned().unwrap_or_default()
+}
+
+/// Waits until so many drivers run, as the master says.
 #[track_caller]
 fn active(wanted: usize) {
-    let ask = Request { method: "GET".to_owned(), path: "/json/".to_owned(), head: String::new(), body: String::new() };
     let start = std::time::Instant::now();
     loop {
-        let (_, body) = hand_on(Cluster::shared().ui_port, &ask);
-        let json: serde_json::Value = serde_json::from_str(&body).expect("the master speaks JSON");
-        let running = json["activedrivers"]
-            .as_array()
-            .map_or(0, |drivers| drivers.iter().filter(|driver| driver["state"] == "RUNNING").count());
+        let active = drivers(&Cluster::shared(), "activedrivers");
+        let running = active.iter().filter(|driver| driver["state"] == "RUNNING").count();
         if running == wanted {
             return;
         }
-        assert!(start.elapsed() < common::PATIENCE * 4, "{running} drivers are active, and not {wanted}");
+        assert!(start.elapsed() < common::PATIENCE * 4, "{running} drivers run, and not {wanted}: {active:?}");
         std::thread::sleep(Duration::from_millis(200));
     }
 }

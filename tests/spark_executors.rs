@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use binaries::{Said, program};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
-use spark::cluster::{Cluster, JAVA, PATIENCE, Spark, children_of, kill};
+use spark::cluster::{Cluster, PATIENCE, Spark, children_of, java, kill};
 use taskflow::prelude::*;
 use taskflow::spark::Executors;
 use taskflow::tasks::Executor;
@@ -43,7 +43,7 @@ impl Home {
         program.env("TASKFLOW_HOME", self.0.path().join("home")).env("PYSPARK_PYTHON", &spark.python);
         program
             .env("SPARK_LOCAL_IP", "127.0.0.1")
-            .env("JAVA_TOOL_OPTIONS", JAVA)
+            .env("JAVA_TOOL_OPTIONS", java(self.0.path()))
             .env_remove("SPARK_HOME")
             .env_remove("TASKFLOW_SPARK")
             .args(words);

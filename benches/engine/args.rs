@@ -50,7 +50,8 @@ pub(crate) struct Options {
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask bench -- [options]        the table
        cargo xtask bench -- durable          runs that are kept in SQLite; has a --help of its own
-       cargo xtask bench -- facts [names]    sleepers, mapped, hello, many-tasks, cold-build; all without names
+       cargo xtask bench -- facts [names]    sleepers, mapped, hello, many-tasks, cold-build, spark-submit,
+                                             spark-executors; all without names
 
 Options, each may be given several times to choose several:
   --shape NAME      chain, fan, layers, diamond, tree, random

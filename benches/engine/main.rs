@@ -28,6 +28,8 @@ use args::{Options, Request};
 use machine::Machine;
 
 fn main() -> ExitCode {
+    // On executors of Spark this program is a worker.
+    taskflow::process::child_main();
     match args::parse(std::env::args().skip(1)) {
         Ok(Request::Help) => println!("{}", args::HELP),
         Ok(Request::Time(cell, budget)) => cell::measure_time(cell, budget),

@@ -6,29 +6,21 @@
 //! cargo run --example clicks -- show
 //! ```
 
-#![allow(unreachable_pub, reason = "the module of a program, not of a library")]
+#![allow(unreachable_pub, reason = "the modules of a program, not of a library")]
 
 mod log;
+mod visits;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
-use log::{BadLine, Log, Request};
+use jiff::SignedDuration;
+use log::{BadLine, Log};
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
-
-/// The requests of one visitor without a long pause.
-#[derive(Debug, Serialize, Deserialize)]
-struct Session {
-    ip: String,
-    agent: String,
-    start: Timestamp,
-    end: Timestamp,
-    requests: u32,
-}
+use visits::Session;
 
 /// How often something was seen.
 #[derive(Debug, Serialize, Deserialize)]
@@ -62,51 +54,22 @@ fn quarantine(log: &Log, bad_lines: &str) -> Result<usize> {
     Ok(log.bad.len())
 }
 
-/// A session ends when its visitor (address and user agent) is idle for longer than `idle_min`.
+/// A session ends when its visitor is idle for longer than `idle_min`.
 #[task]
 fn sessions(log: &Log, idle_min: u32) -> Vec<Session> {
-    let idle = SignedDuration::from_mins(idle_min.into());
-    // Servers write a line when the response is complete, so the lines are not in the order of their times.
-    let mut requests: Vec<&Request> = log.requests.iter().collect();
-    requests.sort_by_key(|r| (&r.ip, &r.agent, r.time));
-
-    let mut sessions: Vec<Session> = Vec::new();
-    for Request { ip, agent, time, .. } in requests {
-        match sessions.last_mut() {
-            Some(s) if s.ip == *ip && s.agent == *agent && time.duration_since(s.end) <= idle => {
-                s.end = *time;
-                s.requests += 1;
-            }
-            _ => sessions.push(Session { ip: ip.clone(), agent: agent.clone(), start: *time, end: *time, requests: 1 }),
-        }
-    }
-    sessions
+    visits::sessions(&log.requests, SignedDuration::from_mins(idle_min.into()))
 }
 
-/// The pages read most: what `GET` found, without images, scripts and other files.
+/// The pages read most.
 #[task]
 fn top_pages(log: &Log, top: usize) -> Vec<Count> {
-    let found = log.requests.iter().filter(|r| r.method == "GET" && matches!(r.status, 200 | 304));
-    let paths = found.filter_map(|r| r.path.split(['?', '#']).next());
-    count(paths.filter(|path| is_page(path)), top)
-}
-
-fn is_page(path: &str) -> bool {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    match file.rsplit_once('.') {
-        Some((_, extension)) => ["html", "xhtml", "php"].contains(&extension),
-        None => true,
-    }
+    count(log.requests.iter().filter_map(visits::page), top)
 }
 
 /// The other sites that sent most requests.
 #[task]
 fn referrers(log: &Log, site: &str, top: usize) -> Vec<Count> {
-    let hosts = log.requests.iter().filter_map(|r| {
-        let (_scheme, rest) = r.referrer.split_once("://")?;
-        rest.split(['/', '?', ':']).next()
-    });
-    count(hosts.filter(|host| host.strip_prefix("www.").unwrap_or(host) != site), top)
+    count(log.requests.iter().filter_map(|request| visits::referrer(request, site)), top)
 }
 
 /// Requests by hour of the day and status code.
@@ -114,8 +77,7 @@ fn referrers(log: &Log, site: &str, top: usize) -> Vec<Count> {
 fn status_by_hour(log: &Log) -> Vec<HourStatus> {
     let mut counts = BTreeMap::new();
     for request in &log.requests {
-        let hour = request.time.as_second() / 3600 % 24;
-        *counts.entry((hour, request.status)).or_default() += 1;
+        *counts.entry((visits::hour(request), request.status)).or_default() += 1;
     }
     counts.into_iter().map(|((hour, status), count)| HourStatus { hour, status, count }).collect()
 }

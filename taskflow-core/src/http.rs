@@ -82,9 +82,7 @@ pub(crate) fn get_with(
     headers: &[(String, String)],
     patience: Duration,
 ) -> Result<Answer, BoxError> {
-    let request = agent(patience).get(&address.url);
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
-    read(address, request.call())
+    read(address, with(agent(patience).get(&address.url), headers).call())
 }
 
 /// Sends a text to an address.
@@ -98,9 +96,7 @@ pub(crate) fn post(
     body: &str,
     patience: Duration,
 ) -> Result<Answer, BoxError> {
-    let request = agent(patience).post(&address.url);
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
-    read(address, request.send(body))
+    read(address, with(agent(patience).post(&address.url), headers).send(body))
 }
 
 /// What a request does to what is at an address.
@@ -143,7 +139,6 @@ pub(crate) fn request(
     read(address, answered)
 }
 
-#[cfg(feature = "spark")]
 fn with<B>(request: ureq::RequestBuilder<B>, headers: &[(String, String)]) -> ureq::RequestBuilder<B> {
     headers.iter().fold(request, |request, (name, value)| request.header(name, value))
 }

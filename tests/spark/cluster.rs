@@ -18,8 +18,11 @@ use crate::common::locked;
 /// How long Spark may take for anything, on a machine that has other things to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
-/// For what lives as short as in a test: most of the work of a young Java is compiling what it runs.
-pub(crate) const JAVA: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
+/// What every Java of a test is told by `JAVA_TOOL_OPTIONS`.
+pub(crate) fn java(folder: &Path) -> String {
+    // Most of the work of one that lives so short is compiling what it runs. What it leaves goes away with the folder.
+    format!("-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djava.io.tmpdir={}", folder.display())
+}
 
 /// Where Spark is, and the Python that belongs to it.
 pub(crate) struct Spark {
@@ -55,7 +58,8 @@ pub(crate) struct Cluster {
     pub(crate) master: String,
     pub(crate) rest_port: u16,
     pub(crate) ui_port: u16,
-    daemons: Vec<Daemon>,
+    workers: Vec<Daemon>,
+    the_master: Mutex<Option<Daemon>>,
     folder: TempDir,
 }
 
@@ -88,50 +92,102 @@ impl Cluster {
     fn start() -> Cluster {
         let (spark, folder) = (Spark::find(), tempfile::tempdir().expect("temporary directories can be made"));
         let rest_port = free_port();
-        let rest = format!(
-            "-Dspark.master.rest.enabled=true -Dspark.master.rest.host=127.0.0.1 -Dspark.master.rest.port={rest_port}"
-        );
-        let daemon = |host: &str, role: &str, words: &[&str]| {
-            let log = folder.path().join(format!("{role}-{host}.log"));
-            let out = File::create(&log).expect("temporary files can be written");
-            let mut command = Command::new(spark.home.join("bin/spark-class"));
-            let class = format!("org.apache.spark.deploy.{}.{role}", role.to_lowercase());
-            command.arg(class).args(["--host", host, "--port", "0", "--webui-port", "0"]).args(words);
-            for variable in ["SPARK_WORKER_CORES", "SPARK_WORKER_MEMORY", "SPARK_MASTER_HOST", "SPARK_MASTER_PORT"] {
-                command.env_remove(variable);
-            }
-            command.env("SPARK_HOME", &spark.home).env("SPARK_LOCAL_IP", host).env("SPARK_DAEMON_MEMORY", "256m");
-            command.env("SPARK_MASTER_OPTS", &rest).env("SPARK_LOCAL_DIRS", folder.path());
-            // Workers hand these on to their executors and drivers.
-            command.env("PYSPARK_PYTHON", &spark.python).env("JAVA_TOOL_OPTIONS", JAVA);
-            let log_too = out.try_clone().expect("a file can be shared");
-            command.stdin(Stdio::null()).stdout(out).stderr(log_too).current_dir(folder.path());
-            Daemon::start(command, log)
-        };
-        let master = daemon("127.0.0.1", "Master", &[]);
+        let master = start_master(&spark, folder.path(), rest_port, 0, 0);
         let address = master.word_after("Starting Spark master at ");
         let ui = master.word_after("Successfully started service 'MasterUI' on port ");
         let ui_port = ui.trim_end_matches('.').parse().expect("a port is a number");
-        master.word_after("Started REST server for submitting applications on ");
+        master.word_after(READY);
         // Spark runs no second copy of a task on the host of the first.
         let workers = ["127.0.0.1", "127.0.0.2"].map(|host| {
             let work = folder.path().join(format!("work-{host}"));
             let work = work.to_str().expect("temporary paths are text");
-            daemon(host, "Worker", &["--cores", "1", "--memory", "1g", "--work-dir", work, &address])
+            let words = ["--webui-port", "0", "--cores", "1", "--memory", "1g", "--work-dir", work, &address];
+            daemon(&spark, folder.path(), "Worker", host, &words, "")
         });
         for worker in &workers {
-            worker.word_after("Successfully registered with master ");
+            worker.word_after(REGISTERED);
         }
-        let daemons = workers.into_iter().chain([master]).collect();
-        Cluster { spark, master: address, rest_port, ui_port, daemons, folder }
+        let (workers, the_master) = (workers.into(), Mutex::new(Some(master)));
+        Cluster { spark, master: address, rest_port, ui_port, workers, the_master, folder }
+    }
+
+    /// Kills the master, and starts another that finds what the first has written down.
+    pub(crate) fn restart_the_master(&self) {
+        let mut master = locked(&self.the_master);
+        let old = master.take().expect("it runs");
+        kill_process_group(Pid::from_child(&old.child), Signal::KILL).expect("it runs");
+        drop(old);
+        let port = self.master.rsplit(':').next().and_then(|port| port.parse().ok()).expect("an address has a port");
+        let new = start_master(&self.spark, self.folder.path(), self.rest_port, port, self.ui_port);
+        new.word_after(READY);
+        *master = Some(new);
     }
 
     /// The processes of executors.
     pub(crate) fn executors(&self) -> Vec<Pid> {
-        let workers = self.daemons.iter().map(|daemon| daemon.child.id());
+        let workers = self.workers.iter().map(|worker| worker.child.id());
         let children = workers.flat_map(children_of);
         children.filter(|(_, line)| line.contains("CoarseGrainedExecutorBackend")).map(|(pid, _)| pid).collect()
     }
+}
+
+impl Drop for Cluster {
+    /// Nothing is left behind: everything that Spark starts inherits the folder of the cluster in its environment.
+    fn drop(&mut self) {
+        self.workers.clear();
+        drop(locked(&self.the_master).take());
+        let start = Instant::now();
+        while !with_environment(self.folder()).is_empty() && start.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let left = with_environment(self.folder());
+        assert!(left.is_empty() || std::thread::panicking(), "these are left behind: {left:#?}");
+    }
+}
+
+/// What a master says last, when it starts.
+const READY: &str = "Started REST server for submitting applications on ";
+/// What a worker says last.
+const REGISTERED: &str = "Successfully registered with master ";
+
+fn start_master(spark: &Spark, folder: &Path, rest_port: u16, port: u16, ui_port: u16) -> Daemon {
+    let options = format!(
+        "-Dspark.master.rest.enabled=true -Dspark.master.rest.host=127.0.0.1 -Dspark.master.rest.port={rest_port} \
+         -Dspark.deploy.recoveryMode=FILESYSTEM -Dspark.deploy.recoveryDirectory={}",
+        folder.join("recovery").display()
+    );
+    let words = ["--port", &port.to_string(), "--webui-port", &ui_port.to_string()];
+    daemon(spark, folder, "Master", "127.0.0.1", &words, &options)
+}
+
+fn daemon(spark: &Spark, folder: &Path, role: &str, host: &str, words: &[&str], options: &str) -> Daemon {
+    let log = folder.join(format!("{role}-{host}.log"));
+    let out = File::create(&log).expect("temporary files can be written");
+    let mut command = Command::new(spark.home.join("bin/spark-class"));
+    let class = format!("org.apache.spark.deploy.{}.{role}", role.to_lowercase());
+    command.args([&class, "--host", host]).args(words);
+    for variable in ["SPARK_WORKER_CORES", "SPARK_WORKER_MEMORY", "SPARK_MASTER_HOST", "SPARK_MASTER_PORT"] {
+        command.env_remove(variable);
+    }
+    command.env("SPARK_HOME", &spark.home).env("SPARK_LOCAL_IP", host).env("SPARK_DAEMON_MEMORY", "256m");
+    command.env("SPARK_MASTER_OPTS", options).env("SPARK_LOCAL_DIRS", folder).env("TMPDIR", folder);
+    // Workers hand these on to their executors and drivers.
+    command.env("PYSPARK_PYTHON", &spark.python).env("JAVA_TOOL_OPTIONS", java(folder));
+    let log_too = out.try_clone().expect("a file can be shared");
+    command.stdin(Stdio::null()).stdout(out).stderr(log_too).current_dir(folder);
+    Daemon::start(command, log)
+}
+
+/// The processes in whose environment this folder is.
+fn with_environment(folder: &Path) -> Vec<String> {
+    let folder = folder.to_str().expect("temporary paths are text");
+    let entries = fs::read_dir("/proc").expect("there is /proc").filter_map(|entry| Some(entry.ok()?.path()));
+    let named = |path: PathBuf| {
+        let environment = fs::read(path.join("environ")).ok()?;
+        let line = fs::read_to_string(path.join("cmdline")).ok()?;
+        String::from_utf8_lossy(&environment).contains(folder).then(|| format!("{}: {line}", path.display()))
+    };
+    entries.filter_map(named).collect()
 }
 
 /// The REST server must know its port: it puts that of the master in its place in what is submitted to it.

@@ -8,6 +8,7 @@ mod many_tasks;
 mod mapped;
 mod process;
 mod sleepers;
+mod spark;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -31,12 +32,14 @@ pub(crate) type Problem = Box<dyn std::error::Error>;
 /// A name to choose it by, and the measurement.
 type Group = (&'static str, fn() -> Result<Vec<Fact>, Problem>);
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 7] = [
     ("sleepers", sleepers::measure),
     ("mapped", mapped::measure),
     ("hello", hello::measure),
     ("many-tasks", many_tasks::measure),
     ("cold-build", cold_build::measure),
+    ("spark-submit", spark::submit),
+    ("spark-executors", spark::executors),
 ];
 
 /// Measures the groups with these names, or all, and prints one table.

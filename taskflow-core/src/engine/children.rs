@@ -8,9 +8,14 @@ use super::handle::RunControl;
 use crate::panics::drop_quietly;
 use crate::task::EarlyEnd;
 
-/// Those of one run, by their ids; and what its tasks wait for outside, by a key of theirs.
+/// Those of one run.
 #[derive(Default)]
-pub(crate) struct Children(Mutex<HashMap<String, Child>>, Mutex<HashMap<String, EarlyEnd>>);
+pub(crate) struct Children {
+    /// By their ids.
+    runs: Mutex<HashMap<String, Child>>,
+    /// What is no run of ours, a job on a cluster say: how it is ended, by a key of the task.
+    outside: Mutex<HashMap<String, EarlyEnd>>,
+}
 
 /// A run that a task waits for.
 #[derive(Clone, Debug)]
@@ -21,23 +26,23 @@ pub(super) enum Child {
 
 impl std::fmt::Debug for Children {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Children").field(&self.0).finish_non_exhaustive()
+        f.debug_struct("Children").field("runs", &self.runs).finish_non_exhaustive()
     }
 }
 
 impl Children {
     pub(super) fn get(&self, run_id: &str) -> Option<Child> {
-        self.lock().get(run_id).cloned()
+        locked(&self.runs).get(run_id).cloned()
     }
 
     pub(super) fn put(&self, run_id: &str, child: Child) {
-        let before = self.lock().insert(run_id.to_owned(), child);
+        let before = locked(&self.runs).insert(run_id.to_owned(), child);
         drop(before);
     }
 
     /// Takes down how something that a task waits for outside is ended; without that, that it need not be.
     pub(super) fn put_outside(&self, key: &str, end: Option<EarlyEnd>) {
-        let mut outside = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut outside = locked(&self.outside);
         let before = match end {
             Some(end) => outside.insert(key.to_owned(), end),
             None => outside.remove(key),
@@ -48,10 +53,9 @@ impl Children {
 
     /// Ends those that run: nobody waits for them any more. Not under the lock of the engine.
     pub(super) fn cancel(&self, reason: &str) {
-        let outside = std::mem::take(&mut *self.1.lock().unwrap_or_else(PoisonError::into_inner));
+        let outside = std::mem::take(&mut *locked(&self.outside));
         outside.values().for_each(|end| end());
-        let running: Vec<RunControl> = self
-            .lock()
+        let running: Vec<RunControl> = locked(&self.runs)
             .values()
             .filter_map(|child| match child {
                 Child::Running(control) => Some(control.clone()),
@@ -63,12 +67,12 @@ impl Children {
 
     /// The run is over. Not under the lock of the engine, because results are dropped.
     pub(super) fn clear(&self) {
-        let all = std::mem::take(&mut *self.lock());
-        let outside = std::mem::take(&mut *self.1.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = std::mem::take(&mut *locked(&self.runs));
+        let outside = std::mem::take(&mut *locked(&self.outside));
         drop_quietly((all, outside));
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Child>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use tracing::Instrument as _;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tracing::{Instrument as _, Span};
 
 use super::attempt::{
-    Done, Grant, Instance, call_async, call_elsewhere, call_isolated, call_sync, span, store, store_async, tell,
+    Done, Grant, Instance, Judged, call_async, call_elsewhere, call_isolated, call_sync, span, store, store_async, tell,
 };
 use super::dispatch::RunKey;
 use super::hub::Shared;
@@ -43,27 +45,15 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) 
     let control = grant.control.clone();
     let span = span(&report.run, &grant);
     let isolation = grant.def.isolation.filter(|_| !report.run.in_process);
-    if let Some(executor) = report.run.executor(grant.node) {
-        let spawned = runtime.spawn(async move {
-            let judged = call_elsewhere(grant, &report.run, executor).instrument(span.clone()).await;
-            let ((outcome, value), stored) = store_async(&report.run, &report.task, judged).await;
-            tell(&span, &outcome);
-            report.close(outcome, value, stored);
-        });
-        if let Some(control) = control {
-            control.set_abort(spawned.abort_handle());
-        }
+    let spawned = if let Some(executor) = report.run.executor(grant.node) {
+        let run = Arc::clone(&report.run);
+        spawn(&runtime, span, report, async move { call_elsewhere(grant, &run, executor).await })
     } else if let Some(isolation) = isolation {
-        let spawned = runtime.spawn(async move {
-            let judged = call_isolated(grant, &report.run, isolation).instrument(span.clone()).await;
-            let ((outcome, value), stored) = store_async(&report.run, &report.task, judged).await;
-            tell(&span, &outcome);
-            report.close(outcome, value, stored);
-        });
-        if let Some(control) = control {
-            control.set_abort(spawned.abort_handle());
-        }
-    } else if grant.def.kind != Kind::Async {
+        let run = Arc::clone(&report.run);
+        spawn(&runtime, span, report, async move { call_isolated(grant, &run, isolation).await })
+    } else if grant.def.kind == Kind::Async {
+        spawn(&runtime, span, report, call_async(grant, context))
+    } else {
         // A blocking thread that has started cannot be stopped; one that has not is never started after an abort.
         let spawned = runtime.spawn_blocking(move || {
             let judged = span.in_scope(|| call_sync(grant, context.as_ref()));
@@ -71,20 +61,27 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) 
             tell(&span, &outcome);
             report.close(outcome, value, stored);
         });
-        if let Some(control) = control {
-            control.set_abort(spawned.abort_handle());
-        }
-    } else {
-        let spawned = runtime.spawn(async move {
-            let judged = call_async(grant, context).instrument(span.clone()).await;
-            let ((outcome, value), stored) = store_async(&report.run, &report.task, judged).await;
-            tell(&span, &outcome);
-            report.close(outcome, value, stored);
-        });
-        if let Some(control) = control {
-            control.set_abort(spawned.abort_handle());
-        }
+        spawned.abort_handle()
+    };
+    if let Some(control) = control {
+        control.set_abort(spawned);
     }
+}
+
+/// Sees an attempt to its end on the runtime: what it gives is stored, and then reported.
+fn spawn(
+    runtime: &Handle,
+    span: Span,
+    mut report: Report,
+    attempt: impl Future<Output = Judged> + Send + 'static,
+) -> AbortHandle {
+    let spawned = runtime.spawn(async move {
+        let judged = attempt.instrument(span.clone()).await;
+        let ((outcome, value), stored) = store_async(&report.run, &report.task, judged).await;
+        tell(&span, &outcome);
+        report.close(outcome, value, stored);
+    });
+    spawned.abort_handle()
 }
 
 thread_local! {

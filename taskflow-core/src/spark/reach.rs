@@ -16,6 +16,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// When nobody answers.
 pub(super) fn reach(master: &Master) -> Result<(), SparkError> {
     let Master::Standalone(hosts) = master else { return Ok(()) };
+    knock(hosts.iter().map(String::as_str))
+        .map_err(|why| SparkError::MasterUnreachable { master: master.to_string(), why })
+}
+
+/// Whether somebody listens at one of these, each a name and a port. Blocks.
+///
+/// # Errors
+///
+/// What was heard at each, when nobody does.
+pub(super) fn knock<'a>(hosts: impl Iterator<Item = &'a str>) -> Result<(), String> {
     let mut heard = Vec::new();
     for host in hosts {
         let connected = host.to_socket_addrs().and_then(|mut addresses| {
@@ -27,5 +37,5 @@ pub(super) fn reach(master: &Master) -> Result<(), SparkError> {
             Err(error) => heard.push(format!("{host}: {error}")),
         }
     }
-    Err(SparkError::MasterUnreachable { master: master.to_string(), why: heard.join("; ") })
+    Err(heard.join("; "))
 }

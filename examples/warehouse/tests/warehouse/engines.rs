@@ -5,13 +5,13 @@ use std::process::Command;
 
 use super::cells::Cells;
 use super::common::{DATA, Data, FLIGHTS, TABLES, Warehouse, fails, succeeds};
-use super::spark::cluster::{Cluster, JAVA};
+use super::spark::cluster::{Cluster, java};
 
 /// A load by the cluster, whose workers must see the directory of the warehouse.
 fn on_cluster(cluster: &Cluster, warehouse: &Warehouse, data: &Path) -> Command {
     let mut program = warehouse.loading(data, &["--engine", "spark", "--master", &cluster.master]);
     program.env("SPARK_HOME", &cluster.spark.home).env("PYSPARK_PYTHON", &cluster.spark.python);
-    program.env("SPARK_LOCAL_IP", "127.0.0.1").env("JAVA_TOOL_OPTIONS", JAVA);
+    program.env("SPARK_LOCAL_IP", "127.0.0.1").env("JAVA_TOOL_OPTIONS", java(cluster.folder()));
     program
 }
 

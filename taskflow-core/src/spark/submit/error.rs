@@ -106,6 +106,18 @@ pub enum SparkError {
         /// What was heard.
         why: String,
     },
+    /// The master is there, but no REST server at it.
+    #[error(
+        "the master {master} takes no jobs for the cluster: {why}; its REST server is off unless `spark.master.rest.enabled` \
+             is true there, and where it does not listen at port 6066 `.rest_port(..)` or the extra `rest-port` of the \
+             connection says where"
+    )]
+    RestUnreachable {
+        /// The master.
+        master: String,
+        /// What was heard.
+        why: String,
+    },
     /// The cluster does not let us in.
     #[error(
         "{endpoint} answered with status {status}: it wants other credentials; give them as the password of the connection \
@@ -264,6 +276,7 @@ impl SparkError {
             | SparkError::DriverLost { retryable, .. } => *retryable,
             SparkError::Waits(_)
             | SparkError::MasterUnreachable { .. }
+            | SparkError::RestUnreachable { .. }
             | SparkError::Io { .. }
             | SparkError::DriverFailed { .. }
             | SparkError::Killed { .. }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::reach::knock;
 use super::SparkError;
 use super::backend::{Backend, Found, Job, JobState, Logs, Trouble};
 use super::place::Place;
@@ -198,6 +199,9 @@ fn message(answer: &Value) -> String {
 
 impl Backend for Standalone {
     fn submit(&self, job: &Job) -> Result<String, Trouble> {
+        // An answer that does not come could be one that was lost; where nobody listens nothing can have been taken.
+        let hosts = self.rest.iter().filter_map(|base| base.split_once("://").map(|(_, host)| host));
+        knock(hosts).map_err(|why| Trouble::Never(SparkError::RestUnreachable { master: self.master.clone(), why }))?;
         let body = request(job, &self.master).to_string();
         let (endpoint, answer) = self.ask("create", Some(&body))?;
         match (answer["success"] == true, answer["submissionId"].as_str()) {

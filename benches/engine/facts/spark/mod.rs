@@ -1,0 +1,29 @@
+//! What taskflow adds to Spark: to a job, and to tasks on executors. It needs a Spark: `cargo xtask spark` installs one.
+
+mod executors;
+mod submit;
+
+use std::path::PathBuf;
+
+use super::{Fact, Problem};
+
+pub(super) use executors::measure as executors;
+pub(super) use submit::measure as submit;
+
+/// Where Spark is, and a Python that knows it: as in the tests.
+struct Spark {
+    home: PathBuf,
+    python: PathBuf,
+}
+
+impl Spark {
+    fn find() -> Result<Spark, Problem> {
+        let venv = super::process::root().join("target/spark-venv");
+        let packages = venv.join("lib").read_dir().into_iter().flatten().flatten();
+        let installed = packages.map(|folder| folder.path().join("site-packages/pyspark")).find(|home| home.is_dir());
+        let home = std::env::var_os("TASKFLOW_SPARK_HOME").map(PathBuf::from).or(installed);
+        let home = home.ok_or("there is no Spark: `cargo xtask spark` installs it, or set TASKFLOW_SPARK_HOME")?;
+        let beside = home.ancestors().nth(4).map(|venv| venv.join("bin/python")).filter(|python| python.exists());
+        Ok(Spark { python: beside.unwrap_or_else(|| "python3".into()), home })
+    }
+}
