@@ -1,7 +1,7 @@
 //! Spark: the same queries, as one job on a cluster.
 
 use std::collections::BTreeMap;
-use std::path::absolute;
+use std::path::{Path, absolute};
 
 use serde::Serialize;
 use taskflow::config::ConfigError;
@@ -27,7 +27,8 @@ struct Load<'a> {
 /// either engine.
 pub async fn load(ctx: &TaskContext, files: &[Table], month: &Month, master: Option<&str>) -> Result<Vec<Table>> {
     let staging = absolute(month.staging())?;
-    let url = |path: &std::path::Path| absolute(path).map(|path| format!("file://{}", path.display()));
+    // Of a path alone a cluster may think that it is one of its HDFS.
+    let url = |path: &Path| absolute(path).map(|path| format!("file://{}", path.display()));
     let load = Load {
         files: files.iter().map(|file| Ok((&*file.name, url(&file.path)?))).collect::<Result<_>>()?,
         tables: TABLES.iter().map(|table| table.name).collect(),
