@@ -34,9 +34,11 @@ impl Spark {
     /// That which `TASKFLOW_SPARK_HOME` names, or that of `cargo xtask spark`. Fails the test where there is none, with what to do.
     pub(crate) fn find() -> Spark {
         let home = std::env::var_os("TASKFLOW_SPARK_HOME").map(PathBuf::from).or_else(|| {
-            let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/spark-venv");
-            let folders = fs::read_dir(venv.join("lib")).into_iter().flatten().flatten();
-            folders.map(|folder| folder.path().join("site-packages/pyspark")).find(|home| home.is_dir())
+            // The packages under examples/ have these tests as well, further down.
+            let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+            let folders = above.filter_map(|folder| fs::read_dir(folder.join("target/spark-venv/lib")).ok());
+            let mut packages = folders.flatten().flatten().map(|folder| folder.path().join("site-packages/pyspark"));
+            packages.find(|home| home.is_dir())
         });
         let home = home.unwrap_or_else(|| {
             panic!(

@@ -9,6 +9,7 @@
 //! | [`commands`] | one file a command |
 //! | [`deny`] | cargo-deny: found or installed, and the steps that run it |
 //! | [`features`] | the published packages and their features, from `cargo metadata` |
+//! | [`heavy`] | packages that are workspaces of their own, and the steps that check them |
 //! | [`prerequisites`] | what the tests need from the operating system |
 //! | [`spark`] | a Spark for the tests that run one |
 //! | [`step`] | one child process: announced, timed, and how to repeat it when it fails |
@@ -23,6 +24,7 @@ mod commands;
 mod deny;
 mod failure;
 mod features;
+mod heavy;
 mod prerequisites;
 mod reading;
 mod relay;

@@ -4,18 +4,26 @@ use crate::commands::test;
 use crate::deny;
 use crate::failure::Failure;
 use crate::features;
+use crate::heavy;
 use crate::step::{Started, Step};
 use crate::tally::Tally;
 
 /// Cheap and frequent mistakes are found first.
 pub(crate) fn run(tally: &mut Tally) -> Result<(), Failure> {
     Step::cargo("format", ["fmt", "--all", "--check"]).run()?;
+    for step in heavy::formats() {
+        step.run()?;
+    }
 
     let deny = deny::prepare()?;
 
     Step::cargo("lints", ["clippy", "--workspace", "--all-targets"])
         .args(["--all-features", "--locked", "--", "-D", "warnings"])
         .run()?;
+
+    for step in heavy::lints() {
+        step.run()?;
+    }
 
     Step::cargo("documentation", ["doc", "--workspace", "--no-deps"])
         .args(["--all-features", "--locked"])

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test of the project.
 
 use crate::failure::Failure;
+use crate::heavy;
 use crate::prerequisites;
 use crate::spark;
 use crate::step::{Started, Step};
@@ -48,18 +49,21 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
         return tests;
     }
     let compilers = compilers.map_or(Ok(()), |step| step.finish_counting(tally));
-    let tests = match (tests, compilers) {
-        (Err(tests), Err(compilers)) => Err(tests.and(compilers)),
-        (tests, compilers) => tests.and(compilers),
-    };
+    let tests = both(tests, compilers);
 
     let docs = Step::cargo("documentation tests", ["test", "--doc", "--no-fail-fast"])
         .args(ALL)
-        .args(words)
+        .args(&words)
         .run_counting(tally);
-    match (tests, docs) {
-        (Err(tests), Err(docs)) => Err(tests.and(docs)),
-        (tests, docs) => tests.and(docs),
+    let heavy = heavy::tests(&words).map(|step| step.run_counting(tally)).fold(Ok(()), both);
+    both(both(tests, docs), heavy)
+}
+
+/// Success if both are, else what failed.
+fn both(one: Result<(), Failure>, other: Result<(), Failure>) -> Result<(), Failure> {
+    match (one, other) {
+        (Err(one), Err(other)) => Err(one.and(other)),
+        (one, other) => one.and(other),
     }
 }
 

@@ -1,0 +1,3 @@
+select carrier, name as airline
+from airlines_csv
+order by carrier

@@ -1,0 +1,7 @@
+-- Where flights of the month go to and dim_airport does not know.
+select f.dest as airport, count(*) as flights
+from fact_flights f
+left join dim_airport a on a.airport = f.dest
+where a.airport is null
+group by f.dest
+order by flights desc, airport

@@ -1,0 +1,56 @@
+//! Packages that are workspaces of their own, because what they need is too much to compile for everybody else.
+
+use crate::step::Step;
+
+/// Their folders, from the root. The workspace excludes each, and each has its own `Cargo.lock`.
+const PACKAGES: [&str; 1] = ["examples/warehouse"];
+
+/// They share what is compiled for more than one of them, apart from the target directory of the workspace: its features differ.
+const TARGET: (&str, &str) = ("CARGO_TARGET_DIR", "target/heavy");
+
+/// Whether their code is as `cargo fmt` leaves it.
+pub(crate) fn formats() -> impl Iterator<Item = Step> {
+    steps("format", ["fmt"]).map(|step| step.arg("--check"))
+}
+
+/// Whether clippy is silent.
+pub(crate) fn lints() -> impl Iterator<Item = Step> {
+    steps("lints", ["clippy", "--all-targets", "--locked"]).map(|step| step.args(["--", "-D", "warnings"]))
+}
+
+/// All their tests; `words` go on to cargo.
+pub(crate) fn tests(words: &[&String]) -> impl Iterator<Item = Step> {
+    steps("tests", ["test", "--no-fail-fast", "--locked"]).map(move |step| step.args(words))
+}
+
+fn steps<const N: usize>(what: &'static str, words: [&'static str; N]) -> impl Iterator<Item = Step> {
+    PACKAGES.into_iter().map(move |package| {
+        let manifest = format!("{package}/Cargo.toml");
+        Step::cargo(format!("{what} of {package}"), words).args(["--manifest-path", &manifest]).env(TARGET.0, TARGET.1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::workspace;
+
+    #[test]
+    fn a_step_says_where_its_package_is() {
+        let step = formats().next().expect("there is a package");
+        let by_hand = "CARGO_TARGET_DIR=target/heavy cargo fmt --manifest-path examples/warehouse/Cargo.toml --check";
+        assert_eq!(step.by_hand(), by_hand);
+    }
+
+    #[test]
+    fn the_workspace_excludes_them_and_their_versions_are_locked() {
+        let manifest = fs::read_to_string(workspace::root().join("Cargo.toml")).expect("there is a manifest");
+        let exclude = manifest.lines().find(|line| line.starts_with("exclude = ")).expect("something is excluded");
+        for package in PACKAGES {
+            assert!(exclude.contains(&format!("\"{package}\"")), "{exclude}");
+            assert!(workspace::root().join(package).join("Cargo.lock").is_file(), "{package} has no Cargo.lock");
+        }
+    }
+}
