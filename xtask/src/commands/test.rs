@@ -28,13 +28,13 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     prerequisites::ensure()?;
     spark::ensure()?;
 
-    // Tests may start the example programs, and `cargo test --examples` only builds their tests.
+    // Tests start the example programs.
     Step::cargo("example programs", ["build", "--examples"]).args(ALL).run()?;
 
-    // `--tests` is everything with `test = true`: libraries, binaries and integration tests.
+    // `--tests` is everything with `test = true`: libraries, binaries and integration tests. Examples have no tests, and
     // `--all-targets` would run the benchmarks as well.
     let (long, words): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| *word == LONG_WORD);
-    let tests = Step::cargo("tests", ["test", "--tests", "--examples", "--no-fail-fast"]).args(ALL).args(&words);
+    let tests = Step::cargo("tests", ["test", "--tests", "--no-fail-fast"]).args(ALL).args(&words);
     let (tests, compilers) = match words.is_empty() {
         true => (tests.arg("--").args(COMPILERS.into_iter().flat_map(|test| ["--skip", test])), Some(compilers()?)),
         false => (tests, None),
@@ -69,7 +69,7 @@ fn both(one: Result<(), Failure>, other: Result<(), Failure>) -> Result<(), Fail
 
 /// Builds all tests, and starts those of [`COMPILERS`] when nobody needs the target directory any more.
 fn compilers() -> Result<Started, Failure> {
-    Step::cargo("building the tests", ["test", "--tests", "--examples", "--no-run"]).args(ALL).run()?;
+    Step::cargo("building the tests", ["test", "--tests", "--no-run"]).args(ALL).run()?;
     let log = workspace::root().join("target/compiler-messages.log");
     let step = Step::cargo("compiler messages", ["test", "--test", "ui"]).args(ALL).plain();
     step.start(log).map_err(|error| Failure::new(format!("the tests of compiler messages cannot be started: {error}")))
