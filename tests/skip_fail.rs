@@ -321,3 +321,23 @@ fn the_error_of_a_run_names_the_task_and_its_failure() {
     let expected = format!("run {run_id} ended as success without a result: the task that makes it was skipped");
     assert_eq!(error.to_string(), expected);
 }
+
+#[test]
+fn the_reason_of_a_skip_names_what_was_skipped_and_not_what_ended_last() {
+    #[task]
+    fn looks(boxed: Option<u32>) -> bool {
+        boxed.is_some()
+    }
+    #[task]
+    fn needs_both(number: u32, _looked: bool) -> u32 {
+        number
+    }
+    let dag = build(|| {
+        let skipped = boxed("skip");
+        needs_both(skipped, looks(skipped))
+    });
+    on_both_drivers(&dag, |report| {
+        assert_eq!(states(report), "boxed=skipped looks=success needs_both=skipped");
+        assert_eq!(failure_of(report, "needs_both"), "skipped: upstream task `boxed` was skipped");
+    });
+}

@@ -151,24 +151,25 @@ impl Core {
         }
     }
 
-    /// The task that a join is skipped or failed for. Mostly it is the one whose end decided. Where the first success is waited
-    /// for that is merely the last one to end: then it is one that failed, or one that was skipped for another reason than
-    /// that its arm of a branch was not taken.
+    /// The task that a join is skipped or failed for. Mostly it is the one whose end decided. Where all were waited for that is
+    /// merely the last one to end: then it is one that failed or was skipped, and where the first success is waited for one that was
+    /// skipped for another reason than that its arm of a branch was not taken.
     fn culprit(&self, graph: &Layout, join: u32, told: u32, verdict: Verdict) -> u32 {
         let (task, rule) = graph.join_rule(join);
-        if rule != TriggerRule::OneSuccess {
-            return self.root_of(told);
-        }
         let telling = |&upstream: &u32| match verdict {
             Verdict::Fail => !matches!(self.tasks[upstream as usize].state, TaskState::Success | TaskState::Skipped),
-            _ => !graph.plan().def(graph.node(self.root_of(upstream))).is_built_in(),
+            _ if rule == TriggerRule::OneSuccess => !graph.plan().def(graph.node(self.root_of(upstream))).is_built_in(),
+            _ => self.tasks[upstream as usize].state == TaskState::Skipped,
         };
+        if telling(&told) {
+            return self.root_of(told);
+        }
         let (plan, place) = (graph.plan(), graph.joins_of(task).position(|known| known == join));
         let drawn = place.and_then(|place| plan.joins_of(graph.node(task)).nth(place));
         let is_of_join =
             |&upstream: &u32| drawn.is_some_and(|join| plan.successors(graph.node(upstream)).contains(&join));
         let found = graph.upstreams(task).into_iter().find(|upstream| is_of_join(upstream) && telling(upstream));
-        self.root_of(if telling(&told) { told } else { found.unwrap_or(told) })
+        self.root_of(found.unwrap_or(told))
     }
 
     /// The task in which the trouble of `task` began.
