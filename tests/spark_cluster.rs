@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use common::locked;
 use serde::{Deserialize, Serialize};
-use spark::cluster::{Cluster, JAVA, hand_on};
+use spark::cluster::{Cluster, hand_on};
+use spark::installed::JAVA;
 use spark::server::{Answer, Request, Server};
 use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};

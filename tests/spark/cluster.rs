@@ -1,51 +1,19 @@
-//! A real Spark for tests, and a cluster of it on loopback: a master with its REST server, and two workers of one core each.
+//! A cluster of a real Spark on loopback: a master with its REST server, and two workers of one core each.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::daemon::Daemon;
+use super::installed::{JAVA, Spark};
 use super::server::Request;
 use crate::common::locked;
-
-/// How long Spark may take for anything, on a machine that has other things to do.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
-
-/// For what lives as short as in a test: most of the work of a young Java is compiling what it runs.
-pub(crate) const JAVA: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
-
-/// Where Spark is, and the Python that belongs to it.
-pub(crate) struct Spark {
-    pub(crate) home: PathBuf,
-    pub(crate) python: PathBuf,
-}
-
-impl Spark {
-    /// That which `TASKFLOW_SPARK_HOME` names, or that of `cargo xtask spark`. Fails the test where there is none, with what to do.
-    pub(crate) fn find() -> Spark {
-        let home = std::env::var_os("TASKFLOW_SPARK_HOME").map(PathBuf::from).or_else(|| {
-            let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/spark-venv");
-            let folders = fs::read_dir(venv.join("lib")).into_iter().flatten().flatten();
-            folders.map(|folder| folder.path().join("site-packages/pyspark")).find(|home| home.is_dir())
-        });
-        let home = home.unwrap_or_else(|| {
-            panic!(
-                "these tests run a real Spark, and there is none: `cargo xtask spark` installs it into target/spark-venv, or \
-                 set TASKFLOW_SPARK_HOME"
-            )
-        });
-        // That which pip has installed has its Python four levels above; one that was unpacked takes that of the system.
-        let beside = home.ancestors().nth(4).map(|venv| venv.join("bin/python")).filter(|python| python.exists());
-        Spark { python: beside.unwrap_or_else(|| PathBuf::from("python3")), home }
-    }
-}
 
 /// A master and two workers, on addresses of their own of this machine.
 pub(crate) struct Cluster {
@@ -55,14 +23,6 @@ pub(crate) struct Cluster {
     pub(crate) ui_port: u16,
     daemons: Vec<Daemon>,
     folder: TempDir,
-}
-
-/// A process group that ends with this.
-struct Daemon {
-    child: Child,
-    /// What kills the group waits for the end of its stdin, which is ours alone.
-    guard: Child,
-    log: PathBuf,
 }
 
 impl Cluster {
@@ -91,7 +51,6 @@ impl Cluster {
         );
         let daemon = |host: &str, role: &str, words: &[&str]| {
             let log = folder.path().join(format!("{role}-{host}.log"));
-            let out = File::create(&log).expect("temporary files can be written");
             let mut command = Command::new(spark.home.join("bin/spark-class"));
             let class = format!("org.apache.spark.deploy.{}.{role}", role.to_lowercase());
             command.arg(class).args(["--host", host, "--port", "0", "--webui-port", "0"]).args(words);
@@ -102,8 +61,7 @@ impl Cluster {
             command.env("SPARK_MASTER_OPTS", &rest).env("SPARK_LOCAL_DIRS", folder.path());
             // Workers hand these on to their executors and drivers.
             command.env("PYSPARK_PYTHON", &spark.python).env("JAVA_TOOL_OPTIONS", JAVA);
-            let log_too = out.try_clone().expect("a file can be shared");
-            command.stdin(Stdio::null()).stdout(out).stderr(log_too).current_dir(folder.path());
+            command.current_dir(folder.path());
             Daemon::start(command, log)
         };
         let master = daemon("127.0.0.1", "Master", &[]);
@@ -126,7 +84,7 @@ impl Cluster {
 
     /// The processes of executors.
     pub(crate) fn executors(&self) -> Vec<Pid> {
-        let workers = self.daemons.iter().map(|daemon| daemon.child.id());
+        let workers = self.daemons.iter().map(Daemon::id);
         let children = workers.flat_map(children_of);
         children.filter(|(_, line)| line.contains("CoarseGrainedExecutorBackend")).map(|(pid, _)| pid).collect()
     }
@@ -138,44 +96,6 @@ fn free_port() -> u16 {
         .and_then(|listener| listener.local_addr())
         .expect("there is a free port")
         .port()
-}
-
-impl Daemon {
-    fn start(mut command: Command, log: PathBuf) -> Daemon {
-        let child = command.process_group(0).spawn().expect("Spark's script starts");
-        let mut guard = Command::new("/bin/sh");
-        guard.args(["-c", r#"read -r _; kill -s KILL -- "-$1""#, "guard", &child.id().to_string()]);
-        let guard = guard.process_group(0).stdin(Stdio::piped()).spawn().expect("a shell starts");
-        Daemon { child, guard, log }
-    }
-
-    /// Waits for a text in its log: the word behind it.
-    fn word_after(&self, text: &str) -> String {
-        let start = Instant::now();
-        loop {
-            let said = fs::read_to_string(&self.log).unwrap_or_default();
-            if let Some((_, rest)) = said.lines().find_map(|line| line.split_once(text)) {
-                return rest.split_whitespace().next().unwrap_or_default().to_owned();
-            }
-            assert!(start.elapsed() < PATIENCE, "it does not say `{text}`: {said}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let group = Pid::from_child(&self.child);
-        let _ = kill_process_group(group, Signal::TERM);
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(10) && !matches!(self.child.try_wait(), Ok(Some(_))) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let _ = kill_process_group(group, Signal::KILL);
-        let _ = self.child.wait();
-        let _ = self.guard.kill();
-        let _ = self.guard.wait();
-    }
 }
 
 /// The children of a process, each with its command line.
