@@ -1,9 +1,14 @@
 //! Which page will a visitor read next? As `examples/recommend`, for a log that has outgrown one machine: Spark prepares it.
 //!
 //! ```sh
-//! pip install 'pyspark[connect]'
-//! start-connect-server.sh
-//! export TASKFLOW_CONN_SPARK_CONNECT=sc://localhost:15002
+//! apt install protobuf-compiler libprotobuf-dev                       # to build
+//! pip install pyspark                                                  # a server, with Java 17 or newer
+//! export SPARK_HOME=$(python -c 'import pyspark; print(pyspark.__path__[0])')
+//! bash $SPARK_HOME/sbin/start-connect-server.sh --master 'local[*]' \
+//!     --conf spark.connect.execute.reattachable.senderMaxStreamDuration=0 \
+//!     --conf spark.connect.execute.reattachable.senderMaxStreamSize=0  # later: stop-connect-server.sh
+//!
+//! export TASKFLOW_CONN_SPARK_CONNECT=sc://localhost
 //! cd examples/connect
 //! cargo run
 //! cargo run -- run --min-lift 3

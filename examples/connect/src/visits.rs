@@ -41,10 +41,10 @@ pub async fn prepare(ctx: &TaskContext, log: &str, idle_min: u32) -> Result<Vec<
     pages_read.create_or_replace_temp_view_async("pages_read").await.map_err(QueryError)?;
 
     let counted = query(&spark, "SELECT date, count(*) AS pages_read FROM pages_read GROUP BY date ORDER BY date", [])?;
-    let mut days: Vec<Day> = rows::<Counted>(&counted).await?.into_iter().map(Day::from).collect();
+    let mut days: Vec<Day> = rows::<Counted>(&spark, &counted).await?.into_iter().map(Day::from).collect();
     let idle_min = i32::try_from(idle_min)?;
     let visits = query(&spark, include_str!("visits.sql"), [("idle_min", idle_min.to_literal())])?;
-    for Read { date, pages } in rows(&visits).await? {
+    for Read { date, pages } in rows(&spark, &visits).await? {
         let day = days.binary_search_by(|day| day.date.cmp(&date));
         days[day.map_err(|_| format!("the visits have a day more than the pages: {date}"))?].visits.push(pages);
     }
@@ -77,7 +77,8 @@ fn query<const N: usize>(spark: &Session, sql: &str, values: [(&str, LiteralExpr
 }
 
 /// Runs a query: its rows, in the type that is wanted.
-async fn rows<T: DeserializeOwned>(query: &DataFrame) -> Result<Vec<T>> {
+async fn rows<T: DeserializeOwned>(spark: &Session, query: &DataFrame) -> Result<Vec<T>> {
     let rows = query.to_json_async().await.map_err(QueryError)?;
+    spark.check_whole()?;
     Ok(rows.iter().map(|row| serde_json::from_str(row)).collect::<Result<_, _>>()?)
 }

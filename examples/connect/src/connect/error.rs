@@ -26,7 +26,7 @@ pub enum SessionError {
     SharedSession { connection: String },
     /// The client does not take the address: a token without TLS, say.
     #[error("the connection `{connection}` does not suit Spark Connect: {}", source.message())]
-    Refused { connection: String, source: SparkError },
+    Refused { connection: String, source: Box<SparkError> },
     /// Nobody answers.
     #[error(
         "nobody answers at {place}, where the connection `{connection}` leads ({reason}): is the Spark Connect server \
@@ -40,7 +40,7 @@ pub enum SessionError {
     Silent { connection: String, place: String },
     /// Somebody answers, and does not open a session.
     #[error("{place}, where the connection `{connection}` leads, gives no session of Spark Connect: {}", source.message.trim())]
-    NoSession { connection: String, place: String, source: SparkError },
+    NoSession { connection: String, place: String, source: Box<SparkError> },
 }
 
 /// What the server says about a query: `.map_err(QueryError)?`. What the client shows says the name of the error twice.
@@ -48,12 +48,24 @@ pub enum SessionError {
 #[error("{}", .0.message.trim())]
 pub struct QueryError(pub SparkError);
 
+/// Why the rows of a query are not to be believed.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the server ended its answer before the result was whole, and the client did not ask for the rest: start the server with \
+     `--conf spark.connect.execute.reattachable.senderMaxStreamDuration=0` and \
+     `--conf spark.connect.execute.reattachable.senderMaxStreamSize=0`"
+)]
+pub struct CutOff;
+
 /// Whether another attempt may end otherwise: not where the configuration, the query or the data are wrong.
 ///
 /// For `#[task(retries = 2, retry_on = connect::is_passing)]`. What is no error of Spark Connect counts as passing.
 pub fn is_passing(error: &BoxError) -> bool {
     if let Some(QueryError(error)) = error.downcast_ref() {
         return may_pass(error);
+    }
+    if error.is::<CutOff>() {
+        return false;
     }
     match error.downcast_ref::<SessionError>() {
         Some(SessionError::NoSession { source, .. }) => may_pass(source),

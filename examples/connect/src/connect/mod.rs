@@ -7,5 +7,5 @@ mod address;
 mod error;
 mod session;
 
-pub use error::{QueryError, SessionError, is_passing};
+pub use error::{CutOff, QueryError, SessionError, is_passing};
 pub use session::{Session, session};

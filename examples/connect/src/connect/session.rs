@@ -2,21 +2,26 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use spark_connect::SparkSession;
 use taskflow::TaskContext;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::SessionError;
 use super::address::Address;
+use super::{CutOff, SessionError};
 
 /// How long a server may take to accept a call. The client itself goes on calling for ten minutes.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it may take to open a session. One that has just started compiles itself first.
 const OPENING: Duration = Duration::from_secs(120);
+/// How long an operation may take to get its first job. Spark 4.3 forgets one that is interrupted before, and its job runs on. The
+/// server tells of jobs every two seconds.
+const FIRST_JOB: Duration = Duration::from_secs(3);
 /// An operation that was on its way when the attempt was cancelled begins after the first interrupt.
 const BETWEEN_INTERRUPTS: Duration = Duration::from_secs(1);
 
@@ -28,7 +33,8 @@ const BETWEEN_INTERRUPTS: Duration = Duration::from_secs(1);
 ///    on the server with the run, the task and the attempt.
 /// 3. How far the stages of an operation are is the progress of the task.
 /// 4. When the attempt is to end, because the run was cancelled or its time is over, the server is told to interrupt what the
-///    session runs, again and again until the session is dropped: what awaits a result gets an error, and the task ends.
+///    session runs, as soon as it runs jobs or after three seconds, and again until the session is dropped: what awaits a result
+///    gets an error, and the task ends.
 /// 5. When the [`Session`] is dropped, also with the future of its task, the server ends it and all that still runs in it.
 ///
 /// # Errors
@@ -38,6 +44,10 @@ pub async fn session(ctx: &TaskContext, connection: &str) -> Result<Session, Ses
     let connection = ctx.connection(connection)?;
     let Address { place, remote } = Address::of(&connection)?;
     let connection = connection.name().to_owned();
+    // This does not call the server yet.
+    let spark = SparkSession::builder().remote(&remote).get_or_create().await;
+    let spark =
+        spark.map_err(|error| SessionError::Refused { connection: connection.clone(), source: error.into() })?;
     let unreachable =
         |reason| SessionError::Unreachable { connection: connection.clone(), place: place.clone(), reason };
     match timeout(PATIENCE, TcpStream::connect(&place)).await {
@@ -45,28 +55,30 @@ pub async fn session(ctx: &TaskContext, connection: &str) -> Result<Session, Ses
         Ok(Err(error)) => return Err(unreachable(error.to_string())),
         Err(_) => return Err(unreachable(format!("not within {} s", PATIENCE.as_secs()))),
     }
-
-    let spark = SparkSession::builder().remote(&remote).get_or_create().await;
-    let spark = spark.map_err(|error| SessionError::Refused { connection: connection.clone(), source: error })?;
     let silent = || SessionError::Silent { connection: connection.clone(), place: place.clone() };
     let version = timeout(OPENING, spark.version()).await.map_err(|_| silent())?;
-    let version = version.map_err(|source| SessionError::NoSession { connection, place: place.clone(), source })?;
+    let version =
+        version.map_err(|error| SessionError::NoSession { connection, place: place.clone(), source: error.into() })?;
     tracing::info!(server = place, version, session = spark.session_id(), "a session of Spark Connect");
 
     for (what, who) in [("run", ctx.run_id()), ("task", ctx.task_id()), ("attempt", &ctx.attempt().to_string())] {
         // Spark refuses commas only.
         let _ = spark.add_tag(&format!("taskflow-{what}={}", who.replace(',', ";")));
     }
-    let told = ctx.clone();
+    let jobs = Arc::new(Notify::new());
+    let (told, runs) = (ctx.clone(), Arc::clone(&jobs));
     spark.register_progress_handler(move |progress| {
         let (mut done, mut total) = (0, 0);
         for stage in &progress.stages {
             done += u64::try_from(stage.num_completed_tasks).unwrap_or_default();
             total += u64::try_from(stage.num_tasks).unwrap_or_default();
         }
+        if total > 0 {
+            runs.notify_waiters();
+        }
         told.progress(done, total);
     });
-    let watch = taskflow::spawn(interrupt_when_cancelled(ctx.clone(), spark.clone()));
+    let watch = taskflow::spawn(interrupt_when_cancelled(ctx.clone(), spark.clone(), jobs));
     Ok(Session { spark, watch })
 }
 
@@ -74,6 +86,21 @@ pub async fn session(ctx: &TaskContext, connection: &str) -> Result<Session, Ses
 pub struct Session {
     spark: SparkSession,
     watch: JoinHandle<()>,
+}
+
+impl Session {
+    /// Fails where the answer to the last query was cut off: to be asked after each query, before its rows are believed.
+    ///
+    /// A server ends an answer after two minutes or a gigabyte, and lets the client ask for the rest. The client 4.2.0 takes that for
+    /// the end, and gives the rows that it has, or none. Only the figures of the plan tell, which come last.
+    ///
+    /// # Errors
+    ///
+    /// When they have not come.
+    pub fn check_whole(&self) -> Result<(), CutOff> {
+        let last = self.spark.last_execution_info();
+        if last.is_some_and(|info| info.metrics.is_some()) { Ok(()) } else { Err(CutOff) }
+    }
 }
 
 impl Deref for Session {
@@ -111,8 +138,9 @@ impl Drop for Session {
 }
 
 /// All that the session runs, not only what has our tags: it has nobody else's, and a task may have changed them.
-async fn interrupt_when_cancelled(ctx: TaskContext, spark: SparkSession) {
+async fn interrupt_when_cancelled(ctx: TaskContext, spark: SparkSession, jobs: Arc<Notify>) {
     ctx.cancelled().await;
+    let _ = timeout(FIRST_JOB, jobs.notified()).await;
     loop {
         match spark.interrupt_all().await {
             Ok(operations) if operations.is_empty() => {}

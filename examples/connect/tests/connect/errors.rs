@@ -6,7 +6,7 @@ use spark_connect::prelude::*;
 use taskflow::{BoxError, Config, Result, TaskContext};
 
 use crate::connect::{self, QueryError, is_passing};
-use crate::server::Server;
+use crate::server::{Server, eventually};
 
 /// What becomes of a session on a connection: the error, and whether it may pass.
 async fn refused(address: &str) -> (String, bool) {
@@ -56,7 +56,12 @@ async fn a_connection_that_does_not_suit_is_told_with_what_does() {
 #[tokio::test]
 async fn a_token_is_not_sent_without_tls_but_to_this_machine() {
     let (error, passing) = refused("sc://:secret-token@127.0.0.2:15002").await;
-    assert_eq!(error, "");
+    assert_eq!(
+        error,
+        "the connection `spark_connect` does not suit Spark Connect: Refusing to send the authentication token to \
+         '127.0.0.2' over an insecure connection. Set 'use_ssl=true' in the connection string to enable TLS (a token is \
+         only allowed without TLS when connecting to localhost)."
+    );
     assert!(!passing);
 }
 
@@ -97,18 +102,32 @@ async fn a_query_that_is_wrong_is_told_in_the_words_of_the_server_and_stays_wron
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_query_may_be_tried_again() -> Result<()> {
     let server = Server::shared();
     let context = TaskContext::detached("interrupted").with_config(&server.config());
     let spark = connect::session(&context, "spark_connect").await?;
     let query = spark.sql("SELECT sum(hash(id)) FROM range(0, 2000000000000, 1, 10000)")?;
     let waiting = tokio::spawn(query.collect_async());
-    while spark.interrupt_all().await?.is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let runs = || server.jobs("taskflow-task=interrupted").iter().any(|job| job.status == "RUNNING");
+    tokio::task::block_in_place(|| eventually("the job runs", runs));
+    assert_eq!(spark.interrupt_all().await?.len(), 1);
     let error: BoxError = QueryError(waiting.await?.expect_err("it was interrupted")).into();
     assert!(error.to_string().starts_with("[OPERATION_CANCELED]"), "{error}");
     assert!(is_passing(&error));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_told_from_a_whole_one() -> Result<()> {
+    let hasty = Server::start("1s");
+    let context = TaskContext::detached("cut").with_config(&hasty.config());
+    let spark = connect::session(&context, "spark_connect").await?;
+    let rows = spark.sql("SELECT sum(hash(id)) FROM range(0, 2000000000000, 1, 10000)")?.collect_async().await?;
+    // A sum has one row.
+    assert_eq!(rows.len(), 0);
+    let error: BoxError = spark.check_whole().expect_err("a row is missing").into();
+    assert!(error.to_string().starts_with("the server ended its answer before the result was whole"), "{error}");
+    assert!(!is_passing(&error));
     Ok(())
 }

@@ -48,17 +48,22 @@ impl Server {
 
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
-            let server = Arc::new(Server::start());
+            // Answers end when they are whole.
+            let server = Arc::new(Server::start("0"));
             *shared = Arc::downgrade(&server);
             server
         })
     }
 
-    fn start() -> Server {
+    /// A server that ends its answers after some time.
+    pub(crate) fn start(answers: &str) -> Server {
         let (spark, folder) = (Spark::find(), tempfile::tempdir().expect("temporary directories can be made"));
         let mut command = Command::new(spark.home.join("bin/spark-class"));
         command.args(["org.apache.spark.deploy.SparkSubmit", "--master", "local[2]", "--class", CLASS]);
+        let answers = format!("spark.connect.execute.reattachable.senderMaxStreamDuration={answers}");
         for property in [
+            answers.as_str(),
+            "spark.connect.execute.reattachable.senderMaxStreamSize=0",
             "spark.connect.grpc.binding.address=127.0.0.1",
             "spark.connect.grpc.binding.port=0",
             "spark.connect.progress.reportInterval=50ms",
