@@ -8,7 +8,7 @@ mod spark;
 use std::path::Path;
 
 use binaries::{Said, program};
-use spark::cluster::{Spark, java};
+use spark::installed::{Spark, java};
 
 const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/access.log.gz");
 const COPIES: u64 = 6;

@@ -12,7 +12,7 @@ use std::process::Command;
 use binaries::{Said, program};
 use flate2::read::GzDecoder;
 use serde_json::Value;
-use spark::cluster::{Spark, java};
+use spark::installed::{Spark, java};
 
 const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/flights-2013-01.csv.gz");
 

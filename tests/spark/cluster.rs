@@ -1,56 +1,20 @@
-//! A real Spark for tests, and a cluster of it on loopback: a master with its REST server, and two workers of one core each.
+//! A cluster of a real Spark on loopback: a master with its REST server, and two workers of one core each.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::daemon::Daemon;
+use super::installed::{Spark, java};
 use super::server::Request;
 use crate::common::locked;
-
-/// How long Spark may take for anything, on a machine that has other things to do.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
-
-/// What every Java of a test is told by `JAVA_TOOL_OPTIONS`.
-pub(crate) fn java(folder: &Path) -> String {
-    // Most of the work of one that lives so short is compiling what it runs. What it leaves goes away with the folder.
-    format!("-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djava.io.tmpdir={}", folder.display())
-}
-
-/// Where Spark is, and the Python that belongs to it.
-pub(crate) struct Spark {
-    pub(crate) home: PathBuf,
-    pub(crate) python: PathBuf,
-}
-
-impl Spark {
-    /// That which `TASKFLOW_SPARK_HOME` names, or that of `cargo xtask spark`. Fails the test where there is none, with what to do.
-    pub(crate) fn find() -> Spark {
-        let home = std::env::var_os("TASKFLOW_SPARK_HOME").map(PathBuf::from).or_else(|| {
-            // The packages under examples/ have these tests as well, further down.
-            let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-            let folders = above.filter_map(|folder| fs::read_dir(folder.join("target/spark-venv/lib")).ok());
-            let mut packages = folders.flatten().flatten().map(|folder| folder.path().join("site-packages/pyspark"));
-            packages.find(|home| home.is_dir())
-        });
-        let home = home.unwrap_or_else(|| {
-            panic!(
-                "these tests run a real Spark, and there is none: `cargo xtask spark` installs it into target/spark-venv, or \
-                 set TASKFLOW_SPARK_HOME"
-            )
-        });
-        // That which pip has installed has its Python four levels above; one that was unpacked takes that of the system.
-        let beside = home.ancestors().nth(4).map(|venv| venv.join("bin/python")).filter(|python| python.exists());
-        Spark { python: beside.unwrap_or_else(|| PathBuf::from("python3")), home }
-    }
-}
 
 /// A master and two workers, on addresses of their own of this machine.
 pub(crate) struct Cluster {
@@ -61,14 +25,6 @@ pub(crate) struct Cluster {
     workers: Vec<Daemon>,
     the_master: Mutex<Option<Daemon>>,
     folder: TempDir,
-}
-
-/// A process group that ends with this.
-struct Daemon {
-    child: Child,
-    /// What kills the group waits for the end of its stdin, which is ours alone.
-    guard: Child,
-    log: PathBuf,
 }
 
 impl Cluster {
@@ -115,8 +71,7 @@ impl Cluster {
     pub(crate) fn restart_the_master(&self) {
         let mut master = locked(&self.the_master);
         let old = master.take().expect("it runs");
-        kill_process_group(Pid::from_child(&old.child), Signal::KILL).expect("it runs");
-        drop(old);
+        old.kill();
         let port = self.master.rsplit(':').next().and_then(|port| port.parse().ok()).expect("an address has a port");
         let new = start_master(&self.spark, self.folder.path(), self.rest_port, port, self.ui_port);
         new.word_after(READY);
@@ -125,7 +80,7 @@ impl Cluster {
 
     /// The processes of executors.
     pub(crate) fn executors(&self) -> Vec<Pid> {
-        let workers = self.workers.iter().map(|worker| worker.child.id());
+        let workers = self.workers.iter().map(|worker| worker.id());
         let children = workers.flat_map(children_of);
         children.filter(|(_, line)| line.contains("CoarseGrainedExecutorBackend")).map(|(pid, _)| pid).collect()
     }
@@ -162,7 +117,6 @@ fn start_master(spark: &Spark, folder: &Path, rest_port: u16, port: u16, ui_port
 
 fn daemon(spark: &Spark, folder: &Path, role: &str, host: &str, words: &[&str], options: &str) -> Daemon {
     let log = folder.join(format!("{role}-{host}.log"));
-    let out = File::create(&log).expect("temporary files can be written");
     let mut command = Command::new(spark.home.join("bin/spark-class"));
     let class = format!("org.apache.spark.deploy.{}.{role}", role.to_lowercase());
     command.args([&class, "--host", host]).args(words);
@@ -173,8 +127,7 @@ fn daemon(spark: &Spark, folder: &Path, role: &str, host: &str, words: &[&str], 
     command.env("SPARK_MASTER_OPTS", options).env("SPARK_LOCAL_DIRS", folder).env("TMPDIR", folder);
     // Workers hand these on to their executors and drivers.
     command.env("PYSPARK_PYTHON", &spark.python).env("JAVA_TOOL_OPTIONS", java(folder));
-    let log_too = out.try_clone().expect("a file can be shared");
-    command.stdin(Stdio::null()).stdout(out).stderr(log_too).current_dir(folder);
+    command.current_dir(folder);
     Daemon::start(command, log)
 }
 
@@ -196,44 +149,6 @@ fn free_port() -> u16 {
         .and_then(|listener| listener.local_addr())
         .expect("there is a free port")
         .port()
-}
-
-impl Daemon {
-    fn start(mut command: Command, log: PathBuf) -> Daemon {
-        let child = command.process_group(0).spawn().expect("Spark's script starts");
-        let mut guard = Command::new("/bin/sh");
-        guard.args(["-c", r#"read -r _; kill -s KILL -- "-$1""#, "guard", &child.id().to_string()]);
-        let guard = guard.process_group(0).stdin(Stdio::piped()).spawn().expect("a shell starts");
-        Daemon { child, guard, log }
-    }
-
-    /// Waits for a text in its log: the word behind it.
-    fn word_after(&self, text: &str) -> String {
-        let start = Instant::now();
-        loop {
-            let said = fs::read_to_string(&self.log).unwrap_or_default();
-            if let Some((_, rest)) = said.lines().find_map(|line| line.split_once(text)) {
-                return rest.split_whitespace().next().unwrap_or_default().to_owned();
-            }
-            assert!(start.elapsed() < PATIENCE, "it does not say `{text}`: {said}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let group = Pid::from_child(&self.child);
-        let _ = kill_process_group(group, Signal::TERM);
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(10) && !matches!(self.child.try_wait(), Ok(Some(_))) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let _ = kill_process_group(group, Signal::KILL);
-        let _ = self.child.wait();
-        let _ = self.guard.kill();
-        let _ = self.guard.wait();
-    }
 }
 
 /// The children of a process, each with its command line.

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub(crate) mod cluster;
+pub(crate) mod daemon;
 pub(crate) mod fake_master;
 pub(crate) mod fake_spark;
+pub(crate) mod installed;
 pub(crate) mod server;

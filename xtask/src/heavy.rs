@@ -3,7 +3,7 @@
 use crate::step::Step;
 
 /// Their folders, from the root. The workspace excludes each, and each has its own `Cargo.lock`.
-const PACKAGES: [&str; 1] = ["examples/warehouse"];
+const PACKAGES: [&str; 2] = ["examples/connect", "examples/warehouse"];
 
 /// They share what is compiled for more than one of them, apart from the target directory of the workspace: its features differ.
 const TARGET: (&str, &str) = ("CARGO_TARGET_DIR", "target/heavy");
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn a_step_says_where_its_package_is() {
         let step = formats().next().expect("there is a package");
-        let by_hand = "CARGO_TARGET_DIR=target/heavy cargo fmt --manifest-path examples/warehouse/Cargo.toml --check";
+        let by_hand = "CARGO_TARGET_DIR=target/heavy cargo fmt --manifest-path examples/connect/Cargo.toml --check";
         assert_eq!(step.by_hand(), by_hand);
     }
 

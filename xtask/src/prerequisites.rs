@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use crate::failure::Failure;
 use crate::step::Step;
 
-/// A program that must be on the path, and the Debian package that brings it.
+/// A program that must be on the path, and the Debian packages that bring it, between spaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Needed {
     program: &'static str,
@@ -32,14 +32,26 @@ const NEEDED: &[Needed] = &[
     Needed { program: "javac", package: "default-jdk-headless", why: "for the tests that run Spark" },
     #[cfg(target_os = "linux")]
     Needed { program: PYTHON, package: "python3-venv", why: "whose `venv` the tests that run Spark need" },
+    #[cfg(target_os = "linux")]
+    Needed {
+        program: PROTOC,
+        package: "protobuf-compiler libprotobuf-dev",
+        why: "with the types that Google has defined, for the client of Spark Connect",
+    },
 ];
 
 /// Debian has it without what makes virtual environments.
 const PYTHON: &str = "python3";
+/// Debian has it without the types that every protocol may import.
+const PROTOC: &str = "protoc";
 
 /// Makes sure that everything in [`NEEDED`] is there.
 pub(crate) fn ensure() -> Result<(), Failure> {
-    let missing = missing(NEEDED, |program| on_path(program) && (program != PYTHON || makes_environments()));
+    let missing = missing(NEEDED, |program| match program {
+        PYTHON => on_path(program) && makes_environments(),
+        PROTOC => knows_the_types(),
+        _ => on_path(program),
+    });
     if missing.is_empty() {
         return Ok(());
     }
@@ -47,7 +59,7 @@ pub(crate) fn ensure() -> Result<(), Failure> {
         println!("missing: `{}`, {}", needed.program, needed.why);
     }
 
-    let packages: Vec<_> = missing.iter().map(|needed| needed.package).collect();
+    let packages: Vec<_> = missing.iter().flat_map(|needed| needed.package.split(' ')).collect();
     if !on_path("apt-get") || !is_root() {
         return Err(Failure::new(format!(
             "error: the tests need more than this machine has\n\
@@ -74,6 +86,13 @@ fn on_path(program: &str) -> bool {
 fn makes_environments() -> bool {
     let asked = Command::new(PYTHON).args(["-c", "import ensurepip, venv"]).stdin(Stdio::null()).output();
     asked.is_ok_and(|output| output.status.success())
+}
+
+/// Where `protoc` itself looks for them: in the `include` beside its own folder.
+fn knows_the_types() -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders = env::split_paths(&path).filter(|folder| folder.join(PROTOC).is_file());
+    folders.any(|folder| folder.join("../include/google/protobuf/any.proto").is_file())
 }
 
 fn is_root() -> bool {

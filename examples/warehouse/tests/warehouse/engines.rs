@@ -5,7 +5,8 @@ use std::process::Command;
 
 use super::cells::Cells;
 use super::common::{DATA, Data, FLIGHTS, TABLES, Warehouse, fails, succeeds};
-use super::spark::cluster::{Cluster, java};
+use super::spark::cluster::Cluster;
+use super::spark::installed::java;
 
 /// A load by the cluster, whose workers must see the directory of the warehouse.
 fn on_cluster(cluster: &Cluster, warehouse: &Warehouse, data: &Path) -> Command {

@@ -3,5 +3,9 @@
 
 #[path = "../../../../tests/spark/cluster.rs"]
 pub(crate) mod cluster;
+#[path = "../../../../tests/spark/daemon.rs"]
+pub(crate) mod daemon;
+#[path = "../../../../tests/spark/installed.rs"]
+pub(crate) mod installed;
 #[path = "../../../../tests/spark/server.rs"]
 pub(crate) mod server;

@@ -1,0 +1,28 @@
+//! The example and its sessions, on a real Spark Connect server.
+#![cfg(unix)]
+#![allow(unreachable_pub, reason = "the modules of programs")]
+
+#[path = "../../src/connect/mod.rs"]
+mod connect;
+#[path = "../../../../tests/spark/daemon.rs"]
+#[allow(dead_code, reason = "the tests of clusters ask for more")]
+mod daemon;
+#[path = "../../../../tests/spark/installed.rs"]
+#[allow(dead_code, reason = "the tests of clusters ask for more")]
+mod installed;
+#[path = "../../../clicks/log.rs"]
+#[allow(dead_code, reason = "clicks looks at the bad lines, too")]
+mod log;
+#[path = "../../../recommend/model.rs"]
+#[allow(dead_code, reason = "nothing is learned here")]
+mod model;
+#[path = "../../../recommend/visits.rs"]
+mod on_one_machine;
+#[path = "../../src/visits.rs"]
+mod on_spark;
+
+mod cancelling;
+mod errors;
+mod preparation;
+mod server;
+mod sessions;
