@@ -381,7 +381,7 @@ fn the_tasks_of_an_application_are_the_progress_of_its_task() {
         pages.port
     ));
     let go = spark.path("go");
-    let job = spark.job("job.py").env("GO", go.to_str().unwrap());
+    let job = spark.job("job.py").env("GO", go.to_str().unwrap()).poll_interval(SOON);
     let dag = Dag::build("progress", || spark_submit("job", job.clone())).unwrap();
     let handle = dag.run().start().unwrap();
     let control = handle.control();

@@ -80,7 +80,7 @@ impl Cluster {
 
     /// The processes of executors.
     pub(crate) fn executors(&self) -> Vec<Pid> {
-        let workers = self.workers.iter().map(|worker| worker.id());
+        let workers = self.workers.iter().map(Daemon::id);
         let children = workers.flat_map(children_of);
         children.filter(|(_, line)| line.contains("CoarseGrainedExecutorBackend")).map(|(pid, _)| pid).collect()
     }

@@ -23,9 +23,10 @@ use crate::error::Failure;
 use crate::task::RunInfo;
 
 const QUIET: Duration = Duration::from_millis(5);
-const LONGEST: Duration = Duration::from_millis(100);
+/// A job costs workers that start, so a list whose elements still come is worth waiting for.
+const LONGEST: Duration = Duration::from_secs(1);
 /// Attempts of a job, and bytes of it.
-const MANY: (usize, usize) = (100_000, 256 << 20);
+const MANY: (usize, usize) = (1_000_000, 256 << 20);
 const AT_ONCE: usize = 16;
 
 /// An attempt, and who waits for its answer.

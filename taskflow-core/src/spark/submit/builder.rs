@@ -309,7 +309,9 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
-    /// How often the cluster is asked, in cluster mode. Default: each second at first, each 15 seconds after five minutes.
+    /// How often the cluster is asked what has become of the job, in cluster mode, and the driver how far it is. Default: the cluster
+    /// each second at first and each 15 seconds after five minutes; the driver each two seconds from the 15th on, because the first
+    /// answer costs it seconds.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.spec.poll_interval = Some(interval);
         self

@@ -192,7 +192,7 @@ impl<'a> Running<'a> {
                 let host = std::env::var("SPARK_LOCAL_IP").unwrap_or_else(|_| "127.0.0.1".to_owned());
                 let pages = format!("http://{host}:{port}");
                 context.link("driver", &pages);
-                progress = Some(Progress::of(pages, context.clone()));
+                progress = Some(Progress::of(pages, self.spec.poll_interval, context.clone()));
             }
             let limit = self.limit(place, started, &seen);
             let out_of_time = async {

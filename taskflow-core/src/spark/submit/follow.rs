@@ -322,7 +322,7 @@ impl Following<'_> {
         if let (Some(port), Some(host)) = (port, logs.host) {
             let pages = format!("http://{host}:{port}");
             self.context.link("driver", &pages);
-            self.progress = Some(Progress::of(pages, self.context.clone()));
+            self.progress = Some(Progress::of(pages, self.spec.poll_interval, self.context.clone()));
         }
         Ok(())
     }

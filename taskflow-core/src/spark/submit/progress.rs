@@ -8,9 +8,11 @@ use tokio::task::JoinHandle;
 use crate::http::{self, Address};
 use crate::task::TaskContext;
 
+/// Before the first question: it makes the driver build its pages, which costs seconds of computing. A short job ends without that.
+const FIRST: Duration = Duration::from_secs(15);
 /// Between two questions.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How long an answer may take: the first one makes the driver build its pages.
+/// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// The application is being asked. Dropping it stops that.
@@ -18,12 +20,13 @@ const PATIENCE: Duration = Duration::from_secs(45);
 pub(super) struct Progress(JoinHandle<()>);
 
 impl Progress {
-    /// Asks the driver whose pages begin with this address.
-    pub(super) fn of(pages: String, context: TaskContext) -> Self {
+    /// Asks the driver whose pages begin with this address, as often as is said.
+    pub(super) fn of(pages: String, interval: Option<Duration>, context: TaskContext) -> Self {
         Progress(tokio::spawn(async move {
-            let mut application = None;
+            let (mut application, mut pause) = (None, interval.unwrap_or(FIRST));
             loop {
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(pause).await;
+                pause = interval.unwrap_or(PAUSE);
                 let (pages, known) = (pages.clone(), application.clone());
                 let Ok(asked) = tokio::task::spawn_blocking(move || ask(&pages, known)).await else { return };
                 if let Some((id, done, total)) = asked {
