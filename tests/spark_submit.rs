@@ -276,6 +276,17 @@ fn a_submission_whose_answer_is_lost_is_found_by_its_tag_and_not_made_again() {
 }
 
 #[test]
+fn a_driver_of_somebody_else_that_was_never_launched_leaves_nothing_unclear() {
+    let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["ERROR"]));
+    node(in_the_cluster(&spark, &master)).unwrap_err();
+    // The next submission does not arrive. The log of the first driver does not tell whose it was, but it has done nothing.
+    locked(&master.state).life = vec!["FINISHED"];
+    locked(&master.state).instead.push_back(("/v1/submissions/create", Answer::Cut));
+    let job = node(in_the_cluster(&spark, &master)).unwrap();
+    assert_eq!(job.submission_id.as_deref(), Some("driver-20260131060000-0001"));
+}
+
+#[test]
 fn a_retry_after_a_failure_submits_anew() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["FAILED"]));
     let dag = Dag::build("again", || {

@@ -37,6 +37,8 @@ pub(crate) struct Driver {
     tag: String,
     class: String,
     life: VecDeque<&'static str>,
+    /// Whether it was ever launched: one that is an error from the start was not.
+    launched: bool,
     pub(crate) env: Value,
     pub(crate) properties: Value,
     pub(crate) args: Value,
@@ -104,6 +106,7 @@ impl Cluster {
             tag: text(&body["sparkProperties"]["spark.taskflow.tag"]),
             class: text(&body["mainClass"]),
             life: self.life.iter().copied().collect(),
+            launched: self.life.first() != Some(&"ERROR"),
             env: body["environmentVariables"].clone(),
             properties: body["sparkProperties"].clone(),
             args: body["appArgs"].clone(),
@@ -133,6 +136,7 @@ impl Cluster {
         let driver = self.drivers.iter().find(|driver| path.contains(&driver.id));
         let Some(driver) = driver else { return Answer::Of(404, String::new()) };
         let text = match path.contains("logType=stderr") {
+            true if !driver.launched => String::new(),
             true => format!("Launch Command: \"java\" \"-Dspark.taskflow.tag={}\"\n{}", driver.tag, self.stderr),
             false => self.stdout.clone(),
         };

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 pub(crate) enum Command {
     Test,
     Ci,
+    Heavy,
     Advisories,
     Bench,
     Spark,
@@ -14,13 +15,14 @@ pub(crate) enum Command {
 
 impl Command {
     /// Every command, in the order the help lists them.
-    const ALL: [Self; 5] = [Self::Test, Self::Ci, Self::Advisories, Self::Bench, Self::Spark];
+    const ALL: [Self; 6] = [Self::Test, Self::Ci, Self::Heavy, Self::Advisories, Self::Bench, Self::Spark];
 
     /// The word that selects it.
     fn name(self) -> &'static str {
         match self {
             Self::Test => "test",
             Self::Ci => "ci",
+            Self::Heavy => "heavy",
             Self::Advisories => "advisories",
             Self::Bench => "bench",
             Self::Spark => "spark",
@@ -35,8 +37,9 @@ impl Command {
     /// One line for the help.
     fn summary(self) -> &'static str {
         match self {
-            Self::Test => "run every test: unit, integration, examples, documentation",
-            Self::Ci => "run what CI runs: formatting, lints, docs, features, dependencies, tests",
+            Self::Test => "run every test: unit, integration, examples, documentation, packages of their own",
+            Self::Ci => "run what CI runs: formatting, lints, docs, features, dependencies, tests of the workspace",
+            Self::Heavy => "lint and test the packages of their own under examples/: a quarter of an hour",
             Self::Advisories => "check the dependencies for known advisories (needs the network)",
             Self::Bench => "run the benchmarks",
             Self::Spark => "install Spark for the tests that run it, into target/spark-venv (needs the network)",
@@ -174,7 +177,7 @@ mod tests {
     fn an_unknown_command_names_the_nearest_and_all() {
         assert_eq!(
             parse_line("advisory"),
-            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, advisories, bench, spark."
+            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, heavy, advisories, bench, spark."
                 .to_owned())
         );
     }
@@ -183,7 +186,7 @@ mod tests {
     fn a_word_like_no_command_gets_no_guess() {
         assert_eq!(
             parse_line("frobnicate"),
-            Err("no command `frobnicate`\nThe commands are: test, ci, advisories, bench, spark.".to_owned())
+            Err("no command `frobnicate`\nThe commands are: test, ci, heavy, advisories, bench, spark.".to_owned())
         );
     }
 }

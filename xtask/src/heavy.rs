@@ -3,7 +3,7 @@
 use crate::step::Step;
 
 /// Their folders, from the root. The workspace excludes each, and each has its own `Cargo.lock`.
-const PACKAGES: [&str; 2] = ["examples/connect", "examples/warehouse"];
+pub(crate) const PACKAGES: [&str; 2] = ["examples/connect", "examples/warehouse"];
 
 /// They share what is compiled for more than one of them, apart from the target directory of the workspace: its features differ.
 const TARGET: (&str, &str) = ("CARGO_TARGET_DIR", "target/heavy");
@@ -25,7 +25,7 @@ pub(crate) fn lints() -> impl Iterator<Item = Step> {
 }
 
 /// All their tests; `words` go on to cargo.
-pub(crate) fn tests(words: &[&String]) -> impl Iterator<Item = Step> {
+pub(crate) fn tests(words: &[String]) -> impl Iterator<Item = Step> {
     steps("tests", ["test", "--no-fail-fast", "--locked"]).map(move |step| step.args(words))
 }
 

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use crate::args::Command;
 use crate::deny;
 use crate::failure::Failure;
+use crate::heavy;
+use crate::prerequisites;
 use crate::spark;
 use crate::step::Step;
 use crate::tally::Tally;
@@ -15,8 +17,9 @@ use crate::tally::Tally;
 /// Runs a command and says how it ended.
 pub(crate) fn run(command: Command, rest: &[String]) -> ExitCode {
     match command {
-        Command::Test => counted(|tally| test::run(rest, tally)),
+        Command::Test => counted(|tally| test::run_all(rest, tally)),
         Command::Ci => counted(ci::run),
+        Command::Heavy => counted(heavy),
         Command::Advisories => exit_code(deny::advisories()),
         Command::Bench => exit_code(bench(rest)),
         Command::Spark => exit_code(spark::ensure()),
@@ -26,6 +29,16 @@ pub(crate) fn run(command: Command, rest: &[String]) -> ExitCode {
 /// The benchmarks are a package of their own, so that nobody else builds the rivals.
 fn bench(words: &[String]) -> Result<(), Failure> {
     Step::cargo("benchmarks", ["bench", "--locked", "--package", "taskflow-benches"]).args(words).run()
+}
+
+/// What `ci` leaves out of the packages that are workspaces of their own.
+fn heavy(tally: &mut Tally) -> Result<(), Failure> {
+    prerequisites::ensure()?;
+    spark::ensure()?;
+    for step in heavy::lints() {
+        step.run()?;
+    }
+    test::heavy(&[], tally)
 }
 
 /// Runs a command whose last line of output is the count of its tests.

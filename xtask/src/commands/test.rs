@@ -24,6 +24,13 @@ const COMPILERS: [&str; 2] = ["wrong_programs_are_explained", "right_programs_co
 /// Runs every test, adding up the results. `words` go on to cargo: a name to filter by, say; but for `--long`.
 ///
 /// A failed test stops nothing, so that the count is complete.
+pub(crate) fn run_all(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
+    let workspace = run(words, tally);
+    let words: Vec<String> = words.iter().filter(|word| *word != LONG_WORD).cloned().collect();
+    both(workspace, heavy(&words, tally))
+}
+
+/// Runs the tests of the workspace, as [`run_all`] does.
 pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     prerequisites::ensure()?;
     spark::ensure()?;
@@ -53,10 +60,14 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
 
     let docs = Step::cargo("documentation tests", ["test", "--doc", "--no-fail-fast"])
         .args(ALL)
-        .args(&words)
+        .args(words)
         .run_counting(tally);
-    let heavy = heavy::tests(&words).map(|step| step.run_counting(tally)).fold(Ok(()), both);
-    both(both(tests, docs), heavy)
+    both(tests, docs)
+}
+
+/// The tests of the packages that are workspaces of their own; `words` go on to cargo.
+pub(crate) fn heavy(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
+    heavy::tests(words).map(|step| step.run_counting(tally)).fold(Ok(()), both)
 }
 
 /// Success if both are, else what failed.

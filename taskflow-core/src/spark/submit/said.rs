@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 const LAST: usize = 10;
 /// How many lines of a traceback.
 const TRACE: usize = 200;
+/// How many calls of Java are shown in a row: below them are a hundred of Spark itself. The log has them all.
+const CALLS: usize = 4;
 
 /// A level of log4j.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,9 +138,18 @@ impl Kept {
         }
     }
 
-    /// The traceback, if there is one.
+    /// The traceback, if there is one, with the calls of Java that are nearest to the cause.
     pub(super) fn trace(&self) -> Option<String> {
-        (!self.trace.is_empty()).then(|| self.trace.join("\n"))
+        let is_call = |line: &String| line.trim_start().starts_with("at ") && line.starts_with(['\t', ' ']);
+        let mut shown: Vec<String> = Vec::new();
+        for lines in self.trace.chunk_by(|one, next| is_call(one) == is_call(next)) {
+            let calls = if lines.first().is_some_and(is_call) { CALLS.min(lines.len()) } else { lines.len() };
+            shown.extend_from_slice(&lines[..calls]);
+            if calls < lines.len() {
+                shown.push(format!("\t.. and {} more", lines.len() - calls));
+            }
+        }
+        (!shown.is_empty()).then(|| shown.join("\n"))
     }
 
     pub(super) fn came_to_its_end(&mut self) {
@@ -184,6 +195,22 @@ mod tests {
         let pages = "26/11/22 08:40:55 INFO Utils: Successfully started service 'SparkUI' on port 4040.";
         assert_eq!(Sign::read(pages), Some(Sign::Pages(4040)));
         assert_eq!(Sign::read("reading my_application_v2.jar"), None);
+    }
+
+    #[test]
+    fn of_calls_of_java_those_are_shown_that_are_nearest_to_the_cause() {
+        let mut kept = Kept::default();
+        kept.push("Exception in thread \"main\" java.lang.IllegalStateException: no rows");
+        (0..90).for_each(|call| kept.push(&format!("\tat org.apache.spark.Call{call}.run(Call.scala)")));
+        kept.push("Caused by: java.io.IOException: disk");
+        kept.push("\tat a.b.C.read(C.java:1)");
+        kept.push("\t... 12 more");
+        let trace = kept.trace().unwrap();
+        assert!(trace.contains("Call3.run") && !trace.contains("Call4.run") && trace.contains("\t.. and 86 more\n"));
+        assert!(
+            trace.ends_with("Caused by: java.io.IOException: disk\n\tat a.b.C.read(C.java:1)\n\t... 12 more"),
+            "{trace}"
+        );
     }
 
     #[test]

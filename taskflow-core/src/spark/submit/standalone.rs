@@ -181,7 +181,8 @@ impl Standalone {
         if log.contains(&format!("\"-D{TAG}={tag}\"")) {
             return Ok(true);
         }
-        if log.contains("Launch Command: ") {
+        // One that could not be launched, because its jar is nowhere say, is an error without a log, and has done nothing either.
+        if log.contains("Launch Command: ") || driver["state"] == "ERROR" {
             Ok(false)
         } else {
             Err(format!("the log of the driver {id} has not begun yet"))
