@@ -222,10 +222,10 @@ fn whatever_goes_wrong_all_that_is_set_up_is_torn_down() {
     // Cancelled at any moment, with crashes, slow stores and jumps of the clock between.
     for transitions in 0..14 {
         explore(0..4, || {
-            let dag = nested().unwrap();
+            let dag = nested("outer").unwrap();
             Test::new(&dag).fail_times(work {}, 1, "once").cancel_after(transitions)
         });
-        let outcome = Test::new(&nested().unwrap()).cancel_after(transitions).crash_after(transitions).run();
+        let outcome = Test::new(&nested("outer").unwrap()).cancel_after(transitions).crash_after(transitions).run();
         for (setup, teardown) in [("create", "delete_2"), ("create_2", "delete")] {
             let state = |id: &str| outcome.report().task(id).expect("it is there").state();
             assert_eq!(
@@ -238,10 +238,11 @@ fn whatever_goes_wrong_all_that_is_set_up_is_torn_down() {
     }
 }
 
-fn nested() -> Result<Dag<u32>, taskflow::BuildErrors> {
+/// Tests run side by side, so one that counts has a cluster of its own.
+fn nested(cluster: &'static str) -> Result<Dag<u32>, taskflow::BuildErrors> {
     Dag::build("nested", || {
         scope(
-            create("outer"),
+            create(cluster),
             |outer| {
                 let rows = work(outer, 1);
                 scope(create("inner"), |inner| work(inner, rows), |inner| delete(inner).retries(1))
@@ -253,7 +254,7 @@ fn nested() -> Result<Dag<u32>, taskflow::BuildErrors> {
 
 #[test]
 fn an_inner_scope_is_torn_down_before_the_outer_one() {
-    let outcome = Test::new(&nested().unwrap()).run();
+    let outcome = Test::new(&nested("outer").unwrap()).run();
     outcome.assert_success().assert_order(&["create", "create_2", "delete", "delete_2"]);
 }
 
@@ -331,18 +332,18 @@ fn note() -> Note {
 #[tokio::test]
 async fn clearing_work_runs_its_setup_and_teardown_again() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
-    let dag = nested()?;
+    let dag = nested("cleared")?;
     dag.run().journal(&journal).await?;
     assert_eq!(would_clear(&journal, "work_2").await?, ["create", "create_2", "work_2", "delete", "delete_2"]);
     assert_eq!(would_clear(&journal, "work").await?, ["create", "work", "delete_2"]);
     assert_eq!(would_clear(&journal, "create_2").await?, ["create", "create_2", "delete", "delete_2"]);
     assert_eq!(would_clear(&journal, "delete_2").await?, ["delete_2"]);
 
-    let before = made_and_deleted("outer");
+    let before = made_and_deleted("cleared");
     journal.clear("last", &Pick::tasks(["work"]), &note()).await?;
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!(report.state(), RunState::Success);
-    assert_eq!(made_and_deleted("outer"), (before.0 + 1, before.1 + 1));
+    assert_eq!(made_and_deleted("cleared"), (before.0 + 1, before.1 + 1));
     Ok(())
 }
 
