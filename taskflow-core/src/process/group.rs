@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What ends the group when this program dies.
 #[derive(Debug)]
 pub(crate) enum Lifeline {
-    /// Nothing yet; a [`Guard`] is set when the group is there.
-    Guard,
+    /// Nothing yet; a [`Guard`] is set when the group is there. With the file or directory that was made for the group, if there is one.
+    Guard(Option<PathBuf>),
     /// Our end of a socket from which the leader reads.
     Socket(OwnedFd),
 }
@@ -40,7 +41,7 @@ impl Group {
         let id = Pid::from_child(&child);
         let (guard, socket) = match lifeline {
             Lifeline::Socket(socket) => (None, Some(socket)),
-            Lifeline::Guard => match Guard::over(id) {
+            Lifeline::Guard(things) => match Guard::over(id, things.as_deref()) {
                 Ok(guard) => (Some(guard), None),
                 Err(error) => {
                     tracing::warn!(

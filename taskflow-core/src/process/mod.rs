@@ -39,7 +39,7 @@ pub(crate) use group::{Group, Lifeline};
 #[cfg(unix)]
 pub(crate) use isolated::run_isolated;
 #[cfg(all(unix, feature = "spark"))]
-pub(crate) use isolated::{Ear, Heard, Reach, pack, read_frame, write_frame};
+pub(crate) use isolated::{Ear, Heard, Reach, next_answer, pack, read_frame, request_of};
 #[cfg(all(unix, feature = "spark"))]
 pub(crate) use lines::{Following, follow_with};
 #[cfg(all(unix, feature = "spark"))]

@@ -22,15 +22,16 @@ const LEAVING: Duration = Duration::from_secs(5);
 
 impl Spec {
     pub(super) async fn run(&self, context: &TaskContext) -> Result<CommandOutput, CommandError> {
-        let Started { mut group, child } = spawner::spawn(self.command(), Lifeline::Guard).await.map_err(|error| {
-            let place = self.cwd.as_ref().map(|cwd| format!(" in {}", cwd.display())).unwrap_or_default();
-            let message = format!("`{self}` cannot be started{place}: {error}");
-            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) {
-                // What is not there will not be there for a retry, either.
-                let _ = context.fail(&message);
-            }
-            CommandError::new(message)
-        })?;
+        let Started { mut group, child } =
+            spawner::spawn(self.command(), Lifeline::Guard(None)).await.map_err(|error| {
+                let place = self.cwd.as_ref().map(|cwd| format!(" in {}", cwd.display())).unwrap_or_default();
+                let message = format!("`{self}` cannot be started{place}: {error}");
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) {
+                    // What is not there will not be there for a retry, either.
+                    let _ = context.fail(&message);
+                }
+                CommandError::new(message)
+            })?;
         let lost = |error: io::Error| CommandError::new(format!("`{self}` got out of sight: {error}"));
         let Pipes { stdin, stdout, stderr } = child;
         let wanted = self.capture.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));

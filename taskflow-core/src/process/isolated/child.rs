@@ -228,7 +228,7 @@ impl Link {
         let Ok(bytes) = wire::encode(word) else { return };
         if let Some(to) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             // A parent that does not listen any more has died, or does not care.
-            let _ = wire::write(to, &bytes);
+            let _ = wire::write(to, &bytes).and_then(|()| to.flush());
         }
     }
 

@@ -44,6 +44,10 @@ impl Heard {
                     relay::emit(&record);
                 }
             }
+            Ok(Word::Printed(text)) => {
+                let lines = text.lines().filter(|line| !line.trim().is_empty());
+                lines.for_each(|line| tracing::info!(target: "stderr", "{line}"));
+            }
             Ok(Word::Progress { done, total }) => of.control.report(done, total),
             Ok(Word::Link { name, url }) => of.identity.around.link(&name, &url),
             Ok(Word::Push { key, ty, bytes }) => {

@@ -31,5 +31,7 @@ pub(crate) use hearing::{Ear, Heard};
 pub(crate) use order::{Reach, pack};
 pub(crate) use parent::run_isolated;
 #[cfg(feature = "spark")]
-pub(crate) use wire::{read as read_frame, write as write_frame};
+pub(crate) use wire::read as read_frame;
 pub(super) use worker::serve_many;
+#[cfg(feature = "spark")]
+pub(crate) use worker::{next_answer, request_of};

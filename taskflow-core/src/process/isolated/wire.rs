@@ -45,6 +45,8 @@ pub(super) enum Word {
     Entered,
     /// A record for the log of the attempt, as JSON.
     Record(String),
+    /// What a worker saw printed: it cannot be told from outside which attempt that was.
+    Printed(String),
     Progress {
         done: u64,
         total: u64,

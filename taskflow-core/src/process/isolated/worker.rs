@@ -8,12 +8,16 @@
 //!    means that the attempt under way took the process with it.
 //! 4. When its stdin is closed before it has answered, nobody waits for it any more: it kills its process group and so itself.
 //!
-//! What tasks print to stdout comes out of stderr, since stdout is taken. [`MARK`] stands there behind what each attempt has printed, and is
-//! written before the end of its answer.
+//! What tasks print to stdout goes to stderr, since stdout is taken. Where that is a file, the worker looks into it behind each attempt,
+//! says what it finds there as a part of the answer, and empties it: what is left in it was printed by the attempt under way.
+//!
+//! What an attempt says on its way is written at once, and so is there when it takes the process with it. Its last word and the end of
+//! its answer are one write: most attempts say nothing else, and calls of the kernel are what a small one costs.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _, Write};
+use std::io::{self, BufReader, BufWriter, IsTerminal as _, Read as _, Write};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, mpsc};
 
@@ -29,8 +33,8 @@ use crate::task::AttemptControl;
 
 /// The length that no frame has.
 const END: u64 = u64::MAX;
-/// What no text has in it.
-const MARK: &[u8] = b"\0taskflow\0";
+/// Of what an attempt printed so many bytes are told, the last ones.
+const PRINTED: u64 = 64 << 10;
 
 /// Answers what comes in through stdin. The exit code of the process.
 pub(crate) fn serve_many() -> i32 {
@@ -52,24 +56,24 @@ fn work() -> Result<(), String> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| error.to_string())?;
     let own = |stream: io::Result<std::os::fd::OwnedFd>| stream.map(File::from).map_err(text);
-    let (requests, answers) =
-        (own(io::stdin().as_fd().try_clone_to_owned())?, own(io::stdout().as_fd().try_clone_to_owned())?);
+    let requests = own(io::stdin().as_fd().try_clone_to_owned())?;
+    let answers = own(io::stdout().as_fd().try_clone_to_owned())?;
+    let printed = own(io::stderr().as_fd().try_clone_to_owned())?;
+    let printed = printed.metadata().is_ok_and(|file| file.is_file()).then_some(printed);
     let nothing = File::open("/dev/null").map_err(text)?;
     rustix::stdio::dup2_stdin(nothing).map_err(|error| error.to_string())?;
     rustix::stdio::dup2_stdout(io::stderr()).map_err(|error| error.to_string())?;
 
     let answered = Arc::new(AtomicBool::new(false));
     let requests = listen(requests, Arc::clone(&answered)).map_err(text)?;
-    let mut out = Out(Arc::new(Mutex::new(answers)));
+    let mut out = Out(Arc::new(Mutex::new(BufWriter::new(answers))));
     out.end().map_err(text)?;
     panics::install_hook();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_all().build().map_err(text)?;
     let current = Current::default();
     let worked = requests.into_iter().try_for_each(|request| {
-        answer(&request, &out, &current, &runtime)?;
-        // Nobody may be there to read it.
-        let _ = io::stderr().write_all(MARK);
+        answer(&request, &out, printed.as_ref(), &current, &runtime)?;
         out.end().map_err(text)
     });
     answered.store(true, Ordering::SeqCst);
@@ -79,9 +83,10 @@ fn work() -> Result<(), String> {
 }
 
 /// Reads ahead, so that the end of whoever has started us is seen while a task runs.
-fn listen(mut requests: File, answered: Arc<AtomicBool>) -> io::Result<mpsc::Receiver<Vec<u8>>> {
+fn listen(requests: File, answered: Arc<AtomicBool>) -> io::Result<mpsc::Receiver<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::Builder::new().name("taskflow-requests".to_owned()).spawn(move || {
+        let mut requests = BufReader::with_capacity(64 << 10, requests);
         while let Ok(Some(request)) = wire::read(&mut requests) {
             if request.is_empty() {
                 // Nothing more comes; but then the stream stays open until everything is answered.
@@ -116,7 +121,13 @@ impl Current {
     }
 }
 
-fn answer(request: &[u8], out: &Out, current: &Current, runtime: &Runtime) -> Result<(), String> {
+fn answer(
+    request: &[u8],
+    out: &Out,
+    printed: Option<&File>,
+    current: &Current,
+    runtime: &Runtime,
+) -> Result<(), String> {
     static RELAY: Once = Once::new();
 
     let mut rest = request;
@@ -141,6 +152,12 @@ fn answer(request: &[u8], out: &Out, current: &Current, runtime: &Runtime) -> Re
     match find(&order) {
         Ok(def) => {
             let ending = call(def, &order, &inputs, &link, &control, runtime);
+            // Printed lines before the last word, so that they are in the log of the attempt.
+            let _ = io::stdout().flush();
+            // What cannot be taken stays there, for the next one.
+            if let Some(text) = printed.and_then(|file| take_printed(file).ok().flatten()) {
+                link.say(&Word::Printed(text));
+            }
             if let Some((done, total)) = control.progress() {
                 link.say(&Word::Progress { done, total });
             }
@@ -152,18 +169,61 @@ fn answer(request: &[u8], out: &Out, current: &Current, runtime: &Runtime) -> Re
     Ok(())
 }
 
+/// Takes what was printed out of the file.
+fn take_printed(file: &File) -> io::Result<Option<String>> {
+    let length = file.metadata()?.len();
+    if length == 0 {
+        return Ok(None);
+    }
+    let from = length.saturating_sub(PRINTED);
+    let mut bytes = vec![0; usize::try_from(length - from).unwrap_or_default()];
+    file.read_exact_at(&mut bytes, from)?;
+    file.set_len(0)?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// A request, as a worker reads it.
+#[cfg(feature = "spark")]
+pub(crate) fn request_of(frames: &[Vec<u8>]) -> Vec<u8> {
+    let length: usize = frames.iter().map(|frame| 8 + frame.len()).sum();
+    let mut request = Vec::with_capacity(8 + length);
+    request.extend((length as u64).to_le_bytes());
+    for frame in frames {
+        request.extend((frame.len() as u64).to_le_bytes());
+        request.extend(frame);
+    }
+    request
+}
+
+/// The frames of the next one of many answers, and its end; nothing when there is no whole one.
+#[cfg(feature = "spark")]
+pub(crate) fn next_answer<'a>(answers: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let whole = *answers;
+    loop {
+        let (length, rest) = answers.split_first_chunk()?;
+        let length = u64::from_le_bytes(*length);
+        if length == END {
+            *answers = rest;
+            return whole.get(..whole.len() - rest.len() - size_of_val(&END));
+        }
+        *answers = rest.get(usize::try_from(length).ok()?..)?;
+    }
+}
+
 /// The stdout that this process was given.
 #[derive(Clone)]
-struct Out(Arc<Mutex<File>>);
+struct Out(Arc<Mutex<BufWriter<File>>>);
 
 impl Out {
-    fn lock(&self) -> MutexGuard<'_, File> {
+    fn lock(&self) -> MutexGuard<'_, BufWriter<File>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything that belongs to an answer has been said.
     fn end(&mut self) -> io::Result<()> {
-        self.lock().write_all(&END.to_le_bytes())
+        let mut out = self.lock();
+        out.write_all(&END.to_le_bytes())?;
+        out.flush()
     }
 }
 
@@ -174,5 +234,50 @@ impl Write for Out {
 
     fn flush(&mut self) -> io::Result<()> {
         self.lock().flush()
+    }
+}
+
+#[cfg(all(test, feature = "spark"))]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frames() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        vec(vec(any::<u8>(), 0..20), 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn answers_that_are_written_come_back_one_by_one(answers in vec(frames(), 0..10), cut in 0_usize..7) {
+            let mut written = Vec::new();
+            for frames in &answers {
+                for frame in frames {
+                    wire::write(&mut written, frame).expect("a `Vec` takes everything");
+                }
+                written.extend(END.to_le_bytes());
+            }
+            // Behind the last whole one there may be a beginning.
+            wire::write(&mut written, &[1, 2, 3]).expect("a `Vec` takes everything");
+            written.truncate(written.len() - cut);
+            let mut rest = &*written;
+            let come_back: Vec<Vec<Vec<u8>>> = std::iter::from_fn(|| next_answer(&mut rest))
+                .map(|mut answer| std::iter::from_fn(|| wire::read(&mut answer).expect("it is there")).collect())
+                .collect();
+            prop_assert_eq!(come_back, answers);
+        }
+
+        #[test]
+        fn a_request_is_read_as_it_was_made(frames in frames()) {
+            let request = request_of(&frames);
+            let mut whole = &*request;
+            let inside = wire::read(&mut whole).expect("it is there").expect("it is whole");
+            prop_assert!(whole.is_empty());
+            let mut inside = &*inside;
+            let come_back: Vec<Vec<u8>> =
+                std::iter::from_fn(|| wire::read(&mut inside).expect("it is there")).collect();
+            prop_assert_eq!(come_back, frames);
+        }
     }
 }

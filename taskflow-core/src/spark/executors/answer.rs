@@ -1,18 +1,45 @@
 //! From what a worker said of an attempt to its ending.
 
 use crate::error::{Crash, Failure};
-use crate::process::{Ear, Heard, read_frame};
+use crate::process::{Ear, Heard, next_answer, read_frame};
 use crate::task::Ending;
 
 /// How many of the last lines that were printed are kept with a crash.
 const LAST: usize = 5;
+
+/// What came back of attempts that follow each other.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// The number of the first one in its job.
+    pub(super) first: usize,
+    /// Their answers, as a worker has written them.
+    pub(super) said: Vec<u8>,
+    /// What the last one printed, if it has ended the worker.
+    pub(super) printed: Vec<u8>,
+    /// How the worker ended, if an attempt has ended it. It is the only one of its block.
+    pub(super) code: Option<i32>,
+}
+
+impl Block {
+    /// The answer of each attempt, with the number of that.
+    pub(super) fn answers(self) -> Vec<(usize, Told)> {
+        let Block { first, said, printed, code } = self;
+        if code.is_some() {
+            return vec![(first, Told { said, printed, code })];
+        }
+        let mut rest = &*said;
+        let answer =
+            |number| Some((number, Told { said: next_answer(&mut rest)?.to_vec(), printed: Vec::new(), code }));
+        (first..).map_while(answer).collect()
+    }
+}
 
 /// What came back of an attempt.
 #[derive(Debug)]
 pub(super) struct Told {
     /// Frames, as the process of an isolated task would say them.
     pub(super) said: Vec<u8>,
-    /// What came out of stdout and stderr meanwhile.
+    /// What came out of stdout and stderr before the worker ended.
     pub(super) printed: Vec<u8>,
     /// How the worker ended, if the attempt has ended it: a code, or a signal with a minus.
     pub(super) code: Option<i32>,

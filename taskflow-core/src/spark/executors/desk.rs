@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::answer::Told;
+use super::answer::{Block, Told};
 use super::driver::{Driver, Event};
 use super::place::Executors;
 use crate::config::Config;
@@ -31,6 +31,7 @@ const AT_ONCE: usize = 16;
 
 /// An attempt, and who waits for its answer.
 pub(super) struct Ask {
+    /// As a worker reads it.
     pub(super) request: Vec<u8>,
     pub(super) reply: oneshot::Sender<Result<Told, Failure>>,
 }
@@ -156,9 +157,9 @@ impl Work {
 
     fn hear(&mut self, event: Event) {
         match event {
-            Event::Answers { job, answers } => {
+            Event::Answers { job, blocks } => {
                 let Some(job) = self.jobs.get_mut(&job) else { return };
-                for (number, told) in answers {
+                for (number, told) in blocks.into_iter().flat_map(Block::answers) {
                     if let Some(reply) = job.waiting.remove(&number) {
                         let _ = reply.send(Ok(told));
                     }

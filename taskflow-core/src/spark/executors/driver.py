@@ -3,15 +3,20 @@
 Commands come in through stdin and answers go out through stdout: a line of JSON, and behind it as many bytes as the line says.
 
     in   {"name", "conf", "files", "binary", "config", "env", "word"}                       the first one
-         {"job", "lengths": [..], "partitions": n or null} and the attempts                 runs them
+         {"job", "lengths": [..], "partitions": n or null} and the requests                 runs them
          {"cancel": job}
     out  {"ready": application, "ui": address}  or  {"missing": text}  or  {"unready": text}
-         {"job", "answers": [[number, length of what was said, of what was printed, exit code or null], ..], "bytes": n} and those
+         {"job", "blocks": [[first, count, bytes of answers, of what was printed, exit code or null], ..]} and those bytes
          {"job", "done": number of answers}  or  {"job", "failed": text}
 
 The end of stdin is the end of the driver.
 
-Answers come as soon as the partition is done that they belong to. They travel in an accumulator, which Spark adds to once for each
+Requests go to workers as they come in, and answers come back as workers wrote them: nothing here is done for each of them but the
+cut into partitions. Workers write into files, since there a worker that dies leaves what it has said, and nobody has to wake up
+to take it. A block has the answers to as many requests, from the first one on; one with an exit code is about a single request,
+which took its worker with it.
+
+Blocks come as soon as the partition is done that they belong to. They travel in an accumulator, which Spark adds to once for each
 partition of a job, however often that was run: neither a speculative copy nor the loss of an executor makes an answer come twice.
 """
 
@@ -47,37 +52,45 @@ def write_answers():
 def make_work(job, binary, config, env, word, tries):
     """What runs on the executors. A closure, because nothing of this file can be imported there."""
 
-    def work(partition, items):
+    def work(partition, chunks):
+        import fcntl
         import os
-        import selectors
         import signal
         import struct
         import subprocess
+        import tempfile
         import threading
 
         from pyspark import SparkFiles, TaskContext
 
         END = (1 << 64) - 1
-        PRINTED = 64 << 10  # of what an attempt prints the last bytes are kept
-        MARK = b"\0taskflow\0"  # stands in stderr behind what each attempt has printed
+        PRINTED = 64 << 10  # of what an attempt printed before it took its worker with it the last bytes are kept
 
-        def start(todo):
+        def scratch():
+            """A file without a name. What is written goes to its end, wherever the worker has cut it off."""
+            file = tempfile.TemporaryFile(dir=SparkFiles.getRootDirectory())
+            fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_APPEND)
+            return file
+
+        def start(requests, said, printed):
             path = SparkFiles.get(binary)
             surroundings = dict(os.environ, **env)
             # On this machine Python has inherited ours, and works in another directory.
             surroundings.pop("TASKFLOW_CONFIG", None)
             if config:
                 surroundings["TASKFLOW_CONFIG"] = SparkFiles.get(config)
-            pipe = subprocess.PIPE
             process = subprocess.Popen(
-                [path, word], stdin=pipe, stdout=pipe, stderr=pipe, env=surroundings, start_new_session=True
+                [path, word],
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=printed,
+                env=surroundings,
+                start_new_session=True,
             )
 
             def feed():
                 try:
-                    for _, request in todo:
-                        process.stdin.write(struct.pack("<Q", len(request)))
-                        process.stdin.write(request)
+                    process.stdin.write(requests)
                     process.stdin.write(struct.pack("<Q", 0))
                     process.stdin.flush()
                 except (BrokenPipeError, ValueError):
@@ -86,114 +99,85 @@ def make_work(job, binary, config, env, word, tries):
             threading.Thread(target=feed, daemon=True).start()
             return process
 
-        def talk(process, todo, answers):
-            """Whether the worker came up, and what it said and printed without an answer."""
-            out, err = process.stdout.fileno(), process.stderr.fileno()
-            os.set_blocking(err, False)
-            said, printed, greeted, raw = bytearray(), bytearray(), False, bytearray()
-
-            def take_printed():
-                while True:
-                    try:
-                        more = os.read(err, 1 << 16)
-                    except BlockingIOError:
-                        return True
-                    if not more:
-                        return False
-                    printed.extend(more)
-                    begin = printed.rfind(MARK) + len(MARK) if MARK in printed else 0
-                    del printed[begin : max(begin, len(printed) - PRINTED)]
-
-            def printed_before_mark():
-                end = printed.find(MARK)
-                text = bytes(printed[: max(end, 0)])
-                del printed[: end + len(MARK) if end >= 0 else 0]
-                return text
-
-            both = selectors.DefaultSelector()
-            both.register(out, selectors.EVENT_READ)
-            both.register(err, selectors.EVENT_READ)
-            while True:
-                ready = {key.fd for key, _ in both.select()}
-                if err in ready and not take_printed():
-                    both.unregister(err)
-                if out not in ready:
-                    continue
-                more = os.read(out, 1 << 16)
-                if not more:
-                    break
-                raw.extend(more)
-                at = 0
-                while len(raw) - at >= 8:
-                    (length,) = struct.unpack_from("<Q", raw, at)
-                    if length != END:
-                        if len(raw) - at - 8 < length:
-                            break
-                        said += raw[at : at + 8 + length]
-                        at += 8 + length
-                        continue
-                    at += 8
-                    if greeted:
-                        # What was printed before the answer is in the pipe when the answer is; and perhaps what came after.
-                        take_printed()
-                        answers.append((todo[len(answers)][0], bytes(said), printed_before_mark(), None))
-                        said = bytearray()
-                    greeted = True
-                del raw[:at]
-            both.close()
-            take_printed()
-            return greeted, bytes(said), bytes(printed)
-
         def end(process):
             """Its exit code; what it has started ends with it. Its number is its own until it is reaped."""
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
             try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            code = process.wait()
-            for stream in (process.stdin, process.stdout, process.stderr):
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            finally:
                 try:
-                    stream.close()
+                    os.killpg(process.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+                code = process.wait()
+                try:
+                    process.stdin.close()
                 except OSError:
                     pass
             return code
 
-        todo, answered = [item for chunk in items for item in chunk], []
+        def contents(file, most=None):
+            size = os.fstat(file.fileno()).st_size
+            file.seek(0 if most is None else max(0, size - most))
+            return file.read()
+
+        def ends(said):
+            """Where answers end: behind each length that no frame has."""
+            at, found = 0, []
+            while len(said) - at >= 8:
+                (length,) = struct.unpack_from("<Q", said, at)
+                at += 8
+                if length == END:
+                    found.append(at)
+                elif len(said) - at < length:
+                    break
+                else:
+                    at += length
+            return found
+
+        def behind(requests, count):
+            at = 0
+            for _ in range(count):
+                (length,) = struct.unpack_from("<Q", requests, at)
+                at += 8 + length
+            return requests[at:]
+
+        blocks, answered = [], 0
         last_try = TaskContext.get().attemptNumber() + 1 >= tries
-        while todo:
-            answers = []
-            process = start(todo)
-            try:
-                greeted, said, printed = talk(process, todo, answers)
-            except BaseException:
-                process.kill()
-                raise
-            finally:
-                code = end(process)
-            answered += answers
-            todo = todo[len(answers) :]
-            if not todo:
-                break
-            if not greeted or not last_try:
-                tail = printed.decode(errors="replace").strip().splitlines()[-5:]
-                how = "the worker ended with %d" % code if greeted else "the worker did not come up (%d)" % code
-                raise RuntimeError("taskflow: " + ": ".join([how, *tail]))
-            # Nobody tries this partition again: what took the worker with it is answered so, and the others go on.
-            answered.append((todo[0][0], said, printed, code))
-            todo = todo[1:]
-        results.add([(job, answered)])
-        yield len(answered)
+        for first, count, requests in chunks:
+            while count:
+                with scratch() as out, scratch() as err:
+                    code = end(start(requests, out, err))
+                    said, printed = contents(out), contents(err, PRINTED)
+                is_up = said.startswith(struct.pack("<Q", END))
+                if code == 0 and is_up:
+                    # It ends so when it has answered everything.
+                    blocks.append((first, count, said[8:], b"", None))
+                    answered += count
+                    break
+                if not is_up or not last_try:
+                    tail = printed.decode(errors="replace").strip().splitlines()[-5:]
+                    how = "the worker ended with %d" % code if is_up else "the worker did not come up (%d)" % code
+                    raise RuntimeError("taskflow: " + ": ".join([how, *tail]))
+                # Nobody tries this partition again: what took the worker with it is answered so, and the others go on.
+                places = ends(said)
+                done = len(places) - 1
+                blocks.append((first, done, said[8 : places[-1]], b"", None))
+                blocks.append((first + done, 1, said[places[-1] :], printed, code))
+                answered += done + 1
+                requests = behind(requests, done + 1)
+                first, count = first + done + 1, count - done - 1
+        results.add([(job, blocks)])
+        yield answered
 
     results = RESULTS
     return work
 
 
 def deliver(update):
-    for job, answers in update:
-        head = [[number, len(said), len(printed), code] for number, said, printed, code in answers]
-        parts = [part for _, said, printed, _ in answers for part in (said, printed)]
-        say({"job": job, "answers": head, "bytes": sum(map(len, parts))}, *parts)
+    for job, blocks in update:
+        heads = [[first, count, len(said), len(printed), code] for first, count, said, printed, code in blocks]
+        parts = [part for _, _, said, printed, _ in blocks for part in (said, printed)]
+        say({"job": job, "blocks": heads}, *parts)
 
 
 def make_param():
@@ -230,21 +214,19 @@ def settle(sc):
         time.sleep(0.1)
 
 
-def cut(items, wanted, cores):
+def cut(lengths, data, wanted, cores):
     """Partitions of about as many items and about the same size: as many as are wanted, else four for each core, and more so that
     they are about 16 MiB at most."""
-    total = sum(len(request) for _, request in items)
-    count = wanted or max(4 * cores, -(-total // (16 << 20)))
-    most = max(1, -(-total // count))
-    per = max(1, -(-len(items) // count))
-    chunks, chunk, size = [], [], 0
-    for item in items:
-        if chunk and (size + len(item[1]) > 2 * most or len(chunk) >= per):
-            chunks.append(chunk)
-            chunk, size = [], 0
-        chunk.append(item)
-        size += len(item[1])
-    chunks.append(chunk)
+    count = wanted or max(4 * cores, -(-len(data) // (16 << 20)))
+    most = max(1, -(-len(data) // count))
+    per = max(1, -(-len(lengths) // count))
+    chunks, first, begin, end = [], 0, 0, 0
+    for number, length in enumerate(lengths):
+        if number > first and (end - begin + length > 2 * most or number - first >= per):
+            chunks.append((first, number - first, data[begin:end]))
+            first, begin = number, end
+        end += length
+    chunks.append((first, len(lengths) - first, data[begin:end]))
     return chunks
 
 
@@ -270,16 +252,17 @@ def cancel(sc, job):
         time.sleep(0.5)
 
 
-def run_job(sc, job, items, partitions, work):
+def run_job(sc, job, lengths, data, partitions, work):
     try:
         with SETTLING:
             if not SETTLED.is_set() and not sc.master.startswith("local"):
                 settle(sc)
             SETTLED.set()
-        sc.setJobGroup("taskflow-%d" % job, "%d attempts of tasks" % len(items), True)
+        sc.setJobGroup("taskflow-%d" % job, "%d attempts of tasks" % len(lengths), True)
         if job in CANCELLED:
             return say({"job": job, "failed": "it was cancelled"})
-        chunks = cut(items, partitions, sc.defaultParallelism)
+        chunks = cut(lengths, data, partitions, sc.defaultParallelism)
+        del data
         count = sum(sc.parallelize(chunks, len(chunks)).mapPartitionsWithIndex(work).collect())
         say({"job": job, "done": count})
     except BaseException as error:
@@ -341,10 +324,11 @@ def serve(commands):
         if "cancel" in command:
             threading.Thread(target=cancel, args=(sc, command["cancel"]), daemon=True).start()
             continue
-        items = [(number, commands.read(length)) for number, length in enumerate(command["lengths"])]
+        lengths = command["lengths"]
+        data = commands.read(sum(lengths))
         RUNNING.add(command["job"])
         work = make_work(command["job"], config["binary"], config["config"], config["env"], config["word"], tries)
-        args = (sc, command["job"], items, command["partitions"], work)
+        args = (sc, command["job"], lengths, data, command["partitions"], work)
         InheritableThread(target=run_job, args=args, daemon=True).start()
     sc.cancelAllJobs()
     sc.stop()

@@ -11,13 +11,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, BufWriter};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::super::reach::reach;
-use super::answer::Told;
+use super::answer::Block;
 use super::binary;
 use super::place::{Executors, Target};
 use super::python::{INSTALL, Python};
@@ -31,6 +31,8 @@ const SCRIPT: &str = include_str!("driver.py");
 const COMING_UP: Duration = Duration::from_secs(600);
 /// How long it may take to leave.
 const LEAVING: Duration = Duration::from_secs(10);
+/// How many bytes go to it in one piece: what a pipe holds.
+const AT_ONCE: usize = 64 << 10;
 /// How many of its last lines are kept for messages.
 const LAST: usize = 8;
 
@@ -46,8 +48,8 @@ pub(super) struct Driver {
 /// What it says.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// Of some attempts of a job, by their numbers in it.
-    Answers { job: u64, answers: Vec<(usize, Told)> },
+    /// Of some attempts of a job.
+    Answers { job: u64, blocks: Vec<Block> },
     /// A job is over, with as many answers.
     Done { job: u64, answers: usize },
     /// A job is over before everything was answered.
@@ -58,8 +60,8 @@ pub(super) enum Event {
     Unready(Failure),
 }
 
-/// Of an answer: its number, the lengths of what was said and printed, and how the worker ended if it did.
-type Head = (usize, usize, usize, Option<i32>);
+/// Of a block: the first attempt and their count, the lengths of what was said and printed, and how the worker ended if it did.
+type Head = (usize, usize, usize, usize, Option<i32>);
 
 /// A line of the driver.
 #[derive(Default, Deserialize)]
@@ -70,7 +72,7 @@ struct Line {
     missing: Option<String>,
     unready: Option<String>,
     job: u64,
-    answers: Option<Vec<Head>>,
+    blocks: Option<Vec<Head>>,
     done: Option<usize>,
     failed: Option<String>,
 }
@@ -127,7 +129,8 @@ impl Driver {
             // What Spark leaves when it is killed goes with the directory.
             command.env("SPARK_LOCAL_DIRS", ground.directory.path().join("local"));
         }
-        let Started { group, child } = spawn(command, Lifeline::Guard).await.map_err(started)?;
+        let lifeline = Lifeline::Guard(Some(ground.directory.path().to_owned()));
+        let Started { group, child } = spawn(command, lifeline).await.map_err(started)?;
         let Pipes { stdin: Some(stdin), stdout: Some(stdout), stderr: Some(stderr) } = child else {
             return Err(failure("the Spark driver cannot be started", &"it has no pipes", true));
         };
@@ -158,10 +161,10 @@ impl Driver {
         }
     }
 
-    /// Starts a job.
-    pub(super) async fn submit(&mut self, job: u64, attempts: &[Vec<u8>], partitions: Option<u32>) {
-        let lengths: Vec<usize> = attempts.iter().map(Vec::len).collect();
-        self.send(&json!({ "job": job, "lengths": lengths, "partitions": partitions }), attempts).await;
+    /// Starts a job of these requests to a worker.
+    pub(super) async fn submit(&mut self, job: u64, requests: &[Vec<u8>], partitions: Option<u32>) {
+        let lengths: Vec<usize> = requests.iter().map(Vec::len).collect();
+        self.send(&json!({ "job": job, "lengths": lengths, "partitions": partitions }), requests).await;
     }
 
     /// Ends a job early.
@@ -173,12 +176,13 @@ impl Driver {
         let mut head = line.to_string().into_bytes();
         head.push(b'\n');
         // One that does not listen any more has ended, which is seen by what it says.
+        let mut to = BufWriter::with_capacity(AT_ONCE, &mut self.stdin);
         let sent = async {
-            self.stdin.write_all(&head).await?;
+            to.write_all(&head).await?;
             for part in parts {
-                self.stdin.write_all(part).await?;
+                to.write_all(part).await?;
             }
-            self.stdin.flush().await
+            to.flush().await
         };
         let _: io::Result<()> = sent.await;
     }
@@ -273,19 +277,18 @@ async fn listen(stdout: ChildStdout, to: mpsc::UnboundedSender<Event>) {
             Line { unready: Some(text), .. } => {
                 Event::Unready(failure("the Spark application cannot be started", &text, true))
             }
-            Line { answers: Some(heads), job, .. } => {
-                let mut answers = Vec::with_capacity(heads.len());
-                for (number, said, printed, code) in heads {
-                    let mut told = Told { said: vec![0; said], printed: vec![0; printed], code };
-                    let both = [&mut told.said, &mut told.printed];
-                    for part in both {
+            Line { blocks: Some(heads), job, .. } => {
+                let mut blocks = Vec::with_capacity(heads.len());
+                for (first, _, said, printed, code) in heads {
+                    let mut block = Block { first, said: vec![0; said], printed: vec![0; printed], code };
+                    for part in [&mut block.said, &mut block.printed] {
                         if stdout.read_exact(part).await.is_err() {
                             return;
                         }
                     }
-                    answers.push((number, told));
+                    blocks.push(block);
                 }
-                Event::Answers { job, answers }
+                Event::Answers { job, blocks }
             }
             Line { done: Some(answers), job, .. } => Event::Done { job, answers },
             Line { failed: Some(reason), job, .. } => Event::Failed { job, reason },

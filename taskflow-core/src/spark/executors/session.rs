@@ -10,7 +10,7 @@ use super::desk::{self, Ask, Desk};
 use super::place::Executors;
 use crate::config::Config;
 use crate::error::Failure;
-use crate::process::{Ear, Reach, pack, write_frame};
+use crate::process::{Ear, Reach, pack, request_of};
 use crate::task::{BoxFuture, Ending, Errand, RunInfo, Session};
 
 /// It has a desk as soon as there is an attempt, and another one when that was lost.
@@ -65,11 +65,7 @@ impl SparkSession {
 
     async fn attempt(&self, errand: Errand) -> Result<Ending, Failure> {
         let Errand { def, inputs, identity, control } = errand;
-        let mut request = Vec::new();
-        for frame in pack(def, inputs, &identity, Reach::default())? {
-            // A `Vec` takes everything.
-            let _ = write_frame(&mut request, &frame);
-        }
+        let request = request_of(&pack(def, inputs, &identity, Reach::default())?);
         let (reply, answer) = oneshot::channel();
         let _leaving = self.ask(Ask { request, reply });
         tokio::select! {

@@ -78,7 +78,8 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
     if let Some(directory) = &spec.cwd {
         command.current_dir(directory);
     }
-    let Started { group, child } = spawn(command, Lifeline::Guard).await.map_err(|error| lost(&program, &error))?;
+    let Started { group, child } =
+        spawn(command, Lifeline::Guard(Some(file.to_path_buf()))).await.map_err(|error| lost(&program, &error))?;
     let mut job = Running::new(spec, group, child, file, script.as_ref().map(|script| script.steps.clone()))
         .map_err(|error| lost(&program, &error))?;
     let ending = job.watch(&place, context).await.map_err(|error| lost(&program, &error))?;

@@ -59,7 +59,8 @@ fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -
     }
     let limit = job.spec.submit_timeout.unwrap_or(super::follow::SUBMIT);
     let ended = tokio::runtime::Handle::current().block_on(async {
-        let Started { group, child: Pipes { stdout, stderr, .. } } = spawn(command, Lifeline::Guard).await?;
+        let Started { group, child: Pipes { stdout, stderr, .. } } =
+            spawn(command, Lifeline::Guard(Some(file.to_path_buf()))).await?;
         let kept = Arc::<Mutex<Kept>>::default();
         let told = |kept: &Arc<Mutex<Kept>>| {
             let (kept, mut teller) = (Arc::clone(kept), Teller::default());
