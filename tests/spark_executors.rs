@@ -215,6 +215,52 @@ fn cancelling_stops_the_job_and_its_workers() {
 }
 
 #[test]
+fn a_program_that_is_killed_leaves_no_process_and_no_file() {
+    let (cluster, home) = (Cluster::shared(), Home::new());
+    let _alone = alone(&cluster);
+    let (marks, temporary) = (home.marks(), home.0.path().join("temporary"));
+    std::fs::create_dir(&temporary).expect("directories can be made");
+    let files = || {
+        let entries = std::fs::read_dir(&temporary).expect("it was made").filter_map(Result::ok);
+        entries.map(|entry| entry.file_name()).collect::<Vec<_>>()
+    };
+    let words =
+        ["run", "dawdles", "--count", "4", "--millis", "600000", "--directory", marks.to_str().expect("it is text")];
+    let mut run = on(&cluster, &home, "", &words).env("TMPDIR", &temporary).spawn().expect("it starts");
+    eventually("the elements run", || home.marked().len() >= 2);
+    assert_ne!(files(), Vec::<std::ffi::OsString>::new());
+    let workers: Vec<Pid> = home.marked().iter().filter_map(|mark| Pid::from_raw(mark.2.cast_signed())).collect();
+    kill(Pid::from_child(&run));
+    run.wait().expect("it ends");
+    eventually("the workers end", || !workers.iter().any(|pid| is_alive(*pid)));
+    eventually("the executors end", || cluster.executors().is_empty());
+    eventually("its files are gone", || files().is_empty());
+}
+
+#[test]
+fn another_build_of_the_program_can_be_shipped_and_one_that_is_none_is_told() {
+    let (spark, home) = (Spark::find(), Home::new());
+    let copy = home.0.path().join("copy");
+    std::fs::copy(program("spark_tasks").get_program(), &copy).expect("files can be copied");
+    let shipped = |binary: &str| {
+        let mut program = home.program(&spark, &["run", "together", "--count", "1"]);
+        program.env("SPARK_TEST_MASTER", "local[1]").env("SPARK_TEST_BINARY", binary).env("SPARK_TEST_PARTITIONS", "1");
+        program
+    };
+    let mut run = shipped(copy.to_str().expect("it is text"));
+    run.args(["--output", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let document = end(run.spawn().expect("it starts"));
+    assert_eq!(document["result"][1], json!(["0 in attempt 1 of 2"]));
+
+    let (message, causes) = failure(shipped("/bin/true"));
+    assert_eq!(message, "the Spark job of the attempt failed");
+    assert_eq!(causes[0], "the worker did not come up (0)");
+    assert!(causes[1].contains("A build for musl runs on any Linux: `Executors::binary`"), "{causes:?}");
+    let (message, causes) = failure(shipped("/nowhere/program"));
+    assert!(message.contains("/nowhere/program"), "{message} {causes:?}");
+}
+
+#[test]
 fn an_attempt_on_an_executor_has_its_context_and_its_log() {
     let (spark, home) = (Spark::find(), Home::new());
     let file = home.0.path().join("some.toml");

@@ -152,8 +152,8 @@ pub(crate) async fn call_isolated(grant: Grant, run: &Arc<RunShared>, isolation:
 }
 
 /// Runs an attempt on an executor.
-pub(crate) async fn call_elsewhere(grant: Grant, run: &Arc<RunShared>, executor: Executor) -> Judged {
-    let identity = grant.identity(run);
+pub(crate) async fn call_elsewhere(grant: Grant, run: Arc<RunShared>, executor: Executor) -> Judged {
+    let identity = grant.identity(&run);
     let Grant { def, gathered, control, .. } = grant;
     let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);
     judged(match inputs {

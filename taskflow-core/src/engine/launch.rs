@@ -46,8 +46,9 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) 
     let span = span(&report.run, &grant);
     let isolation = grant.def.isolation.filter(|_| !report.run.in_process);
     let spawned = if let Some(executor) = report.run.executor(grant.node) {
-        let run = Arc::clone(&report.run);
-        spawn(&runtime, span, report, async move { call_elsewhere(grant, &run, executor).await })
+        // Boxed before it is wrapped: each wrapper would have room for it twice, and a million of these may wait at once.
+        let attempt = Box::pin(call_elsewhere(grant, Arc::clone(&report.run), executor));
+        spawn(&runtime, span, report, attempt)
     } else if let Some(isolation) = isolation {
         let run = Arc::clone(&report.run);
         spawn(&runtime, span, report, async move { call_isolated(grant, &run, isolation).await })

@@ -1,17 +1,21 @@
 //! What the engine and a running attempt share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::Interrupt;
 
 /// What the engine and a running attempt share.
-#[derive(Debug)]
+///
+/// There may be a million of them at once, so it is small: a channel would take more than all the rest.
+#[derive(Debug, Default)]
 pub(crate) struct AttemptControl {
-    cancelled: watch::Sender<bool>,
+    cancelled: AtomicBool,
+    /// Rings when that becomes true.
+    bell: Notify,
     done: AtomicU64,
     total: AtomicU64,
     /// Those the task asked for; it may return one of them, or none.
@@ -31,20 +35,6 @@ enum FutureHandle {
     Aborted,
 }
 
-impl Default for AttemptControl {
-    fn default() -> Self {
-        AttemptControl {
-            cancelled: watch::Sender::new(false),
-            done: AtomicU64::new(0),
-            total: AtomicU64::new(0),
-            interrupts: Mutex::default(),
-            future: Mutex::default(),
-            #[cfg(feature = "spark")]
-            jobs: AtomicU64::new(0),
-        }
-    }
-}
-
 impl AttemptControl {
     /// The number of the next job that this call of the function runs on a cluster, from 0.
     #[cfg(feature = "spark")]
@@ -53,11 +43,12 @@ impl AttemptControl {
     }
 
     pub(crate) fn cancel(&self) {
-        self.cancelled.send_replace(true);
+        self.cancelled.store(true, Ordering::SeqCst);
+        self.bell.notify_waiters();
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        *self.cancelled.borrow()
+        self.cancelled.load(Ordering::SeqCst)
     }
 
     /// Says how the future of the attempt can be dropped; drops it at once if that was asked for already.
@@ -85,9 +76,11 @@ impl AttemptControl {
 
     /// Waits until the attempt should end. Cancel safe.
     pub(crate) async fn cancelled(&self) {
-        let mut signal = self.cancelled.subscribe();
-        // The sender lives in `self`, so waiting ends only by the signal.
-        let _ = signal.wait_for(|cancelled| *cancelled).await;
+        // Before the look: it hears a bell that rings after it was made, polled or not.
+        let rings = self.bell.notified();
+        if !self.is_cancelled() {
+            rings.await;
+        }
     }
 
     /// The last reported steps, `(done, total)`.

@@ -1,8 +1,9 @@
 //! From attempts to jobs, and from answers to attempts.
 //!
 //! 1. The driver is started at once; attempts that come meanwhile wait.
-//! 2. An attempt waits for others: until none has come for [`QUIET`], or the first has waited for [`LONGEST`], or there are
-//!    [`MANY`]. While [`AT_ONCE`] jobs are under way it waits for the end of one. What waits then is one job.
+//! 2. An attempt waits for others: until none has come for a short time, or the first has waited for a long time ([`patience`]), or there
+//!    are [`MANY`]. Both times are longer while jobs are under way, because then there is something to do meanwhile. While
+//!    [`AT_ONCE`] jobs are under way it waits for the end of one. What waits then is one job.
 //! 3. An answer goes to its attempt by job and number, and the attempt is struck from the job: a second answer finds nobody. What is
 //!    left when a job ends fails.
 //! 4. When an attempt stops waiting, jobs are looked through for such in which nobody waits any more, and those are cancelled.
@@ -22,9 +23,17 @@ use crate::config::Config;
 use crate::error::Failure;
 use crate::task::RunInfo;
 
-const QUIET: Duration = Duration::from_millis(5);
-/// A job costs workers that start, so a list whose elements still come is worth waiting for.
-const LONGEST: Duration = Duration::from_secs(1);
+/// How long it is waited for another attempt, and how long the first one waits for others, with so many jobs under way.
+///
+/// A job costs some tenths of a second, so a list whose elements still come is worth waiting for. With jobs under way there is
+/// time for that: a list that comes more slowly than it is worked off becomes a few jobs, and not a hundred.
+fn patience(under_way: usize) -> (Duration, Duration) {
+    let quiet = [5, 50, 200, 500];
+    let longest = [1, 2, 4, 8];
+    let at = under_way.min(3);
+    (Duration::from_millis(quiet[at]), Duration::from_secs(longest[at]))
+}
+
 /// Attempts of a job, and bytes of it.
 const MANY: (usize, usize) = (1_000_000, 256 << 20);
 const AT_ONCE: usize = 16;
@@ -46,8 +55,8 @@ pub(super) struct Desk {
 
 /// A job under way: who waits for which of its answers.
 struct Job {
-    waiting: HashMap<usize, oneshot::Sender<Result<Told, Failure>>>,
-    attempts: usize,
+    /// By number; nobody where the answer has come.
+    waiting: Vec<Option<oneshot::Sender<Result<Told, Failure>>>>,
     cancelled: bool,
 }
 
@@ -70,10 +79,11 @@ impl Pending {
     }
 
     /// When it is a job, if nothing else comes.
-    fn due(&self) -> Option<Instant> {
+    fn due(&self, under_way: usize) -> Option<Instant> {
+        let (quiet, longest) = patience(under_way);
         let (first, last) = (self.first?, self.last?);
         let is_full = self.asks.len() >= MANY.0 || self.bytes >= MANY.1;
-        Some(if is_full { first } else { (last + QUIET).min(first + LONGEST) })
+        Some(if is_full { first } else { (last + quiet).min(first + longest) })
     }
 }
 
@@ -127,7 +137,7 @@ impl Work {
     async fn go_on(&mut self, asks: &mut mpsc::UnboundedReceiver<Ask>) -> Option<Failure> {
         let stirred = Arc::clone(&self.desk.stirred);
         loop {
-            let due = self.pending.due().filter(|_| self.jobs.len() < AT_ONCE);
+            let due = self.pending.due(self.jobs.len()).filter(|_| self.jobs.len() < AT_ONCE);
             tokio::select! {
                 event = self.driver.events.recv() => match event {
                     Some(event) => self.hear(event),
@@ -150,8 +160,8 @@ impl Work {
         let (job, attempts) = (self.next, requests.len());
         self.next += 1;
         tracing::debug!(target: "taskflow::spark", "job {job} has {attempts} attempts");
-        let waiting = replies.into_iter().enumerate().collect();
-        self.jobs.insert(job, Job { waiting, attempts, cancelled: false });
+        let waiting = replies.into_iter().map(Some).collect();
+        self.jobs.insert(job, Job { waiting, cancelled: false });
         self.driver.submit(job, &requests, self.desk.of.partitions).await;
     }
 
@@ -160,14 +170,14 @@ impl Work {
             Event::Answers { job, blocks } => {
                 let Some(job) = self.jobs.get_mut(&job) else { return };
                 for (number, told) in blocks.into_iter().flat_map(Block::answers) {
-                    if let Some(reply) = job.waiting.remove(&number) {
+                    if let Some(reply) = job.waiting.get_mut(number).and_then(Option::take) {
                         let _ = reply.send(Ok(told));
                     }
                 }
             }
             Event::Done { job: number, answers } => {
                 let Some(job) = self.jobs.remove(&number) else { return };
-                let attempts = job.attempts;
+                let attempts = job.waiting.len();
                 job.fail(|missing| {
                     let what = format!("Spark has lost the answers of {missing} attempts");
                     let counted = format!("job {number} had {attempts} attempts and has {answers} answers");
@@ -193,8 +203,7 @@ impl Work {
 
     /// Cancels jobs in which nobody waits any more.
     async fn cancel_left(&mut self) {
-        let left = self.jobs.iter_mut().filter(|(_, job)| !job.cancelled && !job.waiting.is_empty());
-        let left = left.filter(|(_, job)| job.waiting.values().all(oneshot::Sender::is_closed));
+        let left = self.jobs.iter_mut().filter(|(_, job)| !job.cancelled && job.is_left());
         let left: Vec<u64> = left
             .map(|(number, job)| {
                 job.cancelled = true;
@@ -210,17 +219,24 @@ impl Work {
     /// The driver is lost.
     fn fail_all(self, asks: &mut mpsc::UnboundedReceiver<Ask>, failure: &Failure) {
         for job in self.jobs.into_values() {
-            job.waiting.into_values().for_each(|reply| drop(reply.send(Err(failure.clone()))));
+            job.waiting.into_iter().flatten().for_each(|reply| drop(reply.send(Err(failure.clone()))));
         }
         fail(self.pending.asks, asks, failure);
     }
 }
 
 impl Job {
+    /// Whether somebody has waited for an answer, and nobody does any more.
+    fn is_left(&self) -> bool {
+        let mut open = self.waiting.iter().flatten().peekable();
+        open.peek().is_some() && open.all(oneshot::Sender::is_closed)
+    }
+
     /// Fails what has no answer; `chain` is told how many these are.
     fn fail(self, chain: impl Fn(usize) -> Vec<String>) {
-        let missing = self.waiting.len();
-        for reply in self.waiting.into_values() {
+        let open: Vec<_> = self.waiting.into_iter().flatten().collect();
+        let missing = open.len();
+        for reply in open {
             let _ = reply.send(Err(Failure::Error { chain: chain(missing), retryable: true }));
         }
     }

@@ -60,40 +60,46 @@ impl SparkSession {
         let current = open.insert(current);
         // A desk that closes just now drops it, which its attempt hears as the loss of the driver.
         let _ = current.asks.send(ask);
-        Leaving(Arc::clone(&current.stirred))
+        Leaving(Some(Arc::clone(&current.stirred)))
     }
 
-    async fn attempt(&self, errand: Errand) -> Result<Ending, Failure> {
-        let Errand { def, inputs, identity, control } = errand;
-        let request = request_of(&pack(def, inputs, &identity, Reach::default())?);
+    /// What is kept while it waits is what a million of them keep: nothing is moved that stays.
+    async fn attempt(self: Arc<Self>, errand: Errand) -> Ending {
+        let request = match pack(errand.def, errand.inputs, &errand.identity, Reach::default()) {
+            Ok(frames) => request_of(&frames),
+            Err(failure) => return failure.into(),
+        };
         let (reply, answer) = oneshot::channel();
-        let _leaving = self.ask(Ask { request, reply });
-        tokio::select! {
-            answer = answer => match answer {
-                Ok(told) => Ok(told?.ending(&Ear { def, identity: &identity, control: &control })),
-                Err(_) => {
-                    Err(Failure::Error { chain: vec!["the Spark driver was lost".to_owned()], retryable: true })
-                }
-            },
-            () = control.cancelled() => {
-                Err(Failure::Cancelled { reason: "the attempt was asked to end".to_owned() })
+        let mut leaving = self.ask(Ask { request, reply });
+        let answer = tokio::select! {
+            answer = answer => answer,
+            () = errand.control.cancelled() => {
+                return Failure::Cancelled { reason: "the attempt was asked to end".to_owned() }.into();
             }
+        };
+        leaving.0 = None;
+        match answer {
+            Ok(Ok(told)) => told.ending(&Ear { def: errand.def, identity: &errand.identity, control: &errand.control }),
+            Ok(Err(failure)) => failure.into(),
+            Err(_) => Failure::Error { chain: vec!["the Spark driver was lost".to_owned()], retryable: true }.into(),
         }
     }
 }
 
-/// Tells the desk, when it is dropped, that an attempt does not wait any more.
-struct Leaving(Arc<Notify>);
+/// Tells the desk, when it is dropped, that an attempt does not wait any more; unless it has its answer.
+struct Leaving(Option<Arc<Notify>>);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.0.notify_one();
+        if let Some(stirred) = &self.0 {
+            stirred.notify_one();
+        }
     }
 }
 
 impl Session for SparkSession {
     fn run(self: Arc<Self>, errand: Errand) -> BoxFuture<Ending> {
-        Box::pin(async move { self.attempt(errand).await.unwrap_or_else(Ending::from) })
+        Box::pin(self.attempt(errand))
     }
 
     fn close(self: Arc<Self>) -> BoxFuture<()> {
