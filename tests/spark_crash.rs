@@ -81,3 +81,17 @@ fn a_run_that_is_cancelled_while_its_task_is_deferred_ends_the_driver() {
     assert!(master.server.count("/v1/submissions/kill") > 0);
     assert_eq!(locked(&master.state).drivers[0].state(), "KILLED");
 }
+
+#[test]
+fn a_run_that_is_cancelled_while_nobody_runs_it_says_which_job_goes_on() {
+    let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
+    let run = spawn(home.path(), &master, &["run", "load"]);
+    eventually("the job is followed", || master.server.count("/v1/submissions/status") > 1);
+    kill(run);
+    let cancelled = said(spawn(home.path(), &master, &["cancel", "last"]));
+    assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
+    let expected =
+        "`load` has a job on Spark that goes on, since nobody was there to end it: driver-20260131060000-0000";
+    assert!(cancelled.stderr.contains(expected), "{cancelled:?}");
+    assert_eq!(locked(&master.state).drivers[0].state(), "RUNNING");
+}

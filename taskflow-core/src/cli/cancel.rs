@@ -40,7 +40,10 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     let run = home.find(&journal, which::run_word(matches))?;
     let number = run.number;
     let note = which::note(matches);
-    let state = match home.wait(journal.cancel(&run.info.run_id, &note))? {
+    let goes_on = jobs_under_way(&run, &journal, home)?;
+    let cancellation = home.wait(journal.cancel(&run.info.run_id, &note))?;
+    let asked = matches!(cancellation, Cancellation::Asked { .. });
+    let state = match cancellation {
         Cancellation::Over(state) => return Err(Stop::usage(format!("run {number} has ended already: it is {state}"))),
         Cancellation::Done => RunState::Cancelled,
         Cancellation::LeavesTeardowns { tasks } => {
@@ -60,10 +63,32 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         RunState::Cancelled => terminal.note(&format!("run {number} is cancelled")),
         state => terminal.note(&format!("run {number} came to its end before that: it is {state}")),
     }
+    if !asked {
+        goes_on.iter().for_each(|job| terminal.note(job));
+    }
     if args::wants_json(matches) {
         which::print_json(&Document { number, state }, terminal)?;
     }
     Ok(Exit::Success)
+}
+
+/// What tasks of the run have under way on a cluster, which nobody ends who does not run them.
+#[cfg(feature = "spark")]
+fn jobs_under_way(run: &RunSummary, journal: &Journal, home: &Home) -> Result<Vec<String>, Stop> {
+    let history = home.wait(journal.history(&run.info.run_id))?;
+    let open = history.tasks.iter().filter(|task| !task.state.is_terminal());
+    let jobs = open.flat_map(|task| {
+        let jobs = task.kept.iter().filter_map(|(key, text)| crate::spark::job_under_way(key, text));
+        jobs.map(|job| {
+            format!("`{}` has a job on Spark that goes on, since nobody was there to end it: {job}", task.id)
+        })
+    });
+    Ok(jobs.collect())
+}
+
+#[cfg(not(feature = "spark"))]
+fn jobs_under_way(_: &RunSummary, _: &Journal, _: &Home) -> Result<Vec<String>, Stop> {
+    Ok(Vec::new())
 }
 
 /// Waits until the process that has the run has ended it.

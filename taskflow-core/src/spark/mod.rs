@@ -19,4 +19,6 @@ pub(crate) use executors::DEFAULT;
 #[cfg(unix)]
 pub use executors::Executors;
 pub use master::{DeployMode, Master};
+#[cfg(feature = "cli")]
+pub(crate) use submit::job_under_way;
 pub use submit::{EventSummary, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};

@@ -51,6 +51,21 @@ pub(super) enum Stage {
     Over,
 }
 
+/// What the keys of records begin with.
+const KEPT: &str = "spark:";
+
+/// The job behind what a task has kept, if it may be on a cluster and has not ended: its id, or how it would be found there.
+#[cfg(feature = "cli")]
+pub(crate) fn job_under_way(key: &str, text: &str) -> Option<String> {
+    key.strip_prefix(KEPT)?;
+    let record: Record = serde_json::from_str(text).ok()?;
+    match record.stage {
+        Stage::Intended { .. } => Some(format!("one with the tag {}, if it was submitted", record.tag)),
+        Stage::Submitted { id, .. } => Some(id),
+        Stage::Succeeded { .. } | Stage::Over => None,
+    }
+}
+
 /// The record of a job, and where it is kept.
 #[derive(Clone, Debug)]
 pub(super) struct Ledger {
@@ -70,7 +85,7 @@ impl Ledger {
     /// When what was kept is no record.
     pub(super) fn open(spec: &Spec, context: &TaskContext) -> Result<Ledger, SparkError> {
         let number = context.next_job();
-        let key = format!("spark:{}:{number}", context.idempotency_key());
+        let key = format!("{KEPT}{}:{number}", context.idempotency_key());
         let counted = match context.surroundings().counted() {
             0 => context.attempt(),
             counted => counted,

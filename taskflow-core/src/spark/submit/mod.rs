@@ -56,6 +56,8 @@ mod yarn;
 use std::marker::PhantomData;
 
 pub use error::{Limit, SparkError};
+#[cfg(feature = "cli")]
+pub(crate) use intent::job_under_way;
 pub use job::{EventSummary, SparkJob};
 pub use node::spark_submit;
 use spec::Spec;
