@@ -9,6 +9,7 @@ mod spark;
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -133,6 +134,9 @@ fn a_worker_that_dies_takes_one_attempt_with_it_and_spark_tries_before() {
     expected[13] = "crashed: its process exited with code 3 before the task had ended: something in it called `exit` \
                     [\"about to exit\"]"
         .to_owned();
+    expected[15] =
+        "crashed: its process exited with code 0 before the task had ended: something in it called `exit` []"
+            .to_owned();
     expected[17] = "crashed: its process aborted (SIGABRT) []".to_owned();
     assert_eq!(document["result"], json!(expected));
 }
@@ -247,10 +251,16 @@ fn another_build_of_the_program_can_be_shipped_and_one_that_is_none_is_told() {
         program.env("SPARK_TEST_MASTER", "local[1]").env("SPARK_TEST_BINARY", binary).env("SPARK_TEST_PARTITIONS", "1");
         program
     };
-    let mut run = shipped(copy.to_str().expect("it is text"));
-    run.args(["--output", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let document = end(run.spawn().expect("it starts"));
-    assert_eq!(document["result"][1], json!(["0 in attempt 1 of 2"]));
+    // A worker that has answered has answered, however it ends.
+    let wrapper = home.0.path().join("wrapper");
+    std::fs::write(&wrapper, format!("#!/bin/sh\n{} \"$@\"\nexit 7\n", copy.display())).expect("files can be written");
+    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    for good in [&copy, &wrapper] {
+        let mut run = shipped(good.to_str().expect("it is text"));
+        run.args(["--output", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let document = end(run.spawn().expect("it starts"));
+        assert_eq!(document["result"][1], json!(["0 in attempt 1 of 2"]), "{}", good.display());
+    }
 
     let (message, causes) = failure(shipped("/bin/true"));
     assert_eq!(message, "the Spark job of the attempt failed");
@@ -337,7 +347,8 @@ fn worker(requests: &[u8], close: bool) -> (Option<i32>, Vec<u8>, String) {
 #[test]
 fn a_worker_says_that_it_is_there_and_ends_when_it_is_told_so() {
     let greeting = u64::MAX.to_le_bytes();
-    assert_eq!(worker(&0_u64.to_le_bytes(), false), (Some(0), greeting.to_vec(), String::new()));
+    let none = [greeting, 0_u64.to_le_bytes()].concat();
+    assert_eq!(worker(&0_u64.to_le_bytes(), false), (Some(0), none, String::new()));
     // Nobody waits for it any more.
     let (code, answers, _) = worker(&[], true);
     assert_ne!(code, Some(0));

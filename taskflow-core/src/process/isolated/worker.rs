@@ -4,8 +4,9 @@
 //!    [order](super::wire::Order) and the inputs of an attempt, a frame each. A length of zero says that there are no more.
 //! 2. It answers on its stdout, in the same order: the frames of what an attempt says, as the process of an isolated task would
 //!    say them, and behind them the length [`END`]. One such length stands before all answers: the worker is there.
-//! 3. It ends with 0 when everything is answered, with 2 when it was started by somebody who does not want a worker. Any other end
-//!    means that the attempt under way took the process with it.
+//! 3. Behind the last answer it writes how many there were, in eight bytes, and ends with 0; and with 2 when it was started by somebody
+//!    who does not want a worker. Without the count the attempt under way took the process with it, whatever the exit code: a task
+//!    can call `exit(0)`.
 //! 4. When its stdin is closed before it has answered, nobody waits for it any more: it kills its process group and so itself.
 //!
 //! What tasks print to stdout goes to stderr, since stdout is taken. Where that is a file, the worker looks into it behind each attempt,
@@ -72,10 +73,13 @@ fn work() -> Result<(), String> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_all().build().map_err(text)?;
     let current = Current::default();
+    let mut count = 0;
     let worked = requests.into_iter().try_for_each(|request| {
         answer(&request, &out, printed.as_ref(), &current, &runtime)?;
+        count += 1;
         out.end().map_err(text)
     });
+    let worked = worked.and_then(|()| out.close(count).map_err(text));
     answered.store(true, Ordering::SeqCst);
     // Tasks may have left something on the runtime that never ends.
     runtime.shutdown_background();
@@ -223,6 +227,13 @@ impl Out {
     fn end(&mut self) -> io::Result<()> {
         let mut out = self.lock();
         out.write_all(&END.to_le_bytes())?;
+        out.flush()
+    }
+
+    /// Everything is answered.
+    fn close(&mut self, count: u64) -> io::Result<()> {
+        let mut out = self.lock();
+        out.write_all(&count.to_le_bytes())?;
         out.flush()
     }
 }

@@ -149,9 +149,9 @@ def make_work(job, binary, config, env, word, tries):
                     code = end(start(requests, out, err))
                     said, printed = contents(out), contents(err, PRINTED)
                 is_up = said.startswith(struct.pack("<Q", END))
-                if code == 0 and is_up:
-                    # It ends so when it has answered everything.
-                    blocks.append((first, count, said[8:], b"", None))
+                if is_up and said.endswith(struct.pack("<Q", count)):
+                    # The count says so: everything is answered, however it ended then.
+                    blocks.append((first, count, said[8:-8], b"", None))
                     answered += count
                     break
                 if not is_up or not last_try:
