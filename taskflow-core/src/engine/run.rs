@@ -400,8 +400,11 @@ impl Run {
             drop_quietly(value);
         }
         let (waiting, observer) = (self.finish.take(), self.observer.take());
+        let shared = Arc::clone(&self.shared);
         let end: Box<dyn FnOnce() + Send> = Box::new(move || {
             over();
+            // Whoever hears of the end may be `main`, behind which nothing is dropped any more.
+            shared.scratch.clear();
             if let Some(waiting) = waiting {
                 report(waiting, observer, finished);
             }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 
@@ -141,18 +141,28 @@ impl fmt::Debug for Pushed {
     }
 }
 
-/// A temporary directory, made when somebody asks for it, that goes away with this.
+/// A temporary directory, made when somebody asks for it, that goes away with this, or before.
 #[derive(Debug, Default)]
-pub(crate) struct Scratch(OnceLock<TempDir>);
+pub(crate) struct Scratch(Mutex<Option<TempDir>>);
 
 impl Scratch {
     pub(crate) fn path(&self) -> io::Result<PathBuf> {
-        if let Some(dir) = self.0.get() {
-            return Ok(dir.path().to_path_buf());
-        }
-        let made = tempfile::Builder::new().prefix("taskflow-").tempdir()?;
-        // Of two threads one has made it first; the directory of the other goes away at once.
-        Ok(self.0.get_or_init(|| made).path().to_path_buf())
+        let mut dir = self.lock();
+        let dir = match &mut *dir {
+            Some(dir) => dir,
+            none => none.insert(tempfile::Builder::new().prefix("taskflow-").tempdir()?),
+        };
+        Ok(dir.path().to_path_buf())
+    }
+
+    /// Removes it: nobody asks any more. What cannot be removed stays.
+    pub(crate) fn clear(&self) {
+        let dir = self.lock().take();
+        drop(dir);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<TempDir>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -260,7 +260,7 @@ impl TaskContext {
 
     /// A directory for files of the run, the same for all its tasks and attempts: `artifacts` in the directory of the journal. It
     /// stays until the run is forgotten (`db prune`). A run without a journal, or with one in memory, has a temporary one,
-    /// which is gone when nothing of the run is left.
+    /// which is gone when the run has ended.
     ///
     /// ```
     /// # use taskflow::prelude::*;
