@@ -37,7 +37,7 @@ struct Matrix {
 /// A directory for the files of this run.
 #[task(blocking)]
 fn scratch(ctx: &TaskContext) -> Result<String> {
-    let dir = std::env::temp_dir().join("taskflow-recommend").join(ctx.run_id());
+    let dir = std::env::temp_dir().join(format!("taskflow-recommend-{}", ctx.run_id()));
     fs::create_dir_all(&dir)?;
     Ok(dir.to_string_lossy().into_owned())
 }
