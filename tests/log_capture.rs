@@ -3,9 +3,13 @@
 //! The subscriber is that of the whole process, as in an application, so that threads of runtimes and pools have it. Each
 //! test has a run of its own.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod common;
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use common::locked;
 use taskflow::__private::attempt_span;
 use taskflow::log::{AlreadyInstalled, LogFiles, LogLevel, LogRecord, LogSink};
 use tracing::{Event, Instrument as _, Subscriber, info};
@@ -25,19 +29,50 @@ impl<S: Subscriber> Layer<S> for Counting {
     }
 }
 
-/// The subscriber of the process, and where its logs go.
+/// A test that looks into the logs. When the last one has ended they are gone, as what a static holds would never be.
+struct Reader;
+
+/// How many there are.
+static READERS: Mutex<usize> = Mutex::new(0);
+
+fn root() -> PathBuf {
+    std::env::temp_dir().join(format!("taskflow-log-capture-{}", std::process::id()))
+}
+
+impl Reader {
+    fn new() -> Self {
+        let mut readers = locked(&READERS);
+        *readers += 1;
+        std::fs::create_dir_all(root()).expect("temporary directories can be made");
+        Reader
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut readers = locked(&READERS);
+        *readers -= 1;
+        if *readers == 0 {
+            let _ = std::fs::remove_dir_all(root());
+        }
+    }
+}
+
+/// The subscriber of the process.
 fn sink() -> &'static LogSink {
-    static SINK: OnceLock<(LogSink, tempfile::TempDir)> = OnceLock::new();
-    let (sink, _) = SINK.get_or_init(|| {
-        let root = tempfile::tempdir().expect("a temporary directory");
-        let sink = LogSink::open(root.path()).expect("a thread");
+    static SINK: OnceLock<LogSink> = OnceLock::new();
+    // Until the thread of the test ends.
+    thread_local!(static READER: Reader = Reader::new());
+
+    READER.with(|_| ());
+    SINK.get_or_init(|| {
+        let sink = LogSink::open(root()).expect("a thread");
         let layer = taskflow::log::layer(sink.clone());
         let subscriber = tracing_subscriber::registry().with(layer).with(Counting);
         tracing::subscriber::set_global_default(subscriber).expect("the first subscriber");
         tracing_log::LogTracer::init().expect("the first logger");
-        (sink, root)
-    });
-    sink
+        sink
+    })
 }
 
 /// The span of the only attempt of the task `task` in that run.

@@ -5,6 +5,7 @@ mod common;
 mod spark;
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{eventually, finish, live, locked};
@@ -299,21 +300,24 @@ fn a_retry_after_a_failure_submits_anew() {
 
 #[test]
 fn two_jobs_of_one_task_are_told_apart_when_it_comes_back() {
-    static MASTER: std::sync::OnceLock<(Spark, FakeMaster)> = std::sync::OnceLock::new();
+    static CLUSTER: Mutex<Option<Arc<(Spark, FakeMaster)>>> = Mutex::new(None);
     #[task(deferrable)]
     async fn both(ctx: &TaskContext) -> Result<(String, String)> {
-        let (spark, master) = MASTER.get().ok_or("it is set")?;
+        let cluster = locked(&CLUSTER).clone().ok_or("it is set")?;
+        let (spark, master) = &*cluster;
         let first = in_the_cluster(spark, master).arg("first").run(ctx).await?;
         let second = in_the_cluster(spark, master).arg("second").run(ctx).await?;
         Ok((first.submission_id.unwrap_or_default(), second.submission_id.unwrap_or_default()))
     }
-    let (_, master) =
-        MASTER.get_or_init(|| (Spark::of("exit 0"), FakeMaster::start(&["SUBMITTED", "RUNNING", "FINISHED"])));
+    let cluster = Arc::new((Spark::of("exit 0"), FakeMaster::start(&["SUBMITTED", "RUNNING", "FINISHED"])));
+    *locked(&CLUSTER) = Some(Arc::clone(&cluster));
     let report = live(Dag::build("both", both).unwrap().run());
     let (first, second) = report.success().unwrap();
     assert!(first.ends_with("-0000") && second.ends_with("-0001"), "{first} {second}");
-    let args: Vec<_> = locked(&master.state).drivers.iter().map(|driver| driver.args[0].clone()).collect();
+    let args: Vec<_> = locked(&cluster.1.state).drivers.iter().map(|driver| driver.args[0].clone()).collect();
     assert_eq!(args, ["first", "second"]);
+    // What a static holds is never dropped, and the files of this Spark would stay.
+    *locked(&CLUSTER) = None;
 }
 
 #[test]

@@ -19,6 +19,14 @@ pub(crate) fn offline_checks() -> Result<Step, Failure> {
     Ok(Step::program("dependencies", &deny, ["--workspace", "--locked", "check", "bans", "licenses", "sources"]))
 }
 
+/// The same checks for a package that is a workspace of its own. It wants every crate of that package on this machine.
+pub(crate) fn checks_of(package: &str) -> Result<Step, Failure> {
+    let deny = ensure()?;
+    let manifest = format!("{package}/Cargo.toml");
+    let words = ["--manifest-path", &manifest, "--locked", "check", "--config", "deny.toml"];
+    Ok(Step::program(format!("dependencies of {package}"), &deny, words).args(["bans", "licenses", "sources"]))
+}
+
 /// Begins to compile cargo-deny beside other steps, if it is not here: with one job, since it is not urgent.
 pub(crate) fn prepare() -> Result<Option<Started>, Failure> {
     if found().is_some() {

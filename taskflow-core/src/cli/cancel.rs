@@ -40,13 +40,15 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     let run = home.find(&journal, which::run_word(matches))?;
     let number = run.number;
     let note = which::note(matches);
-    let goes_on = jobs_under_way(&run, &journal, home)?;
     let cancellation = home.wait(journal.cancel(&run.info.run_id, &note))?;
-    let asked = matches!(cancellation, Cancellation::Asked { .. });
     let state = match cancellation {
         Cancellation::Over(state) => return Err(Stop::usage(format!("run {number} has ended already: it is {state}"))),
-        Cancellation::Done => RunState::Cancelled,
+        Cancellation::Done => {
+            end_jobs(&run, &[], &journal, home, terminal)?;
+            RunState::Cancelled
+        }
         Cancellation::LeavesTeardowns { tasks } => {
+            end_jobs(&run, &tasks, &journal, home, terminal)?;
             terminal.note(&format!(
                 "run {number} is cancelled, but what it has set up is still there: `resume {number}` runs {}",
                 tasks.join(", ")
@@ -55,7 +57,7 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         }
         Cancellation::Asked { worker } => {
             terminal.note(&format!("run {number} is being run by {worker}, which is asked to end it"));
-            if matches.get_flag("no-wait") { RunState::Running } else { wait(&run, &note, &journal, home)? }
+            if matches.get_flag("no-wait") { RunState::Running } else { wait(&run, &note, &journal, home, terminal)? }
         }
     };
     match state {
@@ -63,44 +65,63 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         RunState::Cancelled => terminal.note(&format!("run {number} is cancelled")),
         state => terminal.note(&format!("run {number} came to its end before that: it is {state}")),
     }
-    if !asked {
-        goes_on.iter().for_each(|job| terminal.note(job));
-    }
     if args::wants_json(matches) {
         which::print_json(&Document { number, state }, terminal)?;
     }
     Ok(Exit::Success)
 }
 
-/// What tasks of the run have under way on a cluster, which nobody ends who does not run them.
+/// Ends what tasks of the run have under way on a cluster, but those that are left to a teardown: nobody else was there to do it.
 #[cfg(feature = "spark")]
-fn jobs_under_way(run: &RunSummary, journal: &Journal, home: &Home) -> Result<Vec<String>, Stop> {
+fn end_jobs(
+    run: &RunSummary,
+    left: &[String],
+    journal: &Journal,
+    home: &Home,
+    terminal: &Terminal,
+) -> Result<(), Stop> {
+    use crate::spark::Orphan;
+
     let history = home.wait(journal.history(&run.info.run_id))?;
-    let open = history.tasks.iter().filter(|task| !task.state.is_terminal());
-    let jobs = open.flat_map(|task| {
-        let jobs = task.kept.iter().filter_map(|(key, text)| crate::spark::job_under_way(key, text));
-        jobs.map(|job| {
-            format!("`{}` has a job on Spark that goes on, since nobody was there to end it: {job}", task.id)
-        })
-    });
-    Ok(jobs.collect())
+    for task in history.tasks.iter().filter(|task| !left.contains(&task.id)) {
+        let jobs = task.kept.iter().filter_map(|(key, text)| Orphan::of(key, text, Some(home.config())));
+        for job in jobs {
+            let id = &task.id;
+            terminal.note(&match job.end() {
+                Ok(true) => format!("the job of `{id}` on Spark, {job}, has ended"),
+                Ok(false) => {
+                    format!("that the job of `{id}` on Spark, {job}, has ended is not confirmed: look at the cluster")
+                }
+                Err(error) => {
+                    format!("the job of `{id}` on Spark, {job}, goes on, since it is not known where it is: {error}")
+                }
+            });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(not(feature = "spark"))]
-fn jobs_under_way(_: &RunSummary, _: &Journal, _: &Home) -> Result<Vec<String>, Stop> {
-    Ok(Vec::new())
+fn end_jobs(_: &RunSummary, _: &[String], _: &Journal, _: &Home, _: &Terminal) -> Result<(), Stop> {
+    Ok(())
 }
 
 /// Waits until the process that has the run has ended it.
-fn wait(run: &RunSummary, note: &Note, journal: &Journal, home: &Home) -> Result<RunState, Stop> {
+fn wait(run: &RunSummary, note: &Note, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<RunState, Stop> {
     loop {
         std::thread::sleep(PACE);
         match home.find(journal, &run.info.run_id)?.state {
             RunState::Running => {}
             // The process died over it.
             RunState::Interrupted => match home.wait(journal.cancel(&run.info.run_id, note))? {
-                Cancellation::Done => return Ok(RunState::Cancelled),
-                Cancellation::LeavesTeardowns { .. } => return Ok(RunState::Interrupted),
+                Cancellation::Done => {
+                    end_jobs(run, &[], journal, home, terminal)?;
+                    return Ok(RunState::Cancelled);
+                }
+                Cancellation::LeavesTeardowns { tasks } => {
+                    end_jobs(run, &tasks, journal, home, terminal)?;
+                    return Ok(RunState::Interrupted);
+                }
                 Cancellation::Over(state) => return Ok(state),
                 Cancellation::Asked { .. } => {}
             },

@@ -156,7 +156,7 @@ impl Surroundings for Seat {
     }
 
     fn at_early_end(&self, key: &str, end: Option<EarlyEnd>) {
-        self.run.children.put_outside(key, end);
+        self.run.children.put_outside(key, end.filter(|_| !self.run.is_teardown(self.node)));
     }
 
     fn outlook(&self) -> Vec<(String, String, String, Vec<u8>)> {

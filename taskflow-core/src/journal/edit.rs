@@ -152,6 +152,8 @@ impl Journal {
 
     /// Ends a run early: what has not started becomes `cancelled`, what runs is asked to stop.
     ///
+    /// Of a run that nobody runs, jobs on a cluster go on; the command `cancel` ends those as well.
+    ///
     /// # Errors
     ///
     /// When there is no such run, or the store cannot be written.

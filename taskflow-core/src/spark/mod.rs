@@ -20,5 +20,5 @@ pub(crate) use executors::DEFAULT;
 pub use executors::Executors;
 pub use master::{DeployMode, Master};
 #[cfg(feature = "cli")]
-pub(crate) use submit::job_under_way;
+pub(crate) use submit::Orphan;
 pub use submit::{EventSummary, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};

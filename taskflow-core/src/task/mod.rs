@@ -46,7 +46,7 @@ pub use rule::{Setups, Tally, TriggerRule, UnknownTriggerRule, Verdict};
 pub use run_info::{RunInfo, RunTrigger, TriggeredBy};
 pub use run_of::{IntervalSchedule, Intervals, NoIntervals, RunOf};
 pub use signature::TaskFn;
-pub(crate) use surroundings::{EarlyEnd, PARAMS, Pushed, Scratch, Surroundings};
+pub(crate) use surroundings::{Caretaker, EarlyEnd, PARAMS, Pushed, Scratch, Surroundings};
 pub(crate) use waiting::Wait;
 pub use waiting::{SensorOptions, SensorPolicy, Waiting};
 pub use xcom::XComError;

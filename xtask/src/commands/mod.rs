@@ -38,6 +38,9 @@ fn heavy(tally: &mut Tally) -> Result<(), Failure> {
     for step in heavy::lints() {
         step.run()?;
     }
+    for package in heavy::PACKAGES {
+        deny::checks_of(package)?.run()?;
+    }
     test::heavy(&[], tally)
 }
 

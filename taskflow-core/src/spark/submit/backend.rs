@@ -4,11 +4,18 @@
 //! handle of the runtime that the thread belongs to.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::super::Master;
 use super::SparkError;
+#[cfg(unix)]
+use super::kubernetes::Kubernetes;
+use super::place::Place;
 use super::properties::Settings;
 use super::spec::Spec;
+use super::standalone::Standalone;
+#[cfg(unix)]
+use super::yarn::Yarn;
 use crate::time::Timestamp;
 
 /// A job that is to be submitted.
@@ -65,6 +72,25 @@ pub(super) trait Backend: fmt::Debug + Send + Sync + 'static {
     fn application_id(&self, _id: &str) -> Option<String> {
         None
     }
+}
+
+/// The cluster where a job runs.
+///
+/// # Errors
+///
+/// When it runs no drivers, or cannot be asked.
+pub(super) fn open(spec: &Spec, place: &Place) -> Result<Arc<dyn Backend>, SparkError> {
+    Ok(match &place.master {
+        Master::Standalone(hosts) => Arc::new(Standalone::new(&spec.app, place, hosts)),
+        #[cfg(unix)]
+        Master::Yarn => Arc::new(Yarn::new(&spec.app, place)?),
+        #[cfg(unix)]
+        Master::Kubernetes(api) => Arc::new(Kubernetes::new(api, place, |key| spec.property(key))?),
+        other => {
+            let (app, master, mode) = (spec.app.clone(), other.to_string(), place.mode.name());
+            return Err(SparkError::Unsupported { app, master, mode });
+        }
+    })
 }
 
 /// A job, in the words that all clusters have in common.

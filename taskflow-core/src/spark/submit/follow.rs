@@ -4,21 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::Master;
-use super::backend::{Backend, Found, Job, JobState, Trouble};
+use super::backend::{self, Backend, Found, Job, JobState, Trouble};
 use super::custody::Custody;
 use super::error::Said;
 use super::intent::{Ledger, Stage};
-#[cfg(unix)]
-use super::kubernetes::Kubernetes;
 use super::place::Place;
 use super::progress::Progress;
 use super::properties::{RESULT, Settings};
 use super::run::{Ended, result_path};
 use super::said::{Kept, Sign, Teller};
 use super::spec::Spec;
-use super::standalone::Standalone;
-#[cfg(unix)]
-use super::yarn::Yarn;
 use super::{Limit, SparkError, preflight};
 use crate::task::TaskContext;
 use crate::time::Timestamp;
@@ -35,17 +30,7 @@ pub(super) const SUBMIT: Duration = Duration::from_secs(120);
 pub(super) const QUEUE: Duration = Duration::from_secs(3600);
 
 pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Result<Ended, SparkError> {
-    let backend: Arc<dyn Backend> = match &place.master {
-        Master::Standalone(hosts) => Arc::new(Standalone::new(&spec.app, &place, hosts)),
-        #[cfg(unix)]
-        Master::Yarn => Arc::new(Yarn::new(&spec.app, &place)?),
-        #[cfg(unix)]
-        Master::Kubernetes(api) => Arc::new(Kubernetes::new(api, &place, |key| spec.property(key))?),
-        other => {
-            let (app, master, mode) = (spec.app.clone(), other.to_string(), place.mode.name());
-            return Err(SparkError::Unsupported { app, master, mode });
-        }
-    };
+    let backend = backend::open(spec, &place)?;
     let program = match &place.master {
         Master::Standalone(_) => None,
         _ => Some(place.program("spark-submit")?),

@@ -14,7 +14,7 @@ use crate::task::{TaskContext, XComError};
 use crate::time::Timestamp;
 
 /// What is kept about a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) tag: String,
     round: u32,
@@ -23,6 +23,9 @@ pub(super) struct Record {
     /// When it was intended.
     pub(super) since: Timestamp,
     pub(super) stage: Stage,
+    /// Where it is, for whoever looks for it without its task. Earlier versions did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) place: Option<Spec>,
     /// The last attempt that has shown where the job can be looked at.
     pub(super) linked: u32,
 }
@@ -53,18 +56,6 @@ pub(super) enum Stage {
 
 /// What the keys of records begin with.
 const KEPT: &str = "spark:";
-
-/// The job behind what a task has kept, if it may be on a cluster and has not ended: its id, or how it would be found there.
-#[cfg(feature = "cli")]
-pub(crate) fn job_under_way(key: &str, text: &str) -> Option<String> {
-    key.strip_prefix(KEPT)?;
-    let record: Record = serde_json::from_str(text).ok()?;
-    match record.stage {
-        Stage::Intended { .. } => Some(format!("one with the tag {}, if it was submitted", record.tag)),
-        Stage::Submitted { id, .. } => Some(id),
-        Stage::Succeeded { .. } | Stage::Over => None,
-    }
-}
 
 /// The record of a job, and where it is kept.
 #[derive(Clone, Debug)]
@@ -98,14 +89,16 @@ impl Ledger {
             None => 1,
         };
         let found = kept.as_ref().is_some_and(|record| record.round == round);
-        let record = kept.filter(|_| found).unwrap_or_else(|| Record {
+        let mut record = kept.filter(|_| found).unwrap_or_else(|| Record {
             tag: tag(context, number, round),
             round,
             counted,
             since: context.now(),
             stage: Stage::Intended { unclear: None },
+            place: None,
             linked: 0,
         });
+        record.place = Some(spec.whereabouts());
         Ok(Ledger { context: context.clone(), app: spec.app.clone(), key, record, found })
     }
 
@@ -126,6 +119,12 @@ impl Ledger {
 }
 
 impl Record {
+    /// What a task has kept, if it is the record of a job.
+    pub(super) fn read(key: &str, text: &str) -> Option<Record> {
+        key.strip_prefix(KEPT)?;
+        serde_json::from_str(text).ok()
+    }
+
     /// Whether it is still about the attempt with this number.
     fn counts(&self, counted: u32) -> bool {
         match self.stage {

@@ -18,6 +18,8 @@
 //!    awaits a timer.
 //! 7. When the attempt is cancelled, its time is over or its run ends early, the cluster is told to kill the job, and asked until
 //!    it says that the job has ended ([`detach`](SparkSubmit::detach): the job is left alone).
+//!    A run that is cancelled while its task waits does the same for it, and one that another process has begun finds what is needed
+//!    for that in what the task has kept (`orphan`).
 //! 8. The end is kept before the logs of the driver are fetched, so that a task that is called again does not run a job twice
 //!    that has succeeded. A retry after a failure makes an intent of its own.
 //!
@@ -38,6 +40,7 @@ mod job;
 #[cfg(unix)]
 mod kubernetes;
 mod node;
+mod orphan;
 mod place;
 mod preflight;
 mod progress;
@@ -56,10 +59,10 @@ mod yarn;
 use std::marker::PhantomData;
 
 pub use error::{Limit, SparkError};
-#[cfg(feature = "cli")]
-pub(crate) use intent::job_under_way;
 pub use job::{EventSummary, SparkJob};
 pub use node::spark_submit;
+#[cfg(feature = "cli")]
+pub(crate) use orphan::Orphan;
 use spec::Spec;
 
 use crate::dag::Output;

@@ -8,8 +8,7 @@ use super::super::{DeployMode, Master};
 use super::SparkError;
 use super::check::together;
 use super::spec::Spec;
-use crate::config::{Connection, Secret};
-use crate::task::TaskContext;
+use crate::config::{ConfigError, Connection, Secret};
 
 /// The connection that is asked where a job says nothing: Airflow's.
 const DEFAULT: &str = "spark_default";
@@ -39,13 +38,18 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// What the job itself says, and a connection of those that are `known`.
+    ///
     /// # Errors
     ///
     /// When nobody says where, or what is said contradicts the job.
-    pub(super) fn of(spec: &Spec, context: &TaskContext) -> Result<Place, SparkError> {
+    pub(super) fn of(
+        spec: &Spec,
+        known: impl Fn(&str) -> Result<Connection, ConfigError>,
+    ) -> Result<Place, SparkError> {
         let connection = match (&spec.connection, &spec.master) {
             (None, Some(_)) => None,
-            (named, master) => match context.connection(named.as_deref().unwrap_or(DEFAULT)) {
+            (named, master) => match known(named.as_deref().unwrap_or(DEFAULT)) {
                 Ok(connection) => Some(connection),
                 Err(error) if master.is_some() => return Err(config(spec, &error)),
                 Err(error) => return Err(no_master(spec, named.as_deref().unwrap_or(DEFAULT), error.to_string())),
@@ -187,8 +191,7 @@ mod tests {
     fn place(uri: &str) -> Result<Place, SparkError> {
         let config =
             Config::from_toml(&format!("[connections]\nspark_default = \"{uri}\"")).expect("it is a connection");
-        let context = TaskContext::detached("job").with_config(&config);
-        Place::of(&Spec { app: "a.py".to_owned(), ..Spec::default() }, &context)
+        Place::of(&Spec { app: "a.py".to_owned(), ..Spec::default() }, |name| config.connection(name))
     }
 
     #[test]
@@ -208,13 +211,14 @@ mod tests {
 
     #[test]
     fn nothing_is_guessed() {
-        let context = TaskContext::detached("job").with_config(&Config::from_toml("").unwrap());
+        let empty = Config::from_toml("").unwrap();
+        let known = |name: &str| empty.connection(name);
         let spec = Spec { app: "a.py".to_owned(), ..Spec::default() };
-        let error = Place::of(&spec, &context).unwrap_err();
+        let error = Place::of(&spec, known).unwrap_err();
         assert!(error.to_string().contains("TASKFLOW_CONN_SPARK_DEFAULT=spark://host:7077"), "{error}");
         let spec = Spec { connection: Some("other".to_owned()), ..spec };
         assert!(
-            matches!(Place::of(&spec, &context), Err(SparkError::NoMaster { connection, .. }) if connection == "other")
+            matches!(Place::of(&spec, known), Err(SparkError::NoMaster { connection, .. }) if connection == "other")
         );
         assert!(place("spark://host:7077?deploy-mode=both").unwrap_err().to_string().contains("`client` or `cluster`"));
     }

@@ -34,7 +34,7 @@ pub(super) async fn run<R: Value>(spec: &Spec, context: &TaskContext) -> Result<
 
 async fn work<R: Value>(spec: &Spec, context: &TaskContext) -> Result<SparkJob<R>, SparkError> {
     check::check(spec)?;
-    let place = Place::of(spec, context)?;
+    let place = Place::of(spec, |name| context.connection(name))?;
     let history = place.history.clone();
     let ended = match place.mode {
         DeployMode::Client => in_client_mode(spec, place, context).await?,

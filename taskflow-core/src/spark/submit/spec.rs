@@ -133,6 +133,26 @@ impl Spec {
         self.conf.iter().find(|(known, _)| known == key).map(|(_, value)| value.known().to_owned())
     }
 
+    /// What is needed to find the job on its cluster, and to end it: nothing of what it does.
+    pub(super) fn whereabouts(&self) -> Spec {
+        let conf = self.conf.iter().filter(|(key, _)| key.starts_with("spark.kubernetes."));
+        Spec {
+            app: self.app.clone(),
+            class: self.class.clone(),
+            master: self.master.clone(),
+            mode: self.mode,
+            connection: self.connection.clone(),
+            conf: conf.cloned().collect(),
+            home: self.home.clone(),
+            rest_port: self.rest_port,
+            ui_port: self.ui_port,
+            managers: self.managers.clone(),
+            detach: self.detach,
+            kill_timeout: self.kill_timeout,
+            ..Spec::default()
+        }
+    }
+
     pub(super) fn mode(&self) -> DeployMode {
         self.mode.unwrap_or_default()
     }

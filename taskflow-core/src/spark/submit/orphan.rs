@@ -1,0 +1,87 @@
+//! Jobs whose program is gone: what a task has kept is enough to end them.
+//!
+//! A run that goes on after its program has died ends early, perhaps, before the task of a job has come back to follow it; and one that
+//! nobody runs is cancelled by hand. Nobody has the job in custody then.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::SparkError;
+use super::backend::{self, Job};
+use super::custody::Custody;
+use super::intent::{Record, Stage};
+use super::place::Place;
+use super::properties::Settings;
+use super::spec::Spec;
+use crate::config::Config;
+use crate::task::{Caretaker, EarlyEnd};
+
+inventory::submit! {
+    Caretaker(|key, text, config| Some(Orphan::of(key, text, config)?.early_end()))
+}
+
+/// A job that may be on a cluster and has not ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Orphan {
+    record: Record,
+    place: Spec,
+    config: Option<Config>,
+}
+
+impl Orphan {
+    /// The job behind what a task has kept, if there is one that somebody should end. Connections are those of the
+    /// configuration, or of that of the process.
+    pub(crate) fn of(key: &str, text: &str, config: Option<&Config>) -> Option<Orphan> {
+        let record = Record::read(key, text)?;
+        let place = record.place.clone().unwrap_or_default();
+        let under_way = matches!(record.stage, Stage::Intended { .. } | Stage::Submitted { .. });
+        (under_way && !place.detach).then(|| Orphan { record, place, config: config.cloned() })
+    }
+
+    /// What is done about it when its run ends early.
+    fn early_end(self) -> EarlyEnd {
+        Arc::new(move || match self.custody() {
+            Ok(custody) => {
+                custody.let_go();
+                custody.early_end()();
+            }
+            Err(error) => {
+                tracing::error!(target: "taskflow", "the job {self} on Spark goes on, and cannot be ended: {error}");
+            }
+        })
+    }
+
+    /// Ends it, and says whether the cluster says that it has ended. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be found out where it is.
+    #[cfg(feature = "cli")]
+    pub(crate) fn end(&self) -> Result<bool, SparkError> {
+        Ok(self.custody()?.end()())
+    }
+
+    fn custody(&self) -> Result<Custody, SparkError> {
+        let place =
+            Place::of(&self.place, |name| self.config.clone().map_or_else(Config::global, Ok)?.connection(name))?;
+        let backend = backend::open(&self.place, &place)?;
+        let Record { tag, since, stage, .. } = self.record.clone();
+        let job = Job { spec: self.place.clone(), settings: Settings::default(), tag, since };
+        let custody = Custody::new(backend, job, since);
+        match stage {
+            Stage::Submitted { id, .. } => custody.is_at(&id),
+            _ => custody.may_be_there(),
+        }
+        Ok(custody)
+    }
+}
+
+/// Its id, or how it would be found.
+impl fmt::Display for Orphan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.record.stage {
+            Stage::Submitted { id, .. } => f.write_str(id),
+            _ => write!(f, "with the tag {}", self.record.tag),
+        }
+    }
+}
