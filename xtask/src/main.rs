@@ -10,6 +10,7 @@
 //! | [`deny`] | cargo-deny: found or installed, and the steps that run it |
 //! | [`features`] | the published packages and their features, from `cargo metadata` |
 //! | [`heavy`] | packages that are workspaces of their own, and the steps that check them |
+//! | [`leavings`] | what tests leave behind: nothing, or they have failed |
 //! | [`prerequisites`] | what the tests need from the operating system |
 //! | [`spark`] | a Spark for the tests that run one |
 //! | [`step`] | one child process: announced, timed, and how to repeat it when it fails |
@@ -25,6 +26,7 @@ mod deny;
 mod failure;
 mod features;
 mod heavy;
+mod leavings;
 mod prerequisites;
 mod reading;
 mod relay;

@@ -23,6 +23,8 @@ pub(crate) struct Step {
     shown: OsString,
     args: Vec<OsString>,
     env: Vec<(&'static str, &'static str)>,
+    /// Where it has its temporary files, if that is said.
+    temporary: Option<PathBuf>,
 }
 
 impl Step {
@@ -34,6 +36,7 @@ impl Step {
             shown: "cargo".into(),
             args: Vec::new(),
             env: Vec::new(),
+            temporary: None,
         }
         .args(args)
     }
@@ -45,7 +48,8 @@ impl Step {
         args: impl IntoIterator<Item = A>,
     ) -> Self {
         let shown = program.strip_prefix(workspace::root()).unwrap_or(program).into();
-        Self { name: name.into(), program: program.into(), shown, args: Vec::new(), env: Vec::new() }.args(args)
+        Self { name: name.into(), program: program.into(), shown, args: Vec::new(), env: Vec::new(), temporary: None }
+            .args(args)
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<OsString>) -> Self {
@@ -60,6 +64,12 @@ impl Step {
 
     pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
         self.env.push((name, value));
+        self
+    }
+
+    /// The same with its temporary files in this directory. By hand it does without.
+    pub(crate) fn temporary(mut self, dir: &Path) -> Self {
+        self.temporary = Some(dir.to_path_buf());
         self
     }
 
@@ -111,6 +121,7 @@ impl Step {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).envs(self.env.iter().copied()).current_dir(workspace::root()).stdin(Stdio::null());
+        command.envs(self.temporary.iter().map(|dir| ("TMPDIR", dir)));
         command
     }
 

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::heavy;
+use crate::leavings::Leavings;
 use crate::prerequisites;
 use crate::spark;
 use crate::step::{Started, Step};
@@ -37,20 +38,23 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
 
     // Tests start the example programs.
     Step::cargo("example programs", ["build", "--examples"]).args(ALL).run()?;
+    let leavings = Leavings::watch()?;
 
     // `--tests` is everything with `test = true`: libraries, binaries and integration tests. Examples have no tests, and
     // `--all-targets` would run the benchmarks as well.
     let (long, words): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| *word == LONG_WORD);
     let tests = Step::cargo("tests", ["test", "--tests", "--no-fail-fast"]).args(ALL).args(&words);
     let (tests, compilers) = match words.is_empty() {
-        true => (tests.arg("--").args(COMPILERS.into_iter().flat_map(|test| ["--skip", test])), Some(compilers()?)),
+        true => {
+            (tests.arg("--").args(COMPILERS.into_iter().flat_map(|test| ["--skip", test])), Some(compilers(&leavings)?))
+        }
         false => (tests, None),
     };
     let tests = match long.is_empty() {
         true => tests,
         false => LONG.into_iter().fold(tests, |tests, (variable, value)| tests.env(variable, value)),
     };
-    let tests = tests.run_counting(tally);
+    let tests = tests.temporary(leavings.dir()).run_counting(tally);
     if tests.is_err() && tally.failed == 0 {
         // Nothing was counted as failed: the build broke, and would break here again.
         return tests;
@@ -61,13 +65,16 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     let docs = Step::cargo("documentation tests", ["test", "--doc", "--no-fail-fast"])
         .args(ALL)
         .args(words)
+        .temporary(leavings.dir())
         .run_counting(tally);
-    both(tests, docs)
+    both(both(tests, docs), leavings.look())
 }
 
 /// The tests of the packages that are workspaces of their own; `words` go on to cargo.
 pub(crate) fn heavy(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
-    heavy::tests(words).map(|step| step.run_counting(tally)).fold(Ok(()), both)
+    let leavings = Leavings::watch()?;
+    let tests = heavy::tests(words).map(|step| step.temporary(leavings.dir()).run_counting(tally)).fold(Ok(()), both);
+    both(tests, leavings.look())
 }
 
 /// Success if both are, else what failed.
@@ -79,9 +86,9 @@ fn both(one: Result<(), Failure>, other: Result<(), Failure>) -> Result<(), Fail
 }
 
 /// Builds all tests, and starts those of [`COMPILERS`] when nobody needs the target directory any more.
-fn compilers() -> Result<Started, Failure> {
+fn compilers(leavings: &Leavings) -> Result<Started, Failure> {
     Step::cargo("building the tests", ["test", "--tests", "--no-run"]).args(ALL).run()?;
     let log = workspace::root().join("target/compiler-messages.log");
-    let step = Step::cargo("compiler messages", ["test", "--test", "ui"]).args(ALL).plain();
+    let step = Step::cargo("compiler messages", ["test", "--test", "ui"]).args(ALL).plain().temporary(leavings.dir());
     step.start(log).map_err(|error| Failure::new(format!("the tests of compiler messages cannot be started: {error}")))
 }
