@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::failure::Failure;
+use crate::heavy;
 use crate::step::{Started, Step};
 use crate::workspace;
 
@@ -21,10 +22,12 @@ pub(crate) fn offline_checks() -> Result<Step, Failure> {
 
 /// The same checks for a package that is a workspace of its own. It wants every crate of that package on this machine.
 pub(crate) fn checks_of(package: &str) -> Result<Step, Failure> {
-    let deny = ensure()?;
-    let manifest = format!("{package}/Cargo.toml");
-    let words = ["--manifest-path", &manifest, "--locked", "check", "--config", "deny.toml"];
-    Ok(Step::program(format!("dependencies of {package}"), &deny, words).args(["bans", "licenses", "sources"]))
+    let step = Step::program(format!("dependencies of {package}"), &ensure()?, ["--manifest-path"]);
+    Ok(step.arg(manifest(package)).args(["--locked", "check", "bans", "licenses", "sources"]))
+}
+
+fn manifest(package: &str) -> String {
+    format!("{package}/Cargo.toml")
 }
 
 /// Begins to compile cargo-deny beside other steps, if it is not here: with one job, since it is not urgent.
@@ -51,7 +54,12 @@ pub(crate) fn advisories() -> Result<(), Failure> {
             )
         },
     )?;
-    Step::program("advisories", &deny, ["--workspace", "--locked", "--offline", "check", "advisories"]).run()
+    Step::program("advisories", &deny, ["--workspace", "--locked", "--offline", "check", "advisories"]).run()?;
+    for package in heavy::PACKAGES {
+        let step = Step::program(format!("advisories of {package}"), &deny, ["--manifest-path"]);
+        step.arg(manifest(package)).args(["--locked", "--offline", "check", "advisories"]).run()?;
+    }
+    Ok(())
 }
 
 /// The cargo-deny of the pinned version: the one on the path, else the project's own.
