@@ -43,7 +43,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dag::{IntoArg, Output, Plan, add_named};
+use crate::dag::{IntoArg, Output, Plan, add_named, node_id_of};
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef, Waiting};
 use crate::time::Timestamp;
 use crate::value::{TypeInfo, Value};
@@ -177,8 +177,7 @@ fn wait<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Result<
 ///
 /// What is wrong with it, and what would be an answer.
 pub(crate) fn check(plan: &Plan, key: &str, value: &serde_json::Value) -> Result<(), String> {
-    let node = &key[..key.find('[').unwrap_or(key.len())];
-    let Some(def) = plan.find(node).map(|node| plan.def(node)).filter(|def| def.module == MODULE) else {
+    let Some(def) = plan.find(node_id_of(key)).map(|node| plan.def(node)).filter(|def| def.module == MODULE) else {
         return Ok(());
     };
     let answer = serde_json::json!({ "answer": value, "by": "", "reason": "", "at": Timestamp::EPOCH });

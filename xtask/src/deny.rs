@@ -22,12 +22,12 @@ pub(crate) fn offline_checks() -> Result<Step, Failure> {
 
 /// The same checks for a package that is a workspace of its own. It wants every crate of that package on this machine.
 pub(crate) fn checks_of(package: &str) -> Result<Step, Failure> {
-    let step = Step::program(format!("dependencies of {package}"), &ensure()?, ["--manifest-path"]);
-    Ok(step.arg(manifest(package)).args(["--locked", "check", "bans", "licenses", "sources"]))
+    Ok(about("dependencies", package)?.args(["--locked", "check", "bans", "licenses", "sources"]))
 }
 
-fn manifest(package: &str) -> String {
-    format!("{package}/Cargo.toml")
+fn about(what: &str, package: &str) -> Result<Step, Failure> {
+    let words = ["--manifest-path", &heavy::manifest(package)];
+    Ok(Step::program(format!("{what} of {package}"), &ensure()?, words))
 }
 
 /// Begins to compile cargo-deny beside other steps, if it is not here: with one job, since it is not urgent.
@@ -56,8 +56,7 @@ pub(crate) fn advisories() -> Result<(), Failure> {
     )?;
     Step::program("advisories", &deny, ["--workspace", "--locked", "--offline", "check", "advisories"]).run()?;
     for package in heavy::PACKAGES {
-        let step = Step::program(format!("advisories of {package}"), &deny, ["--manifest-path"]);
-        step.arg(manifest(package)).args(["--locked", "--offline", "check", "advisories"]).run()?;
+        about("advisories", package)?.args(["--locked", "--offline", "check", "advisories"]).run()?;
     }
     Ok(())
 }

@@ -29,10 +29,16 @@ pub(crate) fn tests(words: &[String]) -> impl Iterator<Item = Step> {
     steps("tests", ["test", "--no-fail-fast", "--locked"]).map(move |step| step.args(words))
 }
 
+/// Where a package is described.
+pub(crate) fn manifest(package: &str) -> String {
+    format!("{package}/Cargo.toml")
+}
+
 fn steps<const N: usize>(what: &'static str, words: [&'static str; N]) -> impl Iterator<Item = Step> {
     PACKAGES.into_iter().map(move |package| {
-        let manifest = format!("{package}/Cargo.toml");
-        Step::cargo(format!("{what} of {package}"), words).args(["--manifest-path", &manifest]).env(TARGET.0, TARGET.1)
+        Step::cargo(format!("{what} of {package}"), words)
+            .args(["--manifest-path", &manifest(package)])
+            .env(TARGET.0, TARGET.1)
     })
 }
 

@@ -10,7 +10,7 @@ use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
 use super::{args, which};
 use crate::engine::RunState;
-use crate::journal::{Cancellation, Journal, Note, RunSummary};
+use crate::journal::{Cancellation, Journal, RunSummary};
 
 /// Between two looks whether it has ended.
 const PACE: Duration = Duration::from_millis(50);
@@ -40,24 +40,38 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     let run = home.find(&journal, which::run_word(matches))?;
     let number = run.number;
     let note = which::note(matches);
-    let cancellation = home.wait(journal.cancel(&run.info.run_id, &note))?;
-    let state = match cancellation {
-        Cancellation::Over(state) => return Err(Stop::usage(format!("run {number} has ended already: it is {state}"))),
-        Cancellation::Done => {
-            end_jobs(&run, &[], &journal, home, terminal)?;
-            RunState::Cancelled
-        }
-        Cancellation::LeavesTeardowns { tasks } => {
-            end_jobs(&run, &tasks, &journal, home, terminal)?;
-            terminal.note(&format!(
-                "run {number} is cancelled, but what it has set up is still there: `resume {number}` runs {}",
-                tasks.join(", ")
-            ));
-            RunState::Running
-        }
-        Cancellation::Asked { worker } => {
-            terminal.note(&format!("run {number} is being run by {worker}, which is asked to end it"));
-            if matches.get_flag("no-wait") { RunState::Running } else { wait(&run, &note, &journal, home, terminal)? }
+    let mut asked = false;
+    let state = loop {
+        match home.wait(journal.cancel(&run.info.run_id, &note))? {
+            Cancellation::Over(state) if asked => break state,
+            Cancellation::Over(state) => {
+                return Err(Stop::usage(format!("run {number} has ended already: it is {state}")));
+            }
+            Cancellation::Done => {
+                end_jobs(&run, &[], &journal, home, terminal)?;
+                break RunState::Cancelled;
+            }
+            Cancellation::LeavesTeardowns { tasks } => {
+                end_jobs(&run, &tasks, &journal, home, terminal)?;
+                terminal.note(&format!(
+                    "run {number} is cancelled, but what it has set up is still there: `resume {number}` runs {}",
+                    tasks.join(", ")
+                ));
+                break RunState::Running;
+            }
+            Cancellation::Asked { worker } => {
+                if !std::mem::replace(&mut asked, true) {
+                    terminal.note(&format!("run {number} is being run by {worker}, which is asked to end it"));
+                }
+                if matches.get_flag("no-wait") {
+                    break RunState::Running;
+                }
+                match wait(&run, &journal, home)? {
+                    // The process died over it.
+                    RunState::Interrupted => {}
+                    state => break state,
+                }
+            }
         }
     };
     match state {
@@ -106,25 +120,12 @@ fn end_jobs(_: &RunSummary, _: &[String], _: &Journal, _: &Home, _: &Terminal) -
     Ok(())
 }
 
-/// Waits until the process that has the run has ended it.
-fn wait(run: &RunSummary, note: &Note, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<RunState, Stop> {
+/// Waits until the process that has the run has ended it, or has died.
+fn wait(run: &RunSummary, journal: &Journal, home: &Home) -> Result<RunState, Stop> {
     loop {
         std::thread::sleep(PACE);
         match home.find(journal, &run.info.run_id)?.state {
             RunState::Running => {}
-            // The process died over it.
-            RunState::Interrupted => match home.wait(journal.cancel(&run.info.run_id, note))? {
-                Cancellation::Done => {
-                    end_jobs(run, &[], journal, home, terminal)?;
-                    return Ok(RunState::Cancelled);
-                }
-                Cancellation::LeavesTeardowns { tasks } => {
-                    end_jobs(run, &tasks, journal, home, terminal)?;
-                    return Ok(RunState::Interrupted);
-                }
-                Cancellation::Over(state) => return Ok(state),
-                Cancellation::Asked { .. } => {}
-            },
             state => return Ok(state),
         }
     }

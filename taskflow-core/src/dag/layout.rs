@@ -44,6 +44,11 @@ pub(crate) struct At {
     pub(crate) element: u32,
 }
 
+/// The id of the node in that of a task instance: `read` of `read[3][0]`.
+pub(crate) fn node_id_of(id: &str) -> &str {
+    &id[..id.find('[').unwrap_or(id.len())]
+}
+
 /// The places that an id names: `[3, 0]` of `read[3][0]`. For sorting.
 pub(crate) fn path_of(id: &str) -> Vec<u32> {
     id.split('[').skip(1).map(|place| place.trim_end_matches(']').parse().unwrap_or(u32::MAX)).collect()

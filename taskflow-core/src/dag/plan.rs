@@ -390,6 +390,11 @@ impl Plan {
         self.location
     }
 
+    /// Whether a node tears down what was set up, and so runs although a run ends early.
+    pub(crate) fn is_teardown(&self, node: u32) -> bool {
+        self.node_options(node).teardown.is_some()
+    }
+
     /// Its options.
     pub fn options(&self) -> &DagOptions {
         &self.options

@@ -5,8 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::archive::EndedRun;
 use super::handle::RunControl;
+use crate::config::Config;
+use crate::dag::{Plan, node_id_of};
 use crate::panics::drop_quietly;
-use crate::task::EarlyEnd;
+use crate::task::{Caretaker, EarlyEnd};
 
 /// Those of one run.
 #[derive(Default)]
@@ -49,6 +51,19 @@ impl Children {
         };
         drop(outside);
         drop(before);
+    }
+
+    /// Finds out how that is ended which tasks have begun outside in another process, from what they have kept: nobody else knows until
+    /// they come back to it. That of a teardown is not ended early.
+    pub(super) fn take_over(&self, kept: &[(String, String, String)], plan: &Plan, config: Option<&Config>) {
+        let is_teardown = |task: &str| plan.find(node_id_of(task)).is_some_and(|node| plan.is_teardown(node));
+        for (task, key, text) in kept {
+            if let Some(end) = Caretaker::early_end(key, text, config)
+                && !is_teardown(task)
+            {
+                self.put_outside(key, Some(end));
+            }
+        }
     }
 
     /// Ends those that run: nobody waits for them any more. Not under the lock of the engine.

@@ -24,7 +24,7 @@ use super::values::Values;
 use crate::config::Config;
 use crate::dag::Plan;
 use crate::panics::{Quietly, drop_quietly};
-use crate::task::{AttemptControl, Caretaker, Executor, Kind, RunInfo, Scratch, Waiting};
+use crate::task::{AttemptControl, Executor, Kind, RunInfo, Scratch, Waiting};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
@@ -159,27 +159,6 @@ impl RunShared {
         self.plan.executor(node, !self.in_process)
     }
 
-    /// Whether a node runs although the run ends early.
-    pub(super) fn is_teardown(&self, node: u32) -> bool {
-        self.plan.node_options(node).teardown.is_some()
-    }
-
-    /// Takes down how that is ended which tasks have kept word of, and which another process has begun: until the task itself
-    /// comes back to it, nobody else knows.
-    fn take_care(&self, kept: &[(String, String, String)]) {
-        let spared = |id: &str| {
-            let node = self.plan.find(&id[..id.find('[').unwrap_or(id.len())]);
-            node.is_some_and(|node| self.is_teardown(node))
-        };
-        for (task, key, text) in kept {
-            if let Some(end) = Caretaker::early_end(key, text, self.config.as_ref())
-                && !spared(task)
-            {
-                self.children.put_outside(key, Some(end));
-            }
-        }
-    }
-
     /// Ends the runs that it waits for, because it ends early. Not under the lock of the engine.
     pub(crate) fn end_children(&self) {
         self.children.cancel(&format!("`{}`, which waits for it, was ended", self.info.run_id));
@@ -244,7 +223,7 @@ impl Run {
             herald.take_up(&restored, &self.machine);
         }
         std::mem::take(&mut restored.owed).into_iter().for_each(|owed| self.send(owed));
-        self.shared.take_care(&restored.kept);
+        self.shared.children.take_over(&restored.kept, &self.shared.plan, self.shared.config.as_ref());
         self.shared.notes.restore(restored.notes, restored.kept);
         let ends = |state: TaskState| state.is_terminal() && state != TaskState::Removed;
         let known = restored.tasks.iter().map(|known| known.task);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::notes::{Note, What};
 use super::record::{Encoded, Stored};
 use super::run::RunShared;
-use crate::dag::{Plan, nearest, path_of};
+use crate::dag::{Plan, nearest, node_id_of, path_of};
 use crate::error::Failure;
 use crate::log::Redactor;
 use crate::task::{BoxFuture, EarlyEnd, PARAMS, Pushed, Surroundings, XComError};
@@ -43,7 +43,7 @@ impl Seat {
     /// The id of a task instance upstream, by that of its node or its own.
     fn upstream(&self, task: &str) -> Result<String, XComError> {
         let plan = &*self.run.plan;
-        let (base, path) = task.split_at(task.find('[').unwrap_or(task.len()));
+        let (base, path) = task.split_at(node_id_of(task).len());
         let Some(node) = plan.find(base) else {
             let nearest = nearest(base, plan.nodes().iter().map(crate::dag::Node::id)).map(str::to_owned);
             return Err(XComError::NoTask { task: task.to_owned(), dag: plan.id().to_owned(), nearest });
@@ -156,16 +156,16 @@ impl Surroundings for Seat {
     }
 
     fn at_early_end(&self, key: &str, end: Option<EarlyEnd>) {
-        self.run.children.put_outside(key, end.filter(|_| !self.run.is_teardown(self.node)));
+        // A teardown does not end early.
+        if !self.run.plan.is_teardown(self.node) {
+            self.run.children.put_outside(key, end);
+        }
     }
 
     fn outlook(&self) -> Vec<(String, String, String, Vec<u8>)> {
         let plan = &*self.run.plan;
         let known = upstreams(plan, self.node);
-        let is_upstream = |id: &str| {
-            let base = &id[..id.find('[').unwrap_or(id.len())];
-            plan.find(base).is_some_and(|node| known.contains(&node))
-        };
+        let is_upstream = |id: &str| plan.find(node_id_of(id)).is_some_and(|node| known.contains(&node));
         let params =
             plan.params().iter().zip(&*self.run.params).map(|(param, value)| {
                 (PARAMS.to_owned(), param.name.to_owned(), Pushed::Live(param.ty, value.clone()))

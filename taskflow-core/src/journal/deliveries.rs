@@ -23,7 +23,7 @@ use super::history::RunHistory;
 use super::journal::{Inner, Journal};
 use super::resume::dag_of;
 use super::store::RunRow;
-use crate::dag::Plan;
+use crate::dag::{Plan, node_id_of};
 use crate::engine::{Herald, Ledger, Names, Owed, Tried};
 use crate::task::Callbacks;
 use crate::time::Timestamp;
@@ -158,7 +158,7 @@ impl Names for Known<'_> {
 
     fn callbacks(&self, task: u32) -> Callbacks {
         let id = self.history.id_of(task);
-        let node = self.nodes.get(&id[..id.find('[').unwrap_or(id.len())]);
+        let node = self.nodes.get(node_id_of(&id));
         node.map_or(Callbacks::NONE, |&node| self.plan.node_options(node).callbacks)
     }
 }

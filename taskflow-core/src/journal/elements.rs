@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::graph::{Graph, GraphMapping, GraphNode};
 use super::history::RunHistory;
 use super::task_history::TaskHistory;
-use crate::dag::path_of;
+use crate::dag::{node_id_of, path_of};
 use crate::engine::TaskState;
 use crate::time::Timestamp;
 
@@ -104,10 +104,7 @@ impl RunHistory {
         if let Some(base) = &self.numbers.base {
             let nodes: HashMap<&str, usize> =
                 base.nodes.iter().enumerate().map(|(index, node)| (&*node.id, index)).collect();
-            let node = |place: usize| {
-                let id = &self.tasks[place].id;
-                nodes.get(&id[..id.find('[').unwrap_or(id.len())]).copied().unwrap_or(usize::MAX)
-            };
+            let node = |place: usize| nodes.get(node_id_of(&self.tasks[place].id)).copied().unwrap_or(usize::MAX);
             places.sort_by_cached_key(|&place| (node(place), path_of(&self.tasks[place].id), place));
         }
         places

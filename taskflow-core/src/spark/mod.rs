@@ -19,6 +19,6 @@ pub(crate) use executors::DEFAULT;
 #[cfg(unix)]
 pub use executors::Executors;
 pub use master::{DeployMode, Master};
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", feature = "sqlite"))]
 pub(crate) use submit::Orphan;
 pub use submit::{EventSummary, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};

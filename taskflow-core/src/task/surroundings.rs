@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 use super::BoxFuture;
+use super::early_end::EarlyEnd;
 use super::xcom::XComError;
-use crate::config::Config;
 use crate::error::Failure;
 use crate::value::{AnyValue, TypeInfo};
 
@@ -80,22 +80,6 @@ pub(crate) trait Surroundings: Any + Send + Sync + fmt::Debug {
 
 /// Who has the parameters of the run where only tasks have values. No task can have this id.
 pub(crate) const PARAMS: &str = "(params)";
-
-/// What is done outside when a run ends early. It does not block.
-pub(crate) type EarlyEnd = Arc<dyn Fn() + Send + Sync>;
-
-/// Who knows, from what a task has kept, whether something of it goes on outside, and how that is ended: for a run that another
-/// process has begun. It is asked with the key, the text, and the configuration of the engine if it has one.
-pub(crate) struct Caretaker(pub(crate) fn(&str, &str, Option<&Config>) -> Option<EarlyEnd>);
-
-inventory::collect!(Caretaker);
-
-impl Caretaker {
-    /// What is to be done outside when the run ends early, by what a task has kept.
-    pub(crate) fn early_end(key: &str, text: &str, config: Option<&Config>) -> Option<EarlyEnd> {
-        inventory::iter::<Caretaker>().find_map(|caretaker| (caretaker.0)(key, text, config))
-    }
-}
 
 /// A named value of a task.
 #[derive(Clone)]

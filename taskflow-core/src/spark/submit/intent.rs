@@ -23,9 +23,9 @@ pub(super) struct Record {
     /// When it was intended.
     pub(super) since: Timestamp,
     pub(super) stage: Stage,
-    /// Where it is, for whoever looks for it without its task. Earlier versions did not keep it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) place: Option<Spec>,
+    /// What is said about where it is, for whoever looks for it without its task. Earlier versions did not keep it.
+    #[serde(default)]
+    pub(super) whereabouts: Spec,
     /// The last attempt that has shown where the job can be looked at.
     pub(super) linked: u32,
 }
@@ -95,10 +95,11 @@ impl Ledger {
             counted,
             since: context.now(),
             stage: Stage::Intended { unclear: None },
-            place: None,
+            whereabouts: Spec::default(),
             linked: 0,
         });
-        record.place = Some(spec.whereabouts());
+        // Also of a job that was found: a program that was changed meanwhile knows better where it is.
+        record.whereabouts = spec.whereabouts();
         Ok(Ledger { context: context.clone(), app: spec.app.clone(), key, record, found })
     }
 

@@ -61,7 +61,7 @@ use std::marker::PhantomData;
 pub use error::{Limit, SparkError};
 pub use job::{EventSummary, SparkJob};
 pub use node::spark_submit;
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", feature = "sqlite"))]
 pub(crate) use orphan::Orphan;
 use spec::Spec;
 

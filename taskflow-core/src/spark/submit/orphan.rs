@@ -12,7 +12,6 @@ use super::custody::Custody;
 use super::intent::{Record, Stage};
 use super::place::Place;
 use super::properties::Settings;
-use super::spec::Spec;
 use crate::config::Config;
 use crate::task::{Caretaker, EarlyEnd};
 
@@ -24,7 +23,6 @@ inventory::submit! {
 #[derive(Clone, Debug)]
 pub(crate) struct Orphan {
     record: Record,
-    place: Spec,
     config: Option<Config>,
 }
 
@@ -33,9 +31,8 @@ impl Orphan {
     /// configuration, or of that of the process.
     pub(crate) fn of(key: &str, text: &str, config: Option<&Config>) -> Option<Orphan> {
         let record = Record::read(key, text)?;
-        let place = record.place.clone().unwrap_or_default();
         let under_way = matches!(record.stage, Stage::Intended { .. } | Stage::Submitted { .. });
-        (under_way && !place.detach).then(|| Orphan { record, place, config: config.cloned() })
+        (under_way && !record.whereabouts.detach).then(|| Orphan { record, config: config.cloned() })
     }
 
     /// What is done about it when its run ends early.
@@ -56,17 +53,17 @@ impl Orphan {
     /// # Errors
     ///
     /// When it cannot be found out where it is.
-    #[cfg(feature = "cli")]
+    #[cfg(all(feature = "cli", feature = "sqlite"))]
     pub(crate) fn end(&self) -> Result<bool, SparkError> {
         Ok(self.custody()?.end()())
     }
 
     fn custody(&self) -> Result<Custody, SparkError> {
-        let place =
-            Place::of(&self.place, |name| self.config.clone().map_or_else(Config::global, Ok)?.connection(name))?;
-        let backend = backend::open(&self.place, &place)?;
-        let Record { tag, since, stage, .. } = self.record.clone();
-        let job = Job { spec: self.place.clone(), settings: Settings::default(), tag, since };
+        let Record { tag, since, stage, whereabouts: spec, .. } = self.record.clone();
+        let config = || self.config.clone().map_or_else(Config::global, Ok);
+        let place = Place::of(&spec, |name| config()?.connection(name))?;
+        let backend = backend::open(&spec, &place)?;
+        let job = Job { spec, settings: Settings::default(), tag, since };
         let custody = Custody::new(backend, job, since);
         match stage {
             Stage::Submitted { id, .. } => custody.is_at(&id),
