@@ -7,7 +7,9 @@ use std::process::{Command, Output, Stdio};
 /// A call of a fixture, with an environment that says nothing about terminals.
 pub(crate) fn program(name: &str) -> Command {
     let mut command = Command::new(path(name));
-    for variable in ["NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE", "COLUMNS"] {
+    // The last one is for tests: a program would warn of it.
+    for variable in ["NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE", "COLUMNS", "TASKFLOW_SPARK_HOME"]
+    {
         command.env_remove(variable);
     }
     command.env("TERM", "xterm").env("TASKFLOW_HOME", home()).stdin(Stdio::null());
