@@ -45,7 +45,11 @@ impl Claims {
         // From here on dropping it takes the name out again.
         let mut claim = Claim { run_id: run_id.to_owned(), file: None, ours: Arc::clone(&self.ours) };
         let Some(dir) = &self.dir else { return Ok(Some(claim)) };
-        std::fs::create_dir_all(dir)?;
+        // Not what is above it: a home that was removed does not come back.
+        match std::fs::create_dir(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
         let path = dir.join(safe_name(run_id));
         // Somebody who just looks holds the lock for a moment.
         for _ in 0..10 {
