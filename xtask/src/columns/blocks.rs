@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::wrap::{begins_html, begins_structure, is_heading, is_link_definition, is_list_marker, is_rule};
+use super::wrap::{begins_html, begins_structure, is_heading, is_list_marker, is_rule};
 
 /// Lines that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Reader {
             self.fence = Some(fence.to_owned());
             return self.put(index, Kind::Code);
         }
-        if text.starts_with('|') || is_link_definition(word) {
+        if text.starts_with('|') || is_link_definition(text) {
             return self.put(index, Kind::Free);
         }
         if is_html_block(text, self.open) {
@@ -100,7 +100,7 @@ impl Reader {
         let text = after.trim_start();
         let start = line.trim_end().len() - text.trim_end().len();
         self.items.push(start);
-        if text.is_empty() || begins_structure(text) || start > indent + marker.len() + 4 {
+        if text.is_empty() || (begins_structure(text) && !text.starts_with('[')) || start > indent + marker.len() + 4 {
             return self.put(index, Kind::Line);
         }
         self.paragraph(index, line, start);
@@ -139,6 +139,15 @@ fn fence(text: &str) -> Option<&str> {
     ['`', '~'].into_iter().find_map(|mark| {
         let length = text.len() - text.trim_start_matches(mark).len();
         (length >= 3 && !text[length..].contains(mark)).then(|| &text[..length])
+    })
+}
+
+/// Whether `text` is `[name]: target`, perhaps with a title.
+fn is_link_definition(text: &str) -> bool {
+    let target = text.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
+    target.is_some_and(|(_, target)| match target.trim().split_once(' ') {
+        None => true,
+        Some((_, title)) => title.starts_with(['"', '\'', '(']),
     })
 }
 
@@ -183,6 +192,7 @@ mod tests {
     #[test]
     fn a_heading_a_table_and_a_rule_stay_as_they_are() {
         assert_eq!(kinds("# Errors\n| a |\n|---|\n---\na\n[a]: b"), "LFFLPF");
+        assert_eq!(kinds("[`a`]: b c\n1. [a]: b\n   c"), "PPp");
         assert_eq!(kinds("a\n#[task] b"), "Pp");
     }
 

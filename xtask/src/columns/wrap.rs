@@ -83,7 +83,7 @@ pub(super) fn begins_structure(text: &str) -> bool {
         || is_rule(word)
         || begins_html(word)
         || ["```", "~~~", "|", ">"].iter().any(|start| word.starts_with(start))
-        || is_link_definition(word)
+        || may_define_link(word)
 }
 
 /// Whether `word` is `-`, `*`, `+`, `1.` or `1)`.
@@ -112,8 +112,8 @@ pub(super) fn begins_html(word: &str) -> bool {
         && !word.split('>').next().unwrap_or_default().contains("://")
 }
 
-/// Whether `word` begins the definition of a link: `[name]: https://..`.
-pub(super) fn is_link_definition(word: &str) -> bool {
+/// Whether `word` begins what may be the definition of a link: `[name]: https://..`.
+fn may_define_link(word: &str) -> bool {
     word.starts_with('[') && word.contains("]:")
 }
 
