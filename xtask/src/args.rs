@@ -8,6 +8,7 @@ pub(crate) enum Command {
     Test,
     Ci,
     Columns,
+    Layers,
     Heavy,
     Advisories,
     Bench,
@@ -16,8 +17,8 @@ pub(crate) enum Command {
 
 impl Command {
     /// Every command, in the order the help lists them.
-    const ALL: [Self; 7] =
-        [Self::Test, Self::Ci, Self::Columns, Self::Heavy, Self::Advisories, Self::Bench, Self::Spark];
+    const ALL: [Self; 8] =
+        [Self::Test, Self::Ci, Self::Columns, Self::Layers, Self::Heavy, Self::Advisories, Self::Bench, Self::Spark];
 
     /// The word that selects it.
     fn name(self) -> &'static str {
@@ -25,6 +26,7 @@ impl Command {
             Self::Test => "test",
             Self::Ci => "ci",
             Self::Columns => "columns",
+            Self::Layers => "layers",
             Self::Heavy => "heavy",
             Self::Advisories => "advisories",
             Self::Bench => "bench",
@@ -47,6 +49,7 @@ impl Command {
             Self::Test => "run every test: unit, integration, examples, documentation, packages of their own",
             Self::Ci => "run what CI runs: formatting, lints, docs, features, dependencies, tests of the workspace",
             Self::Columns => "check the width of comments and Markdown, or with --fix re-wrap them",
+            Self::Layers => "check that each layer of taskflow-core imports only lower ones",
             Self::Heavy => "lint and test the packages of their own under examples/: a quarter of an hour",
             Self::Advisories => "check the dependencies for known advisories (needs the network)",
             Self::Bench => "run the benchmarks",
@@ -59,7 +62,7 @@ impl Command {
         match self {
             Self::Test | Self::Bench => Arguments::OfCargo,
             Self::Columns => Arguments::Only("--fix"),
-            Self::Ci | Self::Heavy | Self::Advisories | Self::Spark => Arguments::None,
+            Self::Ci | Self::Layers | Self::Heavy | Self::Advisories | Self::Spark => Arguments::None,
         }
     }
 }
@@ -219,7 +222,7 @@ mod tests {
     fn an_unknown_command_names_the_nearest_and_all() {
         assert_eq!(
             parse_line("advisory"),
-            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, heavy, advisories, bench, spark."
+            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, spark."
                 .to_owned())
         );
     }
@@ -228,7 +231,7 @@ mod tests {
     fn a_word_like_no_command_gets_no_guess() {
         assert_eq!(
             parse_line("frobnicate"),
-            Err("no command `frobnicate`\nThe commands are: test, ci, columns, heavy, advisories, bench, spark."
+            Err("no command `frobnicate`\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, spark."
                 .to_owned())
         );
     }

@@ -11,6 +11,7 @@
 //! | [`deny`] | cargo-deny: found or installed, and the steps that run it |
 //! | [`features`] | the published packages and their features, from `cargo metadata` |
 //! | [`heavy`] | packages that are workspaces of their own, and the steps that check them |
+//! | [`layers`] | the order of the layers of taskflow-core, checked against its source |
 //! | [`leavings`] | what tests leave behind: nothing, or they have failed |
 //! | [`prerequisites`] | what the tests need from the operating system |
 //! | [`sources`] | the files of the project, for commands that read them |
@@ -29,6 +30,7 @@ mod deny;
 mod failure;
 mod features;
 mod heavy;
+mod layers;
 mod leavings;
 mod prerequisites;
 mod reading;

@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: what CI runs, in its order, up to the first failure.
 
-use crate::commands::{columns, test};
+use crate::commands::{columns, layers, test};
 use crate::deny;
 use crate::failure::Failure;
 use crate::features;
@@ -17,6 +17,7 @@ pub(crate) fn run(tally: &mut Tally) -> Result<(), Failure> {
     }
 
     Step::cargo("columns", ["xtask", "columns"]).run_here(|| columns::run(&[]))?;
+    Step::cargo("layers", ["xtask", "layers"]).run_here(layers::run)?;
 
     let deny = deny::prepare()?;
 

@@ -2,6 +2,7 @@
 
 mod ci;
 mod columns;
+mod layers;
 mod test;
 
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ pub(crate) fn run(command: Command, rest: &[String]) -> ExitCode {
         Command::Test => counted(|tally| test::run_all(rest, tally)),
         Command::Ci => counted(ci::run),
         Command::Columns => exit_code(columns::run(rest)),
+        Command::Layers => exit_code(layers::run()),
         Command::Heavy => counted(heavy),
         Command::Advisories => exit_code(deny::advisories()),
         Command::Bench => exit_code(bench(rest)),
