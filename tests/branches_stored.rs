@@ -11,7 +11,7 @@ use common::{PATIENCE, locked, states};
 use serde::{Deserialize, Serialize};
 use taskflow::BoxError;
 use taskflow::engine::{RunState, TaskState};
-use taskflow::journal::{Journal, Note, Pick, RunHistory};
+use taskflow::journal::{Journal, Note, RunHistory, TaskFilter};
 use taskflow::prelude::*;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -140,7 +140,7 @@ async fn clearing_the_task_that_decides_and_what_depends_on_it_decides_again() -
     let first = dag.run().journal(&journal).await?;
     assert_eq!(first.success()?, "[[1, 2], [3]]");
 
-    let cleared = journal.clear("last", &Pick::tasks(["route"]).downstream(), &by()).await?;
+    let cleared = journal.clear("last", &TaskFilter::tasks(["route"]).downstream(), &by()).await?;
     assert_eq!(cleared.len(), dag.plan().len());
     let waits = journal.history("last").await?;
     assert_eq!(
@@ -161,7 +161,7 @@ async fn a_task_of_an_arm_is_cleared_alone_and_takes_the_stored_payload() -> Res
     let journal = Journal::in_memory()?;
     let dag = Dag::build("alone", || draw("alone"))?;
     dag.run().journal(&journal).await?;
-    journal.clear("last", &Pick::tasks(["split", "note"]), &by()).await?;
+    journal.clear("last", &TaskFilter::tasks(["split", "note"]), &by()).await?;
     let again = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!(again.success()?, "[[1, 2], [3]]");
     let counts = ["route", "split", "load", "note"].map(|task| calls("alone", task));
@@ -210,8 +210,8 @@ async fn an_arm_that_only_gates_may_be_marked_as_a_success_without_a_value() -> 
     };
     let dag = dag("mark")?;
     dag.run().journal(&journal).await?;
-    journal.clear("last", &Pick::tasks(["route.Small"]).downstream(), &by()).await?;
-    journal.mark("last", &Pick::tasks(["route.Small"]), TaskState::Success, None, &by()).await?;
+    journal.clear("last", &TaskFilter::tasks(["route.Small"]).downstream(), &by()).await?;
+    journal.mark("last", &TaskFilter::tasks(["route.Small"]), TaskState::Success, None, &by()).await?;
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!(report.task("small").map(|task| task.state()), Some(TaskState::Success));
     Ok(())

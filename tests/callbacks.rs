@@ -10,25 +10,25 @@ use std::time::Duration;
 
 use common::{PATIENCE, eventually, live, locked, reference};
 use taskflow::engine::{RunState, TaskState};
-use taskflow::journal::{Journal, Note, Pick, RunFilter};
-use taskflow::notify::{Notice, Occasion};
+use taskflow::journal::{Journal, Note, RunFilter, TaskFilter};
+use taskflow::notify::{CallbackKind, Notification};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, notify};
 
-/// What was told, by DAG: the occasion and the subject of each notice.
-static TOLD: LazyLock<Mutex<HashMap<String, Vec<Notice>>>> = LazyLock::new(Mutex::default);
+/// What was told, by DAG: the kind and the subject of each notification.
+static TOLD: LazyLock<Mutex<HashMap<String, Vec<Notification>>>> = LazyLock::new(Mutex::default);
 
-fn tell(notice: &Notice) {
-    locked(&TOLD).entry(notice.run.dag_id.clone()).or_default().push(notice.clone());
+fn tell(notification: &Notification) {
+    locked(&TOLD).entry(notification.run.dag_id.clone()).or_default().push(notification.clone());
 }
 
-fn told(dag: &str) -> Vec<Notice> {
+fn told(dag: &str) -> Vec<Notification> {
     locked(&TOLD).get(dag).cloned().unwrap_or_default()
 }
 
-fn short(notices: &[Notice]) -> Vec<String> {
-    notices.iter().map(|notice| format!("{} {}", notice.occasion, notice.subject())).collect()
+fn short(notifications: &[Notification]) -> Vec<String> {
+    notifications.iter().map(|notification| format!("{} {}", notification.kind, notification.subject())).collect()
 }
 
 #[task(on_success = tell, on_failure = tell, on_retry = tell, on_skip = tell, retries = 1, retry_delay = "1ms")]
@@ -65,29 +65,32 @@ fn by_default() -> u32 {
 #[test]
 fn callbacks_of_tasks_and_runs_are_told_what_happens() {
     live(succeeds::run());
-    let notices = told("succeeds");
-    assert_eq!(short(&notices), ["retry work", "success work", "success succeeds"]);
-    let task = notices[0].task.as_ref().unwrap();
-    assert_eq!((task.attempt, notices[0].failure.as_ref().unwrap().to_string().as_str()), (1, "not yet"));
-    assert_eq!((notices[0].state(), notices[1].state(), notices[2].state()), ("up_for_retry", "success", "success"));
-    assert!(notices[0].retry_at.is_some_and(|due| due >= notices[0].at));
-    assert!(notices[2].started <= notices[1].started, "that of the run is when it began");
-    assert_eq!(notices[1].key, format!("{}/work/2/success", notices[1].run.run_id));
-    assert!(notices[2].task.is_none() && notices[2].failure.is_none());
+    let notifications = told("succeeds");
+    assert_eq!(short(&notifications), ["retry work", "success work", "success succeeds"]);
+    let task = notifications[0].task.as_ref().unwrap();
+    assert_eq!((task.attempt, notifications[0].failure.as_ref().unwrap().to_string().as_str()), (1, "not yet"));
+    assert_eq!(
+        (notifications[0].state(), notifications[1].state(), notifications[2].state()),
+        ("up_for_retry", "success", "success")
+    );
+    assert!(notifications[0].retry_at.is_some_and(|due| due >= notifications[0].at));
+    assert!(notifications[2].started <= notifications[1].started, "that of the run is when it began");
+    assert_eq!(notifications[1].key, format!("{}/work/2/success", notifications[1].run.run_id));
+    assert!(notifications[2].task.is_none() && notifications[2].failure.is_none());
 }
 
 #[test]
 fn a_run_that_fails_says_why() {
     let report = live(fails::run());
     assert_eq!(report.state(), RunState::Failed);
-    let notices = told("fails");
+    let notifications = told("fails");
     let all = ["retry work", "failure work", "retry fails", "retry work", "failure work", "failure fails"];
-    assert_eq!(short(&notices), all);
-    assert_eq!(notices[5].failure.as_ref().unwrap().to_string(), "never");
-    let mut keys: Vec<&str> = notices.iter().map(|notice| &*notice.key).collect();
+    assert_eq!(short(&notifications), all);
+    assert_eq!(notifications[5].failure.as_ref().unwrap().to_string(), "never");
+    let mut keys: Vec<&str> = notifications.iter().map(|notification| &*notification.key).collect();
     keys.sort_unstable();
     keys.dedup();
-    assert_eq!(keys.len(), 6, "no two notices have the same key");
+    assert_eq!(keys.len(), 6, "no two notifications have the same key");
 }
 
 #[test]
@@ -99,7 +102,7 @@ fn what_is_said_for_all_tasks_of_a_dag_holds_where_a_task_says_nothing() {
     assert_eq!(all, ["skip work", "success quiet"]);
 }
 
-#[task(on_failure = |notice| assert!(notice.task.is_none(), "the callback is broken"))]
+#[task(on_failure = |notification| assert!(notification.task.is_none(), "the callback is broken"))]
 fn bad() -> Result<u32> {
     Err("bad")?
 }
@@ -140,10 +143,10 @@ fn slow() -> u32 {
 
 #[test]
 fn the_test_kit_keeps_what_would_have_been_told_and_calls_nobody() {
-    use Occasion::{DeadlineMissed, Retry, Success};
+    use CallbackKind::{DeadlineMissed, Retry, Success};
     let outcome = Test::new(slow {}).fail_times(load {}, 2, "the server is away").run();
     outcome.assert_told(&[(Retry, "load"), (Retry, "load"), (DeadlineMissed, "slow"), (Success, "slow")]);
-    let missed = &outcome.notices()[2];
+    let missed = &outcome.notifications()[2];
     assert_eq!(missed.deadline, Some(missed.started + Duration::from_secs(90 * 60)));
     assert_eq!(missed.at.since(missed.started), Duration::from_secs(90 * 60));
     assert!(outcome.event_log().contains("+5400s    the run has missed its deadline"), "{}", outcome.event_log());
@@ -153,7 +156,7 @@ fn the_test_kit_keeps_what_would_have_been_told_and_calls_nobody() {
 #[test]
 fn a_run_that_is_over_before_its_deadline_misses_none() {
     let outcome = Test::new(slow {}).fail_times(load {}, 1, "the server is away").run();
-    outcome.assert_told(&[(Occasion::Retry, "load"), (Occasion::Success, "slow")]);
+    outcome.assert_told(&[(CallbackKind::Retry, "load"), (CallbackKind::Success, "slow")]);
 }
 
 #[dag(deadline = "1h after logical_date", on_deadline_missed = tell)]
@@ -191,15 +194,21 @@ fn mapped() -> Vec<u32> {
 #[test]
 fn elements_are_told_of_by_their_places() {
     let outcome = Test::new(mapped {}).fail_times("element[3]", 1, "no").run();
-    let task = outcome.notices().iter().find(|notice| notice.occasion == Occasion::Retry).unwrap().task.clone();
+    let task = outcome
+        .notifications()
+        .iter()
+        .find(|notification| notification.kind == CallbackKind::Retry)
+        .unwrap()
+        .task
+        .clone();
     let task = task.unwrap();
     assert_eq!((task.id.as_str(), task.element.as_slice(), task.attempt), ("element[3]", &[3][..], 1));
-    assert_eq!(outcome.notices().len(), 7);
+    assert_eq!(outcome.notifications().len(), 7);
 }
 
 #[test]
 fn after_any_crash_everybody_is_told_of_everything() {
-    // That nothing stays owed is checked by the test kit after every run.
+    // That nothing stays pending is checked by the test kit after every run.
     explore(0..60, || Test::new(mapped {}).fail_times("element[1]", 2, "no"));
     explore(0..60, || Test::new(slow {}).fail_times(load {}, 2, "no"));
 }
@@ -209,7 +218,7 @@ fn a_crash_loses_no_notice() {
     for entries in 1..24 {
         let outcome = Test::new(mapped {}).fail_times("element[3]", 1, "no").crash_after(entries).run();
         outcome.assert_success();
-        let mut keys: Vec<&str> = outcome.notices().iter().map(|notice| &*notice.key).collect();
+        let mut keys: Vec<&str> = outcome.notifications().iter().map(|notification| &*notification.key).collect();
         keys.sort_unstable();
         keys.dedup();
         assert!(keys.len() >= 7, "after {entries} entries: {keys:?}");
@@ -221,11 +230,11 @@ fn a_crash_loses_no_notice() {
 static REFUSALS: AtomicU32 = AtomicU32::new(0);
 
 /// Fails at its first call.
-fn refuses_once(notice: &Notice) -> Result<()> {
+fn refuses_once(notification: &Notification) -> Result<()> {
     if REFUSALS.fetch_add(1, Ordering::Relaxed) == 0 {
         return Err("the pager is off".into());
     }
-    tell(notice);
+    tell(notification);
     Ok(())
 }
 
@@ -247,7 +256,7 @@ async fn a_delivery_that_fails_is_shown_and_tried_again_later() -> Result<(), Bo
     let wait = delivery.next.unwrap().since(delivery.at);
     assert!(wait >= Duration::from_secs(5) && wait <= Duration::from_secs(10), "{wait:?}");
     // It is not due yet.
-    assert_eq!(journal.deliver_owed().await?, 0);
+    assert_eq!(journal.deliver_pending().await?, 0);
     Ok(())
 }
 
@@ -257,7 +266,7 @@ fn dies() -> u32 {
 }
 
 #[dag(on_success = tell, default(on_success = tell))]
-fn owed() -> u32 {
+fn pending() -> u32 {
     quiet(dies())
 }
 
@@ -266,23 +275,25 @@ async fn what_a_dead_process_owed_is_told_by_who_opens_its_home_next() -> Result
     let home = tempfile::tempdir()?;
     {
         let journal = Journal::open(home.path()).await?;
-        owed::run().journal(&journal).await?;
+        pending::run().journal(&journal).await?;
         journal.close().await?;
     }
-    assert_eq!(short(&told("owed")).len(), 3);
+    assert_eq!(short(&told("pending")).len(), 3);
     // As if the process had died before it noted anything.
     forget(home.path()).await?;
     let journal = Journal::open(home.path()).await?;
-    assert_eq!(journal.deliver_owed().await?, 3);
-    let notices = told("owed");
-    assert_eq!(notices.len(), 6);
-    let keys = |notices: &[Notice]| notices.iter().map(|notice| notice.key.clone()).collect::<Vec<_>>();
-    assert_eq!(keys(&notices[..3]), keys(&notices[3..]), "the same notices under the same keys");
+    assert_eq!(journal.deliver_pending().await?, 3);
+    let notifications = told("pending");
+    assert_eq!(notifications.len(), 6);
+    let keys = |notifications: &[Notification]| {
+        notifications.iter().map(|notification| notification.key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&notifications[..3]), keys(&notifications[3..]), "the same notifications under the same keys");
     assert_eq!(
-        notices[..3].iter().map(|n| n.at).collect::<Vec<_>>(),
-        notices[3..].iter().map(|n| n.at).collect::<Vec<_>>()
+        notifications[..3].iter().map(|n| n.at).collect::<Vec<_>>(),
+        notifications[3..].iter().map(|n| n.at).collect::<Vec<_>>()
     );
-    assert_eq!(journal.deliver_owed().await?, 0);
+    assert_eq!(journal.deliver_pending().await?, 0);
     assert_eq!(journal.history("last").await?.deliveries.len(), 3);
     Ok(())
 }
@@ -363,7 +374,7 @@ async fn a_run_that_goes_on_begins_with_what_it_owes() -> Result<(), BoxError> {
     assert_eq!(short(&told("resumed")), ["success work", "success work", "success asks", "success resumed"]);
     let runs = journal.runs(&RunFilter::default()).await?;
     assert_eq!(runs.len(), 1);
-    assert_eq!(journal.deliver_owed().await?, 0);
+    assert_eq!(journal.deliver_pending().await?, 0);
     Ok(())
 }
 
@@ -371,11 +382,11 @@ async fn a_run_that_goes_on_begins_with_what_it_owes() -> Result<(), BoxError> {
 async fn a_run_that_ends_again_tells_again() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     again::run().journal(&journal).await?;
-    journal.clear("last", &Pick::tasks(["quiet"]), &Note::default()).await?;
+    journal.clear("last", &TaskFilter::tasks(["quiet"]), &Note::default()).await?;
     journal.resume("last").await?.await?;
-    let notices = told("again");
-    assert_eq!(short(&notices), ["success again", "success again"]);
-    assert_ne!(notices[0].key, notices[1].key);
+    let notifications = told("again");
+    assert_eq!(short(&notifications), ["success again", "success again"]);
+    assert_ne!(notifications[0].key, notifications[1].key);
     Ok(())
 }
 

@@ -77,7 +77,7 @@ fn status_shows_retries_deadlines_and_callbacks_that_could_not_be_told() {
       tried again <now> (retry 1)
       missed its deadline <now>
       ended <now>
-      callbacks told 2 notices
+      callbacks told 2 notifications
     ");
     let json = home.call(&["status", "1", "--output", "json"], &[]).json();
     assert_eq!(json["missed_deadline"]["deadline"], "2026-01-31T00:00:00.001Z");

@@ -174,7 +174,7 @@ fn cancelling_without_waiting_returns_at_once() {
 #[test]
 fn a_run_that_nobody_runs_is_cancelled_at_once() {
     let home = Home::new();
-    let mut child = home.start("orphan");
+    let mut child = home.start("unattended_job");
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(home.json(&["cancel", "1"]), json!({"number": 1, "state": "cancelled"}));

@@ -478,7 +478,7 @@ async fn a_run_that_goes_on_has_the_configuration_of_the_program_it_goes_on_in()
     }
     let (engine, journal) = run_with(Config::builder().variable("threshold", 10).build().unwrap());
     let journal = journal.open(directory.path()).await.unwrap();
-    let failed = taskflow::journal::Pick::all().failed().downstream();
+    let failed = taskflow::journal::TaskFilter::all().failed().downstream();
     journal.clear("last", &failed, &taskflow::journal::Note::default()).await.unwrap();
     let report = journal.resume("last").await.unwrap().engine(&engine).await.unwrap();
     assert_eq!(states(&report), "threshold=success above=success");

@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::{PATIENCE, locked};
 use taskflow::BoxError;
 use taskflow::engine::{RunState, TaskState};
-use taskflow::journal::{Journal, Note, Pick, RunHistory};
+use taskflow::journal::{Journal, Note, RunHistory, TaskFilter};
 use taskflow::prelude::*;
 
 static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
@@ -167,7 +167,7 @@ async fn one_element_can_be_cleared_with_what_follows() -> Result<(), BoxError> 
         total(test, doubled)
     })?;
     assert_eq!(dag.run().journal(&journal).await?.result(), Some(&6));
-    let mut cleared = journal.clear("last", &Pick::tasks(["double[1]"]).downstream(), &Note::default()).await?;
+    let mut cleared = journal.clear("last", &TaskFilter::tasks(["double[1]"]).downstream(), &Note::default()).await?;
     cleared.sort();
     assert_eq!(cleared, ["double[1]", "total"]);
     let report = journal.resume_dag("last", &dag).await?.await?;
@@ -190,7 +190,7 @@ async fn a_list_that_is_made_again_may_be_longer_or_shorter() -> Result<(), BoxE
     assert_eq!(dag.run().journal(&journal).await?.result(), Some(&6));
     for (length, expected) in [(5, 15), (2, 3), (4, 10)] {
         *locked(&LENGTH) = length;
-        journal.clear("last", &Pick::tasks(["some"]).downstream(), &Note::default()).await?;
+        journal.clear("last", &TaskFilter::tasks(["some"]).downstream(), &Note::default()).await?;
         let report = journal.resume_dag("last", &dag).await?.await?;
         assert_eq!((report.state(), report.result()), (RunState::Success, Some(&expected)), "{length}");
         let history = journal.history("last").await?;
@@ -218,7 +218,7 @@ async fn only_the_failed_elements_are_retried() -> Result<(), BoxError> {
     let dag = Dag::build("retried", || total("retried", numbers("retried", 3).each(check)))?;
     assert_eq!(dag.run().journal(&journal).await?.state(), RunState::Failed);
     BROKEN.store(false, Ordering::SeqCst);
-    let mut cleared = journal.clear("last", &Pick::all().failed(), &Note::default()).await?;
+    let mut cleared = journal.clear("last", &TaskFilter::all().failed(), &Note::default()).await?;
     cleared.sort();
     assert_eq!(cleared, ["check[1]", "total"]);
     let report = journal.resume_dag("last", &dag).await?.await?;

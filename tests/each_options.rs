@@ -145,7 +145,7 @@ async fn labels_are_part_of_the_history_and_stay_when_the_run_goes_on() -> Resul
     assert_eq!(label("parse[2]").await?.as_deref(), Some("2013-03"));
     assert_eq!(label("fetch[1][0]").await?.as_deref(), Some("1"));
     let note = taskflow::journal::Note::default();
-    journal.clear("last", &taskflow::journal::Pick::tasks(["parse[2]"]).downstream(), &note).await?;
+    journal.clear("last", &taskflow::journal::TaskFilter::tasks(["parse[2]"]).downstream(), &note).await?;
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!(report.state(), RunState::Success);
     assert_eq!(report.task("parse[2]").and_then(|task| task.label().map(str::to_owned)).as_deref(), Some("2013-03"));

@@ -13,7 +13,7 @@ use taskflow::arrow::Frame;
 use taskflow::arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
 use taskflow::arrow::schema::{DataType, Field, Schema};
 use taskflow::engine::RunState;
-use taskflow::journal::{Journal, Note, Pick};
+use taskflow::journal::{Journal, Note, TaskFilter};
 use taskflow::prelude::*;
 
 /// So many rows: the number, its name, and something secret.
@@ -147,7 +147,7 @@ async fn a_run_that_goes_on_reads_its_frames_also_those_within_other_values() ->
     let home = tempfile::tempdir()?;
     let journal = Journal::open(home.path()).await?;
     assert!(within::run().journal(&journal).await?.success().is_err());
-    journal.clear("last", &Pick::all().failed(), &Note::by_user("mended")).await?;
+    journal.clear("last", &TaskFilter::all().failed(), &Note::by_user("mended")).await?;
     drop(journal);
 
     let journal = Journal::open(home.path()).await?;

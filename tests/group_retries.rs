@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::{live, locked, reference, state_of, states};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::graph::BuildError;
-use taskflow::journal::{Journal, Note, Pick};
+use taskflow::journal::{Journal, Note, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, BuildErrors, Group};
@@ -227,7 +227,7 @@ async fn the_rounds_of_a_group_are_part_of_the_history() -> Result<(), BoxError>
 
     // Clearing a task is not a round of the group.
     let note = Note::default();
-    journal.clear("last", &Pick::tasks(["load.swap"]), &note).await?;
+    journal.clear("last", &TaskFilter::tasks(["load.swap"]), &note).await?;
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!(report.state(), RunState::Success);
     assert_eq!(journal.history("last").await?.task("load.stage").ok_or("it is there")?.attempts.len(), 3);

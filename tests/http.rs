@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{live, locked};
 use taskflow::engine::{RunState, TaskState};
-use taskflow::notify::{Notice, Notifier, webhook};
+use taskflow::notify::{Notification, Notifier, webhook};
 use taskflow::prelude::*;
 use taskflow::sensors::{http_ok, http_where};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -146,7 +146,7 @@ fn a_webhook_gets_the_notice_as_json_without_secrets() {
     assert!(head.contains("content-type: application/json") && head.contains("x-team: data"), "{head}");
     let json: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(
-        (&json["occasion"], &json["dag_id"], &json["state"]),
+        (&json["kind"], &json["dag_id"], &json["state"]),
         (&"failure".into(), &"hooked".into(), &"failed".into())
     );
     assert_eq!(json["failure"]["message"], "the table is gone, says ***");
@@ -157,13 +157,13 @@ fn a_webhook_gets_the_notice_as_json_without_secrets() {
 #[test]
 fn a_webhook_that_is_refused_says_where_and_shows_no_secret() {
     let server = Server::start(vec![(500, "the queue is full")]).unwrap();
-    let hook = webhook(server.url.clone()).body(|notice| serde_json::json!({ "text": notice.to_string() }));
-    let error = hook.notify(&Notice::example()).unwrap_err().to_string();
+    let hook = webhook(server.url.clone()).body(|notification| serde_json::json!({ "text": notification.to_string() }));
+    let error = hook.notify(&Notification::example()).unwrap_err().to_string();
     assert!(error.ends_with("answered with status 500: the queue is full"), "{error}");
     assert!(!error.contains("hidden") && !hook.name().contains("hidden"), "{error} {}", hook.name());
     let sent = server.requests().concat();
     assert!(sent.ends_with(r#"{"text":"task load of daily failed: the table is gone"}"#), "{sent}");
 
-    let nobody = webhook("http://127.0.0.1:9/hidden").notify(&Notice::example()).unwrap_err().to_string();
+    let nobody = webhook("http://127.0.0.1:9/hidden").notify(&Notification::example()).unwrap_err().to_string();
     assert!(nobody.starts_with("no answer from http://127.0.0.1:9: ") && !nobody.contains("hidden"), "{nobody}");
 }

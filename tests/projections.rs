@@ -342,7 +342,7 @@ async fn the_store_keeps_the_value_of_the_producer_and_a_cleared_consumer_projec
     let stored = journal.value(&history, "named").await?.expect("it is stored").json()?;
     assert_eq!(stored, serde_json::json!([[1, 2, 3], "all"]));
 
-    let pick = taskflow::journal::Pick::tasks(["count"]);
+    let pick = taskflow::journal::TaskFilter::tasks(["count"]);
     let by = taskflow::journal::Note::by_user("again");
     journal.clear("last", &pick, &by).await?;
     let report = journal.resume_dag("last", &dag).await?.await?;

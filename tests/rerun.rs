@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 
 use taskflow::engine::{RunState, TaskState};
-use taskflow::journal::{Cancellation, Journal, JournalError, Note, Pick, RunFilter};
+use taskflow::journal::{Cancellation, Journal, JournalError, Note, RunFilter, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::{BoxError, Durability};
 
@@ -71,7 +71,7 @@ async fn a_retry_runs_what_failed_and_what_depends_on_it() -> Result<(), BoxErro
     let first = etl::run("fails: retry".to_owned()).journal(&journal).await?;
     assert_eq!(first.state(), RunState::Failed);
 
-    let cleared = journal.clear("last", &Pick::all().failed().downstream(), &note()).await?;
+    let cleared = journal.clear("last", &TaskFilter::all().failed().downstream(), &note()).await?;
     assert_eq!(cleared, ["load", "report"]);
     assert_eq!(journal.history("last").await?.state, RunState::Interrupted);
     let again = journal.resume("last").await?.await?;
@@ -102,8 +102,11 @@ async fn a_retry_runs_what_failed_and_what_depends_on_it() -> Result<(), BoxErro
 async fn one_task_is_cleared_alone_and_uses_stored_values() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     etl::run("alone".to_owned()).journal(&journal).await?;
-    assert_eq!(journal.would_clear("last", &Pick::tasks(["clean"]).downstream()).await?, ["clean", "load", "report"]);
-    journal.clear("last", &Pick::tasks(["load"]), &note()).await?;
+    assert_eq!(
+        journal.would_clear("last", &TaskFilter::tasks(["clean"]).downstream()).await?,
+        ["clean", "load", "report"]
+    );
+    journal.clear("last", &TaskFilter::tasks(["load"]), &note()).await?;
     let again = journal.resume("last").await?.await?;
     assert_eq!(again.state(), RunState::Success);
     assert_eq!(
@@ -117,7 +120,7 @@ async fn one_task_is_cleared_alone_and_uses_stored_values() -> Result<(), BoxErr
 async fn a_run_that_goes_on_is_stored_and_cannot_be_ephemeral() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     etl::run("stored".to_owned()).journal(&journal).await?;
-    journal.clear("last", &Pick::tasks(["load"]), &note()).await?;
+    journal.clear("last", &TaskFilter::tasks(["load"]), &note()).await?;
     let error = journal.resume("last").await?.durability(Durability::Ephemeral).await.unwrap_err();
     assert!(error.to_string().contains("it cannot be ephemeral"), "{error}");
     // Nothing has happened to it.
@@ -134,9 +137,9 @@ async fn what_has_ended_is_not_resumed() -> Result<(), BoxError> {
     // Not a part of the id, though the year has it.
     let error = journal.resume("20").await.unwrap_err();
     assert!(matches!(error, JournalError::UnknownRun { .. }), "{error}");
-    let error = journal.clear("last", &Pick::tasks(["lod"]), &note()).await.unwrap_err();
+    let error = journal.clear("last", &TaskFilter::tasks(["lod"]), &note()).await.unwrap_err();
     assert!(error.to_string().contains("did you mean `load`?"), "{error}");
-    let error = journal.clear("last", &Pick::all().failed(), &note()).await.unwrap_err();
+    let error = journal.clear("last", &TaskFilter::all().failed(), &note()).await.unwrap_err();
     assert!(matches!(error, JournalError::Nothing { .. }), "{error}");
     Ok(())
 }
@@ -145,7 +148,7 @@ async fn what_has_ended_is_not_resumed() -> Result<(), BoxError> {
 async fn a_task_marked_as_a_success_needs_the_value_that_others_take() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     etl::run("fails: marked".to_owned()).journal(&journal).await?;
-    let load = Pick::tasks(["load"]);
+    let load = TaskFilter::tasks(["load"]);
     let error = journal.mark("last", &load, TaskState::Success, None, &note()).await.unwrap_err();
     assert!(error.to_string().contains("others take the value of `load`, a u32"), "{error}");
     let wrong = serde_json::json!("sixty");
@@ -171,7 +174,7 @@ async fn a_task_marked_as_skipped_or_failed_decides_what_follows() -> Result<(),
     ] {
         let journal = Journal::in_memory()?;
         etl::run(format!("fails: {state}")).journal(&journal).await?;
-        journal.mark("last", &Pick::tasks(["load"]), state, None, &note()).await?;
+        journal.mark("last", &TaskFilter::tasks(["load"]), state, None, &note()).await?;
         let again = journal.resume("last").await?.await?;
         assert_eq!(again.state(), ends);
         let history = journal.history("last").await?;
@@ -202,7 +205,7 @@ async fn a_cleared_run_can_be_cancelled_instead() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     etl::run("cancel".to_owned()).journal(&journal).await?;
     assert_eq!(journal.cancel("last", &note()).await?, Cancellation::Over(RunState::Success));
-    journal.clear("last", &Pick::tasks(["load"]).downstream(), &note()).await?;
+    journal.clear("last", &TaskFilter::tasks(["load"]).downstream(), &note()).await?;
     assert_eq!(journal.cancel("last", &note()).await?, Cancellation::Done);
     let history = journal.history("last").await?;
     assert_eq!(history.state, RunState::Cancelled);
@@ -210,7 +213,7 @@ async fn a_cleared_run_can_be_cancelled_instead() -> Result<(), BoxError> {
     assert_eq!(history.task("clean").unwrap().state, TaskState::Success);
     assert_eq!(history.halt_reason.as_deref(), Some("mended (by ada)"));
     // And taken up again.
-    journal.clear("last", &Pick::all().failed(), &note()).await?;
+    journal.clear("last", &TaskFilter::all().failed(), &note()).await?;
     assert_eq!(journal.resume("last").await?.await?.state(), RunState::Success);
     Ok(())
 }
@@ -228,7 +231,7 @@ async fn a_run_under_way_is_not_edited_and_can_be_cancelled_from_outside() -> Re
     while journal.runs(&RunFilter::default()).await?.is_empty() {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
-    let error = journal.clear("last", &Pick::all(), &note()).await.unwrap_err();
+    let error = journal.clear("last", &TaskFilter::all(), &note()).await.unwrap_err();
     assert!(matches!(error, JournalError::Live { .. }), "{error}");
     let error = journal.resume_dag("last", &dag).await.unwrap_err();
     assert!(matches!(error, JournalError::Live { .. }), "{error}");

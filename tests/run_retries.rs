@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{PATIENCE, both, live, locked, reference};
 use taskflow::engine::{RunState, TaskState};
-use taskflow::journal::{Cancellation, Journal, Note, Pick};
+use taskflow::journal::{Cancellation, Journal, Note, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, DagOptions};
@@ -228,7 +228,7 @@ async fn a_run_that_somebody_clears_has_all_its_retries_again() -> Result<(), Bo
     let dag = pipeline("cleared", 1, 4);
     assert_eq!(dag.run().journal(&journal).await?.state(), RunState::Failed);
     assert_eq!(calls("load cleared"), 2);
-    journal.clear("last", &Pick::all().failed().downstream(), &Note::default()).await?;
+    journal.clear("last", &TaskFilter::all().failed().downstream(), &Note::default()).await?;
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!((report.state(), calls("load cleared")), (RunState::Success, 4));
     let history = journal.history("last").await?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::{finish, locked, on_both_drivers, reference, state_of, states};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::graph::BuildError;
-use taskflow::journal::{Cancellation, Journal, Note, Pick};
+use taskflow::journal::{Cancellation, Journal, Note, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, Selection};
@@ -340,7 +340,7 @@ async fn clearing_work_runs_its_setup_and_teardown_again() -> Result<(), BoxErro
     assert_eq!(would_clear(&journal, "delete_2").await?, ["delete_2"]);
 
     let before = made_and_deleted("cleared");
-    journal.clear("last", &Pick::tasks(["work"]), &note()).await?;
+    journal.clear("last", &TaskFilter::tasks(["work"]), &note()).await?;
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!(report.state(), RunState::Success);
     assert_eq!(made_and_deleted("cleared"), (before.0 + 1, before.1 + 1));
@@ -348,7 +348,7 @@ async fn clearing_work_runs_its_setup_and_teardown_again() -> Result<(), BoxErro
 }
 
 async fn would_clear(journal: &Journal, task: &str) -> Result<Vec<String>, BoxError> {
-    Ok(journal.would_clear("last", &Pick::tasks([task])).await?)
+    Ok(journal.would_clear("last", &TaskFilter::tasks([task])).await?)
 }
 
 #[tokio::test]
@@ -357,7 +357,7 @@ async fn a_run_that_is_cancelled_while_nobody_runs_it_leaves_its_teardown() -> R
     let dag = Dag::build("left", || scope(create("left"), |c| work(c, 1), |c| delete(c)))?;
     dag.run().journal(&journal).await?;
     // As if the process had died before the work ended.
-    journal.clear("last", &Pick::tasks(["delete"]), &note()).await?;
+    journal.clear("last", &TaskFilter::tasks(["delete"]), &note()).await?;
     let left = journal.cancel("last", &note()).await?;
     assert_eq!(left, Cancellation::LeavesTeardowns { tasks: vec!["delete".to_owned()] });
     let report = journal.resume_dag("last", &dag).await?.await?;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use taskflow::journal::{Journal, Note, Pick};
+use taskflow::journal::{Journal, Note, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::value::Value;
 use taskflow::{BoxError, RunReport};
@@ -59,7 +59,7 @@ fn odd() -> Odd {
 async fn again<T: Value>(journal: &Journal, dag: &Dag<T>) -> Result<RunReport<T>, BoxError> {
     let first = dag.run().journal(journal).await?;
     assert!(first.is_success(), "{first:?}");
-    journal.clear("last", &Pick::tasks(["look"]), &Note::default()).await?;
+    journal.clear("last", &TaskFilter::tasks(["look"]), &Note::default()).await?;
     let again = journal.resume_dag("last", dag).await?.await?;
     assert!(again.is_success(), "{again:?}");
     Ok(again)

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{PATIENCE, eventually, failure_of, finish, live, locked, on_both_drivers, reference};
 use taskflow::engine::{RunState, TaskState};
-use taskflow::journal::{Journal, Note, Pick, RunFilter, RunHistory};
+use taskflow::journal::{Journal, Note, RunFilter, RunHistory, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::tasks::RunTrigger;
 use taskflow::{BoxError, DagOptions, Engine, Group, Value};
@@ -321,7 +321,7 @@ async fn a_task_that_was_cleared_triggers_another_run() -> Result<(), BoxError> 
     let dag = Dag::build("parent", || plus_one(squared::trigger(4, 1)))?;
     let report = dag.run().journal(&journal).await?;
     let parent = report.run().run_id.clone();
-    journal.clear(&parent, &Pick::tasks(["squared"]), &Note::default()).await?;
+    journal.clear(&parent, &TaskFilter::tasks(["squared"]), &Note::default()).await?;
     journal.resume_dag(&parent, &dag).await?.await?;
     assert_eq!(run_of(&journal, "squared").await?.len(), 2);
     Ok(())

@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{PATIENCE, finish, live, locked, on_both_drivers, reference};
 use serde::{Deserialize, Serialize};
 use taskflow::engine::{RunState, TaskState};
-use taskflow::journal::{Journal, JournalError, Note, Pick, Released, RunHistory};
+use taskflow::journal::{Journal, JournalError, Note, Released, RunHistory, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::{BoxError, Engine, Value, sensors};
 
@@ -377,7 +377,7 @@ async fn a_cleared_task_does_not_hear_what_was_released_before() -> Result<(), B
     handle.control().release("cleared", &yes("ann"))?;
     assert_eq!(handle.await.result().map(String::as_str), Some(r#"Yes { by: "ann" }"#));
 
-    journal.clear("last", &Pick::tasks(["ask".to_owned()]).downstream(), &Note::default()).await?;
+    journal.clear("last", &TaskFilter::tasks(["ask".to_owned()]).downstream(), &Note::default()).await?;
     let handle = journal.resume_dag("last", &dag).await?.start()?;
     history(&journal, |history| is(history, "ask", TaskState::Deferred)).await;
     handle.control().release("cleared", &Approval::No)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{PATIENCE, failure_of, live, on_both_drivers};
 use taskflow::BoxError;
 use taskflow::engine::{RunState, TaskState};
-use taskflow::journal::{Journal, Note, Pick, Prune, RunHistory};
+use taskflow::journal::{Journal, Note, Prune, RunHistory, TaskFilter};
 use taskflow::prelude::*;
 
 #[task]
@@ -171,8 +171,8 @@ fn pushes_and_waits(ctx: &TaskContext) -> Result<()> {
 
 #[task(retries = 2, retry_delay = "0s")]
 async fn goes_on(ctx: &TaskContext) -> Result<u32> {
-    let page = ctx.kept::<u32>("page")?.unwrap_or(0) + 1;
-    ctx.keep("page", page).await?;
+    let page = ctx.get_state::<u32>("page")?.unwrap_or(0) + 1;
+    ctx.set_state("page", page).await?;
     match page {
         3 => Ok(page),
         _ => Err(format!("page {page} is the last for now"))?,
@@ -217,19 +217,19 @@ fn a_parameter_of_the_run_is_found_by_its_name_and_type() {
 
 #[task]
 async fn keeps_another_type(ctx: &TaskContext) -> Result<u32> {
-    ctx.keep("page", "three").await?;
-    Ok(ctx.kept::<u32>("page")?.unwrap_or(0))
+    ctx.set_state("page", "three").await?;
+    Ok(ctx.get_state::<u32>("page")?.unwrap_or(0))
 }
 
 #[task]
 async fn keeps_for_itself(ctx: &TaskContext) -> Result<bool> {
-    ctx.keep("page", 1).await?;
-    Ok(ctx.kept::<u32>("page")?.is_some())
+    ctx.set_state("page", 1).await?;
+    Ok(ctx.get_state::<u32>("page")?.is_some())
 }
 
 #[task]
 fn looks(ctx: &TaskContext) -> Result<bool> {
-    Ok(ctx.kept::<u32>("page")?.is_some())
+    Ok(ctx.get_state::<u32>("page")?.is_some())
 }
 
 #[test]
@@ -322,7 +322,7 @@ async fn what_was_pushed_is_there_after_the_process() -> Result<(), BoxError> {
     assert_eq!(journal.check().await?, Vec::<String>::new());
 
     // Cleared, it has pushed nothing.
-    journal.clear("last", &Pick::tasks(["load"]), &Note::default()).await?;
+    journal.clear("last", &TaskFilter::tasks(["load"]), &Note::default()).await?;
     assert!(journal.history("last").await?.task("load").unwrap().pushed.is_empty());
     Ok(())
 }

@@ -162,12 +162,12 @@ fn wait<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Result<
         tracing::info!(target: "taskflow", "{question} (`release {} {key} --value ..` answers)", context.run_id());
     }
     let answer = context.wait_for(key)?;
-    let happening = context.happening(key);
+    let payload = context.payload(key);
     Ok(Answer {
         answer,
-        by: happening.map_or_else(String::new, |happening| happening.by.to_string()),
-        reason: happening.map_or_else(String::new, |happening| happening.reason.to_string()),
-        at: happening.map_or(Timestamp::EPOCH, |happening| happening.at),
+        by: payload.map_or_else(String::new, |payload| payload.by.to_string()),
+        reason: payload.map_or_else(String::new, |payload| payload.reason.to_string()),
+        at: payload.map_or(Timestamp::EPOCH, |payload| payload.at),
     })
 }
 

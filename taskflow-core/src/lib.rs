@@ -45,9 +45,9 @@ pub use {arrow_array, arrow_schema};
 mod failpoint;
 #[cfg(feature = "http")]
 mod http;
-mod near;
 mod panics;
 mod paths;
 #[doc(hidden)]
 pub mod private;
+mod suggest;
 mod units;

@@ -96,7 +96,7 @@ use proc_macro::TokenStream;
 /// | `pool = "warehouse"`, `pool_slots = 2` | the pool whose slots a running attempt holds, and how many | none, 1 |
 /// | `priority = 10` | among ready tasks the highest starts first | 0 |
 /// | `trigger_rule = "one_failed"` | when to run, seen from upstreams connected by order alone; also `TriggerRule::OneFailed` | `"all_success"` |
-/// | `on_success = tell`, `on_failure`, `on_retry`, `on_skip` | who is told: a function of a `&Notice`, or one of `taskflow::notify` | nobody |
+/// | `on_success = tell`, `on_failure`, `on_retry`, `on_skip` | who is told: a function of a `&Notification`, or one of `taskflow::notify` | nobody |
 /// | `tags = ["io", "sales"]` | words to find the task by | none |
 /// | `doc = "Reads one day."` | the description | the doc comment |
 /// | `crate = ::path::to::taskflow` | where generated code finds taskflow, for crates that re-export it | looked up in `Cargo.toml` |
@@ -233,7 +233,7 @@ pub fn sensor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `fail_fast` | the first task that fails for good ends the run | the others go on |
 /// | `retries = 1`, `retry_delay = "10m"` | how often a failed run is tried again, its failed tasks and what did not run because of them; and after which wait | 0, 10 seconds |
 /// | `deadline = "2h after start"` | the time by which a run is to be over, counted from `logical_date`, `queued` or `start` | none |
-/// | `on_success = tell`, `on_failure`, `on_retry`, `on_deadline_missed` | who is told of a run: a function of a `&Notice`, or one of `taskflow::notify` | nobody |
+/// | `on_success = tell`, `on_failure`, `on_retry`, `on_deadline_missed` | who is told of a run: a function of a `&Notification`, or one of `taskflow::notify` | nobody |
 /// | `tags = ["sales"]` | words to find the DAG by | none |
 /// | `default(retries = 2, ..)` | options of its tasks, where they say nothing themselves: those of `#[task]` without `id`, `doc`, `blocking` and `crate` | none |
 /// | `crate = ::path::to::taskflow` | where generated code finds taskflow | looked up in `Cargo.toml` |

@@ -39,7 +39,7 @@ impl From<Exit> for ExitCode {
 
 /// Why a verb did not do what it was asked.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum CliError {
     /// The words were not understood, or were `--help` or `--version`.
     Clap(clap::Error),
     /// Refusals, each a sentence.
@@ -48,24 +48,24 @@ pub(super) enum Stop {
     Failure(String),
 }
 
-impl Stop {
+impl CliError {
     pub(super) fn usage(refusal: impl Into<String>) -> Self {
-        Stop::Usage(vec![refusal.into()])
+        CliError::Usage(vec![refusal.into()])
     }
 
     /// Says it on stderr (help and version: on stdout).
     pub(super) fn report(&self, terminal: &Terminal) -> Exit {
         match self {
-            Stop::Clap(error) => {
+            CliError::Clap(error) => {
                 // It fails only where nobody reads any more.
                 let _ = error.print();
                 if error.use_stderr() { Exit::Usage } else { Exit::Success }
             }
-            Stop::Usage(refusals) => {
+            CliError::Usage(refusals) => {
                 refusals.iter().for_each(|refusal| terminal.error(refusal));
                 Exit::Usage
             }
-            Stop::Failure(message) => {
+            CliError::Failure(message) => {
                 terminal.error(message);
                 Exit::Failure
             }
@@ -73,14 +73,14 @@ impl Stop {
     }
 }
 
-impl From<clap::Error> for Stop {
+impl From<clap::Error> for CliError {
     fn from(error: clap::Error) -> Self {
-        Stop::Clap(error)
+        CliError::Clap(error)
     }
 }
 
-impl From<io::Error> for Stop {
+impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
-        Stop::Failure(format!("cannot write to stdout: {error}"))
+        CliError::Failure(format!("cannot write to stdout: {error}"))
     }
 }

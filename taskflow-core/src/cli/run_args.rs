@@ -3,10 +3,10 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::drive;
+use super::error::{CliError, Exit};
+use super::format;
 use super::home;
-use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
-use super::words;
 use crate::engine::{Durability, RunState};
 use crate::journal::Note;
 
@@ -96,13 +96,13 @@ pub(super) fn wants_json(matches: &ArgMatches) -> bool {
 }
 
 /// Prints a document for programs.
-pub(super) fn print_json(document: &impl serde::Serialize, terminal: &Terminal) -> Result<Exit, Stop> {
-    let json = serde_json::to_string_pretty(document).map_err(|error| Stop::Failure(error.to_string()))?;
+pub(super) fn print_json(document: &impl serde::Serialize, terminal: &Terminal) -> Result<Exit, CliError> {
+    let json = serde_json::to_string_pretty(document).map_err(|error| CliError::Failure(error.to_string()))?;
     terminal.print_json(&(json + "\n"))?;
     Ok(Exit::Success)
 }
 
 /// `3 tasks of run 12: a, b, c`
 pub(super) fn tasks_of(number: i64, tasks: &[String]) -> String {
-    format!("{} of run {number}: {}", words::count(tasks.len(), "task"), words::some(tasks, 10))
+    format!("{} of run {number}: {}", format::count(tasks.len(), "task"), format::some(tasks, 10))
 }

@@ -18,7 +18,7 @@ use super::secret::Secret;
 use super::settings::Settings;
 use super::typed;
 use crate::log::Redactor;
-use crate::near::{did_you_mean, nearest};
+use crate::suggest::{did_you_mean, nearest};
 
 /// Variables, connections, secrets and settings, from the program, the environment and `taskflow.toml`.
 ///

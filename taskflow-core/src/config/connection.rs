@@ -14,7 +14,7 @@ use super::spec::Spec;
 use super::typed;
 use super::uri::{self, Parts};
 use crate::log::mask;
-use crate::near::nearest;
+use crate::suggest::nearest;
 
 /// A connection: what it is, where it is, who we are there, and whatever else connections of its kind need.
 ///

@@ -12,7 +12,7 @@ use super::origin::Origin;
 use super::source::Source;
 use super::uri;
 use crate::log::Redactor;
-use crate::near::did_you_mean;
+use crate::suggest::did_you_mean;
 
 /// The parts of a connection, as Airflow has them.
 #[derive(Clone, Debug, Default)]

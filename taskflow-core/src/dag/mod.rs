@@ -36,7 +36,7 @@ mod select;
 pub mod show;
 mod units;
 
-pub(crate) use crate::near::nearest;
+pub(crate) use crate::suggest::nearest;
 pub use arg::{AnyOf, Arg, IntoArg};
 pub(crate) use arg::{Delivery, as_it_is};
 pub use branch::{Arm, Branch, InArm, When, only_if, when};

@@ -401,7 +401,7 @@ impl Plan {
     }
 
     /// Whether anybody is to be told what happens in its runs.
-    pub(crate) fn wants_notices(&self) -> bool {
+    pub(crate) fn has_callbacks(&self) -> bool {
         !self.options.callbacks.is_empty() || self.node_options.iter().any(|options| !options.callbacks.is_empty())
     }
 

@@ -1,9 +1,9 @@
 //! Telling callbacks what they are to be told.
 //!
-//! 1. A run whose graph has callbacks has a courier: a thread, which ends some time after the run. User code runs on it, and
+//! 1. A run whose graph has callbacks has a callback_dispatcher: a thread, which ends some time after the run. User code runs on it, and
 //!    it may wait: neither the engine nor the run does.
-//! 2. A notice is handed to it when the entry that it follows from is stored; in a run without a journal at once.
-//! 3. It tells one callback after the other, in the order of the entries, and notes in the ledger of the journal what came of
+//! 2. A notification is handed to it when the entry that it follows from is stored; in a run without a journal at once.
+//! 3. It tells one callback after the other, in the order of the entries, and notes in the delivery_log of the journal what came of
 //!    it. A process that dies in between tells the last ones again, and never leaves one out: who goes on with the run, or
 //!    opens its home to run something else, finds what is noted missing.
 //! 4. What fails is noted with its error and the time of the next try, which comes after 10 s, then 20 s, up to an hour. After
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::log::Redactor;
 use crate::panics::catch;
-use crate::task::{Backoff, Callback, Notice, RetryPolicy};
+use crate::task::{Backoff, Callback, Notification, RetryPolicy};
 use crate::time::Timestamp;
 
 /// When what failed is tried again.
@@ -32,16 +32,16 @@ const TRIES: RetryPolicy = RetryPolicy {
 /// How long anybody tries.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How many are told before the ledger is written, and how long that may take.
+/// How many are told before the delivery_log is written, and how long that may take.
 const BATCH: usize = 64;
 const UNNOTED: Duration = Duration::from_millis(500);
 
 /// How long the report of a run waits for callbacks that are slow.
 const LINGER: Duration = Duration::from_secs(60);
 
-/// A notice that somebody is to be told.
-pub(crate) struct Owed {
-    pub(crate) notice: Notice,
+/// A notification that somebody is to be told.
+pub(crate) struct PendingCallback {
+    pub(crate) notification: Notification,
     callback: Callback,
     /// Tries so far, and when the next one is due.
     attempts: u32,
@@ -50,10 +50,10 @@ pub(crate) struct Owed {
 
 /// What came of a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tried {
+pub(crate) struct DeliveryAttempt {
     pub(crate) key: String,
-    /// What the notice says, in one line.
-    pub(crate) notice: String,
+    /// What the notification says, in one line.
+    pub(crate) notification: String,
     /// Who was told, or was not.
     pub(crate) callback: String,
     pub(crate) at: Timestamp,
@@ -66,17 +66,17 @@ pub(crate) struct Tried {
 }
 
 /// Where a journal keeps what callbacks were told.
-pub(crate) trait Ledger: Send + Sync {
+pub(crate) trait DeliveryLog: Send + Sync {
     /// Notes what came of tries; `false` when that cannot be, because nobody has the journal open any more. Waits for the store.
-    fn note(&self, tried: &[Tried]) -> bool;
+    fn record(&self, tried: &[DeliveryAttempt]) -> bool;
 
     /// Everything there was to tell is told.
-    fn settle(&self);
+    fn done(&self);
 }
 
-impl Owed {
-    pub(crate) fn new(notice: Notice, callback: Callback) -> Self {
-        Owed { notice, callback, attempts: 0, due: None }
+impl PendingCallback {
+    pub(crate) fn new(notification: Notification, callback: Callback) -> Self {
+        PendingCallback { notification, callback, attempts: 0, due: None }
     }
 
     /// As it stands after tries that are noted.
@@ -97,7 +97,7 @@ impl Owed {
     /// Tells. What fails is said in the log of the process, too.
     pub(crate) fn deliver(&self) -> Result<(), String> {
         let told = catch(|| {
-            self.callback.notifier().notify(&self.notice).map_err(|error| {
+            self.callback.notifier().notify(&self.notification).map_err(|error| {
                 let mut text = error.to_string();
                 let mut source = error.source();
                 while let Some(cause) = source {
@@ -111,17 +111,17 @@ impl Owed {
         told.map_err(|mut error| {
             Redactor::current().message(&mut error);
             let callback = self.name();
-            tracing::warn!(target: "taskflow", "the callback `{callback}` was not told that {}: {error}", self.notice);
+            tracing::warn!(target: "taskflow", "the callback `{callback}` was not told that {}: {error}", self.notification);
             error
         })
     }
 
     /// What is to be noted when somebody else has told it.
     #[cfg(feature = "testing")]
-    pub(crate) fn as_told(&self, at: Timestamp) -> Tried {
-        Tried {
-            key: self.notice.key.clone(),
-            notice: self.notice.to_string(),
+    pub(crate) fn as_told(&self, at: Timestamp) -> DeliveryAttempt {
+        DeliveryAttempt {
+            key: self.notification.key.clone(),
+            notification: self.notification.to_string(),
             callback: self.name(),
             at,
             attempts: self.attempts.saturating_add(1),
@@ -131,18 +131,18 @@ impl Owed {
     }
 
     /// Tells, and says what is to be noted.
-    pub(crate) fn attempt(&mut self) -> Tried {
+    pub(crate) fn attempt(&mut self) -> DeliveryAttempt {
         let told = self.deliver();
         let at = Timestamp::now();
         self.attempts = self.attempts.saturating_add(1);
-        let seed = self.notice.at.as_nanos().cast_unsigned();
+        let seed = self.notification.at.as_nanos().cast_unsigned();
         let next = at + TRIES.delay_after(self.attempts, seed);
-        self.due = (told.is_err() && next.since(self.notice.at) < PATIENCE).then_some(next);
-        let mut notice = self.notice.to_string();
-        Redactor::current().message(&mut notice);
-        Tried {
-            key: self.notice.key.clone(),
-            notice,
+        self.due = (told.is_err() && next.since(self.notification.at) < PATIENCE).then_some(next);
+        let mut notification = self.notification.to_string();
+        Redactor::current().message(&mut notification);
+        DeliveryAttempt {
+            key: self.notification.key.clone(),
+            notification,
             callback: self.name(),
             at,
             attempts: self.attempts,
@@ -152,38 +152,38 @@ impl Owed {
     }
 }
 
-impl fmt::Debug for Owed {
+impl fmt::Debug for PendingCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Owed({})", self.notice.key)
+        write!(f, "PendingCallback({})", self.notification.key)
     }
 }
 
 enum Parcel {
-    Owed(Box<Owed>),
+    PendingCallback(Box<PendingCallback>),
     Last(Box<dyn FnOnce() + Send>),
 }
 
 /// The way to the thread that tells.
-pub(crate) struct Courier {
+pub(crate) struct CallbackDispatcher {
     sender: Mutex<Sender<Parcel>>,
     /// Since when somebody waits for the report of the run.
     over: Arc<OnceLock<Instant>>,
 }
 
-impl Courier {
+impl CallbackDispatcher {
     /// Starts the thread.
-    pub(crate) fn start(ledger: Option<Arc<dyn Ledger>>) -> std::io::Result<Self> {
+    pub(crate) fn start(delivery_log: Option<Arc<dyn DeliveryLog>>) -> std::io::Result<Self> {
         let (sender, parcels) = mpsc::channel();
         let over = Arc::new(OnceLock::new());
         let known = Arc::clone(&over);
-        let thread = std::thread::Builder::new().name("taskflow-notices".to_owned());
-        thread.spawn(move || carry(&parcels, ledger.as_deref(), &known))?;
-        Ok(Courier { sender: Mutex::new(sender), over })
+        let thread = std::thread::Builder::new().name("taskflow-notifications".to_owned());
+        thread.spawn(move || carry(&parcels, delivery_log.as_deref(), &known))?;
+        Ok(CallbackDispatcher { sender: Mutex::new(sender), over })
     }
 
     /// Something is to be told. Does not wait.
-    pub(crate) fn send(&self, owed: Owed) {
-        self.hand(Parcel::Owed(Box::new(owed)));
+    pub(crate) fn send(&self, pending: PendingCallback) {
+        self.hand(Parcel::PendingCallback(Box::new(pending)));
     }
 
     /// To be done when everything before was tried.
@@ -203,18 +203,18 @@ impl Courier {
     }
 }
 
-impl fmt::Debug for Courier {
+impl fmt::Debug for CallbackDispatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Courier")
+        f.write_str("CallbackDispatcher")
     }
 }
 
-fn carry(parcels: &Receiver<Parcel>, ledger: Option<&dyn Ledger>, over: &OnceLock<Instant>) {
-    let mut late: Vec<Owed> = Vec::new();
+fn carry(parcels: &Receiver<Parcel>, delivery_log: Option<&dyn DeliveryLog>, over: &OnceLock<Instant>) {
+    let mut late: Vec<PendingCallback> = Vec::new();
     let mut is_over = false;
     loop {
         let mut last = None;
-        let mut now: Vec<Owed> = Vec::new();
+        let mut now: Vec<PendingCallback> = Vec::new();
         if !is_over {
             let first = match soonest(&late) {
                 Some(wait) => parcels.recv_timeout(wait),
@@ -230,7 +230,7 @@ fn carry(parcels: &Receiver<Parcel>, ledger: Option<&dyn Ledger>, over: &OnceLoc
             };
             while let Some(parcel) = next.take() {
                 match parcel {
-                    Parcel::Owed(owed) => now.push(*owed),
+                    Parcel::PendingCallback(pending) => now.push(*pending),
                     Parcel::Last(then) => {
                         last = Some(then);
                         break;
@@ -245,21 +245,22 @@ fn carry(parcels: &Receiver<Parcel>, ledger: Option<&dyn Ledger>, over: &OnceLoc
         }
         let present = Timestamp::now();
         now.append(&mut late);
-        let (due, rest): (Vec<Owed>, Vec<Owed>) = now.into_iter().partition(|owed| owed.is_due(present));
+        let (due, rest): (Vec<PendingCallback>, Vec<PendingCallback>) =
+            now.into_iter().partition(|pending| pending.is_due(present));
         late = rest;
-        let note = |tried: &mut Vec<Tried>| {
+        let note = |tried: &mut Vec<DeliveryAttempt>| {
             let tried = std::mem::take(tried);
-            tried.is_empty() || ledger.is_none_or(|ledger| ledger.note(&tried))
+            tried.is_empty() || delivery_log.is_none_or(|delivery_log| delivery_log.record(&tried))
         };
         let (mut tried, mut since, mut is_noted) = (Vec::new(), Instant::now(), true);
-        for mut owed in due {
+        for mut pending in due {
             if !is_over && over.get().is_some_and(|over| over.elapsed() > LINGER) {
-                late.push(owed);
+                late.push(pending);
                 continue;
             }
-            tried.push(owed.attempt());
-            if owed.due.is_some() && ledger.is_some() {
-                late.push(owed);
+            tried.push(pending.attempt());
+            if pending.due.is_some() && delivery_log.is_some() {
+                late.push(pending);
             }
             if since.elapsed() > UNNOTED {
                 is_noted &= note(&mut tried);
@@ -276,8 +277,8 @@ fn carry(parcels: &Receiver<Parcel>, ledger: Option<&dyn Ledger>, over: &OnceLoc
             late.clear();
         }
         if is_over && late.is_empty() {
-            if let Some(ledger) = ledger.filter(|_| is_noted) {
-                ledger.settle();
+            if let Some(delivery_log) = delivery_log.filter(|_| is_noted) {
+                delivery_log.done();
             }
             return;
         }
@@ -285,7 +286,7 @@ fn carry(parcels: &Receiver<Parcel>, ledger: Option<&dyn Ledger>, over: &OnceLoc
 }
 
 /// How long the next try is away.
-fn soonest(late: &[Owed]) -> Option<Duration> {
-    let due = late.iter().filter_map(|owed| owed.due).min()?;
+fn soonest(late: &[PendingCallback]) -> Option<Duration> {
+    let due = late.iter().filter_map(|pending| pending.due).min()?;
     Some(due.since(Timestamp::now()))
 }

@@ -1,18 +1,18 @@
 //! What callbacks are to be told: a function of what is recorded of a run, and of nothing else.
 //!
-//! The live engine applies it to entries as they are made, a journal to those that it finds. So both come to the same notices
+//! The live engine applies it to entries as they are made, a journal to those that it finds. So both come to the same notifications
 //! under the same keys, and what was to be told before a process died is known after it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::courier::Owed;
+use super::callback_dispatcher::PendingCallback;
 use super::machine::Machine;
 use super::record::{Entry, Restored, RestoredState};
 use super::state::RunState;
 use crate::dag::{Layout, Plan, path_of};
 use crate::error::Failure;
-use crate::task::{Callbacks, Notice, Occasion, RunInfo, TaskNotice};
+use crate::task::{CallbackKind, Callbacks, Notification, RunInfo, TaskNotification};
 use crate::time::Timestamp;
 
 /// The tasks of a run, by the numbers that entries name them by.
@@ -35,7 +35,7 @@ impl Names for Layout {
 }
 
 /// Follows a run through its entries.
-pub(crate) struct Herald {
+pub(crate) struct CallbackProjection {
     info: Arc<RunInfo>,
     /// Who is told of the run itself.
     callbacks: Callbacks,
@@ -46,12 +46,12 @@ pub(crate) struct Herald {
     failure: Option<Arc<Failure>>,
 }
 
-impl Herald {
+impl CallbackProjection {
     /// Nothing, if nobody wants to be told anything.
     pub(crate) fn new(plan: &Plan, info: &Arc<RunInfo>) -> Option<Self> {
         let callbacks = plan.options().callbacks;
         let info = Arc::clone(info);
-        plan.wants_notices().then_some(Herald { info, callbacks, started: None, ends: 0, failure: None })
+        plan.has_callbacks().then_some(CallbackProjection { info, callbacks, started: None, ends: 0, failure: None })
     }
 
     /// Goes on where the run does.
@@ -62,33 +62,33 @@ impl Herald {
     }
 
     /// What is to be told of an entry, if anything is.
-    pub(crate) fn hear(&mut self, at: Timestamp, entry: &Entry, names: &dyn Names) -> Option<Owed> {
+    pub(crate) fn observe(&mut self, at: Timestamp, entry: &Entry, names: &dyn Names) -> Option<PendingCallback> {
         let run_started = *self.started.get_or_insert(at);
-        let about_run = |occasion, failure, retry_at, deadline, key: String| {
-            let callback = self.callbacks.on(occasion)?;
+        let about_run = |kind, failure, retry_at, deadline, key: String| {
+            let callback = self.callbacks.on(kind)?;
             let run = Arc::clone(&self.info);
             let key = format!("{}/{key}", run.run_id);
             let started = run_started;
-            let notice = Notice { occasion, run, task: None, at, started, failure, retry_at, deadline, key };
-            Some(Owed::new(notice, callback))
+            let notification = Notification { kind, run, task: None, at, started, failure, retry_at, deadline, key };
+            Some(PendingCallback::new(notification, callback))
         };
         match entry {
             Entry::Succeeded { task, attempt, took, .. } => {
-                self.of_task(names, *task, Occasion::Success, at, (*attempt, *took), (None, None))
+                self.of_task(names, *task, CallbackKind::Success, at, (*attempt, *took), (None, None))
             }
             Entry::Failed { task, attempt, took, failure, retry } => {
-                let occasion = if retry.is_some() { Occasion::Retry } else { Occasion::Failure };
+                let kind = if retry.is_some() { CallbackKind::Retry } else { CallbackKind::Failure };
                 if retry.is_none() {
                     self.failure.get_or_insert_with(|| Arc::clone(failure));
                 }
                 let retry_at = retry.map(Timestamp::from_nanos);
                 let why = (Some(Arc::clone(failure)), retry_at);
-                self.of_task(names, *task, occasion, at, (*attempt, *took), why)
+                self.of_task(names, *task, kind, at, (*attempt, *took), why)
             }
             // One that was skipped because of another has no reason of its own, one that never started no attempt.
             Entry::Skipped { task, attempt, took, reason: Some(reason), .. } if *took > 0 || *attempt > 0 => {
                 let why = (Some(Arc::clone(reason)), None);
-                self.of_task(names, *task, Occasion::Skip, at, (*attempt, *took), why)
+                self.of_task(names, *task, CallbackKind::Skip, at, (*attempt, *took), why)
             }
             Entry::Halted { reason, .. } => {
                 self.failure.get_or_insert_with(|| Arc::new(Failure::Cancelled { reason: reason.clone() }));
@@ -96,22 +96,22 @@ impl Herald {
             }
             Entry::DeadlineMissed { due } => {
                 let due = Some(Timestamp::from_nanos(*due));
-                about_run(Occasion::DeadlineMissed, None, None, due, "deadline_missed".to_owned())
+                about_run(CallbackKind::DeadlineMissed, None, None, due, "deadline_missed".to_owned())
             }
             Entry::TriedAgain { due, .. } => {
                 self.ends += 1;
                 let (due, key) = (Some(Timestamp::from_nanos(*due)), format!("retry/{}", self.ends));
-                about_run(Occasion::Retry, self.failure.clone(), due, None, key)
+                about_run(CallbackKind::Retry, self.failure.clone(), due, None, key)
             }
             Entry::Ended { state } => {
                 self.ends += 1;
                 match state {
                     RunState::Success => {
-                        about_run(Occasion::Success, None, None, None, format!("success/{}", self.ends))
+                        about_run(CallbackKind::Success, None, None, None, format!("success/{}", self.ends))
                     }
                     RunState::Failed => {
                         let key = format!("failure/{}", self.ends);
-                        about_run(Occasion::Failure, self.failure.clone(), None, None, key)
+                        about_run(CallbackKind::Failure, self.failure.clone(), None, None, key)
                     }
                     RunState::Running | RunState::Cancelled | RunState::Interrupted => None,
                 }
@@ -128,18 +128,18 @@ impl Herald {
         &self,
         names: &dyn Names,
         task: u32,
-        occasion: Occasion,
+        kind: CallbackKind,
         at: Timestamp,
         (attempt, took): (u32, u64),
         (failure, retry_at): (Option<Arc<Failure>>, Option<Timestamp>),
-    ) -> Option<Owed> {
-        let callback = names.callbacks(task).on(occasion)?;
+    ) -> Option<PendingCallback> {
+        let callback = names.callbacks(task).on(kind)?;
         let id = names.id(task).into_owned();
         let run = Arc::clone(&self.info);
-        let key = format!("{}/{id}/{attempt}/{occasion}", run.run_id);
+        let key = format!("{}/{id}/{attempt}/{kind}", run.run_id);
         let started = at - std::time::Duration::from_nanos(took);
-        let task = Some(TaskNotice::new(id.clone(), path_of(&id), attempt));
-        let notice = Notice { occasion, run, task, at, started, failure, retry_at, deadline: None, key };
-        Some(Owed::new(notice, callback))
+        let task = Some(TaskNotification::new(id.clone(), path_of(&id), attempt));
+        let notification = Notification { kind, run, task, at, started, failure, retry_at, deadline: None, key };
+        Some(PendingCallback::new(notification, callback))
     }
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock, Weak};
 
 use super::dispatch::Dispatcher;
-use super::hub::Shared;
+use super::engine_state::Shared;
 use super::request::RunError;
 use crate::config::Config;
 use crate::dag::{Plan, Registry};

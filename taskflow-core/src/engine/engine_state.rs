@@ -1,9 +1,9 @@
 //! Everything the threads of an engine share, and what they do to it.
 //!
-//! There is one lock, around the [`Hub`]: all runs, their machines and values, and the dispatcher. It is held for
+//! There is one lock, around the [`EngineState`]: all runs, their machines and values, and the dispatcher. It is held for
 //! bookkeeping only; user code never runs under it, and neither does anything that can wait.
 //!
-//! 1. Whoever comes with results (a worker, a finished async task, the timekeeper) takes the lock, [`apply`](Hub::apply)s
+//! 1. Whoever comes with results (a worker, a finished async task, the timekeeper) takes the lock, [`apply`](EngineState::apply)s
 //!    them, takes what can start, and leaves. What must happen outside the lock is collected in [`Effects`].
 //! 2. Ready sync tasks are taken by worker threads. A worker takes a *share*: one task, or several of a kind that has
 //!    proven short, and runs it without coming back. Its share lies under a lock of its own, which is only ever taken
@@ -22,12 +22,12 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::attempt::{Done, Grant};
+use super::attempt::{Done, StartPermit};
 use super::dispatch::{Dispatcher, Lane, RunKey};
 use super::effects::Effects;
 use super::machine::{Command, Input, Outcome};
 use super::record::Commits;
-use super::run::{Run, RunShared, Stand};
+use super::run::{EngineRef, Run, RunShared};
 use super::share::{Of, Slot, lock};
 use super::state::RunState;
 use crate::error::Failure;
@@ -36,7 +36,7 @@ use crate::time::Timestamp;
 
 /// What the threads of an engine share.
 pub(crate) struct Shared {
-    hub: Mutex<Hub>,
+    hub: Mutex<EngineState>,
     /// Workers sleep here.
     pub(super) work: Condvar,
     /// The timekeeper sleeps here.
@@ -47,13 +47,13 @@ pub(crate) struct Shared {
 }
 
 /// Under the lock.
-pub(crate) struct Hub {
+pub(crate) struct EngineState {
     pub(super) dispatcher: Dispatcher,
     pub(super) runs: Vec<Option<Run>>,
     /// The workers, by their numbers.
     pub(super) slots: Vec<Option<Slot>>,
     /// Tasks and results taken back from a share.
-    pub(super) strays: VecDeque<(RunKey, Arc<RunShared>, Grant)>,
+    pub(super) reclaimed: VecDeque<(RunKey, Arc<RunShared>, StartPermit)>,
     /// How many workers there may be, how many there are, how many of them have work.
     pub(super) workers: usize,
     pub(super) threads: usize,
@@ -81,11 +81,11 @@ pub(super) enum Timekeeper {
 
 impl Shared {
     pub(super) fn new(dispatcher: Dispatcher, workers: usize) -> Self {
-        let hub = Hub {
+        let hub = EngineState {
             dispatcher,
             runs: Vec::new(),
             slots: Vec::new(),
-            strays: VecDeque::new(),
+            reclaimed: VecDeque::new(),
             workers,
             threads: 0,
             working: 0,
@@ -107,7 +107,7 @@ impl Shared {
 
     /// The hub. No user code runs under the lock, so it is never poisoned by a panic of one; if a bug of ours did, going
     /// on is better than hanging every run.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Hub> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, EngineState> {
         self.hub.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -123,7 +123,7 @@ impl Shared {
         let now = run.shared.clock.now();
         if let Some(engine) = &run.engine {
             // A run begins once.
-            let _ = run.shared.stand.set(Stand { hub: Arc::downgrade(self), key, engine: engine.downgrade() });
+            let _ = run.shared.engine_ref.set(EngineRef { hub: Arc::downgrade(self), key, engine: engine.downgrade() });
         }
         if let Some(recorder) = &run.shared.recorder {
             recorder.attach(Commits::new(self, key, &run.shared));
@@ -164,13 +164,13 @@ impl Shared {
     }
 
     /// An attempt of a run keeps something for itself.
-    pub(super) fn keep_own(&self, key: RunKey, run_id: &str, of: (u32, u32), stored: oneshot::Sender<()>) {
+    pub(super) fn store_task_state(&self, key: RunKey, run_id: &str, of: (u32, u32), stored: oneshot::Sender<()>) {
         let mut hub = self.lock();
         if let Some(run) = hub.run(key)
             && run.shared.info.run_id == run_id
             && run.machine.is_running(of.0, of.1)
         {
-            run.keep_own(stored);
+            run.store_task_state(stored);
         }
     }
 
@@ -184,13 +184,13 @@ impl Shared {
     }
 
     /// Launches what can be launched, wakes whom there is work for, and releases the lock.
-    pub(super) fn leave(self: &Arc<Self>, mut hub: MutexGuard<'_, Hub>, effects: &mut Effects) {
+    pub(super) fn leave(self: &Arc<Self>, mut hub: MutexGuard<'_, EngineState>, effects: &mut Effects) {
         hub.launch(effects);
         self.wake(hub);
     }
 
     /// Sees to it that somebody comes for the sync tasks that are ready, and that deadlines are kept; releases the lock.
-    pub(super) fn wake(self: &Arc<Self>, mut hub: MutexGuard<'_, Hub>) {
+    pub(super) fn wake(self: &Arc<Self>, mut hub: MutexGuard<'_, EngineState>) {
         let call = self.attend(&mut hub);
         // Whoever is called wants the lock first.
         drop(hub);
@@ -200,9 +200,9 @@ impl Shared {
     }
 
     /// As [`wake`](Shared::wake); the answer is whether a sleeping worker is to be called.
-    pub(super) fn attend(self: &Arc<Self>, hub: &mut Hub) -> bool {
+    pub(super) fn attend(self: &Arc<Self>, hub: &mut EngineState) -> bool {
         let mut call = false;
-        if (!hub.congested && hub.dispatcher.has_sync()) || !hub.strays.is_empty() {
+        if (!hub.congested && hub.dispatcher.has_sync()) || !hub.reclaimed.is_empty() {
             call = self.sleeping.load(Ordering::Relaxed) > 0;
             if !call && hub.threads < self.workers + hub.lost {
                 super::worker::spawn(self, hub);
@@ -213,7 +213,7 @@ impl Shared {
     }
 }
 
-impl Hub {
+impl EngineState {
     pub(super) fn run(&mut self, key: RunKey) -> Option<&mut Run> {
         self.runs.get_mut(key.0 as usize)?.as_mut()
     }
@@ -243,12 +243,12 @@ impl Hub {
             }
             _ => effects.unused.extend(done.value),
         }
-        self.obey(key, commands, next, now, effects);
+        self.execute(key, commands, next, now, effects);
     }
 
-    /// As [`apply`](Hub::apply), for a worker that has ended just this task: if that made exactly one task ready and
+    /// As [`apply`](EngineState::apply), for a worker that has ended just this task: if that made exactly one task ready and
     /// nothing else waits, the worker goes on with it, without a turn through the queues.
-    pub(super) fn follow_on(&mut self, me: usize, of: &Of, done: Done, effects: &mut Effects) -> Option<Grant> {
+    pub(super) fn follow_on(&mut self, me: usize, of: &Of, done: Done, effects: &mut Effects) -> Option<StartPermit> {
         let (key, shared) = of.as_ref()?;
         let (key, task, now) = (*key, done.task, done.ended);
         let mut commands = std::mem::take(&mut self.commands);
@@ -257,7 +257,7 @@ impl Hub {
             Some(Some(run)) if Arc::ptr_eq(&run.shared, shared) => {
                 if run.finish(done, &mut commands, &mut effects.unused) {
                     if let [Command::Settled(settled), Command::Ready(next)] = commands[..]
-                        && self.strays.is_empty()
+                        && self.reclaimed.is_empty()
                         && !run.holds()
                         && self.dispatcher.hand_over(key, run.machine.layout(), task, next)
                         && let Some(Some(slot)) = self.slots.get_mut(me)
@@ -273,7 +273,7 @@ impl Hub {
             }
             _ => effects.unused.extend(done.value),
         }
-        self.obey(key, commands, true, now, effects);
+        self.execute(key, commands, true, now, effects);
         grant
     }
 
@@ -283,10 +283,17 @@ impl Hub {
         if let Some(run) = self.run(key) {
             run.step(input, now, &mut commands);
         }
-        self.obey(key, commands, false, now, effects);
+        self.execute(key, commands, false, now, effects);
     }
 
-    fn obey(&mut self, key: RunKey, mut commands: Vec<Command>, mut next: bool, now: Timestamp, effects: &mut Effects) {
+    fn execute(
+        &mut self,
+        key: RunKey,
+        mut commands: Vec<Command>,
+        mut next: bool,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
         let mut halted = false;
         if commands.is_empty() {
             self.commands = commands;
@@ -359,7 +366,7 @@ impl Hub {
         if std::mem::replace(&mut run.held.given_up, true) {
             return;
         }
-        run.held.kept.clear();
+        run.held.task_states.clear();
         run.machine.interrupt(reason);
         if run.held.end.is_some() {
             return self.end(key, effects);
@@ -392,14 +399,14 @@ impl Hub {
             let queue = &mut lock(&slot.share).queue;
             let (kept, refused) = queue.drain(..).partition(|grant| spared.contains(&grant.task));
             *queue = kept;
-            effects.refused.extend::<VecDeque<Grant>>(refused);
+            effects.refused.extend::<VecDeque<StartPermit>>(refused);
         }
-        let strays = std::mem::take(&mut self.strays);
-        for (stray_key, of, grant) in strays {
+        let reclaimed = std::mem::take(&mut self.reclaimed);
+        for (stray_key, of, grant) in reclaimed {
             if Arc::ptr_eq(&of, &shared) && !spared.contains(&grant.task) {
                 effects.refused.push(grant);
             } else {
-                self.strays.push_back((stray_key, of, grant));
+                self.reclaimed.push_back((stray_key, of, grant));
             }
         }
         ended.extend(effects.refused[first_refused..].iter().map(|grant| (grant.task, grant.attempt)));
@@ -434,7 +441,7 @@ impl Hub {
         }
     }
 
-    fn grant(&mut self, key: RunKey, task: u32) -> Option<(Arc<RunShared>, Grant)> {
+    fn grant(&mut self, key: RunKey, task: u32) -> Option<(Arc<RunShared>, StartPermit)> {
         let mut commands = std::mem::take(&mut self.commands);
         let run = self.run(key)?;
         let now = run.shared.clock.now();

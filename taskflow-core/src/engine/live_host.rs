@@ -12,11 +12,11 @@ use super::run::RunShared;
 use crate::dag::{Plan, nearest, node_id_of, path_of};
 use crate::error::Failure;
 use crate::log::Redactor;
-use crate::task::{BoxFuture, EarlyEnd, PARAMS, Pushed, Surroundings, XComError};
+use crate::task::{AttemptHost, BoxFuture, OnKill, PARAMS, Pushed, XComError};
 
 /// An attempt of a task in a run.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct LiveHost {
     pub(super) run: Arc<RunShared>,
     pub(super) task: u32,
     pub(super) node: u32,
@@ -29,14 +29,14 @@ pub(crate) struct Seat {
     pub(super) triggered: AtomicU32,
 }
 
-impl Seat {
+impl LiveHost {
     /// The number of the next run that this call of the function triggers.
     pub(super) fn next_trigger(&self) -> u32 {
         self.triggered.fetch_add(1, Ordering::Relaxed)
     }
 
     fn note(&self, what: What) {
-        let Seat { run, task, attempt, .. } = self;
+        let LiveHost { run, task, attempt, .. } = self;
         run.notes.add(Note { task: *task, attempt: *attempt, at: run.clock.now(), what });
     }
 
@@ -85,7 +85,7 @@ fn upstreams(plan: &Plan, node: u32) -> HashSet<u32> {
     seen
 }
 
-impl Surroundings for Seat {
+impl AttemptHost for LiveHost {
     fn link(&self, name: &str, url: &str) {
         let mut url = url.to_owned();
         Redactor::current().message(&mut url);
@@ -100,13 +100,13 @@ impl Surroundings for Seat {
         found.ok_or_else(|| params.iter().map(|param| param.name.to_owned()).collect())
     }
 
-    fn keep(&self, key: &str, text: String) -> BoxFuture<Result<(), Failure>> {
-        let Seat { run, task, attempt, id, .. } = self;
-        let what = What::Kept { key: key.to_owned(), text };
+    fn set_state(&self, key: &str, text: String) -> BoxFuture<Result<(), Failure>> {
+        let LiveHost { run, task, attempt, id, .. } = self;
+        let what = What::TaskState { key: key.to_owned(), text };
         run.notes.keep(id, Note { task: *task, attempt: *attempt, at: run.clock.now(), what });
         let (run, task, attempt) = (Arc::clone(run), *task, *attempt);
         Box::pin(async move {
-            match run.keep_own(task, attempt).await {
+            match run.store_task_state(task, attempt).await {
                 true => Ok(()),
                 false => Err(Failure::Cancelled {
                     reason: "the attempt is over, or the journal cannot be written".to_owned(),
@@ -115,7 +115,7 @@ impl Surroundings for Seat {
         })
     }
 
-    fn kept(&self, key: &str) -> Option<String> {
+    fn get_state(&self, key: &str) -> Option<String> {
         self.run.notes.own(&self.id, key)
     }
 
@@ -155,14 +155,14 @@ impl Surroundings for Seat {
         self.counted
     }
 
-    fn at_early_end(&self, key: &str, end: Option<EarlyEnd>) {
+    fn at_early_end(&self, key: &str, end: Option<OnKill>) {
         // A teardown does not end early.
         if !self.run.plan.is_teardown(self.node) {
-            self.run.children.put_outside(key, end);
+            self.run.children.register_on_kill(key, end);
         }
     }
 
-    fn outlook(&self) -> Vec<(String, String, String, Vec<u8>)> {
+    fn pullable_xcoms(&self) -> Vec<(String, String, String, Vec<u8>)> {
         let plan = &*self.run.plan;
         let known = upstreams(plan, self.node);
         let is_upstream = |id: &str| plan.find(node_id_of(id)).is_some_and(|node| known.contains(&node));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::archive::{Archive, Look, PastRun};
+use super::archive::{Archive, ArchiveFuture, PastRun};
 use crate::task::{RunInfo, TaskContext};
 use crate::time::Timestamp;
 use crate::value::{TypeInfo, Value, into_owned};
@@ -119,7 +119,7 @@ impl fmt::Debug for PreviousRun {
 }
 
 /// Waits for the journal on another thread: this one may be one of a runtime, which must not wait for it on its own.
-fn wait<T: Send>(look: Look<'_, T>) -> Result<T, PreviousError> {
+fn wait<T: Send>(look: ArchiveFuture<'_, T>) -> Result<T, PreviousError> {
     let failed = |reason: String| PreviousError::Journal { reason };
     let looked = std::thread::scope(|scope| {
         let looking = move || {

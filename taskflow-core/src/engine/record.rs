@@ -20,15 +20,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::archive::Archive;
-use super::courier::{Ledger, Owed};
+use super::callback_dispatcher::{DeliveryLog, PendingCallback};
 use super::dispatch::RunKey;
 use super::effects::Effects;
-use super::hub::Shared;
+use super::engine_state::Shared;
 use super::notes::RestoredNote;
 use super::run::RunShared;
 use super::state::{RunState, TaskState};
 use crate::error::Failure;
-use crate::task::Happening;
+use crate::task::EventPayload;
 use crate::time::Timestamp;
 use crate::value::{AnyValue, FileRef, TypeInfo};
 
@@ -117,7 +117,7 @@ pub(crate) enum Entry {
     /// A task has pushed a named value of this type.
     Pushed { task: u32, attempt: u32, key: String, ty: String, value: ValueRef },
     /// A task has kept a text under a key, for its own later calls and attempts.
-    Kept { task: u32, key: String, text: String },
+    TaskStateSet { task: u32, key: String, text: String },
 }
 
 /// What a task waits for.
@@ -135,7 +135,7 @@ pub(crate) struct WaitRecord {
     pub(crate) event: Option<(String, u64)>,
 }
 
-/// Points in time as they stand in entries: a text would be three times as long.
+/// Points in time as they engine_ref in entries: a text would be three times as long.
 mod in_nanos {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
@@ -201,7 +201,7 @@ pub(crate) enum Stored {
 /// A value written down.
 #[derive(Debug)]
 pub(crate) enum Encoded {
-    /// Small enough to stand among the entries.
+    /// Small enough to engine_ref among the entries.
     Inline(Vec<u8>),
     /// To be put into a file.
     Large(Vec<u8>),
@@ -243,7 +243,7 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     fn number(&self) -> Option<i64>;
 
     /// Where is noted what callbacks were told.
-    fn ledger(&self) -> Arc<dyn Ledger>;
+    fn delivery_log(&self) -> Arc<dyn DeliveryLog>;
 
     /// The directory for files of the run, if there is one. It need not be there yet.
     fn artifacts(&self) -> Option<PathBuf>;
@@ -332,7 +332,7 @@ pub(crate) struct Restored {
     /// How often groups were tried again, and when their tasks may run.
     pub(crate) units: HashMap<String, (u32, Option<Timestamp>)>,
     /// The events that it was told, in order, by their keys.
-    pub(crate) events: Vec<(String, Happening)>,
+    pub(crate) events: Vec<(String, EventPayload)>,
     /// When it was asked for.
     pub(crate) queued: Option<Timestamp>,
     /// How often it was tried again.
@@ -344,11 +344,11 @@ pub(crate) struct Restored {
     /// How often it came to an end, those included after which it was tried again.
     pub(crate) ends: u32,
     /// What was to be told, and was not.
-    pub(crate) owed: Vec<Owed>,
+    pub(crate) pending: Vec<PendingCallback>,
     /// The named values that tasks have pushed.
     pub(crate) notes: Vec<RestoredNote>,
     /// The texts that tasks have kept for themselves: id, key, text.
-    pub(crate) kept: Vec<(String, String, String)>,
+    pub(crate) task_state: Vec<(String, String, String)>,
 }
 
 /// What is known of a task of a run that goes on.
@@ -359,7 +359,7 @@ pub(crate) struct RestoredTask {
     /// Attempts made so far.
     pub(crate) attempts: u32,
     /// Those of them that do not count against the retries: lost ones, and all before it was cleared.
-    pub(crate) forgiven: u32,
+    pub(crate) uncounted_attempts: u32,
     /// How often it ran again with its group or its run.
     pub(crate) rounds: u32,
     pub(crate) started: Timestamp,
@@ -369,7 +369,7 @@ pub(crate) struct RestoredTask {
     /// What it waits for, or waited for last.
     pub(crate) wait: Option<Box<WaitRecord>>,
     /// The number of the last event that is not for it: it was cleared after that.
-    pub(crate) deaf_to: u64,
+    pub(crate) events_seen: u64,
 }
 
 /// What a task of a run that goes on has come to.

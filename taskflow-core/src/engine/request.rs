@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::callback_dispatcher::CallbackDispatcher;
 use super::children::Children;
-use super::courier::Courier;
 use super::engine::Engine;
 use super::event::Observer;
 use super::handle::{FutureState, RunFuture, RunHandle};
@@ -52,7 +52,7 @@ pub struct RunRequest<T> {
     info: Option<RunInfo>,
     seed: Option<u64>,
     observer: Option<Box<dyn Observer>>,
-    recording: Option<Recording>,
+    open_recorder: Option<OpenRecorder>,
     durability: Durability,
     restored: Option<Restored>,
     in_process: bool,
@@ -60,10 +60,10 @@ pub struct RunRequest<T> {
 }
 
 /// Opens the journal of a run that is about to start, or says why it cannot be had.
-pub(crate) type Recording = Box<dyn FnOnce(&About<'_>) -> Result<Arc<dyn Recorder>, String> + Send>;
+pub(crate) type OpenRecorder = Box<dyn FnOnce(&RunStart<'_>) -> Result<Arc<dyn Recorder>, String> + Send>;
 
 /// The run that a journal is opened for.
-pub(crate) struct About<'a> {
+pub(crate) struct RunStart<'a> {
     pub(crate) plan: &'a Arc<Plan>,
     pub(crate) info: &'a RunInfo,
     pub(crate) params: &'a [AnyValue],
@@ -132,7 +132,7 @@ impl<T> RunRequest<T> {
             info: None,
             seed: None,
             observer: None,
-            recording: None,
+            open_recorder: None,
             durability: Durability::default(),
             restored: None,
             in_process: false,
@@ -202,8 +202,8 @@ impl<T> RunRequest<T> {
     }
 
     /// Has a journal opened when the run starts.
-    pub(crate) fn recorded(mut self, recording: Recording) -> Self {
-        self.recording = Some(recording);
+    pub(crate) fn recorded(mut self, open_recorder: OpenRecorder) -> Self {
+        self.open_recorder = Some(open_recorder);
         self
     }
 
@@ -219,13 +219,13 @@ impl<T> RunRequest<T> {
         engine.check_pools(&prepared.plan)?;
         let (plan, info, params) = (&prepared.plan, &*prepared.info, &*prepared.params);
         let at = Timestamp::now();
-        let recorder = match prepared.recording {
-            Some(open) => Some(open(&About { plan, info, params, durability, at }).map_err(RunError::Journal)?),
+        let recorder = match prepared.open_recorder {
+            Some(open) => Some(open(&RunStart { plan, info, params, durability, at }).map_err(RunError::Journal)?),
             None => None,
         };
-        let wants = prepared.plan.wants_notices();
-        let ledger = || recorder.as_ref().map(|recorder| recorder.ledger());
-        let courier = if wants { Some(Courier::start(ledger())?) } else { None };
+        let wants = prepared.plan.has_callbacks();
+        let delivery_log = || recorder.as_ref().map(|recorder| recorder.delivery_log());
+        let callback_dispatcher = if wants { Some(CallbackDispatcher::start(delivery_log())?) } else { None };
         let needs_runtime = prepared.plan.needs_runtime(!prepared.in_process);
         let shared = Arc::new(RunShared {
             plan: prepared.plan,
@@ -236,10 +236,10 @@ impl<T> RunRequest<T> {
             recorder,
             in_process: prepared.in_process,
             config: engine.config().cloned(),
-            courier,
+            callback_dispatcher,
             notes: Notes::default(),
             scratch: Scratch::default(),
-            stand: OnceLock::new(),
+            engine_ref: OnceLock::new(),
             children: Children::default(),
             sessions: Sessions::default(),
         });
@@ -278,7 +278,7 @@ impl<T> RunRequest<T> {
                 let reason = "a run that goes on is stored where it was stored before; it cannot be ephemeral";
                 return Err(RunError::Journal(reason.to_owned()));
             }
-            self.recording = None;
+            self.open_recorder = None;
         }
         let plan = self.plan?;
         let given = self.params.values().len();
@@ -299,7 +299,7 @@ impl<T> RunRequest<T> {
             seed: self.seed.unwrap_or_else(|| seed_of(&info.run_id)),
             logical_date: info.logical_date,
             observed: self.observer.is_some(),
-            recorded: self.recording.is_some() || plan.wants_notices(),
+            recorded: self.open_recorder.is_some() || plan.has_callbacks(),
         };
         let mut machine = Machine::new(Arc::clone(&plan), self.selection.as_ref(), settings);
         if let Some(restored) = &self.restored {
@@ -312,7 +312,7 @@ impl<T> RunRequest<T> {
             machine,
             params: self.params.values().to_vec(),
             observer: self.observer,
-            recording: self.recording,
+            open_recorder: self.open_recorder,
             restored: self.restored,
             in_process: self.in_process,
             durability: self.durability,
@@ -350,9 +350,9 @@ impl<T> RunRequest<T> {
     }
 
     /// As a task of another run asks for it.
-    pub(super) fn triggered(mut self, info: RunInfo, recording: Option<Recording>) -> Self {
+    pub(super) fn triggered(mut self, info: RunInfo, open_recorder: Option<OpenRecorder>) -> Self {
         self.info = Some(info);
-        self.recording = self.recording.or(recording);
+        self.open_recorder = self.open_recorder.or(open_recorder);
         self
     }
 
@@ -369,7 +369,7 @@ impl<T> RunRequest<T> {
             info,
             seed,
             observer,
-            recording,
+            open_recorder,
             durability,
             restored,
             in_process,
@@ -386,7 +386,7 @@ impl<T> RunRequest<T> {
             info,
             seed,
             observer,
-            recording,
+            open_recorder,
             durability,
             restored,
             in_process,
@@ -409,7 +409,7 @@ pub(super) struct Prepared {
     pub(super) machine: Machine,
     pub(super) params: Vec<AnyValue>,
     pub(super) observer: Option<Box<dyn Observer>>,
-    pub(super) recording: Option<Recording>,
+    pub(super) open_recorder: Option<OpenRecorder>,
     pub(super) restored: Option<Restored>,
     pub(super) in_process: bool,
     pub(super) durability: Durability,

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 
 /// A run as it is in this moment.
 #[derive(Clone, Copy)]
-pub(crate) struct Look<'a> {
+pub(crate) struct RunView<'a> {
     run: &'a Run,
 }
 
@@ -27,9 +27,9 @@ fn named(task: &TaskReport<'_>) -> String {
 }
 
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
-impl<'a> Look<'a> {
+impl<'a> RunView<'a> {
     pub(super) fn at(run: &'a Run) -> Self {
-        Look { run }
+        RunView { run }
     }
 
     /// The time of the run's clock.

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use super::archive::{Archive, EndedRun};
 use super::children::Child;
+use super::live_host::LiveHost;
 use super::machine::Input;
 use super::report::RunReport;
 use super::request::{RunError, RunRequest};
-use super::seat::Seat;
 use super::state::RunState;
 use crate::dag::Plan;
 use crate::task::{Interrupt, RUN_ENDED, RunInfo, TaskContext, TriggeredBy};
@@ -141,7 +141,7 @@ pub(crate) async fn trigger<T: Value>(context: &TaskContext, request: RunRequest
 
 /// A task that asks for a run of a DAG.
 struct Triggering {
-    seat: Arc<Seat>,
+    live_host: Arc<LiveHost>,
     plan: Arc<Plan>,
     archive: Option<Arc<dyn Archive>>,
 }
@@ -159,14 +159,14 @@ enum Found {
 
 impl Triggering {
     fn new<T>(context: &TaskContext, request: &RunRequest<T>) -> Result<Self, TriggerError> {
-        let around: Arc<dyn Any + Send + Sync> = Arc::clone(context.surroundings()) as _;
-        let seat = around.downcast::<Seat>().map_err(|_| TriggerError::NoRun)?;
+        let around: Arc<dyn Any + Send + Sync> = Arc::clone(context.host()) as _;
+        let live_host = around.downcast::<LiveHost>().map_err(|_| TriggerError::NoRun)?;
         let plan = request.plan().map_err(|errors| {
             let dag = errors.dag_id().to_owned();
             TriggerError::Start { dag, error: errors.into() }
         })?;
-        let archive = seat.run.recorder.as_ref().and_then(|recorder| recorder.archive());
-        Ok(Triggering { seat, plan, archive })
+        let archive = live_host.run.recorder.as_ref().and_then(|recorder| recorder.archive());
+        Ok(Triggering { live_host, plan, archive })
     }
 
     /// Finds the run or starts it: how it has ended, if it has, and its id.
@@ -176,8 +176,8 @@ impl Triggering {
         request: RunRequest<T>,
         waits: bool,
     ) -> Result<(Option<EndedRun>, String), TriggerError> {
-        let Seat { run, counted, id, .. } = &*self.seat;
-        let call = self.seat.next_trigger();
+        let LiveHost { run, counted, id, .. } = &*self.live_host;
+        let call = self.live_host.next_trigger();
         let date = request.asked_date().unwrap_or(run.info.logical_date);
         for round in 1..=*counted {
             let by = TriggeredBy { run_id: run.info.run_id.clone(), task_id: id.clone() };
@@ -205,12 +205,12 @@ impl Triggering {
     }
 
     async fn look(&self, run_id: &str) -> Result<Found, TriggerError> {
-        match self.seat.run.children.get(run_id) {
+        match self.live_host.run.children.get(run_id) {
             Some(Child::Running(_)) => return Ok(Found::Here),
             Some(Child::Ended(ended)) => return Ok(Found::Ended(ended)),
             None => {}
         }
-        let Some(archive) = self.archive.as_ref().filter(|_| self.seat.run.stand.get().is_some()) else {
+        let Some(archive) = self.archive.as_ref().filter(|_| self.live_host.run.engine_ref.get().is_some()) else {
             return Ok(Found::Nowhere);
         };
         let Some(past) = archive.find(run_id).await.map_err(|reason| self.journal(reason))? else {
@@ -237,11 +237,11 @@ impl Triggering {
         waits: bool,
     ) -> Result<(Option<EndedRun>, String), TriggerError> {
         let run_id = info.run_id.clone();
-        let recording = self.archive.as_ref().map(|archive| archive.recording());
-        let request = request.triggered(info, recording);
-        if self.seat.run.stand.get().is_none() {
+        let open_recorder = self.archive.as_ref().map(|archive| archive.open_recorder());
+        let request = request.triggered(info, open_recorder);
+        if self.live_host.run.engine_ref.get().is_none() {
             let ended = simulated(&self.plan, request)?;
-            self.seat.run.children.put(&run_id, Child::Ended(ended.clone()));
+            self.live_host.run.children.put(&run_id, Child::Ended(ended.clone()));
             return Ok((Some(ended), run_id));
         }
         self.follow(context, request, &run_id, waits)?;
@@ -256,7 +256,7 @@ impl Triggering {
         run_id: &str,
         waits: bool,
     ) -> Result<(), TriggerError> {
-        let run = &self.seat.run;
+        let run = &self.live_host.run;
         let engine = run.engine().ok_or(TriggerError::NoRun)?;
         let started = request.engine(&engine).in_process(run.in_process).start();
         let handle = started.map_err(|error| TriggerError::Start { dag: self.plan.id().to_owned(), error })?;

@@ -53,7 +53,7 @@ pub enum JournalError {
     },
     /// The claim on a run cannot be made.
     #[error("run `{run}` cannot be claimed: {error}")]
-    Claim {
+    RunLock {
         /// The run.
         run: String,
         /// Why.

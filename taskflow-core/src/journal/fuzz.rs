@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Pick, RunHistory, graph, params, segment, store};
+use super::{RunHistory, TaskFilter, graph, params, segment, store};
 
 /// Reads bytes that may be any as all that a run is made of, and makes a history of it: nothing may panic.
 pub(crate) fn fold_any(bytes: &[u8]) {
@@ -49,6 +49,6 @@ pub(crate) fn fold_any(bytes: &[u8]) {
         let _ = history.explain_open();
         let _ = history.counts();
         let _ = history.started();
-        let _ = Pick::all().failed().downstream().upstream().of(&history);
+        let _ = TaskFilter::all().failed().downstream().upstream().of(&history);
     }
 }

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::graph::Graph;
-use super::live::Claims;
 use super::memory::MemoryStore;
+use super::run_locks::RunLocks;
 use super::run_log::RunLog;
 use super::store::{Append, Appended, Store};
 use super::writer::Queue;
 use super::{Journal, JournalError, RunHistory};
 use crate::dag::Plan;
-use crate::engine::{About, Owed, Recorder, RunRequest, Tried};
+use crate::engine::{DeliveryAttempt, PendingCallback, Recorder, RunRequest, RunStart};
 use crate::time::Timestamp;
 
 /// A journal, and the hand that stores.
-pub(crate) struct ByHand {
+pub(crate) struct ManualJournal {
     journal: Journal,
     store: Arc<MemoryStore>,
     queue: Arc<Queue>,
@@ -29,20 +29,20 @@ pub(crate) struct ByHand {
     entries: u64,
 }
 
-impl ByHand {
+impl ManualJournal {
     pub(crate) fn new() -> Self {
-        let (store, queue) = (Arc::new(MemoryStore::default()), Queue::by_hand());
+        let (store, queue) = (Arc::new(MemoryStore::default()), Queue::manual_journal());
         let journal = Journal::builder().with_queue(
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&queue),
-            Claims::default(),
+            RunLocks::default(),
             None,
         );
-        ByHand { journal, store, queue, batch: Vec::new(), entries: 0 }
+        ManualJournal { journal, store, queue, batch: Vec::new(), entries: 0 }
     }
 
     /// What opens the log of a run that begins.
-    pub(crate) fn opening(&self) -> impl FnOnce(&About<'_>) -> Result<Arc<dyn Recorder>, String> + use<> {
+    pub(crate) fn opening(&self) -> impl FnOnce(&RunStart<'_>) -> Result<Arc<dyn Recorder>, String> + use<> {
         let journal = self.journal.clone();
         move |run| journal.begin(run)
     }
@@ -93,14 +93,14 @@ impl ByHand {
     }
 
     /// What callbacks are still to be told.
-    pub(crate) fn owed(&self, run_id: &str, plan: &Arc<Plan>) -> Result<Vec<Owed>, JournalError> {
+    pub(crate) fn pending(&self, run_id: &str, plan: &Arc<Plan>) -> Result<Vec<PendingCallback>, JournalError> {
         let row = at_once(self.journal.row(run_id))?;
-        at_once(self.journal.owed(row, plan))
+        at_once(self.journal.pending(row, plan))
     }
 
     /// Notes that a callback was told something.
-    pub(crate) fn note(&self, run_id: &str, tried: &Tried) -> Result<(), JournalError> {
-        Ok(at_once(self.store.note(run_id, std::slice::from_ref(tried)))?)
+    pub(crate) fn note(&self, run_id: &str, tried: &DeliveryAttempt) -> Result<(), JournalError> {
+        Ok(at_once(self.store.record_deliveries(run_id, std::slice::from_ref(tried)))?)
     }
 
     /// The run, to go on with at this time.
@@ -114,7 +114,7 @@ impl ByHand {
     }
 }
 
-impl Drop for ByHand {
+impl Drop for ManualJournal {
     fn drop(&mut self) {
         // Logs in the queue would keep it, and it them.
         self.lose("the simulation is over");

@@ -7,27 +7,28 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::StoreError;
 use super::store::{
-    Answer, Append, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow, Store, Whose, answer,
+    Append, AppendTarget, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow, Store,
+    StoreFuture, store_future,
 };
-use crate::engine::{RunState, Tried};
+use crate::engine::{DeliveryAttempt, RunState};
 
 /// Runs in memory.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryStore {
-    kept: Mutex<Kept>,
+    data: Mutex<Data>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Data {
     runs: BTreeMap<i64, Run>,
     /// How many runs and requests there ever were: their numbers are not used again.
     last_run: i64,
     last_request: i64,
     graphs: HashMap<String, Vec<u8>>,
     requests: BTreeMap<i64, Request>,
-    owing: BTreeSet<String>,
-    /// The last try of each notice, by run and key.
-    deliveries: BTreeMap<(String, String), Tried>,
+    outbox_pending: BTreeSet<String>,
+    /// The last try of each notification, by run and key.
+    deliveries: BTreeMap<(String, String), DeliveryAttempt>,
     closed: bool,
 }
 
@@ -41,27 +42,27 @@ struct Run {
 }
 
 impl MemoryStore {
-    /// What is kept, if the store is open.
-    fn kept(&self) -> Result<MutexGuard<'_, Kept>, StoreError> {
+    /// What is data, if the store is open.
+    fn data(&self) -> Result<MutexGuard<'_, Data>, StoreError> {
         // Nothing under the lock can panic half way through a change.
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.closed {
+        let data = self.data.lock().unwrap_or_else(PoisonError::into_inner);
+        if data.closed {
             return Err(StoreError::Read { place: "in memory".to_owned(), reason: "it was closed".to_owned() });
         }
-        Ok(kept)
+        Ok(data)
     }
 
-    fn with<'a, T: Send + 'a>(&'a self, ask: impl FnOnce(&mut Kept) -> T) -> Answer<'a, T> {
-        let said = self.kept().map(|mut kept| ask(&mut kept));
-        answer(std::future::ready(said))
+    fn with<'a, T: Send + 'a>(&'a self, ask: impl FnOnce(&mut Data) -> T) -> StoreFuture<'a, T> {
+        let said = self.data().map(|mut data| ask(&mut data));
+        store_future(std::future::ready(said))
     }
 }
 
-impl Kept {
+impl Data {
     fn append(&mut self, part: &Append) -> Appended {
         match &part.run {
-            Whose::New(run) => self.begin(run, part),
-            &Whose::Known { run: number, token } => match self.runs.get_mut(&number) {
+            AppendTarget::New(run) => self.begin(run, part),
+            &AppendTarget::Existing { run: number, token } => match self.runs.get_mut(&number) {
                 Some(run) if run.row.token == token && run.expects(part.segment.as_ref()) => {
                     run.segments.extend(part.segment.clone());
                     run.update(part.update.as_ref());
@@ -106,7 +107,7 @@ impl Kept {
         }
         let run = run.remove();
         let run_id = &run.row.info.run_id;
-        self.owing.remove(run_id);
+        self.outbox_pending.remove(run_id);
         self.deliveries.retain(|(of, _), _| of != run_id);
         self.requests.retain(|_, request| request.run != number);
         for graph in run.former.iter().chain([&run.row.graph]) {
@@ -152,15 +153,15 @@ impl RunFilter {
 }
 
 impl Store for MemoryStore {
-    fn append<'a>(&'a self, batch: &'a [Append]) -> Answer<'a, Vec<Appended>> {
-        self.with(|kept| batch.iter().map(|part| kept.append(part)).collect())
+    fn append<'a>(&'a self, batch: &'a [Append]) -> StoreFuture<'a, Vec<Appended>> {
+        self.with(|data| batch.iter().map(|part| data.append(part)).collect())
     }
 
-    fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> Answer<'a, Option<u64>> {
-        self.with(|kept| {
+    fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> StoreFuture<'a, Option<u64>> {
+        self.with(|data| {
             let number = run;
-            let run = kept.runs.get_mut(&run).filter(|run| run.row.token == expected)?;
-            kept.requests.retain(|_, request| request.run != number);
+            let run = data.runs.get_mut(&run).filter(|run| run.row.token == expected)?;
+            data.requests.retain(|_, request| request.run != number);
             run.row.token += 1;
             (run.row.state, run.row.ended) = (RunState::Running, None);
             run.row.counts.clear();
@@ -169,42 +170,42 @@ impl Store for MemoryStore {
         })
     }
 
-    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> Answer<'a, ()> {
-        self.with(|kept| {
-            kept.graphs.entry(hash.to_owned()).or_insert_with(|| snapshot.to_vec());
+    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> StoreFuture<'a, ()> {
+        self.with(|data| {
+            data.graphs.entry(hash.to_owned()).or_insert_with(|| snapshot.to_vec());
         })
     }
 
-    fn graph<'a>(&'a self, hash: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        self.with(|kept| kept.graphs.get(hash).cloned())
+    fn graph<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
+        self.with(|data| data.graphs.get(hash).cloned())
     }
 
-    fn run(&self, run: i64) -> Answer<'_, Option<RunRow>> {
-        self.with(|kept| kept.runs.get(&run).map(|run| run.row.clone()))
+    fn run(&self, run: i64) -> StoreFuture<'_, Option<RunRow>> {
+        self.with(|data| data.runs.get(&run).map(|run| run.row.clone()))
     }
 
-    fn run_by_id<'a>(&'a self, run_id: &'a str) -> Answer<'a, Option<RunRow>> {
-        self.with(|kept| kept.runs.values().map(|run| &run.row).find(|row| row.info.run_id == run_id).cloned())
+    fn run_by_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunRow>> {
+        self.with(|data| data.runs.values().map(|run| &run.row).find(|row| row.info.run_id == run_id).cloned())
     }
 
-    fn find<'a>(&'a self, text: &'a str, limit: u32) -> Answer<'a, Vec<RunRow>> {
-        self.with(|kept| {
+    fn find<'a>(&'a self, text: &'a str, limit: u32) -> StoreFuture<'a, Vec<RunRow>> {
+        self.with(|data| {
             let fit = |row: &RunRow| match row.info.run_id.find(text) {
                 Some(_) if row.info.run_id == text => Some(0),
                 Some(0) => Some(1),
                 Some(_) => Some(2),
                 None => None,
             };
-            let rows = kept.runs.values().rev().map(|run| &run.row);
+            let rows = data.runs.values().rev().map(|run| &run.row);
             let mut found: Vec<(i32, &RunRow)> = rows.filter_map(|row| Some((fit(row)?, row))).collect();
             found.sort_by_key(|&(fit, _)| fit);
             found.into_iter().take(limit as usize).map(|(_, row)| row.clone()).collect()
         })
     }
 
-    fn runs<'a>(&'a self, filter: &'a RunFilter) -> Answer<'a, Vec<RunRow>> {
-        self.with(|kept| {
-            let mut rows: Vec<&RunRow> = kept.runs.values().map(|run| &run.row).collect();
+    fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>> {
+        self.with(|data| {
+            let mut rows: Vec<&RunRow> = data.runs.values().map(|run| &run.row).collect();
             rows.retain(|row| filter.lets_through(row));
             rows.sort_by_key(|row| std::cmp::Reverse((row.created, row.number)));
             rows.truncate(filter.limit.map_or(usize::MAX, |limit| limit as usize));
@@ -212,89 +213,89 @@ impl Store for MemoryStore {
         })
     }
 
-    fn params(&self, run: i64) -> Answer<'_, Option<Vec<u8>>> {
-        self.with(|kept| kept.runs.get(&run).map(|run| run.params.clone()))
+    fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>> {
+        self.with(|data| data.runs.get(&run).map(|run| run.params.clone()))
     }
 
-    fn segments(&self, run: i64, from: u32) -> Answer<'_, Vec<SegmentRow>> {
-        self.with(|kept| {
-            let segments = kept.runs.get(&run).map_or(&[][..], |run| &run.segments);
+    fn segments(&self, run: i64, from: u32) -> StoreFuture<'_, Vec<SegmentRow>> {
+        self.with(|data| {
+            let segments = data.runs.get(&run).map_or(&[][..], |run| &run.segments);
             let wanted = segments.iter().filter(|segment| segment.number >= from);
             wanted.map(|segment| SegmentRow { number: segment.number, events: segment.events.clone() }).collect()
         })
     }
 
-    fn data(&self, run: i64, segment: u32, range: Range<u32>) -> Answer<'_, Option<Vec<u8>>> {
-        self.with(|kept| kept.runs.get(&run)?.data(segment, range))
+    fn data(&self, run: i64, segment: u32, range: Range<u32>) -> StoreFuture<'_, Option<Vec<u8>>> {
+        self.with(|data| data.runs.get(&run)?.data(segment, range))
     }
 
-    fn ask<'a>(&'a self, request: &'a Request) -> Answer<'a, ()> {
-        self.with(|kept| {
-            if kept.runs.contains_key(&request.run) {
-                kept.last_request += 1;
-                kept.requests.insert(kept.last_request, request.clone());
+    fn ask<'a>(&'a self, request: &'a Request) -> StoreFuture<'a, ()> {
+        self.with(|data| {
+            if data.runs.contains_key(&request.run) {
+                data.last_request += 1;
+                data.requests.insert(data.last_request, request.clone());
             }
         })
     }
 
-    fn requests(&self, after: i64) -> Answer<'_, Vec<(i64, Request)>> {
-        self.with(|kept| {
-            let later = kept.requests.iter().filter(|&(&number, _)| number > after);
+    fn requests(&self, after: i64) -> StoreFuture<'_, Vec<(i64, Request)>> {
+        self.with(|data| {
+            let later = data.requests.iter().filter(|&(&number, _)| number > after);
             later.map(|(&number, request)| (number, request.clone())).collect()
         })
     }
 
-    fn owe<'a>(&'a self, run_id: &'a str) -> Answer<'a, ()> {
-        self.with(|kept| {
-            kept.owing.insert(run_id.to_owned());
+    fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
+        self.with(|data| {
+            data.outbox_pending.insert(run_id.to_owned());
         })
     }
 
-    fn owing(&self) -> Answer<'_, Vec<String>> {
-        self.with(|kept| kept.owing.iter().cloned().collect())
+    fn outbox_pending(&self) -> StoreFuture<'_, Vec<String>> {
+        self.with(|data| data.outbox_pending.iter().cloned().collect())
     }
 
-    fn settle<'a>(&'a self, run_id: &'a str) -> Answer<'a, ()> {
-        self.with(|kept| {
+    fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
+        self.with(|data| {
             let goes_on = |run: &Run| run.row.info.run_id == run_id && run.row.state == RunState::Running;
-            if !kept.runs.values().any(goes_on) {
-                kept.owing.remove(run_id);
+            if !data.runs.values().any(goes_on) {
+                data.outbox_pending.remove(run_id);
             }
         })
     }
 
-    fn note<'a>(&'a self, run_id: &'a str, tried: &'a [Tried]) -> Answer<'a, ()> {
-        self.with(|kept| {
-            if kept.runs.values().any(|run| run.row.info.run_id == run_id) {
+    fn record_deliveries<'a>(&'a self, run_id: &'a str, tried: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()> {
+        self.with(|data| {
+            if data.runs.values().any(|run| run.row.info.run_id == run_id) {
                 let noted = tried.iter().map(|tried| ((run_id.to_owned(), tried.key.clone()), tried.clone()));
-                kept.deliveries.extend(noted);
+                data.deliveries.extend(noted);
             }
         })
     }
 
-    fn deliveries<'a>(&'a self, run_id: &'a str) -> Answer<'a, Vec<Tried>> {
-        self.with(|kept| {
-            let of_run = kept.deliveries.iter().filter(|((of, _), _)| of == run_id);
-            let mut tried: Vec<Tried> = of_run.map(|(_, tried)| tried.clone()).collect();
+    fn deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Vec<DeliveryAttempt>> {
+        self.with(|data| {
+            let of_run = data.deliveries.iter().filter(|((of, _), _)| of == run_id);
+            let mut tried: Vec<DeliveryAttempt> = of_run.map(|(_, tried)| tried.clone()).collect();
             tried.sort_by(|one, other| (one.at, &one.key).cmp(&(other.at, &other.key)));
             tried
         })
     }
 
-    fn delete<'a>(&'a self, runs: &'a [i64]) -> Answer<'a, u64> {
-        self.with(|kept| runs.iter().map(|&run| u64::from(kept.delete(run))).sum())
+    fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64> {
+        self.with(|data| runs.iter().map(|&run| u64::from(data.delete(run))).sum())
     }
 
-    fn vacuum(&self) -> Answer<'_, (u64, u64)> {
+    fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {
         self.with(|_| (0, 0))
     }
 
-    fn check(&self) -> Answer<'_, Vec<String>> {
+    fn check(&self) -> StoreFuture<'_, Vec<String>> {
         self.with(|_| Vec::new())
     }
 
-    fn close(&self) -> Answer<'_, ()> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
-        answer(std::future::ready(Ok(())))
+    fn close(&self) -> StoreFuture<'_, ()> {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        store_future(std::future::ready(Ok(())))
     }
 }

@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 use crate::value::AnyValue;
 
 /// What is known of a run, seen from the graph of this program.
-pub(super) struct Known<'a> {
+pub(super) struct ResumeState<'a> {
     pub(super) plan: &'a Arc<Plan>,
     history: &'a RunHistory,
     /// The task instances, with the elements of those lists that stay.
@@ -25,7 +25,7 @@ pub(super) struct Known<'a> {
     settled: bool,
 }
 
-impl<'a> Known<'a> {
+impl<'a> ResumeState<'a> {
     pub(super) fn new(history: &'a RunHistory, plan: &'a Arc<Plan>) -> Self {
         let by_id: HashMap<&str, usize> =
             history.tasks.iter().enumerate().map(|(place, task)| (&*task.id, place)).collect();
@@ -46,7 +46,7 @@ impl<'a> Known<'a> {
         for task in layout.tasks() {
             places[task as usize] = by_id.get(&*layout.id(task)).copied();
         }
-        Known { plan, history, layout, places, expansions, settled }
+        ResumeState { plan, history, layout, places, expansions, settled }
     }
 
     fn task(&self, task: u32) -> Option<&'a TaskHistory> {
@@ -70,7 +70,7 @@ impl<'a> Known<'a> {
         self.check_types_of(&self.wanted())
     }
 
-    /// As [`Known::check_types`], for the values of these tasks.
+    /// As [`ResumeState::check_types`], for the values of these tasks.
     pub(super) fn check_types_of(&self, nodes: &[u32]) -> Result<(), String> {
         let mut mistakes = Vec::new();
         for &node in nodes {
@@ -91,7 +91,7 @@ impl<'a> Known<'a> {
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join("; ")) }
     }
 
-    /// Which nodes have instances that are still to be run, or may get some; and expand nodes whose elements have.
+    /// Which nodes have instances that are still to be run, or may get some; and expand nodes target elements have.
     fn open(&self) -> Vec<bool> {
         let mut open = vec![false; self.plan.len()];
         for task in self.layout.tasks().filter(|&task| self.kept(task).is_none()) {
@@ -123,7 +123,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// The tasks whose values tasks still to be run will want, and that of the result.
+    /// The tasks target values tasks still to be run will want, and that of the result.
     pub(super) fn wanted(&self) -> Vec<u32> {
         let open = self.open();
         let result = self.plan.result().and_then(Source::as_task);
@@ -207,9 +207,9 @@ impl<'a> Known<'a> {
             run_retry,
             past_deadline: self.history.missed_deadline.is_some() || was_over,
             ends: self.history.run_ends,
-            owed: Vec::new(),
+            pending: Vec::new(),
             notes,
-            kept: self.history.tasks.iter().flat_map(own_texts).collect(),
+            task_state: self.history.tasks.iter().flat_map(own_texts).collect(),
         }
     }
 
@@ -218,7 +218,7 @@ impl<'a> Known<'a> {
         self.expansions.iter().filter_map(of).collect()
     }
 
-    /// What is known of elements whose lists have yet to come (again): their attempts are counted on.
+    /// What is known of elements target lists have yet to come (again): their attempts are counted on.
     fn later(&self) -> HashMap<String, RestoredTask> {
         if self.plan.mappings().is_empty() {
             return HashMap::new();
@@ -232,7 +232,7 @@ impl<'a> Known<'a> {
 
 /// What a task has kept for itself: id, key, text.
 fn own_texts(task: &TaskHistory) -> impl Iterator<Item = (String, String, String)> {
-    task.kept.iter().map(|(key, text)| (task.id.clone(), key.clone(), text.clone()))
+    task.task_state.iter().map(|(key, text)| (task.id.clone(), key.clone(), text.clone()))
 }
 
 /// What a run is told of a task.
@@ -256,9 +256,10 @@ fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTas
     let retried = earlier.iter().map(record).collect();
     let attempts = known.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
     let started = last.map_or(Timestamp::EPOCH, |attempt| attempt.started);
-    let (forgiven, rounds, ended) = (known.forgiven.min(attempts), known.rounds, known.since.unwrap_or(started));
-    let (wait, deaf_to) = (known.wait.clone(), known.deaf_to);
-    RestoredTask { task, state, attempts, forgiven, rounds, started, ended, retried, wait, deaf_to }
+    let (uncounted_attempts, rounds, ended) =
+        (known.uncounted_attempts.min(attempts), known.rounds, known.since.unwrap_or(started));
+    let (wait, events_seen) = (known.wait.clone(), known.events_seen);
+    RestoredTask { task, state, attempts, uncounted_attempts, rounds, started, ended, retried, wait, events_seen }
 }
 
 fn takes(plan: &Plan, node: u32, upstream: u32) -> bool {

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use crate::paths::safe_name;
 
-/// The claims below one home, or those of one process on a store without one.
+/// The run_locks below one home, or those of one process on a store without one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Claims {
+pub(super) struct RunLocks {
     dir: Option<PathBuf>,
     /// The runs that this process has claimed: a process can lock a file twice.
     ours: Arc<Mutex<HashSet<String>>>,
@@ -24,26 +24,26 @@ pub(super) struct Claims {
 
 /// A run that this process runs, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Claim {
+pub(super) struct RunLock {
     run_id: String,
     file: Option<(PathBuf, File)>,
     ours: Arc<Mutex<HashSet<String>>>,
 }
 
-impl Claims {
+impl RunLocks {
     /// With files in this directory, which need not exist.
     #[cfg(any(feature = "sqlite", test))]
     pub(super) fn in_directory(dir: PathBuf) -> Self {
-        Claims { dir: Some(dir), ours: Arc::default() }
+        RunLocks { dir: Some(dir), ours: Arc::default() }
     }
 
-    /// Claims a run; `None` if it is claimed already.
-    pub(super) fn claim(&self, run_id: &str) -> io::Result<Option<Claim>> {
+    /// RunLocks a run; `None` if it is claimed already.
+    pub(super) fn claim(&self, run_id: &str) -> io::Result<Option<RunLock>> {
         if !lock(&self.ours).insert(run_id.to_owned()) {
             return Ok(None);
         }
         // From here on dropping it takes the name out again.
-        let mut claim = Claim { run_id: run_id.to_owned(), file: None, ours: Arc::clone(&self.ours) };
+        let mut claim = RunLock { run_id: run_id.to_owned(), file: None, ours: Arc::clone(&self.ours) };
         let Some(dir) = &self.dir else { return Ok(Some(claim)) };
         // Not what is above it: a home that was removed does not come back.
         match std::fs::create_dir(dir) {
@@ -86,7 +86,7 @@ impl Claims {
     }
 }
 
-impl Drop for Claim {
+impl Drop for RunLock {
     fn drop(&mut self) {
         if let Some((path, file)) = self.file.take() {
             // Before the lock goes: whoever locks the file afterwards has made a new one. What fails leaves a file without a
@@ -130,25 +130,25 @@ mod tests {
 
     #[test]
     fn a_run_is_claimed_once() {
-        let dir = std::env::temp_dir().join(format!("taskflow-claims-{}", std::process::id()));
-        for claims in [Claims::default(), Claims::in_directory(dir.clone())] {
-            let first = claims.claim("manual__a:b").unwrap();
+        let dir = std::env::temp_dir().join(format!("taskflow-run_locks-{}", std::process::id()));
+        for run_locks in [RunLocks::default(), RunLocks::in_directory(dir.clone())] {
+            let first = run_locks.claim("manual__a:b").unwrap();
             assert!(first.is_some());
-            assert!(claims.claim("manual__a:b").unwrap().is_none());
-            assert!(claims.claim("another").unwrap().is_some());
-            assert_eq!(claims.holder("manual__a:b"), Some(worker()));
+            assert!(run_locks.claim("manual__a:b").unwrap().is_none());
+            assert!(run_locks.claim("another").unwrap().is_some());
+            assert_eq!(run_locks.holder("manual__a:b"), Some(worker()));
             drop(first);
-            assert_eq!(claims.holder("manual__a:b"), None);
-            assert!(claims.claim("manual__a:b").unwrap().is_some());
+            assert_eq!(run_locks.holder("manual__a:b"), None);
+            assert!(run_locks.claim("manual__a:b").unwrap().is_some());
         }
         std::fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
     fn another_process_is_seen_by_its_lock() {
-        let dir = std::env::temp_dir().join(format!("taskflow-claims-other-{}", std::process::id()));
-        // Another set of claims stands for another process.
-        let (ours, theirs) = (Claims::in_directory(dir.clone()), Claims::in_directory(dir.clone()));
+        let dir = std::env::temp_dir().join(format!("taskflow-run_locks-other-{}", std::process::id()));
+        // Another set of run_locks stands for another process.
+        let (ours, theirs) = (RunLocks::in_directory(dir.clone()), RunLocks::in_directory(dir.clone()));
         let claim = theirs.claim("run").unwrap();
         assert!(ours.claim("run").unwrap().is_none());
         assert_eq!(ours.holder("run"), Some(worker()));

@@ -6,7 +6,7 @@
 //! What every store keeps to:
 //!
 //! 1. [`Store::append`] is atomic: all of a batch is stored, or nothing. When it has returned, the batch survives the death
-//!    of the process (and, with [`Sync::Full`](super::Sync), that of the machine).
+//!    of the process (and, with [`Sync::Full`](super::SyncMode), that of the machine).
 //! 2. A run has a *token* that counts the processes that have had it. An append with any other token than the present one
 //!    changes nothing and is answered with [`Appended::Fenced`]: a process that was believed dead cannot write.
 //! 3. The segments of a run are numbered from 1 without gaps. An append with any other number than the next is fenced as
@@ -18,92 +18,92 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{RunState, TaskState, Tried};
+use crate::engine::{DeliveryAttempt, RunState, TaskState};
 use crate::task::RunInfo;
 use crate::time::Timestamp;
 
 /// A future of a store.
-pub(crate) type Answer<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+pub(crate) type StoreFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A place for runs.
 pub(crate) trait Store: Send + Sync + fmt::Debug {
-    /// Stores new runs, new segments and new states of runs, all of it or nothing. One answer for each part, in order.
-    fn append<'a>(&'a self, batch: &'a [Append]) -> Answer<'a, Vec<Appended>>;
+    /// Stores new runs, new segments and new states of runs, all of it or nothing. One store_future for each part, in order.
+    fn append<'a>(&'a self, batch: &'a [Append]) -> StoreFuture<'a, Vec<Appended>>;
 
     /// Gives a run to a process: raises its token, sets its state to `running`, forgets what was asked of the process that
     /// had the run before, and answers with the new token. `expected` is the token that the process has seen; with any other
-    /// one nothing happens and the answer is `None`.
-    fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> Answer<'a, Option<u64>>;
+    /// one nothing happens and the store_future is `None`.
+    fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> StoreFuture<'a, Option<u64>>;
 
     /// Keeps the snapshot of a graph, unless it is there. [`Store::delete`] takes away those that no run has, also one that
     /// was put there for a run about to be stored: to be sure, put it again once the run is.
-    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> Answer<'a, ()>;
+    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> StoreFuture<'a, ()>;
 
     /// The snapshot of a graph.
-    fn graph<'a>(&'a self, hash: &'a str) -> Answer<'a, Option<Vec<u8>>>;
+    fn graph<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<Vec<u8>>>;
 
     /// The run with this number.
-    fn run<'a>(&'a self, run: i64) -> Answer<'a, Option<RunRow>>;
+    fn run<'a>(&'a self, run: i64) -> StoreFuture<'a, Option<RunRow>>;
 
     /// The run with this id.
-    fn run_by_id<'a>(&'a self, run_id: &'a str) -> Answer<'a, Option<RunRow>>;
+    fn run_by_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunRow>>;
 
-    /// The runs whose ids contain this text, which is looked for in every id: first the one whose id it is, then those whose ids begin with it, then the
+    /// The runs target ids contain this text, which is looked for in every id: first the one target id it is, then those target ids begin with it, then the
     /// others; those stored last first. At most `limit`.
-    fn find<'a>(&'a self, text: &'a str, limit: u32) -> Answer<'a, Vec<RunRow>>;
+    fn find<'a>(&'a self, text: &'a str, limit: u32) -> StoreFuture<'a, Vec<RunRow>>;
 
     /// The runs that the filter lets through, newest first: by the time of their creation, then by their number.
-    fn runs<'a>(&'a self, filter: &'a RunFilter) -> Answer<'a, Vec<RunRow>>;
+    fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>>;
 
     /// The parameters of a run, as they were given at its beginning.
-    fn params<'a>(&'a self, run: i64) -> Answer<'a, Option<Vec<u8>>>;
+    fn params<'a>(&'a self, run: i64) -> StoreFuture<'a, Option<Vec<u8>>>;
 
     /// The entries of a run from segment number `from` on, without values.
-    fn segments<'a>(&'a self, run: i64, from: u32) -> Answer<'a, Vec<SegmentRow>>;
+    fn segments<'a>(&'a self, run: i64, from: u32) -> StoreFuture<'a, Vec<SegmentRow>>;
 
     /// A part of the data of a segment; `None` when the segment is not there or shorter.
-    fn data<'a>(&'a self, run: i64, segment: u32, range: Range<u32>) -> Answer<'a, Option<Vec<u8>>>;
+    fn data<'a>(&'a self, run: i64, segment: u32, range: Range<u32>) -> StoreFuture<'a, Option<Vec<u8>>>;
 
     /// Leaves a request for whichever process has the run; nothing if there is no such run.
-    fn ask<'a>(&'a self, request: &'a Request) -> Answer<'a, ()>;
+    fn ask<'a>(&'a self, request: &'a Request) -> StoreFuture<'a, ()>;
 
     /// The requests with a number above `after`, in order.
-    fn requests<'a>(&'a self, after: i64) -> Answer<'a, Vec<(i64, Request)>>;
+    fn requests<'a>(&'a self, after: i64) -> StoreFuture<'a, Vec<(i64, Request)>>;
 
     /// Takes a run among those that may have to tell callbacks something. It need not be stored yet.
-    fn owe<'a>(&'a self, run_id: &'a str) -> Answer<'a, ()>;
+    fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()>;
 
     /// The runs that may have to tell something, by their ids.
-    fn owing(&self) -> Answer<'_, Vec<String>>;
+    fn outbox_pending(&self) -> StoreFuture<'_, Vec<String>>;
 
     /// Everything that a run had to tell is told, unless it is in the state `running`.
-    fn settle<'a>(&'a self, run_id: &'a str) -> Answer<'a, ()>;
+    fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()>;
 
     /// Notes the last tries to tell callbacks something, by their keys; nothing if there is no such run.
-    fn note<'a>(&'a self, run_id: &'a str, tried: &'a [Tried]) -> Answer<'a, ()>;
+    fn record_deliveries<'a>(&'a self, run_id: &'a str, tried: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()>;
 
-    /// The last try of each notice of a run, in the order of their times.
-    fn deliveries<'a>(&'a self, run_id: &'a str) -> Answer<'a, Vec<Tried>>;
+    /// The last try of each notification of a run, in the order of their times.
+    fn deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Vec<DeliveryAttempt>>;
 
     /// Forgets runs with all that belongs to them in the store. Runs in the state `running` stay. How many are gone.
     /// Graphs go that no run has or had. Not all at once: after an error some may be gone.
-    fn delete<'a>(&'a self, runs: &'a [i64]) -> Answer<'a, u64>;
+    fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64>;
 
     /// Gives the room of what was deleted back to the file system. How many bytes the store took before and takes now.
-    fn vacuum(&self) -> Answer<'_, (u64, u64)>;
+    fn vacuum(&self) -> StoreFuture<'_, (u64, u64)>;
 
     /// Looks for damage in the store itself. Each finding is a sentence that names the place.
-    fn check(&self) -> Answer<'_, Vec<String>>;
+    fn check(&self) -> StoreFuture<'_, Vec<String>>;
 
     /// Writes what is to be written and lets go of files. Later calls fail.
-    fn close(&self) -> Answer<'_, ()>;
+    fn close(&self) -> StoreFuture<'_, ()>;
 }
 
 /// A part of a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Append {
     /// The run.
-    pub(crate) run: Whose,
+    pub(crate) run: AppendTarget,
     /// The segment, if there are entries.
     pub(crate) segment: Option<Segment>,
     /// What is known of the run from now on, if that has changed.
@@ -112,11 +112,11 @@ pub(crate) struct Append {
 
 /// The run that an append belongs to.
 #[derive(Clone, Debug)]
-pub(crate) enum Whose {
+pub(crate) enum AppendTarget {
     /// One that is not in the store yet. Its token is 1.
     New(Box<NewRun>),
     /// One that is, and the token of the writer.
-    Known { run: i64, token: u64 },
+    Existing { run: i64, token: u64 },
 }
 
 /// A segment to be stored; see [`segment`](super::segment).
@@ -198,7 +198,7 @@ pub struct RunFilter {
     pub dag: Option<String>,
     /// In one of these states; in any, if there are none.
     pub states: Vec<RunState>,
-    /// About this point in time: with this logical date.
+    /// RunStart this point in time: with this logical date.
     pub about: Option<Timestamp>,
     /// Created at this time or later.
     pub since: Option<Timestamp>,
@@ -279,6 +279,8 @@ pub enum StoreError {
 }
 
 /// Boxes a future of a store.
-pub(crate) fn answer<'a, T>(future: impl Future<Output = Result<T, StoreError>> + Send + 'a) -> Answer<'a, T> {
+pub(crate) fn store_future<'a, T>(
+    future: impl Future<Output = Result<T, StoreError>> + Send + 'a,
+) -> StoreFuture<'a, T> {
     Box::pin(future)
 }

@@ -11,30 +11,30 @@ use crate::engine::TaskState;
 /// Names tasks of a stored run: by id, by group, by what became of them, with what lies above or below.
 ///
 /// ```
-/// # use taskflow::journal::Pick;
+/// # use taskflow::journal::TaskFilter;
 /// // What failed, and everything that depends on it.
-/// let failed = Pick::all().failed().downstream();
+/// let failed = TaskFilter::all().failed().downstream();
 /// // One task alone.
-/// let load = Pick::tasks(["load"]);
+/// let load = TaskFilter::tasks(["load"]);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "a pick says what is meant; pass it on"]
-pub struct Pick {
+pub struct TaskFilter {
     names: Vec<String>,
     failed: bool,
     upstream: bool,
     downstream: bool,
 }
 
-impl Pick {
+impl TaskFilter {
     /// Every task.
     pub fn all() -> Self {
-        Pick::default()
+        TaskFilter::default()
     }
 
     /// These tasks and the tasks of these groups. Of a task inside an `each` all elements, unless one is named: `area[3]`.
     pub fn tasks(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Pick { names: names.into_iter().map(Into::into).collect(), ..Pick::default() }
+        TaskFilter { names: names.into_iter().map(Into::into).collect(), ..TaskFilter::default() }
     }
 
     /// Of them, those that failed, did not run because another one failed, or were stopped with their run.

@@ -143,7 +143,7 @@ impl Journal {
         Ok(findings)
     }
 
-    /// Looks for damage in a directory whose store cannot be opened. Each finding is a sentence; none when no damage can be
+    /// Looks for damage in a directory target store cannot be opened. Each finding is a sentence; none when no damage can be
     /// named, and then the error of opening says what stands in the way.
     #[cfg(feature = "sqlite")]
     pub async fn examine(home: impl AsRef<std::path::Path>) -> Vec<String> {

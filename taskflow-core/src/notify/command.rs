@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Notice, Notifier, json_of};
+use super::{Notification, Notifier, json_of};
 use crate::error::BoxError;
 use crate::process::Command;
 use crate::task::TaskContext;
@@ -10,13 +10,13 @@ use crate::task::TaskContext;
 /// How long a command may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A command that is run for each notice; see [`command`].
+/// A command that is run for each notification; see [`command`].
 #[derive(Clone, Debug)]
 pub struct CommandTold(Command);
 
-/// Runs a command for each notice.
+/// Runs a command for each notification.
 ///
-/// It reads the notice as JSON from its stdin, and finds the most wanted parts in its environment: `TASKFLOW_OCCASION`,
+/// It reads the notification as JSON from its stdin, and finds the most wanted parts in its environment: `TASKFLOW_CALLBACK`,
 /// `TASKFLOW_DAG`, `TASKFLOW_RUN`, `TASKFLOW_TASK` (empty for a run), `TASKFLOW_ATTEMPT`, `TASKFLOW_MESSAGE` and `TASKFLOW_KEY`.
 /// Another exit code than 0 is a failure, and so is more than a minute; then it is ended with its process group.
 ///
@@ -37,19 +37,19 @@ pub fn command(command: Command) -> CommandTold {
 }
 
 impl Notifier for CommandTold {
-    fn notify(&self, notice: &Notice) -> Result<(), BoxError> {
-        let mut message = notice.to_string();
+    fn notify(&self, notification: &Notification) -> Result<(), BoxError> {
+        let mut message = notification.to_string();
         crate::log::Redactor::current().message(&mut message);
-        let task = notice.task.as_ref();
+        let task = notification.task.as_ref();
         let command = (self.0.clone())
-            .env("TASKFLOW_OCCASION", notice.occasion.name())
-            .env("TASKFLOW_DAG", &notice.run.dag_id)
-            .env("TASKFLOW_RUN", &notice.run.run_id)
+            .env("TASKFLOW_CALLBACK", notification.kind.name())
+            .env("TASKFLOW_DAG", &notification.run.dag_id)
+            .env("TASKFLOW_RUN", &notification.run.run_id)
             .env("TASKFLOW_TASK", task.map_or("", |task| &task.id))
             .env("TASKFLOW_ATTEMPT", task.map_or_else(String::new, |task| task.attempt.to_string()))
             .env("TASKFLOW_MESSAGE", message)
-            .env("TASKFLOW_KEY", &notice.key)
-            .stdin_text(json_of(notice)?);
+            .env("TASKFLOW_KEY", &notification.key)
+            .stdin_text(json_of(notification)?);
         let context = TaskContext::detached("callback");
         let run = || -> Result<(), BoxError> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -80,17 +80,17 @@ mod tests {
     fn a_command_reads_the_notice_and_may_fail() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("told");
-        let script = Command::script("cat > \"$FILE\"; echo \" $TASKFLOW_TASK $TASKFLOW_OCCASION\" >> \"$FILE\"");
-        command(script.env("FILE", file.display().to_string())).notify(&Notice::example()).unwrap();
+        let script = Command::script("cat > \"$FILE\"; echo \" $TASKFLOW_TASK $TASKFLOW_CALLBACK\" >> \"$FILE\"");
+        command(script.env("FILE", file.display().to_string())).notify(&Notification::example()).unwrap();
         let told = std::fs::read_to_string(file).unwrap();
         let (json, rest) = told.split_at(told.rfind('}').unwrap() + 1);
         assert_eq!(rest.trim(), "load failure");
         let json: serde_json::Value = serde_json::from_str(json).unwrap();
         assert_eq!((&json["state"], &json["task"]["id"]), (&"failed".into(), &"load".into()));
 
-        let error = command(Command::script("exit 3")).notify(&Notice::example()).unwrap_err().to_string();
+        let error = command(Command::script("exit 3")).notify(&Notification::example()).unwrap_err().to_string();
         assert!(error.ends_with("failed with exit code 3"), "{error}");
-        let error = command(Command::new("/nowhere/at/all")).notify(&Notice::example()).unwrap_err().to_string();
+        let error = command(Command::new("/nowhere/at/all")).notify(&Notification::example()).unwrap_err().to_string();
         assert!(error.starts_with("`/nowhere/at/all` cannot be started: "), "{error}");
     }
 }

@@ -1,15 +1,15 @@
 //! Ready callbacks, and what they are made of: a line in the log, a command, a webhook.
 //!
 //! The options `on_success`, `on_failure`, `on_retry` and `on_skip` of tasks and `on_success`, `on_failure`, `on_retry` and
-//! `on_deadline_missed` of DAGs name who is told: a function of a [`Notice`], or one of these.
+//! `on_deadline_missed` of DAGs name who is told: a function of a [`Notification`], or one of these.
 //!
 //! ```
-//! use taskflow::notify::{self, Notice, log_line};
+//! use taskflow::notify::{self, Notification, log_line};
 //! use taskflow::prelude::*;
 //! use taskflow::process::Command;
 //!
-//! fn page(notice: &Notice) -> Result<()> {
-//!     eprintln!("{notice}"); // task load of daily failed (attempt 3): the table is gone
+//! fn page(notification: &Notification) -> Result<()> {
+//!     eprintln!("{notification}"); // task load of daily failed (attempt 3): the table is gone
 //!     Ok(())
 //! }
 //!
@@ -41,9 +41,12 @@ pub use command::{CommandTold, command};
 pub use webhook::{Webhook, webhook, webhook_of};
 
 use crate::error::BoxError;
-pub use crate::task::{Callback, Callbacks, Deadline, DeadlineReference, Notice, Notifier, Occasion, TaskNotice, Told};
+pub use crate::task::{
+    Callback, CallbackKind, CallbackResult, Callbacks, Deadline, DeadlineReference, Notification, Notifier,
+    TaskNotification,
+};
 
-/// Writes each notice as one line into the log of the process: failures and missed deadlines as errors, retries as warnings.
+/// Writes each notification as one line into the log of the process: failures and missed deadlines as errors, retries as warnings.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct LogLine;
@@ -54,14 +57,14 @@ pub fn log_line() -> LogLine {
 }
 
 impl Notifier for LogLine {
-    fn notify(&self, notice: &Notice) -> Result<(), BoxError> {
-        let mut line = notice.to_string();
+    fn notify(&self, notification: &Notification) -> Result<(), BoxError> {
+        let mut line = notification.to_string();
         crate::log::Redactor::current().message(&mut line);
-        let key = &*notice.key;
-        match notice.occasion {
-            Occasion::Failure | Occasion::DeadlineMissed => tracing::error!(target: "taskflow", key, "{line}"),
-            Occasion::Retry => tracing::warn!(target: "taskflow", key, "{line}"),
-            Occasion::Success | Occasion::Skip => tracing::info!(target: "taskflow", key, "{line}"),
+        let key = &*notification.key;
+        match notification.kind {
+            CallbackKind::Failure | CallbackKind::DeadlineMissed => tracing::error!(target: "taskflow", key, "{line}"),
+            CallbackKind::Retry => tracing::warn!(target: "taskflow", key, "{line}"),
+            CallbackKind::Success | CallbackKind::Skip => tracing::info!(target: "taskflow", key, "{line}"),
         }
         Ok(())
     }
@@ -71,12 +74,12 @@ impl Notifier for LogLine {
     }
 }
 
-/// A notice as JSON, with the state of what it is about, and without secrets.
-fn json_of(notice: &Notice) -> Result<String, BoxError> {
-    let mut json = serde_json::to_value(notice)?;
+/// A notification as JSON, with the state of what it is about, and without secrets.
+fn json_of(notification: &Notification) -> Result<String, BoxError> {
+    let mut json = serde_json::to_value(notification)?;
     if let Some(fields) = json.as_object_mut() {
-        fields.insert("state".to_owned(), notice.state().into());
-        fields.insert("message".to_owned(), notice.to_string().into());
+        fields.insert("state".to_owned(), notification.state().into());
+        fields.insert("message".to_owned(), notification.to_string().into());
     }
     let mut text = json.to_string();
     crate::log::Redactor::current().message(&mut text);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 
-use super::{Notice, Notifier, json_of};
+use super::{Notification, Notifier, json_of};
 use crate::config::Config;
 use crate::error::BoxError;
 use crate::http::{self, Address};
@@ -12,14 +12,14 @@ use crate::http::{self, Address};
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A request to a server for each notice; see [`webhook`].
+/// A request to a server for each notification; see [`webhook`].
 #[derive(Clone, Debug)]
 pub struct Webhook {
     to: To,
     headers: Vec<(String, String)>,
     /// Headers whose values are secrets of the configuration.
     secret_headers: Vec<(String, String)>,
-    body: Option<fn(&Notice) -> serde_json::Value>,
+    body: Option<fn(&Notification) -> serde_json::Value>,
 }
 
 /// Where it goes.
@@ -30,7 +30,7 @@ enum To {
     Secret(String),
 }
 
-/// Sends each notice to an address as the JSON body of a POST, with its key as the header `Idempotency-Key`.
+/// Sends each notification to an address as the JSON body of a POST, with its key as the header `Idempotency-Key`.
 ///
 /// Any status from 200 to 299 is success; anything else, no answer within 15 seconds included, is a failure that is tried again
 /// later. The address may hold a secret: only its host is ever shown.
@@ -41,7 +41,7 @@ enum To {
 ///
 /// #[dag(
 ///     on_failure = webhook("https://example.com/hooks/daily").secret_header("Authorization", "hook_token"),
-///     on_success = webhook_of("slack").body(|notice| serde_json::json!({ "text": notice.to_string() })),
+///     on_success = webhook_of("slack").body(|notification| serde_json::json!({ "text": notification.to_string() })),
 /// )]
 /// fn daily(day: Date) -> Date {
 ///     day
@@ -72,29 +72,29 @@ impl Webhook {
         self
     }
 
-    /// Another body than the notice: what Slack and others want.
+    /// Another body than the notification: what Slack and others want.
     #[must_use]
-    pub fn body(mut self, body: fn(&Notice) -> serde_json::Value) -> Self {
+    pub fn body(mut self, body: fn(&Notification) -> serde_json::Value) -> Self {
         self.body = Some(body);
         self
     }
 }
 
 impl Notifier for Webhook {
-    fn notify(&self, notice: &Notice) -> Result<(), BoxError> {
+    fn notify(&self, notification: &Notification) -> Result<(), BoxError> {
         let address = match &self.to {
             To::Url(url) => Address::new(url)?,
             To::Secret(name) => Address::new(Config::global()?.secret(name)?.expose())?,
         };
         let body = match self.body {
             Some(body) => {
-                let mut text = body(notice).to_string();
+                let mut text = body(notification).to_string();
                 crate::log::Redactor::current().message(&mut text);
                 text
             }
-            None => json_of(notice)?,
+            None => json_of(notification)?,
         };
-        let key = utf8_percent_encode(&notice.key, CONTROLS).to_string();
+        let key = utf8_percent_encode(&notification.key, CONTROLS).to_string();
         let mut headers = self.headers.clone();
         headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
         headers.push(("Idempotency-Key".to_owned(), key));

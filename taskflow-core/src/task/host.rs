@@ -1,7 +1,7 @@
 //! What an attempt can reach of the run it is in: made by whoever runs it.
 //!
 //! The context of an attempt has it behind a trait, because the rooms that know runs and journals come after this one. A
-//! context outside of any run has a [`Bench`] in its place.
+//! context outside of any run has a [`DetachedHost`] in its place.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 use super::BoxFuture;
-use super::early_end::EarlyEnd;
+use super::on_kill::OnKill;
 use super::xcom::XComError;
 use crate::error::Failure;
 use crate::value::{AnyValue, TypeInfo};
 
 /// The run around an attempt.
-pub(crate) trait Surroundings: Any + Send + Sync + fmt::Debug {
+pub(crate) trait AttemptHost: Any + Send + Sync + fmt::Debug {
     /// Keeps a link of the attempt.
     fn link(&self, name: &str, url: &str);
 
@@ -50,10 +50,10 @@ pub(crate) trait Surroundings: Any + Send + Sync + fmt::Debug {
     /// # Errors
     ///
     /// When it cannot be stored.
-    fn keep(&self, key: &str, text: String) -> BoxFuture<Result<(), Failure>>;
+    fn set_state(&self, key: &str, text: String) -> BoxFuture<Result<(), Failure>>;
 
     /// The last text that the task has kept under a key.
-    fn kept(&self, key: &str) -> Option<String>;
+    fn get_state(&self, key: &str) -> Option<String>;
 
     /// The directory for files of the run. One that is stored with it need not be there yet.
     ///
@@ -68,12 +68,12 @@ pub(crate) trait Surroundings: Any + Send + Sync + fmt::Debug {
 
     /// Says what is to be done outside when the run ends early while the task waits; nothing any more without it.
     #[cfg_attr(not(feature = "spark"), allow(dead_code, reason = "only jobs on a cluster outlive an attempt"))]
-    fn at_early_end(&self, _key: &str, _end: Option<EarlyEnd>) {}
+    fn at_early_end(&self, _key: &str, _end: Option<OnKill>) {}
 
     /// All that could be pulled, and the parameters (as if a task named [`PARAMS`] had pushed them), in their stored form: for an
     /// attempt in another process.
     #[cfg_attr(not(unix), allow(dead_code, reason = "there are no isolated tasks elsewhere"))]
-    fn outlook(&self) -> Vec<(String, String, String, Vec<u8>)> {
+    fn pullable_xcoms(&self) -> Vec<(String, String, String, Vec<u8>)> {
         Vec::new()
     }
 }
@@ -166,17 +166,17 @@ impl Scratch {
 
 /// Stands in for a run where there is none: for unit tests of tasks.
 #[derive(Debug, Default)]
-pub(crate) struct Bench {
+pub(crate) struct DetachedHost {
     values: Mutex<BTreeMap<(String, String), Pushed>>,
-    kept: Mutex<BTreeMap<String, String>>,
+    task_state: Mutex<BTreeMap<String, String>>,
     scratch: Scratch,
     /// Whose context it is.
     task: String,
 }
 
-impl Bench {
+impl DetachedHost {
     pub(crate) fn new(task: &str) -> Self {
-        Bench { task: task.to_owned(), ..Bench::default() }
+        DetachedHost { task: task.to_owned(), ..DetachedHost::default() }
     }
 
     /// Says what a task has pushed.
@@ -189,7 +189,7 @@ impl Bench {
     }
 }
 
-impl Surroundings for Bench {
+impl AttemptHost for DetachedHost {
     fn link(&self, _: &str, _: &str) {}
 
     fn push(&self, key: &str, value: Pushed) -> Result<(), Failure> {
@@ -210,13 +210,13 @@ impl Surroundings for Bench {
         found.ok_or_else(|| values.keys().filter(|(of, _)| of == PARAMS).map(|(_, name)| name.clone()).collect())
     }
 
-    fn keep(&self, key: &str, text: String) -> BoxFuture<Result<(), Failure>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), text);
+    fn set_state(&self, key: &str, text: String) -> BoxFuture<Result<(), Failure>> {
+        self.task_state.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), text);
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn kept(&self, key: &str) -> Option<String> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    fn get_state(&self, key: &str) -> Option<String> {
+        self.task_state.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     fn artifact_path(&self) -> io::Result<PathBuf> {

@@ -11,11 +11,11 @@ use super::{Abort, Interrupt, TaskContext, Wait};
 use crate::time::Timestamp;
 
 /// The last event with each key that a run was told, numbered from 1.
-pub(crate) type External = Arc<HashMap<String, (u64, Happening)>>;
+pub(crate) type Events = Arc<HashMap<String, (u64, EventPayload)>>;
 
 /// An event that a run was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Happening {
+pub(crate) struct EventPayload {
     /// JSON.
     pub(crate) value: Arc<str>,
     /// Who said so, and why.
@@ -28,7 +28,7 @@ pub(crate) const RUN_ENDED: &str = "run:";
 
 /// What a task that may wait is told when it is called, again or for the first time.
 #[derive(Clone, Debug)]
-pub(crate) struct Comeback {
+pub(crate) struct WaitState {
     /// When it was called.
     pub(crate) now: Timestamp,
     /// When it was first called.
@@ -37,25 +37,25 @@ pub(crate) struct Comeback {
     pub(crate) waits: u32,
     /// The number of the last event that is not for it.
     pub(crate) after: u64,
-    pub(crate) events: External,
+    pub(crate) events: Events,
 }
 
 impl TaskContext {
     /// Waits until the run with this id has ended, and until a time at the latest.
     pub(crate) fn wait_for_run(&self, run_id: &str, until: Option<Timestamp>) -> Interrupt {
         let key = format!("{RUN_ENDED}{run_id}");
-        let comeback = match self.comeback() {
-            Ok(comeback) => comeback,
+        let wait_state = match self.wait_state() {
+            Ok(wait_state) => wait_state,
             Err(interrupt) => return interrupt,
         };
-        let seen = comeback.events.get(&key).map_or(comeback.after, |&(number, _)| number.max(comeback.after));
+        let seen = wait_state.events.get(&key).map_or(wait_state.after, |&(number, _)| number.max(wait_state.after));
         let wait = Wait::Deferred { until, event: Some((key, seen)) };
         self.waits(wait, format!("deferred until the run `{run_id}` has ended"))
     }
 
     /// Whether it may wait without holding a slot.
     pub(crate) fn may_wait(&self) -> Result<(), Interrupt> {
-        self.comeback().map(drop)
+        self.wait_state().map(drop)
     }
 
     /// Waits until this time without holding a slot: `ctx.defer_until(opening)?;`
@@ -68,8 +68,8 @@ impl TaskContext {
     ///
     /// Before that time. Also in a task without `#[task(deferrable)]`, which fails for good.
     pub fn defer_until(&self, time: Timestamp) -> Result<(), Interrupt> {
-        let comeback = self.comeback()?;
-        if comeback.now >= time {
+        let wait_state = self.wait_state()?;
+        if wait_state.now >= time {
             return Ok(());
         }
         let wait = Wait::Deferred { until: Some(time), event: None };
@@ -105,7 +105,7 @@ impl TaskContext {
     pub fn wait_for_until<T: DeserializeOwned>(&self, key: &str, time: Timestamp) -> Result<Option<T>, Interrupt> {
         match self.event(key)? {
             Ok(value) => Ok(Some(value)),
-            Err(_) if self.comeback()?.now >= time => Ok(None),
+            Err(_) if self.wait_state()?.now >= time => Ok(None),
             Err(seen) => {
                 let wait = Wait::Deferred { until: Some(time), event: Some((key.to_owned(), seen)) };
                 Err(self.waits(wait, format!("deferred until the event `{key}` or {time}")))
@@ -116,18 +116,18 @@ impl TaskContext {
     /// When the task first began to look or to wait: the same each time it comes back, also after a retry. `None` in a task
     /// that cannot wait.
     pub fn waiting_since(&self) -> Option<Timestamp> {
-        self.identity().comeback.as_ref().map(|comeback| comeback.since)
+        self.identity().wait_state.as_ref().map(|wait_state| wait_state.since)
     }
 
     /// How often the task has waited so far: of a sensor, how many pokes there were before this one.
     pub fn waited(&self) -> u32 {
-        self.identity().comeback.as_ref().map_or(0, |comeback| comeback.waits)
+        self.identity().wait_state.as_ref().map_or(0, |wait_state| wait_state.waits)
     }
 
     /// The value of an event, or the number of the last one that is of no use.
     fn event<T: DeserializeOwned>(&self, key: &str) -> Result<Result<T, u64>, Interrupt> {
-        let Comeback { after, events, .. } = self.comeback()?;
-        let Some((number, Happening { value, .. })) = events.get(key).filter(|(number, _)| number > after) else {
+        let WaitState { after, events, .. } = self.wait_state()?;
+        let Some((number, EventPayload { value, .. })) = events.get(key).filter(|(number, _)| number > after) else {
             return Ok(Err(*after));
         };
         Ok(serde_json::from_str(value).map_err(|error| {
@@ -138,13 +138,13 @@ impl TaskContext {
     }
 
     /// The event with this key that the task has been told of, if there is one.
-    pub(crate) fn happening(&self, key: &str) -> Option<&Happening> {
-        let Comeback { after, events, .. } = self.identity().comeback.as_ref()?;
-        events.get(key).filter(|(number, _)| number > after).map(|(_, happening)| happening)
+    pub(crate) fn payload(&self, key: &str) -> Option<&EventPayload> {
+        let WaitState { after, events, .. } = self.identity().wait_state.as_ref()?;
+        events.get(key).filter(|(number, _)| number > after).map(|(_, payload)| payload)
     }
 
-    fn comeback(&self) -> Result<&Comeback, Interrupt> {
-        self.identity().comeback.as_ref().ok_or_else(|| {
+    fn wait_state(&self) -> Result<&WaitState, Interrupt> {
+        self.identity().wait_state.as_ref().ok_or_else(|| {
             let task = self.task_id();
             self.fail(format!("`{task}` waits and is not deferrable: write `#[task(deferrable)]`"))
         })

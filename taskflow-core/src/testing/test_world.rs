@@ -7,23 +7,23 @@ use std::time::Duration;
 use super::event_log::EventLog;
 use super::faults::{Faults, Release};
 use super::script::Script;
-use crate::engine::{Event, Interference, Owed, Part, Starting, TaskState, World};
-use crate::journal::ByHand;
-use crate::task::Notice;
+use crate::engine::{Event, Interference, Part, PendingCallback, SimHooks, Starting, TaskState};
+use crate::journal::ManualJournal;
+use crate::task::Notification;
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
 /// The surroundings of a run, across the sessions that it takes.
-pub(super) struct Scene {
+pub(super) struct TestWorld {
     pub(super) script: Script,
     pub(super) faults: Faults,
     /// Nothing is left to chance without one.
     pub(super) rng: Option<fastrand::Rng>,
-    pub(super) journal: Option<ByHand>,
+    pub(super) journal: Option<ManualJournal>,
     pub(super) log: EventLog,
     pub(super) values: HashMap<String, AnyValue>,
     /// What callbacks were told.
-    pub(super) notices: Vec<Notice>,
+    pub(super) notifications: Vec<Notification>,
     /// Tasks whose success is stored: they must not run again.
     pub(super) settled: HashSet<String>,
     /// Invariants that did not hold.
@@ -37,17 +37,17 @@ pub(super) struct Scene {
     transitions: u64,
 }
 
-impl Scene {
+impl TestWorld {
     pub(super) fn new(script: Script, faults: Faults, seed: Option<u64>, start: Timestamp, is_stored: bool) -> Self {
-        let journal = (is_stored || faults.need_a_journal()).then(ByHand::new);
-        Scene {
+        let journal = (is_stored || faults.need_a_journal()).then(ManualJournal::new);
+        TestWorld {
             script,
             faults,
             rng: seed.map(fastrand::Rng::with_seed),
             journal,
             log: EventLog::new(start),
             values: HashMap::new(),
-            notices: Vec::new(),
+            notifications: Vec::new(),
             settled: HashSet::new(),
             broken: Vec::new(),
             steps: 0,
@@ -84,7 +84,7 @@ fn is_reached(marks: &mut Vec<u64>, reached: u64) -> bool {
     is_due
 }
 
-impl World for Scene {
+impl SimHooks for TestWorld {
     fn choose(&mut self, count: usize) -> usize {
         match &mut self.rng {
             Some(rng) if count > 1 => rng.usize(..count),
@@ -148,14 +148,14 @@ impl World for Scene {
         self.rng.is_none()
     }
 
-    fn tell(&mut self, now: Timestamp, owed: Owed) {
+    fn tell(&mut self, now: Timestamp, pending: PendingCallback) {
         if let Some(journal) = &self.journal
-            && let Err(error) = journal.note(&owed.notice.run.run_id, &owed.as_told(now))
+            && let Err(error) = journal.note(&pending.notification.run.run_id, &pending.as_told(now))
         {
             self.broken.push(format!("what a callback was told cannot be noted: {error}"));
         }
-        self.log.note(now, &format!("told: {}", owed.notice));
-        self.notices.push(owed.notice);
+        self.log.note(now, &format!("told: {}", pending.notification));
+        self.notifications.push(pending.notification);
     }
 
     fn stores_at_once(&self) -> bool {

@@ -329,7 +329,9 @@ impl Reader<'_> {
     /// A function or a notifier: anything but a literal.
     pub(super) fn callback(&mut self) -> Option<Expr> {
         match self.expr() {
-            Some(Expr::Lit(_)) | None => self.wrong("a function that takes a `&Notice`, or one of `taskflow::notify`"),
+            Some(Expr::Lit(_)) | None => {
+                self.wrong("a function that takes a `&Notification`, or one of `taskflow::notify`")
+            }
             Some(callback) => Some(callback.clone()),
         }
     }

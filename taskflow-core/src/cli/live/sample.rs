@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::{Look, TaskState};
+use crate::engine::{RunView, TaskState};
 use crate::time::Timestamp;
 
 /// A run under way, in numbers and a few names.
@@ -67,7 +67,7 @@ const WORTH_A_LINE: Duration = Duration::from_millis(300);
 
 impl Sample {
     /// Looks at every task once, and by name at no more than `lines` that run and `lines` that wait.
-    pub(super) fn take(look: Look<'_>, lines: usize) -> Self {
+    pub(super) fn take(look: RunView<'_>, lines: usize) -> Self {
         let now = look.now();
         let mut sample = Sample { now, halted: look.is_halted(), ..Sample::default() };
         let mut running: Vec<(Timestamp, u32)> = Vec::new();

@@ -30,7 +30,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::plan::Plan;
-use crate::near::nearest;
+use crate::suggest::nearest;
 
 pub use svg::{STATES, SvgOptions, svg};
 pub use view::{

@@ -22,7 +22,7 @@ pub(super) struct Past {
     /// Tasks that waited for something else, and whether they are sensors.
     pub(super) waits: HashMap<u32, bool>,
     /// Attempts that do not count against the retries.
-    pub(super) forgiven: HashMap<u32, u32>,
+    pub(super) uncounted_attempts: HashMap<u32, u32>,
     /// How often tasks ran again with their group or their run.
     pub(super) rounds: HashMap<u32, u32>,
     /// The last events that are not for tasks, because they were cleared since.

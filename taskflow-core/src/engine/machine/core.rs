@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cells::{AttemptRecord, Halted, JoinCell, Past, TaskCell, Timer};
-use super::pace::Pace;
-use super::units::Units;
+use super::group_retry::Units;
+use super::rate::Pace;
 use super::waits::Waiter;
 use super::{Command, Input, Outcome, Settings};
 use crate::dag::{Layout, Plan, Selection, Teardown};
@@ -14,7 +14,7 @@ use crate::engine::event::Event;
 use crate::engine::record::{Entry, ValueRef, nanos};
 use crate::engine::state::{RunState, TaskState, Transition};
 use crate::error::Failure;
-use crate::task::External;
+use crate::task::Events;
 use crate::time::Timestamp;
 
 /// Everything that changes; apart from the plan, so that both can be borrowed at once.
@@ -54,7 +54,7 @@ pub(super) struct Core {
     /// Tasks that wait without a slot, or have waited.
     pub(super) waiters: HashMap<u32, Waiter>,
     /// What was released so far.
-    pub(super) external: External,
+    pub(super) external: Events,
     /// How many events there were.
     pub(super) released: u64,
     /// When the elements of lists begin, by the blocks of those that have a rate.
@@ -225,7 +225,7 @@ impl Core {
         }
         let cell = self.tasks[task as usize];
         let retry = graph.options(task).retry;
-        let counted = cell.attempt - self.forgiven(task);
+        let counted = cell.attempt - self.uncounted_attempts(task);
         let goes_on = self.halted.is_none() || spared;
         if goes_on && failure.is_retryable() && counted <= retry.retries {
             let failure = Arc::new(failure);
@@ -414,8 +414,12 @@ impl Core {
     }
 
     /// How many attempts do not count against the retries.
-    pub(super) fn forgiven(&self, task: u32) -> u32 {
-        if self.past.forgiven.is_empty() { 0 } else { self.past.forgiven.get(&task).copied().unwrap_or(0) }
+    pub(super) fn uncounted_attempts(&self, task: u32) -> u32 {
+        if self.past.uncounted_attempts.is_empty() {
+            0
+        } else {
+            self.past.uncounted_attempts.get(&task).copied().unwrap_or(0)
+        }
     }
 
     pub(super) fn is_running(&self, task: u32, attempt: u32) -> bool {

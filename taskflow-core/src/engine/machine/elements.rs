@@ -36,7 +36,7 @@ impl Core {
             }
         }
         let Some(mapping) = own.expands else { return };
-        // A list stood for its elements; from now on they stand for themselves.
+        // A list stood for its elements; from now on they engine_ref for themselves.
         let count = graph.block_of(task).map_or(0, |block| block.count);
         for &join in plan.mappings()[mapping as usize].collectors.iter().filter(|&&join| hearers.hear(plan, join)) {
             let Some(join) = graph.join(join, at) else { continue };
@@ -88,13 +88,13 @@ impl Core {
             for task in first..self.tasks.len() as u32 {
                 let Some(known) = self.past.later.remove(&*graph.id(task)) else { continue };
                 self.tasks[task as usize].attempt = known.attempts;
-                self.past.forgiven.insert(task, known.forgiven);
+                self.past.uncounted_attempts.insert(task, known.uncounted_attempts);
                 if known.rounds > 0 {
                     self.past.rounds.insert(task, known.rounds);
                 }
                 self.retried.insert(task, known.retried);
-                if known.deaf_to > 0 {
-                    self.past.deaf.insert(task, known.deaf_to);
+                if known.events_seen > 0 {
+                    self.past.deaf.insert(task, known.events_seen);
                 }
                 if let Some(record) = known.wait {
                     let waiter = Waiter { record: *record, waits: false, called: known.started };

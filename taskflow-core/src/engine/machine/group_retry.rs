@@ -26,7 +26,7 @@ use crate::engine::state::{RunState, TaskState, Transition};
 use crate::error::Failure;
 use crate::time::Timestamp;
 
-/// How units stand, by the numbers of their groups.
+/// How units engine_ref, by the numbers of their groups.
 #[derive(Debug, Default)]
 pub(super) struct Units {
     all: HashMap<u32, Unit>,
@@ -194,7 +194,7 @@ impl Core {
             retried.push(AttemptRecord { started: cell.started, ended: cell.ended, failure, due: None });
         }
         if cell.attempt > 0 {
-            self.past.forgiven.insert(task, cell.attempt);
+            self.past.uncounted_attempts.insert(task, cell.attempt);
             *self.past.rounds.entry(task).or_default() += 1;
             self.past.deaf.insert(task, self.released);
         }

@@ -30,14 +30,14 @@
 //!   out of lists. `pace`: when elements may begin. `units`: groups that are tried again. `waits`: sensors and deferred tasks.
 //!   `halt`: runs that end early. `again`: runs that are tried again, and deadlines.
 
-mod again;
 mod cells;
 mod core;
 mod elements;
+mod group_retry;
 mod halt;
 mod joins;
-mod pace;
-mod units;
+mod rate;
+mod run_retry;
 mod waits;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -47,14 +47,14 @@ use std::time::Duration;
 pub(crate) use self::cells::AttemptRecord;
 use self::cells::{Halted, JoinCell, Past, TaskCell, Timer};
 use self::core::{Core, seed_of};
-use self::units::Units;
+use self::group_retry::Units;
 use self::waits::Waiter;
 use super::event::Event;
 use super::record::{Entry, Restored, RestoredState};
 use super::state::{RunState, TaskState};
 use crate::dag::{Layout, Plan, Selection};
 use crate::error::Failure;
-use crate::task::{Comeback, Wait, Waiting};
+use crate::task::{Wait, WaitState, Waiting};
 use crate::time::Timestamp;
 
 /// What happened outside.
@@ -72,7 +72,7 @@ pub(crate) enum Input {
     Cancel { reason: String },
     /// Somebody says that an event has come; its value is JSON.
     Release { key: String, value: Arc<str>, by: String, reason: String },
-    /// The run ends early as what is said: it cannot go on for a reason of its surroundings, or it was ending early before
+    /// The run ends early as what is said: it cannot go on for a reason of its host, or it was ending early before
     /// it was interrupted.
     Halt { reason: String, state: RunState },
 }
@@ -223,9 +223,9 @@ impl Machine {
         // All there is will be told when the run starts.
         self.core.late.clear();
         self.core.unbound.clear();
-        for (key, happening) in &restored.events {
+        for (key, payload) in &restored.events {
             self.core.released += 1;
-            Arc::make_mut(&mut self.core.external).insert(key.clone(), (self.core.released, happening.clone()));
+            Arc::make_mut(&mut self.core.external).insert(key.clone(), (self.core.released, payload.clone()));
         }
         (self.core.run_retries, self.core.run_retry) = (restored.run_retries, restored.run_retry);
         (self.core.past.queued, self.core.past.past_deadline) = (restored.queued, restored.past_deadline);
@@ -235,14 +235,14 @@ impl Machine {
             let task = known.task;
             let Some(cell) = tasks.get_mut(task as usize) else { continue };
             (cell.attempt, cell.started, cell.ended) = (known.attempts, known.started, known.ended);
-            if known.forgiven > 0 {
-                past.forgiven.insert(task, known.forgiven);
+            if known.uncounted_attempts > 0 {
+                past.uncounted_attempts.insert(task, known.uncounted_attempts);
             }
             if known.rounds > 0 {
                 past.rounds.insert(task, known.rounds);
             }
-            if known.deaf_to > 0 {
-                past.deaf.insert(task, known.deaf_to);
+            if known.events_seen > 0 {
+                past.deaf.insert(task, known.events_seen);
             }
             if !known.retried.is_empty() {
                 retried.insert(task, known.retried.clone());
@@ -385,14 +385,14 @@ impl Machine {
     }
 
     /// What a task that may wait is told when it is called now.
-    pub(crate) fn comeback(&self, task: u32, now: Timestamp) -> Option<Comeback> {
+    pub(crate) fn wait_state(&self, task: u32, now: Timestamp) -> Option<WaitState> {
         if self.layout.options(task).waiting == Waiting::Never {
             return None;
         }
         let record = self.core.waiters.get(&task).map(|waiter| &waiter.record);
         let (since, waits) = record.map_or((now, 0), |record| (record.since, record.count));
         let after = self.core.past.deaf.get(&task).copied().unwrap_or(0);
-        Some(Comeback { now, since, waits, after, events: Arc::clone(&self.core.external) })
+        Some(WaitState { now, since, waits, after, events: Arc::clone(&self.core.external) })
     }
 
     /// How often the task ran again with its group or its run.
@@ -403,7 +403,7 @@ impl Machine {
     /// How many attempts the task may have.
     pub(crate) fn max_attempts(&self, task: u32) -> u32 {
         let retries = self.layout.options(task).retry.retries;
-        retries.saturating_add(1).saturating_add(self.core.forgiven(task))
+        retries.saturating_add(1).saturating_add(self.core.uncounted_attempts(task))
     }
 
     /// When the last attempt started and the task came to its end.
@@ -460,7 +460,7 @@ impl Machine {
         {
             return due.since(record.ended);
         }
-        let counted = attempt.saturating_sub(self.core.forgiven(task));
+        let counted = attempt.saturating_sub(self.core.uncounted_attempts(task));
         self.layout.options(task).retry.delay_after(counted.max(1), seed_of(&self.core.settings, task))
     }
 

@@ -192,14 +192,14 @@ impl Machine {
                 state,
                 attempts: cell.attempt,
                 // All before the run was tried again do not count.
-                forgiven: if is_open { cell.attempt } else { core.forgiven(task) },
+                uncounted_attempts: if is_open { cell.attempt } else { core.uncounted_attempts(task) },
                 rounds: core.past.rounds.get(&task).copied().unwrap_or(0) + u32::from(is_open),
                 started: cell.started,
                 ended: cell.ended,
                 retried,
                 wait: core.waiters.get(&task).filter(|_| !is_open).map(|waiter| Box::new(waiter.record.clone())),
                 // What it was told is not for it any more: it asks anew.
-                deaf_to: if is_open && cell.attempt > 0 {
+                events_seen: if is_open && cell.attempt > 0 {
                     core.released
                 } else {
                     core.past.deaf.get(&task).copied().unwrap_or(0)

@@ -12,7 +12,7 @@ use crate::dag::Layout;
 use crate::engine::record::{Entry, WaitRecord, nanos};
 use crate::engine::state::{TaskState, Transition};
 use crate::error::Failure;
-use crate::task::{Happening, RUN_ENDED, Wait};
+use crate::task::{EventPayload, RUN_ENDED, Wait};
 use crate::time::Timestamp;
 
 /// A task that waits, or has waited.
@@ -115,16 +115,16 @@ impl Core {
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
-        let happening = Happening { value, by: Arc::from(&*by), reason: Arc::from(&*reason), at: now };
+        let payload = EventPayload { value, by: Arc::from(&*by), reason: Arc::from(&*reason), at: now };
         if self.settings.recorded {
-            let value = happening.value.to_string();
+            let value = payload.value.to_string();
             self.entries.push((now, Entry::Happened { key: key.clone(), value, by, reason }));
         }
         let mut waiting: Vec<u32> =
             self.waiters.iter().filter(|(_, waiter)| waiter.waits_for(&key)).map(|(&task, _)| task).collect();
         waiting.sort_unstable();
         self.released += 1;
-        Arc::make_mut(&mut self.external).insert(key, (self.released, happening));
+        Arc::make_mut(&mut self.external).insert(key, (self.released, payload));
         for task in waiting {
             if self.tasks[task as usize].state == TaskState::Deferred {
                 self.come_back(task, now, commands);

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::courier::Owed;
+use crate::engine::callback_dispatcher::PendingCallback;
 use crate::engine::event::Event;
 use crate::task::{Inputs, Produced, TaskContext, TaskDef};
 use crate::time::Timestamp;
 use crate::value::AnyValue;
 
-/// The surroundings of a simulated run. What is not overridden is the calmest that there can be.
-pub(crate) trait World {
+/// The host of a simulated run. What is not overridden is the calmest that there can be.
+pub(crate) trait SimHooks {
     /// Which of `count` possible things comes next: below `count`, which is not 0.
     fn choose(&mut self, _count: usize) -> usize {
         0
@@ -43,9 +43,9 @@ pub(crate) trait World {
     }
 
     /// A callback is to be told something.
-    fn tell(&mut self, _now: Timestamp, owed: Owed) {
+    fn tell(&mut self, _now: Timestamp, pending: PendingCallback) {
         // Nobody tries again what fails here.
-        let _ = owed.deliver();
+        let _ = pending.deliver();
     }
 
     /// Whether what is recorded is stored before anything else happens.

@@ -2,7 +2,7 @@
 
 use super::{known, new, of_every_store, ok, plain, segment, update};
 use crate::engine::{RunState, TaskState};
-use crate::journal::store::{Appended, RunUpdate, Store, Whose};
+use crate::journal::store::{AppendTarget, Appended, RunUpdate, Store};
 
 use Appended::{Fenced, Stored, Taken};
 
@@ -35,7 +35,7 @@ async fn new_runs_are_numbered_upwards_from_one(store: &dyn Store) {
 async fn a_new_run_is_there_as_it_was_given(store: &dyn Store) {
     ok(store, &[new("a", 10)]).await;
     let row = store.run(1).await.unwrap().unwrap();
-    let Whose::New(given) = new("a", 10).run else { unreachable!() };
+    let AppendTarget::New(given) = new("a", 10).run else { unreachable!() };
     assert_eq!((&row.info, &row.graph, &row.build), (&given.info, &given.graph, &given.build));
     assert_eq!((row.owner, row.created, row.tasks, row.token), (given.owner, given.created, 3, 1));
     assert_eq!((row.state, row.ended, row.counts), (RunState::Running, None, vec![]));

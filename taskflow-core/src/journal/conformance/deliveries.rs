@@ -1,7 +1,7 @@
 //! What callbacks were told.
 
 use super::{known, new, of_every_store, ok, update};
-use crate::engine::{RunState, Tried};
+use crate::engine::{DeliveryAttempt, RunState};
 use crate::journal::store::{Append, Store};
 use crate::time::Timestamp;
 
@@ -11,10 +11,10 @@ of_every_store! {
     a_deleted_run_owes_nothing,
 }
 
-fn tried(key: &str, at: i64, error: Option<&str>) -> Tried {
-    Tried {
+fn tried(key: &str, at: i64, error: Option<&str>) -> DeliveryAttempt {
+    DeliveryAttempt {
         key: key.to_owned(),
-        notice: format!("about {key}"),
+        notification: format!("about {key}"),
         callback: "tell".to_owned(),
         at: Timestamp::from_nanos(at),
         attempts: 1,
@@ -24,42 +24,42 @@ fn tried(key: &str, at: i64, error: Option<&str>) -> Tried {
 }
 
 async fn a_run_that_owes_is_on_the_list_until_it_has_ended_and_is_settled(store: &dyn Store) {
-    store.owe("a").await.unwrap();
-    store.owe("a").await.unwrap();
-    store.owe("never stored").await.unwrap();
+    store.outbox_add("a").await.unwrap();
+    store.outbox_add("a").await.unwrap();
+    store.outbox_add("never stored").await.unwrap();
     ok(store, &[new("a", 10)]).await;
-    assert_eq!(store.owing().await.unwrap(), ["a", "never stored"]);
+    assert_eq!(store.outbox_pending().await.unwrap(), ["a", "never stored"]);
     // It goes on, and may have more to tell.
-    store.settle("a").await.unwrap();
-    store.settle("never stored").await.unwrap();
-    assert_eq!(store.owing().await.unwrap(), ["a"]);
+    store.outbox_done("a").await.unwrap();
+    store.outbox_done("never stored").await.unwrap();
+    assert_eq!(store.outbox_pending().await.unwrap(), ["a"]);
     ok(store, &[known(1, 1, None, Some(update(RunState::Failed)))]).await;
-    store.settle("a").await.unwrap();
-    assert_eq!(store.owing().await.unwrap(), Vec::<String>::new());
+    store.outbox_done("a").await.unwrap();
+    assert_eq!(store.outbox_pending().await.unwrap(), Vec::<String>::new());
 }
 
 async fn the_last_try_of_each_notice_is_kept(store: &dyn Store) {
     ok(store, &[new("a", 10), new("b", 10)]).await;
-    store.note("a", &[tried("one", 3, Some("no")), tried("two", 2, None)]).await.unwrap();
-    store.note("b", &[tried("one", 1, None)]).await.unwrap();
-    store.note("nobody", &[tried("one", 1, None)]).await.unwrap();
+    store.record_deliveries("a", &[tried("one", 3, Some("no")), tried("two", 2, None)]).await.unwrap();
+    store.record_deliveries("b", &[tried("one", 1, None)]).await.unwrap();
+    store.record_deliveries("nobody", &[tried("one", 1, None)]).await.unwrap();
     assert_eq!(store.deliveries("a").await.unwrap(), [tried("two", 2, None), tried("one", 3, Some("no"))]);
-    let again = Tried { attempts: 2, ..tried("one", 20, None) };
-    store.note("a", std::slice::from_ref(&again)).await.unwrap();
+    let again = DeliveryAttempt { attempts: 2, ..tried("one", 20, None) };
+    store.record_deliveries("a", std::slice::from_ref(&again)).await.unwrap();
     assert_eq!(store.deliveries("a").await.unwrap(), [tried("two", 2, None), again]);
     assert_eq!(store.deliveries("b").await.unwrap().len(), 1);
     assert_eq!(store.deliveries("nobody").await.unwrap(), []);
 }
 
 async fn a_deleted_run_owes_nothing(store: &dyn Store) {
-    store.owe("a").await.unwrap();
-    store.owe("b").await.unwrap();
+    store.outbox_add("a").await.unwrap();
+    store.outbox_add("b").await.unwrap();
     let ended = |run_id| Append { update: Some(update(RunState::Success)), ..new(run_id, 10) };
     ok(store, &[ended("a"), ended("b")]).await;
-    store.note("a", &[tried("one", 1, None)]).await.unwrap();
-    store.note("b", &[tried("one", 1, None)]).await.unwrap();
+    store.record_deliveries("a", &[tried("one", 1, None)]).await.unwrap();
+    store.record_deliveries("b", &[tried("one", 1, None)]).await.unwrap();
     assert_eq!(store.delete(&[1]).await.unwrap(), 1);
-    assert_eq!(store.owing().await.unwrap(), ["b"]);
+    assert_eq!(store.outbox_pending().await.unwrap(), ["b"]);
     assert_eq!(store.deliveries("a").await.unwrap(), []);
     assert_eq!(store.deliveries("b").await.unwrap().len(), 1);
 }

@@ -27,7 +27,7 @@ macro_rules! of_every_store {
                 async fn $case() {
                     let dir = tempfile::tempdir().unwrap();
                     let path = dir.path().join("runs.db");
-                    let store = crate::journal::sqlite::SqliteStore::open(&path, crate::journal::Sync::Normal);
+                    let store = crate::journal::sqlite::SqliteStore::open(&path, crate::journal::SyncMode::Normal);
                     super::$case(&store.await.unwrap()).await;
                 }
             )*

@@ -1,7 +1,7 @@
 //! Small batches.
 
 use crate::engine::{RunState, TaskState};
-use crate::journal::store::{Append, Appended, NewRun, RunUpdate, Segment, Store, Whose};
+use crate::journal::store::{Append, AppendTarget, Appended, NewRun, RunUpdate, Segment, Store};
 use crate::task::RunInfo;
 use crate::time::Timestamp;
 
@@ -23,16 +23,16 @@ pub(in crate::journal) fn new(run_id: &str, at: i64) -> Append {
         tasks: 3,
         created,
     };
-    Append { run: Whose::New(Box::new(run)), segment: Some(segment(1)), update: None }
+    Append { run: AppendTarget::New(Box::new(run)), segment: Some(segment(1)), update: None }
 }
 
 /// A segment of a run that is there.
 pub(in crate::journal) fn plain(run: i64, token: u64, number: u32) -> Append {
-    Append { run: Whose::Known { run, token }, segment: Some(segment(number)), update: None }
+    Append { run: AppendTarget::Existing { run, token }, segment: Some(segment(number)), update: None }
 }
 
 pub(in crate::journal) fn known(run: i64, token: u64, segment: Option<Segment>, update: Option<RunUpdate>) -> Append {
-    Append { run: Whose::Known { run, token }, segment, update }
+    Append { run: AppendTarget::Existing { run, token }, segment, update }
 }
 
 pub(in crate::journal) fn update(state: RunState) -> RunUpdate {

@@ -3,7 +3,7 @@
 use super::{known, new, of_every_store, ok, plain, update};
 use crate::engine::RunState;
 use crate::journal::RunFilter;
-use crate::journal::store::{Append, Request, RequestKind, RunRow, Store, Whose};
+use crate::journal::store::{Append, AppendTarget, Request, RequestKind, RunRow, Store};
 use crate::time::Timestamp;
 
 of_every_store! {
@@ -25,7 +25,7 @@ fn ids(rows: &[RunRow]) -> Vec<&str> {
 }
 
 fn of(dag: &str, mut run: Append) -> Append {
-    if let Whose::New(new) = &mut run.run {
+    if let AppendTarget::New(new) = &mut run.run {
         new.info.dag_id = dag.to_owned();
     }
     run

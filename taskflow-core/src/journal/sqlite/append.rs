@@ -3,7 +3,7 @@
 //! What happens all the time, segments for runs that are known, is one statement for the whole batch and needs no
 //! transaction around it. Everything else is a script: the statements of all parts in a row, between `BEGIN IMMEDIATE` and
 //! `COMMIT`, in one call. Each part has one statement that answers with the number of the part if it changed something;
-//! a part without an answer was fenced.
+//! a part without an store_future was fenced.
 
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Connection as _, Encode, Row, Sqlite, Type};
@@ -11,7 +11,7 @@ use sqlx::{Arguments, AssertSqlSafe, Connection as _, Encode, Row, Sqlite, Type}
 use super::{SqliteStore, segment_id};
 use crate::engine::RunState;
 use crate::journal::StoreError;
-use crate::journal::store::{Append, Appended, NewRun, Request, RunUpdate, Segment, Whose};
+use crate::journal::store::{Append, AppendTarget, Appended, NewRun, Request, RunUpdate, Segment};
 use crate::time::Timestamp;
 
 /// SQLite allows 32 766 parameters in a statement; a segment takes five.
@@ -25,15 +25,15 @@ pub(super) async fn append(store: &SqliteStore, batch: &[Append]) -> Result<Vec<
         return Ok(Vec::new());
     }
     store.hit("store.append")?;
-    let mut lease = store.writer.lease().await?;
-    let connection = lease.connection();
+    let mut guard = store.writer.acquire().await?;
+    let connection = guard.connection();
     let answers = match segments(batch) {
         Some(segments) if segments.len() == 1 => one(connection, &segments[0]).await,
         Some(segments) => rows(connection, &segments).await,
         None => Script::run(connection, batch).await,
     };
-    let answers = answers.map_err(|error| lease.explain(&error))?;
-    lease.keep();
+    let answers = answers.map_err(|error| guard.explain(&error))?;
+    guard.release();
     store.hit("store.appended")?;
     Ok(answers)
 }
@@ -47,9 +47,9 @@ pub(super) async fn adopt(
     // What does not fit into the column is no token.
     let Ok(expected) = i64::try_from(expected) else { return Ok(None) };
     store.hit("store.adopt")?;
-    let mut lease = store.writer.lease().await?;
-    let adopted = adopt_in(lease.connection(), run, expected, owner).await.map_err(|error| lease.explain(&error))?;
-    lease.keep();
+    let mut guard = store.writer.acquire().await?;
+    let adopted = adopt_in(guard.connection(), run, expected, owner).await.map_err(|error| guard.explain(&error))?;
+    guard.release();
     store.hit("store.adopted")?;
     Ok(adopted.then(|| expected.unsigned_abs() + 1))
 }
@@ -68,23 +68,23 @@ async fn adopt_in(connection: &mut SqliteConnection, run: i64, expected: i64, ow
 }
 
 pub(super) async fn put_graph(store: &SqliteStore, hash: &str, snapshot: &[u8]) -> Result<(), StoreError> {
-    let mut lease = store.writer.lease().await?;
+    let mut guard = store.writer.acquire().await?;
     let query = sqlx::query("INSERT OR IGNORE INTO graphs (hash, snapshot) VALUES (?, ?)").bind(hash).bind(snapshot);
-    query.execute(lease.connection()).await.map_err(|error| lease.explain(&error))?;
-    lease.keep();
+    query.execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
+    guard.release();
     Ok(())
 }
 
 pub(super) async fn ask(store: &SqliteStore, request: &Request) -> Result<(), StoreError> {
-    let mut lease = store.writer.lease().await?;
+    let mut guard = store.writer.acquire().await?;
     let asked = async {
         let sql =
             "INSERT INTO requests (run, what, by, reason, at) SELECT number, ?, ?, ?, ? FROM runs WHERE number = ?";
         let query = sqlx::query(sql).bind(word(&request.what)?).bind(&request.by).bind(&request.reason);
-        query.bind(request.at.as_nanos()).bind(request.run).execute(lease.connection()).await
+        query.bind(request.at.as_nanos()).bind(request.run).execute(guard.connection()).await
     };
-    asked.await.map_err(|error| lease.explain(&error))?;
-    lease.keep();
+    asked.await.map_err(|error| guard.explain(&error))?;
+    guard.release();
     Ok(())
 }
 
@@ -102,7 +102,7 @@ fn segments(batch: &[Append]) -> Option<Vec<Plain<'_>>> {
         return None;
     }
     let plain = |part| match part {
-        &Append { run: Whose::Known { run, token }, segment: Some(ref segment), update: None } => {
+        &Append { run: AppendTarget::Existing { run, token }, segment: Some(ref segment), update: None } => {
             Some(Plain { run, token: i64::try_from(token).ok()?, id: segment_id(run, segment.number)?, segment })
         }
         _ => None,
@@ -146,11 +146,11 @@ async fn rows(connection: &mut SqliteConnection, parts: &[Plain<'_>]) -> sqlx::R
         stored.push(row.try_get::<i64, _>(0)?);
     }
     stored.sort_unstable();
-    let answer = |part: &Plain<'_>| match stored.binary_search(&part.run) {
+    let store_future = |part: &Plain<'_>| match stored.binary_search(&part.run) {
         Ok(_) => Appended::Stored(part.run),
         Err(_) => Appended::Fenced,
     };
-    Ok(parts.iter().map(answer).collect())
+    Ok(parts.iter().map(store_future).collect())
 }
 
 /// Statements to be run in one call, and what they are given.
@@ -162,8 +162,8 @@ struct Script {
 impl Script {
     async fn run(connection: &mut SqliteConnection, batch: &[Append]) -> sqlx::Result<Vec<Appended>> {
         let refused = |part: &Append| match part.run {
-            Whose::New(_) => Appended::Taken,
-            Whose::Known { .. } => Appended::Fenced,
+            AppendTarget::New(_) => Appended::Taken,
+            AppendTarget::Existing { .. } => Appended::Fenced,
         };
         let mut answers: Vec<Appended> = batch.iter().map(refused).collect();
         let mut script = Script { sql: "BEGIN IMMEDIATE;".to_owned(), arguments: SqliteArguments::default() };
@@ -187,9 +187,9 @@ impl Script {
         let first = part.segment.as_ref().is_none_or(|segment| segment.number == 1);
         match &part.run {
             // The first segment of a run has number 1: anything else is an error of the caller, and stores nothing.
-            Whose::New(_) if !first => Ok(()),
-            Whose::New(run) => self.new_run(at, run, part.segment.as_ref(), part.update.as_ref()),
-            &Whose::Known { run, token } => {
+            AppendTarget::New(_) if !first => Ok(()),
+            AppendTarget::New(run) => self.new_run(at, run, part.segment.as_ref(), part.update.as_ref()),
+            &AppendTarget::Existing { run, token } => {
                 // What does not fit into the columns is nobody's run, and nobody's token.
                 let number = part.segment.as_ref().map_or(1, |segment| segment.number);
                 match (i64::try_from(token), segment_id(run, number)) {
@@ -313,8 +313,8 @@ fn named((graph, tasks): &(String, u32)) -> (&String, u32) {
 fn note(answers: &mut [Appended], rows: &[SqliteRow]) -> sqlx::Result<()> {
     for row in rows {
         let (at, run): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        if let Some(answer) = usize::try_from(at).ok().and_then(|at| answers.get_mut(at)) {
-            *answer = Appended::Stored(run);
+        if let Some(store_future) = usize::try_from(at).ok().and_then(|at| answers.get_mut(at)) {
+            *store_future = Appended::Stored(run);
         }
     }
     Ok(())

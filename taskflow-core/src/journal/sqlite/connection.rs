@@ -15,38 +15,38 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::error::{BUSY, Doing, code, explain};
-use crate::journal::{StoreError, Sync};
+use crate::journal::{StoreError, SyncMode};
 
 /// How long a statement waits for another process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection, where it comes from, and who may use it.
-pub(super) struct Line {
+pub(super) struct ConnectionSlot {
     path: PathBuf,
     doing: Doing,
     options: SqliteConnectOptions,
-    slot: Mutex<Slot>,
+    state: Mutex<Connection>,
 }
 
-enum Slot {
+enum Connection {
     Empty,
     Open(SqliteConnection),
     Closed,
 }
 
 /// A connection in use.
-pub(super) struct Lease<'a> {
-    line: &'a Line,
-    slot: MutexGuard<'a, Slot>,
+pub(super) struct ConnectionGuard<'a> {
+    slot: &'a ConnectionSlot,
+    state: MutexGuard<'a, Connection>,
     connection: SqliteConnection,
 }
 
-impl Line {
+impl ConnectionSlot {
     /// The one that writes. With `create`, it makes the file.
-    pub(super) fn writer(path: &Path, file: &Path, sync: Sync, create: bool) -> Self {
+    pub(super) fn writer(path: &Path, file: &Path, sync: SyncMode, create: bool) -> Self {
         let synchronous = match sync {
-            Sync::Full => SqliteSynchronous::Full,
-            Sync::Normal => SqliteSynchronous::Normal,
+            SyncMode::Full => SqliteSynchronous::Full,
+            SyncMode::Normal => SqliteSynchronous::Normal,
         };
         let options = options(file)
             .create_if_missing(create)
@@ -57,27 +57,27 @@ impl Line {
             .pragma("wal_autocheckpoint", "4000")
             .pragma("journal_size_limit", "33554432")
             .pragma("cache_size", "-8000");
-        Line { path: path.to_owned(), doing: Doing::Write, options, slot: Mutex::new(Slot::Empty) }
+        ConnectionSlot { path: path.to_owned(), doing: Doing::Write, options, state: Mutex::new(Connection::Empty) }
     }
 
     /// The one that reads.
     pub(super) fn reader(path: &Path, file: &Path) -> Self {
         let options = options(file).read_only(true).pragma("cache_size", "-16000");
-        Line { path: path.to_owned(), doing: Doing::Read, options, slot: Mutex::new(Slot::Empty) }
+        ConnectionSlot { path: path.to_owned(), doing: Doing::Read, options, state: Mutex::new(Connection::Empty) }
     }
 
     /// The connection, opened if it is not.
-    pub(super) async fn lease(&self) -> Result<Lease<'_>, StoreError> {
-        let mut slot = self.slot.lock().await;
-        let connection = match std::mem::replace(&mut *slot, Slot::Empty) {
-            Slot::Open(connection) => connection,
-            Slot::Empty => self.connect().await?,
-            Slot::Closed => {
-                *slot = Slot::Closed;
+    pub(super) async fn acquire(&self) -> Result<ConnectionGuard<'_>, StoreError> {
+        let mut state = self.state.lock().await;
+        let connection = match std::mem::replace(&mut *state, Connection::Empty) {
+            Connection::Open(connection) => connection,
+            Connection::Empty => self.connect().await?,
+            Connection::Closed => {
+                *state = Connection::Closed;
                 return Err(self.closed());
             }
         };
-        Ok(Lease { line: self, slot, connection })
+        Ok(ConnectionGuard { slot: self, state, connection })
     }
 
     async fn connect(&self) -> Result<SqliteConnection, StoreError> {
@@ -99,9 +99,9 @@ impl Line {
 
     /// Takes the connection away for good. The first time it is what was open.
     pub(super) async fn close(&self) -> Option<SqliteConnection> {
-        match std::mem::replace(&mut *self.slot.lock().await, Slot::Closed) {
-            Slot::Open(connection) => Some(connection),
-            Slot::Empty | Slot::Closed => None,
+        match std::mem::replace(&mut *self.state.lock().await, Connection::Closed) {
+            Connection::Open(connection) => Some(connection),
+            Connection::Empty | Connection::Closed => None,
         }
     }
 
@@ -114,25 +114,25 @@ impl Line {
     }
 }
 
-impl Lease<'_> {
+impl ConnectionGuard<'_> {
     pub(super) fn connection(&mut self) -> &mut SqliteConnection {
         &mut self.connection
     }
 
     /// Puts the connection back: no transaction is open.
-    pub(super) fn keep(mut self) {
-        *self.slot = Slot::Open(self.connection);
+    pub(super) fn release(mut self) {
+        *self.state = Connection::Open(self.connection);
     }
 
     /// What went wrong with it.
     pub(super) fn explain(&self, error: &sqlx::Error) -> StoreError {
-        explain(&self.line.path, self.line.doing, error)
+        explain(&self.slot.path, self.slot.doing, error)
     }
 }
 
-impl fmt::Debug for Line {
+impl fmt::Debug for ConnectionSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Line({:?}, {})", self.doing, self.path.display())
+        write!(f, "ConnectionSlot({:?}, {})", self.doing, self.path.display())
     }
 }
 

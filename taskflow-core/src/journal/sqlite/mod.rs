@@ -21,14 +21,14 @@ mod upkeep;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use connection::Line;
+use connection::ConnectionSlot;
 use error::{cannot_open, stopped};
 pub(crate) use examine::examine;
 use schema::Found;
 
-use super::store::{Answer, Append, Appended, Request, RunFilter, RunRow, SegmentRow, Store, answer};
-use super::{StoreError, Sync};
-use crate::engine::Tried;
+use super::store::{Append, Appended, Request, RunFilter, RunRow, SegmentRow, Store, StoreFuture, store_future};
+use super::{StoreError, SyncMode};
+use crate::engine::DeliveryAttempt;
 use crate::failpoint;
 
 /// Runs in a SQLite file.
@@ -36,8 +36,8 @@ use crate::failpoint;
 pub(crate) struct SqliteStore {
     /// As it was named: for messages.
     path: PathBuf,
-    writer: Line,
-    reader: Line,
+    writer: ConnectionSlot,
+    reader: ConnectionSlot,
 }
 
 impl SqliteStore {
@@ -46,13 +46,13 @@ impl SqliteStore {
     /// # Errors
     ///
     /// Why that cannot be, with what can be done about it.
-    pub(crate) async fn open(path: &Path, sync: Sync) -> Result<Self, StoreError> {
+    pub(crate) async fn open(path: &Path, sync: SyncMode) -> Result<Self, StoreError> {
         let store = SqliteStore::at(path, sync, true)?;
-        let mut lease = store.writer.lease().await?;
-        if schema::look(path, lease.connection()).await? != Found::Current {
-            schema::migrate(path, lease.connection()).await?;
+        let mut guard = store.writer.acquire().await?;
+        if schema::look(path, guard.connection()).await? != Found::Current {
+            schema::migrate(path, guard.connection()).await?;
         }
-        lease.keep();
+        guard.release();
         Ok(store)
     }
 
@@ -62,7 +62,7 @@ impl SqliteStore {
     /// # Errors
     ///
     /// Why it cannot be opened, with what can be done about it.
-    pub(crate) async fn open_existing(path: &Path, sync: Sync) -> Result<Option<Self>, StoreError> {
+    pub(crate) async fn open_existing(path: &Path, sync: SyncMode) -> Result<Option<Self>, StoreError> {
         match std::fs::metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             // SQLite would say no more than that it cannot open it.
@@ -70,23 +70,23 @@ impl SqliteStore {
             Ok(_) => {}
         }
         let store = SqliteStore::at(path, sync, false)?;
-        let mut lease = store.reader.lease().await?;
-        let found = schema::look(path, lease.connection()).await?;
-        lease.keep();
+        let mut guard = store.reader.acquire().await?;
+        let found = schema::look(path, guard.connection()).await?;
+        guard.release();
         match found {
             // An empty file, or one that another process is about to fill.
             Found::Nothing => return Ok(None),
             Found::Older => {
-                let mut lease = store.writer.lease().await?;
-                schema::migrate(path, lease.connection()).await?;
-                lease.keep();
+                let mut guard = store.writer.acquire().await?;
+                schema::migrate(path, guard.connection()).await?;
+                guard.release();
             }
             Found::Current => {}
         }
         Ok(Some(store))
     }
 
-    fn at(path: &Path, sync: Sync, create: bool) -> Result<Self, StoreError> {
+    fn at(path: &Path, sync: SyncMode, create: bool) -> Result<Self, StoreError> {
         let open = |reason: String| StoreError::Open { place: path.display().to_string(), reason };
         if path.is_dir() {
             return Err(open(cannot_open(path)));
@@ -101,7 +101,7 @@ impl SqliteStore {
         if file.to_str().is_none() {
             return Err(open("SQLite takes paths in UTF-8 only; name another file".to_owned()));
         }
-        let (writer, reader) = (Line::writer(path, &file, sync, create), Line::reader(path, &file));
+        let (writer, reader) = (ConnectionSlot::writer(path, &file, sync, create), ConnectionSlot::reader(path, &file));
         Ok(SqliteStore { path: path.to_owned(), writer, reader })
     }
 
@@ -129,91 +129,91 @@ fn segment_id(run: i64, number: u32) -> Option<i64> {
 }
 
 impl Store for SqliteStore {
-    fn append<'a>(&'a self, batch: &'a [Append]) -> Answer<'a, Vec<Appended>> {
-        answer(append::append(self, batch))
+    fn append<'a>(&'a self, batch: &'a [Append]) -> StoreFuture<'a, Vec<Appended>> {
+        store_future(append::append(self, batch))
     }
 
-    fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> Answer<'a, Option<u64>> {
-        answer(append::adopt(self, run, expected, owner))
+    fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> StoreFuture<'a, Option<u64>> {
+        store_future(append::adopt(self, run, expected, owner))
     }
 
-    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> Answer<'a, ()> {
-        answer(append::put_graph(self, hash, snapshot))
+    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> StoreFuture<'a, ()> {
+        store_future(append::put_graph(self, hash, snapshot))
     }
 
-    fn graph<'a>(&'a self, hash: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        answer(read::graph(self, hash))
+    fn graph<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
+        store_future(read::graph(self, hash))
     }
 
-    fn run(&self, run: i64) -> Answer<'_, Option<RunRow>> {
-        answer(read::run(self, run))
+    fn run(&self, run: i64) -> StoreFuture<'_, Option<RunRow>> {
+        store_future(read::run(self, run))
     }
 
-    fn run_by_id<'a>(&'a self, run_id: &'a str) -> Answer<'a, Option<RunRow>> {
-        answer(read::run_by_id(self, run_id))
+    fn run_by_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunRow>> {
+        store_future(read::run_by_id(self, run_id))
     }
 
-    fn find<'a>(&'a self, text: &'a str, limit: u32) -> Answer<'a, Vec<RunRow>> {
-        answer(read::find(self, text, limit))
+    fn find<'a>(&'a self, text: &'a str, limit: u32) -> StoreFuture<'a, Vec<RunRow>> {
+        store_future(read::find(self, text, limit))
     }
 
-    fn runs<'a>(&'a self, filter: &'a RunFilter) -> Answer<'a, Vec<RunRow>> {
-        answer(read::runs(self, read::filtered(filter)))
+    fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>> {
+        store_future(read::runs(self, read::filtered(filter)))
     }
 
-    fn params(&self, run: i64) -> Answer<'_, Option<Vec<u8>>> {
-        answer(read::params(self, run))
+    fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>> {
+        store_future(read::params(self, run))
     }
 
-    fn segments(&self, run: i64, from: u32) -> Answer<'_, Vec<SegmentRow>> {
-        answer(read::segments(self, run, from))
+    fn segments(&self, run: i64, from: u32) -> StoreFuture<'_, Vec<SegmentRow>> {
+        store_future(read::segments(self, run, from))
     }
 
-    fn data(&self, run: i64, segment: u32, range: Range<u32>) -> Answer<'_, Option<Vec<u8>>> {
-        answer(read::data(self, run, segment, range))
+    fn data(&self, run: i64, segment: u32, range: Range<u32>) -> StoreFuture<'_, Option<Vec<u8>>> {
+        store_future(read::data(self, run, segment, range))
     }
 
-    fn ask<'a>(&'a self, request: &'a Request) -> Answer<'a, ()> {
-        answer(append::ask(self, request))
+    fn ask<'a>(&'a self, request: &'a Request) -> StoreFuture<'a, ()> {
+        store_future(append::ask(self, request))
     }
 
-    fn requests(&self, after: i64) -> Answer<'_, Vec<(i64, Request)>> {
-        answer(read::requests(self, after))
+    fn requests(&self, after: i64) -> StoreFuture<'_, Vec<(i64, Request)>> {
+        store_future(read::requests(self, after))
     }
 
-    fn owe<'a>(&'a self, run_id: &'a str) -> Answer<'a, ()> {
-        answer(deliveries::owe(self, run_id))
+    fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
+        store_future(deliveries::outbox_add(self, run_id))
     }
 
-    fn owing(&self) -> Answer<'_, Vec<String>> {
-        answer(deliveries::owing(self))
+    fn outbox_pending(&self) -> StoreFuture<'_, Vec<String>> {
+        store_future(deliveries::outbox_pending(self))
     }
 
-    fn settle<'a>(&'a self, run_id: &'a str) -> Answer<'a, ()> {
-        answer(deliveries::settle(self, run_id))
+    fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
+        store_future(deliveries::outbox_done(self, run_id))
     }
 
-    fn note<'a>(&'a self, run_id: &'a str, tried: &'a [Tried]) -> Answer<'a, ()> {
-        answer(deliveries::note(self, run_id, tried))
+    fn record_deliveries<'a>(&'a self, run_id: &'a str, tried: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()> {
+        store_future(deliveries::record_deliveries(self, run_id, tried))
     }
 
-    fn deliveries<'a>(&'a self, run_id: &'a str) -> Answer<'a, Vec<Tried>> {
-        answer(deliveries::deliveries(self, run_id))
+    fn deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Vec<DeliveryAttempt>> {
+        store_future(deliveries::deliveries(self, run_id))
     }
 
-    fn delete<'a>(&'a self, runs: &'a [i64]) -> Answer<'a, u64> {
-        answer(upkeep::delete(self, runs))
+    fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64> {
+        store_future(upkeep::delete(self, runs))
     }
 
-    fn vacuum(&self) -> Answer<'_, (u64, u64)> {
-        answer(upkeep::vacuum(self))
+    fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {
+        store_future(upkeep::vacuum(self))
     }
 
-    fn check(&self) -> Answer<'_, Vec<String>> {
-        answer(upkeep::check(self))
+    fn check(&self) -> StoreFuture<'_, Vec<String>> {
+        store_future(upkeep::check(self))
     }
 
-    fn close(&self) -> Answer<'_, ()> {
-        answer(upkeep::close(self))
+    fn close(&self) -> StoreFuture<'_, ()> {
+        store_future(upkeep::close(self))
     }
 }

@@ -1,7 +1,7 @@
-//! Questions to a store, and the rows that answer them.
+//! Questions to a store, and the rows that store_future them.
 //!
 //! The columns that a filter or a search looks at stand in indexes. Both first find the numbers of the runs there, and
-//! only then read the rows of those that the answer holds.
+//! only then read the rows of those that the store_future holds.
 
 use std::ops::Range;
 
@@ -46,10 +46,10 @@ impl Question {
     }
 
     async fn ask(self, store: &SqliteStore) -> Result<Vec<SqliteRow>, StoreError> {
-        let mut lease = store.reader.lease().await?;
+        let mut guard = store.reader.acquire().await?;
         let query = sqlx::query_with(AssertSqlSafe(self.sql), self.arguments);
-        let rows = query.fetch_all(lease.connection()).await.map_err(|error| lease.explain(&error))?;
-        lease.keep();
+        let rows = query.fetch_all(guard.connection()).await.map_err(|error| guard.explain(&error))?;
+        guard.release();
         Ok(rows)
     }
 
@@ -85,7 +85,7 @@ pub(super) fn filtered(filter: &RunFilter) -> Question {
     question.and(" ORDER BY created DESC, number DESC LIMIT ?) ORDER BY created DESC, number DESC", limit)
 }
 
-/// The runs whose id begins with a text; or, not `beginning`, those in whose id it stands further on.
+/// The runs target id begins with a text; or, not `beginning`, those in target id it stands further on.
 pub(super) fn searched(text: &str, beginning: bool, limit: u32) -> Question {
     // The range is a part of the index. Ids in it are not looked at any closer: there are many where all begin alike.
     let begins = "run_id >= ?1 AND run_id < ?1 || char(1114111)";
@@ -101,7 +101,7 @@ pub(super) fn searched(text: &str, beginning: bool, limit: u32) -> Question {
     Question::new(sql).give(text).give(i64::from(limit))
 }
 
-/// The runs whose id contains a text. Only where too few begin with it, all ids are looked through.
+/// The runs target id contains a text. Only where too few begin with it, all ids are looked through.
 pub(super) async fn find(store: &SqliteStore, text: &str, limit: u32) -> Result<Vec<RunRow>, StoreError> {
     let mut found = runs(store, searched(text, true, limit)).await?;
     let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));

@@ -8,9 +8,9 @@ use tempfile::TempDir;
 
 use super::SqliteStore;
 use crate::engine::RunState;
-use crate::journal::contract::{known, new, ok, plain, segment, update};
+use crate::journal::conformance::{known, new, ok, plain, segment, update};
 use crate::journal::store::{Appended, Store};
-use crate::journal::{RunFilter, StoreError, Sync};
+use crate::journal::{RunFilter, StoreError, SyncMode};
 
 fn place() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -19,7 +19,7 @@ fn place() -> (TempDir, PathBuf) {
 }
 
 async fn open(path: &Path) -> SqliteStore {
-    SqliteStore::open(path, Sync::Normal).await.unwrap()
+    SqliteStore::open(path, SyncMode::Normal).await.unwrap()
 }
 
 async fn raw(path: &Path) -> SqliteConnection {
@@ -49,7 +49,7 @@ async fn filled(path: &Path) {
 
 /// Opens a store and reads all of it: the first error. Must come to an end in any case.
 async fn read_all(path: &Path) -> Result<(), StoreError> {
-    let store = SqliteStore::open(path, Sync::Normal).await?;
+    let store = SqliteStore::open(path, SyncMode::Normal).await?;
     for row in store.runs(&RunFilter::default()).await? {
         store.params(row.number).await?;
         for segment in store.segments(row.number, 0).await? {
@@ -84,10 +84,10 @@ async fn closing_leaves_one_file() {
 #[tokio::test]
 async fn looking_for_a_store_creates_none() {
     let (dir, path) = place();
-    assert!(SqliteStore::open_existing(&path, Sync::Normal).await.unwrap().is_none());
+    assert!(SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap().is_none());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     filled(&path).await;
-    let store = SqliteStore::open_existing(&path, Sync::Normal).await.unwrap().unwrap();
+    let store = SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap().unwrap();
     assert_eq!(store.runs(&RunFilter::default()).await.unwrap().len(), 2);
     ok(&store, &[plain(1, 1, 100)]).await;
 }
@@ -162,7 +162,7 @@ async fn many_can_create_a_store_at_once() {
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
                 runtime.block_on(async {
-                    let store = SqliteStore::open(&path, Sync::Full).await.unwrap();
+                    let store = SqliteStore::open(&path, SyncMode::Full).await.unwrap();
                     ok(&store, &[new(&format!("run-{at}"), 1)]).await;
                 });
             })
@@ -178,7 +178,7 @@ async fn many_can_create_a_store_at_once() {
 async fn an_empty_file_becomes_a_store() {
     let (_dir, path) = place();
     std::fs::write(&path, b"").unwrap();
-    assert!(SqliteStore::open_existing(&path, Sync::Normal).await.unwrap().is_none());
+    assert!(SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap().is_none());
     ok(&open(&path).await, &[new("a", 10)]).await;
 }
 
@@ -191,17 +191,17 @@ async fn a_file_that_is_no_store_says_so() {
         "cannot open the store {place}: the file is not a SQLite database, or its beginning was overwritten or cut off; restore a \
          backup or move the file away; `db check` names the damage"
     );
-    assert_eq!(SqliteStore::open(&path, Sync::Normal).await.unwrap_err().to_string(), expected);
-    assert_eq!(SqliteStore::open_existing(&path, Sync::Normal).await.unwrap_err().to_string(), expected);
+    assert_eq!(SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err().to_string(), expected);
+    assert_eq!(SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap_err().to_string(), expected);
 
-    let error = SqliteStore::open(dir.path(), Sync::Normal).await.unwrap_err().to_string();
+    let error = SqliteStore::open(dir.path(), SyncMode::Normal).await.unwrap_err().to_string();
     assert!(error.ends_with("it is a directory; name a file in it"), "{error}");
     let missing = dir.path().join("nowhere").join("runs.db");
-    let error = SqliteStore::open(&missing, Sync::Normal).await.unwrap_err().to_string();
+    let error = SqliteStore::open(&missing, SyncMode::Normal).await.unwrap_err().to_string();
     let nowhere = dir.path().join("nowhere");
     assert!(error.ends_with(&format!("there is no directory {}; create it first", nowhere.display())), "{error}");
     let below_a_file = path.join("runs.db");
-    let error = SqliteStore::open(&below_a_file, Sync::Normal).await.unwrap_err().to_string();
+    let error = SqliteStore::open(&below_a_file, SyncMode::Normal).await.unwrap_err().to_string();
     assert!(error.ends_with(&format!("{place} is not a directory")), "{error}");
 }
 
@@ -209,7 +209,7 @@ async fn a_file_that_is_no_store_says_so() {
 async fn a_database_of_somebody_else_is_left_alone() {
     let (_dir, path) = place();
     edit(&path, "CREATE TABLE _sqlx_migrations (version INTEGER); CREATE TABLE runs (id INTEGER)").await;
-    let error = SqliteStore::open(&path, Sync::Normal).await.unwrap_err().to_string();
+    let error = SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err().to_string();
     assert!(error.ends_with("it is a SQLite database, but not one of taskflow; name another file"), "{error}");
 }
 
@@ -224,8 +224,8 @@ async fn a_store_of_a_later_version_is_not_touched() {
     )
     .await;
     for error in [
-        SqliteStore::open(&path, Sync::Normal).await.unwrap_err(),
-        SqliteStore::open_existing(&path, Sync::Normal).await.unwrap_err(),
+        SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err(),
+        SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap_err(),
     ] {
         assert!(matches!(error, StoreError::TooNew { found: 7, known: 2, .. }), "{error}");
     }
@@ -236,7 +236,7 @@ async fn a_schema_of_other_words_is_refused() {
     let (_dir, path) = place();
     filled(&path).await;
     edit(&path, "UPDATE taskflow_migrations SET checksum = x'00'").await;
-    let error = SqliteStore::open(&path, Sync::Normal).await.unwrap_err().to_string();
+    let error = SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err().to_string();
     assert!(error.contains("its schema 1 is not the schema 1 of this build"), "{error}");
 }
 
@@ -331,8 +331,8 @@ async fn a_check_names_what_does_not_fit_together() {
     let expected = [
         "segment 1 belongs to run 9, which is not there",
         "run 1 has a segment 6 and none before it",
-        "run 1 has the graph graph-1, whose snapshot is missing",
-        "run 2 has the graph graph-1, whose snapshot is missing",
+        "run 1 has the graph graph-1, target snapshot is missing",
+        "run 2 has the graph graph-1, target snapshot is missing",
         "run 2, column `info`: no JSON",
         "run 1, column `state`: `lost` is no state",
         "request 1 is for run 9, which is not there",
@@ -364,8 +364,8 @@ async fn what_may_not_be_written_says_so() {
         // The superuser may write everywhere.
         return mode(dir.path(), 0o700);
     }
-    let new_one = SqliteStore::open(&dir.path().join("new.db"), Sync::Normal).await.unwrap_err().to_string();
-    let existing = SqliteStore::open(&path, Sync::Normal).await.unwrap_err().to_string();
+    let new_one = SqliteStore::open(&dir.path().join("new.db"), SyncMode::Normal).await.unwrap_err().to_string();
+    let existing = SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err().to_string();
     mode(dir.path(), 0o700);
     assert!(new_one.contains("change the permissions or name another store"), "{new_one}");
     assert!(existing.contains("change the permissions"), "{existing}");

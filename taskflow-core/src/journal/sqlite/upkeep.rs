@@ -17,9 +17,9 @@ pub(super) async fn delete(store: &SqliteStore, runs: &[i64]) -> Result<u64, Sto
     let mut deleted = 0;
     for runs in runs.chunks(AT_ONCE) {
         store.hit("store.delete")?;
-        let mut lease = store.writer.lease().await?;
-        deleted += delete_some(lease.connection(), runs).await.map_err(|error| lease.explain(&error))?;
-        lease.keep();
+        let mut guard = store.writer.acquire().await?;
+        deleted += delete_some(guard.connection(), runs).await.map_err(|error| guard.explain(&error))?;
+        guard.release();
     }
     Ok(deleted)
 }
@@ -56,23 +56,23 @@ async fn delete_some(connection: &mut SqliteConnection, runs: &[i64]) -> sqlx::R
 }
 
 pub(super) async fn vacuum(store: &SqliteStore) -> Result<(u64, u64), StoreError> {
-    let mut lease = store.writer.lease().await?;
+    let mut guard = store.writer.acquire().await?;
     let before = store.size();
     // What was written since the last checkpoint lies beside the file; without the second one the file would not shrink.
     let sql = "PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)";
-    sqlx::raw_sql(sql).execute(lease.connection()).await.map_err(|error| lease.explain(&error))?;
-    lease.keep();
+    sqlx::raw_sql(sql).execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
+    guard.release();
     Ok((before, store.size()))
 }
 
-/// What is asked of the tables. Each row of an answer is a sentence.
+/// What is asked of the tables. Each row of an store_future is a sentence.
 const QUESTIONS: &[&str] = &[
     "SELECT 'segment ' || (id & 4294967295) || ' belongs to run ' || (id >> 32) || ', which is not there' \
      FROM segments WHERE NOT EXISTS (SELECT 1 FROM runs WHERE number = id >> 32)",
     "SELECT 'run ' || (id >> 32) || ' has a segment ' || (id & 4294967295) || ' and none before it' \
      FROM segments AS this WHERE id & 4294967295 <> 1 \
      AND NOT EXISTS (SELECT 1 FROM segments AS other WHERE other.id = this.id - 1)",
-    "SELECT 'run ' || number || ' has the graph ' || graph || ', whose snapshot is missing' \
+    "SELECT 'run ' || number || ' has the graph ' || graph || ', target snapshot is missing' \
      FROM runs WHERE NOT EXISTS (SELECT 1 FROM graphs WHERE hash = graph)",
     "SELECT 'run ' || number || ', column `info`: no JSON' FROM runs WHERE NOT json_valid(info)",
     "SELECT 'run ' || number || ', column `counts`: no JSON' FROM runs WHERE NOT json_valid(counts)",
@@ -85,21 +85,21 @@ const QUESTIONS: &[&str] = &[
 
 pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
     let mut findings = Vec::new();
-    let mut lease = store.reader.lease().await?;
-    let pages = sqlx::query("PRAGMA integrity_check(100)").fetch_all(lease.connection()).await;
+    let mut guard = store.reader.acquire().await?;
+    let pages = sqlx::query("PRAGMA integrity_check(100)").fetch_all(guard.connection()).await;
     findings.extend(sentences(store, pages)?.into_iter().filter(|said| said != "ok"));
     for question in QUESTIONS {
         let query = sqlx::query(AssertSqlSafe(format!("{question} LIMIT {FINDINGS}")));
-        findings.extend(sentences(store, query.fetch_all(lease.connection()).await)?);
+        findings.extend(sentences(store, query.fetch_all(guard.connection()).await)?);
     }
-    lease.keep();
+    guard.release();
     findings.dedup();
     Ok(findings)
 }
 
-/// What was answered; that the file is damaged is an answer, too.
-fn sentences(store: &SqliteStore, answer: sqlx::Result<Vec<SqliteRow>>) -> Result<Vec<String>, StoreError> {
-    let rows = match answer {
+/// What was answered; that the file is damaged is an store_future, too.
+fn sentences(store: &SqliteStore, store_future: sqlx::Result<Vec<SqliteRow>>) -> Result<Vec<String>, StoreError> {
+    let rows = match store_future {
         Ok(rows) => rows,
         Err(error) if matches!(code(&error), Some(CORRUPT | NOT_A_DATABASE)) => {
             return Ok(vec![explain(&store.path, Doing::Read, &error).to_string()]);

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use tracing::level_filters::LevelFilter;
 
-use super::wire::{self, Order};
+use super::wire::{self, AttemptRequest};
 use crate::error::Failure;
 use crate::panics::{QUIET, catch};
 use crate::task::{Identity, Inputs, TaskDef};
@@ -32,7 +32,7 @@ pub(crate) fn pack(
     reach: Reach,
 ) -> Result<Vec<Vec<u8>>, Failure> {
     let Identity { run, task_id, attempt, max_attempts, generation, around, .. } = identity;
-    let order = Order {
+    let order = AttemptRequest {
         parent: reach.parent,
         module: def.module.to_owned(),
         id: def.id.to_owned(),
@@ -47,7 +47,7 @@ pub(crate) fn pack(
         level: LevelFilter::current().to_string(),
         inputs: u32::try_from(def.inputs.len()).unwrap_or(u32::MAX),
         quiet: QUIET.load(Ordering::Relaxed),
-        pulled: if def.takes_context { around.outlook() } else { Vec::new() },
+        pulled: if def.takes_context { around.pullable_xcoms() } else { Vec::new() },
         artifacts: if def.takes_context && reach.artifacts { around.artifact_path().ok() } else { None },
     };
     let lost = |what: String, why: String| Failure::Error { chain: vec![what, why], retryable: false };

@@ -1,13 +1,13 @@
 //! Taking in what the process of an attempt says.
 
-use super::wire::{self, Word};
+use super::wire::{self, Frame};
 use crate::error::Failure;
 use crate::log::relay;
 use crate::panics::catch;
 use crate::task::{AttemptControl, Ending, Identity, Pushed, TaskDef};
 
 /// Whose attempt it is that is listened to.
-pub(crate) struct Ear<'a> {
+pub(crate) struct AttemptRef<'a> {
     pub(crate) def: &'static TaskDef,
     pub(crate) identity: &'a Identity,
     pub(crate) control: &'a AttemptControl,
@@ -15,7 +15,7 @@ pub(crate) struct Ear<'a> {
 
 /// How far the conversation with a child came.
 #[derive(Default)]
-pub(crate) struct Heard {
+pub(crate) struct FrameReceiver {
     pub(crate) entered: bool,
     pub(crate) ending: Option<Ending>,
     /// It ended because it was asked to.
@@ -26,9 +26,9 @@ pub(crate) struct Heard {
     value_follows: bool,
 }
 
-impl Heard {
+impl FrameReceiver {
     /// Takes in one frame, in the span of the attempt. Whether it meant something: memory of a child can be written over.
-    pub(crate) fn take(&mut self, frame: &[u8], of: &Ear<'_>) -> bool {
+    pub(crate) fn take(&mut self, frame: &[u8], of: &AttemptRef<'_>) -> bool {
         if self.value_follows {
             self.ending = Some(match catch(|| of.def.output.decode(frame)) {
                 Ok(Ok(value)) => Ending::Value(value),
@@ -38,28 +38,28 @@ impl Heard {
             return true;
         }
         match wire::decode(frame) {
-            Ok(Word::Entered) => self.entered = true,
-            Ok(Word::Record(json)) => {
+            Ok(Frame::Entered) => self.entered = true,
+            Ok(Frame::Record(json)) => {
                 if let Ok(record) = json.parse() {
                     relay::emit(&record);
                 }
             }
-            Ok(Word::Printed(text)) => {
+            Ok(Frame::Printed(text)) => {
                 let lines = text.lines().filter(|line| !line.trim().is_empty());
                 lines.for_each(|line| tracing::info!(target: "stderr", "{line}"));
             }
-            Ok(Word::Progress { done, total }) => of.control.report(done, total),
-            Ok(Word::Link { name, url }) => of.identity.around.link(&name, &url),
-            Ok(Word::Push { key, ty, bytes }) => {
+            Ok(Frame::Progress { done, total }) => of.control.report(done, total),
+            Ok(Frame::Link { name, url }) => of.identity.around.link(&name, &url),
+            Ok(Frame::Push { key, ty, bytes }) => {
                 if let Err(failure) = of.identity.around.push(&key, Pushed::Stored(ty, bytes.into())) {
                     self.unkept = Some(failure);
                 }
             }
-            Ok(Word::Skipped(reason)) => self.ending = Some(Ending::Skipped(reason)),
-            Ok(Word::FailedFor(failure, delay)) => self.ending = Some(Ending::FailedFor(Box::new((failure, delay)))),
-            Ok(Word::Failed(failure)) => self.ending = Some(failure.into()),
-            Ok(Word::Stopped) => self.stopped = true,
-            Ok(Word::Value) => self.value_follows = true,
+            Ok(Frame::Skipped(reason)) => self.ending = Some(Ending::Skipped(reason)),
+            Ok(Frame::FailedFor(failure, delay)) => self.ending = Some(Ending::FailedFor(Box::new((failure, delay)))),
+            Ok(Frame::Failed(failure)) => self.ending = Some(failure.into()),
+            Ok(Frame::Stopped) => self.stopped = true,
+            Ok(Frame::Value) => self.value_follows = true,
             // What follows means nothing.
             Err(_) => return false,
         }

@@ -8,20 +8,20 @@ use std::io;
 use std::path::PathBuf;
 
 use super::child::Link;
-use super::wire::Word;
+use super::wire::Frame;
 use crate::dag::path_of;
 use crate::error::Failure;
-use crate::task::{BoxFuture, PARAMS, Pushed, Surroundings, XComError};
+use crate::task::{AttemptHost, BoxFuture, PARAMS, Pushed, XComError};
 
 /// The run, seen from the process of an attempt.
-pub(super) struct Away {
+pub(super) struct RemoteHost {
     link: Link,
     task_id: String,
     values: BTreeMap<(String, String), Pushed>,
     artifacts: Option<PathBuf>,
 }
 
-impl Away {
+impl RemoteHost {
     pub(super) fn new(
         link: Link,
         task_id: &str,
@@ -29,18 +29,18 @@ impl Away {
         artifacts: Option<PathBuf>,
     ) -> Self {
         let values = values.into_iter().map(|(task, key, ty, bytes)| ((task, key), Pushed::Stored(ty, bytes.into())));
-        Away { link, task_id: task_id.to_owned(), values: values.collect(), artifacts }
+        RemoteHost { link, task_id: task_id.to_owned(), values: values.collect(), artifacts }
     }
 }
 
-impl Surroundings for Away {
+impl AttemptHost for RemoteHost {
     fn link(&self, name: &str, url: &str) {
-        self.link.say(&Word::Link { name: name.to_owned(), url: url.to_owned() });
+        self.link.say(&Frame::Link { name: name.to_owned(), url: url.to_owned() });
     }
 
     fn push(&self, key: &str, value: Pushed) -> Result<(), Failure> {
         let bytes = value.encode().map_err(|reason| Failure::Error { chain: vec![reason], retryable: false })?;
-        self.link.say(&Word::Push { key: key.to_owned(), ty: value.ty(), bytes });
+        self.link.say(&Frame::Push { key: key.to_owned(), ty: value.ty(), bytes });
         Ok(())
     }
 
@@ -65,12 +65,12 @@ impl Surroundings for Away {
         found.ok_or_else(|| self.values.keys().filter(|(of, _)| of == PARAMS).map(|(_, name)| name.clone()).collect())
     }
 
-    fn keep(&self, _: &str, _: String) -> BoxFuture<Result<(), Failure>> {
+    fn set_state(&self, _: &str, _: String) -> BoxFuture<Result<(), Failure>> {
         let reason = "a task in a process of its own is not heard before its end".to_owned();
         Box::pin(std::future::ready(Err(Failure::Error { chain: vec![reason], retryable: false })))
     }
 
-    fn kept(&self, _: &str) -> Option<String> {
+    fn get_state(&self, _: &str) -> Option<String> {
         None
     }
 
@@ -83,8 +83,8 @@ impl Surroundings for Away {
     }
 }
 
-impl fmt::Debug for Away {
+impl fmt::Debug for RemoteHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Away({})", self.task_id)
+        write!(f, "RemoteHost({})", self.task_id)
     }
 }

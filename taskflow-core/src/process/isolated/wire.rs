@@ -12,7 +12,7 @@ use crate::task::RunInfo;
 
 /// What the child is to do. A frame for each input follows.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Order {
+pub(super) struct AttemptRequest {
     /// The process that waits for the answer.
     pub(super) parent: i32,
     /// Where the task is defined: what tells it from others of its name.
@@ -40,7 +40,7 @@ pub(super) struct Order {
 
 /// What the child says.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Word {
+pub(super) enum Frame {
     /// It is in the mode, and its limits are set.
     Entered,
     /// A record for the log of the attempt, as JSON.

@@ -7,7 +7,7 @@
 //! 3. An answer goes to its attempt by job and number, and the attempt is struck from the job: a second answer finds nobody. What is
 //!    left when a job ends fails.
 //! 4. When an attempt stops waiting, jobs are looked through for such in which nobody waits any more, and those are cancelled.
-//! 5. The desk closes when the session drops its end of the channel, or when the driver is lost. Then everybody who waits hears so.
+//! 5. The batcher closes when the session drops its end of the channel, or when the driver is lost. Then everybody who waits hears so.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -45,8 +45,8 @@ pub(super) struct Ask {
     pub(super) reply: oneshot::Sender<Result<Told, Failure>>,
 }
 
-/// What a desk is for.
-pub(super) struct Desk {
+/// What a batcher is for.
+pub(super) struct Batcher {
     pub(super) of: &'static Executors,
     pub(super) run: Arc<RunInfo>,
     pub(super) config: Option<Config>,
@@ -88,10 +88,10 @@ impl Pending {
 }
 
 /// Serves the attempts of a session.
-pub(super) async fn serve(desk: Desk, mut asks: mpsc::UnboundedReceiver<Ask>) {
+pub(super) async fn serve(batcher: Batcher, mut asks: mpsc::UnboundedReceiver<Ask>) {
     let mut pending = Pending::default();
     let started = {
-        let mut starting = std::pin::pin!(Driver::start(desk.of, &desk.run, desk.config.as_ref()));
+        let mut starting = std::pin::pin!(Driver::start(batcher.of, &batcher.run, batcher.config.as_ref()));
         loop {
             tokio::select! {
                 started = &mut starting => break started,
@@ -105,7 +105,7 @@ pub(super) async fn serve(desk: Desk, mut asks: mpsc::UnboundedReceiver<Ask>) {
     };
     match started {
         Ok(driver) => {
-            let mut work = Work { desk, driver, pending, jobs: HashMap::new(), next: 1 };
+            let mut work = Work { batcher, driver, pending, jobs: HashMap::new(), next: 1 };
             match work.go_on(&mut asks).await {
                 Some(failure) => work.fail_all(&mut asks, &failure),
                 None => work.driver.end().await,
@@ -125,7 +125,7 @@ fn fail(pending: Vec<Ask>, asks: &mut mpsc::UnboundedReceiver<Ask>, failure: &Fa
 }
 
 struct Work {
-    desk: Desk,
+    batcher: Batcher,
     driver: Driver,
     pending: Pending,
     jobs: HashMap<u64, Job>,
@@ -135,7 +135,7 @@ struct Work {
 impl Work {
     /// Until the session closes, or with a failure until the driver is lost.
     async fn go_on(&mut self, asks: &mut mpsc::UnboundedReceiver<Ask>) -> Option<Failure> {
-        let stirred = Arc::clone(&self.desk.stirred);
+        let stirred = Arc::clone(&self.batcher.stirred);
         loop {
             let due = self.pending.due(self.jobs.len()).filter(|_| self.jobs.len() < AT_ONCE);
             tokio::select! {
@@ -162,7 +162,7 @@ impl Work {
         tracing::debug!(target: "taskflow::spark", "job {job} has {attempts} attempts");
         let waiting = replies.into_iter().map(Some).collect();
         self.jobs.insert(job, Job { waiting, cancelled: false });
-        self.driver.submit(job, &requests, self.desk.of.partitions).await;
+        self.driver.submit(job, &requests, self.batcher.of.partitions).await;
     }
 
     fn hear(&mut self, event: Event) {

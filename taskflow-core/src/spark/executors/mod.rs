@@ -4,13 +4,13 @@
 //!    program of ours (`driver.py`) that holds a Spark application, in a process group with a guard. The next ones find it there,
 //!    and it ends with the run. It is started by Python and not by `spark-submit`, which would keep its stdin from it.
 //! 2. An attempt is packed as for a process of its own: an order that says who it is, and its inputs as they would be stored
-//!    ([`pack`](crate::process::pack)). The *desk* of the session ([`desk`]) collects what comes within milliseconds, or while the driver
+//!    ([`pack`](crate::process::pack)). The *batcher* of the session ([`batcher`]) collects what comes within milliseconds, or while the driver
 //!    comes up, and makes one Spark job of it.
 //! 3. The driver cuts the job into partitions, by the number and the size of the attempts and by the cores of the cluster. For
 //!    each an executor starts this very program as a worker ([`child_main`](crate::process::child_main)), which answers one attempt
 //!    after the other.
 //! 4. The answers of a partition come back when it is done. They travel in an accumulator of Spark, which is added to once for
-//!    each partition of a job, however often that was run; so a speculative copy or a lost executor doubles nothing. The desk gives
+//!    each partition of a job, however often that was run; so a speculative copy or a lost executor doubles nothing. The batcher gives
 //!    each answer to the future of its attempt, and takes only the first one. At the end of a job answers are counted against
 //!    attempts: what has none fails, and can be retried.
 //! 5. An answer is what the attempt came to, whatever that is: its error, its panic and its skip are data, and the engine retries
@@ -26,8 +26,8 @@
 //! but Spark's own connections is asked of the network.
 
 mod answer;
+mod batcher;
 mod binary;
-mod desk;
 mod driver;
 mod place;
 mod python;

@@ -8,7 +8,7 @@ use super::super::{Master, SparkError};
 use super::session::SparkSession;
 use crate::config::Config;
 use crate::error::Failure;
-use crate::task::{Elsewhere, Executor, RunInfo, Session};
+use crate::task::{Executor, ExecutorBackend, RunInfo, Session};
 
 /// The executors of a Spark cluster, on which tasks can run: `.on(&spark)`.
 ///
@@ -154,7 +154,7 @@ impl Executors {
     }
 }
 
-impl Elsewhere for Executors {
+impl ExecutorBackend for Executors {
     fn kind(&self) -> &'static str {
         "spark"
     }
@@ -193,7 +193,7 @@ impl Default {
     }
 }
 
-impl Elsewhere for Default {
+impl ExecutorBackend for Default {
     fn kind(&self) -> &'static str {
         self.executors().kind()
     }

@@ -50,16 +50,16 @@ impl<'a> Record<'a> {
 
 /// Puts the lines of a log of Spark into the log of the attempt.
 #[derive(Debug)]
-pub(super) struct Teller(Level);
+pub(super) struct LogForwarder(Level);
 
-impl Default for Teller {
+impl Default for LogForwarder {
     fn default() -> Self {
         // What comes before the first record is said by scripts and by the JVM.
-        Teller(Level::Info)
+        LogForwarder(Level::Info)
     }
 }
 
-impl Teller {
+impl LogForwarder {
     pub(super) fn tell(&mut self, line: &str) {
         let (logger, message) = match Record::read(line) {
             Some(Record { level, logger, message }) => {
@@ -79,7 +79,7 @@ impl Teller {
 
 /// What a line of the log tells of the application.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(super) enum LogEvent {
     Application(String),
     /// The port of the driver's pages.
     Pages(u16),
@@ -89,21 +89,21 @@ pub(super) enum Sign {
     Works,
 }
 
-impl Sign {
-    pub(super) fn read(line: &str) -> Option<Sign> {
+impl LogEvent {
+    pub(super) fn read(line: &str) -> Option<LogEvent> {
         let Record { message, .. } = Record::read(line)?;
         if let Some(id) = message.strip_prefix("Connected to Spark cluster with app ID ") {
-            return Some(Sign::Application(id.trim().to_owned()));
+            return Some(LogEvent::Application(id.trim().to_owned()));
         }
         if let Some((_, port)) = message.split_once("Successfully started service 'SparkUI' on port ") {
-            return port.trim_end_matches('.').trim().parse().ok().map(Sign::Pages);
+            return port.trim_end_matches('.').trim().parse().ok().map(LogEvent::Pages);
         }
         if message.starts_with("Initial job has not accepted any resources") {
-            return Some(Sign::Starves);
+            return Some(LogEvent::Starves);
         }
         let works = message.contains("Registered executor ") || message.starts_with("Starting task ");
         if works || message.starts_with("Starting executor ID driver") {
-            return Some(Sign::Works);
+            return Some(LogEvent::Works);
         }
         None
     }
@@ -111,7 +111,7 @@ impl Sign {
 
 /// What is kept of a stream for the message of a failure.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct OutputTail {
     last: VecDeque<String>,
     /// Since the last line with which a traceback begins.
     trace: Vec<String>,
@@ -119,7 +119,7 @@ pub(super) struct Kept {
     ended: bool,
 }
 
-impl Kept {
+impl OutputTail {
     pub(super) fn push(&mut self, line: &str) {
         let begins = line.starts_with("Traceback (most recent call last):")
             || line.starts_with("Exception in thread \"")
@@ -179,7 +179,7 @@ mod tests {
         let line = "26/11/22 08:40:55 WARN TaskSchedulerImpl: Initial job has not accepted any resources; check";
         let record = Record::read(line).unwrap();
         assert_eq!((record.level, record.logger), (Level::Warn, "TaskSchedulerImpl"));
-        assert_eq!(Sign::read(line), Some(Sign::Starves));
+        assert_eq!(LogEvent::read(line), Some(LogEvent::Starves));
         assert!(Record::read("2026-11-22 08:40:55,123 ERROR Utils: no").is_some());
         for line in
             ["", "WARNING: Using incubator modules: jdk.incubator.vector", "\tat a.b(C.java:1)", "1/2 3:4 MAYBE x: y"]
@@ -191,15 +191,15 @@ mod tests {
     #[test]
     fn ids_are_taken_from_the_lines_that_mean_them() {
         let id = "26/11/22 08:40:55 INFO StandaloneSchedulerBackend: Connected to Spark cluster with app ID app-20261122084055-0000";
-        assert_eq!(Sign::read(id), Some(Sign::Application("app-20261122084055-0000".to_owned())));
+        assert_eq!(LogEvent::read(id), Some(LogEvent::Application("app-20261122084055-0000".to_owned())));
         let pages = "26/11/22 08:40:55 INFO Utils: Successfully started service 'SparkUI' on port 4040.";
-        assert_eq!(Sign::read(pages), Some(Sign::Pages(4040)));
-        assert_eq!(Sign::read("reading my_application_v2.jar"), None);
+        assert_eq!(LogEvent::read(pages), Some(LogEvent::Pages(4040)));
+        assert_eq!(LogEvent::read("reading my_application_v2.jar"), None);
     }
 
     #[test]
     fn of_calls_of_java_those_are_shown_that_are_nearest_to_the_cause() {
-        let mut kept = Kept::default();
+        let mut kept = OutputTail::default();
         kept.push("Exception in thread \"main\" java.lang.IllegalStateException: no rows");
         (0..90).for_each(|call| kept.push(&format!("\tat org.apache.spark.Call{call}.run(Call.scala)")));
         kept.push("Caused by: java.io.IOException: disk");
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_last_traceback_is_kept_without_what_follows_it_in_the_log() {
-        let mut kept = Kept::default();
+        let mut kept = OutputTail::default();
         let lines = [
             "hello",
             "Traceback (most recent call last):",

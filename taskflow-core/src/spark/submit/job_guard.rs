@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::backend::{Backend, Found, Job, Trouble};
-use crate::task::EarlyEnd;
+use super::backend::{Backend, BackendError, Found, Job};
+use crate::task::OnKill;
 use crate::time::Timestamp;
 
 /// How long it is looked whether a job that was killed has ended, where nothing else is said.
@@ -15,15 +15,15 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// A job on a cluster that is ended when this is dropped, unless it was let go.
 #[derive(Debug)]
-pub(super) struct Custody(Arc<Ward>);
+pub(super) struct JobGuard(Arc<JobGuardInner>);
 
 /// The job.
 #[derive(Debug)]
-struct Ward {
+struct JobGuardInner {
     backend: Arc<dyn Backend>,
     job: Job,
     since: Timestamp,
-    /// Nobody needs to end it: it has ended, is left running, or somebody else has it in custody.
+    /// Nobody needs to end it: it has ended, is left running, or somebody else has it in job_guard.
     free: AtomicBool,
     /// It is not to be submitted any more.
     called_off: AtomicBool,
@@ -40,10 +40,10 @@ enum Id {
     Unclear,
 }
 
-impl Custody {
+impl JobGuard {
     pub(super) fn new(backend: Arc<dyn Backend>, job: Job, since: Timestamp) -> Self {
         let detached = job.spec.detach;
-        Custody(Arc::new(Ward {
+        JobGuard(Arc::new(JobGuardInner {
             backend,
             job,
             since,
@@ -54,18 +54,18 @@ impl Custody {
     }
 
     /// Submits the job, unless it was given up before. Blocks; what calls it may be dropped meanwhile.
-    pub(super) fn submitter(&self) -> impl FnOnce() -> Result<String, Trouble> + Send + 'static {
+    pub(super) fn submitter(&self) -> impl FnOnce() -> Result<String, BackendError> + Send + 'static {
         let ward = Arc::clone(&self.0);
         move || {
             let mut id = ward.id.lock().unwrap_or_else(PoisonError::into_inner);
             if ward.called_off.load(Ordering::Acquire) {
-                return Err(Trouble::Later("the attempt was given up before".to_owned()));
+                return Err(BackendError::Transient("the attempt was given up before".to_owned()));
             }
             let submitted = ward.backend.submit(&ward.job);
             *id = match &submitted {
                 Ok(id) => Id::Known(id.clone()),
-                Err(Trouble::Later(_)) => Id::Unclear,
-                Err(Trouble::Never(_)) => Id::None,
+                Err(BackendError::Transient(_)) => Id::Unclear,
+                Err(BackendError::Permanent(_)) => Id::None,
             };
             submitted
         }
@@ -94,7 +94,7 @@ impl Custody {
     }
 
     /// The same as something that is done when the run ends early while the task waits.
-    pub(super) fn early_end(&self) -> EarlyEnd {
+    pub(super) fn on_kill(&self) -> OnKill {
         let ward = Arc::clone(&self.0);
         Arc::new(move || {
             let ward = Arc::clone(&ward);
@@ -110,7 +110,7 @@ impl Custody {
     }
 }
 
-impl Drop for Custody {
+impl Drop for JobGuard {
     fn drop(&mut self) {
         if !self.0.free.swap(true, Ordering::AcqRel) {
             let ward = Arc::clone(&self.0);
@@ -130,7 +130,7 @@ fn in_a_thread(work: impl FnOnce() + Send + 'static) {
     }
 }
 
-impl Ward {
+impl JobGuardInner {
     fn id(&self) -> Option<String> {
         self.called_off.store(true, Ordering::Release);
         // Waits for a submission under way.
@@ -155,7 +155,7 @@ impl Ward {
     /// Asks the cluster to end it.
     fn tell(&self) {
         if let Some(id) = self.id()
-            && let Err(Trouble::Later(why)) = self.backend.kill(&id)
+            && let Err(BackendError::Transient(why)) = self.backend.kill(&id)
         {
             tracing::warn!(target: "taskflow", "the request to kill {id} was not answered: {why}");
         }
@@ -180,8 +180,8 @@ impl Ward {
                     return true;
                 }
                 Ok(state) => last = format!("{state:?}"),
-                Err(Trouble::Later(why)) => last = why,
-                Err(Trouble::Never(error)) => {
+                Err(BackendError::Transient(why)) => last = why,
+                Err(BackendError::Permanent(error)) => {
                     last = error.to_string();
                     break;
                 }

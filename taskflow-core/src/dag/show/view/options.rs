@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::text;
 use crate::dag::{DagOptions, NodeOptions, Teardown};
 use crate::task::{
-    Backoff, Callbacks, Deadline, DeadlineReference, Isolation, Occasion, RetryPolicy, SensorPolicy, TaskOptions,
+    Backoff, CallbackKind, Callbacks, Deadline, DeadlineReference, Isolation, RetryPolicy, SensorPolicy, TaskOptions,
     TriggerRule, Waiting,
 };
 use crate::units;
@@ -46,13 +46,13 @@ impl OptionList {
 
     /// Who is told of what.
     fn told(&mut self, callbacks: &Callbacks) {
-        for occasion in Occasion::ALL {
+        for occasion in CallbackKind::ALL {
             let name = match occasion {
-                Occasion::Success => "on_success",
-                Occasion::Failure => "on_failure",
-                Occasion::Retry => "on_retry",
-                Occasion::Skip => "on_skip",
-                Occasion::DeadlineMissed => "on_deadline_missed",
+                CallbackKind::Success => "on_success",
+                CallbackKind::Failure => "on_failure",
+                CallbackKind::Retry => "on_retry",
+                CallbackKind::Skip => "on_skip",
+                CallbackKind::DeadlineMissed => "on_deadline_missed",
             };
             self.push_some(name, callbacks.on(occasion).map(|callback| callback.notifier().name()));
         }
