@@ -1,11 +1,8 @@
 //! Callbacks of programs that die, and what the command line shows of them.
-#![cfg(all(feature = "cli", feature = "sqlite"))]
-
-mod binaries;
 
 use std::path::PathBuf;
 
-use binaries::{Said, masked, program};
+use taskflow_tests::binaries::{Said, masked, program};
 use tempfile::TempDir;
 
 /// A home of its own, and the file that callbacks write into.

@@ -1,12 +1,9 @@
 //! The configuration on the command line: where it comes from, `config`, and secrets that nobody sees.
-#![cfg(all(feature = "cli", feature = "sqlite"))]
-
-mod binaries;
 
 use std::path::Path;
 use std::process::Command;
 
-use binaries::{Said, masked, program};
+use taskflow_tests::binaries::{Said, masked, program};
 
 const PASSWORD: &str = "pa@ss word/1";
 const TOKEN: &str = "8151623424815";

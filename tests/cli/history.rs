@@ -1,12 +1,9 @@
 //! What the command line says of stored runs, and does with them.
-#![cfg(all(feature = "cli", feature = "sqlite"))]
-
-mod binaries;
 
 use std::path::{Path, PathBuf};
 
-use binaries::{Said, call_at, masked};
 use serde_json::{Value, json};
+use taskflow_tests::binaries::{self, Said, call_at, masked};
 use tempfile::TempDir;
 
 /// A home of its own for a test, and the file that its DAGs look for.

@@ -1,15 +1,12 @@
 //! Several processes on one home: runs that are killed, watched, cancelled and refused from outside.
-#![cfg(all(feature = "cli", feature = "sqlite", unix))]
-
-mod binaries;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use binaries::{Said, call_at, masked, program};
 use serde_json::{Value, json};
+use taskflow_tests::binaries::{Said, call_at, masked, program};
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up.

@@ -1,15 +1,11 @@
 //! What tasks reach beyond themselves, in programs: in processes of their own, on the command line, after a kill.
-#![cfg(all(feature = "cli", feature = "sqlite", unix))]
-
-mod binaries;
-mod common;
 
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
-use binaries::{Said, call_at, program};
-use common::eventually;
 use serde_json::{Value, json};
+use taskflow_tests::binaries::{Said, call_at, program};
+use taskflow_tests::common::eventually;
 use tempfile::TempDir;
 
 /// A place of its own for the runs of a test.

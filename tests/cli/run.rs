@@ -1,9 +1,6 @@
 //! `run`: one run of a DAG from the command line, its output and its exit code.
-#![cfg(all(feature = "cli", feature = "sqlite"))]
 
-mod binaries;
-
-use binaries::{call, masked, program};
+use taskflow_tests::binaries::{self, call, masked, program};
 
 #[test]
 fn the_only_dag_runs_without_a_word() {

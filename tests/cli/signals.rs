@@ -1,13 +1,10 @@
 //! Ctrl-C and SIGTERM while a DAG runs.
-#![cfg(all(feature = "cli", unix))]
-
-mod binaries;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use binaries::Said;
+use taskflow_tests::binaries::{self, Said};
 
 /// Starts the fixture, and returns when its task runs.
 fn start(test: &str, words: &[&str]) -> Child {

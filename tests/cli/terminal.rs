@@ -1,11 +1,10 @@
 //! `run` on a terminal: the view, what tasks print meanwhile, and Ctrl-C typed on it.
-#![cfg(all(feature = "cli", target_os = "linux"))]
-
-mod binaries;
 
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+
+use taskflow_tests::binaries;
 
 /// A fixture on a terminal of its own, which `script` gives it: what is written to its stdin is typed there.
 struct Session {

@@ -1,9 +1,6 @@
 //! The command line of a DAG binary: its words, its flags, and what it refuses.
-#![cfg(feature = "cli")]
 
-mod binaries;
-
-use binaries::call;
+use taskflow_tests::binaries::{self, call};
 
 #[test]
 fn the_dags_are_listed_with_their_parameters() {

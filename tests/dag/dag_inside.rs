@@ -1,11 +1,9 @@
 //! A `#[dag]` function that is called inside another one is a group of it.
 
-mod common;
-
-use common::{on_both_drivers, panic_of, state_of, states};
 use taskflow::engine::TaskState;
 use taskflow::graph::BuildError;
 use taskflow::prelude::*;
+use taskflow_tests::common::{self, on_both_drivers, panic_of, state_of, states};
 
 #[task]
 fn square(n: u64) -> u64 {
@@ -110,5 +108,5 @@ fn one_that_draws_itself_is_a_mistake() {
 fn a_call_outside_of_a_graph_says_how_to_run_it() {
     let (message, place) = panic_of(|| squares(3, "abc"));
     assert!(message.contains("to run it, call `squares::run(..)`"), "{message}");
-    assert!(place.contains("tests/dag_inside.rs"), "{place}");
+    assert!(place.contains("tests/dag/dag_inside.rs"), "{place}");
 }

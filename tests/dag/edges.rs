@@ -7,13 +7,11 @@
     reason = "how tasks take their inputs is what is tested here"
 )]
 
-mod common;
-
-use common::{Gate, both, failure_of, finish, live, on_both_drivers, reference, state_of, states};
 use serde::{Deserialize, Serialize};
 use taskflow::engine::RunState;
 use taskflow::graph::{ArgPlan, EdgeKind};
 use taskflow::prelude::*;
+use taskflow_tests::common::{Gate, both, failure_of, finish, live, on_both_drivers, reference, state_of, states};
 
 /// Ends as it is told; a success gives 7.
 #[task]
@@ -176,7 +174,7 @@ fn a_result_sees_every_end() {
     for (end, expected) in ENDS.into_iter().zip([
         "7",
         "error: no number today",
-        "panic: panicked at tests/edges.rs:",
+        "panic: panicked at tests/dag/edges.rs:",
         "skipped: skipped: no number needed",
         "upstream_failed: upstream task `root` failed",
         "skipped: skipped: upstream task `root` was skipped",

@@ -1,12 +1,10 @@
 //! The traditional style: nodes added by name with closures, ordered by arrows.
 
-mod common;
-
-use common::{failure_of, on_both_drivers, panic_of, states};
 use taskflow::engine::RunState;
 use taskflow::graph::BuildError;
 use taskflow::prelude::*;
 use taskflow::{BoxError, DagBuilder};
+use taskflow_tests::common::{self, failure_of, on_both_drivers, panic_of, states};
 
 #[test]
 fn closures_are_nodes_and_arrows_their_order() {
@@ -79,7 +77,7 @@ fn an_id_used_twice_is_a_mistake() {
 fn outside_of_a_graph_there_is_nothing_to_add_to() {
     let (message, place) = panic_of(|| DagBuilder::current().add("load", |_ctx| Ok(())));
     assert!(message.contains("inside a `#[dag]` function or `Dag::draw`"), "{message}");
-    assert!(place.contains("tests/explicit.rs"), "{place}");
+    assert!(place.contains("tests/dag/explicit.rs"), "{place}");
 }
 
 #[test]

@@ -6,17 +6,15 @@
     reason = "how a task is written and how it takes its inputs is part of what is tested"
 )]
 
-mod common;
-
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use common::{both, on_both_drivers, panic_of, state_of, states};
 use taskflow::engine::{RunState, TaskReport, TaskState};
 use taskflow::graph::{Node, Plan};
 use taskflow::prelude::*;
 use taskflow::{BuildError, BuildErrors, DagOptions, RetryPolicy, Selection, TaskOptions};
+use taskflow_tests::common::{both, on_both_drivers, panic_of, state_of, states};
 
 taskflow::pool!("warehouse", slots = 4);
 taskflow::pool!("lake", slots = 1);

@@ -5,17 +5,15 @@
     reason = "how tasks take their inputs is what is tested here"
 )]
 
-mod common;
-
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{failure_of, on_both_drivers, reference, state_of, states};
 use taskflow::BoxError;
 use taskflow::engine::RunState;
 use taskflow::graph::show::{Format, render};
 use taskflow::journal::Journal;
 use taskflow::prelude::*;
+use taskflow_tests::common::{failure_of, on_both_drivers, reference, state_of, states};
 
 #[task]
 fn rows() -> Vec<u32> {

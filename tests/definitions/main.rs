@@ -66,7 +66,7 @@ fn a_task_is_registered_with_what_its_attribute_says() {
     assert_eq!(def.id, "extract");
     assert_eq!(def.doc, "Reads one day of flights.\n\nFrom the landing folder.");
     assert_eq!(def.module, "definitions");
-    assert_eq!(def.location.to_string(), "tests/definitions.rs:18:10");
+    assert_eq!(def.location.to_string(), "tests/definitions/main.rs:18:10");
     assert_eq!(def.options.retries, Some(3));
     assert_eq!(def.options.retry_delay, Some(Duration::from_secs(5)));
     assert_eq!(def.options.timeout, Some(Duration::from_secs(600)));

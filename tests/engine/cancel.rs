@@ -1,16 +1,14 @@
 //! Ending a run early: by request, by dropping its future, by `fail_fast`.
 
-mod common;
-
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Gate, Log, Meter, failure_of, finish, live, locked, reference, state_of, states};
 use taskflow::DagOptions;
 use taskflow::engine::{Engine, Event, RunControl, RunState, TaskState};
 use taskflow::prelude::*;
+use taskflow_tests::common::{self, Gate, Log, Meter, failure_of, finish, live, locked, reference, state_of, states};
 
 fn build<T: taskflow::Value>(body: impl FnOnce() -> Output<T>) -> Dag<T> {
     Dag::build("cancel", body).expect("the graph is sound")
@@ -577,7 +575,7 @@ fn a_run_whose_runtime_is_shut_down_comes_to_an_end() {
 #[test]
 fn many_tasks_whose_runtime_is_gone_come_to_an_end() {
     common::in_a_process_of_its_own(
-        "many_tasks_whose_runtime_is_gone_come_to_an_end",
+        "cancel::many_tasks_whose_runtime_is_gone_come_to_an_end",
         start_many_tasks_after_the_runtime_is_gone,
     );
 }

@@ -1,13 +1,11 @@
 //! What an observer is told, event by event, in the order in which it happened.
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 
-use common::{Gate, Log, live, locked, reference};
 use taskflow::engine::{Engine, Event, Observer, RunState, TaskState};
 use taskflow::prelude::*;
 use taskflow::{DagOptions, Plan, Selection};
+use taskflow_tests::common::{Gate, Log, live, locked, reference};
 
 #[task(retries = 2, retry_delay = "1m")]
 fn extract(ctx: &TaskContext) -> Result<u32> {

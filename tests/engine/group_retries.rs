@@ -1,20 +1,17 @@
 //! Groups that are tried again as a whole.
-#![cfg(feature = "testing")]
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
-
-mod common;
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use common::{live, locked, reference, state_of, states};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::graph::BuildError;
 use taskflow::journal::{Journal, Note, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, BuildErrors, Group};
+use taskflow_tests::common::{self, live, locked, reference, state_of, states};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -3,17 +3,17 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "tasks take what their parameters say")]
 
-mod common;
-
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Gate, Meter, eventually, finish, live, locked, patiently, reference, state_of, states};
 use taskflow::engine::{Engine, EngineBuilder, Event, RunHandle, TaskState};
 use taskflow::prelude::*;
 use taskflow::{DagOptions, Value};
+use taskflow_tests::common::{
+    self, Gate, Meter, eventually, finish, live, locked, patiently, reference, state_of, states,
+};
 
 taskflow::pool!("three", slots = 3);
 taskflow::pool!("one", slots = 1);
@@ -929,7 +929,7 @@ fn events_show_no_more_running_than_the_limit() {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_threads_of_an_engine_end_with_it() {
-    common::in_a_process_of_its_own("the_threads_of_an_engine_end_with_it", || {
+    common::in_a_process_of_its_own("limits::the_threads_of_an_engine_end_with_it", || {
         fn threads() -> usize {
             let tasks = std::fs::read_dir("/proc/self/task").expect("Linux lists the threads of a process");
             let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());

@@ -2,16 +2,14 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "tasks take what their parameters say")]
 
-mod common;
-
 use std::error::Error;
 use std::fmt;
 use std::panic::{panic_any, resume_unwind};
 
-use common::{both, failure_of, live, on_both_drivers, reference, state_of, states};
 use serde::{Deserialize, Serialize};
 use taskflow::engine::{Engine, RunReport, RunState, TaskState};
 use taskflow::prelude::*;
+use taskflow_tests::common::{both, failure_of, live, on_both_drivers, reference, state_of, states};
 
 fn build<T: taskflow::Value>(body: impl FnOnce() -> Output<T>) -> Dag<T> {
     Dag::build("panics", body).expect("the graph is sound")
@@ -94,7 +92,7 @@ fn a_panic_is_a_failure_with_its_message_and_its_place() {
             assert_eq!(panic_in(report, id), (message.to_owned(), Some(format!("{}:{line}", file!()))));
             assert_eq!(state_of(report, id), TaskState::Failed);
             let text = failure_of(report, id);
-            assert!(text.starts_with("panicked at tests/panics.rs:") && text.ends_with(message), "{text}");
+            assert!(text.starts_with("panicked at tests/engine/panics.rs:") && text.ends_with(message), "{text}");
         }
         assert_eq!(report.result(), Some(&1), "other tasks go on");
     });

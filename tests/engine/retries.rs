@@ -1,16 +1,14 @@
 //! When a failed attempt is tried again. The reference driver has virtual time, so that hours of waiting pass at once.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use common::{Gate, Log, failure_of, finish, live, on_both_drivers, reference, states};
 use proptest::prelude::*;
 use taskflow::engine::{Engine, Event, RunReport, TaskState};
 use taskflow::prelude::*;
 use taskflow::{Retry, RetryPolicy};
+use taskflow_tests::common::{self, Gate, Log, failure_of, finish, live, on_both_drivers, reference, states};
 
 /// Succeeds with the attempt of this number, and gives it.
 #[task]

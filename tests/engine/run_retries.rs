@@ -1,18 +1,15 @@
 //! Runs that failed and are tried again as a whole, in the same run, with their history kept.
-#![cfg(all(feature = "sqlite", feature = "testing"))]
-
-mod common;
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use common::{PATIENCE, both, live, locked, reference};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Cancellation, Journal, Note, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, DagOptions};
+use taskflow_tests::common::{PATIENCE, both, live, locked, reference};
 
 /// How often each function was called, by test.
 static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);

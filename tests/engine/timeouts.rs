@@ -1,15 +1,13 @@
 //! Time limits, of an attempt and of a run. What is to run out of time here waits for something that comes only after.
 
-mod common;
-
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::{Gate, Meter, failure_of, finish, live, reference, state_of, states};
 use taskflow::engine::{Engine, RunState, TaskState};
 use taskflow::prelude::*;
 use taskflow::{DagOptions, Interval, RunInfo};
+use taskflow_tests::common::{Gate, Meter, failure_of, finish, live, reference, state_of, states};
 
 taskflow::pool!("single", slots = 1);
 

@@ -3,14 +3,12 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "how tasks take their inputs is what is tested here")]
 
-mod common;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Gate, eventually, finish, in_a_process_of_its_own, live, reference, states};
 use taskflow::engine::{Engine, RunState};
 use taskflow::prelude::*;
 use taskflow::{Selection, Value};
+use taskflow_tests::common::{Gate, eventually, finish, in_a_process_of_its_own, live, reference, states};
 
 fn build<T: Value>(body: impl FnOnce() -> Output<T>) -> Dag<T> {
     Dag::build("values", body).expect("the graph is sound")
@@ -626,7 +624,7 @@ fn a_result_that_nobody_waits_for_may_panic_in_its_destructor() {
 
 #[test]
 fn two_destructors_that_panic_do_not_end_the_process() {
-    in_a_process_of_its_own("two_destructors_that_panic_do_not_end_the_process", || {
+    in_a_process_of_its_own("values::two_destructors_that_panic_do_not_end_the_process", || {
         #[task]
         fn needs(_one: &Dynamite, _other: &Dynamite, _number: u32) {}
         let dag = build(|| {

@@ -6,10 +6,10 @@ use std::path::Path;
 use taskflow::Result;
 use tempfile::TempDir;
 
-#[path = "../examples/clicks/main.rs"]
+#[path = "../../examples/clicks/main.rs"]
 mod example;
 
-const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/access.log.gz");
+const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/access.log.gz");
 
 // How the figures were found. A whole line has six quotes; `log` stands for
 //

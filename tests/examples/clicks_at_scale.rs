@@ -1,16 +1,11 @@
 //! `examples/clicks/at_scale.rs` on threads and on a real Spark, against the figures of a single log.
-#![cfg(all(feature = "spark", feature = "cli", feature = "sqlite", unix))]
-
-mod binaries;
-mod common;
-mod spark;
 
 use std::path::Path;
 
-use binaries::{Said, program};
-use spark::installed::{Spark, java};
+use taskflow_tests::binaries::{Said, program};
+use taskflow_tests::spark::installed::{Spark, java};
 
-const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/access.log.gz");
+const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/access.log.gz");
 const COPIES: u64 = 6;
 
 fn call(home: &Path, settings: &[(&str, &str)]) -> Said {

@@ -10,10 +10,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, query, query_as, query_sca
 use taskflow::Result;
 use tempfile::TempDir;
 
-#[path = "../examples/delays/main.rs"]
+#[path = "../../examples/delays/main.rs"]
 mod example;
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data");
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data");
 
 /// month, dimension, key, name, flights, cancelled, late, mean delay
 type Row = (String, String, String, String, i64, i64, i64, Option<f64>);

@@ -1,8 +1,5 @@
 //! `examples/delays`, killed again and again in the middle of a run and resumed each time: the report and the warehouse are
 //! those of an unbroken run.
-#![cfg(unix)]
-
-mod binaries;
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -11,9 +8,10 @@ use std::process::Output;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row};
 use taskflow::Result;
+use taskflow_tests::binaries;
 use tempfile::TempDir;
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data");
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data");
 
 /// Calls `delays` with runs and a warehouse in `dir`, and with what is to go wrong.
 fn delays(dir: &Path, words: &[&str], failpoints: &str) -> Output {

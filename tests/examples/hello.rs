@@ -1,6 +1,6 @@
 //! `examples/hello`.
 
-#[path = "../examples/hello.rs"]
+#[path = "../../examples/hello.rs"]
 #[allow(unreachable_pub, reason = "in a test nobody reaches it")]
 mod example;
 

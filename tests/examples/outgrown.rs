@@ -1,20 +1,15 @@
 //! `examples/outgrown` on a real Spark, against figures counted here from the same file.
-#![cfg(all(feature = "spark", feature = "cli", feature = "sqlite", unix))]
-
-mod binaries;
-mod common;
-mod spark;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::Command;
 
-use binaries::{Said, program};
 use flate2::read::GzDecoder;
 use serde_json::Value;
-use spark::installed::{Spark, java};
+use taskflow_tests::binaries::{Said, program};
+use taskflow_tests::spark::installed::{Spark, java};
 
-const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/flights-2013-01.csv.gz");
+const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/flights-2013-01.csv.gz");
 
 /// Flights that arrived and late ones, by carrier.
 fn counted() -> BTreeMap<String, (u64, u64)> {

@@ -7,10 +7,10 @@ use std::path::Path;
 use taskflow::{Result, RunReport, TaskState};
 use tempfile::TempDir;
 
-#[path = "../examples/recommend/main.rs"]
+#[path = "../../examples/recommend/main.rs"]
 mod example;
 
-const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/access.log.gz");
+const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/access.log.gz");
 
 async fn run(min_lift: f64, model: &Path) -> Result<RunReport<String>> {
     let model = model.to_string_lossy().into_owned();

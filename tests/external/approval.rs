@@ -1,17 +1,14 @@
 //! Tasks that ask people.
-#![cfg(feature = "sqlite")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{PATIENCE, finish};
 use serde::{Deserialize, Serialize};
 use taskflow::BoxError;
 use taskflow::approval::{Answer, Decision, approve, ask};
 use taskflow::engine::{RunControl, RunState, TaskState};
 use taskflow::journal::{Journal, JournalError, Note};
 use taskflow::prelude::*;
+use taskflow_tests::common::{PATIENCE, finish};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Choice {

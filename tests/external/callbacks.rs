@@ -1,20 +1,17 @@
 //! Callbacks: who is told of what happens to tasks and runs, and that nobody is forgotten.
-#![cfg(all(feature = "sqlite", feature = "testing"))]
-
-mod common;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use common::{PATIENCE, eventually, live, locked, reference};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, RunFilter, TaskFilter};
 use taskflow::notify::{CallbackKind, Notification};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, notify};
+use taskflow_tests::common::{PATIENCE, eventually, live, locked, reference};
 
 /// What was told, by DAG: the kind and the subject of each notification.
 static TOLD: LazyLock<Mutex<HashMap<String, Vec<Notification>>>> = LazyLock::new(Mutex::default);

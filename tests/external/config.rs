@@ -1,18 +1,16 @@
 //! Variables, connections and secrets in a program: how they are given, what wins, what is refused, and that secrets stay
 //! secrets.
 
-mod common;
-
 use std::io::Write as _;
 use std::path::Path;
 
-use common::{both, failure_of, live, reference, states};
 use proptest::prelude::*;
 use serde::Deserialize;
 use taskflow::config::{Config, ConfigBuilder, ConfigError, Connection, Origin};
 use taskflow::journal::Journal;
 use taskflow::prelude::*;
 use taskflow::{Durability, Engine, TaskState};
+use taskflow_tests::common::{both, failure_of, live, reference, states};
 
 /// What is wrong with it, as a person reads it.
 #[track_caller]

@@ -1,16 +1,13 @@
 //! Webhooks and the sensor for endpoints, against a server of the test's own.
-#![cfg(feature = "http")]
-
-mod common;
 
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use common::{live, locked};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::notify::{Notification, Notifier, webhook};
 use taskflow::prelude::*;
 use taskflow::sensors::{http_ok, http_where};
+use taskflow_tests::common::{live, locked};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 

@@ -1,16 +1,13 @@
 //! What tasks see of other runs in their journal: of another DAG, and earlier ones of their own.
-#![cfg(feature = "sqlite")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{PATIENCE, failure_of, live};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, RunHistory};
 use taskflow::prelude::*;
 use taskflow::sensors::{ExternalRun, external_run};
 use taskflow::{BoxError, Value};
+use taskflow_tests::common::{self, PATIENCE, failure_of, live};
 
 const DAY: Duration = Duration::from_secs(86_400);
 

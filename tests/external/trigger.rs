@@ -1,19 +1,18 @@
 //! Runs of other DAGs, triggered by tasks.
-#![cfg(feature = "sqlite")]
-
-mod common;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use common::{PATIENCE, eventually, failure_of, finish, live, locked, on_both_drivers, reference};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, RunFilter, RunHistory, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::tasks::RunTrigger;
 use taskflow::{BoxError, DagOptions, Engine, Group, Value};
+use taskflow_tests::common::{
+    self, PATIENCE, eventually, failure_of, finish, live, locked, on_both_drivers, reference,
+};
 
 /// How often each function was called, by test and name.
 static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
@@ -157,7 +156,7 @@ fn a_context_made_by_hand_triggers_nothing() {
 fn a_node_outside_of_a_dag_says_what_to_write() {
     let (message, place) = common::panic_of(|| squared::trigger(1, 1));
     assert!(message.contains("`squared::trigger(..)` draws a node of a graph"), "{message}");
-    assert!(place.starts_with("tests/trigger.rs:"), "{place}");
+    assert!(place.starts_with("tests/external/trigger.rs:"), "{place}");
 }
 
 #[dag]

@@ -1,18 +1,15 @@
 //! Waiting without a slot: sensors, and tasks that are deferred for a time or an event.
-#![cfg(feature = "sqlite")]
-
-mod common;
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use common::{PATIENCE, finish, live, locked, on_both_drivers, reference};
 use serde::{Deserialize, Serialize};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, JournalError, Note, Released, RunHistory, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::{BoxError, Engine, Value, sensors};
+use taskflow_tests::common::{PATIENCE, finish, live, locked, on_both_drivers, reference};
 
 /// How often each function was called, by test and name.
 static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
@@ -279,7 +276,7 @@ fn each_poke_has_its_own_time_limit() {
 fn options_of_sensors_on_another_task_are_a_mistake_of_the_graph() {
     let error =
         Dag::build("no", || double(1).poke_interval(Duration::from_secs(1)).soft_fail()).unwrap_err().to_string();
-    assert!(error.contains("`.poke_interval(..)` (at tests/waits.rs:"), "{error}");
+    assert!(error.contains("`.poke_interval(..)` (at tests/external/waits.rs:"), "{error}");
     assert!(error.contains("is for sensors, and `double` is none: write `#[sensor]`"), "{error}");
 }
 

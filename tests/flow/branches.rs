@@ -5,14 +5,12 @@
     reason = "how tasks take their inputs is what is tested here"
 )]
 
-mod common;
-
-use common::{both, cases, failure_of, on_both_drivers, panic_of, reference, state_of, states};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::graph::show::{Format, render};
 use taskflow::prelude::*;
+use taskflow_tests::common::{both, cases, failure_of, on_both_drivers, panic_of, reference, state_of, states};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Route {
@@ -520,7 +518,7 @@ fn a_branch_outside_a_dag_says_where_it_belongs() {
         message,
         "`branch!`, `when`, `only_if` and `each` draw parts of a graph: they go inside a `#[dag]` function"
     );
-    assert!(place.starts_with("tests/branches.rs:"), "{place}");
+    assert!(place.starts_with("tests/flow/branches.rs:"), "{place}");
 }
 
 #[test]
@@ -558,7 +556,7 @@ route(name: \"a\")
     let json: serde_json::Value = serde_json::from_str(&render(dag.plan(), Format::Json)).unwrap();
     let arm = &json["nodes"][3];
     assert_eq!((arm["id"].as_str(), arm["built_in"].as_bool()), (Some("route.otherwise"), Some(true)));
-    assert!(arm["location"].as_str().unwrap().starts_with("tests/branches.rs:"));
+    assert!(arm["location"].as_str().unwrap().starts_with("tests/flow/branches.rs:"));
     let gate = json["edges"].as_array().unwrap().iter().find(|edge| edge["to"] == "empty").unwrap();
     assert_eq!((&gate["from"]["task"], &gate["kind"]), (&"route.otherwise".into(), &"order".into()));
     for format in Format::ALL {

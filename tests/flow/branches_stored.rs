@@ -1,18 +1,15 @@
 //! Branches in runs that are kept: what is stored of them, going on, deciding again, explaining, replaying.
-#![cfg(feature = "sqlite")]
-
-mod common;
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use common::{PATIENCE, locked, states};
 use serde::{Deserialize, Serialize};
 use taskflow::BoxError;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, RunHistory, TaskFilter};
 use taskflow::prelude::*;
+use taskflow_tests::common::{PATIENCE, locked, states};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Route {

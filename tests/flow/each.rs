@@ -1,12 +1,10 @@
 //! Mapping over lists that are known only at run time.
 
-mod common;
-
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use common::{live, on_both_drivers};
 use taskflow::engine::{RunReport, RunState, TaskState};
 use taskflow::prelude::*;
+use taskflow_tests::common::{self, live, on_both_drivers};
 
 #[task]
 fn count_to(n: u32) -> Vec<u32> {
@@ -323,7 +321,7 @@ fn no_more_tasks_of_a_mapping_run_at_once_than_it_allows() {
 #[test]
 fn a_mapping_that_may_run_nothing_is_a_mistake() {
     let error = Dag::build("none", || list(count_to(3).each(square).concurrency(0))).unwrap_err().to_string();
-    assert!(error.contains("`.concurrency(0)` (at tests/each.rs:"), "{error}");
+    assert!(error.contains("`.concurrency(0)` (at tests/flow/each.rs:"), "{error}");
 }
 
 #[test]

@@ -1,18 +1,15 @@
 //! Mapped tasks in stored runs: their history, and what resuming, clearing, retrying and replaying do to them.
-#![cfg(feature = "sqlite")]
-
-mod common;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use common::{PATIENCE, locked};
 use taskflow::BoxError;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, RunHistory, TaskFilter};
 use taskflow::prelude::*;
+use taskflow_tests::common::{PATIENCE, locked};
 
 static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
 

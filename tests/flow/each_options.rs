@@ -1,18 +1,15 @@
 //! What can be said of the elements of a list: how often they begin, what they are called, how many go together.
-#![cfg(feature = "testing")]
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{on_both_drivers, reference, states};
 use taskflow::engine::{RunReport, RunState};
 use taskflow::graph::BuildError;
 use taskflow::journal::Journal;
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, Group};
+use taskflow_tests::common::{on_both_drivers, reference, states};
 
 #[task]
 fn numbers(count: u32) -> Vec<u32> {

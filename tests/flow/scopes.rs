@@ -1,21 +1,18 @@
 //! Setup and teardown: what is set up is torn down, whatever becomes of the work between.
-#![cfg(feature = "testing")]
 #![allow(clippy::needless_pass_by_value, reason = "a teardown takes what it tears down")]
-
-mod common;
 
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use common::{finish, locked, on_both_drivers, reference, state_of, states};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::graph::BuildError;
 use taskflow::journal::{Cancellation, Journal, Note, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, Selection};
+use taskflow_tests::common::{self, finish, locked, on_both_drivers, reference, state_of, states};
 
 /// How often each cluster was made and deleted.
 static CLUSTERS: LazyLock<Mutex<HashMap<String, (u32, u32)>>> = LazyLock::new(Mutex::default);

@@ -2,15 +2,13 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "tasks take what their parameters say")]
 
-mod common;
-
 use std::error::Error;
 use std::fmt;
 
-use common::{failure_of, on_both_drivers, state_of, states};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::prelude::*;
 use taskflow::tasks::{Abort, Interrupt};
+use taskflow_tests::common::{self, failure_of, on_both_drivers, state_of, states};
 
 /// An error of the user's own that keeps its source.
 #[derive(Debug)]

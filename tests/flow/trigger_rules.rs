@@ -2,17 +2,15 @@
 //! top: where a task could be skipped as well as failed because of its upstreams, it fails, and the order in which
 //! upstreams end changes nothing.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::rules::{self, Says, TABLE};
-use common::{live, on_both_drivers, reference, state_of, states};
 use proptest::prelude::*;
 use taskflow::Selection;
 use taskflow::engine::{Engine, RunReport, TaskState};
 use taskflow::prelude::*;
 use taskflow::tasks::{Setups, Tally, Verdict};
+use taskflow_tests::common::rules::{self, Says, TABLE};
+use taskflow_tests::common::{self, live, on_both_drivers, reference, state_of, states};
 
 /// The end of an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

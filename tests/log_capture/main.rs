@@ -3,15 +3,13 @@
 //! The subscriber is that of the whole process, as in an application, so that threads of runtimes and pools have it. Each
 //! test has a run of its own.
 
-mod common;
-
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use common::locked;
 use taskflow::__private::attempt_span;
 use taskflow::log::{AlreadyInstalled, LogFiles, LogLevel, LogRecord, LogSink};
+use taskflow_tests::common::locked;
 use tracing::{Event, Instrument as _, Subscriber, info};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::prelude::*;

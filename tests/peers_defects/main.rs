@@ -1,15 +1,13 @@
 //! Defects that other workflow crates have or had, each as a test that we do not share it.
 
-mod common;
-
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use common::{Gate, live, reference, states};
 use serde::{Deserialize, Serialize};
 use taskflow::engine::{Engine, RunState, TaskState};
 use taskflow::prelude::*;
 use taskflow::{Registry, Value};
+use taskflow_tests::common::{self, Gate, live, reference, states};
 
 fn build<T: Value>(body: impl FnOnce() -> Output<T>) -> Dag<T> {
     Dag::build("peers", body).expect("the graph is sound")

@@ -1,13 +1,10 @@
 //! Commands as tasks: what they are given, what becomes of their exit codes, and what they give.
-#![cfg(unix)]
 
-mod common;
-
-use common::{live, patiently};
 use rustix::process::{Pid, test_kill_process};
 use taskflow::engine::TaskState;
 use taskflow::prelude::*;
 use taskflow::process::{Command, CommandOutput, command};
+use taskflow_tests::common::{self, live, patiently};
 
 #[task]
 fn day() -> String {

@@ -3,19 +3,15 @@
 //!
 //! `TASKFLOW_CRASHES=1000` kills that often instead of fifty times; `TASKFLOW_CRASH_SEED=7` looks at one graph only, or
 //! begins there. When a process dies is chance: a seed that failed may have to be tried more than once.
-#![cfg(all(unix, feature = "sqlite", feature = "failpoints"))]
-
-mod binaries;
-mod common;
-mod worker;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use worker::story::Story;
-use worker::{LARGE, Random};
+use taskflow_tests::worker::story::Story;
+use taskflow_tests::worker::{LARGE, Random};
 
-const REPEAT: &str = "TASKFLOW_CRASH_SEED={seed} cargo test --all-features --test crash";
+const REPEAT: &str =
+    "TASKFLOW_CRASH_SEED={seed} cargo test --package taskflow-tests --all-features --test process crash::";
 
 fn said(variable: &str) -> Option<u64> {
     let said = std::env::var(variable).ok()?;

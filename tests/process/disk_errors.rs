@@ -1,9 +1,4 @@
 //! Disks that are full, broken or read-only: the run stops cleanly and says why, and goes on when that is mended.
-#![cfg(all(unix, feature = "sqlite", feature = "failpoints"))]
-
-mod binaries;
-mod common;
-mod worker;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -11,10 +6,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
-use worker::story::Story;
-use worker::{Ended, LARGE};
+use taskflow_tests::worker::story::Story;
+use taskflow_tests::worker::{Ended, LARGE};
 
-const REPEAT: &str = "cargo test --all-features --test disk_errors";
+const REPEAT: &str = "cargo test --package taskflow-tests --all-features --test process disk_errors::";
 
 /// The exit code of a worker whose run was interrupted.
 const INTERRUPTED: Option<i32> = Some(3);

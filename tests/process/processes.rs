@@ -1,18 +1,14 @@
 //! Tasks with a process of their own: what becomes of the attempt when that process is ended, and of the process when the
 //! attempt is.
-#![cfg(all(feature = "cli", feature = "sqlite", unix))]
-
-mod binaries;
-mod common;
 
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use binaries::{Said, call_at, program};
-use common::eventually;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
 use taskflow::prelude::*;
+use taskflow_tests::binaries::{Said, call_at, program};
+use taskflow_tests::common::eventually;
 use tempfile::TempDir;
 
 /// A place of its own for the runs of a test.

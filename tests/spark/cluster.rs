@@ -1,25 +1,20 @@
 //! Jobs on a real Spark: a standalone cluster that the tests start, and its shells.
 //!
 //! Each application costs some twelve seconds of computing, so there are few, and what needs no executors does without.
-#![cfg(all(feature = "spark", feature = "cli", feature = "sqlite", unix))]
-
-mod binaries;
-mod common;
-mod spark;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use binaries::Said;
-use common::locked;
 use serde::{Deserialize, Serialize};
-use spark::cluster::{Cluster, hand_on};
-use spark::installed::java;
-use spark::server::{Answer, Request, Server};
 use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
+use taskflow_tests::binaries::{self, Said};
+use taskflow_tests::common::{self, locked};
+use taskflow_tests::spark::cluster::{Cluster, hand_on};
+use taskflow_tests::spark::installed::java;
+use taskflow_tests::spark::server::{Answer, Request, Server};
 
 /// One after the other: the cluster has room for one application.
 static TURN: Mutex<()> = Mutex::new(());

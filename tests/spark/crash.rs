@@ -1,17 +1,12 @@
 //! Programs that die while a job of theirs is on a cluster of Spark: the job is found again, and not submitted twice.
-#![cfg(all(feature = "spark", feature = "cli", feature = "sqlite", unix))]
-
-mod binaries;
-mod common;
-mod spark;
 
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use binaries::{Said, program};
-use common::{eventually, locked};
-use spark::fake_master::FakeMaster;
-use spark::server::Answer;
+use taskflow_tests::binaries::{Said, program};
+use taskflow_tests::common::{eventually, locked};
+use taskflow_tests::spark::fake_master::FakeMaster;
+use taskflow_tests::spark::server::Answer;
 
 /// A call of the program that submits to this master.
 fn spawn(home: &Path, master: &FakeMaster, words: &[&str]) -> Child {

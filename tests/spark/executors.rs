@@ -1,11 +1,6 @@
 //! Tasks on executors of a real Spark: the same results as on threads, whatever is lost on the way.
 //!
 //! They need the `pyspark` package and Java; [`Spark::find`] says what to do where they are missing.
-#![cfg(all(feature = "cli", feature = "sqlite", feature = "spark", unix))]
-
-mod binaries;
-mod common;
-mod spark;
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
@@ -15,15 +10,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use binaries::{Said, program};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
-use spark::cluster::{Cluster, children_of, kill};
-use spark::daemon::PATIENCE;
-use spark::installed::{Spark, java};
 use taskflow::prelude::*;
 use taskflow::spark::Executors;
 use taskflow::tasks::Executor;
+use taskflow_tests::binaries::{Said, program};
+use taskflow_tests::spark::cluster::{Cluster, children_of, kill};
+use taskflow_tests::spark::daemon::PATIENCE;
+use taskflow_tests::spark::installed::{Spark, java};
 use tempfile::TempDir;
 
 /// A place of its own for the runs of a test, and for what its tasks write.

@@ -1,20 +1,16 @@
 //! Jobs in cluster mode on YARN and Kubernetes, against a resource manager, an API and a `spark-submit` that the test makes up.
-#![cfg(all(feature = "spark", unix))]
-
-mod common;
-mod spark;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{live, locked};
 use serde_json::{Value, json};
-use spark::fake_spark::Spark;
-use spark::server::{Answer, Request, Server};
 use taskflow::Config;
 use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
+use taskflow_tests::common::{live, locked};
+use taskflow_tests::spark::fake_spark::Spark;
+use taskflow_tests::spark::server::{Answer, Request, Server};
 
 const SOON: Duration = Duration::from_millis(5);
 

@@ -1,21 +1,17 @@
 //! Jobs for Spark, against a `spark-submit` and a master that the test makes up, with what can go wrong.
-#![cfg(all(feature = "spark", unix))]
-
-mod common;
-mod spark;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{eventually, finish, live, locked};
-use spark::fake_master::FakeMaster;
-use spark::fake_spark::Spark;
-use spark::server::{Answer, Server};
 use taskflow::Config;
 use taskflow::engine::TaskState;
 use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
+use taskflow_tests::common::{eventually, finish, live, locked};
+use taskflow_tests::spark::fake_master::FakeMaster;
+use taskflow_tests::spark::fake_spark::Spark;
+use taskflow_tests::spark::server::{Answer, Server};
 
 const SOON: Duration = Duration::from_millis(5);
 
@@ -156,7 +152,7 @@ fn contradictions_are_mistakes_of_the_graph_with_their_place() {
     let text = mistakes.to_string();
     assert_eq!(mistakes.errors().len(), 2, "{text}");
     assert!(
-        text.contains("task `a` (at tests/spark_submit.rs:") && text.contains("cannot have both cluster mode"),
+        text.contains("task `a` (at tests/spark/submit.rs:") && text.contains("cannot have both cluster mode"),
         "{text}"
     );
 }

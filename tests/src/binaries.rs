@@ -1,11 +1,10 @@
 //! Running the DAG binaries of `tests/fixtures` as a user would.
-#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A call of a fixture, with an environment that says nothing about terminals.
-pub(crate) fn program(name: &str) -> Command {
+pub fn program(name: &str) -> Command {
     let mut command = Command::new(path(name));
     // The last one is for tests: a program would warn of it.
     for variable in ["NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE", "COLUMNS", "TASKFLOW_SPARK_HOME"]
@@ -18,25 +17,30 @@ pub(crate) fn program(name: &str) -> Command {
 
 /// Where programs keep their runs for which a test says nothing else: never in the directory they are called from.
 fn home() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("home_{}", std::process::id()))
+    built().join("homes").join(std::process::id().to_string())
 }
 
-/// Fixtures are built as examples, and examples lie beside the tests.
+/// Fixtures are binaries of this package, which cargo builds before its tests. The examples are those of taskflow.
 fn path(name: &str) -> PathBuf {
+    let places = [built(), built().join("examples")];
+    let mut paths = places.map(|folder| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION)).into_iter();
+    paths.find(|path| path.exists()).unwrap_or_else(|| {
+        panic!("neither a binary nor an example `{name}` is built; `cargo build --workspace --all-features --bins --examples` builds both")
+    })
+}
+
+/// `target/<profile>`, where cargo puts what it builds.
+fn built() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its path");
-    let folder =
-        test.parent().and_then(|deps| deps.parent()).expect("a test lies in target/<profile>/deps").join("examples");
-    let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(path.exists(), "{} is not built; `cargo build --examples` builds it", path.display());
-    path
+    test.ancestors().nth(2).expect("a test lies in target/<profile>/deps").to_owned()
 }
 
 /// What a call gave.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Said {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+pub struct Said {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl From<Output> for Said {
@@ -50,25 +54,25 @@ impl From<Output> for Said {
 }
 
 /// Calls a fixture with a home of its own and waits for its end: whatever it runs is run 1.
-pub(crate) fn call(name: &str, words: &[&str]) -> Said {
+pub fn call(name: &str, words: &[&str]) -> Said {
     let home = tempfile::tempdir().expect("temporary directories can be made");
     call_at(home.path(), name, words)
 }
 
 /// Calls a fixture that keeps its runs there, and waits for its end.
-pub(crate) fn call_at(home: &Path, name: &str, words: &[&str]) -> Said {
+pub fn call_at(home: &Path, name: &str, words: &[&str]) -> Said {
     program(name).env("TASKFLOW_HOME", home).args(words).output().expect("a built program starts").into()
 }
 
 impl Said {
     #[track_caller]
-    pub(crate) fn json(&self) -> serde_json::Value {
+    pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
 /// The text without what differs from run to run: times, durations, run ids, and the spaces of tables.
-pub(crate) fn masked(text: &str) -> String {
+pub fn masked(text: &str) -> String {
     text.lines().map(masked_line).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,7 +1,6 @@
 //! Driving `fixtures/crash_worker.rs`: starting it, killing it, and looking at what it has left.
-#![allow(dead_code, reason = "each test file uses its part")]
 
-pub(crate) mod story;
+pub mod story;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,13 +18,13 @@ use crate::binaries;
 use crate::common::PATIENCE;
 
 /// A graph with large values, whose journal waits for the disk.
-pub(crate) const LARGE: u64 = 4;
+pub const LARGE: u64 = 4;
 
 /// [SplitMix64](https://prng.di.unimi.it/splitmix64.c), as in the worker.
-pub(crate) struct Random(pub(crate) u64);
+pub struct Random(pub u64);
 
 impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -33,48 +32,48 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 }
 
 /// A place where workers of one seed run, one after the other.
-pub(crate) struct Place {
+pub struct Place {
     dir: Option<TempDir>,
-    pub(crate) seed: u64,
+    pub seed: u64,
     /// How to repeat the test that uses it.
     repeat: String,
 }
 
 /// What a worker came to.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) status: ExitStatus,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl Ended {
-    pub(crate) fn was_killed(&self) -> bool {
+    pub fn was_killed(&self) -> bool {
         self.status.signal() == Some(9)
     }
 
     /// What it printed at its end.
     #[track_caller]
-    pub(crate) fn told(&self) -> serde_json::Value {
+    pub fn told(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// Nobody has seen taskflow panic, or the program.
     #[track_caller]
-    pub(crate) fn has_not_panicked(&self) -> &Self {
+    pub fn has_not_panicked(&self) -> &Self {
         assert!(!self.stderr.contains("panicked"), "{self:?}");
         self
     }
 }
 
 impl Place {
-    pub(crate) fn new(seed: u64, repeat: &str) -> Self {
+    pub fn new(seed: u64, repeat: &str) -> Self {
         let dir = tempfile::tempdir().expect("there is room for temporary files");
         Place { dir: Some(dir), seed, repeat: repeat.to_owned() }
     }
@@ -83,12 +82,12 @@ impl Place {
         self.dir.as_ref().expect("it is there until this is dropped").path()
     }
 
-    pub(crate) fn home(&self) -> PathBuf {
+    pub fn home(&self) -> PathBuf {
         self.root().join("home")
     }
 
     /// A worker that is about to start.
-    pub(crate) fn worker(&self, failpoints: &str) -> Command {
+    pub fn worker(&self, failpoints: &str) -> Command {
         let mut command = binaries::program("crash_worker");
         command.arg("--home").arg(self.home()).arg("--effects").arg(self.root().join("effects"));
         command.args(["--seed", &self.seed.to_string()]).env("TASKFLOW_FAILPOINTS", failpoints);
@@ -96,22 +95,22 @@ impl Place {
     }
 
     /// A worker that nobody disturbs, unless a failpoint does.
-    pub(crate) fn run(&self, failpoints: &str) -> Ended {
+    pub fn run(&self, failpoints: &str) -> Ended {
         self.call(self.worker(failpoints))
     }
 
-    pub(crate) fn call(&self, mut command: Command) -> Ended {
+    pub fn call(&self, mut command: Command) -> Ended {
         wait(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the worker starts"), None)
     }
 
     /// A worker that is killed after this time, unless it has ended before.
-    pub(crate) fn run_for(&self, time: Duration) -> Ended {
+    pub fn run_for(&self, time: Duration) -> Ended {
         let mut command = self.worker("");
         wait(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the worker starts"), Some(time))
     }
 
     /// The lines of the file of effects.
-    pub(crate) fn effects(&self) -> Vec<Effect> {
+    pub fn effects(&self) -> Vec<Effect> {
         let text = fs::read_to_string(self.root().join("effects")).unwrap_or_default();
         assert!(text.is_empty() || text.ends_with('\n'), "a line is not whole");
         text.lines().map(Effect::read).collect()
@@ -119,7 +118,7 @@ impl Place {
 
     /// What the history says, read from a copy: the place itself stays as the worker has left it. Nothing if no run is
     /// stored.
-    pub(crate) fn look(&self) -> Option<Look> {
+    pub fn look(&self) -> Option<Look> {
         let copy = tempfile::tempdir().expect("there is room for temporary files");
         copy_files(&self.home(), copy.path());
         if !copy.path().join("taskflow.db").exists() {
@@ -195,7 +194,7 @@ fn copy_files(from: &Path, to: &Path) {
 }
 
 /// What SQLite itself says of the file.
-pub(crate) async fn integrity(path: &Path) -> Vec<String> {
+pub async fn integrity(path: &Path) -> Vec<String> {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("it can be opened");
     let rows = sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut connection).await;
@@ -205,13 +204,13 @@ pub(crate) async fn integrity(path: &Path) -> Vec<String> {
 
 /// A line of the file of effects.
 #[derive(Clone, Debug)]
-pub(crate) struct Effect {
-    pub(crate) is_start: bool,
-    pub(crate) task: String,
-    pub(crate) attempt: Option<u32>,
-    pub(crate) key: Option<String>,
+pub struct Effect {
+    pub is_start: bool,
+    pub task: String,
+    pub attempt: Option<u32>,
+    pub key: Option<String>,
     /// The values that the attempt has seen: the tasks that made them, and their numbers.
-    pub(crate) inputs: Vec<(String, u64)>,
+    pub inputs: Vec<(String, u64)>,
 }
 
 impl Effect {
@@ -235,36 +234,36 @@ impl Effect {
 }
 
 /// Whether it is a task of taskflow's own: nobody sees it run, and its value is that of another one.
-pub(crate) fn is_of_taskflow(task: &str) -> bool {
+pub fn is_of_taskflow(task: &str) -> bool {
     task.contains(".each")
 }
 
 /// What the history of the run says.
 #[derive(Debug)]
-pub(crate) struct Look {
-    pub(crate) run_id: String,
-    pub(crate) state: RunState,
+pub struct Look {
+    pub run_id: String,
+    pub state: RunState,
     /// The processes that had the run.
-    pub(crate) workers: Vec<String>,
-    pub(crate) tasks: BTreeMap<String, TaskLook>,
+    pub workers: Vec<String>,
+    pub tasks: BTreeMap<String, TaskLook>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct TaskLook {
-    pub(crate) state: TaskState,
-    pub(crate) attempts: Vec<AttemptLook>,
-    pub(crate) value: Option<u64>,
+pub struct TaskLook {
+    pub state: TaskState,
+    pub attempts: Vec<AttemptLook>,
+    pub value: Option<u64>,
     /// Why it did not succeed, and the upstream that is named for it.
-    pub(crate) reason: (Option<String>, Option<String>),
+    pub reason: (Option<String>, Option<String>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AttemptLook {
-    pub(crate) number: u32,
-    pub(crate) session: usize,
+pub struct AttemptLook {
+    pub number: u32,
+    pub session: usize,
     /// `success`, the kind of its failure, or `running`.
-    pub(crate) end: String,
-    pub(crate) lost_by: Option<String>,
+    pub end: String,
+    pub lost_by: Option<String>,
 }
 
 impl Look {
@@ -302,7 +301,7 @@ impl Look {
 
     /// What must be the same however often the run was interrupted: the state of the run, and of every task its state,
     /// its value, and how those attempts ended that were not lost.
-    pub(crate) fn outcome(&self) -> String {
+    pub fn outcome(&self) -> String {
         let mut text = format!("{}\n", self.state);
         for (id, task) in &self.tasks {
             let ends = task.attempts.iter().filter(|attempt| attempt.end != "lost");

@@ -1,20 +1,17 @@
 //! Tables as values: Arrow record batches between tasks, in files, and for people.
-#![cfg(all(feature = "arrow", feature = "sqlite"))]
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
-
-mod common;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_ipc::reader::FileReader;
-use common::on_both_drivers;
 use taskflow::arrow::Frame;
 use taskflow::arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
 use taskflow::arrow::schema::{DataType, Field, Schema};
 use taskflow::engine::RunState;
 use taskflow::journal::{Journal, Note, TaskFilter};
 use taskflow::prelude::*;
+use taskflow_tests::common::on_both_drivers;
 
 /// So many rows: the number, its name, and something secret.
 fn rows(numbers: std::ops::Range<i64>) -> RecordBatch {

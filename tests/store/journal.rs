@@ -1,13 +1,12 @@
 //! What a journal knows of a run: the same as the engine's own report, and enough to go on from.
 
-mod common;
-
 use std::time::Duration;
 
 use taskflow::engine::{RunReport, RunState, TaskState};
 use taskflow::journal::{Journal, RunFilter};
 use taskflow::prelude::*;
 use taskflow::{BoxError, Durability};
+use taskflow_tests::common;
 
 #[task]
 fn numbers(n: u32) -> Vec<u32> {
@@ -190,7 +189,7 @@ fn the_thread_of_a_journal_ends_with_its_last_handle_and_its_last_run() {
             |thread: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok();
         threads.filter_map(name).filter(|name| name.starts_with("taskflow-journa")).count()
     }
-    let name = "the_thread_of_a_journal_ends_with_its_last_handle_and_its_last_run";
+    let name = "journal::the_thread_of_a_journal_ends_with_its_last_handle_and_its_last_run";
     common::in_a_process_of_its_own(name, || {
         for _ in 0..300 {
             let journal = Journal::in_memory().unwrap();

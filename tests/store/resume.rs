@@ -3,19 +3,16 @@
 //!
 //! A run is interrupted here by closing its journal while tasks are running, and goes on with another one in the same
 //! directory. `crash.rs` does the same with processes that are killed.
-#![cfg(feature = "sqlite")]
-
-mod common;
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use common::{PATIENCE, locked};
 use taskflow::engine::{RunReport, RunState, TaskState};
 use taskflow::journal::{Journal, JournalError, RunHistory};
 use taskflow::prelude::*;
 use taskflow::{BoxError, Value};
+use taskflow_tests::common::{PATIENCE, locked};
 
 /// How often each task was called, by test and task.
 static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);

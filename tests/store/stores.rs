@@ -3,7 +3,6 @@
 //!
 //! All hold the same two runs of `examples/hello`: one for Ada that succeeded, and one for Grace whose process was killed while
 //! it ran and of which somebody then marked `measure` as skipped.
-#![cfg(feature = "sqlite")]
 
 use std::path::{Path, PathBuf};
 
@@ -13,12 +12,12 @@ use taskflow::Result;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::Journal;
 
-#[path = "../examples/hello.rs"]
+#[path = "../../examples/hello.rs"]
 #[allow(dead_code, reason = "only its DAG is needed")]
 mod example;
 
 fn dumps() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stores");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/stores");
     let mut dumps: Vec<PathBuf> = folder
         .read_dir()
         .expect("the dumps lie there")

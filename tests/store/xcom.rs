@@ -1,15 +1,12 @@
 //! What tasks leave beside the values that they return: named values, links, files.
-#![cfg(feature = "sqlite")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{PATIENCE, failure_of, live, on_both_drivers};
 use taskflow::BoxError;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, Prune, RunHistory, TaskFilter};
 use taskflow::prelude::*;
+use taskflow_tests::common::{self, PATIENCE, failure_of, live, on_both_drivers};
 
 #[task]
 fn load(ctx: &TaskContext, rows: u64) -> Result<()> {

@@ -1,16 +1,13 @@
 //! The test kit, as a test of a program with DAGs uses it.
-#![cfg(feature = "testing")]
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
-
-mod common;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::panic_of;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, TestError, check_dags, explore};
+use taskflow_tests::common::panic_of;
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -4,21 +4,17 @@
 //! A graph is drawn of a few kinds of tasks whose constant argument says how each of their attempts ends. What happened is
 //! known from two sides, from the observer of the run and from the tasks themselves, and both must agree with the model.
 //!
-//! `PROPTEST_CASES=10000 cargo test --test properties` looks longer; `PROPTEST_RNG_SEED=7` looks elsewhere.
+//! `PROPTEST_CASES=10000 cargo test --package taskflow-tests --test testing properties::` looks longer; `PROPTEST_RNG_SEED=7` looks elsewhere.
 
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
-
-mod common;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex, Once};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use common::rules::{Says, says};
-use common::{Log, live, locked, reference};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde::{Deserialize, Serialize};
@@ -26,6 +22,8 @@ use taskflow::engine::{Durability, Engine, Event, RunReport, RunState, TaskState
 use taskflow::journal::Journal;
 use taskflow::prelude::*;
 use taskflow::{DagOptions, Selection};
+use taskflow_tests::common::rules::{Says, says};
+use taskflow_tests::common::{self, Log, live, locked, reference, watch_panics};
 
 taskflow::pool!("pair", slots = 2);
 
@@ -820,19 +818,6 @@ static ENGINES: LazyLock<[Engine; 3]> = LazyLock::new(|| {
     })
 });
 
-/// Panics that were asked for would fill the screen.
-fn hush() {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if info.payload_as_str() != Some("a panic as written") {
-                before(info);
-            }
-        }));
-    });
-}
-
 fn next_run() -> u64 {
     static RUNS: AtomicU64 = AtomicU64::new(0);
     RUNS.fetch_add(1, Ordering::Relaxed)
@@ -847,7 +832,7 @@ fn selection(graph: &Graph, dag: &Dag<u32>) -> Option<Selection> {
 }
 
 fn check(graph: &Graph) -> Check {
-    hush();
+    watch_panics();
     let expected = model(graph);
     for engine in [None].into_iter().chain(ENGINES.iter().map(Some)) {
         let run = next_run();
@@ -887,7 +872,7 @@ proptest! {
 
 /// Runs the graph with a journal on each engine.
 fn check_stored(graph: &Graph, durability: Durability, fail_fast: bool) -> Check {
-    hush();
+    watch_panics();
     for engine in ENGINES.iter() {
         let (run, journal) = (next_run(), Journal::in_memory().expect("its thread starts"));
         let dag = draw(graph, run);
@@ -952,7 +937,7 @@ proptest! {
         after in 0..40usize,
         is_stored in any::<bool>(),
     ) {
-        hush();
+        watch_panics();
         for engine in ENGINES.iter() {
             let run = next_run();
             let log = Log::default();
@@ -1005,7 +990,7 @@ proptest! {
     /// With `fail_fast` the first failure ends the run, and it is the only one unless others were running.
     #[test]
     fn a_random_run_that_fails_fast_comes_to_an_end(graph in graph(16)) {
-        hush();
+        watch_panics();
         let failure_is_due = model(&graph).states.contains(&TaskState::Failed);
         for engine in [None].into_iter().chain(ENGINES.iter().map(Some)) {
             let run = next_run();

@@ -4,12 +4,9 @@
 //!
 //! `TASKFLOW_SIMULATIONS=100000` makes so many runs instead of 2,000; `TASKFLOW_GRAPH=17` looks at one graph only, and
 //! `TASKFLOW_SEED=3` makes one run of it.
-#![cfg(feature = "testing")]
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
 
-mod common;
-
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +16,7 @@ use taskflow::notify::{Callback, Deadline, DeadlineReference, log_line};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{DagOptions, Mapped};
+use taskflow_tests::common::watch_panics;
 
 taskflow::pool!("narrow", slots = 2);
 
@@ -420,25 +418,12 @@ fn test(dag: &Dag<u64>, tweaks: &[(String, Tweak)], graph: u64) -> Test<u64> {
     })
 }
 
-/// Panics that were asked for would fill the screen.
-fn hush() {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if info.payload_as_str() != Some("a panic as drawn") {
-                before(info);
-            }
-        }));
-    });
-}
-
 /// How many runs of each graph there are.
 const SEEDS: u64 = 20;
 
 /// Two halves, so that two cores have something to do.
 fn simulate(half: u64) {
-    hush();
+    watch_panics();
     let said = |variable: &str| std::env::var(variable).ok().and_then(|text| text.parse::<u64>().ok());
     let runs = said("TASKFLOW_SIMULATIONS").unwrap_or(2000);
     let graphs = match said("TASKFLOW_GRAPH") {

@@ -4,7 +4,7 @@ use taskflow::TriggerRule;
 
 /// A row for each mix of up to three upstreams (`s` success, `f` failed or `upstream_failed`, `k` skipped), a column for
 /// each rule: `R` runs, `S` is skipped, `F` is `upstream_failed`.
-pub(crate) const TABLE: &str = "
+pub const TABLE: &str = "
  ups  all_success all_failed all_done all_done_min_one_success all_done_setup_success one_success one_failed one_done none_failed none_failed_min_one_success none_skipped all_skipped always
  -         R          R         R                R                      R                  R           R         R         R                 R                     R            R         R
  s         R          S         R                R                      R                  R           S         R         R                 R                     R            S         R
@@ -30,7 +30,7 @@ pub(crate) const TABLE: &str = "
 
 /// What a rule says once all upstreams have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Says {
+pub enum Says {
     Run,
     Skip,
     Fail,
@@ -38,7 +38,7 @@ pub(crate) enum Says {
 
 /// The cell of the table. More than three upstreams are looked up by which ends there are among them: the rows show that
 /// their number makes no difference.
-pub(crate) fn says(rule: TriggerRule, success: usize, failed: usize, skipped: usize) -> Says {
+pub fn says(rule: TriggerRule, success: usize, failed: usize, skipped: usize) -> Says {
     let most = if success + failed + skipped > 3 { 1 } else { 3 };
     let mut mix: String =
         [("s", success), ("f", failed), ("k", skipped)].map(|(letter, count)| letter.repeat(count.min(most))).concat();

@@ -17,11 +17,11 @@ use super::server::Request;
 use crate::common::locked;
 
 /// A master and two workers, on addresses of their own of this machine.
-pub(crate) struct Cluster {
-    pub(crate) spark: Spark,
-    pub(crate) master: String,
-    pub(crate) rest_port: u16,
-    pub(crate) ui_port: u16,
+pub struct Cluster {
+    pub spark: Spark,
+    pub master: String,
+    pub rest_port: u16,
+    pub ui_port: u16,
     workers: Vec<Daemon>,
     the_master: Mutex<Option<Daemon>>,
     folder: TempDir,
@@ -29,7 +29,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// The cluster that the tests of a program share, for as long as one of them holds it.
-    pub(crate) fn shared() -> Arc<Cluster> {
+    pub fn shared() -> Arc<Cluster> {
         static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
 
         let mut shared = locked(&SHARED);
@@ -41,7 +41,7 @@ impl Cluster {
     }
 
     /// A place for the files of tests, which the workers see as well.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -68,7 +68,7 @@ impl Cluster {
     }
 
     /// Kills the master, and starts another that finds what the first has written down.
-    pub(crate) fn restart_the_master(&self) {
+    pub fn restart_the_master(&self) {
         let mut master = locked(&self.the_master);
         let old = master.take().expect("it runs");
         old.kill();
@@ -79,7 +79,7 @@ impl Cluster {
     }
 
     /// The processes of executors.
-    pub(crate) fn executors(&self) -> Vec<Pid> {
+    pub fn executors(&self) -> Vec<Pid> {
         let workers = self.workers.iter().map(Daemon::id);
         let children = workers.flat_map(children_of);
         children.filter(|(_, line)| line.contains("CoarseGrainedExecutorBackend")).map(|(pid, _)| pid).collect()
@@ -152,7 +152,7 @@ fn free_port() -> u16 {
 }
 
 /// The children of a process, each with its command line.
-pub(crate) fn children_of(parent: u32) -> Vec<(Pid, String)> {
+pub fn children_of(parent: u32) -> Vec<(Pid, String)> {
     let entries = fs::read_dir("/proc").expect("there is /proc").filter_map(|entry| Some(entry.ok()?.path()));
     let child = |path: PathBuf| {
         let pid = Pid::from_raw(path.file_name()?.to_str()?.parse().ok()?)?;
@@ -165,12 +165,12 @@ pub(crate) fn children_of(parent: u32) -> Vec<(Pid, String)> {
 }
 
 /// Kills one process, and not its group.
-pub(crate) fn kill(pid: Pid) {
+pub fn kill(pid: Pid) {
     kill_process(pid, Signal::KILL).expect("the process is there");
 }
 
 /// Hands a request on to a port of this machine: status and body of the answer.
-pub(crate) fn hand_on(port: u16, request: &Request) -> (u16, String) {
+pub fn hand_on(port: u16, request: &Request) -> (u16, String) {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).expect("somebody listens");
     let Request { method, path, body, .. } = request;
     let head = format!(

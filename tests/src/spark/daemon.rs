@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long Spark may take for anything, on a machine that has other things to do.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A process group that ends with this.
-pub(crate) struct Daemon {
+pub struct Daemon {
     child: Child,
     /// What kills the group waits for the end of its stdin, which is ours alone.
     guard: Child,
@@ -21,7 +21,7 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts it with both of its outputs in a log.
-    pub(crate) fn start(mut command: Command, log: PathBuf) -> Daemon {
+    pub fn start(mut command: Command, log: PathBuf) -> Daemon {
         let out = File::create(&log).expect("temporary files can be written");
         let log_too = out.try_clone().expect("a file can be shared");
         command.stdin(Stdio::null()).stdout(out).stderr(log_too);
@@ -32,17 +32,17 @@ impl Daemon {
         Daemon { child, guard, log }
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Ends it as a machine does that loses its power.
-    pub(crate) fn kill(self) {
+    pub fn kill(self) {
         kill_process_group(Pid::from_child(&self.child), Signal::KILL).expect("it runs");
     }
 
     /// Waits for a text in its log: the word behind it.
-    pub(crate) fn word_after(&self, text: &str) -> String {
+    pub fn word_after(&self, text: &str) -> String {
         let start = Instant::now();
         loop {
             let said = fs::read_to_string(&self.log).unwrap_or_default();

@@ -10,55 +10,55 @@ use crate::common::locked;
 
 /// The master, its REST server and its only worker, all at one port.
 #[derive(Clone)]
-pub(crate) struct FakeMaster {
-    pub(crate) server: Server,
-    pub(crate) state: Arc<Mutex<Cluster>>,
+pub struct FakeMaster {
+    pub server: Server,
+    pub state: Arc<Mutex<Cluster>>,
 }
 
 /// What it knows, and what goes wrong.
 #[derive(Default)]
-pub(crate) struct Cluster {
-    pub(crate) drivers: Vec<Driver>,
+pub struct Cluster {
+    pub drivers: Vec<Driver>,
     /// What drivers that are submitted will be, one question after the other; the last one stays.
-    pub(crate) life: Vec<&'static str>,
+    pub life: Vec<&'static str>,
     /// Answers in the place of its own: to requests whose path begins so.
-    pub(crate) instead: VecDeque<(&'static str, Answer)>,
+    pub instead: VecDeque<(&'static str, Answer)>,
     /// What it says when it has taken a submission, in the place of its own answer.
-    pub(crate) says: Option<Answer>,
+    pub says: Option<Answer>,
     /// Whether killing does nothing.
-    pub(crate) immortal: bool,
-    pub(crate) stderr: String,
-    pub(crate) stdout: String,
+    pub immortal: bool,
+    pub stderr: String,
+    pub stdout: String,
 }
 
 /// A driver.
-pub(crate) struct Driver {
-    pub(crate) id: String,
+pub struct Driver {
+    pub id: String,
     tag: String,
     class: String,
     life: VecDeque<&'static str>,
     /// Whether it was ever launched: one that is an error from the start was not.
     launched: bool,
-    pub(crate) env: Value,
-    pub(crate) properties: Value,
-    pub(crate) args: Value,
+    pub env: Value,
+    pub properties: Value,
+    pub args: Value,
     started: u128,
 }
 
 impl FakeMaster {
     /// One whose drivers go through these states.
-    pub(crate) fn start(life: &[&'static str]) -> Self {
+    pub fn start(life: &[&'static str]) -> Self {
         let state = Arc::new(Mutex::new(Cluster { life: life.to_vec(), ..Cluster::default() }));
         let known = Arc::clone(&state);
         FakeMaster { server: Server::start(move |request| locked(&known).answer(request)), state }
     }
 
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("spark://127.0.0.1:{}", self.server.port)
     }
 
     /// How often a job was handed over.
-    pub(crate) fn submissions(&self) -> usize {
+    pub fn submissions(&self) -> usize {
         self.server.count("/v1/submissions/create")
     }
 }
@@ -145,11 +145,11 @@ impl Cluster {
 }
 
 impl Driver {
-    pub(crate) fn state(&self) -> &'static str {
+    pub fn state(&self) -> &'static str {
         self.life.front().copied().unwrap_or("FINISHED")
     }
 
-    pub(crate) fn becomes(&mut self, state: &'static str) {
+    pub fn becomes(&mut self, state: &'static str) {
         self.life = [state].into();
     }
 

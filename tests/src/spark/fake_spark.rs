@@ -7,10 +7,10 @@ use taskflow::spark::SparkSubmit;
 use tempfile::TempDir;
 
 /// A Spark whose programs are this script.
-pub(crate) struct Spark(TempDir);
+pub struct Spark(TempDir);
 
 impl Spark {
-    pub(crate) fn of(script: &str) -> Self {
+    pub fn of(script: &str) -> Self {
         let home = tempfile::tempdir().expect("temporary directories can be made");
         let bin = home.path().join("bin");
         std::fs::create_dir(&bin).expect("temporary directories can be written to");
@@ -26,12 +26,12 @@ impl Spark {
     }
 
     /// One of its files.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// A job of one of its files, with threads of the driver.
-    pub(crate) fn job(&self, name: &str) -> SparkSubmit {
+    pub fn job(&self, name: &str) -> SparkSubmit {
         let job = SparkSubmit::app(self.path(name).to_str().expect("temporary paths are text"));
         job.spark_home(self.0.path()).master("local[2]")
     }

@@ -4,20 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What every Java of a test is told by `JAVA_TOOL_OPTIONS`.
-pub(crate) fn java(folder: &Path) -> String {
+pub fn java(folder: &Path) -> String {
     // Most of the work of one that lives so short is compiling what it runs. What it leaves goes away with the folder.
     format!("-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djava.io.tmpdir={}", folder.display())
 }
 
 /// Where Spark is, and the Python that belongs to it.
-pub(crate) struct Spark {
-    pub(crate) home: PathBuf,
-    pub(crate) python: PathBuf,
+pub struct Spark {
+    pub home: PathBuf,
+    pub python: PathBuf,
 }
 
 impl Spark {
     /// That which `TASKFLOW_SPARK_HOME` names, or that of `cargo xtask spark`. Fails the test where there is none, with what to do.
-    pub(crate) fn find() -> Spark {
+    pub fn find() -> Spark {
         let home = std::env::var_os("TASKFLOW_SPARK_HOME").map(PathBuf::from).or_else(|| {
             // A package within the project has its own directory.
             let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();

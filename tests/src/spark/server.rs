@@ -9,18 +9,18 @@ use crate::common::locked;
 
 /// What came in.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) method: String,
+pub struct Request {
+    pub method: String,
     /// With the query.
-    pub(crate) path: String,
+    pub path: String,
     /// In small letters.
-    pub(crate) head: String,
-    pub(crate) body: String,
+    pub head: String,
+    pub body: String,
 }
 
 /// What goes out.
 #[derive(Clone, Debug)]
-pub(crate) enum Answer {
+pub enum Answer {
     Of(u16, String),
     /// The same, but not at once.
     Late(Duration, u16, String),
@@ -32,13 +32,13 @@ pub(crate) enum Answer {
 
 /// It serves until the program ends, each connection on a thread of its own.
 #[derive(Clone)]
-pub(crate) struct Server {
-    pub(crate) port: u16,
+pub struct Server {
+    pub port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
-    pub(crate) fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+    pub fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let server = Server { port, requests: Arc::default() };
@@ -53,12 +53,12 @@ impl Server {
     }
 
     /// All requests so far.
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<Request> {
         locked(&self.requests).clone()
     }
 
     /// How many of them had a path that begins so.
-    pub(crate) fn count(&self, path: &str) -> usize {
+    pub fn count(&self, path: &str) -> usize {
         self.requests().iter().filter(|request| request.path.starts_with(path)).count()
     }
 }

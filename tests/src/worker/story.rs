@@ -9,26 +9,26 @@ use super::{Effect, Look, Place, is_of_taskflow};
 use crate::common::locked;
 
 /// A run that is interrupted, and what is known of it.
-pub(crate) struct Story {
-    pub(crate) place: Place,
+pub struct Story {
+    pub place: Place,
     /// What an undisturbed run comes to.
     expected: String,
     /// What the history said when the last process had died.
     before: Option<Look>,
     /// How many effects there were then.
     effects: usize,
-    pub(crate) crashes: usize,
+    pub crashes: usize,
 }
 
 impl Story {
     /// Nothing has happened yet.
-    pub(crate) fn new(seed: u64, repeat: &str) -> Self {
+    pub fn new(seed: u64, repeat: &str) -> Self {
         let place = Place::new(seed, repeat);
         Story { place, expected: expected(seed, repeat), before: None, effects: 0, crashes: 0 }
     }
 
     /// A process has died, or come to its end: what it has left must fit to what was there before.
-    pub(crate) fn check(&mut self, has_died: bool) {
+    pub fn check(&mut self, has_died: bool) {
         let look = self.place.look();
         let effects = self.place.effects();
         let new = &effects[self.effects..];
@@ -50,7 +50,7 @@ impl Story {
     }
 
     /// Lets it come to its end, and compares that with the undisturbed run.
-    pub(crate) fn finish(mut self) {
+    pub fn finish(mut self) {
         let ended = self.place.run("");
         assert!(ended.has_not_panicked().status.success(), "{ended:?}");
         self.check(false);
