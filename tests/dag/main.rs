@@ -1,4 +1,5 @@
-//! What DAGs are made of: tasks, edges, groups, values on their way along an edge; and every mistake that is found in them.
+//! What DAGs consist of: tasks, edges, groups, values on their way along an edge; and the mistakes
+//! that are found in a graph.
 
 mod dag_inside;
 mod edges;

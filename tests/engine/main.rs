@@ -1,4 +1,5 @@
-//! How runs come to their end: limits, retries, timeouts, panics, cancelling; and what an observer sees of it.
+//! How runs proceed and end: limits, retries, timeouts, panics, cancellation, and the events that an
+//! observer sees.
 
 mod cancel;
 mod event_log;

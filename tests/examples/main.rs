@@ -1,4 +1,5 @@
-//! The example programs, crates that depend on taskflow as a user's do, and what the documents say of the tests.
+//! The examples, crates that depend on taskflow as a user's do, and the tests that the documentation
+//! names.
 
 mod airflow_table;
 mod clicks;

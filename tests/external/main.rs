@@ -1,4 +1,5 @@
-//! What tasks and runs have to do with the world outside: configuration, events, people, other runs, callbacks, HTTP.
+//! Tasks and runs, and what is outside of them: configuration, events, people, other runs, callbacks,
+//! HTTP.
 
 #[cfg(feature = "sqlite")]
 mod approval;

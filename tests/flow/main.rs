@@ -1,4 +1,5 @@
-//! Which tasks run: branches, trigger rules, tasks that skip themselves, setup and teardown, mapping over lists.
+//! Which tasks run: branches, trigger rules, tasks that skip themselves, setup and teardown, mapping
+//! over lists.
 
 mod branches;
 #[cfg(feature = "sqlite")]

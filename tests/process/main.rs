@@ -1,4 +1,4 @@
-//! Processes: those that tasks start, and those that die in the middle of a run.
+//! Processes: those that tasks start, and those that are killed in the middle of a run.
 
 #[cfg(unix)]
 mod commands;

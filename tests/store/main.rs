@@ -1,4 +1,4 @@
-//! Stored runs: what is kept of them, how they are resumed, and what people do to them.
+//! Stored runs: what is kept of them, how they are resumed, and how they are cleared and marked.
 
 #[cfg(all(feature = "arrow", feature = "sqlite"))]
 mod frames;
