@@ -3,14 +3,18 @@
 #![allow(clippy::duplicate_mod, reason = "two examples share a file, and are programs of their own elsewhere")]
 
 mod airflow_table;
+#[cfg(feature = "cli")]
 mod clicks;
 #[cfg(all(feature = "spark", feature = "cli", feature = "sqlite", unix))]
 mod clicks_at_scale;
+#[cfg(feature = "cli")]
 mod delays;
 #[cfg(unix)]
 mod delays_crash;
+#[cfg(feature = "cli")]
 mod hello;
 #[cfg(all(feature = "spark", feature = "cli", feature = "sqlite", unix))]
 mod outgrown;
+#[cfg(feature = "cli")]
 mod recommend;
 mod user_crates;

@@ -8,7 +8,7 @@ mod rerun;
 mod resume;
 #[cfg(feature = "sqlite")]
 mod stored_values;
-#[cfg(feature = "sqlite")]
+#[cfg(all(feature = "cli", feature = "sqlite"))]
 mod stores;
 #[cfg(feature = "sqlite")]
 mod xcom;
