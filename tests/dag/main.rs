@@ -1,5 +1,4 @@
-//! What DAGs consist of: tasks, edges, groups, values on their way along an edge; and the mistakes
-//! that are found in a graph.
+//! Building DAGs: edges, groups, projections, and the errors found in a graph.
 
 mod dag_inside;
 mod edges;

@@ -1,5 +1,4 @@
-//! How runs proceed and end: limits, retries, timeouts, panics, cancellation, and the events that an
-//! observer sees.
+//! The engine: limits, retries, timeouts, panics, cancellation, values, and the events of a run.
 
 mod cancel;
 mod event_log;

@@ -1,6 +1,6 @@
-//! The examples, crates that depend on taskflow as a user's do, and the tests that the documentation
-//! names.
-#![allow(clippy::duplicate_mod, reason = "two examples share a file, and are programs of their own elsewhere")]
+//! The examples, crates that depend on taskflow as a user's does, and the tests that
+//! `docs/airflow.md` names.
+#![allow(clippy::duplicate_mod, reason = "two examples share a file")]
 
 mod airflow_table;
 #[cfg(feature = "cli")]

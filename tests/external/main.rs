@@ -1,5 +1,5 @@
-//! Tasks and runs, and what is outside of them: configuration, events, people, other runs, callbacks,
-//! HTTP.
+//! What tasks and runs exchange with the outside: configuration, events, approvals, other runs,
+//! callbacks, HTTP.
 
 #[cfg(feature = "sqlite")]
 mod approval;

@@ -1,4 +1,4 @@
-//! Jobs on Apache Spark, against a `spark-submit`, masters and managers that the tests imitate.
+//! Spark jobs, against servers and a `spark-submit` that the tests provide.
 
 #[cfg(all(feature = "spark", feature = "cli", feature = "sqlite", unix))]
 mod crash;

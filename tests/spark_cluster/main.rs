@@ -1,4 +1,4 @@
-//! Apache Spark: the tests that start a cluster, which `cargo xtask spark` installs.
+//! Jobs and tasks on a real Spark, which `cargo xtask test` installs.
 
 #[cfg(all(feature = "spark", feature = "cli", feature = "sqlite", unix))]
 mod executors;

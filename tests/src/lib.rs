@@ -1,4 +1,4 @@
-//! What the test programs of this package share.
+//! The helpers of the test programs.
 #![allow(
     missing_docs,
     missing_debug_implementations,

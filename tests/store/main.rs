@@ -1,4 +1,4 @@
-//! Stored runs: what is kept of them, how they are resumed, and how they are cleared and marked.
+//! Stored runs: resuming, clearing and marking them, their values and XComs.
 
 #[cfg(all(feature = "arrow", feature = "sqlite"))]
 mod frames;
