@@ -11,8 +11,8 @@ use common::{both, cases, failure_of, on_both_drivers, panic_of, reference, stat
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use taskflow::engine::{RunState, TaskState};
-use taskflow::graph::show::{Format, render};
 use taskflow::prelude::*;
+use taskflow::render::{Format, render};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Route {

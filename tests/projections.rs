@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use common::{failure_of, on_both_drivers, reference, state_of, states};
 use taskflow::BoxError;
 use taskflow::engine::RunState;
-use taskflow::graph::show::{Format, render};
 use taskflow::journal::Journal;
 use taskflow::prelude::*;
+use taskflow::render::{Format, render};
 
 #[task]
 fn rows() -> Vec<u32> {

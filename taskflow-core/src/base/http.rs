@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::BoxError;
+use super::error::BoxError;
 
 /// How much of a body is read, in bytes.
 const BODY: u64 = 1 << 20;

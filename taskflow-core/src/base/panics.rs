@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::Failure;
+use super::error::Failure;
 
 thread_local! {
     /// How many calls of [`catch`] this thread is inside.

@@ -16,10 +16,9 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::base::{Timestamp, catch};
 use crate::log::Redactor;
-use crate::panics::catch;
 use crate::task::{Backoff, Callback, Notification, RetryPolicy};
-use crate::time::Timestamp;
 
 /// When what failed is tried again.
 const TRIES: RetryPolicy = RetryPolicy {

@@ -6,14 +6,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::callback_dispatcher::PendingCallback;
-use super::machine::Machine;
-use super::record::{Entry, Restored, RestoredState};
-use super::state::RunState;
+use super::dispatcher::PendingCallback;
+use crate::base::{Failure, Timestamp};
 use crate::dag::{Layout, Plan, path_of};
-use crate::error::Failure;
-use crate::task::{CallbackKind, Callbacks, Notification, RunInfo, TaskNotification};
-use crate::time::Timestamp;
+use crate::machine::Machine;
+use crate::run::{Entry, Restored, RestoredState, RunInfo, RunState};
+use crate::task::{CallbackKind, Callbacks, Notification, TaskNotification};
 
 /// The tasks of a run, by the numbers that entries name them by.
 pub(crate) trait Names {
@@ -55,7 +53,7 @@ impl CallbackProjection {
     }
 
     /// Goes on where the run does.
-    pub(super) fn take_up(&mut self, restored: &Restored, machine: &Machine) {
+    pub(crate) fn take_up(&mut self, restored: &Restored, machine: &Machine) {
         (self.started, self.ends) = (restored.started, restored.ends);
         let failed = restored.tasks.iter().find(|task| matches!(task.state, RestoredState::Failed(_)));
         self.failure = failed.and_then(|task| machine.failure(task.task));

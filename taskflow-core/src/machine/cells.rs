@@ -1,14 +1,11 @@
 //! What the machine keeps of each task and join, and what it knows of attempts and of what was before.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
+use crate::base::Timestamp;
 use crate::dag::{Join, Plan, Selection};
-use crate::engine::record::RestoredTask;
-use crate::engine::state::{RunState, TaskState, Transition};
-use crate::error::Failure;
+use crate::run::{RestoredTask, RunState, TaskState, Transition};
 use crate::task::TriggerRule;
-use crate::time::Timestamp;
 
 /// What a run that goes on brings with it.
 #[derive(Debug, Default)]
@@ -124,14 +121,4 @@ pub(super) struct Halted {
     pub(super) reason: String,
     /// What the run becomes.
     pub(super) state: RunState,
-}
-
-/// An attempt that is over.
-#[derive(Clone, Debug)]
-pub(crate) struct AttemptRecord {
-    pub(crate) started: Timestamp,
-    pub(crate) ended: Timestamp,
-    pub(crate) failure: Arc<Failure>,
-    /// When the next one was due, if that is known.
-    pub(crate) due: Option<Timestamp>,
 }

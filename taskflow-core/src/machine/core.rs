@@ -4,18 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cells::{AttemptRecord, Halted, JoinCell, Past, TaskCell, Timer};
+use super::cells::{Halted, JoinCell, Past, TaskCell, Timer};
 use super::group_retry::Units;
 use super::rate::Pace;
 use super::waits::Waiter;
 use super::{Command, Input, Outcome, Settings};
+use crate::base::{Failure, Timestamp};
 use crate::dag::{Layout, Plan, Selection, Teardown};
-use crate::engine::event::Event;
-use crate::engine::record::{Entry, ValueRef, nanos};
-use crate::engine::state::{RunState, TaskState, Transition};
-use crate::error::Failure;
-use crate::task::Events;
-use crate::time::Timestamp;
+use crate::run::{AttemptRecord, Entry, Event, Events, RunState, TaskState, Transition, ValueRef, nanos};
 
 /// Everything that changes; apart from the plan, so that both can be borrowed at once.
 pub(super) struct Core {

@@ -14,8 +14,8 @@ use std::collections::{HashMap, VecDeque};
 
 use smallvec::SmallVec;
 
-use super::request::RunError;
 use crate::dag::{Layout, Plan};
+use crate::engine::RunError;
 use crate::task::Kind;
 
 /// A run in this engine.

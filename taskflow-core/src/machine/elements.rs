@@ -1,13 +1,13 @@
 //! Elements of lists: how they come to be there, and how ends are told into and out of them.
 
+use super::Command;
 use super::cells::{DECIDED, JoinCell, TaskCell};
 use super::core::Core;
 use super::joins::Hearers;
 use super::waits::Waiter;
+use crate::base::Timestamp;
 use crate::dag::{At, Block, Layout};
-use crate::engine::machine::Command;
-use crate::engine::state::TaskState;
-use crate::time::Timestamp;
+use crate::run::TaskState;
 
 impl Core {
     /// As for a task in a plan without mappings, where an edge may lead into or out of elements.

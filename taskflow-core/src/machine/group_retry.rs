@@ -16,15 +16,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Command;
-use super::cells::{AttemptRecord, JoinCell, TaskCell, Timer};
+use super::cells::{JoinCell, TaskCell, Timer};
 use super::core::Core;
 use super::joins::Hearers;
+use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
-use crate::engine::event::Event;
-use crate::engine::record::Entry;
-use crate::engine::state::{RunState, TaskState, Transition};
-use crate::error::Failure;
-use crate::time::Timestamp;
+use crate::run::{AttemptRecord, Entry, Event, RunState, TaskState, Transition};
 
 /// How units engine_ref, by the numbers of their groups.
 #[derive(Debug, Default)]

@@ -5,11 +5,9 @@ use std::sync::Arc;
 use super::Command;
 use super::cells::{Halted, Timer};
 use super::core::Core;
+use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
-use crate::engine::record::Entry;
-use crate::engine::state::{RunState, TaskState, Transition};
-use crate::error::Failure;
-use crate::time::Timestamp;
+use crate::run::{Entry, RunState, TaskState, Transition};
 
 impl Core {
     /// Ends the run early: what has not started takes `transition`.

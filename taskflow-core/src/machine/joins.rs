@@ -1,12 +1,12 @@
 //! Ends are told to the joins below, and joins that have their verdict tell their tasks.
 
+use super::Command;
 use super::cells::DECIDED;
 use super::core::Core;
+use crate::base::Timestamp;
 use crate::dag::{Layout, Plan};
-use crate::engine::machine::Command;
-use crate::engine::state::{TaskState, Transition};
+use crate::run::{TaskState, Transition};
 use crate::task::{Tally, TriggerRule, Verdict};
-use crate::time::Timestamp;
 
 /// Who is told of the end of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

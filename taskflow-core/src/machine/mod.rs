@@ -32,6 +32,7 @@
 
 mod cells;
 mod core;
+mod dispatch;
 mod elements;
 mod group_retry;
 mod halt;
@@ -44,18 +45,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use self::cells::AttemptRecord;
 use self::cells::{Halted, JoinCell, Past, TaskCell, Timer};
 use self::core::{Core, seed_of};
+pub(crate) use self::dispatch::{Dispatcher, Lane, RunKey};
 use self::group_retry::Units;
 use self::waits::Waiter;
-use super::event::Event;
-use super::record::{Entry, Restored, RestoredState};
-use super::state::{RunState, TaskState};
+use crate::base::{Failure, Timestamp};
 use crate::dag::{Layout, Plan, Selection};
-use crate::error::Failure;
+use crate::run::{AttemptRecord, Entry, Event, Restored, RestoredState, RunState, TaskState};
 use crate::task::{Wait, WaitState, Waiting};
-use crate::time::Timestamp;
 
 /// What happened outside.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use super::cells::Timer;
 use super::core::Core;
+use crate::base::Timestamp;
 use crate::dag::Layout;
-use crate::time::Timestamp;
 
 /// When the elements of a list begin.
 #[derive(Debug, Default)]

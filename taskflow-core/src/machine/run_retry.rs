@@ -8,15 +8,12 @@
 
 use std::sync::Arc;
 
-use super::cells::{AttemptRecord, Timer};
+use super::cells::Timer;
 use super::core::Core;
 use super::{Command, Input, Machine};
+use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
-use crate::engine::event::Event;
-use crate::engine::record::{Entry, Restored, RestoredState, RestoredTask};
-use crate::engine::state::{RunState, TaskState};
-use crate::error::Failure;
-use crate::time::Timestamp;
+use crate::run::{AttemptRecord, Entry, Event, Restored, RestoredState, RestoredTask, RunState, TaskState};
 
 impl Core {
     /// Whether the run, of which no task is open, waits to be tried again; it begins to, if it has failed and may.

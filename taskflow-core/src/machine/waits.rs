@@ -8,12 +8,10 @@ use std::sync::Arc;
 use super::Command;
 use super::cells::Timer;
 use super::core::{Core, seed_of};
+use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
-use crate::engine::record::{Entry, WaitRecord, nanos};
-use crate::engine::state::{TaskState, Transition};
-use crate::error::Failure;
-use crate::task::{EventPayload, RUN_ENDED, Wait};
-use crate::time::Timestamp;
+use crate::run::{Entry, EventPayload, RUN_ENDED, TaskState, Transition, WaitRecord, nanos};
+use crate::task::Wait;
 
 /// A task that waits, or has waited.
 #[derive(Clone, Debug)]

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::facts::facts;
 use super::nest::{Nest, nested};
-use super::{EdgeView, Endpoint, Link, NodeView, ParamView, View, text};
+use super::text;
+use super::view::{EdgeView, Endpoint, Link, NodeView, ParamView, View};
 
 pub(super) fn dot(view: &View<'_>) -> String {
     let mut out = String::new();

@@ -1,6 +1,7 @@
 //! What a box in a picture says about its task besides the name.
 
-use super::{NodeView, text};
+use super::text;
+use super::view::NodeView;
 
 /// The task where the label does not tell it, the kind of thread where it is not a worker's, then the options that
 /// decide when and where the task runs. Each is a word or two.

@@ -1,6 +1,6 @@
 //! The view as JSON, indented for people; programs do not mind.
 
-use super::View;
+use super::view::View;
 
 pub(super) fn json(view: &View<'_>) -> String {
     // A view holds text, numbers and JSON: nothing that could fail to serialise.

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use super::facts::facts;
 use super::nest::{Nest, nested};
-use super::{Endpoint, Link, View};
+use super::view::{Endpoint, Link, View};
 
 pub(super) fn mermaid(view: &View<'_>) -> String {
     let mut out = String::new();

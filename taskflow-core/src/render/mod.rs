@@ -29,11 +29,11 @@ mod view;
 use std::fmt;
 use std::str::FromStr;
 
-use super::plan::Plan;
-use crate::suggest::nearest;
+use crate::base::nearest;
+use crate::dag::Plan;
 
-pub use svg::{STATES, SvgOptions, svg};
-pub use view::{
+pub use self::svg::{STATES, SvgOptions, svg};
+pub use self::view::{
     ArgValue, ArgView, EdgeView, Endpoint, GroupView, Link, NodeView, OptionList, ParamView, Ref, ResultView, View,
 };
 

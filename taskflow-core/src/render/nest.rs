@@ -1,8 +1,8 @@
 //! Groups as opening and closing brackets around nodes.
 
-use super::View;
 use super::topo::Lists;
-use crate::dag::builder::index;
+use super::view::View;
+use crate::dag::index;
 
 /// One step of writing a plan down as nested boxes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

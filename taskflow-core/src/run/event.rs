@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::state::{RunState, TaskState};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
 
 /// One transition, in the order in which they happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,16 +47,4 @@ pub enum Event {
         /// The deadline.
         deadline: Timestamp,
     },
-}
-
-/// Sees the events of a run, in order, on a thread of its own: it may be slow without holding the run back.
-pub trait Observer: Send + 'static {
-    /// One transition.
-    fn on_event(&mut self, event: &Event);
-}
-
-impl<F: FnMut(&Event) + Send + 'static> Observer for F {
-    fn on_event(&mut self, event: &Event) {
-        self(event);
-    }
 }

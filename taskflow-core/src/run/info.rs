@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::{Interval, Timestamp};
+use crate::base::{Interval, Timestamp};
 
 /// What is known of a DAG run before any of its tasks starts.
 ///

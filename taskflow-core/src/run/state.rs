@@ -66,8 +66,7 @@ pub(crate) enum Transition {
 impl TaskState {
     /// The state after `transition`, or `None` where that cannot happen. The one place that says what is legal.
     pub(crate) const fn after(self, transition: Transition) -> Option<TaskState> {
-        use TaskState as S;
-        use Transition as T;
+        use {TaskState as S, Transition as T};
         match (self, transition) {
             (S::None | S::UpForRetry | S::UpForReschedule | S::Deferred, T::Schedule) => Some(S::Scheduled),
             (S::Scheduled, T::Start) => Some(S::Running),

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::StoreError;
-use super::store::{
+use super::traits::{
     Append, AppendTarget, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow, Store,
-    StoreFuture, store_future,
+    StoreError, StoreFuture, store_future,
 };
-use crate::engine::{DeliveryAttempt, RunState};
+use crate::callback::DeliveryAttempt;
+use crate::run::RunState;
 
 /// Runs in memory.
 #[derive(Debug, Default)]

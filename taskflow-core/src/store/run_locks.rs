@@ -3,7 +3,7 @@
 //! A process that runs a run holds a *claim* on it: a lock on a file below the home, which the operating system takes away
 //! when the process dies, however it dies. So a run in the state `running` without a claim is one that was interrupted. That
 //! a claim can be wrong (on a network file system that does not know locks) is the reason for the token of the
-//! [store](super::store), which cannot.
+//! [store](super::traits), which cannot.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -12,11 +12,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::paths::safe_name;
+use crate::base::safe_name;
 
 /// The run_locks below one home, or those of one process on a store without one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct RunLocks {
+pub(crate) struct RunLocks {
     dir: Option<PathBuf>,
     /// The runs that this process has claimed: a process can lock a file twice.
     ours: Arc<Mutex<HashSet<String>>>,
@@ -24,7 +24,7 @@ pub(super) struct RunLocks {
 
 /// A run that this process runs, until this is dropped.
 #[derive(Debug)]
-pub(super) struct RunLock {
+pub(crate) struct RunLock {
     run_id: String,
     file: Option<(PathBuf, File)>,
     ours: Arc<Mutex<HashSet<String>>>,
@@ -33,12 +33,12 @@ pub(super) struct RunLock {
 impl RunLocks {
     /// With files in this directory, which need not exist.
     #[cfg(any(feature = "sqlite", test))]
-    pub(super) fn in_directory(dir: PathBuf) -> Self {
+    pub(crate) fn in_directory(dir: PathBuf) -> Self {
         RunLocks { dir: Some(dir), ours: Arc::default() }
     }
 
     /// RunLocks a run; `None` if it is claimed already.
-    pub(super) fn claim(&self, run_id: &str) -> io::Result<Option<RunLock>> {
+    pub(crate) fn claim(&self, run_id: &str) -> io::Result<Option<RunLock>> {
         if !lock(&self.ours).insert(run_id.to_owned()) {
             return Ok(None);
         }
@@ -69,7 +69,7 @@ impl RunLocks {
     }
 
     /// Who runs this run, `host:process`, if somebody does.
-    pub(super) fn holder(&self, run_id: &str) -> Option<String> {
+    pub(crate) fn holder(&self, run_id: &str) -> Option<String> {
         if lock(&self.ours).contains(run_id) {
             return Some(worker());
         }
@@ -103,14 +103,14 @@ fn lock(ours: &Mutex<HashSet<String>>) -> MutexGuard<'_, HashSet<String>> {
 }
 
 /// This process, as the journal names it: `host:process`.
-pub(super) fn worker() -> String {
+pub(crate) fn worker() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
     let host = host.as_deref().map(str::trim).filter(|host| !host.is_empty()).unwrap_or("localhost");
     format!("{host}:{}", std::process::id())
 }
 
 /// Which build of the program this is: changes whenever the executable does.
-pub(super) fn build_id() -> &'static str {
+pub(crate) fn build_id() -> &'static str {
     static BUILD: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     BUILD.get_or_init(|| {
         // Hashing an executable of a hundred megabytes would take longer than most runs. Size and time tell builds apart.

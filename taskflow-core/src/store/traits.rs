@@ -1,12 +1,12 @@
 //! Where runs are kept: what every kind of store can do.
 //!
 //! A store knows rows and bytes, and nothing of what they mean: runs, their segments in order, the snapshots of graphs, and
-//! requests of other processes. What the entries in the segments say is read by [`history`](super::history).
+//! requests of other processes. What the entries in the segments say is read by [`history`](crate::journal::history).
 //!
 //! What every store keeps to:
 //!
 //! 1. [`Store::append`] is atomic: all of a batch is stored, or nothing. When it has returned, the batch survives the death
-//!    of the process (and, with [`Sync::Full`](super::SyncMode), that of the machine).
+//!    of the process (and, with [`Sync::Full`](super::sync_mode::SyncMode), that of the machine).
 //! 2. A run has a *token* that counts the processes that have had it. An append with any other token than the present one
 //!    changes nothing and is answered with [`Appended::Fenced`]: a process that was believed dead cannot write.
 //! 3. The segments of a run are numbered from 1 without gaps. An append with any other number than the next is fenced as
@@ -18,9 +18,9 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{DeliveryAttempt, RunState, TaskState};
-use crate::task::RunInfo;
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::callback::DeliveryAttempt;
+use crate::run::{RunInfo, RunState, TaskState};
 
 /// A future of a store.
 pub(crate) type StoreFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -119,7 +119,7 @@ pub(crate) enum AppendTarget {
     Existing { run: i64, token: u64 },
 }
 
-/// A segment to be stored; see [`segment`](super::segment).
+/// A segment to be stored; see [`segment`](crate::journal::segment).
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     /// From 1, without gaps.

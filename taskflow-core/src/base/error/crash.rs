@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units;
+use crate::base::units;
 
 /// What ended the process of an attempt before it could say what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,8 +6,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-pub use crash::Crash;
-pub(crate) use crash::SignalName;
+pub use self::crash::Crash;
+pub(crate) use self::crash::SignalName;
 use serde::{Deserialize, Serialize};
 
 /// Any error a task may return: `anyhow`, `eyre`, `thiserror` types, `String` and `&str` all convert into it.

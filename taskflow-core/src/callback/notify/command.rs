@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Notification, Notifier, json_of};
-use crate::error::BoxError;
+use super::json_of;
+use crate::base::BoxError;
 use crate::process::Command;
-use crate::task::TaskContext;
+use crate::task::{Notification, Notifier, TaskContext};
 
 /// How long a command may take.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -36,11 +36,11 @@ mod command;
 #[cfg(feature = "http")]
 mod webhook;
 
-pub use command::{CommandTold, command};
+pub use self::command::{CommandTold, command};
 #[cfg(feature = "http")]
-pub use webhook::{Webhook, webhook, webhook_of};
+pub use self::webhook::{Webhook, webhook, webhook_of};
 
-use crate::error::BoxError;
+use crate::base::BoxError;
 pub use crate::task::{
     Callback, CallbackKind, CallbackResult, Callbacks, Deadline, DeadlineReference, Notification, Notifier,
     TaskNotification,

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 
-use super::{Notification, Notifier, json_of};
+use super::json_of;
+use crate::base::{Address, BoxError, http};
 use crate::config::Config;
-use crate::error::BoxError;
-use crate::http::{self, Address};
+use crate::task::{Notification, Notifier};
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -3,10 +3,10 @@
 //! Sugiyama et al. (1981) move one layer at a time by priorities; here the whole drawing moves at once, which is what
 //! boxes that reach through many layers need.
 
-use super::super::topo::{Lists, topological};
 use super::layered::Layered;
 use super::simplex::Bond;
 use super::space;
+use crate::render::topo::{Lists, topological};
 
 /// Distances to be kept, in an order in which each thing comes after all that lie above it.
 pub(super) struct Slack {

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use super::super::topo::Lists;
 use super::{Edge, Graph, NONE};
+use crate::render::topo::Lists;
 
 /// So many bends at most; the longest edges go without when there would be more.
 const BENDS: usize = 250_000;

@@ -4,9 +4,9 @@
 //! makes the edges short in sum (section 2 of Gansner et al.). A group takes part with two nodes of its own, one before
 //! and one after all of its nodes, so that its box does not become longer than it must.
 
-use super::super::topo::{Lists, topological};
 use super::simplex::{Bond, settle};
 use super::{Edge, Graph, NONE};
+use crate::render::topo::{Lists, topological};
 
 /// A graph with more nodes and edges than this is only tightened.
 const POLISHED: usize = 40_000;

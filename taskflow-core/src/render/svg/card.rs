@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
-use super::measure::{self, NORMAL, SMALL, TINY};
+use super::measure;
+use super::measure::{NORMAL, SMALL, TINY};
 use super::write::escape;
-use crate::dag::show::facts::facts;
-use crate::dag::show::layout::Rect;
-use crate::dag::show::{ArgValue, Endpoint, NodeView, ParamView, text};
+use crate::render::facts::facts;
+use crate::render::layout::Rect;
+use crate::render::text;
+use crate::render::view::{ArgValue, Endpoint, NodeView, ParamView};
 
 /// The widest a name may be.
 const NAME: i64 = 210;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use super::write::{escape, half};
-use crate::dag::show::layout::{Layout, Point, Step};
-use crate::dag::show::{EdgeView, Endpoint, Link};
+use crate::render::layout::{Layout, Point, Step};
+use crate::render::view::{EdgeView, Endpoint, Link};
 
 /// How long a head is.
 const HEAD: i64 = 8;

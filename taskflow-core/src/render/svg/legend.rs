@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::measure::{self, SMALL};
-use crate::dag::show::{EdgeView, Link};
+use super::measure;
+use super::measure::SMALL;
+use crate::render::view::{EdgeView, Link};
 
 /// The length of the sample of a line.
 const SAMPLE: i64 = 34;

@@ -14,12 +14,13 @@ mod write;
 
 use std::fmt::Write;
 
+use self::card::Card;
+use self::write::escape;
 use super::layout::{Edge, Graph, Group, Layout, NodeBox, Rect, lay_out};
-use super::{EdgeView, Endpoint, Link, View, text};
-use card::Card;
-use write::escape;
+use super::text;
+use super::view::{EdgeView, Endpoint, Link, View};
 
-pub use states::STATES;
+pub use self::states::STATES;
 
 /// The room around the drawing.
 const MARGIN: i64 = 20;

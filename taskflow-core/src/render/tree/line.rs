@@ -1,7 +1,7 @@
 //! The text of one line.
 
-use super::{Endpoint, Link, text};
-use crate::dag::show::{ArgValue, NodeView, OptionList, ParamView};
+use crate::render::text;
+use crate::render::view::{ArgValue, Endpoint, Link, NodeView, OptionList, ParamView};
 
 /// How much of a plain value is shown.
 const CONSTANT: usize = 28;

@@ -10,9 +10,10 @@ mod shape;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
 
-use super::{Endpoint, Link, View, text};
-use crate::dag::builder::index;
-use shape::Shapes;
+use self::shape::Shapes;
+use super::text;
+use super::view::{Endpoint, View};
+use crate::dag::index;
 
 /// How far the lines move to the right before they go on at the margin.
 const DEEPEST: usize = 14;

@@ -6,8 +6,9 @@
 
 use std::collections::HashMap;
 
-use super::super::topo::{Lists, topological};
-use super::{Endpoint, Link, View, index};
+use crate::dag::index;
+use crate::render::topo::{Lists, topological};
+use crate::render::view::{Endpoint, Link, View};
 
 pub(super) struct Shapes {
     /// The downstreams of each node, each once, with the kinds of the edges to it as bits.

@@ -1,10 +1,8 @@
 //! From a plan to its view.
 
-use super::{
-    ArgValue, ArgView, EdgeView, Endpoint, GroupView, Link, NodeView, OptionList, ParamView, Ref, ResultView, View,
-};
-use crate::dag::builder::index;
-use crate::dag::{ArgPlan, EdgeKind, ParamDef, Plan, Source};
+use super::options::OptionList;
+use super::{ArgValue, ArgView, EdgeView, Endpoint, GroupView, Link, NodeView, ParamView, Ref, ResultView, View};
+use crate::dag::{ArgPlan, EdgeKind, ParamDef, Plan, Source, index};
 use crate::task::TriggerRule;
 
 /// A JSON null for a constant without a JSON form; freezing refuses those, so that no picture shows it.

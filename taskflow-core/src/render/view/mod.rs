@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::task::TriggerRule;
 
-pub use options::OptionList;
+pub use self::options::OptionList;
 
 /// A [`Plan`](crate::dag::Plan) ready to be drawn. As JSON it is `taskflow show --format json`.
 #[derive(Clone, Debug, Serialize)]

@@ -6,13 +6,13 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::super::text;
+use crate::base::units;
 use crate::dag::{DagOptions, NodeOptions, Teardown};
+use crate::render::text;
 use crate::task::{
     Backoff, CallbackKind, Callbacks, Deadline, DeadlineReference, Isolation, RetryPolicy, SensorPolicy, TaskOptions,
     TriggerRule, Waiting,
 };
-use crate::units;
 
 /// Options that differ from the defaults, by the names they have in `#[task(..)]` and `#[dag(..)]`. As JSON an object.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,8 +1,9 @@
 //! Atomic batches, fencing, and numbers without gaps.
 
-use super::{known, new, of_every_store, ok, plain, segment, update};
-use crate::engine::{RunState, TaskState};
-use crate::journal::store::{AppendTarget, Appended, RunUpdate, Store};
+use super::of_every_store;
+use super::parts::{known, new, ok, plain, segment, update};
+use crate::run::{RunState, TaskState};
+use crate::store::traits::{AppendTarget, Appended, RunUpdate, Store};
 
 use Appended::{Fenced, Stored, Taken};
 

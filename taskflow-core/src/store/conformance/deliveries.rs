@@ -1,9 +1,11 @@
 //! What callbacks were told.
 
-use super::{known, new, of_every_store, ok, update};
-use crate::engine::{DeliveryAttempt, RunState};
-use crate::journal::store::{Append, Store};
-use crate::time::Timestamp;
+use super::of_every_store;
+use super::parts::{known, new, ok, update};
+use crate::base::Timestamp;
+use crate::callback::DeliveryAttempt;
+use crate::run::RunState;
+use crate::store::traits::{Append, Store};
 
 of_every_store! {
     a_run_that_owes_is_on_the_list_until_it_has_ended_and_is_settled,

@@ -6,7 +6,7 @@ mod parts;
 mod reading;
 mod upkeep;
 
-pub(super) use parts::{known, new, ok, plain, segment, update};
+pub(super) use self::parts::{known, new, ok, plain, segment, update};
 
 /// The tests of one file, for each store.
 macro_rules! of_every_store {
@@ -15,7 +15,7 @@ macro_rules! of_every_store {
             $(
                 #[tokio::test]
                 async fn $case() {
-                    super::$case(&crate::journal::memory::MemoryStore::default()).await;
+                    super::$case(&crate::store::memory::MemoryStore::default()).await;
                 }
             )*
         }
@@ -27,7 +27,7 @@ macro_rules! of_every_store {
                 async fn $case() {
                     let dir = tempfile::tempdir().unwrap();
                     let path = dir.path().join("runs.db");
-                    let store = crate::journal::sqlite::SqliteStore::open(&path, crate::journal::SyncMode::Normal);
+                    let store = crate::store::sqlite::SqliteStore::open(&path, crate::store::SyncMode::Normal);
                     super::$case(&store.await.unwrap()).await;
                 }
             )*

@@ -1,10 +1,10 @@
 //! Finding runs, and reading what belongs to them.
 
-use super::{known, new, of_every_store, ok, plain, update};
-use crate::engine::RunState;
-use crate::journal::RunFilter;
-use crate::journal::store::{Append, AppendTarget, Request, RequestKind, RunRow, Store};
-use crate::time::Timestamp;
+use super::of_every_store;
+use super::parts::{known, new, ok, plain, update};
+use crate::base::Timestamp;
+use crate::run::RunState;
+use crate::store::traits::{Append, AppendTarget, Request, RequestKind, RunFilter, RunRow, Store};
 
 of_every_store! {
     runs_come_newest_first,
@@ -97,7 +97,7 @@ async fn segments_are_read_from_a_number_on(store: &dyn Store) {
     for (from, expected) in [(0, vec![1, 2, 3]), (1, vec![1, 2, 3]), (3, vec![3]), (4, vec![]), (u32::MAX, vec![])] {
         let found = store.segments(1, from).await.unwrap();
         assert_eq!(found.iter().map(|segment| segment.number).collect::<Vec<_>>(), expected);
-        assert!(found.iter().all(|segment| segment.events == super::segment(segment.number).events));
+        assert!(found.iter().all(|segment| segment.events == super::parts::segment(segment.number).events));
     }
     assert_eq!(store.segments(3, 0).await.unwrap(), []);
 }

@@ -1,9 +1,10 @@
 //! Deleting, checking, closing.
 
-use super::{known, new, of_every_store, ok, plain, segment, update};
-use crate::engine::RunState;
-use crate::journal::store::{Append, Request, RequestKind, RunUpdate, Store};
-use crate::time::Timestamp;
+use super::of_every_store;
+use super::parts::{known, new, ok, plain, segment, update};
+use crate::base::Timestamp;
+use crate::run::RunState;
+use crate::store::traits::{Append, Request, RequestKind, RunUpdate, Store};
 
 of_every_store! {
     a_deleted_run_is_gone_with_all_that_belongs_to_it,

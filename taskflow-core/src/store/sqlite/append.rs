@@ -9,10 +9,9 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Connection as _, Encode, Row, Sqlite, Type};
 
 use super::{SqliteStore, segment_id};
-use crate::engine::RunState;
-use crate::journal::StoreError;
-use crate::journal::store::{Append, AppendTarget, Appended, NewRun, Request, RunUpdate, Segment};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::run::RunState;
+use crate::store::traits::{Append, AppendTarget, Appended, NewRun, Request, RunUpdate, Segment, StoreError};
 
 /// SQLite allows 32 766 parameters in a statement; a segment takes five.
 const ROWS: usize = 6_000;

@@ -15,7 +15,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::error::{BUSY, Doing, code, explain};
-use crate::journal::{StoreError, SyncMode};
+use crate::store::sync_mode::SyncMode;
+use crate::store::traits::StoreError;
 
 /// How long a statement waits for another process.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -4,9 +4,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _};
 
 use super::SqliteStore;
-use crate::engine::DeliveryAttempt;
-use crate::journal::StoreError;
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::callback::DeliveryAttempt;
+use crate::store::traits::StoreError;
 
 pub(super) async fn outbox_add(store: &SqliteStore, run_id: &str) -> Result<(), StoreError> {
     let mut guard = store.writer.acquire().await?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::journal::StoreError;
+use crate::store::traits::StoreError;
 
 /// What was being done when it went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

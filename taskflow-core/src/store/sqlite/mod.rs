@@ -21,15 +21,17 @@ mod upkeep;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use connection::ConnectionSlot;
-use error::{cannot_open, stopped};
-pub(crate) use examine::examine;
-use schema::Found;
+use self::connection::ConnectionSlot;
+use self::error::{cannot_open, stopped};
+pub(crate) use self::examine::examine;
+use self::schema::Found;
 
-use super::store::{Append, Appended, Request, RunFilter, RunRow, SegmentRow, Store, StoreFuture, store_future};
-use super::{StoreError, SyncMode};
-use crate::engine::DeliveryAttempt;
-use crate::failpoint;
+use super::sync_mode::SyncMode;
+use super::traits::{
+    Append, Appended, Request, RunFilter, RunRow, SegmentRow, Store, StoreError, StoreFuture, store_future,
+};
+use crate::base::failpoint;
+use crate::callback::DeliveryAttempt;
 
 /// Runs in a SQLite file.
 #[derive(Debug)]

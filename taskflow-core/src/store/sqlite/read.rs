@@ -12,9 +12,8 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
 use super::{SqliteStore, segment_id};
-use crate::journal::store::{Request, RequestKind, RunRow, SegmentRow};
-use crate::journal::{RunFilter, StoreError};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::store::traits::{Request, RequestKind, RunFilter, RunRow, SegmentRow, StoreError};
 
 const COLUMNS: &str = "runs.number, info, graph, build, owner, token, state, tasks, created, ended, counts";
 

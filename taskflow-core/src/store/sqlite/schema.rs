@@ -12,8 +12,8 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row, SqlSafeStr};
 
 use super::error::{Doing, explain, stopped};
-use crate::failpoint;
-use crate::journal::StoreError;
+use crate::base::failpoint;
+use crate::store::traits::StoreError;
 
 /// The notes are kept under a name of our own: a program may well keep its own tables in a file by the same means.
 const NOTES: &str = "taskflow_migrations";

@@ -7,10 +7,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tempfile::TempDir;
 
 use super::SqliteStore;
-use crate::engine::RunState;
-use crate::journal::conformance::{known, new, ok, plain, segment, update};
-use crate::journal::store::{Appended, Store};
-use crate::journal::{RunFilter, StoreError, SyncMode};
+use crate::run::RunState;
+use crate::store::conformance::{known, new, ok, plain, segment, update};
+use crate::store::sync_mode::SyncMode;
+use crate::store::traits::{Appended, RunFilter, Store, StoreError};
 
 fn place() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -381,7 +381,7 @@ async fn no_question_reads_all_runs() {
         RunFilter { limit: Some(10), ..Default::default() },
         RunFilter { dag: Some("etl".to_owned()), states: vec![RunState::Failed], ..Default::default() },
         RunFilter { states: vec![RunState::Failed, RunState::Running], ..Default::default() },
-        RunFilter { since: Some(crate::time::Timestamp::EPOCH), ..Default::default() },
+        RunFilter { since: Some(crate::base::Timestamp::EPOCH), ..Default::default() },
     ];
     let mut questions: Vec<String> = filters.iter().map(|filter| super::read::filtered(filter).text()).collect();
     questions.extend([true, false].map(|beginning| super::read::searched("a", beginning, 10).text()));

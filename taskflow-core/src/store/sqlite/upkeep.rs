@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 
 use super::error::{CORRUPT, Doing, NOT_A_DATABASE, code, explain};
 use super::{SqliteStore, segment_id};
-use crate::journal::StoreError;
+use crate::store::traits::StoreError;
 
 /// How many runs are deleted at once: others may write in between.
 const AT_ONCE: usize = 20;

@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::{NONE, Simplex};
+use super::Simplex;
+use crate::render::layout::NONE;
 
 impl Simplex<'_> {
     /// A spanning tree of tight bonds (a forest, if the graph has several parts), in the manner of Prim: the tree moves

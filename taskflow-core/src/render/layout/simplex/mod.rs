@@ -12,8 +12,8 @@ mod grow;
 #[cfg(test)]
 mod tests;
 
-use super::super::topo::Lists;
 use super::NONE;
+use crate::render::topo::Lists;
 
 /// `x[head] - x[tail] >= gap`, and each unit of that difference costs `weight`.
 #[derive(Clone, Copy, Debug)]
