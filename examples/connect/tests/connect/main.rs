@@ -4,10 +4,10 @@
 
 #[path = "../../src/connect/mod.rs"]
 mod connect;
-#[path = "../../../../tests/spark/daemon.rs"]
+#[path = "../../../../tests/src/spark/daemon.rs"]
 #[allow(dead_code, reason = "the tests of clusters ask for more")]
 mod daemon;
-#[path = "../../../../tests/spark/installed.rs"]
+#[path = "../../../../tests/src/spark/installed.rs"]
 #[allow(dead_code, reason = "the tests of clusters ask for more")]
 mod installed;
 #[path = "../../../clicks/log.rs"]

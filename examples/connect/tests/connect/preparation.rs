@@ -91,7 +91,7 @@ fn the_program_publishes_what_the_example_without_spark_does() -> Result<()> {
     let output = program.output()?;
     let said = String::from_utf8(output.stdout)?;
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    // The figures of tests/example_recommend.rs.
+    // The figures of tests/examples/recommend.rs.
     let lines: Vec<&str> = said.lines().collect();
     let days = ["2015-05-17 636 64", "2015-05-18 1109 133", "2015-05-19 790 77", "2015-05-20 760 83"];
     assert_eq!(
