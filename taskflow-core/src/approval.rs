@@ -43,9 +43,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::Timestamp;
 use crate::dag::{IntoArg, Output, Plan, add_named, node_id_of};
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef, Waiting};
-use crate::time::Timestamp;
 use crate::value::{TypeInfo, Value};
 
 /// What somebody has answered.

@@ -4,12 +4,12 @@ pub use inventory;
 
 use std::sync::Arc;
 
+use crate::base::BoxError;
 pub use crate::dag::{
     Arg, Branch, DagDef, DagEntry, DagFn, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry,
     TaskEntry, add_task, draw_inside,
 };
 use crate::dag::{DagInputs, Handle, Output};
-use crate::error::BoxError;
 pub use crate::task::{
     Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Intervals, Isolation, Kind,
     NoIntervals, Produced, SourceLocation, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use taskflow::BoxError;
 use taskflow::engine::RunState;
-use taskflow::graph::show::{Format, render};
 use taskflow::journal::Journal;
 use taskflow::prelude::*;
+use taskflow::render::{Format, render};
 use taskflow_tests::common::{failure_of, on_both_drivers, reference, state_of, states};
 
 #[task]

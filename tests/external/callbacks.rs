@@ -400,6 +400,6 @@ fn logged() -> u32 {
 #[test]
 fn options_show_who_is_told() {
     let plan = logged::def().plan().unwrap();
-    let text = taskflow::graph::show::render(&plan, taskflow::graph::show::Format::Json);
+    let text = taskflow::render::render(&plan, taskflow::render::Format::Json);
     assert!(text.contains("\"on_failure\": \"log_line\""), "{text}");
 }

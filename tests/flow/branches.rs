@@ -8,8 +8,8 @@
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use taskflow::engine::{RunState, TaskState};
-use taskflow::graph::show::{Format, render};
 use taskflow::prelude::*;
+use taskflow::render::{Format, render};
 use taskflow_tests::common::{both, cases, failure_of, on_both_drivers, panic_of, reference, state_of, states};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 pub(crate) enum Command {
     Test,
     Ci,
+    Columns,
     Heavy,
     Advisories,
     Bench,
@@ -15,13 +16,15 @@ pub(crate) enum Command {
 
 impl Command {
     /// Every command, in the order the help lists them.
-    const ALL: [Self; 6] = [Self::Test, Self::Ci, Self::Heavy, Self::Advisories, Self::Bench, Self::Spark];
+    const ALL: [Self; 7] =
+        [Self::Test, Self::Ci, Self::Columns, Self::Heavy, Self::Advisories, Self::Bench, Self::Spark];
 
     /// The word that selects it.
     fn name(self) -> &'static str {
         match self {
             Self::Test => "test",
             Self::Ci => "ci",
+            Self::Columns => "columns",
             Self::Heavy => "heavy",
             Self::Advisories => "advisories",
             Self::Bench => "bench",
@@ -31,7 +34,11 @@ impl Command {
 
     /// How it is called, for the help.
     fn usage(self) -> String {
-        if self.passes_words_on() { format!("{} [args]", self.name()) } else { self.name().to_owned() }
+        match self.arguments() {
+            Arguments::None => self.name().to_owned(),
+            Arguments::Only(flag) => format!("{} [{flag}]", self.name()),
+            Arguments::OfCargo => format!("{} [args]", self.name()),
+        }
     }
 
     /// One line for the help.
@@ -39,6 +46,7 @@ impl Command {
         match self {
             Self::Test => "run every test: unit, integration, examples, documentation, packages of their own",
             Self::Ci => "run what CI runs: formatting, lints, docs, features, dependencies, tests of the workspace",
+            Self::Columns => "check the width of comments and Markdown, or with --fix re-wrap them",
             Self::Heavy => "lint and test the packages of their own under examples/: a quarter of an hour",
             Self::Advisories => "check the dependencies for known advisories (needs the network)",
             Self::Bench => "run the benchmarks",
@@ -46,9 +54,35 @@ impl Command {
         }
     }
 
-    /// Whether words after the command go on to cargo; the other commands take none.
-    fn passes_words_on(self) -> bool {
-        matches!(self, Self::Test | Self::Bench)
+    /// The arguments it takes.
+    fn arguments(self) -> Arguments {
+        match self {
+            Self::Test | Self::Bench => Arguments::OfCargo,
+            Self::Columns => Arguments::Only("--fix"),
+            Self::Ci | Self::Heavy | Self::Advisories | Self::Spark => Arguments::None,
+        }
+    }
+}
+
+/// The arguments a command takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arguments {
+    None,
+    Only(&'static str),
+    /// Any: they are passed to cargo.
+    OfCargo,
+}
+
+impl Arguments {
+    /// What is wrong with the argument `word`, if anything.
+    fn refuse(self, command: Command, word: &str) -> Option<String> {
+        let name = command.name();
+        match self {
+            Self::OfCargo => None,
+            Self::Only(flag) if flag == word => None,
+            Self::Only(flag) => Some(format!("`cargo xtask {name}` takes only `{flag}`, but got `{word}`")),
+            Self::None => Some(format!("`cargo xtask {name}` takes no arguments, but got `{word}`")),
+        }
     }
 }
 
@@ -75,12 +109,12 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, 
     };
 
     let rest: Vec<String> = words.collect();
-    match rest.first() {
-        Some(word) if is_help(word) => Ok(Request::Help),
-        Some(word) if !command.passes_words_on() => {
-            Err(format!("`cargo xtask {}` takes no arguments, but got `{word}`", command.name()))
-        }
-        _ => Ok(Request::Run { command, rest }),
+    if rest.first().is_some_and(|word| is_help(word)) {
+        return Ok(Request::Help);
+    }
+    match rest.iter().find_map(|word| command.arguments().refuse(command, word)) {
+        Some(mistake) => Err(mistake),
+        None => Ok(Request::Run { command, rest }),
     }
 }
 
@@ -113,7 +147,7 @@ fn nearest(word: &str) -> Option<Command> {
 pub(crate) fn help() -> String {
     let mut text = String::from("Usage: cargo xtask <command>\n\nCommands:\n");
     for command in Command::ALL {
-        let _ = writeln!(text, "  {:<13}{}", command.usage(), command.summary());
+        let _ = writeln!(text, "  {:<16}{}", command.usage(), command.summary());
     }
     text.push_str(
         "\n[args] go on to cargo: `cargo xtask test retries` runs the tests whose names contain `retries`.\n\
@@ -174,10 +208,18 @@ mod tests {
     }
 
     #[test]
+    fn columns_takes_one_flag() {
+        let rest = vec!["--fix".to_owned()];
+        assert_eq!(parse_line("columns --fix"), Ok(Request::Run { command: Command::Columns, rest }));
+        let mistake = "`cargo xtask columns` takes only `--fix`, but got `--fast`";
+        assert_eq!(parse_line("columns --fix --fast"), Err(mistake.to_owned()));
+    }
+
+    #[test]
     fn an_unknown_command_names_the_nearest_and_all() {
         assert_eq!(
             parse_line("advisory"),
-            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, heavy, advisories, bench, spark."
+            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, heavy, advisories, bench, spark."
                 .to_owned())
         );
     }
@@ -186,7 +228,8 @@ mod tests {
     fn a_word_like_no_command_gets_no_guess() {
         assert_eq!(
             parse_line("frobnicate"),
-            Err("no command `frobnicate`\nThe commands are: test, ci, heavy, advisories, bench, spark.".to_owned())
+            Err("no command `frobnicate`\nThe commands are: test, ci, columns, heavy, advisories, bench, spark."
+                .to_owned())
         );
     }
 }

@@ -6,12 +6,14 @@
 //! | module | its one concern |
 //! |---|---|
 //! | [`args`] | from words on the command line to a [`args::Request`] |
+//! | [`columns`] | the width of comments and Markdown |
 //! | [`commands`] | one file a command |
 //! | [`deny`] | cargo-deny: found or installed, and the steps that run it |
 //! | [`features`] | the published packages and their features, from `cargo metadata` |
 //! | [`heavy`] | packages that are workspaces of their own, and the steps that check them |
 //! | [`leavings`] | what tests leave behind: nothing, or they have failed |
 //! | [`prerequisites`] | what the tests need from the operating system |
+//! | [`sources`] | the files of the project, for commands that read them |
 //! | [`spark`] | a Spark for the tests that run one |
 //! | [`step`] | one child process: announced, timed, and how to repeat it when it fails |
 //! | [`relay`] | passing a child's output through while counting what its tests say |
@@ -21,6 +23,7 @@
 //! | [`workspace`] | where the project is and which cargo runs it |
 
 mod args;
+mod columns;
 mod commands;
 mod deny;
 mod failure;
@@ -30,6 +33,9 @@ mod leavings;
 mod prerequisites;
 mod reading;
 mod relay;
+#[cfg(test)]
+mod scratch;
+mod sources;
 mod spark;
 mod step;
 mod tally;

@@ -118,6 +118,14 @@ impl Step {
         self.close(began, status)
     }
 
+    /// Does the work of the step inside this program. The step is only how to repeat it.
+    pub(crate) fn run_here(&self, work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+        let began = self.announce();
+        work()?;
+        println!("    done in {}: {}", Took(began.elapsed()), self.name);
+        Ok(())
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).envs(self.env.iter().copied()).current_dir(workspace::root()).stdin(Stdio::null());

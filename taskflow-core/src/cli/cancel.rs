@@ -9,8 +9,8 @@ use super::error::{CliError, Exit};
 use super::home::Home;
 use super::terminal::Terminal;
 use super::{args, run_args};
-use crate::engine::RunState;
 use crate::journal::{Cancellation, Journal, RunSummary};
+use crate::run::RunState;
 
 /// Between two looks whether it has ended.
 const PACE: Duration = Duration::from_millis(50);

@@ -2,7 +2,8 @@
 
 use super::error::CliError;
 use super::format;
-use crate::dag::{DagDef, Registry, nearest};
+use crate::base::nearest;
+use crate::dag::{DagDef, Registry};
 
 /// The DAGs of the binary, sorted by id.
 #[derive(Debug)]

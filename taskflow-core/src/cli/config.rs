@@ -7,11 +7,10 @@ use comfy_table::{Attribute, Cell};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::args;
 use super::error::{CliError, Exit};
 use super::grid::grid;
-use super::setup;
 use super::terminal::Terminal;
+use super::{args, setup};
 use crate::config::{Config, Entry, Origin};
 
 pub(super) fn command() -> Command {

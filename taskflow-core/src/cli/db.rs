@@ -9,8 +9,8 @@ use super::error::{CliError, Exit};
 use super::home::Home;
 use super::terminal::Terminal;
 use super::{args, format, run_args, runs};
+use crate::base::units;
 use crate::journal::Prune;
-use crate::units;
 
 pub(super) fn command() -> Command {
     Command::new("db")

@@ -16,11 +16,12 @@ use super::error::{CliError, Exit};
 use super::live::{self, Echo, Ended, Signals, Watcher};
 use super::terminal::Terminal;
 use super::{args, setup, summary};
+use crate::base::QUIET;
 use crate::config::Config;
 use crate::dag::{Params, Plan};
-use crate::engine::{Engine, RunError, RunRequest, RunState};
+use crate::engine::{Engine, RunError, RunRequest};
 use crate::log::{self, AlreadyInstalled, LogSink};
-use crate::panics::QUIET;
+use crate::run::RunState;
 
 /// How long running tasks may take to end after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::time::Timestamp;
+use crate::base::Timestamp;
 
 /// Three digits and a unit: `340 µs`, `1.2 ms`, `12.3 s`, `3 m 05 s`, `1 h 02 m`.
 pub(super) fn duration(duration: Duration) -> String {

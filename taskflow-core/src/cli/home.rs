@@ -13,9 +13,10 @@ use tokio::runtime::{Builder, Runtime};
 use super::error::CliError;
 use super::setup;
 use crate::config::Config;
-use crate::engine::Durability;
-use crate::journal::{Journal, JournalBuilder, JournalError, RunSummary, SyncMode};
+use crate::journal::{Journal, JournalBuilder, JournalError, RunSummary};
 use crate::log::LogFiles;
+use crate::run::Durability;
+use crate::store::SyncMode;
 
 const DEFAULT: &str = ".taskflow";
 const VARIABLE: &str = "TASKFLOW_HOME";

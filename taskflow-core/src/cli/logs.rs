@@ -10,9 +10,9 @@ use super::error::{CliError, Exit};
 use super::home::{Home, unreadable};
 use super::terminal::Terminal;
 use super::{record, run_args};
-use crate::engine::RunState;
 use crate::journal::Journal;
 use crate::log::{Follow, LogFiles, LogLevel, LogRecord};
+use crate::run::RunState;
 
 pub(super) fn command() -> Command {
     Command::new("logs")

@@ -8,8 +8,8 @@ use super::home::{self, Home};
 use super::resume::go_on;
 use super::terminal::Terminal;
 use super::{args, run_args};
-use crate::engine::TaskState;
 use crate::journal::{Journal, RunHistory, TaskFilter};
+use crate::run::TaskState;
 
 const STATES: [TaskState; 3] = [TaskState::Success, TaskState::Failed, TaskState::Skipped];
 

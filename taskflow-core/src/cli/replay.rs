@@ -10,7 +10,7 @@ use super::home::Home;
 use super::summary::{self, Reason};
 use super::terminal::Terminal;
 use super::{args, format, run_args};
-use crate::engine::TaskState;
+use crate::run::TaskState;
 
 pub(super) fn command() -> Command {
     Command::new("replay")

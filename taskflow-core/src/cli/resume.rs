@@ -7,8 +7,9 @@ use super::error::{CliError, Exit};
 use super::home::{self, Home};
 use super::run_args;
 use super::terminal::Terminal;
-use crate::engine::{Durability, RunState};
-use crate::journal::{Journal, RunFilter};
+use crate::journal::Journal;
+use crate::run::{Durability, RunState};
+use crate::store::RunFilter;
 
 pub(super) fn command() -> Command {
     let command = Command::new("resume")

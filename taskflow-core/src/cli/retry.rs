@@ -7,8 +7,8 @@ use super::home::{self, Home};
 use super::resume::go_on;
 use super::run_args;
 use super::terminal::Terminal;
-use crate::engine::RunState;
 use crate::journal::{JournalError, TaskFilter};
+use crate::run::RunState;
 
 pub(super) fn command() -> Command {
     let command = Command::new("retry")

@@ -16,15 +16,15 @@ use super::error::{CliError, Exit};
 use super::home::{self, Home};
 use super::terminal::Terminal;
 use super::{args, flags, setup};
+use crate::base::Timestamp;
 use crate::config::Config;
 use crate::dag::{DagDef, Plan, Selection, SelectionError};
-#[cfg(feature = "sqlite")]
-use crate::engine::Durability;
 use crate::engine::RunRequest;
 #[cfg(feature = "sqlite")]
 use crate::journal::Journal;
-use crate::task::RunInfo;
-use crate::time::Timestamp;
+#[cfg(feature = "sqlite")]
+use crate::run::Durability;
+use crate::run::RunInfo;
 
 pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     // With several DAGs the name is a subcommand, whose flags are the DAG's; with one it is an optional word.

@@ -2,13 +2,11 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::drive;
 use super::error::{CliError, Exit};
-use super::format;
-use super::home;
 use super::terminal::Terminal;
-use crate::engine::{Durability, RunState};
+use super::{drive, format, home};
 use crate::journal::Note;
+use crate::run::{Durability, RunState};
 
 /// The run, which must be named.
 pub(super) fn run() -> Arg {

@@ -12,10 +12,11 @@ use super::grid::{self, grid};
 use super::home::Home;
 use super::terminal::Terminal;
 use super::{args, format, run_args};
-use crate::dag::{Registry, nearest};
-use crate::engine::{RunState, TaskState};
-use crate::journal::{RunFilter, RunSummary};
-use crate::time::Timestamp;
+use crate::base::{Timestamp, nearest};
+use crate::dag::Registry;
+use crate::journal::RunSummary;
+use crate::run::{RunState, TaskState};
+use crate::store::RunFilter;
 
 pub(super) fn command() -> Command {
     Command::new("runs")
@@ -100,7 +101,7 @@ pub(super) struct Entry<'a> {
     run_id: &'a str,
     dag_id: &'a str,
     state: RunState,
-    trigger: crate::task::RunTrigger,
+    trigger: crate::run::RunTrigger,
     logical_date: Timestamp,
     created: Timestamp,
     ended: Option<Timestamp>,

@@ -6,13 +6,13 @@ use super::args;
 use super::choose::Dags;
 use super::error::{CliError, Exit};
 use super::terminal::Terminal;
-use crate::dag::show::{Format, render};
+use crate::render::{Format, render};
 
 pub(super) fn show(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     let dag = dags.find(matches.get_one::<String>("dag").map(String::as_str))?;
     let format = match matches.get_one::<String>("format") {
         Some(name) => {
-            name.parse().map_err(|unknown: crate::dag::show::UnknownFormat| CliError::usage(unknown.to_string()))?
+            name.parse().map_err(|unknown: crate::render::UnknownFormat| CliError::usage(unknown.to_string()))?
         }
         None if args::wants_json(matches) => Format::Json,
         None => Format::Tree,

@@ -13,13 +13,12 @@ use super::home::Home;
 use super::summary::Reason;
 use super::terminal::{Paint, Terminal};
 use super::{args, format, run_args, runs};
-use crate::engine::{RunState, TaskState};
+use crate::base::Timestamp;
 use crate::journal::{
     AttemptHistory, Delivery, Edit, LinkHistory, MissedDeadline, PushedHistory, RunHistory, RunRetry, SessionHistory,
     TaskHistory, WaitHistory,
 };
-use crate::task::{RunTrigger, TriggeredBy};
-use crate::time::Timestamp;
+use crate::run::{RunState, RunTrigger, TaskState, TriggeredBy};
 
 /// More tasks are shown only on demand.
 const ROWS: usize = 50;
@@ -341,7 +340,7 @@ impl<'a> Task<'a> {
     fn of(task: &'a TaskHistory) -> Self {
         let upstream = || {
             let task = task.cause.clone()?;
-            Some(Reason::of(&crate::error::Failure::UpstreamFailed { task }))
+            Some(Reason::of(&crate::base::Failure::UpstreamFailed { task }))
         };
         Task {
             id: &task.id,

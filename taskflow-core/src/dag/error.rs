@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::suggest::nearest;
+use crate::base::nearest;
 use crate::task::SourceLocation;
 
 /// One mistake in a DAG, with the task and the place it concerns.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
-use crate::task::{RunInfo, RunOf};
+use crate::run::RunInfo;
+use crate::task::RunOf;
 use crate::value::{AnyValue, TypeInfo, Value};
 
 type DefaultFn = Arc<dyn Fn(&RunInfo) -> Result<AnyValue, String> + Send + Sync>;
@@ -234,7 +235,7 @@ impl ParamDef {
         // A default taken from the run may be allowed for one run and not for another; it is checked at each start.
         let constant = !self.default_text.is_some_and(|text| text.starts_with('|'));
         if constant && mistakes.is_empty() {
-            let run = RunInfo::manual("", crate::time::Timestamp::EPOCH);
+            let run = RunInfo::manual("", crate::base::Timestamp::EPOCH);
             if let Some(Err(error)) = self.default_for(&run) {
                 mistakes.push(match error.given {
                     Some(given) => format!("the default `{given}` {}", error.message),

@@ -263,7 +263,7 @@ pub struct Join {
 impl Source {
     const PARAM: u32 = 1 << 31;
 
-    pub(super) fn task(index: u32) -> Self {
+    pub(crate) fn task(index: u32) -> Self {
         assert!(index < Source::PARAM, "a graph has fewer than 2^31 nodes");
         Source(index)
     }

@@ -1,7 +1,7 @@
 //! A part of a graph: what `--only` and `--from` run.
 
 use super::plan::Plan;
-use crate::suggest::nearest;
+use crate::base::nearest;
 
 /// Which nodes of a plan take part in a run; the others are `removed` from it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The other runs in the journal of a run, as its tasks see them.
 //!
-//! The journal is a later room: it is behind a trait here, which a [`Recorder`](super::Recorder) leads to.
+//! The journal is a later room: it is behind a trait here, which a [`Recorder`](super::recorder::Recorder) leads to.
 
 use std::any::Any;
 use std::fmt;
@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use super::live_host::LiveHost;
 use super::request::{OpenRecorder, RunRequest};
-use super::state::{RunState, TaskState};
+use crate::base::Timestamp;
 use crate::dag::Plan;
-use crate::task::{RunInfo, TaskContext};
-use crate::time::Timestamp;
+use crate::run::{RunInfo, RunState, TaskState};
+use crate::task::TaskContext;
 use crate::value::AnyValue;
 
 /// A look into the journal; an error says why it cannot be read.

@@ -7,20 +7,18 @@ use tracing::Span;
 use tracing::level_filters::LevelFilter;
 
 use super::live_host::LiveHost;
-use super::machine::Outcome;
-use super::record::{Encoded, Stored};
 use super::run::RunShared;
 use super::values::Gathered;
+use crate::base::{Failure, Timestamp, catch};
 use crate::dag::Plan;
-use crate::error::Failure;
 use crate::log::{Redactor, attempt_span};
-use crate::panics::catch;
+use crate::machine::Outcome;
 use crate::process;
+use crate::run::{Encoded, Stored};
 use crate::task::{
     self, AttemptControl, Body, Ending, Executor, ExecutorTask, Identity, Inputs, Isolation, Produced, TaskContext,
     TaskDef, WaitState,
 };
-use crate::time::Timestamp;
 use crate::value::AnyValue;
 
 /// Permission to run one attempt, with everything it needs.

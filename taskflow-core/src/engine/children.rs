@@ -5,9 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::archive::EndedRun;
 use super::handle::RunControl;
+use crate::base::drop_quietly;
 use crate::config::Config;
 use crate::dag::{Plan, node_id_of};
-use crate::panics::drop_quietly;
 use crate::task::{OnKill, OnKillResolver};
 
 /// Those of one run.

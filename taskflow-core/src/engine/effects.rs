@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::attempt::StartPermit;
-use super::dispatch::RunKey;
 use super::engine_state::Shared;
 use super::run::{Run, RunShared};
-use crate::panics::drop_quietly;
+use crate::base::drop_quietly;
+use crate::machine::RunKey;
 use crate::task::AttemptControl;
 use crate::value::AnyValue;
 

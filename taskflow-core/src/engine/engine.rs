@@ -4,11 +4,11 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock, Weak};
 
-use super::dispatch::Dispatcher;
 use super::engine_state::Shared;
 use super::request::RunError;
 use crate::config::Config;
 use crate::dag::{Plan, Registry};
+use crate::machine::Dispatcher;
 
 /// Runs DAGs.
 ///
@@ -169,7 +169,7 @@ impl EngineBuilder {
                 None => return Err(UnknownPool { name }),
             }
         }
-        crate::panics::install_hook();
+        crate::base::install_hook();
         let limit = self.max_active_tasks.map_or(usize::MAX, NonZeroUsize::get);
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = self.workers.unwrap_or(cores).get().min(limit);

@@ -23,16 +23,14 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::attempt::{Done, StartPermit};
-use super::dispatch::{Dispatcher, Lane, RunKey};
 use super::effects::Effects;
-use super::machine::{Command, Input, Outcome};
-use super::record::Commits;
+use super::recorder::Commits;
 use super::run::{EngineRef, Run, RunShared};
 use super::share::{Of, Slot, lock};
-use super::state::RunState;
-use crate::error::Failure;
+use crate::base::{Failure, Timestamp};
+use crate::machine::{Command, Dispatcher, Input, Lane, Outcome, RunKey};
+use crate::run::RunState;
 use crate::task::Kind;
-use crate::time::Timestamp;
 
 /// What the threads of an engine share.
 pub(crate) struct Shared {

@@ -9,18 +9,15 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::dispatch::RunKey;
 use super::engine::Engine;
-use super::machine::Input;
 use super::report::{RunReport, returned};
 use super::request::{RunError, RunRequest};
 use super::run::{Finished, RunShared};
 use super::run_view::RunView;
-use super::state::TaskState;
+use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
-use crate::error::Failure;
-use crate::task::RunInfo;
-use crate::time::Timestamp;
+use crate::machine::{Input, RunKey};
+use crate::run::{RunInfo, TaskState};
 use crate::value::{AnyValue, Value};
 
 /// The future of a [`RunRequest`].

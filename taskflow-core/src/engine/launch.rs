@@ -11,14 +11,12 @@ use super::attempt::{
     AttemptResult, Done, Instance, StartPermit, call_async, call_elsewhere, call_isolated, call_sync, span, store,
     store_async, tell,
 };
-use super::dispatch::RunKey;
 use super::engine_state::Shared;
-use super::machine::Outcome;
-use super::record::Stored;
 use super::run::RunShared;
-use crate::error::Failure;
+use crate::base::{Failure, Timestamp};
+use crate::machine::{Outcome, RunKey};
+use crate::run::Stored;
 use crate::task::Kind;
-use crate::time::Timestamp;
 use crate::value::AnyValue;
 
 /// Starts an attempt that was granted.

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::notes::{Note, What};
-use super::record::{Encoded, Stored};
 use super::run::RunShared;
-use crate::dag::{Plan, nearest, node_id_of, path_of};
-use crate::error::Failure;
+use crate::base::{Failure, nearest};
+use crate::dag::{Plan, node_id_of, path_of};
 use crate::log::Redactor;
+use crate::run::{Encoded, Stored};
 use crate::task::{AttemptHost, BoxFuture, OnKill, PARAMS, Pushed, XComError};
 
 /// An attempt of a task in a run.
@@ -127,7 +127,7 @@ impl AttemptHost for LiveHost {
         let stored = match (&self.run.recorder, &value) {
             (None, _) => None,
             (Some(recorder), Pushed::Live(ty, live)) => {
-                let encoded = crate::panics::catch(|| recorder.encode(&named(), *ty, live));
+                let encoded = crate::base::catch(|| recorder.encode(&named(), *ty, live));
                 Some(match encoded.and_then(std::convert::identity)? {
                     Encoded::Inline(bytes) => Stored::Inline(bytes),
                     Encoded::Large(bytes) => recorder.spill(&named(), &bytes)?,

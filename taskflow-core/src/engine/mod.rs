@@ -18,22 +18,18 @@
 
 mod archive;
 mod attempt;
-mod callback_dispatcher;
-mod callback_projection;
 mod children;
-mod dispatch;
 mod effects;
 #[allow(clippy::module_inception, reason = "the type is the room's face")]
 mod engine;
 mod engine_state;
-mod event;
 mod handle;
 mod launch;
 mod live_host;
-mod machine;
 mod notes;
+mod observer;
 mod previous;
-mod record;
+mod recorder;
 mod reference;
 mod report;
 mod request;
@@ -43,25 +39,17 @@ mod sessions;
 mod share;
 #[cfg_attr(not(feature = "testing"), allow(dead_code, unused_imports, reason = "the reference driver needs a part"))]
 mod simulate;
-mod state;
 mod timekeeper;
 mod trigger;
 mod values;
 mod worker;
 
 pub(crate) use archive::{Archive, ArchiveFuture, EndedRun, PastRun};
-pub(crate) use callback_dispatcher::{DeliveryAttempt, DeliveryLog, PendingCallback};
-pub(crate) use callback_projection::{CallbackProjection, Names};
 pub use engine::{Engine, EngineBuilder, UnknownPool};
-pub use event::{Event, Observer};
 pub use handle::{RunControl, RunFuture, RunHandle, RunningTask};
-pub(crate) use machine::AttemptRecord;
-pub(crate) use notes::RestoredNote;
+pub use observer::Observer;
 pub use previous::{PreviousError, PreviousRun};
-pub use record::Durability;
-pub(crate) use record::{
-    Commits, Encoded, Entry, Recorder, Restored, RestoredState, RestoredTask, Session, Stored, ValueRef, WaitRecord,
-};
+pub(crate) use recorder::{Commits, Recorder};
 pub(crate) use report::returned;
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};
 pub(crate) use request::{OpenRecorder, RunStart};
@@ -70,6 +58,5 @@ pub use request::{RunError, RunRequest};
 pub(crate) use run_view::RunView;
 #[cfg(feature = "testing")]
 pub(crate) use simulate::{Asyncs, End, Interference, Part, SimConfig, SimHooks, Simulated, StandIn, Starting};
-pub use state::{RunState, TaskState};
 pub use trigger::TriggerError;
 pub(crate) use trigger::trigger;

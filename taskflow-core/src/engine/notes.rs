@@ -12,15 +12,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::record::{Entry, Stored, ValueRef};
 use super::run::Run;
-use crate::panics::drop_quietly;
+use crate::base::{Timestamp, drop_quietly};
+use crate::run::{Entry, RestoredNote, Stored, ValueRef};
 use crate::task::Pushed;
-use crate::time::Timestamp;
 
 /// The notes of a run.
 #[derive(Debug, Default)]
@@ -54,17 +53,6 @@ pub(crate) enum What {
     Link { name: String, url: String },
     Value { key: String, value: Pushed, stored: Option<Stored> },
     TaskState { key: String, text: String },
-}
-
-/// A named value of a run that goes on.
-#[derive(Clone, Debug)]
-pub(crate) struct RestoredNote {
-    /// The id of the task.
-    pub(crate) task: String,
-    pub(crate) key: String,
-    /// The name of its type, without modules.
-    pub(crate) ty: String,
-    pub(crate) bytes: Arc<[u8]>,
 }
 
 impl Notes {

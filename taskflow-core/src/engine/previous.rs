@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::archive::{Archive, ArchiveFuture, PastRun};
-use crate::task::{RunInfo, TaskContext};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::run::RunInfo;
+use crate::task::TaskContext;
 use crate::value::{TypeInfo, Value, into_owned};
 
 /// An earlier run of the same DAG: see [`TaskContext::previous_success`].

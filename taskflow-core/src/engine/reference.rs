@@ -3,11 +3,11 @@
 //! Time is virtual: when nothing is ready it jumps to the next deadline. What the live engine does must be something
 //! that this loop could have done.
 
-use super::record::Durability;
 use super::report::RunReport;
 use super::request::{RunError, RunRequest};
 use super::simulate::{Asyncs, SimConfig, SimHooks};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::run::Durability;
 use crate::value::Value;
 
 /// Takes what is possible in its order.

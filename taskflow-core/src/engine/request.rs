@@ -8,22 +8,22 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::callback_dispatcher::CallbackDispatcher;
 use super::children::Children;
 use super::engine::Engine;
-use super::event::Observer;
 use super::handle::{FutureState, RunFuture, RunHandle};
-use super::machine::{Machine, Settings};
 use super::notes::Notes;
-use super::record::{Durability, Recorder, Restored};
+use super::observer::Observer;
+use super::recorder::Recorder;
 use super::report::RunReport;
 use super::run::{Clock, Run, RunShared, observe};
 use super::sessions::Sessions;
+use crate::base::{Quietly, Timestamp};
+use crate::callback::{CallbackDispatcher, PendingCallback};
 use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
-use crate::panics::Quietly;
-use crate::task::{RunInfo, Scratch};
-use crate::time::Timestamp;
+use crate::machine::{Machine, Settings};
+use crate::run::{Durability, Restored, RunInfo};
+use crate::task::Scratch;
 use crate::value::{AnyValue, Value};
 
 /// A run asked for: options can be set, awaiting it runs it.
@@ -55,6 +55,7 @@ pub struct RunRequest<T> {
     open_recorder: Option<OpenRecorder>,
     durability: Durability,
     restored: Option<Restored>,
+    pending_callbacks: Vec<PendingCallback>,
     in_process: bool,
     result: PhantomData<fn() -> T>,
 }
@@ -135,6 +136,7 @@ impl<T> RunRequest<T> {
             open_recorder: None,
             durability: Durability::default(),
             restored: None,
+            pending_callbacks: Vec::new(),
             in_process: false,
             result: PhantomData,
         }
@@ -247,7 +249,7 @@ impl<T> RunRequest<T> {
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
         let mut run = Run::new(Arc::clone(&shared), prepared.machine, prepared.params);
         let halted = prepared.restored.as_ref().and_then(|restored| restored.halted.clone());
-        run.take_up(prepared.restored.unwrap_or_default());
+        run.take_up(prepared.restored.unwrap_or_default(), prepared.pending_callbacks);
         run.finish = Some(sender);
         run.engine = Some(engine.clone());
         run.observer = prepared.observer.map(observe).transpose()?;
@@ -314,6 +316,7 @@ impl<T> RunRequest<T> {
             observer: self.observer,
             open_recorder: self.open_recorder,
             restored: self.restored,
+            pending_callbacks: self.pending_callbacks,
             in_process: self.in_process,
             durability: self.durability,
         })
@@ -372,6 +375,7 @@ impl<T> RunRequest<T> {
             open_recorder,
             durability,
             restored,
+            pending_callbacks,
             in_process,
             result: _,
         } = self;
@@ -389,9 +393,16 @@ impl<T> RunRequest<T> {
             open_recorder,
             durability,
             restored,
+            pending_callbacks,
             in_process,
             result: PhantomData,
         }
+    }
+
+    /// Delivers callbacks that an earlier process of the run did not deliver.
+    pub(crate) fn pending_callbacks(mut self, pending: Vec<PendingCallback>) -> Self {
+        self.pending_callbacks = pending;
+        self
     }
 
     /// Starts from what an earlier part of the run has come to.
@@ -411,6 +422,7 @@ pub(super) struct Prepared {
     pub(super) observer: Option<Box<dyn Observer>>,
     pub(super) open_recorder: Option<OpenRecorder>,
     pub(super) restored: Option<Restored>,
+    pub(super) pending_callbacks: Vec<PendingCallback>,
     pub(super) in_process: bool,
     pub(super) durability: Durability,
 }

@@ -8,24 +8,21 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::attempt::{Done, StartPermit};
-use super::callback_dispatcher::{CallbackDispatcher, PendingCallback};
-use super::callback_projection::CallbackProjection;
 use super::children::Children;
-use super::dispatch::RunKey;
 use super::engine::{Engine, WeakEngine};
 use super::engine_state::Shared;
-use super::event::{Event, Observer};
-use super::machine::{Command, Input, Machine, Outcome};
 use super::notes::Notes;
-use super::record::{Recorder, Restored, RestoredState, Stored};
+use super::observer::Observer;
+use super::recorder::Recorder;
 use super::sessions::Sessions;
-use super::state::{RunState, TaskState};
 use super::values::Values;
+use crate::base::{Quietly, Timestamp, drop_quietly};
+use crate::callback::{CallbackDispatcher, CallbackProjection, PendingCallback};
 use crate::config::Config;
 use crate::dag::Plan;
-use crate::panics::{Quietly, drop_quietly};
-use crate::task::{AttemptControl, Executor, Kind, RunInfo, Scratch, Waiting};
-use crate::time::Timestamp;
+use crate::machine::{Command, Input, Machine, Outcome, RunKey};
+use crate::run::{Event, Restored, RestoredState, RunInfo, RunState, Stored, TaskState};
+use crate::task::{AttemptControl, Executor, Kind, Scratch, Waiting};
 use crate::value::AnyValue;
 
 /// What every thread that works for a run needs of it.
@@ -217,12 +214,12 @@ impl Run {
     }
 
     /// Takes the values of tasks that ended in an earlier part of the run.
-    pub(crate) fn take_up(&mut self, mut restored: Restored) {
+    pub(crate) fn take_up(&mut self, restored: Restored, pending: Vec<PendingCallback>) {
         let mut unused = Vec::new();
         if let Some(callback_projection) = &mut self.callback_projection {
             callback_projection.take_up(&restored, &self.machine);
         }
-        std::mem::take(&mut restored.pending).into_iter().for_each(|pending| self.send(pending));
+        pending.into_iter().for_each(|pending| self.send(pending));
         self.shared.children.take_over(&restored.task_state, &self.shared.plan, self.shared.config.as_ref());
         self.shared.notes.restore(restored.notes, restored.task_state);
         let ends = |state: TaskState| state.is_terminal() && state != TaskState::Removed;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::handle::RunningTask;
 use super::report::TaskReport;
 use super::run::Run;
+use crate::base::Timestamp;
 use crate::dag::Plan;
-use crate::time::Timestamp;
 
 /// A run as it is in this moment.
 #[derive(Clone, Copy)]

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::attempt::{Done, StartPermit};
-use super::dispatch::{Lane, RunKey};
 use super::effects::Effects;
 use super::engine_state::EngineState;
 use super::run::RunShared;
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::machine::{Lane, RunKey};
 
 /// What the hub knows of a worker thread.
 pub(super) struct Slot {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::effects::Effects;
 use super::engine_state::{EngineState, Shared, Timekeeper};
-use super::machine::Input;
+use crate::machine::Input;
 
 const LOOK: Duration = Duration::from_millis(1);
 

@@ -17,12 +17,12 @@ use std::time::Duration;
 use super::archive::{Archive, EndedRun};
 use super::children::Child;
 use super::live_host::LiveHost;
-use super::machine::Input;
 use super::report::RunReport;
 use super::request::{RunError, RunRequest};
-use super::state::RunState;
 use crate::dag::Plan;
-use crate::task::{Interrupt, RUN_ENDED, RunInfo, TaskContext, TriggeredBy};
+use crate::machine::Input;
+use crate::run::{RUN_ENDED, RunInfo, RunState, TriggeredBy};
+use crate::task::{Interrupt, TaskContext};
 use crate::value::{Value, into_owned};
 
 /// Between two looks for a run that another process runs.

@@ -8,7 +8,7 @@ use super::effects::Effects;
 use super::engine_state::{EngineState, Shared};
 use super::run::RunShared;
 use super::share::{Of, Share, Slot, Taken, lock};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
 
 /// Starts another worker.
 pub(super) fn spawn(shared: &Arc<Shared>, hub: &mut EngineState) {

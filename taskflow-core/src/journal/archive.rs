@@ -6,12 +6,11 @@ use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::params;
-use super::store::{RunFilter, RunRow};
+use crate::base::Timestamp;
 use crate::dag::Plan;
-use crate::engine::{
-    Archive, ArchiveFuture, EndedRun, OpenRecorder, PastRun, RunRequest, RunState, TaskState, returned,
-};
-use crate::time::Timestamp;
+use crate::engine::{Archive, ArchiveFuture, EndedRun, OpenRecorder, PastRun, RunRequest, returned};
+use crate::run::{RunState, TaskState};
+use crate::store::{RunFilter, RunRow};
 use crate::value::AnyValue;
 
 fn look<'a, T>(future: impl Future<Output = Result<T, JournalError>> + Send + 'a) -> ArchiveFuture<'a, T> {

@@ -22,11 +22,11 @@ use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::{Inner, Journal};
 use super::resume::dag_of;
-use super::store::RunRow;
+use crate::base::Timestamp;
+use crate::callback::{CallbackProjection, DeliveryAttempt, DeliveryLog, Names, PendingCallback};
 use crate::dag::{Plan, node_id_of};
-use crate::engine::{CallbackProjection, DeliveryAttempt, DeliveryLog, Names, PendingCallback};
+use crate::store::RunRow;
 use crate::task::Callbacks;
-use crate::time::Timestamp;
 
 /// What became of a notification that a callback of a stored run was to be told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

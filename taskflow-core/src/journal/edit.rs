@@ -9,13 +9,12 @@ use std::collections::HashSet;
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
-use super::run_locks::worker;
 use super::scopes::{set_up, with_scopes};
 use super::segment::Buffer;
-use super::store::{Append, AppendTarget, Appended, Request, RequestKind, RunUpdate, Segment};
 use super::task_filter::TaskFilter;
-use crate::engine::{Entry, RunState, Stored, TaskState, ValueRef};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::run::{Entry, RunState, Stored, TaskState, ValueRef};
+use crate::store::{Append, AppendTarget, Appended, Request, RequestKind, RunUpdate, Segment, worker};
 
 /// Who does something to a run, and why: it stands in the history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

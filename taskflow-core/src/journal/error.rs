@@ -1,6 +1,6 @@
 //! What can go wrong with stored runs.
 
-use super::store::StoreError;
+use crate::store::StoreError;
 
 /// Why something could not be done with a stored run.
 #[derive(Debug, thiserror::Error)]

@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::graph::{EdgeRule, GraphNode};
 use super::history::RunHistory;
 use super::task_history::TaskHistory;
-use crate::engine::{RunState, TaskState};
-use crate::task::{RUN_ENDED, TriggerRule};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::run::{RUN_ENDED, RunState, TaskState};
+use crate::task::TriggerRule;
 
 /// Why a task is in the state it is in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -10,12 +10,10 @@ use serde::Serialize;
 
 use super::elements::Numbers;
 use super::graph::Graph;
-use super::store::RunRow;
 use super::task_history::{Place, TaskHistory};
-use crate::engine::{Entry, RunState, Session, TaskState, ValueRef};
-use crate::error::Failure;
-use crate::task::{EventPayload, RunInfo};
-use crate::time::Timestamp;
+use crate::base::{Failure, Timestamp};
+use crate::run::{Entry, EventPayload, RunInfo, RunState, Session, TaskState, ValueRef};
+use crate::store::RunRow;
 
 /// What is known of a stored run: every task, every attempt, every process that ran it.
 #[derive(Clone, Debug, Serialize)]
@@ -442,8 +440,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::engine::{Durability, Stored};
     use crate::journal::segment::{self, Buffer};
+    use crate::run::{Durability, Stored};
 
     fn entry() -> impl Strategy<Value = Entry> {
         let task = || 0..4u32;

@@ -9,16 +9,13 @@ use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
 use super::graph::Graph;
 use super::history::RunHistory;
-use super::memory::MemoryStore;
-use super::params;
-use super::run_locks::{RunLocks, build_id, worker};
 use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
-use super::segment;
-use super::store::{AppendTarget, NewRun, RunFilter, RunRow, Store};
 use super::writer::Queue;
-use crate::engine::{Entry, Recorder, RunRequest, RunStart, RunState, Session};
-use crate::paths::safe_name;
-use crate::time::Timestamp;
+use super::{params, segment};
+use crate::base::{Timestamp, safe_name};
+use crate::engine::{Recorder, RunRequest, RunStart};
+use crate::run::{Entry, RunState, Session};
+use crate::store::{AppendTarget, MemoryStore, NewRun, RunFilter, RunLocks, RunRow, Store, build_id, worker};
 use crate::value::ValueFiles;
 
 /// Keeps what happens in runs: their history, their values, and what is needed to go on with them after a crash.
@@ -61,21 +58,21 @@ pub(super) struct Inner {
 /// The settings of a [`Journal`].
 #[derive(Clone, Debug)]
 pub struct JournalBuilder {
-    sync: super::SyncMode,
+    sync: crate::store::SyncMode,
     inline_limit: usize,
     value_limit: usize,
 }
 
 impl Default for JournalBuilder {
     fn default() -> Self {
-        JournalBuilder { sync: super::SyncMode::default(), inline_limit: 48 << 10, value_limit: 512 << 20 }
+        JournalBuilder { sync: crate::store::SyncMode::default(), inline_limit: 48 << 10, value_limit: 512 << 20 }
     }
 }
 
 impl JournalBuilder {
-    /// What a commit has to survive. Default: [`Sync::Full`](super::SyncMode::Full).
+    /// What a commit has to survive. Default: [`Sync::Full`](crate::store::SyncMode::Full).
     #[must_use]
-    pub fn sync(mut self, sync: super::SyncMode) -> Self {
+    pub fn sync(mut self, sync: crate::store::SyncMode) -> Self {
         self.sync = sync;
         self
     }
@@ -114,10 +111,10 @@ impl JournalBuilder {
         let home = home.as_ref();
         let failed = |error: std::io::Error| {
             let reason = format!("the directory cannot be made: {error}");
-            super::StoreError::Open { place: home.display().to_string(), reason }
+            crate::store::StoreError::Open { place: home.display().to_string(), reason }
         };
         std::fs::create_dir_all(home).map_err(failed)?;
-        let store = super::sqlite::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
+        let store = crate::store::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
         self.over(Arc::new(store), RunLocks::in_directory(home.join("live")), Some(home))
     }
 
@@ -129,7 +126,7 @@ impl JournalBuilder {
     #[cfg(feature = "sqlite")]
     pub async fn open_existing(self, home: impl AsRef<Path>) -> Result<Option<Journal>, JournalError> {
         let home = home.as_ref();
-        let store = super::sqlite::SqliteStore::open_existing(&home.join("taskflow.db"), self.sync).await?;
+        let store = crate::store::SqliteStore::open_existing(&home.join("taskflow.db"), self.sync).await?;
         let run_locks = RunLocks::in_directory(home.join("live"));
         store.map(|store| self.over(Arc::new(store), run_locks, Some(home))).transpose()
     }
@@ -147,7 +144,8 @@ impl JournalBuilder {
         run_locks: RunLocks,
         home: Option<&Path>,
     ) -> Journal {
-        let files = home.map(|home| Arc::new(ValueFiles::new(home.join("values"), self.sync == super::SyncMode::Full)));
+        let files =
+            home.map(|home| Arc::new(ValueFiles::new(home.join("values"), self.sync == crate::store::SyncMode::Full)));
         let JournalBuilder { inline_limit, value_limit, .. } = self;
         let home = home.map(Path::to_path_buf);
         let (delivering, has_delivered) = (tokio::sync::Mutex::new(()), AtomicBool::new(false));
@@ -425,7 +423,7 @@ pub struct RunSummary {
     pub number: i64,
     /// Its id, its DAG, what it is about and what started it.
     #[serde(flatten)]
-    pub info: crate::task::RunInfo,
+    pub info: crate::run::RunInfo,
     /// How it stands; see [`RunHistory::state`].
     pub state: RunState,
     /// The structural hash of its graph.
@@ -441,7 +439,7 @@ pub struct RunSummary {
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// How many tasks came to which state; empty while it goes on.
-    pub counts: Vec<(crate::engine::TaskState, u32)>,
+    pub counts: Vec<(crate::run::TaskState, u32)>,
 }
 
 impl fmt::Debug for Journal {

@@ -8,15 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::graph::Graph;
-use super::memory::MemoryStore;
-use super::run_locks::RunLocks;
 use super::run_log::RunLog;
-use super::store::{Append, Appended, Store};
 use super::writer::Queue;
 use super::{Journal, JournalError, RunHistory};
+use crate::base::Timestamp;
+use crate::callback::{DeliveryAttempt, PendingCallback};
 use crate::dag::Plan;
-use crate::engine::{DeliveryAttempt, PendingCallback, Recorder, RunRequest, RunStart};
-use crate::time::Timestamp;
+use crate::engine::{Recorder, RunRequest, RunStart};
+use crate::store::{Append, Appended, MemoryStore, RunLocks, Store};
 
 /// A journal, and the hand that stores.
 pub(crate) struct ManualJournal {

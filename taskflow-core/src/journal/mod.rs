@@ -14,8 +14,6 @@
 //! - `manual_journal`: a journal for simulated runs.
 
 mod archive;
-#[cfg(test)]
-mod conformance;
 mod deliveries;
 mod edit;
 mod elements;
@@ -28,19 +26,14 @@ mod history;
 mod journal;
 #[cfg(feature = "testing")]
 mod manual_journal;
-mod memory;
 mod params;
 mod release;
 mod replay;
 mod resume;
 mod resume_state;
-mod run_locks;
 mod run_log;
 mod scopes;
 mod segment;
-#[cfg(feature = "sqlite")]
-mod sqlite;
-mod store;
 mod task_filter;
 mod task_history;
 mod upkeep;
@@ -58,20 +51,7 @@ pub use journal::{Journal, JournalBuilder, RunSummary};
 pub(crate) use manual_journal::ManualJournal;
 pub use release::Released;
 pub use replay::Replay;
-pub use store::{RunFilter, StoreError};
 pub use task_filter::TaskFilter;
 pub use task_history::{AttemptHistory, LinkHistory, PushedHistory, TaskHistory, WaitHistory};
 pub use upkeep::Prune;
 pub use values::{RunParam, StoredValue};
-
-/// What a write has to survive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SyncMode {
-    /// The death of the machine: every commit waits until the disk has it (SQLite's `synchronous = FULL`).
-    #[default]
-    Full,
-    /// The death of the process, by whatever signal. After a loss of power the last moments may be missing; what is there
-    /// is in order (SQLite's `synchronous = NORMAL`).
-    Normal,
-}

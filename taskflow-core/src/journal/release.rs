@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::edit::Note;
 use super::error::JournalError;
 use super::journal::Journal;
-use super::store::{Request, RequestKind};
-use crate::engine::{Entry, RunState};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::run::{Entry, RunState};
+use crate::store::{Request, RequestKind};
 
 /// What came of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]

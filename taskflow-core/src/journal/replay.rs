@@ -6,9 +6,10 @@ use super::params;
 use super::resume::dag_of;
 use super::resume_state::ResumeState;
 use super::values::StoredValue;
+use crate::base::Timestamp;
 use crate::dag::Selection;
-use crate::engine::{RestoredState, RestoredTask, RunReport, RunRequest, TaskState};
-use crate::time::Timestamp;
+use crate::engine::{RunReport, RunRequest};
+use crate::run::{RestoredState, RestoredTask, TaskState};
 
 /// What came of a replay.
 #[derive(Debug)]

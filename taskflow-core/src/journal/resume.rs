@@ -17,12 +17,12 @@ use super::history::RunHistory;
 use super::journal::{Journal, session};
 use super::params;
 use super::resume_state::ResumeState;
-use super::run_locks::worker;
 use super::run_log::RunLogInit;
-use super::store::{AppendTarget, RunUpdate};
+use crate::base::Timestamp;
 use crate::dag::{Dag, DagDef, Plan, Registry};
-use crate::engine::{Recorder, RestoredNote, RestoredState, RunRequest, RunStart, RunState, TaskState};
-use crate::time::Timestamp;
+use crate::engine::{Recorder, RunRequest, RunStart};
+use crate::run::{RestoredNote, RestoredState, RunState, TaskState};
+use crate::store::{AppendTarget, RunUpdate, worker};
 use crate::value::{AnyValue, Value};
 
 impl Journal {
@@ -85,8 +85,7 @@ impl Journal {
         let token = self.inner.store.adopt(history.number, history.row.token, &worker()).await?;
         let token = token.ok_or_else(|| JournalError::Taken { run: run.clone() })?;
         let selection = known.selection();
-        let mut restored = known.restore(values, notes);
-        restored.pending = pending;
+        let restored = known.restore(values, notes);
         let counts = restored.tasks.iter().filter_map(|task| Some((ended(&task.state)?, 1)));
         let mut count: HashMap<TaskState, u32> = HashMap::new();
         counts.for_each(|(state, one)| *count.entry(state).or_default() += one);
@@ -120,15 +119,17 @@ impl Journal {
             };
             Ok(journal.log(about, init))
         };
-        let mut request =
-            RunRequest::of_plan(Arc::clone(plan), info, params).restored(restored).recorded(Box::new(open));
+        let mut request = RunRequest::of_plan(Arc::clone(plan), info, params)
+            .restored(restored)
+            .pending_callbacks(pending)
+            .recorded(Box::new(open));
         if let Some(selection) = selection {
             request = request.select(selection);
         }
         Ok(request)
     }
 
-    pub(super) fn claim(&self, run: &str) -> Result<super::run_locks::RunLock, JournalError> {
+    pub(super) fn claim(&self, run: &str) -> Result<crate::store::RunLock, JournalError> {
         let failed = |error| JournalError::RunLock { run: run.to_owned(), error };
         let live = || {
             let by = self.inner.run_locks.holder(run).unwrap_or_else(|| "another process".to_owned());
@@ -180,7 +181,7 @@ impl Journal {
 }
 
 /// The DAG of a run in this program.
-pub(super) fn dag_of(info: &crate::task::RunInfo) -> Result<&'static DagDef, JournalError> {
+pub(super) fn dag_of(info: &crate::run::RunInfo) -> Result<&'static DagDef, JournalError> {
     let dags = Registry::dags();
     let found = dags.iter().find(|dag| dag.id == info.dag_id);
     found.copied().ok_or_else(|| JournalError::UnknownDag {

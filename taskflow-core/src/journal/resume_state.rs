@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use super::history::RunHistory;
 use super::task_history::{AttemptHistory, TaskHistory};
+use crate::base::{Failure, Timestamp};
 use crate::dag::{ArgPlan, Layout, Plan, Selection, Source};
-use crate::engine::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask, TaskState};
-use crate::error::Failure;
-use crate::time::Timestamp;
+use crate::run::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask, TaskState};
 use crate::value::AnyValue;
 
 /// What is known of a run, seen from the graph of this program.
@@ -207,7 +206,6 @@ impl<'a> ResumeState<'a> {
             run_retry,
             past_deadline: self.history.missed_deadline.is_some() || was_over,
             ends: self.history.run_ends,
-            pending: Vec::new(),
             notes,
             task_state: self.history.tasks.iter().flat_map(own_texts).collect(),
         }

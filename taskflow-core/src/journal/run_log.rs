@@ -8,15 +8,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::journal::Journal;
-use super::run_locks::RunLock;
 use super::segment::Buffer;
-use super::store::{Append, AppendTarget, RunUpdate, Segment};
 use super::writer::Queue;
+use crate::base::{Failure, Timestamp, units};
+use crate::callback::DeliveryLog;
 use crate::dag::Plan;
-use crate::engine::{Archive, Commits, DeliveryLog, Durability, Encoded, Entry, Recorder, Stored, TaskState};
-use crate::error::Failure;
-use crate::time::Timestamp;
-use crate::units;
+use crate::engine::{Archive, Commits, Recorder};
+use crate::run::{Durability, Encoded, Entry, Stored, TaskState};
+use crate::store::{Append, AppendTarget, RunLock, RunUpdate, Segment};
 use crate::value::{AnyValue, TypeInfo, ValueFiles};
 
 /// What a run is told about storing, and where its values go.

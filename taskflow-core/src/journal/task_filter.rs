@@ -6,7 +6,7 @@ use super::error::JournalError;
 use super::graph::Graph;
 use super::history::RunHistory;
 use super::task_history::TaskHistory;
-use crate::engine::TaskState;
+use crate::run::TaskState;
 
 /// Names tasks of a stored run: by id, by group, by what became of them, with what lies above or below.
 ///

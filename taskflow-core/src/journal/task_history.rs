@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::engine::{TaskState, ValueRef, WaitRecord};
-use crate::error::Failure;
-use crate::time::Timestamp;
+use crate::base::{Failure, Timestamp};
+use crate::run::{TaskState, ValueRef, WaitRecord};
 
 /// What is known of a task instance of a stored run.
 #[derive(Clone, Debug, Serialize)]

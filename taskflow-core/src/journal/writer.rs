@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 use super::edit::said;
 use super::graph::Graph;
 use super::run_log::{LogState, RunLog};
-use super::store::{Appended, RequestKind, Store, StoreError};
+use crate::store::{Appended, RequestKind, Store, StoreError};
 
 /// How long an entry may wait that nobody waits for.
 const LAZY: Duration = Duration::from_millis(5);

@@ -58,5 +58,5 @@ pub(crate) async fn run_isolated(
         "the task `{}` is isolated, and processes of their own are for Unix only; `.in_process(true)` runs it here",
         def.id
     );
-    crate::error::Failure::Error { chain: vec![message], retryable: false }.into()
+    crate::base::Failure::Error { chain: vec![message], retryable: false }.into()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Notification;
-use crate::error::BoxError;
+use crate::base::BoxError;
 
 /// What happens that somebody may want to be into_result of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -56,7 +56,7 @@ impl fmt::Display for CallbackKind {
 /// Tells somebody: what the options `on_failure`, `on_success` and so on name.
 ///
 /// Any function of a [`Notification`] is one; it returns nothing or a `Result`. Ready ones are in
-/// [`taskflow::notify`](crate::notify).
+/// [`taskflow::notify`](crate::callback::notify).
 ///
 /// A notifier runs on a thread of its own, so it may take its time and wait for what it likes. It never changes what becomes of
 /// the run. Where the run has a journal, a notification is delivered **at least once**: also when the process dies in between, and

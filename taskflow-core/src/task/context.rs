@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::host::{AttemptHost, DetachedHost};
-use super::{Abort, AttemptControl, Interrupt, RunInfo, WaitState};
+use super::{Abort, AttemptControl, Interrupt, WaitState};
+use crate::base::{Interval, Timestamp};
 use crate::config::{Config, ConfigError, Connection, Secret};
-use crate::time::{Interval, Timestamp};
+use crate::run::RunInfo;
 
 /// The attempt a task is in: who it is, how to report progress, how to end early.
 ///

@@ -10,12 +10,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::AttemptControl;
 use super::call::Ending;
 use super::context::Identity;
 use super::def::TaskDef;
 use super::invoke::{BoxFuture, Inputs};
-use super::{AttemptControl, RunInfo};
 use crate::config::Config;
+use crate::run::RunInfo;
 
 /// A place outside this process where attempts of tasks run, for `.on(..)` and `#[task(executor = ..)]`.
 ///

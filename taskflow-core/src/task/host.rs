@@ -5,17 +5,16 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{fmt, io};
 
 use tempfile::TempDir;
 
 use super::BoxFuture;
 use super::on_kill::OnKill;
 use super::xcom::XComError;
-use crate::error::Failure;
+use crate::base::Failure;
 use crate::value::{AnyValue, TypeInfo};
 
 /// The run around an attempt.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use super::{CallbackKind, RunInfo};
-use crate::error::Failure;
-use crate::time::Timestamp;
+use super::CallbackKind;
+use crate::base::{Failure, Timestamp};
+use crate::run::RunInfo;
 
 /// What a callback is told: what happened, to what, when, and why.
 ///

@@ -2,29 +2,11 @@
 //!
 //! Every wait is an error that the function returns; it is called again from its beginning when what it waits for is there.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use serde::de::DeserializeOwned;
 
 use super::{Abort, Interrupt, TaskContext, Wait};
-use crate::time::Timestamp;
-
-/// The last event with each key that a run was told, numbered from 1.
-pub(crate) type Events = Arc<HashMap<String, (u64, EventPayload)>>;
-
-/// An event that a run was told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EventPayload {
-    /// JSON.
-    pub(crate) value: Arc<str>,
-    /// Who said so, and why.
-    pub(crate) by: Arc<str>,
-    pub(crate) reason: Arc<str>,
-    pub(crate) at: Timestamp,
-}
-/// What the key of an event begins with that says that another run has ended; the rest is its id.
-pub(crate) const RUN_ENDED: &str = "run:";
+use crate::base::Timestamp;
+use crate::run::{EventPayload, Events, RUN_ENDED};
 
 /// What a task that may wait is told when it is called, again or for the first time.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::TaskContext;
 use super::host::{DetachedHost, Pushed, Unfit};
-use crate::error::Failure;
+use crate::base::Failure;
 use crate::value::{TypeInfo, Value, into_owned};
 
 /// Why a named value could not be pushed or pulled.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::event_log::EventLog;
 use super::test_world::TestWorld;
-use crate::engine::{RunReport, RunState, TaskReport, TaskState};
+use crate::engine::{RunReport, TaskReport};
+use crate::run::{RunState, TaskState};
 use crate::task::{CallbackKind, Notification};
 use crate::value::{AnyValue, Value};
 

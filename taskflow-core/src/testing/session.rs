@@ -11,13 +11,11 @@ use std::sync::Arc;
 
 use super::invariants::differences;
 use super::test_world::TestWorld;
+use crate::base::Timestamp;
 use crate::dag::{BuildErrors, Params, Plan};
-use crate::engine::{
-    Asyncs, Durability, End, RunError, RunReport, RunRequest, RunState, SimConfig, Simulated, TaskState,
-};
+use crate::engine::{Asyncs, End, RunError, RunReport, RunRequest, SimConfig, Simulated};
 use crate::journal::JournalError;
-use crate::task::RunInfo;
-use crate::time::Timestamp;
+use crate::run::{Durability, RunInfo, RunState, TaskState};
 use crate::value::{AnyValue, Value};
 
 /// Why a test has no outcome.
@@ -120,7 +118,7 @@ fn request<T: Value>(terms: &RecordOptions, scene: &TestWorld, now: Timestamp) -
         }
     };
     // The observer is what makes the machine keep events; the scene sees them.
-    let request = request.observe(|_: &crate::engine::Event| {});
+    let request = request.observe(|_: &crate::run::Event| {});
     Ok(request.seed(terms.seed).fail_fast(terms.fail_fast).durability(terms.durability))
 }
 

@@ -12,10 +12,10 @@ use super::session::{RecordOptions, TestError, play};
 use super::stub::StubFn;
 use super::subject::Subject;
 use super::test_world::TestWorld;
+use crate::base::Timestamp;
 use crate::dag::{BuildErrors, ParamDef, Plan};
-use crate::engine::Durability;
-use crate::task::{RunInfo, TaskFn};
-use crate::time::Timestamp;
+use crate::run::{Durability, RunInfo};
+use crate::task::TaskFn;
 use crate::value::{AnyValue, Value};
 
 /// A run to be simulated: on one thread, with a virtual clock, without files or network. Hours of retries, time limits and

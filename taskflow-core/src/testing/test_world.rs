@@ -7,10 +7,12 @@ use std::time::Duration;
 use super::event_log::EventLog;
 use super::faults::{Faults, Release};
 use super::script::Script;
-use crate::engine::{Event, Interference, Part, PendingCallback, SimHooks, Starting, TaskState};
+use crate::base::Timestamp;
+use crate::callback::PendingCallback;
+use crate::engine::{Interference, Part, SimHooks, Starting};
 use crate::journal::ManualJournal;
+use crate::run::{Event, TaskState};
 use crate::task::Notification;
-use crate::time::Timestamp;
 use crate::value::AnyValue;
 
 /// The surroundings of a run, across the sessions that it takes.

@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: what CI runs, in its order, up to the first failure.
 
-use crate::commands::test;
+use crate::commands::{columns, test};
 use crate::deny;
 use crate::failure::Failure;
 use crate::features;
@@ -15,6 +15,8 @@ pub(crate) fn run(tally: &mut Tally) -> Result<(), Failure> {
     for step in heavy::formats() {
         step.run()?;
     }
+
+    Step::cargo("columns", ["xtask", "columns"]).run_here(|| columns::run(&[]))?;
 
     let deny = deny::prepare()?;
 

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod ci;
+mod columns;
 mod test;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ pub(crate) fn run(command: Command, rest: &[String]) -> ExitCode {
     match command {
         Command::Test => counted(|tally| test::run_all(rest, tally)),
         Command::Ci => counted(ci::run),
+        Command::Columns => exit_code(columns::run(rest)),
         Command::Heavy => counted(heavy),
         Command::Advisories => exit_code(deny::advisories()),
         Command::Bench => exit_code(bench(rest)),

@@ -7,10 +7,10 @@
 use std::collections::HashSet;
 
 use super::super::format;
+use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
-use crate::engine::{TaskReport, TaskState};
-use crate::error::Failure;
-use crate::time::Timestamp;
+use crate::engine::TaskReport;
+use crate::run::TaskState;
 
 /// A DAG with more tasks is told in tenths.
 const LARGE: usize = 200;

@@ -24,11 +24,10 @@ use self::sample::Sample;
 pub(super) use self::signals::{Signal, Signals};
 use super::format;
 use super::terminal::Terminal;
+use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
 use crate::engine::{Engine, RunControl, RunHandle, RunReport};
-use crate::error::Failure;
-use crate::task::RunInfo;
-use crate::time::Timestamp;
+use crate::run::RunInfo;
 use crate::value::AnyValue;
 
 /// A run that is over.

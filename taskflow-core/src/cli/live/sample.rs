@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::engine::{RunView, TaskState};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::engine::RunView;
+use crate::run::TaskState;
 
 /// A run under way, in numbers and a few names.
 #[derive(Debug, Default)]

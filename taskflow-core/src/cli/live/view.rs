@@ -5,8 +5,8 @@ use console::{measure_text_width, truncate_str};
 use super::super::format;
 use super::super::terminal::Paint;
 use super::sample::{Retry, Running, Sample, Wait};
+use crate::base::Timestamp;
 use crate::dag::Plan;
-use crate::time::Timestamp;
 
 /// How many tasks are named.
 pub(super) const NAMED: usize = 8;

@@ -6,8 +6,9 @@ use super::super::drive::RunOutput;
 use super::super::format;
 use super::super::live::Ended;
 use super::super::terminal::Paint;
-use crate::engine::{RunReport, TaskReport, TaskState};
-use crate::error::Failure;
+use crate::base::Failure;
+use crate::engine::{RunReport, TaskReport};
+use crate::run::TaskState;
 
 /// How many tasks are named in a list.
 const NAMED: usize = 5;

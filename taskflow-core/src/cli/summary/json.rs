@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::super::drive::RunOutput;
 use super::super::live::Ended;
+use crate::base::Failure;
 use crate::engine::{AttemptReport, RunReport, TaskReport};
-use crate::error::Failure;
 
 /// The document, with a line break at its end.
 pub(super) fn document(told: &RunOutput, ended: &Ended, result: Option<Value>) -> String {

@@ -15,7 +15,7 @@ use super::error::CliError;
 use super::live::Ended;
 use super::terminal::{Paint, Terminal};
 use super::{format, grid};
-use crate::engine::{RunState, TaskState};
+use crate::run::{RunState, TaskState};
 
 /// Tells all that is to be told.
 pub(super) fn tell(told: &RunOutput, ended: &Ended, terminal: &Terminal) -> Result<(), CliError> {

@@ -8,7 +8,8 @@ use super::super::format;
 use super::super::grid::{grid, place_of, state as state_cell};
 use super::super::terminal::Terminal;
 use crate::dag::path_of;
-use crate::engine::{RunReport, TaskState};
+use crate::engine::RunReport;
+use crate::run::TaskState;
 
 /// With more rows nobody finds anything.
 const ROWS: usize = 60;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::callback_dispatcher::PendingCallback;
-use crate::engine::event::Event;
+use crate::base::Timestamp;
+use crate::callback::PendingCallback;
+use crate::run::Event;
 use crate::task::{Inputs, Produced, TaskContext, TaskDef};
-use crate::time::Timestamp;
 use crate::value::AnyValue;
 
 /// The host of a simulated run. What is not overridden is the calmest that there can be.

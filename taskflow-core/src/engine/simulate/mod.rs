@@ -25,20 +25,17 @@ use self::futures::{Ended, Futures};
 pub(crate) use self::hooks::{Interference, Part, SimHooks, StandIn, Starting};
 use super::attempt::{AttemptResult, Done, Instance, call_as, call_sync, span, store, tell};
 use super::children::Children;
-use super::dispatch::{Dispatcher, Lane, RunKey};
-use super::event::Observer;
-use super::machine::{Command, Input, Outcome};
 use super::notes::Notes;
+use super::observer::Observer;
 use super::report::RunReport;
 use super::request::{Prepared, RunError, RunRequest, RunStart};
 use super::run::{Clock, Run, RunShared};
 use super::sessions::Sessions;
-use super::state::{RunState, TaskState};
+use crate::base::{Failure, Quietly, Timestamp, drop_quietly};
 use crate::dag::Registry;
-use crate::error::Failure;
-use crate::panics::{Quietly, drop_quietly};
+use crate::machine::{Command, Dispatcher, Input, Lane, Outcome, RunKey};
+use crate::run::{RunState, TaskState};
 use crate::task::{Kind, Scratch};
-use crate::time::Timestamp;
 use crate::value::{AnyValue, Value};
 
 /// How a run is simulated.
@@ -75,9 +72,20 @@ pub(crate) enum End {
 impl<T: Value> RunRequest<T> {
     /// Runs it in this world.
     pub(crate) fn simulate(self, stage: SimConfig, world: &mut dyn SimHooks) -> Result<Simulated<T>, RunError> {
-        let Prepared { config, plan, info, machine, params, observer, open_recorder, restored, durability, .. } =
-            self.prepare()?;
-        crate::panics::install_hook();
+        let Prepared {
+            config,
+            plan,
+            info,
+            machine,
+            params,
+            observer,
+            open_recorder,
+            restored,
+            pending_callbacks,
+            durability,
+            ..
+        } = self.prepare()?;
+        crate::base::install_hook();
         let pools = Registry::pools().into_iter().map(|pool| (pool.name.to_owned(), pool.slots));
         let mut dispatcher = Dispatcher::new(stage.at_once, pools);
         dispatcher.check_pools(&plan)?;
@@ -109,7 +117,7 @@ impl<T: Value> RunRequest<T> {
         let mut run = Run::new(Arc::clone(&shared), machine, params);
         let restored = restored.unwrap_or_default();
         let halted = restored.halted.clone();
-        run.take_up(restored);
+        run.take_up(restored, pending_callbacks);
         let mut driver = Driver {
             world,
             observer,
@@ -406,7 +414,7 @@ impl Driver<'_> {
                 observer.on_event(&event);
             }
             let id = match &event {
-                super::event::Event::Task { task, .. } => self.run.machine.layout().id(*task),
+                crate::run::Event::Task { task, .. } => self.run.machine.layout().id(*task),
                 _ => "".into(),
             };
             self.world.saw(&event, &id);

@@ -13,9 +13,8 @@ use super::super::lines::{Following, FrameReceiver, Stream, follow};
 use super::super::spawner::{self, Pipes, Started};
 use super::spec::{Spec, Text};
 use super::{CommandError, CommandOutput};
-use crate::error::SignalName;
+use crate::base::{SignalName, units};
 use crate::task::TaskContext;
-use crate::units;
 
 /// Between SIGTERM and SIGKILL, and for what has ended to close its pipes.
 const LEAVING: Duration = Duration::from_secs(5);

@@ -5,8 +5,7 @@ use std::sync::atomic::Ordering;
 use tracing::level_filters::LevelFilter;
 
 use super::wire::{self, AttemptRequest};
-use crate::error::Failure;
-use crate::panics::{QUIET, catch};
+use crate::base::{Failure, QUIET, catch};
 use crate::task::{Identity, Inputs, TaskDef};
 
 /// What the process of the attempt shares with this one.

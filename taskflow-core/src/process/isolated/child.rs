@@ -16,10 +16,9 @@ use tracing::level_filters::LevelFilter;
 use super::memory;
 use super::remote_host::RemoteHost;
 use super::wire::{self, AttemptRequest, Frame};
+use crate::base::{Failure, QUIET, catch, panics};
 use crate::dag::Registry;
-use crate::error::Failure;
 use crate::log::{Redactor, attempt_span, relay};
-use crate::panics::{self, QUIET, catch};
 use crate::task::{self, AttemptControl, Ending, Identity, Inputs, Kind, TaskContext, TaskDef};
 
 /// Between two looks for progress.

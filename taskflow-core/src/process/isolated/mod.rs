@@ -9,7 +9,7 @@
 //! 4. It finds the task among those registered, calls it, and sends records of its log, its progress, its links and named values on
 //!    the way. What it can pull from other tasks has come with the order.
 //! 5. It sends what came of the call, the value as it would be stored, and exits. Without that the attempt is a
-//!    [crash](crate::error::Crash), named after what ended the process.
+//!    [crash](crate::base::Crash), named after what ended the process.
 //!
 //! What crosses the socket are frames: eight bytes of length, and as many bytes ([`wire`]).
 //!

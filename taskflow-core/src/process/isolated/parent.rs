@@ -16,10 +16,9 @@ use super::super::group::{Group, Lifeline};
 use super::super::lines::{Following, FrameReceiver as Said, Stream, follow};
 use super::super::spawner::{self, Started};
 use super::attempt_request::{Reach, pack};
-use super::memory;
 use super::receiver::{AttemptRef, FrameReceiver};
-use super::wire;
-use crate::error::{Crash, Failure};
+use super::{memory, wire};
+use crate::base::{Crash, Failure};
 use crate::task::{AttemptControl, Ending, Identity, Inputs, Isolation, TaskDef};
 
 /// How long a child may take from its start to its first word.

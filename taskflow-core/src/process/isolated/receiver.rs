@@ -1,9 +1,8 @@
 //! Taking in what the process of an attempt says.
 
 use super::wire::{self, Frame};
-use crate::error::Failure;
+use crate::base::{Failure, catch};
 use crate::log::relay;
-use crate::panics::catch;
 use crate::task::{AttemptControl, Ending, Identity, Pushed, TaskDef};
 
 /// Whose attempt it is that is listened to.

@@ -3,14 +3,13 @@
 //! What it could pull is sent along with its inputs, because its parent listens and answers nothing.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io;
 use std::path::PathBuf;
+use std::{fmt, io};
 
 use super::child::Link;
 use super::wire::Frame;
+use crate::base::Failure;
 use crate::dag::path_of;
-use crate::error::Failure;
 use crate::task::{AttemptHost, BoxFuture, PARAMS, Pushed, XComError};
 
 /// The run, seen from the process of an attempt.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::error::Failure;
-use crate::task::RunInfo;
+use crate::base::Failure;
+use crate::run::RunInfo;
 
 /// What the child is to do. A frame for each input follows.
 #[derive(Debug, Serialize, Deserialize)]

@@ -28,8 +28,8 @@ use tracing::level_filters::LevelFilter;
 
 use super::child::{Link, call, find};
 use super::wire::{self, AttemptRequest, Frame};
+use crate::base::{QUIET, panics};
 use crate::log::relay;
-use crate::panics::{self, QUIET};
 use crate::task::AttemptControl;
 
 /// The length that no frame has.

@@ -1,6 +1,6 @@
 //! From what a worker said of an attempt to its ending.
 
-use crate::error::{Crash, Failure};
+use crate::base::{Crash, Failure};
 use crate::process::{AttemptRef, FrameReceiver, next_answer, read_frame};
 use crate::task::Ending;
 

@@ -19,9 +19,9 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::{Block, Told};
 use super::driver::{Driver, Event};
 use super::place::Executors;
+use crate::base::Failure;
 use crate::config::Config;
-use crate::error::Failure;
-use crate::task::RunInfo;
+use crate::run::RunInfo;
 
 /// How long it is waited for another attempt, and how long the first one waits for others, with so many jobs under way.
 ///

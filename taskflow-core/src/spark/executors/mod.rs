@@ -16,7 +16,7 @@
 //! 5. An answer is what the attempt came to, whatever that is: its error, its panic and its skip are data, and the engine retries
 //!    as the task says. A worker that dies is different: Spark runs the partition again, elsewhere if it can. On the last try of
 //!    Spark (`spark.task.maxFailures`) the partition is not failed, which would end the job and with it the work of all others: the
-//!    attempt that took the worker with it is answered as [crashed](crate::error::Failure::Crashed), and the rest goes on in a new
+//!    attempt that took the worker with it is answered as [crashed](crate::base::Failure::Crashed), and the rest goes on in a new
 //!    worker.
 //! 6. An attempt that is cancelled or given up is not waited for. When a job has nobody left who waits for it, its job group is
 //!    cancelled, and Spark ends the workers: a worker whose stdin is closed kills its process group.

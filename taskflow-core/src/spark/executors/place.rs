@@ -6,9 +6,10 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use super::super::connection::{master_of, properties_of};
 use super::super::{Master, SparkError};
 use super::session::SparkSession;
+use crate::base::Failure;
 use crate::config::Config;
-use crate::error::Failure;
-use crate::task::{Executor, ExecutorBackend, RunInfo, Session};
+use crate::run::RunInfo;
+use crate::task::{Executor, ExecutorBackend, Session};
 
 /// The executors of a Spark cluster, on which tasks can run: `.on(&spark)`.
 ///

@@ -8,10 +8,11 @@ use tokio::task::JoinHandle;
 
 use super::batcher::{self, Ask, Batcher};
 use super::place::Executors;
+use crate::base::Failure;
 use crate::config::Config;
-use crate::error::Failure;
 use crate::process::{AttemptRef, Reach, pack, request_of};
-use crate::task::{BoxFuture, Ending, ExecutorTask, RunInfo, Session};
+use crate::run::RunInfo;
+use crate::task::{BoxFuture, Ending, ExecutorTask, Session};
 
 /// It has a batcher as soon as there is an attempt, and another one when that was lost.
 pub(super) struct SparkSession {

@@ -16,7 +16,7 @@ use super::spec::Spec;
 use super::standalone::Standalone;
 #[cfg(unix)]
 use super::yarn::Yarn;
-use crate::time::Timestamp;
+use crate::base::Timestamp;
 
 /// A job that is to be submitted.
 #[derive(Clone, Debug)]

@@ -22,14 +22,13 @@ use super::super::Master;
 use super::driver_log::{LogEvent, LogForwarder, OutputTail, Record};
 use super::error::Said;
 use super::follow::{QUEUE, SUBMIT};
-use super::intent;
 use super::place::{Place, Program};
 use super::progress::Progress;
 use super::properties::{RESULT, Settings};
 use super::run::{Ended, result_path};
 use super::spec::{Sort, Spec};
-use super::{Limit, SparkError, preflight, script};
-use crate::error::SignalName;
+use super::{Limit, SparkError, intent, preflight, script};
+use crate::base::SignalName;
 use crate::process::{Following, Group, Lifeline, Pipes, Started, follow_with, spawn};
 use crate::task::TaskContext;
 

@@ -15,8 +15,8 @@ use super::properties::{RESULT, Settings};
 use super::run::{Ended, result_path};
 use super::spec::Spec;
 use super::{Limit, SparkError, preflight};
+use crate::base::Timestamp;
 use crate::task::TaskContext;
-use crate::time::Timestamp;
 
 /// How long a cluster may leave it open what has become of a job.
 const PATIENCE: Duration = Duration::from_secs(600);

@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::SparkError;
 use super::spec::Spec;
+use crate::base::Timestamp;
 use crate::task::{TaskContext, XComError};
-use crate::time::Timestamp;
 
 /// What is kept about a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

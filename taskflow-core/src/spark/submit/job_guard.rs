@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::backend::{Backend, BackendError, Found, Job};
+use crate::base::Timestamp;
 use crate::task::OnKill;
-use crate::time::Timestamp;
 
 /// How long it is looked whether a job that was killed has ended, where nothing else is said.
 pub(super) const KILL: Duration = Duration::from_secs(30);

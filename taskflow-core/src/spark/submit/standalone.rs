@@ -16,9 +16,8 @@ use super::backend::{Backend, BackendError, Found, Job, JobState, Logs};
 use super::place::Place;
 use super::properties::{TAG, url};
 use super::spec::Sort;
+use crate::base::{Address, Answer, Timestamp, http};
 use crate::config::Secret;
-use crate::http::{self, Address, Answer};
-use crate::time::Timestamp;
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -233,7 +232,10 @@ impl Backend for Standalone {
             Some(state) => JobState::Unknown(format!("the master says that it is {state}")),
             None if answer["action"] == "SubmissionStatusResponse" => JobState::Gone,
             None => {
-                return Err(BackendError::Transient(format!("the master answers something else: {}", message(&answer))));
+                return Err(BackendError::Transient(format!(
+                    "the master answers something else: {}",
+                    message(&answer)
+                )));
             }
         })
     }

@@ -11,8 +11,7 @@ use super::SparkError;
 use super::backend::{Backend, BackendError, Found, Job, JobState, Logs};
 use super::place::{Place, Program};
 use super::submission::submit;
-use crate::http::{self, Address, Verb};
-use crate::time::Timestamp;
+use crate::base::{Address, Timestamp, Verb, http};
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
