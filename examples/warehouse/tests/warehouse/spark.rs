@@ -1,5 +1,5 @@
-//! The real Spark of the other tests, and its cluster.
-#![allow(dead_code, reason = "a part of it is needed here")]
+//! The Spark installation and the cluster of the workspace's tests.
+#![allow(dead_code, reason = "these tests use only part of it")]
 
 #[path = "../../../../tests/spark/cluster.rs"]
 pub(crate) mod cluster;
