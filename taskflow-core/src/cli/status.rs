@@ -18,7 +18,7 @@ use crate::journal::{
     AttemptHistory, Delivery, Edit, LinkHistory, MissedDeadline, PushedHistory, RunHistory, RunRetry, SessionHistory,
     TaskHistory, WaitHistory,
 };
-use crate::run::{RunState, RunTrigger, TaskState, TriggeredBy};
+use crate::run::{RunState, RunType, TaskState, TriggeredBy};
 
 /// More tasks are shown only on demand.
 const ROWS: usize = 50;
@@ -260,7 +260,7 @@ struct Document<'a> {
     dag_id: &'a str,
     state: RunState,
     halt_reason: Option<&'a str>,
-    trigger: RunTrigger,
+    run_type: RunType,
     triggered_by: Option<&'a TriggeredBy>,
     logical_date: Timestamp,
     created: Timestamp,
@@ -318,7 +318,7 @@ impl<'a> Document<'a> {
             dag_id: &history.info.dag_id,
             state: history.state,
             halt_reason: history.halt_reason.as_deref(),
-            trigger: history.info.trigger,
+            run_type: history.info.run_type,
             triggered_by: history.info.triggered_by.as_ref(),
             logical_date: history.info.logical_date,
             created: history.created,

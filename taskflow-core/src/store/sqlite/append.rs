@@ -218,7 +218,7 @@ impl Script {
         self.give(&info.dag_id)?;
         self.give(graph)?;
         self.give(update.map_or(RunState::Running, |update| update.state).name())?;
-        self.give(word(&info.trigger)?)?;
+        self.give(info.run_type.name())?;
         self.give(info.logical_date.as_nanos())?;
         self.give(run.created.as_nanos())?;
         self.give(update.and_then(|update| update.ended).map(Timestamp::as_nanos))?;
