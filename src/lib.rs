@@ -40,7 +40,7 @@
 //! - `http`: webhooks ([`notify`]) and the sensor for endpoints ([`sensors`]).
 //! - `testing`: the test kit, `taskflow::testing`, for dev-dependencies: virtual time, stubs, faults.
 
-pub use taskflow_core::base::{BoxError, Crash, Date, Failure, Interval, Result, Timestamp};
+pub use taskflow_core::base::{BoxError, Crash, Date, ErrorKind, Failure, Interval, Result, Timestamp};
 pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
 pub use taskflow_core::dag::{
     AnyOf, BuildError, BuildErrors, Dag, DagBuilder, DagDef, DagOptions, EachResult, Group, IntoArg, IntoNodes,
@@ -79,8 +79,9 @@ pub mod config {
 /// Running DAGs, and what can be seen of a run.
 pub mod engine {
     pub use taskflow_core::engine::{
-        AttemptReport, Engine, EngineBuilder, Observer, PreviousError, PreviousRun, RunControl, RunError, RunFailed,
-        RunFuture, RunHandle, RunReport, RunRequest, RunningTask, TaskReport, TriggerError, UnknownPool,
+        AttemptReport, Engine, EngineBuilder, Observer, PreviousError, PreviousRun, RecorderError, RunControl,
+        RunError, RunFailed, RunFuture, RunHandle, RunReport, RunRequest, RunningTask, TaskReport, TriggerError,
+        UnknownPool,
     };
     pub use taskflow_core::run::{Durability, Event, RunInfo, RunState, RunType, TaskState, TriggeredBy};
 }

@@ -11,7 +11,7 @@ pub mod time;
 pub(crate) mod units;
 
 pub(crate) use error::SignalName;
-pub use error::{BoxError, Crash, Failure, Result};
+pub use error::{BoxError, Crash, ErrorKind, Failure, Result};
 #[cfg(feature = "spark")]
 pub(crate) use http::Verb;
 #[cfg(feature = "http")]

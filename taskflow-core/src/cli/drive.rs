@@ -19,7 +19,7 @@ use super::{args, setup, summary};
 use crate::base::QUIET;
 use crate::config::Config;
 use crate::dag::{Params, Plan};
-use crate::engine::{Engine, RunError, RunRequest};
+use crate::engine::{Engine, RunRequest};
 use crate::log::{self, AlreadyInstalled, LogSink};
 use crate::run::RunState;
 
@@ -124,10 +124,7 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
         false => Watcher::new(&info, &told.plan, goes_on, terminal),
     };
     let echo = sink.as_ref().filter(|_| flags.echo).map(|sink| Echo::new(sink, &info.run_id, terminal.paint_stderr()));
-    let handle = request.start().map_err(|error| match error {
-        RunError::Journal(reason) => CliError::Failure(reason),
-        error => CliError::Failure(error.to_string()),
-    })?;
+    let handle = request.start()?;
     let ended = watching.block_on(live::follow(handle, watcher, echo, &mut signals, grace, terminal));
     watching.block_on(live::stay(&engine, &ended, &mut signals, grace, (!flags.quiet).then_some(terminal)));
 

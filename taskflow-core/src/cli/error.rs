@@ -1,9 +1,12 @@
 //! Ways to end: exit codes and refusals.
 
+use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
 use super::terminal::Terminal;
+use crate::base::ErrorKind;
+use crate::engine::RunError;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +51,25 @@ pub(super) enum CliError {
     Failure(String),
 }
 
+impl Exit {
+    /// The exit code of an error that another layer reports.
+    pub(super) fn of(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Invalid => Exit::Usage,
+            ErrorKind::Unavailable | ErrorKind::Damaged => Exit::Failure,
+        }
+    }
+}
+
 impl CliError {
+    /// An error of another layer, which ends the program by its kind.
+    pub(super) fn of(kind: ErrorKind, error: &dyn fmt::Display) -> Self {
+        match Exit::of(kind) {
+            Exit::Usage => CliError::usage(error.to_string()),
+            _ => CliError::Failure(error.to_string()),
+        }
+    }
+
     pub(super) fn usage(refusal: impl Into<String>) -> Self {
         CliError::Usage(vec![refusal.into()])
     }
@@ -73,6 +94,12 @@ impl CliError {
     }
 }
 
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        CliError::of(error.kind(), &error)
+    }
+}
+
 impl From<clap::Error> for CliError {
     fn from(error: clap::Error) -> Self {
         CliError::Clap(error)
@@ -82,5 +109,17 @@ impl From<clap::Error> for CliError {
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         CliError::Failure(format!("cannot write to stdout: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_follows_from_the_kind() {
+        let codes = ErrorKind::ALL.map(|kind| (kind.name(), Exit::of(kind).code()));
+        let expected = [("not_found", 2), ("conflict", 2), ("invalid", 2), ("unavailable", 1), ("damaged", 1)];
+        assert_eq!(codes, expected);
     }
 }

@@ -210,17 +210,7 @@ impl Home {
 
 impl From<JournalError> for CliError {
     fn from(error: JournalError) -> Self {
-        match error {
-            JournalError::UnknownRun { .. }
-            | JournalError::AmbiguousRun { .. }
-            | JournalError::UnknownDag { .. }
-            | JournalError::UnknownTask { .. }
-            | JournalError::Live { .. }
-            | JournalError::Changed { .. }
-            | JournalError::Answer { .. }
-            | JournalError::Nothing { .. } => CliError::usage(error.to_string()),
-            error => CliError::Failure(error.to_string()),
-        }
+        CliError::of(error.kind(), &error)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
+use crate::base::ErrorKind;
 use crate::run::RunInfo;
 use crate::task::RunOf;
 use crate::value::{AnyValue, TypeInfo, Value};
@@ -366,6 +367,13 @@ impl fmt::Display for ParamError {
 }
 
 impl std::error::Error for ParamError {}
+
+impl ParamError {
+    /// The class of the error: always [`ErrorKind::Invalid`].
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
+}
 
 fn parse<T: Value>(text: &str) -> Result<T, String> {
     let as_text = serde_json::from_value::<T>(serde_json::Value::String(text.to_owned()));

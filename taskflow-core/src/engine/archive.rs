@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::live_host::LiveHost;
+use super::recorder_error::RecorderError;
 use super::request::{OpenRecorder, RunRequest};
 use crate::base::Timestamp;
 use crate::dag::Plan;
@@ -15,8 +16,8 @@ use crate::run::{RunInfo, RunState, TaskState};
 use crate::task::TaskContext;
 use crate::value::AnyValue;
 
-/// A look into the journal; an error says why it cannot be read.
-pub(crate) type ArchiveFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
+/// A future of a query to the journal.
+pub(crate) type ArchiveFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RecorderError>> + Send + 'a>>;
 
 /// The journal that a run is kept in.
 pub(crate) trait Archive: Send + Sync + fmt::Debug {

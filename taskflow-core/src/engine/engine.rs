@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use super::engine_state::Shared;
 use super::request::RunError;
+use crate::base::ErrorKind;
 use crate::config::Config;
 use crate::dag::{Plan, Registry};
 use crate::machine::Dispatcher;
@@ -183,4 +184,11 @@ impl EngineBuilder {
 #[error("the pool `{name}` is not declared; declare it with `taskflow::pool!(\"{name}\", slots = ..);`")]
 pub struct UnknownPool {
     name: String,
+}
+
+impl UnknownPool {
+    /// The class of the error: always [`ErrorKind::Invalid`].
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
 }

@@ -14,10 +14,11 @@ use super::handle::{FutureState, RunFuture, RunHandle};
 use super::notes::Notes;
 use super::observer::Observer;
 use super::recorder::Recorder;
+use super::recorder_error::RecorderError;
 use super::report::RunReport;
 use super::run::{Clock, Run, RunShared, observe};
 use super::sessions::Sessions;
-use crate::base::{Quietly, Timestamp};
+use crate::base::{ErrorKind, Quietly, Timestamp};
 use crate::callback::{CallbackDispatcher, PendingCallback};
 use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
@@ -60,8 +61,8 @@ pub struct RunRequest<T> {
     result: PhantomData<fn() -> T>,
 }
 
-/// Opens the journal of a run that is about to start, or says why it cannot be had.
-pub(crate) type OpenRecorder = Box<dyn FnOnce(&RunStart<'_>) -> Result<Arc<dyn Recorder>, String> + Send>;
+/// Opens the journal of a run that is about to start.
+pub(crate) type OpenRecorder = Box<dyn FnOnce(&RunStart<'_>) -> Result<Arc<dyn Recorder>, RecorderError> + Send>;
 
 /// The run that a journal is opened for.
 pub(crate) struct RunStart<'a> {
@@ -107,10 +108,23 @@ pub enum RunError {
     },
     /// The run cannot be stored.
     #[error("the run cannot be stored: {0}")]
-    Journal(String),
+    Journal(RecorderError),
     /// A thread or a runtime could not be started.
     #[error("cannot start what the run needs: {0}")]
     System(#[from] std::io::Error),
+}
+
+impl RunError {
+    /// The class of the error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            RunError::Build(errors) => errors.kind(),
+            RunError::Param(error) => error.kind(),
+            RunError::ParamCount { .. } | RunError::PoolTooSmall { .. } => ErrorKind::Invalid,
+            RunError::Journal(error) => error.kind(),
+            RunError::System(_) => ErrorKind::Unavailable,
+        }
+    }
 }
 
 impl<T: Value> Dag<T> {
@@ -277,8 +291,8 @@ impl<T> RunRequest<T> {
     pub(super) fn prepare(mut self) -> Result<Prepared, RunError> {
         if self.durability == Durability::Ephemeral {
             if self.restored.is_some() {
-                let reason = "a run that goes on is stored where it was stored before; it cannot be ephemeral";
-                return Err(RunError::Journal(reason.to_owned()));
+                let reason = "a resumed run is already stored, so it cannot be ephemeral";
+                return Err(RunError::Journal(RecorderError::new(ErrorKind::Invalid, reason)));
             }
             self.open_recorder = None;
         }

@@ -17,8 +17,10 @@ use std::time::Duration;
 use super::archive::{Archive, EndedRun};
 use super::children::Child;
 use super::live_host::LiveHost;
+use super::recorder_error::RecorderError;
 use super::report::RunReport;
 use super::request::{RunError, RunRequest};
+use crate::base::ErrorKind;
 use crate::dag::Plan;
 use crate::machine::Input;
 use crate::run::{RUN_ENDED, RunInfo, RunState, TriggeredBy};
@@ -54,12 +56,12 @@ pub enum TriggerError {
         error: RunError,
     },
     /// Whether it has been started before is not known, because the journal cannot be read, or it cannot go on.
-    #[error("a run of `{dag}` cannot be triggered: {reason}")]
+    #[error("a run of `{dag}` cannot be triggered: {source}")]
     Journal {
         /// Its DAG.
         dag: String,
         /// Why.
-        reason: String,
+        source: RecorderError,
     },
     /// The context is not that of a task in a run of this process.
     #[error(
@@ -201,7 +203,7 @@ impl Triggering {
                 Found::Nowhere => return self.begin(context, request, info, waits),
             }
         }
-        Err(self.journal("it has failed in every attempt".to_owned()))
+        Err(self.journal(RecorderError::new(ErrorKind::Conflict, "it has failed in every attempt")))
     }
 
     async fn look(&self, run_id: &str) -> Result<Found, TriggerError> {
@@ -213,20 +215,20 @@ impl Triggering {
         let Some(archive) = self.archive.as_ref().filter(|_| self.live_host.run.engine_ref.get().is_some()) else {
             return Ok(Found::Nowhere);
         };
-        let Some(past) = archive.find(run_id).await.map_err(|reason| self.journal(reason))? else {
+        let Some(past) = archive.find(run_id).await.map_err(|source| self.journal(source))? else {
             return Ok(Found::Nowhere);
         };
         Ok(match past.state {
             RunState::Running => Found::Elsewhere,
             RunState::Interrupted => Found::Interrupted,
-            _ => Found::Ended(archive.end(run_id, &self.plan).await.map_err(|reason| self.journal(reason))?),
+            _ => Found::Ended(archive.end(run_id, &self.plan).await.map_err(|source| self.journal(source))?),
         })
     }
 
     /// The run, which has died with its process, to go on with.
     async fn resume(&self, run_id: &str) -> Result<RunRequest<()>, TriggerError> {
         let archive = self.archive.as_ref().ok_or(TriggerError::NoRun)?;
-        archive.resume(run_id, &self.plan).await.map_err(|reason| self.journal(reason))
+        archive.resume(run_id, &self.plan).await.map_err(|source| self.journal(source))
     }
 
     fn begin<T: Value>(
@@ -284,8 +286,8 @@ impl Triggering {
         Ok(())
     }
 
-    fn journal(&self, reason: String) -> TriggerError {
-        TriggerError::Journal { dag: self.plan.id().to_owned(), reason }
+    fn journal(&self, source: RecorderError) -> TriggerError {
+        TriggerError::Journal { dag: self.plan.id().to_owned(), source }
     }
 }
 
@@ -305,7 +307,10 @@ fn outcome<T: Value>(report: RunReport<T>) -> EndedRun {
 /// Runs it at once, on a thread of its own: in a simulated run nothing goes on beside the steps of the simulation.
 fn simulated<T: Value>(plan: &Plan, request: RunRequest<T>) -> Result<EndedRun, TriggerError> {
     let dag = || plan.id().to_owned();
-    let failed = |reason: String| TriggerError::Journal { dag: dag(), reason };
+    let failed = |reason: String| {
+        let source = RecorderError::new(ErrorKind::Unavailable, reason);
+        TriggerError::Journal { dag: dag(), source }
+    };
     let thread = std::thread::Builder::new().name("taskflow-triggered".to_owned());
     let thread =
         thread.spawn(move || request.run_sequentially().map(outcome)).map_err(|error| failed(error.to_string()))?;

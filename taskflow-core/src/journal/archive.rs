@@ -8,13 +8,13 @@ use super::journal::Journal;
 use super::params;
 use crate::base::Timestamp;
 use crate::dag::Plan;
-use crate::engine::{Archive, ArchiveFuture, EndedRun, OpenRecorder, PastRun, RunRequest, returned};
+use crate::engine::{Archive, ArchiveFuture, EndedRun, OpenRecorder, PastRun, RecorderError, RunRequest, returned};
 use crate::run::{RunState, TaskState};
 use crate::store::{RunFilter, RunRow};
 use crate::value::AnyValue;
 
 fn look<'a, T>(future: impl Future<Output = Result<T, JournalError>> + Send + 'a) -> ArchiveFuture<'a, T> {
-    Box::pin(async move { future.await.map_err(|error| error.to_string()) })
+    Box::pin(async move { future.await.map_err(RecorderError::from) })
 }
 
 impl Journal {

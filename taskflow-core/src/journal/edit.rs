@@ -247,8 +247,11 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
     let mut stored = None;
     for &task in tasks {
         let id = history.id(task);
-        let failed =
-            |reason: String| JournalError::Value { run: history.info.run_id.clone(), task: id.to_owned(), reason };
+        let failed = |reason: String| JournalError::InvalidValue {
+            run: history.info.run_id.clone(),
+            task: id.to_owned(),
+            reason,
+        };
         let node = plan.find(id).ok_or_else(|| failed("the task is not in this program any more".to_owned()))?;
         let ty = plan.def(node).output;
         let value = ty.from_json(value).map_err(|error| failed(format!("the JSON is no {}: {error}", ty.short())))?;

@@ -12,8 +12,8 @@ use super::history::RunHistory;
 use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
 use super::writer::Queue;
 use super::{params, segment};
-use crate::base::{Timestamp, safe_name};
-use crate::engine::{Recorder, RunRequest, RunStart};
+use crate::base::{ErrorKind, Timestamp, safe_name};
+use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::run::{Entry, RunState, Session};
 use crate::store::{AppendTarget, MemoryStore, NewRun, RunFilter, RunLocks, RunRow, Store, build_id, worker};
 use crate::value::ValueFiles;
@@ -193,12 +193,11 @@ impl Journal {
     }
 
     /// The log of a run that is about to start.
-    pub(super) fn begin(&self, run: &RunStart<'_>) -> Result<Arc<dyn Recorder>, String> {
-        let inner = &self.inner;
+    pub(super) fn begin(&self, run: &RunStart<'_>) -> Result<Arc<dyn Recorder>, RecorderError> {
         let run_id = &run.info.run_id;
-        let params = params::encode(run.plan.params(), run.params)?;
-        let claim = inner.run_locks.claim(run_id).map_err(|error| format!("it cannot be claimed: {error}"))?;
-        let claim = claim.ok_or_else(|| format!("a run with the id `{run_id}` is being run already"))?;
+        let params = params::encode(run.plan.params(), run.params);
+        let params = params.map_err(|reason| RecorderError::new(ErrorKind::Invalid, reason))?;
+        let claim = self.claim(run_id)?;
         let at = run.at;
         let new = NewRun {
             info: run.info.clone(),

@@ -14,7 +14,7 @@ use super::{Journal, JournalError, RunHistory};
 use crate::base::Timestamp;
 use crate::callback::{DeliveryAttempt, PendingCallback};
 use crate::dag::Plan;
-use crate::engine::{Recorder, RunRequest, RunStart};
+use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::store::{Append, Appended, MemoryStore, RunLocks, Store};
 
 /// A journal, and the hand that stores.
@@ -41,7 +41,7 @@ impl ManualJournal {
     }
 
     /// What opens the log of a run that begins.
-    pub(crate) fn opening(&self) -> impl FnOnce(&RunStart<'_>) -> Result<Arc<dyn Recorder>, String> + use<> {
+    pub(crate) fn opening(&self) -> impl FnOnce(&RunStart<'_>) -> Result<Arc<dyn Recorder>, RecorderError> + use<> {
         let journal = self.journal.clone();
         move |run| journal.begin(run)
     }

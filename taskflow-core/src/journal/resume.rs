@@ -20,7 +20,7 @@ use super::resume_state::ResumeState;
 use super::run_log::RunLogInit;
 use crate::base::Timestamp;
 use crate::dag::{Dag, DagDef, Plan, Registry};
-use crate::engine::{Recorder, RunRequest, RunStart};
+use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::run::{RestoredNote, RestoredState, RunState, TaskState};
 use crate::store::{AppendTarget, RunUpdate, worker};
 use crate::value::{AnyValue, Value};
@@ -103,7 +103,7 @@ impl Journal {
         let journal = self.clone();
         let info = history.info.clone();
         let run_id = run.clone();
-        let open = move |about: &RunStart<'_>| -> Result<Arc<dyn Recorder>, String> {
+        let open = move |about: &RunStart<'_>| -> Result<Arc<dyn Recorder>, RecorderError> {
             let init = RunLogInit {
                 run_id,
                 target: AppendTarget::Existing { run: number, token },

@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::Timestamp;
+use crate::base::{ErrorKind, Timestamp};
 use crate::callback::DeliveryAttempt;
 use crate::run::{RunInfo, RunState, TaskState};
 
@@ -276,6 +276,19 @@ pub enum StoreError {
         /// The row and what is wrong with it.
         what: String,
     },
+}
+
+impl StoreError {
+    /// The class of the error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            StoreError::Open { .. }
+            | StoreError::TooNew { .. }
+            | StoreError::Write { .. }
+            | StoreError::Read { .. } => ErrorKind::Unavailable,
+            StoreError::Damaged { .. } => ErrorKind::Damaged,
+        }
+    }
 }
 
 /// Boxes a future of a store.

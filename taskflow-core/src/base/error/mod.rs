@@ -1,6 +1,7 @@
-//! What can go wrong: with an attempt ([`Failure`]), with a graph ([`BuildError`](crate::dag::BuildError)).
+//! Errors: why an attempt failed ([`Failure`]), and the class of an error ([`ErrorKind`]).
 
 mod crash;
+mod kind;
 
 use std::error::Error;
 use std::fmt;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 pub use self::crash::Crash;
 pub(crate) use self::crash::SignalName;
+pub use self::kind::ErrorKind;
 use serde::{Deserialize, Serialize};
 
 /// Any error a task may return: `anyhow`, `eyre`, `thiserror` types, `String` and `&str` all convert into it.
