@@ -40,14 +40,7 @@
 //! - `http`: webhooks ([`notify`]) and the sensor for endpoints ([`sensors`]).
 //! - `testing`: the test kit, `taskflow::testing`, for dev-dependencies: virtual time, stubs, faults.
 
-/// Tables as values, and the crates of Apache Arrow that they are made with (feature `arrow`).
-#[cfg(feature = "arrow")]
-pub mod arrow {
-    pub use taskflow_core::value::Frame;
-    pub use taskflow_core::{arrow_array as array, arrow_schema as schema};
-}
-pub use taskflow_core::approval;
-pub use taskflow_core::config;
+pub use taskflow_core::base::{BoxError, Crash, Date, ErrorKind, Failure, Interval, Result, Timestamp};
 pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
 pub use taskflow_core::dag::{
     AnyOf, BuildError, BuildErrors, Dag, DagBuilder, DagDef, DagOptions, EachResult, Group, IntoArg, IntoNodes,
@@ -55,25 +48,135 @@ pub use taskflow_core::dag::{
     group, only_if, scope, when,
 };
 pub use taskflow_core::engine::{
-    Durability, Engine, Event, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, RunState,
-    TaskReport, TaskState,
+    Engine, Observer, RunControl, RunError, RunFailed, RunHandle, RunReport, RunRequest, TaskReport,
 };
-pub use taskflow_core::error::{BoxError, Failure, Result};
 pub use taskflow_core::journal::Journal;
-pub use taskflow_core::log;
 pub use taskflow_core::log::{carry, spawn, spawn_blocking};
-pub use taskflow_core::notify;
-pub use taskflow_core::process;
-#[cfg(feature = "spark")]
-pub use taskflow_core::spark;
-pub use taskflow_core::task::{Backoff, Retry, RetryPolicy, RunInfo, TaskContext, TaskDef, TaskOptions, TriggerRule};
-#[cfg(feature = "testing")]
-pub use taskflow_core::testing;
-pub use taskflow_core::time::{Date, Interval, Timestamp};
+pub use taskflow_core::run::{Durability, Event, RunInfo, RunState, TaskState};
+pub use taskflow_core::task::{Backoff, Retry, RetryPolicy, TaskContext, TaskDef, TaskOptions, TriggerRule};
 pub use taskflow_core::value::Value;
-/// Everything there is, by room: for tools that look into graphs and runs.
-pub use taskflow_core::{dag as graph, engine, error, journal, sensors, task as tasks, time, value};
 pub use taskflow_macros::{branch, dag, sensor, task};
+
+/// Tasks that ask people.
+pub mod approval {
+    pub use taskflow_core::approval::{Answer, Decision, approve, ask};
+}
+
+/// Tables as values, and the crates of Apache Arrow that they are made with (feature `arrow`).
+#[cfg(feature = "arrow")]
+pub mod arrow {
+    pub use taskflow_core::value::Frame;
+    pub use taskflow_core::{arrow_array as array, arrow_schema as schema};
+}
+
+/// Variables, connections, secrets and settings.
+pub mod config {
+    pub use taskflow_core::config::{
+        Config, ConfigBuilder, ConfigError, Connection, Entry, ItemKind, Mistake, Origin, Secret, Settings,
+    };
+}
+
+/// Running DAGs, and what can be seen of a run.
+pub mod engine {
+    pub use taskflow_core::engine::{
+        AttemptReport, Engine, EngineBuilder, Observer, PreviousError, PreviousRun, RecorderError, RunControl,
+        RunError, RunFailed, RunFuture, RunHandle, RunReport, RunRequest, RunningTask, TaskReport, TriggerError,
+        UnknownPool,
+    };
+    pub use taskflow_core::run::{Durability, Event, RunInfo, RunState, RunType, TaskState, TriggeredBy};
+}
+
+/// The frozen graph, for programs that look into it.
+pub mod graph {
+    pub use taskflow_core::dag::{
+        Arg, ArgPlan, Arm, Branch, BuildError, BuildErrors, DagDef, DagOptions, EdgeArg, EdgeKind, GroupPlan, Join,
+        Node, NodeOptions, Param, ParamDef, Params, Plan, PoolDef, Projection, RangeOf, Registry, Selection, Source,
+        Teardown, TextMap, Tuple,
+    };
+}
+
+/// Stored runs: their history, and what can be done with them.
+pub mod journal {
+    pub use taskflow_core::journal::{
+        AttemptHistory, Cancellation, Delivery, Edit, Explanation, Journal, JournalBuilder, JournalError, LinkHistory,
+        MissedDeadline, Note, Prune, PushedHistory, Released, Replay, RunHistory, RunParam, RunRetry, RunSummary,
+        SessionHistory, StoredValue, TaskFilter, TaskHistory, WaitHistory,
+    };
+    pub use taskflow_core::store::{RunFilter, StoreError, SyncMode};
+}
+
+/// What tasks emit.
+pub mod log {
+    pub use taskflow_core::log::{
+        AlreadyInstalled, AttemptLog, Follow, LogError, LogFiles, LogLevel, LogOptions, LogRecord, LogSink, LogSpan,
+        LogStatus, Redactor, RunLogRecord, carry, init, init_with, layer, layer_with, mask, redact, spawn,
+        spawn_blocking,
+    };
+}
+
+/// Notifiers for callbacks.
+pub mod notify {
+    pub use taskflow_core::callback::notify::{
+        Callback, CallbackKind, CallbackResult, Callbacks, CommandTold, Deadline, DeadlineReference, LogLine,
+        Notification, Notifier, TaskNotification, command, log_line,
+    };
+    #[cfg(feature = "http")]
+    pub use taskflow_core::callback::notify::{Webhook, webhook, webhook_of};
+}
+
+/// Commands as tasks, and tasks in processes of their own.
+pub mod process {
+    pub use taskflow_core::process::{Command, CommandError, CommandOutput, Drawn, Known, Word, child_main, command};
+}
+
+/// Pictures of a graph.
+pub mod render {
+    pub use taskflow_core::render::{
+        ArgValue, ArgView, EdgeView, Endpoint, Format, GroupView, Link, NodeView, OptionList, ParamView, Ref,
+        ResultView, STATES, SvgOptions, UnknownFormat, View, render, svg,
+    };
+}
+
+/// Sensors that come along.
+pub mod sensors {
+    pub use taskflow_core::sensors::{ExternalRun, external_run, file_landed, port_open, time_reached};
+    #[cfg(feature = "http")]
+    pub use taskflow_core::sensors::{HttpAnswer, http_ok, http_where};
+}
+
+/// Jobs on Apache Spark, and tasks on its executors (feature `spark`).
+#[cfg(feature = "spark")]
+pub mod spark {
+    pub use taskflow_core::spark::{
+        DeployMode, EventSummary, Executors, Limit, Master, SparkError, SparkJob, SparkSubmit, spark_submit,
+    };
+}
+
+/// What `#[task]` registers, and what a running task can reach.
+pub mod tasks {
+    pub use taskflow_core::run::RunType;
+    pub use taskflow_core::task::{
+        Abort, Executor, InputDef, Interrupt, Intervals, Isolation, Kind, NoIntervals, ParamsError, RunOf,
+        SensorOptions, SensorPolicy, Setups, SourceLocation, Tally, TaskContext, TaskDef, TaskFn, TaskOptions,
+        TriggerRule, UnknownTriggerRule, Verdict, Waiting, XComError,
+    };
+}
+
+/// The test kit: simulated runs with virtual time, stubs and faults (feature `testing`).
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use taskflow_core::testing::{Outcome, StubFn, Subject, Target, Test, TestError, check_dags, explore};
+}
+
+/// Points in time.
+pub mod time {
+    pub use taskflow_core::base::{Date, Interval, Timestamp};
+}
+
+/// What travels between tasks.
+pub mod value {
+    pub use taskflow_core::value::{Constant, TypeInfo, Value};
+}
 
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
 pub mod prelude {

@@ -43,9 +43,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::Timestamp;
 use crate::dag::{IntoArg, Output, Plan, add_named, node_id_of};
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef, Waiting};
-use crate::time::Timestamp;
 use crate::value::{TypeInfo, Value};
 
 /// What somebody has answered.
@@ -162,12 +162,12 @@ fn wait<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Result<
         tracing::info!(target: "taskflow", "{question} (`release {} {key} --value ..` answers)", context.run_id());
     }
     let answer = context.wait_for(key)?;
-    let happening = context.happening(key);
+    let payload = context.payload(key);
     Ok(Answer {
         answer,
-        by: happening.map_or_else(String::new, |happening| happening.by.to_string()),
-        reason: happening.map_or_else(String::new, |happening| happening.reason.to_string()),
-        at: happening.map_or(Timestamp::EPOCH, |happening| happening.at),
+        by: payload.map_or_else(String::new, |payload| payload.by.to_string()),
+        reason: payload.map_or_else(String::new, |payload| payload.reason.to_string()),
+        at: payload.map_or(Timestamp::EPOCH, |payload| payload.at),
     })
 }
 

@@ -18,17 +18,22 @@
 //! 11. `cli`: the command line of a DAG binary (feature `cli`).
 
 pub mod approval;
+pub mod base;
+pub mod callback;
 pub mod config;
 pub mod dag;
 pub mod engine;
-pub mod error;
 pub mod journal;
 pub mod log;
-pub mod notify;
+mod machine;
+#[doc(hidden)]
+pub mod private;
 pub mod process;
+pub mod render;
+pub mod run;
 pub mod sensors;
+pub mod store;
 pub mod task;
-pub mod time;
 pub mod value;
 
 #[cfg(feature = "cli")]
@@ -41,13 +46,3 @@ pub mod testing;
 #[cfg(feature = "arrow")]
 #[doc(hidden)]
 pub use {arrow_array, arrow_schema};
-
-mod failpoint;
-#[cfg(feature = "http")]
-mod http;
-mod near;
-mod panics;
-mod paths;
-#[doc(hidden)]
-pub mod private;
-mod units;

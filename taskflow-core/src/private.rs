@@ -4,17 +4,17 @@ pub use inventory;
 
 use std::sync::Arc;
 
+use crate::base::BoxError;
 pub use crate::dag::{
     Arg, Branch, DagDef, DagEntry, DagFn, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry,
     TaskEntry, add_task, draw_inside,
 };
 use crate::dag::{DagInputs, Handle, Output};
-use crate::error::BoxError;
 pub use crate::task::{
     Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Intervals, Isolation, Kind,
     NoIntervals, Produced, SourceLocation, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
 };
-use crate::task::{Interrupt, JudgedError, Notice, Notifier, Retry, Told};
+use crate::task::{CallbackResult, Interrupt, JudgedError, Notification, Notifier, Retry};
 use crate::value::AnyValue;
 pub use crate::value::{TypeInfo, Value};
 
@@ -67,7 +67,9 @@ pub fn notifier<N: Notifier>(notifier: N) -> Arc<dyn Notifier> {
 }
 
 /// The same of a closure, the type of whose parameter need not be written.
-pub fn notifier_of<R: Told>(callback: impl Fn(&Notice) -> R + Send + Sync + 'static) -> Arc<dyn Notifier> {
+pub fn notifier_of<R: CallbackResult>(
+    callback: impl Fn(&Notification) -> R + Send + Sync + 'static,
+) -> Arc<dyn Notifier> {
     Arc::new(callback)
 }
 

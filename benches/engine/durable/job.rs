@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ::taskflow::journal::Sync;
+use ::taskflow::journal::SyncMode;
 
 use super::contender::Contender;
 use super::{apalis, raw, taskflow};
@@ -18,7 +18,7 @@ pub(super) struct Job {
     pub(super) contender: Contender,
     pub(super) shape: Shape,
     pub(super) n: usize,
-    pub(super) sync: Sync,
+    pub(super) sync: SyncMode,
     /// How often.
     pub(super) runs: usize,
     /// Whether for its memory: then the times say nothing.
@@ -41,7 +41,7 @@ pub(crate) const JOB: &str = "--durable-job";
 impl Default for Job {
     fn default() -> Self {
         let (contender, shape) = (Contender::STRICT, Shape::Fan);
-        Job { contender, shape, n: 1, sync: Sync::Full, runs: 1, memory: false, rows: Rows::default() }
+        Job { contender, shape, n: 1, sync: SyncMode::Full, runs: 1, memory: false, rows: Rows::default() }
     }
 }
 
@@ -96,8 +96,8 @@ pub(super) fn tell_time(start: Instant) {
     tell("run", took.as_nanos());
 }
 
-pub(super) const SYNCS: [Sync; 2] = [Sync::Normal, Sync::Full];
+pub(super) const SYNCS: [SyncMode; 2] = [SyncMode::Normal, SyncMode::Full];
 
-pub(super) fn sync_name(sync: Sync) -> &'static str {
-    if sync == Sync::Full { "full" } else { "normal" }
+pub(super) fn sync_name(sync: SyncMode) -> &'static str {
+    if sync == SyncMode::Full { "full" } else { "normal" }
 }

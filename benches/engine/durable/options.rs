@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ::taskflow::journal::Sync;
+use ::taskflow::journal::SyncMode;
 
 use super::contender::Contender;
 use super::job::{SYNCS, sync_name};
@@ -14,7 +14,7 @@ use crate::shape::Shape;
 pub(super) struct Options {
     pub(super) graphs: Vec<(Shape, usize)>,
     pub(super) contenders: Vec<Contender>,
-    pub(super) syncs: Vec<Sync>,
+    pub(super) syncs: Vec<SyncMode>,
     /// How many processes for each.
     pub(super) rounds: usize,
     /// How many runs in one.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
-use ::taskflow::journal::Sync;
+use ::taskflow::journal::SyncMode;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
@@ -15,8 +15,8 @@ use crate::rivals::runtime;
 const ROWS: usize = 500;
 
 /// As the journal opens its own.
-pub(super) fn options(file: &Path, sync: Sync) -> SqliteConnectOptions {
-    let synchronous = if sync == Sync::Full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
+pub(super) fn options(file: &Path, sync: SyncMode) -> SqliteConnectOptions {
+    let synchronous = if sync == SyncMode::Full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
     SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true)
@@ -28,7 +28,7 @@ pub(super) fn options(file: &Path, sync: Sync) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn open(home: &Path, sync: Sync, table: &'static str) -> Result<SqliteConnection, Box<dyn Error>> {
+async fn open(home: &Path, sync: SyncMode, table: &'static str) -> Result<SqliteConnection, Box<dyn Error>> {
     std::fs::create_dir_all(home)?;
     let mut connection = options(&home.join("raw.db"), sync).connect().await?;
     sqlx::query(table).execute(&mut connection).await?;

@@ -79,7 +79,7 @@ pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let durable = |dag: &Dag<u64>| -> Result<Vec<Duration>, Problem> {
         let home = scratch("mapped")?;
-        let builder = Journal::builder().sync(taskflow::journal::Sync::Normal);
+        let builder = Journal::builder().sync(taskflow::journal::SyncMode::Normal);
         let journal = runtime.block_on(builder.open(&home))?;
         let times = timed(squares(DURABLE), || Ok(runtime.block_on(async { dag.run().journal(&journal).await })?));
         runtime.block_on(journal.close())?;

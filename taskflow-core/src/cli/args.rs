@@ -11,8 +11,9 @@ use clap::{Arg, Command, value_parser};
 
 use super::choose::Dags;
 use super::{Program, drive, flags, help};
-use crate::dag::{Registry, show::Format};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::dag::Registry;
+use crate::render::Format;
 
 /// The name by which the program was called.
 pub(super) fn program_name(first: Option<&OsString>) -> String {
@@ -161,7 +162,7 @@ fn run_options() -> Vec<Arg> {
     #[cfg(feature = "sqlite")]
     {
         use super::home;
-        use crate::engine::Durability;
+        use crate::run::Durability;
         options.push(home::durability_arg(&[Durability::Strict, Durability::Relaxed, Durability::Ephemeral]));
         options.push(home::sync_arg());
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
 
+use super::error::{CliError, Exit};
 use super::home::Home;
-use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
-use super::{args, which};
-use crate::engine::RunState;
+use super::{args, run_args};
 use crate::journal::{Cancellation, Journal, RunSummary};
+use crate::run::RunState;
 
 /// Between two looks whether it has ended.
 const PACE: Duration = Duration::from_millis(50);
@@ -18,8 +18,8 @@ const PACE: Duration = Duration::from_millis(50);
 pub(super) fn command() -> Command {
     Command::new("cancel")
         .about("End a run early, also one that another process runs")
-        .arg(which::run())
-        .arg(which::reason())
+        .arg(run_args::run())
+        .arg(run_args::reason())
         .arg(
             Arg::new("no-wait")
                 .long("no-wait")
@@ -35,17 +35,17 @@ struct Document {
     state: RunState,
 }
 
-pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need()?;
-    let run = home.find(&journal, which::run_word(matches))?;
+    let run = home.find(&journal, run_args::run_word(matches))?;
     let number = run.number;
-    let note = which::note(matches);
+    let note = run_args::note(matches);
     let mut asked = false;
     let state = loop {
         match home.wait(journal.cancel(&run.info.run_id, &note))? {
             Cancellation::Over(state) if asked => break state,
             Cancellation::Over(state) => {
-                return Err(Stop::usage(format!("run {number} has ended already: it is {state}")));
+                return Err(CliError::usage(format!("run {number} has ended already: it is {state}")));
             }
             Cancellation::Done => {
                 end_jobs(&run, &[], &journal, home, terminal)?;
@@ -80,7 +80,7 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         state => terminal.note(&format!("run {number} came to its end before that: it is {state}")),
     }
     if args::wants_json(matches) {
-        which::print_json(&Document { number, state }, terminal)?;
+        run_args::print_json(&Document { number, state }, terminal)?;
     }
     Ok(Exit::Success)
 }
@@ -93,12 +93,12 @@ fn end_jobs(
     journal: &Journal,
     home: &Home,
     terminal: &Terminal,
-) -> Result<(), Stop> {
-    use crate::spark::Orphan;
+) -> Result<(), CliError> {
+    use crate::spark::UnattendedJob;
 
     let history = home.wait(journal.history(&run.info.run_id))?;
     for task in history.tasks.iter().filter(|task| !left.contains(&task.id)) {
-        let jobs = task.kept.iter().filter_map(|(key, text)| Orphan::of(key, text, Some(home.config())));
+        let jobs = task.task_state.iter().filter_map(|(key, text)| UnattendedJob::of(key, text, Some(home.config())));
         for job in jobs {
             let id = &task.id;
             terminal.note(&match job.end() {
@@ -116,12 +116,12 @@ fn end_jobs(
 }
 
 #[cfg(not(feature = "spark"))]
-fn end_jobs(_: &RunSummary, _: &[String], _: &Journal, _: &Home, _: &Terminal) -> Result<(), Stop> {
+fn end_jobs(_: &RunSummary, _: &[String], _: &Journal, _: &Home, _: &Terminal) -> Result<(), CliError> {
     Ok(())
 }
 
 /// Waits until the process that has the run has ended it, or has died.
-fn wait(run: &RunSummary, journal: &Journal, home: &Home) -> Result<RunState, Stop> {
+fn wait(run: &RunSummary, journal: &Journal, home: &Home) -> Result<RunState, CliError> {
     loop {
         std::thread::sleep(PACE);
         match home.find(journal, &run.info.run_id)?.state {

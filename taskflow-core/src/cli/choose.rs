@@ -1,8 +1,9 @@
 //! The DAGs of the binary, and which of them is meant.
 
-use super::stop::Stop;
-use super::words;
-use crate::dag::{DagDef, Registry, nearest};
+use super::error::CliError;
+use super::format;
+use crate::base::nearest;
+use crate::dag::{DagDef, Registry};
 
 /// The DAGs of the binary, sorted by id.
 #[derive(Debug)]
@@ -28,21 +29,21 @@ impl Dags {
     }
 
     /// The DAG that is meant: the one of this name, or the only one.
-    pub(super) fn find(&self, name: Option<&str>) -> Result<&'static DagDef, Stop> {
+    pub(super) fn find(&self, name: Option<&str>) -> Result<&'static DagDef, CliError> {
         let Some(name) = name else {
             return match &*self.0 {
-                [] => Err(Stop::usage(NOTHING_LINKED)),
+                [] => Err(CliError::usage(NOTHING_LINKED)),
                 [only] => Ok(only),
-                _ => Err(Stop::usage(format!("name one of the DAGs: {}", words::some(&self.ids(), 20)))),
+                _ => Err(CliError::usage(format!("name one of the DAGs: {}", format::some(&self.ids(), 20)))),
             };
         };
         let named: Vec<_> = self.0.iter().filter(|dag| dag.id == name).collect();
         match &*named {
             [dag] => Ok(dag),
-            [] => Err(Stop::usage(self.unknown(name))),
+            [] => Err(CliError::usage(self.unknown(name))),
             several => {
                 let places: Vec<String> = several.iter().map(|dag| dag.location.to_string()).collect();
-                Err(Stop::usage(format!(
+                Err(CliError::usage(format!(
                     "{} DAGs have the id `{name}`, at {}; give each a name of its own",
                     several.len(),
                     places.join(" and ")
@@ -56,7 +57,7 @@ impl Dags {
         match nearest(name, ids.iter().copied()) {
             _ if ids.is_empty() => NOTHING_LINKED.to_owned(),
             Some(near) => format!("there is no DAG `{name}`; did you mean `{near}`?"),
-            None => format!("there is no DAG `{name}`; there are: {}", words::some(&ids, 20)),
+            None => format!("there is no DAG `{name}`; there are: {}", format::some(&ids, 20)),
         }
     }
 

@@ -3,12 +3,12 @@
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use serde::Serialize;
 
+use super::error::{CliError, Exit};
 use super::home::{self, Home};
 use super::resume::go_on;
-use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
-use super::{args, which};
-use crate::journal::Pick;
+use super::{args, run_args};
+use crate::journal::TaskFilter;
 
 pub(super) fn command() -> Command {
     let switch =
@@ -16,7 +16,7 @@ pub(super) fn command() -> Command {
     let command = Command::new("clear")
         .about("Let tasks of a run run again, and run them")
         .after_help("Without a task, all of the run. Attempts that were made stay in the history.")
-        .arg(which::run())
+        .arg(run_args::run())
         .arg(
             Arg::new("tasks").value_name("TASK|GROUP").num_args(0..).help("These tasks, and the tasks of these groups"),
         )
@@ -28,17 +28,17 @@ pub(super) fn command() -> Command {
         .arg(switch("failed", "Of them, those that failed or did not run because another one failed"))
         .arg(switch("dry-run", "Say which tasks would run again, and do nothing"))
         .arg(switch("no-run", "Leave running them to `resume`"))
-        .arg(which::reason());
-    which::going_on(command)
+        .arg(run_args::reason());
+    run_args::going_on(command)
 }
 
-fn pick(matches: &ArgMatches) -> Pick {
+fn pick(matches: &ArgMatches) -> TaskFilter {
     let one = |flag: &str| matches.get_one::<String>(flag).cloned();
     let mut pick = match (one("only"), one("from"), matches.get_many::<String>("tasks")) {
-        (Some(only), ..) => Pick::tasks([only]),
-        (_, Some(from), _) => Pick::tasks([from]).downstream(),
-        (.., Some(tasks)) => Pick::tasks(tasks.cloned()),
-        _ => Pick::all(),
+        (Some(only), ..) => TaskFilter::tasks([only]),
+        (_, Some(from), _) => TaskFilter::tasks([from]).downstream(),
+        (.., Some(tasks)) => TaskFilter::tasks(tasks.cloned()),
+        _ => TaskFilter::all(),
     };
     if matches.get_flag("failed") {
         pick = pick.failed();
@@ -60,25 +60,25 @@ struct Document {
     dry_run: bool,
 }
 
-pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need_with(home::sync(matches, home.config()))?;
-    let run = home.find(&journal, which::run_word(matches))?;
+    let run = home.find(&journal, run_args::run_word(matches))?;
     let (id, number, pick) = (&run.info.run_id, run.number, pick(matches));
     let json = args::wants_json(matches);
     if matches.get_flag("dry-run") {
         let tasks = home.wait(journal.would_clear(id, &pick))?;
         if json {
-            return which::print_json(&Document { number, tasks, dry_run: true }, terminal);
+            return run_args::print_json(&Document { number, tasks, dry_run: true }, terminal);
         }
         let lines: String = tasks.iter().map(|task| format!("{task}\n")).collect();
         terminal.print(&lines)?;
         return Ok(Exit::Success);
     }
-    let tasks = home.wait(journal.clear(id, &pick, &which::note(matches)))?;
-    let told = which::tasks_of(number, &tasks);
+    let tasks = home.wait(journal.clear(id, &pick, &run_args::note(matches)))?;
+    let told = run_args::tasks_of(number, &tasks);
     if matches.get_flag("no-run") {
         if json {
-            return which::print_json(&Document { number, tasks, dry_run: false }, terminal);
+            return run_args::print_json(&Document { number, tasks, dry_run: false }, terminal);
         }
         terminal.note(&format!("cleared {told}; `resume {number}` runs them"));
         return Ok(Exit::Success);

@@ -4,7 +4,7 @@ use clap::ArgMatches;
 use clap_complete::Shell;
 
 use super::choose::Dags;
-use super::stop::{Exit, Stop};
+use super::error::{CliError, Exit};
 use super::terminal::Terminal;
 use super::{Program, args};
 
@@ -14,8 +14,8 @@ pub(super) fn completions(
     program: Program,
     dags: &Dags,
     terminal: &Terminal,
-) -> Result<Exit, Stop> {
-    let Some(&shell) = matches.get_one::<Shell>("shell") else { return Err(Stop::usage("name a shell")) };
+) -> Result<Exit, CliError> {
+    let Some(&shell) = matches.get_one::<Shell>("shell") else { return Err(CliError::usage("name a shell")) };
     let mut command = args::command(name, program, dags);
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut script);

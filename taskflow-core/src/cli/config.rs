@@ -7,11 +7,10 @@ use comfy_table::{Attribute, Cell};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::args;
+use super::error::{CliError, Exit};
 use super::grid::grid;
-use super::setup;
-use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
+use super::{args, setup};
 use crate::config::{Config, Entry, Origin};
 
 pub(super) fn command() -> Command {
@@ -31,7 +30,7 @@ pub(super) fn command() -> Command {
         .subcommand(Command::new("path").about("Print the path of the file that is read"))
 }
 
-pub(super) fn config(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn config(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     match matches.subcommand() {
         Some(("show", matches)) => show(matches, terminal),
         Some((_, matches)) => path(matches, terminal),
@@ -39,11 +38,11 @@ pub(super) fn config(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, 
     }
 }
 
-fn show(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, Stop> {
+fn show(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     let config = setup::load(matches)?;
     let rows = rows(&config, matches);
     if args::wants_json(matches) {
-        let json = serde_json::to_string_pretty(&rows).map_err(|error| Stop::Failure(error.to_string()))?;
+        let json = serde_json::to_string_pretty(&rows).map_err(|error| CliError::Failure(error.to_string()))?;
         terminal.print_json(&(json + "\n"))?;
     } else {
         terminal.print(&table(&rows, matches.get_flag("origin"), terminal))?;
@@ -132,13 +131,13 @@ fn table(rows: &[Row], origin: bool, terminal: &Terminal) -> String {
 }
 
 /// Where the file is, also one that cannot be understood.
-fn path(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, Stop> {
+fn path(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     match setup::builder(matches).path() {
         Some(path) => {
             terminal.print(&format!("{}\n", path.display()))?;
             Ok(Exit::Success)
         }
-        None => Err(Stop::Failure(
+        None => Err(CliError::Failure(
             "there is no configuration: no taskflow.toml here or in the home, and neither --config nor TASKFLOW_CONFIG \
              names one"
                 .to_owned(),

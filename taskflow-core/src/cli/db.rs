@@ -5,12 +5,12 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
 
+use super::error::{CliError, Exit};
 use super::home::Home;
-use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
-use super::{args, runs, which, words};
+use super::{args, format, run_args, runs};
+use crate::base::units;
 use crate::journal::Prune;
-use crate::units;
 
 pub(super) fn command() -> Command {
     Command::new("db")
@@ -18,7 +18,7 @@ pub(super) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommand(Command::new("check").about("Look for damage; reads everything there is"))
+        .subcommand(Command::new("check").about("RunView for damage; reads everything there is"))
         .subcommand(
             Command::new("prune")
                 .about("Forget old runs that have ended, with their values and logs")
@@ -27,11 +27,11 @@ pub(super) fn command() -> Command {
                         .long("older-than")
                         .value_name("SPAN")
                         .required(true)
-                        .value_parser(words::span)
+                        .value_parser(format::span)
                         .help("Those asked for longer ago than this, such as 30d"),
                 )
                 .arg(Arg::new("dag").long("dag").value_name("DAG").help("Those of this DAG"))
-                .arg(which::states())
+                .arg(run_args::states())
                 .arg(
                     Arg::new("dry-run")
                         .long("dry-run")
@@ -43,7 +43,7 @@ pub(super) fn command() -> Command {
         .subcommand(Command::new("path").about("Print the path of the store"))
 }
 
-pub(super) fn db(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn db(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     match matches.subcommand() {
         Some(("check", matches)) => check(matches, home, terminal),
         Some(("prune", matches)) => prune(matches, home, terminal),
@@ -52,7 +52,7 @@ pub(super) fn db(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Resu
     }
 }
 
-fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let findings = match home.need() {
         Ok(journal) => home.wait(journal.check())?,
         Err(stop) => match home.examine() {
@@ -61,7 +61,7 @@ fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
         },
     };
     if args::wants_json(matches) {
-        which::print_json(&findings, terminal)?;
+        run_args::print_json(&findings, terminal)?;
     } else {
         let lines: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
         terminal.print(&lines)?;
@@ -70,7 +70,7 @@ fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
         terminal.note("no damage found");
         return Ok(Exit::Success);
     }
-    terminal.error(&format!("{} in {}", words::count(findings.len(), "finding"), home.path().display()));
+    terminal.error(&format!("{} in {}", format::count(findings.len(), "finding"), home.path().display()));
     Ok(Exit::Failure)
 }
 
@@ -79,31 +79,31 @@ struct Pruned {
     pruned: u64,
 }
 
-fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need()?;
     let json = args::wants_json(matches);
     let prune = Prune {
         older_than: matches.get_one::<Duration>("older-than").copied().unwrap_or(Duration::MAX),
         dag: matches.get_one::<String>("dag").cloned(),
-        states: which::state_words(matches),
+        states: run_args::state_words(matches),
     };
     if matches.get_flag("dry-run") {
         let would = home.wait(journal.would_prune(&prune))?;
         if json {
-            return which::print_json(&would.iter().map(runs::Entry::of).collect::<Vec<_>>(), terminal);
+            return run_args::print_json(&would.iter().map(runs::Entry::of).collect::<Vec<_>>(), terminal);
         }
         if !would.is_empty() {
             terminal.print(&runs::table(&would, terminal))?;
         }
-        terminal.note(&format!("{} would be forgotten", words::count(would.len(), "run")));
+        terminal.note(&format!("{} would be forgotten", format::count(would.len(), "run")));
         return Ok(Exit::Success);
     }
     let pruned = home.wait(journal.prune(&prune))?;
     if json {
-        return which::print_json(&Pruned { pruned }, terminal);
+        return run_args::print_json(&Pruned { pruned }, terminal);
     }
     let vacuum = if pruned > 0 { "; `db vacuum` gives their room back" } else { "" };
-    terminal.note(&format!("{} forgotten{vacuum}", words::count(pruned as usize, "run")));
+    terminal.note(&format!("{} forgotten{vacuum}", format::count(pruned as usize, "run")));
     Ok(Exit::Success)
 }
 
@@ -113,17 +113,17 @@ struct Vacuumed {
     after: u64,
 }
 
-fn vacuum(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+fn vacuum(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need()?;
     let (before, after) = home.wait(journal.vacuum())?;
     if args::wants_json(matches) {
-        return which::print_json(&Vacuumed { before, after }, terminal);
+        return run_args::print_json(&Vacuumed { before, after }, terminal);
     }
     terminal.note(&format!("the store took {} and takes {}", units::bytes(before), units::bytes(after)));
     Ok(Exit::Success)
 }
 
-fn path(home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+fn path(home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let path = home.path().join("taskflow.db");
     let path = std::path::absolute(&path).unwrap_or(path);
     terminal.print(&format!("{}\n", path.display()))?;

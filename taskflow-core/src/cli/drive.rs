@@ -12,22 +12,23 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches};
 
+use super::error::{CliError, Exit};
 use super::live::{self, Echo, Ended, Signals, Watcher};
-use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
 use super::{args, setup, summary};
+use crate::base::QUIET;
 use crate::config::Config;
 use crate::dag::{Params, Plan};
-use crate::engine::{Engine, RunError, RunRequest, RunState};
+use crate::engine::{Engine, RunRequest};
 use crate::log::{self, AlreadyInstalled, LogSink};
-use crate::panics::QUIET;
+use crate::run::RunState;
 
 /// How long running tasks may take to end after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How a run is watched, whatever its verb.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Manner {
+pub(super) struct RunFlags {
     pub(super) json: bool,
     pub(super) quiet: bool,
     jobs: Option<NonZeroUsize>,
@@ -61,9 +62,9 @@ pub(super) fn options() -> Vec<Arg> {
     options
 }
 
-impl Manner {
+impl RunFlags {
     pub(super) fn read(matches: &ArgMatches, config: &Config) -> Self {
-        Manner {
+        RunFlags {
             json: args::wants_json(matches),
             quiet: matches.get_flag("quiet"),
             jobs: matches.get_one::<NonZeroUsize>("jobs").copied().or(config.settings().jobs()),
@@ -73,8 +74,8 @@ impl Manner {
 }
 
 /// A run that is about to start.
-pub(super) struct Course {
-    pub(super) manner: Manner,
+pub(super) struct RunInvocation {
+    pub(super) flags: RunFlags,
     pub(super) request: RunRequest<()>,
     /// Where its logs go, if it is kept.
     pub(super) logs: Option<PathBuf>,
@@ -87,7 +88,7 @@ pub(super) struct Course {
 
 /// What is known of a run beside its report.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct RunOutput {
     pub(super) plan: Arc<Plan>,
     pub(super) params: Params,
     pub(super) json: bool,
@@ -96,38 +97,36 @@ pub(super) struct Told {
 }
 
 /// Runs it, and tells what came of it.
-pub(super) fn drive(course: Course, terminal: &Terminal) -> Result<Exit, Stop> {
-    let Course { manner, request, logs, goes_on, given, config } = course;
+pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Exit, CliError> {
+    let RunInvocation { flags, request, logs, goes_on, given, config } = invocation;
     let Some((plan, info, params)) = request.known() else {
         unreachable!("requests of the command line know their run")
     };
-    let told = Told { plan: Arc::clone(plan), params: params.clone(), json: manner.json, quiet: manner.quiet, given };
+    let told =
+        RunOutput { plan: Arc::clone(plan), params: params.clone(), json: flags.json, quiet: flags.quiet, given };
     let info = info.clone();
     let grace = config.settings().grace().unwrap_or(GRACE);
-    let engine = engine(&manner, &config)?;
+    let engine = engine(&flags, &config)?;
     let request = request.grace(grace).engine(&engine);
     // The summary reports panics. Whoever asks for backtraces gets them from the hook they come from.
     quiet_panics();
 
-    let cannot = |error: std::io::Error| Stop::Failure(format!("cannot start what the run needs: {error}"));
-    let sink = logs.map(|logs| capture(logs, manner.echo, &config, terminal)).transpose().map_err(cannot)?;
+    let cannot = |error: std::io::Error| CliError::Failure(format!("cannot start what the run needs: {error}"));
+    let sink = logs.map(|logs| capture(logs, flags.echo, &config, terminal)).transpose().map_err(cannot)?;
     #[cfg(unix)]
-    let aside = if manner.json { Some(live::capture::Aside::start().map_err(cannot)?) } else { None };
+    let aside = if flags.json { Some(live::capture::Aside::start().map_err(cannot)?) } else { None };
 
     // Ours is for signals and the clock only. The run starts outside of it: async tasks get a runtime with threads.
     let watching = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
     let mut signals = watching.block_on(async { Signals::listen() }).map_err(cannot)?;
-    let watcher = match manner.quiet {
+    let watcher = match flags.quiet {
         true => Watcher::Quiet,
         false => Watcher::new(&info, &told.plan, goes_on, terminal),
     };
-    let echo = sink.as_ref().filter(|_| manner.echo).map(|sink| Echo::new(sink, &info.run_id, terminal.paint_stderr()));
-    let handle = request.start().map_err(|error| match error {
-        RunError::Journal(reason) => Stop::Failure(reason),
-        error => Stop::Failure(error.to_string()),
-    })?;
+    let echo = sink.as_ref().filter(|_| flags.echo).map(|sink| Echo::new(sink, &info.run_id, terminal.paint_stderr()));
+    let handle = request.start()?;
     let ended = watching.block_on(live::follow(handle, watcher, echo, &mut signals, grace, terminal));
-    watching.block_on(live::stay(&engine, &ended, &mut signals, grace, (!manner.quiet).then_some(terminal)));
+    watching.block_on(live::stay(&engine, &ended, &mut signals, grace, (!flags.quiet).then_some(terminal)));
 
     #[cfg(unix)]
     if let Some(aside) = aside {
@@ -145,9 +144,9 @@ pub(super) fn drive(course: Course, terminal: &Terminal) -> Result<Exit, Stop> {
 }
 
 /// The engine for a run, with the limits that are given.
-fn engine(manner: &Manner, config: &Config) -> Result<Engine, Stop> {
+fn engine(flags: &RunFlags, config: &Config) -> Result<Engine, CliError> {
     let mut builder = Engine::builder().config(config);
-    if let Some(jobs) = manner.jobs {
+    if let Some(jobs) = flags.jobs {
         builder = builder.max_active_tasks(jobs);
     }
     if let Some(workers) = config.settings().workers() {
@@ -156,7 +155,7 @@ fn engine(manner: &Manner, config: &Config) -> Result<Engine, Stop> {
     for (name, slots) in config.pools() {
         builder = builder.pool(name, slots);
     }
-    builder.build().map_err(|unknown| Stop::usage(format!("[pools] of the configuration: {unknown}")))
+    builder.build().map_err(|unknown| CliError::usage(format!("[pools] of the configuration: {unknown}")))
 }
 
 fn exit(ended: &Ended) -> Exit {

@@ -2,10 +2,10 @@
 
 use clap::{ArgMatches, Command};
 
+use super::error::{CliError, Exit};
 use super::home::Home;
-use super::stop::{Exit, Stop};
 use super::terminal::{Paint, Terminal};
-use super::{args, status, which};
+use super::{args, run_args, status};
 use crate::journal::{Explanation, RunHistory};
 
 /// More tasks are only counted.
@@ -14,19 +14,19 @@ const SHOWN: usize = 50;
 pub(super) fn command() -> Command {
     Command::new("explain")
         .about("Say why tasks of a run wait, did not run or failed")
-        .arg(which::run())
-        .arg(which::task().help("Which task [default: all that have not succeeded]"))
+        .arg(run_args::run())
+        .arg(run_args::task().help("Which task [default: all that have not succeeded]"))
 }
 
-pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need()?;
-    let history = home.wait(journal.history(which::run_word(matches)))?;
-    let explanations = match which::task_word(matches) {
+    let history = home.wait(journal.history(run_args::run_word(matches)))?;
+    let explanations = match run_args::task_word(matches) {
         Some(task) => vec![history.explain_at(history.place(task)?)],
         None => history.explain_open(),
     };
     if args::wants_json(matches) {
-        return which::print_json(&explanations, terminal);
+        return run_args::print_json(&explanations, terminal);
     }
     if explanations.is_empty() {
         terminal.print(&format!("run {}: {}; nothing to explain\n", history.number, status::counts(&history)))?;

@@ -10,7 +10,7 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::dag::{ParamDef, ParamError, Params};
-use crate::task::RunInfo;
+use crate::run::RunInfo;
 
 /// The flags of these parameters, those that clash with `taken` under another name.
 pub(super) fn of_params(params: &[ParamDef], taken: &[&str]) -> Vec<Arg> {

@@ -1,12 +1,12 @@
 //! Tables without frames: a header, a line, rows.
 
+use comfy_table::presets::NOTHING;
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
-    presets::NOTHING,
 };
 
 use super::terminal::Paint;
-use crate::engine::{RunState, TaskState};
+use crate::run::{RunState, TaskState};
 
 const STYLE: TableStyle = NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
 

@@ -10,12 +10,13 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, value_parser};
 use tokio::runtime::{Builder, Runtime};
 
+use super::error::CliError;
 use super::setup;
-use super::stop::Stop;
 use crate::config::Config;
-use crate::engine::Durability;
-use crate::journal::{Journal, JournalBuilder, JournalError, RunSummary, Sync};
+use crate::journal::{Journal, JournalBuilder, JournalError, RunSummary};
 use crate::log::LogFiles;
+use crate::run::Durability;
+use crate::store::SyncMode;
 
 const DEFAULT: &str = ".taskflow";
 const VARIABLE: &str = "TASKFLOW_HOME";
@@ -61,10 +62,10 @@ pub(super) fn durability(matches: &ArgMatches, config: &Config) -> Durability {
 }
 
 /// What `--sync` says, or the configuration.
-pub(super) fn sync(matches: &ArgMatches, config: &Config) -> Sync {
+pub(super) fn sync(matches: &ArgMatches, config: &Config) -> SyncMode {
     match matches.get_one::<String>("sync").map(String::as_str).or(config.settings().sync()) {
-        Some("normal") => Sync::Normal,
-        _ => Sync::Full,
+        Some("normal") => SyncMode::Normal,
+        _ => SyncMode::Full,
     }
 }
 
@@ -78,12 +79,12 @@ pub(super) struct Home {
 
 impl Home {
     /// The home that the words of this call mean. Nothing is looked at yet.
-    pub(super) fn of(matches: &ArgMatches, config: Config) -> Result<Self, Stop> {
+    pub(super) fn of(matches: &ArgMatches, config: Config) -> Result<Self, CliError> {
         let configured = || config.settings().home().map(Path::to_path_buf);
         let path = setup::home(matches).or_else(configured).unwrap_or_else(|| DEFAULT.into());
         let runtime = Builder::new_current_thread().enable_time().build();
         let runtime =
-            runtime.map_err(|error| Stop::Failure(format!("cannot start what the journal needs: {error}")))?;
+            runtime.map_err(|error| CliError::Failure(format!("cannot start what the journal needs: {error}")))?;
         Ok(Home { path, runtime, config })
     }
 
@@ -92,7 +93,7 @@ impl Home {
     }
 
     /// A journal with the limits of the configuration.
-    fn builder(&self, sync: Sync) -> JournalBuilder {
+    fn builder(&self, sync: SyncMode) -> JournalBuilder {
         let settings = self.config.settings();
         let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         let mut builder = Journal::builder().sync(sync);
@@ -119,7 +120,7 @@ impl Home {
     }
 
     /// Waits for something that the journal does.
-    pub(super) fn wait<T>(&self, answer: impl Future<Output = Result<T, JournalError>>) -> Result<T, Stop> {
+    pub(super) fn wait<T>(&self, answer: impl Future<Output = Result<T, JournalError>>) -> Result<T, CliError> {
         self.runtime.block_on(answer).map_err(|error| match error {
             JournalError::NoRuns => self.nothing(),
             error => error.into(),
@@ -132,17 +133,17 @@ impl Home {
     }
 
     /// The journal, if there is one.
-    pub(super) fn look(&self) -> Result<Option<Journal>, Stop> {
-        self.existing(Sync::Full)
+    pub(super) fn look(&self) -> Result<Option<Journal>, CliError> {
+        self.existing(SyncMode::Full)
     }
 
     /// The journal, which must be there: it holds what is asked for.
-    pub(super) fn need(&self) -> Result<Journal, Stop> {
-        self.need_with(Sync::Full)
+    pub(super) fn need(&self) -> Result<Journal, CliError> {
+        self.need_with(SyncMode::Full)
     }
 
     /// The same, for going on with a run.
-    pub(super) fn need_with(&self, sync: Sync) -> Result<Journal, Stop> {
+    pub(super) fn need_with(&self, sync: SyncMode) -> Result<Journal, CliError> {
         self.existing(sync)?.ok_or_else(|| self.nothing())
     }
 
@@ -151,17 +152,17 @@ impl Home {
         self.runtime.block_on(Journal::examine(&self.path))
     }
 
-    fn existing(&self, sync: Sync) -> Result<Option<Journal>, Stop> {
+    fn existing(&self, sync: SyncMode) -> Result<Option<Journal>, CliError> {
         self.wait(self.builder(sync).open_existing(&self.path))
     }
 
     /// The run that a word names.
-    pub(super) fn find(&self, journal: &Journal, word: &str) -> Result<RunSummary, Stop> {
+    pub(super) fn find(&self, journal: &Journal, word: &str) -> Result<RunSummary, CliError> {
         self.wait(journal.find(word))
     }
 
     /// The journal for a new run, made if it is not there.
-    pub(super) fn make(&self, sync: Sync) -> Result<Journal, Stop> {
+    pub(super) fn make(&self, sync: SyncMode) -> Result<Journal, CliError> {
         // SQLite opens a file that cannot be written, and would say so in the middle of the run. This has to come first:
         // closing any handle of a file gives up the locks that this process has on it, those of SQLite included.
         let file = self.path.join("taskflow.db");
@@ -174,12 +175,12 @@ impl Home {
         opened.map_err(|error| self.not_writable(&error.to_string()))
     }
 
-    /// Leaves a journal that was written to, when callbacks were told what earlier runs owe them. What was stored is safe without it, but lies in a log beside the store that the
+    /// Leaves a journal that was written to, when callbacks were told what earlier runs outbox_add them. What was stored is safe without it, but lies in a log beside the store that the
     /// next program has to read before anything else: once that would take longer than it is worth, the store takes it in.
     pub(super) fn leave(&self, journal: &Journal) {
-        // What callbacks of earlier runs are owed: those of this one were told before its report came.
+        // What callbacks of earlier runs are pending: those of this one were told before its report came.
         let patience = std::time::Duration::from_secs(15);
-        let _ = self.runtime.block_on(async { tokio::time::timeout(patience, journal.deliver_owed()).await });
+        let _ = self.runtime.block_on(async { tokio::time::timeout(patience, journal.deliver_pending()).await });
         const LONG: u64 = 1 << 20;
         let log = std::fs::metadata(self.path.join("taskflow.db-wal")).map_or(0, |file| file.len());
         if log > LONG {
@@ -189,16 +190,16 @@ impl Home {
     }
 
     /// What to do where nothing can be stored.
-    pub(super) fn not_writable(&self, reason: &str) -> Stop {
-        Stop::Failure(format!(
+    pub(super) fn not_writable(&self, reason: &str) -> CliError {
+        CliError::Failure(format!(
             "{reason}\n  the run would be kept in {}; --home names another place, and --durability ephemeral keeps \
              nothing",
             self.path.display()
         ))
     }
 
-    fn nothing(&self) -> Stop {
-        Stop::Failure(self.no_runs())
+    fn nothing(&self) -> CliError {
+        CliError::Failure(self.no_runs())
     }
 
     /// What is said where there are no runs.
@@ -207,23 +208,13 @@ impl Home {
     }
 }
 
-impl From<JournalError> for Stop {
+impl From<JournalError> for CliError {
     fn from(error: JournalError) -> Self {
-        match error {
-            JournalError::UnknownRun { .. }
-            | JournalError::AmbiguousRun { .. }
-            | JournalError::UnknownDag { .. }
-            | JournalError::UnknownTask { .. }
-            | JournalError::Live { .. }
-            | JournalError::Changed { .. }
-            | JournalError::Answer { .. }
-            | JournalError::Nothing { .. } => Stop::usage(error.to_string()),
-            error => Stop::Failure(error.to_string()),
-        }
+        CliError::of(error.kind(), &error)
     }
 }
 
 /// A file of the home that cannot be read.
-pub(super) fn unreadable(what: &str, error: &io::Error) -> Stop {
-    Stop::Failure(format!("{what} cannot be read: {error}"))
+pub(super) fn unreadable(what: &str, error: &io::Error) -> CliError {
+    CliError::Failure(format!("{what} cannot be read: {error}"))
 }

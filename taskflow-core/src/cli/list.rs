@@ -6,16 +6,16 @@ use serde::Serialize;
 
 use super::args;
 use super::choose::{Dags, NOTHING_LINKED};
+use super::error::{CliError, Exit};
 use super::grid::{bad, grid};
-use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
 use crate::dag::{BuildError, DagDef};
 
-pub(super) fn list(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn list(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     let entries: Vec<Entry> = dags.all().iter().map(|dag| Entry::of(dag, dags)).collect();
     let broken = entries.iter().any(|entry| !entry.errors.is_empty());
     if args::wants_json(matches) {
-        let json = serde_json::to_string_pretty(&entries).map_err(|error| Stop::Failure(error.to_string()))?;
+        let json = serde_json::to_string_pretty(&entries).map_err(|error| CliError::Failure(error.to_string()))?;
         terminal.print_json(&(json + "\n"))?;
     } else if !entries.is_empty() {
         terminal.print(&table(&entries, terminal))?;

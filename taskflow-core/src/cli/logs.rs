@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde::Serialize;
 
+use super::error::{CliError, Exit};
 use super::home::{Home, unreadable};
-use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
-use super::{record, which};
-use crate::engine::RunState;
+use super::{record, run_args};
 use crate::journal::Journal;
 use crate::log::{Follow, LogFiles, LogLevel, LogRecord};
+use crate::run::RunState;
 
 pub(super) fn command() -> Command {
     Command::new("logs")
         .about("Show what tasks of a run logged")
-        .arg(which::run())
-        .arg(which::task().help("Which task [default: all, in the order of time]"))
+        .arg(run_args::run())
+        .arg(run_args::task().help("Which task [default: all, in the order of time]"))
         .arg(
             Arg::new("attempt")
                 .long("attempt")
@@ -38,7 +38,7 @@ pub(super) fn command() -> Command {
                 .value_parser(LEVELS.map(|(name, _)| name))
                 .help("Records of this level and above"),
         )
-        .arg(which::json().help("One JSON object a line"))
+        .arg(run_args::json().help("One JSON object a line"))
 }
 
 const LEVELS: [(&str, LogLevel); 5] = [
@@ -54,10 +54,10 @@ const PACE: Duration = Duration::from_millis(100);
 /// Between two looks whether the run is over.
 const STATE: Duration = Duration::from_millis(250);
 
-pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need()?;
-    let run = home.find(&journal, which::run_word(matches))?;
-    let task = which::task_word(matches);
+    let run = home.find(&journal, run_args::run_word(matches))?;
+    let task = run_args::task_word(matches);
     if let Some(task) = task {
         home.wait(journal.history(&run.info.run_id))?.place(task)?;
     }
@@ -69,7 +69,7 @@ pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
         task: task.map(str::to_owned),
         attempt: matches.get_one::<u32>("attempt").copied(),
         level: level.map_or(LogLevel::Trace, |&(_, level)| level),
-        json: which::wants_json(matches),
+        json: run_args::wants_json(matches),
         files: home.log_files(),
     };
     let written = match matches.get_flag("follow") {
@@ -133,7 +133,7 @@ impl Asked {
     }
 
     /// The attempts that have a log.
-    fn attempts(&self) -> Result<Vec<(String, u32)>, Stop> {
+    fn attempts(&self) -> Result<Vec<(String, u32)>, CliError> {
         let failed = |error: std::io::Error| unreadable(&format!("the logs of run {}", self.number), &error);
         let tasks = match &self.task {
             Some(task) => vec![task.clone()],
@@ -149,7 +149,7 @@ impl Asked {
     }
 
     /// What there is; `false` if there is nothing.
-    fn print(&self, terminal: &Terminal) -> Result<bool, Stop> {
+    fn print(&self, terminal: &Terminal) -> Result<bool, CliError> {
         let attempts = self.attempts()?;
         let mut records = Vec::new();
         for (task, attempt) in &attempts {
@@ -164,7 +164,7 @@ impl Asked {
     }
 
     /// What there is and what comes, until nobody runs the run any more.
-    fn follow(&self, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<bool, Stop> {
+    fn follow(&self, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<bool, CliError> {
         let mut open: HashMap<(String, u32), Follow> = HashMap::new();
         let mut written = false;
         let mut looked: Option<Instant> = None;

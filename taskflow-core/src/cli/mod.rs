@@ -33,9 +33,11 @@ mod config;
 #[cfg(feature = "sqlite")]
 mod db;
 mod drive;
+mod error;
 #[cfg(feature = "sqlite")]
 mod explain;
 mod flags;
+mod format;
 mod grid;
 mod help;
 #[cfg(feature = "sqlite")]
@@ -57,19 +59,17 @@ mod resume;
 mod retry;
 mod run;
 #[cfg(feature = "sqlite")]
+mod run_args;
+#[cfg(feature = "sqlite")]
 mod runs;
 mod setup;
 mod show;
 #[cfg(feature = "sqlite")]
 mod status;
-mod stop;
 mod summary;
 mod terminal;
 #[cfg(feature = "sqlite")]
 mod values;
-#[cfg(feature = "sqlite")]
-mod which;
-mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -78,7 +78,7 @@ use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue};
 
 use self::choose::Dags;
-use self::stop::{Exit, Stop};
+use self::error::{CliError, Exit};
 use self::terminal::Terminal;
 
 /// What a DAG binary says of itself.
@@ -100,7 +100,7 @@ pub fn main(program: Program) -> ExitCode {
     }
 }
 
-fn answer(program: Program, mut words: Vec<OsString>, terminal: &Terminal) -> Result<Exit, Stop> {
+fn answer(program: Program, mut words: Vec<OsString>, terminal: &Terminal) -> Result<Exit, CliError> {
     let dags = Dags::of_binary();
     let name = args::program_name(words.first());
     let parse = |words: &[OsString]| args::command(&name, program, &dags).try_get_matches_from(words);
@@ -146,7 +146,7 @@ fn history() -> Vec<clap::Command> {
 }
 
 #[cfg(feature = "sqlite")]
-fn look_back(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, Stop> {
+fn look_back(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     let config = setup::load(innermost(matches))?;
     let home = home::Home::of(innermost(matches), config)?;
     match verb {
@@ -174,7 +174,7 @@ fn innermost(matches: &ArgMatches) -> &ArgMatches {
 }
 
 /// Without a word, a binary with several DAGs cannot know which to run.
-fn nothing_said(matches: &ArgMatches, name: &str, dags: &Dags, terminal: &Terminal) -> Result<Exit, Stop> {
+fn nothing_said(matches: &ArgMatches, name: &str, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     list::list(matches, dags, terminal)?;
     if !dags.all().is_empty() {
         terminal.note(&format!("\nUsage: {name} run <DAG>; more with {name} --help"));
@@ -183,11 +183,11 @@ fn nothing_said(matches: &ArgMatches, name: &str, dags: &Dags, terminal: &Termin
 }
 
 /// Where the name of a DAG stands in the place of a verb, says what was probably meant.
-fn in_terms_of_dags(error: clap::Error, name: &str, dags: &Dags) -> Stop {
+fn in_terms_of_dags(error: clap::Error, name: &str, dags: &Dags) -> CliError {
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
         && dags.all().iter().any(|dag| dag.id == word)
     {
-        return Stop::usage(format!("`{word}` is a DAG; to run it: {name} run {word}"));
+        return CliError::usage(format!("`{word}` is a DAG; to run it: {name} run {word}"));
     }
     error.into()
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use super::format;
 use super::terminal::Paint;
-use super::words;
 use crate::log::{LogLevel, LogRecord};
 
 /// The line, without its end. What does not fit into one is indented below.
@@ -16,7 +16,7 @@ pub(super) fn line(task: &str, attempt: u32, record: &LogRecord, paint: Paint) -
         LogLevel::Debug | LogLevel::Trace => paint.faint(&level),
     };
     let attempt = if attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
-    let mut line = format!("{} {level} {}{attempt}:", paint.faint(&words::time(record.at)), paint.strong(task));
+    let mut line = format!("{} {level} {}{attempt}:", paint.faint(&format::time(record.at)), paint.strong(task));
     if !record.message.is_empty() {
         line += " ";
         line += &record.message.trim_end().replace('\n', "\n    ");

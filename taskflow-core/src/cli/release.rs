@@ -3,19 +3,19 @@
 use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 
+use super::error::{CliError, Exit};
 use super::home::Home;
-use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
-use super::{args, which};
+use super::{args, run_args};
 use crate::journal::{Released, RunHistory};
 
 pub(super) fn command() -> Command {
     Command::new("release")
         .about("Say that an event has come for which tasks of a run wait")
-        .arg(which::run())
+        .arg(run_args::run())
         .arg(Arg::new("key").value_name("KEY").required(true).help("Which event: what `explain` names"))
-        .arg(which::json_value().help("What it brings [default: null]"))
-        .arg(which::reason())
+        .arg(run_args::json_value().help("What it brings [default: null]"))
+        .arg(run_args::reason())
 }
 
 /// What came of it.
@@ -29,20 +29,20 @@ struct Document<'a> {
     waiting: Vec<&'a str>,
 }
 
-pub(super) fn release(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn release(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need()?;
-    let run = home.find(&journal, which::run_word(matches))?;
+    let run = home.find(&journal, run_args::run_word(matches))?;
     let number = run.number;
     let key = matches.get_one::<String>("key").map(String::as_str).unwrap_or_default();
     let value = matches.get_one::<serde_json::Value>("value").cloned().unwrap_or_default();
     let before = home.wait(journal.history(&run.info.run_id))?;
-    let told = match home.wait(journal.release(&run.info.run_id, key, &value, &which::note(matches)))? {
+    let told = match home.wait(journal.release(&run.info.run_id, key, &value, &run_args::note(matches)))? {
         Released::Told { worker } => Some(worker),
         Released::Kept => None,
     };
     let waiting = waiting_for(&before, key);
     if args::wants_json(matches) {
-        return which::print_json(&Document { number, key, told, waiting }, terminal);
+        return run_args::print_json(&Document { number, key, told, waiting }, terminal);
     }
     match &told {
         Some(worker) => terminal.note(&format!("`{key}` is released; {worker}, which runs run {number}, is told")),

@@ -5,18 +5,18 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::drive::quiet_panics;
+use super::error::{CliError, Exit};
 use super::home::Home;
-use super::stop::{Exit, Stop};
 use super::summary::{self, Reason};
 use super::terminal::Terminal;
-use super::{args, which, words};
-use crate::engine::TaskState;
+use super::{args, format, run_args};
+use crate::run::TaskState;
 
 pub(super) fn command() -> Command {
     Command::new("replay")
         .about("Run one task of a run again with the inputs it had; nothing is stored")
-        .arg(which::run())
-        .arg(which::task().required_unless_present("named").help("Which task"))
+        .arg(run_args::run())
+        .arg(run_args::task().required_unless_present("named").help("Which task"))
         // What a person who thinks of Airflow's `tasks test` writes first.
         .arg(Arg::new("named").long("task").value_name("TASK").conflicts_with("task").help("The same, by name"))
         .arg(
@@ -36,18 +36,18 @@ struct Document<'a> {
     failure: Option<Reason>,
 }
 
-pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need()?;
     let named = matches.get_one::<String>("named").map(String::as_str);
-    let task = which::task_word(matches).or(named).unwrap_or_default();
+    let task = run_args::task_word(matches).or(named).unwrap_or_default();
     let json = args::wants_json(matches);
     quiet_panics();
-    let cannot = |error: std::io::Error| Stop::Failure(format!("cannot start what the task needs: {error}"));
+    let cannot = |error: std::io::Error| CliError::Failure(format!("cannot start what the task needs: {error}"));
     // The task may be async, and want all that a runtime can have.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot)?;
     #[cfg(unix)]
     let aside = if json { Some(super::live::capture::Aside::start().map_err(cannot)?) } else { None };
-    let run = which::run_word(matches);
+    let run = run_args::run_word(matches);
     let replayed = match matches.get_flag("isolated") {
         true => runtime.block_on(journal.replay_isolated(run, task)),
         false => runtime.block_on(journal.replay(run, task)),
@@ -61,12 +61,12 @@ pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     let known = replayed.report.task(task);
     let state = known.map_or(TaskState::None, |known| known.state());
     let failure = known.and_then(|known| known.failure());
-    let damaged = |error: String| Stop::Failure(format!("the value of task `{task}` cannot be shown: {error}"));
+    let damaged = |error: String| CliError::Failure(format!("the value of task `{task}` cannot be shown: {error}"));
     let value = replayed.value.map(|value| value.json().map_err(damaged)).transpose()?;
     let exit = if matches!(state, TaskState::Success | TaskState::Skipped) { Exit::Success } else { Exit::Failure };
     if json {
         let failure = failure.as_deref().map(Reason::of);
-        which::print_json(&Document { task, state, value, failure }, terminal)?;
+        run_args::print_json(&Document { task, state, value, failure }, terminal)?;
         return Ok(exit);
     }
     match failure {
@@ -76,7 +76,7 @@ pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         }
         Some(failure) => terminal.note(&summary::failed(task, &failure, terminal.paint_stderr())),
         None => {
-            let took = known.map(|known| words::duration(known.duration())).unwrap_or_default();
+            let took = known.map(|known| format::duration(known.duration())).unwrap_or_default();
             terminal.note(&format!("{task}: {state} in {took}"));
         }
     }

@@ -2,26 +2,27 @@
 
 use clap::{ArgMatches, Command};
 
-use super::drive::{Course, Manner, drive};
+use super::drive::{RunFlags, RunInvocation, drive};
+use super::error::{CliError, Exit};
 use super::home::{self, Home};
-use super::stop::{Exit, Stop};
+use super::run_args;
 use super::terminal::Terminal;
-use super::which;
-use crate::engine::{Durability, RunState};
-use crate::journal::{Journal, RunFilter};
+use crate::journal::Journal;
+use crate::run::{Durability, RunState};
+use crate::store::RunFilter;
 
 pub(super) fn command() -> Command {
     let command = Command::new("resume")
         .about("Go on with a run that was interrupted")
         .after_help("Tasks that have ended stay as they are; what was running when the process ended runs again.")
-        .arg(which::run().required(false).help(
+        .arg(run_args::run().required(false).help(
             "Which run: its number, `last`, its id, or a part of its id that no other has [default: the newest that was \
              interrupted]",
         ));
-    which::going_on(command)
+    run_args::going_on(command)
 }
 
-pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need_with(home::sync(matches, home.config()))?;
     match matches.get_one::<String>("run") {
         Some(run) => go_on(run, matches, &journal, home, terminal),
@@ -29,7 +30,9 @@ pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
             let interrupted = RunFilter { states: vec![RunState::Interrupted], limit: Some(1), ..RunFilter::default() };
             let found = home.wait(journal.runs(&interrupted))?;
             let Some(run) = found.first() else {
-                return Err(Stop::usage("no run was interrupted; `runs` lists them, `retry` runs failed tasks again"));
+                return Err(CliError::usage(
+                    "no run was interrupted; `runs` lists them, `retry` runs failed tasks again",
+                ));
             };
             go_on(&run.info.run_id, matches, &journal, home, terminal)
         }
@@ -43,7 +46,7 @@ pub(super) fn go_on(
     journal: &Journal,
     home: &Home,
     terminal: &Terminal,
-) -> Result<Exit, Stop> {
+) -> Result<Exit, CliError> {
     // That other runs are not kept says nothing about one that is.
     let durability = match home::durability(matches, home.config()) {
         Durability::Ephemeral => Durability::Strict,
@@ -51,15 +54,15 @@ pub(super) fn go_on(
     };
     let request = home.wait(journal.resume(run))?.durability(durability);
     let config = home.config().clone();
-    let course = Course {
-        manner: Manner::read(matches, &config),
+    let invocation = RunInvocation {
+        flags: RunFlags::read(matches, &config),
         request,
         logs: Some(home.logs()),
         goes_on: true,
         given: Vec::new(),
         config,
     };
-    let exit = drive(course, terminal);
+    let exit = drive(invocation, terminal);
     home.leave(journal);
     exit
 }

@@ -2,31 +2,31 @@
 
 use clap::{ArgMatches, Command};
 
+use super::error::{CliError, Exit};
 use super::home::{self, Home};
 use super::resume::go_on;
-use super::stop::{Exit, Stop};
+use super::run_args;
 use super::terminal::Terminal;
-use super::which;
-use crate::engine::RunState;
-use crate::journal::{JournalError, Pick};
+use crate::journal::{JournalError, TaskFilter};
+use crate::run::RunState;
 
 pub(super) fn command() -> Command {
     let command = Command::new("retry")
         .about("Run the failed tasks of a run again, and what depends on them")
-        .arg(which::run_or_last())
-        .arg(which::reason());
-    which::going_on(command)
+        .arg(run_args::run_or_last())
+        .arg(run_args::reason());
+    run_args::going_on(command)
 }
 
-pub(super) fn retry(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn retry(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need_with(home::sync(matches, home.config()))?;
-    let run = home.find(&journal, which::run_word(matches))?;
+    let run = home.find(&journal, run_args::run_word(matches))?;
     let (id, number) = (&run.info.run_id, run.number);
-    let pick = Pick::all().failed().downstream();
-    match home.block_on(journal.clear(id, &pick, &which::note(matches))) {
-        Ok(cleared) => terminal.note(&format!("again: {}", which::tasks_of(number, &cleared))),
+    let pick = TaskFilter::all().failed().downstream();
+    match home.block_on(journal.clear(id, &pick, &run_args::note(matches))) {
+        Ok(cleared) => terminal.note(&format!("again: {}", run_args::tasks_of(number, &cleared))),
         Err(JournalError::Nothing { .. }) => {
-            return Err(Stop::usage(match run.state {
+            return Err(CliError::usage(match run.state {
                 RunState::Interrupted => {
                     format!("no task of run {number} failed; `resume {number}` goes on with it")
                 }

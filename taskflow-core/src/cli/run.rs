@@ -10,23 +10,23 @@ use std::sync::Arc;
 use clap::ArgMatches;
 
 use super::choose::Dags;
-use super::drive::{Course, Manner, drive};
+use super::drive::{RunFlags, RunInvocation, drive};
+use super::error::{CliError, Exit};
 #[cfg(feature = "sqlite")]
 use super::home::{self, Home};
-use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
 use super::{args, flags, setup};
+use crate::base::Timestamp;
 use crate::config::Config;
 use crate::dag::{DagDef, Plan, Selection, SelectionError};
-#[cfg(feature = "sqlite")]
-use crate::engine::Durability;
 use crate::engine::RunRequest;
 #[cfg(feature = "sqlite")]
 use crate::journal::Journal;
-use crate::task::RunInfo;
-use crate::time::Timestamp;
+#[cfg(feature = "sqlite")]
+use crate::run::Durability;
+use crate::run::RunInfo;
 
-pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     // With several DAGs the name is a subcommand, whose flags are the DAG's; with one it is an optional word.
     let (name, matches) = match matches.subcommand() {
         Some((name, matches)) => (Some(name), matches),
@@ -35,24 +35,24 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
     };
     let dag = dags.find(name)?;
     let config = setup::load(matches)?;
-    let course = course(matches, dag, &config)?;
+    let invocation = invocation(matches, dag, &config)?;
     #[cfg(feature = "sqlite")]
     if let Some((home, journal)) = journal(matches, &config)? {
-        let request = course.request.durability(home::durability(matches, &config)).journal(&journal);
-        let exit = drive(Course { request, logs: Some(home.logs()), ..course }, terminal);
+        let request = invocation.request.durability(home::durability(matches, &config)).journal(&journal);
+        let exit = drive(RunInvocation { request, logs: Some(home.logs()), ..invocation }, terminal);
         home.leave(&journal);
         return exit;
     }
-    drive(course, terminal)
+    drive(invocation, terminal)
 }
 
 /// A run as it was asked for, checked.
-fn course(matches: &ArgMatches, dag: &'static DagDef, config: &Config) -> Result<Course, Stop> {
-    let plan = dag.plan().map_err(|errors| Stop::Failure(errors.to_string()))?;
+fn invocation(matches: &ArgMatches, dag: &'static DagDef, config: &Config) -> Result<RunInvocation, CliError> {
+    let plan = dag.plan().map_err(|errors| CliError::Failure(errors.to_string()))?;
     let date = matches.get_one::<Timestamp>("logical-date").copied();
     let info = RunInfo::manual(dag.id, date.unwrap_or_else(Timestamp::now));
-    let (params, given) = flags::read(matches, plan.params(), &args::taken(), &info).map_err(Stop::Usage)?;
-    let selection = selection(matches, &plan).map_err(|unknown| Stop::usage(unknown.to_string()))?;
+    let (params, given) = flags::read(matches, plan.params(), &args::taken(), &info).map_err(CliError::Usage)?;
+    let selection = selection(matches, &plan).map_err(|unknown| CliError::usage(unknown.to_string()))?;
     let mut request = RunRequest::of_plan(Arc::clone(&plan), info, params);
     if let Some(selection) = selection {
         request = request.select(selection);
@@ -60,16 +60,16 @@ fn course(matches: &ArgMatches, dag: &'static DagDef, config: &Config) -> Result
     if let Some(fail_fast) = matches.get_one::<bool>("fail-fast").copied().or(config.settings().fail_fast()) {
         request = request.fail_fast(fail_fast);
     }
-    let (manner, config) = (Manner::read(matches, config), config.clone());
-    Ok(Course { manner, request, logs: None, goes_on: false, given, config })
+    let (flags, config) = (RunFlags::read(matches, config), config.clone());
+    Ok(RunInvocation { flags, request, logs: None, goes_on: false, given, config })
 }
 
 /// The journal that the run is kept in, unless that is not wanted.
 #[cfg(feature = "sqlite")]
-fn journal(matches: &ArgMatches, config: &Config) -> Result<Option<(Home, Journal)>, Stop> {
+fn journal(matches: &ArgMatches, config: &Config) -> Result<Option<(Home, Journal)>, CliError> {
     if home::durability(matches, config) == Durability::Ephemeral {
         if matches.get_flag("logs") {
-            return Err(Stop::usage(
+            return Err(CliError::usage(
                 "--logs shows the logs of a run that is kept; this one has the durability `ephemeral`",
             ));
         }

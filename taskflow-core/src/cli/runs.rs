@@ -7,21 +7,22 @@ use comfy_table::Cell;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::error::{CliError, Exit};
 use super::grid::{self, grid};
 use super::home::Home;
-use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
-use super::{args, which, words};
-use crate::dag::{Registry, nearest};
-use crate::engine::{RunState, TaskState};
-use crate::journal::{RunFilter, RunSummary};
-use crate::time::Timestamp;
+use super::{args, format, run_args};
+use crate::base::{Timestamp, nearest};
+use crate::dag::Registry;
+use crate::journal::RunSummary;
+use crate::run::{RunState, TaskState};
+use crate::store::RunFilter;
 
 pub(super) fn command() -> Command {
     Command::new("runs")
         .about("List the runs that are kept, newest first")
         .arg(Arg::new("dag").long("dag").value_name("DAG").help("Those of this DAG"))
-        .arg(which::states())
+        .arg(run_args::states())
         .arg(
             Arg::new("since")
                 .long("since")
@@ -39,18 +40,18 @@ pub(super) fn command() -> Command {
 }
 
 fn since(text: &str) -> Result<Timestamp, String> {
-    match (words::span(text), text.parse::<Timestamp>()) {
+    match (format::span(text), text.parse::<Timestamp>()) {
         (Ok(span), _) => Ok(Timestamp::now() - span),
         (_, Ok(time)) => Ok(time),
         _ => Err(format!("`{text}` is neither a span of time such as 90s, 15m, 12h, 30d or 2w, nor a time or day")),
     }
 }
 
-pub(super) fn runs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn runs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let limit = matches.get_one::<u32>("limit").copied().unwrap_or(20);
     let filter = RunFilter {
         dag: matches.get_one::<String>("dag").cloned(),
-        states: which::state_words(matches),
+        states: run_args::state_words(matches),
         since: matches.get_one::<Timestamp>("since").copied(),
         // One more than is shown tells whether there are more.
         limit: (limit > 0).then(|| limit.saturating_add(1)),
@@ -65,7 +66,7 @@ pub(super) fn runs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
         runs.truncate(limit as usize);
     }
     if args::wants_json(matches) {
-        which::print_json(&runs.iter().map(Entry::of).collect::<Vec<_>>(), terminal)?;
+        run_args::print_json(&runs.iter().map(Entry::of).collect::<Vec<_>>(), terminal)?;
     } else if !runs.is_empty() {
         terminal.print(&table(&runs, terminal))?;
     }
@@ -100,7 +101,7 @@ pub(super) struct Entry<'a> {
     run_id: &'a str,
     dag_id: &'a str,
     state: RunState,
-    trigger: crate::task::RunTrigger,
+    run_type: crate::run::RunType,
     logical_date: Timestamp,
     created: Timestamp,
     ended: Option<Timestamp>,
@@ -119,7 +120,7 @@ impl<'a> Entry<'a> {
             run_id: &run.info.run_id,
             dag_id: &run.info.dag_id,
             state: run.state,
-            trigger: run.info.trigger,
+            run_type: run.info.run_type,
             logical_date: run.info.logical_date,
             created: run.created,
             ended: run.ended,
@@ -145,17 +146,17 @@ pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
             RunState::Running => Some(now),
             _ => run.ended,
         };
-        let duration = until.map(|until| words::duration(until.since(run.created))).unwrap_or_default();
+        let duration = until.map(|until| format::duration(until.since(run.created))).unwrap_or_default();
         let mut row = vec![
             Cell::new(run.number),
             Cell::new(&run.info.dag_id),
             grid::run_state(run.state),
-            Cell::new(words::moment(run.created)),
+            Cell::new(format::moment(run.created)),
             Cell::new(duration),
             Cell::new(tasks(run)),
         ];
         if dates {
-            row.insert(4, Cell::new(words::moment(run.info.logical_date)));
+            row.insert(4, Cell::new(format::moment(run.info.logical_date)));
         }
         table.add_row(row);
     }

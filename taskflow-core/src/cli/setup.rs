@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, value_parser};
 
-use super::stop::Stop;
+use super::error::CliError;
 use crate::config::{Config, ConfigBuilder, ConfigError};
 use crate::log::{LogOptions, LogSink};
 
@@ -40,7 +40,7 @@ pub(super) fn home(matches: &ArgMatches) -> Option<PathBuf> {
 }
 
 /// Reads the configuration. From now on its secrets are kept out of all that is printed, and tasks get it.
-pub(super) fn load(matches: &ArgMatches) -> Result<Config, Stop> {
+pub(super) fn load(matches: &ArgMatches) -> Result<Config, CliError> {
     let config = builder(matches).build()?;
     config.mask_secrets();
     config.install();
@@ -63,11 +63,11 @@ pub(super) fn sink(logs: PathBuf, config: &Config) -> std::io::Result<LogSink> {
     options.open()
 }
 
-impl From<ConfigError> for Stop {
+impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
         match error {
-            ConfigError::Invalid { mistakes } => Stop::Usage(mistakes.iter().map(ToString::to_string).collect()),
-            error => Stop::usage(error.to_string()),
+            ConfigError::Invalid { mistakes } => CliError::Usage(mistakes.iter().map(ToString::to_string).collect()),
+            error => CliError::usage(error.to_string()),
         }
     }
 }

@@ -7,19 +7,18 @@ use comfy_table::Cell;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::error::{CliError, Exit};
 use super::grid::{self, grid};
 use super::home::Home;
-use super::stop::{Exit, Stop};
 use super::summary::Reason;
 use super::terminal::{Paint, Terminal};
-use super::{args, runs, which, words};
-use crate::engine::{RunState, TaskState};
+use super::{args, format, run_args, runs};
+use crate::base::Timestamp;
 use crate::journal::{
     AttemptHistory, Delivery, Edit, LinkHistory, MissedDeadline, PushedHistory, RunHistory, RunRetry, SessionHistory,
     TaskHistory, WaitHistory,
 };
-use crate::task::{RunTrigger, TriggeredBy};
-use crate::time::Timestamp;
+use crate::run::{RunState, RunType, TaskState, TriggeredBy};
 
 /// More tasks are shown only on demand.
 const ROWS: usize = 50;
@@ -27,15 +26,15 @@ const ROWS: usize = 50;
 pub(super) fn command() -> Command {
     Command::new("status")
         .about("Show how a run stands, task by task")
-        .arg(which::run_or_last())
+        .arg(run_args::run_or_last())
         .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Show every task of a large run"))
 }
 
-pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need()?;
-    let history = home.wait(journal.history(which::run_word(matches)))?;
+    let history = home.wait(journal.history(run_args::run_word(matches)))?;
     if args::wants_json(matches) {
-        return which::print_json(&Document::of(&history), terminal);
+        return run_args::print_json(&Document::of(&history), terminal);
     }
     let shown = rows(&history, matches.get_flag("all"));
     let hidden = history.tasks.iter().filter(|task| task.state != TaskState::Removed).count() - shown.len();
@@ -64,8 +63,8 @@ fn header(history: &RunHistory, paint: Paint) -> String {
 fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::fmt::Result {
     let started = history.started().unwrap_or(history.created);
     let took = match (history.state, history.ended) {
-        (RunState::Running, _) => format!(" for {}", words::duration(Timestamp::now().since(started))),
-        (_, Some(ended)) => format!(" in {}", words::duration(ended.since(started))),
+        (RunState::Running, _) => format!(" for {}", format::duration(Timestamp::now().since(started))),
+        (_, Some(ended)) => format!(" in {}", format::duration(ended.since(started))),
         (_, None) => String::new(),
     };
     let (number, dag) = (history.number, paint.strong(&history.info.dag_id));
@@ -83,15 +82,15 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
     }
     for (number, session) in (1..).zip(&history.sessions) {
         let verb = if number == 1 { "started" } else { "gone on with" };
-        writeln!(text, "  {} {} by {}", paint.faint(verb), words::time(session.at), session.worker)?;
+        writeln!(text, "  {} {} by {}", paint.faint(verb), format::time(session.at), session.worker)?;
     }
     for retry in &history.run_retries {
-        let (number, at) = (retry.number, words::time(retry.started.unwrap_or(retry.due)));
+        let (number, at) = (retry.number, format::time(retry.started.unwrap_or(retry.due)));
         let word = if retry.started.is_some() { "tried again" } else { "to be tried again" };
         writeln!(text, "  {} {at} (retry {number})", paint.faint(word))?;
     }
     if let Some(missed) = &history.missed_deadline {
-        writeln!(text, "  {} {}", paint.faint("missed its deadline"), words::time(missed.deadline))?;
+        writeln!(text, "  {} {}", paint.faint("missed its deadline"), format::time(missed.deadline))?;
     }
     for edit in &history.edits {
         writeln!(text, "  {}", edited(edit, paint))?;
@@ -99,10 +98,10 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
     let mut groups: Vec<_> = history.groups.iter().collect();
     groups.sort_unstable();
     for (group, (retry, due)) in groups {
-        writeln!(text, "  {} group {group}, retry {retry} from {} on", paint.faint("tried again"), words::time(*due))?;
+        writeln!(text, "  {} group {group}, retry {retry} from {} on", paint.faint("tried again"), format::time(*due))?;
     }
     if let Some(ended) = history.ended {
-        writeln!(text, "  {} {}", paint.faint("ended"), words::time(ended))?;
+        writeln!(text, "  {} {}", paint.faint("ended"), format::time(ended))?;
     }
     write_deliveries(text, history, paint)?;
     if history.state == RunState::Interrupted {
@@ -116,17 +115,17 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
 fn write_deliveries(text: &mut String, history: &RunHistory, paint: Paint) -> std::fmt::Result {
     let told = history.deliveries.iter().filter(|delivery| delivery.error.is_none()).count();
     if told > 0 {
-        writeln!(text, "  {} {}", paint.faint("callbacks told"), words::count(told, "notice"))?;
+        writeln!(text, "  {} {}", paint.faint("callbacks told"), format::count(told, "notification"))?;
     }
     let failed = history.deliveries.iter().filter_map(|delivery| Some((delivery, delivery.error.as_ref()?)));
-    for (Delivery { notice, callback, attempts, next, .. }, error) in failed {
+    for (Delivery { notification, callback, attempts, next, .. }, error) in failed {
         let next = match next {
-            Some(next) => format!("again after {}", words::time(*next)),
+            Some(next) => format!("again after {}", format::time(*next)),
             None => "given up".to_owned(),
         };
         let tries = if *attempts == 1 { "tried once".to_owned() } else { format!("tried {attempts} times") };
-        writeln!(text, "  {} `{callback}` was not told: {notice}", paint.faint("callback"))?;
-        writeln!(text, "    {} ({tries}, {next})", words::first_line(error))?;
+        writeln!(text, "  {} `{callback}` was not told: {notification}", paint.faint("callback"))?;
+        writeln!(text, "    {} ({tries}, {next})", format::first_line(error))?;
     }
     Ok(())
 }
@@ -135,7 +134,7 @@ fn write_deliveries(text: &mut String, history: &RunHistory, paint: Paint) -> st
 pub(super) fn counts(history: &RunHistory) -> String {
     let mut counts = history.counts();
     counts.sort_by_key(|&(state, _)| grid::place_of(state));
-    let total = words::count(history.tasks.len(), "task");
+    let total = format::count(history.tasks.len(), "task");
     let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {}", spoken(*state))).collect();
     if counts.is_empty() { total } else { format!("{total}: {}", counts.join(", ")) }
 }
@@ -157,7 +156,7 @@ fn edited(edit: &Edit, paint: Paint) -> String {
         (by, "") => format!(" (by {by})"),
         (by, reason) => format!(" (by {by}: {reason})"),
     };
-    format!("{} {} {}{note}", paint.faint(&what), words::time(edit.at), words::some(&edit.tasks, 5))
+    format!("{} {} {}{note}", paint.faint(&what), format::time(edit.at), format::some(&edit.tasks, 5))
 }
 
 /// The places of the tasks to be shown. Of many those that want looking at come first.
@@ -204,8 +203,8 @@ fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
             Cell::new(named(task)),
             grid::state(task.state),
             Cell::new(last.map(|_| task.attempts.len().to_string()).unwrap_or_default()),
-            Cell::new(last.map(|attempt| words::clock(attempt.started, begun)).unwrap_or_default()),
-            Cell::new(took.map(words::duration).unwrap_or_default()),
+            Cell::new(last.map(|attempt| format::clock(attempt.started, begun)).unwrap_or_default()),
+            Cell::new(took.map(format::duration).unwrap_or_default()),
             Cell::new(why(history, place)),
         ]);
     }
@@ -215,7 +214,7 @@ fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
 /// `load[3] (2013-03)`
 fn named(task: &TaskHistory) -> String {
     match &task.label {
-        Some(label) => format!("{} ({})", task.id, words::cut(words::first_line(label), 40)),
+        Some(label) => format!("{} ({})", task.id, format::cut(format::first_line(label), 40)),
         None => task.id.clone(),
     }
 }
@@ -250,7 +249,7 @@ fn why(history: &RunHistory, place: usize) -> String {
         TaskState::Failed if !task.marked => task.failure.as_ref().map(ToString::to_string).unwrap_or_default(),
         _ => history.explain_at(place).why.into_iter().next().unwrap_or_default(),
     };
-    words::cut(words::first_line(&said), LONGEST)
+    format::cut(format::first_line(&said), LONGEST)
 }
 
 /// The run for programs.
@@ -261,7 +260,7 @@ struct Document<'a> {
     dag_id: &'a str,
     state: RunState,
     halt_reason: Option<&'a str>,
-    trigger: RunTrigger,
+    run_type: RunType,
     triggered_by: Option<&'a TriggeredBy>,
     logical_date: Timestamp,
     created: Timestamp,
@@ -319,7 +318,7 @@ impl<'a> Document<'a> {
             dag_id: &history.info.dag_id,
             state: history.state,
             halt_reason: history.halt_reason.as_deref(),
-            trigger: history.info.trigger,
+            run_type: history.info.run_type,
             triggered_by: history.info.triggered_by.as_ref(),
             logical_date: history.info.logical_date,
             created: history.created,
@@ -341,7 +340,7 @@ impl<'a> Task<'a> {
     fn of(task: &'a TaskHistory) -> Self {
         let upstream = || {
             let task = task.cause.clone()?;
-            Some(Reason::of(&crate::error::Failure::UpstreamFailed { task }))
+            Some(Reason::of(&crate::base::Failure::UpstreamFailed { task }))
         };
         Task {
             id: &task.id,

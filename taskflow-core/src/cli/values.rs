@@ -9,11 +9,11 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use comfy_table::Cell;
 use serde::Serialize;
 
+use super::error::{CliError, Exit};
 use super::grid::grid;
 use super::home::Home;
-use super::stop::{Exit, Stop};
 use super::terminal::Terminal;
-use super::{summary, which};
+use super::{run_args, summary};
 use crate::journal::{Journal, PushedHistory, RunHistory, TaskHistory};
 
 /// More values are shown only on demand.
@@ -26,17 +26,17 @@ const ALONE: usize = 4000;
 pub(super) fn command() -> Command {
     Command::new("values")
         .about("Show what tasks of a run returned")
-        .arg(which::run())
-        .arg(which::task().help("The value of this task; whole where stdout is no terminal"))
-        .arg(which::json().help("Whole, as JSON; what only looks like a secret is not masked then"))
+        .arg(run_args::run())
+        .arg(run_args::task().help("The value of this task; whole where stdout is no terminal"))
+        .arg(run_args::json().help("Whole, as JSON; what only looks like a secret is not masked then"))
         .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Show every value of a large run"))
 }
 
-pub(super) fn values(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+pub(super) fn values(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need()?;
-    let history = home.wait(journal.history(which::run_word(matches)))?;
-    let json = which::wants_json(matches);
-    match which::task_word(matches) {
+    let history = home.wait(journal.history(run_args::run_word(matches)))?;
+    let json = run_args::wants_json(matches);
+    match run_args::task_word(matches) {
         Some(task) if json || !std::io::stdout().is_terminal() => whole(&history, task, json, &journal, home, terminal),
         Some(task) => {
             let preview = home.wait(journal.preview(&history, task, ALONE))?.ok_or_else(|| none(&history, task))?;
@@ -49,9 +49,9 @@ pub(super) fn values(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
 }
 
 /// Why there is no value.
-fn none(history: &RunHistory, task: &str) -> Stop {
+fn none(history: &RunHistory, task: &str) -> CliError {
     let state = history.task(task).map(|task| task.state.name()).unwrap_or_default();
-    Stop::usage(format!("task `{task}` of run {} has no value: it is {state}", history.number))
+    CliError::usage(format!("task `{task}` of run {} has no value: it is {state}", history.number))
 }
 
 /// One value, all of it: for programs, and for files.
@@ -62,19 +62,19 @@ fn whole(
     journal: &Journal,
     home: &Home,
     terminal: &Terminal,
-) -> Result<Exit, Stop> {
+) -> Result<Exit, CliError> {
     let value = home.wait(journal.value(history, task))?.ok_or_else(|| none(history, task))?;
     let value = value.json().map_err(|error| damaged(history, task, &error))?;
     if json {
-        return which::print_json(&value, terminal);
+        return run_args::print_json(&value, terminal);
     }
     summary::print(value, terminal)?;
     Ok(Exit::Success)
 }
 
-fn damaged(history: &RunHistory, task: &str, error: &str) -> Stop {
+fn damaged(history: &RunHistory, task: &str, error: &str) -> CliError {
     let number = history.number;
-    Stop::Failure(format!(
+    CliError::Failure(format!(
         "the value of task `{task}` of run {number} is damaged: {error}; `clear {number} {task}` makes it anew"
     ))
 }
@@ -90,7 +90,7 @@ struct Entry<'a> {
     value: serde_json::Value,
 }
 
-fn all(history: &RunHistory, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+fn all(history: &RunHistory, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let mut entries = Vec::new();
     let places = history.in_order().into_iter();
     for (place, task) in places.map(|place| (place, &history.tasks[place])).filter(|(_, task)| task.has_value()) {
@@ -103,7 +103,7 @@ fn all(history: &RunHistory, journal: &Journal, home: &Home, terminal: &Terminal
         let json = value.json().map_err(|error| damaged(history, &task.id, &error))?;
         entries.push(Entry { task: &task.id, key: Some(&pushed.key), ty: &pushed.ty, value: json });
     }
-    which::print_json(&entries, terminal)
+    run_args::print_json(&entries, terminal)
 }
 
 /// The named values of all tasks.
@@ -112,7 +112,13 @@ fn pushed(history: &RunHistory) -> impl Iterator<Item = (&TaskHistory, &PushedHi
     tasks.flat_map(|task| task.pushed.iter().map(move |pushed| (task, pushed)))
 }
 
-fn table(history: &RunHistory, every: bool, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<Exit, Stop> {
+fn table(
+    history: &RunHistory,
+    every: bool,
+    journal: &Journal,
+    home: &Home,
+    terminal: &Terminal,
+) -> Result<Exit, CliError> {
     // What returns nothing has a value as well, and none worth a row.
     let tells = |&(place, task): &(usize, &TaskHistory)| task.has_value() && history.type_at(place) != "()";
     let tasks: Vec<(usize, &TaskHistory)> =

@@ -16,13 +16,12 @@ use super::config::{Config, Inner};
 use super::document::Document;
 use super::environment::Environment;
 use super::error::ConfigError;
-use super::hidden;
 use super::layer::{Layer, Mistakes, Variable};
 use super::origin::{Given, Origin};
-use super::overrides;
 use super::place::Place;
 use super::source::Source;
 use super::spec::Spec;
+use super::{hidden, overrides};
 use crate::log::Redactor;
 
 /// Makes a [`Config`] out of what it is told. Nothing is read that was not named: not the environment, no file.

@@ -13,12 +13,11 @@ use super::environment::Environment;
 use super::error::{ConfigError, ItemKind};
 use super::layer::{Layer, Variable};
 use super::name::Named;
-use super::overrides;
 use super::secret::Secret;
 use super::settings::Settings;
-use super::typed;
+use super::{overrides, typed};
+use crate::base::{did_you_mean, nearest};
 use crate::log::Redactor;
-use crate::near::{did_you_mean, nearest};
 
 /// Variables, connections, secrets and settings, from the program, the environment and `taskflow.toml`.
 ///

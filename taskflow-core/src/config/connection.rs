@@ -13,8 +13,8 @@ use super::secret::Secret;
 use super::spec::Spec;
 use super::typed;
 use super::uri::{self, Parts};
+use crate::base::nearest;
 use crate::log::mask;
-use crate::near::nearest;
 
 /// A connection: what it is, where it is, who we are there, and whatever else connections of its kind need.
 ///

@@ -15,7 +15,7 @@ use super::origin::{Given, Origin};
 use super::setting::SETTINGS;
 use super::source::Source;
 use super::spec::Spec;
-use crate::near::did_you_mean;
+use crate::base::did_you_mean;
 
 const TABLES: [&str; 7] = ["run", "store", "log", "pools", "variables", "connections", "secrets"];
 

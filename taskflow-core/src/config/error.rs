@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::name::in_environment;
 use super::origin::Origin;
+use crate::base::ErrorKind;
 
 /// Why there is no configuration, or not what was asked of it. No message shows a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +67,20 @@ pub enum ConfigError {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl ConfigError {
+    /// The class of the error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            ConfigError::Unreadable { .. } | ConfigError::Invalid { .. } | ConfigError::WrongType { .. } => {
+                ErrorKind::Invalid
+            }
+            ConfigError::Missing { .. } | ConfigError::NoExtra { .. } | ConfigError::Secret { .. } => {
+                ErrorKind::NotFound
+            }
+        }
+    }
 }
 
 /// Something that is given and cannot be understood.

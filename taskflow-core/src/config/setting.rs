@@ -11,8 +11,7 @@ use serde_json::Value;
 use tracing_subscriber::filter::Targets;
 
 use super::origin::Origin;
-use crate::near::did_you_mean;
-use crate::units;
+use crate::base::{did_you_mean, units};
 
 /// A setting. Each can be given in `taskflow.toml` and in the environment; most have a flag, which wins.
 #[derive(Debug)]

@@ -7,12 +7,11 @@ use serde_json::{Map, Value};
 use super::connection::Connection;
 use super::environment::Environment;
 use super::error::ConfigError;
-use super::hidden;
 use super::origin::Origin;
 use super::source::Source;
-use super::uri;
+use super::{hidden, uri};
+use crate::base::did_you_mean;
 use crate::log::Redactor;
-use crate::near::did_you_mean;
 
 /// The parts of a connection, as Airflow has them.
 #[derive(Clone, Debug, Default)]

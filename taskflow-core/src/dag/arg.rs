@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::builder::Handle;
 use super::output::Output;
 use super::plan::EdgeKind;
-use crate::error::Failure;
+use crate::base::Failure;
 use crate::value::{AnyValue, Constant, Value, into_owned};
 
 /// What can feed a task's parameter of type `A`.

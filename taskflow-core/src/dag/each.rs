@@ -20,7 +20,7 @@ use super::error::BuildError;
 use super::label::Labels;
 use super::output::Output;
 use super::plan::EdgeKind;
-use crate::error::Failure;
+use crate::base::Failure;
 use crate::task::{Body, Executor, InputDef, TaskDef, pass_on};
 use crate::value::{AnyValue, TypeInfo, Value};
 

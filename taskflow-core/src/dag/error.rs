@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::near::nearest;
+use crate::base::{ErrorKind, nearest};
 use crate::task::SourceLocation;
 
 /// One mistake in a DAG, with the task and the place it concerns.
@@ -336,6 +336,11 @@ pub struct BuildErrors {
 }
 
 impl BuildErrors {
+    /// The class of the error: always [`ErrorKind::Damaged`], because the program has to be changed.
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Damaged
+    }
+
     pub(super) fn new(dag_id: &str, errors: Vec<BuildError>) -> Self {
         BuildErrors { dag_id: dag_id.to_owned(), errors }
     }

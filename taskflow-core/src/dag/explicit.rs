@@ -8,7 +8,7 @@ use super::builder;
 use super::def::{Dag, DagOptions};
 use super::error::BuildErrors;
 use super::output::Output;
-use crate::error::BoxError;
+use crate::base::BoxError;
 use crate::task::{Body, InputDef, Inputs, Produced, TaskContext, TaskDef};
 use crate::value::{Constant, TypeInfo, Value};
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::def::DagOptions;
 use super::plan::{ArgPlan, GroupPlan, NodeOptions, Plan, Source};
 use super::projection::Projection;
-use crate::paths::hex;
+use crate::base::hex;
 use crate::task::{Executor, TaskOptions};
 
 /// Hashes a canonical text of the graph, so that what enters is plain to see: one line a fact, ids instead of indices,

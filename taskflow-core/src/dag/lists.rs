@@ -8,7 +8,7 @@ use super::arg::{Arg, IntoArg};
 use super::builder;
 use super::error::BuildError;
 use super::output::Output;
-use crate::error::BoxError;
+use crate::base::BoxError;
 use crate::task::{Body, InputDef, Inputs, Produced, TaskContext, TaskDef};
 use crate::value::{TypeInfo, Value};
 

@@ -33,17 +33,15 @@ mod rate;
 mod registry;
 mod scope;
 mod select;
-pub mod show;
 mod units;
 
-pub(crate) use crate::near::nearest;
 pub use arg::{AnyOf, Arg, IntoArg};
 pub(crate) use arg::{Delivery, as_it_is};
 pub use branch::{Arm, Branch, InArm, When, only_if, when};
-pub(crate) use builder::add_named;
 #[cfg(feature = "spark")]
 pub(crate) use builder::report as report_mistake;
 pub use builder::{Handle, add_task};
+pub(crate) use builder::{add_named, index};
 pub use def::{Dag, DagDef, DagFn, DagInputs, DagOptions, PlanCell};
 pub use each::{EachResult, Mapped};
 pub use error::{BuildError, BuildErrors};

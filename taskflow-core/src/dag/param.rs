@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
-use crate::task::{RunInfo, RunOf};
+use crate::base::ErrorKind;
+use crate::run::RunInfo;
+use crate::task::RunOf;
 use crate::value::{AnyValue, TypeInfo, Value};
 
 type DefaultFn = Arc<dyn Fn(&RunInfo) -> Result<AnyValue, String> + Send + Sync>;
@@ -234,7 +236,7 @@ impl ParamDef {
         // A default taken from the run may be allowed for one run and not for another; it is checked at each start.
         let constant = !self.default_text.is_some_and(|text| text.starts_with('|'));
         if constant && mistakes.is_empty() {
-            let run = RunInfo::manual("", crate::time::Timestamp::EPOCH);
+            let run = RunInfo::manual("", crate::base::Timestamp::EPOCH);
             if let Some(Err(error)) = self.default_for(&run) {
                 mistakes.push(match error.given {
                     Some(given) => format!("the default `{given}` {}", error.message),
@@ -365,6 +367,13 @@ impl fmt::Display for ParamError {
 }
 
 impl std::error::Error for ParamError {}
+
+impl ParamError {
+    /// The class of the error: always [`ErrorKind::Invalid`].
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
+}
 
 fn parse<T: Value>(text: &str) -> Result<T, String> {
     let as_text = serde_json::from_value::<T>(serde_json::Value::String(text.to_owned()));

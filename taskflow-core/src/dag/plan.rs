@@ -263,7 +263,7 @@ pub struct Join {
 impl Source {
     const PARAM: u32 = 1 << 31;
 
-    pub(super) fn task(index: u32) -> Self {
+    pub(crate) fn task(index: u32) -> Self {
         assert!(index < Source::PARAM, "a graph has fewer than 2^31 nodes");
         Source(index)
     }
@@ -401,7 +401,7 @@ impl Plan {
     }
 
     /// Whether anybody is to be told what happens in its runs.
-    pub(crate) fn wants_notices(&self) -> bool {
+    pub(crate) fn has_callbacks(&self) -> bool {
         !self.options.callbacks.is_empty() || self.node_options.iter().any(|options| !options.callbacks.is_empty())
     }
 

@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use super::builder::{self, Draft, Handle};
 use super::output::Output;
-use crate::error::Failure;
-use crate::near::nearest;
+use crate::base::{Failure, nearest};
 use crate::value::{AnyValue, TypeInfo, Value};
 
 /// How an edge changes the value that it carries: one or more steps.

@@ -1,7 +1,7 @@
 //! A part of a graph: what `--only` and `--from` run.
 
 use super::plan::Plan;
-use crate::near::nearest;
+use crate::base::{ErrorKind, nearest};
 
 /// Which nodes of a plan take part in a run; the others are `removed` from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,4 +78,11 @@ pub struct SelectionError {
     dag: String,
     task: String,
     nearest: Option<String>,
+}
+
+impl SelectionError {
+    /// The class of the error: always [`ErrorKind::NotFound`].
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::NotFound
+    }
 }

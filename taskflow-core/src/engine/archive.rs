@@ -1,55 +1,56 @@
 //! The other runs in the journal of a run, as its tasks see them.
 //!
-//! The journal is a later room: it is behind a trait here, which a [`Recorder`](super::Recorder) leads to.
+//! The journal is a later room: it is behind a trait here, which a [`Recorder`](super::recorder::Recorder) leads to.
 
 use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::request::{Recording, RunRequest};
-use super::seat::Seat;
-use super::state::{RunState, TaskState};
+use super::live_host::LiveHost;
+use super::recorder_error::RecorderError;
+use super::request::{OpenRecorder, RunRequest};
+use crate::base::Timestamp;
 use crate::dag::Plan;
-use crate::task::{RunInfo, TaskContext};
-use crate::time::Timestamp;
+use crate::run::{RunInfo, RunState, TaskState};
+use crate::task::TaskContext;
 use crate::value::AnyValue;
 
-/// A look into the journal; an error says why it cannot be read.
-pub(crate) type Look<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
+/// A future of a query to the journal.
+pub(crate) type ArchiveFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RecorderError>> + Send + 'a>>;
 
 /// The journal that a run is kept in.
 pub(crate) trait Archive: Send + Sync + fmt::Debug {
     /// The run with this id.
-    fn find<'a>(&'a self, run_id: &'a str) -> Look<'a, Option<PastRun>>;
+    fn find<'a>(&'a self, run_id: &'a str) -> ArchiveFuture<'a, Option<PastRun>>;
 
     /// The run of a DAG that was asked for last, of those about this time if one is said.
-    fn latest<'a>(&'a self, dag: &'a str, date: Option<Timestamp>) -> Look<'a, Option<PastRun>>;
+    fn latest<'a>(&'a self, dag: &'a str, date: Option<Timestamp>) -> ArchiveFuture<'a, Option<PastRun>>;
 
     /// The successful run of a DAG with the latest logical date before this one.
-    fn success_before<'a>(&'a self, dag: &'a str, date: Timestamp) -> Look<'a, Option<PastRun>>;
+    fn success_before<'a>(&'a self, dag: &'a str, date: Timestamp) -> ArchiveFuture<'a, Option<PastRun>>;
 
     /// How a run has ended, with its result if `plan` says what that is.
-    fn end<'a>(&'a self, run_id: &'a str, plan: &'a Plan) -> Look<'a, EndedRun>;
+    fn end<'a>(&'a self, run_id: &'a str, plan: &'a Plan) -> ArchiveFuture<'a, EndedRun>;
 
     /// The state of a task of a run; nothing if it has no such task.
-    fn task<'a>(&'a self, run_id: &'a str, task: &'a str) -> Look<'a, Option<TaskState>>;
+    fn task<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<TaskState>>;
 
     /// The value that a task of a run has returned: its type, without modules, and its stored form.
-    fn value<'a>(&'a self, run_id: &'a str, task: &'a str) -> Look<'a, Option<(String, Vec<u8>)>>;
+    fn value<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<(String, Vec<u8>)>>;
 
     /// Goes on with a run that nobody runs.
-    fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> Look<'a, RunRequest<()>>;
+    fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveFuture<'a, RunRequest<()>>;
 
     /// Keeps another run in the same journal.
-    fn recording(&self) -> Recording;
+    fn open_recorder(&self) -> OpenRecorder;
 }
 
 impl TaskContext {
     /// The journal of the run that the task is in; none outside of a run, or in one that is not kept.
     pub(crate) fn archive(&self) -> Option<Arc<dyn Archive>> {
-        let around: &dyn Any = &**self.surroundings();
-        around.downcast_ref::<Seat>()?.run.recorder.as_ref()?.archive()
+        let around: &dyn Any = &**self.host();
+        around.downcast_ref::<LiveHost>()?.run.recorder.as_ref()?.archive()
     }
 }
 

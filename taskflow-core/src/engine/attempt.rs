@@ -6,26 +6,24 @@ use std::sync::atomic::AtomicU32;
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
 
-use super::machine::Outcome;
-use super::record::{Encoded, Stored};
+use super::live_host::LiveHost;
 use super::run::RunShared;
-use super::seat::Seat;
 use super::values::Gathered;
+use crate::base::{Failure, Timestamp, catch};
 use crate::dag::Plan;
-use crate::error::Failure;
 use crate::log::{Redactor, attempt_span};
-use crate::panics::catch;
+use crate::machine::Outcome;
 use crate::process;
+use crate::run::{Encoded, Stored};
 use crate::task::{
-    self, AttemptControl, Body, Comeback, Ending, Errand, Executor, Identity, Inputs, Isolation, Produced, TaskContext,
-    TaskDef,
+    self, AttemptControl, Body, Ending, Executor, ExecutorTask, Identity, Inputs, Isolation, Produced, TaskContext,
+    TaskDef, WaitState,
 };
-use crate::time::Timestamp;
 use crate::value::AnyValue;
 
 /// Permission to run one attempt, with everything it needs.
 #[derive(Debug)]
-pub(crate) struct Grant {
+pub(crate) struct StartPermit {
     pub(crate) task: u32,
     /// The node of the task instance.
     pub(crate) node: u32,
@@ -42,7 +40,7 @@ pub(crate) struct Grant {
     /// Whether tasks of this definition have proven to take little time.
     pub(crate) short: bool,
     /// Of a task that may wait. Boxed, because a grant is moved a few times.
-    pub(crate) comeback: Option<Box<Comeback>>,
+    pub(crate) wait_state: Option<Box<WaitState>>,
 }
 
 /// A task instance, and how it is called.
@@ -73,7 +71,7 @@ pub(crate) struct Done {
     pub(crate) stored: Option<Box<Stored>>,
 }
 
-impl Grant {
+impl StartPermit {
     /// Which task it is, for when the grant itself is gone.
     pub(crate) fn place(&self) -> Instance {
         Instance { task: self.task, node: self.node, id: self.id.clone() }
@@ -90,14 +88,14 @@ impl Grant {
         let instance = self.place();
         let id = instance.id(&run.plan);
         let retries = run.plan.node_options(self.node).retry.retries;
-        let forgiven = self.max_attempts.saturating_sub(retries.saturating_add(1));
-        let seat = Seat {
+        let uncounted_attempts = self.max_attempts.saturating_sub(retries.saturating_add(1));
+        let live_host = LiveHost {
             run: Arc::clone(run),
             task: self.task,
             node: self.node,
             id: id.to_owned(),
             attempt: self.attempt,
-            counted: self.attempt.saturating_sub(forgiven).max(1),
+            counted: self.attempt.saturating_sub(uncounted_attempts).max(1),
             triggered: AtomicU32::new(0),
         };
         Identity {
@@ -106,18 +104,18 @@ impl Grant {
             attempt: self.attempt,
             max_attempts: self.max_attempts,
             generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(id)) + self.rounds,
-            comeback: self.comeback.as_deref().cloned(),
+            wait_state: self.wait_state.as_deref().cloned(),
             config: run.config.clone(),
-            around: Arc::new(seat),
+            around: Arc::new(live_host),
         }
     }
 }
 
 /// What an attempt gives.
-pub(crate) type Judged = (Outcome, Option<AnyValue>);
+pub(crate) type AttemptResult = (Outcome, Option<AnyValue>);
 
 /// Runs a sync task to its end, on this thread.
-pub(crate) fn call_sync(grant: Grant, context: Option<&TaskContext>) -> Judged {
+pub(crate) fn call_sync(grant: StartPermit, context: Option<&TaskContext>) -> AttemptResult {
     match grant.def.body {
         Body::Sync(body) => call_as(grant, context, body),
         Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
@@ -126,24 +124,24 @@ pub(crate) fn call_sync(grant: Grant, context: Option<&TaskContext>) -> Judged {
 
 /// Runs `body` to its end as the attempt.
 pub(crate) fn call_as(
-    grant: Grant,
+    grant: StartPermit,
     context: Option<&TaskContext>,
     body: impl FnOnce(&mut Inputs, Option<&TaskContext>) -> Produced,
-) -> Judged {
-    let Grant { gathered, control, .. } = grant;
+) -> AttemptResult {
+    let StartPermit { gathered, control, .. } = grant;
     judged(task::call_as(body, || gathered.assemble(), context, control.as_deref()))
 }
 
 /// Runs an async task to its end.
-pub(crate) async fn call_async(grant: Grant, context: Option<TaskContext>) -> Judged {
-    let Grant { def, gathered, control, .. } = grant;
+pub(crate) async fn call_async(grant: StartPermit, context: Option<TaskContext>) -> AttemptResult {
+    let StartPermit { def, gathered, control, .. } = grant;
     judged(task::call_async(def, || gathered.assemble(), context, control).await)
 }
 
 /// Runs an attempt in a process of its own.
-pub(crate) async fn call_isolated(grant: Grant, run: &Arc<RunShared>, isolation: Isolation) -> Judged {
+pub(crate) async fn call_isolated(grant: StartPermit, run: &Arc<RunShared>, isolation: Isolation) -> AttemptResult {
     let identity = grant.identity(run);
-    let Grant { def, gathered, control, .. } = grant;
+    let StartPermit { def, gathered, control, .. } = grant;
     let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);
     judged(match inputs {
         Ok(inputs) => process::run_isolated(def, isolation, inputs, identity, control.unwrap_or_default()).await,
@@ -152,20 +150,20 @@ pub(crate) async fn call_isolated(grant: Grant, run: &Arc<RunShared>, isolation:
 }
 
 /// Runs an attempt on an executor.
-pub(crate) async fn call_elsewhere(grant: Grant, run: Arc<RunShared>, executor: Executor) -> Judged {
+pub(crate) async fn call_elsewhere(grant: StartPermit, run: Arc<RunShared>, executor: Executor) -> AttemptResult {
     let identity = grant.identity(&run);
-    let Grant { def, gathered, control, .. } = grant;
+    let StartPermit { def, gathered, control, .. } = grant;
     let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);
     judged(match inputs {
         Ok(inputs) => {
             let session = run.sessions.of(executor, &run.info, run.config.as_ref());
-            session.run(Errand { def, inputs, identity, control: control.unwrap_or_default() }).await
+            session.run(ExecutorTask { def, inputs, identity, control: control.unwrap_or_default() }).await
         }
         Err(failure) => failure.into(),
     })
 }
 
-fn judged(ending: Ending) -> Judged {
+fn judged(ending: Ending) -> AttemptResult {
     without_secrets(match ending {
         Ending::Value(value) => (Outcome::Success, Some(value)),
         Ending::Skipped(reason) => (Outcome::Skipped(reason), None),
@@ -177,7 +175,7 @@ fn judged(ending: Ending) -> Judged {
 
 /// What an attempt gives, without the secrets that its task may have put into an error, a panic or the reason of a skip:
 /// before anybody stores it or shows it.
-fn without_secrets((mut outcome, value): Judged) -> Judged {
+fn without_secrets((mut outcome, value): AttemptResult) -> AttemptResult {
     match &mut outcome {
         Outcome::Success | Outcome::Labelled(_) | Outcome::Expanded { .. } | Outcome::Waits(_) => {}
         Outcome::Skipped(reason) => Redactor::current().message(reason),
@@ -188,7 +186,7 @@ fn without_secrets((mut outcome, value): Judged) -> Judged {
 }
 
 /// The span by which what the attempt emits is known as its own. None when nobody listens.
-pub(crate) fn span(run: &RunShared, grant: &Grant) -> Span {
+pub(crate) fn span(run: &RunShared, grant: &StartPermit) -> Span {
     // Before anything is looked up for it: ids lie far away in a large plan.
     if LevelFilter::current() == LevelFilter::OFF {
         return Span::none();
@@ -217,7 +215,7 @@ pub(crate) fn tell(span: &Span, outcome: &Outcome) {
 /// The value of a success as the journal of the run will have it; nothing in a run without one.
 ///
 /// What cannot be stored is a failure of the task that produced it.
-pub(crate) fn store(run: &RunShared, task: &Instance, judged: Judged) -> (Judged, Option<Box<Stored>>) {
+pub(crate) fn store(run: &RunShared, task: &Instance, judged: AttemptResult) -> (AttemptResult, Option<Box<Stored>>) {
     // The list of an expand node is the value of its upstream.
     if let Some(mapping) = run.plan.place(task.node).expands {
         return (labelled(run, mapping, judged), None);
@@ -232,7 +230,7 @@ pub(crate) fn store(run: &RunShared, task: &Instance, judged: Judged) -> (Judged
 }
 
 /// A list with the names of its elements, if they have some.
-fn labelled(run: &RunShared, mapping: u32, judged: Judged) -> Judged {
+fn labelled(run: &RunShared, mapping: u32, judged: AttemptResult) -> AttemptResult {
     match (&run.plan.mappings()[mapping as usize].labels, judged) {
         (Some(labels), (Outcome::Success, Some(list))) => match catch(|| labels.of(&list)) {
             Ok(mut labels) => {
@@ -249,8 +247,8 @@ fn labelled(run: &RunShared, mapping: u32, judged: Judged) -> Judged {
 pub(crate) async fn store_async(
     run: &Arc<RunShared>,
     task: &Instance,
-    judged: Judged,
-) -> (Judged, Option<Box<Stored>>) {
+    judged: AttemptResult,
+) -> (AttemptResult, Option<Box<Stored>>) {
     let (Some(recorder), (Outcome::Success, Some(value))) = (&run.recorder, &judged) else { return (judged, None) };
     let (id, ty) = (task.id(&run.plan), run.plan.def(task.node).output);
     let stored = match catch(|| recorder.encode(id, ty, value)).and_then(std::convert::identity) {
@@ -267,7 +265,7 @@ pub(crate) async fn store_async(
     settle(judged, stored)
 }
 
-fn settle((outcome, value): Judged, stored: Result<Stored, Failure>) -> (Judged, Option<Box<Stored>>) {
+fn settle((outcome, value): AttemptResult, stored: Result<Stored, Failure>) -> (AttemptResult, Option<Box<Stored>>) {
     match stored {
         Ok(stored) => ((outcome, value), Some(Box::new(stored))),
         Err(failure) => (without_secrets((Outcome::Failed(Box::new(failure)), value)), None),

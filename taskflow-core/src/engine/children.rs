@@ -5,10 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::archive::EndedRun;
 use super::handle::RunControl;
+use crate::base::drop_quietly;
 use crate::config::Config;
 use crate::dag::{Plan, node_id_of};
-use crate::panics::drop_quietly;
-use crate::task::{Caretaker, EarlyEnd};
+use crate::task::{OnKill, OnKillResolver};
 
 /// Those of one run.
 #[derive(Default)]
@@ -16,7 +16,7 @@ pub(crate) struct Children {
     /// By their ids.
     runs: Mutex<HashMap<String, Child>>,
     /// What is no run of ours, a job on a cluster say: how it is ended, by a key of the task.
-    outside: Mutex<HashMap<String, EarlyEnd>>,
+    outside: Mutex<HashMap<String, OnKill>>,
 }
 
 /// A run that a task waits for.
@@ -43,7 +43,7 @@ impl Children {
     }
 
     /// Takes down how something that a task waits for outside is ended; without that, that it need not be.
-    pub(super) fn put_outside(&self, key: &str, end: Option<EarlyEnd>) {
+    pub(super) fn register_on_kill(&self, key: &str, end: Option<OnKill>) {
         let mut outside = locked(&self.outside);
         let before = match end {
             Some(end) => outside.insert(key.to_owned(), end),
@@ -53,15 +53,15 @@ impl Children {
         drop(before);
     }
 
-    /// Finds out how that is ended which tasks have begun outside in another process, from what they have kept: nobody else knows until
+    /// Finds out how that is ended which tasks have begun outside in another process, from what they have task_state: nobody else knows until
     /// they come back to it. That of a teardown is not ended early.
-    pub(super) fn take_over(&self, kept: &[(String, String, String)], plan: &Plan, config: Option<&Config>) {
+    pub(super) fn take_over(&self, task_state: &[(String, String, String)], plan: &Plan, config: Option<&Config>) {
         let is_teardown = |task: &str| plan.find(node_id_of(task)).is_some_and(|node| plan.is_teardown(node));
-        for (task, key, text) in kept {
-            if let Some(end) = Caretaker::early_end(key, text, config)
+        for (task, key, text) in task_state {
+            if let Some(end) = OnKillResolver::on_kill(key, text, config)
                 && !is_teardown(task)
             {
-                self.put_outside(key, Some(end));
+                self.register_on_kill(key, Some(end));
             }
         }
     }

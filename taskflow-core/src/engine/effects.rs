@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use super::attempt::Grant;
-use super::dispatch::RunKey;
-use super::hub::Shared;
+use super::attempt::StartPermit;
+use super::engine_state::Shared;
 use super::run::{Run, RunShared};
-use crate::panics::drop_quietly;
+use crate::base::drop_quietly;
+use crate::machine::RunKey;
 use crate::task::AttemptControl;
 use crate::value::AnyValue;
 
 /// What is to be done after the lock is released.
 #[derive(Default)]
 pub(crate) struct Effects {
-    pub(super) launches: Vec<(RunKey, Arc<RunShared>, Grant)>,
+    pub(super) launches: Vec<(RunKey, Arc<RunShared>, StartPermit)>,
     pub(super) cancels: Vec<(Arc<AttemptControl>, bool)>,
     pub(super) unused: Vec<AnyValue>,
-    pub(super) refused: Vec<Grant>,
+    pub(super) refused: Vec<StartPermit>,
     pub(super) over: Vec<Run>,
     /// Runs that end early: those that they wait for end, too.
     pub(super) halted: Vec<Arc<RunShared>>,

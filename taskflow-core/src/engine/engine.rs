@@ -4,11 +4,12 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock, Weak};
 
-use super::dispatch::Dispatcher;
-use super::hub::Shared;
+use super::engine_state::Shared;
 use super::request::RunError;
+use crate::base::ErrorKind;
 use crate::config::Config;
 use crate::dag::{Plan, Registry};
+use crate::machine::Dispatcher;
 
 /// Runs DAGs.
 ///
@@ -169,7 +170,7 @@ impl EngineBuilder {
                 None => return Err(UnknownPool { name }),
             }
         }
-        crate::panics::install_hook();
+        crate::base::install_hook();
         let limit = self.max_active_tasks.map_or(usize::MAX, NonZeroUsize::get);
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = self.workers.unwrap_or(cores).get().min(limit);
@@ -183,4 +184,11 @@ impl EngineBuilder {
 #[error("the pool `{name}` is not declared; declare it with `taskflow::pool!(\"{name}\", slots = ..);`")]
 pub struct UnknownPool {
     name: String,
+}
+
+impl UnknownPool {
+    /// The class of the error: always [`ErrorKind::Invalid`].
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
 }

@@ -9,18 +9,15 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::dispatch::RunKey;
 use super::engine::Engine;
-use super::look::Look;
-use super::machine::Input;
 use super::report::{RunReport, returned};
 use super::request::{RunError, RunRequest};
 use super::run::{Finished, RunShared};
-use super::state::TaskState;
+use super::run_view::RunView;
+use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
-use crate::error::Failure;
-use crate::task::RunInfo;
-use crate::time::Timestamp;
+use crate::machine::{Input, RunKey};
+use crate::run::{RunInfo, TaskState};
 use crate::value::{AnyValue, Value};
 
 /// The future of a [`RunRequest`].
@@ -207,10 +204,10 @@ impl RunControl {
     }
 
     /// Reads the run with `read`; `None` when it is over. The engine stands still meanwhile.
-    pub(crate) fn look<R>(&self, read: impl FnOnce(Look<'_>) -> R) -> Option<R> {
+    pub(crate) fn look<R>(&self, read: impl FnOnce(RunView<'_>) -> R) -> Option<R> {
         let mut hub = self.engine.shared().lock();
         let run = hub.run(self.key).filter(|run| Arc::ptr_eq(&run.shared, &self.shared))?;
-        Some(read(Look::at(run)))
+        Some(read(RunView::at(run)))
     }
 
     /// The number of the run in its journal: known a moment after its start, and never for one without a journal.
@@ -226,7 +223,7 @@ impl RunControl {
 
     /// The tasks that run just now. Takes time in proportion to the size of the plan.
     pub fn running(&self) -> Vec<RunningTask> {
-        let running = |look: Look<'_>| {
+        let running = |look: RunView<'_>| {
             let tasks = look.tasks().filter(|task| task.state() == TaskState::Running);
             tasks.map(|task| look.running(task.index())).collect()
         };

@@ -8,20 +8,19 @@ use tokio::task::AbortHandle;
 use tracing::{Instrument as _, Span};
 
 use super::attempt::{
-    Done, Grant, Instance, Judged, call_async, call_elsewhere, call_isolated, call_sync, span, store, store_async, tell,
+    AttemptResult, Done, Instance, StartPermit, call_async, call_elsewhere, call_isolated, call_sync, span, store,
+    store_async, tell,
 };
-use super::dispatch::RunKey;
-use super::hub::Shared;
-use super::machine::Outcome;
-use super::record::Stored;
+use super::engine_state::Shared;
 use super::run::RunShared;
-use crate::error::Failure;
+use crate::base::{Failure, Timestamp};
+use crate::machine::{Outcome, RunKey};
+use crate::run::Stored;
 use crate::task::Kind;
-use crate::time::Timestamp;
 use crate::value::AnyValue;
 
 /// Starts an attempt that was granted.
-fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: Grant) {
+fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPermit) {
     let mut report = Report {
         shared: Arc::clone(shared),
         key,
@@ -74,7 +73,7 @@ fn spawn(
     runtime: &Handle,
     span: Span,
     mut report: Report,
-    attempt: impl Future<Output = Judged> + Send + 'static,
+    attempt: impl Future<Output = AttemptResult> + Send + 'static,
 ) -> AbortHandle {
     let spawned = runtime.spawn(async move {
         let judged = attempt.instrument(span.clone()).await;
@@ -94,7 +93,7 @@ type Refused = (RunKey, Arc<RunShared>, Done);
 
 /// Starts attempts that were granted. Those that end right here are returned: reporting one can launch the next, and
 /// thousands of them must not pile up on the stack.
-pub(super) fn launch_all(shared: &Arc<Shared>, launches: Vec<(RunKey, Arc<RunShared>, Grant)>) -> Vec<Refused> {
+pub(super) fn launch_all(shared: &Arc<Shared>, launches: Vec<(RunKey, Arc<RunShared>, StartPermit)>) -> Vec<Refused> {
     let outer = REFUSED.replace(Some(Vec::new()));
     for (key, run, grant) in launches {
         launch(shared, key, run, grant);

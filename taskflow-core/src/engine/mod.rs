@@ -6,9 +6,9 @@
 //! - `attempt`: calling a task.
 //! - `run`, `hub`, `share`, `effects`, `worker`, `launch`, `timekeeper`: the live driver. `hub` states its protocol.
 //! - `record`: what a journal is told, and what is waited for.
-//! - `herald`: what callbacks are to be told, as a function of what is recorded. `courier`: telling them; states its protocol.
+//! - `callback_projection`: what callbacks are to be told, as a function of what is recorded. `callback_dispatcher`: telling them; states its protocol.
 //! - `look`: reading a run while it runs.
-//! - `seat`: what a running task reaches of its run. `notes`: its links and named values; states their protocol.
+//! - `live_host`: what a running task reaches of its run. `notes`: its links and named values; states their protocol.
 //! - `sessions`: the executors on which tasks of a run have their attempts.
 //! - `trigger`: runs of other DAGs, started by tasks; states its protocol. `children`: those that are waited for. `archive`: the
 //!   other runs in the journal of a run. `previous`: the last one of the same DAG that succeeded.
@@ -19,57 +19,46 @@
 mod archive;
 mod attempt;
 mod children;
-mod courier;
-mod dispatch;
 mod effects;
 #[allow(clippy::module_inception, reason = "the type is the room's face")]
 mod engine;
-mod event;
+mod engine_state;
 mod handle;
-mod herald;
-mod hub;
 mod launch;
-mod look;
-mod machine;
+mod live_host;
 mod notes;
+mod observer;
 mod previous;
-mod record;
+mod recorder;
+mod recorder_error;
 mod reference;
 mod report;
 mod request;
 mod run;
-mod seat;
+mod run_view;
 mod sessions;
 mod share;
 #[cfg_attr(not(feature = "testing"), allow(dead_code, unused_imports, reason = "the reference driver needs a part"))]
 mod simulate;
-mod state;
 mod timekeeper;
 mod trigger;
 mod values;
 mod worker;
 
-pub(crate) use archive::{Archive, EndedRun, Look as ArchiveLook, PastRun};
-pub(crate) use courier::{Ledger, Owed, Tried};
+pub(crate) use archive::{Archive, ArchiveFuture, EndedRun, PastRun};
 pub use engine::{Engine, EngineBuilder, UnknownPool};
-pub use event::{Event, Observer};
 pub use handle::{RunControl, RunFuture, RunHandle, RunningTask};
-pub(crate) use herald::{Herald, Names};
-#[cfg(feature = "cli")]
-pub(crate) use look::Look;
-pub(crate) use machine::AttemptRecord;
-pub(crate) use notes::RestoredNote;
+pub use observer::Observer;
 pub use previous::{PreviousError, PreviousRun};
-pub use record::Durability;
-pub(crate) use record::{
-    Commits, Encoded, Entry, Recorder, Restored, RestoredState, RestoredTask, Session, Stored, ValueRef, WaitRecord,
-};
+pub(crate) use recorder::{Commits, Recorder};
+pub use recorder_error::RecorderError;
 pub(crate) use report::returned;
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};
-pub(crate) use request::{About, Recording};
+pub(crate) use request::{OpenRecorder, RunStart};
 pub use request::{RunError, RunRequest};
+#[cfg(feature = "cli")]
+pub(crate) use run_view::RunView;
 #[cfg(feature = "testing")]
-pub(crate) use simulate::{Asyncs, End, Interference, Part, Simulated, Stage, StandIn, Starting, World};
-pub use state::{RunState, TaskState};
+pub(crate) use simulate::{Asyncs, End, Interference, Part, SimConfig, SimHooks, Simulated, StandIn, Starting};
 pub use trigger::TriggerError;
 pub(crate) use trigger::trigger;

@@ -12,15 +12,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::record::{Entry, Stored, ValueRef};
 use super::run::Run;
-use crate::panics::drop_quietly;
+use crate::base::{Timestamp, drop_quietly};
+use crate::run::{Entry, RestoredNote, Stored, ValueRef};
 use crate::task::Pushed;
-use crate::time::Timestamp;
 
 /// The notes of a run.
 #[derive(Debug, Default)]
@@ -35,7 +34,7 @@ struct State {
     /// Those of attempts under way.
     new: Vec<Note>,
     /// What can be pulled, by the ids of tasks.
-    kept: HashMap<String, BTreeMap<String, Pushed>>,
+    xcoms: HashMap<String, BTreeMap<String, Pushed>>,
     /// What tasks have kept for themselves, by their ids and keys.
     own: HashMap<(String, String), String>,
 }
@@ -53,18 +52,7 @@ pub(crate) struct Note {
 pub(crate) enum What {
     Link { name: String, url: String },
     Value { key: String, value: Pushed, stored: Option<Stored> },
-    Kept { key: String, text: String },
-}
-
-/// A named value of a run that goes on.
-#[derive(Clone, Debug)]
-pub(crate) struct RestoredNote {
-    /// The id of the task.
-    pub(crate) task: String,
-    pub(crate) key: String,
-    /// The name of its type, without modules.
-    pub(crate) ty: String,
-    pub(crate) bytes: Arc<[u8]>,
+    TaskState { key: String, text: String },
 }
 
 impl Notes {
@@ -74,14 +62,14 @@ impl Notes {
     }
 
     /// What an earlier part of the run has left.
-    pub(crate) fn restore(&self, notes: Vec<RestoredNote>, kept: Vec<(String, String, String)>) {
-        if notes.is_empty() && kept.is_empty() {
+    pub(crate) fn restore(&self, notes: Vec<RestoredNote>, task_state: Vec<(String, String, String)>) {
+        if notes.is_empty() && task_state.is_empty() {
             return;
         }
         let mut state = self.lock();
-        state.own.extend(kept.into_iter().map(|(task, key, text)| ((task, key), text)));
+        state.own.extend(task_state.into_iter().map(|(task, key, text)| ((task, key), text)));
         for RestoredNote { task, key, ty, bytes } in notes {
-            state.kept.entry(task).or_default().insert(key, Pushed::Stored(ty, bytes));
+            state.xcoms.entry(task).or_default().insert(key, Pushed::Stored(ty, bytes));
         }
         self.any.store(true, Ordering::Release);
     }
@@ -93,13 +81,13 @@ impl Notes {
     /// The keys that there are.
     pub(crate) fn get(&self, task: &str, key: &str) -> Result<Pushed, Vec<String>> {
         let state = self.lock();
-        let Some(kept) = state.kept.get(task) else { return Err(Vec::new()) };
+        let Some(kept) = state.xcoms.get(task) else { return Err(Vec::new()) };
         kept.get(key).cloned().ok_or_else(|| kept.keys().cloned().collect())
     }
 
     /// What a task keeps for itself from now on.
     pub(crate) fn keep(&self, id: &str, note: Note) {
-        if let What::Kept { key, text } = &note.what {
+        if let What::TaskState { key, text } = &note.what {
             self.lock().own.insert((id.to_owned(), key.clone()), text.clone());
         }
         self.add(note);
@@ -116,7 +104,7 @@ impl Notes {
     /// All that can be pulled from tasks of which `is_wanted` says so: task, key, value.
     pub(crate) fn all(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, String, Pushed)> {
         let state = self.lock();
-        let wanted = state.kept.iter().filter(|(task, _)| is_wanted(task));
+        let wanted = state.xcoms.iter().filter(|(task, _)| is_wanted(task));
         let values = wanted.flat_map(|(task, kept)| kept.iter().map(move |(key, value)| (task, key, value)));
         values.map(|(task, key, value)| (task.clone(), key.clone(), value.clone())).collect()
     }
@@ -167,36 +155,36 @@ impl Run {
         for Note { task, attempt, at, what } in notes {
             let (entry, stored) = match what {
                 What::Link { name, url } => (Entry::Linked { task, attempt, name, url }, None),
-                What::Kept { key, text } => (Entry::Kept { task, key, text }, None),
+                What::TaskState { key, text } => (Entry::TaskStateSet { task, key, text }, None),
                 What::Value { key, value, stored } => {
                     let ty = value.ty();
                     let id = self.machine.layout().id(task).into_owned();
-                    self.shared.notes.lock().kept.entry(id).or_default().insert(key.clone(), value);
+                    self.shared.notes.lock().xcoms.entry(id).or_default().insert(key.clone(), value);
                     (Entry::Pushed { task, attempt, key, ty, value: ValueRef::Nowhere }, stored)
                 }
             };
             if let Some(recorder) = self.shared.recorder.as_ref().filter(|_| !self.held.given_up) {
-                let urgent = matches!(entry, Entry::Kept { .. });
+                let urgent = matches!(entry, Entry::TaskStateSet { .. });
                 self.held.recorded = recorder.record(&mut vec![(at, entry)], stored, urgent);
             }
         }
     }
 
     /// Takes what a task keeps for itself, and tells it when that is stored. If it never will be, the sender is dropped.
-    pub(super) fn keep_own(&mut self, stored: oneshot::Sender<()>) {
+    pub(super) fn store_task_state(&mut self, stored: oneshot::Sender<()>) {
         self.take_early();
         if self.shared.recorder.is_none() {
             // Whoever asked may have gone meanwhile.
             let _ = stored.send(());
         } else if !self.held.given_up {
-            self.held.kept.push_back((self.held.recorded, stored));
+            self.held.task_states.push_back((self.held.recorded, stored));
         }
     }
 
     /// An attempt starts: what the one before has left is forgotten.
     pub(super) fn forget_notes(&self, task: u32) {
         if !self.shared.notes.is_empty() {
-            self.shared.notes.lock().kept.remove(&*self.machine.layout().id(task));
+            self.shared.notes.lock().xcoms.remove(&*self.machine.layout().id(task));
         }
     }
 }

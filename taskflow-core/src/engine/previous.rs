@@ -3,9 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::archive::{Archive, Look, PastRun};
-use crate::task::{RunInfo, TaskContext};
-use crate::time::Timestamp;
+use super::archive::{Archive, ArchiveFuture, PastRun};
+use super::recorder_error::RecorderError;
+use crate::base::{ErrorKind, Timestamp};
+use crate::run::RunInfo;
+use crate::task::TaskContext;
 use crate::value::{TypeInfo, Value, into_owned};
 
 /// An earlier run of the same DAG: see [`TaskContext::previous_success`].
@@ -20,10 +22,10 @@ pub struct PreviousRun {
 #[non_exhaustive]
 pub enum PreviousError {
     /// The journal cannot be read.
-    #[error("the runs before this one cannot be looked for: {reason}")]
+    #[error("the runs before this one cannot be looked for: {source}")]
     Journal {
         /// Why.
-        reason: String,
+        source: RecorderError,
     },
     /// The task has no value in that run.
     #[error("task `{task}` of the run `{run_id}` has no value")]
@@ -108,7 +110,8 @@ impl PreviousRun {
         if stored != ty.short() {
             return Err(PreviousError::Type { run_id, task: of, stored, wanted: ty.short() });
         }
-        ty.decode(&bytes).map(into_owned).map_err(|reason| PreviousError::Journal { reason })
+        let value = ty.decode(&bytes).map(into_owned);
+        value.map_err(|reason| PreviousError::Journal { source: RecorderError::new(ErrorKind::Damaged, reason) })
     }
 }
 
@@ -119,16 +122,17 @@ impl fmt::Debug for PreviousRun {
 }
 
 /// Waits for the journal on another thread: this one may be one of a runtime, which must not wait for it on its own.
-fn wait<T: Send>(look: Look<'_, T>) -> Result<T, PreviousError> {
-    let failed = |reason: String| PreviousError::Journal { reason };
+fn wait<T: Send>(look: ArchiveFuture<'_, T>) -> Result<T, PreviousError> {
+    let unavailable = |error: std::io::Error| RecorderError::new(ErrorKind::Unavailable, error);
+    let panicked = || RecorderError::new(ErrorKind::Unavailable, "the journal has panicked");
     let looked = std::thread::scope(|scope| {
         let looking = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map_err(|error| error.to_string())?.block_on(look)
+            runtime.map_err(unavailable)?.block_on(look)
         };
         let thread = std::thread::Builder::new().name("taskflow-look".to_owned()).spawn_scoped(scope, looking);
-        let thread = thread.map_err(|error| error.to_string())?;
-        thread.join().unwrap_or_else(|_| Err("the journal has panicked".to_owned()))
+        let thread = thread.map_err(unavailable)?;
+        thread.join().unwrap_or_else(|_| Err(panicked()))
     });
-    looked.map_err(failed)
+    looked.map_err(|source| PreviousError::Journal { source })
 }

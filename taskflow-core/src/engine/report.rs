@@ -5,13 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::machine::Machine;
-use super::state::{RunState, TaskState};
+use crate::base::{Failure, Timestamp, catch};
 use crate::dag::Plan;
-use crate::error::Failure;
-use crate::panics::catch;
-use crate::task::RunInfo;
-use crate::time::Timestamp;
+use crate::machine::Machine;
+use crate::run::{RunInfo, RunState, TaskState};
 use crate::value::{AnyValue, Value};
 
 /// A finished run: its state, its result, and what became of each task.

@@ -9,21 +9,22 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::children::Children;
-use super::courier::Courier;
 use super::engine::Engine;
-use super::event::Observer;
 use super::handle::{FutureState, RunFuture, RunHandle};
-use super::machine::{Machine, Settings};
 use super::notes::Notes;
-use super::record::{Durability, Recorder, Restored};
+use super::observer::Observer;
+use super::recorder::Recorder;
+use super::recorder_error::RecorderError;
 use super::report::RunReport;
 use super::run::{Clock, Run, RunShared, observe};
 use super::sessions::Sessions;
+use crate::base::{ErrorKind, Quietly, Timestamp};
+use crate::callback::{CallbackDispatcher, PendingCallback};
 use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
-use crate::panics::Quietly;
-use crate::task::{RunInfo, Scratch};
-use crate::time::Timestamp;
+use crate::machine::{Machine, Settings};
+use crate::run::{Durability, Restored, RunInfo};
+use crate::task::Scratch;
 use crate::value::{AnyValue, Value};
 
 /// A run asked for: options can be set, awaiting it runs it.
@@ -52,18 +53,19 @@ pub struct RunRequest<T> {
     info: Option<RunInfo>,
     seed: Option<u64>,
     observer: Option<Box<dyn Observer>>,
-    recording: Option<Recording>,
+    open_recorder: Option<OpenRecorder>,
     durability: Durability,
     restored: Option<Restored>,
+    pending_callbacks: Vec<PendingCallback>,
     in_process: bool,
     result: PhantomData<fn() -> T>,
 }
 
-/// Opens the journal of a run that is about to start, or says why it cannot be had.
-pub(crate) type Recording = Box<dyn FnOnce(&About<'_>) -> Result<Arc<dyn Recorder>, String> + Send>;
+/// Opens the journal of a run that is about to start.
+pub(crate) type OpenRecorder = Box<dyn FnOnce(&RunStart<'_>) -> Result<Arc<dyn Recorder>, RecorderError> + Send>;
 
 /// The run that a journal is opened for.
-pub(crate) struct About<'a> {
+pub(crate) struct RunStart<'a> {
     pub(crate) plan: &'a Arc<Plan>,
     pub(crate) info: &'a RunInfo,
     pub(crate) params: &'a [AnyValue],
@@ -106,10 +108,23 @@ pub enum RunError {
     },
     /// The run cannot be stored.
     #[error("the run cannot be stored: {0}")]
-    Journal(String),
+    Journal(RecorderError),
     /// A thread or a runtime could not be started.
     #[error("cannot start what the run needs: {0}")]
     System(#[from] std::io::Error),
+}
+
+impl RunError {
+    /// The class of the error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            RunError::Build(errors) => errors.kind(),
+            RunError::Param(error) => error.kind(),
+            RunError::ParamCount { .. } | RunError::PoolTooSmall { .. } => ErrorKind::Invalid,
+            RunError::Journal(error) => error.kind(),
+            RunError::System(_) => ErrorKind::Unavailable,
+        }
+    }
 }
 
 impl<T: Value> Dag<T> {
@@ -132,9 +147,10 @@ impl<T> RunRequest<T> {
             info: None,
             seed: None,
             observer: None,
-            recording: None,
+            open_recorder: None,
             durability: Durability::default(),
             restored: None,
+            pending_callbacks: Vec::new(),
             in_process: false,
             result: PhantomData,
         }
@@ -202,8 +218,8 @@ impl<T> RunRequest<T> {
     }
 
     /// Has a journal opened when the run starts.
-    pub(crate) fn recorded(mut self, recording: Recording) -> Self {
-        self.recording = Some(recording);
+    pub(crate) fn recorded(mut self, open_recorder: OpenRecorder) -> Self {
+        self.open_recorder = Some(open_recorder);
         self
     }
 
@@ -219,13 +235,13 @@ impl<T> RunRequest<T> {
         engine.check_pools(&prepared.plan)?;
         let (plan, info, params) = (&prepared.plan, &*prepared.info, &*prepared.params);
         let at = Timestamp::now();
-        let recorder = match prepared.recording {
-            Some(open) => Some(open(&About { plan, info, params, durability, at }).map_err(RunError::Journal)?),
+        let recorder = match prepared.open_recorder {
+            Some(open) => Some(open(&RunStart { plan, info, params, durability, at }).map_err(RunError::Journal)?),
             None => None,
         };
-        let wants = prepared.plan.wants_notices();
-        let ledger = || recorder.as_ref().map(|recorder| recorder.ledger());
-        let courier = if wants { Some(Courier::start(ledger())?) } else { None };
+        let wants = prepared.plan.has_callbacks();
+        let delivery_log = || recorder.as_ref().map(|recorder| recorder.delivery_log());
+        let callback_dispatcher = if wants { Some(CallbackDispatcher::start(delivery_log())?) } else { None };
         let needs_runtime = prepared.plan.needs_runtime(!prepared.in_process);
         let shared = Arc::new(RunShared {
             plan: prepared.plan,
@@ -236,10 +252,10 @@ impl<T> RunRequest<T> {
             recorder,
             in_process: prepared.in_process,
             config: engine.config().cloned(),
-            courier,
+            callback_dispatcher,
             notes: Notes::default(),
             scratch: Scratch::default(),
-            stand: OnceLock::new(),
+            engine_ref: OnceLock::new(),
             children: Children::default(),
             sessions: Sessions::default(),
         });
@@ -247,7 +263,7 @@ impl<T> RunRequest<T> {
         let limit = shared.plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
         let mut run = Run::new(Arc::clone(&shared), prepared.machine, prepared.params);
         let halted = prepared.restored.as_ref().and_then(|restored| restored.halted.clone());
-        run.take_up(prepared.restored.unwrap_or_default());
+        run.take_up(prepared.restored.unwrap_or_default(), prepared.pending_callbacks);
         run.finish = Some(sender);
         run.engine = Some(engine.clone());
         run.observer = prepared.observer.map(observe).transpose()?;
@@ -275,10 +291,10 @@ impl<T> RunRequest<T> {
     pub(super) fn prepare(mut self) -> Result<Prepared, RunError> {
         if self.durability == Durability::Ephemeral {
             if self.restored.is_some() {
-                let reason = "a run that goes on is stored where it was stored before; it cannot be ephemeral";
-                return Err(RunError::Journal(reason.to_owned()));
+                let reason = "a resumed run is already stored, so it cannot be ephemeral";
+                return Err(RunError::Journal(RecorderError::new(ErrorKind::Invalid, reason)));
             }
-            self.recording = None;
+            self.open_recorder = None;
         }
         let plan = self.plan?;
         let given = self.params.values().len();
@@ -299,7 +315,7 @@ impl<T> RunRequest<T> {
             seed: self.seed.unwrap_or_else(|| seed_of(&info.run_id)),
             logical_date: info.logical_date,
             observed: self.observer.is_some(),
-            recorded: self.recording.is_some() || plan.wants_notices(),
+            recorded: self.open_recorder.is_some() || plan.has_callbacks(),
         };
         let mut machine = Machine::new(Arc::clone(&plan), self.selection.as_ref(), settings);
         if let Some(restored) = &self.restored {
@@ -312,8 +328,9 @@ impl<T> RunRequest<T> {
             machine,
             params: self.params.values().to_vec(),
             observer: self.observer,
-            recording: self.recording,
+            open_recorder: self.open_recorder,
             restored: self.restored,
+            pending_callbacks: self.pending_callbacks,
             in_process: self.in_process,
             durability: self.durability,
         })
@@ -350,9 +367,9 @@ impl<T> RunRequest<T> {
     }
 
     /// As a task of another run asks for it.
-    pub(super) fn triggered(mut self, info: RunInfo, recording: Option<Recording>) -> Self {
+    pub(super) fn triggered(mut self, info: RunInfo, open_recorder: Option<OpenRecorder>) -> Self {
         self.info = Some(info);
-        self.recording = self.recording.or(recording);
+        self.open_recorder = self.open_recorder.or(open_recorder);
         self
     }
 
@@ -369,9 +386,10 @@ impl<T> RunRequest<T> {
             info,
             seed,
             observer,
-            recording,
+            open_recorder,
             durability,
             restored,
+            pending_callbacks,
             in_process,
             result: _,
         } = self;
@@ -386,12 +404,19 @@ impl<T> RunRequest<T> {
             info,
             seed,
             observer,
-            recording,
+            open_recorder,
             durability,
             restored,
+            pending_callbacks,
             in_process,
             result: PhantomData,
         }
+    }
+
+    /// Delivers callbacks that an earlier process of the run did not deliver.
+    pub(crate) fn pending_callbacks(mut self, pending: Vec<PendingCallback>) -> Self {
+        self.pending_callbacks = pending;
+        self
     }
 
     /// Starts from what an earlier part of the run has come to.
@@ -409,8 +434,9 @@ pub(super) struct Prepared {
     pub(super) machine: Machine,
     pub(super) params: Vec<AnyValue>,
     pub(super) observer: Option<Box<dyn Observer>>,
-    pub(super) recording: Option<Recording>,
+    pub(super) open_recorder: Option<OpenRecorder>,
     pub(super) restored: Option<Restored>,
+    pub(super) pending_callbacks: Vec<PendingCallback>,
     pub(super) in_process: bool,
     pub(super) durability: Durability,
 }

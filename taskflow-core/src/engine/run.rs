@@ -7,25 +7,22 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::attempt::{Done, Grant};
+use super::attempt::{Done, StartPermit};
 use super::children::Children;
-use super::courier::{Courier, Owed};
-use super::dispatch::RunKey;
 use super::engine::{Engine, WeakEngine};
-use super::event::{Event, Observer};
-use super::herald::Herald;
-use super::hub::Shared;
-use super::machine::{Command, Input, Machine, Outcome};
+use super::engine_state::Shared;
 use super::notes::Notes;
-use super::record::{Recorder, Restored, RestoredState, Stored};
+use super::observer::Observer;
+use super::recorder::Recorder;
 use super::sessions::Sessions;
-use super::state::{RunState, TaskState};
 use super::values::Values;
+use crate::base::{Quietly, Timestamp, drop_quietly};
+use crate::callback::{CallbackDispatcher, CallbackProjection, PendingCallback};
 use crate::config::Config;
 use crate::dag::Plan;
-use crate::panics::{Quietly, drop_quietly};
-use crate::task::{AttemptControl, Executor, Kind, RunInfo, Scratch, Waiting};
-use crate::time::Timestamp;
+use crate::machine::{Command, Input, Machine, Outcome, RunKey};
+use crate::run::{Event, Restored, RestoredState, RunInfo, RunState, Stored, TaskState};
+use crate::task::{AttemptControl, Executor, Kind, Scratch, Waiting};
 use crate::value::AnyValue;
 
 /// What every thread that works for a run needs of it.
@@ -45,13 +42,13 @@ pub(crate) struct RunShared {
     /// What its tasks ask for variables, connections and secrets; that of the process without one.
     pub(crate) config: Option<Config>,
     /// Who tells its callbacks, on a thread of its own. Simulated runs have none.
-    pub(crate) courier: Option<Courier>,
+    pub(crate) callback_dispatcher: Option<CallbackDispatcher>,
     /// What attempts leave beside their values.
     pub(crate) notes: Notes,
     /// The directory for files of a run that is not stored in one.
     pub(crate) scratch: Scratch,
     /// Where the engine has it; nowhere for one that is simulated.
-    pub(crate) stand: OnceLock<Stand>,
+    pub(crate) engine_ref: OnceLock<EngineRef>,
     /// The runs that tasks have triggered and wait for.
     pub(crate) children: Children,
     /// The executors that its attempts have used.
@@ -60,7 +57,7 @@ pub(crate) struct RunShared {
 
 /// Where an engine has a run.
 #[derive(Clone)]
-pub(crate) struct Stand {
+pub(crate) struct EngineRef {
     pub(crate) hub: Weak<Shared>,
     pub(crate) key: RunKey,
     /// Not to be kept alive by what a run leaves behind.
@@ -102,9 +99,9 @@ pub(crate) struct Run {
     /// All values stay until the run ends: it may be tried again, and then tasks that have ended want them.
     keeps: bool,
     /// Who says what is to be told, if anybody wants to be told anything.
-    herald: Option<Herald>,
-    /// What is to be told, for whoever drives a run without a courier.
-    pub(crate) outbox: Vec<Owed>,
+    callback_projection: Option<CallbackProjection>,
+    /// What is to be told, for whoever drives a run without a callback_dispatcher.
+    pub(crate) outbox: Vec<PendingCallback>,
 }
 
 /// What waits until everything before it is stored.
@@ -117,9 +114,9 @@ pub(crate) struct Held {
     /// The end of the run.
     pub(crate) end: Option<u64>,
     /// What is to be told, each with the entry that says so.
-    pub(crate) owed: VecDeque<(u64, Owed)>,
+    pub(crate) pending: VecDeque<(u64, PendingCallback)>,
     /// Attempts that wait until what they keep for themselves is stored.
-    pub(super) kept: VecDeque<(u64, oneshot::Sender<()>)>,
+    pub(super) task_states: VecDeque<(u64, oneshot::Sender<()>)>,
     /// Nothing more can be stored, and nobody waits for it.
     pub(crate) given_up: bool,
 }
@@ -145,11 +142,11 @@ impl RunShared {
     }
 
     /// Tells the engine that an attempt keeps something for itself, and waits until that is stored. Whether it is.
-    pub(crate) async fn keep_own(&self, task: u32, attempt: u32) -> bool {
+    pub(crate) async fn store_task_state(&self, task: u32, attempt: u32) -> bool {
         // A simulated run takes it as soon as the function gives way.
-        let Some((hub, key)) = self.place() else { return self.stand.get().is_none() };
+        let Some((hub, key)) = self.place() else { return self.engine_ref.get().is_none() };
         let (sender, stored) = oneshot::channel();
-        hub.keep_own(key, &self.info.run_id, (task, attempt), sender);
+        hub.store_task_state(key, &self.info.run_id, (task, attempt), sender);
         drop(hub);
         stored.await.is_ok()
     }
@@ -172,18 +169,18 @@ impl RunShared {
 
     /// The engine that runs it, as long as it does.
     pub(crate) fn engine(&self) -> Option<Engine> {
-        self.stand.get()?.engine.upgrade()
+        self.engine_ref.get()?.engine.upgrade()
     }
 
     fn place(&self) -> Option<(Arc<Shared>, RunKey)> {
-        let stand = self.stand.get()?;
-        Some((stand.hub.upgrade()?, stand.key))
+        let engine_ref = self.engine_ref.get()?;
+        Some((engine_ref.hub.upgrade()?, engine_ref.key))
     }
 }
 
-impl std::fmt::Debug for Stand {
+impl std::fmt::Debug for EngineRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Stand({:?})", self.key)
+        write!(f, "EngineRef({:?})", self.key)
     }
 }
 
@@ -199,7 +196,7 @@ impl Run {
             }
         }
         let costs = vec![0; shared.plan.defs().len()];
-        let herald = Herald::new(&shared.plan, &shared.info);
+        let callback_projection = CallbackProjection::new(&shared.plan, &shared.info);
         Run {
             shared,
             machine,
@@ -211,20 +208,20 @@ impl Run {
             held: Held::default(),
             costs,
             keeps,
-            herald,
+            callback_projection,
             outbox: Vec::new(),
         }
     }
 
     /// Takes the values of tasks that ended in an earlier part of the run.
-    pub(crate) fn take_up(&mut self, mut restored: Restored) {
+    pub(crate) fn take_up(&mut self, restored: Restored, pending: Vec<PendingCallback>) {
         let mut unused = Vec::new();
-        if let Some(herald) = &mut self.herald {
-            herald.take_up(&restored, &self.machine);
+        if let Some(callback_projection) = &mut self.callback_projection {
+            callback_projection.take_up(&restored, &self.machine);
         }
-        std::mem::take(&mut restored.owed).into_iter().for_each(|owed| self.send(owed));
-        self.shared.children.take_over(&restored.kept, &self.shared.plan, self.shared.config.as_ref());
-        self.shared.notes.restore(restored.notes, restored.kept);
+        pending.into_iter().for_each(|pending| self.send(pending));
+        self.shared.children.take_over(&restored.task_state, &self.shared.plan, self.shared.config.as_ref());
+        self.shared.notes.restore(restored.notes, restored.task_state);
         let ends = |state: TaskState| state.is_terminal() && state != TaskState::Removed;
         let known = restored.tasks.iter().map(|known| known.task);
         let ended: Vec<u32> = known.filter(|&task| ends(self.machine.task_state(task))).collect();
@@ -241,7 +238,7 @@ impl Run {
     }
 
     /// Starts an attempt of a task that has its slot.
-    pub(crate) fn grant(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) -> Grant {
+    pub(crate) fn grant(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
         let before = self.machine.attempt(task);
         self.step(Input::Started { task }, now, commands);
         if self.machine.attempt(task) != before {
@@ -261,8 +258,8 @@ impl Run {
         let short = self.is_shareable(task);
         let (attempt, max_attempts) = (self.machine.attempt(task), self.machine.max_attempts(task));
         let rounds = self.machine.rounds(task);
-        let comeback = self.machine.comeback(task, now).map(Box::new);
-        Grant { task, node, id, attempt, max_attempts, rounds, def, gathered, control, short, comeback }
+        let wait_state = self.machine.wait_state(task, now).map(Box::new);
+        StartPermit { task, node, id, attempt, max_attempts, rounds, def, gathered, control, short, wait_state }
     }
 
     /// Closes an attempt, unless it is not the one that runs: then nothing changes and the answer is `false`.
@@ -318,7 +315,7 @@ impl Run {
     fn step_with(&mut self, input: Input, value: Option<Stored>, now: Timestamp, commands: &mut Vec<Command>) {
         self.machine.step(input, now, commands);
         self.values.grow(self.machine.layout());
-        let owed = self.overhear();
+        let pending = self.project_callbacks();
         if let Some(recorder) = &self.shared.recorder {
             let entries = self.machine.entries();
             if self.held.given_up {
@@ -330,10 +327,10 @@ impl Run {
                     _ => false,
                 };
                 self.held.recorded = recorder.record(entries, value, commands.iter().any(waits));
-                self.held.owed.extend(owed.into_iter().map(|owed| (self.held.recorded, owed)));
+                self.held.pending.extend(pending.into_iter().map(|pending| (self.held.recorded, pending)));
             }
-        } else if !owed.is_empty() {
-            owed.into_iter().for_each(|owed| self.send(owed));
+        } else if !pending.is_empty() {
+            pending.into_iter().for_each(|pending| self.send(pending));
         }
         if let Some(observer) = &self.observer {
             for event in self.machine.take_events() {
@@ -344,37 +341,38 @@ impl Run {
     }
 
     /// What is to be told of the entries that there are now. Without a journal they were made for this alone.
-    fn overhear(&mut self) -> Vec<Owed> {
-        let Some(herald) = &mut self.herald else { return Vec::new() };
+    fn project_callbacks(&mut self) -> Vec<PendingCallback> {
+        let Some(callback_projection) = &mut self.callback_projection else { return Vec::new() };
         let entries = std::mem::take(self.machine.entries());
         let layout = self.machine.layout();
-        let owed = entries.iter().filter_map(|(at, entry)| herald.hear(*at, entry, layout)).collect();
+        let pending =
+            entries.iter().filter_map(|(at, entry)| callback_projection.observe(*at, entry, layout)).collect();
         if self.shared.recorder.is_some() {
             *self.machine.entries() = entries;
         }
-        owed
+        pending
     }
 
     /// Hands something over that is to be told.
-    pub(crate) fn send(&mut self, owed: Owed) {
-        match &self.shared.courier {
-            Some(courier) => courier.send(owed),
-            None => self.outbox.push(owed),
+    pub(crate) fn send(&mut self, pending: PendingCallback) {
+        match &self.shared.callback_dispatcher {
+            Some(callback_dispatcher) => callback_dispatcher.send(pending),
+            None => self.outbox.push(pending),
         }
     }
 
     /// Everything up to this entry is stored: what is to be told of it can be.
     pub(crate) fn send_stored(&mut self, entry: u64) {
-        while let Some(&(waits_for, _)) = self.held.owed.front()
+        while let Some(&(waits_for, _)) = self.held.pending.front()
             && waits_for <= entry
         {
-            let owed = self.held.owed.pop_front();
-            owed.into_iter().for_each(|(_, owed)| self.send(owed));
+            let pending = self.held.pending.pop_front();
+            pending.into_iter().for_each(|(_, pending)| self.send(pending));
         }
-        while let Some(&(waits_for, _)) = self.held.kept.front()
+        while let Some(&(waits_for, _)) = self.held.task_states.front()
             && waits_for <= entry
         {
-            let Some((_, stored)) = self.held.kept.pop_front() else { break };
+            let Some((_, stored)) = self.held.task_states.pop_front() else { break };
             // Whoever asked may have gone meanwhile.
             let _ = stored.send(());
         }
@@ -412,9 +410,9 @@ impl Run {
         });
         let shared = Arc::clone(&self.shared);
         // What it has started elsewhere has ended before anybody hears of its end.
-        self.shared.sessions.close_and(self.shared.runtime.as_ref(), move || match &shared.courier {
+        self.shared.sessions.close_and(self.shared.runtime.as_ref(), move || match &shared.callback_dispatcher {
             // The report comes when everybody was told, or could not be.
-            Some(courier) => courier.last(end),
+            Some(callback_dispatcher) => callback_dispatcher.last(end),
             None => end(),
         });
     }

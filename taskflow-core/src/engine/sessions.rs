@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 
 use crate::config::Config;
-use crate::task::{Executor, RunInfo, Session};
+use crate::run::RunInfo;
+use crate::task::{Executor, Session};
 
 /// Opened by the first attempt that needs them, and closed when the run has ended.
 #[derive(Debug, Default)]

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::attempt::{Done, Grant};
-use super::dispatch::{Lane, RunKey};
+use super::attempt::{Done, StartPermit};
 use super::effects::Effects;
-use super::hub::Hub;
+use super::engine_state::EngineState;
 use super::run::RunShared;
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::machine::{Lane, RunKey};
 
 /// What the hub knows of a worker thread.
 pub(super) struct Slot {
@@ -25,7 +25,7 @@ pub(super) struct Slot {
 /// Several tasks one worker has taken, and what came of them.
 #[derive(Default)]
 pub(crate) struct Share {
-    pub(super) queue: VecDeque<Grant>,
+    pub(super) queue: VecDeque<StartPermit>,
     pub(super) done: Vec<Done>,
     /// The task under way and when it began.
     pub(super) current: Option<(u32, Timestamp)>,
@@ -38,14 +38,14 @@ pub(super) enum Taken {
     /// Nothing is ready.
     Nothing,
     /// One task.
-    One(Grant),
+    One(StartPermit),
     /// Several, in its share.
     Several,
 }
 
 /// A run and where it stands in the engine.
 pub(super) type Of = Option<(RunKey, Arc<RunShared>)>;
-impl Hub {
+impl EngineState {
     /// The next share of worker `me`; `now` is about the present.
     ///
     /// A share is one task, unless tasks like it have proven short. Then it is a fair part of what is ready, bounded by
@@ -58,7 +58,7 @@ impl Hub {
         const MOST: usize = 64;
 
         let Some(Some(slot)) = self.slots.get_mut(me) else { return Taken::Nothing };
-        if let Some((key, shared, grant)) = self.strays.pop_front() {
+        if let Some((key, shared, grant)) = self.reclaimed.pop_front() {
             *of = Some((key, shared));
             slot.run.clone_from(of);
             slot.single = Some(grant.task);
@@ -128,11 +128,11 @@ impl Hub {
                 continue;
             }
             let keep = if overdue { 0 } else { share.queue.len() / 2 };
-            let taken: Vec<Grant> = share.queue.drain(keep..).collect();
+            let taken: Vec<StartPermit> = share.queue.drain(keep..).collect();
             let done = std::mem::take(&mut share.done);
             drop(share);
             found |= !taken.is_empty() || !done.is_empty();
-            self.strays.extend(taken.into_iter().map(|grant| (key, Arc::clone(&of), grant)));
+            self.reclaimed.extend(taken.into_iter().map(|grant| (key, Arc::clone(&of), grant)));
             for done in done {
                 self.apply(key, &of, done, false, effects);
             }

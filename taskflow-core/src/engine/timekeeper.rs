@@ -7,13 +7,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::effects::Effects;
-use super::hub::{Hub, Shared, Timekeeper};
-use super::machine::Input;
+use super::engine_state::{EngineState, Shared, Timekeeper};
+use crate::machine::Input;
 
 const LOOK: Duration = Duration::from_millis(1);
 
 /// Sees to it that the timekeeper wakes in time for what is in the hub now.
-pub(super) fn attend(shared: &Arc<Shared>, hub: &mut Hub) {
+pub(super) fn attend(shared: &Arc<Shared>, hub: &mut EngineState) {
     let wait = match (hub.watching, hub.until_deadline()) {
         (true, Some(deadline)) => deadline.min(LOOK),
         (true, None) => LOOK,

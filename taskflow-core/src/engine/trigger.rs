@@ -16,13 +16,15 @@ use std::time::Duration;
 
 use super::archive::{Archive, EndedRun};
 use super::children::Child;
-use super::machine::Input;
+use super::live_host::LiveHost;
+use super::recorder_error::RecorderError;
 use super::report::RunReport;
 use super::request::{RunError, RunRequest};
-use super::seat::Seat;
-use super::state::RunState;
+use crate::base::ErrorKind;
 use crate::dag::Plan;
-use crate::task::{Interrupt, RUN_ENDED, RunInfo, TaskContext, TriggeredBy};
+use crate::machine::Input;
+use crate::run::{RUN_ENDED, RunInfo, RunState, TriggeredBy};
+use crate::task::{Interrupt, TaskContext};
 use crate::value::{Value, into_owned};
 
 /// Between two looks for a run that another process runs.
@@ -54,12 +56,12 @@ pub enum TriggerError {
         error: RunError,
     },
     /// Whether it has been started before is not known, because the journal cannot be read, or it cannot go on.
-    #[error("a run of `{dag}` cannot be triggered: {reason}")]
+    #[error("a run of `{dag}` cannot be triggered: {source}")]
     Journal {
         /// Its DAG.
         dag: String,
         /// Why.
-        reason: String,
+        source: RecorderError,
     },
     /// The context is not that of a task in a run of this process.
     #[error(
@@ -141,7 +143,7 @@ pub(crate) async fn trigger<T: Value>(context: &TaskContext, request: RunRequest
 
 /// A task that asks for a run of a DAG.
 struct Triggering {
-    seat: Arc<Seat>,
+    live_host: Arc<LiveHost>,
     plan: Arc<Plan>,
     archive: Option<Arc<dyn Archive>>,
 }
@@ -159,14 +161,14 @@ enum Found {
 
 impl Triggering {
     fn new<T>(context: &TaskContext, request: &RunRequest<T>) -> Result<Self, TriggerError> {
-        let around: Arc<dyn Any + Send + Sync> = Arc::clone(context.surroundings()) as _;
-        let seat = around.downcast::<Seat>().map_err(|_| TriggerError::NoRun)?;
+        let around: Arc<dyn Any + Send + Sync> = Arc::clone(context.host()) as _;
+        let live_host = around.downcast::<LiveHost>().map_err(|_| TriggerError::NoRun)?;
         let plan = request.plan().map_err(|errors| {
             let dag = errors.dag_id().to_owned();
             TriggerError::Start { dag, error: errors.into() }
         })?;
-        let archive = seat.run.recorder.as_ref().and_then(|recorder| recorder.archive());
-        Ok(Triggering { seat, plan, archive })
+        let archive = live_host.run.recorder.as_ref().and_then(|recorder| recorder.archive());
+        Ok(Triggering { live_host, plan, archive })
     }
 
     /// Finds the run or starts it: how it has ended, if it has, and its id.
@@ -176,8 +178,8 @@ impl Triggering {
         request: RunRequest<T>,
         waits: bool,
     ) -> Result<(Option<EndedRun>, String), TriggerError> {
-        let Seat { run, counted, id, .. } = &*self.seat;
-        let call = self.seat.next_trigger();
+        let LiveHost { run, counted, id, .. } = &*self.live_host;
+        let call = self.live_host.next_trigger();
         let date = request.asked_date().unwrap_or(run.info.logical_date);
         for round in 1..=*counted {
             let by = TriggeredBy { run_id: run.info.run_id.clone(), task_id: id.clone() };
@@ -201,32 +203,32 @@ impl Triggering {
                 Found::Nowhere => return self.begin(context, request, info, waits),
             }
         }
-        Err(self.journal("it has failed in every attempt".to_owned()))
+        Err(self.journal(RecorderError::new(ErrorKind::Conflict, "it has failed in every attempt")))
     }
 
     async fn look(&self, run_id: &str) -> Result<Found, TriggerError> {
-        match self.seat.run.children.get(run_id) {
+        match self.live_host.run.children.get(run_id) {
             Some(Child::Running(_)) => return Ok(Found::Here),
             Some(Child::Ended(ended)) => return Ok(Found::Ended(ended)),
             None => {}
         }
-        let Some(archive) = self.archive.as_ref().filter(|_| self.seat.run.stand.get().is_some()) else {
+        let Some(archive) = self.archive.as_ref().filter(|_| self.live_host.run.engine_ref.get().is_some()) else {
             return Ok(Found::Nowhere);
         };
-        let Some(past) = archive.find(run_id).await.map_err(|reason| self.journal(reason))? else {
+        let Some(past) = archive.find(run_id).await.map_err(|source| self.journal(source))? else {
             return Ok(Found::Nowhere);
         };
         Ok(match past.state {
             RunState::Running => Found::Elsewhere,
             RunState::Interrupted => Found::Interrupted,
-            _ => Found::Ended(archive.end(run_id, &self.plan).await.map_err(|reason| self.journal(reason))?),
+            _ => Found::Ended(archive.end(run_id, &self.plan).await.map_err(|source| self.journal(source))?),
         })
     }
 
     /// The run, which has died with its process, to go on with.
     async fn resume(&self, run_id: &str) -> Result<RunRequest<()>, TriggerError> {
         let archive = self.archive.as_ref().ok_or(TriggerError::NoRun)?;
-        archive.resume(run_id, &self.plan).await.map_err(|reason| self.journal(reason))
+        archive.resume(run_id, &self.plan).await.map_err(|source| self.journal(source))
     }
 
     fn begin<T: Value>(
@@ -237,11 +239,11 @@ impl Triggering {
         waits: bool,
     ) -> Result<(Option<EndedRun>, String), TriggerError> {
         let run_id = info.run_id.clone();
-        let recording = self.archive.as_ref().map(|archive| archive.recording());
-        let request = request.triggered(info, recording);
-        if self.seat.run.stand.get().is_none() {
+        let open_recorder = self.archive.as_ref().map(|archive| archive.open_recorder());
+        let request = request.triggered(info, open_recorder);
+        if self.live_host.run.engine_ref.get().is_none() {
             let ended = simulated(&self.plan, request)?;
-            self.seat.run.children.put(&run_id, Child::Ended(ended.clone()));
+            self.live_host.run.children.put(&run_id, Child::Ended(ended.clone()));
             return Ok((Some(ended), run_id));
         }
         self.follow(context, request, &run_id, waits)?;
@@ -256,7 +258,7 @@ impl Triggering {
         run_id: &str,
         waits: bool,
     ) -> Result<(), TriggerError> {
-        let run = &self.seat.run;
+        let run = &self.live_host.run;
         let engine = run.engine().ok_or(TriggerError::NoRun)?;
         let started = request.engine(&engine).in_process(run.in_process).start();
         let handle = started.map_err(|error| TriggerError::Start { dag: self.plan.id().to_owned(), error })?;
@@ -284,8 +286,8 @@ impl Triggering {
         Ok(())
     }
 
-    fn journal(&self, reason: String) -> TriggerError {
-        TriggerError::Journal { dag: self.plan.id().to_owned(), reason }
+    fn journal(&self, source: RecorderError) -> TriggerError {
+        TriggerError::Journal { dag: self.plan.id().to_owned(), source }
     }
 }
 
@@ -305,7 +307,10 @@ fn outcome<T: Value>(report: RunReport<T>) -> EndedRun {
 /// Runs it at once, on a thread of its own: in a simulated run nothing goes on beside the steps of the simulation.
 fn simulated<T: Value>(plan: &Plan, request: RunRequest<T>) -> Result<EndedRun, TriggerError> {
     let dag = || plan.id().to_owned();
-    let failed = |reason: String| TriggerError::Journal { dag: dag(), reason };
+    let failed = |reason: String| {
+        let source = RecorderError::new(ErrorKind::Unavailable, reason);
+        TriggerError::Journal { dag: dag(), source }
+    };
     let thread = std::thread::Builder::new().name("taskflow-triggered".to_owned());
     let thread =
         thread.spawn(move || request.run_sequentially().map(outcome)).map_err(|error| failed(error.to_string()))?;

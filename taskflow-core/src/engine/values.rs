@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::machine::Machine;
-use super::state::TaskState;
+use crate::base::{Failure, catch};
 use crate::dag::{ArgPlan, At, Delivery, EdgeArg, EdgeKind, Layout, Plan, Projection, Source, as_it_is};
-use crate::error::Failure;
-use crate::panics::catch;
+use crate::machine::Machine;
+use crate::run::TaskState;
 use crate::task::Inputs;
 use crate::value::AnyValue;
 

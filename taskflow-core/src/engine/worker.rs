@@ -3,15 +3,15 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::attempt::{Done, Grant, call_sync, span, store, tell};
+use super::attempt::{Done, StartPermit, call_sync, span, store, tell};
 use super::effects::Effects;
-use super::hub::{Hub, Shared};
+use super::engine_state::{EngineState, Shared};
 use super::run::RunShared;
 use super::share::{Of, Share, Slot, Taken, lock};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
 
 /// Starts another worker.
-pub(super) fn spawn(shared: &Arc<Shared>, hub: &mut Hub) {
+pub(super) fn spawn(shared: &Arc<Shared>, hub: &mut EngineState) {
     let me = hub.slots.iter().position(Option::is_none).unwrap_or(hub.slots.len());
     let share = Arc::new(Mutex::new(Share::default()));
     let worker = Worker {
@@ -177,7 +177,7 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Tim
 }
 
 /// Runs one task. `now` is read once: the end of one task is the start of the next.
-pub(super) fn attempt(run: &Arc<RunShared>, grant: Grant, now: &mut Timestamp) -> Done {
+pub(super) fn attempt(run: &Arc<RunShared>, grant: StartPermit, now: &mut Timestamp) -> Done {
     let (task, attempt, started) = (grant.place(), grant.attempt, *now);
     let context = grant.context(run);
     let span = span(run, &grant);

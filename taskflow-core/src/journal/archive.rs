@@ -6,14 +6,15 @@ use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::params;
-use super::store::{RunFilter, RunRow};
+use crate::base::Timestamp;
 use crate::dag::Plan;
-use crate::engine::{Archive, ArchiveLook, EndedRun, PastRun, Recording, RunRequest, RunState, TaskState, returned};
-use crate::time::Timestamp;
+use crate::engine::{Archive, ArchiveFuture, EndedRun, OpenRecorder, PastRun, RecorderError, RunRequest, returned};
+use crate::run::{RunState, TaskState};
+use crate::store::{RunFilter, RunRow};
 use crate::value::AnyValue;
 
-fn look<'a, T>(future: impl Future<Output = Result<T, JournalError>> + Send + 'a) -> ArchiveLook<'a, T> {
-    Box::pin(async move { future.await.map_err(|error| error.to_string()) })
+fn look<'a, T>(future: impl Future<Output = Result<T, JournalError>> + Send + 'a) -> ArchiveFuture<'a, T> {
+    Box::pin(async move { future.await.map_err(RecorderError::from) })
 }
 
 impl Journal {
@@ -49,11 +50,11 @@ impl Journal {
 }
 
 impl Archive for Journal {
-    fn find<'a>(&'a self, run_id: &'a str) -> ArchiveLook<'a, Option<PastRun>> {
+    fn find<'a>(&'a self, run_id: &'a str) -> ArchiveFuture<'a, Option<PastRun>> {
         look(async move { Ok(self.inner.store.run_by_id(run_id).await?.map(|row| self.past(row))) })
     }
 
-    fn latest<'a>(&'a self, dag: &'a str, date: Option<Timestamp>) -> ArchiveLook<'a, Option<PastRun>> {
+    fn latest<'a>(&'a self, dag: &'a str, date: Option<Timestamp>) -> ArchiveFuture<'a, Option<PastRun>> {
         look(async move {
             let filter = RunFilter { dag: Some(dag.to_owned()), about: date, limit: Some(1), ..RunFilter::default() };
             let rows = self.inner.store.runs(&filter).await?;
@@ -61,7 +62,7 @@ impl Archive for Journal {
         })
     }
 
-    fn success_before<'a>(&'a self, dag: &'a str, date: Timestamp) -> ArchiveLook<'a, Option<PastRun>> {
+    fn success_before<'a>(&'a self, dag: &'a str, date: Timestamp) -> ArchiveFuture<'a, Option<PastRun>> {
         look(async move {
             let states = vec![RunState::Success];
             let filter = RunFilter { dag: Some(dag.to_owned()), states, ..RunFilter::default() };
@@ -73,7 +74,7 @@ impl Archive for Journal {
         })
     }
 
-    fn end<'a>(&'a self, run_id: &'a str, plan: &'a Plan) -> ArchiveLook<'a, EndedRun> {
+    fn end<'a>(&'a self, run_id: &'a str, plan: &'a Plan) -> ArchiveFuture<'a, EndedRun> {
         look(async move {
             let history = self.history(run_id).await?;
             let state = history.state;
@@ -90,22 +91,22 @@ impl Archive for Journal {
         })
     }
 
-    fn task<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveLook<'a, Option<TaskState>> {
+    fn task<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<TaskState>> {
         look(async move { Ok(self.history(run_id).await?.task(task).map(|task| task.state)) })
     }
 
-    fn value<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveLook<'a, Option<(String, Vec<u8>)>> {
+    fn value<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<(String, Vec<u8>)>> {
         look(async move {
             let history = self.history(run_id).await?;
             Ok(Journal::value(self, &history, task).await?.map(|value| (value.ty, value.bytes)))
         })
     }
 
-    fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveLook<'a, RunRequest<()>> {
+    fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveFuture<'a, RunRequest<()>> {
         look(self.resume_plan(run_id, plan, Timestamp::now()))
     }
 
-    fn recording(&self) -> Recording {
+    fn open_recorder(&self) -> OpenRecorder {
         let journal = self.clone();
         Box::new(move |run| journal.begin(run))
     }

@@ -1,15 +1,15 @@
 //! What callbacks of stored runs were told, and what they have yet to be told.
 //!
 //! 1. Before the first entry of a process is stored that runs a graph with callbacks, its run is put on the list of those that
-//!    *owe* something.
-//! 2. What is to be told follows from the entries ([`Herald`]), and what was told stands in the store by its key. The
-//!    difference is what is owed, whoever asks and whenever.
-//! 3. The process that has the run tells it ([`courier`](crate::engine)). One that takes the run over begins with what is
-//!    owed.
+//!    *outbox_add* something.
+//! 2. What is to be told follows from the entries ([`CallbackProjection`]), and what was told stands in the store by its key. The
+//!    difference is what is pending, whoever asks and whenever.
+//! 3. The process that has the run tells it ([`callback_dispatcher`](crate::engine)). One that takes the run over begins with what is
+//!    pending.
 //! 4. A process that runs anything in the same home goes through the list, and tells what is due of runs that nobody runs. A
 //!    claim keeps two processes from doing so at once; without it the callbacks would be told twice, and that they bear.
 //! 5. A run that has ended and owes nothing is taken off the list. One that nobody has gone on with stays on it, and so does one
-//!    whose DAG this program does not have.
+//!    target DAG this program does not have.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,20 +22,20 @@ use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::{Inner, Journal};
 use super::resume::dag_of;
-use super::store::RunRow;
+use crate::base::Timestamp;
+use crate::callback::{CallbackProjection, DeliveryAttempt, DeliveryLog, Names, PendingCallback};
 use crate::dag::{Plan, node_id_of};
-use crate::engine::{Herald, Ledger, Names, Owed, Tried};
+use crate::store::RunRow;
 use crate::task::Callbacks;
-use crate::time::Timestamp;
 
-/// What became of a notice that a callback of a stored run was to be told.
+/// What became of a notification that a callback of a stored run was to be told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// Its key; see [`Notice::key`](crate::task::Notice::key).
+    /// Its key; see [`Notification::key`](crate::task::Notification::key).
     pub key: String,
     /// What it says, in one line.
-    pub notice: String,
+    pub notification: String,
     /// Which callback.
     pub callback: String,
     /// When it was last tried.
@@ -49,10 +49,10 @@ pub struct Delivery {
     pub next: Option<Timestamp>,
 }
 
-impl From<Tried> for Delivery {
-    fn from(tried: Tried) -> Self {
-        let Tried { key, notice, callback, at, attempts, error, next } = tried;
-        Delivery { key, notice, callback, at, attempts, error, next }
+impl From<DeliveryAttempt> for Delivery {
+    fn from(tried: DeliveryAttempt) -> Self {
+        let DeliveryAttempt { key, notification, callback, at, attempts, error, next } = tried;
+        Delivery { key, notification, callback, at, attempts, error, next }
     }
 }
 
@@ -70,38 +70,39 @@ impl Journal {
     /// # Cancellation safety
     ///
     /// What is under way when the future is dropped is told, and told again by the next one.
-    pub async fn deliver_owed(&self) -> Result<usize, JournalError> {
+    pub async fn deliver_pending(&self) -> Result<usize, JournalError> {
         let _one_at_a_time = self.inner.delivering.lock().await;
-        let (store, claims) = (&self.inner.store, &self.inner.claims);
+        let (store, run_locks) = (&self.inner.store, &self.inner.run_locks);
         let mut told = 0;
-        for run_id in store.owing().await? {
-            if claims.holder(&run_id).is_some() {
+        for run_id in store.outbox_pending().await? {
+            if run_locks.holder(&run_id).is_some() {
                 continue;
             }
-            let Ok(Some(_claim)) = claims.claim(&format!("{run_id}.notices")) else { continue };
+            let Ok(Some(_claim)) = run_locks.claim(&format!("{run_id}.notifications")) else { continue };
             let Some(row) = store.run_by_id(&run_id).await? else {
-                store.settle(&run_id).await?;
+                store.outbox_done(&run_id).await?;
                 continue;
             };
             let Some(plan) = dag_of(&row.info).ok().and_then(|dag| dag.plan().ok()) else { continue };
             // What is damaged is said by those who look at the run.
-            let Ok(owed) = self.owed(row, &plan).await else { continue };
+            let Ok(pending) = self.pending(row, &plan).await else { continue };
             let now = Timestamp::now();
-            let (mut due, later): (Vec<Owed>, Vec<Owed>) = owed.into_iter().partition(|owed| owed.is_due(now));
-            let mut trying = move || due.iter_mut().map(Owed::attempt).collect::<Vec<Tried>>();
+            let (mut due, later): (Vec<PendingCallback>, Vec<PendingCallback>) =
+                pending.into_iter().partition(|pending| pending.is_due(now));
+            let mut trying = move || due.iter_mut().map(PendingCallback::attempt).collect::<Vec<DeliveryAttempt>>();
             // A thread of its own, which nobody has to wait for who does not want to wait any more.
             let (done, tried) = tokio::sync::oneshot::channel();
-            let thread = std::thread::Builder::new().name("taskflow-notices".to_owned());
+            let thread = std::thread::Builder::new().name("taskflow-notifications".to_owned());
             if thread.spawn(move || done.send(trying())).is_err() {
                 continue;
             }
             let Ok(tried) = tried.await else { continue };
             if !tried.is_empty() {
-                store.note(&run_id, &tried).await?;
+                store.record_deliveries(&run_id, &tried).await?;
             }
             told += tried.iter().filter(|tried| tried.error.is_none()).count();
             if later.is_empty() && tried.iter().all(|tried| tried.next.is_none()) {
-                store.settle(&run_id).await?;
+                store.outbox_done(&run_id).await?;
             }
         }
         Ok(told)
@@ -115,43 +116,45 @@ impl Journal {
         let journal = self.clone();
         let deliver = move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else { return };
-            if let Err(error) = runtime.block_on(journal.deliver_owed()) {
+            if let Err(error) = runtime.block_on(journal.deliver_pending()) {
                 tracing::warn!(target: "taskflow", "callbacks of earlier runs are not told: {error}");
             }
         };
         // Without a thread it is done another time.
-        let _ = std::thread::Builder::new().name("taskflow-notices".to_owned()).spawn(deliver);
+        let _ = std::thread::Builder::new().name("taskflow-notifications".to_owned()).spawn(deliver);
     }
 
     /// What callbacks are still to be told of a run, seen from a graph of this program.
-    pub(super) async fn owed(&self, row: RunRow, plan: &Arc<Plan>) -> Result<Vec<Owed>, JournalError> {
+    pub(super) async fn pending(&self, row: RunRow, plan: &Arc<Plan>) -> Result<Vec<PendingCallback>, JournalError> {
         let (info, run_id) = (Arc::new(row.info.clone()), row.info.run_id.clone());
-        let Some(mut herald) = Herald::new(plan, &info) else { return Ok(Vec::new()) };
+        let Some(mut callback_projection) = CallbackProjection::new(plan, &info) else { return Ok(Vec::new()) };
         let nodes: HashMap<&str, u32> = (0..).zip(plan.nodes()).map(|(index, node)| (node.id(), index)).collect();
-        let mut owed = Vec::new();
+        let mut pending = Vec::new();
         self.read_history(row, |history, at, entry| {
-            owed.extend(herald.hear(at, entry, &Known { history, plan, nodes: &nodes }));
+            pending.extend(callback_projection.observe(at, entry, &HistoryNames { history, plan, nodes: &nodes }));
         })
         .await?;
         let tried = self.inner.store.deliveries(&run_id).await?;
-        let tried: HashMap<&str, &Tried> = tried.iter().map(|tried| (&*tried.key, tried)).collect();
-        let still = |owed: Owed| match tried.get(&*owed.notice.key) {
-            None => Some(owed),
-            Some(Tried { error: Some(_), next: Some(next), attempts, .. }) => Some(owed.after(*attempts, Some(*next))),
+        let tried: HashMap<&str, &DeliveryAttempt> = tried.iter().map(|tried| (&*tried.key, tried)).collect();
+        let still = |pending: PendingCallback| match tried.get(&*pending.notification.key) {
+            None => Some(pending),
+            Some(DeliveryAttempt { error: Some(_), next: Some(next), attempts, .. }) => {
+                Some(pending.after(*attempts, Some(*next)))
+            }
             Some(_) => None,
         };
-        Ok(owed.into_iter().filter_map(still).collect())
+        Ok(pending.into_iter().filter_map(still).collect())
     }
 }
 
 /// The tasks of a history, with the callbacks of the graph of today.
-struct Known<'a> {
+struct HistoryNames<'a> {
     history: &'a RunHistory,
     plan: &'a Plan,
     nodes: &'a HashMap<&'a str, u32>,
 }
 
-impl Names for Known<'_> {
+impl Names for HistoryNames<'_> {
     fn id(&self, task: u32) -> Cow<'_, str> {
         Cow::Owned(self.history.id_of(task))
     }
@@ -164,28 +167,28 @@ impl Names for Known<'_> {
 }
 
 /// Notes what the callbacks of one run were told.
-pub(super) struct Book {
+pub(super) struct StoreDeliveryLog {
     journal: Weak<Inner>,
     run_id: String,
 }
 
-impl Book {
-    pub(super) fn of(journal: &Arc<Inner>, run_id: &str) -> Arc<dyn Ledger> {
-        Arc::new(Book { journal: Arc::downgrade(journal), run_id: run_id.to_owned() })
+impl StoreDeliveryLog {
+    pub(super) fn of(journal: &Arc<Inner>, run_id: &str) -> Arc<dyn DeliveryLog> {
+        Arc::new(StoreDeliveryLog { journal: Arc::downgrade(journal), run_id: run_id.to_owned() })
     }
 
-    /// Waits for the store, on the thread of the courier.
+    /// Waits for the store, on the thread of the callback_dispatcher.
     fn wait<T>(answer: impl Future<Output = T>) -> Option<T> {
-        // Not kept: the book goes with the run, perhaps inside another runtime, and there none may be dropped.
+        // Not kept: the delivery_log goes with the run, perhaps inside another runtime, and there none may be dropped.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
         Some(runtime.block_on(answer))
     }
 }
 
-impl Ledger for Book {
-    fn note(&self, tried: &[Tried]) -> bool {
+impl DeliveryLog for StoreDeliveryLog {
+    fn record(&self, tried: &[DeliveryAttempt]) -> bool {
         let Some(journal) = self.journal.upgrade() else { return false };
-        match Book::wait(journal.store.note(&self.run_id, tried)) {
+        match StoreDeliveryLog::wait(journal.store.record_deliveries(&self.run_id, tried)) {
             Some(Ok(())) => true,
             Some(Err(error)) => {
                 tracing::warn!(target: "taskflow", "what callbacks were told cannot be stored: {error}");
@@ -195,9 +198,9 @@ impl Ledger for Book {
         }
     }
 
-    fn settle(&self) {
+    fn done(&self) {
         let Some(journal) = self.journal.upgrade() else { return };
-        // It stays on the list, and the next process that goes through it finds that nothing is owed.
-        let _ = Book::wait(journal.store.settle(&self.run_id));
+        // It stays on the list, and the next process that goes through it finds that nothing is pending.
+        let _ = StoreDeliveryLog::wait(journal.store.outbox_done(&self.run_id));
     }
 }

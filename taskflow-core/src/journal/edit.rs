@@ -9,13 +9,12 @@ use std::collections::HashSet;
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
-use super::live::worker;
-use super::pick::Pick;
 use super::scopes::{set_up, with_scopes};
 use super::segment::Buffer;
-use super::store::{Append, Appended, Request, RequestKind, RunUpdate, Segment, Whose};
-use crate::engine::{Entry, RunState, Stored, TaskState, ValueRef};
-use crate::time::Timestamp;
+use super::task_filter::TaskFilter;
+use crate::base::Timestamp;
+use crate::run::{Entry, RunState, Stored, TaskState, ValueRef};
+use crate::store::{Append, AppendTarget, Appended, Request, RequestKind, RunUpdate, Segment, worker};
 
 /// Who does something to a run, and why: it stands in the history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,7 +63,7 @@ impl Journal {
     /// # Errors
     ///
     /// When somebody runs the run, it has no such task, or none of the picked tasks has run or ended.
-    pub async fn clear(&self, run: &str, pick: &Pick, note: &Note) -> Result<Vec<String>, JournalError> {
+    pub async fn clear(&self, run: &str, pick: &TaskFilter, note: &Note) -> Result<Vec<String>, JournalError> {
         let run = self.row(run).await?.info.run_id;
         let claim = self.claim(&run)?;
         let history = self.history_of(self.row(&run).await?).await?;
@@ -82,7 +81,7 @@ impl Journal {
     /// # Errors
     ///
     /// When it has no such task, or none of the picked tasks has run or ended.
-    pub async fn would_clear(&self, run: &str, pick: &Pick) -> Result<Vec<String>, JournalError> {
+    pub async fn would_clear(&self, run: &str, pick: &TaskFilter) -> Result<Vec<String>, JournalError> {
         let history = self.history(run).await?;
         let tasks = to_clear(&history, pick)?;
         Ok(tasks.into_iter().map(|task| history.id(task).to_owned()).collect())
@@ -99,7 +98,7 @@ impl Journal {
     pub async fn mark(
         &self,
         run: &str,
-        pick: &Pick,
+        pick: &TaskFilter,
         state: TaskState,
         value: Option<&serde_json::Value>,
         note: &Note,
@@ -163,7 +162,7 @@ impl Journal {
         if row.state != RunState::Running {
             return Ok(Cancellation::Over(row.state));
         }
-        if let Some(worker) = self.inner.claims.holder(&run) {
+        if let Some(worker) = self.inner.run_locks.holder(&run) {
             let Note { by, reason } = note.clone();
             let reason = if reason.is_empty() { "cancelled".to_owned() } else { reason };
             let request = Request { run: row.number, what: RequestKind::Cancel, by, reason, at: Timestamp::now() };
@@ -216,7 +215,7 @@ impl Journal {
         let ended = (state != RunState::Running).then_some(now);
         let update = RunUpdate { state, ended, counts: Vec::new(), graph: None };
         let append = Append {
-            run: Whose::Known { run: history.number, token },
+            run: AppendTarget::Existing { run: history.number, token },
             segment: Some(Segment { number: history.segments + 1, events: buffer.events, data: buffer.data }),
             update: Some(update),
         };
@@ -227,7 +226,7 @@ impl Journal {
     }
 }
 
-fn to_clear(history: &RunHistory, pick: &Pick) -> Result<Vec<u32>, JournalError> {
+fn to_clear(history: &RunHistory, pick: &TaskFilter) -> Result<Vec<u32>, JournalError> {
     let picked: HashSet<u32> = with_scopes(&history.shape, pick.of(history)?).into_iter().collect();
     let mut tasks: Vec<u32> = history.in_order().into_iter().map(|place| place as u32).collect();
     tasks.retain(|&task| {
@@ -248,8 +247,11 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
     let mut stored = None;
     for &task in tasks {
         let id = history.id(task);
-        let failed =
-            |reason: String| JournalError::Value { run: history.info.run_id.clone(), task: id.to_owned(), reason };
+        let failed = |reason: String| JournalError::InvalidValue {
+            run: history.info.run_id.clone(),
+            task: id.to_owned(),
+            reason,
+        };
         let node = plan.find(id).ok_or_else(|| failed("the task is not in this program any more".to_owned()))?;
         let ty = plan.def(node).output;
         let value = ty.from_json(value).map_err(|error| failed(format!("the JSON is no {}: {error}", ty.short())))?;
@@ -258,7 +260,7 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
     Ok(Stored::Inline(stored.unwrap_or_default()))
 }
 
-/// A reason, and whose it is.
+/// A reason, and target it is.
 pub(super) fn said(reason: &str, by: &str) -> String {
     if by.is_empty() { reason.to_owned() } else { format!("{reason} (by {by})") }
 }

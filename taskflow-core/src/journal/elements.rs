@@ -1,7 +1,7 @@
 //! The tasks of a history by the numbers that entries name them by.
 //!
 //! Without mapped tasks the number of a task is its place in the graph. The elements of a list have numbers from the moment
-//! at which the list was there ([`Entry::Expanded`](crate::engine::Entry::Expanded)), and a process that goes on with a run
+//! at which the list was there ([`Entry::Expanded`](crate::run::Entry::Expanded)), and a process that goes on with a run
 //! numbers anew: it first says again which lists are there. So numbers are good for one session, and ids for ever; the graph
 //! of a history holds the elements as ordinary nodes, so that whoever looks at it need not know of mappings.
 
@@ -11,9 +11,9 @@ use std::sync::Arc;
 use super::graph::{Graph, GraphMapping, GraphNode};
 use super::history::RunHistory;
 use super::task_history::TaskHistory;
+use crate::base::Timestamp;
 use crate::dag::{node_id_of, path_of};
-use crate::engine::TaskState;
-use crate::time::Timestamp;
+use crate::run::TaskState;
 
 /// From numbers to places, in the session that the history has come to.
 #[derive(Clone, Debug, Default)]

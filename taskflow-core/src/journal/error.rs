@@ -1,6 +1,8 @@
 //! What can go wrong with stored runs.
 
-use super::store::StoreError;
+use crate::base::ErrorKind;
+use crate::engine::RecorderError;
+use crate::store::StoreError;
 
 /// Why something could not be done with a stored run.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +55,7 @@ pub enum JournalError {
     },
     /// The claim on a run cannot be made.
     #[error("run `{run}` cannot be claimed: {error}")]
-    Claim {
+    RunLock {
         /// The run.
         run: String,
         /// Why.
@@ -114,6 +116,16 @@ pub enum JournalError {
     /// A run could not be started.
     #[error(transparent)]
     Start(Box<crate::engine::RunError>),
+    /// A value given for a task does not have the type that the task returns.
+    #[error("task `{task}` of run `{run}` cannot have this value: {reason}")]
+    InvalidValue {
+        /// The run.
+        run: String,
+        /// The task.
+        task: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A stored value is gone or damaged.
     #[error("the value of task `{task}` of run `{run}` cannot be read: {reason}")]
     Value {
@@ -126,6 +138,114 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// The class of the error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            JournalError::Store(error) => error.kind(),
+            JournalError::Build(errors) => errors.kind(),
+            JournalError::Start(error) => error.kind(),
+            JournalError::NoRuns | JournalError::UnknownRun { .. } | JournalError::UnknownTask { .. } => {
+                ErrorKind::NotFound
+            }
+            JournalError::Live { .. }
+            | JournalError::Taken { .. }
+            | JournalError::UnknownDag { .. }
+            | JournalError::Changed { .. }
+            | JournalError::Nothing { .. } => ErrorKind::Conflict,
+            JournalError::AmbiguousRun { .. } | JournalError::Answer { .. } | JournalError::InvalidValue { .. } => {
+                ErrorKind::Invalid
+            }
+            JournalError::Thread(_) | JournalError::RunLock { .. } | JournalError::Files(_) => ErrorKind::Unavailable,
+            JournalError::DamagedRun { .. } | JournalError::Value { .. } => ErrorKind::Damaged,
+        }
+    }
+}
+
+/// For the engine, which is a layer below the journal.
+impl From<JournalError> for RecorderError {
+    fn from(error: JournalError) -> Self {
+        RecorderError::new(error.kind(), error)
+    }
+}
+
 fn known(dags: &[String]) -> String {
     if dags.is_empty() { String::new() } else { format!("; it has {}", dags.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::base::ErrorKind::{Conflict, Damaged, Invalid, NotFound, Unavailable};
+    use crate::engine::RunError;
+
+    fn text() -> String {
+        String::new()
+    }
+
+    fn io() -> io::Error {
+        io::Error::other("")
+    }
+
+    #[test]
+    fn every_error_of_the_store_has_a_kind() {
+        let kinds = [
+            (StoreError::Open { place: text(), reason: text() }, Unavailable),
+            (StoreError::TooNew { place: text(), found: 2, known: 1 }, Unavailable),
+            (StoreError::Write { place: text(), reason: text() }, Unavailable),
+            (StoreError::Read { place: text(), reason: text() }, Unavailable),
+            (StoreError::Damaged { place: text(), what: text() }, Damaged),
+        ];
+        for (error, kind) in kinds {
+            assert_eq!(error.kind(), kind, "{error:?}");
+            assert_eq!(JournalError::from(error.clone()).kind(), kind, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn every_error_of_the_journal_has_a_kind() {
+        let (run, reason) = (text, text);
+        let start = || JournalError::Start(Box::new(RunError::System(io())));
+        let kinds = [
+            (JournalError::Thread(io()), Unavailable),
+            (JournalError::UnknownRun { run: run() }, NotFound),
+            (JournalError::NoRuns, NotFound),
+            (JournalError::AmbiguousRun { run: run(), runs: Vec::new() }, Invalid),
+            (JournalError::DamagedRun { run: run(), what: text() }, Damaged),
+            (JournalError::Live { run: run(), by: text() }, Conflict),
+            (JournalError::Taken { run: run() }, Conflict),
+            (JournalError::RunLock { run: run(), error: io() }, Unavailable),
+            (JournalError::UnknownDag { run: run(), dag: text(), dags: Vec::new() }, Conflict),
+            (JournalError::UnknownTask { run: run(), task: text(), nearest: None }, NotFound),
+            (JournalError::Changed { run: run(), reason: reason() }, Conflict),
+            (JournalError::Nothing { run: run(), reason: reason() }, Conflict),
+            (JournalError::Answer { run: run(), key: text(), reason: reason() }, Invalid),
+            (JournalError::Files(io()), Unavailable),
+            (start(), Unavailable),
+            (JournalError::InvalidValue { run: run(), task: text(), reason: reason() }, Invalid),
+            (JournalError::Value { run: run(), task: text(), reason: reason() }, Damaged),
+        ];
+        for (error, kind) in kinds {
+            assert_eq!(error.kind(), kind, "{error:?}");
+            let said = error.to_string();
+            let recorder = RecorderError::from(error);
+            assert_eq!((recorder.kind(), recorder.to_string()), (kind, said));
+        }
+    }
+
+    #[test]
+    fn an_error_for_starting_a_run_has_the_kind_of_its_cause() {
+        let recorder = RecorderError::from(JournalError::Live { run: text(), by: text() });
+        let kinds = [
+            (RunError::ParamCount { dag: text(), expected: 1, given: 2 }, Invalid),
+            (RunError::PoolTooSmall { task: text(), pool: text(), wanted: 2, slots: 1 }, Invalid),
+            (RunError::Journal(recorder), Conflict),
+            (RunError::System(io()), Unavailable),
+        ];
+        for (error, kind) in kinds {
+            assert_eq!(error.kind(), kind, "{error:?}");
+        }
+    }
 }

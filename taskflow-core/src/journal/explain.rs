@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::graph::{EdgeRule, GraphNode};
 use super::history::RunHistory;
 use super::task_history::TaskHistory;
-use crate::engine::{RunState, TaskState};
-use crate::task::{RUN_ENDED, TriggerRule};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::run::{RUN_ENDED, RunState, TaskState};
+use crate::task::TriggerRule;
 
 /// Why a task is in the state it is in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -77,7 +77,7 @@ impl RunHistory {
         Explanation { task: known.id.clone(), state: known.state, why }
     }
 
-    /// Why tasks that have not succeeded have not: every task whose state is not `success`, `removed` or `skipped`.
+    /// Why tasks that have not succeeded have not: every task target state is not `success`, `removed` or `skipped`.
     pub fn explain_open(&self) -> Vec<Explanation> {
         let settled = [TaskState::Success, TaskState::Removed, TaskState::Skipped];
         let open = self.in_order().into_iter().filter(|&place| !settled.contains(&self.tasks[place].state));
@@ -145,7 +145,7 @@ impl RunHistory {
         why
     }
 
-    /// The group around a node whose retry is not due yet, which one it is, and when it is due.
+    /// The group around a node target retry is not due yet, which one it is, and when it is due.
     fn group_that_waits(&self, node: &GraphNode) -> Option<(&str, u32, Timestamp)> {
         let groups = &self.shape.groups;
         let around = std::iter::successors(node.group, |&group| groups.get(group as usize)?.1);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Pick, RunHistory, graph, params, segment, store};
+use super::{RunHistory, TaskFilter, graph, params, segment};
+use crate::store;
 
 /// Reads bytes that may be any as all that a run is made of, and makes a history of it: nothing may panic.
 pub(crate) fn fold_any(bytes: &[u8]) {
@@ -30,7 +31,7 @@ pub(crate) fn fold_any(bytes: &[u8]) {
         mappings: vec![],
     };
     let shape = Arc::new(shape);
-    let info = crate::task::RunInfo::manual("dag", crate::time::Timestamp::EPOCH);
+    let info = crate::run::RunInfo::manual("dag", crate::base::Timestamp::EPOCH);
     let row = store::RunRow {
         number: 1,
         info,
@@ -38,9 +39,9 @@ pub(crate) fn fold_any(bytes: &[u8]) {
         build: String::new(),
         owner: String::new(),
         token: 1,
-        state: crate::engine::RunState::Running,
+        state: crate::run::RunState::Running,
         tasks: 3,
-        created: crate::time::Timestamp::EPOCH,
+        created: crate::base::Timestamp::EPOCH,
         ended: None,
         counts: vec![],
     };
@@ -49,6 +50,6 @@ pub(crate) fn fold_any(bytes: &[u8]) {
         let _ = history.explain_open();
         let _ = history.counts();
         let _ = history.started();
-        let _ = Pick::all().failed().downstream().upstream().of(&history);
+        let _ = TaskFilter::all().failed().downstream().upstream().of(&history);
     }
 }

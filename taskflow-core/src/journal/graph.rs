@@ -14,7 +14,7 @@ pub(crate) struct Graph {
     pub(crate) kinds: Vec<GraphKind>,
     pub(crate) nodes: Vec<GraphNode>,
     pub(crate) groups: Vec<(String, Option<u32>)>,
-    /// The node whose value is the result of a run.
+    /// The node target value is the result of a run.
     pub(crate) result: Option<u32>,
     /// What is there once for each element of a list. Stored behind the rest, which is older.
     #[serde(skip)]

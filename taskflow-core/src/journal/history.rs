@@ -10,12 +10,10 @@ use serde::Serialize;
 
 use super::elements::Numbers;
 use super::graph::Graph;
-use super::store::RunRow;
 use super::task_history::{Place, TaskHistory};
-use crate::engine::{Entry, RunState, Session, TaskState, ValueRef};
-use crate::error::Failure;
-use crate::task::{Happening, RunInfo};
-use crate::time::Timestamp;
+use crate::base::{Failure, Timestamp};
+use crate::run::{Entry, EventPayload, RunInfo, RunState, Session, TaskState, ValueRef};
+use crate::store::RunRow;
 
 /// What is known of a stored run: every task, every attempt, every process that ran it.
 #[derive(Clone, Debug, Serialize)]
@@ -46,11 +44,11 @@ pub struct RunHistory {
     pub run_retries: Vec<RunRetry>,
     /// That it was not over at its deadline, if it was not.
     pub missed_deadline: Option<MissedDeadline>,
-    /// What became of the notices that its callbacks were to be told, in the order of the last tries.
+    /// What became of the notifications that its callbacks were to be told, in the order of the last tries.
     pub deliveries: Vec<super::Delivery>,
     /// The events that it was told, in order, by their keys.
     #[serde(skip)]
-    pub(crate) events: Vec<(String, Happening)>,
+    pub(crate) events: Vec<(String, EventPayload)>,
     /// Groups that were tried again as a whole: how often, and from when on for the last time.
     #[serde(skip)]
     pub(crate) groups: HashMap<String, (u32, Timestamp)>,
@@ -299,7 +297,7 @@ impl RunHistory {
                 }
             }
             Entry::Linked { task, name, url, .. } => self.numbered(task)?.link(name, url),
-            Entry::Kept { task, key, text } => drop(self.numbered(task)?.kept.insert(key, text)),
+            Entry::TaskStateSet { task, key, text } => drop(self.numbered(task)?.task_state.insert(key, text)),
             Entry::Pushed { task, key, ty, value, .. } => self.numbered(task)?.push(key, ty, Place { segment, value }),
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
@@ -390,7 +388,7 @@ impl RunHistory {
             task.close(at, TaskState::Failed, Some(Arc::new(Failure::Lost { worker })));
             task.settle(at, TaskState::None);
             // That attempt is not the task's fault.
-            task.forgiven += 1;
+            task.uncounted_attempts += 1;
         }
     }
 
@@ -418,7 +416,7 @@ impl RunHistory {
 
     fn happened(&mut self, at: Timestamp, key: String, value: &str, by: &str, reason: &str) {
         let (value, by, reason) = (Arc::from(value), Arc::from(by), Arc::from(reason));
-        self.events.push((key, Happening { value, by, reason, at }));
+        self.events.push((key, EventPayload { value, by, reason, at }));
     }
 
     /// The retries of the whole run since somebody last edited it, or it ended: how many were begun, and the one that is waited
@@ -442,8 +440,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::engine::{Durability, Stored};
     use crate::journal::segment::{self, Buffer};
+    use crate::run::{Durability, Stored};
 
     fn entry() -> impl Strategy<Value = Entry> {
         let task = || 0..4u32;

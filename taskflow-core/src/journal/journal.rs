@@ -5,20 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::deliveries::Book;
+use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
 use super::graph::Graph;
 use super::history::RunHistory;
-use super::live::{Claims, build_id, worker};
-use super::memory::MemoryStore;
-use super::params;
-use super::run_log::{Beginning, Log, RunLog, Terms};
-use super::segment;
-use super::store::{NewRun, RunFilter, RunRow, Store, Whose};
+use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
 use super::writer::Queue;
-use crate::engine::{About, Entry, Recorder, RunRequest, RunState, Session};
-use crate::paths::safe_name;
-use crate::time::Timestamp;
+use super::{params, segment};
+use crate::base::{ErrorKind, Timestamp, safe_name};
+use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
+use crate::run::{Entry, RunState, Session};
+use crate::store::{AppendTarget, MemoryStore, NewRun, RunFilter, RunLocks, RunRow, Store, build_id, worker};
 use crate::value::ValueFiles;
 
 /// Keeps what happens in runs: their history, their values, and what is needed to go on with them after a crash.
@@ -47,12 +44,12 @@ pub struct Journal {
 pub(super) struct Inner {
     pub(super) store: Arc<dyn Store>,
     pub(super) queue: Arc<Queue>,
-    pub(super) claims: Claims,
+    pub(super) run_locks: RunLocks,
     pub(super) files: Option<Arc<ValueFiles>>,
     pub(super) home: Option<PathBuf>,
     inline_limit: usize,
     value_limit: usize,
-    /// Held by whoever tells callbacks what earlier runs owe.
+    /// Held by whoever tells callbacks what earlier runs outbox_add.
     pub(super) delivering: tokio::sync::Mutex<()>,
     /// Whether that was done.
     pub(super) has_delivered: AtomicBool,
@@ -61,21 +58,21 @@ pub(super) struct Inner {
 /// The settings of a [`Journal`].
 #[derive(Clone, Debug)]
 pub struct JournalBuilder {
-    sync: super::Sync,
+    sync: crate::store::SyncMode,
     inline_limit: usize,
     value_limit: usize,
 }
 
 impl Default for JournalBuilder {
     fn default() -> Self {
-        JournalBuilder { sync: super::Sync::default(), inline_limit: 48 << 10, value_limit: 512 << 20 }
+        JournalBuilder { sync: crate::store::SyncMode::default(), inline_limit: 48 << 10, value_limit: 512 << 20 }
     }
 }
 
 impl JournalBuilder {
-    /// What a commit has to survive. Default: [`Sync::Full`](super::Sync::Full).
+    /// What a commit has to survive. Default: [`Sync::Full`](crate::store::SyncMode::Full).
     #[must_use]
-    pub fn sync(mut self, sync: super::Sync) -> Self {
+    pub fn sync(mut self, sync: crate::store::SyncMode) -> Self {
         self.sync = sync;
         self
     }
@@ -100,7 +97,7 @@ impl JournalBuilder {
     ///
     /// When its thread cannot be started.
     pub fn in_memory(self) -> Result<Journal, JournalError> {
-        self.over(Arc::new(MemoryStore::default()), Claims::default(), None)
+        self.over(Arc::new(MemoryStore::default()), RunLocks::default(), None)
     }
 
     /// A journal in a directory, which is made if it does not exist: `taskflow.db`, and beside it the directories `values`,
@@ -114,11 +111,11 @@ impl JournalBuilder {
         let home = home.as_ref();
         let failed = |error: std::io::Error| {
             let reason = format!("the directory cannot be made: {error}");
-            super::StoreError::Open { place: home.display().to_string(), reason }
+            crate::store::StoreError::Open { place: home.display().to_string(), reason }
         };
         std::fs::create_dir_all(home).map_err(failed)?;
-        let store = super::sqlite::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
-        self.over(Arc::new(store), Claims::in_directory(home.join("live")), Some(home))
+        let store = crate::store::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
+        self.over(Arc::new(store), RunLocks::in_directory(home.join("live")), Some(home))
     }
 
     /// The journal in a directory, if there is one: as [`JournalBuilder::open`], for looking without making anything.
@@ -129,29 +126,31 @@ impl JournalBuilder {
     #[cfg(feature = "sqlite")]
     pub async fn open_existing(self, home: impl AsRef<Path>) -> Result<Option<Journal>, JournalError> {
         let home = home.as_ref();
-        let store = super::sqlite::SqliteStore::open_existing(&home.join("taskflow.db"), self.sync).await?;
-        let claims = Claims::in_directory(home.join("live"));
-        store.map(|store| self.over(Arc::new(store), claims, Some(home))).transpose()
+        let store = crate::store::SqliteStore::open_existing(&home.join("taskflow.db"), self.sync).await?;
+        let run_locks = RunLocks::in_directory(home.join("live"));
+        store.map(|store| self.over(Arc::new(store), run_locks, Some(home))).transpose()
     }
 
-    fn over(self, store: Arc<dyn Store>, claims: Claims, home: Option<&Path>) -> Result<Journal, JournalError> {
+    fn over(self, store: Arc<dyn Store>, run_locks: RunLocks, home: Option<&Path>) -> Result<Journal, JournalError> {
         let queue = Queue::start(Arc::clone(&store)).map_err(JournalError::Thread)?;
-        Ok(self.with_queue(store, queue, claims, home))
+        Ok(self.with_queue(store, queue, run_locks, home))
     }
 
-    /// A journal whose entries are stored by whoever has the queue.
+    /// A journal target entries are stored by whoever has the queue.
     pub(super) fn with_queue(
         self,
         store: Arc<dyn Store>,
         queue: Arc<Queue>,
-        claims: Claims,
+        run_locks: RunLocks,
         home: Option<&Path>,
     ) -> Journal {
-        let files = home.map(|home| Arc::new(ValueFiles::new(home.join("values"), self.sync == super::Sync::Full)));
+        let files =
+            home.map(|home| Arc::new(ValueFiles::new(home.join("values"), self.sync == crate::store::SyncMode::Full)));
         let JournalBuilder { inline_limit, value_limit, .. } = self;
         let home = home.map(Path::to_path_buf);
         let (delivering, has_delivered) = (tokio::sync::Mutex::new(()), AtomicBool::new(false));
-        let inner = Inner { store, queue, claims, files, home, inline_limit, value_limit, delivering, has_delivered };
+        let inner =
+            Inner { store, queue, run_locks, files, home, inline_limit, value_limit, delivering, has_delivered };
         Journal { inner: Arc::new(inner) }
     }
 }
@@ -194,12 +193,11 @@ impl Journal {
     }
 
     /// The log of a run that is about to start.
-    pub(super) fn begin(&self, run: &About<'_>) -> Result<Arc<dyn Recorder>, String> {
-        let inner = &self.inner;
+    pub(super) fn begin(&self, run: &RunStart<'_>) -> Result<Arc<dyn Recorder>, RecorderError> {
         let run_id = &run.info.run_id;
-        let params = params::encode(run.plan.params(), run.params)?;
-        let claim = inner.claims.claim(run_id).map_err(|error| format!("it cannot be claimed: {error}"))?;
-        let claim = claim.ok_or_else(|| format!("a run with the id `{run_id}` is being run already"))?;
+        let params = params::encode(run.plan.params(), run.params);
+        let params = params.map_err(|reason| RecorderError::new(ErrorKind::Invalid, reason))?;
+        let claim = self.claim(run_id)?;
         let at = run.at;
         let new = NewRun {
             info: run.info.clone(),
@@ -210,9 +208,9 @@ impl Journal {
             tasks: run.plan.task_count() as u32,
             created: at,
         };
-        let beginning = Beginning {
+        let init = RunLogInit {
             run_id: run_id.clone(),
-            whose: Whose::New(Box::new(new)),
+            target: AppendTarget::New(Box::new(new)),
             next: 1,
             at,
             session: session(run, 1),
@@ -221,21 +219,21 @@ impl Journal {
             claim: Some(claim),
             graph: Arc::clone(run.plan),
             update: None,
-            ledger: Book::of(&self.inner, run_id),
+            delivery_log: StoreDeliveryLog::of(&self.inner, run_id),
         };
-        Ok(self.log(run, beginning))
+        Ok(self.log(run, init))
     }
 
-    pub(super) fn log(&self, run: &About<'_>, beginning: Beginning) -> Arc<dyn Recorder> {
+    pub(super) fn log(&self, run: &RunStart<'_>, init: RunLogInit) -> Arc<dyn Recorder> {
         let inner = &self.inner;
         self.deliver_beside();
-        let terms = Terms {
+        let options = RecordOptions {
             durability: run.durability,
             inline_limit: inner.inline_limit,
             value_limit: inner.value_limit,
             files: inner.files.clone(),
         };
-        Arc::new(Log(RunLog::begin(&inner.queue, self.clone(), terms, beginning)))
+        Arc::new(Log(RunLog::begin(&inner.queue, self.clone(), options, init)))
     }
 }
 
@@ -247,7 +245,7 @@ impl Journal {
 }
 
 /// The first entry of a process.
-pub(super) fn session(run: &About<'_>, token: u64) -> Entry {
+pub(super) fn session(run: &RunStart<'_>, token: u64) -> Entry {
     Entry::Session(Box::new(Session {
         worker: worker(),
         build: build_id().to_owned(),
@@ -392,7 +390,7 @@ impl Journal {
     /// A run that has not ended is running only if somebody runs it.
     pub(super) fn present_state(&self, run_id: &str, stored: RunState) -> RunState {
         match stored {
-            RunState::Running if self.inner.claims.holder(run_id).is_none() => RunState::Interrupted,
+            RunState::Running if self.inner.run_locks.holder(run_id).is_none() => RunState::Interrupted,
             stored => stored,
         }
     }
@@ -424,7 +422,7 @@ pub struct RunSummary {
     pub number: i64,
     /// Its id, its DAG, what it is about and what started it.
     #[serde(flatten)]
-    pub info: crate::task::RunInfo,
+    pub info: crate::run::RunInfo,
     /// How it stands; see [`RunHistory::state`].
     pub state: RunState,
     /// The structural hash of its graph.
@@ -440,7 +438,7 @@ pub struct RunSummary {
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// How many tasks came to which state; empty while it goes on.
-    pub counts: Vec<(crate::engine::TaskState, u32)>,
+    pub counts: Vec<(crate::run::TaskState, u32)>,
 }
 
 impl fmt::Debug for Journal {

@@ -11,13 +11,9 @@
 //! - `deliveries`: what callbacks were told, and what they have yet to be told; states its protocol.
 //! - `upkeep`: forgetting, checking, giving room back.
 //! - `archive`: what tasks of a run see of other runs.
-//! - `by_hand`: a journal for simulated runs.
+//! - `manual_journal`: a journal for simulated runs.
 
 mod archive;
-#[cfg(feature = "testing")]
-mod by_hand;
-#[cfg(test)]
-mod contract;
 mod deliveries;
 mod edit;
 mod elements;
@@ -28,27 +24,22 @@ mod graph;
 mod history;
 #[allow(clippy::module_inception, reason = "the type is the room's face")]
 mod journal;
-mod known;
-mod live;
-mod memory;
+#[cfg(feature = "testing")]
+mod manual_journal;
 mod params;
-mod pick;
 mod release;
 mod replay;
 mod resume;
+mod resume_state;
 mod run_log;
 mod scopes;
 mod segment;
-#[cfg(feature = "sqlite")]
-mod sqlite;
-mod store;
+mod task_filter;
 mod task_history;
 mod upkeep;
 mod values;
 mod writer;
 
-#[cfg(feature = "testing")]
-pub(crate) use by_hand::ByHand;
 pub use deliveries::Delivery;
 pub use edit::{Cancellation, Note};
 pub use error::JournalError;
@@ -56,22 +47,11 @@ pub use explain::Explanation;
 pub(crate) use fuzz::fold_any;
 pub use history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};
 pub use journal::{Journal, JournalBuilder, RunSummary};
-pub use pick::Pick;
+#[cfg(feature = "testing")]
+pub(crate) use manual_journal::ManualJournal;
 pub use release::Released;
 pub use replay::Replay;
-pub use store::{RunFilter, StoreError};
+pub use task_filter::TaskFilter;
 pub use task_history::{AttemptHistory, LinkHistory, PushedHistory, TaskHistory, WaitHistory};
 pub use upkeep::Prune;
 pub use values::{RunParam, StoredValue};
-
-/// What a write has to survive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Sync {
-    /// The death of the machine: every commit waits until the disk has it (SQLite's `synchronous = FULL`).
-    #[default]
-    Full,
-    /// The death of the process, by whatever signal. After a loss of power the last moments may be missing; what is there
-    /// is in order (SQLite's `synchronous = NORMAL`).
-    Normal,
-}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dag::{ParamDef, Params};
-use crate::task::RunInfo;
+use crate::run::RunInfo;
 use crate::value::AnyValue;
 
 /// The value of one parameter.

@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::edit::Note;
 use super::error::JournalError;
 use super::journal::Journal;
-use super::store::{Request, RequestKind};
-use crate::engine::{Entry, RunState};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::run::{Entry, RunState};
+use crate::store::{Request, RequestKind};
 
 /// What came of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Journal {
             crate::approval::check(&plan, key, &value).map_err(refused)?;
         }
         let value = value.to_string();
-        if let Some(worker) = self.inner.claims.holder(&run) {
+        if let Some(worker) = self.inner.run_locks.holder(&run) {
             let Note { by, reason } = note.clone();
             let what = RequestKind::Release { key: key.to_owned(), value };
             self.inner.store.ask(&Request { run: row.number, what, by, reason, at: Timestamp::now() }).await?;

@@ -2,13 +2,14 @@
 
 use super::error::JournalError;
 use super::journal::Journal;
-use super::known::Known;
 use super::params;
 use super::resume::dag_of;
+use super::resume_state::ResumeState;
 use super::values::StoredValue;
+use crate::base::Timestamp;
 use crate::dag::Selection;
-use crate::engine::{RestoredState, RestoredTask, RunReport, RunRequest, TaskState};
-use crate::time::Timestamp;
+use crate::engine::{RunReport, RunRequest};
+use crate::run::{RestoredState, RestoredTask, TaskState};
 
 /// What came of a replay.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl Journal {
         let plan = dag_of(&history.info)?.plan()?;
         let run = history.info.run_id.clone();
         let changed = |reason: String| JournalError::Changed { run: run.clone(), reason };
-        let known = Known::new(&history, &plan);
+        let known = ResumeState::new(&history, &plan);
         let gone = || changed(format!("it does not have the task `{task}` any more"));
         let number = known.layout.find(task).ok_or_else(gone)?;
         let node = known.layout.node(number);
@@ -83,13 +84,13 @@ impl Journal {
             task,
             state,
             attempts,
-            forgiven: 0,
+            uncounted_attempts: 0,
             rounds: 0,
             started: Timestamp::EPOCH,
             ended: Timestamp::EPOCH,
             retried: Vec::new(),
             wait: None,
-            deaf_to: 0,
+            events_seen: 0,
         };
         // So that the attempt is the last one.
         restored.tasks.push(state(number, RestoredState::Open, plan.node_options(node).retry.retries));

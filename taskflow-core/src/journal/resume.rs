@@ -3,7 +3,7 @@
 //! 1. The run is claimed; one that somebody runs is refused.
 //! 2. Its history is folded. What was in flight when its process died is lost and runs again; what has ended stays ended.
 //! 3. The history meets the graph of this program: tasks are the same if their ids are. Tasks that are new run, tasks that
-//!    are gone are `removed`, and a kept value whose type has changed is refused before anything is touched.
+//!    are gone are `removed`, and a kept value target type has changed is refused before anything is touched.
 //! 4. Values that tasks still to be run will want are read.
 //! 5. The token of the run is raised: a process that had it before can store nothing any more. Then the run starts, with what
 //!    is known of it.
@@ -11,18 +11,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::deliveries::Book;
+use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::{Journal, session};
-use super::known::Known;
-use super::live::worker;
 use super::params;
-use super::run_log::Beginning;
-use super::store::{RunUpdate, Whose};
+use super::resume_state::ResumeState;
+use super::run_log::RunLogInit;
+use crate::base::Timestamp;
 use crate::dag::{Dag, DagDef, Plan, Registry};
-use crate::engine::{About, Recorder, RestoredNote, RestoredState, RunRequest, RunState, TaskState};
-use crate::time::Timestamp;
+use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
+use crate::run::{RestoredNote, RestoredState, RunState, TaskState};
+use crate::store::{AppendTarget, RunUpdate, worker};
 use crate::value::{AnyValue, Value};
 
 impl Journal {
@@ -72,7 +72,7 @@ impl Journal {
         }
         // As the history will have it as soon as this process stands in it.
         history.lose(at);
-        let known = Known::new(&history, plan);
+        let known = ResumeState::new(&history, plan);
         known.check_types().map_err(changed)?;
         let damaged = |what| JournalError::DamagedRun { run: run.clone(), what };
         let stored = self.inner.store.params(history.number).await?.unwrap_or_default();
@@ -81,12 +81,11 @@ impl Journal {
         let values = self.values_of(&history, &known, &known.wanted()).await?;
         let notes = self.notes_of(&history).await?;
 
-        let owed = self.owed(history.row.clone(), plan).await?;
+        let pending = self.pending(history.row.clone(), plan).await?;
         let token = self.inner.store.adopt(history.number, history.row.token, &worker()).await?;
         let token = token.ok_or_else(|| JournalError::Taken { run: run.clone() })?;
         let selection = known.selection();
-        let mut restored = known.restore(values, notes);
-        restored.owed = owed;
+        let restored = known.restore(values, notes);
         let counts = restored.tasks.iter().filter_map(|task| Some((ended(&task.state)?, 1)));
         let mut count: HashMap<TaskState, u32> = HashMap::new();
         counts.for_each(|(state, one)| *count.entry(state).or_default() += one);
@@ -100,14 +99,14 @@ impl Journal {
         let update =
             graph.is_some().then_some(RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph });
         let (number, next) = (history.number, history.segments + 1);
-        let ledger = Book::of(&self.inner, &run);
+        let delivery_log = StoreDeliveryLog::of(&self.inner, &run);
         let journal = self.clone();
         let info = history.info.clone();
         let run_id = run.clone();
-        let open = move |about: &About<'_>| -> Result<Arc<dyn Recorder>, String> {
-            let beginning = Beginning {
+        let open = move |about: &RunStart<'_>| -> Result<Arc<dyn Recorder>, RecorderError> {
+            let init = RunLogInit {
                 run_id,
-                whose: Whose::Known { run: number, token },
+                target: AppendTarget::Existing { run: number, token },
                 next,
                 at,
                 session: session(about, token),
@@ -116,25 +115,27 @@ impl Journal {
                 claim: Some(claim),
                 graph: Arc::clone(about.plan),
                 update,
-                ledger,
+                delivery_log,
             };
-            Ok(journal.log(about, beginning))
+            Ok(journal.log(about, init))
         };
-        let mut request =
-            RunRequest::of_plan(Arc::clone(plan), info, params).restored(restored).recorded(Box::new(open));
+        let mut request = RunRequest::of_plan(Arc::clone(plan), info, params)
+            .restored(restored)
+            .pending_callbacks(pending)
+            .recorded(Box::new(open));
         if let Some(selection) = selection {
             request = request.select(selection);
         }
         Ok(request)
     }
 
-    pub(super) fn claim(&self, run: &str) -> Result<super::live::Claim, JournalError> {
-        let failed = |error| JournalError::Claim { run: run.to_owned(), error };
+    pub(super) fn claim(&self, run: &str) -> Result<crate::store::RunLock, JournalError> {
+        let failed = |error| JournalError::RunLock { run: run.to_owned(), error };
         let live = || {
-            let by = self.inner.claims.holder(run).unwrap_or_else(|| "another process".to_owned());
+            let by = self.inner.run_locks.holder(run).unwrap_or_else(|| "another process".to_owned());
             JournalError::Live { run: run.to_owned(), by }
         };
-        self.inner.claims.claim(run).map_err(failed)?.ok_or_else(live)
+        self.inner.run_locks.claim(run).map_err(failed)?.ok_or_else(live)
     }
 
     /// The named values that tasks have pushed. Which of them will be pulled, nobody knows.
@@ -154,7 +155,7 @@ impl Journal {
     pub(super) async fn values_of(
         &self,
         history: &RunHistory,
-        known: &Known<'_>,
+        known: &ResumeState<'_>,
         nodes: &[u32],
     ) -> Result<HashMap<u32, AnyValue>, JournalError> {
         let mut values = HashMap::new();
@@ -180,7 +181,7 @@ impl Journal {
 }
 
 /// The DAG of a run in this program.
-pub(super) fn dag_of(info: &crate::task::RunInfo) -> Result<&'static DagDef, JournalError> {
+pub(super) fn dag_of(info: &crate::run::RunInfo) -> Result<&'static DagDef, JournalError> {
     let dags = Registry::dags();
     let found = dags.iter().find(|dag| dag.id == info.dag_id);
     found.copied().ok_or_else(|| JournalError::UnknownDag {

@@ -8,20 +8,19 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::journal::Journal;
-use super::live::Claim;
 use super::segment::Buffer;
-use super::store::{Append, RunUpdate, Segment, Whose};
 use super::writer::Queue;
+use crate::base::{Failure, Timestamp, units};
+use crate::callback::DeliveryLog;
 use crate::dag::Plan;
-use crate::engine::{Archive, Commits, Durability, Encoded, Entry, Ledger, Recorder, Stored, TaskState};
-use crate::error::Failure;
-use crate::time::Timestamp;
-use crate::units;
+use crate::engine::{Archive, Commits, Recorder};
+use crate::run::{Durability, Encoded, Entry, Stored, TaskState};
+use crate::store::{Append, AppendTarget, RunLock, RunUpdate, Segment};
 use crate::value::{AnyValue, TypeInfo, ValueFiles};
 
 /// What a run is told about storing, and where its values go.
 #[derive(Clone, Debug)]
-pub(super) struct Terms {
+pub(super) struct RecordOptions {
     pub(super) durability: Durability,
     /// Above this size a value goes to a file, in bytes.
     pub(super) inline_limit: usize,
@@ -35,18 +34,18 @@ pub(super) struct Terms {
 pub(super) struct RunLog {
     queue: Arc<Queue>,
     run_id: String,
-    terms: Terms,
+    options: RecordOptions,
     /// How often tasks were cleared, for those that were.
     generations: HashMap<String, u32>,
     /// Where is noted what callbacks were told.
-    ledger: Arc<dyn Ledger>,
+    delivery_log: Arc<dyn DeliveryLog>,
     state: Mutex<LogState>,
     /// Kept for as long as a run needs it.
     journal: Journal,
 }
 
 pub(super) struct LogState {
-    whose: Whose,
+    target: AppendTarget,
     /// The number of the next segment.
     next: u32,
     buffer: Buffer,
@@ -59,19 +58,19 @@ pub(super) struct LogState {
     counts: Vec<(TaskState, u32)>,
     commits: Option<Commits>,
     /// Says to other processes that the run is being run; kept until nothing of it runs any more.
-    claim: Option<Claim>,
+    claim: Option<RunLock>,
     /// Nothing more is stored: another process may have the run by now.
     given_up: bool,
     /// The graph, until its snapshot is stored.
     graph: Option<Arc<Plan>>,
-    /// The structural hash of a graph whose runs have as many tasks as its lists have elements.
+    /// The structural hash of a graph target runs have as many tasks as its lists have elements.
     mapped: Option<String>,
 }
 
 /// How a log begins.
-pub(super) struct Beginning {
+pub(super) struct RunLogInit {
     pub(super) run_id: String,
-    pub(super) whose: Whose,
+    pub(super) target: AppendTarget,
     /// The number of its next segment.
     pub(super) next: u32,
     /// When the process took it.
@@ -79,21 +78,21 @@ pub(super) struct Beginning {
     pub(super) session: Entry,
     pub(super) counts: HashMap<TaskState, u32>,
     pub(super) generations: HashMap<String, u32>,
-    pub(super) claim: Option<Claim>,
+    pub(super) claim: Option<RunLock>,
     pub(super) graph: Arc<Plan>,
     /// What changes about the run with its first segment.
     pub(super) update: Option<RunUpdate>,
-    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) delivery_log: Arc<dyn DeliveryLog>,
 }
 
 impl RunLog {
-    pub(super) fn begin(queue: &Arc<Queue>, journal: Journal, terms: Terms, beginning: Beginning) -> Arc<Self> {
-        let Beginning { run_id, whose, next, at, session, counts, generations, claim, graph, update, ledger } =
-            beginning;
+    pub(super) fn begin(queue: &Arc<Queue>, journal: Journal, options: RecordOptions, init: RunLogInit) -> Arc<Self> {
+        let RunLogInit { run_id, target, next, at, session, counts, generations, claim, graph, update, delivery_log } =
+            init;
         let mut buffer = Buffer::default();
         buffer.push(at, session, None);
         let state = LogState {
-            whose,
+            target,
             next,
             buffer,
             recorded: 1,
@@ -107,7 +106,8 @@ impl RunLog {
             graph: Some(graph),
         };
         let state = Mutex::new(state);
-        let log = Arc::new(RunLog { queue: Arc::clone(queue), run_id, terms, generations, ledger, state, journal });
+        let log =
+            Arc::new(RunLog { queue: Arc::clone(queue), run_id, options, generations, delivery_log, state, journal });
         queue.follow(&log);
         log
     }
@@ -121,9 +121,9 @@ impl RunLog {
     }
 
     pub(super) fn number(&self) -> Option<i64> {
-        match self.lock().whose {
-            Whose::New(_) => None,
-            Whose::Known { run, .. } => Some(run),
+        match self.lock().target {
+            AppendTarget::New(_) => None,
+            AppendTarget::Existing { run, .. } => Some(run),
         }
     }
 
@@ -143,7 +143,7 @@ impl RunLog {
         }
         let segment = Some(Segment { number: state.next, events: buffer.events, data: buffer.data });
         state.next += 1;
-        let append = Append { run: state.whose.clone(), segment, update: state.update.take() };
+        let append = Append { run: state.target.clone(), segment, update: state.update.take() };
         (size, Some((append, state.recorded)))
     }
 
@@ -155,8 +155,8 @@ impl RunLog {
     /// A batch with entries of this run is stored.
     pub(super) fn stored(&self, number: i64) -> Option<Commits> {
         let mut state = self.lock();
-        if let Whose::New(_) = state.whose {
-            state.whose = Whose::Known { run: number, token: 1 };
+        if let AppendTarget::New(_) = state.target {
+            state.target = AppendTarget::Existing { run: number, token: 1 };
         }
         state.commits.clone()
     }
@@ -180,7 +180,7 @@ impl fmt::Debug for RunLog {
     }
 }
 
-/// A run whose log is in the queue holds the log: `Arc<RunLog>` itself is what the engine has.
+/// A run target log is in the queue holds the log: `Arc<RunLog>` itself is what the engine has.
 #[derive(Debug)]
 pub(super) struct Log(pub(super) Arc<RunLog>);
 
@@ -211,28 +211,28 @@ impl Recorder for Log {
     }
 
     fn encode(&self, task: &str, ty: TypeInfo, value: &AnyValue) -> Result<Encoded, Failure> {
-        let terms = &self.0.terms;
+        let options = &self.0.options;
         let refuse = |reason: String| Failure::Error { chain: vec![reason], retryable: false };
         let bytes = ty.encode(value).map_err(|error| {
             refuse(format!("the value of task `{task}`, a {}, cannot be stored: {error}", ty.short()))
         })?;
-        if bytes.len() > terms.value_limit {
+        if bytes.len() > options.value_limit {
             return Err(refuse(format!(
                 "the value of task `{task}`, a {}, takes {} to store, and the limit is {}: return something smaller, such as \
                  the path of a file that holds it, or raise the limit",
                 ty.short(),
                 units::bytes(bytes.len() as u64),
-                units::bytes(terms.value_limit as u64)
+                units::bytes(options.value_limit as u64)
             )));
         }
-        Ok(match terms.files {
-            Some(_) if bytes.len() > terms.inline_limit => Encoded::Large(bytes),
+        Ok(match options.files {
+            Some(_) if bytes.len() > options.inline_limit => Encoded::Large(bytes),
             _ => Encoded::Inline(bytes),
         })
     }
 
     fn spill(&self, task: &str, bytes: &[u8]) -> Result<Stored, Failure> {
-        let Some(files) = &self.0.terms.files else { return Ok(Stored::Inline(bytes.to_vec())) };
+        let Some(files) = &self.0.options.files else { return Ok(Stored::Inline(bytes.to_vec())) };
         files.put(&self.0.run_id, bytes).map(Stored::File).map_err(|error| {
             let reason = format!("the value of task `{task}` cannot be written: {error}");
             // That the disk is full says nothing about the task: the run stops, and the task runs again when it is resumed.
@@ -248,7 +248,7 @@ impl Recorder for Log {
     }
 
     fn is_strict(&self) -> bool {
-        self.0.terms.durability.is_strict()
+        self.0.options.durability.is_strict()
     }
 
     fn generation(&self, task: &str) -> u32 {
@@ -259,8 +259,8 @@ impl Recorder for Log {
         self.0.number()
     }
 
-    fn ledger(&self) -> Arc<dyn Ledger> {
-        Arc::clone(&self.0.ledger)
+    fn delivery_log(&self) -> Arc<dyn DeliveryLog> {
+        Arc::clone(&self.0.delivery_log)
     }
 
     fn artifacts(&self) -> Option<PathBuf> {

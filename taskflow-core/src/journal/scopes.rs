@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::graph::{EdgeRule, Graph, GraphKind};
 use super::history::RunHistory;
-use crate::engine::TaskState;
+use crate::run::TaskState;
 
 /// These tasks, with the setup and the teardown of those that are work of a scope, and the teardown of setups.
 ///

@@ -5,8 +5,8 @@
 //! number takes the bytes it needs. Values are not among them: they lie side by side in the *data* of the segment, and an
 //! entry says from where to where. So the history of a run can be read without its values.
 
-use crate::engine::{Entry, Stored, ValueRef};
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::run::{Entry, Stored, ValueRef};
 
 /// The format that is written. Every earlier one can be read.
 const VERSION: u8 = 1;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::engine::{TaskState, ValueRef, WaitRecord};
-use crate::error::Failure;
-use crate::time::Timestamp;
+use crate::base::{Failure, Timestamp};
+use crate::run::{TaskState, ValueRef, WaitRecord};
 
 /// What is known of a task instance of a stored run.
 #[derive(Clone, Debug, Serialize)]
@@ -39,7 +38,7 @@ pub struct TaskHistory {
     pub pushed: Vec<PushedHistory>,
     /// The texts that it has kept for itself.
     #[serde(skip)]
-    pub(crate) kept: BTreeMap<String, String>,
+    pub(crate) task_state: BTreeMap<String, String>,
     /// Whether its value is stored.
     #[serde(serialize_with = "as_flag", rename = "has_value")]
     pub(crate) value: Option<Place>,
@@ -48,17 +47,17 @@ pub struct TaskHistory {
     pub(crate) wait: Option<Box<WaitRecord>>,
     /// Attempts before it was last cleared.
     #[serde(skip)]
-    pub(crate) forgiven: u32,
+    pub(crate) uncounted_attempts: u32,
     /// How often it ran again with its group or its run.
     #[serde(skip)]
     pub(crate) rounds: u32,
     /// How many events the run had been told when the task was last cleared: those are not for it any more.
     #[serde(skip)]
-    pub(crate) deaf_to: u64,
+    pub(crate) events_seen: u64,
     /// Numbers the ends of tasks, in their order.
     #[serde(skip)]
     pub(crate) order: u64,
-    /// How many elements its list has, if it is an expand node whose list is there.
+    /// How many elements its list has, if it is an expand node target list is there.
     #[serde(skip)]
     pub(crate) length: Option<u32>,
     /// What people call the element that it is part of.
@@ -156,12 +155,12 @@ impl TaskHistory {
             marked: false,
             links: Vec::new(),
             pushed: Vec::new(),
-            kept: BTreeMap::new(),
+            task_state: BTreeMap::new(),
             value: None,
             wait: None,
-            forgiven: 0,
+            uncounted_attempts: 0,
             rounds: 0,
-            deaf_to: 0,
+            events_seen: 0,
             order: 0,
             length: None,
             label: None,
@@ -196,7 +195,7 @@ impl TaskHistory {
         self.settle(at, TaskState::Running);
         match self.attempts.last_mut().filter(|attempt| goes_on && attempt.number == number) {
             Some(attempt) => (attempt.state, attempt.session) = (TaskState::Running, session),
-            // Of an attempt whose process died before its start was stored nothing is known: the number comes again.
+            // Of an attempt target process died before its start was stored nothing is known: the number comes again.
             None => {
                 self.links.clear();
                 self.pushed.clear();
@@ -263,21 +262,29 @@ impl TaskHistory {
 
     /// The run or the group is tried again, and the task with it: as [`reset`](TaskHistory::reset), but nobody has cleared it.
     pub(super) fn again(&mut self, events: u64) {
-        let (cleared, deaf_to) = (self.cleared, self.deaf_to);
+        let (cleared, events_seen) = (self.cleared, self.events_seen);
         self.reset(events);
         self.rounds += 1;
         self.cleared = cleared;
         if self.attempts.is_empty() {
-            self.deaf_to = deaf_to;
+            self.events_seen = events_seen;
         }
     }
 
     /// Nothing but its attempts stays; what was released before is not for it.
     pub(super) fn reset(&mut self, events: u64) {
         let kept = std::mem::take(&mut self.attempts);
-        let forgiven = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
-        let (cleared, deaf_to) = (self.cleared + 1, events);
+        let uncounted_attempts = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
+        let (cleared, events_seen) = (self.cleared + 1, events);
         let (label, rounds) = (self.label.take(), self.rounds);
-        *self = TaskHistory { attempts: kept, forgiven, rounds, cleared, deaf_to, label, ..TaskHistory::new(&self.id) };
+        *self = TaskHistory {
+            attempts: kept,
+            uncounted_attempts,
+            rounds,
+            cleared,
+            events_seen,
+            label,
+            ..TaskHistory::new(&self.id)
+        };
     }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::error::JournalError;
 use super::journal::Journal;
-use super::store::RunFilter;
-use crate::engine::{RunState, ValueRef};
+use crate::base::Timestamp;
 use crate::log::LogFiles;
-use crate::time::Timestamp;
+use crate::run::{RunState, ValueRef};
+use crate::store::RunFilter;
 
 /// Which runs are to be forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,12 +143,12 @@ impl Journal {
         Ok(findings)
     }
 
-    /// Looks for damage in a directory whose store cannot be opened. Each finding is a sentence; none when no damage can be
+    /// Looks for damage in a directory target store cannot be opened. Each finding is a sentence; none when no damage can be
     /// named, and then the error of opening says what stands in the way.
     #[cfg(feature = "sqlite")]
     pub async fn examine(home: impl AsRef<std::path::Path>) -> Vec<String> {
         let path = home.as_ref().join("taskflow.db");
-        let findings = super::sqlite::examine(&path).await;
+        let findings = crate::store::examine(&path).await;
         findings.into_iter().map(|finding| format!("{} is damaged: {finding}", path.display())).collect()
     }
 

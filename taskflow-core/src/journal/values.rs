@@ -4,7 +4,7 @@ use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::task_history::{Place, TaskHistory};
-use crate::engine::ValueRef;
+use crate::run::ValueRef;
 
 /// The value that a task of a stored run returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,7 +190,7 @@ impl RunHistory {
         self.tasks.iter().position(|known| known.id == task).ok_or_else(|| JournalError::UnknownTask {
             run: self.info.run_id.clone(),
             task: task.to_owned(),
-            nearest: crate::dag::nearest(task, self.tasks.iter().map(|task| &*task.id)).map(str::to_owned),
+            nearest: crate::base::nearest(task, self.tasks.iter().map(|task| &*task.id)).map(str::to_owned),
         })
     }
 }

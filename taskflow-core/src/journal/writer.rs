@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 use super::edit::said;
 use super::graph::Graph;
 use super::run_log::{LogState, RunLog};
-use super::store::{Appended, RequestKind, Store, StoreError};
+use crate::store::{Appended, RequestKind, Store, StoreError};
 
 /// How long an entry may wait that nobody waits for.
 const LAZY: Duration = Duration::from_millis(5);
@@ -73,7 +73,7 @@ impl Queue {
 
     /// A queue without a thread: whoever has it takes what waits ([`Queue::take`]).
     #[cfg(feature = "testing")]
-    pub(super) fn by_hand() -> Arc<Self> {
+    pub(super) fn manual_journal() -> Arc<Self> {
         Arc::new(Queue { state: Mutex::default(), wake: Condvar::new() })
     }
 
@@ -105,7 +105,7 @@ impl Queue {
         self.lock().live.push(Arc::downgrade(log));
     }
 
-    /// Tells the writer that the buffer of a log, whose lock is held, has grown by so many bytes.
+    /// Tells the writer that the buffer of a log, target lock is held, has grown by so many bytes.
     pub(super) fn announce(&self, log: &Arc<RunLog>, mut state: MutexGuard<'_, LogState>, grown: usize, urgent: bool) {
         let joins = !std::mem::replace(&mut state.queued, true);
         let mut queue = self.lock();
@@ -260,8 +260,8 @@ impl Writer {
     /// of a million tasks takes a moment.
     fn store_graph(&self, log: &RunLog) -> Result<(), StoreError> {
         let Some(plan) = log.take_graph() else { return Ok(()) };
-        if plan.wants_notices() {
-            self.runtime.block_on(self.store.owe(log.run_id()))?;
+        if plan.has_callbacks() {
+            self.runtime.block_on(self.store.outbox_add(log.run_id()))?;
         }
         self.runtime.block_on(self.store.put_graph(plan.hash(), &Graph::of(&plan).encode()))
     }

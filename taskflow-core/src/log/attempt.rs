@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::paths::safe_name;
+use crate::base::safe_name;
 
 /// Shared by the span of an attempt, the records on their way and the writer.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use super::record::{LogRecord, LogSpan};
 use super::relay::{Carried, is_relayed};
 use super::sink::LogSink;
 use super::span::is_attempt;
-use crate::time::Timestamp;
+use crate::base::Timestamp;
 
 /// A layer for the subscriber of an application: sends what tasks emit, down to `INFO`, to their logs.
 ///

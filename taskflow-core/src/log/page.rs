@@ -142,7 +142,7 @@ impl Page {
     }
 
     fn append(&mut self, buffer: &[u8]) -> io::Result<()> {
-        crate::failpoint::hit("log.write")?;
+        crate::base::failpoint::hit("log.write")?;
         let mut file = match self.file.take() {
             Some(file) => file,
             None => open(&self.path, self.attempt.task())?,

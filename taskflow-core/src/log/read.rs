@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::attempt::{self, ID_FILE, id_of};
 use super::follow::Follow;
 use super::record::LogRecord;
-use crate::time::Timestamp;
+use crate::base::Timestamp;
 
 /// The logs below a directory: `<run>/<task>/<attempt>.jsonl`.
 ///

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::time::Timestamp;
+use crate::base::Timestamp;
 
 /// What a task emitted: one JSON object in one line of the file of its attempt.
 ///
@@ -200,7 +200,7 @@ impl From<LogLevel> for tracing::Level {
 #[cfg(test)]
 mod tests {
     use super::{LogLevel, LogRecord};
-    use crate::time::Timestamp;
+    use crate::base::Timestamp;
 
     fn encoded(record: &LogRecord) -> String {
         let mut line = Vec::new();

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::redact::{REDACTED, Redactor, occurrences, replace};
-use crate::error::Failure;
+use crate::base::Failure;
 
 impl Redactor {
     /// The text without the secrets that were registered with [`mask`](super::mask); borrowed if there are none in it.

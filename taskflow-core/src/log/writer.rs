@@ -13,7 +13,7 @@ use super::page::Page;
 use super::queue::{Message, Queue};
 use super::redact::Redactor;
 use super::sink::{LogError, LogStatus};
-use crate::panics;
+use crate::base::panics;
 
 /// How many files are open at once, whatever the number of attempts that run.
 const MOST_OPEN: usize = 64;

@@ -22,7 +22,7 @@ pub(crate) enum Stream {
 
 /// What is remembered of a stream.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct FrameReceiver {
     /// The last lines that are not blank.
     pub(crate) last: VecDeque<String>,
     /// Whether one of the lines says that there was no more memory.
@@ -35,11 +35,11 @@ pub(crate) struct Heard {
 
 /// A stream that is being followed. Dropping it stops that.
 #[derive(Debug)]
-pub(crate) struct Following(JoinHandle<Heard>);
+pub(crate) struct Following(JoinHandle<FrameReceiver>);
 
 impl Following {
     /// What was heard, at the end of the stream.
-    pub(crate) async fn heard(&mut self) -> Heard {
+    pub(crate) async fn heard(&mut self) -> FrameReceiver {
         (&mut self.0).await.unwrap_or_default()
     }
 }
@@ -64,8 +64,8 @@ pub(crate) fn follow_with(
     Following(tokio::spawn(listen(source, wanted, say).in_current_span()))
 }
 
-async fn listen(mut source: impl AsyncRead + Unpin, wanted: usize, mut say: impl FnMut(&str)) -> Heard {
-    let (mut heard, mut line) = (Heard::default(), Line::default());
+async fn listen(mut source: impl AsyncRead + Unpin, wanted: usize, mut say: impl FnMut(&str)) -> FrameReceiver {
+    let (mut heard, mut line) = (FrameReceiver::default(), Line::default());
     let mut buffer = vec![0; 8 * 1024];
     loop {
         let read = match source.read(&mut buffer).await {
@@ -104,7 +104,7 @@ fn tell(stream: Stream, line: &str) {
     }
 }
 
-impl Heard {
+impl FrameReceiver {
     fn remember(&mut self, line: String) {
         self.wants_memory |= WANT.iter().any(|words| line.contains(words));
         if !line.trim().is_empty() && !is_of_backtrace(&line) {
@@ -159,7 +159,7 @@ impl Line {
 mod tests {
     use super::*;
 
-    async fn heard(bytes: &'static [u8], wanted: usize) -> Heard {
+    async fn heard(bytes: &'static [u8], wanted: usize) -> FrameReceiver {
         follow(bytes, Stream::Stdout, wanted).heard().await
     }
 

@@ -39,7 +39,7 @@ pub(crate) use group::{Group, Lifeline};
 #[cfg(unix)]
 pub(crate) use isolated::run_isolated;
 #[cfg(all(unix, feature = "spark"))]
-pub(crate) use isolated::{Ear, Heard, Reach, next_answer, pack, read_frame, request_of};
+pub(crate) use isolated::{AttemptRef, FrameReceiver, Reach, next_answer, pack, read_frame, request_of};
 #[cfg(all(unix, feature = "spark"))]
 pub(crate) use lines::{Following, follow_with};
 #[cfg(all(unix, feature = "spark"))]
@@ -58,5 +58,5 @@ pub(crate) async fn run_isolated(
         "the task `{}` is isolated, and processes of their own are for Unix only; `.in_process(true)` runs it here",
         def.id
     );
-    crate::error::Failure::Error { chain: vec![message], retryable: false }.into()
+    crate::base::Failure::Error { chain: vec![message], retryable: false }.into()
 }

@@ -5,8 +5,7 @@
 
 use std::io;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 
 use tokio::sync::oneshot;
 

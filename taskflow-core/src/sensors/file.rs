@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::SENSOR;
+use crate::base::BoxError;
 use crate::dag::{IntoArg, Output, add_task};
-use crate::error::BoxError;
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef};
 use crate::value::TypeInfo;
 

@@ -8,9 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::SENSOR;
+use crate::base::{Address, Answer, BoxError, http};
 use crate::dag::{Arg, IntoArg, Output, add_task};
-use crate::error::BoxError;
-use crate::http::{self, Address, Answer};
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef};
 use crate::value::{Constant, TypeInfo};
 

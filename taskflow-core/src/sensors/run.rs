@@ -5,11 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::SENSOR;
+use crate::base::{BoxError, Timestamp};
 use crate::dag::{Arg, IntoArg, Output, add_task};
-use crate::engine::{RunState, TaskState};
-use crate::error::BoxError;
+use crate::run::{RunState, TaskState};
 use crate::task::{Body, BoxFuture, InputDef, Inputs, Interrupt, Kind, Produced, TaskContext, TaskDef};
-use crate::time::Timestamp;
 use crate::value::TypeInfo;
 
 const WANTED: InputDef = InputDef { name: "run", ty: TypeInfo::of_value::<Wanted>() };

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::SENSOR;
+use crate::base::Timestamp;
 use crate::dag::{IntoArg, Output, add_task};
 use crate::task::{Body, InputDef, Inputs, Kind, Produced, TaskContext, TaskDef, Waiting};
-use crate::time::Timestamp;
 use crate::value::TypeInfo;
 
 static DEF: TaskDef = TaskDef {

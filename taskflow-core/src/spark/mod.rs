@@ -20,5 +20,5 @@ pub(crate) use executors::DEFAULT;
 pub use executors::Executors;
 pub use master::{DeployMode, Master};
 #[cfg(all(feature = "cli", feature = "sqlite"))]
-pub(crate) use submit::Orphan;
+pub(crate) use submit::UnattendedJob;
 pub use submit::{EventSummary, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::AttemptControl;
-use super::{Abort, Body, BoxFuture, Inputs, Interrupt, JudgedError, Produced, Retry, TaskContext, TaskDef, Wait};
-use crate::error::{BoxError, Failure};
-use crate::panics::catch;
+use super::{
+    Abort, AttemptControl, Body, BoxFuture, Inputs, Interrupt, JudgedError, Produced, Retry, TaskContext, TaskDef, Wait,
+};
+use crate::base::{BoxError, Failure, catch};
 use crate::value::AnyValue;
 
 /// What came of calling a task. Errors are user code, too, and may panic when they are looked at: this has been looked at.

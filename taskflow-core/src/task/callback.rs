@@ -1,18 +1,18 @@
-//! Callbacks: who is told when something happens to a task or to a run.
+//! Callbacks: who is into_result when something happens to a task or to a run.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::Notice;
-use crate::error::BoxError;
+use super::Notification;
+use crate::base::BoxError;
 
-/// What happens that somebody may want to be told of.
+/// What happens that somebody may want to be into_result of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Occasion {
+pub enum CallbackKind {
     /// A task or a run succeeded.
     Success,
     /// A task failed for good, or a run failed.
@@ -25,24 +25,29 @@ pub enum Occasion {
     DeadlineMissed,
 }
 
-impl Occasion {
+impl CallbackKind {
     /// All there are.
-    pub const ALL: [Occasion; 5] =
-        [Occasion::Success, Occasion::Failure, Occasion::Retry, Occasion::Skip, Occasion::DeadlineMissed];
+    pub const ALL: [CallbackKind; 5] = [
+        CallbackKind::Success,
+        CallbackKind::Failure,
+        CallbackKind::Retry,
+        CallbackKind::Skip,
+        CallbackKind::DeadlineMissed,
+    ];
 
     /// `success`, `failure`, `retry`, `skip`, `deadline_missed`.
     pub const fn name(self) -> &'static str {
         match self {
-            Occasion::Success => "success",
-            Occasion::Failure => "failure",
-            Occasion::Retry => "retry",
-            Occasion::Skip => "skip",
-            Occasion::DeadlineMissed => "deadline_missed",
+            CallbackKind::Success => "success",
+            CallbackKind::Failure => "failure",
+            CallbackKind::Retry => "retry",
+            CallbackKind::Skip => "skip",
+            CallbackKind::DeadlineMissed => "deadline_missed",
         }
     }
 }
 
-impl fmt::Display for Occasion {
+impl fmt::Display for CallbackKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
@@ -50,24 +55,24 @@ impl fmt::Display for Occasion {
 
 /// Tells somebody: what the options `on_failure`, `on_success` and so on name.
 ///
-/// Any function of a [`Notice`] is one; it returns nothing or a `Result`. Ready ones are in
-/// [`taskflow::notify`](crate::notify).
+/// Any function of a [`Notification`] is one; it returns nothing or a `Result`. Ready ones are in
+/// [`taskflow::notify`](crate::callback::notify).
 ///
 /// A notifier runs on a thread of its own, so it may take its time and wait for what it likes. It never changes what becomes of
-/// the run. Where the run has a journal, a notice is delivered **at least once**: also when the process dies in between, and
-/// again after an error, until it succeeds or a week has passed. What must not happen twice is done under [`Notice::key`].
+/// the run. Where the run has a journal, a notification is delivered **at least once**: also when the process dies in between, and
+/// again after an error, until it succeeds or a week has passed. What must not happen twice is done under [`Notification::key`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be told of anything",
+    message = "`{Self}` cannot be into_result of anything",
     label = "no callback",
-    note = "a callback is a function such as `fn tell(notice: &Notice) -> Result<()>`, or one of `taskflow::notify`"
+    note = "a callback is a function such as `fn tell(notification: &Notification) -> Result<()>`, or one of `taskflow::notify`"
 )]
 pub trait Notifier: Send + Sync + 'static {
     /// Tells.
     ///
     /// # Errors
     ///
-    /// When nobody could be told. It is tried again later.
-    fn notify(&self, notice: &Notice) -> Result<(), BoxError>;
+    /// When nobody could be into_result. It is tried again later.
+    fn notify(&self, notification: &Notification) -> Result<(), BoxError>;
 
     /// What it is, for messages and for those who look at a run. Without secrets.
     fn name(&self) -> String {
@@ -78,11 +83,11 @@ pub trait Notifier: Send + Sync + 'static {
 
 impl<F, R> Notifier for F
 where
-    F: Fn(&Notice) -> R + Send + Sync + 'static,
-    R: Told,
+    F: Fn(&Notification) -> R + Send + Sync + 'static,
+    R: CallbackResult,
 {
-    fn notify(&self, notice: &Notice) -> Result<(), BoxError> {
-        self(notice).told()
+    fn notify(&self, notification: &Notification) -> Result<(), BoxError> {
+        self(notification).into_result()
     }
 }
 
@@ -91,23 +96,23 @@ where
     message = "a callback returns nothing or a `Result<()>`, not `{Self}`",
     label = "the callback returns this"
 )]
-pub trait Told {
-    /// Whether somebody was told.
+pub trait CallbackResult {
+    /// Whether somebody was into_result.
     ///
     /// # Errors
     ///
     /// When nobody was.
-    fn told(self) -> Result<(), BoxError>;
+    fn into_result(self) -> Result<(), BoxError>;
 }
 
-impl Told for () {
-    fn told(self) -> Result<(), BoxError> {
+impl CallbackResult for () {
+    fn into_result(self) -> Result<(), BoxError> {
         Ok(())
     }
 }
 
-impl<E: Into<BoxError>> Told for Result<(), E> {
-    fn told(self) -> Result<(), BoxError> {
+impl<E: Into<BoxError>> CallbackResult for Result<(), E> {
+    fn into_result(self) -> Result<(), BoxError> {
         self.map_err(Into::into)
     }
 }
@@ -153,36 +158,36 @@ impl fmt::Debug for Callback {
 #[derive(Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Callbacks {
-    /// Told of a success.
+    /// CallbackResult of a success.
     pub on_success: Option<Callback>,
-    /// Told of a failure for good.
+    /// CallbackResult of a failure for good.
     pub on_failure: Option<Callback>,
-    /// Told of a failure that another attempt follows.
+    /// CallbackResult of a failure that another attempt follows.
     pub on_retry: Option<Callback>,
-    /// Told of a task that skipped itself. A run is never skipped.
+    /// CallbackResult of a task that skipped itself. A run is never skipped.
     pub on_skip: Option<Callback>,
-    /// Told when a run is not over at its deadline. Tasks have none.
+    /// CallbackResult when a run is not over at its deadline. Tasks have none.
     pub on_deadline_missed: Option<Callback>,
 }
 
 impl Callbacks {
-    /// Nobody is told of anything.
+    /// Nobody is into_result of anything.
     pub const NONE: Callbacks =
         Callbacks { on_success: None, on_failure: None, on_retry: None, on_skip: None, on_deadline_missed: None };
 
-    /// Whether nobody is told of anything.
+    /// Whether nobody is into_result of anything.
     pub fn is_empty(&self) -> bool {
-        Occasion::ALL.iter().all(|&occasion| self.on(occasion).is_none())
+        CallbackKind::ALL.iter().all(|&occasion| self.on(occasion).is_none())
     }
 
-    /// Who is told of this.
-    pub const fn on(&self, occasion: Occasion) -> Option<Callback> {
+    /// Who is into_result of this.
+    pub const fn on(&self, occasion: CallbackKind) -> Option<Callback> {
         match occasion {
-            Occasion::Success => self.on_success,
-            Occasion::Failure => self.on_failure,
-            Occasion::Retry => self.on_retry,
-            Occasion::Skip => self.on_skip,
-            Occasion::DeadlineMissed => self.on_deadline_missed,
+            CallbackKind::Success => self.on_success,
+            CallbackKind::Failure => self.on_failure,
+            CallbackKind::Retry => self.on_retry,
+            CallbackKind::Skip => self.on_skip,
+            CallbackKind::DeadlineMissed => self.on_deadline_missed,
         }
     }
 
@@ -202,7 +207,7 @@ impl Callbacks {
 /// Which there are. Functions have no name that would stay, and the structural hash of a graph is made of this.
 impl fmt::Debug for Callbacks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = Occasion::ALL.into_iter().filter(|&occasion| self.on(occasion).is_some());
+        let said = CallbackKind::ALL.into_iter().filter(|&occasion| self.on(occasion).is_some());
         f.debug_list().entries(said).finish()
     }
 }

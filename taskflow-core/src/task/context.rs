@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::surroundings::{Bench, Surroundings};
-use super::{Abort, AttemptControl, Comeback, Interrupt, RunInfo};
+use super::host::{AttemptHost, DetachedHost};
+use super::{Abort, AttemptControl, Interrupt, WaitState};
+use crate::base::{Interval, Timestamp};
 use crate::config::{Config, ConfigError, Connection, Secret};
-use crate::time::{Interval, Timestamp};
+use crate::run::RunInfo;
 
 /// The attempt a task is in: who it is, how to report progress, how to end early.
 ///
@@ -29,10 +30,10 @@ pub(crate) struct Identity {
     /// How often the task was cleared.
     pub(crate) generation: u32,
     /// Of a task that may wait.
-    pub(crate) comeback: Option<Comeback>,
+    pub(crate) wait_state: Option<WaitState>,
     /// Missing where that of the process is meant.
     pub(crate) config: Option<Config>,
-    pub(crate) around: Arc<dyn Surroundings>,
+    pub(crate) around: Arc<dyn AttemptHost>,
 }
 
 impl TaskContext {
@@ -49,9 +50,9 @@ impl TaskContext {
             attempt: 1,
             max_attempts: 1,
             generation: 0,
-            comeback: None,
+            wait_state: None,
             config: None,
-            around: Arc::new(Bench::new(task_id)),
+            around: Arc::new(DetachedHost::new(task_id)),
         };
         TaskContext::new(identity, Arc::default())
     }
@@ -61,7 +62,7 @@ impl TaskContext {
     }
 
     /// What it can reach of its run.
-    pub(crate) fn surroundings(&self) -> &Arc<dyn Surroundings> {
+    pub(crate) fn host(&self) -> &Arc<dyn AttemptHost> {
         &self.identity.around
     }
 
@@ -73,7 +74,7 @@ impl TaskContext {
 
     /// When the function was called, of one that may wait; else the present time.
     pub(crate) fn now(&self) -> Timestamp {
-        self.identity.comeback.as_ref().map_or_else(Timestamp::now, |comeback| comeback.now)
+        self.identity.wait_state.as_ref().map_or_else(Timestamp::now, |wait_state| wait_state.now)
     }
 
     /// The same with another configuration: for a unit test of a task that asks for variables, connections or secrets.

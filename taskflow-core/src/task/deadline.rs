@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::time::Timestamp;
+use crate::base::Timestamp;
 
 /// The time by which a run is to be over: Airflow's `DeadlineAlert`.
 ///

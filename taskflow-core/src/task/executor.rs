@@ -10,21 +10,22 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::AttemptControl;
 use super::call::Ending;
 use super::context::Identity;
 use super::def::TaskDef;
 use super::invoke::{BoxFuture, Inputs};
-use super::{AttemptControl, RunInfo};
 use crate::config::Config;
+use crate::run::RunInfo;
 
 /// A place outside this process where attempts of tasks run, for `.on(..)` and `#[task(executor = ..)]`.
 ///
 /// Made of what describes it: with the feature `spark` of a `taskflow::spark::Executors`.
 #[derive(Clone, Copy)]
-pub struct Executor(&'static dyn Elsewhere);
+pub struct Executor(&'static dyn ExecutorBackend);
 
 /// What is behind an [`Executor`].
-pub(crate) trait Elsewhere: fmt::Debug + Send + Sync {
+pub(crate) trait ExecutorBackend: fmt::Debug + Send + Sync {
     /// One word: `spark`.
     fn kind(&self) -> &'static str;
 
@@ -41,7 +42,7 @@ pub(crate) trait Elsewhere: fmt::Debug + Send + Sync {
 /// An executor, as one run uses it.
 pub(crate) trait Session: fmt::Debug + Send + Sync {
     /// Runs one attempt. On a tokio runtime, in the span of the attempt.
-    fn run(self: Arc<Self>, errand: Errand) -> BoxFuture<Ending>;
+    fn run(self: Arc<Self>, errand: ExecutorTask) -> BoxFuture<Ending>;
 
     /// Ends what it has started, and waits for that. No attempt comes after this.
     fn close(self: Arc<Self>) -> BoxFuture<()>;
@@ -49,7 +50,7 @@ pub(crate) trait Session: fmt::Debug + Send + Sync {
 
 /// An attempt for an executor.
 #[cfg_attr(not(feature = "spark"), allow(dead_code, reason = "the executors that there are belong to features"))]
-pub(crate) struct Errand {
+pub(crate) struct ExecutorTask {
     pub(crate) def: &'static TaskDef,
     pub(crate) inputs: Inputs,
     pub(crate) identity: Identity,
@@ -58,7 +59,7 @@ pub(crate) struct Errand {
 
 impl Executor {
     #[cfg_attr(not(feature = "spark"), allow(dead_code, reason = "the executors that there are belong to features"))]
-    pub(crate) const fn new(what: &'static dyn Elsewhere) -> Self {
+    pub(crate) const fn new(what: &'static dyn ExecutorBackend) -> Self {
         Executor(what)
     }
 

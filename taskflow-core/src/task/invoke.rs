@@ -8,7 +8,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::TaskContext;
-use crate::error::BoxError;
+use crate::base::BoxError;
 use crate::value::{AnyValue, into_owned, into_shared};
 
 /// What a call of a task gives: its value, or the error it returned.

@@ -1,7 +1,7 @@
 //! The parameters of the run, asked for by name inside a task: Airflow's `params`.
 
 use super::TaskContext;
-use super::surroundings::{Bench, PARAMS, Pushed, Unfit};
+use super::host::{DetachedHost, PARAMS, Pushed, Unfit};
 use crate::value::{TypeInfo, Value, into_owned};
 
 /// Why a parameter of the run could not be read by its name.
@@ -75,7 +75,7 @@ impl TaskContext {
     pub fn param<T: Value + Clone>(&self, name: &str) -> Result<T, ParamsError> {
         let asked = TypeInfo::of_value::<T>();
         let (param, dag) = (|| name.to_owned(), || self.dag_id().to_owned());
-        let read = match self.surroundings().param(name) {
+        let read = match self.host().param(name) {
             Err(known) => Err(ParamsError::NoParam { param: param(), dag: dag(), known }),
             Ok(value) => value.read(asked).map_err(|unfit| match unfit {
                 Unfit::Type(declared) => {
@@ -116,10 +116,10 @@ impl TaskContext {
     /// With a context that is in a run, which has its parameters.
     #[must_use]
     pub fn with_param<T: Value>(&self, name: &str, value: T) -> Self {
-        let around: &dyn std::any::Any = &**self.surroundings();
-        let bench = around.downcast_ref::<Bench>();
-        let bench = bench.expect("`with_param` is for contexts made with `TaskContext::detached`");
-        bench.put(PARAMS, name, Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value)));
+        let around: &dyn std::any::Any = &**self.host();
+        let detached_host = around.downcast_ref::<DetachedHost>();
+        let detached_host = detached_host.expect("`with_param` is for contexts made with `TaskContext::detached`");
+        detached_host.put(PARAMS, name, Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value)));
         self.clone()
     }
 }

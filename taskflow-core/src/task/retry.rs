@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::BoxError;
+use crate::base::BoxError;
 
 /// How the wait between attempts grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

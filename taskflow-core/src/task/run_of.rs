@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use super::RunInfo;
-use crate::time::Interval;
+use crate::base::Interval;
+use crate::run::RunInfo;
 
 /// A run of a DAG whose schedule is of a kind `S`: what `#[param(default = |run| ..)]` gets.
 #[derive(Clone, Copy, Debug)]

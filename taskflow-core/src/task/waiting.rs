@@ -7,8 +7,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Backoff, RUN_ENDED, RetryPolicy};
-use crate::time::Timestamp;
+use super::{Backoff, RetryPolicy};
+use crate::base::Timestamp;
+use crate::run::RUN_ENDED;
 
 /// What the function of a task may wait for without holding a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::TaskContext;
-use super::surroundings::{Bench, Pushed, Unfit};
-use crate::error::Failure;
+use super::host::{DetachedHost, Pushed, Unfit};
+use crate::base::Failure;
 use crate::value::{TypeInfo, Value, into_owned};
 
 /// Why a named value could not be pushed or pulled.
@@ -132,7 +132,7 @@ impl TaskContext {
     pub fn push<T: Value>(&self, key: &str, value: T) -> Result<(), XComError> {
         let value = Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value));
         let failed = |failure| XComError::Store { key: key.to_owned(), failure: Box::new(failure) };
-        self.surroundings().push(key, value).map_err(failed)
+        self.host().push(key, value).map_err(failed)
     }
 
     /// The value that a task upstream has [pushed](TaskContext::push) under this name: Airflow's `xcom_pull`.
@@ -146,7 +146,7 @@ impl TaskContext {
     pub fn pull<T: Value + Clone>(&self, task: &str, key: &str) -> Result<T, XComError> {
         let wanted = TypeInfo::of_value::<T>();
         let (of, named) = (|| task.to_owned(), || key.to_owned());
-        let pulled = self.surroundings().pull(task, key).and_then(|pushed| {
+        let pulled = self.host().pull(task, key).and_then(|pushed| {
             pushed.read(wanted).map_err(|unfit| match unfit {
                 Unfit::Type(pushed) => XComError::Type { task: of(), key: named(), pushed, pulled: wanted.short() },
                 Unfit::Damaged(reason) => XComError::Damaged { task: of(), key: named(), reason },
@@ -185,10 +185,10 @@ impl TaskContext {
     /// With a context that is in a run, whose tasks push for themselves.
     #[must_use]
     pub fn with_pushed<T: Value>(&self, task: &str, key: &str, value: T) -> Self {
-        let around: &dyn std::any::Any = &**self.surroundings();
-        let bench = around.downcast_ref::<Bench>();
-        let bench = bench.expect("`with_pushed` is for contexts made with `TaskContext::detached`");
-        bench.put(task, key, Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value)));
+        let around: &dyn std::any::Any = &**self.host();
+        let detached_host = around.downcast_ref::<DetachedHost>();
+        let detached_host = detached_host.expect("`with_pushed` is for contexts made with `TaskContext::detached`");
+        detached_host.put(task, key, Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value)));
         self.clone()
     }
 
@@ -203,10 +203,10 @@ impl TaskContext {
     ///
     /// #[task(retries = 3)]
     /// async fn copy(ctx: &TaskContext, pages: u32) -> Result<u32> {
-    ///     let first = ctx.kept::<u32>("next page")?.unwrap_or(0);
+    ///     let first = ctx.get_state::<u32>("next page")?.unwrap_or(0);
     ///     for page in first..pages {
     ///         // .. copy the page ..
-    ///         ctx.keep("next page", page + 1).await?;
+    ///         ctx.set_state("next page", page + 1).await?;
     ///     }
     ///     Ok(pages - first)
     /// }
@@ -223,10 +223,10 @@ impl TaskContext {
     /// # Errors
     ///
     /// When the value is no JSON or cannot be stored; in a task in a process of its own, which is not heard before its end.
-    pub async fn keep<T: Serialize>(&self, key: &str, value: T) -> Result<(), XComError> {
+    pub async fn set_state<T: Serialize>(&self, key: &str, value: T) -> Result<(), XComError> {
         let failed = |reason: String| XComError::Keep { key: key.to_owned(), reason };
         let text = serde_json::to_string(&value).map_err(|error| failed(error.to_string()))?;
-        self.surroundings().keep(key, text).await.map_err(|failure| failed(failure.to_string()))
+        self.host().set_state(key, text).await.map_err(|failure| failed(failure.to_string()))
     }
 
     /// The last value that this task has [kept](TaskContext::keep) under a key in this run.
@@ -234,8 +234,8 @@ impl TaskContext {
     /// # Errors
     ///
     /// When it is of another type.
-    pub fn kept<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, XComError> {
-        let Some(text) = self.surroundings().kept(key) else { return Ok(None) };
+    pub fn get_state<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, XComError> {
+        let Some(text) = self.host().get_state(key) else { return Ok(None) };
         serde_json::from_str(&text).map(Some).map_err(|error| XComError::Damaged {
             task: self.task_id().to_owned(),
             key: key.to_owned(),
@@ -255,7 +255,7 @@ impl TaskContext {
     /// ```
     pub fn link(&self, name: &str, url: &str) {
         tracing::info!(target: "taskflow", "link {name}: {url}");
-        self.surroundings().link(name, url);
+        self.host().link(name, url);
     }
 
     /// A directory for files of the run, the same for all its tasks and attempts: `artifacts` in the directory of the journal. It
@@ -276,7 +276,7 @@ impl TaskContext {
     ///
     /// When it cannot be made.
     pub fn artifact_dir(&self) -> std::io::Result<std::path::PathBuf> {
-        let path = self.surroundings().artifact_path()?;
+        let path = self.host().artifact_path()?;
         std::fs::create_dir_all(&path)?;
         Ok(path)
     }

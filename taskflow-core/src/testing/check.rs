@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::base::Timestamp;
 use crate::dag::{DagDef, Plan, Registry};
-use crate::task::RunInfo;
-use crate::time::Timestamp;
+use crate::run::RunInfo;
 
 /// Builds every DAG that is linked into the program and checks what can be checked without running it, in one line of a test:
 ///

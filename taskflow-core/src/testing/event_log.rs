@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
-use crate::engine::Event;
-use crate::time::Timestamp;
+use crate::base::Timestamp;
+use crate::run::Event;
 
 /// Lines, each with the virtual time since the start.
 #[derive(Clone, Debug)]

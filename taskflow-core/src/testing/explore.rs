@@ -7,7 +7,8 @@ use super::faults::Faults;
 use super::outcome::Outcome;
 use super::test::Test;
 use crate::dag::{ArgPlan, EdgeKind, Plan};
-use crate::engine::{Durability, RunReport};
+use crate::engine::RunReport;
+use crate::run::Durability;
 use crate::value::{AnyValue, Value};
 
 /// Repeats one seed instead of all.

@@ -1,7 +1,8 @@
 //! What must hold whatever goes wrong: the journal tells what happened.
 
-use crate::engine::{RunReport, TaskState};
+use crate::engine::RunReport;
 use crate::journal::RunHistory;
+use crate::run::TaskState;
 
 /// How what is stored of a run, all of it, differs from the run itself.
 pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_over: bool) -> Vec<String> {

@@ -13,12 +13,12 @@ mod explore;
 mod faults;
 mod invariants;
 mod outcome;
-mod scene;
 mod script;
 mod session;
 mod stub;
 mod subject;
 mod test;
+mod test_world;
 
 pub use check::check_dags;
 pub use explore::explore;

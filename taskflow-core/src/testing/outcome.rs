@@ -5,9 +5,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::event_log::EventLog;
-use super::scene::Scene;
-use crate::engine::{RunReport, RunState, TaskReport, TaskState};
-use crate::task::{Notice, Occasion};
+use super::test_world::TestWorld;
+use crate::engine::{RunReport, TaskReport};
+use crate::run::{RunState, TaskState};
+use crate::task::{CallbackKind, Notification};
 use crate::value::{AnyValue, Value};
 
 /// What came of a test.
@@ -18,14 +19,14 @@ pub struct Outcome<T> {
     report: RunReport<T>,
     log: EventLog,
     values: HashMap<String, AnyValue>,
-    notices: Vec<Notice>,
+    notifications: Vec<Notification>,
     pub(super) steps: u64,
 }
 
 impl<T> Outcome<T> {
-    pub(super) fn new(report: RunReport<T>, scene: Scene) -> Self {
-        let Scene { log, values, notices, steps, .. } = scene;
-        Outcome { report, log, values, notices, steps }
+    pub(super) fn new(report: RunReport<T>, scene: TestWorld) -> Self {
+        let TestWorld { log, values, notifications, steps, .. } = scene;
+        Outcome { report, log, values, notifications, steps }
     }
 
     /// The report, as that of any run.
@@ -45,20 +46,20 @@ impl<T> Outcome<T> {
     }
 
     /// What callbacks were told, in order. A test never calls them: it keeps what they would have been told.
-    pub fn notices(&self) -> &[Notice] {
-        &self.notices
+    pub fn notifications(&self) -> &[Notification] {
+        &self.notifications
     }
 
-    /// Callbacks were told just this, in this order: the occasion, and the task with this id; for the run as a whole, the id of
+    /// Callbacks were told just this, in this order: the kind, and the task with this id; for the run as a whole, the id of
     /// the DAG.
     ///
     /// # Panics
     ///
     /// When they were told something else.
     #[track_caller]
-    pub fn assert_told(&self, wanted: &[(Occasion, &str)]) -> &Self {
-        let told: Vec<(Occasion, &str)> =
-            self.notices.iter().map(|notice| (notice.occasion, notice.subject())).collect();
+    pub fn assert_told(&self, wanted: &[(CallbackKind, &str)]) -> &Self {
+        let told: Vec<(CallbackKind, &str)> =
+            self.notifications.iter().map(|notification| (notification.kind, notification.subject())).collect();
         if told != wanted {
             self.fail(&format!("callbacks were told {told:?}, not {wanted:?}"));
         }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dag::{Plan, nearest};
+use crate::base::{BoxError, nearest};
+use crate::dag::Plan;
 use crate::engine::{Part, StandIn, Starting};
-use crate::error::BoxError;
 use crate::task::{Interrupt, TaskDef, TaskFn};
 
 /// Which tasks are meant: `extract {}`, all nodes of that `#[task]` function; or `"extract_2"`, the node or the element of a list

@@ -10,12 +10,12 @@
 use std::sync::Arc;
 
 use super::invariants::differences;
-use super::scene::Scene;
+use super::test_world::TestWorld;
+use crate::base::Timestamp;
 use crate::dag::{BuildErrors, Params, Plan};
-use crate::engine::{Asyncs, Durability, End, RunError, RunReport, RunRequest, RunState, Simulated, Stage, TaskState};
+use crate::engine::{Asyncs, End, RunError, RunReport, RunRequest, SimConfig, Simulated};
 use crate::journal::JournalError;
-use crate::task::RunInfo;
-use crate::time::Timestamp;
+use crate::run::{Durability, RunInfo, RunState, TaskState};
 use crate::value::{AnyValue, Value};
 
 /// Why a test has no outcome.
@@ -57,7 +57,7 @@ pub enum TestError {
 
 /// How a run is simulated.
 #[derive(Clone)]
-pub(super) struct Terms {
+pub(super) struct RecordOptions {
     pub(super) plan: Arc<Plan>,
     pub(super) info: RunInfo,
     pub(super) params: Vec<AnyValue>,
@@ -69,12 +69,12 @@ pub(super) struct Terms {
 }
 
 /// Runs it to its end, through as many sessions as that takes.
-pub(super) fn play<T: Value>(terms: &Terms, scene: &mut Scene) -> Result<RunReport<T>, TestError> {
+pub(super) fn play<T: Value>(terms: &RecordOptions, scene: &mut TestWorld) -> Result<RunReport<T>, TestError> {
     let mut now = scene.start;
     loop {
         let request = request::<T>(terms, scene, now)?;
         let asyncs = Asyncs::Virtual;
-        let stage = Stage { workers: terms.workers, at_once: usize::MAX, asyncs, start: now };
+        let stage = SimConfig { workers: terms.workers, at_once: usize::MAX, asyncs, start: now };
         let Simulated { report, end, now: ended } = request.simulate(stage, scene)?;
         now = ended;
         let is_whole = match &end {
@@ -103,7 +103,7 @@ pub(super) fn play<T: Value>(terms: &Terms, scene: &mut Scene) -> Result<RunRepo
 }
 
 /// The run from its beginning, or from what is stored of it.
-fn request<T: Value>(terms: &Terms, scene: &Scene, now: Timestamp) -> Result<RunRequest<T>, TestError> {
+fn request<T: Value>(terms: &RecordOptions, scene: &TestWorld, now: Timestamp) -> Result<RunRequest<T>, TestError> {
     let run_id = &terms.info.run_id;
     let known = scene.journal.as_ref().map(|journal| journal.history(run_id)).transpose()?.flatten();
     let request = match (&scene.journal, known) {
@@ -118,23 +118,28 @@ fn request<T: Value>(terms: &Terms, scene: &Scene, now: Timestamp) -> Result<Run
         }
     };
     // The observer is what makes the machine keep events; the scene sees them.
-    let request = request.observe(|_: &crate::engine::Event| {});
+    let request = request.observe(|_: &crate::run::Event| {});
     Ok(request.seed(terms.seed).fail_fast(terms.fail_fast).durability(terms.durability))
 }
 
 /// Whoever was to be told was told.
-fn still_owed(terms: &Terms, scene: &Scene) -> Result<(), TestError> {
+fn still_owed(terms: &RecordOptions, scene: &TestWorld) -> Result<(), TestError> {
     let Some(journal) = &scene.journal else { return Ok(()) };
-    let owed = journal.owed(&terms.info.run_id, &terms.plan)?;
-    if owed.is_empty() {
+    let pending = journal.pending(&terms.info.run_id, &terms.plan)?;
+    if pending.is_empty() {
         return Ok(());
     }
-    let broken = owed.iter().map(|owed| format!("a callback was never told: {}", owed.notice)).collect();
+    let broken = pending.iter().map(|pending| format!("a callback was never told: {}", pending.notification)).collect();
     Err(TestError::Broken { broken, log: scene.log.text() })
 }
 
 /// Compares what is stored with what was, and notes what must not happen again.
-fn remember<T>(terms: &Terms, scene: &mut Scene, whole: Option<&RunReport<T>>, is_over: bool) -> Result<(), TestError> {
+fn remember<T>(
+    terms: &RecordOptions,
+    scene: &mut TestWorld,
+    whole: Option<&RunReport<T>>,
+    is_over: bool,
+) -> Result<(), TestError> {
     let Some(journal) = &scene.journal else { return Ok(()) };
     let Some(history) = journal.history(&terms.info.run_id)? else {
         scene.knows::<()>(&[]);

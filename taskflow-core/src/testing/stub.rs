@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::base::Result;
 use crate::task::{Inputs, Produced};
 use crate::value::Value;
 

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use super::faults::{Faults, Release};
 use super::outcome::Outcome;
-use super::scene::Scene;
 use super::script::{Act, Script, Target, Whom, panics, skips};
-use super::session::{Terms, TestError, play};
+use super::session::{RecordOptions, TestError, play};
 use super::stub::StubFn;
 use super::subject::Subject;
+use super::test_world::TestWorld;
+use crate::base::Timestamp;
 use crate::dag::{BuildErrors, ParamDef, Plan};
-use crate::engine::Durability;
-use crate::task::{RunInfo, TaskFn};
-use crate::time::Timestamp;
+use crate::run::{Durability, RunInfo};
+use crate::task::TaskFn;
 use crate::value::{AnyValue, Value};
 
 /// A run to be simulated: on one thread, with a virtual clock, without files or network. Hours of retries, time limits and
@@ -323,8 +323,8 @@ impl<T: Value> Test<T> {
         }
         let Test { script, faults, workers, seed, durability, is_stored, .. } = self;
         let fail_fast = self.fail_fast.unwrap_or(plan.options().fail_fast);
-        let terms = Terms { plan, info, params, workers, seed: seed.unwrap_or(0), fail_fast, durability };
-        let mut scene = Scene::new(script, faults, seed, self.logical_date, is_stored);
+        let terms = RecordOptions { plan, info, params, workers, seed: seed.unwrap_or(0), fail_fast, durability };
+        let mut scene = TestWorld::new(script, faults, seed, self.logical_date, is_stored);
         let report = play(&terms, &mut scene)?;
         Ok(Outcome::new(report, scene))
     }

@@ -230,7 +230,7 @@ mod tests {
         kept((Some(1), None::<u8>, vec![None, Some("x".to_owned())]));
         kept("::1".parse::<IpAddr>().unwrap());
         kept(std::time::Duration::from_nanos(u64::MAX));
-        kept(crate::time::Timestamp::MAX);
+        kept(crate::base::Timestamp::MAX);
     }
 
     #[test]

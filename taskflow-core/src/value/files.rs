@@ -15,8 +15,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::failpoint;
-use crate::paths::{hex, safe_name};
+use crate::base::{failpoint, hex, safe_name};
 
 /// What the name of a file that is still being written ends with.
 const UNFINISHED: &str = "tmp";

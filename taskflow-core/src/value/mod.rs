@@ -23,8 +23,7 @@ use serde::de::DeserializeOwned;
 
 use codec::Codec;
 pub use constant::Constant;
-pub(crate) use files::FileRef;
-pub(crate) use files::ValueFiles;
+pub(crate) use files::{FileRef, ValueFiles};
 #[cfg(feature = "arrow")]
 pub use frame::Frame;
 pub(crate) use json::to_json;
@@ -211,7 +210,7 @@ pub(crate) fn read_any(bytes: &[u8]) {
         TypeInfo::of_value::<serde_json::Value>(),
         TypeInfo::of_value::<Vec<Option<(u8, i128, f64)>>>(),
         TypeInfo::of_value::<std::collections::BTreeMap<String, Vec<u8>>>(),
-        TypeInfo::of_value::<Vec<crate::error::Failure>>(),
+        TypeInfo::of_value::<Vec<crate::base::Failure>>(),
         TypeInfo::of_value::<(char, bool, String, std::time::Duration, ())>(),
     ];
     for ty in types {

@@ -13,8 +13,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
-use serde::ser;
+use serde::{Serialize, ser};
 
 use super::msgpack::MAX_DEPTH;
 

@@ -1,7 +1,7 @@
 //! What holds for every plan.
 
 use proptest::prelude::*;
-use taskflow_core::dag::show::{Format, render};
+use taskflow_core::render::{Format, render};
 
 use crate::graphs;
 use crate::svg::well_formed;

@@ -1,7 +1,7 @@
 //! The formats by name, and those that other programs draw.
 
 use taskflow_core::dag::Plan;
-use taskflow_core::dag::show::{Format, render};
+use taskflow_core::render::{Format, render};
 
 use crate::graphs;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use taskflow_core::base::Failure;
 use taskflow_core::dag::{AnyOf, Dag, DagDef, DagInputs, DagOptions, Handle, Output, ParamDef, Plan, PlanCell, group};
-use taskflow_core::error::Failure;
 use taskflow_core::private::{
     DagResult, Param, PoolDef, PoolEntry, SourceLocation, TaskOptions, TriggerRule, TypeInfo, dag_input, inventory,
 };

@@ -1,6 +1,6 @@
 //! Graphs larger than anybody looks at: no format may overflow the stack or take time out of proportion.
 
-use taskflow_core::dag::show::{Format, render};
+use taskflow_core::render::{Format, render};
 
 use crate::graphs;
 

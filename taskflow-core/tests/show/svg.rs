@@ -1,7 +1,7 @@
 //! The drawing.
 
-use taskflow_core::dag::show::{Format, STATES, SvgOptions, View, render, svg};
-use taskflow_core::engine::TaskState;
+use taskflow_core::render::{Format, STATES, SvgOptions, View, render, svg};
+use taskflow_core::run::TaskState;
 
 use crate::formats::settled;
 use crate::graphs;

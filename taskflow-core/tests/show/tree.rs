@@ -1,7 +1,7 @@
 //! The tree for terminals.
 
 use taskflow_core::dag::Output;
-use taskflow_core::dag::show::{Format, render};
+use taskflow_core::render::{Format, render};
 use taskflow_core::task::TriggerRule;
 
 use crate::formats::settled;

@@ -1,6 +1,6 @@
 //! The view, and its JSON.
 
-use taskflow_core::dag::show::{Endpoint, Format, Link, View, render};
+use taskflow_core::render::{Endpoint, Format, Link, View, render};
 
 use crate::formats::settled;
 use crate::graphs;

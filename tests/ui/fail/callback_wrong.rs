@@ -1,4 +1,4 @@
-use taskflow::notify::Notice;
+use taskflow::notify::Notification;
 use taskflow::prelude::*;
 
 #[task(on_failure = "page")]
@@ -13,7 +13,7 @@ fn takes_nothing() -> u32 {
     1
 }
 
-fn gives_a_number(_: &Notice) -> u32 {
+fn gives_a_number(_: &Notification) -> u32 {
     1
 }
 

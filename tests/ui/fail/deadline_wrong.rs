@@ -1,7 +1,7 @@
-use taskflow::notify::Notice;
+use taskflow::notify::Notification;
 use taskflow::prelude::*;
 
-fn tell(_: &Notice) {}
+fn tell(_: &Notification) {}
 
 #[dag(deadline = "2h")]
 fn after_nothing() {}

@@ -1,11 +1,11 @@
 //! Every option once, at each place it may stand.
 use std::time::Duration;
 
-use taskflow::notify::{Notice, Occasion, log_line};
+use taskflow::notify::{Notification, CallbackKind, log_line};
 use taskflow::prelude::*;
 
-fn tell(notice: &Notice) -> Result<()> {
-    println!("{notice}");
+fn tell(notification: &Notification) -> Result<()> {
+    println!("{notification}");
     Ok(())
 }
 
@@ -25,7 +25,7 @@ fn tell(notice: &Notice) -> Result<()> {
     doc = "What it does.",
     on_success = tell,
     on_failure = log_line(),
-    on_retry = |notice| println!("{}", notice.key),
+    on_retry = |notification| println!("{}", notification.key),
     on_skip = |_| -> Result<(), String> { Err("nobody is there".to_owned()) },
     crate = taskflow,
 )]
@@ -94,7 +94,7 @@ fn main() {
     assert_eq!(options.trigger_rule, Some(TriggerRule::AllDone));
     assert_eq!(options.tags, ["a", "b"]);
     let callbacks = options.callbacks;
-    assert!(Occasion::ALL.iter().all(|&it| callbacks.on(it).is_some() != (it == Occasion::DeadlineMissed)));
+    assert!(CallbackKind::ALL.iter().all(|&it| callbacks.on(it).is_some() != (it == CallbackKind::DeadlineMissed)));
     assert_eq!(some::def().options.backoff, Some(Backoff::Exponential { factor: 3.0 }));
     assert_eq!(some::def().kind.name(), "sync");
     assert_eq!(few::def().options.backoff, Some(Backoff::Constant));

@@ -36,7 +36,7 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     prerequisites::ensure()?;
     spark::ensure()?;
 
-    // Tests start the example programs.
+    // Tests start the examples. Cargo builds the binaries of a package before its tests, but not these.
     Step::cargo("example programs", ["build", "--examples"]).args(ALL).run()?;
     let leavings = Leavings::watch()?;
 

@@ -1,11 +1,11 @@
-//! The real Spark of the other tests, and its cluster.
-#![allow(dead_code, reason = "a part of it is needed here")]
+//! The Spark installation and the cluster of the workspace's tests.
+#![allow(dead_code, unreachable_pub, reason = "these tests use only part of it")]
 
-#[path = "../../../../tests/spark/cluster.rs"]
+#[path = "../../../../tests/src/spark/cluster.rs"]
 pub(crate) mod cluster;
-#[path = "../../../../tests/spark/daemon.rs"]
+#[path = "../../../../tests/src/spark/daemon.rs"]
 pub(crate) mod daemon;
-#[path = "../../../../tests/spark/installed.rs"]
+#[path = "../../../../tests/src/spark/installed.rs"]
 pub(crate) mod installed;
-#[path = "../../../../tests/spark/server.rs"]
+#[path = "../../../../tests/src/spark/server.rs"]
 pub(crate) mod server;

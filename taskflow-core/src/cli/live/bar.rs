@@ -6,8 +6,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::super::terminal::Paint;
 use super::sample::Sample;
 use super::view;
+use crate::base::Timestamp;
 use crate::dag::Plan;
-use crate::time::Timestamp;
 
 /// The view. Nothing is drawn before the first sample.
 #[derive(Debug)]

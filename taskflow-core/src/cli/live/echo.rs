@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::super::record;
 use super::super::terminal::Paint;
-use crate::engine::{TaskReport, TaskState};
+use crate::base::Timestamp;
+use crate::engine::TaskReport;
 use crate::log::{Follow, LogFiles, LogRecord, LogSink};
-use crate::time::Timestamp;
+use crate::run::TaskState;
 
 /// How long after its end an attempt is still looked at: its records are written a little later than it ends.
 const LINGER: Duration = Duration::from_secs(1);

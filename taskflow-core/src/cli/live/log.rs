@@ -6,11 +6,11 @@
 
 use std::collections::HashSet;
 
-use super::super::words;
+use super::super::format;
+use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
-use crate::engine::{TaskReport, TaskState};
-use crate::error::Failure;
-use crate::time::Timestamp;
+use crate::engine::TaskReport;
+use crate::run::TaskState;
 
 /// A DAG with more tasks is told in tenths.
 const LARGE: usize = 200;
@@ -45,7 +45,7 @@ impl Log {
         news.retain(|&(time, _)| time >= self.since);
         // Stable: what happened at one time stays in the order of the plan.
         news.sort_by_key(|&(time, _)| time);
-        news.into_iter().map(|(time, text)| format!("{} {text}", words::time(time))).collect()
+        news.into_iter().map(|(time, text)| format!("{} {text}", format::time(time))).collect()
     }
 
     fn small<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>) -> Vec<(Timestamp, String)> {
@@ -96,14 +96,14 @@ impl Log {
 
 fn to_be_retried(task: TaskReport<'_>, attempt: u32, failure: Option<&Failure>) -> String {
     let why = failure.map(in_one_line).unwrap_or_default();
-    let delay = words::duration(task.retry_delay(attempt));
+    let delay = format::duration(task.retry_delay(attempt));
     format!("{}: attempt {attempt} failed, the next follows in {delay}: {why}", task.id())
 }
 
 fn end_of(task: TaskReport<'_>) -> Option<String> {
     let why = || task.failure().map(|failure| in_one_line(&failure)).unwrap_or_default();
     let text = match task.state() {
-        TaskState::Success => format!("success in {}", words::duration(task.duration())),
+        TaskState::Success => format!("success in {}", format::duration(task.duration())),
         TaskState::Failed if task.attempt_count() > 1 => {
             format!("failed after {} attempts: {}", task.attempt_count(), why())
         }

@@ -22,13 +22,12 @@ pub(super) use self::echo::Echo;
 use self::log::Log;
 use self::sample::Sample;
 pub(super) use self::signals::{Signal, Signals};
+use super::format;
 use super::terminal::Terminal;
-use super::words;
+use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
 use crate::engine::{Engine, RunControl, RunHandle, RunReport};
-use crate::error::Failure;
-use crate::task::RunInfo;
-use crate::time::Timestamp;
+use crate::run::RunInfo;
 use crate::value::AnyValue;
 
 /// A run that is over.
@@ -79,7 +78,7 @@ pub(super) async fn follow(
                 }
                 stopped_by = Some(signal);
                 watcher.open(control.number(), terminal);
-                // Told as it is now: what is asked to end may end before we have said so.
+                // RunOutput as it is now: what is asked to end may end before we have said so.
                 let told = waiting(&control, grace, signal);
                 control.cancel(signal.reason());
                 watcher.note(&told, terminal);
@@ -130,7 +129,7 @@ pub(super) async fn stay(
         if Instant::now() > soon
             && let Some(terminal) = teller.take()
         {
-            let runs = words::count(left, "run");
+            let runs = format::count(left, "run");
             let go = if left == 1 { "goes" } else { "go" };
             terminal.note(&format!("{runs} that it has triggered {go} on; Ctrl-C leaves them to `resume`"));
         }
@@ -159,13 +158,13 @@ fn waiting(control: &RunControl, grace: Duration, signal: Signal) -> String {
         Signal::Interrupt => "Ctrl-C again",
         Signal::Terminate => "a second signal",
     };
-    let grace = words::seconds(grace);
+    let grace = format::seconds(grace);
     match control.running().len() {
         0 => signal.reason().to_owned(),
         running => format!(
             "{}: {} running may take {grace} to end; {again} stops at once",
             signal.reason(),
-            words::count(running, "task")
+            format::count(running, "task")
         ),
     }
 }
@@ -200,7 +199,7 @@ impl Opening {
         let Opening { at, dag, run, tasks, goes_on } = self;
         let run = number.map_or_else(|| run.clone(), |number| format!("{number} ({run})"));
         let goes_on = if *goes_on { " goes on" } else { "" };
-        format!("{} {dag}: run {run} of {}{goes_on}", words::time(*at), words::count(*tasks, "task"))
+        format!("{} {dag}: run {run} of {}{goes_on}", format::time(*at), format::count(*tasks, "task"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::super::stop::Exit;
+use super::super::error::Exit;
 
 /// What asks the program to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use console::{measure_text_width, truncate_str};
 
+use super::super::format;
 use super::super::terminal::Paint;
-use super::super::words;
 use super::sample::{Retry, Running, Sample, Wait};
+use crate::base::Timestamp;
 use crate::dag::Plan;
-use crate::time::Timestamp;
 
 /// How many tasks are named.
 pub(super) const NAMED: usize = 8;
@@ -23,7 +23,7 @@ pub(super) fn lines(sample: &Sample, plan: &Plan, started: Timestamp, width: usi
     };
 
     for run in &sample.longest {
-        let elapsed = paint.faint(&format!("{:>10}", words::ticking(run.elapsed)));
+        let elapsed = paint.faint(&format!("{:>10}", format::ticking(run.elapsed)));
         lines.push(format!("{}{elapsed}{}", name(&run.id), steps(run)));
     }
     let more = sample.running.saturating_sub(sample.longest.len());
@@ -49,7 +49,7 @@ pub(super) fn lines(sample: &Sample, plan: &Plan, started: Timestamp, width: usi
 
 /// `delays ━━━━──────────── 12/40  9 s  2 running  1 failed`
 fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, paint: Paint) -> String {
-    let elapsed = paint.faint(&words::ticking(sample.now.since(started)));
+    let elapsed = paint.faint(&format::ticking(sample.now.since(started)));
     let mut parts = vec![format!("{}/{}", sample.done, sample.total), elapsed];
     let mut number = |count: usize, name: &str, colour: &dyn Fn(&str) -> String| {
         if count > 0 {
@@ -64,7 +64,7 @@ fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, pain
     number(sample.waiting, "to retry", &|text| paint.odd(text));
     number(sample.idle, "deferred", &str::to_owned);
     if let Some((retry, left)) = sample.run_retry {
-        parts.push(paint.odd(&format!("retry {retry} of the run in {}", words::seconds(left))));
+        parts.push(paint.odd(&format!("retry {retry} of the run in {}", format::seconds(left))));
     }
     if sample.halted {
         parts.push(paint.odd("stopping"));
@@ -82,7 +82,7 @@ fn bar(sample: &Sample, cells: usize, paint: Paint) -> String {
 
 /// What a task waits for without holding anything.
 fn waits(wait: &Wait) -> String {
-    let left = wait.left.map(words::ticking);
+    let left = wait.left.map(format::ticking);
     match (&wait.event, left) {
         (Some(event), Some(left)) => format!("until `{event}`, {left} at most"),
         (Some(event), None) => format!("until `{event}`"),
@@ -108,7 +108,7 @@ fn steps(run: &Running) -> String {
 fn countdown(retry: &Retry) -> String {
     // Rounded up: at "0 s" it is tried.
     let left = std::time::Duration::from_secs(retry.left.as_millis().div_ceil(1000) as u64);
-    format!("  attempt {}/{} in {}", retry.attempt, retry.attempts, words::seconds(left))
+    format!("  attempt {}/{} in {}", retry.attempt, retry.attempts, format::seconds(left))
 }
 
 #[cfg(test)]

@@ -2,18 +2,19 @@
 
 use std::fmt::Write;
 
-use super::super::drive::Told;
+use super::super::drive::RunOutput;
+use super::super::format;
 use super::super::live::Ended;
 use super::super::terminal::Paint;
-use super::super::words;
-use crate::engine::{RunReport, TaskReport, TaskState};
-use crate::error::Failure;
+use crate::base::Failure;
+use crate::engine::{RunReport, TaskReport};
+use crate::run::TaskState;
 
 /// How many tasks are named in a list.
 const NAMED: usize = 5;
 
 /// Why the run failed.
-pub(super) fn account(told: &Told, ended: &Ended, paint: Paint) -> String {
+pub(super) fn account(told: &RunOutput, ended: &Ended, paint: Paint) -> String {
     let mut text = String::new();
     let report = &ended.report;
     // Writing to a string does not fail.
@@ -27,7 +28,7 @@ pub(super) fn account(told: &Told, ended: &Ended, paint: Paint) -> String {
 fn write_failure(
     text: &mut String,
     task: TaskReport<'_>,
-    told: &Told,
+    told: &RunOutput,
     ended: &Ended,
     paint: Paint,
 ) -> std::fmt::Result {
@@ -44,22 +45,22 @@ fn write_failure(
     }
     writeln!(text, "  {} {}", paint.faint("called at"), plan.nodes()[task.node() as usize].location())?;
     if let Some((last, earlier)) = attempts.split_last() {
-        let from_start = words::duration(last.ended.since(report.started()));
+        let from_start = format::duration(last.ended.since(report.started()));
         writeln!(text, "  {} {from_start} after the start of the run", paint.faint("failed"))?;
         let differs = |failure: &Failure| task.failure().is_none_or(|last| *last != *failure);
         for attempt in earlier.iter().filter(|attempt| attempt.failure.as_deref().is_some_and(differs)) {
             let why = attempt.failure.as_ref().map(ToString::to_string).unwrap_or_default();
             let number = paint.faint(&format!("attempt {}:", attempt.number));
-            writeln!(text, "  {number} {}", words::first_line(&why))?;
+            writeln!(text, "  {number} {}", format::first_line(&why))?;
         }
     }
     let (held_up, others) = consequences(report, &task.id());
     if !held_up.is_empty() {
         let label = paint.faint("not run because of it:");
-        writeln!(text, "  {label} {}", words::some(&held_up, NAMED))?;
+        writeln!(text, "  {label} {}", format::some(&held_up, NAMED))?;
     }
     if !others.is_empty() {
-        writeln!(text, "  {} {}", paint.faint("failed as well:"), words::some(&others, NAMED))?;
+        writeln!(text, "  {} {}", paint.faint("failed as well:"), format::some(&others, NAMED))?;
     }
     write!(
         text,
@@ -118,7 +119,7 @@ fn consequences(report: &RunReport, id: &str) -> (Vec<String>, Vec<String>) {
 }
 
 /// The command that runs the failed task and what comes after it: in the same run if it is kept.
-fn again(told: &Told, number: Option<i64>, task: &str) -> String {
+fn again(told: &RunOutput, number: Option<i64>, task: &str) -> String {
     let program = std::env::args().next().unwrap_or_else(|| told.plan.id().to_owned());
     if let Some(number) = number {
         return format!("{} retry {number}", quoted(&program));

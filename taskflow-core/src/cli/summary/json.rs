@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 
-use super::super::drive::Told;
+use super::super::drive::RunOutput;
 use super::super::live::Ended;
+use crate::base::Failure;
 use crate::engine::{AttemptReport, RunReport, TaskReport};
-use crate::error::Failure;
 
 /// The document, with a line break at its end.
-pub(super) fn document(told: &Told, ended: &Ended, result: Option<Value>) -> String {
+pub(super) fn document(told: &RunOutput, ended: &Ended, result: Option<Value>) -> String {
     let report = &ended.report;
     let document = Document {
         number: ended.number,
@@ -60,7 +60,7 @@ impl Serialize for Tasks<'_> {
     }
 }
 
-fn params(told: &Told) -> Map<String, Value> {
+fn params(told: &RunOutput) -> Map<String, Value> {
     let values = told.plan.params().iter().zip(told.params.values());
     values.map(|(param, value)| (param.name.to_owned(), param.json(value).unwrap_or(Value::Null))).collect()
 }

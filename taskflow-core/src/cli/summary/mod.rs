@@ -10,15 +10,15 @@ use std::io;
 pub(super) use self::failure::failed;
 #[cfg(feature = "sqlite")]
 pub(super) use self::json::Reason;
-use super::drive::Told;
+use super::drive::RunOutput;
+use super::error::CliError;
 use super::live::Ended;
-use super::stop::Stop;
 use super::terminal::{Paint, Terminal};
-use super::{grid, words};
-use crate::engine::{RunState, TaskState};
+use super::{format, grid};
+use crate::run::{RunState, TaskState};
 
 /// Tells all that is to be told.
-pub(super) fn tell(told: &Told, ended: &Ended, terminal: &Terminal) -> Result<(), Stop> {
+pub(super) fn tell(told: &RunOutput, ended: &Ended, terminal: &Terminal) -> Result<(), CliError> {
     let report = &ended.report;
     if !told.quiet {
         terminal.note(&table::table(report, terminal));
@@ -63,12 +63,12 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
     // Why it was interrupted takes a line of its own.
     let reason = report.halt_reason().filter(|_| report.state() != RunState::Interrupted);
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let tasks = words::count(report.tasks().count(), "task");
+    let tasks = format::count(report.tasks().count(), "task");
     let more = ended.number.map(|number| paint.faint(&format!("; `status {number}` tells more"))).unwrap_or_default();
     format!(
         "{}: {state}{reason} in {}, {tasks}{counts}{more}",
         paint.strong(report.plan().id()),
-        words::duration(report.duration())
+        format::duration(report.duration())
     )
 }
 
@@ -86,15 +86,15 @@ fn interruption(ended: &Ended, paint: Paint) -> String {
 }
 
 /// What the run returned, if it ended well and returns anything.
-fn result(ended: &Ended) -> Result<Option<serde_json::Value>, Stop> {
+fn result(ended: &Ended) -> Result<Option<serde_json::Value>, CliError> {
     let ty = ended.report.plan().result_type();
     match &ended.result {
         Err(failure) if ended.report.is_success() => {
-            Err(Stop::Failure(format!("what the run returns could not be made: {failure}")))
+            Err(CliError::Failure(format!("what the run returns could not be made: {failure}")))
         }
         Ok(Some(value)) if ended.report.is_success() && ty.path() != "()" => match ty.json(value) {
             Ok(json) => Ok(Some(json)),
-            Err(message) => Err(Stop::Failure(format!("the result cannot be printed: {message}"))),
+            Err(message) => Err(CliError::Failure(format!("the result cannot be printed: {message}"))),
         },
         _ => Ok(None),
     }

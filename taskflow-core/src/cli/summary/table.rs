@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use comfy_table::Cell;
 
+use super::super::format;
 use super::super::grid::{grid, place_of, state as state_cell};
 use super::super::terminal::Terminal;
-use super::super::words;
 use crate::dag::path_of;
-use crate::engine::{RunReport, TaskState};
+use crate::engine::RunReport;
+use crate::run::TaskState;
 
 /// With more rows nobody finds anything.
 const ROWS: usize = 60;
@@ -31,10 +32,10 @@ fn by_task(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
             Cell::new(task.id()),
             state_cell(task.state()),
             ran(task.attempt_count().to_string()),
-            ran(words::duration(task.duration())),
+            ran(format::duration(task.duration())),
             ran(task
                 .started()
-                .map(|at| format!("+{}", words::duration(at.since(report.started()))))
+                .map(|at| format!("+{}", format::duration(at.since(report.started()))))
                 .unwrap_or_default()),
         ]);
     }
@@ -78,7 +79,7 @@ fn by_function(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
         let count = |state| sum.states.iter().find(|(known, _)| *known == state).map(|(_, count)| count.to_string());
         let mut row = vec![Cell::new(def.id), Cell::new(sum.tasks)];
         row.extend(all.iter().map(|&state| Cell::new(count(state).unwrap_or_default())));
-        row.extend([Cell::new(words::duration(sum.time)), Cell::new(words::duration(sum.longest))]);
+        row.extend([Cell::new(format::duration(sum.time)), Cell::new(format::duration(sum.longest))]);
         table.add_row(row);
     }
     table

@@ -350,6 +350,6 @@ impl Draft {
 }
 
 /// Graphs are indexed by `u32`; more nodes than that do not fit in memory either.
-pub(super) fn index(length: usize) -> u32 {
+pub(crate) fn index(length: usize) -> u32 {
     u32::try_from(length).expect("a graph has fewer than 2^32 nodes, arguments and edges")
 }

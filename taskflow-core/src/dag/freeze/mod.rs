@@ -18,7 +18,7 @@ use super::pool::PoolDef;
 use super::projection::Projection;
 use super::registry::Registry;
 use super::units::Units;
-use crate::panics;
+use crate::base::panics;
 use crate::task::{RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TaskOptions, TriggerRule, Waiting};
 use crate::value::{Constant, TypeInfo};
 

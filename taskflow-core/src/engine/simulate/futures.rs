@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 use tracing::{Instrument as _, Span};
 
-use crate::engine::attempt::{Grant, Judged, call_async};
+use crate::engine::attempt::{AttemptResult, StartPermit, call_async};
 use crate::task::TaskContext;
 
 /// How async attempts are run.
@@ -21,7 +21,7 @@ pub(crate) enum Asyncs {
 }
 
 /// An async attempt that has ended: its task, its number, what it gave.
-pub(super) type Ended = (u32, u32, Judged);
+pub(super) type Ended = (u32, u32, AttemptResult);
 
 pub(super) struct Futures {
     how: Asyncs,
@@ -50,7 +50,7 @@ impl Futures {
     /// Starts an attempt. One that is run at once has ended when this returns.
     pub(super) fn start(
         &self,
-        grant: Grant,
+        grant: StartPermit,
         context: Option<TaskContext>,
         takes: Duration,
         span: Span,

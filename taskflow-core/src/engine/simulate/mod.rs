@@ -1,6 +1,6 @@
 //! The simulated driver: the machine, one thread, and a clock that is moved by hand.
 //!
-//! What the live engine does with threads happens here one thing after the other, and a [`World`] chooses which: so every
+//! What the live engine does with threads happens here one thing after the other, and a [`SimHooks`] chooses which: so every
 //! interleaving can be had, and each again. The protocol:
 //!
 //! 1. Before each step the world may interfere: the process dies, somebody cancels, the clock jumps.
@@ -14,7 +14,7 @@
 //! - `world`: what is left to others. `futures`: async attempts.
 
 mod futures;
-mod world;
+mod hooks;
 
 use std::sync::{Arc, OnceLock};
 
@@ -22,28 +22,25 @@ use tokio::task::AbortHandle;
 
 pub(crate) use self::futures::Asyncs;
 use self::futures::{Ended, Futures};
-pub(crate) use self::world::{Interference, Part, StandIn, Starting, World};
-use super::attempt::{Done, Instance, Judged, call_as, call_sync, span, store, tell};
+pub(crate) use self::hooks::{Interference, Part, SimHooks, StandIn, Starting};
+use super::attempt::{AttemptResult, Done, Instance, call_as, call_sync, span, store, tell};
 use super::children::Children;
-use super::dispatch::{Dispatcher, Lane, RunKey};
-use super::event::Observer;
-use super::machine::{Command, Input, Outcome};
 use super::notes::Notes;
+use super::observer::Observer;
 use super::report::RunReport;
-use super::request::{About, Prepared, RunError, RunRequest};
+use super::request::{Prepared, RunError, RunRequest, RunStart};
 use super::run::{Clock, Run, RunShared};
 use super::sessions::Sessions;
-use super::state::{RunState, TaskState};
+use crate::base::{Failure, Quietly, Timestamp, drop_quietly};
 use crate::dag::Registry;
-use crate::error::Failure;
-use crate::panics::{Quietly, drop_quietly};
+use crate::machine::{Command, Dispatcher, Input, Lane, Outcome, RunKey};
+use crate::run::{RunState, TaskState};
 use crate::task::{Kind, Scratch};
-use crate::time::Timestamp;
 use crate::value::{AnyValue, Value};
 
 /// How a run is simulated.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stage {
+pub(crate) struct SimConfig {
     /// How many sync tasks run at once.
     pub(crate) workers: usize,
     /// How many tasks of any kind run at once.
@@ -74,15 +71,26 @@ pub(crate) enum End {
 
 impl<T: Value> RunRequest<T> {
     /// Runs it in this world.
-    pub(crate) fn simulate(self, stage: Stage, world: &mut dyn World) -> Result<Simulated<T>, RunError> {
-        let Prepared { config, plan, info, machine, params, observer, recording, restored, durability, .. } =
-            self.prepare()?;
-        crate::panics::install_hook();
+    pub(crate) fn simulate(self, stage: SimConfig, world: &mut dyn SimHooks) -> Result<Simulated<T>, RunError> {
+        let Prepared {
+            config,
+            plan,
+            info,
+            machine,
+            params,
+            observer,
+            open_recorder,
+            restored,
+            pending_callbacks,
+            durability,
+            ..
+        } = self.prepare()?;
+        crate::base::install_hook();
         let pools = Registry::pools().into_iter().map(|pool| (pool.name.to_owned(), pool.slots));
         let mut dispatcher = Dispatcher::new(stage.at_once, pools);
         dispatcher.check_pools(&plan)?;
-        let about = About { plan: &plan, info: &info, params: &params, durability, at: stage.start };
-        let recorder = recording.map(|open| open(&about)).transpose().map_err(RunError::Journal)?;
+        let about = RunStart { plan: &plan, info: &info, params: &params, durability, at: stage.start };
+        let recorder = open_recorder.map(|open| open(&about)).transpose().map_err(RunError::Journal)?;
         let limit = plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
         let key = dispatcher.add_run(&plan, limit, false);
         let mut futures = Futures::new(stage.asyncs);
@@ -99,17 +107,17 @@ impl<T: Value> RunRequest<T> {
             recorder,
             config,
             in_process: true,
-            courier: None,
+            callback_dispatcher: None,
             notes: Notes::default(),
             scratch: Scratch::default(),
-            stand: OnceLock::new(),
+            engine_ref: OnceLock::new(),
             children: Children::default(),
             sessions: Sessions::default(),
         });
         let mut run = Run::new(Arc::clone(&shared), machine, params);
         let restored = restored.unwrap_or_default();
         let halted = restored.halted.clone();
-        run.take_up(restored);
+        run.take_up(restored, pending_callbacks);
         let mut driver = Driver {
             world,
             observer,
@@ -138,9 +146,9 @@ impl<T: Value> RunRequest<T> {
 }
 
 struct Driver<'w> {
-    world: &'w mut dyn World,
+    world: &'w mut dyn SimHooks,
     observer: Option<Box<dyn Observer>>,
-    stage: Stage,
+    stage: SimConfig,
     run: Run,
     dispatcher: Dispatcher,
     key: RunKey,
@@ -169,7 +177,7 @@ struct Running {
 }
 
 enum Ends {
-    At(Timestamp, Box<Judged>),
+    At(Timestamp, Box<AttemptResult>),
     Awaited(AbortHandle),
     Never,
 }
@@ -343,7 +351,7 @@ impl Driver<'_> {
         self.running.push(Running { place, attempt, lane, started: self.now, span, ends });
         self.run.take_early();
         // The start itself is an event, and asks for nothing.
-        self.obey();
+        self.execute();
     }
 
     fn finish(&mut self, place: usize) {
@@ -365,18 +373,18 @@ impl Driver<'_> {
             self.dispatcher.release(self.key, self.run.machine.layout(), task);
         }
         self.commands = commands;
-        self.obey();
+        self.execute();
     }
 
     fn tell(&mut self, input: Input) {
         let mut commands = std::mem::take(&mut self.commands);
         self.run.step(input, self.now, &mut commands);
         self.commands = commands;
-        self.obey();
+        self.execute();
     }
 
     /// Does what the machine has said.
-    fn obey(&mut self) {
+    fn execute(&mut self) {
         let mut halted = false;
         let mut ready = Vec::new();
         for command in std::mem::take(&mut self.commands) {
@@ -406,7 +414,7 @@ impl Driver<'_> {
                 observer.on_event(&event);
             }
             let id = match &event {
-                super::event::Event::Task { task, .. } => self.run.machine.layout().id(*task),
+                crate::run::Event::Task { task, .. } => self.run.machine.layout().id(*task),
                 _ => "".into(),
             };
             self.world.saw(&event, &id);
@@ -424,8 +432,8 @@ impl Driver<'_> {
     }
 
     fn deliver_all(&mut self) {
-        for owed in std::mem::take(&mut self.run.outbox) {
-            self.world.tell(self.now, owed);
+        for pending in std::mem::take(&mut self.run.outbox) {
+            self.world.tell(self.now, pending);
         }
     }
 

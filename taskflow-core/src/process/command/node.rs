@@ -4,8 +4,8 @@ use std::panic::Location;
 
 use super::spec::Spec;
 use super::{Command, CommandOutput};
+use crate::base::BoxError;
 use crate::dag::{Arg, IntoArg, Output, add_named};
-use crate::error::BoxError;
 use crate::task::{Body, BoxFuture, InputDef, Inputs, Kind, Produced, TaskContext, TaskDef};
 use crate::value::TypeInfo;
 

@@ -9,13 +9,12 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::super::group::Lifeline;
-use super::super::lines::{Following, Heard, Stream, follow};
+use super::super::lines::{Following, FrameReceiver, Stream, follow};
 use super::super::spawner::{self, Pipes, Started};
 use super::spec::{Spec, Text};
 use super::{CommandError, CommandOutput};
-use crate::error::SignalName;
+use crate::base::{SignalName, units};
 use crate::task::TaskContext;
-use crate::units;
 
 /// Between SIGTERM and SIGKILL, and for what has ended to close its pipes.
 const LEAVING: Duration = Duration::from_secs(5);
@@ -87,8 +86,8 @@ impl Spec {
     fn judge(
         &self,
         status: ExitStatus,
-        mut out: Heard,
-        err: Heard,
+        mut out: FrameReceiver,
+        err: FrameReceiver,
         context: &TaskContext,
     ) -> Result<CommandOutput, CommandError> {
         let code = match (status.code(), status.signal()) {
@@ -124,9 +123,9 @@ impl Spec {
     }
 }
 
-async fn heard(following: &mut Option<Following>) -> Heard {
+async fn heard(following: &mut Option<Following>) -> FrameReceiver {
     match following {
         Some(following) => following.heard().await,
-        None => Heard::default(),
+        None => FrameReceiver::default(),
     }
 }

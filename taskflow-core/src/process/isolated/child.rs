@@ -13,13 +13,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::Instrument as _;
 use tracing::level_filters::LevelFilter;
 
-use super::away::Away;
 use super::memory;
-use super::wire::{self, Order, Word};
+use super::remote_host::RemoteHost;
+use super::wire::{self, AttemptRequest, Frame};
+use crate::base::{Failure, QUIET, catch, panics};
 use crate::dag::Registry;
-use crate::error::Failure;
 use crate::log::{Redactor, attempt_span, relay};
-use crate::panics::{self, QUIET, catch};
 use crate::task::{self, AttemptControl, Ending, Identity, Inputs, Kind, TaskContext, TaskDef};
 
 /// Between two looks for progress.
@@ -54,7 +53,7 @@ fn attempt(mut socket: UnixStream) -> Result<(), String> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(Signal::HUP)).map_err(|error| error.to_string())?;
     let order = wire::read(&mut socket).map_err(text)?.ok_or("its parent has said nothing")?;
-    let order: Order = wire::decode(&order)?;
+    let order: AttemptRequest = wire::decode(&order)?;
     if is_orphan(order.parent) {
         return Err("its parent has died".to_owned());
     }
@@ -70,13 +69,13 @@ fn attempt(mut socket: UnixStream) -> Result<(), String> {
         memory::limit(bytes).map_err(|error| format!("its memory limit cannot be set: {error}"))?;
     }
     let link = Link::new(socket);
-    link.say(&Word::Entered);
+    link.say(&Frame::Entered);
 
     let to_log = link.clone();
     let level = order.level.parse().unwrap_or(LevelFilter::INFO);
     relay::relay(level, move |record| {
         if let Ok(json) = serde_json::to_string(&record) {
-            to_log.say(&Word::Record(json));
+            to_log.say(&Frame::Record(json));
         }
     });
     QUIET.store(order.quiet, Ordering::Relaxed);
@@ -102,16 +101,16 @@ fn watch(mut socket: UnixStream) -> io::Result<()> {
     Ok(())
 }
 
-fn work(order: &Order, frames: &[Vec<u8>], link: &Link, runtime: &Runtime) {
+fn work(order: &AttemptRequest, frames: &[Vec<u8>], link: &Link, runtime: &Runtime) {
     let def = match find(order) {
         Ok(def) => def,
-        Err(failure) => return link.end(&Word::Failed(failure)),
+        Err(failure) => return link.end(&Frame::Failed(failure)),
     };
     let control = Arc::new(AttemptControl::default());
     let is_deaf = !def.takes_context;
     if let Err(error) = runtime.block_on(async { listen(link, &control, is_deaf) }) {
         let chain = vec!["its process cannot listen for signals".to_owned(), error.to_string()];
-        return link.end(&Word::Failed(Failure::Error { chain, retryable: true }));
+        return link.end(&Frame::Failed(Failure::Error { chain, retryable: true }));
     }
     runtime.spawn(show_progress(Arc::clone(&control), link.clone()));
     let ending = call(def, order, frames, link, &control, runtime);
@@ -119,7 +118,7 @@ fn work(order: &Order, frames: &[Vec<u8>], link: &Link, runtime: &Runtime) {
 }
 
 /// The task that is meant, among those that this program has.
-pub(super) fn find(order: &Order) -> Result<&'static TaskDef, Failure> {
+pub(super) fn find(order: &AttemptRequest) -> Result<&'static TaskDef, Failure> {
     static TASKS: LazyLock<Vec<&'static TaskDef>> = LazyLock::new(Registry::tasks);
 
     let known = TASKS.iter().find(|def| {
@@ -135,7 +134,7 @@ pub(super) fn find(order: &Order) -> Result<&'static TaskDef, Failure> {
 /// Calls the task.
 pub(super) fn call(
     def: &'static TaskDef,
-    order: &Order,
+    order: &AttemptRequest,
     frames: &[Vec<u8>],
     link: &Link,
     control: &Arc<AttemptControl>,
@@ -148,10 +147,10 @@ pub(super) fn call(
         max_attempts: order.max_attempts,
         generation: order.generation,
         // Its options say that it cannot wait.
-        comeback: None,
+        wait_state: None,
         // That of this process, which has the environment and the files of its parent.
         config: None,
-        around: Arc::new(Away::new(link.clone(), &order.task_id, order.pulled.clone(), order.artifacts.clone())),
+        around: Arc::new(RemoteHost::new(link.clone(), &order.task_id, order.pulled.clone(), order.artifacts.clone())),
     };
     let span = attempt_span(&order.run.run_id, &order.run.dag_id, &order.task_id, order.attempt);
     let context = def.takes_context.then(|| TaskContext::new(identity, Arc::clone(control)));
@@ -195,7 +194,7 @@ fn listen(link: &Link, control: &Arc<AttemptControl>, is_deaf: bool) -> io::Resu
         while signals.recv().await.is_some() {
             control.cancel();
             if is_deaf {
-                link.end(&Word::Stopped);
+                link.end(&Frame::Stopped);
                 std::process::exit(0);
             }
         }
@@ -209,7 +208,7 @@ async fn show_progress(control: Arc<AttemptControl>, link: Link) {
         tokio::time::sleep(PACE).await;
         let now = control.progress();
         if let (Some((done, total)), true) = (now, now != shown) {
-            link.say(&Word::Progress { done, total });
+            link.say(&Frame::Progress { done, total });
         }
         shown = now;
     }
@@ -224,7 +223,7 @@ impl Link {
         Link(Arc::new(Mutex::new(Some(Box::new(to)))))
     }
 
-    pub(super) fn say(&self, word: &Word) {
+    pub(super) fn say(&self, word: &Frame) {
         let Ok(bytes) = wire::encode(word) else { return };
         if let Some(to) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             // A parent that does not listen any more has died, or does not care.
@@ -233,39 +232,39 @@ impl Link {
     }
 
     /// The last word.
-    pub(super) fn end(&self, word: &Word) {
+    pub(super) fn end(&self, word: &Frame) {
         self.say_last(word, None);
     }
 
     pub(super) fn end_with(&self, def: &TaskDef, ending: Ending) {
         match ending {
             Ending::Value(value) => match catch(|| def.output.encode(&value)) {
-                Ok(Ok(bytes)) => self.say_last(&Word::Value, Some(&bytes)),
-                Ok(Err(reason)) => self.end(&Word::Failed(Failure::Error { chain: vec![reason], retryable: false })),
-                Err(panic) => self.end(&Word::Failed(panic)),
+                Ok(Ok(bytes)) => self.say_last(&Frame::Value, Some(&bytes)),
+                Ok(Err(reason)) => self.end(&Frame::Failed(Failure::Error { chain: vec![reason], retryable: false })),
+                Err(panic) => self.end(&Frame::Failed(panic)),
             },
             // Its parent does not know the secrets that this process was told.
             Ending::Skipped(mut reason) => {
                 Redactor::current().message(&mut reason);
-                self.end(&Word::Skipped(reason));
+                self.end(&Frame::Skipped(reason));
             }
             Ending::Failed(mut failure) => {
                 Redactor::current().failure(&mut failure);
-                self.end(&Word::Failed(*failure));
+                self.end(&Frame::Failed(*failure));
             }
             Ending::FailedFor(failed) => {
                 let (mut failure, delay) = *failed;
                 Redactor::current().failure(&mut failure);
-                self.end(&Word::FailedFor(failure, delay));
+                self.end(&Frame::FailedFor(failure, delay));
             }
             Ending::Waits(wait) => {
                 let message = format!("a task that runs in another process cannot wait ({wait})");
-                self.end(&Word::Failed(Failure::Error { chain: vec![message], retryable: false }));
+                self.end(&Frame::Failed(Failure::Error { chain: vec![message], retryable: false }));
             }
         }
     }
 
-    fn say_last(&self, word: &Word, value: Option<&[u8]>) {
+    fn say_last(&self, word: &Frame, value: Option<&[u8]>) {
         // Lines of the task before its answer, so that they are in the log of the attempt.
         let _ = io::stdout().flush();
         let Ok(bytes) = wire::encode(word) else { return };

@@ -13,13 +13,12 @@ use tokio::time::timeout;
 
 use super::super::child_main::{MODE, is_open};
 use super::super::group::{Group, Lifeline};
-use super::super::lines::{Following, Heard as Said, Stream, follow};
+use super::super::lines::{Following, FrameReceiver as Said, Stream, follow};
 use super::super::spawner::{self, Started};
-use super::hearing::{Ear, Heard};
-use super::memory;
-use super::order::{Reach, pack};
-use super::wire;
-use crate::error::{Crash, Failure};
+use super::attempt_request::{Reach, pack};
+use super::receiver::{AttemptRef, FrameReceiver};
+use super::{memory, wire};
+use crate::base::{Crash, Failure};
 use crate::task::{AttemptControl, Ending, Identity, Inputs, Isolation, TaskDef};
 
 /// How long a child may take from its start to its first word.
@@ -81,7 +80,7 @@ impl Attempt {
         let [stdout, stderr] = streams;
 
         let (mut reading, mut writing) = socket.split();
-        let mut heard = Heard::default();
+        let mut heard = FrameReceiver::default();
         let talk = async {
             // A child that dies before it has read everything is found out by what it does not say.
             let send = async {
@@ -102,15 +101,15 @@ impl Attempt {
         let status = group.finish().map_err(started)?;
         let said = rest(stdout, stderr).await;
         match heard {
-            Heard { stopped: true, .. } if asked => Err(cancelled()),
-            Heard { ending: Some(Ending::Value(_)), unkept: Some(failure), .. } => Err(failure),
-            Heard { ending: Some(ending), .. } => Ok(ending),
+            FrameReceiver { stopped: true, .. } if asked => Err(cancelled()),
+            FrameReceiver { ending: Some(Ending::Value(_)), unkept: Some(failure), .. } => Err(failure),
+            FrameReceiver { ending: Some(ending), .. } => Ok(ending),
             _ if asked => Err(cancelled()),
             // Somebody else has sent what we send to cancel.
-            Heard { stopped: true, .. } => {
+            FrameReceiver { stopped: true, .. } => {
                 Err(Failure::Crashed { crash: Crash::Signal { number: 15 }, stderr: said.last.into() })
             }
-            Heard { entered: false, .. } if !was_killed(status) => Err(self.stayed_out(status, said)),
+            FrameReceiver { entered: false, .. } if !was_killed(status) => Err(self.stayed_out(status, said)),
             _ => Err(Failure::Crashed { crash: self.crash(status, &said, kills), stderr: said.last.into() }),
         }
     }
@@ -155,8 +154,8 @@ impl Attempt {
     }
 
     /// Takes in what the child says, up to its answer.
-    async fn listen(&self, reading: &mut (impl tokio::io::AsyncRead + Unpin), heard: &mut Heard) {
-        let ear = Ear { def: self.def, identity: &self.identity, control: &self.control };
+    async fn listen(&self, reading: &mut (impl tokio::io::AsyncRead + Unpin), heard: &mut FrameReceiver) {
+        let ear = AttemptRef { def: self.def, identity: &self.identity, control: &self.control };
         loop {
             let frame = wire::receive(reading);
             let frame = if heard.entered { Ok(frame.await) } else { timeout(ENTERING, frame).await };

@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use crate::error::Failure;
-use crate::task::RunInfo;
+use crate::base::Failure;
+use crate::run::RunInfo;
 
 /// What the child is to do. A frame for each input follows.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Order {
+pub(super) struct AttemptRequest {
     /// The process that waits for the answer.
     pub(super) parent: i32,
     /// Where the task is defined: what tells it from others of its name.
@@ -40,7 +40,7 @@ pub(super) struct Order {
 
 /// What the child says.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Word {
+pub(super) enum Frame {
     /// It is in the mode, and its limits are set.
     Entered,
     /// A record for the log of the attempt, as JSON.

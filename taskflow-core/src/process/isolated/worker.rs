@@ -1,7 +1,7 @@
 //! The side of a worker: many attempts in one process, one after the other.
 //!
 //! 1. Whoever starts it writes *requests* to its stdin: eight bytes of length, and as many bytes, which are the
-//!    [order](super::wire::Order) and the inputs of an attempt, a frame each. A length of zero says that there are no more.
+//!    [order](super::wire::AttemptRequest) and the inputs of an attempt, a frame each. A length of zero says that there are no more.
 //! 2. It answers on its stdout, in the same order: the frames of what an attempt says, as the process of an isolated task would
 //!    say them, and behind them the length [`END`]. One such length stands before all answers: the worker is there.
 //! 3. Behind the last answer it writes how many there were, in eight bytes, and ends with 0; and with 2 when it was started by somebody
@@ -27,9 +27,9 @@ use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 
 use super::child::{Link, call, find};
-use super::wire::{self, Order, Word};
+use super::wire::{self, AttemptRequest, Frame};
+use crate::base::{QUIET, panics};
 use crate::log::relay;
-use crate::panics::{self, QUIET};
 use crate::task::AttemptControl;
 
 /// The length that no frame has.
@@ -136,7 +136,7 @@ fn answer(
 
     let mut rest = request;
     let mut next = || wire::read(&mut rest).ok().flatten();
-    let order: Order = wire::decode(&next().ok_or("a request has no order")?)?;
+    let order: AttemptRequest = wire::decode(&next().ok_or("a request has no order")?)?;
     let inputs: Option<Vec<Vec<u8>>> = (0..order.inputs).map(|_| next()).collect();
     let inputs = inputs.ok_or("a request has not all of its inputs")?;
     QUIET.store(order.quiet, Ordering::Relaxed);
@@ -145,7 +145,7 @@ fn answer(
         relay::relay(order.level.parse().unwrap_or(LevelFilter::INFO), move |record| {
             let link = to.lock().clone();
             if let (Some(link), Ok(json)) = (link, serde_json::to_string(&record)) {
-                link.say(&Word::Record(json));
+                link.say(&Frame::Record(json));
             }
         });
     });
@@ -160,14 +160,14 @@ fn answer(
             let _ = io::stdout().flush();
             // What cannot be taken stays there, for the next one.
             if let Some(text) = printed.and_then(|file| take_printed(file).ok().flatten()) {
-                link.say(&Word::Printed(text));
+                link.say(&Frame::Printed(text));
             }
             if let Some((done, total)) = control.progress() {
-                link.say(&Word::Progress { done, total });
+                link.say(&Frame::Progress { done, total });
             }
             link.end_with(def, ending);
         }
-        Err(failure) => link.end(&Word::Failed(failure)),
+        Err(failure) => link.end(&Frame::Failed(failure)),
     }
     *current.lock() = None;
     Ok(())

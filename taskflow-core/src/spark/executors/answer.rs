@@ -1,7 +1,7 @@
 //! From what a worker said of an attempt to its ending.
 
-use crate::error::{Crash, Failure};
-use crate::process::{Ear, Heard, next_answer, read_frame};
+use crate::base::{Crash, Failure};
+use crate::process::{AttemptRef, FrameReceiver, next_answer, read_frame};
 use crate::task::Ending;
 
 /// How many of the last lines that were printed are kept with a crash.
@@ -47,19 +47,19 @@ pub(super) struct Told {
 
 impl Told {
     /// Takes it in, in the span of the attempt.
-    pub(super) fn ending(self, of: &Ear<'_>) -> Ending {
+    pub(super) fn ending(self, of: &AttemptRef<'_>) -> Ending {
         let printed = String::from_utf8_lossy(&self.printed);
         let lines = || printed.lines().filter(|line| !line.trim().is_empty());
         lines().for_each(|line| tracing::info!(target: "stderr", "{line}"));
-        let (mut heard, mut rest) = (Heard::default(), &*self.said);
+        let (mut heard, mut rest) = (FrameReceiver::default(), &*self.said);
         while let Ok(Some(frame)) = read_frame(&mut rest) {
             if !heard.take(&frame, of) || heard.is_over() {
                 break;
             }
         }
         match (heard, self.code) {
-            (Heard { ending: Some(Ending::Value(_)), unkept: Some(failure), .. }, _) => failure.into(),
-            (Heard { ending: Some(ending), .. }, _) => ending,
+            (FrameReceiver { ending: Some(Ending::Value(_)), unkept: Some(failure), .. }, _) => failure.into(),
+            (FrameReceiver { ending: Some(ending), .. }, _) => ending,
             (_, Some(code)) => {
                 let crash = if code < 0 { Crash::Signal { number: -code } } else { Crash::Exit { code } };
                 let last: Vec<&str> = lines().collect();

@@ -1,11 +1,10 @@
 //! The program that is shipped to the executors.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::place::Executors;
-use crate::error::Failure;
+use crate::base::Failure;
 use crate::process::is_open;
 
 /// What the workers are called on the executors.

@@ -21,10 +21,10 @@ use super::answer::Block;
 use super::binary;
 use super::place::{Executors, Target};
 use super::python::{INSTALL, Python};
+use crate::base::Failure;
 use crate::config::{Config, Origin};
-use crate::error::Failure;
 use crate::process::{Group, Lifeline, Pipes, Started, WORKER, spawn};
-use crate::task::RunInfo;
+use crate::run::RunInfo;
 
 const SCRIPT: &str = include_str!("driver.py");
 /// How long an application may take to be there. Spark itself gives up on a master after about a minute.

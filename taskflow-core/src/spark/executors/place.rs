@@ -6,9 +6,10 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use super::super::connection::{master_of, properties_of};
 use super::super::{Master, SparkError};
 use super::session::SparkSession;
+use crate::base::Failure;
 use crate::config::Config;
-use crate::error::Failure;
-use crate::task::{Elsewhere, Executor, RunInfo, Session};
+use crate::run::RunInfo;
+use crate::task::{Executor, ExecutorBackend, Session};
 
 /// The executors of a Spark cluster, on which tasks can run: `.on(&spark)`.
 ///
@@ -154,7 +155,7 @@ impl Executors {
     }
 }
 
-impl Elsewhere for Executors {
+impl ExecutorBackend for Executors {
     fn kind(&self) -> &'static str {
         "spark"
     }
@@ -193,7 +194,7 @@ impl Default {
     }
 }
 
-impl Elsewhere for Default {
+impl ExecutorBackend for Default {
     fn kind(&self) -> &'static str {
         self.executors().kind()
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::on_path::on_path;
 use super::place::Executors;
-use crate::error::Failure;
+use crate::base::Failure;
 
 /// A Python, and what it needs to know to find Spark.
 #[derive(Debug)]

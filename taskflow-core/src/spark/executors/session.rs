@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::desk::{self, Ask, Desk};
+use super::batcher::{self, Ask, Batcher};
 use super::place::Executors;
+use crate::base::Failure;
 use crate::config::Config;
-use crate::error::Failure;
-use crate::process::{Ear, Reach, pack, request_of};
-use crate::task::{BoxFuture, Ending, Errand, RunInfo, Session};
+use crate::process::{AttemptRef, Reach, pack, request_of};
+use crate::run::RunInfo;
+use crate::task::{BoxFuture, Ending, ExecutorTask, Session};
 
-/// It has a desk as soon as there is an attempt, and another one when that was lost.
+/// It has a batcher as soon as there is an attempt, and another one when that was lost.
 pub(super) struct SparkSession {
     of: &'static Executors,
     run: Arc<RunInfo>,
@@ -21,7 +22,7 @@ pub(super) struct SparkSession {
     open: Mutex<Option<Open>>,
 }
 
-/// The way to a desk.
+/// The way to a batcher.
 struct Open {
     asks: mpsc::UnboundedSender<Ask>,
     /// Somebody does not wait any more.
@@ -38,7 +39,7 @@ impl SparkSession {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands an attempt to the desk.
+    /// Hands an attempt to the batcher.
     fn ask(&self, ask: Ask) -> Leaving {
         let mut open = self.lock();
         let current = match open.take() {
@@ -46,25 +47,25 @@ impl SparkSession {
             _ => {
                 let (asks, incoming) = mpsc::unbounded_channel();
                 let stirred = Arc::new(Notify::new());
-                let desk = Desk {
+                let batcher = Batcher {
                     of: self.of,
                     run: Arc::clone(&self.run),
                     config: self.config.clone(),
                     stirred: Arc::clone(&stirred),
                 };
                 // What it logs belongs to no attempt.
-                let over = tokio::spawn(desk::serve(desk, incoming));
+                let over = tokio::spawn(batcher::serve(batcher, incoming));
                 Open { asks, stirred, over }
             }
         };
         let current = open.insert(current);
-        // A desk that closes just now drops it, which its attempt hears as the loss of the driver.
+        // A batcher that closes just now drops it, which its attempt hears as the loss of the driver.
         let _ = current.asks.send(ask);
         Leaving(Some(Arc::clone(&current.stirred)))
     }
 
     /// What is kept while it waits is what a million of them keep: nothing is moved that stays.
-    async fn attempt(self: Arc<Self>, errand: Errand) -> Ending {
+    async fn attempt(self: Arc<Self>, errand: ExecutorTask) -> Ending {
         let request = match pack(errand.def, errand.inputs, &errand.identity, Reach::default()) {
             Ok(frames) => request_of(&frames),
             Err(failure) => return failure.into(),
@@ -79,14 +80,16 @@ impl SparkSession {
         };
         leaving.0 = None;
         match answer {
-            Ok(Ok(told)) => told.ending(&Ear { def: errand.def, identity: &errand.identity, control: &errand.control }),
+            Ok(Ok(told)) => {
+                told.ending(&AttemptRef { def: errand.def, identity: &errand.identity, control: &errand.control })
+            }
             Ok(Err(failure)) => failure.into(),
             Err(_) => Failure::Error { chain: vec!["the Spark driver was lost".to_owned()], retryable: true }.into(),
         }
     }
 }
 
-/// Tells the desk, when it is dropped, that an attempt does not wait any more; unless it has its answer.
+/// Tells the batcher, when it is dropped, that an attempt does not wait any more; unless it has its answer.
 struct Leaving(Option<Arc<Notify>>);
 
 impl Drop for Leaving {
@@ -98,7 +101,7 @@ impl Drop for Leaving {
 }
 
 impl Session for SparkSession {
-    fn run(self: Arc<Self>, errand: Errand) -> BoxFuture<Ending> {
+    fn run(self: Arc<Self>, errand: ExecutorTask) -> BoxFuture<Ending> {
         Box::pin(self.attempt(errand))
     }
 

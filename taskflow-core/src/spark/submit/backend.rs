@@ -16,7 +16,7 @@ use super::spec::Spec;
 use super::standalone::Standalone;
 #[cfg(unix)]
 use super::yarn::Yarn;
-use crate::time::Timestamp;
+use crate::base::Timestamp;
 
 /// A job that is to be submitted.
 #[derive(Clone, Debug)]
@@ -42,22 +42,22 @@ pub(super) trait Backend: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Trouble::Never`] when it is certain that the cluster has not taken it, [`Trouble::Later`] when it may have.
-    fn submit(&self, job: &Job) -> Result<String, Trouble>;
+    /// [`BackendError::Permanent`] when it is certain that the cluster has not taken it, [`BackendError::Transient`] when it may have.
+    fn submit(&self, job: &Job) -> Result<String, BackendError>;
 
     /// What has become of a job.
     ///
     /// # Errors
     ///
-    /// [`Trouble::Later`] when the answer says nothing, [`Trouble::Never`] when asking again would not help.
-    fn status(&self, id: &str) -> Result<JobState, Trouble>;
+    /// [`BackendError::Transient`] when the answer says nothing, [`BackendError::Permanent`] when asking again would not help.
+    fn status(&self, id: &str) -> Result<JobState, BackendError>;
 
     /// Asks for its end. Whether it came is said by [`status`](Backend::status).
     ///
     /// # Errors
     ///
     /// As [`status`](Backend::status).
-    fn kill(&self, id: &str) -> Result<(), Trouble>;
+    fn kill(&self, id: &str) -> Result<(), BackendError>;
 
     /// Looks for the job with this tag, which may have been submitted since a time.
     fn find(&self, job: &Job, since: Timestamp) -> Found;
@@ -121,18 +121,18 @@ impl JobState {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum BackendError {
     /// It may come.
-    Later(String),
-    Never(SparkError),
+    Transient(String),
+    Permanent(SparkError),
 }
 
-impl Trouble {
+impl BackendError {
     /// As an error of who will not ask again.
     pub(super) fn of(self, master: &Master) -> SparkError {
         match self {
-            Trouble::Later(why) => SparkError::MasterUnreachable { master: master.to_string(), why },
-            Trouble::Never(error) => error,
+            BackendError::Transient(why) => SparkError::MasterUnreachable { master: master.to_string(), why },
+            BackendError::Permanent(error) => error,
         }
     }
 }

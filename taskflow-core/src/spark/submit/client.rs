@@ -19,17 +19,16 @@ use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
 
 use super::super::Master;
+use super::driver_log::{LogEvent, LogForwarder, OutputTail, Record};
 use super::error::Said;
 use super::follow::{QUEUE, SUBMIT};
-use super::intent;
 use super::place::{Place, Program};
 use super::progress::Progress;
 use super::properties::{RESULT, Settings};
 use super::run::{Ended, result_path};
-use super::said::{Kept, Record, Sign, Teller};
 use super::spec::{Sort, Spec};
-use super::{Limit, SparkError, preflight, script};
-use crate::error::SignalName;
+use super::{Limit, SparkError, intent, preflight, script};
+use crate::base::SignalName;
 use crate::process::{Following, Group, Lifeline, Pipes, Started, follow_with, spawn};
 use crate::task::TaskContext;
 
@@ -132,8 +131,8 @@ struct Running<'a> {
     group: Group,
     stdout: Option<Following>,
     stderr: Option<Following>,
-    out: Arc<Mutex<Kept>>,
-    err: Arc<Mutex<Kept>>,
+    out: Arc<Mutex<OutputTail>>,
+    err: Arc<Mutex<OutputTail>>,
     sight: watch::Receiver<Sight>,
     /// Gone when Spark has read it.
     file: Option<TempPath>,
@@ -142,7 +141,7 @@ struct Running<'a> {
 
 impl<'a> Running<'a> {
     fn new(spec: &'a Spec, group: Group, child: Pipes, file: TempPath, steps: Option<String>) -> io::Result<Self> {
-        let (out, err) = (Arc::<Mutex<Kept>>::default(), Arc::<Mutex<Kept>>::default());
+        let (out, err) = (Arc::<Mutex<OutputTail>>::default(), Arc::<Mutex<OutputTail>>::default());
         let (sender, sight) = watch::channel(Sight::default());
         let Pipes { stdin, stdout, stderr } = child;
         let stdout = stdout.map(tokio::process::ChildStdout::from_std).transpose()?;
@@ -160,10 +159,10 @@ impl<'a> Running<'a> {
             })
         });
         let kept = Arc::clone(&err);
-        let mut teller = Teller::default();
+        let mut forwarder = LogForwarder::default();
         let stderr = stderr.map(|pipe| {
             follow_with(pipe, 0, move |line| {
-                teller.tell(line);
+                forwarder.tell(line);
                 kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
                 look(&sender, line);
             })
@@ -263,15 +262,15 @@ impl<'a> Running<'a> {
 /// Takes up what a line tells of the application.
 fn look(sender: &watch::Sender<Sight>, line: &str) {
     let is_record = Record::read(line).is_some();
-    let sign = Sign::read(line);
+    let sign = LogEvent::read(line);
     sender.send_if_modified(|sight| {
         let changed = is_record && !sight.talks;
         sight.talks |= is_record;
         match sign {
-            Some(Sign::Application(id)) if sight.application.is_none() => sight.application = Some(id),
-            Some(Sign::Pages(port)) if sight.pages.is_none() => sight.pages = Some(port),
-            Some(Sign::Starves) if sight.starves.is_none() => sight.starves = Some(Instant::now()),
-            Some(Sign::Works) if sight.works.is_none() || sight.starves.is_some() => {
+            Some(LogEvent::Application(id)) if sight.application.is_none() => sight.application = Some(id),
+            Some(LogEvent::Pages(port)) if sight.pages.is_none() => sight.pages = Some(port),
+            Some(LogEvent::Starves) if sight.starves.is_none() => sight.starves = Some(Instant::now()),
+            Some(LogEvent::Works) if sight.works.is_none() || sight.starves.is_some() => {
                 sight.works.get_or_insert_with(Instant::now);
                 sight.starves = None;
             }
@@ -281,7 +280,7 @@ fn look(sender: &watch::Sender<Sight>, line: &str) {
     });
 }
 
-fn failed(spec: &Spec, status: ExitStatus, out: &Kept, err: &Kept) -> SparkError {
+fn failed(spec: &Spec, status: ExitStatus, out: &OutputTail, err: &OutputTail) -> SparkError {
     let how = match (status.code(), status.signal()) {
         (Some(0), _) => "without coming to its end".to_owned(),
         (Some(code), _) => format!("with exit code {code}"),

@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::Master;
-use super::backend::{self, Backend, Found, Job, JobState, Trouble};
-use super::custody::Custody;
+use super::backend::{self, Backend, BackendError, Found, Job, JobState};
+use super::driver_log::{LogEvent, LogForwarder, OutputTail};
 use super::error::Said;
-use super::intent::{Ledger, Stage};
+use super::intent::{Stage, SubmissionRecord};
+use super::job_guard::JobGuard;
 use super::place::Place;
 use super::progress::Progress;
 use super::properties::{RESULT, Settings};
 use super::run::{Ended, result_path};
-use super::said::{Kept, Sign, Teller};
 use super::spec::Spec;
 use super::{Limit, SparkError, preflight};
+use crate::base::Timestamp;
 use crate::task::TaskContext;
-use crate::time::Timestamp;
 
 /// How long a cluster may leave it open what has become of a job.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -36,38 +36,38 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
         _ => Some(place.program("spark-submit")?),
     };
     let mut settings = Settings::gather(spec, &place, program.as_ref(), context)?;
-    let ledger = Ledger::open(spec, context)?;
-    let result = result_path(spec, context, &ledger.record.tag)?;
+    let record = SubmissionRecord::open(spec, context)?;
+    let result = result_path(spec, context, &record.record.tag)?;
     if let Some(path) = &result {
         settings.env.insert(RESULT.to_owned(), path.display().to_string());
     }
-    if let Stage::Succeeded { id, application } = &ledger.record.stage {
+    if let Stage::Succeeded { id, application } = &record.record.stage {
         let (submission, application) = (Some(id.clone()), application.clone());
         return Ok(Ended { submission, application, last_line: String::new(), result });
     }
-    let (tag, since) = (ledger.record.tag.clone(), ledger.record.since);
+    let (tag, since) = (record.record.tag.clone(), record.record.since);
     let job = Job { spec: spec.clone(), settings, tag, since };
-    if !ledger.found {
+    if !record.found {
         let (job, place, backend) = (job.clone(), place.clone(), Arc::clone(&backend));
         blocking(move || preflight::look(&job.spec, &place).and_then(|()| backend.reach(&job))).await??;
     }
-    let custody = Custody::new(Arc::clone(&backend), job.clone(), ledger.record.since);
-    let mut following = Following { spec, context, backend, job, ledger, custody, progress: None, looks: 0 };
+    let job_guard = JobGuard::new(Arc::clone(&backend), job.clone(), record.record.since);
+    let mut following = Following { spec, context, backend, job, record, job_guard, progress: None, looks: 0 };
     let ended = following.run_to_the_end().await;
     let waits = matches!(ended, Err(SparkError::Waits(_)));
-    // Its custody passes to the run as long as the task waits.
-    let early_end = (waits && !spec.detach).then(|| following.custody.early_end());
-    context.surroundings().at_early_end(following.ledger.key(), early_end);
+    // Its job_guard passes to the run as long as the task waits.
+    let on_kill = (waits && !spec.detach).then(|| following.job_guard.on_kill());
+    context.host().at_early_end(following.record.key(), on_kill);
     if waits && !spec.detach && context.is_cancelled() {
         // The run may have ended before it was told.
-        let confirmed = blocking(following.custody.end()).await?;
+        let confirmed = blocking(following.job_guard.end()).await?;
         return Err(SparkError::Cancelled { app: spec.app.clone(), confirmed });
     }
     if matches!(ended, Err(SparkError::Intent { .. })) {
         // What cannot be kept could not be found again.
-        blocking(following.custody.end()).await?;
+        blocking(following.job_guard.end()).await?;
     }
-    following.custody.let_go();
+    following.job_guard.let_go();
     ended.map(|mut ended| {
         ended.result = result;
         ended
@@ -80,8 +80,8 @@ struct Following<'a> {
     context: &'a TaskContext,
     backend: Arc<dyn Backend>,
     job: Job,
-    ledger: Ledger,
-    custody: Custody,
+    record: SubmissionRecord,
+    job_guard: JobGuard,
     progress: Option<Progress>,
     /// How often the pages of the driver were looked for.
     looks: u32,
@@ -89,20 +89,20 @@ struct Following<'a> {
 
 impl Following<'_> {
     async fn run_to_the_end(&mut self) -> Result<Ended, SparkError> {
-        let id = match self.ledger.record.stage.clone() {
+        let id = match self.record.record.stage.clone() {
             Stage::Submitted { id, .. } => id,
-            _ if self.ledger.found => match self.look_for_it().await? {
+            _ if self.record.found => match self.look_for_it().await? {
                 Some(id) => id,
                 None => self.submit().await?,
             },
             _ => self.submit().await?,
         };
-        self.custody.is_at(&id);
+        self.job_guard.is_at(&id);
         let ended = self.follow(&id).await;
         if let Err(error) = &ended
             && !matches!(error, SparkError::Waits(_))
         {
-            self.ledger.keep(Stage::Over).await?;
+            self.record.keep(Stage::Over).await?;
         }
         ended
     }
@@ -112,25 +112,25 @@ impl Following<'_> {
         if self.context.is_cancelled() {
             return Err(SparkError::Cancelled { app: self.app(), confirmed: true });
         }
-        self.ledger.keep(Stage::Intended { unclear: None }).await?;
+        self.record.keep(Stage::Intended { unclear: None }).await?;
         tracing::info!(target: "taskflow", "submitting `{}` with the tag {}", self.spec, self.job.tag);
         tracing::debug!(target: "taskflow", "properties: {}", self.job.settings.shown());
         let limit = self.spec.submit_timeout.unwrap_or(SUBMIT);
-        let submitting = tokio::time::timeout(limit, blocking(self.custody.submitter())).await;
+        let submitting = tokio::time::timeout(limit, blocking(self.job_guard.submitter())).await;
         match submitting {
             Ok(submitted) => match submitted? {
                 Ok(id) => {
                     self.submitted(&id).await?;
                     Ok(id)
                 }
-                Err(Trouble::Never(error)) => {
-                    self.ledger.keep(Stage::Over).await?;
+                Err(BackendError::Permanent(error)) => {
+                    self.record.keep(Stage::Over).await?;
                     Err(error)
                 }
-                Err(Trouble::Later(why)) => {
+                Err(BackendError::Transient(why)) => {
                     tracing::warn!(target: "taskflow", "no clear answer to the submission: {why}; looking whether it was taken");
                     // It may be on its way from now on, and no more from when it was intended.
-                    self.ledger.keep(Stage::Intended { unclear: Some(self.context.now()) }).await?;
+                    self.record.keep(Stage::Intended { unclear: Some(self.context.now()) }).await?;
                     // Nowhere, after long enough: then it can be submitted by the next attempt, with the same tag.
                     self.look_for_it()
                         .await?
@@ -138,8 +138,8 @@ impl Following<'_> {
                 }
             },
             Err(_) => {
-                let confirmed = blocking(self.custody.end()).await?;
-                self.ledger.keep(Stage::Over).await?;
+                let confirmed = blocking(self.job_guard.end()).await?;
+                self.record.keep(Stage::Over).await?;
                 Err(SparkError::TimedOut { app: self.app(), of: Limit::Submit, limit, confirmed })
             }
         }
@@ -148,21 +148,21 @@ impl Following<'_> {
     async fn submitted(&mut self, id: &str) -> Result<(), SparkError> {
         tracing::info!(target: "taskflow", "the driver of `{}` is {id}", self.spec);
         let at = self.context.now();
-        self.ledger.keep(Stage::Submitted { id: id.to_owned(), at, running: None, unclear: None }).await
+        self.record.keep(Stage::Submitted { id: id.to_owned(), at, running: None, unclear: None }).await
     }
 
     /// Looks for a job that may have been submitted: adopts it, or says that there is none.
     async fn look_for_it(&mut self) -> Result<Option<String>, SparkError> {
-        self.custody.may_be_there();
+        self.job_guard.may_be_there();
         loop {
-            let since = self.ledger.record.since;
+            let since = self.record.record.since;
             let (backend, job) = (Arc::clone(&self.backend), self.job.clone());
             let found = blocking(move || backend.find(&job, since)).await?;
             let now = self.context.now();
-            let begun = match self.ledger.record.stage {
+            let begun = match self.record.record.stage {
                 Stage::Intended { unclear: Some(begun) } => begun,
                 _ => {
-                    self.ledger.keep(Stage::Intended { unclear: Some(now) }).await?;
+                    self.record.keep(Stage::Intended { unclear: Some(now) }).await?;
                     now
                 }
             };
@@ -186,14 +186,14 @@ impl Following<'_> {
     async fn follow(&mut self, id: &str) -> Result<Ended, SparkError> {
         self.tell_links(id).await?;
         loop {
-            let Stage::Submitted { at, running, unclear, .. } = self.ledger.record.stage.clone() else {
+            let Stage::Submitted { at, running, unclear, .. } = self.record.record.stage.clone() else {
                 return Err(self.lost(id, "its record is damaged".to_owned(), false));
             };
             let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
             let state = match blocking(move || backend.status(&of)).await? {
                 Ok(state) => state,
-                Err(Trouble::Later(why)) => JobState::Unknown(why),
-                Err(Trouble::Never(error)) => return Err(error),
+                Err(BackendError::Transient(why)) => JobState::Unknown(why),
+                Err(BackendError::Permanent(error)) => return Err(error),
             };
             let now = self.context.now();
             let mut seen = (running, None);
@@ -220,7 +220,7 @@ impl Following<'_> {
             }
             if seen != (running, unclear) {
                 let (running, unclear) = seen;
-                self.ledger.keep(Stage::Submitted { id: id.to_owned(), at, running, unclear }).await?;
+                self.record.keep(Stage::Submitted { id: id.to_owned(), at, running, unclear }).await?;
             }
             self.pause(at).await?;
         }
@@ -229,23 +229,23 @@ impl Following<'_> {
     /// Shows where the job can be looked at: once in each attempt, however often it comes back.
     async fn tell_links(&mut self, id: &str) -> Result<(), SparkError> {
         let attempt = self.context.attempt();
-        if self.ledger.record.linked == attempt {
+        if self.record.record.linked == attempt {
             return Ok(());
         }
         let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
         for (name, url) in blocking(move || backend.links(&of)).await? {
             self.context.link(name, &url);
         }
-        self.ledger.record.linked = attempt;
-        self.ledger.keep(self.ledger.record.stage.clone()).await
+        self.record.record.linked = attempt;
+        self.record.keep(self.record.record.stage.clone()).await
     }
 
     /// The end of the job, in the words of the cluster.
     async fn ended(&mut self, id: &str, state: JobState) -> Result<Ended, SparkError> {
         if state == JobState::Succeeded {
-            self.ledger.keep(Stage::Succeeded { id: id.to_owned(), application: None }).await?;
+            self.record.keep(Stage::Succeeded { id: id.to_owned(), application: None }).await?;
         }
-        self.custody.let_go();
+        self.job_guard.let_go();
         self.progress = None;
         if state == JobState::Gone {
             let why = "the cluster does not know it any more (its master was started anew, or has forgotten it)";
@@ -257,7 +257,7 @@ impl Following<'_> {
             JobState::Succeeded => {
                 let application = application.or_else(|| self.backend.application_id(id));
                 let stage = Stage::Succeeded { id: id.to_owned(), application: application.clone() };
-                self.ledger.keep(stage).await?;
+                self.record.keep(stage).await?;
                 let last_line = out.last_line().to_owned();
                 Ok(Ended { submission: Some(id.to_owned()), application, last_line, result: None })
             }
@@ -273,15 +273,15 @@ impl Following<'_> {
     }
 
     /// Puts what the driver has written into the log of the attempt.
-    async fn tell_logs(&mut self, id: &str) -> Result<(Kept, Kept, Option<String>), SparkError> {
+    async fn tell_logs(&mut self, id: &str) -> Result<(OutputTail, OutputTail, Option<String>), SparkError> {
         let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
         let logs = blocking(move || backend.logs(&of)).await?;
-        let (mut out, mut err, mut teller, mut application) =
-            (Kept::default(), Kept::default(), Teller::default(), None);
+        let (mut out, mut err, mut forwarder, mut application) =
+            (OutputTail::default(), OutputTail::default(), LogForwarder::default(), None);
         for line in logs.stderr.lines() {
-            teller.tell(line);
+            forwarder.tell(line);
             err.push(line);
-            if let Some(Sign::Application(id)) = Sign::read(line) {
+            if let Some(LogEvent::Application(id)) = LogEvent::read(line) {
                 application = Some(id);
             }
         }
@@ -300,8 +300,8 @@ impl Following<'_> {
         self.looks += 1;
         let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
         let logs = blocking(move || backend.logs(&of)).await?;
-        let port = logs.stderr.lines().find_map(|line| match Sign::read(line) {
-            Some(Sign::Pages(port)) => Some(port),
+        let port = logs.stderr.lines().find_map(|line| match LogEvent::read(line) {
+            Some(LogEvent::Pages(port)) => Some(port),
             _ => None,
         });
         if let (Some(port), Some(host)) = (port, logs.host) {
@@ -315,7 +315,7 @@ impl Following<'_> {
     /// Ends the job if it has been in a phase for too long.
     async fn within(&mut self, of: Limit, limit: Option<Duration>, since: Timestamp) -> Result<(), SparkError> {
         let Some(limit) = limit.filter(|limit| self.context.now().since(since) >= *limit) else { return Ok(()) };
-        let confirmed = blocking(self.custody.end()).await?;
+        let confirmed = blocking(self.job_guard.end()).await?;
         Err(SparkError::TimedOut { app: self.app(), of, limit, confirmed })
     }
 
@@ -334,7 +334,7 @@ impl Following<'_> {
         if !cancelled {
             return Ok(());
         }
-        let confirmed = self.spec.detach || blocking(self.custody.end()).await?;
+        let confirmed = self.spec.detach || blocking(self.job_guard.end()).await?;
         Err(SparkError::Cancelled { app: self.app(), confirmed })
     }
 

@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::SparkError;
 use super::spec::Spec;
+use crate::base::Timestamp;
 use crate::task::{TaskContext, XComError};
-use crate::time::Timestamp;
 
 /// What is kept about a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub(super) struct Record {
     pub(super) stage: Stage,
     /// What is said about where it is, for whoever looks for it without its task. Earlier versions did not keep it.
     #[serde(default)]
-    pub(super) whereabouts: Spec,
+    pub(super) location: Spec,
     /// The last attempt that has shown where the job can be looked at.
     pub(super) linked: u32,
 }
@@ -59,7 +59,7 @@ const KEPT: &str = "spark:";
 
 /// The record of a job, and where it is kept.
 #[derive(Clone, Debug)]
-pub(super) struct Ledger {
+pub(super) struct SubmissionRecord {
     context: TaskContext,
     app: String,
     key: String,
@@ -68,21 +68,21 @@ pub(super) struct Ledger {
     pub(super) found: bool,
 }
 
-impl Ledger {
+impl SubmissionRecord {
     /// Opens the record of the next job that this call of the function runs, or makes one.
     ///
     /// # Errors
     ///
     /// When what was kept is no record.
-    pub(super) fn open(spec: &Spec, context: &TaskContext) -> Result<Ledger, SparkError> {
+    pub(super) fn open(spec: &Spec, context: &TaskContext) -> Result<SubmissionRecord, SparkError> {
         let number = context.next_job();
         let key = format!("{KEPT}{}:{number}", context.idempotency_key());
-        let counted = match context.surroundings().counted() {
+        let counted = match context.host().counted() {
             0 => context.attempt(),
             counted => counted,
         };
         let wrong = |error: XComError| SparkError::Intent { app: spec.app.clone(), why: error.to_string() };
-        let kept: Option<Record> = context.kept(&key).map_err(wrong)?;
+        let kept: Option<Record> = context.get_state(&key).map_err(wrong)?;
         let round = match &kept {
             Some(record) if record.counts(counted) => record.round,
             Some(record) => record.round + 1,
@@ -95,12 +95,12 @@ impl Ledger {
             counted,
             since: context.now(),
             stage: Stage::Intended { unclear: None },
-            whereabouts: Spec::default(),
+            location: Spec::default(),
             linked: 0,
         });
         // Also of a job that was found: a program that was changed meanwhile knows better where it is.
-        record.whereabouts = spec.whereabouts();
-        Ok(Ledger { context: context.clone(), app: spec.app.clone(), key, record, found })
+        record.location = spec.location();
+        Ok(SubmissionRecord { context: context.clone(), app: spec.app.clone(), key, record, found })
     }
 
     pub(super) fn key(&self) -> &str {
@@ -114,7 +114,7 @@ impl Ledger {
     /// When it cannot be stored.
     pub(super) async fn keep(&mut self, stage: Stage) -> Result<(), SparkError> {
         self.record.stage = stage;
-        let kept = self.context.keep(&self.key, &self.record).await;
+        let kept = self.context.set_state(&self.key, &self.record).await;
         kept.map_err(|error| SparkError::Intent { app: self.app.clone(), why: error.to_string() })
     }
 }
@@ -152,16 +152,16 @@ mod tests {
         let spec = Spec::default();
         // Contexts of one task, each of a call of its function.
         let context = TaskContext::detached("job");
-        let mut first = Ledger::open(&spec, &context).unwrap();
+        let mut first = SubmissionRecord::open(&spec, &context).unwrap();
         assert!(!first.found);
         first.keep(Stage::Intended { unclear: None }).await.unwrap();
-        let again = |context: &TaskContext| context.kept::<Record>(first.key()).unwrap().unwrap();
+        let again = |context: &TaskContext| context.get_state::<Record>(first.key()).unwrap().unwrap();
         assert_eq!(again(&context), first.record);
         assert!(again(&context).counts(1) && again(&context).counts(2));
         let succeeded =
             Record { stage: Stage::Succeeded { id: "1".to_owned(), application: None }, ..first.record.clone() };
         assert!(succeeded.counts(1) && !succeeded.counts(2));
-        let second = Ledger::open(&spec, &context).unwrap();
+        let second = SubmissionRecord::open(&spec, &context).unwrap();
         assert_ne!(second.record.tag, first.record.tag);
     }
 }

@@ -10,11 +10,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::SparkError;
-use super::backend::{Backend, Found, Job, JobState, Logs, Trouble};
+use super::backend::{Backend, BackendError, Found, Job, JobState, Logs};
 use super::place::{Place, Program};
 use super::submission::submit;
-use crate::http::{self, Address, Answer, Verb};
-use crate::time::Timestamp;
+use crate::base::{Address, Answer, Timestamp, Verb, http};
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,34 +47,36 @@ impl Kubernetes {
         Ok(Kubernetes { api, namespace, container, place: place.clone(), program })
     }
 
-    fn ask(&self, verb: Verb, path: &str) -> Result<Answer, Trouble> {
+    fn ask(&self, verb: Verb, path: &str) -> Result<Answer, BackendError> {
         let url = format!("{}/api/v1/namespaces/{}/pods/{path}", self.api, self.namespace);
-        let address = Address::new(&url).map_err(|error| Trouble::Later(error.to_string()))?;
+        let address = Address::new(&url).map_err(|error| BackendError::Transient(error.to_string()))?;
         let token = self.place.token.as_ref().map(|token| format!("Bearer {}", token.expose()));
         let headers: Vec<_> = token.map(|token| ("Authorization".to_owned(), token)).into_iter().collect();
         let authority = self.place.authority.as_deref();
         let answer = http::request(verb, &address, &headers, "", authority, PATIENCE);
-        let answer = answer.map_err(|error| Trouble::Later(error.to_string()))?;
+        let answer = answer.map_err(|error| BackendError::Transient(error.to_string()))?;
         match answer.status {
             401 | 403 => {
                 let error = SparkError::AuthFailed { endpoint: self.api.clone(), status: answer.status };
-                Err(Trouble::Never(error))
+                Err(BackendError::Permanent(error))
             }
             200..=299 | 404 => Ok(answer),
-            status => Err(Trouble::Later(format!("{address} answered with status {status}{}", answer.said()))),
+            status => Err(BackendError::Transient(format!("{address} answered with status {status}{}", answer.said()))),
         }
     }
 
-    fn pod(&self, name: &str) -> Result<Option<Value>, Trouble> {
+    fn pod(&self, name: &str) -> Result<Option<Value>, BackendError> {
         let answer = self.ask(Verb::Get, name)?;
         let json: Option<Value> = serde_json::from_str(&answer.body).ok();
         match (answer.status, json) {
             // A page that says that there is no such page says nothing of a pod.
             (404, Some(json)) if json["kind"] == "Status" => Ok(None),
             (200, Some(json)) if json["kind"] == "Pod" => Ok(Some(json)),
-            (status, _) => {
-                Err(Trouble::Later(format!("{} is no API of Kubernetes: status {status}{}", self.api, answer.said())))
-            }
+            (status, _) => Err(BackendError::Transient(format!(
+                "{} is no API of Kubernetes: status {status}{}",
+                self.api,
+                answer.said()
+            ))),
         }
     }
 
@@ -131,7 +132,7 @@ impl Backend for Kubernetes {
         self.pod(&pod_name(job)).map(drop).map_err(|trouble| trouble.of(&self.place.master))
     }
 
-    fn submit(&self, job: &Job) -> Result<String, Trouble> {
+    fn submit(&self, job: &Job) -> Result<String, BackendError> {
         let mut settings = job.settings.clone();
         for (name, value) in std::mem::take(&mut settings.env) {
             settings.properties.insert(format!("spark.kubernetes.driverEnv.{name}"), value);
@@ -148,11 +149,11 @@ impl Backend for Kubernetes {
         submit(self, job, &self.place, &self.program, &settings)
     }
 
-    fn status(&self, id: &str) -> Result<JobState, Trouble> {
+    fn status(&self, id: &str) -> Result<JobState, BackendError> {
         Ok(self.pod(id)?.map_or(JobState::Gone, |pod| self.judge(&pod)))
     }
 
-    fn kill(&self, id: &str) -> Result<(), Trouble> {
+    fn kill(&self, id: &str) -> Result<(), BackendError> {
         self.ask(Verb::Delete, id).map(drop)
     }
 
@@ -162,8 +163,8 @@ impl Backend for Kubernetes {
             Ok(None) => Found::Nowhere,
             Ok(Some(pod)) if pod["metadata"]["labels"][LABEL] == job.tag.as_str() => Found::At(name),
             Ok(Some(_)) => Found::Undecided(format!("the pod {name} is not of this job")),
-            Err(Trouble::Later(why)) => Found::Undecided(why),
-            Err(Trouble::Never(error)) => Found::Undecided(error.to_string()),
+            Err(BackendError::Transient(why)) => Found::Undecided(why),
+            Err(BackendError::Permanent(error)) => Found::Undecided(error.to_string()),
         }
     }
 

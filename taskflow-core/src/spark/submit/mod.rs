@@ -19,7 +19,7 @@
 //! 7. When the attempt is cancelled, its time is over or its run ends early, the cluster is told to kill the job, and asked until
 //!    it says that the job has ended ([`detach`](SparkSubmit::detach): the job is left alone).
 //!    A run that is cancelled while its task waits does the same for it, and one that another process has begun finds what is needed
-//!    for that in what the task has kept (`orphan`).
+//!    for that in what the task has kept (`unattended_job`).
 //! 8. The end is kept before the logs of the driver are fetched, so that a task that is called again does not run a job twice
 //!    that has succeeded. A retry after a failure makes an intent of its own.
 //!
@@ -30,29 +30,29 @@ mod builder;
 mod check;
 #[cfg(unix)]
 mod client;
-mod custody;
+mod driver_log;
 mod error;
 mod event_log;
 mod flag;
 mod follow;
 mod intent;
 mod job;
+mod job_guard;
 #[cfg(unix)]
 mod kubernetes;
 mod node;
-mod orphan;
 mod place;
 mod preflight;
 mod progress;
 mod properties;
 mod run;
-mod said;
 #[cfg(unix)]
 mod script;
 mod spec;
 mod standalone;
 #[cfg(unix)]
 mod submission;
+mod unattended_job;
 #[cfg(unix)]
 mod yarn;
 
@@ -61,9 +61,9 @@ use std::marker::PhantomData;
 pub use error::{Limit, SparkError};
 pub use job::{EventSummary, SparkJob};
 pub use node::spark_submit;
-#[cfg(all(feature = "cli", feature = "sqlite"))]
-pub(crate) use orphan::Orphan;
 use spec::Spec;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+pub(crate) use unattended_job::UnattendedJob;
 
 use crate::dag::Output;
 use crate::process::Known;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::spec::Spec;
 use super::{SparkJob, SparkSubmit, check, run};
+use crate::base::BoxError;
 use crate::dag::{Arg, BuildError, IntoArg, Output, add_named, report_mistake};
-use crate::error::BoxError;
 use crate::task::{Body, BoxFuture, InputDef, Inputs, Kind, Produced, TaskContext, TaskDef, Waiting};
 use crate::value::{TypeInfo, Value};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use crate::http::{self, Address};
+use crate::base::{Address, http};
 use crate::task::TaskContext;
 
 /// Before the first question: it makes the driver build its pages, which costs seconds of computing. A short job ends without that.

@@ -134,7 +134,7 @@ impl Spec {
     }
 
     /// What is needed to find the job on its cluster, and to end it: nothing of what it does.
-    pub(super) fn whereabouts(&self) -> Spec {
+    pub(super) fn location(&self) -> Spec {
         let conf = self.conf.iter().filter(|(key, _)| key.starts_with("spark.kubernetes."));
         Spec {
             app: self.app.clone(),

@@ -12,13 +12,12 @@ use serde_json::{Value, json};
 
 use super::super::reach::knock;
 use super::SparkError;
-use super::backend::{Backend, Found, Job, JobState, Logs, Trouble};
+use super::backend::{Backend, BackendError, Found, Job, JobState, Logs};
 use super::place::Place;
 use super::properties::{TAG, url};
 use super::spec::Sort;
+use crate::base::{Address, Answer, Timestamp, http};
 use crate::config::Secret;
-use crate::http::{self, Address, Answer};
-use crate::time::Timestamp;
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,21 +59,21 @@ impl Standalone {
     }
 
     /// Asks the masters in their order; the answer is of the first that is in charge.
-    fn ask(&self, path: &str, body: Option<&str>) -> Result<(String, Value), Trouble> {
+    fn ask(&self, path: &str, body: Option<&str>) -> Result<(String, Value), BackendError> {
         let mut heard = Vec::new();
         for base in &self.rest {
             match self.ask_one(base, path, body) {
                 Ok(answer) if stands_by(&answer) => heard.push(format!("{base} stands by")),
                 Ok(answer) => return Ok((base.clone(), answer)),
-                Err(Trouble::Later(why)) => heard.push(why),
+                Err(BackendError::Transient(why)) => heard.push(why),
                 Err(never) => return Err(never),
             }
         }
-        Err(Trouble::Later(heard.join("; ")))
+        Err(BackendError::Transient(heard.join("; ")))
     }
 
-    fn ask_one(&self, base: &str, path: &str, body: Option<&str>) -> Result<Value, Trouble> {
-        let later = |why: String| Trouble::Later(why);
+    fn ask_one(&self, base: &str, path: &str, body: Option<&str>) -> Result<Value, BackendError> {
+        let later = |why: String| BackendError::Transient(why);
         let address =
             Address::new(&format!("{base}/v1/submissions/{path}")).map_err(|error| later(error.to_string()))?;
         let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
@@ -88,7 +87,7 @@ impl Standalone {
     }
 
     /// The JSON of an answer, if it is one of a master.
-    fn judge(&self, base: &str, answer: &Answer) -> Result<Value, Trouble> {
+    fn judge(&self, base: &str, answer: &Answer) -> Result<Value, BackendError> {
         let Answer { status, body } = answer;
         let json: Option<Value> = serde_json::from_str(body).ok().filter(|json: &Value| json["action"].is_string());
         let not_a_master = || SparkError::NotAMaster { endpoint: base.to_owned(), got: answer.said() };
@@ -101,23 +100,25 @@ impl Standalone {
         };
         match (*status, json) {
             (401 | 403, _) => {
-                Err(Trouble::Never(SparkError::AuthFailed { endpoint: base.to_owned(), status: *status }))
+                Err(BackendError::Permanent(SparkError::AuthFailed { endpoint: base.to_owned(), status: *status }))
             }
             (200, Some(json)) => Ok(json),
             (468, json) => {
                 let highest = json.map_or(Value::Null, |json| json["highestProtocolVersion"].clone());
                 let message = format!("it does not speak v1 of the protocol; the highest it speaks is {highest}");
-                Err(Trouble::Never(refused(message, false)))
+                Err(BackendError::Permanent(refused(message, false)))
             }
             (413, _) => {
                 let message = "the request is larger than it takes (`spark.master.rest.maxRequestBodySize`)".to_owned();
-                Err(Trouble::Never(refused(message, false)))
+                Err(BackendError::Permanent(refused(message, false)))
             }
-            (400..=499, Some(json)) => Err(Trouble::Never(refused(message(&json), false))),
+            (400..=499, Some(json)) => Err(BackendError::Permanent(refused(message(&json), false))),
             // A page of something else, or of a proxy before it.
-            (400..=499, None) => Err(Trouble::Never(not_a_master())),
-            (200, None) if body.trim_start().starts_with('<') => Err(Trouble::Never(not_a_master())),
-            (status, _) => Err(Trouble::Later(format!("{base} answered with status {status}{}", answer.said()))),
+            (400..=499, None) => Err(BackendError::Permanent(not_a_master())),
+            (200, None) if body.trim_start().starts_with('<') => Err(BackendError::Permanent(not_a_master())),
+            (status, _) => {
+                Err(BackendError::Transient(format!("{base} answered with status {status}{}", answer.said())))
+            }
         }
     }
 
@@ -204,12 +205,12 @@ impl Backend for Standalone {
         knock(hosts).map_err(|why| SparkError::RestUnreachable { master: self.master.clone(), why })
     }
 
-    fn submit(&self, job: &Job) -> Result<String, Trouble> {
+    fn submit(&self, job: &Job) -> Result<String, BackendError> {
         let body = request(job, &self.master).to_string();
         let (endpoint, answer) = self.ask("create", Some(&body))?;
         match (answer["success"] == true, answer["submissionId"].as_str()) {
             (true, Some(id)) => Ok(id.to_owned()),
-            _ => Err(Trouble::Never(SparkError::SubmitRejected {
+            _ => Err(BackendError::Permanent(SparkError::SubmitRejected {
                 app: self.app.clone(),
                 endpoint,
                 status: 200,
@@ -219,7 +220,7 @@ impl Backend for Standalone {
         }
     }
 
-    fn status(&self, id: &str) -> Result<JobState, Trouble> {
+    fn status(&self, id: &str) -> Result<JobState, BackendError> {
         let (_, answer) = self.ask(&format!("status/{id}"), None)?;
         let said = answer["message"].as_str().map(str::to_owned);
         Ok(match answer["driverState"].as_str() {
@@ -230,11 +231,16 @@ impl Backend for Standalone {
             Some(state @ ("FAILED" | "ERROR")) => JobState::Failed { state: state.to_owned(), said },
             Some(state) => JobState::Unknown(format!("the master says that it is {state}")),
             None if answer["action"] == "SubmissionStatusResponse" => JobState::Gone,
-            None => return Err(Trouble::Later(format!("the master answers something else: {}", message(&answer)))),
+            None => {
+                return Err(BackendError::Transient(format!(
+                    "the master answers something else: {}",
+                    message(&answer)
+                )));
+            }
         })
     }
 
-    fn kill(&self, id: &str) -> Result<(), Trouble> {
+    fn kill(&self, id: &str) -> Result<(), BackendError> {
         self.ask(&format!("kill/{id}"), Some("")).map(drop)
     }
 

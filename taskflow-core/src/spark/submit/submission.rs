@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::SparkError;
-use super::backend::{Backend, Found, Job, Trouble};
+use super::backend::{Backend, BackendError, Found, Job};
+use super::driver_log::{LogForwarder, OutputTail};
 use super::error::Said;
 use super::place::{Place, Program};
 use super::properties::Settings;
-use super::said::{Kept, Teller};
 use crate::process::{Lifeline, Pipes, Started, follow_with, spawn};
 
 /// For what has ended to close its pipes.
@@ -20,23 +20,23 @@ const CLOSING: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 ///
-/// [`Trouble::Never`] when it is certain that the cluster has not taken it, [`Trouble::Later`] when it may have.
+/// [`BackendError::Permanent`] when it is certain that the cluster has not taken it, [`BackendError::Transient`] when it may have.
 pub(super) fn submit(
     backend: &impl Backend,
     job: &Job,
     place: &Place,
     program: &Program,
     settings: &Settings,
-) -> Result<String, Trouble> {
+) -> Result<String, BackendError> {
     let handed_over = match hand_over(job, place, program, settings) {
-        Err(Trouble::Later(why)) => return Err(Trouble::Later(why)),
+        Err(BackendError::Transient(why)) => return Err(BackendError::Transient(why)),
         ended => ended,
     };
     match (backend.find(job, job.since), handed_over) {
         (Found::At(id), _) => Ok(id),
         (Found::Nowhere, Err(error)) => Err(error),
-        (Found::Nowhere, Ok(())) => Err(Trouble::Later("the cluster does not know it yet".to_owned())),
-        (Found::Undecided(why), _) => Err(Trouble::Later(why)),
+        (Found::Nowhere, Ok(())) => Err(BackendError::Transient("the cluster does not know it yet".to_owned())),
+        (Found::Undecided(why), _) => Err(BackendError::Transient(why)),
     }
 }
 
@@ -44,10 +44,10 @@ pub(super) fn submit(
 ///
 /// # Errors
 ///
-/// [`Trouble::Never`] when it could not be started or failed, which the cluster may see differently: whoever calls this looks.
-fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -> Result<(), Trouble> {
+/// [`BackendError::Permanent`] when it could not be started or failed, which the cluster may see differently: whoever calls this looks.
+fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -> Result<(), BackendError> {
     let lost = |error: std::io::Error| {
-        Trouble::Never(SparkError::Io { program: program.path.display().to_string(), why: error.to_string() })
+        BackendError::Permanent(SparkError::Io { program: program.path.display().to_string(), why: error.to_string() })
     };
     let file = settings.write().map_err(lost)?;
     let words = super::client::words(&job.spec, place, &file);
@@ -61,11 +61,11 @@ fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -
     let ended = tokio::runtime::Handle::current().block_on(async {
         let Started { group, child: Pipes { stdout, stderr, .. } } =
             spawn(command, Lifeline::Guard(Some(file.to_path_buf()))).await?;
-        let kept = Arc::<Mutex<Kept>>::default();
-        let told = |kept: &Arc<Mutex<Kept>>| {
-            let (kept, mut teller) = (Arc::clone(kept), Teller::default());
+        let kept = Arc::<Mutex<OutputTail>>::default();
+        let told = |kept: &Arc<Mutex<OutputTail>>| {
+            let (kept, mut forwarder) = (Arc::clone(kept), LogForwarder::default());
             move |line: &str| {
-                teller.tell(line);
+                forwarder.tell(line);
                 kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }
         };
@@ -75,7 +75,7 @@ fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -
         let err = stderr.map(|pipe| follow_with(pipe, 0, told(&kept)));
         if tokio::time::timeout(limit, group.ended()).await.is_err() {
             // Dropping the group ends it.
-            return Ok((None, Kept::default()));
+            return Ok((None, OutputTail::default()));
         }
         let status = group.finish()?;
         for following in [out, err].into_iter().flatten() {
@@ -87,7 +87,7 @@ fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -
     });
     let (status, kept) = ended.map_err(lost)?;
     let Some(status) = status else {
-        return Err(Trouble::Later(format!("`spark-submit` did not end within {limit:?}")));
+        return Err(BackendError::Transient(format!("`spark-submit` did not end within {limit:?}")));
     };
     if status.success() {
         return Ok(());
@@ -96,7 +96,7 @@ fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -
         Some(code) => format!("to be submitted: exit code {code}"),
         None => "to be submitted: `spark-submit` was killed".to_owned(),
     };
-    Err(Trouble::Never(SparkError::JobFailed {
+    Err(BackendError::Permanent(SparkError::JobFailed {
         app: job.spec.app.clone(),
         how,
         exit_code: status.code(),

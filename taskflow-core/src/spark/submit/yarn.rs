@@ -8,11 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::SparkError;
-use super::backend::{Backend, Found, Job, JobState, Logs, Trouble};
+use super::backend::{Backend, BackendError, Found, Job, JobState, Logs};
 use super::place::{Place, Program};
 use super::submission::submit;
-use crate::http::{self, Address, Verb};
-use crate::time::Timestamp;
+use crate::base::{Address, Timestamp, Verb, http};
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,7 +36,7 @@ impl Yarn {
         Ok(Yarn { place: place.clone(), program: place.program("spark-submit")? })
     }
 
-    fn ask(&self, verb: Verb, path: &str, body: &str) -> Result<(u16, Value), Trouble> {
+    fn ask(&self, verb: Verb, path: &str, body: &str) -> Result<(u16, Value), BackendError> {
         let mut heard = Vec::new();
         for base in &self.place.managers {
             let user = self.place.login.as_ref().map(|login| {
@@ -45,14 +44,14 @@ impl Yarn {
                 format!("{sign}user.name={login}")
             });
             let url = format!("{base}/ws/v1/cluster/{path}{}", user.unwrap_or_default());
-            let address = Address::new(&url).map_err(|error| Trouble::Later(error.to_string()))?;
+            let address = Address::new(&url).map_err(|error| BackendError::Transient(error.to_string()))?;
             let headers = [("Accept", "application/json"), ("Content-Type", "application/json")];
             let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
             match http::request(verb, &address, &headers, body, None, PATIENCE) {
                 Err(error) => heard.push(error.to_string()),
                 Ok(answer) if matches!(answer.status, 401 | 403) => {
                     let error = SparkError::AuthFailed { endpoint: base.clone(), status: answer.status };
-                    return Err(Trouble::Never(error));
+                    return Err(BackendError::Permanent(error));
                 }
                 Ok(answer) => match serde_json::from_str(&answer.body) {
                     Ok(json) if answer.status < 500 => return Ok((answer.status, json)),
@@ -61,15 +60,17 @@ impl Yarn {
                 },
             }
         }
-        Err(Trouble::Later(heard.join("; ")))
+        Err(BackendError::Transient(heard.join("; ")))
     }
 
-    fn application(&self, id: &str) -> Result<Option<Value>, Trouble> {
+    fn application(&self, id: &str) -> Result<Option<Value>, BackendError> {
         let (status, json) = self.ask(Verb::Get, &format!("apps/{id}"), "")?;
         match status {
             404 => Ok(None),
             _ if json["app"].is_object() => Ok(Some(json["app"].clone())),
-            _ => Err(Trouble::Later(format!("the resource manager answers something else, with status {status}"))),
+            _ => Err(BackendError::Transient(format!(
+                "the resource manager answers something else, with status {status}"
+            ))),
         }
     }
 }
@@ -79,7 +80,7 @@ impl Backend for Yarn {
         self.ask(Verb::Get, "info", "").map(drop).map_err(|trouble| trouble.of(&self.place.master))
     }
 
-    fn submit(&self, job: &Job) -> Result<String, Trouble> {
+    fn submit(&self, job: &Job) -> Result<String, BackendError> {
         let mut settings = job.settings.clone();
         for (name, value) in std::mem::take(&mut settings.env) {
             settings.properties.insert(format!("spark.yarn.appMasterEnv.{name}"), value);
@@ -90,7 +91,7 @@ impl Backend for Yarn {
         submit(self, job, &self.place, &self.program, &settings)
     }
 
-    fn status(&self, id: &str) -> Result<JobState, Trouble> {
+    fn status(&self, id: &str) -> Result<JobState, BackendError> {
         let Some(app) = self.application(id)? else { return Ok(JobState::Gone) };
         let text = |key: &str| app[key].as_str().unwrap_or_default().to_owned();
         let failed = |state: String| JobState::Failed { state, said: Some(text("diagnostics")) };
@@ -104,7 +105,7 @@ impl Backend for Yarn {
         })
     }
 
-    fn kill(&self, id: &str) -> Result<(), Trouble> {
+    fn kill(&self, id: &str) -> Result<(), BackendError> {
         self.ask(Verb::Put, &format!("apps/{id}/state"), r#"{"state":"KILLED"}"#).map(drop)
     }
 
@@ -112,8 +113,8 @@ impl Backend for Yarn {
         let answer = match self.ask(Verb::Get, &format!("apps?applicationTags={}", job.tag), "") {
             Ok((200, json)) => json,
             Ok((status, _)) => return Found::Undecided(format!("the resource manager answered with status {status}")),
-            Err(Trouble::Later(why)) => return Found::Undecided(why),
-            Err(Trouble::Never(error)) => return Found::Undecided(error.to_string()),
+            Err(BackendError::Transient(why)) => return Found::Undecided(why),
+            Err(BackendError::Permanent(error)) => return Found::Undecided(error.to_string()),
         };
         let apps = answer["apps"]["app"].as_array().map(Vec::as_slice).unwrap_or_default();
         match apps {

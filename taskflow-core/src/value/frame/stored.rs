@@ -7,7 +7,7 @@ use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
 
 use super::{Frame, table};
-use crate::panics;
+use crate::base::panics;
 
 /// From this size on, in bytes, no rows are read for a preview.
 const LARGE: usize = 64 << 20;
@@ -64,7 +64,7 @@ pub(in super::super) fn rows_as_json(bytes: &[u8]) -> Result<serde_json::Value, 
 /// A frame for people, in at most `limit` characters: the columns alone where there is little room, else a small table.
 pub(in super::super) fn preview(bytes: &[u8], limit: usize) -> String {
     if bytes.len() > LARGE {
-        return format!("an Arrow file of {}", crate::units::bytes(bytes.len() as u64));
+        return format!("an Arrow file of {}", crate::base::units::bytes(bytes.len() as u64));
     }
     match decode(bytes) {
         Ok(frame) => table::small(&frame.schema, &frame.batches, frame.num_rows(), limit),

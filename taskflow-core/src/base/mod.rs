@@ -1,0 +1,22 @@
+//! What every layer needs: failures, points in time, panics, units for people, names of files.
+
+pub mod error;
+pub(crate) mod failpoint;
+#[cfg(feature = "http")]
+pub(crate) mod http;
+pub(crate) mod panics;
+pub(crate) mod paths;
+pub(crate) mod suggest;
+pub mod time;
+pub(crate) mod units;
+
+pub(crate) use error::SignalName;
+pub use error::{BoxError, Crash, ErrorKind, Failure, Result};
+#[cfg(feature = "spark")]
+pub(crate) use http::Verb;
+#[cfg(feature = "http")]
+pub(crate) use http::{Address, Answer};
+pub(crate) use panics::{QUIET, Quietly, catch, drop_quietly, install_hook};
+pub(crate) use paths::{hex, safe_name};
+pub(crate) use suggest::{did_you_mean, nearest};
+pub use time::{Date, Interval, Timestamp};

@@ -1,0 +1,125 @@
+//! Ways to end: exit codes and refusals.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use super::terminal::Terminal;
+use crate::base::ErrorKind;
+use crate::engine::RunError;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    Success,
+    /// A run failed, or a graph has mistakes.
+    Failure,
+    /// What was asked for does not exist or is not allowed. Nothing was started.
+    Usage,
+    /// By SIGINT: 128 + 2, as a shell has it.
+    Interrupted,
+    /// By SIGTERM: 128 + 15.
+    Terminated,
+}
+
+impl Exit {
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+            Exit::Interrupted => 130,
+            Exit::Terminated => 143,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// Why a verb did not do what it was asked.
+#[derive(Debug)]
+pub(super) enum CliError {
+    /// The words were not understood, or were `--help` or `--version`.
+    Clap(clap::Error),
+    /// Refusals, each a sentence.
+    Usage(Vec<String>),
+    /// It could not be done.
+    Failure(String),
+}
+
+impl Exit {
+    /// The exit code of an error that another layer reports.
+    pub(super) fn of(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Invalid => Exit::Usage,
+            ErrorKind::Unavailable | ErrorKind::Damaged => Exit::Failure,
+        }
+    }
+}
+
+impl CliError {
+    /// An error of another layer, which ends the program by its kind.
+    pub(super) fn of(kind: ErrorKind, error: &dyn fmt::Display) -> Self {
+        match Exit::of(kind) {
+            Exit::Usage => CliError::usage(error.to_string()),
+            _ => CliError::Failure(error.to_string()),
+        }
+    }
+
+    pub(super) fn usage(refusal: impl Into<String>) -> Self {
+        CliError::Usage(vec![refusal.into()])
+    }
+
+    /// Says it on stderr (help and version: on stdout).
+    pub(super) fn report(&self, terminal: &Terminal) -> Exit {
+        match self {
+            CliError::Clap(error) => {
+                // It fails only where nobody reads any more.
+                let _ = error.print();
+                if error.use_stderr() { Exit::Usage } else { Exit::Success }
+            }
+            CliError::Usage(refusals) => {
+                refusals.iter().for_each(|refusal| terminal.error(refusal));
+                Exit::Usage
+            }
+            CliError::Failure(message) => {
+                terminal.error(message);
+                Exit::Failure
+            }
+        }
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        CliError::of(error.kind(), &error)
+    }
+}
+
+impl From<clap::Error> for CliError {
+    fn from(error: clap::Error) -> Self {
+        CliError::Clap(error)
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        CliError::Failure(format!("cannot write to stdout: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_follows_from_the_kind() {
+        let codes = ErrorKind::ALL.map(|kind| (kind.name(), Exit::of(kind).code()));
+        let expected = [("not_found", 2), ("conflict", 2), ("invalid", 2), ("unavailable", 1), ("damaged", 1)];
+        assert_eq!(codes, expected);
+    }
+}

@@ -1,0 +1,163 @@
+//! Durations, times and numbers as people read them.
+
+use std::time::Duration;
+
+use crate::base::Timestamp;
+
+/// Three digits and a unit: `340 µs`, `1.2 ms`, `12.3 s`, `3 m 05 s`, `1 h 02 m`.
+pub(super) fn duration(duration: Duration) -> String {
+    let nanos = duration.as_nanos();
+    let seconds = duration.as_secs();
+    match () {
+        () if nanos < 1_000 => format!("{nanos} ns"),
+        () if nanos < 999_500 => format!("{} µs", (nanos + 500) / 1_000),
+        () if nanos < 9_995_000 => format!("{:.1} ms", nanos as f64 / 1e6),
+        () if nanos < 999_500_000 => format!("{:.0} ms", nanos as f64 / 1e6),
+        () if nanos < 9_995_000_000 => format!("{:.2} s", duration.as_secs_f64()),
+        () if seconds < 60 => format!("{:.1} s", duration.as_secs_f64()),
+        () if seconds < 3600 => format!("{} m {:02} s", seconds / 60, seconds % 60),
+        () => format!("{} h {:02} m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// Reads `90s`, `15m`, `12h`, `30d`, `2w`.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only runs that are kept are old"))]
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no span of time such as 90s, 15m, 12h, 30d or 2w");
+    let unit = text.chars().next_back().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].trim_end().parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+/// A duration that is seen ticking, without digits that only flicker: `0.4 s`, `12 s`, `3 m 05 s`.
+pub(super) fn ticking(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", (elapsed.as_millis() / 100) as f64 / 10.0),
+        10..60 => format!("{seconds} s"),
+        _ => duration(elapsed),
+    }
+}
+
+/// Whole seconds: `4 s`, `1 m 30 s`.
+pub(super) fn seconds(left: Duration) -> String {
+    if left.as_secs() < 60 { format!("{} s", left.as_secs()) } else { duration(left) }
+}
+
+/// A time in UTC to the millisecond, always of one length: `2026-01-31T06:00:00.120Z`.
+pub(super) fn time(time: Timestamp) -> String {
+    let nanos = time.as_nanos();
+    let millis = nanos.rem_euclid(1_000_000_000) / 1_000_000;
+    let second = Timestamp::from_nanos(nanos - nanos.rem_euclid(1_000_000_000)).to_string();
+    format!("{}.{millis:03}Z", second.trim_end_matches('Z'))
+}
+
+/// The same to the second, for a table of many: `2026-01-31 06:00:00Z`.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only runs that are kept are listed"))]
+pub(super) fn moment(at: Timestamp) -> String {
+    let text = time(at);
+    let second = text.split_once('.').map_or(&*text, |(second, _)| second);
+    format!("{}Z", second.replace('T', " "))
+}
+
+/// The time of day to the millisecond, if it is the day of something known: `06:00:00.120Z`.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only runs that are kept are looked at later"))]
+pub(super) fn clock(at: Timestamp, known: Timestamp) -> String {
+    let text = time(at);
+    match text.split_once('T') {
+        Some((_, clock)) if at.date() == known.date() => clock.to_owned(),
+        _ => moment(at),
+    }
+}
+
+/// `1 task`, `3 tasks`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// The first few of many: `a, b and 5 more`.
+pub(super) fn some<T: AsRef<str>>(names: &[T], most: usize) -> String {
+    let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
+    match names.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// A text of at most so many characters.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only of runs that are kept so much is told in a row"))]
+pub(super) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}..", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+/// The first line of a text.
+pub(super) fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_three_digits_and_a_unit() {
+        let shown = |nanos: u64| duration(Duration::from_nanos(nanos));
+        assert_eq!(shown(17), "17 ns");
+        assert_eq!(shown(340_400), "340 µs");
+        assert_eq!(shown(999_600), "1.0 ms");
+        assert_eq!(shown(12_345_678), "12 ms");
+        assert_eq!(shown(999_600_000), "1.00 s");
+        assert_eq!(shown(12_345_000_000), "12.3 s");
+        assert_eq!(shown(59_960_000_000), "60.0 s");
+        assert_eq!(shown(185_000_000_000), "3 m 05 s");
+        assert_eq!(shown(3_725_000_000_000), "1 h 02 m");
+    }
+
+    #[test]
+    fn spans_are_numbers_with_a_unit() {
+        assert_eq!(span("2d"), Ok(Duration::from_secs(172_800)));
+        assert_eq!(span("90 s"), Ok(Duration::from_secs(90)));
+        for text in ["", "d", "2", "-1d", "2 days", "9999999999999999999w", "2µ"] {
+            assert!(span(text).is_err_and(|error| error.contains("such as 90s")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_ticking_duration_never_runs_ahead() {
+        assert_eq!(ticking(Duration::from_millis(490)), "0.4 s");
+        assert_eq!(ticking(Duration::from_millis(12_900)), "12 s");
+        assert_eq!(ticking(Duration::from_secs(61)), "1 m 01 s");
+    }
+
+    #[test]
+    fn times_are_of_one_length() {
+        assert_eq!(time(Timestamp::EPOCH), "1970-01-01T00:00:00.000Z");
+        assert_eq!(time(Timestamp::from_nanos(1_120_999_999)), "1970-01-01T00:00:01.120Z");
+        assert_eq!(time(Timestamp::from_nanos(-1)), "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn in_tables_times_are_short() {
+        let at = Timestamp::from_nanos(86_400_000_000_000 + 1_120_000_000);
+        assert_eq!(moment(at), "1970-01-02 00:00:01Z");
+        assert_eq!(clock(at, at), "00:00:01.120Z");
+        assert_eq!(clock(at, Timestamp::EPOCH), "1970-01-02 00:00:01Z");
+    }
+
+    #[test]
+    fn of_many_names_the_first_few_are_said() {
+        assert_eq!(some(&["a", "b"], 2), "a, b");
+        assert_eq!(some(&["a", "b", "c", "d"], 2), "a, b and 2 more");
+    }
+}

@@ -1,0 +1,132 @@
+//! A journal in memory that nothing is stored in until somebody says so: for simulated runs.
+//!
+//! What a run records waits in its log, as for the thread that stores. Here whoever simulates takes a batch and stores it, or
+//! loses it with everything else that a process loses when it dies.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::graph::Graph;
+use super::run_log::RunLog;
+use super::writer::Queue;
+use super::{Journal, JournalError, RunHistory};
+use crate::base::Timestamp;
+use crate::callback::{DeliveryAttempt, PendingCallback};
+use crate::dag::Plan;
+use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
+use crate::store::{Append, Appended, MemoryStore, RunLocks, Store};
+
+/// A journal, and the hand that stores.
+pub(crate) struct ManualJournal {
+    journal: Journal,
+    store: Arc<MemoryStore>,
+    queue: Arc<Queue>,
+    /// Taken, and not stored yet; each with the number of its last entry.
+    batch: Vec<(Arc<RunLog>, Append, u64)>,
+    /// How many entries are stored.
+    entries: u64,
+}
+
+impl ManualJournal {
+    pub(crate) fn new() -> Self {
+        let (store, queue) = (Arc::new(MemoryStore::default()), Queue::manual_journal());
+        let journal = Journal::builder().with_queue(
+            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::clone(&queue),
+            RunLocks::default(),
+            None,
+        );
+        ManualJournal { journal, store, queue, batch: Vec::new(), entries: 0 }
+    }
+
+    /// What opens the log of a run that begins.
+    pub(crate) fn opening(&self) -> impl FnOnce(&RunStart<'_>) -> Result<Arc<dyn Recorder>, RecorderError> + use<> {
+        let journal = self.journal.clone();
+        move |run| journal.begin(run)
+    }
+
+    /// Takes what waits to be stored.
+    pub(crate) fn take(&mut self) {
+        for log in self.queue.take() {
+            if let (_, Some((append, last))) = log.take() {
+                self.batch.push((log, append, last));
+            }
+        }
+    }
+
+    /// Stores what was taken; how many entries of this session are stored now.
+    ///
+    /// # Errors
+    ///
+    /// When the store refuses it.
+    pub(crate) fn put(&mut self) -> Result<u64, String> {
+        for (log, append, last) in std::mem::take(&mut self.batch) {
+            if let Some(plan) = log.take_graph() {
+                at_once(self.store.put_graph(plan.hash(), &Graph::of(&plan).encode()))
+                    .map_err(|error| error.to_string())?;
+            }
+            let appended = at_once(self.store.append(&[append])).map_err(|error| error.to_string())?;
+            match appended.first() {
+                Some(&Appended::Stored(number)) => drop(log.stored(number)),
+                other => return Err(format!("the store has refused a batch: {other:?}")),
+            }
+            self.entries = last;
+        }
+        Ok(self.entries)
+    }
+
+    /// Nothing that waits is ever stored: the process has died, or the disk has.
+    pub(crate) fn lose(&mut self, reason: &str) {
+        let logs = self.queue.take().into_iter().chain(self.batch.drain(..).map(|(log, ..)| log));
+        logs.for_each(|log| log.give_up(reason));
+        self.entries = 0;
+    }
+
+    /// What is stored of the run, if anything is.
+    pub(crate) fn history(&self, run_id: &str) -> Result<Option<RunHistory>, JournalError> {
+        match at_once(self.journal.history(run_id)) {
+            Err(JournalError::UnknownRun { .. }) => Ok(None),
+            history => history.map(Some),
+        }
+    }
+
+    /// What callbacks are still to be told.
+    pub(crate) fn pending(&self, run_id: &str, plan: &Arc<Plan>) -> Result<Vec<PendingCallback>, JournalError> {
+        let row = at_once(self.journal.row(run_id))?;
+        at_once(self.journal.pending(row, plan))
+    }
+
+    /// Notes that a callback was told something.
+    pub(crate) fn note(&self, run_id: &str, tried: &DeliveryAttempt) -> Result<(), JournalError> {
+        Ok(at_once(self.store.record_deliveries(run_id, std::slice::from_ref(tried)))?)
+    }
+
+    /// The run, to go on with at this time.
+    pub(crate) fn resume<T>(
+        &self,
+        run_id: &str,
+        plan: &Arc<Plan>,
+        at: Timestamp,
+    ) -> Result<RunRequest<T>, JournalError> {
+        at_once(self.journal.resume_plan(run_id, plan, at))
+    }
+}
+
+impl Drop for ManualJournal {
+    fn drop(&mut self) {
+        // Logs in the queue would keep it, and it them.
+        self.lose("the simulation is over");
+    }
+}
+
+/// The answer of a future that never waits: those of the store in memory do not.
+fn at_once<R>(future: impl Future<Output = R>) -> R {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return answer;
+        }
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,268 @@
+//! The history of a run, seen from the graph of this program.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::history::RunHistory;
+use super::task_history::{AttemptHistory, TaskHistory};
+use crate::base::{Failure, Timestamp};
+use crate::dag::{ArgPlan, Layout, Plan, Selection, Source};
+use crate::run::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask, TaskState};
+use crate::value::AnyValue;
+
+/// What is known of a run, seen from the graph of this program.
+pub(super) struct ResumeState<'a> {
+    pub(super) plan: &'a Arc<Plan>,
+    history: &'a RunHistory,
+    /// The task instances, with the elements of those lists that stay.
+    pub(super) layout: Layout,
+    /// The place in the history of each of them.
+    places: Vec<Option<usize>>,
+    /// The lists that stay, in the order in which they came, with their lengths.
+    expansions: Vec<(u32, u32)>,
+    /// Whether what follows from other tasks still follows.
+    settled: bool,
+}
+
+impl<'a> ResumeState<'a> {
+    pub(super) fn new(history: &'a RunHistory, plan: &'a Arc<Plan>) -> Self {
+        let by_id: HashMap<&str, usize> =
+            history.tasks.iter().enumerate().map(|(place, task)| (&*task.id, place)).collect();
+        let settled = !history.edited && history.graph == plan.hash();
+        let mut layout = Layout::new(Arc::clone(plan));
+        let mut lists: Vec<&TaskHistory> =
+            history.tasks.iter().filter(|task| task.length.is_some() && task.state == TaskState::Success).collect();
+        lists.sort_by_key(|task| task.order);
+        let mut expansions = Vec::new();
+        for list in lists {
+            // Of a list inside another one that is not there any more nothing stays.
+            let Some((expand, count)) = layout.find(&list.id).zip(list.length) else { continue };
+            if layout.expand(expand, count).is_some() {
+                expansions.push((expand, count));
+            }
+        }
+        let mut places = vec![None; layout.len() as usize];
+        for task in layout.tasks() {
+            places[task as usize] = by_id.get(&*layout.id(task)).copied();
+        }
+        ResumeState { plan, history, layout, places, expansions, settled }
+    }
+
+    fn task(&self, task: u32) -> Option<&'a TaskHistory> {
+        self.places[task as usize].map(|place| &self.history.tasks[place])
+    }
+
+    /// What the task has come to, if that stays.
+    pub(super) fn kept(&self, node: u32) -> Option<(&'a TaskHistory, TaskState)> {
+        let task = self.task(node)?;
+        let derived = task.cause.is_some() && !task.marked;
+        let stays = match task.state {
+            TaskState::Success | TaskState::Failed | TaskState::Cancelled => true,
+            TaskState::Skipped | TaskState::UpstreamFailed => !derived || self.settled,
+            _ => false,
+        };
+        stays.then_some((task, task.state))
+    }
+
+    /// Refuses values that the graph of today would take for something else.
+    pub(super) fn check_types(&self) -> Result<(), String> {
+        self.check_types_of(&self.wanted())
+    }
+
+    /// As [`ResumeState::check_types`], for the values of these tasks.
+    pub(super) fn check_types_of(&self, nodes: &[u32]) -> Result<(), String> {
+        let mut mistakes = Vec::new();
+        for &node in nodes {
+            let Some((task, TaskState::Success)) = self.kept(node) else { continue };
+            let Some(place) = self.places[node as usize].filter(|&place| place < self.history.shape.nodes.len()) else {
+                continue;
+            };
+            let ty = self.plan.def(self.layout.node(node)).output;
+            let (was, is) = (&self.history.shape.kind(place as u32).output, ty.short());
+            if *was != is {
+                let number = self.history.number;
+                mistakes.push(format!(
+                    "task `{}` returned a {was} and returns a {is} now; `clear {number} {}` lets it run again",
+                    task.id, task.id
+                ));
+            }
+        }
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join("; ")) }
+    }
+
+    /// Which nodes have instances that are still to be run, or may get some; and expand nodes target elements have.
+    fn open(&self) -> Vec<bool> {
+        let mut open = vec![false; self.plan.len()];
+        for task in self.layout.tasks().filter(|&task| self.kept(task).is_none()) {
+            let node = self.layout.node(task);
+            open[node as usize] = true;
+            if let Some(mapping) = self.plan.place(node).expands {
+                self.open_all(mapping, &mut open);
+            }
+        }
+        for (_, nodes) in self.plan.units().iter() {
+            // All of it may run again.
+            if nodes.iter().any(|&node| open[node as usize]) {
+                nodes.iter().for_each(|&node| open[node as usize] = true);
+            }
+        }
+        for mapping in self.plan.mappings().iter().rev() {
+            // Its list is the value of another task.
+            open[mapping.expand as usize] |= mapping.nodes.iter().any(|&node| open[node as usize]);
+        }
+        open
+    }
+
+    fn open_all(&self, mapping: u32, open: &mut [bool]) {
+        for &node in &self.plan.mappings()[mapping as usize].nodes {
+            open[node as usize] = true;
+            if let Some(inner) = self.plan.place(node).expands {
+                self.open_all(inner, open);
+            }
+        }
+    }
+
+    /// The tasks target values tasks still to be run will want, and that of the result.
+    pub(super) fn wanted(&self) -> Vec<u32> {
+        let open = self.open();
+        let result = self.plan.result().and_then(Source::as_task);
+        // A run that may be tried again wants what any task may take.
+        let may_fail = self.plan.options().retries.unwrap_or(0) > 0;
+        let is_wanted = |node: u32| {
+            let below = self.plan.successors(node).iter().map(|&join| self.plan.joins()[join as usize].node);
+            let taken = |below: u32| (open[below as usize] || may_fail) && takes(self.plan, below, node);
+            // The value of an expand node is never stored.
+            self.plan.place(node).expands.is_none() && (result == Some(node) || below.into_iter().any(taken))
+        };
+        let wanted: Vec<bool> = (0..self.plan.len() as u32).map(is_wanted).collect();
+        let succeeded = |task: &u32| matches!(self.kept(*task), Some((_, TaskState::Success)));
+        self.layout.tasks().filter(succeeded).filter(|&task| wanted[self.layout.node(task) as usize]).collect()
+    }
+
+    /// The tasks that take part, if some were left out from the beginning.
+    pub(super) fn selection(&self) -> Option<Selection> {
+        let out = |node: u32| {
+            !self.plan.is_mapped(node) && self.task(node).is_some_and(|task| task.state == TaskState::Removed)
+        };
+        let taken: Vec<bool> = (0..self.plan.len() as u32).map(|node| !out(node)).collect();
+        taken.contains(&false).then(|| Selection::of(taken))
+    }
+
+    pub(super) fn generations(&self) -> HashMap<String, u32> {
+        let cleared = self.history.tasks.iter().filter(|task| task.cleared > 0);
+        cleared.map(|task| (task.id.clone(), task.cleared)).collect()
+    }
+
+    pub(super) fn restore(&self, mut values: HashMap<u32, AnyValue>, notes: Vec<RestoredNote>) -> Restored {
+        let mut tasks: Vec<(u64, RestoredTask)> = Vec::new();
+        let mut numbers: HashMap<&str, u32> = HashMap::new();
+        for task in self.layout.tasks() {
+            numbers.extend(self.task(task).map(|known| (&*known.id, task)));
+        }
+        for node in self.layout.tasks() {
+            let Some(task) = self.task(node) else { continue };
+            let kept = self.kept(node);
+            if kept.is_none() && task.attempts.is_empty() {
+                continue;
+            }
+            let failure =
+                || task.failure.clone().unwrap_or_else(|| Arc::new(Failure::Cancelled { reason: String::new() }));
+            let cause = || task.cause.as_deref().and_then(|cause| numbers.get(cause).copied()).unwrap_or(node);
+            let state = match (kept, task.state) {
+                (Some((_, TaskState::Success)), _) => RestoredState::Success(values.remove(&node)),
+                (Some((_, TaskState::Failed)), _) => RestoredState::Failed(failure()),
+                (Some((_, TaskState::Skipped)), _) if task.cause.is_none() => RestoredState::Skipped(failure()),
+                (Some((_, state)), _) => RestoredState::Because { state, cause: cause() },
+                (None, TaskState::UpForRetry) => RestoredState::Retry(task.retry_at.unwrap_or(Timestamp::EPOCH)),
+                (None, _) => match &task.waits_for {
+                    Some(wait) => RestoredState::Waits { poke: wait.poke },
+                    None => RestoredState::Open,
+                },
+            };
+            tasks.push((task.order, restored(node, state, task)));
+        }
+        tasks.sort_by_key(|&(order, _)| order);
+        let tasks = tasks.into_iter().map(|(_, task)| task).collect();
+        let expansions = self.expansions.clone();
+        let (run_retries, run_retry) = self.history.retries_made();
+        // What was cleared when the run was over has all the time it takes.
+        let was_over = self.history.run_ends as usize > self.history.run_retries.len();
+        Restored {
+            started: self.history.started(),
+            tasks,
+            expansions,
+            later: self.later(),
+            halted: self.history.halted(),
+            events: self.history.events.clone(),
+            labels: self.labels(),
+            units: self
+                .history
+                .groups
+                .iter()
+                .map(|(group, &(retries, due))| (group.clone(), (retries, Some(due))))
+                .collect(),
+            queued: Some(self.history.created),
+            run_retries,
+            run_retry,
+            past_deadline: self.history.missed_deadline.is_some() || was_over,
+            ends: self.history.run_ends,
+            notes,
+            task_state: self.history.tasks.iter().flat_map(own_texts).collect(),
+        }
+    }
+
+    fn labels(&self) -> HashMap<u32, Arc<[String]>> {
+        let of = |&(expand, _): &(u32, u32)| Some((expand, Arc::clone(self.task(expand)?.labels.as_ref()?)));
+        self.expansions.iter().filter_map(of).collect()
+    }
+
+    /// What is known of elements target lists have yet to come (again): their attempts are counted on.
+    fn later(&self) -> HashMap<String, RestoredTask> {
+        if self.plan.mappings().is_empty() {
+            return HashMap::new();
+        }
+        let here: HashSet<usize> = self.places.iter().flatten().copied().collect();
+        let all = self.history.tasks.iter().enumerate();
+        let later = all.filter(|(place, task)| !here.contains(place) && !task.attempts.is_empty());
+        later.map(|(_, task)| (task.id.clone(), restored(0, RestoredState::Open, task))).collect()
+    }
+}
+
+/// What a task has kept for itself: id, key, text.
+fn own_texts(task: &TaskHistory) -> impl Iterator<Item = (String, String, String)> {
+    task.task_state.iter().map(|(key, text)| (task.id.clone(), key.clone(), text.clone()))
+}
+
+/// What a run is told of a task.
+fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTask {
+    let open = matches!(state, RestoredState::Retry(_) | RestoredState::Open | RestoredState::Waits { .. });
+    let last = known.attempts.last();
+    // The last attempt of an ended task is in its cell; all before it were retried, lost or cleared.
+    let earlier =
+        if open { &known.attempts[..] } else { known.attempts.split_last().map_or(&[][..], |(_, rest)| rest) };
+    let record = |attempt: &AttemptHistory| AttemptRecord {
+        started: attempt.started,
+        ended: attempt.ended.unwrap_or(attempt.started),
+        due: None,
+        failure: attempt.failure.clone().unwrap_or_else(|| {
+            Arc::new(Failure::Cancelled { reason: "the task was cleared and ran again".to_owned() })
+        }),
+    };
+    // An attempt that waits is not over.
+    let under_way = usize::from(matches!(state, RestoredState::Waits { .. }));
+    let earlier = &earlier[..earlier.len().saturating_sub(under_way)];
+    let retried = earlier.iter().map(record).collect();
+    let attempts = known.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
+    let started = last.map_or(Timestamp::EPOCH, |attempt| attempt.started);
+    let (uncounted_attempts, rounds, ended) =
+        (known.uncounted_attempts.min(attempts), known.rounds, known.since.unwrap_or(started));
+    let (wait, events_seen) = (known.wait.clone(), known.events_seen);
+    RestoredTask { task, state, attempts, uncounted_attempts, rounds, started, ended, retried, wait, events_seen }
+}
+
+fn takes(plan: &Plan, node: u32, upstream: u32) -> bool {
+    plan.args(node).any(|arg| match arg {
+        ArgPlan::Constant(_) => false,
+        ArgPlan::Edges(edges) => edges.sources().iter().any(|source| source.as_task() == Some(upstream)),
+    })
+}

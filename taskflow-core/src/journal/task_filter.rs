@@ -1,0 +1,133 @@
+//! Which tasks of a stored run are meant.
+
+use std::collections::HashSet;
+
+use super::error::JournalError;
+use super::graph::Graph;
+use super::history::RunHistory;
+use super::task_history::TaskHistory;
+use crate::run::TaskState;
+
+/// Names tasks of a stored run: by id, by group, by what became of them, with what lies above or below.
+///
+/// ```
+/// # use taskflow::journal::TaskFilter;
+/// // What failed, and everything that depends on it.
+/// let failed = TaskFilter::all().failed().downstream();
+/// // One task alone.
+/// let load = TaskFilter::tasks(["load"]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "a pick says what is meant; pass it on"]
+pub struct TaskFilter {
+    names: Vec<String>,
+    failed: bool,
+    upstream: bool,
+    downstream: bool,
+}
+
+impl TaskFilter {
+    /// Every task.
+    pub fn all() -> Self {
+        TaskFilter::default()
+    }
+
+    /// These tasks and the tasks of these groups. Of a task inside an `each` all elements, unless one is named: `area[3]`.
+    pub fn tasks(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        TaskFilter { names: names.into_iter().map(Into::into).collect(), ..TaskFilter::default() }
+    }
+
+    /// Of them, those that failed, did not run because another one failed, or were stopped with their run.
+    pub fn failed(mut self) -> Self {
+        self.failed = true;
+        self
+    }
+
+    /// And everything upstream of them.
+    pub fn upstream(mut self) -> Self {
+        self.upstream = true;
+        self
+    }
+
+    /// And everything downstream of them.
+    pub fn downstream(mut self) -> Self {
+        self.downstream = true;
+        self
+    }
+
+    /// The numbers of the tasks, in the order of the graph. Tasks that are not part of the run are never among them.
+    pub(super) fn of(&self, history: &RunHistory) -> Result<Vec<u32>, JournalError> {
+        let graph = &*history.shape;
+        let mut picked = vec![self.names.is_empty(); graph.nodes.len()];
+        for name in &self.names {
+            let groups = groups(graph, name);
+            let mut found = false;
+            for (node, picked) in graph.nodes.iter().zip(&mut picked) {
+                if node.id == *name
+                    || is_element_of(&node.id, name)
+                    || node.group.is_some_and(|group| groups.contains(&group))
+                {
+                    (*picked, found) = (true, true);
+                }
+            }
+            if !found {
+                history.place(name)?;
+            }
+        }
+        if self.failed {
+            picked.iter_mut().zip(&history.tasks).for_each(|(picked, task)| *picked &= has_failed(task));
+        }
+        let chosen = picked.clone();
+        if self.downstream {
+            let below = graph.successors();
+            let mut open: Vec<u32> = (0..).zip(&chosen).filter_map(|(node, &chosen)| chosen.then_some(node)).collect();
+            while let Some(node) = open.pop() {
+                for &next in &below[node as usize] {
+                    if !std::mem::replace(&mut picked[next as usize], true) {
+                        open.push(next);
+                    }
+                }
+            }
+        }
+        if self.upstream {
+            let mut open: Vec<u32> = (0..).zip(&chosen).filter_map(|(node, &chosen)| chosen.then_some(node)).collect();
+            while let Some(node) = open.pop() {
+                let node = &graph.nodes[node as usize];
+                for upstream in node.inputs.iter().map(|&(upstream, _)| upstream).chain(node.after.iter().copied()) {
+                    if !std::mem::replace(&mut picked[upstream as usize], true) {
+                        open.push(upstream);
+                    }
+                }
+            }
+        }
+        let takes_part = |node: &u32| history.tasks[*node as usize].state != TaskState::Removed;
+        let order = history.in_order().into_iter().map(|place| place as u32);
+        Ok(order.filter(|&node| picked.get(node as usize) == Some(&true)).filter(takes_part).collect())
+    }
+}
+
+/// Whether a retry of the run would run the task again.
+fn has_failed(task: &TaskHistory) -> bool {
+    match task.state {
+        TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled => true,
+        // Skipped before it could start, because the run was to fail fast.
+        TaskState::Skipped => task.attempts.is_empty() && task.cause.is_none() && !task.marked,
+        _ => false,
+    }
+}
+
+/// Whether a task is one of the elements of a mapped task.
+fn is_element_of(id: &str, task: &str) -> bool {
+    id.strip_prefix(task).is_some_and(|rest| rest.starts_with('['))
+}
+
+/// The group of this name and all within it.
+fn groups(graph: &Graph, name: &str) -> HashSet<u32> {
+    let mut groups = HashSet::new();
+    for (index, (id, parent)) in (0..).zip(&graph.groups) {
+        if id == name || parent.is_some_and(|parent| groups.contains(&parent)) {
+            groups.insert(index);
+        }
+    }
+    groups
+}

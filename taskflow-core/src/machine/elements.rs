@@ -1,0 +1,115 @@
+//! Elements of lists: how they come to be there, and how ends are told into and out of them.
+
+use super::Command;
+use super::cells::{DECIDED, JoinCell, TaskCell};
+use super::core::Core;
+use super::joins::Hearers;
+use super::waits::Waiter;
+use crate::base::Timestamp;
+use crate::dag::{At, Block, Layout};
+use crate::run::TaskState;
+
+impl Core {
+    /// As for a task in a plan without mappings, where an edge may lead into or out of elements.
+    pub(super) fn tell_among_elements(
+        &mut self,
+        graph: &Layout,
+        task: u32,
+        hearers: Hearers,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        let (plan, state) = (graph.plan(), self.tasks[task as usize].state);
+        let (node, at) = (graph.node(task), graph.at(task));
+        let own = plan.place(node);
+        for &join in plan.successors(node).iter().filter(|&&join| hearers.hear(plan, join)) {
+            let to = plan.place(plan.joins()[join as usize].node).mapping;
+            match to.filter(|_| plan.is_within(to, own.mapping) && to != own.mapping) {
+                // Inwards: to all elements that are there. Those that come later learn of it when they come.
+                Some(mapping) => {
+                    for at in graph.elements(mapping, at) {
+                        let join = graph.join(join, Some(at));
+                        self.tell_some(graph, join, task, state, now, commands);
+                    }
+                }
+                None => self.tell_some(graph, graph.join(join, at), task, state, now, commands),
+            }
+        }
+        let Some(mapping) = own.expands else { return };
+        // A list stood for its elements; from now on they engine_ref for themselves.
+        let count = graph.block_of(task).map_or(0, |block| block.count);
+        for &join in plan.mappings()[mapping as usize].collectors.iter().filter(|&&join| hearers.hear(plan, join)) {
+            let Some(join) = graph.join(join, at) else { continue };
+            if state != TaskState::Success {
+                self.tell_join(graph, join, task, state, now, commands);
+            } else if self.joins[join as usize].pending != DECIDED {
+                self.joins[join as usize].pending += count;
+                self.joins[join as usize].pending -= 1;
+                self.judge(graph, join, task, now, commands);
+            }
+        }
+    }
+
+    fn tell_some(
+        &mut self,
+        graph: &Layout,
+        join: Option<u32>,
+        upstream: u32,
+        state: TaskState,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        if let Some(join) = join {
+            self.tell_join(graph, join, upstream, state, now, commands);
+        }
+    }
+
+    /// The elements of a list have come to be there.
+    pub(super) fn grow(&mut self, graph: &Layout, block: &Block) {
+        let plan = graph.plan();
+        let mapping = &plan.mappings()[block.mapping as usize];
+        let cells: Vec<TaskCell> =
+            mapping.nodes.iter().map(|&node| TaskCell::new(plan, node, self.selection.as_ref())).collect();
+        let joins: Vec<JoinCell> =
+            mapping.joins.iter().map(|&join| JoinCell::new(plan, join, self.selection.as_ref())).collect();
+        let first = self.tasks.len() as u32;
+        for _ in 0..block.count {
+            self.tasks.extend_from_slice(&cells);
+            self.joins.extend_from_slice(&joins);
+        }
+        let takes_part = |cell: &&TaskCell| !cell.state.is_terminal();
+        self.open += block.count * cells.iter().filter(takes_part).count() as u32;
+        for (index, cell) in (first..).zip(cells.iter().cycle().take(cells.len() * block.count as usize)) {
+            if cell.undecided == 0 && takes_part(&cell) {
+                self.unbound.push(index);
+            }
+        }
+        if !self.past.later.is_empty() {
+            for task in first..self.tasks.len() as u32 {
+                let Some(known) = self.past.later.remove(&*graph.id(task)) else { continue };
+                self.tasks[task as usize].attempt = known.attempts;
+                self.past.uncounted_attempts.insert(task, known.uncounted_attempts);
+                if known.rounds > 0 {
+                    self.past.rounds.insert(task, known.rounds);
+                }
+                self.retried.insert(task, known.retried);
+                if known.events_seen > 0 {
+                    self.past.deaf.insert(task, known.events_seen);
+                }
+                if let Some(record) = known.wait {
+                    let waiter = Waiter { record: *record, waits: false, called: known.started };
+                    self.waiters.insert(task, waiter);
+                }
+            }
+        }
+        let around = graph.at(block.expand);
+        for &(upstream, join) in &mapping.captured {
+            let Some(upstream) = graph.task(upstream, around) else { continue };
+            if !self.tasks[upstream as usize].state.is_terminal() || self.open_unit(graph, upstream).is_some() {
+                continue;
+            }
+            let own = graph.block_of(block.expand).map(|_| graph.elements(block.mapping, around)).unwrap_or_default();
+            self.late.extend(own.into_iter().filter_map(|at: At| Some((upstream, graph.join(join, Some(at))?))));
+        }
+    }
+}

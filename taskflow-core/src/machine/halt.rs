@@ -1,0 +1,55 @@
+//! The early end of a run: after a cancellation, a failure that stops the others, a store that fails.
+
+use std::sync::Arc;
+
+use super::Command;
+use super::cells::{Halted, Timer};
+use super::core::Core;
+use crate::base::{Failure, Timestamp};
+use crate::dag::Layout;
+use crate::run::{Entry, RunState, TaskState, Transition};
+
+impl Core {
+    /// Ends the run early: what has not started takes `transition`.
+    pub(super) fn halt(
+        &mut self,
+        graph: &Layout,
+        reason: String,
+        state: RunState,
+        transition: Transition,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        if self.halted.is_some() || self.state != RunState::Running {
+            return;
+        }
+        let shared = Arc::new(match transition {
+            Transition::Skip => Failure::Skipped { reason: reason.clone() },
+            _ => Failure::Cancelled { reason: reason.clone() },
+        });
+        if self.settings.recorded {
+            self.entries.push((now, Entry::Halted { reason: reason.clone(), state }));
+        }
+        self.halted = Some(Halted { reason, state });
+        commands.push(Command::Halt);
+        self.timers.insert((now + self.settings.grace, Timer::Grace));
+        for task in 0..self.tasks.len() as u32 {
+            match self.tasks[task as usize].state {
+                state if state.is_terminal() || state == TaskState::Running => {}
+                // The command to halt makes the driver forget it.
+                TaskState::Scheduled if self.is_spared(graph, task) => commands.push(Command::Ready(task)),
+                _ if self.is_spared(graph, task) => {}
+                _ => {
+                    self.failures.insert(task, Arc::clone(&shared));
+                    self.settle(graph, task, transition, now, commands);
+                }
+            }
+        }
+    }
+
+    /// Whether the task runs although the run ends early: a teardown, as long as what happens can be kept.
+    pub(super) fn is_spared(&self, graph: &Layout, task: u32) -> bool {
+        let interrupted = self.halted.as_ref().is_some_and(|halted| halted.state == RunState::Interrupted);
+        !interrupted && !graph.plan().teardowns().is_empty() && graph.options(task).teardown.is_some()
+    }
+}

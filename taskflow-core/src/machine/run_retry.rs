@@ -1,0 +1,217 @@
+//! Runs that have failed and are tried again, and the deadline of a run.
+//!
+//! 1. When no task is left open and the run would end as failed, it waits instead, if it has a retry left: `TriedAgain` is
+//!    recorded, with the time. A cancellation ends the wait, and the run.
+//! 2. When that time has come, the tasks that failed, and those that did not run because of them, are open again, and with work
+//!    of a scope its setup and its teardown; what has succeeded otherwise stays. `Again` is recorded with their numbers, which stay what they were.
+//! 3. The machine makes itself anew of what it knows, as for a run that goes on after a crash, and starts.
+
+use std::sync::Arc;
+
+use super::cells::Timer;
+use super::core::Core;
+use super::{Command, Input, Machine};
+use crate::base::{Failure, Timestamp};
+use crate::dag::Layout;
+use crate::run::{AttemptRecord, Entry, Event, Restored, RestoredState, RestoredTask, RunState, TaskState};
+
+impl Core {
+    /// Whether the run, of which no task is open, waits to be tried again; it begins to, if it has failed and may.
+    pub(super) fn is_tried_again(&mut self, graph: &Layout, now: Timestamp) -> bool {
+        let waits = self.tries_again || self.run_retry.is_some();
+        if waits && self.halted.is_none() {
+            if let Some((_, due)) = self.run_retry {
+                // Again and again the same one, unless the run has just been taken up.
+                self.timers.insert((due, Timer::TryAgain));
+            }
+            return true;
+        }
+        let options = graph.plan().options();
+        let retry = self.run_retries + 1;
+        if waits || self.verdict() != RunState::Failed || retry > options.retries.unwrap_or(0) {
+            return false;
+        }
+        let due = now + options.wait_before_retry();
+        if self.settings.recorded {
+            self.entries.push((now, Entry::TriedAgain { retry, due: due.as_nanos() }));
+        }
+        if self.settings.observed {
+            self.events.push(Event::RunRetry { at: now, retry, due });
+        }
+        self.halted = None;
+        self.run_retry = Some((retry, due));
+        self.timers.retain(|&(_, timer)| timer == Timer::Deadline);
+        self.timers.insert((due, Timer::TryAgain));
+        true
+    }
+
+    /// Sets the timer for the deadline of a run that starts, unless that is missed already.
+    pub(super) fn set_deadline(&mut self, graph: &Layout, now: Timestamp) {
+        if let Some(deadline) = graph.plan().options().deadline
+            && !self.past.past_deadline
+        {
+            let queued = self.past.queued.unwrap_or(self.started);
+            let due = deadline.due(self.settings.logical_date, queued, self.started);
+            if due <= now {
+                self.deadline_missed(due, now);
+            } else {
+                self.timers.insert((due, Timer::Deadline));
+            }
+        }
+    }
+
+    /// The deadline has come, and the run is not over.
+    pub(super) fn deadline_missed(&mut self, due: Timestamp, now: Timestamp) {
+        self.past.past_deadline = true;
+        if self.settings.recorded {
+            self.entries.push((now, Entry::DeadlineMissed { due: due.as_nanos() }));
+        }
+        if self.settings.observed {
+            self.events.push(Event::DeadlineMissed { at: now, deadline: due });
+        }
+    }
+
+    /// How many of these tasks are in which state.
+    pub(super) fn states_of(&self, tasks: &[u32]) -> Vec<(TaskState, u32)> {
+        let mut states: Vec<(TaskState, u32)> = Vec::new();
+        for &task in tasks {
+            let state = self.tasks[task as usize].state;
+            match states.iter_mut().find(|(known, _)| *known == state) {
+                Some((_, count)) => *count += 1,
+                None => states.push((state, 1)),
+            }
+        }
+        states
+    }
+
+    /// Whether the task runs again when the run does: it failed, or did not run because of one that did.
+    fn is_to_run_again(&self, task: u32) -> bool {
+        let cell = &self.tasks[task as usize];
+        match cell.state {
+            TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled => true,
+            // By another task, and that is the one in which the trouble began; or because the run failed fast.
+            TaskState::Skipped => match self.failures.get(&task) {
+                None => self.tasks[cell.cause as usize].state.is_failure(),
+                Some(_) => self.retried.get(&task).map_or(0, Vec::len) == cell.attempt as usize,
+            },
+            _ => false,
+        }
+    }
+}
+
+impl TaskState {
+    fn is_failure(self) -> bool {
+        matches!(self, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled)
+    }
+}
+
+impl Machine {
+    /// Starts anew, with the tasks open that failed.
+    pub(super) fn try_again(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
+        let core = &self.core;
+        let now = now.max(core.latest);
+        let tasks: Vec<u32> = self.layout.tasks().filter(|&task| core.is_to_run_again(task)).collect();
+        let tasks = self.with_scopes(tasks);
+        commands.extend(tasks.iter().map(|&task| Command::Forget(task)));
+        let were = core.states_of(&tasks);
+        let mut restored = self.as_restored(&tasks);
+        restored.run_retries = core.run_retry.map_or(core.run_retries, |(retry, _)| retry);
+        let plan = Arc::clone(self.layout.plan());
+        let mut next = Machine::new(plan, core.selection.as_ref(), core.settings.clone());
+        next.restore(&restored);
+        // They are known in this session, by the numbers that they keep.
+        next.core.past.expansions.clear();
+        next.core.latest = core.latest;
+        next.core.winners = core.winners.clone();
+        next.core.external = Arc::clone(&core.external);
+        next.core.released = core.released;
+        let (mut entries, mut events) = (std::mem::take(&mut self.core.entries), std::mem::take(&mut self.core.events));
+        if self.core.settings.observed {
+            events.extend(tasks.iter().map(|&task| {
+                let cell = &self.core.tasks[task as usize];
+                Event::Task { at: now, task, attempt: cell.attempt, from: cell.state, to: TaskState::None }
+            }));
+        }
+        if self.core.settings.recorded {
+            entries.push((now, Entry::Again { tasks, were }));
+        }
+        (next.core.entries, next.core.events) = (entries, events);
+        *self = next;
+        self.step(Input::Start, now, commands);
+    }
+
+    /// These tasks, with the setup and the teardown of those that are work of a scope: it needs anew what was torn down.
+    fn with_scopes(&self, mut tasks: Vec<u32>) -> Vec<u32> {
+        let mut place = 0;
+        while let Some(&task) = tasks.get(place) {
+            place += 1;
+            let (node, at) = (self.layout.node(task), self.layout.at(task));
+            let around = self.layout.plan().scopes().iter().filter(|it| it.setup == node || it.work.contains(&node));
+            for scope in around {
+                for node in std::iter::once(scope.setup).chain(scope.teardown.clone()) {
+                    let other = self.layout.task(node, at).filter(|other| !tasks.contains(other));
+                    let takes_part = |&other: &u32| self.task_state(other) != TaskState::Removed;
+                    tasks.extend(other.filter(takes_part));
+                }
+            }
+        }
+        tasks.sort_unstable();
+        tasks
+    }
+
+    /// What is known of the run, with these tasks open.
+    fn as_restored(&self, again: &[u32]) -> Restored {
+        let core = &self.core;
+        let mut tasks: Vec<RestoredTask> = Vec::new();
+        for task in self.layout.tasks() {
+            let cell = &core.tasks[task as usize];
+            if cell.state == TaskState::Removed {
+                continue;
+            }
+            let is_open = again.binary_search(&task).is_ok();
+            let failure = || {
+                let known = core.failures.get(&task).cloned();
+                known.unwrap_or_else(|| Arc::new(Failure::Cancelled { reason: "the run was tried again".to_owned() }))
+            };
+            let state = match cell.state {
+                _ if is_open => RestoredState::Open,
+                TaskState::Success => RestoredState::Success(None),
+                TaskState::Skipped if core.failures.contains_key(&task) => RestoredState::Skipped(failure()),
+                state => RestoredState::Because { state, cause: cell.cause },
+            };
+            let mut retried = self.retried(task).to_vec();
+            if is_open && cell.attempt as usize > retried.len() {
+                let (started, ended) = (cell.started, cell.ended);
+                retried.push(AttemptRecord { started, ended, failure: failure(), due: None });
+            }
+            tasks.push(RestoredTask {
+                task,
+                state,
+                attempts: cell.attempt,
+                // All before the run was tried again do not count.
+                uncounted_attempts: if is_open { cell.attempt } else { core.uncounted_attempts(task) },
+                rounds: core.past.rounds.get(&task).copied().unwrap_or(0) + u32::from(is_open),
+                started: cell.started,
+                ended: cell.ended,
+                retried,
+                wait: core.waiters.get(&task).filter(|_| !is_open).map(|waiter| Box::new(waiter.record.clone())),
+                // What it was told is not for it any more: it asks anew.
+                events_seen: if is_open && cell.attempt > 0 {
+                    core.released
+                } else {
+                    core.past.deaf.get(&task).copied().unwrap_or(0)
+                },
+            });
+        }
+        tasks.sort_by_key(|task| (task.ended, task.task));
+        Restored {
+            started: Some(core.started),
+            tasks,
+            expansions: self.layout.expansions(),
+            queued: core.past.queued,
+            past_deadline: core.past.past_deadline,
+            labels: core.labels.clone(),
+            ..Restored::default()
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Waiting without a slot: sensors between two pokes, and tasks that are deferred for a time or an event.
+//!
+//! An attempt that waits is over for everybody but the journal: whoever ran it is free. When it goes on it is started again
+//! under the number that it has; only a failure, or the loss of its process, makes the next one another attempt.
+
+use std::sync::Arc;
+
+use super::Command;
+use super::cells::Timer;
+use super::core::{Core, seed_of};
+use crate::base::{Failure, Timestamp};
+use crate::dag::Layout;
+use crate::run::{Entry, EventPayload, RUN_ENDED, TaskState, Transition, WaitRecord, nanos};
+use crate::task::Wait;
+
+/// A task that waits, or has waited.
+#[derive(Clone, Debug)]
+pub(super) struct Waiter {
+    /// What it waits for, or waited for last.
+    pub(super) record: WaitRecord,
+    /// Whether it waits: its next start goes on with its attempt.
+    pub(super) waits: bool,
+    /// When it was last started.
+    pub(super) called: Timestamp,
+}
+
+impl Core {
+    /// A running attempt waits.
+    pub(super) fn wait(&mut self, graph: &Layout, task: u32, wait: Wait, now: Timestamp, commands: &mut Vec<Command>) {
+        if let Some(halted) = &self.halted
+            && !self.is_spared(graph, task)
+        {
+            self.failures.insert(task, Arc::new(Failure::Cancelled { reason: halted.reason.clone() }));
+            return self.settle(graph, task, Transition::Cancel, now, commands);
+        }
+        let cell = self.tasks[task as usize];
+        let seed = seed_of(&self.settings, task);
+        let before = self.waiters.get(&task).map(|waiter| (waiter.record.since, waiter.record.count));
+        let (since, count) = before.unwrap_or((cell.started, 0));
+        let count = count.saturating_add(1);
+        let (until, event, transition) = match (wait, &graph.options(task).sensor) {
+            (Wait::Poke, Some(policy)) => {
+                let end = since + policy.timeout;
+                if now >= end {
+                    return self.gives_up(graph, task, count, now, commands);
+                }
+                (Some((now + policy.wait_after(count, seed)).min(end)), None, Transition::Reschedule)
+            }
+            // Only the function of a sensor says so.
+            (Wait::Poke, None) => (Some(now), None, Transition::Reschedule),
+            (Wait::Deferred { until, event }, _) => (until, event, Transition::Defer),
+        };
+        let record = WaitRecord { since, count, until, event };
+        if self.settings.recorded {
+            let took = nanos(now.since(cell.started));
+            let poke = transition == Transition::Reschedule;
+            let entry = Entry::Waiting { task, attempt: cell.attempt, took, poke, record: Box::new(record.clone()) };
+            self.entries.push((now, entry));
+        }
+        self.waiters.insert(task, Waiter { record, waits: true, called: now });
+        self.apply(task, transition, now);
+        self.wait_on(task, now, commands);
+    }
+
+    /// A sensor has looked for long enough.
+    fn gives_up(&mut self, graph: &Layout, task: u32, pokes: u32, now: Timestamp, commands: &mut Vec<Command>) {
+        let Some(policy) = graph.options(task).sensor else { return };
+        let failure = Failure::NothingFound { limit: policy.timeout, pokes };
+        if policy.soft_fail {
+            self.failures.insert(task, Arc::new(Failure::Skipped { reason: failure.to_string() }));
+            self.settle(graph, task, Transition::Skip, now, commands);
+        } else {
+            self.attempt_failed(graph, task, failure, None, now, commands);
+        }
+    }
+
+    /// Sets the timer of a task that waits, or schedules it when there is nothing left to wait for.
+    fn wait_on(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
+        let Some(waiter) = self.waiters.get(&task) else { return };
+        let WaitRecord { until, event, .. } = &waiter.record;
+        let came =
+            event.as_ref().is_some_and(|(key, seen)| self.external.get(key).is_some_and(|(number, _)| number > seen));
+        match *until {
+            _ if came => self.come_back(task, now, commands),
+            Some(until) if until <= now => self.come_back(task, now, commands),
+            Some(until) => {
+                self.timers.insert((until, Timer::Wait(task)));
+            }
+            None => {}
+        }
+    }
+
+    /// What the task waits for is there.
+    fn come_back(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
+        if self.apply(task, Transition::Schedule, now) {
+            commands.push(Command::Ready(task));
+        }
+    }
+
+    /// The time that a task waits for has come; not, if that is another time by now.
+    pub(super) fn wait_is_over(&mut self, task: u32, due: Timestamp, now: Timestamp, commands: &mut Vec<Command>) {
+        let waiter = self.waiters.get(&task);
+        if waiter.is_some_and(|waiter| waiter.waits && waiter.record.until == Some(due)) {
+            self.come_back(task, now, commands);
+        }
+    }
+
+    /// An event that tasks may wait for, now or later.
+    pub(super) fn release(
+        &mut self,
+        key: String,
+        (value, by, reason): (Arc<str>, String, String),
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        let payload = EventPayload { value, by: Arc::from(&*by), reason: Arc::from(&*reason), at: now };
+        if self.settings.recorded {
+            let value = payload.value.to_string();
+            self.entries.push((now, Entry::Happened { key: key.clone(), value, by, reason }));
+        }
+        let mut waiting: Vec<u32> =
+            self.waiters.iter().filter(|(_, waiter)| waiter.waits_for(&key)).map(|(&task, _)| task).collect();
+        waiting.sort_unstable();
+        self.released += 1;
+        Arc::make_mut(&mut self.external).insert(key, (self.released, payload));
+        for task in waiting {
+            if self.tasks[task as usize].state == TaskState::Deferred {
+                self.come_back(task, now, commands);
+            }
+        }
+    }
+
+    /// A task is started; whether that goes on with its attempt.
+    pub(super) fn goes_on(&mut self, task: u32, now: Timestamp) -> bool {
+        if self.waiters.is_empty() {
+            return false;
+        }
+        let Some(waiter) = self.waiters.get_mut(&task) else { return false };
+        waiter.called = now;
+        std::mem::take(&mut waiter.waits)
+    }
+
+    /// Whether a time limit of the attempt that runs has been set by the call under way, and not by one before a wait.
+    pub(super) fn is_limit_of_call(&self, task: u32, limit: std::time::Duration, due: Timestamp) -> bool {
+        self.waiters.get(&task).is_none_or(|waiter| due >= waiter.called + limit)
+    }
+
+    /// A task of a run that goes on waited before: it does so again.
+    pub(super) fn waits_again(&mut self, task: u32, poke: bool, now: Timestamp, commands: &mut Vec<Command>) {
+        self.tasks[task as usize].state = if poke { TaskState::UpForReschedule } else { TaskState::Deferred };
+        let event = self.waiters.get(&task).and_then(|waiter| waiter.record.event.as_ref());
+        if event.is_some_and(|(key, _)| key.starts_with(RUN_ENDED)) {
+            // That run may have ended or died meanwhile: the task looks for itself.
+            return self.come_back(task, now, commands);
+        }
+        self.wait_on(task, now, commands);
+    }
+}
+
+impl Waiter {
+    fn waits_for(&self, key: &str) -> bool {
+        self.waits && self.record.event.as_ref().is_some_and(|(waits_for, _)| waits_for == key)
+    }
+}

@@ -1,0 +1,60 @@
+//! What is sent to where an attempt runs: who it is, and its inputs.
+
+use std::sync::atomic::Ordering;
+
+use tracing::level_filters::LevelFilter;
+
+use super::wire::{self, AttemptRequest};
+use crate::base::{Failure, QUIET, catch};
+use crate::task::{Identity, Inputs, TaskDef};
+
+/// What the process of the attempt shares with this one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reach {
+    /// The process that it must not outlive; zero for one on another machine.
+    pub(crate) parent: i32,
+    /// How much memory it may have, in bytes.
+    pub(crate) memory: Option<u64>,
+    /// Whether it sees the directory of the run.
+    pub(crate) artifacts: bool,
+}
+
+/// The order and the inputs, a frame each.
+///
+/// # Errors
+///
+/// When an input cannot be written down.
+pub(crate) fn pack(
+    def: &'static TaskDef,
+    mut inputs: Inputs,
+    identity: &Identity,
+    reach: Reach,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let Identity { run, task_id, attempt, max_attempts, generation, around, .. } = identity;
+    let order = AttemptRequest {
+        parent: reach.parent,
+        module: def.module.to_owned(),
+        id: def.id.to_owned(),
+        line: def.location.line,
+        column: def.location.column,
+        run: (**run).clone(),
+        task_id: task_id.clone(),
+        attempt: *attempt,
+        max_attempts: *max_attempts,
+        generation: *generation,
+        memory: reach.memory,
+        level: LevelFilter::current().to_string(),
+        inputs: u32::try_from(def.inputs.len()).unwrap_or(u32::MAX),
+        quiet: QUIET.load(Ordering::Relaxed),
+        pulled: if def.takes_context { around.pullable_xcoms() } else { Vec::new() },
+        artifacts: if def.takes_context && reach.artifacts { around.artifact_path().ok() } else { None },
+    };
+    let lost = |what: String, why: String| Failure::Error { chain: vec![what, why], retryable: false };
+    let mut frames = vec![wire::encode(&order).map_err(|why| lost("the order cannot be sent".to_owned(), why))?];
+    for (index, input) in def.inputs.iter().enumerate() {
+        let bytes = catch(|| input.ty.encode(&inputs.erased(index)))?;
+        let what = || format!("the input `{}` cannot be sent to the process of the task", input.name);
+        frames.push(bytes.map_err(|why| lost(what(), why))?);
+    }
+    Ok(frames)
+}

@@ -1,0 +1,72 @@
+//! Taking in what the process of an attempt says.
+
+use super::wire::{self, Frame};
+use crate::base::{Failure, catch};
+use crate::log::relay;
+use crate::task::{AttemptControl, Ending, Identity, Pushed, TaskDef};
+
+/// Whose attempt it is that is listened to.
+pub(crate) struct AttemptRef<'a> {
+    pub(crate) def: &'static TaskDef,
+    pub(crate) identity: &'a Identity,
+    pub(crate) control: &'a AttemptControl,
+}
+
+/// How far the conversation with a child came.
+#[derive(Default)]
+pub(crate) struct FrameReceiver {
+    pub(crate) entered: bool,
+    pub(crate) ending: Option<Ending>,
+    /// It ended because it was asked to.
+    pub(crate) stopped: bool,
+    /// Why a named value of it could not be stored.
+    pub(crate) unkept: Option<Failure>,
+    /// The next frame is the value of the task.
+    value_follows: bool,
+}
+
+impl FrameReceiver {
+    /// Takes in one frame, in the span of the attempt. Whether it meant something: memory of a child can be written over.
+    pub(crate) fn take(&mut self, frame: &[u8], of: &AttemptRef<'_>) -> bool {
+        if self.value_follows {
+            self.ending = Some(match catch(|| of.def.output.decode(frame)) {
+                Ok(Ok(value)) => Ending::Value(value),
+                Ok(Err(reason)) => Failure::Error { chain: vec![reason], retryable: false }.into(),
+                Err(panic) => panic.into(),
+            });
+            return true;
+        }
+        match wire::decode(frame) {
+            Ok(Frame::Entered) => self.entered = true,
+            Ok(Frame::Record(json)) => {
+                if let Ok(record) = json.parse() {
+                    relay::emit(&record);
+                }
+            }
+            Ok(Frame::Printed(text)) => {
+                let lines = text.lines().filter(|line| !line.trim().is_empty());
+                lines.for_each(|line| tracing::info!(target: "stderr", "{line}"));
+            }
+            Ok(Frame::Progress { done, total }) => of.control.report(done, total),
+            Ok(Frame::Link { name, url }) => of.identity.around.link(&name, &url),
+            Ok(Frame::Push { key, ty, bytes }) => {
+                if let Err(failure) = of.identity.around.push(&key, Pushed::Stored(ty, bytes.into())) {
+                    self.unkept = Some(failure);
+                }
+            }
+            Ok(Frame::Skipped(reason)) => self.ending = Some(Ending::Skipped(reason)),
+            Ok(Frame::FailedFor(failure, delay)) => self.ending = Some(Ending::FailedFor(Box::new((failure, delay)))),
+            Ok(Frame::Failed(failure)) => self.ending = Some(failure.into()),
+            Ok(Frame::Stopped) => self.stopped = true,
+            Ok(Frame::Value) => self.value_follows = true,
+            // What follows means nothing.
+            Err(_) => return false,
+        }
+        true
+    }
+
+    /// Whether it has said its last word.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ending.is_some() || self.stopped
+    }
+}

@@ -1,0 +1,145 @@
+//! From a plan to its view.
+
+use super::options::OptionList;
+use super::{ArgValue, ArgView, EdgeView, Endpoint, GroupView, Link, NodeView, ParamView, Ref, ResultView, View};
+use crate::dag::{ArgPlan, EdgeKind, ParamDef, Plan, Source, index};
+use crate::task::TriggerRule;
+
+/// A JSON null for a constant without a JSON form; freezing refuses those, so that no picture shows it.
+static NO_JSON: serde_json::Value = serde_json::Value::Null;
+
+impl<'p> View<'p> {
+    /// What there is to show of a plan.
+    pub fn of(plan: &'p Plan) -> Self {
+        let option_sets: Vec<OptionList> = plan.option_sets().iter().map(OptionList::of_node).collect();
+        let nodes: Vec<NodeView<'p>> = (0..index(plan.len())).map(|node| node_view(plan, node, &option_sets)).collect();
+        let edges = (0..).zip(&nodes).flat_map(|(index, node)| edges_of(plan, index, node)).collect();
+        View {
+            dag_id: plan.id(),
+            doc: plan.doc(),
+            hash: plan.hash(),
+            location: plan.location().to_string(),
+            options: OptionList::of_dag(plan.options()),
+            params: plan.params().iter().map(param_view).collect(),
+            groups: (0..index(plan.groups().len())).map(|group| group_view(plan, group)).collect(),
+            nodes,
+            edges,
+            result: plan
+                .result()
+                .and_then(|source| Some(ResultView { from: endpoint(plan, source)?, ty: plan.result_type().short() })),
+        }
+    }
+}
+
+fn param_view(param: &ParamDef) -> ParamView<'_> {
+    ParamView {
+        name: param.name,
+        ty: param.ty.short(),
+        required: !param.has_default(),
+        default: param.default_text,
+        range: param.range_text,
+        choices: param.choices,
+        pattern: param.pattern,
+        help: param.help,
+    }
+}
+
+fn group_view(plan: &Plan, group: u32) -> GroupView<'_> {
+    let groups = plan.groups();
+    let this = &groups[group as usize];
+    let parent = this.parent.map(|parent| group_ref(plan, parent));
+    GroupView { id: &this.id, label: inside(&this.id, parent), parent }
+}
+
+fn group_ref(plan: &Plan, group: u32) -> Ref<'_> {
+    Ref { index: group, id: &plan.groups()[group as usize].id }
+}
+
+/// The name without that of the group around it.
+fn inside<'p>(id: &'p str, group: Option<Ref<'_>>) -> &'p str {
+    let own = group.and_then(|group| id.strip_prefix(group.id)?.strip_prefix('.'));
+    own.unwrap_or(id)
+}
+
+fn node_view<'p>(plan: &'p Plan, at: u32, option_sets: &[OptionList]) -> NodeView<'p> {
+    let node = &plan.nodes()[at as usize];
+    let def = plan.def(at);
+    let group = node.group().map(|group| group_ref(plan, group));
+    let args = plan.args(at).enumerate().map(|(position, arg)| {
+        let input = def.inputs.get(position);
+        let value = match arg {
+            ArgPlan::Constant(constant) => ArgValue::Constant { constant: constant.json().unwrap_or(&NO_JSON) },
+            ArgPlan::Edges(edges) => ArgValue::Edges {
+                edge: edges.kind().into(),
+                sources: edges.sources().iter().filter_map(|source| endpoint(plan, *source)).collect(),
+                projections: edges.projections().iter().map(|way| way.as_ref().map(ToString::to_string)).collect(),
+            },
+        };
+        ArgView {
+            name: input.map_or("", |input| input.name),
+            ty: input.map(|input| input.ty.short()).unwrap_or_default(),
+            value,
+        }
+    });
+    NodeView {
+        id: node.id(),
+        label: inside(node.id(), group),
+        task: def.id,
+        built_in: def.is_built_in(),
+        kind: def.kind.name(),
+        group,
+        each: plan.place(at).mapping.map(|mapping| {
+            let expand = plan.mappings()[mapping as usize].expand;
+            Ref { index: expand, id: plan.nodes()[expand as usize].id() }
+        }),
+        description: def.doc,
+        output: def.output.short(),
+        options: option_sets[plan.options_index(at)].clone().of_place(def.isolation, !plan.teardowns_of(at).is_empty()),
+        location: node.location().to_string(),
+        args: args.collect(),
+    }
+}
+
+/// The edges that end at a node, each once.
+fn edges_of<'p>(plan: &'p Plan, index: u32, node: &NodeView<'p>) -> Vec<EdgeView<'p>> {
+    let to = Ref { index, id: node.id };
+    let mut edges = Vec::new();
+    for arg in &node.args {
+        if let ArgValue::Edges { edge, sources, .. } = &arg.value {
+            edges.extend(sources.iter().map(|from| EdgeView { from: *from, to, kind: *edge, rule: None }));
+        }
+    }
+    let rule = Some(plan.node_options(index).trigger_rule);
+    for &(upstream, _) in plan.orders(index) {
+        if let Some(from) = endpoint(plan, Source::task(upstream)) {
+            edges.push(EdgeView { from, to, kind: Link::Order, rule });
+        }
+    }
+    if let Some(from) = plan.gate(index).and_then(|gate| endpoint(plan, Source::task(gate))) {
+        edges.push(EdgeView { from, to, kind: Link::Order, rule: Some(TriggerRule::AllSuccess) });
+    }
+    edges.sort_unstable_by_key(|edge| (edge.from, edge.kind));
+    edges.dedup_by_key(|edge| (edge.from, edge.kind));
+    edges
+}
+
+fn endpoint(plan: &Plan, source: Source) -> Option<Endpoint<'_>> {
+    if let Some(task) = source.as_task() {
+        let node = plan.nodes().get(task as usize)?;
+        return Some(Endpoint::Task(Ref { index: task, id: node.id() }));
+    }
+    let index = source.as_param()?;
+    let param = plan.params().get(index as usize)?;
+    Some(Endpoint::Param(Ref { index, id: param.name }))
+}
+
+impl From<EdgeKind> for Link {
+    fn from(kind: EdgeKind) -> Self {
+        match kind {
+            EdgeKind::Required => Link::Required,
+            EdgeKind::Optional => Link::Optional,
+            EdgeKind::Outcome => Link::Outcome,
+            EdgeKind::First => Link::First,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What a journal stores: every change of a run is an entry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::durability::Durability;
+use super::state::{RunState, TaskState};
+use crate::base::{Failure, Timestamp};
+use crate::value::FileRef;
+
+/// One change of a run. Stored by number: new ones are added at the end, none is ever removed or reordered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Entry {
+    /// A process has taken the run, for the first time or again. What was running before is lost.
+    Session(Box<Session>),
+    /// The task is not part of this run.
+    Removed { task: u32 },
+    /// The task may run.
+    Scheduled { task: u32 },
+    /// An attempt began.
+    Started { task: u32, attempt: u32 },
+    /// An attempt succeeded after `took` nanoseconds.
+    Succeeded { task: u32, attempt: u32, took: u64, value: ValueRef },
+    /// An attempt failed; `retry` says when the next one is due, if one is.
+    Failed { task: u32, attempt: u32, took: u64, failure: Arc<Failure>, retry: Option<i64> },
+    /// The task skipped itself, or was skipped because of `cause`.
+    Skipped { task: u32, attempt: u32, took: u64, reason: Option<Arc<Failure>>, cause: Option<u32> },
+    /// The task does not run because `cause` failed.
+    UpstreamFailed { task: u32, cause: u32 },
+    /// The task does not run, or stopped, because its run ends early.
+    Cancelled { task: u32, attempt: u32, took: u64 },
+    /// The run ends early.
+    Halted { reason: String, state: RunState },
+    /// The run is over.
+    Ended { state: RunState },
+    /// Somebody wants these tasks to run again.
+    Cleared { tasks: Vec<u32>, by: String, reason: String },
+    /// Somebody says what became of these tasks.
+    Marked { tasks: Vec<u32>, state: TaskState, by: String, reason: String, value: ValueRef },
+    /// The list of an expand node has so many elements: from here on they have numbers.
+    Expanded { task: u32, count: u32 },
+    /// An attempt waits after `took` nanoseconds, and holds nothing: a sensor between two pokes, or a deferred task.
+    Waiting { task: u32, attempt: u32, took: u64, poke: bool, record: Box<WaitRecord> },
+    /// Somebody said that an event has come; its value is JSON. From stores of earlier versions: now it is `Happened`.
+    Released { key: String, value: String, by: String },
+    /// What people call the elements of the list of an expand node.
+    Labelled { task: u32, labels: Vec<String> },
+    /// A group has failed and is tried again, all its tasks, from `due` on. So many of them were in which state.
+    Regrouped { group: String, retry: u32, due: i64, tasks: Vec<u32>, were: Vec<(TaskState, u32)> },
+    /// The run was not over at its deadline.
+    DeadlineMissed { due: i64 },
+    /// The run has failed, and is tried again then, for the time that `retry` counts from 1.
+    TriedAgain { retry: u32, due: i64 },
+    /// These tasks run again, because the run does. So many of them were in which state.
+    Again { tasks: Vec<u32>, were: Vec<(TaskState, u32)> },
+    /// An event has come; its value is JSON. Who said so, and why.
+    Happened { key: String, value: String, by: String, reason: String },
+    /// A task has said where something is to be found.
+    Linked { task: u32, attempt: u32, name: String, url: String },
+    /// A task has pushed a named value of this type.
+    Pushed { task: u32, attempt: u32, key: String, ty: String, value: ValueRef },
+    /// A task has kept a text under a key, for its own later calls and attempts.
+    TaskStateSet { task: u32, key: String, text: String },
+}
+
+/// What a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WaitRecord {
+    /// When it first began to wait.
+    #[serde(with = "in_nanos")]
+    pub(crate) since: Timestamp,
+    /// How often it has waited, this time included.
+    pub(crate) count: u32,
+    /// The time that it waits for.
+    #[serde(with = "maybe_in_nanos")]
+    pub(crate) until: Option<Timestamp>,
+    /// The key of the event that it waits for, and the number of the last one it has seen and cannot use.
+    pub(crate) event: Option<(String, u64)>,
+}
+
+/// Points in time as they engine_ref in entries: a text would be three times as long.
+mod in_nanos {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::base::Timestamp;
+
+    pub(crate) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(time.as_nanos())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(deserializer).map(Timestamp::from_nanos)
+    }
+}
+
+mod maybe_in_nanos {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use crate::base::Timestamp;
+
+    pub(crate) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        time.map(Timestamp::as_nanos).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<i64>::deserialize(deserializer)?.map(Timestamp::from_nanos))
+    }
+}
+
+/// What is known of a process that drives a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Session {
+    /// Where it ran: `host:process`.
+    pub(crate) worker: String,
+    /// Which build of the program it was.
+    pub(crate) build: String,
+    /// The fencing token: counts the processes that have had the run. Only the last one can write.
+    pub(crate) token: u64,
+    /// The structural hash of the graph; numbers of tasks in what follows are those of this graph.
+    pub(crate) graph: String,
+    /// What is waited for.
+    pub(crate) durability: Durability,
+}
+
+/// Where the value of a success is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ValueRef {
+    /// There is none.
+    #[default]
+    Nowhere,
+    /// In the data of the segment that holds the entry.
+    Inline { start: u32, len: u32 },
+    /// In a file of its own.
+    File(FileRef),
+}
+
+/// How much time an attempt took, as it is stored.
+pub(crate) fn nanos(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,160 @@
+//! The identity of a DAG run: ids, run type, logical date, data interval.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Interval, Timestamp};
+
+/// The identity of a DAG run: known before any of its tasks starts, and fixed from then on.
+///
+/// Defaults of parameters may be computed from it: `#[param(default = |run| run.logical_date.date())]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunInfo {
+    /// The id of the DAG.
+    pub dag_id: String,
+    /// The id of the run, such as `manual__2026-01-31T06:00:00Z_k3f9qa`. It is unique.
+    pub run_id: String,
+    /// The logical date: the point in time that the run is about. For a manual run, when it was requested.
+    pub logical_date: Timestamp,
+    /// How the run came about. Stores of schema 1 and 2 call it `trigger`.
+    #[serde(alias = "trigger")]
+    pub run_type: RunType,
+    interval: Option<Interval>,
+    /// The task that triggered it, if one did.
+    #[serde(default)]
+    pub triggered_by: Option<TriggeredBy>,
+}
+
+/// The task that triggered a run of another DAG.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TriggeredBy {
+    /// The id of its run.
+    pub run_id: String,
+    /// Its id.
+    pub task_id: String,
+}
+
+/// How a run came about. Who asked for it is a separate question: see [`RunInfo::triggered_by`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RunType {
+    /// A person or a program asked for this run.
+    Manual,
+    /// The schedule of the DAG is due.
+    Scheduled,
+    /// A backfill covers this logical date.
+    Backfill,
+    /// The events that the DAG waits for have arrived.
+    Event,
+    /// A task of another run triggered it: [`RunInfo::triggered_by`]. Stores of schema 1 and 2 call it `dag`.
+    #[serde(alias = "dag")]
+    Triggered,
+}
+
+impl RunType {
+    /// The name of the type in run ids, in JSON and in stores.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RunType::Manual => "manual",
+            RunType::Scheduled => "scheduled",
+            RunType::Backfill => "backfill",
+            RunType::Event => "event",
+            RunType::Triggered => "triggered",
+        }
+    }
+}
+
+impl fmt::Display for RunType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Six characters that keep the ids of runs with the same logical date distinct, across processes too.
+fn distinction() -> String {
+    static SERIAL: AtomicU64 = AtomicU64::new(1);
+
+    let facts = [
+        SERIAL.fetch_add(1, Ordering::Relaxed),
+        Timestamp::now().as_nanos().cast_unsigned(),
+        u64::from(std::process::id()),
+    ];
+    letters(spread(facts.into_iter()), 6)
+}
+
+/// The finalizer of `SplitMix64` spreads each fact over all bits.
+fn spread(facts: impl Iterator<Item = u64>) -> u64 {
+    facts.fold(0_u64, |state, fact| {
+        let mut mixed = (state ^ fact).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    })
+}
+
+/// The lowest bits, five in a character.
+fn letters(bits: u64, count: u32) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    (0..count).map(|place| char::from(ALPHABET[(bits >> (5 * place)) as usize % ALPHABET.len()])).collect()
+}
+
+impl RunInfo {
+    /// A manual run, requested at `logical_date`.
+    pub fn manual(dag_id: &str, logical_date: Timestamp) -> Self {
+        RunInfo {
+            dag_id: dag_id.to_owned(),
+            run_id: format!("manual__{logical_date}_{}", distinction()),
+            logical_date,
+            run_type: RunType::Manual,
+            interval: Some(Interval { start: logical_date, end: logical_date }),
+            triggered_by: None,
+        }
+    }
+
+    /// A run triggered by a task. The id derives from `key`, so a task that asks again gets the same run.
+    pub(crate) fn triggered(dag_id: &str, logical_date: Timestamp, by: TriggeredBy, key: &str) -> Self {
+        let run_id = format!("triggered__{logical_date}_{}", letters(spread(key.bytes().map(u64::from)), 12));
+        let run_type = RunType::Triggered;
+        RunInfo { run_id, run_type, triggered_by: Some(by), ..RunInfo::manual(dag_id, logical_date) }
+    }
+
+    /// The data interval of the run; `None` if the schedule of its DAG has no intervals. A manual run has the empty
+    /// interval at its logical date.
+    pub fn data_interval(&self) -> Option<Interval> {
+        self.interval
+    }
+
+    /// The same run for a DAG whose schedule has no data intervals.
+    pub(crate) fn without_interval(self) -> Self {
+        RunInfo { interval: None, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_stored_by_an_earlier_schema_keeps_its_type() {
+        let info = RunInfo::manual("etl", Timestamp::EPOCH);
+        let stored = serde_json::to_string(&info).unwrap();
+        assert!(stored.contains(r#""run_type":"manual""#), "{stored}");
+        let earlier = stored.replace(r#""run_type":"manual""#, r#""trigger":"dag""#);
+        let read: RunInfo = serde_json::from_str(&earlier).unwrap();
+        assert_eq!(read, RunInfo { run_type: RunType::Triggered, ..info });
+    }
+
+    #[test]
+    fn the_name_of_a_run_type_is_its_serialized_form() {
+        for run_type in
+            [RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event, RunType::Triggered]
+        {
+            assert_eq!(serde_json::to_value(run_type).unwrap(), run_type.name());
+        }
+    }
+}

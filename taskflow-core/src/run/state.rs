@@ -1,0 +1,154 @@
+//! The states of a task instance and of a run, and every way from one to another.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The state of a task instance. Names are Airflow's, plus `cancelled`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TaskState {
+    /// Waits for its upstreams.
+    #[default]
+    None,
+    /// May run; waits for a slot or a worker.
+    Scheduled,
+    /// An attempt is under way.
+    Running,
+    /// An attempt failed and another one will follow.
+    UpForRetry,
+    /// Returned its value.
+    Success,
+    /// Failed, and no retry is left or would help.
+    Failed,
+    /// Not run because it said so itself, or an upstream was skipped, or `fail_fast` ended the run.
+    Skipped,
+    /// Not run because an upstream failed.
+    UpstreamFailed,
+    /// Not run, or stopped, because its run was cancelled.
+    Cancelled,
+    /// Not part of this run.
+    Removed,
+    /// A sensor that has not found what it looks for, until its next poke.
+    UpForReschedule,
+    /// Waits for a time or an event, and holds no slot.
+    Deferred,
+}
+
+/// What happens to a task instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transition {
+    /// Its upstreams let it run, or the wait before a retry is over.
+    Schedule,
+    /// It was given a slot and a worker.
+    Start,
+    /// Its attempt returned a value.
+    Succeed,
+    /// Its attempt failed for good.
+    Fail,
+    /// Its attempt failed and another one follows.
+    Retry,
+    /// It skipped itself, or is skipped before it started.
+    Skip,
+    /// An upstream failed.
+    FailUpstream,
+    /// Its run ends early.
+    Cancel,
+    /// It is left out of the run.
+    Remove,
+    /// Its poke found nothing yet.
+    Reschedule,
+    /// Its attempt waits for a time or an event.
+    Defer,
+}
+
+impl TaskState {
+    /// The state after `transition`, or `None` where that cannot happen. The one place that says what is legal.
+    pub(crate) const fn after(self, transition: Transition) -> Option<TaskState> {
+        use {TaskState as S, Transition as T};
+        match (self, transition) {
+            (S::None | S::UpForRetry | S::UpForReschedule | S::Deferred, T::Schedule) => Some(S::Scheduled),
+            (S::Scheduled, T::Start) => Some(S::Running),
+            (S::Running, T::Succeed) => Some(S::Success),
+            (S::Running, T::Fail) => Some(S::Failed),
+            (S::Running, T::Retry) => Some(S::UpForRetry),
+            (S::Running, T::Reschedule) => Some(S::UpForReschedule),
+            (S::Running, T::Defer) => Some(S::Deferred),
+            (open, T::Skip) if !open.is_terminal() => Some(S::Skipped),
+            (S::None, T::FailUpstream) => Some(S::UpstreamFailed),
+            (open, T::Cancel) if !open.is_terminal() => Some(S::Cancelled),
+            (S::None, T::Remove) => Some(S::Removed),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing more can happen to it.
+    pub const fn is_terminal(self) -> bool {
+        use TaskState as S;
+        !matches!(self, S::None | S::Scheduled | S::Running | S::UpForRetry | S::UpForReschedule | S::Deferred)
+    }
+
+    /// The name, as Airflow writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TaskState::None => "none",
+            TaskState::Scheduled => "scheduled",
+            TaskState::Running => "running",
+            TaskState::UpForRetry => "up_for_retry",
+            TaskState::Success => "success",
+            TaskState::Failed => "failed",
+            TaskState::Skipped => "skipped",
+            TaskState::UpstreamFailed => "upstream_failed",
+            TaskState::Cancelled => "cancelled",
+            TaskState::Removed => "removed",
+            TaskState::UpForReschedule => "up_for_reschedule",
+            TaskState::Deferred => "deferred",
+        }
+    }
+}
+
+/// The state of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RunState {
+    /// Under way.
+    #[default]
+    Running,
+    /// Every task that nothing depends on succeeded or was skipped: Airflow's rule. A failure that some task downstream
+    /// dealt with does not fail the run.
+    Success,
+    /// A task that nothing depends on failed, or `fail_fast` or the time limit ended the run.
+    Failed,
+    /// Ended early by request.
+    Cancelled,
+    /// Stopped before its end, because the journal could not be written or the process that ran it is gone. It can be
+    /// resumed.
+    Interrupted,
+}
+
+impl RunState {
+    /// The name, as Airflow writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RunState::Running => "running",
+            RunState::Success => "success",
+            RunState::Failed => "failed",
+            RunState::Cancelled => "cancelled",
+            RunState::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl fmt::Display for TaskState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

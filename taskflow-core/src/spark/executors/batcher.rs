@@ -1,0 +1,243 @@
+//! From attempts to jobs, and from answers to attempts.
+//!
+//! 1. The driver is started at once; attempts that come meanwhile wait.
+//! 2. An attempt waits for others: until none has come for a short time, or the first has waited for a long time ([`patience`]), or there
+//!    are [`MANY`]. Both times are longer while jobs are under way, because then there is something to do meanwhile. While
+//!    [`AT_ONCE`] jobs are under way it waits for the end of one. What waits then is one job.
+//! 3. An answer goes to its attempt by job and number, and the attempt is struck from the job: a second answer finds nobody. What is
+//!    left when a job ends fails.
+//! 4. When an attempt stops waiting, jobs are looked through for such in which nobody waits any more, and those are cancelled.
+//! 5. The batcher closes when the session drops its end of the channel, or when the driver is lost. Then everybody who waits hears so.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::answer::{Block, Told};
+use super::driver::{Driver, Event};
+use super::place::Executors;
+use crate::base::Failure;
+use crate::config::Config;
+use crate::run::RunInfo;
+
+/// How long it is waited for another attempt, and how long the first one waits for others, with so many jobs under way.
+///
+/// A job costs some tenths of a second, so a list whose elements still come is worth waiting for. With jobs under way there is
+/// time for that: a list that comes more slowly than it is worked off becomes a few jobs, and not a hundred.
+fn patience(under_way: usize) -> (Duration, Duration) {
+    let quiet = [5, 50, 200, 500];
+    let longest = [1, 2, 4, 8];
+    let at = under_way.min(3);
+    (Duration::from_millis(quiet[at]), Duration::from_secs(longest[at]))
+}
+
+/// Attempts of a job, and bytes of it.
+const MANY: (usize, usize) = (1_000_000, 256 << 20);
+const AT_ONCE: usize = 16;
+
+/// An attempt, and who waits for its answer.
+pub(super) struct Ask {
+    /// As a worker reads it.
+    pub(super) request: Vec<u8>,
+    pub(super) reply: oneshot::Sender<Result<Told, Failure>>,
+}
+
+/// What a batcher is for.
+pub(super) struct Batcher {
+    pub(super) of: &'static Executors,
+    pub(super) run: Arc<RunInfo>,
+    pub(super) config: Option<Config>,
+    pub(super) stirred: Arc<Notify>,
+}
+
+/// A job under way: who waits for which of its answers.
+struct Job {
+    /// By number; nobody where the answer has come.
+    waiting: Vec<Option<oneshot::Sender<Result<Told, Failure>>>>,
+    cancelled: bool,
+}
+
+/// What waits to become a job.
+#[derive(Default)]
+struct Pending {
+    asks: Vec<Ask>,
+    bytes: usize,
+    first: Option<Instant>,
+    last: Option<Instant>,
+}
+
+impl Pending {
+    fn push(&mut self, ask: Ask) {
+        let now = Instant::now();
+        self.bytes += ask.request.len();
+        self.first.get_or_insert(now);
+        self.last = Some(now);
+        self.asks.push(ask);
+    }
+
+    /// When it is a job, if nothing else comes.
+    fn due(&self, under_way: usize) -> Option<Instant> {
+        let (quiet, longest) = patience(under_way);
+        let (first, last) = (self.first?, self.last?);
+        let is_full = self.asks.len() >= MANY.0 || self.bytes >= MANY.1;
+        Some(if is_full { first } else { (last + quiet).min(first + longest) })
+    }
+}
+
+/// Serves the attempts of a session.
+pub(super) async fn serve(batcher: Batcher, mut asks: mpsc::UnboundedReceiver<Ask>) {
+    let mut pending = Pending::default();
+    let started = {
+        let mut starting = std::pin::pin!(Driver::start(batcher.of, &batcher.run, batcher.config.as_ref()));
+        loop {
+            tokio::select! {
+                started = &mut starting => break started,
+                ask = asks.recv() => match ask {
+                    Some(ask) => pending.push(ask),
+                    // Nobody waits any more.
+                    None => return,
+                },
+            }
+        }
+    };
+    match started {
+        Ok(driver) => {
+            let mut work = Work { batcher, driver, pending, jobs: HashMap::new(), next: 1 };
+            match work.go_on(&mut asks).await {
+                Some(failure) => work.fail_all(&mut asks, &failure),
+                None => work.driver.end().await,
+            }
+        }
+        Err(failure) => fail(pending.asks, &mut asks, &failure),
+    }
+}
+
+/// Tells everybody who waits, and refuses those who come later.
+fn fail(pending: Vec<Ask>, asks: &mut mpsc::UnboundedReceiver<Ask>, failure: &Failure) {
+    asks.close();
+    let late = std::iter::from_fn(|| asks.try_recv().ok());
+    for ask in pending.into_iter().chain(late) {
+        let _ = ask.reply.send(Err(failure.clone()));
+    }
+}
+
+struct Work {
+    batcher: Batcher,
+    driver: Driver,
+    pending: Pending,
+    jobs: HashMap<u64, Job>,
+    next: u64,
+}
+
+impl Work {
+    /// Until the session closes, or with a failure until the driver is lost.
+    async fn go_on(&mut self, asks: &mut mpsc::UnboundedReceiver<Ask>) -> Option<Failure> {
+        let stirred = Arc::clone(&self.batcher.stirred);
+        loop {
+            let due = self.pending.due(self.jobs.len()).filter(|_| self.jobs.len() < AT_ONCE);
+            tokio::select! {
+                event = self.driver.events.recv() => match event {
+                    Some(event) => self.hear(event),
+                    None => return Some(self.driver.lost()),
+                },
+                ask = asks.recv() => self.pending.push(ask?),
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.submit().await,
+                () = stirred.notified() => self.cancel_left().await,
+            }
+        }
+    }
+
+    async fn submit(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        let waited_for = pending.asks.into_iter().filter(|ask| !ask.reply.is_closed());
+        let (requests, replies): (Vec<_>, Vec<_>) = waited_for.map(|ask| (ask.request, ask.reply)).unzip();
+        if requests.is_empty() {
+            return;
+        }
+        let (job, attempts) = (self.next, requests.len());
+        self.next += 1;
+        tracing::debug!(target: "taskflow::spark", "job {job} has {attempts} attempts");
+        let waiting = replies.into_iter().map(Some).collect();
+        self.jobs.insert(job, Job { waiting, cancelled: false });
+        self.driver.submit(job, &requests, self.batcher.of.partitions).await;
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Answers { job, blocks } => {
+                let Some(job) = self.jobs.get_mut(&job) else { return };
+                for (number, told) in blocks.into_iter().flat_map(Block::answers) {
+                    if let Some(reply) = job.waiting.get_mut(number).and_then(Option::take) {
+                        let _ = reply.send(Ok(told));
+                    }
+                }
+            }
+            Event::Done { job: number, answers } => {
+                let Some(job) = self.jobs.remove(&number) else { return };
+                let attempts = job.waiting.len();
+                job.fail(|missing| {
+                    let what = format!("Spark has lost the answers of {missing} attempts");
+                    let counted = format!("job {number} had {attempts} attempts and has {answers} answers");
+                    vec![what, counted]
+                });
+            }
+            Event::Failed { job: number, reason } => {
+                let Some(job) = self.jobs.remove(&number) else { return };
+                job.fail(|_| {
+                    let mut chain = vec!["the Spark job of the attempt failed".to_owned(), reason.clone()];
+                    if reason.contains("did not come up") {
+                        let help = "is the program built for the machines of the cluster? A build for musl runs on any Linux: \
+                                    `Executors::binary`";
+                        chain.push(help.to_owned());
+                    }
+                    chain
+                });
+            }
+            // Once, and before any job.
+            Event::Ready { .. } | Event::Unready(_) => {}
+        }
+    }
+
+    /// Cancels jobs in which nobody waits any more.
+    async fn cancel_left(&mut self) {
+        let left = self.jobs.iter_mut().filter(|(_, job)| !job.cancelled && job.is_left());
+        let left: Vec<u64> = left
+            .map(|(number, job)| {
+                job.cancelled = true;
+                *number
+            })
+            .collect();
+        for job in left {
+            tracing::debug!(target: "taskflow::spark", "job {job} is cancelled");
+            self.driver.cancel(job).await;
+        }
+    }
+
+    /// The driver is lost.
+    fn fail_all(self, asks: &mut mpsc::UnboundedReceiver<Ask>, failure: &Failure) {
+        for job in self.jobs.into_values() {
+            job.waiting.into_iter().flatten().for_each(|reply| drop(reply.send(Err(failure.clone()))));
+        }
+        fail(self.pending.asks, asks, failure);
+    }
+}
+
+impl Job {
+    /// Whether somebody has waited for an answer, and nobody does any more.
+    fn is_left(&self) -> bool {
+        let mut open = self.waiting.iter().flatten().peekable();
+        open.peek().is_some() && open.all(oneshot::Sender::is_closed)
+    }
+
+    /// Fails what has no answer; `chain` is told how many these are.
+    fn fail(self, chain: impl Fn(usize) -> Vec<String>) {
+        let open: Vec<_> = self.waiting.into_iter().flatten().collect();
+        let missing = open.len();
+        for reply in open {
+            let _ = reply.send(Err(Failure::Error { chain: chain(missing), retryable: true }));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The duty to end a job that nobody waits for any more.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::backend::{Backend, BackendError, Found, Job};
+use crate::base::Timestamp;
+use crate::task::OnKill;
+
+/// How long it is looked whether a job that was killed has ended, where nothing else is said.
+pub(super) const KILL: Duration = Duration::from_secs(30);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A job on a cluster that is ended when this is dropped, unless it was let go.
+#[derive(Debug)]
+pub(super) struct JobGuard(Arc<JobGuardInner>);
+
+/// The job.
+#[derive(Debug)]
+struct JobGuardInner {
+    backend: Arc<dyn Backend>,
+    job: Job,
+    since: Timestamp,
+    /// Nobody needs to end it: it has ended, is left running, or somebody else has it in job_guard.
+    free: AtomicBool,
+    /// It is not to be submitted any more.
+    called_off: AtomicBool,
+    /// Held while it is being submitted.
+    id: Mutex<Id>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Id {
+    /// Nothing was submitted.
+    None,
+    Known(String),
+    /// Something may have been.
+    Unclear,
+}
+
+impl JobGuard {
+    pub(super) fn new(backend: Arc<dyn Backend>, job: Job, since: Timestamp) -> Self {
+        let detached = job.spec.detach;
+        JobGuard(Arc::new(JobGuardInner {
+            backend,
+            job,
+            since,
+            free: AtomicBool::new(detached),
+            called_off: AtomicBool::new(false),
+            id: Mutex::new(Id::None),
+        }))
+    }
+
+    /// Submits the job, unless it was given up before. Blocks; what calls it may be dropped meanwhile.
+    pub(super) fn submitter(&self) -> impl FnOnce() -> Result<String, BackendError> + Send + 'static {
+        let ward = Arc::clone(&self.0);
+        move || {
+            let mut id = ward.id.lock().unwrap_or_else(PoisonError::into_inner);
+            if ward.called_off.load(Ordering::Acquire) {
+                return Err(BackendError::Transient("the attempt was given up before".to_owned()));
+            }
+            let submitted = ward.backend.submit(&ward.job);
+            *id = match &submitted {
+                Ok(id) => Id::Known(id.clone()),
+                Err(BackendError::Transient(_)) => Id::Unclear,
+                Err(BackendError::Permanent(_)) => Id::None,
+            };
+            submitted
+        }
+    }
+
+    /// Where the job is.
+    pub(super) fn is_at(&self, id: &str) {
+        *self.0.id.lock().unwrap_or_else(PoisonError::into_inner) = Id::Known(id.to_owned());
+    }
+
+    /// It may have been submitted.
+    pub(super) fn may_be_there(&self) {
+        *self.0.id.lock().unwrap_or_else(PoisonError::into_inner) = Id::Unclear;
+    }
+
+    /// The job has ended, or goes on without us.
+    pub(super) fn let_go(&self) {
+        self.0.free.store(true, Ordering::Release);
+    }
+
+    /// Ends the job, and says whether the cluster says that it has. Blocks.
+    pub(super) fn end(&self) -> impl FnOnce() -> bool + Send + 'static {
+        self.let_go();
+        let ward = Arc::clone(&self.0);
+        move || ward.end()
+    }
+
+    /// The same as something that is done when the run ends early while the task waits.
+    pub(super) fn on_kill(&self) -> OnKill {
+        let ward = Arc::clone(&self.0);
+        Arc::new(move || {
+            let ward = Arc::clone(&ward);
+            let (sender, told) = std::sync::mpsc::channel();
+            in_a_thread(move || {
+                ward.tell();
+                let _ = sender.send(());
+                ward.verify();
+            });
+            // This process may end at once, and the cluster should have heard of it before.
+            let _ = told.recv_timeout(Duration::from_secs(2));
+        })
+    }
+}
+
+impl Drop for JobGuard {
+    fn drop(&mut self) {
+        if !self.0.free.swap(true, Ordering::AcqRel) {
+            let ward = Arc::clone(&self.0);
+            // Whoever drops it may be async code and must not wait.
+            in_a_thread(move || {
+                let _ = ward.end();
+            });
+        }
+    }
+}
+
+fn in_a_thread(work: impl FnOnce() + Send + 'static) {
+    let span = tracing::Span::current();
+    let thread = std::thread::Builder::new().name("taskflow-spark-end".to_owned());
+    if let Err(error) = thread.spawn(move || span.in_scope(work)) {
+        tracing::error!(target: "taskflow", "no thread to end a job on Spark with: {error}; it may run on");
+    }
+}
+
+impl JobGuardInner {
+    fn id(&self) -> Option<String> {
+        self.called_off.store(true, Ordering::Release);
+        // Waits for a submission under way.
+        let id = self.id.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match id {
+            Id::Known(id) => Some(id),
+            Id::None => None,
+            Id::Unclear => match self.backend.find(&self.job, self.since) {
+                Found::At(id) => Some(id),
+                Found::Nowhere => None,
+                Found::Undecided(why) => {
+                    tracing::error!(
+                        target: "taskflow",
+                        "whether the job `{}` was submitted with the tag {} is not known ({why}): it may run on", self.job.spec, self.job.tag
+                    );
+                    None
+                }
+            },
+        }
+    }
+
+    /// Asks the cluster to end it.
+    fn tell(&self) {
+        if let Some(id) = self.id()
+            && let Err(BackendError::Transient(why)) = self.backend.kill(&id)
+        {
+            tracing::warn!(target: "taskflow", "the request to kill {id} was not answered: {why}");
+        }
+    }
+
+    fn end(&self) -> bool {
+        self.tell();
+        self.verify()
+    }
+
+    /// Whether it has ended; looked for again and again, and asked for once more each time.
+    fn verify(&self) -> bool {
+        let Some(id) = self.id() else {
+            return *self.id.lock().unwrap_or_else(PoisonError::into_inner) != Id::Unclear;
+        };
+        let (start, limit) = (Instant::now(), self.job.spec.kill_timeout.unwrap_or(KILL));
+        let mut last = String::new();
+        while start.elapsed() < limit {
+            match self.backend.status(&id) {
+                Ok(state) if state.is_over() => {
+                    tracing::info!(target: "taskflow", "the driver {id} has ended: {state:?}");
+                    return true;
+                }
+                Ok(state) => last = format!("{state:?}"),
+                Err(BackendError::Transient(why)) => last = why,
+                Err(BackendError::Permanent(error)) => {
+                    last = error.to_string();
+                    break;
+                }
+            }
+            std::thread::sleep(LOOK);
+            let _ = self.backend.kill(&id);
+        }
+        tracing::error!(
+            target: "taskflow",
+            "that the driver {id} of the job `{}` has ended is not confirmed (last seen: {last}): look at the cluster", self.job.spec
+        );
+        false
+    }
+}

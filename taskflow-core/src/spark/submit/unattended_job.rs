@@ -1,0 +1,84 @@
+//! Jobs whose program is gone: what a task has kept is enough to end them.
+//!
+//! A run that goes on after its program has died ends early, perhaps, before the task of a job has come back to follow it; and one that
+//! nobody runs is cancelled by hand. Nobody has the job in job_guard then.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::SparkError;
+use super::backend::{self, Job};
+use super::intent::{Record, Stage};
+use super::job_guard::JobGuard;
+use super::place::Place;
+use super::properties::Settings;
+use crate::config::Config;
+use crate::task::{OnKill, OnKillResolver};
+
+inventory::submit! {
+    OnKillResolver(|key, text, config| Some(UnattendedJob::of(key, text, config)?.on_kill()))
+}
+
+/// A job that may be on a cluster and has not ended.
+#[derive(Clone, Debug)]
+pub(crate) struct UnattendedJob {
+    record: Record,
+    config: Option<Config>,
+}
+
+impl UnattendedJob {
+    /// The job behind what a task has kept, if there is one that somebody should end. Connections are those of the
+    /// configuration, or of that of the process.
+    pub(crate) fn of(key: &str, text: &str, config: Option<&Config>) -> Option<UnattendedJob> {
+        let record = Record::read(key, text)?;
+        let under_way = matches!(record.stage, Stage::Intended { .. } | Stage::Submitted { .. });
+        (under_way && !record.location.detach).then(|| UnattendedJob { record, config: config.cloned() })
+    }
+
+    /// What is done about it when its run ends early.
+    fn on_kill(self) -> OnKill {
+        Arc::new(move || match self.job_guard() {
+            Ok(job_guard) => {
+                job_guard.let_go();
+                job_guard.on_kill()();
+            }
+            Err(error) => {
+                tracing::error!(target: "taskflow", "the job {self} on Spark goes on, and cannot be ended: {error}");
+            }
+        })
+    }
+
+    /// Ends it, and says whether the cluster says that it has ended. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be found out where it is.
+    #[cfg(all(feature = "cli", feature = "sqlite"))]
+    pub(crate) fn end(&self) -> Result<bool, SparkError> {
+        Ok(self.job_guard()?.end()())
+    }
+
+    fn job_guard(&self) -> Result<JobGuard, SparkError> {
+        let Record { tag, since, stage, location: spec, .. } = self.record.clone();
+        let config = || self.config.clone().map_or_else(Config::global, Ok);
+        let place = Place::of(&spec, |name| config()?.connection(name))?;
+        let backend = backend::open(&spec, &place)?;
+        let job = Job { spec, settings: Settings::default(), tag, since };
+        let job_guard = JobGuard::new(backend, job, since);
+        match stage {
+            Stage::Submitted { id, .. } => job_guard.is_at(&id),
+            _ => job_guard.may_be_there(),
+        }
+        Ok(job_guard)
+    }
+}
+
+/// Its id, or how it would be found.
+impl fmt::Display for UnattendedJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.record.stage {
+            Stage::Submitted { id, .. } => f.write_str(id),
+            _ => write!(f, "with the tag {}", self.record.tag),
+        }
+    }
+}

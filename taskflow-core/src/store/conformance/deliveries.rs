@@ -1,0 +1,67 @@
+//! What callbacks were told.
+
+use super::of_every_store;
+use super::parts::{known, new, ok, update};
+use crate::base::Timestamp;
+use crate::callback::DeliveryAttempt;
+use crate::run::RunState;
+use crate::store::traits::{Append, Store};
+
+of_every_store! {
+    a_run_that_owes_is_on_the_list_until_it_has_ended_and_is_settled,
+    the_last_try_of_each_notice_is_kept,
+    a_deleted_run_owes_nothing,
+}
+
+fn tried(key: &str, at: i64, error: Option<&str>) -> DeliveryAttempt {
+    DeliveryAttempt {
+        key: key.to_owned(),
+        notification: format!("about {key}"),
+        callback: "tell".to_owned(),
+        at: Timestamp::from_nanos(at),
+        attempts: 1,
+        error: error.map(str::to_owned),
+        next: error.map(|_| Timestamp::from_nanos(at + 10)),
+    }
+}
+
+async fn a_run_that_owes_is_on_the_list_until_it_has_ended_and_is_settled(store: &dyn Store) {
+    store.outbox_add("a").await.unwrap();
+    store.outbox_add("a").await.unwrap();
+    store.outbox_add("never stored").await.unwrap();
+    ok(store, &[new("a", 10)]).await;
+    assert_eq!(store.outbox_pending().await.unwrap(), ["a", "never stored"]);
+    // It goes on, and may have more to tell.
+    store.outbox_done("a").await.unwrap();
+    store.outbox_done("never stored").await.unwrap();
+    assert_eq!(store.outbox_pending().await.unwrap(), ["a"]);
+    ok(store, &[known(1, 1, None, Some(update(RunState::Failed)))]).await;
+    store.outbox_done("a").await.unwrap();
+    assert_eq!(store.outbox_pending().await.unwrap(), Vec::<String>::new());
+}
+
+async fn the_last_try_of_each_notice_is_kept(store: &dyn Store) {
+    ok(store, &[new("a", 10), new("b", 10)]).await;
+    store.record_deliveries("a", &[tried("one", 3, Some("no")), tried("two", 2, None)]).await.unwrap();
+    store.record_deliveries("b", &[tried("one", 1, None)]).await.unwrap();
+    store.record_deliveries("nobody", &[tried("one", 1, None)]).await.unwrap();
+    assert_eq!(store.deliveries("a").await.unwrap(), [tried("two", 2, None), tried("one", 3, Some("no"))]);
+    let again = DeliveryAttempt { attempts: 2, ..tried("one", 20, None) };
+    store.record_deliveries("a", std::slice::from_ref(&again)).await.unwrap();
+    assert_eq!(store.deliveries("a").await.unwrap(), [tried("two", 2, None), again]);
+    assert_eq!(store.deliveries("b").await.unwrap().len(), 1);
+    assert_eq!(store.deliveries("nobody").await.unwrap(), []);
+}
+
+async fn a_deleted_run_owes_nothing(store: &dyn Store) {
+    store.outbox_add("a").await.unwrap();
+    store.outbox_add("b").await.unwrap();
+    let ended = |run_id| Append { update: Some(update(RunState::Success)), ..new(run_id, 10) };
+    ok(store, &[ended("a"), ended("b")]).await;
+    store.record_deliveries("a", &[tried("one", 1, None)]).await.unwrap();
+    store.record_deliveries("b", &[tried("one", 1, None)]).await.unwrap();
+    assert_eq!(store.delete(&[1]).await.unwrap(), 1);
+    assert_eq!(store.outbox_pending().await.unwrap(), ["b"]);
+    assert_eq!(store.deliveries("a").await.unwrap(), []);
+    assert_eq!(store.deliveries("b").await.unwrap().len(), 1);
+}

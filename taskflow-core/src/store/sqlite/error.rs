@@ -1,0 +1,108 @@
+//! What SQLite says, in words that help: what is wrong with which file, and what to do next.
+
+use std::path::Path;
+
+use crate::store::traits::StoreError;
+
+/// What was being done when it went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    Open,
+    Read,
+    Write,
+}
+
+/// SQLite's primary result codes that have an explanation of their own.
+pub(super) const BUSY: i32 = 5;
+const READ_ONLY: i32 = 8;
+const IO: i32 = 10;
+pub(super) const CORRUPT: i32 = 11;
+const FULL: i32 = 13;
+const CANNOT_OPEN: i32 = 14;
+pub(super) const NOT_A_DATABASE: i32 = 26;
+
+/// Why a file cannot be a store.
+pub(super) const NO_DATABASE: &str = "the file is not a SQLite database, or its beginning was overwritten or cut off; \
+                                      restore a backup or move the file away; `db check` names the damage";
+
+/// The primary result code of SQLite, if the error is one of SQLite's.
+pub(super) fn code(error: &sqlx::Error) -> Option<i32> {
+    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    // The upper bits are the extended code.
+    Some(code & 0xff)
+}
+
+/// An error of SQLite or of the connection to it.
+pub(super) fn explain(path: &Path, doing: Doing, error: &sqlx::Error) -> StoreError {
+    let place = path.display().to_string();
+    match error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_) => {
+            return StoreError::Damaged { place, what: error.to_string() };
+        }
+        _ => {}
+    }
+    let said = match error.as_database_error() {
+        Some(error) => error.message().to_owned(),
+        None => error.to_string(),
+    };
+    let reason = match code(error) {
+        Some(FULL) => "the disk is full; make room, then resume the run".to_owned(),
+        Some(IO) => format!("the disk or file system reports an error ({said}); look at it before anything else"),
+        Some(READ_ONLY) => {
+            "the file or its directory is read-only; change the permissions or name another store".to_owned()
+        }
+        Some(CANNOT_OPEN) => cannot_open(path),
+        Some(CORRUPT) => {
+            format!("the file is damaged ({said}); restore a backup or move the file away; `db check` names the damage")
+        }
+        Some(NOT_A_DATABASE) => NO_DATABASE.to_owned(),
+        Some(BUSY) => {
+            "another process has locked it for more than ten seconds; find out which one writes to it, and try again"
+                .to_owned()
+        }
+        _ if said.contains("no such table") || said.contains("no such column") => {
+            format!("its tables are not those of a taskflow store ({said}); restore a backup or move the file away")
+        }
+        _ => match error {
+            sqlx::Error::WorkerCrashed => "the thread of its connection has died; try again".to_owned(),
+            _ => said,
+        },
+    };
+    match doing {
+        Doing::Open => StoreError::Open { place, reason },
+        Doing::Read => StoreError::Read { place, reason },
+        Doing::Write => StoreError::Write { place, reason },
+    }
+}
+
+/// SQLite says only *that* it cannot open a file. The file system knows more.
+pub(super) fn cannot_open(path: &Path) -> String {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() {
+        return "it is a directory; name a file in it".to_owned();
+    }
+    match std::fs::metadata(parent) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return format!("there is no directory {}; create it first", parent.display());
+        }
+        Err(error) => return format!("its directory {} cannot be looked into: {error}", parent.display()),
+        Ok(found) if !found.is_dir() => return format!("{} is not a directory", parent.display()),
+        Ok(_) => {}
+    }
+    match std::fs::File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => format!(
+            "there is no such file, and none can be created in {}; change the permissions or name another store",
+            parent.display()
+        ),
+        Err(error) => format!("{error}; change the permissions or name another store"),
+        Ok(_) => format!(
+            "SQLite needs to write beside it, in {}, and cannot; change the permissions or copy the file elsewhere",
+            parent.display()
+        ),
+    }
+}
+
+/// A write that a failpoint has stopped.
+pub(super) fn stopped(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Write { place: path.display().to_string(), reason: error.to_string() }
+}

@@ -1,0 +1,221 @@
+//! The store in a SQLite file.
+//!
+//! - `connection`: one connection that writes, one that reads. `error`: what SQLite says, in words that help.
+//! - `schema`: the tables, and how an older store comes to have them.
+//! - `append`, `read`, `deliveries`, `upkeep`: what a store does. `examine`: what is wrong with a file that is none any more.
+//!
+//! The file is in WAL mode: reading never waits for writing, and sees the last commit. Several processes can have it open;
+//! a write waits up to ten seconds for another one.
+
+mod append;
+mod connection;
+mod deliveries;
+mod error;
+mod examine;
+mod read;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use self::connection::ConnectionSlot;
+use self::error::{cannot_open, stopped};
+pub(crate) use self::examine::examine;
+use self::schema::Found;
+
+use super::sync_mode::SyncMode;
+use super::traits::{
+    Append, Appended, Request, RunFilter, RunRow, SegmentRow, Store, StoreError, StoreFuture, store_future,
+};
+use crate::base::failpoint;
+use crate::callback::DeliveryAttempt;
+
+/// Runs in a SQLite file.
+#[derive(Debug)]
+pub(crate) struct SqliteStore {
+    /// As it was named: for messages.
+    path: PathBuf,
+    writer: ConnectionSlot,
+    reader: ConnectionSlot,
+}
+
+impl SqliteStore {
+    /// Opens a store, and creates it if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be, with what can be done about it.
+    pub(crate) async fn open(path: &Path, sync: SyncMode) -> Result<Self, StoreError> {
+        let store = SqliteStore::at(path, sync, true)?;
+        let mut guard = store.writer.acquire().await?;
+        if schema::look(path, guard.connection()).await? != Found::Current {
+            schema::migrate(path, guard.connection()).await?;
+        }
+        guard.release();
+        Ok(store)
+    }
+
+    /// Opens a store if there is one, and leaves everything as it is if there is none. Nothing is written before the first
+    /// write, so a file that can only be read will do.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be opened, with what can be done about it.
+    pub(crate) async fn open_existing(path: &Path, sync: SyncMode) -> Result<Option<Self>, StoreError> {
+        match std::fs::metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            // SQLite would say no more than that it cannot open it.
+            Err(_) => return Err(StoreError::Open { place: path.display().to_string(), reason: cannot_open(path) }),
+            Ok(_) => {}
+        }
+        let store = SqliteStore::at(path, sync, false)?;
+        let mut guard = store.reader.acquire().await?;
+        let found = schema::look(path, guard.connection()).await?;
+        guard.release();
+        match found {
+            // An empty file, or one that another process is about to fill.
+            Found::Nothing => return Ok(None),
+            Found::Older => {
+                let mut guard = store.writer.acquire().await?;
+                schema::migrate(path, guard.connection()).await?;
+                guard.release();
+            }
+            Found::Current => {}
+        }
+        Ok(Some(store))
+    }
+
+    fn at(path: &Path, sync: SyncMode, create: bool) -> Result<Self, StoreError> {
+        let open = |reason: String| StoreError::Open { place: path.display().to_string(), reason };
+        if path.is_dir() {
+            return Err(open(cannot_open(path)));
+        }
+        // SQLite takes a file without a whole page for an empty one, and would write over what is left of it.
+        if std::fs::metadata(path).is_ok_and(|file| (1..512).contains(&file.len())) {
+            return Err(open(error::NO_DATABASE.to_owned()));
+        }
+        // A connection may be opened again after the program has changed its directory. And a relative path could look
+        // like an address to SQLite.
+        let file = std::path::absolute(path).map_err(|error| open(error.to_string()))?;
+        if file.to_str().is_none() {
+            return Err(open("SQLite takes paths in UTF-8 only; name another file".to_owned()));
+        }
+        let (writer, reader) = (ConnectionSlot::writer(path, &file, sync, create), ConnectionSlot::reader(path, &file));
+        Ok(SqliteStore { path: path.to_owned(), writer, reader })
+    }
+
+    fn damaged(&self, what: String) -> StoreError {
+        StoreError::Damaged { place: self.path.display().to_string(), what }
+    }
+
+    fn hit(&self, name: &'static str) -> Result<(), StoreError> {
+        failpoint::hit(name).map_err(|error| stopped(&self.path, &error))
+    }
+
+    /// How many bytes its files take.
+    fn size(&self) -> u64 {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        size(&self.path) + size(Path::new(&log))
+    }
+}
+
+/// The id of a segment, if there can be such a run.
+fn segment_id(run: i64, number: u32) -> Option<i64> {
+    let possible = (1..1 << 31).contains(&run);
+    possible.then(|| (run << 32) | i64::from(number))
+}
+
+impl Store for SqliteStore {
+    fn append<'a>(&'a self, batch: &'a [Append]) -> StoreFuture<'a, Vec<Appended>> {
+        store_future(append::append(self, batch))
+    }
+
+    fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> StoreFuture<'a, Option<u64>> {
+        store_future(append::adopt(self, run, expected, owner))
+    }
+
+    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> StoreFuture<'a, ()> {
+        store_future(append::put_graph(self, hash, snapshot))
+    }
+
+    fn graph<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
+        store_future(read::graph(self, hash))
+    }
+
+    fn run(&self, run: i64) -> StoreFuture<'_, Option<RunRow>> {
+        store_future(read::run(self, run))
+    }
+
+    fn run_by_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunRow>> {
+        store_future(read::run_by_id(self, run_id))
+    }
+
+    fn find<'a>(&'a self, text: &'a str, limit: u32) -> StoreFuture<'a, Vec<RunRow>> {
+        store_future(read::find(self, text, limit))
+    }
+
+    fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>> {
+        store_future(read::runs(self, read::filtered(filter)))
+    }
+
+    fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>> {
+        store_future(read::params(self, run))
+    }
+
+    fn segments(&self, run: i64, from: u32) -> StoreFuture<'_, Vec<SegmentRow>> {
+        store_future(read::segments(self, run, from))
+    }
+
+    fn data(&self, run: i64, segment: u32, range: Range<u32>) -> StoreFuture<'_, Option<Vec<u8>>> {
+        store_future(read::data(self, run, segment, range))
+    }
+
+    fn ask<'a>(&'a self, request: &'a Request) -> StoreFuture<'a, ()> {
+        store_future(append::ask(self, request))
+    }
+
+    fn requests(&self, after: i64) -> StoreFuture<'_, Vec<(i64, Request)>> {
+        store_future(read::requests(self, after))
+    }
+
+    fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
+        store_future(deliveries::outbox_add(self, run_id))
+    }
+
+    fn outbox_pending(&self) -> StoreFuture<'_, Vec<String>> {
+        store_future(deliveries::outbox_pending(self))
+    }
+
+    fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
+        store_future(deliveries::outbox_done(self, run_id))
+    }
+
+    fn record_deliveries<'a>(&'a self, run_id: &'a str, tried: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()> {
+        store_future(deliveries::record_deliveries(self, run_id, tried))
+    }
+
+    fn deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Vec<DeliveryAttempt>> {
+        store_future(deliveries::deliveries(self, run_id))
+    }
+
+    fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64> {
+        store_future(upkeep::delete(self, runs))
+    }
+
+    fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {
+        store_future(upkeep::vacuum(self))
+    }
+
+    fn check(&self) -> StoreFuture<'_, Vec<String>> {
+        store_future(upkeep::check(self))
+    }
+
+    fn close(&self) -> StoreFuture<'_, ()> {
+        store_future(upkeep::close(self))
+    }
+}

@@ -1,0 +1,95 @@
+//! The tables of a store, and how a store of an earlier version comes to have them.
+//!
+//! Migrations go forward only. Each one that was applied is noted in the store with the checksum of its text; a store that
+//! has all of them is recognised by reading these notes, and nothing else is done. Whoever finds less takes the write lock
+//! and looks again, so two processes that open a new store at once migrate it once.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection, Row, SqlSafeStr};
+
+use super::error::{Doing, explain, stopped};
+use crate::base::failpoint;
+use crate::store::traits::StoreError;
+
+/// The notes are kept under a name of our own: a program may well keep its own tables in a file by the same means.
+const NOTES: &str = "taskflow_migrations";
+
+/// Every migration there ever was, in order.
+const FILES: &[(i64, &str, &str)] = &[
+    (1, "runs", include_str!("migrations/0001_runs.sql")),
+    (2, "deliveries", include_str!("migrations/0002_deliveries.sql")),
+];
+
+/// How far a store is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// There is no table in it.
+    Nothing,
+    /// There are migrations that it has yet to see.
+    Older,
+    Current,
+}
+
+fn migrator() -> Migrator {
+    let migrations = FILES.iter().map(|&(version, name, sql)| {
+        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    migrator.dangerous_set_table_name(NOTES);
+    migrator
+}
+
+/// Looks how far a store is.
+pub(super) async fn look(path: &Path, connection: &mut SqliteConnection) -> Result<Found, StoreError> {
+    let failed = |error: sqlx::Error| explain(path, Doing::Open, &error);
+    let open = |reason: String| StoreError::Open { place: path.display().to_string(), reason };
+    let tables = "SELECT count(*), coalesce(sum(name = 'taskflow_migrations'), 0) FROM sqlite_schema";
+    let row = sqlx::query(tables).fetch_one(&mut *connection).await.map_err(failed)?;
+    let (tables, notes): (i64, i64) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+    if tables == 0 {
+        return Ok(Found::Nothing);
+    }
+    if notes == 0 {
+        let reason = "it is a SQLite database, but not one of taskflow; name another file";
+        return Err(open(reason.to_owned()));
+    }
+    let notes = "SELECT version, checksum FROM taskflow_migrations ORDER BY version";
+    let rows = sqlx::query(notes).fetch_all(connection).await.map_err(failed)?;
+    let migrator = migrator();
+    let known = FILES.last().map_or(0, |&(version, ..)| version);
+    for row in &rows {
+        let (version, checksum): (i64, Vec<u8>) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+        match migrator.iter().find(|migration| migration.version == version) {
+            None => return Err(StoreError::TooNew { place: path.display().to_string(), found: version, known }),
+            Some(migration) if *migration.checksum != *checksum => {
+                return Err(open(format!(
+                    "its schema {version} is not the schema {version} of this build: one of the two is no release of \
+                     taskflow; use the build that wrote the store, or name another file"
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(if rows.len() == FILES.len() { Found::Current } else { Found::Older })
+}
+
+/// Brings a store to the last schema.
+pub(super) async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let failed = |error: sqlx::Error| explain(path, Doing::Open, &error);
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    if look(path, &mut transaction).await? == Found::Current {
+        return Ok(());
+    }
+    failpoint::hit("store.migrate").map_err(|error| stopped(path, &error))?;
+    migrator().run(&mut *transaction).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::Execute(error) | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
+            failed(error)
+        }
+        error => StoreError::Open { place: path.display().to_string(), reason: error.to_string() },
+    })?;
+    transaction.commit().await.map_err(failed)
+}

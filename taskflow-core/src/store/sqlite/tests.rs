@@ -1,0 +1,395 @@
+//! What is particular to a file: opening, several users, damage.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use tempfile::TempDir;
+
+use super::SqliteStore;
+use crate::run::RunState;
+use crate::store::conformance::{known, new, ok, plain, segment, update};
+use crate::store::sync_mode::SyncMode;
+use crate::store::traits::{Appended, RunFilter, Store, StoreError};
+
+fn place() -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("runs.db");
+    (dir, path)
+}
+
+async fn open(path: &Path) -> SqliteStore {
+    SqliteStore::open(path, SyncMode::Normal).await.unwrap()
+}
+
+async fn raw(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true).foreign_keys(false);
+    options.connect().await.unwrap()
+}
+
+/// Edits a store by hand.
+async fn edit(path: &Path, sql: &'static str) {
+    let mut connection = raw(path).await;
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// A store with two runs of many segments, closed again.
+async fn filled(path: &Path) {
+    let store = open(path).await;
+    store.put_graph("graph-1", b"snapshot").await.unwrap();
+    ok(&store, &[new("a", 10), new("b", 20)]).await;
+    for number in 2..100 {
+        let mut large = segment(number);
+        large.data = vec![7; 5000];
+        ok(&store, &[plain(2, 1, number), known(1, 1, Some(large), None)]).await;
+    }
+    store.close().await.unwrap();
+}
+
+/// Opens a store and reads all of it: the first error. Must come to an end in any case.
+async fn read_all(path: &Path) -> Result<(), StoreError> {
+    let store = SqliteStore::open(path, SyncMode::Normal).await?;
+    for row in store.runs(&RunFilter::default()).await? {
+        store.params(row.number).await?;
+        for segment in store.segments(row.number, 0).await? {
+            store.data(row.number, segment.number, 0..1).await?;
+        }
+        store.graph(&row.graph).await?;
+    }
+    store.find("a", 10).await?;
+    store.requests(0).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_stored_is_there_after_closing() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    let store = open(&path).await;
+    assert_eq!(store.segments(1, 0).await.unwrap().len(), 99);
+    assert_eq!(store.find("b", 1).await.unwrap()[0].number, 2);
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    ok(&store, &[plain(1, 1, 100)]).await;
+}
+
+#[tokio::test]
+async fn closing_leaves_one_file() {
+    let (dir, path) = place();
+    filled(&path).await;
+    let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names, ["runs.db"]);
+}
+
+#[tokio::test]
+async fn looking_for_a_store_creates_none() {
+    let (dir, path) = place();
+    assert!(SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap().is_none());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    filled(&path).await;
+    let store = SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap().unwrap();
+    assert_eq!(store.runs(&RunFilter::default()).await.unwrap().len(), 2);
+    ok(&store, &[plain(1, 1, 100)]).await;
+}
+
+#[tokio::test]
+async fn two_writers_share_a_file() {
+    let (_dir, path) = place();
+    let (one, two) = (open(&path).await, open(&path).await);
+    assert_eq!(ok(&one, &[new("a", 10)]).await, [1]);
+    assert_eq!(ok(&two, &[new("b", 20)]).await, [2]);
+    let write = async |store: &SqliteStore, run| {
+        for number in 2..60 {
+            let end = (number % 7 == 0).then(|| update(RunState::Running));
+            ok(store, &[known(run, 1, Some(segment(number)), end)]).await;
+        }
+    };
+    tokio::join!(write(&one, 1), write(&two, 2));
+    assert_eq!(one.segments(2, 0).await.unwrap().len(), 59);
+    assert_eq!(two.adopt(1, 1, "host:2").await.unwrap(), Some(2));
+    assert_eq!(one.append(&[plain(1, 1, 60)]).await.unwrap(), [Appended::Fenced]);
+}
+
+#[tokio::test]
+async fn reading_does_not_wait_for_a_writer() {
+    let (_dir, path) = place();
+    let store = open(&path).await;
+    ok(&store, &[new("a", 10)]).await;
+    let mut other = raw(&path).await;
+    let sql = "BEGIN IMMEDIATE; UPDATE runs SET owner = 'other'";
+    sqlx::raw_sql(sql).execute(&mut other).await.unwrap();
+    assert_eq!(store.run(1).await.unwrap().unwrap().owner, "host:1");
+    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    assert_eq!(store.run(1).await.unwrap().unwrap().owner, "other");
+}
+
+#[tokio::test]
+async fn a_failing_batch_stores_nothing_and_the_next_one_is_stored() {
+    let (_dir, path) = place();
+    let store = open(&path).await;
+    ok(&store, &[new("a", 10)]).await;
+    edit(&path, "CREATE TRIGGER no BEFORE UPDATE ON runs BEGIN SELECT raise(ABORT, 'not today'); END").await;
+    let batch = [new("b", 20), plain(1, 1, 2), known(1, 1, Some(segment(3)), Some(update(RunState::Failed)))];
+    let error = store.append(&batch).await.unwrap_err().to_string();
+    assert_eq!(error, format!("cannot write to the store {}: not today", path.display()));
+    assert_eq!(store.runs(&RunFilter::default()).await.unwrap().len(), 1);
+    assert_eq!(store.segments(1, 0).await.unwrap().len(), 1);
+    edit(&path, "DROP TRIGGER no").await;
+    ok(&store, &batch).await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_leaves_no_lock() {
+    let (_dir, path) = place();
+    let (store, other) = (open(&path).await, open(&path).await);
+    let runs: Vec<_> = (0..500).map(|at| new(&format!("run-{at}"), at)).collect();
+    for _ in 0..20 {
+        let append = store.append(&runs);
+        tokio::select! { biased; _ = append => break, () = tokio::task::yield_now() => {} }
+    }
+    ok(&other, &[new("b", 20)]).await;
+    ok(&store, &[new("c", 20)]).await;
+    let stored = store.runs(&RunFilter::default()).await.unwrap().len();
+    assert!(stored == 2 || stored == 502, "{stored}");
+}
+
+#[tokio::test]
+async fn many_can_create_a_store_at_once() {
+    let (_dir, path) = place();
+    let openings: Vec<_> = (0..8)
+        .map(|at| {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                runtime.block_on(async {
+                    let store = SqliteStore::open(&path, SyncMode::Full).await.unwrap();
+                    ok(&store, &[new(&format!("run-{at}"), 1)]).await;
+                });
+            })
+        })
+        .collect();
+    for opening in openings {
+        opening.join().unwrap();
+    }
+    assert_eq!(open(&path).await.runs(&RunFilter::default()).await.unwrap().len(), 8);
+}
+
+#[tokio::test]
+async fn an_empty_file_becomes_a_store() {
+    let (_dir, path) = place();
+    std::fs::write(&path, b"").unwrap();
+    assert!(SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap().is_none());
+    ok(&open(&path).await, &[new("a", 10)]).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_store_says_so() {
+    let (dir, path) = place();
+    std::fs::write(&path, "dear diary, ".repeat(1000)).unwrap();
+    let place = path.display();
+    let expected = format!(
+        "cannot open the store {place}: the file is not a SQLite database, or its beginning was overwritten or cut off; restore a \
+         backup or move the file away; `db check` names the damage"
+    );
+    assert_eq!(SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err().to_string(), expected);
+    assert_eq!(SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap_err().to_string(), expected);
+
+    let error = SqliteStore::open(dir.path(), SyncMode::Normal).await.unwrap_err().to_string();
+    assert!(error.ends_with("it is a directory; name a file in it"), "{error}");
+    let missing = dir.path().join("nowhere").join("runs.db");
+    let error = SqliteStore::open(&missing, SyncMode::Normal).await.unwrap_err().to_string();
+    let nowhere = dir.path().join("nowhere");
+    assert!(error.ends_with(&format!("there is no directory {}; create it first", nowhere.display())), "{error}");
+    let below_a_file = path.join("runs.db");
+    let error = SqliteStore::open(&below_a_file, SyncMode::Normal).await.unwrap_err().to_string();
+    assert!(error.ends_with(&format!("{place} is not a directory")), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_of_somebody_else_is_left_alone() {
+    let (_dir, path) = place();
+    edit(&path, "CREATE TABLE _sqlx_migrations (version INTEGER); CREATE TABLE runs (id INTEGER)").await;
+    let error = SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err().to_string();
+    assert!(error.ends_with("it is a SQLite database, but not one of taskflow; name another file"), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_of_a_later_version_is_not_touched() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    edit(
+        &path,
+        "INSERT INTO taskflow_migrations (version, description, success, checksum, execution_time) \
+         VALUES (7, 'later', true, x'00', 0)",
+    )
+    .await;
+    for error in [
+        SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err(),
+        SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap_err(),
+    ] {
+        assert!(matches!(error, StoreError::TooNew { found: 7, known: 2, .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_schema_of_other_words_is_refused() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    edit(&path, "UPDATE taskflow_migrations SET checksum = x'00'").await;
+    let error = SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err().to_string();
+    assert!(error.contains("its schema 1 is not the schema 1 of this build"), "{error}");
+}
+
+#[tokio::test]
+async fn half_a_file_is_an_error() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    let size = std::fs::metadata(&path).unwrap().len();
+    for part in [2, 3, 10, 40] {
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(size / part / 512 * 512 + 100).unwrap();
+        let error = read_all(&path).await.unwrap_err().to_string();
+        assert!(error.contains("`db check` names the damage"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn garbage_in_the_middle_is_an_error_or_stays_within_values() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    let sound = std::fs::read(&path).unwrap();
+    let mut found = 0;
+    for page in 0..sound.len() / 4096 {
+        let mut bytes = sound.clone();
+        for (at, byte) in bytes[page * 4096..(page + 1) * 4096].iter_mut().enumerate() {
+            *byte = (at * 31 + page * 17) as u8;
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        if let Err(error) = read_all(&path).await {
+            found += 1;
+            assert!(error.to_string().contains("; "), "{error}");
+        }
+    }
+    assert!(found > 5, "{found}");
+    let mut bytes = sound;
+    let (from, to) = (bytes.len() / 4, bytes.len() / 4 * 3);
+    bytes[from..to].fill(0xA5);
+    std::fs::write(&path, &bytes).unwrap();
+    let error = read_all(&path).await.unwrap_err().to_string();
+    assert!(error.contains("`db check` names the damage"), "{error}");
+    let store = open(&path).await;
+    assert!(!store.check().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_missing_table_is_named() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    edit(&path, "DROP TABLE segments").await;
+    let error = open(&path).await.segments(1, 0).await.unwrap_err().to_string();
+    assert!(error.contains("its tables are not those of a taskflow store (no such table: segments)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_is_named() {
+    let edits: [(&str, &str); 6] = [
+        ("UPDATE runs SET info = '{}' WHERE number = 2", "run 2, column `info`: missing field `dag_id`"),
+        (
+            "UPDATE runs SET counts = '[[\"lost\", 1]]' WHERE number = 2",
+            "run 2, column `counts`: unknown variant `lost`",
+        ),
+        ("UPDATE runs SET state = 'lost' WHERE number = 2", "run 2, column `state`: unknown variant `lost`"),
+        ("UPDATE runs SET token = -1 WHERE number = 2", "run 2, column `token`: -1 is no token"),
+        ("UPDATE runs SET tasks = 99999999999 WHERE number = 2", "column `tasks`: 99999999999 is no number of tasks"),
+        ("UPDATE runs SET owner = CAST(x'ff' AS TEXT) WHERE number = 2", "run 2: "),
+    ];
+    for (sql, expected) in edits {
+        let (_dir, path) = place();
+        filled(&path).await;
+        edit(&path, sql).await;
+        let store = open(&path).await;
+        let error = store.run(2).await.unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(store.runs(&RunFilter::default()).await.is_err());
+        assert!(store.run(1).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_check_names_what_does_not_fit_together() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    edit(
+        &path,
+        "DELETE FROM segments WHERE id = (1 << 32) + 5; INSERT INTO segments VALUES ((9 << 32) + 1, x'', x''); \
+         DELETE FROM graphs; UPDATE runs SET info = 'no' WHERE number = 2; UPDATE runs SET state = 'lost' WHERE number = 1;
+         INSERT INTO requests (run, what, by, reason, at) VALUES (9, 'cancel', '', '', 0)",
+    )
+    .await;
+    let findings = open(&path).await.check().await.unwrap();
+    let expected = [
+        "segment 1 belongs to run 9, which is not there",
+        "run 1 has a segment 6 and none before it",
+        "run 1 has the graph graph-1, target snapshot is missing",
+        "run 2 has the graph graph-1, target snapshot is missing",
+        "run 2, column `info`: no JSON",
+        "run 1, column `state`: `lost` is no state",
+        "request 1 is for run 9, which is not there",
+    ];
+    assert_eq!(findings, expected);
+}
+
+#[tokio::test]
+async fn vacuuming_gives_back_room() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    let store = open(&path).await;
+    ok(&store, &[known(1, 1, None, Some(update(RunState::Success)))]).await;
+    store.delete(&[1]).await.unwrap();
+    let (before, after) = store.vacuum().await.unwrap();
+    assert!(after * 4 < before, "{before} {after}");
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_may_not_be_written_says_so() {
+    use std::os::unix::fs::PermissionsExt;
+    let (dir, path) = place();
+    filled(&path).await;
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(dir.path(), 0o500);
+    if std::fs::write(dir.path().join("probe"), b"").is_ok() {
+        // The superuser may write everywhere.
+        return mode(dir.path(), 0o700);
+    }
+    let new_one = SqliteStore::open(&dir.path().join("new.db"), SyncMode::Normal).await.unwrap_err().to_string();
+    let existing = SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err().to_string();
+    mode(dir.path(), 0o700);
+    assert!(new_one.contains("change the permissions or name another store"), "{new_one}");
+    assert!(existing.contains("change the permissions"), "{existing}");
+}
+
+/// The statements that have to be quick however many runs there are look nothing through but an index.
+#[tokio::test]
+async fn no_question_reads_all_runs() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    let mut connection = raw(&path).await;
+    let filters = [
+        RunFilter { limit: Some(10), ..Default::default() },
+        RunFilter { dag: Some("etl".to_owned()), states: vec![RunState::Failed], ..Default::default() },
+        RunFilter { states: vec![RunState::Failed, RunState::Running], ..Default::default() },
+        RunFilter { since: Some(crate::base::Timestamp::EPOCH), ..Default::default() },
+    ];
+    let mut questions: Vec<String> = filters.iter().map(|filter| super::read::filtered(filter).text()).collect();
+    questions.extend([true, false].map(|beginning| super::read::searched("a", beginning, 10).text()));
+    for question in questions {
+        let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}")));
+        for row in plan.fetch_all(&mut connection).await.unwrap() {
+            let step: String = row.try_get("detail").unwrap();
+            assert!(!step.starts_with("SCAN runs") || step.contains("COVERING INDEX"), "{question}: {step}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Deleting runs, giving back room, and looking for damage.
+
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Connection, Row};
+
+use super::error::{CORRUPT, Doing, NOT_A_DATABASE, code, explain};
+use super::{SqliteStore, segment_id};
+use crate::store::traits::StoreError;
+
+/// How many runs are deleted at once: others may write in between.
+const AT_ONCE: usize = 20;
+
+/// How many findings of a kind are named.
+const FINDINGS: i64 = 100;
+
+pub(super) async fn delete(store: &SqliteStore, runs: &[i64]) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    for runs in runs.chunks(AT_ONCE) {
+        store.hit("store.delete")?;
+        let mut guard = store.writer.acquire().await?;
+        deleted += delete_some(guard.connection(), runs).await.map_err(|error| guard.explain(&error))?;
+        guard.release();
+    }
+    Ok(deleted)
+}
+
+async fn delete_some(connection: &mut SqliteConnection, runs: &[i64]) -> sqlx::Result<u64> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let (mut deleted, mut graphs) = (0, Vec::new());
+    for &run in runs {
+        let (Some(first), Some(last)) = (segment_id(run, 0), segment_id(run, u32::MAX)) else { continue };
+        let sql = "DELETE FROM runs WHERE number = ? AND state <> 'running' RETURNING graph, run_id";
+        let rows = sqlx::query(sql).bind(run).fetch_all(&mut *transaction).await?;
+        let Some(row) = rows.first() else { continue };
+        deleted += 1;
+        graphs.push(row.try_get::<String, _>(0)?);
+        let run_id = row.try_get::<String, _>(1)?;
+        let sql = "DELETE FROM owing WHERE run_id = ?; DELETE FROM deliveries WHERE run_id = ?";
+        sqlx::query(sql).bind(&run_id).bind(&run_id).execute(&mut *transaction).await?;
+        let sql = "DELETE FROM segments WHERE id BETWEEN ? AND ?; DELETE FROM requests WHERE run = ?; \
+                   DELETE FROM former_graphs WHERE run = ? RETURNING graph";
+        let query = sqlx::query(sql).bind(first).bind(last).bind(run).bind(run);
+        for row in query.fetch_all(&mut *transaction).await? {
+            graphs.push(row.try_get(0)?);
+        }
+    }
+    graphs.sort_unstable();
+    graphs.dedup();
+    for graph in graphs {
+        let sql = "DELETE FROM graphs WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE graph = ?1) \
+                   AND NOT EXISTS (SELECT 1 FROM former_graphs WHERE graph = ?1)";
+        sqlx::query(sql).bind(graph).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(deleted)
+}
+
+pub(super) async fn vacuum(store: &SqliteStore) -> Result<(u64, u64), StoreError> {
+    let mut guard = store.writer.acquire().await?;
+    let before = store.size();
+    // What was written since the last checkpoint lies beside the file; without the second one the file would not shrink.
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)";
+    sqlx::raw_sql(sql).execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
+    guard.release();
+    Ok((before, store.size()))
+}
+
+/// What is asked of the tables. Each row of an store_future is a sentence.
+const QUESTIONS: &[&str] = &[
+    "SELECT 'segment ' || (id & 4294967295) || ' belongs to run ' || (id >> 32) || ', which is not there' \
+     FROM segments WHERE NOT EXISTS (SELECT 1 FROM runs WHERE number = id >> 32)",
+    "SELECT 'run ' || (id >> 32) || ' has a segment ' || (id & 4294967295) || ' and none before it' \
+     FROM segments AS this WHERE id & 4294967295 <> 1 \
+     AND NOT EXISTS (SELECT 1 FROM segments AS other WHERE other.id = this.id - 1)",
+    "SELECT 'run ' || number || ' has the graph ' || graph || ', target snapshot is missing' \
+     FROM runs WHERE NOT EXISTS (SELECT 1 FROM graphs WHERE hash = graph)",
+    "SELECT 'run ' || number || ', column `info`: no JSON' FROM runs WHERE NOT json_valid(info)",
+    "SELECT 'run ' || number || ', column `counts`: no JSON' FROM runs WHERE NOT json_valid(counts)",
+    "SELECT 'run ' || number || ', column `state`: `' || state || '` is no state' FROM runs \
+     WHERE state NOT IN ('running', 'success', 'failed', 'cancelled', 'interrupted')",
+    "SELECT 'run ' || number || ', column `token`: ' || token || ' is no token' FROM runs WHERE token < 1",
+    "SELECT 'request ' || requests.number || ' is for run ' || run || ', which is not there' \
+     FROM requests WHERE NOT EXISTS (SELECT 1 FROM runs WHERE number = run)",
+];
+
+pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
+    let mut findings = Vec::new();
+    let mut guard = store.reader.acquire().await?;
+    let pages = sqlx::query("PRAGMA integrity_check(100)").fetch_all(guard.connection()).await;
+    findings.extend(sentences(store, pages)?.into_iter().filter(|said| said != "ok"));
+    for question in QUESTIONS {
+        let query = sqlx::query(AssertSqlSafe(format!("{question} LIMIT {FINDINGS}")));
+        findings.extend(sentences(store, query.fetch_all(guard.connection()).await)?);
+    }
+    guard.release();
+    findings.dedup();
+    Ok(findings)
+}
+
+/// What was answered; that the file is damaged is an store_future, too.
+fn sentences(store: &SqliteStore, store_future: sqlx::Result<Vec<SqliteRow>>) -> Result<Vec<String>, StoreError> {
+    let rows = match store_future {
+        Ok(rows) => rows,
+        Err(error) if matches!(code(&error), Some(CORRUPT | NOT_A_DATABASE)) => {
+            return Ok(vec![explain(&store.path, Doing::Read, &error).to_string()]);
+        }
+        Err(error) => return Err(explain(&store.path, Doing::Read, &error)),
+    };
+    let sentence = |row: &SqliteRow| row.try_get(0).unwrap_or_else(|error| format!("a row cannot be read: {error}"));
+    Ok(rows.iter().map(sentence).collect())
+}
+
+/// Writes what lies beside the file into it, if nobody reads, and lets go of both.
+pub(super) async fn close(store: &SqliteStore) -> Result<(), StoreError> {
+    if let Some(connection) = store.reader.close().await {
+        connection.close().await.map_err(|error| explain(&store.path, Doing::Read, &error))?;
+    }
+    let Some(mut connection) = store.writer.close().await else { return Ok(()) };
+    let failed = |error: sqlx::Error| explain(&store.path, Doing::Write, &error);
+    // Another process that reads may keep the checkpoint from being complete: the next one to close does it.
+    let sql = "PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(TRUNCATE)";
+    sqlx::raw_sql(sql).execute(&mut connection).await.map_err(failed)?;
+    connection.close().await.map_err(failed)
+}

@@ -1,0 +1,189 @@
+//! Script and faults as the surroundings of a simulated run, and what is seen of it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::event_log::EventLog;
+use super::faults::{Faults, Release};
+use super::script::Script;
+use crate::base::Timestamp;
+use crate::callback::PendingCallback;
+use crate::engine::{Interference, Part, SimHooks, Starting};
+use crate::journal::ManualJournal;
+use crate::run::{Event, TaskState};
+use crate::task::Notification;
+use crate::value::AnyValue;
+
+/// The surroundings of a run, across the sessions that it takes.
+pub(super) struct TestWorld {
+    pub(super) script: Script,
+    pub(super) faults: Faults,
+    /// Nothing is left to chance without one.
+    pub(super) rng: Option<fastrand::Rng>,
+    pub(super) journal: Option<ManualJournal>,
+    pub(super) log: EventLog,
+    pub(super) values: HashMap<String, AnyValue>,
+    /// What callbacks were told.
+    pub(super) notifications: Vec<Notification>,
+    /// Tasks whose success is stored: they must not run again.
+    pub(super) settled: HashSet<String>,
+    /// Invariants that did not hold.
+    pub(super) broken: Vec<String>,
+    pub(super) steps: u64,
+    pub(super) start: Timestamp,
+    /// Entries stored by earlier sessions, and in all.
+    pub(super) stored_before: u64,
+    stored: u64,
+    commits: u64,
+    transitions: u64,
+}
+
+impl TestWorld {
+    pub(super) fn new(script: Script, faults: Faults, seed: Option<u64>, start: Timestamp, is_stored: bool) -> Self {
+        let journal = (is_stored || faults.need_a_journal()).then(ManualJournal::new);
+        TestWorld {
+            script,
+            faults,
+            rng: seed.map(fastrand::Rng::with_seed),
+            journal,
+            log: EventLog::new(start),
+            values: HashMap::new(),
+            notifications: Vec::new(),
+            settled: HashSet::new(),
+            broken: Vec::new(),
+            steps: 0,
+            start,
+            stored_before: 0,
+            stored: 0,
+            commits: 0,
+            transitions: 0,
+        }
+    }
+
+    /// Of the events that the run was told of these are stored; whoever released the others does so again.
+    pub(super) fn knows<V>(&mut self, events: &[(String, V)]) {
+        for release in self.faults.releases.iter_mut().filter(|release| release.is_told) {
+            release.is_told = events.iter().any(|(key, _)| *key == release.key);
+        }
+    }
+
+    /// The process has died, or has given the run up: what is not stored is lost.
+    pub(super) fn session_is_over(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.lose("the process has died");
+        }
+        self.stored_before = self.stored;
+    }
+}
+
+/// Takes the first of the sorted numbers if it is reached.
+fn is_reached(marks: &mut Vec<u64>, reached: u64) -> bool {
+    let is_due = marks.first().is_some_and(|&mark| mark <= reached);
+    if is_due {
+        marks.remove(0);
+    }
+    is_due
+}
+
+impl SimHooks for TestWorld {
+    fn choose(&mut self, count: usize) -> usize {
+        match &mut self.rng {
+            Some(rng) if count > 1 => rng.usize(..count),
+            _ => 0,
+        }
+    }
+
+    fn part(&mut self, attempt: &Starting<'_>) -> Part {
+        self.script.part(attempt)
+    }
+
+    fn interfere(&mut self, now: Timestamp) -> Option<Interference> {
+        self.steps += 1;
+        if is_reached(&mut self.faults.crash_at_steps, self.steps - 1)
+            || is_reached(&mut self.faults.crash_after, self.stored)
+        {
+            return Some(Interference::Crash);
+        }
+        if self.faults.cancel_after.is_some_and(|after| after <= self.transitions) {
+            self.faults.cancel_after = None;
+            return Some(Interference::Cancel("the test says so".to_owned()));
+        }
+        if let Some(&(after, by)) = self.faults.clock_jumps.first()
+            && self.start + after <= now
+        {
+            self.faults.clock_jumps.remove(0);
+            return Some(Interference::Jump(by));
+        }
+        let start = self.start;
+        let is_due = |release: &&mut Release| !release.is_told && start + release.after <= now;
+        let release = self.faults.releases.iter_mut().find(is_due)?;
+        release.is_told = true;
+        Some(Interference::Release(release.key.clone(), Arc::clone(&release.value)))
+    }
+
+    fn interferes_at(&self) -> Option<Timestamp> {
+        let jump = self.faults.clock_jumps.first().map(|&(after, _)| after);
+        let releases = self.faults.releases.iter().filter(|release| !release.is_told).map(|release| release.after);
+        releases.chain(jump).min().map(|after| self.start + after)
+    }
+
+    fn saw(&mut self, event: &Event, task: &str) {
+        self.transitions += 1;
+        if let Event::Task { to: TaskState::Running, .. } = event
+            && self.settled.contains(task)
+        {
+            self.broken.push(format!("`{task}` runs again, although its success is stored"));
+        }
+        if let Event::Task { to: TaskState::None, .. } = event {
+            // It runs again with its group.
+            self.settled.remove(task);
+        }
+        self.log.saw(event, task);
+    }
+
+    fn made(&mut self, task: &str, value: &AnyValue) {
+        self.values.insert(task.to_owned(), AnyValue::clone(value));
+    }
+
+    fn tells_at_once(&self) -> bool {
+        self.rng.is_none()
+    }
+
+    fn tell(&mut self, now: Timestamp, pending: PendingCallback) {
+        if let Some(journal) = &self.journal
+            && let Err(error) = journal.note(&pending.notification.run.run_id, &pending.as_told(now))
+        {
+            self.broken.push(format!("what a callback was told cannot be noted: {error}"));
+        }
+        self.log.note(now, &format!("told: {}", pending.notification));
+        self.notifications.push(pending.notification);
+    }
+
+    fn stores_at_once(&self) -> bool {
+        // Where nothing is left to chance, and where entries are counted.
+        self.rng.is_none() || !self.faults.crash_after.is_empty()
+    }
+
+    fn take_batch(&mut self) -> Duration {
+        if let Some(journal) = &mut self.journal {
+            journal.take();
+        }
+        match &mut self.rng {
+            Some(rng) if self.faults.random => self.faults.slow_store.mul_f64(rng.f64()),
+            _ => self.faults.slow_store,
+        }
+    }
+
+    fn store_batch(&mut self) -> Result<(), String> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        self.commits += 1;
+        if self.faults.failing_store == Some(self.commits) {
+            let reason = "the journal cannot be written (the test says so)";
+            journal.lose(reason);
+            return Err(reason.to_owned());
+        }
+        self.stored = self.stored_before + journal.put()?;
+        Ok(())
+    }
+}

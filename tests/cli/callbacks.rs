@@ -1,0 +1,91 @@
+//! Callbacks of programs that die, and what the command line shows of them.
+
+use std::path::PathBuf;
+
+use taskflow_tests::binaries::{Said, masked, program};
+use tempfile::TempDir;
+
+/// A home of its own, and the file that callbacks write into.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Home(tempfile::tempdir().expect("temporary directories can be made"))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("home")
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("told")
+    }
+
+    fn told(&self) -> Vec<String> {
+        let told = std::fs::read_to_string(self.file()).unwrap_or_default();
+        told.lines().map(str::to_owned).collect()
+    }
+
+    fn call(&self, words: &[&str], variables: &[&str]) -> Said {
+        let mut command = program("cli_callbacks");
+        variables.iter().for_each(|variable| {
+            command.env(variable, "yes");
+        });
+        let command = command.env("TASKFLOW_HOME", self.path()).env("TOLD", self.file()).args(words);
+        command.output().expect("a built program starts").into()
+    }
+}
+
+#[test]
+fn a_program_that_dies_while_it_tells_somebody_leaves_it_to_the_next_one() {
+    let home = Home::new();
+    let died = home.call(&["run", "loud", "-q"], &["DIE"]);
+    assert_eq!(died.code, None, "{died:?}");
+    assert_eq!(home.told(), Vec::<String>::new());
+    // Whatever runs next in this home, the first run is told of as well. It was interrupted, and has said what it had come to.
+    let next = home.call(&["run", "ignored", "-q"], &[]);
+    assert_eq!(next.code, Some(0), "{next:?}");
+    assert_eq!(home.told().first().map(String::as_str), Some("retry loud"));
+    let status = home.call(&["status", "1"], &[]).stdout;
+    assert!(status.contains("callbacks told"), "{status}");
+    // Whoever goes on with it says the rest.
+    let resumed = home.call(&["resume", "1", "-q"], &[]);
+    if resumed.code == Some(2) {
+        assert!(resumed.stderr.contains("it has ended (failed)"), "{resumed:?}");
+    }
+    assert_eq!(home.told(), ["retry loud", "failure loud"]);
+    let again = home.call(&["run", "ignored", "-q"], &[]);
+    assert_eq!((again.code, home.told().len()), (Some(0), 2), "nobody is told twice");
+}
+
+#[test]
+fn status_shows_retries_deadlines_and_callbacks_that_could_not_be_told() {
+    let home = Home::new();
+    let run = home.call(&["run", "loud", "-q", "--logical-date", "2026-01-31"], &[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert_eq!(home.told(), ["retry loud", "failure loud"]);
+    let status = home.call(&["status", "1"], &[]).stdout;
+    let (head, _) = status.split_once("\n\n").unwrap_or((&status, ""));
+    insta::assert_snapshot!(masked(head), @r"
+    run 1 of loud: failed in <time>, 1 task: 1 failed
+      id <run>
+      logical date <now>
+      started <now> by <worker>
+      tried again <now> (retry 1)
+      missed its deadline <now>
+      ended <now>
+      callbacks told 2 notifications
+    ");
+    let json = home.call(&["status", "1", "--output", "json"], &[]).json();
+    assert_eq!(json["missed_deadline"]["deadline"], "2026-01-31T00:00:00.001Z");
+    assert_eq!(json["run_retries"][0]["number"], 1);
+    assert_eq!(json["deliveries"].as_array().map(Vec::len), Some(2));
+    let explained = home.call(&["explain", "1"], &[]).stdout;
+    assert!(explained.starts_with("run 1: it was not over at its deadline, 2026-01-31T00:00:00.001Z\n"), "{explained}");
+
+    let run = home.call(&["run", "ignored", "-q"], &[]);
+    assert_eq!(run.code, Some(0), "that a callback fails is no failure of the run: {run:?}");
+    let status = home.call(&["status", "2"], &[]).stdout;
+    assert!(status.contains("callback `refuses` was not told: run manual__"), "{status}");
+    assert!(status.contains("nobody is at the desk (tried once, again after "), "{status}");
+}

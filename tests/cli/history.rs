@@ -1,0 +1,671 @@
+//! What the command line says of stored runs, and does with them.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use taskflow_tests::binaries::{self, Said, call_at, masked};
+use tempfile::TempDir;
+
+/// A home of its own for a test, and the file that its DAGs look for.
+struct Home {
+    directory: TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        Home { directory: tempfile::tempdir().expect("temporary directories can be made") }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("home")
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.path().join("file")
+    }
+
+    fn call(&self, words: &[&str]) -> Said {
+        call_at(&self.path(), "cli_history", words)
+    }
+
+    /// What it says when all is well.
+    #[track_caller]
+    fn good(&self, words: &[&str]) -> Said {
+        let said = self.call(words);
+        assert_eq!(said.code, Some(0), "{words:?} {said:?}");
+        said
+    }
+
+    #[track_caller]
+    fn json(&self, words: &[&str]) -> Value {
+        self.good(&[words, &["--output", "json"]].concat()).json()
+    }
+
+    /// What it refuses with.
+    #[track_caller]
+    fn refusal(&self, words: &[&str]) -> String {
+        let said = self.call(words);
+        assert_eq!((said.code, &*said.stdout), (Some(2), ""), "{words:?} {said:?}");
+        said.stderr
+    }
+
+    /// Runs the DAG that needs the file.
+    fn run_gated(&self) -> Said {
+        self.call(&["run", "gated", "--file", self.file().to_str().expect("temporary paths are text"), "-q"])
+    }
+
+    fn land(&self) {
+        std::fs::write(self.file(), "landed\n").expect("temporary files can be written");
+    }
+
+    fn state_of(&self, run: &str, task: &str) -> Value {
+        let status = self.json(&["status", run]);
+        let tasks = status["tasks"].as_array().expect("a status has tasks");
+        tasks.iter().find(|known| known["id"] == task).expect("the run has the task")["state"].clone()
+    }
+}
+
+/// A home with a run that failed at its gate.
+fn failed() -> Home {
+    let home = Home::new();
+    let said = home.run_gated();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    home
+}
+
+// Homes.
+
+#[test]
+fn looking_makes_no_home() {
+    let home = Home::new();
+    let said = home.good(&["runs"]);
+    assert_eq!(said.stdout, "");
+    let place = home.path().display().to_string();
+    assert_eq!(said.stderr, format!("no runs yet in {place}: `run` makes the first, --home names another place\n"));
+    assert_eq!(home.json(&["runs"]), json!([]));
+    for words in [
+        &["status"][..],
+        &["explain", "1"],
+        &["values", "1"],
+        &["logs", "last"],
+        &["resume"],
+        &["retry"],
+        &["clear", "1"],
+        &["mark", "success", "1", "gate"],
+        &["cancel", "1"],
+        &["replay", "1", "gate"],
+        &["db", "check"],
+        &["db", "prune", "--older-than", "1d"],
+        &["db", "vacuum"],
+    ] {
+        let said = home.call(words);
+        assert_eq!(said.code, Some(1), "{words:?} {said:?}");
+        assert!(said.stderr.starts_with(&format!("error: no runs yet in {place}: ")), "{words:?} {said:?}");
+    }
+    assert!(!home.path().exists());
+}
+
+#[test]
+fn the_flag_names_the_home_before_the_variable() {
+    let home = Home::new();
+    let other = home.directory.path().join("other");
+    home.good(&["run", "small", "-q", "--home", other.to_str().unwrap()]);
+    assert!(!home.path().exists());
+    let listed = home.json(&["runs", "--home", other.to_str().unwrap()]);
+    assert_eq!(listed[0]["dag_id"], "small");
+    let said = home.good(&["--home", other.to_str().unwrap(), "db", "path"]);
+    assert_eq!(said.stdout, format!("{}\n", other.join("taskflow.db").display()));
+}
+
+#[test]
+fn an_ephemeral_run_leaves_nothing() {
+    let home = Home::new();
+    let said = home.good(&["run", "small", "--durability", "ephemeral"]);
+    assert!(!said.stderr.contains("status"), "{said:?}");
+    assert!(!home.path().exists());
+    assert!(
+        home.refusal(&["run", "small", "--durability", "ephemeral", "--logs"])
+            .contains("this one has the durability `ephemeral`")
+    );
+}
+
+#[test]
+fn a_home_that_cannot_be_made_is_refused_with_the_ways_out_before_anything_starts() {
+    let home = Home::new();
+    std::fs::write(home.path(), "a file").unwrap();
+    let said = home.call(&["run", "small"]);
+    assert_eq!((said.code, &*said.stdout), (Some(1), ""));
+    let place = home.path().display().to_string();
+    assert!(said.stderr.starts_with(&format!("error: cannot open the store {place}: ")), "{said:?}");
+    let ways =
+        format!("the run would be kept in {place}; --home names another place, and --durability ephemeral keeps");
+    assert!(said.stderr.contains(&ways), "{said:?}");
+    assert!(!said.stderr.contains("of 3 tasks"), "{said:?}");
+    home.good(&["run", "small", "-q", "--durability", "ephemeral"]);
+}
+
+#[test]
+fn every_durability_and_sync_keeps_the_run() {
+    let home = Home::new();
+    for words in [["--durability", "relaxed"], ["--durability", "strict"], ["--sync", "normal"], ["--sync", "full"]] {
+        assert_eq!(home.good(&[&["run", "small", "-q"], &words[..]].concat()).stdout, "28\n");
+    }
+    assert_eq!(home.json(&["runs", "--state", "success"]).as_array().map(Vec::len), Some(4));
+}
+
+// runs.
+
+#[test]
+fn runs_are_listed_newest_first() {
+    let home = failed();
+    home.good(&["run", "small", "-q"]);
+    insta::assert_snapshot!(masked(&home.good(&["runs"]).stdout), @r#"
+    run dag state asked for duration tasks
+    ─
+      2 small success <now> <time> 3
+      1 gated failed <now> <time> 4: 2 success, 1 failed, 1 upstream_failed
+    "#);
+    let listed = home.json(&["runs"]);
+    assert_eq!(
+        (&listed[0]["number"], &listed[0]["state"], &listed[0]["tasks"]),
+        (&2.into(), &"success".into(), &3.into())
+    );
+    assert_eq!(listed[1]["counts"], json!({"success": 2, "failed": 1, "upstream_failed": 1}));
+    assert!(listed[1]["run_id"].as_str().unwrap().starts_with("manual__"));
+}
+
+#[test]
+fn runs_are_filtered_by_dag_state_and_time() {
+    let home = failed();
+    home.good(&["run", "small", "-q", "--logical-date", "2020-02-29"]);
+    let numbers = |words: &[&str]| {
+        let listed = home.json(&[&["runs"], words].concat());
+        listed.as_array().unwrap().iter().map(|run| run["number"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&["--dag", "small"]), [2]);
+    assert_eq!(numbers(&["--state", "failed"]), [1]);
+    assert_eq!(numbers(&["--state", "failed,success"]), [2, 1]);
+    assert_eq!(numbers(&["--since", "1h"]), [2, 1]);
+    assert_eq!(numbers(&["--since", "2200-01-01"]), [0; 0]);
+    assert_eq!(numbers(&["--limit", "1"]), [2]);
+    assert_eq!(numbers(&["--limit", "0"]), [2, 1]);
+    let said = home.good(&["runs", "--limit", "1"]);
+    assert!(said.stderr.contains("and older ones; --limit 5 shows more"), "{said:?}");
+    assert!(said.stdout.contains("logical date") && said.stdout.contains("2020-02-29 00:00:00Z"), "{said:?}");
+    let said = home.good(&["runs", "--dag", "smal"]);
+    assert_eq!(said.stderr, "no runs fit: this program has no DAG `smal`; did you mean `small`?\n");
+}
+
+#[test]
+fn a_state_or_a_time_that_is_none_is_refused_with_what_is() {
+    let home = failed();
+    let refusal = home.refusal(&["runs", "--state", "faild"]);
+    assert!(refusal.contains("invalid value 'faild' for '--state <STATE>'"), "{refusal}");
+    assert!(refusal.contains("running, success, failed, cancelled, interrupted"), "{refusal}");
+    let refusal = home.refusal(&["runs", "--since", "yesterday"]);
+    assert!(
+        refusal.contains("`yesterday` is neither a span of time such as 90s, 15m, 12h, 30d or 2w, nor a"),
+        "{refusal}"
+    );
+}
+
+// Naming a run.
+
+#[test]
+fn a_run_goes_by_its_number_its_id_a_part_of_it_and_last() {
+    let home = failed();
+    let id = home.json(&["runs"])[0]["run_id"].as_str().unwrap().to_owned();
+    for word in ["1", "#1", "last", &id, &id[10..]] {
+        assert_eq!(home.json(&["status", word])["run_id"], *id, "{word}");
+    }
+}
+
+#[test]
+fn a_number_never_means_a_run_that_has_it_somewhere_in_its_id() {
+    let home = failed();
+    assert!(home.json(&["runs"])[0]["run_id"].as_str().unwrap().contains("20"));
+    assert_eq!(home.refusal(&["status", "20"]), "error: there is no run `20`; `runs` lists them\n");
+}
+
+#[test]
+fn a_run_that_is_none_or_several_is_refused() {
+    let home = failed();
+    home.good(&["run", "small", "-q"]);
+    for verb in
+        [&["status"][..], &["explain"], &["values"], &["logs"], &["resume"], &["retry"], &["clear"], &["cancel"]]
+    {
+        let refusal = home.refusal(&[verb, &["99"]].concat());
+        assert_eq!(refusal, "error: there is no run `99`; `runs` lists them\n", "{verb:?}");
+    }
+    let refusal = home.refusal(&["status", "manual__"]);
+    assert!(refusal.starts_with("error: `manual__` could be manual__"), "{refusal}");
+    assert!(refusal.ends_with("; say more of the id, or the number\n"), "{refusal}");
+}
+
+#[test]
+fn a_task_that_is_none_is_refused_with_the_nearest() {
+    let home = failed();
+    for words in [
+        &["explain", "1", "gat"][..],
+        &["values", "1", "gat"],
+        &["logs", "1", "gat"],
+        &["clear", "1", "gat"],
+        &["clear", "1", "--from", "gat"],
+        &["mark", "failed", "1", "gat"],
+        &["replay", "1", "gat"],
+    ] {
+        let refusal = home.refusal(words);
+        assert!(refusal.contains("has no task `gat`; did you mean `gate`?"), "{words:?} {refusal}");
+    }
+}
+
+// status, explain, values.
+
+#[test]
+fn the_status_of_a_run_shows_its_tasks_and_why_they_are_where_they_are() {
+    let home = failed();
+    let said = home.good(&["status"]);
+    insta::assert_snapshot!(masked(&said.stdout), @r#"
+    run 1 of gated: failed in <time>, 4 tasks: 2 success, 1 failed, 1 upstream_failed
+      id <run>
+      started <now> by <worker>
+      ended <now>
+
+    task state attempts start duration why
+    ─
+    load.extract success 1 <now> <time>
+    gate failed 1 <now> <time> the file has not landed
+    report upstream_failed `gate`, upstream of it, is failed
+    tidy success 1 <now> <time>
+    "#);
+    let status = home.json(&["status", "1"]);
+    assert_eq!((&status["number"], &status["state"]), (&1.into(), &"failed".into()));
+    let gate = &status["tasks"][1];
+    assert_eq!(gate["attempts"][0]["failure"]["message"], "the file has not landed");
+    assert_eq!((&gate["reason"]["kind"], &gate["has_value"]), (&"error".into(), &false.into()));
+    assert_eq!(status["tasks"][2]["reason"]["upstream"], "gate");
+}
+
+#[test]
+fn of_a_large_run_the_status_shows_what_wants_looking_at() {
+    let home = Home::new();
+    assert_eq!(home.call(&["run", "large", "-q"]).code, Some(1));
+    let said = home.good(&["status"]);
+    let rows: Vec<&str> = said.stdout.lines().skip_while(|line| !line.starts_with('─')).skip(1).collect();
+    assert_eq!(rows.len(), 50);
+    assert!(rows[0].starts_with("part_8 ") && rows[0].ends_with("the seventh"), "{said:?}");
+    assert_eq!(said.stderr, "and 450 more; --all shows them\n");
+    assert!(home.good(&["status", "--all"]).stdout.lines().count() > 500);
+}
+
+#[test]
+fn a_task_that_did_not_run_is_explained_by_what_decided_it() {
+    let home = failed();
+    insta::assert_snapshot!(home.good(&["explain", "1"]).stdout, @r#"
+    gate is failed
+      attempt 1 failed, and no other one follows: the file has not landed
+    report is upstream_failed
+      `gate`, upstream of it, is failed
+      `gate`: the file has not landed
+    "#);
+    let explained = home.json(&["explain", "last", "report"]);
+    assert_eq!((&explained[0]["task"], &explained[0]["state"]), (&"report".into(), &"upstream_failed".into()));
+    assert_eq!(home.good(&["explain", "1", "tidy"]).stdout, "tidy is success\n  attempt 1 succeeded\n");
+    home.good(&["run", "small", "-q"]);
+    assert_eq!(home.good(&["explain", "2"]).stdout, "run 2: 3 tasks: 3 success; nothing to explain\n");
+}
+
+#[test]
+fn values_are_shown_in_rows_and_alone() {
+    let home = failed();
+    home.land();
+    home.good(&["retry", "-q"]);
+    let said = home.good(&["values", "1"]);
+    assert!(masked(&said.stdout).contains("report String \"3 rows\""), "{said:?}");
+    assert!(masked(&said.stdout).contains("gate usize 3"), "{said:?}");
+    assert!(!said.stdout.contains("tidy"), "what returns nothing has no row: {said:?}");
+    assert_eq!(home.good(&["values", "1", "report"]).stdout, "3 rows\n");
+    assert_eq!(home.good(&["values", "1", "report", "--json"]).stdout, "\"3 rows\"\n");
+    assert_eq!(home.good(&["values", "1", "load.extract"]).json()[2], json!({"carrier": "carrier 2", "late": 2}));
+    let all = home.json(&["values", "1"]);
+    assert_eq!(all[0]["type"], "Vec<Row>");
+    assert_eq!(all[2], json!({"task": "report", "type": "String", "value": "3 rows"}));
+}
+
+#[test]
+fn a_task_without_a_value_is_refused_with_its_state() {
+    let home = failed();
+    assert_eq!(home.refusal(&["values", "1", "gate"]), "error: task `gate` of run 1 has no value: it is failed\n");
+}
+
+// logs.
+
+#[test]
+fn what_tasks_logged_is_shown_in_the_order_of_time() {
+    let home = failed();
+    insta::assert_snapshot!(masked(&home.good(&["logs", "1"]).stdout), @r#"
+    <now> INFO load.extract: extracted rows=3
+    <now> WARN gate: looks for the file
+    <now> ERROR gate: the file has not landed kind=error
+    "#);
+    home.land();
+    home.good(&["retry", "-q"]);
+    insta::assert_snapshot!(masked(&home.good(&["logs", "1", "gate"]).stdout), @r#"
+    <now> WARN gate: looks for the file
+    <now> ERROR gate: the file has not landed kind=error
+    <now> WARN gate (attempt 2): looks for the file
+    <now> INFO gate (attempt 2): the file says landed
+    "#);
+    let said = home.good(&["logs", "1", "gate", "--attempt", "2", "--level", "warn"]);
+    assert_eq!(masked(&said.stdout), "<now> WARN gate (attempt 2): looks for the file");
+    let lines = home.good(&["logs", "1", "gate", "--json"]).stdout;
+    let records: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&records[3]["attempt"], &records[3]["message"]), (&2.into(), &"the file says landed".into()));
+}
+
+#[test]
+fn a_run_that_logged_nothing_says_so() {
+    let home = Home::new();
+    home.good(&["run", "small", "-q"]);
+    let said = home.good(&["logs", "1"]);
+    assert_eq!((&*said.stdout, &*said.stderr), ("", "run 1 logged nothing\n"));
+    let said = home.good(&["logs", "1", "first", "--level", "ERROR", "--follow"]);
+    assert_eq!(said.stderr, "task `first` of run 1 logged nothing of level ERROR or above\n");
+}
+
+#[test]
+fn a_run_shows_what_its_tasks_log_when_it_is_asked_to() {
+    let home = Home::new();
+    let file = home.file();
+    let said = home.call(&["run", "mixed", "--logs", "--quiet", "--file", file.to_str().unwrap()]);
+    let text = masked(&said.stderr);
+    for line in [
+        "<now> INFO flaky: attempt 1\n",
+        "<now> ERROR flaky: not at once kind=error\n",
+        "<now> INFO flaky (attempt 2): attempt 2\n",
+        "<now> INFO skips: skipped: nothing landed\n",
+    ] {
+        assert_eq!(text.matches(line).count(), 1, "{line} {text}");
+    }
+    let said = home.call(&["retry", "--logs", "--quiet"]);
+    assert!(!said.stderr.contains("flaky"), "what was logged before is not shown again: {said:?}");
+}
+
+// Going on.
+
+#[test]
+fn retry_runs_what_failed_again_and_what_depends_on_it() {
+    let home = failed();
+    home.land();
+    let said = home.good(&["retry"]);
+    assert_eq!(said.stdout, "3 rows\n");
+    let text = masked(&said.stderr);
+    assert!(
+        text.starts_with("again: 2 tasks of run 1: gate, report\n<now> gated: run 1 (<run>) of 4 tasks goes on\n"),
+        "{text}"
+    );
+    assert!(!text.contains("<now> tidy"), "what ended before is no news: {text}");
+    assert!(text.contains("\ngate success 2 "), "{text}");
+    let status = home.json(&["status", "1"]);
+    assert_eq!((&status["state"], status["sessions"].as_array().map(Vec::len)), (&"success".into(), Some(2)));
+    assert_eq!(status["tasks"][1]["attempts"].as_array().map(Vec::len), Some(2));
+    assert_eq!(status["edits"][0]["tasks"], json!(["gate", "report"]));
+}
+
+#[test]
+fn retry_that_fails_again_says_so_and_how_to_go_on() {
+    let home = failed();
+    let said = home.call(&["retry", "-q"]);
+    assert_eq!(said.code, Some(1));
+    assert!(masked(&said.stderr).ends_with("to run that part again: cli_history retry 1"), "{said:?}");
+}
+
+#[test]
+fn a_run_with_nothing_to_go_on_with_is_refused() {
+    let home = Home::new();
+    home.good(&["run", "small", "-q"]);
+    assert_eq!(
+        home.refusal(&["retry"]),
+        "error: no task of run 1 failed: it is success; `clear 1 TASK` runs any again\n"
+    );
+    assert!(
+        home.refusal(&["resume", "1"]).contains("it has ended (success); `retry` or `clear` say what is to run again")
+    );
+    assert!(home.refusal(&["resume"]).starts_with("error: no run was interrupted; `runs` lists them"));
+    assert_eq!(home.refusal(&["cancel", "1"]), "error: run 1 has ended already: it is success\n");
+}
+
+#[test]
+fn clear_lets_tasks_run_again_and_runs_them() {
+    let home = Home::new();
+    home.good(&["run", "small", "-q"]);
+    let said = home.good(&["clear", "1", "double", "--downstream", "--reason", "wrong factor"]);
+    assert_eq!(said.stdout, "28\n");
+    assert!(said.stderr.starts_with("cleared 2 tasks of run 1: double, double_2\n"), "{said:?}");
+    let status = home.json(&["status", "1"]);
+    let attempts = |task: usize| status["tasks"][task]["attempts"].as_array().map(Vec::len);
+    assert_eq!((attempts(0), attempts(1), attempts(2)), (Some(1), Some(2), Some(2)));
+    assert_eq!(status["edits"][0]["reason"], "wrong factor");
+}
+
+#[test]
+fn a_dry_run_says_what_would_run_and_changes_nothing() {
+    let home = failed();
+    let would = |words: &[&str]| home.good(&[&["clear", "1", "--dry-run"], words].concat()).stdout;
+    assert_eq!(would(&[]), "load.extract\ngate\nreport\ntidy\n");
+    assert_eq!(would(&["--failed"]), "gate\nreport\n");
+    assert_eq!(would(&["gate", "--upstream"]), "load.extract\ngate\n");
+    assert_eq!(would(&["load", "--downstream"]), "load.extract\ngate\nreport\ntidy\n");
+    assert_eq!(would(&["load"]), "load.extract\n");
+    assert_eq!(would(&["--only", "gate"]), "gate\n");
+    assert_eq!(would(&["--from", "gate"]), "gate\nreport\n");
+    assert_eq!(
+        home.json(&["clear", "1", "--dry-run", "--failed"]),
+        json!({"number": 1, "tasks": ["gate", "report"], "dry_run": true})
+    );
+    assert_eq!(home.json(&["status", "1"])["edits"], json!([]));
+}
+
+#[test]
+fn what_is_cleared_without_being_run_waits_for_resume() {
+    let home = Home::new();
+    home.good(&["run", "small", "-q"]);
+    let said = home.good(&["clear", "1", "--only", "double_2", "--no-run"]);
+    assert_eq!(said.stderr, "cleared 1 task of run 1: double_2; `resume 1` runs them\n");
+    assert_eq!(home.json(&["runs"])[0]["state"], "interrupted");
+    let explained = home.good(&["explain", "1"]).stdout;
+    assert!(explained.contains("nobody runs this run: `resume 1` goes on with it"), "{explained}");
+    assert_eq!(home.good(&["resume", "-q"]).stdout, "28\n");
+    assert_eq!(home.json(&["runs"])[0]["state"], "success");
+}
+
+#[test]
+fn marking_the_last_open_task_ends_the_run() {
+    let home = failed();
+    let said = home.good(&["mark", "success", "1", "report", "--value", "\"by hand\""]);
+    assert!(said.stderr.starts_with("marked as success: 1 task of run 1: report\n"), "{said:?}");
+    assert_eq!((&*said.stdout, &home.json(&["runs"])[0]["state"]), ("by hand\n", &"success".into()));
+    assert_eq!(home.good(&["values", "1", "report"]).stdout, "by hand\n");
+}
+
+#[test]
+fn marking_a_task_that_others_depend_on_leaves_them_to_resume() {
+    let home = failed();
+    let said = home.good(&["mark", "success", "1", "gate", "--value", "12", "--reason", "counted by hand"]);
+    assert_eq!(said.stderr, "marked as success: 1 task of run 1: gate; `resume 1` runs what is left\n");
+    assert_eq!(home.good(&["resume", "-q"]).stdout, "12 rows\n");
+    assert_eq!(home.state_of("1", "gate"), "success");
+    let marked = home.json(&["mark", "failed", "1", "load.extract"]);
+    assert_eq!(marked["state"], "success", "what depends on it has run: {marked}");
+}
+
+#[test]
+fn a_mark_that_cannot_be_is_refused() {
+    let home = failed();
+    let refusal = home.refusal(&["mark", "done", "1", "gate"]);
+    assert!(refusal.contains("[possible values: success, failed, skipped]"), "{refusal}");
+    let refusal = home.refusal(&["mark", "success", "1", "gate"]);
+    assert!(
+        refusal.contains("others take the value of `gate`, a usize, and it has none: give one as JSON"),
+        "{refusal}"
+    );
+    let refusal = home.refusal(&["mark", "failed", "1", "gate", "--value", "1"]);
+    assert!(refusal.contains("a task that is failed returned nothing"), "{refusal}");
+    let refusal = home.refusal(&["mark", "success", "1", "gate", "--value", "rows"]);
+    assert!(refusal.contains("a text is written with quotes"), "{refusal}");
+    let refusal = home.refusal(&["mark", "success", "1", "gate", "--value", "\"rows\""]);
+    assert!(refusal.contains("the JSON is no usize"), "{refusal}");
+}
+
+#[test]
+fn a_replay_runs_one_task_with_its_inputs_and_stores_nothing() {
+    let home = failed();
+    let said = home.call(&["replay", "1", "gate"]);
+    assert_eq!((said.code, &*said.stdout), (Some(1), ""));
+    assert_eq!(said.stderr, "error: task `gate` failed\n  the file has not landed\n");
+    home.land();
+    let said = home.good(&["replay", "last", "gate"]);
+    assert_eq!((&*said.stdout, &*masked(&said.stderr)), ("3\n", "gate: success in <time>"));
+    assert_eq!(
+        home.json(&["replay", "1", "--task", "gate"]),
+        json!({"task": "gate", "state": "success", "value": 3, "failure": null})
+    );
+    assert_eq!(home.state_of("1", "gate"), "failed");
+    let said = home.call(&["replay", "1", "report"]);
+    assert_eq!(
+        (said.code, &*said.stderr),
+        (Some(1), "error: task `report` does not run with these inputs: upstream task `gate` failed\n")
+    );
+}
+
+#[test]
+fn a_replay_of_a_panic_has_its_backtrace_when_it_is_wanted() {
+    let home = Home::new();
+    let file = home.file();
+    home.call(&["run", "mixed", "-q", "--file", file.to_str().unwrap()]);
+    let said = home.call(&["replay", "1", "breaks"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.stderr.contains("panicked: the file is missing\n    at tests/fixtures/cli_history.rs:"), "{said:?}");
+    assert!(!said.stderr.contains("stack backtrace"), "{said:?}");
+    let said: Said = binaries::program("cli_history")
+        .args(["replay", "1", "breaks"])
+        .env("TASKFLOW_HOME", home.path())
+        .env("RUST_BACKTRACE", "1")
+        .output()
+        .unwrap()
+        .into();
+    assert!(said.stderr.contains("stack backtrace"), "{said:?}");
+    let said = home.good(&["replay", "1", "skips"]);
+    assert_eq!(said.stderr, "skips: skipped: nothing landed\n");
+}
+
+// db.
+
+#[test]
+fn old_runs_are_forgotten_with_their_logs() {
+    let home = failed();
+    home.good(&["run", "small", "-q"]);
+    let logs = |home: &Home| std::fs::read_dir(home.path().join("logs")).map_or(0, Iterator::count);
+    assert_eq!(logs(&home), 1);
+    let said = home.good(&["db", "prune", "--older-than", "1d"]);
+    assert_eq!(said.stderr, "0 runs forgotten\n");
+    let said = home.good(&["db", "prune", "--older-than", "0s", "--state", "failed", "--dry-run"]);
+    assert!(said.stdout.contains("gated") && !said.stdout.contains("small"), "{said:?}");
+    assert_eq!(said.stderr, "1 run would be forgotten\n");
+    let said = home.good(&["db", "prune", "--older-than", "0s", "--dag", "gated"]);
+    assert_eq!(said.stderr, "1 run forgotten; `db vacuum` gives their room back\n");
+    assert_eq!((home.json(&["runs"]).as_array().map(Vec::len), logs(&home)), (Some(1), 0));
+    assert!(home.good(&["db", "vacuum"]).stderr.starts_with("the store took "));
+    assert_eq!(home.json(&["db", "prune", "--older-than", "0s"]), json!({"pruned": 1}));
+}
+
+#[test]
+fn a_check_names_what_is_damaged() {
+    let home = failed();
+    let said = home.good(&["db", "check"]);
+    assert_eq!((&*said.stdout, &*said.stderr), ("", "no damage found\n"));
+    assert_eq!(home.json(&["db", "check"]), json!([]));
+}
+
+#[test]
+fn a_check_names_the_damage_of_a_store_that_cannot_be_opened() {
+    let home = failed();
+    let (file, log) = (home.path().join("taskflow.db"), home.path().join("taskflow.db-wal"));
+    // What lies beside the file would mend it.
+    home.good(&["db", "vacuum"]);
+    std::fs::remove_file(log).ok();
+    let whole = std::fs::read(&file).unwrap();
+    let mut garbled = whole.clone();
+    garbled[100..4096].fill(0xa5);
+    let damages: [(&[u8], &str); 4] = [
+        (b"no database at all, and too long to be an empty file", "are not those of a SQLite database"),
+        (&whole[..50], "it ends within its header, after 50 of 100 bytes"),
+        (&whole[..4096], "it was cut off: it has 4.0 KiB, and the last "),
+        (&garbled, "its list of tables cannot be read"),
+    ];
+    for (bytes, finding) in damages {
+        std::fs::write(&file, bytes).unwrap();
+        let said = home.call(&["runs"]);
+        assert_eq!(said.code, Some(1), "{finding}: {said:?}");
+        assert!(said.stderr.contains("`db check` names the damage"), "{said:?}");
+        let said = home.call(&["db", "check"]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.stdout.contains("taskflow.db is damaged: ") && said.stdout.contains(finding), "{said:?}");
+        assert!(said.stderr.starts_with("error: 1 finding in "), "{said:?}");
+    }
+}
+
+#[test]
+fn a_span_that_is_none_is_refused() {
+    let refusal = Home::new().refusal(&["db", "prune", "--older-than", "month"]);
+    assert!(refusal.contains("`month` is no span of time such as 90s, 15m, 12h, 30d or 2w"), "{refusal}");
+    assert!(Home::new().refusal(&["db", "prune"]).contains("--older-than <SPAN>"));
+}
+
+// The page of verbs.
+
+#[test]
+fn the_help_lists_the_verbs_in_groups() {
+    let help = Home::new().good(&["--help"]).stdout;
+    let titles: Vec<&str> = help.lines().filter(|line| line.ends_with(':')).collect();
+    assert_eq!(titles, ["DAGs:", "Looking at runs:", "Going on with runs:", "Other:", "Options:"]);
+    assert!(help.contains("  retry        Run the failed tasks of a run again"), "{help}");
+}
+
+#[test]
+fn completions_know_the_verbs_about_runs() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let said = home.good(&["completions", shell]);
+        assert!(said.stdout.contains("replay") && said.stdout.contains("older-than"), "{shell}");
+    }
+    assert!(!home.path().exists());
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let home = failed();
+    for words in [&["runs"][..], &["status"], &["logs", "1"], &["logs", "1", "-f"], &["values", "1"], &["explain", "1"]]
+    {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut program = binaries::program("cli_history");
+        let said: Said = program.args(words).env("TASKFLOW_HOME", home.path()).stdout(writer).output().unwrap().into();
+        assert_eq!((said.code, &*said.stderr), (Some(0), ""), "{words:?}");
+    }
+}
+
+#[test]
+fn runs_are_kept_below_the_working_directory_when_nothing_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut program = binaries::program("cli_history");
+    let said: Said = program
+        .env_remove("TASKFLOW_HOME")
+        .current_dir(directory.path())
+        .args(["run", "small", "-q"])
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(Path::new(&directory.path().join(".taskflow/taskflow.db")).exists());
+}

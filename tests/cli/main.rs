@@ -1,0 +1,20 @@
+//! The command line of a DAG binary.
+
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+mod callbacks;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+mod config;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+mod history;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod processes;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod reaches;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+mod run;
+#[cfg(all(feature = "cli", unix))]
+mod signals;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod terminal;
+#[cfg(feature = "cli")]
+mod words;

@@ -1,0 +1,277 @@
+//! Several processes on one home: runs that are killed, watched, cancelled and refused from outside.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use taskflow_tests::binaries::{Said, call_at, masked, program};
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Home {
+    directory: TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        Home { directory: tempfile::tempdir().expect("temporary directories can be made") }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("home")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The words that run the DAG that waits for the file `go`.
+    fn long(&self, started: &Path) -> [String; 6] {
+        let file = |path: &Path| path.to_str().expect("temporary paths are text").to_owned();
+        ["run", "long", "--started", &file(started), "--go", &file(&self.file("go"))].map(str::to_owned)
+    }
+
+    fn call(&self, words: &[&str]) -> Said {
+        call_at(&self.path(), "cli_history", words)
+    }
+
+    #[track_caller]
+    fn json(&self, words: &[&str]) -> Value {
+        self.call(&[words, &["--output", "json"]].concat()).json()
+    }
+
+    fn spawn(&self, words: &[impl AsRef<std::ffi::OsStr>]) -> Child {
+        let mut program = program("cli_history");
+        program.args(words).env("TASKFLOW_HOME", self.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        program.spawn().expect("a built program starts")
+    }
+
+    /// Starts the run that waits for the file `go`, and returns when it waits.
+    fn start(&self, name: &str) -> Child {
+        let started = self.file(&format!("started_{name}"));
+        let child = self.spawn(&self.long(&started));
+        eventually("the task starts", || started.exists());
+        child
+    }
+
+    /// Returns when a task of the last run waits for an event.
+    fn waits(&self, event: &str) {
+        eventually("a task waits", || {
+            let said = self.call(&["status", "--output", "json"]);
+            // At first there is no run.
+            said.code == Some(0)
+                && said.json()["tasks"]
+                    .as_array()
+                    .is_some_and(|tasks| tasks.iter().any(|task| task["waits_for"]["event"] == event))
+        });
+    }
+
+    fn go(&self) {
+        std::fs::write(self.file("go"), "").expect("temporary files can be written");
+    }
+}
+
+#[track_caller]
+fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "{what}: this does not come true");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn end(child: Child) -> Said {
+    child.wait_with_output().expect("a child can be waited for").into()
+}
+
+#[test]
+fn a_killed_run_is_interrupted_and_resume_finishes_it() {
+    let home = Home::new();
+    let mut child = home.start("killed");
+    eventually("the start of the task is stored", || home.json(&["status"])["tasks"][1]["state"] == "running");
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let status = home.call(&["status"]);
+    let text = masked(&status.stdout);
+    assert!(text.starts_with("run 1 of long: interrupted, 3 tasks: 1 success, 1 running, 1 waiting\n"), "{text}");
+    assert!(text.contains("\n  nobody runs it: `resume 1` goes on with it\n"), "{text}");
+    assert_eq!(home.json(&["runs", "--state", "interrupted"])[0]["number"], 1);
+    assert_eq!(home.json(&["runs", "--state", "running"]), json!([]));
+    let explained = home.call(&["explain", "1", "linger"]).stdout;
+    assert!(explained.contains("attempt 1 was under way when its process ended"), "{explained}");
+    let explained = home.call(&["explain", "1", "double"]).stdout;
+    assert!(explained.contains("waits for 1 of 1 upstreams, `linger` (running)"), "{explained}");
+    let refusal = home.call(&["retry", "1"]);
+    assert_eq!(refusal.stderr, "error: no task of run 1 failed; `resume 1` goes on with it\n");
+
+    home.go();
+    let said = home.call(&["resume"]);
+    assert_eq!((said.code, &*said.stdout), (Some(0), "14\n"), "{said:?}");
+    let status = home.json(&["status", "1"]);
+    let attempts = |task: usize| status["tasks"][task]["attempts"].as_array().map(Vec::len);
+    assert_eq!(status["state"], "success");
+    assert_eq!((attempts(0), attempts(1), attempts(2)), (Some(1), Some(2), Some(1)));
+    assert_eq!(status["tasks"][1]["attempts"][0]["failure"]["kind"], "lost");
+}
+
+#[test]
+fn a_live_run_is_seen_from_outside_and_cannot_be_changed() {
+    let home = Home::new();
+    let child = home.start("live");
+    eventually("the start of the task is stored", || home.json(&["status"])["tasks"][1]["state"] == "running");
+    assert_eq!(home.json(&["runs"])[0]["state"], "running");
+    for words in
+        [&["resume", "1"][..], &["retry", "1"], &["clear", "1"], &["mark", "success", "1", "linger", "--value", "1"]]
+    {
+        let said = home.call(words);
+        assert_eq!((said.code, &*said.stdout), (Some(2), ""), "{words:?} {said:?}");
+        assert!(said.stderr.contains("wait for its end, or cancel it first"), "{words:?} {said:?}");
+    }
+    assert_eq!(home.call(&["clear", "1", "--dry-run", "first"]).stdout, "first\n");
+    home.go();
+    assert_eq!(end(child).stdout, "14\n");
+}
+
+#[test]
+fn a_run_is_cancelled_from_another_process() {
+    let home = Home::new();
+    let child = home.start("cancelled");
+    let said = home.call(&["cancel", "1", "--reason", "wrong file"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let lines: Vec<&str> = said.stderr.lines().collect();
+    assert!(
+        lines[0].starts_with("run 1 is being run by ") && lines[0].ends_with(", which is asked to end it"),
+        "{said:?}"
+    );
+    assert_eq!(lines[1], "run 1 is cancelled");
+    let ended = end(child);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("long: cancelled (wrong file"), "{ended:?}");
+    let status = home.json(&["status", "1"]);
+    assert!(status["halt_reason"].as_str().unwrap().starts_with("wrong file"), "{status}");
+    home.go();
+    let again = home.call(&["retry", "1", "-q"]);
+    assert_eq!((again.code, again.stdout.as_str()), (Some(0), "14\n"), "{again:?}");
+}
+
+#[test]
+fn cancelling_without_waiting_returns_at_once() {
+    let home = Home::new();
+    let child = home.start("asked");
+    let said = home.call(&["cancel", "last", "--no-wait", "--output", "json"]);
+    assert_eq!((said.code, said.json()), (Some(0), json!({"number": 1, "state": "running"})));
+    assert_eq!(end(child).code, Some(1));
+}
+
+#[test]
+fn a_run_that_nobody_runs_is_cancelled_at_once() {
+    let home = Home::new();
+    let mut child = home.start("unattended_job");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(home.json(&["cancel", "1"]), json!({"number": 1, "state": "cancelled"}));
+    assert_eq!(home.json(&["runs"])[0]["state"], "cancelled");
+}
+
+#[test]
+fn a_live_run_that_waits_for_an_event_is_told_of_it() {
+    let home = Home::new();
+    let child = home.spawn(&["run", "approved"]);
+    home.waits("approval");
+    let status = masked(&home.call(&["status"]).stdout);
+    assert!(status.contains("it is deferred since"), "{status}");
+    let explained = home.call(&["explain", "1", "approval"]).stdout;
+    assert!(explained.contains("`release 1 approval` releases it, with `--value JSON`"), "{explained}");
+
+    // A slip is told, and what is no JSON is refused.
+    let said = home.call(&["release", "1", "aproval", "--value", "\"ann\""]);
+    assert!(said.stderr.ends_with("no task was waiting for it yet; what is waited for: `approval`\n"), "{said:?}");
+    let said = home.call(&["release", "1", "approval", "--value", "ann"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.stderr.contains("it is no JSON") && said.stderr.contains("'\"text\"'"), "{said:?}");
+
+    let said = home.call(&["release", "last", "approval", "--value", "\"ann\"", "--output", "json"]);
+    assert_eq!(said.json()["waiting"], json!(["approval"]), "{said:?}");
+    assert_eq!(end(child).stdout, "14 rows, approved by ann\n");
+    let said = home.call(&["release", "1", "approval"]);
+    assert!(said.stderr.contains("it has ended (success), and nothing in it waits"), "{said:?}");
+}
+
+#[test]
+fn a_run_that_was_killed_while_it_waited_is_released_and_resumed() {
+    let home = Home::new();
+    let mut child = home.spawn(&["run", "approved", "-q"]);
+    home.waits("approval");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let said = home.call(&["release", "1", "approval", "--value", "\"bob\""]);
+    assert_eq!(said.stderr, "`approval` is released; nobody runs run 1: `resume 1` goes on with it\n");
+    assert_eq!(home.call(&["resume", "-q"]).stdout, "14 rows, approved by bob\n");
+}
+
+#[test]
+fn the_log_of_a_live_run_is_followed_to_its_end() {
+    let home = Home::new();
+    let child = home.start("followed");
+    let mut follow = home.spawn(&["logs", "last", "linger", "--follow"]);
+    let mut lines = BufReader::new(follow.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    assert!(line.ends_with("INFO  linger: waits\n"), "{line}");
+    home.go();
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("INFO  linger: goes on\n"), "{rest}");
+    assert_eq!(follow.wait().unwrap().code(), Some(0));
+    assert_eq!(end(child).code, Some(0));
+}
+
+#[test]
+fn what_tasks_log_is_shown_while_they_run() {
+    let home = Home::new();
+    let words = [&home.long(&home.file("started"))[..], &["--logs".to_owned()]].concat();
+    let mut child = home.spawn(&words);
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut seen = String::new();
+    while !seen.contains("INFO  linger: waits\n") {
+        assert!(lines.read_line(&mut seen).unwrap() > 0, "{seen}");
+    }
+    home.go();
+    lines.read_to_string(&mut seen).unwrap();
+    assert_eq!(seen.matches("linger: waits").count(), 1, "{seen}");
+    assert_eq!(seen.matches("linger: goes on").count(), 1, "{seen}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn several_runs_share_one_home() {
+    let home = Home::new();
+    let children: Vec<Child> = ["a", "b", "c"].map(|name| home.start(name)).into();
+    let running = home.json(&["runs", "--state", "running"]);
+    assert_eq!(running.as_array().map(Vec::len), Some(3));
+    home.go();
+    for child in children {
+        let said = end(child);
+        assert_eq!((said.code, &*said.stdout), (Some(0), "14\n"), "{said:?}");
+    }
+    let listed = home.json(&["runs", "--state", "success"]);
+    let mut numbers: Vec<i64> = listed.as_array().unwrap().iter().map(|run| run["number"].as_i64().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3]);
+    assert_eq!(home.call(&["db", "check"]).stderr, "no damage found\n");
+}
+
+#[test]
+fn programs_that_start_at_once_in_a_new_home_all_keep_their_runs() {
+    let home = Home::new();
+    let children: Vec<Child> = (0..3).map(|_| home.spawn(&["run", "small", "-q"])).collect();
+    for child in children {
+        assert_eq!(end(child), Said { code: Some(0), stdout: "28\n".to_owned(), stderr: String::new() });
+    }
+    assert_eq!(home.json(&["runs"]).as_array().map(Vec::len), Some(3));
+}

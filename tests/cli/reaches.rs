@@ -1,0 +1,139 @@
+//! What tasks reach beyond themselves, in programs: in processes of their own, on the command line, after a kill.
+
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+use serde_json::{Value, json};
+use taskflow_tests::binaries::{Said, call_at, program};
+use taskflow_tests::common::eventually;
+use tempfile::TempDir;
+
+/// A place of its own for the runs of a test.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Home(tempfile::tempdir().expect("temporary directories can be made"))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("home")
+    }
+
+    fn call(&self, words: &[&str]) -> Said {
+        call_at(&self.path(), "reaches", words)
+    }
+
+    #[track_caller]
+    fn json(&self, words: &[&str]) -> Value {
+        self.call(&[words, &["--output", "json"]].concat()).json()
+    }
+
+    fn spawn(&self, words: &[&str]) -> Child {
+        let mut program = program("reaches");
+        program.args(words).env("TASKFLOW_HOME", self.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        program.spawn().expect("a built program starts")
+    }
+
+    /// The runs of a DAG, newest first.
+    fn runs(&self, dag: &str) -> Vec<Value> {
+        let said = self.call(&["runs", "--dag", dag, "--output", "json"]);
+        // At first there is no home.
+        if said.code == Some(0) { said.json().as_array().cloned().unwrap_or_default() } else { Vec::new() }
+    }
+
+    /// Waits until a task of the newest run of a DAG is deferred in its n-th session; the run.
+    fn deferred(&self, dag: &str, task: &str, sessions: usize) -> String {
+        let run = || self.runs(dag).first().and_then(|run| Some(run["run_id"].as_str()?.to_owned()));
+        let is_deferred = |run: String| {
+            let status = self.json(&["status", &run]);
+            let tasks = status["tasks"].as_array().cloned().unwrap_or_default();
+            let deferred = tasks.iter().any(|known| known["id"] == task && known["state"] == "deferred");
+            deferred && status["sessions"].as_array().map(Vec::len) == Some(sessions)
+        };
+        eventually("the task waits", || run().is_some_and(is_deferred));
+        run().expect("it was there")
+    }
+}
+
+#[test]
+fn a_task_in_a_process_of_its_own_leaves_and_finds_the_same() {
+    let home = Home::new();
+    let document = home.json(&["run", "leaves"]);
+    assert_eq!(document["result"], "3 rows, [3, 4], elsewhere: true", "{document}");
+
+    let status = home.call(&["status"]).stdout;
+    assert!(status.contains("  away table https://db.example.com/rows\n"), "{status}");
+    let status = home.json(&["status"]);
+    let away = &status["tasks"][0];
+    assert_eq!(away["links"], json!([{ "name": "table", "url": "https://db.example.com/rows" }]));
+    assert_eq!(away["pushed"], json!([{ "key": "more", "type": "Vec<u64>" }]));
+
+    let values = home.call(&["values", "last"]).stdout;
+    assert!(values.contains("away more") && values.contains("[3, 4]"), "{values}");
+    let values = home.call(&["values", "last", "--json"]).json();
+    let more = json!({ "task": "away", "key": "more", "type": "Vec<u64>", "value": [3, 4] });
+    assert!(values.as_array().is_some_and(|values| values.contains(&more)), "{values}");
+}
+
+#[test]
+fn after_a_kill_a_resumed_run_finds_the_one_that_it_has_triggered() {
+    let home = Home::new();
+    let mut first = home.spawn(&["run", "whole"]);
+    let part = home.deferred("part", "asks", 1);
+    let whole = home.deferred("whole", "part", 1);
+    let why = home.call(&["explain", &whole, "part"]).stdout;
+    assert!(why.contains(&format!("until the run `{part}` has ended")), "{why}");
+    first.kill().expect("it runs");
+    first.wait().expect("it was started here");
+
+    let second = home.spawn(&["resume", &whole]);
+    assert_eq!(home.deferred("part", "asks", 2), part);
+    let status = home.call(&["status", &part]).stdout;
+    assert!(status.contains(&format!("triggered by `part` of {whole}")), "{status}");
+    let released = home.call(&["release", &part, "answer", "--value", "1"]);
+    assert_eq!(released.code, Some(0), "{released:?}");
+    let said = Said::from(second.wait_with_output().expect("it comes to its end"));
+    assert_eq!((said.code, said.stdout.trim()), (Some(0), "42"), "{said:?}");
+    let runs = home.runs("part");
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    assert_eq!((&runs[0]["state"], &runs[0]["run_type"]), (&json!("success"), &json!("triggered")));
+}
+
+#[test]
+fn what_a_task_has_kept_is_there_after_the_death_of_the_process() {
+    let home = Home::new();
+    assert_eq!(home.call(&["run", "keeps"]).code, None);
+    let document = home.json(&["resume"]);
+    assert_eq!(document["result"], "job 17 is there, in attempt 2", "{document}");
+}
+
+#[test]
+fn a_run_that_is_cancelled_from_outside_cancels_the_one_that_it_waits_for() {
+    let home = Home::new();
+    let run = home.spawn(&["run", "whole"]);
+    let part = home.deferred("part", "asks", 1);
+    let whole = home.deferred("whole", "part", 1);
+    let cancelled = home.call(&["cancel", &whole]);
+    assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
+    run.wait_with_output().expect("it comes to its end");
+    assert_eq!(home.json(&["status", &whole])["state"], "cancelled");
+    let status = home.json(&["status", &part]);
+    assert_eq!(status["state"], "cancelled", "{status}");
+}
+
+#[test]
+fn the_program_stays_for_runs_that_nobody_waits_for() {
+    let home = Home::new();
+    let run = home.spawn(&["run", "starts"]);
+    let part = home.deferred("part", "asks", 1);
+    eventually("the run that has triggered it is over", || {
+        home.runs("starts").first().is_some_and(|run| run["state"] == "success")
+    });
+    let released = home.call(&["release", &part, "answer", "--value", "5"]);
+    assert_eq!(released.code, Some(0), "{released:?}");
+    let said = Said::from(run.wait_with_output().expect("it comes to its end"));
+    assert_eq!((said.code, said.stdout.trim()), (Some(0), &*part), "{said:?}");
+    assert!(said.stderr.contains("1 run that it has triggered goes on"), "{said:?}");
+    assert_eq!(home.json(&["status", &part])["state"], "success");
+}

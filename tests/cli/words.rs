@@ -1,0 +1,199 @@
+//! The command line of a DAG binary: its words, its flags, and what it refuses.
+
+use taskflow_tests::binaries::{self, call};
+
+#[test]
+fn the_dags_are_listed_with_their_parameters() {
+    let said = call("cli_several", &["list"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    insta::assert_snapshot!(binaries::masked(&said.stdout), @r#"
+    dag tasks schedule parameters description
+    ─
+    failing 3 note Fails, with all that a failure can have.
+    large 500 Has many tasks.
+    panicking 1 Panics.
+    required 1 table*, offset Takes a table that must be named.
+    skipping 2 Does nothing.
+    tables 2 @daily table Counts the rows of a table.
+    * must be given
+    "#);
+}
+
+#[test]
+fn a_listing_for_programs_is_json() {
+    let said = call("cli_several", &["list", "--output", "json"]);
+    let list = said.json();
+    let required = &list.as_array().unwrap().iter().find(|dag| dag["id"] == "required").unwrap();
+    assert_eq!(required["tasks"], 1);
+    assert_eq!(required["params"][0]["name"], "table");
+    assert_eq!(required["params"][0]["required"], true);
+    assert_eq!(required["params"][1]["default"], "-1");
+    assert_eq!(required["errors"], serde_json::json!([]));
+}
+
+#[test]
+fn a_dag_with_mistakes_is_listed_with_them_and_the_others_without() {
+    let said = call("cli_broken", &["list"]);
+    assert_eq!(said.code, Some(1));
+    insta::assert_snapshot!(binaries::masked(&said.stdout), @r#"
+    dag tasks schedule parameters description
+    ─
+    circle broken Goes round in a circle.
+    sound 1 Has nothing wrong.
+    "#);
+    assert!(said.stderr.starts_with("error: DAG `circle`"), "{}", said.stderr);
+    assert!(said.stderr.contains("goes round in a circle"), "{}", said.stderr);
+}
+
+#[test]
+fn a_dag_with_mistakes_does_not_run_and_does_not_show() {
+    for verb in ["run", "show"] {
+        let said = call("cli_broken", &[verb, "circle"]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.stderr.contains("goes round in a circle"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_binary_without_dags_says_how_they_get_into_it() {
+    for words in [&["list"][..], &["run"], &["show"], &["run", "daily"], &[]] {
+        let said = call("cli_empty", words);
+        assert!(said.code.is_some_and(|code| code > 0), "{said:?}");
+        assert!(said.stderr.contains("taskflow::main!(my_dags::daily);"), "{said:?}");
+    }
+}
+
+#[test]
+fn without_a_word_several_dags_are_listed_and_none_runs() {
+    let said = call("cli_several", &[]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.stdout.contains("Counts the rows of a table."), "{said:?}");
+    assert!(said.stderr.contains("Usage: cli_several run <DAG>"), "{said:?}");
+}
+
+#[test]
+fn a_graph_is_shown_in_every_format() {
+    for (format, part) in
+        [("tree", "connect"), ("dot", "digraph"), ("mermaid", "flowchart"), ("json", "\"connect\""), ("svg", "<svg")]
+    {
+        let said = call("cli_several", &["show", "failing", "--format", format]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.stdout.contains(part), "{format}: {}", said.stdout);
+    }
+    assert_eq!(call("cli_several", &["show", "failing"]), call("cli_several", &["show", "failing", "--format=tree"]));
+}
+
+#[test]
+fn the_only_dag_need_not_be_named() {
+    assert_eq!(call("cli_single", &["show"]), call("cli_single", &["show", "greeting"]));
+}
+
+#[test]
+fn of_several_dags_one_must_be_named() {
+    for verb in ["show", "run"] {
+        let said = call("cli_several", &[verb]);
+        assert_eq!(said.code, Some(2));
+        assert!(said.stderr.starts_with("error: name one of the DAGs: failing, large,"), "{said:?}");
+    }
+}
+
+#[test]
+fn an_unknown_dag_is_answered_with_the_nearest() {
+    for (program, words) in [("cli_several", ["run", "tabels"]), ("cli_several", ["show", "tabels"])] {
+        let said = call(program, &words);
+        assert_eq!((said.code, &*said.stderr), (Some(2), "error: there is no DAG `tabels`; did you mean `tables`?\n"));
+    }
+    let said = call("cli_single", &["run", "greting"]);
+    assert_eq!((said.code, &*said.stderr), (Some(2), "error: there is no DAG `greting`; did you mean `greeting`?\n"));
+}
+
+#[test]
+fn a_dag_in_the_place_of_a_command_is_answered_with_the_command() {
+    let said = call("cli_several", &["tables"]);
+    assert_eq!(said.code, Some(2));
+    assert_eq!(said.stderr, "error: `tables` is a DAG; to run it: cli_several run tables\n");
+}
+
+#[test]
+fn the_help_of_run_has_a_flag_for_each_parameter() {
+    let said = call("cli_single", &["run", "--help"]);
+    assert_eq!(said.code, Some(0));
+    let params = said.stdout.split_once("Parameters:\n").unwrap().1;
+    let params: Vec<_> = params.lines().map(str::trim).collect();
+    insta::assert_snapshot!(params.join("\n"), @r#"
+    --name <String>          Whom to greet. [default: world] [pattern: ^[A-Za-z ]+$]
+    --times <u32>            How often. [default: 1] [range: 1..=5]
+    --loud[=<bool>]          [default: false]
+    --param-output <String>  [default: plain] [possible values: plain, framed]
+    --day <Date>             [default: run.logical_date.date()]
+    --started <PathBuf>
+    --stubborn[=<bool>]      [default: false]
+    "#);
+}
+
+#[test]
+fn a_parameter_named_like_a_flag_of_ours_gets_another_name() {
+    let said = call("cli_single", &["run", "--param-output", "framed", "--output", "json", "-q"]);
+    assert_eq!(said.json()["params"]["output"], "framed");
+}
+
+#[test]
+fn every_value_that_is_not_allowed_is_refused_with_what_is() {
+    let refusals = |words: &[&str]| {
+        let said = call("cli_single", &[&["run"], words].concat());
+        assert_eq!((said.code, &*said.stdout), (Some(2), ""), "{said:?}");
+        said.stderr
+    };
+    assert_eq!(
+        refusals(&["--times", "9", "--name", "r2d2"]),
+        "error: --name: r2d2 does not match the pattern ^[A-Za-z ]+$\n\
+         error: --times: 9 is not in the range 1..=5\n"
+    );
+    assert_eq!(refusals(&["--times", "often"]), "error: --times: often is no u32\n");
+    assert_eq!(refusals(&["--times=-1"]), "error: --times: -1 is no u32: invalid value: integer `-1`, expected u32\n");
+    assert_eq!(refusals(&["--param-output", "bold"]), "error: --param-output: bold is not one of plain, framed\n");
+    assert_eq!(refusals(&["--loud=perhaps"]), "error: --loud: perhaps is no bool\n");
+    assert_eq!(
+        refusals(&["--day", "2026-02-30"]),
+        "error: --day: 2026-02-30 is no Date: `2026-02-30` is not a day such as 2026-01-31\n"
+    );
+}
+
+#[test]
+fn a_parameter_without_a_default_must_be_given() {
+    let said = call("cli_several", &["run", "required"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.stderr.contains("required arguments were not provided:\n  --table <String>"), "{said:?}");
+}
+
+#[test]
+fn an_unknown_flag_is_answered_with_the_nearest() {
+    let said = call("cli_several", &["run", "required", "--tabel", "x"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.stderr.contains("a similar argument exists: '--table'"), "{said:?}");
+}
+
+#[test]
+fn an_unknown_task_is_answered_with_the_nearest() {
+    for flag in ["--only", "--from"] {
+        let said = call("cli_several", &["run", "tables", flag, "extrakt"]);
+        assert_eq!(said.code, Some(2));
+        assert_eq!(said.stderr, "error: DAG `tables` has no task `extrakt`; did you mean `extract`?\n");
+    }
+}
+
+#[test]
+fn completions_know_the_dags_and_their_flags() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let said = call("cli_several", &["completions", shell]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.stdout.contains("required") && said.stdout.contains("offset"), "{shell}: {}", said.stdout);
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_package_with_the_dags() {
+    let said = call("cli_single", &["--version"]);
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!((said.code, said.stdout), (Some(0), format!("cli_single {version} (taskflow {version})\n")));
+}

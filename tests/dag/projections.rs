@@ -1,0 +1,363 @@
+//! Projections: another form of a value, or a part of it, on the way to a consumer and without a node.
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::ptr_arg,
+    reason = "how tasks take their inputs is what is tested here"
+)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use taskflow::BoxError;
+use taskflow::engine::RunState;
+use taskflow::journal::Journal;
+use taskflow::prelude::*;
+use taskflow::render::{Format, render};
+use taskflow_tests::common::{failure_of, on_both_drivers, reference, state_of, states};
+
+#[task]
+fn rows() -> Vec<u32> {
+    vec![3, 4, 5]
+}
+
+#[task]
+fn say(value: u32) -> String {
+    value.to_string()
+}
+
+#[task]
+fn skips(ctx: &TaskContext) -> Result<Vec<u32>> {
+    Err(ctx.skip("nothing landed"))?
+}
+
+#[task]
+fn fails() -> Result<Vec<u32>> {
+    Err("the disk is full")?
+}
+
+#[task]
+fn regions() -> BTreeMap<String, Vec<u32>> {
+    [("asia", vec![1, 2]), ("europe", vec![3])].map(|(name, rows)| (name.to_owned(), rows)).into()
+}
+
+#[task]
+fn total(rows: &[u32]) -> u32 {
+    rows.iter().sum()
+}
+
+fn sum(rows: &Vec<u32>) -> u32 {
+    rows.iter().sum()
+}
+
+#[track_caller]
+fn assert_result(build: impl Fn() -> Output<String>, expected: &str) {
+    let dag = Dag::build("projected", build).expect("the graph is sound");
+    on_both_drivers(&dag, |report| {
+        assert_eq!(report.result().map(String::as_str), Some(expected), "{}", states(report));
+    });
+}
+
+#[test]
+fn map_gives_the_consumer_another_form_of_the_value_without_a_node() {
+    let dag = Dag::build("mapped", || say(rows().map(sum))).unwrap();
+    assert_eq!(dag.plan().len(), 2);
+    on_both_drivers(&dag, |report| assert_eq!(report.result().unwrap(), "12"));
+}
+
+#[test]
+fn a_closure_may_hold_what_it_needs() {
+    let limit = 4;
+    assert_result(|| say(rows().map(move |rows: &Vec<u32>| rows.iter().filter(|row| **row >= limit).sum())), "9");
+}
+
+#[test]
+fn projections_chain() {
+    #[task]
+    fn nested() -> (HashMap<String, Vec<u32>>, String) {
+        ([("a".to_owned(), vec![1, 2, 3])].into(), "unused".to_owned())
+    }
+    assert_result(|| say(nested().unzip().0.get("a").map(Vec::len).map(|length: &usize| *length as u32 * 10)), "30");
+}
+
+#[test]
+fn unzip_takes_tuples_of_two_three_and_four_apart() {
+    #[task]
+    fn two() -> (u32, String) {
+        (1, "b".to_owned())
+    }
+    #[task]
+    fn three(two: &(u32, String)) -> (u32, String, bool) {
+        (two.0, two.1.clone(), true)
+    }
+    #[task]
+    fn four() -> (u32, String, bool, char) {
+        (1, "b".to_owned(), true, 'd')
+    }
+    #[task]
+    fn all(a: u32, b: &str, c: bool, d: char) -> String {
+        format!("{a}{b}{c}{d}")
+    }
+    let build = || {
+        let (_, word) = two().unzip();
+        let (number, _, flag) = three(two()).unzip();
+        let (.., letter) = four().unzip();
+        all(number, word, flag, letter)
+    };
+    assert_result(build, "1btrued");
+}
+
+#[test]
+fn get_takes_the_value_of_a_key() {
+    assert_result(|| say(total(regions().get("asia"))), "3");
+}
+
+#[test]
+fn a_key_that_is_not_there_fails_the_consumer_without_a_retry_and_names_those_that_are() {
+    let build = || {
+        let regions = regions();
+        total(regions.get("europe")).id("right");
+        say(total(regions.get("eurpe")).id("wrong").retries(3))
+    };
+    on_both_drivers(&Dag::build("missing", build).unwrap(), |report| {
+        assert_eq!(states(report), "regions=success right=success wrong=failed say=upstream_failed");
+        let expected =
+            "no key `eurpe` in what task `regions` gave: the keys there are `asia`, `europe`; did you mean `europe`?";
+        assert_eq!(failure_of(report, "wrong"), expected);
+        assert_eq!(report.task("wrong").unwrap().attempt_count(), 1);
+    });
+}
+
+#[test]
+fn an_empty_map_and_a_map_of_one_say_so() {
+    #[task]
+    fn none() -> HashMap<String, u32> {
+        HashMap::new()
+    }
+    #[task]
+    fn one() -> HashMap<String, u32> {
+        [("only".to_owned(), 1)].into()
+    }
+    let build = || {
+        say(none().get("x"));
+        say(one().get("x"))
+    };
+    on_both_drivers(&Dag::build("small", build).unwrap(), |report| {
+        assert_eq!(failure_of(report, "say"), "no key `x` in what task `none` gave: the map is empty");
+        assert_eq!(failure_of(report, "say_2"), "no key `x` in what task `one` gave: the only key there is `only`");
+    });
+}
+
+#[test]
+fn a_panic_in_a_closure_is_a_failure_of_the_consumer_which_may_try_again() {
+    let calls = std::sync::Arc::new(AtomicU32::new(0));
+    let counted = std::sync::Arc::clone(&calls);
+    let build = || {
+        let calls = std::sync::Arc::clone(&counted);
+        let odd = rows().map(move |rows: &Vec<u32>| match calls.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => panic!("{} rows are too many", rows.len()),
+            _ => 1,
+        });
+        say(odd).retries(1).retry_delay(std::time::Duration::ZERO)
+    };
+    on_both_drivers(&Dag::build("panics", build).unwrap(), |report| {
+        assert_eq!(states(report), "rows=success say=success");
+        let attempts = report.task("say").unwrap().attempts();
+        let first = attempts[0].failure.as_ref().unwrap().to_string();
+        assert!(first.starts_with("panicked at") && first.ends_with("3 rows are too many"), "{first}");
+    });
+    assert_eq!(calls.load(Ordering::Relaxed), 4);
+}
+
+#[test]
+fn an_async_task_takes_projected_values_too() {
+    #[task]
+    async fn later(value: u32) -> String {
+        tokio::task::yield_now().await;
+        value.to_string()
+    }
+    assert_result(|| later(rows().map(sum)), "12");
+    let dag = Dag::build("async", || later(regions().get("nowhere").map(sum))).unwrap();
+    on_both_drivers(&dag, |report| assert!(failure_of(report, "later").starts_with("no key `nowhere`")));
+}
+
+#[test]
+fn an_option_and_a_result_see_the_projected_value_or_the_end_of_the_upstream() {
+    #[task]
+    fn maybe(value: Option<u32>) -> String {
+        format!("{value:?}")
+    }
+    #[task]
+    fn outcome(value: Result<u32, Failure>) -> String {
+        value.map_or_else(|failure| failure.kind().to_owned(), |value| value.to_string())
+    }
+    assert_result(|| maybe(rows().map(sum)), "Some(12)");
+    assert_result(|| maybe(skips().map(sum)), "None");
+    assert_result(|| outcome(rows().map(sum)), "12");
+    assert_result(|| outcome(skips().map(sum)), "skipped");
+    assert_result(|| outcome(fails().map(sum)), "error");
+}
+
+#[test]
+fn lists_and_any_of_take_projected_and_plain_outputs_together() {
+    #[task]
+    fn list(values: Vec<u32>) -> String {
+        format!("{values:?}")
+    }
+    #[task]
+    fn options(values: Vec<Option<u32>>) -> String {
+        format!("{values:?}")
+    }
+    #[task]
+    fn outcomes(values: Vec<Result<u32, Failure>>) -> String {
+        let texts: Vec<String> = values.into_iter().map(|value| value.map_or("no".into(), |n| n.to_string())).collect();
+        texts.join(" ")
+    }
+    #[task]
+    fn any(value: AnyOf<u32>) -> String {
+        format!("{} from {}", *value, value.index())
+    }
+    assert_result(|| list([rows().map(sum), total(rows()), rows().map(|rows: &Vec<u32>| rows[0])]), "[12, 12, 3]");
+    assert_result(|| options(vec![rows().map(sum), skips().map(sum)]), "[Some(12), None]");
+    assert_result(|| outcomes([fails().map(sum), rows().map(sum)]), "no 12");
+    assert_result(|| any([fails().map(sum), rows().map(sum), skips().map(sum)]), "12 from 1");
+}
+
+#[dag]
+fn of_a_parameter(table: BTreeMap<String, u32>, pair: (u32, String)) -> String {
+    #[task]
+    fn both(a: u32, b: u32) -> String {
+        format!("{a} {b}")
+    }
+    both(table.get("a"), pair.unzip().0)
+}
+
+#[test]
+fn parameters_of_the_dag_are_projected_as_outputs_of_tasks_are() {
+    let table = |key: &str| BTreeMap::from([(key.to_owned(), 7)]);
+    let report = reference(of_a_parameter::run(table("a"), (8, String::new())));
+    assert_eq!(report.result().unwrap(), "7 8");
+    let report = reference(of_a_parameter::run(table("b"), (8, String::new())));
+    assert_eq!(failure_of(&report, "both"), "no key `a` in what the parameter `table` gave: the only key there is `b`");
+}
+
+#[test]
+fn the_result_of_a_dag_may_be_projected() {
+    let dag = Dag::build("result", || regions().get("asia").map(sum)).unwrap();
+    on_both_drivers(&dag, |report| assert_eq!(report.result(), Some(&3)));
+    let of_a_parameter = Dag::build("result", || rows().map(|rows: &Vec<u32>| rows.len())).unwrap();
+    on_both_drivers(&of_a_parameter, |report| assert_eq!(*report.success().unwrap(), 3));
+}
+
+#[test]
+fn a_result_that_cannot_be_projected_is_told_by_the_report_of_a_run_that_succeeded() {
+    let dag = Dag::build("result", || regions().get("mars")).unwrap();
+    on_both_drivers(&dag, |report| {
+        assert_eq!((report.state(), report.result()), (RunState::Success, None));
+        let said = report.success().unwrap_err().to_string();
+        let expected =
+            "ended as success, but what it returns could not be made: no key `mars` in what task `regions` gave";
+        assert!(said.contains(expected), "{said}");
+    });
+    let dag = Dag::build("result", || rows().map(|_: &Vec<u32>| -> u32 { panic!("no") })).unwrap();
+    on_both_drivers(&dag, |report| assert!(report.success().unwrap_err().to_string().ends_with(": no")));
+}
+
+#[test]
+fn options_and_order_of_a_projected_output_are_those_of_the_node_behind_it() {
+    let build = || {
+        let first = total(rows()).id("first");
+        let last = rows().map(sum).id("last").retries(2).after(first);
+        say(last)
+    };
+    let dag = Dag::build("behind", build).unwrap();
+    let plan = dag.plan();
+    let last = plan.find("last").expect("the id is that of the node");
+    assert_eq!(plan.node_options(last).retry.retries, 2);
+    assert_eq!(plan.orders(last).len(), 1);
+}
+
+#[test]
+fn the_hash_says_that_an_edge_is_projected_and_with_which_types() {
+    let hash = |build: &dyn Fn() -> Output<String>| Dag::build("hash", build).unwrap().plan().hash().to_owned();
+    #[task]
+    fn words() -> BTreeMap<String, u32> {
+        [("a".to_owned(), 1)].into()
+    }
+    let versions = [
+        hash(&|| say(words().get("a"))),
+        hash(&|| say(words().get("b"))),
+        hash(&|| say(words().map(|_: &BTreeMap<String, u32>| 1))),
+        hash(&|| say(words().get("a").map(|_: &u32| 1))),
+    ];
+    for (place, version) in versions.iter().enumerate() {
+        assert!(!versions[..place].contains(version), "version {place}");
+    }
+    assert_eq!(versions[0], hash(&|| say(words().get("a"))));
+}
+
+#[test]
+fn pictures_draw_one_edge_and_json_says_what_it_does() {
+    let dag = Dag::build("picture", || {
+        let rows = rows();
+        #[task]
+        fn both(count: usize, sum: u32) -> String {
+            format!("{count} {sum}")
+        }
+        both(rows.map(Vec::len), rows.map(sum))
+    });
+    let dag = dag.unwrap();
+    let mermaid = render(dag.plan(), Format::Mermaid);
+    assert_eq!(mermaid.matches("-->").count(), 1, "{mermaid}");
+    let json: serde_json::Value = serde_json::from_str(&render(dag.plan(), Format::Json)).unwrap();
+    assert_eq!(json["edges"].as_array().unwrap().len(), 1);
+    assert_eq!(json["nodes"][1]["args"][0]["projections"][0], "map: Vec<u32> -> usize");
+    assert!(json["nodes"][1]["args"][0]["sources"][0]["task"] == "rows");
+}
+
+#[test]
+fn an_output_of_another_graph_is_reported_also_when_it_is_projected() {
+    let mut smuggled = None;
+    Dag::build("one", || {
+        let rows = rows();
+        smuggled = Some(rows);
+        total(rows)
+    })
+    .unwrap();
+    let error = Dag::build("two", || say(smuggled.unwrap().map(sum))).unwrap_err().to_string();
+    assert!(error.contains("an output of another graph is used"), "{error}");
+}
+
+#[tokio::test]
+async fn the_store_keeps_the_value_of_the_producer_and_a_cleared_consumer_projects_it_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let dag = Dag::build("stored", || {
+        let (rows, name) = named().unzip();
+        count(rows.map(Vec::len), name)
+    })?;
+    let report = dag.run().journal(&journal).await?;
+    assert_eq!(report.success()?, "3 of all");
+    let history = journal.history("last").await?;
+    let stored = journal.value(&history, "named").await?.expect("it is stored").json()?;
+    assert_eq!(stored, serde_json::json!([[1, 2, 3], "all"]));
+
+    let pick = taskflow::journal::TaskFilter::tasks(["count"]);
+    let by = taskflow::journal::Note::by_user("again");
+    journal.clear("last", &pick, &by).await?;
+    let report = journal.resume_dag("last", &dag).await?.await?;
+    assert_eq!(
+        (state_of(&report, "named"), report.task("named").unwrap().attempt_count()),
+        (taskflow::TaskState::Success, 1)
+    );
+    assert_eq!(report.success()?, "3 of all");
+    Ok(())
+}
+
+#[task]
+fn named() -> (Vec<u32>, String) {
+    (vec![1, 2, 3], "all".to_owned())
+}
+
+#[task]
+fn count(rows: usize, name: &str) -> String {
+    format!("{rows} of {name}")
+}

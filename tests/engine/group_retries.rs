@@ -1,0 +1,268 @@
+//! Groups that are tried again as a whole.
+#![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
+
+use taskflow::engine::{RunState, TaskState};
+use taskflow::graph::BuildError;
+use taskflow::journal::{Journal, Note, TaskFilter};
+use taskflow::prelude::*;
+use taskflow::testing::{Test, explore};
+use taskflow::{BoxError, BuildErrors, Group};
+use taskflow_tests::common::{self, live, locked, reference, state_of, states};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// How often each function was called, by test and name.
+static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
+
+fn call(name: &str) -> u32 {
+    let mut calls = locked(&CALLS);
+    let count = calls.entry(name.to_owned()).or_default();
+    *count += 1;
+    *count
+}
+
+#[task]
+fn stage(test: &str, rows: u32) -> u32 {
+    call(&format!("{test} stage"));
+    rows
+}
+
+#[task]
+fn swap(test: &str, rows: u32) -> Result<u32> {
+    match call(&format!("{test} swap")) {
+        1 | 2 if test.contains("twice") => Err("the table is locked")?,
+        _ if test.contains("always") => Err("the table is gone")?,
+        count => Ok(rows + count),
+    }
+}
+
+#[task]
+fn publish(test: &str, rows: u32) -> u32 {
+    call(&format!("{test} publish"));
+    rows
+}
+
+#[task]
+fn rows(count: u32) -> u32 {
+    count
+}
+
+#[task]
+fn audit(rows: Result<u32, Failure>) -> bool {
+    rows.is_ok()
+}
+
+/// Two tasks that only make sense together, tried again twice.
+fn load(test: &'static str) -> Dag<u32> {
+    Dag::build("load", || {
+        let count = rows(10);
+        let loaded = Group::new("load").retries(2).retry_delay(HOUR).draw(|| swap(test, stage(test, count)));
+        publish(test, loaded)
+    })
+    .expect("the graph has no mistake")
+}
+
+#[test]
+fn a_group_that_fails_runs_again_as_a_whole_and_what_follows_hears_of_the_end() {
+    let report = reference(load("twice").run());
+    // The third call of `swap`.
+    assert_eq!(report.result(), Some(&13));
+    assert_eq!(states(&report), "rows=success load.stage=success load.swap=success publish=success");
+    let calls = ["stage", "swap", "publish"].map(|task| locked(&CALLS)[&format!("twice {task}")]);
+    assert_eq!(calls, [3, 3, 1]);
+    assert_eq!(report.ended().since(report.started()), 2 * HOUR);
+    let attempts = report.task("load.swap").expect("it is there").attempts();
+    assert_eq!(attempts.len(), 3);
+    assert_eq!(attempts[1].failure.as_ref().map(ToString::to_string).as_deref(), Some("the table is locked"));
+}
+
+#[test]
+fn a_group_without_retries_left_fails_and_only_then_what_follows() {
+    let report = reference(load("always").run());
+    assert_eq!(report.state(), RunState::Failed);
+    assert_eq!(states(&report), "rows=success load.stage=success load.swap=failed publish=upstream_failed");
+    assert_eq!(locked(&CALLS)["always stage"], 3);
+    let ended = report.task("publish").expect("it is there").ended();
+    assert_eq!(ended.since(report.started()), 2 * HOUR);
+}
+
+#[test]
+fn a_group_runs_again_on_the_live_engine() {
+    let dag = Dag::build("live", || {
+        let group = Group::new("load").retries(2).retry_delay(Duration::from_millis(1));
+        group.draw(|| swap("live twice", stage("live twice", rows(10))))
+    });
+    let report = live(dag.expect("no mistake").run());
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&13)));
+}
+
+#[test]
+fn tasks_have_their_own_retries_in_each_round() {
+    let dag = Dag::build("both", || {
+        let group = Group::new("load").retries(1).retry_delay(HOUR);
+        group.draw(|| publish("both", stage("both", 1)).retries(1).retry_delay(HOUR))
+    });
+    let outcome = Test::new(&dag.expect("no mistake")).fail_times("load.publish", 3, "locked").run();
+    outcome.assert_success().assert_attempts("load.publish", 4).assert_attempts("load.stage", 2);
+    assert_eq!(outcome.elapsed(), 3 * HOUR);
+}
+
+#[test]
+fn a_failure_that_the_group_deals_with_is_none_of_the_group() {
+    let dag = Dag::build("dealt", || Group::new("load").retries(3).draw(|| audit(swap("dealt always", 1))));
+    let report = reference(dag.expect("no mistake").run());
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&false)));
+    assert_eq!(locked(&CALLS)["dealt always swap"], 1);
+}
+
+#[test]
+fn trouble_from_outside_is_no_reason_to_try_a_group_again() {
+    let dag = Dag::build("outside", || {
+        let lost = swap("outside always", 1);
+        Group::new("load").retries(3).draw(|| publish("outside", stage("outside", lost)))
+    });
+    let report = reference(dag.expect("no mistake").run());
+    assert_eq!(report.ended(), report.started());
+    assert_eq!(states(&report), "swap=failed load.stage=upstream_failed load.publish=upstream_failed");
+}
+
+#[task]
+fn refuses(ctx: &TaskContext) -> Result<u32> {
+    call("refuses");
+    Err(ctx.fail("never"))?
+}
+
+#[test]
+fn a_failure_that_allows_no_retry_allows_none_of_the_group() {
+    let dag = Dag::build("never", || Group::new("load").retries(3).draw(refuses)).expect("no mistake");
+    assert_eq!(reference(dag.run()).state(), RunState::Failed);
+    assert_eq!(locked(&CALLS)["refuses"], 1);
+}
+
+#[test]
+fn with_fail_fast_a_group_has_its_retries_first() {
+    let outcome = Test::new(&load("fast twice")).fail_fast(true).run();
+    outcome.assert_success();
+    let outcome = Test::new(&load("fast always")).fail_fast(true).run();
+    outcome.assert_run(RunState::Failed).assert_attempts("load.swap", 3).assert_state("publish", TaskState::Skipped);
+}
+
+#[test]
+fn a_run_can_be_cancelled_while_a_group_waits() {
+    let dag = load("cancelled always");
+    let handle = dag.run().start().expect("it starts");
+    let control = handle.control();
+    common::eventually("the group waits", || locked(&CALLS).contains_key("cancelled always swap"));
+    control.cancel("enough");
+    let report = common::finish(handle);
+    assert_eq!(report.state(), RunState::Cancelled);
+    assert_eq!(state_of(&report, "publish"), TaskState::Cancelled);
+}
+
+#[task]
+fn open(name: &str) -> String {
+    call(&format!("open {name}"));
+    name.to_owned()
+}
+
+#[task]
+fn close(name: &str) {
+    call(&format!("close {name}"));
+}
+
+#[test]
+fn a_scope_in_a_group_is_set_up_and_torn_down_in_each_round() {
+    let dag = Dag::build("scoped", || {
+        let group = Group::new("load").retries(2).retry_delay(HOUR);
+        group.draw(|| scope(open("scoped"), |_| swap("scoped twice", 1), |name| close(name)))
+    });
+    let report = reference(dag.expect("no mistake").run());
+    assert_eq!(report.state(), RunState::Success);
+    let calls = locked(&CALLS);
+    assert_eq!((calls["open scoped"], calls["close scoped"]), (3, 3));
+}
+
+#[task]
+fn double(n: u32) -> u32 {
+    n * 2
+}
+
+#[task]
+fn add(one: u32, other: u32) -> u32 {
+    one + other
+}
+
+#[test]
+fn a_group_that_is_tried_again_survives_whatever_goes_wrong() {
+    let dag = Dag::build("explored", || {
+        let (one, other) = (rows(1), rows(2));
+        let group = Group::new("unit").retries(2).retry_delay(HOUR);
+        let sum = group.draw(|| {
+            let doubled = double(one);
+            add(doubled, double(other).retries(1))
+        });
+        add(sum, double(one))
+    });
+    let dag = dag.expect("no mistake");
+    explore(0..200, || Test::new(&dag).fail_times("unit.add", 2, "away").fail_times("unit.double_2", 1, "away"));
+}
+
+#[tokio::test]
+async fn the_rounds_of_a_group_are_part_of_the_history() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let group = || Group::new("load").retries(2).retry_delay(Duration::from_millis(1));
+    let dag = Dag::build("stored", || group().draw(|| swap("stored twice", stage("stored twice", rows(10)))))?;
+    dag.run().journal(&journal).await?;
+    let history = journal.history("last").await?;
+    let task = history.task("load.stage").ok_or("it is there")?;
+    assert_eq!((task.state, task.attempts.len()), (TaskState::Success, 3));
+    assert_eq!(history.state, RunState::Success);
+
+    // Clearing a task is not a round of the group.
+    let note = Note::default();
+    journal.clear("last", &TaskFilter::tasks(["load.swap"]), &note).await?;
+    let report = journal.resume_dag("last", &dag).await?.await?;
+    assert_eq!(report.state(), RunState::Success);
+    assert_eq!(journal.history("last").await?.task("load.stage").ok_or("it is there")?.attempts.len(), 3);
+    Ok(())
+}
+
+/// The only mistake of a graph.
+fn mistake(dag: Result<Dag<u32>, BuildErrors>) -> BuildError {
+    let errors = dag.expect_err("there is a mistake");
+    let [error] = errors.errors() else { panic!("{errors}") };
+    error.clone()
+}
+
+#[task]
+fn list() -> Vec<u32> {
+    vec![1]
+}
+
+#[task]
+fn sum(numbers: Vec<u32>) -> u32 {
+    numbers.into_iter().sum()
+}
+
+#[test]
+fn what_cannot_be_tried_again_as_a_whole_is_a_mistake() {
+    let unit = || Group::new("unit").retries(1);
+    let error = mistake(Dag::build("holds", || unit().draw(|| sum(list().each(|n| double(n))))));
+    assert!(matches!(&error, BuildError::GroupOfElements { group, .. } if group == "unit"), "{error}");
+    let error = mistake(Dag::build("inside", || sum(list().each(|n| unit().draw(|| double(n))))));
+    assert!(matches!(&error, BuildError::GroupOfElements { .. }), "{error}");
+    let error = mistake(Dag::build("nested", || unit().draw(|| unit().draw(|| double(1)))));
+    assert!(matches!(&error, BuildError::GroupInGroup { .. }), "{error}");
+    let error = mistake(Dag::build("cut", || {
+        let name = open("cut");
+        scope(name, |_| unit().draw(|| double(1)), |name| unit().draw(|| close(name)))
+    }));
+    assert!(matches!(&error, BuildError::GroupCutsScope { setup, .. } if setup == "open"), "{error}");
+    // All of the group in the work of a scope is well.
+    let within = Dag::build("within", || scope(open("within"), |_| unit().draw(|| double(1)), |name| close(name)));
+    assert!(within.is_ok());
+}

@@ -1,0 +1,13 @@
+//! The engine: limits, retries, timeouts, panics, cancellation, values, and the events of a run.
+
+mod cancel;
+mod event_log;
+#[cfg(feature = "testing")]
+mod group_retries;
+mod limits;
+mod panics;
+mod retries;
+#[cfg(all(feature = "sqlite", feature = "testing"))]
+mod run_retries;
+mod timeouts;
+mod values;

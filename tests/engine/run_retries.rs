@@ -1,0 +1,260 @@
+//! Runs that failed and are tried again as a whole, in the same run, with their history kept.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
+
+use taskflow::engine::{RunState, TaskState};
+use taskflow::journal::{Cancellation, Journal, Note, TaskFilter};
+use taskflow::prelude::*;
+use taskflow::testing::{Test, explore};
+use taskflow::{BoxError, DagOptions};
+use taskflow_tests::common::{PATIENCE, both, live, locked, reference};
+
+/// How often each function was called, by test.
+static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
+
+/// Counts a call, from 1.
+fn call(name: &str) -> u32 {
+    let mut calls = locked(&CALLS);
+    let count = calls.entry(name.to_owned()).or_default();
+    *count += 1;
+    *count
+}
+
+fn calls(name: &str) -> u32 {
+    locked(&CALLS).get(name).copied().unwrap_or(0)
+}
+
+#[task]
+fn extract(name: &str) -> Vec<u32> {
+    call(&format!("extract {name}"));
+    vec![1, 2, 3]
+}
+
+/// Succeeds at its call with this number.
+#[task]
+fn load(name: &str, rows: &[u32], at: u32) -> Result<u32, String> {
+    let call = call(&format!("load {name}"));
+    if call < at { Err(format!("call {call} fails")) } else { Ok(rows.iter().sum()) }
+}
+
+#[task]
+fn told(sum: u32) -> String {
+    format!("{sum}")
+}
+
+fn retried(times: u32, delay: Duration) -> DagOptions {
+    let mut options = DagOptions::NONE;
+    (options.retries, options.retry_delay) = (Some(times), Some(delay));
+    options
+}
+
+fn pipeline(name: &'static str, times: u32, at: u32) -> Dag<String> {
+    Dag::build_with(name, retried(times, Duration::from_millis(2)), || {
+        let rows = extract(name);
+        told(load(name, rows, at))
+    })
+    .expect("the graph is sound")
+}
+
+#[test]
+fn a_failed_run_is_tried_again_and_what_succeeded_is_not() {
+    let dag = pipeline("again", 2, 3);
+    let report = live(dag.run());
+    assert_eq!(report.result().map(String::as_str), Some("6"));
+    assert_eq!(report.state(), RunState::Success);
+    assert_eq!((calls("extract again"), calls("load again")), (1, 3));
+    let load = report.task("load").unwrap();
+    assert_eq!(load.attempts().len(), 3);
+    let failures: Vec<String> =
+        load.attempts().iter().filter_map(|it| Some(it.failure.as_ref()?.to_string())).collect();
+    assert_eq!(failures, ["call 1 fails", "call 2 fails"]);
+}
+
+#[test]
+fn a_run_that_fails_each_time_has_failed() {
+    let dag = pipeline("always", 2, 100);
+    both(
+        || dag.run(),
+        |report| {
+            assert_eq!(report.state(), RunState::Failed);
+            assert_eq!(report.task("load").unwrap().attempt_count(), 3);
+            assert_eq!(report.task("told").unwrap().state(), TaskState::UpstreamFailed);
+        },
+    );
+}
+
+#[test]
+fn retries_of_tasks_are_made_anew_each_time() {
+    let dag = Dag::build_with("both", retried(1, Duration::from_secs(3600)), || {
+        load("both", vec![1], 100).retries(1).retry_delay(Duration::from_secs(60))
+    });
+    let report = reference(dag.unwrap().run());
+    assert_eq!(report.task("load").unwrap().attempt_count(), 4);
+    assert_eq!(report.duration(), Duration::from_secs(3600 + 120));
+}
+
+#[task]
+fn squares(n: u32) -> Vec<u32> {
+    (0..n).map(|n| n * n).collect()
+}
+
+#[task]
+fn third_fails(name: &str, n: u32) -> Result<u32, String> {
+    let call = call(&format!("{name} {n}"));
+    if n == 4 && call == 1 { Err("no".to_owned()) } else { Ok(n + 1) }
+}
+
+#[task]
+fn total(numbers: &[u32]) -> u32 {
+    numbers.iter().sum()
+}
+
+#[test]
+fn elements_that_failed_run_again_and_the_others_do_not() {
+    let dag = Dag::build_with("elements", retried(1, Duration::from_millis(1)), || {
+        total(squares(5).each(|n| third_fails("element", n)))
+    });
+    let report = live(dag.unwrap().run());
+    assert_eq!(report.result(), Some(&35));
+    assert_eq!((calls("element 4"), calls("element 9")), (2, 1));
+}
+
+#[test]
+fn what_was_skipped_because_the_run_failed_fast_runs_as_well() {
+    let mut options = retried(1, Duration::from_millis(1));
+    options.fail_fast = true;
+    let dag = Dag::build_with("fast", options, || {
+        let first = load("fast", vec![2], 2);
+        let second = extract("fast").after(first);
+        total(second)
+    });
+    let report = live(dag.unwrap().run());
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&6)));
+    assert!(report.halt_reason().is_none());
+}
+
+#[task]
+fn create(name: &str) -> u32 {
+    call(&format!("create {name}"))
+}
+
+#[task]
+fn delete(cluster: &u32, name: &str) {
+    call(&format!("delete {name} {cluster}"));
+}
+
+#[task]
+fn on_cluster(cluster: &u32, name: &str) -> Result<u32, String> {
+    if call(&format!("work {name}")) == 1 { Err(format!("cluster {cluster} is slow")) } else { Ok(*cluster) }
+}
+
+#[test]
+fn work_of_a_scope_runs_again_with_its_setup_and_its_teardown() {
+    let dag = Dag::build_with("scoped", retried(1, Duration::from_millis(1)), || {
+        scope(create("scoped"), |cluster| on_cluster(cluster, "scoped"), |cluster| delete(cluster, "scoped"))
+    });
+    let report = live(dag.unwrap().run());
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&2)));
+    assert_eq!((calls("create scoped"), calls("delete scoped 1"), calls("delete scoped 2")), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn the_history_keeps_every_try() -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    let journal = Journal::open(home.path()).await?;
+    let report = pipeline("kept", 2, 2).run().journal(&journal).await?;
+    assert_eq!(report.state(), RunState::Success);
+    let history = journal.history("last").await?;
+    assert_eq!(history.state, RunState::Success);
+    let [retry] = &history.run_retries[..] else { panic!("{:?}", history.run_retries) };
+    assert_eq!((retry.number, retry.due), (1, retry.failed + Duration::from_millis(2)));
+    assert!(retry.started.is_some_and(|started| started >= retry.due));
+    let load = history.task("load").unwrap();
+    assert_eq!((load.attempts.len(), load.cleared, load.state), (2, 0, TaskState::Success));
+    assert_eq!(load.attempts[0].failure.as_ref().unwrap().to_string(), "call 1 fails");
+    let summary = &journal.runs(&Default::default()).await?[0];
+    assert_eq!(summary.counts, [(TaskState::Success, 3)]);
+    Ok(())
+}
+
+/// The dag of a run that waits for an hour before it is tried again.
+fn waiting(name: &'static str) -> Dag<String> {
+    Dag::build_with(name, retried(1, Duration::from_secs(3600)), || told(load(name, extract(name), 2)))
+        .expect("the graph is sound")
+}
+
+/// Starts it and closes its journal as soon as it waits.
+async fn interrupted(home: &std::path::Path, dag: &Dag<String>) -> Result<(), BoxError> {
+    let journal = Journal::open(home).await?;
+    let handle = dag.run().journal(&journal).start()?;
+    let waits = async {
+        while journal.history("last").await.map_or(true, |history| history.run_retries.is_empty()) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waits).await?;
+    journal.close().await?;
+    assert_eq!(tokio::time::timeout(PATIENCE, handle).await?.state(), RunState::Interrupted);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_that_waits_to_be_tried_again_waits_on_after_its_process_and_can_be_cancelled() -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    let dag = waiting("waits");
+    interrupted(home.path(), &dag).await?;
+    let journal = Journal::open(home.path()).await?;
+    let history = journal.history("last").await?;
+    assert_eq!(history.state, RunState::Interrupted);
+    let why = history.explain("load").unwrap().why.join("; ");
+    assert!(why.contains("the run is tried again at"), "{why}");
+    let handle = journal.resume_dag("last", &dag).await?.start()?;
+    handle.control().cancel("enough");
+    let report = tokio::time::timeout(PATIENCE, handle).await?;
+    assert_eq!(report.state(), RunState::Cancelled, "that ends the wait");
+    assert_eq!((calls("extract waits"), calls("load waits")), (1, 1));
+    assert_eq!(journal.cancel("last", &Note::default()).await?, Cancellation::Over(RunState::Cancelled));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_that_somebody_clears_has_all_its_retries_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let dag = pipeline("cleared", 1, 4);
+    assert_eq!(dag.run().journal(&journal).await?.state(), RunState::Failed);
+    assert_eq!(calls("load cleared"), 2);
+    journal.clear("last", &TaskFilter::all().failed().downstream(), &Note::default()).await?;
+    let report = journal.resume_dag("last", &dag).await?.await?;
+    assert_eq!((report.state(), calls("load cleared")), (RunState::Success, 4));
+    let history = journal.history("last").await?;
+    assert_eq!(history.run_retries.iter().map(|retry| retry.number).collect::<Vec<_>>(), [1, 1]);
+    Ok(())
+}
+
+#[task]
+fn fragile(n: u32) -> u32 {
+    n
+}
+
+#[dag(retries = 2, retry_delay = "1h")]
+fn tried_again(n: u32) -> u32 {
+    let squares = squares(n).each(|n| fragile(n));
+    fragile(total(squares)).id("last")
+}
+
+#[test]
+fn after_any_crash_a_run_is_tried_again_as_often_as_it_may_be() {
+    let test =
+        || Test::new(tried_again {}).param("n", 4_u32).fail_times("last", 1, "no").fail_times("fragile[2]", 1, "no");
+    let outcome = test().run();
+    outcome.assert_success().assert_attempts("last", 2).assert_attempts("fragile[2]", 2).assert_attempts("squares", 1);
+    assert!(outcome.event_log().contains("the run has failed, retry 1 in 3600s"), "{}", outcome.event_log());
+    for entries in 1..40 {
+        let outcome = test().crash_after(entries).run();
+        outcome.assert_success();
+        assert_eq!(outcome.result(), &14);
+    }
+    explore(0..100, test);
+}

@@ -1,0 +1,361 @@
+//! Time limits, of an attempt and of a run. What is to run out of time here waits for something that comes only after.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use taskflow::engine::{Engine, RunState, TaskState};
+use taskflow::prelude::*;
+use taskflow::{DagOptions, Interval, RunInfo};
+use taskflow_tests::common::{Gate, Meter, failure_of, finish, live, reference, state_of, states};
+
+taskflow::pool!("single", slots = 1);
+
+/// Short, because tests wait for it to pass.
+const LIMIT: Duration = Duration::from_millis(30);
+/// Never reached.
+const AGES: Duration = Duration::from_secs(3600);
+
+fn build<T: taskflow::Value>(body: impl FnOnce() -> Output<T>) -> Dag<T> {
+    Dag::build("timeouts", body).expect("the graph is sound")
+}
+
+fn engine(workers: usize) -> Engine {
+    let workers = NonZeroUsize::new(workers).expect("not zero");
+    Engine::builder().workers(workers).build().expect("no pool is named")
+}
+
+/// Opens its gate when it is dropped.
+struct OpensWhenDropped(&'static Gate);
+
+impl Drop for OpensWhenDropped {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+#[task]
+fn fine() -> u32 {
+    1
+}
+
+#[test]
+fn an_async_task_that_runs_out_of_time_is_dropped() {
+    static DROPPED: Gate = Gate::new();
+    #[task]
+    async fn waits_for_ever() {
+        let _guard = OpensWhenDropped(&DROPPED);
+        std::future::pending::<()>().await;
+    }
+    let report = live(build(|| waits_for_ever().timeout(LIMIT)).run());
+    DROPPED.pass();
+    assert_eq!(states(&report), "waits_for_ever=failed");
+    let failure = report.task("waits_for_ever").and_then(|task| task.failure());
+    assert_eq!(failure.as_deref(), Some(&Failure::TimedOut { limit: LIMIT }));
+    assert_eq!(failure_of(&report, "waits_for_ever"), "timed out after 30ms");
+    assert_eq!(report.state(), RunState::Failed);
+}
+
+#[test]
+fn an_async_task_with_a_context_is_told_and_dropped() {
+    static TOLD: Gate = Gate::new();
+    static DROPPED: Gate = Gate::new();
+    #[task]
+    async fn waits_for_ever(ctx: &TaskContext) {
+        let _guard = OpensWhenDropped(&DROPPED);
+        let ctx = ctx.clone();
+        tokio::spawn(async move {
+            ctx.cancelled().await;
+            TOLD.open();
+        });
+        std::future::pending::<()>().await;
+    }
+    let report = live(build(|| waits_for_ever().timeout(LIMIT)).run());
+    TOLD.pass();
+    DROPPED.pass();
+    assert_eq!(failure_of(&report, "waits_for_ever"), "timed out after 30ms");
+}
+
+#[test]
+fn a_sync_task_sees_that_its_time_is_up_and_its_value_is_refused() {
+    static RETURNED: Gate = Gate::new();
+    #[task]
+    fn looks(ctx: &TaskContext) -> u32 {
+        let _guard = OpensWhenDropped(&RETURNED);
+        while !ctx.is_cancelled() {
+            std::thread::yield_now();
+        }
+        5
+    }
+    #[task(blocking)]
+    fn looks_blocking(ctx: &TaskContext) -> u32 {
+        while !ctx.is_cancelled() {
+            std::thread::yield_now();
+        }
+        5
+    }
+    #[task]
+    fn takes(outcomes: Vec<Result<u32, Failure>>) -> Vec<String> {
+        // Both have returned their five by now.
+        RETURNED.pass();
+        outcomes.into_iter().map(|outcome| outcome.map_or_else(|f| f.kind().to_owned(), |n| n.to_string())).collect()
+    }
+    let dag = build(|| takes([looks().timeout(LIMIT), looks_blocking().timeout(LIMIT)]));
+    let report = live(dag.run());
+    assert_eq!(report.result().map(Vec::as_slice), Some(&["timeout".to_owned(), "timeout".to_owned()][..]));
+}
+
+/// The thread cannot be stopped; another one takes its place, so that one worker is still one worker.
+#[test]
+fn a_stuck_worker_is_replaced() {
+    static RELEASE: Gate = Gate::new();
+    static RETURNED: Meter = Meter::new();
+    #[task]
+    fn stuck() -> u32 {
+        RELEASE.pass();
+        let _ = RETURNED.enter();
+        5
+    }
+    let engine = engine(1);
+    let dag = build(|| {
+        for _ in 0..3 {
+            stuck().timeout(LIMIT).priority(1);
+        }
+        fine()
+    });
+    let report = live(dag.run().engine(&engine));
+    assert_eq!(report.result(), Some(&1), "it ran on a replacement");
+    assert_eq!(report.tasks().filter(|task| task.state() == TaskState::Failed).count(), 3);
+    assert_eq!(RETURNED.entered(), 0, "all three are still stuck");
+
+    RELEASE.open();
+    RETURNED.wait_for(3);
+    for _ in 0..20 {
+        assert_eq!(live(build(fine).run().engine(&engine)).result(), Some(&1), "the engine goes on");
+    }
+}
+
+#[test]
+fn a_stale_result_does_not_take_the_place_of_a_later_one() {
+    static FIRST_MAY_RETURN: Gate = Gate::new();
+    static FIRST_RETURNS: Gate = Gate::new();
+    #[task(retries = 1, retry_delay = "0s")]
+    fn late(ctx: &TaskContext) -> String {
+        if ctx.attempt() == 1 {
+            FIRST_MAY_RETURN.pass();
+            let _guard = OpensWhenDropped(&FIRST_RETURNS);
+            return "first".to_owned();
+        }
+        FIRST_MAY_RETURN.open();
+        FIRST_RETURNS.pass();
+        "second".to_owned()
+    }
+    // Downstream waits so that the run is still there when the stale result comes.
+    #[task]
+    fn takes(value: String) -> String {
+        value
+    }
+    let report = live(build(|| takes(late().timeout(LIMIT * 15))).run().engine(&engine(2)));
+    assert_eq!(report.result().map(String::as_str), Some("second"));
+    let attempts = report.task("late").expect("there is such a task").attempts();
+    let failures: Vec<_> =
+        attempts.iter().map(|attempt| attempt.failure.as_ref().map(|failure| failure.kind())).collect();
+    assert_eq!(failures, [Some("timeout"), None]);
+}
+
+#[test]
+fn a_time_out_is_tried_again() {
+    static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
+    #[task(retries = 2, retry_delay = "0s")]
+    async fn third_time() -> u32 {
+        if ATTEMPTS.fetch_add(1, Ordering::SeqCst) < 2 {
+            std::future::pending::<()>().await;
+        }
+        7
+    }
+    let report = live(build(|| third_time().timeout(LIMIT * 10)).run());
+    assert_eq!(report.result(), Some(&7));
+    let task = report.task("third_time").expect("there is such a task");
+    assert_eq!(task.attempt_count(), 3);
+}
+
+#[test]
+fn every_attempt_runs_out_of_time_alone() {
+    #[task(retries = 2, retry_delay = "0s")]
+    async fn never() {
+        std::future::pending::<()>().await;
+    }
+    let report = live(build(|| never().timeout(LIMIT)).run());
+    let task = report.task("never").expect("there is such a task");
+    assert_eq!((task.state(), task.attempt_count()), (TaskState::Failed, 3));
+    for attempt in task.attempts() {
+        assert_eq!(attempt.failure.as_deref(), Some(&Failure::TimedOut { limit: LIMIT }));
+        assert!(attempt.ended.since(attempt.started) >= LIMIT, "attempt {} had its whole time", attempt.number);
+    }
+}
+
+#[test]
+fn a_limit_that_is_not_reached_changes_nothing() {
+    #[task]
+    async fn fine_async() -> u32 {
+        tokio::task::yield_now().await;
+        2
+    }
+    #[task(blocking)]
+    fn fine_blocking() -> u32 {
+        3
+    }
+    let dag = build(|| {
+        fine_async().timeout(AGES);
+        fine_blocking().timeout(AGES);
+        fine().timeout(AGES)
+    });
+    let report = live(dag.run());
+    assert!(report.is_success() && report.duration() < AGES, "the run does not wait for the limits");
+    assert!(reference(dag.run()).is_success());
+}
+
+/// The reference driver has one thread; nobody is there to see that the time is up.
+#[test]
+fn limits_do_not_strike_on_the_reference_driver() {
+    let report = reference(build(|| fine().timeout(Duration::from_nanos(1))).run());
+    assert_eq!(report.result(), Some(&1));
+}
+
+#[test]
+fn a_time_out_gives_the_slots_back() {
+    static RELEASE: Gate = Gate::new();
+    static SECOND_RAN: Gate = Gate::new();
+    #[task]
+    fn stuck() {
+        RELEASE.pass();
+    }
+    #[task]
+    fn second() {
+        SECOND_RAN.open();
+    }
+    let one_task = Engine::builder().workers(NonZeroUsize::MIN).max_active_tasks(NonZeroUsize::MIN).build();
+    for (engine, pool) in [(one_task.expect("no pool is named"), false), (engine(2), true)] {
+        let dag = build(|| {
+            let (first, second) = (stuck().timeout(LIMIT).priority(1), second());
+            if pool {
+                first.pool("single");
+                second.pool("single");
+            }
+            first
+        });
+        let report = live(dag.run().engine(&engine));
+        assert_eq!(states(&report), "stuck=failed second=success");
+    }
+    RELEASE.open();
+}
+
+#[test]
+fn a_time_out_of_one_task_leaves_the_others_alone() {
+    static TIMED_OUT: Gate = Gate::new();
+    #[task]
+    async fn never() {
+        let _guard = OpensWhenDropped(&TIMED_OUT);
+        std::future::pending::<()>().await;
+    }
+    #[task]
+    async fn outlives() -> u32 {
+        TIMED_OUT.pass_async().await;
+        1
+    }
+    #[task(blocking)]
+    fn outlives_blocking(ctx: &TaskContext) -> bool {
+        TIMED_OUT.pass();
+        ctx.is_cancelled()
+    }
+    #[task]
+    fn both(number: u32, cancelled: bool) -> (u32, bool) {
+        (number, cancelled)
+    }
+    let dag = build(|| {
+        never().timeout(LIMIT);
+        both(outlives().timeout(AGES), outlives_blocking())
+    });
+    assert_eq!(live(dag.run()).result(), Some(&(1, false)));
+}
+
+// The time limit of a run.
+
+fn with_run_limit<T: taskflow::Value>(limit: Duration, body: impl FnOnce() -> Output<T>) -> Dag<T> {
+    let mut options = DagOptions::NONE;
+    options.timeout = Some(limit);
+    Dag::build_with("limited", options, body).expect("the graph is sound")
+}
+
+#[test]
+fn a_run_that_takes_too_long_fails_and_what_is_left_is_cancelled() {
+    static DROPPED: Gate = Gate::new();
+    #[task]
+    async fn never() -> u32 {
+        let _guard = OpensWhenDropped(&DROPPED);
+        std::future::pending().await
+    }
+    #[task]
+    fn needs(number: u32) -> u32 {
+        number
+    }
+    let dag = with_run_limit(LIMIT, || needs(never()));
+    let report = live(dag.run());
+    DROPPED.pass();
+    assert_eq!(report.state(), RunState::Failed);
+    assert_eq!(states(&report), "never=cancelled needs=cancelled");
+    assert_eq!(report.halt_reason(), Some("the run took longer than its timeout of 30ms"));
+    let error = report.into_result().expect_err("it failed");
+    assert!(error.to_string().ends_with("ended as failed: the run took longer than its timeout of 30ms"), "{error}");
+}
+
+#[test]
+fn the_limit_of_a_run_counts_waiting_between_attempts() {
+    #[task(retries = 5, retry_delay = "1h")]
+    fn fails() -> Result<u32> {
+        Err("again")?
+    }
+    #[task]
+    fn needs(number: u32) -> u32 {
+        number
+    }
+    let report = reference(with_run_limit(Duration::from_secs(9000), || needs(fails())).run());
+    assert_eq!(states(&report), "fails=cancelled needs=cancelled");
+    assert_eq!(report.task("fails").map(|task| task.attempt_count()), Some(3), "at 0, 1 and 2 hours");
+    assert_eq!(report.duration(), Duration::from_secs(9000));
+    assert_eq!(report.state(), RunState::Failed);
+}
+
+#[test]
+fn a_run_that_ends_in_time_is_not_touched_by_its_limit() {
+    let report = live(with_run_limit(AGES, fine).run());
+    assert!(report.is_success());
+    assert_eq!(report.halt_reason(), None);
+    assert!(reference(with_run_limit(AGES, fine).run()).is_success());
+}
+
+#[test]
+fn the_limit_of_one_run_does_not_end_another() {
+    static RELEASE: Gate = Gate::new();
+    #[task]
+    async fn waits() -> u32 {
+        RELEASE.pass_async().await;
+        1
+    }
+    let engine = engine(1);
+    let free = build(waits).run().engine(&engine).start().expect("the graph is sound");
+    let limited = live(with_run_limit(LIMIT, waits).run().engine(&engine));
+    assert_eq!(state_of(&limited, "waits"), TaskState::Cancelled);
+    RELEASE.open();
+    assert_eq!(finish(free).result(), Some(&1));
+}
+
+#[test]
+fn a_run_started_by_hand_has_the_empty_interval_at_its_logical_date() {
+    let now = Timestamp::from_nanos(1_700_000_000_000_000_000);
+    let mut options = DagOptions::NONE;
+    options.schedule = Some("@daily");
+    let report = reference(Dag::build_with("daily", options, fine).unwrap().run().logical_date(now));
+    let run: &RunInfo = report.run();
+    assert_eq!((run.logical_date, run.data_interval()), (now, Some(Interval { start: now, end: now })));
+}

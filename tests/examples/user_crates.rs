@@ -1,0 +1,47 @@
+//! Crates that depend on taskflow as a user's do: on it alone, and under another name.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn a_crate_that_names_no_other_crate_compiles() {
+    check("plain", &[]);
+}
+
+#[test]
+fn a_crate_that_renames_taskflow_compiles_and_can_show_what_it_expands_to() {
+    let printed = check("renamed", &[("TASKFLOW_PRINT_EXPANSION", "1")]);
+    assert!(printed.contains("struct sums"), "{printed}");
+    assert!(printed.contains(":: tf :: __private"), "{printed}");
+}
+
+/// Checks a copy of the fixture under `target` and gives what the compiler wrote. The copy is made anew each time, with the versions of the workspace's lock file, so that it needs neither
+/// the network nor a lock file of its own.
+fn check(name: &str, environment: &[(&str, &str)]) -> String {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = tests.parent().expect("the tests lie in the root of the workspace");
+    let fixture = tests.join("fixtures").join(name);
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fixtures");
+    let copy = shared.join(name);
+    fs::create_dir_all(copy.join("src")).expect("the target directory is writable");
+
+    let manifest = fs::read_to_string(fixture.join("Cargo.toml")).expect("the fixture has a manifest");
+    let path = format!("path = {:?}", root.display().to_string());
+    let absolute = manifest.replace("path = \"../../..\"", &path);
+    assert_ne!(manifest, absolute, "the fixture depends on taskflow by its path");
+    fs::write(copy.join("Cargo.toml"), absolute).expect("the target directory is writable");
+    fs::copy(fixture.join("src/main.rs"), copy.join("src/main.rs")).expect("the fixture has a main file");
+    fs::copy(root.join("Cargo.lock"), copy.join("Cargo.lock")).expect("the workspace has a lock file");
+
+    let output = Command::new(env!("CARGO"))
+        .args(["check", "--offline", "--quiet", "--target-dir"])
+        .arg(shared.join("target"))
+        .current_dir(&copy)
+        .envs(environment.iter().copied())
+        .output()
+        .expect("cargo runs");
+    let written = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{written}");
+    written
+}

@@ -1,0 +1,491 @@
+//! Variables, connections and secrets in a program: how they are given, what wins, what is refused, and that secrets stay
+//! secrets.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use proptest::prelude::*;
+use serde::Deserialize;
+use taskflow::config::{Config, ConfigBuilder, ConfigError, Connection, Origin};
+use taskflow::journal::Journal;
+use taskflow::prelude::*;
+use taskflow::{Durability, Engine, TaskState};
+use taskflow_tests::common::{both, failure_of, live, reference, states};
+
+/// What is wrong with it, as a person reads it.
+#[track_caller]
+fn mistakes(builder: ConfigBuilder) -> String {
+    builder.build().expect_err("it has mistakes").to_string()
+}
+
+#[track_caller]
+fn mistakes_of(toml: &str) -> String {
+    mistakes(Config::builder().toml(toml))
+}
+
+fn connection(text: &str) -> Connection {
+    let config = Config::builder().connection("c", text).build().expect("the configuration is sound");
+    config.connection("c").expect("the connection is there")
+}
+
+#[test]
+fn the_program_wins_over_the_environment_and_that_over_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("taskflow.toml");
+    std::fs::write(&path, "[variables]\na = 1\nb = 1\nc = 1\n[pools]\nwarehouse = 2\n").unwrap();
+    let config = Config::builder()
+        .search(directory.path())
+        .environment([("TASKFLOW_VAR_B", "2"), ("TASKFLOW_VAR_C", "2"), ("TASKFLOW_POOL_WAREHOUSE", "3")])
+        .variable("c", 3)
+        .build()
+        .unwrap();
+    let values = ["a", "b", "c"].map(|name| config.variable::<u32>(name).unwrap());
+    assert_eq!(values, [1, 2, 3]);
+    assert_eq!(config.pools().collect::<Vec<_>>(), [("warehouse", 3)]);
+    assert_eq!(config.path(), Some(&*path));
+    let origins: Vec<Origin> = config
+        .entries()
+        .into_iter()
+        .filter(|entry| entry.section == "variables")
+        .filter_map(|entry| entry.origin)
+        .collect();
+    let variable = "TASKFLOW_VAR_B".to_owned();
+    assert_eq!(origins, [Origin::File { path: Some(path), line: 2 }, Origin::Environment { variable }, Origin::Code]);
+}
+
+#[test]
+fn a_variable_comes_in_the_type_that_is_asked_for() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Limits {
+        soft: u32,
+        hard: Option<f64>,
+    }
+    let config = Config::builder()
+        .toml("[variables]\nday = 2026-01-31\nlimits = { soft = 1, hard = 2.5 }\nname = '15'\nbig = 0xff\n")
+        .environment([
+            ("TASKFLOW_VAR_LATE", "15"),
+            ("TASKFLOW_VAR_REGIONS", r#"["asia", "europe"]"#),
+            ("TASKFLOW_VAR_MORE", r#"{"soft": 3}"#),
+        ])
+        .build()
+        .unwrap();
+    assert_eq!(config.variable::<Date>("day").unwrap().to_string(), "2026-01-31");
+    assert_eq!(config.variable::<Limits>("limits").unwrap(), Limits { soft: 1, hard: Some(2.5) });
+    assert_eq!(config.variable::<Limits>("more").unwrap(), Limits { soft: 3, hard: None });
+    assert_eq!(config.variable::<String>("name").unwrap(), "15");
+    assert_eq!(config.variable::<u8>("big").unwrap(), 255);
+    assert_eq!(config.variable::<u8>("late").unwrap(), 15);
+    assert_eq!(config.variable::<String>("late").unwrap(), "15");
+    assert_eq!(config.variable::<Vec<String>>("regions").unwrap(), ["asia", "europe"]);
+    assert_eq!(config.variable_or("missing", 7).unwrap(), 7);
+    assert_eq!(
+        config.variable::<u8>("regions").unwrap_err().to_string(),
+        "the variable `regions` (TASKFLOW_VAR_REGIONS in the environment) is no u8: invalid type: sequence, expected u8"
+    );
+    assert_eq!(
+        config.variable::<u8>("name").unwrap_err().to_string(),
+        "the variable `name` (line 4 of the text) is no u8: invalid type: string \"15\", expected u8"
+    );
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_nearest_and_the_places_for_it() {
+    let config = Config::from_toml("[variables]\nlate_after = 1\n[secrets]\ntoken = 'tick-tack-toe'").unwrap();
+    assert_eq!(
+        config.variable::<u32>("late_aftr").unwrap_err().to_string(),
+        "there is no variable `late_aftr` (there is `late_after`); it can be given below [variables] in taskflow.toml, as \
+         TASKFLOW_VAR_LATE_AFTR in the environment, or by the program with `Config::builder().variable(\"late_aftr\", ..)`"
+    );
+    let error = config.connection("warehouse").unwrap_err();
+    assert!(matches!(&error, ConfigError::Missing { near: None, .. }), "{error}");
+    let error = config.secret("tokn").unwrap_err().to_string();
+    assert!(error.contains("TASKFLOW_SECRET_TOKN (or TASKFLOW_SECRET_TOKN_FILE)"), "{error}");
+    assert!(!error.contains("tick"), "{error}");
+}
+
+#[test]
+fn names_are_the_same_in_the_file_and_in_the_environment() {
+    let config = Config::builder()
+        .toml("[variables]\nlate-after = 1")
+        .environment([("TASKFLOW_VAR_LATE_AFTER", "2")])
+        .build()
+        .unwrap();
+    assert_eq!(config.variable::<u32>("late_after").unwrap(), 2);
+    assert_eq!(
+        mistakes_of("[variables]\nlate-after = 1\nlate_after = 2"),
+        "line 3 of the text: the variable `late_after` is there already, as `late-after`: case, `-`, `.` and `_` make no \
+         difference"
+    );
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_line() {
+    let told = mistakes(
+        Config::builder()
+            .toml(
+                "[run]\njobs = 0\ngrace = '10'\n[log]\nattempt_limit = '1 mb'\nlevel = 'a=b=c'\n[connections.w]\nkind = 'x'\n\
+                 hst = 'h'\nport = 99999\n[connections.v]\nhost = 'h'\n[secrets]\na = 1\nb = { path = 'x' }\n\
+                 [variables]\nx = nan\n[pools]\np = -1\n",
+            )
+            .environment([("TASKFLOW_JOBS", "many"), ("TASKFLOW_CONN_C", "{\"kind\": 1}"), ("TASKFLOW_POOL_P", "x")])
+            .connection("d", "x"),
+    );
+    insta::assert_snapshot!(told, @r#"
+    line 2 of the text: `jobs` is 0, and must be a number, at least 1
+    line 3 of the text: `grace` is 10, and must be a span of time such as "10s" or "1m 30s"
+    line 5 of the text: `attempt_limit` is 1 mb, and must be a size such as "64 MiB" or a number of bytes
+    line 6 of the text: `level` is a=b=c, and must be a level (error, warn, info, debug, trace) or such as "info,my_crate=debug"
+    line 9 of the text: the connection `w`: unknown key `hst`; did you mean `host`?
+    line 10 of the text: the connection `w`: `port` is no number of a port, 0 to 65535
+    line 11 of the text: the connection `v`: it has no `kind`, such as `kind = "postgres"`
+    line 14 of the text: the secret `a` must be `{ env = "NAME" }` or `{ file = "PATH" }`, or a text
+    line 15 of the text: the secret `b` is a table, which must be `{ env = "NAME" }` or `{ file = "PATH" }`
+    line 17 of the text: `x` is nan, which is not a finite number
+    line 19 of the text: the pool `p` has -1 slots, and must have a number of them
+    TASKFLOW_JOBS in the environment: `jobs` is many, and must be a number, at least 1
+    TASKFLOW_POOL_P in the environment: the pool `p` has "x" slots, and must have a number of them
+    TASKFLOW_CONN_C in the environment: the connection `c`: `kind` is no text
+    the program: the connection `d`: it is no URI such as `postgres://user@host:5432/db`: there is no `://` in it
+    "#);
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_line() {
+    insta::assert_snapshot!(mistakes_of("[variables]\na = 1\nb = \n"), @"line 3 of the text: string values must be quoted, expected literal string");
+    insta::assert_snapshot!(mistakes_of("[variables]\na = 1\na = 2\n"), @"line 3 of the text: duplicate key");
+    insta::assert_snapshot!(mistakes_of("run = 1\n"), @"line 1 of the text: `run` must be a table: `[run]`");
+}
+
+#[test]
+fn a_connection_is_a_table_a_uri_or_json() {
+    let config = Config::builder()
+        .toml(
+            "[connections]\nuri = 'postgresql://etl:pa%40ss@db:5432/sales?sslmode=require'\n[connections.table]\n\
+             conn_type = 'postgres'\nhost = 'db'\nport = 5432\nlogin = 'etl'\npassword = 'pa@ss'\nschema = 'sales'\n\
+             extra = { sslmode = 'require' }\n",
+        )
+        .environment([(
+            "TASKFLOW_CONN_JSON",
+            r#"{"conn_type": "postgres", "host": "db", "port": "5432", "login": "etl", "password": "pa@ss",
+                "schema": "sales", "extra": "{\"sslmode\": \"require\"}", "description": null}"#,
+        )])
+        .build()
+        .unwrap();
+    for name in ["uri", "table", "json"] {
+        let connection = config.connection(name).unwrap();
+        assert_eq!(connection.uri().expose(), "postgres://etl:pa%40ss@db:5432/sales?sslmode=require", "{name}");
+        assert_eq!(connection.to_string(), "postgres://etl:***@db:5432/sales?sslmode=require", "{name}");
+        assert_eq!(connection.extra::<String>("sslmode").unwrap(), "require");
+    }
+    // The environment replaces a connection as a whole.
+    let config = Config::builder()
+        .toml("[connections.w]\nkind = 'postgres'\nhost = 'db'\nlogin = 'etl'\n")
+        .environment([("TASKFLOW_CONN_W", "mysql://other")])
+        .build()
+        .unwrap();
+    assert_eq!(config.connection("w").unwrap().to_string(), "mysql://other");
+}
+
+#[test]
+fn the_forms_of_airflows_uris_are_understood() {
+    let parts = |text: &str| {
+        let connection = connection(text);
+        let extra: Vec<String> = connection.extra_keys().map(str::to_owned).collect();
+        (connection.kind().to_owned(), connection.host().map(str::to_owned), connection.port(), extra.join(" "))
+    };
+    let host = |host: &str| Some(host.to_owned());
+    assert_eq!(
+        parts("http://https://api.example.com:8443/v1"),
+        ("http".into(), host("https://api.example.com"), Some(8443), "".into())
+    );
+    assert_eq!(
+        parts("google-cloud-platform://?project=p&num_retries=5"),
+        ("google_cloud_platform".into(), None, None, "num_retries project".into())
+    );
+    assert_eq!(parts("postgres://[::1]:5432/db"), ("postgres".into(), host("::1"), Some(5432), "".into()));
+    assert_eq!(
+        parts("postgres://%2Frun%2Fpostgresql/db"),
+        ("postgres".into(), host("/run/postgresql"), None, "".into())
+    );
+    assert_eq!(parts("mongo://a:27017,b:27018/x").1, host("a:27017,b"));
+    let nested = connection("aws://?__extra__=%7B%22retries%22%3A%20%7B%22max%22%3A%203%7D%7D");
+    assert_eq!(nested.extra::<serde_json::Value>("retries").unwrap(), serde_json::json!({"max": 3}));
+    assert_eq!(connection(nested.uri().expose()).extra::<serde_json::Value>("retries").unwrap()["max"], 3);
+    let error = nested.extra::<u32>("retris").unwrap_err().to_string();
+    assert_eq!(error, "the connection `c` has no extra `retris`; did you mean `retries`?");
+    assert_eq!(nested.extra_or("none", 1).unwrap(), 1);
+}
+
+#[test]
+fn a_uri_that_is_cut_in_the_wrong_place_shows_nothing_of_itself() {
+    for text in [
+        "postgres://etl:hush/hush@db:5432/x",
+        "hushhush",
+        "1hush://x",
+        "a://etl:%ff@hush",
+        "{hush",
+        "[\"hush\"]",
+        "a://?__extra__=hush",
+    ] {
+        let told = mistakes(Config::builder().connection("c", text));
+        assert!(told.starts_with("the program: the connection `c`: ") && !told.contains("hush"), "{told}");
+    }
+    let told = mistakes(Config::builder().connection("c", "postgres://etl:a/b@db"));
+    assert!(told.contains("%40, %3A, %2F, %3F"), "{told}");
+}
+
+#[test]
+fn no_form_of_a_connection_shows_its_secrets() {
+    let connection = connection(
+        r#"{"kind": "http", "host": "h", "login": "me", "password": "hunter-22",
+            "extra": {"api_key": "wolf-33", "deep": {"token": "bear-44", "n": 1}, "open": "yes"}}"#,
+    );
+    let forms = [
+        connection.to_string(),
+        format!("{connection:?} {connection:#?}"),
+        serde_json::to_string(&connection).unwrap(),
+        format!("{:?}", connection.password()),
+        format!("{:?} {}", connection.uri(), connection.uri()),
+    ];
+    for form in &forms {
+        assert!(form.contains("***"), "{form}");
+        assert!(!["hunter-22", "wolf-33", "bear-44"].iter().any(|secret| form.contains(secret)), "{form}");
+    }
+    assert_eq!(connection.extra::<String>("api_key").unwrap(), "wolf-33");
+    assert!(connection.uri().expose().contains("hunter-22"));
+    let wrong = connection.extra::<u32>("api_key").unwrap_err().to_string();
+    assert!(wrong.ends_with("is no u32: its value is not shown"), "{wrong}");
+    assert_eq!(taskflow::log::redact("[wolf-33][bear-44][yes]"), "[***][***][yes]");
+}
+
+fn part() -> impl Strategy<Value = String> {
+    r"[a-zA-Z0-9@:/?#%&=+ é\[\]~_.-]{1,12}"
+}
+
+proptest! {
+    #[test]
+    fn a_uri_says_all_of_a_connection(
+        login in proptest::option::of(part()), password in proptest::option::of(part()), schema in proptest::option::of(part()),
+        host in proptest::option::of("[a-z./ é@?]{1,12}"), port in proptest::option::of(1_u16..),
+        extra in proptest::collection::btree_map("[a-z &=+]{1,5}", part(), 0..4), nested in any::<bool>(),
+    ) {
+        let mut extra = serde_json::json!(extra);
+        if nested {
+            extra["nested"] = serde_json::json!({"n": 1});
+        }
+        let given = serde_json::json!({"kind": "a_b", "login": login, "password": password, "schema": schema, "host": host,
+            "port": port, "extra": extra});
+        let first = connection(&given.to_string());
+        let second = connection(first.uri().expose());
+        let extra = |connection: &Connection| -> Vec<_> {
+            let value = |key: &str| (key.to_owned(), connection.extra::<serde_json::Value>(key).unwrap());
+            connection.extra_keys().map(value).collect()
+        };
+        prop_assert_eq!((second.kind(), second.login(), second.host()), (first.kind(), login.as_deref(), host.as_deref()));
+        prop_assert_eq!((second.schema(), second.port()), (schema.as_deref(), port));
+        prop_assert_eq!(second.password().map(taskflow::Secret::expose), password.as_deref());
+        prop_assert_eq!(extra(&second), extra(&first));
+    }
+
+    #[test]
+    fn any_text_is_a_connection_or_a_mistake(text in r"\PC{0,40}|[a-z]{1,3}://\PC{0,30}|[a-z]://[@:/?&=%\[\]a0]{0,20}") {
+        if let Ok(config) = Config::builder().connection("c", &text).build() {
+            connection(config.connection("c").unwrap().uri().expose());
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_a_text_a_file_or_a_variable_of_the_environment() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(path("key"), "from a file\r\n").unwrap();
+    std::fs::write(path("other"), "two lines\n\n").unwrap();
+    std::fs::write(
+        path("taskflow.toml"),
+        "[secrets]\nfile = { file = \"key\" }\nenv = { env = \"HIDDEN\" }\ngone = { file = \"gone\" }\nunset = { env = \"NONE\" }\n\
+         [connections.w]\nkind = \"x\"\npassword = { file = \"key\" }\nextra = { token = { env = \"HIDDEN\" } }\n",
+    )
+    .unwrap();
+    let environment = [
+        ("HIDDEN", "from elsewhere".to_owned()),
+        ("TASKFLOW_SECRET_DIRECT", "from here".to_owned()),
+        ("TASKFLOW_SECRET_OTHER_FILE", path("other").display().to_string()),
+    ];
+    let config = Config::builder().search(directory.path()).environment(environment).build().unwrap();
+    let secret = |name: &str| config.secret(name).map(|secret| secret.expose().to_owned());
+    assert_eq!(secret("file").unwrap(), "from a file");
+    assert_eq!(secret("env").unwrap(), "from elsewhere");
+    assert_eq!(secret("direct").unwrap(), "from here");
+    assert_eq!(secret("other").unwrap(), "two lines\n");
+    let connection = config.connection("w").unwrap();
+    assert_eq!(connection.password().unwrap().expose(), "from a file");
+    assert_eq!(connection.extra::<String>("token").unwrap(), "from elsewhere");
+
+    let gone = secret("gone").unwrap_err().to_string();
+    let place = path("taskflow.toml").display().to_string();
+    assert!(gone.starts_with(&format!("the secret `gone` ({place}:4) is not there: the file ")), "{gone}");
+    assert_eq!(
+        secret("unset").unwrap_err().to_string(),
+        format!("the secret `unset` ({place}:5) is not there: the environment variable NONE is not set; set it")
+    );
+    // A file that is written anew is read anew.
+    std::fs::write(path("key"), "another").unwrap();
+    assert_eq!(secret("file").unwrap(), "another");
+    let both = [("TASKFLOW_SECRET_A", "x"), ("TASKFLOW_SECRET_A_FILE", "y")];
+    assert_eq!(
+        mistakes(Config::builder().environment(both)),
+        "TASKFLOW_SECRET_A_FILE in the environment: TASKFLOW_SECRET_A is set as well: unset one of them"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_may_stand_in_a_file_that_nobody_else_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("taskflow.toml");
+    let mut file = std::fs::File::create(&path).unwrap();
+    let text = "[secrets]\ntoken = 'abra-cadabra'\n[connections]\nw = 'postgres://me:sesame-open@db/x'\n\
+                v = { kind = 'http', extra = { api_key = 'simsalabim' } }\nu = 'postgres://me@db'\n";
+    file.write_all(text.as_bytes()).unwrap();
+    let load = |mode| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        Config::builder().file(&path).build()
+    };
+    let refused = load(0o640).unwrap_err().to_string().replace(&*path.to_string_lossy(), "taskflow.toml");
+    insta::assert_snapshot!(refused, @r#"
+    taskflow.toml:2: the secret `token` stands here as it is, in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` in its place, or `chmod 600 taskflow.toml`
+    taskflow.toml:4: the password of the connection `w` stands here as it is, in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` in its place, or `chmod 600 taskflow.toml`
+    taskflow.toml:5: the extra `api_key` of the connection `v` stands here as it is, in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` in its place, or `chmod 600 taskflow.toml`
+    "#);
+    assert_eq!(load(0o600).unwrap().secret("token").unwrap().expose(), "abra-cadabra");
+}
+
+#[task]
+fn threshold(ctx: &TaskContext) -> Result<u32> {
+    Ok(ctx.variable("threshold")?)
+}
+
+#[task]
+fn above(values: &[u32], threshold: u32) -> usize {
+    values.iter().filter(|&&value| value > threshold).count()
+}
+
+#[dag]
+fn counted() -> usize {
+    above(vec![1, 20, 300], threshold())
+}
+
+fn engine(config: &Config) -> Engine {
+    Engine::builder().config(config).build().expect("an engine can be had")
+}
+
+#[test]
+fn tasks_get_the_configuration_of_their_engine() {
+    for (threshold, count) in [(10, 2), (100, 1)] {
+        let config = Config::builder().variable("threshold", threshold).build().unwrap();
+        both(|| counted::run().engine(&engine(&config)), |report| assert_eq!(report.result(), Some(&count)));
+    }
+    let empty = Config::from_toml("").unwrap();
+    let report = live(counted::run().engine(&engine(&empty)));
+    assert_eq!(states(&report), "threshold=failed above=upstream_failed");
+    assert!(failure_of(&report, "threshold").starts_with("there is no variable `threshold`"));
+    let context =
+        TaskContext::detached("threshold").with_config(&Config::builder().variable("threshold", 3).build().unwrap());
+    assert_eq!(threshold::call(&context).unwrap(), 3);
+}
+
+#[task]
+fn careless(ctx: &TaskContext, how: &str) -> Result<String> {
+    let secret = ctx.secret("key")?;
+    match how {
+        "error" => Err(std::io::Error::other(format!("bad key {}", secret.expose())))?,
+        "panic" => panic!("bad key {}", secret.expose()),
+        "skip" => Err(ctx.skip(format!("old key {}", secret.expose())))?,
+        "fail" => Err(ctx.fail(format!("no key like {}", secret.expose())))?,
+        _ => Ok(secret.expose().to_owned()),
+    }
+}
+
+#[task(blocking)]
+fn careless_on_a_thread(ctx: &TaskContext) -> Result<(), String> {
+    Err(format!("blocking with {}", ctx.secret("key").map_err(|error| error.to_string())?.expose()))
+}
+
+#[task]
+async fn careless_later(ctx: &TaskContext) -> Result<(), String> {
+    tokio::task::yield_now().await;
+    Err(format!("awaiting {}", ctx.secret("key").map_err(|error| error.to_string())?.expose()))
+}
+
+#[task]
+fn sees(outcome: Result<String, Failure>) -> String {
+    outcome.unwrap_or_else(|failure| failure.to_string())
+}
+
+#[dag]
+fn leaks() -> String {
+    careless("panic");
+    careless("skip");
+    careless("fail");
+    careless("value");
+    careless_on_a_thread();
+    careless_later();
+    sees(careless("error").map(|value| value.len().to_string()))
+}
+
+const KEY: &str = "swordfish-1729";
+
+#[test]
+fn failures_hold_no_secret_before_anybody_sees_them() {
+    let config = Config::builder().secret("key", KEY).build().unwrap();
+    let request = || leaks::run().engine(&engine(&config));
+    for report in [live(request()), reference(request())] {
+        let told = ["careless", "careless_2", "careless_3", "careless_on_a_thread", "careless_later", "careless_5"];
+        let told = told.map(|task| failure_of(&report, task));
+        assert!(told[0].starts_with("panicked at ") && told[0].ends_with("bad key ***"), "{told:?}");
+        let rest = ["skipped: old key ***", "no key like ***", "blocking with ***", "awaiting ***", "bad key ***"];
+        assert_eq!(told[1..], rest);
+        assert_eq!(report.task("careless_2").unwrap().state(), TaskState::Skipped);
+        // Who takes the failure, takes it without the secret.
+        assert_eq!(report.result().unwrap(), "bad key ***");
+    }
+}
+
+#[tokio::test]
+async fn neither_the_journal_nor_a_preview_holds_a_secret() {
+    let config = Config::builder().secret("key", KEY).build().unwrap();
+    let journal = Journal::in_memory().unwrap();
+    leaks::run().engine(&engine(&config)).journal(&journal).await.unwrap();
+    let history = journal.history("last").await.unwrap();
+    assert!(!format!("{history:?}").contains(KEY) && format!("{history:?}").contains("awaiting ***"));
+    assert_eq!(journal.preview(&history, "careless_4", 100).await.unwrap().unwrap(), "\"***\"");
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn a_run_that_goes_on_has_the_configuration_of_the_program_it_goes_on_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let run_with = |config: Config| (engine(&config), Journal::builder());
+    {
+        let (engine, journal) = run_with(Config::from_toml("").unwrap());
+        let journal = journal.open(directory.path()).await.unwrap();
+        let report = counted::run().engine(&engine).durability(Durability::Strict).journal(&journal).await.unwrap();
+        assert!(!report.is_success());
+    }
+    let (engine, journal) = run_with(Config::builder().variable("threshold", 10).build().unwrap());
+    let journal = journal.open(directory.path()).await.unwrap();
+    let failed = taskflow::journal::TaskFilter::all().failed().downstream();
+    journal.clear("last", &failed, &taskflow::journal::Note::default()).await.unwrap();
+    let report = journal.resume("last").await.unwrap().engine(&engine).await.unwrap();
+    assert_eq!(states(&report), "threshold=success above=success");
+}
+
+#[test]
+fn nothing_is_read_that_was_not_named() {
+    let config = Config::builder().build().unwrap();
+    assert_eq!((config.path(), config.variable_or("path", 1).unwrap()), (None::<&Path>, 1));
+    let missing = Config::builder().file("/nowhere/taskflow.toml").build().unwrap_err().to_string();
+    assert!(missing.starts_with("the configuration /nowhere/taskflow.toml cannot be read: "), "{missing}");
+}

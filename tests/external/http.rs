@@ -1,0 +1,166 @@
+//! Webhooks and the sensor for endpoints, against a server of the test's own.
+
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use taskflow::engine::{RunState, TaskState};
+use taskflow::notify::{Notification, Notifier, webhook};
+use taskflow::prelude::*;
+use taskflow::sensors::{http_ok, http_where};
+use taskflow_tests::common::{live, locked};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+/// A server that gives these answers, one to each request, and the last one ever after.
+struct Server {
+    url: String,
+    requests: Arc<Mutex<Vec<String>>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Server {
+    fn start(answers: Vec<(u16, &'static str)>) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let url = format!("http://{}/status?token=hidden-in-the-path", listener.local_addr()?);
+        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&requests);
+        runtime.spawn(async move {
+            let mut turn = 0;
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let request = read(&mut socket).await;
+                locked(&seen).push(request);
+                let (status, body) = answers[turn.min(answers.len() - 1)];
+                turn += 1;
+                let length = body.len();
+                let answer =
+                    format!("HTTP/1.1 {status} Said\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+                let _ = socket.write_all(answer.as_bytes()).await;
+            }
+        });
+        Ok(Server { url, requests, _runtime: runtime })
+    }
+
+    fn requests(&self) -> Vec<String> {
+        locked(&self.requests).clone()
+    }
+}
+
+/// A whole request: its head, and as much of a body as that announces.
+async fn read(socket: &mut tokio::net::TcpStream) -> String {
+    let (mut request, mut some) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = socket.read(&mut some).await.unwrap_or(0);
+        request.extend_from_slice(&some[..count]);
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let length = |head: &str| {
+            let line = head.lines().find(|line| line.to_lowercase().starts_with("content-length:"))?;
+            line.split_once(':')?.1.trim().parse::<usize>().ok()
+        };
+        match text.split_once("\r\n\r\n") {
+            Some((head, body)) if body.len() >= length(head).unwrap_or(0) => return text,
+            _ if count == 0 => return text,
+            _ => {}
+        }
+    }
+}
+
+const SOON: Duration = Duration::from_millis(1);
+
+#[test]
+fn an_endpoint_is_asked_until_it_answers_well() {
+    let server = Server::start(vec![(503, "not yet"), (404, ""), (200, "ready")]).unwrap();
+    let url = server.url.clone();
+    let dag = Dag::build("ready", || http_ok(url).poke_interval(SOON).map(|answer| answer.body.clone())).unwrap();
+    assert_eq!(live(dag.run()).result().map(String::as_str), Some("ready"));
+    assert_eq!(server.requests().len(), 3);
+    assert!(server.requests()[0].starts_with("GET /status?token=hidden-in-the-path HTTP/1.1"));
+}
+
+#[test]
+fn an_answer_may_be_looked_at() {
+    #[derive(serde::Deserialize)]
+    struct Export {
+        state: String,
+    }
+    let server =
+        Server::start(vec![(200, r#"{"state":"running"}"#), (200, "?"), (200, r#"{"state":"done"}"#)]).unwrap();
+    let url = server.url.clone();
+    let dag = Dag::build("done", || {
+        let done = http_where(url, |answer| answer.json::<Export>().is_some_and(|export| export.state == "done"));
+        done.poke_interval(SOON).map(|answer| answer.status)
+    });
+    assert_eq!(live(dag.unwrap().run()).result(), Some(&200));
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn what_waiting_does_not_mend_is_an_error_that_shows_no_secret() {
+    let server = Server::start(vec![(403, "go away")]).unwrap();
+    let url = server.url.clone();
+    let dag = Dag::build("forbidden", || http_ok(url).poke_interval(SOON).map(|answer| answer.status)).unwrap();
+    let report = live(dag.run());
+    let failure = report.task("http_answers").unwrap().failure().unwrap().to_string();
+    assert!(failure.ends_with("answered with status 403: it wants other credentials"), "{failure}");
+    assert!(failure.starts_with("http://127.0.0.1:") && !failure.contains("hidden"), "{failure}");
+
+    let dag = Dag::build("no_url", || http_ok("example.com").map(|answer| answer.status)).unwrap();
+    let failure = live(dag.run()).task("http_answers").unwrap().failure().unwrap().to_string();
+    assert_eq!(failure, "the address is none of a web server: it begins with `http://` or `https://`");
+}
+
+#[test]
+fn nobody_there_is_waited_out() {
+    let dag = Dag::build("nobody", || {
+        let answer = http_ok("http://127.0.0.1:9/").poke_interval(SOON).timeout(Duration::from_millis(50)).soft_fail();
+        answer.map(|answer| answer.status)
+    });
+    let report = live(dag.unwrap().run());
+    assert_eq!((report.state(), report.task("http_answers").unwrap().state()), (RunState::Success, TaskState::Skipped));
+}
+
+static HOOKED: LazyLock<Server> = LazyLock::new(|| Server::start(vec![(200, "")]).expect("there is a free port"));
+
+#[task]
+fn fails() -> Result<u32> {
+    Err("the table is gone, says correct-horse-battery")?
+}
+
+#[dag(on_failure = webhook(HOOKED.url.clone()).header("X-Team", "data"))]
+fn hooked() -> u32 {
+    fails()
+}
+
+#[test]
+fn a_webhook_gets_the_notice_as_json_without_secrets() {
+    taskflow::log::mask("correct-horse-battery");
+    assert_eq!(live(hooked::run()).state(), RunState::Failed);
+    let requests = HOOKED.requests();
+    let [request] = &requests[..] else { panic!("{requests:?}") };
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let head = head.to_lowercase();
+    assert!(head.starts_with("post /status"), "{head}");
+    assert!(head.contains("content-type: application/json") && head.contains("x-team: data"), "{head}");
+    let json: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(
+        (&json["kind"], &json["dag_id"], &json["state"]),
+        (&"failure".into(), &"hooked".into(), &"failed".into())
+    );
+    assert_eq!(json["failure"]["message"], "the table is gone, says ***");
+    let key = json["key"].as_str().unwrap().to_lowercase();
+    assert!(head.contains(&format!("idempotency-key: {key}")), "{head}");
+}
+
+#[test]
+fn a_webhook_that_is_refused_says_where_and_shows_no_secret() {
+    let server = Server::start(vec![(500, "the queue is full")]).unwrap();
+    let hook = webhook(server.url.clone()).body(|notification| serde_json::json!({ "text": notification.to_string() }));
+    let error = hook.notify(&Notification::example()).unwrap_err().to_string();
+    assert!(error.ends_with("answered with status 500: the queue is full"), "{error}");
+    assert!(!error.contains("hidden") && !hook.name().contains("hidden"), "{error} {}", hook.name());
+    let sent = server.requests().concat();
+    assert!(sent.ends_with(r#"{"text":"task load of daily failed: the table is gone"}"#), "{sent}");
+
+    let nobody = webhook("http://127.0.0.1:9/hidden").notify(&Notification::example()).unwrap_err().to_string();
+    assert!(nobody.starts_with("no answer from http://127.0.0.1:9: ") && !nobody.contains("hidden"), "{nobody}");
+}

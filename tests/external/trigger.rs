@@ -1,0 +1,376 @@
+//! Runs of other DAGs, triggered by tasks.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
+
+use taskflow::engine::{RunState, TaskState};
+use taskflow::journal::{Journal, Note, RunFilter, RunHistory, TaskFilter};
+use taskflow::prelude::*;
+use taskflow::tasks::RunType;
+use taskflow::{BoxError, DagOptions, Engine, Group, Value};
+use taskflow_tests::common::{
+    self, PATIENCE, eventually, failure_of, finish, live, locked, on_both_drivers, reference,
+};
+
+/// How often each function was called, by test and name.
+static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
+
+/// Counts a call, from 1.
+fn call(name: &str) -> u32 {
+    let mut calls = locked(&CALLS);
+    let count = calls.entry(name.to_owned()).or_default();
+    *count += 1;
+    *count
+}
+
+fn calls(name: &str) -> u32 {
+    locked(&CALLS).get(name).copied().unwrap_or(0)
+}
+
+#[task]
+fn square(n: u64) -> u64 {
+    n * n
+}
+
+/// Another DAG.
+#[dag]
+fn squared(n: u64, #[param(default = 1)] factor: u64) -> u64 {
+    let _ = factor;
+    square(n)
+}
+
+#[task]
+fn plus_one(n: u64) -> u64 {
+    n + 1
+}
+
+#[test]
+fn a_node_triggers_a_run_and_gives_its_typed_result() {
+    let dag = Dag::build("drawn", || plus_one(squared::trigger(plus_one(2), 1))).unwrap();
+    on_both_drivers(&dag, |report| {
+        assert_eq!(report.state(), RunState::Success);
+        assert_eq!(report.result(), Some(&10));
+        assert_eq!(report.task("squared").unwrap().attempt_count(), 1);
+    });
+}
+
+#[task(deferrable)]
+async fn twice(ctx: &TaskContext, n: u64) -> Result<u64> {
+    call(&format!("twice {n}"));
+    let first = ctx.trigger(squared::run(n, 1)).await?;
+    let second = ctx.trigger(squared::run(first, 1)).await?;
+    Ok(first + second)
+}
+
+#[test]
+fn a_task_awaits_one_run_after_the_other() {
+    let dag = Dag::build("awaited", || twice(3)).unwrap();
+    let report = live(dag.run());
+    assert_eq!(report.result(), Some(&(9 + 81)));
+    assert_eq!(report.task("twice").unwrap().attempt_count(), 1);
+    // Called again after each of the runs.
+    assert_eq!(calls("twice 3"), 3);
+    let report = reference(Dag::build("awaited", || twice(4)).unwrap().run());
+    assert_eq!(report.result(), Some(&(16 + 256)));
+}
+
+#[test]
+fn waiting_for_a_run_holds_no_slot() {
+    let engine = Engine::builder().max_active_tasks(NonZeroUsize::MIN).build().unwrap();
+    let dag = Dag::build("slots", || plus_one(squared::trigger(5, 1))).unwrap();
+    assert_eq!(live(dag.run().engine(&engine)).result(), Some(&26));
+}
+
+#[task]
+fn breaks(name: &str, times: u32) -> Result<u32> {
+    let count = call(name);
+    if count <= times { Err(format!("broken for the {count}. time"))? } else { Ok(count) }
+}
+
+#[dag]
+fn broken(name: String, times: u32) -> u32 {
+    breaks(name, times)
+}
+
+#[test]
+fn the_failure_of_a_run_is_one_that_names_it() {
+    let dag = Dag::build("failing", || broken::trigger("always", u32::MAX)).unwrap();
+    on_both_drivers(&dag, |report| {
+        assert_eq!(report.state(), RunState::Failed);
+        let failure = failure_of(report, "broken");
+        assert!(failure.starts_with("the run `triggered__"), "{failure}");
+        assert!(failure.contains("` of `broken` ended as failed: task `breaks`: broken for the "), "{failure}");
+    });
+}
+
+#[test]
+fn a_retry_after_a_failed_run_starts_another_one() {
+    let dag =
+        || Dag::build("retried", || broken::trigger("twice broken", 2).retries(2).retry_delay(Duration::ZERO)).unwrap();
+    let report = live(dag().run());
+    assert_eq!(report.result(), Some(&3));
+    assert_eq!(report.task("broken").unwrap().attempt_count(), 3);
+}
+
+/// Fails for itself after the run that it has triggered.
+#[task(deferrable, retries = 1, retry_delay = "0s")]
+async fn forgetful(ctx: &TaskContext) -> Result<u32> {
+    let count = ctx.trigger(broken::run("once only".to_owned(), 0)).await?;
+    if ctx.attempt() == 1 { Err("I have forgotten")? } else { Ok(count) }
+}
+
+#[test]
+fn a_retry_for_another_reason_finds_the_run_that_was_there() {
+    let report = live(Dag::build("forgetful", || forgetful()).unwrap().run());
+    assert_eq!(report.result(), Some(&1));
+    assert_eq!(report.task("forgetful").unwrap().attempt_count(), 2);
+    assert_eq!(calls("once only"), 1);
+}
+
+#[task]
+async fn waits_without_saying_so(ctx: &TaskContext) -> Result<u64> {
+    Ok(ctx.trigger(squared::run(call("not deferrable").into(), 1)).await?)
+}
+
+#[test]
+fn a_task_that_is_not_deferrable_starts_nothing() {
+    let dag = Dag::build("no", || waits_without_saying_so().retries(2)).unwrap();
+    on_both_drivers(&dag, |report| {
+        let failure = failure_of(report, "waits_without_saying_so");
+        assert_eq!(failure, "`waits_without_saying_so` waits and is not deferrable: write `#[task(deferrable)]`");
+        assert_eq!(report.task("waits_without_saying_so").unwrap().attempt_count(), 1);
+    });
+}
+
+#[test]
+fn a_context_made_by_hand_triggers_nothing() {
+    let context = TaskContext::detached("twice");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let error = runtime.block_on(context.trigger_detached(squared::run(1, 1))).unwrap_err().to_string();
+    assert!(error.starts_with("runs are triggered by tasks of a run;"), "{error}");
+}
+
+#[test]
+fn a_node_outside_of_a_dag_says_what_to_write() {
+    let (message, place) = common::panic_of(|| squared::trigger(1, 1));
+    assert!(message.contains("`squared::trigger(..)` draws a node of a graph"), "{message}");
+    assert!(place.starts_with("tests/external/trigger.rs:"), "{place}");
+}
+
+#[dag]
+fn checked(#[param(range = 1..=9)] n: u64) -> u64 {
+    square(n)
+}
+
+#[test]
+fn a_parameter_that_is_not_allowed_is_a_failure_that_names_it() {
+    let dag = Dag::build("param", || checked::trigger(plus_one(9))).unwrap();
+    on_both_drivers(&dag, |report| {
+        let failure = failure_of(report, "checked");
+        assert_eq!(failure, "a run of `checked` cannot be triggered: parameter `n`: `10` is not in the range 1..=9");
+    });
+}
+
+#[task(deferrable)]
+fn asks(key: &str, ctx: &TaskContext) -> Result<u64> {
+    call(&format!("asks {key}"));
+    Ok(ctx.wait_for(key)?)
+}
+
+#[dag]
+fn asking(key: String) -> u64 {
+    asks(key)
+}
+
+#[task]
+async fn starts_and_goes_on(ctx: &TaskContext, key: &str) -> Result<String> {
+    Ok(ctx.trigger_detached(asking::run(key.to_owned())).await?)
+}
+
+async fn history_when(journal: &Journal, run: &str, wanted: impl Fn(&RunHistory) -> bool) -> RunHistory {
+    let start = std::time::Instant::now();
+    loop {
+        match journal.history(run).await {
+            Ok(history) if wanted(&history) => return history,
+            other => assert!(start.elapsed() < PATIENCE, "this does not come: {other:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn is_deferred(task: &str) -> impl Fn(&RunHistory) -> bool {
+    move |history| history.task(task).is_some_and(|task| task.state == TaskState::Deferred)
+}
+
+async fn run_of(journal: &Journal, dag: &str) -> Result<Vec<String>, BoxError> {
+    let filter = RunFilter { dag: Some(dag.to_owned()), ..RunFilter::default() };
+    Ok(journal.runs(&filter).await?.into_iter().map(|run| run.info.run_id).collect())
+}
+
+#[tokio::test]
+async fn a_triggered_run_has_a_history_of_its_own_that_says_by_whom() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let dag = Dag::build("parent", || plus_one(squared::trigger(4, 1)))?;
+    let report = dag.run().journal(&journal).await?;
+    assert_eq!(report.result(), Some(&17));
+    let runs = run_of(&journal, "squared").await?;
+    let [child] = &*runs else { panic!("{runs:?}") };
+    let child = journal.history(child).await?;
+    assert_eq!((child.state, child.info.run_type), (RunState::Success, RunType::Triggered));
+    let by = child.info.triggered_by.as_ref().ok_or("it was triggered")?;
+    assert_eq!((&by.run_id, &*by.task_id), (&report.run().run_id, "squared"));
+    assert_eq!(child.info.logical_date, report.run().logical_date);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_detached_run_goes_on_without_the_one_that_has_triggered_it() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let dag = Dag::build("parent", || {
+        asking::trigger_detached("by node");
+        starts_and_goes_on("by task")
+    })?;
+    let report = dag.run().journal(&journal).await?;
+    let by_task = report.success()?;
+    let runs = run_of(&journal, "asking").await?;
+    assert!(runs.len() == 2 && runs.contains(by_task), "{runs:?}");
+    for (run, key) in [(by_task, "by task"), (runs.iter().find(|run| *run != by_task).ok_or("two")?, "by node")] {
+        history_when(&journal, run, is_deferred("asks")).await;
+        journal.release(run, key, &5, &Note::default()).await?;
+        history_when(&journal, run, |history| history.state == RunState::Success).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cancelled_run_cancels_the_one_that_it_waits_for() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let dag = Dag::build("parent", || asking::trigger("never"))?;
+    let handle = dag.run().journal(&journal).start()?;
+    let parent = handle.info().run_id.clone();
+    history_when(&journal, &parent, is_deferred("asking")).await;
+    let explained = journal.history(&parent).await?.explain("asking").ok_or("it is there")?;
+    assert!(explained.why[0].contains("until the run `triggered__"), "{explained:?}");
+    let runs = run_of(&journal, "asking").await?;
+    handle.control().cancel("enough");
+    let report = tokio::time::timeout(PATIENCE, handle).await?;
+    assert_eq!(report.state(), RunState::Cancelled);
+    let child = history_when(&journal, &runs[0], |history| history.state == RunState::Cancelled).await;
+    let reason = child.halt_reason.ok_or("it was cancelled")?;
+    assert!(reason.contains(&parent), "{reason}");
+    Ok(())
+}
+
+/// Starts the run, and interrupts it with all that it has triggered as soon as its history is as wanted.
+async fn interrupt<T: Value>(
+    home: &std::path::Path,
+    dag: &Dag<T>,
+    wanted: impl Fn(&RunHistory) -> bool,
+) -> Result<String, BoxError> {
+    let journal = Journal::open(home).await?;
+    let handle = dag.run().journal(&journal).start()?;
+    let run = handle.info().run_id.clone();
+    history_when(&journal, &run, wanted).await;
+    journal.close().await?;
+    let report = tokio::time::timeout(PATIENCE, handle).await?;
+    assert_eq!(report.state(), RunState::Interrupted);
+    Ok(run)
+}
+
+#[tokio::test]
+async fn a_resumed_run_goes_on_with_the_one_that_it_has_triggered() -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    let dag = Dag::build("parent", || plus_one(asking::trigger("after the crash")))?;
+    let parent = interrupt(home.path(), &dag, is_deferred("asking")).await?;
+
+    let journal = Journal::open(home.path()).await?;
+    let handle = journal.resume_dag(&parent, &dag).await?.start()?;
+    let runs = run_of(&journal, "asking").await?;
+    let [child] = &*runs else { panic!("{runs:?}") };
+    history_when(&journal, child, |history| history.sessions.len() == 2 && is_deferred("asks")(history)).await;
+    journal.release(child, "after the crash", &41, &Note::default()).await?;
+    let report = tokio::time::timeout(PATIENCE, handle).await?;
+    assert_eq!(report.result(), Some(&42));
+    assert_eq!(report.task("asking").map(|task| task.attempt_count()), Some(1));
+    assert_eq!(run_of(&journal, "asking").await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_that_has_ended_meanwhile_gives_its_result_to_the_one_that_is_resumed() -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    let dag = Dag::build("parent", || plus_one(asking::trigger("meanwhile")))?;
+    let parent = interrupt(home.path(), &dag, is_deferred("asking")).await?;
+
+    let journal = Journal::open(home.path()).await?;
+    let child = run_of(&journal, "asking").await?.remove(0);
+    journal.release(&child, "meanwhile", &6, &Note::default()).await?;
+    let report = journal.resume(&child).await?.await?;
+    assert!(report.is_success());
+    let report = journal.resume_dag(&parent, &dag).await?.await?;
+    assert_eq!(report.result(), Some(&7));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_task_that_was_cleared_triggers_another_run() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let dag = Dag::build("parent", || plus_one(squared::trigger(4, 1)))?;
+    let report = dag.run().journal(&journal).await?;
+    let parent = report.run().run_id.clone();
+    journal.clear(&parent, &TaskFilter::tasks(["squared"]), &Note::default()).await?;
+    journal.resume_dag(&parent, &dag).await?.await?;
+    assert_eq!(run_of(&journal, "squared").await?.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn a_cancelled_run_without_a_journal_ends_what_it_waits_for() {
+    let handle = Dag::build("parent", || asking::trigger("unstored")).unwrap().run().start().unwrap();
+    eventually("the other run", || calls("asks unstored") == 1);
+    handle.control().cancel("enough");
+    assert_eq!(finish(handle).state(), RunState::Cancelled);
+}
+
+#[cfg(feature = "testing")]
+#[test]
+fn in_a_test_a_triggered_run_is_simulated_as_well() {
+    use taskflow::testing::{Test, explore};
+
+    let dag = Dag::build("tested", || plus_one(squared::trigger(plus_one(2), 1))).unwrap();
+    for entries in 1..15 {
+        assert_eq!(Test::new(dag.clone()).crash_after(entries).run().result(), &10, "after {entries} entries");
+    }
+    explore(0..20, || Test::new(dag.clone()).stored());
+    Test::new(dag).fail_times("squared", 1, "away").run().assert_failure("squared", "away");
+}
+
+#[task]
+fn at_the_second_call(name: &str) -> Result<u32> {
+    match call(name) {
+        1 => Err("not yet")?,
+        count => Ok(count),
+    }
+}
+
+#[dag]
+fn moody(name: String) -> u32 {
+    at_the_second_call(name)
+}
+
+#[test]
+fn a_group_and_a_run_that_are_tried_again_trigger_another_run() {
+    let group = || Group::new("unit").retries(1).retry_delay(Duration::from_millis(1));
+    let dag = Dag::build("unit", || group().draw(|| moody::trigger("in a group")));
+    let report = live(dag.unwrap().run());
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&2)));
+
+    let mut options = DagOptions::NONE;
+    options.retries = Some(1);
+    options.retry_delay = Some(Duration::from_millis(1));
+    let dag = Dag::build_with("again", options, || moody::trigger("in a run"));
+    let report = live(dag.unwrap().run());
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&2)));
+}

@@ -1,0 +1,184 @@
+//! Commands as tasks: what they are given, what becomes of their exit codes, and what they give.
+
+use rustix::process::{Pid, test_kill_process};
+use taskflow::engine::TaskState;
+use taskflow::prelude::*;
+use taskflow::process::{Command, CommandOutput, command};
+use taskflow_tests::common::{self, live, patiently};
+
+#[task]
+fn day() -> String {
+    "monday".to_owned()
+}
+
+#[task]
+fn count() -> u32 {
+    3
+}
+
+/// Runs one command as a DAG; what its task failed of, or how it was skipped.
+#[track_caller]
+#[allow(clippy::needless_pass_by_value, reason = "a command is written where it fails")]
+fn failure(of: Command) -> Failure {
+    let dag = Dag::build("one", || command("it", of.clone())).expect("the graph is sound");
+    let report = live(dag.run());
+    let failure = report.task("it").expect("it is in the graph").failure().expect("it does not succeed");
+    (*failure).clone()
+}
+
+#[track_caller]
+fn output(of: &Command) -> CommandOutput {
+    let dag = Dag::build("one", || command("it", of.clone())).expect("the graph is sound");
+    live(dag.run()).success().expect("it succeeds").clone()
+}
+
+fn chain(failure: &Failure) -> (&[String], bool) {
+    match failure {
+        Failure::Error { chain, retryable } => (chain, *retryable),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_command_gives_its_last_line_and_all_of_stdout_if_asked() {
+    assert_eq!(output(&Command::new("printf").arg("one\ntwo\n\n")).last_line, "two");
+    assert_eq!(output(&Command::new("true")), CommandOutput::default());
+    let captured = output(&Command::script("echo one; echo two; echo aside >&2").capture());
+    assert_eq!(captured.stdout.as_deref(), Some("one\ntwo\n"));
+}
+
+#[test]
+fn values_of_tasks_are_arguments_and_environment_and_order_the_command_after_them() {
+    let dag = Dag::build("values", || {
+        let script = Command::script(r#"line=$(cat); echo "$1 $DAY $line $2 $0""#);
+        command("it", script.arg(count()).arg("fixed").env("DAY", day()).stdin_text(day()))
+    })
+    .unwrap();
+    let it = dag.plan().find("it").unwrap();
+    assert_eq!(dag.plan().nodes()[it as usize].id(), "it");
+    let report = live(dag.run());
+    assert_eq!(report.success().unwrap().last_line, "3 monday monday fixed script");
+    let report = dag.run().run_sequentially().unwrap();
+    assert_eq!(report.success().unwrap().last_line, "3 monday monday fixed script");
+}
+
+#[test]
+fn a_command_after_a_failed_task_does_not_run() {
+    #[task]
+    fn broken() -> Result<String> {
+        Err("no")?
+    }
+    let dag = Dag::build("after", || command("it", Command::new("echo").arg(broken()))).unwrap();
+    let report = live(dag.run());
+    assert_eq!(report.task("it").unwrap().state(), TaskState::UpstreamFailed);
+}
+
+#[test]
+fn the_environment_and_the_directory_are_what_was_said() {
+    let command = Command::script("pwd; echo \"${HOME-none} $A\" >&2; env | grep -v -e ^PWD -e ^SHLVL -e ^_= | sort");
+    let given = output(&command.clone().env_clear().env("A", "1").env("PATH", "/usr/bin:/bin").cwd("/").capture());
+    assert_eq!(given.stdout.as_deref(), Some("/\nA=1\nPATH=/usr/bin:/bin\n"));
+}
+
+#[test]
+fn an_exit_code_is_a_failure_with_the_last_lines_of_stderr() {
+    let failed = failure(Command::script("echo one >&2; echo two >&2; exit 3"));
+    let (chain, retryable) = chain(&failed);
+    let what = "`bash -euo pipefail -c echo one >&2; echo two >&2; exit 3 scr ..` failed with exit code 3";
+    assert_eq!((chain, retryable), (&[what.to_owned(), "one\ntwo".to_owned()][..], true));
+}
+
+#[test]
+fn a_script_stops_at_the_first_command_that_fails() {
+    for script in ["false; echo on", "false | true; echo on", "echo $NOT_SET; echo on"] {
+        assert!(failure(Command::script(script)).to_string().ends_with("failed with exit code 1"), "{script}");
+    }
+}
+
+#[test]
+fn exit_codes_skip_and_forbid_retries() {
+    let skipped =
+        |of: Command| matches!(failure(of), Failure::Skipped { reason } if reason.ends_with("(exit code 99)"));
+    assert!(skipped(Command::script("exit 99")));
+    assert!(!skipped(Command::script("exit 99").skip_on(None)));
+    assert!(failure(Command::script("exit 7").skip_on(7)).is_skip());
+    assert!(!chain(&failure(Command::script("exit 2").no_retry_on(2).no_retry_on(4))).1);
+    assert!(chain(&failure(Command::script("exit 3").no_retry_on(2))).1);
+}
+
+#[test]
+fn a_signal_is_named() {
+    let failed = failure(Command::new("sh").arg("-c").arg("kill -KILL $$"));
+    assert_eq!(failed.to_string(), "`sh -c kill -KILL $$` was killed by signal 9 (SIGKILL)");
+}
+
+#[test]
+fn what_cannot_be_started_is_not_tried_again() {
+    let failed = failure(Command::new("no-such-program").arg("--now"));
+    let (chain, retryable) = chain(&failed);
+    assert!(chain[0].starts_with("`no-such-program --now` cannot be started: No such file"), "{chain:?}");
+    assert!(!retryable);
+}
+
+#[test]
+fn more_than_may_be_captured_is_a_failure() {
+    let failed = failure(Command::script("printf %2000d 1").capture_up_to(1024));
+    assert!(failed.to_string().contains("wrote 2.0 KiB to stdout, and at most 1.0 KiB are captured"), "{failed}");
+}
+
+#[test]
+fn what_a_command_leaves_behind_is_ended_with_it() {
+    let given = output(&Command::script("sleep 1000 & echo $!"));
+    let pid = Pid::from_raw(given.last_line.parse().unwrap()).unwrap();
+    common::eventually("what was started is gone", || {
+        let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+        test_kill_process(pid).is_err() || status.contains(") Z ")
+    });
+}
+
+#[test]
+fn a_command_can_be_awaited_inside_a_task() {
+    #[task]
+    async fn shell(ctx: &TaskContext, script: &str) -> Result<String> {
+        Ok(Command::script(script).env("TASK", ctx.task_id()).run(ctx).await?.last_line)
+    }
+    let dag = Dag::build("inside", || shell("echo in $TASK")).unwrap();
+    assert_eq!(live(dag.run()).success().unwrap(), "in shell");
+    let dag = Dag::build("inside", || shell("exit 99")).unwrap();
+    assert_eq!(live(dag.run()).task("shell").unwrap().state(), TaskState::Skipped);
+}
+
+#[test]
+fn retries_and_time_limits_hold_for_commands() {
+    let directory = tempfile::tempdir().unwrap();
+    let mark = directory.path().join("mark").to_str().unwrap().to_owned();
+    let dag = Dag::build("again", || {
+        let script = Command::script(r#"if [ -e "$MARK" ]; then echo again; else touch "$MARK"; exit 1; fi"#);
+        command("it", script.env("MARK", &mark)).retries(1).retry_delay(std::time::Duration::ZERO)
+    })
+    .unwrap();
+    assert_eq!(live(dag.run()).success().unwrap().last_line, "again");
+
+    let dag = Dag::build("long", || {
+        command("it", Command::new("sleep").arg("1000")).timeout(std::time::Duration::from_millis(50))
+    })
+    .unwrap();
+    let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");
+    assert!(matches!(&*report.task("it").expect("it is in the graph").failure().unwrap(), Failure::TimedOut { .. }));
+}
+
+#[test]
+fn commands_of_one_id_are_a_mistake_of_the_graph() {
+    let mistakes = Dag::build("twice", || {
+        command("it", Command::new("true"));
+        command("it", Command::new("false"))
+    })
+    .unwrap_err();
+    assert!(mistakes.to_string().contains("`it`"), "{mistakes}");
+}
+
+#[test]
+#[should_panic(expected = "it goes inside a `#[dag]` function; inside a task it is `Command::new(..).run(ctx).await`")]
+fn a_command_outside_of_a_dag_says_where_it_belongs() {
+    let _ = command("it", Command::new("true"));
+}

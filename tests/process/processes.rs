@@ -1,0 +1,326 @@
+//! Tasks with a process of their own: what becomes of the attempt when that process is ended, and of the process when the
+//! attempt is.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::{Value, json};
+use taskflow::prelude::*;
+use taskflow_tests::binaries::{Said, call_at, program};
+use taskflow_tests::common::eventually;
+use tempfile::TempDir;
+
+/// A place of its own for the runs of a test.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Home(tempfile::tempdir().expect("temporary directories can be made"))
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().expect("temporary paths are text").to_owned()
+    }
+
+    fn call(&self, words: &[&str]) -> Said {
+        call_at(&self.0.path().join("home"), "processes", words)
+    }
+
+    #[track_caller]
+    fn json(&self, words: &[&str]) -> Value {
+        self.call(&[words, &["--output", "json"]].concat()).json()
+    }
+
+    /// Starts a run that says by a file which processes it has.
+    fn start(&self, words: &[&str]) -> (Child, Vec<Pid>) {
+        let file = self.file("pids");
+        let mut program = program("processes");
+        program.args(words).args(["--pids", &file]).env("TASKFLOW_HOME", self.0.path().join("home"));
+        let child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a built program starts");
+        (child, pids(&file))
+    }
+
+    fn messages(&self, task: &str) -> Vec<(String, String, String)> {
+        let said = self.call(&["logs", "last", task, "--output", "json"]);
+        let lines = said.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"));
+        let text = |value: &Value| value.as_str().expect("it is text").to_owned();
+        lines.map(|line| (text(&line["level"]), text(&line["target"]), text(&line["message"]))).collect()
+    }
+}
+
+/// The processes in the file, when it is there.
+fn pids(file: &str) -> Vec<Pid> {
+    eventually("the task starts", || Path::new(file).exists());
+    let text = std::fs::read_to_string(file).expect("it is written whole");
+    text.split_whitespace().map(|pid| Pid::from_raw(pid.parse().expect("a number")).expect("not zero")).collect()
+}
+
+/// Whether a process is there and more than a name that nobody has asked for yet.
+fn is_alive(pid: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    let is_zombie = status.is_ok_and(|status| status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')));
+    test_kill_process(pid).is_ok() && !is_zombie
+}
+
+#[track_caller]
+fn all_die(pids: &[Pid]) {
+    eventually("every process ends", || !pids.iter().any(|pid| is_alive(*pid)));
+}
+
+/// What the only attempt of the only task failed of, in the run itself and in the history.
+#[track_caller]
+fn failure(how: &str) -> (String, String) {
+    let home = Home::new();
+    let document = home.json(&["run", "acts", "--how", how]);
+    let reason = &document["tasks"][0]["attempts"][0]["failure"];
+    let stored = &home.json(&["status"])["tasks"][0]["attempts"][0]["failure"];
+    assert_eq!(reason["message"], stored["message"], "{document}");
+    let text = |name: &str| reason[name].as_str().unwrap_or_else(|| panic!("{document}")).to_owned();
+    (text("kind"), text("message"))
+}
+
+#[test]
+fn a_crash_is_a_failure_of_the_attempt_and_says_what_it_was() {
+    let crashed = |message: &str| ("crashed".to_owned(), message.to_owned());
+    assert_eq!(failure("segfault"), crashed("its process crashed with a segmentation fault (SIGSEGV)"));
+    assert_eq!(failure("abort"), crashed("its process aborted (SIGABRT)"));
+    assert_eq!(failure("kill"), crashed("its process was killed by signal 9 (SIGKILL)"));
+    let exit = "its process exited with code 3 before the task had ended: something in it called `exit`";
+    assert_eq!(failure("exit"), crashed(exit));
+}
+
+#[test]
+fn what_an_isolated_task_says_of_its_end_is_what_counts() {
+    assert_eq!(failure("panic"), ("panic".to_owned(), "a table is missing".to_owned()));
+    assert_eq!(failure("error"), ("error".to_owned(), "invalid digit found in string".to_owned()));
+    assert_eq!(failure("fail"), ("error".to_owned(), "the table is gone".to_owned()));
+    let home = Home::new();
+    assert_eq!(home.json(&["run", "acts", "--how", "skip"])["tasks"][0]["state"], "skipped");
+    assert_eq!(home.json(&["run", "acts", "--how", "well"])["result"], 7);
+}
+
+#[test]
+fn the_last_words_on_stderr_are_the_cause_of_a_crash() {
+    let home = Home::new();
+    home.call(&["run", "acts", "--how", "abort"]);
+    let explained = home.call(&["explain", "last", "act"]).stdout;
+    assert!(explained.contains("its process aborted (SIGABRT)"), "{explained}");
+    let status = home.json(&["status"]);
+    assert_eq!(status["tasks"][0]["attempts"][0]["failure"]["causes"], json!(["about to abort"]));
+}
+
+#[test]
+fn a_task_that_wants_more_memory_than_its_limit_fails_alone() {
+    let home = Home::new();
+    assert_eq!(home.json(&["run", "hoards", "--mib", "10"])["result"], 10);
+    let document = home.json(&["run", "hoards", "--mib", "1000"]);
+    let reason = &document["tasks"][0]["attempts"][0]["failure"];
+    assert_eq!(reason["kind"], "crashed", "{document}");
+    assert_eq!(reason["message"], "its process wanted more memory than its limit of 512.0 MiB");
+}
+
+#[test]
+fn a_crash_is_retried() {
+    let home = Home::new();
+    let document = home.json(&["run", "retried"]);
+    assert_eq!(document["result"], 3);
+    assert_eq!(document["tasks"][0]["attempts"][0]["failure"]["kind"], "crashed");
+}
+
+#[test]
+fn an_isolated_task_gets_its_inputs_and_its_context() {
+    let home = Home::new();
+    let document = home.json(&["run", "described", "--logical-date", "2026-01-31T06:00:00Z"]);
+    let rows = json!([
+        { "carrier": "carrier 0", "late": null },
+        { "carrier": "carrier 1", "late": 1 },
+        { "carrier": "carrier 2", "late": 2 },
+    ]);
+    let who = "described describe 1 of 1 2026-01-31T06:00:00Z None \
+               Err(Error { chain: [\"a disk is full\"], retryable: true }) isolated=true";
+    assert_eq!(document["result"], json!([rows, who]));
+}
+
+#[test]
+fn a_replay_runs_an_isolated_task_in_its_own_process_unless_asked() {
+    let home = Home::new();
+    home.call(&["run", "described"]);
+    let here = |words: &[&str]| home.json(&[&["replay", "last", "describe"], words].concat())["value"][1].clone();
+    // Its input is the process of the run, which is another one than that of the replay.
+    assert!(here(&[]).as_str().is_some_and(|who| who.contains("isolated=true")));
+    home.call(&["run", "acts", "--how", "exit"]);
+    let replayed = home.call(&["replay", "last", "act"]);
+    assert_eq!(replayed.code, Some(3), "{replayed:?}");
+    let replayed = home.call(&["replay", "last", "act", "--isolated"]);
+    assert_eq!(replayed.code, Some(1), "{replayed:?}");
+    assert!(replayed.stderr.contains("its process exited with code 3"), "{replayed:?}");
+}
+
+#[test]
+fn what_an_isolated_task_says_is_in_its_log() {
+    let home = Home::new();
+    let said = home.call(&["run", "talks"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let mut messages = home.messages("talk");
+    messages.sort();
+    let line = |level: &str, target: &str, message: &str| (level.to_owned(), target.to_owned(), message.to_owned());
+    let expected = [
+        line("INFO", "processes", "read"),
+        line("INFO", "stdout", "to stdout"),
+        line("WARN", "a::library", "through log"),
+        line("WARN", "stderr", "to stderr"),
+    ];
+    assert_eq!(messages, expected);
+    let logs = home.call(&["logs", "last", "talk"]).stdout;
+    assert!(logs.contains("read password=*** rows=3 page=2"), "{logs}");
+}
+
+#[test]
+fn cancelling_asks_the_process_to_end_and_leaves_nothing_behind() {
+    let home = Home::new();
+    let go = home.file("go");
+    let (child, pids) = home.start(&["run", "waits", "--go", &go, "--output", "json"]);
+    assert!(pids.len() == 2 && pids.iter().all(|pid| is_alive(*pid)));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let said: Said = child.wait_with_output().unwrap().into();
+    assert_eq!(said.code, Some(143), "{said:?}");
+    assert_eq!(said.json()["tasks"][0]["state"], "cancelled");
+    all_die(&pids);
+}
+
+#[test]
+fn a_task_that_cannot_hear_is_ended_all_the_same() {
+    let home = Home::new();
+    let (child, pids) = home.start(&["run", "ignores", "--output", "json"]);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let said: Said = child.wait_with_output().unwrap().into();
+    assert_eq!(said.json()["tasks"][0]["state"], "cancelled", "{said:?}");
+    all_die(&pids);
+}
+
+#[test]
+fn a_signal_from_somebody_else_is_a_crash() {
+    let home = Home::new();
+    let (child, pids) = home.start(&["run", "ignores", "--output", "json"]);
+    kill_process(pids[0], Signal::TERM).unwrap();
+    let said: Said = child.wait_with_output().unwrap().into();
+    let reason = &said.json()["tasks"][0]["attempts"][0]["failure"];
+    assert_eq!(reason["message"], "its process was killed by signal 15 (SIGTERM)", "{said:?}");
+    all_die(&pids);
+}
+
+#[test]
+fn the_end_of_a_time_limit_is_the_end_of_the_process() {
+    let home = Home::new();
+    let (child, pids) = home.start(&["run", "ignores_for_a_while", "--output", "json"]);
+    let said: Said = child.wait_with_output().unwrap().into();
+    assert_eq!(said.json()["tasks"][0]["attempts"][0]["failure"]["kind"], "timeout", "{said:?}");
+    all_die(&pids);
+}
+
+#[test]
+fn no_process_outlives_a_killed_run_and_the_run_goes_on() {
+    let home = Home::new();
+    let go = home.file("go");
+    let (mut child, pids) = home.start(&["run", "waits", "--go", &go]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    all_die(&pids);
+
+    std::fs::write(&go, "").unwrap();
+    let resumed = home.json(&["resume", "last"]);
+    assert_eq!((&resumed["state"], &resumed["result"]), (&json!("success"), &json!(3)), "{resumed}");
+    let status = home.json(&["status"]);
+    let kinds: Vec<&Value> =
+        status["tasks"][0]["attempts"].as_array().unwrap().iter().map(|a| &a["failure"]["kind"]).collect();
+    assert_eq!(kinds, [&json!("lost"), &Value::Null]);
+}
+
+#[test]
+fn no_process_of_a_command_outlives_a_killed_run() {
+    let home = Home::new();
+    let (mut child, pids) = home.start(&["run", "script_waits"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    all_die(&pids);
+}
+
+#[test]
+fn a_cancelled_command_leaves_nothing_behind() {
+    let home = Home::new();
+    let (child, pids) = home.start(&["run", "script_waits", "--output", "json"]);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let said: Said = child.wait_with_output().unwrap().into();
+    assert_eq!(said.json()["tasks"][0]["state"], "cancelled", "{said:?}");
+    all_die(&pids);
+}
+
+#[test]
+fn what_a_command_writes_is_in_its_log_line_by_line() {
+    let home = Home::new();
+    let said = home.call(&["run", "script"]);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(0), "bye\n"), "{said:?}");
+    let messages = home.messages("greet");
+    let of = |target: &str| -> Vec<&str> {
+        messages.iter().filter(|(_, of, _)| of == target).map(|(_, _, message)| message.as_str()).collect()
+    };
+    assert_eq!(of("stdout"), ["hello Ada", "bye"]);
+    assert!(matches!(of("stderr")[..], [line] if line.starts_with("and ")), "{messages:?}");
+}
+
+#[test]
+fn a_main_that_comes_too_late_is_told_so() {
+    let home = Home::new();
+    let mut program = program("processes");
+    program.args(["run", "acts", "--how", "well", "--output", "json"]);
+    program.env("TASKFLOW_HOME", home.0.path()).env("READS_ARGUMENTS_FIRST", "1");
+    let said = Said::from(program.output().unwrap());
+    let reason = said.json()["tasks"][0]["attempts"][0]["failure"].clone();
+    assert_eq!(
+        reason["message"],
+        "the process of the task `act` did not take up the attempt (it exited with code 4): \
+         `taskflow::process::child_main()` must come before everything else in `main`"
+    );
+    assert_eq!(reason["causes"], json!(["unknown argument"]));
+}
+
+#[test]
+fn the_mode_of_an_attempt_is_not_for_people() {
+    let said = Said::from(program("processes").arg("--taskflow-attempt").output().unwrap());
+    assert_eq!(said.code, Some(2));
+    assert!(said.stderr.contains("this is how taskflow starts the process of an isolated task"), "{said:?}");
+}
+
+#[task(isolation = "process", memory = "1GiB")]
+fn own_process() -> u32 {
+    std::process::id()
+}
+
+/// The `main` of a test is not ours.
+#[test]
+fn without_a_main_of_ours_the_failure_says_what_to_do() {
+    let dag = Dag::build("alone", own_process).unwrap();
+    let report = dag.run().wait().unwrap();
+    let failure = report.task("own_process").unwrap().failure().unwrap();
+    let Failure::Error { chain, retryable: false } = &*failure else { panic!("{failure:?}") };
+    assert_eq!(
+        chain[..],
+        [
+            "the task `own_process` has a process of its own, which is this program started again, and the `main` of this \
+             program does not call `taskflow::process::child_main()`",
+            "call it first in `main` (`taskflow::main!` does), or run with `.in_process(true)`, as a test may",
+        ]
+    );
+    let report = dag.run().in_process(true).wait().unwrap();
+    assert_eq!(report.result(), Some(&std::process::id()));
+    assert_eq!(dag.run().run_sequentially().unwrap().result(), Some(&std::process::id()));
+}
+
+#[test]
+fn isolation_is_part_of_the_graph() {
+    let home = Home::new();
+    let shown = home.call(&["show", "hoards", "--output", "json"]).json();
+    let options = &shown["nodes"][0]["options"];
+    assert_eq!((&options["isolation"], &options["memory"]), (&json!("process"), &json!("512.0 MiB")), "{shown}");
+}

@@ -1,0 +1,14 @@
+//! Stored runs: resuming, clearing and marking them, their values and XComs.
+
+#[cfg(all(feature = "arrow", feature = "sqlite"))]
+mod frames;
+mod journal;
+mod rerun;
+#[cfg(feature = "sqlite")]
+mod resume;
+#[cfg(feature = "sqlite")]
+mod stored_values;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+mod stores;
+#[cfg(feature = "sqlite")]
+mod xcom;

@@ -1,0 +1,391 @@
+//! The test kit, as a test of a program with DAGs uses it.
+#![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use taskflow::engine::{RunState, TaskState};
+use taskflow::prelude::*;
+use taskflow::testing::{Test, TestError, check_dags, explore};
+use taskflow_tests::common::panic_of;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+taskflow::pool!("kit", slots = 2);
+
+#[task(retries = 3, retry_delay = "1h", backoff = "exponential", pool = "kit")]
+fn extract(day: Date, region: &str) -> Result<Vec<u32>> {
+    Err(format!("there is no network for {day} in {region}"))?
+}
+
+#[task]
+fn clean(rows: &[u32]) -> Vec<u32> {
+    rows.iter().copied().filter(|row| *row > 0).collect()
+}
+
+#[task(retries = 2, retry_delay = "30m", timeout = "2h")]
+fn load(rows: Vec<u32>) -> usize {
+    rows.len()
+}
+
+#[task]
+fn audit(rows: Option<Vec<u32>>) -> bool {
+    rows.is_some()
+}
+
+/// What most programs have.
+#[dag(schedule = "@daily")]
+fn nightly(
+    #[param(default = |run| run.data_interval().start_date())] day: Date,
+    #[param(default = "eu", choices = ["eu", "us"])] region: String,
+) -> usize {
+    let rows = clean(extract(day, region));
+    audit(rows);
+    load(rows)
+}
+
+fn stubbed() -> Test<usize> {
+    Test::new(nightly {}).stub(extract {}, |_: Date, _: String| Ok(vec![3, 0, 4]))
+}
+
+#[test]
+fn a_stub_stands_in_for_a_task_and_the_rest_is_real() {
+    let outcome = stubbed().run();
+    outcome
+        .assert_success()
+        .assert_state("clean", TaskState::Success)
+        .assert_attempts("load", 1)
+        .assert_order(&["extract", "clean", "load"]);
+    assert_eq!(outcome.result(), &2);
+    assert_eq!(outcome.value::<Vec<u32>>("clean"), &[3, 4]);
+    assert_eq!(outcome.elapsed(), Duration::ZERO);
+}
+
+#[test]
+fn a_stub_is_given_the_inputs_of_its_task() {
+    let outcome = Test::new(nightly {})
+        .param("day", Date::new(2026, 2, 3).expect("a day"))
+        .param_text("region", "us")
+        .stub(extract {}, |day: Date, region: String| {
+            assert_eq!((day.to_string().as_str(), region.as_str()), ("2026-02-03", "us"));
+            Ok(vec![1])
+        })
+        .run();
+    outcome.assert_success();
+}
+
+#[test]
+fn defaults_are_taken_from_the_run() {
+    let outcome = Test::new(nightly {})
+        .logical_date("2026-03-04T05:06:07Z".parse().expect("a time"))
+        .stub(extract {}, |day: Date, _: String| Ok(vec![day.day() as u32]))
+        .run();
+    assert_eq!(outcome.value::<Vec<u32>>("clean"), &[4]);
+}
+
+#[test]
+fn all_parameters_at_once_are_checked_by_the_compiler() {
+    let day = Date::new(2026, 1, 31).expect("a day");
+    let test = Test::new(nightly::run(day, "us".to_owned()));
+    let outcome = test.stub(extract {}, |_: Date, region: String| Ok(vec![region.len() as u32])).run();
+    assert_eq!(outcome.value::<Vec<u32>>("extract"), &[2]);
+}
+
+#[test]
+fn hours_of_retries_pass_at_once() {
+    let outcome = stubbed().fail_times(extract {}, 3, "away").fail_times("load", 1, "locked").run();
+    outcome.assert_success().assert_attempts("extract", 4).assert_attempts("load", 2);
+    let waited = outcome.elapsed();
+    // Between half and the whole of 1, 2 and 4 hours, and half an hour.
+    assert!((4 * HOUR..=8 * HOUR).contains(&waited), "{waited:?}");
+}
+
+#[test]
+fn what_fails_too_often_fails_the_run() {
+    let outcome = stubbed().always_fails(load {}, "the database is gone").run();
+    outcome
+        .assert_run(RunState::Failed)
+        .assert_attempts("load", 3)
+        .assert_failure("load", "the database is gone")
+        .assert_state("audit", TaskState::Success);
+    assert_eq!(outcome.elapsed(), HOUR);
+}
+
+#[test]
+fn a_task_panics_or_skips_itself_when_the_test_says_so() {
+    let outcome = stubbed().skips(clean {}, "nothing new").run();
+    outcome.assert_success().assert_state("load", TaskState::Skipped);
+    assert!(!outcome.value::<bool>("audit"));
+    let outcome = stubbed().panics(clean {}, "index out of bounds").run();
+    outcome.assert_run(RunState::Failed).assert_failure("clean", "index out of bounds");
+    outcome.assert_state("load", TaskState::UpstreamFailed);
+}
+
+#[test]
+fn time_limits_strike_in_virtual_time() {
+    let outcome = stubbed().takes(load {}, 3 * HOUR).run();
+    outcome.assert_run(RunState::Failed).assert_attempts("load", 3).assert_failure("load", "timed out after 7200s");
+    assert_eq!(outcome.elapsed(), 7 * HOUR);
+    let outcome = stubbed().takes(load {}, HOUR).run();
+    outcome.assert_success().assert_attempts("load", 1);
+    assert_eq!(outcome.elapsed(), HOUR);
+}
+
+#[task(timeout = "1m", retries = 1, retry_delay = "10s")]
+async fn poll(every: u64, times: u64) -> Result<u64> {
+    for _ in 0..times {
+        tokio::time::sleep(Duration::from_secs(every)).await;
+    }
+    Ok(every * times)
+}
+
+#[task]
+fn sum(parts: Vec<u64>) -> u64 {
+    parts.into_iter().sum()
+}
+
+#[dag]
+fn polls(times: u64) -> u64 {
+    sum([poll(10, times), poll(7, times), poll(1, 1)])
+}
+
+#[test]
+fn async_tasks_wait_on_the_virtual_clock_side_by_side() {
+    let outcome = Test::new(polls::run(4)).run();
+    assert_eq!(outcome.result(), &69);
+    assert_eq!(outcome.elapsed(), Duration::from_secs(40));
+    let outcome = Test::new(polls::run(8)).run();
+    // Eight times ten seconds are more than a minute, twice.
+    outcome.assert_run(RunState::Failed).assert_attempts("poll", 2).assert_failure("poll", "timed out after 60s");
+    assert_eq!(outcome.elapsed(), Duration::from_secs(130));
+}
+
+#[test]
+fn the_event_log_is_the_same_every_time() {
+    let test = || stubbed().fail_times(load {}, 1, "locked").takes(clean {}, Duration::from_millis(1500)).workers(1);
+    let log = test().run().event_log();
+    assert_eq!(log, test().run().event_log());
+    insta::assert_snapshot!(log, @"
+    +0s       extract  none -> scheduled
+    +0s       extract  scheduled -> running #1
+    +0s       extract  running -> success #1
+    +0s       clean    none -> scheduled
+    +0s       clean    scheduled -> running #1
+    +1.5s     clean    running -> success #1
+    +1.5s     audit    none -> scheduled
+    +1.5s     load     none -> scheduled
+    +1.5s     audit    scheduled -> running #1
+    +1.5s     audit    running -> success #1
+    +1.5s     load     scheduled -> running #1
+    +1.5s     load     running -> up_for_retry #1
+    +1801.5s  load     up_for_retry -> scheduled #1
+    +1801.5s  load     scheduled -> running #2
+    +1801.5s  load     running -> success #2
+    +1801.5s  the run ends: success
+    ");
+}
+
+#[test]
+fn a_crash_is_resumed_and_what_was_stored_does_not_run_again() {
+    static CLEANED: AtomicU32 = AtomicU32::new(0);
+    let outcome = stubbed()
+        .stub(clean {}, |rows: Vec<u32>| {
+            CLEANED.fetch_add(1, Ordering::Relaxed);
+            Ok(rows)
+        })
+        .workers(1)
+        // session, scheduled, running, success, scheduled, running, success
+        .crash_after(7)
+        .run();
+    outcome.assert_success();
+    assert!(outcome.event_log().contains("the process dies"), "{}", outcome.event_log());
+    assert_eq!(CLEANED.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_crash_in_the_middle_of_an_attempt_loses_it() {
+    let outcome = stubbed().takes(load {}, HOUR).crash_after(12).run();
+    outcome.assert_success().assert_attempts("load", 2);
+}
+
+#[test]
+fn a_lost_worker_is_noticed_by_the_time_limit() {
+    let outcome = stubbed().lost_worker(load {}).run();
+    outcome.assert_success().assert_attempts("load", 2);
+    assert_eq!(outcome.elapsed(), 2 * HOUR + HOUR / 2);
+    let error = stubbed().lost_worker("clean").try_run().expect_err("nothing ends it");
+    assert!(matches!(&error, TestError::Stuck { tasks, .. } if tasks == &["clean"]), "{error}");
+}
+
+#[test]
+fn a_slow_store_holds_back_what_depends_on_it() {
+    let outcome = stubbed().slow_store(Duration::from_secs(1)).run();
+    outcome.assert_success();
+    assert!(outcome.elapsed() >= Duration::from_secs(3), "{:?}", outcome.elapsed());
+}
+
+#[test]
+fn a_store_that_fails_interrupts_the_run_and_it_goes_on_later() {
+    for commit in 1..6 {
+        let outcome = stubbed().failing_store(commit).run();
+        outcome.assert_success();
+        assert!(outcome.event_log().contains("cannot be written"), "{}", outcome.event_log());
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_makes_retries_due() {
+    let outcome = stubbed().always_fails(load {}, "no").clock_jump(HOUR / 4, 7 * 3600).run();
+    outcome.assert_attempts("load", 3);
+    assert_eq!(outcome.elapsed(), 7 * HOUR + HOUR / 4 + HOUR / 2);
+    stubbed().fail_times(load {}, 2, "no").clock_jump(HOUR / 4, -7 * 3600).run().assert_success();
+}
+
+#[test]
+fn a_run_is_cancelled_wherever_the_test_says() {
+    for after in 0..9 {
+        let outcome = stubbed().cancel_after(after).run();
+        outcome.assert_run(RunState::Cancelled);
+    }
+    stubbed().cancel_after(1000).run().assert_success();
+}
+
+#[test]
+fn a_cancelled_run_knows_why_its_tasks_were_cancelled_after_a_crash() {
+    let outcome = stubbed().takes(load {}, HOUR).cancel_after(10).crash_after(14).run();
+    outcome.assert_run(RunState::Cancelled);
+    for task in outcome.report().tasks().filter(|task| task.state() == TaskState::Cancelled) {
+        assert!(task.failure().is_some_and(|failure| failure.to_string().contains("the test says so")), "{task:?}");
+    }
+}
+
+#[task]
+fn numbers(n: u32) -> Vec<u32> {
+    (0..n).collect()
+}
+
+#[task(retries = 1)]
+fn double(n: u32) -> u32 {
+    2 * n
+}
+
+#[dag]
+fn mapped(n: u32) -> Vec<u32> {
+    numbers(n).each(|n| double(n)).collect()
+}
+
+#[test]
+fn elements_of_lists_are_meant_by_their_ids() {
+    let outcome = Test::new(mapped::run(3))
+        .fail_times("double[1]", 1, "once")
+        .stub_node("double[2]", double {}, |n: u32| Ok(n + 100))
+        .run();
+    outcome.assert_success().assert_attempts("double[1]", 2).assert_attempts("double[0]", 1);
+    assert_eq!(outcome.result(), &[0, 2, 102]);
+}
+
+#[test]
+fn exploring_finds_nothing_where_nothing_is_wrong() {
+    explore(0..60, stubbed);
+    explore(0..60, || Test::new(mapped::run(4)).fail_times(double {}, 1, "once"));
+    explore(0..60, || Test::new(polls::run(4)).fail_times("poll", 1, "once"));
+}
+
+static CALLS: AtomicU32 = AtomicU32::new(0);
+
+#[task]
+fn counts() -> u32 {
+    CALLS.fetch_add(1, Ordering::Relaxed)
+}
+
+#[dag]
+fn impure() -> u32 {
+    counts()
+}
+
+#[task(deferrable)]
+fn ask(ctx: &TaskContext) -> Result<u32> {
+    Ok(ctx.wait_for("answer")?)
+}
+
+#[dag]
+fn asked() -> u32 {
+    double(ask())
+}
+
+#[test]
+fn an_event_comes_from_outside_when_the_test_says_so() {
+    let outcome = Test::new(asked {}).release_after(3 * HOUR, "answer", 21).run();
+    assert_eq!((outcome.result(), outcome.elapsed()), (&42, 3 * HOUR));
+    explore(0..20, || Test::new(asked {}).release("answer", 1));
+}
+
+#[test]
+fn exploring_names_the_seed_of_what_it_finds() {
+    let (message, _) = panic_of(|| explore(7..9, || Test::new(impure {})));
+    assert!(message.starts_with("with the seed 7: the result is"), "{message}");
+    assert!(message.contains("TASKFLOW_SEED=7 cargo test kit::exploring_names_the_seed_of_what_it_finds"), "{message}");
+}
+
+#[test]
+fn the_same_seed_makes_the_same_run() {
+    let test = |seed| Test::new(mapped::run(6)).fail_times(double {}, 1, "once").seed(seed).run().event_log();
+    assert_eq!(test(5), test(5));
+    assert_ne!(test(5), test(6));
+}
+
+#[test]
+fn a_test_that_names_what_is_not_there_is_told_what_is() {
+    let error = Test::new(nightly {})
+        .param("dya", 1_u32)
+        .param("region", 1_u32)
+        .fail_times("laod", 1, "x")
+        .skips(poll {}, "x")
+        .try_run()
+        .expect_err("four mistakes");
+    insta::assert_snapshot!(error, @"
+    the test is not about this DAG:
+    - the DAG `nightly` has no parameter `dya`; there are `day: Date`, `region: String`
+    - the parameter `region` of `nightly` is a String, not a u32; there are `day: Date`, `region: String`
+    - the DAG `nightly` has no task `laod`; did you mean `load`?
+    - the DAG `nightly` does not call the task `poll`
+    ");
+    let error = Test::new(mapped {}).try_run().expect_err("a parameter is missing");
+    insta::assert_snapshot!(error, @r#"
+    the test is not about this DAG:
+    - the parameter `n` of `mapped`, a u32, has no default: give it with `.param("n", ..)`
+    "#);
+}
+
+#[test]
+fn an_assertion_that_fails_shows_what_happened() {
+    let outcome = stubbed().fail_times(load {}, 5, "locked").run();
+    let (message, place) = panic_of(|| outcome.assert_success());
+    assert!(place.contains("testing/kit.rs"), "{place}");
+    insta::assert_snapshot!(message, @"
+    the run is failed, not success
+    run of `nightly`: failed after 3600s
+      extract  success          1 attempts
+      clean    success          1 attempts
+      audit    success          1 attempts
+      load     failed           3 attempts  locked
+    ");
+    let (message, _) = panic_of(|| outcome.value::<u32>("clean"));
+    assert!(message.starts_with("the value of `clean` is a Vec<u32>, not a u32"), "{message}");
+    let (message, _) = panic_of(|| outcome.assert_order(&["load", "clean"]));
+    assert!(message.starts_with("`load` did not end before `clean` started"), "{message}");
+    let (message, _) = panic_of(|| outcome.assert_attempts("laod", 1));
+    assert!(message.starts_with("there is no task `laod`"), "{message}");
+}
+
+#[test]
+fn a_graph_of_run_time_can_be_tested() -> Result<()> {
+    let dag = Dag::build("late", || sum([poll(1, 1), poll(2, 2)]))?;
+    assert_eq!(Test::new(&dag).run().result(), &5);
+    Ok(())
+}
+
+#[test]
+fn every_dag_of_the_program_is_sound() {
+    check_dags();
+}
