@@ -1,11 +1,11 @@
-//! The files of the project, for commands that read them.
+//! Finds the source files of the project.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Every file below `dir` with one of these extensions, sorted. Hidden folders and those named
-/// `target` are left out.
+/// All files in `dir` and below with one of these extensions, sorted. Skips hidden directories and
+/// directories named `target`.
 pub(crate) fn files(dir: &Path, extensions: &[&str]) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     collect(dir, extensions, &mut found)?;
@@ -35,7 +35,7 @@ mod tests {
     use crate::scratch::Scratch;
 
     #[test]
-    fn sources_are_found_and_what_is_built_is_not() {
+    fn build_output_and_hidden_directories_are_skipped() {
         let dir = Scratch::new("sources");
         for file in ["b.rs", "a/c.md", "a/d.txt", "target/e.rs", ".git/f.rs"] {
             dir.write(file, "");

@@ -1,8 +1,8 @@
-//! Splits prose into paragraphs and lines that must stay as they are.
+//! Splits prose into paragraphs and lines that must not change.
 //!
-//! It reads the Markdown that this project writes, and errs on the side of leaving lines alone: a
-//! line whose indentation differs from its paragraph's starts another block, and a line with runs
-//! of spaces inside is taken for a drawing.
+//! It supports the Markdown that this project uses. In doubt a line does not change: a line with
+//! another indentation than its paragraph starts another block, and a line with several spaces
+//! between words counts as a drawing.
 
 use std::ops::Range;
 
@@ -16,16 +16,17 @@ pub(super) struct Block {
     pub(super) kind: Kind,
 }
 
-/// What may be done with a block.
+/// The kind of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Prose. `first` precedes its first line (the marker of a list item, say), `rest` the others.
+    /// Prose. `first` precedes its first line (as the marker of a list item does), `rest` the
+    /// others.
     Paragraph { first: String, rest: String },
-    /// Prose that stays as it is: a heading, a drawing, a line without a space after `//`.
+    /// Prose that must not change: a heading, a drawing, HTML.
     Line,
     /// Code between fences or indented.
     Code,
-    /// A row of a table, the definition of a link, an empty line: any width is right.
+    /// Any width is permitted: a row of a table, the definition of a link, an empty line.
     Free,
 }
 
@@ -49,9 +50,9 @@ struct Reader {
     open: bool,
     /// The fence that ends the code.
     fence: Option<String>,
-    /// Whether HTML goes on up to an empty line.
+    /// Whether the last line was HTML, which continues up to an empty line.
     html: bool,
-    /// Where the text of the list items begins that are open, the outermost first.
+    /// The columns where the text of the current list items begins, the outermost first.
     items: Vec<usize>,
 }
 
@@ -155,7 +156,7 @@ fn is_html_block(text: &str, in_paragraph: bool) -> bool {
     HTML_BLOCKS.iter().any(|tag| text.starts_with(tag)) || (!in_paragraph && begins_html(text))
 }
 
-/// Whether the spaces or characters of `text` draw something that other line breaks would destroy.
+/// Whether `text` is part of a drawing or table that other line breaks would destroy.
 fn is_drawing(text: &str) -> bool {
     text.contains("  ") || text.contains('\t') || text.contains(|c: char| ('\u{2500}'..='\u{257f}').contains(&c))
 }
@@ -190,14 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_a_table_and_a_rule_stay_as_they_are() {
+    fn a_heading_a_table_and_a_rule_do_not_change() {
         assert_eq!(kinds("# Errors\n| a |\n|---|\n---\na\n[a]: b"), "LFFLPF");
         assert_eq!(kinds("[`a`]: b c\n1. [a]: b\n   c"), "PPp");
         assert_eq!(kinds("a\n#[task] b"), "Pp");
     }
 
     #[test]
-    fn code_between_fences_stays_as_it_is() {
+    fn code_between_fences_does_not_change() {
         assert_eq!(kinds("a\n```text\nb\n\n- c\n``` d\n```\ne"), "PCCCCCCP");
         assert_eq!(kinds("~~~\n```\n~~~\na"), "CCCP");
         assert_eq!(kinds("````\n```\n````\na"), "CCCP");
@@ -218,14 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn indented_code_and_drawings_stay_as_they_are() {
+    fn indented_code_and_drawings_do_not_change() {
         assert_eq!(kinds("a\n\n    code\n\nb"), "PFCFP");
         assert_eq!(kinds("1. a\n\n       code"), "PFC");
         assert_eq!(kinds("a    b\n├── c\nd"), "LLP");
     }
 
     #[test]
-    fn html_goes_on_up_to_an_empty_line() {
+    fn html_continues_up_to_an_empty_line() {
         assert_eq!(kinds("<details>\n<b>a</b>\nb\n\nc"), "LLLFP");
         assert_eq!(kinds("<!-- a -->\nb"), "LP");
         assert_eq!(kinds("a\n<T> b"), "Pp");

@@ -1,14 +1,14 @@
 //! Finds the line comments of a Rust file.
 //!
-//! This is a lexer for just enough of Rust: it knows strings, characters, lifetimes and block
-//! comments, so `//` inside a string is not taken for a comment.
+//! This is a lexer for a small part of Rust: strings, characters, lifetimes and block comments. It
+//! does not mistake `//` inside a string for a comment.
 
 /// A comment that begins with `//`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LineComment {
     /// The index of its line, from 0.
     pub(super) line: usize,
-    /// Where `//` stands in the line, in bytes.
+    /// The position of `//` in the line, in bytes.
     pub(super) at: usize,
     /// Whether nothing but spaces precedes it.
     pub(super) alone: bool,
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn slashes_in_strings_are_no_comments() {
+    fn slashes_in_strings_are_not_comments() {
         for source in [
             r#"let a = "// no";"#,
             r##"let a = r#"x" // no"#;"##,

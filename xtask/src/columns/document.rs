@@ -1,10 +1,10 @@
-//! A whole file as passages, and the proof that re-wrapping changes nothing but whitespace.
+//! Splits a file into passages, and verifies that re-wrapping changes only whitespace.
 
 use super::comments::line_comments;
 use super::passage::{Breaks, Line, Passage};
 use super::{CODE, width};
 
-/// What a file is written in.
+/// The language of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
     Rust,
@@ -17,7 +17,7 @@ pub(crate) struct TooWide {
     /// The number of the line, from 1.
     pub(crate) line: usize,
     pub(crate) width: usize,
-    /// The widest it may be.
+    /// The greatest permitted width.
     pub(crate) limit: usize,
 }
 
@@ -33,11 +33,11 @@ pub(crate) struct Document<'a> {
 enum Part<'a> {
     /// Prose from the line `start`, with this before each line.
     Prose { start: usize, prefix: Prefix<'a>, passage: Passage<'a> },
-    /// A line of code, with a comment after it or not.
+    /// A line of code. `comment` says whether a comment follows the code.
     Code { index: usize, comment: bool },
 }
 
-/// What precedes a line of prose: indentation and comment marker, and the space after the marker.
+/// The start of a line of prose: indentation, comment marker, and the space after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Prefix<'a> {
     text: &'a str,
@@ -79,7 +79,7 @@ impl<'a> Document<'a> {
     ///
     /// # Errors
     ///
-    /// If anything but whitespace in comments would change, which is a mistake of this program.
+    /// If more than whitespace in prose would change, which is a bug of this program.
     pub(crate) fn rewrapped(&self, language: Language) -> Result<Option<String>, &'static str> {
         let mut new = String::with_capacity(self.text.len() + 64);
         for part in &self.parts {
@@ -131,7 +131,7 @@ impl<'a> Document<'a> {
 fn rust<'a>(text: &str, lines: &[&'a str]) -> Vec<Part<'a>> {
     let mut comments = line_comments(text).into_iter().peekable();
     let mut parts: Vec<Part<'a>> = Vec::new();
-    // Where the comment began that follows the code of the line before. It may go on below itself.
+    // The column of the comment after the code of the line before. It may continue below.
     let mut beside = None;
     for (index, line) in lines.iter().enumerate() {
         let comment = comments.next_if(|comment| comment.line == index);
@@ -161,7 +161,7 @@ fn rust<'a>(text: &str, lines: &[&'a str]) -> Vec<Part<'a>> {
     parts
 }
 
-/// The length of the marker that a comment begins with, unless it is a line of slashes.
+/// The length of the comment marker. `None` for a line of four or more slashes.
 fn marker(comment: &str) -> Option<usize> {
     let slashes = comment.len() - comment.trim_start_matches('/').len();
     match slashes {
@@ -230,14 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_last_line_break_stays_without() {
+    fn a_file_without_a_final_line_break_stays_without() {
         let new = fixed(WORDS, Language::Markdown);
         assert!(new.contains('\n') && !new.ends_with('\n'), "{new}");
     }
 
-    /// Files drawn from pieces that are hard to tell apart.
+    /// Random files of pieces that are easily mistaken for each other.
     #[test]
-    fn what_is_wrapped_once_is_wrapped() {
+    fn wrapping_twice_changes_nothing_more() {
         const PIECES: [&str; 24] = [
             "word",
             "words",

@@ -1,15 +1,15 @@
 //! The width of prose: comments in Rust files and the text of Markdown files.
 //!
-//! | module | its one concern |
+//! | module | purpose |
 //! |---|---|
 //! | [`comments`] | finds the line comments of a Rust file |
-//! | [`blocks`] | splits prose into paragraphs and lines that must stay as they are |
+//! | [`blocks`] | splits prose into paragraphs and lines that must not change |
 //! | [`wrap`] | breaks the words of a paragraph into lines |
 //! | [`passage`] | checks and re-wraps one piece of prose |
-//! | [`document`] | a whole file as passages, and the proof that only whitespace changed |
+//! | [`document`] | splits a file into passages, and verifies that only whitespace changes |
 //!
 //! The checker and the re-wrapper share one rule: a line of a paragraph is too wide if re-wrapping
-//! the paragraph would change it. So a line that has no place to break (a long URL, say) is never
+//! the paragraph would change it. So a line that cannot be broken (such as a long URL) is never
 //! reported, and a second run of the re-wrapper changes nothing.
 
 mod blocks;

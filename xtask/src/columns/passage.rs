@@ -5,25 +5,24 @@ use super::blocks::{Block, Kind, blocks};
 use super::wrap::wrap;
 use super::{PROSE, width};
 
-/// How line breaks inside a paragraph are to be read.
+/// The meaning of line breaks inside a paragraph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Breaks {
-    /// As Markdown reads them: they mean nothing.
+    /// Line breaks have no meaning.
     Markdown,
-    /// As people read an ordinary comment: a break after the end of a sentence is meant if the
-    /// next word would have fitted before it.
+    /// A break after the end of a sentence is intended if the next word would fit before it.
     Plain,
 }
 
 /// A piece of prose.
 #[derive(Debug)]
 pub(super) struct Passage<'a> {
-    /// Its lines without what precedes each.
+    /// Its lines, without indentation and comment marker.
     pub(super) lines: Vec<&'a str>,
-    /// The width of what precedes each line: indentation, comment marker and a space.
+    /// The width before each line: indentation, comment marker and a space.
     pub(super) offset: usize,
     pub(super) breaks: Breaks,
-    /// The widest line of code, where code is to be checked.
+    /// The greatest width of code. `None` if code is not checked.
     pub(super) code: Option<usize>,
 }
 
@@ -36,7 +35,7 @@ pub(super) enum Line {
 }
 
 impl Passage<'_> {
-    /// The indices of the lines that are too wide, each with the width it may have.
+    /// The indices of the lines that are too wide, with the permitted width.
     pub(super) fn too_wide(&self) -> Vec<(usize, usize)> {
         let mut found = Vec::new();
         for block in self.paragraphs() {
@@ -57,7 +56,7 @@ impl Passage<'_> {
         found
     }
 
-    /// All lines, with the paragraphs re-wrapped that have a line that is too wide.
+    /// All lines. Paragraphs with a line that is too wide are re-wrapped.
     pub(super) fn rewrapped(&self) -> Vec<Line> {
         let mut lines = Vec::new();
         for block in self.paragraphs() {
@@ -69,7 +68,7 @@ impl Passage<'_> {
         lines
     }
 
-    /// The lines of a paragraph after re-wrapping, if it has a line that is too wide and they differ.
+    /// The new lines of a paragraph, if one of its lines is too wide and re-wrapping changes them.
     fn rewrapped_block(&self, block: &Block) -> Option<Vec<String>> {
         let Kind::Paragraph { first, rest } = &block.kind else {
             return None;
@@ -94,7 +93,7 @@ impl Passage<'_> {
         (new != old).then_some(new)
     }
 
-    /// The blocks, with paragraphs of ordinary comments cut where a line break is meant.
+    /// The blocks. Paragraphs of ordinary comments are split at intended line breaks.
     fn paragraphs(&self) -> Vec<Block> {
         let blocks = blocks(&self.lines);
         match self.breaks {
@@ -110,7 +109,7 @@ impl Passage<'_> {
         let mut parts: Vec<Block> = Vec::new();
         for index in block.lines {
             match parts.last_mut() {
-                Some(part) if !self.break_is_meant(index - 1) => part.lines.end = index + 1,
+                Some(part) if !self.is_intended_break(index - 1) => part.lines.end = index + 1,
                 last => {
                     let first = if last.is_none() { first.clone() } else { rest.clone() };
                     parts.push(Block { lines: index..index + 1, kind: Kind::Paragraph { first, rest: rest.clone() } });
@@ -120,8 +119,8 @@ impl Passage<'_> {
         parts
     }
 
-    /// Whether the break after the line `index` is meant.
-    fn break_is_meant(&self, index: usize) -> bool {
+    /// Whether the break after the line `index` is intended.
+    fn is_intended_break(&self, index: usize) -> bool {
         let next = self.lines[index + 1].split_whitespace().next().unwrap_or_default();
         self.lines[index].trim_end().ends_with(['.', ':', ';', '!', '?'])
             && self.width(index) + 1 + width(next) <= PROSE
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_comment_keeps_breaks_that_are_meant() {
+    fn an_ordinary_comment_keeps_intended_breaks() {
         let text = "First:\nthis is a line that is wider than forty columns\nand so it breaks.\nLast.";
         let plain = "First:\nthis is a line that is wider than forty\ncolumns and so it breaks.\nLast.";
         assert_eq!(rewrap(text, Breaks::Plain), plain);

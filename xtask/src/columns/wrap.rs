@@ -4,9 +4,9 @@ use super::width;
 
 /// Breaks `text` into lines. `room` is the width of a line without its prefix.
 ///
-/// Whitespace between words becomes one space or a line break, nothing else changes. A line never
-/// breaks inside a code span that fits on a line, and never begins with a word that Markdown would
-/// read as the start of a list item, a heading, a table and so on.
+/// Whitespace between words becomes one space or a line break; nothing else changes. Code spans
+/// that fit on a line are not broken. A line never begins with a word that Markdown reads as the
+/// start of a list item, a heading, a table and so on.
 pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for piece in pieces(text, room) {
@@ -63,7 +63,7 @@ fn code_spans(text: &str) -> Vec<(usize, usize)> {
     let mut spans = Vec::new();
     let mut index = 0;
     while let Some((start, length)) = runs.get(index).copied() {
-        // A run without a partner of its length is only backticks.
+        // A run of backticks without a second run of its length does not open a code span.
         let partner = runs[index + 1..].iter().position(|(_, other)| *other == length);
         index += 1;
         if let Some(offset) = partner {
@@ -75,7 +75,7 @@ fn code_spans(text: &str) -> Vec<(usize, usize)> {
     spans
 }
 
-/// Whether Markdown gives `text` another meaning at the start of a line than within one.
+/// Whether `text` has a special meaning in Markdown at the start of a line.
 pub(super) fn begins_structure(text: &str) -> bool {
     let word = text.split(' ').next().unwrap_or_default();
     is_list_marker(word)
@@ -112,7 +112,7 @@ pub(super) fn begins_html(word: &str) -> bool {
         && !word.split('>').next().unwrap_or_default().contains("://")
 }
 
-/// Whether `word` begins what may be the definition of a link: `[name]: https://..`.
+/// Whether `word` may begin the definition of a link: `[name]: https://..`.
 fn may_define_link(word: &str) -> bool {
     word.starts_with('[') && word.contains("]:")
 }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_never_begins_with_what_markdown_would_read_otherwise() {
+    fn a_line_never_begins_with_a_special_word_of_markdown() {
         for word in ["-", "*", "+", "12.", "3)", "#", "---", "=", ">=", "|", "```rust", "<br>", "<!--", "[a]:"] {
             assert_eq!(
                 wrap(&format!("aaa bbb {word} ccc"), 7),

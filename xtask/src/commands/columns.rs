@@ -1,4 +1,4 @@
-//! `cargo xtask columns`: no line of prose is too wide.
+//! `cargo xtask columns`: checks the width of comments and Markdown.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,11 +9,12 @@ use crate::failure::Failure;
 use crate::sources;
 use crate::workspace;
 
-/// Rewrites what is too wide instead of reporting it.
+/// Re-wraps paragraphs that are too wide before checking.
 pub(crate) const FIX: &str = "--fix";
 
-/// Programs whose expected compiler messages name their lines. They are checked, but not rewritten.
-const NOT_REWRITTEN: &str = "tests/ui";
+/// Programs whose expected compiler messages contain line numbers. They are checked, but not
+/// changed.
+const UNCHANGED: &str = "tests/ui";
 
 pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
     let root = workspace::root();
@@ -38,7 +39,7 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
     }
     Err(Failure::new(format!(
         "\nerror: lines of comments or Markdown are too wide:\n{message}\
-         `cargo xtask columns {FIX}` re-wraps paragraphs; headings, code and {NOT_REWRITTEN} must be edited by hand."
+         `cargo xtask columns {FIX}` re-wraps paragraphs; headings, code and {UNCHANGED} must be edited by hand."
     )))
 }
 
@@ -46,15 +47,15 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
 fn fix(root: &Path) -> Result<usize, Failure> {
     let mut changed = 0;
     each_file(root, |file, text, language| {
-        if Path::new(file).starts_with(NOT_REWRITTEN) {
+        if Path::new(file).starts_with(UNCHANGED) {
             return Ok(());
         }
         let new = Document::new(text, language).rewrapped(language);
-        let new = new.map_err(|why| Failure::new(format!("error: {file} stays as it is: {why}")))?;
+        let new = new.map_err(|why| Failure::new(format!("error: cannot re-wrap {file}: {why}")))?;
         if let Some(new) = new {
             changed += 1;
             fs::write(root.join(file), new)
-                .map_err(|error| Failure::new(format!("error: {file} cannot be written: {error}")))?;
+                .map_err(|error| Failure::new(format!("error: cannot write {file}: {error}")))?;
         }
         Ok(())
     })?;
@@ -63,7 +64,7 @@ fn fix(root: &Path) -> Result<usize, Failure> {
 
 /// Calls `work` with the path from the root, the text and the language of each file.
 fn each_file(root: &Path, mut work: impl FnMut(&str, &str, Language) -> Result<(), Failure>) -> Result<(), Failure> {
-    let unreadable = |path: &Path, error| Failure::new(format!("error: {} cannot be read: {error}", path.display()));
+    let unreadable = |path: &Path, error| Failure::new(format!("error: cannot read {}: {error}", path.display()));
     for path in sources::files(root, &["rs", "md"]).map_err(|error| unreadable(root, error))? {
         let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
         let is_rust = path.extension().is_some_and(|end| end == "rs");
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_whose_lines_are_expected_are_not_rewritten() {
+    fn programs_with_expected_messages_are_not_rewritten() {
         let dir = Scratch::new("columns-ui");
         dir.write("tests/ui/a.rs", &format!("// {}\n", wide()));
         assert_eq!(fix(dir.path()).expect("files can be read"), 0);

@@ -1,4 +1,4 @@
-//! `cargo xtask layers`: each layer of taskflow-core imports only lower ones.
+//! `cargo xtask layers`: checks that each layer of taskflow-core imports only lower ones.
 
 use crate::failure::Failure;
 use crate::layers;

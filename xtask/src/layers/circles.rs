@@ -1,4 +1,4 @@
-//! Files that import each other in a circle.
+//! Reports files that import each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -17,10 +17,11 @@ struct Edge {
 /// For each file, the files it imports and where it first does.
 type Graph = BTreeMap<FileId, BTreeMap<FileId, Edge>>;
 
-/// Describes every set of files in `layers` that import each other, by one circle of the shortest.
+/// Describes every set of files in `layers` that import each other, with a shortest circle as an
+/// example.
 ///
-/// A `pub use` is no import: it only makes a name available, and the file it comes from is imported
-/// by who uses that name.
+/// A `pub use` does not count as an import. It only makes a name available; a file that uses the
+/// name imports the file that defines it.
 pub(super) fn find(tree: &Tree, references: &References, layers: &[&str]) -> Vec<String> {
     let graph = graph(tree, references, layers);
     let mut done: BTreeSet<FileId> = BTreeSet::new();
@@ -107,6 +108,6 @@ fn describe(tree: &Tree, graph: &Graph, members: &[FileId]) -> String {
         let files: Vec<&str> = members.iter().map(|file| tree.files[*file].as_str()).collect();
         let _ = writeln!(message, "All of them: {}.", files.join(", "));
     }
-    message.push_str("Move what several of them need into a file that imports none of them.");
+    message.push_str("Move what several of them need to a file that imports none of them.");
     message
 }

@@ -1,8 +1,8 @@
-//! What is compiled only for tests.
+//! Recognises code that is compiled only for tests.
 
 use syn::{Attribute, Meta, Token, punctuated::Punctuated};
 
-/// Whether these attributes leave an item out of every build but that of tests.
+/// Whether these attributes exclude an item from every build except that of tests.
 pub(super) fn only_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("test")
@@ -10,7 +10,7 @@ pub(super) fn only_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// Whether a condition holds only where `test` does.
+/// Whether a condition implies `test`.
 fn needs_test(condition: &Meta) -> bool {
     if condition.path().is_ident("test") {
         return true;

@@ -1,4 +1,4 @@
-//! Imports that break the order of the layers.
+//! Reports imports that violate the order of the layers.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use super::references::{Kind, References};
 use super::resolve::{Resolver, Target};
 use super::tree::Tree;
 
-/// Describes every import of a layer that is not below the importing one, or `None`.
+/// Describes every import from a layer that is not below the importing layer. `None` without any.
 pub(super) fn upward(tree: &Tree, order: &Order, references: &References) -> Option<String> {
     let resolver = Resolver { tree, references };
     let mut lines = BTreeSet::new();
@@ -16,7 +16,7 @@ pub(super) fn upward(tree: &Tree, order: &Order, references: &References) -> Opt
     for reference in references.all.iter().filter(|reference| reference.kind != Kind::Expanded) {
         let module = &tree.modules[reference.module];
         let Some(from) = tree.layer(reference.module) else { continue };
-        // `lib.rs` may re-export what a layer defines.
+        // A name that `lib.rs` re-exports belongs to the layer that defines it.
         let first = reference.path.first().map(String::as_str);
         let to = match first {
             Some(name) if order.level(name).is_some() => Some(name),
@@ -43,11 +43,11 @@ pub(super) fn upward(tree: &Tree, order: &Order, references: &References) -> Opt
     if lines.is_empty() {
         return None;
     }
-    let mut message = String::from("layers import what is not below them:\n");
+    let mut message = String::from("layers import from layers that are not below them:\n");
     lines.iter().for_each(|(_, _, line)| message.push_str(line));
     let _ = write!(
         message,
-        "Move what is imported to a lower layer, or let the higher layer pass it in: as an argument or behind a trait.\n\
+        "Move the imported item to a lower layer, or let the higher layer pass it in as an argument or a trait object.\n\
          The documentation of {} states the order.",
         tree.files[Tree::ROOT]
     );

@@ -3,16 +3,16 @@
 //! A layer is a module directly below the root of the crate. The documentation of `lib.rs` lists
 //! the layers; each may import only those listed before it.
 //!
-//! | module | its one concern |
+//! | module | purpose |
 //! |---|---|
 //! | [`order`] | the list of layers, read from the documentation |
 //! | [`tree`] | the modules of the crate, read from its files |
-//! | [`conditions`] | what is compiled only for tests |
-//! | [`references`] | the paths a module mentions |
-//! | [`tokens`] | paths inside macro calls and attributes |
-//! | [`resolve`] | from a path to the file that defines what it names |
-//! | [`imports`] | imports that break the order |
-//! | [`circles`] | files that import each other in a circle |
+//! | [`conditions`] | recognises code that is compiled only for tests |
+//! | [`references`] | the paths that a module mentions |
+//! | [`tokens`] | the paths inside macro calls and attributes |
+//! | [`resolve`] | finds the module that defines an item, through re-exports |
+//! | [`imports`] | reports imports that violate the order |
+//! | [`circles`] | reports files that import each other in a circle |
 
 mod circles;
 mod conditions;
@@ -28,8 +28,8 @@ use std::path::Path;
 /// Layers whose files must not import each other in a circle. One that does not exist is skipped.
 const WITHOUT_CIRCLES: &[&str] = &["run", "machine"];
 
-/// Checks the crate whose `lib.rs` is in `src`. Returns everything that is wrong, each as a
-/// paragraph. `shown` is `src` as people write it.
+/// Checks the crate whose `lib.rs` is in `src`. Returns a message for each problem. `shown`
+/// replaces `src` in these messages.
 ///
 /// # Errors
 ///

@@ -6,28 +6,28 @@
 //! base             errors, time, paths
 //! dag              building a graph,
 //!                  freezing it
-//! spark sensors    what comes along: these two do not import each other
+//! spark sensors    two layers that do not import each other
 //! ```
 //!
 //! A line begins with the name of a layer, or with the names of several that must not import each
-//! other, one space between them. After two spaces comes a description, which later lines continue
-//! if they begin with a space. Above all listed layers are `private`, which only generated code
-//! reaches, and `lib.rs` itself; neither is in the list.
+//! other, separated by one space. Two or more spaces separate the description. A line that begins
+//! with a space continues the description. `private`, which only generated code uses, and `lib.rs`
+//! itself are above all listed layers and not in the list.
 
 use std::collections::BTreeMap;
 
 use super::tree::Tree;
 
 const HEADING: &str = "# Layers";
-/// What generated code reaches. Like `lib.rs`, it may import everything.
+/// The module that generated code uses. Like `lib.rs`, it may import everything.
 const TOP: &str = "private";
 
-/// The layers, each with its level. Those on one line have the same.
+/// The layers with their levels. Layers on one line have the same level.
 #[derive(Debug)]
 pub(super) struct Order(BTreeMap<String, usize>);
 
 impl Order {
-    /// Reads the list and compares it with the modules. The error is all that is wrong with it.
+    /// Reads the list and compares it with the modules. The errors are complete messages.
     pub(super) fn read(tree: &Tree) -> Result<Self, Vec<String>> {
         let lib = &tree.files[Tree::ROOT];
         let Some(lines) = block(&tree.docs) else {

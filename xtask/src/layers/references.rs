@@ -31,14 +31,14 @@ pub(super) enum Kind {
     Reexport,
     /// A path in code.
     Path,
-    /// A path in code that begins with an imported name, completed by what that name stands for.
+    /// A path in code that begins with an imported name, with that name replaced by its full path.
     Expanded,
 }
 
 /// What `use` declarations bring into a module.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
-    /// Each name with the paths it may stand for; conditions can give it several.
+    /// Each name with its full paths. With `#[cfg]` there can be several.
     pub(super) names: BTreeMap<String, Vec<Vec<String>>>,
     pub(super) globs: Vec<Vec<String>>,
 }
@@ -65,7 +65,7 @@ pub(super) fn of_tree(tree: &Tree) -> References {
     references
 }
 
-/// A path from the root of the crate, if the first name says that it leads there.
+/// The path from the root of the crate, if the first name shows that it is in the crate.
 fn absolute(module: &Module, names: &[String]) -> Option<Vec<String>> {
     let (first, rest) = names.split_first()?;
     match first.as_str() {

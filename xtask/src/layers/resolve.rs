@@ -1,16 +1,16 @@
-//! From a path to the module that defines what it names, through re-exports.
+//! Finds the module that defines an item, through re-exports.
 
 use super::references::References;
 use super::tree::{ModuleId, Tree};
 
-/// Re-exports of re-exports are followed this far.
+/// The longest chain of re-exports that is followed.
 const DEPTH: usize = 16;
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     Module(ModuleId),
-    /// Something the module defines; or an unknown name in it, which a macro may define.
+    /// An item of the module. It may be unknown, because macros define items too.
     ItemOf(ModuleId),
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// What `path`, from the root of the crate, leads to.
+    /// The target of `path`, which starts at the root of the crate.
     pub(super) fn resolve(self, path: &[String]) -> Option<Target> {
         self.follow(path, DEPTH)
     }
@@ -33,7 +33,8 @@ impl Resolver<'_> {
             let last = index + 1 == path.len();
             let known = &self.tree.modules[module];
             let uses = &self.references.uses[module];
-            // A module and a function may share a name; the end of a path rather means the function.
+            // A module and a function may share a name. The last name of a path then means the
+            // function.
             let child = known.children.get(name);
             if let Some(child) = child
                 && !(last && (known.names.contains(name) || uses.names.contains_key(name)))

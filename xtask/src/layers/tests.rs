@@ -26,7 +26,7 @@ mod spark;
 pub mod private;
 ";
 
-/// Writes a crate that passes, with these files instead of its own, and checks it.
+/// Checks a crate that passes by itself, with these files added or replaced.
 fn checked(name: &str, lib: &str, files: &[(&str, &str)]) -> Result<Vec<String>, String> {
     let dir = Scratch::new(&format!("layers-{name}"));
     dir.write("lib.rs", lib);
@@ -70,7 +70,7 @@ fn an_import_of_a_higher_layer_is_named_with_its_file_and_line() {
     let found = problems("up", &[("base/error.rs", "\npub struct Error;\nuse crate::dag::Plan;\n")]);
     let line = "src/base/error.rs:3: `crate::dag::Plan`: layer `base` imports layer `dag`, which is above it";
     assert_eq!(lines(&found), [line]);
-    assert!(found[0].contains("Move what is imported to a lower layer"), "{}", found[0]);
+    assert!(found[0].contains("Move the imported item to a lower layer"), "{}", found[0]);
     assert!(found[0].ends_with("The documentation of src/lib.rs states the order."), "{}", found[0]);
 }
 
@@ -144,7 +144,7 @@ fn every_module_must_be_in_the_list_and_every_name_a_module() {
 }
 
 #[test]
-fn a_crate_without_the_list_is_told_how_to_write_it() {
+fn without_a_list_the_error_explains_how_to_write_it() {
     let found = checked("no-list", &LIB.replace("# Layers", "Layers"), &[]).expect("it can be read");
     assert!(found[0].starts_with("src/lib.rs does not list its layers.\nAdd the heading `# Layers`"), "{found:?}");
 }
@@ -159,7 +159,7 @@ fn files_of_a_layer_must_not_import_each_other_in_a_circle() {
         ["2 files import each other, for example in this circle:\n  \
           src/machine/a.rs:1: `crate::machine::B`, defined in src/machine/b.rs\n  \
           src/machine/b.rs:3: `crate::machine::A::new`, defined in src/machine/a.rs\n\
-          Move what several of them need into a file that imports none of them."]
+          Move what several of them need to a file that imports none of them."]
     );
 }
 

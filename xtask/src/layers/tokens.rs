@@ -1,4 +1,4 @@
-//! Paths inside macro calls and attributes, whose syntax only the macro knows.
+//! Finds the paths inside macro calls and attributes, whose syntax only the macro knows.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::LitStr;
@@ -10,8 +10,8 @@ pub(super) struct Written {
     pub(super) names: Vec<String>,
 }
 
-/// Every path of at least two names in `tokens`. A string that begins as a path does is one, too:
-/// attributes name functions like that.
+/// Every path of at least two names in `tokens`, and in strings: attributes such as serde's contain
+/// paths in strings.
 pub(super) fn paths(tokens: &TokenStream) -> Vec<Written> {
     let mut found = Vec::new();
     collect(tokens.clone(), &mut found);
@@ -41,7 +41,7 @@ fn collect(tokens: TokenStream, found: &mut Vec<Written>) {
             TokenTree::Ident(_) => (continues, colons) = (false, 0),
             TokenTree::Punct(mark) => {
                 colons = if mark.as_char() == ':' { colons + 1 } else { 0 };
-                // `..` is a range: what follows is a path of its own.
+                // After `..`, which is a range, a path may begin.
                 continues = colons == 2 || (mark.as_char() == '.' && !continues);
             }
             TokenTree::Group(group) => {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_and_absolute_paths_are_no_paths_of_ours() {
+    fn fields_and_absolute_paths_are_ignored() {
         assert_eq!(found("x.a::<u8>() ::std::fmt x . b"), [""; 0]);
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Tree {
 
 #[derive(Debug)]
 pub(super) struct Module {
-    /// Its names from the root, which has none.
+    /// Its path from the root. That of the root is empty.
     pub(super) path: Vec<String>,
     pub(super) file: FileId,
     pub(super) children: BTreeMap<String, ModuleId>,
@@ -49,7 +49,7 @@ impl Tree {
         self.modules[module].path.first().map(String::as_str)
     }
 
-    /// The modules directly below the root, with the file that declares each.
+    /// The names of the modules directly below the root.
     pub(super) fn top(&self) -> impl Iterator<Item = &str> {
         self.modules[Self::ROOT].children.keys().map(String::as_str)
     }
