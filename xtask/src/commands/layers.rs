@@ -16,3 +16,15 @@ pub(crate) fn run() -> Result<(), Failure> {
     let problems: Vec<String> = problems.into_iter().map(|problem| format!("\nerror: {problem}")).collect();
     Err(Failure::new(problems.join("\n")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::run;
+
+    #[test]
+    fn the_layers_of_taskflow_core_are_in_order() {
+        if let Err(failure) = run() {
+            panic!("{failure}");
+        }
+    }
+}
