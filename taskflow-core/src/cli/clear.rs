@@ -74,7 +74,8 @@ pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         terminal.print(&lines)?;
         return Ok(Exit::Success);
     }
-    let tasks = home.wait(journal.clear(id, &pick, &run_args::note(matches)))?;
+    let mut adopted = home.wait(journal.adopt(id))?;
+    let tasks = home.wait(adopted.clear(&pick, &run_args::note(matches)))?;
     let told = run_args::tasks_of(number, &tasks);
     if matches.get_flag("no-run") {
         if json {
@@ -84,5 +85,6 @@ pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         return Ok(Exit::Success);
     }
     terminal.note(&format!("cleared {told}"));
-    go_on(id, matches, &journal, home, terminal)
+    let request = home.wait(adopted.resume())?;
+    go_on(request, matches, &journal, home, terminal)
 }

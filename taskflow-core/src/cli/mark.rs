@@ -8,7 +8,7 @@ use super::home::{self, Home};
 use super::resume::go_on;
 use super::terminal::Terminal;
 use super::{args, run_args};
-use crate::journal::{Journal, RunHistory, TaskFilter};
+use crate::journal::{AdoptedRun, TaskFilter};
 use crate::run::TaskState;
 
 const STATES: [TaskState; 3] = [TaskState::Success, TaskState::Failed, TaskState::Skipped];
@@ -47,12 +47,14 @@ pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     let run = home.find(&journal, run_args::run_word(matches))?;
     let (id, number) = (&run.info.run_id, run.number);
     let pick = TaskFilter::tasks(matches.get_many::<String>("tasks").unwrap_or_default().cloned());
-    let tasks = home.wait(journal.mark(id, &pick, state, value, &run_args::note(matches)))?;
+    let mut adopted = home.wait(journal.adopt(id))?;
+    let tasks = home.wait(adopted.mark(&pick, state, value, &run_args::note(matches)))?;
     let told = run_args::tasks_of(number, &tasks);
-    let settled = is_settled(&home.wait(journal.history(id))?, &tasks, &journal, home)?;
+    let settled = is_settled(&adopted, &tasks)?;
     if settled {
         terminal.note(&format!("marked as {state}: {told}"));
-        return go_on(id, matches, &journal, home, terminal);
+        let request = home.wait(adopted.resume())?;
+        return go_on(request, matches, &journal, home, terminal);
     }
     if args::wants_json(matches) {
         return run_args::print_json(&Document { number, tasks, state }, terminal);
@@ -62,13 +64,13 @@ pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
 }
 
 /// Whether nothing is left to run, so that all the run needs is its end.
-fn is_settled(history: &RunHistory, marked: &[String], journal: &Journal, home: &Home) -> Result<bool, CliError> {
+fn is_settled(run: &AdoptedRun, marked: &[String]) -> Result<bool, CliError> {
+    let history = run.history();
     if history.tasks.iter().any(|task| !task.state.is_terminal()) {
         return Ok(false);
     }
     // What lies below was decided by the states that the tasks had before, unless it ran or was marked itself.
-    let below =
-        home.wait(journal.would_clear(&history.info.run_id, &TaskFilter::tasks(marked.to_vec()).downstream()))?;
+    let below = run.would_clear(&TaskFilter::tasks(marked.to_vec()).downstream())?;
     let derived = |id: &String| history.task(id).is_some_and(|task| task.cause.is_some() && !task.marked);
     Ok(!below.iter().any(derived))
 }

@@ -7,6 +7,7 @@ use super::error::{CliError, Exit};
 use super::home::{self, Home};
 use super::run_args;
 use super::terminal::Terminal;
+use crate::engine::RunRequest;
 use crate::journal::Journal;
 use crate::run::{Durability, RunState};
 use crate::store::RunFilter;
@@ -25,7 +26,10 @@ pub(super) fn command() -> Command {
 pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need_with(home::sync(matches, home.config()))?;
     match matches.get_one::<String>("run") {
-        Some(run) => go_on(run, matches, &journal, home, terminal),
+        Some(run) => {
+            let request = home.wait(journal.resume(run))?;
+            go_on(request, matches, &journal, home, terminal)
+        }
         None => {
             let interrupted = RunFilter { states: vec![RunState::Interrupted], limit: Some(1), ..RunFilter::default() };
             let found = home.wait(journal.runs(&interrupted))?;
@@ -34,14 +38,15 @@ pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
                     "no run was interrupted; `runs` lists them, `retry` runs failed tasks again",
                 ));
             };
-            go_on(&run.info.run_id, matches, &journal, home, terminal)
+            let request = home.wait(journal.resume(&run.info.run_id))?;
+            go_on(request, matches, &journal, home, terminal)
         }
     }
 }
 
-/// Runs what is left to run of a run, in this process.
+/// Runs what is left of a run in this process.
 pub(super) fn go_on(
-    run: &str,
+    request: RunRequest<()>,
     matches: &ArgMatches,
     journal: &Journal,
     home: &Home,
@@ -52,7 +57,7 @@ pub(super) fn go_on(
         Durability::Ephemeral => Durability::Strict,
         durability => durability,
     };
-    let request = home.wait(journal.resume(run))?.durability(durability);
+    let request = request.durability(durability);
     let config = home.config().clone();
     let invocation = RunInvocation {
         flags: RunFlags::read(matches, &config),

@@ -23,7 +23,8 @@ pub(super) fn retry(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
     let run = home.find(&journal, run_args::run_word(matches))?;
     let (id, number) = (&run.info.run_id, run.number);
     let pick = TaskFilter::all().failed().downstream();
-    match home.block_on(journal.clear(id, &pick, &run_args::note(matches))) {
+    let mut adopted = home.wait(journal.adopt(id))?;
+    match home.block_on(adopted.clear(&pick, &run_args::note(matches))) {
         Ok(cleared) => terminal.note(&format!("again: {}", run_args::tasks_of(number, &cleared))),
         Err(JournalError::Nothing { .. }) => {
             return Err(CliError::usage(match run.state {
@@ -35,5 +36,6 @@ pub(super) fn retry(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         }
         Err(error) => return Err(error.into()),
     }
-    go_on(id, matches, &journal, home, terminal)
+    let request = home.wait(adopted.resume())?;
+    go_on(request, matches, &journal, home, terminal)
 }
