@@ -196,16 +196,13 @@ impl Journal {
 
     /// The log of a run that is about to start.
     pub(super) fn begin(&self, run: &RunStart<'_>) -> Result<Arc<dyn Recorder>, RecorderError> {
+        let inner = &self.inner;
         let run_id = &run.info.run_id;
-<<<<<<< HEAD
         let params = params::encode(run.plan.params(), run.params);
         let params = params.map_err(|reason| RecorderError::new(ErrorKind::Invalid, reason))?;
-        let claim = self.claim(run_id)?;
-=======
-        let params = params::encode(run.plan.params(), run.params)?;
-        let guard = inner.store.reserve(run_id);
-        let guard = guard.ok_or_else(|| format!("a run with the id `{run_id}` is being run already"))?;
->>>>>>> h/store
+        let guard = inner.store.reserve(run_id).ok_or_else(|| {
+            RecorderError::new(ErrorKind::Conflict, format!("a run with the id `{run_id}` is already running"))
+        })?;
         let at = run.at;
         let new = NewRun {
             info: run.info.clone(),

@@ -14,13 +14,8 @@ use super::{Journal, JournalError, RunHistory};
 use crate::base::Timestamp;
 use crate::callback::{DeliveryAttempt, PendingCallback};
 use crate::dag::Plan;
-<<<<<<< HEAD
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::store::{Append, Appended, MemoryStore, RunLocks, Store};
-=======
-use crate::engine::{Recorder, RunRequest, RunStart};
 use crate::store::{Append, Appended, MemoryStore, Store, StoreRuntime};
->>>>>>> h/store
 
 /// A journal, and the hand that stores.
 pub(crate) struct ManualJournal {

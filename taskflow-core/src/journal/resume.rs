@@ -115,12 +115,7 @@ impl AdoptedRun {
         let next = history.segments + 1;
         let delivery_log = StoreDeliveryLog::of(&journal.inner, &run);
         let info = history.info.clone();
-<<<<<<< HEAD
-        let run_id = run.clone();
         let open = move |about: &RunStart<'_>| -> Result<Arc<dyn Recorder>, RecorderError> {
-=======
-        let open = move |about: &RunStart<'_>| -> Result<Arc<dyn Recorder>, String> {
->>>>>>> h/store
             let init = RunLogInit {
                 run_id: run,
                 target: AppendTarget::Existing { run: number, token },

@@ -26,14 +26,9 @@
 use std::fmt;
 use std::ops::Range;
 
-<<<<<<< HEAD
-use serde::{Deserialize, Serialize};
-
-use crate::base::{ErrorKind, Timestamp};
-=======
 use super::ownership::{Claim, RunGuard};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
->>>>>>> h/store
+use crate::base::ErrorKind;
 use crate::callback::DeliveryAttempt;
 
 /// A future of a store.
