@@ -12,14 +12,13 @@ use super::history::RunHistory;
 use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
 use super::writer::Queue;
 use super::{params, segment};
-use crate::base::{Timestamp, safe_name};
+use crate::base::Timestamp;
 use crate::engine::{Recorder, RunRequest, RunStart};
 use crate::run::{Entry, RunState, Session};
 use crate::store::{
-    AppendTarget, Liveness, MemoryStore, NewRun, RunCursor, RunFilter, RunOrder, RunRow, Store, StoreRuntime, build_id,
-    worker,
+    AppendTarget, BlobStore, DirectoryBlobs, Liveness, MemoryStore, NewRun, RunCursor, RunFilter, RunOrder, RunRow,
+    Store, StoreRuntime, build_id, worker,
 };
-use crate::value::ValueFiles;
 
 /// Keeps what happens in runs: their history, their values, and what is needed to go on with them after a crash.
 ///
@@ -48,7 +47,8 @@ pub(super) struct Inner {
     pub(super) store: Arc<dyn Store>,
     pub(super) queue: Arc<Queue>,
     pub(super) runtime: StoreRuntime,
-    pub(super) files: Option<Arc<ValueFiles>>,
+    /// Large values, logs and artifacts; none for a journal in memory.
+    pub(super) blobs: Option<Arc<dyn BlobStore>>,
     pub(super) home: Option<PathBuf>,
     inline_limit: usize,
     value_limit: usize,
@@ -147,12 +147,11 @@ impl JournalBuilder {
         runtime: StoreRuntime,
         home: Option<&Path>,
     ) -> Journal {
-        let files =
-            home.map(|home| Arc::new(ValueFiles::new(home.join("values"), self.sync == crate::store::SyncMode::Full)));
+        let blobs = home.map(|home| Arc::new(DirectoryBlobs::new(home, self.sync)) as Arc<dyn BlobStore>);
         let JournalBuilder { inline_limit, value_limit, .. } = self;
         let home = home.map(Path::to_path_buf);
         let (delivering, has_delivered) = (tokio::sync::Mutex::new(()), AtomicBool::new(false));
-        let inner = Inner { store, queue, runtime, files, home, inline_limit, value_limit, delivering, has_delivered };
+        let inner = Inner { store, queue, runtime, blobs, home, inline_limit, value_limit, delivering, has_delivered };
         Journal { inner: Arc::new(inner) }
     }
 }
@@ -234,16 +233,16 @@ impl Journal {
             durability: run.durability,
             inline_limit: inner.inline_limit,
             value_limit: inner.value_limit,
-            files: inner.files.clone(),
+            blobs: inner.blobs.clone(),
         };
         Arc::new(Log(RunLog::begin(&inner.queue, self.clone(), options, init)))
     }
 }
 
 impl Journal {
-    /// The directory for files of a run, whether it is there or not; nothing for a journal in memory.
+    /// The directory for artifacts of a run, whether it exists or not; `None` for a journal in memory.
     pub fn artifacts_of(&self, run_id: &str) -> Option<PathBuf> {
-        Some(self.home()?.join("artifacts").join(safe_name(run_id)))
+        Some(self.inner.blobs.as_ref()?.artifacts(run_id))
     }
 }
 

@@ -15,19 +15,19 @@ use crate::callback::DeliveryLog;
 use crate::dag::Plan;
 use crate::engine::{Archive, Commits, Recorder};
 use crate::run::{Durability, Encoded, Entry, Stored, TaskState};
-use crate::store::{Append, AppendTarget, RunGuard, RunUpdate, Segment};
-use crate::value::{AnyValue, TypeInfo, ValueFiles};
+use crate::store::{Append, AppendTarget, BlobStore, RunGuard, RunUpdate, Segment};
+use crate::value::{AnyValue, TypeInfo};
 
 /// What a run is told about storing, and where its values go.
 #[derive(Clone, Debug)]
 pub(super) struct RecordOptions {
     pub(super) durability: Durability,
-    /// Above this size a value goes to a file, in bytes.
+    /// Above this size in bytes a value becomes a blob.
     pub(super) inline_limit: usize,
-    /// Above this size a value is refused, in bytes.
+    /// Above this size in bytes a value is refused.
     pub(super) value_limit: usize,
-    /// Where the files are; values stay inline without one.
-    pub(super) files: Option<Arc<ValueFiles>>,
+    /// Where large values go. Without it values stay inline.
+    pub(super) blobs: Option<Arc<dyn BlobStore>>,
 }
 
 /// The journal of one run that goes on.
@@ -231,15 +231,15 @@ impl Recorder for Log {
                 units::bytes(options.value_limit as u64)
             )));
         }
-        Ok(match options.files {
+        Ok(match options.blobs {
             Some(_) if bytes.len() > options.inline_limit => Encoded::Large(bytes),
             _ => Encoded::Inline(bytes),
         })
     }
 
     fn spill(&self, task: &str, bytes: &[u8]) -> Result<Stored, Failure> {
-        let Some(files) = &self.0.options.files else { return Ok(Stored::Inline(bytes.to_vec())) };
-        files.put(&self.0.run_id, bytes).map(Stored::File).map_err(|error| {
+        let Some(blobs) = &self.0.options.blobs else { return Ok(Stored::Inline(bytes.to_vec())) };
+        blobs.put(&self.0.run_id, bytes).map(Stored::File).map_err(|error| {
             let reason = format!("the value of task `{task}` cannot be written: {error}");
             // That the disk is full says nothing about the task: the run stops, and the task runs again when it is resumed.
             self.0.give_up(&reason);

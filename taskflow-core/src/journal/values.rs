@@ -1,5 +1,7 @@
 //! Reading stored values.
 
+use std::sync::Arc;
+
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
@@ -94,22 +96,22 @@ impl Journal {
         limit: usize,
     ) -> Result<Option<String>, JournalError> {
         let known = &history.tasks[history.place(task)?];
-        if let (Some(ValueRef::File(file)), Some(files)) =
-            (known.value.as_ref().map(|place| &place.value), &self.inner.files)
+        if let (Some(ValueRef::File(file)), Some(blobs)) =
+            (known.value.as_ref().map(|place| &place.value), &self.inner.blobs)
         {
             let failed = |reason: String| JournalError::Value {
                 run: history.info.run_id.clone(),
                 task: task.to_owned(),
                 reason,
             };
-            let (files, run, file) = (files.clone(), history.info.run_id.clone(), *file);
-            // A character of JSON comes of at most a few bytes; numbers are the densest.
-            let bytes = limit.saturating_mul(10).max(4096);
+            let (blobs, run, file) = (Arc::clone(blobs), history.info.run_id.clone(), *file);
+            // A character of JSON takes few bytes of MessagePack; numbers take the most.
+            let bytes = limit.saturating_mul(10).max(4096) as u64;
             let read = tokio::task::spawn_blocking(move || {
-                let head = files.head(&run, &file, bytes).map_err(|error| error.to_string())?;
-                // What a table holds stands at its end.
+                let head = blobs.range(&run, &file, 0..bytes).map_err(|error| error.to_string())?;
+                // The schema of a table is at its end.
                 match crate::value::is_table(&head) {
-                    true => files.get(&run, &file).map_err(|error| error.to_string()),
+                    true => blobs.get(&run, &file).map_err(|error| error.to_string()),
                     false => Ok(head),
                 }
             });
@@ -163,11 +165,11 @@ impl Journal {
                 bytes.map(Some).ok_or_else(|| failed(format!("segment {} does not hold it", place.segment)))
             }
             ValueRef::File(file) => {
-                let files = self.inner.files.clone();
-                let files = files.ok_or_else(|| failed("it is in a file, and this journal has none".to_owned()))?;
+                let blobs = self.inner.blobs.clone();
+                let blobs = blobs.ok_or_else(|| failed("it is in a file, and this journal has none".to_owned()))?;
                 let (run_id, file) = (run.clone(), *file);
                 let read =
-                    tokio::task::spawn_blocking(move || files.get(&run_id, &file).map_err(|error| error.to_string()));
+                    tokio::task::spawn_blocking(move || blobs.get(&run_id, &file).map_err(|error| error.to_string()));
                 let bytes = read.await.map_err(|error| failed(error.to_string()))?;
                 bytes.map(Some).map_err(failed)
             }

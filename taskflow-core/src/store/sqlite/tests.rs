@@ -387,7 +387,11 @@ async fn no_question_reads_all_runs() {
         RunFilter { since: Some(crate::base::Timestamp::EPOCH), ..Default::default() },
         RunFilter { order: RunOrder::LogicalDate, limit: Some(10), ..Default::default() },
         RunFilter { order: RunOrder::LogicalDate, dag: Some("etl".to_owned()), ..Default::default() },
-        RunFilter { logical_since: Some(crate::base::Timestamp::EPOCH), ..Default::default() },
+        RunFilter {
+            logical_since: Some(crate::base::Timestamp::EPOCH),
+            order: RunOrder::LogicalDate,
+            ..Default::default()
+        },
     ];
     let mut questions: Vec<String> = filters.iter().map(|filter| super::read::filtered(filter).text()).collect();
     questions.extend([true, false].map(|beginning| super::read::searched("a", beginning, 10).text()));
