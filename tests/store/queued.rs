@@ -23,8 +23,8 @@ fn doubled(#[param(range = 1..=100)] n: u32) -> String {
 }
 
 #[task(deferrable)]
-async fn ask(ctx: &TaskContext) -> Result<String> {
-    Ok(ctx.wait_for::<String>("colour").await?)
+fn ask(ctx: &TaskContext) -> Result<String> {
+    Ok(ctx.wait_for::<String>("colour")?)
 }
 
 #[dag]
@@ -94,6 +94,20 @@ async fn a_queued_run_can_be_cancelled() -> Result<(), BoxError> {
     assert_eq!((history.state, history.halt_reason.as_deref()), (RunState::Cancelled, Some("no need (by ada)")));
     assert!(history.tasks.iter().all(|task| task.state == TaskState::Cancelled));
     assert_eq!(journal.cancel("last", &note()).await?, Cancellation::Over(RunState::Cancelled));
+    Ok(())
+}
+
+#[tokio::test]
+async fn marking_tasks_of_a_queued_run_does_not_start_it() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    journal.enqueue(doubled::run(1)).await?;
+    let value = 50.into();
+    journal.mark("last", &TaskFilter::tasks(["double"]), TaskState::Success, Some(&value), &note()).await?;
+    assert_eq!(journal.find("last").await?.state, RunState::Queued);
+    assert_eq!(journal.history("last").await?.state, RunState::Queued);
+    assert_eq!(journal.resume("last").await?.await?.state(), RunState::Success);
+    let history = journal.history("last").await?;
+    assert_eq!(journal.value(&history, "explain").await?.unwrap().preview(100), "\"twice 1 is 50\"");
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use super::journal::Journal;
 use super::segment::{self, Buffer};
 use crate::base::Timestamp;
 use crate::run::{Entry, RunState, Stored};
-use crate::store::{Append, AppendTarget, Appended, Claim, RunGuard, RunRow, RunUpdate, Segment, worker};
+use crate::store::{Append, AppendTarget, Appended, Claim, RequestKind, RunGuard, RunRow, RunUpdate, Segment, worker};
 
 /// A run that this process owns until it is dropped or resumed.
 #[derive(Debug)]
@@ -66,6 +66,11 @@ impl AdoptedRun {
         JournalError::Nothing { run: self.history.info.run_id.clone(), reason: reason.into() }
     }
 
+    /// The state after an edit: a run that has ended is open again, and a queued one still waits for a process.
+    pub(super) fn edited_state(&self) -> RunState {
+        if self.history.row.state == RunState::Queued { RunState::Queued } else { RunState::Running }
+    }
+
     /// Stores entries as one segment, with the state that the run has from then on.
     pub(super) async fn append(
         &mut self,
@@ -97,10 +102,12 @@ impl AdoptedRun {
         Ok(())
     }
 
-    /// Takes back the requests that the last owner did not carry out.
-    pub(super) async fn drop_requests(&self) -> Result<(), JournalError> {
+    /// Removes requests to cancel that the last owner did not carry out: an edit overrides them.
+    pub(super) async fn drop_cancellations(&self) -> Result<(), JournalError> {
         let store = &self.journal.inner.store;
-        let ids: Vec<i64> = store.requests(&[self.number()]).await?.into_iter().map(|(id, _)| id).collect();
+        let requests = store.requests(&[self.number()]).await?.into_iter();
+        let ids: Vec<i64> =
+            requests.filter(|(_, request)| request.what == RequestKind::Cancel).map(|(id, _)| id).collect();
         if !ids.is_empty() {
             store.acknowledge(&ids).await?;
         }

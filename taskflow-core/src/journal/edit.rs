@@ -152,7 +152,8 @@ impl AdoptedRun {
         let ids = tasks.iter().map(|&task| self.history.id(task).to_owned()).collect();
         let Note { by, reason } = note.clone();
         let tasks = self.history.numbers_of(&tasks);
-        self.append(vec![(Entry::Cleared { tasks, by, reason }, None)], RunState::Running).await?;
+        self.append(vec![(Entry::Cleared { tasks, by, reason }, None)], self.edited_state()).await?;
+        self.drop_cancellations().await?;
         Ok(ids)
     }
 
@@ -208,7 +209,8 @@ impl AdoptedRun {
         });
         let tasks = history.numbers_of(&tasks);
         let entry = Entry::Marked { tasks, state, by, reason, value: ValueRef::Nowhere };
-        self.append(vec![(entry, value)], RunState::Running).await?;
+        self.append(vec![(entry, value)], self.edited_state()).await?;
+        self.drop_cancellations().await?;
         Ok(ids)
     }
 
@@ -233,7 +235,7 @@ impl AdoptedRun {
             let tasks = left.into_iter().map(|task| history.id(task).to_owned()).collect();
             self.append(entries, RunState::Running).await?;
             // An earlier request to cancel must not stop the teardowns when they run.
-            self.drop_requests().await?;
+            self.drop_cancellations().await?;
             return Ok(Cancellation::LeavesTeardowns { tasks });
         }
         entries.push((Entry::Ended { state }, None));

@@ -373,9 +373,12 @@ impl Journal {
             let graph = |hash: &str| graphs.get(hash).cloned().ok_or_else(|| format!("its graph {hash} is missing"));
             history.fold(number, entries, graph, &mut each).map_err(&damaged)?;
         }
-        if history.state == RunState::Running && row.liveness != Liveness::Alive {
-            history.state = RunState::Interrupted;
-        }
+        history.state = match history.state {
+            // Editing a queued run does not start it.
+            RunState::Running if row.state == RunState::Queued => RunState::Queued,
+            RunState::Running if row.liveness != Liveness::Alive => RunState::Interrupted,
+            state => state,
+        };
         Ok(history)
     }
 

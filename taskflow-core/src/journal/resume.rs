@@ -143,7 +143,7 @@ impl AdoptedRun {
 }
 
 impl Journal {
-    /// The named values that tasks have pushed. Which of them will be pulled, nobody knows.
+    /// The XComs that tasks have pushed. Any of them may be pulled.
     pub(super) async fn notes_of(&self, history: &RunHistory) -> Result<Vec<RestoredNote>, JournalError> {
         let mut notes = Vec::new();
         for task in &history.tasks {
@@ -156,7 +156,7 @@ impl Journal {
         Ok(notes)
     }
 
-    /// The values of those of these tasks that succeeded.
+    /// The values of these tasks, as far as they succeeded.
     pub(super) async fn values_of(
         &self,
         history: &RunHistory,
@@ -196,7 +196,7 @@ pub(super) fn dag_of(info: &crate::run::RunInfo) -> Result<&'static DagDef, Jour
     })
 }
 
-/// How a task has ended, if it has.
+/// The terminal state of a task, if it has one.
 fn ended(state: &RestoredState) -> Option<TaskState> {
     Some(match state {
         RestoredState::Success(_) => TaskState::Success,
