@@ -1,8 +1,11 @@
-//! A run that this process has claimed, with its history: what every edit and every resume works on.
+//! A run that this process has claimed, with its history: what every edit and every resume works
+//! on.
 //!
-//! 1. The run is claimed. A run with a live owner is refused. The claim raises the token, which fences the former owner.
+//! 1. The run is claimed. A run with a live owner is refused. The claim raises the token, which
+//!    fences the former owner.
 //! 2. The history is folded once, after the claim: nobody else can store anything in between.
-//! 3. Each edit is one more segment. The edit is folded into the same history, so edits and a resume can follow each other.
+//! 3. Each edit is one more segment. The edit is folded into the same history, so edits and a
+//!    resume can follow each other.
 //! 4. Dropping the run releases it. Resuming passes the ownership on to the run.
 
 use super::error::JournalError;
@@ -66,7 +69,8 @@ impl AdoptedRun {
         JournalError::Nothing { run: self.history.info.run_id.clone(), reason: reason.into() }
     }
 
-    /// The state after an edit: a run that has ended is open again, and a queued one still waits for a process.
+    /// The state after an edit: a run that has ended is open again, and a queued one still waits
+    /// for a process.
     pub(super) fn edited_state(&self) -> RunState {
         if self.history.row.state == RunState::Queued { RunState::Queued } else { RunState::Running }
     }

@@ -1,16 +1,19 @@
 //! Delivers callbacks of stored runs, at least once.
 //!
-//! 1. Before the first entry of a run with callbacks is stored, the run is added to the *outbox*: the list of runs that may
-//!    have undelivered callbacks.
-//! 2. The notifications of a run follow from its entries ([`CallbackProjection`]). The store records each delivery by the key
-//!    of its notification. The difference is pending, whoever asks and whenever.
-//! 3. The owner of a run delivers its callbacks ([`CallbackDispatcher`](crate::callback::CallbackDispatcher)). A process that
-//!    resumes the run starts with what is pending.
-//! 4. A process that runs anything in the same home goes through the outbox and delivers what is due for runs that nobody
-//!    owns. [`claim_deliveries`](crate::store::Outbox::claim_deliveries) keeps two processes from doing so at once. Even if
-//!    it failed, a second delivery has the same key.
-//! 5. A run that has ended and has nothing pending leaves the outbox. An interrupted run stays in it, and so does a run
-//!    whose DAG this program does not have.
+//! 1. Before the first entry of a run with callbacks is stored, the run is added to the *outbox*:
+//!    the list of runs that may have undelivered callbacks.
+//! 2. The notifications of a run follow from its entries ([`CallbackProjection`]). The store
+//!    records each delivery by the key of its notification. The difference is pending, whoever asks
+//!    and whenever.
+//! 3. The owner of a run delivers its callbacks
+//!    ([`CallbackDispatcher`](crate::callback::CallbackDispatcher)). A process that resumes the run
+//!    starts with what is pending.
+//! 4. A process that runs anything in the same home goes through the outbox and delivers what is
+//!    due for runs that nobody owns. `Outbox::claim_deliveries`
+//!    keeps two processes from doing so at once. Even if it failed, a second delivery has the same
+//!    key.
+//! 5. A run that has ended and has nothing pending leaves the outbox. An interrupted run stays in
+//!    it, and so does a run whose DAG this program does not have.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -45,8 +48,8 @@ pub struct Delivery {
     pub attempts: u32,
     /// Why the last attempt failed; `None` if it was delivered.
     pub error: Option<String>,
-    /// The earliest time of the next attempt, by any process that runs something in this home. `None` after a failure: no
-    /// further attempt is made.
+    /// The earliest time of the next attempt, by any process that runs something in this home.
+    /// `None` after a failure: no further attempt is made.
     pub next: Option<Timestamp>,
 }
 
@@ -58,19 +61,21 @@ impl From<DeliveryAttempt> for Delivery {
 }
 
 impl Journal {
-    /// Delivers pending callbacks of runs that nobody owns: their process died before it delivered them, or a delivery failed
-    /// and is due again. Returns how many were delivered.
+    /// Delivers pending callbacks of runs that nobody owns: their process died before it delivered
+    /// them, or a delivery failed and is due again. Returns how many were delivered.
     ///
-    /// The first run that starts or resumes with a journal does this in the background; call it to wait for the deliveries.
-    /// Callbacks of DAGs that this program does not have are skipped.
+    /// The first run that starts or resumes with a journal does this in the background; call it to
+    /// wait for the deliveries. Callbacks of DAGs that this program does not have are skipped.
     ///
     /// # Errors
     ///
-    /// When the store cannot be read or written. A callback that fails is not an error: it is recorded, and retried later.
+    /// When the store cannot be read or written. A callback that fails is not an error: it is
+    /// recorded, and retried later.
     ///
     /// # Cancellation safety
     ///
-    /// A delivery that is under way when the future is dropped completes without being recorded, so it is repeated.
+    /// A delivery that is under way when the future is dropped completes without being recorded, so
+    /// it is repeated.
     pub async fn deliver_pending(&self) -> Result<usize, JournalError> {
         let _one_at_a_time = self.inner.delivering.lock().await;
         let store = &self.inner.store;

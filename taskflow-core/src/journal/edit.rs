@@ -1,8 +1,8 @@
 //! Edits of stored runs: clearing and marking tasks, cancelling runs.
 //!
-//! A run with a live owner is not edited; cancelling it leaves a request for its owner. Every other run is
-//! [adopted](super::adopted) first, and the edit is one more segment: no stored entry ever changes, and every attempt stays
-//! in the history.
+//! A run with a live owner is not edited; cancelling it leaves a request for its owner. Every other
+//! run is [adopted](super::adopted) first, and the edit is one more segment: no stored entry ever
+//! changes, and every attempt stays in the history.
 
 use std::collections::HashSet;
 
@@ -38,7 +38,8 @@ impl Note {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cancellation {
-    /// A process owns the run. It was asked to cancel it, and will do so within the grace time of the run.
+    /// A process owns the run. It was asked to cancel it, and will do so within the grace time of
+    /// the run.
     Asked {
         /// That process, `host:pid`.
         worker: String,
@@ -56,20 +57,23 @@ pub enum Cancellation {
 }
 
 impl Journal {
-    /// Clears tasks of a run that no process owns, so that [`resume`](Journal::resume) runs them again. Returns their ids.
+    /// Clears tasks of a run that no process owns, so that [`resume`](Journal::resume) runs them
+    /// again. Returns their ids.
     ///
-    /// Their attempts stay in the history, and attempt numbers continue, but earlier attempts do not count as retries.
-    /// Downstream tasks that have run are not run again unless the filter selects them, too.
+    /// Their attempts stay in the history, and attempt numbers continue, but earlier attempts do
+    /// not count as retries. Downstream tasks that have run are not run again unless the filter
+    /// selects them, too.
     ///
     /// # Errors
     ///
-    /// When a process owns the run, it has no such task, or none of the selected tasks has run or ended.
+    /// When a process owns the run, it has no such task, or none of the selected tasks has run or
+    /// ended.
     pub async fn clear(&self, run: &str, pick: &TaskFilter, note: &Note) -> Result<Vec<String>, JournalError> {
         self.adopt(run).await?.clear(pick, note).await
     }
 
-    /// Clears tasks of a run and resumes it, with one claim: no other process can take the run in between. Returns the ids
-    /// of the cleared tasks and the request to resume.
+    /// Clears tasks of a run and resumes it, with one claim: no other process can take the run in
+    /// between. Returns the ids of the cleared tasks and the request to resume.
     ///
     /// # Errors
     ///
@@ -85,7 +89,8 @@ impl Journal {
         Ok((cleared, adopted.resume().await?))
     }
 
-    /// The tasks that [`Journal::clear`] would clear. Changes nothing, and works for a run with an owner, too.
+    /// The tasks that [`Journal::clear`] would clear. Changes nothing, and works for a run with an
+    /// owner, too.
     ///
     /// # Errors
     ///
@@ -94,15 +99,17 @@ impl Journal {
         would_clear(&self.history(run).await?, pick)
     }
 
-    /// Sets the state of tasks of a run that no process owns to `success`, `failed` or `skipped`. Returns their ids.
+    /// Sets the state of tasks of a run that no process owns to `success`, `failed` or `skipped`.
+    /// Returns their ids.
     ///
-    /// [`resume`](Journal::resume) decides anew what follows from their states. A task that is marked as a success needs a
-    /// value if others take it: the one it returned before, or `value`, which must fit its type.
+    /// [`resume`](Journal::resume) decides anew what follows from their states. A task that is
+    /// marked as a success needs a value if others take it: the one it returned before, or `value`,
+    /// which must fit its type.
     ///
     /// # Errors
     ///
-    /// When a process owns the run, it has no such task, the state is none of the three, or a value is missing or does not
-    /// fit.
+    /// When a process owns the run, it has no such task, the state is none of the three, or a value
+    /// is missing or does not fit.
     pub async fn mark(
         &self,
         run: &str,
@@ -116,7 +123,8 @@ impl Journal {
 
     /// Cancels a run: what has not started becomes `cancelled`, what runs is asked to stop.
     ///
-    /// Jobs on a cluster of a run that no process owns are left alone; the command `cancel` ends those as well.
+    /// Jobs on a cluster of a run that no process owns are left alone; the command `cancel` ends
+    /// those as well.
     ///
     /// # Errors
     ///

@@ -20,10 +20,11 @@ use crate::store::{
     Store, StoreRuntime, build_id, worker,
 };
 
-/// Keeps what happens in runs: their history, their values, and what is needed to go on with them after a crash.
+/// Keeps what happens in runs: their history, their values, and what is needed to go on with them
+/// after a crash.
 ///
-/// Cheap to clone. The thread that writes ends when the last handle and the last run are gone; a process may end at any
-/// moment without harm.
+/// Cheap to clone. The thread that writes ends when the last handle and the last run are gone; a
+/// process may end at any moment without harm.
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -87,7 +88,8 @@ impl JournalBuilder {
         self
     }
 
-    /// Above this size in bytes a value is refused: the task that returns it fails. Default: 512 MiB.
+    /// Above this size in bytes a value is refused: the task that returns it fails. Default: 512
+    /// MiB.
     #[must_use]
     pub fn value_limit(mut self, bytes: usize) -> Self {
         self.value_limit = bytes;
@@ -103,8 +105,8 @@ impl JournalBuilder {
         self.over(Arc::new(MemoryStore::default()), None)
     }
 
-    /// A journal in a directory, which is made if it does not exist: `taskflow.db`, and beside it the directories `values`,
-    /// `logs`, `artifacts` and `live`.
+    /// A journal in a directory, which is made if it does not exist: `taskflow.db`, and beside it
+    /// the directories `values`, `logs`, `artifacts` and `live`.
     ///
     /// # Errors
     ///
@@ -121,7 +123,8 @@ impl JournalBuilder {
         self.over(Arc::new(store), Some(home))
     }
 
-    /// The journal in a directory, if there is one: as [`JournalBuilder::open`], for looking without making anything.
+    /// The journal in a directory, if there is one: as [`JournalBuilder::open`], for looking
+    /// without making anything.
     ///
     /// # Errors
     ///
@@ -240,7 +243,8 @@ impl Journal {
 }
 
 impl Journal {
-    /// The directory for artifacts of a run, whether it exists or not; `None` for a journal in memory.
+    /// The directory for artifacts of a run, whether it exists or not; `None` for a journal in
+    /// memory.
     pub fn artifacts_of(&self, run_id: &str) -> Option<PathBuf> {
         Some(self.inner.blobs.as_ref()?.artifacts(run_id))
     }
@@ -258,7 +262,8 @@ pub(super) fn session(run: &RunStart<'_>, token: u64) -> Entry {
 }
 
 impl<T> RunRequest<T> {
-    /// Keeps what happens in this journal: the history of the run, its values, and what is needed to go on with it.
+    /// Keeps what happens in this journal: the history of the run, its values, and what is needed
+    /// to go on with it.
     pub fn journal(self, journal: &Journal) -> Self {
         let journal = journal.clone();
         self.recorded(Box::new(move |run| journal.begin(run)))
@@ -277,8 +282,8 @@ impl Journal {
         Ok(rows.into_iter().map(RunSummary::of).collect())
     }
 
-    /// The run that a word names: its number, its id, a part of its id that only one run has (a number is no part), or `last`
-    /// for the newest.
+    /// The run that a word names: its number, its id, a part of its id that only one run has (a
+    /// number is no part), or `last` for the newest.
     ///
     /// # Errors
     ///
@@ -335,7 +340,8 @@ impl Journal {
         Ok(history)
     }
 
-    /// As [`Journal::history_of`], without what callbacks were told; shows each entry with what is known before it.
+    /// As [`Journal::history_of`], without what callbacks were told; shows each entry with what is
+    /// known before it.
     pub(super) async fn read_history(
         &self,
         row: RunRow,
@@ -382,7 +388,8 @@ impl Journal {
         Ok(history)
     }
 
-    /// Writes what is to be written and lets go of files. Runs that go on with this journal are interrupted.
+    /// Writes what is to be written and lets go of files. Runs that go on with this journal are
+    /// interrupted.
     ///
     /// Nothing is lost without it: it only leaves the directory tidy.
     ///
@@ -429,7 +436,8 @@ impl RunSummary {
         RunSummary { number, info, state, graph, build, worker: owner, tasks, created, ended, counts }
     }
 
-    /// The place of the run in an order: with [`RunFilter::after`] it leads to the runs that follow.
+    /// The place of the run in an order: with [`RunFilter::after`] it leads to the runs that
+    /// follow.
     pub fn cursor(&self, order: RunOrder) -> RunCursor {
         RunCursor::of(order, self.created, self.info.logical_date, self.number)
     }

@@ -1,7 +1,7 @@
 //! A journal in memory that stores only on demand: for simulated runs.
 //!
-//! Entries wait in the log of their run, as they do for the writer. The simulation takes a batch and stores it, or loses it
-//! as a process that dies would.
+//! Entries wait in the log of their run, as they do for the writer. The simulation takes a batch
+//! and stores it, or loses it as a process that dies would.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Sends events to runs: what tasks wait for with [`TaskContext::wait_for`](crate::task::TaskContext::wait_for).
+//! Sends events to runs: what tasks wait for with
+//! [`TaskContext::wait_for`](crate::task::TaskContext::wait_for).
 
 use serde::Serialize;
 
@@ -19,17 +20,19 @@ pub enum Released {
         /// That process, `host:pid`.
         worker: String,
     },
-    /// No process owns the run. The event is in its history, and [`resume`](Journal::resume) delivers it.
+    /// No process owns the run. The event is in its history, and [`resume`](Journal::resume)
+    /// delivers it.
     Kept,
 }
 
 impl Journal {
-    /// Sends an event to a run: tasks that wait for `key` continue with `value`, and so does every task that waits for it
-    /// later. A second event with the same key replaces the first.
+    /// Sends an event to a run: tasks that wait for `key` continue with `value`, and so does every
+    /// task that waits for it later. A second event with the same key replaces the first.
     ///
     /// # Errors
     ///
-    /// When there is no such run, it has ended, the value cannot be written as JSON, or the store cannot be written.
+    /// When there is no such run, it has ended, the value cannot be written as JSON, or the store
+    /// cannot be written.
     pub async fn release<T: Serialize>(
         &self,
         run: &str,

@@ -1,9 +1,10 @@
 //! Resumes a run that was interrupted or edited, and starts one that is queued.
 //!
-//! 1. The run is [adopted](super::adopted): claimed, then read. What was in flight when its process died is lost and runs
-//!    again; what has ended stays ended.
-//! 2. The history meets the graph of this program: tasks are the same if their ids are. New tasks run, tasks that are gone
-//!    become `removed`. A stored value whose type has changed is refused before the run changes.
+//! 1. The run is [adopted](super::adopted): claimed, then read. What was in flight when its process
+//!    died is lost and runs again; what has ended stays ended.
+//! 2. The history meets the graph of this program: tasks are the same if their ids are. New tasks
+//!    run, tasks that are gone become `removed`. A stored value whose type has changed is refused
+//!    before the run changes.
 //! 3. The values that tasks still to be run will take are read.
 //! 4. The run starts with what is known of it.
 
@@ -26,15 +27,18 @@ use crate::store::{AppendTarget, RunUpdate};
 use crate::value::{AnyValue, Value};
 
 impl Journal {
-    /// Resumes a run of a DAG of this program: what has ended stays as it is, what was in flight when its process died runs
-    /// again. Starts a run that is queued. Takes the tasks from the program as it is now.
+    /// Resumes a run of a DAG of this program: what has ended stays as it is, what was in flight
+    /// when its process died runs again. Starts a run that is queued. Takes the tasks from the
+    /// program as it is now.
     ///
-    /// A run that has ended has nothing left to run, unless tasks of it were [cleared](Journal::clear) or marked.
+    /// A run that has ended has nothing left to run, unless tasks of it were
+    /// [cleared](Journal::clear) or marked.
     ///
     /// # Errors
     ///
-    /// When there is no such run, a process owns it, it has ended, the program does not have its DAG, or a stored value does
-    /// not fit the DAG any more. The state of the run has not changed then.
+    /// When there is no such run, a process owns it, it has ended, the program does not have its
+    /// DAG, or a stored value does not fit the DAG any more. The state of the run has not changed
+    /// then.
     pub async fn resume(&self, run: &str) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;

@@ -90,7 +90,8 @@ impl<'a> ResumeState<'a> {
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join("; ")) }
     }
 
-    /// The nodes with instances that are still to run, or that may get some; and the expand nodes of such elements.
+    /// The nodes with instances that are still to run, or that may get some; and the expand nodes
+    /// of such elements.
     fn open(&self) -> Vec<bool> {
         let mut open = vec![false; self.plan.len()];
         for task in self.layout.tasks().filter(|&task| self.kept(task).is_none()) {
@@ -237,7 +238,8 @@ fn own_texts(task: &TaskHistory) -> impl Iterator<Item = (String, String, String
 fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTask {
     let open = matches!(state, RestoredState::Retry(_) | RestoredState::Open | RestoredState::Waits { .. });
     let last = known.attempts.last();
-    // The last attempt of a finished task is in its cell; all earlier ones were retried, lost or cleared.
+    // The last attempt of a finished task is in its cell; all earlier ones were retried, lost or
+    // cleared.
     let earlier =
         if open { &known.attempts[..] } else { known.attempts.split_last().map_or(&[][..], |(_, rest)| rest) };
     let record = |attempt: &AttemptHistory| AttemptRecord {

@@ -63,7 +63,8 @@ pub(super) struct LogState {
     given_up: bool,
     /// The graph, until the writer stores its snapshot.
     graph: Option<Arc<Plan>>,
-    /// The structural hash of a graph with mapped tasks: the number of tasks of its runs depends on their lists.
+    /// The structural hash of a graph with mapped tasks: the number of tasks of its runs depends on
+    /// their lists.
     mapped: Option<String>,
 }
 
@@ -131,8 +132,8 @@ impl RunLog {
         self.lock().commits.clone()
     }
 
-    /// Takes what is to be stored, with the number of its last entry. Also returns the bytes that leave the backlog,
-    /// including those that are never stored.
+    /// Takes what is to be stored, with the number of its last entry. Also returns the bytes that
+    /// leave the backlog, including those that are never stored.
     pub(super) fn take(&self) -> (usize, Option<(Append, u64)>) {
         let mut state = self.lock();
         state.queued = false;
@@ -147,7 +148,8 @@ impl RunLog {
         (size, Some((append, state.recorded)))
     }
 
-    /// Whether everything that was recorded is stored. Only the writer may ask: nobody else knows what it is storing.
+    /// Whether everything that was recorded is stored. Only the writer may ask: nobody else knows
+    /// what it is storing.
     pub(super) fn is_stored(&self) -> bool {
         let state = self.lock();
         state.buffer.is_empty() && !state.given_up
@@ -194,7 +196,8 @@ impl Recorder for Log {
     fn attach(&self, commits: Commits) {
         let mut state = self.0.lock();
         state.commits = Some(commits);
-        // The owner of the run is to be visible even if nothing happens for a while, as before a retry.
+        // The owner of the run is to be visible even if nothing happens for a while, as before a
+        // retry.
         let size = state.buffer.size();
         self.0.queue.announce(&self.0, state, size, false);
     }
@@ -241,7 +244,8 @@ impl Recorder for Log {
         let Some(blobs) = &self.0.options.blobs else { return Ok(Stored::Inline(bytes.to_vec())) };
         blobs.put(&self.0.run_id, bytes).map(Stored::File).map_err(|error| {
             let reason = format!("the value of task `{task}` cannot be written: {error}");
-            // A full disk is not the fault of the task: the run stops, and resuming it runs the task again.
+            // A full disk is not the fault of the task: the run stops, and resuming it runs the
+            // task again.
             self.0.give_up(&reason);
             Failure::Cancelled { reason }
         })

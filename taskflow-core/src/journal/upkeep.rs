@@ -42,7 +42,8 @@ impl Journal {
         Ok(runs)
     }
 
-    /// Deletes runs with their values, logs and artifacts, and returns how many. Runs that are queued or running stay.
+    /// Deletes runs with their values, logs and artifacts, and returns how many. Runs that are
+    /// queued or running stay.
     ///
     /// # Errors
     ///
@@ -78,8 +79,9 @@ impl Journal {
         Ok(())
     }
 
-    /// Looks for damage in the store, in the history of every run, and in stored values. Each finding is a sentence that
-    /// names the place; there are none when all is well. Reads everything.
+    /// Looks for damage in the store, in the history of every run, and in stored values. Each
+    /// finding is a sentence that names the place; there are none when all is well. Reads
+    /// everything.
     ///
     /// # Errors
     ///
@@ -123,8 +125,8 @@ impl Journal {
         Ok(findings)
     }
 
-    /// Looks for damage in a directory whose store cannot be opened. Each finding is a sentence. Returns none when it cannot
-    /// name any damage; the error of opening tells the reason then.
+    /// Looks for damage in a directory whose store cannot be opened. Each finding is a sentence.
+    /// Returns none when it cannot name any damage; the error of opening tells the reason then.
     #[cfg(feature = "sqlite")]
     pub async fn examine(home: impl AsRef<std::path::Path>) -> Vec<String> {
         let path = home.as_ref().join("taskflow.db");
@@ -132,7 +134,8 @@ impl Journal {
         findings.into_iter().map(|finding| format!("{} is damaged: {finding}", path.display())).collect()
     }
 
-    /// Returns the space of deleted runs to the file system. Returns the size of the store before and after, in bytes.
+    /// Returns the space of deleted runs to the file system. Returns the size of the store before
+    /// and after, in bytes.
     ///
     /// # Errors
     ///

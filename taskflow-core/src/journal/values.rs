@@ -39,7 +39,8 @@ pub struct RunParam {
 }
 
 impl StoredValue {
-    /// The value as JSON, cut to about `limit` characters, with secrets masked. What JSON cannot represent is text.
+    /// The value as JSON, cut to about `limit` characters, with secrets masked. What JSON cannot
+    /// represent is text.
     pub fn preview(&self, limit: usize) -> String {
         shown(&self.bytes, limit)
     }
@@ -84,7 +85,8 @@ impl Journal {
         Ok(bytes.map(|bytes| StoredValue { ty: ty.to_owned(), bytes }))
     }
 
-    /// The value as JSON, cut to about `limit` characters. Of a large value only the beginning is read.
+    /// The value as JSON, cut to about `limit` characters. Of a large value only the beginning is
+    /// read.
     ///
     /// # Errors
     ///
@@ -178,7 +180,8 @@ impl Journal {
 }
 
 impl RunHistory {
-    /// The type that the task at this place returns, without modules; `?` if the present graph does not have the task.
+    /// The type that the task at this place returns, without modules; `?` if the present graph does
+    /// not have the task.
     pub(crate) fn type_at(&self, place: usize) -> &str {
         if place < self.shape.nodes.len() { &self.shape.kind(place as u32).output } else { "?" }
     }

@@ -1,21 +1,26 @@
 //! The thread that stores entries, and its protocol with the runs.
 //!
-//! 1. Under the lock of the engine a run appends entries to the buffer of its [`RunLog`]. If the buffer was empty, the log
-//!    joins the queue of the writer. If something waits for the entries, the writer is woken at once; otherwise it comes
-//!    within [`LAZY`], so that other processes can follow the run. After a batch it naps that long before it sleeps: an
-//!    entry that can wait then wakes nobody, and in most runs such an entry comes next.
-//! 2. The writer takes the whole buffer of every log in the queue and stores all of it as one batch. Entries that arrive in
-//!    the meantime are the next batch: the busier the engine, the larger the batches (group commit).
-//! 3. After a batch the writer reports to every run in it up to which entry it is stored. That takes the lock of its engine,
-//!    so the writer holds no other lock.
-//! 4. If a batch cannot be stored, nothing of it is. The runs in it are told why and are interrupted.
+//! 1. Under the lock of the engine a run appends entries to the buffer of its [`RunLog`]. If the
+//!    buffer was empty, the log joins the queue of the writer. If something waits for the entries,
+//!    the writer is woken at once; otherwise it comes within [`LAZY`], so that other processes can
+//!    follow the run. After a batch it naps that long before it sleeps: an entry that can wait then
+//!    wakes nobody, and in most runs such an entry comes next.
+//! 2. The writer takes the whole buffer of every log in the queue and stores all of it as one
+//!    batch. Entries that arrive in the meantime are the next batch: the busier the engine, the
+//!    larger the batches (group commit).
+//! 3. After a batch the writer reports to every run in it up to which entry it is stored. That
+//!    takes the lock of its engine, so the writer holds no other lock.
+//! 4. If a batch cannot be stored, nothing of it is. The runs in it are told why and are
+//!    interrupted.
 //! 5. While more than [`CONGESTED`] bytes wait, the engines start no tasks.
-//! 6. While runs are live the writer looks every [`LOOK`] for requests to their owner and carries them out. It acknowledges
-//!    a request once what follows from it is stored, so a request is carried out twice rather than not at all.
-//! 7. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime) drives sockets and timers.
+//! 6. While runs are live the writer looks every [`LOOK`] for requests to their owner and carries
+//!    them out. It acknowledges a request once what follows from it is stored, so a request is
+//!    carried out twice rather than not at all.
+//! 7. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
+//!    drives sockets and timers.
 //!
-//! Locks are taken in this order: engine, log, queue. A log is dropped under none of them, because the last log drops the
-//! journal, which takes the lock of the queue.
+//! Locks are taken in this order: engine, log, queue. A log is dropped under none of them, because
+//! the last log drops the journal, which takes the lock of the queue.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -109,7 +114,8 @@ impl Queue {
         self.lock().live.push(Arc::downgrade(log));
     }
 
-    /// Notifies the writer that the buffer of a log, whose lock the caller holds, has grown by this many bytes.
+    /// Notifies the writer that the buffer of a log, whose lock the caller holds, has grown by this
+    /// many bytes.
     pub(super) fn announce(&self, log: &Arc<RunLog>, mut state: MutexGuard<'_, LogState>, grown: usize, urgent: bool) {
         let joins = !std::mem::replace(&mut state.queued, true);
         let mut queue = self.lock();
@@ -262,8 +268,8 @@ impl Writer {
         size
     }
 
-    /// Stores the snapshot of a graph before its run. Encoding it here keeps graphs of a million tasks from delaying the
-    /// start of their run.
+    /// Stores the snapshot of a graph before its run. Encoding it here keeps graphs of a million
+    /// tasks from delaying the start of their run.
     fn store_graph(&self, log: &RunLog) -> Result<(), StoreError> {
         let Some(plan) = log.take_graph() else { return Ok(()) };
         if plan.has_callbacks() {
@@ -272,14 +278,16 @@ impl Writer {
         self.handle.block_on(self.store.put_graph(plan.hash(), &Graph::of(&plan).encode()))
     }
 
-    /// Carries out what other processes ask of the owner of these runs, and acknowledges what is stored of earlier requests.
+    /// Carries out what other processes ask of the owner of these runs, and acknowledges what is
+    /// stored of earlier requests.
     fn look(&mut self, live: &[Arc<RunLog>]) {
         self.looked = Instant::now();
         let runs: Vec<i64> = live.iter().filter_map(|log| log.number()).collect();
         if runs.is_empty() {
             return;
         }
-        // What fails now is repeated at the next look. If the store is gone, the next batch reports it.
+        // What fails now is repeated at the next look. If the store is gone, the next batch reports
+        // it.
         let _ = self.handle.block_on(self.store.heartbeat());
         self.acknowledge();
         let Ok(requests) = self.handle.block_on(self.store.requests(&runs)) else { return };
@@ -299,8 +307,8 @@ impl Writer {
         }
     }
 
-    /// Acknowledges the requests whose entries are stored. A run that is gone without having stored them leaves them to its
-    /// next owner; a run that has ended took its requests with it.
+    /// Acknowledges the requests whose entries are stored. A run that is gone without having stored
+    /// them leaves them to its next owner; a run that has ended took its requests with it.
     fn acknowledge(&mut self) {
         self.carried_out.retain(|(_, log)| log.strong_count() > 0);
         let stored = |log: &Weak<RunLog>| log.upgrade().is_some_and(|log| log.is_stored());

@@ -109,12 +109,11 @@ impl TaskState {
 }
 
 /// The state of a run.
+// Stored entries hold the index of a variant: append new ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunState {
-    /// Created, and not started by any process yet.
-    Queued,
     /// Under way.
     #[default]
     Running,
@@ -128,6 +127,8 @@ pub enum RunState {
     /// Stopped before its end, because the journal could not be written or the process that ran it is gone. It can be
     /// resumed.
     Interrupted,
+    /// Created, and not started by any process yet.
+    Queued,
 }
 
 impl RunState {

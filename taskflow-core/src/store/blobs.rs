@@ -2,12 +2,14 @@
 //!
 //! A store keeps small rows. What is larger lies in a [`BlobStore`]:
 //!
-//! - *Values* above the inline limit are blobs, named after their content: [`FileRef`] is the SHA-256 and the length. Putting
-//!   a value twice is harmless, and a damaged blob cannot pass for a whole one.
-//! - *Logs* and *artifacts* are written by tasks and libraries that need a path. The blob store names their places.
+//! - *Values* above the inline limit are blobs, named after their content: [`FileRef`] is the
+//!   SHA-256 and the length. Putting a value twice is harmless, and a damaged blob cannot pass for
+//!   a whole one.
+//! - *Logs* and *artifacts* are written by tasks and libraries that need a path. The blob store
+//!   names their places.
 //!
-//! The methods block. Async code calls them on a thread for blocking work; a kind that waits for the network waits on the
-//! [runtime of the store](super::StoreRuntime).
+//! The methods block. Async code calls them on a thread for blocking work; a kind that waits for
+//! the network waits on the [runtime of the store](super::StoreRuntime).
 
 use std::fmt;
 use std::io;
@@ -58,7 +60,8 @@ pub(crate) trait BlobStore: Send + Sync + fmt::Debug {
     /// When something cannot be deleted; some of it may be gone then. Calling it again is safe.
     fn delete_run(&self, run: &str) -> io::Result<()>;
 
-    /// Removes what writes left behind that a crash interrupted before `older_than`. Returns how much.
+    /// Removes what writes left behind that a crash interrupted before `older_than`. Returns how
+    /// much.
     ///
     /// # Errors
     ///

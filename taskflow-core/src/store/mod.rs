@@ -1,10 +1,12 @@
 //! Where runs are stored.
 //!
-//! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and returns. `ownership`: which
-//!   process owns a run. `conformance`: the tests that every store passes.
+//! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
+//!   returns. `ownership`: which process owns a run. `conformance`: the tests that every store
+//!   passes.
 //! - `memory`, `sqlite`: the stores.
 //! - `blobs`: values, logs and artifacts, which lie outside the store.
-//! - `runtime`: what drives the sockets and timers of a store. `identity`: how this process and this build call themselves.
+//! - `runtime`: what drives the sockets and timers of a store. `identity`: how this process and
+//!   this build call themselves.
 
 mod blobs;
 #[cfg(test)]

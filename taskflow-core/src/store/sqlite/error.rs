@@ -1,10 +1,10 @@
-//! What SQLite says, in words that help: what is wrong with which file, and what to do next.
+//! Explains errors of SQLite: what is wrong with which file, and what to do.
 
 use std::path::Path;
 
 use crate::store::traits::StoreError;
 
-/// What was being done when it went wrong.
+/// The operation that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doing {
     Open,
@@ -12,7 +12,7 @@ pub(super) enum Doing {
     Write,
 }
 
-/// SQLite's primary result codes that have an explanation of their own.
+/// The primary result codes of SQLite that have an explanation.
 pub(super) const BUSY: i32 = 5;
 const READ_ONLY: i32 = 8;
 const IO: i32 = 10;

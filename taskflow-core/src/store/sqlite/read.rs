@@ -1,6 +1,7 @@
 //! Queries, and decoding their rows.
 //!
-//! Filters and searches find the numbers of the runs in an index first, and read only the rows that they return.
+//! Filters and searches find the numbers of the runs in an index first, and read only the rows that
+//! they return.
 
 use std::ops::Range;
 
@@ -72,8 +73,8 @@ impl Question {
     }
 }
 
-/// The stored rows that match a filter. An index that holds all columns of the condition decides it, except for logical
-/// dates and run types.
+/// The stored rows that match a filter. An index that holds all columns of the condition decides
+/// it, except for logical dates and run types.
 pub(super) fn filtered(filter: &RunFilter) -> Question {
     let mut question =
         Question::new(format!("SELECT {COLUMNS} FROM runs WHERE number IN (SELECT number FROM runs WHERE true"));

@@ -117,7 +117,8 @@ pub(super) async fn close(store: &SqliteStore) -> Result<(), StoreError> {
     }
     let Some(mut connection) = store.writer.close().await else { return Ok(()) };
     let failed = |error: sqlx::Error| explain(&store.path, Doing::Write, &error);
-    // A process that reads can keep the checkpoint from completing. The next process to close completes it.
+    // A process that reads can keep the checkpoint from completing. The next process to close
+    // completes it.
     let sql = "PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(TRUNCATE)";
     sqlx::raw_sql(sql).execute(&mut connection).await.map_err(failed)?;
     connection.close().await.map_err(failed)
