@@ -185,7 +185,7 @@ impl AdoptedRun {
         let history = &self.history;
         let tasks = pick.of(history)?;
         if tasks.is_empty() {
-            return Err(self.refused("no task of it is meant"));
+            return Err(self.refused("no task is selected"));
         }
         let value = match value {
             Some(value) => Some(encode(history, &tasks, value)?),
@@ -202,7 +202,7 @@ impl AdoptedRun {
             };
             if let Some(&task) = tasks.iter().find(taken) {
                 return Err(self.refused(format!(
-                    "others take the value of `{}`, a {}, and it has none: give one as JSON with the mark",
+                    "other tasks take the value of `{}`, a {}, and it has none: pass one as JSON",
                     history.id(task),
                     history.shape.kind(task).output
                 )));
@@ -266,7 +266,7 @@ fn to_clear(history: &RunHistory, pick: &TaskFilter) -> Result<Vec<u32>, Journal
         picked.contains(&task) && has_run && known.state != TaskState::Removed
     });
     if tasks.is_empty() {
-        let reason = "no task of it is to be cleared: those that are meant have not run".to_owned();
+        let reason = "there is nothing to clear: the selected tasks have not run".to_owned();
         return Err(JournalError::Nothing { run: history.info.run_id.clone(), reason });
     }
     Ok(tasks)
@@ -280,9 +280,10 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
         let id = history.id(task);
         let failed =
             |reason: String| JournalError::Value { run: history.info.run_id.clone(), task: id.to_owned(), reason };
-        let node = plan.find(id).ok_or_else(|| failed("the task is not in this program any more".to_owned()))?;
+        let node = plan.find(id).ok_or_else(|| failed("this program no longer has the task".to_owned()))?;
         let ty = plan.def(node).output;
-        let value = ty.from_json(value).map_err(|error| failed(format!("the JSON is no {}: {error}", ty.short())))?;
+        let value =
+            ty.from_json(value).map_err(|error| failed(format!("the JSON is not a valid {}: {error}", ty.short())))?;
         stored = Some(ty.encode(&value).map_err(failed)?);
     }
     Ok(Stored::Inline(stored.unwrap_or_default()))

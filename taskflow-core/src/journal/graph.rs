@@ -215,7 +215,7 @@ impl Graph {
             || !nested
             || graph.result.is_some_and(|node| node as usize >= nodes)
         {
-            return Err("the snapshot names tasks that it does not hold".to_owned());
+            return Err("the snapshot refers to tasks that it does not contain".to_owned());
         }
         Ok(graph)
     }

@@ -20,11 +20,10 @@ use crate::store::{
     Store, StoreRuntime, build_id, worker,
 };
 
-/// Keeps what happens in runs: their history, their values, and what is needed to go on with them
-/// after a crash.
+/// Records runs: their history, their values, and what is needed to resume them after a crash.
 ///
-/// Cheap to clone. The thread that writes ends when the last handle and the last run are gone; a
-/// process may end at any moment without harm.
+/// Cheap to clone. Its threads end when the last handle and the last run are dropped. A process may
+/// end at any moment without harm.
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -74,22 +73,21 @@ impl Default for JournalBuilder {
 }
 
 impl JournalBuilder {
-    /// What a commit has to survive. Default: [`Sync::Full`](crate::store::SyncMode::Full).
+    /// What a commit must survive. Default: [`SyncMode::Full`](crate::store::SyncMode::Full).
     #[must_use]
     pub fn sync(mut self, sync: crate::store::SyncMode) -> Self {
         self.sync = sync;
         self
     }
 
-    /// Above this size in bytes a value goes to a file of its own. Default: 48 KiB.
+    /// The size in bytes above which a value is stored in its own file. Default: 48 KiB.
     #[must_use]
     pub fn inline_limit(mut self, bytes: usize) -> Self {
         self.inline_limit = bytes.min(16 << 20);
         self
     }
 
-    /// Above this size in bytes a value is refused: the task that returns it fails. Default: 512
-    /// MiB.
+    /// The size in bytes above which a value is refused and its task fails. Default: 512 MiB.
     #[must_use]
     pub fn value_limit(mut self, bytes: usize) -> Self {
         self.value_limit = bytes;
@@ -100,17 +98,17 @@ impl JournalBuilder {
     ///
     /// # Errors
     ///
-    /// When its thread cannot be started.
+    /// When its threads cannot be started.
     pub fn in_memory(self) -> Result<Journal, JournalError> {
         self.over(Arc::new(MemoryStore::default()), None)
     }
 
-    /// A journal in a directory, which is made if it does not exist: `taskflow.db`, and beside it
+    /// A journal in a directory, which is created if it does not exist. It holds `taskflow.db` and
     /// the directories `values`, `logs`, `artifacts` and `live`.
     ///
     /// # Errors
     ///
-    /// When the directory or the database in it cannot be opened or made.
+    /// When the directory or its database cannot be opened or created.
     #[cfg(feature = "sqlite")]
     pub async fn open(self, home: impl AsRef<Path>) -> Result<Journal, JournalError> {
         let home = home.as_ref();
@@ -123,8 +121,8 @@ impl JournalBuilder {
         self.over(Arc::new(store), Some(home))
     }
 
-    /// The journal in a directory, if there is one: as [`JournalBuilder::open`], for looking
-    /// without making anything.
+    /// The journal in a directory, if there is one: as [`JournalBuilder::open`], but creates
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -165,9 +163,9 @@ impl Drop for Inner {
     }
 }
 
-/// Opening, and running with it.
+/// Opening, and recording runs.
 impl Journal {
-    /// Settings of its own.
+    /// A journal with settings.
     pub fn builder() -> JournalBuilder {
         JournalBuilder::default()
     }
@@ -191,12 +189,12 @@ impl Journal {
         Journal::builder().open(home).await
     }
 
-    /// The directory it is in; nothing for one in memory.
+    /// The directory of the journal; `None` for a journal in memory.
     pub fn home(&self) -> Option<&Path> {
         self.inner.home.as_deref()
     }
 
-    /// The log of a run that is about to start.
+    /// Opens the log of a new run.
     pub(super) fn begin(&self, run: &RunStart<'_>) -> Result<Arc<dyn Recorder>, String> {
         let inner = &self.inner;
         let run_id = &run.info.run_id;
@@ -250,7 +248,7 @@ impl Journal {
     }
 }
 
-/// The first entry of a process.
+/// The first entry of a session.
 pub(super) fn session(run: &RunStart<'_>, token: u64) -> Entry {
     Entry::Session(Box::new(Session {
         worker: worker(),
@@ -262,15 +260,14 @@ pub(super) fn session(run: &RunStart<'_>, token: u64) -> Entry {
 }
 
 impl<T> RunRequest<T> {
-    /// Keeps what happens in this journal: the history of the run, its values, and what is needed
-    /// to go on with it.
+    /// Records the run in this journal: its history, its values, and what is needed to resume it.
     pub fn journal(self, journal: &Journal) -> Self {
         let journal = journal.clone();
         self.recorded(Box::new(move |run| journal.begin(run)))
     }
 }
 
-/// Looking into it.
+/// Reading it.
 impl Journal {
     /// The runs that match the filter, in its order. Does not read their tasks.
     ///
@@ -282,12 +279,12 @@ impl Journal {
         Ok(rows.into_iter().map(RunSummary::of).collect())
     }
 
-    /// The run that a word names: its number, its id, a part of its id that only one run has (a
-    /// number is no part), or `last` for the newest.
+    /// The run with this number, this id, or a part of an id that no other run has; `last` is the
+    /// newest run. A number is never taken as a part of an id.
     ///
     /// # Errors
     ///
-    /// When no run or several are meant, or the store cannot be read.
+    /// When no run or several runs match, or the store cannot be read.
     pub async fn find(&self, word: &str) -> Result<RunSummary, JournalError> {
         Ok(RunSummary::of(self.row(word).await?))
     }
@@ -309,7 +306,7 @@ impl Journal {
             return Ok(row);
         }
         if number.is_some() {
-            // Digits are in every id: who says 20 and means a number must not get the runs of 2026.
+            // Digits are in every id: `20` must not match the runs of 2026.
             return Err(unknown());
         }
         let mut found = store.find(word, 6).await?;
@@ -323,7 +320,7 @@ impl Journal {
         }
     }
 
-    /// Everything known of a run; the word names it as for [`Journal::find`].
+    /// The history of a run; `run` names it as for [`Journal::find`].
     ///
     /// # Errors
     ///
@@ -340,8 +337,8 @@ impl Journal {
         Ok(history)
     }
 
-    /// As [`Journal::history_of`], without what callbacks were told; shows each entry with what is
-    /// known before it.
+    /// As [`Journal::history_of`], without deliveries. Calls `each` with every entry and the
+    /// history before it.
     pub(super) async fn read_history(
         &self,
         row: RunRow,
@@ -357,7 +354,7 @@ impl Journal {
                 segment::read(&row.events).map_err(|damage| damaged(format!("segment {}: {damage}", row.number)))?;
             read.push((row.number, entries));
         }
-        // A run that went on with another graph has the snapshots of all of them.
+        // A run that was resumed with another graph needs the snapshots of all its graphs.
         let mut graphs: std::collections::HashMap<String, Arc<Graph>> = std::collections::HashMap::new();
         let sessions = read.iter().flat_map(|(_, entries)| entries).filter_map(|(_, entry)| match entry {
             Entry::Session(session) => Some(&session.graph),
@@ -388,10 +385,9 @@ impl Journal {
         Ok(history)
     }
 
-    /// Writes what is to be written and lets go of files. Runs that go on with this journal are
-    /// interrupted.
+    /// Finishes writing and closes files. Runs that this journal records are interrupted.
     ///
-    /// Nothing is lost without it: it only leaves the directory tidy.
+    /// Optional: nothing is lost without it, but the directory is left tidy.
     ///
     /// # Errors
     ///
@@ -402,11 +398,11 @@ impl Journal {
     }
 }
 
-/// What is known of a stored run at once, without its tasks.
+/// A stored run without its tasks.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct RunSummary {
-    /// The number of the run in its store: small, and counted upwards.
+    /// The number of the run in its store, counted from 1.
     pub number: i64,
     /// Its identity.
     #[serde(flatten)]
@@ -415,11 +411,11 @@ pub struct RunSummary {
     pub state: RunState,
     /// The structural hash of its graph.
     pub graph: String,
-    /// Which build of the program started it.
+    /// The build of the program that created it.
     pub build: String,
     /// The last process that owned it, `host:pid`; empty until one has.
     pub worker: String,
-    /// How many tasks its graph has.
+    /// The number of tasks in its graph.
     pub tasks: u32,
     /// When it was created.
     pub created: Timestamp,

@@ -48,7 +48,7 @@ impl Journal {
         let run = history.info.run_id.clone();
         let changed = |reason: String| JournalError::Changed { run: run.clone(), reason };
         let known = ResumeState::new(&history, &plan);
-        let gone = || changed(format!("it does not have the task `{task}` any more"));
+        let gone = || changed(format!("it no longer has the task `{task}`"));
         let number = known.layout.find(task).ok_or_else(gone)?;
         let node = known.layout.node(number);
         let upstreams = known.layout.upstreams(number);

@@ -79,12 +79,12 @@ impl AdoptedRun {
         let run = history.info.run_id.clone();
         let stored_as = history.row.state;
         if stored_as.is_terminal() {
-            let reason = format!("it has ended ({stored_as}); `retry` or `clear` say what is to run again");
+            let reason = format!("it has ended ({stored_as}); use `retry` or `clear` to run tasks again");
             return Err(JournalError::Nothing { run, reason });
         }
         let changed = |reason| JournalError::Changed { run: run.clone(), reason };
         if history.info.dag_id != plan.id() {
-            return Err(changed(format!("it is of the DAG `{}`, this is `{}`", history.info.dag_id, plan.id())));
+            return Err(changed(format!("it is a run of the DAG `{}`, not of `{}`", history.info.dag_id, plan.id())));
         }
         // As the history will have it once the session of this process is stored.
         history.lose(at);
@@ -175,7 +175,7 @@ impl Journal {
             }
             let failed =
                 |reason| JournalError::Value { run: history.info.run_id.clone(), task: task.id.clone(), reason };
-            let clear = |reason: String| format!("{reason}; `clear {} {}` lets it run again", history.number, task.id);
+            let clear = |reason: String| format!("{reason}; `clear {} {}` runs it again", history.number, task.id);
             let bytes = match self.value_bytes(history, task).await {
                 Err(JournalError::Value { reason, .. }) => return Err(failed(clear(reason))),
                 bytes => bytes?,

@@ -82,7 +82,7 @@ impl<'a> ResumeState<'a> {
             if *was != is {
                 let number = self.history.number;
                 mistakes.push(format!(
-                    "task `{}` returned a {was} and returns a {is} now; `clear {number} {}` lets it run again",
+                    "task `{}` returned a {was} and returns a {is} now; `clear {number} {}` runs it again",
                     task.id, task.id
                 ));
             }

@@ -78,7 +78,7 @@ impl Buffer {
 pub(crate) fn read(events: &[u8]) -> Result<Vec<(Timestamp, Entry)>, Damage> {
     let Some((&version, mut rest)) = events.split_first() else { return Ok(Vec::new()) };
     if version != VERSION {
-        return Err(Damage { at: 0, what: format!("is of format {version}, of which this build knows nothing") });
+        return Err(Damage { at: 0, what: format!("has the format {version}, which this build does not know") });
     }
     let at = |rest: &[u8]| events.len() - rest.len();
     let damage = |rest: &[u8], error: postcard::Error| Damage { at: at(rest), what: error.to_string() };

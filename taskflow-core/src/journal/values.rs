@@ -164,11 +164,11 @@ impl Journal {
             ValueRef::Inline { start, len } => {
                 let range = *start..start.saturating_add(*len);
                 let bytes = self.inner.store.data(history.number, place.segment, range).await?;
-                bytes.map(Some).ok_or_else(|| failed(format!("segment {} does not hold it", place.segment)))
+                bytes.map(Some).ok_or_else(|| failed(format!("segment {} does not contain it", place.segment)))
             }
             ValueRef::File(file) => {
                 let blobs = self.inner.blobs.clone();
-                let blobs = blobs.ok_or_else(|| failed("it is in a file, and this journal has none".to_owned()))?;
+                let blobs = blobs.ok_or_else(|| failed("it is in a file, and this journal has no files".to_owned()))?;
                 let (run_id, file) = (run.clone(), *file);
                 let read =
                     tokio::task::spawn_blocking(move || blobs.get(&run_id, &file).map_err(|error| error.to_string()));

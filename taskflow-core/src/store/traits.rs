@@ -22,9 +22,9 @@
 //! A process owns a run from [`RunStore::reserve`] (a run that it is about to store) or
 //! [`RunStore::claim`] (a stored run) until it drops the [`RunGuard`] or dies. How a store notices
 //! the death of a process is its own affair: a lock file, a lease. Each [`RunRow`] that a store
-//! returns says whether the owner is alive ([`Liveness`](super::Liveness)). A wrong answer, such as a lock on a
-//! network file system without locks, cannot corrupt a run: claiming raises the token, which fences
-//! the former owner.
+//! returns says whether the owner is alive ([`Liveness`](super::Liveness)). A wrong answer, such as
+//! a lock on a network file system without locks, cannot corrupt a run: claiming raises the token,
+//! which fences the former owner.
 //!
 //! Claim before you read. A history that was read before the claim may miss what the former owner
 //! stored in between.

@@ -47,7 +47,7 @@ pub(super) fn explain(path: &Path, doing: Doing, error: &sqlx::Error) -> StoreEr
     };
     let reason = match code(error) {
         Some(FULL) => "the disk is full; make room, then resume the run".to_owned(),
-        Some(IO) => format!("the disk or file system reports an error ({said}); look at it before anything else"),
+        Some(IO) => format!("the disk or file system reports an error ({said}); check it first"),
         Some(READ_ONLY) => {
             "the file or its directory is read-only; change the permissions or name another store".to_owned()
         }
@@ -85,7 +85,7 @@ pub(super) fn cannot_open(path: &Path) -> String {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return format!("there is no directory {}; create it first", parent.display());
         }
-        Err(error) => return format!("its directory {} cannot be looked into: {error}", parent.display()),
+        Err(error) => return format!("its directory {} cannot be read: {error}", parent.display()),
         Ok(found) if !found.is_dir() => return format!("{} is not a directory", parent.display()),
         Ok(_) => {}
     }

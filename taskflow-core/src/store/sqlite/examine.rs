@@ -48,7 +48,7 @@ fn header(path: &Path) -> std::io::Result<Vec<String>> {
         page => page,
     };
     if !page.is_power_of_two() || page < 512 {
-        return Ok(vec![format!("its header is damaged: a page of {page} bytes cannot be")]);
+        return Ok(vec![format!("its header is damaged: {page} bytes is not a valid page size")]);
     }
     let expected = u64::from(number(28)) * page;
     if expected > size {

@@ -69,7 +69,7 @@ pub(super) async fn look(path: &Path, connection: &mut SqliteConnection) -> Resu
             None => return Err(StoreError::TooNew { place: path.display().to_string(), found: version, known }),
             Some(migration) if *migration.checksum != *checksum => {
                 return Err(open(format!(
-                    "its schema {version} is not the schema {version} of this build: one of the two is no release of \
+                    "its schema {version} is not the schema {version} of this build: one of the two is not a release of \
                      taskflow; use the build that wrote the store, or name another file"
                 )));
             }
