@@ -50,6 +50,7 @@ impl Journal {
 
 impl AdoptedRun {
     /// What is known of the run, edits included.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command `mark` asks"))]
     pub(crate) fn history(&self) -> &RunHistory {
         &self.history
     }
