@@ -102,7 +102,7 @@ pub mod journal {
         MissedDeadline, Note, Prune, PushedHistory, Released, Replay, RunHistory, RunParam, RunRetry, RunSummary,
         SessionHistory, StoredValue, TaskFilter, TaskHistory, WaitHistory,
     };
-    pub use taskflow_core::store::{RunFilter, StoreError, SyncMode};
+    pub use taskflow_core::store::{RunCursor, RunFilter, RunOrder, StoreError, SyncMode};
 }
 
 /// What tasks emit.

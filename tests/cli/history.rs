@@ -429,7 +429,7 @@ fn a_run_with_nothing_to_go_on_with_is_refused() {
         "error: no task of run 1 failed: it is success; `clear 1 TASK` runs any again\n"
     );
     assert!(
-        home.refusal(&["resume", "1"]).contains("it has ended (success); `retry` or `clear` say what is to run again")
+        home.refusal(&["resume", "1"]).contains("it has ended (success); use `retry` or `clear` to run tasks again")
     );
     assert!(home.refusal(&["resume"]).starts_with("error: no run was interrupted; `runs` lists them"));
     assert_eq!(home.refusal(&["cancel", "1"]), "error: run 1 has ended already: it is success\n");
@@ -506,7 +506,7 @@ fn a_mark_that_cannot_be_is_refused() {
     assert!(refusal.contains("[possible values: success, failed, skipped]"), "{refusal}");
     let refusal = home.refusal(&["mark", "success", "1", "gate"]);
     assert!(
-        refusal.contains("others take the value of `gate`, a usize, and it has none: give one as JSON"),
+        refusal.contains("other tasks take the value of `gate`, a usize, and it has none: pass one as JSON"),
         "{refusal}"
     );
     let refusal = home.refusal(&["mark", "failed", "1", "gate", "--value", "1"]);
@@ -514,7 +514,7 @@ fn a_mark_that_cannot_be_is_refused() {
     let refusal = home.refusal(&["mark", "success", "1", "gate", "--value", "rows"]);
     assert!(refusal.contains("a text is written with quotes"), "{refusal}");
     let refusal = home.refusal(&["mark", "success", "1", "gate", "--value", "\"rows\""]);
-    assert!(refusal.contains("the JSON is no usize"), "{refusal}");
+    assert!(refusal.contains("the JSON is not a valid usize"), "{refusal}");
 }
 
 #[test]

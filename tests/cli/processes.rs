@@ -199,7 +199,7 @@ fn a_live_run_that_waits_for_an_event_is_told_of_it() {
     assert_eq!(said.json()["waiting"], json!(["approval"]), "{said:?}");
     assert_eq!(end(child).stdout, "14 rows, approved by ann\n");
     let said = home.call(&["release", "1", "approval"]);
-    assert!(said.stderr.contains("it has ended (success), and nothing in it waits"), "{said:?}");
+    assert!(said.stderr.contains("it has ended (success), so no task waits for events"), "{said:?}");
 }
 
 #[test]

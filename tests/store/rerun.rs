@@ -150,10 +150,10 @@ async fn a_task_marked_as_a_success_needs_the_value_that_others_take() -> Result
     etl::run("fails: marked".to_owned()).journal(&journal).await?;
     let load = TaskFilter::tasks(["load"]);
     let error = journal.mark("last", &load, TaskState::Success, None, &note()).await.unwrap_err();
-    assert!(error.to_string().contains("others take the value of `load`, a u32"), "{error}");
+    assert!(error.to_string().contains("other tasks take the value of `load`, a u32"), "{error}");
     let wrong = serde_json::json!("sixty");
     let error = journal.mark("last", &load, TaskState::Success, Some(&wrong), &note()).await.unwrap_err();
-    assert!(error.to_string().contains("no u32"), "{error}");
+    assert!(error.to_string().contains("not a valid u32"), "{error}");
 
     let value = serde_json::json!(61);
     assert_eq!(journal.mark("last", &load, TaskState::Success, Some(&value), &note()).await?, ["load"]);

@@ -249,7 +249,7 @@ async fn a_stored_value_of_another_type_is_refused_where_it_is_wanted() -> Resul
     assert!(matches!(error, JournalError::Changed { .. }), "{error:?}");
     let said = error.to_string();
     assert!(said.contains("task `made` returned a u32 and returns a String now"), "{said}");
-    assert!(said.contains("`clear 1 made` lets it run again"), "{said}");
+    assert!(said.contains("`clear 1 made` runs it again"), "{said}");
     // Nothing has happened to it.
     let history = journal.history("last").await?;
     assert_eq!((history.state, history.sessions.len()), (RunState::Interrupted, 1));
@@ -280,7 +280,7 @@ async fn a_run_goes_on_with_the_dag_that_it_is_of() -> Result<(), BoxError> {
     let journal = Journal::open(home.path()).await?;
     let other = Dag::build("other", || number("one", 1))?;
     let said = journal.resume_dag("last", &other).await.unwrap_err().to_string();
-    assert!(said.contains("it is of the DAG `one`, this is `other`"), "{said}");
+    assert!(said.contains("it is a run of the DAG `one`, not of `other`"), "{said}");
     let said = journal.resume("last").await.unwrap_err().to_string();
     assert!(said.contains("is of the DAG `one`, which this program does not have"), "{said}");
     assert_eq!(journal.resume_dag("last", &dag).await?.await?.state(), RunState::Success);

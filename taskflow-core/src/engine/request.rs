@@ -351,7 +351,7 @@ impl<T> RunRequest<T> {
     }
 
     /// The graph, the run and its parameters, after every check of [`RunRequest::start`] that needs no engine.
-    pub(crate) fn checked(self) -> Result<(Arc<Plan>, Arc<RunInfo>, Vec<AnyValue>), RunError> {
+    pub(crate) fn checked(self) -> Result<CheckedRun, RunError> {
         let prepared = self.prepare()?;
         Ok((prepared.plan, prepared.info, prepared.params))
     }
@@ -431,6 +431,9 @@ impl<T> RunRequest<T> {
         self
     }
 }
+
+/// The graph, the run and its parameters.
+type CheckedRun = (Arc<Plan>, Arc<RunInfo>, Vec<AnyValue>);
 
 /// A request that passed every check.
 pub(super) struct Prepared {

@@ -1,8 +1,11 @@
-//! A run that this process has claimed, with its history: what every edit and every resume works on.
+//! A run that this process has claimed, with its history: what every edit and every resume works
+//! on.
 //!
-//! 1. The run is claimed. A run with a live owner is refused. The claim raises the token, which fences the former owner.
+//! 1. The run is claimed. A run with a live owner is refused. The claim raises the token, which
+//!    fences the former owner.
 //! 2. The history is folded once, after the claim: nobody else can store anything in between.
-//! 3. Each edit is one more segment. The edit is folded into the same history, so edits and a resume can follow each other.
+//! 3. Each edit is one more segment. The edit is folded into the same history, so edits and a
+//!    resume can follow each other.
 //! 4. Dropping the run releases it. Resuming passes the ownership on to the run.
 
 use super::error::JournalError;
@@ -11,7 +14,7 @@ use super::journal::Journal;
 use super::segment::{self, Buffer};
 use crate::base::Timestamp;
 use crate::run::{Entry, RunState, Stored};
-use crate::store::{Append, AppendTarget, Appended, Claim, RunGuard, RunRow, RunUpdate, Segment, worker};
+use crate::store::{Append, AppendTarget, Appended, Claim, RequestKind, RunGuard, RunRow, RunUpdate, Segment, worker};
 
 /// A run that this process owns until it is dropped or resumed.
 #[derive(Debug)]
@@ -47,6 +50,7 @@ impl Journal {
 
 impl AdoptedRun {
     /// What is known of the run, edits included.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command `mark` asks"))]
     pub(crate) fn history(&self) -> &RunHistory {
         &self.history
     }
@@ -64,6 +68,12 @@ impl AdoptedRun {
     /// That the run does not allow something.
     pub(super) fn refused(&self, reason: impl Into<String>) -> JournalError {
         JournalError::Nothing { run: self.history.info.run_id.clone(), reason: reason.into() }
+    }
+
+    /// The state after an edit: a run that has ended is open again, and a queued one still waits
+    /// for a process.
+    pub(super) fn edited_state(&self) -> RunState {
+        if self.history.row.state == RunState::Queued { RunState::Queued } else { RunState::Running }
     }
 
     /// Stores entries as one segment, with the state that the run has from then on.
@@ -97,10 +107,12 @@ impl AdoptedRun {
         Ok(())
     }
 
-    /// Takes back the requests that the last owner did not carry out.
-    pub(super) async fn drop_requests(&self) -> Result<(), JournalError> {
+    /// Removes requests to cancel that the last owner did not carry out: an edit overrides them.
+    pub(super) async fn drop_cancellations(&self) -> Result<(), JournalError> {
         let store = &self.journal.inner.store;
-        let ids: Vec<i64> = store.requests(&[self.number()]).await?.into_iter().map(|(id, _)| id).collect();
+        let requests = store.requests(&[self.number()]).await?.into_iter();
+        let ids: Vec<i64> =
+            requests.filter(|(_, request)| request.what == RequestKind::Cancel).map(|(id, _)| id).collect();
         if !ids.is_empty() {
             store.acknowledge(&ids).await?;
         }

@@ -1,4 +1,4 @@
-//! The other runs in the journal of a run, as its tasks see them.
+//! What tasks of a run see of other runs in the same journal.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn look<'a, T>(future: impl Future<Output = Result<T, JournalError>> + Send + 'a
 }
 
 impl Journal {
-    /// What the DAG of a successful run has returned; nothing if the task that makes it has no value.
+    /// The result of a successful run; `None` if the task that makes it has no value.
     async fn result_of(&self, history: &RunHistory, plan: &Plan) -> Result<Option<AnyValue>, JournalError> {
         let Some(source) = plan.result() else { return Ok(Some(Arc::new(()))) };
         let run = &history.info.run_id;

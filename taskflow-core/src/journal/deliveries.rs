@@ -1,15 +1,19 @@
-//! What callbacks of stored runs were told, and what they have yet to be told.
+//! Delivers callbacks of stored runs, at least once.
 //!
-//! 1. Before the first entry of a process is stored that runs a graph with callbacks, its run is put on the list of those that
-//!    *outbox_add* something.
-//! 2. What is to be told follows from the entries ([`CallbackProjection`]), and what was told stands in the store by its key. The
-//!    difference is what is pending, whoever asks and whenever.
-//! 3. The process that has the run tells it ([`callback_dispatcher`](crate::engine)). One that takes the run over begins with what is
-//!    pending.
-//! 4. A process that runs anything in the same home goes through the list, and tells what is due of runs that nobody runs. A
-//!    claim keeps two processes from doing so at once; without it the callbacks would be told twice, and that they bear.
-//! 5. A run that has ended and owes nothing is taken off the list. One that nobody has gone on with stays on it, and so does one
-//!    target DAG this program does not have.
+//! 1. Before the first entry of a run with callbacks is stored, the run is added to the *outbox*:
+//!    the list of runs that may have undelivered callbacks.
+//! 2. The notifications of a run follow from its entries ([`CallbackProjection`]). The store
+//!    records each delivery by the key of its notification. The difference is pending, whoever asks
+//!    and whenever.
+//! 3. The owner of a run delivers its callbacks
+//!    ([`CallbackDispatcher`](crate::callback::CallbackDispatcher)). A process that resumes the run
+//!    starts with what is pending.
+//! 4. A process that runs anything in the same home goes through the outbox and delivers what is
+//!    due for runs that nobody owns. `Outbox::claim_deliveries`
+//!    keeps two processes from doing so at once. Even if it failed, a second delivery has the same
+//!    key.
+//! 5. A run that has ended and has nothing pending leaves the outbox. An interrupted run stays in
+//!    it, and so does a run whose DAG this program does not have.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -28,24 +32,24 @@ use crate::dag::{Plan, node_id_of};
 use crate::store::RunRow;
 use crate::task::Callbacks;
 
-/// What became of a notification that a callback of a stored run was to be told.
+/// The delivery of a notification to a callback of a stored run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Delivery {
     /// Its key; see [`Notification::key`](crate::task::Notification::key).
     pub key: String,
-    /// What it says, in one line.
+    /// Its text, in one line.
     pub notification: String,
-    /// Which callback.
+    /// The callback.
     pub callback: String,
-    /// When it was last tried.
+    /// The time of the last attempt.
     pub at: Timestamp,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Why the last try failed; nothing if the callback was told.
+    /// Why the last attempt failed; `None` if it was delivered.
     pub error: Option<String>,
-    /// When it is tried again at the earliest, by whoever runs something in this home then. Nothing after a failure: it was
-    /// given up.
+    /// The earliest time of the next attempt, by any process that runs something in this home.
+    /// `None` after a failure: no further attempt is made.
     pub next: Option<Timestamp>,
 }
 
@@ -57,23 +61,25 @@ impl From<DeliveryAttempt> for Delivery {
 }
 
 impl Journal {
-    /// Tells callbacks what they are still to be told of runs that nobody runs: because the process of a run died before it did,
-    /// or because it failed and is due again. Gives how many were told.
+    /// Delivers pending callbacks of runs that nobody owns: their process died before it delivered
+    /// them, or a delivery failed and is due again. Returns how many were delivered.
     ///
-    /// The first run that starts or goes on with a journal does so beside it, so this is for those who want to wait for it. Of
-    /// DAGs that this program does not have nothing is told.
+    /// The first run that starts or resumes with a journal does this in the background; call it to
+    /// wait for the deliveries. Callbacks of DAGs that this program does not have are skipped.
     ///
     /// # Errors
     ///
-    /// When the store cannot be read or written. That a callback fails is none: it is noted, and tried again later.
+    /// When the store cannot be read or written. A callback that fails is not an error: it is
+    /// recorded, and retried later.
     ///
     /// # Cancellation safety
     ///
-    /// What is under way when the future is dropped is told, and told again by the next one.
+    /// A delivery that is under way when the future is dropped completes without being recorded, so
+    /// it is repeated.
     pub async fn deliver_pending(&self) -> Result<usize, JournalError> {
         let _one_at_a_time = self.inner.delivering.lock().await;
         let store = &self.inner.store;
-        let mut told = 0;
+        let mut delivered = 0;
         for run_id in store.outbox_pending().await? {
             let Some(_guard) = store.claim_deliveries(&run_id).await? else { continue };
             let Some(row) = store.run_by_id(&run_id).await? else {
@@ -81,13 +87,13 @@ impl Journal {
                 continue;
             };
             let Some(plan) = dag_of(&row.info).ok().and_then(|dag| dag.plan().ok()) else { continue };
-            // What is damaged is said by those who look at the run.
+            // Reading the run reports its damage.
             let Ok(pending) = self.pending(row, &plan).await else { continue };
             let now = Timestamp::now();
             let (mut due, later): (Vec<PendingCallback>, Vec<PendingCallback>) =
                 pending.into_iter().partition(|pending| pending.is_due(now));
             let mut trying = move || due.iter_mut().map(PendingCallback::attempt).collect::<Vec<DeliveryAttempt>>();
-            // A thread of its own, which nobody has to wait for who does not want to wait any more.
+            // On a thread of its own: callbacks block, and the future may be dropped.
             let (done, tried) = tokio::sync::oneshot::channel();
             let thread = std::thread::Builder::new().name("taskflow-notifications".to_owned());
             if thread.spawn(move || done.send(trying())).is_err() {
@@ -97,15 +103,15 @@ impl Journal {
             if !tried.is_empty() {
                 store.record_deliveries(&run_id, &tried).await?;
             }
-            told += tried.iter().filter(|tried| tried.error.is_none()).count();
+            delivered += tried.iter().filter(|tried| tried.error.is_none()).count();
             if later.is_empty() && tried.iter().all(|tried| tried.next.is_none()) {
                 store.outbox_done(&run_id).await?;
             }
         }
-        Ok(told)
+        Ok(delivered)
     }
 
-    /// The same beside what this process does, once for each journal that it opens.
+    /// Does the same in the background, once for each journal that this process opens.
     pub(super) fn deliver_beside(&self) {
         if self.inner.home.is_none() || self.inner.has_delivered.swap(true, Ordering::Relaxed) {
             return;
@@ -113,14 +119,14 @@ impl Journal {
         let journal = self.clone();
         let deliver = move || {
             if let Ok(Err(error)) = journal.inner.runtime.block_on(journal.deliver_pending()) {
-                tracing::warn!(target: "taskflow", "callbacks of earlier runs are not told: {error}");
+                tracing::warn!(target: "taskflow", "callbacks of earlier runs are not delivered: {error}");
             }
         };
-        // Without a thread it is done another time.
+        // Without a thread the next process does it.
         let _ = std::thread::Builder::new().name("taskflow-notifications".to_owned()).spawn(deliver);
     }
 
-    /// What callbacks are still to be told of a run, seen from a graph of this program.
+    /// The pending callbacks of a run, by a graph of this program.
     pub(super) async fn pending(&self, row: RunRow, plan: &Arc<Plan>) -> Result<Vec<PendingCallback>, JournalError> {
         let (info, run_id) = (Arc::new(row.info.clone()), row.info.run_id.clone());
         let Some(mut callback_projection) = CallbackProjection::new(plan, &info) else { return Ok(Vec::new()) };
@@ -143,7 +149,7 @@ impl Journal {
     }
 }
 
-/// The tasks of a history, with the callbacks of the graph of today.
+/// The tasks of a history, with the callbacks of the present graph.
 struct HistoryNames<'a> {
     history: &'a RunHistory,
     plan: &'a Plan,
@@ -162,7 +168,7 @@ impl Names for HistoryNames<'_> {
     }
 }
 
-/// Notes what the callbacks of one run were told.
+/// Records deliveries of one run.
 pub(super) struct StoreDeliveryLog {
     journal: Weak<Inner>,
     run_id: String,
@@ -180,7 +186,7 @@ impl DeliveryLog for StoreDeliveryLog {
         match journal.runtime.block_on(journal.store.record_deliveries(&self.run_id, tried)) {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
-                tracing::warn!(target: "taskflow", "what callbacks were told cannot be stored: {error}");
+                tracing::warn!(target: "taskflow", "deliveries of callbacks cannot be recorded: {error}");
                 false
             }
             Err(_) => false,
@@ -189,7 +195,7 @@ impl DeliveryLog for StoreDeliveryLog {
 
     fn done(&self) {
         let Some(journal) = self.journal.upgrade() else { return };
-        // It stays on the list, and the next process that goes through it finds that nothing is pending.
+        // If this fails the run stays in the outbox, and the next process finds nothing pending.
         let _ = journal.runtime.block_on(journal.store.outbox_done(&self.run_id));
     }
 }

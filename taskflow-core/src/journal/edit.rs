@@ -1,8 +1,8 @@
 //! Edits of stored runs: clearing and marking tasks, cancelling runs.
 //!
-//! A run with a live owner is not edited; cancelling it leaves a request for its owner. Every other run is
-//! [adopted](super::adopted) first, and the edit is one more segment: no stored entry ever changes, and every attempt stays
-//! in the history.
+//! A run with a live owner is not edited; cancelling it leaves a request for its owner. Every other
+//! run is [adopted](super::adopted) first, and the edit is one more segment: no stored entry ever
+//! changes, and every attempt stays in the history.
 
 use std::collections::HashSet;
 
@@ -38,7 +38,8 @@ impl Note {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cancellation {
-    /// A process owns the run. It was asked to cancel it, and will do so within the grace time of the run.
+    /// A process owns the run. It was asked to cancel it, and will do so within the grace time of
+    /// the run.
     Asked {
         /// That process, `host:pid`.
         worker: String,
@@ -56,20 +57,23 @@ pub enum Cancellation {
 }
 
 impl Journal {
-    /// Clears tasks of a run that no process owns, so that [`resume`](Journal::resume) runs them again. Returns their ids.
+    /// Clears tasks of a run that no process owns, so that [`resume`](Journal::resume) runs them
+    /// again. Returns their ids.
     ///
-    /// Their attempts stay in the history, and attempt numbers continue, but earlier attempts do not count as retries.
-    /// Downstream tasks that have run are not run again unless the filter selects them, too.
+    /// Their attempts stay in the history, and attempt numbers continue, but earlier attempts do
+    /// not count as retries. Downstream tasks that have run are not run again unless the filter
+    /// selects them, too.
     ///
     /// # Errors
     ///
-    /// When a process owns the run, it has no such task, or none of the selected tasks has run or ended.
+    /// When a process owns the run, it has no such task, or none of the selected tasks has run or
+    /// ended.
     pub async fn clear(&self, run: &str, pick: &TaskFilter, note: &Note) -> Result<Vec<String>, JournalError> {
         self.adopt(run).await?.clear(pick, note).await
     }
 
-    /// Clears tasks of a run and resumes it, with one claim: no other process can take the run in between. Returns the ids
-    /// of the cleared tasks and the request to resume.
+    /// Clears tasks of a run and resumes it, with one claim: no other process can take the run in
+    /// between. Returns the ids of the cleared tasks and the request to resume.
     ///
     /// # Errors
     ///
@@ -85,7 +89,8 @@ impl Journal {
         Ok((cleared, adopted.resume().await?))
     }
 
-    /// The tasks that [`Journal::clear`] would clear. Changes nothing, and works for a run with an owner, too.
+    /// The tasks that [`Journal::clear`] would clear. Changes nothing, and works for a run with an
+    /// owner, too.
     ///
     /// # Errors
     ///
@@ -94,15 +99,17 @@ impl Journal {
         would_clear(&self.history(run).await?, pick)
     }
 
-    /// Sets the state of tasks of a run that no process owns to `success`, `failed` or `skipped`. Returns their ids.
+    /// Sets the state of tasks of a run that no process owns to `success`, `failed` or `skipped`.
+    /// Returns their ids.
     ///
-    /// [`resume`](Journal::resume) decides anew what follows from their states. A task that is marked as a success needs a
-    /// value if others take it: the one it returned before, or `value`, which must fit its type.
+    /// [`resume`](Journal::resume) decides anew what follows from their states. A task that is
+    /// marked as a success needs a value if others take it: the one it returned before, or `value`,
+    /// which must fit its type.
     ///
     /// # Errors
     ///
-    /// When a process owns the run, it has no such task, the state is none of the three, or a value is missing or does not
-    /// fit.
+    /// When a process owns the run, it has no such task, the state is none of the three, or a value
+    /// is missing or does not fit.
     pub async fn mark(
         &self,
         run: &str,
@@ -116,7 +123,8 @@ impl Journal {
 
     /// Cancels a run: what has not started becomes `cancelled`, what runs is asked to stop.
     ///
-    /// Jobs on a cluster of a run that no process owns are left alone; the command `cancel` ends those as well.
+    /// Jobs on a cluster of a run that no process owns are left alone; the command `cancel` ends
+    /// those as well.
     ///
     /// # Errors
     ///
@@ -152,7 +160,8 @@ impl AdoptedRun {
         let ids = tasks.iter().map(|&task| self.history.id(task).to_owned()).collect();
         let Note { by, reason } = note.clone();
         let tasks = self.history.numbers_of(&tasks);
-        self.append(vec![(Entry::Cleared { tasks, by, reason }, None)], RunState::Running).await?;
+        self.append(vec![(Entry::Cleared { tasks, by, reason }, None)], self.edited_state()).await?;
+        self.drop_cancellations().await?;
         Ok(ids)
     }
 
@@ -176,7 +185,7 @@ impl AdoptedRun {
         let history = &self.history;
         let tasks = pick.of(history)?;
         if tasks.is_empty() {
-            return Err(self.refused("no task of it is meant"));
+            return Err(self.refused("no task is selected"));
         }
         let value = match value {
             Some(value) => Some(encode(history, &tasks, value)?),
@@ -193,7 +202,7 @@ impl AdoptedRun {
             };
             if let Some(&task) = tasks.iter().find(taken) {
                 return Err(self.refused(format!(
-                    "others take the value of `{}`, a {}, and it has none: give one as JSON with the mark",
+                    "other tasks take the value of `{}`, a {}, and it has none: pass one as JSON",
                     history.id(task),
                     history.shape.kind(task).output
                 )));
@@ -208,7 +217,8 @@ impl AdoptedRun {
         });
         let tasks = history.numbers_of(&tasks);
         let entry = Entry::Marked { tasks, state, by, reason, value: ValueRef::Nowhere };
-        self.append(vec![(entry, value)], RunState::Running).await?;
+        self.append(vec![(entry, value)], self.edited_state()).await?;
+        self.drop_cancellations().await?;
         Ok(ids)
     }
 
@@ -233,7 +243,7 @@ impl AdoptedRun {
             let tasks = left.into_iter().map(|task| history.id(task).to_owned()).collect();
             self.append(entries, RunState::Running).await?;
             // An earlier request to cancel must not stop the teardowns when they run.
-            self.drop_requests().await?;
+            self.drop_cancellations().await?;
             return Ok(Cancellation::LeavesTeardowns { tasks });
         }
         entries.push((Entry::Ended { state }, None));
@@ -256,7 +266,7 @@ fn to_clear(history: &RunHistory, pick: &TaskFilter) -> Result<Vec<u32>, Journal
         picked.contains(&task) && has_run && known.state != TaskState::Removed
     });
     if tasks.is_empty() {
-        let reason = "no task of it is to be cleared: those that are meant have not run".to_owned();
+        let reason = "there is nothing to clear: the selected tasks have not run".to_owned();
         return Err(JournalError::Nothing { run: history.info.run_id.clone(), reason });
     }
     Ok(tasks)
@@ -273,9 +283,10 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
             task: id.to_owned(),
             reason,
         };
-        let node = plan.find(id).ok_or_else(|| failed("the task is not in this program any more".to_owned()))?;
+        let node = plan.find(id).ok_or_else(|| failed("this program no longer has the task".to_owned()))?;
         let ty = plan.def(node).output;
-        let value = ty.from_json(value).map_err(|error| failed(format!("the JSON is no {}: {error}", ty.short())))?;
+        let value =
+            ty.from_json(value).map_err(|error| failed(format!("the JSON is not a valid {}: {error}", ty.short())))?;
         stored = Some(ty.encode(&value).map_err(failed)?);
     }
     Ok(Stored::Inline(stored.unwrap_or_default()))

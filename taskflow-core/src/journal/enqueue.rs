@@ -9,15 +9,18 @@ use crate::engine::RunRequest;
 use crate::store::{Append, AppendTarget, Appended, NewRun, build_id};
 
 impl Journal {
-    /// Stores a run as `queued`. Any process whose program has the DAG can start it with [`resume`](Journal::resume); until
-    /// then it can be [cancelled](Journal::cancel) and gets [events](Journal::release).
+    /// Stores a run as `queued`. Any process whose program has the DAG can start it with
+    /// [`resume`](Journal::resume); until then it can be [cancelled](Journal::cancel) and gets
+    /// [events](Journal::release).
     ///
-    /// The store keeps the DAG, the parameters and the logical date of the request. Everything else about a request, such as
-    /// its engine, its selection or its observer, is up to the process that starts the run.
+    /// The store keeps the DAG, the parameters and the logical date of the request. Everything else
+    /// about a request, such as its engine, its selection or its observer, is up to the process
+    /// that starts the run.
     ///
     /// # Errors
     ///
-    /// When the graph or a parameter has a mistake, a run with this id exists, or the store cannot be written.
+    /// When the graph or a parameter has a mistake, a run with this id exists, or the store cannot
+    /// be written.
     pub async fn enqueue<T>(&self, request: RunRequest<T>) -> Result<RunSummary, JournalError> {
         let (plan, info, values) = request.checked().map_err(|error| JournalError::Start(Box::new(error)))?;
         let run = info.run_id.clone();

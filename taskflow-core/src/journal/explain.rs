@@ -1,4 +1,5 @@
-//! Why a task of a stored run is where it is: the rule, the limit or the dependency it waits for, or what decided its end.
+//! Explains the state of a task: the rule, limit or dependency that it waits for, or what decided
+//! its end.
 
 use serde::Serialize;
 
@@ -9,7 +10,7 @@ use crate::base::Timestamp;
 use crate::run::{RUN_ENDED, RunState, TaskState};
 use crate::task::TriggerRule;
 
-/// Why a task is in the state it is in.
+/// Why a task is in its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Explanation {
@@ -22,12 +23,12 @@ pub struct Explanation {
 }
 
 impl RunHistory {
-    /// Why a task is in the state it is in; `None` when the run has no such task.
+    /// Why a task is in its state; `None` if the run has no such task.
     pub fn explain(&self, task: &str) -> Option<Explanation> {
         Some(self.explain_at(self.tasks.iter().position(|known| known.id == task)?))
     }
 
-    /// Why the task at this place is in the state it is in.
+    /// Why the task at this place is in its state.
     pub(crate) fn explain_at(&self, place: usize) -> Explanation {
         let known = &self.tasks[place];
         let mut why = match known.state {
@@ -77,7 +78,7 @@ impl RunHistory {
         Explanation { task: known.id.clone(), state: known.state, why }
     }
 
-    /// Why tasks that have not succeeded have not: every task target state is not `success`, `removed` or `skipped`.
+    /// Explains every task whose state is not `success`, `removed` or `skipped`.
     pub fn explain_open(&self) -> Vec<Explanation> {
         let settled = [TaskState::Success, TaskState::Removed, TaskState::Skipped];
         let open = self.in_order().into_iter().filter(|&place| !settled.contains(&self.tasks[place].state));
@@ -114,7 +115,7 @@ impl RunHistory {
         why
     }
 
-    /// What a task that was not looked at waits for.
+    /// What a task with the state `none` waits for.
     fn waits(&self, place: usize) -> Vec<String> {
         let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
         let mut why = Vec::new();
@@ -123,7 +124,7 @@ impl RunHistory {
         let values = [EdgeRule::Required, EdgeRule::Optional, EdgeRule::Outcome, EdgeRule::First];
         for rule in gates.into_iter().chain(values) {
             let upstreams = node.inputs.iter().filter(|&&(_, edge)| edge == rule).map(|&(upstream, _)| upstream);
-            // It has been named as the setup that it is.
+            // It was named as the setup.
             let upstreams = upstreams.filter(|&upstream| rule != EdgeRule::Required || !is_setup(upstream));
             why.extend(self.pending(upstreams, demand(rule)));
         }
@@ -145,7 +146,8 @@ impl RunHistory {
         why
     }
 
-    /// The group around a node target retry is not due yet, which one it is, and when it is due.
+    /// The group around a node whose retry is not due yet, the number of the retry, and when it is
+    /// due.
     fn group_that_waits(&self, node: &GraphNode) -> Option<(&str, u32, Timestamp)> {
         let groups = &self.shape.groups;
         let around = std::iter::successors(node.group, |&group| groups.get(group as usize)?.1);
@@ -173,7 +175,7 @@ impl RunHistory {
         Some(format!("waits for {} of {} upstreams, {}{more}: {demand}", open.len(), all.len(), named.join(", ")))
     }
 
-    /// What a task waits for that may run.
+    /// What a task that may run waits for.
     fn waits_for_room(&self, place: usize) -> Vec<String> {
         let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
         let kind = &self.shape.kinds[node.kind as usize];

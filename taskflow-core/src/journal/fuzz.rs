@@ -1,11 +1,13 @@
-//! All that a run is read from, given bytes that may be any: for the fuzz targets, and for proptest among the unit tests.
+//! All that a run is read from, given bytes that may be any: for the fuzz targets, and for proptest
+//! among the unit tests.
 
 use std::sync::Arc;
 
 use super::{RunHistory, TaskFilter, graph, params, segment};
 use crate::store;
 
-/// Reads bytes that may be any as all that a run is made of, and makes a history of it: nothing may panic.
+/// Reads bytes that may be any as all that a run is made of, and makes a history of it: nothing may
+/// panic.
 pub(crate) fn fold_any(bytes: &[u8]) {
     let _ = params::decode(bytes);
     let _ = graph::Graph::decode(bytes);

@@ -1,4 +1,4 @@
-//! The graph of a run as it is stored: enough to show and explain the run when the program has changed since.
+//! The stored graph of a run: enough to show and explain the run after the program has changed.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,34 +10,35 @@ use crate::task::TriggerRule;
 pub(crate) struct Graph {
     pub(crate) dag: String,
     pub(crate) hash: String,
-    /// Different kinds of nodes: few, however many nodes there are.
+    /// The kinds of nodes: few, however many nodes there are.
     pub(crate) kinds: Vec<GraphKind>,
     pub(crate) nodes: Vec<GraphNode>,
     pub(crate) groups: Vec<(String, Option<u32>)>,
-    /// The node target value is the result of a run.
+    /// The node whose value is the result of the run.
     pub(crate) result: Option<u32>,
-    /// What is there once for each element of a list. Stored behind the rest, which is older.
+    /// The parts that exist once for each element of a list. Stored last, because the format had
+    /// the rest first.
     #[serde(skip)]
     pub(crate) mappings: Vec<GraphMapping>,
 }
 
-/// A part of the graph that is there once for each element of a list.
+/// A part of the graph that exists once for each element of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GraphMapping {
-    /// The node that has the list.
+    /// The node that expands the list.
     pub(crate) expand: u32,
-    /// The mapping that this node is itself part of.
+    /// The mapping that contains this node.
     pub(crate) parent: Option<u32>,
-    /// Its nodes, without those of mappings inside it.
+    /// Its nodes, without the nodes of nested mappings.
     pub(crate) nodes: Vec<u32>,
 }
 
-/// What nodes have in common that call one task with one set of options.
+/// What nodes that call one task with the same options have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GraphKind {
     /// The name of the task.
     pub(crate) task: String,
-    /// The type of what it returns, without modules.
+    /// The type that it returns, without modules.
     pub(crate) output: String,
     pub(crate) retries: u32,
     pub(crate) pool: Option<String>,
@@ -47,10 +48,10 @@ pub(crate) struct GraphKind {
 }
 
 impl GraphKind {
-    /// Stands for the rule of a teardown.
+    /// The rule of a teardown.
     const TEARDOWN: &'static str = "teardown";
 
-    /// Whether its nodes tear down what a setup has set up.
+    /// Whether its nodes are teardowns.
     pub(crate) fn is_teardown(&self) -> bool {
         self.rule == GraphKind::TEARDOWN
     }
@@ -62,22 +63,22 @@ pub(crate) struct GraphNode {
     pub(crate) id: String,
     pub(crate) kind: u32,
     pub(crate) group: Option<u32>,
-    /// Upstream nodes by value, each with the trigger rule of its edge, and the gate.
+    /// Upstream nodes whose values it takes, each with the trigger rule of its edge, and the gate.
     pub(crate) inputs: Vec<(u32, EdgeRule)>,
-    /// Upstream nodes by order alone.
+    /// Upstream nodes by order-only edges.
     pub(crate) after: Vec<u32>,
 }
 
-/// What an edge asks of its upstream.
+/// What an edge requires of its upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum EdgeRule {
     Required,
     Optional,
     Outcome,
     First,
-    /// No value: the node is in an arm of a branch and runs only if that is taken.
+    /// No value: the node is in an arm of a branch, and runs only if the arm is taken.
     Gate,
-    /// No value: the node is in the scope of this setup, or tears it down.
+    /// No value: the node is in the scope of this setup, or is its teardown.
     Setup,
 }
 
@@ -93,12 +94,12 @@ impl From<EdgeKind> for EdgeRule {
 }
 
 impl EdgeRule {
-    /// Whether the node takes nothing from there.
+    /// Whether the edge carries no value.
     pub(crate) fn is_without_value(self) -> bool {
         matches!(self, EdgeRule::Gate | EdgeRule::Setup)
     }
 
-    /// The trigger rule it stands for.
+    /// Its trigger rule.
     pub(crate) fn rule(self) -> TriggerRule {
         match self {
             EdgeRule::Required | EdgeRule::Gate | EdgeRule::Setup => TriggerRule::AllSuccess,
@@ -177,7 +178,7 @@ impl Graph {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        // Plain data in memory: there is nothing in it that cannot be written down.
+        // Encoding plain data cannot fail.
         let mut bytes = postcard::to_stdvec(self).expect("a graph can be written to memory");
         if !self.mappings.is_empty() {
             bytes.extend(postcard::to_stdvec(&self.mappings).expect("a graph can be written to memory"));
@@ -189,7 +190,7 @@ impl Graph {
     ///
     /// # Errors
     ///
-    /// When the bytes are none, or name nodes that are not there.
+    /// When the bytes are not a snapshot, or refer to nodes that do not exist.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
         let (mut graph, rest): (Graph, _) = postcard::take_from_bytes(bytes).map_err(|error| error.to_string())?;
         if !rest.is_empty() {
@@ -214,7 +215,7 @@ impl Graph {
             || !nested
             || graph.result.is_some_and(|node| node as usize >= nodes)
         {
-            return Err("the snapshot names tasks that it does not hold".to_owned());
+            return Err("the snapshot refers to tasks that it does not contain".to_owned());
         }
         Ok(graph)
     }
@@ -230,19 +231,19 @@ impl Graph {
         below
     }
 
-    /// The mapping that a node is part of.
+    /// The mapping that contains a node.
     pub(crate) fn mapping_of(&self, node: u32) -> Option<u32> {
         let found = self.mappings.iter().position(|mapping| mapping.nodes.binary_search(&node).is_ok())?;
         u32::try_from(found).ok()
     }
 
-    /// Whether a mapping is the outer one or in it; the top level is around all.
+    /// Whether a mapping is `outer` or nested in it. The top level contains all.
     pub(crate) fn is_within(&self, inner: Option<u32>, outer: Option<u32>) -> bool {
         let parent = |&mapping: &u32| self.mappings[mapping as usize].parent;
         outer.is_none_or(|outer| std::iter::successors(inner, parent).any(|mapping| mapping == outer))
     }
 
-    /// How many lists are around a node.
+    /// How deep a node is nested in mappings.
     pub(crate) fn depth(&self, node: u32) -> usize {
         let parent = |&mapping: &u32| self.mappings[mapping as usize].parent;
         std::iter::successors(self.mapping_of(node), parent).count()

@@ -12,19 +12,18 @@ use super::history::RunHistory;
 use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
 use super::writer::Queue;
 use super::{params, segment};
-use crate::base::{ErrorKind, Timestamp, safe_name};
+use crate::base::{ErrorKind, Timestamp};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::run::{Entry, RunState, Session};
 use crate::store::{
-    AppendTarget, Liveness, MemoryStore, NewRun, RunCursor, RunFilter, RunOrder, RunRow, Store, StoreRuntime, build_id,
-    worker,
+    AppendTarget, BlobStore, DirectoryBlobs, Liveness, MemoryStore, NewRun, RunCursor, RunFilter, RunOrder, RunRow,
+    Store, StoreRuntime, build_id, worker,
 };
-use crate::value::ValueFiles;
 
-/// Keeps what happens in runs: their history, their values, and what is needed to go on with them after a crash.
+/// Records runs: their history, their values, and what is needed to resume them after a crash.
 ///
-/// Cheap to clone. The thread that writes ends when the last handle and the last run are gone; a process may end at any
-/// moment without harm.
+/// Cheap to clone. Its threads end when the last handle and the last run are dropped. A process may
+/// end at any moment without harm.
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -48,7 +47,8 @@ pub(super) struct Inner {
     pub(super) store: Arc<dyn Store>,
     pub(super) queue: Arc<Queue>,
     pub(super) runtime: StoreRuntime,
-    pub(super) files: Option<Arc<ValueFiles>>,
+    /// Large values, logs and artifacts; none for a journal in memory.
+    pub(super) blobs: Option<Arc<dyn BlobStore>>,
     pub(super) home: Option<PathBuf>,
     inline_limit: usize,
     value_limit: usize,
@@ -73,21 +73,21 @@ impl Default for JournalBuilder {
 }
 
 impl JournalBuilder {
-    /// What a commit has to survive. Default: [`Sync::Full`](crate::store::SyncMode::Full).
+    /// What a commit must survive. Default: [`SyncMode::Full`](crate::store::SyncMode::Full).
     #[must_use]
     pub fn sync(mut self, sync: crate::store::SyncMode) -> Self {
         self.sync = sync;
         self
     }
 
-    /// Above this size in bytes a value goes to a file of its own. Default: 48 KiB.
+    /// The size in bytes above which a value is stored in its own file. Default: 48 KiB.
     #[must_use]
     pub fn inline_limit(mut self, bytes: usize) -> Self {
         self.inline_limit = bytes.min(16 << 20);
         self
     }
 
-    /// Above this size in bytes a value is refused: the task that returns it fails. Default: 512 MiB.
+    /// The size in bytes above which a value is refused and its task fails. Default: 512 MiB.
     #[must_use]
     pub fn value_limit(mut self, bytes: usize) -> Self {
         self.value_limit = bytes;
@@ -98,17 +98,17 @@ impl JournalBuilder {
     ///
     /// # Errors
     ///
-    /// When its thread cannot be started.
+    /// When its threads cannot be started.
     pub fn in_memory(self) -> Result<Journal, JournalError> {
         self.over(Arc::new(MemoryStore::default()), None)
     }
 
-    /// A journal in a directory, which is made if it does not exist: `taskflow.db`, and beside it the directories `values`,
-    /// `logs`, `artifacts` and `live`.
+    /// A journal in a directory, which is created if it does not exist. It holds `taskflow.db` and
+    /// the directories `values`, `logs`, `artifacts` and `live`.
     ///
     /// # Errors
     ///
-    /// When the directory or the database in it cannot be opened or made.
+    /// When the directory or its database cannot be opened or created.
     #[cfg(feature = "sqlite")]
     pub async fn open(self, home: impl AsRef<Path>) -> Result<Journal, JournalError> {
         let home = home.as_ref();
@@ -121,7 +121,8 @@ impl JournalBuilder {
         self.over(Arc::new(store), Some(home))
     }
 
-    /// The journal in a directory, if there is one: as [`JournalBuilder::open`], for looking without making anything.
+    /// The journal in a directory, if there is one: as [`JournalBuilder::open`], but creates
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -147,12 +148,11 @@ impl JournalBuilder {
         runtime: StoreRuntime,
         home: Option<&Path>,
     ) -> Journal {
-        let files =
-            home.map(|home| Arc::new(ValueFiles::new(home.join("values"), self.sync == crate::store::SyncMode::Full)));
+        let blobs = home.map(|home| Arc::new(DirectoryBlobs::new(home, self.sync)) as Arc<dyn BlobStore>);
         let JournalBuilder { inline_limit, value_limit, .. } = self;
         let home = home.map(Path::to_path_buf);
         let (delivering, has_delivered) = (tokio::sync::Mutex::new(()), AtomicBool::new(false));
-        let inner = Inner { store, queue, runtime, files, home, inline_limit, value_limit, delivering, has_delivered };
+        let inner = Inner { store, queue, runtime, blobs, home, inline_limit, value_limit, delivering, has_delivered };
         Journal { inner: Arc::new(inner) }
     }
 }
@@ -163,9 +163,9 @@ impl Drop for Inner {
     }
 }
 
-/// Opening, and running with it.
+/// Opening, and recording runs.
 impl Journal {
-    /// Settings of its own.
+    /// A journal with settings.
     pub fn builder() -> JournalBuilder {
         JournalBuilder::default()
     }
@@ -189,12 +189,12 @@ impl Journal {
         Journal::builder().open(home).await
     }
 
-    /// The directory it is in; nothing for one in memory.
+    /// The directory of the journal; `None` for a journal in memory.
     pub fn home(&self) -> Option<&Path> {
         self.inner.home.as_deref()
     }
 
-    /// The log of a run that is about to start.
+    /// Opens the log of a new run.
     pub(super) fn begin(&self, run: &RunStart<'_>) -> Result<Arc<dyn Recorder>, RecorderError> {
         let inner = &self.inner;
         let run_id = &run.info.run_id;
@@ -236,20 +236,21 @@ impl Journal {
             durability: run.durability,
             inline_limit: inner.inline_limit,
             value_limit: inner.value_limit,
-            files: inner.files.clone(),
+            blobs: inner.blobs.clone(),
         };
         Arc::new(Log(RunLog::begin(&inner.queue, self.clone(), options, init)))
     }
 }
 
 impl Journal {
-    /// The directory for files of a run, whether it is there or not; nothing for a journal in memory.
+    /// The directory for artifacts of a run, whether it exists or not; `None` for a journal in
+    /// memory.
     pub fn artifacts_of(&self, run_id: &str) -> Option<PathBuf> {
-        Some(self.home()?.join("artifacts").join(safe_name(run_id)))
+        Some(self.inner.blobs.as_ref()?.artifacts(run_id))
     }
 }
 
-/// The first entry of a process.
+/// The first entry of a session.
 pub(super) fn session(run: &RunStart<'_>, token: u64) -> Entry {
     Entry::Session(Box::new(Session {
         worker: worker(),
@@ -261,14 +262,14 @@ pub(super) fn session(run: &RunStart<'_>, token: u64) -> Entry {
 }
 
 impl<T> RunRequest<T> {
-    /// Keeps what happens in this journal: the history of the run, its values, and what is needed to go on with it.
+    /// Records the run in this journal: its history, its values, and what is needed to resume it.
     pub fn journal(self, journal: &Journal) -> Self {
         let journal = journal.clone();
         self.recorded(Box::new(move |run| journal.begin(run)))
     }
 }
 
-/// Looking into it.
+/// Reading it.
 impl Journal {
     /// The runs that match the filter, in its order. Does not read their tasks.
     ///
@@ -280,12 +281,12 @@ impl Journal {
         Ok(rows.into_iter().map(RunSummary::of).collect())
     }
 
-    /// The run that a word names: its number, its id, a part of its id that only one run has (a number is no part), or `last`
-    /// for the newest.
+    /// The run with this number, this id, or a part of an id that no other run has; `last` is the
+    /// newest run. A number is never taken as a part of an id.
     ///
     /// # Errors
     ///
-    /// When no run or several are meant, or the store cannot be read.
+    /// When no run or several runs match, or the store cannot be read.
     pub async fn find(&self, word: &str) -> Result<RunSummary, JournalError> {
         Ok(RunSummary::of(self.row(word).await?))
     }
@@ -307,7 +308,7 @@ impl Journal {
             return Ok(row);
         }
         if number.is_some() {
-            // Digits are in every id: who says 20 and means a number must not get the runs of 2026.
+            // Digits are in every id: `20` must not match the runs of 2026.
             return Err(unknown());
         }
         let mut found = store.find(word, 6).await?;
@@ -321,7 +322,7 @@ impl Journal {
         }
     }
 
-    /// Everything known of a run; the word names it as for [`Journal::find`].
+    /// The history of a run; `run` names it as for [`Journal::find`].
     ///
     /// # Errors
     ///
@@ -338,7 +339,8 @@ impl Journal {
         Ok(history)
     }
 
-    /// As [`Journal::history_of`], without what callbacks were told; shows each entry with what is known before it.
+    /// As [`Journal::history_of`], without deliveries. Calls `each` with every entry and the
+    /// history before it.
     pub(super) async fn read_history(
         &self,
         row: RunRow,
@@ -354,7 +356,7 @@ impl Journal {
                 segment::read(&row.events).map_err(|damage| damaged(format!("segment {}: {damage}", row.number)))?;
             read.push((row.number, entries));
         }
-        // A run that went on with another graph has the snapshots of all of them.
+        // A run that was resumed with another graph needs the snapshots of all its graphs.
         let mut graphs: std::collections::HashMap<String, Arc<Graph>> = std::collections::HashMap::new();
         let sessions = read.iter().flat_map(|(_, entries)| entries).filter_map(|(_, entry)| match entry {
             Entry::Session(session) => Some(&session.graph),
@@ -376,15 +378,18 @@ impl Journal {
             let graph = |hash: &str| graphs.get(hash).cloned().ok_or_else(|| format!("its graph {hash} is missing"));
             history.fold(number, entries, graph, &mut each).map_err(&damaged)?;
         }
-        if history.state == RunState::Running && row.liveness != Liveness::Alive {
-            history.state = RunState::Interrupted;
-        }
+        history.state = match history.state {
+            // Editing a queued run does not start it.
+            RunState::Running if row.state == RunState::Queued => RunState::Queued,
+            RunState::Running if row.liveness != Liveness::Alive => RunState::Interrupted,
+            state => state,
+        };
         Ok(history)
     }
 
-    /// Writes what is to be written and lets go of files. Runs that go on with this journal are interrupted.
+    /// Finishes writing and closes files. Runs that this journal records are interrupted.
     ///
-    /// Nothing is lost without it: it only leaves the directory tidy.
+    /// Optional: nothing is lost without it, but the directory is left tidy.
     ///
     /// # Errors
     ///
@@ -395,11 +400,11 @@ impl Journal {
     }
 }
 
-/// What is known of a stored run at once, without its tasks.
+/// A stored run without its tasks.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct RunSummary {
-    /// The number of the run in its store: small, and counted upwards.
+    /// The number of the run in its store, counted from 1.
     pub number: i64,
     /// Its identity.
     #[serde(flatten)]
@@ -408,11 +413,11 @@ pub struct RunSummary {
     pub state: RunState,
     /// The structural hash of its graph.
     pub graph: String,
-    /// Which build of the program started it.
+    /// The build of the program that created it.
     pub build: String,
     /// The last process that owned it, `host:pid`; empty until one has.
     pub worker: String,
-    /// How many tasks its graph has.
+    /// The number of tasks in its graph.
     pub tasks: u32,
     /// When it was created.
     pub created: Timestamp,
@@ -429,7 +434,8 @@ impl RunSummary {
         RunSummary { number, info, state, graph, build, worker: owner, tasks, created, ended, counts }
     }
 
-    /// The place of the run in an order: with [`RunFilter::after`] it leads to the runs that follow.
+    /// The place of the run in an order: with [`RunFilter::after`] it leads to the runs that
+    /// follow.
     pub fn cursor(&self, order: RunOrder) -> RunCursor {
         RunCursor::of(order, self.created, self.info.logical_date, self.number)
     }

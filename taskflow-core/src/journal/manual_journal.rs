@@ -1,7 +1,7 @@
-//! A journal in memory that nothing is stored in until somebody says so: for simulated runs.
+//! A journal in memory that stores only on demand: for simulated runs.
 //!
-//! What a run records waits in its log, as for the thread that stores. Here whoever simulates takes a batch and stores it, or
-//! loses it with everything else that a process loses when it dies.
+//! Entries wait in the log of their run, as they do for the writer. The simulation takes a batch
+//! and stores it, or loses it as a process that dies would.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::dag::Plan;
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::store::{Append, Appended, MemoryStore, Store, StoreRuntime};
 
-/// A journal, and the hand that stores.
+/// A journal without a writer.
 pub(crate) struct ManualJournal {
     journal: Journal,
     store: Arc<dyn Store>,
@@ -36,7 +36,7 @@ impl ManualJournal {
         ManualJournal { journal, store, queue, batch: Vec::new(), entries: 0 }
     }
 
-    /// What opens the log of a run that begins.
+    /// Opens the log of a new run.
     pub(crate) fn opening(&self) -> impl FnOnce(&RunStart<'_>) -> Result<Arc<dyn Recorder>, RecorderError> + use<> {
         let journal = self.journal.clone();
         move |run| journal.begin(run)
@@ -51,7 +51,7 @@ impl ManualJournal {
         }
     }
 
-    /// Stores what was taken; how many entries of this session are stored now.
+    /// Stores what was taken. Returns how many entries of this session are stored.
     ///
     /// # Errors
     ///
@@ -72,14 +72,14 @@ impl ManualJournal {
         Ok(self.entries)
     }
 
-    /// Nothing that waits is ever stored: the process has died, or the disk has.
+    /// Loses what waits: the process has died, or the disk has failed.
     pub(crate) fn lose(&mut self, reason: &str) {
         let logs = self.queue.take().into_iter().chain(self.batch.drain(..).map(|(log, ..)| log));
         logs.for_each(|log| log.give_up(reason));
         self.entries = 0;
     }
 
-    /// What is stored of the run, if anything is.
+    /// The history of the run, if anything of it is stored.
     pub(crate) fn history(&self, run_id: &str) -> Result<Option<RunHistory>, JournalError> {
         match at_once(self.journal.history(run_id)) {
             Err(JournalError::UnknownRun { .. }) => Ok(None),
@@ -87,18 +87,18 @@ impl ManualJournal {
         }
     }
 
-    /// What callbacks are still to be told.
+    /// The pending callbacks of a run.
     pub(crate) fn pending(&self, run_id: &str, plan: &Arc<Plan>) -> Result<Vec<PendingCallback>, JournalError> {
         let row = at_once(self.journal.row(run_id))?;
         at_once(self.journal.pending(row, plan))
     }
 
-    /// Notes that a callback was told something.
+    /// Records a delivery.
     pub(crate) fn note(&self, run_id: &str, tried: &DeliveryAttempt) -> Result<(), JournalError> {
         Ok(at_once(self.store.record_deliveries(run_id, std::slice::from_ref(tried)))?)
     }
 
-    /// The run, to go on with at this time.
+    /// Resumes the run at this time.
     pub(crate) fn resume<T>(
         &self,
         run_id: &str,
@@ -116,7 +116,7 @@ impl Drop for ManualJournal {
     }
 }
 
-/// The answer of a future that never waits: those of the store in memory do not.
+/// The result of a future that never waits, as those of the store in memory do not.
 fn at_once<R>(future: impl Future<Output = R>) -> R {
     let mut future = pin!(future);
     loop {

@@ -2,11 +2,14 @@
 //!
 //! - [`Journal`]: the public API. `error`: what can go wrong.
 //! - `segment`: entries of a run as bytes. `graph`, `params`: what else is stored of a run.
-//! - `writer`: the thread that stores entries, and its protocol. `run_log`: where the entries of a run wait for it.
-//! - `history`: folds the entries of a run. `elements`: numbers of mapped tasks. `values`: reads stored values.
-//! - `adopted`: a run that this process has claimed, and the protocol of claiming. On it work `edit` (clear, mark, cancel),
-//!   `release` (events) and `resume`. `resume_state`: what of a history applies to the present graph. `task_filter`: selects
-//!   tasks. `enqueue`: creates runs that wait for a process.
+//! - `writer`: the thread that stores entries, and its protocol. `run_log`: where the entries of a
+//!   run wait for it.
+//! - `history`: folds the entries of a run. `elements`: numbers of mapped tasks. `values`: reads
+//!   stored values.
+//! - `adopted`: a run that this process has claimed, and the protocol of claiming. On it work
+//!   `edit` (clear, mark, cancel), `release` (events) and `resume`. `resume_state`: what of a
+//!   history applies to the present graph. `task_filter`: selects tasks. `enqueue`: creates runs
+//!   that wait for a process.
 //! - `replay`: runs one task again, for a debugger. `explain`: why a task is in its state.
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
 //! - `upkeep`: prunes, checks, vacuums.
@@ -42,6 +45,7 @@ mod upkeep;
 mod values;
 mod writer;
 
+#[cfg(feature = "cli")]
 pub(crate) use adopted::AdoptedRun;
 pub use deliveries::Delivery;
 pub use edit::{Cancellation, Note};

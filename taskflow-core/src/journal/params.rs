@@ -1,4 +1,4 @@
-//! The parameters of a run as they are stored: with names and types, so that a later build knows what it reads.
+//! The stored parameters of a run: with names and types, so that a later build can check them.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,16 +34,17 @@ pub(crate) fn encode(defs: &[ParamDef], values: &[AnyValue]) -> Result<Vec<u8>, 
 ///
 /// # Errors
 ///
-/// When the bytes are no parameters.
+/// When the bytes are not parameters.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<StoredParam>, String> {
     postcard::from_bytes(bytes).map_err(|error| error.to_string())
 }
 
-/// The values for a graph that may have changed since: those of parameters that are there by name, the defaults of new ones.
+/// The values for a graph that may have changed: stored values by name, defaults for new
+/// parameters.
 ///
 /// # Errors
 ///
-/// Every parameter that has changed its type, or is new and has no default.
+/// Names every parameter that has changed its type, or is new and has no default.
 pub(crate) fn restore(stored: &[StoredParam], defs: &[ParamDef], run: &RunInfo) -> Result<Params, String> {
     let mut mistakes = Vec::new();
     let mut values = Vec::with_capacity(defs.len());

@@ -1,4 +1,5 @@
-//! Sends events to runs: what tasks wait for with [`TaskContext::wait_for`](crate::task::TaskContext::wait_for).
+//! Sends events to runs: what tasks wait for with
+//! [`TaskContext::wait_for`](crate::task::TaskContext::wait_for).
 
 use serde::Serialize;
 
@@ -19,17 +20,19 @@ pub enum Released {
         /// That process, `host:pid`.
         worker: String,
     },
-    /// No process owns the run. The event is in its history, and [`resume`](Journal::resume) delivers it.
+    /// No process owns the run. The event is in its history, and [`resume`](Journal::resume)
+    /// delivers it.
     Kept,
 }
 
 impl Journal {
-    /// Sends an event to a run: tasks that wait for `key` continue with `value`, and so does every task that waits for it
-    /// later. A second event with the same key replaces the first.
+    /// Sends an event to a run: tasks that wait for `key` continue with `value`, and so does every
+    /// task that waits for it later. A second event with the same key replaces the first.
     ///
     /// # Errors
     ///
-    /// When there is no such run, it has ended, the value cannot be written as JSON, or the store cannot be written.
+    /// When there is no such run, it has ended, the value has no JSON form, or the store
+    /// cannot be written.
     pub async fn release<T: Serialize>(
         &self,
         run: &str,
@@ -41,10 +44,10 @@ impl Journal {
         let run = row.info.run_id.clone();
         let nothing = |reason: String| JournalError::Nothing { run: run.clone(), reason };
         if row.state.is_terminal() {
-            return Err(nothing(format!("it has ended ({}), and nothing in it waits", row.state)));
+            return Err(nothing(format!("it has ended ({}), so no task waits for events", row.state)));
         }
         let value = serde_json::to_value(value)
-            .map_err(|error| nothing(format!("the value of the event `{key}` cannot be written as JSON: {error}")))?;
+            .map_err(|error| nothing(format!("the value of the event `{key}` has no JSON form: {error}")))?;
         if let Some(plan) = super::resume::dag_of(&row.info).ok().and_then(|dag| dag.plan().ok()) {
             let refused = |reason| JournalError::Answer { run: run.clone(), key: key.to_owned(), reason };
             crate::approval::check(&plan, key, &value).map_err(refused)?;

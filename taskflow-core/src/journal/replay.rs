@@ -1,4 +1,4 @@
-//! Running one task of a stored run again, from its stored inputs, for a debugger: nothing is written.
+//! Runs one task of a stored run again with its stored inputs, for a debugger. Stores nothing.
 
 use super::error::JournalError;
 use super::journal::Journal;
@@ -11,19 +11,19 @@ use crate::dag::Selection;
 use crate::engine::{RunReport, RunRequest};
 use crate::run::{RestoredState, RestoredTask, TaskState};
 
-/// What came of a replay.
+/// The outcome of a replay.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Replay {
-    /// The attempt, among the tasks that it got its inputs from.
+    /// The report with the attempt and the tasks whose values it takes.
     pub report: RunReport<()>,
-    /// What it returned, if it succeeded.
+    /// The value that it returned, if it succeeded.
     pub value: Option<StoredValue>,
 }
 
 impl Journal {
-    /// Runs one task of a stored run in this process, with the inputs that it had. Once, without retries, and without a trace
-    /// in this journal.
+    /// Runs one task of a stored run in this process with its stored inputs: once, without retries,
+    /// and without recording it in this journal.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl Journal {
         self.replay_in(run, task, true).await
     }
 
-    /// As [`Journal::replay`]; a task with `isolation = "process"` has a process of its own again.
+    /// As [`Journal::replay`], but a task with `isolation = "process"` runs in its own process.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl Journal {
         let run = history.info.run_id.clone();
         let changed = |reason: String| JournalError::Changed { run: run.clone(), reason };
         let known = ResumeState::new(&history, &plan);
-        let gone = || changed(format!("it does not have the task `{task}` any more"));
+        let gone = || changed(format!("it no longer has the task `{task}`"));
         let number = known.layout.find(task).ok_or_else(gone)?;
         let node = known.layout.node(number);
         let upstreams = known.layout.upstreams(number);
@@ -62,7 +62,7 @@ impl Journal {
         let params = params::restore(&stored, plan.params(), &history.info).map_err(changed)?;
 
         let mut wanted = upstreams;
-        // The value of an expand node is that of its own upstream.
+        // The value of an expand node is the value of its upstream.
         let mut seen = 0;
         while let Some(&task) = wanted.get(seen) {
             seen += 1;
@@ -77,7 +77,7 @@ impl Journal {
         let notes = self.notes_of(&history).await?;
         let mut restored = known.restore(values, notes);
         restored.halted = None;
-        // Nothing is tried again.
+        // No group is retried.
         restored.units = plan.groups().iter().map(|group| (group.id.clone(), (u32::MAX, None))).collect();
         restored.tasks.retain(|task| wanted.contains(&task.task));
         let state = |task, state, attempts| RestoredTask {
@@ -92,16 +92,16 @@ impl Journal {
             wait: None,
             events_seen: 0,
         };
-        // So that the attempt is the last one.
+        // Makes the attempt the last one.
         restored.tasks.push(state(number, RestoredState::Open, plan.node_options(node).retry.retries));
-        // A selection is one of nodes; of the other elements nothing runs.
+        // A selection selects nodes. The other elements of the node must not run.
         let others = known.layout.tasks().filter(|&task| known.layout.node(task) == node && task != number);
         let removed = |task| RestoredState::Because { state: TaskState::Removed, cause: task };
         restored.tasks.extend(others.map(|task| state(task, removed(task), 0)));
         let mut taken = vec![false; plan.len()];
         wanted.iter().chain([&number]).for_each(|&task| taken[known.layout.node(task) as usize] = true);
         drop(known);
-        // A journal of its own, to read the value from.
+        // A separate journal, to read the value from.
         let aside = Journal::in_memory()?;
         let request: RunRequest<()> = RunRequest::of_plan(plan, history.info.clone(), params);
         let request = request.restored(restored).select(Selection::of(taken)).in_process(in_process).journal(&aside);

@@ -1,9 +1,10 @@
 //! Resumes a run that was interrupted or edited, and starts one that is queued.
 //!
-//! 1. The run is [adopted](super::adopted): claimed, then read. What was in flight when its process died is lost and runs
-//!    again; what has ended stays ended.
-//! 2. The history meets the graph of this program: tasks are the same if their ids are. New tasks run, tasks that are gone
-//!    become `removed`. A stored value whose type has changed is refused before the run changes.
+//! 1. The run is [adopted](super::adopted): claimed, then read. What was in flight when its process
+//!    died is lost and runs again; what has ended stays ended.
+//! 2. The history meets the graph of this program: tasks are the same if their ids are. New tasks
+//!    run, tasks that are gone become `removed`. A stored value whose type has changed is refused
+//!    before the run changes.
 //! 3. The values that tasks still to be run will take are read.
 //! 4. The run starts with what is known of it.
 
@@ -26,15 +27,18 @@ use crate::store::{AppendTarget, RunUpdate};
 use crate::value::{AnyValue, Value};
 
 impl Journal {
-    /// Resumes a run of a DAG of this program: what has ended stays as it is, what was in flight when its process died runs
-    /// again. Starts a run that is queued. Takes the tasks from the program as it is now.
+    /// Resumes a run of a DAG of this program: what has ended stays as it is, what was in flight
+    /// when its process died runs again. Starts a run that is queued. Takes the tasks from the
+    /// program as it is now.
     ///
-    /// A run that has ended has nothing left to run, unless tasks of it were [cleared](Journal::clear) or marked.
+    /// A run that has ended has nothing left to run, unless tasks of it were
+    /// [cleared](Journal::clear) or marked.
     ///
     /// # Errors
     ///
-    /// When there is no such run, a process owns it, it has ended, the program does not have its DAG, or a stored value does
-    /// not fit the DAG any more. The state of the run has not changed then.
+    /// When there is no such run, a process owns it, it has ended, the program does not have its
+    /// DAG, or a stored value does not fit the DAG any more. The state of the run has not changed
+    /// then.
     pub async fn resume(&self, run: &str) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;
@@ -75,12 +79,12 @@ impl AdoptedRun {
         let run = history.info.run_id.clone();
         let stored_as = history.row.state;
         if stored_as.is_terminal() {
-            let reason = format!("it has ended ({stored_as}); `retry` or `clear` say what is to run again");
+            let reason = format!("it has ended ({stored_as}); use `retry` or `clear` to run tasks again");
             return Err(JournalError::Nothing { run, reason });
         }
         let changed = |reason| JournalError::Changed { run: run.clone(), reason };
         if history.info.dag_id != plan.id() {
-            return Err(changed(format!("it is of the DAG `{}`, this is `{}`", history.info.dag_id, plan.id())));
+            return Err(changed(format!("it is a run of the DAG `{}`, not of `{}`", history.info.dag_id, plan.id())));
         }
         // As the history will have it once the session of this process is stored.
         history.lose(at);
@@ -143,7 +147,7 @@ impl AdoptedRun {
 }
 
 impl Journal {
-    /// The named values that tasks have pushed. Which of them will be pulled, nobody knows.
+    /// The XComs that tasks have pushed. Any of them may be pulled.
     pub(super) async fn notes_of(&self, history: &RunHistory) -> Result<Vec<RestoredNote>, JournalError> {
         let mut notes = Vec::new();
         for task in &history.tasks {
@@ -156,7 +160,7 @@ impl Journal {
         Ok(notes)
     }
 
-    /// The values of those of these tasks that succeeded.
+    /// The values of these tasks, as far as they succeeded.
     pub(super) async fn values_of(
         &self,
         history: &RunHistory,
@@ -171,7 +175,7 @@ impl Journal {
             }
             let failed =
                 |reason| JournalError::Value { run: history.info.run_id.clone(), task: task.id.clone(), reason };
-            let clear = |reason: String| format!("{reason}; `clear {} {}` lets it run again", history.number, task.id);
+            let clear = |reason: String| format!("{reason}; `clear {} {}` runs it again", history.number, task.id);
             let bytes = match self.value_bytes(history, task).await {
                 Err(JournalError::Value { reason, .. }) => return Err(failed(clear(reason))),
                 bytes => bytes?,
@@ -196,7 +200,7 @@ pub(super) fn dag_of(info: &crate::run::RunInfo) -> Result<&'static DagDef, Jour
     })
 }
 
-/// How a task has ended, if it has.
+/// The terminal state of a task, if it has one.
 fn ended(state: &RestoredState) -> Option<TaskState> {
     Some(match state {
         RestoredState::Success(_) => TaskState::Success,

@@ -1,4 +1,4 @@
-//! The history of a run, seen from the graph of this program.
+//! What of a history applies to the graph of this program.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use crate::dag::{ArgPlan, Layout, Plan, Selection, Source};
 use crate::run::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask, TaskState};
 use crate::value::AnyValue;
 
-/// What is known of a run, seen from the graph of this program.
+/// The history of a run, mapped to the graph of this program.
 pub(super) struct ResumeState<'a> {
     pub(super) plan: &'a Arc<Plan>,
     history: &'a RunHistory,
-    /// The task instances, with the elements of those lists that stay.
+    /// The task instances, with the elements of lists that are kept.
     pub(super) layout: Layout,
-    /// The place in the history of each of them.
+    /// The place in the history of each task instance.
     places: Vec<Option<usize>>,
-    /// The lists that stay, in the order in which they came, with their lengths.
+    /// The lists that are kept, in the order of their expansion, with their lengths.
     expansions: Vec<(u32, u32)>,
-    /// Whether what follows from other tasks still follows.
+    /// Whether states that follow from other tasks are still valid.
     settled: bool,
 }
 
@@ -35,7 +35,7 @@ impl<'a> ResumeState<'a> {
         lists.sort_by_key(|task| task.order);
         let mut expansions = Vec::new();
         for list in lists {
-            // Of a list inside another one that is not there any more nothing stays.
+            // A list inside a list that is gone is gone, too.
             let Some((expand, count)) = layout.find(&list.id).zip(list.length) else { continue };
             if layout.expand(expand, count).is_some() {
                 expansions.push((expand, count));
@@ -52,7 +52,7 @@ impl<'a> ResumeState<'a> {
         self.places[task as usize].map(|place| &self.history.tasks[place])
     }
 
-    /// What the task has come to, if that stays.
+    /// The final state of the task, if it is kept.
     pub(super) fn kept(&self, node: u32) -> Option<(&'a TaskHistory, TaskState)> {
         let task = self.task(node)?;
         let derived = task.cause.is_some() && !task.marked;
@@ -64,7 +64,7 @@ impl<'a> ResumeState<'a> {
         stays.then_some((task, task.state))
     }
 
-    /// Refuses values that the graph of today would take for something else.
+    /// Refuses values whose type in the present graph is another one.
     pub(super) fn check_types(&self) -> Result<(), String> {
         self.check_types_of(&self.wanted())
     }
@@ -82,7 +82,7 @@ impl<'a> ResumeState<'a> {
             if *was != is {
                 let number = self.history.number;
                 mistakes.push(format!(
-                    "task `{}` returned a {was} and returns a {is} now; `clear {number} {}` lets it run again",
+                    "task `{}` returned a {was} and returns a {is} now; `clear {number} {}` runs it again",
                     task.id, task.id
                 ));
             }
@@ -90,7 +90,8 @@ impl<'a> ResumeState<'a> {
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join("; ")) }
     }
 
-    /// Which nodes have instances that are still to be run, or may get some; and expand nodes target elements have.
+    /// The nodes with instances that are still to run, or that may get some; and the expand nodes
+    /// of such elements.
     fn open(&self) -> Vec<bool> {
         let mut open = vec![false; self.plan.len()];
         for task in self.layout.tasks().filter(|&task| self.kept(task).is_none()) {
@@ -101,13 +102,13 @@ impl<'a> ResumeState<'a> {
             }
         }
         for (_, nodes) in self.plan.units().iter() {
-            // All of it may run again.
+            // The group may be retried as a whole.
             if nodes.iter().any(|&node| open[node as usize]) {
                 nodes.iter().for_each(|&node| open[node as usize] = true);
             }
         }
         for mapping in self.plan.mappings().iter().rev() {
-            // Its list is the value of another task.
+            // The list is needed again to expand.
             open[mapping.expand as usize] |= mapping.nodes.iter().any(|&node| open[node as usize]);
         }
         open
@@ -122,11 +123,11 @@ impl<'a> ResumeState<'a> {
         }
     }
 
-    /// The tasks target values tasks still to be run will want, and that of the result.
+    /// The tasks whose values are taken by tasks still to run, and the task of the result.
     pub(super) fn wanted(&self) -> Vec<u32> {
         let open = self.open();
         let result = self.plan.result().and_then(Source::as_task);
-        // A run that may be tried again wants what any task may take.
+        // A run that may be retried needs what any task may take.
         let may_fail = self.plan.options().retries.unwrap_or(0) > 0;
         let is_wanted = |node: u32| {
             let below = self.plan.successors(node).iter().map(|&join| self.plan.joins()[join as usize].node);
@@ -139,7 +140,7 @@ impl<'a> ResumeState<'a> {
         self.layout.tasks().filter(succeeded).filter(|&task| wanted[self.layout.node(task) as usize]).collect()
     }
 
-    /// The tasks that take part, if some were left out from the beginning.
+    /// The tasks of the run, if the run was started with a selection.
     pub(super) fn selection(&self) -> Option<Selection> {
         let out = |node: u32| {
             !self.plan.is_mapped(node) && self.task(node).is_some_and(|task| task.state == TaskState::Removed)
@@ -185,7 +186,7 @@ impl<'a> ResumeState<'a> {
         let tasks = tasks.into_iter().map(|(_, task)| task).collect();
         let expansions = self.expansions.clone();
         let (run_retries, run_retry) = self.history.retries_made();
-        // What was cleared when the run was over has all the time it takes.
+        // A run that is cleared after its end has no deadline.
         let was_over = self.history.run_ends as usize > self.history.run_retries.len();
         Restored {
             started: self.history.started(),
@@ -216,7 +217,7 @@ impl<'a> ResumeState<'a> {
         self.expansions.iter().filter_map(of).collect()
     }
 
-    /// What is known of elements target lists have yet to come (again): their attempts are counted on.
+    /// Elements of lists that have yet to be expanded again: their attempt numbers continue.
     fn later(&self) -> HashMap<String, RestoredTask> {
         if self.plan.mappings().is_empty() {
             return HashMap::new();
@@ -228,16 +229,17 @@ impl<'a> ResumeState<'a> {
     }
 }
 
-/// What a task has kept for itself: id, key, text.
+/// The task state store of a task: id, key, text.
 fn own_texts(task: &TaskHistory) -> impl Iterator<Item = (String, String, String)> {
     task.task_state.iter().map(|(key, text)| (task.id.clone(), key.clone(), text.clone()))
 }
 
-/// What a run is told of a task.
+/// A task as the run restores it.
 fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTask {
     let open = matches!(state, RestoredState::Retry(_) | RestoredState::Open | RestoredState::Waits { .. });
     let last = known.attempts.last();
-    // The last attempt of an ended task is in its cell; all before it were retried, lost or cleared.
+    // The last attempt of a finished task is in its cell; all earlier ones were retried, lost or
+    // cleared.
     let earlier =
         if open { &known.attempts[..] } else { known.attempts.split_last().map_or(&[][..], |(_, rest)| rest) };
     let record = |attempt: &AttemptHistory| AttemptRecord {
@@ -248,7 +250,7 @@ fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTas
             Arc::new(Failure::Cancelled { reason: "the task was cleared and ran again".to_owned() })
         }),
     };
-    // An attempt that waits is not over.
+    // A deferred attempt has not ended.
     let under_way = usize::from(matches!(state, RestoredState::Waits { .. }));
     let earlier = &earlier[..earlier.len().saturating_sub(under_way)];
     let retried = earlier.iter().map(record).collect();

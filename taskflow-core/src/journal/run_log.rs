@@ -1,6 +1,6 @@
-//! The journal of one run that goes on: what the engine tells is kept here until the writer takes it.
+//! The log of one live run: holds the entries that the engine records until the writer takes them.
 //!
-//! [`writer`](super::writer) states the protocol between the two.
+//! [`writer`](super::writer) states the protocol.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,32 +15,32 @@ use crate::callback::DeliveryLog;
 use crate::dag::Plan;
 use crate::engine::{Archive, Commits, Recorder};
 use crate::run::{Durability, Encoded, Entry, Stored, TaskState};
-use crate::store::{Append, AppendTarget, RunGuard, RunUpdate, Segment};
-use crate::value::{AnyValue, TypeInfo, ValueFiles};
+use crate::store::{Append, AppendTarget, BlobStore, RunGuard, RunUpdate, Segment};
+use crate::value::{AnyValue, TypeInfo};
 
-/// What a run is told about storing, and where its values go.
+/// How a run is stored.
 #[derive(Clone, Debug)]
 pub(super) struct RecordOptions {
     pub(super) durability: Durability,
-    /// Above this size a value goes to a file, in bytes.
+    /// Above this size in bytes a value becomes a blob.
     pub(super) inline_limit: usize,
-    /// Above this size a value is refused, in bytes.
+    /// Above this size in bytes a value is refused.
     pub(super) value_limit: usize,
-    /// Where the files are; values stay inline without one.
-    pub(super) files: Option<Arc<ValueFiles>>,
+    /// Where large values go. Without it values stay inline.
+    pub(super) blobs: Option<Arc<dyn BlobStore>>,
 }
 
-/// The journal of one run that goes on.
+/// The log of one live run.
 pub(super) struct RunLog {
     queue: Arc<Queue>,
     run_id: String,
     options: RecordOptions,
-    /// How often tasks were cleared, for those that were.
+    /// How often tasks were cleared; tasks that never were are missing.
     generations: HashMap<String, u32>,
-    /// Where is noted what callbacks were told.
+    /// Records deliveries of callbacks.
     delivery_log: Arc<dyn DeliveryLog>,
     state: Mutex<LogState>,
-    /// Kept for as long as a run needs it.
+    /// Keeps the journal open while the run is live.
     journal: Journal,
 }
 
@@ -54,33 +54,34 @@ pub(super) struct LogState {
     /// Whether it is in the queue of the writer.
     pub(super) queued: bool,
     update: Option<RunUpdate>,
-    /// How many tasks came to which end: few kinds, so that looking through them is quickest.
+    /// The number of tasks in each terminal state. A list, because there are few states.
     counts: Vec<(TaskState, u32)>,
     commits: Option<Commits>,
     /// The ownership of the run, until nothing of it runs any more.
     guard: Option<RunGuard>,
     /// Nothing more is stored: another process may own the run by now.
     given_up: bool,
-    /// The graph, until its snapshot is stored.
+    /// The graph, until the writer stores its snapshot.
     graph: Option<Arc<Plan>>,
-    /// The structural hash of a graph target runs have as many tasks as its lists have elements.
+    /// The structural hash of a graph with mapped tasks: the number of tasks of its runs depends on
+    /// their lists.
     mapped: Option<String>,
 }
 
-/// How a log begins.
+/// What a log starts from.
 pub(super) struct RunLogInit {
     pub(super) run_id: String,
     pub(super) target: AppendTarget,
     /// The number of its next segment.
     pub(super) next: u32,
-    /// When the process took it.
+    /// When the process started or resumed the run.
     pub(super) at: Timestamp,
     pub(super) session: Entry,
     pub(super) counts: HashMap<TaskState, u32>,
     pub(super) generations: HashMap<String, u32>,
     pub(super) guard: Option<RunGuard>,
     pub(super) graph: Arc<Plan>,
-    /// What changes about the run with its first segment.
+    /// What changes in the row of the run with its next segment.
     pub(super) update: Option<RunUpdate>,
     pub(super) delivery_log: Arc<dyn DeliveryLog>,
 }
@@ -131,8 +132,8 @@ impl RunLog {
         self.lock().commits.clone()
     }
 
-    /// What is to be stored now, if anything is, and the number of its last entry. Before it: how many bytes do not wait any
-    /// more, those included that are stored no more.
+    /// Takes what is to be stored, with the number of its last entry. Also returns the bytes that
+    /// leave the backlog, including those that are never stored.
     pub(super) fn take(&self) -> (usize, Option<(Append, u64)>) {
         let mut state = self.lock();
         state.queued = false;
@@ -147,13 +148,14 @@ impl RunLog {
         (size, Some((append, state.recorded)))
     }
 
-    /// Whether everything that was recorded is stored. Only the writer may ask: nobody else knows what it is storing.
+    /// Whether everything that was recorded is stored. Only the writer may ask: nobody else knows
+    /// what it is storing.
     pub(super) fn is_stored(&self) -> bool {
         let state = self.lock();
         state.buffer.is_empty() && !state.given_up
     }
 
-    /// The graph, for the first who asks: its snapshot goes before the first entries.
+    /// The graph, at the first call: its snapshot is stored before the first entries.
     pub(super) fn take_graph(&self) -> Option<Arc<Plan>> {
         self.lock().graph.take()
     }
@@ -167,7 +169,7 @@ impl RunLog {
         state.commits.clone()
     }
 
-    /// Nothing more of this run can be stored, and nothing more will be: not even what waits.
+    /// Stops storing this run, including what waits, and reports why.
     pub(super) fn give_up(&self, reason: &str) {
         let commits = {
             let mut state = self.lock();
@@ -186,7 +188,7 @@ impl fmt::Debug for RunLog {
     }
 }
 
-/// A run target log is in the queue holds the log: `Arc<RunLog>` itself is what the engine has.
+/// What the engine has of a log. The queue holds the `Arc` as well.
 #[derive(Debug)]
 pub(super) struct Log(pub(super) Arc<RunLog>);
 
@@ -194,7 +196,8 @@ impl Recorder for Log {
     fn attach(&self, commits: Commits) {
         let mut state = self.0.lock();
         state.commits = Some(commits);
-        // Who has the run is told also when nothing happens in it for a while: it may wait for a retry.
+        // The owner of the run is to be visible even if nothing happens for a while, as before a
+        // retry.
         let size = state.buffer.size();
         self.0.queue.announce(&self.0, state, size, false);
     }
@@ -231,17 +234,18 @@ impl Recorder for Log {
                 units::bytes(options.value_limit as u64)
             )));
         }
-        Ok(match options.files {
+        Ok(match options.blobs {
             Some(_) if bytes.len() > options.inline_limit => Encoded::Large(bytes),
             _ => Encoded::Inline(bytes),
         })
     }
 
     fn spill(&self, task: &str, bytes: &[u8]) -> Result<Stored, Failure> {
-        let Some(files) = &self.0.options.files else { return Ok(Stored::Inline(bytes.to_vec())) };
-        files.put(&self.0.run_id, bytes).map(Stored::File).map_err(|error| {
+        let Some(blobs) = &self.0.options.blobs else { return Ok(Stored::Inline(bytes.to_vec())) };
+        blobs.put(&self.0.run_id, bytes).map(Stored::File).map_err(|error| {
             let reason = format!("the value of task `{task}` cannot be written: {error}");
-            // That the disk is full says nothing about the task: the run stops, and the task runs again when it is resumed.
+            // A full disk is not the fault of the task: the run stops, and resuming it runs the
+            // task again.
             self.0.give_up(&reason);
             Failure::Cancelled { reason }
         })
@@ -279,7 +283,7 @@ impl Recorder for Log {
 }
 
 impl LogState {
-    /// Keeps count for what the store says of a run at once.
+    /// Counts for the row of the run.
     fn note(&mut self, at: Timestamp, entry: &Entry) {
         if let Entry::Again { were, .. } | Entry::Regrouped { were, .. } = entry {
             for (state, count) in &mut self.counts {

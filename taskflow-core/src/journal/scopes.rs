@@ -1,4 +1,5 @@
-//! Setups and teardowns of stored runs: what has to run again together, and what is left to be torn down.
+//! Setups and teardowns of stored runs: what must run again together, and what is left to tear
+//! down.
 
 use std::collections::HashSet;
 
@@ -6,9 +7,9 @@ use super::graph::{EdgeRule, Graph, GraphKind};
 use super::history::RunHistory;
 use crate::run::TaskState;
 
-/// These tasks, with the setup and the teardown of those that are work of a scope, and the teardown of setups.
+/// These tasks, with setup and teardown of tasks inside a scope, and with the teardown of setups.
 ///
-/// Work needs what its setup made, and that was torn down when the work had ended. A teardown alone stays alone.
+/// Work needs what its setup made, and the teardown has removed that. A teardown alone stays alone.
 pub(super) fn with_scopes(graph: &Graph, tasks: Vec<u32>) -> Vec<u32> {
     let mut all = tasks.clone();
     let mut picked = vec![false; graph.nodes.len()];
@@ -17,7 +18,7 @@ pub(super) fn with_scopes(graph: &Graph, tasks: Vec<u32>) -> Vec<u32> {
         return tasks;
     }
     let below = graph.successors();
-    // A setup that has to run again can itself be the work of a scope around it.
+    // A setup that must run again can be inside an outer scope.
     loop {
         let before = all.len();
         for teardown in teardowns(graph) {
@@ -38,7 +39,7 @@ pub(super) fn with_scopes(graph: &Graph, tasks: Vec<u32>) -> Vec<u32> {
     }
 }
 
-/// The teardowns that have still to run: what they tear down has been set up.
+/// The teardowns that are left to run: their setups have succeeded.
 pub(super) fn set_up(history: &RunHistory) -> Vec<u32> {
     let state = |task: u32| history.tasks.get(task as usize).map(|task| task.state);
     let graph = &history.shape;
@@ -56,7 +57,7 @@ fn setups_of(graph: &Graph, teardown: u32) -> impl Iterator<Item = u32> + '_ {
     inputs.filter(|&&(_, edge)| edge == EdgeRule::Setup).map(|&(setup, _)| setup)
 }
 
-/// What lies between a setup and its teardown.
+/// The nodes between a setup and its teardown.
 fn work(graph: &Graph, below: &[Vec<u32>], setup: u32, teardown: u32) -> Vec<u32> {
     let above = |node: u32| {
         let node = &graph.nodes[node as usize];
@@ -67,7 +68,7 @@ fn work(graph: &Graph, below: &[Vec<u32>], setup: u32, teardown: u32) -> Vec<u32
     after.into_iter().filter(|node| before.contains(node)).collect()
 }
 
-/// What can be reached from a node through nodes that are `inside`.
+/// The nodes reachable from a node through nodes that are `inside`.
 fn reach(from: u32, next: impl Fn(u32) -> Vec<u32>, inside: impl Fn(u32) -> bool) -> HashSet<u32> {
     let mut seen = HashSet::new();
     let mut open = vec![from];

@@ -1,28 +1,29 @@
-//! A segment: the entries of a run that were stored at once, as bytes.
+//! The format of a segment: entries of a run that are stored together.
 //!
-//! The first byte is the version of the format. Then come the time of the first entry in nanoseconds, and the entries, each
-//! as the nanoseconds since that time and the [`Entry`] itself, all of it in [postcard](https://postcard.jamesmunns.com): a
-//! number takes the bytes it needs. Values are not among them: they lie side by side in the *data* of the segment, and an
-//! entry says from where to where. So the history of a run can be read without its values.
+//! The first byte is the version of the format. The time of the first entry follows, in
+//! nanoseconds, and then the entries: each as the nanoseconds since that time and the [`Entry`]
+//! itself, in [postcard](https://postcard.jamesmunns.com), where small numbers take few bytes.
+//! Values are stored apart, in the *data* of the segment, and entries refer to ranges of it. So a
+//! history can be read without its values.
 
 use crate::base::Timestamp;
 use crate::run::{Entry, Stored, ValueRef};
 
-/// The format that is written. Every earlier one can be read.
+/// The format for writing. All earlier formats can be read.
 const VERSION: u8 = 1;
 
-/// Entries on their way into a segment.
+/// Entries of the next segment.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
     base: i64,
     pub(crate) events: Vec<u8>,
     pub(crate) data: Vec<u8>,
-    /// How many entries.
+    /// The number of entries.
     pub(crate) count: u64,
 }
 
 impl Buffer {
-    /// Adds an entry, and the value that belongs to it.
+    /// Adds an entry with its value.
     pub(crate) fn push(&mut self, at: Timestamp, mut entry: Entry, value: Option<Stored>) {
         if self.events.is_empty() {
             self.base = at.as_nanos();
@@ -44,7 +45,7 @@ impl Buffer {
         match value {
             Stored::File(file) => ValueRef::File(file),
             Stored::Inline(bytes) => {
-                // A segment is stored long before it holds 4 GiB: the writer is told as soon as there is anything.
+                // The writer stores a segment long before it holds 4 GiB.
                 let start = u32::try_from(self.data.len()).unwrap_or(u32::MAX);
                 let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
                 self.data.extend_from_slice(&bytes);
@@ -55,7 +56,7 @@ impl Buffer {
 
     fn put(&mut self, fact: &impl serde::Serialize) {
         let events = std::mem::take(&mut self.events);
-        // Entries are plain data in memory: there is nothing in them that cannot be written down.
+        // Encoding plain data cannot fail.
         self.events = postcard::to_extend(fact, events).expect("an entry can be written to memory");
     }
 
@@ -63,7 +64,7 @@ impl Buffer {
         self.count == 0
     }
 
-    /// How much memory it takes.
+    /// Its size in memory, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.events.len() + self.data.len()
     }
@@ -73,11 +74,11 @@ impl Buffer {
 ///
 /// # Errors
 ///
-/// Where the bytes are none.
+/// When the bytes are not a segment; the error says where.
 pub(crate) fn read(events: &[u8]) -> Result<Vec<(Timestamp, Entry)>, Damage> {
     let Some((&version, mut rest)) = events.split_first() else { return Ok(Vec::new()) };
     if version != VERSION {
-        return Err(Damage { at: 0, what: format!("is of format {version}, of which this build knows nothing") });
+        return Err(Damage { at: 0, what: format!("has the format {version}, which this build does not know") });
     }
     let at = |rest: &[u8]| events.len() - rest.len();
     let damage = |rest: &[u8], error: postcard::Error| Damage { at: at(rest), what: error.to_string() };
@@ -93,7 +94,7 @@ pub(crate) fn read(events: &[u8]) -> Result<Vec<(Timestamp, Entry)>, Damage> {
     Ok(entries)
 }
 
-/// Bytes that are no entries.
+/// Bytes that are not a segment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("byte {at}: {what}")]
 pub(crate) struct Damage {

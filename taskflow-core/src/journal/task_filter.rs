@@ -1,4 +1,4 @@
-//! Which tasks of a stored run are meant.
+//! Selects tasks of a stored run.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,8 @@ use super::history::RunHistory;
 use super::task_history::TaskHistory;
 use crate::run::TaskState;
 
-/// Names tasks of a stored run: by id, by group, by what became of them, with what lies above or below.
+/// Selects tasks of a stored run: by id, by group, by state, with their upstream or downstream
+/// tasks.
 ///
 /// ```
 /// # use taskflow::journal::TaskFilter;
@@ -32,30 +33,33 @@ impl TaskFilter {
         TaskFilter::default()
     }
 
-    /// These tasks and the tasks of these groups. Of a task inside an `each` all elements, unless one is named: `area[3]`.
+    /// These tasks, and the tasks of these groups. A task inside an `each` stands for all its
+    /// elements; `area[3]` is one.
     pub fn tasks(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         TaskFilter { names: names.into_iter().map(Into::into).collect(), ..TaskFilter::default() }
     }
 
-    /// Of them, those that failed, did not run because another one failed, or were stopped with their run.
+    /// Keeps those that failed, did not run because another task failed, or were stopped with their
+    /// run.
     pub fn failed(mut self) -> Self {
         self.failed = true;
         self
     }
 
-    /// And everything upstream of them.
+    /// Adds everything upstream of them.
     pub fn upstream(mut self) -> Self {
         self.upstream = true;
         self
     }
 
-    /// And everything downstream of them.
+    /// Adds everything downstream of them.
     pub fn downstream(mut self) -> Self {
         self.downstream = true;
         self
     }
 
-    /// The numbers of the tasks, in the order of the graph. Tasks that are not part of the run are never among them.
+    /// The numbers of the tasks, in the order of the graph. Tasks that are not part of the run are
+    /// left out.
     pub(super) fn of(&self, history: &RunHistory) -> Result<Vec<u32>, JournalError> {
         let graph = &*history.shape;
         let mut picked = vec![self.names.is_empty(); graph.nodes.len()];
@@ -110,18 +114,18 @@ impl TaskFilter {
 fn has_failed(task: &TaskHistory) -> bool {
     match task.state {
         TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled => true,
-        // Skipped before it could start, because the run was to fail fast.
+        // Skipped before it could start, because of `fail_fast`.
         TaskState::Skipped => task.attempts.is_empty() && task.cause.is_none() && !task.marked,
         _ => false,
     }
 }
 
-/// Whether a task is one of the elements of a mapped task.
+/// Whether a task is an element of a mapped task.
 fn is_element_of(id: &str, task: &str) -> bool {
     id.strip_prefix(task).is_some_and(|rest| rest.starts_with('['))
 }
 
-/// The group of this name and all within it.
+/// The group with this name and the groups within it.
 fn groups(graph: &Graph, name: &str) -> HashSet<u32> {
     let mut groups = HashSet::new();
     for (index, (id, parent)) in (0..).zip(&graph.groups) {

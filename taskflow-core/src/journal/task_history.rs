@@ -1,4 +1,4 @@
-//! What is known of a task instance of a stored run, and of its attempts.
+//! A task instance of a stored run, and its attempts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,78 +8,79 @@ use serde::Serialize;
 use crate::base::{Failure, Timestamp};
 use crate::run::{TaskState, ValueRef, WaitRecord};
 
-/// What is known of a task instance of a stored run.
+/// A task instance of a stored run.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct TaskHistory {
     /// Its id.
     pub id: String,
-    /// How it stands.
+    /// Its state.
     pub state: TaskState,
-    /// Every attempt, in order, those before it was cleared included.
+    /// All attempts in order, including those before it was cleared.
     pub attempts: Vec<AttemptHistory>,
-    /// When it came to its state.
+    /// When it entered its state.
     pub since: Option<Timestamp>,
     /// When the next attempt is due, while it is `up_for_retry`.
     pub retry_at: Option<Timestamp>,
     /// Why it did not succeed.
     pub failure: Option<Arc<Failure>>,
-    /// The task because of which it was skipped or failed.
+    /// The task that caused it to be skipped or to fail.
     pub cause: Option<String>,
-    /// What it waits for without holding a slot, while it is `deferred` or `up_for_reschedule`.
+    /// What it waits for while it is `deferred` or `up_for_reschedule`.
     pub waits_for: Option<WaitHistory>,
     /// How often it was cleared.
     pub cleared: u32,
-    /// Whether its state was said by a person.
+    /// Whether its state was marked.
     pub marked: bool,
-    /// Where its last attempt has said that something is to be found.
+    /// The links of its last attempt.
     pub links: Vec<LinkHistory>,
-    /// The named values that its last attempt has pushed, in the order of their keys.
+    /// The XComs that its last attempt pushed, in the order of their keys.
     pub pushed: Vec<PushedHistory>,
-    /// The texts that it has kept for itself.
+    /// Its task state store.
     #[serde(skip)]
     pub(crate) task_state: BTreeMap<String, String>,
     /// Whether its value is stored.
     #[serde(serialize_with = "as_flag", rename = "has_value")]
     pub(crate) value: Option<Place>,
-    /// What it waits for, or waited for last, as it was recorded.
+    /// The last recorded wait.
     #[serde(skip)]
     pub(crate) wait: Option<Box<WaitRecord>>,
     /// Attempts before it was last cleared.
     #[serde(skip)]
     pub(crate) uncounted_attempts: u32,
-    /// How often it ran again with its group or its run.
+    /// How often it was retried with its group or its run.
     #[serde(skip)]
     pub(crate) rounds: u32,
-    /// How many events the run had been told when the task was last cleared: those are not for it any more.
+    /// How many events the run had received when the task was last cleared: it does not see these
+    /// again.
     #[serde(skip)]
     pub(crate) events_seen: u64,
-    /// Numbers the ends of tasks, in their order.
+    /// Numbers tasks in the order in which they ended.
     #[serde(skip)]
     pub(crate) order: u64,
-    /// How many elements its list has, if it is an expand node target list is there.
+    /// The length of its list, if it is an expand node whose list is known.
     #[serde(skip)]
     pub(crate) length: Option<u32>,
-    /// What people call the element that it is part of.
+    /// The label of the element that it is part of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// What people call the elements of its list, if it is an expand node.
+    /// The labels of the elements of its list, if it is an expand node.
     #[serde(skip)]
     pub(crate) labels: Option<Arc<[String]>>,
-    /// What it had come to when a later graph did not have it any more.
+    /// Its state before a later graph removed it.
     #[serde(skip)]
     pub(super) gone_as: Option<TaskState>,
 }
 
-/// What a task waits for without holding a slot.
+/// What a deferred task or a sensor waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WaitHistory {
-    /// When it first began to look or to wait.
+    /// When it started to wait.
     pub since: Timestamp,
-    /// How often it has waited, this time included: the pokes of a sensor.
+    /// How often it has waited, including this time: the pokes of a sensor.
     pub count: u32,
-    /// The time it waits for: of a sensor, that of the next poke.
+    /// The time it waits for; for a sensor, the time of the next poke.
     pub until: Option<Timestamp>,
     /// The key of the event it waits for.
     pub event: Option<String>,
@@ -92,17 +93,17 @@ pub struct WaitHistory {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LinkHistory {
-    /// What it is to.
+    /// Its name.
     pub name: String,
-    /// Where that is.
+    /// Its URL.
     pub url: String,
 }
 
-/// A named value that a task has pushed.
+/// An XCom that a task pushed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PushedHistory {
-    /// Its name.
+    /// Its key.
     pub key: String,
     /// Its type, without modules.
     #[serde(rename = "type")]
@@ -124,15 +125,15 @@ pub(crate) struct Place {
 pub struct AttemptHistory {
     /// Counted from 1: Airflow's try number.
     pub number: u32,
-    /// When it began.
+    /// When it started.
     pub started: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
-    /// How it ended; `running` if it has not, or nobody knows.
+    /// How it ended; `running` if it has not, or if that is not known.
     pub state: TaskState,
     /// Why it did not succeed.
     pub failure: Option<Arc<Failure>>,
-    /// Which of the run's sessions it belongs to.
+    /// The index of its session in the sessions of the run.
     pub session: usize,
 }
 
@@ -169,12 +170,12 @@ impl TaskHistory {
         }
     }
 
-    /// Whether a value of it is stored.
+    /// Whether it has a stored value.
     pub fn has_value(&self) -> bool {
         self.value.is_some()
     }
 
-    /// Closes the attempt that runs.
+    /// Ends the running attempt.
     pub(super) fn close(&mut self, at: Timestamp, state: TaskState, failure: Option<Arc<Failure>>) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
             (attempt.ended, attempt.state, attempt.failure) = (Some(at), state, failure);
@@ -183,19 +184,20 @@ impl TaskHistory {
 
     pub(super) fn settle(&mut self, at: Timestamp, state: TaskState) {
         (self.state, self.since, self.retry_at) = (state, Some(at), None);
-        // One that was told to go on, and not started before its process died, still waits.
+        // An attempt that was due to continue when its process died still waits.
         if state != TaskState::Scheduled && state != TaskState::None {
             self.waits_for = None;
         }
     }
 
-    /// An attempt begins, or goes on after a wait.
+    /// Starts an attempt, or continues it after a wait.
     pub(super) fn start(&mut self, at: Timestamp, number: u32, session: usize) {
         let goes_on = self.waits_for.is_some();
         self.settle(at, TaskState::Running);
         match self.attempts.last_mut().filter(|attempt| goes_on && attempt.number == number) {
             Some(attempt) => (attempt.state, attempt.session) = (TaskState::Running, session),
-            // Of an attempt target process died before its start was stored nothing is known: the number comes again.
+            // The process of an earlier attempt died before it stored the start: the number is used
+            // again.
             None => {
                 self.links.clear();
                 self.pushed.clear();
@@ -211,7 +213,7 @@ impl TaskHistory {
         }
     }
 
-    /// An attempt has said where something is to be found.
+    /// Adds a link of the running attempt.
     pub(super) fn link(&mut self, name: String, url: String) {
         match self.links.iter_mut().find(|link| link.name == name) {
             Some(link) => link.url = url,
@@ -219,7 +221,7 @@ impl TaskHistory {
         }
     }
 
-    /// An attempt has pushed a named value.
+    /// Adds an XCom of the running attempt.
     pub(super) fn push(&mut self, key: String, ty: String, place: Place) {
         match self.pushed.binary_search_by(|pushed| pushed.key.cmp(&key)) {
             Ok(at) => (self.pushed[at].ty, self.pushed[at].place) = (ty, place),
@@ -227,7 +229,7 @@ impl TaskHistory {
         }
     }
 
-    /// The attempt that runs waits.
+    /// Defers the running attempt.
     pub(super) fn wait(&mut self, at: Timestamp, took: u64, poke: bool, record: WaitRecord) {
         let state = if poke { TaskState::UpForReschedule } else { TaskState::Deferred };
         self.began(at, took);
@@ -245,7 +247,7 @@ impl TaskHistory {
         self.wait = Some(Box::new(record));
     }
 
-    /// Known from an earlier graph, and part of this one again.
+    /// Restores a task that an earlier graph had and the present one has again.
     pub(super) fn back(mut self) -> Self {
         if self.state == TaskState::Removed {
             (self.state, self.since) = (self.gone_as.unwrap_or_default(), None);
@@ -253,14 +255,16 @@ impl TaskHistory {
         self
     }
 
-    /// When the attempt really began is known when it ends: a worker may take several tasks at once.
+    /// Sets when the attempt really started, which is known at its end: a worker may take several
+    /// tasks at once.
     pub(super) fn began(&mut self, ended: Timestamp, took: u64) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
             attempt.started = ended - std::time::Duration::from_nanos(took);
         }
     }
 
-    /// The run or the group is tried again, and the task with it: as [`reset`](TaskHistory::reset), but nobody has cleared it.
+    /// Retries the task with its run or group: as [`reset`](TaskHistory::reset), but it was not
+    /// cleared.
     pub(super) fn again(&mut self, events: u64) {
         let (cleared, events_seen) = (self.cleared, self.events_seen);
         self.reset(events);
@@ -271,7 +275,7 @@ impl TaskHistory {
         }
     }
 
-    /// Nothing but its attempts stays; what was released before is not for it.
+    /// Resets everything but its attempts. It does not see earlier events again.
     pub(super) fn reset(&mut self, events: u64) {
         let kept = std::mem::take(&mut self.attempts);
         let uncounted_attempts = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);

@@ -1,27 +1,26 @@
-//! Keeping a journal in order: forgetting old runs, finding damage, giving room back.
+//! Keeps a journal in order: deletes old runs, finds damage, returns space.
 
 use std::time::Duration;
 
 use super::error::JournalError;
 use super::journal::Journal;
 use crate::base::Timestamp;
-use crate::log::LogFiles;
 use crate::run::{RunState, ValueRef};
 use crate::store::RunFilter;
 
-/// Which runs are to be forgotten.
+/// Selects the runs to delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prune {
-    /// Those created longer ago than this.
+    /// Created longer ago than this.
     pub older_than: Duration,
-    /// Of this DAG only.
+    /// Of this DAG; of any if `None`.
     pub dag: Option<String>,
-    /// In one of these states only; empty for every run that has ended.
+    /// In one of these states; in any state of a run that has ended if empty.
     pub states: Vec<RunState>,
 }
 
 impl Journal {
-    /// The runs that [`Journal::prune`] would forget, newest first.
+    /// The runs that [`Journal::prune`] would delete, newest first.
     ///
     /// # Errors
     ///
@@ -34,7 +33,7 @@ impl Journal {
             ..RunFilter::default()
         };
         let mut runs = self.runs(&filter).await?;
-        // One that was interrupted waits for somebody to go on with it, unless it is named.
+        // An interrupted run can be resumed, so it is deleted only if the state is named.
         let interrupted = prune.states.contains(&RunState::Interrupted);
         runs.retain(|run| {
             !matches!(run.state, RunState::Queued | RunState::Running)
@@ -43,7 +42,8 @@ impl Journal {
         Ok(runs)
     }
 
-    /// Forgets runs, with their values, logs and artifacts. Those that somebody runs stay. How many are gone.
+    /// Deletes runs with their values, logs and artifacts, and returns how many. Runs that are
+    /// queued or running stay.
     ///
     /// # Errors
     ///
@@ -53,56 +53,35 @@ impl Journal {
         let mut gone = 0;
         for some in runs.chunks(500) {
             for run in some.iter().filter(|run| run.state == RunState::Interrupted) {
-                // It has to have an end before it can be forgotten.
+                // Only a run that has ended can be deleted.
                 self.cancel(&run.info.run_id, &super::Note { by: String::new(), reason: "pruned".to_owned() }).await?;
             }
             let numbers: Vec<i64> = some.iter().map(|run| run.number).collect();
             gone += self.inner.store.delete(&numbers).await?;
-            let (files, home) = (self.inner.files.clone(), self.inner.home.clone());
+            let Some(blobs) = self.inner.blobs.clone() else { continue };
             let ids: Vec<String> = some.iter().map(|run| run.info.run_id.clone()).collect();
-            let artifacts: Vec<_> = ids.iter().filter_map(|id| self.artifacts_of(id)).collect();
-            let removed = tokio::task::spawn_blocking(move || {
-                for dir in artifacts {
-                    match std::fs::remove_dir_all(dir) {
-                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                        Ok(()) | Err(_) => {}
-                    }
-                }
-                let logs = home.map(|home| LogFiles::new(home.join("logs")));
-                for id in &ids {
-                    if let Some(files) = &files {
-                        files.remove_run(id)?;
-                    }
-                    if let Some(logs) = &logs {
-                        logs.remove_run(id)?;
-                    }
-                }
-                Ok(())
-            });
-            removed
-                .await
-                .map_err(std::io::Error::other)
-                .and_then(std::convert::identity)
-                .map_err(JournalError::Files)?;
+            let deleted = tokio::task::spawn_blocking(move || ids.iter().try_for_each(|id| blobs.delete_run(id))).await;
+            deleted.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(JournalError::Files)?;
         }
         self.sweep().await?;
         Ok(gone)
     }
 
-    /// Removes the temporary files of writes that a crash cut off.
+    /// Removes temporary files of writes that a crash interrupted.
     async fn sweep(&self) -> Result<(), JournalError> {
-        /// No write takes as long as that.
+        /// Longer than any write takes.
         const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 
-        let Some(files) = self.inner.files.clone() else { return Ok(()) };
+        let Some(blobs) = self.inner.blobs.clone() else { return Ok(()) };
         let older_than = std::time::SystemTime::now() - LEFT_BEHIND;
-        let swept = tokio::task::spawn_blocking(move || files.sweep(older_than)).await;
+        let swept = tokio::task::spawn_blocking(move || blobs.sweep(older_than)).await;
         swept.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(JournalError::Files)?;
         Ok(())
     }
 
-    /// Looks for damage: in the store, in what is stored of every run, and in the files of values. Each finding is a
-    /// sentence that names the place; none when all is well. Reads everything there is.
+    /// Looks for damage in the store, in the history of every run, and in stored values. Each
+    /// finding is a sentence that names the place; there are none when all is well. Reads
+    /// everything.
     ///
     /// # Errors
     ///
@@ -146,8 +125,8 @@ impl Journal {
         Ok(findings)
     }
 
-    /// Looks for damage in a directory target store cannot be opened. Each finding is a sentence; none when no damage can be
-    /// named, and then the error of opening says what stands in the way.
+    /// Looks for damage in a directory whose store cannot be opened. Each finding is a sentence.
+    /// Returns none when it cannot name any damage; the error of opening tells the reason then.
     #[cfg(feature = "sqlite")]
     pub async fn examine(home: impl AsRef<std::path::Path>) -> Vec<String> {
         let path = home.as_ref().join("taskflow.db");
@@ -155,7 +134,8 @@ impl Journal {
         findings.into_iter().map(|finding| format!("{} is damaged: {finding}", path.display())).collect()
     }
 
-    /// Gives the room of forgotten runs back to the file system. How many bytes the store took before, and takes now.
+    /// Returns the space of deleted runs to the file system. Returns the size of the store before
+    /// and after, in bytes.
     ///
     /// # Errors
     ///

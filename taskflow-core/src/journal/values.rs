@@ -1,4 +1,6 @@
-//! Reading stored values.
+//! Reads stored values.
+
+use std::sync::Arc;
 
 use super::error::JournalError;
 use super::history::RunHistory;
@@ -6,17 +8,17 @@ use super::journal::Journal;
 use super::task_history::{Place, TaskHistory};
 use crate::run::ValueRef;
 
-/// The value that a task of a stored run returned.
+/// A value that a task of a stored run returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredValue {
-    /// Its type, without modules, as the graph had it.
+    /// Its type without modules, as in the graph of the run.
     pub ty: String,
     /// MessagePack with named fields.
     pub bytes: Vec<u8>,
 }
 
-/// A preview without what is known to be secret, by its key or by itself.
+/// A preview with secrets masked.
 fn shown(bytes: &[u8], limit: usize) -> String {
     let shown = crate::value::preview(bytes, limit).json;
     let redactor = crate::log::Redactor::current();
@@ -32,17 +34,18 @@ pub struct RunParam {
     /// Its type, without modules.
     #[serde(rename = "type")]
     pub ty: String,
-    /// Its value as JSON; what JSON cannot hold stands as text.
+    /// Its value as JSON; what JSON cannot represent is text.
     pub value: serde_json::Value,
 }
 
 impl StoredValue {
-    /// As JSON, cut to about `limit` characters, with the values of secret keys masked; what JSON cannot hold stands as text.
+    /// The value as JSON, cut to about `limit` characters, with secrets masked. What JSON cannot
+    /// represent is text.
     pub fn preview(&self, limit: usize) -> String {
         shown(&self.bytes, limit)
     }
 
-    /// As JSON, whole; what JSON cannot hold stands as text. Secrets are not masked.
+    /// The whole value as JSON. What JSON cannot represent is text. Secrets are not masked.
     ///
     /// # Errors
     ///
@@ -53,7 +56,7 @@ impl StoredValue {
 }
 
 impl Journal {
-    /// The parameters of a run, as they were at its beginning.
+    /// The parameters that a run was created with.
     ///
     /// # Errors
     ///
@@ -70,11 +73,11 @@ impl Journal {
         Ok(params)
     }
 
-    /// The value that a task of a stored run returned; nothing if it did not succeed.
+    /// The value that a task of a stored run returned; `None` if it has none.
     ///
     /// # Errors
     ///
-    /// When the run has no such task, or the value is gone or damaged.
+    /// When the run has no such task, or the value is missing or damaged.
     pub async fn value(&self, history: &RunHistory, task: &str) -> Result<Option<StoredValue>, JournalError> {
         let place = history.place(task)?;
         let ty = history.shape.nodes.get(place).map_or("?", |_| &history.shape.kind(place as u32).output);
@@ -82,7 +85,8 @@ impl Journal {
         Ok(bytes.map(|bytes| StoredValue { ty: ty.to_owned(), bytes }))
     }
 
-    /// The value as JSON, cut to about `limit` characters; of a large one only the beginning is read.
+    /// The value as JSON, cut to about `limit` characters. Of a large value only the beginning is
+    /// read.
     ///
     /// # Errors
     ///
@@ -94,22 +98,22 @@ impl Journal {
         limit: usize,
     ) -> Result<Option<String>, JournalError> {
         let known = &history.tasks[history.place(task)?];
-        if let (Some(ValueRef::File(file)), Some(files)) =
-            (known.value.as_ref().map(|place| &place.value), &self.inner.files)
+        if let (Some(ValueRef::File(file)), Some(blobs)) =
+            (known.value.as_ref().map(|place| &place.value), &self.inner.blobs)
         {
             let failed = |reason: String| JournalError::Value {
                 run: history.info.run_id.clone(),
                 task: task.to_owned(),
                 reason,
             };
-            let (files, run, file) = (files.clone(), history.info.run_id.clone(), *file);
-            // A character of JSON comes of at most a few bytes; numbers are the densest.
-            let bytes = limit.saturating_mul(10).max(4096);
+            let (blobs, run, file) = (Arc::clone(blobs), history.info.run_id.clone(), *file);
+            // A character of JSON takes few bytes of MessagePack; numbers take the most.
+            let bytes = limit.saturating_mul(10).max(4096) as u64;
             let read = tokio::task::spawn_blocking(move || {
-                let head = files.head(&run, &file, bytes).map_err(|error| error.to_string())?;
-                // What a table holds stands at its end.
+                let head = blobs.range(&run, &file, 0..bytes).map_err(|error| error.to_string())?;
+                // The schema of a table is at its end.
                 match crate::value::is_table(&head) {
-                    true => files.get(&run, &file).map_err(|error| error.to_string()),
+                    true => blobs.get(&run, &file).map_err(|error| error.to_string()),
                     false => Ok(head),
                 }
             });
@@ -120,11 +124,11 @@ impl Journal {
         Ok(bytes.map(|bytes| shown(&bytes, limit)))
     }
 
-    /// What a task of a stored run has pushed under a key; nothing without such a key.
+    /// The value that a task of a stored run pushed under a key; `None` without such a key.
     ///
     /// # Errors
     ///
-    /// When the run has no such task, or the value is gone or damaged.
+    /// When the run has no such task, or the value is missing or damaged.
     pub async fn pushed(
         &self,
         history: &RunHistory,
@@ -160,14 +164,14 @@ impl Journal {
             ValueRef::Inline { start, len } => {
                 let range = *start..start.saturating_add(*len);
                 let bytes = self.inner.store.data(history.number, place.segment, range).await?;
-                bytes.map(Some).ok_or_else(|| failed(format!("segment {} does not hold it", place.segment)))
+                bytes.map(Some).ok_or_else(|| failed(format!("segment {} does not contain it", place.segment)))
             }
             ValueRef::File(file) => {
-                let files = self.inner.files.clone();
-                let files = files.ok_or_else(|| failed("it is in a file, and this journal has none".to_owned()))?;
+                let blobs = self.inner.blobs.clone();
+                let blobs = blobs.ok_or_else(|| failed("it is in a file, and this journal has no files".to_owned()))?;
                 let (run_id, file) = (run.clone(), *file);
                 let read =
-                    tokio::task::spawn_blocking(move || files.get(&run_id, &file).map_err(|error| error.to_string()));
+                    tokio::task::spawn_blocking(move || blobs.get(&run_id, &file).map_err(|error| error.to_string()));
                 let bytes = read.await.map_err(|error| failed(error.to_string()))?;
                 bytes.map(Some).map_err(failed)
             }
@@ -176,16 +180,17 @@ impl Journal {
 }
 
 impl RunHistory {
-    /// The type of what the task at this place returns, without modules; `?` if the present graph does not have it.
+    /// The type that the task at this place returns, without modules; `?` if the present graph does
+    /// not have the task.
     pub(crate) fn type_at(&self, place: usize) -> &str {
         if place < self.shape.nodes.len() { &self.shape.kind(place as u32).output } else { "?" }
     }
 
-    /// The place of a task among the tasks.
+    /// The place of a task in the list of tasks.
     ///
     /// # Errors
     ///
-    /// When there is none with this id; the error names the nearest.
+    /// When there is no task with this id. The error names the most similar id.
     pub(crate) fn place(&self, task: &str) -> Result<usize, JournalError> {
         self.tasks.iter().position(|known| known.id == task).ok_or_else(|| JournalError::UnknownTask {
             run: self.info.run_id.clone(),

@@ -1,21 +1,26 @@
-//! The thread that stores, and how runs hand their entries to it.
+//! The thread that stores entries, and its protocol with the runs.
 //!
-//! 1. Under the lock of the engine a run appends its entries to the buffer of its [`RunLog`]. If it was empty, the log joins
-//!    the queue of the writer. If somebody waits for the entries, the writer is woken at once; otherwise it comes within
-//!    [`LAZY`], so that others can see what goes on. After a batch it naps that long before it really sleeps: what can wait
-//!    wakes nobody then, and in most runs that is what comes next.
-//! 2. The writer takes the whole buffer of every log in the queue, and stores all of it as one batch. What comes meanwhile is
-//!    the next batch: the busier the engine, the larger the batches (group commit), and a lone step waits for nobody.
-//! 3. When the batch is stored, every run in it is told up to which of its entries. That takes the lock of its engine, so no
-//!    other lock is held then.
-//! 4. If the batch cannot be stored, nothing of it is; the runs in it are told so, and end.
-//! 5. While more than [`CONGESTED`] bytes wait, the engines start nothing.
-//! 6. While runs are live the writer looks every [`LOOK`] for requests to their owner and carries them out. It acknowledges
-//!    a request once what follows from it is stored, so a request is carried out twice rather than not at all.
-//! 7. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime) drives sockets and timers.
+//! 1. Under the lock of the engine a run appends entries to the buffer of its [`RunLog`]. If the
+//!    buffer was empty, the log joins the queue of the writer. If something waits for the entries,
+//!    the writer is woken at once; otherwise it comes within [`LAZY`], so that other processes can
+//!    follow the run. After a batch it naps that long before it sleeps: an entry that can wait then
+//!    wakes nobody, and in most runs such an entry comes next.
+//! 2. The writer takes the whole buffer of every log in the queue and stores all of it as one
+//!    batch. Entries that arrive in the meantime are the next batch: the busier the engine, the
+//!    larger the batches (group commit).
+//! 3. After a batch the writer reports to every run in it up to which entry it is stored. That
+//!    takes the lock of its engine, so the writer holds no other lock.
+//! 4. If a batch cannot be stored, nothing of it is. The runs in it are told why and are
+//!    interrupted.
+//! 5. While more than [`CONGESTED`] bytes wait, the engines start no tasks.
+//! 6. While runs are live the writer looks every [`LOOK`] for requests to their owner and carries
+//!    them out. It acknowledges a request once what follows from it is stored, so a request is
+//!    carried out twice rather than not at all.
+//! 7. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
+//!    drives sockets and timers.
 //!
-//! Locks are taken in this order: engine, log, queue. A log is let go of under none of them: with the last one goes the
-//! journal, which takes the lock of the queue to say so.
+//! Locks are taken in this order: engine, log, queue. A log is dropped under none of them, because
+//! the last log drops the journal, which takes the lock of the queue.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -28,14 +33,14 @@ use super::graph::Graph;
 use super::run_log::{LogState, RunLog};
 use crate::store::{Appended, RequestKind, Store, StoreError, StoreRuntime};
 
-/// How long an entry may wait that nobody waits for.
+/// How long an entry may wait if nothing waits for it.
 const LAZY: Duration = Duration::from_millis(5);
-/// How much may wait to be stored, in bytes.
+/// How many bytes may wait to be stored.
 const CONGESTED: usize = 32 << 20;
-/// How often is looked for what other processes want.
+/// The interval of looking for requests.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// What the writer and the logs share.
+/// Shared by the writer and the logs.
 pub(super) struct Queue {
     state: Mutex<Waiting>,
     wake: Condvar,
@@ -46,22 +51,22 @@ struct Waiting {
     /// Logs with something to store, each once.
     dirty: Vec<Arc<RunLog>>,
     urgent: bool,
-    /// When the first of what waits came.
+    /// When the first waiting entry arrived.
     since: Option<Instant>,
-    /// Bytes that wait, those being stored included.
+    /// Bytes that wait, including those being stored.
     backlog: usize,
     congested: bool,
-    /// The writer comes by itself within [`LAZY`].
+    /// Whether the writer wakes up by itself within [`LAZY`].
     naps: bool,
-    /// Runs that go on.
+    /// Live runs.
     live: Vec<Weak<RunLog>>,
-    /// Whoever closes the journal waits here for what is to be stored before.
+    /// Callers that close the journal and wait until everything is stored.
     closing: Vec<oneshot::Sender<()>>,
     shutdown: bool,
 }
 
 impl Queue {
-    /// Starts the writer of a store. It ends when [`Queue::shut_down`] is called and all is stored.
+    /// Starts the writer of a store. It ends after [`Queue::shut_down`], once everything is stored.
     pub(super) fn start(store: Arc<dyn Store>, runtime: StoreRuntime) -> std::io::Result<Arc<Self>> {
         let queue = Arc::new(Queue { state: Mutex::default(), wake: Condvar::new() });
         let of = Arc::clone(&queue);
@@ -75,7 +80,7 @@ impl Queue {
         Ok(queue)
     }
 
-    /// A queue without a thread: whoever has it takes what waits ([`Queue::take`]).
+    /// A queue without a thread: its owner calls [`Queue::take`].
     #[cfg(feature = "testing")]
     pub(super) fn manual_journal() -> Arc<Self> {
         Arc::new(Queue { state: Mutex::default(), wake: Condvar::new() })
@@ -95,21 +100,22 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Stores what waits, and interrupts the runs that go on.
+    /// Stores what waits, and interrupts live runs.
     pub(super) async fn settle(&self) {
         let (done, settled) = oneshot::channel();
         self.lock().closing.push(done);
         self.wake.notify_one();
-        // The writer answers as long as there is a journal that can be closed.
+        // The writer outlives every journal that can be closed.
         let _ = settled.await;
     }
 
-    /// Takes a run among those that go on.
+    /// Adds a live run.
     pub(super) fn follow(&self, log: &Arc<RunLog>) {
         self.lock().live.push(Arc::downgrade(log));
     }
 
-    /// Tells the writer that the buffer of a log, target lock is held, has grown by so many bytes.
+    /// Notifies the writer that the buffer of a log, whose lock the caller holds, has grown by this
+    /// many bytes.
     pub(super) fn announce(&self, log: &Arc<RunLog>, mut state: MutexGuard<'_, LogState>, grown: usize, urgent: bool) {
         let joins = !std::mem::replace(&mut state.queued, true);
         let mut queue = self.lock();
@@ -123,7 +129,7 @@ impl Queue {
         queue.urgent |= urgent || too_much;
         let wake = becomes_urgent || (joins && queue.dirty.len() == 1 && !queue.naps);
         drop(queue);
-        // The writer takes both as soon as it is awake.
+        // The writer takes both locks when it wakes up.
         drop(state);
         if wake {
             self.wake.notify_one();
@@ -167,8 +173,9 @@ impl Writer {
                 let closing = std::mem::take(&mut waiting.closing);
                 let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
                 drop(waiting);
-                live.iter().for_each(|log| log.give_up("its journal was closed; `resume` goes on from what is stored"));
-                // Who does not wait any more does not want to know.
+                live.iter()
+                    .for_each(|log| log.give_up("its journal was closed; `resume` continues from what is stored"));
+                // A caller may have stopped waiting.
                 closing.into_iter().for_each(|done| done.send(()).unwrap_or_default());
                 drop(live);
                 waiting = queue.lock();
@@ -225,7 +232,7 @@ impl Writer {
         }
     }
 
-    /// Stores what the logs hold, and tells their runs. How many bytes that was.
+    /// Stores what the logs hold, reports to their runs, and returns the number of bytes.
     fn store(&self, dirty: &[Arc<RunLog>]) -> usize {
         let (mut logs, mut batch) = (Vec::with_capacity(dirty.len()), Vec::with_capacity(dirty.len()));
         let mut size = 0;
@@ -251,7 +258,7 @@ impl Writer {
                                 commits.stored(last);
                             }
                         }
-                        Appended::Fenced => log.give_up("another process has taken this run over"),
+                        Appended::Fenced => log.give_up("another process has taken over this run"),
                         Appended::Taken => log.give_up("there is a run with this id already"),
                     }
                 }
@@ -261,8 +268,8 @@ impl Writer {
         size
     }
 
-    /// Stores the snapshot of a graph before the run that has it. Made here, and not by whoever starts the run, because that
-    /// of a million tasks takes a moment.
+    /// Stores the snapshot of a graph before its run. Encoding it here keeps graphs of a million
+    /// tasks from delaying the start of their run.
     fn store_graph(&self, log: &RunLog) -> Result<(), StoreError> {
         let Some(plan) = log.take_graph() else { return Ok(()) };
         if plan.has_callbacks() {
@@ -271,14 +278,16 @@ impl Writer {
         self.handle.block_on(self.store.put_graph(plan.hash(), &Graph::of(&plan).encode()))
     }
 
-    /// Carries out what other processes ask of the owner of these runs, and acknowledges what is stored of earlier requests.
+    /// Carries out what other processes ask of the owner of these runs, and acknowledges what is
+    /// stored of earlier requests.
     fn look(&mut self, live: &[Arc<RunLog>]) {
         self.looked = Instant::now();
         let runs: Vec<i64> = live.iter().filter_map(|log| log.number()).collect();
         if runs.is_empty() {
             return;
         }
-        // What fails now is repeated at the next look. If the store is gone, the next batch reports it.
+        // What fails now is repeated at the next look. If the store is gone, the next batch reports
+        // it.
         let _ = self.handle.block_on(self.store.heartbeat());
         self.acknowledge();
         let Ok(requests) = self.handle.block_on(self.store.requests(&runs)) else { return };
@@ -298,8 +307,8 @@ impl Writer {
         }
     }
 
-    /// Acknowledges the requests whose entries are stored. A run that is gone without having stored them leaves them to its
-    /// next owner; a run that has ended took its requests with it.
+    /// Acknowledges the requests whose entries are stored. A run that is gone without having stored
+    /// them leaves them to its next owner; a run that has ended took its requests with it.
     fn acknowledge(&mut self) {
         self.carried_out.retain(|(_, log)| log.strong_count() > 0);
         let stored = |log: &Weak<RunLog>| log.upgrade().is_some_and(|log| log.is_stored());
@@ -315,5 +324,5 @@ fn congest(logs: &[Arc<RunLog>], congested: bool) {
 }
 
 fn stopped(error: &StoreError) -> String {
-    format!("the journal cannot be written ({error}); when that is mended, `resume` goes on from what is stored")
+    format!("the journal cannot be written ({error}); when that is fixed, `resume` continues from what is stored")
 }

@@ -9,7 +9,8 @@ use crate::base::{Interval, Timestamp};
 
 /// The identity of a DAG run: known before any of its tasks starts, and fixed from then on.
 ///
-/// Defaults of parameters may be computed from it: `#[param(default = |run| run.logical_date.date())]`.
+/// Defaults of parameters may be computed from it: `#[param(default = |run|
+/// run.logical_date.date())]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunInfo {
@@ -17,7 +18,8 @@ pub struct RunInfo {
     pub dag_id: String,
     /// The id of the run, such as `manual__2026-01-31T06:00:00Z_k3f9qa`. It is unique.
     pub run_id: String,
-    /// The logical date: the point in time that the run is about. For a manual run, when it was requested.
+    /// The logical date: the point in time that the run is about. For a manual run, when it was
+    /// requested.
     pub logical_date: Timestamp,
     /// How the run came about. Stores of schema 1 and 2 call it `trigger`.
     #[serde(alias = "trigger")]
@@ -51,7 +53,8 @@ pub enum RunType {
     Backfill,
     /// The events that the DAG waits for have arrived.
     Event,
-    /// A task of another run triggered it: [`RunInfo::triggered_by`]. Stores of schema 1 and 2 call it `dag`.
+    /// A task of another run triggered it: [`RunInfo::triggered_by`]. Stores of schema 1 and 2 call
+    /// it `dag`.
     #[serde(alias = "dag")]
     Triggered,
 }
@@ -75,7 +78,8 @@ impl fmt::Display for RunType {
     }
 }
 
-/// Six characters that keep the ids of runs with the same logical date distinct, across processes too.
+/// Six characters that keep the ids of runs with the same logical date distinct, across processes
+/// too.
 fn distinction() -> String {
     static SERIAL: AtomicU64 = AtomicU64::new(1);
 
@@ -116,15 +120,16 @@ impl RunInfo {
         }
     }
 
-    /// A run triggered by a task. The id derives from `key`, so a task that asks again gets the same run.
+    /// A run triggered by a task. The id derives from `key`, so a task that asks again gets the
+    /// same run.
     pub(crate) fn triggered(dag_id: &str, logical_date: Timestamp, by: TriggeredBy, key: &str) -> Self {
         let run_id = format!("triggered__{logical_date}_{}", letters(spread(key.bytes().map(u64::from)), 12));
         let run_type = RunType::Triggered;
         RunInfo { run_id, run_type, triggered_by: Some(by), ..RunInfo::manual(dag_id, logical_date) }
     }
 
-    /// The data interval of the run; `None` if the schedule of its DAG has no intervals. A manual run has the empty
-    /// interval at its logical date.
+    /// The data interval of the run; `None` if the schedule of its DAG has no intervals. A manual
+    /// run has the empty interval at its logical date.
     pub fn data_interval(&self) -> Option<Interval> {
         self.interval
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+// Stored entries hold the index of a variant: append new ones.
 /// The state of a task instance. Names are Airflow's, plus `cancelled`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -109,12 +110,11 @@ impl TaskState {
 }
 
 /// The state of a run.
+// Stored entries hold the index of a variant: append new ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunState {
-    /// Created, and not started by any process yet.
-    Queued,
     /// Under way.
     #[default]
     Running,
@@ -128,6 +128,8 @@ pub enum RunState {
     /// Stopped before its end, because the journal could not be written or the process that ran it is gone. It can be
     /// resumed.
     Interrupted,
+    /// Created, and not started by any process yet.
+    Queued,
 }
 
 impl RunState {
@@ -158,5 +160,43 @@ impl fmt::Display for TaskState {
 impl fmt::Display for RunState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod stored_form {
+    use super::*;
+
+    /// Entries of earlier builds hold these numbers.
+    #[test]
+    fn the_numbers_of_states_never_change() {
+        let runs = [
+            RunState::Running,
+            RunState::Success,
+            RunState::Failed,
+            RunState::Cancelled,
+            RunState::Interrupted,
+            RunState::Queued,
+        ];
+        for (number, state) in (0_u8..).zip(runs) {
+            assert_eq!(postcard::to_stdvec(&state).unwrap(), [number], "{state}");
+        }
+        let tasks = [
+            TaskState::None,
+            TaskState::Scheduled,
+            TaskState::Running,
+            TaskState::UpForRetry,
+            TaskState::Success,
+            TaskState::Failed,
+            TaskState::Skipped,
+            TaskState::UpstreamFailed,
+            TaskState::Cancelled,
+            TaskState::Removed,
+            TaskState::UpForReschedule,
+            TaskState::Deferred,
+        ];
+        for (number, state) in (0_u8..).zip(tasks) {
+            assert_eq!(postcard::to_stdvec(&state).unwrap(), [number], "{state}");
+        }
     }
 }

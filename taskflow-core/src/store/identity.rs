@@ -14,7 +14,8 @@ pub(crate) fn worker() -> String {
 pub(crate) fn build_id() -> &'static str {
     static BUILD: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     BUILD.get_or_init(|| {
-        // Hashing an executable of a hundred megabytes would take longer than most runs. Size and time tell builds apart.
+        // Hashing an executable of a hundred megabytes would take longer than most runs. Size and
+        // time tell builds apart.
         let known = std::env::current_exe().and_then(|path| {
             let meta = path.metadata()?;
             let written = meta.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

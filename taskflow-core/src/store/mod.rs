@@ -1,10 +1,14 @@
 //! Where runs are stored.
 //!
-//! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and returns. `ownership`: which
-//!   process owns a run. `conformance`: the tests that every store passes.
+//! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
+//!   returns. `ownership`: which process owns a run. `conformance`: the tests that every store
+//!   passes.
 //! - `memory`, `sqlite`: the stores.
-//! - `runtime`: what drives the sockets and timers of a store. `identity`: how this process and this build call themselves.
+//! - `blobs`: values, logs and artifacts, which lie outside the store.
+//! - `runtime`: what drives the sockets and timers of a store. `identity`: how this process and
+//!   this build call themselves.
 
+mod blobs;
 #[cfg(test)]
 mod conformance;
 mod identity;
@@ -17,6 +21,7 @@ mod sqlite;
 mod sync_mode;
 mod traits;
 
+pub(crate) use blobs::{BlobStore, DirectoryBlobs};
 pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;
 pub(crate) use ownership::{Claim, Liveness, RunGuard};

@@ -42,7 +42,8 @@ pub(crate) enum Appended {
     Stored(i64),
     /// Another process has claimed the run, or has written this segment.
     Fenced,
-    /// The new run cannot be stored: its id exists, another process owns it, or its first segment is not number 1.
+    /// The new run cannot be stored: its id exists, another process owns it, or its first segment
+    /// is not number 1.
     Taken,
 }
 
@@ -54,7 +55,8 @@ pub(crate) struct NewRun {
     pub(crate) graph: String,
     /// The build of the program that created it.
     pub(crate) build: String,
-    /// The process that runs it, `host:pid`. Without one the run is queued until a process claims it.
+    /// The process that runs it, `host:pid`. Without one the run is queued until a process claims
+    /// it.
     pub(crate) owner: Option<String>,
     /// The encoded values of its parameters.
     pub(crate) params: Vec<u8>,
@@ -108,7 +110,8 @@ pub(crate) struct RunRow {
 }
 
 impl RunRow {
-    /// The state of the run: a run that is stored as running and whose owner is dead is interrupted.
+    /// The state of the run: a run that is stored as running and whose owner is dead is
+    /// interrupted.
     pub(crate) fn present_state(&self) -> RunState {
         match self.state {
             RunState::Running if self.liveness != Liveness::Alive => RunState::Interrupted,

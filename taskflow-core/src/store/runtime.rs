@@ -1,14 +1,17 @@
 //! The runtime that drives what stores wait for.
 //!
-//! A store is used from several runtimes and from threads without one: the writer, the dispatcher of callbacks, programs.
-//! A socket or a timer works only while the runtime it was made in runs. So each journal has one runtime for its store, with
-//! I/O and timers, driven by a thread of its own (`taskflow-store`) from the first use until the last handle is dropped.
+//! A store is used from several runtimes and from threads without one: the writer, the dispatcher
+//! of callbacks, programs. A socket or a timer works only while the runtime it was made in runs. So
+//! each journal has one runtime for its store, with I/O and timers, driven by a thread of its own
+//! (`taskflow-store`) from the first use until the last handle is dropped.
 //!
-//! 1. A store that has sockets makes them inside a task that it spawns on the handle of [`StoreRuntime::start`]. Its methods
-//!    await the answer of that task, which works from every runtime.
-//! 2. A thread without a runtime calls a store with [`StoreRuntime::block_on`]. It must not do so inside async code.
-//! 3. The runtime never waits for its tasks when it is dropped, so the last handle may be dropped anywhere, also inside
-//!    another runtime.
+//! 1. A store that has sockets makes them inside a task that it spawns on the handle of
+//!    [`StoreRuntime::start`]. Its methods await the answer of that task, which works from every
+//!    runtime.
+//! 2. A thread without a runtime calls a store with [`StoreRuntime::block_on`]. It must not do so
+//!    inside async code.
+//! 3. The runtime never waits for its tasks when it is dropped, so the last handle may be dropped
+//!    anywhere, also inside another runtime.
 
 use std::fmt;
 use std::io;

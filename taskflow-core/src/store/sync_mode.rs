@@ -1,13 +1,14 @@
 //! What a commit survives.
 
-/// What a write has to survive.
+/// What a write must survive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SyncMode {
-    /// The death of the machine: every commit waits until the disk has it (SQLite's `synchronous = FULL`).
+    /// The death of the machine: every commit waits until the disk has it (SQLite's `synchronous =
+    /// FULL`).
     #[default]
     Full,
-    /// The death of the process, by whatever signal. After a loss of power the last moments may be missing; what is there
-    /// is in order (SQLite's `synchronous = NORMAL`).
+    /// The death of the process, by whatever signal. After a loss of power the last moments may be
+    /// missing; what is there is in order (SQLite's `synchronous = NORMAL`).
     Normal,
 }

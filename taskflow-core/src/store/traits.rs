@@ -1,27 +1,33 @@
 //! What every kind of store can do.
 //!
-//! A store keeps rows and bytes and does not interpret them: runs, their segments in order, snapshots of graphs, requests
-//! of other processes, the outbox of callbacks. [`history`](crate::journal::history) interprets the entries in segments.
-//! Each trait here is one of these subjects; a [`Store`] implements all of them.
+//! A store keeps rows and bytes and does not interpret them: runs, their segments in order,
+//! snapshots of graphs, requests of other processes, the outbox of callbacks.
+//! [`history`](crate::journal::history) interprets the entries in segments. Each trait here is one
+//! of these subjects; a [`Store`] implements all of them.
 //!
 //! # Guarantees
 //!
-//! 1. [`RunStore::append`] is atomic: the store keeps all of a batch or none of it. Once `append` has returned, the batch
-//!    survives the death of the process and, with [`SyncMode::Full`](super::SyncMode::Full), of the machine.
-//! 2. A run has a *fencing token*, which counts the processes that have owned the run. An append with any token but the
-//!    present one changes nothing and returns [`Appended::Fenced`]: a process that was presumed dead cannot write.
-//! 3. The segments of a run are numbered from 1 without gaps. An append with any number but the next is fenced, too. A
-//!    fenced part stores nothing; the other parts of the batch are stored.
+//! 1. [`RunStore::append`] is atomic: the store keeps all of a batch or none of it. Once `append`
+//!    has returned, the batch survives the death of the process and, with
+//!    [`SyncMode::Full`](super::SyncMode::Full), of the machine.
+//! 2. A run has a *fencing token*, which counts the processes that have owned the run. An append
+//!    with any token but the present one changes nothing and returns [`Appended::Fenced`]: a
+//!    process that was presumed dead cannot write.
+//! 3. The segments of a run are numbered from 1 without gaps. An append with any number but the
+//!    next is fenced, too. A fenced part stores nothing; the other parts of the batch are stored.
 //! 4. Reads never wait for writes, and see whole batches.
 //!
 //! # Ownership
 //!
-//! A process owns a run from [`RunStore::reserve`] (a run that it is about to store) or [`RunStore::claim`] (a stored run)
-//! until it drops the [`RunGuard`] or dies. How a store notices the death of a process is its own affair: a lock file, a
-//! lease. Each [`RunRow`] that a store returns says whether the owner is alive ([`Liveness`]). A wrong answer, such as a lock
-//! on a network file system without locks, cannot corrupt a run: claiming raises the token, which fences the former owner.
+//! A process owns a run from [`RunStore::reserve`] (a run that it is about to store) or
+//! [`RunStore::claim`] (a stored run) until it drops the [`RunGuard`] or dies. How a store notices
+//! the death of a process is its own affair: a lock file, a lease. Each [`RunRow`] that a store
+//! returns says whether the owner is alive ([`Liveness`](super::Liveness)). A wrong answer, such as
+//! a lock on a network file system without locks, cannot corrupt a run: claiming raises the token,
+//! which fences the former owner.
 //!
-//! Claim before you read. A history that was read before the claim may miss what the former owner stored in between.
+//! Claim before you read. A history that was read before the claim may miss what the former owner
+//! stored in between.
 
 use std::fmt;
 use std::ops::Range;
@@ -44,22 +50,25 @@ impl<T: RunStore + SegmentStore + GraphStore + RequestStore + Outbox + Maintenan
 
 /// Runs, and who owns them.
 pub(crate) trait RunStore: Send + Sync {
-    /// Stores new runs, new segments and updates of runs: all of it or nothing. Returns one answer for each part, in order.
+    /// Stores new runs, new segments and updates of runs: all of it or nothing. Returns one answer
+    /// for each part, in order.
     ///
-    /// A new run that this process has [reserved](RunStore::reserve) belongs to it from then on. Without a reservation the
-    /// run is stored with an owner who counts as dead.
+    /// A new run that this process has [reserved](RunStore::reserve) belongs to it from then on.
+    /// Without a reservation the run is stored with an owner who counts as dead.
     fn append<'a>(&'a self, batch: &'a [Append]) -> StoreFuture<'a, Vec<Appended>>;
 
-    /// Reserves the id of a run that this process is about to store. Returns `None` if this process has reserved or claimed
-    /// the id already. Does no I/O: `append` finds out whether another process owns such a run.
+    /// Reserves the id of a run that this process is about to store. Returns `None` if this process
+    /// has reserved or claimed the id already. Does no I/O: `append` finds out whether another
+    /// process owns such a run.
     fn reserve(&self, run_id: &str) -> Option<RunGuard>;
 
-    /// Makes this process, called `owner`, the owner of a stored run and raises the token. State and history of the run
-    /// stay as they are; requests that nobody has acknowledged are left to the new owner.
+    /// Makes this process, called `owner`, the owner of a stored run and raises the token. State
+    /// and history of the run stay as they are; requests that nobody has acknowledged are left to
+    /// the new owner.
     fn claim<'a>(&'a self, run: i64, owner: &'a str) -> StoreFuture<'a, Claim>;
 
-    /// Renews what proves that this process is alive. The writer calls it regularly while runs are live. Only a store whose
-    /// ownership expires has to do something.
+    /// Renews what proves that this process is alive. The writer calls it regularly while runs are
+    /// live. Only a store whose ownership expires has to do something.
     fn heartbeat(&self) -> StoreFuture<'_, ()> {
         store_future(std::future::ready(Ok(())))
     }
@@ -70,8 +79,9 @@ pub(crate) trait RunStore: Send + Sync {
     /// The run with this id.
     fn run_by_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunRow>>;
 
-    /// At most `limit` runs whose ids contain this text. The id that equals the text comes first, then ids that begin with
-    /// it, then all others; within each class the highest number comes first.
+    /// At most `limit` runs whose ids contain this text. The id that equals the text comes first,
+    /// then ids that begin with it, then all others; within each class the highest number comes
+    /// first.
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> StoreFuture<'a, Vec<RunRow>>;
 
     /// The runs that match the filter, in its order.
@@ -92,8 +102,9 @@ pub(crate) trait SegmentStore: Send + Sync {
 
 /// Snapshots of graphs, by structural hash.
 pub(crate) trait GraphStore: Send + Sync {
-    /// Stores a snapshot unless it is there. [`Maintenance::delete`] removes snapshots that no run refers to, possibly one
-    /// whose run is about to be stored: put it again after the run to be sure.
+    /// Stores a snapshot unless it is there. [`Maintenance::delete`] removes snapshots that no run
+    /// refers to, possibly one whose run is about to be stored: put it again after the run to be
+    /// sure.
     fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> StoreFuture<'a, ()>;
 
     /// The snapshot of a graph.
@@ -102,10 +113,11 @@ pub(crate) trait GraphStore: Send + Sync {
 
 /// What processes ask of the owner of a run.
 ///
-/// A request stays until an owner acknowledges it or the run ends, so it survives the death of an owner that has not
-/// carried it out.
+/// A request stays until an owner acknowledges it or the run ends, so it survives the death of an
+/// owner that has not carried it out.
 pub(crate) trait RequestStore: Send + Sync {
-    /// Leaves a request for the owner of a run, present or future. Does nothing if there is no such run or it has ended.
+    /// Leaves a request for the owner of a run, present or future. Does nothing if there is no such
+    /// run or it has ended.
     fn ask<'a>(&'a self, request: &'a Request) -> StoreFuture<'a, ()>;
 
     /// The unacknowledged requests to the owner of these runs, with their ids, oldest first.
@@ -126,11 +138,12 @@ pub(crate) trait Outbox: Send + Sync {
     /// Removes the mark, unless the run has yet to end.
     fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()>;
 
-    /// Takes the right to deliver the callbacks of a run that nobody owns. Returns `None` if a process owns the run or
-    /// delivers its callbacks.
+    /// Takes the right to deliver the callbacks of a run that nobody owns. Returns `None` if a
+    /// process owns the run or delivers its callbacks.
     fn claim_deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunGuard>>;
 
-    /// Records the last attempts to deliver notifications, by their keys. Does nothing if there is no such run.
+    /// Records the last attempts to deliver notifications, by their keys. Does nothing if there is
+    /// no such run.
     fn record_deliveries<'a>(&'a self, run_id: &'a str, attempts: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()>;
 
     /// The last attempt of each notification of a run, oldest first.
@@ -139,11 +152,13 @@ pub(crate) trait Outbox: Send + Sync {
 
 /// Keeping a store in order.
 pub(crate) trait Maintenance: Send + Sync {
-    /// Deletes runs with everything that belongs to them, and graphs that no run refers to afterwards. Keeps runs that are
-    /// stored as queued or running. Returns how many runs were deleted. Not atomic: after an error some runs may be gone.
+    /// Deletes runs with everything that belongs to them, and graphs that no run refers to
+    /// afterwards. Keeps runs that are stored as queued or running. Returns how many runs were
+    /// deleted. Not atomic: after an error some runs may be gone.
     fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64>;
 
-    /// Returns the space of deleted rows to the file system. Returns the size of the store before and after, in bytes.
+    /// Returns the space of deleted rows to the file system. Returns the size of the store before
+    /// and after, in bytes.
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)>;
 
     /// Looks for damage. Each finding is a sentence that names the place.
@@ -153,16 +168,16 @@ pub(crate) trait Maintenance: Send + Sync {
     fn close(&self) -> StoreFuture<'_, ()>;
 }
 
-/// Why a store did not do what it was asked.
+/// An error of a store.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is nothing where a store should be, or what is there is none.
+    /// The store cannot be opened: it is missing, unreadable, or not a store.
     #[error("cannot open the store {place}: {reason}")]
     Open {
         /// The file or address.
         place: String,
-        /// Why, and what can be done.
+        /// Why, and what to do.
         reason: String,
     },
     /// It was written by a later version of taskflow.
@@ -177,7 +192,7 @@ pub enum StoreError {
         /// The last version that this build knows.
         known: i64,
     },
-    /// It could not be written: the disk is full, it is read-only, it is locked.
+    /// The store cannot be written: the disk is full, or it is read-only or locked.
     #[error("cannot write to the store {place}: {reason}")]
     Write {
         /// The file or address.
@@ -185,7 +200,7 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
-    /// It could not be read.
+    /// The store cannot be read.
     #[error("cannot read the store {place}: {reason}")]
     Read {
         /// The file or address.
@@ -193,7 +208,7 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
-    /// What it holds makes no sense.
+    /// The store is damaged.
     #[error("the store {place} is damaged: {what}; `db check` names all damage")]
     Damaged {
         /// The file or address.

@@ -7,7 +7,8 @@
 //! crash leaves behind is a file that ends in `.tmp`; [`ValueFiles::sweep`] removes those.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -129,7 +130,7 @@ impl ValueFiles {
     ///
     /// When the file is missing, truncated, corrupt or cannot be read.
     pub(crate) fn get(&self, run: &str, file: &FileRef) -> Result<Vec<u8>, ValueFileError> {
-        let (path, bytes) = self.read(run, file, u64::MAX)?;
+        let (path, bytes) = self.read(run, file, 0..u64::MAX)?;
         if bytes.len() as u64 != file.len {
             return Err(ValueFileError::Truncated { path, expected: file.len, found: bytes.len() as u64 });
         }
@@ -139,13 +140,33 @@ impl ValueFiles {
         Ok(bytes)
     }
 
-    /// The first `limit` bytes of a value of `run`, for a preview. Not compared with its hash, which would take all of it.
+    /// A range of a value of `run`, cut at its end. Not compared with its hash, which would take all of it.
     ///
     /// # Errors
     ///
     /// When the file is missing, truncated or cannot be read.
-    pub(crate) fn head(&self, run: &str, file: &FileRef, limit: usize) -> Result<Vec<u8>, ValueFileError> {
-        self.read(run, file, limit as u64).map(|(_, bytes)| bytes)
+    pub(crate) fn range(&self, run: &str, file: &FileRef, range: Range<u64>) -> Result<Vec<u8>, ValueFileError> {
+        self.read(run, file, range).map(|(_, bytes)| bytes)
+    }
+
+    /// The values of `run`, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// When a directory cannot be read.
+    #[cfg_attr(not(test), allow(dead_code, reason = "see `BlobStore::list`"))]
+    pub(crate) fn list(&self, run: &str) -> io::Result<Vec<FileRef>> {
+        let mut files = Vec::new();
+        for shard in entries(&self.run_directory(run))? {
+            for path in entries(&shard)? {
+                let name = path.file_name().and_then(|name| name.to_str());
+                // Anything else is an unfinished file.
+                if let Some(sha256) = name.and_then(sha256_of) {
+                    files.push(FileRef { sha256, len: fs::metadata(&path)?.len() });
+                }
+            }
+        }
+        Ok(files)
     }
 
     /// Removes all values of `run`, unfinished files included. That there are none is fine.
@@ -213,17 +234,19 @@ impl ValueFiles {
         Ok(())
     }
 
-    /// Up to `limit` bytes of a file that has the right length.
-    fn read(&self, run: &str, file: &FileRef, limit: u64) -> Result<(PathBuf, Vec<u8>), ValueFileError> {
+    /// A range of a file that has the right length.
+    fn read(&self, run: &str, file: &FileRef, range: Range<u64>) -> Result<(PathBuf, Vec<u8>), ValueFileError> {
         let path = self.path(run, file);
         let read = || {
-            let opened = File::open(&path)?;
+            let mut opened = File::open(&path)?;
             let found = opened.metadata()?.len();
             let mut bytes = Vec::new();
             // Only then is the length known not to be a mistake, and memory for it reasonable.
             if found == file.len {
-                bytes.reserve_exact(usize::try_from(found.min(limit)).map_err(io::Error::other)?);
-                opened.take(limit).read_to_end(&mut bytes)?;
+                let len = range.end.min(found).saturating_sub(range.start);
+                bytes.reserve_exact(usize::try_from(len).map_err(io::Error::other)?);
+                opened.seek(SeekFrom::Start(range.start))?;
+                opened.take(len).read_to_end(&mut bytes)?;
             }
             Ok((found, bytes))
         };
@@ -262,6 +285,17 @@ fn unfinished(path: &Path) -> PathBuf {
     static SERIAL: AtomicU64 = AtomicU64::new(0);
     let (process, serial) = (std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
     path.with_extension(format!("{process}-{serial}.{UNFINISHED}"))
+}
+
+/// The hash that is the name of a file.
+#[cfg_attr(not(test), allow(dead_code, reason = "see `BlobStore::list`"))]
+fn sha256_of(name: &str) -> Option<[u8; 32]> {
+    let digits = Some(name).filter(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    let mut sha256 = [0; 32];
+    for (place, byte) in sha256.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&digits[2 * place..2 * place + 2], 16).ok()?;
+    }
+    Some(sha256)
 }
 
 /// What lies in a directory; nothing if there is none.
@@ -322,7 +356,7 @@ mod tests {
                 let file = files.put(RUN, &bytes).unwrap();
                 assert_eq!(file.len, bytes.len() as u64);
                 assert_eq!(files.get(RUN, &file).unwrap(), bytes);
-                assert_eq!(files.head(RUN, &file, 2).unwrap(), bytes[..bytes.len().min(2)]);
+                assert_eq!(files.range(RUN, &file, 0..2).unwrap(), bytes[..bytes.len().min(2)]);
             }
         }
     }
@@ -373,7 +407,7 @@ mod tests {
                 path.display()
             )
         );
-        assert_eq!(files.head(RUN, &file, 1).unwrap_err().to_string(), message());
+        assert_eq!(files.range(RUN, &file, 0..1).unwrap_err().to_string(), message());
         fs::write(&path, "abd").unwrap();
         assert_eq!(
             message(),

@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 use codec::Codec;
 pub use constant::Constant;
-pub(crate) use files::{FileRef, ValueFiles};
+pub(crate) use files::{FileRef, ValueFileError, ValueFiles};
 #[cfg(feature = "arrow")]
 pub use frame::Frame;
 pub(crate) use json::to_json;

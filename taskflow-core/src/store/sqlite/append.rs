@@ -1,8 +1,10 @@
-//! Stores a batch in as few calls as possible: each call is a round trip through the thread of the connection.
+//! Stores a batch in as few calls as possible: each call is a round trip through the thread of the
+//! connection.
 //!
-//! The frequent case, segments for stored runs, is one statement for the whole batch and needs no transaction. Everything
-//! else is a script: the statements of all parts, between `BEGIN IMMEDIATE` and `COMMIT`, in one call. Each part has one
-//! statement that returns the number of the part if it changed something; a part that returns nothing was fenced.
+//! The frequent case, segments for stored runs, is one statement for the whole batch and needs no
+//! transaction. Everything else is a script: the statements of all parts, between `BEGIN IMMEDIATE`
+//! and `COMMIT`, in one call. Each part has one statement that returns the number of the part if it
+//! changed something; a part that returns nothing was fenced.
 
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
@@ -16,7 +18,7 @@ use crate::store::traits::StoreError;
 /// SQLite allows 32 766 parameters in a statement; a segment takes five.
 const ROWS: usize = 6_000;
 
-/// A script is sent on when it is as long as this: SQLite does not take texts of a megabyte.
+/// A script is sent when it reaches this length: SQLite refuses texts of a megabyte.
 const SCRIPT: usize = 100_000;
 
 pub(super) async fn append(store: &SqliteStore, batch: &[Append]) -> Result<Vec<Appended>, StoreError> {
@@ -64,7 +66,7 @@ pub(super) async fn put_graph(store: &SqliteStore, hash: &str, snapshot: &[u8]) 
     Ok(())
 }
 
-/// A segment of a run that is known, and nothing else.
+/// A segment of a stored run without an update.
 struct Plain<'a> {
     run: i64,
     token: i64,
@@ -72,7 +74,7 @@ struct Plain<'a> {
     segment: &'a Segment,
 }
 
-/// The batch, if it is nothing but segments of as many runs.
+/// The batch, if it consists of segments of stored runs, one for each run.
 fn segments(batch: &[Append]) -> Option<Vec<Plain<'_>>> {
     if batch.len() > ROWS {
         return None;
@@ -84,7 +86,7 @@ fn segments(batch: &[Append]) -> Option<Vec<Plain<'_>>> {
         _ => None,
     };
     let segments: Vec<Plain<'_>> = batch.iter().map(plain).collect::<Option<_>>()?;
-    // One statement sees the store as it was before it: it cannot tell that the segment before is in the same batch.
+    // A statement sees the store as it was before: not that the previous segment is in the batch.
     let mut runs: Vec<i64> = segments.iter().map(|segment| segment.run).collect();
     runs.sort_unstable();
     runs.windows(2).all(|pair| pair[0] != pair[1]).then_some(segments)
@@ -115,7 +117,7 @@ async fn rows(connection: &mut SqliteConnection, parts: &[Plain<'_>]) -> sqlx::R
     sql += ") AS part CROSS JOIN runs WHERE runs.number = part.column4 AND runs.token = part.column5 \
             AND (part.column1 & 4294967295 = 1 OR EXISTS (SELECT 1 FROM segments WHERE id = part.column1 - 1)) \
             RETURNING id >> 32";
-    // The text differs with the size of the batch: nothing to be remembered.
+    // The text depends on the size of the batch: caching it would not help.
     let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false);
     let mut stored = Vec::with_capacity(parts.len());
     for row in query.fetch_all(connection).await? {
@@ -129,7 +131,7 @@ async fn rows(connection: &mut SqliteConnection, parts: &[Plain<'_>]) -> sqlx::R
     Ok(parts.iter().map(answer).collect())
 }
 
-/// Statements to be run in one call, and what they are given.
+/// Statements for one call, with their parameters.
 struct Script {
     sql: String,
     arguments: SqliteArguments,
@@ -162,11 +164,11 @@ impl Script {
     fn part(&mut self, at: i64, part: &Append) -> sqlx::Result<()> {
         let first = part.segment.as_ref().is_none_or(|segment| segment.number == 1);
         match &part.run {
-            // The first segment of a run has number 1: anything else is an error of the caller, and stores nothing.
+            // The first segment of a run must have number 1.
             AppendTarget::New(_) if !first => Ok(()),
             AppendTarget::New(run) => self.new_run(at, run, part.segment.as_ref(), part.update.as_ref()),
             &AppendTarget::Existing { run, token } => {
-                // What does not fit into the columns is nobody's run, and nobody's token.
+                // No run and no token is out of the range of the columns.
                 let number = part.segment.as_ref().map_or(1, |segment| segment.number);
                 match (i64::try_from(token), segment_id(run, number)) {
                     (Ok(token), Some(id)) => {
@@ -188,7 +190,7 @@ impl Script {
     ) -> sqlx::Result<()> {
         let info = &run.info;
         let (graph, tasks) = update.and_then(|update| update.graph.as_ref()).map_or((&run.graph, run.tasks), named);
-        self.sql += "INSERT INTO runs (run_id, dag_id, graph, state, trigger, logical_date, created, ended, build, owner, \
+        self.sql += "INSERT INTO runs (run_id, dag_id, graph, state, run_type, logical_date, created, ended, build, owner, \
                      token, tasks, info, counts, params) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
                      ON CONFLICT (run_id) DO NOTHING RETURNING ?, number;";
         self.give(&info.run_id)?;
@@ -225,7 +227,7 @@ impl Script {
         update: Option<&RunUpdate>,
     ) -> sqlx::Result<()> {
         if let Some((graph, _)) = update.and_then(|update| update.graph.as_ref()) {
-            // If the rest turns out to be fenced, this says no more than that the run has the graph that it has.
+            // Harmless if the segment is fenced: the run refers to its present graph.
             self.sql += "INSERT OR IGNORE INTO former_graphs (graph, run) \
                          SELECT graph, number FROM runs WHERE number = ? AND token = ? AND graph <> ?;";
             self.give(run)?;
@@ -262,7 +264,7 @@ impl Script {
                 self.give(i64::from(*tasks))?;
             }
         } else {
-            // Nothing is to be stored, and the question remains whether the writer still has the run.
+            // Stores nothing, but tells whether the token is still the present one.
             self.sql += "token = token";
         }
         self.sql += " WHERE number = ? AND token = ?";
@@ -291,7 +293,7 @@ fn named((graph, tasks): &(String, u32)) -> (&String, u32) {
     (graph, *tasks)
 }
 
-/// Notes which parts were stored.
+/// Records which parts were stored.
 fn note(answers: &mut [Appended], rows: &[SqliteRow]) -> sqlx::Result<()> {
     for row in rows {
         let (at, run): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);

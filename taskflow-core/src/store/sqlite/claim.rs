@@ -50,7 +50,8 @@ pub(super) async fn claim_deliveries(store: &SqliteStore, run_id: &str) -> Resul
     Ok(locked.then_some(guard))
 }
 
-/// Locks the new runs in a batch that this process has reserved. Returns the indices of those that another process owns.
+/// Locks the new runs in a batch that this process has reserved. Returns the indices of those that
+/// another process owns.
 pub(super) async fn lock_new(store: &SqliteStore, batch: &[Append]) -> std::io::Result<Vec<usize>> {
     let new = batch.iter().enumerate().filter_map(|(index, part)| match &part.run {
         AppendTarget::New(run) if store.locks.is_ours(&run.info.run_id) => Some((index, run.info.run_id.clone())),
@@ -99,7 +100,8 @@ pub(super) async fn with_liveness(store: &SqliteStore, mut rows: Vec<RunRow>) ->
     if dead.is_empty() {
         return Ok(rows);
     }
-    // An owner may have ended and released its run after the row was read. The run is dead only if the row still says so.
+    // An owner may have ended and released its run after the row was read. The run is dead only if
+    // the row still says so.
     for now in rows_of(store, &dead).await? {
         let Some(row) = rows.iter_mut().find(|row| row.number == now.number) else { continue };
         if now.token != row.token || now.state != row.state {

@@ -1,10 +1,11 @@
 //! The two connections of a store: one that writes and one that reads.
 //!
-//! A connection is taken out of its slot for as long as it is used, and put back only in a known state. When a statement
-//! fails, or the future that waits for it is dropped, the connection goes with it: closing rolls back what was open and
-//! gives back every lock. The next use opens another.
+//! A connection leaves its slot while it is used, and returns only in a known state. When a
+//! statement fails, or the future that waits for it is dropped, the connection is closed, which
+//! rolls back its transaction and releases its locks. The next use opens another connection.
 //!
-//! There is no pool, because a pool leaves tasks in the runtime that opened it, and a store is used from several.
+//! There is no pool, because a pool leaves tasks in the runtime that opened it, and a store is used
+//! from several.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,13 +16,14 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::error::{BUSY, Doing, code, explain};
+use super::run_locks::blocking;
 use crate::store::sync_mode::SyncMode;
 use crate::store::traits::StoreError;
 
 /// How long a statement waits for another process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connection, where it comes from, and who may use it.
+/// A connection that is opened on demand and used by one caller at a time.
 pub(super) struct ConnectionSlot {
     path: PathBuf,
     doing: Doing,
@@ -43,7 +45,7 @@ pub(super) struct ConnectionGuard<'a> {
 }
 
 impl ConnectionSlot {
-    /// The one that writes. With `create`, it makes the file.
+    /// The connection for writing. With `create`, it creates the file.
     pub(super) fn writer(path: &Path, file: &Path, sync: SyncMode, create: bool) -> Self {
         let synchronous = match sync {
             SyncMode::Full => SqliteSynchronous::Full,
@@ -53,21 +55,21 @@ impl ConnectionSlot {
             .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
-            // A checkpoint every 16 MiB: often enough for readers, which look through the log, and rarely enough that
-            // most of what is written to one page between two checkpoints reaches the file once.
+            // A checkpoint every 16 MiB: often enough for readers, which search the log, and
+            // rarely enough that most pages reach the file once for many writes.
             .pragma("wal_autocheckpoint", "4000")
             .pragma("journal_size_limit", "33554432")
             .pragma("cache_size", "-8000");
         ConnectionSlot { path: path.to_owned(), doing: Doing::Write, options, state: Mutex::new(Connection::Empty) }
     }
 
-    /// The one that reads.
+    /// The connection for reading.
     pub(super) fn reader(path: &Path, file: &Path) -> Self {
         let options = options(file).read_only(true).pragma("cache_size", "-16000");
         ConnectionSlot { path: path.to_owned(), doing: Doing::Read, options, state: Mutex::new(Connection::Empty) }
     }
 
-    /// The connection, opened if it is not.
+    /// The connection, opened if necessary.
     pub(super) async fn acquire(&self) -> Result<ConnectionGuard<'_>, StoreError> {
         let mut state = self.state.lock().await;
         let connection = match std::mem::replace(&mut *state, Connection::Empty) {
@@ -87,18 +89,18 @@ impl ConnectionSlot {
         loop {
             match self.options.connect().await {
                 Ok(connection) => return Ok(connection),
-                // Only one process can turn a new file into one with a write-ahead log, and SQLite does not wait for it.
-                // The pause blocks the thread because the runtime need not have a clock.
+                // Only one process can turn a new file into one with a write-ahead log, and SQLite
+                // does not wait for it. The runtime need not have a clock.
                 Err(error) if code(&error) == Some(BUSY) && !left.is_zero() => {
                     left = left.saturating_sub(pause);
-                    std::thread::sleep(pause);
+                    let _ = blocking(move || std::thread::sleep(pause)).await;
                 }
                 Err(error) => return Err(explain(&self.path, Doing::Open, &error)),
             }
         }
     }
 
-    /// Takes the connection away for good. The first time it is what was open.
+    /// Closes the slot. Returns the connection if it was open.
     pub(super) async fn close(&self) -> Option<SqliteConnection> {
         match std::mem::replace(&mut *self.state.lock().await, Connection::Closed) {
             Connection::Open(connection) => Some(connection),
@@ -120,12 +122,12 @@ impl ConnectionGuard<'_> {
         &mut self.connection
     }
 
-    /// Puts the connection back: no transaction is open.
+    /// Puts the connection back. No transaction may be open.
     pub(super) fn release(mut self) {
         *self.state = Connection::Open(self.connection);
     }
 
-    /// What went wrong with it.
+    /// Explains an error of this connection.
     pub(super) fn explain(&self, error: &sqlx::Error) -> StoreError {
         explain(&self.slot.path, self.slot.doing, error)
     }
@@ -141,7 +143,7 @@ fn options(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
         .busy_timeout(PATIENCE)
-        // What belongs together is written and deleted together: there is nothing to look up at every insert.
+        // Batches write and delete related rows together, so checking keys would only cost time.
         .foreign_keys(false)
         .disable_statement_logging()
 }

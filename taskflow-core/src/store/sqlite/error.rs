@@ -1,10 +1,10 @@
-//! What SQLite says, in words that help: what is wrong with which file, and what to do next.
+//! Explains errors of SQLite: what is wrong with which file, and what to do.
 
 use std::path::Path;
 
 use crate::store::traits::StoreError;
 
-/// What was being done when it went wrong.
+/// The operation that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doing {
     Open,
@@ -12,7 +12,7 @@ pub(super) enum Doing {
     Write,
 }
 
-/// SQLite's primary result codes that have an explanation of their own.
+/// The primary result codes of SQLite that have an explanation.
 pub(super) const BUSY: i32 = 5;
 const READ_ONLY: i32 = 8;
 const IO: i32 = 10;
@@ -47,7 +47,7 @@ pub(super) fn explain(path: &Path, doing: Doing, error: &sqlx::Error) -> StoreEr
     };
     let reason = match code(error) {
         Some(FULL) => "the disk is full; make room, then resume the run".to_owned(),
-        Some(IO) => format!("the disk or file system reports an error ({said}); look at it before anything else"),
+        Some(IO) => format!("the disk or file system reports an error ({said}); check it first"),
         Some(READ_ONLY) => {
             "the file or its directory is read-only; change the permissions or name another store".to_owned()
         }
@@ -85,7 +85,7 @@ pub(super) fn cannot_open(path: &Path) -> String {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return format!("there is no directory {}; create it first", parent.display());
         }
-        Err(error) => return format!("its directory {} cannot be looked into: {error}", parent.display()),
+        Err(error) => return format!("its directory {} cannot be read: {error}", parent.display()),
         Ok(found) if !found.is_dir() => return format!("{} is not a directory", parent.display()),
         Ok(_) => {}
     }

@@ -1,6 +1,7 @@
-//! What is wrong with a file that cannot be opened as a store.
+//! Finds damage in a file that cannot be opened as a store.
 //!
-//! Follows the [database header](https://www.sqlite.org/fileformat2.html#the_database_header) of SQLite's file format.
+//! Follows the [database header](https://www.sqlite.org/fileformat2.html#the_database_header) of
+//! SQLite's file format.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,15 +16,17 @@ use crate::base::units;
 const HEADER: usize = 100;
 const MAGIC: &[u8] = b"SQLite format 3\0";
 
-/// One sentence for each damage that can be named; none when the file is not damaged, or cannot be read at all.
+/// One sentence for each damage that can be named; none when the file is not damaged, or cannot be
+/// read at all.
 ///
-/// Only for a file that no other part of this process has open: closing it gives up the locks of the whole process.
+/// Only for a file that no other part of this process has open: closing it gives up the locks of
+/// the whole process.
 pub(crate) async fn examine(path: &Path) -> Vec<String> {
     let findings = header(path).unwrap_or_default();
     if findings.is_empty() { pages(path).await } else { findings }
 }
 
-/// What the first bytes say, beside what is there.
+/// Damage that the header shows.
 fn header(path: &Path) -> std::io::Result<Vec<String>> {
     let mut header = Vec::with_capacity(HEADER);
     let mut file = File::open(path)?;
@@ -45,7 +48,7 @@ fn header(path: &Path) -> std::io::Result<Vec<String>> {
         page => page,
     };
     if !page.is_power_of_two() || page < 512 {
-        return Ok(vec![format!("its header is damaged: a page of {page} bytes cannot be")]);
+        return Ok(vec![format!("its header is damaged: {page} bytes is not a valid page size")]);
     }
     let expected = u64::from(number(28)) * page;
     if expected > size {
@@ -55,7 +58,7 @@ fn header(path: &Path) -> std::io::Result<Vec<String>> {
     Ok(Vec::new())
 }
 
-/// What SQLite finds when it looks at every page.
+/// Damage that SQLite finds in the pages.
 async fn pages(path: &Path) -> Vec<String> {
     match check(path).await {
         Ok(said) => said.into_iter().filter(|said| said != "ok").collect(),
@@ -63,7 +66,8 @@ async fn pages(path: &Path) -> Vec<String> {
             let said = error.as_database_error().map(|error| error.message().to_owned()).unwrap_or_default();
             vec![format!("its list of tables cannot be read ({said})")]
         }
-        // A file that cannot be opened for another reason than damage: the error of opening says it.
+        // A file that cannot be opened for another reason than damage: the error of opening says
+        // it.
         Err(_) => Vec::new(),
     }
 }

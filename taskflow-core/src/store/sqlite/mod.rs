@@ -1,12 +1,15 @@
 //! The store in a SQLite file.
 //!
-//! - `connection`: one connection that writes, one that reads. `error`: SQLite's errors in words that help.
+//! - `connection`: one connection that writes, one that reads. `error`: SQLite's errors in words
+//!   that help.
 //! - `schema`: the tables, and their migrations.
-//! - `append`, `claim`, `read`, `requests`, `deliveries`, `upkeep`: the operations. `run_locks`: lock files, by which
-//!   `claim` and `read` know who owns a run. `examine`: what is wrong with a file that cannot be opened.
+//! - `append`, `claim`, `read`, `requests`, `deliveries`, `upkeep`: the operations. `run_locks`:
+//!   lock files, by which `claim` and `read` know who owns a run. `examine`: what is wrong with a
+//!   file that cannot be opened.
 //!
-//! The file is in WAL mode: a read never waits for a write, and sees the last commit. Several processes can have the file
-//! open; a write waits up to ten seconds for the write of another process.
+//! The file is in WAL mode: a read never waits for a write, and sees the last commit. Several
+//! processes can have the file open; a write waits up to ten seconds for the write of another
+//! process.
 
 mod append;
 mod claim;
@@ -66,8 +69,8 @@ impl SqliteStore {
         Ok(store)
     }
 
-    /// Opens a store if there is one, and leaves everything as it is if there is none. Nothing is written before the first
-    /// write, so a file that can only be read will do.
+    /// Opens a store if there is one, and leaves everything as it is if there is none. Nothing is
+    /// written before the first write, so a file that can only be read will do.
     ///
     /// # Errors
     ///
@@ -101,12 +104,13 @@ impl SqliteStore {
         if path.is_dir() {
             return Err(open(cannot_open(path)));
         }
-        // SQLite takes a file without a whole page for an empty one, and would write over what is left of it.
+        // SQLite takes a file without a whole page for an empty one, and would write over what is
+        // left of it.
         if std::fs::metadata(path).is_ok_and(|file| (1..512).contains(&file.len())) {
             return Err(open(error::NO_DATABASE.to_owned()));
         }
-        // A connection may be opened again after the program has changed its directory. And a relative path could look
-        // like an address to SQLite.
+        // A connection may be opened again after the program has changed its directory. And a
+        // relative path could look like an address to SQLite.
         let file = std::path::absolute(path).map_err(|error| open(error.to_string()))?;
         if file.to_str().is_none() {
             return Err(open("SQLite takes paths in UTF-8 only; name another file".to_owned()));

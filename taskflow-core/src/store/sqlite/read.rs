@@ -1,6 +1,7 @@
 //! Queries, and decoding their rows.
 //!
-//! Filters and searches find the numbers of the runs in an index first, and read only the rows that they return.
+//! Filters and searches find the numbers of the runs in an index first, and read only the rows that
+//! they return.
 
 use std::ops::Range;
 
@@ -72,8 +73,8 @@ impl Question {
     }
 }
 
-/// The stored rows that match a filter. An index that holds all columns of the condition decides it, except for logical
-/// dates and run types.
+/// The stored rows that match a filter. An index that holds all columns of the condition decides
+/// it, except for logical dates and run types.
 pub(super) fn filtered(filter: &RunFilter) -> Question {
     let mut question =
         Question::new(format!("SELECT {COLUMNS} FROM runs WHERE number IN (SELECT number FROM runs WHERE true"));
@@ -249,10 +250,10 @@ pub(super) fn run_row(store: &SqliteStore, row: &SqliteRow) -> Result<RunRow, St
         graph: get(store, row, 2, place)?,
         build: get(store, row, 3, place)?,
         owner: get(store, row, 4, place)?,
-        token: token.try_into().map_err(|_| wrong("token", format!("{token} is no token")))?,
+        token: token.try_into().map_err(|_| wrong("token", format!("{token} is not a token")))?,
         liveness: Liveness::Unowned,
         state: word(&state).map_err(|error| wrong("state", error.to_string()))?,
-        tasks: tasks.try_into().map_err(|_| wrong("tasks", format!("{tasks} is no number of tasks")))?,
+        tasks: tasks.try_into().map_err(|_| wrong("tasks", format!("{tasks} is not a number of tasks")))?,
         created: Timestamp::from_nanos(get(store, row, 8, place)?),
         ended: ended.map(Timestamp::from_nanos),
         counts: serde_json::from_str(&counts).map_err(|error| wrong("counts", error.to_string()))?,

@@ -1,8 +1,8 @@
 //! Ownership of runs by lock files.
 //!
-//! Next to the database lies the directory `live`. The owner of a run holds a lock on a file in it, named after the run. The
-//! operating system releases the lock when the process dies, however it dies. So a run that has not ended and whose file is
-//! not locked lost its owner.
+//! Next to the database lies the directory `live`. The owner of a run holds a lock on a file in it,
+//! named after the run. The operating system releases the lock when the process dies, however it
+//! dies. So a run that has not ended and whose file is not locked lost its owner.
 //!
 //! A process can lock a file twice, so it also keeps a set of the runs that it owns.
 
@@ -49,8 +49,8 @@ impl RunLocks {
         let (held, name) = (Arc::clone(&self.ours), name.to_owned());
         Some(RunGuard::new(move || {
             let Some(Some(Locked { path, file })) = lock(&held).remove(&name) else { return };
-            // Before the lock goes: whoever locks the file afterwards has made a new one. A file that stays without a lock
-            // means nothing.
+            // Before the lock goes: whoever locks the file afterwards has made a new one. A file
+            // that stays without a lock means nothing.
             let _ = std::fs::remove_file(path);
             drop(file);
         }))
@@ -61,7 +61,8 @@ impl RunLocks {
         lock(&self.ours).contains_key(name)
     }
 
-    /// Locks the file of a name that this process has reserved. Returns `false` if another process holds the lock. Blocks.
+    /// Locks the file of a name that this process has reserved. Returns `false` if another process
+    /// holds the lock. Blocks.
     pub(super) fn lock(&self, name: &str) -> io::Result<bool> {
         // Not its parents: a home that was removed must not come back.
         match std::fs::create_dir(&self.dir) {

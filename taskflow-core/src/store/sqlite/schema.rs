@@ -1,8 +1,8 @@
 //! The tables of a store, and their migrations.
 //!
-//! Migrations go forward only. The store records each applied migration with the checksum of its text. Opening a store reads
-//! these records; if none is missing, that is all. Otherwise it takes the write lock and looks again, so two processes that
-//! open a store at once migrate it once.
+//! Migrations go forward only. The store records each applied migration with the checksum of its
+//! text. Opening a store reads these records; if none is missing, that is all. Otherwise it takes
+//! the write lock and looks again, so two processes that open a store at once migrate it once.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -15,7 +15,8 @@ use super::error::{Doing, explain, stopped};
 use crate::base::failpoint;
 use crate::store::traits::StoreError;
 
-/// The table of applied migrations has a name of its own: a program may use sqlx's migrations in the same file.
+/// The table of applied migrations has a name of its own: a program may use sqlx's migrations in
+/// the same file.
 const NOTES: &str = "taskflow_migrations";
 
 /// All migrations, in order. Never change one that was released.
@@ -68,7 +69,7 @@ pub(super) async fn look(path: &Path, connection: &mut SqliteConnection) -> Resu
             None => return Err(StoreError::TooNew { place: path.display().to_string(), found: version, known }),
             Some(migration) if *migration.checksum != *checksum => {
                 return Err(open(format!(
-                    "its schema {version} is not the schema {version} of this build: one of the two is no release of \
+                    "its schema {version} is not the schema {version} of this build: one of the two is not a release of \
                      taskflow; use the build that wrote the store, or name another file"
                 )));
             }
@@ -95,7 +96,8 @@ pub(super) async fn migrate(path: &Path, connection: &mut SqliteConnection) -> R
     transaction.commit().await.map_err(failed)
 }
 
-/// Records the migrations up to a version as applied: for tests that build the store of an earlier schema.
+/// Records the migrations up to a version as applied: for tests that build the store of an earlier
+/// schema.
 #[cfg(test)]
 pub(super) async fn record(connection: &mut SqliteConnection, version: i64) -> sqlx::Result<()> {
     let sql = "CREATE TABLE taskflow_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \

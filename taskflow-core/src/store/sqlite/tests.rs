@@ -302,8 +302,11 @@ async fn a_row_that_makes_no_sense_is_named() {
             "run 2, column `counts`: unknown variant `lost`",
         ),
         ("UPDATE runs SET state = 'lost' WHERE number = 2", "run 2, column `state`: unknown variant `lost`"),
-        ("UPDATE runs SET token = -1 WHERE number = 2", "run 2, column `token`: -1 is no token"),
-        ("UPDATE runs SET tasks = 99999999999 WHERE number = 2", "column `tasks`: 99999999999 is no number of tasks"),
+        ("UPDATE runs SET token = -1 WHERE number = 2", "run 2, column `token`: -1 is not a token"),
+        (
+            "UPDATE runs SET tasks = 99999999999 WHERE number = 2",
+            "column `tasks`: 99999999999 is not a number of tasks",
+        ),
         ("UPDATE runs SET owner = CAST(x'ff' AS TEXT) WHERE number = 2", "run 2: "),
     ];
     for (sql, expected) in edits {
@@ -332,13 +335,13 @@ async fn a_check_names_what_does_not_fit_together() {
     .await;
     let findings = open(&path).await.check().await.unwrap();
     let expected = [
-        "segment 1 belongs to run 9, which is not there",
-        "run 1 has a segment 6 and none before it",
+        "segment 1 belongs to run 9, which does not exist",
+        "run 1 has a segment 6 but not the one before",
         "run 1 has the graph graph-1, whose snapshot is missing",
         "run 2 has the graph graph-1, whose snapshot is missing",
-        "run 2, column `info`: no JSON",
-        "run 1, column `state`: `lost` is no state",
-        "request 1 is for run 9, which is not there",
+        "run 2, column `info`: not valid JSON",
+        "run 1, column `state`: `lost` is not a state",
+        "request 1 is for run 9, which does not exist",
     ];
     assert_eq!(findings, expected);
 }
@@ -374,7 +377,8 @@ async fn what_may_not_be_written_says_so() {
     assert!(existing.contains("change the permissions"), "{existing}");
 }
 
-/// The statements that have to be quick however many runs there are look nothing through but an index.
+/// The statements that have to be quick however many runs there are look nothing through but an
+/// index.
 #[tokio::test]
 async fn no_question_reads_all_runs() {
     let (_dir, path) = place();
@@ -387,7 +391,11 @@ async fn no_question_reads_all_runs() {
         RunFilter { since: Some(crate::base::Timestamp::EPOCH), ..Default::default() },
         RunFilter { order: RunOrder::LogicalDate, limit: Some(10), ..Default::default() },
         RunFilter { order: RunOrder::LogicalDate, dag: Some("etl".to_owned()), ..Default::default() },
-        RunFilter { logical_since: Some(crate::base::Timestamp::EPOCH), ..Default::default() },
+        RunFilter {
+            logical_since: Some(crate::base::Timestamp::EPOCH),
+            order: RunOrder::LogicalDate,
+            ..Default::default()
+        },
     ];
     let mut questions: Vec<String> = filters.iter().map(|filter| super::read::filtered(filter).text()).collect();
     questions.extend([true, false].map(|beginning| super::read::searched("a", beginning, 10).text()));

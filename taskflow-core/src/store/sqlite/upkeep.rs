@@ -67,19 +67,19 @@ pub(super) async fn vacuum(store: &SqliteStore) -> Result<(u64, u64), StoreError
 
 /// Queries for damage in the tables. Each row is a sentence.
 const QUESTIONS: &[&str] = &[
-    "SELECT 'segment ' || (id & 4294967295) || ' belongs to run ' || (id >> 32) || ', which is not there' \
+    "SELECT 'segment ' || (id & 4294967295) || ' belongs to run ' || (id >> 32) || ', which does not exist' \
      FROM segments WHERE NOT EXISTS (SELECT 1 FROM runs WHERE number = id >> 32)",
-    "SELECT 'run ' || (id >> 32) || ' has a segment ' || (id & 4294967295) || ' and none before it' \
+    "SELECT 'run ' || (id >> 32) || ' has a segment ' || (id & 4294967295) || ' but not the one before' \
      FROM segments AS this WHERE id & 4294967295 <> 1 \
      AND NOT EXISTS (SELECT 1 FROM segments AS other WHERE other.id = this.id - 1)",
     "SELECT 'run ' || number || ' has the graph ' || graph || ', whose snapshot is missing' \
      FROM runs WHERE NOT EXISTS (SELECT 1 FROM graphs WHERE hash = graph)",
-    "SELECT 'run ' || number || ', column `info`: no JSON' FROM runs WHERE NOT json_valid(info)",
-    "SELECT 'run ' || number || ', column `counts`: no JSON' FROM runs WHERE NOT json_valid(counts)",
-    "SELECT 'run ' || number || ', column `state`: `' || state || '` is no state' FROM runs \
+    "SELECT 'run ' || number || ', column `info`: not valid JSON' FROM runs WHERE NOT json_valid(info)",
+    "SELECT 'run ' || number || ', column `counts`: not valid JSON' FROM runs WHERE NOT json_valid(counts)",
+    "SELECT 'run ' || number || ', column `state`: `' || state || '` is not a state' FROM runs \
      WHERE state NOT IN ('queued', 'running', 'success', 'failed', 'cancelled', 'interrupted')",
-    "SELECT 'run ' || number || ', column `token`: ' || token || ' is no token' FROM runs WHERE token < (state <> 'queued')",
-    "SELECT 'request ' || requests.number || ' is for run ' || run || ', which is not there' \
+    "SELECT 'run ' || number || ', column `token`: ' || token || ' is not a token' FROM runs WHERE token < (state <> 'queued')",
+    "SELECT 'request ' || requests.number || ' is for run ' || run || ', which does not exist' \
      FROM requests WHERE NOT EXISTS (SELECT 1 FROM runs WHERE number = run)",
 ];
 
@@ -117,7 +117,8 @@ pub(super) async fn close(store: &SqliteStore) -> Result<(), StoreError> {
     }
     let Some(mut connection) = store.writer.close().await else { return Ok(()) };
     let failed = |error: sqlx::Error| explain(&store.path, Doing::Write, &error);
-    // A process that reads can keep the checkpoint from completing. The next process to close completes it.
+    // A process that reads can keep the checkpoint from completing. The next process to close
+    // completes it.
     let sql = "PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(TRUNCATE)";
     sqlx::raw_sql(sql).execute(&mut connection).await.map_err(failed)?;
     connection.close().await.map_err(failed)
