@@ -5,7 +5,7 @@
 //! cannot fail. After an error it generates a form of the item that lets the rest of the program
 //! compile, so that one mistake causes one message.
 //!
-//! All options are rows of one table: see [`option`] for how to add one.
+//! All options are rows of one table. The module `option` describes how to add one.
 //!
 //! If the environment variable `TASKFLOW_PRINT_EXPANSION` is set, the compiler prints the
 //! expansions: `touch src/main.rs && TASKFLOW_PRINT_EXPANSION=1 cargo check`.

@@ -45,7 +45,7 @@ fn write_crate(folder: &Path) -> Result<(), Problem> {
     let manifest = format!(
         "[package]\nname = \"many-tasks\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [dependencies]\ntaskflow = {{ path = {:?} }}\n\n\
-         # It lies inside the folder of another workspace and is none of its members.\n[workspace]\n",
+         # Excludes the crate from the workspace that contains its directory.\n[workspace]\n",
         root()
     );
     fs::write(folder.join("Cargo.toml"), manifest)?;

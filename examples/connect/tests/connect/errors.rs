@@ -55,7 +55,7 @@ async fn an_unsuitable_connection_is_reported_with_a_valid_form() {
 
 #[tokio::test]
 async fn without_tls_a_token_is_sent_only_to_this_machine() {
-    let (error, transient) = refused("sc://:secret-token@127.0.0.2:15002").await;
+    let (error, transient) = rejected("sc://:secret-token@127.0.0.2:15002").await;
     assert_eq!(
         error,
         "Spark Connect rejects the connection `spark_connect`: Refusing to send the authentication token to \
