@@ -1,40 +1,11 @@
-//! What the machine keeps of each task and join, and what it knows of attempts and of what was before.
+//! What the machine keeps of each task and join, list and group.
 
 use std::collections::HashMap;
 
 use crate::base::Timestamp;
 use crate::dag::{Join, Plan, Selection};
-use crate::run::{RestoredTask, RunState, TaskState, Transition};
+use crate::run::{RunState, TaskState, Transition, WaitRecord};
 use crate::task::TriggerRule;
-
-/// What a run that goes on brings with it.
-#[derive(Debug, Default)]
-pub(super) struct Past {
-    /// When it first started.
-    pub(super) started: Option<Timestamp>,
-    /// Tasks that have ended, in the order in which they did.
-    pub(super) ended: Vec<u32>,
-    /// Retries that were waited for.
-    pub(super) retries: HashMap<u32, Timestamp>,
-    /// Tasks that waited for something else, and whether they are sensors.
-    pub(super) waits: HashMap<u32, bool>,
-    /// Attempts that do not count against the retries.
-    pub(super) uncounted_attempts: HashMap<u32, u32>,
-    /// How often tasks ran again with their group or their run.
-    pub(super) rounds: HashMap<u32, u32>,
-    /// The last events that are not for tasks, because they were cleared since.
-    pub(super) deaf: HashMap<u32, u64>,
-    /// What is known of elements whose lists have yet to come, by id.
-    pub(super) later: HashMap<String, RestoredTask>,
-    /// The lists that are there: to be said again.
-    pub(super) expansions: Vec<(u32, u32)>,
-    /// How often groups were tried again, and when their tasks may run.
-    pub(super) units: HashMap<String, (u32, Option<Timestamp>)>,
-    /// When the run was asked for.
-    pub(super) queued: Option<Timestamp>,
-    /// Its deadline counts no more.
-    pub(super) past_deadline: bool,
-}
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TaskCell {
@@ -98,27 +69,52 @@ fn left_out(plan: &Plan, join: &Join, selection: Option<&Selection>) -> u32 {
 /// Stands in `pending` of a join that has its verdict.
 pub(super) const DECIDED: u32 = u32::MAX;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Timer {
-    Retry(u32),
-    Wait(u32),
-    /// The element of the task begins.
-    Begin(u32),
-    /// The tasks of this group may run again.
-    Unit(u32),
-    Attempt {
-        task: u32,
-        attempt: u32,
-    },
-    Run,
-    Grace,
-    Deadline,
-    TryAgain,
-}
-
 #[derive(Debug)]
 pub(super) struct Halted {
     pub(super) reason: String,
     /// What the run becomes.
     pub(super) state: RunState,
+}
+
+/// A task that waits, or has waited.
+#[derive(Clone, Debug)]
+pub(super) struct Waiter {
+    /// What it waits for, or waited for last.
+    pub(super) record: WaitRecord,
+    /// Whether it waits: its next start goes on with its attempt.
+    pub(super) waits: bool,
+    /// When it was last started.
+    pub(super) called: Timestamp,
+}
+
+impl Waiter {
+    pub(super) fn waits_for(&self, key: &str) -> bool {
+        self.waits && self.record.event.as_ref().is_some_and(|(waits_for, _)| waits_for == key)
+    }
+}
+
+/// How units stand, by the numbers of their groups.
+#[derive(Debug, Default)]
+pub(super) struct Units {
+    pub(super) all: HashMap<u32, Unit>,
+    /// Those whose last task has just ended.
+    pub(super) ended: Vec<u32>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Unit {
+    /// Tasks that have not ended.
+    pub(super) open: u32,
+    pub(super) retries: u32,
+    /// When its tasks may be scheduled.
+    pub(super) due: Option<Timestamp>,
+    pub(super) is_over: bool,
+}
+
+/// When the elements of a list begin.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// The next free moment.
+    pub(super) next: Timestamp,
+    pub(super) begins: HashMap<u32, Timestamp>,
 }

@@ -1,10 +1,9 @@
 //! Elements of lists: how they come to be there, and how ends are told into and out of them.
 
-use super::Command;
-use super::cells::{DECIDED, JoinCell, TaskCell};
+use super::cells::{DECIDED, JoinCell, TaskCell, Waiter};
+use super::command::Command;
 use super::core::Core;
 use super::joins::Hearers;
-use super::waits::Waiter;
 use crate::base::Timestamp;
 use crate::dag::{At, Block, Layout};
 use crate::run::TaskState;
@@ -36,7 +35,7 @@ impl Core {
             }
         }
         let Some(mapping) = own.expands else { return };
-        // A list stood for its elements; from now on they engine_ref for themselves.
+        // A list stood for its elements; from now on they stand for themselves.
         let count = graph.block_of(task).map_or(0, |block| block.count);
         for &join in plan.mappings()[mapping as usize].collectors.iter().filter(|&&join| hearers.hear(plan, join)) {
             let Some(join) = graph.join(join, at) else { continue };

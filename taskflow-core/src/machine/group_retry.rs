@@ -12,34 +12,16 @@
 //! 6. A run that goes on knows how often each unit was tried again. A unit whose tasks have all ended is over: what follows
 //!    from its end was recorded with it. The tasks of another one keep their inputs.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Command;
-use super::cells::{JoinCell, TaskCell, Timer};
+use super::cells::{JoinCell, TaskCell, Unit};
+use super::command::Command;
 use super::core::Core;
 use super::joins::Hearers;
+use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
 use crate::run::{AttemptRecord, Entry, Event, RunState, TaskState, Transition};
-
-/// How units engine_ref, by the numbers of their groups.
-#[derive(Debug, Default)]
-pub(super) struct Units {
-    all: HashMap<u32, Unit>,
-    /// Those whose last task has just ended.
-    ended: Vec<u32>,
-}
-
-#[derive(Debug, Default)]
-struct Unit {
-    /// Tasks that have not ended.
-    open: u32,
-    retries: u32,
-    /// When its tasks may be scheduled.
-    due: Option<Timestamp>,
-    is_over: bool,
-}
 
 impl Core {
     /// Counts the open tasks of each unit. Before the run starts.

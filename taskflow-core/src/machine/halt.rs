@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Command;
-use super::cells::{Halted, Timer};
+use super::cells::Halted;
+use super::command::Command;
 use super::core::Core;
+use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
 use crate::run::{Entry, RunState, TaskState, Transition};

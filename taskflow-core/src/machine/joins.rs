@@ -1,7 +1,7 @@
 //! Ends are told to the joins below, and joins that have their verdict tell their tasks.
 
-use super::Command;
 use super::cells::DECIDED;
+use super::command::Command;
 use super::core::Core;
 use crate::base::Timestamp;
 use crate::dag::{Layout, Plan};

@@ -5,20 +5,10 @@
 //! 2. Once an element has begun nothing holds its tasks back: neither its second task nor a retry of the first.
 //! 3. A run that goes on after a crash begins with a free moment. Elements that had begun before are not held back again.
 
-use std::collections::HashMap;
-
-use super::cells::Timer;
 use super::core::Core;
+use super::timer::Timer;
 use crate::base::Timestamp;
 use crate::dag::Layout;
-
-/// When the elements of a list begin.
-#[derive(Debug, Default)]
-pub(super) struct Pace {
-    /// The next free moment.
-    next: Timestamp,
-    begins: HashMap<u32, Timestamp>,
-}
 
 impl Core {
     /// Whether the element of a task that could be scheduled has yet to begin; then a timer is set.

@@ -8,9 +8,11 @@
 
 use std::sync::Arc;
 
-use super::cells::Timer;
+use super::command::Command;
 use super::core::Core;
-use super::{Command, Input, Machine};
+use super::input::Input;
+use super::machine::Machine;
+use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
 use crate::run::{AttemptRecord, Entry, Event, Restored, RestoredState, RestoredTask, RunState, TaskState};

@@ -5,24 +5,14 @@
 
 use std::sync::Arc;
 
-use super::Command;
-use super::cells::Timer;
+use super::cells::Waiter;
+use super::command::Command;
 use super::core::{Core, seed_of};
+use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
 use crate::run::{Entry, EventPayload, RUN_ENDED, TaskState, Transition, WaitRecord, nanos};
 use crate::task::Wait;
-
-/// A task that waits, or has waited.
-#[derive(Clone, Debug)]
-pub(super) struct Waiter {
-    /// What it waits for, or waited for last.
-    pub(super) record: WaitRecord,
-    /// Whether it waits: its next start goes on with its attempt.
-    pub(super) waits: bool,
-    /// When it was last started.
-    pub(super) called: Timestamp,
-}
 
 impl Core {
     /// A running attempt waits.
@@ -154,11 +144,5 @@ impl Core {
             return self.come_back(task, now, commands);
         }
         self.wait_on(task, now, commands);
-    }
-}
-
-impl Waiter {
-    fn waits_for(&self, key: &str) -> bool {
-        self.waits && self.record.event.as_ref().is_some_and(|(waits_for, _)| waits_for == key)
     }
 }

@@ -151,9 +151,7 @@ mod tests {
 
     #[test]
     fn the_name_of_a_run_type_is_its_serialized_form() {
-        for run_type in
-            [RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event, RunType::Triggered]
-        {
+        for run_type in [RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event, RunType::Triggered] {
             assert_eq!(serde_json::to_value(run_type).unwrap(), run_type.name());
         }
     }

@@ -1,51 +1,14 @@
-//! Which ready task goes next.
-//!
-//! The dispatcher holds the ready tasks of every run in the process, and the limits they share: tasks at once in the
-//! engine, tasks at once in a run, slots of pools. Like the state machine it is pure.
-//!
-//! - Ready tasks that no limit can tell apart (same pool, same slots, same priority, same kind of thread) queue in one
-//!   *bucket*. Work that a limit holds back is therefore never looked through: a look at the head of its bucket is
-//!   enough.
-//! - Within a run the highest priority goes first, then the longest ready. A task that needs more slots than are free
-//!   does not hold back others that fit.
-//! - Runs take turns, whatever the number of their tasks; priorities count within a run.
+//! The dispatcher: the ready tasks of all runs, and the limits they share.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
+use super::bucket::{Bucket, Reserved};
+use super::lane::Lane;
+use super::pool::{self, Pool, PoolTooSmall};
+use super::queue::{RunKey, RunQueue};
 use crate::dag::{Layout, Plan};
-use crate::engine::RunError;
-use crate::task::Kind;
-
-/// A run in this engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct RunKey(pub(crate) u32);
-
-/// Which kinds of tasks are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
-    /// For a worker thread.
-    Sync,
-    /// For the runtime: async and blocking tasks.
-    Runtime,
-}
-
-impl Lane {
-    fn other(self) -> Self {
-        match self {
-            Lane::Sync => Lane::Runtime,
-            Lane::Runtime => Lane::Sync,
-        }
-    }
-
-    fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Sync => Lane::Sync,
-            Kind::Async | Kind::Blocking => Lane::Runtime,
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
@@ -60,100 +23,6 @@ pub(crate) struct Dispatcher {
     /// Ready tasks for the runtime, in all runs.
     ready_runtime: usize,
     serial: i64,
-}
-
-#[derive(Debug)]
-struct Pool {
-    name: String,
-    slots: u32,
-    taken: u32,
-}
-
-#[derive(Debug)]
-struct RunQueue {
-    buckets: Vec<Bucket>,
-    /// The bucket of each (option set, task definition).
-    bucket_of: Vec<u32>,
-    /// The bucket of each node that is under limits of a part of the graph.
-    bucket_in: HashMap<u32, u32>,
-    /// How many tasks of such parts run, and how many may.
-    limits: Vec<(u32, u32)>,
-    defs: usize,
-    active: usize,
-    limit: usize,
-    ready: usize,
-    ready_sync: usize,
-    in_turn: bool,
-}
-
-/// Sorted by priority, highest first.
-#[derive(Debug)]
-struct Bucket {
-    priority: i32,
-    lane: Lane,
-    pool: Option<usize>,
-    slots: u32,
-    /// The limits of the parts of the graph that its tasks are in.
-    limits: SmallVec<[u32; 2]>,
-    /// (rank, task): among buckets of one priority the lowest rank at a head goes first.
-    queue: VecDeque<(i64, u32)>,
-}
-
-/// Slots that others have a better claim to than the task that is asked about.
-#[derive(Clone, Debug, Default)]
-struct Reserved {
-    tasks: usize,
-    pools: SmallVec<[(usize, u64); 2]>,
-}
-
-impl Reserved {
-    fn add(&mut self, bucket: &Bucket, tasks: usize) {
-        self.tasks += tasks;
-        if let Some(pool) = bucket.pool {
-            self.pools.push((pool, u64::from(bucket.slots).saturating_mul(tasks as u64)));
-        }
-    }
-
-    fn slots(&self, pool: usize) -> u64 {
-        self.pools.iter().filter(|(reserved, _)| *reserved == pool).map(|(_, slots)| slots).sum()
-    }
-}
-
-impl Bucket {
-    /// Its head's claim: a higher priority first, then who has waited longer.
-    fn claim(&self) -> (std::cmp::Reverse<i32>, i64) {
-        (std::cmp::Reverse(self.priority), self.queue.front().map_or(i64::MAX, |&(rank, _)| rank))
-    }
-
-    /// How many of its tasks have a better claim than the head of `other`.
-    fn ahead_of(&self, other: &Bucket) -> usize {
-        if self.priority != other.priority {
-            return if self.priority > other.priority { self.queue.len() } else { 0 };
-        }
-        let rank = other.claim().1;
-        self.queue.partition_point(|&(own, _)| own < rank)
-    }
-}
-
-impl RunQueue {
-    fn bucket_index(&self, plan: &Plan, node: u32) -> usize {
-        if !self.bucket_in.is_empty()
-            && let Some(&bucket) = self.bucket_in.get(&node)
-        {
-            return bucket as usize;
-        }
-        self.bucket_of[plan.options_index(node) * self.defs + plan.def_index(node)] as usize
-    }
-}
-
-impl RunQueue {
-    /// Whether the parts of the graph that its tasks are in have room for one more.
-    fn lets(&self, bucket: &Bucket) -> bool {
-        bucket.limits.iter().all(|&limit| {
-            let (active, limit) = self.limits[limit as usize];
-            active < limit
-        })
-    }
 }
 
 impl Dispatcher {
@@ -174,62 +43,7 @@ impl Dispatcher {
     /// Makes room for a run; `away` says whether its tasks run on executors. A pool that the plan names and nobody declared has no
     /// limit: freezing has refused it.
     pub(crate) fn add_run(&mut self, plan: &Plan, limit: usize, away: bool) -> RunKey {
-        let (defs, has_limits) = (plan.defs().len(), plan.limits().next().is_some());
-        let mut buckets: Vec<Bucket> = Vec::new();
-        let mut bucket_of = vec![u32::MAX; plan.option_sets().len() * defs];
-        let mut bucket_in: HashMap<u32, u32> = HashMap::new();
-        for node in 0..plan.len() as u32 {
-            let slot = plan.options_index(node) * defs + plan.def_index(node);
-            let limits: SmallVec<[u32; 2]> = if has_limits { plan.limits_of(node).collect() } else { SmallVec::new() };
-            if bucket_of[slot] != u32::MAX && limits.is_empty() {
-                continue;
-            }
-            let options = plan.node_options(node);
-            let lane = Lane::of(plan.lane(node, away));
-            let pool = options.pool.and_then(|name| self.pools.iter().position(|pool| pool.name == name));
-            let slots = options.pool_slots;
-            let same = |bucket: &Bucket| {
-                bucket.priority == options.priority
-                    && bucket.lane == lane
-                    && bucket.pool == pool
-                    && bucket.limits == limits
-                    && (pool.is_none() || bucket.slots == slots)
-            };
-            let position = buckets.iter().position(same).unwrap_or_else(|| {
-                let (priority, limits, queue) = (options.priority, limits.clone(), VecDeque::new());
-                buckets.push(Bucket { priority, lane, pool, slots, limits, queue });
-                buckets.len() - 1
-            });
-            if limits.is_empty() {
-                bucket_of[slot] = position as u32;
-            } else {
-                bucket_in.insert(node, position as u32);
-            }
-        }
-        let mut order: Vec<usize> = (0..buckets.len()).collect();
-        order.sort_by_key(|&bucket| std::cmp::Reverse(buckets[bucket].priority));
-        let mut place = vec![0; order.len()];
-        for (new, &old) in order.iter().enumerate() {
-            place[old] = new as u32;
-        }
-        for bucket in bucket_of.iter_mut().filter(|bucket| **bucket != u32::MAX) {
-            *bucket = place[*bucket as usize];
-        }
-        bucket_in.values_mut().for_each(|bucket| *bucket = place[*bucket as usize]);
-        buckets.sort_by_key(|bucket| std::cmp::Reverse(bucket.priority));
-
-        let run = RunQueue {
-            buckets,
-            bucket_of,
-            bucket_in,
-            limits: plan.limits().map(|limit| (0, limit)).collect(),
-            defs,
-            active: 0,
-            limit,
-            ready: 0,
-            ready_sync: 0,
-            in_turn: false,
-        };
+        let run = RunQueue::new(plan, limit, away, &self.pools);
         let free = self.runs.iter().position(Option::is_none).unwrap_or(self.runs.len());
         if free == self.runs.len() {
             self.runs.push(None);
@@ -456,16 +270,7 @@ impl Dispatcher {
     }
 
     /// Whether every task of the plan can have its slots.
-    pub(crate) fn check_pools(&self, plan: &Plan) -> Result<(), RunError> {
-        for (set, options) in plan.option_sets().iter().enumerate() {
-            let Some(name) = options.pool else { continue };
-            let too_small = |pool: &&Pool| pool.name == name && pool.slots < options.pool_slots;
-            let Some(pool) = self.pools.iter().find(too_small) else { continue };
-            let task = (0..plan.len() as u32).find(|&task| plan.options_index(task) == set);
-            let task = task.map_or_else(String::new, |task| plan.nodes()[task as usize].id().to_owned());
-            let (wanted, slots) = (options.pool_slots, pool.slots);
-            return Err(RunError::PoolTooSmall { task, pool: name.to_owned(), wanted, slots });
-        }
-        Ok(())
+    pub(crate) fn check_pools(&self, plan: &Plan) -> Result<(), PoolTooSmall> {
+        pool::check(&self.pools, plan)
     }
 }

@@ -1,0 +1,28 @@
+//! The two kinds of threads that tasks run on.
+
+use crate::task::Kind;
+
+/// Which kinds of tasks are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// For a worker thread.
+    Sync,
+    /// For the runtime: async and blocking tasks.
+    Runtime,
+}
+
+impl Lane {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Lane::Sync => Lane::Runtime,
+            Lane::Runtime => Lane::Sync,
+        }
+    }
+
+    pub(super) fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Sync => Lane::Sync,
+            Kind::Async | Kind::Blocking => Lane::Runtime,
+        }
+    }
+}
