@@ -41,6 +41,7 @@ mod group_retry;
 mod halt;
 mod input;
 mod joins;
+#[allow(clippy::module_inception, reason = "the type has a file beside its parts")]
 mod machine;
 mod past;
 mod queries;
@@ -49,6 +50,8 @@ mod restore;
 mod run_retry;
 mod settings;
 mod step;
+#[cfg(test)]
+mod tests;
 mod timer;
 mod waits;
 

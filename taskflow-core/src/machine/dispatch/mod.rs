@@ -15,6 +15,8 @@ mod dispatcher;
 mod lane;
 mod pool;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::dispatcher::Dispatcher;
 pub(crate) use self::lane::Lane;
