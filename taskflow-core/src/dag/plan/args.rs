@@ -1,0 +1,134 @@
+//! The arguments of nodes, and the edges that they and the order make.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::plan::Plan;
+use super::source::{EdgeKind, Source};
+use crate::dag::arg::Assemble;
+use crate::dag::projection::Projection;
+use crate::value::Constant;
+
+/// An argument as the plan keeps it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::dag) enum ArgCell {
+    /// An index into the constants.
+    Constant(u32),
+    /// The value of one upstream, as it is: the common case.
+    Value(Source),
+    /// An index into the edge cells.
+    Edges(u32),
+}
+
+/// The edges of an argument that has several, or one that is projected or of another kind than [`EdgeKind::Required`].
+#[derive(Clone, Copy)]
+pub(in crate::dag) struct EdgeCell {
+    pub(in crate::dag) kind: EdgeKind,
+    pub(in crate::dag) first: u32,
+    pub(in crate::dag) count: u32,
+    /// Where its projections begin, or [`EdgeCell::PLAIN`].
+    pub(in crate::dag) projected: u32,
+    pub(in crate::dag) assemble: Assemble,
+}
+
+impl EdgeCell {
+    /// None of the edges is projected.
+    pub(in crate::dag) const PLAIN: u32 = u32::MAX;
+}
+
+/// An argument of a node.
+#[derive(Clone, Copy, Debug)]
+pub enum ArgPlan<'a> {
+    /// A plain value.
+    Constant(&'a Constant),
+    /// Edges from upstreams.
+    Edges(EdgeArg<'a>),
+}
+
+/// The edges of one argument.
+#[derive(Clone, Copy)]
+pub struct EdgeArg<'a> {
+    kind: EdgeKind,
+    sources: &'a [Source],
+    projections: &'a [Option<Arc<Projection>>],
+    /// How the parameter's value is made of what is delivered; `None` when it is the upstream's value as it is.
+    pub(crate) assemble: Option<Assemble>,
+}
+
+impl<'a> EdgeArg<'a> {
+    /// What the edges ask of their upstreams.
+    pub fn kind(&self) -> EdgeKind {
+        self.kind
+    }
+
+    /// The upstreams, in the order in which they were passed.
+    pub fn sources(&self) -> &'a [Source] {
+        self.sources
+    }
+
+    /// What becomes of the values on the way, one for each source; empty when they all come as they are.
+    pub fn projections(&self) -> &'a [Option<Arc<Projection>>] {
+        self.projections
+    }
+}
+
+impl fmt::Debug for EdgeArg<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} from {:?}", self.kind, self.sources)
+    }
+}
+
+impl Plan {
+    /// The arguments of a node, in the order of the parameters.
+    pub fn args(&self, node: u32) -> impl ExactSizeIterator<Item = ArgPlan<'_>> {
+        let end = self.wiring.get(node as usize + 1).map_or(self.args.len(), |next| next.first_arg as usize);
+        let cells = &self.args[self.wiring[node as usize].first_arg as usize..end];
+        cells.iter().map(|cell| match cell {
+            ArgCell::Constant(index) => ArgPlan::Constant(&self.constants[*index as usize]),
+            ArgCell::Value(source) => ArgPlan::Edges(EdgeArg {
+                kind: EdgeKind::Required,
+                sources: std::slice::from_ref(source),
+                projections: &[],
+                assemble: None,
+            }),
+            ArgCell::Edges(index) => {
+                let EdgeCell { kind, first, count, projected, assemble } = self.edge_args[*index as usize];
+                let sources = &self.sources[first as usize..][..count as usize];
+                let projections = match projected {
+                    EdgeCell::PLAIN => &[],
+                    first => &self.projected[first as usize..][..count as usize],
+                };
+                ArgPlan::Edges(EdgeArg { kind, sources, projections, assemble: Some(assemble) })
+            }
+        })
+    }
+
+    /// All upstream nodes, through values, through order and through its gate; one that feeds several parameters comes several times.
+    pub fn upstreams(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
+        let data = self.args(node).flat_map(|arg| match arg {
+            ArgPlan::Constant(_) => &[],
+            ArgPlan::Edges(edges) => edges.sources(),
+        });
+        let order = self.orders(node).iter().map(|&(upstream, _)| upstream);
+        data.filter_map(|source| source.as_task()).chain(order).chain(self.gate(node))
+    }
+
+    /// The upstreams of a node connected by order alone, as `(upstream, node)`.
+    pub fn orders(&self, node: u32) -> &[(u32, u32)] {
+        let first = self.orders.partition_point(|&(_, downstream)| downstream < node);
+        let count = self.orders[first..].partition_point(|&(_, downstream)| downstream == node);
+        &self.orders[first..][..count]
+    }
+
+    /// The node of the arm of a branch that this node is in, where it takes nothing that would be missing if the arm is not
+    /// taken: it must succeed, whatever the rule of the order edges is.
+    pub fn gate(&self, node: u32) -> Option<u32> {
+        let place = self.gates.binary_search_by_key(&node, |&(_, below)| below).ok()?;
+        Some(self.gates[place].0)
+    }
+
+    /// How many data edges leave a node, plus one if it is the result of the DAG.
+    pub fn consumers(&self, node: u32) -> u32 {
+        self.consumers[node as usize]
+    }
+}
