@@ -54,6 +54,7 @@ pub(crate) use layout::{At, Block, Layout, node_id_of, path_of};
 pub use order::{IntoNodes, chain, chain_linear};
 pub use output::Output;
 pub use param::{Param, ParamDef, ParamError, Params, RangeOf};
+pub(crate) use plan::node_options;
 pub use plan::{ArgPlan, EdgeArg, EdgeKind, GroupPlan, Join, Node, NodeOptions, Plan, Source, Teardown};
 pub use pool::PoolDef;
 pub use projection::{Projection, TextMap, Tuple};

@@ -22,6 +22,8 @@ pub use self::joins::Join;
 pub(crate) use self::mapping::{Mapping, Place};
 pub use self::node::Node;
 pub(in crate::dag) use self::node::Wiring;
+pub(super) use self::options::Call;
+pub(crate) use self::options::node_options;
 pub use self::options::{NodeOptions, Teardown};
 pub use self::plan::Plan;
 pub(crate) use self::scope::ScopePlan;
