@@ -66,7 +66,7 @@ impl Core {
             && !spared
             && matches!(failure, Failure::Error { .. } | Failure::Cancelled { .. })
         {
-            // It stopped because it was asked to; what it says about that is not a failure of its own.
+            // It stopped on request: its error is not a failure of its own.
             self.failures.insert(task, Arc::new(Failure::Cancelled { reason: halted.reason.clone() }));
             return self.settle(graph, task, Transition::Cancel, now, commands);
         }
@@ -90,7 +90,7 @@ impl Core {
         }
         self.failures.insert(task, Arc::new(failure));
         self.settle(graph, task, Transition::Fail, now, commands);
-        let is_final = graph.options(task).teardown.is_none() && self.open_unit(graph, task).is_none();
+        let is_final = graph.options(task).teardown.is_none() && self.open_group(graph, task).is_none();
         if self.settings.fail_fast && self.halted.is_none() && is_final {
             let reason = format!("`{}` failed and the run is to fail fast", graph.id(task));
             self.halt(graph, reason, RunState::Failed, Transition::Skip, now, commands);

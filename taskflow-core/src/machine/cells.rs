@@ -1,4 +1,4 @@
-//! What the machine keeps of each task and join, list and group.
+//! What the machine keeps of each task, join, waiting task, group and mapping.
 
 use std::collections::HashMap;
 
@@ -14,10 +14,10 @@ pub(super) struct TaskCell {
     pub(super) attempt: u32,
     /// Joins without a verdict.
     pub(super) undecided: u32,
-    /// The task whose end decided that this one is skipped or `upstream_failed`.
+    /// The task because of which this one is skipped or `upstream_failed`.
     pub(super) cause: u32,
     pub(super) state: TaskState,
-    /// A join said skip; a later one may still say fail.
+    /// A join has skipped it; a later one can still fail it.
     pub(super) skip: bool,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct JoinCell {
 }
 
 impl TaskCell {
-    /// A task of which nothing is known yet.
+    /// A task that nothing has happened to.
     pub(super) fn new(plan: &Plan, node: u32, selection: Option<&Selection>) -> Self {
         let joins = &plan.joins()[plan.joins_of(node).start as usize..plan.joins_of(node).end as usize];
         let is_open = |join: &&Join| waits(join) && join.upstreams > left_out(plan, join, selection);
@@ -42,7 +42,7 @@ impl TaskCell {
 }
 
 impl JoinCell {
-    /// A join that nobody has told anything yet.
+    /// A join none of whose upstreams has ended.
     pub(super) fn new(plan: &Plan, join: u32, selection: Option<&Selection>) -> Self {
         let join = &plan.joins()[join as usize];
         let upstreams = join.upstreams - left_out(plan, join, selection);
@@ -51,13 +51,13 @@ impl JoinCell {
     }
 }
 
-/// A task under `always` is below its upstreams, and does not look at them.
+/// Whether a join waits for its upstreams: `always` does not.
 fn waits(join: &Join) -> bool {
     join.rule != TriggerRule::Always
 }
 
-/// How many upstreams of a join do not take part in the run. Only work that a teardown comes after can be left out: of
-/// everything else that takes part the upstreams do, too.
+/// How many upstreams of a join do not take part in the run. Only the work of a scope can be left
+/// out while what is below it, the teardown, takes part.
 fn left_out(plan: &Plan, join: &Join, selection: Option<&Selection>) -> u32 {
     let Some(selection) = selection else { return 0 };
     if join.rule != TriggerRule::AllDoneSetupSuccess || plan.node_options(join.node).teardown.is_none() {
@@ -66,13 +66,13 @@ fn left_out(plan: &Plan, join: &Join, selection: Option<&Selection>) -> u32 {
     plan.orders(join.node).iter().filter(|&&(upstream, _)| !selection.contains(upstream)).count() as u32
 }
 
-/// Stands in `pending` of a join that has its verdict.
+/// The value of `pending` in a join that has its verdict.
 pub(super) const DECIDED: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub(super) struct Halted {
     pub(super) reason: String,
-    /// What the run becomes.
+    /// The state in which the run ends.
     pub(super) state: RunState,
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Halted {
 pub(super) struct Waiter {
     /// What it waits for, or waited for last.
     pub(super) record: WaitRecord,
-    /// Whether it waits: its next start goes on with its attempt.
+    /// Whether it is waiting: its next start continues its attempt.
     pub(super) waits: bool,
     /// When it was last started.
     pub(super) called: Timestamp,
@@ -93,16 +93,16 @@ impl Waiter {
     }
 }
 
-/// How units stand, by the numbers of their groups.
+/// The groups with retries.
 #[derive(Debug, Default)]
-pub(super) struct Units {
-    pub(super) all: HashMap<u32, Unit>,
-    /// Those whose last task has just ended.
+pub(super) struct GroupRetries {
+    pub(super) all: HashMap<u32, GroupRetry>,
+    /// Groups whose last task has just ended.
     pub(super) ended: Vec<u32>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Unit {
+pub(super) struct GroupRetry {
     /// Tasks that have not ended.
     pub(super) open: u32,
     pub(super) retries: u32,
@@ -111,10 +111,10 @@ pub(super) struct Unit {
     pub(super) is_over: bool,
 }
 
-/// When the elements of a list begin.
+/// When the elements of a list may begin.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
-    /// The next free moment.
+pub(super) struct ElementStarts {
+    /// The earliest time for the next element.
     pub(super) next: Timestamp,
     pub(super) begins: HashMap<u32, Timestamp>,
 }

@@ -2,18 +2,18 @@
 
 use crate::run::RunState;
 
-/// What the driver is to do.
+/// A command to the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// The task may start when there is room.
+    /// The task may start when a slot is free.
     Ready(u32),
-    /// The task will not run (again): its inputs can go.
+    /// The task will not run again: its inputs can be dropped.
     Settled(u32),
-    /// The task has ended and runs again: what it gave is nothing any more.
+    /// Discard the value of the task: it will run again.
     Forget(u32),
-    /// The attempt that runs is over for the machine: stop it if possible, ignore what it gives.
+    /// The running attempt is over for the machine: stop it if possible, and ignore its result.
     Abandon(u32),
-    /// Nothing more will start: forget ready tasks, ask running ones to stop.
+    /// Nothing more starts: drop the ready tasks, and ask the running ones to stop.
     Halt,
     /// The run is over.
     Ended(RunState),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::cells::{Halted, JoinCell, Pace, TaskCell, Units, Waiter};
+use super::cells::{ElementStarts, GroupRetries, Halted, JoinCell, TaskCell, Waiter};
 use super::past::Past;
 use super::settings::Settings;
 use super::timer::Timer;
@@ -11,7 +11,7 @@ use crate::base::{Failure, Timestamp};
 use crate::dag::{Plan, Selection};
 use crate::run::{AttemptRecord, Entry, Event, Events, RunState, TaskState, Transition, ValueRef, nanos};
 
-/// Everything that changes; apart from the plan, so that both can be borrowed at once.
+/// Everything that changes, apart from the layout so that both can be borrowed at once.
 pub(super) struct Core {
     pub(super) settings: Settings,
     pub(super) tasks: Vec<TaskCell>,
@@ -21,47 +21,47 @@ pub(super) struct Core {
     pub(super) state: RunState,
     pub(super) started: Timestamp,
     pub(super) ended: Timestamp,
-    /// The latest time it was told.
+    /// The time of the latest step.
     pub(super) latest: Timestamp,
     /// Retries, waits, time limits of attempts and of the run, the end of the grace time.
     pub(super) timers: BTreeSet<(Timestamp, Timer)>,
     pub(super) failures: HashMap<u32, Arc<Failure>>,
     /// Closed attempts that a retry followed.
     pub(super) retried: HashMap<u32, Vec<AttemptRecord>>,
-    /// Which upstream made the join of an `AnyOf` run.
+    /// The upstream whose success decided the join of an `AnyOf`.
     pub(super) winners: HashMap<u32, u32>,
     pub(super) halted: Option<Halted>,
     pub(super) failed_leaf: bool,
-    /// The cascade under way: ends that joins below have yet to hear of.
-    pub(super) told: Vec<u32>,
+    /// Ends of tasks that are not propagated yet.
+    pub(super) pending_ends: Vec<u32>,
     pub(super) events: Vec<Event>,
-    /// What is to be recorded.
+    /// Entries to record.
     pub(super) entries: Vec<(Timestamp, Entry)>,
-    /// What a run that goes on brings with it; nothing for others.
+    /// What a resumed run brings with it; empty for others.
     pub(super) past: Past,
-    /// Which nodes take part, if not all do.
+    /// The nodes that take part, if not all do.
     pub(super) selection: Option<Selection>,
-    /// Tasks of new elements that wait for nothing.
+    /// Tasks of new elements that have nothing to wait for.
     pub(super) unbound: Vec<u32>,
-    /// Ends of tasks outside, to be told to joins of elements that have just come to be there: (upstream, join).
+    /// Ends of tasks outside to propagate to joins of new elements, as `(upstream, join)`.
     pub(super) late: Vec<(u32, u32)>,
-    /// Tasks that wait without a slot, or have waited.
+    /// Tasks that wait without a slot, or did.
     pub(super) waiters: HashMap<u32, Waiter>,
-    /// What was released so far.
+    /// The events received.
     pub(super) external: Events,
-    /// How many events there were.
+    /// The number of events received.
     pub(super) released: u64,
-    /// When the elements of lists begin, by the blocks of those that have a rate.
-    pub(super) paces: HashMap<u32, Pace>,
-    /// What people call the elements of lists, by expand nodes.
+    /// When elements may begin, by the blocks of mappings with a rate.
+    pub(super) element_starts: HashMap<u32, ElementStarts>,
+    /// The labels of elements, by expand node.
     pub(super) labels: HashMap<u32, Arc<[String]>>,
-    /// Groups that are tried again as a whole.
-    pub(super) units: Units,
-    /// How often the run was tried again.
+    /// The groups with retries.
+    pub(super) group_retries: GroupRetries,
+    /// How often the run was retried.
     pub(super) run_retries: u32,
-    /// It has failed, and is to be tried again: for which time, and when.
+    /// The pending retry of the run: its number, counted from 1, and when it is due.
     pub(super) run_retry: Option<(u32, Timestamp)>,
-    /// That time has come.
+    /// The retry of the run is due.
     pub(super) tries_again: bool,
 }
 
@@ -71,7 +71,7 @@ impl Core {
         let joins = (0..plan.joins().len() as u32).map(|join| JoinCell::new(plan, join, selection)).collect();
         let cell = |node| {
             let cell = TaskCell::new(plan, node, selection);
-            // A node of a template stands for no task: its instances come with their elements.
+            // A mapped node has no task instance yet: they come with the elements.
             if plan.is_mapped(node) { TaskCell { state: TaskState::Removed, ..cell } } else { cell }
         };
         let tasks: Vec<TaskCell> = (0..plan.len() as u32).map(cell).collect();
@@ -91,7 +91,7 @@ impl Core {
             winners: HashMap::new(),
             halted: None,
             failed_leaf: false,
-            told: Vec::new(),
+            pending_ends: Vec::new(),
             events: Vec::new(),
             entries: Vec::new(),
             past: Past::default(),
@@ -101,9 +101,9 @@ impl Core {
             waiters: HashMap::new(),
             external: Arc::default(),
             released: 0,
-            paces: HashMap::new(),
+            element_starts: HashMap::new(),
             labels: HashMap::new(),
-            units: Units::default(),
+            group_retries: GroupRetries::default(),
             run_retries: 0,
             run_retry: None,
             tries_again: false,
@@ -125,7 +125,7 @@ impl Core {
         true
     }
 
-    /// How a transition is recorded.
+    /// The entry for a transition.
     fn entry(&self, task: u32, transition: Transition, from: TaskState, now: Timestamp) -> Option<Entry> {
         let cell = &self.tasks[task as usize];
         let attempt = cell.attempt;
@@ -144,12 +144,12 @@ impl Core {
             }
             Transition::FailUpstream => Entry::UpstreamFailed { task, cause: cell.cause },
             Transition::Cancel => Entry::Cancelled { task, attempt, took },
-            // What leads to a retry or a wait is recorded where it happens; what is left out, when the run starts.
+            // Retries and waits are recorded where they happen, removed tasks when the run starts.
             Transition::Retry | Transition::Reschedule | Transition::Defer | Transition::Remove => return None,
         })
     }
 
-    /// How many attempts do not count against the retries.
+    /// The number of attempts that do not count against the retries.
     pub(super) fn uncounted_attempts(&self, task: u32) -> u32 {
         if self.past.uncounted_attempts.is_empty() {
             0
@@ -164,7 +164,7 @@ impl Core {
     }
 }
 
-/// Tasks that fail together are not tried again together.
+/// The seed of the jitter: tasks that fail together are not retried together.
 pub(super) fn seed_of(settings: &Settings, task: u32) -> u64 {
     settings.seed ^ u64::from(task)
 }

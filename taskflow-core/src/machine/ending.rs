@@ -8,7 +8,7 @@ use crate::dag::{Layout, Plan, Teardown};
 use crate::run::{Entry, Event, RunState, TaskState, Transition};
 
 impl Core {
-    /// A final state: counted, and to be told to the joins below.
+    /// Puts a task into a final state, whose consequences are then propagated.
     pub(super) fn settle(
         &mut self,
         graph: &Layout,
@@ -23,15 +23,15 @@ impl Core {
         let cell = &mut self.tasks[task as usize];
         cell.ended = now;
         self.open -= 1;
-        self.told.push(task);
-        if !graph.plan().units().is_empty() && self.is_kept_back(graph, task) {
+        self.pending_ends.push(task);
+        if !graph.plan().units().is_empty() && self.is_withheld(graph, task) {
             return;
         }
         commands.push(Command::Settled(task));
         self.judge_leaf(graph, task);
     }
 
-    /// Notes the end of a task that nothing depends on, if it was a bad one: it decides the state of the run.
+    /// Notes the failure of a task that nothing depends on: it decides the state of the run.
     pub(super) fn judge_leaf(&mut self, graph: &Layout, task: u32) {
         let state = self.tasks[task as usize].state;
         let bad = matches!(state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled);
@@ -46,7 +46,7 @@ impl Core {
             Some(Teardown::FailsRun) => return true,
             None => {}
         }
-        // What merely tears down deals with no failure.
+        // A teardown handles no failure.
         let takes_part = |node| {
             self.selection.as_ref().is_none_or(|selection| selection.contains(node))
                 && plan.node_options(node).teardown.is_none()
@@ -68,7 +68,7 @@ impl Core {
     pub(super) fn end(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
         let deadline = self.timers.iter().find(|(_, timer)| *timer == Timer::Deadline);
         if let Some(&(due, _)) = deadline.filter(|&&(due, _)| due <= now) {
-            // It has passed, and nobody has looked at the clock since.
+            // It has passed since the last step.
             self.deadline_missed(due, now);
         }
         self.state = self.verdict();

@@ -7,23 +7,23 @@ use crate::base::{Failure, Timestamp};
 use crate::run::RunState;
 use crate::task::Wait;
 
-/// What happened outside.
+/// An input of the machine.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// The run begins.
+    /// The run starts.
     Start,
-    /// A ready task got its slot and its worker.
+    /// A ready task has its slot and its worker.
     Started { task: u32 },
-    /// An attempt came to its end; `started` is when it really began.
+    /// An attempt ended; `started` is when its function was called.
     Finished { task: u32, attempt: u32, started: Timestamp, outcome: Outcome },
     /// Time has passed.
     TimeReached,
-    /// Somebody wants the run to end.
+    /// A request to end the run.
     Cancel { reason: String },
-    /// Somebody says that an event has come; its value is JSON.
+    /// An event has been sent; its value is JSON.
     Release { key: String, value: Arc<str>, by: String, reason: String },
-    /// The run ends early as what is said: it cannot go on for a reason of its host, or it was ending early before
-    /// it was interrupted.
+    /// The run ends early in `state`: its host cannot continue it, or it was ending early before it
+    /// was interrupted.
     Halt { reason: String, state: RunState },
 }
 
@@ -31,23 +31,23 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Success,
-    /// As a success, of a list whose elements have these names.
+    /// The success of a task whose list has elements with these labels.
     Labelled(Arc<[String]>),
-    /// An expand node has succeeded, and its list is so long.
+    /// An expand node succeeded; its list has `count` elements.
     Expanded {
         count: u32,
         labels: Option<Arc<[String]>>,
     },
     Skipped(String),
     Failed(Box<Failure>),
-    /// It failed, and says how long to wait before another attempt, if there is one.
+    /// A failure with the wait before the next attempt, if there is one.
     FailedFor(Box<(Failure, Duration)>),
-    /// Not ended at all: it is called again when what it waits for is there.
+    /// Not over: the task is called again when what it waits for is there.
     Waits(Box<Wait>),
 }
 
 impl Outcome {
-    /// How it failed, if it did.
+    /// The failure, if it failed.
     pub(crate) fn failure(&self) -> Option<&Failure> {
         match self {
             Outcome::Failed(failure) => Some(failure),

@@ -21,7 +21,7 @@ impl Machine {
         Machine { layout: Layout::new(plan), core }
     }
 
-    /// Takes in what happened and appends what is to be done.
+    /// Processes an input and appends the commands that follow from it.
     pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
         let Machine { layout, core } = self;
         if let Input::Finished { task, attempt, started, outcome: Outcome::Expanded { count, labels } } = &input
@@ -45,7 +45,7 @@ impl Machine {
         labels: Option<Arc<[String]>>,
         now: Timestamp,
     ) -> Outcome {
-        // Nothing starts any more, so nothing would ever come of the elements.
+        // Nothing starts any more, so the elements would never run.
         if let Some(halted) = &core.halted
             && !core.is_spared(layout, task)
         {

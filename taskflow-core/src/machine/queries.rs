@@ -14,7 +14,7 @@ use crate::run::{AttemptRecord, Entry, Event, RunState, TaskState};
 use crate::task::{WaitState, Waiting};
 
 impl Machine {
-    /// Whether this attempt is the one that runs.
+    /// Whether this attempt is the running one.
     pub(crate) fn is_running(&self, task: u32, attempt: u32) -> bool {
         self.core.is_running(task, attempt)
     }
@@ -23,7 +23,7 @@ impl Machine {
         self.layout.plan()
     }
 
-    /// What people call the element that a task instance is part of.
+    /// The label of the element that a task instance belongs to.
     pub(crate) fn label(&self, task: u32) -> Option<&str> {
         if self.core.labels.is_empty() {
             return None;
@@ -32,7 +32,7 @@ impl Machine {
         Some(self.core.labels.get(&self.layout.expand_at(at))?.get(at.element as usize)?)
     }
 
-    /// Which task instances there are.
+    /// The task instances of the run.
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -50,26 +50,26 @@ impl Machine {
         self.core.tasks[task as usize].attempt
     }
 
-    /// Whether no attempt can follow the one that runs, nor the task come back from a wait.
+    /// Whether no attempt can follow the running one and the task cannot return from a wait.
     pub(crate) fn is_last_attempt(&self, task: u32) -> bool {
         self.core.tasks[task as usize].attempt >= self.max_attempts(task)
             && self.layout.options(task).waiting == Waiting::Never
-            // Its group may be tried again.
+            // Its group may be retried.
             && self.plan().units().of(self.layout.node(task)).is_none()
     }
 
-    /// What a task that may wait is told when it is called now.
+    /// The wait state for a call now, if the task may wait.
     pub(crate) fn wait_state(&self, task: u32, now: Timestamp) -> Option<WaitState> {
         if self.layout.options(task).waiting == Waiting::Never {
             return None;
         }
         let record = self.core.waiters.get(&task).map(|waiter| &waiter.record);
         let (since, waits) = record.map_or((now, 0), |record| (record.since, record.count));
-        let after = self.core.past.deaf.get(&task).copied().unwrap_or(0);
+        let after = self.core.past.events_seen.get(&task).copied().unwrap_or(0);
         Some(WaitState { now, since, waits, after, events: Arc::clone(&self.core.external) })
     }
 
-    /// How often the task ran again with its group or its run.
+    /// How often the task was run again with its group or its run.
     pub(crate) fn rounds(&self, task: u32) -> u32 {
         if self.core.past.rounds.is_empty() { 0 } else { self.core.past.rounds.get(&task).copied().unwrap_or(0) }
     }
@@ -80,7 +80,7 @@ impl Machine {
         retries.saturating_add(1).saturating_add(self.core.uncounted_attempts(task))
     }
 
-    /// When the last attempt started and the task came to its end.
+    /// When the last attempt started and when the task ended.
     pub(crate) fn times(&self, task: u32) -> (Timestamp, Timestamp) {
         let cell = &self.core.tasks[task as usize];
         (cell.started, cell.ended)
@@ -106,7 +106,7 @@ impl Machine {
             TaskState::Skipped => {
                 Some(Arc::new(Failure::Skipped { reason: format!("upstream task `{}` was skipped", cause()) }))
             }
-            // Ended before the run went on: why is known of the run.
+            // Ended before the run was resumed: only the reason of the run is known.
             TaskState::Cancelled => {
                 let reason = self.halt_reason()?.to_owned();
                 Some(Arc::new(Failure::Cancelled { reason }))
@@ -115,7 +115,7 @@ impl Machine {
         }
     }
 
-    /// Which upstream made this join of an `AnyOf` run.
+    /// The upstream whose success decided this join of an `AnyOf`.
     pub(crate) fn winner(&self, join: u32) -> Option<u32> {
         self.core.winners.get(&join).copied()
     }
@@ -127,7 +127,7 @@ impl Machine {
 
     /// The wait after the failure of an attempt, if another one follows.
     pub(crate) fn retry_delay(&self, task: u32, attempt: u32) -> Duration {
-        // As it was, if it is known.
+        // The actual wait, if it is known.
         let record = self.retried(task).get(attempt.saturating_sub(1) as usize);
         if let Some(record) = record
             && let Some(due) = record.due
@@ -138,19 +138,19 @@ impl Machine {
         self.layout.options(task).retry.delay_after(counted.max(1), seed_of(&self.core.settings, task))
     }
 
-    /// What a task that is `deferred` or `up_for_reschedule` waits for: a time, the key of an event.
+    /// What a `deferred` or `up_for_reschedule` task waits for: a time, the key of an event.
     pub(crate) fn wait(&self, task: u32) -> (Option<Timestamp>, Option<&str>) {
         let record = self.core.waiters.get(&task).filter(|waiter| waiter.waits).map(|waiter| &waiter.record);
         record.map_or((None, None), |record| (record.until, record.event.as_ref().map(|(key, _)| key.as_str())))
     }
 
-    /// Which retry of the whole run is waited for, and when it is due.
+    /// The pending retry of the whole run, and when it is due.
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
     pub(crate) fn run_retry(&self) -> Option<(u32, Timestamp)> {
         self.core.run_retry
     }
 
-    /// The retries that are waited for, with their times, the next one first.
+    /// The pending retries with their times, the next one first.
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
     pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + '_ {
         self.core.timers.iter().filter_map(|&(due, timer)| match timer {
@@ -159,7 +159,8 @@ impl Machine {
         })
     }
 
-    /// Whether a task that has ended keeps its inputs, because it may run again with its group. Before `Start`.
+    /// Whether a task that has ended keeps its inputs because its group may be retried. For use
+    /// before `Start`.
     pub(crate) fn keeps_inputs(&self, task: u32) -> bool {
         let unit = self.plan().units().of(self.layout.node(task));
         unit.is_some_and(|unit| {
@@ -167,7 +168,7 @@ impl Machine {
         })
     }
 
-    /// The tasks that run although the run ends early.
+    /// The running tasks that an early end of the run spares.
     pub(crate) fn spared(&self) -> HashSet<u32> {
         let mut tasks = 0..self.core.tasks.len() as u32;
         if self.plan().teardowns().is_empty() {
@@ -182,19 +183,20 @@ impl Machine {
         self.core.halted.as_ref().map(|halted| halted.reason.as_str())
     }
 
-    /// What the run becomes that ends early.
+    /// The state in which the run ends, if it ends early.
     pub(crate) fn ends_as(&self) -> Option<RunState> {
         self.core.halted.as_ref().map(|halted| halted.state)
     }
 
-    /// What is to be recorded, in order.
+    /// The entries to record, in order.
     pub(crate) fn entries(&mut self) -> &mut Vec<(Timestamp, Entry)> {
         &mut self.core.entries
     }
 
-    /// The run cannot be called what it is about to be called: its last entries are not stored.
+    /// Marks the run as interrupted: its last entries could not be stored.
     ///
-    /// A run that is ending early is still to be halted, as any other: what it had spared cannot be kept either.
+    /// A run that is ending early must be halted again: the results of the tasks it spared cannot
+    /// be stored either.
     pub(crate) fn interrupt(&mut self, reason: &str) {
         let core = &mut self.core;
         core.halted = None;

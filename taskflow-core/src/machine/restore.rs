@@ -1,4 +1,4 @@
-//! A machine that continues where an earlier part of its run stopped.
+//! Restores a machine that continues an interrupted run.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::machine::Machine;
 use crate::run::{Restored, RestoredState, TaskState};
 
 impl Machine {
-    /// Puts tasks into the state in which an earlier part of the run left them. Before `Start`.
+    /// Puts tasks into the states in which the run was interrupted. Called before `Start`.
     pub(crate) fn restore(&mut self, restored: &Restored) {
         self.core.past.expansions.clone_from(&restored.expansions);
         self.core.past.later = restored.later.iter().map(|(id, known)| (id.clone(), known.clone())).collect();
@@ -18,8 +18,8 @@ impl Machine {
             }
         }
         self.core.labels.clone_from(&restored.labels);
-        self.core.past.units.clone_from(&restored.units);
-        // All there is will be told when the run starts.
+        self.core.past.group_retries.clone_from(&restored.units);
+        // `Start` propagates all ends.
         self.core.late.clear();
         self.core.unbound.clear();
         for (key, payload) in &restored.events {
@@ -41,7 +41,7 @@ impl Machine {
                 past.rounds.insert(task, known.rounds);
             }
             if known.events_seen > 0 {
-                past.deaf.insert(task, known.events_seen);
+                past.events_seen.insert(task, known.events_seen);
             }
             if !known.retried.is_empty() {
                 retried.insert(task, known.retried.clone());
@@ -82,7 +82,7 @@ impl Machine {
         }
         for place in 0..self.core.past.ended.len() {
             let task = self.core.past.ended[place];
-            // What its group comes to is judged when that is over.
+            // Its group is judged when the group is over.
             if !self.keeps_inputs(task) {
                 self.core.judge_leaf(&self.layout, task);
             }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::base::Timestamp;
 
-/// How a run is to be run.
+/// The settings of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) fail_fast: bool,
     pub(crate) timeout: Option<Duration>,
     /// How long running attempts may take to stop after a halt.
     pub(crate) grace: Duration,
-    /// What the run is about: its deadline may be counted from it.
+    /// The deadline may be relative to it.
     pub(crate) logical_date: Timestamp,
     /// For the jitter of retries.
     pub(crate) seed: u64,

@@ -1,4 +1,4 @@
-//! One step of a run: an input, and what follows from it.
+//! One step of a run: an input and its consequences.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::run::{Entry, RunState, TaskState, Transition};
 
 impl Core {
     pub(super) fn step(&mut self, graph: &Layout, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
-        // Threads read the clock at different moments; in a run, time does not go back.
+        // Threads read the clock at different moments; in a run, time never goes back.
         let now = now.max(self.latest);
         self.latest = now;
         match input {
@@ -20,7 +20,7 @@ impl Core {
             Input::Started { task } => return self.task_started(graph, task, now),
             Input::Finished { task, attempt, started, outcome } => {
                 if self.is_running(task, attempt) {
-                    // That of an attempt which goes on is when it first started.
+                    // A continued attempt keeps its first start.
                     if self.waiters.is_empty() || !self.waiters.contains_key(&task) {
                         let cell = &mut self.tasks[task as usize];
                         cell.started = cell.started.max(started);
@@ -35,7 +35,7 @@ impl Core {
             Input::Release { key, value, by, reason } => self.release(key, (value, by, reason), now, commands),
             Input::Halt { reason, state } => self.halt(graph, reason, state, Transition::Cancel, now, commands),
         }
-        self.tell(graph, now, commands);
+        self.propagate(graph, now, commands);
         for task in std::mem::take(&mut self.unbound) {
             if self.halted.is_none() && self.tasks[task as usize].state == TaskState::None {
                 self.ready(graph, task, now, commands);
@@ -43,10 +43,10 @@ impl Core {
         }
         for (upstream, join) in std::mem::take(&mut self.late) {
             let state = self.tasks[upstream as usize].state;
-            self.tell_join(graph, join, upstream, state, now, commands);
-            self.tell(graph, now, commands);
+            self.update_join(graph, join, upstream, state, now, commands);
+            self.propagate(graph, now, commands);
         }
-        self.judge_units(graph, now, commands);
+        self.judge_groups(graph, now, commands);
         if self.open == 0 && self.state == RunState::Running && !self.is_tried_again(graph, now) {
             self.end(now, commands);
         }
@@ -55,10 +55,10 @@ impl Core {
     fn start(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
         self.started = self.past.started.unwrap_or(now);
         if !graph.plan().units().is_empty() {
-            self.count_units(graph);
+            self.count_open_tasks(graph);
         }
         if let Some(timeout) = self.settings.timeout {
-            // A run that goes on after a crash gets its whole time again: that nobody ran it is not its fault.
+            // A resumed run gets its whole time again.
             self.timers.insert((now + timeout, Timer::Run));
         }
         self.set_deadline(graph, now);
@@ -70,10 +70,10 @@ impl Core {
             let lists = std::mem::take(&mut self.past.expansions).into_iter();
             self.entries.extend(lists.map(|(task, count)| (now, Entry::Expanded { task, count })));
         }
-        // In their order, because the first success decides an `AnyOf`.
+        // In order, because the first success decides an `AnyOf`.
         for task in std::mem::take(&mut self.past.ended) {
-            self.told.push(task);
-            self.tell(graph, now, commands);
+            self.pending_ends.push(task);
+            self.propagate(graph, now, commands);
         }
         for task in 0..self.tasks.len() as u32 {
             let cell = &self.tasks[task as usize];
@@ -83,15 +83,16 @@ impl Core {
         }
     }
 
-    /// Every join lets the task run: now, or when the retry is due that it was waiting for.
+    /// Schedules a task whose joins all let it run, or resumes the wait it had in an earlier
+    /// session.
     pub(super) fn ready(&mut self, graph: &Layout, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
         if !graph.plan().mappings().is_empty() && self.is_held_back(graph, task, now) {
             return;
         }
-        if !graph.plan().units().is_empty() && self.unit_waits(graph, task, now) {
+        if !graph.plan().units().is_empty() && self.group_waits(graph, task, now) {
             return;
         }
-        // Even in an empty map a key is hashed.
+        // Even a lookup in an empty map hashes the key.
         let retry = if self.past.retries.is_empty() { None } else { self.past.retries.remove(&task) };
         if !self.past.waits.is_empty()
             && let Some(poke) = self.past.waits.remove(&task)
@@ -127,7 +128,7 @@ impl Core {
                     self.ready(graph, task, now, commands);
                 }
                 Timer::Begin(_) => {}
-                Timer::Unit(group) => self.unit_is_due(graph, group, now, commands),
+                Timer::Group(group) => self.group_is_due(graph, group, now, commands),
                 Timer::Attempt { task, attempt } => {
                     let cell = &self.tasks[task as usize];
                     if cell.state == TaskState::Running

@@ -13,19 +13,19 @@ pub(super) struct Bucket {
     pub(super) lane: Lane,
     pub(super) pool: Option<usize>,
     pub(super) slots: u32,
-    /// The limits of the parts of the graph that its tasks are in.
+    /// The limits of the groups and mappings that its tasks are in.
     pub(super) limits: SmallVec<[u32; 2]>,
-    /// (rank, task): among buckets of one priority the lowest rank at a head goes first.
+    /// (rank, task): among buckets of one priority, the head with the lowest rank goes first.
     pub(super) queue: VecDeque<(i64, u32)>,
 }
 
 impl Bucket {
-    /// Its head's claim: a higher priority first, then who has waited longer.
+    /// The claim of its head: the higher priority first, then the longer wait.
     pub(super) fn claim(&self) -> (std::cmp::Reverse<i32>, i64) {
         (std::cmp::Reverse(self.priority), self.queue.front().map_or(i64::MAX, |&(rank, _)| rank))
     }
 
-    /// How many of its tasks have a better claim than the head of `other`.
+    /// The number of its tasks with a better claim than the head of `other`.
     pub(super) fn ahead_of(&self, other: &Bucket) -> usize {
         if self.priority != other.priority {
             return if self.priority > other.priority { self.queue.len() } else { 0 };
@@ -35,7 +35,7 @@ impl Bucket {
     }
 }
 
-/// Slots that others have a better claim to than the task that is asked about.
+/// Slots to which other tasks have a better claim.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reserved {
     pub(super) tasks: usize,

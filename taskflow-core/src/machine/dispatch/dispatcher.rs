@@ -40,8 +40,8 @@ impl Dispatcher {
         }
     }
 
-    /// Makes room for a run; `away` says whether its tasks run on executors. A pool that the plan names and nobody declared has no
-    /// limit: freezing has refused it.
+    /// Adds a run; `away` is whether its tasks run on executors. Pools that are not declared have
+    /// no limit: freezing has refused them.
     pub(crate) fn add_run(&mut self, plan: &Plan, limit: usize, away: bool) -> RunKey {
         let run = RunQueue::new(plan, limit, away, &self.pools);
         let free = self.runs.iter().position(Option::is_none).unwrap_or(self.runs.len());
@@ -52,7 +52,7 @@ impl Dispatcher {
         RunKey(free as u32)
     }
 
-    /// Forgets a run; what it still holds is given back.
+    /// Removes a run and returns its slots.
     pub(crate) fn remove_run(&mut self, key: RunKey) {
         self.clear(key);
         if let Some(run) = self.runs[key.0 as usize].take() {
@@ -61,7 +61,7 @@ impl Dispatcher {
         self.turns.retain(|&turn| turn != key);
     }
 
-    /// Forgets the ready tasks of a run.
+    /// Drops the ready tasks of a run.
     pub(crate) fn clear(&mut self, key: RunKey) {
         if let Some(run) = &mut self.runs[key.0 as usize] {
             self.ready_sync -= run.ready_sync;
@@ -74,7 +74,7 @@ impl Dispatcher {
         }
     }
 
-    /// Queues a ready task; `next` puts it before those that wait already.
+    /// Queues a ready task; `next` puts it before those in the queue.
     pub(crate) fn push(&mut self, key: RunKey, layout: &Layout, task: u32, next: bool) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
         self.serial += 1;
@@ -98,8 +98,9 @@ impl Dispatcher {
         }
     }
 
-    /// The task whose turn it is, with its slots taken. `rivals` says how many tasks of the other lane could start now:
-    /// where slots are scarce, those with a better claim to one are not overtaken.
+    /// The task whose turn it is, with its slots taken. `rivals` is how many tasks of the other
+    /// lane could start now: where slots are scarce, those with a better claim to one are not
+    /// overtaken.
     pub(crate) fn pop(&mut self, lane: Lane, rivals: usize) -> Option<(RunKey, u32)> {
         let Some((turn, bucket)) = self.peek(lane, rivals) else {
             if self.turns.len() > 1 {
@@ -109,7 +110,8 @@ impl Dispatcher {
         };
         let key = self.turns[turn];
         let task = self.take(key, bucket)?;
-        // Its turn is over. A lone run keeps its place, empty or not: `push` and `peek` look at its counts.
+        // Its turn is over. A single run keeps its place, empty or not: `push` and `peek` check its
+        // counts.
         if self.turns.len() > 1 {
             self.turns.remove(turn);
             let run = self.runs[key.0 as usize].as_mut()?;
@@ -121,18 +123,18 @@ impl Dispatcher {
         Some((key, task))
     }
 
-    /// Another task of this run, out of turn: for a worker that takes several at once.
+    /// Another task of this run, out of turn, for a worker that takes several at once.
     pub(crate) fn pop_from(&mut self, key: RunKey, lane: Lane) -> Option<u32> {
         let bucket = self.best(key, lane, usize::MAX, &Reserved::default())?;
         self.take(key, bucket)
     }
 
-    /// Whether a worker thread asking now would get something.
+    /// Whether a worker thread would get a task now.
     pub(crate) fn has_sync(&self) -> bool {
         self.peek(Lane::Sync, usize::MAX).is_some()
     }
 
-    /// The place among the turns, and the bucket, of the task that goes next.
+    /// The position among the turns and the bucket of the next task.
     fn peek(&self, lane: Lane, rivals: usize) -> Option<(usize, usize)> {
         let ready = match lane {
             Lane::Sync => self.ready_sync,
@@ -146,7 +148,7 @@ impl Dispatcher {
             if let Some(bucket) = self.best(key, lane, rivals, &reserved) {
                 return Some((turn, bucket));
             }
-            // A run whose turn comes earlier has the better claim, on the other lane as well.
+            // A run with an earlier turn has the better claim, on the other lane as well.
             let scarce = self.limit != usize::MAX || !self.pools.is_empty();
             if scarce
                 && reserved.tasks < rivals
@@ -159,14 +161,14 @@ impl Dispatcher {
         None
     }
 
-    /// The bucket of this run whose head goes next on this lane.
+    /// The bucket of this run whose head is next on this lane.
     fn best(&self, key: RunKey, lane: Lane, rivals: usize, reserved: &Reserved) -> Option<usize> {
         let run = self.runs[key.0 as usize].as_ref()?;
         if run.ready == 0 {
             return None;
         }
         if let [bucket] = &run.buckets[..] {
-            // Most plans: nothing to compare.
+            // Most plans have one bucket.
             let room = self.active + reserved.tasks < self.limit && run.active < run.limit;
             return (room && bucket.lane == lane && run.lets(bucket) && self.fits(bucket, reserved)).then_some(0);
         }
@@ -190,7 +192,8 @@ impl Dispatcher {
             }
             let scarce = self.limit != usize::MAX || run.limit != usize::MAX || bucket.pool.is_some();
             if scarce && reserved.tasks < rivals {
-                // Those of its tasks that matter more than the next candidate of this lane, or have waited longer.
+                // Its tasks with a higher priority or a longer wait than the next candidate of this
+                // lane.
                 let mut others = order[position + 1..].iter().map(|&other| &run.buckets[other]);
                 let candidate = others.find(|other| other.lane == lane);
                 let ahead = candidate.map_or(0, |candidate| bucket.ahead_of(candidate)).min(rivals - reserved.tasks);
@@ -208,7 +211,7 @@ impl Dispatcher {
         })
     }
 
-    /// The head of a bucket, with its slots taken.
+    /// Removes the head of a bucket and takes its slots.
     fn take(&mut self, key: RunKey, bucket: usize) -> Option<u32> {
         let run = self.runs[key.0 as usize].as_mut()?;
         let bucket = &mut run.buckets[bucket];
@@ -230,8 +233,8 @@ impl Dispatcher {
         Some(task)
     }
 
-    /// Lets `next` have the place of `ended` at once, where no other ready task could have a better claim to it: both
-    /// are for workers and in no pool, and nothing else is ready.
+    /// Whether `next` can take the slot of `ended` at once because no other ready task can have a
+    /// better claim: both are for workers and in no pool, and nothing else is ready.
     pub(crate) fn hand_over(&self, key: RunKey, layout: &Layout, ended: u32, next: u32) -> bool {
         let Some(run) = &self.runs[key.0 as usize] else { return false };
         let free = |task| {
@@ -241,7 +244,7 @@ impl Dispatcher {
         self.ready_sync + self.ready_runtime == 0 && free(ended) && free(next)
     }
 
-    /// Gives the slots of a task back.
+    /// Returns the slots of a task.
     pub(crate) fn release(&mut self, key: RunKey, layout: &Layout, task: u32) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
         let place = run.bucket_index(layout.plan(), layout.node(task));
@@ -254,7 +257,7 @@ impl Dispatcher {
         self.active -= 1;
     }
 
-    /// Runs whose queues ran empty or were cleared lose their turn.
+    /// Runs without ready tasks lose their turn.
     fn drop_idle_turns(&mut self) {
         let runs = &mut self.runs;
         self.turns.retain(|key| {
@@ -264,12 +267,12 @@ impl Dispatcher {
         });
     }
 
-    /// Ready tasks for worker threads, in one run.
+    /// The number of ready tasks of a run for worker threads.
     pub(crate) fn ready_sync_of(&self, key: RunKey) -> usize {
         self.runs[key.0 as usize].as_ref().map_or(0, |run| run.ready_sync)
     }
 
-    /// Whether every task of the plan can have its slots.
+    /// Checks that no task needs more slots than its pool has.
     pub(crate) fn check_pools(&self, plan: &Plan) -> Result<(), PoolTooSmall> {
         pool::check(&self.pools, plan)
     }

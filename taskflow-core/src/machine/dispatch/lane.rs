@@ -1,8 +1,8 @@
-//! The two kinds of threads that tasks run on.
+//! Lanes: worker threads and the runtime.
 
 use crate::task::Kind;
 
-/// Which kinds of tasks are asked for.
+/// The kind of thread a task runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
     /// For a worker thread.

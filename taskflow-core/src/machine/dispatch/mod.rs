@@ -1,14 +1,13 @@
-//! Which ready task goes next.
+//! Which ready task starts next.
 //!
-//! The dispatcher holds the ready tasks of every run in the process, and the limits they share: tasks at once in the
-//! engine, tasks at once in a run, slots of pools. Like the state machine it is pure.
+//! The dispatcher holds the ready tasks of every run in the process, and the limits they share:
+//! active tasks of the engine and of each run, slots of pools. Like the state machine it is pure.
 //!
-//! - Ready tasks that no limit can tell apart (same pool, same slots, same priority, same kind of thread) queue in one
-//!   *bucket*. Work that a limit holds back is therefore never looked through: a look at the head of its bucket is
-//!   enough.
-//! - Within a run the highest priority goes first, then the longest ready. A task that needs more slots than are free
-//!   does not hold back others that fit.
-//! - Runs take turns, whatever the number of their tasks; priorities count within a run.
+//! - Ready tasks that no limit distinguishes (same pool, slots, priority and lane) queue in one
+//!   *bucket*. To find out whether a limit holds a bucket back, its head is enough.
+//! - Within a run the highest priority goes first, then the task that has been ready longest. A
+//!   task that needs more slots than are free does not hold back others that fit.
+//! - Runs take turns, whatever the number of their tasks. Priorities count within a run.
 
 mod bucket;
 mod dispatcher;

@@ -21,7 +21,7 @@ pub(crate) struct PoolTooSmall {
     pub(crate) slots: u32,
 }
 
-/// Whether every task of a plan can have its slots.
+/// Checks that no task needs more slots than its pool has.
 pub(super) fn check(pools: &[Pool], plan: &Plan) -> Result<(), PoolTooSmall> {
     for (set, options) in plan.option_sets().iter().enumerate() {
         let Some(name) = options.pool else { continue };

@@ -18,9 +18,9 @@ pub(super) struct RunQueue {
     pub(super) buckets: Vec<Bucket>,
     /// The bucket of each (option set, task definition).
     pub(super) bucket_of: Vec<u32>,
-    /// The bucket of each node that is under limits of a part of the graph.
+    /// The bucket of each node under the limit of a group or mapping.
     pub(super) bucket_in: HashMap<u32, u32>,
-    /// How many tasks of such parts run, and how many may.
+    /// The running tasks under each such limit, and the limit.
     pub(super) limits: Vec<(u32, u32)>,
     pub(super) defs: usize,
     pub(super) active: usize,
@@ -31,8 +31,8 @@ pub(super) struct RunQueue {
 }
 
 impl RunQueue {
-    /// The empty queue of a run; `away` says whether its tasks run on executors. A pool that the plan
-    /// names and that is not declared has no limit: freezing has refused it.
+    /// The empty queue of a run; `away` is whether its tasks run on executors. Pools that are not
+    /// declared have no limit: freezing has refused them.
     pub(super) fn new(plan: &Plan, limit: usize, away: bool, pools: &[Pool]) -> Self {
         let (defs, has_limits) = (plan.defs().len(), plan.limits().next().is_some());
         let mut buckets: Vec<Bucket> = Vec::new();
@@ -101,7 +101,7 @@ impl RunQueue {
         self.bucket_of[plan.options_index(node) * self.defs + plan.def_index(node)] as usize
     }
 
-    /// Whether the parts of the graph that its tasks are in have room for one more.
+    /// Whether the limits of groups and mappings allow another task.
     pub(super) fn lets(&self, bucket: &Bucket) -> bool {
         bucket.limits.iter().all(|&limit| {
             let (active, limit) = self.limits[limit as usize];
