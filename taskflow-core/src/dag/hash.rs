@@ -10,8 +10,9 @@ use super::projection::Projection;
 use crate::base::hex;
 use crate::task::{Executor, TaskOptions, task_options};
 
-/// Hashes a canonical text of the graph, so that what enters is plain to see: one line a fact, ids instead of indices,
-/// JSON with sorted keys. The first 128 bits of SHA-256 are plenty against accidents.
+/// Hashes a canonical text of the graph, so that what enters is plain to see: one line a fact, ids
+/// instead of indices, JSON with sorted keys. The first 128 bits of SHA-256 are plenty against
+/// accidents.
 pub(super) fn structural(plan: &Plan) -> String {
     let mut hasher = Lines { hasher: Sha256::new(), line: String::new() };
     hasher.line(format_args!("dag {} {}", plan.id, of_dag(&plan.options)));
@@ -127,7 +128,8 @@ macro_rules! field {
     ($all:ident, $name:ident, $value:expr, if_any) => {
         later(&mut $all, stringify!($name), &$value, !$value.is_empty());
     };
-    // Where the cluster is can change from one place to the next, as what is behind a connection can.
+    // Where the cluster is can change from one place to the next, as what is behind a connection
+    // can.
     ($all:ident, $name:ident, $value:expr, if_kind) => {
         later(&mut $all, stringify!($name), &$value.map(Executor::kind), $value.is_some());
     };

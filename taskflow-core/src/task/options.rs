@@ -10,11 +10,11 @@ use super::{Backoff, Callbacks, Executor, SensorOptions, TriggerRule};
 /// name: type = not set, merge(how), hash(how), show(how);
 /// ```
 ///
-/// - `merge`: how [`TaskOptions::or`] combines two of them: `first` takes the first that is set, `list`
-///   the first that is not empty, `nested` merges their parts.
-/// - `hash`: when the structural hash of a DAG includes it among the task defaults: `always`, `if_any`
-///   or `never`. An option that is added later is `if_some` or `if_any`, so that the hashes of graphs
-///   without it stay the same.
+/// - `merge`: how [`TaskOptions::or`] combines two of them: `first` takes the first that is set,
+///   `list` the first that is not empty, `nested` merges their parts.
+/// - `hash`: when the structural hash of a DAG includes it among the task defaults: `always`,
+///   `if_any` or `never`. An option that is added later is `if_some` or `if_any`, so that the
+///   hashes of graphs without it stay the same.
 /// - `show`: how pictures of a DAG show it among the task defaults, a function of `render`.
 ///
 /// What a node makes of an option is a row of `node_options`, the table of the resolved options.
@@ -39,13 +39,14 @@ macro_rules! task_options {
             priority: Option<i32> = None, merge(first), hash(always), show(value);
             /// When to run, depending on upstreams connected by order alone. Default `all_success`.
             trigger_rule: Option<TriggerRule> = None, merge(first), hash(always), show(rule);
-            /// Where its attempts run. Default: in the process of the engine. Not a task default of a DAG.
+            /// Where its attempts run. Default: in the process of the engine. Not a task default of
+            /// a DAG.
             executor: Option<Executor> = None, merge(first), hash(never), show(nothing);
             /// Options that only sensors have.
             sensor: SensorOptions = SensorOptions::NONE, merge(nested), hash(always), show(nothing);
             /// The callbacks to notify.
             callbacks: Callbacks = Callbacks::NONE, merge(nested), hash(if_any), show(callbacks);
-            /// Words to find it by.
+            /// Tags to find it by.
             tags: &'static [&'static str] = &[], merge(list), hash(always), show(tags);
         }
     };
@@ -72,8 +73,8 @@ macro_rules! define {
     )*) => {
         /// Options of a task; `None` means that the option is not set here.
         ///
-        /// They come from the call (`extract(day).retries(5)`), from `#[task(..)]`, and from the task
-        /// defaults of `#[dag(..)]`; the nearest one that is set wins.
+        /// They come from the call (`extract(day).retries(5)`), from `#[task(..)]`, and from the
+        /// task defaults of `#[dag(..)]`; the nearest one that is set wins.
         #[derive(Clone, Copy, Debug, Default, PartialEq)]
         #[non_exhaustive]
         pub struct TaskOptions {
@@ -84,8 +85,8 @@ macro_rules! define {
             /// No option is set.
             pub const NONE: TaskOptions = TaskOptions { $($name: $unset,)* };
 
-            /// These options where they are set, `fallback` elsewhere. Tags are not combined: those of `self`
-            /// replace the others.
+            /// These options where they are set, `fallback` elsewhere. Tags are not combined: those
+            /// of `self` replace the others.
             #[must_use]
             pub const fn or(self, fallback: TaskOptions) -> TaskOptions {
                 TaskOptions { $($name: merged!($merge, self.$name, fallback.$name),)* }

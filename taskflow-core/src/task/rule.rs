@@ -202,7 +202,7 @@ impl FromStr for TriggerRule {
 /// A name that is none of the thirteen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no trigger rule; the rules are all_success, all_failed, all_done, all_done_min_one_success, \
+    "`{0}` is not a trigger rule; the rules are all_success, all_failed, all_done, all_done_min_one_success, \
          all_done_setup_success, one_success, one_failed, one_done, none_failed, none_failed_min_one_success, \
          none_skipped, all_skipped and always"
 )]

@@ -1,4 +1,4 @@
-//! From a draft to a [`Plan`]: ids, options, rules, index vectors, and every mistake at once.
+//! Freezes a draft into a [`Plan`]: ids, options, rules, index vectors, and all errors at once.
 
 mod checks;
 mod names;
@@ -189,7 +189,7 @@ impl Freezer<'_> {
         all
     }
 
-    /// What is said of the tasks of a group: by the DAGs that are drawn around it, the nearest first.
+    /// The task defaults for a group: those of the DAGs drawn around it, the nearest first.
     fn defaults(&self, draft: &Draft, group: Option<u32>) -> TaskOptions {
         let outer = |&group: &u32| draft.groups[group as usize].parent;
         let dags = std::iter::successors(group, outer).filter_map(|group| draft.groups[group as usize].dag);
@@ -203,7 +203,7 @@ impl Freezer<'_> {
         let mut of = Vec::with_capacity(draft.nodes.len());
         for (node, id) in draft.nodes.iter().zip(ids) {
             let own = node.options.as_deref().copied().unwrap_or_default();
-            // What a DAG says of its tasks is not meant for the nodes that a branch is made of.
+            // The task defaults of a DAG do not apply to built-in tasks.
             let defaults = if node.def.is_built_in() { TaskOptions::NONE } else { self.defaults(draft, node.group) };
             let options = NodeOptions::resolve(&Call {
                 options: own.or(node.def.options).or(defaults),
@@ -273,7 +273,7 @@ fn arg_range(draft: &Draft, node: usize) -> std::ops::Range<usize> {
     draft.nodes[node].first_arg as usize..end
 }
 
-/// What becomes of the value of `handle` on its way; messages name where it comes from.
+/// The projection of the value of `handle`; messages name its origin.
 fn projection(handle: Handle, draft: &Draft, ids: &[Box<str>]) -> Option<Arc<Projection>> {
     let origin = || match (handle.source.as_task(), handle.source.as_param()) {
         (Some(task), _) => ids.get(task as usize).map(|id| format!("task `{id}`")).unwrap_or_default(),

@@ -9,18 +9,19 @@ use crate::dag::arg::Assemble;
 use crate::dag::projection::Projection;
 use crate::value::Constant;
 
-/// An argument as the plan keeps it.
+/// An argument as the plan stores it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::dag) enum ArgCell {
     /// An index into the constants.
     Constant(u32),
-    /// The value of one upstream, as it is: the common case.
+    /// The unchanged value of one upstream: the common case.
     Value(Source),
     /// An index into the edge cells.
     Edges(u32),
 }
 
-/// The edges of an argument that has several, or one that is projected or of another kind than [`EdgeKind::Required`].
+/// The edges of an argument with several, or with one that is projected or not
+/// [`EdgeKind::Required`].
 #[derive(Clone, Copy)]
 pub(in crate::dag) struct EdgeCell {
     pub(in crate::dag) kind: EdgeKind,
@@ -51,12 +52,13 @@ pub struct EdgeArg<'a> {
     kind: EdgeKind,
     sources: &'a [Source],
     projections: &'a [Option<Arc<Projection>>],
-    /// How the parameter's value is made of what is delivered; `None` when it is the upstream's value as it is.
+    /// How the parameter's value is made of the delivered values; `None` if it is the upstream's
+    /// value.
     pub(crate) assemble: Option<Assemble>,
 }
 
 impl<'a> EdgeArg<'a> {
-    /// What the edges ask of their upstreams.
+    /// What the edges require of their upstreams.
     pub fn kind(&self) -> EdgeKind {
         self.kind
     }
@@ -66,7 +68,7 @@ impl<'a> EdgeArg<'a> {
         self.sources
     }
 
-    /// What becomes of the values on the way, one for each source; empty when they all come as they are.
+    /// The projections of the values, one for each source; empty if none is projected.
     pub fn projections(&self) -> &'a [Option<Arc<Projection>>] {
         self.projections
     }
@@ -103,7 +105,8 @@ impl Plan {
         })
     }
 
-    /// All upstream nodes, through values, through order and through its gate; one that feeds several parameters comes several times.
+    /// All upstream nodes: by value, by order and by its gate. One that feeds several parameters is
+    /// repeated.
     pub fn upstreams(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
         let data = self.args(node).flat_map(|arg| match arg {
             ArgPlan::Constant(_) => &[],
@@ -120,8 +123,8 @@ impl Plan {
         &self.orders[first..][..count]
     }
 
-    /// The node of the arm of a branch that this node is in, where it takes nothing that would be missing if the arm is not
-    /// taken: it must succeed, whatever the rule of the order edges is.
+    /// The gate of a node: the node of the arm it is in, unless a value it takes depends on that
+    /// arm anyway. The gate must succeed, whatever the rule of the order edges is.
     pub fn gate(&self, node: u32) -> Option<u32> {
         let place = self.gates.binary_search_by_key(&node, |&(_, below)| below).ok()?;
         Some(self.gates[place].0)

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-/// A box around nodes.
+/// A group of nodes.
 #[derive(Debug)]
 pub struct GroupPlan {
-    /// Its full name: that of the box around it, a dot, and its own.
+    /// Its full name: that of the group around it, a dot, and its own.
     pub id: String,
-    /// The box around it.
+    /// The group around it.
     pub parent: Option<u32>,
     /// How many of its tasks may run at once.
     pub concurrency: Option<u32>,
-    /// How often all of it may be tried again.
+    /// How often it may be retried as a whole.
     pub retries: u32,
-    /// The wait before that.
+    /// The delay before that.
     pub retry_delay: Duration,
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::plan::Plan;
 use crate::task::TriggerRule;
 
-/// Upstreams of one node that stand under one rule. The node may run when all its joins say so.
+/// Upstreams of one node under one rule. The node may run once all its joins let it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Join {
     /// The node below.
@@ -17,7 +17,7 @@ pub struct Join {
 }
 
 impl Plan {
-    /// Every rule that some node waits by.
+    /// All joins.
     pub fn joins(&self) -> &[Join] {
         &self.joins
     }

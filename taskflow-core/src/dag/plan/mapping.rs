@@ -5,10 +5,10 @@ use crate::dag::each::Split;
 use crate::dag::label::Labels;
 use crate::dag::rate::Rate;
 
-/// A part of the graph that is there once for each element of a list.
+/// A part of the graph that exists once for each element of a list.
 #[derive(Debug)]
 pub(crate) struct Mapping {
-    /// The node that has the list.
+    /// The node whose value is the list.
     pub(crate) expand: u32,
     /// The mapping that this node is itself part of.
     pub(crate) parent: Option<u32>,
@@ -17,17 +17,17 @@ pub(crate) struct Mapping {
     pub(crate) concurrency: Option<u32>,
     /// How many elements there may be.
     pub(crate) limit: Option<u32>,
-    /// How often one may begin.
+    /// How often an element may begin.
     pub(crate) rate: Option<Rate>,
-    /// What people call them.
+    /// The labels of the elements.
     pub(crate) labels: Option<Labels>,
     /// Its nodes, without those of mappings inside it.
     pub(crate) nodes: Vec<u32>,
     /// The joins of these nodes.
     pub(crate) joins: Vec<u32>,
-    /// Joins outside that wait for nodes in here, once for each edge.
+    /// Joins outside that wait for nodes of the mapping, once for each edge.
     pub(crate) collectors: Vec<u32>,
-    /// Edges from nodes outside, other than its expand node, to joins in here.
+    /// Edges from nodes outside, other than the expand node, to joins of the mapping.
     pub(crate) captured: Vec<(u32, u32)>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Place {
 }
 
 impl Plan {
-    /// What is there once for each element of a list.
+    /// The parts of the graph that exist once for each element of a list.
     pub(crate) fn mappings(&self) -> &[Mapping] {
         &self.mappings
     }
@@ -55,7 +55,7 @@ impl Plan {
         self.places.get(node as usize).copied().unwrap_or_default()
     }
 
-    /// Whether a mapping is the outer one or in it; the top level is around all.
+    /// Whether `inner` is `outer` or inside it; everything is inside the top level.
     pub(crate) fn is_within(&self, inner: Option<u32>, outer: Option<u32>) -> bool {
         let parent = |&mapping: &u32| self.mappings[mapping as usize].parent;
         outer.is_none_or(|outer| std::iter::successors(inner, parent).any(|mapping| mapping == outer))

@@ -13,7 +13,8 @@ pub struct Node {
     pub(in crate::dag) at: &'static std::panic::Location<'static>,
 }
 
-/// Where a node stands in the index vectors. Its arguments and joins end where those of the next node begin.
+/// Where the data of a node is in the index vectors. Its arguments and joins end where those of the
+/// next node begin.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::dag) struct Wiring {
     pub(in crate::dag) def: u32,
@@ -33,19 +34,20 @@ impl Node {
         self.at.into()
     }
 
-    /// The index of the box it is in.
+    /// The index of the group it is in.
     pub fn group(&self) -> Option<u32> {
         self.group
     }
 }
 
 impl Plan {
-    /// What kind of thread of the engine a node takes; `away` says whether those with an executor run there.
+    /// The kind of thread of the engine that a node takes; `away` is whether nodes with an executor
+    /// run there.
     pub(crate) fn lane(&self, node: u32, away: bool) -> Kind {
         if self.executor(node, away).is_some() { Kind::Async } else { self.def(node).lane() }
     }
 
-    /// Whether any node takes another thread than those of the workers.
+    /// Whether any node needs another thread than the workers.
     pub(crate) fn needs_runtime(&self, away: bool) -> bool {
         let nodes = 0..index(self.len());
         self.defs.iter().any(|def| def.lane() != Kind::Sync)
@@ -103,12 +105,12 @@ impl Plan {
         self.nodes.is_empty()
     }
 
-    /// How many tasks a run of it has before any list is there: the nodes outside every `each`.
+    /// How many tasks a run has before any list is expanded: the nodes outside every `each`.
     pub fn task_count(&self) -> usize {
         self.nodes.len() - self.mappings.iter().map(|mapping| mapping.nodes.len()).sum::<usize>()
     }
 
-    /// The index of the node with this id. Takes time in proportion to the size of the plan.
+    /// The index of the node with this id. Searches the whole plan.
     pub fn find(&self, id: &str) -> Option<u32> {
         let index = self.nodes.iter().position(|node| &*node.id == id)?;
         u32::try_from(index).ok()

@@ -11,10 +11,10 @@ use crate::task::{Callbacks, Executor, RetryPolicy, SensorPolicy, TaskOptions, T
 /// ```
 ///
 /// - The closure resolves it from the merged options of a call and its place in the graph.
-/// - `hash`: when the structural hash of a DAG includes it: `always`, `if_some`, `if_any`; `if_kind`
-///   is `if_some` and includes only the kind of an executor. The hash takes options in the order of
-///   the rows. An option that is added later is not `always`, so that the hashes of graphs without it
-///   stay the same.
+/// - `hash`: when the structural hash of a DAG includes it: `always`, `if_some`, `if_any`;
+///   `if_kind` is `if_some` and includes only the kind of an executor. The hash takes options in
+///   the order of the rows. An option that is added later is not `always`, so that the hashes of
+///   graphs without it stay the same.
 /// - `show`: where among its options pictures show it, and how, a function of `render`.
 ///
 /// What a user writes is a row of `task_options`.
@@ -53,7 +53,7 @@ macro_rules! node_options {
             sensor: Option<SensorPolicy> = |call| {
                 (call.waiting == Waiting::Sensor).then(|| SensorPolicy::of(call.options.sensor))
             }, hash(always), show(3: sensor);
-            /// Words to find it by.
+            /// Tags to find it by.
             tags: &'static [&'static str] = |call| call.options.tags, hash(always), show(11: tags);
         }
     };

@@ -1,4 +1,4 @@
-//! The frozen graph, and what it says of the DAG as a whole.
+//! The frozen graph, and the properties of the whole DAG.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -19,7 +19,7 @@ use crate::dag::units::Units;
 use crate::task::{SourceLocation, TaskDef};
 use crate::value::{Constant, TypeInfo};
 
-/// A DAG, checked and ready to run any number of times, also at once.
+/// A DAG, checked and ready to run any number of times, also concurrently.
 pub struct Plan {
     pub(in crate::dag) id: String,
     pub(in crate::dag) doc: &'static str,
@@ -31,7 +31,7 @@ pub struct Plan {
     pub(in crate::dag) result_type: TypeInfo,
 
     pub(in crate::dag) nodes: Vec<Node>,
-    /// What the engine reads of each node, apart from what people read: four of them fit a cache line.
+    /// The part of each node that the engine reads, kept small: four of them fit a cache line.
     pub(in crate::dag) wiring: Vec<Wiring>,
     pub(in crate::dag) node_options: Vec<NodeOptions>,
     pub(in crate::dag) groups: Vec<GroupPlan>,
@@ -40,7 +40,7 @@ pub struct Plan {
     pub(in crate::dag) args: Vec<ArgCell>,
     pub(in crate::dag) edge_args: Vec<EdgeCell>,
     pub(in crate::dag) sources: Vec<Source>,
-    /// What becomes of the values on the way; only for arguments with a projected edge, one for each of its sources.
+    /// The projections of values; only for arguments with a projected edge, one for each source.
     pub(in crate::dag) projected: Vec<Option<Arc<Projection>>>,
     pub(in crate::dag) constants: Vec<Constant>,
     /// The order edges, sorted by downstream.
@@ -53,12 +53,13 @@ pub struct Plan {
     pub(in crate::dag) scopes: Vec<ScopePlan>,
 
     pub(in crate::dag) joins: Vec<Join>,
-    /// The joins below each node: those of node `n` are `successors[successor_offsets[n]..successor_offsets[n + 1]]`.
+    /// The joins below each node: those of node `n` are
+    /// `successors[successor_offsets[n]..successor_offsets[n + 1]]`.
     pub(in crate::dag) successors: Vec<u32>,
     pub(in crate::dag) successor_offsets: Vec<u32>,
     /// How many data edges leave each node, plus one for the result of the DAG.
     pub(in crate::dag) consumers: Vec<u32>,
-    /// What is there once for each element of a list.
+    /// The parts of the graph that exist once for each element of a list.
     pub(in crate::dag) mappings: Vec<Mapping>,
     /// Where each node is in the mappings; empty in a plan without any.
     pub(in crate::dag) places: Vec<Place>,
@@ -87,7 +88,7 @@ impl Plan {
         &self.options
     }
 
-    /// Whether anybody is to be told what happens in its runs.
+    /// Whether the DAG or any node has callbacks.
     pub(crate) fn has_callbacks(&self) -> bool {
         !self.options.callbacks.is_empty() || self.node_options.iter().any(|options| !options.callbacks.is_empty())
     }
@@ -97,12 +98,12 @@ impl Plan {
         &self.params
     }
 
-    /// What becomes of that value on its way out.
+    /// The projection of the result.
     pub fn result_projection(&self) -> Option<&Projection> {
         self.result_projection.as_deref()
     }
 
-    /// Which value is the result of a run.
+    /// The source of the result.
     pub fn result(&self) -> Option<Source> {
         self.result
     }
@@ -112,7 +113,7 @@ impl Plan {
         self.result_type
     }
 
-    /// The boxes, outer ones before inner ones.
+    /// The groups, outer ones before inner ones.
     pub fn groups(&self) -> &[GroupPlan] {
         &self.groups
     }
@@ -124,9 +125,9 @@ impl Plan {
 
     /// The structural hash, 32 hexadecimal digits: the version of the DAG.
     ///
-    /// It covers ids, the names of the tasks, the short names of their types, edges, constants, options, and the
-    /// parameters with their defaults and bounds, and so changes when the graph does. Comments, bodies and places in the
-    /// source do not enter. Computed at the first call.
+    /// It covers ids, names of tasks, short names of their types, edges, constants, options, and
+    /// the parameters with their defaults and bounds, and so changes when the graph does. Comments,
+    /// function bodies and source locations do not enter. It is computed at the first call.
     pub fn hash(&self) -> &str {
         self.hash.get_or_init(|| hash::structural(self))
     }

@@ -23,7 +23,7 @@ impl Plan {
         &self.teardowns
     }
 
-    /// What tears down what a node sets up; nothing if it is no setup.
+    /// The nodes that tear down what a node sets up; empty if it is not a setup.
     pub fn teardowns_of(&self, setup: u32) -> &[(u32, u32)] {
         let first = self.teardowns.partition_point(|&(known, _)| known < setup);
         let count = self.teardowns[first..].partition_point(|&(known, _)| known == setup);

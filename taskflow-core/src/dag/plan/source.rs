@@ -40,7 +40,7 @@ impl fmt::Debug for Source {
     }
 }
 
-/// What an edge asks of its upstream.
+/// What an edge requires of its upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EdgeKind {
     /// A success.
