@@ -1,4 +1,4 @@
-//! The options of a task, as written at one of three places.
+//! The options of a task, which can be set in three places.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use super::{Backoff, Callbacks, Executor, SensorOptions, TriggerRule};
 macro_rules! task_options {
     ($consumer:ident) => {
         $consumer! {
-            /// How many more attempts a failed one may have. Default 0.
+            /// The number of retries. Default 0.
             retries: Option<u32> = None, merge(first), hash(always), show(value);
             /// The wait before the first retry. Default 10 seconds.
             retry_delay: Option<Duration> = None, merge(first), hash(always), show(duration);
@@ -31,22 +31,22 @@ macro_rules! task_options {
             max_retry_delay: Option<Duration> = None, merge(first), hash(always), show(duration);
             /// How long one attempt may run. Default: no limit.
             timeout: Option<Duration> = None, merge(first), hash(always), show(duration);
-            /// The pool whose slots it takes while it runs. Default: none.
+            /// The pool whose slots it occupies while it runs. Default: none.
             pool: Option<&'static str> = None, merge(first), hash(always), show(value);
             /// How many slots of the pool. Default 1.
             pool_slots: Option<u32> = None, merge(first), hash(always), show(value);
-            /// Among ready tasks the highest goes first. Default 0.
+            /// Of the ready tasks, those with the highest priority start first. Default 0.
             priority: Option<i32> = None, merge(first), hash(always), show(value);
-            /// When to run, depending on upstreams connected by order alone. Default `all_success`.
+            /// The trigger rule for upstreams connected by order alone. Default `all_success`.
             trigger_rule: Option<TriggerRule> = None, merge(first), hash(always), show(rule);
             /// Where its attempts run. Default: in the process of the engine. Not a task default of
             /// a DAG.
             executor: Option<Executor> = None, merge(first), hash(never), show(nothing);
-            /// Options that only sensors have.
+            /// Options of sensors only.
             sensor: SensorOptions = SensorOptions::NONE, merge(nested), hash(always), show(nothing);
-            /// The callbacks to notify.
+            /// The callbacks of the task.
             callbacks: Callbacks = Callbacks::NONE, merge(nested), hash(if_any), show(callbacks);
-            /// Tags to find it by.
+            /// Tags for searching and filtering.
             tags: &'static [&'static str] = &[], merge(list), hash(always), show(tags);
         }
     };
@@ -71,10 +71,10 @@ macro_rules! define {
         $(#[$doc:meta])*
         $name:ident: $ty:ty = $unset:expr, merge($merge:ident), hash($hash:ident), show($show:ident);
     )*) => {
-        /// Options of a task; `None` means that the option is not set here.
+        /// Options of a task; `None` means "not set here".
         ///
-        /// They come from the call (`extract(day).retries(5)`), from `#[task(..)]`, and from the
-        /// task defaults of `#[dag(..)]`; the nearest one that is set wins.
+        /// They come from the call (`extract(day).retries(5)`), from `#[task(..)]` and from the task
+        /// defaults of `#[dag(..)]`, in this order of precedence.
         #[derive(Clone, Copy, Debug, Default, PartialEq)]
         #[non_exhaustive]
         pub struct TaskOptions {
@@ -82,11 +82,11 @@ macro_rules! define {
         }
 
         impl TaskOptions {
-            /// No option is set.
+            /// No option set.
             pub const NONE: TaskOptions = TaskOptions { $($name: $unset,)* };
 
-            /// These options where they are set, `fallback` elsewhere. Tags are not combined: those
-            /// of `self` replace the others.
+            /// These options, with `fallback` for those that are not set. Tags are only taken from
+            /// `fallback` if `self` has none.
             #[must_use]
             pub const fn or(self, fallback: TaskOptions) -> TaskOptions {
                 TaskOptions { $($name: merged!($merge, self.$name, fallback.$name),)* }

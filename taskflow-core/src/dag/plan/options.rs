@@ -34,7 +34,7 @@ macro_rules! node_options {
             pool: Option<&'static str> = |call| call.options.pool, hash(always), show(5: value);
             /// How many slots of the pool it takes.
             pool_slots: u32 = |call| call.options.pool_slots.unwrap_or(1), hash(always), show(6: pool_slots);
-            /// Among ready tasks the highest goes first.
+            /// Of the ready tasks, those with the highest priority start first.
             priority: i32 = |call| call.options.priority.unwrap_or(0), hash(always), show(7: priority);
             /// The rule for its order edges.
             trigger_rule: TriggerRule = |call| match call.teardown {
@@ -53,7 +53,7 @@ macro_rules! node_options {
             sensor: Option<SensorPolicy> = |call| {
                 (call.waiting == Waiting::Sensor).then(|| SensorPolicy::of(call.options.sensor))
             }, hash(always), show(3: sensor);
-            /// Tags to find it by.
+            /// Tags for searching and filtering.
             tags: &'static [&'static str] = |call| call.options.tags, hash(always), show(11: tags);
         }
     };

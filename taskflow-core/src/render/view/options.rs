@@ -1,4 +1,4 @@
-//! Options as a list of those that were set.
+//! Options as a list of those that differ from the defaults.
 
 use std::time::Duration;
 
@@ -14,12 +14,13 @@ use crate::task::{
     TriggerRule, Waiting, task_options,
 };
 
-/// Options that differ from the defaults, by the names they have in `#[task(..)]` and `#[dag(..)]`. As JSON an object.
+/// Options that differ from the defaults, by the names they have in `#[task(..)]` and `#[dag(..)]`.
+/// As JSON an object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OptionList(Vec<(&'static str, Value)>);
 
 impl OptionList {
-    /// Whether everything is as by default.
+    /// Whether every option has its default.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -44,17 +45,17 @@ impl OptionList {
         }
     }
 
-    /// Who is told of what.
-    fn told(&mut self, callbacks: &Callbacks) {
-        for occasion in CallbackKind::ALL {
-            let name = match occasion {
+    /// The callbacks of each kind.
+    fn callbacks(&mut self, callbacks: &Callbacks) {
+        for kind in CallbackKind::ALL {
+            let name = match kind {
                 CallbackKind::Success => "on_success",
                 CallbackKind::Failure => "on_failure",
                 CallbackKind::Retry => "on_retry",
                 CallbackKind::Skip => "on_skip",
                 CallbackKind::DeadlineMissed => "on_deadline_missed",
             };
-            self.push_some(name, callbacks.on(occasion).map(|callback| callback.notifier().name()));
+            self.push_some(name, callbacks.on(kind).map(|callback| callback.notifier().name()));
         }
     }
 
@@ -90,7 +91,7 @@ impl OptionList {
         list.push_some("retries", retries);
         list.push_some("retry_delay", retry_delay.map(text::duration));
         list.push_some("deadline", deadline.map(deadline_text));
-        list.told(&callbacks);
+        list.callbacks(&callbacks);
         list.push_some("tags", (!tags.is_empty()).then(|| tags.to_vec()));
         let defaults = OptionList::of_defaults(&task_defaults);
         if !defaults.is_empty() {
@@ -102,7 +103,7 @@ impl OptionList {
         list
     }
 
-    /// With what belongs to the task or to its place in the graph, and not to the call.
+    /// Adds what belongs to the task or to its place in the graph rather than to the call.
     pub(super) fn of_place(mut self, isolation: Option<Isolation>, is_setup: bool) -> Self {
         if let Some(isolation) = isolation {
             self.push("isolation", "process");
@@ -173,7 +174,7 @@ mod task_option {
     }
 
     pub(super) fn callbacks(list: &mut OptionList, _name: &'static str, value: Callbacks) {
-        list.told(&value);
+        list.callbacks(&value);
     }
 
     pub(super) fn tags(list: &mut OptionList, name: &'static str, value: &[&str]) {
