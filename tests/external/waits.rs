@@ -277,7 +277,7 @@ fn options_of_sensors_on_another_task_are_a_mistake_of_the_graph() {
     let error =
         Dag::build("no", || double(1).poke_interval(Duration::from_secs(1)).soft_fail()).unwrap_err().to_string();
     assert!(error.contains("`.poke_interval(..)` (at tests/external/waits.rs:"), "{error}");
-    assert!(error.contains("is for sensors, and `double` is none: write `#[sensor]`"), "{error}");
+    assert!(error.contains("is for sensors, and `double` is not one: write `#[sensor]`"), "{error}");
 }
 
 /// Runs the graph until its history is as wanted, then closes its journal; the run is interrupted.

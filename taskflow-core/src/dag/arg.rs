@@ -23,8 +23,9 @@ use crate::value::{AnyValue, Constant, Value, into_owned};
 
 /// What can feed a task's parameter of type `A`.
 ///
-/// For every parameter type there are the handles of the table in the design (`Output<T>` for `T`, `Option<T>` and
-/// `Result<T, Failure>`; a `Vec` or array of them for the `Vec` forms and for [`AnyOf`]), and plain values.
+/// For every parameter type there are the handles of the table in the design (`Output<T>` for `T`,
+/// `Option<T>` and `Result<T, Failure>`; a `Vec` or array of them for the `Vec` forms and for
+/// [`AnyOf`]), and plain values.
 #[diagnostic::on_unimplemented(
     message = "a parameter of type `{A}` cannot take `{Self}`",
     label = "this does not fit a parameter of type `{A}`",
@@ -207,7 +208,8 @@ pub(super) fn first_as_it_is(delivered: Vec<Delivery>) -> AnyValue {
     winner.expect("the edges are those of an `AnyOf`, and one of them succeeded")
 }
 
-/// The value of the only upstream, as it comes: for an edge that is special in another way than its kind.
+/// The value of the only upstream, as it comes: for an edge that is special in another way than its
+/// kind.
 pub(crate) fn as_it_is(delivered: Vec<Delivery>) -> AnyValue {
     match single(delivered) {
         Delivery::Value(value) => value,

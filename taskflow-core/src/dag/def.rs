@@ -14,7 +14,7 @@ use super::plan::{Plan, Source};
 use crate::task::{Callbacks, Deadline, RetryPolicy, SourceLocation, TaskOptions};
 use crate::value::{TypeInfo, Value};
 
-/// Everything known of a `#[dag]` function; the attribute writes one static of it per function.
+/// The definition of a `#[dag]` function; the attribute generates one static per function.
 #[derive(Debug)]
 pub struct DagDef {
     /// The name of the function.
@@ -37,10 +37,10 @@ pub struct DagDef {
     pub plan: PlanCell,
 }
 
-/// Where a [`DagDef`] keeps its plan.
+/// The cell in which a [`DagDef`] keeps its plan.
 pub type PlanCell = OnceLock<Result<Arc<Plan>, BuildErrors>>;
 
-/// The options of a DAG. Those that only a scheduler acts on are checked and kept in the plan.
+/// The options of a DAG. Those for a scheduler are checked and kept in the plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct DagOptions {
@@ -62,22 +62,23 @@ pub struct DagOptions {
     pub timeout: Option<Duration>,
     /// Whether the first failed task ends the run.
     pub fail_fast: bool,
-    /// How often a run that failed is tried again: its failed tasks, and those that did not run because of them. Default 0.
+    /// How often a failed run is retried: its failed tasks, and those that did not run because of
+    /// them. Default 0.
     pub retries: Option<u32>,
-    /// The wait before a run is tried again. Default 10 seconds.
+    /// The delay before a retry of the run. Default 10 seconds.
     pub retry_delay: Option<Duration>,
-    /// The time by which a run is to be over.
+    /// The time by which a run should be over.
     pub deadline: Option<Deadline>,
-    /// Who is told of what happens to a run.
+    /// The callbacks to notify of what happens to a run.
     pub callbacks: Callbacks,
-    /// Words to find the DAG by.
+    /// Tags to find the DAG by.
     pub tags: &'static [&'static str],
-    /// The options of its tasks where they say nothing themselves.
+    /// The options of its tasks where they set none themselves.
     pub task_defaults: TaskOptions,
 }
 
 impl DagOptions {
-    /// Nothing said.
+    /// No option is set.
     pub const NONE: DagOptions = DagOptions {
         schedule: None,
         timezone: None,
@@ -96,7 +97,7 @@ impl DagOptions {
         task_defaults: TaskOptions::NONE,
     };
 
-    /// The wait before a run is tried again.
+    /// The delay before a retry of the run.
     pub(crate) fn wait_before_retry(&self) -> Duration {
         self.retry_delay.unwrap_or(RetryPolicy::DEFAULT_DELAY)
     }
@@ -110,18 +111,18 @@ impl DagOptions {
 }
 
 impl DagDef {
-    /// The frozen graph. The function runs once in a process; later calls give the same plan.
+    /// The frozen graph. The function runs once in a process; later calls return the same plan.
     ///
     /// # Errors
     ///
-    /// Every mistake of the graph at once.
+    /// All errors of the graph at once.
     pub fn plan(&self) -> Result<Arc<Plan>, BuildErrors> {
         self.plan.get_or_init(|| freeze::trace_def(self).map(Arc::new)).clone()
     }
 }
 
-/// A `#[dag]` function as a type: `#[dag] fn delays(..)` makes the type `delays`, written `delays {}` where a value of it is
-/// wanted.
+/// A `#[dag]` function as a type: `#[dag] fn delays(..)` makes the type `delays`, written `delays
+/// {}` where a value of it is wanted.
 pub trait DagFn {
     /// The type of the result.
     type Result;
@@ -152,8 +153,8 @@ impl DagInputs {
 
 /// A frozen graph together with the type of its result.
 ///
-/// `#[dag]` functions have one behind the scenes; [`Dag::build`] makes one of a closure, for graphs whose shape is known
-/// only at run time:
+/// `#[dag]` functions have one behind the scenes; [`Dag::build`] makes one of a closure, for graphs
+/// whose shape is known only at run time:
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -175,7 +176,7 @@ impl<T: Value> Dag<T> {
     ///
     /// # Errors
     ///
-    /// Every mistake of the graph at once.
+    /// All errors of the graph at once.
     #[track_caller]
     pub fn build(id: &str, body: impl FnOnce() -> Output<T>) -> Result<Self, BuildErrors> {
         Dag::build_with(id, DagOptions::NONE, body)
@@ -185,7 +186,7 @@ impl<T: Value> Dag<T> {
     ///
     /// # Errors
     ///
-    /// Every mistake of the graph at once.
+    /// All errors of the graph at once.
     #[track_caller]
     pub fn build_with(id: &str, options: DagOptions, body: impl FnOnce() -> Output<T>) -> Result<Self, BuildErrors> {
         let at = std::panic::Location::caller().into();

@@ -1,13 +1,13 @@
 //! Mapping over a list that is known only at run time: Airflow's `expand`, for any part of a graph.
 //!
-//! 1. [`Output::each`] adds an *expand node* for the list and runs its closure once. What the closure draws is the
-//!    *template*: its nodes belong to the [`Mapping`](super::plan::Mapping), and an edge from the expand node to one of them
-//!    carries one element.
-//! 2. When the expand node succeeds in a run, the template is there as often as the list is long
-//!    ([`Layout`](super::Layout)): `summarise[0]`, `summarise[1]`, and so on. Tasks of one element depend on each other as
-//!    drawn, and not on those of others.
-//! 3. What leaves the closure is a [`Mapped`]: the values of all elements, in their order, for a parameter `Vec<T>`,
-//!    `Vec<Option<T>>` or `Vec<Result<T, Failure>>`.
+//! 1. [`Output::each`] adds an *expand node* for the list and runs its closure once. What the
+//!    closure draws is the *template*: its nodes belong to the [`Mapping`](super::plan::Mapping),
+//!    and an edge from the expand node to one of them carries one element.
+//! 2. When the expand node succeeds in a run, the template is instantiated once for each element
+//!    ([`Layout`](super::Layout)): `summarise[0]`, `summarise[1]`, and so on. Tasks of one element
+//!    depend on each other as drawn, and not on those of others.
+//! 3. The closure's result becomes a [`Mapped`]: the values of all elements, in order, for a
+//!    parameter `Vec<T>`, `Vec<Option<T>>` or `Vec<Result<T, Failure>>`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -26,8 +26,9 @@ use crate::value::{AnyValue, TypeInfo, Value};
 
 /// What the tasks inside an [`each`](Output::each) will return, one value an element.
 ///
-/// Like an [`Output`] it is a `Copy` handle. It feeds a parameter `Vec<T>` (or `&[T]`), which waits for all to succeed,
-/// `Vec<Option<T>>` (elements may be skipped) and `Vec<Result<T, Failure>>` (elements may fail).
+/// Like an [`Output`] it is a `Copy` handle. It feeds a parameter `Vec<T>` (or `&[T]`), which waits
+/// for all to succeed, `Vec<Option<T>>` (elements may be skipped) and `Vec<Result<T, Failure>>`
+/// (elements may fail).
 pub struct Mapped<T> {
     /// The template node whose values it is made of.
     handle: Handle,
@@ -52,9 +53,10 @@ impl fmt::Debug for Split {
 impl<T: Value + Clone> Output<Vec<T>> {
     /// Draws a part of the graph for each element of a list that is known only at run time.
     ///
-    /// The closure runs once and draws what happens to one element: any tasks, with any edges between them and to tasks
-    /// outside, groups, and further `each`. In a run its tasks are there once an element, with ids like `area[0]`,
-    /// `area[1]`; those of one element start as soon as its own inputs are there.
+    /// The closure runs once and draws what happens to one element: any tasks, with any edges
+    /// between them and to tasks outside, groups, and further `each`. In a run its tasks exist once
+    /// for each element, with ids like `area[0]`, `area[1]`; those of one element start as soon as
+    /// its own inputs are available.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -71,8 +73,9 @@ impl<T: Value + Clone> Output<Vec<T>> {
     /// # assert!(report.find("sides.each").is_some());
     /// ```
     ///
-    /// An empty list gives an empty result, and skips nothing. When the list is not there, because its task failed or was
-    /// skipped, there are no elements, and what takes their values is treated as if one had failed or was skipped.
+    /// An empty list results in an empty list and skips nothing. If there is no list, because its
+    /// task failed or was skipped, there are no elements, and consumers of their values are treated
+    /// as if one had failed or was skipped.
     #[track_caller]
     pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> Mapped<R::Item> {
         self.each_with(None, body)
@@ -97,8 +100,8 @@ impl<T: Value + Clone> Output<Vec<T>> {
 }
 
 impl<T> Mapped<T> {
-    /// How many tasks of the elements may run at once, in one run; zero is a mistake of the graph. Default: as many as the
-    /// run may.
+    /// How many tasks of the elements may run at once, in one run; zero is a build error. Default:
+    /// as many as the run may.
     #[track_caller]
     #[must_use]
     pub fn concurrency(self, tasks: u32) -> Self {
@@ -110,11 +113,12 @@ impl<T> Mapped<T> {
         self
     }
 
-    /// Runs the tasks of the elements on an executor, and not in the process of the engine: on a cluster of Spark, with the
-    /// feature `spark`.
+    /// Runs the tasks of the elements on an executor instead of in the engine's process: on a Spark
+    /// cluster, with the feature `spark`.
     ///
-    /// Meant are those that have been drawn inside this `each`, and in what is inside it, and say nothing of their own. What waits
-    /// (sensors, deferrable tasks), has a process of its own, or is no function with `#[task]` stays here.
+    /// It applies to tasks inside this `each`, at any depth, that do not set an executor
+    /// themselves. Sensors, deferrable tasks, isolated tasks and tasks without `#[task]` stay in
+    /// the engine's process.
     #[track_caller]
     #[must_use]
     pub fn on(self, executor: impl Into<Executor>) -> Self {
@@ -122,9 +126,9 @@ impl<T> Mapped<T> {
         self
     }
 
-    /// How often an element may begin, in one run: `"10/s"`, `"100/min"`, `"1000/h"`, `"5/d"`. Elements begin in their order
-    /// and evenly, ten a second every 100 ms; once an element has begun nothing holds it back, neither its other tasks nor
-    /// retries. Default: no limit.
+    /// How often an element may begin, in one run: `"10/s"`, `"100/min"`, `"1000/h"`, `"5/d"`.
+    /// Elements begin in their order and evenly: at ten a second, one every 100 ms. Once an element
+    /// has begun, its other tasks and retries are not held back. Default: no limit.
     #[track_caller]
     #[must_use]
     pub fn rate(self, rate: &str) -> Self {
@@ -136,8 +140,8 @@ impl<T> Mapped<T> {
         self
     }
 
-    /// How many elements the list may have: a longer one fails with the count before any of its elements is there.
-    /// Default: no limit.
+    /// How many elements the list may have. A longer one fails, with the count in the message,
+    /// before it is expanded. Default: no limit.
     #[track_caller]
     #[must_use]
     pub fn limit(self, elements: u32) -> Self {
@@ -151,8 +155,8 @@ impl<T: Value + Clone> Mapped<T> {
         Mapped { handle, mapping, value: PhantomData }
     }
 
-    /// Draws what happens next to each element. There is no barrier: an element goes on when it is ready, whatever the
-    /// others do.
+    /// Draws what happens next to each element. There is no barrier: an element continues when it
+    /// is ready, whatever the others do.
     #[track_caller]
     pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> Mapped<R::Item> {
         let _opened = builder::reopen_mapping(self.handle, self.mapping, Location::caller());
@@ -160,7 +164,8 @@ impl<T: Value + Clone> Mapped<T> {
         Mapped::new(result.handle(), self.mapping)
     }
 
-    /// The values of all elements as one list. Rarely needed: where a task takes a list, a [`Mapped`] can be passed as it is.
+    /// The values of all elements as one list. Rarely needed: where a task takes a list, a
+    /// [`Mapped`] can be passed as it is.
     #[track_caller]
     pub fn collect(self) -> Output<Vec<T>> {
         builder::add_task(const { &Of::<T>::COLLECT }, [IntoArg::<Vec<T>>::into_arg(self)])
@@ -181,14 +186,15 @@ impl<T> fmt::Debug for Mapped<T> {
     }
 }
 
-/// What the closure of an [`each`](Output::each) may return: the [`Output`] of a task, or what an inner `each` gives.
+/// What the closure of an [`each`](Output::each) may return: the [`Output`] of a task, or the
+/// result of an inner `each`.
 #[diagnostic::on_unimplemented(
     message = "the closure of `each` returns `{Self}`",
     label = "not the output of a task",
     note = "return the `Output` of one of its tasks, or what an inner `each` gives"
 )]
 pub trait EachResult {
-    /// What one element comes to.
+    /// The type of the value of one element.
     type Item: Value + Clone;
     /// The output of one element.
     #[doc(hidden)]
@@ -244,7 +250,7 @@ fn list_item<T: Value + Clone>(list: &AnyValue, place: usize) -> AnyValue {
     Arc::new(list[place].clone())
 }
 
-/// The tasks of taskflow's own that a mapping is made of.
+/// The built-in tasks that a mapping consists of.
 struct Of<T>(PhantomData<T>);
 
 impl<T: Value> Of<T> {

@@ -1,15 +1,15 @@
-//! What can be wrong with a graph although it compiles.
+//! Errors of a graph that the compiler cannot find.
 
 use std::fmt;
 
 use crate::base::{ErrorKind, nearest};
 use crate::task::SourceLocation;
 
-/// One mistake in a DAG, with the task and the place it concerns.
+/// One error of a DAG, with the task and the location it concerns.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// Two nodes have one id.
+    /// Two nodes have the same id.
     #[error(
         "two tasks have the id `{id}`: one at {first}, one at {second}; give one of them another id with `.id(\"..\")`"
     )]
@@ -21,15 +21,15 @@ pub enum BuildError {
         /// The second node.
         second: SourceLocation,
     },
-    /// An id with other characters than letters, digits, `_`, `-` and `.`, or an empty one.
-    #[error("`{id}` (at {at}) is no id: use letters, digits, `_`, `-` and `.`, at least one and at most 250")]
+    /// An id that is empty or contains other characters than letters, digits, `_`, `-` and `.`.
+    #[error("`{id}` (at {at}) is not a valid id: use letters, digits, `_`, `-` and `.`, at least one and at most 250")]
     InvalidId {
         /// The id.
         id: String,
         /// The node or the group.
         at: SourceLocation,
     },
-    /// Order edges that lead back to where they start.
+    /// Order edges that form a cycle.
     #[error("the order of {} goes round in a circle; remove one of the edges made at {}", list(members), list(edges))]
     Cycle {
         /// The tasks on the circle.
@@ -56,13 +56,13 @@ pub enum BuildError {
     },
     /// A limit that lets no task of a mapping run.
     #[error(
-        "`.concurrency(0)` (at {at}) lets no task of the elements run; say how many may run at once, or leave it out"
+        "`.concurrency(0)` (at {at}) allows no task of the elements to run; set how many may run at once, or leave it out"
     )]
     NoConcurrency {
         /// The call.
         at: SourceLocation,
     },
-    /// A rate that is none.
+    /// An invalid rate.
     #[error("`.rate(..)` (at {at}): {message}")]
     Rate {
         /// What is wrong.
@@ -71,14 +71,14 @@ pub enum BuildError {
         at: SourceLocation,
     },
     /// Batches of no elements.
-    #[error("`.batch(0)` (at {at}) makes batches without elements; say how many a batch may have")]
+    #[error("`.batch(0)` (at {at}) makes batches without elements; set how many elements a batch may have")]
     NoBatch {
         /// The call.
         at: SourceLocation,
     },
-    /// An option of sensors on a task that is none.
+    /// An option of sensors on another task.
     #[error(
-        "`.{option}(..)` (at {at}) is for sensors, and `{task}` is none: write `#[sensor]` in the place of `#[task]`"
+        "`.{option}(..)` (at {at}) is for sensors, and `{task}` is not one: write `#[sensor]` instead of `#[task]`"
     )]
     NoSensor {
         /// The task.
@@ -102,8 +102,8 @@ pub enum BuildError {
     },
     /// A task inside an `each`, used outside.
     #[error(
-        "`{task}` is inside an `each` and is used outside (at {at}): there it has as many values as the list has elements; \
-             return it from the closure, and pass on what `each` gives"
+        "`{task}` is inside an `each` and is used outside (at {at}), where it has one value for each element; \
+             return it from the closure, and pass on the result of the `each`"
     )]
     MappedTaskOutside {
         /// The task.
@@ -113,15 +113,15 @@ pub enum BuildError {
     },
     /// What an `each` gives, used inside that `each` or in another one.
     #[error(
-        "what an `each` gives is used inside another `each` than the one around it (at {at}); make a list of it \
+        "the result of an `each` is used inside another `each` than the one around it (at {at}); make a list of it \
              with `.collect()` where it belongs, and use that"
     )]
     MappedElsewhere {
         /// The use.
         at: SourceLocation,
     },
-    /// An option or an order edge on something that is no task.
-    #[error("the parameter `{param}` of the DAG is no task: it has no options and no place in the order (at {at})")]
+    /// An option or an order edge on a parameter.
+    #[error("the parameter `{param}` of the DAG is not a task: it has no options and no place in the order (at {at})")]
     NotATask {
         /// The parameter.
         param: String,
@@ -190,7 +190,7 @@ pub enum BuildError {
     },
     /// A rule for a group that nothing triggers.
     #[error(
-        "the group `{group}` (at {at}) has a trigger rule and comes after nothing; say after what, `.after(..)`, or leave the rule out"
+        "the group `{group}` (at {at}) has a trigger rule but comes after nothing; set what it comes after with `.after(..)`, or remove the rule"
     )]
     GroupRule {
         /// The group.
@@ -198,10 +198,11 @@ pub enum BuildError {
         /// The group's place.
         at: SourceLocation,
     },
-    /// A group that is tried again as a whole, with elements of a list in it or around it.
+    /// A group with retries that contains an `each`, or is inside one.
     #[error(
-        "the group `{group}` (at {at}) has retries, and holds an `each`, is in one, or takes what one gives; elements are tried again \
-             one by one: give the retries to their tasks, or to the whole DAG, and pass what an `each` gives through `.collect()`"
+        "the group `{group}` (at {at}) has retries, and contains an `each`, is inside one, or takes the result of one; \
+             elements are retried one by one: set the retries on their tasks, or on the whole DAG, and pass the result of an \
+             `each` through `.collect()`"
     )]
     GroupOfElements {
         /// The group.
@@ -209,17 +210,17 @@ pub enum BuildError {
         /// The group's place.
         at: SourceLocation,
     },
-    /// A group that is tried again as a whole, with another one in it.
-    #[error("the group `{group}` (at {at}) has retries, and so has a group in it; give them to one of the two")]
+    /// A group with retries inside another one.
+    #[error("the group `{group}` (at {at}) has retries, and so has a group inside it; set them on one of the two")]
     GroupInGroup {
         /// The outer group.
         group: String,
         /// The group's place.
         at: SourceLocation,
     },
-    /// A group that is tried again as a whole, with a part of a scope.
+    /// A group with retries that contains a part of a scope.
     #[error(
-        "the group `{group}` (at {at}) has retries, and holds a part of the scope of `{setup}`; draw the whole scope in the \
+        "the group `{group}` (at {at}) has retries, and contains a part of the scope of `{setup}`; draw the whole scope in the \
              group, or the group in the work of the scope"
     )]
     GroupCutsScope {
@@ -249,7 +250,7 @@ pub enum BuildError {
         /// The second scope.
         at: SourceLocation,
     },
-    /// A scope whose last closure draws nothing.
+    /// A scope whose teardown closure draws nothing.
     #[error("the scope of `{setup}` (at {at}) has no teardown: its last closure calls no task")]
     EmptyTeardown {
         /// The setup.
@@ -257,7 +258,7 @@ pub enum BuildError {
         /// The setup's node.
         at: SourceLocation,
     },
-    /// A rule written by hand on a teardown.
+    /// An explicit trigger rule on a teardown.
     #[error(
         "the teardown `{task}` (at {at}) has a trigger rule; a teardown runs when the work of its scope has ended, however"
     )]
@@ -269,7 +270,7 @@ pub enum BuildError {
     },
     /// A teardown that would not run when the work fails.
     #[error(
-        "the teardown `{task}` (at {at}) needs `{work}` to succeed, and has to run when it does not; take its value as \
+        "the teardown `{task}` (at {at}) needs `{work}` to succeed, but must also run when it does not; take its value as \
              `Result<T, Failure>`"
     )]
     TeardownNeeds {
@@ -280,9 +281,9 @@ pub enum BuildError {
         /// The node.
         at: SourceLocation,
     },
-    /// An option of teardowns on a task that is none.
+    /// An option of teardowns on another task.
     #[error(
-        "`.on_failure_fail_run()` (at {at}) is for teardowns, and `{task}` is none: it is in the last closure of no `scope`"
+        "`.on_failure_fail_run()` (at {at}) is for teardowns, and `{task}` is not one: it is not in the last closure of a `scope`"
     )]
     NoTeardown {
         /// The task.
@@ -291,7 +292,7 @@ pub enum BuildError {
         at: SourceLocation,
     },
     /// A plain value that has no JSON form.
-    #[error("the value for `{input}` of task `{task}` (at {at}) cannot be kept in the plan: {message}")]
+    #[error("the value for `{input}` of task `{task}` (at {at}) cannot be stored in the plan: {message}")]
     Constant {
         /// The task.
         task: String,
@@ -310,7 +311,7 @@ pub enum BuildError {
         /// What is wrong.
         message: String,
     },
-    /// A node that was drawn with words that contradict each other.
+    /// A node with options that contradict each other.
     #[error("task `{task}` (at {at}): {message}")]
     Words {
         /// The task.
@@ -328,7 +329,7 @@ pub enum BuildError {
     },
 }
 
-/// Every mistake of a DAG, found in one go.
+/// All errors of a DAG.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildErrors {
     dag_id: String,
@@ -336,7 +337,8 @@ pub struct BuildErrors {
 }
 
 impl BuildErrors {
-    /// The class of the error: always [`ErrorKind::Damaged`], because the program has to be changed.
+    /// The class of the error: always [`ErrorKind::Damaged`], because the program has to be
+    /// changed.
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Damaged
     }

@@ -12,7 +12,7 @@ use crate::base::BoxError;
 use crate::task::{Body, InputDef, Inputs, Produced, TaskContext, TaskDef};
 use crate::value::{Constant, TypeInfo, Value};
 
-/// The graph that is being drawn, for those who add its nodes one by one: Airflow's operators, `with DAG(..)` and `>>`.
+/// Builds a graph node by node: Airflow's operators, `with DAG(..)` and `>>`.
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -30,12 +30,13 @@ use crate::value::{Constant, TypeInfo, Value};
 /// # Ok::<(), taskflow::BoxError>(())
 /// ```
 ///
-/// In a `#[dag]` function the order can be drawn with arrows, `extract >> [clean, load];`, as [`DagBuilder::current`] shows.
-/// Elsewhere rustc warns that the result of `>>` is not used; `chain` and `.after(..)` are made for that.
+/// In a `#[dag]` function the order can be drawn with arrows, `extract >> [clean, load];`, as
+/// [`DagBuilder::current`] shows. Elsewhere rustc warns that the result of `>>` is unused; use
+/// `chain` or `.after(..)` there.
 ///
-/// What such a node returns is its value, as that of a `#[task]`: a `#[task]` function takes its [`Output`], and options of the
-/// node are set on it. Values can also be [pushed and pulled](TaskContext) by name. With parameters that the compiler checks, and
-/// a definition that knows its types, `#[task]` functions are what most graphs are better off with.
+/// Such a node returns its value like a `#[task]`: a `#[task]` function takes its [`Output`], and
+/// options of the node are set on it. Values can also be [pushed and pulled](TaskContext) by name.
+/// Most graphs are better served by `#[task]` functions, whose parameters the compiler checks.
 #[derive(Debug)]
 pub struct DagBuilder(());
 
@@ -44,7 +45,7 @@ impl Dag<()> {
     ///
     /// # Errors
     ///
-    /// Every mistake of the graph at once.
+    /// All errors of the graph at once.
     #[track_caller]
     pub fn draw(id: &str, body: impl FnOnce(&DagBuilder)) -> Result<Self, BuildErrors> {
         Dag::draw_with(id, DagOptions::NONE, body)
@@ -54,7 +55,7 @@ impl Dag<()> {
     ///
     /// # Errors
     ///
-    /// Every mistake of the graph at once.
+    /// All errors of the graph at once.
     #[track_caller]
     pub fn draw_with(id: &str, options: DagOptions, body: impl FnOnce(&DagBuilder)) -> Result<Self, BuildErrors> {
         Dag::without_result(id, &options, || body(&DagBuilder(())))
@@ -62,7 +63,7 @@ impl Dag<()> {
 }
 
 impl DagBuilder {
-    /// The graph that is being drawn on this thread: for a `#[dag]` function.
+    /// The graph under construction on this thread, for use in a `#[dag]` function.
     ///
     /// ```
     /// # use taskflow::{DagBuilder, prelude::*};
@@ -79,7 +80,8 @@ impl DagBuilder {
         DagBuilder(())
     }
 
-    /// Adds a node with this id that calls the closure, on a worker thread of the engine as a sync `#[task]`.
+    /// Adds a node with this id that calls the closure, on a worker thread of the engine as a sync
+    /// `#[task]`.
     ///
     /// # Panics
     ///
@@ -101,13 +103,13 @@ impl DagBuilder {
 
 type Closure<T> = Box<dyn Fn(&TaskContext) -> Result<T, BoxError> + Send + Sync>;
 
-/// The constants of a generic type are the statics that generic functions cannot have.
+/// Generic functions cannot have statics; the constants of a generic type serve instead.
 struct Of<T>(T);
 
 impl<T: Value> Of<T> {
     const DEF: &'static TaskDef = &TaskDef {
         id: "closure",
-        // It is not one of the nodes that parts of a graph are made of: what a DAG says of its tasks holds for it.
+        // Not the module of built-in tasks: the task defaults of a DAG apply to it.
         module: "taskflow::closure",
         doc: "Calls a closure.",
         inputs: &[InputDef { name: "body", ty: TypeInfo::of::<&'static str>() }],

@@ -6,15 +6,15 @@ use std::sync::LazyLock;
 use super::registry::Registry;
 use crate::task::{TaskDef, Waiting};
 
-/// Whether the attempts of a task can run in a process that somebody else starts.
+/// Whether the attempts of a task can run in a process that an executor starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fitness {
     Can,
     Waits,
     Isolated,
-    /// It would not be found there.
+    /// The task is not registered, so the process cannot find it.
     Unknown,
-    /// Its inputs would not get there.
+    /// Its inputs cannot be serialized.
     Unwritten,
 }
 

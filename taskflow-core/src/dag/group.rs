@@ -1,4 +1,4 @@
-//! Groups: boxes around parts of a graph, with a name and options of their own. Airflow's task groups.
+//! Groups: parts of a graph with a name and options of their own. Airflow's task groups.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::builder::{self, GroupWish, Handle};
 use super::order::IntoNodes;
 use crate::task::{RetryPolicy, TriggerRule};
 
-/// Draws a box around the nodes that `body` adds, and puts `name.` before their ids. Boxes nest.
+/// Puts the nodes that `body` adds into a group, and `name.` before their ids. Groups nest.
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -22,8 +22,8 @@ use crate::task::{RetryPolicy, TriggerRule};
 /// # assert!(daily::def().plan().unwrap().find("warehouse.load").is_some());
 /// ```
 ///
-/// A name used twice gets a number, as tasks do: `warehouse`, `warehouse_2`. Outside a `#[dag]` function it only calls
-/// `body`. A group with options is a [`Group`].
+/// A name used twice gets a number, as tasks do: `warehouse`, `warehouse_2`. Outside a `#[dag]`
+/// function it only calls `body`. A group with options is a [`Group`].
 #[track_caller]
 pub fn group<R>(name: &str, body: impl FnOnce() -> R) -> R {
     Group::new(name).draw(body)
@@ -64,47 +64,50 @@ impl Group {
         Group { name: name.to_owned(), concurrency: None, after: Vec::new(), rule: None, retries: 0, retry_delay }
     }
 
-    /// How often the group may be tried again, as a whole: when all its tasks have ended and it has failed, every one of them
-    /// runs again, those that had succeeded as well. What takes their values outside hears of none of it before the group
-    /// is over. Default: never.
+    /// How often the group may be retried as a whole: when all its tasks have ended and it has
+    /// failed, all of them run again, including those that succeeded. Tasks outside wait until the
+    /// group is over. Default: 0.
     ///
-    /// Retries of the tasks come first, and are theirs again each time. A group fails by a task that failed for good with
-    /// nothing else in the group to deal with that; if what is upstream of the group failed, or the failure is one that allows
-    /// no retry, it is not tried again. A group with retries can neither hold an [`each`](crate::dag::Output::each) or
-    /// another group with retries, nor be in one; what an `each` gives goes into it by way of `.collect()`.
+    /// Retries of the tasks come first, and are available again each time. A group fails if a task
+    /// failed finally and no other task of the group handles that. It is not retried if an upstream
+    /// of the group failed or the failure allows no retry. A group with retries can neither contain
+    /// an [`each`](crate::dag::Output::each) or another group with retries, nor be inside one; pass
+    /// the result of an `each` into it with `.collect()`.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// The wait before the group is tried again. Default: 10 seconds.
+    /// The delay before a retry of the group. Default: 10 seconds.
     pub fn retry_delay(mut self, delay: Duration) -> Self {
         self.retry_delay = delay;
         self
     }
 
-    /// How many of its tasks may run at once, in one run, those of groups inside it and of elements among them; zero is a
-    /// mistake of the graph. Default: as many as the run may.
+    /// How many of its tasks may run at once, in one run, including those of groups and elements
+    /// inside it; zero is a build error. Default: as many as the run may.
     pub fn concurrency(mut self, tasks: u32) -> Self {
         self.concurrency = Some(tasks);
         self
     }
 
-    /// Orders its first tasks (those that nothing else in it comes before) after other tasks: Airflow's `task >> group`.
+    /// Orders its first tasks (those that nothing else in it comes before) after other tasks:
+    /// Airflow's `task >> group`.
     #[allow(clippy::needless_pass_by_value, reason = "outputs are handles")]
     pub fn after(mut self, upstreams: impl IntoNodes) -> Self {
         self.after.extend(upstreams.handles());
         self
     }
 
-    /// When its first tasks run, seen from those that the group comes [`after`](Group::after). A task with a rule of its own
-    /// keeps it.
+    /// The trigger rule of its first tasks for what the group comes [`after`](Group::after). A task
+    /// with its own rule keeps it.
     pub fn trigger_rule(mut self, rule: TriggerRule) -> Self {
         self.rule = Some(rule);
         self
     }
 
-    /// Draws the group: what `body` calls is in it. Outside a `#[dag]` function it only calls `body`.
+    /// Draws the group: what `body` calls is in it. Outside a `#[dag]` function it only calls
+    /// `body`.
     #[track_caller]
     pub fn draw<R>(self, body: impl FnOnce() -> R) -> R {
         let Group { name, concurrency, after, rule, retries, retry_delay } = self;

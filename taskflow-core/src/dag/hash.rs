@@ -5,13 +5,14 @@ use std::fmt::{self, Write};
 use sha2::{Digest, Sha256};
 
 use super::def::DagOptions;
-use super::plan::{ArgPlan, GroupPlan, NodeOptions, Plan, Source};
+use super::plan::{ArgPlan, GroupPlan, NodeOptions, Plan, Source, node_options};
 use super::projection::Projection;
 use crate::base::hex;
-use crate::task::{Executor, TaskOptions};
+use crate::task::{Executor, TaskOptions, task_options};
 
-/// Hashes a canonical text of the graph, so that what enters is plain to see: one line a fact, ids instead of indices,
-/// JSON with sorted keys. The first 128 bits of SHA-256 are plenty against accidents.
+/// Hashes a canonical text of the graph, so that what enters is plain to see: one line a fact, ids
+/// instead of indices, JSON with sorted keys. The first 128 bits of SHA-256 are plenty against
+/// accidents.
 pub(super) fn structural(plan: &Plan) -> String {
     let mut hasher = Lines { hasher: Sha256::new(), line: String::new() };
     hasher.line(format_args!("dag {} {}", plan.id, of_dag(&plan.options)));
@@ -81,11 +82,12 @@ pub(super) fn structural(plan: &Plan) -> String {
     hex(&digest[..16])
 }
 
-// The options as the first version wrote them. What was added since stands here only where it is used, so that the versions of
-// other graphs stay what they are. The structs are taken apart by name: an option that is added later cannot be forgotten.
+// The options as the first version wrote them. Options added since are written only where they are
+// used, so that the hashes of other graphs stay the same.
 
 fn of_dag(options: &DagOptions) -> impl fmt::Display + '_ {
     fmt::from_fn(move |f| {
+        // Taken apart by name: an option that is added later cannot be forgotten.
         let DagOptions {
             schedule,
             timezone,
@@ -115,59 +117,56 @@ fn of_dag(options: &DagOptions) -> impl fmt::Display + '_ {
     })
 }
 
-fn write_defaults(options: &TaskOptions, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let TaskOptions {
-        retries,
-        retry_delay,
-        backoff,
-        max_retry_delay,
-        timeout,
-        pool,
-        pool_slots,
-        priority,
-        trigger_rule,
-        // Not among the defaults of a DAG.
-        executor: _,
-        sensor,
-        callbacks,
-        tags,
-    } = options;
-    let mut all = f.debug_struct("TaskOptions");
-    all.field("retries", retries).field("retry_delay", retry_delay).field("backoff", backoff);
-    all.field("max_retry_delay", max_retry_delay).field("timeout", timeout).field("pool", pool);
-    all.field("pool_slots", pool_slots).field("priority", priority).field("trigger_rule", trigger_rule);
-    all.field("sensor", sensor);
-    later(&mut all, "callbacks", callbacks, !callbacks.is_empty());
-    all.field("tags", tags).finish()
+/// Writes a field of an option, as its row in the table says.
+macro_rules! field {
+    ($all:ident, $name:ident, $value:expr, always) => {
+        $all.field(stringify!($name), &$value);
+    };
+    ($all:ident, $name:ident, $value:expr, if_some) => {
+        later(&mut $all, stringify!($name), &$value, $value.is_some());
+    };
+    ($all:ident, $name:ident, $value:expr, if_any) => {
+        later(&mut $all, stringify!($name), &$value, !$value.is_empty());
+    };
+    // Where the cluster is can change from one place to the next, as what is behind a connection
+    // can.
+    ($all:ident, $name:ident, $value:expr, if_kind) => {
+        later(&mut $all, stringify!($name), &$value.map(Executor::kind), $value.is_some());
+    };
+    ($all:ident, $name:ident, $value:expr, never) => {};
 }
 
-fn of_node(options: &NodeOptions) -> impl fmt::Display + '_ {
-    fmt::from_fn(move |f| {
-        let NodeOptions {
-            retry,
-            timeout,
-            pool,
-            pool_slots,
-            priority,
-            trigger_rule,
-            executor,
-            teardown,
-            waiting,
-            callbacks,
-            sensor,
-            tags,
-        } = options;
-        let mut all = f.debug_struct("NodeOptions");
-        all.field("retry", retry).field("timeout", timeout).field("pool", pool).field("pool_slots", pool_slots);
-        all.field("priority", priority).field("trigger_rule", trigger_rule);
-        // Where the cluster is can change from one place to the next, as what is behind a connection can.
-        later(&mut all, "executor", &executor.map(Executor::kind), executor.is_some());
-        later(&mut all, "teardown", teardown, teardown.is_some());
-        all.field("waiting", waiting);
-        later(&mut all, "callbacks", callbacks, !callbacks.is_empty());
-        all.field("sensor", sensor).field("tags", tags).finish()
-    })
+macro_rules! defaults {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $ty:ty = $unset:expr, merge($merge:ident), hash($hash:ident), show($show:ident);
+    )*) => {
+        fn write_defaults(options: &TaskOptions, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            let mut all = f.debug_struct("TaskOptions");
+            $(field!(all, $name, options.$name, $hash);)*
+            all.finish()
+        }
+    };
 }
+
+task_options!(defaults);
+
+macro_rules! node {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $ty:ty = $resolve:expr, hash($hash:ident), show($place:literal: $show:ident);
+    )*) => {
+        fn of_node(options: &NodeOptions) -> impl fmt::Display + '_ {
+            fmt::from_fn(move |f| {
+                let mut all = f.debug_struct("NodeOptions");
+                $(field!(all, $name, options.$name, $hash);)*
+                all.finish()
+            })
+        }
+    };
+}
+
+node_options!(node);
 
 fn later(all: &mut fmt::DebugStruct<'_, '_>, name: &str, value: &dyn fmt::Debug, is_used: bool) {
     if is_used {

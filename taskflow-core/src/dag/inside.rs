@@ -10,14 +10,17 @@ use super::plan::EdgeKind;
 use crate::task::{Body, InputDef, RetryPolicy, TaskDef, pass_on};
 use crate::value::{TypeInfo, Value};
 
-/// Draws what `body` draws as a group with the name of the DAG. What a `#[dag]` function does when it is called.
+/// Draws what `body` draws as a group with the name of the DAG. What a `#[dag]` function does when
+/// it is called.
 ///
-/// What the DAG says of its tasks (`default(..)`) holds for them here as well, and its `max_active_tasks` is the limit of the
-/// group. What it says of its runs, as schedules, time limits and callbacks, is not about a part of another run.
+/// What the DAG says of its tasks (`default(..)`) holds for them here as well, and its
+/// `max_active_tasks` is the limit of the group. What it says of its runs, as schedules, time
+/// limits and callbacks, is not about a part of another run.
 ///
 /// # Panics
 ///
-/// Outside a `#[dag]` function, with the place of the call and the way out; and if the DAG draws itself.
+/// Outside a `#[dag]` function, with the place of the call and the way out; and if the DAG draws
+/// itself.
 #[doc(hidden)]
 #[track_caller]
 pub fn draw_inside<R>(def: &'static DagDef, body: impl FnOnce() -> R) -> R {
@@ -43,7 +46,8 @@ pub fn draw_inside<R>(def: &'static DagDef, body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// An argument for a DAG inside another one: a plain value needs a node that gives it, named after the parameter.
+/// An argument for a DAG inside another one: a plain value needs a node that gives it, named after
+/// the parameter.
 #[track_caller]
 pub(crate) fn given<T: Value>(arg: Arg, param: &'static str) -> Output<T> {
     if let ArgDraft::One { from, kind: EdgeKind::Required, assemble: None } = arg.0 {
@@ -55,7 +59,7 @@ pub(crate) fn given<T: Value>(arg: Arg, param: &'static str) -> Output<T> {
     }
 }
 
-/// The constants of a generic type are the statics that generic functions cannot have.
+/// Generic functions cannot have statics; the constants of a generic type serve instead.
 struct Of<T>(T);
 
 impl<T: Value> Of<T> {

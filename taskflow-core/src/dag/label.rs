@@ -1,4 +1,4 @@
-//! Names for the elements of a list, for people: `list.label(|x| ..).each(..)`.
+//! Labels for the elements of a list: `list.label(|x| ..).each(..)`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,28 +7,28 @@ use super::each::{EachResult, Mapped};
 use super::output::Output;
 use crate::value::{AnyValue, Value};
 
-/// A list whose elements have names: what [`Output::label`] gives.
+/// A list whose elements have labels, returned by [`Output::label`].
 #[must_use = "labels are for the tasks of elements: go on with `.each(..)`"]
 pub struct Labelled<T> {
     list: Output<Vec<T>>,
     labels: Labels,
 }
 
-/// Names the elements of a list.
+/// The closure that labels the elements of a list.
 #[derive(Clone)]
 pub(crate) struct Labels(Arc<Naming>);
 
 type Naming = dyn Fn(&AnyValue) -> Vec<String> + Send + Sync;
 
 impl Labels {
-    /// The names of the elements, in their order. Runs user code.
+    /// The labels of the elements, in order. Runs user code.
     pub(crate) fn of(&self, list: &AnyValue) -> Vec<String> {
         (self.0)(list)
     }
 }
 
 impl<T: Value + Clone> Output<Vec<T>> {
-    /// Names the elements for people: Airflow's `map_index_template`. Their tasks keep the ids that they have,
+    /// Labels the elements for display: Airflow's `map_index_template`. Their tasks keep their ids,
     /// `load[3]`; `status` and the live view say `load[3] (2013-03)`.
     ///
     /// ```
@@ -42,7 +42,8 @@ impl<T: Value + Clone> Output<Vec<T>> {
     /// # assert_eq!(year::run().wait().unwrap().result(), Some(&6));
     /// ```
     ///
-    /// The closure is called when the list is there, once for each element; if it panics, the list fails.
+    /// The closure is called when the list is there, once for each element; if it panics, the list
+    /// fails.
     pub fn label<L: fmt::Display>(self, label: impl Fn(&T) -> L + Send + Sync + 'static) -> Labelled<T> {
         let labels = move |list: &AnyValue| {
             let list = list.downcast_ref::<Vec<T>>();

@@ -1,8 +1,10 @@
-//! The task instances of a run: the nodes of its plan, and for every element of a mapped list those of the template.
+//! The task instances of a run: the nodes of its plan, and for every element of a mapped list the
+//! nodes of its template.
 //!
-//! A task instance has a number. Those of nodes outside every mapping are the indices of the nodes, and never change; when
-//! an expand node succeeds, a [`Block`] of numbers is added at the end, element by element. The numbers follow from the order
-//! of the expansions and from nothing else, so a journal that has this order has the numbers.
+//! A task instance has a number. Those of nodes outside every mapping are the indices of the nodes,
+//! and never change; when an expand node succeeds, a [`Block`] of numbers is added at the end,
+//! element by element. The numbers follow from the order of the expansions alone, so a journal that
+//! has this order has the numbers.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use super::plan::{Mapping, NodeOptions, Plan};
 use crate::task::TriggerRule;
 
-/// Which task instances there are.
+/// The task instances of a run.
 #[derive(Debug)]
 pub(crate) struct Layout {
     plan: Arc<Plan>,
@@ -64,7 +66,7 @@ impl Layout {
         &self.plan
     }
 
-    /// How many numbers are in use. Those of nodes inside mappings stand for no instance.
+    /// How many numbers are in use. The numbers of mapped nodes are not task instances.
     pub(crate) fn len(&self) -> u32 {
         self.tasks
     }
@@ -74,12 +76,13 @@ impl Layout {
         (0..self.tasks).filter(|&task| self.is_instance(task))
     }
 
-    /// Whether the number stands for a task instance, and not for a node of a template.
+    /// Whether the number is that of a task instance, not of a mapped node.
     pub(crate) fn is_instance(&self, task: u32) -> bool {
         task >= self.plan.len() as u32 || !self.plan.is_mapped(task)
     }
 
-    /// Adds the elements of a list. `None` if that would be more task instances than can be counted.
+    /// Adds the elements of a list. `None` if that would be more task instances than can be
+    /// counted.
     pub(crate) fn expand(&mut self, expand: u32, count: u32) -> Option<Block> {
         let mapping = self.plan.place(self.node(expand)).expands?;
         let Mapping { nodes, joins, .. } = &self.plan.mappings()[mapping as usize];
@@ -107,7 +110,7 @@ impl Layout {
         self.of_expand.get(&expand).map(|&block| &self.blocks[block as usize])
     }
 
-    /// The lists that are there, in the order in which they came: their expand nodes and lengths.
+    /// The expanded lists in the order of their expansion: expand nodes and lengths.
     pub(crate) fn expansions(&self) -> Vec<(u32, u32)> {
         self.blocks.iter().map(|block| (block.expand, block.count)).collect()
     }
@@ -155,7 +158,7 @@ impl Layout {
         }
     }
 
-    /// Where the list of an element is itself.
+    /// The element that the list of an element is part of, if any.
     pub(crate) fn around(&self, at: At) -> Option<At> {
         self.at(self.blocks[at.block as usize].expand)
     }
@@ -213,8 +216,8 @@ impl Layout {
         self.plan.joins_of(self.node(task)).filter_map(move |join| self.join(join, at))
     }
 
-    /// All upstreams of a task instance, through values and through order; of what takes the values of all elements, all of
-    /// them.
+    /// All upstreams of a task instance, by value and by order; for a consumer of all elements,
+    /// each of them.
     pub(crate) fn upstreams(&self, task: u32) -> Vec<u32> {
         let (node, at) = (self.node(task), self.at(task));
         let own = self.plan.place(node).mapping;
@@ -237,7 +240,8 @@ impl Layout {
         self.plan.node_options(self.node(task))
     }
 
-    /// The elements of a mapping that are there below an element (or below the top level), over all lists in between.
+    /// The elements of a mapping that are there below an element (or below the top level), over all
+    /// lists in between.
     pub(crate) fn elements(&self, mapping: u32, below: Option<At>) -> Vec<At> {
         let around = below.map(|at| self.blocks[at.block as usize].mapping);
         let outer = |&mapping: &u32| self.plan.mappings()[mapping as usize].parent;
@@ -255,7 +259,8 @@ impl Layout {
         found.into_iter().flatten().collect()
     }
 
-    /// The id of a task instance: that of its node, with the places in the lists around it from the outermost to its own.
+    /// The id of a task instance: that of its node, with the places in the lists around it from the
+    /// outermost to its own.
     pub(crate) fn id(&self, task: u32) -> Cow<'_, str> {
         let id = self.plan.nodes()[self.node(task) as usize].id();
         let Some(own) = self.at(task) else { return Cow::Borrowed(id) };
@@ -270,7 +275,7 @@ impl Layout {
         Cow::Owned(id)
     }
 
-    /// The task instance with this id. Takes time in proportion to the size of the plan.
+    /// The task instance with this id. Searches the whole plan.
     pub(crate) fn find(&self, id: &str) -> Option<u32> {
         let name = id.split('[').next()?;
         let node = self.plan.find(name)?;

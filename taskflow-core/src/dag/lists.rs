@@ -1,4 +1,4 @@
-//! Lists that are known only at run time, put together from others: what is handed to `each`.
+//! Lists that are known only at run time, made from others, for use with `each`.
 
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -13,8 +13,8 @@ use crate::task::{Body, InputDef, Inputs, Produced, TaskContext, TaskDef};
 use crate::value::{TypeInfo, Value};
 
 impl<T: Value + Clone> Output<Vec<T>> {
-    /// The elements for which the closure says yes, in their order. A projection, as [`Output::map`] is: there is no node for
-    /// it.
+    /// The elements for which the closure returns `true`, in their order. Like [`Output::map`],
+    /// this is a projection and adds no node.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -31,8 +31,9 @@ impl<T: Value + Clone> Output<Vec<T>> {
         self.map(move |list: &Vec<T>| list.iter().filter(|element| keep(element)).cloned().collect())
     }
 
-    /// The elements in batches of so many, the last one with what is left: for tasks that are too short to be worth a task
-    /// each. A projection, as [`Output::map`] is. Zero is a mistake of the graph.
+    /// The elements in batches of this size, the last one with the rest: for work that is too short
+    /// for a task per element. Like [`Output::map`], this is a projection. A size of zero is a
+    /// build error.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -53,7 +54,8 @@ impl<T: Value + Clone> Output<Vec<T>> {
         self.map(move |list: &Vec<T>| list.chunks(size.max(1)).map(<[T]>::to_vec).collect())
     }
 
-    /// Pairs of the elements at the same places. Lists of different lengths are a failure, so that nothing is lost unseen.
+    /// Pairs of the elements at the same positions. Lists of different lengths fail the task, so
+    /// that no element is lost silently.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -92,7 +94,8 @@ impl<T: Value + Clone> Output<Vec<T>> {
         add(self, other, const { &Two::<T, T>::CONCAT })
     }
 
-    /// Every pair of an element of this list and one of the other: the first with all, then the second with all.
+    /// Every pair of an element of this list and one of the other: first those of the first
+    /// element, then those of the second, and so on.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -111,14 +114,14 @@ impl<T: Value + Clone> Output<Vec<T>> {
     }
 }
 
-/// A node of taskflow's own that makes a list of two.
+/// The built-in task that makes one list of two.
 #[track_caller]
 fn add<T: Value, U: Value, V>(one: Output<Vec<T>>, other: Output<Vec<U>>, def: &'static TaskDef) -> Output<Vec<V>> {
     let args: [Arg; 2] = [IntoArg::<Vec<T>>::into_arg(one), IntoArg::<Vec<U>>::into_arg(other)];
     Output::new(builder::add_built_in(def, args, (one.handle().source, def.id), Location::caller()))
 }
 
-/// What can be made of two lists.
+/// How two lists are combined.
 struct Two<T, U>(PhantomData<(T, U)>);
 
 impl<T: Value + Clone, U: Value + Clone> Two<T, U> {

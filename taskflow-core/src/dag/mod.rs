@@ -1,11 +1,15 @@
-//! From calls to a graph: `#[dag]` functions run once, symbolically, and what they drew is frozen into a [`Plan`].
+//! From calls to a graph: `#[dag]` functions run once, symbolically, and what they drew is frozen
+//! into a [`Plan`].
 //!
-//! 1. A [`DagDef`] (one static per `#[dag]` function) opens a builder for its thread and calls the function.
-//! 2. A call of a task adds a node and returns an [`Output`], a `Copy` handle that carries the type. [`IntoArg`] turns
-//!    handles and plain values into the edges of the next node; a wrong type does not compile.
-//! 3. `branch!`, [`when`] and [`only_if`] draw parts of the graph that run or are skipped by what a task returned.
-//!    [`scope`] draws work between a setup and its teardown.
-//! 4. [`Plan`] is the frozen form: all errors at once, then index vectors that the engine reads and nobody changes.
+//! 1. A [`DagDef`] (one static per `#[dag]` function) opens a builder for its thread and calls the
+//!    function.
+//! 2. A call of a task adds a node and returns an [`Output`], a `Copy` handle that carries the
+//!    type. [`IntoArg`] turns handles and plain values into the edges of the next node; a wrong
+//!    type does not compile.
+//! 3. `branch!`, [`when`] and [`only_if`] draw parts of the graph that run or are skipped by what a
+//!    task returned. [`scope`] draws work between a setup and its teardown.
+//! 4. [`Plan`] is the frozen form: all errors at once, then immutable index vectors that the engine
+//!    reads.
 
 mod arg;
 mod branch;
@@ -54,6 +58,7 @@ pub(crate) use layout::{At, Block, Layout, node_id_of, path_of};
 pub use order::{IntoNodes, chain, chain_linear};
 pub use output::Output;
 pub use param::{Param, ParamDef, ParamError, Params, RangeOf};
+pub(crate) use plan::node_options;
 pub use plan::{ArgPlan, EdgeArg, EdgeKind, GroupPlan, Join, Node, NodeOptions, Plan, Source, Teardown};
 pub use pool::PoolDef;
 pub use projection::{Projection, TextMap, Tuple};

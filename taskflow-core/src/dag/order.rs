@@ -54,7 +54,7 @@ impl<T: IntoNodes + ?Sized> IntoNodes for &T {
     }
 }
 
-/// `a >> b` runs `b` after `a`; it gives `b`, so that `a >> b >> c` is a chain.
+/// `a >> b` runs `b` after `a` and evaluates to `b`, so that `a >> b >> c` is a chain.
 impl<T, N: IntoNodes> Shr<N> for Output<T> {
     type Output = N;
 
@@ -148,8 +148,9 @@ impl<T: IntoNodes> Chain for Vec<T> {
 
 /// Orders the links one after the other, as Airflow's `chain`.
 ///
-/// Between a single node and a list every pair is connected; between two lists of the same length the nodes are
-/// connected pair by pair. Two lists of different lengths are a build error; [`chain_linear`] connects those crosswise.
+/// Between a single node and a list every pair is connected; between two lists of the same length
+/// the nodes are connected pair by pair. Two lists of different lengths are a build error;
+/// [`chain_linear`] connects those crosswise.
 #[track_caller]
 #[allow(
     clippy::needless_pass_by_value,
@@ -170,7 +171,8 @@ pub fn chain(links: impl Chain) {
     }
 }
 
-/// Orders the links one after the other, each node of a link before every node of the next: Airflow's `chain_linear`.
+/// Orders the links one after the other, each node of a link before every node of the next:
+/// Airflow's `chain_linear`.
 #[track_caller]
 #[allow(clippy::needless_pass_by_value, reason = "as `chain`")]
 pub fn chain_linear(links: impl Chain) {

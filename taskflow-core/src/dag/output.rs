@@ -12,8 +12,8 @@ use crate::task::{Backoff, Executor, SensorOptions, TriggerRule, Waiting};
 
 /// What a task will return, or a parameter of the DAG will hold: Airflow's `XComArg`.
 ///
-/// It is `Copy`, so one value can feed many tasks. Passing it to a task draws an edge; the methods set options of the
-/// node behind it and return it again:
+/// It is `Copy`, so one value can feed many tasks. Passing it to a task draws an edge; the methods
+/// set options of the node behind it and return it again:
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -29,8 +29,8 @@ use crate::task::{Backoff, Executor, SensorOptions, TriggerRule, Waiting};
 /// # assert!(daily::def().plan().is_ok());
 /// ```
 ///
-/// Mistakes that the compiler cannot see (the same id twice, an output of another DAG) are collected and reported
-/// together when the graph is frozen.
+/// Mistakes that the compiler cannot see (the same id twice, an output of another DAG) are
+/// collected and reported together when the graph is frozen.
 pub struct Output<T> {
     handle: Handle,
     value: PhantomData<fn() -> T>,
@@ -50,7 +50,8 @@ impl<T> Output<T> {
         self.handle
     }
 
-    /// Gives the node its id, in place of the name of the function. Letters, digits, `_`, `-` and `.`; unique in the DAG.
+    /// Sets the id of the node; the default is the name of the function. An id consists of letters,
+    /// digits, `_`, `-` and `.`, and is unique in the DAG.
     #[track_caller]
     pub fn id(self, id: impl Into<String>) -> Self {
         let id = id.into();
@@ -104,14 +105,15 @@ impl<T> Output<T> {
         self
     }
 
-    /// A sensor that does not find what it looks for in time is skipped, and does not fail.
+    /// Skips the sensor, instead of failing it, if it does not find what it looks for in time.
     #[track_caller]
     pub fn soft_fail(self) -> Self {
         with_sensor(self.handle, Location::caller(), "soft_fail", |sensor| sensor.soft_fail = Some(true));
         self
     }
 
-    /// The pool whose slots the task takes while it runs; declared by [`pool!`](https://docs.rs/taskflow/latest/taskflow/macro.pool.html).
+    /// The pool whose slots the task takes while it runs; declared by
+    /// [`pool!`](https://docs.rs/taskflow/latest/taskflow/macro.pool.html).
     #[track_caller]
     pub fn pool(self, pool: &'static str) -> Self {
         with_node(self.handle, Location::caller(), |node| node.options_mut().pool = Some(pool));
@@ -132,15 +134,15 @@ impl<T> Output<T> {
         self
     }
 
-    /// When to run, seen from the upstreams connected by order alone.
+    /// The trigger rule for upstreams connected by order alone.
     #[track_caller]
     pub fn trigger_rule(self, rule: TriggerRule) -> Self {
         with_node(self.handle, Location::caller(), |node| node.options_mut().trigger_rule = Some(rule));
         self
     }
 
-    /// Runs the attempts of the task on an executor, and not in the process of the engine: on a cluster of Spark, with the
-    /// feature `spark`. Its inputs and its value cross as they would be stored.
+    /// Runs the attempts of the task on an executor instead of in the engine's process: on a Spark
+    /// cluster, with the feature `spark`. Its inputs and its value are sent in their stored form.
     #[track_caller]
     pub fn on(self, executor: impl Into<Executor>) -> Self {
         let executor = executor.into();
@@ -148,7 +150,7 @@ impl<T> Output<T> {
         self
     }
 
-    /// Words to find the node by; they take the place of the task's own.
+    /// Tags to find the node by; they replace those of the task.
     #[track_caller]
     pub fn tags(self, tags: &'static [&'static str]) -> Self {
         with_node(self.handle, Location::caller(), |node| node.options_mut().tags = tags);

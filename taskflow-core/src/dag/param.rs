@@ -12,7 +12,8 @@ use crate::value::{AnyValue, TypeInfo, Value};
 type DefaultFn = Arc<dyn Fn(&RunInfo) -> Result<AnyValue, String> + Send + Sync>;
 type CheckFn = Arc<dyn Fn(&AnyValue) -> bool + Send + Sync>;
 
-/// A parameter of a DAG with its type erased: how to read it, what it may be, what it is when nobody says.
+/// A parameter of a DAG with its type erased: how to read it, what it may be, what it is when
+/// nobody says.
 #[derive(Clone)]
 pub struct ParamDef {
     /// Its name; on the command line `late_after_min` is `--late-after-min`.
@@ -220,7 +221,8 @@ impl ParamDef {
         self.ty.json(value)
     }
 
-    /// What is wrong with the parameter itself, before any run: its choices, its pattern, a constant default.
+    /// What is wrong with the parameter itself, before any run: its choices, its pattern, a
+    /// constant default.
     pub(super) fn mistakes(&self) -> Vec<String> {
         let mut mistakes = Vec::new();
         for choice in self.choices {
@@ -233,7 +235,8 @@ impl ParamDef {
         {
             mistakes.push(format!("the pattern `{pattern}` is no regular expression: {error}"));
         }
-        // A default taken from the run may be allowed for one run and not for another; it is checked at each start.
+        // A default taken from the run may be allowed for one run and not for another; it is
+        // checked at each start.
         let constant = !self.default_text.is_some_and(|text| text.starts_with('|'));
         if constant && mistakes.is_empty() {
             let run = RunInfo::manual("", crate::base::Timestamp::EPOCH);
@@ -258,7 +261,8 @@ impl ParamDef {
     /// Why a text is no value, from what the deserializer says.
     fn no_value(&self, message: &str) -> String {
         let ty = self.ty.short();
-        // "invalid type: string "x", expected u32" says it over again, unless what is expected is no text at all.
+        // "invalid type: string "x", expected u32" says it over again, unless what is expected is
+        // no text at all.
         match message.strip_prefix("invalid type: string ") {
             Some(rest) if [" a sequence", " a map", " struct ", " a tuple"].iter().any(|form| rest.contains(form)) => {
                 format!("is no {ty}; write it as JSON")
@@ -353,7 +357,8 @@ pub struct ParamError {
     pub param: &'static str,
     /// The value, as text.
     pub given: Option<String>,
-    /// What is wrong, to be read after the value (after the parameter, when there is none): `is not in the range 0..=600`.
+    /// What is wrong, to be read after the value (after the parameter, when there is none): `is not
+    /// in the range 0..=600`.
     pub message: String,
 }
 

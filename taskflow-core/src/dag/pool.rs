@@ -1,12 +1,13 @@
 //! Pools: named numbers of slots that running tasks share.
 
-/// A pool, as `taskflow::pool!` declares it.
+/// A pool, declared by `taskflow::pool!`.
 ///
-/// A task in a pool takes one slot or more while it runs; tasks of every run in the process share them.
+/// A task in a pool takes one or more slots while it runs. The tasks of all runs in the process
+/// share them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolDef {
     /// Its name, unique in the binary.
     pub name: &'static str,
-    /// How many slots it has. An engine may be built with another number.
+    /// How many slots it has. An engine can be built with another number.
     pub slots: u32,
 }

@@ -1,7 +1,8 @@
-//! Another form of a value, or a part of it, without a node: `out.map(..)`, `out.get("key")`, `out.unzip()`.
+//! Another form of a value, or a part of it, without a node: `out.map(..)`, `out.get("key")`,
+//! `out.unzip()`.
 //!
-//! A projection belongs to an edge. The upstream's value is stored as it is; the thread that runs the consumer makes of it
-//! what the consumer takes, so that what goes wrong there is the consumer's failure. Projections chain.
+//! A projection belongs to an edge. The upstream's value is stored unchanged; the thread that runs
+//! the consumer converts it, so that an error there is the consumer's failure. Projections chain.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -14,7 +15,7 @@ use crate::value::{AnyValue, TypeInfo, Value};
 
 /// How an edge changes the value that it carries: one or more steps.
 pub struct Projection {
-    /// Whose value it is, as messages name it.
+    /// The origin of the value, as messages name it.
     origin: Box<str>,
     /// The first is applied first; never empty.
     steps: Box<[Step]>,
@@ -38,14 +39,14 @@ enum StepKind {
     Item(usize),
 }
 
-/// A map does not have the key; it has these.
+/// A map does not have the key; these are the keys it has.
 struct Missing {
     key: Arc<str>,
     known: Vec<String>,
 }
 
 impl Projection {
-    /// The steps up to that of `handle`, if it stands for a projected value.
+    /// The steps up to that of `handle`, if it is a projected value.
     pub(super) fn of(handle: Handle, draft: &Draft, origin: impl FnOnce() -> String) -> Option<Arc<Self>> {
         let mut steps = Vec::new();
         let mut next = handle.projection;
@@ -58,11 +59,12 @@ impl Projection {
         (!steps.is_empty()).then(|| Arc::new(Projection { origin: origin().into(), steps: steps.into() }))
     }
 
-    /// What the consumer takes. A panic in a closure of the user goes through.
+    /// The value for the consumer. A panic in a closure of the user is not caught.
     ///
     /// # Errors
     ///
-    /// When a map does not have the key that is asked for. No retry would find it: the value is there to stay.
+    /// If a map does not have the requested key. A retry would not find it either: the value does
+    /// not change.
     pub(crate) fn apply(&self, value: AnyValue) -> Result<AnyValue, Failure> {
         let mut value = value;
         for step in &self.steps {
@@ -130,7 +132,7 @@ fn project<T: Value, U: Value>(
     apply: impl Fn(&T) -> Result<U, Missing> + Send + Sync + 'static,
 ) -> Output<U> {
     let apply = move |value: &AnyValue| {
-        // The types of the handles say what the value is.
+        // The types of the handles guarantee the type of the value.
         let value = value.downcast_ref::<T>().expect("a projection is applied to the type it was made for");
         apply(value).map(|made| Arc::new(made) as AnyValue)
     };
@@ -144,8 +146,8 @@ pub(super) fn item<T: Value, U: Value + Clone>(output: Output<T>, place: usize, 
 }
 
 impl<T> Output<T> {
-    /// The value in another form: `closure` makes it for each consumer, on the thread that runs that one. No node, nothing
-    /// stored.
+    /// The value in another form: `closure` converts it for each consumer, on the thread that runs
+    /// the consumer. It adds no node, and the result is not stored.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -158,8 +160,9 @@ impl<T> Output<T> {
     /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "2 rows, 4 in all");
     /// ```
     ///
-    /// It is for what is quick and cannot fail; a `#[task]` in between has retries, a log and a stored value. Options set on
-    /// what comes out (`.id(..)`, `.retries(..)`, `.after(..)`) are those of the node behind it.
+    /// Use it for quick conversions that cannot fail; a `#[task]` has retries, a log and a stored
+    /// value. Options set on the result (`.id(..)`, `.retries(..)`, `.after(..)`) apply to the
+    /// original node.
     #[must_use = "a projection does nothing until a task takes it"]
     pub fn map<U: Value>(self, closure: impl Fn(&T) -> U + Send + Sync + 'static) -> Output<U>
     where
@@ -168,8 +171,8 @@ impl<T> Output<T> {
         project(self, StepKind::Map, move |value: &T| Ok(closure(value)))
     }
 
-    /// The value at `key` of a map with text keys. A key that is not there fails the consumer; the message names those that
-    /// are.
+    /// The value at `key` of a map with text keys. A missing key fails the consumer without a
+    /// retry, and the error lists the existing keys.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -183,8 +186,8 @@ impl<T> Output<T> {
     /// # assert_eq!(daily::run().wait().unwrap().result(), Some(&3));
     /// ```
     #[must_use = "a projection does nothing until a task takes it"]
-    // With the type of what comes out as a parameter the compiler finds the method on every output, and where it does not fit
-    // says why in the words of the trait.
+    // With the type of the result as a parameter the compiler finds the method on every output, and
+    // where it does not fit reports the message of the trait.
     pub fn get<V: Value + Clone>(self, key: impl Into<String>) -> Output<V>
     where
         T: TextMap<Item = V>,
@@ -196,7 +199,7 @@ impl<T> Output<T> {
         })
     }
 
-    /// The parts of a tuple of two, three or four, as an output each.
+    /// The parts of a tuple of two, three or four, each as an output.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -224,7 +227,7 @@ impl<T> Output<T> {
     note = "`HashMap<String, V>` and `BTreeMap<String, V>` are; for other types there is `.map(|value| ..)`"
 )]
 pub trait TextMap: Value {
-    /// What the keys lead to.
+    /// The type of the values.
     type Item: Value + Clone;
     /// The value at a key.
     #[doc(hidden)]

@@ -1,8 +1,8 @@
 //! Which DAGs and pools the binary holds.
 //!
-//! `#[task]`, `#[dag]` and `pool!` register themselves through the `inventory` crate. That has two limits, both answered here: the
-//! order in which it lists is not stable (so every listing is sorted by name), and a crate that `main` never names is
-//! not linked at all (so `main!(my_dags::daily)` and [`Registry::register`] exist).
+//! `#[task]`, `#[dag]` and `pool!` register themselves through the `inventory` crate. It has two
+//! limits: its order is not stable (so every listing is sorted by name), and a crate that `main`
+//! never names is not linked at all (so `main!(my_dags::daily)` and [`Registry::register`] exist).
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,11 +1,12 @@
 //! Setup and teardown: `scope(create(), |c| .., |c| delete(c))`.
 //!
-//! 1. The task of the setup is a gate: what the body draws runs only if it succeeded, as in an arm of a branch.
-//! 2. When the graph is frozen, every node of the body that nothing else of the body follows gets an order edge to the
-//!    teardown, whose rule is `all_done_setup_success`: it runs when all of the work has ended, in whatever way.
-//! 3. A run that ends early (cancelled, out of time, failing fast) leaves teardowns alone: they still run, after the work
-//!    has been stopped.
-//! 4. A teardown is not counted among the tasks that decide whether the run failed; what it comes after is, as if the
+//! 1. The task of the setup is a gate: what the body draws runs only if it succeeded, as in an arm
+//!    of a branch.
+//! 2. When the graph is frozen, every last node of the body gets an order edge to the teardown,
+//!    whose rule is `all_done_setup_success`: it runs when all of the work has ended, however.
+//! 3. A run that ends early (cancelled, out of time, failing fast) spares teardowns: they still
+//!    run, after the work has been stopped.
+//! 4. A teardown does not decide whether the run failed; the work before it does, as if the
 //!    teardown were not there.
 
 use std::panic::Location;
@@ -15,10 +16,11 @@ use super::output::Output;
 
 /// Draws work between a setup and its teardown: Airflow's setup and teardown tasks.
 ///
-/// `body` draws the work: all of it runs only after the setup succeeded. `teardown` draws what cleans up: it runs once all
-/// of the work has ended, whether that succeeded, failed, was skipped, ran out of time or was cancelled with its run, and also
-/// when the run goes on after a crash. It does not run if the setup did not succeed. Both get the value of the setup; what
-/// comes out is what `body` returns.
+/// `body` draws the work: all of it runs only after the setup succeeded. `teardown` draws what
+/// cleans up: it runs once all of the work has ended, whether it succeeded, failed, was skipped,
+/// ran out of time or was cancelled with its run, and also when the run is resumed after a crash.
+/// It does not run if the setup did not succeed. Both get the value of the setup. Returns what
+/// `body` returns.
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -39,13 +41,16 @@ use super::output::Output;
 /// # assert!(nightly::run().wait().unwrap().is_success());
 /// ```
 ///
-/// - The failure of a teardown is shown and does not fail the run, unless it is said to:
+/// - The failure of a teardown is shown but does not fail the run, unless it is set to:
 ///   [`Output::on_failure_fail_run`].
-/// - A cancelled run waits for its teardowns as long as they take; give them a [`timeout`](Output::timeout).
-/// - Clearing a task of the work clears the setup and the teardown with it: it needs them anew.
-/// - A teardown may take values of the work as `Result<T, Failure>`; a parameter that needs the work to succeed is an error.
-/// - Scopes may be drawn inside each other, inside an [`each`](Output::each) (one cluster an element) and inside arms of
-///   branches; the setup is drawn in the same place as its scope.
+/// - A cancelled run waits for its teardowns as long as they take; give them a
+///   [`timeout`](Output::timeout).
+/// - Clearing a task of the work clears the setup and the teardown with it: the task needs them
+///   again.
+/// - A teardown may take values of the work as `Result<T, Failure>`; a parameter that needs the
+///   work to succeed is an error.
+/// - Scopes may be drawn inside each other, inside an [`each`](Output::each) (one cluster an
+///   element) and inside arms of branches; the setup is drawn in the same place as its scope.
 #[track_caller]
 pub fn scope<C, R, D>(setup: Output<C>, body: impl FnOnce(Output<C>) -> R, teardown: impl FnOnce(Output<C>) -> D) -> R {
     let mut open = builder::open_scope(setup.handle(), Location::caller());
@@ -56,7 +61,8 @@ pub fn scope<C, R, D>(setup: Output<C>, body: impl FnOnce(Output<C>) -> R, teard
 }
 
 impl<T> Output<T> {
-    /// A failure of this teardown fails the run: Airflow's `on_failure_fail_dagrun`. An error on any other task.
+    /// A failure of this teardown fails the run: Airflow's `on_failure_fail_dagrun`. An error on
+    /// any other task.
     #[track_caller]
     pub fn on_failure_fail_run(self) -> Self {
         builder::fails_run(self.handle(), Location::caller());

@@ -12,7 +12,7 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// When the plan has no such task; the message names the nearest.
+    /// If the plan has no such task; the message suggests the most similar id.
     pub fn only(plan: &Plan, task: &str) -> Result<Self, SelectionError> {
         let mut selected = vec![false; plan.len()];
         selected[find(plan, task)? as usize] = true;
@@ -23,7 +23,7 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// When the plan has no such task; the message names the nearest.
+    /// If the plan has no such task; the message suggests the most similar id.
     pub fn from(plan: &Plan, task: &str) -> Result<Self, SelectionError> {
         let mut selected = vec![false; plan.len()];
         let mut open = vec![find(plan, task)?];
@@ -39,7 +39,7 @@ impl Selection {
     fn with_upstreams(plan: &Plan, mut selected: Vec<bool>) -> Self {
         let mut open: Vec<u32> = (0..).zip(&selected).filter_map(|(node, &taken)| taken.then_some(node)).collect();
         while let Some(node) = open.pop() {
-            // What is set up is torn down, whether all of the work between takes part or not.
+            // A setup that takes part is torn down, even if not all of the work does.
             let own = plan.teardowns_of(node).iter().map(|&(_, teardown)| teardown);
             let is_teardown = plan.node_options(node).teardown.is_some();
             let work = if is_teardown { plan.orders(node) } else { &[] };
@@ -71,7 +71,7 @@ fn find(plan: &Plan, task: &str) -> Result<u32, SelectionError> {
     })
 }
 
-/// A task that the plan does not have.
+/// An unknown task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("DAG `{dag}` has no task `{task}`{}", nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
 pub struct SelectionError {

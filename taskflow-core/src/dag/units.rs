@@ -1,12 +1,12 @@
-//! Groups that are tried again as a whole.
+//! Groups with retries.
 
 use super::builder::Draft;
 
-/// The groups with retries of their own, and their nodes. No node is in two.
+/// The groups with retries and their nodes. No node is in two of them.
 #[derive(Debug, Default)]
 pub(crate) struct Units {
     all: Vec<Unit>,
-    /// For each node the place of its unit; empty where there is none.
+    /// For each node the position of its group; empty if no group has retries.
     of: Vec<Option<u32>>,
 }
 

@@ -59,7 +59,7 @@ impl Engine {
 
     /// Whether every task of the plan can have its slots.
     pub(super) fn check_pools(&self, plan: &Plan) -> Result<(), RunError> {
-        self.inner.shared.lock().dispatcher.check_pools(plan)
+        Ok(self.inner.shared.lock().dispatcher.check_pools(plan)?)
     }
 
     /// The runtime of the caller, or one of the engine's own for callers that have none.

@@ -22,7 +22,7 @@ use crate::base::{ErrorKind, Quietly, Timestamp};
 use crate::callback::{CallbackDispatcher, PendingCallback};
 use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
-use crate::machine::{Machine, Settings};
+use crate::machine::{self, Machine, Settings};
 use crate::run::{Durability, Restored, RunInfo};
 use crate::task::Scratch;
 use crate::value::{AnyValue, Value};
@@ -112,6 +112,13 @@ pub enum RunError {
     /// A thread or a runtime could not be started.
     #[error("cannot start what the run needs: {0}")]
     System(#[from] std::io::Error),
+}
+
+impl From<machine::PoolTooSmall> for RunError {
+    fn from(error: machine::PoolTooSmall) -> Self {
+        let machine::PoolTooSmall { task, pool, wanted, slots } = error;
+        RunError::PoolTooSmall { task, pool, wanted, slots }
+    }
 }
 
 impl RunError {

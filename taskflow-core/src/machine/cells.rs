@@ -1,40 +1,11 @@
-//! What the machine keeps of each task and join, and what it knows of attempts and of what was before.
+//! What the machine keeps of each task, join, waiting task, group and mapping.
 
 use std::collections::HashMap;
 
 use crate::base::Timestamp;
 use crate::dag::{Join, Plan, Selection};
-use crate::run::{RestoredTask, RunState, TaskState, Transition};
+use crate::run::{RunState, TaskState, Transition, WaitRecord};
 use crate::task::TriggerRule;
-
-/// What a run that goes on brings with it.
-#[derive(Debug, Default)]
-pub(super) struct Past {
-    /// When it first started.
-    pub(super) started: Option<Timestamp>,
-    /// Tasks that have ended, in the order in which they did.
-    pub(super) ended: Vec<u32>,
-    /// Retries that were waited for.
-    pub(super) retries: HashMap<u32, Timestamp>,
-    /// Tasks that waited for something else, and whether they are sensors.
-    pub(super) waits: HashMap<u32, bool>,
-    /// Attempts that do not count against the retries.
-    pub(super) uncounted_attempts: HashMap<u32, u32>,
-    /// How often tasks ran again with their group or their run.
-    pub(super) rounds: HashMap<u32, u32>,
-    /// The last events that are not for tasks, because they were cleared since.
-    pub(super) deaf: HashMap<u32, u64>,
-    /// What is known of elements whose lists have yet to come, by id.
-    pub(super) later: HashMap<String, RestoredTask>,
-    /// The lists that are there: to be said again.
-    pub(super) expansions: Vec<(u32, u32)>,
-    /// How often groups were tried again, and when their tasks may run.
-    pub(super) units: HashMap<String, (u32, Option<Timestamp>)>,
-    /// When the run was asked for.
-    pub(super) queued: Option<Timestamp>,
-    /// Its deadline counts no more.
-    pub(super) past_deadline: bool,
-}
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TaskCell {
@@ -43,10 +14,10 @@ pub(super) struct TaskCell {
     pub(super) attempt: u32,
     /// Joins without a verdict.
     pub(super) undecided: u32,
-    /// The task whose end decided that this one is skipped or `upstream_failed`.
+    /// The task because of which this one is skipped or `upstream_failed`.
     pub(super) cause: u32,
     pub(super) state: TaskState,
-    /// A join said skip; a later one may still say fail.
+    /// A join has skipped it; a later one can still fail it.
     pub(super) skip: bool,
 }
 
@@ -59,7 +30,7 @@ pub(super) struct JoinCell {
 }
 
 impl TaskCell {
-    /// A task of which nothing is known yet.
+    /// A task that nothing has happened to.
     pub(super) fn new(plan: &Plan, node: u32, selection: Option<&Selection>) -> Self {
         let joins = &plan.joins()[plan.joins_of(node).start as usize..plan.joins_of(node).end as usize];
         let is_open = |join: &&Join| waits(join) && join.upstreams > left_out(plan, join, selection);
@@ -71,7 +42,7 @@ impl TaskCell {
 }
 
 impl JoinCell {
-    /// A join that nobody has told anything yet.
+    /// A join none of whose upstreams has ended.
     pub(super) fn new(plan: &Plan, join: u32, selection: Option<&Selection>) -> Self {
         let join = &plan.joins()[join as usize];
         let upstreams = join.upstreams - left_out(plan, join, selection);
@@ -80,13 +51,13 @@ impl JoinCell {
     }
 }
 
-/// A task under `always` is below its upstreams, and does not look at them.
+/// Whether a join waits for its upstreams: `always` does not.
 fn waits(join: &Join) -> bool {
     join.rule != TriggerRule::Always
 }
 
-/// How many upstreams of a join do not take part in the run. Only work that a teardown comes after can be left out: of
-/// everything else that takes part the upstreams do, too.
+/// How many upstreams of a join do not take part in the run. Only the work of a scope can be left
+/// out while what is below it, the teardown, takes part.
 fn left_out(plan: &Plan, join: &Join, selection: Option<&Selection>) -> u32 {
     let Some(selection) = selection else { return 0 };
     if join.rule != TriggerRule::AllDoneSetupSuccess || plan.node_options(join.node).teardown.is_none() {
@@ -95,30 +66,55 @@ fn left_out(plan: &Plan, join: &Join, selection: Option<&Selection>) -> u32 {
     plan.orders(join.node).iter().filter(|&&(upstream, _)| !selection.contains(upstream)).count() as u32
 }
 
-/// Stands in `pending` of a join that has its verdict.
+/// The value of `pending` in a join that has its verdict.
 pub(super) const DECIDED: u32 = u32::MAX;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Timer {
-    Retry(u32),
-    Wait(u32),
-    /// The element of the task begins.
-    Begin(u32),
-    /// The tasks of this group may run again.
-    Unit(u32),
-    Attempt {
-        task: u32,
-        attempt: u32,
-    },
-    Run,
-    Grace,
-    Deadline,
-    TryAgain,
-}
 
 #[derive(Debug)]
 pub(super) struct Halted {
     pub(super) reason: String,
-    /// What the run becomes.
+    /// The state in which the run ends.
     pub(super) state: RunState,
+}
+
+/// A task that waits, or has waited.
+#[derive(Clone, Debug)]
+pub(super) struct Waiter {
+    /// What it waits for, or waited for last.
+    pub(super) record: WaitRecord,
+    /// Whether it is waiting: its next start continues its attempt.
+    pub(super) waits: bool,
+    /// When it was last started.
+    pub(super) called: Timestamp,
+}
+
+impl Waiter {
+    pub(super) fn waits_for(&self, key: &str) -> bool {
+        self.waits && self.record.event.as_ref().is_some_and(|(waits_for, _)| waits_for == key)
+    }
+}
+
+/// The groups with retries.
+#[derive(Debug, Default)]
+pub(super) struct GroupRetries {
+    pub(super) all: HashMap<u32, GroupRetry>,
+    /// Groups whose last task has just ended.
+    pub(super) ended: Vec<u32>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct GroupRetry {
+    /// Tasks that have not ended.
+    pub(super) open: u32,
+    pub(super) retries: u32,
+    /// When its tasks may be scheduled.
+    pub(super) due: Option<Timestamp>,
+    pub(super) is_over: bool,
+}
+
+/// When the elements of a list may begin.
+#[derive(Debug, Default)]
+pub(super) struct ElementStarts {
+    /// The earliest time for the next element.
+    pub(super) next: Timestamp,
+    pub(super) begins: HashMap<u32, Timestamp>,
 }

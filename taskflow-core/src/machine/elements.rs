@@ -1,47 +1,48 @@
-//! Elements of lists: how they come to be there, and how ends are told into and out of them.
+//! Elements of lists: creates them, and propagates ends into and out of them.
 
-use super::Command;
-use super::cells::{DECIDED, JoinCell, TaskCell};
+use super::cells::{DECIDED, JoinCell, TaskCell, Waiter};
+use super::command::Command;
 use super::core::Core;
-use super::joins::Hearers;
-use super::waits::Waiter;
+use super::joins::Recipients;
 use crate::base::Timestamp;
 use crate::dag::{At, Block, Layout};
 use crate::run::TaskState;
 
 impl Core {
-    /// As for a task in a plan without mappings, where an edge may lead into or out of elements.
-    pub(super) fn tell_among_elements(
+    /// Propagates the end of a task in a plan with mappings, where edges lead into and out of
+    /// elements.
+    pub(super) fn propagate_among_elements(
         &mut self,
         graph: &Layout,
         task: u32,
-        hearers: Hearers,
+        recipients: Recipients,
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
         let (plan, state) = (graph.plan(), self.tasks[task as usize].state);
         let (node, at) = (graph.node(task), graph.at(task));
         let own = plan.place(node);
-        for &join in plan.successors(node).iter().filter(|&&join| hearers.hear(plan, join)) {
+        for &join in plan.successors(node).iter().filter(|&&join| recipients.include(plan, join)) {
             let to = plan.place(plan.joins()[join as usize].node).mapping;
             match to.filter(|_| plan.is_within(to, own.mapping) && to != own.mapping) {
-                // Inwards: to all elements that are there. Those that come later learn of it when they come.
+                // Inwards: to all elements that exist. Later ones get it in `grow`.
                 Some(mapping) => {
                     for at in graph.elements(mapping, at) {
                         let join = graph.join(join, Some(at));
-                        self.tell_some(graph, join, task, state, now, commands);
+                        self.update_join_if_any(graph, join, task, state, now, commands);
                     }
                 }
-                None => self.tell_some(graph, graph.join(join, at), task, state, now, commands),
+                None => self.update_join_if_any(graph, graph.join(join, at), task, state, now, commands),
             }
         }
         let Some(mapping) = own.expands else { return };
-        // A list stood for its elements; from now on they engine_ref for themselves.
+        // The collectors waited for the list; from now on they wait for its elements.
         let count = graph.block_of(task).map_or(0, |block| block.count);
-        for &join in plan.mappings()[mapping as usize].collectors.iter().filter(|&&join| hearers.hear(plan, join)) {
+        for &join in plan.mappings()[mapping as usize].collectors.iter().filter(|&&join| recipients.include(plan, join))
+        {
             let Some(join) = graph.join(join, at) else { continue };
             if state != TaskState::Success {
-                self.tell_join(graph, join, task, state, now, commands);
+                self.update_join(graph, join, task, state, now, commands);
             } else if self.joins[join as usize].pending != DECIDED {
                 self.joins[join as usize].pending += count;
                 self.joins[join as usize].pending -= 1;
@@ -50,7 +51,7 @@ impl Core {
         }
     }
 
-    fn tell_some(
+    fn update_join_if_any(
         &mut self,
         graph: &Layout,
         join: Option<u32>,
@@ -60,11 +61,11 @@ impl Core {
         commands: &mut Vec<Command>,
     ) {
         if let Some(join) = join {
-            self.tell_join(graph, join, upstream, state, now, commands);
+            self.update_join(graph, join, upstream, state, now, commands);
         }
     }
 
-    /// The elements of a list have come to be there.
+    /// Adds the elements of a list.
     pub(super) fn grow(&mut self, graph: &Layout, block: &Block) {
         let plan = graph.plan();
         let mapping = &plan.mappings()[block.mapping as usize];
@@ -94,7 +95,7 @@ impl Core {
                 }
                 self.retried.insert(task, known.retried);
                 if known.events_seen > 0 {
-                    self.past.deaf.insert(task, known.events_seen);
+                    self.past.events_seen.insert(task, known.events_seen);
                 }
                 if let Some(record) = known.wait {
                     let waiter = Waiter { record: *record, waits: false, called: known.started };
@@ -105,7 +106,7 @@ impl Core {
         let around = graph.at(block.expand);
         for &(upstream, join) in &mapping.captured {
             let Some(upstream) = graph.task(upstream, around) else { continue };
-            if !self.tasks[upstream as usize].state.is_terminal() || self.open_unit(graph, upstream).is_some() {
+            if !self.tasks[upstream as usize].state.is_terminal() || self.open_group(graph, upstream).is_some() {
                 continue;
             }
             let own = graph.block_of(block.expand).map(|_| graph.elements(block.mapping, around)).unwrap_or_default();

@@ -1,88 +1,75 @@
-//! Groups that are tried again as a whole: *units*.
+//! Retries of whole groups.
 //!
-//! 1. While a unit has retries left, the ends of its tasks are told to each other, and to nobody outside.
-//! 2. When its last task has ended, it has failed if a task of it failed that no other task of it dealt with. Trouble that came
-//!    from outside is not its own: to try it again would change nothing.
-//! 3. If it has failed and may be tried again, all its tasks are open again, as if none had run: `Regrouped` is recorded, their
-//!    values are forgotten, and what they wait for outside is told to them anew. None of them is scheduled before the wait
-//!    is over. Attempts are counted on, and those made do not count against the retries of the tasks.
-//! 4. Otherwise it is over: what was kept back is told outside, and the inputs of its tasks can go. A failure under
-//!    `fail_fast` halts the run only now.
-//! 5. A halt ends the tasks of a unit as those of others, and a unit that ends in a run that is ending is over.
-//! 6. A run that goes on knows how often each unit was tried again. A unit whose tasks have all ended is over: what follows
-//!    from its end was recorded with it. The tasks of another one keep their inputs.
+//! 1. While such a group has retries left, the ends of its tasks are propagated inside the group
+//!    only.
+//! 2. When its last task has ended, the group has failed if one of its tasks failed and no other
+//!    task of the group handled that. A failure from outside does not count: a retry would change
+//!    nothing.
+//! 3. If it has failed and has a retry left, all its tasks are open again, as if none had run.
+//!    `Regrouped` is recorded, their values are discarded, and the ends outside are propagated to
+//!    them again. None of them is scheduled before the retry delay is over. Attempt numbers
+//!    continue, and earlier attempts do not count against the retries of the tasks.
+//! 4. Otherwise the group is over: the ends of its tasks are propagated outside, and their inputs
+//!    are dropped. Under `fail_fast`, a failure halts the run only now.
+//! 5. A halt ends the tasks of a group like others, and a group that ends in a halted run is over.
+//! 6. A resumed run knows how often each group was retried. A group whose tasks have all ended is
+//!    over: the consequences were recorded with its end. The tasks of other groups keep their
+//!    inputs.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Command;
-use super::cells::{JoinCell, TaskCell, Timer};
+use super::cells::{GroupRetry, JoinCell, TaskCell};
+use super::command::Command;
 use super::core::Core;
-use super::joins::Hearers;
+use super::joins::Recipients;
+use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
 use crate::run::{AttemptRecord, Entry, Event, RunState, TaskState, Transition};
 
-/// How units engine_ref, by the numbers of their groups.
-#[derive(Debug, Default)]
-pub(super) struct Units {
-    all: HashMap<u32, Unit>,
-    /// Those whose last task has just ended.
-    ended: Vec<u32>,
-}
-
-#[derive(Debug, Default)]
-struct Unit {
-    /// Tasks that have not ended.
-    open: u32,
-    retries: u32,
-    /// When its tasks may be scheduled.
-    due: Option<Timestamp>,
-    is_over: bool,
-}
-
 impl Core {
-    /// Counts the open tasks of each unit. Before the run starts.
-    pub(super) fn count_units(&mut self, graph: &Layout) {
+    /// Counts the open tasks of each group. Called when the run starts.
+    pub(super) fn count_open_tasks(&mut self, graph: &Layout) {
         let plan = graph.plan();
         for (group, nodes) in plan.units().iter() {
             let open = nodes.iter().filter(|&&node| !self.tasks[node as usize].state.is_terminal()).count() as u32;
             let (retries, due) =
-                self.past.units.get(plan.groups()[group as usize].id.as_str()).copied().unwrap_or((0, None));
-            // One that has ended in an earlier part of the run was judged there, in the same moment.
-            self.units.all.insert(group, Unit { open, retries, due, is_over: open == 0 });
+                self.past.group_retries.get(plan.groups()[group as usize].id.as_str()).copied().unwrap_or((0, None));
+            // A group that ended in an earlier session was judged there, in the same step.
+            self.group_retries.all.insert(group, GroupRetry { open, retries, due, is_over: open == 0 });
             if let Some(due) = due.filter(|_| open > 0) {
-                self.timers.insert((due, Timer::Unit(group)));
+                self.timers.insert((due, Timer::Group(group)));
             }
         }
     }
 
-    /// The unit that a task is in, if nobody outside is to hear of it yet.
-    pub(super) fn open_unit(&self, graph: &Layout, task: u32) -> Option<u32> {
+    /// The group with retries that a task is in, if the group is not over.
+    pub(super) fn open_group(&self, graph: &Layout, task: u32) -> Option<u32> {
         let unit = graph.plan().units().of(graph.node(task))?;
-        self.units.all.get(&unit).is_some_and(|unit| !unit.is_over).then_some(unit)
+        self.group_retries.all.get(&unit).is_some_and(|unit| !unit.is_over).then_some(unit)
     }
 
-    /// A task has come to its end; whether that stays among those of its unit for now.
-    pub(super) fn is_kept_back(&mut self, graph: &Layout, task: u32) -> bool {
-        let Some(group) = self.open_unit(graph, task) else { return false };
-        if let Some(unit) = self.units.all.get_mut(&group) {
+    /// Counts the end of a task. Returns whether it is withheld from tasks outside its group for
+    /// now.
+    pub(super) fn is_withheld(&mut self, graph: &Layout, task: u32) -> bool {
+        let Some(group) = self.open_group(graph, task) else { return false };
+        if let Some(unit) = self.group_retries.all.get_mut(&group) {
             unit.open -= 1;
             if unit.open == 0 {
-                self.units.ended.push(group);
+                self.group_retries.ended.push(group);
             }
         }
         true
     }
 
-    /// Whether the wait before the unit of this task is tried again is not over.
-    pub(super) fn unit_waits(&self, graph: &Layout, task: u32, now: Timestamp) -> bool {
-        let unit = self.open_unit(graph, task).and_then(|group| self.units.all.get(&group));
+    /// Whether the group of this task is waiting for its retry.
+    pub(super) fn group_waits(&self, graph: &Layout, task: u32, now: Timestamp) -> bool {
+        let unit = self.open_group(graph, task).and_then(|group| self.group_retries.all.get(&group));
         unit.and_then(|unit| unit.due).is_some_and(|due| due > now)
     }
 
-    /// The wait of a unit is over.
-    pub(super) fn unit_is_due(&mut self, graph: &Layout, group: u32, now: Timestamp, commands: &mut Vec<Command>) {
+    /// The retry delay of a group is over.
+    pub(super) fn group_is_due(&mut self, graph: &Layout, group: u32, now: Timestamp, commands: &mut Vec<Command>) {
         for &task in graph.plan().units().nodes(group) {
             let cell = &self.tasks[task as usize];
             if cell.state == TaskState::None && cell.undecided == 0 {
@@ -91,13 +78,14 @@ impl Core {
         }
     }
 
-    /// Units whose last task has ended are tried again, or are over.
-    pub(super) fn judge_units(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
-        while let Some(group) = self.units.ended.pop() {
-            let failed = self.trouble_of(graph, group);
+    /// Retries or closes the groups whose last task has ended.
+    pub(super) fn judge_groups(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
+        while let Some(group) = self.group_retries.ended.pop() {
+            let failed = self.failed_task_of(graph, group);
             let plan = graph.plan();
             let options = &plan.groups()[group as usize];
-            let Some(unit) = self.units.all.get_mut(&group).filter(|unit| unit.open == 0 && !unit.is_over) else {
+            let Some(unit) = self.group_retries.all.get_mut(&group).filter(|unit| unit.open == 0 && !unit.is_over)
+            else {
                 continue;
             };
             let is_retryable = |task| self.failures.get(task).is_none_or(|failure| failure.is_retryable());
@@ -106,17 +94,17 @@ impl Core {
                 let due = now + options.retry_delay;
                 unit.due = Some(due);
                 let retry = unit.retries;
-                self.try_unit_again(graph, group, (retry, due), now, commands);
+                self.retry_group(graph, group, (retry, due), now, commands);
             } else {
                 unit.is_over = true;
-                self.unit_is_over(graph, group, failed, now, commands);
+                self.group_is_over(graph, group, failed, now, commands);
             }
-            self.tell(graph, now, commands);
+            self.propagate(graph, now, commands);
         }
     }
 
-    /// The first task in which a unit failed.
-    fn trouble_of(&self, graph: &Layout, group: u32) -> Option<u32> {
+    /// The first task because of which a group failed.
+    fn failed_task_of(&self, graph: &Layout, group: u32) -> Option<u32> {
         let (plan, nodes) = (graph.plan(), graph.plan().units().nodes(group));
         let is_inside = |node: u32| plan.units().of(node) == Some(group);
         let deals_with = |join: &u32| {
@@ -131,8 +119,8 @@ impl Core {
         roots.filter(|&root| is_inside(root) && state(root) == TaskState::Failed).min()
     }
 
-    /// All tasks of the unit are open again.
-    fn try_unit_again(
+    /// Opens all tasks of the group again.
+    fn retry_group(
         &mut self,
         graph: &Layout,
         group: u32,
@@ -149,7 +137,7 @@ impl Core {
             commands.push(Command::Forget(task));
         }
         let count = tasks.len() as u32;
-        if let Some(unit) = self.units.all.get_mut(&group) {
+        if let Some(unit) = self.group_retries.all.get_mut(&group) {
             unit.open = count;
         }
         self.open += count;
@@ -158,29 +146,38 @@ impl Core {
             let (due, tasks) = (due.as_nanos(), tasks.clone());
             self.entries.push((now, Entry::Regrouped { group, retry, due, tasks, were }));
         }
-        self.timers.insert((due, Timer::Unit(group)));
-        self.tell_anew(graph, group, &tasks, now, commands);
+        self.timers.insert((due, Timer::Group(group)));
+        self.propagate_again(graph, group, &tasks, now, commands);
     }
 
-    /// What ended outside is told to the tasks of a unit again, in its order: the first success decides an `AnyOf`.
-    fn tell_anew(&mut self, graph: &Layout, group: u32, tasks: &[u32], now: Timestamp, commands: &mut Vec<Command>) {
+    /// Propagates the ends outside to the tasks of a group again, in their order: the first success
+    /// decides an `AnyOf`.
+    fn propagate_again(
+        &mut self,
+        graph: &Layout,
+        group: u32,
+        tasks: &[u32],
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
         let plan = graph.plan();
-        let is_told = |upstream: &u32| {
+        let is_propagated = |upstream: &u32| {
             let state = self.tasks[*upstream as usize].state;
             plan.units().of(*upstream) != Some(group)
                 && state.is_terminal()
                 && state != TaskState::Removed
-                && self.open_unit(graph, *upstream).is_none()
+                && self.open_group(graph, *upstream).is_none()
         };
-        let mut upstreams: Vec<u32> = tasks.iter().flat_map(|&task| plan.upstreams(task)).filter(is_told).collect();
+        let mut upstreams: Vec<u32> =
+            tasks.iter().flat_map(|&task| plan.upstreams(task)).filter(is_propagated).collect();
         upstreams.sort_unstable_by_key(|&upstream| (self.tasks[upstream as usize].ended, upstream));
         upstreams.dedup();
         for upstream in upstreams {
-            self.tell_end(graph, upstream, Hearers::Inside(group), now, commands);
+            self.propagate_end(graph, upstream, Recipients::Inside(group), now, commands);
         }
     }
 
-    /// The task is as if it had not run; its attempts are remembered.
+    /// Resets a task as if it had not run; its attempts are kept.
     fn reopen(&mut self, graph: &Layout, task: u32, now: Timestamp) {
         let (plan, cell) = (graph.plan(), self.tasks[task as usize]);
         let failure = self.failures.remove(&task);
@@ -193,7 +190,7 @@ impl Core {
         if cell.attempt > 0 {
             self.past.uncounted_attempts.insert(task, cell.attempt);
             *self.past.rounds.entry(task).or_default() += 1;
-            self.past.deaf.insert(task, self.released);
+            self.past.events_seen.insert(task, self.released);
         }
         self.waiters.remove(&task);
         for join in plan.joins_of(task) {
@@ -208,8 +205,8 @@ impl Core {
         }
     }
 
-    /// What was kept back is told.
-    fn unit_is_over(
+    /// Propagates the ends that were withheld.
+    fn group_is_over(
         &mut self,
         graph: &Layout,
         group: u32,
@@ -236,7 +233,7 @@ impl Core {
             return;
         }
         for task in tasks {
-            self.tell_end(graph, task, Hearers::Outside(group), now, commands);
+            self.propagate_end(graph, task, Recipients::Outside(group), now, commands);
         }
     }
 }

@@ -1,16 +1,18 @@
-//! The early end of a run: after a cancellation, a failure that stops the others, a store that fails.
+//! The early end of a run: after a cancellation, a failure under `fail_fast`, a failure of the
+//! store.
 
 use std::sync::Arc;
 
-use super::Command;
-use super::cells::{Halted, Timer};
+use super::cells::Halted;
+use super::command::Command;
 use super::core::Core;
+use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
 use crate::run::{Entry, RunState, TaskState, Transition};
 
 impl Core {
-    /// Ends the run early: what has not started takes `transition`.
+    /// Ends the run early: tasks that have not started take `transition`.
     pub(super) fn halt(
         &mut self,
         graph: &Layout,
@@ -36,7 +38,7 @@ impl Core {
         for task in 0..self.tasks.len() as u32 {
             match self.tasks[task as usize].state {
                 state if state.is_terminal() || state == TaskState::Running => {}
-                // The command to halt makes the driver forget it.
+                // The command to halt has made the driver drop it.
                 TaskState::Scheduled if self.is_spared(graph, task) => commands.push(Command::Ready(task)),
                 _ if self.is_spared(graph, task) => {}
                 _ => {
@@ -47,7 +49,7 @@ impl Core {
         }
     }
 
-    /// Whether the task runs although the run ends early: a teardown, as long as what happens can be kept.
+    /// Whether an early end spares the task: it is a teardown, and its result can be recorded.
     pub(super) fn is_spared(&self, graph: &Layout, task: u32) -> bool {
         let interrupted = self.halted.as_ref().is_some_and(|halted| halted.state == RunState::Interrupted);
         !interrupted && !graph.plan().teardowns().is_empty() && graph.options(task).teardown.is_some()

@@ -1,73 +1,73 @@
-//! Ends are told to the joins below, and joins that have their verdict tell their tasks.
+//! Propagates ends of tasks to the joins below, and verdicts of joins to their tasks.
 
-use super::Command;
 use super::cells::DECIDED;
+use super::command::Command;
 use super::core::Core;
 use crate::base::Timestamp;
 use crate::dag::{Layout, Plan};
 use crate::run::{TaskState, Transition};
 use crate::task::{Tally, TriggerRule, Verdict};
 
-/// Who is told of the end of a task.
+/// Which of the joins below a task are updated when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hearers {
+pub(super) enum Recipients {
     All,
-    /// The tasks of this unit.
+    /// Joins of tasks in this group.
     Inside(u32),
-    /// All but those.
+    /// Joins of tasks outside this group.
     Outside(u32),
 }
 
-impl Hearers {
-    /// Whether the node of a join is among them.
-    pub(super) fn hear(self, plan: &Plan, join: u32) -> bool {
+impl Recipients {
+    /// Whether this join is updated.
+    pub(super) fn include(self, plan: &Plan, join: u32) -> bool {
         let is_inside = |unit| plan.units().of(plan.joins()[join as usize].node) == Some(unit);
         match self {
-            Hearers::All => true,
-            Hearers::Inside(unit) => is_inside(unit),
-            Hearers::Outside(unit) => !is_inside(unit),
+            Recipients::All => true,
+            Recipients::Inside(unit) => is_inside(unit),
+            Recipients::Outside(unit) => !is_inside(unit),
         }
     }
 }
 
 impl Core {
-    /// Tells every new end to the joins below it, and the ends that follow from it, until there are none.
-    pub(super) fn tell(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
-        if self.told.is_empty() {
+    /// Propagates every pending end, and the ends that follow from it, until none is left.
+    pub(super) fn propagate(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
+        if self.pending_ends.is_empty() {
             return;
         }
         let plan = graph.plan();
         if self.halted.is_some() && plan.teardowns().is_empty() {
-            // Nothing below is waiting any more.
-            self.told.clear();
+            // The halt has ended everything below.
+            self.pending_ends.clear();
             return;
         }
-        while let Some(task) = self.told.pop() {
-            let unit = if plan.units().is_empty() { None } else { self.open_unit(graph, task) };
-            self.tell_end(graph, task, unit.map_or(Hearers::All, Hearers::Inside), now, commands);
+        while let Some(task) = self.pending_ends.pop() {
+            let unit = if plan.units().is_empty() { None } else { self.open_group(graph, task) };
+            self.propagate_end(graph, task, unit.map_or(Recipients::All, Recipients::Inside), now, commands);
         }
     }
 
-    /// Tells the end of a task to those of the joins below it that are to hear of it.
-    pub(super) fn tell_end(
+    /// Propagates the end of a task to the joins that `recipients` includes.
+    pub(super) fn propagate_end(
         &mut self,
         graph: &Layout,
         task: u32,
-        hearers: Hearers,
+        recipients: Recipients,
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
         let plan = graph.plan();
         if !plan.mappings().is_empty() {
-            return self.tell_among_elements(graph, task, hearers, now, commands);
+            return self.propagate_among_elements(graph, task, recipients, now, commands);
         }
         let state = self.tasks[task as usize].state;
-        for &join in plan.successors(task).iter().filter(|&&join| hearers.hear(plan, join)) {
-            self.tell_join(graph, join, task, state, now, commands);
+        for &join in plan.successors(task).iter().filter(|&&join| recipients.include(plan, join)) {
+            self.update_join(graph, join, task, state, now, commands);
         }
     }
 
-    pub(super) fn tell_join(
+    pub(super) fn update_join(
         &mut self,
         graph: &Layout,
         join: u32,
@@ -85,7 +85,7 @@ impl Core {
         match state {
             TaskState::Success => {
                 cell.success += 1;
-                // The common case by far, kept short.
+                // By far the most common case, kept short.
                 if rule == TriggerRule::AllSuccess && cell.pending > 0 {
                     return;
                 }
@@ -96,7 +96,7 @@ impl Core {
         self.judge(graph, join, upstream, now, commands);
     }
 
-    /// Looks whether a join has its verdict; `upstream` is the one that has changed.
+    /// Decides a join if it has its verdict; `upstream` is the one that changed.
     pub(super) fn judge(
         &mut self,
         graph: &Layout,
@@ -132,10 +132,10 @@ impl Core {
             }
             Verdict::Skip => {
                 self.tasks[node as usize].skip = true;
-                self.tasks[node as usize].cause = self.culprit(graph, join, upstream, verdict);
+                self.tasks[node as usize].cause = self.cause_of(graph, join, upstream, verdict);
             }
             Verdict::Fail => {
-                self.tasks[node as usize].cause = self.culprit(graph, join, upstream, verdict);
+                self.tasks[node as usize].cause = self.cause_of(graph, join, upstream, verdict);
                 return self.settle(graph, node, Transition::FailUpstream, now, commands);
             }
         }
@@ -151,28 +151,29 @@ impl Core {
         }
     }
 
-    /// The task that a join is skipped or failed for. Mostly it is the one whose end decided. Where all were waited for that is
-    /// merely the last one to end: then it is one that failed or was skipped, and where the first success is waited for one that was
-    /// skipped for another reason than that its arm of a branch was not taken.
-    fn culprit(&self, graph: &Layout, join: u32, told: u32, verdict: Verdict) -> u32 {
+    /// The task because of which a join skips or fails its node: usually `decisive`, whose end
+    /// decided. Where all upstreams had to end, that is only the last one: then it is an upstream
+    /// that failed or was skipped, and under `one_success` one that was skipped by itself, not by a
+    /// branch.
+    fn cause_of(&self, graph: &Layout, join: u32, decisive: u32, verdict: Verdict) -> u32 {
         let (task, rule) = graph.join_rule(join);
-        let telling = |&upstream: &u32| match verdict {
+        let explains = |&upstream: &u32| match verdict {
             Verdict::Fail => !matches!(self.tasks[upstream as usize].state, TaskState::Success | TaskState::Skipped),
             _ if rule == TriggerRule::OneSuccess => !graph.plan().def(graph.node(self.root_of(upstream))).is_built_in(),
             _ => self.tasks[upstream as usize].state == TaskState::Skipped,
         };
-        if telling(&told) {
-            return self.root_of(told);
+        if explains(&decisive) {
+            return self.root_of(decisive);
         }
         let (plan, place) = (graph.plan(), graph.joins_of(task).position(|known| known == join));
         let drawn = place.and_then(|place| plan.joins_of(graph.node(task)).nth(place));
         let is_of_join =
             |&upstream: &u32| drawn.is_some_and(|join| plan.successors(graph.node(upstream)).contains(&join));
-        let found = graph.upstreams(task).into_iter().find(|upstream| is_of_join(upstream) && telling(upstream));
-        self.root_of(found.unwrap_or(told))
+        let found = graph.upstreams(task).into_iter().find(|upstream| is_of_join(upstream) && explains(upstream));
+        self.root_of(found.unwrap_or(decisive))
     }
 
-    /// The task in which the trouble of `task` began.
+    /// The task that failed or skipped first, and so caused the state of `task`.
     pub(super) fn root_of(&self, task: u32) -> u32 {
         let inherited = matches!(self.tasks[task as usize].state, TaskState::UpstreamFailed | TaskState::Skipped)
             && !self.failures.contains_key(&task);

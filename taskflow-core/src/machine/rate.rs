@@ -1,37 +1,28 @@
 //! The rate of a mapping: how often one of its elements may begin.
 //!
-//! 1. The first task of an element that could be scheduled takes the next free moment of its list, and that is when the
-//!    element begins. Until then none of its tasks is scheduled; they are woken by a timer.
-//! 2. Once an element has begun nothing holds its tasks back: neither its second task nor a retry of the first.
-//! 3. A run that goes on after a crash begins with a free moment. Elements that had begun before are not held back again.
+//! 1. The first task of an element that could be scheduled takes the next free time of its list:
+//!    then the element begins. Until then none of its tasks is scheduled; a timer wakes them.
+//! 2. Once an element has begun, its tasks are not held back: neither the second task nor a retry.
+//! 3. In a resumed run the first element may begin at once. Elements that had begun are not held
+//!    back.
 
-use std::collections::HashMap;
-
-use super::cells::Timer;
 use super::core::Core;
+use super::timer::Timer;
 use crate::base::Timestamp;
 use crate::dag::Layout;
 
-/// When the elements of a list begin.
-#[derive(Debug, Default)]
-pub(super) struct Pace {
-    /// The next free moment.
-    next: Timestamp,
-    begins: HashMap<u32, Timestamp>,
-}
-
 impl Core {
-    /// Whether the element of a task that could be scheduled has yet to begin; then a timer is set.
+    /// Whether the element of a task may not begin yet; then a timer is set.
     pub(super) fn is_held_back(&mut self, graph: &Layout, task: u32, now: Timestamp) -> bool {
         let Some(at) = graph.at(task) else { return false };
         let Some(rate) = graph.plan().mappings()[graph.mapping_at(at) as usize].rate else { return false };
         if self.tasks[task as usize].attempt > 0 {
             return false;
         }
-        let pace = self.paces.entry(at.block).or_default();
-        let begins = *pace.begins.entry(at.element).or_insert_with(|| {
-            let begins = pace.next.max(now);
-            pace.next = begins + rate.interval();
+        let starts = self.element_starts.entry(at.block).or_default();
+        let begins = *starts.begins.entry(at.element).or_insert_with(|| {
+            let begins = starts.next.max(now);
+            starts.next = begins + rate.interval();
             begins
         });
         if begins > now {

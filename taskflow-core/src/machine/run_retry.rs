@@ -1,27 +1,31 @@
-//! Runs that have failed and are tried again, and the deadline of a run.
+//! Retries of whole runs, and the deadline of a run.
 //!
-//! 1. When no task is left open and the run would end as failed, it waits instead, if it has a retry left: `TriedAgain` is
-//!    recorded, with the time. A cancellation ends the wait, and the run.
-//! 2. When that time has come, the tasks that failed, and those that did not run because of them, are open again, and with work
-//!    of a scope its setup and its teardown; what has succeeded otherwise stays. `Again` is recorded with their numbers, which stay what they were.
-//! 3. The machine makes itself anew of what it knows, as for a run that goes on after a crash, and starts.
+//! 1. When no task is left open and the run would fail, it waits instead if it has a retry left:
+//!    `TriedAgain` is recorded with the time. A cancellation ends the wait and the run.
+//! 2. When the retry is due, the tasks that failed and those that did not run because of them are
+//!    open again, and with work of a scope its setup and its teardown. Other successes stay.
+//!    `Again` is recorded with the numbers of the tasks, which do not change.
+//! 3. The machine rebuilds itself from its own state, as for a run that is resumed, and starts.
 
 use std::sync::Arc;
 
-use super::cells::Timer;
+use super::command::Command;
 use super::core::Core;
-use super::{Command, Input, Machine};
+use super::input::Input;
+use super::machine::Machine;
+use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
 use crate::run::{AttemptRecord, Entry, Event, Restored, RestoredState, RestoredTask, RunState, TaskState};
 
 impl Core {
-    /// Whether the run, of which no task is open, waits to be tried again; it begins to, if it has failed and may.
+    /// Whether the run waits for a retry instead of ending. Schedules the retry if the run has
+    /// failed and has one left. Called when no task is open.
     pub(super) fn is_tried_again(&mut self, graph: &Layout, now: Timestamp) -> bool {
         let waits = self.tries_again || self.run_retry.is_some();
         if waits && self.halted.is_none() {
             if let Some((_, due)) = self.run_retry {
-                // Again and again the same one, unless the run has just been taken up.
+                // The same timer each time, unless the run has just been resumed.
                 self.timers.insert((due, Timer::TryAgain));
             }
             return true;
@@ -45,7 +49,7 @@ impl Core {
         true
     }
 
-    /// Sets the timer for the deadline of a run that starts, unless that is missed already.
+    /// Sets the timer for the deadline, or reports it as missed.
     pub(super) fn set_deadline(&mut self, graph: &Layout, now: Timestamp) {
         if let Some(deadline) = graph.plan().options().deadline
             && !self.past.past_deadline
@@ -84,12 +88,13 @@ impl Core {
         states
     }
 
-    /// Whether the task runs again when the run does: it failed, or did not run because of one that did.
+    /// Whether the task runs again in a retry of the run: it failed, or did not run because of a
+    /// failure.
     fn is_to_run_again(&self, task: u32) -> bool {
         let cell = &self.tasks[task as usize];
         match cell.state {
             TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled => true,
-            // By another task, and that is the one in which the trouble began; or because the run failed fast.
+            // Skipped because of a failed task, or because the run failed fast.
             TaskState::Skipped => match self.failures.get(&task) {
                 None => self.tasks[cell.cause as usize].state.is_failure(),
                 Some(_) => self.retried.get(&task).map_or(0, Vec::len) == cell.attempt as usize,
@@ -106,7 +111,7 @@ impl TaskState {
 }
 
 impl Machine {
-    /// Starts anew, with the tasks open that failed.
+    /// Starts again, with the failed tasks open.
     pub(super) fn try_again(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
         let core = &self.core;
         let now = now.max(core.latest);
@@ -119,7 +124,7 @@ impl Machine {
         let plan = Arc::clone(self.layout.plan());
         let mut next = Machine::new(plan, core.selection.as_ref(), core.settings.clone());
         next.restore(&restored);
-        // They are known in this session, by the numbers that they keep.
+        // This session has recorded them, and their numbers do not change.
         next.core.past.expansions.clear();
         next.core.latest = core.latest;
         next.core.winners = core.winners.clone();
@@ -140,7 +145,8 @@ impl Machine {
         self.step(Input::Start, now, commands);
     }
 
-    /// These tasks, with the setup and the teardown of those that are work of a scope: it needs anew what was torn down.
+    /// These tasks, and the setups and teardowns of the scopes they are in: what was torn down is
+    /// needed again.
     fn with_scopes(&self, mut tasks: Vec<u32>) -> Vec<u32> {
         let mut place = 0;
         while let Some(&task) = tasks.get(place) {
@@ -159,7 +165,7 @@ impl Machine {
         tasks
     }
 
-    /// What is known of the run, with these tasks open.
+    /// The state of the run, with these tasks open.
     fn as_restored(&self, again: &[u32]) -> Restored {
         let core = &self.core;
         let mut tasks: Vec<RestoredTask> = Vec::new();
@@ -188,18 +194,18 @@ impl Machine {
                 task,
                 state,
                 attempts: cell.attempt,
-                // All before the run was tried again do not count.
+                // Attempts before the retry of the run do not count.
                 uncounted_attempts: if is_open { cell.attempt } else { core.uncounted_attempts(task) },
                 rounds: core.past.rounds.get(&task).copied().unwrap_or(0) + u32::from(is_open),
                 started: cell.started,
                 ended: cell.ended,
                 retried,
                 wait: core.waiters.get(&task).filter(|_| !is_open).map(|waiter| Box::new(waiter.record.clone())),
-                // What it was told is not for it any more: it asks anew.
+                // Earlier events are not for it: it waits for new ones.
                 events_seen: if is_open && cell.attempt > 0 {
                     core.released
                 } else {
-                    core.past.deaf.get(&task).copied().unwrap_or(0)
+                    core.past.events_seen.get(&task).copied().unwrap_or(0)
                 },
             });
         }

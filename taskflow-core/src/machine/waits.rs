@@ -1,31 +1,22 @@
-//! Waiting without a slot: sensors between two pokes, and tasks that are deferred for a time or an event.
+//! Waiting without a slot: sensors between two pokes, and tasks that are deferred for a time or an
+//! event.
 //!
-//! An attempt that waits is over for everybody but the journal: whoever ran it is free. When it goes on it is started again
-//! under the number that it has; only a failure, or the loss of its process, makes the next one another attempt.
+//! A waiting attempt holds no worker. When it continues, it is started again under the same number;
+//! only a failure or the loss of its process begins another attempt.
 
 use std::sync::Arc;
 
-use super::Command;
-use super::cells::Timer;
+use super::cells::Waiter;
+use super::command::Command;
 use super::core::{Core, seed_of};
+use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
 use crate::run::{Entry, EventPayload, RUN_ENDED, TaskState, Transition, WaitRecord, nanos};
 use crate::task::Wait;
 
-/// A task that waits, or has waited.
-#[derive(Clone, Debug)]
-pub(super) struct Waiter {
-    /// What it waits for, or waited for last.
-    pub(super) record: WaitRecord,
-    /// Whether it waits: its next start goes on with its attempt.
-    pub(super) waits: bool,
-    /// When it was last started.
-    pub(super) called: Timestamp,
-}
-
 impl Core {
-    /// A running attempt waits.
+    /// Puts a running attempt into a wait.
     pub(super) fn wait(&mut self, graph: &Layout, task: u32, wait: Wait, now: Timestamp, commands: &mut Vec<Command>) {
         if let Some(halted) = &self.halted
             && !self.is_spared(graph, task)
@@ -46,7 +37,7 @@ impl Core {
                 }
                 (Some((now + policy.wait_after(count, seed)).min(end)), None, Transition::Reschedule)
             }
-            // Only the function of a sensor says so.
+            // Only a sensor pokes.
             (Wait::Poke, None) => (Some(now), None, Transition::Reschedule),
             (Wait::Deferred { until, event }, _) => (until, event, Transition::Defer),
         };
@@ -62,7 +53,7 @@ impl Core {
         self.wait_on(task, now, commands);
     }
 
-    /// A sensor has looked for long enough.
+    /// The time of a sensor is over.
     fn gives_up(&mut self, graph: &Layout, task: u32, pokes: u32, now: Timestamp, commands: &mut Vec<Command>) {
         let Some(policy) = graph.options(task).sensor else { return };
         let failure = Failure::NothingFound { limit: policy.timeout, pokes };
@@ -74,7 +65,7 @@ impl Core {
         }
     }
 
-    /// Sets the timer of a task that waits, or schedules it when there is nothing left to wait for.
+    /// Sets the timer of a waiting task, or schedules it if there is nothing left to wait for.
     fn wait_on(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
         let Some(waiter) = self.waiters.get(&task) else { return };
         let WaitRecord { until, event, .. } = &waiter.record;
@@ -90,14 +81,14 @@ impl Core {
         }
     }
 
-    /// What the task waits for is there.
+    /// Schedules a task whose wait is over.
     fn come_back(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
         if self.apply(task, Transition::Schedule, now) {
             commands.push(Command::Ready(task));
         }
     }
 
-    /// The time that a task waits for has come; not, if that is another time by now.
+    /// Ends the wait of a task for a time, unless it waits for another time by now.
     pub(super) fn wait_is_over(&mut self, task: u32, due: Timestamp, now: Timestamp, commands: &mut Vec<Command>) {
         let waiter = self.waiters.get(&task);
         if waiter.is_some_and(|waiter| waiter.waits && waiter.record.until == Some(due)) {
@@ -105,7 +96,7 @@ impl Core {
         }
     }
 
-    /// An event that tasks may wait for, now or later.
+    /// Delivers an event that tasks may wait for, now or later.
     pub(super) fn release(
         &mut self,
         key: String,
@@ -130,7 +121,7 @@ impl Core {
         }
     }
 
-    /// A task is started; whether that goes on with its attempt.
+    /// Notes the start of a task. Returns whether it continues its attempt.
     pub(super) fn goes_on(&mut self, task: u32, now: Timestamp) -> bool {
         if self.waiters.is_empty() {
             return false;
@@ -140,25 +131,19 @@ impl Core {
         std::mem::take(&mut waiter.waits)
     }
 
-    /// Whether a time limit of the attempt that runs has been set by the call under way, and not by one before a wait.
+    /// Whether a time limit was set by the call under way, and not by one before a wait.
     pub(super) fn is_limit_of_call(&self, task: u32, limit: std::time::Duration, due: Timestamp) -> bool {
         self.waiters.get(&task).is_none_or(|waiter| due >= waiter.called + limit)
     }
 
-    /// A task of a run that goes on waited before: it does so again.
+    /// Resumes the wait of a task in a resumed run.
     pub(super) fn waits_again(&mut self, task: u32, poke: bool, now: Timestamp, commands: &mut Vec<Command>) {
         self.tasks[task as usize].state = if poke { TaskState::UpForReschedule } else { TaskState::Deferred };
         let event = self.waiters.get(&task).and_then(|waiter| waiter.record.event.as_ref());
         if event.is_some_and(|(key, _)| key.starts_with(RUN_ENDED)) {
-            // That run may have ended or died meanwhile: the task looks for itself.
+            // That run may have ended meanwhile: the task checks for itself.
             return self.come_back(task, now, commands);
         }
         self.wait_on(task, now, commands);
-    }
-}
-
-impl Waiter {
-    fn waits_for(&self, key: &str) -> bool {
-        self.waits && self.record.event.as_ref().is_some_and(|(waits_for, _)| waits_for == key)
     }
 }

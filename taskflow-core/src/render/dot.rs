@@ -1,4 +1,5 @@
-//! A plan in the language of [Graphviz](https://graphviz.org/doc/info/lang.html): `taskflow show --format dot | dot -Tpdf`.
+//! A plan in the language of [Graphviz](https://graphviz.org/doc/info/lang.html): `taskflow show
+//! --format dot | dot -Tpdf`.
 
 use std::fmt::Write;
 
@@ -85,7 +86,7 @@ fn edge_line(edge: &EdgeView<'_>) -> String {
     format!("{from} -> {}{attributes};", quoted(edge.to.id))
 }
 
-/// `$` is in no id, so that a parameter and a task of one name stay apart.
+/// No id contains `$`, so a parameter and a task of the same name stay apart.
 fn param_id(name: &str) -> String {
     quoted(&format!("${name}"))
 }

@@ -1,10 +1,10 @@
-//! What a box in a picture says about its task besides the name.
+//! What a box in a picture shows of its task besides the name.
 
 use super::text;
 use super::view::NodeView;
 
-/// The task where the label does not tell it, the kind of thread where it is not a worker's, then the options that
-/// decide when and where the task runs. Each is a word or two.
+/// The task if the label does not name it, the kind of thread if it is not a worker, then the
+/// options that decide when and where the task runs. Each is one or two words.
 pub(super) fn facts(node: &NodeView<'_>) -> Vec<String> {
     let option = |name: &str| node.options.get(name).map(text::plain);
     let mut facts = Vec::new();

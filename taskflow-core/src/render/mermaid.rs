@@ -1,6 +1,7 @@
-//! A plan as a [Mermaid](https://mermaid.js.org/syntax/flowchart.html) flowchart, for Markdown pages.
+//! A plan as a [Mermaid](https://mermaid.js.org/syntax/flowchart.html) flowchart, for Markdown
+//! pages.
 //!
-//! Pages draw at most 500 edges by default (`maxEdges`); a larger plan is written all the same.
+//! Pages draw at most 500 edges by default (`maxEdges`); a larger plan is written nevertheless.
 
 use std::fmt::Write;
 

@@ -1,15 +1,16 @@
 //! Pictures of a [`Plan`]: what `taskflow show` prints and the web pages draw.
 //!
-//! 1. [`View`] is the plan as plain data: names instead of indices, only what differs from the defaults, every edge once.
-//! 2. Each format reads the view and nothing else: `tree` for terminals, `dot` and `mermaid` for other programs, `json`
-//!    for scripts, `svg` for pages and documents.
-//! 3. The private module `layout` knows nothing of tasks: it places boxes on a plane so that the edges between them can
-//!    be followed. Only `svg` needs it.
+//! 1. [`View`] is the plan as plain data: names instead of indices, only what differs from the
+//!    defaults, every edge once.
+//! 2. Each format reads the view and nothing else: `tree` for terminals, `dot` and `mermaid` for
+//!    other programs, `json` for scripts, `svg` for pages and documents.
+//! 3. The private module `layout` knows nothing of tasks: it places boxes on a plane so that the
+//!    edges between them can be followed. Only `svg` needs it.
 //!
 //! No format fails, on no plan: where a graph is too large to be drawn well it is drawn plainly.
 //!
 //! ```
-//! use taskflow_core::dag::show::Format;
+//! use taskflow_core::render::Format;
 //!
 //! assert_eq!("mermaid".parse(), Ok(Format::Mermaid));
 //! ```

@@ -17,7 +17,7 @@ pub(super) enum Nest {
 
 /// Every node, each inside the boxes of its groups. Groups without a node are left out.
 ///
-/// A stack in place of recursion: boxes may be nested as deeply as their author likes.
+/// A stack instead of recursion: groups may be nested to any depth.
 pub(super) fn nested(view: &View<'_>) -> Vec<Nest> {
     let count = view.groups.len();
     let mut used = vec![false; count];

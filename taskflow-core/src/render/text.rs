@@ -22,7 +22,8 @@ pub(super) fn duration(duration: Duration) -> String {
     if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
-/// At most `limit` characters; what does not fit is replaced by `..`, and line breaks become spaces.
+/// At most `limit` characters; what does not fit is replaced by `..`, and line breaks become
+/// spaces.
 pub(super) fn shorten(text: &str, limit: usize) -> String {
     let flat = |character: char| if character.is_control() { ' ' } else { character };
     if text.chars().nth(limit).is_none() {
@@ -32,7 +33,8 @@ pub(super) fn shorten(text: &str, limit: usize) -> String {
     format!("{}..", kept.trim_end())
 }
 
-/// JSON in at most about `limit` characters, without writing out the rest of a long list or object first.
+/// JSON in at most about `limit` characters, without writing out the rest of a long list or object
+/// first.
 pub(super) fn brief_json(json: &Value, limit: usize) -> String {
     match json {
         Value::Array(items) if items.len() > limit / 2 => {
@@ -62,7 +64,7 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The first line of a doc comment: what a list or a heading has room for.
+/// The first line of a doc comment, for lists and headings.
 pub(super) fn headline(doc: &str) -> &str {
     doc.trim().lines().next().unwrap_or_default().trim()
 }

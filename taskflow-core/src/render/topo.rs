@@ -35,7 +35,8 @@ impl<T: Copy> Lists<T> {
     }
 }
 
-/// The nodes `0..count`, upstreams first, smaller numbers first where the edges leave a choice (Kahn's algorithm).
+/// The nodes `0..count`, upstreams first, smaller numbers first where the edges leave a choice
+/// (Kahn's algorithm).
 ///
 /// Nodes on a circle, of which plans have none, come last in the order of their numbers.
 pub(super) fn topological(count: usize, edges: impl Iterator<Item = (u32, u32)> + Clone) -> Vec<u32> {

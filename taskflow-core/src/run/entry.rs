@@ -80,7 +80,7 @@ pub(crate) struct WaitRecord {
     pub(crate) event: Option<(String, u64)>,
 }
 
-/// Points in time as they engine_ref in entries: a text would be three times as long.
+/// Points in time are stored as nanoseconds: a text would be three times as long.
 mod in_nanos {
     use serde::{Deserialize as _, Deserializer, Serializer};
 

@@ -40,6 +40,7 @@ pub use invoke::{BoxFuture, Inputs, Produced};
 pub use notification::{Notification, TaskNotification};
 pub(crate) use on_kill::{OnKill, OnKillResolver};
 pub use options::TaskOptions;
+pub(crate) use options::task_options;
 pub use params::ParamsError;
 pub(crate) use retry::JudgedError;
 pub use retry::{Backoff, Retry, RetryPolicy};

@@ -1,87 +1,98 @@
-//! The options of a task, as written at one of three places.
+//! The options of a task, which can be set in three places.
 
 use std::time::Duration;
 
 use super::{Backoff, Callbacks, Executor, SensorOptions, TriggerRule};
 
-/// Options of a task; `None` means "not said here".
+/// The table of the options of a task. Each row is one option:
 ///
-/// They come from the call (`extract(day).retries(5)`), from `#[task(..)]`, and from the task defaults of `#[dag(..)]`;
-/// the nearest one that says something wins.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct TaskOptions {
-    /// How many more attempts a failed one may have. Default 0.
-    pub retries: Option<u32>,
-    /// The wait before the first retry. Default 10 seconds.
-    pub retry_delay: Option<Duration>,
-    /// How the wait grows. Default [`Backoff::Constant`].
-    pub backoff: Option<Backoff>,
-    /// The longest wait. Default 24 hours.
-    pub max_retry_delay: Option<Duration>,
-    /// How long one attempt may run. Default: no limit.
-    pub timeout: Option<Duration>,
-    /// The pool whose slots it takes while it runs. Default: none.
-    pub pool: Option<&'static str>,
-    /// How many slots of the pool. Default 1.
-    pub pool_slots: Option<u32>,
-    /// Among ready tasks the highest goes first. Default 0.
-    pub priority: Option<i32>,
-    /// When to run, seen from upstreams connected by order alone. Default `all_success`.
-    pub trigger_rule: Option<TriggerRule>,
-    /// Where its attempts run. Default: in the process of the engine.
-    pub executor: Option<Executor>,
-    /// What only a sensor has.
-    pub sensor: SensorOptions,
-    /// Who is told of what happens to it.
-    pub callbacks: Callbacks,
-    /// Words to find it by.
-    pub tags: &'static [&'static str],
-}
-
-impl TaskOptions {
-    /// Nothing said.
-    pub const NONE: TaskOptions = TaskOptions {
-        retries: None,
-        retry_delay: None,
-        backoff: None,
-        max_retry_delay: None,
-        timeout: None,
-        pool: None,
-        pool_slots: None,
-        priority: None,
-        trigger_rule: None,
-        executor: None,
-        sensor: SensorOptions::NONE,
-        callbacks: Callbacks::NONE,
-        tags: &[],
-    };
-
-    /// These options where they say something, `fallback` elsewhere. Tags stay those of `self` when there are any.
-    #[must_use]
-    pub const fn or(self, fallback: TaskOptions) -> TaskOptions {
-        // `Option::or` is not const.
-        macro_rules! first {
-            ($($field:ident),*) => {
-                TaskOptions {
-                    $($field: if self.$field.is_some() { self.$field } else { fallback.$field },)*
-                    sensor: self.sensor.or(fallback.sensor),
-                    callbacks: self.callbacks.or(fallback.callbacks),
-                    tags: if self.tags.is_empty() { fallback.tags } else { self.tags },
-                }
-            };
+/// ```text
+/// name: type = not set, merge(how), hash(how), show(how);
+/// ```
+///
+/// - `merge`: how [`TaskOptions::or`] combines two of them: `first` takes the first that is set,
+///   `list` the first that is not empty, `nested` merges their parts.
+/// - `hash`: when the structural hash of a DAG includes it among the task defaults: `always`,
+///   `if_any` or `never`. An option that is added later is `if_some` or `if_any`, so that the
+///   hashes of graphs without it stay the same.
+/// - `show`: how pictures of a DAG show it among the task defaults, a function of `render`.
+///
+/// What a node makes of an option is a row of `node_options`, the table of the resolved options.
+macro_rules! task_options {
+    ($consumer:ident) => {
+        $consumer! {
+            /// The number of retries. Default 0.
+            retries: Option<u32> = None, merge(first), hash(always), show(value);
+            /// The wait before the first retry. Default 10 seconds.
+            retry_delay: Option<Duration> = None, merge(first), hash(always), show(duration);
+            /// How the wait grows. Default [`Backoff::Constant`].
+            backoff: Option<Backoff> = None, merge(first), hash(always), show(backoff);
+            /// The longest wait. Default 24 hours.
+            max_retry_delay: Option<Duration> = None, merge(first), hash(always), show(duration);
+            /// How long one attempt may run. Default: no limit.
+            timeout: Option<Duration> = None, merge(first), hash(always), show(duration);
+            /// The pool whose slots it occupies while it runs. Default: none.
+            pool: Option<&'static str> = None, merge(first), hash(always), show(value);
+            /// How many slots of the pool. Default 1.
+            pool_slots: Option<u32> = None, merge(first), hash(always), show(value);
+            /// Of the ready tasks, those with the highest priority start first. Default 0.
+            priority: Option<i32> = None, merge(first), hash(always), show(value);
+            /// The trigger rule for upstreams connected by order alone. Default `all_success`.
+            trigger_rule: Option<TriggerRule> = None, merge(first), hash(always), show(rule);
+            /// Where its attempts run. Default: in the process of the engine. Not a task default of
+            /// a DAG.
+            executor: Option<Executor> = None, merge(first), hash(never), show(nothing);
+            /// Options of sensors only.
+            sensor: SensorOptions = SensorOptions::NONE, merge(nested), hash(always), show(nothing);
+            /// The callbacks of the task.
+            callbacks: Callbacks = Callbacks::NONE, merge(nested), hash(if_any), show(callbacks);
+            /// Tags for searching and filtering.
+            tags: &'static [&'static str] = &[], merge(list), hash(always), show(tags);
         }
-        first!(
-            retries,
-            retry_delay,
-            backoff,
-            max_retry_delay,
-            timeout,
-            pool,
-            pool_slots,
-            priority,
-            trigger_rule,
-            executor
-        )
-    }
+    };
 }
+pub(crate) use task_options;
+
+/// The option of two that is in force. `Option::or` is not const.
+macro_rules! merged {
+    (first, $own:expr, $fallback:expr) => {
+        if $own.is_some() { $own } else { $fallback }
+    };
+    (list, $own:expr, $fallback:expr) => {
+        if $own.is_empty() { $fallback } else { $own }
+    };
+    (nested, $own:expr, $fallback:expr) => {
+        $own.or($fallback)
+    };
+}
+
+macro_rules! define {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $ty:ty = $unset:expr, merge($merge:ident), hash($hash:ident), show($show:ident);
+    )*) => {
+        /// Options of a task; `None` means "not set here".
+        ///
+        /// They come from the call (`extract(day).retries(5)`), from `#[task(..)]` and from the task
+        /// defaults of `#[dag(..)]`, in this order of precedence.
+        #[derive(Clone, Copy, Debug, Default, PartialEq)]
+        #[non_exhaustive]
+        pub struct TaskOptions {
+            $($(#[$doc])* pub $name: $ty,)*
+        }
+
+        impl TaskOptions {
+            /// No option set.
+            pub const NONE: TaskOptions = TaskOptions { $($name: $unset,)* };
+
+            /// These options, with `fallback` for those that are not set. Tags are only taken from
+            /// `fallback` if `self` has none.
+            #[must_use]
+            pub const fn or(self, fallback: TaskOptions) -> TaskOptions {
+                TaskOptions { $($name: merged!($merge, self.$name, fallback.$name),)* }
+            }
+        }
+    };
+}
+
+task_options!(define);

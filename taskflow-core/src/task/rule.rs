@@ -202,8 +202,117 @@ impl FromStr for TriggerRule {
 /// A name that is none of the thirteen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no trigger rule; the rules are all_success, all_failed, all_done, all_done_min_one_success, \
+    "`{0}` is not a trigger rule; the rules are all_success, all_failed, all_done, all_done_min_one_success, \
          all_done_setup_success, one_success, one_failed, one_done, none_failed, none_failed_min_one_success, \
          none_skipped, all_skipped and always"
 )]
 pub struct UnknownTriggerRule(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Verdict::{Fail, Run, Skip, Wait};
+
+    /// The verdicts once every upstream has ended: all of them succeeded, failed or were skipped; some
+    /// succeeded and some failed, succeeded and were skipped, failed and were skipped; some of each.
+    #[rustfmt::skip]
+    const ENDED: [(TriggerRule, [Verdict; 7]); 13] = [
+        (TriggerRule::AllSuccess,              [Run,  Fail, Skip, Fail, Skip, Fail, Fail]),
+        (TriggerRule::AllFailed,               [Skip, Run,  Skip, Skip, Skip, Skip, Skip]),
+        (TriggerRule::AllDone,                 [Run,  Run,  Run,  Run,  Run,  Run,  Run]),
+        (TriggerRule::AllDoneMinOneSuccess,    [Run,  Fail, Skip, Run,  Skip, Fail, Skip]),
+        (TriggerRule::AllDoneSetupSuccess,     [Run,  Run,  Run,  Run,  Run,  Run,  Run]),
+        (TriggerRule::OneSuccess,              [Run,  Fail, Skip, Run,  Run,  Fail, Run]),
+        (TriggerRule::OneFailed,               [Skip, Run,  Skip, Run,  Skip, Run,  Run]),
+        (TriggerRule::OneDone,                 [Run,  Run,  Skip, Run,  Run,  Run,  Run]),
+        (TriggerRule::NoneFailed,              [Run,  Fail, Run,  Fail, Run,  Fail, Fail]),
+        (TriggerRule::NoneFailedMinOneSuccess, [Run,  Fail, Skip, Fail, Run,  Fail, Fail]),
+        (TriggerRule::NoneSkipped,             [Run,  Run,  Skip, Run,  Skip, Skip, Skip]),
+        (TriggerRule::AllSkipped,              [Skip, Skip, Run,  Skip, Skip, Skip, Skip]),
+        (TriggerRule::Always,                  [Run,  Run,  Run,  Run,  Run,  Run,  Run]),
+    ];
+
+    /// The verdicts while one upstream is running and another has ended: it succeeded, failed, was skipped.
+    #[rustfmt::skip]
+    const PENDING: [(TriggerRule, [Verdict; 3]); 13] = [
+        (TriggerRule::AllSuccess,              [Wait, Fail, Wait]),
+        (TriggerRule::AllFailed,               [Skip, Wait, Skip]),
+        (TriggerRule::AllDone,                 [Wait, Wait, Wait]),
+        (TriggerRule::AllDoneMinOneSuccess,    [Wait, Wait, Wait]),
+        (TriggerRule::AllDoneSetupSuccess,     [Wait, Wait, Wait]),
+        (TriggerRule::OneSuccess,              [Run,  Wait, Wait]),
+        (TriggerRule::OneFailed,               [Wait, Run,  Wait]),
+        (TriggerRule::OneDone,                 [Run,  Run,  Wait]),
+        (TriggerRule::NoneFailed,              [Wait, Fail, Wait]),
+        (TriggerRule::NoneFailedMinOneSuccess, [Wait, Fail, Wait]),
+        (TriggerRule::NoneSkipped,             [Wait, Wait, Skip]),
+        (TriggerRule::AllSkipped,              [Skip, Skip, Wait]),
+        (TriggerRule::Always,                  [Run,  Run,  Run]),
+    ];
+
+    fn tally(pending: u32, [success, failed, skipped]: [u32; 3]) -> Tally {
+        Tally { pending, success, failed, skipped, setups: Setups::default() }
+    }
+
+    #[test]
+    fn each_rule_decides_by_how_the_upstreams_ended() {
+        let ways = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 1, 1]];
+        assert_eq!(ENDED.map(|(rule, _)| rule), TriggerRule::ALL);
+        for (rule, expected) in ENDED {
+            assert_eq!(ways.map(|way| rule.verdict(&tally(0, way))), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_later_ends_cannot_change_decides_early() {
+        assert_eq!(PENDING.map(|(rule, _)| rule), TriggerRule::ALL);
+        for (rule, expected) in PENDING {
+            let ways = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
+            assert_eq!(ways.map(|way| rule.verdict(&tally(1, way))), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_is_final() {
+        for rule in TriggerRule::ALL {
+            for bits in 0..3_u32.pow(4) {
+                let [pending, success, failed, skipped] = [0, 1, 2, 3].map(|place| bits / 3_u32.pow(place) % 3);
+                let verdict = rule.verdict(&tally(pending, [success, failed, skipped]));
+                if pending == 0 || verdict == Wait {
+                    continue;
+                }
+                for [more, bad, left_out] in [[1, 0, 0], [0, 1, 0], [0, 0, 1]] {
+                    let later = tally(pending - 1, [success + more, failed + bad, skipped + left_out]);
+                    assert_eq!(rule.verdict(&later), verdict, "{rule} with {later:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_task_without_upstreams_runs() {
+        for rule in TriggerRule::ALL {
+            assert_eq!(rule.verdict(&Tally::default()), Run, "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_teardown_runs_if_one_of_its_setups_succeeded() {
+        let rule = TriggerRule::AllDoneSetupSuccess;
+        let with = |success, skipped| {
+            let setups = Setups { total: 2, success, skipped };
+            rule.verdict(&Tally { setups, ..tally(0, [2, 2, 2]) })
+        };
+        assert_eq!([with(2, 0), with(1, 0), with(1, 1)], [Run; 3]);
+        assert_eq!(with(0, 2), Skip);
+        assert_eq!([with(0, 0), with(0, 1)], [Fail; 2]);
+    }
+
+    #[test]
+    fn a_rule_is_parsed_from_its_name() {
+        for rule in TriggerRule::ALL {
+            assert_eq!(rule.name().parse(), Ok(rule));
+        }
+        assert_eq!("all".parse::<TriggerRule>(), Err(UnknownTriggerRule("all".to_owned())));
+    }
+}

@@ -5,7 +5,8 @@ use super::{Branch, InArm};
 use crate::dag::output::Output;
 use crate::value::Value;
 
-/// Runs one of two parts of the graph: that of `body` when the condition holds, that of [`When::otherwise`] when not.
+/// Runs one of two parts of the graph: that of `body` when the condition holds, that of
+/// [`When::otherwise`] when not.
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -19,8 +20,9 @@ use crate::value::Value;
 /// # assert_eq!(daily::run().wait().unwrap().result(), Some(&6));
 /// ```
 ///
-/// The condition is an output: it is known when the graph runs. Both bodies are called while it is drawn. What they draw is
-/// skipped if it is on the other side. For a condition that is known while drawing there is Rust's `if`.
+/// The condition is an output: it is known when the graph runs. Both bodies are called while it is
+/// drawn. What they draw is skipped if it is on the other side. For a condition that is known while
+/// drawing there is Rust's `if`.
 #[track_caller]
 pub fn when<T: Value>(condition: Output<bool>, body: impl FnOnce() -> Output<T>) -> When<T> {
     let branch = branch(condition);
@@ -37,7 +39,8 @@ pub struct When<T> {
 }
 
 impl<T: Value> When<T> {
-    /// The part that runs when the condition does not hold. What comes out is the value of the side that ran.
+    /// The part that runs when the condition does not hold. What comes out is the value of the side
+    /// that ran.
     #[track_caller]
     pub fn otherwise(self, body: impl FnOnce() -> Output<T>) -> Output<T> {
         let other = side(&self.branch, 1, body);
@@ -47,7 +50,8 @@ impl<T: Value> When<T> {
 
 /// Runs a part of the graph only if the condition holds: Airflow's short circuit.
 ///
-/// What `body` draws is skipped otherwise, and so is what needs its values; an `Option<T>` downstream receives `None`.
+/// What `body` draws is skipped otherwise, and so is what needs its values; an `Option<T>`
+/// downstream receives `None`.
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -61,7 +65,8 @@ impl<T: Value> When<T> {
 /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "None");
 /// ```
 ///
-/// `body` may give anything: an output, a tuple of outputs, nothing. A value that it did not make itself is not skipped.
+/// `body` may give anything: an output, a tuple of outputs, nothing. A value that it did not make
+/// itself is not skipped.
 #[track_caller]
 pub fn only_if<R>(condition: Output<bool>, body: impl FnOnce() -> R) -> R {
     side(&branch(condition), 0, body)

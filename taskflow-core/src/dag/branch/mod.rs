@@ -1,10 +1,13 @@
 //! Branches: parts of a graph that run or are skipped by what a task returned.
 //!
-//! 1. Each arm of a branch is a node of its own, below the task that decides: `route.Small`. It gives what the variant holds
-//!    when its arm is the one that was taken, and skips itself otherwise.
-//! 2. What is drawn inside an arm runs only if that node succeeds. Most of it takes something from there anyway. What does not
-//!    gets a *gate*: an edge without a value, under `all_success`, whatever the rule of the node's other upstreams is.
-//! 3. The value of the whole is a last node, `route.joined`, which takes the result of the arm that was taken.
+//! 1. Each arm of a branch is a node of its own, below the task that decides: `route.Small`. It
+//!    gives what the variant holds when its arm is the one that was taken, and skips itself
+//!    otherwise.
+//! 2. What is drawn inside an arm runs only if that node succeeds. Most of it takes something from
+//!    there anyway. What does not gets a *gate*: an edge without a value, under `all_success`,
+//!    whatever the rule of the node's other upstreams is.
+//! 3. The value of the whole is a last node, `route.joined`, which takes the result of the arm that
+//!    was taken.
 //!
 //! All of these are task instances as others are: stored, shown, explained, cleared.
 
@@ -73,7 +76,8 @@ impl<V: Value> Branch<V> {
         let arms = self.arms.into_inner();
         let inside = |(arm, result): (Handle, Output<T>)| match builder::is_in_arm(arm, result.handle()) {
             true => result.handle(),
-            // A value from elsewhere is there whatever is decided; below the arm it is there only if the arm is taken.
+            // A value from elsewhere is there whatever is decided; below the arm it is there only
+            // if the arm is taken.
             false => {
                 let _inside = builder::enter(Some(arm));
                 builder::add_built_in(nodes::pass::<T>(), [result.into_arg()], (arm.source, "value"), at)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef, pass_on};
 use crate::value::{TypeInfo, Value};
 
-/// Which arm it is, and how to tell: the constant that the node of an arm takes. In pictures and in the hash it is the name
-/// of the arm.
+/// Which arm it is, and how to tell: the constant that the node of an arm takes. In pictures and in
+/// the hash it is the name of the arm.
 pub(super) struct Case<V, P> {
     pub(super) place: u32,
     pub(super) labels: &'static [&'static str],
@@ -22,7 +22,7 @@ pub(super) enum NotTaken {
     Condition,
 }
 
-/// The constants of a generic type are the statics that generic functions cannot have.
+/// Generic functions cannot have statics; the constants of a generic type serve instead.
 struct ArmOf<V, P>(V, P);
 struct Of<T>(T);
 

@@ -3,7 +3,8 @@
 use super::{Draft, Gate, Handle, index, with_draft};
 use crate::dag::branch::InArm;
 
-/// What is drawn until the guard is dropped belongs to the arm whose node this is; without one, to none.
+/// What is drawn until the guard is dropped belongs to the arm whose node this is; without one, to
+/// none.
 pub(in crate::dag) fn enter(arm: Option<Handle>) -> InArm {
     let gate = arm.and_then(|arm| arm.source.as_task()).map(|node| Gate { node, first: node });
     let before = with_draft(|draft| std::mem::replace(&mut draft.open_gate, gate));
@@ -20,7 +21,8 @@ pub(in crate::dag) fn leave(arm: Option<Handle>, before: Option<Gate>) {
     });
 }
 
-/// Whether a value is made in this arm, which has been drawn: then it is there only if the arm is taken.
+/// Whether a value is made in this arm, which has been drawn: then it is there only if the arm is
+/// taken.
 pub(in crate::dag) fn is_in_arm(arm: Handle, value: Handle) -> bool {
     let within = |draft: &mut Draft| {
         let gate = arm.source.as_task()?;

@@ -15,7 +15,7 @@ use crate::task::{Executor, SourceLocation, TaskDef};
 /// What is drawn for each element of a list.
 #[derive(Debug)]
 pub(in crate::dag) struct MappingDraft {
-    /// The node that has the list.
+    /// The node whose value is the list.
     pub(in crate::dag) expand: u32,
     /// The mapping in whose template that node is.
     pub(in crate::dag) parent: Option<u32>,

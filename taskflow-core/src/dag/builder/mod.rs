@@ -1,8 +1,9 @@
 //! The graph under construction.
 //!
-//! One builder a thread: [`trace`] opens it, the calls inside the traced function add to it, and it is taken out again
-//! when the function returns. Traces may nest (a DAG's function that asks for the plan of another); each has its own
-//! scope number, by which a handle of another graph is recognised.
+//! One builder a thread: [`trace`] opens it, the calls inside the traced function add to it, and it
+//! is taken out again when the function returns. Traces may nest (a DAG's function that asks for
+//! the plan of another); each has its own scope number, by which a handle of another graph is
+//! recognised.
 
 mod arm;
 mod group;
@@ -65,7 +66,8 @@ pub(super) struct Draft {
     pub(super) orders: Vec<Order>,
     pub(super) groups: Vec<GroupDraft>,
     pub(super) errors: Vec<BuildError>,
-    /// Nodes that run only if another one succeeds from which they take nothing, as `(other, node)`, in the order of nodes.
+    /// Nodes that run only if another one succeeds from which they take nothing, as `(other,
+    /// node)`, in the order of nodes.
     pub(super) gates: Vec<(u32, u32)>,
     /// Nodes that are called after another one, in the order of nodes.
     pub(super) named: Vec<Named>,

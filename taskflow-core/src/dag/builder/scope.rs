@@ -88,8 +88,8 @@ pub(in crate::dag) fn fails_run(teardown: Handle, at: &'static Location<'static>
 }
 
 impl Draft {
-    /// A setup must live where its scope does: a scope inside an arm, an element or another scope could end without it,
-    /// or with it, as often as it is there.
+    /// A setup must live where its scope does: a scope inside an arm, an element or another scope
+    /// could end without it, or with it, as often as it is there.
     fn check_setup(&self, setup: u32, at: &'static Location<'static>) -> Result<u32, BuildError> {
         let node = &self.nodes[setup as usize];
         let task = || node.def.id.to_owned();

@@ -1,4 +1,4 @@
-//! What can be wrong with a draft as a whole.
+//! Checks of a whole draft.
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -12,7 +12,7 @@ use crate::dag::plan::NodeOptions;
 use crate::dag::pool::PoolDef;
 use crate::task::{SourceLocation, TaskDef, TriggerRule};
 
-/// The pool a task names must be declared and have the slots it takes.
+/// The pool of a task must be declared and have the slots that the task takes.
 pub(super) fn pool(
     options: &NodeOptions,
     pools: &[PoolDef],
@@ -34,7 +34,7 @@ pub(super) fn pool(
     }
 }
 
-/// What runs elsewhere must be found there, and its inputs must get there.
+/// A task on an executor must be registered, and its inputs must be serializable.
 pub(super) fn executor(
     options: &NodeOptions,
     def: &'static TaskDef,
@@ -58,7 +58,7 @@ pub(super) fn executor(
     errors.push(BuildError::NotElsewhere { task, executor, reason, at });
 }
 
-/// Data edges lead forward, so only order edges can close a circle.
+/// Data edges lead forward, so only order edges can close a cycle.
 pub(super) fn cycles(draft: &Draft, ids: &[Box<str>], errors: &mut Vec<BuildError>) {
     if draft.orders.iter().all(|order| order.upstream < order.downstream) {
         return;
@@ -114,7 +114,7 @@ pub(super) fn orders_of_elements(draft: &Draft, errors: &mut Vec<BuildError>) {
     }
 }
 
-/// Groups that are tried again as a whole, and what they cannot be combined with.
+/// What groups with retries cannot be combined with.
 pub(super) fn units(draft: &Draft, errors: &mut Vec<BuildError>) {
     let units = || draft.groups.iter().enumerate().filter(|(_, group)| group.retries > 0);
     for (place, unit) in units() {
@@ -148,7 +148,7 @@ pub(super) fn units(draft: &Draft, errors: &mut Vec<BuildError>) {
     }
 }
 
-/// Rules written by hand on nodes that have upstreams, but none by order.
+/// Explicit rules on nodes that have upstreams, but none by order.
 pub(super) fn idle_rules(
     draft: &Draft,
     ids: &[Box<str>],

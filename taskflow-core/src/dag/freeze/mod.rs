@@ -1,4 +1,4 @@
-//! From a draft to a [`Plan`]: ids, options, rules, index vectors, and every mistake at once.
+//! Freezes a draft into a [`Plan`]: ids, options, rules, index vectors, and all errors at once.
 
 mod checks;
 mod names;
@@ -13,13 +13,13 @@ use super::builder::{self, Draft, Handle, index};
 use super::def::{DagDef, DagInputs, DagOptions};
 use super::error::{BuildError, BuildErrors};
 use super::param::ParamDef;
-use super::plan::{ArgCell, EdgeCell, EdgeKind, Mapping, Node, NodeOptions, Place, Plan, Source, Teardown, Wiring};
+use super::plan::{ArgCell, Call, EdgeCell, EdgeKind, Mapping, Node, NodeOptions, Place, Plan, Source, Wiring};
 use super::pool::PoolDef;
 use super::projection::Projection;
 use super::registry::Registry;
 use super::units::Units;
 use crate::base::panics;
-use crate::task::{RetryPolicy, SensorPolicy, SourceLocation, TaskDef, TaskOptions, TriggerRule, Waiting};
+use crate::task::{SourceLocation, TaskDef, TaskOptions};
 use crate::value::{Constant, TypeInfo};
 
 pub(super) fn trace_def(def: &DagDef) -> Result<Plan, BuildErrors> {
@@ -189,7 +189,7 @@ impl Freezer<'_> {
         all
     }
 
-    /// What is said of the tasks of a group: by the DAGs that are drawn around it, the nearest first.
+    /// The task defaults for a group: those of the DAGs drawn around it, the nearest first.
     fn defaults(&self, draft: &Draft, group: Option<u32>) -> TaskOptions {
         let outer = |&group: &u32| draft.groups[group as usize].parent;
         let dags = std::iter::successors(group, outer).filter_map(|group| draft.groups[group as usize].dag);
@@ -203,9 +203,13 @@ impl Freezer<'_> {
         let mut of = Vec::with_capacity(draft.nodes.len());
         for (node, id) in draft.nodes.iter().zip(ids) {
             let own = node.options.as_deref().copied().unwrap_or_default();
-            // What a DAG says of its tasks is not meant for the nodes that a branch is made of.
+            // The task defaults of a DAG do not apply to built-in tasks.
             let defaults = if node.def.is_built_in() { TaskOptions::NONE } else { self.defaults(draft, node.group) };
-            let options = resolve(own.or(node.def.options).or(defaults), node.def.waiting, node.teardown);
+            let options = NodeOptions::resolve(&Call {
+                options: own.or(node.def.options).or(defaults),
+                waiting: node.def.waiting,
+                teardown: node.teardown,
+            });
             checks::pool(&options, &self.pools, id, node.at.into(), &mut self.errors);
             checks::executor(&options, node.def, id, node.at.into(), &mut self.errors);
             let position = sets.iter().rposition(|set| *set == options).unwrap_or_else(|| {
@@ -269,7 +273,7 @@ fn arg_range(draft: &Draft, node: usize) -> std::ops::Range<usize> {
     draft.nodes[node].first_arg as usize..end
 }
 
-/// What becomes of the value of `handle` on its way; messages name where it comes from.
+/// The projection of the value of `handle`; messages name its origin.
 fn projection(handle: Handle, draft: &Draft, ids: &[Box<str>]) -> Option<Arc<Projection>> {
     let origin = || match (handle.source.as_task(), handle.source.as_param()) {
         (Some(task), _) => ids.get(task as usize).map(|id| format!("task `{id}`")).unwrap_or_default(),
@@ -343,29 +347,4 @@ fn places(draft: &Draft) -> Vec<Place> {
         places[draft.expand as usize].expands = Some(mapping);
     }
     places
-}
-
-fn resolve(options: TaskOptions, waiting: Waiting, teardown: Option<Teardown>) -> NodeOptions {
-    NodeOptions {
-        retry: RetryPolicy {
-            retries: options.retries.unwrap_or(0),
-            delay: options.retry_delay.unwrap_or(RetryPolicy::DEFAULT_DELAY),
-            backoff: options.backoff.unwrap_or_default(),
-            max_delay: options.max_retry_delay.unwrap_or(RetryPolicy::DEFAULT_MAX_DELAY),
-        },
-        timeout: options.timeout,
-        pool: options.pool,
-        pool_slots: options.pool_slots.unwrap_or(1),
-        priority: options.priority.unwrap_or(0),
-        trigger_rule: match teardown {
-            Some(_) => TriggerRule::AllDoneSetupSuccess,
-            None => options.trigger_rule.unwrap_or_default(),
-        },
-        executor: options.executor,
-        teardown,
-        waiting,
-        callbacks: options.callbacks,
-        sensor: (waiting == Waiting::Sensor).then(|| SensorPolicy::of(options.sensor)),
-        tags: options.tags,
-    }
 }

@@ -25,8 +25,8 @@ pub(super) fn groups(draft: &Draft, errors: &mut Vec<BuildError>) -> Vec<GroupPl
     groups
 }
 
-/// The id of each node: the one given, or the name of the task, with a number from the second use on. Nodes of a branch are
-/// called after what it is on, and expand nodes after their list.
+/// The id of each node: the one given, or the name of the task, with a number from the second use
+/// on. Nodes of a branch are called after what it is on, and expand nodes after their list.
 pub(super) fn ids(draft: &Draft, groups: &[GroupPlan], errors: &mut Vec<BuildError>) -> Vec<Box<str>> {
     let mut used = HashMap::new();
     let (mut named, mut labels) = (draft.named.iter().peekable(), HashMap::new());

@@ -1,5 +1,5 @@
-//! What scopes and groups come to when their graph is frozen: order edges, from work to its teardown and from what a group
-//! comes after to its first tasks.
+//! Turns scopes and groups into order edges when a graph is frozen: from work to its teardown, and
+//! from the tasks that a group comes after to its first tasks.
 
 use std::ops::Range;
 
@@ -10,7 +10,8 @@ use crate::dag::error::BuildError;
 use crate::dag::plan::{EdgeKind, ScopePlan};
 use crate::task::SourceLocation;
 
-/// Draws the edges between the work of each scope and its teardown. Inner scopes come before outer ones, whose work they are.
+/// Draws the edges between the work of each scope and its teardown. Inner scopes come before outer
+/// ones, whose work they are.
 pub(super) fn close(draft: &mut Draft, ids: &[Box<str>], errors: &mut Vec<BuildError>) {
     let scopes = std::mem::take(&mut draft.scopes);
     for scope in &scopes {
@@ -26,7 +27,8 @@ pub(super) fn close(draft: &mut Draft, ids: &[Box<str>], errors: &mut Vec<BuildE
     draft.scopes = scopes;
 }
 
-/// Draws the edges to the first tasks of each group that comes after something. Those without a rule of their own get the group's.
+/// Draws the edges to the first tasks of each group that comes after something. Those without a
+/// rule of their own get the group's.
 pub(super) fn enter_groups(draft: &mut Draft) {
     for place in 0..draft.groups.len() {
         let GroupDraft { after, rule, nodes, at, .. } = &draft.groups[place];
@@ -90,7 +92,7 @@ fn upstreams(draft: &Draft, node: u32) -> impl Iterator<Item = u32> + '_ {
     args.flat_map(ArgDraft::handles).filter(own).filter_map(|handle| handle.source.as_task())
 }
 
-/// What a teardown must not ask for: then it would not run when it has to.
+/// Checks that no teardown requires a success that would keep it from running.
 fn check(draft: &Draft, scope: &ScopeDraft, ids: &[Box<str>], errors: &mut Vec<BuildError>) {
     if scope.teardown.is_empty() {
         let (setup, at) = (ids[scope.setup as usize].to_string(), draft.nodes[scope.setup as usize].at.into());

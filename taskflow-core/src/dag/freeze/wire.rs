@@ -7,8 +7,9 @@ use crate::dag::builder::{Draft, index};
 use crate::dag::plan::{ArgCell, ArgPlan, EdgeKind, Join, NodeOptions, Plan};
 use crate::task::TriggerRule;
 
-/// The gates that are needed. A node after another one of its arm (`a >> b`) is skipped with that one, and has no need of a
-/// gate as long as its order edges want every upstream to succeed. The order edges are sorted by downstream.
+/// The gates that are needed. A node after another one of its arm (`a >> b`) is skipped with it,
+/// and needs no gate as long as its order edges require every upstream to succeed. The order edges
+/// are sorted by downstream.
 pub(super) fn gates(draft: &Draft, sets: &[NodeOptions], options_of: &[u32]) -> Vec<(u32, u32)> {
     let mut parts: HashMap<u32, Range<u32>> = HashMap::new();
     for &(arm, end) in &draft.arms {
@@ -26,10 +27,12 @@ pub(super) fn gates(draft: &Draft, sets: &[NodeOptions], options_of: &[u32]) -> 
     draft.gates.iter().filter(needed).copied().collect()
 }
 
-/// Makes the index vectors: the joins of each node, the joins below each node, the consumers of each value.
+/// Makes the index vectors: the joins of each node, the joins below each node, the consumers of
+/// each value.
 ///
-/// The upstreams of a node fall into at most: one join for all that must succeed (its gate among them), one for all that may be skipped, one
-/// for all that only must end, one for each `AnyOf`, and one for its order edges when they have a rule of their own.
+/// The upstreams of a node fall into at most: one join for all that must succeed (its gate among
+/// them), one for all that may be skipped, one for all that only must end, one for each `AnyOf`,
+/// and one for its order edges when they have a rule of their own.
 pub(super) fn wire(plan: &mut Plan) {
     let mut joins: Vec<Join> = Vec::with_capacity(plan.nodes.len());
     // (upstream, join), grouped by join; turned around below.
@@ -55,7 +58,8 @@ pub(super) fn wire(plan: &mut Plan) {
         };
         let tasks_of_kind =
             |wanted: EdgeKind| of_kind(wanted).flat_map(|edges| edges.sources()).filter_map(|source| source.as_task());
-        // What waits for nothing of its own element waits for the list: without it there is no element.
+        // A node that waits for nothing in its element waits for the list: without it there is no
+        // element.
         let list = list_around(plan, node);
         let order_rule = plan.node_options(node).trigger_rule;
         let gate = plan.gate(node).into_iter();
@@ -72,7 +76,7 @@ pub(super) fn wire(plan: &mut Plan) {
         join(EdgeKind::Optional.rule(), &mut tasks_of_kind(EdgeKind::Optional));
         join(EdgeKind::Outcome.rule(), &mut tasks_of_kind(EdgeKind::Outcome));
         for edges in of_kind(EdgeKind::First) {
-            // A parameter of the DAG is there at once: nothing to wait for.
+            // A parameter of the DAG is available at once.
             if edges.sources().iter().all(|source| source.as_task().is_some()) {
                 join(EdgeKind::First.rule(), &mut edges.sources().iter().filter_map(|source| source.as_task()));
             }
@@ -118,7 +122,8 @@ fn list_around(plan: &Plan, node: u32) -> Option<u32> {
     (!waits).then_some(expand)
 }
 
-/// What each mapping has to do with joins: its own, those outside that wait for it, and what its own wait for outside.
+/// What each mapping has to do with joins: its own, those outside that wait for it, and what its
+/// own wait for outside.
 fn wire_mappings(plan: &mut Plan, joins: &[Join], edges: &[(u32, u32)]) {
     if plan.mappings.is_empty() {
         return;
@@ -139,7 +144,7 @@ fn wire_mappings(plan: &mut Plan, joins: &[Join], edges: &[(u32, u32)]) {
             continue;
         }
         let parent = |mapping: u32| plan.mappings[mapping as usize].parent;
-        // Outwards: every mapping on the way stands for its elements until they are there.
+        // Outwards: every mapping on the way represents its elements until they exist.
         let out: Vec<u32> = std::iter::successors(from, |&mapping| parent(mapping))
             .take_while(|&mapping| Some(mapping) != to)
             .collect();

@@ -1,7 +1,8 @@
-//! Heights by moving everything towards its neighbours, again and again, without breaking a distance: the start of step 5.
+//! Heights by moving everything towards its neighbours, again and again, without breaking a
+//! distance: the start of step 5.
 //!
-//! Sugiyama et al. (1981) move one layer at a time by priorities; here the whole drawing moves at once, which is what
-//! boxes that reach through many layers need.
+//! Sugiyama et al. (1981) move one layer at a time by priorities; here the whole drawing moves at
+//! once, which is what boxes that reach through many layers need.
 
 use super::layered::Layered;
 use super::simplex::Bond;
@@ -38,8 +39,9 @@ impl Slack {
 
     /// Moves everything towards its wish and keeps the distances.
     ///
-    /// Pushing only down from the wishes keeps them, pushing only up does, and so does the middle between the two,
-    /// because the set of valid positions is convex. (Rounding down keeps whole distances.)
+    /// Pushing only down from the wishes keeps them, pushing only up does, and so does the middle
+    /// between the two, because the set of valid positions is convex. (Rounding down keeps whole
+    /// distances.)
     pub(super) fn approach(&self, wishes: &[i64], at: &mut [i64]) {
         let mut down = wishes.to_vec();
         for &node in &self.order {
@@ -57,8 +59,8 @@ impl Slack {
     }
 }
 
-/// Where everything would like to be: a node at the median of its neighbours, a bend where the straight line between
-/// the ends of its edge would have it, a box around what is in it.
+/// Where everything would like to be: a node at the median of its neighbours, a bend where the
+/// straight line between the ends of its edge would have it, a box around what is in it.
 pub(super) fn wishes(layered: &Layered, at: &[i64], round: usize) -> Vec<i64> {
     let count = layered.borders as usize;
     let mut wishes = at.to_vec();

@@ -1,8 +1,9 @@
-//! One layer as nested blocks: a block for each group that passes the layer, around what of it lies there.
+//! One layer as nested blocks: a block for each group that passes the layer, around what of it lies
+//! there.
 //!
-//! Whatever is done to the order of a layer is done to the children of one block, so that a group stays in one piece.
-//! After Forster, "Applying Crossing Reduction Strategies to Layered Compound Graphs" (2002), who orders the blocks of a
-//! layer by the barycentres of what is inside them.
+//! Whatever is done to the order of a layer is done to the children of one block, so that a group
+//! stays in one piece. After Forster, "Applying Crossing Reduction Strategies to Layered Compound
+//! Graphs" (2002), who orders the blocks of a layer by the barycentres of what is inside them.
 
 use super::NONE;
 use super::layered::Layered;
@@ -28,7 +29,7 @@ pub(super) enum Child {
     Block(u32),
 }
 
-/// What becomes of vertices that have the same wish.
+/// How vertices with the same wish are ordered.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ties<'a> {
     /// They stay in their order.
@@ -122,8 +123,8 @@ impl Layer {
         });
     }
 
-    /// Sorts by where each vertex wants to be; one without a wish stays below what is above it now. Groups keep the
-    /// sequence of `lanes`.
+    /// Sorts by where each vertex wants to be; one without a wish stays below what is above it now.
+    /// Groups keep the sequence of `lanes`.
     pub(super) fn sort(&mut self, wishes: &[Option<f64>], lanes: &[u32], ties: Ties<'_>) {
         let wish = |vertex: u32| wishes[vertex as usize];
         // The mean of the wishes inside each block, and how many they are: inner blocks come last.
@@ -190,8 +191,8 @@ struct Pool {
     inner: u32,
 }
 
-/// Changes the wishes as little as possible so that none is less than the one before it ("pool adjacent violators",
-/// Ayer et al. 1955).
+/// Changes the wishes as little as possible so that none is less than the one before it ("pool
+/// adjacent violators", Ayer et al. 1955).
 fn rising(pools: &mut [Pool]) {
     // Runs of pools that have one wish: where each begins, its wish, its weight.
     let mut runs: Vec<(usize, f64, f64)> = Vec::with_capacity(pools.len());

@@ -1,7 +1,8 @@
 //! Counting crossings.
 //!
-//! After Barth, Mutzel and Junger, "Simple and Efficient Bilayer Cross Counting" (2002): pieces sorted by their upper
-//! end, then counted by a tree of sums over the lower ends. A crossing counts as the product of the two weights.
+//! After Barth, Mutzel and Junger, "Simple and Efficient Bilayer Cross Counting" (2002): pieces
+//! sorted by their upper end, then counted by a tree of sums over the lower ends. A crossing counts
+//! as the product of the two weights.
 
 use super::layered::Layered;
 use super::order::Order;

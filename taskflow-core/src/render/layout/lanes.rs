@@ -1,7 +1,7 @@
 //! The sequence of groups that lie side by side.
 //!
-//! A group has one place among its siblings through all layers. If one lay above another here and below it there, their
-//! boxes could not both be rectangles.
+//! A group has one place among its siblings through all layers. If one lay above another here and
+//! below it there, their boxes could not both be rectangles.
 
 use super::NONE;
 use super::layered::Layered;

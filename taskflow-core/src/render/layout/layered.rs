@@ -1,8 +1,8 @@
 //! Step 3: a graph in which every edge leads from one layer to the next.
 //!
-//! Its vertices are the nodes, then a bend for each layer that an edge passes, then two pieces of border for each layer
-//! that a group passes. A bend lies in a group when both ends of its edge do; an edge that enters or leaves a group does
-//! so at the left or right end of the box where it can.
+//! Its vertices are the nodes, then a bend for each layer that an edge passes, then two pieces of
+//! border for each layer that a group passes. A bend lies in a group when both ends of its edge do;
+//! an edge that enters or leaves a group does so at the left or right end of the box where it can.
 
 use std::ops::Range;
 
@@ -186,7 +186,8 @@ fn cover(a: &Range<u32>, b: &Range<u32>) -> Range<u32> {
     }
 }
 
-/// The longest span of layers that an edge may have so that all bends together stay within the bound.
+/// The longest span of layers that an edge may have so that all bends together stay within the
+/// bound.
 fn longest_with_bends(edges: &[Edge], ranks: &[u32]) -> u32 {
     let mut spans: Vec<u32> = edges.iter().map(|edge| ranks[edge.to as usize] - ranks[edge.from as usize]).collect();
     spans.sort_unstable();

@@ -1,7 +1,8 @@
 //! Heights at which the edges climb as little as possible: the end of step 5.
 //!
-//! The network simplex method once more, as in section 4.2 of Gansner et al.: for each piece of an edge a point of its own
-//! lies above both of its ends, so that the two distances to it add up to how far apart the ends are.
+//! The network simplex method once more, as in section 4.2 of Gansner et al.: for each piece of an
+//! edge a point of its own lies above both of its ends, so that the two distances to it add up to
+//! how far apart the ends are.
 
 use super::layered::{Layered, Piece};
 use super::simplex::{Bond, settle};
@@ -12,13 +13,14 @@ const POLISHED: usize = 40_000;
 /// How much work it may be, in nodes and edges looked at.
 const BUDGET: u64 = 40_000_000;
 
-/// How much it counts that something is one unit off the level: a piece of an edge between nodes, between a node and a
-/// bend, between bends. The relation is that of Gansner et al., 1 to 2 to 8.
+/// How much it counts that something is one unit off the level: a piece of an edge between nodes,
+/// between a node and a bend, between bends. The relation is that of Gansner et al., 1 to 2 to 8.
 const BETWEEN_NODES: i64 = 2;
 const TO_BEND: i64 = 4;
 const BETWEEN_BENDS: i64 = 16;
 
-/// What is added for the end of an edge where its node has no other: it is the other end that should turn.
+/// What is added for the end of an edge where its node has no other: it is the other end that
+/// should turn.
 const ALONE: i64 = 4;
 
 /// How much a box that is one unit higher counts.

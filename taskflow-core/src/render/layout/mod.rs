@@ -1,25 +1,31 @@
 //! Boxes and edges on a plane: a layered drawing from left to right.
 //!
-//! The face is [`lay_out`], from a [`Graph`] of sizes to a [`Layout`] of places. It knows nothing of tasks, uses whole
-//! numbers, takes no clock and no randomness: the same graph gives the same drawing on every machine.
+//! The entry point is [`lay_out`], from a [`Graph`] of sizes to a [`Layout`] of positions. It knows
+//! nothing of tasks, uses whole numbers, takes no clock and no randomness: the same graph gives the
+//! same drawing on every machine.
 //!
-//! The steps are those of Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System
-//! Structures" (1981), in the form of Gansner, Koutsofios, North and Vo, "A Technique for Drawing Directed Graphs"
-//! (1993), which is Graphviz's `dot`:
+//! The steps are those of Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of
+//! Hierarchical System Structures" (1981), in the form of Gansner, Koutsofios, North and Vo, "A
+//! Technique for Drawing Directed Graphs" (1993), which is Graphviz's `dot`:
 //!
-//! 1. `parts`: parts of the graph that nothing connects are drawn one by one and set beside each other.
-//! 2. `ranks`: every node gets a layer, so that edges lead forward and are short in sum (`simplex`).
-//! 3. `layered`: an edge over several layers is cut into pieces with a bend in each layer between; a group gets a lane:
-//!    a piece of border above and below its nodes in every layer from its first to its last.
-//! 4. `order`: the sequence in every layer, so that few edges cross (`crossings`, `swap`). What belongs to a group stays
-//!    together (`blocks`), and groups lie in one sequence through all layers (`lanes`), which is what lets their boxes be
-//!    rectangles with nobody else's nodes inside.
-//! 5. `place`: heights, so that edges are straight where they can be (`approach`, then `level` by `simplex` again).
-//! 6. `route`: widths of the layers, boxes, and lines that stay clear of the nodes; many edges of one node share a line
-//!    (`trunks`).
+//! 1. `parts`: parts of the graph that nothing connects are drawn one by one and set beside each
+//!    other.
+//! 2. `ranks`: every node gets a layer, so that edges lead forward and are short in sum
+//!    (`simplex`).
+//! 3. `layered`: an edge over several layers is cut into pieces with a bend in each layer between;
+//!    a group gets a lane: a piece of border above and below its nodes in every layer from its
+//!    first to its last.
+//! 4. `order`: the sequence in every layer, so that few edges cross (`crossings`, `swap`). What
+//!    belongs to a group stays together (`blocks`), and groups lie in one sequence through all
+//!    layers (`lanes`), which is what lets their boxes be rectangles with nobody else's nodes
+//!    inside.
+//! 5. `place`: heights, so that edges are straight where they can be (`approach`, then `level` by
+//!    `simplex` again).
+//! 6. `route`: widths of the layers, boxes, and lines that stay clear of the nodes; many edges of
+//!    one node share a line (`trunks`).
 //!
-//! Work is bounded by counting steps. A graph too large for a step gets a plainer drawing: less polishing, then edges
-//! without bends, then no boxes; never an error.
+//! Work is bounded by counting steps. A graph too large for a step gets a plainer drawing: less
+//! polishing, then edges without bends, then no boxes; never an error.
 
 mod approach;
 mod blocks;
@@ -38,7 +44,8 @@ mod swap;
 mod tests;
 mod trunks;
 
-/// What is to be drawn. An edge or a parent that names nothing is left out, and so are edges that would close a circle.
+/// What is to be drawn. An edge or a parent that names nothing is left out, and so are edges that
+/// would close a circle.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
     pub(super) nodes: Vec<NodeBox>,

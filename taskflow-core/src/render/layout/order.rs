@@ -1,8 +1,9 @@
 //! Step 4: the sequence in every layer.
 //!
-//! Sweeps to the right and to the left put every vertex where the mean of its neighbours in the layer before lies
-//! (Sugiyama et al., 1981), then exchange neighbours where that undoes crossings (`swap`). The best drawing met on the way
-//! is kept; two starts are tried, as in section 3 of Gansner et al.
+//! Sweeps to the right and to the left put every vertex where the mean of its neighbours in the
+//! layer before lies (Sugiyama et al., 1981), then exchange neighbours where that undoes crossings
+//! (`swap`). The best drawing met on the way is kept; two starts are tried, as in section 3 of
+//! Gansner et al.
 
 use super::blocks::{Layer, Ties};
 use super::crossings::crossings;
@@ -48,8 +49,8 @@ pub(super) fn order(layered: &Layered) -> Vec<Layer> {
     tidy(layered, best, &met).layers
 }
 
-/// Among drawings with as few crossings the one that is nearest to the order of the calls: as it is or upside down, and
-/// with what does not care sorted.
+/// Among drawings with as few crossings the one that is nearest to the order of the calls: as it is
+/// or upside down, and with what does not care sorted.
 fn tidy(layered: &Layered, order: Order, met: &[u32]) -> Order {
     let mut mirrored = order.clone();
     let last = mirrored.lanes.len() as u32;

@@ -1,7 +1,8 @@
-//! Step 1: parts of the graph that nothing connects are drawn on their own and set beside each other.
+//! Step 1: parts of the graph that nothing connects are drawn on their own and set beside each
+//! other.
 //!
-//! A group connects what is in it. Parts are set in rows, in the order of their first nodes, so that a plan of many
-//! small graphs becomes a page and not a tower.
+//! A group connects what is in it. Parts are set in rows, in the order of their first nodes, so
+//! that a plan of many small graphs becomes a page and not a tower.
 
 use petgraph::unionfind::UnionFind;
 
@@ -122,8 +123,8 @@ fn parts(graph: &Graph, forward: &[bool]) -> Vec<Part> {
     parts
 }
 
-/// The upper left corners of the parts: rows about half as wide again as the page is high, at least as wide as the
-/// widest part.
+/// The upper left corners of the parts: rows about half as wide again as the page is high, at least
+/// as wide as the widest part.
 fn rows(parts: &[Layout]) -> Vec<Point> {
     let widest = parts.iter().map(|part| part.width).max().unwrap_or(0);
     let area: i64 =

@@ -1,9 +1,10 @@
 //! Step 5: the height of every vertex and of the sides of every box.
 //!
-//! Two things in a layer keep their distance, and a box keeps its distance from what is in it and beside it: all of the
-//! form `b - a >= gap`. Among the positions that keep these, edges are to be level and so long ones straight. That is
-//! `level`. It starts from a few rounds of moving everything towards the median of its neighbours, `approach`, which is
-//! also where large graphs end.
+//! Two things in a layer keep their distance, and a box keeps its distance from what is in it and
+//! beside it: all of the form `b - a >= gap`. Among the positions that keep these, edges are to be
+//! level and so long ones straight. That is `level`. It starts from a few rounds of moving
+//! everything towards the median of its neighbours, `approach`, which is also where large graphs
+//! end.
 
 use super::approach::{Slack, wishes};
 use super::blocks::{Layer, Visit};
@@ -50,7 +51,8 @@ pub(super) fn place(layered: &Layered, layers: &[Layer]) -> Heights {
     Heights { middle, boxes, total }
 }
 
-/// The distances that must be kept, as bonds without weight. Behind the vertices come the two sides of each group.
+/// The distances that must be kept, as bonds without weight. Behind the vertices come the two sides
+/// of each group.
 fn limits(layered: &Layered, layers: &[Layer]) -> Vec<Bond> {
     let side = |group: u32, lower: u32| layered.borders + 2 * group + lower;
     let mut limits = Vec::new();

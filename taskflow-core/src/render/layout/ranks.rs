@@ -1,8 +1,9 @@
 //! Step 2: the layer of each node.
 //!
-//! Longest paths give a valid start in which everything lies as far left as it may; the network simplex method then
-//! makes the edges short in sum (section 2 of Gansner et al.). A group takes part with two nodes of its own, one before
-//! and one after all of its nodes, so that its box does not become longer than it must.
+//! Longest paths give a valid start in which everything lies as far left as it may; the network
+//! simplex method then makes the edges short in sum (section 2 of Gansner et al.). A group takes
+//! part with two nodes of its own, one before and one after all of its nodes, so that its box does
+//! not become longer than it must.
 
 use super::simplex::{Bond, settle};
 use super::{Edge, Graph, NONE};
@@ -14,8 +15,8 @@ const POLISHED: usize = 40_000;
 /// How much work the polishing may be, in nodes and edges looked at.
 const BUDGET: u64 = 20_000_000;
 
-/// How much a group that is one layer longer counts against an edge that is: a box that spans half the drawing for one
-/// node hides more than a long edge does.
+/// How much a group that is one layer longer counts against an edge that is: a box that spans half
+/// the drawing for one node hides more than a long edge does.
 const GROUP: i64 = 30;
 
 /// The layer of each node, from 0; along every edge it grows.

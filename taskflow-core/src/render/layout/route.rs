@@ -1,7 +1,8 @@
 //! Step 6: the widths of the layers, the boxes, and the lines of the edges.
 //!
-//! In a layer a line is level: the distances of step 5 keep it clear of the nodes there. It changes its height between
-//! the layers only, where no node is, and between the sides of boxes that end or begin there.
+//! In a layer a line is level: the distances of step 5 keep it clear of the nodes there. It changes
+//! its height between the layers only, where no node is, and between the sides of boxes that end or
+//! begin there.
 
 use super::layered::Layered;
 use super::place::Heights;
@@ -134,7 +135,8 @@ fn insets(layered: &Layered) -> Vec<[i64; 2]> {
     insets
 }
 
-/// The line from one node to another by way of the stops, which begin with the one and end with the other.
+/// The line from one node to another by way of the stops, which begin with the one and end with the
+/// other.
 fn line(
     from: &Rect,
     to: &Rect,

@@ -1,7 +1,8 @@
-//! Exchanging neighbours in a layer where that undoes crossings: the "transpose" of Gansner et al., section 3.
+//! Exchanging neighbours in a layer where that undoes crossings: the "transpose" of Gansner et al.,
+//! section 3.
 //!
-//! Two vertices may be exchanged, and a vertex with a whole group; two groups may not, since they keep one sequence in
-//! all layers.
+//! Two vertices may be exchanged, and a vertex with a whole group; two groups may not, since they
+//! keep one sequence in all layers.
 
 use std::ops::Range;
 
@@ -80,7 +81,8 @@ impl Slots {
     /// Exchanges neighbours until nothing is gained; whether anything was.
     fn exchange(&mut self) -> bool {
         let mut changed = false;
-        // Which pairs may have changed since they were looked at: that of a slot and the one above it.
+        // Which pairs may have changed since they were looked at: that of a slot and the one above
+        // it.
         let mut open = vec![true; self.slots.len() + 1];
         for _ in 0..ROUNDS {
             let mut gained = false;
@@ -136,7 +138,8 @@ fn inside(layered: &Layered, order: &Order, rank: usize, block: u32, vertices: &
     true
 }
 
-/// The crossings between the pieces of two children, the first of which lies above: pairs in which its end is lower.
+/// The crossings between the pieces of two children, the first of which lies above: pairs in which
+/// its end is lower.
 fn crossed(upper: &[(u32, u32)], lower: &[(u32, u32)]) -> u64 {
     if upper.last().map(|end| end.0) <= lower.first().map(|end| end.0) {
         return 0;

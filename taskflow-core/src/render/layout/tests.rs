@@ -168,7 +168,8 @@ fn a_long_edge_is_straight_and_clear_of_the_nodes_it_passes() {
 
 #[test]
 fn a_tree_has_no_crossings() {
-    // A binary tree whose nodes are numbered from leaf to leaf, so that the order of the calls does not help.
+    // A binary tree whose nodes are numbered from leaf to leaf, so that the order of the calls does
+    // not help.
     let edges: Vec<Edge> =
         (0..63u32).flat_map(|at| [edge(at, 2 * at + 1), edge(at, 2 * at + 2)]).filter(|e| e.to < 127).collect();
     let layout = check(&Graph { nodes: vec![node(None); 127], edges: edges.clone(), groups: vec![] }).expect("sound");

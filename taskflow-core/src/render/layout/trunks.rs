@@ -1,7 +1,8 @@
-//! Trunks: where a node has many edges on one side, they share a vertical line and branch off it level.
+//! Trunks: where a node has many edges on one side, they share a vertical line and branch off it
+//! level.
 //!
-//! Forty curves that begin in one point are a blot; forty branches of a trunk are easy to follow, and nothing is lost,
-//! since all of them end at that node.
+//! Forty curves that begin in one point are a blot; forty branches of a trunk are easy to follow,
+//! and nothing is lost, since all of them end at that node.
 
 use super::layered::{Layered, Piece};
 use super::place::Heights;
@@ -11,7 +12,8 @@ const MANY: usize = 7;
 
 /// The trunks of a drawing.
 pub(super) struct Trunks {
-    /// For each vertex the trunk after it and the one before it: its number among those of its gap, from 1.
+    /// For each vertex the trunk after it and the one before it: its number among those of its gap,
+    /// from 1.
     after: Vec<u32>,
     before: Vec<u32>,
     /// How many there are in the gap after each layer.

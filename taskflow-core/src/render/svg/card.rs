@@ -37,7 +37,8 @@ enum Of<'v> {
     Param(&'v ParamView<'v>),
 }
 
-/// The width of the longest name of a state in bold letters, for which every card has room when states are shown.
+/// The width of the longest name of a state in bold letters, for which every card has room when
+/// states are shown.
 const STATE: i64 = 122;
 
 /// The heights of cards with one to three rows.
@@ -97,7 +98,7 @@ impl<'v> Card<'v> {
         let mut base = if *height == HEIGHTS[0] { 22 } else { 21 };
         write!(out, "<text x=\"{SIDE}\" y=\"{base}\">{}</text>", escape(&self.name))?;
         if let Some(state) = state {
-            // A script finds the text also where there is nothing to say yet.
+            // A script needs the element even while the text is empty.
             let state = if state == "none" { "" } else { state };
             base += 17;
             write!(out, "<text class=\"state\" x=\"{SIDE}\" y=\"{base}\">{}</text>", escape(state))?;
@@ -171,7 +172,7 @@ fn row(facts: Vec<String>, room: i64) -> Vec<(String, i64)> {
     row
 }
 
-/// What a pointer resting on the card shows.
+/// The tooltip of the card.
 fn about_task(node: &NodeView<'_>, state: Option<&str>) -> String {
     let mut lines = vec![node.id.to_owned()];
     lines.extend(state.map(|state| format!("state: {state}")));

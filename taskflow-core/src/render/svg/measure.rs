@@ -1,7 +1,8 @@
 //! How wide a text will be, without a font at hand.
 //!
-//! The page's font is not known when the drawing is made, so that the widths are those of the widest of the
-//! usual sans-serif faces, which Linux has as its default: what fits in it fits in Helvetica, Segoe UI or Roboto too.
+//! The page's font is not known when the drawing is made, so that the widths are those of the
+//! widest of the usual sans-serif faces, which Linux has as its default: what fits in it fits in
+//! Helvetica, Segoe UI or Roboto too.
 
 /// The sizes of the letters.
 pub(super) const NORMAL: i64 = 13;

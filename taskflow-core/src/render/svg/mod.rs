@@ -1,8 +1,9 @@
 //! A plan as a drawing: `taskflow show --format svg`, and the graph on the web pages.
 //!
-//! The text is complete in itself and safe to put into a page: one style sheet whose rules all begin with
-//! `.taskflow-dag`, colours in variables that a page may set otherwise, light and dark. A node is
-//! `<g data-task=".." data-state="..">`: a script that changes `data-state` changes its colours.
+//! The text is complete in itself and safe to put into a page: one style sheet whose rules all
+//! begin with `.taskflow-dag`, colours in variables that a page may set otherwise, light and dark.
+//! A node is `<g data-task=".." data-state="..">`: a script that changes `data-state` changes its
+//! colours.
 
 mod card;
 mod edges;
@@ -28,7 +29,7 @@ const MARGIN: i64 = 20;
 /// What a drawing shows beside the graph.
 ///
 /// ```
-/// use taskflow_core::dag::show::SvgOptions;
+/// use taskflow_core::render::SvgOptions;
 ///
 /// let options = SvgOptions::default().states(&["success", "running"]).without_params();
 /// ```
@@ -39,8 +40,8 @@ pub struct SvgOptions<'a> {
 }
 
 impl<'a> SvgOptions<'a> {
-    /// The states of the nodes, in their order: of each one of [`STATES`], or `none`. Without this call the drawing has
-    /// no place for states.
+    /// The states of the nodes, in their order: of each one of [`STATES`], or `none`. Without this
+    /// call the drawing has no place for states.
     #[must_use]
     pub fn states(self, states: &'a [&'a str]) -> Self {
         SvgOptions { states: Some(states), ..self }
@@ -150,7 +151,7 @@ impl<'v, 'p> Drawing<'v, 'p> {
         }
     }
 
-    /// What a reader who cannot see the drawing needs first: how large it is, where it begins and ends.
+    /// The description for readers who cannot see the drawing: its size, where it begins and ends.
     fn description(&self) -> String {
         let view = self.view;
         let mut has_upstream = vec![false; view.nodes.len()];

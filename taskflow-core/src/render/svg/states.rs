@@ -1,7 +1,7 @@
 //! The states of a task instance and their colours.
 
-/// A state with its colour on light and on dark ground. Both keep a contrast of 3 to 1 or more to the ground, and the
-/// name of the state is written beside the colour.
+/// A state with its colour on light and on dark ground. Both keep a contrast of 3 to 1 or more to
+/// the ground, and the name of the state is written beside the colour.
 pub(super) struct StateColour {
     pub(super) name: &'static str,
     pub(super) light: &'static str,
@@ -27,7 +27,8 @@ pub(super) const COLOURS: [StateColour; 12] = [
     colour("cancelled", "#6b5b73", "#ab9bb3"),
 ];
 
-/// The states that have a colour: Airflow's, and `cancelled`. A task that waits for its upstreams, `none`, has none.
+/// The states that have a colour: Airflow's, and `cancelled`. A task that waits for its upstreams,
+/// `none`, has none.
 pub const STATES: [&str; 12] = {
     let mut names = [""; 12];
     let mut at = 0;

@@ -1,7 +1,7 @@
 //! The style sheet of a drawing.
 //!
-//! Programs that draw SVG but know no variables skip a declaration with `var(..)`; each is therefore written twice, first
-//! with the light colour itself.
+//! Programs that draw SVG but know no variables skip a declaration with `var(..)`; each is
+//! therefore written twice, first with the light colour itself.
 
 use std::fmt::Write;
 

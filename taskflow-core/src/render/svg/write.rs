@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-/// A text for an element or an attribute in double quotes. Characters that XML does not have become spaces.
+/// A text for an element or an attribute in double quotes. Characters that XML does not have become
+/// spaces.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
     let plain = |character: char| {
         !matches!(character, '&' | '<' | '>' | '"' | '\'' | '\u{fffe}' | '\u{ffff}') && !character.is_control()

@@ -6,7 +6,7 @@ use crate::render::view::{ArgValue, Endpoint, Link, NodeView, OptionList, ParamV
 /// How much of a plain value is shown.
 const CONSTANT: usize = 28;
 
-/// What an edge asks, where that is not simply the value.
+/// What an edge requires, unless that is simply the value.
 pub(super) fn note(link: Link) -> Option<&'static str> {
     match link {
         Link::Required => None,
@@ -38,7 +38,7 @@ pub(super) fn arguments(node: &NodeView<'_>) -> String {
     if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) }
 }
 
-/// The task where the id does not tell it, the kind of thread, the options, the result.
+/// The task if the id does not name it, the kind of thread, the options, the result.
 pub(super) fn details(node: &NodeView<'_>, result: Option<&str>) -> String {
     let mut details = Vec::new();
     if node.built_in {
@@ -75,7 +75,7 @@ pub(super) fn options(options: &OptionList) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// `late_after_min: u32 = 15, in 0..=600`, and what it is for.
+/// `late_after_min: u32 = 15, in 0..=600`, and its description.
 pub(super) fn param(param: &ParamView<'_>) -> String {
     let mut line = format!("{}: {}", param.name, param.ty);
     if let Some(default) = param.default {

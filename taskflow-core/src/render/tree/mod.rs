@@ -1,8 +1,9 @@
 //! A plan as lines for a terminal: `taskflow show`.
 //!
-//! Each task stands once, below the first of its upstreams that is printed; `^ id` refers to a task printed elsewhere.
-//! Siblings that look the same are cut after a few (`.. 996 more summarise`). A tree deeper than [`DEEPEST`] goes on at
-//! the left margin, and nothing here recurses, so that a chain of 100,000 tasks is only long.
+//! Each task is printed once, below the first of its upstreams that is printed; `^ id` refers to a
+//! task printed elsewhere. Siblings that look the same are cut after a few (`.. 996 more
+//! summarise`). A tree deeper than [`DEEPEST`] continues at the left margin, and nothing here
+//! recurses, so that a chain of 100,000 tasks is only long.
 
 mod line;
 mod shape;
@@ -15,7 +16,7 @@ use super::text;
 use super::view::{Endpoint, View};
 use crate::dag::index;
 
-/// How far the lines move to the right before they go on at the margin.
+/// How far the lines move to the right before they continue at the margin.
 const DEEPEST: usize = 14;
 
 /// How many siblings of one shape are printed.
@@ -136,7 +137,8 @@ impl Printer<'_, '_> {
         }
     }
 
-    /// The lines of some siblings in the order in which they are taken from a stack: the last one first.
+    /// The lines of some siblings in the order in which they are taken from a stack: the last one
+    /// first.
     fn lines(&self, siblings: &[u32], parent: Option<u32>, depth: usize) -> Vec<Line> {
         let mut counts: HashMap<(bool, u32), usize> = HashMap::new();
         for &node in siblings {
@@ -150,7 +152,7 @@ impl Printer<'_, '_> {
             let count = counts[&look];
             let place = seen.entry(look).or_default();
             *place += 1;
-            // A line that says "1 more" is as long as the one it replaces.
+            // The line "1 more" would be as long as the one it replaces.
             if *place <= SHOWN || count == SHOWN + 1 {
                 lines.push(Line { depth, last: false, what: What::Node { node, parent } });
             } else if *place == SHOWN + 1 {

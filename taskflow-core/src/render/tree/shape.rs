@@ -1,8 +1,9 @@
 //! Which nodes look the same, with everything below them.
 //!
-//! Two nodes have one shape when they call the same task with the same options and what is below them has the same
-//! shapes. A downstream with several upstreams counts as itself: leaving out a node of some shape therefore hides no
-//! task but those that hang from it alone, and of these one like it is printed.
+//! Two nodes have one shape when they call the same task with the same options and what is below
+//! them has the same shapes. A downstream with several upstreams counts as itself: leaving out a
+//! node of some shape therefore hides no task but those that hang from it alone, and of these one
+//! like it is printed.
 
 use std::collections::HashMap;
 

@@ -5,7 +5,8 @@ use super::{ArgValue, ArgView, EdgeView, Endpoint, GroupView, Link, NodeView, Pa
 use crate::dag::{ArgPlan, EdgeKind, ParamDef, Plan, Source, index};
 use crate::task::TriggerRule;
 
-/// A JSON null for a constant without a JSON form; freezing refuses those, so that no picture shows it.
+/// A JSON null for a constant without a JSON form; freezing refuses those, so that no picture shows
+/// it.
 static NO_JSON: serde_json::Value = serde_json::Value::Null;
 
 impl<'p> View<'p> {

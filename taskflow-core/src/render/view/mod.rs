@@ -1,7 +1,8 @@
 //! A plan as plain data: what every picture is drawn from.
 //!
-//! Names stand in place of indices and options are left out where they are the defaults, so that the data reads as the
-//! source did. It borrows from the plan: the view of a graph of 100,000 nodes copies no text and no constant.
+//! Names stand in place of indices and options are left out where they are the defaults, so that
+//! the data reads as the source did. It borrows from the plan: the view of a graph of 100,000 nodes
+//! copies no text and no constant.
 
 mod build;
 mod options;
@@ -41,7 +42,8 @@ pub struct View<'p> {
     pub result: Option<ResultView<'p>>,
 }
 
-/// A node, a parameter or a group by name; the index is its place in the list of the view, and is not serialised.
+/// A node, a parameter or a group by name; the index is its place in the list of the view, and is
+/// not serialised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ref<'p> {
     /// Its place in [`View::nodes`], [`View::params`] or [`View::groups`].
@@ -144,7 +146,8 @@ pub struct NodeView<'p> {
 }
 
 impl NodeView<'_> {
-    /// Whether the label is neither the name of the task nor that name with a number, `summarise_2`.
+    /// Whether the label is neither the name of the task nor that name with a number,
+    /// `summarise_2`.
     pub(super) fn calls_another_name(&self) -> bool {
         match self.label.strip_prefix(self.task) {
             Some("") => false,

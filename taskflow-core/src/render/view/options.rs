@@ -1,4 +1,4 @@
-//! Options as a list of those that were set.
+//! Options as a list of those that differ from the defaults.
 
 use std::time::Duration;
 
@@ -7,19 +7,20 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::base::units;
-use crate::dag::{DagOptions, NodeOptions, Teardown};
+use crate::dag::{DagOptions, NodeOptions, Teardown, node_options};
 use crate::render::text;
 use crate::task::{
     Backoff, CallbackKind, Callbacks, Deadline, DeadlineReference, Isolation, RetryPolicy, SensorPolicy, TaskOptions,
-    TriggerRule, Waiting,
+    TriggerRule, Waiting, task_options,
 };
 
-/// Options that differ from the defaults, by the names they have in `#[task(..)]` and `#[dag(..)]`. As JSON an object.
+/// Options that differ from the defaults, by the names they have in `#[task(..)]` and `#[dag(..)]`.
+/// As JSON an object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OptionList(Vec<(&'static str, Value)>);
 
 impl OptionList {
-    /// Whether everything is as by default.
+    /// Whether every option has its default.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -44,23 +45,22 @@ impl OptionList {
         }
     }
 
-    /// Who is told of what.
-    fn told(&mut self, callbacks: &Callbacks) {
-        for occasion in CallbackKind::ALL {
-            let name = match occasion {
+    /// The callbacks of each kind.
+    fn callbacks(&mut self, callbacks: &Callbacks) {
+        for kind in CallbackKind::ALL {
+            let name = match kind {
                 CallbackKind::Success => "on_success",
                 CallbackKind::Failure => "on_failure",
                 CallbackKind::Retry => "on_retry",
                 CallbackKind::Skip => "on_skip",
                 CallbackKind::DeadlineMissed => "on_deadline_missed",
             };
-            self.push_some(name, callbacks.on(occasion).map(|callback| callback.notifier().name()));
+            self.push_some(name, callbacks.on(kind).map(|callback| callback.notifier().name()));
         }
     }
 
-    // The structs are taken apart by name: an option that is added later cannot be forgotten here.
-
     pub(super) fn of_dag(options: &DagOptions) -> Self {
+        // Taken apart by name: an option that is added later cannot be forgotten here.
         let DagOptions {
             schedule,
             timezone,
@@ -91,7 +91,7 @@ impl OptionList {
         list.push_some("retries", retries);
         list.push_some("retry_delay", retry_delay.map(text::duration));
         list.push_some("deadline", deadline.map(deadline_text));
-        list.told(&callbacks);
+        list.callbacks(&callbacks);
         list.push_some("tags", (!tags.is_empty()).then(|| tags.to_vec()));
         let defaults = OptionList::of_defaults(&task_defaults);
         if !defaults.is_empty() {
@@ -103,39 +103,7 @@ impl OptionList {
         list
     }
 
-    fn of_defaults(options: &TaskOptions) -> Self {
-        let TaskOptions {
-            retries,
-            retry_delay,
-            backoff,
-            max_retry_delay,
-            timeout,
-            pool,
-            pool_slots,
-            priority,
-            trigger_rule,
-            // Not among the defaults of a DAG.
-            executor: _,
-            sensor: _,
-            callbacks,
-            tags,
-        } = *options;
-        let mut list = OptionList::default();
-        list.push_some("retries", retries);
-        list.push_some("retry_delay", retry_delay.map(text::duration));
-        list.push_some("backoff", backoff.map(backoff_text));
-        list.push_some("max_retry_delay", max_retry_delay.map(text::duration));
-        list.push_some("timeout", timeout.map(text::duration));
-        list.push_some("pool", pool);
-        list.push_some("pool_slots", pool_slots);
-        list.push_some("priority", priority);
-        list.push_some("trigger_rule", trigger_rule.map(TriggerRule::name));
-        list.told(&callbacks);
-        list.push_some("tags", (!tags.is_empty()).then(|| tags.to_vec()));
-        list
-    }
-
-    /// With what belongs to the task or to its place in the graph, and not to the call.
+    /// Adds what belongs to the task or to its place in the graph rather than to the call.
     pub(super) fn of_place(mut self, isolation: Option<Isolation>, is_setup: bool) -> Self {
         if let Some(isolation) = isolation {
             self.push("isolation", "process");
@@ -144,49 +112,152 @@ impl OptionList {
         self.push_some("setup", is_setup.then_some(true));
         self
     }
+}
 
-    pub(super) fn of_node(options: &NodeOptions) -> Self {
-        let NodeOptions {
-            retry: RetryPolicy { retries, delay, backoff, max_delay },
-            timeout,
-            pool,
-            pool_slots,
-            priority,
-            trigger_rule,
-            executor,
-            teardown,
-            waiting,
-            callbacks,
-            sensor,
-            tags,
-        } = *options;
-        let other = |value: Duration, default: Duration| (value != default).then(|| text::duration(value));
-        let mut list = OptionList::default();
-        list.push_some("deferrable", (waiting == Waiting::Deferrable).then_some(true));
+macro_rules! defaults {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $ty:ty = $unset:expr, merge($merge:ident), hash($hash:ident), show($show:ident);
+    )*) => {
+        impl OptionList {
+            fn of_defaults(options: &TaskOptions) -> Self {
+                let mut list = OptionList::default();
+                $(task_option::$show(&mut list, stringify!($name), options.$name);)*
+                list
+            }
+        }
+    };
+}
+
+task_options!(defaults);
+
+macro_rules! node {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $ty:ty = $resolve:expr, hash($hash:ident), show($place:literal: $show:ident);
+    )*) => {
+        impl OptionList {
+            pub(super) fn of_node(options: &NodeOptions) -> Self {
+                let mut shown: Vec<(u8, OptionList)> = Vec::new();
+                $({
+                    let mut list = OptionList::default();
+                    node_option::$show(&mut list, stringify!($name), options.$name, options);
+                    shown.push(($place, list));
+                })*
+                shown.sort_by_key(|&(place, _)| place);
+                OptionList(shown.into_iter().flat_map(|(_, list)| list.0).collect())
+            }
+        }
+    };
+}
+
+node_options!(node);
+
+/// How the rows of `task_options` are shown.
+mod task_option {
+    use super::{Backoff, Callbacks, Duration, OptionList, TriggerRule, Value, backoff_text, text};
+
+    pub(super) fn value(list: &mut OptionList, name: &'static str, value: Option<impl Into<Value>>) {
+        list.push_some(name, value);
+    }
+
+    pub(super) fn duration(list: &mut OptionList, name: &'static str, value: Option<Duration>) {
+        list.push_some(name, value.map(text::duration));
+    }
+
+    pub(super) fn backoff(list: &mut OptionList, name: &'static str, value: Option<Backoff>) {
+        list.push_some(name, value.map(backoff_text));
+    }
+
+    pub(super) fn rule(list: &mut OptionList, name: &'static str, value: Option<TriggerRule>) {
+        list.push_some(name, value.map(TriggerRule::name));
+    }
+
+    pub(super) fn callbacks(list: &mut OptionList, _name: &'static str, value: Callbacks) {
+        list.callbacks(&value);
+    }
+
+    pub(super) fn tags(list: &mut OptionList, name: &'static str, value: &[&str]) {
+        list.push_some(name, (!value.is_empty()).then(|| value.to_vec()));
+    }
+
+    pub(super) fn nothing<T>(_list: &mut OptionList, _name: &'static str, _value: T) {}
+}
+
+/// How the rows of `node_options` are shown: what differs from the defaults.
+mod node_option {
+    use super::{
+        Backoff, Callbacks, Duration, NodeOptions, OptionList, RetryPolicy, SensorPolicy, Teardown, TriggerRule, Value,
+        Waiting, backoff_text, task_option, text,
+    };
+    use crate::task::Executor;
+
+    fn other(value: Duration, default: Duration) -> Option<String> {
+        (value != default).then(|| text::duration(value))
+    }
+
+    pub(super) fn value(list: &mut OptionList, name: &'static str, value: Option<impl Into<Value>>, _: &NodeOptions) {
+        list.push_some(name, value);
+    }
+
+    pub(super) fn waiting(list: &mut OptionList, _name: &'static str, value: Waiting, _: &NodeOptions) {
+        list.push_some("deferrable", (value == Waiting::Deferrable).then_some(true));
+    }
+
+    pub(super) fn retry(list: &mut OptionList, _name: &'static str, value: RetryPolicy, _: &NodeOptions) {
+        let RetryPolicy { retries, delay, backoff, max_delay } = value;
         list.push_some("retries", (retries != 0).then_some(retries));
         list.push_some("retry_delay", other(delay, RetryPolicy::DEFAULT_DELAY));
         list.push_some("backoff", (backoff != Backoff::default()).then(|| backoff_text(backoff)));
         list.push_some("max_retry_delay", other(max_delay, RetryPolicy::DEFAULT_MAX_DELAY));
-        list.push_some(if sensor.is_some() { "execution_timeout" } else { "timeout" }, timeout.map(text::duration));
-        if let Some(SensorPolicy { poke_interval, backoff, max_poke_interval, timeout, soft_fail }) = sensor {
-            list.push_some("poke_interval", other(poke_interval, SensorPolicy::DEFAULT_POKE_INTERVAL));
-            list.push_some("backoff", (backoff != Backoff::default()).then(|| backoff_text(backoff)));
-            list.push_some("max_poke_interval", other(max_poke_interval, RetryPolicy::DEFAULT_MAX_DELAY));
-            list.push_some("timeout", other(timeout, SensorPolicy::DEFAULT_TIMEOUT));
-            list.push_some("soft_fail", soft_fail.then_some(true));
-        }
-        list.push_some("executor", executor.map(|executor| executor.to_string()));
-        list.push_some("pool", pool);
-        list.push_some("pool_slots", (pool_slots != 1).then_some(pool_slots));
-        list.push_some("priority", (priority != 0).then_some(priority));
+    }
+
+    pub(super) fn timeout(list: &mut OptionList, name: &'static str, value: Option<Duration>, options: &NodeOptions) {
+        // The `timeout` of a sensor limits its search.
+        let name = if options.sensor.is_some() { "execution_timeout" } else { name };
+        list.push_some(name, value.map(text::duration));
+    }
+
+    pub(super) fn sensor(list: &mut OptionList, _name: &'static str, value: Option<SensorPolicy>, _: &NodeOptions) {
+        let Some(SensorPolicy { poke_interval, backoff, max_poke_interval, timeout, soft_fail }) = value else {
+            return;
+        };
+        list.push_some("poke_interval", other(poke_interval, SensorPolicy::DEFAULT_POKE_INTERVAL));
+        list.push_some("backoff", (backoff != Backoff::default()).then(|| backoff_text(backoff)));
+        list.push_some("max_poke_interval", other(max_poke_interval, RetryPolicy::DEFAULT_MAX_DELAY));
+        list.push_some("timeout", other(timeout, SensorPolicy::DEFAULT_TIMEOUT));
+        list.push_some("soft_fail", soft_fail.then_some(true));
+    }
+
+    pub(super) fn executor(list: &mut OptionList, name: &'static str, value: Option<Executor>, _: &NodeOptions) {
+        list.push_some(name, value.map(|executor| executor.to_string()));
+    }
+
+    pub(super) fn pool_slots(list: &mut OptionList, name: &'static str, value: u32, _: &NodeOptions) {
+        list.push_some(name, (value != 1).then_some(value));
+    }
+
+    pub(super) fn priority(list: &mut OptionList, name: &'static str, value: i32, _: &NodeOptions) {
+        list.push_some(name, (value != 0).then_some(value));
+    }
+
+    pub(super) fn trigger_rule(list: &mut OptionList, name: &'static str, value: TriggerRule, options: &NodeOptions) {
         // The rule of a teardown follows from its being one.
-        let rule = (trigger_rule != TriggerRule::default() && teardown.is_none()).then_some(trigger_rule.name());
-        list.push_some("trigger_rule", rule);
-        list.push_some("teardown", teardown.is_some().then_some(true));
-        list.push_some("on_failure_fail_run", (teardown == Some(Teardown::FailsRun)).then_some(true));
-        list.told(&callbacks);
-        list.push_some("tags", (!tags.is_empty()).then(|| tags.to_vec()));
-        list
+        let is_shown = value != TriggerRule::default() && options.teardown.is_none();
+        list.push_some(name, is_shown.then_some(value.name()));
+    }
+
+    pub(super) fn teardown(list: &mut OptionList, name: &'static str, value: Option<Teardown>, _: &NodeOptions) {
+        list.push_some(name, value.is_some().then_some(true));
+        list.push_some("on_failure_fail_run", (value == Some(Teardown::FailsRun)).then_some(true));
+    }
+
+    pub(super) fn callbacks(list: &mut OptionList, name: &'static str, value: Callbacks, _: &NodeOptions) {
+        task_option::callbacks(list, name, value);
+    }
+
+    pub(super) fn tags(list: &mut OptionList, name: &'static str, value: &[&str], _: &NodeOptions) {
+        task_option::tags(list, name, value);
     }
 }
 

@@ -7,8 +7,9 @@ use super::Simplex;
 use crate::render::layout::NONE;
 
 impl Simplex<'_> {
-    /// A spanning tree of tight bonds (a forest, if the graph has several parts), in the manner of Prim: the tree moves
-    /// by the least slack at its rim. Its moves are kept in one number, so that a node is touched twice only.
+    /// A spanning tree of tight bonds (a forest, if the graph has several parts), in the manner of
+    /// Prim: the tree moves by the least slack at its rim. Its moves are kept in one number, so
+    /// that a node is touched twice only.
     pub(super) fn grow(&mut self) {
         let count = self.x.len();
         let mut joined = vec![false; count];

@@ -1,12 +1,15 @@
-//! The network simplex method: positions that keep given distances, with the least sum of weighted lengths.
+//! The network simplex method: positions that keep given distances, with the least sum of weighted
+//! lengths.
 //!
-//! After section 2.3 of Gansner et al., "A Technique for Drawing Directed Graphs" (1993): a spanning tree of edges that
-//! are as short as they may be; while a tree edge has a negative cut value, the shortest edge that could replace it does.
+//! After section 2.3 of Gansner et al., "A Technique for Drawing Directed Graphs" (1993): a
+//! spanning tree of edges that are as short as they may be; while a tree edge has a negative cut
+//! value, the shortest edge that could replace it does.
 //!
-//! Two things differ from the paper. The cut value of a tree edge is the sum, over the nodes on one of its sides, of the
-//! weights going out less the weights coming in (edges inside the side cancel out), so that sums over subtrees are all
-//! the book-keeping there is. And every state between two exchanges is a valid answer, so that a budget of steps can end
-//! the search early on a large graph.
+//! Two things differ from the paper. The cut value of a tree edge is the sum, over the nodes on one
+//! of its sides, of the weights going out less the weights coming in (edges inside the side cancel
+//! out), so that sums over subtrees are all the book-keeping there is. And every state between two
+//! exchanges is a valid answer, so that a budget of steps can end the search early on a large
+//! graph.
 
 mod grow;
 #[cfg(test)]
@@ -27,8 +30,8 @@ pub(super) struct Bond {
 /// How many candidates are compared before one of them leaves the tree; Graphviz has 30.
 const CANDIDATES: usize = 30;
 
-/// Improves `x`, which must keep the bonds, and keeps them. `budget` bounds the work; it is counted in nodes and bonds
-/// looked at, most of which lie apart in memory.
+/// Improves `x`, which must keep the bonds, and keeps them. `budget` bounds the work; it is counted
+/// in nodes and bonds looked at, most of which lie apart in memory.
 ///
 /// With `centre`, what could lie anywhere within some range at no cost is put into its middle.
 pub(super) fn settle(bonds: &[Bond], x: &mut [i64], budget: u64, centre: bool) {
@@ -94,7 +97,8 @@ struct Side {
     is_below: bool,
     /// The bond to enter the tree, and how much longer than its gap it is.
     entering: Option<(u32, i64)>,
-    /// `-1` when the side lies at the tail of the leaving bond and moves back, `1` when at the head and moves on.
+    /// `-1` when the side lies at the tail of the leaving bond and moves back, `1` when at the head
+    /// and moves on.
     direction: i64,
 }
 
@@ -159,7 +163,8 @@ impl Simplex<'_> {
         }
     }
 
-    /// The smaller side of the bond above `node`, and the bond that keeps it from moving away from the other.
+    /// The smaller side of the bond above `node`, and the bond that keeps it from moving away from
+    /// the other.
     fn smaller_side(&mut self, node: u32) -> Side {
         let leaving = self.parent[node as usize];
         let is_below = 2 * self.below[node as usize].size <= self.x.len() as i64;
@@ -204,8 +209,9 @@ impl Simplex<'_> {
         }
     }
 
-    /// Takes the bond above `node` out of the tree and puts `entering` in, which has one end in the subtree of `node`.
-    /// `stamped_below` says whether that subtree has the latest stamp, or the rest has.
+    /// Takes the bond above `node` out of the tree and puts `entering` in, which has one end in the
+    /// subtree of `node`. `stamped_below` says whether that subtree has the latest stamp, or the
+    /// rest has.
     fn replace(&mut self, node: u32, entering: u32, stamped_below: bool) {
         let leaving = self.parent[node as usize];
         let above = self.other(leaving, node);

@@ -1,0 +1,118 @@
+//! Nodes: what each one calls, and with which options.
+
+use super::options::NodeOptions;
+use super::plan::Plan;
+use crate::dag::builder::index;
+use crate::task::{Executor, Kind, SourceLocation, TaskDef};
+
+/// A task instance: one call of a task in a DAG.
+#[derive(Debug)]
+pub struct Node {
+    pub(in crate::dag) id: Box<str>,
+    pub(in crate::dag) group: Option<u32>,
+    pub(in crate::dag) at: &'static std::panic::Location<'static>,
+}
+
+/// Where the data of a node is in the index vectors. Its arguments and joins end where those of the
+/// next node begin.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::dag) struct Wiring {
+    pub(in crate::dag) def: u32,
+    pub(in crate::dag) options: u32,
+    pub(in crate::dag) first_arg: u32,
+    pub(in crate::dag) first_join: u32,
+}
+
+impl Node {
+    /// Its id, unique in the DAG.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The call that made it.
+    pub fn location(&self) -> SourceLocation {
+        self.at.into()
+    }
+
+    /// The index of the group it is in.
+    pub fn group(&self) -> Option<u32> {
+        self.group
+    }
+}
+
+impl Plan {
+    /// The kind of thread of the engine that a node takes; `away` is whether nodes with an executor
+    /// run there.
+    pub(crate) fn lane(&self, node: u32, away: bool) -> Kind {
+        if self.executor(node, away).is_some() { Kind::Async } else { self.def(node).lane() }
+    }
+
+    /// Whether any node needs another thread than the workers.
+    pub(crate) fn needs_runtime(&self, away: bool) -> bool {
+        let nodes = 0..index(self.len());
+        self.defs.iter().any(|def| def.lane() != Kind::Sync)
+            || self.node_options.iter().any(|options| options.executor.is_some())
+                && nodes.into_iter().any(|node| self.executor(node, away).is_some())
+    }
+
+    /// The executor that a node runs on, if that is not this process.
+    pub(crate) fn executor(&self, node: u32, away: bool) -> Option<Executor> {
+        self.node_options(node).executor.filter(|executor| away && !executor.is_off())
+    }
+
+    /// The task that a node calls.
+    pub fn def(&self, node: u32) -> &'static TaskDef {
+        self.defs[self.def_index(node)]
+    }
+
+    /// The tasks that the nodes call.
+    pub fn defs(&self) -> &[&'static TaskDef] {
+        &self.defs
+    }
+
+    /// Which of [`Plan::defs`] a node calls.
+    pub fn def_index(&self, node: u32) -> usize {
+        self.wiring[node as usize].def as usize
+    }
+
+    /// The options of a node.
+    pub fn node_options(&self, node: u32) -> &NodeOptions {
+        &self.node_options[self.options_index(node)]
+    }
+
+    /// The different option sets; most plans have a handful.
+    pub fn option_sets(&self) -> &[NodeOptions] {
+        &self.node_options
+    }
+
+    /// Which of [`Plan::option_sets`] a node has.
+    pub fn options_index(&self, node: u32) -> usize {
+        self.wiring[node as usize].options as usize
+    }
+
+    /// The nodes, in the order of the calls.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// How many nodes it has.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether it has no node.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// How many tasks a run has before any list is expanded: the nodes outside every `each`.
+    pub fn task_count(&self) -> usize {
+        self.nodes.len() - self.mappings.iter().map(|mapping| mapping.nodes.len()).sum::<usize>()
+    }
+
+    /// The index of the node with this id. Searches the whole plan.
+    pub fn find(&self, id: &str) -> Option<u32> {
+        let index = self.nodes.iter().position(|node| &*node.id == id)?;
+        u32::try_from(index).ok()
+    }
+}

@@ -1,0 +1,99 @@
+//! Attempts: how one starts, ends, and is followed by a retry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::command::Command;
+use super::core::{Core, seed_of};
+use super::input::Outcome;
+use super::timer::Timer;
+use crate::base::{Failure, Timestamp};
+use crate::dag::Layout;
+use crate::run::{AttemptRecord, Entry, RunState, Transition, nanos};
+
+impl Core {
+    pub(super) fn task_started(&mut self, graph: &Layout, task: u32, now: Timestamp) {
+        let goes_on = self.goes_on(task, now);
+        let cell = &mut self.tasks[task as usize];
+        if !goes_on {
+            cell.attempt += 1;
+            cell.started = now;
+        }
+        let attempt = cell.attempt;
+        if self.apply(task, Transition::Start, now)
+            && let Some(timeout) = graph.options(task).timeout
+        {
+            self.timers.insert((now + timeout, Timer::Attempt { task, attempt }));
+        }
+    }
+
+    pub(super) fn finished(
+        &mut self,
+        graph: &Layout,
+        task: u32,
+        outcome: Outcome,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        match outcome {
+            Outcome::Success | Outcome::Labelled(_) | Outcome::Expanded { .. } => {
+                self.settle(graph, task, Transition::Succeed, now, commands);
+            }
+            Outcome::Skipped(reason) => {
+                self.failures.insert(task, Arc::new(Failure::Skipped { reason }));
+                self.settle(graph, task, Transition::Skip, now, commands);
+            }
+            Outcome::Failed(failure) => self.attempt_failed(graph, task, *failure, None, now, commands),
+            Outcome::FailedFor(failed) => {
+                let (failure, delay) = *failed;
+                self.attempt_failed(graph, task, failure, Some(delay), now, commands);
+            }
+            Outcome::Waits(wait) => self.wait(graph, task, *wait, now, commands),
+        }
+    }
+
+    pub(super) fn attempt_failed(
+        &mut self,
+        graph: &Layout,
+        task: u32,
+        failure: Failure,
+        delay: Option<Duration>,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        let spared = self.is_spared(graph, task);
+        if let Some(halted) = &self.halted
+            && !spared
+            && matches!(failure, Failure::Error { .. } | Failure::Cancelled { .. })
+        {
+            // It stopped on request: its error is not a failure of its own.
+            self.failures.insert(task, Arc::new(Failure::Cancelled { reason: halted.reason.clone() }));
+            return self.settle(graph, task, Transition::Cancel, now, commands);
+        }
+        let cell = self.tasks[task as usize];
+        let retry = graph.options(task).retry;
+        let counted = cell.attempt - self.uncounted_attempts(task);
+        let goes_on = self.halted.is_none() || spared;
+        if goes_on && failure.is_retryable() && counted <= retry.retries {
+            let failure = Arc::new(failure);
+            let due = now + delay.unwrap_or_else(|| retry.delay_after(counted, seed_of(&self.settings, task)));
+            if self.settings.recorded {
+                let took = nanos(now.since(cell.started));
+                let (failure, retry) = (Arc::clone(&failure), Some(due.as_nanos()));
+                self.entries.push((now, Entry::Failed { task, attempt: cell.attempt, took, failure, retry }));
+            }
+            let record = AttemptRecord { started: cell.started, ended: now, failure, due: Some(due) };
+            self.retried.entry(task).or_default().push(record);
+            self.apply(task, Transition::Retry, now);
+            self.timers.insert((due, Timer::Retry(task)));
+            return;
+        }
+        self.failures.insert(task, Arc::new(failure));
+        self.settle(graph, task, Transition::Fail, now, commands);
+        let is_final = graph.options(task).teardown.is_none() && self.open_group(graph, task).is_none();
+        if self.settings.fail_fast && self.halted.is_none() && is_final {
+            let reason = format!("`{}` failed and the run is to fail fast", graph.id(task));
+            self.halt(graph, reason, RunState::Failed, Transition::Skip, now, commands);
+        }
+    }
+}

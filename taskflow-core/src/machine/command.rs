@@ -1,0 +1,20 @@
+//! What the machine asks of its driver.
+
+use crate::run::RunState;
+
+/// A command to the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// The task may start when a slot is free.
+    Ready(u32),
+    /// The task will not run again: its inputs can be dropped.
+    Settled(u32),
+    /// Discard the value of the task: it will run again.
+    Forget(u32),
+    /// The running attempt is over for the machine: stop it if possible, and ignore its result.
+    Abandon(u32),
+    /// Nothing more starts: drop the ready tasks, and ask the running ones to stop.
+    Halt,
+    /// The run is over.
+    Ended(RunState),
+}

@@ -1,0 +1,279 @@
+//! The dispatcher: the ready tasks of all runs, and the limits they share.
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+
+use super::bucket::{Bucket, Reserved};
+use super::lane::Lane;
+use super::pool::{self, Pool, PoolTooSmall};
+use super::queue::{RunKey, RunQueue};
+use crate::dag::{Layout, Plan};
+
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    runs: Vec<Option<RunQueue>>,
+    /// Runs with ready tasks, in the order of their turns.
+    turns: VecDeque<RunKey>,
+    pools: Vec<Pool>,
+    active: usize,
+    limit: usize,
+    /// Ready tasks for worker threads, in all runs.
+    ready_sync: usize,
+    /// Ready tasks for the runtime, in all runs.
+    ready_runtime: usize,
+    serial: i64,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(limit: usize, pools: impl IntoIterator<Item = (String, u32)>) -> Self {
+        let pools = pools.into_iter().map(|(name, slots)| Pool { name, slots, taken: 0 }).collect();
+        Dispatcher {
+            runs: Vec::new(),
+            turns: VecDeque::new(),
+            pools,
+            active: 0,
+            limit,
+            ready_sync: 0,
+            ready_runtime: 0,
+            serial: 0,
+        }
+    }
+
+    /// Adds a run; `away` is whether its tasks run on executors. Pools that are not declared have
+    /// no limit: freezing has refused them.
+    pub(crate) fn add_run(&mut self, plan: &Plan, limit: usize, away: bool) -> RunKey {
+        let run = RunQueue::new(plan, limit, away, &self.pools);
+        let free = self.runs.iter().position(Option::is_none).unwrap_or(self.runs.len());
+        if free == self.runs.len() {
+            self.runs.push(None);
+        }
+        self.runs[free] = Some(run);
+        RunKey(free as u32)
+    }
+
+    /// Removes a run and returns its slots.
+    pub(crate) fn remove_run(&mut self, key: RunKey) {
+        self.clear(key);
+        if let Some(run) = self.runs[key.0 as usize].take() {
+            self.active -= run.active;
+        }
+        self.turns.retain(|&turn| turn != key);
+    }
+
+    /// Drops the ready tasks of a run.
+    pub(crate) fn clear(&mut self, key: RunKey) {
+        if let Some(run) = &mut self.runs[key.0 as usize] {
+            self.ready_sync -= run.ready_sync;
+            self.ready_runtime -= run.ready - run.ready_sync;
+            run.ready = 0;
+            run.ready_sync = 0;
+            for bucket in &mut run.buckets {
+                bucket.queue.clear();
+            }
+        }
+    }
+
+    /// Queues a ready task; `next` puts it before those in the queue.
+    pub(crate) fn push(&mut self, key: RunKey, layout: &Layout, task: u32, next: bool) {
+        let Some(run) = &mut self.runs[key.0 as usize] else { return };
+        self.serial += 1;
+        let place = run.bucket_index(layout.plan(), layout.node(task));
+        let bucket = &mut run.buckets[place];
+        if next {
+            bucket.queue.push_front((-self.serial, task));
+        } else {
+            bucket.queue.push_back((self.serial, task));
+        }
+        run.ready += 1;
+        if bucket.lane == Lane::Sync {
+            run.ready_sync += 1;
+            self.ready_sync += 1;
+        } else {
+            self.ready_runtime += 1;
+        }
+        if !run.in_turn {
+            run.in_turn = true;
+            self.turns.push_back(key);
+        }
+    }
+
+    /// The task whose turn it is, with its slots taken. `rivals` is how many tasks of the other
+    /// lane could start now: where slots are scarce, those with a better claim to one are not
+    /// overtaken.
+    pub(crate) fn pop(&mut self, lane: Lane, rivals: usize) -> Option<(RunKey, u32)> {
+        let Some((turn, bucket)) = self.peek(lane, rivals) else {
+            if self.turns.len() > 1 {
+                self.drop_idle_turns();
+            }
+            return None;
+        };
+        let key = self.turns[turn];
+        let task = self.take(key, bucket)?;
+        // Its turn is over. A single run keeps its place, empty or not: `push` and `peek` check its
+        // counts.
+        if self.turns.len() > 1 {
+            self.turns.remove(turn);
+            let run = self.runs[key.0 as usize].as_mut()?;
+            run.in_turn = run.ready > 0;
+            if run.in_turn {
+                self.turns.push_back(key);
+            }
+        }
+        Some((key, task))
+    }
+
+    /// Another task of this run, out of turn, for a worker that takes several at once.
+    pub(crate) fn pop_from(&mut self, key: RunKey, lane: Lane) -> Option<u32> {
+        let bucket = self.best(key, lane, usize::MAX, &Reserved::default())?;
+        self.take(key, bucket)
+    }
+
+    /// Whether a worker thread would get a task now.
+    pub(crate) fn has_sync(&self) -> bool {
+        self.peek(Lane::Sync, usize::MAX).is_some()
+    }
+
+    /// The position among the turns and the bucket of the next task.
+    fn peek(&self, lane: Lane, rivals: usize) -> Option<(usize, usize)> {
+        let ready = match lane {
+            Lane::Sync => self.ready_sync,
+            Lane::Runtime => self.ready_runtime,
+        };
+        if ready == 0 || self.active >= self.limit {
+            return None;
+        }
+        let mut reserved = Reserved::default();
+        for (turn, &key) in self.turns.iter().enumerate() {
+            if let Some(bucket) = self.best(key, lane, rivals, &reserved) {
+                return Some((turn, bucket));
+            }
+            // A run with an earlier turn has the better claim, on the other lane as well.
+            let scarce = self.limit != usize::MAX || !self.pools.is_empty();
+            if scarce
+                && reserved.tasks < rivals
+                && let Some(bucket) = self.best(key, lane.other(), 0, &reserved)
+                && let Some(run) = &self.runs[key.0 as usize]
+            {
+                reserved.add(&run.buckets[bucket], 1);
+            }
+        }
+        None
+    }
+
+    /// The bucket of this run whose head is next on this lane.
+    fn best(&self, key: RunKey, lane: Lane, rivals: usize, reserved: &Reserved) -> Option<usize> {
+        let run = self.runs[key.0 as usize].as_ref()?;
+        if run.ready == 0 {
+            return None;
+        }
+        if let [bucket] = &run.buckets[..] {
+            // Most plans have one bucket.
+            let room = self.active + reserved.tasks < self.limit && run.active < run.limit;
+            return (room && bucket.lane == lane && run.lets(bucket) && self.fits(bucket, reserved)).then_some(0);
+        }
+        let filled = (0..run.buckets.len()).filter(|&bucket| !run.buckets[bucket].queue.is_empty());
+        let mut order: SmallVec<[usize; 8]> = filled.collect();
+        if order.len() > 1 {
+            order.sort_by_key(|&bucket| run.buckets[bucket].claim());
+        }
+        let mut reserved = reserved.clone();
+        let mut of_run = 0;
+        for (position, &place) in order.iter().enumerate() {
+            let bucket = &run.buckets[place];
+            if self.active + reserved.tasks >= self.limit || run.active + of_run >= run.limit {
+                return None;
+            }
+            if !run.lets(bucket) || !self.fits(bucket, &reserved) {
+                continue;
+            }
+            if bucket.lane == lane {
+                return Some(place);
+            }
+            let scarce = self.limit != usize::MAX || run.limit != usize::MAX || bucket.pool.is_some();
+            if scarce && reserved.tasks < rivals {
+                // Its tasks with a higher priority or a longer wait than the next candidate of this
+                // lane.
+                let mut others = order[position + 1..].iter().map(|&other| &run.buckets[other]);
+                let candidate = others.find(|other| other.lane == lane);
+                let ahead = candidate.map_or(0, |candidate| bucket.ahead_of(candidate)).min(rivals - reserved.tasks);
+                of_run += ahead;
+                reserved.add(bucket, ahead);
+            }
+        }
+        None
+    }
+
+    fn fits(&self, bucket: &Bucket, reserved: &Reserved) -> bool {
+        bucket.pool.is_none_or(|pool| {
+            let taken = u64::from(self.pools[pool].taken) + reserved.slots(pool);
+            taken + u64::from(bucket.slots) <= u64::from(self.pools[pool].slots)
+        })
+    }
+
+    /// Removes the head of a bucket and takes its slots.
+    fn take(&mut self, key: RunKey, bucket: usize) -> Option<u32> {
+        let run = self.runs[key.0 as usize].as_mut()?;
+        let bucket = &mut run.buckets[bucket];
+        let (_, task) = bucket.queue.pop_front()?;
+        if let Some(pool) = bucket.pool {
+            self.pools[pool].taken += bucket.slots;
+        }
+        run.ready -= 1;
+        run.active += 1;
+        bucket.limits.iter().for_each(|&limit| run.limits[limit as usize].0 += 1);
+        self.active += 1;
+        match bucket.lane {
+            Lane::Sync => {
+                run.ready_sync -= 1;
+                self.ready_sync -= 1;
+            }
+            Lane::Runtime => self.ready_runtime -= 1,
+        }
+        Some(task)
+    }
+
+    /// Whether `next` can take the slot of `ended` at once because no other ready task can have a
+    /// better claim: both are for workers and in no pool, and nothing else is ready.
+    pub(crate) fn hand_over(&self, key: RunKey, layout: &Layout, ended: u32, next: u32) -> bool {
+        let Some(run) = &self.runs[key.0 as usize] else { return false };
+        let free = |task| {
+            let bucket = &run.buckets[run.bucket_index(layout.plan(), layout.node(task))];
+            bucket.lane == Lane::Sync && bucket.pool.is_none() && bucket.limits.is_empty()
+        };
+        self.ready_sync + self.ready_runtime == 0 && free(ended) && free(next)
+    }
+
+    /// Returns the slots of a task.
+    pub(crate) fn release(&mut self, key: RunKey, layout: &Layout, task: u32) {
+        let Some(run) = &mut self.runs[key.0 as usize] else { return };
+        let place = run.bucket_index(layout.plan(), layout.node(task));
+        let bucket = &run.buckets[place];
+        if let Some(pool) = bucket.pool {
+            self.pools[pool].taken -= bucket.slots;
+        }
+        bucket.limits.iter().for_each(|&limit| run.limits[limit as usize].0 -= 1);
+        run.active -= 1;
+        self.active -= 1;
+    }
+
+    /// Runs without ready tasks lose their turn.
+    fn drop_idle_turns(&mut self) {
+        let runs = &mut self.runs;
+        self.turns.retain(|key| {
+            let Some(run) = &mut runs[key.0 as usize] else { return false };
+            run.in_turn = run.ready > 0;
+            run.in_turn
+        });
+    }
+
+    /// The number of ready tasks of a run for worker threads.
+    pub(crate) fn ready_sync_of(&self, key: RunKey) -> usize {
+        self.runs[key.0 as usize].as_ref().map_or(0, |run| run.ready_sync)
+    }
+
+    /// Checks that no task needs more slots than its pool has.
+    pub(crate) fn check_pools(&self, plan: &Plan) -> Result<(), PoolTooSmall> {
+        pool::check(&self.pools, plan)
+    }
+}

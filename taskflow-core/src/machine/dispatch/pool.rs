@@ -1,0 +1,36 @@
+//! Pools: slots that the tasks of all runs share.
+
+use crate::dag::Plan;
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) name: String,
+    pub(super) slots: u32,
+    pub(super) taken: u32,
+}
+
+/// A task needs more slots than its pool has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PoolTooSmall {
+    /// The id of the task.
+    pub(crate) task: String,
+    pub(crate) pool: String,
+    /// The slots the task needs.
+    pub(crate) wanted: u32,
+    /// The slots the pool has.
+    pub(crate) slots: u32,
+}
+
+/// Checks that no task needs more slots than its pool has.
+pub(super) fn check(pools: &[Pool], plan: &Plan) -> Result<(), PoolTooSmall> {
+    for (set, options) in plan.option_sets().iter().enumerate() {
+        let Some(name) = options.pool else { continue };
+        let too_small = |pool: &&Pool| pool.name == name && pool.slots < options.pool_slots;
+        let Some(pool) = pools.iter().find(too_small) else { continue };
+        let task = (0..plan.len() as u32).find(|&task| plan.options_index(task) == set);
+        let task = task.map_or_else(String::new, |task| plan.nodes()[task as usize].id().to_owned());
+        let (wanted, slots) = (options.pool_slots, pool.slots);
+        return Err(PoolTooSmall { task, pool: name.to_owned(), wanted, slots });
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! The machine of one run: its task instances and everything that changes.
+
+use std::sync::Arc;
+
+use super::command::Command;
+use super::core::Core;
+use super::input::{Input, Outcome};
+use super::settings::Settings;
+use crate::base::{Failure, Timestamp};
+use crate::dag::{Layout, Plan, Selection};
+use crate::run::Entry;
+
+pub(crate) struct Machine {
+    pub(super) layout: Layout,
+    pub(super) core: Core,
+}
+
+impl Machine {
+    pub(crate) fn new(plan: Arc<Plan>, selection: Option<&Selection>, settings: Settings) -> Self {
+        let core = Core::new(&plan, selection, settings);
+        Machine { layout: Layout::new(plan), core }
+    }
+
+    /// Processes an input and appends the commands that follow from it.
+    pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
+        let Machine { layout, core } = self;
+        if let Input::Finished { task, attempt, started, outcome: Outcome::Expanded { count, labels } } = &input
+            && core.is_running(*task, *attempt)
+        {
+            let (task, attempt, started) = (*task, *attempt, *started);
+            let outcome = Machine::expand(layout, core, task, *count, labels.clone(), now);
+            return core.step(layout, Input::Finished { task, attempt, started, outcome }, now, commands);
+        }
+        core.step(layout, input, now, commands);
+        if core.tries_again {
+            self.try_again(now, commands);
+        }
+    }
+
+    fn expand(
+        layout: &mut Layout,
+        core: &mut Core,
+        task: u32,
+        count: u32,
+        labels: Option<Arc<[String]>>,
+        now: Timestamp,
+    ) -> Outcome {
+        // Nothing starts any more, so the elements would never run.
+        if let Some(halted) = &core.halted
+            && !core.is_spared(layout, task)
+        {
+            return Outcome::Failed(Box::new(Failure::Cancelled { reason: halted.reason.clone() }));
+        }
+        let refuse = |message| Outcome::Failed(Box::new(Failure::Error { chain: vec![message], retryable: false }));
+        if let Some(limit) = layout.limit(task).filter(|&limit| count > limit) {
+            return refuse(format!("the list has {count} elements, and its `each` takes at most {limit}"));
+        }
+        let Some(block) = layout.expand(task, count) else {
+            return refuse(format!("{count} elements are more than a run can have tasks for"));
+        };
+        core.grow(layout, &block);
+        if core.settings.recorded {
+            core.entries.push((now.max(core.latest), Entry::Expanded { task, count }));
+            let labels = labels.iter().map(|labels| labels.to_vec());
+            core.entries.extend(labels.map(|labels| (now.max(core.latest), Entry::Labelled { task, labels })));
+        }
+        core.labels.extend(labels.map(|labels| (task, labels)));
+        Outcome::Success
+    }
+}

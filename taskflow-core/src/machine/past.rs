@@ -1,0 +1,35 @@
+//! What a resumed run brings with it.
+
+use std::collections::HashMap;
+
+use crate::base::Timestamp;
+use crate::run::RestoredTask;
+
+/// What a resumed run brings with it.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// When it first started.
+    pub(super) started: Option<Timestamp>,
+    /// Tasks that have ended, in the order in which they did.
+    pub(super) ended: Vec<u32>,
+    /// Pending retries.
+    pub(super) retries: HashMap<u32, Timestamp>,
+    /// Tasks that were waiting, and whether they are sensors.
+    pub(super) waits: HashMap<u32, bool>,
+    /// Attempts that do not count against the retries.
+    pub(super) uncounted_attempts: HashMap<u32, u32>,
+    /// How often tasks were run again with their group or their run.
+    pub(super) rounds: HashMap<u32, u32>,
+    /// The number of the last event that a task ignores, because it was cleared after it.
+    pub(super) events_seen: HashMap<u32, u64>,
+    /// The state of tasks of elements whose lists are not there yet, by id.
+    pub(super) later: HashMap<String, RestoredTask>,
+    /// The expanded lists, to record again.
+    pub(super) expansions: Vec<(u32, u32)>,
+    /// How often groups were retried, and when their tasks may run.
+    pub(super) group_retries: HashMap<String, (u32, Option<Timestamp>)>,
+    /// When the run was requested.
+    pub(super) queued: Option<Timestamp>,
+    /// Its deadline no longer applies.
+    pub(super) past_deadline: bool,
+}

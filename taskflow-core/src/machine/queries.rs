@@ -1,0 +1,212 @@
+//! What the driver and the report read of a machine.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cells::Halted;
+use super::core::seed_of;
+use super::machine::Machine;
+use super::timer::Timer;
+use crate::base::{Failure, Timestamp};
+use crate::dag::{Layout, Plan};
+use crate::run::{AttemptRecord, Entry, Event, RunState, TaskState};
+use crate::task::{WaitState, Waiting};
+
+impl Machine {
+    /// Whether this attempt is the running one.
+    pub(crate) fn is_running(&self, task: u32, attempt: u32) -> bool {
+        self.core.is_running(task, attempt)
+    }
+
+    pub(crate) fn plan(&self) -> &Arc<Plan> {
+        self.layout.plan()
+    }
+
+    /// The label of the element that a task instance belongs to.
+    pub(crate) fn label(&self, task: u32) -> Option<&str> {
+        if self.core.labels.is_empty() {
+            return None;
+        }
+        let at = self.layout.at(task)?;
+        Some(self.core.labels.get(&self.layout.expand_at(at))?.get(at.element as usize)?)
+    }
+
+    /// The task instances of the run.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(crate) fn state(&self) -> RunState {
+        self.core.state
+    }
+
+    pub(crate) fn task_state(&self, task: u32) -> TaskState {
+        self.core.tasks[task as usize].state
+    }
+
+    /// The running attempt, or the last one; 0 before the first.
+    pub(crate) fn attempt(&self, task: u32) -> u32 {
+        self.core.tasks[task as usize].attempt
+    }
+
+    /// Whether no attempt can follow the running one and the task cannot return from a wait.
+    pub(crate) fn is_last_attempt(&self, task: u32) -> bool {
+        self.core.tasks[task as usize].attempt >= self.max_attempts(task)
+            && self.layout.options(task).waiting == Waiting::Never
+            // Its group may be retried.
+            && self.plan().units().of(self.layout.node(task)).is_none()
+    }
+
+    /// The wait state for a call now, if the task may wait.
+    pub(crate) fn wait_state(&self, task: u32, now: Timestamp) -> Option<WaitState> {
+        if self.layout.options(task).waiting == Waiting::Never {
+            return None;
+        }
+        let record = self.core.waiters.get(&task).map(|waiter| &waiter.record);
+        let (since, waits) = record.map_or((now, 0), |record| (record.since, record.count));
+        let after = self.core.past.events_seen.get(&task).copied().unwrap_or(0);
+        Some(WaitState { now, since, waits, after, events: Arc::clone(&self.core.external) })
+    }
+
+    /// How often the task was run again with its group or its run.
+    pub(crate) fn rounds(&self, task: u32) -> u32 {
+        if self.core.past.rounds.is_empty() { 0 } else { self.core.past.rounds.get(&task).copied().unwrap_or(0) }
+    }
+
+    /// How many attempts the task may have.
+    pub(crate) fn max_attempts(&self, task: u32) -> u32 {
+        let retries = self.layout.options(task).retry.retries;
+        retries.saturating_add(1).saturating_add(self.core.uncounted_attempts(task))
+    }
+
+    /// When the last attempt started and when the task ended.
+    pub(crate) fn times(&self, task: u32) -> (Timestamp, Timestamp) {
+        let cell = &self.core.tasks[task as usize];
+        (cell.started, cell.ended)
+    }
+
+    pub(crate) fn run_times(&self) -> (Timestamp, Timestamp) {
+        (self.core.started, self.core.ended)
+    }
+
+    pub(crate) fn retried(&self, task: u32) -> &[AttemptRecord] {
+        self.core.retried.get(&task).map_or(&[], Vec::as_slice)
+    }
+
+    /// Why a task did not succeed.
+    pub(crate) fn failure(&self, task: u32) -> Option<Arc<Failure>> {
+        if let Some(failure) = self.core.failures.get(&task) {
+            return Some(Arc::clone(failure));
+        }
+        let cell = &self.core.tasks[task as usize];
+        let cause = || self.layout.id(cell.cause).into_owned();
+        match cell.state {
+            TaskState::UpstreamFailed => Some(Arc::new(Failure::UpstreamFailed { task: cause() })),
+            TaskState::Skipped => {
+                Some(Arc::new(Failure::Skipped { reason: format!("upstream task `{}` was skipped", cause()) }))
+            }
+            // Ended before the run was resumed: only the reason of the run is known.
+            TaskState::Cancelled => {
+                let reason = self.halt_reason()?.to_owned();
+                Some(Arc::new(Failure::Cancelled { reason }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The upstream whose success decided this join of an `AnyOf`.
+    pub(crate) fn winner(&self, join: u32) -> Option<u32> {
+        self.core.winners.get(&join).copied()
+    }
+
+    /// When `TimeReached` is due.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.core.timers.first().map(|&(due, _)| due)
+    }
+
+    /// The wait after the failure of an attempt, if another one follows.
+    pub(crate) fn retry_delay(&self, task: u32, attempt: u32) -> Duration {
+        // The actual wait, if it is known.
+        let record = self.retried(task).get(attempt.saturating_sub(1) as usize);
+        if let Some(record) = record
+            && let Some(due) = record.due
+        {
+            return due.since(record.ended);
+        }
+        let counted = attempt.saturating_sub(self.core.uncounted_attempts(task));
+        self.layout.options(task).retry.delay_after(counted.max(1), seed_of(&self.core.settings, task))
+    }
+
+    /// What a `deferred` or `up_for_reschedule` task waits for: a time, the key of an event.
+    pub(crate) fn wait(&self, task: u32) -> (Option<Timestamp>, Option<&str>) {
+        let record = self.core.waiters.get(&task).filter(|waiter| waiter.waits).map(|waiter| &waiter.record);
+        record.map_or((None, None), |record| (record.until, record.event.as_ref().map(|(key, _)| key.as_str())))
+    }
+
+    /// The pending retry of the whole run, and when it is due.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn run_retry(&self) -> Option<(u32, Timestamp)> {
+        self.core.run_retry
+    }
+
+    /// The pending retries with their times, the next one first.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + '_ {
+        self.core.timers.iter().filter_map(|&(due, timer)| match timer {
+            Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
+            _ => None,
+        })
+    }
+
+    /// Whether a task that has ended keeps its inputs because its group may be retried. For use
+    /// before `Start`.
+    pub(crate) fn keeps_inputs(&self, task: u32) -> bool {
+        let unit = self.plan().units().of(self.layout.node(task));
+        unit.is_some_and(|unit| {
+            self.plan().units().nodes(unit).iter().any(|&node| !self.task_state(node).is_terminal())
+        })
+    }
+
+    /// The running tasks that an early end of the run spares.
+    pub(crate) fn spared(&self) -> HashSet<u32> {
+        let mut tasks = 0..self.core.tasks.len() as u32;
+        if self.plan().teardowns().is_empty() {
+            tasks.end = 0;
+        }
+        let runs = |&task: &u32| self.task_state(task) == TaskState::Running;
+        tasks.filter(runs).filter(|&task| self.core.is_spared(&self.layout, task)).collect()
+    }
+
+    /// Why the run ends early, once it does.
+    pub(crate) fn halt_reason(&self) -> Option<&str> {
+        self.core.halted.as_ref().map(|halted| halted.reason.as_str())
+    }
+
+    /// The state in which the run ends, if it ends early.
+    pub(crate) fn ends_as(&self) -> Option<RunState> {
+        self.core.halted.as_ref().map(|halted| halted.state)
+    }
+
+    /// The entries to record, in order.
+    pub(crate) fn entries(&mut self) -> &mut Vec<(Timestamp, Entry)> {
+        &mut self.core.entries
+    }
+
+    /// Marks the run as interrupted: its last entries could not be stored.
+    ///
+    /// A run that is ending early must be halted again: the results of the tasks it spared cannot
+    /// be stored either.
+    pub(crate) fn interrupt(&mut self, reason: &str) {
+        let core = &mut self.core;
+        core.halted = None;
+        if core.state != RunState::Running {
+            core.state = RunState::Interrupted;
+            core.halted = Some(Halted { reason: reason.to_owned(), state: RunState::Interrupted });
+        }
+    }
+
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.core.events)
+    }
+}

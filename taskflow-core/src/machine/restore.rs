@@ -1,0 +1,91 @@
+//! Restores a machine that continues an interrupted run.
+
+use std::sync::Arc;
+
+use super::cells::Waiter;
+use super::core::Core;
+use super::machine::Machine;
+use crate::run::{Restored, RestoredState, TaskState};
+
+impl Machine {
+    /// Puts tasks into the states in which the run was interrupted. Called before `Start`.
+    pub(crate) fn restore(&mut self, restored: &Restored) {
+        self.core.past.expansions.clone_from(&restored.expansions);
+        self.core.past.later = restored.later.iter().map(|(id, known)| (id.clone(), known.clone())).collect();
+        for &(expand, count) in &restored.expansions {
+            if let Some(block) = self.layout.expand(expand, count) {
+                self.core.grow(&self.layout, &block);
+            }
+        }
+        self.core.labels.clone_from(&restored.labels);
+        self.core.past.group_retries.clone_from(&restored.units);
+        // `Start` propagates all ends.
+        self.core.late.clear();
+        self.core.unbound.clear();
+        for (key, payload) in &restored.events {
+            self.core.released += 1;
+            Arc::make_mut(&mut self.core.external).insert(key.clone(), (self.core.released, payload.clone()));
+        }
+        (self.core.run_retries, self.core.run_retry) = (restored.run_retries, restored.run_retry);
+        (self.core.past.queued, self.core.past.past_deadline) = (restored.queued, restored.past_deadline);
+        let Core { tasks, past, failures, retried, open, waiters, .. } = &mut self.core;
+        past.started = restored.started;
+        for known in &restored.tasks {
+            let task = known.task;
+            let Some(cell) = tasks.get_mut(task as usize) else { continue };
+            (cell.attempt, cell.started, cell.ended) = (known.attempts, known.started, known.ended);
+            if known.uncounted_attempts > 0 {
+                past.uncounted_attempts.insert(task, known.uncounted_attempts);
+            }
+            if known.rounds > 0 {
+                past.rounds.insert(task, known.rounds);
+            }
+            if known.events_seen > 0 {
+                past.events_seen.insert(task, known.events_seen);
+            }
+            if !known.retried.is_empty() {
+                retried.insert(task, known.retried.clone());
+            }
+            if let Some(record) = &known.wait {
+                let waits = matches!(known.state, RestoredState::Waits { .. });
+                waiters.insert(task, Waiter { record: (**record).clone(), waits, called: known.started });
+            }
+            let state = match &known.state {
+                RestoredState::Success(_) => TaskState::Success,
+                RestoredState::Skipped(reason) => {
+                    failures.insert(task, Arc::clone(reason));
+                    TaskState::Skipped
+                }
+                RestoredState::Failed(failure) => {
+                    failures.insert(task, Arc::clone(failure));
+                    TaskState::Failed
+                }
+                RestoredState::Because { state, cause } => {
+                    cell.cause = *cause;
+                    *state
+                }
+                RestoredState::Retry(due) => {
+                    past.retries.insert(task, *due);
+                    continue;
+                }
+                RestoredState::Waits { poke } => {
+                    past.waits.insert(task, *poke);
+                    continue;
+                }
+                RestoredState::Open => continue,
+            };
+            if cell.state != TaskState::Removed {
+                cell.state = state;
+                *open -= 1;
+                past.ended.push(task);
+            }
+        }
+        for place in 0..self.core.past.ended.len() {
+            let task = self.core.past.ended[place];
+            // Its group is judged when the group is over.
+            if !self.keeps_inputs(task) {
+                self.core.judge_leaf(&self.layout, task);
+            }
+        }
+    }
+}

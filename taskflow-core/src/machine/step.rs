@@ -1,0 +1,163 @@
+//! One step of a run: an input and its consequences.
+
+use std::sync::Arc;
+
+use super::command::Command;
+use super::core::Core;
+use super::input::Input;
+use super::timer::Timer;
+use crate::base::{Failure, Timestamp};
+use crate::dag::Layout;
+use crate::run::{Entry, RunState, TaskState, Transition};
+
+impl Core {
+    pub(super) fn step(&mut self, graph: &Layout, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
+        // Threads read the clock at different moments; in a run, time never goes back.
+        let now = now.max(self.latest);
+        self.latest = now;
+        match input {
+            Input::Start => self.start(graph, now, commands),
+            Input::Started { task } => return self.task_started(graph, task, now),
+            Input::Finished { task, attempt, started, outcome } => {
+                if self.is_running(task, attempt) {
+                    // A continued attempt keeps its first start.
+                    if self.waiters.is_empty() || !self.waiters.contains_key(&task) {
+                        let cell = &mut self.tasks[task as usize];
+                        cell.started = cell.started.max(started);
+                    }
+                    self.finished(graph, task, outcome, now, commands);
+                }
+            }
+            Input::TimeReached => self.time_reached(graph, now, commands),
+            Input::Cancel { reason } => {
+                self.halt(graph, reason, RunState::Cancelled, Transition::Cancel, now, commands);
+            }
+            Input::Release { key, value, by, reason } => self.release(key, (value, by, reason), now, commands),
+            Input::Halt { reason, state } => self.halt(graph, reason, state, Transition::Cancel, now, commands),
+        }
+        self.propagate(graph, now, commands);
+        for task in std::mem::take(&mut self.unbound) {
+            if self.halted.is_none() && self.tasks[task as usize].state == TaskState::None {
+                self.ready(graph, task, now, commands);
+            }
+        }
+        for (upstream, join) in std::mem::take(&mut self.late) {
+            let state = self.tasks[upstream as usize].state;
+            self.update_join(graph, join, upstream, state, now, commands);
+            self.propagate(graph, now, commands);
+        }
+        self.judge_groups(graph, now, commands);
+        if self.open == 0 && self.state == RunState::Running && !self.is_tried_again(graph, now) {
+            self.end(now, commands);
+        }
+    }
+
+    fn start(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
+        self.started = self.past.started.unwrap_or(now);
+        if !graph.plan().units().is_empty() {
+            self.count_open_tasks(graph);
+        }
+        if let Some(timeout) = self.settings.timeout {
+            // A resumed run gets its whole time again.
+            self.timers.insert((now + timeout, Timer::Run));
+        }
+        self.set_deadline(graph, now);
+        if self.settings.recorded && self.past.started.is_none() {
+            let removed = graph.tasks().filter(|&task| self.tasks[task as usize].state == TaskState::Removed);
+            self.entries.extend(removed.map(|task| (now, Entry::Removed { task })));
+        }
+        if self.settings.recorded {
+            let lists = std::mem::take(&mut self.past.expansions).into_iter();
+            self.entries.extend(lists.map(|(task, count)| (now, Entry::Expanded { task, count })));
+        }
+        // In order, because the first success decides an `AnyOf`.
+        for task in std::mem::take(&mut self.past.ended) {
+            self.pending_ends.push(task);
+            self.propagate(graph, now, commands);
+        }
+        for task in 0..self.tasks.len() as u32 {
+            let cell = &self.tasks[task as usize];
+            if cell.undecided == 0 && cell.state == TaskState::None {
+                self.ready(graph, task, now, commands);
+            }
+        }
+    }
+
+    /// Schedules a task whose joins all let it run, or resumes the wait it had in an earlier
+    /// session.
+    pub(super) fn ready(&mut self, graph: &Layout, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
+        if !graph.plan().mappings().is_empty() && self.is_held_back(graph, task, now) {
+            return;
+        }
+        if !graph.plan().units().is_empty() && self.group_waits(graph, task, now) {
+            return;
+        }
+        // Even a lookup in an empty map hashes the key.
+        let retry = if self.past.retries.is_empty() { None } else { self.past.retries.remove(&task) };
+        if !self.past.waits.is_empty()
+            && let Some(poke) = self.past.waits.remove(&task)
+        {
+            return self.waits_again(task, poke, now, commands);
+        }
+        match retry {
+            Some(due) if due > now => {
+                self.tasks[task as usize].state = TaskState::UpForRetry;
+                self.timers.insert((due, Timer::Retry(task)));
+            }
+            _ => {
+                if self.apply(task, Transition::Schedule, now) {
+                    commands.push(Command::Ready(task));
+                }
+            }
+        }
+    }
+
+    fn time_reached(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
+        while let Some(&(due, timer)) = self.timers.first()
+            && due <= now
+        {
+            self.timers.pop_first();
+            match timer {
+                Timer::Retry(task) => {
+                    if self.apply(task, Transition::Schedule, now) {
+                        commands.push(Command::Ready(task));
+                    }
+                }
+                Timer::Wait(task) => self.wait_is_over(task, due, now, commands),
+                Timer::Begin(task) if self.tasks[task as usize].state == TaskState::None => {
+                    self.ready(graph, task, now, commands);
+                }
+                Timer::Begin(_) => {}
+                Timer::Group(group) => self.group_is_due(graph, group, now, commands),
+                Timer::Attempt { task, attempt } => {
+                    let cell = &self.tasks[task as usize];
+                    if cell.state == TaskState::Running
+                        && cell.attempt == attempt
+                        && let Some(limit) = graph.options(task).timeout
+                        && self.is_limit_of_call(task, limit, due)
+                    {
+                        commands.push(Command::Abandon(task));
+                        self.attempt_failed(graph, task, Failure::TimedOut { limit }, None, now, commands);
+                    }
+                }
+                Timer::Deadline => self.deadline_missed(due, now),
+                Timer::TryAgain => self.tries_again = self.run_retry.is_some() && self.halted.is_none(),
+                Timer::Run => {
+                    let limit = self.settings.timeout.unwrap_or_default();
+                    let reason = format!("the run took longer than its timeout of {limit:?}");
+                    self.halt(graph, reason, RunState::Failed, Transition::Cancel, now, commands);
+                }
+                Timer::Grace => {
+                    let reason = self.halted.as_ref().map(|halted| halted.reason.clone()).unwrap_or_default();
+                    for task in 0..self.tasks.len() as u32 {
+                        if self.tasks[task as usize].state == TaskState::Running && !self.is_spared(graph, task) {
+                            commands.push(Command::Abandon(task));
+                            self.failures.insert(task, Arc::new(Failure::Cancelled { reason: reason.clone() }));
+                            self.settle(graph, task, Transition::Cancel, now, commands);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

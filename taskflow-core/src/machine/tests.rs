@@ -1,0 +1,318 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Command, Input, Machine, Outcome, Settings};
+use crate::base::{Failure, Timestamp};
+use crate::dag::{Dag, DagBuilder, Group, Output, Plan, chain, scope};
+use crate::run::{Restored, RestoredState, RestoredTask, RunState, TaskState};
+use crate::task::TriggerRule;
+
+/// A machine, a clock and the commands that nobody has looked at.
+struct Run {
+    machine: Machine,
+    now: Timestamp,
+    commands: Vec<Command>,
+}
+
+impl Run {
+    fn of(draw: impl FnOnce(&DagBuilder)) -> Self {
+        Run::with(Settings::default(), draw)
+    }
+
+    fn with(settings: Settings, draw: impl FnOnce(&DagBuilder)) -> Self {
+        let mut run = Run::unstarted(plan(draw), settings);
+        run.step(Input::Start);
+        run
+    }
+
+    fn unstarted(plan: Arc<Plan>, settings: Settings) -> Self {
+        let machine = Machine::new(plan, None, settings);
+        Run { machine, now: Timestamp::EPOCH, commands: Vec::new() }
+    }
+
+    fn step(&mut self, input: Input) {
+        self.machine.step(input, self.now, &mut self.commands);
+    }
+
+    fn task(&self, id: &str) -> u32 {
+        self.machine.layout().tasks().find(|&task| self.machine.layout().id(task) == id).unwrap()
+    }
+
+    /// The tasks that became ready since the last call.
+    fn ready(&mut self) -> Vec<String> {
+        let commands = std::mem::take(&mut self.commands);
+        let ready = commands.into_iter().filter_map(|command| match command {
+            Command::Ready(task) => Some(self.machine.layout().id(task).into_owned()),
+            _ => None,
+        });
+        ready.collect()
+    }
+
+    fn begin(&mut self, id: &str) {
+        let task = self.task(id);
+        self.step(Input::Started { task });
+        assert_eq!(self.state(id), TaskState::Running, "`{id}` could not start");
+    }
+
+    fn finish(&mut self, id: &str, outcome: Outcome) {
+        let task = self.task(id);
+        let attempt = self.machine.attempt(task);
+        self.step(Input::Finished { task, attempt, started: self.now, outcome });
+    }
+
+    /// A whole attempt.
+    fn attempt(&mut self, id: &str, outcome: Outcome) {
+        self.begin(id);
+        self.finish(id, outcome);
+    }
+
+    /// Moves the clock to the next deadline.
+    fn wait(&mut self) {
+        self.now = self.machine.next_deadline().expect("nothing is waited for");
+        self.step(Input::TimeReached);
+    }
+
+    fn state(&self, id: &str) -> TaskState {
+        self.machine.task_state(self.task(id))
+    }
+}
+
+fn plan(draw: impl FnOnce(&DagBuilder)) -> Arc<Plan> {
+    Arc::clone(Dag::draw("test", draw).unwrap().plan())
+}
+
+fn tasks<const N: usize>(dag: &DagBuilder, ids: [&str; N]) -> [Output<()>; N] {
+    ids.map(|id| dag.add(id, |_| Ok(())))
+}
+
+fn failed() -> Outcome {
+    Outcome::Failed(Box::new(Failure::Error { chain: vec!["no".to_owned()], retryable: true }))
+}
+
+fn refused() -> Outcome {
+    Outcome::Failed(Box::new(Failure::Error { chain: vec!["never".to_owned()], retryable: false }))
+}
+
+fn skipped() -> Outcome {
+    Outcome::Skipped("not today".to_owned())
+}
+
+/// `a` and `b` above `c`.
+fn two_above_one(dag: &DagBuilder) {
+    let [a, b, c] = tasks(dag, ["a", "b", "c"]);
+    chain(([a, b], c));
+}
+
+fn one_with_a_retry(dag: &DagBuilder) {
+    dag.add("a", |_| Ok(())).retries(1).retry_delay(Duration::from_secs(30));
+}
+
+fn work_in_a_scope(dag: &DagBuilder) {
+    let setup = dag.add("create", |_| Ok(()));
+    scope(setup, |_| dag.add("work", |_| Ok(())), |_| dag.add("delete", |_| Ok(())));
+}
+
+#[test]
+fn a_task_is_ready_once_all_its_upstreams_have_succeeded() {
+    let mut run = Run::of(two_above_one);
+    assert_eq!(run.ready(), ["a", "b"]);
+    run.attempt("b", Outcome::Success);
+    assert!(run.ready().is_empty());
+    run.attempt("a", Outcome::Success);
+    assert_eq!(run.ready(), ["c"]);
+    run.attempt("c", Outcome::Success);
+    assert_eq!(run.commands.last(), Some(&Command::Ended(RunState::Success)));
+}
+
+#[test]
+fn a_failed_attempt_is_retried_after_its_delay() {
+    let mut run = Run::of(one_with_a_retry);
+    run.attempt("a", failed());
+    assert_eq!(run.state("a"), TaskState::UpForRetry);
+    run.ready();
+    run.wait();
+    assert_eq!(run.now.since(Timestamp::EPOCH), Duration::from_secs(30));
+    assert_eq!(run.ready(), ["a"]);
+    run.begin("a");
+    assert_eq!(run.machine.attempt(0), 2);
+}
+
+#[test]
+fn a_task_fails_when_its_retries_are_used_up() {
+    let mut run = Run::of(one_with_a_retry);
+    run.attempt("a", failed());
+    run.wait();
+    run.attempt("a", failed());
+    assert_eq!(run.state("a"), TaskState::Failed);
+    assert_eq!(run.machine.state(), RunState::Failed);
+}
+
+#[test]
+fn a_failure_that_is_not_retryable_is_not_retried() {
+    let mut run = Run::of(one_with_a_retry);
+    run.attempt("a", refused());
+    assert_eq!(run.state("a"), TaskState::Failed);
+}
+
+#[test]
+fn an_attempt_that_is_no_longer_running_changes_nothing() {
+    let mut run = Run::of(one_with_a_retry);
+    run.attempt("a", failed());
+    run.wait();
+    run.begin("a");
+    run.step(Input::Finished { task: 0, attempt: 1, started: run.now, outcome: Outcome::Success });
+    assert_eq!(run.state("a"), TaskState::Running);
+}
+
+#[test]
+fn an_attempt_ends_at_its_time_limit() {
+    let mut run = Run::of(|dag| {
+        dag.add("a", |_| Ok(())).timeout(Duration::from_secs(5));
+    });
+    run.begin("a");
+    run.wait();
+    assert!(run.commands.contains(&Command::Abandon(0)));
+    assert_eq!(run.state("a"), TaskState::Failed);
+    let limit = Duration::from_secs(5);
+    assert_eq!(run.machine.failure(0).as_deref(), Some(&Failure::TimedOut { limit }));
+}
+
+#[test]
+fn a_skip_propagates_through_every_task_below() {
+    let mut run = Run::of(|dag| {
+        let [a, b, c] = tasks(dag, ["a", "b", "c"]);
+        chain((a, b, c));
+    });
+    run.attempt("a", skipped());
+    assert_eq!([run.state("b"), run.state("c")], [TaskState::Skipped; 2]);
+    assert_eq!(run.machine.state(), RunState::Success);
+}
+
+#[test]
+fn a_skip_stops_at_a_task_that_runs_whatever_happened() {
+    let mut run = Run::of(|dag| {
+        let [a, b] = tasks(dag, ["a", "b"]);
+        b.trigger_rule(TriggerRule::AllDone);
+        chain((a, b));
+    });
+    run.ready();
+    run.attempt("a", skipped());
+    assert_eq!(run.ready(), ["b"]);
+}
+
+#[test]
+fn failing_wins_over_skipping_in_either_order() {
+    for [first, second] in [["a", "b"], ["b", "a"]] {
+        let mut run = Run::of(two_above_one);
+        for id in [first, second] {
+            run.attempt(id, if id == "a" { skipped() } else { refused() });
+        }
+        assert_eq!(run.state("c"), TaskState::UpstreamFailed, "`{first}` ended first");
+        let cause = Failure::UpstreamFailed { task: "b".to_owned() };
+        assert_eq!(run.machine.failure(run.task("c")).as_deref(), Some(&cause));
+    }
+}
+
+#[test]
+fn a_failure_that_a_task_below_deals_with_does_not_fail_the_run() {
+    let mut run = Run::of(|dag| {
+        let [a, b] = tasks(dag, ["a", "b"]);
+        b.trigger_rule(TriggerRule::OneFailed);
+        chain((a, b));
+    });
+    run.attempt("a", refused());
+    run.attempt("b", Outcome::Success);
+    assert_eq!(run.machine.state(), RunState::Success);
+}
+
+#[test]
+fn fail_fast_skips_what_has_not_started_and_fails_the_run() {
+    let settings = Settings { fail_fast: true, ..Settings::default() };
+    let mut run = Run::with(settings, |dag| {
+        tasks(dag, ["a", "b"]);
+    });
+    run.attempt("a", refused());
+    assert!(run.commands.contains(&Command::Halt));
+    assert_eq!(run.state("b"), TaskState::Skipped);
+    assert_eq!(run.machine.state(), RunState::Failed);
+}
+
+#[test]
+fn a_cancelled_run_ends_after_its_teardowns() {
+    let mut run = Run::of(work_in_a_scope);
+    run.attempt("create", Outcome::Success);
+    run.begin("work");
+    run.step(Input::Cancel { reason: "enough".to_owned() });
+    run.ready();
+    run.finish("work", failed());
+    assert_eq!(run.state("work"), TaskState::Cancelled);
+    assert_eq!(run.ready(), ["delete"]);
+    assert_eq!(run.machine.state(), RunState::Running);
+    run.attempt("delete", Outcome::Success);
+    assert_eq!(run.machine.state(), RunState::Cancelled);
+}
+
+#[test]
+fn a_run_that_cannot_be_recorded_does_not_spare_teardowns() {
+    let mut run = Run::of(work_in_a_scope);
+    run.attempt("create", Outcome::Success);
+    run.step(Input::Halt { reason: "disk full".to_owned(), state: RunState::Interrupted });
+    assert_eq!([run.state("work"), run.state("delete")], [TaskState::Cancelled; 2]);
+    assert_eq!(run.machine.state(), RunState::Interrupted);
+}
+
+#[test]
+fn an_attempt_that_does_not_stop_is_abandoned_after_the_grace_time() {
+    let mut run = Run::of(two_above_one);
+    run.begin("a");
+    run.step(Input::Cancel { reason: "enough".to_owned() });
+    assert_eq!(run.machine.state(), RunState::Running);
+    run.wait();
+    assert_eq!(run.now.since(Timestamp::EPOCH), Settings::default().grace);
+    assert!(run.commands.contains(&Command::Abandon(0)));
+    assert_eq!(run.machine.state(), RunState::Cancelled);
+}
+
+#[test]
+fn a_group_with_retries_is_retried_as_a_whole() {
+    let mut run = Run::of(|dag| {
+        let group = Group::new("g").retries(1).retry_delay(Duration::from_secs(60));
+        let last = group.draw(|| {
+            let [a, b] = tasks(dag, ["a", "b"]);
+            chain((a, b));
+            b
+        });
+        chain((last, dag.add("c", |_| Ok(()))));
+    });
+    run.attempt("g.a", Outcome::Success);
+    run.attempt("g.b", failed());
+    assert_eq!([run.state("g.a"), run.state("g.b"), run.state("c")], [TaskState::None; 3]);
+    run.ready();
+    run.wait();
+    assert_eq!(run.ready(), ["g.a"]);
+    run.attempt("g.a", Outcome::Success);
+    run.attempt("g.b", failed());
+    assert_eq!([run.state("g.b"), run.state("c")], [TaskState::Failed, TaskState::UpstreamFailed]);
+}
+
+#[test]
+fn a_resumed_run_starts_only_what_has_not_ended() {
+    let mut run = Run::unstarted(plan(two_above_one), Settings::default());
+    let ended = RestoredTask {
+        task: 0,
+        state: RestoredState::Success(None),
+        attempts: 1,
+        uncounted_attempts: 0,
+        rounds: 0,
+        started: Timestamp::EPOCH,
+        ended: Timestamp::EPOCH,
+        retried: Vec::new(),
+        wait: None,
+        events_seen: 0,
+    };
+    run.machine.restore(&Restored { tasks: vec![ended], ..Restored::default() });
+    run.step(Input::Start);
+    assert_eq!(run.ready(), ["b"]);
+    run.attempt("b", Outcome::Success);
+    assert_eq!(run.ready(), ["c"]);
+}
