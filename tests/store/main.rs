@@ -1,5 +1,6 @@
 //! Stored runs: what is kept of them, how they are resumed, and what people do to them.
 
+mod follow;
 #[cfg(all(feature = "arrow", feature = "sqlite"))]
 mod frames;
 mod journal;

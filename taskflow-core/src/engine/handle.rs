@@ -10,14 +10,15 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 use super::engine::Engine;
+use super::live_run::LiveRun;
+use super::observer::{Streams, Subscription};
 use super::report::{RunReport, returned};
 use super::request::{RunError, RunRequest};
 use super::run::{Finished, RunShared};
-use super::run_view::RunView;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
 use crate::machine::{Input, RunKey};
-use crate::run::{RunInfo, TaskState};
+use crate::run::{RunInfo, RunView, TaskState};
 use crate::value::{AnyValue, Value};
 
 /// The future of a [`RunRequest`].
@@ -156,7 +157,7 @@ impl<T: Value> Future for RunHandle<T> {
 fn report<T: Value>(shared: &RunShared, finished: Result<Finished, oneshot::error::RecvError>) -> RunReport<T> {
     // The engine lives as long as this handle, and sends before it forgets a run.
     let finished = finished.expect("the engine reports the end of every run");
-    RunReport::new(&shared.info, finished.machine, finished.result)
+    RunReport::new(&shared.info, finished)
 }
 
 impl<T> Drop for RunHandle<T> {
@@ -204,10 +205,43 @@ impl RunControl {
     }
 
     /// Reads the run with `read`; `None` when it is over. The engine stands still meanwhile.
-    pub(crate) fn look<R>(&self, read: impl FnOnce(RunView<'_>) -> R) -> Option<R> {
+    pub(crate) fn look<R>(&self, read: impl FnOnce(LiveRun<'_>) -> R) -> Option<R> {
         let mut hub = self.engine.shared().lock();
         let run = hub.run(self.key).filter(|run| Arc::ptr_eq(&run.shared, &self.shared))?;
-        Some(read(RunView::at(run)))
+        Some(read(LiveRun::new(run)))
+    }
+
+    /// The present state of the run; `None` when it is over. Takes time in proportion to the size of
+    /// the plan, and the engine stands still meanwhile.
+    pub fn view(&self) -> Option<RunView> {
+        self.look(|run| run.view())
+    }
+
+    /// Subscribes to the run: a view of its present state, and every event after it. `None` when it
+    /// is over. There can be any number of subscriptions, at any time.
+    ///
+    /// `capacity` is how many events the subscription holds for its reader. The run does not wait
+    /// for a reader: when the queue is full, the subscription is closed and returns
+    /// [`Lagged`](super::Lagged).
+    ///
+    /// # Errors
+    ///
+    /// When the thread for the subscriptions of the run cannot be started.
+    pub fn subscribe(&self, capacity: usize) -> std::io::Result<Option<Subscription>> {
+        let mut started = None;
+        loop {
+            {
+                let mut state = self.engine.shared().lock();
+                let Some(run) = state.run(self.key).filter(|run| Arc::ptr_eq(&run.shared, &self.shared)) else {
+                    return Ok(None);
+                };
+                if started.is_some() || run.observers.has_streams() {
+                    return Ok(run.subscribe(started, capacity));
+                }
+            }
+            // Not under the lock: it can wait.
+            started = Some(Streams::start()?);
+        }
     }
 
     /// The number of the run in its journal: known a moment after its start, and never for one without a journal.
@@ -223,7 +257,7 @@ impl RunControl {
 
     /// The tasks that run just now. Takes time in proportion to the size of the plan.
     pub fn running(&self) -> Vec<RunningTask> {
-        let running = |look: RunView<'_>| {
+        let running = |look: LiveRun<'_>| {
             let tasks = look.tasks().filter(|task| task.state() == TaskState::Running);
             tasks.map(|task| look.running(task.index())).collect()
         };

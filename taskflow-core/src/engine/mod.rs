@@ -26,6 +26,7 @@ mod engine_state;
 mod handle;
 mod launch;
 mod live_host;
+mod live_run;
 mod notes;
 mod observer;
 mod previous;
@@ -34,7 +35,6 @@ mod reference;
 mod report;
 mod request;
 mod run;
-mod run_view;
 mod sessions;
 mod share;
 #[cfg_attr(not(feature = "testing"), allow(dead_code, unused_imports, reason = "the reference driver needs a part"))]
@@ -47,15 +47,15 @@ mod worker;
 pub(crate) use archive::{Archive, ArchiveFuture, EndedRun, PastRun};
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use handle::{RunControl, RunFuture, RunHandle, RunningTask};
-pub use observer::Observer;
+#[cfg(feature = "cli")]
+pub(crate) use live_run::LiveRun;
+pub use observer::{Lagged, Observer, Subscription};
 pub use previous::{PreviousError, PreviousRun};
 pub(crate) use recorder::{Commits, Recorder};
 pub(crate) use report::returned;
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};
 pub(crate) use request::{OpenRecorder, RunStart};
 pub use request::{RunError, RunRequest};
-#[cfg(feature = "cli")]
-pub(crate) use run_view::RunView;
 #[cfg(feature = "testing")]
 pub(crate) use simulate::{Asyncs, End, Interference, Part, SimConfig, SimHooks, Simulated, StandIn, Starting};
 pub use trigger::TriggerError;

@@ -5,16 +5,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::live_run::view;
+use super::run::Finished;
 use crate::base::{Failure, Timestamp, catch};
 use crate::dag::Plan;
 use crate::machine::Machine;
-use crate::run::{RunInfo, RunState, TaskState};
+use crate::run::{RunInfo, RunState, RunView, TaskState};
 use crate::value::{AnyValue, Value};
 
 /// A finished run: its state, its result, and what became of each task.
 pub struct RunReport<T = ()> {
     pub(super) info: Arc<RunInfo>,
     pub(super) machine: Machine,
+    /// The number of the last entry; 0 without a journal.
+    pub(super) entry: u64,
     pub(super) result: Option<Arc<T>>,
     /// Why what the DAG returns could not be made of the value of its task.
     pub(super) lost: Option<Arc<Failure>>,
@@ -51,14 +55,15 @@ pub(crate) fn returned(plan: &Plan, value: AnyValue) -> Result<AnyValue, Failure
 }
 
 impl<T: Value> RunReport<T> {
-    pub(super) fn new(info: &Arc<RunInfo>, machine: Machine, result: Option<AnyValue>) -> Self {
+    pub(super) fn new(info: &Arc<RunInfo>, finished: Finished) -> Self {
+        let Finished { machine, result, entry } = finished;
         let result = result.map(|value| returned(machine.plan(), value)).transpose();
         let (result, lost) = match result {
             Ok(result) => (result, None),
             Err(failure) => (None, Some(Arc::new(failure))),
         };
         let result = result.and_then(|value| value.downcast::<T>().ok());
-        RunReport { info: Arc::clone(info), machine, result, lost }
+        RunReport { info: Arc::clone(info), machine, entry, result, lost }
     }
 }
 
@@ -136,6 +141,11 @@ impl<T> RunReport<T> {
     /// How long it took.
     pub fn duration(&self) -> Duration {
         self.ended().since(self.started())
+    }
+
+    /// The final state of the run and of its tasks as data.
+    pub fn view(&self) -> RunView {
+        view(&self.machine, &self.info, self.entry)
     }
 
     /// Why it ended early, if it did: a cancellation, `fail_fast`, the time limit.

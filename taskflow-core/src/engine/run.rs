@@ -1,7 +1,7 @@
 //! One run inside the engine: its machine, its values, its attempts, its clock.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, OnceLock, Weak, mpsc};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
@@ -11,8 +11,9 @@ use super::attempt::{Done, StartPermit};
 use super::children::Children;
 use super::engine::{Engine, WeakEngine};
 use super::engine_state::Shared;
+use super::live_run::LiveRun;
 use super::notes::Notes;
-use super::observer::Observer;
+use super::observer::{LastReport, Observers, Streams, Subscription};
 use super::recorder::Recorder;
 use super::sessions::Sessions;
 use super::values::Values;
@@ -21,7 +22,7 @@ use crate::callback::{CallbackDispatcher, CallbackProjection, PendingCallback};
 use crate::config::Config;
 use crate::dag::Plan;
 use crate::machine::{Command, Input, Machine, Outcome, RunKey};
-use crate::run::{Event, Restored, RestoredState, RunInfo, RunState, Stored, TaskState};
+use crate::run::{Restored, RestoredState, RunInfo, RunState, Stored, TaskState};
 use crate::task::{AttemptControl, Executor, Kind, Scratch, Waiting};
 use crate::value::AnyValue;
 
@@ -88,7 +89,7 @@ pub(crate) struct Run {
     pub(crate) values: Values,
     /// Running attempts that can be told something.
     pub(crate) attempts: HashMap<u32, Arc<AttemptControl>>,
-    pub(crate) observer: Option<mpsc::Sender<Message>>,
+    pub(super) observers: Observers,
     pub(crate) finish: Option<oneshot::Sender<Finished>>,
     /// Keeps the threads of the engine for as long as the run goes on, also when nobody holds a handle.
     pub(crate) engine: Option<Engine>,
@@ -100,6 +101,8 @@ pub(crate) struct Run {
     keeps: bool,
     /// Who says what is to be told, if anybody wants to be told anything.
     callback_projection: Option<CallbackProjection>,
+    /// How many entries earlier processes of the run have recorded.
+    entries_before: u64,
     /// What is to be told, for whoever drives a run without a callback_dispatcher.
     pub(crate) outbox: Vec<PendingCallback>,
 }
@@ -121,17 +124,12 @@ pub(crate) struct Held {
     pub(crate) given_up: bool,
 }
 
-/// What goes to the thread of an observer.
-pub(crate) enum Message {
-    Event(Event),
-    /// The last one: the run is over, and everything before has been seen.
-    Finish(oneshot::Sender<Finished>, Box<Finished>),
-}
-
 /// The remains of a run.
 pub(crate) struct Finished {
     pub(crate) machine: Machine,
     pub(crate) result: Option<AnyValue>,
+    /// The number of the last entry; 0 without a journal.
+    pub(crate) entry: u64,
 }
 
 impl RunShared {
@@ -202,7 +200,8 @@ impl Run {
             machine,
             values,
             attempts: HashMap::new(),
-            observer: None,
+            observers: Observers::default(),
+            entries_before: 0,
             finish: None,
             engine: None,
             held: Held::default(),
@@ -216,6 +215,7 @@ impl Run {
     /// Takes the values of tasks that ended in an earlier part of the run.
     pub(crate) fn take_up(&mut self, restored: Restored, pending: Vec<PendingCallback>) {
         let mut unused = Vec::new();
+        self.entries_before = restored.entries;
         if let Some(callback_projection) = &mut self.callback_projection {
             callback_projection.take_up(&restored, &self.machine);
         }
@@ -332,12 +332,28 @@ impl Run {
         } else if !pending.is_empty() {
             pending.into_iter().for_each(|pending| self.send(pending));
         }
-        if let Some(observer) = &self.observer {
-            for event in self.machine.take_events() {
-                // An observer that panicked is gone; the run goes on without it.
-                let _ = observer.send(Message::Event(event));
-            }
+        if !self.observers.is_empty() {
+            self.publish();
         }
+    }
+
+    fn publish(&mut self) {
+        self.observers.publish(self.machine.take_events());
+        if self.observers.is_empty() {
+            self.machine.set_observed(false);
+        }
+    }
+
+    /// Adds a subscription to the events of the run.
+    pub(super) fn subscribe(&mut self, started: Option<Streams>, capacity: usize) -> Option<Subscription> {
+        let view = LiveRun::new(self).view();
+        self.machine.set_observed(true);
+        self.observers.subscribe(started, capacity, view)
+    }
+
+    /// The number of the last entry, over all processes of the run; 0 without a journal.
+    pub(super) fn last_entry(&self) -> u64 {
+        if self.shared.recorder.is_some() { self.entries_before + self.held.recorded } else { 0 }
     }
 
     /// What is to be told of the entries that there are now. Without a journal they were made for this alone.
@@ -394,18 +410,18 @@ impl Run {
         self.shared.children.clear();
         self.shared.notes.clear();
         let result = self.values.result(&self.shared.plan);
-        let finished = Finished { machine: self.machine, result };
+        let finished = Finished { entry: self.last_entry(), machine: self.machine, result };
         for value in self.values.into_rest() {
             drop_quietly(value);
         }
-        let (waiting, observer) = (self.finish.take(), self.observer.take());
+        let (waiting, observers) = (self.finish.take(), std::mem::take(&mut self.observers));
         let shared = Arc::clone(&self.shared);
         let end: Box<dyn FnOnce() + Send> = Box::new(move || {
             over();
             // Whoever hears of the end may be `main`, behind which nothing is dropped any more.
             shared.scratch.clear();
             if let Some(waiting) = waiting {
-                report(waiting, observer, finished);
+                observers.finish(LastReport::new(waiting, finished));
             }
         });
         let shared = Arc::clone(&self.shared);
@@ -445,44 +461,4 @@ impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Run({})", self.shared.info.run_id)
     }
-}
-
-/// Hands the remains of a run to whoever waits for them, after the observer has seen everything.
-fn report(waiting: oneshot::Sender<Finished>, observer: Option<mpsc::Sender<Message>>, finished: Finished) {
-    let unread = match observer {
-        Some(observer) => match observer.send(Message::Finish(waiting, Box::new(finished))) {
-            // The observer is gone.
-            Err(mpsc::SendError(Message::Finish(waiting, finished))) => waiting.send(*finished).err(),
-            Err(_) | Ok(()) => None,
-        },
-        None => waiting.send(finished).err(),
-    };
-    if let Some(Finished { result: Some(result), .. }) = unread {
-        drop_quietly(result);
-    }
-}
-
-/// Starts the thread of an observer.
-pub(crate) fn observe(mut observer: Box<dyn Observer>) -> std::io::Result<mpsc::Sender<Message>> {
-    let (sender, messages) = mpsc::channel();
-    std::thread::Builder::new().name("taskflow-observer".to_owned()).spawn(move || {
-        for message in messages {
-            match message {
-                Message::Event(event) => {
-                    let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| observer.on_event(&event)));
-                    if seen.is_err() {
-                        // The hook has reported the panic; a broken observer must not swallow the end of the run.
-                        observer = Box::new(|_: &Event| {});
-                    }
-                }
-                Message::Finish(waiting, finished) => {
-                    if let Err(Finished { result: Some(result), .. }) = waiting.send(*finished) {
-                        drop_quietly(result);
-                    }
-                    return;
-                }
-            }
-        }
-    })?;
-    Ok(sender)
 }

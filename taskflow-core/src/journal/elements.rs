@@ -69,6 +69,13 @@ impl Numbers {
         }
     }
 
+    /// The number of each place; `None` if places are numbers.
+    pub(super) fn by_place(&self) -> Option<HashMap<u32, u32>> {
+        self.base.as_ref()?;
+        let known = (0..).zip(&self.known);
+        Some(known.filter_map(|(number, known)| Some((known.1?, number))).collect())
+    }
+
     /// The edges of a node in the element that `path` names: `[3][0]`, or nothing.
     fn wire(&self, shape: &mut Graph, node: u32, place: usize, path: &str) {
         let Some(base) = &self.base else { return };
@@ -115,8 +122,7 @@ impl RunHistory {
         match self.numbers.base {
             None => places.to_vec(),
             Some(_) => {
-                let known = (0..).zip(&self.numbers.known);
-                let numbers: HashMap<u32, u32> = known.filter_map(|(number, known)| Some((known.1?, number))).collect();
+                let numbers = self.numbers.by_place().unwrap_or_default();
                 places.iter().filter_map(|place| numbers.get(place).copied()).collect()
             }
         }

@@ -73,6 +73,9 @@ pub struct RunHistory {
     /// How many ends of tasks there were.
     #[serde(skip)]
     ends: u64,
+    /// How many entries it was built from.
+    #[serde(skip)]
+    pub(crate) entries: u64,
 }
 
 /// A process that ran a run, or a part of it.
@@ -159,6 +162,7 @@ impl RunHistory {
             segments: 0,
             row,
             ends: 0,
+            entries: 0,
         }
     }
 
@@ -202,31 +206,26 @@ impl RunHistory {
         self.numbers.place(number).and_then(|place| self.tasks.get_mut(place))
     }
 
-    /// Takes one more segment into account. `graph` gives the snapshot of another graph than the present one; `each` sees every
-    /// entry, with what is known before it.
+    /// Applies the next entry. `graph` returns the snapshot of a graph that a new session uses.
     ///
     /// # Errors
     ///
-    /// What is wrong with an entry that cannot be.
-    pub(crate) fn fold(
+    /// Why the entry is invalid after the ones before it. The history is not to be used then.
+    pub(crate) fn apply(
         &mut self,
         segment: u32,
-        entries: Vec<(Timestamp, Entry)>,
-        mut graph: impl FnMut(&str) -> Result<Arc<Graph>, String>,
-        mut each: impl FnMut(&RunHistory, Timestamp, &Entry),
+        at: Timestamp,
+        entry: Entry,
+        graph: impl FnOnce(&str) -> Result<Arc<Graph>, String>,
     ) -> Result<(), String> {
         self.segments = self.segments.max(segment);
-        for (at, entry) in entries {
-            if let Entry::Session(session) = &entry
-                && session.graph != self.shape.hash
-            {
-                self.reshape(&graph(&session.graph)?);
-            }
-            each(self, at, &entry);
-            self.take(at, segment, entry)
-                .ok_or_else(|| format!("segment {segment} names a task that does not exist"))?;
+        if let Entry::Session(session) = &entry
+            && session.graph != self.shape.hash
+        {
+            self.reshape(&graph(&session.graph)?);
         }
-        Ok(())
+        self.entries += 1;
+        self.take(at, segment, entry).ok_or_else(|| format!("segment {segment} names a task that does not exist"))
     }
 
     /// Goes over to another graph: tasks keep what is known of them by id.

@@ -7,11 +7,11 @@ use std::sync::atomic::AtomicBool;
 
 use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
-use super::graph::Graph;
+use super::follow::RunFollower;
 use super::history::RunHistory;
+use super::params;
 use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
 use super::writer::Queue;
-use super::{params, segment};
 use crate::base::{Timestamp, safe_name};
 use crate::engine::{Recorder, RunRequest, RunStart};
 use crate::run::{Entry, RunState, Session};
@@ -346,46 +346,15 @@ impl Journal {
         Ok(history)
     }
 
-    /// As [`Journal::history_of`], without what callbacks were told; shows each entry with what is known before it.
+    /// As [`Journal::history_of`], without deliveries; shows each entry with the history before it.
     pub(super) async fn read_history(
         &self,
         row: RunRow,
-        mut each: impl FnMut(&RunHistory, Timestamp, &Entry),
+        each: impl FnMut(&RunHistory, Timestamp, &Entry),
     ) -> Result<RunHistory, JournalError> {
-        let store = &self.inner.store;
-        let number = row.number;
-        let damaged = |what: String| JournalError::DamagedRun { run: row.info.run_id.clone(), what };
-        let segments = store.segments(number, 1).await?;
-        let mut read = Vec::with_capacity(segments.len());
-        for row in segments {
-            let entries =
-                segment::read(&row.events).map_err(|damage| damaged(format!("segment {}: {damage}", row.number)))?;
-            read.push((row.number, entries));
-        }
-        // A run that went on with another graph has the snapshots of all of them.
-        let mut graphs: std::collections::HashMap<String, Arc<Graph>> = std::collections::HashMap::new();
-        let sessions = read.iter().flat_map(|(_, entries)| entries).filter_map(|(_, entry)| match entry {
-            Entry::Session(session) => Some(&session.graph),
-            _ => None,
-        });
-        let mut first = None;
-        for hash in sessions.chain([&row.graph]) {
-            first.get_or_insert_with(|| hash.clone());
-            if !graphs.contains_key(hash) {
-                let bytes = store.graph(hash).await?.ok_or_else(|| damaged(format!("its graph {hash} is missing")))?;
-                let graph = Graph::decode(&bytes).map_err(|what| damaged(format!("its graph {hash}: {what}")))?;
-                graphs.insert(hash.clone(), Arc::new(graph));
-            }
-        }
-        let shape =
-            first.and_then(|hash| graphs.get(&hash).cloned()).ok_or_else(|| damaged("it has no graph".to_owned()))?;
-        let mut history = RunHistory::of_row(row.clone(), &shape);
-        for (number, entries) in read {
-            let graph = |hash: &str| graphs.get(hash).cloned().ok_or_else(|| format!("its graph {hash} is missing"));
-            history.fold(number, entries, graph, &mut each).map_err(&damaged)?;
-        }
-        history.state = self.present_state(&row.info.run_id, history.state);
-        Ok(history)
+        let mut follower = RunFollower::new(self.clone(), row, 0).await?;
+        follower.read(each, None).await?;
+        Ok(follower.into_history())
     }
 
     /// A run that has not ended is running only if somebody runs it.

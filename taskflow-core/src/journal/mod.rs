@@ -5,7 +5,9 @@
 //! - `store`: what every kind of store can do. `memory`, `sqlite`: the stores there are.
 //! - `writer`: the thread that stores; states its protocol. `run_log`: where the entries of a run wait for it.
 //! - `live`: which runs are being run, by whom.
-//! - `history`: what the entries of a run come to. `elements`: of the tasks of lists, too. `values`: reading stored values.
+//! - `history`, `task_history`: a run, built from its entries; `elements`: the tasks of lists in it.
+//!   `history_view`: the same as a [`RunView`](crate::run::RunView). `follow`: a history that is kept
+//!   up to date; states its protocol. `values`: reading stored values.
 //! - `resume`: going on with a run; states its protocol. `known`: what of it stays in the graph of today. `edit`: clearing, marking, cancelling; `pick`: which
 //!   tasks are meant. `replay`: one task again, for a debugger. `explain`: why a task is where it is.
 //! - `deliveries`: what callbacks were told, and what they have yet to be told; states its protocol.
@@ -19,9 +21,11 @@ mod edit;
 mod elements;
 mod error;
 mod explain;
+mod follow;
 mod fuzz;
 mod graph;
 mod history;
+mod history_view;
 #[allow(clippy::module_inception, reason = "the type is the room's face")]
 mod journal;
 #[cfg(feature = "testing")]
@@ -44,6 +48,7 @@ pub use deliveries::Delivery;
 pub use edit::{Cancellation, Note};
 pub use error::JournalError;
 pub use explain::Explanation;
+pub use follow::{RunChange, RunFollower};
 pub(crate) use fuzz::fold_any;
 pub use history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};
 pub use journal::{Journal, JournalBuilder, RunSummary};

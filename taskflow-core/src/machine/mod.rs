@@ -474,8 +474,7 @@ impl Machine {
         self.core.run_retry
     }
 
-    /// The retries that are waited for, with their times, the next one first.
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    /// The pending retries with their times, the earliest first.
     pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + '_ {
         self.core.timers.iter().filter_map(|&(due, timer)| match timer {
             Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
@@ -526,6 +525,11 @@ impl Machine {
             core.state = RunState::Interrupted;
             core.halted = Some(Halted { reason: reason.to_owned(), state: RunState::Interrupted });
         }
+    }
+
+    /// Whether to collect events from now on.
+    pub(crate) fn set_observed(&mut self, observed: bool) {
+        self.core.settings.observed = observed;
     }
 
     pub(crate) fn take_events(&mut self) -> Vec<Event> {

@@ -40,6 +40,8 @@ pub(crate) struct Restored {
     pub(crate) ends: u32,
     /// The named values that tasks have pushed.
     pub(crate) notes: Vec<RestoredNote>,
+    /// How many entries are stored.
+    pub(crate) entries: u64,
     /// The texts that tasks have kept for themselves: id, key, text.
     pub(crate) task_state: Vec<(String, String, String)>,
 }

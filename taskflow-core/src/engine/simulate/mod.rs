@@ -29,7 +29,7 @@ use super::notes::Notes;
 use super::observer::Observer;
 use super::report::RunReport;
 use super::request::{Prepared, RunError, RunRequest, RunStart};
-use super::run::{Clock, Run, RunShared};
+use super::run::{Clock, Finished, Run, RunShared};
 use super::sessions::Sessions;
 use crate::base::{Failure, Quietly, Timestamp, drop_quietly};
 use crate::dag::Registry;
@@ -78,7 +78,7 @@ impl<T: Value> RunRequest<T> {
             info,
             machine,
             params,
-            observer,
+            observers,
             open_recorder,
             restored,
             pending_callbacks,
@@ -120,7 +120,7 @@ impl<T: Value> RunRequest<T> {
         run.take_up(restored, pending_callbacks);
         let mut driver = Driver {
             world,
-            observer,
+            observers,
             stage,
             run,
             dispatcher,
@@ -140,14 +140,15 @@ impl<T: Value> RunRequest<T> {
             recorder.over();
         }
         let Driver { mut run, now, .. } = driver;
-        let result = run.values.result(&shared.plan);
-        Ok(Simulated { report: RunReport::new(&shared.info, run.machine, result), end, now })
+        let finished =
+            Finished { result: run.values.result(&shared.plan), entry: run.last_entry(), machine: run.machine };
+        Ok(Simulated { report: RunReport::new(&shared.info, finished), end, now })
     }
 }
 
 struct Driver<'w> {
     world: &'w mut dyn SimHooks,
-    observer: Option<Box<dyn Observer>>,
+    observers: Vec<Box<dyn Observer>>,
     stage: SimConfig,
     run: Run,
     dispatcher: Dispatcher,
@@ -410,9 +411,7 @@ impl Driver<'_> {
         self.unused.drain(..).for_each(drop_quietly);
         self.deliver();
         for event in self.run.machine.take_events() {
-            if let Some(observer) = &mut self.observer {
-                observer.on_event(&event);
-            }
+            self.observers.iter_mut().for_each(|observer| observer.on_event(&event));
             let id = match &event {
                 crate::run::Event::Task { task, .. } => self.run.machine.layout().id(*task),
                 _ => "".into(),
