@@ -28,7 +28,7 @@ use super::recorder::Commits;
 use super::run::{EngineRef, Run, RunShared};
 use super::share::{Of, Slot, lock};
 use crate::base::{Failure, Timestamp};
-use crate::machine::{Command, Dispatcher, Input, Lane, Outcome, RunKey};
+use crate::machine::{Command, Dispatcher, Input, Lane, RunKey};
 use crate::run::RunState;
 use crate::task::Kind;
 
@@ -239,7 +239,7 @@ impl EngineState {
                     self.dispatcher.release(key, run.machine.layout(), task);
                 }
             }
-            _ => effects.unused.extend(done.value),
+            _ => effects.unused.extend(done.into_value()),
         }
         self.execute(key, commands, next, now, effects);
     }
@@ -269,7 +269,7 @@ impl EngineState {
                     }
                 }
             }
-            _ => effects.unused.extend(done.value),
+            _ => effects.unused.extend(done.into_value()),
         }
         self.execute(key, commands, true, now, effects);
         grant
@@ -410,8 +410,7 @@ impl EngineState {
         ended.extend(effects.refused[first_refused..].iter().map(|grant| (grant.task, grant.attempt)));
         for (task, attempt) in ended {
             let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
-            let outcome = Outcome::Failed(Box::new(failure));
-            let done = Done { task, attempt, started: now, ended: now, outcome, value: None, stored: None };
+            let done = Done { task, attempt, started: now, ended: now, outcome: failure.into() };
             self.apply(key, &shared, done, false, effects);
         }
     }

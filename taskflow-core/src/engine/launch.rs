@@ -8,16 +8,14 @@ use tokio::task::AbortHandle;
 use tracing::{Instrument as _, Span};
 
 use super::attempt::{
-    AttemptResult, Done, Instance, StartPermit, call_async, call_elsewhere, call_isolated, call_sync, span, store,
-    store_async, tell,
+    Done, Instance, Returned, StartPermit, call_async, call_elsewhere, call_isolated, call_sync, log_outcome, span,
+    store, store_async,
 };
 use super::engine_state::Shared;
 use super::run::RunShared;
 use crate::base::{Failure, Timestamp};
-use crate::machine::{Outcome, RunKey};
-use crate::run::Stored;
-use crate::task::Kind;
-use crate::value::AnyValue;
+use crate::machine::RunKey;
+use crate::task::{Kind, Outcome};
 
 /// Starts an attempt that was granted.
 fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPermit) {
@@ -31,14 +29,8 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPe
         open: true,
     };
     let Some(runtime) = report.run.runtime.clone() else {
-        return report.close(
-            Outcome::Failed(Box::new(Failure::Error {
-                chain: vec!["the engine has no tokio runtime for this task".to_owned()],
-                retryable: false,
-            })),
-            None,
-            None,
-        );
+        let chain = vec!["the engine has no tokio runtime for this task".to_owned()];
+        return report.close(Failure::Error { chain, retryable: false }.into());
     };
     let context = grant.context(&report.run);
     let control = grant.control.clone();
@@ -56,10 +48,10 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPe
     } else {
         // A blocking thread that has started cannot be stopped; one that has not is never started after an abort.
         let spawned = runtime.spawn_blocking(move || {
-            let judged = span.in_scope(|| call_sync(grant, context.as_ref()));
-            let ((outcome, value), stored) = store(&report.run, &report.task, judged);
-            tell(&span, &outcome);
-            report.close(outcome, value, stored);
+            let outcome = span.in_scope(|| call_sync(grant, context.as_ref()));
+            let outcome = store(&report.run, &report.task, outcome);
+            log_outcome(&span, &outcome);
+            report.close(outcome);
         });
         spawned.abort_handle()
     };
@@ -73,13 +65,13 @@ fn spawn(
     runtime: &Handle,
     span: Span,
     mut report: Report,
-    attempt: impl Future<Output = AttemptResult> + Send + 'static,
+    attempt: impl Future<Output = Outcome> + Send + 'static,
 ) -> AbortHandle {
     let spawned = runtime.spawn(async move {
-        let judged = attempt.instrument(span.clone()).await;
-        let ((outcome, value), stored) = store_async(&report.run, &report.task, judged).await;
-        tell(&span, &outcome);
-        report.close(outcome, value, stored);
+        let outcome = attempt.instrument(span.clone()).await;
+        let outcome = store_async(&report.run, &report.task, outcome).await;
+        log_outcome(&span, &outcome);
+        report.close(outcome);
     });
     spawned.abort_handle()
 }
@@ -113,7 +105,7 @@ struct Report {
 }
 
 impl Report {
-    fn close(&mut self, outcome: Outcome, value: Option<AnyValue>, stored: Option<Box<Stored>>) {
+    fn close(&mut self, outcome: Outcome<Returned>) {
         self.open = false;
         let done = Done {
             task: self.task.task,
@@ -121,8 +113,6 @@ impl Report {
             started: self.started,
             ended: self.run.clock.now(),
             outcome,
-            value,
-            stored,
         };
         let refused = REFUSED.with_borrow_mut(|refused| match refused {
             Some(refused) => {
@@ -141,7 +131,7 @@ impl Drop for Report {
     fn drop(&mut self) {
         if self.open {
             let reason = "the future of the attempt was dropped; was its tokio runtime shut down?".to_owned();
-            self.close(Outcome::Failed(Box::new(Failure::Cancelled { reason })), None, None);
+            self.close(Failure::Cancelled { reason }.into());
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::base::{Quietly, Timestamp, drop_quietly};
 use crate::callback::{CallbackDispatcher, CallbackProjection, PendingCallback};
 use crate::config::Config;
 use crate::dag::Plan;
-use crate::machine::{Command, Input, Machine, Outcome, RunKey};
+use crate::machine::{Command, Input, Machine, RunKey};
 use crate::run::{Restored, RestoredState, RunInfo, RunState, Stored, TaskState};
 use crate::task::{AttemptControl, Executor, Kind, Scratch, Waiting};
 use crate::value::AnyValue;
@@ -256,48 +256,33 @@ impl Run {
             self.attempts.insert(task, Arc::clone(control));
         }
         let short = self.is_shareable(task);
-        let (attempt, max_attempts) = (self.machine.attempt(task), self.machine.max_attempts(task));
+        let (attempt, uncounted_attempts) = (self.machine.attempt(task), self.machine.uncounted_attempts(task));
         let rounds = self.machine.rounds(task);
         let wait_state = self.machine.wait_state(task, now).map(Box::new);
-        StartPermit { task, node, id, attempt, max_attempts, rounds, def, gathered, control, short, wait_state }
+        StartPermit { task, node, id, attempt, uncounted_attempts, rounds, def, gathered, control, short, wait_state }
     }
 
     /// Closes an attempt, unless it is not the one that runs: then nothing changes and the answer is `false`.
     pub(crate) fn finish(&mut self, done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
-        let Done { task, attempt, started, ended, outcome, value, stored } = done;
-        if !self.machine.is_running(task, attempt) {
-            unused.extend(value);
+        if !self.machine.is_running(done.task, done.attempt) {
+            unused.extend(done.into_value());
             return false;
         }
+        let Done { task, attempt, started, ended, outcome } = done;
         if !self.attempts.is_empty() {
             self.attempts.remove(&task);
         }
         self.learn(task, started, ended);
         self.take_notes(task, attempt);
-        let length = value.as_ref().and_then(|value| self.length(task, value));
-        if let Some(value) = value {
-            self.values.put(task, value, unused);
-        }
-        let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        let outcome = match (outcome, length) {
-            (Outcome::Success, Some(length)) => Outcome::Expanded { count: count(length), labels: None },
-            (Outcome::Labelled(labels), Some(length)) => {
-                Outcome::Expanded { count: count(length), labels: Some(labels) }
-            }
-            (outcome, _) => outcome,
-        };
+        let mut stored = None;
+        let outcome = outcome.map(|returned| {
+            self.values.put(task, returned.value, unused);
+            stored = returned.stored;
+            returned.elements
+        });
         let input = Input::Finished { task, attempt, started, outcome };
         self.step_with(input, stored.map(|stored| *stored), ended, commands);
         true
-    }
-
-    /// How many elements a list has, if the task is an expand node.
-    fn length(&self, task: u32, value: &AnyValue) -> Option<usize> {
-        if self.shared.plan.mappings().is_empty() {
-            return None;
-        }
-        let mapping = self.shared.plan.place(self.machine.layout().node(task)).expands?;
-        Some((self.shared.plan.mappings()[mapping as usize].split.len)(value))
     }
 
     /// A task will not run (again): its inputs can go.

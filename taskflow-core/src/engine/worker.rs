@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::attempt::{Done, StartPermit, call_sync, span, store, tell};
+use super::attempt::{Done, StartPermit, call_sync, log_outcome, span, store};
 use super::effects::Effects;
 use super::engine_state::{EngineState, Shared};
 use super::run::RunShared;
@@ -181,9 +181,9 @@ pub(super) fn attempt(run: &Arc<RunShared>, grant: StartPermit, now: &mut Timest
     let (task, attempt, started) = (grant.place(), grant.attempt, *now);
     let context = grant.context(run);
     let span = span(run, &grant);
-    let judged = span.in_scope(|| call_sync(grant, context.as_ref()));
-    let ((outcome, value), stored) = store(run, &task, judged);
-    tell(&span, &outcome);
+    let outcome = span.in_scope(|| call_sync(grant, context.as_ref()));
+    let outcome = store(run, &task, outcome);
+    log_outcome(&span, &outcome);
     *now = run.clock.now();
-    Done { task: task.task, attempt, started, ended: *now, outcome, value, stored }
+    Done { task: task.task, attempt, started, ended: *now, outcome }
 }

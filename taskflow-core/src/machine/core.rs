@@ -8,10 +8,11 @@ use super::cells::{Halted, JoinCell, Past, TaskCell, Timer};
 use super::group_retry::Units;
 use super::rate::Pace;
 use super::waits::Waiter;
-use super::{Command, Input, Outcome, Settings};
+use super::{Command, Elements, Input, Settings};
 use crate::base::{Failure, Timestamp};
 use crate::dag::{Layout, Plan, Selection, Teardown};
 use crate::run::{AttemptRecord, Entry, Event, Events, RunState, TaskState, Transition, ValueRef, nanos};
+use crate::task::Outcome;
 
 /// Everything that changes; apart from the plan, so that both can be borrowed at once.
 pub(super) struct Core {
@@ -183,9 +184,16 @@ impl Core {
         }
     }
 
-    fn finished(&mut self, graph: &Layout, task: u32, outcome: Outcome, now: Timestamp, commands: &mut Vec<Command>) {
+    fn finished(
+        &mut self,
+        graph: &Layout,
+        task: u32,
+        outcome: Outcome<Option<Box<Elements>>>,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
         match outcome {
-            Outcome::Success | Outcome::Labelled(_) | Outcome::Expanded { .. } => {
+            Outcome::Success(_) => {
                 self.settle(graph, task, Transition::Succeed, now, commands);
             }
             Outcome::Skipped(reason) => {

@@ -53,7 +53,7 @@ use self::waits::Waiter;
 use crate::base::{Failure, Timestamp};
 use crate::dag::{Layout, Plan, Selection};
 use crate::run::{AttemptRecord, Entry, Event, Restored, RestoredState, RunState, TaskState};
-use crate::task::{Wait, WaitState, Waiting};
+use crate::task::{Outcome, WaitState, Waiting};
 
 /// What happened outside.
 #[derive(Debug)]
@@ -62,8 +62,9 @@ pub(crate) enum Input {
     Start,
     /// A ready task got its slot and its worker.
     Started { task: u32 },
-    /// An attempt came to its end; `started` is when it really began.
-    Finished { task: u32, attempt: u32, started: Timestamp, outcome: Outcome },
+    /// An attempt ended; `started` is when it really began. The success of an expand node has the
+    /// elements of its list.
+    Finished { task: u32, attempt: u32, started: Timestamp, outcome: Outcome<Option<Box<Elements>>> },
     /// Time has passed.
     TimeReached,
     /// Somebody wants the run to end.
@@ -75,38 +76,12 @@ pub(crate) enum Input {
     Halt { reason: String, state: RunState },
 }
 
-/// How an attempt ended.
+/// The list of an expand node.
 #[derive(Debug)]
-pub(crate) enum Outcome {
-    Success,
-    /// As a success, of a list whose elements have these names.
-    Labelled(Arc<[String]>),
-    /// An expand node has succeeded, and its list is so long.
-    Expanded {
-        count: u32,
-        labels: Option<Arc<[String]>>,
-    },
-    Skipped(String),
-    Failed(Box<Failure>),
-    /// It failed, and says how long to wait before another attempt, if there is one.
-    FailedFor(Box<(Failure, Duration)>),
-    /// Not ended at all: it is called again when what it waits for is there.
-    Waits(Box<Wait>),
-}
-
-impl Outcome {
-    /// How it failed, if it did.
-    pub(crate) fn failure(&self) -> Option<&Failure> {
-        match self {
-            Outcome::Failed(failure) => Some(failure),
-            Outcome::FailedFor(failed) => Some(&failed.0),
-            Outcome::Success
-            | Outcome::Labelled(_)
-            | Outcome::Expanded { .. }
-            | Outcome::Skipped(_)
-            | Outcome::Waits(_) => None,
-        }
-    }
+pub(crate) struct Elements {
+    pub(crate) count: u32,
+    /// The labels of the elements, if the list is labelled.
+    pub(crate) labels: Option<Arc<[String]>>,
 }
 
 /// What the driver is to do.
@@ -291,13 +266,15 @@ impl Machine {
     /// Takes in what happened and appends what is to be done.
     pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
         let Machine { layout, core } = self;
-        if let Input::Finished { task, attempt, started, outcome: Outcome::Expanded { count, labels } } = &input
-            && core.is_running(*task, *attempt)
-        {
-            let (task, attempt, started) = (*task, *attempt, *started);
-            let outcome = Machine::expand(layout, core, task, *count, labels.clone(), now);
-            return core.step(layout, Input::Finished { task, attempt, started, outcome }, now, commands);
-        }
+        let input = match input {
+            Input::Finished { task, attempt, started, outcome: Outcome::Success(Some(elements)) }
+                if core.is_running(task, attempt) =>
+            {
+                let outcome = Machine::expand(layout, core, task, *elements, now);
+                Input::Finished { task, attempt, started, outcome }
+            }
+            input => input,
+        };
         core.step(layout, input, now, commands);
         if core.tries_again {
             self.try_again(now, commands);
@@ -308,10 +285,9 @@ impl Machine {
         layout: &mut Layout,
         core: &mut Core,
         task: u32,
-        count: u32,
-        labels: Option<Arc<[String]>>,
+        Elements { count, labels }: Elements,
         now: Timestamp,
-    ) -> Outcome {
+    ) -> Outcome<Option<Box<Elements>>> {
         // Nothing starts any more, so nothing would ever come of the elements.
         if let Some(halted) = &core.halted
             && !core.is_spared(layout, task)
@@ -332,7 +308,7 @@ impl Machine {
             core.entries.extend(labels.map(|labels| (now.max(core.latest), Entry::Labelled { task, labels })));
         }
         core.labels.extend(labels.map(|labels| (task, labels)));
-        Outcome::Success
+        Outcome::Success(None)
     }
 }
 
@@ -396,6 +372,11 @@ impl Machine {
     /// How often the task ran again with its group or its run.
     pub(crate) fn rounds(&self, task: u32) -> u32 {
         if self.core.past.rounds.is_empty() { 0 } else { self.core.past.rounds.get(&task).copied().unwrap_or(0) }
+    }
+
+    /// The attempts that do not count against the retries.
+    pub(crate) fn uncounted_attempts(&self, task: u32) -> u32 {
+        self.core.uncounted_attempts(task)
     }
 
     /// How many attempts the task may have.

@@ -7,8 +7,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 use tracing::{Instrument as _, Span};
 
-use crate::engine::attempt::{AttemptResult, StartPermit, call_async};
-use crate::task::TaskContext;
+use crate::engine::attempt::{StartPermit, call_async};
+use crate::task::{Outcome, TaskContext};
 
 /// How async attempts are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) enum Asyncs {
 }
 
 /// An async attempt that has ended: its task, its number, what it gave.
-pub(super) type Ended = (u32, u32, AttemptResult);
+pub(super) type Ended = (u32, u32, Outcome);
 
 pub(super) struct Futures {
     how: Asyncs,

@@ -23,7 +23,7 @@ use tokio::task::AbortHandle;
 pub(crate) use self::futures::Asyncs;
 use self::futures::{Ended, Futures};
 pub(crate) use self::hooks::{Interference, Part, SimHooks, StandIn, Starting};
-use super::attempt::{AttemptResult, Done, Instance, call_as, call_sync, span, store, tell};
+use super::attempt::{Done, Instance, call_as, call_sync, log_outcome, span, store};
 use super::children::Children;
 use super::notes::Notes;
 use super::observer::Observer;
@@ -33,9 +33,9 @@ use super::run::{Clock, Finished, Run, RunShared};
 use super::sessions::Sessions;
 use crate::base::{Failure, Quietly, Timestamp, drop_quietly};
 use crate::dag::Registry;
-use crate::machine::{Command, Dispatcher, Input, Lane, Outcome, RunKey};
+use crate::machine::{Command, Dispatcher, Input, Lane, RunKey};
 use crate::run::{RunState, TaskState};
-use crate::task::{Kind, Scratch};
+use crate::task::{Kind, Outcome, Scratch};
 use crate::value::{AnyValue, Value};
 
 /// How a run is simulated.
@@ -178,7 +178,7 @@ struct Running {
 }
 
 enum Ends {
-    At(Timestamp, Box<AttemptResult>),
+    At(Timestamp, Box<Outcome>),
     Awaited(AbortHandle),
     Never,
 }
@@ -247,10 +247,10 @@ impl Driver<'_> {
     }
 
     /// An async attempt has come to its end, and can be reported.
-    fn came(&mut self, (task, attempt, judged): Ended) {
+    fn came(&mut self, (task, attempt, outcome): Ended) {
         let is_it = |running: &&mut Running| running.place.task == task && running.attempt == attempt;
         if let Some(running) = self.running.iter_mut().find(is_it) {
-            running.ends = Ends::At(self.now, Box::new(judged));
+            running.ends = Ends::At(self.now, Box::new(outcome));
         }
         self.run.take_early();
     }
@@ -334,8 +334,8 @@ impl Driver<'_> {
             drop_quietly(grant);
             Ends::Never
         } else if let Some(body) = &part.body {
-            let judged = span.in_scope(|| call_as(grant, context.as_ref(), |inputs, context| body(inputs, context)));
-            Ends::At(self.now + part.takes, Box::new(judged))
+            let outcome = span.in_scope(|| call_as(grant, context.as_ref(), |inputs, context| body(inputs, context)));
+            Ends::At(self.now + part.takes, Box::new(outcome))
         } else if grant.def.kind == Kind::Async {
             match self.futures.start(grant, context, part.takes, span.clone()) {
                 Some(handle) => {
@@ -343,11 +343,13 @@ impl Driver<'_> {
                     Ends::Awaited(handle)
                 }
                 // It has run to its end.
-                None => self.futures.poll().map_or(Ends::Never, |(_, _, judged)| Ends::At(self.now, Box::new(judged))),
+                None => {
+                    self.futures.poll().map_or(Ends::Never, |(_, _, outcome)| Ends::At(self.now, Box::new(outcome)))
+                }
             }
         } else {
-            let judged = span.in_scope(|| call_sync(grant, context.as_ref()));
-            Ends::At(self.now + part.takes, Box::new(judged))
+            let outcome = span.in_scope(|| call_sync(grant, context.as_ref()));
+            Ends::At(self.now + part.takes, Box::new(outcome))
         };
         self.running.push(Running { place, attempt, lane, started: self.now, span, ends });
         self.run.take_early();
@@ -357,14 +359,14 @@ impl Driver<'_> {
 
     fn finish(&mut self, place: usize) {
         let Running { place, attempt, started, span, ends, .. } = self.running.remove(place);
-        let Ends::At(_, judged) = ends else { return };
-        let ((outcome, value), stored) = store(&self.run.shared, &place, *judged);
-        tell(&span, &outcome);
-        if let (Outcome::Success, Some(value)) = (&outcome, &value) {
-            self.world.made(place.id(&self.run.shared.plan), value);
+        let Ends::At(_, outcome) = ends else { return };
+        let outcome = store(&self.run.shared, &place, *outcome);
+        log_outcome(&span, &outcome);
+        if let Outcome::Success(returned) = &outcome {
+            self.world.made(place.id(&self.run.shared.plan), &returned.value);
         }
         let task = place.task;
-        self.report(Done { task, attempt, started, ended: self.now, outcome, value, stored });
+        self.report(Done { task, attempt, started, ended: self.now, outcome });
     }
 
     fn report(&mut self, done: Done) {
@@ -474,17 +476,8 @@ impl Driver<'_> {
                 handle.abort();
             }
             let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
-            let outcome = Outcome::Failed(Box::new(failure));
-            let now = self.now;
-            self.report(Done {
-                task: place.task,
-                attempt,
-                started: now,
-                ended: now,
-                outcome,
-                value: None,
-                stored: None,
-            });
+            let (task, now) = (place.task, self.now);
+            self.report(Done { task, attempt, started: now, ended: now, outcome: failure.into() });
         }
     }
 
