@@ -7,7 +7,7 @@ use tracing::Span;
 use tracing::level_filters::LevelFilter;
 
 use super::live_host::LiveHost;
-use super::run::RunShared;
+use super::run_shared::RunShared;
 use super::values::Gathered;
 use crate::base::{Failure, Timestamp, catch, drop_quietly};
 use crate::dag::Plan;
@@ -32,15 +32,15 @@ pub(crate) struct StartPermit {
     pub(crate) attempt: u32,
     /// Earlier attempts that do not count against the retries.
     pub(crate) uncounted_attempts: u32,
-    /// How often the task ran again with its group or its run.
+    /// How often the task was retried with its group or its run.
     pub(crate) rounds: u32,
     pub(crate) def: &'static TaskDef,
     pub(crate) gathered: Gathered,
-    /// Missing for sync tasks without a context: nobody could tell them anything.
+    /// `None` for sync tasks without a context: they cannot be notified.
     pub(crate) control: Option<Arc<AttemptControl>>,
-    /// Whether tasks of this definition have proven to take little time.
+    /// Whether tasks of this definition have proven short.
     pub(crate) short: bool,
-    /// Of a task that may wait. Boxed, because a grant is moved a few times.
+    /// For a task that may wait. Boxed, because a permit is moved a few times.
     pub(crate) wait_state: Option<Box<WaitState>>,
 }
 
@@ -89,7 +89,7 @@ impl Done {
 }
 
 impl StartPermit {
-    /// Which task it is, for when the grant itself is gone.
+    /// Which task it is, for use after the permit is consumed.
     pub(crate) fn place(&self) -> Instance {
         Instance { task: self.task, node: self.node, id: self.id.clone() }
     }
@@ -100,7 +100,7 @@ impl StartPermit {
         Some(TaskContext::new(self.identity(run), Arc::clone(control)))
     }
 
-    /// Who the attempt is.
+    /// The identity of the attempt.
     fn identity(&self, run: &Arc<RunShared>) -> Identity {
         let instance = self.place();
         let id = instance.id(&run.plan);
@@ -188,9 +188,9 @@ fn masked<V>(mut outcome: Outcome<V>) -> Outcome<V> {
     outcome
 }
 
-/// The span by which what the attempt emits is known as its own. None when nobody listens.
+/// The span of the attempt: its log records are recognised by it. Disabled without a subscriber.
 pub(crate) fn span(run: &RunShared, grant: &StartPermit) -> Span {
-    // Before anything is looked up for it: ids lie far away in a large plan.
+    // First of all: looking up ids in a large plan misses the cache.
     if LevelFilter::current() == LevelFilter::OFF {
         return Span::none();
     }

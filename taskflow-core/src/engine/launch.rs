@@ -12,12 +12,12 @@ use super::attempt::{
     store, store_async,
 };
 use super::engine_state::Shared;
-use super::run::RunShared;
+use super::run_shared::RunShared;
 use crate::base::{Failure, Timestamp};
 use crate::machine::RunKey;
 use crate::task::{Kind, Outcome};
 
-/// Starts an attempt that was granted.
+/// Starts an attempt.
 fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPermit) {
     let mut report = Report {
         shared: Arc::clone(shared),
@@ -37,7 +37,8 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPe
     let span = span(&report.run, &grant);
     let isolation = grant.def.isolation.filter(|_| !report.run.in_process);
     let spawned = if let Some(executor) = report.run.executor(grant.node) {
-        // Boxed before it is wrapped: each wrapper would have room for it twice, and a million of these may wait at once.
+        // Boxed before it is wrapped: each wrapper would reserve space for it twice, and a million of
+        // these may wait at once.
         let attempt = Box::pin(call_elsewhere(grant, Arc::clone(&report.run), executor));
         spawn(&runtime, span, report, attempt)
     } else if let Some(isolation) = isolation {
@@ -46,7 +47,7 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPe
     } else if grant.def.kind == Kind::Async {
         spawn(&runtime, span, report, call_async(grant, context))
     } else {
-        // A blocking thread that has started cannot be stopped; one that has not is never started after an abort.
+        // An abort stops a blocking task only before it has started.
         let spawned = runtime.spawn_blocking(move || {
             let outcome = span.in_scope(|| call_sync(grant, context.as_ref()));
             let outcome = store(&report.run, &report.task, outcome);
@@ -60,7 +61,7 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPe
     }
 }
 
-/// Sees an attempt to its end on the runtime: what it gives is stored, and then reported.
+/// Runs an attempt on the runtime, then stores and reports its outcome.
 fn spawn(
     runtime: &Handle,
     span: Span,
@@ -77,14 +78,15 @@ fn spawn(
 }
 
 thread_local! {
-    /// Attempts that ended while this thread was launching: those that a runtime which is shut down drops at once.
+    /// Attempts that ended while this thread was launching: a runtime that is shut down drops them at
+    /// once.
     static REFUSED: RefCell<Option<Vec<Refused>>> = const { RefCell::new(None) };
 }
 
 type Refused = (RunKey, Arc<RunShared>, Done);
 
-/// Starts attempts that were granted. Those that end right here are returned: reporting one can launch the next, and
-/// thousands of them must not pile up on the stack.
+/// Starts attempts. Those that end at once are returned: reporting one can launch the next, and
+/// thousands of them must not recurse.
 pub(super) fn launch_all(shared: &Arc<Shared>, launches: Vec<(RunKey, Arc<RunShared>, StartPermit)>) -> Vec<Refused> {
     let outer = REFUSED.replace(Some(Vec::new()));
     for (key, run, grant) in launches {
@@ -93,7 +95,7 @@ pub(super) fn launch_all(shared: &Arc<Shared>, launches: Vec<(RunKey, Arc<RunSha
     REFUSED.replace(outer).unwrap_or_default()
 }
 
-/// The duty to report the attempt, also when its future is dropped with its runtime.
+/// Reports the attempt when it is dropped, such as with its runtime, if it was not reported before.
 struct Report {
     shared: Arc<Shared>,
     key: RunKey,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::notes::{Note, What};
-use super::run::RunShared;
+use super::run_shared::RunShared;
 use crate::base::{Failure, nearest};
 use crate::dag::{Plan, node_id_of, path_of};
 use crate::log::Redactor;

@@ -1,9 +1,10 @@
-//! The tasks of a history by the numbers that entries name them by.
+//! The task numbers of a history: which task an entry refers to.
 //!
-//! Without mapped tasks the number of a task is its place in the graph. The elements of a list have numbers from the moment
-//! at which the list was there ([`Entry::Expanded`](crate::run::Entry::Expanded)), and a process that goes on with a run
-//! numbers anew: it first says again which lists are there. So numbers are good for one session, and ids for ever; the graph
-//! of a history holds the elements as ordinary nodes, so that whoever looks at it need not know of mappings.
+//! Without mapped tasks the number of a task is its place in the graph. The elements of a list get
+//! numbers when the list is expanded ([`Entry::Expanded`](crate::run::Entry::Expanded)). A process
+//! that resumes a run numbers them anew, after it has repeated the expansions. Numbers are therefore
+//! valid for one session only; ids are permanent. The graph of a history contains the elements as
+//! ordinary nodes, so its readers need not know about mappings.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,10 +16,10 @@ use crate::base::Timestamp;
 use crate::dag::{node_id_of, path_of};
 use crate::run::TaskState;
 
-/// From numbers to places, in the session that the history has come to.
+/// From numbers to places, in the present session of the history.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Numbers {
-    /// The graph as it was drawn, if it has mappings.
+    /// The graph as drawn, if it has mappings.
     base: Option<Arc<Graph>>,
     /// The node and the place of each number. Nodes of templates have no place.
     known: Vec<(u32, Option<u32>)>,
@@ -27,7 +28,7 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// The numbers at the beginning of a session, and the graph without what is there only with its elements.
+    /// The numbers at the beginning of a session, and the graph without the nodes of templates.
     pub(super) fn of(graph: &Arc<Graph>) -> (Self, Arc<Graph>) {
         if graph.mappings.is_empty() {
             return (Numbers::default(), Arc::clone(graph));
@@ -51,7 +52,7 @@ impl Numbers {
         (numbers, Arc::new(shape))
     }
 
-    /// A session begins: only the nodes outside all mappings have numbers yet.
+    /// A session begins: only nodes outside all mappings have numbers.
     pub(super) fn restart(&mut self) {
         let Some(base) = &self.base else { return };
         let place = |index: u32, node: &GraphNode| match base.mapping_of(index) {
@@ -81,7 +82,7 @@ impl Numbers {
         let Some(base) = &self.base else { return };
         let own = base.mapping_of(node);
         let find = |upstream: u32| {
-            // Of what is further in than this, its list stands for the elements until they are there.
+            // The list represents the elements of a mapping further inside until it is expanded.
             let mut seen = upstream;
             while let Some(mapping) = base.mapping_of(seen)
                 && !base.is_within(own, Some(mapping))
@@ -105,7 +106,7 @@ fn prefix(path: &str, depth: usize) -> &str {
 }
 
 impl RunHistory {
-    /// The places of its tasks for people: in the order of the graph, elements where their node stands.
+    /// The places of its tasks for display: in the order of the graph, elements at their node.
     pub(crate) fn in_order(&self) -> Vec<usize> {
         let mut places: Vec<usize> = (0..self.tasks.len()).collect();
         if let Some(base) = &self.numbers.base {
@@ -128,7 +129,7 @@ impl RunHistory {
         }
     }
 
-    /// The list of an expand node is there: so are its elements.
+    /// Adds the elements of the list of an expand node.
     pub(super) fn expanded(&mut self, at: Timestamp, number: u32, count: u32) -> Option<()> {
         let base = Arc::clone(self.numbers.base.as_ref()?);
         let (node, place) = *self.numbers.known.get(number as usize)?;
@@ -172,7 +173,7 @@ impl RunHistory {
                 .collect();
             self.numbers.feed_collectors(shape, &base, mapping, &own, &path);
         }
-        // A list that has become shorter.
+        // The list may have become shorter.
         let mut left_out = count;
         while mapping.nodes.iter().any(|&node| {
             let id = format!("{}{path}[{left_out}]", base.nodes[node as usize].id);
@@ -199,7 +200,7 @@ impl RunHistory {
 }
 
 impl RunHistory {
-    /// The elements of a list, which are there, have these names.
+    /// Sets the labels of the elements of a list.
     pub(super) fn labelled(&mut self, number: u32, labels: Vec<String>) -> Option<()> {
         let base = Arc::clone(self.numbers.base.as_ref()?);
         let (node, place) = *self.numbers.known.get(number as usize)?;
@@ -220,7 +221,7 @@ impl RunHistory {
 }
 
 impl Numbers {
-    /// Lets what takes the values of all elements take those of one more.
+    /// Connects the tasks that take the values of all elements to one more element.
     fn feed_collectors(
         &self,
         shape: &mut Graph,

@@ -1,4 +1,4 @@
-//! What is known of a task instance of a stored run, and of its attempts.
+//! A task instance of a stored run, and its attempts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use serde::Serialize;
 use crate::base::{Failure, Timestamp};
 use crate::run::{TaskState, ValueRef, WaitRecord};
 
-/// What is known of a task instance of a stored run.
+/// A task instance of a stored run.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct TaskHistory {
     /// Its id.
     pub id: String,
-    /// How it stands.
+    /// Its state.
     pub state: TaskState,
-    /// Every attempt, in order, those before it was cleared included.
+    /// Every attempt in order, including those before it was cleared.
     pub attempts: Vec<AttemptHistory>,
-    /// When it came to its state.
+    /// When it reached its state.
     pub since: Option<Timestamp>,
     /// When the next attempt is due, while it is `up_for_retry`.
     pub retry_at: Option<Timestamp>,
@@ -30,43 +30,44 @@ pub struct TaskHistory {
     pub waits_for: Option<WaitHistory>,
     /// How often it was cleared.
     pub cleared: u32,
-    /// Whether its state was said by a person.
+    /// Whether its state was set manually.
     pub marked: bool,
-    /// Where its last attempt has said that something is to be found.
+    /// The links of its last attempt.
     pub links: Vec<LinkHistory>,
-    /// The named values that its last attempt has pushed, in the order of their keys.
+    /// The XComs of its last attempt, in the order of their keys.
     pub pushed: Vec<PushedHistory>,
-    /// The texts that it has kept for itself.
+    /// Its entries in the task state store.
     #[serde(skip)]
     pub(crate) task_state: BTreeMap<String, String>,
     /// Whether its value is stored.
     #[serde(serialize_with = "as_flag", rename = "has_value")]
     pub(crate) value: Option<Place>,
-    /// What it waits for, or waited for last, as it was recorded.
+    /// Its present or last wait, as recorded.
     #[serde(skip)]
     pub(crate) wait: Option<Box<WaitRecord>>,
     /// Attempts before it was last cleared.
     #[serde(skip)]
     pub(crate) uncounted_attempts: u32,
-    /// How often it ran again with its group or its run.
+    /// How often it was retried with its group or its run.
     #[serde(skip)]
     pub(crate) rounds: u32,
-    /// How many events the run had been told when the task was last cleared: those are not for it any more.
+    /// The number of events that the run had received when the task was last cleared. The task ignores
+    /// them.
     #[serde(skip)]
     pub(crate) events_seen: u64,
-    /// Numbers the ends of tasks, in their order.
+    /// The position of its end among those of all tasks.
     #[serde(skip)]
     pub(crate) order: u64,
-    /// How many elements its list has, if it is an expand node target list is there.
+    /// The number of elements, if it is an expand node whose list is expanded.
     #[serde(skip)]
     pub(crate) length: Option<u32>,
-    /// What people call the element that it is part of.
+    /// The label of its element, if its list is labelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// What people call the elements of its list, if it is an expand node.
+    /// The labels of its list, if it is an expand node.
     #[serde(skip)]
     pub(crate) labels: Option<Arc<[String]>>,
-    /// What it had come to when a later graph did not have it any more.
+    /// Its state when a later graph no longer had it.
     #[serde(skip)]
     pub(super) gone_as: Option<TaskState>,
 }
@@ -75,11 +76,11 @@ pub struct TaskHistory {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WaitHistory {
-    /// When it first began to look or to wait.
+    /// When the wait began; for a sensor, its first poke.
     pub since: Timestamp,
-    /// How often it has waited, this time included: the pokes of a sensor.
+    /// The number of waits so far, this one included: the pokes of a sensor.
     pub count: u32,
-    /// The time it waits for: of a sensor, that of the next poke.
+    /// The time it waits for; for a sensor, the next poke.
     pub until: Option<Timestamp>,
     /// The key of the event it waits for.
     pub event: Option<String>,
@@ -92,17 +93,17 @@ pub struct WaitHistory {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LinkHistory {
-    /// What it is to.
+    /// Its name.
     pub name: String,
-    /// Where that is.
+    /// Its address.
     pub url: String,
 }
 
-/// A named value that a task has pushed.
+/// An XCom that a task has pushed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PushedHistory {
-    /// Its name.
+    /// Its key.
     pub key: String,
     /// Its type, without modules.
     #[serde(rename = "type")]
@@ -128,11 +129,11 @@ pub struct AttemptHistory {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
-    /// How it ended; `running` if it has not, or nobody knows.
+    /// How it ended; `running` if it has not, as far as is stored.
     pub state: TaskState,
     /// Why it did not succeed.
     pub failure: Option<Arc<Failure>>,
-    /// Which of the run's sessions it belongs to.
+    /// The index of its session in [`RunHistory::sessions`](super::RunHistory::sessions).
     pub session: usize,
 }
 
@@ -169,7 +170,7 @@ impl TaskHistory {
         }
     }
 
-    /// Whether a value of it is stored.
+    /// Whether its value is stored.
     pub fn has_value(&self) -> bool {
         self.value.is_some()
     }
@@ -183,19 +184,19 @@ impl TaskHistory {
 
     pub(super) fn settle(&mut self, at: Timestamp, state: TaskState) {
         (self.state, self.since, self.retry_at) = (state, Some(at), None);
-        // One that was told to go on, and not started before its process died, still waits.
+        // A task that was woken and not started before its process died still waits.
         if state != TaskState::Scheduled && state != TaskState::None {
             self.waits_for = None;
         }
     }
 
-    /// An attempt begins, or goes on after a wait.
+    /// An attempt starts, or continues after a wait.
     pub(super) fn start(&mut self, at: Timestamp, number: u32, session: usize) {
         let goes_on = self.waits_for.is_some();
         self.settle(at, TaskState::Running);
         match self.attempts.last_mut().filter(|attempt| goes_on && attempt.number == number) {
             Some(attempt) => (attempt.state, attempt.session) = (TaskState::Running, session),
-            // Of an attempt target process died before its start was stored nothing is known: the number comes again.
+            // The number is reused if the process died before the start of the attempt was stored.
             None => {
                 self.links.clear();
                 self.pushed.clear();
@@ -211,7 +212,7 @@ impl TaskHistory {
         }
     }
 
-    /// An attempt has said where something is to be found.
+    /// Adds or replaces a link.
     pub(super) fn link(&mut self, name: String, url: String) {
         match self.links.iter_mut().find(|link| link.name == name) {
             Some(link) => link.url = url,
@@ -219,7 +220,7 @@ impl TaskHistory {
         }
     }
 
-    /// An attempt has pushed a named value.
+    /// Adds or replaces an XCom.
     pub(super) fn push(&mut self, key: String, ty: String, place: Place) {
         match self.pushed.binary_search_by(|pushed| pushed.key.cmp(&key)) {
             Ok(at) => (self.pushed[at].ty, self.pushed[at].place) = (ty, place),
@@ -245,7 +246,7 @@ impl TaskHistory {
         self.wait = Some(Box::new(record));
     }
 
-    /// Known from an earlier graph, and part of this one again.
+    /// Restores a task of an earlier graph that the present one has again.
     pub(super) fn back(mut self) -> Self {
         if self.state == TaskState::Removed {
             (self.state, self.since) = (self.gone_as.unwrap_or_default(), None);
@@ -253,14 +254,16 @@ impl TaskHistory {
         self
     }
 
-    /// When the attempt really began is known when it ends: a worker may take several tasks at once.
+    /// Sets the real start of the attempt, which is known when it ends: a worker may take several tasks
+    /// at once.
     pub(super) fn began(&mut self, ended: Timestamp, took: u64) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
             attempt.started = ended - std::time::Duration::from_nanos(took);
         }
     }
 
-    /// The run or the group is tried again, and the task with it: as [`reset`](TaskHistory::reset), but nobody has cleared it.
+    /// The task is retried with its run or its group: as [`reset`](TaskHistory::reset), but not
+    /// cleared.
     pub(super) fn again(&mut self, events: u64) {
         let (cleared, events_seen) = (self.cleared, self.events_seen);
         self.reset(events);
@@ -271,7 +274,7 @@ impl TaskHistory {
         }
     }
 
-    /// Nothing but its attempts stays; what was released before is not for it.
+    /// Clears the task: only its attempts remain, and it ignores earlier events.
     pub(super) fn reset(&mut self, events: u64) {
         let kept = std::mem::take(&mut self.attempts);
         let uncounted_attempts = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
