@@ -68,7 +68,8 @@ pub(crate) struct Done {
     pub(crate) outcome: Outcome<Returned>,
 }
 
-/// The value of a success. Boxes keep it small: it is moved a few times, and most runs need neither.
+/// The value of a success. Boxes keep it small: it is moved a few times, and most runs need
+/// neither.
 #[derive(Debug)]
 pub(crate) struct Returned {
     pub(crate) value: AnyValue,

@@ -32,7 +32,8 @@ impl Effects {
             && self.halted.is_empty()
     }
 
-    /// Carries out what was collected, and what follows from it. Any of it may run user code or wait.
+    /// Carries out what was collected, and what follows from it. Any of it may run user code or
+    /// wait.
     pub(super) fn carry_out(&mut self, shared: &Arc<Shared>) {
         while !self.is_empty() {
             for (control, drop_it) in self.cancels.drain(..) {

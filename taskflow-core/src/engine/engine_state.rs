@@ -7,13 +7,13 @@
 //! 1. A thread with results (a worker, a finished async task, the timekeeper) takes the lock,
 //!    [`apply`](EngineState::apply)s them, takes what can start, and releases the lock. What must
 //!    happen outside the lock is collected in [`Effects`].
-//! 2. Worker threads take ready sync tasks. A worker takes a *share*: one task, or several of a kind
-//!    that has proven short, and runs them without returning in between. A share has a lock of its
-//!    own, which is taken briefly, after that of the engine or alone.
+//! 2. Worker threads take ready sync tasks. A worker takes a *share*: one task, or several of a
+//!    kind that has proven short, and runs them without returning in between. A share has a lock of
+//!    its own, which is taken briefly, after that of the engine or alone.
 //! 3. A share must not hide work. Before it sleeps, a worker takes back from others the tasks that
 //!    they have not started and the results that they have not reported. While another worker
-//!    sleeps, a worker reports between two tasks. The timekeeper checks every millisecond for a task
-//!    in a share that turned out long, and takes back the others of that share.
+//!    sleeps, a worker reports between two tasks. The timekeeper checks every millisecond for a
+//!    task in a share that turned out long, and takes back the others of that share.
 //! 4. Ready async and blocking tasks are launched by the thread that holds the lock when there is
 //!    room for them.
 //! 5. A worker inside a sync task that was given up, such as after a timeout, cannot be stopped. It
@@ -187,7 +187,8 @@ impl Shared {
         effects.carry_out(self);
     }
 
-    /// Launches what can be launched, wakes a worker if there is work for one, and releases the lock.
+    /// Launches what can be launched, wakes a worker if there is work for one, and releases the
+    /// lock.
     pub(super) fn leave(self: &Arc<Self>, mut state: MutexGuard<'_, EngineState>, effects: &mut Effects) {
         state.launch(effects);
         self.wake(state);

@@ -30,8 +30,8 @@ impl EngineState {
         self.execute(key, commands, next, now, effects);
     }
 
-    /// As [`apply`](EngineState::apply), for a worker that ran one task: if this made exactly one task
-    /// ready and no other waits, the worker continues with it, bypassing the queues.
+    /// As [`apply`](EngineState::apply), for a worker that ran one task: if this made exactly one
+    /// task ready and no other waits, the worker continues with it, bypassing the queues.
     pub(super) fn follow_on(&mut self, me: usize, of: &Of, done: Done, effects: &mut Effects) -> Option<StartPermit> {
         let (key, shared) = of.as_ref()?;
         let (key, task, now) = (*key, done.task, done.ended);

@@ -131,8 +131,8 @@ impl<T> RunHandle<T> {
 
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
 impl RunHandle<()> {
-    /// Waits for the end. Returns the result with its type erased, or why it could not be made although
-    /// its task succeeded. [`Plan::result_type`] can encode it.
+    /// Waits for the end. Returns the result with its type erased, or why it could not be made
+    /// although its task succeeded. [`Plan::result_type`] can encode it.
     pub(crate) async fn finished(mut self) -> (RunReport, Result<Option<AnyValue>, Failure>) {
         let mut finished = (&mut self.finished).await;
         let result = finished.as_mut().ok().and_then(|finished| finished.result.take());
@@ -184,15 +184,15 @@ pub struct RunControl {
 }
 
 impl RunControl {
-    /// Ends the run early: tasks that have not started become `cancelled`, running ones are asked to
-    /// stop and have the grace time to do so. No effect on a run that is over.
+    /// Ends the run early: tasks that have not started become `cancelled`, running ones are asked
+    /// to stop and have the grace time to do so. No effect on a run that is over.
     pub fn cancel(&self, reason: &str) {
         self.engine.shared().send(self.key, &self.shared.info.run_id, Input::Cancel { reason: reason.to_owned() });
     }
 
     /// Sends an event: tasks that wait for `key` continue with `value`, and so does every task that
-    /// waits for it later. A second event with the same key replaces the first. No effect on a run that
-    /// is over.
+    /// waits for it later. A second event with the same key replaces the first. No effect on a run
+    /// that is over.
     ///
     /// # Errors
     ///
@@ -214,8 +214,8 @@ impl RunControl {
         Some(read(LiveRun::new(run)))
     }
 
-    /// The present state of the run; `None` when it is over. Takes time in proportion to the size of
-    /// the plan, and the engine stands still meanwhile.
+    /// The present state of the run; `None` when it is over. Takes time in proportion to the size
+    /// of the plan, and the engine stands still meanwhile.
     pub fn view(&self) -> Option<RunView> {
         self.look(|run| run.view())
     }
@@ -247,7 +247,8 @@ impl RunControl {
         }
     }
 
-    /// The number of the run in its journal: known a moment after its start, and never for one without a journal.
+    /// The number of the run in its journal: known a moment after its start, and never for one
+    /// without a journal.
     pub fn number(&self) -> Option<i64> {
         self.shared.recorder.as_ref()?.number()
     }

@@ -37,8 +37,8 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPe
     let span = span(&report.run, &grant);
     let isolation = grant.def.isolation.filter(|_| !report.run.in_process);
     let spawned = if let Some(executor) = report.run.executor(grant.node) {
-        // Boxed before it is wrapped: each wrapper would reserve space for it twice, and a million of
-        // these may wait at once.
+        // Boxed before it is wrapped: each wrapper would reserve space for it twice, and a million
+        // of these may wait at once.
         let attempt = Box::pin(call_elsewhere(grant, Arc::clone(&report.run), executor));
         spawn(&runtime, span, report, attempt)
     } else if let Some(isolation) = isolation {
@@ -78,8 +78,8 @@ fn spawn(
 }
 
 thread_local! {
-    /// Attempts that ended while this thread was launching: a runtime that is shut down drops them at
-    /// once.
+    /// Attempts that ended while this thread was launching: a runtime that is shut down drops them
+    /// at once.
     static REFUSED: RefCell<Option<Vec<Refused>>> = const { RefCell::new(None) };
 }
 

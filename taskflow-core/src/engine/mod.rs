@@ -9,7 +9,8 @@
 //! - `attempt`: calling a task. `live_host`: what a running task reaches of its run. `notes`: its
 //!   links and XComs; states their protocol. `sessions`: executors.
 //! - `recorder`: what a journal receives and what waits for it; states its protocol.
-//! - `observer`: observers and subscriptions; states their protocol. `live_run`: reading a live run.
+//! - `observer`: observers and subscriptions; states their protocol. `live_run`: reading a live
+//!   run.
 //! - `trigger`: runs of other DAGs, started by tasks; states its protocol. `children`: those that a
 //!   run waits for. `archive`: other runs in the journal. `previous`: the last successful run.
 //! - `simulate`: the same machine, driven by one thread with a virtual clock; states its protocol.

@@ -159,7 +159,8 @@ fn start_observer(mut observer: Box<dyn Observer>) -> io::Result<mpsc::Sender<Ob
             match message {
                 ObserverMessage::Event(event) => {
                     if catch_unwind(AssertUnwindSafe(|| observer.on_event(&event))).is_err() {
-                        // The hook has reported the panic. The report of the run must still be sent.
+                        // The hook has reported the panic. The report of the run must still be
+                        // sent.
                         observer = Box::new(|_: &Event| {});
                     }
                 }
@@ -228,7 +229,8 @@ impl Subscription {
     ///
     /// # Errors
     ///
-    /// [`Lagged`] when the queue was full: the events in it are returned first, later ones are lost.
+    /// [`Lagged`] when the queue was full: the events in it are returned first, later ones are
+    /// lost.
     pub async fn next(&mut self) -> Result<Option<Event>, Lagged> {
         let event = self.events.recv().await;
         self.received(event)

@@ -9,10 +9,10 @@
 //!    dispatched when all entries before it are stored. Under every durability a run is over when
 //!    its last entry is stored. Nothing waits for the entry of a start.
 //! 3. The recorder calls [`Commits::stored`] from a thread of its own, or [`Commits::failed`] once:
-//!    then nothing more starts, running attempts are asked to stop, and the run is `interrupted`. It
-//!    can be resumed from what was stored before.
-//! 4. A recorder that cannot keep up calls [`Commits::set_congested`], and the engine starts nothing
-//!    until it has caught up.
+//!    then nothing more starts, running attempts are asked to stop, and the run is `interrupted`.
+//!    It can be resumed from what was stored before.
+//! 4. A recorder that cannot keep up calls [`Commits::set_congested`], and the engine starts
+//!    nothing until it has caught up.
 //!
 //! [`Durability::Strict`]: crate::run::Durability::Strict
 
@@ -35,9 +35,9 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     /// Sets where to report what is stored. Called once, before anything else.
     fn attach(&self, commits: Commits);
 
-    /// Takes entries in order, empties the list, and returns the number of the last entry. `value` is
-    /// the value of the success or of the XCom among them; there is at most one. `urgent` means that
-    /// something waits for the entries. Called under the lock of the engine: must not wait.
+    /// Takes entries in order, empties the list, and returns the number of the last entry. `value`
+    /// is the value of the success or of the XCom among them; there is at most one. `urgent` means
+    /// that something waits for the entries. Called under the lock of the engine: must not wait.
     fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, value: Option<Stored>, urgent: bool) -> u64;
 
     /// Encodes a value. Called by the thread that has produced it; `task` is the id of the task.

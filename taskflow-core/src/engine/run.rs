@@ -31,7 +31,8 @@ pub(crate) struct Run {
     pub(crate) engine: Option<Engine>,
     /// What waits until the entries before it are stored.
     pub(crate) held: Held,
-    /// The expected duration of a task of each definition, in nanoseconds; 0 before the first ended.
+    /// The expected duration of a task of each definition, in nanoseconds; 0 before the first
+    /// ended.
     costs: Vec<u32>,
     /// Whether all values are kept until the run ends: it may be retried, and then ended tasks need
     /// them.
@@ -100,8 +101,8 @@ impl Run {
                 self.values.put(known.task, value, &mut unused);
             }
         }
-        // Outer lists before inner ones, which are their elements; and before their producers release
-        // them.
+        // Outer lists before inner ones, which are their elements; and before their producers
+        // release them.
         restored.expansions.iter().for_each(|&(expand, _)| self.values.restore_list(self.machine.layout(), expand));
         let lets_go = |task: &u32| !self.keeps && !self.machine.keeps_inputs(*task);
         let ended = ended.into_iter().filter(lets_go);
@@ -214,8 +215,8 @@ impl Run {
         *cost = if *cost == 0 || took > *cost { took } else { *cost - (*cost - took) / 8 };
     }
 
-    /// Whether a worker may take the task together with others: it is known to be short, and its start
-    /// need not be exact.
+    /// Whether a worker may take the task together with others: it is known to be short, and its
+    /// start need not be exact.
     pub(crate) fn is_shareable(&self, task: u32) -> bool {
         const SHORT: u32 = 50_000;
         let plan = &self.shared.plan;

@@ -48,9 +48,9 @@ pub(super) type Of = Option<(RunKey, Arc<RunShared>)>;
 impl EngineState {
     /// The next share of worker `me`; `now` is about the present.
     ///
-    /// A share is one task, unless tasks like it have proven short. Then it is a fair part of the ready
-    /// tasks, bounded by its expected duration; all of them, if they are less work than waking a
-    /// thread.
+    /// A share is one task, unless tasks like it have proven short. Then it is a fair part of the
+    /// ready tasks, bounded by its expected duration; all of them, if they are less work than
+    /// waking a thread.
     pub(super) fn take_share(&mut self, me: usize, workers: usize, of: &mut Of, now: &mut Option<Timestamp>) -> Taken {
         /// The longest expected duration of a share, in nanoseconds.
         const LONG: u64 = 100_000;
@@ -110,9 +110,9 @@ impl EngineState {
         Taken::Several
     }
 
-    /// Takes back from the shares of others: unreported results, and the later half of the tasks that
-    /// are not started. With `overdue`, only from shares whose running task turned out long, and then
-    /// all of them. Returns whether there was anything.
+    /// Takes back from the shares of others: unreported results, and the later half of the tasks
+    /// that are not started. With `overdue`, only from shares whose running task turned out long,
+    /// and then all of them. Returns whether there was anything.
     pub(super) fn take_back(&mut self, overdue: bool, effects: &mut Effects) -> bool {
         const OVERDUE: std::time::Duration = std::time::Duration::from_millis(1);
         let mut found = false;

@@ -1,7 +1,8 @@
-//! The thread that watches the time for every run of an engine: retries, time limits, long tasks in shares.
+//! The timer thread of an engine: retries, timeouts, and long tasks in shares.
 //!
-//! It sleeps until the earliest deadline. While workers use shares of several tasks it also looks every millisecond
-//! whether one of these tasks turned out long. It is started with the first deadline or the first share.
+//! It sleeps until the earliest deadline. While workers use shares of several tasks it also checks
+//! every millisecond whether one of these tasks turned out long. It starts with the first deadline
+//! or the first share.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};

@@ -62,9 +62,9 @@ impl Values {
         self.slots[task as usize].value.take()
     }
 
-    /// The inputs of `task`. With `last` no later attempt can need them: the task no longer counts as
-    /// a consumer, and a value without other consumers leaves its slot, so that a parameter by value
-    /// receives it by move.
+    /// The inputs of `task`. With `last` no later attempt can need them: the task no longer counts
+    /// as a consumer, and a value without other consumers leaves its slot, so that a parameter by
+    /// value receives it by move.
     pub(crate) fn gather(&mut self, machine: &Machine, task: u32, last: bool) -> Gathered {
         if !machine.plan().mappings().is_empty() {
             return self.gather_among_elements(machine, task, last);
@@ -84,7 +84,8 @@ impl Values {
                         let winner = winner(machine, task, &edges);
                         let deliver = |&source: &Source| {
                             let delivery = self.deliver(machine, source, edges.kind(), last);
-                            // Of an `AnyOf` only the first success counts, even if others have followed.
+                            // Of an `AnyOf` only the first success counts, even if others have
+                            // followed.
                             let lost = winner.is_some_and(|winner| winner != source);
                             if lost { Delivery::Absent } else { delivery }
                         };
@@ -155,8 +156,8 @@ impl Values {
         param.map_or(Delivery::Absent, |value| Delivery::Value(Arc::clone(value)))
     }
 
-    /// One element of a list. The thread that runs the task takes it out: this can be a clone, which is
-    /// user code.
+    /// One element of a list. The thread that runs the task takes it out: this can be a clone,
+    /// which is user code.
     fn element(&self, layout: &Layout, expand: u32, element: u32) -> Delivery {
         let list = self.slots[expand as usize].value.clone();
         let mapping = layout.block_of(expand).map(|block| &layout.plan().mappings()[block.mapping as usize]);
@@ -188,7 +189,8 @@ impl Values {
         }
     }
 
-    /// Releases the inputs of a task that will not run (again) and did not take them for the last time.
+    /// Releases the inputs of a task that will not run (again) and did not take them for the last
+    /// time.
     pub(crate) fn release(&mut self, layout: &Layout, task: u32, unused: &mut Vec<AnyValue>) {
         let plan = layout.plan();
         for arg in plan.args(layout.node(task)) {
@@ -227,7 +229,8 @@ impl Values {
         }
     }
 
-    /// The list of an expand node that succeeded in an earlier part of the run: its value is that of its upstream.
+    /// The list of an expand node that succeeded in an earlier part of the run: its value is that
+    /// of its upstream.
     pub(crate) fn restore_list(&mut self, layout: &Layout, expand: u32) {
         let edges = layout.plan().args(layout.node(expand)).find_map(|arg| match arg {
             ArgPlan::Edges(edges) => Some(edges),
@@ -318,7 +321,8 @@ fn winner(machine: &Machine, task: u32, edges: &EdgeArg<'_>) -> Option<Source> {
     if let Some(&param) = edges.sources().iter().find(|source| source.as_param().is_some()) {
         return Some(param);
     }
-    // The joins of several `AnyOf` parameters are told apart by their winners being among the sources.
+    // The joins of several `AnyOf` parameters are told apart by their winners being among the
+    // sources.
     let layout = machine.layout();
     let winners = layout.joins_of(task).filter_map(|join| machine.winner(join)).map(|winner| layout.node(winner));
     let mut sources =
@@ -337,7 +341,8 @@ fn outcome_of(machine: &Machine, task: u32) -> Arc<Failure> {
 }
 
 impl Gathered {
-    /// Puts the inputs from several upstreams together, and applies projections. A closure of the user may panic here.
+    /// Puts the inputs from several upstreams together, and applies projections. A closure of the
+    /// user may panic here.
     ///
     /// # Errors
     ///

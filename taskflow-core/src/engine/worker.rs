@@ -74,7 +74,8 @@ impl Worker {
         self.effects.carry_out(&self.shared);
     }
 
-    /// Reports, takes the next share, and sleeps while there is none. `None` when the thread is to end.
+    /// Reports, takes the next share, and sleeps while there is none. `None` when the thread is to
+    /// end.
     fn come_back(&mut self, mut several: bool) -> Option<Taken> {
         let Worker { shared, me, share, of, finished, effects, now, working } = self;
         let me = *me;

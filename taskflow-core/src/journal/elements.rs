@@ -2,9 +2,9 @@
 //!
 //! Without mapped tasks the number of a task is its place in the graph. The elements of a list get
 //! numbers when the list is expanded ([`Entry::Expanded`](crate::run::Entry::Expanded)). A process
-//! that resumes a run numbers them anew, after it has repeated the expansions. Numbers are therefore
-//! valid for one session only; ids are permanent. The graph of a history contains the elements as
-//! ordinary nodes, so its readers need not know about mappings.
+//! that resumes a run numbers them anew, after it has repeated the expansions. Numbers are
+//! therefore valid for one session only; ids are permanent. The graph of a history contains the
+//! elements as ordinary nodes, so its readers need not know about mappings.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -139,9 +139,9 @@ impl RunHistory {
         let mut gone: HashMap<String, TaskHistory> =
             self.tasks.split_off(self.shape.nodes.len()).into_iter().map(|task| (task.id.clone(), task)).collect();
         let shape = Arc::make_mut(&mut self.shape);
+        let collectors = collectors(&base, mapping);
         for element in 0..count {
             let path = format!("{path}[{element}]");
-            let first = self.numbers.known.len();
             let mut fresh = Vec::new();
             for &node in &mapping.nodes {
                 let id = format!("{}{path}", base.nodes[node as usize].id);
@@ -162,16 +162,10 @@ impl RunHistory {
                 }
                 self.numbers.known.push((node, Some(place)));
             }
-            for (node, place) in fresh {
+            for &(node, place) in &fresh {
                 self.numbers.wire(shape, node, place as usize, &path);
             }
-            let own: HashMap<u32, u32> = mapping
-                .nodes
-                .iter()
-                .zip(&self.numbers.known[first..])
-                .filter_map(|(&node, known)| Some((node, known.1?)))
-                .collect();
-            self.numbers.feed_collectors(shape, &base, mapping, &own, &path);
+            self.numbers.feed_collectors(shape, &base, mapping, &collectors, &fresh, &path);
         }
         // The list may have become shorter.
         let mut left_out = count;
@@ -221,38 +215,47 @@ impl RunHistory {
 }
 
 impl Numbers {
-    /// Connects the tasks that take the values of all elements to one more element.
+    /// Connects the tasks that take the values of all elements to the new nodes of one more
+    /// element: pairs of node and place. Nodes that were there before are connected already.
     fn feed_collectors(
         &self,
         shape: &mut Graph,
         base: &Graph,
         mapping: &GraphMapping,
-        own: &HashMap<u32, u32>,
+        collectors: &[u32],
+        fresh: &[(u32, u32)],
         path: &str,
     ) {
+        if fresh.is_empty() {
+            return;
+        }
         let around = prefix(path, base.depth(mapping.expand));
-        for (node, drawn) in (0..).zip(&base.nodes) {
-            if base.mapping_of(node) != mapping.parent {
-                continue;
-            }
-            let taken = drawn.inputs.iter().filter_map(|&(upstream, rule)| Some((*own.get(&upstream)?, rule)));
-            let taken: Vec<_> = taken.collect();
-            let after: Vec<u32> = drawn.after.iter().filter_map(|upstream| own.get(upstream).copied()).collect();
-            if taken.is_empty() && after.is_empty() {
-                continue;
-            }
-            let Some(&place) = self.places.get(&format!("{}{around}", drawn.id)) else { continue };
-            let collector = &mut shape.nodes[place as usize];
-            for edge in taken {
-                if collector.inputs.last() != Some(&edge) && !collector.inputs.contains(&edge) {
-                    collector.inputs.push(edge);
+        let place = |upstream: u32| fresh.iter().find(|&&(node, _)| node == upstream).map(|&(_, place)| place);
+        for &node in collectors {
+            let drawn = &base.nodes[node as usize];
+            let Some(&collector) = self.places.get(&format!("{}{around}", drawn.id)) else { continue };
+            let GraphNode { inputs, after, .. } = &mut shape.nodes[collector as usize];
+            let (inputs_before, after_before) = (inputs.len(), after.len());
+            for edge in drawn.inputs.iter().filter_map(|&(upstream, rule)| Some((place(upstream)?, rule))) {
+                if !inputs[inputs_before..].contains(&edge) {
+                    inputs.push(edge);
                 }
             }
-            for upstream in after {
-                if !collector.after.contains(&upstream) {
-                    collector.after.push(upstream);
+            for upstream in drawn.after.iter().filter_map(|&upstream| place(upstream)) {
+                if !after[after_before..].contains(&upstream) {
+                    after.push(upstream);
                 }
             }
         }
     }
+}
+
+/// The nodes that take the values of all elements of a mapping.
+fn collectors(base: &Graph, mapping: &GraphMapping) -> Vec<u32> {
+    let is_inside = |upstream: &u32| mapping.nodes.binary_search(upstream).is_ok();
+    let takes = |node: &GraphNode| {
+        node.inputs.iter().any(|(upstream, _)| is_inside(upstream)) || node.after.iter().any(is_inside)
+    };
+    let found = (0..).zip(&base.nodes).filter(|&(node, drawn)| takes(drawn) && base.mapping_of(node) == mapping.parent);
+    found.map(|(node, _)| node).collect()
 }

@@ -128,8 +128,8 @@ impl RunFollower {
     }
 
     /// Waits until something changed; `None` when the run is over or interrupted and all of it was
-    /// returned. Polls the store: within 50 milliseconds while the run is busy, each second while it
-    /// is idle.
+    /// returned. Polls the store: within 50 milliseconds while the run is busy, each second while
+    /// it is idle.
     ///
     /// Cancel safe. Requires the time driver of tokio.
     ///

@@ -24,8 +24,8 @@ pub struct RunHistory {
     /// Its id, its DAG, its logical date and what started it.
     #[serde(flatten)]
     pub info: RunInfo,
-    /// Its state: how it ended, `running` while a process runs it, or `interrupted` if it has not ended
-    /// and no process runs it.
+    /// Its state: how it ended, `running` while a process runs it, or `interrupted` if it has not
+    /// ended and no process runs it.
     pub state: RunState,
     /// Why it ended early, if it did.
     pub halt_reason: Option<String>,
@@ -419,8 +419,8 @@ impl RunHistory {
         self.events.push((key, EventPayload { value, by, reason, at }));
     }
 
-    /// The retries of the whole run since the last edit: the number started, and the pending one with
-    /// its time.
+    /// The retries of the whole run since the last edit: the number started, and the pending one
+    /// with its time.
     pub(crate) fn retries_made(&self) -> (u32, Option<(u32, Timestamp)>) {
         let since = self.edits.last().map(|edit| edit.at);
         let mut counted = self.run_retries.iter().filter(|retry| since.is_none_or(|since| retry.failed >= since));

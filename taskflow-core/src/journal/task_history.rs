@@ -51,8 +51,8 @@ pub struct TaskHistory {
     /// How often it was retried with its group or its run.
     #[serde(skip)]
     pub(crate) rounds: u32,
-    /// The number of events that the run had received when the task was last cleared. The task ignores
-    /// them.
+    /// The number of events that the run had received when the task was last cleared. The task
+    /// ignores them.
     #[serde(skip)]
     pub(crate) events_seen: u64,
     /// The position of its end among those of all tasks.
@@ -254,8 +254,8 @@ impl TaskHistory {
         self
     }
 
-    /// Sets the real start of the attempt, which is known when it ends: a worker may take several tasks
-    /// at once.
+    /// Sets the real start of the attempt, which is known when it ends: a worker may take several
+    /// tasks at once.
     pub(super) fn began(&mut self, ended: Timestamp, took: u64) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
             attempt.started = ended - std::time::Duration::from_nanos(took);

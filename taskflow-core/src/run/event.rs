@@ -14,8 +14,8 @@ pub enum Event {
     Task {
         /// When.
         at: Timestamp,
-        /// Its number in the run. Tasks outside every `each` have the index of their node in the plan;
-        /// those of elements have higher ones
+        /// Its number in the run. Tasks outside every `each` have the index of their node in the
+        /// plan; those of elements have higher ones
         /// ([`RunReport::numbered`](crate::engine::RunReport::numbered)).
         task: u32,
         /// The attempt it is in, or was in last; 0 before the first.
@@ -32,8 +32,8 @@ pub enum Event {
         /// How it ended.
         to: RunState,
     },
-    /// The run failed and is retried as a whole: its failed tasks, and those that did not run because
-    /// of them.
+    /// The run failed and is retried as a whole: its failed tasks, and those that did not run
+    /// because of them.
     RunRetry {
         /// When it failed.
         at: Timestamp,

@@ -1,4 +1,5 @@
-//! The state of a run as data: the same shape for a run that is live, that is over and that is stored.
+//! The state of a run as data: the same shape for a run that is live, that is over and that is
+//! stored.
 
 use std::sync::Arc;
 

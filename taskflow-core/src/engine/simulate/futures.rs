@@ -13,7 +13,8 @@ use crate::task::{Outcome, TaskContext};
 /// How async attempts are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asyncs {
-    /// One after the other, each to its end at once; they wait in real time, and no virtual time passes.
+    /// One after the other, each to its end at once; they wait in real time, and no virtual time
+    /// passes.
     AtOnce,
     /// Side by side, on a clock that moves only when nothing else can happen.
     #[cfg(feature = "testing")]
@@ -91,7 +92,8 @@ impl Futures {
         self.ended.try_recv().ok()
     }
 
-    /// Lets virtual time pass until an attempt ends, for at most so long; how long it was, and what ended.
+    /// Lets virtual time pass until an attempt ends, for at most so long; how long it was, and what
+    /// ended.
     pub(super) fn wait(&mut self, most: Option<Duration>) -> (Duration, Option<Ended>) {
         /// When nothing but this is left to wait for, nothing will ever come.
         const FOREVER: Duration = Duration::from_secs(1000 * 365 * 86400);

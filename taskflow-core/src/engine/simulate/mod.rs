@@ -14,12 +14,13 @@
 //!    of storing.
 //! 5. If time could pass without end, the run is stuck, and the result names the tasks that hang.
 //!
-//! - `driver`: the loop and its steps. `hooks`: what a simulation leaves to its caller. `futures`:
-//!   async attempts.
+//! - `driver`: the loop. `steps`: starting and ending attempts. `futures`: async attempts. `hooks`:
+//!   what a simulation leaves to its caller.
 
 mod driver;
 mod futures;
 mod hooks;
+mod steps;
 
 use std::sync::{Arc, OnceLock};
 
