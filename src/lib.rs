@@ -79,11 +79,13 @@ pub mod config {
 /// Running DAGs, and what can be seen of a run.
 pub mod engine {
     pub use taskflow_core::engine::{
-        AttemptReport, Engine, EngineBuilder, Observer, PreviousError, PreviousRun, RecorderError, RunControl,
-        RunError, RunFailed, RunFuture, RunHandle, RunReport, RunRequest, RunningTask, TaskReport, TriggerError,
-        UnknownPool,
+        AttemptReport, Engine, EngineBuilder, Lagged, Observer, PreviousError, PreviousRun, RecorderError, RunControl,
+        RunError, RunFailed, RunFuture, RunHandle, RunReport, RunRequest, RunningTask, Subscription, TaskReport,
+        TriggerError, UnknownPool,
     };
-    pub use taskflow_core::run::{Durability, Event, RunInfo, RunState, RunType, TaskState, TriggeredBy};
+    pub use taskflow_core::run::{
+        Durability, Event, RunInfo, RunState, RunType, RunView, TaskState, TaskView, TriggeredBy, WaitView,
+    };
 }
 
 /// The frozen graph, for programs that look into it.
@@ -99,8 +101,8 @@ pub mod graph {
 pub mod journal {
     pub use taskflow_core::journal::{
         AttemptHistory, Cancellation, Delivery, Edit, Explanation, Journal, JournalBuilder, JournalError, LinkHistory,
-        MissedDeadline, Note, Prune, PushedHistory, Released, Replay, RunHistory, RunParam, RunRetry, RunSummary,
-        SessionHistory, StoredValue, TaskFilter, TaskHistory, WaitHistory,
+        MissedDeadline, Note, Prune, PushedHistory, Released, Replay, RunChange, RunFollower, RunHistory, RunParam,
+        RunRetry, RunSummary, SessionHistory, StoredValue, TaskFilter, TaskHistory, WaitHistory,
     };
     pub use taskflow_core::store::{RunCursor, RunFilter, RunOrder, StoreError, SyncMode};
 }

@@ -9,5 +9,6 @@ mod panics;
 mod retries;
 #[cfg(all(feature = "sqlite", feature = "testing"))]
 mod run_retries;
+mod subscriptions;
 mod timeouts;
 mod values;

@@ -1,5 +1,6 @@
 //! Stored runs: resuming, clearing and marking them, their values and XComs.
 
+mod follow;
 #[cfg(all(feature = "arrow", feature = "sqlite"))]
 mod frames;
 mod journal;

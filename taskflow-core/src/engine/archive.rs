@@ -1,6 +1,7 @@
-//! The other runs in the journal of a run, as its tasks see them.
+//! The other runs in the journal of a run, for its tasks.
 //!
-//! The journal is a later room: it is behind a trait here, which a [`Recorder`](super::recorder::Recorder) leads to.
+//! The journal is a layer above the engine, so it is behind a trait here, which a
+//! [`Recorder`](super::recorder::Recorder) returns.
 
 use std::any::Any;
 use std::fmt;
@@ -19,35 +20,35 @@ use crate::value::AnyValue;
 /// A future of a query to the journal.
 pub(crate) type ArchiveFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RecorderError>> + Send + 'a>>;
 
-/// The journal that a run is kept in.
+/// The journal of a run.
 pub(crate) trait Archive: Send + Sync + fmt::Debug {
     /// The run with this id.
     fn find<'a>(&'a self, run_id: &'a str) -> ArchiveFuture<'a, Option<PastRun>>;
 
-    /// The run of a DAG that was asked for last, of those about this time if one is said.
+    /// The run of a DAG that was requested last; with a date, of the runs with this logical date.
     fn latest<'a>(&'a self, dag: &'a str, date: Option<Timestamp>) -> ArchiveFuture<'a, Option<PastRun>>;
 
     /// The successful run of a DAG with the latest logical date before this one.
     fn success_before<'a>(&'a self, dag: &'a str, date: Timestamp) -> ArchiveFuture<'a, Option<PastRun>>;
 
-    /// How a run has ended, with its result if `plan` says what that is.
+    /// How a run has ended, with the result that `plan` defines.
     fn end<'a>(&'a self, run_id: &'a str, plan: &'a Plan) -> ArchiveFuture<'a, EndedRun>;
 
-    /// The state of a task of a run; nothing if it has no such task.
+    /// The state of a task of a run; `None` without such a task.
     fn task<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<TaskState>>;
 
-    /// The value that a task of a run has returned: its type, without modules, and its stored form.
+    /// The value of a task of a run: its type, without modules, and its stored form.
     fn value<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<(String, Vec<u8>)>>;
 
-    /// Goes on with a run that nobody runs.
+    /// Resumes an interrupted run.
     fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveFuture<'a, RunRequest<()>>;
 
-    /// Keeps another run in the same journal.
+    /// Records another run in the same journal.
     fn open_recorder(&self) -> OpenRecorder;
 }
 
 impl TaskContext {
-    /// The journal of the run that the task is in; none outside of a run, or in one that is not kept.
+    /// The journal of the run of this task; `None` outside of a run, or without a journal.
     pub(crate) fn archive(&self) -> Option<Arc<dyn Archive>> {
         let around: &dyn Any = &**self.host();
         around.downcast_ref::<LiveHost>()?.run.recorder.as_ref()?.archive()
@@ -65,9 +66,9 @@ pub(crate) struct PastRun {
 #[derive(Clone)]
 pub(crate) struct EndedRun {
     pub(crate) state: RunState,
-    /// What its DAG returns.
+    /// The result of its DAG.
     pub(crate) result: Option<AnyValue>,
-    /// Why it did not end well, or has no result.
+    /// Why it did not succeed, or has no result.
     pub(crate) why: String,
 }
 

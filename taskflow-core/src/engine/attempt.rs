@@ -1,4 +1,4 @@
-//! Calling a task: with its context, and with what it gives turned into an outcome.
+//! Calling a task with its context, and preparing its value for the run.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -7,16 +7,16 @@ use tracing::Span;
 use tracing::level_filters::LevelFilter;
 
 use super::live_host::LiveHost;
-use super::run::RunShared;
+use super::run_shared::RunShared;
 use super::values::Gathered;
-use crate::base::{Failure, Timestamp, catch};
+use crate::base::{Failure, Timestamp, catch, drop_quietly};
 use crate::dag::Plan;
 use crate::log::{Redactor, attempt_span};
-use crate::machine::Outcome;
+use crate::machine::Elements;
 use crate::process;
 use crate::run::{Encoded, Stored};
 use crate::task::{
-    self, AttemptControl, Body, Ending, Executor, ExecutorTask, Identity, Inputs, Isolation, Produced, TaskContext,
+    self, AttemptControl, Body, Executor, ExecutorTask, Identity, Inputs, Isolation, Outcome, Produced, TaskContext,
     TaskDef, WaitState,
 };
 use crate::value::AnyValue;
@@ -30,16 +30,17 @@ pub(crate) struct StartPermit {
     /// Its id, where it is not that of the node.
     pub(crate) id: Option<Arc<str>>,
     pub(crate) attempt: u32,
-    pub(crate) max_attempts: u32,
-    /// How often the task ran again with its group or its run.
+    /// Earlier attempts that do not count against the retries.
+    pub(crate) uncounted_attempts: u32,
+    /// How often the task was retried with its group or its run.
     pub(crate) rounds: u32,
     pub(crate) def: &'static TaskDef,
     pub(crate) gathered: Gathered,
-    /// Missing for sync tasks without a context: nobody could tell them anything.
+    /// `None` for sync tasks without a context: they cannot be notified.
     pub(crate) control: Option<Arc<AttemptControl>>,
-    /// Whether tasks of this definition have proven to take little time.
+    /// Whether tasks of this definition have proven short.
     pub(crate) short: bool,
-    /// Of a task that may wait. Boxed, because a grant is moved a few times.
+    /// For a task that may wait. Boxed, because a permit is moved a few times.
     pub(crate) wait_state: Option<Box<WaitState>>,
 }
 
@@ -57,22 +58,39 @@ impl Instance {
     }
 }
 
-/// What came of an attempt.
+/// An attempt that has ended, on its way to its run.
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) task: u32,
     pub(crate) attempt: u32,
     pub(crate) started: Timestamp,
     pub(crate) ended: Timestamp,
-    pub(crate) outcome: Outcome,
-    pub(crate) value: Option<AnyValue>,
-    /// The value as the journal will have it. Boxed, because most runs have no journal.
-    #[allow(clippy::box_collection, reason = "what ended is moved a few times; a pointer is cheaper")]
+    pub(crate) outcome: Outcome<Returned>,
+}
+
+/// The value of a success. Boxes keep it small: it is moved a few times, and most runs need
+/// neither.
+#[derive(Debug)]
+pub(crate) struct Returned {
+    pub(crate) value: AnyValue,
+    /// The value as the journal stores it.
     pub(crate) stored: Option<Box<Stored>>,
+    /// The elements of the value, if the task is an expand node.
+    pub(crate) elements: Option<Box<Elements>>,
+}
+
+impl Done {
+    /// The value, if it has one.
+    pub(crate) fn into_value(self) -> Option<AnyValue> {
+        match self.outcome {
+            Outcome::Success(returned) => Some(returned.value),
+            _ => None,
+        }
+    }
 }
 
 impl StartPermit {
-    /// Which task it is, for when the grant itself is gone.
+    /// Which task it is, for use after the permit is consumed.
     pub(crate) fn place(&self) -> Instance {
         Instance { task: self.task, node: self.node, id: self.id.clone() }
     }
@@ -83,26 +101,25 @@ impl StartPermit {
         Some(TaskContext::new(self.identity(run), Arc::clone(control)))
     }
 
-    /// Who the attempt is.
+    /// The identity of the attempt.
     fn identity(&self, run: &Arc<RunShared>) -> Identity {
         let instance = self.place();
         let id = instance.id(&run.plan);
         let retries = run.plan.node_options(self.node).retry.retries;
-        let uncounted_attempts = self.max_attempts.saturating_sub(retries.saturating_add(1));
         let live_host = LiveHost {
             run: Arc::clone(run),
             task: self.task,
             node: self.node,
             id: id.to_owned(),
             attempt: self.attempt,
-            counted: self.attempt.saturating_sub(uncounted_attempts).max(1),
+            counted: self.attempt.saturating_sub(self.uncounted_attempts).max(1),
             triggered: AtomicU32::new(0),
         };
         Identity {
             run: Arc::clone(&run.info),
             task_id: id.to_owned(),
             attempt: self.attempt,
-            max_attempts: self.max_attempts,
+            max_attempts: retries.saturating_add(1).saturating_add(self.uncounted_attempts),
             generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(id)) + self.rounds,
             wait_state: self.wait_state.as_deref().cloned(),
             config: run.config.clone(),
@@ -111,11 +128,8 @@ impl StartPermit {
     }
 }
 
-/// What an attempt gives.
-pub(crate) type AttemptResult = (Outcome, Option<AnyValue>);
-
 /// Runs a sync task to its end, on this thread.
-pub(crate) fn call_sync(grant: StartPermit, context: Option<&TaskContext>) -> AttemptResult {
+pub(crate) fn call_sync(grant: StartPermit, context: Option<&TaskContext>) -> Outcome {
     match grant.def.body {
         Body::Sync(body) => call_as(grant, context, body),
         Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
@@ -127,34 +141,34 @@ pub(crate) fn call_as(
     grant: StartPermit,
     context: Option<&TaskContext>,
     body: impl FnOnce(&mut Inputs, Option<&TaskContext>) -> Produced,
-) -> AttemptResult {
+) -> Outcome {
     let StartPermit { gathered, control, .. } = grant;
-    judged(task::call_as(body, || gathered.assemble(), context, control.as_deref()))
+    masked(task::call_as(body, || gathered.assemble(), context, control.as_deref()))
 }
 
 /// Runs an async task to its end.
-pub(crate) async fn call_async(grant: StartPermit, context: Option<TaskContext>) -> AttemptResult {
+pub(crate) async fn call_async(grant: StartPermit, context: Option<TaskContext>) -> Outcome {
     let StartPermit { def, gathered, control, .. } = grant;
-    judged(task::call_async(def, || gathered.assemble(), context, control).await)
+    masked(task::call_async(def, || gathered.assemble(), context, control).await)
 }
 
 /// Runs an attempt in a process of its own.
-pub(crate) async fn call_isolated(grant: StartPermit, run: &Arc<RunShared>, isolation: Isolation) -> AttemptResult {
+pub(crate) async fn call_isolated(grant: StartPermit, run: &Arc<RunShared>, isolation: Isolation) -> Outcome {
     let identity = grant.identity(run);
     let StartPermit { def, gathered, control, .. } = grant;
     let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);
-    judged(match inputs {
+    masked(match inputs {
         Ok(inputs) => process::run_isolated(def, isolation, inputs, identity, control.unwrap_or_default()).await,
         Err(failure) => failure.into(),
     })
 }
 
 /// Runs an attempt on an executor.
-pub(crate) async fn call_elsewhere(grant: StartPermit, run: Arc<RunShared>, executor: Executor) -> AttemptResult {
+pub(crate) async fn call_elsewhere(grant: StartPermit, run: Arc<RunShared>, executor: Executor) -> Outcome {
     let identity = grant.identity(&run);
     let StartPermit { def, gathered, control, .. } = grant;
     let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);
-    judged(match inputs {
+    masked(match inputs {
         Ok(inputs) => {
             let session = run.sessions.of(executor, &run.info, run.config.as_ref());
             session.run(ExecutorTask { def, inputs, identity, control: control.unwrap_or_default() }).await
@@ -163,31 +177,21 @@ pub(crate) async fn call_elsewhere(grant: StartPermit, run: Arc<RunShared>, exec
     })
 }
 
-fn judged(ending: Ending) -> AttemptResult {
-    without_secrets(match ending {
-        Ending::Value(value) => (Outcome::Success, Some(value)),
-        Ending::Skipped(reason) => (Outcome::Skipped(reason), None),
-        Ending::Failed(failure) => (Outcome::Failed(failure), None),
-        Ending::FailedFor(failed) => (Outcome::FailedFor(failed), None),
-        Ending::Waits(wait) => (Outcome::Waits(wait), None),
-    })
-}
-
-/// What an attempt gives, without the secrets that its task may have put into an error, a panic or the reason of a skip:
-/// before anybody stores it or shows it.
-fn without_secrets((mut outcome, value): AttemptResult) -> AttemptResult {
+/// Masks secrets that the task may have put into an error, a panic or the reason of a skip, before
+/// anything stores or shows it.
+fn masked<V>(mut outcome: Outcome<V>) -> Outcome<V> {
     match &mut outcome {
-        Outcome::Success | Outcome::Labelled(_) | Outcome::Expanded { .. } | Outcome::Waits(_) => {}
+        Outcome::Success(_) | Outcome::Waits(_) => {}
         Outcome::Skipped(reason) => Redactor::current().message(reason),
         Outcome::Failed(failure) => Redactor::current().failure(failure),
         Outcome::FailedFor(failed) => Redactor::current().failure(&mut failed.0),
     }
-    (outcome, value)
+    outcome
 }
 
-/// The span by which what the attempt emits is known as its own. None when nobody listens.
+/// The span of the attempt: its log records are recognised by it. Disabled without a subscriber.
 pub(crate) fn span(run: &RunShared, grant: &StartPermit) -> Span {
-    // Before anything is looked up for it: ids lie far away in a large plan.
+    // First of all: looking up ids in a large plan misses the cache.
     if LevelFilter::current() == LevelFilter::OFF {
         return Span::none();
     }
@@ -195,13 +199,13 @@ pub(crate) fn span(run: &RunShared, grant: &StartPermit) -> Span {
     attempt_span(&run.info.run_id, &run.info.dag_id, instance.id(&run.plan), grant.attempt)
 }
 
-/// Says in the log of the attempt why it did not succeed.
-pub(crate) fn tell(span: &Span, outcome: &Outcome) {
+/// Logs why the attempt did not succeed.
+pub(crate) fn log_outcome<V>(span: &Span, outcome: &Outcome<V>) {
     if span.is_disabled() {
         return;
     }
     match outcome {
-        Outcome::Success | Outcome::Labelled(_) | Outcome::Expanded { .. } => {}
+        Outcome::Success(_) => {}
         Outcome::Waits(wait) => tracing::debug!(target: "taskflow", parent: span, "{wait}"),
         Outcome::Skipped(reason) => tracing::info!(target: "taskflow", parent: span, "skipped: {reason}"),
         Outcome::Failed(_) | Outcome::FailedFor(_) => {
@@ -212,46 +216,37 @@ pub(crate) fn tell(span: &Span, outcome: &Outcome) {
     }
 }
 
-/// The value of a success as the journal of the run will have it; nothing in a run without one.
+/// Adds to the value of a success what the run needs of it: its stored form, if the run has a
+/// journal, and the elements of a list that is expanded.
 ///
-/// What cannot be stored is a failure of the task that produced it.
-pub(crate) fn store(run: &RunShared, task: &Instance, judged: AttemptResult) -> (AttemptResult, Option<Box<Stored>>) {
+/// A value that cannot be stored is a failure of the task that returned it.
+pub(crate) fn store(run: &RunShared, task: &Instance, outcome: Outcome) -> Outcome<Returned> {
+    let value = match outcome {
+        Outcome::Success(value) => value,
+        other => return other.map(unstored),
+    };
     // The list of an expand node is the value of its upstream.
     if let Some(mapping) = run.plan.place(task.node).expands {
-        return (labelled(run, mapping, judged), None);
+        return expanded(run, mapping, value);
     }
-    let (Some(recorder), (Outcome::Success, Some(value))) = (&run.recorder, &judged) else { return (judged, None) };
+    let Some(recorder) = &run.recorder else { return Outcome::Success(unstored(value)) };
     let (id, ty) = (task.id(&run.plan), run.plan.def(task.node).output);
-    let stored = catch(|| match recorder.encode(id, ty, value)? {
+    let stored = catch(|| match recorder.encode(id, ty, &value)? {
         Encoded::Inline(bytes) => Ok(Stored::Inline(bytes)),
         Encoded::Large(bytes) => recorder.spill(id, &bytes),
     });
-    settle(judged, stored.and_then(std::convert::identity))
+    returned(value, stored.and_then(std::convert::identity))
 }
 
-/// A list with the names of its elements, if they have some.
-fn labelled(run: &RunShared, mapping: u32, judged: AttemptResult) -> AttemptResult {
-    match (&run.plan.mappings()[mapping as usize].labels, judged) {
-        (Some(labels), (Outcome::Success, Some(list))) => match catch(|| labels.of(&list)) {
-            Ok(mut labels) => {
-                labels.iter_mut().for_each(|label| Redactor::current().message(label));
-                (Outcome::Labelled(labels.into()), Some(list))
-            }
-            Err(failure) => without_secrets((Outcome::Failed(Box::new(failure)), None)),
-        },
-        (_, judged) => judged,
-    }
-}
-
-/// As [`store`], for async code: what waits for the disk does so elsewhere.
-pub(crate) async fn store_async(
-    run: &Arc<RunShared>,
-    task: &Instance,
-    judged: AttemptResult,
-) -> (AttemptResult, Option<Box<Stored>>) {
-    let (Some(recorder), (Outcome::Success, Some(value))) = (&run.recorder, &judged) else { return (judged, None) };
+/// As [`store`], for async code: it does not block on the disk.
+pub(crate) async fn store_async(run: &Arc<RunShared>, task: &Instance, outcome: Outcome) -> Outcome<Returned> {
+    let value = match outcome {
+        Outcome::Success(value) => value,
+        other => return other.map(unstored),
+    };
+    let Some(recorder) = &run.recorder else { return Outcome::Success(unstored(value)) };
     let (id, ty) = (task.id(&run.plan), run.plan.def(task.node).output);
-    let stored = match catch(|| recorder.encode(id, ty, value)).and_then(std::convert::identity) {
+    let stored = match catch(|| recorder.encode(id, ty, &value)).and_then(std::convert::identity) {
         Ok(Encoded::Inline(bytes)) => Ok(Stored::Inline(bytes)),
         Ok(Encoded::Large(bytes)) => {
             let (run, recorder, task) = (Arc::clone(run), Arc::clone(recorder), task.clone());
@@ -262,12 +257,36 @@ pub(crate) async fn store_async(
         }
         Err(failure) => Err(failure),
     };
-    settle(judged, stored)
+    returned(value, stored)
 }
 
-fn settle((outcome, value): AttemptResult, stored: Result<Stored, Failure>) -> (AttemptResult, Option<Box<Stored>>) {
+fn unstored(value: AnyValue) -> Returned {
+    Returned { value, stored: None, elements: None }
+}
+
+fn returned(value: AnyValue, stored: Result<Stored, Failure>) -> Outcome<Returned> {
     match stored {
-        Ok(stored) => ((outcome, value), Some(Box::new(stored))),
-        Err(failure) => (without_secrets((Outcome::Failed(Box::new(failure)), value)), None),
+        Ok(stored) => Outcome::Success(Returned { value, stored: Some(Box::new(stored)), elements: None }),
+        Err(failure) => {
+            drop_quietly(value);
+            masked(failure.into())
+        }
     }
+}
+
+/// A list with the number of its elements, and their labels if it is labelled.
+fn expanded(run: &RunShared, mapping: u32, list: AnyValue) -> Outcome<Returned> {
+    let mapping = &run.plan.mappings()[mapping as usize];
+    let labels = match mapping.labels.as_ref().map(|labels| catch(|| labels.of(&list))).transpose() {
+        Ok(labels) => labels.map(|mut labels| {
+            labels.iter_mut().for_each(|label| Redactor::current().message(label));
+            Arc::from(labels)
+        }),
+        Err(failure) => {
+            drop_quietly(list);
+            return masked(failure.into());
+        }
+    };
+    let count = u32::try_from((mapping.split.len)(&list)).unwrap_or(u32::MAX);
+    Outcome::Success(Returned { value: list, stored: None, elements: Some(Box::new(Elements { count, labels })) })
 }

@@ -42,7 +42,7 @@ impl Children {
         drop(before);
     }
 
-    /// Takes down how something that a task waits for outside is ended; without that, that it need not be.
+    /// Registers, or with `None` clears, what to end if the run ends while a task waits for it.
     pub(super) fn register_on_kill(&self, key: &str, end: Option<OnKill>) {
         let mut outside = locked(&self.outside);
         let before = match end {
@@ -53,8 +53,9 @@ impl Children {
         drop(before);
     }
 
-    /// Finds out how that is ended which tasks have begun outside in another process, from what they have task_state: nobody else knows until
-    /// they come back to it. That of a teardown is not ended early.
+    /// Finds out from task state how to end what tasks of an earlier process have started outside:
+    /// this process knows nothing else of it until the tasks run again. That of a teardown is not
+    /// ended.
     pub(super) fn take_over(&self, task_state: &[(String, String, String)], plan: &Plan, config: Option<&Config>) {
         let is_teardown = |task: &str| plan.find(node_id_of(task)).is_some_and(|node| plan.is_teardown(node));
         for (task, key, text) in task_state {

@@ -1,16 +1,17 @@
-//! What is to be done after the lock of the hub is released.
+//! Effects: work to do after the lock of the engine is released.
 
 use std::sync::Arc;
 
 use super::attempt::StartPermit;
 use super::engine_state::Shared;
-use super::run::{Run, RunShared};
+use super::run::Run;
+use super::run_shared::RunShared;
 use crate::base::drop_quietly;
 use crate::machine::RunKey;
 use crate::task::AttemptControl;
 use crate::value::AnyValue;
 
-/// What is to be done after the lock is released.
+/// Collected under the lock, carried out without it.
 #[derive(Default)]
 pub(crate) struct Effects {
     pub(super) launches: Vec<(RunKey, Arc<RunShared>, StartPermit)>,
@@ -18,7 +19,7 @@ pub(crate) struct Effects {
     pub(super) unused: Vec<AnyValue>,
     pub(super) refused: Vec<StartPermit>,
     pub(super) over: Vec<Run>,
-    /// Runs that end early: those that they wait for end, too.
+    /// Runs that end early: the runs that they wait for end as well.
     pub(super) halted: Vec<Arc<RunShared>>,
 }
 impl Effects {
@@ -31,7 +32,8 @@ impl Effects {
             && self.halted.is_empty()
     }
 
-    /// Does what was collected, and what follows from it: without the lock, since all of it may run user code or wait.
+    /// Carries out what was collected, and what follows from it. Any of it may run user code or
+    /// wait.
     pub(super) fn carry_out(&mut self, shared: &Arc<Shared>) {
         while !self.is_empty() {
             for (control, drop_it) in self.cancels.drain(..) {
@@ -40,7 +42,7 @@ impl Effects {
                     control.abort();
                 }
             }
-            // After attempts have heard of it: one that starts a run meanwhile ends that itself.
+            // After the attempts are cancelled: one that starts a run meanwhile ends it itself.
             for run in self.halted.drain(..) {
                 run.end_children();
             }
@@ -57,11 +59,11 @@ impl Effects {
             if !launches.is_empty() {
                 let refused = super::launch::launch_all(shared, launches);
                 if !refused.is_empty() {
-                    let mut hub = shared.lock();
+                    let mut state = shared.lock();
                     for (key, run, done) in refused {
-                        hub.apply(key, &run, done, false, self);
+                        state.apply(key, &run, done, false, self);
                     }
-                    shared.leave(hub, self);
+                    shared.leave(state, self);
                 }
             }
         }

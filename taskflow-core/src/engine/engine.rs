@@ -13,9 +13,9 @@ use crate::machine::Dispatcher;
 
 /// Runs DAGs.
 ///
-/// An engine has worker threads for sync tasks, uses a tokio runtime for async and blocking ones, and holds the limits
-/// that its runs share. Threads are started when there is work for them. Cheap to clone; the threads end when the last
-/// handle and the last run are gone.
+/// An engine has worker threads for sync tasks, uses a tokio runtime for async and blocking ones,
+/// and holds the limits that its runs share. Threads are started when there is work for them. Cheap
+/// to clone; the threads end when the last handle and the last run are gone.
 ///
 /// [`Engine::global`] serves every run that does not name another one.
 #[derive(Clone)]
@@ -35,7 +35,8 @@ impl Engine {
         EngineBuilder::default()
     }
 
-    /// The engine of the process: a worker thread for each core, no limit on tasks at once, the declared pools.
+    /// The engine of the process: a worker thread for each core, no limit on tasks at once, the
+    /// declared pools.
     pub fn global() -> &'static Engine {
         static GLOBAL: OnceLock<Engine> = OnceLock::new();
         // The defaults name no pool, and an unknown pool is all that a builder refuses.
@@ -125,9 +126,10 @@ pub struct EngineBuilder {
 
 impl EngineBuilder {
     /// What tasks get with [`TaskContext::variable`](crate::task::TaskContext::variable),
-    /// [`connection`](crate::task::TaskContext::connection) and [`secret`](crate::task::TaskContext::secret). Its settings
-    /// are for the command line and change nothing here. Default: the configuration of the process, [`Config::global`], which
-    /// is read when a task asks for the first time.
+    /// [`connection`](crate::task::TaskContext::connection) and
+    /// [`secret`](crate::task::TaskContext::secret). Its settings are for the command line and
+    /// change nothing here. Default: the configuration of the process, [`Config::global`], which is
+    /// read when a task asks for the first time.
     #[must_use]
     pub fn config(mut self, config: &Config) -> Self {
         self.config = Some(config.clone());
@@ -141,8 +143,8 @@ impl EngineBuilder {
         self
     }
 
-    /// How many tasks of any kind run at once, in all runs together: Airflow's `parallelism`. Default: no limit beyond
-    /// the number of workers for sync tasks.
+    /// How many tasks of any kind run at once, in all runs together: Airflow's `parallelism`.
+    /// Default: no limit beyond the number of workers for sync tasks.
     #[must_use]
     pub fn max_active_tasks(mut self, tasks: NonZeroUsize) -> Self {
         self.max_active_tasks = Some(tasks);

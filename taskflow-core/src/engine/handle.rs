@@ -1,4 +1,4 @@
-//! Following a run, waiting for its end, cancelling it.
+//! Handles of a live run: awaiting its end, reading it, controlling it.
 
 use std::fmt;
 use std::future::Future;
@@ -10,14 +10,16 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 use super::engine::Engine;
+use super::live_run::LiveRun;
+use super::observer::{Streams, Subscription};
 use super::report::{RunReport, returned};
 use super::request::{RunError, RunRequest};
-use super::run::{Finished, RunShared};
-use super::run_view::RunView;
+use super::run::Finished;
+use super::run_shared::RunShared;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
 use crate::machine::{Input, RunKey};
-use crate::run::{RunInfo, TaskState};
+use crate::run::{RunInfo, RunView, TaskState};
 use crate::value::{AnyValue, Value};
 
 /// The future of a [`RunRequest`].
@@ -69,7 +71,7 @@ impl<T> fmt::Debug for RunFuture<T> {
     }
 }
 
-/// A run under way. Awaiting it gives its report; dropping it lets the run go on.
+/// A live run. Awaiting it returns its report. Dropping it does not end the run.
 pub struct RunHandle<T> {
     pub(super) engine: Engine,
     pub(super) key: RunKey,
@@ -79,7 +81,7 @@ pub struct RunHandle<T> {
     pub(super) result: PhantomData<fn() -> T>,
 }
 
-/// A task that runs just now.
+/// A running task.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunningTask {
@@ -106,7 +108,7 @@ impl<T> RunHandle<T> {
         &self.shared.plan
     }
 
-    /// A handle that can cancel the run and look at it, from anywhere.
+    /// A handle that can read and control the run from anywhere.
     pub fn control(&self) -> RunControl {
         RunControl { engine: self.engine.clone(), key: self.key, shared: Arc::clone(&self.shared) }
     }
@@ -129,8 +131,8 @@ impl<T> RunHandle<T> {
 
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
 impl RunHandle<()> {
-    /// Waits for the end, and gives the result whatever its type is, or why there is none although the task that makes it
-    /// succeeded. [`Plan::result_type`] can write it down.
+    /// Waits for the end. Returns the result with its type erased, or why it could not be made
+    /// although its task succeeded. [`Plan::result_type`] can encode it.
     pub(crate) async fn finished(mut self) -> (RunReport, Result<Option<AnyValue>, Failure>) {
         let mut finished = (&mut self.finished).await;
         let result = finished.as_mut().ok().and_then(|finished| finished.result.take());
@@ -154,9 +156,9 @@ impl<T: Value> Future for RunHandle<T> {
 }
 
 fn report<T: Value>(shared: &RunShared, finished: Result<Finished, oneshot::error::RecvError>) -> RunReport<T> {
-    // The engine lives as long as this handle, and sends before it forgets a run.
+    // The engine lives as long as this handle, and sends the report before it drops a run.
     let finished = finished.expect("the engine reports the end of every run");
-    RunReport::new(&shared.info, finished.machine, finished.result)
+    RunReport::new(&shared.info, finished)
 }
 
 impl<T> Drop for RunHandle<T> {
@@ -173,7 +175,7 @@ impl<T> fmt::Debug for RunHandle<T> {
     }
 }
 
-/// Looks at a run, cancels it, and says what has come that it waits for.
+/// Reads and controls a run.
 #[derive(Clone)]
 pub struct RunControl {
     engine: Engine,
@@ -182,35 +184,71 @@ pub struct RunControl {
 }
 
 impl RunControl {
-    /// Ends the run early: what has not started becomes `cancelled`, what runs is asked to stop and gets the grace time.
-    /// A run that is over stays as it is.
+    /// Ends the run early: tasks that have not started become `cancelled`, running ones are asked
+    /// to stop and have the grace time to do so. No effect on a run that is over.
     pub fn cancel(&self, reason: &str) {
-        self.engine.shared().tell(self.key, &self.shared.info.run_id, Input::Cancel { reason: reason.to_owned() });
+        self.engine.shared().send(self.key, &self.shared.info.run_id, Input::Cancel { reason: reason.to_owned() });
     }
 
-    /// Says that an event has come: tasks that wait for `key` go on with `value`, and so does every task that will wait for it
-    /// later. A second event with the same key takes the place of the first; a run that is over stays as it is.
+    /// Sends an event: tasks that wait for `key` continue with `value`, and so does every task that
+    /// waits for it later. A second event with the same key replaces the first. No effect on a run
+    /// that is over.
     ///
     /// # Errors
     ///
-    /// When the value cannot be written as JSON, or a task [asks](crate::approval) and this is no answer.
+    /// When the value cannot be serialised, or is not a valid answer to a task that
+    /// [asks](crate::approval).
     pub fn release(&self, key: &str, value: &impl serde::Serialize) -> Result<(), serde_json::Error> {
         let value = serde_json::to_value(value)?;
         crate::approval::check(&self.shared.plan, key, &value).map_err(serde::ser::Error::custom)?;
         let value = Arc::from(value.to_string());
         let input = Input::Release { key: key.to_owned(), value, by: String::new(), reason: String::new() };
-        self.engine.shared().tell(self.key, &self.shared.info.run_id, input);
+        self.engine.shared().send(self.key, &self.shared.info.run_id, input);
         Ok(())
     }
 
-    /// Reads the run with `read`; `None` when it is over. The engine stands still meanwhile.
-    pub(crate) fn look<R>(&self, read: impl FnOnce(RunView<'_>) -> R) -> Option<R> {
-        let mut hub = self.engine.shared().lock();
-        let run = hub.run(self.key).filter(|run| Arc::ptr_eq(&run.shared, &self.shared))?;
-        Some(read(RunView::at(run)))
+    /// Reads the run with `read`, under the lock of the engine; `None` when it is over.
+    pub(crate) fn look<R>(&self, read: impl FnOnce(LiveRun<'_>) -> R) -> Option<R> {
+        let mut state = self.engine.shared().lock();
+        let run = state.run(self.key).filter(|run| Arc::ptr_eq(&run.shared, &self.shared))?;
+        Some(read(LiveRun::new(run)))
     }
 
-    /// The number of the run in its journal: known a moment after its start, and never for one without a journal.
+    /// The present state of the run; `None` when it is over. Takes time in proportion to the size
+    /// of the plan, and the engine stands still meanwhile.
+    pub fn view(&self) -> Option<RunView> {
+        self.look(|run| run.view())
+    }
+
+    /// Subscribes to the run: a view of its present state, and every event after it. `None` when it
+    /// is over. There can be any number of subscriptions, at any time.
+    ///
+    /// `capacity` is how many events the subscription holds for its reader. The run does not wait
+    /// for a reader: when the queue is full, the subscription is closed and returns
+    /// [`Lagged`](super::Lagged).
+    ///
+    /// # Errors
+    ///
+    /// When the thread for the subscriptions of the run cannot be started.
+    pub fn subscribe(&self, capacity: usize) -> std::io::Result<Option<Subscription>> {
+        let mut started = None;
+        loop {
+            {
+                let mut state = self.engine.shared().lock();
+                let Some(run) = state.run(self.key).filter(|run| Arc::ptr_eq(&run.shared, &self.shared)) else {
+                    return Ok(None);
+                };
+                if started.is_some() || run.observers.has_streams() {
+                    return Ok(run.subscribe(started, capacity));
+                }
+            }
+            // Not under the lock: it can wait.
+            started = Some(Streams::start()?);
+        }
+    }
+
+    /// The number of the run in its journal: known a moment after its start, and never for one
+    /// without a journal.
     pub fn number(&self) -> Option<i64> {
         self.shared.recorder.as_ref()?.number()
     }
@@ -221,9 +259,9 @@ impl RunControl {
         self.shared.recorder.is_some()
     }
 
-    /// The tasks that run just now. Takes time in proportion to the size of the plan.
+    /// The running tasks. Takes time in proportion to the size of the plan.
     pub fn running(&self) -> Vec<RunningTask> {
-        let running = |look: RunView<'_>| {
+        let running = |look: LiveRun<'_>| {
             let tasks = look.tasks().filter(|task| task.state() == TaskState::Running);
             tasks.map(|task| look.running(task.index())).collect()
         };

@@ -8,18 +8,16 @@ use tokio::task::AbortHandle;
 use tracing::{Instrument as _, Span};
 
 use super::attempt::{
-    AttemptResult, Done, Instance, StartPermit, call_async, call_elsewhere, call_isolated, call_sync, span, store,
-    store_async, tell,
+    Done, Instance, Returned, StartPermit, call_async, call_elsewhere, call_isolated, call_sync, log_outcome, span,
+    store, store_async,
 };
 use super::engine_state::Shared;
-use super::run::RunShared;
+use super::run_shared::RunShared;
 use crate::base::{Failure, Timestamp};
-use crate::machine::{Outcome, RunKey};
-use crate::run::Stored;
-use crate::task::Kind;
-use crate::value::AnyValue;
+use crate::machine::RunKey;
+use crate::task::{Kind, Outcome};
 
-/// Starts an attempt that was granted.
+/// Starts an attempt.
 fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPermit) {
     let mut report = Report {
         shared: Arc::clone(shared),
@@ -31,21 +29,16 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPe
         open: true,
     };
     let Some(runtime) = report.run.runtime.clone() else {
-        return report.close(
-            Outcome::Failed(Box::new(Failure::Error {
-                chain: vec!["the engine has no tokio runtime for this task".to_owned()],
-                retryable: false,
-            })),
-            None,
-            None,
-        );
+        let chain = vec!["the engine has no tokio runtime for this task".to_owned()];
+        return report.close(Failure::Error { chain, retryable: false }.into());
     };
     let context = grant.context(&report.run);
     let control = grant.control.clone();
     let span = span(&report.run, &grant);
     let isolation = grant.def.isolation.filter(|_| !report.run.in_process);
     let spawned = if let Some(executor) = report.run.executor(grant.node) {
-        // Boxed before it is wrapped: each wrapper would have room for it twice, and a million of these may wait at once.
+        // Boxed before it is wrapped: each wrapper would reserve space for it twice, and a million
+        // of these may wait at once.
         let attempt = Box::pin(call_elsewhere(grant, Arc::clone(&report.run), executor));
         spawn(&runtime, span, report, attempt)
     } else if let Some(isolation) = isolation {
@@ -54,12 +47,12 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPe
     } else if grant.def.kind == Kind::Async {
         spawn(&runtime, span, report, call_async(grant, context))
     } else {
-        // A blocking thread that has started cannot be stopped; one that has not is never started after an abort.
+        // An abort stops a blocking task only before it has started.
         let spawned = runtime.spawn_blocking(move || {
-            let judged = span.in_scope(|| call_sync(grant, context.as_ref()));
-            let ((outcome, value), stored) = store(&report.run, &report.task, judged);
-            tell(&span, &outcome);
-            report.close(outcome, value, stored);
+            let outcome = span.in_scope(|| call_sync(grant, context.as_ref()));
+            let outcome = store(&report.run, &report.task, outcome);
+            log_outcome(&span, &outcome);
+            report.close(outcome);
         });
         spawned.abort_handle()
     };
@@ -68,31 +61,32 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPe
     }
 }
 
-/// Sees an attempt to its end on the runtime: what it gives is stored, and then reported.
+/// Runs an attempt on the runtime, then stores and reports its outcome.
 fn spawn(
     runtime: &Handle,
     span: Span,
     mut report: Report,
-    attempt: impl Future<Output = AttemptResult> + Send + 'static,
+    attempt: impl Future<Output = Outcome> + Send + 'static,
 ) -> AbortHandle {
     let spawned = runtime.spawn(async move {
-        let judged = attempt.instrument(span.clone()).await;
-        let ((outcome, value), stored) = store_async(&report.run, &report.task, judged).await;
-        tell(&span, &outcome);
-        report.close(outcome, value, stored);
+        let outcome = attempt.instrument(span.clone()).await;
+        let outcome = store_async(&report.run, &report.task, outcome).await;
+        log_outcome(&span, &outcome);
+        report.close(outcome);
     });
     spawned.abort_handle()
 }
 
 thread_local! {
-    /// Attempts that ended while this thread was launching: those that a runtime which is shut down drops at once.
+    /// Attempts that ended while this thread was launching: a runtime that is shut down drops them
+    /// at once.
     static REFUSED: RefCell<Option<Vec<Refused>>> = const { RefCell::new(None) };
 }
 
 type Refused = (RunKey, Arc<RunShared>, Done);
 
-/// Starts attempts that were granted. Those that end right here are returned: reporting one can launch the next, and
-/// thousands of them must not pile up on the stack.
+/// Starts attempts. Those that end at once are returned: reporting one can launch the next, and
+/// thousands of them must not recurse.
 pub(super) fn launch_all(shared: &Arc<Shared>, launches: Vec<(RunKey, Arc<RunShared>, StartPermit)>) -> Vec<Refused> {
     let outer = REFUSED.replace(Some(Vec::new()));
     for (key, run, grant) in launches {
@@ -101,7 +95,7 @@ pub(super) fn launch_all(shared: &Arc<Shared>, launches: Vec<(RunKey, Arc<RunSha
     REFUSED.replace(outer).unwrap_or_default()
 }
 
-/// The duty to report the attempt, also when its future is dropped with its runtime.
+/// Reports the attempt when it is dropped, such as with its runtime, if it was not reported before.
 struct Report {
     shared: Arc<Shared>,
     key: RunKey,
@@ -113,7 +107,7 @@ struct Report {
 }
 
 impl Report {
-    fn close(&mut self, outcome: Outcome, value: Option<AnyValue>, stored: Option<Box<Stored>>) {
+    fn close(&mut self, outcome: Outcome<Returned>) {
         self.open = false;
         let done = Done {
             task: self.task.task,
@@ -121,8 +115,6 @@ impl Report {
             started: self.started,
             ended: self.run.clock.now(),
             outcome,
-            value,
-            stored,
         };
         let refused = REFUSED.with_borrow_mut(|refused| match refused {
             Some(refused) => {
@@ -141,7 +133,7 @@ impl Drop for Report {
     fn drop(&mut self) {
         if self.open {
             let reason = "the future of the attempt was dropped; was its tokio runtime shut down?".to_owned();
-            self.close(Outcome::Failed(Box::new(Failure::Cancelled { reason })), None, None);
+            self.close(Failure::Cancelled { reason }.into());
         }
     }
 }

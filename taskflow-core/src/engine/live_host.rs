@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::notes::{Note, What};
-use super::run::RunShared;
+use super::run_shared::RunShared;
 use crate::base::{Failure, nearest};
 use crate::dag::{Plan, node_id_of, path_of};
 use crate::log::Redactor;
@@ -70,7 +70,8 @@ fn depth(plan: &Plan, node: u32) -> usize {
     std::iter::successors(plan.place(node).mapping, parent).count()
 }
 
-/// All nodes that have ended, in some way, before a node runs; those that one success of another makes unnecessary included.
+/// All nodes that have ended, in some way, before a node runs; those that one success of another
+/// makes unnecessary included.
 fn upstreams(plan: &Plan, node: u32) -> HashSet<u32> {
     let mut seen = HashSet::new();
     let mut open = vec![node];

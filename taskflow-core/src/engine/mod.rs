@@ -1,31 +1,34 @@
 //! Running DAGs.
 //!
-//! - `state`, `machine`: the pure state machine of one run. It is told what happened and says what to do.
-//! - `dispatch`: which ready task goes next, under the limits that runs share. Pure as well.
-//! - `values`: what tasks return, kept until the last task that takes it.
-//! - `attempt`: calling a task.
-//! - `run`, `hub`, `share`, `effects`, `worker`, `launch`, `timekeeper`: the live driver. `hub` states its protocol.
-//! - `record`: what a journal is told, and what is waited for.
-//! - `callback_projection`: what callbacks are to be told, as a function of what is recorded. `callback_dispatcher`: telling them; states its protocol.
-//! - `look`: reading a run while it runs.
-//! - `live_host`: what a running task reaches of its run. `notes`: its links and named values; states their protocol.
-//! - `sessions`: the executors on which tasks of a run have their attempts.
-//! - `trigger`: runs of other DAGs, started by tasks; states its protocol. `children`: those that are waited for. `archive`: the
-//!   other runs in the journal of a run. `previous`: the last one of the same DAG that succeeded.
-//! - `simulate`: the same machine driven by one loop on one thread, with a clock moved by hand; states its protocol.
-//!   `reference`: that loop with nothing left to chance. It is what the live driver is compared with.
-//! - [`RunRequest`], [`RunHandle`], [`RunReport`]: the face of all this.
+//! - [`RunRequest`], [`RunHandle`], [`RunControl`], [`RunReport`]: the public API.
+//! - `engine_state`: what the threads of an engine share; states the protocol of the live driver.
+//!   `execute`: carrying out the commands of state machines. `worker`, `share`, `launch`,
+//!   `timekeeper`: the threads. `effects`: what is done after the lock is released.
+//! - `run`: a live run. `run_shared`: the part of it that needs no lock. `values`: returned values
+//!   until their last consumer. `held`: what waits until it is stored.
+//! - `attempt`: calling a task. `live_host`: what a running task reaches of its run. `notes`: its
+//!   links and XComs; states their protocol. `sessions`: executors.
+//! - `recorder`: what a journal receives and what waits for it; states its protocol.
+//! - `observer`: observers and subscriptions; states their protocol. `live_run`: reading a live
+//!   run.
+//! - `trigger`: runs of other DAGs, started by tasks; states its protocol. `children`: those that a
+//!   run waits for. `archive`: other runs in the journal. `previous`: the last successful run.
+//! - `simulate`: the same machine, driven by one thread with a virtual clock; states its protocol.
+//!   `reference`: that driver without randomness, which the live driver is compared with.
 
 mod archive;
 mod attempt;
 mod children;
 mod effects;
-#[allow(clippy::module_inception, reason = "the type is the room's face")]
+#[allow(clippy::module_inception, reason = "the module is named after its type")]
 mod engine;
 mod engine_state;
+mod execute;
 mod handle;
+mod held;
 mod launch;
 mod live_host;
+mod live_run;
 mod notes;
 mod observer;
 mod previous;
@@ -35,7 +38,7 @@ mod reference;
 mod report;
 mod request;
 mod run;
-mod run_view;
+mod run_shared;
 mod sessions;
 mod share;
 #[cfg_attr(not(feature = "testing"), allow(dead_code, unused_imports, reason = "the reference driver needs a part"))]
@@ -48,7 +51,9 @@ mod worker;
 pub(crate) use archive::{Archive, ArchiveFuture, EndedRun, PastRun};
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use handle::{RunControl, RunFuture, RunHandle, RunningTask};
-pub use observer::Observer;
+#[cfg(feature = "cli")]
+pub(crate) use live_run::LiveRun;
+pub use observer::{Lagged, Observer, Subscription};
 pub use previous::{PreviousError, PreviousRun};
 pub(crate) use recorder::{Commits, Recorder};
 pub use recorder_error::RecorderError;
@@ -56,8 +61,6 @@ pub(crate) use report::returned;
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};
 pub(crate) use request::{OpenRecorder, RunStart};
 pub use request::{RunError, RunRequest};
-#[cfg(feature = "cli")]
-pub(crate) use run_view::RunView;
 #[cfg(feature = "testing")]
 pub(crate) use simulate::{Asyncs, End, Interference, Part, SimConfig, SimHooks, Simulated, StandIn, Starting};
 pub use trigger::TriggerError;

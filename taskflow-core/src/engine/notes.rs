@@ -1,14 +1,15 @@
-//! What attempts leave beside their values: links, named values for other tasks, and texts that tasks keep for themselves.
+//! Notes: what attempts leave besides their values, that is links, XComs and task state.
 //!
-//! 1. A task puts a note down under the lock of the notes, which is never held while another one is taken. What is large is
-//!    written to its file by the thread of the task.
-//! 2. When the attempt is reported, under the lock of the engine, its notes become entries before the one of its end, and its
-//!    values can be pulled. Notes of an attempt that is not the running one are dropped.
-//! 3. Links are taken earlier, as soon as they are there, because somebody may look at the task while it runs.
-//! 4. When another attempt of the task starts, what the one before has left is forgotten; an attempt that goes on after a wait
-//!    keeps it.
-//! 5. A text that a task keeps is taken at once, too, and the task waits until it is stored: it is about to do something that
-//!    must not be forgotten. It is never forgotten in the run, and no other task sees it.
+//! 1. A task adds a note under the lock of the notes. No other lock is taken while it is held. The
+//!    thread of the task writes large values to their files.
+//! 2. When the attempt is reported, under the lock of the engine, its notes become entries before
+//!    the entry of its end, and its XComs can be pulled. Notes of an attempt that is not the
+//!    running one are dropped.
+//! 3. Links are recorded at once, because they are useful while the task runs.
+//! 4. When the next attempt of the task starts, the XComs of the previous one are removed. An
+//!    attempt that continues after a wait keeps them.
+//! 5. Task state is recorded at once as well, and the task waits until it is stored: it is about to
+//!    act on it. Task state is never removed in the run, and other tasks do not see it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,22 +25,22 @@ use crate::task::Pushed;
 /// The notes of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    /// Whether there has been any: most runs have none, and pay for this look alone.
+    /// Whether there has been any: a run without notes checks only this.
     any: AtomicBool,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Those of attempts under way.
+    /// Notes of running attempts.
     new: Vec<Note>,
-    /// What can be pulled, by the ids of tasks.
+    /// XComs that can be pulled, by task id.
     xcoms: HashMap<String, BTreeMap<String, Pushed>>,
-    /// What tasks have kept for themselves, by their ids and keys.
+    /// Task state, by task id and key.
     own: HashMap<(String, String), String>,
 }
 
-/// Something that an attempt has left.
+/// A note of an attempt.
 #[derive(Debug)]
 pub(crate) struct Note {
     pub(crate) task: u32,
@@ -61,7 +62,7 @@ impl Notes {
         self.any.store(true, Ordering::Release);
     }
 
-    /// What an earlier part of the run has left.
+    /// Restores the notes of earlier processes of the run.
     pub(crate) fn restore(&self, notes: Vec<RestoredNote>, task_state: Vec<(String, String, String)>) {
         if notes.is_empty() && task_state.is_empty() {
             return;
@@ -74,18 +75,18 @@ impl Notes {
         self.any.store(true, Ordering::Release);
     }
 
-    /// What the task with this id has pushed under a key.
+    /// The XCom of a task under a key.
     ///
     /// # Errors
     ///
-    /// The keys that there are.
+    /// The keys that exist.
     pub(crate) fn get(&self, task: &str, key: &str) -> Result<Pushed, Vec<String>> {
         let state = self.lock();
         let Some(kept) = state.xcoms.get(task) else { return Err(Vec::new()) };
         kept.get(key).cloned().ok_or_else(|| kept.keys().cloned().collect())
     }
 
-    /// What a task keeps for itself from now on.
+    /// Sets task state.
     pub(crate) fn keep(&self, id: &str, note: Note) {
         if let What::TaskState { key, text } = &note.what {
             self.lock().own.insert((id.to_owned(), key.clone()), text.clone());
@@ -93,7 +94,7 @@ impl Notes {
         self.add(note);
     }
 
-    /// What a task has kept for itself under a key.
+    /// Task state under a key.
     pub(crate) fn own(&self, id: &str, key: &str) -> Option<String> {
         if self.is_empty() {
             return None;
@@ -101,7 +102,7 @@ impl Notes {
         self.lock().own.get(&(id.to_owned(), key.to_owned())).cloned()
     }
 
-    /// All that can be pulled from tasks of which `is_wanted` says so: task, key, value.
+    /// All XComs of the tasks that `is_wanted` selects: task, key, value.
     pub(crate) fn all(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, String, Pushed)> {
         let state = self.lock();
         let wanted = state.xcoms.iter().filter(|(task, _)| is_wanted(task));
@@ -127,7 +128,7 @@ impl Notes {
 }
 
 impl Run {
-    /// Takes what an attempt has left that is about to be reported.
+    /// Records the notes of an attempt that is about to be reported.
     pub(super) fn take_notes(&mut self, task: u32, attempt: u32) {
         if self.shared.notes.is_empty() {
             return;
@@ -140,7 +141,7 @@ impl Run {
         self.keep(notes);
     }
 
-    /// Takes the links of attempts under way, and what they keep for themselves.
+    /// Records the links and the task state of running attempts.
     pub(super) fn take_early(&mut self) {
         if self.shared.notes.is_empty() {
             return;
@@ -170,18 +171,19 @@ impl Run {
         }
     }
 
-    /// Takes what a task keeps for itself, and tells it when that is stored. If it never will be, the sender is dropped.
+    /// Records task state and notifies the task when it is stored. If it cannot be stored, the
+    /// sender is dropped.
     pub(super) fn store_task_state(&mut self, stored: oneshot::Sender<()>) {
         self.take_early();
         if self.shared.recorder.is_none() {
-            // Whoever asked may have gone meanwhile.
+            // The attempt may be over.
             let _ = stored.send(());
         } else if !self.held.given_up {
             self.held.task_states.push_back((self.held.recorded, stored));
         }
     }
 
-    /// An attempt starts: what the one before has left is forgotten.
+    /// An attempt starts: removes the XComs of the previous one.
     pub(super) fn forget_notes(&self, task: u32) {
         if !self.shared.notes.is_empty() {
             self.shared.notes.lock().xcoms.remove(&*self.machine.layout().id(task));

@@ -50,8 +50,9 @@ pub enum PreviousError {
 }
 
 impl TaskContext {
-    /// The run of the same DAG that succeeded and has the latest logical date before that of this run: Airflow's
-    /// `prev_data_interval_start_success` and its like. `None` if there is none in the journal, and in a run without one.
+    /// The run of the same DAG that succeeded and has the latest logical date before that of this
+    /// run: Airflow's `prev_data_interval_start_success` and its like. `None` if there is none in
+    /// the journal, and in a run without one.
     ///
     /// It reads the journal, which blocks the thread for a moment.
     ///
@@ -100,7 +101,8 @@ impl PreviousRun {
     ///
     /// # Errors
     ///
-    /// When it had no such task, that has no value, the value is of another type, or the journal cannot be read.
+    /// When it had no such task, that has no value, the value is of another type, or the journal
+    /// cannot be read.
     pub fn value<T: Value + Clone>(&self, task: &str) -> Result<T, PreviousError> {
         let (run_id, of) = (self.info.run_id.clone(), task.to_owned());
         let Some((stored, bytes)) = wait(self.archive.value(&run_id, task))? else {
@@ -121,7 +123,8 @@ impl fmt::Debug for PreviousRun {
     }
 }
 
-/// Waits for the journal on another thread: this one may be one of a runtime, which must not wait for it on its own.
+/// Waits for the journal on another thread: this one may be one of a runtime, which must not wait
+/// for it on its own.
 fn wait<T: Send>(look: ArchiveFuture<'_, T>) -> Result<T, PreviousError> {
     let unavailable = |error: std::io::Error| RecorderError::new(ErrorKind::Unavailable, error);
     let panicked = || RecorderError::new(ErrorKind::Unavailable, "the journal has panicked");

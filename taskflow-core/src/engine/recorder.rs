@@ -1,15 +1,20 @@
-//! What the engine tells a journal, and what it waits for.
+//! The interface between a run and its journal.
 //!
 //! The protocol between a run and its [`Recorder`]:
 //!
-//! 1. Every change of a run is an [`Entry`]. Under the lock of the hub, in the order of the state machine, they are handed
-//!    to the recorder, which takes a note and returns at once with the number of the last one.
-//! 2. What an entry makes possible waits for it: under [`Durability::Strict`] a ready task is dispatched when everything
-//!    before it is stored, and under every durability a run is over when its last entry is. A start is told and waited for by
-//!    nobody.
-//! 3. The recorder says [`Commits::stored`] from a thread of its own, or [`Commits::failed`] once and for all: then nothing
-//!    more starts, what runs is asked to stop, and the run is `interrupted`. What was stored before can be resumed.
-//! 4. A recorder that cannot keep up says so ([`Commits::set_congested`]), and the engine starts nothing until it has.
+//! 1. Every change of a run is an [`Entry`]. The engine passes entries to the recorder under its
+//!    lock, in the order of the state machine. The recorder buffers them and returns the number of
+//!    the last one.
+//! 2. What follows from an entry waits for it. Under [`Durability::Strict`] a ready task is
+//!    dispatched when all entries before it are stored. Under every durability a run is over when
+//!    its last entry is stored. Nothing waits for the entry of a start.
+//! 3. The recorder calls [`Commits::stored`] from a thread of its own, or [`Commits::failed`] once:
+//!    then nothing more starts, running attempts are asked to stop, and the run is `interrupted`.
+//!    It can be resumed from what was stored before.
+//! 4. A recorder that cannot keep up calls [`Commits::set_congested`], and the engine starts
+//!    nothing until it has caught up.
+//!
+//! [`Durability::Strict`]: crate::run::Durability::Strict
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,37 +23,38 @@ use std::sync::{Arc, Weak};
 use super::archive::Archive;
 use super::effects::Effects;
 use super::engine_state::Shared;
-use super::run::RunShared;
+use super::run_shared::RunShared;
 use crate::base::{Failure, Timestamp};
 use crate::callback::DeliveryLog;
 use crate::machine::{Input, RunKey};
 use crate::run::{Encoded, Entry, Stored};
 use crate::value::{AnyValue, TypeInfo};
 
-/// Takes what happens to one run.
+/// Receives the entries of one run.
 pub(crate) trait Recorder: Send + Sync + fmt::Debug {
-    /// Says where news about storing go. Called once, before anything else.
+    /// Sets where to report what is stored. Called once, before anything else.
     fn attach(&self, commits: Commits);
 
-    /// Takes entries, in order, and empties the list; `value` belongs to the success or the pushed value among them. The number of the last
-    /// entry. `urgent` says that something waits for it. Called under the lock of the engine: must not wait.
+    /// Takes entries in order, empties the list, and returns the number of the last entry. `value`
+    /// is the value of the success or of the XCom among them; there is at most one. `urgent` means
+    /// that something waits for the entries. Called under the lock of the engine: must not wait.
     fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, value: Option<Stored>, urgent: bool) -> u64;
 
-    /// Writes a value down. Called by the thread that has produced it; `task` is the id of the task.
+    /// Encodes a value. Called by the thread that has produced it; `task` is the id of the task.
     ///
     /// # Errors
     ///
     /// Why the value cannot be stored: that is a failure of the task that produced it.
     fn encode(&self, task: &str, ty: TypeInfo, value: &AnyValue) -> Result<Encoded, Failure>;
 
-    /// Puts a large value into a file: this waits for the disk.
+    /// Writes a large value to a file. Blocks on the disk.
     ///
     /// # Errors
     ///
     /// As [`Recorder::encode`].
     fn spill(&self, task: &str, bytes: &[u8]) -> Result<Stored, Failure>;
 
-    /// The engine has let go of the run: nothing of it runs any more.
+    /// The run is over in this engine: nothing of it runs any more.
     fn over(&self);
 
     /// Whether a ready task has to wait until everything before it is stored.
@@ -57,20 +63,20 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     /// How often the task was cleared.
     fn generation(&self, task: &str) -> u32;
 
-    /// The number that the run is stored under, as soon as it is.
+    /// The number of the run in the store, once it is stored.
     fn number(&self) -> Option<i64>;
 
-    /// Where is noted what callbacks were told.
+    /// The log of callback deliveries.
     fn delivery_log(&self) -> Arc<dyn DeliveryLog>;
 
-    /// The directory for files of the run, if there is one. It need not be there yet.
+    /// The directory for files of the run, if there is one. It may not exist yet.
     fn artifacts(&self) -> Option<PathBuf>;
 
-    /// The journal, for a look at its other runs.
+    /// The journal, for reading its other runs.
     fn archive(&self) -> Option<Arc<dyn Archive>>;
 }
 
-/// Tells the engine what was stored.
+/// Reports to the engine what was stored.
 #[derive(Clone)]
 pub(crate) struct Commits {
     shared: Weak<Shared>,
@@ -87,41 +93,41 @@ impl Commits {
     pub(crate) fn stored(&self, entry: u64) {
         let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
         let mut effects = Effects::default();
-        let mut hub = shared.lock();
-        hub.stored(self.key, &of, entry, &mut effects);
-        shared.leave(hub, &mut effects);
+        let mut state = shared.lock();
+        state.stored(self.key, &of, entry, &mut effects);
+        shared.leave(state, &mut effects);
         effects.carry_out(&shared);
     }
 
-    /// Nothing more can be stored.
+    /// No further entry can be stored.
     pub(crate) fn failed(&self, reason: &str) {
         let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
         let mut effects = Effects::default();
-        let mut hub = shared.lock();
-        hub.cannot_store(self.key, &of, reason, &mut effects);
-        shared.leave(hub, &mut effects);
+        let mut state = shared.lock();
+        state.cannot_store(self.key, &of, reason, &mut effects);
+        shared.leave(state, &mut effects);
         effects.carry_out(&shared);
     }
 
-    /// Somebody outside wants the run to end.
+    /// Another process asked for the end of the run.
     pub(crate) fn cancel(&self, reason: &str) {
         let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
-        shared.tell(self.key, &of.info.run_id, Input::Cancel { reason: reason.to_owned() });
+        shared.send(self.key, &of.info.run_id, Input::Cancel { reason: reason.to_owned() });
     }
 
-    /// Somebody outside says that an event has come.
+    /// Another process sent an event.
     pub(crate) fn release(&self, key: String, value: Arc<str>, by: String, reason: String) {
         let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
-        shared.tell(self.key, &of.info.run_id, Input::Release { key, value, by, reason });
+        shared.send(self.key, &of.info.run_id, Input::Release { key, value, by, reason });
     }
 
-    /// Whether too much waits to be stored.
+    /// Sets whether too much waits to be stored.
     pub(crate) fn set_congested(&self, congested: bool) {
         let Some(shared) = self.shared.upgrade() else { return };
         let mut effects = Effects::default();
-        let mut hub = shared.lock();
-        hub.congested = congested;
-        shared.leave(hub, &mut effects);
+        let mut state = shared.lock();
+        state.congested = congested;
+        shared.leave(state, &mut effects);
         effects.carry_out(&shared);
     }
 }

@@ -1,7 +1,7 @@
-//! The reference driver: a simulation in which nothing is left to chance. One task at a time, and no waiting.
+//! The reference driver: a deterministic simulation, one task at a time, without waiting.
 //!
-//! Time is virtual: when nothing is ready it jumps to the next deadline. What the live engine does must be something
-//! that this loop could have done.
+//! Time is virtual: if nothing is ready, it jumps to the next deadline. Whatever the live engine
+//! does, this loop could have done as well.
 
 use super::report::RunReport;
 use super::request::{RunError, RunRequest};
@@ -10,16 +10,18 @@ use crate::base::Timestamp;
 use crate::run::Durability;
 use crate::value::Value;
 
-/// Takes what is possible in its order.
+/// Takes possible steps in their order.
 struct InOrder;
 
 impl SimHooks for InOrder {}
 
 impl<T: Value> RunRequest<T> {
-    /// Runs it on this thread, one task after the other, with waits skipped: a run of hours ends in milliseconds.
+    /// Runs it on this thread, one task after the other, and skips waits: a run of hours ends in
+    /// milliseconds.
     ///
-    /// For tests of a DAG's logic; limits and priorities hold, parallelism there is none, and time limits of attempts
-    /// do not strike. No journal is written. The test kit (feature `testing`) can do more.
+    /// For tests of the logic of a DAG. Limits and priorities apply; there is no parallelism, and
+    /// timeouts of attempts have no effect. No journal is written. The test kit (feature `testing`)
+    /// can do more.
     ///
     /// # Errors
     ///

@@ -1,22 +1,26 @@
-//! What is known of a run when it is over.
+//! The report of a finished run.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::live_run::view;
+use super::run::Finished;
 use crate::base::{Failure, Timestamp, catch};
 use crate::dag::Plan;
 use crate::machine::Machine;
-use crate::run::{RunInfo, RunState, TaskState};
+use crate::run::{RunInfo, RunState, RunView, TaskState};
 use crate::value::{AnyValue, Value};
 
-/// A finished run: its state, its result, and what became of each task.
+/// A finished run: its state, its result, and its tasks.
 pub struct RunReport<T = ()> {
     pub(super) info: Arc<RunInfo>,
     pub(super) machine: Machine,
+    /// The number of the last entry; 0 without a journal.
+    pub(super) entry: u64,
     pub(super) result: Option<Arc<T>>,
-    /// Why what the DAG returns could not be made of the value of its task.
+    /// Why the projection of the result failed, if it did.
     pub(super) lost: Option<Arc<Failure>>,
 }
 
@@ -41,8 +45,8 @@ pub struct AttemptReport {
     pub failure: Option<Arc<Failure>>,
 }
 
-/// The value of the task that makes the result, as the DAG returns it. A projection of it is applied by the thread that
-/// takes the report, and a panic there is no failure of the run, which is over.
+/// The result of the DAG, from the value of its task. The thread that takes the report applies the
+/// projection. The run is over by then, so a panic in the projection does not fail it.
 pub(crate) fn returned(plan: &Plan, value: AnyValue) -> Result<AnyValue, Failure> {
     match plan.result_projection() {
         None => Ok(value),
@@ -51,14 +55,15 @@ pub(crate) fn returned(plan: &Plan, value: AnyValue) -> Result<AnyValue, Failure
 }
 
 impl<T: Value> RunReport<T> {
-    pub(super) fn new(info: &Arc<RunInfo>, machine: Machine, result: Option<AnyValue>) -> Self {
+    pub(super) fn new(info: &Arc<RunInfo>, finished: Finished) -> Self {
+        let Finished { machine, result, entry } = finished;
         let result = result.map(|value| returned(machine.plan(), value)).transpose();
         let (result, lost) = match result {
             Ok(result) => (result, None),
             Err(failure) => (None, Some(Arc::new(failure))),
         };
         let result = result.and_then(|value| value.downcast::<T>().ok());
-        RunReport { info: Arc::clone(info), machine, result, lost }
+        RunReport { info: Arc::clone(info), machine, entry, result, lost }
     }
 }
 
@@ -78,12 +83,12 @@ impl<T> RunReport<T> {
         self.machine.state()
     }
 
-    /// Whether it ended well.
+    /// Whether it succeeded.
     pub fn is_success(&self) -> bool {
         self.state() == RunState::Success
     }
 
-    /// What the DAG returned, if the task that makes the result succeeded: also when another one failed the run.
+    /// The result of the DAG, if its task succeeded, even if another task failed the run.
     pub fn result(&self) -> Option<&T> {
         self.result.as_deref()
     }
@@ -113,8 +118,8 @@ impl<T> RunReport<T> {
     ///
     /// # Errors
     ///
-    /// [`RunFailed`] when the run did not end well, and also when it did without a result: because the task that makes
-    /// it was skipped, or because a projection of its value (`out.get("key")`) failed.
+    /// [`RunFailed`] when the run did not succeed, or succeeded without a result: because the task
+    /// of the result was skipped, or because a projection of its value (`out.get("key")`) failed.
     pub fn into_result(self) -> Result<Arc<T>, Box<RunFailed>> {
         let failed = self.failed();
         match self.result {
@@ -138,12 +143,17 @@ impl<T> RunReport<T> {
         self.ended().since(self.started())
     }
 
+    /// The final state of the run and of its tasks as data.
+    pub fn view(&self) -> RunView {
+        view(&self.machine, &self.info, self.entry)
+    }
+
     /// Why it ended early, if it did: a cancellation, `fail_fast`, the time limit.
     pub fn halt_reason(&self) -> Option<&str> {
         self.machine.halt_reason()
     }
 
-    /// The task instances, in the order of the plan; those of the elements of lists after all others.
+    /// The task instances in the order of the plan, followed by those of elements.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskReport<'_>> + DoubleEndedIterator {
         let tasks: Vec<u32> = self.machine.layout().tasks().collect();
         tasks.into_iter().map(|task| TaskReport::new(&self.machine, task))
@@ -183,12 +193,13 @@ impl<'a> TaskReport<'a> {
         TaskReport { machine, task }
     }
 
-    /// Its id: that of its node, and the places of its element in the lists around it, as in `area[3]`.
+    /// Its id: that of its node, followed by the positions of its element in the enclosing lists,
+    /// as in `area[3]`.
     pub fn id(&self) -> Cow<'a, str> {
         self.machine.layout().id(self.task)
     }
 
-    /// What people call the element that it is part of, if its list was [labelled](crate::dag::Output::label).
+    /// The label of its element, if its list is [labelled](crate::dag::Output::label).
     pub fn label(&self) -> Option<&'a str> {
         self.machine.label(self.task)
     }
@@ -257,7 +268,7 @@ impl<'a> TaskReport<'a> {
         first.or_else(|| (self.attempt_count() > 0).then(|| self.machine.times(self.task).0))
     }
 
-    /// When it came to its final state.
+    /// When it reached its final state.
     pub fn ended(&self) -> Timestamp {
         self.machine.times(self.task).1
     }
@@ -289,7 +300,7 @@ impl fmt::Debug for TaskReport<'_> {
     }
 }
 
-/// A run that did not end well.
+/// A run that did not succeed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunFailed {
@@ -299,14 +310,14 @@ pub struct RunFailed {
     pub state: RunState,
     /// The task that failed first.
     pub task: Option<String>,
-    /// Its failure; without a task that failed, why the result could not be made.
+    /// Its failure; without a failed task, why the result could not be made.
     pub failure: Option<Failure>,
     /// Why the run ended early, if it did.
     pub halt_reason: Option<String>,
 }
 
 impl RunFailed {
-    /// How it ended, and why, without its id.
+    /// How it ended and why, without its id.
     pub(super) fn story(&self) -> String {
         let whole = self.to_string();
         whole.strip_prefix(&format!("run {} ", self.run_id)).map(str::to_owned).unwrap_or(whole)

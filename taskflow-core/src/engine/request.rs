@@ -12,11 +12,12 @@ use super::children::Children;
 use super::engine::Engine;
 use super::handle::{FutureState, RunFuture, RunHandle};
 use super::notes::Notes;
-use super::observer::Observer;
+use super::observer::{Observer, Observers};
 use super::recorder::Recorder;
 use super::recorder_error::RecorderError;
 use super::report::RunReport;
-use super::run::{Clock, Run, RunShared, observe};
+use super::run::Run;
+use super::run_shared::{Clock, RunShared};
 use super::sessions::Sessions;
 use crate::base::{ErrorKind, Quietly, Timestamp};
 use crate::callback::{CallbackDispatcher, PendingCallback};
@@ -52,7 +53,7 @@ pub struct RunRequest<T> {
     logical_date: Option<Timestamp>,
     info: Option<RunInfo>,
     seed: Option<u64>,
-    observer: Option<Box<dyn Observer>>,
+    observers: Vec<Box<dyn Observer>>,
     open_recorder: Option<OpenRecorder>,
     durability: Durability,
     restored: Option<Restored>,
@@ -153,7 +154,7 @@ impl<T> RunRequest<T> {
             logical_date: None,
             info: None,
             seed: None,
-            observer: None,
+            observers: Vec::new(),
             open_recorder: None,
             durability: Durability::default(),
             restored: None,
@@ -204,9 +205,12 @@ impl<T> RunRequest<T> {
         self
     }
 
-    /// Lets `observer` see every transition: a closure `|event: &Event|`, or a type of its own.
+    /// Lets `observer` see every transition: a closure `|event: &Event|`, or a type of its own. Each
+    /// call adds one. For a run that has started there is [`RunControl::subscribe`].
+    ///
+    /// [`RunControl::subscribe`]: super::RunControl::subscribe
     pub fn observe(mut self, observer: impl Observer) -> Self {
-        self.observer = Some(Box::new(observer));
+        self.observers.push(Box::new(observer));
         self
     }
 
@@ -273,7 +277,7 @@ impl<T> RunRequest<T> {
         run.take_up(prepared.restored.unwrap_or_default(), prepared.pending_callbacks);
         run.finish = Some(sender);
         run.engine = Some(engine.clone());
-        run.observer = prepared.observer.map(observe).transpose()?;
+        run.observers = Observers::start(prepared.observers)?;
         let key = engine.shared().begin(run, limit, halted);
         Ok(RunHandle { engine, key, shared, finished, cancel_on_drop: false, result: PhantomData })
     }
@@ -321,7 +325,7 @@ impl<T> RunRequest<T> {
             grace: self.grace.unwrap_or(defaults.grace),
             seed: self.seed.unwrap_or_else(|| seed_of(&info.run_id)),
             logical_date: info.logical_date,
-            observed: self.observer.is_some(),
+            observed: !self.observers.is_empty(),
             recorded: self.open_recorder.is_some() || plan.has_callbacks(),
         };
         let mut machine = Machine::new(Arc::clone(&plan), self.selection.as_ref(), settings);
@@ -334,7 +338,7 @@ impl<T> RunRequest<T> {
             info,
             machine,
             params: self.params.values().to_vec(),
-            observer: self.observer,
+            observers: self.observers,
             open_recorder: self.open_recorder,
             restored: self.restored,
             pending_callbacks: self.pending_callbacks,
@@ -398,7 +402,7 @@ impl<T> RunRequest<T> {
             logical_date,
             info,
             seed,
-            observer,
+            observers,
             open_recorder,
             durability,
             restored,
@@ -416,7 +420,7 @@ impl<T> RunRequest<T> {
             logical_date,
             info,
             seed,
-            observer,
+            observers,
             open_recorder,
             durability,
             restored,
@@ -449,7 +453,7 @@ pub(super) struct Prepared {
     pub(super) info: Arc<RunInfo>,
     pub(super) machine: Machine,
     pub(super) params: Vec<AnyValue>,
-    pub(super) observer: Option<Box<dyn Observer>>,
+    pub(super) observers: Vec<Box<dyn Observer>>,
     pub(super) open_recorder: Option<OpenRecorder>,
     pub(super) restored: Option<Restored>,
     pub(super) pending_callbacks: Vec<PendingCallback>,

@@ -1,4 +1,4 @@
-//! What a worker takes at once, and how others take it back.
+//! Shares: the tasks that a worker takes at once, and how others take them back.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,34 +6,34 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::attempt::{Done, StartPermit};
 use super::effects::Effects;
 use super::engine_state::EngineState;
-use super::run::RunShared;
+use super::run_shared::RunShared;
 use crate::base::Timestamp;
 use crate::machine::{Lane, RunKey};
 
-/// What the hub knows of a worker thread.
+/// What the engine knows of a worker thread.
 pub(super) struct Slot {
     /// The run it works for.
     pub(super) run: Of,
-    /// The task it is in, when it has taken just one.
+    /// The task it runs, if it has taken a single one.
     pub(super) single: Option<u32>,
-    /// What it has taken, when it has taken several.
+    /// The tasks it has taken, if several.
     pub(super) share: Arc<Mutex<Share>>,
-    /// Whether the task it is in was given up.
+    /// Whether the task it runs was given up.
     pub(super) lost: bool,
 }
 
-/// Several tasks one worker has taken, and what came of them.
+/// Several tasks that a worker has taken, and their results.
 #[derive(Default)]
 pub(crate) struct Share {
     pub(super) queue: VecDeque<StartPermit>,
     pub(super) done: Vec<Done>,
-    /// The task under way and when it began.
+    /// The running task and its start.
     pub(super) current: Option<(u32, Timestamp)>,
-    /// Whether the rest is worth a waking call to somebody who sleeps.
+    /// Whether the rest is worth waking another worker.
     pub(super) worth_sharing: bool,
 }
 
-/// What a worker gets when it asks.
+/// What a worker receives.
 pub(super) enum Taken {
     /// Nothing is ready.
     Nothing,
@@ -43,17 +43,18 @@ pub(super) enum Taken {
     Several,
 }
 
-/// A run and where it stands in the engine.
+/// A run and its key in the engine.
 pub(super) type Of = Option<(RunKey, Arc<RunShared>)>;
 impl EngineState {
     /// The next share of worker `me`; `now` is about the present.
     ///
-    /// A share is one task, unless tasks like it have proven short. Then it is a fair part of what is ready, bounded by
-    /// the time it should take; all of it, when the whole is less work than waking somebody for it.
+    /// A share is one task, unless tasks like it have proven short. Then it is a fair part of the
+    /// ready tasks, bounded by its expected duration; all of them, if they are less work than
+    /// waking a thread.
     pub(super) fn take_share(&mut self, me: usize, workers: usize, of: &mut Of, now: &mut Option<Timestamp>) -> Taken {
-        /// What a share may take, in nanoseconds.
+        /// The longest expected duration of a share, in nanoseconds.
         const LONG: u64 = 100_000;
-        /// What it costs to wake a thread.
+        /// The cost of waking a thread, in nanoseconds.
         const WAKING: u64 = 10_000;
         const MOST: usize = 64;
 
@@ -99,7 +100,7 @@ impl EngineState {
         while share.queue.len() < most && expected < LONG {
             let Some(task) = self.dispatcher.pop_from(key, Lane::Sync) else { break };
             let grant = run.grant(task, now, &mut commands);
-            // A task not known to be short ends the share.
+            // A task that is not known to be short ends the share.
             expected += if grant.short { u64::from(run.cost(task)) } else { LONG };
             share.queue.push_back(grant);
         }
@@ -109,10 +110,9 @@ impl EngineState {
         Taken::Several
     }
 
-    /// Takes back from the shares of others: results not reported, and the later half of what is not started. With
-    /// `overdue`, only from those whose task under way has turned out long, and then all of it.
-    ///
-    /// Whether there was anything.
+    /// Takes back from the shares of others: unreported results, and the later half of the tasks
+    /// that are not started. With `overdue`, only from shares whose running task turned out long,
+    /// and then all of them. Returns whether there was anything.
     pub(super) fn take_back(&mut self, overdue: bool, effects: &mut Effects) -> bool {
         const OVERDUE: std::time::Duration = std::time::Duration::from_millis(1);
         let mut found = false;
@@ -140,7 +140,7 @@ impl EngineState {
         found
     }
 
-    /// Whether any share holds something that its worker has not come back with.
+    /// Whether any share has tasks or unreported results.
     pub(super) fn shares_in_use(&self) -> bool {
         self.slots.iter().flatten().any(|slot| {
             let share = lock(&slot.share);

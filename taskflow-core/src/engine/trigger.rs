@@ -1,14 +1,17 @@
 //! Runs of other DAGs, started by tasks: Airflow's `TriggerDagRunOperator`.
 //!
-//! 1. The id of the run follows from the run and the task that ask for it, and from which of its calls it is: so a task that
-//!    is called again, after a wait, a crash or a failure, finds the run that it has started, and starts no second one.
-//! 2. What has become of it is known of this process ([`Children`](super::children::Children)) or of the journal. A run that was
-//!    interrupted goes on; one that somebody else runs is looked for again from time to time.
-//! 3. Whoever waits is deferred for an event, which comes when the run has ended. When the run that waits goes on in another
-//!    process, it looks for itself at once ([`RUN_ENDED`]).
-//! 4. After a run that did not end well, the task fails; its next attempt that counts starts another one.
-//! 5. When the run that waits ends early, so does the one that it waits for. A simulated run has no engine: there the other one
-//!    is simulated as well, at once.
+//! 1. The id of the triggered run is derived from the triggering run, its task and the number of
+//!    the call. A task that is called again after a wait, a crash or a failure therefore finds the
+//!    run that it has started, and does not start a second one.
+//! 2. The state of the triggered run comes from this process
+//!    ([`Children`](super::children::Children)) or from the journal. An interrupted run is resumed;
+//!    a run of another process is checked from time to time.
+//! 3. A task that waits is deferred until an event, which is sent when the run has ended. If the
+//!    waiting run is resumed by another process, the task checks at once ([`RUN_ENDED`]).
+//! 4. If the triggered run does not succeed, the task fails; its next counted attempt starts
+//!    another run.
+//! 5. If the waiting run ends early, so does the run that it waits for. A simulated run has no
+//!    engine: the triggered run is simulated as well, at once.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -27,14 +30,14 @@ use crate::run::{RUN_ENDED, RunInfo, RunState, TriggeredBy};
 use crate::task::{Interrupt, TaskContext};
 use crate::value::{Value, into_owned};
 
-/// Between two looks for a run that another process runs.
+/// The time between two checks of a run of another process.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Why a run of another DAG could not be started, or did not give its result.
+/// Why a run of another DAG could not be started, or has no result.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TriggerError {
-    /// It has not ended: the task is called again when it has, if it returns this.
+    /// It has not ended. If the task returns this error, it is called again after the end.
     #[error(transparent)]
     Waits(Interrupt),
     /// It did not end well, or has no result.
@@ -55,7 +58,7 @@ pub enum TriggerError {
         /// Why.
         error: RunError,
     },
-    /// Whether it has been started before is not known, because the journal cannot be read, or it cannot go on.
+    /// The journal cannot be read, or the run cannot be resumed.
     #[error("a run of `{dag}` cannot be triggered: {source}")]
     Journal {
         /// Its DAG.
@@ -71,7 +74,8 @@ pub enum TriggerError {
 }
 
 impl TaskContext {
-    /// Starts a run of another DAG, waits for its end without holding a slot, and gives its result:
+    /// Starts a run of another DAG, waits for its end without holding a slot, and returns its
+    /// result:
     ///
     /// ```
     /// use taskflow::prelude::*;
@@ -101,23 +105,27 @@ impl TaskContext {
     /// # assert_eq!(overview::run().wait().unwrap().result(), Some(&140_100));
     /// ```
     ///
-    /// The run has a history of its own, which says who has triggered it. It is kept in the same journal, runs on the same
-    /// engine, and has the logical date of the run that it is triggered by, unless [`RunRequest::logical_date`] says another one.
+    /// The run has a history of its own, which names the task that triggered it. It uses the same
+    /// journal and the same engine, and the logical date of the triggering run unless
+    /// [`RunRequest::logical_date`] sets another one.
     ///
-    /// It is started once: a task that is called again, after the wait or after a crash, finds it by its order among the runs
-    /// that the function triggers. If it fails, so does this, and the next attempt of the task starts another one. When the
-    /// run of the task ends early, it is cancelled.
+    /// It is started once: a task that is called again, after the wait or after a crash, finds it
+    /// by its position among the runs that the function triggers. If it fails, so does this call,
+    /// and the next attempt of the task starts another run. It is cancelled when the run of the
+    /// task ends early.
     ///
     /// # Errors
     ///
-    /// Before the end of the run: return that error, and the function is called again from its beginning. When the run does not
-    /// end well or has no result. In a task without `#[task(deferrable)]`, which fails for good.
+    /// Before the end of the run: return this error, and the function is called again from its
+    /// beginning. When the run does not succeed or has no result. In a task without
+    /// `#[task(deferrable)]`, which then fails without a retry.
     pub async fn trigger<T: Value + Clone>(&self, request: RunRequest<T>) -> Result<T, TriggerError> {
         Ok(into_owned(trigger(self, request).await?))
     }
 
-    /// Starts a run of another DAG, which goes on by itself, and gives its id. Otherwise as [`TaskContext::trigger`]; it need not be
-    /// deferrable, and the run is not cancelled with that of the task.
+    /// Starts a run of another DAG without waiting for it, and returns its id. Otherwise as
+    /// [`TaskContext::trigger`], but the task need not be deferrable, and the run is not cancelled
+    /// with that of the task.
     ///
     /// # Errors
     ///
@@ -250,7 +258,8 @@ impl Triggering {
         Ok((None, run_id))
     }
 
-    /// Starts the run on the engine of the one that triggers it, and sees to it that its end is told there.
+    /// Starts the run on the engine of the one that triggers it, and sees to it that its end is
+    /// told there.
     fn follow<T: Value>(
         &self,
         context: &TaskContext,
@@ -276,7 +285,7 @@ impl Triggering {
             let Some(parent) = parent.upgrade() else { return };
             let value = Arc::from(format!("\"{}\"", ended.state.name()));
             parent.children.put(&run_id, Child::Ended(ended));
-            parent.tell(Input::Release {
+            parent.send(Input::Release {
                 key: format!("{RUN_ENDED}{run_id}"),
                 value,
                 by: String::new(),
@@ -304,7 +313,8 @@ fn outcome<T: Value>(report: RunReport<T>) -> EndedRun {
     }
 }
 
-/// Runs it at once, on a thread of its own: in a simulated run nothing goes on beside the steps of the simulation.
+/// Runs it at once, on a thread of its own: in a simulated run nothing goes on beside the steps of
+/// the simulation.
 fn simulated<T: Value>(plan: &Plan, request: RunRequest<T>) -> Result<EndedRun, TriggerError> {
     let dag = || plan.id().to_owned();
     let failed = |reason: String| {

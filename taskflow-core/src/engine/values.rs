@@ -19,7 +19,7 @@ pub(crate) struct Values {
 #[derive(Clone, Debug)]
 struct Slot {
     value: Option<AnyValue>,
-    /// Consumers that may still ask: those not settled, and not in an attempt that nothing can follow.
+    /// Consumers that may still need it: those neither settled nor in their last attempt.
     consumers: u32,
 }
 
@@ -27,8 +27,8 @@ struct Slot {
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
     inputs: Inputs,
-    /// What to assemble: done on the thread that runs the task. Boxed, because most tasks have nothing of the kind.
-    #[allow(clippy::box_collection, reason = "a grant is moved a few times; a pointer is cheaper than a vector")]
+    /// Inputs to assemble on the thread that runs the task. Boxed, because most tasks have none.
+    #[allow(clippy::box_collection, reason = "a permit is moved a few times; a pointer is cheaper than a vector")]
     pending: Option<Box<Vec<Pending>>>,
 }
 
@@ -37,7 +37,7 @@ struct Pending {
     position: usize,
     assemble: fn(Vec<Delivery>) -> AnyValue,
     delivered: Vec<Delivery>,
-    /// How what is delivered changes on the way, one for each; empty when nothing does.
+    /// The projection of each delivered value; empty without projections.
     projections: Vec<Option<Arc<Projection>>>,
 }
 
@@ -47,7 +47,7 @@ impl Values {
         Values { slots, params }
     }
 
-    /// Keeps what a task produced, if somebody will want it.
+    /// Keeps the value of a task if it has consumers.
     pub(crate) fn put(&mut self, task: u32, value: AnyValue, unused: &mut Vec<AnyValue>) {
         let slot = &mut self.slots[task as usize];
         if slot.consumers > 0 {
@@ -57,13 +57,14 @@ impl Values {
         }
     }
 
-    /// What a task gave is nothing any more: it runs again.
+    /// Discards the value of a task that will run again.
     pub(crate) fn forget(&mut self, task: u32) -> Option<AnyValue> {
         self.slots[task as usize].value.take()
     }
 
-    /// The inputs of `task`. With `last` no later attempt can need them: the task stops counting as a consumer, and a
-    /// value that nobody else wants leaves the store with it, so that a by-value parameter gets it by move.
+    /// The inputs of `task`. With `last` no later attempt can need them: the task no longer counts
+    /// as a consumer, and a value without other consumers leaves its slot, so that a parameter by
+    /// value receives it by move.
     pub(crate) fn gather(&mut self, machine: &Machine, task: u32, last: bool) -> Gathered {
         if !machine.plan().mappings().is_empty() {
             return self.gather_among_elements(machine, task, last);
@@ -83,7 +84,8 @@ impl Values {
                         let winner = winner(machine, task, &edges);
                         let deliver = |&source: &Source| {
                             let delivery = self.deliver(machine, source, edges.kind(), last);
-                            // Of an `AnyOf` only the first success counts, also when others have come since.
+                            // Of an `AnyOf` only the first success counts, even if others have
+                            // followed.
                             let lost = winner.is_some_and(|winner| winner != source);
                             if lost { Delivery::Absent } else { delivery }
                         };
@@ -91,7 +93,7 @@ impl Values {
                         let projections = edges.projections().to_vec();
                         let pending = Pending { position, assemble, delivered, projections };
                         gathered.pending.get_or_insert_default().push(pending);
-                        // Its place among the inputs, until it is assembled.
+                        // A placeholder until it is assembled.
                         gathered.inputs.push(Arc::new(()));
                     }
                 },
@@ -100,7 +102,8 @@ impl Values {
         gathered
     }
 
-    /// As for a task in a plan without mappings, where a value may come from around an element or from all of them.
+    /// As above, for a plan with mappings: a value may come from outside an element, or from all
+    /// elements.
     fn gather_among_elements(&mut self, machine: &Machine, task: u32, last: bool) -> Gathered {
         let layout = machine.layout();
         let mut gathered = Gathered::default();
@@ -153,7 +156,8 @@ impl Values {
         param.map_or(Delivery::Absent, |value| Delivery::Value(Arc::clone(value)))
     }
 
-    /// One element of a list. It is taken out by the thread that runs the task: that can be a clone, which is user code.
+    /// One element of a list. The thread that runs the task takes it out: this can be a clone,
+    /// which is user code.
     fn element(&self, layout: &Layout, expand: u32, element: u32) -> Delivery {
         let list = self.slots[expand as usize].value.clone();
         let mapping = layout.block_of(expand).map(|block| &layout.plan().mappings()[block.mapping as usize]);
@@ -185,7 +189,8 @@ impl Values {
         }
     }
 
-    /// A task that will not run (again), and was not gathered for a last time, wants nothing any more.
+    /// Releases the inputs of a task that will not run (again) and did not take them for the last
+    /// time.
     pub(crate) fn release(&mut self, layout: &Layout, task: u32, unused: &mut Vec<AnyValue>) {
         let plan = layout.plan();
         for arg in plan.args(layout.node(task)) {
@@ -202,7 +207,7 @@ impl Values {
                     Origin::Elements(upstreams) => {
                         upstreams.into_iter().for_each(|upstream| self.release_one(upstream, unused));
                     }
-                    // Those stay for the elements that may still come.
+                    // These remain for later elements.
                     Origin::Param | Origin::Element { .. } | Origin::Around(_) => {}
                 }
             }
@@ -217,14 +222,15 @@ impl Values {
         }
     }
 
-    /// Makes room for the elements that have come to be there.
+    /// Adds slots for new elements.
     pub(crate) fn grow(&mut self, layout: &Layout) {
         for task in self.slots.len() as u32..layout.len() {
             self.slots.push(Slot { value: None, consumers: layout.plan().consumers(layout.node(task)) });
         }
     }
 
-    /// The list of an expand node that succeeded in an earlier part of the run: its value is that of its upstream.
+    /// The list of an expand node that succeeded in an earlier part of the run: its value is that
+    /// of its upstream.
     pub(crate) fn restore_list(&mut self, layout: &Layout, expand: u32) {
         let edges = layout.plan().args(layout.node(expand)).find_map(|arg| match arg {
             ArgPlan::Edges(edges) => Some(edges),
@@ -251,7 +257,7 @@ impl Values {
         }
     }
 
-    /// Everything that is still here.
+    /// All values that are left.
     pub(crate) fn into_rest(self) -> impl Iterator<Item = AnyValue> {
         self.slots.into_iter().filter_map(|slot| slot.value).chain(self.params)
     }
@@ -267,7 +273,7 @@ impl Values {
     }
 }
 
-/// Where a task instance has an input from.
+/// Where an input of a task instance comes from.
 enum Origin {
     Param,
     /// One element of a list.
@@ -315,7 +321,8 @@ fn winner(machine: &Machine, task: u32, edges: &EdgeArg<'_>) -> Option<Source> {
     if let Some(&param) = edges.sources().iter().find(|source| source.as_param().is_some()) {
         return Some(param);
     }
-    // The joins of several `AnyOf` parameters are told apart by their winners being among the sources.
+    // The joins of several `AnyOf` parameters are told apart by their winners being among the
+    // sources.
     let layout = machine.layout();
     let winners = layout.joins_of(task).filter_map(|join| machine.winner(join)).map(|winner| layout.node(winner));
     let mut sources =
@@ -334,7 +341,8 @@ fn outcome_of(machine: &Machine, task: u32) -> Arc<Failure> {
 }
 
 impl Gathered {
-    /// Puts the inputs from several upstreams together, and applies projections. A closure of the user may panic here.
+    /// Puts the inputs from several upstreams together, and applies projections. A closure of the
+    /// user may panic here.
     ///
     /// # Errors
     ///

@@ -1,18 +1,18 @@
-//! A worker thread: it takes a share of the ready sync tasks, runs it, comes back with what came of it.
+//! A worker thread: takes a share of the ready sync tasks, runs it, and reports the results.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::attempt::{Done, StartPermit, call_sync, span, store, tell};
+use super::attempt::{Done, StartPermit, call_sync, log_outcome, span, store};
 use super::effects::Effects;
 use super::engine_state::{EngineState, Shared};
-use super::run::RunShared;
+use super::run_shared::RunShared;
 use super::share::{Of, Share, Slot, Taken, lock};
 use crate::base::Timestamp;
 
 /// Starts another worker.
-pub(super) fn spawn(shared: &Arc<Shared>, hub: &mut EngineState) {
-    let me = hub.slots.iter().position(Option::is_none).unwrap_or(hub.slots.len());
+pub(super) fn spawn(shared: &Arc<Shared>, state: &mut EngineState) {
+    let me = state.slots.iter().position(Option::is_none).unwrap_or(state.slots.len());
     let share = Arc::new(Mutex::new(Share::default()));
     let worker = Worker {
         shared: Arc::clone(shared),
@@ -25,13 +25,13 @@ pub(super) fn spawn(shared: &Arc<Shared>, hub: &mut EngineState) {
         working: false,
     };
     let started = std::thread::Builder::new().name(format!("taskflow-worker-{me}")).spawn(move || worker.work());
-    // Without a thread to be had the workers there are go on; the next call tries again.
+    // If no thread can be started, the present workers continue; the next call tries again.
     if started.is_ok() {
-        hub.threads += 1;
-        if me == hub.slots.len() {
-            hub.slots.push(None);
+        state.threads += 1;
+        if me == state.slots.len() {
+            state.slots.push(None);
         }
-        hub.slots[me] = Some(Slot { run: None, single: None, share, lost: false });
+        state.slots[me] = Some(Slot { run: None, single: None, share, lost: false });
     }
 }
 
@@ -39,14 +39,14 @@ struct Worker {
     shared: Arc<Shared>,
     me: usize,
     share: Arc<Mutex<Share>>,
-    /// The run of what it took last.
+    /// The run of its last share.
     of: Of,
-    /// What it has to report.
+    /// Results to report.
     finished: Vec<Done>,
     effects: Effects,
-    /// The time of its last run, read when its last task ended: good enough for what follows at once.
+    /// When its last task ended: precise enough as the start of the next one.
     now: Option<Timestamp>,
-    /// Whether it counts among those that have work.
+    /// Whether it is counted as working.
     working: bool,
 }
 
@@ -74,12 +74,13 @@ impl Worker {
         self.effects.carry_out(&self.shared);
     }
 
-    /// Reports, takes the next share, sleeps while there is none. `None` when the thread is to end.
+    /// Reports, takes the next share, and sleeps while there is none. `None` when the thread is to
+    /// end.
     fn come_back(&mut self, mut several: bool) -> Option<Taken> {
         let Worker { shared, me, share, of, finished, effects, now, working } = self;
         let me = *me;
-        let mut hub = shared.lock();
-        hub.working -= usize::from(std::mem::take(working));
+        let mut state = shared.lock();
+        state.working -= usize::from(std::mem::take(working));
         loop {
             let mut rest = false;
             if several {
@@ -88,13 +89,13 @@ impl Worker {
                 std::mem::swap(&mut share.done, finished);
                 rest = !share.queue.is_empty();
             }
-            // How a chain runs: no lock but one, no queue, nobody to wake.
+            // The path of a chain: one lock, no queue, no wake-up.
             if !several
                 && let [_] = finished[..]
                 && let Some(done) = finished.pop()
-                && let Some(grant) = hub.follow_on(me, of, done, effects)
+                && let Some(grant) = state.follow_on(me, of, done, effects)
             {
-                hub.working += 1;
+                state.working += 1;
                 *working = true;
                 return Some(Taken::One(grant));
             }
@@ -102,45 +103,45 @@ impl Worker {
             if let Some((key, run)) = &*of {
                 let count = finished.len();
                 for (position, done) in finished.drain(..).enumerate() {
-                    hub.apply(*key, run, done, position + 1 == count, effects);
+                    state.apply(*key, run, done, position + 1 == count, effects);
                 }
             }
-            if let Some(Some(slot)) = hub.slots.get_mut(me) {
+            if let Some(Some(slot)) = state.slots.get_mut(me) {
                 slot.single = None;
                 if std::mem::take(&mut slot.lost) {
-                    hub.lost -= 1;
+                    state.lost -= 1;
                 }
             }
-            hub.launch(effects);
-            if hub.shutdown || (hub.threads > shared.workers + hub.lost && !rest) {
-                hub.threads -= 1;
-                hub.slots[me] = None;
-                shared.wake(hub);
+            state.launch(effects);
+            if state.shutdown || (state.threads > shared.workers + state.lost && !rest) {
+                state.threads -= 1;
+                state.slots[me] = None;
+                shared.wake(state);
                 return None;
             }
-            let taken = if rest { Taken::Several } else { hub.take_share(me, shared.workers, of, now) };
+            let taken = if rest { Taken::Several } else { state.take_share(me, shared.workers, of, now) };
             if !matches!(taken, Taken::Nothing) {
-                hub.working += 1;
+                state.working += 1;
                 *working = true;
-                shared.wake(hub);
+                shared.wake(state);
                 return Some(taken);
             }
             if of.take().is_some()
-                && let Some(Some(slot)) = hub.slots.get_mut(me)
+                && let Some(Some(slot)) = state.slots.get_mut(me)
             {
                 slot.run = None;
             }
             if !effects.is_empty() {
-                drop(hub);
+                drop(state);
                 effects.carry_out(shared);
                 *now = None;
-                hub = shared.lock();
-            } else if !hub.take_back(false, effects) {
-                if shared.attend(&mut hub) {
+                state = shared.lock();
+            } else if !state.take_back(false, effects) {
+                if shared.attend(&mut state) {
                     shared.work.notify_one();
                 }
                 shared.sleeping.fetch_add(1, Ordering::Relaxed);
-                hub = shared.work.wait(hub).unwrap_or_else(PoisonError::into_inner);
+                state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 shared.sleeping.fetch_sub(1, Ordering::Relaxed);
                 *now = None;
             }
@@ -148,7 +149,7 @@ impl Worker {
     }
 }
 
-/// Runs the tasks of the share, until it is empty or there is a reason to report earlier. Returns the time.
+/// Runs the tasks of the share until it is empty or an early report is due. Returns the time.
 fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Timestamp {
     /// How long a result may wait for the rest of its share.
     const LATE: std::time::Duration = std::time::Duration::from_micros(100);
@@ -181,9 +182,9 @@ pub(super) fn attempt(run: &Arc<RunShared>, grant: StartPermit, now: &mut Timest
     let (task, attempt, started) = (grant.place(), grant.attempt, *now);
     let context = grant.context(run);
     let span = span(run, &grant);
-    let judged = span.in_scope(|| call_sync(grant, context.as_ref()));
-    let ((outcome, value), stored) = store(run, &task, judged);
-    tell(&span, &outcome);
+    let outcome = span.in_scope(|| call_sync(grant, context.as_ref()));
+    let outcome = store(run, &task, outcome);
+    log_outcome(&span, &outcome);
     *now = run.clock.now();
-    Done { task: task.task, attempt, started, ended: *now, outcome, value, stored }
+    Done { task: task.task, attempt, started, ended: *now, outcome }
 }

@@ -101,8 +101,10 @@ impl AdoptedRun {
             Some(Appended::Stored(_)) => {}
             _ => return Err(JournalError::Taken { run }),
         }
-        let no_graph = |hash: &str| Err(format!("an edit names the graph {hash}"));
-        self.history.fold(number, entries, no_graph, |_, _, _| {}).map_err(damaged)?;
+        for (at, entry) in entries {
+            let no_graph = |hash: &str| Err(format!("an edit names the graph {hash}"));
+            self.history.apply(number, at, entry, no_graph).map_err(damaged)?;
+        }
         (self.history.row.state, self.history.row.ended) = (state, ended);
         Ok(())
     }

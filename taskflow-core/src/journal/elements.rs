@@ -1,10 +1,10 @@
-//! The numbers by which entries refer to tasks.
+//! The task numbers of a history: which task an entry refers to.
 //!
 //! Without mapped tasks the number of a task is its place in the graph. The elements of a list get
-//! their numbers when the list is known ([`Entry::Expanded`](crate::run::Entry::Expanded)). A
-//! process that resumes a run records first which lists are known, and numbers anew. So a number is
-//! valid within a session, and an id is valid for ever. The graph of a history holds the elements
-//! as ordinary nodes: its readers need not know of mappings.
+//! numbers when the list is expanded ([`Entry::Expanded`](crate::run::Entry::Expanded)). A process
+//! that resumes a run numbers them anew, after it has repeated the expansions. Numbers are
+//! therefore valid for one session only; ids are permanent. The graph of a history contains the
+//! elements as ordinary nodes, so its readers need not know about mappings.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::base::Timestamp;
 use crate::dag::{node_id_of, path_of};
 use crate::run::TaskState;
 
-/// Maps numbers to places in the present session of a history.
+/// From numbers to places, in the present session of the history.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Numbers {
-    /// The graph without elements, if it has mappings.
+    /// The graph as drawn, if it has mappings.
     base: Option<Arc<Graph>>,
-    /// The node and the place of each number. The templates of elements have no place.
+    /// The node and the place of each number. Nodes of templates have no place.
     known: Vec<(u32, Option<u32>)>,
     /// The places of the tasks of the graph.
     places: HashMap<String, u32>,
 }
 
 impl Numbers {
-    /// The numbers at the start of a session, and the graph without the templates of elements.
+    /// The numbers at the beginning of a session, and the graph without the nodes of templates.
     pub(super) fn of(graph: &Arc<Graph>) -> (Self, Arc<Graph>) {
         if graph.mappings.is_empty() {
             return (Numbers::default(), Arc::clone(graph));
@@ -52,7 +52,7 @@ impl Numbers {
         (numbers, Arc::new(shape))
     }
 
-    /// Starts a session: only nodes outside all mappings have numbers.
+    /// A session begins: only nodes outside all mappings have numbers.
     pub(super) fn restart(&mut self) {
         let Some(base) = &self.base else { return };
         let place = |index: u32, node: &GraphNode| match base.mapping_of(index) {
@@ -70,12 +70,19 @@ impl Numbers {
         }
     }
 
-    /// The edges of a node in the element with this `path`: `[3][0]`, or empty.
+    /// The number of each place; `None` if places are numbers.
+    pub(super) fn by_place(&self) -> Option<HashMap<u32, u32>> {
+        self.base.as_ref()?;
+        let known = (0..).zip(&self.known);
+        Some(known.filter_map(|(number, known)| Some((known.1?, number))).collect())
+    }
+
+    /// The edges of a node in the element that `path` names: `[3][0]`, or nothing.
     fn wire(&self, shape: &mut Graph, node: u32, place: usize, path: &str) {
         let Some(base) = &self.base else { return };
         let own = base.mapping_of(node);
         let find = |upstream: u32| {
-            // Until the elements of a nested list are known, the list stands for them.
+            // The list represents the elements of a mapping further inside until it is expanded.
             let mut seen = upstream;
             while let Some(mapping) = base.mapping_of(seen)
                 && !base.is_within(own, Some(mapping))
@@ -99,8 +106,7 @@ fn prefix(path: &str, depth: usize) -> &str {
 }
 
 impl RunHistory {
-    /// The places of its tasks in the order of the graph, with elements in the place of their
-    /// template.
+    /// The places of its tasks for display: in the order of the graph, elements at their node.
     pub(crate) fn in_order(&self) -> Vec<usize> {
         let mut places: Vec<usize> = (0..self.tasks.len()).collect();
         if let Some(base) = &self.numbers.base {
@@ -117,14 +123,13 @@ impl RunHistory {
         match self.numbers.base {
             None => places.to_vec(),
             Some(_) => {
-                let known = (0..).zip(&self.numbers.known);
-                let numbers: HashMap<u32, u32> = known.filter_map(|(number, known)| Some((known.1?, number))).collect();
+                let numbers = self.numbers.by_place().unwrap_or_default();
                 places.iter().filter_map(|place| numbers.get(place).copied()).collect()
             }
         }
     }
 
-    /// Adds the elements of an expand node, whose list is known.
+    /// Adds the elements of the list of an expand node.
     pub(super) fn expanded(&mut self, at: Timestamp, number: u32, count: u32) -> Option<()> {
         let base = Arc::clone(self.numbers.base.as_ref()?);
         let (node, place) = *self.numbers.known.get(number as usize)?;
@@ -134,9 +139,9 @@ impl RunHistory {
         let mut gone: HashMap<String, TaskHistory> =
             self.tasks.split_off(self.shape.nodes.len()).into_iter().map(|task| (task.id.clone(), task)).collect();
         let shape = Arc::make_mut(&mut self.shape);
+        let collectors = collectors(&base, mapping);
         for element in 0..count {
             let path = format!("{path}[{element}]");
-            let first = self.numbers.known.len();
             let mut fresh = Vec::new();
             for &node in &mapping.nodes {
                 let id = format!("{}{path}", base.nodes[node as usize].id);
@@ -157,18 +162,12 @@ impl RunHistory {
                 }
                 self.numbers.known.push((node, Some(place)));
             }
-            for (node, place) in fresh {
+            for &(node, place) in &fresh {
                 self.numbers.wire(shape, node, place as usize, &path);
             }
-            let own: HashMap<u32, u32> = mapping
-                .nodes
-                .iter()
-                .zip(&self.numbers.known[first..])
-                .filter_map(|(&node, known)| Some((node, known.1?)))
-                .collect();
-            self.numbers.feed_collectors(shape, &base, mapping, &own, &path);
+            self.numbers.feed_collectors(shape, &base, mapping, &collectors, &fresh, &path);
         }
-        // The list has become shorter.
+        // The list may have become shorter.
         let mut left_out = count;
         while mapping.nodes.iter().any(|&node| {
             let id = format!("{}{path}[{left_out}]", base.nodes[node as usize].id);
@@ -216,38 +215,47 @@ impl RunHistory {
 }
 
 impl Numbers {
-    /// Adds one more element to the nodes that take the values of all elements.
+    /// Connects the tasks that take the values of all elements to the new nodes of one more
+    /// element: pairs of node and place. Nodes that were there before are connected already.
     fn feed_collectors(
         &self,
         shape: &mut Graph,
         base: &Graph,
         mapping: &GraphMapping,
-        own: &HashMap<u32, u32>,
+        collectors: &[u32],
+        fresh: &[(u32, u32)],
         path: &str,
     ) {
+        if fresh.is_empty() {
+            return;
+        }
         let around = prefix(path, base.depth(mapping.expand));
-        for (node, drawn) in (0..).zip(&base.nodes) {
-            if base.mapping_of(node) != mapping.parent {
-                continue;
-            }
-            let taken = drawn.inputs.iter().filter_map(|&(upstream, rule)| Some((*own.get(&upstream)?, rule)));
-            let taken: Vec<_> = taken.collect();
-            let after: Vec<u32> = drawn.after.iter().filter_map(|upstream| own.get(upstream).copied()).collect();
-            if taken.is_empty() && after.is_empty() {
-                continue;
-            }
-            let Some(&place) = self.places.get(&format!("{}{around}", drawn.id)) else { continue };
-            let collector = &mut shape.nodes[place as usize];
-            for edge in taken {
-                if collector.inputs.last() != Some(&edge) && !collector.inputs.contains(&edge) {
-                    collector.inputs.push(edge);
+        let place = |upstream: u32| fresh.iter().find(|&&(node, _)| node == upstream).map(|&(_, place)| place);
+        for &node in collectors {
+            let drawn = &base.nodes[node as usize];
+            let Some(&collector) = self.places.get(&format!("{}{around}", drawn.id)) else { continue };
+            let GraphNode { inputs, after, .. } = &mut shape.nodes[collector as usize];
+            let (inputs_before, after_before) = (inputs.len(), after.len());
+            for edge in drawn.inputs.iter().filter_map(|&(upstream, rule)| Some((place(upstream)?, rule))) {
+                if !inputs[inputs_before..].contains(&edge) {
+                    inputs.push(edge);
                 }
             }
-            for upstream in after {
-                if !collector.after.contains(&upstream) {
-                    collector.after.push(upstream);
+            for upstream in drawn.after.iter().filter_map(|&upstream| place(upstream)) {
+                if !after[after_before..].contains(&upstream) {
+                    after.push(upstream);
                 }
             }
         }
     }
+}
+
+/// The nodes that take the values of all elements of a mapping.
+fn collectors(base: &Graph, mapping: &GraphMapping) -> Vec<u32> {
+    let is_inside = |upstream: &u32| mapping.nodes.binary_search(upstream).is_ok();
+    let takes = |node: &GraphNode| {
+        node.inputs.iter().any(|(upstream, _)| is_inside(upstream)) || node.after.iter().any(is_inside)
+    };
+    let found = (0..).zip(&base.nodes).filter(|&(node, drawn)| takes(drawn) && base.mapping_of(node) == mapping.parent);
+    found.map(|(node, _)| node).collect()
 }

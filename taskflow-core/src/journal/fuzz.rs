@@ -49,7 +49,9 @@ pub(crate) fn fold_any(bytes: &[u8]) {
         counts: vec![],
     };
     let mut history = RunHistory::of_row(row, &shape);
-    if history.fold(1, entries, |_| Ok(Arc::clone(&shape)), |_, _, _| {}).is_ok() {
+    let mut entries = entries.into_iter();
+    if entries.all(|(at, entry)| history.apply(1, at, entry, |_| Ok(Arc::clone(&shape))).is_ok()) {
+        let _ = history.view();
         let _ = history.explain_open();
         let _ = history.counts();
         let _ = history.started();

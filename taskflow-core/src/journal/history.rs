@@ -1,7 +1,7 @@
-//! The history of a run: what its entries come to.
+//! The history of a run, built from its entries.
 //!
-//! Folding is a pure function of the entries, the same for a run that is over, one that goes on and one that was
-//! interrupted. What it gives for a run of the engine is what the engine's own report says.
+//! The history is a pure function of the entries, the same for a run that is over, live or
+//! interrupted. It agrees with the report and the view of the engine.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,53 +15,54 @@ use crate::base::{Failure, Timestamp};
 use crate::run::{Entry, EventPayload, RunInfo, RunState, Session, TaskState, ValueRef};
 use crate::store::RunRow;
 
-/// What is known of a stored run: every task, every attempt, every process that ran it.
+/// A stored run: its tasks, their attempts, and the processes that ran it.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RunHistory {
     /// The number of the run in its store.
     pub number: i64,
-    /// Its id, its DAG, what it is about and what started it.
+    /// Its id, its DAG, its logical date and what started it.
     #[serde(flatten)]
     pub info: RunInfo,
-    /// How it stands: as it ended; `running` while some process runs it; `interrupted` when it has not ended and nobody does.
+    /// Its state: how it ended, `running` while a process runs it, or `interrupted` if it has not
+    /// ended and no process runs it.
     pub state: RunState,
     /// Why it ended early, if it did.
     pub halt_reason: Option<String>,
     /// The structural hash of the graph it was last run with.
     pub graph: String,
-    /// When it was asked for.
+    /// When it was requested.
     pub created: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// The processes that have run it, in order.
     pub sessions: Vec<SessionHistory>,
-    /// Its tasks, in the order of the graph; after them those that a later graph does not have any more.
+    /// Its tasks in the order of the graph, followed by those that the present graph no longer has.
     pub tasks: Vec<TaskHistory>,
-    /// What people did to it, in order.
+    /// Manual changes to it, in order.
     pub edits: Vec<Edit>,
-    /// How often it failed and was tried again, or is to be.
+    /// The retries of the whole run, the pending one included.
     pub run_retries: Vec<RunRetry>,
-    /// That it was not over at its deadline, if it was not.
+    /// The deadline that it missed, if it did.
     pub missed_deadline: Option<MissedDeadline>,
-    /// What became of the notifications that its callbacks were to be told, in the order of the last tries.
+    /// The deliveries of its callback notifications, in the order of their last attempts.
     pub deliveries: Vec<super::Delivery>,
-    /// The events that it was told, in order, by their keys.
+    /// The events sent to it, in order, with their keys.
     #[serde(skip)]
     pub(crate) events: Vec<(String, EventPayload)>,
-    /// Groups that were tried again as a whole: how often, and from when on for the last time.
+    /// Groups that were retried as a whole: how often, and since when for the last time.
     #[serde(skip)]
     pub(crate) groups: HashMap<String, (u32, Timestamp)>,
-    /// How often it came to an end, those included after which it was tried again.
+    /// How often it ended, ends before a retry of the run included.
     #[serde(skip)]
     pub(crate) run_ends: u32,
-    /// Whether it was edited since it was last run.
+    /// Whether it was edited since its last session.
     #[serde(skip)]
     pub(crate) edited: bool,
-    /// What it becomes when what runs has stopped, if it ends early.
+    /// Its final state, if it ends early.
     #[serde(skip)]
     halts_as: RunState,
-    /// The graph, with the elements of lists as nodes of it.
+    /// The graph, with the elements of lists as nodes.
     #[serde(skip)]
     pub(crate) shape: Arc<Graph>,
     #[serde(skip)]
@@ -70,12 +71,15 @@ pub struct RunHistory {
     pub(crate) segments: u32,
     #[serde(skip)]
     pub(crate) row: RunRow,
-    /// How many ends of tasks there were.
+    /// The number of task ends so far.
     #[serde(skip)]
     ends: u64,
+    /// How many entries it was built from.
+    #[serde(skip)]
+    pub(crate) entries: u64,
 }
 
-/// A process that ran a run, or a part of it.
+/// A process that ran a run or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SessionHistory {
@@ -85,37 +89,37 @@ pub struct SessionHistory {
     pub worker: String,
     /// Which build of the program it was.
     pub build: String,
-    /// Its fencing token: counts the processes that had the run.
+    /// Its fencing token: the number of processes that have had the run.
     pub token: u64,
     /// The structural hash of its graph.
     pub graph: String,
 }
 
-/// A run that failed and is tried again as a whole.
+/// A retry of a whole run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RunRetry {
     /// Which retry, counted from 1.
     pub number: u32,
-    /// When the run had failed.
+    /// When the run failed.
     pub failed: Timestamp,
-    /// When it was to be tried again.
+    /// When the retry was due.
     pub due: Timestamp,
-    /// When its failed tasks were open again, if they are.
+    /// When the retry started, if it has.
     pub started: Option<Timestamp>,
 }
 
-/// A deadline at which a run was not over.
+/// A deadline that a run missed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MissedDeadline {
     /// The deadline.
     pub deadline: Timestamp,
-    /// When it was noticed that it had passed.
+    /// When the engine noticed it.
     pub noticed: Timestamp,
 }
 
-/// What people did to a run.
+/// A manual change to a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Edit {
@@ -123,7 +127,7 @@ pub struct Edit {
     pub at: Timestamp,
     /// The tasks.
     pub tasks: Vec<String>,
-    /// What they were marked as; nothing if they were cleared.
+    /// The state they were marked as; `None` if they were cleared.
     pub marked: Option<TaskState>,
     /// Who.
     pub by: String,
@@ -132,7 +136,7 @@ pub struct Edit {
 }
 
 impl RunHistory {
-    /// A run of which only the row is known.
+    /// A run without entries.
     pub(crate) fn of_row(row: RunRow, graph: &Arc<Graph>) -> Self {
         let (numbers, shape) = Numbers::of(graph);
         RunHistory {
@@ -159,6 +163,7 @@ impl RunHistory {
             segments: 0,
             row,
             ends: 0,
+            entries: 0,
         }
     }
 
@@ -176,12 +181,12 @@ impl RunHistory {
         counts
     }
 
-    /// When the first attempt of any task began.
+    /// When its first session began.
     pub fn started(&self) -> Option<Timestamp> {
         self.sessions.first().map(|session| session.at)
     }
 
-    /// Why it ends early and as what, if it does.
+    /// The reason and the final state of a run that ends early.
     pub(crate) fn halted(&self) -> Option<(String, RunState)> {
         Some((self.halt_reason.clone()?, self.halts_as))
     }
@@ -202,34 +207,29 @@ impl RunHistory {
         self.numbers.place(number).and_then(|place| self.tasks.get_mut(place))
     }
 
-    /// Takes one more segment into account. `graph` gives the snapshot of another graph than the present one; `each` sees every
-    /// entry, with what is known before it.
+    /// Applies the next entry. `graph` returns the snapshot of a graph that a new session uses.
     ///
     /// # Errors
     ///
-    /// What is wrong with an entry that cannot be.
-    pub(crate) fn fold(
+    /// Why the entry is invalid after the ones before it. The history is not to be used then.
+    pub(crate) fn apply(
         &mut self,
         segment: u32,
-        entries: Vec<(Timestamp, Entry)>,
-        mut graph: impl FnMut(&str) -> Result<Arc<Graph>, String>,
-        mut each: impl FnMut(&RunHistory, Timestamp, &Entry),
+        at: Timestamp,
+        entry: Entry,
+        graph: impl FnOnce(&str) -> Result<Arc<Graph>, String>,
     ) -> Result<(), String> {
         self.segments = self.segments.max(segment);
-        for (at, entry) in entries {
-            if let Entry::Session(session) = &entry
-                && session.graph != self.shape.hash
-            {
-                self.reshape(&graph(&session.graph)?);
-            }
-            each(self, at, &entry);
-            self.take(at, segment, entry)
-                .ok_or_else(|| format!("segment {segment} names a task that does not exist"))?;
+        if let Entry::Session(session) = &entry
+            && session.graph != self.shape.hash
+        {
+            self.reshape(&graph(&session.graph)?);
         }
-        Ok(())
+        self.entries += 1;
+        self.take(at, segment, entry).ok_or_else(|| format!("segment {segment} names a task that does not exist"))
     }
 
-    /// Goes over to another graph: tasks keep what is known of them by id.
+    /// Switches to another graph: tasks keep their history by id.
     fn reshape(&mut self, graph: &Arc<Graph>) {
         let (numbers, shape) = Numbers::of(graph);
         self.numbers = numbers;
@@ -239,7 +239,7 @@ impl RunHistory {
             |node: &super::graph::GraphNode| known.remove(&node.id).unwrap_or_else(|| TaskHistory::new(&node.id));
         self.tasks = shape.nodes.iter().map(kept).collect();
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Removed) {
-            // It was left out before, or has come back.
+            // It was not selected before, or is in the graph again.
             *task = TaskHistory { attempts: std::mem::take(&mut task.attempts), ..TaskHistory::new(&task.id) };
         }
         let mut gone: Vec<TaskHistory> = known.into_values().collect();
@@ -290,7 +290,7 @@ impl RunHistory {
                 for task in tasks {
                     self.numbered(task)?.again(events);
                 }
-                // Groups have their retries anew.
+                // The retries of groups count anew.
                 self.groups.clear();
                 if let Some(retry) = self.run_retries.last_mut() {
                     retry.started = Some(at);
@@ -380,14 +380,14 @@ impl RunHistory {
         Some(())
     }
 
-    /// A process takes the run at this time: what another one was in the middle of is lost.
+    /// A process takes the run at this time: attempts that were running are lost.
     pub(crate) fn lose(&mut self, at: Timestamp) {
         let lost_by = self.sessions.last().map(|session| session.worker.clone());
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Running) {
             let worker = lost_by.clone().unwrap_or_default();
             task.close(at, TaskState::Failed, Some(Arc::new(Failure::Lost { worker })));
             task.settle(at, TaskState::None);
-            // That attempt is not the task's fault.
+            // A lost attempt does not count against the retries.
             task.uncounted_attempts += 1;
         }
     }
@@ -419,8 +419,8 @@ impl RunHistory {
         self.events.push((key, EventPayload { value, by, reason, at }));
     }
 
-    /// The retries of the whole run since somebody last edited it, or it ended: how many were begun, and the one that is waited
-    /// for.
+    /// The retries of the whole run since the last edit: the number started, and the pending one
+    /// with its time.
     pub(crate) fn retries_made(&self) -> (u32, Option<(u32, Timestamp)>) {
         let since = self.edits.last().map(|edit| edit.at);
         let mut counted = self.run_retries.iter().filter(|retry| since.is_none_or(|since| retry.failed >= since));

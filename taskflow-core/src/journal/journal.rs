@@ -7,17 +7,17 @@ use std::sync::atomic::AtomicBool;
 
 use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
-use super::graph::Graph;
+use super::follow::RunFollower;
 use super::history::RunHistory;
+use super::params;
 use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
 use super::writer::Queue;
-use super::{params, segment};
 use crate::base::{ErrorKind, Timestamp};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::run::{Entry, RunState, Session};
 use crate::store::{
-    AppendTarget, BlobStore, DirectoryBlobs, Liveness, MemoryStore, NewRun, RunCursor, RunFilter, RunOrder, RunRow,
-    Store, StoreRuntime, build_id, worker,
+    AppendTarget, BlobStore, DirectoryBlobs, MemoryStore, NewRun, RunCursor, RunFilter, RunOrder, RunRow, Store,
+    StoreRuntime, build_id, worker,
 };
 
 /// Records runs: their history, their values, and what is needed to resume them after a crash.
@@ -339,52 +339,15 @@ impl Journal {
         Ok(history)
     }
 
-    /// As [`Journal::history_of`], without deliveries. Calls `each` with every entry and the
-    /// history before it.
+    /// As [`Journal::history_of`], without deliveries; shows each entry with the history before it.
     pub(super) async fn read_history(
         &self,
         row: RunRow,
-        mut each: impl FnMut(&RunHistory, Timestamp, &Entry),
+        each: impl FnMut(&RunHistory, Timestamp, &Entry),
     ) -> Result<RunHistory, JournalError> {
-        let store = &self.inner.store;
-        let number = row.number;
-        let damaged = |what: String| JournalError::DamagedRun { run: row.info.run_id.clone(), what };
-        let segments = store.segments(number, 1).await?;
-        let mut read = Vec::with_capacity(segments.len());
-        for row in segments {
-            let entries =
-                segment::read(&row.events).map_err(|damage| damaged(format!("segment {}: {damage}", row.number)))?;
-            read.push((row.number, entries));
-        }
-        // A run that was resumed with another graph needs the snapshots of all its graphs.
-        let mut graphs: std::collections::HashMap<String, Arc<Graph>> = std::collections::HashMap::new();
-        let sessions = read.iter().flat_map(|(_, entries)| entries).filter_map(|(_, entry)| match entry {
-            Entry::Session(session) => Some(&session.graph),
-            _ => None,
-        });
-        let mut first = None;
-        for hash in sessions.chain([&row.graph]) {
-            first.get_or_insert_with(|| hash.clone());
-            if !graphs.contains_key(hash) {
-                let bytes = store.graph(hash).await?.ok_or_else(|| damaged(format!("its graph {hash} is missing")))?;
-                let graph = Graph::decode(&bytes).map_err(|what| damaged(format!("its graph {hash}: {what}")))?;
-                graphs.insert(hash.clone(), Arc::new(graph));
-            }
-        }
-        let shape =
-            first.and_then(|hash| graphs.get(&hash).cloned()).ok_or_else(|| damaged("it has no graph".to_owned()))?;
-        let mut history = RunHistory::of_row(row.clone(), &shape);
-        for (number, entries) in read {
-            let graph = |hash: &str| graphs.get(hash).cloned().ok_or_else(|| format!("its graph {hash} is missing"));
-            history.fold(number, entries, graph, &mut each).map_err(&damaged)?;
-        }
-        history.state = match history.state {
-            // Editing a queued run does not start it.
-            RunState::Running if row.state == RunState::Queued => RunState::Queued,
-            RunState::Running if row.liveness != Liveness::Alive => RunState::Interrupted,
-            state => state,
-        };
-        Ok(history)
+        let mut follower = RunFollower::new(self.clone(), row, 0).await?;
+        follower.read(each, None).await?;
+        Ok(follower.into_history())
     }
 
     /// Finishes writing and closes files. Runs that this journal records are interrupted.

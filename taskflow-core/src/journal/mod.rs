@@ -10,6 +10,8 @@
 //!   `edit` (clear, mark, cancel), `release` (events) and `resume`. `resume_state`: what of a
 //!   history applies to the present graph. `task_filter`: selects tasks. `enqueue`: creates runs
 //!   that wait for a process.
+//! - `history_view`: a history as a [`RunView`](crate::run::RunView). `follow`: a history that is
+//!   kept up to date; states its protocol.
 //! - `replay`: runs one task again, for a debugger. `explain`: why a task is in its state.
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
 //! - `upkeep`: prunes, checks, vacuums.
@@ -24,9 +26,11 @@ mod elements;
 mod enqueue;
 mod error;
 mod explain;
+mod follow;
 mod fuzz;
 mod graph;
 mod history;
+mod history_view;
 #[allow(clippy::module_inception, reason = "the type is the public API of the module")]
 mod journal;
 #[cfg(feature = "testing")]
@@ -51,6 +55,7 @@ pub use deliveries::Delivery;
 pub use edit::{Cancellation, Note};
 pub use error::JournalError;
 pub use explain::Explanation;
+pub use follow::{RunChange, RunFollower};
 pub(crate) use fuzz::fold_any;
 pub use history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};
 pub use journal::{Journal, JournalBuilder, RunSummary};

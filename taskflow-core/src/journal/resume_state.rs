@@ -208,6 +208,7 @@ impl<'a> ResumeState<'a> {
             past_deadline: self.history.missed_deadline.is_some() || was_over,
             ends: self.history.run_ends,
             notes,
+            entries: self.history.entries,
             task_state: self.history.tasks.iter().flat_map(own_texts).collect(),
         }
     }

@@ -16,33 +16,33 @@ pub struct TaskHistory {
     pub id: String,
     /// Its state.
     pub state: TaskState,
-    /// All attempts in order, including those before it was cleared.
+    /// Every attempt in order, including those before it was cleared.
     pub attempts: Vec<AttemptHistory>,
-    /// When it entered its state.
+    /// When it reached its state.
     pub since: Option<Timestamp>,
     /// When the next attempt is due, while it is `up_for_retry`.
     pub retry_at: Option<Timestamp>,
     /// Why it did not succeed.
     pub failure: Option<Arc<Failure>>,
-    /// The task that caused it to be skipped or to fail.
+    /// The task because of which it was skipped or failed.
     pub cause: Option<String>,
-    /// What it waits for while it is `deferred` or `up_for_reschedule`.
+    /// What it waits for without holding a slot, while it is `deferred` or `up_for_reschedule`.
     pub waits_for: Option<WaitHistory>,
     /// How often it was cleared.
     pub cleared: u32,
-    /// Whether its state was marked.
+    /// Whether its state was set manually.
     pub marked: bool,
     /// The links of its last attempt.
     pub links: Vec<LinkHistory>,
-    /// The XComs that its last attempt pushed, in the order of their keys.
+    /// The XComs of its last attempt, in the order of their keys.
     pub pushed: Vec<PushedHistory>,
-    /// Its task state store.
+    /// Its entries in the task state store.
     #[serde(skip)]
     pub(crate) task_state: BTreeMap<String, String>,
     /// Whether its value is stored.
     #[serde(serialize_with = "as_flag", rename = "has_value")]
     pub(crate) value: Option<Place>,
-    /// The last recorded wait.
+    /// Its present or last wait, as recorded.
     #[serde(skip)]
     pub(crate) wait: Option<Box<WaitRecord>>,
     /// Attempts before it was last cleared.
@@ -51,36 +51,36 @@ pub struct TaskHistory {
     /// How often it was retried with its group or its run.
     #[serde(skip)]
     pub(crate) rounds: u32,
-    /// How many events the run had received when the task was last cleared: it does not see these
-    /// again.
+    /// The number of events that the run had received when the task was last cleared. The task
+    /// ignores them.
     #[serde(skip)]
     pub(crate) events_seen: u64,
-    /// Numbers tasks in the order in which they ended.
+    /// The position of its end among those of all tasks.
     #[serde(skip)]
     pub(crate) order: u64,
-    /// The length of its list, if it is an expand node whose list is known.
+    /// The number of elements, if it is an expand node whose list is expanded.
     #[serde(skip)]
     pub(crate) length: Option<u32>,
-    /// The label of the element that it is part of.
+    /// The label of its element, if its list is labelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// The labels of the elements of its list, if it is an expand node.
+    /// The labels of its list, if it is an expand node.
     #[serde(skip)]
     pub(crate) labels: Option<Arc<[String]>>,
-    /// Its state before a later graph removed it.
+    /// Its state when a later graph no longer had it.
     #[serde(skip)]
     pub(super) gone_as: Option<TaskState>,
 }
 
-/// What a deferred task or a sensor waits for.
+/// What a task waits for without holding a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WaitHistory {
-    /// When it started to wait.
+    /// When the wait began; for a sensor, its first poke.
     pub since: Timestamp,
-    /// How often it has waited, including this time: the pokes of a sensor.
+    /// The number of waits so far, this one included: the pokes of a sensor.
     pub count: u32,
-    /// The time it waits for; for a sensor, the time of the next poke.
+    /// The time it waits for; for a sensor, the next poke.
     pub until: Option<Timestamp>,
     /// The key of the event it waits for.
     pub event: Option<String>,
@@ -95,11 +95,11 @@ pub struct WaitHistory {
 pub struct LinkHistory {
     /// Its name.
     pub name: String,
-    /// Its URL.
+    /// Its address.
     pub url: String,
 }
 
-/// An XCom that a task pushed.
+/// An XCom that a task has pushed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PushedHistory {
@@ -125,15 +125,15 @@ pub(crate) struct Place {
 pub struct AttemptHistory {
     /// Counted from 1: Airflow's try number.
     pub number: u32,
-    /// When it started.
+    /// When it began.
     pub started: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
-    /// How it ended; `running` if it has not, or if that is not known.
+    /// How it ended; `running` if it has not, as far as is stored.
     pub state: TaskState,
     /// Why it did not succeed.
     pub failure: Option<Arc<Failure>>,
-    /// The index of its session in the sessions of the run.
+    /// The index of its session in [`RunHistory::sessions`](super::RunHistory::sessions).
     pub session: usize,
 }
 
@@ -170,12 +170,12 @@ impl TaskHistory {
         }
     }
 
-    /// Whether it has a stored value.
+    /// Whether its value is stored.
     pub fn has_value(&self) -> bool {
         self.value.is_some()
     }
 
-    /// Ends the running attempt.
+    /// Closes the attempt that runs.
     pub(super) fn close(&mut self, at: Timestamp, state: TaskState, failure: Option<Arc<Failure>>) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
             (attempt.ended, attempt.state, attempt.failure) = (Some(at), state, failure);
@@ -184,20 +184,19 @@ impl TaskHistory {
 
     pub(super) fn settle(&mut self, at: Timestamp, state: TaskState) {
         (self.state, self.since, self.retry_at) = (state, Some(at), None);
-        // An attempt that was due to continue when its process died still waits.
+        // A task that was woken and not started before its process died still waits.
         if state != TaskState::Scheduled && state != TaskState::None {
             self.waits_for = None;
         }
     }
 
-    /// Starts an attempt, or continues it after a wait.
+    /// An attempt starts, or continues after a wait.
     pub(super) fn start(&mut self, at: Timestamp, number: u32, session: usize) {
         let goes_on = self.waits_for.is_some();
         self.settle(at, TaskState::Running);
         match self.attempts.last_mut().filter(|attempt| goes_on && attempt.number == number) {
             Some(attempt) => (attempt.state, attempt.session) = (TaskState::Running, session),
-            // The process of an earlier attempt died before it stored the start: the number is used
-            // again.
+            // The number is reused if the process died before the start of the attempt was stored.
             None => {
                 self.links.clear();
                 self.pushed.clear();
@@ -213,7 +212,7 @@ impl TaskHistory {
         }
     }
 
-    /// Adds a link of the running attempt.
+    /// Adds or replaces a link.
     pub(super) fn link(&mut self, name: String, url: String) {
         match self.links.iter_mut().find(|link| link.name == name) {
             Some(link) => link.url = url,
@@ -221,7 +220,7 @@ impl TaskHistory {
         }
     }
 
-    /// Adds an XCom of the running attempt.
+    /// Adds or replaces an XCom.
     pub(super) fn push(&mut self, key: String, ty: String, place: Place) {
         match self.pushed.binary_search_by(|pushed| pushed.key.cmp(&key)) {
             Ok(at) => (self.pushed[at].ty, self.pushed[at].place) = (ty, place),
@@ -229,7 +228,7 @@ impl TaskHistory {
         }
     }
 
-    /// Defers the running attempt.
+    /// The attempt that runs waits.
     pub(super) fn wait(&mut self, at: Timestamp, took: u64, poke: bool, record: WaitRecord) {
         let state = if poke { TaskState::UpForReschedule } else { TaskState::Deferred };
         self.began(at, took);
@@ -247,7 +246,7 @@ impl TaskHistory {
         self.wait = Some(Box::new(record));
     }
 
-    /// Restores a task that an earlier graph had and the present one has again.
+    /// Restores a task of an earlier graph that the present one has again.
     pub(super) fn back(mut self) -> Self {
         if self.state == TaskState::Removed {
             (self.state, self.since) = (self.gone_as.unwrap_or_default(), None);
@@ -255,7 +254,7 @@ impl TaskHistory {
         self
     }
 
-    /// Sets when the attempt really started, which is known at its end: a worker may take several
+    /// Sets the real start of the attempt, which is known when it ends: a worker may take several
     /// tasks at once.
     pub(super) fn began(&mut self, ended: Timestamp, took: u64) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
@@ -263,7 +262,7 @@ impl TaskHistory {
         }
     }
 
-    /// Retries the task with its run or group: as [`reset`](TaskHistory::reset), but it was not
+    /// The task is retried with its run or its group: as [`reset`](TaskHistory::reset), but not
     /// cleared.
     pub(super) fn again(&mut self, events: u64) {
         let (cleared, events_seen) = (self.cleared, self.events_seen);
@@ -275,7 +274,7 @@ impl TaskHistory {
         }
     }
 
-    /// Resets everything but its attempts. It does not see earlier events again.
+    /// Clears the task: only its attempts remain, and it ignores earlier events.
     pub(super) fn reset(&mut self, events: u64) {
         let kept = std::mem::take(&mut self.attempts);
         let uncounted_attempts = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::command::Command;
 use super::core::{Core, seed_of};
-use super::input::Outcome;
+use super::input::Elements;
 use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
 use crate::run::{AttemptRecord, Entry, RunState, Transition, nanos};
+use crate::task::Outcome;
 
 impl Core {
     pub(super) fn task_started(&mut self, graph: &Layout, task: u32, now: Timestamp) {
@@ -31,12 +32,12 @@ impl Core {
         &mut self,
         graph: &Layout,
         task: u32,
-        outcome: Outcome,
+        outcome: Outcome<Option<Box<Elements>>>,
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
         match outcome {
-            Outcome::Success | Outcome::Labelled(_) | Outcome::Expanded { .. } => {
+            Outcome::Success(_) => {
                 self.settle(graph, task, Transition::Succeed, now, commands);
             }
             Outcome::Skipped(reason) => {

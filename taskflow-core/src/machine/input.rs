@@ -1,11 +1,10 @@
 //! What a driver reports to the machine.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::base::{Failure, Timestamp};
+use crate::base::Timestamp;
 use crate::run::RunState;
-use crate::task::Wait;
+use crate::task::Outcome;
 
 /// An input of the machine.
 #[derive(Debug)]
@@ -14,8 +13,9 @@ pub(crate) enum Input {
     Start,
     /// A ready task has its slot and its worker.
     Started { task: u32 },
-    /// An attempt ended; `started` is when its function was called.
-    Finished { task: u32, attempt: u32, started: Timestamp, outcome: Outcome },
+    /// An attempt ended; `started` is when its function was called. The success of an expand node has
+    /// the elements of its list.
+    Finished { task: u32, attempt: u32, started: Timestamp, outcome: Outcome<Option<Box<Elements>>> },
     /// Time has passed.
     TimeReached,
     /// A request to end the run.
@@ -27,36 +27,10 @@ pub(crate) enum Input {
     Halt { reason: String, state: RunState },
 }
 
-/// How an attempt ended.
+/// The list of an expand node.
 #[derive(Debug)]
-pub(crate) enum Outcome {
-    Success,
-    /// The success of a task whose list has elements with these labels.
-    Labelled(Arc<[String]>),
-    /// An expand node succeeded; its list has `count` elements.
-    Expanded {
-        count: u32,
-        labels: Option<Arc<[String]>>,
-    },
-    Skipped(String),
-    Failed(Box<Failure>),
-    /// A failure with the wait before the next attempt, if there is one.
-    FailedFor(Box<(Failure, Duration)>),
-    /// Not over: the task is called again when what it waits for is there.
-    Waits(Box<Wait>),
-}
-
-impl Outcome {
-    /// The failure, if it failed.
-    pub(crate) fn failure(&self) -> Option<&Failure> {
-        match self {
-            Outcome::Failed(failure) => Some(failure),
-            Outcome::FailedFor(failed) => Some(&failed.0),
-            Outcome::Success
-            | Outcome::Labelled(_)
-            | Outcome::Expanded { .. }
-            | Outcome::Skipped(_)
-            | Outcome::Waits(_) => None,
-        }
-    }
+pub(crate) struct Elements {
+    pub(crate) count: u32,
+    /// The labels of the elements, if the list is labelled.
+    pub(crate) labels: Option<Arc<[String]>>,
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::command::Command;
 use super::core::Core;
-use super::input::{Input, Outcome};
+use super::input::{Elements, Input};
 use super::settings::Settings;
 use crate::base::{Failure, Timestamp};
 use crate::dag::{Layout, Plan, Selection};
 use crate::run::Entry;
+use crate::task::Outcome;
 
 pub(crate) struct Machine {
     pub(super) layout: Layout,
@@ -24,13 +25,15 @@ impl Machine {
     /// Processes an input and appends the commands that follow from it.
     pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
         let Machine { layout, core } = self;
-        if let Input::Finished { task, attempt, started, outcome: Outcome::Expanded { count, labels } } = &input
-            && core.is_running(*task, *attempt)
-        {
-            let (task, attempt, started) = (*task, *attempt, *started);
-            let outcome = Machine::expand(layout, core, task, *count, labels.clone(), now);
-            return core.step(layout, Input::Finished { task, attempt, started, outcome }, now, commands);
-        }
+        let input = match input {
+            Input::Finished { task, attempt, started, outcome: Outcome::Success(Some(elements)) }
+                if core.is_running(task, attempt) =>
+            {
+                let outcome = Machine::expand(layout, core, task, *elements, now);
+                Input::Finished { task, attempt, started, outcome }
+            }
+            input => input,
+        };
         core.step(layout, input, now, commands);
         if core.tries_again {
             self.try_again(now, commands);
@@ -41,10 +44,9 @@ impl Machine {
         layout: &mut Layout,
         core: &mut Core,
         task: u32,
-        count: u32,
-        labels: Option<Arc<[String]>>,
+        Elements { count, labels }: Elements,
         now: Timestamp,
-    ) -> Outcome {
+    ) -> Outcome<Option<Box<Elements>>> {
         // Nothing starts any more, so the elements would never run.
         if let Some(halted) = &core.halted
             && !core.is_spared(layout, task)
@@ -65,6 +67,6 @@ impl Machine {
             core.entries.extend(labels.map(|labels| (now.max(core.latest), Entry::Labelled { task, labels })));
         }
         core.labels.extend(labels.map(|labels| (task, labels)));
-        Outcome::Success
+        Outcome::Success(None)
     }
 }

@@ -73,6 +73,6 @@ mod waits;
 
 pub(crate) use self::command::Command;
 pub(crate) use self::dispatch::{Dispatcher, Lane, PoolTooSmall, RunKey};
-pub(crate) use self::input::{Input, Outcome};
+pub(crate) use self::input::{Elements, Input};
 pub(crate) use self::machine::Machine;
 pub(crate) use self::settings::Settings;

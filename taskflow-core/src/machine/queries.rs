@@ -74,6 +74,11 @@ impl Machine {
         if self.core.past.rounds.is_empty() { 0 } else { self.core.past.rounds.get(&task).copied().unwrap_or(0) }
     }
 
+    /// The attempts that do not count against the retries.
+    pub(crate) fn uncounted_attempts(&self, task: u32) -> u32 {
+        self.core.uncounted_attempts(task)
+    }
+
     /// How many attempts the task may have.
     pub(crate) fn max_attempts(&self, task: u32) -> u32 {
         let retries = self.layout.options(task).retry.retries;
@@ -151,7 +156,6 @@ impl Machine {
     }
 
     /// The pending retries with their times, the next one first.
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
     pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + '_ {
         self.core.timers.iter().filter_map(|&(due, timer)| match timer {
             Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
@@ -204,6 +208,11 @@ impl Machine {
             core.state = RunState::Interrupted;
             core.halted = Some(Halted { reason: reason.to_owned(), state: RunState::Interrupted });
         }
+    }
+
+    /// Whether to collect events from now on.
+    pub(crate) fn set_observed(&mut self, observed: bool) {
+        self.core.settings.observed = observed;
     }
 
     pub(crate) fn take_events(&mut self) -> Vec<Event> {

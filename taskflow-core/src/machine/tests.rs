@@ -1,11 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Command, Input, Machine, Outcome, Settings};
+use super::{Command, Elements, Input, Machine, Settings};
 use crate::base::{Failure, Timestamp};
 use crate::dag::{Dag, DagBuilder, Group, Output, Plan, chain, scope};
 use crate::run::{Restored, RestoredState, RestoredTask, RunState, TaskState};
-use crate::task::TriggerRule;
+use crate::task::{Outcome, TriggerRule};
+
+type Ended = Outcome<Option<Box<Elements>>>;
 
 /// A machine, a clock and the commands that nobody has looked at.
 struct Run {
@@ -54,14 +56,14 @@ impl Run {
         assert_eq!(self.state(id), TaskState::Running, "`{id}` could not start");
     }
 
-    fn finish(&mut self, id: &str, outcome: Outcome) {
+    fn finish(&mut self, id: &str, outcome: Ended) {
         let task = self.task(id);
         let attempt = self.machine.attempt(task);
         self.step(Input::Finished { task, attempt, started: self.now, outcome });
     }
 
     /// A whole attempt.
-    fn attempt(&mut self, id: &str, outcome: Outcome) {
+    fn attempt(&mut self, id: &str, outcome: Ended) {
         self.begin(id);
         self.finish(id, outcome);
     }
@@ -85,15 +87,15 @@ fn tasks<const N: usize>(dag: &DagBuilder, ids: [&str; N]) -> [Output<()>; N] {
     ids.map(|id| dag.add(id, |_| Ok(())))
 }
 
-fn failed() -> Outcome {
+fn failed() -> Ended {
     Outcome::Failed(Box::new(Failure::Error { chain: vec!["no".to_owned()], retryable: true }))
 }
 
-fn refused() -> Outcome {
+fn refused() -> Ended {
     Outcome::Failed(Box::new(Failure::Error { chain: vec!["never".to_owned()], retryable: false }))
 }
 
-fn skipped() -> Outcome {
+fn skipped() -> Ended {
     Outcome::Skipped("not today".to_owned())
 }
 
@@ -116,11 +118,11 @@ fn work_in_a_scope(dag: &DagBuilder) {
 fn a_task_is_ready_once_all_its_upstreams_have_succeeded() {
     let mut run = Run::of(two_above_one);
     assert_eq!(run.ready(), ["a", "b"]);
-    run.attempt("b", Outcome::Success);
+    run.attempt("b", Outcome::Success(None));
     assert!(run.ready().is_empty());
-    run.attempt("a", Outcome::Success);
+    run.attempt("a", Outcome::Success(None));
     assert_eq!(run.ready(), ["c"]);
-    run.attempt("c", Outcome::Success);
+    run.attempt("c", Outcome::Success(None));
     assert_eq!(run.commands.last(), Some(&Command::Ended(RunState::Success)));
 }
 
@@ -160,7 +162,7 @@ fn an_attempt_that_is_no_longer_running_changes_nothing() {
     run.attempt("a", failed());
     run.wait();
     run.begin("a");
-    run.step(Input::Finished { task: 0, attempt: 1, started: run.now, outcome: Outcome::Success });
+    run.step(Input::Finished { task: 0, attempt: 1, started: run.now, outcome: Outcome::Success(None) });
     assert_eq!(run.state("a"), TaskState::Running);
 }
 
@@ -221,7 +223,7 @@ fn a_failure_that_a_task_below_deals_with_does_not_fail_the_run() {
         chain((a, b));
     });
     run.attempt("a", refused());
-    run.attempt("b", Outcome::Success);
+    run.attempt("b", Outcome::Success(None));
     assert_eq!(run.machine.state(), RunState::Success);
 }
 
@@ -240,7 +242,7 @@ fn fail_fast_skips_what_has_not_started_and_fails_the_run() {
 #[test]
 fn a_cancelled_run_ends_after_its_teardowns() {
     let mut run = Run::of(work_in_a_scope);
-    run.attempt("create", Outcome::Success);
+    run.attempt("create", Outcome::Success(None));
     run.begin("work");
     run.step(Input::Cancel { reason: "enough".to_owned() });
     run.ready();
@@ -248,14 +250,14 @@ fn a_cancelled_run_ends_after_its_teardowns() {
     assert_eq!(run.state("work"), TaskState::Cancelled);
     assert_eq!(run.ready(), ["delete"]);
     assert_eq!(run.machine.state(), RunState::Running);
-    run.attempt("delete", Outcome::Success);
+    run.attempt("delete", Outcome::Success(None));
     assert_eq!(run.machine.state(), RunState::Cancelled);
 }
 
 #[test]
 fn a_run_that_cannot_be_recorded_does_not_spare_teardowns() {
     let mut run = Run::of(work_in_a_scope);
-    run.attempt("create", Outcome::Success);
+    run.attempt("create", Outcome::Success(None));
     run.step(Input::Halt { reason: "disk full".to_owned(), state: RunState::Interrupted });
     assert_eq!([run.state("work"), run.state("delete")], [TaskState::Cancelled; 2]);
     assert_eq!(run.machine.state(), RunState::Interrupted);
@@ -284,13 +286,13 @@ fn a_group_with_retries_is_retried_as_a_whole() {
         });
         chain((last, dag.add("c", |_| Ok(()))));
     });
-    run.attempt("g.a", Outcome::Success);
+    run.attempt("g.a", Outcome::Success(None));
     run.attempt("g.b", failed());
     assert_eq!([run.state("g.a"), run.state("g.b"), run.state("c")], [TaskState::None; 3]);
     run.ready();
     run.wait();
     assert_eq!(run.ready(), ["g.a"]);
-    run.attempt("g.a", Outcome::Success);
+    run.attempt("g.a", Outcome::Success(None));
     run.attempt("g.b", failed());
     assert_eq!([run.state("g.b"), run.state("c")], [TaskState::Failed, TaskState::UpstreamFailed]);
 }
@@ -313,6 +315,6 @@ fn a_resumed_run_starts_only_what_has_not_ended() {
     run.machine.restore(&Restored { tasks: vec![ended], ..Restored::default() });
     run.step(Input::Start);
     assert_eq!(run.ready(), ["b"]);
-    run.attempt("b", Outcome::Success);
+    run.attempt("b", Outcome::Success(None));
     assert_eq!(run.ready(), ["c"]);
 }

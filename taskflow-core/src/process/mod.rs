@@ -53,7 +53,7 @@ pub(crate) async fn run_isolated(
     _inputs: crate::task::Inputs,
     _identity: crate::task::Identity,
     _control: std::sync::Arc<crate::task::AttemptControl>,
-) -> crate::task::Ending {
+) -> crate::task::Outcome {
     let message = format!(
         "the task `{}` is isolated, and processes of their own are for Unix only; `.in_process(true)` runs it here",
         def.id

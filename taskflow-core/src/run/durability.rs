@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Durability {
-    /// A success is stored before a task that depends on it starts: whatever happens, no task sees a result that is lost
-    /// later.
+    /// A success is stored before a task that depends on it starts: whatever happens, no task sees
+    /// a result that is lost later.
     #[default]
     Strict,
-    /// Everything is stored, soon, and nobody waits for it: after a crash the last moments may be missing, and tasks that ran
-    /// in them run again, also when others have seen their results.
+    /// Everything is stored, soon, and nobody waits for it: after a crash the last moments may be
+    /// missing, and tasks that ran in them run again, also when others have seen their results.
     Relaxed,
     /// Nothing is stored.
     Ephemeral,

@@ -10,7 +10,8 @@ use super::state::{RunState, TaskState};
 use crate::base::{Failure, Timestamp};
 use crate::value::FileRef;
 
-/// One change of a run. Stored by number: new ones are added at the end, none is ever removed or reordered.
+/// One change of a run. Stored by number: new ones are added at the end, none is ever removed or
+/// reordered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Entry {
     /// A process has taken the run, for the first time or again. What was running before is lost.
@@ -41,13 +42,16 @@ pub(crate) enum Entry {
     Marked { tasks: Vec<u32>, state: TaskState, by: String, reason: String, value: ValueRef },
     /// The list of an expand node has so many elements: from here on they have numbers.
     Expanded { task: u32, count: u32 },
-    /// An attempt waits after `took` nanoseconds, and holds nothing: a sensor between two pokes, or a deferred task.
+    /// An attempt waits after `took` nanoseconds, and holds nothing: a sensor between two pokes, or
+    /// a deferred task.
     Waiting { task: u32, attempt: u32, took: u64, poke: bool, record: Box<WaitRecord> },
-    /// Somebody said that an event has come; its value is JSON. From stores of earlier versions: now it is `Happened`.
+    /// Somebody said that an event has come; its value is JSON. From stores of earlier versions:
+    /// now it is `Happened`.
     Released { key: String, value: String, by: String },
     /// What people call the elements of the list of an expand node.
     Labelled { task: u32, labels: Vec<String> },
-    /// A group has failed and is tried again, all its tasks, from `due` on. So many of them were in which state.
+    /// A group has failed and is tried again, all its tasks, from `due` on. So many of them were in
+    /// which state.
     Regrouped { group: String, retry: u32, due: i64, tasks: Vec<u32>, were: Vec<(TaskState, u32)> },
     /// The run was not over at its deadline.
     DeadlineMissed { due: i64 },
@@ -76,7 +80,8 @@ pub(crate) struct WaitRecord {
     /// The time that it waits for.
     #[serde(with = "maybe_in_nanos")]
     pub(crate) until: Option<Timestamp>,
-    /// The key of the event that it waits for, and the number of the last one it has seen and cannot use.
+    /// The key of the event that it waits for, and the number of the last one it has seen and
+    /// cannot use.
     pub(crate) event: Option<(String, u64)>,
 }
 

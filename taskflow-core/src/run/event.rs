@@ -1,11 +1,11 @@
-//! What observers of a run see.
+//! The events of a run, for observers.
 
 use serde::Serialize;
 
 use super::state::{RunState, TaskState};
 use crate::base::Timestamp;
 
-/// One transition, in the order in which they happened.
+/// One transition of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -14,8 +14,9 @@ pub enum Event {
     Task {
         /// When.
         at: Timestamp,
-        /// Its number in the run. Tasks outside every `each` have the index of their node in the plan; those of elements
-        /// have higher ones ([`RunReport::numbered`](crate::engine::RunReport::numbered)).
+        /// Its number in the run. Tasks outside every `each` have the index of their node in the
+        /// plan; those of elements have higher ones
+        /// ([`RunReport::numbered`](crate::engine::RunReport::numbered)).
         task: u32,
         /// The attempt it is in, or was in last; 0 before the first.
         attempt: u32,
@@ -31,18 +32,19 @@ pub enum Event {
         /// How it ended.
         to: RunState,
     },
-    /// The run has failed, and is tried again as a whole: its failed tasks, and what did not run because of them.
+    /// The run failed and is retried as a whole: its failed tasks, and those that did not run
+    /// because of them.
     RunRetry {
         /// When it failed.
         at: Timestamp,
         /// Which retry it will be, counted from 1.
         retry: u32,
-        /// When it is tried again.
+        /// When the retry is due.
         due: Timestamp,
     },
-    /// The run was not over at its deadline. It goes on.
+    /// The run missed its deadline. It continues.
     DeadlineMissed {
-        /// When that was noticed.
+        /// When the engine noticed it.
         at: Timestamp,
         /// The deadline.
         deadline: Timestamp,

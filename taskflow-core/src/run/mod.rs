@@ -1,7 +1,8 @@
-//! The data of a DAG run: who asked for it, its states, its entries, what is known of it when it is resumed.
+//! The data of a DAG run: its info, states, entries and events, its view, and what a resumed run
+//! starts from.
 //!
-//! Nothing here does anything: the [machine](crate::machine) changes states, the [engine](crate::engine) drives it, the
-//! [journal](crate::journal) stores entries.
+//! This layer has no behaviour: the [machine](crate::machine) changes states, the
+//! [engine](crate::engine) drives the machine, and the [journal](crate::journal) stores entries.
 
 mod durability;
 mod entry;
@@ -11,6 +12,7 @@ mod info;
 mod restored;
 mod state;
 mod stored_value;
+mod view;
 
 pub use durability::Durability;
 pub(crate) use entry::{Entry, Session, ValueRef, WaitRecord, nanos};
@@ -21,3 +23,4 @@ pub(crate) use restored::{AttemptRecord, Restored, RestoredNote, RestoredState, 
 pub(crate) use state::Transition;
 pub use state::{RunState, TaskState};
 pub(crate) use stored_value::{Encoded, Stored};
+pub use view::{RunView, TaskView, WaitView};

@@ -1,4 +1,4 @@
-//! What is known of a run that is resumed.
+//! The state from which a run is resumed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,51 +9,53 @@ use super::state::{RunState, TaskState};
 use crate::base::{Failure, Timestamp};
 use crate::value::AnyValue;
 
-/// What a run that goes on starts from, instead of nothing.
+/// The state from which a run is resumed.
 #[derive(Debug, Default)]
 pub(crate) struct Restored {
     /// When it first started.
     pub(crate) started: Option<Timestamp>,
-    /// What is known of tasks, those that have ended in the order in which they did.
+    /// Its tasks; those that have ended in the order of their ends.
     pub(crate) tasks: Vec<RestoredTask>,
-    /// The lists whose elements are there, in the order in which they came: their expand nodes and lengths.
+    /// The expanded lists in their order: their expand nodes and lengths.
     pub(crate) expansions: Vec<(u32, u32)>,
-    /// What is known of elements whose lists have yet to come, by id.
+    /// Elements whose lists are not expanded (again) yet, by id.
     pub(crate) later: HashMap<String, RestoredTask>,
-    /// It was ending early when it stopped: why, and as what.
+    /// The reason and final state of a run that was ending early when it was interrupted.
     pub(crate) halted: Option<(String, RunState)>,
-    /// What people call the elements of lists, by expand nodes.
+    /// The labels of lists, by expand node.
     pub(crate) labels: HashMap<u32, Arc<[String]>>,
-    /// How often groups were tried again, and when their tasks may run.
+    /// The retries of groups so far, and when their tasks may run.
     pub(crate) units: HashMap<String, (u32, Option<Timestamp>)>,
-    /// The events that it was told, in order, by their keys.
+    /// The events sent to it, in order, with their keys.
     pub(crate) events: Vec<(String, EventPayload)>,
-    /// When it was asked for.
+    /// When it was requested.
     pub(crate) queued: Option<Timestamp>,
-    /// How often it was tried again.
+    /// The retries of the run so far.
     pub(crate) run_retries: u32,
-    /// It has failed, and is to be tried again: for which time, and when.
+    /// The pending retry of the run: its number, and when it is due.
     pub(crate) run_retry: Option<(u32, Timestamp)>,
-    /// Its deadline counts no more: it was missed, or the run has been over before.
+    /// Whether its deadline is void: it was missed, or the run has been over before.
     pub(crate) past_deadline: bool,
-    /// How often it came to an end, those included after which it was tried again.
+    /// How often it ended, ends before a retry of the run included.
     pub(crate) ends: u32,
-    /// The named values that tasks have pushed.
+    /// The XComs of its tasks.
     pub(crate) notes: Vec<RestoredNote>,
-    /// The texts that tasks have kept for themselves: id, key, text.
+    /// How many entries are stored.
+    pub(crate) entries: u64,
+    /// The task state store: id, key, text.
     pub(crate) task_state: Vec<(String, String, String)>,
 }
 
-/// What is known of a task of a run that goes on.
+/// A task of a run that is resumed.
 #[derive(Clone, Debug)]
 pub(crate) struct RestoredTask {
     pub(crate) task: u32,
     pub(crate) state: RestoredState,
     /// Attempts made so far.
     pub(crate) attempts: u32,
-    /// Those of them that do not count against the retries: lost ones, and all before it was cleared.
+    /// Those that do not count against the retries: lost ones, and all before it was cleared.
     pub(crate) uncounted_attempts: u32,
-    /// How often it ran again with its group or its run.
+    /// How often it was retried with its group or its run.
     pub(crate) rounds: u32,
     pub(crate) started: Timestamp,
     pub(crate) ended: Timestamp,
@@ -61,24 +63,24 @@ pub(crate) struct RestoredTask {
     pub(crate) retried: Vec<AttemptRecord>,
     /// What it waits for, or waited for last.
     pub(crate) wait: Option<Box<WaitRecord>>,
-    /// The number of the last event that is not for it: it was cleared after that.
+    /// The number of the last event that it ignores: it was cleared after that.
     pub(crate) events_seen: u64,
 }
 
-/// What a task of a run that goes on has come to.
+/// The state of a task of a run that is resumed.
 #[derive(Clone, Debug)]
 pub(crate) enum RestoredState {
-    /// It succeeded; the value is there if somebody will want it.
+    /// It succeeded; with its value, if a consumer needs it.
     Success(Option<AnyValue>),
-    /// It skipped itself, or was marked so.
+    /// It skipped itself, or was marked `skipped`.
     Skipped(Arc<Failure>),
-    /// It failed for good.
+    /// It failed without a retry left.
     Failed(Arc<Failure>),
     /// It ended because of another task.
     Because { state: TaskState, cause: u32 },
     /// Its next attempt is due then.
     Retry(Timestamp),
-    /// Its attempt waits: it is a sensor, or deferred.
+    /// Its attempt waits: a sensor or a deferred task.
     Waits { poke: bool },
     /// It has yet to run (again).
     Open,
@@ -94,7 +96,7 @@ pub(crate) struct AttemptRecord {
     pub(crate) due: Option<Timestamp>,
 }
 
-/// A named value of a run that goes on.
+/// An XCom of a run that is resumed.
 #[derive(Clone, Debug)]
 pub(crate) struct RestoredNote {
     /// The id of the task.

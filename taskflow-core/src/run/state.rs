@@ -65,7 +65,8 @@ pub(crate) enum Transition {
 }
 
 impl TaskState {
-    /// The state after `transition`, or `None` where that cannot happen. The one place that says what is legal.
+    /// The state after `transition`, or `None` where that cannot happen. The one place that says
+    /// what is legal.
     pub(crate) const fn after(self, transition: Transition) -> Option<TaskState> {
         use {TaskState as S, Transition as T};
         match (self, transition) {
@@ -118,15 +119,15 @@ pub enum RunState {
     /// Under way.
     #[default]
     Running,
-    /// Every task that nothing depends on succeeded or was skipped: Airflow's rule. A failure that some task downstream
-    /// dealt with does not fail the run.
+    /// Every task that nothing depends on succeeded or was skipped: Airflow's rule. A failure that
+    /// some task downstream dealt with does not fail the run.
     Success,
     /// A task that nothing depends on failed, or `fail_fast` or the time limit ended the run.
     Failed,
     /// Ended early by request.
     Cancelled,
-    /// Stopped before its end, because the journal could not be written or the process that ran it is gone. It can be
-    /// resumed.
+    /// Stopped before its end, because the journal could not be written or the process that ran it
+    /// is gone. It can be resumed.
     Interrupted,
     /// Created, and not started by any process yet.
     Queued,

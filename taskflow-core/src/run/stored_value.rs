@@ -1,19 +1,19 @@
-//! Values on their way into a journal.
+//! Values on their way to the journal.
 
 use crate::value::FileRef;
 
-/// A value made ready for being stored, by the thread that made it.
+/// A value in its stored form, encoded by the thread that produced it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
     Inline(Vec<u8>),
     File(FileRef),
 }
 
-/// A value written down.
+/// An encoded value.
 #[derive(Debug)]
 pub(crate) enum Encoded {
-    /// Small enough to engine_ref among the entries.
+    /// Small enough to be stored with the entries.
     Inline(Vec<u8>),
-    /// To be put into a file.
+    /// To be written to a file.
     Large(Vec<u8>),
 }

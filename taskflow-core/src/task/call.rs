@@ -1,4 +1,5 @@
-//! Calling the function of a task: panics are caught, and what it gives is read as the end of the attempt.
+//! Calling the function of a task: panics are caught, and its result becomes the outcome of the
+//! attempt.
 //!
 //! The engine does this in its own process, and the process of an isolated task does the same there.
 
@@ -14,21 +15,46 @@ use super::{
 use crate::base::{BoxError, Failure, catch};
 use crate::value::AnyValue;
 
-/// What came of calling a task. Errors are user code, too, and may panic when they are looked at: this has been looked at.
+/// How an attempt ended; `V` is what a success carries.
+///
+/// An attempt returns the value of its task. The engine adds the stored form of the value, and the
+/// state machine sees neither. Errors are user code as well and may panic when they are formatted:
+/// here they are formatted already.
 #[derive(Debug)]
-pub(crate) enum Ending {
-    Value(AnyValue),
+pub(crate) enum Outcome<V = AnyValue> {
+    Success(V),
     Skipped(String),
     Failed(Box<Failure>),
-    /// It failed, and says how long to wait before another attempt, if there is one.
+    /// It failed, and says how long to wait before the next attempt, if there is one.
     FailedFor(Box<(Failure, Duration)>),
-    /// It is called again when what it waits for is there.
+    /// Not over: it is called again when what it waits for is there.
     Waits(Box<Wait>),
 }
 
-impl From<Failure> for Ending {
+impl<V> Outcome<V> {
+    pub(crate) fn map<W>(self, success: impl FnOnce(V) -> W) -> Outcome<W> {
+        match self {
+            Outcome::Success(value) => Outcome::Success(success(value)),
+            Outcome::Skipped(reason) => Outcome::Skipped(reason),
+            Outcome::Failed(failure) => Outcome::Failed(failure),
+            Outcome::FailedFor(failed) => Outcome::FailedFor(failed),
+            Outcome::Waits(wait) => Outcome::Waits(wait),
+        }
+    }
+
+    /// How it failed, if it did.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Outcome::Failed(failure) => Some(failure),
+            Outcome::FailedFor(failed) => Some(&failed.0),
+            Outcome::Success(_) | Outcome::Skipped(_) | Outcome::Waits(_) => None,
+        }
+    }
+}
+
+impl<V> From<Failure> for Outcome<V> {
     fn from(failure: Failure) -> Self {
-        Ending::Failed(Box::new(failure))
+        Outcome::Failed(Box::new(failure))
     }
 }
 
@@ -38,7 +64,7 @@ pub(crate) fn call_sync(
     inputs: impl FnOnce() -> Result<Inputs, Failure>,
     context: Option<&TaskContext>,
     control: Option<&AttemptControl>,
-) -> Ending {
+) -> Outcome {
     match def.body {
         Body::Sync(body) => call_as(body, inputs, context, control),
         Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
@@ -51,12 +77,12 @@ pub(crate) fn call_as(
     inputs: impl FnOnce() -> Result<Inputs, Failure>,
     context: Option<&TaskContext>,
     control: Option<&AttemptControl>,
-) -> Ending {
-    let ending = catch(|| match inputs() {
+) -> Outcome {
+    let outcome = catch(|| match inputs() {
         Ok(mut inputs) => judge(body(&mut inputs, context), control),
         Err(failure) => failure.into(),
     });
-    ending.unwrap_or_else(Ending::from)
+    outcome.unwrap_or_else(Outcome::from)
 }
 
 /// Runs an async task to its end. `inputs` is called where panics are caught.
@@ -65,7 +91,7 @@ pub(crate) async fn call_async(
     inputs: impl FnOnce() -> Result<Inputs, Failure>,
     context: Option<TaskContext>,
     control: Option<Arc<AttemptControl>>,
-) -> Ending {
+) -> Outcome {
     let future = catch(|| match def.body {
         Body::Async(body) => inputs().map(|inputs| body(inputs, context)),
         Body::Sync(_) => unreachable!("sync tasks are called by `call_sync`"),
@@ -76,29 +102,29 @@ pub(crate) async fn call_async(
     }
 }
 
-fn judge(produced: Produced, control: Option<&AttemptControl>) -> Ending {
+fn judge(produced: Produced, control: Option<&AttemptControl>) -> Outcome {
     match produced {
-        Ok(value) => Ending::Value(value),
+        Ok(value) => Outcome::Success(value),
         Err(error) => refusal(&error, control),
     }
 }
 
 /// An error is a failure, unless it is the way in which the task asked to end early.
-fn refusal(error: &BoxError, control: Option<&AttemptControl>) -> Ending {
+fn refusal(error: &BoxError, control: Option<&AttemptControl>) -> Outcome {
     let Some(JudgedError { error, retry }) = error.downcast_ref() else { return refusal_of(error, control) };
     match (refusal_of(error, control), *retry) {
-        (Ending::Failed(mut failure), Retry::Never) => {
+        (Outcome::Failed(mut failure), Retry::Never) => {
             if let Failure::Error { retryable, .. } = &mut *failure {
                 *retryable = false;
             }
-            Ending::Failed(failure)
+            Outcome::Failed(failure)
         }
-        (Ending::Failed(failure), Retry::After(delay)) => Ending::FailedFor(Box::new((*failure, delay))),
-        (ending, _) => ending,
+        (Outcome::Failed(failure), Retry::After(delay)) => Outcome::FailedFor(Box::new((*failure, delay))),
+        (outcome, _) => outcome,
     }
 }
 
-fn refusal_of(error: &BoxError, control: Option<&AttemptControl>) -> Ending {
+fn refusal_of(error: &BoxError, control: Option<&AttemptControl>) -> Outcome {
     let failure = Failure::from_error(&**error);
     let Failure::Error { chain, .. } = &failure else { return failure.into() };
     let asked = match error.downcast_ref::<Interrupt>() {
@@ -108,9 +134,9 @@ fn refusal_of(error: &BoxError, control: Option<&AttemptControl>) -> Ending {
     let Some(interrupt) = asked else { return failure.into() };
     let for_good = Failure::Error { chain: chain.clone(), retryable: false };
     match interrupt.kind() {
-        Abort::Skip => Ending::Skipped(interrupt.reason().to_owned()),
+        Abort::Skip => Outcome::Skipped(interrupt.reason().to_owned()),
         Abort::Fail => for_good.into(),
-        Abort::Wait => interrupt.into_wait().map_or_else(|| for_good.into(), Ending::Waits),
+        Abort::Wait => interrupt.into_wait().map_or_else(|| for_good.into(), Outcome::Waits),
     }
 }
 
@@ -121,9 +147,9 @@ struct Caught {
 }
 
 impl Future for Caught {
-    type Output = Ending;
+    type Output = Outcome;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ending> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
         let Caught { future, control } = &mut *self;
         let polled = catch(|| {
             let Some(running) = future else { return Poll::Pending };

@@ -3,7 +3,7 @@
 //! The engine knows executors by these two traits alone, because what is behind them comes in rooms after its own:
 //!
 //! 1. A run opens an executor when the first attempt for it starts, and keeps the [`Session`] until the run has ended.
-//! 2. To the engine such an attempt is an async one that can be told to end: a future that ends with its [`Ending`]. Dropping
+//! 2. To the engine such an attempt is an async one that can be told to end: a future that ends with its [`Outcome`]. Dropping
 //!    the future gives the attempt up.
 //! 3. When the run has ended its sessions are closed, and only then it is reported: what they have started does not outlive it.
 
@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::AttemptControl;
-use super::call::Ending;
+use super::call::Outcome;
 use super::context::Identity;
 use super::def::TaskDef;
 use super::invoke::{BoxFuture, Inputs};
@@ -42,7 +42,7 @@ pub(crate) trait ExecutorBackend: fmt::Debug + Send + Sync {
 /// An executor, as one run uses it.
 pub(crate) trait Session: fmt::Debug + Send + Sync {
     /// Runs one attempt. On a tokio runtime, in the span of the attempt.
-    fn run(self: Arc<Self>, errand: ExecutorTask) -> BoxFuture<Ending>;
+    fn run(self: Arc<Self>, errand: ExecutorTask) -> BoxFuture<Outcome>;
 
     /// Ends what it has started, and waits for that. No attempt comes after this.
     fn close(self: Arc<Self>) -> BoxFuture<()>;

@@ -22,7 +22,7 @@ mod wait_state;
 mod waiting;
 mod xcom;
 
-pub(crate) use call::{Ending, call_as, call_async, call_sync};
+pub(crate) use call::{Outcome, call_as, call_async, call_sync};
 pub use callback::{Callback, CallbackKind, CallbackResult, Callbacks, Notifier};
 pub(crate) use context::Identity;
 pub use context::TaskContext;

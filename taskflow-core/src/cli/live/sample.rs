@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::Timestamp;
-use crate::engine::RunView;
+use crate::engine::LiveRun;
 use crate::run::TaskState;
 
 /// A run under way, in numbers and a few names.
@@ -68,7 +68,7 @@ const WORTH_A_LINE: Duration = Duration::from_millis(300);
 
 impl Sample {
     /// Looks at every task once, and by name at no more than `lines` that run and `lines` that wait.
-    pub(super) fn take(look: RunView<'_>, lines: usize) -> Self {
+    pub(super) fn take(look: LiveRun<'_>, lines: usize) -> Self {
         let now = look.now();
         let mut sample = Sample { now, halted: look.is_halted(), ..Sample::default() };
         let mut running: Vec<(Timestamp, u32)> = Vec::new();

@@ -7,13 +7,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 use tracing::{Instrument as _, Span};
 
-use crate::engine::attempt::{AttemptResult, StartPermit, call_async};
-use crate::task::TaskContext;
+use crate::engine::attempt::{StartPermit, call_async};
+use crate::task::{Outcome, TaskContext};
 
 /// How async attempts are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asyncs {
-    /// One after the other, each to its end at once; they wait in real time, and no virtual time passes.
+    /// One after the other, each to its end at once; they wait in real time, and no virtual time
+    /// passes.
     AtOnce,
     /// Side by side, on a clock that moves only when nothing else can happen.
     #[cfg(feature = "testing")]
@@ -21,7 +22,7 @@ pub(crate) enum Asyncs {
 }
 
 /// An async attempt that has ended: its task, its number, what it gave.
-pub(super) type Ended = (u32, u32, AttemptResult);
+pub(super) type Ended = (u32, u32, Outcome);
 
 pub(super) struct Futures {
     how: Asyncs,
@@ -91,7 +92,8 @@ impl Futures {
         self.ended.try_recv().ok()
     }
 
-    /// Lets virtual time pass until an attempt ends, for at most so long; how long it was, and what ended.
+    /// Lets virtual time pass until an attempt ends, for at most so long; how long it was, and what
+    /// ended.
     pub(super) fn wait(&mut self, most: Option<Duration>) -> (Duration, Option<Ended>) {
         /// When nothing but this is left to wait for, nothing will ever come.
         const FOREVER: Duration = Duration::from_secs(1000 * 365 * 86400);

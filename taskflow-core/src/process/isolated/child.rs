@@ -19,7 +19,7 @@ use super::wire::{self, AttemptRequest, Frame};
 use crate::base::{Failure, QUIET, catch, panics};
 use crate::dag::Registry;
 use crate::log::{Redactor, attempt_span, relay};
-use crate::task::{self, AttemptControl, Ending, Identity, Inputs, Kind, TaskContext, TaskDef};
+use crate::task::{self, AttemptControl, Identity, Inputs, Kind, Outcome, TaskContext, TaskDef};
 
 /// Between two looks for progress.
 const PACE: Duration = Duration::from_millis(100);
@@ -139,7 +139,7 @@ pub(super) fn call(
     link: &Link,
     control: &Arc<AttemptControl>,
     runtime: &Runtime,
-) -> Ending {
+) -> Outcome {
     let identity = Identity {
         run: Arc::new(order.run.clone()),
         task_id: order.task_id.clone(),
@@ -236,28 +236,28 @@ impl Link {
         self.say_last(word, None);
     }
 
-    pub(super) fn end_with(&self, def: &TaskDef, ending: Ending) {
+    pub(super) fn end_with(&self, def: &TaskDef, ending: Outcome) {
         match ending {
-            Ending::Value(value) => match catch(|| def.output.encode(&value)) {
+            Outcome::Success(value) => match catch(|| def.output.encode(&value)) {
                 Ok(Ok(bytes)) => self.say_last(&Frame::Value, Some(&bytes)),
                 Ok(Err(reason)) => self.end(&Frame::Failed(Failure::Error { chain: vec![reason], retryable: false })),
                 Err(panic) => self.end(&Frame::Failed(panic)),
             },
             // Its parent does not know the secrets that this process was told.
-            Ending::Skipped(mut reason) => {
+            Outcome::Skipped(mut reason) => {
                 Redactor::current().message(&mut reason);
                 self.end(&Frame::Skipped(reason));
             }
-            Ending::Failed(mut failure) => {
+            Outcome::Failed(mut failure) => {
                 Redactor::current().failure(&mut failure);
                 self.end(&Frame::Failed(*failure));
             }
-            Ending::FailedFor(failed) => {
+            Outcome::FailedFor(failed) => {
                 let (mut failure, delay) = *failed;
                 Redactor::current().failure(&mut failure);
                 self.end(&Frame::FailedFor(failure, delay));
             }
-            Ending::Waits(wait) => {
+            Outcome::Waits(wait) => {
                 let message = format!("a task that runs in another process cannot wait ({wait})");
                 self.end(&Frame::Failed(Failure::Error { chain: vec![message], retryable: false }));
             }

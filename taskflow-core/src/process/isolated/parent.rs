@@ -19,7 +19,7 @@ use super::attempt_request::{Reach, pack};
 use super::receiver::{AttemptRef, FrameReceiver};
 use super::{memory, wire};
 use crate::base::{Crash, Failure};
-use crate::task::{AttemptControl, Ending, Identity, Inputs, Isolation, TaskDef};
+use crate::task::{AttemptControl, Identity, Inputs, Isolation, Outcome, TaskDef};
 
 /// How long a child may take from its start to its first word.
 const ENTERING: Duration = Duration::from_secs(30);
@@ -33,13 +33,13 @@ pub(crate) async fn run_isolated(
     inputs: Inputs,
     identity: Identity,
     control: Arc<AttemptControl>,
-) -> Ending {
+) -> Outcome {
     let attempt = Attempt { def, isolation, identity, control };
     let ending = match attempt.pack(inputs) {
         Ok(frames) => attempt.run(frames).await,
         Err(failure) => Err(failure),
     };
-    ending.unwrap_or_else(Ending::from)
+    ending.unwrap_or_else(Outcome::from)
 }
 
 struct Attempt {
@@ -70,7 +70,7 @@ impl Attempt {
         pack(self.def, inputs, &self.identity, reach)
     }
 
-    async fn run(&self, frames: Vec<Vec<u8>>) -> Result<Ending, Failure> {
+    async fn run(&self, frames: Vec<Vec<u8>>) -> Result<Outcome, Failure> {
         let started = |error: io::Error| Failure::Error {
             chain: vec![format!("the process of the task `{}` cannot be started", self.def.id), error.to_string()],
             retryable: true,
@@ -102,7 +102,7 @@ impl Attempt {
         let said = rest(stdout, stderr).await;
         match heard {
             FrameReceiver { stopped: true, .. } if asked => Err(cancelled()),
-            FrameReceiver { ending: Some(Ending::Value(_)), unkept: Some(failure), .. } => Err(failure),
+            FrameReceiver { ending: Some(Outcome::Success(_)), unkept: Some(failure), .. } => Err(failure),
             FrameReceiver { ending: Some(ending), .. } => Ok(ending),
             _ if asked => Err(cancelled()),
             // Somebody else has sent what we send to cancel.

@@ -3,7 +3,7 @@
 use super::wire::{self, Frame};
 use crate::base::{Failure, catch};
 use crate::log::relay;
-use crate::task::{AttemptControl, Ending, Identity, Pushed, TaskDef};
+use crate::task::{AttemptControl, Identity, Outcome, Pushed, TaskDef};
 
 /// Whose attempt it is that is listened to.
 pub(crate) struct AttemptRef<'a> {
@@ -16,7 +16,7 @@ pub(crate) struct AttemptRef<'a> {
 #[derive(Default)]
 pub(crate) struct FrameReceiver {
     pub(crate) entered: bool,
-    pub(crate) ending: Option<Ending>,
+    pub(crate) ending: Option<Outcome>,
     /// It ended because it was asked to.
     pub(crate) stopped: bool,
     /// Why a named value of it could not be stored.
@@ -30,7 +30,7 @@ impl FrameReceiver {
     pub(crate) fn take(&mut self, frame: &[u8], of: &AttemptRef<'_>) -> bool {
         if self.value_follows {
             self.ending = Some(match catch(|| of.def.output.decode(frame)) {
-                Ok(Ok(value)) => Ending::Value(value),
+                Ok(Ok(value)) => Outcome::Success(value),
                 Ok(Err(reason)) => Failure::Error { chain: vec![reason], retryable: false }.into(),
                 Err(panic) => panic.into(),
             });
@@ -54,8 +54,8 @@ impl FrameReceiver {
                     self.unkept = Some(failure);
                 }
             }
-            Ok(Frame::Skipped(reason)) => self.ending = Some(Ending::Skipped(reason)),
-            Ok(Frame::FailedFor(failure, delay)) => self.ending = Some(Ending::FailedFor(Box::new((failure, delay)))),
+            Ok(Frame::Skipped(reason)) => self.ending = Some(Outcome::Skipped(reason)),
+            Ok(Frame::FailedFor(failure, delay)) => self.ending = Some(Outcome::FailedFor(Box::new((failure, delay)))),
             Ok(Frame::Failed(failure)) => self.ending = Some(failure.into()),
             Ok(Frame::Stopped) => self.stopped = true,
             Ok(Frame::Value) => self.value_follows = true,

@@ -2,7 +2,7 @@
 
 use crate::base::{Crash, Failure};
 use crate::process::{AttemptRef, FrameReceiver, next_answer, read_frame};
-use crate::task::Ending;
+use crate::task::Outcome;
 
 /// How many of the last lines that were printed are kept with a crash.
 const LAST: usize = 5;
@@ -47,7 +47,7 @@ pub(super) struct Told {
 
 impl Told {
     /// Takes it in, in the span of the attempt.
-    pub(super) fn ending(self, of: &AttemptRef<'_>) -> Ending {
+    pub(super) fn ending(self, of: &AttemptRef<'_>) -> Outcome {
         let printed = String::from_utf8_lossy(&self.printed);
         let lines = || printed.lines().filter(|line| !line.trim().is_empty());
         lines().for_each(|line| tracing::info!(target: "stderr", "{line}"));
@@ -58,7 +58,7 @@ impl Told {
             }
         }
         match (heard, self.code) {
-            (FrameReceiver { ending: Some(Ending::Value(_)), unkept: Some(failure), .. }, _) => failure.into(),
+            (FrameReceiver { ending: Some(Outcome::Success(_)), unkept: Some(failure), .. }, _) => failure.into(),
             (FrameReceiver { ending: Some(ending), .. }, _) => ending,
             (_, Some(code)) => {
                 let crash = if code < 0 { Crash::Signal { number: -code } } else { Crash::Exit { code } };

@@ -12,7 +12,7 @@ use crate::base::Failure;
 use crate::config::Config;
 use crate::process::{AttemptRef, Reach, pack, request_of};
 use crate::run::RunInfo;
-use crate::task::{BoxFuture, Ending, ExecutorTask, Session};
+use crate::task::{BoxFuture, ExecutorTask, Outcome, Session};
 
 /// It has a batcher as soon as there is an attempt, and another one when that was lost.
 pub(super) struct SparkSession {
@@ -65,7 +65,7 @@ impl SparkSession {
     }
 
     /// What is kept while it waits is what a million of them keep: nothing is moved that stays.
-    async fn attempt(self: Arc<Self>, errand: ExecutorTask) -> Ending {
+    async fn attempt(self: Arc<Self>, errand: ExecutorTask) -> Outcome {
         let request = match pack(errand.def, errand.inputs, &errand.identity, Reach::default()) {
             Ok(frames) => request_of(&frames),
             Err(failure) => return failure.into(),
@@ -101,7 +101,7 @@ impl Drop for Leaving {
 }
 
 impl Session for SparkSession {
-    fn run(self: Arc<Self>, errand: ExecutorTask) -> BoxFuture<Ending> {
+    fn run(self: Arc<Self>, errand: ExecutorTask) -> BoxFuture<Outcome> {
         Box::pin(self.attempt(errand))
     }
 

@@ -1,0 +1,214 @@
+//! Carrying out what a state machine commands, under the lock of the engine.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::attempt::{Done, StartPermit};
+use super::effects::Effects;
+use super::engine_state::EngineState;
+use super::run_shared::RunShared;
+use super::share::{Of, lock};
+use crate::base::{Failure, Timestamp};
+use crate::machine::{Command, Input, RunKey};
+use crate::run::RunState;
+use crate::task::Kind;
+
+impl EngineState {
+    /// Closes an attempt. With `next`, the first task that it made ready goes before waiting ones.
+    pub(super) fn apply(&mut self, key: RunKey, of: &Arc<RunShared>, done: Done, next: bool, effects: &mut Effects) {
+        let mut commands = std::mem::take(&mut self.commands);
+        let (task, now) = (done.task, done.ended);
+        match self.runs.get_mut(key.0 as usize) {
+            // Another run may have the key of one that has ended.
+            Some(Some(run)) if Arc::ptr_eq(&run.shared, of) => {
+                if run.finish(done, &mut commands, &mut effects.unused) {
+                    self.dispatcher.release(key, run.machine.layout(), task);
+                }
+            }
+            _ => effects.unused.extend(done.into_value()),
+        }
+        self.execute(key, commands, next, now, effects);
+    }
+
+    /// As [`apply`](EngineState::apply), for a worker that ran one task: if this made exactly one
+    /// task ready and no other waits, the worker continues with it, bypassing the queues.
+    pub(super) fn follow_on(&mut self, me: usize, of: &Of, done: Done, effects: &mut Effects) -> Option<StartPermit> {
+        let (key, shared) = of.as_ref()?;
+        let (key, task, now) = (*key, done.task, done.ended);
+        let mut commands = std::mem::take(&mut self.commands);
+        let mut grant = None;
+        match self.runs.get_mut(key.0 as usize) {
+            Some(Some(run)) if Arc::ptr_eq(&run.shared, shared) => {
+                if run.finish(done, &mut commands, &mut effects.unused) {
+                    if let [Command::Settled(settled), Command::Ready(next)] = commands[..]
+                        && self.reclaimed.is_empty()
+                        && !run.holds()
+                        && self.dispatcher.hand_over(key, run.machine.layout(), task, next)
+                        && let Some(Some(slot)) = self.slots.get_mut(me)
+                    {
+                        run.settled(settled, &mut effects.unused);
+                        commands.clear();
+                        slot.single = Some(next);
+                        grant = Some(run.grant(next, now, &mut commands));
+                    } else {
+                        self.dispatcher.release(key, run.machine.layout(), task);
+                    }
+                }
+            }
+            _ => effects.unused.extend(done.into_value()),
+        }
+        self.execute(key, commands, true, now, effects);
+        grant
+    }
+
+    /// Sends an input to the machine of a run.
+    pub(super) fn send(&mut self, key: RunKey, input: Input, now: Timestamp, effects: &mut Effects) {
+        let mut commands = std::mem::take(&mut self.commands);
+        if let Some(run) = self.run(key) {
+            run.step(input, now, &mut commands);
+        }
+        self.execute(key, commands, false, now, effects);
+    }
+
+    fn execute(
+        &mut self,
+        key: RunKey,
+        mut commands: Vec<Command>,
+        mut next: bool,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let mut halted = false;
+        if commands.is_empty() {
+            self.commands = commands;
+            return;
+        }
+        for command in commands.drain(..) {
+            let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { break };
+            match command {
+                Command::Ready(task) if run.holds() => run.held.ready.push_back((run.held.recorded, task)),
+                Command::Ready(task) => {
+                    self.dispatcher.push(key, run.machine.layout(), task, next);
+                    next = false;
+                }
+                Command::Settled(task) => run.settled(task, &mut effects.unused),
+                Command::Forget(task) => effects.unused.extend(run.values.forget(task)),
+                Command::Abandon(task) => {
+                    if let Some(control) = run.attempts.remove(&task) {
+                        effects.cancels.push((control, true));
+                    }
+                    let shared = Arc::clone(&run.shared);
+                    self.dispatcher.release(key, run.machine.layout(), task);
+                    self.lose_worker(&shared, task);
+                }
+                Command::Halt => {
+                    if run.machine.ends_as() != Some(RunState::Interrupted) {
+                        effects.halted.push(Arc::clone(&run.shared));
+                    }
+                    run.held.ready.clear();
+                    self.dispatcher.clear(key);
+                    halted = true;
+                }
+                Command::Ended(_) if run.shared.recorder.is_some() && !run.held.given_up => {
+                    run.held.end = Some(run.held.recorded);
+                }
+                Command::Ended(_) => self.end(key, effects),
+            }
+        }
+        self.commands = commands;
+        if halted {
+            self.stop_attempts(key, now, effects);
+        }
+    }
+
+    fn end(&mut self, key: RunKey, effects: &mut Effects) {
+        self.dispatcher.remove_run(key);
+        effects.over.extend(self.runs[key.0 as usize].take());
+    }
+
+    /// The entries of a run are stored up to this one: releases what waited for them.
+    pub(super) fn stored(&mut self, key: RunKey, of: &Arc<RunShared>, entry: u64, effects: &mut Effects) {
+        let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return };
+        if !Arc::ptr_eq(&run.shared, of) {
+            return;
+        }
+        while let Some(&(waits_for, task)) = run.held.ready.front()
+            && waits_for <= entry
+        {
+            run.held.ready.pop_front();
+            self.dispatcher.push(key, run.machine.layout(), task, false);
+        }
+        run.send_stored(entry);
+        if run.held.end.is_some_and(|end| end <= entry) {
+            self.end(key, effects);
+        }
+    }
+
+    /// No further entry of this run can be stored: it ends in this process.
+    pub(super) fn cannot_store(&mut self, key: RunKey, of: &Arc<RunShared>, reason: &str, effects: &mut Effects) {
+        let Some(run) = self.run(key).filter(|run| Arc::ptr_eq(&run.shared, of)) else { return };
+        if std::mem::replace(&mut run.held.given_up, true) {
+            return;
+        }
+        run.held.task_states.clear();
+        run.machine.interrupt(reason);
+        if run.held.end.is_some() {
+            return self.end(key, effects);
+        }
+        let now = of.clock.now();
+        let (reason, state) = (reason.to_owned(), RunState::Interrupted);
+        self.send(key, Input::Halt { reason, state }, now, effects);
+    }
+
+    /// After a halt: asks running attempts to stop, and ends those that cannot be asked.
+    fn stop_attempts(&mut self, key: RunKey, now: Timestamp, effects: &mut Effects) {
+        let Some(run) = self.run(key) else { return };
+        let shared = Arc::clone(&run.shared);
+        let mut ended: Vec<(u32, u32)> = Vec::new();
+        let first_refused = effects.refused.len();
+        let spared = run.machine.spared();
+        for (&task, control) in run.attempts.iter().filter(|&(task, _)| !spared.contains(task)) {
+            let node = run.machine.layout().node(task);
+            let def = shared.plan.def(node);
+            // An async task without a context is not notified: it is dropped at its next await.
+            let isolated = def.isolation.is_some() && !shared.in_process;
+            let elsewhere = isolated || shared.executor(node).is_some();
+            let deaf = def.kind == Kind::Async && !def.takes_context && !elsewhere;
+            effects.cancels.push((Arc::clone(control), deaf));
+            if deaf {
+                ended.push((task, run.machine.attempt(task)));
+            }
+        }
+        for slot in self.slots.iter().flatten().filter(|slot| slot.works_for(&shared)) {
+            let queue = &mut lock(&slot.share).queue;
+            let (kept, refused) = queue.drain(..).partition(|grant| spared.contains(&grant.task));
+            *queue = kept;
+            effects.refused.extend::<VecDeque<StartPermit>>(refused);
+        }
+        let reclaimed = std::mem::take(&mut self.reclaimed);
+        for (stray_key, of, grant) in reclaimed {
+            if Arc::ptr_eq(&of, &shared) && !spared.contains(&grant.task) {
+                effects.refused.push(grant);
+            } else {
+                self.reclaimed.push_back((stray_key, of, grant));
+            }
+        }
+        ended.extend(effects.refused[first_refused..].iter().map(|grant| (grant.task, grant.attempt)));
+        for (task, attempt) in ended {
+            let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
+            let done = Done { task, attempt, started: now, ended: now, outcome: failure.into() };
+            self.apply(key, &shared, done, false, effects);
+        }
+    }
+
+    /// A worker thread inside this task counts as lost until it returns.
+    fn lose_worker(&mut self, of: &Arc<RunShared>, task: u32) {
+        for slot in self.slots.iter_mut().flatten().filter(|slot| slot.works_for(of)) {
+            let current = slot.single.or_else(|| lock(&slot.share).current.map(|(task, _)| task));
+            if current == Some(task) && !slot.lost {
+                slot.lost = true;
+                self.lost += 1;
+            }
+        }
+    }
+}

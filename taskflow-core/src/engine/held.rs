@@ -1,0 +1,127 @@
+//! What follows from each step of a run: entries for the recorder, notifications, events; and what
+//! is held back until the entries before it are stored.
+
+use std::collections::VecDeque;
+
+use tokio::sync::oneshot;
+
+use super::live_run::LiveRun;
+use super::observer::{Streams, Subscription};
+use super::run::Run;
+use crate::base::Timestamp;
+use crate::callback::PendingCallback;
+use crate::machine::{Command, Input};
+use crate::run::Stored;
+
+/// What waits until the entries before it are stored.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// The number of the last entry recorded.
+    pub(crate) recorded: u64,
+    /// Ready tasks, each with the entry it waits for.
+    pub(crate) ready: VecDeque<(u64, u32)>,
+    /// The end of the run.
+    pub(crate) end: Option<u64>,
+    /// Notifications, each with the entry that it follows from.
+    pub(crate) pending: VecDeque<(u64, PendingCallback)>,
+    /// Attempts that wait until their task state is stored.
+    pub(super) task_states: VecDeque<(u64, oneshot::Sender<()>)>,
+    /// No further entry can be stored, and nothing waits for it.
+    pub(crate) given_up: bool,
+}
+
+impl Run {
+    pub(super) fn step_with(
+        &mut self,
+        input: Input,
+        value: Option<Stored>,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        self.machine.step(input, now, commands);
+        self.values.grow(self.machine.layout());
+        let pending = self.project_callbacks();
+        if let Some(recorder) = &self.shared.recorder {
+            let entries = self.machine.entries();
+            if self.held.given_up {
+                entries.clear();
+            } else if !entries.is_empty() {
+                let waits = |command: &Command| match command {
+                    Command::Ready(_) => recorder.is_strict(),
+                    Command::Ended(_) => true,
+                    _ => false,
+                };
+                self.held.recorded = recorder.record(entries, value, commands.iter().any(waits));
+                self.held.pending.extend(pending.into_iter().map(|pending| (self.held.recorded, pending)));
+            }
+        } else if !pending.is_empty() {
+            pending.into_iter().for_each(|pending| self.send(pending));
+        }
+        if !self.observers.is_empty() {
+            self.publish();
+        }
+    }
+
+    fn publish(&mut self) {
+        self.observers.publish(self.machine.take_events());
+        if self.observers.is_empty() {
+            self.machine.set_observed(false);
+        }
+    }
+
+    /// Adds a subscription to the events of the run.
+    pub(super) fn subscribe(&mut self, started: Option<Streams>, capacity: usize) -> Option<Subscription> {
+        let view = LiveRun::new(self).view();
+        self.machine.set_observed(true);
+        self.observers.subscribe(started, capacity, view)
+    }
+
+    /// The number of the last entry, over all processes of the run; 0 without a journal.
+    pub(super) fn last_entry(&self) -> u64 {
+        if self.shared.recorder.is_some() { self.entries_before + self.held.recorded } else { 0 }
+    }
+
+    /// The notifications that follow from the entries of this step. Without a journal, the entries
+    /// exist for these only.
+    fn project_callbacks(&mut self) -> Vec<PendingCallback> {
+        let Some(callback_projection) = &mut self.callback_projection else { return Vec::new() };
+        let entries = std::mem::take(self.machine.entries());
+        let layout = self.machine.layout();
+        let pending =
+            entries.iter().filter_map(|(at, entry)| callback_projection.observe(*at, entry, layout)).collect();
+        if self.shared.recorder.is_some() {
+            *self.machine.entries() = entries;
+        }
+        pending
+    }
+
+    /// Passes a notification to the callback dispatcher.
+    pub(crate) fn send(&mut self, pending: PendingCallback) {
+        match &self.shared.callback_dispatcher {
+            Some(callback_dispatcher) => callback_dispatcher.send(pending),
+            None => self.outbox.push(pending),
+        }
+    }
+
+    /// The entries up to this one are stored: releases notifications and attempts that waited.
+    pub(crate) fn send_stored(&mut self, entry: u64) {
+        while let Some(&(waits_for, _)) = self.held.pending.front()
+            && waits_for <= entry
+        {
+            let pending = self.held.pending.pop_front();
+            pending.into_iter().for_each(|(_, pending)| self.send(pending));
+        }
+        while let Some(&(waits_for, _)) = self.held.task_states.front()
+            && waits_for <= entry
+        {
+            let Some((_, stored)) = self.held.task_states.pop_front() else { break };
+            // The attempt may be over.
+            let _ = stored.send(());
+        }
+    }
+
+    /// Whether a ready task has to wait until the entries before it are stored.
+    pub(crate) fn holds(&self) -> bool {
+        !self.held.given_up && self.shared.recorder.as_ref().is_some_and(|recorder| recorder.is_strict())
+    }
+}

@@ -1,0 +1,201 @@
+//! The steps of a simulation that concern attempts: starting, reporting, ending them early.
+
+use std::sync::Arc;
+
+use super::driver::{Driver, Ends, Running};
+use super::hooks::Starting;
+use crate::base::{Failure, drop_quietly};
+use crate::engine::attempt::{Done, call_as, call_sync, log_outcome, span, store};
+use crate::machine::{Command, Input, Lane};
+use crate::task::{Kind, Outcome};
+
+impl Driver<'_> {
+    /// Starts the task whose turn it is, if there is a place for one.
+    pub(super) fn start(&mut self) -> bool {
+        let busy = self.running.iter().filter(|running| running.lane == Lane::Sync).count();
+        let free = self.stage.workers.saturating_sub(busy);
+        // One at a time: so the order is that of priorities and turns, whatever the kinds of the
+        // tasks.
+        let rivals = if self.stage.at_once == 1 { usize::MAX } else { free };
+        let mut lanes = [(Lane::Sync, usize::MAX), (Lane::Runtime, rivals)];
+        lanes.rotate_left(self.world.choose(2));
+        for (lane, rivals) in lanes {
+            if lane == Lane::Sync && free == 0 {
+                continue;
+            }
+            if let Some((_, task)) = self.dispatcher.pop(lane, rivals) {
+                self.begin(task, lane);
+                return true;
+            }
+        }
+        false
+    }
+
+    pub(super) fn begin(&mut self, task: u32, lane: Lane) {
+        let mut commands = std::mem::take(&mut self.commands);
+        let grant = self.run.grant(task, self.now, &mut commands);
+        self.commands = commands;
+        let shared = Arc::clone(&self.run.shared);
+        let (place, context, span) = (grant.place(), grant.context(&shared), span(&shared, &grant));
+        let earlier = self.run.machine.retried(task).iter();
+        let lost = earlier.filter(|record| matches!(*record.failure, Failure::Lost { .. })).count() as u32;
+        let starting = Starting {
+            task: place.id(&shared.plan),
+            node: shared.plan.nodes()[grant.node as usize].id(),
+            def: grant.def,
+            counted: grant.attempt.saturating_sub(lost).max(1),
+        };
+        let part = self.world.part(&starting);
+        let attempt = grant.attempt;
+        let ends = if part.lost {
+            drop_quietly(grant);
+            Ends::Never
+        } else if let Some(body) = &part.body {
+            let outcome = span.in_scope(|| call_as(grant, context.as_ref(), |inputs, context| body(inputs, context)));
+            Ends::At(self.now + part.takes, Box::new(outcome))
+        } else if grant.def.kind == Kind::Async {
+            match self.futures.start(grant, context, part.takes, span.clone()) {
+                Some(handle) => {
+                    self.stirred = true;
+                    Ends::Awaited(handle)
+                }
+                // It has run to its end.
+                None => {
+                    self.futures.poll().map_or(Ends::Never, |(_, _, outcome)| Ends::At(self.now, Box::new(outcome)))
+                }
+            }
+        } else {
+            let outcome = span.in_scope(|| call_sync(grant, context.as_ref()));
+            Ends::At(self.now + part.takes, Box::new(outcome))
+        };
+        self.running.push(Running { place, attempt, lane, started: self.now, span, ends });
+        self.run.take_early();
+        // The start itself is an event, and asks for nothing.
+        self.execute();
+    }
+
+    pub(super) fn finish(&mut self, place: usize) {
+        let Running { place, attempt, started, span, ends, .. } = self.running.remove(place);
+        let Ends::At(_, outcome) = ends else { return };
+        let outcome = store(&self.run.shared, &place, *outcome);
+        log_outcome(&span, &outcome);
+        if let Outcome::Success(returned) = &outcome {
+            self.world.made(place.id(&self.run.shared.plan), &returned.value);
+        }
+        let task = place.task;
+        self.report(Done { task, attempt, started, ended: self.now, outcome });
+    }
+
+    pub(super) fn report(&mut self, done: Done) {
+        let task = done.task;
+        let mut commands = std::mem::take(&mut self.commands);
+        if self.run.finish(done, &mut commands, &mut self.unused) {
+            self.dispatcher.release(self.key, self.run.machine.layout(), task);
+        }
+        self.commands = commands;
+        self.execute();
+    }
+
+    pub(super) fn send(&mut self, input: Input) {
+        let mut commands = std::mem::take(&mut self.commands);
+        self.run.step(input, self.now, &mut commands);
+        self.commands = commands;
+        self.execute();
+    }
+
+    /// Does what the machine has said.
+    pub(super) fn execute(&mut self) {
+        let mut halted = false;
+        let mut ready = Vec::new();
+        for command in std::mem::take(&mut self.commands) {
+            match command {
+                Command::Ready(task) if self.run.holds() => {
+                    self.run.held.ready.push_back((self.run.held.recorded, task));
+                }
+                Command::Ready(task) => ready.push(task),
+                Command::Settled(task) => self.run.settled(task, &mut self.unused),
+                Command::Forget(task) => self.unused.extend(self.run.values.forget(task)),
+                Command::Abandon(task) => self.abandon(task),
+                Command::Halt => {
+                    self.run.held.ready.clear();
+                    self.dispatcher.clear(self.key);
+                    ready.clear();
+                    halted = true;
+                }
+                Command::Ended(_) if self.is_recorded() => self.run.held.end = Some(self.run.held.recorded),
+                Command::Ended(_) => self.over = true,
+            }
+        }
+        self.queue(ready);
+        self.unused.drain(..).for_each(drop_quietly);
+        self.deliver();
+        for event in self.run.machine.take_events() {
+            self.observers.iter_mut().for_each(|observer| observer.on_event(&event));
+            let id = match &event {
+                crate::run::Event::Task { task, .. } => self.run.machine.layout().id(*task),
+                _ => "".into(),
+            };
+            self.world.saw(&event, &id);
+        }
+        if halted {
+            self.stop_attempts();
+        }
+    }
+
+    /// Tells callbacks what they are to be told.
+    pub(super) fn deliver(&mut self) {
+        if self.world.tells_at_once() || self.over {
+            self.deliver_all();
+        }
+    }
+
+    pub(super) fn deliver_all(&mut self) {
+        for pending in std::mem::take(&mut self.run.outbox) {
+            self.world.tell(self.now, pending);
+        }
+    }
+
+    /// Ready tasks join the queues: in their order, unless the world wants another one that threads
+    /// could have made.
+    pub(super) fn queue(&mut self, mut ready: Vec<u32>) {
+        while !ready.is_empty() {
+            let task = ready.remove(self.world.choose(ready.len()));
+            let next = self.world.choose(2) == 1;
+            self.dispatcher.push(self.key, self.run.machine.layout(), task, next);
+        }
+    }
+
+    /// The attempt that runs is over for the machine.
+    pub(super) fn abandon(&mut self, task: u32) {
+        if let Some(control) = self.run.attempts.remove(&task) {
+            control.cancel();
+        }
+        if let Some(place) = self.running.iter().position(|running| running.place.task == task)
+            && let Ends::Awaited(handle) = self.running.remove(place).ends
+        {
+            handle.abort();
+        }
+        self.dispatcher.release(self.key, self.run.machine.layout(), task);
+    }
+
+    /// After a halt: asks running attempts to stop, and ends those that nobody can ask.
+    pub(super) fn stop_attempts(&mut self) {
+        let spared = self.run.machine.spared();
+        let stopped = self.run.attempts.iter().filter(|&(task, _)| !spared.contains(task));
+        stopped.for_each(|(_, control)| control.cancel());
+        let deaf = |running: &Running| {
+            let def = self.run.shared.plan.def(running.place.node);
+            matches!(running.ends, Ends::Awaited(_)) && !def.takes_context && !spared.contains(&running.place.task)
+        };
+        let (deaf, rest) = std::mem::take(&mut self.running).into_iter().partition::<Vec<_>, _>(deaf);
+        self.running = rest;
+        for Running { place, attempt, ends, .. } in deaf {
+            if let Ends::Awaited(handle) = ends {
+                handle.abort();
+            }
+            let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
+            let (task, now) = (place.task, self.now);
+            self.report(Done { task, attempt, started: now, ended: now, outcome: failure.into() });
+        }
+    }
+}

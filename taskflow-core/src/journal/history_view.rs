@@ -1,0 +1,123 @@
+//! The view of a stored run, and what one entry changes of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::history::RunHistory;
+use super::task_history::TaskHistory;
+use crate::base::Failure;
+use crate::run::{Entry, RunView, TaskState, TaskView, WaitView};
+
+/// The tasks that an entry is going to change.
+pub(super) enum Touched {
+    /// These numbers.
+    Numbers(Vec<u32>),
+    /// Those whose state is not the one in this list any more: a process takes the run.
+    States(HashMap<String, TaskState>),
+    /// The list of an expand node: the node, and the tasks from this place on.
+    Elements { expand: u32, from: usize },
+}
+
+impl RunHistory {
+    /// The state of the run as data: what [`RunControl::view`](crate::engine::RunControl::view)
+    /// returns of a live run at the same entry.
+    pub fn view(&self) -> RunView {
+        let numbers = self.numbers.by_place();
+        let number = |place: u32| match &numbers {
+            Some(numbers) => numbers.get(&place).copied(),
+            None => (place < self.shape.nodes.len() as u32).then_some(place),
+        };
+        RunView {
+            info: self.info.clone(),
+            state: self.state,
+            halt_reason: self.halt_reason.clone(),
+            started: self.started(),
+            ended: self.ended,
+            entry: self.entries,
+            tasks: (0..).zip(&self.tasks).map(|(place, task)| task.view(number(place))).collect(),
+        }
+    }
+
+    /// What `entry` is going to change.
+    pub(super) fn before(&self, entry: &Entry) -> Touched {
+        let numbers = match entry {
+            Entry::Session(_) => {
+                return Touched::States(self.tasks.iter().map(|task| (task.id.clone(), task.state)).collect());
+            }
+            &Entry::Expanded { task, .. } => {
+                return Touched::Elements { expand: task, from: self.shape.nodes.len() };
+            }
+            Entry::Removed { task }
+            | Entry::Scheduled { task }
+            | Entry::Started { task, .. }
+            | Entry::Succeeded { task, .. }
+            | Entry::Failed { task, .. }
+            | Entry::Skipped { task, .. }
+            | Entry::UpstreamFailed { task, .. }
+            | Entry::Cancelled { task, .. }
+            | Entry::Waiting { task, .. }
+            | Entry::Labelled { task, .. }
+            | Entry::Linked { task, .. }
+            | Entry::Pushed { task, .. }
+            | Entry::TaskStateSet { task, .. } => vec![*task],
+            Entry::Cleared { tasks, .. }
+            | Entry::Marked { tasks, .. }
+            | Entry::Regrouped { tasks, .. }
+            | Entry::Again { tasks, .. } => tasks.clone(),
+            Entry::Halted { .. }
+            | Entry::Ended { .. }
+            | Entry::Released { .. }
+            | Entry::Happened { .. }
+            | Entry::DeadlineMissed { .. }
+            | Entry::TriedAgain { .. } => Vec::new(),
+        };
+        Touched::Numbers(numbers)
+    }
+
+    /// The tasks that an entry changed, as they are now.
+    pub(super) fn changed_since(&self, touched: Touched) -> Vec<TaskView> {
+        let numbered = |number: u32| Some(self.tasks.get(self.numbers.place(number)?)?.view(Some(number)));
+        match touched {
+            Touched::Numbers(numbers) => numbers.into_iter().filter_map(numbered).collect(),
+            Touched::Elements { expand, from } => {
+                let numbers = self.numbers.by_place().unwrap_or_default();
+                let elements = (0..).zip(&self.tasks[..self.shape.nodes.len()]).skip(from);
+                let elements = elements.map(|(place, task)| task.view(numbers.get(&place).copied()));
+                numbered(expand).into_iter().chain(elements).collect()
+            }
+            Touched::States(before) => {
+                let view = self.view();
+                view.tasks.into_iter().filter(|task| before.get(&task.id) != Some(&task.state)).collect()
+            }
+        }
+    }
+}
+
+impl TaskHistory {
+    fn view(&self, number: Option<u32>) -> TaskView {
+        let state = self.state;
+        let attempt = self.attempts.last();
+        let is_terminal = state.is_terminal();
+        let because = |cause: &String| match state {
+            TaskState::UpstreamFailed => Some(Failure::UpstreamFailed { task: cause.clone() }),
+            TaskState::Skipped => Some(Failure::Skipped { reason: format!("upstream task `{cause}` was skipped") }),
+            _ => None,
+        };
+        let failure = || self.failure.clone().or_else(|| Some(Arc::new(because(self.cause.as_ref()?)?)));
+        let waits = matches!(state, TaskState::Deferred | TaskState::UpForReschedule);
+        let waits_for = self.waits_for.as_ref().filter(|_| waits);
+        TaskView {
+            id: self.id.clone(),
+            number,
+            label: self.label.clone(),
+            state,
+            attempt: attempt.map_or(0, |attempt| attempt.number),
+            started: attempt.map(|attempt| attempt.started),
+            ended: self.since.filter(|_| is_terminal && state != TaskState::Removed),
+            retry_at: self.retry_at.filter(|_| state == TaskState::UpForRetry),
+            failure: if is_terminal || state == TaskState::UpForRetry { failure() } else { None },
+            waits_for: waits_for.map(|wait| WaitView { until: wait.until, event: wait.event.clone() }),
+            progress: None,
+        }
+    }
+}
