@@ -217,7 +217,7 @@ impl Run {
     pub(crate) fn take_up(&mut self, restored: Restored, pending: Vec<PendingCallback>) {
         let mut unused = Vec::new();
         if let Some(callback_projection) = &mut self.callback_projection {
-            callback_projection.take_up(&restored, &self.machine);
+            callback_projection.restore(&restored, &self.machine);
         }
         pending.into_iter().for_each(|pending| self.send(pending));
         self.shared.children.take_over(&restored.task_state, &self.shared.plan, self.shared.config.as_ref());

@@ -1,17 +1,17 @@
-//! The options of a task, as written at one of three places.
+//! The options of a task, which can be set in three places.
 
 use std::time::Duration;
 
 use super::{Backoff, Callbacks, Executor, SensorOptions, TriggerRule};
 
-/// Options of a task; `None` means "not said here".
+/// Options of a task; `None` means "not set here".
 ///
-/// They come from the call (`extract(day).retries(5)`), from `#[task(..)]`, and from the task defaults of `#[dag(..)]`;
-/// the nearest one that says something wins.
+/// They come from the call (`extract(day).retries(5)`), from `#[task(..)]` and from the task
+/// defaults of `#[dag(..)]`, in this order of precedence.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct TaskOptions {
-    /// How many more attempts a failed one may have. Default 0.
+    /// The number of retries. Default 0.
     pub retries: Option<u32>,
     /// The wait before the first retry. Default 10 seconds.
     pub retry_delay: Option<Duration>,
@@ -21,26 +21,26 @@ pub struct TaskOptions {
     pub max_retry_delay: Option<Duration>,
     /// How long one attempt may run. Default: no limit.
     pub timeout: Option<Duration>,
-    /// The pool whose slots it takes while it runs. Default: none.
+    /// The pool whose slots it occupies while it runs. Default: none.
     pub pool: Option<&'static str>,
     /// How many slots of the pool. Default 1.
     pub pool_slots: Option<u32>,
-    /// Among ready tasks the highest goes first. Default 0.
+    /// Of the ready tasks, those with the highest priority start first. Default 0.
     pub priority: Option<i32>,
-    /// When to run, seen from upstreams connected by order alone. Default `all_success`.
+    /// The trigger rule for upstreams connected by order alone. Default `all_success`.
     pub trigger_rule: Option<TriggerRule>,
     /// Where its attempts run. Default: in the process of the engine.
     pub executor: Option<Executor>,
-    /// What only a sensor has.
+    /// Options of sensors only.
     pub sensor: SensorOptions,
-    /// Who is told of what happens to it.
+    /// The callbacks of the task.
     pub callbacks: Callbacks,
-    /// Words to find it by.
+    /// Tags for searching and filtering.
     pub tags: &'static [&'static str],
 }
 
 impl TaskOptions {
-    /// Nothing said.
+    /// No option set.
     pub const NONE: TaskOptions = TaskOptions {
         retries: None,
         retry_delay: None,
@@ -57,7 +57,8 @@ impl TaskOptions {
         tags: &[],
     };
 
-    /// These options where they say something, `fallback` elsewhere. Tags stay those of `self` when there are any.
+    /// These options, with `fallback` for those that are not set. Tags are only taken from
+    /// `fallback` if `self` has none.
     #[must_use]
     pub const fn or(self, fallback: TaskOptions) -> TaskOptions {
         // `Option::or` is not const.

@@ -152,7 +152,7 @@ impl SimHooks for TestWorld {
 
     fn tell(&mut self, now: Timestamp, pending: PendingCallback) {
         if let Some(journal) = &self.journal
-            && let Err(error) = journal.note(&pending.notification.run.run_id, &pending.as_told(now))
+            && let Err(error) = journal.note(&pending.notification.run.run_id, &pending.as_delivered(now))
         {
             self.broken.push(format!("what a callback was told cannot be noted: {error}"));
         }

@@ -58,7 +58,7 @@ impl Told {
             }
         }
         match (heard, self.code) {
-            (FrameReceiver { ending: Some(Ending::Value(_)), unkept: Some(failure), .. }, _) => failure.into(),
+            (FrameReceiver { ending: Some(Ending::Value(_)), push_failure: Some(failure), .. }, _) => failure.into(),
             (FrameReceiver { ending: Some(ending), .. }, _) => ending,
             (_, Some(code)) => {
                 let crash = if code < 0 { Crash::Signal { number: -code } } else { Crash::Exit { code } };
