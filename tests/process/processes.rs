@@ -154,7 +154,7 @@ fn a_replay_runs_an_isolated_task_in_its_own_process_unless_asked() {
     assert_eq!(replayed.code, Some(3), "{replayed:?}");
     let replayed = home.call(&["replay", "last", "act", "--isolated"]);
     assert_eq!(replayed.code, Some(1), "{replayed:?}");
-    assert!(replayed.stderr.contains("its process exited with code 3"), "{replayed:?}");
+    assert!(replayed.stderr.contains("its process called `exit` with code 3"), "{replayed:?}");
 }
 
 #[test]
