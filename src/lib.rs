@@ -119,7 +119,7 @@ pub mod log {
 /// Notifiers for callbacks.
 pub mod notify {
     pub use taskflow_core::callback::notify::{
-        Callback, CallbackKind, CallbackResult, Callbacks, CommandTold, Deadline, DeadlineReference, LogLine,
+        Callback, CallbackKind, CallbackResult, Callbacks, CommandNotifier, Deadline, DeadlineReference, LogLine,
         Notification, Notifier, TaskNotification, command, log_line,
     };
     #[cfg(feature = "http")]

@@ -34,9 +34,11 @@
 //! # assert!(report::def().plan().is_ok());
 //! ```
 //!
-//! The task is `deferred`, holds nothing, and waits for the event that has its id as key. It is answered with `release last consent
-//! --value '"Publish"'` on the command line, [`Journal::release`](crate::journal::Journal::release) or
-//! [`RunControl::release`](crate::engine::RunControl::release). What is no answer is refused there, with what would be one.
+//! The task is `deferred`, without holding a slot, and waits for the event whose key is its id.
+//! Answer it with `release last consent --value '"Publish"'` on the command line,
+//! [`Journal::release`](crate::journal::Journal::release) or
+//! [`RunControl::release`](crate::engine::RunControl::release). An invalid answer is rejected, and
+//! the error lists the valid ones.
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -48,17 +50,18 @@ use crate::dag::{IntoArg, Output, Plan, add_named, node_id_of};
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef, Waiting};
 use crate::value::{TypeInfo, Value};
 
-/// What somebody has answered.
+/// The answer of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Answer<T> {
     /// The answer.
     pub answer: T,
-    /// Who gave it: by the word of the program that released it, which nobody has checked. Empty if it did not say.
+    /// Who answered, as claimed by the program that sent the answer; not verified. Empty if
+    /// unknown.
     pub by: String,
-    /// What was said about it; may be empty.
+    /// The reason for the answer; may be empty.
     pub reason: String,
-    /// When the run learned of it.
+    /// When the run received it.
     pub at: Timestamp,
 }
 
@@ -66,15 +69,15 @@ pub struct Answer<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// It may go on.
+    /// Approved.
     Approved,
-    /// It may not.
+    /// Rejected.
     Rejected,
 }
 
 const MODULE: &str = "taskflow::approval";
 
-/// The constants of a generic type are the statics that generic functions cannot have.
+/// The constants of a generic type replace the statics that generic functions cannot have.
 struct Of<T>(T);
 
 impl<T: Value> Of<T> {
@@ -103,9 +106,10 @@ static APPROVE: TaskDef = TaskDef {
     ..TaskDef::OWN
 };
 
-/// Draws a task with this id that waits until somebody has answered the question with a `T`. The question is in its log.
+/// Adds a task with this id that waits until somebody answers the question with a `T`. The question
+/// is in its log.
 ///
-/// Options follow as for any task. `timeout` is none for the wait: a deferred task does not run.
+/// Options follow as for any task. `timeout` does not limit the wait: a deferred task does not run.
 ///
 /// # Panics
 ///
@@ -115,8 +119,8 @@ pub fn ask<T: Value>(id: impl Into<String>, question: impl IntoArg<String>) -> O
     draw(Of::<T>::DEF, id.into(), question, Location::caller())
 }
 
-/// Draws a task with this id that waits until somebody has answered `"approved"` or `"rejected"`. If it is rejected, the task is
-/// skipped, and so is what needs it: Airflow's `ApprovalOperator`.
+/// Adds a task with this id that waits until somebody answers `"approved"` or `"rejected"`. After a
+/// rejection the task is skipped, and so are its downstream tasks: Airflow's `ApprovalOperator`.
 ///
 /// # Panics
 ///
@@ -134,7 +138,7 @@ fn draw<T>(
 ) -> Output<T> {
     match add_named(def, [question.into_arg()], id, at) {
         Some(output) => output,
-        None => panic!("`ask(..)` and `approve(..)` draw a node of a graph: they go inside a `#[dag]` function"),
+        None => panic!("`ask(..)` and `approve(..)` add a node to a graph: call them inside a `#[dag]` function"),
     }
 }
 
@@ -155,7 +159,7 @@ fn approved(inputs: &mut Inputs, context: Option<&TaskContext>) -> Produced {
 }
 
 fn wait<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Result<Answer<T>, Interrupt> {
-    let context = context.expect("a task that takes its context is given it");
+    let context = context.expect("a task that takes a context receives one");
     let key = context.task_id();
     if context.waited() == 0 {
         let question = inputs.shared::<String>(0);
@@ -171,11 +175,11 @@ fn wait<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Result<
     })
 }
 
-/// Whether the value of an event is an answer, if the event is one for a task that asks.
+/// Checks whether the value of an event is a valid answer, if the event is for a task that asks.
 ///
 /// # Errors
 ///
-/// What is wrong with it, and what would be an answer.
+/// The reason, and the valid answers.
 pub(crate) fn check(plan: &Plan, key: &str, value: &serde_json::Value) -> Result<(), String> {
     let Some(def) = plan.find(node_id_of(key)).map(|node| plan.def(node)).filter(|def| def.module == MODULE) else {
         return Ok(());
@@ -183,5 +187,5 @@ pub(crate) fn check(plan: &Plan, key: &str, value: &serde_json::Value) -> Result
     let answer = serde_json::json!({ "answer": value, "by": "", "reason": "", "at": Timestamp::EPOCH });
     let ty = def.output.short();
     let wanted = ty.strip_prefix("Answer<").and_then(|ty| ty.strip_suffix('>')).unwrap_or(&ty);
-    def.output.from_json(&answer).map(drop).map_err(|error| format!("{value} is no {wanted}: {error}"))
+    def.output.from_json(&answer).map(drop).map_err(|error| format!("{value} is not a valid {wanted}: {error}"))
 }

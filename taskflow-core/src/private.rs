@@ -1,4 +1,4 @@
-//! What generated code may touch. Not API: everything here can change in any release.
+//! What generated code uses. Not API: everything here can change in any release.
 
 pub use inventory;
 
@@ -18,13 +18,14 @@ use crate::task::{CallbackResult, Interrupt, JudgedError, Notification, Notifier
 use crate::value::AnyValue;
 pub use crate::value::{TypeInfo, Value};
 
-/// What `executor = "spark"` means.
+/// The executor of `executor = "spark"`.
 #[cfg(all(unix, feature = "spark"))]
 pub const fn spark() -> crate::task::Executor {
     crate::task::Executor::new(&crate::spark::DEFAULT)
 }
 
-/// What `executor = "spark"` means where there is none. It is called by constants, so the panic is an error of the compiler.
+/// The executor of `executor = "spark"` without the feature. Constants call it, so the panic is a
+/// compile error.
 ///
 /// # Panics
 ///
@@ -34,12 +35,12 @@ pub const fn spark() -> crate::task::Executor {
     panic!("`executor = \"spark\"` needs the feature `spark` of taskflow, on Unix")
 }
 
-/// The value of a task whose function returns it plainly.
+/// The result of a task whose function returns a plain value.
 pub fn produce<T: Value>(value: T) -> Produced {
     Ok(Arc::new(value))
 }
 
-/// The value or error of a task whose function returns a `Result`.
+/// The result of a task whose function returns a `Result`.
 pub fn produce_result<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>>(result: R) -> Produced {
     match result.into_result() {
         Ok(value) => Ok(Arc::new(value)),
@@ -47,7 +48,7 @@ pub fn produce_result<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>
     }
 }
 
-/// As [`produce_result`], for a task with a function that judges its errors.
+/// Like [`produce_result`], for a task with a `retry_on` function.
 pub fn produce_judged<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>, A: Into<Retry>>(
     result: R,
     judge: impl FnOnce(&E) -> A,
@@ -66,14 +67,14 @@ pub fn notifier<N: Notifier>(notifier: N) -> Arc<dyn Notifier> {
     Arc::new(notifier)
 }
 
-/// The same of a closure, the type of whose parameter need not be written.
+/// The notifier of a closure, whose parameter type can be omitted.
 pub fn notifier_of<R: CallbackResult>(
     callback: impl Fn(&Notification) -> R + Send + Sync + 'static,
 ) -> Arc<dyn Notifier> {
     Arc::new(callback)
 }
 
-/// What a sensor has found, if anything.
+/// The result of a sensor.
 pub fn produce_sensed<T: Value>(found: Option<T>) -> Produced {
     match found {
         Some(value) => Ok(Arc::new(value)),
@@ -81,14 +82,15 @@ pub fn produce_sensed<T: Value>(found: Option<T>) -> Produced {
     }
 }
 
-/// The same of a sensor that may fail.
+/// The result of a sensor that can fail.
 pub fn produce_sensed_result<T: Value, E: IntoTaskError, R: TaskResult<Ok = Option<T>, Err = E>>(
     result: R,
 ) -> Produced {
     produce_sensed(result.into_result().map_err(IntoTaskError::into_task_error)?)
 }
 
-/// What a return type whose last name is `Result` must be, and the types behind an alias without arguments.
+/// The requirement for a return type whose last name is `Result`, and the types behind an alias
+/// without arguments.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the `Result` of the standard library",
     label = "not a `Result<T, E>`",
@@ -121,7 +123,7 @@ pub fn owned<T: Value + ByValue>(inputs: &mut Inputs, index: usize) -> T {
     inputs.owned(index)
 }
 
-/// The `index`-th input to borrow from.
+/// The `index`-th input for borrowing.
 #[allow(
     clippy::needless_maybe_sized,
     reason = "`Value` implies `Sized`; saying so here too would report `&Path` twice"
@@ -130,7 +132,7 @@ pub fn shared<T: Value + ?Sized>(inputs: &mut Inputs, index: usize) -> Arc<T> {
     inputs.shared(index)
 }
 
-/// What a task may take by value.
+/// The requirement for an input by value.
 #[diagnostic::on_unimplemented(
     message = "a task can take `{Self}` by value only if it is `Clone`",
     label = "not `Clone`",
@@ -162,8 +164,8 @@ impl<E: Into<BoxError>> IntoTaskError for E {
 
 /// What the body of a `#[dag]` function returns: an output, or nothing.
 #[diagnostic::on_unimplemented(
-    message = "this DAG ends with `{Self}` and does not say what it returns",
-    label = "the last line of the function gives `{Self}`",
+    message = "this DAG ends with `{Self}` without declaring a return type",
+    label = "the last line of the function returns `{Self}`",
     note = "declare the type behind the output, `fn name(..) -> T`, to make it the result of a run, or end the line with `;`"
 )]
 pub trait DagResult<T> {
@@ -190,7 +192,8 @@ pub fn dag_input<T>(inputs: &mut DagInputs) -> Output<T> {
     inputs.next_output()
 }
 
-/// What generated code does with the type of a parameter. A type that is no [`Value`] is reported once, by this function.
+/// What generated code does with the type of a parameter. This function reports a type that is not
+/// a [`Value`] once.
 pub fn param_type<T: Value>() -> ParamType<T> {
     ParamType { named: Param::new, erase: |value| Arc::new(value), given: crate::dag::given::<T> }
 }
@@ -214,21 +217,21 @@ impl<T> ParamType<T> {
         params.push((self.erase)(value));
     }
 
-    /// The output that stands for the parameter of a DAG inside another one.
+    /// The output for the parameter of a DAG inside another one.
     #[track_caller]
     pub fn inside(self, arg: Arg, param: &'static str) -> Output<T> {
         (self.given)(arg, param)
     }
 }
 
-/// The `main` of a DAG binary, and what it says of itself.
+/// The `main` of a DAG binary, and its description of itself.
 #[cfg(feature = "cli")]
 pub use crate::cli::{Program, main as cli_main};
 
 pub use crate::dag::Params;
 pub use crate::engine::RunRequest;
 
-/// What `dag::run(..)` gives.
+/// The result of `dag::run(..)`.
 pub fn run_request<T>(def: &'static DagDef, params: Params) -> RunRequest<T> {
     RunRequest::of(def, params)
 }
@@ -257,26 +260,26 @@ pub const fn trigger_def(
     }
 }
 
-/// Runs a DAG with these parameters, for the task with this context, and gives its result.
+/// Runs a DAG with these parameters, for the task with this context, and returns its result.
 pub fn trigger<T>(def: &'static DagDef, inputs: Inputs, context: Option<TaskContext>) -> BoxFuture<Produced>
 where
     T: Value,
 {
     let request = triggered_request::<T>(def, inputs);
     Box::pin(async move {
-        let context = context.ok_or("a node that triggers a run is given its context")?;
+        let context = context.ok_or("a node that triggers a run receives a context")?;
         Ok(crate::engine::trigger(&context, request).await? as AnyValue)
     })
 }
 
-/// Starts a run of a DAG with these parameters, and gives its id.
+/// Starts a run of a DAG with these parameters and returns its id.
 pub fn trigger_detached<T>(def: &'static DagDef, inputs: Inputs, context: Option<TaskContext>) -> BoxFuture<Produced>
 where
     T: Value,
 {
     let request = triggered_request::<T>(def, inputs);
     Box::pin(async move {
-        let context = context.ok_or("a node that triggers a run is given its context")?;
+        let context = context.ok_or("a node that triggers a run receives a context")?;
         Ok(Arc::new(context.trigger_detached(request).await?) as AnyValue)
     })
 }
@@ -287,17 +290,17 @@ fn triggered_request<T>(def: &'static DagDef, mut inputs: Inputs) -> RunRequest<
     RunRequest::of(def, params)
 }
 
-/// The span by which what a thread emits belongs to an attempt.
+/// The span that assigns the events of a thread to an attempt.
 pub fn attempt_span(run_id: &str, dag_id: &str, task_id: &str, attempt: u32) -> tracing::Span {
     crate::log::span::attempt_span(run_id, dag_id, task_id, attempt)
 }
 
-/// For fuzzing: folds a history out of bytes that may be any.
+/// For fuzzing: folds a history from untrusted bytes.
 pub fn fuzz_entries(bytes: &[u8]) {
     crate::journal::fold_any(bytes);
 }
 
-/// For fuzzing: reads stored values from bytes that may be any.
+/// For fuzzing: reads stored values from untrusted bytes.
 pub fn fuzz_value(bytes: &[u8]) {
     crate::value::read_any(bytes);
 }

@@ -90,7 +90,7 @@ fn everything_is_shown_with_its_origin_and_without_secrets() {
     "#);
     insta::assert_snapshot!(
         said.stderr,
-        @"warning: TASKFLOW_DURABILTY means nothing; did you mean `TASKFLOW_DURABILITY`?"
+        @"warning: TASKFLOW_DURABILTY has no meaning; did you mean `TASKFLOW_DURABILITY`?"
     );
     assert_eq!(said.code, Some(0));
 }

@@ -118,7 +118,7 @@ fn a_panic_without_text_is_one_all_the_same() {
         without_a_place()
     });
     on_both_drivers(&dag, |report| {
-        assert_eq!(panic_in(report, "number").0, "a panic whose payload is no text");
+        assert_eq!(panic_in(report, "number").0, "the panic payload is not text");
         assert_eq!(panic_in(report, "owned_text").0, "owned");
         assert_eq!(panic_in(report, "without_a_place"), ("resumed".to_owned(), None), "no hook is called for it");
         assert_eq!(failure_of(report, "without_a_place"), "panicked: resumed");

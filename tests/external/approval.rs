@@ -70,11 +70,11 @@ async fn what_is_no_answer_is_refused_with_what_would_be_one() -> Result<(), Box
     let error = journal.release("last", "consent", &"Maybe", &Note::default()).await.unwrap_err();
     assert!(matches!(error, JournalError::Answer { .. }));
     let said = error.to_string();
-    assert!(said.contains("that does not answer `consent`: \"Maybe\" is no Choice: "), "{said}");
+    assert!(said.contains("that does not answer `consent`: \"Maybe\" is not a valid Choice: "), "{said}");
     assert!(said.contains("expected `Publish` or `Correct`"), "{said}");
     let control: RunControl = handle.control();
     let said = control.release("consent", &7).unwrap_err().to_string();
-    assert!(said.starts_with("7 is no Choice"), "{said}");
+    assert!(said.starts_with("7 is not a valid Choice"), "{said}");
     // Other events are free, and the task still waits.
     control.release("something else", &7)?;
     control.release("consent", &Choice::Publish)?;

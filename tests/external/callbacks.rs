@@ -142,7 +142,7 @@ fn slow() -> u32 {
 fn the_test_kit_keeps_what_would_have_been_told_and_calls_nobody() {
     use CallbackKind::{DeadlineMissed, Retry, Success};
     let outcome = Test::new(slow {}).fail_times(load {}, 2, "the server is away").run();
-    outcome.assert_told(&[(Retry, "load"), (Retry, "load"), (DeadlineMissed, "slow"), (Success, "slow")]);
+    outcome.assert_notified(&[(Retry, "load"), (Retry, "load"), (DeadlineMissed, "slow"), (Success, "slow")]);
     let missed = &outcome.notifications()[2];
     assert_eq!(missed.deadline, Some(missed.started + Duration::from_secs(90 * 60)));
     assert_eq!(missed.at.since(missed.started), Duration::from_secs(90 * 60));
@@ -153,7 +153,7 @@ fn the_test_kit_keeps_what_would_have_been_told_and_calls_nobody() {
 #[test]
 fn a_run_that_is_over_before_its_deadline_misses_none() {
     let outcome = Test::new(slow {}).fail_times(load {}, 1, "the server is away").run();
-    outcome.assert_told(&[(CallbackKind::Retry, "load"), (CallbackKind::Success, "slow")]);
+    outcome.assert_notified(&[(CallbackKind::Retry, "load"), (CallbackKind::Success, "slow")]);
 }
 
 #[dag(deadline = "1h after logical_date", on_deadline_missed = tell)]

@@ -106,7 +106,7 @@ fn what_waiting_does_not_mend_is_an_error_that_shows_no_secret() {
 
     let dag = Dag::build("no_url", || http_ok("example.com").map(|answer| answer.status)).unwrap();
     let failure = live(dag.run()).task("http_answers").unwrap().failure().unwrap().to_string();
-    assert_eq!(failure, "the address is none of a web server: it begins with `http://` or `https://`");
+    assert_eq!(failure, "the address must begin with `http://` or `https://`");
 }
 
 #[test]

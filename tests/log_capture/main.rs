@@ -220,5 +220,5 @@ fn attempts_at_once_keep_their_records_apart_and_in_order() {
 fn where_there_is_a_subscriber_init_says_how_to_add_the_layer() {
     let error = taskflow::log::init(sink().clone()).unwrap_err();
     assert_eq!(error, AlreadyInstalled::Subscriber);
-    insta::assert_snapshot!(error, @"the application has a tracing subscriber of its own, so what tasks emit is in no log of taskflow: add `.with(taskflow::log::layer(sink))` to its `tracing_subscriber::registry()`");
+    insta::assert_snapshot!(error, @"the application already has a tracing subscriber, so taskflow cannot log what tasks emit: add `.with(taskflow::log::layer(sink))` to its `tracing_subscriber::registry()`");
 }

@@ -86,7 +86,7 @@ fn a_crash_is_a_failure_of_the_attempt_and_says_what_it_was() {
     assert_eq!(failure("segfault"), crashed("its process crashed with a segmentation fault (SIGSEGV)"));
     assert_eq!(failure("abort"), crashed("its process aborted (SIGABRT)"));
     assert_eq!(failure("kill"), crashed("its process was killed by signal 9 (SIGKILL)"));
-    let exit = "its process exited with code 3 before the task had ended: something in it called `exit`";
+    let exit = "its process called `exit` with code 3 before the task had ended";
     assert_eq!(failure("exit"), crashed(exit));
 }
 
@@ -117,7 +117,7 @@ fn a_task_that_wants_more_memory_than_its_limit_fails_alone() {
     let document = home.json(&["run", "hoards", "--mib", "1000"]);
     let reason = &document["tasks"][0]["attempts"][0]["failure"];
     assert_eq!(reason["kind"], "crashed", "{document}");
-    assert_eq!(reason["message"], "its process wanted more memory than its limit of 512.0 MiB");
+    assert_eq!(reason["message"], "its process exceeded its memory limit of 512.0 MiB");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_replay_runs_an_isolated_task_in_its_own_process_unless_asked() {
     assert_eq!(replayed.code, Some(3), "{replayed:?}");
     let replayed = home.call(&["replay", "last", "act", "--isolated"]);
     assert_eq!(replayed.code, Some(1), "{replayed:?}");
-    assert!(replayed.stderr.contains("its process exited with code 3"), "{replayed:?}");
+    assert!(replayed.stderr.contains("its process called `exit` with code 3"), "{replayed:?}");
 }
 
 #[test]

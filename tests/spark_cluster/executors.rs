@@ -125,12 +125,10 @@ fn a_worker_that_dies_takes_one_attempt_with_it_and_spark_tries_before() {
     let mut run = on(&cluster, &home, "spark.task.maxFailures=2", &["run", "perishes", "--count", "20"]);
     let document = end(run.spawn().expect("it starts"));
     let mut expected: Vec<String> = (0..20).map(|number: u64| number.to_string()).collect();
-    expected[13] = "crashed: its process exited with code 3 before the task had ended: something in it called `exit` \
+    expected[13] = "crashed: its process called `exit` with code 3 before the task had ended \
                     [\"about to exit\"]"
         .to_owned();
-    expected[15] =
-        "crashed: its process exited with code 0 before the task had ended: something in it called `exit` []"
-            .to_owned();
+    expected[15] = "crashed: its process called `exit` with code 0 before the task had ended []".to_owned();
     expected[17] = "crashed: its process aborted (SIGABRT) []".to_owned();
     assert_eq!(document["result"], json!(expected));
 }

@@ -1,10 +1,10 @@
-//! Named places where a test can make the process die or a write fail.
+//! Failpoints: named places where a test can kill the process or make a write fail.
 //!
-//! Before every write, rename and fsync of what must survive stands `failpoint::hit("name")?`. Without the feature
-//! `failpoints` that is nothing. With it, the variable `TASKFLOW_FAILPOINTS` says what happens where:
-//! `value.rename=kill`, `journal.append@3=ENOSPC`, several separated by `;`. `@3` means the third time that the process
-//! comes by, `@3+` the third and every later time; without a number it is every time. `kill` is SIGKILL; every other word
-//! is the error that the write gives.
+//! `failpoint::hit("name")?` precedes every write, rename and fsync of durable data. Without the
+//! feature `failpoints` it does nothing. With it, the variable `TASKFLOW_FAILPOINTS` configures the
+//! failpoints: `value.rename=kill`, `journal.append@3=ENOSPC`, separated by `;`. `@3` selects the
+//! third hit, `@3+` the third and all later ones; without a number, every hit counts. `kill` sends
+//! SIGKILL; any other word is the error that the write returns.
 
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
@@ -21,10 +21,10 @@ mod armed {
     use std::io;
     use std::sync::{Mutex, OnceLock, PoisonError};
 
-    /// What happens at one name.
+    /// The action at one failpoint.
     struct Point {
         name: String,
-        /// The time at which it strikes, and whether it does so at later ones, too.
+        /// The hit at which it acts, and whether it also acts at later ones.
         strikes: Option<(u64, bool)>,
         action: String,
     }
@@ -32,8 +32,8 @@ mod armed {
     fn points() -> &'static [Point] {
         static POINTS: OnceLock<Vec<Point>> = OnceLock::new();
         POINTS.get_or_init(|| {
-            let said = std::env::var("TASKFLOW_FAILPOINTS").unwrap_or_default();
-            said.split(';').filter(|point| !point.trim().is_empty()).map(read).collect()
+            let configured = std::env::var("TASKFLOW_FAILPOINTS").unwrap_or_default();
+            configured.split(';').filter(|point| !point.trim().is_empty()).map(read).collect()
         })
     }
 
@@ -42,7 +42,8 @@ mod armed {
         let (place, action) = point.trim().split_once('=').unwrap_or_else(wrong);
         let (name, strikes) = match place.split_once('@') {
             Some((name, count)) => {
-                let count_of = |text: &str| text.parse().unwrap_or_else(|_| panic!("`{point}`: `{count}` is no count"));
+                let count_of =
+                    |text: &str| text.parse().unwrap_or_else(|_| panic!("`{point}`: `{count}` is not a count"));
                 let strikes = match count.strip_suffix('+') {
                     Some(first) => (count_of(first), true),
                     None => (count_of(count), false),
@@ -80,7 +81,7 @@ mod armed {
     fn strike(name: &str, action: &str) -> io::Error {
         match action {
             "kill" => {
-                // There is nothing to be done if even this fails.
+                // If even this fails, the error below is all that is left.
                 let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
                 std::thread::park();
                 io::Error::other("still alive after SIGKILL")

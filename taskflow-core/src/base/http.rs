@@ -1,16 +1,16 @@
-//! Requests to servers: a small blocking client, for webhooks and sensors.
+//! A small blocking HTTP client for webhooks and sensors.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::error::BoxError;
 
-/// How much of a body is read, in bytes.
+/// The most bytes of a body that are read.
 const BODY: u64 = 1 << 20;
-/// How much of it is shown in messages, in characters.
+/// The most characters of a body that messages show.
 const SHOWN: usize = 200;
 
-/// An address of a server. Shown without what may be secret in it: only scheme and host.
+/// The address of a server. It displays only scheme and host, because the rest may be secret.
 #[derive(Clone)]
 pub(crate) struct Address {
     url: String,
@@ -20,9 +20,9 @@ pub(crate) struct Address {
 impl Address {
     /// # Errors
     ///
-    /// When it is none of HTTP.
+    /// If it is not an HTTP or HTTPS URL.
     pub(crate) fn new(url: &str) -> Result<Self, BoxError> {
-        let wrong = || "the address is none of a web server: it begins with `http://` or `https://`";
+        let wrong = || "the address must begin with `http://` or `https://`";
         let uri: ureq::http::Uri = url.parse().map_err(|_| wrong())?;
         let host = match (uri.scheme_str(), uri.host()) {
             (Some(scheme @ ("http" | "https")), Some(host)) if !host.is_empty() => {
@@ -45,7 +45,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// What a server answers.
+/// The response of a server.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -54,7 +54,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// The beginning of the body, for messages.
-    pub(crate) fn said(&self) -> String {
+    pub(crate) fn excerpt(&self) -> String {
         let line = self.body.trim();
         match line.is_empty() {
             true => String::new(),
@@ -63,20 +63,20 @@ impl Answer {
     }
 }
 
-/// Asks for what is at an address.
+/// Sends a GET request.
 ///
 /// # Errors
 ///
-/// When there is no answer.
+/// If there is no response.
 pub(crate) fn get(address: &Address, patience: Duration) -> Result<Answer, BoxError> {
     get_with(address, &[], patience)
 }
 
-/// As [`get`], with headers.
+/// Like [`get`], with headers.
 ///
 /// # Errors
 ///
-/// When there is no answer.
+/// If there is no response.
 pub(crate) fn get_with(
     address: &Address,
     headers: &[(String, String)],
@@ -85,11 +85,11 @@ pub(crate) fn get_with(
     read(address, with(agent(patience).get(&address.url), headers).call())
 }
 
-/// Sends a text to an address.
+/// Sends a text in a POST request.
 ///
 /// # Errors
 ///
-/// When there is no answer.
+/// If there is no response.
 pub(crate) fn post(
     address: &Address,
     headers: &[(String, String)],
@@ -99,7 +99,7 @@ pub(crate) fn post(
     read(address, with(agent(patience).post(&address.url), headers).send(body))
 }
 
-/// What a request does to what is at an address.
+/// The method of a request.
 #[cfg(feature = "spark")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
@@ -108,11 +108,12 @@ pub(crate) enum Verb {
     Delete,
 }
 
-/// As [`get_with`], with a body for [`Verb::Put`], to a server whose certificate may be of an authority of its own (PEM).
+/// Like [`get_with`], with a body for [`Verb::Put`]. `authority`, in PEM, replaces the root
+/// certificates of the system.
 ///
 /// # Errors
 ///
-/// When there is no answer, or the authority is none.
+/// If there is no response, or the certificate of the authority is invalid.
 #[cfg(feature = "spark")]
 pub(crate) fn request(
     verb: Verb,

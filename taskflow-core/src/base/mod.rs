@@ -1,4 +1,4 @@
-//! What every layer needs: failures, points in time, panics, units for people, names of files.
+//! What every layer needs: failures, points in time, panics, units for display, file names.
 
 pub mod error;
 pub(crate) mod failpoint;

@@ -1,4 +1,4 @@
-//! Catching the panics of user code, with their message and their place.
+//! Catches panics of user code, with their message and location.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
@@ -9,27 +9,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::error::Failure;
 
 thread_local! {
-    /// How many calls of [`catch`] this thread is inside.
+    /// How many nested calls of [`catch`] this thread is in.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
-    /// Where the last panic inside one happened.
+    /// The location of the last panic inside one.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Whether panics inside tasks are kept from the hook that was there before: set by the command line, which reports them
-/// itself.
+/// Whether the previous panic hook is bypassed for panics inside tasks. The command line sets it,
+/// because it reports them itself.
 pub(crate) static QUIET: AtomicBool = AtomicBool::new(false);
 
-/// Calls `function`; a panic becomes a [`Failure::Panic`] with its message and place.
+/// Calls `function`; a panic becomes a [`Failure::Panic`] with its message and location.
 ///
-/// The place is known only to the panic hook, so taskflow adds one to the process that notes it for panics inside tasks
-/// and passes everything on to the hook that was there before.
+/// Only a panic hook sees the location, so taskflow installs one for the process. It records the
+/// location of panics inside tasks and calls the previous hook.
 pub(crate) fn catch<R>(function: impl FnOnce() -> R) -> Result<R, Failure> {
     DEPTH.set(DEPTH.get() + 1);
     let result = catch_unwind(AssertUnwindSafe(function));
     DEPTH.set(DEPTH.get() - 1);
     result.map_err(|payload| {
         let panic = Failure::Panic { message: panic_message(&*payload), location: PLACE.take() };
-        // The payload is user data; a payload whose destructor panics is left where it is.
+        // The payload is user data: if its destructor panics, leak the second payload.
         if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             std::mem::forget(second);
         }
@@ -37,12 +37,12 @@ pub(crate) fn catch<R>(function: impl FnOnce() -> R) -> Result<R, Failure> {
     })
 }
 
-/// Drops a value of the user's; a destructor that panics harms nobody, the panic hook has said so.
+/// Drops a value of the user; a panic of its destructor is only reported by the panic hook.
 pub(crate) fn drop_quietly<T>(value: T) {
     let _ = catch(|| drop(value));
 }
 
-/// Values of the user's that are dropped as by [`drop_quietly`], whoever drops them.
+/// Values of the user that are always dropped with [`drop_quietly`].
 #[derive(Debug)]
 pub(crate) struct Quietly<T>(pub(crate) Vec<T>);
 
@@ -56,12 +56,13 @@ impl<T> Deref for Quietly<T> {
 
 impl<T> Drop for Quietly<T> {
     fn drop(&mut self) {
-        // One at a time: a second panic while the first unwinds would end the process.
+        // One at a time: a second panic during unwinding would abort the process.
         self.0.drain(..).for_each(drop_quietly);
     }
 }
 
-/// Makes panics inside [`catch`] leave their place. Called before user code is.
+/// Installs the hook that records the location of panics inside [`catch`]. Must run before user
+/// code.
 pub(crate) fn install_hook() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -78,8 +79,8 @@ pub(crate) fn install_hook() {
     });
 }
 
-/// The text of a panic's payload.
+/// The text of a panic payload.
 fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic whose payload is no text").to_owned()
+    text.unwrap_or("the panic payload is not text").to_owned()
 }

@@ -1,36 +1,36 @@
-//! Names of files for ids that may contain anything.
+//! File names for arbitrary ids.
 
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-/// No file system in use allows fewer than 255 bytes in a name; the rest is for the endings that others add.
+/// Every common file system allows 255 bytes in a name; the rest is reserved for suffixes.
 const MAX_LEN: usize = 200;
 
-/// What a shortened name ends with: `%-` and the SHA-256 of the id.
+/// The suffix of a shortened name: `%-` and the SHA-256 of the id.
 const SUFFIX_LEN: usize = 2 + 64;
 
-/// A name for a file or directory that belongs to `id`: safe on every file system, readable for ordinary ids, at most 200
-/// bytes, and different for different ids.
+/// A file or directory name for `id`: safe on every file system, readable for ordinary ids, at most
+/// 200 bytes, and unique per id.
 ///
-/// Letters, digits and `_ + = @ - .` stand for themselves; every other byte is `%` and two hexadecimal digits, and so is a dot at
-/// the beginning (such files are hidden, and `..` is none) or the end (Windows drops it). `manual__2026-01-31T06:00:00Z_1`
-/// becomes `manual__2026-01-31T06%3A00%3A00Z_1`. The empty id is `%`. Of a name that would be too long the beginning is
-/// kept, and the hash of the whole id follows after `%-`. Neither can come from another id, because elsewhere two digits
-/// follow a `%`.
+/// Letters, digits and `_ + = @ - .` are kept. Every other byte becomes `%` and two hexadecimal
+/// digits, and so does a leading dot (hidden files, `..`) or a trailing one (Windows drops it).
+/// `manual__2026-01-31T06:00:00Z_1` becomes `manual__2026-01-31T06%3A00%3A00Z_1`, and the empty id
+/// `%`. A name that would be too long is cut and followed by `%-` and the hash of the whole id. No
+/// other id can produce these two forms, because elsewhere two digits follow a `%`.
 ///
-/// On a file system that ignores case, ids that differ in nothing else share a name.
+/// On a file system that ignores case, ids that differ only in case share a name.
 pub(crate) fn safe_name(id: &str) -> String {
     if id.is_empty() {
         return "%".to_owned();
     }
     let mut name = String::with_capacity(id.len());
     let last = id.len() - 1;
-    // Where a name that is shortened ends: not within an escape.
-    let mut kept = 0;
+    // Where a shortened name is cut: never within an escape.
+    let mut cut = 0;
     for (index, byte) in id.bytes().enumerate() {
         if name.len() <= MAX_LEN - SUFFIX_LEN {
-            kept = name.len();
+            cut = name.len();
         }
         match byte {
             b'.' if index == 0 || index == last => name.push_str("%2E"),
@@ -42,7 +42,7 @@ pub(crate) fn safe_name(id: &str) -> String {
         }
     }
     if name.len() > MAX_LEN {
-        name.truncate(kept);
+        name.truncate(cut);
         name.push_str("%-");
         name.push_str(&hex(&Sha256::digest(id)));
     }

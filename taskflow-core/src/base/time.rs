@@ -1,6 +1,7 @@
 //! Points in time and calendar days, independent of the library underneath.
 //!
-//! The newtypes keep `jiff` out of taskflow's public face, so that its next major version is not ours.
+//! The newtypes keep `jiff` out of the public API, so that a new major version of it is not one of
+//! taskflow.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -84,7 +85,7 @@ impl fmt::Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = TimeError;
 
-    /// RFC 3339 (`2026-01-31T06:00:00+09:00`), or a day, which means its midnight in UTC.
+    /// Parses RFC 3339 (`2026-01-31T06:00:00+09:00`) or a day, which means midnight UTC.
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let error = || TimeError { text: text.to_owned(), expected: "a time such as 2026-01-31T06:00:00Z, or a day" };
         if let Ok(date) = text.parse::<Date>() {
@@ -153,7 +154,7 @@ impl FromStr for Date {
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let error = || TimeError { text: text.to_owned(), expected: "a day such as 2026-01-31" };
-        // jiff accepts a date-time and drops its time: a day is a day here.
+        // jiff also accepts a date-time and drops the time; only a plain day is valid here.
         if text.len() != "2026-01-31".len() {
             return Err(error());
         }
@@ -189,7 +190,7 @@ impl fmt::Display for Interval {
     }
 }
 
-/// A text that is no time or no day.
+/// The error for a text that is not a valid time or day.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {expected}")]
 pub struct TimeError {

@@ -1,4 +1,4 @@
-//! How much, for people.
+//! Formatting and parsing of quantities.
 
 /// A number of bytes: `48.0 KiB`, and below that `17 bytes`.
 pub(crate) fn bytes(bytes: u64) -> String {
@@ -12,7 +12,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
     if unit == 0 { format!("{bytes} bytes") } else { format!("{size:.1} {}", UNITS[unit]) }
 }
 
-/// The number of bytes that a text such as `64 MiB`, `10MB` or `4096` says.
+/// Parses a number of bytes such as `64 MiB`, `10MB` or `4096`.
 pub(crate) fn read_bytes(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();

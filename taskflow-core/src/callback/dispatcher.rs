@@ -1,15 +1,18 @@
-//! Telling callbacks what they are to be told.
+//! Delivers callback notifications.
 //!
-//! 1. A run whose graph has callbacks has a callback_dispatcher: a thread, which ends some time after the run. User code runs on it, and
-//!    it may wait: neither the engine nor the run does.
-//! 2. A notification is handed to it when the entry that it follows from is stored; in a run without a journal at once.
-//! 3. It tells one callback after the other, in the order of the entries, and notes in the delivery_log of the journal what came of
-//!    it. A process that dies in between tells the last ones again, and never leaves one out: who goes on with the run, or
-//!    opens its home to run something else, finds what is noted missing.
-//! 4. What fails is noted with its error and the time of the next try, which comes after 10 s, then 20 s, up to an hour. After
-//!    a week it is given up. Without a journal there is one try.
-//! 5. The last thing it is handed is the report of the run: whoever waits for that has it when everything was tried once, or a
-//!    minute later. Further tries come after the report, as long as the process has the journal open.
+//! 1. A run whose graph has callbacks has a dispatcher: a thread that ends some time after the run.
+//!    User code runs on this thread and may block without delaying the engine or the run.
+//! 2. The dispatcher receives a notification when the entry that causes it is stored; in a run
+//!    without a journal, at once.
+//! 3. It delivers notifications one after the other, in the order of the entries, and records each
+//!    delivery attempt in the delivery log of the journal. After a crash the last notifications are
+//!    delivered again, and none is lost: a process that resumes the run, or opens its home to run
+//!    something else, delivers those that are not in the log.
+//! 4. A failed delivery is recorded with its error and the time of the next attempt: after 10 s,
+//!    then 20 s, up to an hour. After a week the dispatcher gives up. Without a journal there is a
+//!    single attempt.
+//! 5. The last message is the report of the run. It is released when every delivery was attempted
+//!    once, or a minute later. Further attempts follow as long as the process has the journal open.
 
 use std::fmt;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -20,7 +23,7 @@ use crate::base::{Timestamp, catch};
 use crate::log::Redactor;
 use crate::task::{Backoff, Callback, Notification, RetryPolicy};
 
-/// When what failed is tried again.
+/// When failed deliveries are retried.
 const TRIES: RetryPolicy = RetryPolicy {
     retries: u32::MAX,
     delay: Duration::from_secs(10),
@@ -28,48 +31,50 @@ const TRIES: RetryPolicy = RetryPolicy {
     max_delay: Duration::from_secs(60 * 60),
 };
 
-/// How long anybody tries.
+/// How long deliveries are retried.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How many are told before the delivery_log is written, and how long that may take.
+/// How many deliveries are attempted before the delivery log is written, and how long that may
+/// take.
 const BATCH: usize = 64;
 const UNNOTED: Duration = Duration::from_millis(500);
 
-/// How long the report of a run waits for callbacks that are slow.
+/// How long the report of a run waits for slow callbacks.
 const LINGER: Duration = Duration::from_secs(60);
 
-/// A notification that somebody is to be told.
+/// A notification to be delivered to a callback.
 pub(crate) struct PendingCallback {
     pub(crate) notification: Notification,
     callback: Callback,
-    /// Tries so far, and when the next one is due.
+    /// Delivery attempts so far, and when the next one is due.
     attempts: u32,
     due: Option<Timestamp>,
 }
 
-/// What came of a try.
+/// The result of a delivery attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeliveryAttempt {
     pub(crate) key: String,
-    /// What the notification says, in one line.
+    /// The notification, in one line.
     pub(crate) notification: String,
-    /// Who was told, or was not.
+    /// The name of the callback.
     pub(crate) callback: String,
     pub(crate) at: Timestamp,
-    /// How many tries there were.
+    /// The number of attempts.
     pub(crate) attempts: u32,
-    /// Why it failed, if it did.
+    /// The error, if it failed.
     pub(crate) error: Option<String>,
-    /// When it is tried again; never, if it succeeded or is given up.
+    /// When it is retried; `None` if it succeeded or is given up.
     pub(crate) next: Option<Timestamp>,
 }
 
-/// Where a journal keeps what callbacks were told.
+/// Where a journal records deliveries.
 pub(crate) trait DeliveryLog: Send + Sync {
-    /// Notes what came of tries; `false` when that cannot be, because nobody has the journal open any more. Waits for the store.
+    /// Records delivery attempts. Returns `false` if the journal is no longer open. Waits for the
+    /// store.
     fn record(&self, tried: &[DeliveryAttempt]) -> bool;
 
-    /// Everything there was to tell is told.
+    /// Called when everything is delivered.
     fn done(&self);
 }
 
@@ -78,7 +83,7 @@ impl PendingCallback {
         PendingCallback { notification, callback, attempts: 0, due: None }
     }
 
-    /// As it stands after tries that are noted.
+    /// The state after recorded attempts.
     pub(crate) fn after(mut self, attempts: u32, due: Option<Timestamp>) -> Self {
         (self.attempts, self.due) = (attempts, due);
         self
@@ -88,14 +93,14 @@ impl PendingCallback {
         self.due.is_none_or(|due| due <= now)
     }
 
-    /// What the callback is called; both making it and asking it run user code.
+    /// The name of the callback. Creating and naming it both run user code.
     fn name(&self) -> String {
         catch(|| self.callback.notifier().name()).unwrap_or_else(|_| "?".to_owned())
     }
 
-    /// Tells. What fails is said in the log of the process, too.
+    /// Delivers it. A failure is also logged by the process.
     pub(crate) fn deliver(&self) -> Result<(), String> {
-        let told = catch(|| {
+        let result = catch(|| {
             self.callback.notifier().notify(&self.notification).map_err(|error| {
                 let mut text = error.to_string();
                 let mut source = error.source();
@@ -106,18 +111,18 @@ impl PendingCallback {
                 text
             })
         });
-        let told = told.map_err(|failure| failure.to_string()).and_then(std::convert::identity);
-        told.map_err(|mut error| {
+        let result = result.map_err(|failure| failure.to_string()).and_then(std::convert::identity);
+        result.map_err(|mut error| {
             Redactor::current().message(&mut error);
             let callback = self.name();
-            tracing::warn!(target: "taskflow", "the callback `{callback}` was not told that {}: {error}", self.notification);
+            tracing::warn!(target: "taskflow", "the callback `{callback}` could not be notified that {}: {error}", self.notification);
             error
         })
     }
 
-    /// What is to be noted when somebody else has told it.
+    /// The record of a delivery by another process.
     #[cfg(feature = "testing")]
-    pub(crate) fn as_told(&self, at: Timestamp) -> DeliveryAttempt {
+    pub(crate) fn as_delivered(&self, at: Timestamp) -> DeliveryAttempt {
         DeliveryAttempt {
             key: self.notification.key.clone(),
             notification: self.notification.to_string(),
@@ -129,14 +134,14 @@ impl PendingCallback {
         }
     }
 
-    /// Tells, and says what is to be noted.
+    /// Attempts the delivery and returns its record.
     pub(crate) fn attempt(&mut self) -> DeliveryAttempt {
-        let told = self.deliver();
+        let result = self.deliver();
         let at = Timestamp::now();
         self.attempts = self.attempts.saturating_add(1);
         let seed = self.notification.at.as_nanos().cast_unsigned();
         let next = at + TRIES.delay_after(self.attempts, seed);
-        self.due = (told.is_err() && next.since(self.notification.at) < PATIENCE).then_some(next);
+        self.due = (result.is_err() && next.since(self.notification.at) < PATIENCE).then_some(next);
         let mut notification = self.notification.to_string();
         Redactor::current().message(&mut notification);
         DeliveryAttempt {
@@ -145,7 +150,7 @@ impl PendingCallback {
             callback: self.name(),
             at,
             attempts: self.attempts,
-            error: told.err(),
+            error: result.err(),
             next: self.due,
         }
     }
@@ -157,15 +162,15 @@ impl fmt::Debug for PendingCallback {
     }
 }
 
-enum Parcel {
+enum Message {
     PendingCallback(Box<PendingCallback>),
     Last(Box<dyn FnOnce() + Send>),
 }
 
-/// The way to the thread that tells.
+/// The handle of the dispatcher thread.
 pub(crate) struct CallbackDispatcher {
-    sender: Mutex<Sender<Parcel>>,
-    /// Since when somebody waits for the report of the run.
+    sender: Mutex<Sender<Message>>,
+    /// Since when the report of the run is waited for.
     over: Arc<OnceLock<Instant>>,
 }
 
@@ -180,21 +185,21 @@ impl CallbackDispatcher {
         Ok(CallbackDispatcher { sender: Mutex::new(sender), over })
     }
 
-    /// Something is to be told. Does not wait.
+    /// Queues a notification. Does not wait.
     pub(crate) fn send(&self, pending: PendingCallback) {
-        self.hand(Parcel::PendingCallback(Box::new(pending)));
+        self.hand(Message::PendingCallback(Box::new(pending)));
     }
 
-    /// To be done when everything before was tried.
+    /// Calls `then` when everything before has been attempted.
     pub(crate) fn last(&self, then: Box<dyn FnOnce() + Send>) {
-        // It is over once.
+        // A run ends once.
         let _ = self.over.set(Instant::now());
-        self.hand(Parcel::Last(then));
+        self.hand(Message::Last(then));
     }
 
-    fn hand(&self, parcel: Parcel) {
-        // The thread ends only after this is gone, and no user code can make it panic.
-        if let Err(mpsc::SendError(Parcel::Last(then))) =
+    fn hand(&self, parcel: Message) {
+        // The thread ends only after this is dropped, and no user code can make it panic.
+        if let Err(mpsc::SendError(Message::Last(then))) =
             self.sender.lock().unwrap_or_else(PoisonError::into_inner).send(parcel)
         {
             then();
@@ -208,7 +213,7 @@ impl fmt::Debug for CallbackDispatcher {
     }
 }
 
-fn carry(parcels: &Receiver<Parcel>, delivery_log: Option<&dyn DeliveryLog>, over: &OnceLock<Instant>) {
+fn carry(parcels: &Receiver<Message>, delivery_log: Option<&dyn DeliveryLog>, over: &OnceLock<Instant>) {
     let mut late: Vec<PendingCallback> = Vec::new();
     let mut is_over = false;
     loop {
@@ -229,8 +234,8 @@ fn carry(parcels: &Receiver<Parcel>, delivery_log: Option<&dyn DeliveryLog>, ove
             };
             while let Some(parcel) = next.take() {
                 match parcel {
-                    Parcel::PendingCallback(pending) => now.push(*pending),
-                    Parcel::Last(then) => {
+                    Message::PendingCallback(pending) => now.push(*pending),
+                    Message::Last(then) => {
                         last = Some(then);
                         break;
                     }
@@ -272,7 +277,7 @@ fn carry(parcels: &Receiver<Parcel>, delivery_log: Option<&dyn DeliveryLog>, ove
             is_over = true;
         }
         if !is_noted {
-            // Whoever opens the journal next knows what is missing.
+            // Whoever opens the journal next delivers what is missing.
             late.clear();
         }
         if is_over && late.is_empty() {
@@ -284,7 +289,7 @@ fn carry(parcels: &Receiver<Parcel>, delivery_log: Option<&dyn DeliveryLog>, ove
     }
 }
 
-/// How long the next try is away.
+/// The time until the next attempt.
 fn soonest(late: &[PendingCallback]) -> Option<Duration> {
     let due = late.iter().filter_map(|pending| pending.due).min()?;
     Some(due.since(Timestamp::now()))

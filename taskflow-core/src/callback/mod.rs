@@ -1,8 +1,8 @@
-//! Callbacks: what they are to be notified of, and how the notifications reach them.
+//! Callbacks: which notifications they receive, and how these are delivered.
 //!
-//! - `projection`: the notifications that follow from the entries of a run.
-//! - `dispatcher`: delivers them, and keeps a log of it; states its protocol.
-//! - [`notify`]: notifiers that come along.
+//! - `projection`: derives the notifications from the entries of a run.
+//! - `dispatcher`: delivers them and logs the deliveries; documents the protocol.
+//! - [`notify`]: ready-made notifiers.
 
 mod dispatcher;
 pub mod notify;

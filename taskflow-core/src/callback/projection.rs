@@ -1,7 +1,7 @@
-//! What callbacks are to be told: a function of what is recorded of a run, and of nothing else.
+//! Derives callback notifications from the recorded entries of a run, and from nothing else.
 //!
-//! The live engine applies it to entries as they are made, a journal to those that it finds. So both come to the same notifications
-//! under the same keys, and what was to be told before a process died is known after it.
+//! The live engine applies it to entries as they are created, a journal to stored ones. Both derive
+//! the same notifications with the same keys, so pending notifications are known after a crash.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::machine::Machine;
 use crate::run::{Entry, Restored, RestoredState, RunInfo, RunState};
 use crate::task::{CallbackKind, Callbacks, Notification, TaskNotification};
 
-/// The tasks of a run, by the numbers that entries name them by.
+/// Resolves the task numbers in entries.
 pub(crate) trait Names {
     /// The id of a task instance.
     fn id(&self, task: u32) -> Cow<'_, str>;
 
-    /// Who is told of what happens to it.
+    /// The callbacks of the task.
     fn callbacks(&self, task: u32) -> Callbacks;
 }
 
@@ -35,31 +35,31 @@ impl Names for Layout {
 /// Follows a run through its entries.
 pub(crate) struct CallbackProjection {
     info: Arc<RunInfo>,
-    /// Who is told of the run itself.
+    /// The callbacks of the run itself.
     callbacks: Callbacks,
     started: Option<Timestamp>,
-    /// How often the run came to an end, those included after which it was tried again.
+    /// How many times the run has ended, including ends after which it was retried.
     ends: u32,
-    /// The first failure that nothing followed, or why the run ends early.
+    /// The first failure among the last tasks, or the reason why the run ends early.
     failure: Option<Arc<Failure>>,
 }
 
 impl CallbackProjection {
-    /// Nothing, if nobody wants to be told anything.
+    /// Returns `None` if there are no callbacks.
     pub(crate) fn new(plan: &Plan, info: &Arc<RunInfo>) -> Option<Self> {
         let callbacks = plan.options().callbacks;
         let info = Arc::clone(info);
         plan.has_callbacks().then_some(CallbackProjection { info, callbacks, started: None, ends: 0, failure: None })
     }
 
-    /// Goes on where the run does.
-    pub(crate) fn take_up(&mut self, restored: &Restored, machine: &Machine) {
+    /// Continues from a restored run.
+    pub(crate) fn restore(&mut self, restored: &Restored, machine: &Machine) {
         (self.started, self.ends) = (restored.started, restored.ends);
         let failed = restored.tasks.iter().find(|task| matches!(task.state, RestoredState::Failed(_)));
         self.failure = failed.and_then(|task| machine.failure(task.task));
     }
 
-    /// What is to be told of an entry, if anything is.
+    /// The notification caused by an entry, if any.
     pub(crate) fn observe(&mut self, at: Timestamp, entry: &Entry, names: &dyn Names) -> Option<PendingCallback> {
         let run_started = *self.started.get_or_insert(at);
         let about_run = |kind, failure, retry_at, deadline, key: String| {
@@ -83,7 +83,8 @@ impl CallbackProjection {
                 let why = (Some(Arc::clone(failure)), retry_at);
                 self.of_task(names, *task, kind, at, (*attempt, *took), why)
             }
-            // One that was skipped because of another has no reason of its own, one that never started no attempt.
+            // A task skipped because of another has no reason of its own; one that never started
+            // has no attempt.
             Entry::Skipped { task, attempt, took, reason: Some(reason), .. } if *took > 0 || *attempt > 0 => {
                 let why = (Some(Arc::clone(reason)), None);
                 self.of_task(names, *task, CallbackKind::Skip, at, (*attempt, *took), why)

@@ -1,10 +1,10 @@
-//! Putting a configuration together.
+//! Builds a configuration.
 //!
-//! 1. The file is read, or the text that stands for it.
-//! 2. The environment is put over it, name by name.
-//! 3. What the program says is put over both.
+//! 1. The file, or the text that replaces it, is read.
+//! 2. The environment overrides it, name by name.
+//! 3. The values set by the program override both.
 //!
-//! Mistakes are collected on the way and told together.
+//! Mistakes are collected and reported together.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use super::spec::Spec;
 use super::{hidden, overrides};
 use crate::log::Redactor;
 
-/// Makes a [`Config`] out of what it is told. Nothing is read that was not named: not the environment, no file.
+/// Builds a [`Config`]. Only the given sources are read: no environment and no file by default.
 ///
 /// ```
 /// use taskflow::config::Config;
@@ -44,19 +44,19 @@ pub struct ConfigBuilder {
     text: Option<String>,
     place: Place,
     environment: Environment,
-    /// What the program says, in the order in which it does.
-    said: Vec<Said>,
+    /// The values set by the program, in order.
+    overrides: Vec<Override>,
 }
 
-/// One thing that the program says. A value that has no JSON form is told when the configuration is made.
+/// A value set by the program. A value without a JSON form is reported by `build`.
 #[derive(Clone, Debug)]
-enum Said {
+enum Override {
     Variable(String, Result<serde_json::Value, String>),
     Connection(String, Hidden),
     Secret(String, Source),
 }
 
-/// A text that may hold a password.
+/// A text that may contain a password.
 #[derive(Clone)]
 struct Hidden(String);
 
@@ -67,51 +67,53 @@ impl std::fmt::Debug for Hidden {
 }
 
 impl ConfigBuilder {
-    /// Gives a variable a value. It wins over every other place.
+    /// Sets a variable. Overrides all other sources.
     pub fn variable(mut self, name: &str, value: impl Serialize) -> Self {
         let value = serde_json::to_value(value).map_err(|error| error.to_string());
-        self.said.push(Said::Variable(name.to_owned(), value));
+        self.overrides.push(Override::Variable(name.to_owned(), value));
         self
     }
 
-    /// Gives a connection as a URI, or as a JSON object with the fields of the table form. It wins over every other place.
+    /// Sets a connection from a URI, or a JSON object with the fields of the table form. Overrides
+    /// all other sources.
     pub fn connection(mut self, name: &str, text: &str) -> Self {
-        self.said.push(Said::Connection(name.to_owned(), Hidden(text.to_owned())));
+        self.overrides.push(Override::Connection(name.to_owned(), Hidden(text.to_owned())));
         self
     }
 
-    /// Gives a secret. It wins over every other place.
+    /// Sets a secret. Overrides all other sources.
     pub fn secret(mut self, name: &str, text: &str) -> Self {
-        self.said.push(Said::Secret(name.to_owned(), Source::literal(text)));
+        self.overrides.push(Override::Secret(name.to_owned(), Source::literal(text)));
         self
     }
 
-    /// A text with the form of `taskflow.toml`, in the place of the file. It may hold secrets.
+    /// Uses a text in the format of `taskflow.toml` instead of the file. It may contain secrets.
     pub fn toml(mut self, text: &str) -> Self {
         self.text = Some(text.to_owned());
         self
     }
 
-    /// The file, which must be there, whatever it is called.
+    /// Reads this file, which must exist.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.place.file = Some(path.into());
         self
     }
 
-    /// Looks for the file: where `TASKFLOW_CONFIG` of the environment says, else `taskflow.toml` in this directory, else in the
-    /// home below it. It is no mistake if there is none.
+    /// Searches for the file: at `TASKFLOW_CONFIG` of the environment, or else `taskflow.toml` in
+    /// this directory, or else in the home below it. A missing file is fine.
     pub fn search(mut self, directory: impl Into<PathBuf>) -> Self {
         self.place.directory = Some(directory.into());
         self
     }
 
-    /// The home to look for the file in. Default: `TASKFLOW_HOME` of the environment, or `.taskflow`.
+    /// The home to search for the file. Default: `TASKFLOW_HOME` of the environment, or
+    /// `.taskflow`.
     pub fn home(mut self, home: impl Into<PathBuf>) -> Self {
         self.place.home = Some(home.into());
         self
     }
 
-    /// The variables of the environment; none are there without this.
+    /// Sets the environment variables; without this there are none.
     pub fn environment<N: Into<OsString>, V: Into<OsString>>(
         mut self,
         variables: impl IntoIterator<Item = (N, V)>,
@@ -120,23 +122,23 @@ impl ConfigBuilder {
         self
     }
 
-    /// The environment of this process, and the file that belongs to its current directory.
+    /// Uses the environment of this process and the file for its current directory.
     pub fn process(self) -> Self {
         self.environment(std::env::vars_os()).search("")
     }
 
-    /// The file that would be read, without reading it.
+    /// Returns the file that would be read, without reading it.
     pub fn path(&self) -> Option<PathBuf> {
         self.place.find(&self.environment)
     }
 
-    /// Reads everything.
+    /// Builds the configuration.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, and when anything that is given cannot be understood; all mistakes are listed.
+    /// If the file cannot be read, or if any value is invalid; all mistakes are listed.
     pub fn build(self) -> Result<Config, ConfigError> {
-        let ConfigBuilder { text, place, environment, said } = self;
+        let ConfigBuilder { text, place, environment, overrides } = self;
         let mut mistakes = Mistakes::default();
         let mut path = None;
         let mut layer = match text {
@@ -151,30 +153,30 @@ impl ConfigBuilder {
             },
         };
         overrides::apply(&environment, &mut layer, &mut mistakes);
-        for said in said {
-            apply(said, &mut layer, &mut mistakes);
+        for item in overrides {
+            apply(item, &mut layer, &mut mistakes);
         }
         mistakes.into_result()?;
         Ok(Config::new(Arc::new(Inner { environment, path, layer })))
     }
 }
 
-fn apply(said: Said, layer: &mut Layer, mistakes: &mut Mistakes) {
+fn apply(item: Override, layer: &mut Layer, mistakes: &mut Mistakes) {
     let origin = Origin::Code;
-    match said {
-        Said::Variable(name, Ok(value)) => {
+    match item {
+        Override::Variable(name, Ok(value)) => {
             hidden::register(&value, Redactor::is_secret_name(&name));
             layer.variables.set(&name, Given::new(Variable::Value(value), origin));
         }
-        Said::Variable(name, Err(reason)) => {
+        Override::Variable(name, Err(reason)) => {
             mistakes.add(&origin, format!("the variable `{name}` has no JSON form: {reason}"));
         }
-        Said::Connection(name, Hidden(text)) => match Spec::of_text(&text, &origin) {
+        Override::Connection(name, Hidden(text)) => match Spec::of_text(&text, &origin) {
             Ok(spec) => layer.connections.set(&name, Given::new(spec, origin)),
             Err(reasons) => {
                 reasons.iter().for_each(|reason| mistakes.add(&origin, format!("the connection `{name}`: {reason}")));
             }
         },
-        Said::Secret(name, source) => layer.secrets.set(&name, Given::new(source, origin)),
+        Override::Secret(name, source) => layer.secrets.set(&name, Given::new(source, origin)),
     }
 }

@@ -1,4 +1,4 @@
-//! The configuration of a program: asking it for things.
+//! The configuration of a program.
 
 use std::fmt;
 use std::path::Path;
@@ -21,8 +21,8 @@ use crate::log::Redactor;
 
 /// Variables, connections, secrets and settings, from the program, the environment and `taskflow.toml`.
 ///
-/// Cheap to clone. It does not change; only the files and environment variables that secrets refer to are looked at when a
-/// secret is asked for.
+/// Cheap to clone and immutable. Only the files and environment variables that secrets refer to are
+/// read when a secret is requested.
 ///
 /// ```
 /// use taskflow::config::Config;
@@ -52,55 +52,56 @@ pub(super) struct Inner {
 /// The configuration of the process.
 static GLOBAL: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
 
-/// Making one.
+/// Construction.
 impl Config {
     pub(super) fn new(inner: Arc<Inner>) -> Self {
         Config { inner }
     }
 
-    /// One that is put together by hand.
+    /// Creates a builder.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder::default()
     }
 
-    /// One that is a text with the form of `taskflow.toml` and nothing else: for tests.
+    /// Creates a configuration from a text in the format of `taskflow.toml` only: for tests.
     ///
     /// # Errors
     ///
-    /// When the text has mistakes; all are listed.
+    /// If the text has mistakes; all are listed.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         Config::builder().toml(text).build()
     }
 
-    /// That of the process: the environment, and the file that `TASKFLOW_CONFIG` names, else `taskflow.toml` in the current
-    /// directory, else in the home. In a program of [`taskflow::main!`](https://docs.rs/taskflow) the flag `--config` counts,
-    /// too.
+    /// The configuration of the process: the environment, and the file at `TASKFLOW_CONFIG`, or
+    /// else `taskflow.toml` in the current directory, or else in the home. In a program of
+    /// [`taskflow::main!`](https://docs.rs/taskflow), `--config` also applies.
     ///
-    /// It is read when it is asked for first, and stays as it was then. Runs use it whose engine has no other.
+    /// It is read on first use and does not change afterwards. Runs use it unless their engine has
+    /// another one.
     ///
     /// # Errors
     ///
-    /// As [`ConfigBuilder::build`], the same each time.
+    /// Like [`ConfigBuilder::build`], the same each time.
     pub fn global() -> Result<Self, ConfigError> {
         GLOBAL.get_or_init(|| Config::builder().process().build()).clone()
     }
 
-    /// Makes it that of the process, unless there is one already.
+    /// Makes this the configuration of the process, unless there already is one.
     #[cfg(feature = "cli")]
     pub(crate) fn install(&self) {
-        // A task that asked before cannot have been started by the command line.
+        // A task that has already used it cannot have been started by the command line.
         let _ = GLOBAL.set(Ok(self.clone()));
     }
 }
 
-/// Asking it.
+/// Access.
 impl Config {
-    /// A variable, in the type that is wanted. One from the environment is read as JSON if that gives this type, else it is
-    /// a text.
+    /// Returns a variable as a `T`. A value from the environment is parsed as JSON if that results
+    /// in a `T`; otherwise it is a text.
     ///
     /// # Errors
     ///
-    /// When it is not given, or of another type.
+    /// If it is not set, or not a `T`.
     pub fn variable<T: DeserializeOwned>(&self, name: &str) -> Result<T, ConfigError> {
         let variables = &self.inner.layer.variables;
         let given = variables.get(name).ok_or_else(|| missing(ItemKind::Variable, name, variables))?;
@@ -116,11 +117,11 @@ impl Config {
         })
     }
 
-    /// A variable, or what is taken where it is not given.
+    /// Returns a variable, or `default` if it is not set.
     ///
     /// # Errors
     ///
-    /// When it is of another type.
+    /// If it is not a `T`.
     pub fn variable_or<T: DeserializeOwned>(&self, name: &str, default: T) -> Result<T, ConfigError> {
         match self.inner.layer.variables.get(name) {
             Some(_) => self.variable(name),
@@ -128,22 +129,22 @@ impl Config {
         }
     }
 
-    /// A connection, with its secrets.
+    /// Returns a connection, with its secrets.
     ///
     /// # Errors
     ///
-    /// When it is not given, or a secret of it is not where it should be.
+    /// If it is not set, or one of its secrets cannot be read.
     pub fn connection(&self, name: &str) -> Result<Connection, ConfigError> {
         let connections = &self.inner.layer.connections;
         let given = connections.get(name).ok_or_else(|| missing(ItemKind::Connection, name, connections))?;
         given.value.resolve(name, &self.inner.environment, &given.origin)
     }
 
-    /// A secret. A file that holds it is read now.
+    /// Returns a secret. If it is stored in a file, the file is read now.
     ///
     /// # Errors
     ///
-    /// When it is not given, or not where it should be.
+    /// If it is not set or cannot be read.
     pub fn secret(&self, name: &str) -> Result<Secret, ConfigError> {
         let secrets = &self.inner.layer.secrets;
         let given = secrets.get(name).ok_or_else(|| missing(ItemKind::Secret, name, secrets))?;
@@ -155,7 +156,7 @@ impl Config {
         &self.inner.layer.settings
     }
 
-    /// The pools that get another number of slots.
+    /// The pools whose number of slots is overridden.
     pub fn pools(&self) -> impl Iterator<Item = (&str, u32)> {
         self.inner.layer.pools.iter().map(|(name, slots)| (name, slots.value))
     }
@@ -165,22 +166,22 @@ impl Config {
         self.inner.path.as_deref()
     }
 
-    /// Everything there is, with where it comes from and without secrets: what `config show` tells.
+    /// All entries with their origins and without secrets, as displayed by `config show`.
     pub fn entries(&self) -> Vec<Entry> {
         entry::entries(&self.inner.layer)
     }
 
-    /// What is wrong with variables of the environment that begin with `TASKFLOW_` and mean nothing.
+    /// Describes environment variables that begin with `TASKFLOW_` but have no meaning.
     pub fn doubts(&self) -> Vec<String> {
         let unknown = overrides::unknown(&self.inner.environment).into_iter();
-        unknown.map(|name| format!("{name} means nothing{}", did_you_mean(&name, overrides::known()))).collect()
+        unknown.map(|name| format!("{name} has no meaning{}", did_you_mean(&name, overrides::known()))).collect()
     }
 
-    /// Keeps every secret that can be had out of what this process prints, also those that it does not ask for: it may show
-    /// what another process stored.
+    /// Masks every available secret in the output of this process, including unused ones: it may
+    /// display what another process stored.
     #[cfg(feature = "cli")]
     pub(crate) fn mask_secrets(&self) {
-        // A secret that cannot be had here cannot be recognised here; asking for it says why.
+        // A secret that is not available here cannot be recognised; requesting it reports why.
         for name in self.inner.layer.secrets.names() {
             let _ = self.secret(name);
         }
@@ -195,7 +196,7 @@ fn missing<T>(kind: ItemKind, name: &str, there: &Named<T>) -> ConfigError {
 }
 
 impl fmt::Debug for Config {
-    /// Does not show what is in it.
+    /// Hides the content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config").field("path", &self.inner.path).finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! Where something outside is, and how to get in: Airflow's connections.
+//! How to reach and log in to external systems: Airflow's connections.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,11 +16,11 @@ use super::uri::{self, Parts};
 use crate::base::nearest;
 use crate::log::mask;
 
-/// A connection: what it is, where it is, who we are there, and whatever else connections of its kind need.
+/// A connection: its kind, address, credentials and extras.
 ///
-/// Given as a table below `[connections]` in `taskflow.toml`, as a URI, or as JSON in `TASKFLOW_CONN_<NAME>`. Shown with
-/// `{}`, with `{:?}` or through serde it has `***` in the place of its secrets; it is no [`Value`](crate::value::Value) and
-/// cannot be passed from task to task.
+/// It is defined as a table below `[connections]` in `taskflow.toml`, as a URI, or as JSON in
+/// `TASKFLOW_CONN_<NAME>`. `{}`, `{:?}` and serde replace its secrets with `***`. It is not a
+/// [`Value`](crate::value::Value) and cannot be passed from task to task.
 ///
 /// ```
 /// use taskflow::config::Config;
@@ -53,7 +53,7 @@ pub struct Connection {
     origin: Origin,
 }
 
-/// Something that only connections of this kind have.
+/// A field specific to connections of this kind.
 #[derive(Clone)]
 pub(super) enum Extra {
     Plain(Value),
@@ -68,7 +68,7 @@ impl Connection {
         password: Option<Secret>,
         extra: BTreeMap<String, Extra>,
     ) -> Self {
-        // In the URI they stand encoded.
+        // In a URI they are encoded.
         let secret = |extra: &Extra| match extra {
             Extra::Secret(secret) => Some(secret.clone()),
             Extra::Plain(_) => None,
@@ -86,18 +86,18 @@ impl Connection {
         &self.name
     }
 
-    /// What it leads to, in Airflow's words: `postgres`, `http`, `aws`. In small letters, with `_` for `-`; `postgresql` is
-    /// `postgres`.
+    /// The type of the system, with Airflow's names: `postgres`, `http`, `aws`. In lower case, with
+    /// `_` instead of `-`; `postgresql` is `postgres`.
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// What it is for.
+    /// The description.
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
     }
 
-    /// The host, in front of which a protocol may stand: `https://api.example.com`.
+    /// The host, optionally with a protocol: `https://api.example.com`.
     pub fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
@@ -107,27 +107,27 @@ impl Connection {
         self.port
     }
 
-    /// Who we are there.
+    /// The user name.
     pub fn login(&self) -> Option<&str> {
         self.login.as_deref()
     }
 
-    /// How we show it.
+    /// The password.
     pub fn password(&self) -> Option<&Secret> {
         self.password.as_ref()
     }
 
-    /// The database, the bucket, the path: what stands behind the host in a URI, without the first `/`.
+    /// The database, bucket or path: what follows the host in a URI, without the first `/`.
     pub fn schema(&self) -> Option<&str> {
         self.schema.as_deref()
     }
 
-    /// One of its extras, in the type that is wanted. A text that is no such value is read as JSON: those of a URI are
-    /// all texts.
+    /// Returns an extra as a `T`. If a text is not a `T`, it is parsed as JSON: the extras of a URI
+    /// are all texts.
     ///
     /// # Errors
     ///
-    /// When it has no such extra, or one of another type.
+    /// If the extra does not exist, or is not a `T`.
     pub fn extra<T: DeserializeOwned>(&self, key: &str) -> Result<T, ConfigError> {
         let found = self.extra.get(key).ok_or_else(|| ConfigError::NoExtra {
             connection: self.name.clone(),
@@ -146,11 +146,11 @@ impl Connection {
         })
     }
 
-    /// As [`extra`](Connection::extra), with what is taken when it has no such extra.
+    /// Like [`extra`](Connection::extra), with a default if the extra does not exist.
     ///
     /// # Errors
     ///
-    /// When it has one of another type.
+    /// If it is not a `T`.
     pub fn extra_or<T: DeserializeOwned>(&self, key: &str, default: T) -> Result<T, ConfigError> {
         if self.extra.contains_key(key) { self.extra(key) } else { Ok(default) }
     }
@@ -160,13 +160,13 @@ impl Connection {
         self.extra.keys().map(String::as_str)
     }
 
-    /// The whole connection as a URI, for libraries that want one. Extras follow the `?`; if not all of them are texts, as
-    /// one JSON object under `__extra__`, as Airflow has it.
+    /// The whole connection as a URI, for libraries that need one. Extras follow the `?`; if not
+    /// all of them are texts, they are one JSON object under `__extra__`, as in Airflow.
     pub fn uri(&self) -> Secret {
         Secret::of_masked_parts(self.written(|secret| secret.expose().to_owned(), uri::encoded))
     }
 
-    /// The URI with what `shown` makes of each secret; `encoded` is for where it stands between other signs.
+    /// The URI, with secrets mapped by `shown`; `encoded` is applied to other parts.
     fn written(&self, shown: impl Fn(&Secret) -> String, encoded: impl Fn(&str) -> String) -> String {
         let extra = self.extra.iter().map(|(key, extra)| {
             let value = match extra {
@@ -186,7 +186,7 @@ impl Connection {
         })
     }
 
-    /// Its extras, without the secrets.
+    /// The extras, without secrets.
     fn shown_extra(&self) -> Map<String, Value> {
         let shown = |(key, extra): (&String, &Extra)| {
             let value = match extra {
@@ -200,7 +200,7 @@ impl Connection {
 }
 
 impl fmt::Display for Connection {
-    /// The URI, with `***` in the place of each secret.
+    /// The URI, with secrets replaced by `***`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hidden = Connection {
             extra: self.shown_extra().into_iter().map(|(key, value)| (key, Extra::Plain(value))).collect(),
@@ -218,7 +218,7 @@ impl fmt::Debug for Connection {
 }
 
 impl Serialize for Connection {
-    /// With `***` in the place of each secret.
+    /// Replaces secrets with `***`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Connection", 9)?;
         fields.serialize_field("name", &self.name)?;

@@ -1,4 +1,4 @@
-//! `taskflow.toml`: its tables and keys, each with its line.
+//! Parses `taskflow.toml`: its tables and keys, with their lines.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -19,19 +19,19 @@ use crate::base::did_you_mean;
 
 const TABLES: [&str; 7] = ["run", "store", "log", "pools", "variables", "connections", "secrets"];
 
-/// A text with the form of `taskflow.toml`.
+/// A text in the format of `taskflow.toml`.
 pub(super) struct Document<'t> {
     pub(super) text: &'t str,
     pub(super) path: Option<PathBuf>,
-    /// The permissions of the file, if others can read it: then it must not hold secrets.
+    /// The permissions of the file if others can read it: it must then not contain secrets.
     pub(super) open_to_others: Option<u32>,
 }
 
-/// A value with its key, and the line of it.
+/// A value with its key, and their positions.
 type Entry<'d, 't> = (&'d Spanned<Cow<'t, str>>, &'d Spanned<DeValue<'t>>);
 
 impl Document<'_> {
-    /// Everything in it. What is wrong is left out and noted.
+    /// Reads all entries. Invalid ones are skipped and recorded as mistakes.
     pub(super) fn read(&self, mistakes: &mut Mistakes) -> Layer {
         let mut layer = Layer::default();
         let document = match DeTable::parse(self.text) {
@@ -65,7 +65,7 @@ impl Document<'_> {
         Origin::File { path: self.path.clone(), line }
     }
 
-    /// One key of one of the tables.
+    /// Reads one key of a table.
     fn entry(&self, table: &str, (key, value): Entry<'_, '_>, layer: &mut Layer, mistakes: &mut Mistakes) {
         let (name, origin) = (&**key.get_ref(), self.origin(key.span().start));
         let json = match json(value.get_ref()) {
@@ -84,12 +84,12 @@ impl Document<'_> {
             }
             "secrets" => {
                 let source = self.secret(name, &json, &origin);
-                if let Some(source) = mistakes.keep(&origin, source) {
+                if let Some(source) = mistakes.ok(&origin, source) {
                     add(&mut layer.secrets, ItemKind::Secret, name, source, origin, mistakes);
                 }
             }
             "pools" => {
-                if let Some(slots) = mistakes.keep(&origin, slots(name, &json)) {
+                if let Some(slots) = mistakes.ok(&origin, slots(name, &json)) {
                     layer.pools.set(name, Given::new(slots, origin));
                 }
             }
@@ -128,7 +128,7 @@ impl Document<'_> {
             Ok(spec) => {
                 for part in spec.literals() {
                     let what = format!("{part} of the connection `{name}`");
-                    mistakes.keep(origin, self.allow_literal(&what));
+                    mistakes.ok(origin, self.allow_literal(&what));
                 }
                 Some(spec)
             }
@@ -142,7 +142,7 @@ impl Document<'_> {
         }
     }
 
-    /// The line of the key that a message is about: the first that it quotes.
+    /// The line of the key that a message is about: the first one it quotes.
     fn line_of_key(&self, value: &Spanned<DeValue<'_>>, message: &str) -> Option<Origin> {
         let quoted = message.split('`').nth(1)?;
         let table = value.get_ref().as_table()?;
@@ -162,7 +162,7 @@ impl Document<'_> {
         }
     }
 
-    /// A secret may stand in a file that nobody else can read.
+    /// Allows a literal secret only in a file that nobody else can read.
     fn allow_literal(&self, what: &str) -> Result<(), String> {
         let Some(mode) = self.open_to_others else { return Ok(()) };
         let file = self.path.as_deref().unwrap_or(Path::new("taskflow.toml")).display();
@@ -175,7 +175,7 @@ impl Document<'_> {
 
 const REFERENCES: &str = "`{ env = \"NAME\" }` or `{ file = \"PATH\" }`";
 
-/// Adds something with a name, unless it is there under another way of writing it.
+/// Adds a named value, unless the name exists in another spelling.
 fn add<T>(named: &mut Named<Given<T>>, kind: ItemKind, name: &str, value: T, origin: Origin, mistakes: &mut Mistakes) {
     match named.written(name) {
         Some(written) => {
@@ -190,7 +190,7 @@ fn add<T>(named: &mut Named<Given<T>>, kind: ItemKind, name: &str, value: T, ori
     }
 }
 
-/// A value of TOML as JSON. Times become texts.
+/// A TOML value as JSON. Times become texts.
 fn json(value: &DeValue<'_>) -> Result<Value, String> {
     match value {
         DeValue::String(text) => Ok(Value::String(text.clone().into_owned())),

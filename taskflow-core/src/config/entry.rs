@@ -1,4 +1,4 @@
-//! What a configuration holds, for people: without secrets.
+//! The entries of a configuration for display, without secrets.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::layer::{Layer, Variable};
 use super::origin::{Given, Origin};
 use super::spec::{Extra, Spec};
 
-/// One thing that a configuration holds.
+/// An entry of a configuration.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Entry {
@@ -15,13 +15,13 @@ pub struct Entry {
     pub section: &'static str,
     /// Its name there.
     pub name: String,
-    /// What it says, secrets as `***`.
+    /// Its value, with secrets as `***`.
     pub value: Value,
-    /// Where that comes from; `None` for the default of a setting.
+    /// The origin of the value; `None` for the default of a setting.
     pub origin: Option<Origin>,
 }
 
-/// Everything, settings first.
+/// All entries, settings first.
 pub(super) fn entries(layer: &Layer) -> Vec<Entry> {
     let mut entries = Vec::new();
     for (setting, given) in layer.settings.iter() {
@@ -53,7 +53,7 @@ fn entry<T>(section: &'static str, name: &str, value: Value, given: &Given<T>) -
     Entry { section, name: name.to_owned(), value, origin: Some(given.origin.clone()) }
 }
 
-/// A connection as it is given: its secrets are not looked for.
+/// A connection as configured, without resolving its secrets.
 fn shown(spec: &Spec) -> Value {
     let Spec { kind, description, host, port, login, password, schema, extra } = spec;
     let shown_extra = |(key, extra): (&String, &Extra)| {

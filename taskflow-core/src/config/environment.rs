@@ -1,4 +1,4 @@
-//! The variables of the environment, read once: what a configuration says does not change while a program runs.
+//! The environment variables, read once: a configuration does not change while a program runs.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,7 +9,7 @@ use std::fmt;
 pub(super) struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
-    /// These variables. Names that are not Unicode are none of ours.
+    /// A snapshot of these variables. Names that are not Unicode are ignored.
     pub(super) fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
         Environment(variables.into_iter().filter_map(named).collect())
@@ -20,12 +20,12 @@ impl Environment {
         self.0.get(name).map(OsString::as_os_str)
     }
 
-    /// The value of a variable that is not empty: `NAME=` is how scripts say that they set nothing.
-    pub(super) fn said(&self, name: &str) -> Option<&OsStr> {
+    /// The value of a variable that is not empty: scripts use `NAME=` to unset a variable.
+    pub(super) fn get_nonempty(&self, name: &str) -> Option<&OsStr> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// The variables whose names begin so: the rest of the name, and the value.
+    /// The variables with this prefix: the rest of the name, and the value.
     pub(super) fn starting_with<'e>(&'e self, prefix: &'e str) -> impl Iterator<Item = (&'e str, &'e OsStr)> {
         self.0.iter().filter_map(move |(name, value)| {
             let rest = name.strip_prefix(prefix).filter(|rest| !rest.is_empty())?;
@@ -35,7 +35,7 @@ impl Environment {
 }
 
 impl fmt::Debug for Environment {
-    /// Does not show it: it may hold secrets.
+    /// Hides the values, which may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Environment").field(&format_args!("{} variables", self.0.len())).finish()
     }

@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, and with what is asked of it.
+//! Errors of configurations and of access to them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use super::name::in_environment;
 use super::origin::Origin;
 use crate::base::ErrorKind;
 
-/// Why there is no configuration, or not what was asked of it. No message shows a secret.
+/// Why a configuration cannot be read or does not contain a value. No message shows a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -16,55 +16,56 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         reason: String,
     },
-    /// What is given has mistakes; all of them are listed.
+    /// The configuration has mistakes; all of them are listed.
     #[error("{}", list(mistakes))]
     Invalid {
         /// At least one.
         mistakes: Vec<Mistake>,
     },
-    /// Nothing of that name is given anywhere.
+    /// There is no value with this name.
     #[error("there is no {kind} `{name}`{}; it can be given {}", .near.as_ref().map(|near| format!(" (there is `{near}`)")).unwrap_or_default(), kind.places(name))]
     Missing {
-        /// What was asked for.
+        /// The kind of the value.
         kind: ItemKind,
         /// Its name.
         name: String,
-        /// The nearest name that is given.
+        /// The most similar existing name.
         near: Option<String>,
     },
-    /// A value is not of the type that was asked for.
+    /// A value has the wrong type.
     #[error("{what} ({origin}) is no {wanted}: {reason}")]
     WrongType {
-        /// What was asked for: ``the variable `late_after` ``.
+        /// The description of the value: ``the variable `late_after` ``.
         what: String,
-        /// Where it is given.
+        /// Where it is defined.
         origin: Origin,
-        /// The type.
+        /// The requested type.
         wanted: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// A connection has no such extra.
+    /// A connection does not have this extra.
     #[error("the connection `{connection}` has no extra `{key}`{}", .near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
     NoExtra {
         /// The connection.
         connection: String,
-        /// What was asked for.
+        /// The requested extra.
         key: String,
-        /// The nearest that it has.
+        /// The most similar existing extra.
         near: Option<String>,
     },
-    /// A secret is not where it should be.
+    /// A secret cannot be read.
     #[error("{what} ({origin}) is not there: {reason}")]
     Secret {
-        /// Which secret: ``the secret `token` ``, ``the password of the connection `warehouse` ``.
+        /// The description of the secret: ``the secret `token` ``, ``the password of the connection
+        /// `warehouse` ``.
         what: String,
-        /// Where its place is given.
+        /// Where it is defined.
         origin: Origin,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
 }
@@ -83,13 +84,13 @@ impl ConfigError {
     }
 }
 
-/// Something that is given and cannot be understood.
+/// An invalid entry of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mistake {
-    /// Where it stands.
+    /// Where it is.
     pub origin: Origin,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what would be valid.
     pub message: String,
 }
 
@@ -103,7 +104,7 @@ fn list(mistakes: &[Mistake]) -> String {
     mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// What tasks ask a configuration for.
+/// The kinds of values that tasks request from a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ItemKind {
@@ -116,7 +117,7 @@ pub enum ItemKind {
 }
 
 impl ItemKind {
-    /// How environment variables for it begin.
+    /// The prefix of its environment variables.
     pub(super) fn prefix(self) -> &'static str {
         match self {
             ItemKind::Variable => "TASKFLOW_VAR_",
@@ -125,7 +126,7 @@ impl ItemKind {
         }
     }
 
-    /// The places where one can be given.
+    /// Where a value can be set.
     fn places(self, name: &str) -> String {
         let table = match self {
             ItemKind::Variable => "variables",

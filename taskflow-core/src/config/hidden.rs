@@ -1,11 +1,11 @@
-//! Secrets that only their names give away: `password` in a variable that is a table, `api_key` among the extras of a
-//! connection.
+//! Secrets that are recognised by name only: `password` in a variable that is a table, `api_key`
+//! among the extras of a connection.
 
 use serde_json::Value;
 
 use crate::log::{Redactor, mask};
 
-/// Registers the texts and numbers that stand under a name of a secret, at any depth; all of them if `named`.
+/// Registers the texts and numbers under secret names, at any depth; all of them if `named`.
 pub(super) fn register(value: &Value, named: bool) {
     match value {
         Value::String(text) if named => mask(text),
@@ -18,7 +18,7 @@ pub(super) fn register(value: &Value, named: bool) {
     }
 }
 
-/// The value for people: `***` where a name gives a secret away.
+/// The value for display: `***` if the name marks a secret.
 pub(super) fn masked(name: &str, value: &Value) -> Value {
     if Redactor::is_secret_name(name) {
         return "***".into();

@@ -1,4 +1,4 @@
-//! What one place gives: the file, with what the environment and the program put over it.
+//! The values of a configuration: the file, with overrides from the environment and the program.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::source::Source;
 use super::spec::Spec;
 
-/// Everything that is given, by what it is.
+/// All values, by kind.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layer {
     pub(super) settings: Settings,
@@ -20,16 +20,16 @@ pub(super) struct Layer {
     pub(super) secrets: Named<Given<Source>>,
 }
 
-/// A variable as it is given.
+/// The value of a variable.
 #[derive(Clone, Debug)]
 pub(super) enum Variable {
-    /// With a type.
+    /// A typed value.
     Value(Value),
-    /// As a text of the environment, which may be JSON.
+    /// A text of the environment, which may be JSON.
     Text(String),
 }
 
-/// The mistakes that were found on the way; all of them are told at once.
+/// The mistakes found so far, to be reported together.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes(Vec<Mistake>);
 
@@ -38,12 +38,13 @@ impl Mistakes {
         self.0.push(Mistake { origin: origin.clone(), message: message.into() });
     }
 
-    /// The value, or nothing and one mistake more.
-    pub(super) fn keep<T>(&mut self, origin: &Origin, read: Result<T, String>) -> Option<T> {
+    /// Returns the value, or `None` after recording the mistake.
+    pub(super) fn ok<T>(&mut self, origin: &Origin, read: Result<T, String>) -> Option<T> {
         read.map_err(|message| self.add(origin, message)).ok()
     }
 
-    /// Those of the file come first, from top to bottom: a table does not give its keys in their order.
+    /// Sorts the mistakes by line, those of the file first: a table does not preserve the order of
+    /// its keys.
     pub(super) fn into_result(self) -> Result<(), ConfigError> {
         let Mistakes(mut mistakes) = self;
         mistakes.sort_by_key(|mistake| match mistake.origin {
@@ -54,14 +55,14 @@ impl Mistakes {
     }
 }
 
-/// How many slots a pool has.
+/// Parses the number of slots of a pool.
 pub(super) fn slots(name: &str, value: &Value) -> Result<u32, String> {
     let slots = value.as_u64().and_then(|slots| u32::try_from(slots).ok());
     slots.ok_or_else(|| format!("the pool `{name}` has {value} slots, and must have a number of them"))
 }
 
 impl Settings {
-    /// Takes a setting, or notes what is wrong with it.
+    /// Sets a setting, or records a mistake.
     pub(super) fn take(
         &mut self,
         setting: &'static super::setting::Setting,
@@ -69,7 +70,7 @@ impl Settings {
         read: Result<Datum, String>,
         mistakes: &mut Mistakes,
     ) {
-        if let Some(datum) = mistakes.keep(&origin, read) {
+        if let Some(datum) = mistakes.ok(&origin, read) {
             self.set(setting, Given::new(datum, origin));
         }
     }

@@ -1,16 +1,16 @@
-//! Configuration: variables, connections, secrets and settings, and where they come from.
+//! Configuration: variables, connections, secrets and settings, and their sources.
 //!
-//! - [`Config`]: the face. `builder`: how one is put together; says what wins over what.
-//! - `place`: which file is read. `document`: what stands in it, line by line. `environment`, `overrides`: what environment
-//!   variables say. `layer`: everything that is given. `origin`: where each of it comes from. `name`: what a name is.
-//! - `setting`, `settings`: the settings of the command line, checked and typed.
-//! - `typed`: variables in the type that is asked for.
-//! - [`Connection`]; `spec`, `uri`: the forms in which one is given.
-//! - [`Secret`]; `source`: where its text is. `hidden`: secrets that only their names give away.
-//! - `entry`: all of it for people. `error`: what can be wrong.
+//! - [`Config`]: the public API. `builder`: builds one; documents the precedence of sources.
+//! - `place`: finds the file. `document`: parses it. `environment`, `overrides`: environment
+//!   variables. `layer`: all values. `origin`: where each value comes from. `name`: names.
+//! - `setting`, `settings`: the settings of the command line, validated and typed.
+//! - `typed`: conversion of variables to the requested type.
+//! - [`Connection`]; `spec`, `uri`: the forms in which it is defined.
+//! - [`Secret`]; `source`: where its text is stored. `hidden`: secrets recognised by name only.
+//! - `entry`: all entries for display. `error`: errors.
 
 mod builder;
-#[allow(clippy::module_inception, reason = "the type is the room's face")]
+#[allow(clippy::module_inception, reason = "the type is the public API of the module")]
 mod config;
 mod connection;
 mod document;

@@ -1,17 +1,17 @@
 //! Names of variables, connections and secrets.
 //!
-//! The environment knows capitals and underscores only, so names are compared as it would have them: `late-after`,
-//! `late_after` and `LATE_AFTER` are one name.
+//! Environment variables use only capitals and underscores, so names are compared in that form:
+//! `late-after`, `late_after` and `LATE_AFTER` are the same name.
 
 use std::collections::BTreeMap;
 
-/// The name as it stands in the environment, behind its prefix.
+/// The name as used in the environment, after its prefix.
 pub(super) fn in_environment(name: &str) -> String {
     let shown = |c: char| if c.is_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     name.chars().map(shown).collect()
 }
 
-/// Values by name, each with the name as it was first written.
+/// Values by name, each with the first spelling of its name.
 #[derive(Clone, Debug)]
 pub(super) struct Named<T>(BTreeMap<String, (String, T)>);
 
@@ -26,14 +26,14 @@ impl<T> Named<T> {
         self.0.get(&in_environment(name)).map(|(_, value)| value)
     }
 
-    /// Sets a value. The name stays as it was written before, if it was.
+    /// Sets a value. An existing spelling of the name is preserved.
     pub(super) fn set(&mut self, name: &str, value: T) {
         let key = in_environment(name);
         let written = self.0.remove(&key).map_or_else(|| name.to_owned(), |(written, _)| written);
         self.0.insert(key, (written, value));
     }
 
-    /// The name under which this one is there already.
+    /// The existing spelling of this name.
     pub(super) fn written(&self, name: &str) -> Option<&str> {
         self.0.get(&in_environment(name)).map(|(written, _)| &**written)
     }

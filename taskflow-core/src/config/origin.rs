@@ -1,9 +1,9 @@
-//! Where a value comes from.
+//! The origin of values.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The place that gave a value.
+/// Where a value comes from.
 ///
 /// ```
 /// use taskflow::config::{Config, Origin};
@@ -26,7 +26,7 @@ pub enum Origin {
     },
     /// A line of `taskflow.toml`.
     File {
-        /// The file; `None` for a text that the program gave.
+        /// The file; `None` for a text passed by the program.
         path: Option<PathBuf>,
         /// The line, counted from 1.
         line: usize,
@@ -38,7 +38,7 @@ impl Origin {
         Origin::Environment { variable: name.to_owned() }
     }
 
-    /// The directory that relative paths from there start in: that of the file, or the current one.
+    /// The base directory of relative paths: that of the file, or the current one.
     pub(super) fn directory(&self) -> &Path {
         match self {
             Origin::File { path: Some(path), .. } => path.parent().unwrap_or(Path::new("")),
@@ -59,7 +59,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A value and where it comes from.
+/// A value and its origin.
 #[derive(Clone, Debug)]
 pub(super) struct Given<T> {
     pub(super) value: T,

@@ -1,4 +1,4 @@
-//! What the environment gives, over what stands in the file.
+//! Overrides from the environment.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -16,36 +16,36 @@ use super::spec::Spec;
 use crate::log::Redactor;
 
 const POOL: &str = "TASKFLOW_POOL_";
-/// Behind the name of a secret, in small letters as names are here.
+/// The suffix of a secret's name, in lower case.
 const FILE: &str = "_file";
 
-/// Variables of ours that are no settings.
+/// Variables of taskflow that are not settings.
 const OTHERS: [&str; 3] = ["TASKFLOW_CONFIG", "TASKFLOW_FAILPOINTS", "TASKFLOW_SPARK"];
 
-/// Puts what the environment gives over the layer.
+/// Applies the overrides of the environment to the layer.
 pub(super) fn apply(environment: &Environment, layer: &mut Layer, mistakes: &mut Mistakes) {
     for setting in &SETTINGS {
-        if let Some(text) = environment.said(setting.variable) {
+        if let Some(text) = environment.get_nonempty(setting.variable) {
             layer.settings.take(setting, Origin::variable(setting.variable), setting.read_variable(text), mistakes);
         }
     }
     for (name, text, origin) in given(environment, POOL) {
         let text = text.to_string_lossy();
         let read = slots(&name, &text.parse::<u32>().map_or_else(|_| Value::from(text), Value::from));
-        if let Some(slots) = mistakes.keep(&origin, read) {
+        if let Some(slots) = mistakes.ok(&origin, read) {
             layer.pools.set(&name, Given::new(slots, origin));
         }
     }
     for (name, text, origin) in given(environment, ItemKind::Variable.prefix()) {
-        if let Some(text) = mistakes.keep(&origin, unicode(text)) {
+        if let Some(text) = mistakes.ok(&origin, unicode(text)) {
             let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
             hidden::register(&value, Redactor::is_secret_name(&name));
             layer.variables.set(&name, Given::new(Variable::Text(text.to_owned()), origin));
         }
     }
     for (name, text, origin) in given(environment, ItemKind::Connection.prefix()) {
-        // `NAME=` is how scripts say that they set nothing.
-        let Some(text) = mistakes.keep(&origin, unicode(text)).filter(|text| !text.is_empty()) else { continue };
+        // Scripts use `NAME=` to unset a variable.
+        let Some(text) = mistakes.ok(&origin, unicode(text)).filter(|text| !text.is_empty()) else { continue };
         match Spec::of_text(text, &origin) {
             Ok(spec) => layer.connections.set(&name, Given::new(spec, origin)),
             Err(reasons) => {
@@ -56,7 +56,8 @@ pub(super) fn apply(environment: &Environment, layer: &mut Layer, mistakes: &mut
     secrets(environment, layer, mistakes);
 }
 
-/// `TASKFLOW_SECRET_<NAME>` holds a secret, `TASKFLOW_SECRET_<NAME>_FILE` the path of a file that does.
+/// `TASKFLOW_SECRET_<NAME>` contains a secret, `TASKFLOW_SECRET_<NAME>_FILE` the path of a file
+/// with one.
 fn secrets(environment: &Environment, layer: &mut Layer, mistakes: &mut Mistakes) {
     let prefix = ItemKind::Secret.prefix();
     for (name, text, origin) in given(environment, prefix) {
@@ -69,7 +70,7 @@ fn secrets(environment: &Environment, layer: &mut Layer, mistakes: &mut Mistakes
                 }
                 (name.to_owned(), Source::File(PathBuf::from(text)))
             }
-            None => match mistakes.keep(&origin, unicode(text)) {
+            None => match mistakes.ok(&origin, unicode(text)) {
                 Some(text) => (name, Source::literal(text)),
                 None => continue,
             },
@@ -78,7 +79,7 @@ fn secrets(environment: &Environment, layer: &mut Layer, mistakes: &mut Mistakes
     }
 }
 
-/// The variables with this prefix: the name behind it, in small letters.
+/// The variables with this prefix: the rest of the name in lower case, and the value.
 fn given<'e>(environment: &'e Environment, prefix: &'e str) -> impl Iterator<Item = (String, &'e OsStr, Origin)> {
     environment
         .starting_with(prefix)
@@ -89,7 +90,7 @@ fn unicode(text: &OsStr) -> Result<&str, String> {
     text.to_str().ok_or_else(|| "it is not UTF-8".to_owned())
 }
 
-/// The variables that look like ours and mean nothing: typing mistakes, mostly.
+/// Variables with the prefix of taskflow that have no meaning: typing mistakes, mostly.
 pub(super) fn unknown(environment: &Environment) -> Vec<String> {
     let prefixes = [ItemKind::Variable, ItemKind::Connection, ItemKind::Secret].map(ItemKind::prefix);
     let known = |name: &str| {
@@ -101,7 +102,7 @@ pub(super) fn unknown(environment: &Environment) -> Vec<String> {
     ours.filter(|name| !known(name)).collect()
 }
 
-/// The names of all settings in the environment, for saying which was meant.
+/// The environment variables of all settings, for suggestions.
 pub(super) fn known() -> impl Iterator<Item = &'static str> {
     SETTINGS.iter().map(|setting| setting.variable).chain(OTHERS)
 }

@@ -1,4 +1,4 @@
-//! Which file is the configuration.
+//! Finds the configuration file.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -10,14 +10,14 @@ use super::error::ConfigError;
 
 const NAME: &str = "taskflow.toml";
 
-/// Where a file is looked for.
+/// Where to search for the file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
-    /// The file that was named.
+    /// An explicit file.
     pub(super) file: Option<PathBuf>,
-    /// The directory to look in; nothing is looked for without one.
+    /// The directory to search; without one there is no search.
     pub(super) directory: Option<PathBuf>,
-    /// The home, if a flag says it.
+    /// The home, if set by a flag.
     pub(super) home: Option<PathBuf>,
 }
 
@@ -30,20 +30,21 @@ pub(super) struct Text {
 }
 
 impl Place {
-    /// The file: the one that is named, by a flag or by `TASKFLOW_CONFIG`, else `taskflow.toml` in the directory, else in the
-    /// home. A named one need not be there; whoever reads it will see.
+    /// Returns the file: an explicit one, from a flag or `TASKFLOW_CONFIG`, or else `taskflow.toml`
+    /// in the directory, or else in the home. An explicit file may not exist; reading it reports
+    /// that.
     pub(super) fn find(&self, environment: &Environment) -> Option<PathBuf> {
         if let Some(file) = &self.file {
             return Some(file.clone());
         }
         let directory = self.directory.as_ref()?;
-        if let Some(file) = environment.said("TASKFLOW_CONFIG") {
+        if let Some(file) = environment.get_nonempty("TASKFLOW_CONFIG") {
             return Some(directory.join(file));
         }
-        let home = self.home.clone().or_else(|| environment.said("TASKFLOW_HOME").map(PathBuf::from));
+        let home = self.home.clone().or_else(|| environment.get_nonempty("TASKFLOW_HOME").map(PathBuf::from));
         let home = directory.join(home.as_deref().unwrap_or(Path::new(OsStr::new(".taskflow"))));
-        // One that cannot be looked at is taken, so that reading it says what is wrong. In a home that is no directory there is
-        // none; whoever opens the home says so.
+        // A file that cannot be checked counts as existing, so that reading it reports the reason.
+        // If the home is not a directory, it contains no file; opening the home reports that.
         let there = |path: &PathBuf| match path.try_exists() {
             Ok(there) => there,
             Err(error) => error.kind() != io::ErrorKind::NotADirectory,
@@ -51,7 +52,7 @@ impl Place {
         [directory.join(NAME), home.join(NAME)].into_iter().find(there)
     }
 
-    /// The text of the file, if there is one.
+    /// Reads the file, if there is one.
     pub(super) fn read(&self, environment: &Environment) -> Result<Option<Text>, ConfigError> {
         let Some(path) = self.find(environment) else { return Ok(None) };
         let read = || -> io::Result<(String, Option<u32>)> {
@@ -67,7 +68,7 @@ impl Place {
     }
 }
 
-/// The permissions of the file, if its group or everybody may read it.
+/// The permissions of the file, if its group or everyone can read it.
 #[cfg(unix)]
 fn open_to_others(file: &File) -> io::Result<Option<u32>> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -75,7 +76,7 @@ fn open_to_others(file: &File) -> io::Result<Option<u32>> {
     Ok((mode & 0o044 != 0).then_some(mode))
 }
 
-/// Elsewhere permissions are lists that are not looked at.
+/// On other systems permissions are not checked.
 #[cfg(not(unix))]
 fn open_to_others(_: &File) -> io::Result<Option<u32>> {
     Ok(None)

@@ -1,17 +1,19 @@
-//! A text that must not be seen.
+//! Secret texts.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::log::mask;
 
-/// A password, a token, a key: a text that is only seen by who asks for it with [`expose`](Secret::expose).
+/// A password, token or key: a text that is only visible through [`expose`](Secret::expose).
 ///
-/// From its making on the text is kept out of logs, failures, previews and everything that the command line prints, in the
-/// whole process; see [`mask`]. (One of fewer than four characters cannot be told from ordinary words, and is not.)
+/// From its creation on, the text is masked in logs, failures, previews and all output of the
+/// command line, in the whole process; see [`mask`]. (A text of fewer than four characters cannot
+/// be distinguished from ordinary words and is not masked.)
 ///
-/// A secret is no [`Value`](crate::value::Value): it cannot be returned by a task or be a parameter, because values are
-/// stored. Take it where it is used, with [`TaskContext::secret`](crate::task::TaskContext::secret).
+/// A secret is not a [`Value`](crate::value::Value): it cannot be returned by a task or be a
+/// parameter, because values are stored. Request it where it is used, with
+/// [`TaskContext::secret`](crate::task::TaskContext::secret).
 ///
 /// ```
 /// use taskflow::config::Secret;
@@ -25,19 +27,19 @@ use crate::log::mask;
 pub struct Secret(Arc<str>);
 
 impl Secret {
-    /// A secret, from now on masked wherever it appears.
+    /// Creates a secret, which is masked everywhere from now on.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         mask(&text);
         Secret(text.into())
     }
 
-    /// A text whose secret parts are masked already, and whose other parts are no secrets.
+    /// A text whose secret parts are already masked.
     pub(super) fn of_masked_parts(text: String) -> Self {
         Secret(text.into())
     }
 
-    /// The text itself. Whoever has it takes care of where it goes.
+    /// The text itself. The caller is responsible for where it goes.
     pub fn expose(&self) -> &str {
         &self.0
     }

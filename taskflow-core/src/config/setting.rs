@@ -1,4 +1,4 @@
-//! The settings of the command line: what they are called, what they may say.
+//! The settings of the command line: their names and valid values.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -13,14 +13,15 @@ use tracing_subscriber::filter::Targets;
 use super::origin::Origin;
 use crate::base::{did_you_mean, units};
 
-/// A setting. Each can be given in `taskflow.toml` and in the environment; most have a flag, which wins.
+/// A setting. Each can be set in `taskflow.toml` and in the environment; most have a flag, which
+/// takes precedence.
 #[derive(Debug)]
 pub(super) struct Setting {
     /// The table and the key: `run.jobs`.
     pub(super) name: &'static str,
     pub(super) variable: &'static str,
     kind: Kind,
-    /// What holds where nothing is given, for people.
+    /// The default, for display.
     pub(super) default: &'static str,
 }
 
@@ -55,7 +56,7 @@ pub(super) static SETTINGS: [Setting; 13] = [
     setting("log.queue_bytes", "TASKFLOW_LOG_QUEUE_BYTES", Kind::Size, "32.0 MiB"),
 ];
 
-/// What a setting says.
+/// The value of a setting.
 #[derive(Clone, Debug)]
 pub(super) enum Datum {
     Path(PathBuf),
@@ -68,14 +69,14 @@ pub(super) enum Datum {
 }
 
 impl Setting {
-    /// The table it is in, and its key there.
+    /// Its table and key.
     pub(super) fn table_and_key(&self) -> (&'static str, &'static str) {
         self.name.split_once('.').unwrap_or(("", self.name))
     }
 
-    /// What a value of a file says.
+    /// Parses a value of the file.
     pub(super) fn read(&self, value: &Value, origin: &Origin) -> Result<Datum, String> {
-        let said = match (self.kind, value) {
+        let datum = match (self.kind, value) {
             (Kind::Path, Value::String(path)) => return Ok(Datum::Path(origin.directory().join(path))),
             (Kind::Word(_) | Kind::Span | Kind::Filter | Kind::Size, Value::String(text)) => self.of_text(text),
             (Kind::Switch, Value::Bool(_)) | (Kind::Count | Kind::Size, Value::Number(_)) => {
@@ -83,10 +84,10 @@ impl Setting {
             }
             _ => None,
         };
-        said.ok_or_else(|| self.refusal(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        datum.ok_or_else(|| self.refusal(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
     }
 
-    /// What a variable of the environment says.
+    /// Parses an environment variable.
     pub(super) fn read_variable(&self, text: &OsStr) -> Result<Datum, String> {
         if let Kind::Path = self.kind {
             return Ok(Datum::Path(text.into()));
@@ -109,7 +110,7 @@ impl Setting {
         }
     }
 
-    /// Why a text says nothing.
+    /// Describes an invalid value.
     fn refusal(&self, text: &str) -> String {
         let wanted = match self.kind {
             Kind::Path => "a path".to_owned(),

@@ -1,4 +1,4 @@
-//! The settings that are given, in their types.
+//! The configured settings, typed.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -10,8 +10,8 @@ use tracing_subscriber::filter::Targets;
 use super::origin::Given;
 use super::setting::{Datum, SETTINGS, Setting};
 
-/// What is given of the settings of the command line. A flag wins over each of them; what is not given is `None`, and its
-/// default holds.
+/// The configured settings of the command line. Flags take precedence; a setting that is not
+/// configured is `None` and has its default.
 #[derive(Clone, Debug, Default)]
 pub struct Settings(BTreeMap<&'static str, Given<Datum>>);
 
@@ -20,7 +20,7 @@ impl Settings {
         self.0.insert(setting.name, given);
     }
 
-    /// Every setting, with what is given of it.
+    /// Every setting with its configured value.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'static Setting, Option<&Given<Datum>>)> {
         SETTINGS.iter().map(|setting| (setting, self.0.get(setting.name)))
     }
@@ -55,7 +55,7 @@ impl Settings {
         self.count("run.jobs")
     }
 
-    /// `run.workers`: how many threads run sync tasks.
+    /// `run.workers`: the number of threads for sync tasks.
     pub fn workers(&self) -> Option<NonZeroUsize> {
         self.count("run.workers")
     }
@@ -68,7 +68,7 @@ impl Settings {
         }
     }
 
-    /// `run.fail_fast`: whether a run ends with the first task that fails.
+    /// `run.fail_fast`: whether a run ends when the first task fails.
     pub fn fail_fast(&self) -> Option<bool> {
         match self.datum("run.fail_fast") {
             Some(&Datum::Switch(on)) => Some(on),
@@ -94,17 +94,17 @@ impl Settings {
         self.word("store.sync")
     }
 
-    /// `store.inline_limit`: above how many bytes a value goes to a file of its own.
+    /// `store.inline_limit`: values larger than this, in bytes, are stored in files of their own.
     pub fn inline_limit(&self) -> Option<u64> {
         self.size("store.inline_limit")
     }
 
-    /// `store.value_limit`: above how many bytes a value is refused.
+    /// `store.value_limit`: values larger than this, in bytes, are rejected.
     pub fn value_limit(&self) -> Option<u64> {
         self.size("store.value_limit")
     }
 
-    /// `log.level`: which records are kept, as a filter of `tracing_subscriber`.
+    /// `log.level`: which records are logged, as a filter of `tracing_subscriber`.
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what sets up the logs"))]
     pub(crate) fn log_filter(&self) -> Option<&Targets> {
         match self.datum("log.level") {
@@ -113,17 +113,17 @@ impl Settings {
         }
     }
 
-    /// `log.attempt_limit`: how many bytes the log of an attempt may hold.
+    /// `log.attempt_limit`: the most bytes in the log of an attempt.
     pub fn log_attempt_limit(&self) -> Option<u64> {
         self.size("log.attempt_limit")
     }
 
-    /// `log.queue_records`: how many records may wait to be written.
+    /// `log.queue_records`: the most records that may wait to be written.
     pub fn log_queue_records(&self) -> Option<NonZeroUsize> {
         self.count("log.queue_records")
     }
 
-    /// `log.queue_bytes`: how many bytes of records may wait to be written.
+    /// `log.queue_bytes`: the most bytes of records that may wait to be written.
     pub fn log_queue_bytes(&self) -> Option<u64> {
         self.size("log.queue_bytes")
     }

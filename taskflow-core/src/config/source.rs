@@ -1,4 +1,4 @@
-//! How a secret is given: as it is, or by the name of what holds it.
+//! How a secret is defined: literally, or by a reference.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use super::error::ConfigError;
 use super::origin::Origin;
 use super::secret::Secret;
 
-/// Where the text of a secret is. It is looked for when the secret is asked for, so that a secret that is not used need not
-/// be there, and one in a file may change while the program runs.
+/// Where the text of a secret is stored. It is resolved when the secret is requested, so that
+/// unused secrets may be missing, and one in a file may change while the program runs.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
     Literal(Secret),
@@ -24,7 +24,7 @@ impl Source {
         Source::Literal(Secret::new(text))
     }
 
-    /// `{ env = "NAME" }` or `{ file = "PATH" }`; nothing for other tables.
+    /// `{ env = "NAME" }` or `{ file = "PATH" }`; `None` for other tables.
     pub(super) fn of_table(table: &Map<String, Value>, origin: &Origin) -> Option<Self> {
         let mut entries = table.iter();
         let (Some((key, Value::String(text))), None) = (entries.next(), entries.next()) else { return None };
@@ -35,7 +35,7 @@ impl Source {
         }
     }
 
-    /// The secret itself. `what` is what it is called in errors.
+    /// Resolves the secret. `what` describes it in errors.
     pub(super) fn resolve(
         &self,
         environment: &Environment,
@@ -52,7 +52,7 @@ impl Source {
             },
             Source::File(path) => match std::fs::read_to_string(path) {
                 Ok(text) => {
-                    // The newline that editors and `echo` leave at the end.
+                    // Remove the newline that editors and `echo` append.
                     let text = text.strip_suffix('\n').unwrap_or(&text);
                     Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text)))
                 }

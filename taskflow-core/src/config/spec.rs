@@ -1,4 +1,4 @@
-//! A connection as it is given, before its secrets are looked for.
+//! A connection as defined, before its secrets are resolved.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::{hidden, uri};
 use crate::base::did_you_mean;
 use crate::log::Redactor;
 
-/// The parts of a connection, as Airflow has them.
+/// The parts of a connection, as in Airflow.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Spec {
     pub(super) kind: Option<String>,
@@ -26,7 +26,7 @@ pub(super) struct Spec {
     pub(super) extra: BTreeMap<String, Extra>,
 }
 
-/// Something that only connections of this kind have.
+/// A field specific to connections of this kind.
 #[derive(Clone, Debug)]
 pub(super) enum Extra {
     Plain(Value),
@@ -36,7 +36,8 @@ pub(super) enum Extra {
 const FIELDS: [&str; 9] = ["kind", "conn_type", "description", "host", "port", "login", "password", "schema", "extra"];
 
 impl Extra {
-    /// What stands under this name: a secret if it says where one is, or if the name says that it is one.
+    /// The value under this name: a secret if it is a reference to one, or if the name marks a
+    /// secret.
     pub(super) fn of(name: &str, value: Value, origin: &Origin) -> Self {
         match value {
             Value::Object(table) => match Source::of_table(&table, origin) {
@@ -55,26 +56,26 @@ impl Extra {
 }
 
 impl Spec {
-    /// A connection given as text: a URI, or a JSON object with the fields of the table form.
+    /// Parses a connection from text: a URI, or a JSON object with the fields of the table form.
     pub(super) fn of_text(text: &str, origin: &Origin) -> Result<Self, Vec<String>> {
         if !text.trim_start().starts_with('{') {
             return uri::read(text.trim(), origin).map_err(|mistake| vec![mistake]);
         }
         match serde_json::from_str(text) {
             Ok(Value::Object(table)) => Spec::of_table(table, origin),
-            // What serde_json says of a text that is no JSON names its place and nothing of it.
+            // The error of serde_json contains the position, but no part of the text.
             Err(error) => Err(vec![format!("it is no JSON: {error}")]),
             Ok(_) => Err(vec!["it is no JSON object".to_owned()]),
         }
     }
 
-    /// A connection given as a table.
+    /// Parses a connection from a table.
     pub(super) fn of_table(table: Map<String, Value>, origin: &Origin) -> Result<Self, Vec<String>> {
         let mut spec = Spec::default();
         let mut mistakes = Vec::new();
         for (name, value) in table {
             let read = match &*name {
-                // Airflow writes all fields, those that are not given as null.
+                // Airflow writes all fields, with null for those that are not set.
                 _ if value.is_null() => Ok(()),
                 "kind" | "conn_type" if spec.kind.is_some() => Err("`kind` and `conn_type` are the same".to_owned()),
                 "kind" | "conn_type" => text(&name, value).map(|text| spec.kind = Some(uri::normalised(&text))),
@@ -95,14 +96,14 @@ impl Spec {
         if mistakes.is_empty() { Ok(spec) } else { Err(mistakes) }
     }
 
-    /// The parts that are secrets and stand there as they are.
+    /// The parts that are literal secrets.
     pub(super) fn literals(&self) -> Vec<String> {
         let password = matches!(self.password, Some(Source::Literal(_))).then(|| "the password".to_owned());
         let extra = self.extra.iter().filter(|(_, extra)| matches!(extra, Extra::Secret(Source::Literal(_))));
         password.into_iter().chain(extra.map(|(key, _)| format!("the extra `{key}`"))).collect()
     }
 
-    /// The connection with its secrets.
+    /// Resolves the secrets of the connection.
     pub(super) fn resolve(
         &self,
         name: &str,
@@ -153,7 +154,7 @@ fn password(value: Value, origin: &Origin) -> Result<Source, String> {
 
 fn extra(value: Value, origin: &Origin) -> Result<BTreeMap<String, Extra>, String> {
     let value = match value {
-        // Airflow keeps it as a text that is JSON.
+        // Airflow stores it as a text that contains JSON.
         Value::String(text) if text.trim().is_empty() => return Ok(BTreeMap::new()),
         Value::String(text) => serde_json::from_str(&text).map_err(|error| format!("`extra` is no JSON: {error}"))?,
         value => value,

@@ -1,11 +1,11 @@
-//! Values in the type that is asked for.
+//! Conversion of values to the requested type.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::value::short_name;
 
-/// A value as it is, or, if it is a text that is no such value, what the text says as JSON.
+/// Converts the value; if it is a text and that fails, the text is parsed as JSON.
 pub(super) fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     let text = match &value {
         Value::String(text) => Some(text.clone()),
@@ -18,11 +18,12 @@ pub(super) fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     })
 }
 
-/// A text of the environment: JSON if that gives the wanted type, else a text.
+/// Converts a text of the environment: JSON if that results in the requested type, otherwise a
+/// text.
 pub(super) fn read_text<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let as_text = || serde_json::from_value(Value::String(text.to_owned()));
     serde_json::from_str(text).or_else(|_| as_text()).map_err(|error| match serde_json::from_str::<Value>(text) {
-        // What is wrong with it as what it is meant to be.
+        // Report the error for the intended type.
         Ok(value) if !value.is_string() => read::<T>(value).err().unwrap_or_else(|| error.to_string()),
         _ => error.to_string(),
     })

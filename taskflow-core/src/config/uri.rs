@@ -1,9 +1,9 @@
 //! Connections as URIs: `postgres://user:pa%40ss@host:5432/db?sslmode=require`.
 //!
-//! The forms are Airflow's. Every part is percent-encoded; what follows the `?` are the extras, as texts, or under
-//! `__extra__` all of them as one JSON object. The host may have a protocol of its own: `http://https://host/`.
-//!
-//! No message shows any part of the URI: where it is cut in the wrong place, any part may hold the password.
+//! The forms are Airflow's. Every part is percent-encoded; the extras follow the `?` as texts, or
+//! all of them as one JSON object under `__extra__`. The host may have its own protocol:
+//! `http://https://host/`. No message shows a part of the URI: if it is split in the wrong place,
+//! any part may contain the password.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -16,7 +16,7 @@ use super::source::Source;
 use super::spec::{Extra, Spec};
 
 const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-/// Several hosts stand there with their ports: `a:27017,b:27017`.
+/// There may be several hosts with ports: `a:27017,b:27017`.
 const HOST: &AsciiSet = &PART.remove(b',').remove(b':');
 const PATH: &AsciiSet = &PART.remove(b'/').remove(b':');
 
@@ -61,18 +61,19 @@ pub(super) fn read(text: &str, origin: &Origin) -> Result<Spec, String> {
     })
 }
 
-/// What a kind and a protocol are written with.
+/// Whether a kind or a protocol may contain the character.
 fn sign(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_')
 }
 
-/// The kind as Airflow has it: `postgresql` is `postgres`, `google-cloud-platform` is `google_cloud_platform`.
+/// The kind in Airflow's form: `postgresql` is `postgres`, `google-cloud-platform` is
+/// `google_cloud_platform`.
 pub(super) fn normalised(kind: &str) -> String {
     let kind = kind.to_ascii_lowercase().replace('-', "_");
     if kind == "postgresql" { "postgres".to_owned() } else { kind }
 }
 
-/// A part without its percent signs; nothing if it is empty.
+/// Percent-decodes a part; `None` if it is empty.
 fn decoded(text: &str, part: &str) -> Result<Option<String>, String> {
     let decoded = percent_decode_str(text).decode_utf8();
     let decoded = decoded.map_err(|_| format!("its {part}, percent-decoded, is not UTF-8"))?;
@@ -113,18 +114,18 @@ fn extras(query: &str, origin: &Origin) -> Result<BTreeMap<String, Extra>, Strin
     Ok(extras)
 }
 
-/// A part of a URI.
+/// Encodes a part of a URI.
 pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, PART).to_string()
 }
 
-/// What a URI is written from; secrets are in it as they shall stand there.
+/// The parts of a URI to write; secrets are already in their final form.
 pub(super) struct Parts<'a> {
     pub(super) kind: &'a str,
     pub(super) host: Option<&'a str>,
     pub(super) port: Option<u16>,
     pub(super) login: Option<&'a str>,
-    /// Encoded.
+    /// Already encoded.
     pub(super) password: Option<String>,
     pub(super) schema: Option<&'a str>,
     pub(super) extra: Map<String, Value>,
@@ -146,7 +147,7 @@ pub(super) fn write(parts: Parts<'_>) -> String {
         }
         uri.push('@');
     }
-    // An address of IPv6 has colons of its own.
+    // An IPv6 address contains colons.
     uri += &match host {
         host if host.contains(',') && parts.port.is_some() => utf8_percent_encode(host, HOST).to_string(),
         host if host.parse::<Ipv6Addr>().is_ok() => format!("[{host}]"),

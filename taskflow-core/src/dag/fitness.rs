@@ -27,7 +27,7 @@ impl Fitness {
             () if !KNOWN.contains(&std::ptr::from_ref(def).addr()) => Fitness::Unknown,
             () if def.waiting != Waiting::Never => Fitness::Waits,
             () if def.isolation.is_some() => Fitness::Isolated,
-            () if !def.inputs.iter().all(|input| input.ty.can_be_written()) => Fitness::Unwritten,
+            () if !def.inputs.iter().all(|input| input.ty.can_encode()) => Fitness::Unwritten,
             () => Fitness::Can,
         }
     }

@@ -88,7 +88,7 @@ impl Run {
         let mut unused = Vec::new();
         self.entries_before = restored.entries;
         if let Some(callback_projection) = &mut self.callback_projection {
-            callback_projection.take_up(&restored, &self.machine);
+            callback_projection.restore(&restored, &self.machine);
         }
         pending.into_iter().for_each(|pending| self.send(pending));
         self.shared.children.take_over(&restored.task_state, &self.shared.plan, self.shared.config.as_ref());

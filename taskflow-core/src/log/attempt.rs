@@ -1,19 +1,19 @@
-//! The attempt that records belong to, as the log sees it.
+//! The attempt that log records belong to.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::base::safe_name;
 
-/// Shared by the span of an attempt, the records on their way and the writer.
+/// Shared by the span of an attempt, its queued records and the writer.
 #[derive(Debug)]
 pub(super) struct Attempt {
     run: String,
     task: String,
     number: u32,
-    /// Whether it emitted anything: of silent attempts the writer never hears.
+    /// Whether it has emitted a record. The writer never receives attempts that have not.
     pub(super) used: AtomicBool,
-    /// Records that were refused, and that the log does not say so of yet.
+    /// Rejected records that the log does not mention yet.
     dropped: AtomicU64,
 }
 
@@ -26,17 +26,17 @@ impl Attempt {
         &self.task
     }
 
-    /// Where its records go.
+    /// The file of its records.
     pub(super) fn file(&self, root: &Path) -> PathBuf {
         file(root, &self.run, &self.task, self.number)
     }
 
-    /// Counts a record that was refused; `true` if it is the first since the count was taken.
+    /// Counts a rejected record; returns `true` for the first since the count was last taken.
     pub(super) fn count_dropped(&self) -> bool {
         self.dropped.fetch_add(1, Ordering::Relaxed) == 0
     }
 
-    /// Takes the count of those refused.
+    /// Takes and resets the count of rejected records.
     pub(super) fn take_dropped(&self) -> u64 {
         self.dropped.swap(0, Ordering::Relaxed)
     }
@@ -57,10 +57,10 @@ pub(super) fn file(root: &Path, run: &str, task: &str, attempt: u32) -> PathBuf 
     task_directory(root, run, task).join(format!("{attempt}.jsonl"))
 }
 
-/// In the directory of a task whose name does not tell its id: a file that does.
+/// The file that holds the task id, in the directory of a task whose name does not encode it.
 pub(super) const ID_FILE: &str = "id.txt";
 
-/// The id that the name of a directory stands for, if it can be told from it.
+/// The id that the name of a directory encodes, unless the name was shortened.
 pub(super) fn id_of(name: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(name.len());
     let mut rest = name.as_bytes();

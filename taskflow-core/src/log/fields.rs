@@ -1,6 +1,7 @@
-//! Reading the fields of events and spans, on the thread of the task.
+//! Reads the fields of events and spans, on the thread of the task.
 //!
-//! Values are bounded here, before they travel, so that a gigabyte in a message costs a task its formatting and no memory.
+//! Values are limited here, before they are queued: a message of a gigabyte costs the task time to
+//! format, but no memory.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -8,9 +9,10 @@ use std::fmt::{self, Write as _};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 
-/// The longest text that is kept of a message or of a field, in bytes.
+/// The longest message or field value that is logged, in bytes.
 pub(super) const LONGEST: usize = 64 * 1024;
-/// What is looked at beyond it: a secret up to this long that lies across the cut is recognised, and not cut in half.
+/// How much text after the limit is searched for secrets: a secret up to this long that spans the
+/// cut is still recognised.
 const MARGIN: usize = 4 * 1024;
 
 /// The message and the fields of an event, or the fields of a span.
@@ -21,7 +23,7 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// All of them: in a span the message is a field like others.
+    /// All fields. The message of a span is a field like any other.
     pub(super) fn into_map(mut self) -> Map<String, Value> {
         if !self.message.is_empty() {
             self.map.insert("message".to_owned(), self.message.into());
@@ -34,7 +36,8 @@ impl Fields {
         match (name, value) {
             ("message", Value::String(text)) => self.message = text,
             ("message", value) => self.message = value.to_string(),
-            // By these tracing-log passes on where a record of the `log` crate comes from; it is in the metadata already.
+            // tracing-log passes the origin of a record of the `log` crate in these; the metadata
+            // contains it.
             ("log.target" | "log.module_path" | "log.file" | "log.line", _) => {}
             (_, value) => {
                 self.map.insert(name.strip_prefix("r#").unwrap_or(name).to_owned(), value);
@@ -44,7 +47,7 @@ impl Fields {
 
     fn insert_text(&mut self, field: &Field, write: impl FnOnce(&mut Bounded) -> fmt::Result) {
         let mut text = Bounded::default();
-        // A value that fails to format leaves what it wrote so far.
+        // If formatting fails, the text written so far is logged.
         let _ = write(&mut text);
         self.insert(field, Value::String(text.finish()));
     }
@@ -98,7 +101,7 @@ impl Visit for Fields {
     }
 }
 
-/// A text that keeps its beginning and counts the rest.
+/// A text that stores its beginning and counts the remaining bytes.
 #[derive(Debug, Default)]
 struct Bounded {
     text: String,
@@ -106,12 +109,12 @@ struct Bounded {
 }
 
 impl fmt::Write for Bounded {
-    /// Never an error: implementations of `Debug` exist that panic on one.
+    /// Never fails: some implementations of `Debug` panic on an error.
     fn write_str(&mut self, part: &str) -> fmt::Result {
         let room = if self.lost == 0 { (LONGEST + MARGIN).saturating_sub(self.text.len()) } else { 0 };
-        let kept = part.floor_char_boundary(room);
-        self.text.push_str(&part[..kept]);
-        self.lost += part.len() - kept;
+        let end = part.floor_char_boundary(room);
+        self.text.push_str(&part[..end]);
+        self.lost += part.len() - end;
         Ok(())
     }
 }
@@ -121,11 +124,11 @@ impl Bounded {
         if self.text.len() <= LONGEST {
             return self.text;
         }
-        // What is cut must be made unreadable first: half a secret is not recognised any more.
+        // Redact before cutting: half a secret is not recognised.
         let mut text = super::redact(&self.text).into_owned();
-        let kept = text.floor_char_boundary(LONGEST);
-        let cut = text.len() - kept + self.lost;
-        text.truncate(kept);
+        let end = text.floor_char_boundary(LONGEST);
+        let cut = text.len() - end + self.lost;
+        text.truncate(end);
         if cut > 0 {
             // Writing to a string cannot fail.
             let _ = write!(text, ".. [{cut} more bytes were cut]");
@@ -149,13 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_fits_is_kept() {
+    fn a_text_that_fits_is_unchanged() {
         assert_eq!(bounded(&["a", "", "é"]), "aé");
         assert_eq!(bounded(&["x".repeat(LONGEST).as_str()]).len(), LONGEST);
     }
 
     #[test]
-    fn a_long_text_is_cut_between_characters_and_says_so() {
+    fn a_long_text_is_cut_between_characters_and_marked() {
         let text = bounded(&[&"x".repeat(LONGEST - 1), "é and more", &"y".repeat(LONGEST)]);
         assert!(text.starts_with(&"x".repeat(LONGEST - 1)));
         assert_eq!(&text[LONGEST - 1..], ".. [65547 more bytes were cut]");

@@ -1,4 +1,4 @@
-//! Reading a log while it grows.
+//! Follows a log while it grows.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use super::read::{Lines, found};
 use super::record::LogRecord;
 
-/// Gives what was appended to the log of an attempt since it was asked last. Made by
+/// Returns what was appended to the log of an attempt since the last poll. Created by
 /// [`LogFiles::follow`](super::LogFiles::follow).
 ///
-/// The file is open only while it is read, so thousands of logs can be followed.
+/// The file is open only during a poll, so thousands of logs can be followed.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -25,7 +25,7 @@ use super::record::LogRecord;
 #[derive(Debug)]
 pub struct Follow {
     path: PathBuf,
-    /// Up to where it was read: always the beginning of a line.
+    /// The offset read so far: always the beginning of a line.
     offset: u64,
     lines: Lines,
 }
@@ -35,14 +35,14 @@ impl Follow {
         Follow { path, offset: 0, lines: Lines::new() }
     }
 
-    /// The records that were appended since the last call; none if there is no file (yet).
+    /// Returns the records appended since the last call; none if the file does not exist (yet).
     ///
-    /// A line that is being written is given when it is whole. A file that became shorter is another one, and read from
-    /// its beginning.
+    /// An incomplete line is returned once it is complete. A file that became shorter has been
+    /// replaced and is read from its beginning.
     ///
     /// # Errors
     ///
-    /// When the file is there and cannot be read. The next call begins where this one did.
+    /// If the file exists and cannot be read. The next call starts at the same offset.
     pub fn poll(&mut self) -> io::Result<Vec<LogRecord>> {
         let Some(mut file) = found(File::open(&self.path))? else {
             self.offset = 0;

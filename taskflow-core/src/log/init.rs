@@ -1,4 +1,4 @@
-//! Being the subscriber of a program that has none.
+//! Installs the subscriber of a program that has none.
 
 use tracing_log::{AsLog as _, LogTracer};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -7,30 +7,31 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use super::layer::layer_with;
 use super::sink::LogSink;
 
-/// Why [`init`] left something as it was.
+/// Why [`init`] did not install everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AlreadyInstalled {
-    /// The application has a subscriber of its own; nothing was changed.
+    /// The application already has a subscriber; nothing was changed.
     #[error(
-        "the application has a tracing subscriber of its own, so what tasks emit is in no log of taskflow: add \
+        "the application already has a tracing subscriber, so taskflow cannot log what tasks emit: add \
          `.with(taskflow::log::layer(sink))` to its `tracing_subscriber::registry()`"
     )]
     Subscriber,
-    /// The application has a logger of its own. What goes through `tracing` is in the logs, what goes through the `log`
-    /// crate stays with that logger.
+    /// The application already has a logger. Events of `tracing` are logged; records of the `log`
+    /// crate go to that logger only.
     #[error(
-        "the application has a logger of the `log` crate of its own, so records of that crate are in no log of taskflow: \
+        "the application already has a logger of the `log` crate, so taskflow cannot log records of that crate: \
          install `tracing_log::LogTracer` in its place"
     )]
     Logger,
 }
 
-/// Makes the whole process send what tasks emit to their logs, down to `INFO`: through `tracing` and through `log`.
+/// Logs what tasks emit through `tracing` and `log`, down to `INFO`, for the whole process.
 ///
 /// # Errors
 ///
-/// When the application has installed a subscriber or a logger of its own; the error says what to do.
+/// If the application has already installed a subscriber or a logger; the error explains the
+/// alternative.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -43,15 +44,15 @@ pub fn init(sink: LogSink) -> Result<(), AlreadyInstalled> {
     init_with(sink, Targets::new().with_default(LevelFilter::INFO))
 }
 
-/// As [`init`], with a filter of one's own.
+/// Like [`init`], with a custom filter.
 ///
 /// # Errors
 ///
-/// As [`init`].
+/// Like [`init`].
 pub fn init_with(sink: LogSink, targets: Targets) -> Result<(), AlreadyInstalled> {
     let subscriber = tracing_subscriber::registry().with(layer_with(sink, targets));
     tracing::subscriber::set_global_default(subscriber).map_err(|_| AlreadyInstalled::Subscriber)?;
-    // Below the level of the subscriber, records of the `log` crate need not even be looked at.
+    // Records of the `log` crate below the level of the subscriber are discarded early.
     let level = LevelFilter::current().as_log();
     LogTracer::builder().with_max_level(level).init().map_err(|_| AlreadyInstalled::Logger)
 }

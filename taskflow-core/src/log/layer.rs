@@ -1,4 +1,4 @@
-//! The layer that finds the attempt an event happened in, and sends it to its log.
+//! The layer that finds the attempt of an event and sends the event to its log.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,9 +21,10 @@ use super::sink::LogSink;
 use super::span::is_attempt;
 use crate::base::Timestamp;
 
-/// A layer for the subscriber of an application: sends what tasks emit, down to `INFO`, to their logs.
+/// A layer for the subscriber of an application that sends what tasks emit, down to `INFO`, to
+/// their logs.
 ///
-/// It works beside other layers and takes nothing from them. Events outside of attempts are ignored.
+/// It does not affect other layers. Events outside of attempts are ignored.
 ///
 /// ```
 /// use tracing_subscriber::prelude::*;
@@ -38,8 +39,8 @@ use crate::base::Timestamp;
 /// # }
 /// ```
 ///
-/// A filter that stands before all layers (`registry().with(EnvFilter::..)`) holds for this one, too; give the filter to
-/// the layer it is meant for instead (`fmt::layer().with_filter(..)`).
+/// A filter in front of all layers (`registry().with(EnvFilter::..)`) applies to this one too. To
+/// avoid that, attach the filter to the layer it is meant for (`fmt::layer().with_filter(..)`).
 pub fn layer<S>(sink: LogSink) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -47,10 +48,10 @@ where
     layer_with(sink, Targets::new().with_default(LevelFilter::INFO))
 }
 
-/// As [`layer`], with a filter of one's own.
+/// Like [`layer`], with a custom filter.
 ///
-/// Everything that passes is formatted, also by libraries that emit thousands of events at `TRACE` for a request: let
-/// through what somebody will read.
+/// Everything that passes the filter is formatted, including libraries that emit thousands of
+/// `TRACE` events per request, so let through only what is worth reading.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -71,15 +72,15 @@ where
     layer_to(sink, targets)
 }
 
-/// Where the records of attempts go.
+/// The destination of the records of attempts.
 pub(super) trait Destination: Send + Sync + 'static {
-    /// Takes a record of an attempt.
+    /// Sends a record of an attempt.
     fn send(&self, attempt: &Arc<Attempt>, record: impl FnOnce() -> LogRecord);
-    /// The attempt is over, and emits no more.
+    /// Ends an attempt, which emits no more records.
     fn end(&self, attempt: Arc<Attempt>);
 }
 
-/// A layer that sends records to any place.
+/// A layer that sends records to any destination.
 pub(super) fn layer_to<S, D>(to: D, targets: Targets) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -91,12 +92,12 @@ where
 /// The layer without its filter.
 struct AttemptLayer<D> {
     to: D,
-    /// For records that come from elsewhere.
+    /// For records relayed from other processes.
     targets: Targets,
 }
 
-/// In the extensions of the spans of attempts, and of every span inside of one.
-struct Inside {
+/// Stored in the extensions of the span of an attempt and of every span inside it.
+struct AttemptSpan {
     attempt: Arc<Attempt>,
     /// `None` for the span of the attempt itself.
     span: Option<LogSpan>,
@@ -113,41 +114,41 @@ where
             let mut identity = Identity::default();
             attributes.record(&mut identity);
             let attempt = Arc::new(Attempt::new(identity.run, identity.task, identity.attempt));
-            Inside { attempt, span: None }
+            AttemptSpan { attempt, span: None }
         } else {
-            // Each span inside holds the attempt, so one look at the parent is enough.
+            // Each inner span holds the attempt, so checking the parent is enough.
             let parent = span.parent();
             let attempt =
-                parent.and_then(|parent| parent.extensions().get().map(|of: &Inside| Arc::clone(&of.attempt)));
+                parent.and_then(|parent| parent.extensions().get().map(|of: &AttemptSpan| Arc::clone(&of.attempt)));
             let Some(attempt) = attempt else { return };
             let mut fields = Fields::default();
             attributes.record(&mut fields);
             let name = attributes.metadata().name().to_owned();
-            Inside { attempt, span: Some(LogSpan { name, fields: fields.into_map() }) }
+            AttemptSpan { attempt, span: Some(LogSpan { name, fields: fields.into_map() }) }
         };
         let mut extensions = span.extensions_mut();
-        // A second layer of this kind shares what the first found; inserting twice would panic.
-        if extensions.get_mut::<Inside>().is_none() {
+        // A second layer of this kind shares the entry of the first; inserting twice would panic.
+        if extensions.get_mut::<AttemptSpan>().is_none() {
             extensions.insert(inside);
         }
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        if span.extensions().get::<Inside>().is_none_or(|inside| inside.span.is_none()) {
+        if span.extensions().get::<AttemptSpan>().is_none_or(|inside| inside.span.is_none()) {
             return;
         }
-        // Formatted before the lock is taken: the `Debug` of a user's type may do anything.
+        // Format before taking the lock: the `Debug` of a user type can do anything.
         let mut fields = Fields::default();
         values.record(&mut fields);
-        if let Some(Inside { span: Some(span), .. }) = span.extensions_mut().get_mut() {
+        if let Some(AttemptSpan { span: Some(span), .. }) = span.extensions_mut().get_mut() {
             span.fields.extend(fields.into_map());
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let Some(leaf) = context.event_span(event) else { return };
-        let attempt = leaf.extensions().get().map(|inside: &Inside| Arc::clone(&inside.attempt));
+        let attempt = leaf.extensions().get().map(|inside: &AttemptSpan| Arc::clone(&inside.attempt));
         let Some(attempt) = attempt else { return };
         if is_relayed(event.metadata()) {
             let mut carried = Carried::default();
@@ -165,7 +166,7 @@ where
             let mut spans = Vec::new();
             for span in leaf.scope() {
                 match span.extensions().get() {
-                    Some(Inside { span: Some(span), .. }) => spans.push(span.clone()),
+                    Some(AttemptSpan { span: Some(span), .. }) => spans.push(span.clone()),
                     _ => break,
                 }
             }
@@ -177,7 +178,7 @@ where
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
         let ended = match span.extensions().get() {
-            Some(Inside { attempt, span: None }) => Arc::clone(attempt),
+            Some(AttemptSpan { attempt, span: None }) => Arc::clone(attempt),
             _ => return,
         };
         self.to.end(ended);
@@ -185,7 +186,7 @@ where
 }
 
 fn record(event: &Event<'_>, fields: Fields, spans: Vec<LogSpan>) -> LogRecord {
-    // Records of the `log` crate come with a place that is none.
+    // The metadata of `log` records does not contain their origin.
     let normalized = event.normalized_metadata();
     let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
     LogRecord {
@@ -202,7 +203,7 @@ fn record(event: &Event<'_>, fields: Fields, spans: Vec<LogSpan>) -> LogRecord {
     }
 }
 
-/// Who an attempt is, as its span says.
+/// The attempt, as identified by its span.
 #[derive(Default)]
 struct Identity {
     run: String,
@@ -228,13 +229,13 @@ impl Visit for Identity {
     fn record_debug(&mut self, _field: &Field, _value: &dyn fmt::Debug) {}
 }
 
-/// What no filter by target is meant for: the spans of attempts, and records of other processes, which are filtered by the
-/// target that they come from.
+/// Events that the filter by target does not apply to: the spans of attempts, and records of other
+/// processes, which are filtered by their own target.
 fn passes(metadata: &Metadata<'_>) -> bool {
     is_attempt(metadata) || is_relayed(metadata)
 }
 
-/// A filter that lets the spans of attempts through whatever else it says: without them no event has a log.
+/// A filter that always enables the spans of attempts: without them an event has no log.
 struct KeepAttempts(Targets);
 
 impl<S> Filter<S> for KeepAttempts {
@@ -247,7 +248,7 @@ impl<S> Filter<S> for KeepAttempts {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        // The spans of attempts are errors by level.
+        // The spans of attempts have the level `ERROR`.
         Filter::<S>::max_level_hint(&self.0).map(|level| level.max(LevelFilter::ERROR))
     }
 }

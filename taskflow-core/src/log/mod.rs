@@ -1,23 +1,27 @@
-//! Logs: everything a task emits, in one append-only file of structured records for each attempt.
+//! Logs: everything a task emits, in an append-only file of structured records per attempt.
 //!
-//! A task logs as any Rust program does, with the macros of `tracing` or of `log`. Which attempt it works for is known by
-//! the span the thread is in.
+//! Tasks log like any Rust program, with the macros of `tracing` or `log`. The span of the thread
+//! identifies the attempt.
 //!
-//! 1. The engine makes a span for each attempt and enters it around sync tasks; the futures of async ones are instrumented
-//!    with it. Without a subscriber this is free.
-//! 2. The [`layer`] puts a handle of the attempt into that span, and into every span inside it. For an event it looks
-//!    into the innermost span; if there is a handle, the event becomes a [`LogRecord`] with its fields and those of the
-//!    spans around it.
-//! 3. The record goes into a bounded queue. A task never waits: if there is no room, the record is counted for its
-//!    attempt.
-//! 4. One thread takes the records out, takes the [secrets](redact) out of them, and appends them to
-//!    `<root>/<run>/<task>/<attempt>.jsonl`, within 200 ms of the first and when an attempt ends. The file is made with
-//!    the first record. What could not be written is counted and the log says so; no task fails for it.
-//! 5. The span is closed when the attempt has ended and so has all work that [`spawn`], [`spawn_blocking`] and [`carry`]
-//!    handed to other threads. The layer tells the writer, which says what is missing and closes the file.
-//! 6. [`LogFiles`] reads at any time, also what a process left that was killed: half a line at the end is left out.
+//! 1. The engine creates a span for each attempt and enters it around sync tasks; the futures of
+//!    async tasks are instrumented with it. Without a subscriber this is free.
+//! 2. The [`layer`] stores a handle of the attempt in that span and in every span inside it. For an
+//!    event, it looks into the innermost span; if there is a handle, the event becomes a
+//!    [`LogRecord`] with its fields and those of the surrounding spans.
+//! 3. The record enters a bounded queue. A task never waits: if the queue is full, the record is
+//!    dropped and counted for its attempt.
+//! 4. One thread takes the records, [redacts](redact) secrets and appends the records to
+//!    `<root>/<run>/<task>/<attempt>.jsonl`, within 200 ms of the first and when an attempt ends.
+//!    The first record creates the file. Records that cannot be written are counted, and the log
+//!    reports the count; no task fails because of it.
+//! 5. The span closes when the attempt and all work that [`spawn`], [`spawn_blocking`] and
+//!    [`carry`] moved to other threads have ended. The layer notifies the writer, which logs how
+//!    many records are missing and closes the file.
+//! 6. [`LogFiles`] reads at any time, including the logs of a killed process: an incomplete last
+//!    line is skipped.
 //!
-//! [`init`] sets all of it up in a program that has no subscriber; a program that has one adds the [`layer`] to it.
+//! [`init`] sets all of this up in a program without a subscriber; a program that has one adds the
+//! [`layer`] to it.
 
 mod attempt;
 mod fields;

@@ -1,5 +1,4 @@
-//! The file of one attempt, as the writer sees it: lines that are gathered, and what is to be said about those that are
-//! missing.
+//! The writer's view of the file of one attempt: buffered lines, and the counts of missing records.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -14,17 +13,18 @@ pub(super) struct Page {
     attempt: Arc<Attempt>,
     path: PathBuf,
     file: Option<File>,
-    /// Lines to be written, how many of them are records of the task, and how many the page says are missing.
+    /// Lines to write, how many of them are records of the task, and how many records the page
+    /// reports as missing.
     buffer: Vec<u8>,
     records: u64,
-    /// Bytes in the file, once it has been looked at.
+    /// Bytes in the file, once its size has been read.
     written: Option<u64>,
     limit: u64,
-    /// Records left out since the limit was reached; `None` before.
+    /// Records omitted since the limit was reached; `None` before.
     over_limit: Option<u64>,
-    /// Records that a write failed for, which the next one that does not is to tell.
+    /// Records lost in failed writes; the next successful write reports them.
     lost: u64,
-    /// Whether the writer has the page in its list.
+    /// Whether the page is in the writer's list of dirty pages.
     pub(super) dirty: bool,
 }
 
@@ -52,7 +52,7 @@ impl Page {
         self.buffer.len()
     }
 
-    /// How many of the gathered lines a task emitted.
+    /// How many of the buffered lines a task emitted.
     pub(super) fn records(&self) -> u64 {
         self.records
     }
@@ -66,13 +66,13 @@ impl Page {
         self.file = None;
     }
 
-    /// Gathers a record; `false` if the log has reached its limit.
+    /// Buffers a record; returns `false` if the log has reached its limit.
     pub(super) fn add(&mut self, record: &LogRecord) -> bool {
         if let Some(left_out) = &mut self.over_limit {
             *left_out += 1;
             return false;
         }
-        // An attempt that is resumed appends to what is there. That the file cannot be read shows when it is written.
+        // A resumed attempt appends to its file. If the file cannot be read, the write reports it.
         let written = *self.written.get_or_insert_with(|| fs::metadata(&self.path).map_or(0, |file| file.len()));
         let start = self.buffer.len();
         record.encode(&mut self.buffer);
@@ -83,11 +83,14 @@ impl Page {
         self.buffer.truncate(start);
         self.over_limit = Some(1);
         let limit = size(self.limit);
-        self.say(format!("this log has reached its limit of {limit}: what follows is counted and not written"), 0);
+        self.add_own(
+            format!("this log has reached its limit of {limit}: further records are counted but not written"),
+            0,
+        );
         false
     }
 
-    /// Gathers a line that says how many records were dropped because the queue was full.
+    /// Buffers a line with the number of records dropped because the queue was full.
     pub(super) fn add_dropped(&mut self) {
         let dropped = self.attempt.take_dropped();
         if dropped == 0 {
@@ -98,23 +101,23 @@ impl Page {
             return;
         }
         let why = "the task emitted them faster than they could be written";
-        self.say(format!("{dropped} {} dropped: {why}", records_were(dropped)), dropped);
+        self.add_own(format!("{dropped} {} dropped: {why}", records_were(dropped)), dropped);
     }
 
-    /// Gathers what is to be said when the attempt is over.
-    pub(super) fn add_last_words(&mut self) {
+    /// Buffers the closing line of an attempt whose log is incomplete.
+    pub(super) fn add_summary(&mut self) {
         self.add_dropped();
         if let Some(left_out) = self.over_limit {
             let (were, limit) = (records_were(left_out), size(self.limit));
-            self.say(format!("{left_out} {were} not written: the log of an attempt may hold {limit}"), left_out);
+            self.add_own(format!("{left_out} {were} not written: the log of an attempt may hold {limit}"), left_out);
         }
     }
 
-    fn say(&mut self, message: String, dropped: u64) {
+    fn add_own(&mut self, message: String, dropped: u64) {
         LogRecord::own(message, dropped).encode(&mut self.buffer);
     }
 
-    /// Writes what was gathered, which is empty then, also after an error.
+    /// Writes and clears the buffer; it is cleared even after an error.
     pub(super) fn write(&mut self) -> io::Result<()> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let records = std::mem::take(&mut self.records);
@@ -133,7 +136,7 @@ impl Page {
             }
             Err(_) => {
                 self.lost += records;
-                // Opening it again looks at how it ends and how long it is.
+                // Opening it again checks its last byte and its size.
                 self.file = None;
                 self.written = None;
             }
@@ -153,7 +156,7 @@ impl Page {
     }
 }
 
-/// Opens a file to append to it, on a line of its own.
+/// Opens a file for appending, at the beginning of a line.
 fn open(path: &Path, task: &str) -> io::Result<File> {
     let options = || {
         let mut options = OpenOptions::new();
@@ -170,7 +173,7 @@ fn open(path: &Path, task: &str) -> io::Result<File> {
         opened => opened?,
     };
     if file.seek(SeekFrom::End(0))? > 0 {
-        // The process before this one may have died within a line.
+        // The previous process may have died within a line.
         let mut last = [0];
         file.seek(SeekFrom::End(-1))?;
         file.read_exact(&mut last)?;
@@ -181,7 +184,7 @@ fn open(path: &Path, task: &str) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes the directory of a task, which says its id if its name cannot.
+/// Creates the directory of a task, with an id file if its name does not encode the id.
 fn make_directory(directory: &Path, task: &str) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let name = directory.file_name().and_then(|name| name.to_str());

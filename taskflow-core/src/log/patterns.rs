@@ -1,11 +1,12 @@
-//! Where in a text secrets stand, by what is around them: `password=..`, `"token": ".."`, `https://user:..@host`.
+//! Finds secrets by their context: `password=..`, `"token": ".."`, `https://user:..@host`.
 //!
-//! These are patterns, and not a promise: a secret whose form nothing gives away is found only if it was registered with
-//! [`mask`](super::mask). When in doubt they take too much rather than too little.
+//! These are heuristics, not a guarantee: a secret without such a context is found only if it was
+//! registered with [`mask`](super::mask). When in doubt, they redact too much rather than too
+//! little.
 
 use std::ops::Range;
 
-/// Names that give a secret away, in lower case, without `_` and `-`. A name that contains one is one.
+/// Parts of names that mark a secret, in lower case and without `_` and `-`.
 const SECRET_NAMES: [&str; 10] = [
     "password",
     "passwd",
@@ -19,10 +20,11 @@ const SECRET_NAMES: [&str; 10] = [
     "accesskey",
 ];
 
-/// Words in front of the secret in the value of an `Authorization` header.
+/// Schemes that precede the secret in the value of an `Authorization` header.
 const SCHEMES: [&str; 5] = ["bearer", "basic", "digest", "negotiate", "token"];
 
-/// Whether a field of this name holds a secret. Case, `_` and `-` do not matter: `DB_PASSWORD`, `apiKey`, `X-Api-Key`.
+/// Whether a field of this name holds a secret. Ignores case, `_` and `-`: `DB_PASSWORD`, `apiKey`,
+/// `X-Api-Key`.
 pub(super) fn is_secret_name(name: &str) -> bool {
     (0..name.len()).any(|start| SECRET_NAMES.iter().any(|secret| starts_with(&name.as_bytes()[start..], secret)))
 }
@@ -32,7 +34,7 @@ fn starts_with(name: &[u8], secret: &str) -> bool {
     secret.bytes().all(|expected| letters.next() == Some(expected))
 }
 
-/// Adds the places of the values in `name=value` and `name: value` whose name gives them away.
+/// Adds the ranges of the values in `name=value` and `name: value` whose name marks a secret.
 pub(super) fn pairs(text: &str, found: &mut Vec<Range<usize>>) {
     let bytes = text.as_bytes();
     let mut seen = 0;
@@ -49,17 +51,17 @@ pub(super) fn pairs(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The name that ends there, without quotes around it.
+/// The name that ends there, without surrounding quotes.
 fn name_before(text: &str) -> &str {
     let text = text.trim_end_matches([' ', '\t']).trim_end_matches(['"', '\'', '`', '\\', ']']);
     let start = text.rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')));
-    // The character found may be several bytes long.
+    // The character may be several bytes long.
     start.map_or(text, |start| {
         text[start..].trim_start_matches(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
     })
 }
 
-/// The value that starts there, without quotes around it; empty if there is none.
+/// The value that starts there, without surrounding quotes; empty if there is none.
 fn value_after(text: &str, from: usize) -> Range<usize> {
     let skip = |at: usize, skipped: &[char]| text.len() - text[at..].trim_start_matches(skipped).len();
     let mut start = skip(from, &[' ', '\t', '=', '>']);
@@ -88,13 +90,13 @@ fn value_after(text: &str, from: usize) -> Range<usize> {
     start..end
 }
 
-/// Behind the `Some(` that a text begins with.
+/// The offset after the `Some(` at the beginning of a text.
 fn after_constructor(text: &str) -> Option<usize> {
     let name = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
     (name > 0 && text[name..].starts_with('(')).then_some(name + 1)
 }
 
-/// The length of the bracket that a text begins with.
+/// The length of the bracket expression at the beginning of a text.
 fn matching_bracket(text: &str, open: char) -> usize {
     let close = if open == '[' { ']' } else { '}' };
     let mut depth = 0_usize;
@@ -111,7 +113,8 @@ fn matching_bracket(text: &str, open: char) -> usize {
     text.len()
 }
 
-/// The length of what stands before the closing quote. Inside quotes that are escaped themselves, any quote closes.
+/// The length of the text before the closing quote. If the quotes are escaped themselves, any quote
+/// closes.
 fn closing_quote(text: &str, mark: char, escaped: bool) -> usize {
     let mut backslashes = 0;
     for (at, c) in text.char_indices() {
@@ -126,13 +129,13 @@ fn closing_quote(text: &str, mark: char, escaped: bool) -> usize {
     text.len()
 }
 
-/// The length of the word that a text begins with.
+/// The length of the word at the beginning of a text.
 fn word(text: &str) -> usize {
     let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '&' | ')' | ']' | '}' | '"' | '\'' | '`');
     text.find(ends).unwrap_or(text.len())
 }
 
-/// Adds the places of the passwords in URLs.
+/// Adds the ranges of the passwords in URLs.
 pub(super) fn urls(text: &str, found: &mut Vec<Range<usize>>) {
     for (at, separator) in text.match_indices("://") {
         let start = at + separator.len();
@@ -140,7 +143,7 @@ pub(super) fn urls(text: &str, found: &mut Vec<Range<usize>>) {
         let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>');
         let url = &rest[..rest.find(ends).unwrap_or(rest.len())];
         let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
-        // A password may hold a slash that should have been escaped; what could be a port is none.
+        // A password may contain an unescaped slash, unless what follows the colon is a port.
         let login = authority.rfind('@').or_else(|| url.rfind('@').filter(|_| !has_port(authority)));
         let Some(login) = login else { continue };
         let name = url[..login].find(':').filter(|colon| *colon < authority.len());

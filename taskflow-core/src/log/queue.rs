@@ -1,14 +1,15 @@
-//! The way from the tasks to the thread that writes: bounded, and never waited for by a task.
+//! The bounded queue between the tasks and the writer thread; tasks never wait for it.
 //!
-//! 1. A task adds a record under the lock, which is only ever held for moves of pointers. If the bound is reached the
-//!    record is refused; whoever sent it counts it for its attempt.
-//! 2. What is no record (the end of an attempt, the news that records were refused) is always taken: there are at most a
-//!    few of them for an attempt.
-//! 3. The first message wakes the writer, which then waits [`GATHER`] for more, so that a task that logs now and then does
-//!    not pay for waking a thread each time. It is called at once when the queue is half full, when an attempt ends and
-//!    when somebody waits in [`flush`](Queue::flush).
-//! 4. The writer takes everything there is and says when it is in the files. So there are never more than twice the bound
-//!    in memory, and what a task emitted reaches its file after [`GATHER`] and the time of one write.
+//! 1. A task adds a record under the lock, which is only held to move pointers. If the queue is
+//!    full, the record is rejected, and the sender counts it for its attempt.
+//! 2. Other messages (the end of an attempt, rejected records) are always accepted: there are only
+//!    a few per attempt.
+//! 3. The first message wakes the writer, which then waits [`GATHER`] for more, so that a task that
+//!    logs occasionally does not wake a thread each time. The writer starts at once if the queue is
+//!    half full, when an attempt ends and when a thread waits in [`flush`](Queue::flush).
+//! 4. The writer takes all messages and reports when they are in the files. Memory is therefore
+//!    limited to twice the bound, and a record reaches its file after [`GATHER`] and the time of
+//!    one write.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,17 +18,18 @@ use std::time::{Duration, Instant};
 use super::attempt::Attempt;
 use super::record::LogRecord;
 
-/// How long the writer waits for more after the first message: half of the 200 ms that a crash may cost.
+/// How long the writer waits for more after the first message: half of the 200 ms of log that a
+/// crash may lose.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// What the writer is told.
+/// A message to the writer.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// An attempt emitted this.
+    /// A record of an attempt.
     Record(Arc<Attempt>, Box<LogRecord>),
-    /// Records of an attempt were refused: there is a count to write.
+    /// Records of an attempt were rejected; their count is to be logged.
     Dropped(Arc<Attempt>),
-    /// An attempt is over.
+    /// The attempt has ended.
     End(Arc<Attempt>),
 }
 
@@ -35,41 +37,41 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// The writer waits here for messages.
+    /// The writer waits on this for messages.
     arrived: Condvar,
-    /// Whoever flushes waits here for the writer.
+    /// Threads in `flush` wait on this for the writer.
     written: Condvar,
-    /// Whether the last record was refused and none taken out since: read without the lock.
+    /// Whether the last record was rejected and none has been taken since; read without the lock.
     full: AtomicBool,
     most_records: usize,
     most_bytes: usize,
 }
 
-/// Under the lock.
+/// The state under the lock.
 #[derive(Debug, Default)]
 struct State {
     messages: Vec<Message>,
     records: usize,
     bytes: usize,
-    /// When the first of them came.
+    /// When the first of them arrived.
     since: Option<Instant>,
-    /// How many messages came, and how many of them are in the files.
+    /// How many messages were sent, and how many of them are in the files.
     sent: u64,
     done: u64,
-    /// Whether the writer waits without an end.
+    /// Whether the writer waits without a deadline.
     idle: bool,
-    /// Whether the writer is to come at once.
+    /// Whether the writer should not wait for more messages.
     urgent: bool,
-    /// Whether no more will come.
+    /// Whether the queue accepts no more messages.
     closed: bool,
-    /// Whether there is no writer any more.
+    /// Whether the writer has ended.
     gone: bool,
-    /// In tests: whether the writer is to leave everything where it is.
+    /// In tests: whether the writer takes no messages.
     paused: bool,
 }
 
 impl Queue {
-    /// A queue for at most that many records and that many bytes of them.
+    /// Creates a queue for at most so many records and so many bytes.
     pub(super) fn new(most_records: usize, most_bytes: usize) -> Self {
         Queue {
             state: Mutex::default(),
@@ -81,26 +83,28 @@ impl Queue {
         }
     }
 
-    /// Nothing under the lock panics; if a bug of ours did, going on is better than failing the tasks.
+    /// Nothing panics under the lock; should it happen, continuing is better than failing the
+    /// tasks.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a record would be refused: known before it is formatted, so that a flood costs little.
+    /// Whether a record would be rejected. Checked before formatting, so that a flood of records is
+    /// cheap.
     pub(super) fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
     }
 
-    /// Adds a record; `false` if there is no room.
+    /// Adds a record; returns `false` if the queue is full.
     pub(super) fn offer(&self, attempt: &Arc<Attempt>, record: LogRecord) -> bool {
         let weight = record.weight();
         let message = Message::Record(Arc::clone(attempt), Box::new(record));
         let mut state = self.lock();
-        // A record that is larger than the bound travels alone.
+        // A record larger than the bound is accepted if the queue is empty.
         let no_room =
             state.records >= self.most_records || (state.records > 0 && state.bytes + weight > self.most_bytes);
         if no_room || state.closed || state.gone {
-            // Without a writer there will never be room.
+            // Without a writer there will never be space.
             self.full.store(true, Ordering::Relaxed);
             drop(state);
             return false;
@@ -112,8 +116,8 @@ impl Queue {
         true
     }
 
-    /// Adds what is no record.
-    pub(super) fn tell(&self, message: Message, urgent: bool) {
+    /// Adds a message that is not a record.
+    pub(super) fn notify(&self, message: Message, urgent: bool) {
         let state = self.lock();
         if !(state.closed || state.gone) {
             self.push(state, message, urgent);
@@ -135,19 +139,19 @@ impl Queue {
         }
     }
 
-    /// Waits until everything that was sent before is in the files, or there is no writer any more.
+    /// Waits until everything sent before is in the files, or the writer has ended.
     pub(super) fn flush(&self) {
         let mut state = self.lock();
         let target = state.sent;
         while state.done < target && !state.gone {
-            // Set again each time: the writer may have taken a part and reset it.
+            // Set it each time: the writer resets it when it takes messages.
             state.urgent = true;
             self.arrived.notify_one();
             state = self.written.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Takes no more; the writer writes what there is and ends.
+    /// Closes the queue; the writer writes what is left and ends.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -156,7 +160,8 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// For the writer: waits for messages and takes them all; `None` when no more will come.
+    /// For the writer: waits for messages and takes them all; `None` once the queue is closed and
+    /// empty.
     pub(super) fn take(&self) -> Option<Vec<Message>> {
         let mut state = self.lock();
         loop {
@@ -187,13 +192,13 @@ impl Queue {
         }
     }
 
-    /// For the writer: so many of what it took are in the files.
+    /// For the writer: confirms that so many messages are in the files.
     pub(super) fn done(&self, messages: usize) {
         self.lock().done += messages as u64;
         self.written.notify_all();
     }
 
-    /// For the writer: it ends.
+    /// For the writer: marks it as ended.
     pub(super) fn gone(&self) {
         let mut state = self.lock();
         state.gone = true;
@@ -202,7 +207,7 @@ impl Queue {
         self.written.notify_all();
     }
 
-    /// Makes the writer leave everything where it is, or go on.
+    /// Pauses or resumes the writer.
     #[cfg(test)]
     pub(super) fn pause(&self, paused: bool) {
         self.lock().paused = paused;

@@ -1,4 +1,4 @@
-//! Reading the logs of attempts.
+//! Reads the logs of attempts.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
@@ -11,7 +11,7 @@ use crate::base::Timestamp;
 
 /// The logs below a directory: `<run>/<task>/<attempt>.jsonl`.
 ///
-/// Reads while others write. What does not exist is empty, and no error.
+/// Can read while others write. Missing files and directories count as empty.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -33,9 +33,11 @@ pub struct LogFiles {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct AttemptLog {
-    /// What it holds, in the order of the file. A line that cannot be read is a record that says so.
+    /// Its records, in the order of the file. An unreadable line is replaced by a record that
+    /// describes it.
     pub records: Vec<LogRecord>,
-    /// Whether the last line is half a one, and left out: the process died while it wrote, or is writing it right now.
+    /// Whether an incomplete last line was skipped: the process died while writing it, or is
+    /// writing it now.
     pub torn: bool,
 }
 
@@ -47,7 +49,7 @@ pub struct RunLogRecord {
     pub task: String,
     /// The attempt.
     pub attempt: u32,
-    /// What it emitted.
+    /// What the task emitted.
     pub record: LogRecord,
 }
 
@@ -57,11 +59,11 @@ impl LogFiles {
         LogFiles { root: root.into() }
     }
 
-    /// The ids of the tasks of a run that have a log, sorted.
+    /// Returns the sorted ids of the tasks of a run that have a log.
     ///
     /// # Errors
     ///
-    /// When a directory is there and cannot be read.
+    /// If a directory exists and cannot be read.
     pub fn tasks(&self, run: &str) -> io::Result<Vec<String>> {
         let mut tasks: Vec<String> =
             task_directories(&attempt::run_directory(&self.root, run))?.into_iter().map(|(task, _)| task).collect();
@@ -69,39 +71,39 @@ impl LogFiles {
         Ok(tasks)
     }
 
-    /// The attempts of a task that have a log, sorted.
+    /// Returns the sorted attempts of a task that have a log.
     ///
     /// # Errors
     ///
-    /// When the directory is there and cannot be read.
+    /// If the directory exists and cannot be read.
     pub fn attempts(&self, run: &str, task: &str) -> io::Result<Vec<u32>> {
         attempts_in(&attempt::task_directory(&self.root, run, task))
     }
 
-    /// The file of an attempt, whether it is there or not.
+    /// The path of the file of an attempt, whether it exists or not.
     pub fn path(&self, run: &str, task: &str, attempt: u32) -> PathBuf {
         attempt::file(&self.root, run, task, attempt)
     }
 
-    /// The log of an attempt; an empty one if there is none.
+    /// Returns the log of an attempt; empty if there is none.
     ///
     /// # Errors
     ///
-    /// When the file is there and cannot be read.
+    /// If the file exists and cannot be read.
     pub fn read(&self, run: &str, task: &str, attempt: u32) -> io::Result<AttemptLog> {
         read_file(&self.path(run, task, attempt))
     }
 
-    /// Reads the log of an attempt bit by bit, as it grows. The file need not be there yet.
+    /// Follows the log of an attempt as it grows. The file need not exist yet.
     pub fn follow(&self, run: &str, task: &str, attempt: u32) -> Follow {
         Follow::new(self.path(run, task, attempt))
     }
 
-    /// The logs of all attempts of a run as one, in the order of time. It holds all of them in memory.
+    /// Returns the logs of all attempts of a run, merged by time. They are held in memory.
     ///
     /// # Errors
     ///
-    /// When a directory or a file is there and cannot be read.
+    /// If a directory or file exists and cannot be read.
     pub fn read_run(&self, run: &str) -> io::Result<Vec<RunLogRecord>> {
         let mut merged = Vec::new();
         for (task, directory) in task_directories(&attempt::run_directory(&self.root, run))? {
@@ -111,7 +113,7 @@ impl LogFiles {
                 merged.extend(log.records.into_iter().map(of_run));
             }
         }
-        // Stable: records of one attempt at one time stay in their order.
+        // The sort is stable: records of one attempt with the same time keep their order.
         merged.sort_by_key(|of_run| of_run.record.at);
         Ok(merged)
     }
@@ -120,7 +122,7 @@ impl LogFiles {
     ///
     /// # Errors
     ///
-    /// When they are there and cannot be deleted.
+    /// If they exist and cannot be deleted.
     pub fn remove_run(&self, run: &str) -> io::Result<()> {
         match fs::remove_dir_all(attempt::run_directory(&self.root, run)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -129,10 +131,10 @@ impl LogFiles {
     }
 }
 
-/// Turns lines into records; a line that cannot be read becomes one that says so.
+/// Parses lines into records; an unreadable line becomes a record that describes it.
 #[derive(Debug)]
 pub(super) struct Lines {
-    /// The time of the record before, which one that cannot be read takes.
+    /// The time of the previous record, used for an unreadable line.
     last: Timestamp,
 }
 
@@ -170,14 +172,15 @@ fn read_file(path: &Path) -> io::Result<AttemptLog> {
     }
 }
 
-/// The directories of the tasks of a run, with the ids of the tasks.
+/// The directories of the tasks of a run, with the task ids.
 fn task_directories(run: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut found_tasks = Vec::new();
     for name in names(run)? {
         let directory = run.join(&name);
         let id = match id_of(&name) {
             Some(id) => id,
-            // The file is written right after the directory is made; a process can die in between.
+            // The id file is written right after the directory is created; a process can die in
+            // between.
             None => fs::read_to_string(directory.join(ID_FILE)).unwrap_or(name),
         };
         found_tasks.push((id, directory));
@@ -192,7 +195,7 @@ fn attempts_in(directory: &Path) -> io::Result<Vec<u32>> {
     Ok(attempts)
 }
 
-/// The names in a directory, without those that are no text, which are not ours.
+/// The names in a directory. Names that are not UTF-8 are not taskflow's and are skipped.
 fn names(directory: &Path) -> io::Result<Vec<String>> {
     let Some(entries) = found(fs::read_dir(directory))? else { return Ok(Vec::new()) };
     let mut names = Vec::new();
@@ -202,7 +205,7 @@ fn names(directory: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// `None` for what does not exist.
+/// Maps "not found" to `None`.
 pub(super) fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -1,4 +1,4 @@
-//! One line of a log: what a task emitted, when, and from where.
+//! A line of a log: what a task emitted, when and where.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use crate::base::Timestamp;
 
-/// What a task emitted: one JSON object in one line of the file of its attempt.
+/// What a task emitted: a JSON object on a line of the file of its attempt.
 ///
-/// Reads back what it wrote. Members it does not know are ignored and most may be missing, so that a log can be read by
-/// an earlier and by a later version.
+/// Unknown members are ignored and most members are optional, so that older and newer versions can
+/// read a log.
 ///
 /// ```
 /// use taskflow::log::{LogLevel, LogRecord};
@@ -24,12 +24,12 @@ use crate::base::Timestamp;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LogRecord {
-    /// When, by the clock of the system.
+    /// When it was emitted, by the system clock.
     #[serde(serialize_with = "with_nanoseconds")]
     pub at: Timestamp,
-    /// How important.
+    /// The severity.
     pub level: LogLevel,
-    /// What it comes from: the module, unless the event says otherwise.
+    /// The target: by default, the module of the event.
     #[serde(default)]
     pub target: String,
     /// The text of the event; empty if it has fields only.
@@ -37,24 +37,24 @@ pub struct LogRecord {
     /// The other fields of the event.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub fields: Map<String, Value>,
-    /// The spans it happened in, outermost first, without that of the attempt.
+    /// The spans around it, outermost first, without the span of the attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spans: Vec<LogSpan>,
     /// The source file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// The line in it.
+    /// The line in the source file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
     /// The name of the thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
-    /// How many records are missing here; above zero only in records by which the log speaks of itself.
+    /// How many records are missing here; only nonzero in records about the log itself.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dropped: u64,
 }
 
-/// A span that a record lies in.
+/// A span around a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LogSpan {
@@ -65,27 +65,27 @@ pub struct LogSpan {
     pub fields: Map<String, Value>,
 }
 
-/// How important a record is. Ordered: `Trace < Error`.
+/// The severity of a record. Ordered: `Trace < Error`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum LogLevel {
-    /// Every step.
+    /// Individual steps.
     Trace,
-    /// What helps to find a mistake.
+    /// Information for debugging.
     Debug,
-    /// What one wants to know.
+    /// Normal operation.
     Info,
-    /// What one should look at.
+    /// Possible problems.
     Warn,
-    /// What went wrong.
+    /// Errors.
     Error,
 }
 
-/// What the log says of itself comes from this target.
+/// The target of records about the log itself.
 const OWN_TARGET: &str = "taskflow";
 
 impl LogRecord {
-    /// What the log has to say of itself, now.
+    /// A record about the log itself, with the current time.
     pub(super) fn own(message: String, dropped: u64) -> Self {
         LogRecord {
             at: Timestamp::now(),
@@ -101,7 +101,7 @@ impl LogRecord {
         }
     }
 
-    /// What stands for a line that is no record, at the time of the record before it.
+    /// A record in place of an unreadable line, with the time of the previous record.
     pub(super) fn corrupt(line: &[u8], error: &serde_json::Error, at: Timestamp) -> Self {
         const SHOWN: usize = 200;
         let shown = String::from_utf8_lossy(&line[..line.len().min(SHOWN)]);
@@ -111,12 +111,13 @@ impl LogRecord {
         LogRecord { at, ..LogRecord::own(message, 0) }
     }
 
-    /// Appends the line, with its line feed.
+    /// Appends the record as a line.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         #[cfg(test)]
         assert_ne!(self.message, "make the writer panic");
         let start = out.len();
-        // Neither writing to memory nor maps with text for keys can fail; if they did, no half line may remain.
+        // Writing to memory and maps with text keys cannot fail; if it did, remove the partial
+        // line.
         if serde_json::to_writer(&mut *out, self).is_err() {
             out.truncate(start);
             return;
@@ -124,7 +125,7 @@ impl LogRecord {
         out.push(b'\n');
     }
 
-    /// About how much memory it takes.
+    /// Approximate size in memory, in bytes.
     pub(super) fn weight(&self) -> usize {
         let spans: usize = self.spans.iter().map(|span| span.name.len() + map_weight(&span.fields)).sum();
         size_of::<LogRecord>() + self.message.len() + self.target.len() + map_weight(&self.fields) + spans
@@ -148,14 +149,14 @@ fn is_zero(count: &u64) -> bool {
 impl FromStr for LogRecord {
     type Err = serde_json::Error;
 
-    /// Reads one line.
+    /// Parses one line.
     fn from_str(line: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(line)
     }
 }
 
 impl LogLevel {
-    /// The level in the words of the file: `INFO`.
+    /// The level as written in the file: `INFO`.
     pub fn as_str(self) -> &'static str {
         match self {
             LogLevel::Trace => "TRACE",

@@ -1,7 +1,7 @@
-//! Keeping secrets out of logs: by the name of a field, by value, and by what is around them in a text.
+//! Redaction of secrets in logs: by field name, by value and by context in a text.
 //!
-//! Redaction happens on the thread that writes the log, just before it writes, so tasks do not pay for it, and a secret
-//! registered late is still kept out of what has not been written.
+//! The writer thread redacts just before it writes, so it costs the tasks nothing, and a secret
+//! registered late is still redacted in records that have not been written.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,21 +13,21 @@ use serde_json::{Map, Value};
 use super::patterns;
 use super::record::LogRecord;
 
-/// What stands in place of a secret.
+/// The replacement of a secret.
 pub(super) const REDACTED: &str = "***";
-/// Shorter secrets cannot be told from ordinary words.
+/// Shorter secrets cannot be distinguished from ordinary words.
 const SHORTEST: usize = 4;
 
-/// The registered secrets, and whether there are any: most processes have none, and pay one load for it.
+/// The registered secrets; `None` in most processes, which then pay for a single load.
 static SECRETS: RwLock<Option<Arc<[String]>>> = RwLock::new(None);
 static ANY: AtomicBool = AtomicBool::new(false);
 
-/// Registers a secret for the whole process: from now on every occurrence in messages, fields and whatever else goes
-/// through [`redact`] becomes `***`.
+/// Registers a secret for the whole process: every later occurrence in messages, fields and other
+/// texts that pass through [`redact`] becomes `***`.
 ///
-/// A value of fewer than four characters is ignored: it would be found in ordinary words, and masking it everywhere would
-/// give it away. White space around the value does not count. Of a value of several lines each longer line is a secret,
-/// too, because it may be printed alone. There is no way to take a secret back.
+/// Values of fewer than four characters are ignored: masking them in ordinary words would reveal
+/// them. Surrounding white space does not count. In a value of several lines, each longer line is a
+/// secret too, because it may be printed alone. A secret cannot be unregistered.
 ///
 /// ```
 /// taskflow::log::mask("correct horse");
@@ -53,12 +53,12 @@ pub fn mask(value: &str) {
     ANY.store(true, Ordering::Release);
 }
 
-/// A secret looks different when it is printed with `{:?}` or as JSON.
+/// Adds the forms of a secret when printed with `{:?}` or as JSON.
 fn add_forms(value: &str, shortest: usize, forms: &mut Vec<String>) {
     if value.chars().count() < shortest {
         return;
     }
-    // Without the quotes around it.
+    // Without the surrounding quotes.
     let inside = |quoted: String| quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned();
     let json = Value::from(value).to_string();
     for form in [value.to_owned(), value.escape_debug().to_string(), inside(format!("{value:?}")), inside(json)] {
@@ -68,9 +68,10 @@ fn add_forms(value: &str, shortest: usize, forms: &mut Vec<String>) {
     }
 }
 
-/// The text without the secrets in it: registered ones, values of names such as `password`, passwords in URLs.
+/// Returns the text with secrets replaced: registered ones, values of names such as `password`, and
+/// passwords in URLs.
 ///
-/// Borrowed if there are none. Names are those of [`Redactor::is_secret_name`].
+/// Borrowed if there are none. [`Redactor::is_secret_name`] lists the names.
 ///
 /// ```
 /// use taskflow::log::redact;
@@ -83,28 +84,28 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     Redactor::current().text(text)
 }
 
-/// Finds secrets, with those that are registered when it is made: for whoever has many texts to look through.
+/// Finds secrets in many texts. It uses the secrets registered when it is created.
 #[derive(Clone)]
 pub struct Redactor {
     pub(super) secrets: Option<Arc<[String]>>,
 }
 
 impl Redactor {
-    /// With the secrets that are registered now.
+    /// Uses the secrets registered now.
     pub fn current() -> Self {
         let secrets =
             ANY.load(Ordering::Acquire).then(|| SECRETS.read().unwrap_or_else(PoisonError::into_inner).clone());
         Redactor { secrets: secrets.flatten() }
     }
 
-    /// Whether a field of this name holds a secret whatever its value is: one that contains `password`, `passwd`,
-    /// `passphrase`, `secret`, `token`, `api_key`, `access_key`, `authorization`, `private_key` or `credential`. Case,
-    /// `_` and `-` do not matter.
+    /// Whether a field of this name always holds a secret: the name contains `password`, `passwd`,
+    /// `passphrase`, `secret`, `token`, `api_key`, `access_key`, `authorization`, `private_key` or
+    /// `credential`. Ignores case, `_` and `-`.
     pub fn is_secret_name(name: &str) -> bool {
         patterns::is_secret_name(name)
     }
 
-    /// The text without the secrets in it; borrowed if there are none.
+    /// Returns the text with secrets replaced; borrowed if there are none.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut found = Vec::new();
         for secret in self.secrets.iter().flat_map(|secrets| secrets.iter()) {
@@ -117,7 +118,7 @@ impl Redactor {
         if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, found)) }
     }
 
-    /// Takes the secrets out of a value: members whose name gives them away, and those in texts, at any depth.
+    /// Redacts a value at any depth: members with secret names, and secrets in texts.
     pub fn json(&self, value: &mut Value) {
         match value {
             Value::String(text) => {
@@ -127,7 +128,7 @@ impl Redactor {
             }
             Value::Array(values) => values.iter_mut().for_each(|value| self.json(value)),
             Value::Object(map) => self.map(map),
-            // A secret can be all digits.
+            // A secret can consist of digits.
             Value::Number(_) if self.secrets.is_some() => {
                 if let Cow::Owned(redacted) = self.text(&value.to_string()) {
                     *value = redacted.into();
@@ -147,7 +148,7 @@ impl Redactor {
         }
     }
 
-    /// Takes the secrets out of a record.
+    /// Redacts a record.
     pub(super) fn record(&self, record: &mut LogRecord) {
         if let Cow::Owned(redacted) = self.text(&record.message) {
             record.message = redacted;
@@ -160,24 +161,24 @@ impl Redactor {
 }
 
 impl std::fmt::Debug for Redactor {
-    /// Does not show the secrets.
+    /// Hides the secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Redactor").finish_non_exhaustive()
     }
 }
 
-/// Adds every place of the secret, also those that overlap.
+/// Adds every occurrence of the secret, including overlapping ones.
 pub(super) fn occurrences(text: &str, secret: &str, found: &mut Vec<Range<usize>>) {
     let mut from = 0;
     while let Some(at) = text.get(from..).and_then(|rest| rest.find(secret)) {
         let start = from + at;
         found.push(start..start + secret.len());
-        // To the next character, which is where an overlapping one could start.
+        // Continue at the next character, where an overlapping occurrence could start.
         from = start + text[start..].chars().next().map_or(1, char::len_utf8);
     }
 }
 
-/// Puts `***` in the places, those that overlap becoming one.
+/// Replaces the ranges with `***`; overlapping ranges are merged.
 pub(super) fn replace(text: &str, mut places: Vec<Range<usize>>) -> String {
     places.sort_unstable_by_key(|place| (place.start, place.end));
     let mut redacted = String::with_capacity(text.len());
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn registered_secrets_are_hidden_wherever_they_stand() {
+    fn registered_secrets_are_hidden_everywhere() {
         mask("abra-cadabra");
         mask("cadabra-simsala");
         mask("say \"friend\"");
@@ -282,7 +283,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in r#"(secret|é|token|[:="'\\\[\]{}(),@/ ]|://|\PC){0,30}"#) {
-            // What is hidden twice is hidden as well.
+            // Redaction is idempotent.
             let once = redact(&text).into_owned();
             redact(&once);
         }

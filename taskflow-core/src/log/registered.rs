@@ -1,6 +1,6 @@
-//! Keeping registered secrets, and nothing else, out of texts: out of failures and of what the command line prints.
+//! Redacts registered secrets only, in failures and in the output of the command line.
 //!
-//! What only looks like a secret stays there: `unexpected token: ;` is an ordinary error.
+//! Text that only looks like a secret stays: `unexpected token: ;` is an ordinary error.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,8 @@ use super::redact::{REDACTED, Redactor, occurrences, replace};
 use crate::base::Failure;
 
 impl Redactor {
-    /// The text without the secrets that were registered with [`mask`](super::mask); borrowed if there are none in it.
+    /// Returns the text with the secrets registered with [`mask`](super::mask) replaced; borrowed
+    /// if there are none.
     ///
     /// ```
     /// taskflow::log::mask("open sesame");
@@ -23,7 +24,8 @@ impl Redactor {
         if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, found)) }
     }
 
-    /// The same for a text that is JSON, and stays JSON: of a number that is a secret, or holds one, nothing is left.
+    /// Like [`registered`](Self::registered) for JSON, which stays valid: a number that contains a
+    /// secret is replaced as a whole.
     pub fn registered_json<'t>(&self, json: &'t str) -> Cow<'t, str> {
         if self.secrets.is_none() {
             return Cow::Borrowed(json);
@@ -45,8 +47,8 @@ impl Redactor {
         Cow::Owned(redacted)
     }
 
-    /// The beginnings of registered secrets that a cut has left: of `key: swordf… 12 more bytes` stays `key: ***… 12 more
-    /// bytes`. Fewer than four characters give nothing away.
+    /// Also redacts prefixes of registered secrets that truncation has left: `key: swordf… 12 more
+    /// bytes` becomes `key: ***… 12 more bytes`. Prefixes of fewer than four characters stay.
     pub(crate) fn beginnings<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut found = Vec::new();
         for secret in self.secrets.iter().flat_map(|secrets| secrets.iter()) {
@@ -59,7 +61,7 @@ impl Redactor {
         if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, found)) }
     }
 
-    /// Takes registered secrets out of what an attempt says of its end.
+    /// Redacts registered secrets in the failure of an attempt.
     pub(crate) fn failure(&self, failure: &mut Failure) {
         match failure {
             Failure::Error { chain, .. } => chain.iter_mut().for_each(|message| self.message(message)),
@@ -73,7 +75,7 @@ impl Redactor {
         }
     }
 
-    /// Takes registered secrets out of a message.
+    /// Redacts registered secrets in a message.
     pub(crate) fn message(&self, message: &mut String) {
         if let Cow::Owned(redacted) = self.registered(message) {
             *message = redacted;
@@ -81,7 +83,7 @@ impl Redactor {
     }
 }
 
-/// Where the text in quotes ends with which the JSON begins.
+/// The offset after the string literal at the beginning of the JSON.
 fn end_of_text(json: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in json.bytes().enumerate().skip(1) {

@@ -1,11 +1,12 @@
-//! Records that cross from the process of an isolated task into the log of its attempt.
+//! Relays records from the process of an isolated task to the log of its attempt.
 //!
-//! 1. There, [`relay`] is the subscriber of the process. It makes records as the layer of any process does, takes out the
-//!    secrets that are registered there, and hands them on.
-//! 2. Here, [`emit`] makes an event of each, inside the span of the attempt. Its level is that of the record, its message the
-//!    text, so that other layers of the application show something sensible; the field `record` has all of it.
-//! 3. The [`layer`](super::layer) takes the record out of that event, and asks its filter about the target that the record
-//!    came from.
+//! 1. In that process, [`relay`] installs the subscriber. It creates records like the layer of any
+//!    process, redacts the secrets registered there, and sends the records to the parent.
+//! 2. In the parent, [`emit`] turns each record into an event inside the span of the attempt, with
+//!    the level and message of the record, so that other layers of the application can display it;
+//!    the field `record` contains the whole record.
+//! 3. The [`layer`](super::layer) takes the record from that event and filters it by its original
+//!    target.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,15 +22,15 @@ use super::layer::{Destination, layer_to};
 use super::record::{LogLevel, LogRecord};
 use super::redact::Redactor;
 
-/// Where events that carry a record say they come from.
+/// The target of events that carry a record.
 const TARGET: &str = "taskflow::relay";
 
-/// Makes this process hand every record of an attempt to `send`, down to `level`. Without effect where the program has a
-/// subscriber of its own.
+/// Sends every record of an attempt in this process, down to `level`, to `send`. Has no effect if
+/// the program already has a subscriber.
 pub(crate) fn relay(level: LevelFilter, send: impl Fn(LogRecord) + Send + Sync + 'static) {
     let layer = layer_to(Relay(Box::new(send)), Targets::new().with_default(level));
     if tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).is_ok() {
-        // Whoever has a logger of the `log` crate keeps it.
+        // A logger of the `log` crate that the program has installed stays.
         let _ = LogTracer::builder().with_max_level(level.as_log()).init();
     }
 }
@@ -46,7 +47,7 @@ impl Destination for Relay {
     fn end(&self, _attempt: Arc<Attempt>) {}
 }
 
-/// Puts a record from another process into the log of the attempt that this thread is in the span of.
+/// Adds a record from another process to the log of the attempt whose span is current.
 pub(crate) fn emit(record: &LogRecord) {
     let (Ok(json), text) = (serde_json::to_string(record), &record.message) else { return };
     match record.level {
@@ -63,7 +64,7 @@ pub(super) fn is_relayed(metadata: &Metadata<'_>) -> bool {
     metadata.is_event() && metadata.target() == TARGET
 }
 
-/// The record that an event carries.
+/// The record in an event.
 #[derive(Default)]
 pub(super) struct Carried(pub(super) Option<LogRecord>);
 

@@ -1,4 +1,4 @@
-//! Where the layer sends records: the handle of the queue and of the thread that writes.
+//! The destination of the layer: the handle of the queue and the writer thread.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::writer::Writer;
 
 const MIB: usize = 1024 * 1024;
 
-/// Where logs go and how much of them there may be.
+/// Where logs are written, and their limits.
 ///
 /// ```no_run
 /// # fn main() -> std::io::Result<()> {
@@ -32,41 +32,40 @@ pub struct LogOptions {
 }
 
 impl LogOptions {
-    /// Logs below a directory, which is made when something is written.
+    /// Logs below a directory, which is created when needed.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         LogOptions { root: root.into(), records: 8192, bytes: 32 * MIB, attempt_limit: 16 * MIB as u64 }
     }
 
-    /// How many records may wait to be written (8192 where nothing is said, at least one). What comes when so many wait
-    /// is dropped and counted.
+    /// Sets how many records may wait to be written (default 8192, at least one). Further records
+    /// are dropped and counted.
     #[must_use]
     pub fn queue_records(mut self, records: usize) -> Self {
         self.records = records.max(1);
         self
     }
 
-    /// How many bytes of records may wait to be written: 32 MiB where nothing is said. While one batch is written the
-    /// next can gather, so memory is at most twice that.
+    /// Sets how many bytes of records may wait to be written (default 32 MiB). While one batch is
+    /// written the next can accumulate, so memory use is at most twice that.
     #[must_use]
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
         self
     }
 
-    /// How many bytes the file of an attempt may hold: 16 MiB where nothing is said. Records after that are counted, and
-    /// the log says so.
+    /// Sets the most bytes the file of an attempt may hold (default 16 MiB). Further records are
+    /// counted, and the log reports the count.
     #[must_use]
     pub fn attempt_limit(mut self, bytes: u64) -> Self {
         self.attempt_limit = bytes;
         self
     }
 
-    /// Starts the thread that writes.
+    /// Starts the writer thread.
     ///
     /// # Errors
     ///
-    /// When the operating system gives no thread. That files cannot be written is no error here: see
-    /// [`LogSink::status`].
+    /// If the thread cannot be created. Failed writes are reported by [`LogSink::status`] instead.
     pub fn open(self) -> io::Result<LogSink> {
         let queue = Arc::new(Queue::new(self.records, self.bytes));
         let status = Arc::new(Mutex::default());
@@ -77,13 +76,16 @@ impl LogOptions {
     }
 }
 
-/// Takes the records of attempts and writes them to their files, on a thread of its own. Cheap to clone.
+/// Receives the records of attempts and writes them to their files on a thread of its own. Cheap to
+/// clone.
 ///
-/// A task never waits for it: what finds the queue full is dropped, and the log of the attempt says how much. What was
-/// taken is in the hands of the operating system at the latest about 200 ms later, and soon after the attempt has ended.
+/// A task never waits: if the queue is full, the record is dropped and the log of the attempt
+/// reports how many. Accepted records are passed to the operating system within about 200 ms, and
+/// soon after the attempt has ended.
 ///
-/// Dropping the last handle writes what there is and ends the thread. The layer holds one, and a subscriber that is the
-/// global default is never dropped, so a program calls [`flush`](LogSink::flush) at its end.
+/// Dropping the last handle writes the remaining records and ends the thread. The layer holds a
+/// handle, and a global default subscriber is never dropped, so a program should call
+/// [`flush`](LogSink::flush) before it exits.
 #[derive(Clone, Debug)]
 pub struct LogSink {
     shared: Arc<Shared>,
@@ -98,7 +100,7 @@ struct Shared {
     thread: Option<JoinHandle<()>>,
 }
 
-/// How a [`LogSink`] fares.
+/// The status of a [`LogSink`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogStatus {
@@ -106,49 +108,50 @@ pub struct LogStatus {
     pub written: u64,
     /// Records that were dropped because the queue was full.
     pub dropped: u64,
-    /// Records that were left out because the log of their attempt had reached its limit.
+    /// Records omitted because the log of their attempt had reached its limit.
     pub over_limit: u64,
     /// Records that could not be written.
     pub failed: u64,
-    /// The first reason why.
+    /// The first error.
     pub first_error: Option<LogError>,
 }
 
-/// Why a file of a log could not be written.
+/// Why a log file could not be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the log {} cannot be written: {message}", path.display())]
 #[non_exhaustive]
 pub struct LogError {
     /// The file.
     pub path: PathBuf,
-    /// What the operating system says.
+    /// The message of the operating system.
     pub message: String,
 }
 
 impl LogSink {
-    /// Logs below a directory, with the usual limits; [`LogOptions`] sets others.
+    /// Logs below a directory, with the default limits; [`LogOptions`] sets others.
     ///
     /// # Errors
     ///
-    /// As [`LogOptions::open`].
+    /// Like [`LogOptions::open`].
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         LogOptions::new(root).open()
     }
 
-    /// The directory that the logs are below, for [`LogFiles`](super::LogFiles).
+    /// The root directory of the logs, for [`LogFiles`](super::LogFiles).
     pub fn root(&self) -> &Path {
         &self.shared.root
     }
 
-    /// Waits until everything that was emitted before is in the files, or could not be written.
+    /// Waits until everything emitted before is in the files or could not be written.
     ///
-    /// It blocks the thread for the time of some writes; in async code call it through `spawn_blocking`. Files are not
-    /// synced to the disk: what was flushed survives the death of the process, not that of the machine.
+    /// Blocks the thread for the duration of a few writes; in async code, call it through
+    /// `spawn_blocking`. Files are not synced to disk: flushed records survive the death of the
+    /// process, but not of the machine.
     pub fn flush(&self) {
         self.shared.queue.flush();
     }
 
-    /// What was written so far and what was not.
+    /// How many records have been written and how many have not.
     pub fn status(&self) -> LogStatus {
         let status = self.shared.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
         LogStatus { dropped: self.shared.dropped.load(Ordering::Relaxed), ..status }
@@ -161,23 +164,25 @@ impl LogSink {
 }
 
 impl Destination for LogSink {
-    /// Takes a record of an attempt, or counts it. A record for which there is no room is not even made.
+    /// Sends or counts a record of an attempt. If the queue is full, the record is not even
+    /// created.
     fn send(&self, attempt: &Arc<Attempt>, record: impl FnOnce() -> LogRecord) {
         attempt.used.store(true, Ordering::Relaxed);
         let queue = &self.shared.queue;
         if queue.is_full() || !queue.offer(attempt, record()) {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
             if attempt.count_dropped() {
-                // The message lies behind the records that took the room, where those dropped would be.
-                queue.tell(Message::Dropped(Arc::clone(attempt)), false);
+                // The message is queued after the records that filled the queue, where the dropped
+                // ones would be.
+                queue.notify(Message::Dropped(Arc::clone(attempt)), false);
             }
         }
     }
 
-    /// The attempt is over, and emits no more.
+    /// Ends an attempt, which emits no more records.
     fn end(&self, attempt: Arc<Attempt>) {
         if attempt.used.load(Ordering::Relaxed) {
-            self.shared.queue.tell(Message::End(attempt), true);
+            self.shared.queue.notify(Message::End(attempt), true);
         }
     }
 }
@@ -186,7 +191,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.queue.close();
         if let Some(thread) = self.thread.take() {
-            // It catches its panics; one that got through has been reported by the hook.
+            // The thread catches panics; the hook has reported any that escaped.
             let _ = thread.join();
         }
     }

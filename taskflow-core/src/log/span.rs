@@ -1,17 +1,17 @@
-//! The span that says which attempt a thread is working for.
+//! The span that identifies the attempt a thread works for.
 
 use tracing::{Metadata, Span};
 
-/// Where the span of an attempt says it comes from.
+/// The target of the span of an attempt.
 const TARGET: &str = "taskflow::attempt";
 /// Its name.
 const NAME: &str = "attempt";
 
-/// The span of an attempt: entered around sync tasks, instrumenting async ones.
+/// Creates the span of an attempt: entered around sync tasks, instrumenting async ones.
 ///
-/// Its level is `ERROR`, so that no filter by level that lets anything through takes the attempt away from the events in
-/// it. It has no parent: the thread that makes it may be inside the span of something else entirely. When nobody
-/// subscribes, this is the comparison of one static.
+/// Its level is `ERROR`, so that a filter by level that enables any event also enables this span.
+/// It has no parent, because the thread that creates it may be inside an unrelated span. Without a
+/// subscriber this only compares a static.
 pub(crate) fn attempt_span(run_id: &str, dag_id: &str, task_id: &str, attempt: u32) -> Span {
     tracing::error_span!(
         target: TARGET,

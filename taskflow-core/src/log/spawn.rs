@@ -1,14 +1,15 @@
-//! Handing work to other threads so that it still belongs to the attempt.
+//! Moves work to other threads so that it still belongs to the attempt.
 //!
-//! A thread knows which attempt it works for by the span it is in, and `tokio::spawn`, `std::thread::spawn` and rayon
-//! start outside of every span. What such work emits would be in no log.
+//! The current span of a thread identifies its attempt, and `tokio::spawn`, `std::thread::spawn`
+//! and rayon start outside of every span. Events of such work would not be logged.
 
 use tokio::task::JoinHandle;
 use tracing::{Instrument as _, Span};
 
-/// As `tokio::spawn`, in the current span: what the future emits goes into the log of the attempt that spawned it.
+/// Like `tokio::spawn`, in the current span: events of the future are logged for the attempt that
+/// spawned it.
 ///
-/// The attempt counts as over for its log when the last work that carries its span has ended.
+/// The log of the attempt stays open until the last work in its span has ended.
 ///
 /// Dropping the handle detaches the task; it is not cancelled.
 ///
@@ -31,7 +32,8 @@ where
     tokio::spawn(future.in_current_span())
 }
 
-/// As `tokio::task::spawn_blocking`, in the current span: what the function emits goes into the log of the attempt.
+/// Like `tokio::task::spawn_blocking`, in the current span: events of the function are logged for
+/// the attempt.
 ///
 /// Dropping the handle detaches the work. A function that has started cannot be stopped.
 ///
@@ -54,11 +56,11 @@ where
     tokio::task::spawn_blocking(carry(function))
 }
 
-/// Wraps a function so that it runs in the span that is current now, on whatever thread it is called: for
+/// Wraps a function so that it runs in the span that is current now, on any thread: for
 /// `std::thread::spawn`, rayon and other pools.
 ///
-/// Call it where the task is: inside the function given to `rayon::scope` or `ThreadPool::install` the thread is one of
-/// the pool already, and in no span.
+/// Call it in the task itself: inside the function passed to `rayon::scope` or
+/// `ThreadPool::install`, the thread already belongs to the pool and is in no span.
 ///
 /// ```
 /// let work = taskflow::carry(|| { tracing::info!("in the log of the task"); 42 });

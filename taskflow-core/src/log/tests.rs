@@ -1,4 +1,4 @@
-//! The way of a record from a task to its file and back.
+//! Records from the task to the file and back.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn subscriber(sink: &LogSink) -> impl Subscriber + use<> {
     tracing_subscriber::registry().with(layer(sink.clone()))
 }
 
-/// Calls a function as a task would be, with a log below `root`, and returns how the sink fared.
+/// Runs a function like a task, with a log below `root`, and returns the status of the sink.
 fn log_in(root: &Path, options: LogOptions, task: impl FnOnce(&LogSink)) -> super::LogStatus {
     let sink = options.open().unwrap();
     tracing::subscriber::with_default(subscriber(&sink), || {
@@ -37,7 +37,7 @@ fn messages(records: &[LogRecord]) -> Vec<&str> {
 }
 
 #[test]
-fn a_record_says_what_was_emitted_and_where() {
+fn a_record_contains_what_was_emitted_and_where() {
     let root = tempfile::tempdir().unwrap();
     log_in(root.path(), LogOptions::new(root.path()), |_| {
         let span = tracing::info_span!("outer", rows = 1, late = tracing::field::Empty).entered();
@@ -130,7 +130,7 @@ fn bytes_in_the_queue_are_bounded_and_a_record_larger_than_the_bound_travels_alo
 }
 
 #[test]
-fn a_log_that_reached_its_limit_says_so_and_counts_the_rest() {
+fn a_log_at_its_limit_reports_it_and_counts_the_rest() {
     let root = tempfile::tempdir().unwrap();
     let status = log_in(root.path(), LogOptions::new(root.path()).attempt_limit(1000), |_| {
         for n in 0..50 {
@@ -138,14 +138,14 @@ fn a_log_that_reached_its_limit_says_so_and_counts_the_rest() {
         }
     });
     let records = records(root.path());
-    let kept = records.iter().filter(|record| record.message == "row").count() as u64;
-    assert!((1..10).contains(&kept), "{kept}");
-    assert_eq!((status.written, status.over_limit), (kept, 50 - kept));
+    let written = records.iter().filter(|record| record.message == "row").count() as u64;
+    assert!((1..10).contains(&written), "{written}");
+    assert_eq!((status.written, status.over_limit), (written, 50 - written));
     let last: Vec<_> =
         records[records.len() - 2..].iter().map(|record| (record.message.clone(), record.dropped)).collect();
-    let limit = "this log has reached its limit of 1000 bytes: what follows is counted and not written";
-    let closing = format!("{} records were not written: the log of an attempt may hold 1000 bytes", 50 - kept);
-    assert_eq!(last, [(limit.to_owned(), 0), (closing, 50 - kept)]);
+    let limit = "this log has reached its limit of 1000 bytes: further records are counted but not written";
+    let closing = format!("{} records were not written: the log of an attempt may hold 1000 bytes", 50 - written);
+    assert_eq!(last, [(limit.to_owned(), 0), (closing, 50 - written)]);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn following_gives_what_was_appended() {
     let file = files.path("run", "task", 1);
     let whole = fs::read(&file).unwrap();
     fs::write(&file, &whole[..whole.len() - 1]).unwrap();
-    assert_eq!(messages(&follow.poll().unwrap()), ["two"], "a line is given when it is whole");
+    assert_eq!(messages(&follow.poll().unwrap()), ["two"], "a line is returned once it is complete");
     fs::write(&file, &whole).unwrap();
     assert_eq!(messages(&follow.poll().unwrap()), ["three"]);
     files.remove_run("run").unwrap();
@@ -316,7 +316,7 @@ fn secrets_do_not_reach_the_file() {
 }
 
 #[test]
-fn a_long_message_is_cut_and_says_so() {
+fn a_long_message_is_cut_and_marked() {
     let root = tempfile::tempdir().unwrap();
     log_in(root.path(), LogOptions::new(root.path()), |_| info!("{}", "x".repeat(1_000_000)));
     let records = records(root.path());

@@ -1,7 +1,8 @@
-//! The thread that writes: gathers the lines of each attempt and appends them to its file.
+//! The writer thread: groups the lines of each attempt and appends them to its file.
 //!
-//! Lines of one batch that belong to one attempt are one write. Nothing stays behind in buffers of ours, so what was taken
-//! from the queue is in the hands of the operating system before the next batch is taken.
+//! The lines of one attempt in a batch are written at once. Nothing is buffered between batches, so
+//! what was taken from the queue has been passed to the operating system before the next batch is
+//! taken.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,12 +16,12 @@ use super::redact::Redactor;
 use super::sink::{LogError, LogStatus};
 use crate::base::panics;
 
-/// How many files are open at once, whatever the number of attempts that run.
+/// The most files that are open at once, whatever the number of running attempts.
 const MOST_OPEN: usize = 64;
-/// A batch does not gather more than this for one file before it writes.
+/// The most bytes a batch buffers for one file before writing.
 const MOST_BUFFERED: usize = 256 * 1024;
 
-/// What an attempt is known by here. The page holds the attempt, so the address belongs to nobody else.
+/// Identifies an attempt. The page holds the attempt, so its address is unique.
 type Key = *const Attempt;
 
 /// The state of the thread.
@@ -31,13 +32,13 @@ pub(super) struct Writer {
     status: Arc<Mutex<LogStatus>>,
 }
 
-/// The files. Made on the thread itself, as addresses do not travel.
-struct Book<'w> {
+/// The open pages. Created on the thread itself, because pointers are not `Send`.
+struct Pages<'w> {
     writer: &'w Writer,
     pages: HashMap<Key, Page>,
-    /// Pages whose file is open, the one used last at the end.
+    /// Pages with an open file, most recently used last.
     open: Vec<Key>,
-    /// Pages with lines that are not written.
+    /// Pages with unwritten lines.
     dirty: Vec<Key>,
 }
 
@@ -49,20 +50,21 @@ impl Writer {
     /// Writes until the queue is closed and empty.
     pub(super) fn run(self) {
         let gone = Gone(&self.queue);
-        let mut book = Book { writer: &self, pages: HashMap::new(), open: Vec::new(), dirty: Vec::new() };
+        let mut pages = Pages { writer: &self, pages: HashMap::new(), open: Vec::new(), dirty: Vec::new() };
         while let Some(batch) = self.queue.take() {
             let messages = batch.len();
             let redactor = Redactor::current();
             for message in batch {
-                // A record that makes us panic is lost; the others, and the tasks, are not to suffer.
-                if panics::catch(|| book.handle(message, &redactor)).is_err() {
+                // A record that makes this code panic is lost; other records and the tasks are not
+                // affected.
+                if panics::catch(|| pages.handle(message, &redactor)).is_err() {
                     self.note(|status| status.failed += 1);
                 }
             }
-            book.write_dirty();
+            pages.write_dirty();
             self.queue.done(messages);
         }
-        book.close();
+        pages.close();
         drop(gone);
     }
 
@@ -71,7 +73,7 @@ impl Writer {
     }
 }
 
-/// Tells those who wait that there is no writer any more, however it ended.
+/// Marks the writer as ended when dropped, however it ended.
 struct Gone<'q>(&'q Queue);
 
 impl Drop for Gone<'_> {
@@ -80,7 +82,7 @@ impl Drop for Gone<'_> {
     }
 }
 
-impl Book<'_> {
+impl Pages<'_> {
     fn handle(&mut self, message: Message, redactor: &Redactor) {
         match message {
             Message::Record(attempt, mut record) => {
@@ -107,7 +109,7 @@ impl Book<'_> {
         }
     }
 
-    /// The page of an attempt, which is then one that has something to write.
+    /// The page of an attempt, marked as dirty.
     fn page(&mut self, attempt: Arc<Attempt>) -> Key {
         let key = Arc::as_ptr(&attempt);
         let page = match self.pages.entry(key) {
@@ -125,8 +127,8 @@ impl Book<'_> {
 
     fn write_dirty(&mut self) {
         for key in std::mem::take(&mut self.dirty) {
-            // A page that ended in this batch is gone. If its address has been taken by another, writing that twice is
-            // writing it once.
+            // A page that ended in this batch is gone. If another page has its address by now,
+            // writing that twice is harmless.
             if let Some(page) = self.pages.get_mut(&key) {
                 page.dirty = false;
                 self.quietly(key, Self::write);
@@ -134,7 +136,7 @@ impl Book<'_> {
         }
     }
 
-    /// Writes what a page has gathered.
+    /// Writes the buffer of a page.
     fn write(&mut self, key: Key) {
         let Some(page) = self.pages.get_mut(&key) else { return };
         if page.buffered() == 0 {
@@ -165,17 +167,17 @@ impl Book<'_> {
         }
     }
 
-    /// Writes the last words of a page and forgets it.
+    /// Writes the closing line of a page and removes it.
     fn end(&mut self, key: Key) {
         if let Some(page) = self.pages.get_mut(&key) {
-            page.add_last_words();
+            page.add_summary();
         }
         self.write(key);
         self.open.retain(|open| *open != key);
         self.pages.remove(&key);
     }
 
-    /// Ends every page: of attempts that were still running when the sink was dropped.
+    /// Ends every page: those of attempts still running when the sink was dropped.
     fn close(&mut self) {
         let keys: Vec<Key> = self.pages.keys().copied().collect();
         for key in keys {
@@ -183,7 +185,7 @@ impl Book<'_> {
         }
     }
 
-    /// Does something with a page; if that panics, a record is lost, and no more than that.
+    /// Applies `action` to a page; if it panics, only a record is lost.
     fn quietly(&mut self, key: Key, action: fn(&mut Self, Key)) {
         if panics::catch(|| action(self, key)).is_err() {
             self.writer.note(|status| status.failed += 1);

@@ -1,30 +1,32 @@
-//! The door through which processes come in that run attempts: that of an isolated task, and workers.
+//! The entry point of processes that run attempts: children of isolated tasks, and workers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The word that makes this program run one attempt instead of what it usually does.
+/// The argument that makes this program run a single attempt.
 #[cfg(unix)]
 pub(super) const MODE: &str = "--taskflow-attempt";
 
-/// The word that makes it run many, one after the other, for somebody who is not this program.
+/// The argument that makes this program run many attempts in sequence, on behalf of another
+/// program.
 #[cfg(unix)]
 pub(crate) const WORKER: &str = "--taskflow-worker";
 
-/// Whether `main` of this program has the door.
+/// Whether `main` of this program calls [`child_main`].
 static OPEN: AtomicBool = AtomicBool::new(false);
 
-/// Runs the attempts that this process was started for and ends it, if it was started for some. Otherwise it returns at once.
+/// If this process was started to run attempts, runs them and exits. Otherwise returns at once.
 ///
-/// The process of a task with `isolation = "process"` is this program again, and so are the workers on executors of Spark. [`main!`] looks for that by itself; a `main` of
-/// your own calls this first, before it reads arguments, starts threads or installs a subscriber:
+/// A task with `isolation = "process"` runs in another process of the same program, and so do
+/// workers on executors of Spark. [`main!`] handles this automatically. A custom `main` calls this
+/// function first, before it reads arguments, starts threads or installs a subscriber:
 ///
 /// ```
 /// taskflow::process::child_main();
 /// // what the program does
 /// ```
 ///
-/// Where `main` cannot be changed, as in tests, `run().in_process(true)` and `run_sequentially` run such tasks in the process of
-/// the engine.
+/// If `main` cannot be changed, as in tests, `run().in_process(true)` and `run_sequentially` run
+/// such tasks in the process of the engine.
 ///
 /// [`main!`]: https://docs.rs/taskflow/latest/taskflow/macro.main.html
 pub fn child_main() {
@@ -42,7 +44,7 @@ pub fn child_main() {
     }
 }
 
-/// Whether a child of this program would come in.
+/// Whether a child of this program would run attempts.
 #[cfg(unix)]
 pub(crate) fn is_open() -> bool {
     OPEN.load(Ordering::Relaxed)

@@ -11,22 +11,23 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::guard::Guard;
 
-/// How long a group that is given up has between SIGTERM and SIGKILL.
+/// The time between SIGTERM and SIGKILL for an abandoned group.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What ends the group when this program dies.
+/// Kills the group when this program dies.
 #[derive(Debug)]
 pub(crate) enum Lifeline {
-    /// Nothing yet; a [`Guard`] is set when the group is there. With the file or directory that was made for the group, if there is one.
+    /// No guard yet: a [`Guard`] starts once the group exists. Contains the file or directory
+    /// created for the group, if any.
     Guard(Option<PathBuf>),
-    /// Our end of a socket from which the leader reads.
+    /// Our end of a socket that the leader reads from.
     Socket(OwnedFd),
 }
 
-/// A child that has not been reaped, and the group that it leads. Dropping it ends the group.
+/// An unreaped child and the group it leads. Dropping it kills the group.
 #[derive(Debug)]
 pub(crate) struct Group {
-    /// Taken when it is reaped.
+    /// Taken when the child is reaped.
     child: Option<Child>,
     id: Pid,
     /// When it was asked to end.
@@ -55,18 +56,18 @@ impl Group {
         Group { child: Some(child), id, asked: None, guard, _socket: socket }
     }
 
-    /// Asks the group to end: SIGTERM.
+    /// Sends SIGTERM to the group.
     pub(crate) fn terminate(&mut self) {
         self.asked.get_or_insert_with(Instant::now);
-        // The leader has not been reaped, so the group is there.
+        // The leader is not reaped yet, so the group exists.
         let _ = kill_process_group(self.id, Signal::TERM);
     }
 
-    /// Waits until the leader has ended; it is not reaped. Cancel safe.
+    /// Waits until the leader has ended, without reaping it. Cancel safe.
     ///
     /// # Errors
     ///
-    /// When signals cannot be listened for.
+    /// If signals cannot be received.
     pub(crate) async fn ended(&self) -> io::Result<()> {
         let mut children = signal(SignalKind::child())?;
         while !self.has_ended()? {
@@ -80,11 +81,11 @@ impl Group {
         Ok(waitid(WaitId::Pid(self.id), options)?.is_some())
     }
 
-    /// Kills what is left of the group and says how the leader ended.
+    /// Kills the rest of the group, reaps the leader and returns its status.
     ///
     /// # Errors
     ///
-    /// When somebody else has reaped our child.
+    /// If the child has already been reaped elsewhere.
     pub(crate) fn finish(mut self) -> io::Result<ExitStatus> {
         self.reap().unwrap_or_else(|| Err(io::Error::other("the process was reaped before")))
     }
@@ -92,15 +93,15 @@ impl Group {
     fn reap(&mut self) -> Option<io::Result<ExitStatus>> {
         let mut child = self.child.take()?;
         let _ = kill_process_group(self.id, Signal::KILL);
-        // Before the leader is reaped: from then on the number of the group may be that of another one.
+        // Before the leader is reaped: afterwards, another group may get the number.
         if let Some(guard) = self.guard.take() {
             guard.dismiss();
         }
         Some(child.wait())
     }
 
-    /// Gives the leader the rest of its grace time, then ends the group.
-    fn give_up(mut self) {
+    /// Gives the leader the rest of its grace time, then kills the group.
+    fn abandon(mut self) {
         let until = self.asked.unwrap_or_else(Instant::now) + GRACE;
         while Instant::now() < until && !self.has_ended().unwrap_or(true) {
             std::thread::sleep(Duration::from_millis(10));
@@ -126,17 +127,17 @@ impl Drop for Group {
             _socket: socket,
         };
         let mut rest = Some(rest);
-        // Whoever drops it may be async code and must not wait.
+        // Async code may drop it and must not block.
         let thread = std::thread::Builder::new().name("taskflow-reaper".to_owned());
         let (sender, group) = std::sync::mpsc::channel::<Group>();
-        if thread.spawn(move || group.into_iter().for_each(Group::give_up)).is_ok()
+        if thread.spawn(move || group.into_iter().for_each(Group::abandon)).is_ok()
             && let Some(group) = rest.take()
             && let Err(std::sync::mpsc::SendError(mut group)) = sender.send(group)
         {
             let _ = group.reap();
         }
         if let Some(mut group) = rest {
-            // No thread is to be had: then there is no grace.
+            // Without a thread there is no grace time.
             let _ = group.reap();
         }
     }

@@ -1,4 +1,4 @@
-//! What a child writes, line by line, into the log of the attempt.
+//! Logs the output of a child line by line.
 
 use std::collections::VecDeque;
 
@@ -6,40 +6,40 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
-/// The longest line that is kept, in bytes.
+/// The longest line that is logged, in bytes.
 const LONGEST: usize = 16 * 1024;
-/// How many of the last lines are kept for messages.
+/// How many of the last lines are stored for messages.
 const LAST: usize = 5;
-/// What allocators and libraries say when there is no more memory.
+/// Messages of allocators and libraries about lack of memory.
 const WANT: [&str; 4] = ["memory allocation of", "Cannot allocate memory", "std::bad_alloc", "out of memory"];
 
-/// Which of its two streams.
+/// One of the two output streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
     Stdout,
     Stderr,
 }
 
-/// What is remembered of a stream.
+/// The part of a stream that is stored.
 #[derive(Debug, Default)]
-pub(crate) struct FrameReceiver {
-    /// The last lines that are not blank.
+pub(crate) struct StreamTail {
+    /// The last nonblank lines.
     pub(crate) last: VecDeque<String>,
-    /// Whether one of the lines says that there was no more memory.
+    /// Whether a line reports lack of memory.
     pub(crate) wants_memory: bool,
-    /// All bytes, as far as they were wanted.
+    /// The captured bytes.
     pub(crate) all: Vec<u8>,
-    /// How many bytes there were.
+    /// The total number of bytes.
     pub(crate) length: u64,
 }
 
-/// A stream that is being followed. Dropping it stops that.
+/// A stream that is being read. Dropping it stops reading.
 #[derive(Debug)]
-pub(crate) struct Following(JoinHandle<FrameReceiver>);
+pub(crate) struct Following(JoinHandle<StreamTail>);
 
 impl Following {
-    /// What was heard, at the end of the stream.
-    pub(crate) async fn heard(&mut self) -> FrameReceiver {
+    /// Waits for the end of the stream and returns its tail.
+    pub(crate) async fn finish(&mut self) -> StreamTail {
         (&mut self.0).await.unwrap_or_default()
     }
 }
@@ -50,12 +50,12 @@ impl Drop for Following {
     }
 }
 
-/// Sends the lines of a stream into the log of the current attempt, and keeps up to `wanted` bytes of it.
+/// Logs the lines of a stream for the current attempt, and captures up to `wanted` bytes of it.
 pub(crate) fn follow(source: impl AsyncRead + Send + Unpin + 'static, stream: Stream, wanted: usize) -> Following {
-    follow_with(source, wanted, move |line| tell(stream, line))
+    follow_with(source, wanted, move |line| log_line(stream, line))
 }
 
-/// As [`follow`], with `say` in the place of the log.
+/// Like [`follow`], with `say` instead of the log.
 pub(crate) fn follow_with(
     source: impl AsyncRead + Send + Unpin + 'static,
     wanted: usize,
@@ -64,47 +64,47 @@ pub(crate) fn follow_with(
     Following(tokio::spawn(listen(source, wanted, say).in_current_span()))
 }
 
-async fn listen(mut source: impl AsyncRead + Unpin, wanted: usize, mut say: impl FnMut(&str)) -> FrameReceiver {
-    let (mut heard, mut line) = (FrameReceiver::default(), Line::default());
+async fn listen(mut source: impl AsyncRead + Unpin, wanted: usize, mut say: impl FnMut(&str)) -> StreamTail {
+    let (mut tail, mut line) = (StreamTail::default(), Line::default());
     let mut buffer = vec![0; 8 * 1024];
     loop {
         let read = match source.read(&mut buffer).await {
             Ok(0) => break,
             Ok(read) => read,
             Err(error) => {
-                tracing::warn!(target: "taskflow", "what a child says after this is lost: {error}");
+                tracing::warn!(target: "taskflow", "further output of a child process is lost: {error}");
                 break;
             }
         };
         let bytes = &buffer[..read];
-        heard.length += read as u64;
-        let room = wanted.saturating_sub(heard.all.len());
-        heard.all.extend_from_slice(&bytes[..room.min(read)]);
+        tail.length += read as u64;
+        let room = wanted.saturating_sub(tail.all.len());
+        tail.all.extend_from_slice(&bytes[..room.min(read)]);
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             line.push(part);
             if part.ends_with(b"\n") {
                 let line = line.take();
                 say(&line);
-                heard.remember(line);
+                tail.remember(line);
             }
         }
     }
     if !line.is_empty() {
         let line = line.take();
         say(&line);
-        heard.remember(line);
+        tail.remember(line);
     }
-    heard
+    tail
 }
 
-fn tell(stream: Stream, line: &str) {
+fn log_line(stream: Stream, line: &str) {
     match stream {
         Stream::Stdout => tracing::info!(target: "stdout", "{line}"),
         Stream::Stderr => tracing::warn!(target: "stderr", "{line}"),
     }
 }
 
-impl FrameReceiver {
+impl StreamTail {
     fn remember(&mut self, line: String) {
         self.wants_memory |= WANT.iter().any(|words| line.contains(words));
         if !line.trim().is_empty() && !is_of_backtrace(&line) {
@@ -116,7 +116,7 @@ impl FrameReceiver {
     }
 }
 
-/// Of a backtrace the last lines say nothing; the log has all of it.
+/// Excludes backtraces from the last lines; the log contains them.
 fn is_of_backtrace(line: &str) -> bool {
     let text = line.trim_start();
     let frame = text.split_once(": ").is_some_and(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()));
@@ -124,31 +124,31 @@ fn is_of_backtrace(line: &str) -> bool {
     (indented && (frame || text.starts_with("at "))) || text == "stack backtrace:" || text.starts_with("note: ")
 }
 
-/// A line that is not whole yet.
+/// An incomplete line.
 #[derive(Debug, Default)]
 struct Line {
-    kept: Vec<u8>,
-    /// How many bytes of it were left out.
+    bytes: Vec<u8>,
+    /// How many of its bytes were omitted.
     cut: usize,
 }
 
 impl Line {
     fn push(&mut self, part: &[u8]) {
-        let room = LONGEST.saturating_sub(self.kept.len());
-        let kept = &part[..part.len().min(room)];
-        self.kept.extend_from_slice(kept);
-        // A line feed is not what anybody misses.
-        self.cut += part.strip_suffix(b"\n").unwrap_or(part).len().saturating_sub(kept.len());
+        let room = LONGEST.saturating_sub(self.bytes.len());
+        let fitting = &part[..part.len().min(room)];
+        self.bytes.extend_from_slice(fitting);
+        // A line feed does not count as omitted.
+        self.cut += part.strip_suffix(b"\n").unwrap_or(part).len().saturating_sub(fitting.len());
     }
 
     fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        self.bytes.is_empty()
     }
 
-    /// The text, and what is missing of it. Bytes that are no UTF-8 are replaced.
+    /// Returns the text, with the number of omitted bytes. Invalid UTF-8 is replaced.
     fn take(&mut self) -> String {
-        let Line { kept, cut } = std::mem::take(self);
-        let bytes = kept.strip_suffix(b"\n").unwrap_or(&kept);
+        let Line { bytes: line, cut } = std::mem::take(self);
+        let bytes = line.strip_suffix(b"\n").unwrap_or(&line);
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         let text = String::from_utf8_lossy(bytes);
         if cut == 0 { text.into_owned() } else { format!("{text} .. ({cut} bytes more)") }
@@ -159,30 +159,30 @@ impl Line {
 mod tests {
     use super::*;
 
-    async fn heard(bytes: &'static [u8], wanted: usize) -> FrameReceiver {
-        follow(bytes, Stream::Stdout, wanted).heard().await
+    async fn tail_of(bytes: &'static [u8], wanted: usize) -> StreamTail {
+        follow(bytes, Stream::Stdout, wanted).finish().await
     }
 
     #[tokio::test]
     async fn the_last_lines_are_kept_without_their_ends() {
-        let heard = heard(b"one\n\ntwo\r\nthree\n4\n5\n \nsix \xff", 9).await;
-        assert_eq!(heard.last, ["two", "three", "4", "5", "six \u{fffd}"]);
-        assert_eq!((&*heard.all, heard.length), (&b"one\n\ntwo\r"[..], 27));
+        let tail = tail_of(b"one\n\ntwo\r\nthree\n4\n5\n \nsix \xff", 9).await;
+        assert_eq!(tail.last, ["two", "three", "4", "5", "six \u{fffd}"]);
+        assert_eq!((&*tail.all, tail.length), (&b"one\n\ntwo\r"[..], 27));
     }
 
     #[tokio::test]
     async fn a_backtrace_does_not_hide_what_was_said_before_it() {
-        let said =
+        let output =
             b"memory allocation of 9 bytes failed\nstack backtrace:\n   0: a::b\n      at /src/lib.rs:1\nnote: more";
-        let heard = heard(said, 0).await;
-        assert_eq!(heard.last, ["memory allocation of 9 bytes failed"]);
-        assert!(heard.wants_memory);
+        let tail = tail_of(output, 0).await;
+        assert_eq!(tail.last, ["memory allocation of 9 bytes failed"]);
+        assert!(tail.wants_memory);
     }
 
     #[tokio::test]
-    async fn a_long_line_is_cut_and_says_so() {
+    async fn a_long_line_is_cut_and_marked() {
         let long: &'static [u8] = Box::leak(vec![b'x'; LONGEST + 10].into_boxed_slice());
-        let heard = heard(long, 0).await;
-        assert!(heard.last[0].ends_with("x .. (10 bytes more)"), "{}", heard.last[0].len());
+        let tail = tail_of(long, 0).await;
+        assert!(tail.last[0].ends_with("x .. (10 bytes more)"), "{}", tail.last[0].len());
     }
 }

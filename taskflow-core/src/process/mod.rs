@@ -1,19 +1,25 @@
-//! Child processes: [`Command`]s that tasks run, and tasks that have a process of their own for each attempt.
+//! Child processes: [`Command`]s that tasks run, and tasks with a process of their own for each
+//! attempt.
 //!
-//! Every child leads a process group of its own, and no process of that group outlives the attempt it was started for:
+//! Every child leads a process group of its own, and no process of that group outlives the attempt
+//! it was started for:
 //!
-//! 1. A thread that lives as long as the program starts every child (`spawner`). The kernel ties what it does at the death of
-//!    a parent to the *thread* that started the child, and threads of runtimes come and go.
-//! 2. What the child writes to stdout and stderr goes line by line into the log of the attempt (`lines`).
-//! 3. A cancelled attempt sends SIGTERM to the group, and waits: the engine gives up after the grace time of the run. An
-//!    attempt that is given up (its time is over, its future is dropped) leaves the group to a thread that sends SIGTERM,
-//!    waits five seconds, and sends SIGKILL (`group`).
-//! 4. When the leader has ended, SIGKILL goes to the rest of the group, and only then is the leader reaped: until then its
-//!    number cannot belong to anybody else, so no signal ever hits a stranger.
-//! 5. When this program dies, by SIGKILL even, a pipe that it held open is closed. Beside a command waits a shell that reads
-//!    from such a pipe and then kills the group (`guard`); the process of an isolated task does that itself (`isolated`).
+//! 1. A thread that lives as long as the program starts every child (`spawner`). The kernel ties
+//!    its reaction to the death of a parent to the *thread* that started the child, and threads of
+//!    runtimes come and go.
+//! 2. The stdout and stderr of the child go line by line to the log of the attempt (`lines`).
+//! 3. A cancelled attempt sends SIGTERM to the group and waits; the engine abandons it after the
+//!    grace time of the run. An abandoned attempt (its timeout has passed, its future is dropped)
+//!    passes the group to a thread that sends SIGTERM, waits five seconds and sends SIGKILL
+//!    (`group`).
+//! 4. When the leader has ended, the rest of the group receives SIGKILL, and only then is the
+//!    leader reaped: until then its process id cannot be reused, so no signal ever reaches an
+//!    unrelated process.
+//! 5. When this program dies, even by SIGKILL, a pipe that it holds open is closed. For a command,
+//!    a shell reads from such a pipe and then kills the group (`guard`); the process of an isolated
+//!    task does that itself (`isolated`).
 //!
-//! A process that leaves its group (`setsid`) is on its own.
+//! A process that leaves its group (`setsid`) is not covered.
 
 mod child_main;
 mod command;
@@ -45,7 +51,7 @@ pub(crate) use lines::{Following, follow_with};
 #[cfg(all(unix, feature = "spark"))]
 pub(crate) use spawner::{Pipes, Started, spawn};
 
-/// There are no process groups to build on.
+/// The fallback for systems without process groups.
 #[cfg(not(unix))]
 pub(crate) async fn run_isolated(
     def: &'static crate::task::TaskDef,
@@ -54,9 +60,7 @@ pub(crate) async fn run_isolated(
     _identity: crate::task::Identity,
     _control: std::sync::Arc<crate::task::AttemptControl>,
 ) -> crate::task::Outcome {
-    let message = format!(
-        "the task `{}` is isolated, and processes of their own are for Unix only; `.in_process(true)` runs it here",
-        def.id
-    );
+    let message =
+        format!("the task `{}` is isolated, which is supported on Unix only; `.in_process(true)` runs it here", def.id);
     crate::base::Failure::Error { chain: vec![message], retryable: false }.into()
 }

@@ -1,7 +1,8 @@
 //! The thread that starts all children.
 //!
-//! Linux signals the death of a parent when the *thread* that forked ends, and the threads of a runtime end when they have
-//! been idle. This one never does. Starting a process also waits for the kernel, which async code should not.
+//! Linux signals the death of a parent when the *thread* that forked ends, and the threads of a
+//! runtime end when they are idle. This thread never ends. Starting a process also blocks on the
+//! kernel, which async code should not do.
 
 use std::io;
 use std::process::{Child, Command, Stdio};
@@ -11,33 +12,33 @@ use tokio::sync::oneshot;
 
 use super::group::{Group, Lifeline};
 
-/// A child that is to be started.
+/// A child to start.
 struct Request {
     command: Command,
     lifeline: Lifeline,
-    /// That of the attempt.
+    /// The span of the attempt.
     span: tracing::Span,
     reply: oneshot::Sender<io::Result<Started>>,
 }
 
-/// A child that was started, and its pipes.
+/// A started child and its pipes.
 pub(crate) struct Started {
     pub(crate) group: Group,
     pub(crate) child: Pipes,
 }
 
-/// What connects us with the child.
+/// The connections to the child.
 pub(crate) struct Pipes {
     pub(crate) stdin: Option<std::process::ChildStdin>,
     pub(crate) stdout: Option<std::process::ChildStdout>,
     pub(crate) stderr: Option<std::process::ChildStderr>,
 }
 
-/// Starts a child as the leader of a group of its own; its stdout and stderr are pipes.
+/// Starts a child as the leader of a group of its own, with pipes for stdout and stderr.
 ///
 /// # Errors
 ///
-/// What the operating system says.
+/// The error of the operating system.
 pub(crate) async fn spawn(mut command: Command, lifeline: Lifeline) -> io::Result<Started> {
     use std::os::unix::process::CommandExt as _;
 
@@ -65,9 +66,10 @@ fn send(request: Request) -> io::Result<()> {
 fn work(requests: &mpsc::Receiver<Request>) {
     for Request { mut command, lifeline, span, reply } in requests {
         let started = span.in_scope(|| command.spawn().map(|child| start(child, lifeline)));
-        // Our ends of what the child was given are closed before anybody waits for the child to close its own.
+        // Close this process's copies of the child's pipe ends before anyone waits for the child to
+        // close its own.
         drop(command);
-        // If nobody waits any more, dropping the group ends the child.
+        // If the receiver is gone, dropping the group kills the child.
         let _ = reply.send(started);
     }
 }

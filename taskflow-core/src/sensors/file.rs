@@ -1,4 +1,4 @@
-//! A file has landed.
+//! A sensor that waits for a file.
 
 use std::io;
 use std::sync::Arc;
@@ -22,11 +22,12 @@ static DEF: TaskDef = TaskDef {
     ..SENSOR
 };
 
-/// A sensor for a file: gives its path when it is there and has not been written to for `settle`.
+/// A sensor for a file: returns its path when the file exists and has not been written to for
+/// `settle`.
 ///
-/// Whoever writes a file in place is not done when it is there. With a `settle` of zero the file counts at once, which is
-/// right for files that are moved into place. What is no file, a directory say, counts as well. A path that cannot be
-/// looked at, because it is not permitted, is an error of the sensor.
+/// A file that is written in place exists before it is complete. A `settle` of zero accepts a file
+/// at once, which is right for files that are moved into place. Directories and other entries count
+/// as well. If the path cannot be checked, for example for lack of permission, the sensor fails.
 #[track_caller]
 pub fn file_landed(path: impl IntoArg<String>, settle: impl IntoArg<Duration>) -> Output<String> {
     add_task(&DEF, [path.into_arg(), settle.into_arg()])
@@ -34,13 +35,13 @@ pub fn file_landed(path: impl IntoArg<String>, settle: impl IntoArg<Duration>) -
 
 fn look(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     let (path, settle) = (inputs.shared::<String>(0), inputs.shared::<Duration>(1));
-    let said = |error: io::Error| BoxError::from(format!("cannot look at {path}: {error}"));
+    let failed = |error: io::Error| BoxError::from(format!("cannot look at {path}: {error}"));
     let written = match std::fs::metadata(&*path).and_then(|meta| meta.modified()) {
         Ok(written) => written,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Interrupt::not_yet().into()),
-        Err(error) => return Err(said(error)),
+        Err(error) => return Err(failed(error)),
     };
-    // A time in the future, of a file server with a clock of its own, is as good as now.
+    // A time in the future, from a file server with its own clock, counts as now.
     let quiet = SystemTime::now().duration_since(written).unwrap_or_default();
     if quiet >= *settle { Ok(Arc::new(String::clone(&path))) } else { Err(Interrupt::not_yet().into()) }
 }

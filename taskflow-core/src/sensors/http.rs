@@ -1,4 +1,4 @@
-//! An endpoint answers.
+//! Sensors that wait for an HTTP endpoint.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use crate::dag::{Arg, IntoArg, Output, add_task};
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef};
 use crate::value::{Constant, TypeInfo};
 
-/// How long one request may take.
+/// The time limit of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What an endpoint has answered.
+/// The response of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HttpAnswer {
-    /// The status: 200 and so on.
+    /// The status code, such as 200.
     pub status: u16,
     /// The body, as text. Up to 1 MiB; more is an error of the sensor.
     pub body: String,
 }
 
 impl HttpAnswer {
-    /// The body, read as JSON; `None` if it is no `T`.
+    /// Parses the body as JSON; `None` if it is not a `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_str(&self.body).ok()
     }
 }
 
-/// When an answer is the one that is waited for: a constant of the graph, whose JSON is its name.
+/// Decides whether a response is the expected one: a constant of the graph, whose JSON is its name.
 struct Wanted(fn(&HttpAnswer) -> bool);
 
 static DEF: TaskDef = TaskDef {
@@ -48,17 +48,20 @@ static DEF: TaskDef = TaskDef {
     ..SENSOR
 };
 
-/// A sensor for an endpoint: gives its answer when a GET is answered with a status from 200 to 299.
+/// A sensor for an endpoint: returns the response when a GET request succeeds with a status from
+/// 200 to 299.
 ///
-/// Another status, no connection and no answer within 30 seconds are waited out. An address that is none, or one that answers
-/// 401 or 403, is an error of the sensor: it would not come right by waiting.
+/// It keeps waiting on other statuses, failed connections and no response within 30 seconds. An
+/// invalid address, or the status 401 or 403, is an error of the sensor, because waiting would not
+/// help.
 #[track_caller]
 pub fn http_ok(url: impl IntoArg<String>) -> Output<HttpAnswer> {
     let wanted = Constant::opaque(Wanted(|answer| (200..300).contains(&answer.status)), "status 2xx");
     add_task(&DEF, [url.into_arg(), Arg::constant(wanted)])
 }
 
-/// As [`http_ok`], until `wanted` says that this is the answer. It is asked about answers of every status but 401 and 403.
+/// Like [`http_ok`], until `wanted` accepts a response. It is called for responses with every
+/// status except 401 and 403.
 ///
 /// ```
 /// use taskflow::prelude::*;

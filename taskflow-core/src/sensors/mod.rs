@@ -1,7 +1,7 @@
-//! Sensors that taskflow brings along: a file has landed, a time is reached, a port is open, an endpoint answers (feature `http`), a
-//! run of another DAG has ended.
+//! Built-in sensors: for a file, a time, an open port, an HTTP endpoint (feature `http`) and a run
+//! of another DAG.
 //!
-//! They are drawn as any task is, and take options as any sensor does:
+//! They are used like any task, and take the options of any sensor:
 //!
 //! ```
 //! use std::time::Duration;
@@ -38,6 +38,6 @@ pub use time::time_reached;
 
 use crate::task::{Kind, TaskDef, Waiting};
 
-/// What these have in common; each has its own id, doc, inputs, output and body.
+/// Common properties of built-in sensors; each has its own id, doc, inputs, output and body.
 const SENSOR: TaskDef =
     TaskDef { module: "taskflow::sensors", kind: Kind::Blocking, waiting: Waiting::Sensor, ..TaskDef::OWN };

@@ -1,4 +1,4 @@
-//! Somebody listens on a port.
+//! A sensor that waits for an open port.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::dag::{IntoArg, Output, add_task};
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef};
 use crate::value::TypeInfo;
 
-/// How long one try to connect may take.
+/// The time limit of a connection attempt.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 static DEF: TaskDef = TaskDef {
@@ -21,9 +21,10 @@ static DEF: TaskDef = TaskDef {
     ..SENSOR
 };
 
-/// A sensor for a server: gives its address, `"host:port"`, when a TCP connection to it can be made.
+/// A sensor for a server: returns its address, `"host:port"`, when a TCP connection succeeds.
 ///
-/// A name that cannot be resolved yet is waited for as well; what is no `host:port` is an error of the sensor.
+/// It also waits for a name that cannot be resolved yet; an address that is not of the form
+/// `host:port` is an error of the sensor.
 #[track_caller]
 pub fn port_open(address: impl IntoArg<String>) -> Output<String> {
     add_task(&DEF, [address.into_arg()])
@@ -33,7 +34,7 @@ fn connect(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     let address = inputs.shared::<String>(0);
     let port = address.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
     if !matches!(port, Some(Ok(_))) {
-        return Err(format!("`{address}` is no address of a server: write `host:port`").into());
+        return Err(format!("`{address}` is not the address of a server: write `host:port`").into());
     }
     let mut found = address.to_socket_addrs().into_iter().flatten();
     if found.any(|place| TcpStream::connect_timeout(&place, PATIENCE).is_ok()) {

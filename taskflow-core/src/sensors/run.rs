@@ -1,4 +1,4 @@
-//! A run of another DAG has ended well.
+//! A sensor that waits for a run of another DAG.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ const NEWEST_DEF: TaskDef = TaskDef {
     ..SENSOR
 };
 
-/// Which run of which DAG is waited for, and in which state: Airflow's `ExternalTaskSensor`.
+/// Which run of which DAG to wait for, and in which state: Airflow's `ExternalTaskSensor`.
 ///
 /// ```
 /// use taskflow::prelude::*;
@@ -59,53 +59,55 @@ pub struct ExternalRun {
     date: Option<Arg>,
 }
 
-/// What of a run is waited for.
+/// The run to wait for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Wanted {
     dag: String,
     task: Option<String>,
-    /// The names of states.
+    /// The names of the states to wait for.
     allowed: Vec<String>,
     failed: Vec<String>,
 }
 
 impl ExternalRun {
-    /// The run of this DAG with this logical date, a time or the output of a task that gives one; of several the newest.
+    /// The run of this DAG with this logical date (a time or the output of a task); the newest, if
+    /// there are several.
     pub fn at(dag: impl Into<String>, logical_date: impl IntoArg<Timestamp>) -> Self {
         ExternalRun { date: Some(logical_date.into_arg()), ..ExternalRun::newest(dag) }
     }
 
-    /// The newest run of this DAG, whatever it is about.
+    /// The newest run of this DAG, whatever its logical date.
     pub fn newest(dag: impl Into<String>) -> Self {
         let allowed = vec![RunState::Success.name().to_owned()];
         let failed = vec![RunState::Failed.name().to_owned(), RunState::Cancelled.name().to_owned()];
         ExternalRun { wanted: Wanted { dag: dag.into(), task: None, allowed, failed }, date: None }
     }
 
-    /// Waits for a task of the run, and not for its end.
+    /// Waits for a task of the run instead of its end.
     pub fn task(mut self, id: impl Into<String>) -> Self {
         self.wanted.task = Some(id.into());
         self
     }
 
-    /// The states that are waited for, of the run or of its task. Default: `success`.
+    /// The states to wait for, of the run or its task. Default: `success`.
     pub fn allowed_states<S: ToString>(mut self, states: impl IntoIterator<Item = S>) -> Self {
         self.wanted.allowed = states.into_iter().map(|state| state.to_string()).collect();
         self
     }
 
-    /// The states in which the sensor fails. Default: `failed` and `cancelled`. A task that is
-    /// `upstream_failed` always fails it, unless that is allowed.
+    /// The states in which the sensor fails. Default: `failed` and `cancelled`. It also fails if a
+    /// task is `upstream_failed`, unless that state is allowed.
     pub fn failed_states<S: ToString>(mut self, states: impl IntoIterator<Item = S>) -> Self {
         self.wanted.failed = states.into_iter().map(|state| state.to_string()).collect();
         self
     }
 }
 
-/// A sensor for a run of another DAG in the journal of the run that looks: gives the id of that run when it has succeeded, and
-/// fails, without a retry, when it has failed or was cancelled. That the run is not there yet is waited for as well.
+/// A sensor for a run of another DAG in the journal of the current run: returns the id of that run
+/// when it has succeeded, and fails, without a retry, when it has failed or was cancelled. It also
+/// waits for a run that does not exist yet.
 ///
-/// A run that is not kept in the same journal is never seen, and a run without a journal sees none: there the sensor fails.
+/// It can only see runs in the same journal. In a run without a journal, the sensor fails.
 #[track_caller]
 pub fn external_run(run: ExternalRun) -> Output<String> {
     let ExternalRun { wanted, date } = run;
@@ -119,7 +121,7 @@ pub fn external_run(run: ExternalRun) -> Output<String> {
 fn look(mut inputs: Inputs, context: Option<TaskContext>, date: Option<Timestamp>) -> BoxFuture<Produced> {
     let wanted = inputs.shared::<Wanted>(0);
     Box::pin(async move {
-        let context = context.ok_or("a sensor that takes its context is given it")?;
+        let context = context.ok_or("a sensor that takes a context receives one")?;
         let about = date.map(|date| format!(" about {date}")).unwrap_or_default();
         let Wanted { dag, task, allowed, failed } = &*wanted;
         let Some(archive) = context.archive() else {

@@ -1,4 +1,4 @@
-//! A time is reached.
+//! A sensor that waits for a time.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ static DEF: TaskDef = TaskDef {
     ..SENSOR
 };
 
-/// Gives a time when it is reached: at once if that was before. It does not look again and again, but is deferred.
+/// Returns a time when it is reached; at once if it has passed. It does not poke, but is deferred.
 #[track_caller]
 pub fn time_reached(time: impl IntoArg<Timestamp>) -> Output<Timestamp> {
     add_task(&DEF, [time.into_arg()])

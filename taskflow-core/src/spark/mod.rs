@@ -1,10 +1,11 @@
-//! Apache Spark, for what outgrows one machine: jobs that are submitted, followed to their end and killed, and tasks that run on the
-//! executors of a cluster.
+//! Apache Spark, for work that exceeds one machine: submitted jobs, and tasks on the executors of a
+//! cluster.
 //!
-//! [`SparkSubmit`] is a job: a Python script, a jar, a Scala script or SQL, with all that `spark-submit` can be told. It is awaited
-//! inside a task, or drawn as a node with [`spark_submit`]. [`Executors`] are where the tasks of a list run, as elements of one job.
+//! [`SparkSubmit`] is a job: a Python script, a jar, a Scala script or SQL, with all options of
+//! `spark-submit`. Await it inside a task, or add it to a DAG as a node with [`spark_submit`].
+//! [`Executors`] run the elements of a mapped task as a single job.
 //!
-//! taskflow brings no Spark along and downloads none. `pip install pyspark` installs a whole one.
+//! taskflow neither contains nor downloads Spark. `pip install pyspark` installs a complete one.
 
 mod connection;
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Calling the function of a task: panics are caught, and its result becomes the outcome of the
 //! attempt.
 //!
-//! The engine does this in its own process, and the process of an isolated task does the same there.
+//! The engine does this in its own process; the child process of an isolated task does it too.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,9 +25,9 @@ pub(crate) enum Outcome<V = AnyValue> {
     Success(V),
     Skipped(String),
     Failed(Box<Failure>),
-    /// It failed, and says how long to wait before the next attempt, if there is one.
+    /// The attempt failed; a retry, if there is one, waits this long.
     FailedFor(Box<(Failure, Duration)>),
-    /// Not over: it is called again when what it waits for is there.
+    /// The task waits and is called again later.
     Waits(Box<Wait>),
 }
 
@@ -58,7 +58,7 @@ impl<V> From<Failure> for Outcome<V> {
     }
 }
 
-/// Runs a sync task to its end. `inputs` is called where panics are caught.
+/// Runs a sync task. `inputs` is called inside the panic handler.
 pub(crate) fn call_sync(
     def: &TaskDef,
     inputs: impl FnOnce() -> Result<Inputs, Failure>,
@@ -71,7 +71,7 @@ pub(crate) fn call_sync(
     }
 }
 
-/// The same with another function in the place of the task's own.
+/// Like [`call_sync`], with another function instead of the task's.
 pub(crate) fn call_as(
     body: impl FnOnce(&mut Inputs, Option<&TaskContext>) -> Produced,
     inputs: impl FnOnce() -> Result<Inputs, Failure>,
@@ -85,7 +85,7 @@ pub(crate) fn call_as(
     outcome.unwrap_or_else(Outcome::from)
 }
 
-/// Runs an async task to its end. `inputs` is called where panics are caught.
+/// Runs an async task. `inputs` is called inside the panic handler.
 pub(crate) async fn call_async(
     def: &TaskDef,
     inputs: impl FnOnce() -> Result<Inputs, Failure>,
@@ -109,7 +109,7 @@ fn judge(produced: Produced, control: Option<&AttemptControl>) -> Outcome {
     }
 }
 
-/// An error is a failure, unless it is the way in which the task asked to end early.
+/// Converts an error: to the interrupt that the task requested, or else to a failure.
 fn refusal(error: &BoxError, control: Option<&AttemptControl>) -> Outcome {
     let Some(JudgedError { error, retry }) = error.downcast_ref() else { return refusal_of(error, control) };
     match (refusal_of(error, control), *retry) {
@@ -140,7 +140,7 @@ fn refusal_of(error: &BoxError, control: Option<&AttemptControl>) -> Outcome {
     }
 }
 
-/// A task's future whose panics are caught: those of its polls, of what it gives, and of its destructor.
+/// The future of a task with panics caught: in polls, in the result and in the destructor.
 struct Caught {
     future: Option<BoxFuture<Produced>>,
     control: Option<Arc<AttemptControl>>,
@@ -158,7 +158,7 @@ impl Future for Caught {
             Poll::Ready(judge(produced, control.as_deref()))
         });
         polled.unwrap_or_else(|panic| {
-            // What is left of it is dropped where a second panic does no harm.
+            // Drop the rest where a second panic is caught.
             let _ = catch(|| *future = None);
             Poll::Ready(panic.into())
         })

@@ -1,4 +1,4 @@
-//! Callbacks: who is into_result when something happens to a task or to a run.
+//! Callbacks: functions that are notified of events of a task or a run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,25 +8,25 @@ use serde::Serialize;
 use super::Notification;
 use crate::base::BoxError;
 
-/// What happens that somebody may want to be into_result of.
+/// The kind of event that a callback handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CallbackKind {
     /// A task or a run succeeded.
     Success,
-    /// A task failed for good, or a run failed.
+    /// A task failed without another retry, or a run failed.
     Failure,
-    /// An attempt failed and another one follows; or a run did, and is tried again.
+    /// An attempt failed and is retried, or a run failed and is retried.
     Retry,
     /// A task skipped itself.
     Skip,
-    /// A run was not over at its deadline.
+    /// A run did not end before its deadline.
     DeadlineMissed,
 }
 
 impl CallbackKind {
-    /// All there are.
+    /// All kinds.
     pub const ALL: [CallbackKind; 5] = [
         CallbackKind::Success,
         CallbackKind::Failure,
@@ -53,28 +53,29 @@ impl fmt::Display for CallbackKind {
     }
 }
 
-/// Tells somebody: what the options `on_failure`, `on_success` and so on name.
+/// Sends notifications: the type of the options `on_failure`, `on_success` and so on.
 ///
-/// Any function of a [`Notification`] is one; it returns nothing or a `Result`. Ready ones are in
-/// [`taskflow::notify`](crate::callback::notify).
+/// Every function that takes a [`Notification`] and returns nothing or a `Result` implements it.
+/// [`taskflow::notify`](crate::callback::notify) contains ready-made ones.
 ///
-/// A notifier runs on a thread of its own, so it may take its time and wait for what it likes. It never changes what becomes of
-/// the run. Where the run has a journal, a notification is delivered **at least once**: also when the process dies in between, and
-/// again after an error, until it succeeds or a week has passed. What must not happen twice is done under [`Notification::key`].
+/// A notifier runs on a thread of its own, so it may block. It never affects the run. In a run with
+/// a journal, delivery is **at least once**: it is repeated after a crash of the process, and after
+/// an error until it succeeds or a week has passed. Use [`Notification::key`] for effects that must
+/// not happen twice.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be into_result of anything",
-    label = "no callback",
-    note = "a callback is a function such as `fn tell(notification: &Notification) -> Result<()>`, or one of `taskflow::notify`"
+    message = "`{Self}` is not a callback",
+    label = "not a callback",
+    note = "a callback is a function such as `fn notify(notification: &Notification) -> Result<()>`, or one of `taskflow::notify`"
 )]
 pub trait Notifier: Send + Sync + 'static {
-    /// Tells.
+    /// Delivers a notification.
     ///
     /// # Errors
     ///
-    /// When nobody could be into_result. It is tried again later.
+    /// If the delivery failed. It is repeated later.
     fn notify(&self, notification: &Notification) -> Result<(), BoxError>;
 
-    /// What it is, for messages and for those who look at a run. Without secrets.
+    /// A name for messages and displays, without secrets.
     fn name(&self) -> String {
         let path = std::any::type_name::<Self>();
         path.rsplit("::").find(|part| !part.starts_with('{')).unwrap_or(path).to_owned()
@@ -91,17 +92,17 @@ where
     }
 }
 
-/// What a function may return that is a callback: nothing, or a `Result` without a value.
+/// The return types of callbacks: nothing, or a `Result` without a value.
 #[diagnostic::on_unimplemented(
     message = "a callback returns nothing or a `Result<()>`, not `{Self}`",
     label = "the callback returns this"
 )]
 pub trait CallbackResult {
-    /// Whether somebody was into_result.
+    /// Converts it to a result.
     ///
     /// # Errors
     ///
-    /// When nobody was.
+    /// If the callback returned an error.
     fn into_result(self) -> Result<(), BoxError>;
 }
 
@@ -117,12 +118,12 @@ impl<E: Into<BoxError>> CallbackResult for Result<(), E> {
     }
 }
 
-/// A callback as an option: how to make its notifier.
+/// A callback as an option: creates its notifier.
 #[derive(Clone, Copy)]
 pub struct Callback(fn() -> Arc<dyn Notifier>);
 
 impl Callback {
-    /// The callback that `make` makes.
+    /// The callback whose notifier `make` creates.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -136,7 +137,7 @@ impl Callback {
         Callback(make)
     }
 
-    /// Its notifier.
+    /// Creates its notifier.
     pub fn notifier(&self) -> Arc<dyn Notifier> {
         (self.0)()
     }
@@ -154,35 +155,35 @@ impl fmt::Debug for Callback {
     }
 }
 
-/// The callbacks of a task or of a DAG; `None` means "not said here".
+/// The callbacks of a task or a DAG; `None` means "not set here".
 #[derive(Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Callbacks {
-    /// CallbackResult of a success.
+    /// Called when the task or run succeeds.
     pub on_success: Option<Callback>,
-    /// CallbackResult of a failure for good.
+    /// Called when the task fails without another retry, or the run fails.
     pub on_failure: Option<Callback>,
-    /// CallbackResult of a failure that another attempt follows.
+    /// Called when an attempt fails and is retried.
     pub on_retry: Option<Callback>,
-    /// CallbackResult of a task that skipped itself. A run is never skipped.
+    /// Called when a task skips itself. A run is never skipped.
     pub on_skip: Option<Callback>,
-    /// CallbackResult when a run is not over at its deadline. Tasks have none.
+    /// Called when a run misses its deadline. Tasks have none.
     pub on_deadline_missed: Option<Callback>,
 }
 
 impl Callbacks {
-    /// Nobody is into_result of anything.
+    /// No callbacks.
     pub const NONE: Callbacks =
         Callbacks { on_success: None, on_failure: None, on_retry: None, on_skip: None, on_deadline_missed: None };
 
-    /// Whether nobody is into_result of anything.
+    /// Whether there are no callbacks.
     pub fn is_empty(&self) -> bool {
-        CallbackKind::ALL.iter().all(|&occasion| self.on(occasion).is_none())
+        CallbackKind::ALL.iter().all(|&kind| self.on(kind).is_none())
     }
 
-    /// Who is into_result of this.
-    pub const fn on(&self, occasion: CallbackKind) -> Option<Callback> {
-        match occasion {
+    /// The callback for this kind of event.
+    pub const fn on(&self, kind: CallbackKind) -> Option<Callback> {
+        match kind {
             CallbackKind::Success => self.on_success,
             CallbackKind::Failure => self.on_failure,
             CallbackKind::Retry => self.on_retry,
@@ -191,7 +192,7 @@ impl Callbacks {
         }
     }
 
-    /// These where they say something, `fallback` elsewhere.
+    /// These callbacks, with `fallback` for those that are not set.
     #[must_use]
     pub const fn or(self, fallback: Callbacks) -> Callbacks {
         // `Option::or` is not const.
@@ -204,10 +205,11 @@ impl Callbacks {
     }
 }
 
-/// Which there are. Functions have no name that would stay, and the structural hash of a graph is made of this.
+/// Shows only which callbacks are set: the structural hash of a graph includes this, and functions
+/// have no stable name.
 impl fmt::Debug for Callbacks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = CallbackKind::ALL.into_iter().filter(|&occasion| self.on(occasion).is_some());
-        f.debug_list().entries(said).finish()
+        let set = CallbackKind::ALL.into_iter().filter(|&kind| self.on(kind).is_some());
+        f.debug_list().entries(set).finish()
     }
 }

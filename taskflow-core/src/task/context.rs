@@ -1,4 +1,4 @@
-//! What a task may know about the attempt it is in, and say about it.
+//! The context of an attempt, for the task that runs in it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::base::{Interval, Timestamp};
 use crate::config::{Config, ConfigError, Connection, Secret};
 use crate::run::RunInfo;
 
-/// The attempt a task is in: who it is, how to report progress, how to end early.
+/// The context of an attempt: identifies it, reports progress and ends it early.
 ///
 /// A parameter `ctx: &TaskContext` receives it; it is not an input of the task. Cheap to clone.
 #[derive(Clone)]
@@ -20,18 +20,18 @@ pub struct TaskContext {
     control: Arc<AttemptControl>,
 }
 
-/// Who an attempt is.
+/// Identifies an attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) run: Arc<RunInfo>,
     pub(crate) task_id: String,
     pub(crate) attempt: u32,
     pub(crate) max_attempts: u32,
-    /// How often the task was cleared.
+    /// How many times the task was cleared.
     pub(crate) generation: u32,
-    /// Of a task that may wait.
+    /// Only for tasks that can wait.
     pub(crate) wait_state: Option<WaitState>,
-    /// Missing where that of the process is meant.
+    /// `None` to use the configuration of the process.
     pub(crate) config: Option<Config>,
     pub(crate) around: Arc<dyn AttemptHost>,
 }
@@ -41,7 +41,8 @@ impl TaskContext {
         TaskContext { identity: Arc::new(identity), control }
     }
 
-    /// A context outside any run, for calling a task in a unit test: `f::call(&TaskContext::detached("f"), ..)`.
+    /// Creates a context outside any run, to call a task in a unit test:
+    /// `f::call(&TaskContext::detached("f"), ..)`.
     pub fn detached(task_id: &str) -> Self {
         let run = Arc::new(RunInfo::manual("detached", Timestamp::now()));
         let identity = Identity {
@@ -61,7 +62,7 @@ impl TaskContext {
         &self.identity
     }
 
-    /// What it can reach of its run.
+    /// Access to the run.
     pub(crate) fn host(&self) -> &Arc<dyn AttemptHost> {
         &self.identity.around
     }
@@ -72,12 +73,13 @@ impl TaskContext {
         self.control.next_job()
     }
 
-    /// When the function was called, of one that may wait; else the present time.
+    /// When the function was called, for a task that can wait; otherwise the present time.
     pub(crate) fn now(&self) -> Timestamp {
         self.identity.wait_state.as_ref().map_or_else(Timestamp::now, |wait_state| wait_state.now)
     }
 
-    /// The same with another configuration: for a unit test of a task that asks for variables, connections or secrets.
+    /// A copy with another configuration, for unit tests of tasks that read variables, connections
+    /// or secrets.
     ///
     /// ```
     /// use taskflow::config::Config;
@@ -101,47 +103,48 @@ impl TaskContext {
         TaskContext::new(identity, Arc::clone(&self.control))
     }
 
-    /// The configuration: that of the engine, else that of the process, which is read when it is asked for first.
+    /// Returns the configuration of the engine, or else that of the process, which is read on first
+    /// use.
     ///
     /// # Errors
     ///
-    /// When the configuration of the process has mistakes.
+    /// If the configuration of the process is invalid.
     pub fn config(&self) -> Result<Config, ConfigError> {
         self.identity.config.clone().map_or_else(Config::global, Ok)
     }
 
-    /// A variable of the configuration, in the type that is wanted; see [`Config::variable`].
+    /// Returns a variable of the configuration as a `T`; see [`Config::variable`].
     ///
     /// # Errors
     ///
-    /// When it is not given or of another type, and as [`TaskContext::config`].
+    /// If it is not set or not a `T`, and like [`TaskContext::config`].
     pub fn variable<T: DeserializeOwned>(&self, name: &str) -> Result<T, ConfigError> {
         self.config()?.variable(name)
     }
 
-    /// A variable of the configuration, or what is taken where it is not given.
+    /// Returns a variable of the configuration, or `default` if it is not set.
     ///
     /// # Errors
     ///
-    /// When it is of another type, and as [`TaskContext::config`].
+    /// If it is not a `T`, and like [`TaskContext::config`].
     pub fn variable_or<T: DeserializeOwned>(&self, name: &str, default: T) -> Result<T, ConfigError> {
         self.config()?.variable_or(name, default)
     }
 
-    /// A connection of the configuration, with its secrets.
+    /// Returns a connection of the configuration, with its secrets.
     ///
     /// # Errors
     ///
-    /// When it is not given or a secret of it is not where it should be, and as [`TaskContext::config`].
+    /// If it is not set or one of its secrets cannot be read, and like [`TaskContext::config`].
     pub fn connection(&self, name: &str) -> Result<Connection, ConfigError> {
         self.config()?.connection(name)
     }
 
-    /// A secret of the configuration. A file that holds it is read now.
+    /// Returns a secret of the configuration. If it is stored in a file, the file is read now.
     ///
     /// # Errors
     ///
-    /// When it is not given or not where it should be, and as [`TaskContext::config`].
+    /// If it is not set or cannot be read, and like [`TaskContext::config`].
     pub fn secret(&self, name: &str) -> Result<Secret, ConfigError> {
         self.config()?.secret(name)
     }
@@ -166,8 +169,8 @@ impl TaskContext {
         &self.identity.task_id
     }
 
-    /// Which element of a list the task is for: its place in each of the lists that it is in, counted from 0, the outermost first.
-    /// Airflow's `map_index`; empty outside of every [`each`](crate::dag::Output::each).
+    /// The indices of the element that this task instance processes, counted from 0, outermost list
+    /// first. Airflow's `map_index`; empty outside of every [`each`](crate::dag::Output::each).
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -185,21 +188,21 @@ impl TaskContext {
     /// ```
     pub fn map_index(&self) -> Vec<u32> {
         let places = self.identity.task_id.split('[').skip(1);
-        // The numbers of an id are ours.
+        // Taskflow itself wrote the numbers in an id.
         places.filter_map(|place| place.strip_suffix(']')?.parse().ok()).collect()
     }
 
-    /// Which attempt this is, counted from 1: Airflow's `try_number`.
+    /// The number of this attempt, counted from 1: Airflow's `try_number`.
     pub fn attempt(&self) -> u32 {
         self.identity.attempt
     }
 
-    /// A key under which an effect outside can be made once: the same in every attempt of the task in this run, also after a
-    /// crash; another one after the task was cleared, and when its group or its run is tried again, because then it is meant to
-    /// happen again.
+    /// A key for external effects that must happen once. It is the same in every attempt of the
+    /// task in this run, also after a crash. It changes when the task is cleared and when its group
+    /// or run is retried, because the effect is meant to happen again then.
     ///
-    /// Tasks run *at least* once: a process can die after a task has done its work and before that was stored. What must
-    /// not happen twice is done under this key, as an upsert or as the idempotency key of an API.
+    /// Tasks run *at least* once: a process can die after a task has done its work and before the
+    /// result is stored. Use this key for an upsert or as the idempotency key of an API.
     pub fn idempotency_key(&self) -> String {
         let Identity { run, task_id, generation, .. } = &*self.identity;
         match generation {
@@ -208,24 +211,26 @@ impl TaskContext {
         }
     }
 
-    /// How many attempts there may be: one more than `retries`, and one more for each that was lost in a crash.
+    /// The most attempts possible: `retries` plus one, and one more for each attempt lost in a
+    /// crash.
     pub fn max_attempts(&self) -> u32 {
         self.identity.max_attempts
     }
 
-    /// The point in time the run is about.
+    /// The logical date of the run.
     pub fn logical_date(&self) -> Timestamp {
         self.identity.run.logical_date
     }
 
-    /// The span of time whose data the run is about: `ctx.data_interval()?`.
+    /// Returns the data interval of the run: `ctx.data_interval()?`.
     ///
-    /// In a DAG with a schedule it can also be the default of a parameter, `#[param(default = |run| run.data_interval())]`; that a
-    /// DAG without one asks for it is a compile error there.
+    /// In a DAG with a schedule it can also be the default of a parameter, `#[param(default = |run|
+    /// run.data_interval())]`; in a DAG without one, that is a compile error.
     ///
     /// # Errors
     ///
-    /// In a run of a DAG whose schedule has no intervals, or that has none. A task that returns this error fails for good.
+    /// If the DAG has no schedule with intervals, or the run has no interval. A task that returns
+    /// this error fails without a retry.
     pub fn data_interval(&self) -> Result<Interval, Interrupt> {
         self.identity.run.data_interval().ok_or_else(|| {
             let dag = self.dag_id();
@@ -236,15 +241,15 @@ impl TaskContext {
         })
     }
 
-    /// Reports that `done` of `total` steps are made; shown while the task runs.
+    /// Reports that `done` of `total` steps are complete; displayed while the task runs.
     pub fn progress(&self, done: u64, total: u64) {
         self.control.report(done, total);
     }
 
     /// Ends the attempt as skipped: `return Err(ctx.skip("nothing landed"))?;`
     ///
-    /// The task becomes `skipped`, without a retry; `Option<T>` parameters downstream receive `None`. The error must
-    /// be what the task returns, alone or as a source of it.
+    /// The task becomes `skipped` without a retry; `Option<T>` parameters downstream receive
+    /// `None`. The task must return the error, directly or as the source of another error.
     #[must_use = "return it: `return Err(ctx.skip(..))?;`"]
     pub fn skip(&self, reason: impl fmt::Display) -> Interrupt {
         self.interrupt(Abort::Skip, reason.to_string())
@@ -265,15 +270,16 @@ impl TaskContext {
         interrupt
     }
 
-    /// Whether the attempt should end: its run was cancelled or its time is up. For the loops of sync tasks.
+    /// Whether the attempt should end, because its run was cancelled or its timeout has passed. For
+    /// loops in sync tasks.
     pub fn is_cancelled(&self) -> bool {
         self.control.is_cancelled()
     }
 
     /// Waits until the attempt should end. Cancel safe.
     ///
-    /// An async task with a context has the grace time of the run to come to its end after this returns; one without a
-    /// context is dropped at its next `await`.
+    /// After this returns, an async task with a context has the grace period of the run to finish;
+    /// one without a context is dropped at its next `await`.
     pub async fn cancelled(&self) {
         self.control.cancelled().await;
     }

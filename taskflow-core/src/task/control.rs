@@ -1,4 +1,4 @@
-//! What the engine and a running attempt share.
+//! State shared by the engine and a running attempt.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,17 +8,18 @@ use tokio::task::AbortHandle;
 
 use super::Interrupt;
 
-/// What the engine and a running attempt share.
+/// State shared by the engine and a running attempt.
 ///
-/// There may be a million of them at once, so it is small: a channel would take more than all the rest.
+/// There may be a million of them at once, so it is small: a channel would be larger than
+/// everything else.
 #[derive(Debug, Default)]
 pub(crate) struct AttemptControl {
     cancelled: AtomicBool,
-    /// Rings when that becomes true.
-    bell: Notify,
+    /// Notified when the flag above is set.
+    cancelled_notify: Notify,
     done: AtomicU64,
     total: AtomicU64,
-    /// Those the task asked for; it may return one of them, or none.
+    /// The interrupts the task requested; it may return one of them or none.
     interrupts: Mutex<Vec<Interrupt>>,
     future: Mutex<FutureHandle>,
     /// How many jobs this call of the function has run on a cluster.
@@ -26,7 +27,8 @@ pub(crate) struct AttemptControl {
     jobs: AtomicU64,
 }
 
-/// How to drop the future of an async attempt. Being aborted may come before being spawned.
+/// How to drop the future of an async attempt. The abort may be requested before the future is
+/// spawned.
 #[derive(Debug, Default)]
 enum FutureHandle {
     #[default]
@@ -44,14 +46,15 @@ impl AttemptControl {
 
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
-        self.bell.notify_waiters();
+        self.cancelled_notify.notify_waiters();
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::SeqCst)
     }
 
-    /// Says how the future of the attempt can be dropped; drops it at once if that was asked for already.
+    /// Sets how to drop the future of the attempt; drops it at once if an abort was already
+    /// requested.
     pub(crate) fn set_abort(&self, handle: AbortHandle) {
         let mut future = self.future.lock().unwrap_or_else(PoisonError::into_inner);
         match *future {
@@ -68,7 +71,7 @@ impl AttemptControl {
         }
     }
 
-    /// Takes down how many steps are made.
+    /// Stores the reported progress.
     pub(crate) fn report(&self, done: u64, total: u64) {
         self.total.store(total, Ordering::Relaxed);
         self.done.store(done, Ordering::Relaxed);
@@ -76,10 +79,11 @@ impl AttemptControl {
 
     /// Waits until the attempt should end. Cancel safe.
     pub(crate) async fn cancelled(&self) {
-        // Before the look: it hears a bell that rings after it was made, polled or not.
-        let rings = self.bell.notified();
+        // Create this before the check: it receives notifications from its creation on, polled or
+        // not.
+        let notified = self.cancelled_notify.notified();
         if !self.is_cancelled() {
-            rings.await;
+            notified.await;
         }
     }
 
@@ -89,14 +93,14 @@ impl AttemptControl {
         (total > 0).then(|| (self.done.load(Ordering::Relaxed), total))
     }
 
-    /// Takes down an interrupt that the task asks for.
+    /// Stores an interrupt that the task requested.
     pub(super) fn remember(&self, interrupt: Interrupt) {
         self.interrupts.lock().unwrap_or_else(PoisonError::into_inner).push(interrupt);
     }
 
-    /// The interrupt that the task returned: one it asked for, whose words are those of an error in the chain.
+    /// The requested interrupt that the task returned, found by its text in the error chain.
     ///
-    /// Error types that box their source (`anyhow`) hide its type, so it is recognised by its text.
+    /// Error types that box their source (`anyhow`) hide its type, so the text is compared.
     pub(crate) fn interrupt_in(&self, chain: &[String]) -> Option<Interrupt> {
         let asked = self.interrupts.lock().unwrap_or_else(PoisonError::into_inner);
         asked.iter().find(|interrupt| chain.iter().any(|words| words == interrupt.reason())).cloned()

@@ -4,38 +4,38 @@ use std::time::Duration;
 
 use crate::base::Timestamp;
 
-/// The time by which a run is to be over: Airflow's `DeadlineAlert`.
+/// The time by which a run should end: Airflow's `DeadlineAlert`.
 ///
-/// Missing it changes nothing about the run: it is noted in its history, and `on_deadline_missed` is told. A run that has ended
-/// and goes on later, because tasks of it were cleared, has no deadline any more.
+/// Missing it does not change the run: it is recorded in the history, and `on_deadline_missed` is
+/// called. A run that is resumed after it ended, because tasks were cleared, has no deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Deadline {
-    /// How long after it.
+    /// The time after the reference.
     pub after: Duration,
-    /// After what.
+    /// The reference.
     pub reference: DeadlineReference,
 }
 
-/// What a deadline is counted from.
+/// The point in time that a deadline is relative to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DeadlineReference {
     /// The logical date of the run.
     LogicalDate,
-    /// When the run was asked for.
+    /// When the run was queued.
     Queued,
-    /// When its first process took it.
+    /// When a process first started the run.
     Started,
 }
 
 impl Deadline {
-    /// So long after that.
+    /// A deadline `after` the reference.
     pub const fn new(after: Duration, reference: DeadlineReference) -> Self {
         Deadline { after, reference }
     }
 
-    /// When it is, for a run with these times.
+    /// The deadline of a run with these times.
     pub(crate) fn due(&self, logical_date: Timestamp, queued: Timestamp, started: Timestamp) -> Timestamp {
         let from = match self.reference {
             DeadlineReference::LogicalDate => logical_date,

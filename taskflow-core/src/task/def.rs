@@ -9,21 +9,21 @@ use crate::value::TypeInfo;
 
 /// Everything the graph and the engine know about a `#[task]` function.
 ///
-/// The attribute writes one static of it per function; types are erased here, so that the engine is compiled once and
-/// not once per task.
+/// The attribute generates a static of it per function. Types are erased, so that the engine is
+/// compiled once instead of once per task.
 #[derive(Debug)]
 pub struct TaskDef {
     /// The default id: the name of the function, or the `id` option.
     pub id: &'static str,
-    /// The module the function lives in.
+    /// The module of the function.
     pub module: &'static str,
     /// The doc comment of the function or the `doc` option; empty without one.
     pub doc: &'static str,
-    /// Where the function is written.
+    /// The location of the function in the source.
     pub location: SourceLocation,
     /// The parameters that are inputs, in order; the context is not one.
     pub inputs: &'static [InputDef],
-    /// The type a success produces.
+    /// The type of the value of a successful task.
     pub output: TypeInfo,
     /// The options written in the attribute.
     pub options: TaskOptions,
@@ -31,22 +31,22 @@ pub struct TaskDef {
     pub takes_context: bool,
     /// What kind of thread runs it.
     pub kind: Kind,
-    /// The process that each of its attempts has for itself, if it has one.
+    /// The options of the child process of each attempt, if it has one.
     pub isolation: Option<Isolation>,
-    /// What it may wait for without holding a slot.
+    /// Whether and how it can wait without holding a slot.
     pub waiting: Waiting,
     /// The function.
     pub body: Body,
 }
 
 impl TaskDef {
-    /// The module of the tasks that taskflow brings along.
+    /// The module of built-in tasks.
     pub(crate) const BUILT_IN: &'static str = "taskflow";
 
-    /// The module of the tasks that trigger runs of DAGs.
+    /// The module of tasks that trigger DAG runs.
     pub(crate) const TRIGGER: &'static str = "taskflow::trigger";
 
-    /// What the tasks that taskflow brings along have in common; each has its own id, doc, inputs, output and body.
+    /// Common properties of built-in tasks; each has its own id, doc, inputs, output and body.
     pub(crate) const OWN: TaskDef = TaskDef {
         id: "",
         module: Self::BUILT_IN,
@@ -62,12 +62,12 @@ impl TaskDef {
         body: Body::Sync(|_, _| Ok(Arc::new(()))),
     };
 
-    /// Whether taskflow brings the task along: the nodes that a branch is made of.
+    /// Whether the task is built in, like the nodes of a branch.
     pub fn is_built_in(&self) -> bool {
         self.module == Self::BUILT_IN
     }
 
-    /// What kind of thread of the engine it takes: waiting for a process takes none.
+    /// The kind of engine thread it occupies: waiting for a process needs none.
     pub(crate) fn lane(&self) -> Kind {
         if self.isolation.is_some() { Kind::Async } else { self.kind }
     }
@@ -78,23 +78,23 @@ impl TaskDef {
 pub struct InputDef {
     /// Its name.
     pub name: &'static str,
-    /// Its owned type: `Vec<T>` for `&[T]`, `String` for `&str`. That of an isolated task can be written down.
+    /// Its owned type: `Vec<T>` for `&[T]`, `String` for `&str`. Serializable for isolated tasks.
     pub ty: TypeInfo,
 }
 
-/// A process of its own for each attempt: `#[task(isolation = "process")]`.
+/// A process for each attempt: `#[task(isolation = "process")]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Isolation {
-    /// How much address space the process may have, in bytes.
+    /// The limit of the address space of the process, in bytes.
     pub memory: Option<u64>,
 }
 
 /// Which threads run a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// `fn`: computes, on one of the engine's worker threads.
+    /// `fn`: CPU-bound, on one of the engine's worker threads.
     Sync,
-    /// `#[task(blocking)] fn`: waits for files or sockets, on a thread of its own beside the workers.
+    /// `#[task(blocking)] fn`: waits for files or sockets, on a thread outside of the worker pool.
     Blocking,
     /// `async fn`: on the tokio runtime.
     Async,
@@ -114,7 +114,7 @@ impl Kind {
 /// The function behind a task, with erased types.
 #[derive(Clone, Copy)]
 pub enum Body {
-    /// For [`Kind::Sync`] and [`Kind::Blocking`]. The context is there whenever `takes_context` says so.
+    /// For [`Kind::Sync`] and [`Kind::Blocking`]. The context is present if `takes_context` is set.
     Sync(fn(&mut Inputs, Option<&TaskContext>) -> Produced),
     /// For [`Kind::Async`].
     Async(fn(Inputs, Option<TaskContext>) -> BoxFuture<Produced>),
@@ -129,10 +129,10 @@ impl fmt::Debug for Body {
     }
 }
 
-/// A place in the user's source.
+/// A location in the user's source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SourceLocation {
-    /// As the compiler names it.
+    /// The path, as the compiler reports it.
     pub file: &'static str,
     /// Counted from 1.
     pub line: u32,

@@ -1,11 +1,13 @@
-//! Where attempts run, if not in the process of the engine.
+//! Executors: run attempts outside of the process of the engine.
 //!
-//! The engine knows executors by these two traits alone, because what is behind them comes in rooms after its own:
+//! The engine only knows these two traits, because their implementations belong to later layers:
 //!
-//! 1. A run opens an executor when the first attempt for it starts, and keeps the [`Session`] until the run has ended.
-//! 2. To the engine such an attempt is an async one that can be told to end: a future that ends with its [`Outcome`]. Dropping
-//!    the future gives the attempt up.
-//! 3. When the run has ended its sessions are closed, and only then it is reported: what they have started does not outlive it.
+//! 1. A run opens an executor when its first attempt starts, and holds the [`Session`] until the
+//!    run has ended.
+//! 2. To the engine, such an attempt is an async one that can be asked to end: a future that
+//!    resolves to its [`Outcome`]. Dropping the future abandons the attempt.
+//! 3. When the run has ended, its sessions are closed before it is reported: nothing they started
+//!    outlives the run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,33 +20,33 @@ use super::invoke::{BoxFuture, Inputs};
 use crate::config::Config;
 use crate::run::RunInfo;
 
-/// A place outside this process where attempts of tasks run, for `.on(..)` and `#[task(executor = ..)]`.
+/// Runs attempts of tasks outside of this process, for `.on(..)` and `#[task(executor = ..)]`.
 ///
-/// Made of what describes it: with the feature `spark` of a `taskflow::spark::Executors`.
+/// Created from its description: with the feature `spark`, a `taskflow::spark::Executors`.
 #[derive(Clone, Copy)]
 pub struct Executor(&'static dyn ExecutorBackend);
 
-/// What is behind an [`Executor`].
+/// The implementation of an [`Executor`].
 pub(crate) trait ExecutorBackend: fmt::Debug + Send + Sync {
-    /// One word: `spark`.
+    /// A short name: `spark`.
     fn kind(&self) -> &'static str;
 
-    /// Where it is, for people.
+    /// Its location, for display.
     fn place(&self) -> String;
 
-    /// Whether its attempts run in the process of the engine all the same.
+    /// Whether its attempts run in the process of the engine instead.
     fn is_off(&self) -> bool;
 
-    /// Gets ready for the attempts of a run. Nothing is started yet.
+    /// Prepares for the attempts of a run. Starts nothing yet.
     fn open(&'static self, run: &Arc<RunInfo>, config: Option<&Config>) -> Arc<dyn Session>;
 }
 
-/// An executor, as one run uses it.
+/// An executor within one run.
 pub(crate) trait Session: fmt::Debug + Send + Sync {
-    /// Runs one attempt. On a tokio runtime, in the span of the attempt.
-    fn run(self: Arc<Self>, errand: ExecutorTask) -> BoxFuture<Outcome>;
+    /// Runs one attempt. Called on a tokio runtime, in the span of the attempt.
+    fn run(self: Arc<Self>, task: ExecutorTask) -> BoxFuture<Outcome>;
 
-    /// Ends what it has started, and waits for that. No attempt comes after this.
+    /// Ends what it has started and waits for the end. No attempt follows.
     fn close(self: Arc<Self>) -> BoxFuture<()>;
 }
 
@@ -63,12 +65,12 @@ impl Executor {
         Executor(what)
     }
 
-    /// What kind of executor it is: `spark`.
+    /// The kind of executor: `spark`.
     pub fn kind(self) -> &'static str {
         self.0.kind()
     }
 
-    /// Whether its attempts run in the process of the engine all the same: `TASKFLOW_SPARK=off`.
+    /// Whether its attempts run in the process of the engine instead: `TASKFLOW_SPARK=off`.
     pub fn is_off(self) -> bool {
         self.0.is_off()
     }
@@ -78,7 +80,7 @@ impl Executor {
     }
 }
 
-/// Two executors are one if they were made of the same description.
+/// Two executors are equal if they were created from the same description.
 impl PartialEq for Executor {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::addr_eq(self.0, other.0)

@@ -1,7 +1,7 @@
-//! What an attempt can reach of the run it is in: made by whoever runs it.
+//! An attempt's access to its run, implemented by whatever runs the attempt.
 //!
-//! The context of an attempt has it behind a trait, because the rooms that know runs and journals come after this one. A
-//! context outside of any run has a [`DetachedHost`] in its place.
+//! It is a trait, because runs and journals belong to later layers. A context outside of any run
+//! has a [`DetachedHost`].
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -17,75 +17,75 @@ use super::xcom::XComError;
 use crate::base::Failure;
 use crate::value::{AnyValue, TypeInfo};
 
-/// The run around an attempt.
+/// The run of an attempt.
 pub(crate) trait AttemptHost: Any + Send + Sync + fmt::Debug {
-    /// Keeps a link of the attempt.
+    /// Stores a link of the attempt.
     fn link(&self, name: &str, url: &str);
 
-    /// Keeps a named value of the attempt.
+    /// Stores a named value of the attempt.
     ///
     /// # Errors
     ///
-    /// When it cannot be stored.
+    /// If it cannot be stored.
     fn push(&self, key: &str, value: Pushed) -> Result<(), Failure>;
 
-    /// The value that a task has pushed under a key.
+    /// Returns the value that a task has pushed under a key.
     ///
     /// # Errors
     ///
-    /// When there is no such task upstream, or no such key.
+    /// If there is no such task upstream, or no such key.
     fn pull(&self, task: &str, key: &str) -> Result<Pushed, XComError>;
 
-    /// The value of a parameter of the run.
+    /// Returns a parameter of the run.
     ///
     /// # Errors
     ///
-    /// The parameters that there are, if this is none.
+    /// The names of the existing parameters, if there is none with this name.
     fn param(&self, name: &str) -> Result<Pushed, Vec<String>>;
 
-    /// Keeps a text for later calls and attempts of the same task instance, also in a later process; the future ends when
-    /// it is stored.
+    /// Stores a text for later calls and attempts of the same task instance, in this process or a
+    /// later one. The future resolves when it is stored.
     ///
     /// # Errors
     ///
-    /// When it cannot be stored.
+    /// If it cannot be stored.
     fn set_state(&self, key: &str, text: String) -> BoxFuture<Result<(), Failure>>;
 
-    /// The last text that the task has kept under a key.
+    /// Returns the last text that the task has stored under a key.
     fn get_state(&self, key: &str) -> Option<String>;
 
-    /// The directory for files of the run. One that is stored with it need not be there yet.
+    /// The directory for files of the run. A persistent one may not exist yet.
     ///
     /// # Errors
     ///
-    /// When a temporary one cannot be made.
+    /// If a temporary one cannot be created.
     fn artifact_path(&self) -> io::Result<PathBuf>;
 
-    /// Which attempt it is among those that count against the retries; 0 where that is not known.
+    /// The number of this attempt among those that count against the retries; 0 if unknown.
     #[cfg_attr(not(feature = "spark"), allow(dead_code, reason = "only jobs on a cluster outlive an attempt"))]
     fn counted(&self) -> u32;
 
-    /// Says what is to be done outside when the run ends early while the task waits; nothing any more without it.
+    /// Registers, or with `None` clears, what to kill if the run ends while the task is deferred.
     #[cfg_attr(not(feature = "spark"), allow(dead_code, reason = "only jobs on a cluster outlive an attempt"))]
     fn at_early_end(&self, _key: &str, _end: Option<OnKill>) {}
 
-    /// All that could be pulled, and the parameters (as if a task named [`PARAMS`] had pushed them), in their stored form: for an
-    /// attempt in another process.
+    /// All values that can be pulled, and the parameters (as pushed by a task named [`PARAMS`]), in
+    /// their stored form, for an attempt in another process.
     #[cfg_attr(not(unix), allow(dead_code, reason = "there are no isolated tasks elsewhere"))]
     fn pullable_xcoms(&self) -> Vec<(String, String, String, Vec<u8>)> {
         Vec::new()
     }
 }
 
-/// Who has the parameters of the run where only tasks have values. No task can have this id.
+/// The pseudo task of the parameters of the run. No task can have this id.
 pub(crate) const PARAMS: &str = "(params)";
 
 /// A named value of a task.
 #[derive(Clone)]
 pub(crate) enum Pushed {
-    /// As it was pushed in this process.
+    /// As pushed in this process.
     Live(TypeInfo, AnyValue),
-    /// As it is stored: the short name of its type, and its bytes.
+    /// As stored: the short name of its type, and its bytes.
     Stored(String, Arc<[u8]>),
 }
 
@@ -98,11 +98,11 @@ impl Pushed {
         }
     }
 
-    /// The value, if it is of this type.
+    /// Returns the value, if it has this type.
     ///
     /// # Errors
     ///
-    /// What it is instead.
+    /// The reason why it cannot be read.
     pub(crate) fn read(self, wanted: TypeInfo) -> Result<AnyValue, Unfit> {
         match self {
             Pushed::Live(ty, value) if ty.path() == wanted.path() => Ok(value),
@@ -111,11 +111,11 @@ impl Pushed {
         }
     }
 
-    /// Its stored form.
+    /// Returns its stored form.
     ///
     /// # Errors
     ///
-    /// When it cannot be stored.
+    /// If it cannot be stored.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, String> {
         match self {
             Pushed::Live(ty, value) => ty.encode(value),
@@ -124,11 +124,11 @@ impl Pushed {
     }
 }
 
-/// Why a value cannot be read as what is wanted.
+/// Why a value cannot be read as the requested type.
 pub(crate) enum Unfit {
-    /// It is of this type.
+    /// It has this type instead.
     Type(String),
-    /// Its bytes are not what they should be.
+    /// Its bytes are damaged.
     Damaged(String),
 }
 
@@ -138,7 +138,7 @@ impl fmt::Debug for Pushed {
     }
 }
 
-/// A temporary directory, made when somebody asks for it, that goes away with this, or before.
+/// A temporary directory, created on first use and removed on drop or by `clear`.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch(Mutex<Option<TempDir>>);
 
@@ -152,7 +152,7 @@ impl Scratch {
         Ok(dir.path().to_path_buf())
     }
 
-    /// Removes it: nobody asks any more. What cannot be removed stays.
+    /// Removes it once no task uses it. Files that cannot be removed stay.
     pub(crate) fn clear(&self) {
         let dir = self.lock().take();
         drop(dir);
@@ -163,13 +163,13 @@ impl Scratch {
     }
 }
 
-/// Stands in for a run where there is none: for unit tests of tasks.
+/// Replaces the run in unit tests of tasks.
 #[derive(Debug, Default)]
 pub(crate) struct DetachedHost {
     values: Mutex<BTreeMap<(String, String), Pushed>>,
     task_state: Mutex<BTreeMap<String, String>>,
     scratch: Scratch,
-    /// Whose context it is.
+    /// The task of the context.
     task: String,
 }
 
@@ -178,7 +178,7 @@ impl DetachedHost {
         DetachedHost { task: task.to_owned(), ..DetachedHost::default() }
     }
 
-    /// Says what a task has pushed.
+    /// Sets a value as pushed by a task.
     pub(crate) fn put(&self, task: &str, key: &str, value: Pushed) {
         self.lock().insert((task.to_owned(), key.to_owned()), value);
     }

@@ -1,4 +1,4 @@
-//! How an attempt asks to end early, or to wait.
+//! Requests of an attempt to end early or to wait.
 
 use std::fmt;
 
@@ -11,17 +11,18 @@ pub enum Abort {
     Skip,
     /// As failed, without a retry.
     Fail,
-    /// For now: it waits, and is called again.
+    /// Deferred: it waits and is called again.
     Wait,
 }
 
-/// The error by which an attempt ends early: made by [`skip`](super::TaskContext::skip), [`fail`](super::TaskContext::fail) and the waits
-/// of [`TaskContext`](super::TaskContext), returned by the task.
+/// The error that ends an attempt early. Created by [`skip`](super::TaskContext::skip),
+/// [`fail`](super::TaskContext::fail) and the waits of [`TaskContext`](super::TaskContext), and
+/// returned by the task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interrupt {
     kind: Abort,
     reason: String,
-    /// What for, if it waits.
+    /// What it waits for, if it waits.
     wait: Option<Box<Wait>>,
 }
 
@@ -30,7 +31,7 @@ impl Interrupt {
         Interrupt { kind, reason, wait }
     }
 
-    /// A sensor has not found what it looks for.
+    /// A sensor has not found what it waits for.
     pub(crate) fn not_yet() -> Self {
         Interrupt { kind: Abort::Wait, reason: "nothing yet".to_owned(), wait: Some(Box::new(Wait::Poke)) }
     }
@@ -45,12 +46,12 @@ impl Interrupt {
         Interrupt { kind: Abort::Skip, reason, wait: None }
     }
 
-    /// What was asked for.
+    /// The requested end.
     pub fn kind(&self) -> Abort {
         self.kind
     }
 
-    /// Why.
+    /// The reason.
     pub fn reason(&self) -> &str {
         &self.reason
     }

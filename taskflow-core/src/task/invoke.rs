@@ -1,4 +1,4 @@
-//! How the engine calls a task.
+//! The calling convention between the engine and tasks.
 
 use std::fmt;
 use std::future::Future;
@@ -11,13 +11,13 @@ use super::TaskContext;
 use crate::base::BoxError;
 use crate::value::{AnyValue, into_owned, into_shared};
 
-/// What a call of a task gives: its value, or the error it returned.
+/// The result of calling a task: its value, or the error it returned.
 pub type Produced = Result<AnyValue, BoxError>;
 
-/// A boxed future that may move between threads.
+/// A boxed `Send` future.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
-/// The inputs of one attempt, in the order of the parameters. Each can be taken once.
+/// The inputs of an attempt, in the order of the parameters. Each can be taken once.
 #[derive(Default)]
 pub struct Inputs(SmallVec<[Option<AnyValue>; 3]>);
 
@@ -27,32 +27,32 @@ impl Inputs {
         self.0.push(Some(value));
     }
 
-    /// Puts another value in the place of the `index`-th input.
+    /// Replaces the `index`-th input.
     pub(crate) fn replace(&mut self, index: usize, value: AnyValue) {
         if let Some(slot) = self.0.get_mut(index) {
             *slot = Some(value);
         }
     }
 
-    /// The `index`-th input by value: a move when this is the last handle on it, a clone otherwise.
+    /// Takes the `index`-th input by value: moved if this is the last handle, cloned otherwise.
     ///
     /// # Panics
     ///
-    /// When it was taken before or is not a `T`: generated code does neither.
+    /// If it was already taken or is not a `T`; generated code does neither.
     pub fn owned<T: Clone + Send + Sync + 'static>(&mut self, index: usize) -> T {
         into_owned(self.take(index))
     }
 
-    /// The `index`-th input to borrow from.
+    /// Takes the `index`-th input for borrowing.
     ///
     /// # Panics
     ///
-    /// As [`Inputs::owned`].
+    /// Like [`Inputs::owned`].
     pub fn shared<T: Send + Sync + 'static>(&mut self, index: usize) -> Arc<T> {
         into_shared(self.take(index))
     }
 
-    /// The `index`-th input with its type erased.
+    /// Takes the `index`-th input with its type erased.
     pub(crate) fn erased(&mut self, index: usize) -> AnyValue {
         self.take(index)
     }
@@ -68,7 +68,7 @@ impl fmt::Debug for Inputs {
     }
 }
 
-/// The body of a task that gives its first input on as it is, whatever its type.
+/// The body of a task that returns its first input unchanged, whatever its type.
 pub(crate) fn pass_on(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     Ok(inputs.erased(0))
 }

@@ -1,4 +1,4 @@
-//! What a callback is told.
+//! The argument of callbacks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,43 +9,46 @@ use super::CallbackKind;
 use crate::base::{Failure, Timestamp};
 use crate::run::RunInfo;
 
-/// What a callback is told: what happened, to what, when, and why.
+/// What a callback receives: the event, its task or run, the time and the reason.
 ///
-/// As JSON (with serde) it is what webhooks send and commands read; failures have the fields `kind`, `message` and `causes`.
+/// Webhooks send it as JSON (with serde) and commands read it; failures have the fields `kind`,
+/// `message` and `causes`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Notification {
-    /// What happened.
+    /// The kind of event.
     pub kind: CallbackKind,
     /// The run.
     #[serde(flatten)]
     pub run: Arc<RunInfo>,
-    /// The task; nothing when it is about the run as a whole.
+    /// The task; `None` if it is about the run.
     pub task: Option<TaskNotification>,
     /// When it happened.
     pub at: Timestamp,
-    /// When the attempt started; of a run, when its first process took it.
+    /// When the attempt started; for a run, when a process first started it.
     pub started: Timestamp,
-    /// Why it did not succeed. Of a run that failed, the first failure that nothing followed.
+    /// Why it did not succeed. For a failed run, the first failure among its last tasks.
     #[serde(serialize_with = "failure")]
     pub failure: Option<Arc<Failure>>,
-    /// When it is tried again, of a [`CallbackKind::Retry`].
+    /// When it is retried, for [`CallbackKind::Retry`].
     pub retry_at: Option<Timestamp>,
-    /// The deadline, of a [`CallbackKind::DeadlineMissed`].
+    /// The deadline, for [`CallbackKind::DeadlineMissed`].
     pub deadline: Option<Timestamp>,
-    /// The same whenever this notification is delivered, and no other notification has it: for what must not happen twice.
+    /// A unique key that is the same in every delivery of this notification: for effects that must
+    /// not happen twice.
     pub key: String,
 }
 
-/// The task that a [`Notification`] is about.
+/// The task of a [`Notification`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TaskNotification {
-    /// Its id, with the places of its element: `sales[0][2]`.
+    /// Its id, with the indices of its element: `sales[0][2]`.
     pub id: String,
-    /// The places of its element in the lists around it, the outer one first; empty outside of every `each`.
+    /// The indices of its element in the surrounding lists, outermost first; empty outside of every
+    /// `each`.
     pub element: Vec<u32>,
-    /// Which attempt it was, counted from 1.
+    /// The number of the attempt, counted from 1.
     pub attempt: u32,
 }
 
@@ -56,7 +59,7 @@ impl TaskNotification {
 }
 
 impl Notification {
-    /// The id of the task, or that of the DAG when it is about the run as a whole.
+    /// The id of the task, or of the DAG if it is about the run.
     pub fn subject(&self) -> &str {
         self.task.as_ref().map_or(&self.run.dag_id, |task| &task.id)
     }
@@ -72,7 +75,7 @@ impl Notification {
         }
     }
 
-    /// A notification like those that callbacks are told, for a unit test of one: the failure of the first attempt of a task `load`.
+    /// An example for unit tests of callbacks: the failure of the first attempt of a task `load`.
     #[must_use]
     pub fn example() -> Self {
         let at = Timestamp::EPOCH;
@@ -92,7 +95,7 @@ impl Notification {
     }
 }
 
-/// One line: `task load of daily failed (attempt 3): the table is gone`.
+/// A line such as `task load of daily failed (attempt 3): the table is gone`.
 impl fmt::Display for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let dag = &self.run.dag_id;

@@ -1,10 +1,10 @@
-//! The parameters of the run, asked for by name inside a task: Airflow's `params`.
+//! Reads parameters of the run by name inside a task: Airflow's `params`.
 
 use super::TaskContext;
 use super::host::{DetachedHost, PARAMS, Pushed, Unfit};
 use crate::value::{TypeInfo, Value, into_owned};
 
-/// Why a parameter of the run could not be read by its name.
+/// Why a parameter of the run could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParamsError {
@@ -18,38 +18,39 @@ pub enum ParamsError {
         param: String,
         /// The DAG.
         dag: String,
-        /// The parameters that it has.
+        /// The parameters of the DAG.
         known: Vec<String>,
     },
-    /// It is of another type.
+    /// It has another type.
     #[error("the parameter `{param}` of the DAG `{dag}` is of type `{declared}`, and it is asked for as `{asked}`")]
     Type {
         /// The parameter.
         param: String,
         /// The DAG.
         dag: String,
-        /// The type it has, without modules.
+        /// Its declared type, without modules.
         declared: String,
-        /// The type that is asked for, without modules.
+        /// The requested type, without modules.
         asked: String,
     },
-    /// What came to the process of the attempt is damaged.
+    /// The value that the process of the attempt received is damaged.
     #[error("the parameter `{param}` of the DAG `{dag}` cannot be read: {reason}")]
     Damaged {
         /// The parameter.
         param: String,
         /// The DAG.
         dag: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
 impl TaskContext {
-    /// A parameter of the run by its name: `let day: Date = ctx.param("day")?;`
+    /// Returns a parameter of the run: `let day: Date = ctx.param("day")?;`
     ///
-    /// What a task needs is better one of its inputs, where the compiler checks its type and tests can give it. This is for
-    /// helpers that serve many DAGs, and for the parameter that every other task would only pass on.
+    /// Prefer an input of the task, whose type the compiler checks and which tests can pass. This
+    /// is for helpers that serve many DAGs, and for a parameter that every other task would only
+    /// pass through.
     ///
     /// ```
     /// use taskflow::prelude::*;
@@ -70,8 +71,8 @@ impl TaskContext {
     ///
     /// # Errors
     ///
-    /// When the DAG has no such parameter, or it is of another type. A task that returns this error is not tried again: it would be
-    /// the same.
+    /// If the DAG has no such parameter, or it has another type. A task that returns this error is
+    /// not retried, because a retry would fail the same way.
     pub fn param<T: Value + Clone>(&self, name: &str) -> Result<T, ParamsError> {
         let asked = TypeInfo::of_value::<T>();
         let (param, dag) = (|| name.to_owned(), || self.dag_id().to_owned());
@@ -87,14 +88,15 @@ impl TaskContext {
         match read {
             Ok(value) => Ok(into_owned(value)),
             Err(error) => {
-                // By its words it is recognised, if the task returns it.
+                // Register the error, so that it is recognised if the task returns it.
                 let _ = self.fail(&error);
                 Err(error)
             }
         }
     }
 
-    /// The same with a parameter of the run: for a unit test of a task that [asks](TaskContext::param) for one.
+    /// A copy with a parameter of the run, for unit tests of tasks that [read](TaskContext::param)
+    /// it.
     ///
     /// ```
     /// use taskflow::prelude::*;
@@ -113,7 +115,7 @@ impl TaskContext {
     ///
     /// # Panics
     ///
-    /// With a context that is in a run, which has its parameters.
+    /// If the context belongs to a run, which has its own parameters.
     #[must_use]
     pub fn with_param<T: Value>(&self, name: &str, value: T) -> Self {
         let around: &dyn std::any::Any = &**self.host();

@@ -1,4 +1,4 @@
-//! When a failed attempt is tried again.
+//! When a failed attempt is retried.
 
 use std::error::Error;
 use std::fmt;
@@ -19,13 +19,13 @@ pub enum Backoff {
     },
 }
 
-/// How often and when a task is tried again.
+/// How often and when a task is retried.
 ///
-/// The delay is a pure function of the policy, the attempt and a seed: it can be shown before it is waited for, tested
-/// without waiting, and is the same after a restart.
+/// The delay is a pure function of the policy, the attempt and a seed: it can be displayed in
+/// advance, tested without waiting, and is the same after a restart.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
-    /// How many more attempts follow a failed first one.
+    /// The number of retries.
     pub retries: u32,
     /// The wait before the first retry.
     pub delay: Duration,
@@ -36,16 +36,18 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The wait before the first retry where none is given.
+    /// The default of `delay`.
     pub const DEFAULT_DELAY: Duration = Duration::from_secs(10);
-    /// The bound where none is given: Airflow's 24 hours.
+    /// The default of `max_delay`: Airflow's 24 hours.
     pub const DEFAULT_MAX_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// The wait after the failure of `attempt` (counted from 1).
     ///
-    /// An exponential wait lies between half and the whole of its step, chosen by `seed`: "equal jitter" in Marc
-    /// Brooker's [Exponential Backoff And Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/),
-    /// so that tasks that failed together do not come back together. Saturates at the bound, never overflows.
+    /// An exponential delay lies between half and the whole of its step, chosen by `seed` ("equal
+    /// jitter" in Marc Brooker's [Exponential Backoff And
+    /// Jitter](https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)), so that
+    /// tasks that failed together are not retried together. Saturates at the bound, never
+    /// overflows.
     pub fn delay_after(&self, attempt: u32, seed: u64) -> Duration {
         match self.backoff {
             Backoff::Constant => self.delay.min(self.max_delay),
@@ -66,20 +68,22 @@ fn unit(seed: u64, attempt: u32) -> f64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^= bits >> 31;
-    // The upper 53 bits are what an f64 holds exactly.
+    // An f64 represents exactly 53 bits.
     (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// What an error says about another attempt: the answer of the function that `#[task(retry_on = ..)]` names.
+/// Whether and when to retry after an error: the result of the function in `#[task(retry_on =
+/// ..)]`.
 ///
-/// A function that only says whether may return a `bool`.
+/// A function that only decides whether to retry may return a `bool`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// Another attempt would end the same way: the task fails, whatever retries are left.
+    /// Do not retry: the task fails, whatever retries are left.
     Never,
-    /// As the options of the task say.
+    /// Retry according to the options of the task.
     AsUsual,
-    /// Not before this has passed, in place of the `retry_delay` and its growth: what a server said in `Retry-After`.
+    /// Retry after this delay instead of `retry_delay` and its backoff: for example, the
+    /// `Retry-After` of a server.
     After(Duration),
 }
 
@@ -89,7 +93,7 @@ impl From<bool> for Retry {
     }
 }
 
-/// An error of a task together with what it says about another attempt.
+/// An error of a task, with the decision about a retry.
 #[derive(Debug)]
 pub(crate) struct JudgedError {
     pub(crate) error: BoxError,

@@ -1,16 +1,17 @@
 //! The thirteen trigger rules.
 //!
-//! The rules are Airflow's, as version 3.3.2 has them, with one change: an outcome depends on how the upstreams ended
-//! and never on the order in which they did. Where upstreams ended so that a rule could both skip and fail its task,
-//! failing wins.
+//! The rules are those of Airflow 3.3.2, with one change: the outcome depends on how the upstreams
+//! ended and never on the order in which they ended. If a rule could both skip and fail its task,
+//! the task fails.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// When a task runs, seen from its upstreams.
+/// When a task runs, depending on its upstreams.
 ///
-/// A data edge has the rule of its parameter's type; a rule written by hand (`#[task(trigger_rule = "one_failed")]`,
-/// `.trigger_rule(TriggerRule::OneFailed)`) is for upstreams connected by order alone (`a >> b`).
+/// The type of a parameter determines the rule of its data edge. An explicit rule
+/// (`#[task(trigger_rule = "one_failed")]`, `.trigger_rule(TriggerRule::OneFailed)`) applies to
+/// upstreams connected by order alone (`a >> b`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TriggerRule {
     /// Every upstream succeeded.
@@ -18,17 +19,17 @@ pub enum TriggerRule {
     AllSuccess,
     /// Every upstream failed.
     AllFailed,
-    /// Every upstream finished, however.
+    /// Every upstream finished, in any state.
     AllDone,
     /// Every upstream finished, none was skipped, at least one succeeded.
     AllDoneMinOneSuccess,
     /// Every upstream finished and, if there are setup tasks among them, at least one of those succeeded.
     AllDoneSetupSuccess,
-    /// At least one upstream succeeded; the rest is not waited for.
+    /// At least one upstream succeeded; does not wait for the others.
     OneSuccess,
-    /// At least one upstream failed; the rest is not waited for.
+    /// At least one upstream failed; does not wait for the others.
     OneFailed,
-    /// At least one upstream succeeded or failed; the rest is not waited for.
+    /// At least one upstream succeeded or failed; does not wait for the others.
     OneDone,
     /// Every upstream succeeded or was skipped.
     NoneFailed,
@@ -38,14 +39,14 @@ pub enum TriggerRule {
     NoneSkipped,
     /// Every upstream was skipped.
     AllSkipped,
-    /// At once; upstreams are not looked at.
+    /// Runs at once, regardless of upstreams.
     Always,
 }
 
-/// What a rule says about a task.
+/// The decision of a rule about a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// Upstreams that still run can change the answer.
+    /// Pending upstreams can still change the decision.
     Wait,
     /// The task may run.
     Run,
@@ -55,7 +56,7 @@ pub enum Verdict {
     Fail,
 }
 
-/// How the upstreams under one rule stand. Removed upstreams are not counted anywhere.
+/// The states of the upstreams under one rule. Removed upstreams are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tally {
     /// Not finished yet.
@@ -118,10 +119,10 @@ impl TriggerRule {
         }
     }
 
-    /// What the rule says while or after the upstreams finish.
+    /// The decision while or after the upstreams finish.
     ///
-    /// A verdict other than [`Verdict::Wait`] is final: no way in which the pending upstreams can end changes it. A task
-    /// without upstreams runs.
+    /// A verdict other than [`Verdict::Wait`] is final: the pending upstreams cannot change it. A
+    /// task without upstreams runs.
     #[allow(clippy::match_same_arms, reason = "one arm a rule, in the order of the documentation")]
     pub fn verdict(self, tally: &Tally) -> Verdict {
         let Tally { pending, success, failed, skipped, setups } = *tally;
@@ -199,7 +200,7 @@ impl FromStr for TriggerRule {
     }
 }
 
-/// A name that is none of the thirteen.
+/// The error for an unknown trigger rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a trigger rule; the rules are all_success, all_failed, all_done, all_done_min_one_success, \

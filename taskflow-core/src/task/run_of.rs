@@ -1,4 +1,4 @@
-//! The run that the default of a parameter is taken from, with what its DAG lets it ask for.
+//! The run that the default of a parameter is computed from, restricted to what its DAG provides.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -6,14 +6,14 @@ use std::ops::Deref;
 use crate::base::Interval;
 use crate::run::RunInfo;
 
-/// A run of a DAG whose schedule is of a kind `S`: what `#[param(default = |run| ..)]` gets.
+/// A run of a DAG with a schedule of the kind `S`: the argument of `#[param(default = |run| ..)]`.
 #[derive(Clone, Copy, Debug)]
 pub struct RunOf<'a, S> {
     run: &'a RunInfo,
     schedule: PhantomData<S>,
 }
 
-/// A schedule with intervals: a cron expression, or a preset that has a period.
+/// A schedule with intervals: a cron expression, or a periodic preset.
 #[derive(Clone, Copy, Debug)]
 pub enum Intervals {}
 
@@ -21,7 +21,7 @@ pub enum Intervals {}
 #[derive(Clone, Copy, Debug)]
 pub enum NoIntervals {}
 
-/// Schedules whose runs are about a span of time.
+/// Schedules whose runs have a data interval.
 #[diagnostic::on_unimplemented(
     message = "a DAG without an interval schedule has no data interval",
     label = "asked for here",
@@ -37,7 +37,7 @@ impl<'a, S> RunOf<'a, S> {
         RunOf { run, schedule: PhantomData }
     }
 
-    /// The span of time whose data the run is about. A run started by hand has the empty span at its logical date.
+    /// The data interval of the run. A manual run has the empty interval at its logical date.
     pub fn data_interval(&self) -> Interval
     where
         S: IntervalSchedule,

@@ -1,8 +1,8 @@
-//! Waiting without a slot: what a sensor looks for, and what a deferrable task is deferred for.
+//! Waiting without a slot: the pokes of sensors, and deferrable tasks.
 //!
-//! An attempt that waits is over for the engine: it holds no slot, no worker and no future. When what it waits for is there,
-//! the function is called again from its beginning, as the same attempt. So a wait survives the process, and what a task does
-//! before it waits is done again after it.
+//! A waiting attempt is over for the engine: it holds no slot, no worker and no future. When the
+//! wait is over, the function is called again from its beginning, as the same attempt. A wait
+//! therefore survives the process, and what a task does before it waits is repeated afterwards.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,41 +11,43 @@ use super::{Backoff, RetryPolicy};
 use crate::base::Timestamp;
 use crate::run::RUN_ENDED;
 
-/// What the function of a task may wait for without holding a slot.
+/// What the function of a task can wait for without holding a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Waiting {
-    /// Nothing: it runs to its end.
+    /// Nothing: it runs to completion.
     #[default]
     Never,
-    /// `#[task(deferrable)]`: for a time or an event, by [`TaskContext::defer_until`](super::TaskContext::defer_until) and
+    /// `#[task(deferrable)]`: a time or an event, with
+    /// [`TaskContext::defer_until`](super::TaskContext::defer_until) and
     /// [`TaskContext::wait_for`](super::TaskContext::wait_for).
     Deferrable,
-    /// `#[sensor]`: it is called (*poked*) again and again until it has something.
+    /// `#[sensor]`: it is called (*poked*) repeatedly until it returns a value.
     Sensor,
 }
 
-/// The options that a sensor has and other tasks have not; `None` means "not said here".
+/// The options of sensors; `None` means "not set here".
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct SensorOptions {
-    /// The wait from the end of one poke to the next. Default 60 seconds, as Airflow's.
+    /// The wait from the end of a poke to the next. Default 60 seconds, as in Airflow.
     pub poke_interval: Option<Duration>,
     /// How the wait grows. Default [`Backoff::Constant`].
     pub backoff: Option<Backoff>,
     /// The longest wait. Default 24 hours.
     pub max_poke_interval: Option<Duration>,
-    /// How long it looks, from its first poke on and through retries. Default 7 days, as Airflow's.
+    /// How long it pokes, from its first poke on and including retries. Default 7 days, as in
+    /// Airflow.
     pub timeout: Option<Duration>,
-    /// Whether it is skipped, and not failed, when that is over. Default no.
+    /// Whether it is skipped instead of failed after the timeout. Default: no.
     pub soft_fail: Option<bool>,
 }
 
 impl SensorOptions {
-    /// Nothing said.
+    /// No option set.
     pub const NONE: SensorOptions =
         SensorOptions { poke_interval: None, backoff: None, max_poke_interval: None, timeout: None, soft_fail: None };
 
-    /// These options where they say something, `fallback` elsewhere.
+    /// These options, with `fallback` for those that are not set.
     #[must_use]
     pub const fn or(self, fallback: SensorOptions) -> SensorOptions {
         // `Option::or` is not const.
@@ -58,7 +60,7 @@ impl SensorOptions {
     }
 }
 
-/// How often and how long a sensor looks.
+/// How often and how long a sensor pokes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SensorPolicy {
     /// The wait from the end of the first poke to the second.
@@ -67,19 +69,19 @@ pub struct SensorPolicy {
     pub backoff: Backoff,
     /// Its upper bound.
     pub max_poke_interval: Duration,
-    /// How long it looks, from its first poke on and through retries.
+    /// How long it pokes, from its first poke on and including retries.
     pub timeout: Duration,
-    /// Whether it is skipped, and not failed, when that is over.
+    /// Whether it is skipped instead of failed after the timeout.
     pub soft_fail: bool,
 }
 
 impl SensorPolicy {
-    /// The wait between pokes where none is given: Airflow's.
+    /// The default of `poke_interval`: Airflow's.
     pub const DEFAULT_POKE_INTERVAL: Duration = Duration::from_secs(60);
-    /// How long a sensor looks where nothing is said: Airflow's 7 days.
+    /// The default of `timeout`: Airflow's 7 days.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-    /// What was said, and the defaults for the rest.
+    /// Applies the defaults to options that are not set.
     pub fn of(options: SensorOptions) -> Self {
         SensorPolicy {
             poke_interval: options.poke_interval.unwrap_or(Self::DEFAULT_POKE_INTERVAL),
@@ -90,7 +92,7 @@ impl SensorPolicy {
         }
     }
 
-    /// The wait after this poke, counted from 1; a pure function, as [`RetryPolicy::delay_after`].
+    /// The wait after this poke, counted from 1; a pure function like [`RetryPolicy::delay_after`].
     pub fn wait_after(&self, poke: u32, seed: u64) -> Duration {
         let SensorPolicy { poke_interval, backoff, max_poke_interval, .. } = *self;
         RetryPolicy { retries: 0, delay: poke_interval, backoff, max_delay: max_poke_interval }.delay_after(poke, seed)
@@ -102,10 +104,11 @@ impl SensorPolicy {
 pub(crate) enum Wait {
     /// The next poke of a sensor.
     Poke,
-    /// A time, an event, or whichever comes first. One of them is said.
+    /// A time, an event, or whichever comes first; at least one is set.
     Deferred {
         until: Option<Timestamp>,
-        /// The key of the event, and the number of the last event with this key that the task has seen and cannot use.
+        /// The key of the event, and the number of the last event with this key that the task could
+        /// not use.
         event: Option<(String, u64)>,
     },
 }

@@ -1,4 +1,4 @@
-//! Named values between tasks, beside those that they return: Airflow's XCom by key.
+//! Named values between tasks, in addition to return values: Airflow's XCom by key.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,11 +17,11 @@ pub enum XComError {
     Store {
         /// The key.
         key: String,
-        /// Why.
+        /// The reason.
         failure: Box<Failure>,
     },
-    /// It cannot be kept.
-    #[error("`{key}` cannot be kept: {reason}")]
+    /// It cannot be stored in the task state.
+    #[error("the state `{key}` cannot be stored: {reason}")]
     Keep {
         /// The key.
         key: String,
@@ -38,24 +38,24 @@ pub enum XComError {
         task: String,
         /// The DAG.
         dag: String,
-        /// The task whose id is nearest.
+        /// The task with the most similar id.
         nearest: Option<String>,
     },
-    /// The task need not have ended when this one runs.
+    /// The task is not upstream, so it may not have ended.
     #[error("`{by}` pulls from `{task}`, which is not upstream of it: connect them, with `.after(..)` or `>>`")]
     NotUpstream {
-        /// The task that was to be pulled from.
+        /// The task to pull from.
         task: String,
-        /// The one that pulls.
+        /// The task that pulls.
         by: String,
     },
-    /// The task is there once for each element of a list.
+    /// The task is mapped over a list.
     #[error("`{task}` is there once for each element of a list: name one of them, as in `{task}[0]`")]
     Elements {
         /// The task.
         task: String,
     },
-    /// The task has pushed nothing under this key.
+    /// The task has not pushed this key.
     #[error(
         "`{task}` has pushed no `{key}`; {}",
         if known.is_empty() { "it has pushed nothing".to_owned() } else { format!("it has pushed {}", listed(known)) }
@@ -65,22 +65,22 @@ pub enum XComError {
         task: String,
         /// The key.
         key: String,
-        /// What it has pushed.
+        /// The keys it has pushed.
         known: Vec<String>,
     },
-    /// The value is of another type.
+    /// The value has another type.
     #[error("`{task}` has pushed `{key}` as `{pushed}`, and it is pulled as `{pulled}`")]
     Type {
         /// The task.
         task: String,
         /// The key.
         key: String,
-        /// The type it has, without modules.
+        /// The type of the pushed value, without modules.
         pushed: String,
-        /// The type that is asked for, without modules.
+        /// The requested type, without modules.
         pulled: String,
     },
-    /// What is stored is damaged.
+    /// The stored value is damaged.
     #[error("`{key}` of `{task}` cannot be read: {reason}")]
     Damaged {
         /// The task.
@@ -98,11 +98,12 @@ fn listed(keys: &[String]) -> String {
 }
 
 impl TaskContext {
-    /// Keeps a value under a name, for tasks downstream that [`pull`](TaskContext::pull) it: Airflow's `xcom_push`.
+    /// Stores a named value for downstream tasks to [`pull`](TaskContext::pull): Airflow's
+    /// `xcom_push`.
     ///
-    /// What a task returns is passed on by types, and is what to use for data; this is for what is said besides. A second
-    /// value under the same name takes the place of the first. It is there for others when the attempt has ended, whatever
-    /// its end is; another attempt forgets what the one before has pushed. It is stored with the run.
+    /// Use return values, which are typed, for data, and this for additional information. A second
+    /// value under the same key replaces the first. Others can pull it once the attempt has ended,
+    /// in whatever state; the next attempt discards it. It is stored with the run.
     ///
     /// ```
     /// use taskflow::prelude::*;
@@ -114,35 +115,38 @@ impl TaskContext {
     /// }
     ///
     /// #[task]
-    /// fn tell(ctx: &TaskContext) -> Result<String> {
+    /// fn report(ctx: &TaskContext) -> Result<String> {
     ///     let rows: u64 = ctx.pull("load", "rows")?;
     ///     Ok(format!("{rows} rows"))
     /// }
     ///
     /// #[dag]
     /// fn daily() -> String {
-    ///     tell().after(load())
+    ///     report().after(load())
     /// }
     /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "17 rows");
     /// ```
     ///
     /// # Errors
     ///
-    /// When the value cannot be stored.
+    /// If the value cannot be stored.
     pub fn push<T: Value>(&self, key: &str, value: T) -> Result<(), XComError> {
         let value = Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value));
         let failed = |failure| XComError::Store { key: key.to_owned(), failure: Box::new(failure) };
         self.host().push(key, value).map_err(failed)
     }
 
-    /// The value that a task upstream has [pushed](TaskContext::push) under this name: Airflow's `xcom_pull`.
+    /// Returns the value that an upstream task has [pushed](TaskContext::push) under this key:
+    /// Airflow's `xcom_pull`.
     ///
-    /// Of a task inside the same `each` it is that of the same element; another element is named with its place, `load[3]`.
+    /// For a task inside the same `each`, it is the value of the same element; select another
+    /// element by its index, `load[3]`.
     ///
     /// # Errors
     ///
-    /// When there is no such task upstream, it has pushed nothing under this name, or the value is of another type. A task
-    /// that returns this error is not tried again: it would be the same.
+    /// If there is no such task upstream, it has not pushed this key, or the value has another
+    /// type. A task that returns this error is not retried, because a retry would fail the same
+    /// way.
     pub fn pull<T: Value + Clone>(&self, task: &str, key: &str) -> Result<T, XComError> {
         let wanted = TypeInfo::of_value::<T>();
         let (of, named) = (|| task.to_owned(), || key.to_owned());
@@ -155,34 +159,35 @@ impl TaskContext {
         match pulled {
             Ok(value) => Ok(into_owned(value)),
             Err(error) => {
-                // By its words it is recognised, if the task returns it.
+                // Register the error, so that it is recognised if the task returns it.
                 let _ = self.fail(&error);
                 Err(error)
             }
         }
     }
 
-    /// The same with what a task upstream is to have pushed: for a unit test of a task that [pulls](TaskContext::pull).
+    /// A copy with a value pushed by an upstream task, for unit tests of tasks that
+    /// [pull](TaskContext::pull) it.
     ///
     /// ```
     /// use taskflow::prelude::*;
     ///
     /// #[task]
-    /// fn tell(ctx: &TaskContext) -> Result<String> {
+    /// fn report(ctx: &TaskContext) -> Result<String> {
     ///     let rows: u64 = ctx.pull("load", "rows")?;
     ///     Ok(format!("{rows} rows"))
     /// }
     ///
     /// # fn main() -> Result<()> {
-    /// let context = TaskContext::detached("tell").with_pushed("load", "rows", 17_u64);
-    /// assert_eq!(tell::call(&context)?, "17 rows");
+    /// let context = TaskContext::detached("report").with_pushed("load", "rows", 17_u64);
+    /// assert_eq!(report::call(&context)?, "17 rows");
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Panics
     ///
-    /// With a context that is in a run, whose tasks push for themselves.
+    /// If the context belongs to a run, whose tasks push their own values.
     #[must_use]
     pub fn with_pushed<T: Value>(&self, task: &str, key: &str, value: T) -> Self {
         let around: &dyn std::any::Any = &**self.host();
@@ -192,11 +197,13 @@ impl TaskContext {
         self.clone()
     }
 
-    /// Keeps a value for later calls of this task in this run: for its next attempts, also in a process that goes on after a crash.
+    /// Stores a value in the task state, for later attempts of this task in this run, also in a
+    /// process that resumes the run after a crash.
     ///
-    /// When it returns, the value is stored: so a task can say what it is about to do elsewhere before it does it, and find
-    /// that again, or go on from where it was. A second value under the same key takes the place of the first. Other tasks do not see
-    /// it, and it stays when the task is cleared; put [`idempotency_key`](TaskContext::idempotency_key) into the key where it is not to.
+    /// The value is stored when this returns, so a task can record external work before it starts
+    /// it and find it again later, or continue where it stopped. A second value under the same key
+    /// replaces the first. Other tasks cannot read it. It survives clearing the task; to avoid
+    /// that, include [`idempotency_key`](TaskContext::idempotency_key) in the key.
     ///
     /// ```
     /// use taskflow::prelude::*;
@@ -218,22 +225,24 @@ impl TaskContext {
     /// # assert_eq!(mirror::run().wait().unwrap().result(), Some(&4));
     /// ```
     ///
-    /// Dropping the future before its end leaves it open whether the value was stored.
+    /// If the future is dropped before it completes, the value may or may not be stored.
     ///
     /// # Errors
     ///
-    /// When the value is no JSON or cannot be stored; in a task in a process of its own, which is not heard before its end.
+    /// If the value cannot be represented as JSON or stored, and in a task with a process of its
+    /// own, whose state cannot be stored while it runs.
     pub async fn set_state<T: Serialize>(&self, key: &str, value: T) -> Result<(), XComError> {
         let failed = |reason: String| XComError::Keep { key: key.to_owned(), reason };
         let text = serde_json::to_string(&value).map_err(|error| failed(error.to_string()))?;
         self.host().set_state(key, text).await.map_err(|failure| failed(failure.to_string()))
     }
 
-    /// The last value that this task has [kept](TaskContext::keep) under a key in this run.
+    /// Returns the last value that this task has [stored](TaskContext::set_state) under a key in
+    /// this run.
     ///
     /// # Errors
     ///
-    /// When it is of another type.
+    /// If it has another type.
     pub fn get_state<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, XComError> {
         let Some(text) = self.host().get_state(key) else { return Ok(None) };
         serde_json::from_str(&text).map(Some).map_err(|error| XComError::Damaged {
@@ -243,8 +252,9 @@ impl TaskContext {
         })
     }
 
-    /// Shows a link beside the task, in `status`: to a table that it has written, to the job that it follows elsewhere. A second
-    /// one with the same name takes the place of the first; another attempt begins without any.
+    /// Adds a link to the task in `status`, for example to a table it has written or an external
+    /// job. A second link with the same name replaces the first; the next attempt starts without
+    /// links.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -258,9 +268,10 @@ impl TaskContext {
         self.host().link(name, url);
     }
 
-    /// A directory for files of the run, the same for all its tasks and attempts: `artifacts` in the directory of the journal. It
-    /// stays until the run is forgotten (`db prune`). A run without a journal, or with one in memory, has a temporary one,
-    /// which is gone when the run has ended.
+    /// Returns a directory for files of the run, shared by all its tasks and attempts: `artifacts`
+    /// in the directory of the journal. It exists until the run is deleted (`db prune`). A run
+    /// without a journal, or with one in memory, has a temporary directory, which is removed when
+    /// the run ends.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -274,7 +285,7 @@ impl TaskContext {
     ///
     /// # Errors
     ///
-    /// When it cannot be made.
+    /// If it cannot be created.
     pub fn artifact_dir(&self) -> std::io::Result<std::path::PathBuf> {
         let path = self.host().artifact_path()?;
         std::fs::create_dir_all(&path)?;

@@ -1,4 +1,4 @@
-//! Every DAG of the program, looked at without running it.
+//! Checks every DAG of the program without running it.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,8 @@ use crate::base::Timestamp;
 use crate::dag::{DagDef, Plan, Registry};
 use crate::run::RunInfo;
 
-/// Builds every DAG that is linked into the program and checks what can be checked without running it, in one line of a test:
+/// Builds every DAG linked into the program and checks what can be checked without running it, in
+/// one line of a test:
 ///
 /// ```no_run
 /// # #[allow(clippy::test_attr_in_doctest)]
@@ -17,14 +18,17 @@ use crate::run::RunInfo;
 /// ```
 ///
 /// - the graph has no mistakes, and no two DAGs have the same id;
-/// - every pool that a task names is declared, and large enough for it;
-/// - the defaults of parameters are values that the parameters take, and a DAG with a schedule has them all.
+/// - every pool used by a task is declared, and large enough for it;
+/// - the defaults of parameters are valid, and a DAG with a schedule has a default for every
+///   parameter.
 ///
-/// A test program is linked with the DAGs of the crates that it names; see "Tasks in another crate" in the guide.
+/// A test program is linked with the DAGs of the crates that it names; see "Tasks in another crate"
+/// in the guide.
 ///
 /// # Panics
 ///
-/// With all mistakes at once; and when there is no DAG, because then nothing was checked.
+/// If there are mistakes, with all of them; and if there is no DAG, because then nothing was
+/// checked.
 #[track_caller]
 pub fn check_dags() {
     let dags = Registry::dags();

@@ -1,4 +1,4 @@
-//! What happened in a simulated run, as text that stays the same.
+//! The log of a simulated run, as reproducible text.
 
 use std::cmp::Ordering;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ pub(super) struct EventLog {
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     at: Timestamp,
-    /// The task, and its states before and after; nothing for what happened to the run as a whole.
+    /// The task, and its states before and after; `None` for events of the run as a whole.
     task: Option<(String, &'static str)>,
     text: String,
 }
@@ -47,23 +47,23 @@ impl EventLog {
         self.lines.push(line);
     }
 
-    /// Something that happened to the run as a whole.
+    /// Adds an event of the run as a whole.
     pub(super) fn note(&mut self, at: Timestamp, text: &str) {
         self.lines.push(Line { at, task: None, text: text.to_owned() });
     }
 
-    /// Where a task first came to this state, among all lines.
+    /// The position of the first change of a task to this state.
     pub(super) fn first(&self, task: &str, state: &str) -> Option<usize> {
         let is_it = |line: &Line| line.task.as_ref().is_some_and(|(id, to)| id == task && *to == state);
         self.lines.iter().position(is_it)
     }
 
-    /// Where a task last changed, among all lines.
+    /// The position of the last change of a task.
     pub(super) fn last(&self, task: &str) -> Option<usize> {
         self.lines.iter().rposition(|line| line.task.as_ref().is_some_and(|(id, _)| id == task))
     }
 
-    /// The whole log, one line for each event.
+    /// The whole log, one line per event.
     pub(super) fn text(&self) -> String {
         let width = self.lines.iter().filter_map(|line| Some(line.task.as_ref()?.0.chars().count())).max().unwrap_or(0);
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Many interleavings of one run, with random faults, each of which can be had again.
+//! Explores many interleavings of a run, with random faults, each of them reproducible.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,17 +11,17 @@ use crate::engine::RunReport;
 use crate::run::Durability;
 use crate::value::{AnyValue, Value};
 
-/// Repeats one seed instead of all.
+/// Runs a single seed instead of all.
 const VARIABLE: &str = "TASKFLOW_SEED";
 
-/// Runs the test once as it is, and then once for every seed with another interleaving and random faults: the process dies
-/// (also before anything is stored), the store is slow or fails, the clock is another one after a restart, there are more or
-/// fewer workers.
+/// Runs the test once unchanged, and then once per seed with another interleaving and random
+/// faults: the process dies (also before anything is stored), the store is slow or fails, the clock
+/// differs after a restart, the number of workers varies.
 ///
-/// Whatever happens, the run comes to the same end: the same state of every task and the same result (compared as JSON); no
-/// task whose success was stored runs again; and what the journal tells is what happened. Where the order of events is meant to
-/// matter, less is compared: not the result with an `AnyOf`, not the states with `fail_fast`, a time limit of the run or a
-/// cancellation.
+/// Every run must have the same outcome: the same state of every task and the same result (compared
+/// as JSON); no task whose success was stored runs again; and the journal matches the events. Where
+/// the order of events is meant to matter, less is compared: not the result with an `AnyOf`, not
+/// the states with `fail_fast`, a time limit of the run or a cancellation.
 ///
 /// ```
 /// use taskflow::prelude::*;
@@ -37,11 +37,11 @@ const VARIABLE: &str = "TASKFLOW_SEED";
 /// explore(0..50, || Test::new(halves::run(4)).fail_times("half[2]", 1, "not yet"));
 /// ```
 ///
-/// With the environment variable `TASKFLOW_SEED` it runs that seed alone.
+/// With the environment variable `TASKFLOW_SEED` it runs only that seed.
 ///
 /// # Panics
 ///
-/// When something does not hold: with the seed, what happened, and the command that repeats it.
+/// If a run differs: with the seed, the events, and the command that repeats it.
 #[track_caller]
 pub fn explore<T: Value>(seeds: Range<u64>, test: impl Fn() -> Test<T>) {
     let (first, calm) = match test().try_run() {
@@ -66,12 +66,12 @@ pub fn explore<T: Value>(seeds: Range<u64>, test: impl Fn() -> Test<T>) {
 }
 
 impl<T: Value> Test<T> {
-    /// The same with an interleaving and faults of this seed.
+    /// A test with the interleaving and the faults of this seed.
     fn disturbed(mut self, seed: u64, steps: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let own = std::mem::take(&mut self.faults);
         let random = Faults::random(&mut rng, steps);
-        // What the test itself asks for happens as well.
+        // Faults configured by the test are kept.
         self.faults = Faults {
             crash_after: own.crash_after,
             slow_store: own.slow_store.max(random.slow_store),
@@ -90,7 +90,7 @@ impl<T: Value> Test<T> {
     }
 }
 
-/// What an undisturbed run comes to, as far as every other one must come to the same.
+/// The outcome of the undisturbed run, as far as every other run must match it.
 struct Comparison {
     states: Option<BTreeMap<String, &'static str>>,
     run: Option<&'static str>,
@@ -139,7 +139,7 @@ impl Comparison {
 }
 
 impl<T> Outcome<T> {
-    /// Whether states may depend on what came first.
+    /// Whether states may depend on the order of events.
     fn is_order_dependent(&self) -> bool {
         let options = self.report().plan().options();
         options.timeout.is_some() || options.fail_fast || self.report().halt_reason().is_some()
@@ -155,7 +155,8 @@ fn shown(result: &Result<serde_json::Value, Vec<u8>>) -> String {
     result.as_ref().map_or_else(|bytes| format!("{bytes:?}"), ToString::to_string)
 }
 
-/// The result in a form that can be compared: as JSON, or as it is stored where JSON cannot hold it.
+/// The result in a form that can be compared: as JSON, or in its stored form if JSON cannot
+/// represent it.
 fn result<T: Value>(report: &RunReport<T>) -> Option<Result<serde_json::Value, Vec<u8>>> {
     let ty = crate::value::TypeInfo::of_value::<T>();
     let value: AnyValue = report.shared_result()?;

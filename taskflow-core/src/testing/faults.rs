@@ -1,44 +1,44 @@
-//! What goes wrong around a run.
+//! Faults injected into a simulated run.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What is to go wrong, and when.
+/// The faults, and when they happen.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Faults {
-    /// The process dies when so many journal entries are stored, in all its sessions together.
+    /// The process dies once this many journal entries are stored, across all sessions.
     pub(super) crash_after: Vec<u64>,
-    /// The process dies before so many steps, whether what it recorded is stored or not.
+    /// The process dies before this many steps, whether the entries it recorded are stored or not.
     pub(super) crash_at_steps: Vec<u64>,
-    /// Storing takes as long.
+    /// The duration of storing.
     pub(super) slow_store: Duration,
-    /// Storing takes any time up to that.
+    /// Whether the duration of storing is random, up to that.
     pub(super) random: bool,
-    /// This commit fails, and the session ends with it. Counted from 1.
+    /// The commit that fails and ends its session, counted from 1.
     pub(super) failing_store: Option<u64>,
-    /// After so much virtual time the clock is set forward, or back if less than 0, by so many nanoseconds.
+    /// After this virtual time the clock is moved by this many nanoseconds, forward or backward.
     pub(super) clock_jumps: Vec<(Duration, i64)>,
-    /// After so many transitions somebody cancels the run.
+    /// The run is cancelled after this many transitions.
     pub(super) cancel_after: Option<u64>,
-    /// What somebody releases.
+    /// The events that are sent.
     pub(super) releases: Vec<Release>,
-    /// How the clock differs when the next process takes the run, in nanoseconds.
+    /// How much the clock differs when the next process resumes the run, in nanoseconds.
     pub(super) restart_gap: i64,
 }
 
-/// An event that comes after so much virtual time.
+/// An event that is sent after this virtual time.
 #[derive(Clone, Debug)]
 pub(super) struct Release {
     pub(super) after: Duration,
     pub(super) key: String,
-    /// JSON.
+    /// The value, as JSON.
     pub(super) value: Arc<str>,
-    /// The run has been told.
-    pub(super) is_told: bool,
+    /// Whether the run has received it.
+    pub(super) is_sent: bool,
 }
 
 impl Faults {
-    /// Whether the run needs a journal for it.
+    /// Whether the faults need a journal.
     pub(super) fn need_a_journal(&self) -> bool {
         !self.crash_after.is_empty()
             || !self.crash_at_steps.is_empty()
@@ -46,12 +46,12 @@ impl Faults {
             || self.failing_store.is_some()
     }
 
-    /// Random ones, in a run that takes about `steps` steps when nothing goes wrong.
+    /// Random faults, for a run that takes about `steps` steps without faults.
     pub(super) fn random(rng: &mut fastrand::Rng, steps: u64) -> Faults {
         const HOUR: i64 = 3600 * 1_000_000_000;
 
         let mut faults = Faults { random: true, ..Faults::default() };
-        // Most runs crash, some several times; the others show what an interleaving alone can do.
+        // Most runs crash, some several times; the others test only the interleaving.
         faults.crash_at_steps = (0..rng.u32(0..4)).map(|_| rng.u64(0..steps.max(1) + steps / 4)).collect();
         faults.crash_at_steps.sort_unstable();
         if rng.u32(0..3) == 0 {

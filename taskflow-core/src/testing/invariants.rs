@@ -1,10 +1,10 @@
-//! What must hold whatever goes wrong: the journal tells what happened.
+//! Invariants that hold despite all faults: the journal matches the run.
 
 use crate::engine::RunReport;
 use crate::journal::RunHistory;
 use crate::run::TaskState;
 
-/// How what is stored of a run, all of it, differs from the run itself.
+/// The differences between the stored run, if all of it was stored, and the run itself.
 pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_over: bool) -> Vec<String> {
     let mut found = Vec::new();
     let mut differ = |what: String, stored: String, live: String| {
@@ -23,7 +23,8 @@ pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_ove
             differ(format!("`{id}`"), "nothing".to_owned(), task.state().to_string());
             continue;
         };
-        // A wait that was over before a crash, and is not by the clock of the next process, is not recorded again.
+        // A wait that ended before a crash, but not according to the clock of the next process, is
+        // not recorded again.
         let waits_again = known.state == TaskState::Scheduled
             && matches!(task.state(), TaskState::Deferred | TaskState::UpForReschedule);
         if !waits_again {
@@ -37,7 +38,7 @@ pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_ove
         if is_over && matches!(task.state(), TaskState::Failed | TaskState::Cancelled) {
             differ(format!("the failure of `{id}`"), format!("{:?}", known.failure), format!("{:?}", task.failure()));
         }
-        // An expand node passes on the list of its upstream, which has it.
+        // An expand node passes on the list of its upstream, which stores it.
         if is_over && known.length.is_none() {
             let is_there = task.state() == TaskState::Success;
             differ(format!("the value of `{id}`"), known.has_value().to_string(), is_there.to_string());

@@ -1,10 +1,12 @@
-//! The test kit: a DAG run with a virtual clock, stubs and faults, without files, network or waiting.
+//! The test kit: runs a DAG with a virtual clock, stubs and faults, without files, network or
+//! waiting.
 //!
-//! - [`Test`]: a run to be, of a `#[dag]` function or a [`Dag`](crate::dag::Dag); [`Subject`]: what can be one.
-//!   [`Outcome`]: what came of it, with assertions.
-//! - [`StubFn`], [`Target`]: what stands in for tasks, and which tasks are meant. `script`: who does what when.
-//! - `faults`: what goes wrong. `scene`: script and faults as the surroundings of a simulated run.
-//! - `session`: a run across the deaths of its process; states its protocol. `invariants`: what must hold whatever goes wrong.
+//! - [`Test`]: a simulated run of a `#[dag]` function or a [`Dag`](crate::dag::Dag); [`Subject`]:
+//!   what can be tested. [`Outcome`]: the outcome, with assertions.
+//! - [`StubFn`], [`Target`]: stubs, and the tasks they replace. `script`: the behaviour of tasks.
+//! - `faults`: injected faults. `test_world`: applies script and faults to a simulated run.
+//! - `session`: a run across crashes of its process; documents the protocol. `invariants`: what
+//!   holds despite all faults.
 //! - [`explore`]: many interleavings with random faults. [`check_dags`]: every DAG of the program.
 
 mod check;

@@ -1,4 +1,4 @@
-//! What came of a test, and assertions about it.
+//! The outcome of a test, and assertions about it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,10 +11,10 @@ use crate::run::{RunState, TaskState};
 use crate::task::{CallbackKind, Notification};
 use crate::value::{AnyValue, Value};
 
-/// What came of a test.
+/// The outcome of a test.
 ///
-/// Assertions panic with a table of what happened, at the line that makes them; they return the outcome, so that they can be
-/// chained.
+/// Assertions panic with a table of the run, at the line of the assertion. They return the outcome,
+/// so that they can be chained.
 pub struct Outcome<T> {
     report: RunReport<T>,
     log: EventLog,
@@ -29,58 +29,59 @@ impl<T> Outcome<T> {
         Outcome { report, log, values, notifications, steps }
     }
 
-    /// The report, as that of any run.
+    /// The report, like that of any run.
     pub fn report(&self) -> &RunReport<T> {
         &self.report
     }
 
-    /// How much virtual time it took, from the first start to the end.
+    /// The virtual time from the first start to the end.
     pub fn elapsed(&self) -> Duration {
         self.report.duration()
     }
 
-    /// Every transition, one line each, with the virtual time since the start: the same in every run of the test, for
-    /// snapshots.
+    /// Every transition on a line, with the virtual time since the start. Identical in every run of
+    /// the test, for snapshots.
     pub fn event_log(&self) -> String {
         self.log.text()
     }
 
-    /// What callbacks were told, in order. A test never calls them: it keeps what they would have been told.
+    /// The notifications for callbacks, in order. A test never calls the callbacks; it only records
+    /// their notifications.
     pub fn notifications(&self) -> &[Notification] {
         &self.notifications
     }
 
-    /// Callbacks were told just this, in this order: the kind, and the task with this id; for the run as a whole, the id of
-    /// the DAG.
+    /// Asserts that callbacks received exactly these notifications, in this order: the kind, and
+    /// the id of the task, or of the DAG for the run as a whole.
     ///
     /// # Panics
     ///
-    /// When they were told something else.
+    /// If they received others.
     #[track_caller]
-    pub fn assert_told(&self, wanted: &[(CallbackKind, &str)]) -> &Self {
-        let told: Vec<(CallbackKind, &str)> =
+    pub fn assert_notified(&self, wanted: &[(CallbackKind, &str)]) -> &Self {
+        let received: Vec<(CallbackKind, &str)> =
             self.notifications.iter().map(|notification| (notification.kind, notification.subject())).collect();
-        if told != wanted {
-            self.fail(&format!("callbacks were told {told:?}, not {wanted:?}"));
+        if received != wanted {
+            self.fail(&format!("callbacks received {received:?}, not {wanted:?}"));
         }
         self
     }
 
-    /// What the DAG returned.
+    /// The result of the DAG.
     ///
     /// # Panics
     ///
-    /// When the task that makes it did not succeed.
+    /// If the task that produces it did not succeed.
     #[track_caller]
     pub fn result(&self) -> &T {
         self.report.result().unwrap_or_else(|| self.fail("the run has no result"))
     }
 
-    /// What the task with this id returned.
+    /// The value returned by the task with this id.
     ///
     /// # Panics
     ///
-    /// When there is no such task, it returned nothing, or something else than a `V`.
+    /// If there is no such task, or it returned no value or not a `V`.
     #[track_caller]
     pub fn value<V: Value>(&self, task: &str) -> &V {
         let found = self.task(task);
@@ -94,21 +95,21 @@ impl<T> Outcome<T> {
         })
     }
 
-    /// The run succeeded.
+    /// Asserts that the run succeeded.
     ///
     /// # Panics
     ///
-    /// When it did not.
+    /// If it did not.
     #[track_caller]
     pub fn assert_success(&self) -> &Self {
         self.assert_run(RunState::Success)
     }
 
-    /// The run ended like this.
+    /// Asserts the final state of the run.
     ///
     /// # Panics
     ///
-    /// When it did not.
+    /// If it differs.
     #[track_caller]
     pub fn assert_run(&self, state: RunState) -> &Self {
         if self.report.state() != state {
@@ -117,11 +118,11 @@ impl<T> Outcome<T> {
         self
     }
 
-    /// The task with this id ended like this.
+    /// Asserts the final state of the task with this id.
     ///
     /// # Panics
     ///
-    /// When it did not, or there is no such task.
+    /// If it differs, or there is no such task.
     #[track_caller]
     pub fn assert_state(&self, task: &str, state: TaskState) -> &Self {
         let found = self.task(task).state();
@@ -131,12 +132,12 @@ impl<T> Outcome<T> {
         self
     }
 
-    /// The task with this id was tried so often; attempts that were lost with their process are among them, if anything of them
-    /// was stored.
+    /// Asserts the number of attempts of the task with this id. Attempts lost in a crash count if
+    /// any entry of them was stored.
     ///
     /// # Panics
     ///
-    /// When it was not, or there is no such task.
+    /// If it differs, or there is no such task.
     #[track_caller]
     pub fn assert_attempts(&self, task: &str, attempts: u32) -> &Self {
         let found = self.task(task).attempt_count();
@@ -146,11 +147,11 @@ impl<T> Outcome<T> {
         self
     }
 
-    /// The failure of the task with this id says something with this text in it.
+    /// Asserts that the failure of the task with this id contains this text.
     ///
     /// # Panics
     ///
-    /// When it does not, there is none, or there is no such task.
+    /// If it does not, there is no failure, or there is no such task.
     #[track_caller]
     pub fn assert_failure(&self, task: &str, text: &str) -> &Self {
         match self.task(task).failure() {
@@ -161,11 +162,11 @@ impl<T> Outcome<T> {
         self
     }
 
-    /// Each of these tasks came to its end before the next one started.
+    /// Asserts that each of these tasks ended before the next one started.
     ///
     /// # Panics
     ///
-    /// When one did not, or did not run.
+    /// If one did not, or did not run.
     #[track_caller]
     pub fn assert_order(&self, tasks: &[&str]) -> &Self {
         for pair in tasks.windows(2) {
@@ -193,7 +194,7 @@ impl<T> Outcome<T> {
     }
 }
 
-/// The table that failed assertions show.
+/// The table shown by failed assertions.
 impl<T> fmt::Debug for Outcome<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = &self.report;

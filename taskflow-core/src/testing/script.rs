@@ -1,4 +1,4 @@
-//! Who does what when, instead of the tasks themselves.
+//! The script of a test: how tasks behave instead of running their functions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use crate::dag::Plan;
 use crate::engine::{Part, StandIn, Starting};
 use crate::task::{Interrupt, TaskDef, TaskFn};
 
-/// Which tasks are meant: `extract {}`, all nodes of that `#[task]` function; or `"extract_2"`, the node or the element of a list
-/// (`"extract[3]"`) with this id.
+/// Selects tasks: `extract {}` for all nodes of that `#[task]` function; or `"extract_2"` for the
+/// node or element of a list (`"extract[3]"`) with this id.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` names no task",
     label = "no task",
     note = "name all nodes of a `#[task] fn extract(..)` with `extract {{}}`, or one with its id, as text"
 )]
 pub trait Target {
-    /// The tasks.
+    /// The selected tasks.
     #[doc(hidden)]
     fn whom(self) -> Whom;
 }
@@ -33,7 +33,7 @@ impl Target for &str {
     }
 }
 
-/// The tasks that a line of the script is about.
+/// The tasks that a line of the script applies to.
 #[derive(Clone, Debug)]
 pub enum Whom {
     /// All nodes of a function.
@@ -42,7 +42,7 @@ pub enum Whom {
     Id(String),
 }
 
-/// What they do.
+/// Their behaviour.
 #[derive(Clone)]
 pub(super) enum Act {
     Call(StandIn),
@@ -51,11 +51,11 @@ pub(super) enum Act {
         message: String,
     },
     Take(Duration),
-    /// The first attempt is never heard of again.
+    /// The first attempt is lost without an end.
     Vanish,
 }
 
-/// Lines in the order in which they were written; later ones win.
+/// Lines in the order of their addition; later ones take precedence.
 #[derive(Clone, Default)]
 pub(super) struct Script(Vec<(Whom, Act)>);
 
@@ -64,7 +64,7 @@ impl Script {
         self.0.push((whom, act));
     }
 
-    /// How an attempt goes.
+    /// The behaviour of an attempt.
     pub(super) fn part(&self, attempt: &Starting<'_>) -> Part {
         let mut part = Part::default();
         let mut failure = None;
@@ -83,7 +83,7 @@ impl Script {
         part
     }
 
-    /// The lines that are about no task of the plan.
+    /// The lines that match no task of the plan.
     pub(super) fn mistakes<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = String> + 'a {
         self.0.iter().filter_map(|(whom, _)| match whom {
             Whom::Function(def) => {
@@ -91,7 +91,7 @@ impl Script {
                 (!is_there).then(|| format!("the DAG `{}` does not call the task `{}`", plan.id(), def.id))
             }
             Whom::Id(id) => {
-                // The element of a list is there only when the list is.
+                // The elements of a list exist only once the list does.
                 let node = id.split_once('[').map_or(id.as_str(), |(node, _)| node);
                 if plan.find(node).is_some() {
                     return None;

@@ -1,11 +1,11 @@
-//! A run across the deaths of its process.
+//! Simulates a run across crashes of its process.
 //!
-//! 1. The first session begins the run; each further one resumes it from what is stored. Nothing else is handed on: machine,
-//!    values and queues are dropped with their session.
-//! 2. A session ends with the run, with a crash, or because the store failed. What was not stored is lost then, and the
-//!    clock may have been set meanwhile.
-//! 3. After each session the journal is folded and compared with the state that the session had, if all of it was stored;
-//!    successes that are stored are remembered, because those tasks must not run again.
+//! 1. The first session starts the run; each later one resumes it from the stored entries. Nothing
+//!    else is passed on: machine, values and queues are dropped with their session.
+//! 2. A session ends with the run, with a crash, or because the store failed. What was not stored
+//!    is then lost, and the clock may have changed.
+//! 3. After each session the journal is folded and compared with the state of the session, if all
+//!    of it was stored. Stored successes are remembered, because those tasks must not run again.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub enum TestError {
     /// The graph has mistakes.
     #[error(transparent)]
     Build(#[from] BuildErrors),
-    /// The test names tasks or parameters that are not there, or gives values that do not fit.
+    /// The test names tasks or parameters that do not exist, or values of the wrong type.
     #[error("the test is not about this DAG:\n- {}", .0.join("\n- "))]
     Mistakes(Vec<String>),
     /// The run could not start.
@@ -34,41 +34,41 @@ pub enum TestError {
     /// The run could not be resumed.
     #[error("the run cannot go on after a crash: {0}")]
     Resume(#[from] JournalError),
-    /// The run never comes to its end.
+    /// The run never ends.
     #[error(
         "nothing can happen any more, and the run has not ended; tasks that have not ended: {}. They wait for something that \
          the test does not have (a lost worker without a `timeout`, an event without a `release`, a message of a thread or of the network)\n{log}", .tasks.join(", ")
     )]
     Stuck {
-        /// The tasks that run or are deferred.
+        /// The tasks that are running or deferred.
         tasks: Vec<String>,
-        /// What happened until then.
+        /// The log up to then.
         log: String,
     },
-    /// The engine has broken a promise: a bug of taskflow.
+    /// The engine has violated an invariant: a bug in taskflow.
     #[error("the engine has broken its promises:\n- {}\n{log}", .broken.join("\n- "))]
     Broken {
-        /// Which.
+        /// The violated invariants.
         broken: Vec<String>,
-        /// What happened until then.
+        /// The log up to then.
         log: String,
     },
 }
 
-/// How a run is simulated.
+/// The options of a simulated run.
 #[derive(Clone)]
 pub(super) struct RecordOptions {
     pub(super) plan: Arc<Plan>,
     pub(super) info: RunInfo,
     pub(super) params: Vec<AnyValue>,
     pub(super) workers: usize,
-    /// Of what the run leaves to chance itself: the jitter of retries.
+    /// The seed of the run's own random choices: the jitter of retries.
     pub(super) seed: u64,
     pub(super) fail_fast: bool,
     pub(super) durability: Durability,
 }
 
-/// Runs it to its end, through as many sessions as that takes.
+/// Runs it to its end, in as many sessions as necessary.
 pub(super) fn play<T: Value>(terms: &RecordOptions, scene: &mut TestWorld) -> Result<RunReport<T>, TestError> {
     let mut now = scene.start;
     loop {
@@ -102,7 +102,7 @@ pub(super) fn play<T: Value>(terms: &RecordOptions, scene: &mut TestWorld) -> Re
     }
 }
 
-/// The run from its beginning, or from what is stored of it.
+/// The request for the run, new or resumed from its stored entries.
 fn request<T: Value>(terms: &RecordOptions, scene: &TestWorld, now: Timestamp) -> Result<RunRequest<T>, TestError> {
     let run_id = &terms.info.run_id;
     let known = scene.journal.as_ref().map(|journal| journal.history(run_id)).transpose()?.flatten();
@@ -117,12 +117,12 @@ fn request<T: Value>(terms: &RecordOptions, scene: &TestWorld, now: Timestamp) -
             }
         }
     };
-    // The observer is what makes the machine keep events; the scene sees them.
+    // The observer makes the machine produce events; the world sees them.
     let request = request.observe(|_: &crate::run::Event| {});
     Ok(request.seed(terms.seed).fail_fast(terms.fail_fast).durability(terms.durability))
 }
 
-/// Whoever was to be told was told.
+/// Checks that every notification was delivered.
 fn still_owed(terms: &RecordOptions, scene: &TestWorld) -> Result<(), TestError> {
     let Some(journal) = &scene.journal else { return Ok(()) };
     let pending = journal.pending(&terms.info.run_id, &terms.plan)?;
@@ -133,7 +133,7 @@ fn still_owed(terms: &RecordOptions, scene: &TestWorld) -> Result<(), TestError>
     Err(TestError::Broken { broken, log: scene.log.text() })
 }
 
-/// Compares what is stored with what was, and notes what must not happen again.
+/// Compares the stored run with the session, and remembers what must not happen again.
 fn remember<T>(
     terms: &RecordOptions,
     scene: &mut TestWorld,

@@ -1,4 +1,4 @@
-//! Closures in the place of tasks.
+//! Closures that replace tasks.
 
 use std::sync::Arc;
 
@@ -6,10 +6,11 @@ use crate::base::Result;
 use crate::task::{Inputs, Produced};
 use crate::value::Value;
 
-/// A closure that can stand in for a task with the inputs `Args` and the value `Output`.
+/// A closure that can replace a task with the inputs `Args` and the value `Output`.
 ///
-/// It takes the inputs by value, `Vec<T>` for `&[T]` and `String` for `&str`, so they must be `Clone`; a context is not among
-/// them. It returns a `Result` with taskflow's boxed error. Up to twelve inputs.
+/// It takes the inputs by value, `Vec<T>` for `&[T]` and `String` for `&str`, so they must be
+/// `Clone`; the context is not passed. It returns a `Result` with taskflow's boxed error. Up to
+/// twelve inputs.
 #[diagnostic::on_unimplemented(
     message = "this closure cannot stand in for a task with the inputs `{Args}` and the value `{Output}`",
     label = "takes or returns something else",

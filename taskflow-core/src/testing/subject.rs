@@ -6,11 +6,12 @@ use crate::dag::{BuildErrors, Dag, DagFn, Plan};
 use crate::engine::RunRequest;
 use crate::value::{AnyValue, Value};
 
-/// What a [`Test`](super::Test) is made of.
+/// The subject of a [`Test`](super::Test):
 ///
-/// - `delays {}`, the type that `#[dag] fn delays(..)` makes: its parameters are given by name, or have defaults;
-/// - `delays::run(day, 15)`: all of them at once, checked by the compiler;
-/// - a [`Dag`], of [`Dag::build`].
+/// - `delays {}`, the type defined by `#[dag] fn delays(..)`: its parameters are set by name, or
+///   have defaults;
+/// - `delays::run(day, 15)`: with all parameters, checked by the compiler;
+/// - a [`Dag`], from [`Dag::build`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be tested as a DAG",
     label = "neither a DAG nor a run of one",

@@ -1,4 +1,4 @@
-//! A run to be tested.
+//! A test of a DAG.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -18,8 +18,8 @@ use crate::run::{Durability, RunInfo};
 use crate::task::TaskFn;
 use crate::value::{AnyValue, Value};
 
-/// A run to be simulated: on one thread, with a virtual clock, without files or network. Hours of retries, time limits and
-/// waiting tasks pass in milliseconds, and every test gives the same every time.
+/// A simulated run: on one thread, with a virtual clock, without files or network. Hours of
+/// retries, time limits and deferred tasks pass in milliseconds, and every test is reproducible.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,9 +50,10 @@ use crate::value::{AnyValue, Value};
 /// assert_eq!(outcome.elapsed(), Duration::from_secs(2 * 3600));
 /// ```
 ///
-/// Sync and blocking tasks take no virtual time unless [`Test::takes`] says so; they run one after the other on the thread of the
-/// test. Async tasks run side by side on a paused tokio clock of the same time: `tokio::time::sleep` returns when nothing else
-/// can happen. What waits for a real thread or for the network waits for nothing, and the clock runs away from it: stub it.
+/// Sync and blocking tasks take no virtual time unless [`Test::takes`] sets it; they run one after
+/// the other on the thread of the test. Async tasks run concurrently on a paused tokio clock with
+/// the same time: `tokio::time::sleep` returns when nothing else can happen. Waits for a real
+/// thread or for the network do not hold the clock: stub them.
 #[must_use = "a test runs with `run()`"]
 pub struct Test<T> {
     plan: Result<Arc<Plan>, BuildErrors>,
@@ -70,7 +71,8 @@ pub struct Test<T> {
 }
 
 impl<T: Value> Test<T> {
-    /// A test of `delays {}` or `delays::run(..)`, for a `#[dag] fn delays(..)`, or of a [`Dag`](crate::dag::Dag).
+    /// A test of `delays {}` or `delays::run(..)`, for a `#[dag] fn delays(..)`, or of a
+    /// [`Dag`](crate::dag::Dag).
     pub fn new(subject: impl Subject<Result = T>) -> Self {
         let (plan, params) = subject.into_parts();
         let count = plan.as_ref().map_or(0, |plan| plan.params().len());
@@ -94,7 +96,7 @@ impl<T: Value> Test<T> {
 
 /// What is run.
 impl<T> Test<T> {
-    /// The value of a parameter of the DAG. Those that are not given have their defaults.
+    /// Sets a parameter of the DAG. Others have their defaults.
     pub fn param<V: Value>(mut self, name: &str, value: V) -> Self {
         let given = std::any::type_name::<V>();
         self.set_param(name, |param| match param.ty.path() == given {
@@ -104,7 +106,7 @@ impl<T> Test<T> {
         self
     }
 
-    /// The value of a parameter, read from text as the command line reads it.
+    /// Sets a parameter from text, parsed as on the command line.
     pub fn param_text(mut self, name: &str, text: &str) -> Self {
         self.set_param(name, |param| param.parse(text).map_err(|error| error.to_string()));
         self
@@ -126,20 +128,20 @@ impl<T> Test<T> {
         }
     }
 
-    /// The point in time the run is about, at which its virtual clock starts. Default: 2026-01-01.
+    /// Sets the logical date of the run, at which its virtual clock starts. Default: 2026-01-01.
     pub fn logical_date(mut self, logical_date: Timestamp) -> Self {
         self.logical_date = logical_date;
         self
     }
 
-    /// How many sync tasks run at once. Default: 4.
+    /// Sets how many sync tasks run at once. Default: 4.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);
         self
     }
 
-    /// Lets chance choose what comes next wherever threads could have come in another order; the same seed chooses the same.
-    /// Without one, everything comes in its order.
+    /// Makes random choices wherever the order of threads could vary; the same seed makes the same
+    /// choices. Without a seed, everything happens in order.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -157,7 +159,8 @@ impl<T> Test<T> {
         self
     }
 
-    /// Keeps a journal (in memory), so that values must be such that can be stored. Faults that need one bring it along.
+    /// Stores the run in a journal (in memory), so its values must be serializable. Faults that
+    /// need a journal enable it.
     pub fn stored(mut self) -> Self {
         self.is_stored = true;
         self
@@ -242,7 +245,7 @@ impl<T> Test<T> {
         match serde_json::to_string(&value) {
             Ok(value) => {
                 let (key, value) = (key.to_owned(), value.into());
-                self.faults.releases.push(Release { after, key, value, is_told: false });
+                self.faults.releases.push(Release { after, key, value, is_sent: false });
             }
             Err(error) => self.mistakes.push(format!("the value of the event `{key}` has no JSON form: {error}")),
         }

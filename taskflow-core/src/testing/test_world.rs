@@ -63,8 +63,8 @@ impl TestWorld {
 
     /// Of the events that the run was told of these are stored; whoever released the others does so again.
     pub(super) fn knows<V>(&mut self, events: &[(String, V)]) {
-        for release in self.faults.releases.iter_mut().filter(|release| release.is_told) {
-            release.is_told = events.iter().any(|(key, _)| *key == release.key);
+        for release in self.faults.releases.iter_mut().filter(|release| release.is_sent) {
+            release.is_sent = events.iter().any(|(key, _)| *key == release.key);
         }
     }
 
@@ -116,15 +116,15 @@ impl SimHooks for TestWorld {
             return Some(Interference::Jump(by));
         }
         let start = self.start;
-        let is_due = |release: &&mut Release| !release.is_told && start + release.after <= now;
+        let is_due = |release: &&mut Release| !release.is_sent && start + release.after <= now;
         let release = self.faults.releases.iter_mut().find(is_due)?;
-        release.is_told = true;
+        release.is_sent = true;
         Some(Interference::Release(release.key.clone(), Arc::clone(&release.value)))
     }
 
     fn interferes_at(&self) -> Option<Timestamp> {
         let jump = self.faults.clock_jumps.first().map(|&(after, _)| after);
-        let releases = self.faults.releases.iter().filter(|release| !release.is_told).map(|release| release.after);
+        let releases = self.faults.releases.iter().filter(|release| !release.is_sent).map(|release| release.after);
         releases.chain(jump).min().map(|after| self.start + after)
     }
 
@@ -152,7 +152,7 @@ impl SimHooks for TestWorld {
 
     fn tell(&mut self, now: Timestamp, pending: PendingCallback) {
         if let Some(journal) = &self.journal
-            && let Err(error) = journal.note(&pending.notification.run.run_id, &pending.as_told(now))
+            && let Err(error) = journal.note(&pending.notification.run.run_id, &pending.as_delivered(now))
         {
             self.broken.push(format!("what a callback was told cannot be noted: {error}"));
         }

@@ -1,11 +1,12 @@
-//! Values as bytes and back: MessagePack with the names of the fields, so that a stored value can be read without its type
-//! and by a later version of it.
+//! Encodes values as MessagePack with field names, so that a stored value can be read without its
+//! type and by later versions of the type.
 //!
-//! A value that the format cannot keep is refused where it is produced: the task fails while its author looks, and not the
-//! run that is resumed a week later. [`probe`] finds what would come back as something else. What it cannot see is a type
-//! that does not read what it writes: `skip_serializing_if` without `default`, a 128-bit integer in an untagged enum. Such
-//! a type shows it with most of its values, so values up to [`READ_BACK`] bytes are read back before they are stored. For
-//! larger ones that would double the cost of storing, and the mistake comes to light when the value is read.
+//! A value that the format cannot represent is rejected where it is produced: the task fails at
+//! once, instead of a run that is resumed a week later. [`probe`] finds what would be decoded as
+//! something else. It cannot detect a type that does not read what it writes: `skip_serializing_if`
+//! without `default`, a 128-bit integer in an untagged enum. Most values of such a type show the
+//! mistake, so values up to [`READ_BACK`] bytes are decoded before they are stored. For larger
+//! values that would double the cost of storing; their mistake is found when the value is read.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -16,10 +17,10 @@ use serde::{Serialize, Serializer};
 use super::msgpack::MAX_DEPTH;
 use super::{AnyValue, TypeInfo, Value, msgpack, probe};
 
-/// Up to this many bytes a value is read back before it is stored.
+/// Values of up to so many bytes are decoded before they are stored.
 const READ_BACK: usize = 4096;
 
-/// What can be done with the values of a type whose name alone is known: one static per type.
+/// The operations on values of a type that is known only by name: one static per type.
 pub(super) struct Codec {
     pub(super) json: fn(&AnyValue) -> Result<serde_json::Value, String>,
     pub(super) encode: fn(&AnyValue) -> Result<Vec<u8>, String>,
@@ -47,8 +48,9 @@ fn encode<T: Value>(value: &AnyValue) -> Result<Vec<u8>, String> {
     }
     probe::check(value).map_err(refused)?;
     let bytes = match (value as &dyn Any).downcast_ref::<Vec<u8>>() {
-        // Known only at the top. Within other types a `Vec<u8>` is a list of numbers, twice as long: as binary it could
-        // not be read back through a tagged, untagged or flattened type. `serde_bytes` is the way to say so there.
+        // Only known at the top level. Within other types a `Vec<u8>` is a list of numbers, twice
+        // as long: binary could not be read back through a tagged, untagged or flattened type.
+        // There, `serde_bytes` requests binary.
         Some(bytes) => rmp_serde::to_vec_named(&Binary(bytes)),
         None => rmp_serde::to_vec_named(value),
     }
@@ -75,7 +77,7 @@ fn decode<T: Value>(bytes: &[u8]) -> Result<AnyValue, String> {
     match read {
         Ok(value) => Ok(value),
         Err(error) => Err(format!(
-            "the stored value is no `{}`: {error}; if the type was changed, run the task that made the value again",
+            "the stored value is not a `{}`: {error}; if the type was changed, run the task that produced the value again",
             name::<T>()
         )),
     }
@@ -93,13 +95,13 @@ fn from_json<T: Value>(json: &serde_json::Value) -> Result<AnyValue, String> {
 }
 
 fn read<T: Value>(bytes: &[u8]) -> Result<T, String> {
-    // The library limits depth, too, but not that of enums within enums.
+    // The library limits the depth too, but not that of nested enums.
     msgpack::check(bytes).map_err(|broken| broken.to_string())?;
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
     let value = T::deserialize(&mut deserializer).map_err(|error| error.to_string())?;
     match IgnoredAny::deserialize(&mut deserializer) {
-        // The bytes are one value, so only a type that takes less than a value of it gets here.
-        Ok(_) => Err("the type reads only a part of it".to_owned()),
+        // The bytes are exactly one value, so the type reads less than a value of it.
+        Ok(_) => Err("the type reads only part of it".to_owned()),
         Err(_) => Ok(value),
     }
 }
@@ -112,7 +114,7 @@ fn name<T: Value>() -> String {
     TypeInfo::of::<T>().short()
 }
 
-/// Bytes that are stored as such: serde knows a `Vec<u8>` as a list of numbers only.
+/// Bytes that are stored as binary: serde treats a `Vec<u8>` as a list of numbers.
 struct Binary<'a>(&'a [u8]);
 
 impl Serialize for Binary<'_> {
@@ -151,7 +153,7 @@ mod tests {
 
     #[track_caller]
     #[allow(clippy::needless_pass_by_value, reason = "the lists of values read better without a `&` before each")]
-    fn kept<T: Value + Clone + Debug + PartialEq>(value: T) {
+    fn assert_roundtrip<T: Value + Clone + Debug + PartialEq>(value: T) {
         let bytes = encode(value.clone()).unwrap();
         assert_eq!(*decode::<T>(&bytes).unwrap(), value);
     }
@@ -222,15 +224,23 @@ mod tests {
     }
 
     #[test]
-    fn scalars_are_kept() {
-        kept((u64::MAX, i64::MIN, u128::MAX, i128::MIN, i128::MAX, -1_i128, true));
-        kept(('é', '\u{10ffff}', String::from("\0"), f32::MIN_POSITIVE, 0.1_f64, f64::NEG_INFINITY, f32::INFINITY));
-        kept(());
-        kept((Unit, Newtype(Unit), Empty {}, Some(Unit), Some(Newtype(Unit)), vec![(), ()]));
-        kept((Some(1), None::<u8>, vec![None, Some("x".to_owned())]));
-        kept("::1".parse::<IpAddr>().unwrap());
-        kept(std::time::Duration::from_nanos(u64::MAX));
-        kept(crate::base::Timestamp::MAX);
+    fn scalars_survive_a_roundtrip() {
+        assert_roundtrip((u64::MAX, i64::MIN, u128::MAX, i128::MIN, i128::MAX, -1_i128, true));
+        assert_roundtrip((
+            'é',
+            '\u{10ffff}',
+            String::from("\0"),
+            f32::MIN_POSITIVE,
+            0.1_f64,
+            f64::NEG_INFINITY,
+            f32::INFINITY,
+        ));
+        assert_roundtrip(());
+        assert_roundtrip((Unit, Newtype(Unit), Empty {}, Some(Unit), Some(Newtype(Unit)), vec![(), ()]));
+        assert_roundtrip((Some(1), None::<u8>, vec![None, Some("x".to_owned())]));
+        assert_roundtrip("::1".parse::<IpAddr>().unwrap());
+        assert_roundtrip(std::time::Duration::from_nanos(u64::MAX));
+        assert_roundtrip(crate::base::Timestamp::MAX);
     }
 
     #[test]
@@ -241,36 +251,39 @@ mod tests {
     }
 
     #[test]
-    fn maps_with_any_keys_are_kept() {
-        kept(HashMap::from([((1, "a".to_owned()), 2), ((3, "b".to_owned()), 4)]));
-        kept(HashMap::from([(Key { row: 1, name: None }, 1), (Key { row: 1, name: Some("x".to_owned()) }, 2)]));
-        kept(BTreeMap::from([(-1_i64, 'x'), (i64::MAX, 'y')]));
-        kept(BTreeMap::from([(None, 1), (Some(7_u8), 2)]));
-        kept(HashMap::from([(true, HashSet::from([1_u8, 2]))]));
-        kept(BTreeMap::from([(vec![1_u8], 1_u128)]));
+    fn maps_with_any_keys_survive_a_roundtrip() {
+        assert_roundtrip(HashMap::from([((1, "a".to_owned()), 2), ((3, "b".to_owned()), 4)]));
+        assert_roundtrip(HashMap::from([
+            (Key { row: 1, name: None }, 1),
+            (Key { row: 1, name: Some("x".to_owned()) }, 2),
+        ]));
+        assert_roundtrip(BTreeMap::from([(-1_i64, 'x'), (i64::MAX, 'y')]));
+        assert_roundtrip(BTreeMap::from([(None, 1), (Some(7_u8), 2)]));
+        assert_roundtrip(HashMap::from([(true, HashSet::from([1_u8, 2]))]));
+        assert_roundtrip(BTreeMap::from([(vec![1_u8], 1_u128)]));
     }
 
     #[test]
-    fn enums_in_each_of_serdes_forms_are_kept() {
+    fn enums_in_each_of_serdes_forms_survive_a_roundtrip() {
         let inner = Shape::Struct { id: 1, inner: Some(Box::new(Shape::Empty)) };
-        kept(vec![Shape::Empty, Shape::Newtype(None), Shape::Newtype(Some(1)), Shape::Unit(())]);
-        kept(vec![Shape::Tuple(-1, "x".to_owned()), Shape::Struct { id: 2, inner: Some(Box::new(inner)) }]);
-        kept(vec![Some(Shape::Empty), Some(Shape::Newtype(None)), None]);
-        kept(vec![Tagged::Empty, Tagged::Image { data: vec![0, 200], scale: f32::INFINITY }]);
-        kept(vec![Adjacent::Empty, Adjacent::Pair(1, -5)]);
-        kept(vec![Untagged::Number(0.5), Untagged::Bytes(vec![1, 255]), Untagged::Text("x".to_owned())]);
-        kept(Untagged::Nested { of: Box::new(Untagged::Bytes(vec![])) });
-        kept(Flat { id: 1, rest: BTreeMap::from([("x".to_owned(), Untagged::Bytes(vec![1]))]) });
-        kept(Ok::<u8, String>(1));
-        kept(serde_json::json!({"a": [1, -2, 0.5, null, true, {"b": "c"}]}));
+        assert_roundtrip(vec![Shape::Empty, Shape::Newtype(None), Shape::Newtype(Some(1)), Shape::Unit(())]);
+        assert_roundtrip(vec![Shape::Tuple(-1, "x".to_owned()), Shape::Struct { id: 2, inner: Some(Box::new(inner)) }]);
+        assert_roundtrip(vec![Some(Shape::Empty), Some(Shape::Newtype(None)), None]);
+        assert_roundtrip(vec![Tagged::Empty, Tagged::Image { data: vec![0, 200], scale: f32::INFINITY }]);
+        assert_roundtrip(vec![Adjacent::Empty, Adjacent::Pair(1, -5)]);
+        assert_roundtrip(vec![Untagged::Number(0.5), Untagged::Bytes(vec![1, 255]), Untagged::Text("x".to_owned())]);
+        assert_roundtrip(Untagged::Nested { of: Box::new(Untagged::Bytes(vec![])) });
+        assert_roundtrip(Flat { id: 1, rest: BTreeMap::from([("x".to_owned(), Untagged::Bytes(vec![1]))]) });
+        assert_roundtrip(Ok::<u8, String>(1));
+        assert_roundtrip(serde_json::json!({"a": [1, -2, 0.5, null, true, {"b": "c"}]}));
     }
 
     #[test]
     fn bytes_are_stored_as_binary_at_the_top_and_as_numbers_within() {
         assert_eq!(encode(vec![1_u8, 200]).unwrap(), [0xc4, 2, 1, 200]);
         assert_eq!(encode((vec![1_u8, 200],)).unwrap(), [0x91, 0x92, 1, 0xcc, 200]);
-        kept(vec![0_u8; 5000]);
-        kept(Vec::<u8>::new());
+        assert_roundtrip(vec![0_u8; 5000]);
+        assert_roundtrip(Vec::<u8>::new());
     }
 
     #[test]
@@ -281,7 +294,7 @@ mod tests {
             "a `HashMap<String, Option<Option<u8>>>` cannot be stored: at `[\"gate\"]`: `Some` of an empty value \
              (`Some(None)`, `Some(())`) would be read back as `None`; use an enum of your own in place of the outer `Option`"
         );
-        kept(HashMap::from([("a".to_owned(), Some(Some(1))), ("b".to_owned(), None)]));
+        assert_roundtrip(HashMap::from([("a".to_owned(), Some(Some(1))), ("b".to_owned(), None)]));
     }
 
     #[test]
@@ -316,15 +329,15 @@ mod tests {
             }
         }
         let error = encode(Half(1, 2)).unwrap_err();
-        assert!(error.contains("the type reads only a part of it"), "{error}");
+        assert!(error.contains("the type reads only part of it"), "{error}");
     }
 
     #[test]
     fn a_value_of_another_type_and_a_bare_name_are_refused() {
         let value: AnyValue = Arc::new(1_u8);
         assert_eq!(TypeInfo::of_value::<u16>().encode(&value).unwrap_err(), "not a u16");
-        assert_eq!(TypeInfo::of::<u8>().encode(&value).unwrap_err(), "nothing is known of u8 but its name");
-        assert_eq!(TypeInfo::of::<u8>().decode(&[1]).unwrap_err(), "nothing is known of u8 but its name");
+        assert_eq!(TypeInfo::of::<u8>().encode(&value).unwrap_err(), "only the name of u8 is known");
+        assert_eq!(TypeInfo::of::<u8>().decode(&[1]).unwrap_err(), "only the name of u8 is known");
     }
 
     #[test]
@@ -332,8 +345,8 @@ mod tests {
         let bytes = encode("text".to_owned()).unwrap();
         assert_eq!(
             decode::<Vec<u8>>(&bytes).unwrap_err(),
-            "the stored value is no `Vec<u8>`: invalid type: string \"text\", expected a sequence; if the type was changed, \
-             run the task that made the value again"
+            "the stored value is not a `Vec<u8>`: invalid type: string \"text\", expected a sequence; if the type was changed, \
+             run the task that produced the value again"
         );
     }
 
@@ -366,7 +379,7 @@ mod tests {
     fn deep_nesting_neither_overflows_the_stack_nor_is_lost() {
         let tree = |levels: usize| (1..levels).fold(Tree { children: vec![] }, |tree, _| Tree { children: vec![tree] });
         let chain = |levels: usize| (0..levels).fold(Chain::End, |chain, _| Chain::Link(Box::new(chain)));
-        // That of a task.
+        // The stack of a task.
         let small = std::thread::Builder::new().stack_size(2 << 20);
         let run = move || {
             let bytes = encode(tree(MAX_DEPTH / 2)).unwrap();
@@ -376,7 +389,7 @@ mod tests {
             encode(tree(1000)).unwrap_err();
             encode(chain(1000)).unwrap_err();
             let nested = (1..MAX_DEPTH).fold(Untagged::Number(1.0), |of, _| Untagged::Nested { of: Box::new(of) });
-            kept(nested);
+            assert_roundtrip(nested);
 
             let link = b"\x81\xa4Link";
             decode::<Chain>(&[link.repeat(1_000_000), b"\xa3End".to_vec()].concat()).unwrap_err();
@@ -416,7 +429,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_value_comes_back_as_it_is(
+        fn any_value_survives_a_roundtrip(
             map in proptest::collection::btree_map(any::<(u8, String)>(), proptest::collection::vec(shape(), 0..4), 0..4),
             character: Option<char>,
             numbers: Vec<(i128, f64, bool)>,

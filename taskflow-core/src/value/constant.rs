@@ -1,4 +1,4 @@
-//! A plain value in the graph: a literal argument, or the default of a parameter.
+//! A constant in the graph: a literal argument, or the default of a parameter.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,8 +7,9 @@ use super::{AnyValue, TypeInfo, Value};
 
 /// A value known when the graph is built.
 ///
-/// It is kept in its type for the task that takes it, and as JSON for the plan, its hash and its pictures. A value that
-/// JSON cannot hold (a map with tuple keys) is reported when the plan is frozen.
+/// It is stored with its type for the task that takes it, and as JSON for the plan, its hash and
+/// its renderings. A value without a JSON form (a map with tuple keys) is reported when the plan is
+/// frozen.
 #[derive(Clone)]
 pub struct Constant {
     value: AnyValue,
@@ -17,18 +18,19 @@ pub struct Constant {
 }
 
 impl Constant {
-    /// Keeps `value`.
+    /// Creates a constant.
     pub fn new<T: Value>(value: T) -> Self {
         let json = serde_json::to_value(&value).map_err(|error| error.to_string());
         Constant { value: Arc::new(value), json, ty: TypeInfo::of_value::<T>() }
     }
 
-    /// Keeps what is no data, a function say: for the plan, its hash and its pictures it is `label`.
+    /// Creates a constant from something that is not data, such as a function; the plan, its hash
+    /// and its renderings show `label`.
     pub(crate) fn opaque<T: Send + Sync + 'static>(value: T, label: &str) -> Self {
         Constant { value: Arc::new(value), json: Ok(label.into()), ty: TypeInfo::of::<T>() }
     }
 
-    /// The value for a task.
+    /// The value.
     pub fn value(&self) -> &AnyValue {
         &self.value
     }

@@ -1,10 +1,12 @@
-//! Large values as files, named after their content.
+//! Stores large values in files named after their content.
 //!
-//! `<root>/<run>/<first two digits>/<SHA-256 in hexadecimal>`. A file with the name of its content can be written twice
-//! without harm, and a damaged one cannot pass for whole. Each run has its own, so that a run is deleted as a directory.
+//! The path is `<root>/<run>/<first two digits>/<SHA-256 in hexadecimal>`. Writing such a file
+//! twice is harmless, and damage is detected. Each run has its own directory, so that a run is
+//! deleted as a directory.
 //!
-//! A file appears under its name only when it is complete: it is written beside it, brought to the disk, and renamed. What a
-//! crash leaves behind is a file that ends in `.tmp`; [`ValueFiles::sweep`] removes those.
+//! A file appears under its name only when it is complete: it is written under a temporary name in
+//! the same directory, synced and renamed. A crash can leave a file that ends in `.tmp`;
+//! [`ValueFiles::sweep`] removes those.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -18,10 +20,10 @@ use sha2::{Digest, Sha256};
 
 use crate::base::{failpoint, hex, safe_name};
 
-/// What the name of a file that is still being written ends with.
+/// The suffix of a file that is still being written.
 const UNFINISHED: &str = "tmp";
 
-/// The content of a value that is kept in a file.
+/// Identifies the content of a value stored in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct FileRef {
     /// Its SHA-256.
@@ -31,31 +33,31 @@ pub(crate) struct FileRef {
 }
 
 impl FileRef {
-    /// That of these bytes.
+    /// The reference for these bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         FileRef { sha256: Sha256::digest(bytes).into(), len: bytes.len() as u64 }
     }
 }
 
-/// The files of large values below one directory.
+/// The files of large values below a directory.
 #[derive(Clone, Debug)]
 pub(crate) struct ValueFiles {
     root: PathBuf,
     sync: bool,
 }
 
-/// Why a value cannot be had from its file.
+/// Why a value cannot be read from its file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ValueFileError {
-    /// There is no such file.
-    #[error("the value is missing: there is no file {}; run the task that made it again", path.display())]
+    /// The file does not exist.
+    #[error("the value is missing: there is no file {}; run the task that produced it again", path.display())]
     Missing {
-        /// Where it should be.
+        /// Its path.
         path: PathBuf,
     },
     /// The file is shorter or longer than the value.
     #[error(
-        "the value is truncated: {} has {found} bytes and should have {expected}; run the task that made it again",
+        "the value is truncated: {} has {found} bytes and should have {expected}; run the task that produced it again",
         path.display()
     )]
     Truncated {
@@ -66,9 +68,9 @@ pub(crate) enum ValueFileError {
         /// The length of the file.
         found: u64,
     },
-    /// The file has the right length and another content.
+    /// The file has the right length but different content.
     #[error(
-        "the value is corrupt: {} is not what was written; run the task that made it again, and check the disk",
+        "the value is corrupt: {} is not what was written; run the task that produced it again, and check the disk",
         path.display()
     )]
     Corrupt {
@@ -80,30 +82,31 @@ pub(crate) enum ValueFileError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
 impl ValueFiles {
-    /// The files below `root`, which is made when first needed. With `sync` a value has reached the disk when
-    /// [`ValueFiles::put`] returns; without it a value survives a crash of the process and not one of the machine.
+    /// The files below `root`, which is created when first needed. With `sync`, a value is on disk
+    /// when [`ValueFiles::put`] returns; without it, a value survives a crash of the process but
+    /// not of the machine.
     pub(crate) fn new(root: PathBuf, sync: bool) -> Self {
         ValueFiles { root, sync }
     }
 
-    /// Keeps `bytes` for `run`. What is there already is not written again; a damaged file is replaced.
+    /// Stores `bytes` for `run`. An existing file is not written again; a damaged one is replaced.
     ///
     /// # Errors
     ///
-    /// What the system says of the write. No unfinished file is left behind then, if it can be helped.
+    /// The error of the write. The temporary file is removed if possible.
     pub(crate) fn put(&self, run: &str, bytes: &[u8]) -> io::Result<FileRef> {
         let file = FileRef::of(bytes);
         let path = self.path(run, &file);
         let directory = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(directory)?;
-        if holds(&path, bytes) {
-            // Whoever wrote it may have died before it reached the disk.
+        if has_content(&path, bytes) {
+            // Its writer may have died before it reached the disk.
             if self.sync {
                 failpoint::hit("value.sync")?;
                 File::open(&path)?.sync_all()?;
@@ -115,7 +118,7 @@ impl ValueFiles {
                 fs::rename(&unfinished, &path)
             });
             if let Err(error) = written {
-                // The error that counts is the first; `sweep` gets what stays.
+                // Report the first error; `sweep` removes a file that remains.
                 let _ = fs::remove_file(&unfinished);
                 return Err(error);
             }
@@ -124,11 +127,11 @@ impl ValueFiles {
         Ok(file)
     }
 
-    /// The content of a value of `run`, known to be what was put there.
+    /// Returns a value of `run`, verified against its hash.
     ///
     /// # Errors
     ///
-    /// When the file is missing, truncated, corrupt or cannot be read.
+    /// If the file is missing, truncated, corrupt or cannot be read.
     pub(crate) fn get(&self, run: &str, file: &FileRef) -> Result<Vec<u8>, ValueFileError> {
         let (path, bytes) = self.read(run, file, 0..u64::MAX)?;
         if bytes.len() as u64 != file.len {
@@ -169,11 +172,12 @@ impl ValueFiles {
         Ok(files)
     }
 
-    /// Removes all values of `run`, unfinished files included. That there are none is fine.
+    /// Removes all values of `run`, including temporary files; it is fine if there are none.
     ///
     /// # Errors
     ///
-    /// What the system says; some files may be gone then. Calling it again is safe.
+    /// The error of the operating system; some files may have been removed. Calling it again is
+    /// safe.
     pub(crate) fn remove_run(&self, run: &str) -> io::Result<()> {
         match fs::remove_dir_all(self.run_directory(run)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -181,12 +185,13 @@ impl ValueFiles {
         }
     }
 
-    /// Removes the unfinished files that crashes left, and says how many. Those last written at or after `older_than` are
-    /// left alone: somebody may be writing them.
+    /// Removes the temporary files that crashes left, and returns how many. Files last written at
+    /// or after `older_than` are skipped: they may still be in use.
     ///
     /// # Errors
     ///
-    /// When a directory cannot be read or a file cannot be removed. A file that vanishes meanwhile is no error.
+    /// If a directory cannot be read or a file cannot be removed. A file that disappears meanwhile
+    /// is not an error.
     pub(crate) fn sweep(&self, older_than: SystemTime) -> io::Result<usize> {
         let mut removed = 0;
         for run in entries(&self.root)? {
@@ -223,7 +228,7 @@ impl ValueFiles {
         Ok(())
     }
 
-    /// Brings the names to the disk: of the file, of its directory, of that of the run.
+    /// Syncs the names to disk: those of the file, its directory and the directory of the run.
     fn sync_directories(&self, innermost: &Path) -> io::Result<()> {
         if self.sync {
             failpoint::hit("value.sync_dir")?;
@@ -241,7 +246,7 @@ impl ValueFiles {
             let mut opened = File::open(&path)?;
             let found = opened.metadata()?.len();
             let mut bytes = Vec::new();
-            // Only then is the length known not to be a mistake, and memory for it reasonable.
+            // Only now is the length known to be correct, so that memory can be allocated for it.
             if found == file.len {
                 let len = range.end.min(found).saturating_sub(range.start);
                 bytes.reserve_exact(usize::try_from(len).map_err(io::Error::other)?);
@@ -259,8 +264,8 @@ impl ValueFiles {
     }
 }
 
-/// Whether the file has exactly this content. One that cannot be read has not.
-fn holds(path: &Path, bytes: &[u8]) -> bool {
+/// Whether the file has exactly this content. An unreadable file does not.
+fn has_content(path: &Path, bytes: &[u8]) -> bool {
     let compare = || -> io::Result<bool> {
         let mut file = File::open(path)?;
         if file.metadata()?.len() != bytes.len() as u64 {
@@ -280,7 +285,7 @@ fn holds(path: &Path, bytes: &[u8]) -> bool {
     compare().unwrap_or(false)
 }
 
-/// A name beside `path` that no other writer uses, in this process or another.
+/// A temporary name in the same directory that no other writer uses, in this process or another.
 fn unfinished(path: &Path) -> PathBuf {
     static SERIAL: AtomicU64 = AtomicU64::new(0);
     let (process, serial) = (std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
@@ -307,7 +312,7 @@ fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     }
 }
 
-/// Whether the file was older, and is removed.
+/// Removes the file if it is older; returns whether it did.
 fn remove_older(path: &Path, older_than: SystemTime) -> io::Result<bool> {
     let removed = fs::symlink_metadata(path)
         .and_then(|metadata| metadata.modified())
@@ -323,7 +328,7 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Elsewhere a directory cannot be opened as a file, and the system brings names to the disk by itself.
+/// On other systems a directory cannot be opened as a file, and the system syncs names itself.
 #[cfg(not(unix))]
 fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
@@ -403,7 +408,7 @@ mod tests {
         assert_eq!(
             message(),
             format!(
-                "the value is truncated: {} has 2 bytes and should have 3; run the task that made it again",
+                "the value is truncated: {} has 2 bytes and should have 3; run the task that produced it again",
                 path.display()
             )
         );
@@ -412,14 +417,14 @@ mod tests {
         assert_eq!(
             message(),
             format!(
-                "the value is corrupt: {} is not what was written; run the task that made it again, and check the disk",
+                "the value is corrupt: {} is not what was written; run the task that produced it again, and check the disk",
                 path.display()
             )
         );
         fs::remove_file(&path).unwrap();
         assert_eq!(
             message(),
-            format!("the value is missing: there is no file {}; run the task that made it again", path.display())
+            format!("the value is missing: there is no file {}; run the task that produced it again", path.display())
         );
         fs::create_dir(&path).unwrap();
         assert!(files.get(RUN, &file).is_err());
@@ -457,7 +462,7 @@ mod tests {
     fn a_write_that_fails_leaves_no_unfinished_file() {
         let (_directory, files) = files(false);
         let file = FileRef::of(b"abc");
-        // A directory with something in it cannot be renamed over.
+        // A nonempty directory cannot be replaced by a rename.
         fs::create_dir_all(files.path(RUN, &file).join("in the way")).unwrap();
         files.put(RUN, b"abc").unwrap_err();
         assert!(all_files(&files.root).is_empty());

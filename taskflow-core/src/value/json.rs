@@ -1,6 +1,6 @@
-//! The JSON form of a stored value, made from its bytes without its type.
+//! Converts a stored value to JSON without its type.
 //!
-//! MessagePack holds more than JSON. What JSON cannot hold becomes text that a person can read:
+//! MessagePack can represent more than JSON. Other data becomes readable text:
 //!
 //! | stored | JSON |
 //! |---|---|
@@ -10,34 +10,34 @@
 //! | a text that is no UTF-8 | with `�` in the place of each wrong byte |
 //! | keys that are no texts | their own JSON as text: `"[1,\"a\"]"`, `"7"`, `"null"`; lists and maps within five keys of keys `"…"` |
 //!
-//! A 128-bit integer is stored as 16 bytes of binary, and shown so.
+//! A 128-bit integer is stored as 16 bytes of binary, and displayed as such.
 
 use serde_json::Value;
 
 use super::msgpack::{self, Broken, Chunk, Reader, Token};
 
-/// The largest integer that a double, which is what most readers of JSON have, holds together with all smaller ones.
+/// The largest integer up to which a double, which most JSON readers use, is exact.
 const EXACT: u64 = 1 << 53;
 
-/// The whole of a stored value as JSON.
+/// Converts a whole stored value to JSON.
 ///
-/// It takes up to fifty times the memory of the bytes; [`preview`](super::preview::preview) is for those of any size. Of
-/// keys that become the same text the last counts.
+/// It can take fifty times the memory of the bytes; [`preview`](super::preview::preview) is for
+/// values of any size. If several keys become the same text, the last one wins.
 ///
 /// # Errors
 ///
-/// When the bytes are not exactly one value.
+/// If the bytes are not exactly one value.
 pub(crate) fn to_json(bytes: &[u8]) -> Result<Value, String> {
     if super::is_table(bytes) {
         return super::table_file::to_json(bytes);
     }
-    // Limits the depth, too.
+    // This also limits the depth.
     msgpack::check(bytes).map_err(|broken| broken.to_string())?;
     value(&mut Reader::new(bytes), 0).map_err(|broken| broken.to_string())
 }
 
-/// `keys` says how many keys this is within: a key is JSON within a text, and each level of that doubles what escapes the
-/// quotes of the levels within.
+/// `keys` is the number of map keys around this value: a key is JSON within a text, and each level
+/// doubles the escapes of the quotes inside.
 fn value(reader: &mut Reader<'_>, keys: u32) -> Result<Value, Broken> {
     const DEEPEST: u32 = 4;
     Ok(match reader.whole_token()? {
@@ -56,7 +56,7 @@ fn value(reader: &mut Reader<'_>, keys: u32) -> Result<Value, Broken> {
     })
 }
 
-/// The key that a value becomes.
+/// The key for a value.
 pub(super) fn key(value: Value) -> String {
     match value {
         Value::String(text) => text,
@@ -64,7 +64,7 @@ pub(super) fn key(value: Value) -> String {
     }
 }
 
-/// The JSON of a token that is no header of a list or map; such a header gives null.
+/// The JSON of a scalar token; the header of a list or map becomes null.
 pub(super) fn scalar(token: Token<'_>) -> Value {
     match token {
         Token::Nil | Token::List(_) | Token::Map(_) => Value::Null,
@@ -73,7 +73,7 @@ pub(super) fn scalar(token: Token<'_>) -> Value {
         Token::Unsigned(number) => number.to_string().into(),
         Token::Signed(number) if number.unsigned_abs() <= EXACT => number.into(),
         Token::Signed(number) => number.to_string().into(),
-        // By way of its text: as a double 0.1 would be 0.10000000149011612.
+        // Convert through text: as a double, 0.1 would be 0.10000000149011612.
         Token::Single(number) => double(number.to_string().parse().unwrap_or(f64::from(number))),
         Token::Double(number) => double(number),
         Token::Text(chunk) => String::from_utf8_lossy(chunk.bytes).into(),
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn keys_of_keys_of_keys_do_not_grow_without_bound() {
-        // A map whose key is a map whose key is a map, and so on: found by fuzzing, as 2 GiB of backslashes.
+        // Nested maps as map keys: found by fuzzing, as 2 GiB of backslashes.
         let mut bytes = vec![0x81; 100];
         bytes.extend([0; 101]);
         let text = to_json(&bytes).unwrap().to_string();

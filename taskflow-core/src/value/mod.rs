@@ -1,8 +1,9 @@
-//! What travels between tasks: Airflow's XCom, typed.
+//! Values passed between tasks: Airflow's XCom, typed.
 //!
-//! Inside the process a value is an `Arc<T>` behind [`AnyValue`]: a task that takes `&T` costs no copy, and the last
-//! task that takes `T` receives it by move when nothing can need it again. What must outlive the process is kept as
-//! MessagePack ([`TypeInfo::encode`]); previews are made from those bytes, without the type.
+//! Within the process a value is an `Arc<T>` behind [`AnyValue`]: a task that takes `&T` copies
+//! nothing, and the last task that takes `T` receives it by move if it cannot be needed again.
+//! Values that must outlive the process are stored as MessagePack ([`TypeInfo::encode`]); previews
+//! are created from those bytes, without the type.
 
 mod codec;
 mod constant;
@@ -30,7 +31,7 @@ pub(crate) use json::to_json;
 pub(crate) use preview::preview;
 pub(crate) use table_file::is_table;
 
-/// Whether bytes are the stored form of one value.
+/// Checks that bytes are the stored form of one value.
 ///
 /// # Errors
 ///
@@ -42,48 +43,50 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// What a task may return and take: data that can be stored and sent between threads.
+/// The types a task may return and take: data that can be stored and sent between threads.
 ///
 /// Implemented for every type with the listed properties; never implement it by hand.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot travel between tasks",
+    message = "`{Self}` cannot be passed between tasks",
     label = "not a value that taskflow can store and pass on",
     note = "a value is stored and changes threads: it is `Serialize + DeserializeOwned + Send + Sync + 'static`",
     note = "derive `serde::Serialize` and `serde::Deserialize` for your type and for those inside it; types of other crates \
             often have them behind a feature named `serde`",
-    note = "connections, secrets, borrows and `Rc` are no values: make them inside the task, from data"
+    note = "connections, secrets, borrows and `Rc` are not values: create them inside the task, from data"
 )]
 pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
-// Without this the compiler reports each missing half apart, with lists of serde's implementations.
+// Without this, the compiler reports each missing trait separately and lists serde's
+// implementations.
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}
 
-/// A value whose type the graph knows and the engine does not.
+/// A value whose type the graph knows, but the engine does not.
 pub type AnyValue = Arc<dyn Any + Send + Sync>;
 
-/// The value itself: moved out when this was the last handle on it, cloned otherwise.
+/// Takes the value: moved if this is the last handle, cloned otherwise.
 ///
 /// # Panics
 ///
-/// When the value is not a `T`, which the types of [`Output`](crate::dag::Output) and
-/// [`IntoArg`](crate::dag::IntoArg) rule out.
+/// If the value is not a `T`; the types of [`Output`](crate::dag::Output) and
+/// [`IntoArg`](crate::dag::IntoArg) rule that out.
 pub fn into_owned<T: Clone + Send + Sync + 'static>(value: AnyValue) -> T {
     Arc::unwrap_or_clone(into_shared(value))
 }
 
-/// The value behind a typed handle.
+/// The value as a typed handle.
 ///
 /// # Panics
 ///
-/// As [`into_owned`].
+/// Like [`into_owned`].
 pub fn into_shared<T: Send + Sync + 'static>(value: AnyValue) -> Arc<T> {
     value.downcast().unwrap_or_else(|_| panic!("an edge carries a value that is not a {}", std::any::type_name::<T>()))
 }
 
-/// A type by name, for plans, messages and stored values. Two types with one name are not told apart.
+/// A type by name, for plans, messages and stored values. Types with the same name are not
+/// distinguished.
 ///
-/// That of a [`Value`] can also write values down and read them.
+/// For a [`Value`] it can also encode and decode values.
 #[derive(Clone, Copy)]
 pub struct TypeInfo {
     path: fn() -> &'static str,
@@ -91,25 +94,25 @@ pub struct TypeInfo {
 }
 
 impl TypeInfo {
-    /// The description of `T`.
+    /// Describes `T` by name only.
     pub const fn of<T: ?Sized + 'static>() -> Self {
         TypeInfo { path: std::any::type_name::<T>, codec: None }
     }
 
-    /// The description of `T`, which can write values of it and read them.
+    /// Describes `T`, with encoding and decoding.
     pub const fn of_value<T: Value>() -> Self {
         TypeInfo { path: std::any::type_name::<T>, codec: Some(Codec::of::<T>()) }
     }
 
-    /// The description of an input of a task. It can be written down where tasks can run on executors: with the feature
-    /// `spark`. Elsewhere no code is made for that.
+    /// Describes an input of a task. It supports encoding if tasks can run on executors (feature
+    /// `spark`); otherwise no code is generated for that.
     #[cfg(feature = "spark")]
     #[doc(hidden)]
     pub const fn of_input<T: Value>() -> Self {
         Self::of_value::<T>()
     }
 
-    /// The description of an input of a task.
+    /// Describes an input of a task.
     #[cfg(not(feature = "spark"))]
     #[doc(hidden)]
     pub const fn of_input<T: ?Sized + 'static>() -> Self {
@@ -120,47 +123,48 @@ impl TypeInfo {
     ///
     /// # Errors
     ///
-    /// When JSON cannot hold it (a map with tuple keys), it is of another type, or the description is one of
-    /// [`TypeInfo::of`].
+    /// If JSON cannot represent it (a map with tuple keys), it has another type, or the description
+    /// is from [`TypeInfo::of`].
     pub fn json(self, value: &AnyValue) -> Result<serde_json::Value, String> {
         (self.codec()?.json)(value)
     }
 
-    /// The value that a JSON form stands for: of a parameter given by hand, say.
+    /// Converts JSON to a value, for example a parameter from the command line.
     ///
     /// # Errors
     ///
-    /// When it stands for none, or the description is one of [`TypeInfo::of`].
+    /// If the JSON is not a value of this type, or the description is from [`TypeInfo::of`].
     pub fn from_json(self, json: &serde_json::Value) -> Result<AnyValue, String> {
         (self.codec()?.from_json)(json)
     }
 
-    /// The stored form of a value of this type: MessagePack with the names of the fields.
+    /// Encodes a value of this type as MessagePack with field names.
     ///
     /// # Errors
     ///
-    /// When it would not come back as it is (`Some(None)`, more than 128 levels, a type that cannot read what it writes),
-    /// its own `Serialize` fails, it is of another type, or the description is one of [`TypeInfo::of`].
+    /// If it would not survive decoding (`Some(None)`, more than 128 levels, a type that cannot
+    /// read what it writes), its `Serialize` fails, it has another type, or the description is from
+    /// [`TypeInfo::of`].
     pub fn encode(self, value: &AnyValue) -> Result<Vec<u8>, String> {
         (self.codec()?.encode)(value)
     }
 
-    /// The value behind its stored form. The bytes may be any.
+    /// Decodes a value from untrusted bytes.
     ///
     /// # Errors
     ///
-    /// When they are not exactly one value of this type, or the description is one of [`TypeInfo::of`].
+    /// If they are not exactly one value of this type, or the description is from [`TypeInfo::of`].
     pub fn decode(self, bytes: &[u8]) -> Result<AnyValue, String> {
         (self.codec()?.decode)(bytes)
     }
 
-    /// Whether values can be written down: the description is not one of [`TypeInfo::of`].
-    pub(crate) fn can_be_written(self) -> bool {
+    /// Whether values can be encoded: the description is not from [`TypeInfo::of`].
+    pub(crate) fn can_encode(self) -> bool {
         self.codec.is_some()
     }
 
     fn codec(self) -> Result<&'static Codec, String> {
-        self.codec.ok_or_else(|| format!("nothing is known of {} but its name", self.path()))
+        self.codec.ok_or_else(|| format!("only the name of {} is known", self.path()))
     }
 
     /// The full path, `alloc::vec::Vec<app::Flight>`.
@@ -168,13 +172,13 @@ impl TypeInfo {
         (self.path)()
     }
 
-    /// The name without the modules: `Vec<Flight>`.
+    /// The name without modules: `Vec<Flight>`.
     pub fn short(self) -> String {
         short_name(self.path())
     }
 }
 
-/// The name of a type without the modules in its path.
+/// The name of a type without its module path.
 pub(crate) fn short_name(path: &str) -> String {
     let mut short = String::new();
     let mut segment = String::new();
@@ -202,7 +206,7 @@ impl std::fmt::Debug for TypeInfo {
     }
 }
 
-/// Reads `bytes` in every way in which stored bytes are read, for fuzzing: none may panic, whatever they are.
+/// For fuzzing: reads `bytes` in every way in which stored bytes are read. Must not panic.
 pub(crate) fn read_any(bytes: &[u8]) {
     let _ = preview(bytes, 1000);
     let _ = to_json(bytes);

@@ -1,18 +1,20 @@
-//! Reading MessagePack without a type: token by token, from bytes that nobody vouches for.
+//! Reads MessagePack without a type, token by token, from untrusted bytes.
 //!
-//! serde reads a value only if its type is at hand, its bytes are all there, and the stack is deep enough. A preview has
-//! no type and often only the first kilobytes; and a row of the store may be damaged. Here the bytes say themselves what
+//! serde can read a value only with its type, all its bytes and enough stack. A preview has no type
+//! and often only the first kilobytes, and a row of the store may be damaged. This reader relies
+//! only on the bytes, does not recurse, and never allocates according to a header.
 //! they are, without recursion, and nothing is allocated because a header says so.
 
 use std::fmt;
 
-/// How deep lists and maps may lie within each other, in what is stored and in what is read.
+/// The deepest nesting of lists and maps that is stored and read.
 ///
-/// Reading recurses, and the threads of tasks have 2 MiB of stack. Of a debug build's frames 128 levels take less than a
-/// fourth of that, also when an untagged enum doubles them; `serde_json` draws the same line.
+/// Reading recurses, and the threads of tasks have 2 MiB of stack. In a debug build 128 levels take
+/// less than a fourth of that, even if an untagged enum doubles them; `serde_json` has the same
+/// limit.
 pub(super) const MAX_DEPTH: usize = 128;
 
-/// One step of a MessagePack text: a scalar, or the header of a list or map whose content follows.
+/// A scalar, or the header of a list or map whose content follows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Token<'a> {
     Nil,
@@ -26,11 +28,11 @@ pub(super) enum Token<'a> {
     Extension(i8, Chunk<'a>),
     /// So many values follow.
     List(u32),
-    /// So many keys follow, each with its value.
+    /// So many pairs of key and value follow.
     Map(u32),
 }
 
-/// The content of a text or binary: less than its header says if the bytes end before.
+/// The content of a text or binary; less than its header announces if the bytes end early.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Chunk<'a> {
     pub(super) bytes: &'a [u8],
@@ -45,7 +47,7 @@ impl Chunk<'_> {
 }
 
 impl Token<'_> {
-    /// How many values lie directly within; `None` for what is no list or map.
+    /// The number of direct children; `None` if it is not a list or map.
     fn children(&self) -> Option<u64> {
         match *self {
             Token::List(len) => Some(u64::from(len)),
@@ -62,16 +64,16 @@ impl Token<'_> {
     }
 }
 
-/// Why bytes are not one value.
+/// Why bytes are not exactly one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Broken {
-    /// They end before it does.
+    /// They end early.
     Ended { at: usize },
-    /// The byte that MessagePack never uses.
+    /// They contain the byte that MessagePack never uses.
     Reserved { at: usize },
-    /// More levels than [`MAX_DEPTH`].
+    /// They have more levels than [`MAX_DEPTH`].
     TooDeep { at: usize },
-    /// Something follows it.
+    /// More bytes follow the value.
     Trailing { at: usize, len: usize },
 }
 
@@ -88,7 +90,7 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Reads tokens from the front of bytes.
+/// Reads tokens from the beginning of bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Reader<'a> {
     all: &'a [u8],
@@ -141,7 +143,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The next token, all of it.
+    /// The next token, which must be complete.
     pub(super) fn whole_token(&mut self) -> Result<Token<'a>, Broken> {
         let token = self.token()?;
         match token.chunk() {
@@ -150,7 +152,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Passes over `values` values and all within them.
+    /// Skips `values` values and their children.
     pub(super) fn skip(&mut self, values: u64) -> Result<(), Broken> {
         let mut left = values;
         while left > 0 {
@@ -160,7 +162,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Gives up what has not been read.
+    /// Skips everything that has not been read.
     pub(super) fn end(&mut self) {
         self.at = self.all.len();
     }
@@ -184,7 +186,7 @@ impl<'a> Reader<'a> {
         Ok(*bytes)
     }
 
-    /// A length of one, two or four bytes, as `width` is 0, 1 or 2.
+    /// Reads a length of one, two or four bytes, for a `width` of 0, 1 or 2.
     fn length(&mut self, width: u8) -> Result<u32, Broken> {
         Ok(match width {
             0 => u32::from(u8::from_be_bytes(self.array()?)),
@@ -208,10 +210,11 @@ impl<'a> Reader<'a> {
 
 /// Checks that `bytes` are one value, no deeper than [`MAX_DEPTH`], with nothing after it.
 ///
-/// After this a reader that recurses ends before the stack does, and a header promises no more than the bytes hold.
+/// Afterwards a recursive reader cannot overflow the stack, and no header announces more than the
+/// bytes contain.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Broken> {
     let mut reader = Reader::new(bytes);
-    // How many values are still to come in each list or map that is open.
+    // How many values remain in each open list or map.
     let mut open: Vec<u64> = Vec::new();
     loop {
         let at = reader.at;
@@ -219,7 +222,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Broken> {
             if open.len() == MAX_DEPTH {
                 return Err(Broken::TooDeep { at });
             }
-            // Each takes a byte at least.
+            // Each takes at least one byte.
             if children > reader.rest().len() as u64 {
                 return Err(reader.ended());
             }

@@ -1,10 +1,12 @@
-//! A bounded preview of a stored value, for people: the first rows, the beginnings of long texts, the names of all parts.
+//! Limited previews of stored values for display: the first rows, the beginnings of long texts, the
+//! names of all parts.
 //!
-//! It is made from the bytes, without the type, and as well from the first kilobytes of a large value as from all of it:
-//! a header says how much a list holds before the list comes. What does not fit is left out, and said to be. Each part of a
-//! value gets its share of the room, so that a large part does not hide those after it.
+//! A preview is created from the bytes, without the type, and the first kilobytes of a large value
+//! are sufficient: the header of a list contains its length. Omitted parts are marked. Each part of
+//! a value gets a share of the limit, so that a large part does not hide those after it.
 //!
-//! What JSON cannot hold is written as [`json`](super::json) does. What lies under a key that names a secret is not shown.
+//! Data that JSON cannot represent is written as in [`json`](super::json). Values under keys that
+//! name a secret are hidden.
 
 use std::fmt::Write;
 
@@ -12,31 +14,31 @@ use super::json;
 use super::msgpack::{Chunk, Reader, Token};
 use crate::log::Redactor;
 
-/// The beginning of a stored value.
+/// A preview of a stored value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Preview {
-    /// JSON, with the fields in the order in which they were written; of a table its first rows as text.
+    /// JSON, with the fields in their stored order; for a table, its first rows as text.
     pub(crate) json: String,
-    /// Whether it shows all of the value: nothing left out, nothing hidden, nothing damaged.
+    /// Whether it shows the whole value: nothing omitted, hidden or damaged.
     pub(crate) complete: bool,
 }
 
-/// Lists and maps that lie deeper show only their size. Recursion ends here.
+/// Lists and maps below this level only show their size. Limits the recursion.
 const MAX_LEVELS: usize = 32;
 
-/// What stands in the place of what there is no room for.
+/// Replaces a value that does not fit.
 const CUT: &str = "\"…\"";
 
-/// Room for `, "… 4294967295 more": "…"` and a bracket: the end of a list or map that is cut.
+/// Space for `, "… 4294967295 more": "…"` and a bracket: the end of a list or map that is cut.
 const CLOSING: usize = 40;
 
-/// No entry gets less room than a number takes, as long as there is room.
+/// The smallest share of an entry, enough for a number, as long as there is space.
 const SCALAR: usize = 24;
 
-/// Shows a stored value in at most `limit` bytes of JSON; five bytes are the least.
+/// Displays a stored value in at most `limit` bytes of JSON, at least five.
 ///
-/// The bytes may be any. If they end before the value does, what is there is shown; if they are no MessagePack from some
-/// point on, what stands before is.
+/// The bytes are untrusted. If they end early or are not MessagePack from some point on, the part
+/// before that is shown.
 pub(crate) fn preview(bytes: &[u8], limit: usize) -> Preview {
     if super::is_table(bytes) {
         let text = super::table_file::preview(bytes, limit);
@@ -44,7 +46,7 @@ pub(crate) fn preview(bytes: &[u8], limit: usize) -> Preview {
     }
     let mut shown = Shown { reader: Reader::new(bytes), json: String::new(), complete: true };
     shown.value(limit, MAX_LEVELS);
-    // What is behind the value is no part of it, and is not shown.
+    // Bytes after the value are not part of it and not shown.
     Preview { json: shown.json, complete: shown.complete && shown.reader.is_at_end() }
 }
 
@@ -55,7 +57,7 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// Writes the next value in at most `room` bytes and passes over it.
+    /// Writes the next value in at most `room` bytes and skips it.
     fn value(&mut self, room: usize, levels: usize) {
         match self.reader.token() {
             Ok(Token::List(len)) => self.list(len, room, levels),
@@ -79,7 +81,7 @@ impl<'a> Shown<'a> {
 
     fn text(&mut self, chunk: Chunk<'_>, room: usize) {
         self.complete &= !chunk.is_cut();
-        // Of a text of many megabytes only the beginning is looked at.
+        // Only read the beginning of a text of many megabytes.
         let seen = chunk.bytes.get(..room).unwrap_or(chunk.bytes);
         let cut = seen.len() < chunk.len as usize;
         let whole = quoted(&String::from_utf8_lossy(seen));
@@ -89,8 +91,9 @@ impl<'a> Shown<'a> {
         }
         self.complete = false;
         let content = String::from_utf8_lossy(valid_prefix(seen));
-        // In bytes: how many characters are left out is not known, they may not even be there.
-        let mark = |kept: usize| format!("… {} more bytes", (chunk.len as usize).saturating_sub(kept));
+        // In bytes: the number of omitted characters is unknown, because they may not have been
+        // read.
+        let mark = |shown: usize| format!("… {} more bytes", (chunk.len as usize).saturating_sub(shown));
         let mut left = room.saturating_sub(mark(0).len() + 2);
         let fits = |&character: &char| match left.checked_sub(escaped_len(character)) {
             Some(less) => {
@@ -99,11 +102,11 @@ impl<'a> Shown<'a> {
             }
             None => false,
         };
-        let kept: String = content.chars().take_while(fits).collect();
-        if kept.is_empty() {
+        let shown: String = content.chars().take_while(fits).collect();
+        if shown.is_empty() {
             self.json.push_str(CUT);
         } else {
-            self.json.push_str(&quoted(&format!("{kept}{}", mark(kept.len()))));
+            self.json.push_str(&quoted(&format!("{shown}{}", mark(shown.len()))));
         }
     }
 
@@ -118,7 +121,7 @@ impl<'a> Shown<'a> {
             let separator = if index == 0 { "" } else { ", " };
             let Some(share) = self.share(end, left, separator.len()) else {
                 let _ = write!(self.json, "{separator}\"… {left} more\"");
-                self.leave(u64::from(left));
+                self.skip(u64::from(left));
                 break;
             };
             self.json.push_str(separator);
@@ -136,11 +139,11 @@ impl<'a> Shown<'a> {
         for index in 0..len {
             let left = len - index;
             let separator = if index == 0 { "" } else { ", " };
-            // Besides the colon there must be room for a short key and a cut value.
+            // Besides the colon, a short key and a cut value must fit.
             let share = self.share(end, left, separator.len() + 2).filter(|&share| share >= 16);
             let Some(share) = share else {
                 let _ = write!(self.json, "{separator}\"… {left} more\": {CUT}");
-                self.leave(2 * u64::from(left));
+                self.skip(2 * u64::from(left));
                 break;
             };
             self.json.push_str(separator);
@@ -151,7 +154,7 @@ impl<'a> Shown<'a> {
             if Redactor::is_secret_name(&name) {
                 self.complete = false;
                 self.json.push_str("\"***\"");
-                self.leave(1);
+                self.skip(1);
             } else {
                 self.value(share, levels - 1);
             }
@@ -159,16 +162,16 @@ impl<'a> Shown<'a> {
         self.json.push('}');
     }
 
-    /// Writes a key in at most `room` bytes, and gives its text.
+    /// Writes a key in at most `room` bytes and returns its text.
     fn key(&mut self, room: usize, levels: usize) -> String {
         let start = self.json.len();
         let mut reader = self.reader.clone();
         let token = reader.token();
-        // Whatever the key is, its JSON is text, and then the text is a key.
+        // The JSON of any key is text, and that text becomes the key.
         self.value(room, levels.min(2));
         let json = self.json.split_off(start);
         let (shown, text) = match serde_json::from_str::<String>(&json) {
-            // What is shown may be cut before the word that makes it a secret.
+            // The displayed key may be cut before the part that marks it as a secret.
             Ok(shown) => match token {
                 Ok(Token::Text(chunk)) => (shown, String::from_utf8_lossy(chunk.bytes).into_owned()),
                 _ => (shown.clone(), shown),
@@ -180,7 +183,8 @@ impl<'a> Shown<'a> {
         text
     }
 
-    /// Writes a list or map that there is no room for, or that lies too deep, as its size. An empty one is no trouble.
+    /// Writes the size of a list or map that does not fit or is nested too deeply. An empty one is
+    /// written as such.
     fn summary(&mut self, len: u32, (open, close): (char, char), room: usize, levels: usize) -> bool {
         if len > 0 && room > CLOSING && levels > 0 {
             return false;
@@ -196,13 +200,14 @@ impl<'a> Shown<'a> {
             _ => self.json.push_str(CUT),
         }
         if len > 0 {
-            self.leave(per_entry * u64::from(len));
+            self.skip(per_entry * u64::from(len));
         }
         true
     }
 
-    /// How many bytes the next of `left` entries may take, after `extra` bytes before it: its even share, and a fourth of
-    /// all there is for entries at the front, because a few rows say more than many stumps. `None` if no more fit.
+    /// How many bytes the next of `left` entries may take, after `extra` bytes before it: its even
+    /// share, or a fourth of everything for the first entries, because a few complete rows are more
+    /// useful than many stubs. `None` if no more fit.
     fn share(&self, end: usize, left: u32, extra: usize) -> Option<usize> {
         let reserve = if left == 1 { 1 } else { CLOSING };
         let room = end.checked_sub(self.json.len() + reserve + extra)?;
@@ -210,8 +215,8 @@ impl<'a> Shown<'a> {
         (share >= CUT.len() && !self.reader.is_at_end()).then_some(share)
     }
 
-    /// Passes over values that are not shown.
-    fn leave(&mut self, values: u64) {
+    /// Skips values that are not shown.
+    fn skip(&mut self, values: u64) {
         self.complete = false;
         if self.reader.skip(values).is_err() {
             self.reader.end();
@@ -223,7 +228,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// What is before a character that the end cuts through.
+/// The text before a character that is cut by the end.
 fn valid_prefix(bytes: &[u8]) -> &[u8] {
     match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() => bytes.get(..error.valid_up_to()).unwrap_or_default(),
@@ -231,7 +236,7 @@ fn valid_prefix(bytes: &[u8]) -> &[u8] {
     }
 }
 
-/// How many bytes of JSON a character takes.
+/// The number of bytes a character takes in JSON.
 fn escaped_len(character: char) -> usize {
     match character {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
@@ -278,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_says_how_much_is_left_out() {
+    fn a_long_list_shows_how_much_is_omitted() {
         assert_eq!(shown((1..=1000).collect::<Vec<_>>(), 60), r#"[1, 2, 3, 4, 5, "… 995 more"]"#);
     }
 
@@ -296,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_map_says_how_much_is_left_out() {
+    fn a_large_map_shows_how_much_is_omitted() {
         let map: BTreeMap<String, u32> = (0..100).map(|n| (format!("key-{n:03}"), n)).collect();
         assert_eq!(shown(map, 100), r#"{"key-000": 0, "key-001": 1, "key-002": 2, "… 97 more": "…"}"#);
     }

@@ -1,15 +1,17 @@
-//! What MessagePack would lose, found before it is written.
+//! Finds what MessagePack would lose before it is written.
 //!
-//! A serializer without output walks the value and looks for what would be stored without an error and come back as
-//! something else, or not at all:
+//! A serializer without output walks the value and finds what would be stored without an error, but
+//! decoded as something else or not at all:
 //!
-//! - `Some` of what is itself stored as nil: `Some(None)`, `Some(())`. It would come back as `None`.
-//! - lists, maps and texts of 2^32 elements or bytes and more: their length would be cut to 32 bits.
-//! - a `Serialize` by hand that announces another number of elements than it writes.
-//! - levels beyond [`MAX_DEPTH`]: reading them back could take more stack than there is.
+//! - `Some` of something that is itself stored as nil: `Some(None)`, `Some(())`. It would be
+//!   decoded as `None`.
+//! - lists, maps and texts of 2^32 or more elements or bytes: their length would be cut to 32 bits.
+//! - a manual `Serialize` that announces another number of elements than it writes.
+//! - more levels than [`MAX_DEPTH`]: reading them could overflow the stack.
 //!
-//! The place of a mistake is put together on the way out, so that a value without one pays nothing for it. Walking first
-//! instead of wrapping the real serializer keeps both simple; for numbers and texts the compiler leaves little of it.
+//! The path of a mistake is assembled on the way out, so a valid value costs nothing extra. A
+//! separate walk, instead of wrapping the real serializer, keeps both simple; for numbers and texts
+//! the compiler removes most of it.
 
 use std::fmt;
 
@@ -17,11 +19,11 @@ use serde::{Serialize, ser};
 
 use super::msgpack::MAX_DEPTH;
 
-/// Looks for what would be lost of `value`.
+/// Checks that `value` can be stored without loss.
 ///
 /// # Errors
 ///
-/// The first such thing and its place, as a sentence; also what the `Serialize` of the value itself reports.
+/// The first problem and its path, as a sentence, or the error of the value's own `Serialize`.
 pub(super) fn check<T: Serialize + ?Sized>(value: &T) -> Result<(), String> {
     value.serialize(Probe { level: 0 }).map(drop).map_err(|lost| lost.to_string())
 }
@@ -34,7 +36,7 @@ struct Probe {
     level: usize,
 }
 
-/// What would be lost, and where. Boxed, so that the way of what is fine stays small.
+/// What would be lost, and where. Boxed, so that the success path stays small.
 #[derive(Debug)]
 struct Lost(Box<Place>);
 
@@ -52,7 +54,7 @@ enum Step {
     Key(String),
 }
 
-/// Longer places are cut in the middle: those of a value that is nested too deep.
+/// Longer paths are cut in the middle: those of values that are nested too deeply.
 const SHOWN_STEPS: usize = 12;
 
 impl Lost {
@@ -102,7 +104,7 @@ impl Probe {
             return Ok(Probe { level: self.level + 1 });
         }
         Err(Lost::new(format!(
-            "it is nested deeper than {MAX_DEPTH} levels; keep its parts in a list, and let them refer to each other by index"
+            "it is nested deeper than {MAX_DEPTH} levels; store its parts in a list that refer to each other by index"
         )))
     }
 
@@ -125,7 +127,7 @@ fn length(len: usize) -> Result<(), Lost> {
     }
 }
 
-/// A list, map or struct that is being walked.
+/// A list, map or struct being walked.
 struct Compound {
     inner: Probe,
     announced: Option<usize>,
@@ -175,7 +177,7 @@ impl ser::Serializer for Probe {
     type SerializeStruct = Compound;
     type SerializeStructVariant = Compound;
 
-    // As the format says: types that have two forms must be walked in the one that is stored.
+    // As in the format: types with two forms must be walked in the stored one.
     fn is_human_readable(&self) -> bool {
         false
     }
@@ -300,7 +302,7 @@ impl ser::Serializer for Probe {
         self.compound(Some(len))
     }
 
-    // A variant with content is a map of one entry around it: a level of its own.
+    // A variant with content is wrapped in a map with one entry, which is a level of its own.
     fn serialize_tuple_variant(self, _: &'static str, _: u32, _: &'static str, len: usize) -> Result<Compound, Lost> {
         self.inner()?.compound(Some(len))
     }
@@ -317,7 +319,7 @@ impl ser::Serializer for Probe {
         self.inner()?.compound(Some(len))
     }
 
-    // Not formatted only to learn its length: what writes itself with `Display` does not come near the limit.
+    // Not formatted only to get its length: `Display` output does not get near the limit.
     fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<IsNil, Lost> {
         Ok(false)
     }
@@ -373,7 +375,8 @@ impl ser::SerializeMap for Compound {
         self.element(key)
     }
 
-    // Only by hand written implementations give key and value apart; the place is the number of the entry then.
+    // Only manual implementations serialize key and value separately; the path then contains the
+    // number of the entry.
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Lost> {
         match value.serialize(self.inner) {
             Ok(_) => Ok(()),
@@ -398,7 +401,7 @@ impl ser::SerializeMap for Compound {
     }
 }
 
-/// The key of a map in a message.
+/// The key of a map, for messages.
 #[cold]
 fn shown<K: Serialize + ?Sized>(key: &K) -> String {
     serde_json::to_string(key).unwrap_or_else(|_| "…".to_owned())
@@ -445,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_is_told() {
+    fn the_message_contains_the_path() {
         let map = BTreeMap::from([("gate".to_owned(), vec![None, Some(Some(1)), Some(None)])]);
         let place = |error: String| error.split_once(": ").map(|(place, _)| place.to_owned()).unwrap();
         assert_eq!(place(check(&map).unwrap_err()), "at `[\"gate\"][2]`");
@@ -456,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn other_options_and_empty_values_are_kept() {
+    fn other_options_and_empty_values_are_valid() {
         check(&(None::<u8>, Some(1), (), Some(Unit), Some(Vec::<u8>::new()), vec![()], Some([None::<u8>]))).unwrap();
         check(&BTreeMap::from([(None, None), (Some(1), Some(2))])).unwrap();
         check(&Some(Shape::Newtype(None::<u8>))).unwrap();
@@ -470,7 +473,7 @@ mod tests {
         assert_eq!(
             error,
             "at `children[0].children[0].children[0].children[0].children[0].children[0]…`: it is nested deeper than 128 \
-             levels; keep its parts in a list, and let them refer to each other by index"
+             levels; store its parts in a list that refer to each other by index"
         );
         check(&tree(2_000)).unwrap_err();
     }

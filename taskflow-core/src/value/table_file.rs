@@ -1,16 +1,18 @@
-//! Stored values that are Arrow IPC files and no MessagePack: what can be said of them with and without the feature `arrow`.
+//! Stored values that are Arrow IPC files instead of MessagePack, with and without the feature
+//! `arrow`.
 
 use serde_json::Value;
 
-/// What an Arrow IPC file begins with. As MessagePack it would be a number with something behind it, which no stored value is.
+/// The first bytes of an Arrow IPC file. As MessagePack this would be a number followed by more
+/// bytes, which is never a stored value.
 const MAGIC: &[u8; 8] = b"ARROW1\0\0";
 
-/// Whether a stored value is a table, by how it begins.
+/// Whether a stored value is a table, according to its first bytes.
 pub(crate) fn is_table(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-/// Whether it is a whole one.
+/// Checks that it is complete.
 ///
 /// # Errors
 ///
@@ -19,11 +21,11 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
     #[cfg(feature = "arrow")]
     return super::frame::decode(bytes).map(drop);
     #[cfg(not(feature = "arrow"))]
-    // It ends as it begins.
+    // The end of the file repeats the beginning.
     return if bytes.ends_with(&MAGIC[..6]) { Ok(()) } else { Err("it is an Arrow file without its end".to_owned()) };
 }
 
-/// A table for people, in about `limit` characters.
+/// Displays a table in about `limit` characters.
 pub(super) fn preview(bytes: &[u8], limit: usize) -> String {
     #[cfg(feature = "arrow")]
     return super::frame::preview(bytes, limit);
@@ -31,11 +33,11 @@ pub(super) fn preview(bytes: &[u8], limit: usize) -> String {
     return described(bytes).chars().take(limit).collect();
 }
 
-/// A table as JSON: its rows, or what it is where nobody can read it.
+/// A table as JSON: its rows, or a placeholder without the feature `arrow`.
 ///
 /// # Errors
 ///
-/// When it is damaged.
+/// If it is damaged.
 pub(super) fn to_json(bytes: &[u8]) -> Result<Value, String> {
     #[cfg(feature = "arrow")]
     return super::frame::rows_as_json(bytes);

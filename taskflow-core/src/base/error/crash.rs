@@ -1,4 +1,4 @@
-//! What can end the process of an attempt before it has answered.
+//! Reasons why the process of an attempt can end before the attempt has a result.
 
 use std::fmt;
 
@@ -6,26 +6,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::units;
 
-/// What ended the process of an attempt before it could say what came of it.
+/// Why the process of an attempt ended before the attempt had a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Crash {
-    /// A signal: 11 is a segmentation fault, 6 an abort, 9 a kill by somebody.
+    /// Killed by a signal: 11 is a segmentation fault, 6 an abort, 9 a kill from outside.
     Signal {
         /// Its number.
         number: i32,
     },
-    /// Something in it called `exit`.
+    /// The process called `exit`.
     Exit {
         /// The exit code.
         code: i32,
     },
-    /// It asked for more memory than the `memory` option of its task allows.
+    /// The process exceeded the `memory` option of its task.
     MemoryLimit {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// The kernel killed it because the machine or the container had no memory left.
+    /// Killed by the kernel because the machine or the container ran out of memory.
     OutOfMemory,
 }
 
@@ -36,13 +36,10 @@ impl fmt::Display for Crash {
             Crash::Signal { number: 6 } => f.write_str("its process aborted (SIGABRT)"),
             Crash::Signal { number } => write!(f, "its process was killed by {}", SignalName(*number)),
             Crash::Exit { code } => {
-                write!(
-                    f,
-                    "its process exited with code {code} before the task had ended: something in it called `exit`"
-                )
+                write!(f, "its process called `exit` with code {code} before the task had ended")
             }
             Crash::MemoryLimit { limit } => {
-                write!(f, "its process wanted more memory than its limit of {}", units::bytes(*limit))
+                write!(f, "its process exceeded its memory limit of {}", units::bytes(*limit))
             }
             Crash::OutOfMemory => {
                 f.write_str("its process was killed by the kernel: the machine or the container ran out of memory")
@@ -51,13 +48,13 @@ impl fmt::Display for Crash {
     }
 }
 
-/// A signal by number and name: `signal 9 (SIGKILL)`.
+/// Displays a signal as number and name: `signal 9 (SIGKILL)`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SignalName(pub(crate) i32);
 
 impl fmt::Display for SignalName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Those whose numbers are the same on every Unix.
+        // Only signals with the same number on every Unix.
         let name = match self.0 {
             1 => "SIGHUP",
             2 => "SIGINT",
@@ -82,13 +79,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crash_says_what_it_was() {
-        let said = |crash: Crash| crash.to_string();
-        assert_eq!(said(Crash::Signal { number: 9 }), "its process was killed by signal 9 (SIGKILL)");
-        assert_eq!(said(Crash::Signal { number: 64 }), "its process was killed by signal 64");
-        assert_eq!(
-            said(Crash::MemoryLimit { limit: 64 << 20 }),
-            "its process wanted more memory than its limit of 64.0 MiB"
-        );
+    fn a_crash_is_displayed_with_its_cause() {
+        let text = |crash: Crash| crash.to_string();
+        assert_eq!(text(Crash::Signal { number: 9 }), "its process was killed by signal 9 (SIGKILL)");
+        assert_eq!(text(Crash::Signal { number: 64 }), "its process was killed by signal 64");
+        assert_eq!(text(Crash::MemoryLimit { limit: 64 << 20 }), "its process exceeded its memory limit of 64.0 MiB");
     }
 }

@@ -12,31 +12,33 @@ pub(crate) use self::crash::SignalName;
 pub use self::kind::ErrorKind;
 use serde::{Deserialize, Serialize};
 
-/// Any error a task may return: `anyhow`, `eyre`, `thiserror` types, `String` and `&str` all convert into it.
+/// The error type of tasks. `anyhow`, `eyre` and `thiserror` types, `String` and `&str` convert
+/// into it.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
 
-/// `Result` with [`BoxError`] as its default error, so that `?` works on every error in a task.
+/// `Result` with [`BoxError`] as its default error, so that `?` accepts every error in a task.
 pub type Result<T, E = BoxError> = std::result::Result<T, E>;
 
 /// Why a task instance did not succeed.
 ///
-/// A parameter of type `Result<T, Failure>` receives it in place of the value; the report of a run holds it for every
-/// task that has one. It can be stored: causes are kept as text, outermost first.
+/// A parameter of type `Result<T, Failure>` receives it instead of the value. The report of a run
+/// holds one for every task that did not succeed. It can be serialized: causes are stored as text,
+/// outermost first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Failure {
     /// The task returned `Err`.
     Error {
-        /// The messages of the error and of its sources, outermost first; never empty.
+        /// The messages of the error and its sources, outermost first; never empty.
         chain: Vec<String>,
         /// Whether a retry could help; `false` after [`TaskContext::fail`](crate::task::TaskContext::fail).
         retryable: bool,
     },
     /// The task panicked.
     Panic {
-        /// The payload of the panic, when it was text.
+        /// The payload of the panic, if it was text.
         message: String,
-        /// `file:line:column` of the panic, when known.
+        /// `file:line:column` of the panic, if known.
         location: Option<String>,
     },
     /// An attempt ran longer than the `timeout` of its task.
@@ -46,42 +48,45 @@ pub enum Failure {
     },
     /// The attempt or its run was cancelled.
     Cancelled {
-        /// By whom or by what.
+        /// Who or what cancelled it.
         reason: String,
     },
-    /// The task was skipped: by itself, or because an upstream was. Seen only by `Result<T, Failure>` parameters.
+    /// The task was skipped, by itself or because an upstream was. Only `Result<T, Failure>`
+    /// parameters receive it.
     Skipped {
         /// The reason given, or the upstream that was skipped.
         reason: String,
     },
-    /// The task never started because an upstream failed. Seen only by `Result<T, Failure>` parameters and reports.
+    /// The task never started because an upstream failed. Only `Result<T, Failure>` parameters and
+    /// reports contain it.
     UpstreamFailed {
-        /// The id of the upstream that decided it.
+        /// The id of the failed upstream.
         task: String,
     },
     /// The process that ran the attempt ended before the attempt did.
     Lost {
-        /// Which process, `host:process`.
+        /// The process, as `host:process`.
         worker: String,
     },
-    /// A sensor did not find what it looks for.
+    /// A sensor reached its timeout without finding what it waits for.
     NothingFound {
-        /// How long it looked.
+        /// The timeout of the sensor.
         limit: Duration,
-        /// How often.
+        /// How many times it poked.
         pokes: u32,
     },
-    /// The task has a process of its own (`isolation = "process"`), and that ended without an answer.
+    /// The task runs in a process of its own (`isolation = "process"`), and that process ended
+    /// without a result.
     Crashed {
-        /// What ended it.
+        /// Why it ended.
         crash: Crash,
-        /// The last lines that it wrote to stderr, five at the most.
+        /// The last lines it wrote to stderr, at most five.
         stderr: Vec<String>,
     },
 }
 
 impl Failure {
-    /// The failure that an error returned by a task stands for.
+    /// Converts an error returned by a task.
     pub fn from_error(error: &(dyn Error + 'static)) -> Self {
         let mut chain = vec![error.to_string()];
         let mut source = error.source();
@@ -97,7 +102,7 @@ impl Failure {
         matches!(self, Failure::Skipped { .. })
     }
 
-    /// Whether another attempt could end differently.
+    /// Whether another attempt could succeed.
     pub fn is_retryable(&self) -> bool {
         match self {
             Failure::Error { retryable, .. } => *retryable,
@@ -109,8 +114,8 @@ impl Failure {
         }
     }
 
-    /// One word for tables and logs: `error`, `panic`, `timeout`, `cancelled`, `skipped`, `upstream_failed`, `lost`,
-    /// `nothing_found`, `crashed`.
+    /// A short name for tables and logs: `error`, `panic`, `timeout`, `cancelled`, `skipped`,
+    /// `upstream_failed`, `lost`, `nothing_found`, `crashed`.
     pub fn kind(&self) -> &'static str {
         match self {
             Failure::Error { .. } => "error",
@@ -125,7 +130,7 @@ impl Failure {
         }
     }
 
-    /// The messages below the first, outermost first; of a crash what the process said last.
+    /// The messages after the first, outermost first; for a crash, the last lines of stderr.
     pub fn causes(&self) -> &[String] {
         match self {
             Failure::Error { chain, .. } => chain.get(1..).unwrap_or_default(),

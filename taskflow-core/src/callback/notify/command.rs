@@ -1,4 +1,4 @@
-//! A command that is told.
+//! A notifier that runs a command.
 
 use std::time::Duration;
 
@@ -7,18 +7,19 @@ use crate::base::BoxError;
 use crate::process::Command;
 use crate::task::{Notification, Notifier, TaskContext};
 
-/// How long a command may take.
+/// The time limit of a command.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A command that is run for each notification; see [`command`].
 #[derive(Clone, Debug)]
-pub struct CommandTold(Command);
+pub struct CommandNotifier(Command);
 
 /// Runs a command for each notification.
 ///
-/// It reads the notification as JSON from its stdin, and finds the most wanted parts in its environment: `TASKFLOW_CALLBACK`,
-/// `TASKFLOW_DAG`, `TASKFLOW_RUN`, `TASKFLOW_TASK` (empty for a run), `TASKFLOW_ATTEMPT`, `TASKFLOW_MESSAGE` and `TASKFLOW_KEY`.
-/// Another exit code than 0 is a failure, and so is more than a minute; then it is ended with its process group.
+/// The command reads the notification as JSON from stdin. The most important parts are also in its
+/// environment: `TASKFLOW_CALLBACK`, `TASKFLOW_DAG`, `TASKFLOW_RUN`, `TASKFLOW_TASK` (empty for a
+/// run), `TASKFLOW_ATTEMPT`, `TASKFLOW_MESSAGE` and `TASKFLOW_KEY`. A nonzero exit code is a
+/// failure. After a minute the delivery fails too, and the process group of the command is killed.
 ///
 /// ```
 /// use taskflow::notify;
@@ -32,11 +33,11 @@ pub struct CommandTold(Command);
 /// # #[dag] fn daily(rows: u32) -> u32 { load(rows) }
 /// # assert!(daily::def().plan().is_ok());
 /// ```
-pub fn command(command: Command) -> CommandTold {
-    CommandTold(command)
+pub fn command(command: Command) -> CommandNotifier {
+    CommandNotifier(command)
 }
 
-impl Notifier for CommandTold {
+impl Notifier for CommandNotifier {
     fn notify(&self, notification: &Notification) -> Result<(), BoxError> {
         let mut message = notification.to_string();
         crate::log::Redactor::current().message(&mut message);
@@ -60,9 +61,10 @@ impl Notifier for CommandTold {
                 }
             })
         };
-        // On a thread of its own: whoever calls this may be inside a runtime, where another one must not be waited for.
+        // On a thread of its own: the caller may be inside a runtime, which must not block on
+        // another one.
         std::thread::scope(|scope| match scope.spawn(run).join() {
-            Ok(told) => told,
+            Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
         })
     }
@@ -79,11 +81,11 @@ mod tests {
     #[test]
     fn a_command_reads_the_notice_and_may_fail() {
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("told");
+        let file = dir.path().join("notification");
         let script = Command::script("cat > \"$FILE\"; echo \" $TASKFLOW_TASK $TASKFLOW_CALLBACK\" >> \"$FILE\"");
         command(script.env("FILE", file.display().to_string())).notify(&Notification::example()).unwrap();
-        let told = std::fs::read_to_string(file).unwrap();
-        let (json, rest) = told.split_at(told.rfind('}').unwrap() + 1);
+        let written = std::fs::read_to_string(file).unwrap();
+        let (json, rest) = written.split_at(written.rfind('}').unwrap() + 1);
         assert_eq!(rest.trim(), "load failure");
         let json: serde_json::Value = serde_json::from_str(json).unwrap();
         assert_eq!((&json["state"], &json["task"]["id"]), (&"failed".into(), &"load".into()));

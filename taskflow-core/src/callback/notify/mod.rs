@@ -1,7 +1,8 @@
-//! Ready callbacks, and what they are made of: a line in the log, a command, a webhook.
+//! Ready-made callbacks and their building blocks: a line in the log, a command, a webhook.
 //!
-//! The options `on_success`, `on_failure`, `on_retry` and `on_skip` of tasks and `on_success`, `on_failure`, `on_retry` and
-//! `on_deadline_missed` of DAGs name who is told: a function of a [`Notification`], or one of these.
+//! The options `on_success`, `on_failure`, `on_retry` and `on_skip` of tasks and `on_success`,
+//! `on_failure`, `on_retry` and `on_deadline_missed` of DAGs take a callback: a function of a
+//! [`Notification`], or one of these.
 //!
 //! ```
 //! use taskflow::notify::{self, Notification, log_line};
@@ -30,13 +31,13 @@
 //! # assert!(daily::def().plan().is_ok());
 //! ```
 //!
-//! When and how often callbacks are told is said at [`Notifier`].
+//! [`Notifier`] describes when and how often callbacks are called.
 
 mod command;
 #[cfg(feature = "http")]
 mod webhook;
 
-pub use self::command::{CommandTold, command};
+pub use self::command::{CommandNotifier, command};
 #[cfg(feature = "http")]
 pub use self::webhook::{Webhook, webhook, webhook_of};
 
@@ -46,12 +47,13 @@ pub use crate::task::{
     TaskNotification,
 };
 
-/// Writes each notification as one line into the log of the process: failures and missed deadlines as errors, retries as warnings.
+/// Writes each notification as a line to the log of the process: failures and missed deadlines as
+/// errors, retries as warnings.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct LogLine;
 
-/// A line in the log of the process, through `tracing`.
+/// Logs each notification through `tracing`.
 pub fn log_line() -> LogLine {
     LogLine
 }
@@ -74,7 +76,7 @@ impl Notifier for LogLine {
     }
 }
 
-/// A notification as JSON, with the state of what it is about, and without secrets.
+/// A notification as JSON, with the state of its task or run, and without secrets.
 fn json_of(notification: &Notification) -> Result<String, BoxError> {
     let mut json = serde_json::to_value(notification)?;
     if let Some(fields) = json.as_object_mut() {

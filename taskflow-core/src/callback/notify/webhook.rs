@@ -1,4 +1,4 @@
-//! A server that is told.
+//! A notifier that sends requests to a server.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::base::{Address, BoxError, http};
 use crate::config::Config;
 use crate::task::{Notification, Notifier};
 
-/// How long a request may take.
+/// The time limit of a request.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A request to a server for each notification; see [`webhook`].
@@ -22,18 +22,20 @@ pub struct Webhook {
     body: Option<fn(&Notification) -> serde_json::Value>,
 }
 
-/// Where it goes.
+/// The address.
 #[derive(Clone, Debug)]
 enum To {
     Url(String),
-    /// The secret of the configuration that is the address.
+    /// The name of the secret that contains the address.
     Secret(String),
 }
 
-/// Sends each notification to an address as the JSON body of a POST, with its key as the header `Idempotency-Key`.
+/// Sends each notification as the JSON body of a POST request, with its key in the header
+/// `Idempotency-Key`.
 ///
-/// Any status from 200 to 299 is success; anything else, no answer within 15 seconds included, is a failure that is tried again
-/// later. The address may hold a secret: only its host is ever shown.
+/// A status from 200 to 299 is success. Any other status, or no response within 15 seconds, is a
+/// failure that is retried later. The address may contain a secret: only its host is ever
+/// displayed.
 ///
 /// ```
 /// use taskflow::notify::{webhook, webhook_of};
@@ -52,7 +54,8 @@ pub fn webhook(url: impl Into<String>) -> Webhook {
     Webhook { to: To::Url(url.into()), headers: Vec::new(), secret_headers: Vec::new(), body: None }
 }
 
-/// As [`webhook`], with an address that is a secret of the configuration of the process: `TASKFLOW_SECRET_SLACK` for `slack`.
+/// Like [`webhook`], with an address from a secret in the configuration of the process:
+/// `TASKFLOW_SECRET_SLACK` for `slack`.
 pub fn webhook_of(secret: impl Into<String>) -> Webhook {
     Webhook { to: To::Secret(secret.into()), headers: Vec::new(), secret_headers: Vec::new(), body: None }
 }
@@ -65,14 +68,14 @@ impl Webhook {
         self
     }
 
-    /// Adds a header whose value is a secret of the configuration of the process.
+    /// Adds a header whose value is a secret in the configuration of the process.
     #[must_use]
     pub fn secret_header(mut self, name: impl Into<String>, secret: impl Into<String>) -> Self {
         self.secret_headers.push((name.into(), secret.into()));
         self
     }
 
-    /// Another body than the notification: what Slack and others want.
+    /// Sets the body that is sent instead of the notification, for services such as Slack.
     #[must_use]
     pub fn body(mut self, body: fn(&Notification) -> serde_json::Value) -> Self {
         self.body = Some(body);
@@ -104,7 +107,7 @@ impl Notifier for Webhook {
         let answer = http::post(&address, &headers, &body, PATIENCE)?;
         match answer.status {
             200..300 => Ok(()),
-            status => Err(format!("{address} answered with status {status}{}", answer.said()).into()),
+            status => Err(format!("{address} answered with status {status}{}", answer.excerpt()).into()),
         }
     }
 

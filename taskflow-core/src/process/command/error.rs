@@ -3,33 +3,34 @@
 use std::error::Error;
 use std::fmt;
 
-/// Why a command did not succeed. A task that returns it, in whatever error type, is failed or skipped by it.
+/// Why a command did not succeed. A task that returns it, also inside another error type, fails or
+/// is skipped accordingly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandError {
     message: String,
     exit_code: Option<i32>,
-    said: Option<Said>,
+    stderr: Option<Stderr>,
 }
 
 impl CommandError {
     pub(super) fn new(message: String) -> Self {
-        CommandError { message, exit_code: None, said: None }
+        CommandError { message, exit_code: None, stderr: None }
     }
 
     #[cfg(unix)]
     pub(super) fn ended(message: String, exit_code: Option<i32>, last: impl IntoIterator<Item = String>) -> Self {
-        let said = last.into_iter().collect::<Vec<_>>().join("\n");
-        CommandError { message, exit_code, said: (!said.is_empty()).then_some(Said(said)) }
+        let stderr = last.into_iter().collect::<Vec<_>>().join("\n");
+        CommandError { message, exit_code, stderr: (!stderr.is_empty()).then_some(Stderr(stderr)) }
     }
 
-    /// The exit code, if it ended with one.
+    /// The exit code, if the command exited.
     pub fn exit_code(&self) -> Option<i32> {
         self.exit_code
     }
 
-    /// The last lines that it wrote to stderr.
+    /// The last lines of stderr.
     pub fn stderr(&self) -> Option<&str> {
-        self.said.as_ref().map(|said| said.0.as_str())
+        self.stderr.as_ref().map(|stderr| stderr.0.as_str())
     }
 }
 
@@ -41,18 +42,18 @@ impl fmt::Display for CommandError {
 
 impl Error for CommandError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.said.as_ref().map(|said| said as _)
+        self.stderr.as_ref().map(|stderr| stderr as _)
     }
 }
 
-/// The last lines on stderr, as the cause.
+/// The last lines of stderr, as the source of the error.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Said(String);
+struct Stderr(String);
 
-impl fmt::Display for Said {
+impl fmt::Display for Stderr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl Error for Said {}
+impl Error for Stderr {}

@@ -1,4 +1,4 @@
-//! Programs and scripts as tasks, and inside of tasks: Airflow's Bash operator.
+//! Programs and scripts, as tasks or inside tasks: Airflow's BashOperator.
 
 #[cfg(not(unix))]
 mod elsewhere;
@@ -24,14 +24,15 @@ pub use word::{Drawn, Known, Word};
 use crate::dag::Output;
 use crate::task::TaskContext;
 
-/// The exit code by which a command says that it has nothing to do, as in Airflow.
+/// The exit code that skips the task, as in Airflow.
 const SKIP: i32 = 99;
-/// How much of stdout is captured where nothing else is said.
+/// The default limit of captured stdout, in bytes.
 const CAPTURE: u64 = 1 << 20;
 
-/// A program that is to run: with its arguments, its environment, its directory, and what its exit codes mean.
+/// A command: a program with its arguments, environment, directory and the meaning of its exit
+/// codes.
 ///
-/// Inside an async task it is awaited, and its output goes to the log of the attempt:
+/// Inside an async task, await it; its output goes to the log of the attempt:
 ///
 /// ```
 /// use taskflow::prelude::*;
@@ -44,7 +45,7 @@ const CAPTURE: u64 = 1 << 20;
 /// }
 /// ```
 ///
-/// In a DAG [`command`] makes a node of it, and outputs of tasks may stand where texts do:
+/// In a DAG, [`command`] creates a node from it, and its texts may be outputs of tasks:
 ///
 /// ```
 /// use taskflow::prelude::*;
@@ -61,10 +62,12 @@ const CAPTURE: u64 = 1 << 20;
 /// # assert_eq!(load::run().wait().unwrap().result().unwrap(), "rows of 2026-01-31");
 /// ```
 ///
-/// - Exit code 0 is success; 99 skips the task ([`skip_on`](Command::skip_on)); any other is a failure that is retried as the task
-///   says, unless [`no_retry_on`](Command::no_retry_on) names it.
-/// - stdin is empty, unless [`stdin_text`](Command::stdin_text) gives a text.
-/// - It leads a process group of its own, which does not outlive it: see [the module](crate::process).
+/// - Exit code 0 is success; 99 skips the task ([`skip_on`](Command::skip_on)); any other is a
+///   failure, which is retried according to the task unless [`no_retry_on`](Command::no_retry_on)
+///   lists it.
+/// - stdin is empty unless [`stdin_text`](Command::stdin_text) is set.
+/// - It leads a process group of its own, which does not outlive the attempt: see [the
+///   module](crate::process).
 #[derive(Clone, Debug)]
 #[must_use = "a command does nothing until it is run or drawn"]
 pub struct Command<A = Known> {
@@ -74,19 +77,20 @@ pub struct Command<A = Known> {
 }
 
 impl Command {
-    /// A program, looked for in `PATH` unless it has a `/`.
+    /// A program. It is searched in `PATH` unless it contains a `/`.
     pub fn new(program: impl Into<String>) -> Self {
         Command { spec: Spec::of([program.into()]), outputs: Vec::new(), words: PhantomData }
     }
 
-    /// A script for `bash`, which stops at the first command that fails, also in a pipe, and at a variable that is not set
-    /// (`bash -euo pipefail -c`). Arguments are its `$1`, `$2` and so on.
+    /// A `bash` script that stops at the first failing command, also in a pipe, and at unset
+    /// variables (`bash -euo pipefail -c`). The arguments are `$1`, `$2` and so on.
     ///
-    /// Give it data through [`env`](Command::env) or [`arg`](Command::arg): text that is put into the script is run.
+    /// Pass data through [`env`](Command::env) or [`arg`](Command::arg): text interpolated into the
+    /// script is executed.
     pub fn script(script: impl Into<String>) -> Self {
         let words = ["bash".to_owned(), "-euo".to_owned(), "pipefail".to_owned(), "-c".to_owned(), script.into()];
         let mut spec = Spec::of(words);
-        // What the shell calls itself in messages.
+        // The name of the shell in its messages.
         spec.words.push("script".to_owned().into());
         Command { spec, outputs: Vec::new(), words: PhantomData }
     }
@@ -109,50 +113,51 @@ impl<A> Command<A> {
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     pub fn env<W: Word<A>>(mut self, name: impl Into<String>, value: W) -> Command<W::Then> {
         let part = value.part(&mut self.outputs);
         self.spec.env.push((name.into(), part.0));
         self.then()
     }
 
-    /// Keeps the environment of this program from it. Variables set with [`env`](Command::env) stay.
+    /// Does not inherit the environment of this program. Variables set with [`env`](Command::env)
+    /// stay.
     pub fn env_clear(mut self) -> Self {
         self.spec.env_clear = true;
         self
     }
 
-    /// The directory it works in. Default: that of this program.
+    /// Sets the working directory. Default: that of this program.
     pub fn cwd(mut self, directory: impl Into<PathBuf>) -> Self {
         self.spec.cwd = Some(directory.into());
         self
     }
 
-    /// What it reads from stdin.
+    /// Sets the content of stdin.
     pub fn stdin_text<W: Word<A>>(mut self, text: W) -> Command<W::Then> {
         let part = text.part(&mut self.outputs);
         self.spec.stdin = Some(part.0);
         self.then()
     }
 
-    /// The exit code that skips the task, in place of 99. `None`: no code does.
+    /// Sets the exit code that skips the task, instead of 99. `None`: no exit code does.
     pub fn skip_on(mut self, code: impl Into<Option<i32>>) -> Self {
         self.spec.skip_on = code.into();
         self
     }
 
-    /// An exit code after which no retry would help. May be said several times.
+    /// Adds an exit code that is not retried. Can be called several times.
     pub fn no_retry_on(mut self, code: i32) -> Self {
         self.spec.no_retry_on.push(code);
         self
     }
 
-    /// Keeps all of stdout for [`CommandOutput::stdout`], up to 1 MiB; more is a failure.
+    /// Captures stdout in [`CommandOutput::stdout`], up to 1 MiB; more is a failure.
     pub fn capture(self) -> Self {
         self.capture_up_to(CAPTURE)
     }
 
-    /// As [`capture`](Command::capture), up to so many bytes.
+    /// Like [`capture`](Command::capture), up to so many bytes.
     pub fn capture_up_to(mut self, bytes: u64) -> Self {
         self.spec.capture = Some(bytes);
         self
@@ -164,19 +169,21 @@ impl<A> Command<A> {
 }
 
 impl Command {
-    /// Runs it to its end. To be awaited inside a task, whose log gets what it writes.
+    /// Runs the command to completion. Await it inside a task: its output goes to the log of the
+    /// task.
     ///
-    /// When the attempt is cancelled, its process group gets SIGTERM, and SIGKILL five seconds later. Dropping the future, as
-    /// the end of a time limit does, has the same effect.
+    /// When the attempt is cancelled, the process group receives SIGTERM, and SIGKILL five seconds
+    /// later. Dropping the future, as a timeout does, has the same effect.
     ///
     /// # Errors
     ///
-    /// When it cannot be started, ends with another exit code than 0 or by a signal, writes more than may be captured, or the
-    /// attempt is cancelled. The exit code to skip on is an error, too: returned by the task, it skips it.
+    /// If it cannot be started, exits with a nonzero code, is killed by a signal, writes more than
+    /// the capture limit, or the attempt is cancelled. The exit code that skips is an error, too: a
+    /// task that returns it is skipped.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, or in one whose I/O is not enabled.
+    /// Outside of a tokio runtime with I/O enabled.
     pub async fn run(self, context: &TaskContext) -> Result<CommandOutput, CommandError> {
         self.spec.run(context).await
     }

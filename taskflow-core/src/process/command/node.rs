@@ -9,8 +9,8 @@ use crate::dag::{Arg, IntoArg, Output, add_named};
 use crate::task::{Body, BoxFuture, InputDef, Inputs, Kind, Produced, TaskContext, TaskDef};
 use crate::value::TypeInfo;
 
-/// The task behind every node that is a command. It is not one of those that parts of a graph are made of: what a DAG says of
-/// its tasks holds for it.
+/// The task of every command node. It is not a structural node: the task defaults of the DAG apply
+/// to it.
 static COMMAND: TaskDef = TaskDef {
     id: "command",
     module: "taskflow::process",
@@ -26,9 +26,10 @@ static COMMAND: TaskDef = TaskDef {
     ..TaskDef::OWN
 };
 
-/// Draws a command as a node with this id. Options follow as for any task: `command(..).retries(3).timeout(..)`.
+/// Adds a command to the DAG as a node with this id. Options follow as for any task:
+/// `command(..).retries(3).timeout(..)`.
 ///
-/// Outputs of tasks among its words are its upstreams. See [`Command`].
+/// Outputs of tasks in its texts are its upstreams. See [`Command`].
 ///
 /// # Panics
 ///
@@ -53,7 +54,7 @@ fn run(mut inputs: Inputs, context: Option<TaskContext>) -> BoxFuture<Produced> 
     let (mut spec, values) = (inputs.owned::<Spec>(0), inputs.shared::<Vec<String>>(1));
     spec.fill(&values);
     Box::pin(async move {
-        let context = context.expect("a task that takes its context is given it");
+        let context = context.expect("a task that takes a context receives one");
         let output: CommandOutput = spec.run(&context).await.map_err(BoxError::from)?;
         Ok(std::sync::Arc::new(output) as _)
     })

@@ -1,13 +1,13 @@
-//! What a command gives.
+//! The output of a command.
 
 use serde::{Deserialize, Serialize};
 
-/// What a command that succeeded has left.
+/// The output of a successful command.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CommandOutput {
-    /// The last line on stdout that is not blank, cut after 16 KiB; empty if there is none.
+    /// The last nonblank line of stdout, cut after 16 KiB; empty if there is none.
     pub last_line: String,
-    /// All of stdout, if it was [captured](super::Command::capture). Bytes that are no UTF-8 are replaced.
+    /// All of stdout, if it was [captured](super::Command::capture). Invalid UTF-8 is replaced.
     pub stdout: Option<String>,
 }

@@ -9,14 +9,14 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::super::group::Lifeline;
-use super::super::lines::{Following, FrameReceiver, Stream, follow};
+use super::super::lines::{Following, Stream, StreamTail, follow};
 use super::super::spawner::{self, Pipes, Started};
 use super::spec::{Spec, Text};
 use super::{CommandError, CommandOutput};
 use crate::base::{SignalName, units};
 use crate::task::TaskContext;
 
-/// Between SIGTERM and SIGKILL, and for what has ended to close its pipes.
+/// The time between SIGTERM and SIGKILL, and for the pipes to close after the end of the process.
 const LEAVING: Duration = Duration::from_secs(5);
 
 impl Spec {
@@ -26,12 +26,12 @@ impl Spec {
                 let place = self.cwd.as_ref().map(|cwd| format!(" in {}", cwd.display())).unwrap_or_default();
                 let message = format!("`{self}` cannot be started{place}: {error}");
                 if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) {
-                    // What is not there will not be there for a retry, either.
+                    // A missing program would be missing in a retry, too.
                     let _ = context.fail(&message);
                 }
                 CommandError::new(message)
             })?;
-        let lost = |error: io::Error| CommandError::new(format!("`{self}` got out of sight: {error}"));
+        let lost = |error: io::Error| CommandError::new(format!("`{self}` could not be waited for: {error}"));
         let Pipes { stdin, stdout, stderr } = child;
         let wanted = self.capture.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         let stdout = stdout.map(tokio::process::ChildStdout::from_std).transpose().map_err(lost)?;
@@ -42,10 +42,10 @@ impl Spec {
         let stdin = stdin.map(tokio::process::ChildStdin::from_std).transpose().map_err(lost)?;
         let feed = async {
             if let (Some(mut stdin), Some(text)) = (stdin, &self.stdin) {
-                // What it does not want to read is no failure.
+                // Not reading all of stdin is not a failure.
                 let _ = stdin.write_all(text.known().as_bytes()).await;
             }
-            // Not the end of the command: only the other branches are.
+            // Only the other branches can end the command.
             std::future::pending::<()>().await;
         };
         let cancelled = tokio::select! {
@@ -61,7 +61,7 @@ impl Spec {
             let _ = timeout(LEAVING, group.ended()).await;
         }
         let status = group.finish().map_err(lost)?;
-        let both = async { (heard(&mut stdout).await, heard(&mut stderr).await) };
+        let both = async { (rest_of(&mut stdout).await, rest_of(&mut stderr).await) };
         let (out, err) = timeout(LEAVING, both).await.unwrap_or_default();
         if cancelled {
             return Err(CommandError::new(format!("`{self}` was ended because the attempt was cancelled")));
@@ -86,8 +86,8 @@ impl Spec {
     fn judge(
         &self,
         status: ExitStatus,
-        mut out: FrameReceiver,
-        err: FrameReceiver,
+        mut out: StreamTail,
+        err: StreamTail,
         context: &TaskContext,
     ) -> Result<CommandOutput, CommandError> {
         let code = match (status.code(), status.signal()) {
@@ -123,9 +123,9 @@ impl Spec {
     }
 }
 
-async fn heard(following: &mut Option<Following>) -> FrameReceiver {
+async fn rest_of(following: &mut Option<Following>) -> StreamTail {
     match following {
-        Some(following) => following.heard().await,
-        None => FrameReceiver::default(),
+        Some(following) => following.finish().await,
+        None => StreamTail::default(),
     }
 }

@@ -1,4 +1,4 @@
-//! A command as data: a constant of the graph, with places for the values of tasks.
+//! A command as data: a constant of the graph, with placeholders for outputs of tasks.
 
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SKIP;
 
-/// Everything about a command.
+/// All settings of a command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Spec {
     /// The program, then its arguments; never empty.
@@ -23,12 +23,12 @@ pub(super) struct Spec {
     pub(super) skip_on: Option<i32>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) no_retry_on: Vec<i32>,
-    /// How many bytes of stdout are wanted.
+    /// How many bytes of stdout to capture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) capture: Option<u64>,
 }
 
-/// A text, or the place of one that a task gives.
+/// A text, or a placeholder for the output of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Text {
@@ -56,7 +56,7 @@ impl Spec {
         }
     }
 
-    /// With the values of tasks in their places.
+    /// Replaces the placeholders with values.
     pub(super) fn fill(&mut self, values: &[String]) {
         let env = self.env.iter_mut().map(|(_, text)| text);
         for text in self.words.iter_mut().chain(env).chain(&mut self.stdin) {
@@ -66,7 +66,7 @@ impl Spec {
 }
 
 impl Text {
-    /// With the value of a task in its place.
+    /// Replaces the placeholder with its value.
     pub(crate) fn fill(&mut self, values: &[String]) {
         if let Text::Output { output } = self
             && let Some(value) = values.get(*output as usize)
@@ -79,16 +79,19 @@ impl Text {
     ///
     /// # Panics
     ///
-    /// Before it is filled in: the types of [`Command`](super::Command) rule that out.
+    /// If a placeholder has not been replaced: the types of [`Command`](super::Command) rule that
+    /// out.
     pub(crate) fn known(&self) -> &str {
         match self {
             Text::Known(text) => text,
-            Text::Output { .. } => unreachable!("a command with outputs of tasks is drawn, and runs with their values"),
+            Text::Output { .. } => {
+                unreachable!("a command with outputs of tasks runs only as a node, with their values")
+            }
         }
     }
 }
 
-/// The first words, for messages: a script in one line, and not all of it.
+/// The beginning of the command line, for messages: scripts are shown on one line and may be cut.
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const LONGEST: usize = 60;
@@ -99,7 +102,7 @@ impl fmt::Display for Spec {
                 Text::Output { .. } => "..",
             };
             let space = if line.is_empty() { "" } else { " " };
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(line, "{space}{}", text.trim().replace('\n', "; "));
         }
         match line.char_indices().nth(LONGEST) {

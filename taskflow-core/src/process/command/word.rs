@@ -1,4 +1,4 @@
-//! What may stand in a command: texts that are known, and outputs of tasks.
+//! The texts of a command: known ones, and outputs of tasks.
 
 use std::fmt::Display;
 
@@ -6,17 +6,18 @@ use super::spec::Text;
 use crate::dag::Output;
 use crate::value::Value;
 
-/// A command whose words are all known: it can be run and drawn.
+/// A command without placeholders: it can be run, or added to a DAG.
 #[derive(Clone, Copy, Debug)]
 pub struct Known;
 
-/// A command with the output of a task in it: it can only be drawn.
+/// A command with outputs of tasks: it can only be added to a DAG.
 #[derive(Clone, Copy, Debug)]
 pub struct Drawn;
 
-/// A text for a command of which `A` is known: `&str`, `String`, or an [`Output`] of anything that can be displayed.
+/// A text of a command in the state `A`: `&str`, `String`, or an [`Output`] of a type that
+/// implements `Display`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot stand in a command",
+    message = "`{Self}` cannot be part of a command",
     label = "neither a text nor the output of a task",
     note = "a command takes `&str`, `String` and `Output<T>` where `T: Display`; of other values make a text: `.to_string()`, or \
             `.map(|value| format!(..))` on an output"
@@ -24,12 +25,12 @@ pub struct Drawn;
 pub trait Word<A> {
     /// [`Drawn`] after an output, `A` otherwise.
     type Then;
-    /// How it is kept.
+    /// Its stored form.
     #[doc(hidden)]
     fn part(self, outputs: &mut Vec<Output<String>>) -> Part;
 }
 
-/// A word as a command keeps it.
+/// The stored form of a text.
 #[derive(Debug)]
 pub struct Part(pub(crate) Text);
 
@@ -58,7 +59,7 @@ impl<A, T: Value + Display> Word<A> for Output<T> {
     type Then = Drawn;
     fn part(self, outputs: &mut Vec<Output<String>>) -> Part {
         outputs.push(self.map(ToString::to_string));
-        // A command of 2^32 outputs has no room anywhere.
+        // 2^32 outputs do not fit into memory.
         Part(Text::Output { output: u32::try_from(outputs.len() - 1).unwrap_or(u32::MAX) })
     }
 }

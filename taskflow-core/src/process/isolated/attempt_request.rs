@@ -1,4 +1,4 @@
-//! What is sent to where an attempt runs: who it is, and its inputs.
+//! What is sent to the process of an attempt: the request and its inputs.
 
 use std::sync::atomic::Ordering;
 
@@ -8,22 +8,22 @@ use super::wire::{self, AttemptRequest};
 use crate::base::{Failure, QUIET, catch};
 use crate::task::{Identity, Inputs, TaskDef};
 
-/// What the process of the attempt shares with this one.
+/// What the process of the attempt shares with the engine.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reach {
-    /// The process that it must not outlive; zero for one on another machine.
+    /// The parent it must not outlive; zero if that is on another machine.
     pub(crate) parent: i32,
-    /// How much memory it may have, in bytes.
+    /// The memory limit, in bytes.
     pub(crate) memory: Option<u64>,
-    /// Whether it sees the directory of the run.
+    /// Whether it can access the directory of the run.
     pub(crate) artifacts: bool,
 }
 
-/// The order and the inputs, a frame each.
+/// The request and the inputs, one frame each.
 ///
 /// # Errors
 ///
-/// When an input cannot be written down.
+/// If an input cannot be serialized.
 pub(crate) fn pack(
     def: &'static TaskDef,
     mut inputs: Inputs,
@@ -31,7 +31,7 @@ pub(crate) fn pack(
     reach: Reach,
 ) -> Result<Vec<Vec<u8>>, Failure> {
     let Identity { run, task_id, attempt, max_attempts, generation, around, .. } = identity;
-    let order = AttemptRequest {
+    let request = AttemptRequest {
         parent: reach.parent,
         module: def.module.to_owned(),
         id: def.id.to_owned(),
@@ -50,7 +50,7 @@ pub(crate) fn pack(
         artifacts: if def.takes_context && reach.artifacts { around.artifact_path().ok() } else { None },
     };
     let lost = |what: String, why: String| Failure::Error { chain: vec![what, why], retryable: false };
-    let mut frames = vec![wire::encode(&order).map_err(|why| lost("the order cannot be sent".to_owned(), why))?];
+    let mut frames = vec![wire::encode(&request).map_err(|why| lost("the request cannot be sent".to_owned(), why))?];
     for (index, input) in def.inputs.iter().enumerate() {
         let bytes = catch(|| input.ty.encode(&inputs.erased(index)))?;
         let what = || format!("the input `{}` cannot be sent to the process of the task", input.name);

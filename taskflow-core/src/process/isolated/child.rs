@@ -1,4 +1,4 @@
-//! The side of the child: one attempt, and then the end.
+//! The child of an isolated task: runs one attempt and exits.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd as _;
@@ -21,10 +21,10 @@ use crate::dag::Registry;
 use crate::log::{Redactor, attempt_span, relay};
 use crate::task::{self, AttemptControl, Identity, Inputs, Kind, Outcome, TaskContext, TaskDef};
 
-/// Between two looks for progress.
+/// The interval between progress reports.
 const PACE: Duration = Duration::from_millis(100);
 
-/// Runs the attempt that comes in through stdin. The exit code of the process.
+/// Runs the attempt received on stdin; returns the exit code of the process.
 pub(crate) fn serve() -> i32 {
     let Some(socket) = socket() else {
         eprintln!(
@@ -52,38 +52,38 @@ fn attempt(mut socket: UnixStream) -> Result<(), String> {
     let text = |error: io::Error| error.to_string();
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(Signal::HUP)).map_err(|error| error.to_string())?;
-    let order = wire::read(&mut socket).map_err(text)?.ok_or("its parent has said nothing")?;
-    let order: AttemptRequest = wire::decode(&order)?;
-    if is_orphan(order.parent) {
+    let request = wire::read(&mut socket).map_err(text)?.ok_or("its parent has sent nothing")?;
+    let request: AttemptRequest = wire::decode(&request)?;
+    if is_orphan(request.parent) {
         return Err("its parent has died".to_owned());
     }
     let mut frames = Vec::new();
-    for _ in 0..order.inputs {
-        frames.push(wire::read(&mut socket).map_err(text)?.ok_or("its parent has not said everything")?);
+    for _ in 0..request.inputs {
+        frames.push(wire::read(&mut socket).map_err(text)?.ok_or("its parent has not sent everything")?);
     }
-    // What the task reads from stdin is nothing, and what it starts does not get our socket.
+    // The task's stdin is empty, and processes it starts do not inherit the socket.
     let nothing = std::fs::File::open("/dev/null").map_err(text)?;
     rustix::stdio::dup2_stdin(nothing).map_err(|error| error.to_string())?;
     watch(socket.try_clone().map_err(text)?).map_err(text)?;
-    if let Some(bytes) = order.memory {
+    if let Some(bytes) = request.memory {
         memory::limit(bytes).map_err(|error| format!("its memory limit cannot be set: {error}"))?;
     }
     let link = Link::new(socket);
-    link.say(&Frame::Entered);
+    link.send(&Frame::Entered);
 
     let to_log = link.clone();
-    let level = order.level.parse().unwrap_or(LevelFilter::INFO);
+    let level = request.level.parse().unwrap_or(LevelFilter::INFO);
     relay::relay(level, move |record| {
         if let Ok(json) = serde_json::to_string(&record) {
-            to_log.say(&Frame::Record(json));
+            to_log.send(&Frame::Record(json));
         }
     });
-    QUIET.store(order.quiet, Ordering::Relaxed);
+    QUIET.store(request.quiet, Ordering::Relaxed);
     panics::install_hook();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build().map_err(text)?;
-    work(&order, &frames, &link, &runtime);
-    // Tasks may have left something on the runtime that never ends.
+    work(&request, &frames, &link, &runtime);
+    // Tasks may have left work on the runtime that never ends.
     runtime.shutdown_background();
     Ok(())
 }
@@ -92,7 +92,8 @@ fn is_orphan(parent: i32) -> bool {
     getppid().map(|pid| pid.as_raw_nonzero().get()) != Some(parent)
 }
 
-/// Kills the whole group when the parent closes the socket, which it does by dying. The parent says nothing more.
+/// Kills the whole group when the parent closes the socket, which also happens when it dies. The
+/// parent sends nothing more.
 fn watch(mut socket: UnixStream) -> io::Result<()> {
     std::thread::Builder::new().name("taskflow-parent".to_owned()).spawn(move || {
         let _ = io::copy(&mut socket, &mut io::sink());
@@ -101,32 +102,32 @@ fn watch(mut socket: UnixStream) -> io::Result<()> {
     Ok(())
 }
 
-fn work(order: &AttemptRequest, frames: &[Vec<u8>], link: &Link, runtime: &Runtime) {
-    let def = match find(order) {
+fn work(request: &AttemptRequest, frames: &[Vec<u8>], link: &Link, runtime: &Runtime) {
+    let def = match find(request) {
         Ok(def) => def,
         Err(failure) => return link.end(&Frame::Failed(failure)),
     };
     let control = Arc::new(AttemptControl::default());
-    let is_deaf = !def.takes_context;
-    if let Err(error) = runtime.block_on(async { listen(link, &control, is_deaf) }) {
+    let is_uncancellable = !def.takes_context;
+    if let Err(error) = runtime.block_on(async { listen(link, &control, is_uncancellable) }) {
         let chain = vec!["its process cannot listen for signals".to_owned(), error.to_string()];
         return link.end(&Frame::Failed(Failure::Error { chain, retryable: true }));
     }
     runtime.spawn(show_progress(Arc::clone(&control), link.clone()));
-    let ending = call(def, order, frames, link, &control, runtime);
+    let ending = call(def, request, frames, link, &control, runtime);
     link.end_with(def, ending);
 }
 
-/// The task that is meant, among those that this program has.
-pub(super) fn find(order: &AttemptRequest) -> Result<&'static TaskDef, Failure> {
+/// Finds the requested task in this program.
+pub(super) fn find(request: &AttemptRequest) -> Result<&'static TaskDef, Failure> {
     static TASKS: LazyLock<Vec<&'static TaskDef>> = LazyLock::new(Registry::tasks);
 
     let known = TASKS.iter().find(|def| {
-        (def.module, def.id) == (&*order.module, &*order.id)
-            && (def.location.line, def.location.column) == (order.line, order.column)
+        (def.module, def.id) == (&*request.module, &*request.id)
+            && (def.location.line, def.location.column) == (request.line, request.column)
     });
     known.copied().ok_or_else(|| {
-        let message = format!("its process knows no task `{}` of the module `{}`", order.id, order.module);
+        let message = format!("its process has no task `{}` in the module `{}`", request.id, request.module);
         Failure::Error { chain: vec![message], retryable: false }
     })
 }
@@ -134,25 +135,31 @@ pub(super) fn find(order: &AttemptRequest) -> Result<&'static TaskDef, Failure> 
 /// Calls the task.
 pub(super) fn call(
     def: &'static TaskDef,
-    order: &AttemptRequest,
+    request: &AttemptRequest,
     frames: &[Vec<u8>],
     link: &Link,
     control: &Arc<AttemptControl>,
     runtime: &Runtime,
 ) -> Outcome {
     let identity = Identity {
-        run: Arc::new(order.run.clone()),
-        task_id: order.task_id.clone(),
-        attempt: order.attempt,
-        max_attempts: order.max_attempts,
-        generation: order.generation,
-        // Its options say that it cannot wait.
+        run: Arc::new(request.run.clone()),
+        task_id: request.task_id.clone(),
+        attempt: request.attempt,
+        max_attempts: request.max_attempts,
+        generation: request.generation,
+        // Its options forbid waiting.
         wait_state: None,
-        // That of this process, which has the environment and the files of its parent.
+        // This process uses its own configuration: it has the environment and the files of its
+        // parent.
         config: None,
-        around: Arc::new(RemoteHost::new(link.clone(), &order.task_id, order.pulled.clone(), order.artifacts.clone())),
+        around: Arc::new(RemoteHost::new(
+            link.clone(),
+            &request.task_id,
+            request.pulled.clone(),
+            request.artifacts.clone(),
+        )),
     };
-    let span = attempt_span(&order.run.run_id, &order.run.dag_id, &order.task_id, order.attempt);
+    let span = attempt_span(&request.run.run_id, &request.run.dag_id, &request.task_id, request.attempt);
     let context = def.takes_context.then(|| TaskContext::new(identity, Arc::clone(control)));
     let inputs = || unpack(def, frames);
     match def.kind {
@@ -160,7 +167,7 @@ pub(super) fn call(
             runtime.block_on(task::call_async(def, inputs, context, Some(Arc::clone(control))).instrument(span))
         }
         kind => {
-            // As on the threads of a runtime, where blocking tasks run elsewhere.
+            // As on the threads of a runtime, where blocking tasks run otherwise.
             let _entered = (kind == Kind::Blocking).then(|| runtime.enter());
             span.in_scope(|| task::call_sync(def, inputs, context.as_ref(), Some(control)))
         }
@@ -179,9 +186,10 @@ fn unpack(def: &TaskDef, frames: &[Vec<u8>]) -> Result<Inputs, Failure> {
     Ok(inputs)
 }
 
-/// SIGTERM cancels the attempt; one that cannot hear of it ends here. SIGHUP says that the parent dies: all end at once. It has
-/// a signal of its own, because it comes when the first threads of the parent are gone, and the parent still has its number.
-fn listen(link: &Link, control: &Arc<AttemptControl>, is_deaf: bool) -> io::Result<()> {
+/// SIGTERM cancels the attempt, or ends the process if the task cannot be cancelled. SIGHUP means
+/// that the parent is dying and ends the whole group. It is a signal of its own, because it arrives
+/// when the first threads of the parent have ended and the parent still has its process id.
+fn listen(link: &Link, control: &Arc<AttemptControl>, is_uncancellable: bool) -> io::Result<()> {
     let mut deaths = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         if deaths.recv().await.is_some() {
@@ -193,7 +201,7 @@ fn listen(link: &Link, control: &Arc<AttemptControl>, is_deaf: bool) -> io::Resu
     tokio::spawn(async move {
         while signals.recv().await.is_some() {
             control.cancel();
-            if is_deaf {
+            if is_uncancellable {
                 link.end(&Frame::Stopped);
                 std::process::exit(0);
             }
@@ -208,13 +216,13 @@ async fn show_progress(control: Arc<AttemptControl>, link: Link) {
         tokio::time::sleep(PACE).await;
         let now = control.progress();
         if let (Some((done, total)), true) = (now, now != shown) {
-            link.say(&Frame::Progress { done, total });
+            link.send(&Frame::Progress { done, total });
         }
         shown = now;
     }
 }
 
-/// What the child says goes through here, one frame at a time, and nothing after its last word.
+/// Sends the frames of the child, one at a time, and nothing after the final frame.
 #[derive(Clone)]
 pub(super) struct Link(Arc<Mutex<Option<Box<dyn Write + Send>>>>);
 
@@ -223,27 +231,27 @@ impl Link {
         Link(Arc::new(Mutex::new(Some(Box::new(to)))))
     }
 
-    pub(super) fn say(&self, word: &Frame) {
+    pub(super) fn send(&self, word: &Frame) {
         let Ok(bytes) = wire::encode(word) else { return };
         if let Some(to) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            // A parent that does not listen any more has died, or does not care.
+            // A parent that does not read has died or has lost interest.
             let _ = wire::write(to, &bytes).and_then(|()| to.flush());
         }
     }
 
-    /// The last word.
+    /// Sends the final frame.
     pub(super) fn end(&self, word: &Frame) {
-        self.say_last(word, None);
+        self.send_last(word, None);
     }
 
     pub(super) fn end_with(&self, def: &TaskDef, ending: Outcome) {
         match ending {
             Outcome::Success(value) => match catch(|| def.output.encode(&value)) {
-                Ok(Ok(bytes)) => self.say_last(&Frame::Value, Some(&bytes)),
+                Ok(Ok(bytes)) => self.send_last(&Frame::Value, Some(&bytes)),
                 Ok(Err(reason)) => self.end(&Frame::Failed(Failure::Error { chain: vec![reason], retryable: false })),
                 Err(panic) => self.end(&Frame::Failed(panic)),
             },
-            // Its parent does not know the secrets that this process was told.
+            // The parent does not know the secrets of this process.
             Outcome::Skipped(mut reason) => {
                 Redactor::current().message(&mut reason);
                 self.end(&Frame::Skipped(reason));
@@ -264,17 +272,17 @@ impl Link {
         }
     }
 
-    fn say_last(&self, word: &Frame, value: Option<&[u8]>) {
-        // Lines of the task before its answer, so that they are in the log of the attempt.
+    fn send_last(&self, word: &Frame, value: Option<&[u8]>) {
+        // Flush the lines of the task before the result, so that they reach the log of the attempt.
         let _ = io::stdout().flush();
         let Ok(bytes) = wire::encode(word) else { return };
         if let Some(mut to) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let said = wire::write(&mut to, &bytes).and_then(|()| match value {
+            let written = wire::write(&mut to, &bytes).and_then(|()| match value {
                 Some(value) => wire::write(&mut to, value),
                 None => Ok(()),
             });
-            if said.is_err() {
-                // The parent has died, and will not end what this process has started.
+            if written.is_err() {
+                // The parent has died and cannot kill what this process has started.
                 let _ = kill_current_process_group(Signal::KILL);
             }
         }

@@ -1,4 +1,4 @@
-//! Memory: the limit of a process, and whether the kernel killed one for it.
+//! The memory limit of a process, and detection of kernel OOM kills.
 
 use std::io;
 
@@ -6,12 +6,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Limits the address space of this process.
 pub(super) fn limit(bytes: u64) -> io::Result<()> {
-    // Nobody may raise what the process itself was given.
+    // A process cannot raise its own hard limit.
     let most = getrlimit(Resource::As).maximum.map_or(bytes, |maximum| maximum.min(bytes));
     Ok(setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) })?)
 }
 
-/// How many processes the kernel has killed in our cgroup for want of memory, where it counts them.
+/// How many processes of this cgroup the kernel has killed for lack of memory, if it counts them.
 pub(super) fn kernel_kills() -> Option<u64> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     let own = groups.lines().find_map(|line| line.strip_prefix("0::"))?;

@@ -1,4 +1,4 @@
-//! The side of the engine.
+//! The parent of an isolated task: the engine's side.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::super::child_main::{MODE, is_open};
 use super::super::group::{Group, Lifeline};
-use super::super::lines::{Following, FrameReceiver as Said, Stream, follow};
+use super::super::lines::{Following, Stream, StreamTail, follow};
 use super::super::spawner::{self, Started};
 use super::attempt_request::{Reach, pack};
 use super::receiver::{AttemptRef, FrameReceiver};
@@ -21,12 +21,13 @@ use super::{memory, wire};
 use crate::base::{Crash, Failure};
 use crate::task::{AttemptControl, Identity, Inputs, Isolation, Outcome, TaskDef};
 
-/// How long a child may take from its start to its first word.
+/// The time limit from the start of a child to its first frame.
 const ENTERING: Duration = Duration::from_secs(30);
-/// How long what has ended may take to close its pipes, and what has answered to end.
+/// The time limit for an ended child to close its pipes, and for a child to exit after its result.
 const LEAVING: Duration = Duration::from_secs(5);
 
-/// Runs an attempt in a process of its own. Dropping the future ends that process and all it has started.
+/// Runs an attempt in a process of its own. Dropping the future kills that process and everything
+/// it has started.
 pub(crate) async fn run_isolated(
     def: &'static TaskDef,
     isolation: Isolation,
@@ -50,7 +51,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// The order and the inputs, as they are sent.
+    /// The frames of the request and the inputs.
     fn pack(&self, inputs: Inputs) -> Result<Vec<Vec<u8>>, Failure> {
         if !is_open() {
             let message = format!(
@@ -80,9 +81,9 @@ impl Attempt {
         let [stdout, stderr] = streams;
 
         let (mut reading, mut writing) = socket.split();
-        let mut heard = FrameReceiver::default();
+        let mut received = FrameReceiver::default();
         let talk = async {
-            // A child that dies before it has read everything is found out by what it does not say.
+            // If the child dies before it has read everything, its missing result shows that.
             let send = async {
                 for frame in &frames {
                     if wire::send(&mut writing, frame).await.is_err() {
@@ -90,34 +91,34 @@ impl Attempt {
                     }
                 }
             };
-            tokio::join!(send, self.listen(&mut reading, &mut heard));
+            tokio::join!(send, self.listen(&mut reading, &mut received));
         };
         let asked = self.attend(&mut group, talk).await.map_err(started)?;
 
-        // What has answered has a moment to leave by itself: for what it has not flushed.
-        if heard.ending.is_some() || heard.stopped {
+        // After its result, the child has a moment to flush and exit by itself.
+        if received.ending.is_some() || received.stopped {
             let _ = timeout(LEAVING, group.ended()).await;
         }
         let status = group.finish().map_err(started)?;
-        let said = rest(stdout, stderr).await;
-        match heard {
+        let stderr = rest(stdout, stderr).await;
+        match received {
             FrameReceiver { stopped: true, .. } if asked => Err(cancelled()),
-            FrameReceiver { ending: Some(Outcome::Success(_)), unkept: Some(failure), .. } => Err(failure),
+            FrameReceiver { ending: Some(Outcome::Success(_)), push_failure: Some(failure), .. } => Err(failure),
             FrameReceiver { ending: Some(ending), .. } => Ok(ending),
             _ if asked => Err(cancelled()),
-            // Somebody else has sent what we send to cancel.
+            // Another process has sent the signal that cancels attempts.
             FrameReceiver { stopped: true, .. } => {
-                Err(Failure::Crashed { crash: Crash::Signal { number: 15 }, stderr: said.last.into() })
+                Err(Failure::Crashed { crash: Crash::Signal { number: 15 }, stderr: stderr.last.into() })
             }
-            FrameReceiver { entered: false, .. } if !was_killed(status) => Err(self.stayed_out(status, said)),
-            _ => Err(Failure::Crashed { crash: self.crash(status, &said, kills), stderr: said.last.into() }),
+            FrameReceiver { entered: false, .. } if !was_killed(status) => Err(self.stayed_out(status, stderr)),
+            _ => Err(Failure::Crashed { crash: self.crash(status, &stderr, kills), stderr: stderr.last.into() }),
         }
     }
 
     async fn start(&self) -> io::Result<(Group, UnixStream, [Following; 2])> {
         let (ours, theirs) = StdStream::pair()?;
         let own = std::env::current_exe()?;
-        // The file may have been replaced since: what runs is what this program was started from.
+        // The file may have been replaced since: this is the program that is running.
         let program = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { own.clone() };
         let mut command = Command::new(program);
         command.arg0(own).arg(MODE).stdin(Stdio::from(OwnedFd::from(theirs)));
@@ -132,7 +133,7 @@ impl Attempt {
         Ok((group, socket, streams))
     }
 
-    /// Waits until the child has said all it has to say or has ended. Whether it was asked to end.
+    /// Waits until the child has sent its result or has ended. Returns whether it was asked to end.
     async fn attend(&self, group: &mut Group, talk: impl Future<Output = ()>) -> io::Result<bool> {
         let mut talk = std::pin::pin!(talk);
         let mut asked = false;
@@ -145,7 +146,8 @@ impl Attempt {
                 }
                 ended = group.ended() => {
                     ended?;
-                    // What it said last is still on its way; what it has started may hold the socket open.
+                    // Its last frames may still be in the socket, and its descendants may hold the
+                    // socket open.
                     let _ = timeout(LEAVING, talk).await;
                     return Ok(asked);
                 }
@@ -153,21 +155,21 @@ impl Attempt {
         }
     }
 
-    /// Takes in what the child says, up to its answer.
-    async fn listen(&self, reading: &mut (impl tokio::io::AsyncRead + Unpin), heard: &mut FrameReceiver) {
-        let ear = AttemptRef { def: self.def, identity: &self.identity, control: &self.control };
+    /// Receives frames up to the result.
+    async fn listen(&self, reading: &mut (impl tokio::io::AsyncRead + Unpin), received: &mut FrameReceiver) {
+        let attempt = AttemptRef { def: self.def, identity: &self.identity, control: &self.control };
         loop {
             let frame = wire::receive(reading);
-            let frame = if heard.entered { Ok(frame.await) } else { timeout(ENTERING, frame).await };
+            let frame = if received.entered { Ok(frame.await) } else { timeout(ENTERING, frame).await };
             let Ok(Ok(Some(frame))) = frame else { return };
-            if !heard.take(&frame, &ear) || heard.is_over() {
+            if !received.take(&frame, &attempt) || received.is_over() {
                 return;
             }
         }
     }
 
-    /// The child did something else than what it was started for.
-    fn stayed_out(&self, status: ExitStatus, stderr: Said) -> Failure {
+    /// The child did not enter the attempt mode.
+    fn stayed_out(&self, status: ExitStatus, stderr: StreamTail) -> Failure {
         let end = match status.code() {
             Some(code) => format!("it exited with code {code}"),
             None => "it had to be killed".to_owned(),
@@ -180,7 +182,7 @@ impl Attempt {
         Failure::Error { chain: [message].into_iter().chain(stderr.last).collect(), retryable: false }
     }
 
-    fn crash(&self, status: ExitStatus, stderr: &Said, kills: Option<u64>) -> Crash {
+    fn crash(&self, status: ExitStatus, stderr: &StreamTail, kills: Option<u64>) -> Crash {
         match (self.isolation.memory, status.signal()) {
             (Some(limit), _) if stderr.wants_memory => Crash::MemoryLimit { limit },
             (_, Some(9)) if kills.is_some_and(|before| memory::kernel_kills() > Some(before)) => Crash::OutOfMemory,
@@ -190,7 +192,7 @@ impl Attempt {
     }
 }
 
-/// By a signal that is not what we end it with ourselves when it takes too long to come in.
+/// Killed by a signal other than the one used when it takes too long to enter.
 fn was_killed(status: ExitStatus) -> bool {
     status.signal().is_some_and(|signal| signal != 9)
 }
@@ -206,8 +208,8 @@ fn follow_pipe(pipe: Option<impl tokio::io::AsyncRead + Send + Unpin + 'static>,
     }
 }
 
-/// Waits for the rest of what it wrote: what was heard on stderr.
-async fn rest(mut stdout: Following, mut stderr: Following) -> Said {
-    let both = async { tokio::join!(stdout.heard(), stderr.heard()).1 };
+/// Waits for the rest of its output; returns the tail of stderr.
+async fn rest(mut stdout: Following, mut stderr: Following) -> StreamTail {
+    let both = async { tokio::join!(stdout.finish(), stderr.finish()).1 };
     timeout(LEAVING, both).await.unwrap_or_default()
 }

@@ -1,32 +1,33 @@
-//! Taking in what the process of an attempt says.
+//! Receives the frames of the process of an attempt.
 
 use super::wire::{self, Frame};
 use crate::base::{Failure, catch};
 use crate::log::relay;
 use crate::task::{AttemptControl, Identity, Outcome, Pushed, TaskDef};
 
-/// Whose attempt it is that is listened to.
+/// The attempt whose frames are received.
 pub(crate) struct AttemptRef<'a> {
     pub(crate) def: &'static TaskDef,
     pub(crate) identity: &'a Identity,
     pub(crate) control: &'a AttemptControl,
 }
 
-/// How far the conversation with a child came.
+/// The state of the conversation with a child.
 #[derive(Default)]
 pub(crate) struct FrameReceiver {
     pub(crate) entered: bool,
     pub(crate) ending: Option<Outcome>,
     /// It ended because it was asked to.
     pub(crate) stopped: bool,
-    /// Why a named value of it could not be stored.
-    pub(crate) unkept: Option<Failure>,
+    /// Why one of its named values could not be stored.
+    pub(crate) push_failure: Option<Failure>,
     /// The next frame is the value of the task.
     value_follows: bool,
 }
 
 impl FrameReceiver {
-    /// Takes in one frame, in the span of the attempt. Whether it meant something: memory of a child can be written over.
+    /// Handles a frame, in the span of the attempt. Returns whether it was valid: a child can
+    /// corrupt its memory.
     pub(crate) fn take(&mut self, frame: &[u8], of: &AttemptRef<'_>) -> bool {
         if self.value_follows {
             self.ending = Some(match catch(|| of.def.output.decode(frame)) {
@@ -51,7 +52,7 @@ impl FrameReceiver {
             Ok(Frame::Link { name, url }) => of.identity.around.link(&name, &url),
             Ok(Frame::Push { key, ty, bytes }) => {
                 if let Err(failure) = of.identity.around.push(&key, Pushed::Stored(ty, bytes.into())) {
-                    self.unkept = Some(failure);
+                    self.push_failure = Some(failure);
                 }
             }
             Ok(Frame::Skipped(reason)) => self.ending = Some(Outcome::Skipped(reason)),
@@ -59,13 +60,13 @@ impl FrameReceiver {
             Ok(Frame::Failed(failure)) => self.ending = Some(failure.into()),
             Ok(Frame::Stopped) => self.stopped = true,
             Ok(Frame::Value) => self.value_follows = true,
-            // What follows means nothing.
+            // The rest cannot be interpreted.
             Err(_) => return false,
         }
         true
     }
 
-    /// Whether it has said its last word.
+    /// Whether it has sent its result.
     pub(crate) fn is_over(&self) -> bool {
         self.ending.is_some() || self.stopped
     }

@@ -1,6 +1,6 @@
-//! What an attempt in a process of its own reaches of its run: by way of its parent.
+//! The access of an attempt in a child process to its run, through its parent.
 //!
-//! What it could pull is sent along with its inputs, because its parent listens and answers nothing.
+//! XComs are sent along with the inputs, because the parent does not answer requests.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -34,18 +34,18 @@ impl RemoteHost {
 
 impl AttemptHost for RemoteHost {
     fn link(&self, name: &str, url: &str) {
-        self.link.say(&Frame::Link { name: name.to_owned(), url: url.to_owned() });
+        self.link.send(&Frame::Link { name: name.to_owned(), url: url.to_owned() });
     }
 
     fn push(&self, key: &str, value: Pushed) -> Result<(), Failure> {
         let bytes = value.encode().map_err(|reason| Failure::Error { chain: vec![reason], retryable: false })?;
-        self.link.say(&Frame::Push { key: key.to_owned(), ty: value.ty(), bytes });
+        self.link.send(&Frame::Push { key: key.to_owned(), ty: value.ty(), bytes });
         Ok(())
     }
 
     fn pull(&self, task: &str, key: &str) -> Result<Pushed, XComError> {
         let path = path_of(&self.task_id);
-        // Of a task inside the same lists that of the same element is meant.
+        // For a task inside the same lists, use the one for the same element.
         let of = |depth: usize| -> String {
             let places = path.iter().take(depth).map(|place| format!("[{place}]"));
             std::iter::once(task.to_owned()).chain(places).collect()
@@ -65,7 +65,7 @@ impl AttemptHost for RemoteHost {
     }
 
     fn set_state(&self, _: &str, _: String) -> BoxFuture<Result<(), Failure>> {
-        let reason = "a task in a process of its own is not heard before its end".to_owned();
+        let reason = "a task in a process of its own cannot store state while it runs".to_owned();
         Box::pin(std::future::ready(Err(Failure::Error { chain: vec![reason], retryable: false })))
     }
 
@@ -74,7 +74,9 @@ impl AttemptHost for RemoteHost {
     }
 
     fn artifact_path(&self) -> io::Result<PathBuf> {
-        self.artifacts.clone().ok_or_else(|| io::Error::other("the process of the task sees no directory of its run"))
+        self.artifacts
+            .clone()
+            .ok_or_else(|| io::Error::other("the process of the task cannot access the directory of its run"))
     }
 
     fn counted(&self) -> u32 {

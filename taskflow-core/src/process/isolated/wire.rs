@@ -1,4 +1,4 @@
-//! What parent and child say to each other.
+//! The messages between parent and child.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -10,12 +10,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use crate::base::Failure;
 use crate::run::RunInfo;
 
-/// What the child is to do. A frame for each input follows.
+/// The request to the child, followed by a frame for each input.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct AttemptRequest {
-    /// The process that waits for the answer.
+    /// The process that waits for the result.
     pub(super) parent: i32,
-    /// Where the task is defined: what tells it from others of its name.
+    /// The module of the task, which distinguishes tasks with the same name.
     pub(super) module: String,
     pub(super) id: String,
     pub(super) line: u32,
@@ -27,25 +27,25 @@ pub(super) struct AttemptRequest {
     pub(super) generation: u32,
     /// In bytes.
     pub(super) memory: Option<u64>,
-    /// The least level that anybody listens to, by name.
+    /// The name of the lowest log level that is enabled.
     pub(super) level: String,
     pub(super) inputs: u32,
-    /// Whether panics are left to the report of the failure.
+    /// Whether panics are only shown in the report of the failure.
     pub(super) quiet: bool,
-    /// What tasks upstream have pushed: task, key, type, stored form.
+    /// The values pushed by upstream tasks: task, key, type, stored form.
     pub(super) pulled: Vec<(String, String, String, Vec<u8>)>,
     /// The directory for files of the run.
     pub(super) artifacts: Option<PathBuf>,
 }
 
-/// What the child says.
+/// A message from the child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Frame {
-    /// It is in the mode, and its limits are set.
+    /// It is in the attempt mode, and its limits are set.
     Entered,
     /// A record for the log of the attempt, as JSON.
     Record(String),
-    /// What a worker saw printed: it cannot be told from outside which attempt that was.
+    /// Text that the attempt printed. Only the worker can assign it to an attempt.
     Printed(String),
     Progress {
         done: u64,
@@ -65,9 +65,9 @@ pub(super) enum Frame {
     Value,
     Skipped(String),
     Failed(Failure),
-    /// With what it says about the wait before another attempt.
+    /// With the requested delay before the retry.
     FailedFor(Failure, Duration),
-    /// It was asked to end, and the task has no way of hearing that.
+    /// It was asked to end, and the task cannot be cancelled.
     Stopped,
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn write(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     to.write_all(bytes)
 }
 
-/// Reads one frame; nothing at the end of the stream.
+/// Reads one frame; `None` at the end of the stream.
 pub(crate) fn read(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; 8];
     match from.read_exact(&mut length) {
@@ -86,18 +86,18 @@ pub(crate) fn read(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     }
     let length = u64::from_le_bytes(length);
     let mut bytes = Vec::new();
-    // It grows with what comes: a length is only what somebody says.
+    // The buffer grows with the data received: the length is not trusted.
     from.take(length).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 == length).then_some(bytes))
 }
 
-/// As [`write`], in async code.
+/// Like [`write`], in async code.
 pub(super) async fn send(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
     to.write_all(&(bytes.len() as u64).to_le_bytes()).await?;
     to.write_all(bytes).await
 }
 
-/// As [`read`], in async code. Not cancel safe.
+/// Like [`read`], in async code. Not cancel safe.
 pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; 8];
     match from.read_exact(&mut length).await {
@@ -110,7 +110,7 @@ pub(super) async fn receive(from: &mut (impl AsyncRead + Unpin)) -> io::Result<O
     Ok((bytes.len() as u64 == length).then_some(bytes))
 }
 
-/// The bytes of a message.
+/// Serializes a message.
 pub(super) fn encode(message: &impl Serialize) -> Result<Vec<u8>, String> {
     postcard::to_stdvec(message).map_err(|error| error.to_string())
 }

@@ -1,19 +1,24 @@
-//! The side of a worker: many attempts in one process, one after the other.
+//! A worker: runs many attempts in one process, in sequence.
 //!
-//! 1. Whoever starts it writes *requests* to its stdin: eight bytes of length, and as many bytes, which are the
-//!    [order](super::wire::AttemptRequest) and the inputs of an attempt, a frame each. A length of zero says that there are no more.
-//! 2. It answers on its stdout, in the same order: the frames of what an attempt says, as the process of an isolated task would
-//!    say them, and behind them the length [`END`]. One such length stands before all answers: the worker is there.
-//! 3. Behind the last answer it writes how many there were, in eight bytes, and ends with 0; and with 2 when it was started by somebody
-//!    who does not want a worker. Without the count the attempt under way took the process with it, whatever the exit code: a task
-//!    can call `exit(0)`.
-//! 4. When its stdin is closed before it has answered, nobody waits for it any more: it kills its process group and so itself.
+//! 1. The program that starts it writes *requests* to its stdin: a length of eight bytes, followed
+//!    by as many bytes with the [request](super::wire::AttemptRequest) and the inputs of an
+//!    attempt, one frame each. A length of zero marks the end of the requests.
+//! 2. The worker answers on stdout in the same order: the frames of the attempt, as the process of
+//!    an isolated task sends them, followed by the length [`END`]. Before all answers it writes one
+//!    such length, when it is ready.
+//! 3. After the last answer it writes the number of answers in eight bytes and exits with 0, or
+//!    with 2 if it was started incorrectly. If the count is missing, the current attempt has ended
+//!    the process, whatever the exit code: a task can call `exit(0)`.
+//! 4. If its stdin is closed before it has answered, the result is no longer needed: it kills its
+//!    process group, including itself.
 //!
-//! What tasks print to stdout goes to stderr, since stdout is taken. Where that is a file, the worker looks into it behind each attempt,
-//! says what it finds there as a part of the answer, and empties it: what is left in it was printed by the attempt under way.
+//! The stdout of tasks is redirected to stderr. If that is a file, the worker reads it after each
+//! attempt, includes its content in the answer and empties it: whatever the file contains after a
+//! crash was printed by the current attempt.
 //!
-//! What an attempt says on its way is written at once, and so is there when it takes the process with it. Its last word and the end of
-//! its answer are one write: most attempts say nothing else, and calls of the kernel are what a small one costs.
+//! The frames of a running attempt are written at once, so they survive its crash. The final frame
+//! and the end of the answer are a single write: most attempts send nothing else, and system calls
+//! dominate the cost of a small one.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, IsTerminal as _, Read as _, Write};
@@ -32,12 +37,12 @@ use crate::base::{QUIET, panics};
 use crate::log::relay;
 use crate::task::AttemptControl;
 
-/// The length that no frame has.
+/// A length that no frame has.
 const END: u64 = u64::MAX;
-/// Of what an attempt printed so many bytes are told, the last ones.
+/// The most bytes of printed text that are reported, taken from the end.
 const PRINTED: u64 = 64 << 10;
 
-/// Answers what comes in through stdin. The exit code of the process.
+/// Answers the requests on stdin; returns the exit code of the process.
 pub(crate) fn serve_many() -> i32 {
     if io::stdin().is_terminal() {
         eprintln!("error: this is how Spark starts the workers of taskflow; there is nothing to do for one here");
@@ -81,19 +86,19 @@ fn work() -> Result<(), String> {
     });
     let worked = worked.and_then(|()| out.close(count).map_err(text));
     answered.store(true, Ordering::SeqCst);
-    // Tasks may have left something on the runtime that never ends.
+    // Tasks may have left work on the runtime that never ends.
     runtime.shutdown_background();
     worked
 }
 
-/// Reads ahead, so that the end of whoever has started us is seen while a task runs.
+/// Reads ahead to detect the end of the parent while a task runs.
 fn listen(requests: File, answered: Arc<AtomicBool>) -> io::Result<mpsc::Receiver<Vec<u8>>> {
     let (sender, receiver) = mpsc::channel();
     std::thread::Builder::new().name("taskflow-requests".to_owned()).spawn(move || {
         let mut requests = BufReader::with_capacity(64 << 10, requests);
         while let Ok(Some(request)) = wire::read(&mut requests) {
             if request.is_empty() {
-                // Nothing more comes; but then the stream stays open until everything is answered.
+                // No more requests, but the stream stays open until everything is answered.
                 drop(sender);
                 let _ = requests.read(&mut [0]);
                 break;
@@ -107,7 +112,7 @@ fn listen(requests: File, answered: Arc<AtomicBool>) -> io::Result<mpsc::Receive
     Ok(receiver)
 }
 
-/// Ends this process and what its tasks have started.
+/// Kills this process and everything its tasks have started.
 fn end_all() {
     if getpgrp() == getpid() {
         let _ = kill_current_process_group(Signal::KILL);
@@ -115,7 +120,7 @@ fn end_all() {
     std::process::exit(1);
 }
 
-/// Where records go: to the attempt under way.
+/// The destination of records: the current attempt.
 #[derive(Clone, Default)]
 struct Current(Arc<Mutex<Option<Link>>>);
 
@@ -136,16 +141,16 @@ fn answer(
 
     let mut rest = request;
     let mut next = || wire::read(&mut rest).ok().flatten();
-    let order: AttemptRequest = wire::decode(&next().ok_or("a request has no order")?)?;
-    let inputs: Option<Vec<Vec<u8>>> = (0..order.inputs).map(|_| next()).collect();
-    let inputs = inputs.ok_or("a request has not all of its inputs")?;
-    QUIET.store(order.quiet, Ordering::Relaxed);
+    let request: AttemptRequest = wire::decode(&next().ok_or("a request is empty")?)?;
+    let inputs: Option<Vec<Vec<u8>>> = (0..request.inputs).map(|_| next()).collect();
+    let inputs = inputs.ok_or("a request does not have all of its inputs")?;
+    QUIET.store(request.quiet, Ordering::Relaxed);
     RELAY.call_once(|| {
         let to = current.clone();
-        relay::relay(order.level.parse().unwrap_or(LevelFilter::INFO), move |record| {
+        relay::relay(request.level.parse().unwrap_or(LevelFilter::INFO), move |record| {
             let link = to.lock().clone();
             if let (Some(link), Ok(json)) = (link, serde_json::to_string(&record)) {
-                link.say(&Frame::Record(json));
+                link.send(&Frame::Record(json));
             }
         });
     });
@@ -153,17 +158,18 @@ fn answer(
     let link = Link::new(out.clone());
     *current.lock() = Some(link.clone());
     let control = Arc::new(AttemptControl::default());
-    match find(&order) {
+    match find(&request) {
         Ok(def) => {
-            let ending = call(def, &order, &inputs, &link, &control, runtime);
-            // Printed lines before the last word, so that they are in the log of the attempt.
+            let ending = call(def, &request, &inputs, &link, &control, runtime);
+            // Flush printed lines before the final frame, so that they reach the log of the
+            // attempt.
             let _ = io::stdout().flush();
-            // What cannot be taken stays there, for the next one.
+            // Text that cannot be read now is left for the next attempt.
             if let Some(text) = printed.and_then(|file| take_printed(file).ok().flatten()) {
-                link.say(&Frame::Printed(text));
+                link.send(&Frame::Printed(text));
             }
             if let Some((done, total)) = control.progress() {
-                link.say(&Frame::Progress { done, total });
+                link.send(&Frame::Progress { done, total });
             }
             link.end_with(def, ending);
         }
@@ -173,7 +179,7 @@ fn answer(
     Ok(())
 }
 
-/// Takes what was printed out of the file.
+/// Reads and empties the file of printed text.
 fn take_printed(file: &File) -> io::Result<Option<String>> {
     let length = file.metadata()?.len();
     if length == 0 {
@@ -186,7 +192,7 @@ fn take_printed(file: &File) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// A request, as a worker reads it.
+/// A request, in the format that a worker reads.
 #[cfg(feature = "spark")]
 pub(crate) fn request_of(frames: &[Vec<u8>]) -> Vec<u8> {
     let length: usize = frames.iter().map(|frame| 8 + frame.len()).sum();
@@ -199,7 +205,7 @@ pub(crate) fn request_of(frames: &[Vec<u8>]) -> Vec<u8> {
     request
 }
 
-/// The frames of the next one of many answers, and its end; nothing when there is no whole one.
+/// The frames of the next answer including its end; `None` if it is incomplete.
 #[cfg(feature = "spark")]
 pub(crate) fn next_answer<'a>(answers: &mut &'a [u8]) -> Option<&'a [u8]> {
     let whole = *answers;
@@ -214,7 +220,7 @@ pub(crate) fn next_answer<'a>(answers: &mut &'a [u8]) -> Option<&'a [u8]> {
     }
 }
 
-/// The stdout that this process was given.
+/// The original stdout of this process.
 #[derive(Clone)]
 struct Out(Arc<Mutex<BufWriter<File>>>);
 
@@ -223,14 +229,14 @@ impl Out {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything that belongs to an answer has been said.
+    /// Ends an answer.
     fn end(&mut self) -> io::Result<()> {
         let mut out = self.lock();
         out.write_all(&END.to_le_bytes())?;
         out.flush()
     }
 
-    /// Everything is answered.
+    /// Writes the count after the last answer.
     fn close(&mut self, count: u64) -> io::Result<()> {
         let mut out = self.lock();
         out.write_all(&count.to_le_bytes())?;
@@ -269,7 +275,7 @@ mod tests {
                 }
                 written.extend(END.to_le_bytes());
             }
-            // Behind the last whole one there may be a beginning.
+            // An incomplete answer may follow the last complete one.
             wire::write(&mut written, &[1, 2, 3]).expect("a `Vec` takes everything");
             written.truncate(written.len() - cut);
             let mut rest = &*written;

@@ -1,52 +1,54 @@
-//! From what a worker said of an attempt to its ending.
+//! Converts the answer of a worker to the ending of an attempt.
 
 use crate::base::{Crash, Failure};
 use crate::process::{AttemptRef, FrameReceiver, next_answer, read_frame};
 use crate::task::Outcome;
 
-/// How many of the last lines that were printed are kept with a crash.
+/// How many of the last printed lines are attached to a crash.
 const LAST: usize = 5;
 
-/// What came back of attempts that follow each other.
+/// The answers of consecutive attempts.
 #[derive(Debug)]
 pub(super) struct Block {
-    /// The number of the first one in its job.
+    /// The number of the first attempt in its job.
     pub(super) first: usize,
-    /// Their answers, as a worker has written them.
+    /// The answers, as written by a worker.
     pub(super) said: Vec<u8>,
-    /// What the last one printed, if it has ended the worker.
+    /// The output of the last attempt, if it ended the worker.
     pub(super) printed: Vec<u8>,
-    /// How the worker ended, if an attempt has ended it. It is the only one of its block.
+    /// How the worker ended, if an attempt ended it. That attempt is then the only one of its
+    /// block.
     pub(super) code: Option<i32>,
 }
 
 impl Block {
-    /// The answer of each attempt, with the number of that.
-    pub(super) fn answers(self) -> Vec<(usize, Told)> {
+    /// The answers with the numbers of their attempts.
+    pub(super) fn answers(self) -> Vec<(usize, AttemptAnswer)> {
         let Block { first, said, printed, code } = self;
         if code.is_some() {
-            return vec![(first, Told { said, printed, code })];
+            return vec![(first, AttemptAnswer { said, printed, code })];
         }
         let mut rest = &*said;
-        let answer =
-            |number| Some((number, Told { said: next_answer(&mut rest)?.to_vec(), printed: Vec::new(), code }));
+        let answer = |number| {
+            Some((number, AttemptAnswer { said: next_answer(&mut rest)?.to_vec(), printed: Vec::new(), code }))
+        };
         (first..).map_while(answer).collect()
     }
 }
 
-/// What came back of an attempt.
+/// The answer of an attempt.
 #[derive(Debug)]
-pub(super) struct Told {
-    /// Frames, as the process of an isolated task would say them.
+pub(super) struct AttemptAnswer {
+    /// Frames, as the process of an isolated task would send them.
     pub(super) said: Vec<u8>,
-    /// What came out of stdout and stderr before the worker ended.
+    /// The output on stdout and stderr before the worker ended.
     pub(super) printed: Vec<u8>,
-    /// How the worker ended, if the attempt has ended it: a code, or a signal with a minus.
+    /// How the worker ended, if the attempt ended it: an exit code, or a negated signal.
     pub(super) code: Option<i32>,
 }
 
-impl Told {
-    /// Takes it in, in the span of the attempt.
+impl AttemptAnswer {
+    /// Processes the answer in the span of the attempt.
     pub(super) fn ending(self, of: &AttemptRef<'_>) -> Outcome {
         let printed = String::from_utf8_lossy(&self.printed);
         let lines = || printed.lines().filter(|line| !line.trim().is_empty());
@@ -58,7 +60,7 @@ impl Told {
             }
         }
         match (heard, self.code) {
-            (FrameReceiver { ending: Some(Outcome::Success(_)), unkept: Some(failure), .. }, _) => failure.into(),
+            (FrameReceiver { ending: Some(Outcome::Success(_)), push_failure: Some(failure), .. }, _) => failure.into(),
             (FrameReceiver { ending: Some(ending), .. }, _) => ending,
             (_, Some(code)) => {
                 let crash = if code < 0 { Crash::Signal { number: -code } } else { Crash::Exit { code } };
@@ -69,7 +71,7 @@ impl Told {
             }
             (_, None) => {
                 let chain = vec![
-                    "the answer of the worker does not say what came of the attempt".to_owned(),
+                    "the answer of the worker contains no result of the attempt".to_owned(),
                     "is it a build of this program?".to_owned(),
                 ];
                 Failure::Error { chain, retryable: true }.into()

@@ -1,13 +1,15 @@
-//! From attempts to jobs, and from answers to attempts.
+//! Batches attempts into jobs and distributes the answers.
 //!
-//! 1. The driver is started at once; attempts that come meanwhile wait.
-//! 2. An attempt waits for others: until none has come for a short time, or the first has waited for a long time ([`patience`]), or there
-//!    are [`MANY`]. Both times are longer while jobs are under way, because then there is something to do meanwhile. While
-//!    [`AT_ONCE`] jobs are under way it waits for the end of one. What waits then is one job.
-//! 3. An answer goes to its attempt by job and number, and the attempt is struck from the job: a second answer finds nobody. What is
-//!    left when a job ends fails.
-//! 4. When an attempt stops waiting, jobs are looked through for such in which nobody waits any more, and those are cancelled.
-//! 5. The batcher closes when the session drops its end of the channel, or when the driver is lost. Then everybody who waits hears so.
+//! 1. The driver starts at once; attempts that arrive meanwhile wait.
+//! 2. An attempt waits for others until none has arrived for a short time, or the first has waited
+//!    for a long time ([`patience`]), or there are [`MANY`]. Both times are longer while jobs are
+//!    running, because the cluster is busy. While [`AT_ONCE`] jobs are running, it waits for one of
+//!    them to end. All waiting attempts then become one job.
+//! 3. An answer is sent to its attempt by job and number, and the attempt is removed from the job:
+//!    a second answer is discarded. Attempts without an answer at the end of the job fail.
+//! 4. When an attempt stops waiting, jobs for which nobody waits are cancelled.
+//! 5. The batcher closes when the session drops its end of the channel, or when the driver is lost.
+//!    All waiting attempts then fail.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,17 +18,19 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::answer::{Block, Told};
+use super::answer::{AttemptAnswer, Block};
 use super::driver::{Driver, Event};
 use super::place::Executors;
 use crate::base::Failure;
 use crate::config::Config;
 use crate::run::RunInfo;
 
-/// How long it is waited for another attempt, and how long the first one waits for others, with so many jobs under way.
+/// How long to wait for another attempt, and how long the first one waits for others, with so many
+/// running jobs.
 ///
-/// A job costs some tenths of a second, so a list whose elements still come is worth waiting for. With jobs under way there is
-/// time for that: a list that comes more slowly than it is worked off becomes a few jobs, and not a hundred.
+/// A job costs some tenths of a second, so it is worth waiting for the remaining elements of a
+/// list. While jobs are running there is time for that: a list that arrives more slowly than it is
+/// processed becomes a few jobs instead of a hundred.
 fn patience(under_way: usize) -> (Duration, Duration) {
     let quiet = [5, 50, 200, 500];
     let longest = [1, 2, 4, 8];
@@ -34,18 +38,18 @@ fn patience(under_way: usize) -> (Duration, Duration) {
     (Duration::from_millis(quiet[at]), Duration::from_secs(longest[at]))
 }
 
-/// Attempts of a job, and bytes of it.
+/// The most attempts in a job, and the most bytes.
 const MANY: (usize, usize) = (1_000_000, 256 << 20);
 const AT_ONCE: usize = 16;
 
-/// An attempt, and who waits for its answer.
+/// An attempt that waits for its answer.
 pub(super) struct Ask {
-    /// As a worker reads it.
+    /// The request, in the format that a worker reads.
     pub(super) request: Vec<u8>,
-    pub(super) reply: oneshot::Sender<Result<Told, Failure>>,
+    pub(super) reply: oneshot::Sender<Result<AttemptAnswer, Failure>>,
 }
 
-/// What a batcher is for.
+/// The state of the batcher.
 pub(super) struct Batcher {
     pub(super) of: &'static Executors,
     pub(super) run: Arc<RunInfo>,
@@ -53,14 +57,14 @@ pub(super) struct Batcher {
     pub(super) stirred: Arc<Notify>,
 }
 
-/// A job under way: who waits for which of its answers.
+/// A running job, with the receivers of its answers.
 struct Job {
-    /// By number; nobody where the answer has come.
-    waiting: Vec<Option<oneshot::Sender<Result<Told, Failure>>>>,
+    /// By number; `None` if the answer has arrived.
+    waiting: Vec<Option<oneshot::Sender<Result<AttemptAnswer, Failure>>>>,
     cancelled: bool,
 }
 
-/// What waits to become a job.
+/// The attempts that will become the next job.
 #[derive(Default)]
 struct Pending {
     asks: Vec<Ask>,
@@ -78,7 +82,7 @@ impl Pending {
         self.asks.push(ask);
     }
 
-    /// When it is a job, if nothing else comes.
+    /// When they become a job, unless others arrive.
     fn due(&self, under_way: usize) -> Option<Instant> {
         let (quiet, longest) = patience(under_way);
         let (first, last) = (self.first?, self.last?);
@@ -97,7 +101,7 @@ pub(super) async fn serve(batcher: Batcher, mut asks: mpsc::UnboundedReceiver<As
                 started = &mut starting => break started,
                 ask = asks.recv() => match ask {
                     Some(ask) => pending.push(ask),
-                    // Nobody waits any more.
+                    // The session is closed.
                     None => return,
                 },
             }
@@ -106,7 +110,7 @@ pub(super) async fn serve(batcher: Batcher, mut asks: mpsc::UnboundedReceiver<As
     match started {
         Ok(driver) => {
             let mut work = Work { batcher, driver, pending, jobs: HashMap::new(), next: 1 };
-            match work.go_on(&mut asks).await {
+            match work.run(&mut asks).await {
                 Some(failure) => work.fail_all(&mut asks, &failure),
                 None => work.driver.end().await,
             }
@@ -115,7 +119,7 @@ pub(super) async fn serve(batcher: Batcher, mut asks: mpsc::UnboundedReceiver<As
     }
 }
 
-/// Tells everybody who waits, and refuses those who come later.
+/// Fails all waiting attempts and those that arrive later.
 fn fail(pending: Vec<Ask>, asks: &mut mpsc::UnboundedReceiver<Ask>, failure: &Failure) {
     asks.close();
     let late = std::iter::from_fn(|| asks.try_recv().ok());
@@ -133,14 +137,14 @@ struct Work {
 }
 
 impl Work {
-    /// Until the session closes, or with a failure until the driver is lost.
-    async fn go_on(&mut self, asks: &mut mpsc::UnboundedReceiver<Ask>) -> Option<Failure> {
+    /// Runs until the session closes, or returns a failure when the driver is lost.
+    async fn run(&mut self, asks: &mut mpsc::UnboundedReceiver<Ask>) -> Option<Failure> {
         let stirred = Arc::clone(&self.batcher.stirred);
         loop {
             let due = self.pending.due(self.jobs.len()).filter(|_| self.jobs.len() < AT_ONCE);
             tokio::select! {
                 event = self.driver.events.recv() => match event {
-                    Some(event) => self.hear(event),
+                    Some(event) => self.handle(event),
                     None => return Some(self.driver.lost()),
                 },
                 ask = asks.recv() => self.pending.push(ask?),
@@ -165,13 +169,13 @@ impl Work {
         self.driver.submit(job, &requests, self.batcher.of.partitions).await;
     }
 
-    fn hear(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         match event {
             Event::Answers { job, blocks } => {
                 let Some(job) = self.jobs.get_mut(&job) else { return };
-                for (number, told) in blocks.into_iter().flat_map(Block::answers) {
+                for (number, answer) in blocks.into_iter().flat_map(Block::answers) {
                     if let Some(reply) = job.waiting.get_mut(number).and_then(Option::take) {
-                        let _ = reply.send(Ok(told));
+                        let _ = reply.send(Ok(answer));
                     }
                 }
             }
@@ -196,12 +200,12 @@ impl Work {
                     chain
                 });
             }
-            // Once, and before any job.
+            // Only sent once, before any job.
             Event::Ready { .. } | Event::Unready(_) => {}
         }
     }
 
-    /// Cancels jobs in which nobody waits any more.
+    /// Cancels jobs for which nobody waits any more.
     async fn cancel_left(&mut self) {
         let left = self.jobs.iter_mut().filter(|(_, job)| !job.cancelled && job.is_left());
         let left: Vec<u64> = left
@@ -216,7 +220,7 @@ impl Work {
         }
     }
 
-    /// The driver is lost.
+    /// Fails everything after the driver is lost.
     fn fail_all(self, asks: &mut mpsc::UnboundedReceiver<Ask>, failure: &Failure) {
         for job in self.jobs.into_values() {
             job.waiting.into_iter().flatten().for_each(|reply| drop(reply.send(Err(failure.clone()))));
@@ -226,13 +230,13 @@ impl Work {
 }
 
 impl Job {
-    /// Whether somebody has waited for an answer, and nobody does any more.
+    /// Whether all remaining receivers have stopped waiting.
     fn is_left(&self) -> bool {
         let mut open = self.waiting.iter().flatten().peekable();
         open.peek().is_some() && open.all(oneshot::Sender::is_closed)
     }
 
-    /// Fails what has no answer; `chain` is told how many these are.
+    /// Fails the attempts without an answer; `chain` receives their number.
     fn fail(self, chain: impl Fn(usize) -> Vec<String>) {
         let open: Vec<_> = self.waiting.into_iter().flatten().collect();
         let missing = open.len();

@@ -7,16 +7,17 @@ use super::place::Executors;
 use crate::base::Failure;
 use crate::process::is_open;
 
-/// What the workers are called on the executors.
+/// The name of the worker program on the executors.
 pub(super) const NAME: &str = "taskflow-worker";
 
-/// Puts the program into a directory, under the name that it has there.
+/// Copies the program to a directory, under its name on the executors.
 ///
-/// A copy of what this process runs, and not the file that it was started from: that may have been built anew since.
+/// It copies the running program, not the file that it was started from: that may have been
+/// rebuilt.
 ///
 /// # Errors
 ///
-/// When the program would not become a worker, or cannot be read.
+/// If the program does not support workers, or cannot be read.
 pub(super) fn place(of: &Executors, directory: &Path) -> Result<PathBuf, Failure> {
     let from = match &of.binary {
         Some(binary) => binary.clone(),

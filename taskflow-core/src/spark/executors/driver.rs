@@ -1,4 +1,4 @@
-//! The Python process that holds the Spark application.
+//! The Python process that runs the Spark application.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -27,16 +27,17 @@ use crate::process::{Group, Lifeline, Pipes, Started, WORKER, spawn};
 use crate::run::RunInfo;
 
 const SCRIPT: &str = include_str!("driver.py");
-/// How long an application may take to be there. Spark itself gives up on a master after about a minute.
+/// The time limit for the start of an application. Spark itself gives up on a master after about a
+/// minute.
 const COMING_UP: Duration = Duration::from_secs(600);
-/// How long it may take to leave.
+/// The time limit for its end.
 const LEAVING: Duration = Duration::from_secs(10);
-/// How many bytes go to it in one piece: what a pipe holds.
+/// The most bytes written at once: the capacity of a pipe.
 const AT_ONCE: usize = 64 << 10;
-/// How many of its last lines are kept for messages.
+/// How many of its last lines are stored for messages.
 const LAST: usize = 8;
 
-/// A driver that is up. Dropping it ends its process and everything that has started.
+/// A running driver. Dropping it kills its process group.
 pub(super) struct Driver {
     group: Group,
     stdin: ChildStdin,
@@ -45,25 +46,26 @@ pub(super) struct Driver {
     _directory: TempDir,
 }
 
-/// What it says.
+/// An event reported by the driver.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// Of some attempts of a job.
+    /// Answers to some attempts of a job.
     Answers { job: u64, blocks: Vec<Block> },
-    /// A job is over, with as many answers.
+    /// A job has ended, with this number of answers.
     Done { job: u64, answers: usize },
-    /// A job is over before everything was answered.
+    /// A job failed before everything was answered.
     Failed { job: u64, reason: String },
-    /// The application is there.
+    /// The application has started.
     Ready { application: String, ui: Option<String> },
-    /// There will be none.
+    /// The application cannot be started.
     Unready(Failure),
 }
 
-/// Of a block: the first attempt and their count, the lengths of what was said and printed, and how the worker ended if it did.
+/// The head of a block: the first attempt, the number of attempts, the lengths of the answers and
+/// of the output, and how the worker ended, if it did.
 type Head = (usize, usize, usize, usize, Option<i32>);
 
-/// A line of the driver.
+/// A line from the driver.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Line {
@@ -77,7 +79,7 @@ struct Line {
     failed: Option<String>,
 }
 
-/// What is ready before anything is started.
+/// What is prepared before anything is started.
 struct Ground {
     directory: TempDir,
     script: PathBuf,
@@ -102,11 +104,11 @@ impl Ground {
 }
 
 impl Driver {
-    /// Starts one and waits until its application is there.
+    /// Starts a driver and waits for its application.
     ///
     /// # Errors
     ///
-    /// When something is missing, the cluster does not answer or will not have us.
+    /// If something is missing, or the cluster does not respond or denies access.
     pub(super) async fn start(
         of: &'static Executors,
         run: &RunInfo,
@@ -126,7 +128,7 @@ impl Driver {
         command.arg("-u").arg(&ground.script).current_dir(ground.directory.path()).stdin(Stdio::piped());
         command.envs(ground.python.environment.iter().map(|(name, value)| (name, value)));
         if std::env::var_os("SPARK_LOCAL_DIRS").is_none() {
-            // What Spark leaves when it is killed goes with the directory.
+            // The temporary files of a killed Spark are removed with the directory.
             command.env("SPARK_LOCAL_DIRS", ground.directory.path().join("local"));
         }
         let lifeline = Lifeline::Guard(Some(ground.directory.path().to_owned()));
@@ -148,12 +150,12 @@ impl Driver {
                 tracing::info!(target: "taskflow::spark", "the Spark application {application} is there{ui}");
                 Ok(driver)
             }
-            Ok(Some(Event::Unready(failure))) => Err(driver.with_last_words(failure)),
-            Ok(_) => Err(driver.with_last_words(Failure::Error {
+            Ok(Some(Event::Unready(failure))) => Err(driver.with_stderr(failure)),
+            Ok(_) => Err(driver.with_stderr(Failure::Error {
                 chain: vec!["the Spark driver ended before it was up".to_owned()],
                 retryable: true,
             })),
-            Err(_) => Err(driver.with_last_words(failure(
+            Err(_) => Err(driver.with_stderr(failure(
                 "the Spark driver does not come up",
                 &format!("it was waited for {} minutes", COMING_UP.as_secs() / 60),
                 true,
@@ -161,13 +163,13 @@ impl Driver {
         }
     }
 
-    /// Starts a job of these requests to a worker.
+    /// Starts a job with these requests.
     pub(super) async fn submit(&mut self, job: u64, requests: &[Vec<u8>], partitions: Option<u32>) {
         let lengths: Vec<usize> = requests.iter().map(Vec::len).collect();
         self.send(&json!({ "job": job, "lengths": lengths, "partitions": partitions }), requests).await;
     }
 
-    /// Ends a job early.
+    /// Cancels a job.
     pub(super) async fn cancel(&mut self, job: u64) {
         self.send(&json!({ "cancel": job }), &[]).await;
     }
@@ -175,7 +177,7 @@ impl Driver {
     async fn send(&mut self, line: &serde_json::Value, parts: &[Vec<u8>]) {
         let mut head = line.to_string().into_bytes();
         head.push(b'\n');
-        // One that does not listen any more has ended, which is seen by what it says.
+        // A driver that does not read has ended, which `listen` detects.
         let mut to = BufWriter::with_capacity(AT_ONCE, &mut self.stdin);
         let sent = async {
             to.write_all(&head).await?;
@@ -187,7 +189,7 @@ impl Driver {
         let _: io::Result<()> = sent.await;
     }
 
-    /// Lets it end, or ends it when it takes too long.
+    /// Lets it end, and kills it if that takes too long.
     pub(super) async fn end(self) {
         let Driver { mut group, stdin, .. } = self;
         drop(stdin);
@@ -200,11 +202,11 @@ impl Driver {
 
     /// The failure of attempts whose driver has ended.
     pub(super) fn lost(&self) -> Failure {
-        self.with_last_words(Failure::Error { chain: vec!["the Spark driver was lost".to_owned()], retryable: true })
+        self.with_stderr(Failure::Error { chain: vec!["the Spark driver was lost".to_owned()], retryable: true })
     }
 
-    /// With the end of its stderr, which often knows more.
-    fn with_last_words(&self, mut failure: Failure) -> Failure {
+    /// Adds the end of its stderr, which often contains the cause.
+    fn with_stderr(&self, mut failure: Failure) -> Failure {
         if let Failure::Error { chain, .. } = &mut failure {
             chain.extend(self.last.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         }
@@ -212,9 +214,9 @@ impl Driver {
     }
 }
 
-/// What the driver is told first.
+/// The first line sent to the driver.
 fn first_line(binary: &std::path::Path, run: &RunInfo, target: &Target) -> serde_json::Value {
-    // What the user says comes after, and wins.
+    // The user's settings come later and take precedence.
     let mut conf = vec![
         ("spark.master".to_owned(), target.master.to_string()),
         ("spark.ui.port".to_owned(), "0".to_owned()),
@@ -242,7 +244,7 @@ fn first_line(binary: &std::path::Path, run: &RunInfo, target: &Target) -> serde
     })
 }
 
-/// The file that variables and connections of this process come from.
+/// The file with the variables and connections of this process.
 fn config_file() -> Option<PathBuf> {
     let config = Config::global().ok()?;
     let of_file = |origin: Origin| match origin {
@@ -253,7 +255,7 @@ fn config_file() -> Option<PathBuf> {
     std::path::absolute(path).ok()
 }
 
-/// Takes in what the driver says, until it ends.
+/// Reads the events of the driver until it ends.
 async fn listen(stdout: ChildStdout, to: mpsc::UnboundedSender<Event>) {
     let mut stdout = BufReader::new(stdout);
     let mut line = Vec::new();
@@ -263,11 +265,11 @@ async fn listen(stdout: ChildStdout, to: mpsc::UnboundedSender<Event>) {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
-        let Ok(said) = serde_json::from_slice::<Line>(&line) else {
-            tracing::warn!(target: "taskflow::spark", "the Spark driver said {:?}", String::from_utf8_lossy(&line));
+        let Ok(parsed) = serde_json::from_slice::<Line>(&line) else {
+            tracing::warn!(target: "taskflow::spark", "unexpected output of the Spark driver: {:?}", String::from_utf8_lossy(&line));
             return;
         };
-        let event = match said {
+        let event = match parsed {
             Line { ready: Some(application), ui, .. } => Event::Ready { application, ui },
             Line { missing: Some(text), .. } => Event::Unready(failure(
                 "the Spark driver needs `pyspark`, and its Python has none",
@@ -300,7 +302,7 @@ async fn listen(stdout: ChildStdout, to: mpsc::UnboundedSender<Event>) {
     }
 }
 
-/// What the driver and Spark log, to the log of this program.
+/// Logs the output of the driver and Spark in the log of this program.
 async fn follow(stderr: ChildStderr, last: Arc<Mutex<VecDeque<String>>>) {
     let mut lines = BufReader::new(stderr).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {

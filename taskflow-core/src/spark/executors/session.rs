@@ -1,4 +1,4 @@
-//! A cluster, as one run uses it.
+//! The session of an executor in one run.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use crate::process::{AttemptRef, Reach, pack, request_of};
 use crate::run::RunInfo;
 use crate::task::{BoxFuture, ExecutorTask, Outcome, Session};
 
-/// It has a batcher as soon as there is an attempt, and another one when that was lost.
+/// It has a batcher once there is an attempt, and a new one after the driver was lost.
 pub(super) struct SparkSession {
     of: &'static Executors,
     run: Arc<RunInfo>,
@@ -22,10 +22,10 @@ pub(super) struct SparkSession {
     open: Mutex<Option<Open>>,
 }
 
-/// The way to a batcher.
+/// The handle of a batcher.
 struct Open {
     asks: mpsc::UnboundedSender<Ask>,
-    /// Somebody does not wait any more.
+    /// Notified when an attempt stops waiting.
     stirred: Arc<Notify>,
     over: JoinHandle<()>,
 }
@@ -39,7 +39,7 @@ impl SparkSession {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands an attempt to the batcher.
+    /// Sends an attempt to the batcher.
     fn ask(&self, ask: Ask) -> Leaving {
         let mut open = self.lock();
         let current = match open.take() {
@@ -53,18 +53,18 @@ impl SparkSession {
                     config: self.config.clone(),
                     stirred: Arc::clone(&stirred),
                 };
-                // What it logs belongs to no attempt.
+                // Its logs do not belong to an attempt.
                 let over = tokio::spawn(batcher::serve(batcher, incoming));
                 Open { asks, stirred, over }
             }
         };
         let current = open.insert(current);
-        // A batcher that closes just now drops it, which its attempt hears as the loss of the driver.
+        // If the batcher is closing, it drops the request, which fails as a lost driver.
         let _ = current.asks.send(ask);
         Leaving(Some(Arc::clone(&current.stirred)))
     }
 
-    /// What is kept while it waits is what a million of them keep: nothing is moved that stays.
+    /// There may be a million waiting attempts, so the future is kept small.
     async fn attempt(self: Arc<Self>, errand: ExecutorTask) -> Outcome {
         let request = match pack(errand.def, errand.inputs, &errand.identity, Reach::default()) {
             Ok(frames) => request_of(&frames),
@@ -80,8 +80,8 @@ impl SparkSession {
         };
         leaving.0 = None;
         match answer {
-            Ok(Ok(told)) => {
-                told.ending(&AttemptRef { def: errand.def, identity: &errand.identity, control: &errand.control })
+            Ok(Ok(answer)) => {
+                answer.ending(&AttemptRef { def: errand.def, identity: &errand.identity, control: &errand.control })
             }
             Ok(Err(failure)) => failure.into(),
             Err(_) => Failure::Error { chain: vec!["the Spark driver was lost".to_owned()], retryable: true }.into(),
@@ -89,7 +89,7 @@ impl SparkSession {
     }
 }
 
-/// Tells the batcher, when it is dropped, that an attempt does not wait any more; unless it has its answer.
+/// Notifies the batcher on drop that an attempt has stopped waiting, unless it has its answer.
 struct Leaving(Option<Arc<Notify>>);
 
 impl Drop for Leaving {

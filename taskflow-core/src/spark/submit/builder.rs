@@ -1,4 +1,4 @@
-//! What a job can be told.
+//! The options of a job.
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ macro_rules! counts {
 }
 
 impl SparkSubmit {
-    /// A job that runs this application.
+    /// Creates a job that runs this application.
     pub fn app(app: impl Into<String>) -> Self {
         SparkSubmit { spec: Spec { app: app.into(), ..Spec::default() }, outputs: Vec::new(), words: PhantomData }
     }
@@ -69,11 +69,11 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
-    /// Adds an argument that is the JSON of a value: `json.loads(sys.argv[1])` on the other side.
+    /// Adds an argument with the JSON of a value: `json.loads(sys.argv[1])` in the job.
     ///
     /// # Panics
     ///
-    /// When the value has no JSON, as a map whose keys are no texts.
+    /// If the value has no JSON form, like a map whose keys are not texts.
     #[track_caller]
     pub fn json_arg(mut self, value: &impl Serialize) -> Self {
         match serde_json::to_string(value) {
@@ -83,8 +83,8 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
-    /// Sets a property: `spark.sql.shuffle.partitions`. One whose name gives a secret away is refused: see
-    /// [`secret_conf`](SparkSubmit::secret_conf).
+    /// Sets a property: `spark.sql.shuffle.partitions`. A property whose name marks a secret is
+    /// rejected: see [`secret_conf`](SparkSubmit::secret_conf).
     pub fn conf<W: Word<A>>(mut self, key: impl Into<String>, value: W) -> SparkSubmit<R, W::Then> {
         let part = value.part(&mut self.outputs);
         self.spec.conf.push((key.into(), part.0));
@@ -110,22 +110,25 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
-    /// Where it runs: `local[*]`, `spark://host:7077`, `yarn`, `k8s://https://host:6443`; see [`Master`](super::super::Master). Wins
-    /// over that of the connection.
+    /// Sets the master: `local[*]`, `spark://host:7077`, `yarn`, `k8s://https://host:6443`; see
+    /// [`Master`](super::super::Master). Takes precedence over the connection.
     pub fn master(mut self, master: impl Into<String>) -> Self {
         self.spec.master = Some(master.into());
         self
     }
 
-    /// Which machine runs the driver. Default: this one, or what the extra `deploy-mode` of the connection says.
+    /// Sets which machine runs the driver. Default: this one, or the extra `deploy-mode` of the
+    /// connection.
     pub fn deploy_mode(mut self, mode: DeployMode) -> Self {
         self.spec.mode = Some(mode);
         self
     }
 
-    /// The connection that says where it runs: its host and port are the master; its password is sent as a bearer token to the
-    /// REST server of a master and to Kubernetes; its extras may be `deploy-mode`, `spark-home`, `rest-port`, `ui-port` and `queue`,
-    /// on YARN `yarn_resourcemanager_webapp_address`, on Kubernetes `namespace` and `ca-file` (the authority of its API server).
+    /// Sets the connection of the cluster. Its host and port are the master; its password is sent
+    /// as a bearer token to the REST server of a master and to Kubernetes. Its extras may be
+    /// `deploy-mode`, `spark-home`, `rest-port`, `ui-port` and `queue`, on YARN
+    /// `yarn_resourcemanager_webapp_address`, on Kubernetes `namespace` and `ca-file` (the
+    /// certificate authority of its API server).
     pub fn connection(mut self, name: impl Into<String>) -> Self {
         self.spec.connection = Some(name.into());
         self
@@ -137,7 +140,7 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
-    /// The memory of the driver and of each executor, where nothing else is said: `2g`.
+    /// The default memory of the driver and of each executor: `2g`.
     pub fn memory(mut self, memory: impl Into<String>) -> Self {
         self.spec.memory = Some(memory.into());
         self
@@ -192,36 +195,37 @@ impl<R, A> SparkSubmit<R, A> {
         num_executors => NumExecutors;
     }
 
-    /// Lets a standalone cluster start the driver again when it fails, in cluster mode.
+    /// Lets a standalone cluster restart a failed driver, in cluster mode.
     pub fn supervise(self) -> Self {
         self.flag(Flag::Supervise, "true".to_owned())
     }
 
-    /// A file of properties, in the place of the installation's `spark-defaults.conf`.
+    /// Sets a file of properties that replaces the installation's `spark-defaults.conf`.
     pub fn properties_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.spec.properties_file = Some(path.into());
         self
     }
 
-    /// Whom Spark acts for.
+    /// Sets the user that Spark impersonates.
     pub fn proxy_user(mut self, user: impl Into<String>) -> Self {
         self.spec.proxy_user = Some(user.into());
         self
     }
 
-    /// Lets Spark say more at its start.
+    /// Makes Spark log more when it starts.
     pub fn verbose(mut self) -> Self {
         self.spec.verbose = true;
         self
     }
 
-    /// The directory it works in, in client mode. Default: that of this program.
+    /// Sets the working directory, in client mode. Default: that of this program.
     pub fn cwd(mut self, directory: impl Into<PathBuf>) -> Self {
         self.spec.cwd = Some(directory.into());
         self
     }
 
-    /// Where Spark is installed. Default: what the connection says, then `SPARK_HOME`, then `PATH`.
+    /// Sets the Spark installation. Default: that of the connection, then `SPARK_HOME`, then
+    /// `PATH`.
     pub fn spark_home(mut self, directory: impl Into<PathBuf>) -> Self {
         self.spec.home = Some(directory.into());
         self
@@ -260,7 +264,7 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
-    /// The job writes JSON to the file that `TASKFLOW_RESULT` names, and this is its type.
+    /// Declares the type of the JSON that the job writes to the file in `TASKFLOW_RESULT`.
     pub fn result<T: Value>(mut self) -> SparkSubmit<T, A> {
         self.spec.result = true;
         self.then()
@@ -272,8 +276,8 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
-    /// Lets Spark write an event log to this directory, which is on this machine or shared with it, and makes
-    /// [`SparkJob::summary`] of it.
+    /// Lets Spark write an event log to this directory, which must be on this machine or shared
+    /// with it, and fills [`SparkJob::summary`] from it.
     pub fn event_log(mut self, directory: impl Into<String>) -> Self {
         self.spec.event_log = Some(directory.into());
         self
@@ -285,39 +289,40 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
-    /// How long it may take until the cluster has taken the job. Default: 2 minutes.
+    /// The time limit for the cluster to accept the job. Default: 2 minutes.
     pub fn submit_timeout(mut self, limit: Duration) -> Self {
         self.spec.submit_timeout = Some(limit);
         self
     }
 
-    /// How long it may wait for resources of the cluster. Default: an hour.
+    /// The time limit for waiting for resources of the cluster. Default: an hour.
     pub fn queue_timeout(mut self, limit: Duration) -> Self {
         self.spec.queue_timeout = Some(limit);
         self
     }
 
-    /// How long it may run, from when it has resources. Default: without a limit.
+    /// The time limit of the job, once it has resources. Default: none.
     pub fn run_timeout(mut self, limit: Duration) -> Self {
         self.spec.run_timeout = Some(limit);
         self
     }
 
-    /// How long it is looked whether a job that was told to end has ended. Default: 30 seconds.
+    /// How long to wait for a killed job to end. Default: 30 seconds.
     pub fn kill_timeout(mut self, limit: Duration) -> Self {
         self.spec.kill_timeout = Some(limit);
         self
     }
 
-    /// How often the cluster is asked what has become of the job, in cluster mode, and the driver how far it is. Default: the cluster
-    /// each second at first and each 15 seconds after five minutes; the driver each two seconds from the 15th on, because the first
-    /// answer costs it seconds.
+    /// How often to poll the state of the job from the cluster, in cluster mode, and its progress
+    /// from the driver. Default: the cluster each second at first and every 15 seconds after five
+    /// minutes; the driver every two seconds after the first 15 seconds, because its first response
+    /// costs it seconds.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.spec.poll_interval = Some(interval);
         self
     }
 
-    /// An exit code after which no retry would help, in client mode. May be said several times.
+    /// Adds an exit code that is not retried, in client mode. Can be called several times.
     pub fn no_retry_on(mut self, code: i32) -> Self {
         self.spec.no_retry_on.push(code);
         self
@@ -334,13 +339,16 @@ impl<R, A> SparkSubmit<R, A> {
 }
 
 impl<R: Value> SparkSubmit<R> {
-    /// Runs it to its end. To be awaited inside a task, whose log gets what Spark says.
+    /// Runs the job to completion. Await it inside a task; the log of Spark goes to the log of the
+    /// task.
     ///
-    /// In a `#[task(deferrable)]` a job in cluster mode is waited for without holding a slot: until it has ended this gives
-    /// [`SparkError::Waits`], which must be what the task returns, and the function is called again from its beginning. The job is
-    /// found by its order among those that the function runs, so what the function does before must be the same each time.
+    /// In a `#[task(deferrable)]`, a job in cluster mode is waited for without holding a slot:
+    /// until it has ended, this returns [`SparkError::Waits`], which the task must return, and the
+    /// function is called again from its beginning. The job is identified by its order among the
+    /// jobs of the function, so the function must do the same before it each time.
     ///
-    /// When the attempt is cancelled, the job is killed. Dropping the future, as the end of a time limit does, has the same effect.
+    /// When the attempt is cancelled, the job is killed. Dropping the future, as a timeout does,
+    /// has the same effect.
     ///
     /// # Errors
     ///
@@ -348,12 +356,13 @@ impl<R: Value> SparkSubmit<R> {
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime, or in one whose I/O or time is not enabled.
+    /// Outside of a tokio runtime with I/O and time enabled.
     pub async fn run(self, context: &TaskContext) -> Result<SparkJob<R>, SparkError> {
         super::run::run(&self.spec, context).await
     }
 
-    /// What is wrong with it, as far as that can be said without the cluster. Running and drawing it ask this first.
+    /// Checks the job as far as that is possible without the cluster. Running it or adding it to a
+    /// DAG does this first.
     ///
     /// # Errors
     ///

@@ -236,7 +236,7 @@ impl<'a> Running<'a> {
         let status = self.group.finish().map_err(Judged::Lost)?;
         let both = async {
             for following in [&mut self.stdout, &mut self.stderr].into_iter().flatten() {
-                following.heard().await;
+                following.finish().await;
             }
         };
         let _ = timeout(CLOSING, both).await;

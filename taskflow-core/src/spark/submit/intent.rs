@@ -1,9 +1,13 @@
-//! What is kept with a task about a job on a cluster, so that it is found again and not submitted twice.
+//! The record of a job in the state of its task, so that the job is found again and not submitted
+//! twice.
 //!
-//! 1. Before a job is submitted, its tag is kept: [`Stage::Intended`]. An attempt that finds this looks for the tag on the cluster.
-//! 2. When the cluster has taken it, its id is: [`Stage::Submitted`]. An attempt that finds this follows the job.
-//! 3. When it has ended, that is. A success is taken as it is by every attempt that does not count as a retry; anything else makes
-//!    the next attempt submit anew, in the next round, with another tag.
+//! 1. Before a job is submitted, its tag is stored: [`Stage::Intended`]. An attempt that finds this
+//!    searches the cluster for the tag.
+//! 2. When the cluster has accepted it, its id is stored: [`Stage::Submitted`]. An attempt that
+//!    finds this follows the job.
+//! 3. When it has ended, its end is stored. A success is reused by every attempt that does not
+//!    count as a retry; after any other end the next attempt submits again, in the next round, with
+//!    another tag.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -13,29 +17,30 @@ use super::spec::Spec;
 use crate::base::Timestamp;
 use crate::task::{TaskContext, XComError};
 
-/// What is kept about a job.
+/// The stored record of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) tag: String,
     round: u32,
-    /// Which attempt made it, among those that count against the retries.
+    /// The attempt that submitted it, counted as a retry.
     counted: u32,
-    /// When it was intended.
+    /// When the intent was stored.
     pub(super) since: Timestamp,
     pub(super) stage: Stage,
-    /// What is said about where it is, for whoever looks for it without its task. Earlier versions did not keep it.
+    /// How to reach its cluster, for finding it without its task. Earlier versions did not store
+    /// it.
     #[serde(default)]
     pub(super) location: Spec,
-    /// The last attempt that has shown where the job can be looked at.
+    /// The last attempt that has shown the links of the job.
     pub(super) linked: u32,
 }
 
-/// How far it is.
+/// The stage of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Stage {
     Intended {
-        /// Since when it is not known whether the cluster has it.
+        /// Since when it is unknown whether the cluster has it.
         unclear: Option<Timestamp>,
     },
     Submitted {
@@ -43,7 +48,7 @@ pub(super) enum Stage {
         at: Timestamp,
         /// Since when it has resources.
         running: Option<Timestamp>,
-        /// Since when the cluster does not say what has become of it.
+        /// Since when the cluster has not reported a clear state.
         unclear: Option<Timestamp>,
     },
     /// With success.
@@ -54,26 +59,26 @@ pub(super) enum Stage {
     Over,
 }
 
-/// What the keys of records begin with.
+/// The key prefix of records.
 const KEPT: &str = "spark:";
 
-/// The record of a job, and where it is kept.
+/// The record of a job and where it is stored.
 #[derive(Clone, Debug)]
 pub(super) struct SubmissionRecord {
     context: TaskContext,
     app: String,
     key: String,
     pub(super) record: Record,
-    /// Whether the record was there before.
+    /// Whether the record existed before.
     pub(super) found: bool,
 }
 
 impl SubmissionRecord {
-    /// Opens the record of the next job that this call of the function runs, or makes one.
+    /// Opens or creates the record of the next job of this call of the function.
     ///
     /// # Errors
     ///
-    /// When what was kept is no record.
+    /// If the stored state is not a record.
     pub(super) fn open(spec: &Spec, context: &TaskContext) -> Result<SubmissionRecord, SparkError> {
         let number = context.next_job();
         let key = format!("{KEPT}{}:{number}", context.idempotency_key());
@@ -98,7 +103,8 @@ impl SubmissionRecord {
             location: Spec::default(),
             linked: 0,
         });
-        // Also of a job that was found: a program that was changed meanwhile knows better where it is.
+        // Also for a job that was found: a program that was changed meanwhile has the newer
+        // location.
         record.location = spec.location();
         Ok(SubmissionRecord { context: context.clone(), app: spec.app.clone(), key, record, found })
     }
@@ -107,11 +113,11 @@ impl SubmissionRecord {
         &self.key
     }
 
-    /// Keeps the record with this stage, and returns when that is stored.
+    /// Stores the record with this stage.
     ///
     /// # Errors
     ///
-    /// When it cannot be stored.
+    /// If it cannot be stored.
     pub(super) async fn keep(&mut self, stage: Stage) -> Result<(), SparkError> {
         self.record.stage = stage;
         let kept = self.context.set_state(&self.key, &self.record).await;
@@ -120,13 +126,13 @@ impl SubmissionRecord {
 }
 
 impl Record {
-    /// What a task has kept, if it is the record of a job.
+    /// The record of a job, if the state is one.
     pub(super) fn read(key: &str, text: &str) -> Option<Record> {
         key.strip_prefix(KEPT)?;
         serde_json::from_str(text).ok()
     }
 
-    /// Whether it is still about the attempt with this number.
+    /// Whether it still belongs to the attempt with this number.
     fn counts(&self, counted: u32) -> bool {
         match self.stage {
             Stage::Intended { .. } | Stage::Submitted { .. } => true,
@@ -136,7 +142,7 @@ impl Record {
     }
 }
 
-/// A tag that no other job has: the same for the same job of the same task in the same round.
+/// A unique tag: the same for the same job of the same task in the same round.
 pub(super) fn tag(context: &TaskContext, number: u64, round: u32) -> String {
     let digest = Sha256::digest(format!("{}\n{number}\n{round}", context.idempotency_key()));
     let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();

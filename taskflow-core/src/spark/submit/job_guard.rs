@@ -1,4 +1,4 @@
-//! The duty to end a job that nobody waits for any more.
+//! Kills a job that nobody waits for any more.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +8,12 @@ use super::backend::{Backend, BackendError, Found, Job};
 use crate::base::Timestamp;
 use crate::task::OnKill;
 
-/// How long it is looked whether a job that was killed has ended, where nothing else is said.
+/// The default time to wait for a killed job to end.
 pub(super) const KILL: Duration = Duration::from_secs(30);
-/// Between two looks.
+/// The interval between status checks.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// A job on a cluster that is ended when this is dropped, unless it was let go.
+/// A job on a cluster that is killed when this is dropped, unless it was released.
 #[derive(Debug)]
 pub(super) struct JobGuard(Arc<JobGuardInner>);
 
@@ -23,11 +23,11 @@ struct JobGuardInner {
     backend: Arc<dyn Backend>,
     job: Job,
     since: Timestamp,
-    /// Nobody needs to end it: it has ended, is left running, or somebody else has it in job_guard.
+    /// It need not be killed: it has ended, is left running, or another guard is responsible.
     free: AtomicBool,
-    /// It is not to be submitted any more.
+    /// It must not be submitted any more.
     called_off: AtomicBool,
-    /// Held while it is being submitted.
+    /// Locked while it is being submitted.
     id: Mutex<Id>,
 }
 
@@ -36,7 +36,7 @@ enum Id {
     /// Nothing was submitted.
     None,
     Known(String),
-    /// Something may have been.
+    /// A job may have been submitted.
     Unclear,
 }
 
@@ -53,7 +53,8 @@ impl JobGuard {
         }))
     }
 
-    /// Submits the job, unless it was given up before. Blocks; what calls it may be dropped meanwhile.
+    /// Submits the job, unless it was abandoned before. Blocks; the caller may be dropped
+    /// meanwhile.
     pub(super) fn submitter(&self) -> impl FnOnce() -> Result<String, BackendError> + Send + 'static {
         let ward = Arc::clone(&self.0);
         move || {
@@ -71,41 +72,41 @@ impl JobGuard {
         }
     }
 
-    /// Where the job is.
+    /// Sets the id of the job.
     pub(super) fn is_at(&self, id: &str) {
         *self.0.id.lock().unwrap_or_else(PoisonError::into_inner) = Id::Known(id.to_owned());
     }
 
-    /// It may have been submitted.
+    /// Marks the job as possibly submitted.
     pub(super) fn may_be_there(&self) {
         *self.0.id.lock().unwrap_or_else(PoisonError::into_inner) = Id::Unclear;
     }
 
-    /// The job has ended, or goes on without us.
+    /// Releases the job: it has ended or is left running.
     pub(super) fn let_go(&self) {
         self.0.free.store(true, Ordering::Release);
     }
 
-    /// Ends the job, and says whether the cluster says that it has. Blocks.
+    /// Kills the job and returns whether the cluster confirms its end. Blocks.
     pub(super) fn end(&self) -> impl FnOnce() -> bool + Send + 'static {
         self.let_go();
         let ward = Arc::clone(&self.0);
         move || ward.end()
     }
 
-    /// The same as something that is done when the run ends early while the task waits.
+    /// Returns a function that kills the job if the run ends early while the task waits.
     pub(super) fn on_kill(&self) -> OnKill {
         let ward = Arc::clone(&self.0);
         Arc::new(move || {
             let ward = Arc::clone(&ward);
-            let (sender, told) = std::sync::mpsc::channel();
+            let (sender, requested) = std::sync::mpsc::channel();
             in_a_thread(move || {
-                ward.tell();
+                ward.request_kill();
                 let _ = sender.send(());
                 ward.verify();
             });
-            // This process may end at once, and the cluster should have heard of it before.
-            let _ = told.recv_timeout(Duration::from_secs(2));
+            // This process may end at once; wait until the cluster has received the request.
+            let _ = requested.recv_timeout(Duration::from_secs(2));
         })
     }
 }
@@ -114,7 +115,7 @@ impl Drop for JobGuard {
     fn drop(&mut self) {
         if !self.0.free.swap(true, Ordering::AcqRel) {
             let ward = Arc::clone(&self.0);
-            // Whoever drops it may be async code and must not wait.
+            // Async code may drop it and must not block.
             in_a_thread(move || {
                 let _ = ward.end();
             });
@@ -133,7 +134,7 @@ fn in_a_thread(work: impl FnOnce() + Send + 'static) {
 impl JobGuardInner {
     fn id(&self) -> Option<String> {
         self.called_off.store(true, Ordering::Release);
-        // Waits for a submission under way.
+        // Waits for a submission in progress.
         let id = self.id.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match id {
             Id::Known(id) => Some(id),
@@ -152,8 +153,8 @@ impl JobGuardInner {
         }
     }
 
-    /// Asks the cluster to end it.
-    fn tell(&self) {
+    /// Asks the cluster to kill it.
+    fn request_kill(&self) {
         if let Some(id) = self.id()
             && let Err(BackendError::Transient(why)) = self.backend.kill(&id)
         {
@@ -162,11 +163,11 @@ impl JobGuardInner {
     }
 
     fn end(&self) -> bool {
-        self.tell();
+        self.request_kill();
         self.verify()
     }
 
-    /// Whether it has ended; looked for again and again, and asked for once more each time.
+    /// Checks repeatedly whether it has ended, and repeats the request each time.
     fn verify(&self) -> bool {
         let Some(id) = self.id() else {
             return *self.id.lock().unwrap_or_else(PoisonError::into_inner) != Id::Unclear;

@@ -61,7 +61,9 @@ impl Kubernetes {
                 Err(BackendError::Permanent(error))
             }
             200..=299 | 404 => Ok(answer),
-            status => Err(BackendError::Transient(format!("{address} answered with status {status}{}", answer.said()))),
+            status => {
+                Err(BackendError::Transient(format!("{address} answered with status {status}{}", answer.excerpt())))
+            }
         }
     }
 
@@ -75,7 +77,7 @@ impl Kubernetes {
             (status, _) => Err(BackendError::Transient(format!(
                 "{} is no API of Kubernetes: status {status}{}",
                 self.api,
-                answer.said()
+                answer.excerpt()
             ))),
         }
     }

@@ -1,29 +1,31 @@
-//! Jobs for Spark: Airflow's `SparkSubmitOperator`.
+//! Spark jobs: Airflow's `SparkSubmitOperator`.
 //!
-//! 1. Everything that can be judged without the cluster is judged when the job is drawn or run: the master, what excludes each other,
-//!    values without a unit (`check`). Then where it runs is looked up (`place`), and that the application is there and somebody
-//!    answers at the master (`preflight`).
-//! 2. Properties and secrets go into a file that only this user can read, and that is removed when the job has started or ended;
-//!    nothing of them is in a command line (`properties`).
-//! 3. In client mode the driver is a child of this process (`client`): a process group that does not outlive the attempt
-//!    ([`process`](crate::process)). Its exit code is what became of the job. After a crash of this process the job has died with
-//!    it, and the attempt runs again.
-//! 4. In cluster mode the intent is kept with the task first: a tag that no other submission has (`intent`). Then the job is
-//!    submitted with that tag, and its id is kept. An attempt that finds an intent without an id asks the cluster for the tag, and
-//!    adopts the job that has it. Where the cluster cannot say whether there is one, the job is reported as lost and is not
-//!    submitted again.
-//! 5. It is followed by asking the cluster (`follow`). Success is the cluster's own word for it, and nothing else: no exit
-//!    code of a submission, no id that has vanished. An answer that says nothing is waited out for ten minutes.
-//! 6. Between two questions a task that may wait (`#[task(deferrable)]`, and the node) is deferred, and holds nothing; another one
-//!    awaits a timer.
-//! 7. When the attempt is cancelled, its time is over or its run ends early, the cluster is told to kill the job, and asked until
-//!    it says that the job has ended ([`detach`](SparkSubmit::detach): the job is left alone).
-//!    A run that is cancelled while its task waits does the same for it, and one that another process has begun finds what is needed
-//!    for that in what the task has kept (`unattended_job`).
-//! 8. The end is kept before the logs of the driver are fetched, so that a task that is called again does not run a job twice
-//!    that has succeeded. A retry after a failure makes an intent of its own.
+//! 1. Everything that can be checked without the cluster is checked when the job is added to a DAG
+//!    or run: the master, incompatible options, values without a unit (`check`). Then its cluster
+//!    is looked up (`place`), and taskflow checks that the application exists and the master
+//!    responds (`preflight`).
+//! 2. Properties and secrets are written to a file that only this user can read and that is removed
+//!    when the job has started or ended; command lines contain none of them (`properties`).
+//! 3. In client mode the driver is a child of this process (`client`): a process group that does
+//!    not outlive the attempt ([`process`](crate::process)). Its exit code is the result of the
+//!    job. A crash of this process also ends the job, and the attempt runs again.
+//! 4. In cluster mode the intent is first stored with the task: a unique tag (`intent`). Then the
+//!    job is submitted with that tag, and its id is stored. An attempt that finds an intent without
+//!    an id searches the cluster for the tag and adopts the job that has it. If the cluster cannot
+//!    tell whether there is one, the job is reported as lost and not submitted again.
+//! 5. The job is followed by polling the cluster (`follow`). Only the state reported by the cluster
+//!    counts as success: no exit code of a submission, no id that has disappeared. Unclear answers
+//!    are tolerated for ten minutes.
+//! 6. Between two polls a task that can wait (`#[task(deferrable)]`, and the node) is deferred
+//!    without holding a slot; other tasks await a timer.
+//! 7. When the attempt is cancelled, its timeout passes or its run ends early, the cluster is asked
+//!    to kill the job, and polled until it reports the end ([`detach`](SparkSubmit::detach): the
+//!    job is left running). A run that is cancelled while its task waits does the same, and one
+//!    that another process has started uses the stored state of the task (`unattended_job`).
+//! 8. The end is stored before the logs of the driver are fetched, so that a task that is called
+//!    again does not repeat a successful job. A retry after a failure stores a new intent.
 //!
-//! What differs from cluster to cluster is behind a trait (`backend`), with a file for each.
+//! The differences between clusters are behind a trait (`backend`), with a file for each.
 
 mod backend;
 mod builder;
@@ -68,9 +70,9 @@ pub(crate) use unattended_job::UnattendedJob;
 use crate::dag::Output;
 use crate::process::Known;
 
-/// A job for Spark: an application, where it runs, and all that `spark-submit` can be told about it.
+/// A Spark job: an application, its cluster, and all options of `spark-submit`.
 ///
-/// Inside an async task it is awaited:
+/// Await it inside an async task:
 ///
 /// ```
 /// use taskflow::prelude::*;
@@ -84,7 +86,7 @@ use crate::process::Known;
 /// }
 /// ```
 ///
-/// In a DAG [`spark_submit`] makes a node of it, and outputs of tasks may stand among its words:
+/// In a DAG, [`spark_submit`] creates a node from it, and its texts may be outputs of tasks:
 ///
 /// ```
 /// use taskflow::prelude::*;
@@ -103,24 +105,26 @@ use crate::process::Known;
 ///
 /// # Applications
 ///
-/// - `.py`, and `.jar` with [`class`](SparkSubmit::class): by `spark-submit`, with arguments.
-/// - `.sql`: by `spark-sql`, statement after statement, up to the first that fails.
-/// - `.scala`: by `spark-shell`, as one whole. A script that does not compile or throws fails the job, which it does not in `spark-shell`
-///   alone.
+/// - `.py`, and `.jar` with [`class`](SparkSubmit::class): run by `spark-submit`, with arguments.
+/// - `.sql`: run by `spark-sql`, statement by statement, up to the first failure.
+/// - `.scala`: run by `spark-shell`, as a whole. A script that does not compile or throws fails the
+///   job; `spark-shell` alone would ignore that.
 ///
-/// A path is one of this machine; `local:/path` lies on every machine of the cluster, and `hdfs:`, `s3a:` or `https:` are fetched by
-/// Spark.
+/// Paths are on this machine; `local:/path` exists on every machine of the cluster, and Spark
+/// fetches `hdfs:`, `s3a:` or `https:`.
 ///
 /// # Where it runs
 ///
-/// [`master`](SparkSubmit::master) says it, or a [`connection`](SparkSubmit::connection) of the configuration; without either that with the
-/// name `spark_default`. Nothing is guessed. The driver is a child of this process unless
-/// [`deploy_mode`](SparkSubmit::deploy_mode) says that the cluster runs it.
+/// [`master`](SparkSubmit::master), or a [`connection`](SparkSubmit::connection) of the
+/// configuration; without either, the connection `spark_default`. There is no other default. The
+/// driver is a child of this process unless [`deploy_mode`](SparkSubmit::deploy_mode) selects the
+/// cluster.
 ///
 /// # Values
 ///
-/// Arguments are texts, or [JSON](SparkSubmit::json_arg) of any value. What the job gives back it writes as JSON to the path in the
-/// environment variable `TASKFLOW_RESULT`, after [`result`](SparkSubmit::result) has said the type. No package is needed for that:
+/// Arguments are texts, or the [JSON](SparkSubmit::json_arg) of any value. To return a value, the
+/// job writes it as JSON to the path in the environment variable `TASKFLOW_RESULT`;
+/// [`result`](SparkSubmit::result) declares its type. This needs no package:
 ///
 /// ```python
 /// import json, os
@@ -142,19 +146,21 @@ use crate::process::Known;
 /// }
 /// ```
 ///
-/// In cluster mode the file lies in a directory that the driver and this process share: [`result_dir`](SparkSubmit::result_dir).
+/// In cluster mode the file is in a directory that the driver and this process share:
+/// [`result_dir`](SparkSubmit::result_dir).
 ///
 /// # Secrets
 ///
-/// A property whose name gives a secret away (`spark.hadoop.fs.s3a.secret.key`) is given as the name of a
-/// [secret](crate::config::Secret), with [`secret_conf`](SparkSubmit::secret_conf), and looked up when the job starts. So it is neither
-/// in the graph nor in a command line nor in a log.
+/// Set a property with a secret value (`spark.hadoop.fs.s3a.secret.key`) with
+/// [`secret_conf`](SparkSubmit::secret_conf), to the name of a [secret](crate::config::Secret). The
+/// secret is read when the job starts, and appears neither in the graph nor in a command line or
+/// log.
 ///
 /// # Time limits
 ///
-/// [`submit_timeout`](SparkSubmit::submit_timeout), [`queue_timeout`](SparkSubmit::queue_timeout) and
-/// [`run_timeout`](SparkSubmit::run_timeout) limit the three parts of its life, each by itself. The second is an hour where nothing is said,
-/// because a job without resources would wait for ever.
+/// [`submit_timeout`](SparkSubmit::submit_timeout), [`queue_timeout`](SparkSubmit::queue_timeout)
+/// and [`run_timeout`](SparkSubmit::run_timeout) limit the three phases of a job. The second
+/// defaults to an hour, because a job without resources would wait forever.
 #[derive(Debug)]
 #[must_use = "a job does nothing until it is run or drawn"]
 pub struct SparkSubmit<R = (), A = Known> {

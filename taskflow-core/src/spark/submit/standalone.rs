@@ -90,7 +90,7 @@ impl Standalone {
     fn judge(&self, base: &str, answer: &Answer) -> Result<Value, BackendError> {
         let Answer { status, body } = answer;
         let json: Option<Value> = serde_json::from_str(body).ok().filter(|json: &Value| json["action"].is_string());
-        let not_a_master = || SparkError::NotAMaster { endpoint: base.to_owned(), got: answer.said() };
+        let not_a_master = || SparkError::NotAMaster { endpoint: base.to_owned(), got: answer.excerpt() };
         let refused = |message: String, retryable| SparkError::SubmitRejected {
             app: self.app.clone(),
             endpoint: base.to_owned(),
@@ -117,7 +117,7 @@ impl Standalone {
             (400..=499, None) => Err(BackendError::Permanent(not_a_master())),
             (200, None) if body.trim_start().starts_with('<') => Err(BackendError::Permanent(not_a_master())),
             (status, _) => {
-                Err(BackendError::Transient(format!("{base} answered with status {status}{}", answer.said())))
+                Err(BackendError::Transient(format!("{base} answered with status {status}{}", answer.excerpt())))
             }
         }
     }
@@ -134,7 +134,7 @@ impl Standalone {
         if answer.status == 200 {
             Ok(answer.body)
         } else {
-            Err(format!("{address} answered with status {}{}", answer.status, answer.said()))
+            Err(format!("{address} answered with status {}{}", answer.status, answer.excerpt()))
         }
     }
 

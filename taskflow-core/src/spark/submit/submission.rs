@@ -80,7 +80,7 @@ fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -
         let status = group.finish()?;
         for following in [out, err].into_iter().flatten() {
             let mut following = following;
-            let _ = tokio::time::timeout(CLOSING, following.heard()).await;
+            let _ = tokio::time::timeout(CLOSING, following.finish()).await;
         }
         let kept = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
         Ok((Some(status), kept))

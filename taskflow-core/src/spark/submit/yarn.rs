@@ -56,7 +56,7 @@ impl Yarn {
                 Ok(answer) => match serde_json::from_str(&answer.body) {
                     Ok(json) if answer.status < 500 => return Ok((answer.status, json)),
                     _ if answer.body.contains("standby RM") => heard.push(format!("{base} stands by")),
-                    _ => heard.push(format!("{base} answered with status {}{}", answer.status, answer.said())),
+                    _ => heard.push(format!("{base} answered with status {}{}", answer.status, answer.excerpt())),
                 },
             }
         }

@@ -1,8 +1,9 @@
-//! Tables as values: [Apache Arrow](https://arrow.apache.org) record batches that travel between tasks (feature `arrow`).
+//! Tables as values: [Apache Arrow](https://arrow.apache.org) record batches (feature `arrow`).
 //!
-//! In the process a [`Frame`] is passed on as any value is, behind an `Arc`: nothing is copied. What a task returns is stored as an
-//! Arrow IPC file, byte for byte (`stored`), so that a large one, which has a file of its own in the home, can be opened with any
-//! program that reads such files. `values` shows it as a small table (`table`). A frame inside another type is stored as bytes within it.
+//! Within the process a [`Frame`] is passed on behind an `Arc`, like any value: nothing is copied.
+//! A returned frame is stored as an Arrow IPC file (`stored`), so that a large one, which is stored
+//! in a file of its own, can be opened with any program that reads such files. `values` displays it
+//! as a small table (`table`). A frame inside another type is stored as bytes within it.
 
 mod stored;
 mod table;
@@ -45,7 +46,8 @@ pub(super) use stored::{decode, encode, preview, rows_as_json};
 /// # assert_eq!(counting::run().wait().unwrap().result(), Some(&2));
 /// ```
 ///
-/// Cloning one copies no data. Two are equal when they have the same rows under the same schema, however they are cut into batches.
+/// Cloning copies no data. Two frames are equal if they have the same schema and the same rows,
+/// however these are divided into batches.
 #[derive(Clone)]
 pub struct Frame {
     schema: SchemaRef,
@@ -53,11 +55,11 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A table of these batches; there may be none.
+    /// Creates a table of these batches; there may be none.
     ///
     /// # Errors
     ///
-    /// When a batch has another schema.
+    /// If a batch has another schema.
     pub fn new(schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<Self, ArrowError> {
         match batches.iter().position(|batch| batch.schema_ref() != &schema) {
             None => Ok(Frame { schema, batches }),
@@ -79,21 +81,21 @@ impl Frame {
         &self.batches
     }
 
-    /// The batches, by move.
+    /// The batches, by value.
     pub fn into_batches(self) -> Vec<RecordBatch> {
         self.batches
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn num_rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
-    /// All rows in one batch: a copy, unless there is but one.
+    /// All rows in one batch: a copy, unless there is only one batch.
     ///
     /// # Errors
     ///
-    /// When a column of texts is longer than its offsets can count.
+    /// If a text column becomes longer than its offsets can represent.
     pub fn concat(&self) -> Result<RecordBatch, ArrowError> {
         match &self.batches[..] {
             [batch] => Ok(batch.clone()),
@@ -111,7 +113,8 @@ impl From<RecordBatch> for Frame {
 impl TryFrom<Vec<RecordBatch>> for Frame {
     type Error = ArrowError;
 
-    /// As [`Frame::new`] with the schema of the first batch; without a batch the frame has no columns.
+    /// Like [`Frame::new`] with the schema of the first batch; without a batch the frame has no
+    /// columns.
     fn try_from(batches: Vec<RecordBatch>) -> Result<Self, ArrowError> {
         let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
         Frame::new(schema, batches)
@@ -130,7 +133,7 @@ impl PartialEq for Frame {
     }
 }
 
-/// The first rows as a small table.
+/// Displays the first rows as a small table.
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&table::small(&self.schema, &self.batches, self.num_rows(), 2000))

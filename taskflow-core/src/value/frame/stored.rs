@@ -9,14 +9,14 @@ use arrow_ipc::writer::FileWriter;
 use super::{Frame, table};
 use crate::base::panics;
 
-/// From this size on, in bytes, no rows are read for a preview.
+/// For frames of this size or more, in bytes, the preview reads no rows.
 const LARGE: usize = 64 << 20;
 
-/// Writes a frame down.
+/// Encodes a frame.
 ///
 /// # Errors
 ///
-/// When Arrow cannot write one of its types.
+/// If Arrow cannot write one of its types.
 pub(in super::super) fn encode(frame: &Frame) -> Result<Vec<u8>, String> {
     let failed = |error: arrow_schema::ArrowError| error.to_string();
     let mut writer = FileWriter::try_new(Vec::new(), &frame.schema).map_err(failed)?;
@@ -26,13 +26,13 @@ pub(in super::super) fn encode(frame: &Frame) -> Result<Vec<u8>, String> {
     writer.into_inner().map_err(failed)
 }
 
-/// Reads a frame. The bytes may be any.
+/// Decodes a frame from untrusted bytes.
 ///
 /// # Errors
 ///
-/// When they are not what [`encode`] writes.
+/// If [`encode`] did not write them.
 pub(in super::super) fn decode(bytes: &[u8]) -> Result<Frame, String> {
-    // The reader checks what it reads; a place that it forgot is not to end the program.
+    // The reader validates its input; a check it lacks should not end the program.
     let read = panics::catch(|| -> Result<Frame, arrow_schema::ArrowError> {
         let reader = FileReader::try_new(Cursor::new(bytes), None)?;
         let schema = reader.schema();
@@ -48,7 +48,7 @@ pub(in super::super) fn decode(bytes: &[u8]) -> Result<Frame, String> {
 ///
 /// # Errors
 ///
-/// When the bytes are no frame, or JSON cannot hold one of its types.
+/// If the bytes are not a frame, or JSON cannot represent one of its types.
 pub(in super::super) fn rows_as_json(bytes: &[u8]) -> Result<serde_json::Value, String> {
     let frame = decode(bytes)?;
     let mut writer = arrow_json::ArrayWriter::new(Vec::new());
@@ -61,7 +61,8 @@ pub(in super::super) fn rows_as_json(bytes: &[u8]) -> Result<serde_json::Value, 
     serde_json::from_slice(&text).map_err(|error| error.to_string())
 }
 
-/// A frame for people, in at most `limit` characters: the columns alone where there is little room, else a small table.
+/// Displays a frame in at most `limit` characters: a small table, or only the columns if `limit` is
+/// small.
 pub(in super::super) fn preview(bytes: &[u8], limit: usize) -> String {
     if bytes.len() > LARGE {
         return format!("an Arrow file of {}", crate::base::units::bytes(bytes.len() as u64));

@@ -1,4 +1,4 @@
-//! A frame for people: its first rows, as far as there is room.
+//! Displays the first rows of a frame, up to a size limit.
 
 use std::fmt::Write as _;
 
@@ -8,16 +8,17 @@ use arrow_schema::Schema;
 
 use crate::log::Redactor;
 
-/// With less room than this, in characters, only the columns are named.
+/// With a smaller limit than this, in characters, only the columns are shown.
 const TABLE: usize = 300;
-/// How many rows are shown at most.
+/// The most rows shown.
 const ROWS: usize = 10;
-/// How wide a column may be.
+/// The largest width of a column.
 const CELL: usize = 24;
-/// How wide the table may be.
+/// The largest width of the table.
 const WIDTH: usize = 100;
 
-/// The columns with their types: `day Utf8, rows Int64`. A colon between them would look like a secret and its name.
+/// The columns with their types: `day Utf8, rows Int64`. With a colon in between, redaction could
+/// mistake them for a secret and its name.
 pub(super) fn columns(schema: &Schema) -> String {
     let columns = schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type()));
     columns.collect::<Vec<_>>().join(", ")
@@ -29,7 +30,7 @@ pub(super) fn small(schema: &Schema, batches: &[RecordBatch], rows: usize, limit
     if limit < TABLE {
         return cut(&head, limit);
     }
-    // The lines that fit: a head, the names, and as many rows as there is room for.
+    // The lines that fit: the heading, the names, and as many rows as possible.
     let mut lines: Vec<Vec<String>> = vec![schema.fields().iter().map(|field| cut(field.name(), CELL)).collect()];
     lines.extend(first_rows(schema, batches));
     let widths: Vec<usize> = (0..schema.fields().len())
@@ -48,7 +49,7 @@ pub(super) fn small(schema: &Schema, batches: &[RecordBatch], rows: usize, limit
         let mut text = String::new();
         for (cell, width) in line[..shown].iter().zip(&widths) {
             let gap = if text.is_empty() { "" } else { "  " };
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, "{gap}{cell:<width$}");
         }
         if table.len() + text.len() + head.len() + 80 > limit && place > 0 {
@@ -66,7 +67,7 @@ pub(super) fn small(schema: &Schema, batches: &[RecordBatch], rows: usize, limit
     format!("{}{more_columns}{more_rows}\n{}", cut(&head, limit / 2), table.trim_end())
 }
 
-/// The first rows as texts, without what is secret by the name of its column.
+/// The first rows as texts, without columns whose name marks a secret.
 fn first_rows(schema: &Schema, batches: &[RecordBatch]) -> Vec<Vec<String>> {
     let secret: Vec<bool> = schema.fields().iter().map(|field| Redactor::is_secret_name(field.name())).collect();
     let options = FormatOptions::default().with_null("null");
@@ -93,7 +94,7 @@ fn cut(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
     }
-    let mut kept: String = text.chars().take(limit.saturating_sub(1)).collect();
-    kept.push('…');
-    kept
+    let mut shortened: String = text.chars().take(limit.saturating_sub(1)).collect();
+    shortened.push('…');
+    shortened
 }
