@@ -1,8 +1,8 @@
-//! Airflow's TaskFlow API for Rust: ordinary functions become typed DAGs that run in parallel, with retries, limits and a
-//! command line.
+//! Airflow's TaskFlow API for Rust: ordinary functions become typed DAGs that run in parallel, with
+//! retries, limits and a command line.
 //!
-//! `#[task]` turns a function into a node; calls inside a `#[dag]` function draw the graph; values flow from return to
-//! parameter, checked by the compiler:
+//! `#[task]` turns a function into a node; calls inside a `#[dag]` function draw the graph; values
+//! flow from return to parameter, checked by the compiler:
 //!
 //! ```
 //! use taskflow::prelude::*;
@@ -31,14 +31,16 @@
 //! # }
 //! ```
 //!
-//! In a binary, `taskflow::main!();` adds the command line. The [guide] explains the parts; the [design] says how they are
-//! built and why.
+//! In a binary, `taskflow::main!();` adds the command line. The [guide] explains the parts; the
+//! [design] says how they are built and why.
 //!
 //! # Features
 //!
-//! - `cli` (default): the command line of [`main!`]. Without it taskflow is a library for runs inside your own program.
+//! - `cli` (default): the command line of [`main!`]. Without it taskflow is a library for runs
+//!   inside your own program.
 //! - `http`: webhooks ([`notify`]) and the sensor for endpoints ([`sensors`]).
-//! - `testing`: the test kit, `taskflow::testing`, for dev-dependencies: virtual time, stubs, faults.
+//! - `testing`: the test kit, `taskflow::testing`, for dev-dependencies: virtual time, stubs,
+//!   faults.
 
 pub use taskflow_core::base::{BoxError, Crash, Date, ErrorKind, Failure, Interval, Result, Timestamp};
 pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
@@ -213,8 +215,9 @@ pub use taskflow_core::private as __private;
 
 /// Makes the binary a workflow system: its `main` is the command line over the DAGs it holds.
 ///
-/// `taskflow::main!();` serves every linked DAG. DAGs of a library crate that nothing else in the binary names must be
-/// listed, or the linker leaves them out: `taskflow::main!(my_dags::daily, my_dags::hourly);`
+/// `taskflow::main!();` serves every linked DAG. DAGs of a library crate that nothing else in the
+/// binary names must be listed, or the linker leaves them out:
+/// `taskflow::main!(my_dags::daily, my_dags::hourly);`
 #[cfg(feature = "cli")]
 #[macro_export]
 macro_rules! main {

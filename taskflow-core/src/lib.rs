@@ -1,21 +1,35 @@
-//! The run time of [taskflow](https://docs.rs/taskflow): everything behind the `#[task]` and `#[dag]` attributes.
+//! The run time of [taskflow](https://docs.rs/taskflow): everything behind the `#[task]` and
+//! `#[dag]` attributes.
 //!
-//! Use the facade crate `taskflow`; this one exists so that its parts can be tested and read alone. From the ground up,
-//! each room importing only those before it:
+//! Use the facade crate `taskflow`; this crate exists so that its parts can be tested and read
+//! alone.
 //!
-//! 1. [`error`], [`time`]: failures and build errors; points in time.
-//! 2. [`log`]: what tasks emit, in files.
-//! 3. [`value`]: what travels between tasks.
-//! 4. [`config`]: variables, connections, secrets and settings, and where they come from.
-//! 5. [`task`]: what `#[task]` registers, its options, its trigger rule, its context.
-//! 6. [`dag`]: building a graph symbolically, freezing it into a [`Plan`](dag::Plan), showing it.
-//! 7. [`process`]: child processes, for commands and for isolated tasks. [`notify`], [`approval`]: callbacks that come along, and
-//!    tasks that ask people.
-//! 8. [`engine`]: the state machine of a DAG run and the workers that drive it. [`sensors`]: those that come along. `spark`: jobs
-//!    on Apache Spark (feature `spark`).
-//! 9. [`journal`]: what happened in runs, kept so that they survive.
-//! 10. `testing`: the test kit (feature `testing`).
-//! 11. `cli`: the command line of a DAG binary (feature `cli`).
+//! # Layers
+//!
+//! Each layer imports only layers listed before it; `cargo xtask layers` checks that.
+//!
+//! ```text
+//! base       errors, points in time, panics, units, paths
+//! log        what tasks emit: from the span of an attempt to its file and back
+//! value      what travels between tasks, in memory and stored
+//! config     variables, connections, secrets and settings
+//! run        the data of a run: info, states, entries, views; no behaviour
+//! task       what `#[task]` registers: options, trigger rules, context
+//! dag        building a graph, and its frozen form, the plan
+//! render     pictures of a plan
+//! approval   tasks that ask people
+//! process    child processes: commands, and attempts in a process of their own
+//! machine    the pure state machine of a run, and the pure dispatcher
+//! callback   notifications: projection of entries, delivery, notifiers
+//! engine     the live driver and the simulated driver
+//! store      where runs are stored: memory, SQLite; ownership, blobs
+//! journal    writer, recorder, history and its follower, edits, resume, explain
+//! ops        what people do, each one function with a typed error
+//! sensors    sensors for files, ports, endpoints, times and other runs
+//! spark      jobs on Apache Spark, and tasks on its executors (feature `spark`)
+//! testing    the test kit (feature `testing`)
+//! cli        the command line of a DAG binary (feature `cli`)
+//! ```
 
 pub mod approval;
 pub mod base;

@@ -42,7 +42,8 @@ fn a_program_that_dies_while_it_tells_somebody_leaves_it_to_the_next_one() {
     let died = home.call(&["run", "loud", "-q"], &["DIE"]);
     assert_eq!(died.code, None, "{died:?}");
     assert_eq!(home.told(), Vec::<String>::new());
-    // Whatever runs next in this home, the first run is told of as well. It was interrupted, and has said what it had come to.
+    // Whatever runs next in this home, the first run is told of as well. It was interrupted, and
+    // has said what it had come to.
     let next = home.call(&["run", "ignored", "-q"], &[]);
     assert_eq!(next.code, Some(0), "{next:?}");
     assert_eq!(home.told().first().map(String::as_str), Some("retry loud"));

@@ -1,4 +1,5 @@
-//! The configuration on the command line: where it comes from, `config`, and secrets that nobody sees.
+//! The configuration on the command line: where it comes from, `config`, and secrets that nobody
+//! sees.
 
 use std::path::Path;
 use std::process::Command;

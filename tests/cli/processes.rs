@@ -1,4 +1,5 @@
-//! Several processes on one home: runs that are killed, watched, cancelled and refused from outside.
+//! Several processes on one home: runs that are killed, watched, cancelled and refused from
+//! outside.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

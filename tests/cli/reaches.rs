@@ -1,4 +1,5 @@
-//! What tasks reach beyond themselves, in programs: in processes of their own, on the command line, after a kill.
+//! What tasks reach beyond themselves, in programs: in processes of their own, on the command line,
+//! after a kill.
 
 use std::path::PathBuf;
 use std::process::{Child, Stdio};

@@ -41,8 +41,8 @@ fn upstream(end: &str) -> Output<u32> {
 
 const ENDS: [&str; 6] = ["success", "failed", "panicked", "skipped", "upstream_failed", "upstream_skipped"];
 
-/// Runs `build` once for each end of its upstream on both drivers, and compares the state of the task `down` and what it
-/// returned with `expected`, written `state value`.
+/// Runs `build` once for each end of its upstream on both drivers, and compares the state of the
+/// task `down` and what it returned with `expected`, written `state value`.
 #[track_caller]
 fn assert_ends(build: impl Fn(&'static str) -> Output<String>, expected: [&str; 6]) {
     for (end, expected) in ENDS.into_iter().zip(expected) {
@@ -407,7 +407,8 @@ fn any_of_several_does_not_wait_for_the_rest() {
     assert_eq!(states(&report), "slow=success quick=success takes_the_first=success");
 }
 
-/// What comes later must not take the place of what came first, however long the task waits for something else.
+/// What comes later must not take the place of what came first, however long the task waits for
+/// something else.
 #[test]
 fn any_of_several_keeps_to_the_one_that_came_first() {
     #[task]
@@ -462,7 +463,8 @@ fn any_of_one_upstream_twice_is_its_first_place() {
     });
 }
 
-/// Nothing can ever be the first of nothing, so the graph is wrong and the author should hear of it.
+/// Nothing can ever be the first of nothing, so the graph is wrong and the author should hear of
+/// it.
 #[test]
 fn any_of_nothing_is_a_mistake_in_the_graph() {
     let error = Dag::build("nothing", || first(Vec::<Output<u32>>::new()))
@@ -577,7 +579,8 @@ fn fallback(given: u32) -> String {
     first([number("failed").id("up"), given])
 }
 
-/// A parameter is there from the beginning: it wins, and the failure of the other upstream does not matter.
+/// A parameter is there from the beginning: it wins, and the failure of the other upstream does not
+/// matter.
 #[test]
 fn any_of_a_parameter_and_a_task_that_fails_is_the_parameter() {
     both(

@@ -1,4 +1,5 @@
-//! Projections: another form of a value, or a part of it, on the way to a consumer and without a node.
+//! Projections: another form of a value, or a part of it, on the way to a consumer and without a
+//! node.
 #![allow(
     clippy::needless_pass_by_value,
     clippy::ptr_arg,

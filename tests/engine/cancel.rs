@@ -257,8 +257,8 @@ fn tasks_that_wait_for_a_worker_are_cancelled_without_running() {
     assert_eq!(state_of(&report, "holds_the_worker"), TaskState::Success);
 }
 
-/// Among many short tasks, where workers take several at once: whatever ran has succeeded, whatever did not is
-/// cancelled, and nothing is in between.
+/// Among many short tasks, where workers take several at once: whatever ran has succeeded, whatever
+/// did not is cancelled, and nothing is in between.
 #[test]
 fn a_cancellation_amid_many_short_tasks_leaves_none_in_between() {
     static RAN: Mutex<Vec<AtomicBool>> = Mutex::new(Vec::new());

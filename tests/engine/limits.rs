@@ -1,5 +1,5 @@
-//! What runs at once and what goes first: workers, limits, pools, priorities, turns of runs; and that no task waits for
-//! nothing.
+//! What runs at once and what goes first: workers, limits, pools, priorities, turns of runs; and
+//! that no task waits for nothing.
 
 #![allow(clippy::needless_pass_by_value, reason = "tasks take what their parameters say")]
 
@@ -657,10 +657,11 @@ fn a_task_that_waits_for_a_retry_leaves_its_worker_to_others() {
     assert!(live(dag.run().engine(&workers(1))).is_success());
 }
 
-// Workers take several short tasks at once. None of these may be hidden behind one that turns out long.
+// Workers take several short tasks at once. None of these may be hidden behind one that turns out
+// long.
 
-/// Runs many short tasks, so that they have proven short; then `tail` of the same kind, of which the one at `place`
-/// waits for the last.
+/// Runs many short tasks, so that they have proven short; then `tail` of the same kind, of which
+/// the one at `place` waits for the last.
 #[test]
 fn a_long_task_among_short_ones_does_not_hold_those_behind_it() {
     static GATES: [Gate; 12] = [const { Gate::new() }; 12];
@@ -708,7 +709,8 @@ fn a_long_task_among_short_ones_does_not_hold_those_behind_it() {
     }
 }
 
-/// The same with results: what has ended before the long task began must be known to those who depend on it.
+/// The same with results: what has ended before the long task began must be known to those who
+/// depend on it.
 #[test]
 fn a_long_task_among_short_ones_does_not_hold_back_what_follows_the_others() {
     static GATES: [Gate; 6] = [const { Gate::new() }; 6];
@@ -784,8 +786,9 @@ fn a_long_task_does_not_hold_those_behind_it_when_another_run_ends() {
     assert!(finish(busy).is_success());
 }
 
-/// Long tasks all over a wide graph of short ones, each waiting for the next long one but the last: they are all inside at
-/// once only if nothing else is in their way. With so many workers as there are long tasks this must work.
+/// Long tasks all over a wide graph of short ones, each waiting for the next long one but the last:
+/// they are all inside at once only if nothing else is in their way. With so many workers as there
+/// are long tasks this must work.
 #[test]
 fn several_long_tasks_among_short_ones_find_several_workers() {
     static LONG: Meter = Meter::new();
@@ -925,7 +928,8 @@ fn events_show_no_more_running_than_the_limit() {
     assert_eq!((running, peak), (0, 3));
 }
 
-/// "Threads are started when there is work for them .. the threads end when the last handle and the last run are gone."
+/// "Threads are started when there is work for them .. the threads end when the last handle and the
+/// last run are gone."
 #[test]
 #[cfg(target_os = "linux")]
 fn the_threads_of_an_engine_end_with_it() {

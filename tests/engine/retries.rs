@@ -1,4 +1,5 @@
-//! When a failed attempt is tried again. The reference driver has virtual time, so that hours of waiting pass at once.
+//! When a failed attempt is tried again. The reference driver has virtual time, so that hours of
+//! waiting pass at once.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;

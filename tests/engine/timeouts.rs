@@ -1,4 +1,5 @@
-//! Time limits, of an attempt and of a run. What is to run out of time here waits for something that comes only after.
+//! Time limits, of an attempt and of a run. What is to run out of time here waits for something
+//! that comes only after.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -105,7 +106,8 @@ fn a_sync_task_sees_that_its_time_is_up_and_its_value_is_refused() {
     assert_eq!(report.result().map(Vec::as_slice), Some(&["timeout".to_owned(), "timeout".to_owned()][..]));
 }
 
-/// The thread cannot be stopped; another one takes its place, so that one worker is still one worker.
+/// The thread cannot be stopped; another one takes its place, so that one worker is still one
+/// worker.
 #[test]
 fn a_stuck_worker_is_replaced() {
     static RELEASE: Gate = Gate::new();

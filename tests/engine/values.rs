@@ -1,5 +1,5 @@
-//! What becomes of a value between the task that makes it and the last that takes it: no copy that nobody needs, no value
-//! kept that nobody wants.
+//! What becomes of a value between the task that makes it and the last that takes it: no copy that
+//! nobody needs, no value kept that nobody wants.
 
 #![allow(clippy::needless_pass_by_value, reason = "how tasks take their inputs is what is tested here")]
 
@@ -18,7 +18,8 @@ fn one_worker() -> Engine {
     Engine::builder().workers(1.try_into().expect("not zero")).build().expect("no pool is named")
 }
 
-/// Counts what happens to the values of one type. Each test has a type of its own, since tests run at once.
+/// Counts what happens to the values of one type. Each test has a type of its own, since tests run
+/// at once.
 struct Counters {
     made: AtomicUsize,
     cloned: AtomicUsize,

@@ -29,7 +29,8 @@ const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/access.
 ///      c++; if ($3 - s > d) d = $3 - s; if (c > m) m = c; p = v; l = $3}
 ///     END {if (c == 1) one++; print u, n, one, d, m}'
 /// ```
-/// with `idle` of 30 and of 90 minutes: visitors, sessions, those of one request, longest (s), most requests.
+/// with `idle` of 30 and of 90 minutes: visitors, sessions, those of one request, longest (s), most
+/// requests.
 const SESSIONS: [(u32, [i64; 5]); 2] = [(30, [1861, 3223, 1774, 59, 108]), (90, [1861, 2608, 1411, 298_836, 364])];
 
 /// ```sh

@@ -1,4 +1,5 @@
-//! `examples/clicks/at_scale.rs` on threads and on a real Spark, against the figures of a single log.
+//! `examples/clicks/at_scale.rs` on threads and on a real Spark, against the figures of a single
+//! log.
 
 use std::path::Path;
 

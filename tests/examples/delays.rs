@@ -1,4 +1,5 @@
-//! `examples/delays` against figures that SQLite computes from the same files, and against damaged files.
+//! `examples/delays` against figures that SQLite computes from the same files, and against damaged
+//! files.
 
 use std::fs;
 use std::io::Read;
@@ -109,7 +110,8 @@ async fn bad_rows_are_reported_by_line_and_nothing_is_lost() -> Result<()> {
     for (line, change, _) in damage {
         rows[line - 1] = change(&rows[line - 1]);
     }
-    // A stray quote is part of its column, a line may end as on Windows, one of another encoding spoils only itself.
+    // A stray quote is part of its column, a line may end as on Windows, one of another encoding
+    // spoils only itself.
     rows[2] = with_column(&rows[2], 9, "\"UA");
     rows[3].push('\r');
     let mut rows = (rows.join("\n") + "\n").into_bytes();
@@ -249,7 +251,8 @@ async fn delays(warehouse: &Path) -> Result<Vec<Row>> {
     Ok(rows.fetch_all(&mut open(warehouse).await?).await?)
 }
 
-/// The files as tables of text, split at the commas (nothing in them is quoted): all else is left to SQL.
+/// The files as tables of text, split at the commas (nothing in them is quoted): all else is left
+/// to SQL.
 async fn raw_tables(dir: &Path) -> Result<SqliteConnection> {
     let mut db = SqliteConnection::connect("sqlite::memory:").await?;
     let file = |name: &str| fs::read_to_string(dir.join(name));

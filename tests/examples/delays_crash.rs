@@ -1,5 +1,5 @@
-//! `examples/delays`, killed again and again in the middle of a run and resumed each time: the report and the warehouse are
-//! those of an unbroken run.
+//! `examples/delays`, killed again and again in the middle of a run and resumed each time: the
+//! report and the warehouse are those of an unbroken run.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -46,8 +46,8 @@ async fn a_run_that_is_killed_and_resumed_gives_the_report_of_an_unbroken_one() 
     let expected = delays(unbroken.path(), &words, "");
     assert!(expected.status.success(), "{expected:?}");
 
-    // Dies before one of its first commits, again and again: every process goes a little further. Before, and not after:
-    // after the commit that ends the run there is nothing to resume.
+    // Dies before one of its first commits, again and again: every process goes a little further.
+    // Before, and not after: after the commit that ends the run there is nothing to resume.
     let mut crashes = 0;
     let mut output = delays(broken.path(), &words, "store.append@2=kill");
     while output.status.signal() == Some(9) {

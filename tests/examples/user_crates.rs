@@ -16,8 +16,9 @@ fn a_crate_that_renames_taskflow_compiles_and_can_show_what_it_expands_to() {
     assert!(printed.contains(":: tf :: __private"), "{printed}");
 }
 
-/// Checks a copy of the fixture under `target` and gives what the compiler wrote. The copy is made anew each time, with the versions of the workspace's lock file, so that it needs neither
-/// the network nor a lock file of its own.
+/// Checks a copy of the fixture under `target` and gives what the compiler wrote. The copy is made
+/// anew each time, with the versions of the workspace's lock file, so that it needs neither the
+/// network nor a lock file of its own.
 fn check(name: &str, environment: &[(&str, &str)]) -> String {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = tests.parent().expect("the tests lie in the root of the workspace");

@@ -1,5 +1,5 @@
-//! Variables, connections and secrets in a program: how they are given, what wins, what is refused, and that secrets stay
-//! secrets.
+//! Variables, connections and secrets in a program: how they are given, what wins, what is refused,
+//! and that secrets stay secrets.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -263,7 +263,8 @@ async fn a_cancelled_run_cancels_the_one_that_it_waits_for() -> Result<(), BoxEr
     Ok(())
 }
 
-/// Starts the run, and interrupts it with all that it has triggered as soon as its history is as wanted.
+/// Starts the run, and interrupts it with all that it has triggered as soon as its history is as
+/// wanted.
 async fn interrupt<T: Value>(
     home: &std::path::Path,
     dag: &Dag<T>,

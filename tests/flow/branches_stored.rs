@@ -1,4 +1,5 @@
-//! Branches in runs that are kept: what is stored of them, going on, deciding again, explaining, replaying.
+//! Branches in runs that are kept: what is stored of them, going on, deciding again, explaining,
+//! replaying.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};

@@ -1,4 +1,5 @@
-//! Mapped tasks in stored runs: their history, and what resuming, clearing, retrying and replaying do to them.
+//! Mapped tasks in stored runs: their history, and what resuming, clearing, retrying and replaying
+//! do to them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

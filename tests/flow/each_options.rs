@@ -1,4 +1,5 @@
-//! What can be said of the elements of a list: how often they begin, what they are called, how many go together.
+//! What can be said of the elements of a list: how often they begin, what they are called, how many
+//! go together.
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
 
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! The truth table of the thirteen trigger rules, as research wrote it down from Airflow 3.3.2, with one rule of ours on
-//! top: where a task could be skipped as well as failed because of its upstreams, it fails, and the order in which
-//! upstreams end changes nothing.
+//! The truth table of the thirteen trigger rules, as research wrote it down from Airflow 3.3.2,
+//! with one rule of ours on top: where a task could be skipped as well as failed because of its
+//! upstreams, it fails, and the order in which upstreams end changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -240,7 +240,8 @@ proptest! {
     }
 }
 
-/// What the column "early" of the research table says: which rules act while an upstream is still pending.
+/// What the column "early" of the research table says: which rules act while an upstream is still
+/// pending.
 #[test]
 fn early_rules_do_not_wait_for_the_rest() {
     let one = |end: End| tally_of(&[(Some(end), false), (None, false)]);
@@ -280,7 +281,8 @@ fn ends(how: &str, ctx: &TaskContext) -> Result<()> {
     }
 }
 
-/// Adds a task that ends in the given way after all of `before` have ended; gives the node that has that end.
+/// Adds a task that ends in the given way after all of `before` have ended; gives the node that has
+/// that end.
 fn upstream(end: End, before: Option<Output<()>>) -> Output<()> {
     let how = match end {
         End::Success => "success",
@@ -294,8 +296,8 @@ fn upstream(end: End, before: Option<Output<()>>) -> Output<()> {
     if end == End::UpstreamFailed { node >> ends("success") } else { node }
 }
 
-/// A graph with a task under `rule` for every sequence of ends; the upstreams of each end one after the other in the order
-/// of the sequence.
+/// A graph with a task under `rule` for every sequence of ends; the upstreams of each end one after
+/// the other in the order of the sequence.
 fn every_sequence(rule: TriggerRule) -> Dag<()> {
     let dag = Dag::build(rule.name(), || {
         for sequence in sequences() {
@@ -427,7 +429,8 @@ fn a_rule_for_order_does_not_loosen_a_data_edge() {
     }
 }
 
-/// So a rule never meets a removed upstream: `--only` and `--from` take everything along that a task waits for.
+/// So a rule never meets a removed upstream: `--only` and `--from` take everything along that a
+/// task waits for.
 #[test]
 fn a_selected_task_keeps_its_upstreams_whatever_its_rule() {
     for rule in TriggerRule::ALL {

@@ -1,7 +1,8 @@
-//! What tasks emit arrives in the log of their attempt, beside whatever else the application listens with.
+//! What tasks emit arrives in the log of their attempt, beside whatever else the application
+//! listens with.
 //!
-//! The subscriber is that of the whole process, as in an application, so that threads of runtimes and pools have it. Each
-//! test has a run of its own.
+//! The subscriber is that of the whole process, as in an application, so that threads of runtimes
+//! and pools have it. Each test has a run of its own.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +28,8 @@ impl<S: Subscriber> Layer<S> for Counting {
     }
 }
 
-/// A test that looks into the logs. When the last one has ended they are gone, as what a static holds would never be.
+/// A test that looks into the logs. When the last one has ended they are gone, as what a static
+/// holds would never be.
 struct Reader;
 
 /// How many there are.

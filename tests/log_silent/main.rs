@@ -1,5 +1,5 @@
-//! Attempts where nobody listens. A program of its own: in one where some test subscribes, the place of the span is switched
-//! on for all of them.
+//! Attempts where nobody listens. A program of its own: in one where some test subscribes, the
+//! place of the span is switched on for all of them.
 
 #[test]
 fn without_a_subscriber_there_is_no_span() {

@@ -36,8 +36,8 @@ fn sum(numbers: &[u64]) -> u64 {
 #[task]
 fn nothing() {}
 
-/// A barrier after each layer of the graph would make this wait for ever: the slow branch ends only after the child of the
-/// fast one has run.
+/// A barrier after each layer of the graph would make this wait for ever: the slow branch ends only
+/// after the child of the fast one has run.
 #[test]
 fn the_child_of_a_fast_branch_does_not_wait_for_a_slow_one() {
     static CHILD_RAN: Gate = Gate::new();
@@ -64,7 +64,8 @@ fn the_child_of_a_fast_branch_does_not_wait_for_a_slow_one() {
     assert_eq!(live(dag.run().engine(&workers(2))).result(), Some(&5));
 }
 
-/// A counter of eight bits wraps at 256 upstreams and starts its task too early, one of sixteen at 65,536.
+/// A counter of eight bits wraps at 256 upstreams and starts its task too early, one of sixteen at
+/// 65,536.
 #[test]
 fn a_task_may_have_any_number_of_upstreams() {
     for width in [255, 256, 257, 1_000, 65_535, 65_536, 65_537, 100_000] {
@@ -269,7 +270,8 @@ fn a_long_chain_by_order_alone_runs_and_can_be_cancelled() {
     let draw = || {
         let all: Vec<Output<()>> = (0..100_000).map(|_| nothing()).collect();
         let last = all[all.len() - 1];
-        // Backwards, so that the chain is not in the order of the calls, which the search for circles looks at.
+        // Backwards, so that the chain is not in the order of the calls, which the search for
+        // circles looks at.
         chain(all.into_iter().rev().collect::<Vec<_>>());
         last
     };

@@ -1,8 +1,9 @@
-//! Runs whose process is killed again and again: nothing stored is lost, nothing that has ended runs again, and the end is
-//! that of a run that nobody has disturbed.
+//! Runs whose process is killed again and again: nothing stored is lost, nothing that has ended
+//! runs again, and the end is that of a run that nobody has disturbed.
 //!
-//! `TASKFLOW_CRASHES=1000` kills that often instead of fifty times; `TASKFLOW_CRASH_SEED=7` looks at one graph only, or
-//! begins there. When a process dies is chance: a seed that failed may have to be tried more than once.
+//! `TASKFLOW_CRASHES=1000` kills that often instead of fifty times; `TASKFLOW_CRASH_SEED=7` looks
+//! at one graph only, or begins there. When a process dies is chance: a seed that failed may have
+//! to be tried more than once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,7 +19,8 @@ fn said(variable: &str) -> Option<u64> {
     Some(said.parse().unwrap_or_else(|_| panic!("{variable}={said} is no number")))
 }
 
-/// Where a process can be made to die, and how often it comes by there at the most, in an ordinary run.
+/// Where a process can be made to die, and how often it comes by there at the most, in an ordinary
+/// run.
 const PLACES: [(&str, u64); 8] = [
     ("store.append", 30),
     ("store.appended", 30),

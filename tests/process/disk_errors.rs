@@ -1,4 +1,5 @@
-//! Disks that are full, broken or read-only: the run stops cleanly and says why, and goes on when that is mended.
+//! Disks that are full, broken or read-only: the run stops cleanly and says why, and goes on when
+//! that is mended.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -100,7 +101,8 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
 }
 
-/// The command for somebody who may not write everywhere: for the superuser, without the right to do so.
+/// The command for somebody who may not write everywhere: for the superuser, without the right to
+/// do so.
 fn without_privileges(command: &Command) -> Command {
     let probe = tempfile::tempdir().expect("there is room for temporary files");
     mode(probe.path(), 0o500);
@@ -186,7 +188,8 @@ fn a_home_where_nothing_can_be_made_is_named() {
     story.finish();
 }
 
-/// The command with files of at most this size, in KiB. A write above that fails, or kills with SIGXFSZ.
+/// The command with files of at most this size, in KiB. A write above that fails, or kills with
+/// SIGXFSZ.
 fn with_room(command: &Command, kib: u32, kills: bool) -> Command {
     let trap = if kills { "" } else { "trap '' XFSZ; " };
     let mut shell = Command::new("sh");
@@ -195,8 +198,9 @@ fn with_room(command: &Command, kib: u32, kills: bool) -> Command {
     again(command, shell)
 }
 
-/// How much room there is, in KiB: from hardly enough for an empty database to nearly enough for all. The files of values are of
-/// 137; where there is a little less room, mostly the value is what finds none, and the database where it has grown faster.
+/// How much room there is, in KiB: from hardly enough for an empty database to nearly enough for
+/// all. The files of values are of 137; where there is a little less room, mostly the value is what
+/// finds none, and the database where it has grown faster.
 const ROOMS: [u32; 13] = [16, 48, 96, 126, 128, 130, 132, 133, 134, 135, 136, 192, 256];
 
 #[test]

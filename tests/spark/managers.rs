@@ -1,4 +1,5 @@
-//! Jobs in cluster mode on YARN and Kubernetes, against a resource manager, an API and a `spark-submit` that the test makes up.
+//! Jobs in cluster mode on YARN and Kubernetes, against a resource manager, an API and a
+//! `spark-submit` that the test makes up.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,5 @@
-//! Jobs for Spark, against a `spark-submit` and a master that the test makes up, with what can go wrong.
+//! Jobs for Spark, against a `spark-submit` and a master that the test makes up, with what can go
+//! wrong.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -276,7 +277,8 @@ fn a_submission_whose_answer_is_lost_is_found_by_its_tag_and_not_made_again() {
 fn a_driver_of_somebody_else_that_was_never_launched_leaves_nothing_unclear() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["ERROR"]));
     node(in_the_cluster(&spark, &master)).unwrap_err();
-    // The next submission does not arrive. The log of the first driver does not tell whose it was, but it has done nothing.
+    // The next submission does not arrive. The log of the first driver does not tell whose it was,
+    // but it has done nothing.
     locked(&master.state).life = vec!["FINISHED"];
     locked(&master.state).instead.push_back(("/v1/submissions/create", Answer::Cut));
     let job = node(in_the_cluster(&spark, &master)).unwrap();

@@ -1,6 +1,7 @@
 //! Tasks on executors of a real Spark: the same results as on threads, whatever is lost on the way.
 //!
-//! They need the `pyspark` package and Java; [`Spark::find`] says what to do where they are missing.
+//! They need the `pyspark` package and Java; [`Spark::find`] says what to do where they are
+//! missing.
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};

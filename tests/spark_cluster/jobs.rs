@@ -1,6 +1,7 @@
 //! Jobs on a real Spark: a standalone cluster that the tests start, and its shells.
 //!
-//! Each application costs some twelve seconds of computing, so there are few, and what needs no executors does without.
+//! Each application costs some twelve seconds of computing, so there are few, and what needs no
+//! executors does without.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -262,8 +263,8 @@ fn a_restart_of_the_master_ends_as_the_new_one_says_and_submits_nothing() {
     cluster.restart_the_master();
     std::fs::write(&go, "").unwrap();
     let report = common::finish(handle);
-    // A worker that comes back by itself before the new master calls it counts as another one, and its driver as an error, which
-    // ends it. Which of both is first is chance.
+    // A worker that comes back by itself before the new master calls it counts as another one, and
+    // its driver as an error, which ends it. Which of both is first is chance.
     let failure = report.task("job").unwrap().failure();
     assert!(failure.is_none_or(|failure| failure.to_string().contains("ended as ERROR")), "{report:?}");
     active(0);

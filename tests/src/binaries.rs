@@ -15,13 +15,14 @@ pub fn program(name: &str) -> Command {
     command
 }
 
-/// Where programs keep their runs unless a test names another place: never in the current directory.
+/// Where programs keep their runs unless a test names another place: never in the current
+/// directory.
 fn home() -> PathBuf {
     built().join("homes").join(std::process::id().to_string())
 }
 
-/// Fixtures are binaries of this package, which cargo builds before its tests; examples are those of
-/// taskflow.
+/// Fixtures are binaries of this package, which cargo builds before its tests; examples are those
+/// of taskflow.
 fn path(name: &str) -> PathBuf {
     let places = [built(), built().join("examples")];
     let mut paths = places.map(|folder| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION)).into_iter();
@@ -72,7 +73,8 @@ impl Said {
     }
 }
 
-/// The text without what differs from run to run: times, durations, run ids, and the spaces of tables.
+/// The text without what differs from run to run: times, durations, run ids, and the spaces of
+/// tables.
 pub fn masked(text: &str) -> String {
     text.lines().map(masked_line).collect::<Vec<_>>().join("\n")
 }

@@ -1,4 +1,5 @@
-//! What the tests share: patience instead of hanging, gates instead of sleeping, short forms of reports.
+//! What the tests share: patience instead of hanging, gates instead of sleeping, short forms of
+//! reports.
 
 pub mod rules;
 
@@ -13,7 +14,8 @@ use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use taskflow::engine::{Event, RunHandle, RunReport, RunRequest, TaskState};
 use taskflow::{Dag, Value};
 
-/// How long anything may take before a test gives up. Far more than anything needs: it only turns a hang into a failure.
+/// How long anything may take before a test gives up. Far more than anything needs: it only turns a
+/// hang into a failure.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs it on the live engine.
@@ -119,8 +121,8 @@ const HUSHED: [&str; 2] = ["a panic as drawn", "a panic as written"];
 
 /// Notes where panics are, and does not print those that random graphs ask for.
 ///
-/// No test sets another hook, because two that are set at once lose one of them. The engine sets one
-/// with the first graph.
+/// No test sets another hook, because two that are set at once lose one of them. The engine sets
+/// one with the first graph.
 pub fn watch_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -136,8 +138,8 @@ pub fn watch_panics() {
     });
 }
 
-/// Calls `body` in a process of its own, a copy of this test program that runs the test `name` alone: for what would take
-/// all other tests with it if it went wrong.
+/// Calls `body` in a process of its own, a copy of this test program that runs the test `name`
+/// alone: for what would take all other tests with it if it went wrong.
 #[track_caller]
 pub fn in_a_process_of_its_own(name: &'static str, body: impl FnOnce()) {
     const INSIDE: &str = "TASKFLOW_TEST_INSIDE";
@@ -156,7 +158,8 @@ pub fn in_a_process_of_its_own(name: &'static str, body: impl FnOnce()) {
     );
 }
 
-/// As many cases as `PROPTEST_CASES` says, or else `cases`; always the same ones unless `PROPTEST_RNG_SEED` is set.
+/// As many cases as `PROPTEST_CASES` says, or else `cases`; always the same ones unless
+/// `PROPTEST_RNG_SEED` is set.
 pub fn cases(cases: u32) -> ProptestConfig {
     let said = |variable| std::env::var_os(variable).is_some();
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
@@ -193,8 +196,8 @@ impl Log {
     }
 }
 
-/// A door that is shut until somebody opens it, and then stays open. Made for statics, because a task has no other way
-/// to reach its test.
+/// A door that is shut until somebody opens it, and then stays open. Made for statics, because a
+/// task has no other way to reach its test.
 pub struct Gate {
     open: Mutex<bool>,
     opened: Condvar,

@@ -116,8 +116,8 @@ impl Place {
         text.lines().map(Effect::read).collect()
     }
 
-    /// What the history says, read from a copy: the place itself stays as the worker has left it. Nothing if no run is
-    /// stored.
+    /// What the history says, read from a copy: the place itself stays as the worker has left it.
+    /// Nothing if no run is stored.
     pub fn look(&self) -> Option<Look> {
         let copy = tempfile::tempdir().expect("there is room for temporary files");
         copy_files(&self.home(), copy.path());
@@ -233,7 +233,8 @@ impl Effect {
     }
 }
 
-/// Whether it is a task of taskflow's own: nobody sees it run, and its value is that of another one.
+/// Whether it is a task of taskflow's own: nobody sees it run, and its value is that of another
+/// one.
 pub fn is_of_taskflow(task: &str) -> bool {
     task.contains(".each")
 }
@@ -299,8 +300,8 @@ impl Look {
         Some(Look { run_id: history.info.run_id.clone(), state: history.state, workers, tasks })
     }
 
-    /// What must be the same however often the run was interrupted: the state of the run, and of every task its state,
-    /// its value, and how those attempts ended that were not lost.
+    /// What must be the same however often the run was interrupted: the state of the run, and of
+    /// every task its state, its value, and how those attempts ended that were not lost.
     pub fn outcome(&self) -> String {
         let mut text = format!("{}\n", self.state);
         for (id, task) in &self.tasks {

@@ -1,8 +1,9 @@
-//! Going on with a run that was interrupted: what has ended stays, what was in flight runs again, and the program may have
-//! changed meanwhile.
+//! Going on with a run that was interrupted: what has ended stays, what was in flight runs again,
+//! and the program may have changed meanwhile.
 //!
-//! A run is interrupted here by closing its journal while tasks are running, and goes on with another one in the same
-//! directory. `process/crash.rs` does the same with processes that are killed.
+//! A run is interrupted here by closing its journal while tasks are running, and goes on with
+//! another one in the same directory. `process/crash.rs` does the same with processes that are
+//! killed.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
@@ -126,7 +127,8 @@ async fn what_has_ended_stays_and_what_was_in_flight_runs_again() -> Result<(), 
         assert_eq!((one.number, one.started, &one.failure), (other.number, other.started, &other.failure));
         assert_eq!(Some(one.ended), other.ended);
     }
-    // The key of the task is that of every attempt, and the lost one is on top of the two that it may have.
+    // The key of the task is that of every attempt, and the lost one is on top of the two that it
+    // may have.
     let said = journal.value(&after, "holds").await?.unwrap().json()?;
     assert_eq!(said, format!("{}/holds 2 of 3, 5", after.info.run_id));
     Ok(())

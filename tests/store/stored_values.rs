@@ -1,6 +1,7 @@
 //! Values on their way through the journal: what is kept, where, and what is refused.
 //!
-//! Each test runs a DAG, clears the task that takes the value, and resumes the run: then the value comes from the store.
+//! Each test runs a DAG, clears the task that takes the value, and resumes the run: then the value
+//! comes from the store.
 #![allow(clippy::option_option, reason = "what the format cannot keep is what is tested")]
 
 use std::collections::BTreeMap;

@@ -1,11 +1,12 @@
-//! Random graphs whose tasks end in random ways, on both drivers, against a small model that was written without looking at
-//! the engine.
+//! Random graphs whose tasks end in random ways, on both drivers, against a small model that was
+//! written without looking at the engine.
 //!
-//! A graph is drawn of a few kinds of tasks whose constant argument says how each of their attempts ends. What happened is
-//! known from two sides, from the observer of the run and from the tasks themselves, and both must agree with the model.
+//! A graph is drawn of a few kinds of tasks whose constant argument says how each of their attempts
+//! ends. What happened is known from two sides, from the observer of the run and from the tasks
+//! themselves, and both must agree with the model.
 //!
-//! `PROPTEST_CASES=10000 cargo test --package taskflow-tests --test testing properties::` tries more
-//! graphs, `PROPTEST_RNG_SEED=7` others.
+//! `PROPTEST_CASES=10000 cargo test --package taskflow-tests --test testing properties::` tries
+//! more graphs, `PROPTEST_RNG_SEED=7` others.
 
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
 
@@ -138,7 +139,8 @@ impl fmt::Debug for Graph {
     }
 }
 
-// Which graphs are drawn. Numbers of upstreams are taken modulo what is there, so that a shrunk case is still a graph.
+// Which graphs are drawn. Numbers of upstreams are taken modulo what is there, so that a shrunk
+// case is still a graph.
 
 #[derive(Clone, Debug)]
 struct RawNode {
@@ -764,7 +766,8 @@ const LEGAL: [(TaskState, &[TaskState]); 4] = {
     ]
 };
 
-/// The events tell a story that can be true; gives the last state of each task and how the run ended.
+/// The events tell a story that can be true; gives the last state of each task and how the run
+/// ended.
 fn check_story(graph: &Graph, events: &[Event]) -> Result<(Vec<TaskState>, RunState), TestCaseError> {
     let taken = taken(graph);
     let initial = |index| if taken.contains(&index) { TaskState::None } else { TaskState::Removed };
@@ -931,7 +934,8 @@ proptest! {
 proptest! {
     #![proptest_config(common::cases(200))]
 
-    /// Wherever a run is cancelled: every task comes to an end, nothing starts afterwards, nothing that ended changes.
+    /// Wherever a run is cancelled: every task comes to an end, nothing starts afterwards, nothing
+    /// that ended changes.
     #[test]
     fn a_random_run_that_is_cancelled_comes_to_an_end(
         graph in graph(16),
@@ -988,7 +992,8 @@ proptest! {
         }
     }
 
-    /// With `fail_fast` the first failure ends the run, and it is the only one unless others were running.
+    /// With `fail_fast` the first failure ends the run, and it is the only one unless others were
+    /// running.
     #[test]
     fn a_random_run_that_fails_fast_comes_to_an_end(graph in graph(16)) {
         watch_panics();

@@ -1,9 +1,10 @@
-//! Random graphs that use what there is, each run many times with other interleavings and faults: processes that die, stores
-//! that are slow or fail, clocks that are wrong after a restart. The test kit checks that all of them come to the same end, that
-//! no stored success runs again, and that the journal tells what happened.
+//! Random graphs that use what there is, each run many times with other interleavings and faults:
+//! processes that die, stores that are slow or fail, clocks that are wrong after a restart. The
+//! test kit checks that all of them come to the same end, that no stored success runs again, and
+//! that the journal tells what happened.
 //!
-//! `TASKFLOW_SIMULATIONS=100000` makes so many runs instead of 2,000; `TASKFLOW_GRAPH=17` looks at one graph only, and
-//! `TASKFLOW_SEED=3` makes one run of it.
+//! `TASKFLOW_SIMULATIONS=100000` makes so many runs instead of 2,000; `TASKFLOW_GRAPH=17` looks at
+//! one graph only, and `TASKFLOW_SEED=3` makes one run of it.
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
 
 use std::sync::Arc;
@@ -391,7 +392,8 @@ fn draw(graph: u64) -> (Dag<u64>, Vec<(String, Tweak)>) {
     (dag.unwrap_or_else(|error| panic!("graph {graph}: {error}")), tweaks)
 }
 
-/// Retries of the whole run, a deadline, callbacks: with dice of their own, so that the graphs stay what they were.
+/// Retries of the whole run, a deadline, callbacks: with dice of their own, so that the graphs stay
+/// what they were.
 fn watched(graph: u64, options: &mut DagOptions) {
     let mut dice = Dice(graph ^ 0x00ca_11ba_c45f);
     options.retries = dice.one_in(3).then(|| 1 + dice.roll(2) as u32);

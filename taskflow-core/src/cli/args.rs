@@ -1,7 +1,8 @@
 //! The words and flags that are understood.
 //!
-//! Every DAG is a word after `run`, so that its parameters are flags of that word. They are read when the word is said:
-//! a binary with a thousand DAGs starts as fast as one with a single DAG. With one DAG its flags are those of `run`.
+//! Every DAG is a word after `run`, so that its parameters are flags of that word. They are read
+//! when the word is said: a binary with a thousand DAGs starts as fast as one with a single DAG.
+//! With one DAG its flags are those of `run`.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -120,7 +121,8 @@ fn with_flags(command: Command) -> Command {
     }
 }
 
-/// The flags that no parameter can have, whatever the features: a script that works with some of them works with all.
+/// The flags that no parameter can have, whatever the features: a script that works with some of
+/// them works with all.
 pub(super) fn taken() -> Vec<&'static str> {
     vec![
         "output",

@@ -85,7 +85,8 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     Ok(Exit::Success)
 }
 
-/// Ends what tasks of the run have under way on a cluster, but those that are left to a teardown: nobody else was there to do it.
+/// Ends what tasks of the run have under way on a cluster, but those that are left to a teardown:
+/// nobody else was there to do it.
 #[cfg(feature = "spark")]
 fn end_jobs(
     run: &RunSummary,

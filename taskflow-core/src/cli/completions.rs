@@ -1,4 +1,5 @@
-//! `completions SHELL`: the completions of a shell, with the names of the DAGs and the flags of their parameters.
+//! `completions SHELL`: the completions of a shell, with the names of the DAGs and the flags of
+//! their parameters.
 
 use clap::ArgMatches;
 use clap_complete::Shell;

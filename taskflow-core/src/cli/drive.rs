@@ -1,8 +1,10 @@
-//! A run in this process, from its start to what is told of its end: what `run` shares with the verbs that go on with a
-//! run.
+//! A run in this process, from its start to what is told of its end: what `run` shares with the
+//! verbs that go on with a run.
 //!
-//! 1. The run is started, and watched until it is over ([`live`](super::live)). Runs that it has triggered are waited for.
-//! 2. What came of it is told ([`summary`](super::summary)): the result on stdout, the rest on stderr.
+//! 1. The run is started, and watched until it is over ([`live`](super::live)). Runs that it has
+//!    triggered are waited for.
+//! 2. What came of it is told ([`summary`](super::summary)): the result on stdout, the rest on
+//!    stderr.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -108,7 +110,8 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
     let grace = config.settings().grace().unwrap_or(GRACE);
     let engine = engine(&flags, &config)?;
     let request = request.grace(grace).engine(&engine);
-    // The summary reports panics. Whoever asks for backtraces gets them from the hook they come from.
+    // The summary reports panics. Whoever asks for backtraces gets them from the hook they come
+    // from.
     quiet_panics();
 
     let cannot = |error: std::io::Error| CliError::Failure(format!("cannot start what the run needs: {error}"));
@@ -116,7 +119,8 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
     #[cfg(unix)]
     let aside = if flags.json { Some(live::capture::Aside::start().map_err(cannot)?) } else { None };
 
-    // Ours is for signals and the clock only. The run starts outside of it: async tasks get a runtime with threads.
+    // Ours is for signals and the clock only. The run starts outside of it: async tasks get a
+    // runtime with threads.
     let watching = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
     let mut signals = watching.block_on(async { Signals::listen() }).map_err(cannot)?;
     let watcher = match flags.quiet {

@@ -1,8 +1,8 @@
 //! The flags of a DAG: one for each of its parameters, in the parameter's type.
 //!
-//! `late_after_min: u32` is `--late-after-min <u32>`. A parameter whose flag would be one of our own (`--output`) is
-//! `--param-output`. clap keeps the values as text; [`Params::from_text`] reads them, all at once, so that every mistake
-//! is reported and nothing has started.
+//! `late_after_min: u32` is `--late-after-min <u32>`. A parameter whose flag would be one of our
+//! own (`--output`) is `--param-output`. clap keeps the values as text; [`Params::from_text`] reads
+//! them, all at once, so that every mistake is reported and nothing has started.
 
 use std::ffi::OsStr;
 
@@ -56,7 +56,8 @@ fn is_bool(param: &ParamDef) -> bool {
     matches!(param.ty.path(), "bool" | "core::option::Option<bool>")
 }
 
-/// The type as whoever runs the DAG sees it: that a value may be missing is not for the value to say.
+/// The type as whoever runs the DAG sees it: that a value may be missing is not for the value to
+/// say.
 fn type_name(param: &ParamDef) -> String {
     let name = param.ty.short();
     let inner = name.strip_prefix("Option<").and_then(|rest| rest.strip_suffix('>'));
@@ -74,7 +75,8 @@ fn help(param: &ParamDef) -> String {
         parts.push(param.help.to_owned());
     }
     if let Some(text) = param.default_text.filter(|&text| text != "None") {
-        // A default that the run gives is written as a closure: what it computes says more than that it is one.
+        // A default that the run gives is written as a closure: what it computes says more than
+        // that it is one.
         let text = text.strip_prefix('|').and_then(|closure| closure.split_once('|')).map_or(text, |(_, body)| body);
         parts.push(format!("[default: {}]", text.trim()));
     }

@@ -10,9 +10,9 @@ use crate::run::{RunState, TaskState};
 
 const STYLE: TableStyle = NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// An empty table. A title that begins with `>` stands over a column of numbers, one that begins with `=` over texts that are
-/// never wrapped. Colours and the width come from where it
-/// will be printed; without a width nothing is wrapped.
+/// An empty table. A title that begins with `>` stands over a column of numbers, one that begins
+/// with `=` over texts that are never wrapped. Colours and the width come from where it will be
+/// printed; without a width nothing is wrapped.
 pub(super) fn grid<'a>(titles: impl IntoIterator<Item = &'a str>, colour: bool, width: Option<u16>) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE).force_no_tty();

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use clap::Command;
 use clap::builder::StyledStr;
 
-/// The verbs by what they are about. One that is in no group is left out of the page, and a test fails.
+/// The verbs by what they are about. One that is in no group is left out of the page, and a test
+/// fails.
 const GROUPS: &[(&str, &[&str])] = &[
     ("DAGs", &["list", "show", "run"]),
     ("Looking at runs", &["runs", "status", "explain", "values", "logs"]),

@@ -1,6 +1,8 @@
-//! Where runs are kept: the directory that `--home` names, or `TASKFLOW_HOME`, or the configuration, or `.taskflow` here.
+//! Where runs are kept: the directory that `--home` names, or `TASKFLOW_HOME`, or the
+//! configuration, or `.taskflow` here.
 //!
-//! Verbs that only look make nothing: where there is no home yet there are no runs, and they say so.
+//! Verbs that only look make nothing: where there is no home yet there are no runs, and they say
+//! so.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -163,8 +165,9 @@ impl Home {
 
     /// The journal for a new run, made if it is not there.
     pub(super) fn make(&self, sync: SyncMode) -> Result<Journal, CliError> {
-        // SQLite opens a file that cannot be written, and would say so in the middle of the run. This has to come first:
-        // closing any handle of a file gives up the locks that this process has on it, those of SQLite included.
+        // SQLite opens a file that cannot be written, and would say so in the middle of the run.
+        // This has to come first: closing any handle of a file gives up the locks that this process
+        // has on it, those of SQLite included.
         let file = self.path.join("taskflow.db");
         if let Err(error) = OpenOptions::new().append(true).open(&file)
             && matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
@@ -175,10 +178,13 @@ impl Home {
         opened.map_err(|error| self.not_writable(&error.to_string()))
     }
 
-    /// Leaves a journal that was written to, when callbacks were told what earlier runs outbox_add them. What was stored is safe without it, but lies in a log beside the store that the
-    /// next program has to read before anything else: once that would take longer than it is worth, the store takes it in.
+    /// Leaves a journal that was written to, when callbacks were told what earlier runs outbox_add
+    /// them. What was stored is safe without it, but lies in a log beside the store that the next
+    /// program has to read before anything else: once that would take longer than it is worth, the
+    /// store takes it in.
     pub(super) fn leave(&self, journal: &Journal) {
-        // What callbacks of earlier runs are pending: those of this one were told before its report came.
+        // What callbacks of earlier runs are pending: those of this one were told before its report
+        // came.
         let patience = std::time::Duration::from_secs(15);
         let _ = self.runtime.block_on(async { tokio::time::timeout(patience, journal.deliver_pending()).await });
         const LONG: u64 = 1 << 20;

@@ -69,7 +69,8 @@ fn is_settled(run: &AdoptedRun, marked: &[String]) -> Result<bool, CliError> {
     if history.tasks.iter().any(|task| !task.state.is_terminal()) {
         return Ok(false);
     }
-    // What lies below was decided by the states that the tasks had before, unless it ran or was marked itself.
+    // What lies below was decided by the states that the tasks had before, unless it ran or was
+    // marked itself.
     let below = run.would_clear(&TaskFilter::tasks(marked.to_vec()).downstream())?;
     let derived = |id: &String| history.task(id).is_some_and(|task| task.cause.is_some() && !task.marked);
     Ok(!below.iter().any(derived))

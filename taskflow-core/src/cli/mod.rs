@@ -2,25 +2,28 @@
 //!
 //! One file a verb, and around them what they share:
 //!
-//! - `list`, `show`, `run`, `completions`: the verbs about DAGs. `config`: what the program is told from outside.
-//! - `runs`, `status`, `explain`, `values`, `logs`: the verbs that look at what is kept of runs. `resume`, `retry`, `clear`,
-//!   `mark`, `release`, `cancel`, `replay`: those that do something with a run. `db`: upkeep. All of them need the feature `sqlite`.
-//! - `setup`: the configuration of a call. `home`: where runs are kept. `which`: the words that name a run.
-//! - `args`: the words and flags that are understood. `flags`: the part of them that comes from a DAG's parameters.
-//!   `help`: the page that lists the verbs.
+//! - `list`, `show`, `run`, `completions`: the verbs about DAGs. `config`: what the program is told
+//!   from outside.
+//! - `runs`, `status`, `explain`, `values`, `logs`: the verbs that look at what is kept of runs.
+//!   `resume`, `retry`, `clear`, `mark`, `release`, `cancel`, `replay`: those that do something
+//!   with a run. `db`: upkeep. All of them need the feature `sqlite`.
+//! - `setup`: the configuration of a call. `home`: where runs are kept. `which`: the words that
+//!   name a run.
+//! - `args`: the words and flags that are understood. `flags`: the part of them that comes from a
+//!   DAG's parameters. `help`: the page that lists the verbs.
 //! - `choose`: which DAG is meant. `stop`: refusals and exit codes.
 //! - `drive`: a run in this process, from its start to what is told of it.
 //! - `live`: a run while it goes on: the progress view or plain lines, Ctrl-C.
 //! - `summary`: a run when it is over: the table, the first failure, the result, the JSON document.
-//! - `terminal`, `grid`, `words`, `record`: streams, colours and widths; tables; durations, times and plurals; records of
-//!   logs as lines.
+//! - `terminal`, `grid`, `words`, `record`: streams, colours and widths; tables; durations, times
+//!   and plurals; records of logs as lines.
 //!
-//! Streams: what a program would want to read goes to stdout (a listing, a picture, the result of a run), what a person
-//! wants to know meanwhile goes to stderr.
+//! Streams: what a program would want to read goes to stdout (a listing, a picture, the result of a
+//! run), what a person wants to know meanwhile goes to stderr.
 //!
-//! Exit codes: 0 when all is well, 1 when a run failed or a graph has mistakes or something could not be done, 2 when the
-//! words were not understood, or there is no such run or task, or it is not in a state for what was asked; 130 and 143 when a
-//! run was interrupted by SIGINT or SIGTERM.
+//! Exit codes: 0 when all is well, 1 when a run failed or a graph has mistakes or something could
+//! not be done, 2 when the words were not understood, or there is no such run or task, or it is not
+//! in a state for what was asked; 130 and 143 when a run was interrupted by SIGINT or SIGTERM.
 
 mod args;
 #[cfg(feature = "sqlite")]
@@ -167,7 +170,8 @@ fn look_back(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Ex
     }
 }
 
-/// The words of the last subcommand: flags that hold for all verbs are known there, wherever they were said.
+/// The words of the last subcommand: flags that hold for all verbs are known there, wherever they
+/// were said.
 #[cfg(feature = "sqlite")]
 fn innermost(matches: &ArgMatches) -> &ArgMatches {
     matches.subcommand().map_or(matches, |(_, matches)| innermost(matches))

@@ -1,4 +1,5 @@
-//! `replay RUN TASK`: runs one task again with the inputs it had, for a debugger. Nothing is written.
+//! `replay RUN TASK`: runs one task again with the inputs it had, for a debugger. Nothing is
+//! written.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! `run [DAG]`: one run of a DAG, from its flags to its exit code.
 //!
-//! 1. Everything said is checked: the configuration, the DAG, its graph, the values of its parameters, the tasks named. Whatever is wrong
-//!    is refused before anything starts.
+//! 1. Everything said is checked: the configuration, the DAG, its graph, the values of its
+//!    parameters, the tasks named. Whatever is wrong is refused before anything starts.
 //! 2. The journal is opened, unless nothing is to be kept.
 //! 3. The run is [driven](super::drive) to its end.
 
@@ -27,7 +27,8 @@ use crate::run::Durability;
 use crate::run::RunInfo;
 
 pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
-    // With several DAGs the name is a subcommand, whose flags are the DAG's; with one it is an optional word.
+    // With several DAGs the name is a subcommand, whose flags are the DAG's; with one it is an
+    // optional word.
     let (name, matches) = match matches.subcommand() {
         Some((name, matches)) => (Some(name), matches),
         None if dags.has_one() => (matches.get_one::<String>("dag").map(String::as_str), matches),

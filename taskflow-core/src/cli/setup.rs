@@ -1,7 +1,7 @@
 //! What holds for a call of the program: the configuration, over which its flags win.
 //!
-//! It is read before anything else is done, and a mistake in it is a refusal: nothing runs with half of a configuration.
-//! Verbs that only show the graphs of the program do without.
+//! It is read before anything else is done, and a mistake in it is a refusal: nothing runs with
+//! half of a configuration. Verbs that only show the graphs of the program do without.
 
 use std::path::PathBuf;
 
@@ -39,7 +39,8 @@ pub(super) fn home(matches: &ArgMatches) -> Option<PathBuf> {
     matches.try_get_one::<PathBuf>("home").ok().flatten().cloned()
 }
 
-/// Reads the configuration. From now on its secrets are kept out of all that is printed, and tasks get it.
+/// Reads the configuration. From now on its secrets are kept out of all that is printed, and tasks
+/// get it.
 pub(super) fn load(matches: &ArgMatches) -> Result<Config, CliError> {
     let config = builder(matches).build()?;
     config.mask_secrets();

@@ -52,7 +52,8 @@ pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     Ok(Exit::Success)
 }
 
-/// `run 12 of delays: failed in 1.23 s, 40 tasks: 38 success, 2 failed`, and what else is known of the whole.
+/// `run 12 of delays: failed in 1.23 s, 40 tasks: 38 success, 2 failed`, and what else is known of
+/// the whole.
 fn header(history: &RunHistory, paint: Paint) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.

@@ -1,5 +1,5 @@
-//! The two streams of the process: what they are connected to, whether colours and a live view belong there, and writing
-//! to them: without dying when the reader has gone, and without secrets.
+//! The two streams of the process: what they are connected to, whether colours and a live view
+//! belong there, and writing to them: without dying when the reader has gone, and without secrets.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -96,7 +96,8 @@ pub(super) fn forgive_gone_reader(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Whether the environment asks for text without colours and redrawing: `NO_COLOR`, `CI`, a dumb terminal or none.
+/// Whether the environment asks for text without colours and redrawing: `NO_COLOR`, `CI`, a dumb
+/// terminal or none.
 fn wants_plain(variable: impl Fn(&str) -> Option<String>) -> bool {
     let set = |name| variable(name).is_some_and(|value| !value.is_empty());
     let ci = variable("CI").is_some_and(|value| !matches!(&*value, "" | "0" | "false"));

@@ -1,7 +1,7 @@
 //! `values RUN [TASK]`: what tasks of a run returned.
 //!
-//! On a terminal the beginning, without what looks like a secret; elsewhere, and with `--json`, the whole. Secrets of the
-//! configuration are shown nowhere.
+//! On a terminal the beginning, without what looks like a secret; elsewhere, and with `--json`, the
+//! whole. Secrets of the configuration are shown nowhere.
 
 use std::io::IsTerminal;
 

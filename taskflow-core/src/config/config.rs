@@ -19,7 +19,8 @@ use super::{overrides, typed};
 use crate::base::{did_you_mean, nearest};
 use crate::log::Redactor;
 
-/// Variables, connections, secrets and settings, from the program, the environment and `taskflow.toml`.
+/// Variables, connections, secrets and settings, from the program, the environment and
+/// `taskflow.toml`.
 ///
 /// Cheap to clone and immutable. Only the files and environment variables that secrets refer to are
 /// read when a secret is requested.

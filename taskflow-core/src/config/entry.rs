@@ -11,7 +11,8 @@ use super::spec::{Extra, Spec};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The table it belongs to: `run`, `store`, `log`, `pools`, `variables`, `connections` or `secrets`.
+    /// The table it belongs to: `run`, `store`, `log`, `pools`, `variables`, `connections` or
+    /// `secrets`.
     pub section: &'static str,
     /// Its name there.
     pub name: String,

@@ -8,8 +8,8 @@ use crate::base::{BoxError, ErrorKind};
 
 /// An error of the journal that a run is kept in.
 ///
-/// The engine does not know the type of the error, only its [kind](RecorderError::kind). The message is that
-/// of the error of the journal.
+/// The engine does not know the type of the error, only its [kind](RecorderError::kind). The
+/// message is that of the error of the journal.
 #[derive(Clone)]
 pub struct RecorderError {
     kind: ErrorKind,
@@ -40,7 +40,8 @@ impl fmt::Display for RecorderError {
 }
 
 impl Error for RecorderError {
-    /// The source of the error that this one stands for, whose message is already part of this one's.
+    /// The source of the error that this one stands for, whose message is already part of this
+    /// one's.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.source()
     }

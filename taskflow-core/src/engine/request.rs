@@ -41,7 +41,8 @@ use crate::value::{AnyValue, Value};
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
 ///
-/// `start()` gives a handle to follow and cancel the run; `wait()` runs it from code that is not async.
+/// `start()` gives a handle to follow and cancel the run; `wait()` runs it from code that is not
+/// async.
 #[must_use = "a run starts when it is awaited, or with `start()` or `wait()`"]
 pub struct RunRequest<T> {
     plan: Result<Arc<Plan>, BuildErrors>,
@@ -180,8 +181,8 @@ impl<T> RunRequest<T> {
         self
     }
 
-    /// Whether the first task that fails for good ends the run: running tasks are cancelled, others skipped. Default: what
-    /// the DAG says.
+    /// Whether the first task that fails for good ends the run: running tasks are cancelled, others
+    /// skipped. Default: what the DAG says.
     pub fn fail_fast(mut self, fail_fast: bool) -> Self {
         self.fail_fast = Some(fail_fast);
         self
@@ -199,14 +200,15 @@ impl<T> RunRequest<T> {
         self
     }
 
-    /// The seed of everything random about the run: the jitter of retries. Default: taken from its id.
+    /// The seed of everything random about the run: the jitter of retries. Default: taken from its
+    /// id.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Lets `observer` see every transition: a closure `|event: &Event|`, or a type of its own. Each
-    /// call adds one. For a run that has started there is [`RunControl::subscribe`].
+    /// Lets `observer` see every transition: a closure `|event: &Event|`, or a type of its own.
+    /// Each call adds one. For a run that has started there is [`RunControl::subscribe`].
     ///
     /// [`RunControl::subscribe`]: super::RunControl::subscribe
     pub fn observe(mut self, observer: impl Observer) -> Self {
@@ -214,15 +216,16 @@ impl<T> RunRequest<T> {
         self
     }
 
-    /// What is waited for before the run goes on. Without a journal nothing is stored, and this means nothing. Default:
-    /// [`Durability::Strict`].
+    /// What is waited for before the run goes on. Without a journal nothing is stored, and this
+    /// means nothing. Default: [`Durability::Strict`].
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// Whether tasks that run elsewhere run in this process all the same: those with a process of their own (`isolation =
-    /// "process"`), without their memory limits, and those on executors. For debuggers, and for programs whose `main` is not taskflow's, such as tests. Default: no.
+    /// Whether tasks that run elsewhere run in this process all the same: those with a process of
+    /// their own (`isolation = "process"`), without their memory limits, and those on executors.
+    /// For debuggers, and for programs whose `main` is not taskflow's, such as tests. Default: no.
     pub fn in_process(mut self, in_process: bool) -> Self {
         self.in_process = in_process;
         self
@@ -238,7 +241,8 @@ impl<T> RunRequest<T> {
     ///
     /// # Errors
     ///
-    /// When the graph or a parameter has a mistake, or threads cannot be had. Nothing has started then.
+    /// When the graph or a parameter has a mistake, or threads cannot be had. Nothing has started
+    /// then.
     pub fn start(self) -> Result<RunHandle<T>, RunError> {
         let engine = self.engine.clone().unwrap_or_else(|| Engine::global().clone());
         let durability = self.durability;
@@ -349,19 +353,22 @@ impl<T> RunRequest<T> {
 }
 
 impl<T> RunRequest<T> {
-    /// A run that is known before it is asked for: because the defaults of its parameters were taken from it, or because
-    /// it goes on. The type of its result need not be known: [`RunHandle::finished`] gives the value as it is.
+    /// A run that is known before it is asked for: because the defaults of its parameters were
+    /// taken from it, or because it goes on. The type of its result need not be known:
+    /// [`RunHandle::finished`] gives the value as it is.
     pub(crate) fn of_plan(plan: Arc<Plan>, info: RunInfo, params: Params) -> Self {
         RunRequest { info: Some(info), ..RunRequest::new(Ok(plan), params) }
     }
 
-    /// The graph, the run and its parameters, of a request that was made with [`RunRequest::of_plan`].
+    /// The graph, the run and its parameters, of a request that was made with
+    /// [`RunRequest::of_plan`].
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
     pub(crate) fn known(&self) -> Option<(&Arc<Plan>, &RunInfo, &Params)> {
         Some((self.plan.as_ref().ok()?, self.info.as_ref()?, &self.params))
     }
 
-    /// The graph, the run and its parameters, after every check of [`RunRequest::start`] that needs no engine.
+    /// The graph, the run and its parameters, after every check of [`RunRequest::start`] that needs
+    /// no engine.
     pub(crate) fn checked(self) -> Result<CheckedRun, RunError> {
         let prepared = self.prepare()?;
         Ok((prepared.plan, prepared.info, prepared.params))

@@ -13,8 +13,8 @@ pub(crate) enum Input {
     Start,
     /// A ready task has its slot and its worker.
     Started { task: u32 },
-    /// An attempt ended; `started` is when its function was called. The success of an expand node has
-    /// the elements of its list.
+    /// An attempt ended; `started` is when its function was called. The success of an expand node
+    /// has the elements of its list.
     Finished { task: u32, attempt: u32, started: Timestamp, outcome: Outcome<Option<Box<Elements>>> },
     /// Time has passed.
     TimeReached,

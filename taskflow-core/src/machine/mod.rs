@@ -1,8 +1,8 @@
 //! The state machine of one DAG run.
 //!
 //! [`Machine::step`] takes an input and the time, and appends the commands that follow. It has no
-//! clock, no I/O, no threads and no values: its driver provides those. The live engine drives it from
-//! worker threads, the simulated driver from a loop.
+//! clock, no I/O, no threads and no values: its driver provides those. The live engine drives it
+//! from worker threads, the simulated driver from a loop.
 //!
 //! 1. `Start` schedules every task without upstreams and emits `Ready` for it.
 //! 2. The driver gives a ready task a slot and a worker and reports `Started`; the task is

@@ -1,4 +1,5 @@
-//! Calling a master before Spark does, who would take a minute and then complain about something else.
+//! Calling a master before Spark does, who would take a minute and then complain about something
+//! else.
 
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
@@ -8,8 +9,8 @@ use super::{Master, SparkError};
 /// How long one master may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whether somebody is there, of clusters of Spark's own kind; others are asked in ways of their own. One of several masters is
-/// enough: the others stand by. Blocks.
+/// Whether somebody is there, of clusters of Spark's own kind; others are asked in ways of their
+/// own. One of several masters is enough: the others stand by. Blocks.
 ///
 /// # Errors
 ///

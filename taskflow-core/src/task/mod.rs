@@ -1,4 +1,5 @@
-//! What `#[task]` registers: the definition of a task, its options, its trigger rule and its context.
+//! What `#[task]` registers: the definition of a task, its options, its trigger rule and its
+//! context.
 
 mod call;
 mod callback;

@@ -64,7 +64,8 @@ impl Notification {
         self.task.as_ref().map_or(&self.run.dag_id, |task| &task.id)
     }
 
-    /// The state of the task or of the run, as Airflow names it: `success`, `failed`, `up_for_retry`, `skipped`, `running`.
+    /// The state of the task or of the run, as Airflow names it: `success`, `failed`,
+    /// `up_for_retry`, `skipped`, `running`.
     pub fn state(&self) -> &'static str {
         match (self.kind, &self.task) {
             (CallbackKind::Success, _) => "success",

@@ -73,8 +73,8 @@ macro_rules! define {
     )*) => {
         /// Options of a task; `None` means "not set here".
         ///
-        /// They come from the call (`extract(day).retries(5)`), from `#[task(..)]` and from the task
-        /// defaults of `#[dag(..)]`, in this order of precedence.
+        /// They come from the call (`extract(day).retries(5)`), from `#[task(..)]` and from the
+        /// task defaults of `#[dag(..)]`, in this order of precedence.
         #[derive(Clone, Copy, Debug, Default, PartialEq)]
         #[non_exhaustive]
         pub struct TaskOptions {

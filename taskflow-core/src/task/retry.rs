@@ -62,7 +62,8 @@ impl RetryPolicy {
     }
 }
 
-/// A number in `0.0..1.0`, the same for the same arguments: one round of [SplitMix64](https://prng.di.unimi.it/splitmix64.c).
+/// A number in `0.0..1.0`, the same for the same arguments: one round of
+/// [SplitMix64](https://prng.di.unimi.it/splitmix64.c).
 fn unit(seed: u64, attempt: u32) -> f64 {
     let mut bits = seed.wrapping_add(u64::from(attempt).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -23,7 +23,8 @@ pub enum TriggerRule {
     AllDone,
     /// Every upstream finished, none was skipped, at least one succeeded.
     AllDoneMinOneSuccess,
-    /// Every upstream finished and, if there are setup tasks among them, at least one of those succeeded.
+    /// Every upstream finished and, if there are setup tasks among them, at least one of those
+    /// succeeded.
     AllDoneSetupSuccess,
     /// At least one upstream succeeded; does not wait for the others.
     OneSuccess,
@@ -67,7 +68,8 @@ pub struct Tally {
     pub failed: u32,
     /// Skipped.
     pub skipped: u32,
-    /// How many of the above are setup tasks; of those, how many succeeded and how many were skipped.
+    /// How many of the above are setup tasks; of those, how many succeeded and how many were
+    /// skipped.
     pub setups: Setups,
 }
 
@@ -214,8 +216,9 @@ mod tests {
     use super::*;
     use Verdict::{Fail, Run, Skip, Wait};
 
-    /// The verdicts once every upstream has ended: all of them succeeded, failed or were skipped; some
-    /// succeeded and some failed, succeeded and were skipped, failed and were skipped; some of each.
+    /// The verdicts once every upstream has ended: all of them succeeded, failed or were skipped;
+    /// some succeeded and some failed, succeeded and were skipped, failed and were skipped; some of
+    /// each.
     #[rustfmt::skip]
     const ENDED: [(TriggerRule, [Verdict; 7]); 13] = [
         (TriggerRule::AllSuccess,              [Run,  Fail, Skip, Fail, Skip, Fail, Fail]),
@@ -233,7 +236,8 @@ mod tests {
         (TriggerRule::Always,                  [Run,  Run,  Run,  Run,  Run,  Run,  Run]),
     ];
 
-    /// The verdicts while one upstream is running and another has ended: it succeeded, failed, was skipped.
+    /// The verdicts while one upstream is running and another has ended: it succeeded, failed, was
+    /// skipped.
     #[rustfmt::skip]
     const PENDING: [(TriggerRule, [Verdict; 3]); 13] = [
         (TriggerRule::AllSuccess,              [Wait, Fail, Wait]),

@@ -13,7 +13,8 @@ use super::TaskDef;
     note = "a task is named by the type that `#[task]` makes: `extract {{}}` for `#[task] fn extract(..)`"
 )]
 pub trait TaskFn {
-    /// The inputs, as a tuple of owned types: `(Vec<T>, String)` for `(&[T], &str)`. The context is not one.
+    /// The inputs, as a tuple of owned types: `(Vec<T>, String)` for `(&[T], &str)`. The context is
+    /// not one.
     type Args;
     /// The value of a successful task.
     type Output;

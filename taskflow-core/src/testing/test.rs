@@ -153,7 +153,8 @@ impl<T> Test<T> {
         self
     }
 
-    /// As [`RunRequest::durability`](crate::engine::RunRequest::durability), for tests with a journal.
+    /// As [`RunRequest::durability`](crate::engine::RunRequest::durability), for tests with a
+    /// journal.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
@@ -169,12 +170,14 @@ impl<T> Test<T> {
 
 /// What tasks do instead.
 impl<T> Test<T> {
-    /// Calls `stub` in the place of all nodes of a task. The compiler checks it against the signature of the function.
+    /// Calls `stub` in the place of all nodes of a task. The compiler checks it against the
+    /// signature of the function.
     pub fn stub<F: TaskFn>(self, _task: F, stub: impl StubFn<F::Args, F::Output>) -> Self {
         self.act(Whom::Function(F::definition()), Act::Call(Arc::new(move |inputs, _| stub.call(inputs))))
     }
 
-    /// Calls `stub` in the place of one node, or of one element of a list (`"extract[3]"`). `task` is its function.
+    /// Calls `stub` in the place of one node, or of one element of a list (`"extract[3]"`). `task`
+    /// is its function.
     pub fn stub_node<F: TaskFn>(mut self, id: &str, _task: F, stub: impl StubFn<F::Args, F::Output>) -> Self {
         let node = id.split_once('[').map_or(id, |(node, _)| node);
         if let Ok(plan) = &self.plan
@@ -188,7 +191,8 @@ impl<T> Test<T> {
         self.act(Whom::Id(id.to_owned()), Act::Call(Arc::new(move |inputs, _| stub.call(inputs))))
     }
 
-    /// The first attempts fail with this error; then the task goes on as it would. Attempts that were lost do not count.
+    /// The first attempts fail with this error; then the task goes on as it would. Attempts that
+    /// were lost do not count.
     pub fn fail_times(self, task: impl Target, times: u32, error: impl fmt::Display) -> Self {
         self.act(task.whom(), Act::Fail { times, message: error.to_string() })
     }
@@ -253,20 +257,22 @@ impl<T> Test<T> {
     }
 }
 
-/// What goes wrong. A process that dies is followed by another one that resumes the run from the journal, at once.
+/// What goes wrong. A process that dies is followed by another one that resumes the run from the
+/// journal, at once.
 impl<T> Test<T> {
-    /// The process dies when so many journal entries are stored. Can be said several times; entries are counted through.
+    /// The process dies when so many journal entries are stored. Can be said several times; entries
+    /// are counted through.
     ///
-    /// An entry is made when a session begins, and with each transition of a task. The last one ends the run, and there is
-    /// nothing to resume after it.
+    /// An entry is made when a session begins, and with each transition of a task. The last one
+    /// ends the run, and there is nothing to resume after it.
     pub fn crash_after(mut self, entries: u64) -> Self {
         self.faults.crash_after.push(entries);
         self.faults.crash_after.sort_unstable();
         self
     }
 
-    /// The first attempt of the task is never heard of again, as if its thread hung. Its time limit ends it; a task without one
-    /// makes the test fail.
+    /// The first attempt of the task is never heard of again, as if its thread hung. Its time limit
+    /// ends it; a task without one makes the test fail.
     pub fn lost_worker(self, task: impl Target) -> Self {
         self.act(task.whom(), Act::Vanish)
     }
@@ -277,13 +283,15 @@ impl<T> Test<T> {
         self
     }
 
-    /// The commit with this number, counted from 1, fails: the run is interrupted. The store works again when it is resumed.
+    /// The commit with this number, counted from 1, fails: the run is interrupted. The store works
+    /// again when it is resumed.
     pub fn failing_store(mut self, commit: u64) -> Self {
         self.faults.failing_store = Some(commit);
         self
     }
 
-    /// After so much virtual time the clock is set by so many seconds: forward, as when a machine slept, or back.
+    /// After so much virtual time the clock is set by so many seconds: forward, as when a machine
+    /// slept, or back.
     pub fn clock_jump(mut self, after: Duration, seconds: i64) -> Self {
         self.faults.clock_jumps.push((after, seconds.saturating_mul(1_000_000_000)));
         self.faults.clock_jumps.sort_unstable();
@@ -312,8 +320,8 @@ impl<T: Value> Test<T> {
     ///
     /// # Errors
     ///
-    /// When the graph has mistakes, the test names what is not there, a parameter has no value or a wrong one, or the run never
-    /// comes to an end.
+    /// When the graph has mistakes, the test names what is not there, a parameter has no value or a
+    /// wrong one, or the run never comes to an end.
     pub fn try_run(mut self) -> Result<Outcome<T>, TestError> {
         let plan = self.plan.clone()?;
         let mut info = RunInfo::manual(plan.id(), self.logical_date);

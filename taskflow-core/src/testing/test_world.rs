@@ -61,7 +61,8 @@ impl TestWorld {
         }
     }
 
-    /// Of the events that the run was told of these are stored; whoever released the others does so again.
+    /// Of the events that the run was told of these are stored; whoever released the others does so
+    /// again.
     pub(super) fn knows<V>(&mut self, events: &[(String, V)]) {
         for release in self.faults.releases.iter_mut().filter(|release| release.is_sent) {
             release.is_sent = events.iter().any(|(key, _)| *key == release.key);

@@ -143,7 +143,8 @@ impl ValueFiles {
         Ok(bytes)
     }
 
-    /// A range of a value of `run`, cut at its end. Not compared with its hash, which would take all of it.
+    /// A range of a value of `run`, cut at its end. Not compared with its hash, which would take
+    /// all of it.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! Graphs larger than anybody looks at: no format may overflow the stack or take time out of proportion.
+//! Graphs larger than anybody looks at: no format may overflow the stack or take time out of
+//! proportion.
 
 use taskflow_core::render::{Format, render};
 

@@ -116,7 +116,8 @@ fn one_kind_of_line_over_another_is_drawn_beside_it() {
     assert_ne!(heights[0], heights[1]);
 }
 
-/// Every tag is closed, every attribute is quoted, and no character has a meaning it should not have.
+/// Every tag is closed, every attribute is quoted, and no character has a meaning it should not
+/// have.
 pub(crate) fn well_formed(text: &str) {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = text;

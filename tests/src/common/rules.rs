@@ -2,8 +2,8 @@
 
 use taskflow::TriggerRule;
 
-/// A row for each mix of up to three upstreams (`s` success, `f` failed or `upstream_failed`, `k` skipped), a column for
-/// each rule: `R` runs, `S` is skipped, `F` is `upstream_failed`.
+/// A row for each mix of up to three upstreams (`s` success, `f` failed or `upstream_failed`, `k`
+/// skipped), a column for each rule: `R` runs, `S` is skipped, `F` is `upstream_failed`.
 pub const TABLE: &str = "
  ups  all_success all_failed all_done all_done_min_one_success all_done_setup_success one_success one_failed one_done none_failed none_failed_min_one_success none_skipped all_skipped always
  -         R          R         R                R                      R                  R           R         R         R                 R                     R            R         R
@@ -36,8 +36,8 @@ pub enum Says {
     Fail,
 }
 
-/// The cell of the table. More than three upstreams are looked up by which ends there are among them: the rows show that
-/// their number makes no difference.
+/// The cell of the table. More than three upstreams are looked up by which ends there are among
+/// them: the rows show that their number makes no difference.
 pub fn says(rule: TriggerRule, success: usize, failed: usize, skipped: usize) -> Says {
     let most = if success + failed + skipped > 3 { 1 } else { 3 };
     let mut mix: String =

@@ -1,4 +1,5 @@
-//! A cluster of a real Spark on loopback: a master with its REST server, and two workers of one core each.
+//! A cluster of a real Spark on loopback: a master with its REST server, and two workers of one
+//! core each.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -94,7 +95,8 @@ impl Cluster {
 }
 
 impl Drop for Cluster {
-    /// Nothing is left behind: everything that Spark starts inherits the folder of the cluster in its environment.
+    /// Nothing is left behind: everything that Spark starts inherits the folder of the cluster in
+    /// its environment.
     fn drop(&mut self) {
         self.workers.clear();
         drop(locked(&self.the_master).take());
@@ -150,7 +152,8 @@ fn with_environment(folder: &Path) -> Vec<String> {
     entries.filter_map(named).collect()
 }
 
-/// The REST server must know its port: it puts that of the master in its place in what is submitted to it.
+/// The REST server must know its port: it puts that of the master in its place in what is submitted
+/// to it.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())

@@ -1,4 +1,5 @@
-//! A master of Spark that is none: its REST server, its pages and those of a worker, with what a test wants to go wrong.
+//! A master of Spark that is none: its REST server, its pages and those of a worker, with what a
+//! test wants to go wrong.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

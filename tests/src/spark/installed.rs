@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// What every Java of a test is told by `JAVA_TOOL_OPTIONS`.
 pub fn java(folder: &Path) -> String {
-    // Most of the work of one that lives so short is compiling what it runs. What it leaves goes away with the folder.
+    // Most of the work of one that lives so short is compiling what it runs. What it leaves goes
+    // away with the folder.
     format!("-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Djava.io.tmpdir={}", folder.display())
 }
 
@@ -16,7 +17,8 @@ pub struct Spark {
 }
 
 impl Spark {
-    /// That which `TASKFLOW_SPARK_HOME` names, or that of `cargo xtask spark`. Fails the test where there is none, with what to do.
+    /// That which `TASKFLOW_SPARK_HOME` names, or that of `cargo xtask spark`. Fails the test where
+    /// there is none, with what to do.
     pub fn find() -> Spark {
         let home = std::env::var_os("TASKFLOW_SPARK_HOME").map(PathBuf::from).or_else(|| {
             // A package within the project has its own directory.
@@ -32,7 +34,8 @@ impl Spark {
                  set TASKFLOW_SPARK_HOME"
             )
         });
-        // That which pip has installed has its Python four levels above; one that was unpacked takes that of the system.
+        // That which pip has installed has its Python four levels above; one that was unpacked
+        // takes that of the system.
         let beside = home.ancestors().nth(4).map(|venv| venv.join("bin/python")).filter(|python| python.exists());
         Spark { python: beside.unwrap_or_else(|| PathBuf::from("python3")), home }
     }

@@ -1,4 +1,5 @@
-//! What must hold of a run whose processes die or cannot write, from one to the next and at its end.
+//! What must hold of a run whose processes die or cannot write, from one to the next and at its
+//! end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{LazyLock, Mutex};

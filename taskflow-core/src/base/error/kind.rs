@@ -4,8 +4,8 @@ use std::fmt;
 
 /// The class of an error that crosses a layer.
 ///
-/// The message of an error is for people. The kind is for programs: it decides the exit code of the command line and the
-/// status code of an HTTP response.
+/// The message of an error is for people. The kind is for programs: it decides the exit code of the
+/// command line and the status code of an HTTP response.
 ///
 /// | kind | meaning | exit code | HTTP status |
 /// |---|---|---|---|
@@ -21,13 +21,17 @@ use std::fmt;
 pub enum ErrorKind {
     /// The DAG, run, task or value does not exist.
     NotFound,
-    /// It exists, but its present state does not allow the operation: the run is running, or has ended.
+    /// It exists, but its present state does not allow the operation: the run is running, or has
+    /// ended.
     Conflict,
-    /// The request itself is wrong: a value of the wrong type, an ambiguous id, a mistake in the configuration.
+    /// The request itself is wrong: a value of the wrong type, an ambiguous id, a mistake in the
+    /// configuration.
     Invalid,
-    /// The system cannot do it now: the disk is full, the store cannot be opened, a thread cannot be started.
+    /// The system cannot do it now: the disk is full, the store cannot be opened, a thread cannot
+    /// be started.
     Unavailable,
-    /// Something has to be repaired first: stored data is damaged, or the graph of a DAG has mistakes.
+    /// Something has to be repaired first: stored data is damaged, or the graph of a DAG has
+    /// mistakes.
     Damaged,
 }
 
@@ -36,7 +40,8 @@ impl ErrorKind {
     pub const ALL: [ErrorKind; 5] =
         [ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::Invalid, ErrorKind::Unavailable, ErrorKind::Damaged];
 
-    /// The name in documents and logs: `not_found`, `conflict`, `invalid`, `unavailable` or `damaged`.
+    /// The name in documents and logs: `not_found`, `conflict`, `invalid`, `unavailable` or
+    /// `damaged`.
     pub const fn name(self) -> &'static str {
         match self {
             ErrorKind::NotFound => "not_found",

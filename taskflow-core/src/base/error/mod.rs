@@ -31,7 +31,8 @@ pub enum Failure {
     Error {
         /// The messages of the error and its sources, outermost first; never empty.
         chain: Vec<String>,
-        /// Whether a retry could help; `false` after [`TaskContext::fail`](crate::task::TaskContext::fail).
+        /// Whether a retry could help; `false` after
+        /// [`TaskContext::fail`](crate::task::TaskContext::fail).
         retryable: bool,
     },
     /// The task panicked.

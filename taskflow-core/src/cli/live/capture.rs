@@ -1,18 +1,20 @@
 //! Keeping the output of tasks and the progress view apart.
 //!
-//! Tasks print to stdout and stderr, and so do the programs they start. While the view is drawn on the same terminal
-//! they would write into it, and the next drawing would wipe out what they wrote. So for that time both descriptors are
-//! the end of a pipe, and a thread passes on what comes through it, line by line, above the view.
+//! Tasks print to stdout and stderr, and so do the programs they start. While the view is drawn on
+//! the same terminal they would write into it, and the next drawing would wipe out what they wrote.
+//! So for that time both descriptors are the end of a pipe, and a thread passes on what comes
+//! through it, line by line, above the view.
 //!
-//! 1. [`Capture::start`] keeps the terminal under another descriptor and puts the pipe in its place.
-//! 2. The thread reads until every writer is gone, and hands complete lines to the sink. It never stops reading: a full
-//!    pipe would stop the tasks.
-//! 3. [`Capture::end`] puts the terminal back, which closes our end of the pipe, and waits a moment for the thread to
-//!    pass on the rest. A child process that lives on may hold the pipe open for longer; the thread then serves it
-//!    until the program ends.
+//! 1. [`Capture::start`] keeps the terminal under another descriptor and puts the pipe in its
+//!    place.
+//! 2. The thread reads until every writer is gone, and hands complete lines to the sink. It never
+//!    stops reading: a full pipe would stop the tasks.
+//! 3. [`Capture::end`] puts the terminal back, which closes our end of the pipe, and waits a moment
+//!    for the thread to pass on the rest. A child process that lives on may hold the pipe open for
+//!    longer; the thread then serves it until the program ends.
 //!
-//! [`Aside`] is the small form of it: what is printed to stdout goes to stderr, so that a document written to stdout
-//! stands there alone.
+//! [`Aside`] is the small form of it: what is printed to stdout goes to stderr, so that a document
+//! written to stdout stands there alone.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, PipeReader, Read, Write};

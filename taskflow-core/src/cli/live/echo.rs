@@ -1,7 +1,8 @@
 //! What tasks log, shown as it comes: `--logs`.
 //!
-//! The files of the attempts under way are read several times a second, as anybody could from outside. A file is let go
-//! of a moment after its attempt has ended; at the end of the run everything is in the files, and they are read once more.
+//! The files of the attempts under way are read several times a second, as anybody could from
+//! outside. A file is let go of a moment after its attempt has ended; at the end of the run
+//! everything is in the files, and they are read once more.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use crate::engine::TaskReport;
 use crate::log::{Follow, LogFiles, LogRecord, LogSink};
 use crate::run::TaskState;
 
-/// How long after its end an attempt is still looked at: its records are written a little later than it ends.
+/// How long after its end an attempt is still looked at: its records are written a little later
+/// than it ends.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Who shows it.

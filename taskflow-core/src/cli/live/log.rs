@@ -1,8 +1,9 @@
 //! A run told in plain lines, where there is no terminal or it cannot redraw.
 //!
-//! A line for each task that came to its end or will be tried again. In a large DAG only for those that failed, and one
-//! for each tenth of the tasks. The lines carry the time of what they tell, to which they may come a little late: they
-//! are read off the run several times a second, which costs the run nothing.
+//! A line for each task that came to its end or will be tried again. In a large DAG only for those
+//! that failed, and one for each tenth of the tasks. The lines carry the time of what they tell, to
+//! which they may come a little late: they are read off the run several times a second, which costs
+//! the run nothing.
 
 use std::collections::HashSet;
 

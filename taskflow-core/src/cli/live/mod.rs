@@ -34,7 +34,8 @@ use crate::value::AnyValue;
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) report: RunReport,
-    /// What the task that makes the result gave, as the DAG returns it, or why it cannot be made of that.
+    /// What the task that makes the result gave, as the DAG returns it, or why it cannot be made of
+    /// that.
     pub(super) result: Result<Option<AnyValue>, Failure>,
     /// What ended it early.
     pub(super) signal: Option<Signal>,
@@ -42,7 +43,8 @@ pub(super) struct Ended {
     pub(super) number: Option<i64>,
 }
 
-/// A run that is over sooner is not watched at all: a view that comes and goes in that time only flickers.
+/// A run that is over sooner is not watched at all: a view that comes and goes in that time only
+/// flickers.
 const FIRST_LOOK: Duration = Duration::from_millis(150);
 /// Between two looks.
 const PACE: Duration = Duration::from_millis(100);
@@ -106,8 +108,8 @@ pub(super) async fn follow(
     Ended { report, result, signal: stopped_by, number }
 }
 
-/// Stays until the runs that this one has triggered are over, because they end with the process. After a signal that is as long as
-/// running tasks may take to end; another signal ends it at once.
+/// Stays until the runs that this one has triggered are over, because they end with the process.
+/// After a signal that is as long as running tasks may take to end; another signal ends it at once.
 pub(super) async fn stay(
     engine: &Engine,
     ended: &Ended,

@@ -67,7 +67,8 @@ pub(super) struct Wait {
 const WORTH_A_LINE: Duration = Duration::from_millis(300);
 
 impl Sample {
-    /// Looks at every task once, and by name at no more than `lines` that run and `lines` that wait.
+    /// Looks at every task once, and by name at no more than `lines` that run and `lines` that
+    /// wait.
     pub(super) fn take(look: LiveRun<'_>, lines: usize) -> Self {
         let now = look.now();
         let mut sample = Sample { now, halted: look.is_halted(), ..Sample::default() };

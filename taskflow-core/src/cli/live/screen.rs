@@ -1,8 +1,9 @@
 //! The terminal as indicatif draws on it, under a descriptor of our own.
 //!
-//! What belongs to one drawing is written at once, so that nothing of somebody else comes between and nothing flickers.
-//! After it the cursor stands at the beginning of the last line, where the `^C` that the terminal writes does no harm: at
-//! the end of the line it would scroll the view, and a part of it could not be wiped out.
+//! What belongs to one drawing is written at once, so that nothing of somebody else comes between
+//! and nothing flickers. After it the cursor stands at the beginning of the last line, where the
+//! `^C` that the terminal writes does no harm: at the end of the line it would scroll the view, and
+//! a part of it could not be wiped out.
 
 use std::fmt::Write as _;
 use std::fs::File;

@@ -1,4 +1,5 @@
-//! The text of the progress view: a line with a bar for the whole run, then the tasks that take long.
+//! The text of the progress view: a line with a bar for the whole run, then the tasks that take
+//! long.
 
 use console::{measure_text_width, truncate_str};
 

@@ -29,13 +29,14 @@ use crate::task::{Executor, ExecutorBackend, Session};
 /// # assert!(richest::def().plan().is_ok());
 /// ```
 ///
-/// What runs there is this program, so it has to run on the machines of the cluster: a build for musl does on any Linux of the same
-/// architecture ([`binary`](Executors::binary)). `main` calls [`child_main`](crate::process::child_main) first, as that of
-/// `taskflow::main!` does. This machine needs a Python with `pyspark` of the version of the cluster, and Java; the executors need the
-/// same minor version of Python.
+/// What runs there is this program, so it has to run on the machines of the cluster: a build for
+/// musl does on any Linux of the same architecture ([`binary`](Executors::binary)). `main` calls
+/// [`child_main`](crate::process::child_main) first, as that of `taskflow::main!` does. This
+/// machine needs a Python with `pyspark` of the version of the cluster, and Java; the executors
+/// need the same minor version of Python.
 ///
-/// With `TASKFLOW_SPARK=off` in the environment, `.in_process(true)` and in simulated runs the same tasks run on threads of this
-/// process.
+/// With `TASKFLOW_SPARK=off` in the environment, `.in_process(true)` and in simulated runs the same
+/// tasks run on threads of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "`.on(&spark)` puts tasks there"]
 pub struct Executors {
@@ -64,19 +65,22 @@ pub(super) struct Target {
 }
 
 impl Executors {
-    /// The cluster at this address: `spark://host:7077`, `yarn`, `k8s://https://host:6443`, or `local[2]` for processes of this
-    /// machine. An address that is none is an error of the first attempt.
+    /// The cluster at this address: `spark://host:7077`, `yarn`, `k8s://https://host:6443`, or
+    /// `local[2]` for processes of this machine. An address that is none is an error of the first
+    /// attempt.
     pub fn new(master: impl Into<String>) -> Self {
         Executors::at(Named::Url(master.into()))
     }
 
-    /// The cluster behind a connection of the configuration: `spark_default = "spark://host:7077"`. Its extras whose names begin
-    /// with `spark.` are settings of Spark. It is looked up when the first attempt of a run starts.
+    /// The cluster behind a connection of the configuration: `spark_default = "spark://host:7077"`.
+    /// Its extras whose names begin with `spark.` are settings of Spark. It is looked up when the
+    /// first attempt of a run starts.
     pub fn connection(name: impl Into<String>) -> Self {
         Executors::at(Named::Connection(name.into()))
     }
 
-    /// Processes of this machine, one for each core: `local[*]`. Everything is as on a cluster, but Spark tries nothing twice.
+    /// Processes of this machine, one for each core: `local[*]`. Everything is as on a cluster, but
+    /// Spark tries nothing twice.
     pub fn local() -> Self {
         Executors::new("local[*]")
     }
@@ -99,27 +103,29 @@ impl Executors {
         self.conf("spark.executor.memory", memory)
     }
 
-    /// Into how many partitions a job is cut. Default: four for each core of the cluster, and more for inputs above 16 MiB.
+    /// Into how many partitions a job is cut. Default: four for each core of the cluster, and more
+    /// for inputs above 16 MiB.
     pub fn partitions(mut self, partitions: u32) -> Self {
         self.partitions = Some(partitions.max(1));
         self
     }
 
-    /// The program that is shipped: a build of this one for the machines of the cluster. Default: this program itself.
+    /// The program that is shipped: a build of this one for the machines of the cluster. Default:
+    /// this program itself.
     pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
         self.binary = Some(path.into());
         self
     }
 
-    /// The Python that runs the driver on this machine; it has `pyspark`, or `SPARK_HOME` is set. Default: `PYSPARK_DRIVER_PYTHON` or
-    /// `PYSPARK_PYTHON` of the environment, else `python3`.
+    /// The Python that runs the driver on this machine; it has `pyspark`, or `SPARK_HOME` is set.
+    /// Default: `PYSPARK_DRIVER_PYTHON` or `PYSPARK_PYTHON` of the environment, else `python3`.
     pub fn python(mut self, path: impl Into<PathBuf>) -> Self {
         self.python = Some(path.into());
         self
     }
 
-    /// The Python of the executors, as it is called there. Default: `PYSPARK_PYTHON` of the environment, else `python3`; on this
-    /// machine that of the driver.
+    /// The Python of the executors, as it is called there. Default: `PYSPARK_PYTHON` of the
+    /// environment, else `python3`; on this machine that of the driver.
     pub fn executor_python(mut self, path: impl Into<PathBuf>) -> Self {
         self.executor_python = Some(path.into());
         self
@@ -178,7 +184,8 @@ impl ExecutorBackend for Executors {
     }
 }
 
-/// What `#[task(executor = "spark")]` means: the cluster of a connection. It is named in constants, where nothing can be allocated.
+/// What `#[task(executor = "spark")]` means: the cluster of a connection. It is named in constants,
+/// where nothing can be allocated.
 #[derive(Debug)]
 pub(crate) struct Default {
     connection: &'static str,

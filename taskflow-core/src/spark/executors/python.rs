@@ -47,7 +47,8 @@ impl Python {
     }
 }
 
-/// The Python part of a Spark that was unpacked, behind what `PYTHONPATH` says already. That which pip installs is found by itself.
+/// The Python part of a Spark that was unpacked, behind what `PYTHONPATH` says already. That which
+/// pip installs is found by itself.
 fn beside(home: &Path) -> Option<OsString> {
     let python = home.join("python");
     let zips = std::fs::read_dir(python.join("lib")).ok()?.filter_map(|entry| Some(entry.ok()?.path()));

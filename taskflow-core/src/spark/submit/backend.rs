@@ -1,7 +1,7 @@
 //! What is asked of a cluster that runs drivers. Each kind of cluster has a file.
 //!
-//! All of it blocks: it is called on blocking threads. A backend whose submission is a process of its own runs that with the
-//! handle of the runtime that the thread belongs to.
+//! All of it blocks: it is called on blocking threads. A backend whose submission is a process of
+//! its own runs that with the handle of the runtime that the thread belongs to.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +31,8 @@ pub(super) struct Job {
 
 /// A cluster that runs drivers.
 pub(super) trait Backend: fmt::Debug + Send + Sync + 'static {
-    /// Asks the cluster something, before a job is submitted: what would go wrong later goes wrong now.
+    /// Asks the cluster something, before a job is submitted: what would go wrong later goes wrong
+    /// now.
     ///
     /// # Errors
     ///
@@ -42,14 +43,16 @@ pub(super) trait Backend: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`BackendError::Permanent`] when it is certain that the cluster has not taken it, [`BackendError::Transient`] when it may have.
+    /// [`BackendError::Permanent`] when it is certain that the cluster has not taken it,
+    /// [`BackendError::Transient`] when it may have.
     fn submit(&self, job: &Job) -> Result<String, BackendError>;
 
     /// What has become of a job.
     ///
     /// # Errors
     ///
-    /// [`BackendError::Transient`] when the answer says nothing, [`BackendError::Permanent`] when asking again would not help.
+    /// [`BackendError::Transient`] when the answer says nothing, [`BackendError::Permanent`] when
+    /// asking again would not help.
     fn status(&self, id: &str) -> Result<JobState, BackendError>;
 
     /// Asks for its end. Whether it came is said by [`status`](Backend::status).

@@ -97,14 +97,16 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
-    /// Sets a variable in the environment of the driver; on YARN and Kubernetes of the application master and the driver.
+    /// Sets a variable in the environment of the driver; on YARN and Kubernetes of the application
+    /// master and the driver.
     pub fn env<W: Word<A>>(mut self, name: impl Into<String>, value: W) -> SparkSubmit<R, W::Then> {
         let part = value.part(&mut self.outputs);
         self.spec.env.push((name.into(), part.0));
         self.then()
     }
 
-    /// Sets a variable in the environment of the driver to a secret of the configuration, by its name.
+    /// Sets a variable in the environment of the driver to a secret of the configuration, by its
+    /// name.
     pub fn secret_env(mut self, name: impl Into<String>, secret: impl Into<String>) -> Self {
         self.spec.secret_env.push((name.into(), secret.into()));
         self
@@ -237,28 +239,30 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
-    /// The port of the web pages of a standalone master, from which jobs are found again and logs are fetched. Default: 8080.
+    /// The port of the web pages of a standalone master, from which jobs are found again and logs
+    /// are fetched. Default: 8080.
     pub fn ui_port(mut self, port: u16) -> Self {
         self.spec.ui_port = Some(port);
         self
     }
 
-    /// The address of the history server, `http://history:18080`, for a link to the page of the application. Default: the extra
-    /// `history-server` of the connection.
+    /// The address of the history server, `http://history:18080`, for a link to the page of the
+    /// application. Default: the extra `history-server` of the connection.
     pub fn history_server(mut self, address: impl Into<String>) -> Self {
         self.spec.history = Some(address.into());
         self
     }
 
-    /// The addresses of YARN's resource managers, with commas between them, for cluster mode: `http://one:8088,http://two:8088`.
-    /// Default: the extra `yarn_resourcemanager_webapp_address` of the connection.
+    /// The addresses of YARN's resource managers, with commas between them, for cluster mode:
+    /// `http://one:8088,http://two:8088`. Default: the extra `yarn_resourcemanager_webapp_address`
+    /// of the connection.
     pub fn resource_manager(mut self, addresses: impl Into<String>) -> Self {
         self.spec.managers = Some(addresses.into());
         self
     }
 
-    /// Lets a Python job run in cluster mode on a standalone cluster, which Spark itself refuses: a driver that runs `spark-submit`.
-    /// The script, and a Python, must be on the workers.
+    /// Lets a Python job run in cluster mode on a standalone cluster, which Spark itself refuses: a
+    /// driver that runs `spark-submit`. The script, and a Python, must be on the workers.
     pub fn python_driver_on_worker(mut self) -> Self {
         self.spec.python_driver = true;
         self
@@ -270,7 +274,8 @@ impl<R, A> SparkSubmit<R, A> {
         self.then()
     }
 
-    /// A directory for the result that the driver and this process share. Default: [that of the run](TaskContext::artifact_dir).
+    /// A directory for the result that the driver and this process share. Default: [that of the
+    /// run](TaskContext::artifact_dir).
     pub fn result_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.spec.result_dir = Some(directory.into());
         self

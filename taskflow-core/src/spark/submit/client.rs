@@ -1,11 +1,14 @@
 //! Client mode: the driver is a child of this process.
 //!
-//! 1. The properties are in a file, which is removed as soon as the application is known, or has ended.
-//! 2. stderr is Spark's log, and stdout what the job writes. Both go to the log of the attempt; of both enough is kept to say why
-//!    the job failed.
-//! 3. What Spark says of the application becomes a [`Sight`]: its id, its pages, whether it has resources. That moves the job from one
-//!    phase to the next, each with a limit of its own. A site whose log is silent has no phases: then only its end counts.
-//! 4. The exit code is what became of the job; of a script for `spark-shell` also that it came to its end.
+//! 1. The properties are in a file, which is removed as soon as the application is known, or has
+//!    ended.
+//! 2. stderr is Spark's log, and stdout what the job writes. Both go to the log of the attempt; of
+//!    both enough is kept to say why the job failed.
+//! 3. What Spark says of the application becomes a [`Sight`]: its id, its pages, whether it has
+//!    resources. That moves the job from one phase to the next, each with a limit of its own. A
+//!    site whose log is silent has no phases: then only its end counts.
+//! 4. The exit code is what became of the job; of a script for `spark-shell` also that it came to
+//!    its end.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;

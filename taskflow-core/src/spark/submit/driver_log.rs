@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 const LAST: usize = 10;
 /// How many lines of a traceback.
 const TRACE: usize = 200;
-/// How many calls of Java are shown in a row: below them are a hundred of Spark itself. The log has them all.
+/// How many calls of Java are shown in a row: below them are a hundred of Spark itself. The log has
+/// them all.
 const CALLS: usize = 4;
 
 /// A level of log4j.

@@ -16,8 +16,8 @@ pub enum Limit {
     Run,
 }
 
-/// Why a job on Spark did not succeed. A task that returns it, in whatever error type, is failed by it: for good where a retry
-/// would not help ([`is_retryable`](SparkError::is_retryable)).
+/// Why a job on Spark did not succeed. A task that returns it, in whatever error type, is failed by
+/// it: for good where a retry would not help ([`is_retryable`](SparkError::is_retryable)).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SparkError {
@@ -247,7 +247,8 @@ pub enum SparkError {
         /// Why not.
         why: String,
     },
-    /// What is to find the job again after a crash could not be stored: then it is not submitted, or ended.
+    /// What is to find the job again after a crash could not be stored: then it is not submitted,
+    /// or ended.
     #[error("the job `{app}` does not run, because what finds it again after a crash could not be stored: {why}")]
     Intent {
         /// The application.
@@ -268,7 +269,8 @@ pub enum SparkError {
 }
 
 impl SparkError {
-    /// Whether the same job could go well when it is tried again. A task that returns an error that is not is not retried.
+    /// Whether the same job could go well when it is tried again. A task that returns an error that
+    /// is not is not retried.
     pub fn is_retryable(&self) -> bool {
         match self {
             SparkError::SubmitRejected { retryable, .. }
@@ -305,7 +307,8 @@ impl SparkError {
         }
     }
 
-    /// What the job said last: the traceback of a Python job, the exception of a JVM, or the last lines.
+    /// What the job said last: the traceback of a Python job, the exception of a JVM, or the last
+    /// lines.
     pub fn said(&self) -> Option<&str> {
         match self {
             SparkError::JobFailed { said, .. } | SparkError::DriverFailed { said, .. } => {

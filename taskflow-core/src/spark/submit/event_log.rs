@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::EventSummary;
 
-/// The summary of an application whose log is in this directory. A log that cannot be read is told of, and is no failure: the job
-/// has succeeded.
+/// The summary of an application whose log is in this directory. A log that cannot be read is told
+/// of, and is no failure: the job has succeeded.
 pub(super) async fn summary(folder: &str, application: &str) -> Option<EventSummary> {
     let path = match folder.split_once(':') {
         None => PathBuf::from(folder),

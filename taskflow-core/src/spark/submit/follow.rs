@@ -1,4 +1,5 @@
-//! Cluster mode: a job is submitted once, and followed to its end. [The module](super) states the protocol.
+//! Cluster mode: a job is submitted once, and followed to its end. [The module](super) states the
+//! protocol.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -131,7 +132,8 @@ impl Following<'_> {
                     tracing::warn!(target: "taskflow", "no clear answer to the submission: {why}; looking whether it was taken");
                     // It may be on its way from now on, and no more from when it was intended.
                     self.record.keep(Stage::Intended { unclear: Some(self.context.now()) }).await?;
-                    // Nowhere, after long enough: then it can be submitted by the next attempt, with the same tag.
+                    // Nowhere, after long enough: then it can be submitted by the next attempt,
+                    // with the same tag.
                     self.look_for_it()
                         .await?
                         .ok_or_else(|| SparkError::MasterUnreachable { master: self.master(), why })
@@ -324,7 +326,8 @@ impl Following<'_> {
         let now = self.context.now();
         let pause = self.spec.poll_interval.unwrap_or_else(|| pause(now.since(since)));
         if self.context.waiting_since().is_some() {
-            // The present time may be later than that of the call: what was asked meanwhile took its time.
+            // The present time may be later than that of the call: what was asked meanwhile took
+            // its time.
             return self.context.defer_until(now.max(Timestamp::now()) + pause).map_err(SparkError::Waits);
         }
         let cancelled = tokio::select! {
@@ -351,7 +354,8 @@ impl Following<'_> {
     }
 }
 
-/// How long after the last question the next one is asked: a second at first, later a twentieth of the time that has passed.
+/// How long after the last question the next one is asked: a second at first, later a twentieth of
+/// the time that has passed.
 fn pause(passed: Duration) -> Duration {
     (passed / 20).clamp(Duration::from_secs(1), Duration::from_secs(15))
 }

@@ -1,9 +1,11 @@
 //! Kubernetes: submitted by `spark-submit`, followed by the API.
 //!
-//! - The driver's pod has a name of ours, made of the tag, so that it can be asked for without a look into any log; a label says the same,
-//!   so that a pod of somebody else is not taken for ours.
+//! - The driver's pod has a name of ours, made of the tag, so that it can be asked for without a
+//!   look into any log; a label says the same, so that a pod of somebody else is not taken for
+//!   ours.
 //! - What counts is the container of the driver, and no other in its pod.
-//! - A pod that is gone is a driver that is lost, and no success. Pods stay when they have ended; who cleans up is up to the cluster.
+//! - A pod that is gone is a driver that is lost, and no success. Pods stay when they have ended;
+//!   who cleans up is up to the cluster.
 
 use std::time::Duration;
 
@@ -130,7 +132,8 @@ fn pod_name(job: &Job) -> String {
 
 impl Backend for Kubernetes {
     fn reach(&self, job: &Job) -> Result<(), SparkError> {
-        // It asks for what must be allowed anyway: to look at the pod of the driver, which is not there yet.
+        // It asks for what must be allowed anyway: to look at the pod of the driver, which is not
+        // there yet.
         self.pod(&pod_name(job)).map(drop).map_err(|trouble| trouble.of(&self.place.master))
     }
 

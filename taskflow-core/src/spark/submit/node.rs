@@ -32,10 +32,11 @@ impl<R: Value> Node<R> {
     };
 }
 
-/// Draws a job as a node with this id. Options follow as for any task: `spark_submit(..).retries(3)`.
+/// Draws a job as a node with this id. Options follow as for any task:
+/// `spark_submit(..).retries(3)`.
 ///
-/// Outputs of tasks among its words are its upstreams. What is wrong with the job is a mistake of the graph. In cluster mode the node
-/// holds no slot while the job runs. See [`SparkSubmit`].
+/// Outputs of tasks among its words are its upstreams. What is wrong with the job is a mistake of
+/// the graph. In cluster mode the node holds no slot while the job runs. See [`SparkSubmit`].
 ///
 /// # Panics
 ///

@@ -1,4 +1,5 @@
-//! What is looked at before anything is started: it saves a minute and a half, and a message that misleads.
+//! What is looked at before anything is started: it saves a minute and a half, and a message that
+//! misleads.
 
 use super::super::reach::reach;
 use super::SparkError;

@@ -8,7 +8,8 @@ use tokio::task::JoinHandle;
 use crate::base::{Address, http};
 use crate::task::TaskContext;
 
-/// Before the first question: it makes the driver build its pages, which costs seconds of computing. A short job ends without that.
+/// Before the first question: it makes the driver build its pages, which costs seconds of
+/// computing. A short job ends without that.
 const FIRST: Duration = Duration::from_secs(15);
 /// Between two questions.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -58,7 +59,8 @@ fn ask(pages: &str, application: Option<String>) -> Option<(String, u64, u64)> {
     Some((id, done, total))
 }
 
-/// The tasks of all jobs so far. Those that are not needed, because their results are there, do not count.
+/// The tasks of all jobs so far. Those that are not needed, because their results are there, do not
+/// count.
 fn count(jobs: &Value) -> Option<(u64, u64)> {
     let mut tasks = (0, 0);
     for job in jobs.as_array()? {

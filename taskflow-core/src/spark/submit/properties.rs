@@ -1,4 +1,5 @@
-//! The properties and the environment of a job: gathered from where they are said, and written to a file.
+//! The properties and the environment of a job: gathered from where they are said, and written to a
+//! file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,7 +28,8 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Gathers what is said: the installation's defaults, over them the connection, over it the job.
+    /// Gathers what is said: the installation's defaults, over them the connection, over it the
+    /// job.
     ///
     /// # Errors
     ///
@@ -53,7 +55,8 @@ impl Settings {
         default("spark.ui.port", "0".to_owned());
         default("spark.ui.showConsoleProgress", "false".to_owned());
         if matches!(spec.sort(), Some(Sort::Scala | Sort::Sql)) {
-            // The other one leaves a database in the working directory, which two jobs cannot share.
+            // The other one leaves a database in the working directory, which two jobs cannot
+            // share.
             default("spark.sql.catalogImplementation", "in-memory".to_owned());
         }
         properties.extend(place.conf.iter().cloned());
@@ -81,7 +84,8 @@ impl Settings {
         Ok(Settings { properties, env })
     }
 
-    /// Writes the properties to a file that only this user can read. It goes away when the path is dropped.
+    /// Writes the properties to a file that only this user can read. It goes away when the path is
+    /// dropped.
     pub(super) fn write(&self) -> std::io::Result<TempPath> {
         let mut file = tempfile::Builder::new().prefix("taskflow-spark-").suffix(".conf").tempfile()?;
         file.write_all(text(&self.properties).as_bytes())?;

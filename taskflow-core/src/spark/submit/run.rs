@@ -68,7 +68,8 @@ async fn in_client_mode(spec: &Spec, place: Place, _: &TaskContext) -> Result<En
     Err(SparkError::Unsupported { app, master, mode })
 }
 
-/// The file for the result of the job with this tag, if it gives one; what an earlier attempt has left there is gone.
+/// The file for the result of the job with this tag, if it gives one; what an earlier attempt has
+/// left there is gone.
 pub(super) fn result_path(spec: &Spec, context: &TaskContext, tag: &str) -> Result<Option<PathBuf>, SparkError> {
     if !spec.result {
         return Ok(None);

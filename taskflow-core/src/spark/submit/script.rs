@@ -1,8 +1,9 @@
 //! Scala scripts: what `spark-shell` is given, so that it fails when the script does.
 //!
-//! `spark-shell -i` goes on after an exception and after what does not compile, and ends with 0. Here the script is pasted as one
-//! whole: if it does not compile, nothing of it runs, and an exception ends it. Its last line says that it came to its end; a
-//! last step ends the shell with 0 or 1 accordingly.
+//! `spark-shell -i` goes on after an exception and after what does not compile, and ends with 0.
+//! Here the script is pasted as one whole: if it does not compile, nothing of it runs, and an
+//! exception ends it. Its last line says that it came to its end; a last step ends the shell with 0
+//! or 1 accordingly.
 
 use std::io::{self, Write as _};
 

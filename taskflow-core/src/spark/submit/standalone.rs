@@ -1,10 +1,12 @@
 //! A standalone cluster, by the REST protocol of its masters: no JVM is needed here.
 //!
-//! - Requests go to the masters in their order, until one says that it is the one in charge; the others stand by.
-//! - The REST server answers an unknown id with 200 and without a state. It says nothing of why a driver failed: that stands in the log of the
-//!   driver, which the worker shows.
-//! - The master has no place for a tag. It is a property, and the log of a driver begins with its command line, in which all properties
-//!   stand: there it is looked for, in the logs of the drivers that were submitted since the intent.
+//! - Requests go to the masters in their order, until one says that it is the one in charge; the
+//!   others stand by.
+//! - The REST server answers an unknown id with 200 and without a state. It says nothing of why a
+//!   driver failed: that stands in the log of the driver, which the worker shows.
+//! - The master has no place for a tag. It is a property, and the log of a driver begins with its
+//!   command line, in which all properties stand: there it is looked for, in the logs of the
+//!   drivers that were submitted since the intent.
 
 use std::time::Duration;
 
@@ -182,7 +184,8 @@ impl Standalone {
         if log.contains(&format!("\"-D{TAG}={tag}\"")) {
             return Ok(true);
         }
-        // One that could not be launched, because its jar is nowhere say, is an error without a log, and has done nothing either.
+        // One that could not be launched, because its jar is nowhere say, is an error without a
+        // log, and has done nothing either.
         if log.contains("Launch Command: ") || driver["state"] == "ERROR" {
             Ok(false)
         } else {
@@ -296,7 +299,8 @@ impl Backend for Standalone {
     }
 }
 
-/// What the REST server is sent. The variables of this process do not go along, only those that were said.
+/// What the REST server is sent. The variables of this process do not go along, only those that
+/// were said.
 fn request(job: &Job, master: &str) -> Value {
     let Job { spec, settings, tag, .. } = job;
     let mut properties = settings.properties.clone();

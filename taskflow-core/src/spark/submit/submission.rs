@@ -1,5 +1,5 @@
-//! Submitting by `spark-submit`, where the cluster takes jobs in no simpler way. It is told not to wait for their end, and its exit code
-//! says nothing but whether the submission went well.
+//! Submitting by `spark-submit`, where the cluster takes jobs in no simpler way. It is told not to
+//! wait for their end, and its exit code says nothing but whether the submission went well.
 
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,11 +16,13 @@ use crate::process::{Lifeline, Pipes, Started, follow_with, spawn};
 /// For what has ended to close its pipes.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// Submits a job, and looks for what the cluster has of it: an exit code is no answer. Blocks, as [`hand_over`].
+/// Submits a job, and looks for what the cluster has of it: an exit code is no answer. Blocks, as
+/// [`hand_over`].
 ///
 /// # Errors
 ///
-/// [`BackendError::Permanent`] when it is certain that the cluster has not taken it, [`BackendError::Transient`] when it may have.
+/// [`BackendError::Permanent`] when it is certain that the cluster has not taken it,
+/// [`BackendError::Transient`] when it may have.
 pub(super) fn submit(
     backend: &impl Backend,
     job: &Job,
@@ -44,7 +46,8 @@ pub(super) fn submit(
 ///
 /// # Errors
 ///
-/// [`BackendError::Permanent`] when it could not be started or failed, which the cluster may see differently: whoever calls this looks.
+/// [`BackendError::Permanent`] when it could not be started or failed, which the cluster may see
+/// differently: whoever calls this looks.
 fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -> Result<(), BackendError> {
     let lost = |error: std::io::Error| {
         BackendError::Permanent(SparkError::Io { program: program.path.display().to_string(), why: error.to_string() })

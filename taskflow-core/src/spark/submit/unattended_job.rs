@@ -1,7 +1,8 @@
 //! Jobs whose program is gone: what a task has kept is enough to end them.
 //!
-//! A run that goes on after its program has died ends early, perhaps, before the task of a job has come back to follow it; and one that
-//! nobody runs is cancelled by hand. Nobody has the job in job_guard then.
+//! A run that goes on after its program has died ends early, perhaps, before the task of a job has
+//! come back to follow it; and one that nobody runs is cancelled by hand. Nobody has the job in
+//! job_guard then.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,8 +28,8 @@ pub(crate) struct UnattendedJob {
 }
 
 impl UnattendedJob {
-    /// The job behind what a task has kept, if there is one that somebody should end. Connections are those of the
-    /// configuration, or of that of the process.
+    /// The job behind what a task has kept, if there is one that somebody should end. Connections
+    /// are those of the configuration, or of that of the process.
     pub(crate) fn of(key: &str, text: &str, config: Option<&Config>) -> Option<UnattendedJob> {
         let record = Record::read(key, text)?;
         let under_way = matches!(record.stage, Stage::Intended { .. } | Stage::Submitted { .. });

@@ -1,6 +1,7 @@
 //! YARN: submitted by `spark-submit`, followed by the REST interface of the resource manager.
 //!
-//! - The tag is a tag of YARN, by which the resource manager finds applications: nothing is scraped from a log.
+//! - The tag is a tag of YARN, by which the resource manager finds applications: nothing is scraped
+//!   from a log.
 //! - Where there are several resource managers, the one that does not stand by answers.
 
 use std::time::Duration;
