@@ -24,7 +24,6 @@
 //! engine     the live driver and the simulated driver
 //! store      where runs are stored: memory, SQLite; ownership, blobs
 //! journal    writer, recorder, history and its follower, edits, resume, explain
-//! ops        what people do, each one function with a typed error
 //! sensors    sensors for files, ports, endpoints, times and other runs
 //! spark      jobs on Apache Spark, and tasks on its executors (feature `spark`)
 //! testing    the test kit (feature `testing`)

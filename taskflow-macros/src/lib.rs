@@ -216,7 +216,8 @@ pub fn sensor(options: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 ///
 /// let plan = totals::def().plan()?;
-/// assert_eq!(plan.nodes().iter().map(|node| node.id()).collect::<Vec<_>>(), ["fetch", "fetch_2", "total", "announce"]);
+/// let ids: Vec<_> = plan.nodes().iter().map(|node| node.id()).collect();
+/// assert_eq!(ids, ["fetch", "fetch_2", "total", "announce"]);
 /// # Ok::<(), taskflow::BoxError>(())
 /// ```
 ///

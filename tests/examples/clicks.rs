@@ -17,7 +17,8 @@ const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/access.
 //
 // 9,999 whole lines:            log | wc -l
 // the broken line is 8,899:     zcat examples/data/access.log.gz | awk -F'"' 'NF != 7 {print NR}'
-// 2,747,282,505 bytes:          log | awk -F'"' '{split($3, s, " "); n += s[2]} END {printf "%.0f\n", n}'
+// 2,747,282,505 bytes:
+//     log | awk -F'"' '{split($3, s, " "); n += s[2]} END {printf "%.0f\n", n}'
 
 /// ```sh
 /// log | awk -F'"' -v idle=1800 '{split($1, a, " "); split(substr(a[4], 2), t, /[\/:]/)

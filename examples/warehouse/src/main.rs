@@ -9,8 +9,10 @@
 //! cargo run --manifest-path examples/warehouse/Cargo.toml -- show
 //! pip install pyspark
 //! cargo run --manifest-path examples/warehouse/Cargo.toml -- run --day 2013-01-31 --engine spark
-//! cargo run --manifest-path examples/warehouse/Cargo.toml -- run --day 2013-01-31 --engine spark --master spark://host:7077
-//! cargo run --manifest-path examples/warehouse/Cargo.toml -- run --data DIR --day 2013-07-04   # see examples/data/README.md
+//! cargo run --manifest-path examples/warehouse/Cargo.toml -- run --day 2013-01-31 \
+//!     --engine spark --master spark://host:7077
+//! cargo run --manifest-path examples/warehouse/Cargo.toml -- run --data DIR \
+//!     --day 2013-07-04   # see examples/data/README.md
 //! ```
 //!
 //! A run loads the month of a day: `--day`, or else the start of its data interval. It follows the

@@ -1,4 +1,5 @@
-//! A record of a task's log as a line for people: `2026-01-31T06:00:00.120Z INFO  load: 3 rows table=flights`.
+//! Formats a log record of a task as one line:
+//! `2026-01-31T06:00:00.120Z INFO  load: 3 rows table=flights`.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Branches and projections are silent under strict lints, and their names are apart from those of the user.
+//! Branches and projections are silent under strict lints, and their names do not collide.
 #![forbid(unsafe_code)]
 #![deny(
     warnings,
