@@ -76,7 +76,8 @@ fn several_observers_see_the_same_events() {
     let seen: Vec<Arc<Mutex<Vec<Event>>>> = (0..3).map(|_| Arc::default()).collect();
     let dag = Dag::build("observed", || one()).expect("the graph is sound");
     let mut request = dag.run();
-    for seen in seen.iter().cloned() {
+    for seen in &seen {
+        let seen = Arc::clone(seen);
         request = request.observe(move |event: &Event| {
             // The report waits for the slowest.
             std::thread::sleep(Duration::from_millis(2));

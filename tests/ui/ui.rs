@@ -1,7 +1,7 @@
 //! Programs that must not compile, with exactly these messages, and programs that must.
 //!
 //! The messages belong to the compiler that `rust-toolchain.toml` names. After a change of either,
-//! `TRYBUILD=overwrite cargo test -p taskflow-ui-tests` rewrites them; read the result as a user would.
+//! `TRYBUILD=overwrite cargo test -p taskflow-ui-tests` rewrites them; read the result.
 
 #[test]
 fn wrong_programs_are_explained() {

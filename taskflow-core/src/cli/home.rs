@@ -178,8 +178,8 @@ impl Home {
         opened.map_err(|error| self.not_writable(&error.to_string()))
     }
 
-    /// Leaves a journal that was written to, when callbacks were told what earlier runs outbox_add
-    /// them. What was stored is safe without it, but lies in a log beside the store that the next
+    /// Closes a journal that was written to, after the pending callbacks of earlier runs were
+    /// delivered. What was stored is safe without it, but lies in a log beside the store that the next
     /// program has to read before anything else: once that would take longer than it is worth, the
     /// store takes it in.
     pub(super) fn leave(&self, journal: &Journal) {

@@ -1,4 +1,4 @@
-//! Programs and scripts, as tasks or inside tasks: Airflow's BashOperator.
+//! Programs and scripts, as tasks or inside tasks: Airflow's `BashOperator`.
 
 #[cfg(not(unix))]
 mod elsewhere;

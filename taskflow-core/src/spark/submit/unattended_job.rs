@@ -2,7 +2,7 @@
 //!
 //! A run that goes on after its program has died ends early, perhaps, before the task of a job has
 //! come back to follow it; and one that nobody runs is cancelled by hand. Nobody has the job in
-//! job_guard then.
+//! `job_guard` then.
 
 use std::fmt;
 use std::sync::Arc;
