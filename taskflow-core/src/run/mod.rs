@@ -1,7 +1,7 @@
 //! The data of a DAG run: its info, states, entries and events, its view, and what a resumed run
 //! starts from.
 //!
-//! This layer has no behaviour: the [machine](crate::machine) changes states, the
+//! This layer has no behaviour: the machine changes states, the
 //! [engine](crate::engine) drives the machine, and the [journal](crate::journal) stores entries.
 
 mod durability;
