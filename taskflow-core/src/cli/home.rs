@@ -179,9 +179,9 @@ impl Home {
     }
 
     /// Closes a journal that was written to, after the pending callbacks of earlier runs were
-    /// delivered. What was stored is safe without it, but lies in a log beside the store that the next
-    /// program has to read before anything else: once that would take longer than it is worth, the
-    /// store takes it in.
+    /// delivered. What was stored is safe without it, but lies in a log beside the store that the
+    /// next program has to read before anything else: once that would take longer than it is worth,
+    /// the store takes it in.
     pub(super) fn leave(&self, journal: &Journal) {
         // What callbacks of earlier runs are pending: those of this one were told before its report
         // came.
