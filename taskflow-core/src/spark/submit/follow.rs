@@ -56,7 +56,7 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
     let mut following = Following { spec, context, backend, job, record, job_guard, progress: None, looks: 0 };
     let ended = following.run_to_the_end().await;
     let waits = matches!(ended, Err(SparkError::Waits(_)));
-    // Its job_guard passes to the run as long as the task waits.
+    // While the task waits, the run holds the guard of the job.
     let on_kill = (waits && !spec.detach).then(|| following.job_guard.on_kill());
     context.host().at_early_end(following.record.key(), on_kill);
     if waits && !spec.detach && context.is_cancelled() {
