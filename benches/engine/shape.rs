@@ -129,7 +129,7 @@ fn random(graph: &mut Graph, n: usize) {
     graph.add(Op::Sum, &unused.into_iter().collect::<Vec<u32>>());
 }
 
-/// The generator SplitMix64 of Steele, Lea and Flood, with the same results on every machine.
+/// The generator `SplitMix64` of Steele, Lea and Flood, with the same results on every machine.
 struct SplitMix(u64);
 
 impl SplitMix {
