@@ -26,6 +26,7 @@ pub mod engine;
 pub mod journal;
 pub mod log;
 mod machine;
+pub mod ops;
 #[doc(hidden)]
 pub mod private;
 pub mod process;

@@ -3,6 +3,7 @@
 #[cfg(all(feature = "arrow", feature = "sqlite"))]
 mod frames;
 mod journal;
+mod ops;
 mod rerun;
 #[cfg(feature = "sqlite")]
 mod resume;

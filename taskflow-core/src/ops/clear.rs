@@ -1,0 +1,80 @@
+//! Clearing tasks, so that they run again.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::error::OpsError;
+use super::resume::resume;
+use crate::engine::RunRequest;
+use crate::journal::{Journal, Note, TaskFilter};
+use crate::run::Durability;
+
+/// The tasks of a run that were cleared, or would be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Cleared {
+    /// The number of the run.
+    pub number: i64,
+    /// The id of the run.
+    #[serde(skip)]
+    pub run_id: String,
+    /// The ids of the tasks, in the order of the graph.
+    pub tasks: Vec<String>,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+}
+
+/// A run whose tasks were cleared, and the request that runs them.
+#[non_exhaustive]
+pub struct Rerun {
+    /// What was cleared.
+    pub cleared: Cleared,
+    /// Continues the run.
+    pub request: RunRequest<()>,
+}
+
+impl fmt::Debug for Rerun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rerun").field("cleared", &self.cleared).finish_non_exhaustive()
+    }
+}
+
+/// Reports which tasks [`clear`] would clear. Changes nothing, and works for a running run too.
+///
+/// # Errors
+///
+/// When there is no such run or task, or none of the tasks has run.
+pub async fn would_clear(journal: &Journal, run: &str, filter: &TaskFilter) -> Result<Cleared, OpsError> {
+    let found = journal.find(run).await?;
+    let tasks = journal.would_clear(&found.info.run_id, filter).await?;
+    Ok(Cleared { number: found.number, run_id: found.info.run_id, tasks, dry_run: true })
+}
+
+/// Clears tasks of a run that is not running; [`resume`] runs them. Their earlier attempts stay in the history.
+///
+/// # Errors
+///
+/// As [`would_clear`], and when the run is running.
+pub async fn clear(journal: &Journal, run: &str, filter: &TaskFilter, note: &Note) -> Result<Cleared, OpsError> {
+    let found = journal.find(run).await?;
+    let tasks = journal.clear(&found.info.run_id, filter, note).await?;
+    Ok(Cleared { number: found.number, run_id: found.info.run_id, tasks, dry_run: false })
+}
+
+/// Clears tasks of a run and returns the request that runs them.
+///
+/// # Errors
+///
+/// As [`clear`] and [`resume`]. When resuming fails, the tasks are cleared all the same.
+pub async fn clear_and_run(
+    journal: &Journal,
+    run: &str,
+    filter: &TaskFilter,
+    note: &Note,
+    durability: Durability,
+) -> Result<Rerun, OpsError> {
+    let cleared = clear(journal, run, filter, note).await?;
+    let request = resume(journal, Some(&cleared.run_id), durability).await?;
+    Ok(Rerun { cleared, request })
+}
