@@ -18,7 +18,7 @@ fn frame(text: &str, width: usize) -> String {
     format!("┌{line}┐\n│ {text} │\n└{line}┘")
 }
 
-/// Greets somebody, in a frame of the right width.
+/// Greets someone, in a frame of the right width.
 #[dag]
 pub fn hello(#[param(default = "world")] name: String) -> String {
     let greeting = greet(name);

@@ -83,7 +83,7 @@ pub mod engine {
         RunError, RunFailed, RunFuture, RunHandle, RunReport, RunRequest, RunningTask, TaskReport, TriggerError,
         UnknownPool,
     };
-    pub use taskflow_core::run::{Durability, Event, RunInfo, RunState, RunTrigger, TaskState, TriggeredBy};
+    pub use taskflow_core::run::{Durability, Event, RunInfo, RunState, RunType, TaskState, TriggeredBy};
 }
 
 /// The frozen graph, for programs that look into it.
@@ -167,7 +167,7 @@ pub mod spark {
 
 /// What `#[task]` registers, and what a running task can reach.
 pub mod tasks {
-    pub use taskflow_core::run::RunTrigger;
+    pub use taskflow_core::run::RunType;
     pub use taskflow_core::task::{
         Abort, Executor, InputDef, Interrupt, Intervals, Isolation, Kind, NoIntervals, ParamsError, RunOf,
         SensorOptions, SensorPolicy, Setups, SourceLocation, Tally, TaskContext, TaskDef, TaskFn, TaskOptions,

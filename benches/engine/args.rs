@@ -1,4 +1,4 @@
-//! The words of the command line.
+//! The command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,24 +9,24 @@ use crate::rivals::Rival;
 use crate::shape::Shape;
 use crate::suite;
 
-/// What the command line asks for.
+/// The request of the command line.
 #[derive(Debug)]
 pub(crate) enum Request {
     Help,
-    /// The table.
+    /// Measure the table.
     Suite(Options),
-    /// What is measured once and not against anybody.
+    /// Measure facts, which have no rivals.
     Facts {
         names: Vec<String>,
         markdown: Option<PathBuf>,
     },
-    /// Runs that are kept; the words say which.
+    /// Measure durable runs, with these arguments.
     Durable(Vec<String>),
-    /// One measurement for that.
+    /// One measurement of durable runs, in a child process.
     DurableJob(Vec<String>),
-    /// What the suite asks of its child processes: times, until so much time is used up.
+    /// In a child process of the suite: measure times, until this much time has passed.
     Time(Cell, Duration),
-    /// What it asks of others: memory.
+    /// In another child process: measure memory.
     Memory(Cell),
 }
 
@@ -36,34 +36,35 @@ pub(crate) struct Options {
     pub(crate) shapes: Vec<Shape>,
     pub(crate) sizes: Vec<usize>,
     pub(crate) rivals: Vec<Rival>,
-    /// How many processes for each cell.
+    /// The number of processes for each cell.
     pub(crate) rounds: usize,
-    /// How long one of them measures.
+    /// How long each process measures.
     pub(crate) budget: Duration,
-    /// What takes longer gets no second process.
+    /// A cell that takes longer is measured in one process only.
     pub(crate) slow: Duration,
-    /// What has not finished a run by then is cut off.
+    /// A process that finishes no run within this time is killed.
     pub(crate) limit: Duration,
     pub(crate) markdown: Option<PathBuf>,
 }
 
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask bench -- [options]        the table
-       cargo xtask bench -- durable          runs that are kept in SQLite; has a --help of its own
+       cargo xtask bench -- durable          durable runs in SQLite; see its own --help
        cargo xtask bench -- facts [names]    sleepers, mapped, hello, many-tasks, cold-build, spark-submit,
                                              spark-executors; all without names
 
-Options, each may be given several times to choose several:
+Options that can be repeated:
   --shape NAME      chain, fan, layers, diamond, tree, random
-  --n NUMBER        how many tasks (default 1000, 100000 and 1000000)
+  --n NUMBER        number of tasks (default 1000, 100000 and 1000000)
   --rival NAME      taskflow, taskflow-async, bare-loop, tokio-counters, tokio-spawn, rusty-taskflow, dagx, dagrs
-And
-  --rounds NUMBER   how many processes for each cell (default 3)
-  --limit SECONDS   when to give a contender up (default 20)
+Other options:
+  --rounds NUMBER   number of processes per cell (default 3)
+  --limit SECONDS   time limit of a contender (default 20)
   --quick           1,000 and 100,000 tasks, one short process each
   --markdown FILE   also write the tables to FILE";
 
-/// Before the words that a child process gets, and in place of a time that which asks for memory.
+/// The first argument of a child process. `MEMORY` replaces the time if the process measures
+/// memory.
 const CELL: &str = "--cell";
 const MEMORY: &str = "memory";
 
@@ -81,7 +82,7 @@ impl Options {
         }
     }
 
-    /// The words for a child process that measures times, or memory if it gets no time.
+    /// The arguments of a child process that measures times, or memory without a budget.
     pub(crate) fn for_cell(cell: Cell, budget: Option<Duration>) -> [String; 5] {
         let Cell { shape, n, rival } = cell;
         let budget = budget.map_or_else(|| MEMORY.to_owned(), |budget| budget.as_millis().to_string());
@@ -90,21 +91,21 @@ impl Options {
 }
 
 /// Reads the command line. The error is a message for the user.
-pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, String> {
-    // cargo adds this word for every bench.
-    let mut words = words.into_iter().filter(|word| word != "--bench").peekable();
-    match words.peek().map(String::as_str) {
-        Some("facts") => return facts(words.skip(1)),
-        Some("durable") => return Ok(Request::Durable(words.skip(1).collect())),
-        Some(durable::JOB) => return Ok(Request::DurableJob(words.skip(1).collect())),
-        Some(CELL) => return cell(&words.skip(1).collect::<Vec<_>>()),
+pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Request, String> {
+    // cargo adds this argument for every bench.
+    let mut args = args.into_iter().filter(|arg| arg != "--bench").peekable();
+    match args.peek().map(String::as_str) {
+        Some("facts") => return facts(args.skip(1)),
+        Some("durable") => return Ok(Request::Durable(args.skip(1).collect())),
+        Some(durable::JOB) => return Ok(Request::DurableJob(args.skip(1).collect())),
+        Some(CELL) => return cell(&args.skip(1).collect::<Vec<_>>()),
         _ => {}
     }
     let mut options = Options::new();
     let mut quick = false;
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or_else(|| format!("`{word}` needs a value"));
-        match word.as_str() {
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("`{arg}` needs a value"));
+        match arg.as_str() {
             "-h" | "--help" => return Ok(Request::Help),
             "--shape" => options.shapes.push(shape(&value()?)?),
             "--n" => options.sizes.push(number(&value()?)?),
@@ -113,7 +114,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, 
             "--limit" => options.limit = Duration::from_secs(number(&value()?)? as u64),
             "--markdown" => options.markdown = Some(value()?.into()),
             "--quick" => quick = true,
-            _ => return Err(format!("no option `{word}`\n\n{HELP}")),
+            _ => return Err(format!("unknown option `{arg}`\n\n{HELP}")),
         }
     }
     if quick {
@@ -128,13 +129,13 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, 
     Ok(Request::Suite(options))
 }
 
-fn facts(mut words: impl Iterator<Item = String>) -> Result<Request, String> {
+fn facts(mut args: impl Iterator<Item = String>) -> Result<Request, String> {
     let (mut names, mut markdown) = (Vec::new(), None);
-    while let Some(word) = words.next() {
-        match word.as_str() {
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
             "-h" | "--help" => return Ok(Request::Help),
-            "--markdown" => markdown = Some(words.next().ok_or("`--markdown` needs a value")?.into()),
-            _ => names.push(word),
+            "--markdown" => markdown = Some(args.next().ok_or("`--markdown` needs a value")?.into()),
+            _ => names.push(arg),
         }
     }
     Ok(Request::Facts { names, markdown })
@@ -146,8 +147,8 @@ fn fill<T: Copy>(chosen: &mut Vec<T>, all: &[T]) {
     }
 }
 
-fn cell(words: &[String]) -> Result<Request, String> {
-    let [shape_name, n, rival_name, budget] = words else { return Err(format!("`{CELL}` is for child processes")) };
+fn cell(args: &[String]) -> Result<Request, String> {
+    let [shape_name, n, rival_name, budget] = args else { return Err(format!("`{CELL}` is for child processes")) };
     let cell = Cell { shape: shape(shape_name)?, n: number(n)?, rival: rival(rival_name)? };
     match budget.as_str() {
         MEMORY => Ok(Request::Memory(cell)),
@@ -157,12 +158,12 @@ fn cell(words: &[String]) -> Result<Request, String> {
 
 fn shape(name: &str) -> Result<Shape, String> {
     let named = Shape::ALL.into_iter().find(|shape| shape.name() == name);
-    named.ok_or_else(|| format!("no shape `{name}`; there are {}", Shape::ALL.map(Shape::name).join(", ")))
+    named.ok_or_else(|| format!("there is no shape `{name}`; valid shapes: {}", Shape::ALL.map(Shape::name).join(", ")))
 }
 
 fn rival(name: &str) -> Result<Rival, String> {
     let named = Rival::ALL.into_iter().find(|rival| rival.name() == name);
-    named.ok_or_else(|| format!("no rival `{name}`; there are {}", Rival::ALL.map(Rival::name).join(", ")))
+    named.ok_or_else(|| format!("there is no rival `{name}`; valid rivals: {}", Rival::ALL.map(Rival::name).join(", ")))
 }
 
 fn number(text: &str) -> Result<usize, String> {

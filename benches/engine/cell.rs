@@ -1,6 +1,7 @@
-//! One cell: one contender, one shape, one size, in a process of its own.
+//! The measurement of one cell: one contender, one shape, one size, in a separate process.
 //!
-//! The process prints what it finds as it finds it, one line a fact, so that a run that is cut off loses nothing it had.
+//! The process prints each finding at once, one per line, so that a process that is killed loses
+//! none.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use crate::machine;
 use crate::rivals::{Rival, Thread};
 use crate::shape::Shape;
 
-/// What is measured.
+/// A measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cell {
     pub(crate) shape: Shape,
@@ -17,18 +18,18 @@ pub(crate) struct Cell {
     pub(crate) rival: Rival,
 }
 
-/// One thing found out about a cell.
+/// One finding about a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fact {
-    /// How many tasks the contender has for it.
+    /// The number of tasks of the contender's graph.
     Tasks(u64),
-    /// Building took so many nanoseconds.
+    /// The duration of building the graph, in nanoseconds.
     Build(u64),
-    /// A run took so many nanoseconds.
+    /// The duration of a run, in nanoseconds.
     Run(u64),
-    /// What the process takes in memory once the graph is built, in bytes; what it had before is left out.
+    /// The memory of the built graph, in bytes, without what the process used before.
     BuiltMemory(u64),
-    /// What a run takes beyond that, at most.
+    /// The additional peak memory of a run, in bytes.
     RunMemory(u64),
 }
 
@@ -43,7 +44,7 @@ impl Fact {
         }
     }
 
-    /// Reads a line as it was told.
+    /// Parses a line of the process.
     pub(crate) fn parse(line: &str) -> Option<Fact> {
         let (name, number) = line.split_once(' ')?;
         let number = number.parse().ok()?;
@@ -58,14 +59,14 @@ impl Fact {
     }
 }
 
-fn tell(fact: Fact) {
+fn print_fact(fact: Fact) {
     let (name, number) = fact.parts();
     let mut out = io::stdout().lock();
-    // Nobody listens any more when the process was cut off.
+    // The receiver may be gone, after the time limit.
     let _ = writeln!(out, "{name} {number}").and_then(|()| out.flush());
 }
 
-/// Measures times until `budget` is used up, but three times at least; once is enough for what takes far longer.
+/// Measures runs until `budget` has passed, at least three, or one that takes much longer.
 pub(crate) fn measure_time(cell: Cell, budget: Duration) {
     const ENOUGH: usize = 3;
     const FAR: u32 = 4;
@@ -81,14 +82,14 @@ pub(crate) fn measure_time(cell: Cell, budget: Duration) {
     while runs == 0 || go_on(runs) {
         let start = Instant::now();
         let mut built = cell.rival.build(&graph, Thread::This);
-        tell(Fact::Build(nanoseconds(start.elapsed())));
+        print_fact(Fact::Build(nanoseconds(start.elapsed())));
         if runs == 0 {
-            tell(Fact::Tasks(built.tasks() as u64));
+            print_fact(Fact::Tasks(built.tasks() as u64));
         }
         loop {
             let start = Instant::now();
             built.run();
-            tell(Fact::Run(nanoseconds(start.elapsed())));
+            print_fact(Fact::Run(nanoseconds(start.elapsed())));
             assert_eq!(built.result(), Some(expected), "{} gives a wrong result", cell.rival.name());
             runs += 1;
             if !built.runs_again() || !go_on(runs) {
@@ -98,10 +99,11 @@ pub(crate) fn measure_time(cell: Cell, budget: Duration) {
     }
 }
 
-/// Measures memory, of one build and one run, as the system sees it.
+/// Measures the resident memory of one build and one run.
 ///
-/// The graph is built on a thread of its own. What it needed for a while and gave back stays with the allocator of that
-/// thread: it counts as memory of the graph, and the run cannot hide in it. For the large blocks see [`ALLOCATOR`].
+/// The graph is built on a separate thread. Memory that building used temporarily stays with the
+/// allocator of that thread, so it counts as memory of the graph and the run cannot reuse it. For
+/// large blocks, see [`ALLOCATOR`].
 pub(crate) fn measure_memory(cell: Cell) {
     let graph = cell.shape.graph(cell.n);
     let before = machine::resident();
@@ -110,12 +112,13 @@ pub(crate) fn measure_memory(cell: Cell) {
     machine::forget_peak();
     built.run();
     let peak = machine::peak();
-    tell(Fact::Tasks(built.tasks() as u64));
-    tell(Fact::BuiltMemory(with_graph.saturating_sub(before)));
-    tell(Fact::RunMemory(peak.saturating_sub(with_graph)));
+    print_fact(Fact::Tasks(built.tasks() as u64));
+    print_fact(Fact::BuiltMemory(with_graph.saturating_sub(before)));
+    print_fact(Fact::RunMemory(peak.saturating_sub(with_graph)));
 }
 
-/// Makes the allocator of glibc give every large block back as soon as it is free. It makes runs slower.
+/// Makes the allocator of glibc return every large block to the system when it is freed. Makes runs
+/// slower.
 pub(crate) const ALLOCATOR: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "65536");
 
 fn nanoseconds(duration: Duration) -> u64 {

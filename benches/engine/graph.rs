@@ -1,19 +1,20 @@
-//! The description of a graph from which every contender builds its own.
+//! The description of a graph. Every contender builds its own graph from it.
 
-/// What a task does with the values it is given.
+/// What a task computes from its inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
-    /// Gives 1.
+    /// Returns 1.
     Source,
-    /// Gives `3 x + 1`.
+    /// Returns `3 x + 1`.
     Step,
-    /// Gives `2 x`.
+    /// Returns `2 x`.
     Twice,
-    /// Adds up any number of values; the order does not matter, since some contenders know none.
+    /// Adds up any number of values. The order must not matter, because some contenders do not
+    /// preserve it.
     Sum,
 }
 
-/// Tasks and their inputs, in an order in which they could run one by one. The last task makes the result.
+/// Tasks and their inputs, in topological order. The last task returns the result.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Graph {
     ops: Vec<Op>,
@@ -23,7 +24,7 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// Adds a task and gives its number.
+    /// Adds a task and returns its number.
     pub(crate) fn add(&mut self, op: Op, inputs: &[u32]) -> u32 {
         let task = index(self.ops.len());
         assert!(inputs.iter().all(|&input| input < task), "the inputs of a task come before it");
@@ -33,17 +34,17 @@ impl Graph {
         task
     }
 
-    /// How many tasks.
+    /// The number of tasks.
     pub(crate) fn len(&self) -> usize {
         self.ops.len()
     }
 
-    /// The task that makes the result.
+    /// The task that returns the result.
     pub(crate) fn last(&self) -> usize {
         self.len().checked_sub(1).expect("every shape has a task")
     }
 
-    /// The tasks in order, with what they do and what they take.
+    /// The tasks in order, with their operations and inputs.
     pub(crate) fn tasks(&self) -> impl ExactSizeIterator<Item = (Op, &[u32])> {
         (0..self.len()).map(|task| (self.ops[task], self.inputs_of(task)))
     }
@@ -53,7 +54,7 @@ impl Graph {
         &self.inputs[start as usize..self.ends[task] as usize]
     }
 
-    /// For each task those that take its value, once for each time they take it.
+    /// For each task, the tasks that take its value, once per use.
     pub(crate) fn successors(&self) -> Vec<Vec<u32>> {
         let mut successors = vec![Vec::new(); self.len()];
         for (task, (_, inputs)) in (0..).zip(self.tasks()) {
@@ -64,7 +65,7 @@ impl Graph {
         successors
     }
 
-    /// The result, found by doing one task after the other.
+    /// The result, computed sequentially.
     pub(crate) fn evaluate(&self) -> u64 {
         let mut values: Vec<u64> = Vec::with_capacity(self.len());
         for (op, inputs) in self.tasks() {
@@ -74,8 +75,8 @@ impl Graph {
         values[self.last()]
     }
 
-    /// The same computation with no task of more than four inputs: wide sums become trees of sums. For contenders that
-    /// limit the number of inputs. It has more tasks.
+    /// The same computation with at most four inputs per task, for contenders with such a limit.
+    /// Wide sums become trees of sums, so there are more tasks.
     pub(crate) fn narrowed(&self) -> Graph {
         const MOST: usize = 4;
         let mut narrow = Graph::default();

@@ -1,11 +1,11 @@
-//! The machine the numbers come from, and the memory of this process, as Linux tells them.
+//! The machine that the numbers come from, and the memory of this process, as reported by Linux.
 
 use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// What a reader has to know of the machine.
+/// A description of the machine for readers.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     cores: usize,
@@ -21,8 +21,8 @@ impl Machine {
         Machine {
             cores: std::thread::available_parallelism().map_or(1, Into::into),
             cpu: cpu.map_or_else(unknown, |(_, name)| name.to_owned()),
-            system: said_by("uname", &["-sr"]),
-            rustc: said_by("rustc", &["--version"]),
+            system: output_of("uname", &["-sr"]),
+            rustc: output_of("rustc", &["--version"]),
         }
     }
 }
@@ -33,27 +33,27 @@ impl fmt::Display for Machine {
     }
 }
 
-/// How many processes wanted to run in the last minute, five and fifteen.
+/// The load averages of the last one, five and fifteen minutes.
 pub(crate) fn load() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let three: Vec<&str> = load.split(' ').take(3).collect();
     if three.len() == 3 { three.join(" ") } else { unknown() }
 }
 
-/// The kind of file system that a directory is on, and its device.
+/// The type and the device of the file system of a directory.
 pub(crate) fn file_system(directory: &Path) -> String {
     let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_path_buf());
     let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
     let mount = |line: &str| {
-        let mut words = line.split(' ');
-        let (device, at, kind) = (words.next()?, words.next()?, words.next()?);
+        let mut fields = line.split(' ');
+        let (device, at, kind) = (fields.next()?, fields.next()?, fields.next()?);
         directory.starts_with(at).then(|| (at.len(), format!("{kind} ({device})")))
     };
-    // Of mounts at one place the last covers the others.
+    // The last mount at a mount point hides the others.
     mounts.lines().filter_map(mount).max_by_key(|(length, _)| *length).map_or_else(unknown, |(_, named)| named)
 }
 
-fn said_by(program: &str, arguments: &[&str]) -> String {
+fn output_of(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success());
     output.map_or_else(unknown, |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -62,19 +62,19 @@ fn unknown() -> String {
     "unknown".to_owned()
 }
 
-/// The memory of this process that lies in RAM now, in bytes; 0 where the system does not tell.
+/// The resident memory of this process, in bytes, or 0 if the system does not report it.
 pub(crate) fn resident() -> u64 {
     status("VmRSS:")
 }
 
-/// The most it was since the start or the last [`forget_peak`].
+/// The peak of the resident memory since the start or the last [`forget_peak`].
 pub(crate) fn peak() -> u64 {
     status("VmHWM:")
 }
 
-/// Starts the measurement of [`peak`] anew.
+/// Resets [`peak`].
 pub(crate) fn forget_peak() {
-    // Where this is not allowed the peak is that of the whole process, which is no less true.
+    // If this is not permitted, the peak is that of the whole life of the process.
     let _ = fs::write("/proc/self/clear_refs", "5");
 }
 

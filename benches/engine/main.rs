@@ -1,15 +1,18 @@
-//! taskflow's engine beside others: named shapes of no-op tasks, timed in one go on one machine.
+//! Compares taskflow's engine with others: named shapes of no-op tasks, timed together on one
+//! machine.
 //!
-//! `cargo xtask bench` measures everything and prints two tables; `cargo xtask bench -- --help` lists what can be
-//! chosen. `docs/performance.md` says what the numbers mean.
+//! `cargo xtask bench` measures everything and prints two tables. `cargo xtask bench -- --help`
+//! lists the options. `docs/performance.md` explains the numbers.
 //!
-//! - `graph`, `shape`: what is run, and the result it must have. A wrong result is a failure, not a number.
+//! - `graph`, `shape`: the graphs and their expected results. A wrong result is a failure.
 //! - `rivals`: taskflow and the others, one file each.
-//! - `cell`: the measurement of one contender on one graph. Each has a process of its own, since an allocator that has
-//!   served one graph serves the next differently; this program starts itself for it.
-//! - `suite`: all cells, in turns. `table`: what comes out.
-//! - `durable`: runs that are kept, with a table of their own.
-//! - `facts`: what has no rival: build times, sizes, the start of a process, many sleeping tasks.
+//! - `cell`: the measurement of one contender on one graph. This program starts itself as a
+//!   separate process for each cell, because an allocator that has served one graph behaves
+//!   differently for the next.
+//! - `suite`: all cells, in turns. `table`: the results.
+//! - `durable`: durable runs, with a table of their own.
+//! - `facts`: measurements without rivals: build times, sizes, the start of a process, many
+//!   sleeping tasks.
 
 mod args;
 mod cell;
@@ -28,14 +31,14 @@ use args::{Options, Request};
 use machine::Machine;
 
 fn main() -> ExitCode {
-    // On executors of Spark this program is a worker.
+    // On Spark executors this program runs as a worker.
     taskflow::process::child_main();
     match args::parse(std::env::args().skip(1)) {
         Ok(Request::Help) => println!("{}", args::HELP),
         Ok(Request::Time(cell, budget)) => cell::measure_time(cell, budget),
         Ok(Request::Memory(cell)) => cell::measure_memory(cell),
-        Ok(Request::Durable(words)) => return said(durable::main(words.into_iter())),
-        Ok(Request::DurableJob(words)) => return said(durable::job(&words).map(|()| ExitCode::SUCCESS)),
+        Ok(Request::Durable(args)) => return exit_code(durable::main(args.into_iter())),
+        Ok(Request::DurableJob(args)) => return exit_code(durable::job(&args).map(|()| ExitCode::SUCCESS)),
         Ok(Request::Facts { names, markdown }) => return facts::print(&names, markdown.as_deref()),
         Ok(Request::Suite(options)) => return print_tables(&options),
         Err(message) => {
@@ -46,7 +49,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn said(outcome: Result<ExitCode, String>) -> ExitCode {
+fn exit_code(outcome: Result<ExitCode, String>) -> ExitCode {
     outcome.unwrap_or_else(|message| {
         eprintln!("{message}");
         ExitCode::FAILURE

@@ -1,4 +1,4 @@
-//! The named shapes, and the result each must give.
+//! The named shapes and their expected results.
 
 use std::collections::BTreeSet;
 
@@ -30,16 +30,16 @@ impl Shape {
         }
     }
 
-    /// What it is, for the table.
+    /// The description for the report.
     pub(crate) fn description(self) -> &'static str {
         match self {
-            Shape::Chain => "each task takes the value of the one before",
+            Shape::Chain => "each task takes the value of the previous one",
             Shape::Fan => "one source, n tasks that take its value, one that sums up theirs",
-            Shape::Layers => "√n layers of √n tasks with three inputs from the layer before, summed up at the end",
+            Shape::Layers => "√n layers of √n tasks with three inputs from the previous layer, summed up at the end",
             Shape::Diamond => "n / 3 diamonds in a row: two tasks take a value, one sums up the two",
             Shape::Tree => "n / 2 sources, summed up in pairs",
             Shape::Random => {
-                "one to three inputs from the 1,000 tasks before, drawn with a fixed seed; what nobody takes is summed up"
+                "one to three inputs from the 1,000 previous tasks, drawn with a fixed seed; values without a consumer are summed up"
             }
         }
     }
@@ -85,7 +85,8 @@ impl Shape {
         graph
     }
 
-    /// The result of the graph with about `n` tasks: by a formula where there is one, which the graph knows nothing of.
+    /// The result of the graph with about `n` tasks, computed independently of the graph by a
+    /// formula if there is one.
     pub(crate) fn expected(self, n: usize, graph: &Graph) -> u64 {
         let repeat = |times: usize, factor: u64, plus: u64| {
             (0..times).fold(1u64, |value, _| value.wrapping_mul(factor).wrapping_add(plus))
@@ -94,7 +95,7 @@ impl Shape {
             Shape::Chain => repeat(n - 1, 3, 1),
             Shape::Fan => 4 * n as u64,
             Shape::Layers => repeat(n.isqrt() - 1, 3, 0).wrapping_mul(n.isqrt() as u64),
-            // 3 x + 1 on one side, 2 x on the other.
+            // One side computes 3 x + 1, the other 2 x.
             Shape::Diamond => repeat(n / 3, 5, 1),
             Shape::Tree => n as u64 / 2,
             Shape::Random => graph.evaluate(),
@@ -128,7 +129,7 @@ fn random(graph: &mut Graph, n: usize) {
     graph.add(Op::Sum, &unused.into_iter().collect::<Vec<u32>>());
 }
 
-/// Steele, Lea and Flood's generator: small, and the same everywhere.
+/// The generator SplitMix64 of Steele, Lea and Flood, with the same results on every machine.
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -139,7 +140,7 @@ impl SplitMix {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`. The bias of the remainder is far below anything that shows here.
+    /// A number below `end`. The bias of the remainder is negligible here.
     fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }

@@ -1,4 +1,4 @@
-//! The whole: every cell in child processes, the contenders in turns.
+//! Measures all cells in child processes. The contenders take turns.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -12,15 +12,15 @@ use crate::rivals::Rival;
 use crate::shape::Shape;
 use crate::table;
 
-/// What was found out about a cell, over all its processes.
+/// The findings about a cell, of all its processes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) tasks: u64,
     pub(crate) builds: Vec<u64>,
     pub(crate) runs: Vec<u64>,
-    /// Of the built graph, in bytes.
+    /// The memory of the built graph, in bytes.
     pub(crate) built_memory: Option<u64>,
-    /// Of a run, beyond that.
+    /// The additional memory of a run, in bytes.
     pub(crate) run_memory: Option<u64>,
     pub(crate) end: End,
 }
@@ -30,9 +30,9 @@ pub(crate) struct Findings {
 pub(crate) enum End {
     #[default]
     Complete,
-    /// Not even one run was over in time.
+    /// No run ended within the time limit.
     CutOff,
-    /// The process died, or its result was wrong.
+    /// The process crashed, or its result was wrong.
     Failed,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Row {
     pub(crate) rivals: Vec<(Rival, Findings)>,
 }
 
-/// Measures everything that the options ask for, and tells of each row as soon as it is there.
+/// Measures everything that the options select, and reports each row when it is complete.
 pub(crate) fn run(options: &Options) -> Vec<Row> {
     let mut rows = Vec::new();
     for &shape in &options.shapes {
@@ -58,7 +58,8 @@ pub(crate) fn run(options: &Options) -> Vec<Row> {
     rows
 }
 
-/// Noise comes and goes within seconds, so the contenders take turns: it then hits all of them alike.
+/// Noise on the machine changes within seconds. The contenders take turns, so that it affects all
+/// of them equally.
 fn measure_row(shape: Shape, n: usize, options: &Options) -> Row {
     let mut findings: HashMap<&'static str, Findings> = HashMap::new();
     for round in 0..options.rounds {
@@ -72,7 +73,7 @@ fn measure_row(shape: Shape, n: usize, options: &Options) -> Row {
             measure(Cell { shape, n, rival }, What::Time(options.budget), options, of);
         }
     }
-    // In small graphs the pages of the process say more than the tasks.
+    // In small graphs the pages of the process outweigh the tasks.
     for &rival in options.rivals.iter().filter(|_| n >= MEMORABLE) {
         let of = findings.entry(rival.name()).or_default();
         if of.end == End::Complete {
@@ -85,7 +86,8 @@ fn measure_row(shape: Shape, n: usize, options: &Options) -> Row {
 }
 
 impl Findings {
-    /// Whether another process would tell nothing more: it was cut off or failed, or is so slow that noise averages out.
+    /// Whether another process would add nothing: it timed out or failed, or is so slow that noise
+    /// averages out.
     fn is_settled(&self, options: &Options) -> bool {
         let slow = self.runs.iter().chain(&self.builds).any(|&time| u128::from(time) > options.slow.as_nanos());
         self.end != End::Complete || slow
@@ -102,14 +104,14 @@ impl Findings {
     }
 }
 
-/// What a process is to measure.
+/// What a process measures.
 #[derive(Clone, Copy, Debug)]
 enum What {
     Time(Duration),
     Memory,
 }
 
-/// Runs one process for a cell and adds what it tells. It is killed when its time is over.
+/// Runs one process for a cell and adds its findings. Kills it after the time limit.
 fn measure(cell: Cell, what: What, options: &Options, findings: &mut Findings) {
     let program = std::env::current_exe().expect("the path of this program is known");
     let mut command = Command::new(program);
@@ -128,7 +130,7 @@ fn measure(cell: Cell, what: What, options: &Options, findings: &mut Findings) {
     let reader = std::thread::spawn(move || {
         let lines = BufReader::new(output).lines().map_while(Result::ok);
         for fact in lines.filter_map(|line| Fact::parse(&line)) {
-            // The other side gives up when time is over.
+            // The receiver may have stopped after the time limit.
             if sender.send(fact).is_err() {
                 return;
             }
@@ -148,7 +150,7 @@ fn measure(cell: Cell, what: What, options: &Options, findings: &mut Findings) {
         }
     }
     if !in_time {
-        // It may have ended by itself just now.
+        // The process may have ended in the meantime.
         let _ = child.kill();
     }
     let ended = child.wait().expect("the child is ours");
@@ -161,15 +163,15 @@ fn measure(cell: Cell, what: What, options: &Options, findings: &mut Findings) {
     };
 }
 
-/// The least and the middle of some numbers; `None` of none.
+/// The minimum and the median of some numbers, or `None` without numbers.
 pub(crate) fn least_and_median(numbers: &[u64]) -> Option<(u64, u64)> {
     let mut sorted = numbers.to_vec();
     sorted.sort_unstable();
     Some((*sorted.first()?, sorted[sorted.len() / 2]))
 }
 
-/// From this size on memory is measured.
+/// The smallest size for which memory is measured.
 const MEMORABLE: usize = 100_000;
 
-/// How long a contender may take before it is not measured a second time.
+/// The duration from which a contender is measured only once.
 pub(crate) const SLOW: Duration = Duration::from_secs(5);

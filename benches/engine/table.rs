@@ -6,8 +6,8 @@ use crate::rivals::Rival;
 use crate::shape::Shape;
 use crate::suite::{End, Findings, Row, least_and_median};
 
-/// One line a shape and size, one column a contender: how many nanoseconds a task takes in the fastest run, and in
-/// brackets how many times as long the whole run is as that of taskflow.
+/// A table with one line per shape and size, and one column per contender: the nanoseconds per task
+/// in the fastest run, and in parentheses the duration of the run relative to taskflow.
 pub(crate) fn overview(rows: &[Row], limit: u64) -> String {
     let Some(first) = rows.first() else { return String::new() };
     let names = first.rivals.iter().map(|(rival, _)| rival.name());
@@ -38,7 +38,7 @@ pub(crate) fn overview_line(row: &Row, limit: u64) -> String {
     text
 }
 
-/// One line a cell, with everything.
+/// A table with one line per cell and all findings.
 pub(crate) fn details(rows: &[Row], limit: u64) -> String {
     let mut text = String::from(
         "| shape | n | contender | tasks | build, ns/task | run, ns/task: least | median | runs | times taskflow | \
@@ -75,7 +75,7 @@ pub(crate) fn details(rows: &[Row], limit: u64) -> String {
     text
 }
 
-/// What the names in the tables stand for.
+/// The legend of the tables.
 pub(crate) fn legend(rows: &[Row]) -> String {
     let mut text = String::new();
     for shape in Shape::ALL.into_iter().filter(|shape| rows.iter().any(|row| row.shape == *shape)) {
@@ -101,7 +101,7 @@ impl Findings {
         self.runs.iter().copied().min()
     }
 
-    /// Nanoseconds for each task, of a time for all.
+    /// Nanoseconds per task, from the duration of a run.
     fn a_task(&self, nanoseconds: u64) -> String {
         let each = nanoseconds as f64 / self.tasks.max(1) as f64;
         if each < 9.95 { format!("{each:.1}") } else { thousands(each.round() as u64) }

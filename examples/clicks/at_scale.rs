@@ -1,25 +1,28 @@
-//! What the visitors of many servers did: a log each, as many as there are, on threads or on executors of Spark.
+//! Statistics of the visitors of many servers. Each log is a task, which runs on a thread or a
+//! Spark executor.
 //!
-//! Ten million lines are a thousand copies of the log of the examples. This
+//! To try ten million lines, make a thousand copies of the example log and process them on threads:
 //!
 //! ```sh
 //! mkdir -p target/logs && for n in $(seq 1000); do cp examples/data/access.log.gz target/logs/$n.log.gz; done
 //! TASKFLOW_SPARK=off cargo run --release --features spark --example clicks_at_scale -- run --logs-in target/logs
 //! ```
 //!
-//! runs on threads. On a cluster, whose machines see the same directory (or on Spark here, with `spark://local[*]`):
+//! To run on a cluster, whose machines must share the directory (or on local Spark, with
+//! `spark://local[*]`):
 //!
 //! ```sh
 //! export TASKFLOW_CONN_SPARK_DEFAULT='spark://host:7077'
 //! cargo run --release --features spark --example clicks_at_scale -- run --logs-in /shared/logs
 //! ```
 //!
-//! What is passed on from each log are its figures, not its requests: a reduction in two steps, whose values stay small.
+//! Each log is reduced to its figures before they are added up, so that values between tasks stay
+//! small.
 
 #![allow(unreachable_pub, reason = "the modules of a program, not of a library")]
 
 mod log;
-#[allow(dead_code, reason = "clicks looks at each session")]
+#[allow(dead_code, reason = "only the example `clicks` reads all fields of a session")]
 mod visits;
 
 use std::collections::{BTreeMap, HashSet};
@@ -31,7 +34,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
 
-/// What one log says, or many. The visitors of different servers count as different ones.
+/// The figures of one or several logs. Visitors of different servers are counted separately.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Figures {
     requests: u64,
@@ -52,7 +55,7 @@ impl Figures {
         self.sessions += other.sessions;
         for (ours, theirs) in [(&mut self.pages, &other.pages), (&mut self.referrers, &other.referrers)] {
             for (what, count) in theirs {
-                // Most are known already, and need no copy of their name.
+                // `entry` would copy each name, but most names are present already.
                 match ours.get_mut(what) {
                     Some(known) => *known += count,
                     None => _ = ours.insert(what.clone(), *count),
@@ -62,13 +65,13 @@ impl Figures {
     }
 }
 
-/// The logs in a directory, in the order of their names.
+/// The logs in a directory, by name.
 #[task(blocking)]
 fn logs(directory: &str) -> Result<Vec<String>> {
     let named = |error| format!("{directory}: {error}");
     let mut logs = Vec::new();
     for entry in fs::read_dir(directory).map_err(named)? {
-        // Executors have working directories of their own.
+        // Absolute, because executors have other working directories.
         let path = std::path::absolute(entry.map_err(named)?.path())?;
         let name = path.to_str().ok_or_else(|| format!("{}: the name is not UTF-8", path.display()))?;
         if name.ends_with(".log") || name.ends_with(".log.gz") {
@@ -82,7 +85,7 @@ fn logs(directory: &str) -> Result<Vec<String>> {
     Ok(logs)
 }
 
-/// Takes a log apart.
+/// Computes the figures of one log.
 #[task(executor = "spark")]
 fn figures(log: &str, idle_min: u32, site: &str) -> Result<Figures> {
     let log = log::read(Path::new(log))?;
@@ -107,7 +110,7 @@ fn figures(log: &str, idle_min: u32, site: &str) -> Result<Figures> {
     Ok(figures)
 }
 
-/// Adds up what the logs say.
+/// Adds up the figures of all logs.
 #[task]
 fn report(figures: &[Figures], top: usize) -> Result<String> {
     let mut all = Figures::default();
@@ -129,13 +132,14 @@ fn report(figures: &[Figures], top: usize) -> Result<String> {
     Ok(out)
 }
 
-/// What the visitors of many servers did.
+/// Statistics of the visitors of many servers.
 #[dag(tags = ["web"])]
 pub fn clicks_at_scale(
     #[param(help = "directory of access logs in Apache's combined format, plain or gzipped")] logs_in: String,
-    #[param(default = 30, range = 1..=1440, help = "minutes without a request that end a session")] idle_min: u32,
+    #[param(default = 30, range = 1..=1440, help = "minutes without a request after which a session ends")]
+    idle_min: u32,
     #[param(default = 10, range = 1..=100, help = "how many pages and referrers to show")] top: usize,
-    #[param(default = "semicomplete.com", help = "the site itself, which is no referrer")] site: String,
+    #[param(default = "semicomplete.com", help = "the site itself, which does not count as a referrer")] site: String,
 ) -> String {
     report(logs(logs_in).each(|log| figures(log, idle_min, site)), top)
 }

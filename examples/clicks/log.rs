@@ -1,4 +1,4 @@
-//! Parsing the Apache combined log format.
+//! A parser for the Apache combined log format.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use taskflow::Result;
 
-/// What the log gave: every line is in one of the two.
+/// The content of a log. Every line is in one of the two lists.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Log {
     pub requests: Vec<Request>,
@@ -28,7 +28,7 @@ pub struct Request {
     pub agent: String,
 }
 
-/// A line that is no request, with its number, the reason and the text as it was.
+/// An invalid line: its number, the reason, and its text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadLine {
     pub line: u64,
@@ -94,7 +94,7 @@ fn field<'a>(text: &'a str, open: &str, close: &str, name: &str) -> Result<(&'a 
     text.strip_prefix(open).and_then(|text| text.split_once(close)).ok_or_else(|| format!("{name}: missing"))
 }
 
-/// Splits `text` after its first quoted string, in which a backslash escapes.
+/// Splits `text` after its first quoted string, where a backslash escapes the next character.
 fn quoted<'a>(text: &'a str, name: &str) -> Result<(&'a str, &'a str), String> {
     let inside = text.strip_prefix('"').ok_or_else(|| format!("{name}: missing"))?;
     let mut escaped = false;

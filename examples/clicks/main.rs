@@ -1,4 +1,4 @@
-//! A web server's access log into sessions, top pages, referrers and status codes by hour.
+//! Turns a web server's access log into sessions, top pages, referrers and status codes by hour.
 //!
 //! ```sh
 //! cargo run --example clicks
@@ -22,14 +22,14 @@ use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
 use visits::Session;
 
-/// How often something was seen.
+/// A page or site, and how often it occurs.
 #[derive(Debug, Serialize, Deserialize)]
 struct Count {
     what: String,
     count: u32,
 }
 
-/// Requests of an hour of the day (UTC) that had a status.
+/// The number of requests with a status in one hour of the day (UTC).
 #[derive(Debug, Serialize, Deserialize)]
 struct HourStatus {
     hour: i64,
@@ -43,7 +43,7 @@ fn parse(log: &str) -> Result<Log> {
     log::read(Path::new(log))
 }
 
-/// Writes the lines that are no requests to a file of their own: line number, reason, text.
+/// Writes invalid lines to a separate file: line number, reason, text.
 #[task(blocking)]
 fn quarantine(log: &Log, bad_lines: &str) -> Result<usize> {
     let lines = log.bad.iter().map(|BadLine { line, reason, text }| format!("{line}\t{reason}\t{text}\n"));
@@ -54,19 +54,20 @@ fn quarantine(log: &Log, bad_lines: &str) -> Result<usize> {
     Ok(log.bad.len())
 }
 
-/// A session ends when its visitor is idle for longer than `idle_min`.
+/// Groups requests into sessions. A session ends when its visitor is idle for longer than
+/// `idle_min` minutes.
 #[task]
 fn sessions(log: &Log, idle_min: u32) -> Vec<Session> {
     visits::sessions(&log.requests, SignedDuration::from_mins(idle_min.into()))
 }
 
-/// The pages read most.
+/// The most frequently read pages.
 #[task]
 fn top_pages(log: &Log, top: usize) -> Vec<Count> {
     count(log.requests.iter().filter_map(visits::page), top)
 }
 
-/// The other sites that sent most requests.
+/// The other sites that most requests came from.
 #[task]
 fn referrers(log: &Log, site: &str, top: usize) -> Vec<Count> {
     count(log.requests.iter().filter_map(|request| visits::referrer(request, site)), top)
@@ -82,7 +83,7 @@ fn status_by_hour(log: &Log) -> Vec<HourStatus> {
     counts.into_iter().map(|((hour, status), count)| HourStatus { hour, status, count }).collect()
 }
 
-/// The `top` most frequent words; those seen equally often in alphabetic order.
+/// The `top` most frequent words, in alphabetical order where equally frequent.
 fn count<'a>(words: impl Iterator<Item = &'a str>, top: usize) -> Vec<Count> {
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     for word in words {
@@ -137,14 +138,15 @@ fn report(
     Ok(out)
 }
 
-/// What the visitors of a web site did.
+/// Statistics of the visitors of a web site.
 #[dag(tags = ["web"])]
 pub fn clicks(
     #[param(default = "examples/data/access.log.gz", help = "access log in Apache's combined format")] log: String,
-    #[param(default = 30, range = 1..=1440, help = "minutes without a request that end a session")] idle_min: u32,
+    #[param(default = 30, range = 1..=1440, help = "minutes without a request after which a session ends")]
+    idle_min: u32,
     #[param(default = 10, range = 1..=100, help = "how many pages and referrers to show")] top: usize,
-    #[param(default = "semicomplete.com", help = "the site itself, which is no referrer")] site: String,
-    #[param(default = "target/bad-lines.tsv", help = "file for the lines that are no requests")] bad_lines: String,
+    #[param(default = "semicomplete.com", help = "the site itself, which does not count as a referrer")] site: String,
+    #[param(default = "target/bad-lines.tsv", help = "file for invalid lines")] bad_lines: String,
 ) -> String {
     let log = parse(log);
     let bad = quarantine(log, bad_lines);

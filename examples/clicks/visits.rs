@@ -1,11 +1,11 @@
-//! What requests say of their visitors.
+//! Derives sessions, pages and referrers from requests.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::log::Request;
 
-/// The requests of one visitor without a long pause.
+/// Consecutive requests of one visitor, without a long pause.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Session {
     pub ip: String,
@@ -15,9 +15,10 @@ pub struct Session {
     pub requests: u32,
 }
 
-/// A session ends when its visitor (address and user agent) is idle for longer than this.
+/// Groups requests into sessions. A session ends when its visitor (address and user agent) is idle
+/// for longer than `idle`.
 pub fn sessions(requests: &[Request], idle: SignedDuration) -> Vec<Session> {
-    // Servers write a line when the response is complete, so the lines are not in the order of their times.
+    // A server writes a line when the response is complete, so lines are not sorted by time.
     let mut requests: Vec<&Request> = requests.iter().collect();
     requests.sort_by_key(|r| (&r.ip, &r.agent, r.time));
 
@@ -34,7 +35,8 @@ pub fn sessions(requests: &[Request], idle: SignedDuration) -> Vec<Session> {
     sessions
 }
 
-/// The page that was read: what `GET` found, without images, scripts and other files.
+/// The page that was read: the path of a successful `GET`, except for images, scripts and other
+/// files.
 pub fn page(request: &Request) -> Option<&str> {
     let found = request.method == "GET" && matches!(request.status, 200 | 304);
     let path = request.path.split(['?', '#']).next()?;
@@ -49,7 +51,7 @@ fn is_page(path: &str) -> bool {
     }
 }
 
-/// The other site that sent the request to `site`.
+/// The host of the referrer, unless it is `site` itself.
 pub fn referrer<'a>(request: &'a Request, site: &str) -> Option<&'a str> {
     let (_scheme, rest) = request.referrer.split_once("://")?;
     let host = rest.split(['/', '?', ':']).next()?;

@@ -1,4 +1,4 @@
-//! Reading the CSV files, plain or gzipped, without losing a row.
+//! Reads the CSV files, plain or gzipped. Every row is either used or reported.
 
 use std::fmt::{self, Display};
 use std::fs::File;
@@ -10,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
 
-/// What one file gave: the rows that were asked for, the bad ones, and how many there were in all.
+/// The content of one file: the selected rows, the invalid ones, and the number of all rows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Table<T> {
     pub rows: Vec<T>,
@@ -18,7 +18,7 @@ pub struct Table<T> {
     pub read: usize,
 }
 
-/// A row that could not be used, and why.
+/// An invalid row, and the reason.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BadRow {
     pub file: String,
@@ -26,7 +26,7 @@ pub struct BadRow {
     pub reason: String,
 }
 
-/// A scheduled departure. A cancelled flight has no delay.
+/// A scheduled departure. `delay` is `None` for a cancelled flight.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Flight {
     pub carrier: String,
@@ -36,7 +36,7 @@ pub struct Flight {
     pub delay: Option<i32>,
 }
 
-/// The weather of one hour at one airport: wind in miles an hour, rain and snow in inches.
+/// The weather of one hour at one airport: wind in miles per hour, rain and snow in inches.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Weather {
     pub origin: String,
@@ -52,11 +52,12 @@ pub struct Name {
     pub name: String,
 }
 
-/// The flights of a month (`2013-01`) or a year (`2013`), from that month's own file if there is one.
+/// The flights of a month (`2013-01`) or a year (`2013`), from the file of that month if there is
+/// one.
 pub fn flights(dir: &Path, month: &str) -> Result<Table<Flight>> {
     let flights = read(dir, &[&format!("flights-{month}"), "flights"], |row| {
         let date = Date::new(row.read("year")?, row.read("month")?, row.read("day")?);
-        let date = date.ok_or("year, month, day: not in the calendar")?;
+        let date = date.ok_or("year, month, day: no such date")?;
         if !date.to_string().starts_with(month) {
             return Ok(None);
         }
@@ -64,9 +65,9 @@ pub fn flights(dir: &Path, month: &str) -> Result<Table<Flight>> {
             (None, None) => None,
             (Some(1..=2400), Some(delay @ -180..=2880)) => Some(delay),
             (Some(1..=2400), Some(delay)) => {
-                return Err(format!("dep_delay: {delay} minutes cannot be"));
+                return Err(format!("dep_delay: {delay} minutes is out of range"));
             }
-            (Some(time), Some(_)) => return Err(format!("dep_time: {time} is no time of day")),
+            (Some(time), Some(_)) => return Err(format!("dep_time: {time} is not a time of day")),
             (Some(_), None) => return Err("dep_delay: NA, but the flight departed".into()),
             (None, Some(_)) => return Err("dep_time: NA, but the flight has a delay".into()),
         };
@@ -79,7 +80,8 @@ pub fn flights(dir: &Path, month: &str) -> Result<Table<Flight>> {
         }))
     })?;
     if flights.rows.is_empty() {
-        let bad = flights.bad.first().map_or("none bad".into(), |bad| format!("the first bad one is {bad}"));
+        let bad =
+            flights.bad.first().map_or("none of them invalid".into(), |bad| format!("the first invalid one is {bad}"));
         return Err(format!("no flights of {month} among {} rows, {bad}", flights.read).into());
     }
     Ok(flights)
@@ -89,7 +91,7 @@ pub fn weather(dir: &Path) -> Result<Table<Weather>> {
     read(dir, &["weather"], |row| {
         let wind = row.read_or_na("wind_speed")?;
         if wind.is_some_and(|wind| !(0.0..=250.0).contains(&wind)) {
-            return Err(format!("wind_speed: {} mph cannot be", row.text("wind_speed")?));
+            return Err(format!("wind_speed: {} mph is out of range", row.text("wind_speed")?));
         }
         let rain = row.read_or_na("precip")?;
         Ok(Some(Weather { origin: row.read("origin")?, hour: row.read("time_hour")?, wind, rain }))
@@ -100,7 +102,8 @@ pub fn names(dir: &Path, file: &str, code: &str) -> Result<Table<Name>> {
     read(dir, &[file], |row| Ok(Some(Name { code: row.read(code)?, name: row.read("name")? })))
 }
 
-/// Reads the first of the `files` that is in `dir`; `keep` takes a row, leaves it out (`None`), or says what is wrong.
+/// Reads the first of the `files` that exists in `dir`. `keep` converts a row, skips it (`None`),
+/// or returns what is wrong.
 fn read<T>(dir: &Path, files: &[&str], keep: impl Fn(Row<'_>) -> Result<Option<T>, String>) -> Result<Table<T>> {
     let path = find(dir, files)?;
     let file = path.file_name().unwrap_or_default().to_string_lossy();
@@ -126,13 +129,13 @@ fn read<T>(dir: &Path, files: &[&str], keep: impl Fn(Row<'_>) -> Result<Option<T
     Ok(table)
 }
 
-/// Nothing is quoted in these files: a comma always ends a column, and a line its row.
+/// These files quote nothing, so every comma separates columns and every newline separates rows.
 fn split(line: &[u8]) -> Result<Vec<&str>, String> {
     let line = str::from_utf8(line).map_err(|error| error.to_string())?;
     Ok(line.trim_end().split(',').collect())
 }
 
-/// The columns of a row by name.
+/// A row, with access to its columns by name.
 struct Row<'a> {
     header: &'a [&'a str],
     columns: Vec<&'a str>,
@@ -162,7 +165,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The directory of that name; one that is not here may be in the repository that holds this example.
+/// The directory of that name, relative to the working directory or else to the repository of this
+/// example.
 pub fn directory(name: &str) -> PathBuf {
     let here = PathBuf::from(name);
     if here.is_dir() { here } else { Path::new(env!("CARGO_MANIFEST_DIR")).join(here) }

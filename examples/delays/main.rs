@@ -1,7 +1,7 @@
-//! Departure delays from New York City: CSV files in, a warehouse table and a report out.
+//! Departure delays from New York City: turns CSV files into a warehouse table and a report.
 //!
 //! ```sh
-//! cargo run --example delays                                  # January 2013, late is more than 15 minutes
+//! cargo run --example delays                                  # January 2013; a flight is late after 15 minutes
 //! cargo run --example delays -- run --late-after-min 60
 //! cargo run --example delays -- run --data DIR --month 2013   # a whole year, see examples/data/README.md
 //! cargo run --example delays -- show
@@ -20,7 +20,7 @@ use input::{Flight, Name, Table, Weather, directory};
 use summary::{Joined, Summary, rain, summarise, wind};
 use taskflow::prelude::*;
 
-/// Reads the flights of the month; a row that makes no sense is kept aside with its line number.
+/// Reads the flights of the month. Invalid rows are collected with their line numbers.
 #[task(timeout = "10m", blocking)]
 fn flights(data: &str, month: &str) -> Result<Table<Flight>> {
     input::flights(&directory(data), month)
@@ -38,7 +38,7 @@ fn names(data: &str, file: &str, code: &str) -> Result<Table<Name>> {
     input::names(&directory(data), file, code)
 }
 
-/// Gives each flight the weather of its hour, and counts what has no match.
+/// Joins each flight with the weather of its hour, and counts flights without a match.
 #[task]
 fn join(flights: Table<Flight>, weather: &Table<Weather>, airlines: &Table<Name>, airports: &Table<Name>) -> Joined {
     summary::join(flights, weather, airlines, airports)
@@ -50,13 +50,13 @@ fn by_carrier(joined: &Joined, airlines: &Table<Name>, late_after_min: u32) -> S
     summarise("carrier", &joined.departures, late_after_min, &airlines.rows, |d| &d.carrier)
 }
 
-/// Late and cancelled flights by the airport they leave.
+/// Late and cancelled flights by airport of departure.
 #[task]
 fn by_origin(joined: &Joined, airports: &Table<Name>, late_after_min: u32) -> Summary {
     summarise("origin", &joined.departures, late_after_min, &airports.rows, |d| &d.origin)
 }
 
-/// Late and cancelled flights by the airport they fly to.
+/// Late and cancelled flights by destination.
 #[task]
 fn by_destination(joined: &Joined, airports: &Table<Name>, late_after_min: u32) -> Summary {
     summarise("destination", &joined.departures, late_after_min, &airports.rows, |d| &d.dest)
@@ -74,7 +74,7 @@ fn by_rain(joined: &Joined, late_after_min: u32) -> Summary {
     summarise("rain", &joined.departures, late_after_min, &[], rain)
 }
 
-/// Replaces the month in the warehouse, so that running twice changes nothing.
+/// Replaces the month in the warehouse, so that a second run changes nothing.
 #[task(retries = 3, retry_delay = "1s")]
 async fn load(warehouse: &str, month: &str, joined: &Joined, summaries: Vec<Summary>) -> Result<usize> {
     warehouse::replace(Path::new(warehouse), month, joined, &summaries).await
@@ -87,7 +87,7 @@ fn report(month: &str, late_after_min: u32, joined: &Joined, summaries: Vec<Summ
     Ok(format!("{report}rows loaded into the warehouse: {loaded}"))
 }
 
-/// How late flights leave New York: by carrier, airport, destination and weather.
+/// Delays of flights from New York by carrier, airport, destination and weather.
 #[dag(tags = ["etl"])]
 pub fn delays(
     #[param(default = "examples/data", help = "directory of the CSV files, plain or gzipped")] data: String,

@@ -1,4 +1,4 @@
-//! From rows to figures: the join and the counting.
+//! Joins the tables and counts flights.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::input::{BadRow, Flight, Name, Table, Weather};
 
-/// The flights with the weather at departure, and what the inputs lacked.
+/// The flights with the weather at departure, and statistics about invalid and unmatched rows.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Joined {
     pub departures: Vec<Departure>,
@@ -26,7 +26,7 @@ pub struct Departure {
     pub rain: Option<f64>,
 }
 
-/// How many flights found no partner in the other tables.
+/// The number of flights without a match in the other tables.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unmatched {
     pub airline: usize,
@@ -34,7 +34,7 @@ pub struct Unmatched {
     pub weather: usize,
 }
 
-/// The groups of one dimension ("carrier", "origin", ..), the one with most late flights first.
+/// The groups of one dimension ("carrier", "origin", ..), by descending share of late flights.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Summary {
     pub by: String,
@@ -52,19 +52,19 @@ pub struct Group {
 }
 
 impl Group {
-    /// Late flights among those that departed.
+    /// The share of late flights among those that departed.
     pub fn late_share(&self) -> f64 {
         f64::from(self.late) / f64::from((self.flights - self.cancelled).max(1))
     }
 
-    /// None where every flight was cancelled.
+    /// The mean delay in minutes, or `None` if every flight was cancelled.
     pub fn mean_delay(&self) -> Option<f64> {
         let departed = self.flights - self.cancelled;
         (departed > 0).then(|| self.delay_min as f64 / f64::from(departed))
     }
 }
 
-/// A left join: every flight stays, with or without its airline, airports and weather.
+/// A left join: keeps every flight, with or without its airline, airports and weather.
 pub fn join(
     flights: Table<Flight>,
     weather: &Table<Weather>,
@@ -90,7 +90,7 @@ pub fn join(
     Joined { departures, flight_rows: flights.read, bad_flights, bad, unmatched }
 }
 
-/// Counts the departures of each `key`, which gets its name from `names` where there is one.
+/// Counts the departures of each `key`. Names of keys come from `names`.
 pub fn summarise(
     by: &str,
     departures: &[Departure],

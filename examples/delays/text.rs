@@ -1,4 +1,4 @@
-//! The report: one table a dimension, with a bar for the share of late flights.
+//! The report: one table per dimension, with a bar for the share of late flights.
 
 use std::fmt::Write;
 

@@ -20,7 +20,7 @@ const TABLES: &str = "
         primary key (month, file, line)
     ) strict, without rowid";
 
-/// Puts a month in the place of what an earlier run left for it, in one transaction.
+/// Replaces the rows of a month in one transaction. Returns the number of rows written.
 pub async fn replace(path: &Path, month: &str, joined: &Joined, summaries: &[Summary]) -> Result<usize> {
     if let Some(dir) = path.parent() {
         create_dir_all(dir)?;

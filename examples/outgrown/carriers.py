@@ -1,4 +1,4 @@
-"""How many flights of each carrier arrived, and how many of them late: carriers.py FLIGHTS LATE_AFTER_MINUTES"""
+"""Counts the flights of each carrier that arrived, and those that were late: carriers.py FLIGHTS LATE_AFTER_MINUTES"""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
 
-def give(value):
+def return_result(value):
     path = os.environ["TASKFLOW_RESULT"]
     with open(path + ".part", "w") as file:
         json.dump(value, file)
@@ -25,5 +25,5 @@ carriers = (
     .agg(f.count("*").alias("flights"), f.count(f.when(delay > late_after, 1)).alias("late"))
     .orderBy("carrier")
 )
-give([row.asDict() for row in carriers.collect()])
+return_result([row.asDict() for row in carriers.collect()])
 spark.stop()

@@ -1,4 +1,5 @@
-//! Which page will a visitor read next? From an access log to a model that is published only if it is worth it.
+//! Predicts the page that a visitor will read next. Learns a model from an access log, and
+//! publishes it only if it is good enough.
 //!
 //! ```sh
 //! cargo run --example recommend
@@ -6,13 +7,14 @@
 //! cargo run --example recommend -- show
 //! ```
 //!
-//! Each day of the log is a task of its own, as many as the log has days (`each`); who read what is kept in scratch files that
-//! are removed whatever happens (`scope`); the model is published, or refused with its figures, by a gate (`branch!`).
+//! One task processes each day of the log (`each`). Intermediate results are in temporary files,
+//! which are removed even if the run fails (`scope`). Depending on its score, the model is
+//! published or rejected (`branch!`).
 
 #![allow(unreachable_pub, reason = "the modules of a program, not of a library")]
 
 #[path = "../clicks/log.rs"]
-#[allow(dead_code, reason = "clicks looks at the bad lines, too")]
+#[allow(dead_code, reason = "only the example `clicks` reads invalid lines")]
 mod log;
 mod model;
 mod visits;
@@ -22,19 +24,19 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use model::{Verdict, Visit, evaluate, halves, judge, popular, publish, refuse, train};
+use model::{Verdict, Visit, evaluate, judge, popular, publish, reject, split_visits, train};
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
 use visits::{Day, days, pages_read, sessions};
 
-/// Who read what in a day: a file with a line for each session and page, in the order of reading.
+/// The visits of a day: a file with a line for each session and page, in the order of reading.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Matrix {
     file: String,
     sessions: usize,
 }
 
-/// A directory for the files of this run.
+/// Creates a temporary directory for this run.
 #[task(blocking)]
 fn scratch(ctx: &TaskContext) -> Result<String> {
     let dir = std::env::temp_dir().join(format!("taskflow-recommend-{}", ctx.run_id()));
@@ -60,16 +62,16 @@ fn read_matrix(matrix: &Matrix) -> Result<Vec<Visit>> {
     for line in BufReader::new(fs::File::open(&matrix.file)?).lines() {
         let line = line?;
         let (session, page) = line.split_once('\t').ok_or("a line without a session")?;
-        visits.get_mut(session.parse::<usize>()?).ok_or("more sessions than there are")?.push(page.to_owned());
+        visits.get_mut(session.parse::<usize>()?).ok_or("a line with an invalid session")?.push(page.to_owned());
     }
     Ok(visits)
 }
 
-/// Those to learn from, and those to test with.
+/// Splits the visits into a training set and a test set.
 #[task(blocking)]
 fn split(days: &[Matrix], one_in: usize) -> Result<(Vec<Visit>, Vec<Visit>)> {
     let visits: Vec<Vec<Visit>> = days.iter().map(read_matrix).collect::<Result<_>>()?;
-    Ok(halves(visits.into_iter().flatten(), one_in))
+    Ok(split_visits(visits.into_iter().flatten(), one_in))
 }
 
 #[task(blocking)]
@@ -80,7 +82,7 @@ fn remove(scratch: &str) -> Result<()> {
     }
 }
 
-/// How much there was to learn from, and what came of it.
+/// Writes the size of the data and the outcome.
 #[task]
 fn report(days: &[Day], matrices: &[Matrix], outcome: &str) -> Result<String> {
     let mut out = String::new();
@@ -92,14 +94,15 @@ fn report(days: &[Day], matrices: &[Matrix], outcome: &str) -> Result<String> {
     Ok(out)
 }
 
-/// What to read next, learned from an access log.
+/// Learns what to read next from an access log.
 #[dag(tags = ["web", "ml"])]
 pub fn recommendations(
     #[param(default = "examples/data/access.log.gz", help = "access log in Apache's combined format")] log: String,
-    #[param(default = 30, range = 1..=1440, help = "minutes without a request that end a session")] idle_min: u32,
-    #[param(default = 5, range = 2..=100, help = "one session in so many is for testing")] one_in: usize,
-    #[param(default = 5, range = 1..=100, help = "how many pages are recommended")] count: usize,
-    #[param(default = 1.2, help = "how many times the hits of popularity are wanted")] min_lift: f64,
+    #[param(default = 30, range = 1..=1440, help = "minutes without a request after which a session ends")]
+    idle_min: u32,
+    #[param(default = 5, range = 2..=100, help = "one of this many sessions is used for testing")] one_in: usize,
+    #[param(default = 5, range = 1..=100, help = "how many pages to recommend")] count: usize,
+    #[param(default = 1.2, help = "how many times as many hits as popularity the model needs")] min_lift: f64,
     #[param(default = "target/recommendations.json", help = "file for the model")] model_file: String,
 ) -> String {
     let read = days(log).label(|day| day.date.clone()).each(pages_read);
@@ -115,7 +118,7 @@ pub fn recommendations(
 
     let outcome = branch!(judge(score, min_lift) => {
         Verdict::Better(score) => publish(model, score, model_file),
-        Verdict::NoBetter { score, wanted } => refuse(score, wanted),
+        Verdict::NotBetter { score, required } => reject(score, required),
     });
     report(read, matrices, outcome)
 }

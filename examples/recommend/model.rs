@@ -1,4 +1,4 @@
-//! What to read next: learned from visits, judged, and published if it is worth it.
+//! A model of what to read next: training, evaluation and publication.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,15 +10,16 @@ use taskflow::prelude::*;
 /// The pages of one session, in the order in which they were first read.
 pub type Visit = Vec<String>;
 
-/// For each page those that were read in the same sessions, most often first, with how often.
+/// For each page, the pages that were read in the same sessions, with the number of these sessions,
+/// in descending order.
 pub type Model = BTreeMap<String, Vec<(String, u32)>>;
 
-/// How often the page that was read last was among those that were recommended.
+/// How often the last page of a visit was among the recommended ones.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Score {
     pub visits: u32,
     pub hits: u32,
-    /// The hits of recommending what is read most, whoever asks.
+    /// The hits of the baseline, which recommends the most popular pages to everyone.
     pub popular: u32,
 }
 
@@ -26,20 +27,20 @@ pub struct Score {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Verdict {
     Better(Score),
-    NoBetter { score: Score, wanted: f64 },
+    NotBetter { score: Score, required: f64 },
 }
 
-/// Every `one_in`th session is for testing, the others are for training.
-pub fn halves(visits: impl IntoIterator<Item = Visit>, one_in: usize) -> (Vec<Visit>, Vec<Visit>) {
+/// Splits visits into training and test sets. Every `one_in`th visit is for testing.
+pub fn split_visits(visits: impl IntoIterator<Item = Visit>, one_in: usize) -> (Vec<Visit>, Vec<Visit>) {
     let (mut train, mut test) = (Vec::new(), Vec::new());
     for (number, visit) in visits.into_iter().enumerate() {
-        let half = if number % one_in == 0 { &mut test } else { &mut train };
-        half.push(visit);
+        let set = if number % one_in == 0 { &mut test } else { &mut train };
+        set.push(visit);
     }
     (train, test)
 }
 
-/// Counts the sessions in which two pages were both read.
+/// Counts, for each pair of pages, the sessions in which both were read.
 #[task]
 pub fn train(visits: &[Visit]) -> Model {
     let mut together: BTreeMap<&str, BTreeMap<&str, u32>> = BTreeMap::new();
@@ -52,14 +53,14 @@ pub fn train(visits: &[Visit]) -> Model {
     }
     let ranked = |others: BTreeMap<&str, u32>| {
         let mut others: Vec<(String, u32)> = others.into_iter().map(|(page, count)| (page.to_owned(), count)).collect();
-        // Stable: of pages seen equally often the first by name.
+        // The sort is stable, so pages with equal counts stay sorted by name.
         others.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
         others
     };
     together.into_iter().map(|(page, others)| (page.to_owned(), ranked(others))).collect()
 }
 
-/// The pages read in most sessions, most first.
+/// All pages, by descending number of sessions in which they were read.
 #[task]
 pub fn popular(visits: &[Visit]) -> Vec<String> {
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
@@ -71,7 +72,8 @@ pub fn popular(visits: &[Visit]) -> Vec<String> {
     pages.into_iter().map(|(page, _)| page.to_owned()).collect()
 }
 
-/// What to read after these pages: added up over them, without what was read.
+/// Recommends pages to a visitor who has read `read`: adds up the counts for these pages, and omits
+/// the pages themselves.
 fn recommend(model: &Model, read: &[String], count: usize) -> Vec<String> {
     let mut scores: BTreeMap<&str, u32> = BTreeMap::new();
     for (page, together) in read.iter().filter_map(|page| model.get(page)).flatten() {
@@ -82,7 +84,7 @@ fn recommend(model: &Model, read: &[String], count: usize) -> Vec<String> {
     pages.into_iter().take(count).map(|(page, _)| page.to_owned()).collect()
 }
 
-/// Hides the last page of each session for testing, and looks whether it is among `count` recommendations.
+/// Counts how often the last page of a visit is among `count` recommendations for the other pages.
 #[task]
 pub fn evaluate(model: &Model, popular: &[String], test: &[Visit], count: usize) -> Score {
     let mut score = Score { visits: 0, hits: 0, popular: 0 };
@@ -96,36 +98,36 @@ pub fn evaluate(model: &Model, popular: &[String], test: &[Visit], count: usize)
     score
 }
 
-/// The model must hit `min_lift` times as often as popularity does.
+/// Decides whether to publish: the model needs `min_lift` times as many hits as the baseline.
 #[task]
 pub fn judge(score: Score, min_lift: f64) -> Verdict {
-    let wanted = f64::from(score.popular) * min_lift;
-    if f64::from(score.hits) > 0.0 && f64::from(score.hits) >= wanted {
+    let required = f64::from(score.popular) * min_lift;
+    if f64::from(score.hits) > 0.0 && f64::from(score.hits) >= required {
         Verdict::Better(score)
     } else {
-        Verdict::NoBetter { score, wanted }
+        Verdict::NotBetter { score, required }
     }
 }
 
-/// Writes the model where a web server can read it, whole or not at all.
+/// Writes the model to a file, atomically.
 #[task(blocking)]
 pub fn publish(model: &Model, score: &Score, path: &str) -> Result<String> {
     let path = Path::new(path);
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
     }
-    let fresh = path.with_extension("new");
-    fs::write(&fresh, serde_json::to_string(model)?)?;
-    fs::rename(&fresh, path)?;
-    Ok(format!("published {} pages to {}: {}", model.len(), path.display(), told(score)))
+    let temporary = path.with_extension("new");
+    fs::write(&temporary, serde_json::to_string(model)?)?;
+    fs::rename(&temporary, path)?;
+    Ok(format!("published {} pages to {}: {}", model.len(), path.display(), describe(score)))
 }
 
-/// The model that is there stays.
+/// Keeps the published model.
 #[task]
-pub fn refuse(score: &Score, wanted: f64) -> String {
-    format!("not published, {wanted:.0} hits are wanted: {}", told(score))
+pub fn reject(score: &Score, required: f64) -> String {
+    format!("not published, {required:.0} hits are required: {}", describe(score))
 }
 
-fn told(score: &Score) -> String {
+fn describe(score: &Score) -> String {
     format!("{} of {} last pages were recommended, {} by popularity", score.hits, score.visits, score.popular)
 }

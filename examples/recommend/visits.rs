@@ -1,4 +1,4 @@
-//! From a log to the visits of each day.
+//! Derives the visits of each day from a log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,7 +17,7 @@ pub struct Day {
     pub requests: Vec<Request>,
 }
 
-/// Reads the log, plain or gzipped, and takes it apart by days (UTC).
+/// Reads the log, plain or gzipped, and groups its requests by day (UTC).
 #[task(blocking)]
 pub fn days(log: &str) -> Result<Vec<Day>> {
     let mut days: BTreeMap<String, Vec<Request>> = BTreeMap::new();
@@ -28,7 +28,7 @@ pub fn days(log: &str) -> Result<Vec<Day>> {
     Ok(days.into_iter().map(|(date, requests)| Day { date, requests }).collect())
 }
 
-/// What was read, without images, scripts and other files, and without those who read robots.txt.
+/// Keeps successful requests for pages, and removes clients that read robots.txt.
 #[task]
 pub fn pages_read(day: Day) -> Day {
     let robots: BTreeSet<String> =
@@ -38,8 +38,9 @@ pub fn pages_read(day: Day) -> Day {
     Day { date: day.date, requests: requests.collect() }
 }
 
-/// The sessions of a day: a visitor (address and user agent) without a pause longer than `idle_min`. Those of one page say
-/// nothing about what goes together, and are left out.
+/// The visits of a day. A visit ends when the visitor (address and user agent) pauses for longer
+/// than `idle_min` minutes. Visits of one page are omitted, because they say nothing about pages
+/// read together.
 #[task]
 pub fn sessions(day: &Day, idle_min: u32) -> Vec<Visit> {
     let idle = SignedDuration::from_mins(idle_min.into());
@@ -48,10 +49,10 @@ pub fn sessions(day: &Day, idle_min: u32) -> Vec<Visit> {
     let mut visits: Vec<Visit> = Vec::new();
     let mut last: Option<&Request> = None;
     for request in requests {
-        let goes_on = last.is_some_and(|last| {
+        let continues = last.is_some_and(|last| {
             (&last.ip, &last.agent) == (&request.ip, &request.agent) && request.time.duration_since(last.time) <= idle
         });
-        if !goes_on {
+        if !continues {
             visits.push(Visit::new());
         }
         let page = request.path.split(['?', '#']).next().unwrap_or_default();

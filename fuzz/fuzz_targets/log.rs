@@ -1,4 +1,4 @@
-//! Lines of a log, and what is taken out of it as a secret.
+//! Parses lines of a log and redacts secrets.
 #![no_main]
 
 use taskflow_core::log::{LogRecord, redact};

@@ -1,19 +1,21 @@
-//! Where the function's other attributes go, and what its doc comment says.
+//! The other attributes of the function, and the text of its doc comment.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Attribute, Expr, Lit, Meta};
 
-/// The attributes of a function, by where generated code repeats them.
+/// The attributes of a function, grouped by the generated items that repeat them.
 #[derive(Default)]
 pub(crate) struct Attrs {
     /// Doc comments.
     pub(crate) docs: Vec<Attribute>,
-    /// What concerns every generated item: `allow`, `doc(hidden)`. The compiler has dealt with `cfg` before.
+    /// Repeated on every generated item: `allow`, `doc(hidden)`. The compiler has evaluated `cfg`
+    /// already.
     pub(crate) shared: Vec<Attribute>,
-    /// What concerns the callers in a DAG: `deprecated`.
-    pub(crate) face: Vec<Attribute>,
-    /// Everything else belongs to the function with the body: `tracing::instrument`, `inline`, `expect`, ..
+    /// Repeated on the function that DAGs call: `deprecated`.
+    pub(crate) callable: Vec<Attribute>,
+    /// Everything else stays on the function with the body: `tracing::instrument`, `inline`,
+    /// `expect`, ..
     pub(crate) body: Vec<Attribute>,
 }
 
@@ -21,13 +23,13 @@ impl Attrs {
     pub(crate) fn sort(attrs: Vec<Attribute>) -> Self {
         let mut sorted = Attrs::default();
         for attr in attrs {
-            let place = match attr.path().get_ident().map(ToString::to_string).as_deref() {
+            let group = match attr.path().get_ident().map(ToString::to_string).as_deref() {
                 Some("doc") if matches!(attr.meta, Meta::NameValue(_)) => &mut sorted.docs,
                 Some("doc" | "allow") => &mut sorted.shared,
-                Some("deprecated") => &mut sorted.face,
+                Some("deprecated") => &mut sorted.callable,
                 _ => &mut sorted.body,
             };
-            place.push(attr);
+            group.push(attr);
         }
         sorted
     }
@@ -50,17 +52,19 @@ impl Attrs {
                 let text = dedent(&lines);
                 quote!(#text)
             }
-            // `#[doc = include_str!("..")]`: its text is known to the compiler only.
+            // `#[doc = include_str!("..")]`: only the compiler knows the text.
             None => quote!(::core::concat!(#(#values, "\n"),*)),
         }
     }
 }
 
-/// Takes off the one space after `///`, the stars of `/** */` and the blank lines around. Each text is one attribute.
+/// Removes the space after `///`, the stars of `/** */` and surrounding blank lines. Each text is
+/// one attribute.
 fn dedent(texts: &[String]) -> String {
     let mut lines: Vec<String> = Vec::new();
     for text in texts {
-        // Of a block comment every line but the first starts with a star; of a line comment there is one line.
+        // In a block comment every line but the first starts with a star. A line comment has one
+        // line.
         let starred = text.contains('\n') && text.lines().skip(1).all(|line| line.trim_start().starts_with('*'));
         for (number, line) in text.lines().map(str::trim_end).enumerate() {
             let line = match line.trim_start().strip_prefix('*') {
@@ -85,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_lose_their_markup_and_keep_their_shape() {
+    fn markup_is_removed_and_indentation_is_kept() {
         assert_eq!(dedented(&[]), "");
         assert_eq!(dedented(&[" One line."]), "One line.");
         assert_eq!(dedented(&[" First.", "", " Second:", "   indented"]), "First.\n\nSecond:\n  indented");

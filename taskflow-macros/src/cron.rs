@@ -1,4 +1,5 @@
-//! Cron expressions: five fields, read by croner, with the checks that croner leaves out.
+//! Cron expressions of five fields. croner parses them; this module adds the checks that croner
+//! lacks.
 
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::civil::date;
@@ -9,7 +10,7 @@ struct Field {
     name: &'static str,
     min: u32,
     max: u32,
-    /// What may be written in it.
+    /// The valid values, for messages.
     values: &'static str,
 }
 
@@ -31,14 +32,14 @@ const FIELDS: [Field; 5] = [
     },
 ];
 
-/// What is wrong with an expression, if anything is.
+/// Checks an expression. The error is a message.
 pub(crate) fn check(text: &str) -> Result<(), String> {
     let fields: Vec<&str> = text.split_whitespace().collect();
     match fields.len() {
         5 => {}
         6 => {
             return Err(format!(
-                "a schedule has five fields and this one has six; without the seconds it is `{}`",
+                "a schedule has five fields, but this one has six; without seconds, write `{}`",
                 fields[1..].join(" ")
             ));
         }
@@ -48,7 +49,7 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
             );
         }
         count => {
-            let missing = if count < 5 { format!("; the {} is missing", FIELDS[count].name) } else { String::new() };
+            let missing = if count < 5 { format!("; add the {}", FIELDS[count].name) } else { String::new() };
             return Err(format!(
                 "a schedule has five fields (minute, hour, day of the month, month, day of the week), as in `0 6 * * *`; \
                  this one has {count}{missing}"
@@ -58,26 +59,27 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
     let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
     for (position, (text, field)) in fields.iter().zip(&FIELDS).enumerate() {
         check_ranges(text, field)?;
-        // croner does not say in which field a mistake is, so each is read alone.
+        // croner does not report which field is wrong, so parse each one separately.
         let mut alone = ["*"; 5];
         alone[position] = text;
         if parser.parse(&alone.join(" ")).is_err() {
             let Field { name, values, .. } = field;
             return Err(format!(
-                "`{text}` is no {name}: write {values}; also as a list `1,3`, a range `1-5` or with a step `*/2`"
+                "`{text}` is not a valid {name}; write {values}, a list `1,3`, a range `1-5` or a step `*/2`"
             ));
         }
     }
-    let cron = parser.parse(text).map_err(|error| format!("`{text}` is not a cron expression: {error}"))?;
-    // A date that never comes (30 February) is accepted by the parser and found out by looking for it once.
+    let cron = parser.parse(text).map_err(|error| format!("`{text}` is not a valid cron expression: {error}"))?;
+    // croner accepts dates that do not exist, such as 30 February, but finds no occurrence of them.
     let from = date(2024, 1, 1).to_zoned(TimeZone::UTC).map_err(|error| error.to_string())?;
     match cron.find_next_occurrence(&from, true) {
         Ok(_) => Ok(()),
-        Err(_) => Err(format!("`{text}` never comes: there is no day `{}` in month `{}`", fields[2], fields[3])),
+        Err(_) => Err(format!("`{text}` never occurs: month `{}` has no day `{}`", fields[3], fields[2])),
     }
 }
 
-/// What croner takes or refuses without a useful word: `*/90` in the minutes means every hour, `18-6` is out of bounds.
+/// Rejects what croner accepts with a surprising meaning (`*/90` minutes run hourly) or rejects
+/// without a useful message (`18-6`).
 fn check_ranges(text: &str, field: &Field) -> Result<(), String> {
     let Field { name, min, max, .. } = *field;
     for part in text.split(',') {
@@ -87,7 +89,7 @@ fn check_ranges(text: &str, field: &Field) -> Result<(), String> {
             _ if range == "*" => (min, max),
             Some((first, last)) => match (first.parse(), last.parse()) {
                 (Ok(first), Ok(last)) => (first, last),
-                // Names of months and days, which croner knows.
+                // Names of months and days, which croner checks.
                 _ => continue,
             },
             None => match range.parse() {
@@ -96,7 +98,7 @@ fn check_ranges(text: &str, field: &Field) -> Result<(), String> {
             },
         };
         if first > last && last >= min && first <= max {
-            return Err(format!("the range `{range}` runs backwards; write `{first}-{max},{min}-{last}`"));
+            return Err(format!("the range `{range}` is reversed; write `{first}-{max},{min}-{last}`"));
         }
         let span = last.saturating_sub(first);
         if let Some(step) = step
@@ -104,7 +106,8 @@ fn check_ranges(text: &str, field: &Field) -> Result<(), String> {
             && step > span
         {
             return Err(format!(
-                "the step of `{part}` never gets past the first of the {} values of the {name}; take at most {span}",
+                "the step of `{part}` is too large: it selects only the first of the {} values of the {name}; write at most \
+                 {span}",
                 span + 1
             ));
         }
@@ -119,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn expressions_in_use_are_accepted() {
+    fn common_expressions_are_accepted() {
         let accepted = [
             "* * * * *",
             "0 6 * * *",
@@ -145,26 +148,26 @@ mod tests {
     fn mistakes_are_explained() {
         let rejected = [
             ("", "empty"),
-            ("* * * *", "the day of the week is missing"),
-            ("0 0 6 * * *", "without the seconds it is `0 6 * * *`"),
+            ("* * * *", "add the day of the week"),
+            ("0 0 6 * * *", "without seconds, write `0 6 * * *`"),
             ("0 0 6 * * * 2026", "this one has 7"),
-            ("*/90 * * * *", "take at most 59"),
-            ("*/60 * * * *", "take at most 59"),
-            ("0 */24 * * *", "take at most 23"),
-            ("0 0 */31 * *", "take at most 30"),
+            ("*/90 * * * *", "write at most 59"),
+            ("*/60 * * * *", "write at most 59"),
+            ("0 */24 * * *", "write at most 23"),
+            ("0 0 */31 * *", "write at most 30"),
             ("10-20/15 * * * *", "the 11 values of the minute"),
             ("50/15 * * * *", "the 10 values"),
             ("0 22-6 * * *", "write `22-23,0-6`"),
-            ("60 * * * *", "`60` is no minute"),
-            ("0 24 * * *", "`24` is no hour"),
-            ("0 0 0 * *", "`0` is no day of the month"),
-            ("0 0 * 13 *", "`13` is no month"),
-            ("0 0 * * 8", "`8` is no day of the week"),
+            ("60 * * * *", "`60` is not a valid minute"),
+            ("0 24 * * *", "`24` is not a valid hour"),
+            ("0 0 0 * *", "`0` is not a valid day of the month"),
+            ("0 0 * 13 *", "`13` is not a valid month"),
+            ("0 0 * * 8", "`8` is not a valid day of the week"),
             ("0 0 * * MONDAY", "MON"),
-            ("x * * * *", "`x` is no minute"),
-            ("*/0 * * * *", "`*/0` is no minute"),
-            ("0 0 30 2 *", "no day `30` in month `2`"),
-            ("0 0 31 4,6,9,11 *", "no day `31`"),
+            ("x * * * *", "`x` is not a valid minute"),
+            ("*/0 * * * *", "`*/0` is not a valid minute"),
+            ("0 0 30 2 *", "month `2` has no day `30`"),
+            ("0 0 31 4,6,9,11 *", "month `4,6,9,11` has no day `31`"),
         ];
         for (text, part) in rejected {
             let message = check(text).expect_err(text);
@@ -173,9 +176,9 @@ mod tests {
     }
 
     proptest! {
-        /// What is accepted has a next occurrence, and croner accepts it as it stands.
+        /// An accepted expression has a next occurrence, and croner accepts it unchanged.
         #[test]
-        fn accepted_means_it_comes(text in "[*0-9]{1,2}(/[0-9]{1,2})? [*0-9]{1,2} [*0-9]{1,2} [*0-9]{1,2} [*0-7]") {
+        fn accepted_expressions_occur(text in "[*0-9]{1,2}(/[0-9]{1,2})? [*0-9]{1,2} [*0-9]{1,2} [*0-9]{1,2} [*0-7]") {
             if check(&text).is_ok() {
                 let cron: croner::Cron = text.parse().expect("checked");
                 let from = date(2026, 1, 1).to_zoned(TimeZone::UTC).expect("a day in UTC");
@@ -184,7 +187,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "\\PC*") {
+        fn arbitrary_text_does_not_panic(text in "\\PC*") {
             let _ = check(&text);
         }
     }

@@ -1,8 +1,9 @@
-//! Durations as options write them: `"5s"`, `"1h 30m"`, `"1.5h"`, `"2d"`.
+//! The syntax of durations: `"5s"`, `"1h 30m"`, `"1.5h"`, `"2d"`.
 
 use std::time::Duration;
 
-/// The units, shortest first, in nanoseconds. A month or a year has no fixed length and is no unit.
+/// The units, shortest first, in nanoseconds. Months and years are missing because they vary in
+/// length.
 const UNITS: [(&str, u128); 6] = [
     ("ms", 1_000_000),
     ("s", 1_000_000_000),
@@ -12,16 +13,16 @@ const UNITS: [(&str, u128); 6] = [
     ("w", 7 * 86_400 * 1_000_000_000),
 ];
 
-/// The units in words, for messages.
-pub(crate) const UNITS_TEXT: &str = "the units are ms, s, m, h, d and w";
+/// The units, for messages.
+pub(crate) const UNITS_TEXT: &str = "valid units: ms, s, m, h, d, w";
 
-/// Reads one or more numbers, each followed by its unit.
+/// Parses one or more numbers, each followed by its unit.
 ///
-/// Each unit may be used once and the order is free. A fraction finer than a nanosecond is cut off.
+/// A unit may occur only once. The order does not matter. Fractions of a nanosecond are truncated.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let mut rest = text.trim();
     if rest.is_empty() {
-        return Err(format!("a duration is a number with a unit, as in \"5s\" or \"1h 30m\"; {UNITS_TEXT}"));
+        return Err(format!("a duration is a number with a unit, as in \"5s\" or \"1h 30m\"\n{UNITS_TEXT}"));
     }
     if rest.starts_with('-') {
         return Err("a duration cannot be negative".to_owned());
@@ -35,28 +36,37 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         let unit_end = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
         let (unit, after) = after.split_at(unit_end);
         let unit_nanos = match (number, UNITS.iter().find(|(name, _)| *name == unit)) {
-            ("", _) => return Err(format!("`{rest}` does not start with a number, as in \"5s\" or \"1h 30m\"")),
-            (_, Some((name, _))) if used.contains(name) => return Err(format!("the unit `{name}` is used twice")),
+            ("", _) => {
+                return Err(format!("expected a number and a unit, as in \"5s\" or \"1h 30m\", but found `{rest}`"));
+            }
+            (_, Some((name, _))) if used.contains(name) => {
+                return Err(format!("the unit `{name}` occurs twice; add the two numbers up"));
+            }
             (_, Some((name, nanos))) => {
                 used.push(name);
                 *nanos
             }
             (number, None) if unit.is_empty() => {
-                return Err(format!("`{number}` has no unit; write \"{number}s\" for seconds: {UNITS_TEXT}"));
+                return Err(format!("`{number}` has no unit; write \"{number}s\" for seconds\n{UNITS_TEXT}"));
             }
             (number, None) => return Err(unknown_unit(number, unit)),
         };
-        let nanos =
-            scale(number, unit_nanos).ok_or_else(|| format!("`{number}{unit}` is not a number of this size"))?;
-        total = total.checked_add(nanos).ok_or_else(|| format!("`{text}` is too long"))?;
+        let nanos = scale(number, unit_nanos).ok_or_else(|| {
+            format!("`{number}{unit}` is not a valid duration; write a number such as `5` or `1.5` before the unit")
+        })?;
+        total = total
+            .checked_add(nanos)
+            .ok_or_else(|| format!("`{text}` is longer than the longest duration, 2^64 seconds"))?;
         rest = after.trim_start();
     }
-    let seconds = u64::try_from(total / 1_000_000_000).map_err(|_| format!("`{text}` is too long"))?;
+    let seconds = u64::try_from(total / 1_000_000_000)
+        .map_err(|_| format!("`{text}` is longer than the longest duration, 2^64 seconds"))?;
     let nanos = u32::try_from(total % 1_000_000_000).unwrap_or_default();
     Ok(Duration::new(seconds, nanos))
 }
 
-/// `number` (digits with at most one point) times `unit`, exact.
+/// `number` times `unit`, exactly. `None` if `number` is not digits with at most one point, or too
+/// large.
 fn scale(number: &str, unit: u128) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if whole.is_empty() || fraction.contains('.') || (number.contains('.') && fraction.is_empty()) {
@@ -64,7 +74,7 @@ fn scale(number: &str, unit: u128) -> Option<u128> {
     }
     let mut nanos = whole.parse::<u128>().ok()?.checked_mul(unit)?;
     if !fraction.is_empty() {
-        // 18 digits are below a nanosecond of any unit.
+        // Digits after the 18th are less than a nanosecond in every unit.
         let digits = &fraction[..fraction.len().min(18)];
         let scale = 10u128.pow(u32::try_from(digits.len()).ok()?);
         nanos = nanos.checked_add(digits.parse::<u128>().ok()? * unit / scale)?;
@@ -83,8 +93,8 @@ fn unknown_unit(number: &str, unit: &str) -> String {
         _ => None,
     };
     match meant {
-        Some(meant) => format!("`{unit}` is no unit; write \"{number}{meant}\": {UNITS_TEXT}"),
-        None => format!("`{unit}` is no unit; {UNITS_TEXT}"),
+        Some(meant) => format!("there is no unit `{unit}`; write \"{number}{meant}\"\n{UNITS_TEXT}"),
+        None => format!("there is no unit `{unit}`\n{UNITS_TEXT}"),
     }
 }
 
@@ -95,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_forms_of_the_documentation_are_read() {
+    fn documented_forms_are_accepted() {
         let cases = [
             ("500ms", 500),
             ("5s", 5_000),
@@ -128,19 +138,19 @@ mod tests {
             ("", "a duration is a number with a unit"),
             ("30", "write \"30s\" for seconds"),
             ("5 minutes", "write \"5m\""),
-            ("5 M", "`M` is no unit"),
-            ("1y", "`y` is no unit"),
+            ("5 M", "there is no unit `M`"),
+            ("1y", "there is no unit `y`"),
             ("-5s", "negative"),
-            ("+5s", "does not start with a number"),
-            ("PT5M", "does not start with a number"),
-            ("1h 2h", "used twice"),
-            ("1.s", "not a number"),
-            (".5s", "not a number"),
-            ("1.2.3s", "not a number"),
-            ("1h, 30m", "does not start with a number"),
-            ("99999999999999999999999999999999999999999s", "not a number"),
-            ("99999999999999999w", "too long"),
-            ("1µs", "`µs` is no unit"),
+            ("+5s", "expected a number and a unit"),
+            ("PT5M", "expected a number and a unit"),
+            ("1h 2h", "occurs twice"),
+            ("1.s", "not a valid duration"),
+            (".5s", "not a valid duration"),
+            ("1.2.3s", "not a valid duration"),
+            ("1h, 30m", "expected a number and a unit, as in \"5s\" or \"1h 30m\", but found `, 30m`"),
+            ("99999999999999999999999999999999999999999s", "not a valid duration"),
+            ("99999999999999999w", "longer than the longest duration"),
+            ("1µs", "there is no unit `µs`"),
         ];
         for (text, part) in cases {
             let message = parse(text).expect_err(text);
@@ -148,7 +158,7 @@ mod tests {
         }
     }
 
-    /// Hours to milliseconds in falling order, the last with a fraction: what jiff reads too.
+    /// Hours to milliseconds in descending order, the last with a fraction. jiff parses these too.
     fn common_form() -> impl Strategy<Value = String> {
         let number = prop::option::of(0u32..100_000);
         (number.clone(), number.clone(), number.clone(), number, prop::option::of("[0-9]{1,9}"), any::<bool>())
@@ -166,7 +176,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn jiff_reads_the_same_where_it_reads_at_all(text in common_form()) {
+        fn jiff_agrees_on_what_it_can_parse(text in common_form()) {
             if let Ok(theirs) = text.parse::<jiff::SignedDuration>() {
                 prop_assert_eq!(parse(&text), Ok(theirs.unsigned_abs()));
             } else {
@@ -175,12 +185,12 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "\\PC*") {
+        fn arbitrary_text_does_not_panic(text in "\\PC*") {
             let _ = parse(&text);
         }
 
         #[test]
-        fn nearly_durations_do_not_make_it_panic(text in "[0-9. smhdw-]{0,40}") {
+        fn text_like_a_duration_does_not_panic(text in "[0-9. smhdw-]{0,40}") {
             let _ = parse(&text);
         }
     }

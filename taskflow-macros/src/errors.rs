@@ -1,38 +1,36 @@
-//! Every mistake of an item, reported together.
+//! Collects all errors of an item, to report them together.
 
 use std::fmt::Display;
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
-/// Mistakes found so far, in the order in which they were found.
+/// The errors so far, in the order in which they were found.
 #[derive(Default)]
 pub(crate) struct Errors(Vec<syn::Error>);
 
 impl Errors {
-    /// A mistake in one token.
+    /// Reports an error at one token.
     pub(crate) fn at(&mut self, span: Span, message: impl Display) {
         self.0.push(syn::Error::new(span, message));
     }
 
-    /// A mistake in a stretch of source.
+    /// Reports an error that covers `tokens`.
     pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.0.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// A mistake the parser found.
+    /// Reports an error of the parser.
     pub(crate) fn syntax(&mut self, error: syn::Error) {
         self.0.push(error);
     }
 
-    /// One `compile_error!` a mistake; nothing when there is none.
+    /// One `compile_error!` for each error.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.iter().map(syn::Error::to_compile_error).collect()
     }
-}
 
-impl Errors {
-    /// How many there are: to see whether a step found new ones.
+    /// The number of errors, for finding out whether a step reports any.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -1,7 +1,7 @@
-//! The annotated function: attributes, visibility and signature are parsed, the body stays as it was written.
+//! The annotated function. Attributes, visibility and signature are parsed; the body stays a token.
 //!
-//! A body that is not parsed cannot be wrong here: the compiler reports its mistakes itself, and an editor completes
-//! inside it while it is half written.
+//! The compiler therefore reports errors in the body itself, and an editor can complete code inside
+//! an unfinished body.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -15,24 +15,29 @@ pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    /// The braces and what is in them.
+    /// The braces with their content.
     pub(crate) body: TokenTree,
 }
 
 impl Function {
-    /// The function below `attribute`; the reason why it is none is reported.
+    /// Parses the function under `attribute`, or reports why the item is not one.
     pub(crate) fn parse(item: TokenStream, attribute: &str, errors: &mut Errors) -> Option<Function> {
         match syn::parse2::<Item>(item) {
             Ok(Item::Function(function)) => Some(*function),
             Ok(Item::NoBody(sig)) => {
                 errors.on(
                     sig,
-                    format!("`{attribute}` needs a function with a body; a function of a trait cannot have it"),
+                    format!("`{attribute}` needs a function with a body; move it out of the trait or `extern` block"),
                 );
                 None
             }
             Ok(Item::Other(tokens)) => {
-                errors.on(tokens, format!("`{attribute}` goes on a function: `{attribute} fn name(..) {{ .. }}`"));
+                errors.on(
+                    tokens,
+                    format!(
+                        "`{attribute}` can be applied only to a function, as in `{attribute} fn name(..) {{ .. }}`"
+                    ),
+                );
                 None
             }
             Err(error) => {
@@ -58,7 +63,7 @@ impl Parse for Item {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         if !starts_function(input) {
-            // The first token names the kind of item, and its position is enough to point at.
+            // The first tokens name the kind of item. That is enough to report.
             let rest: TokenStream = input.parse()?;
             return Ok(Item::Other(rest.into_iter().take(2).collect()));
         }
@@ -87,7 +92,7 @@ fn starts_function(input: ParseStream<'_>) -> bool {
         if !modifier || fork.parse::<TokenTree>().is_err() {
             return false;
         }
-        // The ABI of an `extern "C" fn`.
+        // Skips the ABI of an `extern "C" fn`.
         if fork.peek(syn::LitStr) && fork.parse::<syn::LitStr>().is_err() {
             return false;
         }

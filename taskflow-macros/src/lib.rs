@@ -1,11 +1,14 @@
-//! The attribute macros of taskflow. Use them through the facade crate `taskflow`.
+//! The macros of taskflow. Use them through the facade crate `taskflow`.
 //!
-//! Three passes: the function and its options are parsed into a model that keeps spans, all its mistakes are collected,
-//! and the model is expanded. Expansion cannot fail; where there are mistakes it gives a form of the item that keeps
-//! the rest of the program compiling, so that one mistake is one message.
+//! A macro expands in three passes. It parses the function and its options into a model that keeps
+//! spans; it validates the model and collects all errors; it generates code from the model, which
+//! cannot fail. After an error it generates a form of the item that lets the rest of the program
+//! compile, so that one mistake causes one message.
 //!
-//! With the environment variable `TASKFLOW_PRINT_EXPANSION` set, the compiler prints what the attributes expand to:
-//! `touch src/main.rs && TASKFLOW_PRINT_EXPANSION=1 cargo check`.
+//! All options are rows of one table: see [`option`] for how to add one.
+//!
+//! If the environment variable `TASKFLOW_PRINT_EXPANSION` is set, the compiler prints the
+//! expansions: `touch src/main.rs && TASKFLOW_PRINT_EXPANSION=1 cargo check`.
 
 mod attrs;
 mod branch;
@@ -20,6 +23,7 @@ mod schedule;
 mod size;
 mod source_text;
 mod spans;
+mod suggest;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -29,8 +33,8 @@ use proc_macro::TokenStream;
 
 /// Turns a function into a task.
 ///
-/// Inside a `#[dag]` function a call of it adds a node to the graph and gives the `Output` that stands for its value.
-/// The function itself stays as it was written, under the name `call`:
+/// Inside a `#[dag]` function, calling the task adds a node to the graph and returns an `Output`,
+/// which represents the value of the task. The function as written is available as `call`:
 ///
 /// ```
 /// use taskflow::prelude::*;
@@ -51,80 +55,93 @@ use proc_macro::TokenStream;
 ///     mean(extract(day))
 /// }
 ///
-/// assert_eq!(mean::call(&[1.0, 3.0]), 2.0); // as in a unit test: no DAG, no engine
+/// assert_eq!(mean::call(&[1.0, 3.0]), 2.0); // as in a unit test, without DAG or engine
 /// assert_eq!(report::def().plan()?.len(), 2);
 /// # Ok::<(), taskflow::BoxError>(())
 /// ```
 ///
 /// # Parameters
 ///
-/// Any number, of any types that are data: `serde::Serialize`, `serde::Deserialize`, `Send`, `Sync`, without borrows.
+/// A task may have any number of parameters. Their types must implement `serde::Serialize` and
+/// `serde::Deserialize`, be `Send` and `Sync`, and own their data.
 ///
-/// | parameter | gets |
+/// | parameter | receives |
 /// |---|---|
-/// | `x: T` | the value itself: moved when this task is the last to need it, cloned otherwise, so `T` is `Clone` |
-/// | `x: &T`, `x: &[T]`, `x: &str` | a borrow, which never copies; the graph sees `T`, `Vec<T>`, `String` |
-/// | `x: Option<T>` | `None` when the upstream was skipped; the task runs nevertheless |
-/// | `x: Result<T, Failure>` | how the upstream ended, whatever that is |
-/// | `x: Vec<T>`, `Vec<Option<T>>`, `Vec<Result<T, Failure>>` | the same from several upstreams |
-/// | `x: AnyOf<T>` | the first of several upstreams to succeed; the others are not waited for |
-/// | `ctx: &TaskContext` | the attempt: its run, its number, progress, cancellation. It is no input, and the call in the DAG leaves it out |
+/// | `x: T` | the value: moved if no other task needs it, cloned otherwise, so `T` must be `Clone` |
+/// | `x: &T`, `x: &[T]`, `x: &str` | a reference, without a copy; in the graph, the type is `T`, `Vec<T>` or `String` |
+/// | `x: Option<T>` | `None` if the upstream task was skipped; the task runs anyway |
+/// | `x: Result<T, Failure>` | the value or the failure of the upstream task, whatever its final state |
+/// | `x: Vec<T>`, `Vec<Option<T>>`, `Vec<Result<T, Failure>>` | the same for several upstream tasks |
+/// | `x: AnyOf<T>` | the value of the first of several upstream tasks to succeed, without waiting for the others |
+/// | `ctx: &TaskContext` | the context of the attempt: its run, its number, progress, cancellation. Not an input, and omitted from the call in the DAG |
 ///
 /// # Return type
 ///
-/// A value, nothing, or a type whose last name is `Result`. Of a `Result` the graph sees the type of the value, and the
-/// error may be whatever `?` turns into a boxed error: that of `anyhow`, of `thiserror` or of `std`, a `String`, a `&str`.
+/// A value, nothing, or a type whose name ends in `Result`. The output of a task that returns a
+/// `Result` has the type of its `Ok` value. The error may be anything that `?` converts to a boxed
+/// error: an error of `anyhow`, `thiserror` or `std`, a `String` or a `&str`.
 ///
 /// # Kinds of functions
 ///
-/// A `fn` runs on the worker threads of the engine and should compute. One that waits for files or sockets says
-/// `blocking` and gets a thread of its own. An `async fn` runs on the tokio runtime.
+/// A `fn` runs on a worker thread of the engine and should compute. Mark a `fn` that waits for
+/// files or sockets as `blocking`, so that it runs on a thread of its own. An `async fn` runs on
+/// the tokio runtime.
 ///
 /// # Options
 ///
-/// | option | what it says | without it |
+/// | option | meaning | default |
 /// |---|---|---|
 /// | `id = "load"` | the id of the node | the name of the function |
-/// | `retries = 3` | how many more attempts follow a failed first one | 0 |
-/// | `retry_delay = "30s"` | the wait before the first retry | 10 seconds |
-/// | `backoff = "exponential"` | how the wait grows: `"constant"`, `"exponential"` (twofold) or a factor such as `1.5` | `"constant"` |
-/// | `max_retry_delay = "10m"` | the longest wait | 24 hours |
-/// | `retry_on = is_transient` | a function `fn(&Error) -> bool`, or `-> Retry`, that says which errors are worth a retry, and when | all are |
-/// | `timeout = "1h"` | how long one attempt may run | no limit |
+/// | `retries = 3` | how many attempts may follow a failed first one | 0 |
+/// | `retry_delay = "30s"` | the delay before the first retry | 10 seconds |
+/// | `backoff = "exponential"` | how the delay grows: `"constant"`, `"exponential"` (each delay is twice the previous one) or a factor such as `1.5` | `"constant"` |
+/// | `max_retry_delay = "10m"` | the upper limit of the delay | 24 hours |
+/// | `retry_on = is_transient` | a function `fn(&Error) -> bool` or `fn(&Error) -> Retry` that decides which errors are retried, and when | all errors are retried |
+/// | `timeout = "1h"` | how long an attempt may take | no limit |
 /// | `blocking` | the function waits for files or sockets | it computes |
-/// | `deferrable` | the function may wait for a time or an event without holding a slot: `ctx.defer_until`, `ctx.wait_for` | it may not |
-/// | `pool = "warehouse"`, `pool_slots = 2` | the pool whose slots a running attempt holds, and how many | none, 1 |
-/// | `priority = 10` | among ready tasks the highest starts first | 0 |
-/// | `trigger_rule = "one_failed"` | when to run, seen from upstreams connected by order alone; also `TriggerRule::OneFailed` | `"all_success"` |
-/// | `on_success = tell`, `on_failure`, `on_retry`, `on_skip` | who is told: a function of a `&Notification`, or one of `taskflow::notify` | nobody |
-/// | `tags = ["io", "sales"]` | words to find the task by | none |
+/// | `deferrable` | the task may wait for a time or an event without holding a slot: `ctx.defer_until`, `ctx.wait_for` | it may not |
+/// | `isolation = "process"` | runs each attempt in a process of its own | the process of the engine |
+/// | `memory = "512MiB"` | the memory limit of that process | no limit |
+/// | `executor = "spark"` | runs attempts on the executors of the Spark connection `spark_default` | the process of the engine |
+/// | `pool = "warehouse"` | the pool that a running attempt takes slots of | none |
+/// | `pool_slots = 2` | how many slots it takes | 1 |
+/// | `priority = 10` | the ready task with the highest priority starts first | 0 |
+/// | `trigger_rule = "one_failed"` | which states of upstream tasks connected only by order let the task run; also `TriggerRule::OneFailed` | `"all_success"` |
+/// | `on_success = report` | a callback for when the task succeeds: a function that takes a `&Notification`, or a notifier of `taskflow::notify` | none |
+/// | `on_failure = alert` | for when it fails | none |
+/// | `on_retry = report` | for when an attempt fails and is going to be retried | none |
+/// | `on_skip = report` | for when it is skipped | none |
+/// | `tags = ["io", "sales"]` | labels for finding the task | none |
 /// | `doc = "Reads one day."` | the description | the doc comment |
-/// | `crate = ::path::to::taskflow` | where generated code finds taskflow, for crates that re-export it | looked up in `Cargo.toml` |
+/// | `crate = ::path::to::taskflow` | the path of taskflow in generated code, for crates that re-export it | looked up in `Cargo.toml` |
 ///
-/// Durations are texts with a unit for each number: `"500ms"`, `"5s"`, `"1h 30m"`, `"1.5h"`, `"2d"`, `"1w"`. Options of
-/// one call, `extract(day).retries(5)`, go before these, and these before the `default(..)` of the DAG.
+/// A duration is a string with a unit for each number: `"500ms"`, `"5s"`, `"1h 30m"`, `"1.5h"`,
+/// `"2d"`, `"1w"`. Options of one call, `extract(day).retries(5)`, override these, and these
+/// override the `default(..)` of the DAG.
 ///
-/// # What it makes
+/// # Generated items
 ///
-/// For `fn extract`: the function `extract` for DAGs, which takes outputs and plain values in place of the inputs; a type
-/// `extract` with `extract::call`, the function as written; an entry in the registry of the binary. The type lives in the
-/// namespace of types, so a module or a struct in the same scope cannot have the name of a task. A function that calls
-/// itself does so as `extract::call(..)`.
+/// For `fn extract`: the function `extract` for DAGs, which takes outputs and plain values as
+/// inputs; a type `extract` with `extract::call`, the function as written; an entry in the registry
+/// of the binary. No module or type in the same scope may have the name of a task. A recursive
+/// function calls itself as `extract::call(..)`.
 #[proc_macro_attribute]
 pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
     drive(task::expand, options, item)
 }
 
-/// Turns a function into a sensor: a task that is called (*poked*) again and again until it finds what it looks for.
+/// Turns a function into a sensor: a task that is called (*poked*) repeatedly until it finds what
+/// it waits for.
 ///
-/// It returns an `Option<T>`, or a `Result` of one; `Some(value)` is its success, and for DAGs it is an `Output<T>`. After
-/// `None` it is `up_for_reschedule`: it holds no slot, no thread and no future until the next poke, also across a restart
-/// of the program. An error is the failure of an attempt, with retries as for any task.
+/// A sensor returns an `Option<T>` or a `Result<Option<T>>`. It succeeds with `Some(value)`; DAGs
+/// receive an `Output<T>`. After `None` it is `up_for_reschedule`: until the next poke it holds no
+/// slot, thread or future, even if the program restarts. An error fails the attempt, which is
+/// retried as for any task.
 ///
 /// ```
 /// use taskflow::prelude::*;
 ///
-/// /// The landing file of a day, as soon as it is there.
+/// /// Waits for the landing file of a day.
 /// #[sensor(poke_interval = "30s", timeout = "6h", soft_fail)]
 /// fn landed(day: Date) -> Option<String> {
 ///     let file = format!("landing/{day}.csv");
@@ -144,16 +161,17 @@ pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
 /// # Ok::<(), taskflow::BoxError>(())
 /// ```
 ///
-/// Its options are those of [`macro@task`] without `deferrable`, and
+/// A sensor has the options of [`macro@task`] except `retry_on`, `deferrable`, `isolation`,
+/// `memory` and `executor`. These are different or additional:
 ///
-/// | option | what it says | without it |
+/// | option | meaning | default |
 /// |---|---|---|
-/// | `poke_interval = "30s"` | the wait from the end of a poke to the next | 60 seconds |
-/// | `backoff = "exponential"` | how the wait grows | `"constant"` |
-/// | `max_poke_interval = "10m"` | the longest wait | 24 hours |
-/// | `timeout = "6h"` | how long it looks, from its first poke on and through retries | 7 days |
-/// | `execution_timeout = "20s"` | how long one poke may run | no limit |
-/// | `soft_fail` | when that is over the sensor is skipped | it fails, without a retry |
+/// | `poke_interval = "30s"` | the delay between the end of a poke and the next poke | 60 seconds |
+/// | `backoff = "exponential"` | how that delay grows | `"constant"` |
+/// | `max_poke_interval = "10m"` | the upper limit of the delay | 24 hours |
+/// | `timeout = "6h"` | how long the sensor keeps poking, counted from its first poke across retries | 7 days |
+/// | `execution_timeout = "20s"` | how long one poke may take | no limit |
+/// | `soft_fail` | a sensor that times out is skipped | it fails, without a retry |
 #[proc_macro_attribute]
 pub fn sensor(options: TokenStream, item: TokenStream) -> TokenStream {
     drive(task::expand_sensor, options, item)
@@ -161,8 +179,9 @@ pub fn sensor(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Turns a function into a DAG.
 ///
-/// The function runs once, before any task does, and draws the graph: each call of a task is a node, each `Output`
-/// passed to another call is an edge. Loops, conditions and helper functions are plain Rust.
+/// The function runs once, before any task, and builds the graph: each call of a task adds a node,
+/// and each `Output` passed to another call adds an edge. Loops, conditions and helper functions
+/// are plain Rust.
 ///
 /// ```
 /// use taskflow::prelude::*;
@@ -203,52 +222,62 @@ pub fn sensor(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Parameters and result
 ///
-/// Parameters are owned values: `String` and not `&str`. In the body each is an `Output`, whose value exists when a run
-/// does. They are the flags of the command line, `--at-least 3`. The body of a function with `-> T` ends with an
-/// `Output<T>`, the result of a run; without `->` it ends with `;`.
+/// Parameters own their data: `String` instead of `&str`. In the body each parameter is an
+/// `Output`, which has a value only during a run. On the command line parameters are flags, such as
+/// `--at-least 3`. The body of a function with `-> T` ends with an `Output<T>`, the result of a
+/// run; without `->` it ends with `;`.
 ///
-/// A `#[param(..)]` before a parameter says more of it:
+/// `#[param(..)]` before a parameter sets its options:
 ///
-/// | option | what it says |
+/// | option | meaning |
 /// |---|---|
-/// | `default = 15` | the value when nobody gives one: an expression of its type; a text in quotes, read as the command line reads it; or a closure that takes it from the run, `\|run\| run.logical_date.date()`, or `\|run\| run.data_interval().start_date()` in a DAG whose schedule has intervals |
-/// | `range = 0..=600` | the values allowed |
-/// | `choices = ["full", "delta"]` | the only values allowed |
-/// | `pattern = "^[a-z]+$"` | the regular expression (of the crate `regex-lite`) that its text matches |
-/// | `help = "Minutes."` | what it is for; a doc comment says the same |
+/// | `default = 15` | the value if none is given: an expression of the type; a string, parsed as on the command line; or a closure that takes the run, such as `\|run\| run.logical_date.date()`, or `\|run\| run.data_interval().start_date()` in a DAG whose schedule has data intervals |
+/// | `range = 0..=600` | the valid values, as a range |
+/// | `choices = ["full", "delta"]` | the valid values, as a list |
+/// | `pattern = "^[a-z]+$"` | a regular expression (of the crate `regex-lite`) that the value must match as text |
+/// | `help = "Minutes."` | the description, in place of a doc comment |
 ///
-/// A DAG with a schedule starts without anybody to ask, so there each parameter has a default.
+/// Every parameter of a DAG with a schedule needs a default, because scheduled runs are given no
+/// values.
 ///
 /// # Options
 ///
-/// | option | what it says | without it |
+/// | option | meaning | default |
 /// |---|---|---|
-/// | `schedule = "0 6 * * *"` | when runs start: five fields of cron, or `@once`, `@continuous`, `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@quarterly`, `@yearly` | when asked to |
+/// | `schedule = "0 6 * * *"` | when runs start: a cron expression of five fields, or `@once`, `@continuous`, `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@quarterly`, `@yearly` | only on request |
 /// | `timezone = "Asia/Seoul"` | the IANA time zone of the schedule | UTC |
-/// | `start = "2026-01-01"`, `end = ".."` | the first and the last time: a day in the time zone, or an RFC 3339 time | no bound |
-/// | `catchup` | intervals that were missed are run later | they are not |
+/// | `start = "2026-01-01"`, `end = ".."` | the earliest and the latest logical date: a date in the time zone, or an RFC 3339 time | no bound |
+/// | `catchup` | missed intervals are run later | they are not run |
 /// | `max_active_runs = 1` | how many runs may be active at once | no limit |
-/// | `max_active_tasks = 8` | how many tasks of one run may be active at once | no limit |
+/// | `max_active_tasks = 8` | how many tasks of a run may be active at once | no limit |
 /// | `timeout = "2h"` | how long a run may take | no limit |
-/// | `fail_fast` | the first task that fails for good ends the run | the others go on |
-/// | `retries = 1`, `retry_delay = "10m"` | how often a failed run is tried again, its failed tasks and what did not run because of them; and after which wait | 0, 10 seconds |
-/// | `deadline = "2h after start"` | the time by which a run is to be over, counted from `logical_date`, `queued` or `start` | none |
-/// | `on_success = tell`, `on_failure`, `on_retry`, `on_deadline_missed` | who is told of a run: a function of a `&Notification`, or one of `taskflow::notify` | nobody |
-/// | `tags = ["sales"]` | words to find the DAG by | none |
-/// | `default(retries = 2, ..)` | options of its tasks, where they say nothing themselves: those of `#[task]` without `id`, `doc`, `blocking` and `crate` | none |
-/// | `crate = ::path::to::taskflow` | where generated code finds taskflow | looked up in `Cargo.toml` |
+/// | `fail_fast` | the first task that fails after its last retry ends the run | the other tasks continue |
+/// | `retries = 1` | how many times a failed run is retried: its failed tasks and those that did not run because of them | 0 |
+/// | `retry_delay = "10m"` | the delay before each retry of a run | 10 seconds |
+/// | `deadline = "2h after start"` | the time by which a run must have ended, counted from `logical_date`, `queued` or `start` | none |
+/// | `on_success = report` | a callback for when a run succeeds: a function that takes a `&Notification`, or a notifier of `taskflow::notify` | none |
+/// | `on_failure = alert` | for when it fails | none |
+/// | `on_retry = report` | for when it fails and is going to be retried | none |
+/// | `on_deadline_missed = alert` | for when it misses its deadline | none |
+/// | `tags = ["sales"]` | labels for finding the DAG | none |
+/// | `default(retries = 2, ..)` | options for tasks that do not set them: those of `#[task]` except `id`, `doc`, `blocking`, `deferrable`, `retry_on`, `isolation`, `memory`, `executor` and `crate` | none |
+/// | `crate = ::path::to::taskflow` | the path of taskflow in generated code | looked up in `Cargo.toml` |
 ///
-/// # What it makes
+/// # Generated items
 ///
-/// A type of the function's name with two functions. `totals::def()` is the definition; its `plan()` is the graph, with
-/// every mistake that the compiler could not see. `totals::run(day, 2)` asks for a run with these parameters:
-/// `let report = totals::run(day, 2).await?;`.
+/// A type with the name of the function. `totals::def()` is the definition; its `plan()` returns
+/// the graph, or the mistakes that the compiler could not detect. `totals::run(day, 2)` requests a
+/// run with these parameters: `let report = totals::run(day, 2).await?;`.
+///
+/// A function `totals` for other DAGs, which adds the tasks of this DAG to theirs as a group.
+/// `totals::trigger(..)` adds a node that runs this DAG and waits for its result;
+/// `totals::trigger_detached(..)` adds one that only starts the run and returns its id.
 #[proc_macro_attribute]
 pub fn dag(options: TokenStream, item: TokenStream) -> TokenStream {
     drive(dag::expand, options, item)
 }
 
-/// Branches on what a task returned: one arm of the graph runs, the others are skipped.
+/// Branches on the value of a task: one arm of the graph runs, the others are skipped.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -300,15 +329,18 @@ pub fn dag(options: TokenStream, item: TokenStream) -> TokenStream {
 /// # Ok::<(), taskflow::BoxError>(())
 /// ```
 ///
-/// It reads as a `match`, and is one: a variant without an arm does not compile, and `_` and `A | B` are patterns as any. What
-/// a pattern binds is an `Output` in its arm, so each of these is `Clone` and can travel between tasks. Which arm is taken is
-/// known when the graph runs; all arms are drawn before. Therefore an arm has no guard.
+/// A branch is a `match`: a variant without an arm does not compile, and `_` and `A | B` are valid
+/// patterns. Each name that a pattern binds is an `Output` in the arm, so its type must be `Clone`
+/// and valid for data passed between tasks. All arms are part of the graph; the value selects one
+/// of them during the run. An arm therefore cannot have a guard.
 ///
-/// All arms give an `Output<T>` of one `T`; the whole is an `Output<T>`. `Route::Nothing => {}` gives an `Output<()>`. What an
-/// arm draws runs only if the arm is taken, also where it takes nothing from it.
+/// All arms return an `Output<T>` of the same `T`, and so does the branch. `Route::Nothing => {}`
+/// returns an `Output<()>`. The tasks of an arm run only if the arm is selected, even those that
+/// use none of its values.
 ///
-/// Each arm is a node, `route.Small`, and the value of the whole is another, `route.joined`. For a condition there are `when`
-/// and `only_if`; for a decision that is made while the graph is drawn there is Rust's `match`.
+/// Each arm is a node, such as `route.Small`, and the value of the branch is another,
+/// `route.joined`. For a condition, see `when` and `only_if`. For a decision that does not depend
+/// on the run, use Rust's `match`.
 #[proc_macro]
 pub fn branch(input: TokenStream) -> TokenStream {
     drive(|_, input| branch::expand(input), TokenStream::new(), input)
@@ -316,7 +348,7 @@ pub fn branch(input: TokenStream) -> TokenStream {
 
 type Expand = fn(proc_macro2::TokenStream, proc_macro2::TokenStream) -> proc_macro2::TokenStream;
 
-/// Expands, and prints what came out when `TASKFLOW_PRINT_EXPANSION` is set.
+/// Expands the macro, and prints the expansion if `TASKFLOW_PRINT_EXPANSION` is set.
 fn drive(expand: Expand, options: TokenStream, item: TokenStream) -> TokenStream {
     let expansion = expand(options.into(), item.into());
     if std::env::var_os("TASKFLOW_PRINT_EXPANSION").is_some() {

@@ -1,14 +1,14 @@
-//! When a DAG runs: presets, time zones, the first and the last day. Cron expressions have their own module.
+//! The schedule of a DAG: presets, time zones, start and end. Cron expressions have a module of
+//! their own.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::cron;
-use crate::errors::Errors;
-use crate::option::{Scheduling, Sp, nearest};
+use crate::suggest::nearest;
 
-/// What may stand in place of a cron expression: Airflow's presets.
+/// Airflow's presets, which are valid in place of a cron expression.
 const PRESETS: [&str; 9] =
     ["@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly", "@once", "@continuous", "@midnight"];
 
@@ -25,13 +25,14 @@ pub(crate) fn check_schedule(text: &str) -> Result<(), String> {
     }
     let known = PRESETS.join(", ");
     Err(match nearest(text.trim(), PRESETS) {
-        Some(preset) => format!("there is no preset `{text}`; did you mean `{preset}`?\nthe presets are {known}"),
-        None => format!("there is no preset `{text}`\nthe presets are {known}"),
+        Some(preset) => format!("there is no preset `{text}`; did you mean `{preset}`?\nvalid presets: {known}"),
+        None => format!("there is no preset `{text}`\nvalid presets: {known}"),
     })
 }
 
 pub(crate) fn check_timezone(name: &str) -> Result<(), String> {
-    // The bundled database, not the machine's: what compiles here compiles everywhere.
+    // The bundled database instead of the machine's, so that a program compiles on every machine or
+    // on none.
     let database = TimeZoneDatabase::bundled();
     let known: Vec<String> = database.available().map(|zone| zone.as_str().to_owned()).collect();
     if known.iter().any(|zone| zone == name) {
@@ -40,32 +41,31 @@ pub(crate) fn check_timezone(name: &str) -> Result<(), String> {
     let names = known.iter().map(String::as_str);
     let hint = match known.iter().find(|zone| zone.eq_ignore_ascii_case(name)) {
         Some(zone) => Some(zone.as_str()),
-        // A city alone is the commonest slip, and far from its full name as letters go.
+        // A city alone is the most common mistake, and too different from the full name for
+        // `nearest`.
         None => names.clone().find(|zone| zone.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(name))),
     };
     let hint =
         hint.or_else(|| nearest(name, names)).map(|zone| format!("; did you mean `{zone}`?")).unwrap_or_default();
-    let offset = if name.starts_with(['+', '-']) { "; an offset cannot follow summer time" } else { "" };
-    Err(format!(
-        "there is no time zone `{name}`{hint}{offset}\na time zone has an IANA name, such as `Asia/Seoul` or `UTC`"
-    ))
+    let offset =
+        if name.starts_with(['+', '-']) { "; a fixed offset does not follow daylight saving time" } else { "" };
+    Err(format!("there is no time zone `{name}`{hint}{offset}\nwrite an IANA name, such as `Asia/Seoul` or `UTC`"))
 }
 
 /// The start or the end of a schedule.
 #[derive(Clone, Copy)]
 pub(crate) enum Bound {
-    /// The midnight of a day in the time zone of the schedule.
+    /// Midnight of a date, in the time zone of the schedule.
     Day(Date),
-    /// A point in time.
     Instant(Timestamp),
 }
 
 pub(crate) fn parse_bound(text: &str) -> Result<Bound, String> {
     let year = |year: i16| {
-        let message = "the year must be between 1678 and 2261, the range of nanoseconds in 64 bits";
+        let message = "the year must be between 1678 and 2261, because times are stored as 64-bit nanoseconds";
         (1678..=2261).contains(&year).then_some(()).ok_or_else(|| message.to_owned())
     };
-    // jiff reads a date-time as a date too and drops its time.
+    // By length, because jiff also parses a date-time as a date and drops its time.
     if text.len() == "2026-01-31".len() {
         let day: Date = text.parse().map_err(|_| not_a_bound(text))?;
         year(day.year())?;
@@ -83,16 +83,22 @@ fn not_a_bound(text: &str) -> String {
     });
     match day {
         Some(Ok(_)) if text.len() > 10 => {
-            format!(
-                "`{text}` lacks its offset; a time is written `2026-01-31T06:00:00+09:00` or `2026-01-31T06:00:00Z`"
-            )
+            format!("`{text}` has no offset; write `2026-01-31T06:00:00+09:00` or `2026-01-31T06:00:00Z`")
         }
-        Some(Err(_)) if shaped => format!("there is no day {}", &text[..10]),
-        _ => format!("`{text}` is neither a day (`2026-01-31`) nor an RFC 3339 time (`2026-01-31T06:00:00Z`)"),
+        Some(Err(_)) if shaped => format!("the date {} does not exist", &text[..10]),
+        _ => format!("`{text}` is neither a date (`2026-01-31`) nor an RFC 3339 time (`2026-01-31T06:00:00Z`)"),
     }
 }
 
 impl Bound {
+    /// Whether the bound is before `other`, where dates are in `zone`.
+    pub(crate) fn is_before(self, other: Bound, zone: &TimeZone) -> bool {
+        match (self.instant(zone), other.instant(zone)) {
+            (Some(this), Some(other)) => this < other,
+            _ => false,
+        }
+    }
+
     fn instant(self, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Bound::Day(day) => day.to_zoned(zone.clone()).ok().map(|midnight| midnight.timestamp()),
@@ -101,29 +107,9 @@ impl Bound {
     }
 }
 
-/// The rules between the options of a schedule.
-pub(crate) fn check_together(options: &Scheduling, schedule_written: bool, errors: &mut Errors) {
-    let mut needs_schedule = |name: &str, option: Option<proc_macro2::Span>| {
-        if let (false, Some(span)) = (schedule_written, option) {
-            errors.at(span, format!("`{name}` says when a schedule applies, and this DAG has none; add `schedule = \"@daily\"` or remove `{name}`"));
-        }
-    };
-    needs_schedule("start", options.start.as_ref().map(|start| start.span));
-    needs_schedule("end", options.end.as_ref().map(|end| end.span));
-    needs_schedule("catchup", options.catchup.as_ref().map(|catchup| catchup.span));
-    needs_schedule("timezone", options.timezone.as_ref().map(|zone| zone.span));
-
-    if let (Some(Sp { value: (start_text, start), .. }), Some(Sp { value: (end_text, end), span })) =
-        (&options.start, &options.end)
-    {
-        let zone = options.timezone.as_ref().and_then(|zone| TimeZoneDatabase::bundled().get(&zone.value).ok());
-        let zone = zone.unwrap_or(TimeZone::UTC);
-        if let (Some(start), Some(end)) = (start.instant(&zone), end.instant(&zone))
-            && end < start
-        {
-            errors.at(*span, format!("the end, {end_text}, lies before the start, {start_text}; exchange them"));
-        }
-    }
+/// The time zone of that name; UTC without a name, or for an unknown one.
+pub(crate) fn time_zone(name: Option<&str>) -> TimeZone {
+    name.and_then(|name| TimeZoneDatabase::bundled().get(name).ok()).unwrap_or(TimeZone::UTC)
 }
 
 #[cfg(test)]
@@ -131,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_preset_is_a_schedule() {
+    fn every_preset_is_valid() {
         for preset in PRESETS {
             assert_eq!(check_schedule(preset), Ok(()));
         }
@@ -150,7 +136,7 @@ mod tests {
             ("Seoul", "`Asia/Seoul`"),
             ("Europe/Berln", "`Europe/Berlin`"),
             ("New_York", "`America/New_York`"),
-            ("+09:00", "summer time"),
+            ("+09:00", "daylight saving time"),
         ];
         for (zone, hint) in hints {
             let message = check_timezone(zone).expect_err(zone);
@@ -159,16 +145,16 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_days_or_times_with_their_offset() {
+    fn bounds_are_dates_or_times_with_an_offset() {
         for text in ["2026-01-31", "2026-01-31T06:00:00Z", "2026-01-31T06:00:00+09:00", "1678-01-01", "2261-12-31"] {
             assert!(parse_bound(text).is_ok(), "{text}");
         }
         let rejected = [
-            ("2026-02-30", "there is no day 2026-02-30"),
-            ("2026-01-31T06:00:00", "lacks its offset"),
-            ("31.01.2026", "neither a day"),
-            ("tomorrow", "neither a day"),
-            ("", "neither a day"),
+            ("2026-02-30", "the date 2026-02-30 does not exist"),
+            ("2026-01-31T06:00:00", "has no offset"),
+            ("31.01.2026", "neither a date"),
+            ("tomorrow", "neither a date"),
+            ("", "neither a date"),
             ("1066-10-14", "between 1678 and 2261"),
             ("9999-01-01T00:00:00Z", "between 1678 and 2261"),
         ];

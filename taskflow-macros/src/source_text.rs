@@ -1,8 +1,9 @@
-//! An expression as its author wrote it, on one line.
+//! The source text of an expression, on one line.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// The tokens with the spaces they have in the source, where positions are known; the compiler's own spacing otherwise.
+/// The tokens with the spaces of the source. Outside of a macro expansion, where positions are
+/// unknown, with the spaces that `TokenStream` prints.
 pub(crate) fn of(tokens: TokenStream) -> String {
     let fallback = tokens.to_string();
     if !proc_macro::is_available() {
@@ -30,7 +31,7 @@ fn write(tokens: TokenStream, text: &mut String, end: &mut Option<Position>) {
                     Delimiter::Bracket => ("[", "]"),
                     Delimiter::None => ("", ""),
                 };
-                // A group that syn has put together again knows the span of the whole only.
+                // A group that syn rebuilt has only the span of the whole.
                 piece(open, start, (start.0, start.1 + open.len()), text, end);
                 write(group.stream(), text, end);
                 piece(close, (stop.0, stop.1.saturating_sub(close.len())), stop, text, end);

@@ -1,8 +1,9 @@
-//! Putting generated tokens where the user looks.
+//! Spans of generated tokens.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 
-/// The tokens as if they were written at `span`: a path of ours beside a type of theirs.
+/// The tokens with `span`, so that the compiler reports errors in generated code at the user's
+/// code.
 pub(crate) fn at(span: Span, tokens: &TokenStream) -> TokenStream {
     tokens
         .clone()

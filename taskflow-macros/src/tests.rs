@@ -1,4 +1,4 @@
-//! What the attributes expand to. The messages for wrong programs are under `tests/ui` of the workspace.
+//! Snapshots of expansions. `tests/ui` of the workspace covers the messages for invalid programs.
 
 use insta::assert_snapshot;
 use proc_macro2::TokenStream;
@@ -66,7 +66,7 @@ fn a_dag() {
 }
 
 #[test]
-fn a_dag_of_nothing() {
+fn an_empty_dag() {
     assert_snapshot!(pretty(crate::dag::expand(
         quote!(),
         quote!(
@@ -76,7 +76,7 @@ fn a_dag_of_nothing() {
 }
 
 #[test]
-fn a_wrong_option_leaves_the_task_whole() {
+fn an_invalid_option_keeps_the_task() {
     assert_snapshot!(pretty(crate::task::expand(
         quote!(retires = 3),
         quote!(
@@ -86,7 +86,7 @@ fn a_wrong_option_leaves_the_task_whole() {
 }
 
 #[test]
-fn a_wrong_signature_leaves_a_stand_in() {
+fn an_invalid_signature_expands_to_a_placeholder() {
     let item = quote! {
         fn work<T>(x: &mut u32, y: T, z: &str) -> u32 {
             1
@@ -96,7 +96,7 @@ fn a_wrong_signature_leaves_a_stand_in() {
 }
 
 #[test]
-fn what_is_no_function_stays_as_it_is() {
+fn an_item_other_than_a_function_is_unchanged() {
     assert_snapshot!(pretty(crate::task::expand(
         quote!(),
         quote!(
@@ -105,7 +105,7 @@ fn what_is_no_function_stays_as_it_is() {
     )));
 }
 
-/// A branch is an expression; the function around it is for the printer.
+/// Wraps the expansion, an expression, in a function for the pretty printer.
 fn branch(input: TokenStream) -> String {
     let expansion = crate::branch::expand(input);
     pretty(quote!(fn example() { #expansion }))
@@ -128,11 +128,11 @@ fn a_branch() {
 }
 
 #[test]
-fn a_branch_with_mistakes_keeps_its_type() {
+fn an_invalid_branch_keeps_its_type() {
     assert_snapshot!(branch(quote!(route(order) => { Route::Small(mut order) if order > 3 => load(order) })));
 }
 
 #[test]
-fn what_is_no_branch_leaves_a_stand_in() {
+fn an_unparsable_branch_expands_to_a_placeholder() {
     assert_snapshot!(branch(quote!(route(order))));
 }

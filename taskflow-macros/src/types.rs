@@ -1,11 +1,12 @@
-//! Questions about types as they are written.
+//! Syntactic queries about types.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{GenericArgument, PathArguments, PathSegment, Type};
 
-/// The type inside parentheses and the invisible groups that macros leave.
-pub(crate) fn peel(mut ty: &Type) -> &Type {
+/// The type inside parentheses and the invisible groups that a `macro_rules!` macro leaves around
+/// its fragments.
+pub(crate) fn ungroup(mut ty: &Type) -> &Type {
     loop {
         ty = match ty {
             Type::Group(group) => &group.elem,
@@ -15,15 +16,15 @@ pub(crate) fn peel(mut ty: &Type) -> &Type {
     }
 }
 
-/// The last segment of a path: `Result<T>` of `std::io::Result<T>`.
+/// The last segment of a path: `Result<T>` for `std::io::Result<T>`.
 pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
-    match peel(ty) {
+    match ungroup(ty) {
         Type::Path(path) => path.path.segments.last(),
         _ => None,
     }
 }
 
-/// Whether the last segment of the path is `name`.
+/// Whether the type is a path whose last segment is `name`.
 pub(crate) fn is_named(ty: &Type, name: &str) -> bool {
     last_segment(ty).is_some_and(|segment| segment.ident == name)
 }
@@ -43,11 +44,11 @@ pub(crate) fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
     }
 }
 
-/// Something in a type that data passed between tasks cannot have.
-pub(crate) enum Alien {
+/// A part of a type that data passed between tasks cannot have.
+pub(crate) enum Unsupported {
     /// `&`
     Reference(TokenStream),
-    /// `'a`, other than `'static`.
+    /// A lifetime other than `'static`.
     Lifetime(TokenStream),
     /// `impl`
     Impl(TokenStream),
@@ -57,40 +58,44 @@ pub(crate) enum Alien {
     Generic,
 }
 
-/// The first such thing in `ty`.
-pub(crate) fn find_alien(ty: &Type, generics: &[Ident]) -> Option<Alien> {
+/// The first unsupported part of `ty`.
+pub(crate) fn find_unsupported(ty: &Type, generics: &[Ident]) -> Option<Unsupported> {
     scan(ty.to_token_stream(), generics)
 }
 
-fn scan(tokens: TokenStream, generics: &[Ident]) -> Option<Alien> {
+fn scan(tokens: TokenStream, generics: &[Ident]) -> Option<Unsupported> {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     for (position, token) in tokens.iter().enumerate() {
         let rest = || operand(&tokens[position..]);
         match token {
             TokenTree::Group(group) => {
-                if let Some(alien) = scan(group.stream(), generics) {
-                    return Some(alien);
+                if let Some(unsupported) = scan(group.stream(), generics) {
+                    return Some(unsupported);
                 }
             }
-            TokenTree::Punct(punct) if punct.as_char() == '&' => return Some(Alien::Reference(rest())),
+            TokenTree::Punct(punct) if punct.as_char() == '&' => return Some(Unsupported::Reference(rest())),
             TokenTree::Punct(punct) if punct.as_char() == '\'' => {
                 if let Some(TokenTree::Ident(name)) = tokens.get(position + 1)
                     && name != "static"
                 {
                     let declared = generics.contains(name);
-                    return Some(if declared { Alien::Generic } else { Alien::Lifetime(quote!(#token #name)) });
+                    return Some(if declared {
+                        Unsupported::Generic
+                    } else {
+                        Unsupported::Lifetime(quote!(#token #name))
+                    });
                 }
             }
-            TokenTree::Ident(ident) if ident == "impl" => return Some(Alien::Impl(rest())),
-            TokenTree::Ident(ident) if ident == "_" => return Some(Alien::Infer(ident.to_token_stream())),
-            TokenTree::Ident(ident) if generics.contains(ident) => return Some(Alien::Generic),
+            TokenTree::Ident(ident) if ident == "impl" => return Some(Unsupported::Impl(rest())),
+            TokenTree::Ident(ident) if ident == "_" => return Some(Unsupported::Infer(ident.to_token_stream())),
+            TokenTree::Ident(ident) if generics.contains(ident) => return Some(Unsupported::Generic),
             TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => {}
         }
     }
     None
 }
 
-/// The tokens up to where this part of the type ends: at a comma, or at an angle bracket that was opened before.
+/// The tokens up to the end of this part of the type: a comma, or the `>` of an enclosing `<`.
 fn operand(tokens: &[TokenTree]) -> TokenStream {
     let mut depth = 0i32;
     let mut last_was_minus = false;
@@ -100,7 +105,7 @@ fn operand(tokens: &[TokenTree]) -> TokenStream {
             let TokenTree::Punct(punct) = token else { return true };
             match punct.as_char() {
                 '<' => depth += 1,
-                // Not the arrow of `Fn() -> T`.
+                // But not the arrow of `Fn() -> T`.
                 '>' if !last_was_minus => depth -= 1,
                 _ => {}
             }
@@ -118,18 +123,18 @@ mod tests {
     use super::*;
 
     fn kind(ty: &Type) -> String {
-        match find_alien(ty, &[parse_quote!(T), parse_quote!(a)]) {
-            Some(Alien::Reference(tokens)) => format!("reference {tokens}"),
-            Some(Alien::Lifetime(tokens)) => format!("lifetime {tokens}"),
-            Some(Alien::Impl(tokens)) => format!("impl {tokens}"),
-            Some(Alien::Infer(_)) => "infer".to_owned(),
-            Some(Alien::Generic) => "generic".to_owned(),
+        match find_unsupported(ty, &[parse_quote!(T), parse_quote!(a)]) {
+            Some(Unsupported::Reference(tokens)) => format!("reference {tokens}"),
+            Some(Unsupported::Lifetime(tokens)) => format!("lifetime {tokens}"),
+            Some(Unsupported::Impl(tokens)) => format!("impl {tokens}"),
+            Some(Unsupported::Infer(_)) => "infer".to_owned(),
+            Some(Unsupported::Generic) => "generic".to_owned(),
             None => "data".to_owned(),
         }
     }
 
     #[test]
-    fn what_data_cannot_have_is_found_wherever_it_stands() {
+    fn unsupported_parts_are_found_at_any_depth() {
         assert_eq!(kind(&parse_quote!(HashMap<String, Vec<(u32, [u8; 4])>>)), "data");
         assert_eq!(kind(&parse_quote!(Cow<'static, str>)), "data");
         assert_eq!(kind(&parse_quote!(Option<&str>)), "reference & str");

@@ -1,4 +1,4 @@
-//! The command line of a DAG binary, as its user sees it.
+//! The command line of a DAG binary.
 
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 mod callbacks;

@@ -97,7 +97,7 @@ fn after_a_kill_a_resumed_run_finds_the_one_that_it_has_triggered() {
     assert_eq!((said.code, said.stdout.trim()), (Some(0), "42"), "{said:?}");
     let runs = home.runs("part");
     assert_eq!(runs.len(), 1, "{runs:?}");
-    assert_eq!((&runs[0]["state"], &runs[0]["trigger"]), (&json!("success"), &json!("dag")));
+    assert_eq!((&runs[0]["state"], &runs[0]["run_type"]), (&json!("success"), &json!("triggered")));
 }
 
 #[test]

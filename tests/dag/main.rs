@@ -1,4 +1,4 @@
-//! What DAGs are made of: tasks, edges, groups, values on their way along an edge; and every mistake that is found in them.
+//! Building DAGs: edges, groups, projections, and the errors found in a graph.
 
 mod dag_inside;
 mod edges;

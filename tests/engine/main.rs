@@ -1,4 +1,4 @@
-//! How runs come to their end: limits, retries, timeouts, panics, cancelling; and what an observer sees of it.
+//! The engine: limits, retries, timeouts, panics, cancellation, values, and the events of a run.
 
 mod cancel;
 mod event_log;

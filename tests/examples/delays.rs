@@ -94,13 +94,13 @@ async fn bad_rows_are_reported_by_line_and_nothing_is_lost() -> Result<()> {
     // The line (1 is the header), what becomes of it, and what is said about it.
     type Damage = (usize, fn(&str) -> String, &'static str);
     let damage: [Damage; 8] = [
-        (2, |row| with_column(row, 2, "32"), "year, month, day: not in the calendar"),
+        (2, |row| with_column(row, 2, "32"), "year, month, day: no such date"),
         (9, |row| with_column(row, 1, ""), "month: "),
         (101, |row| format!("{row},"), "20 columns instead of 19"),
         (102, |row| row[..row.len() / 2].to_owned(), "columns instead of 19"),
         (1_000, |row| with_column(row, 5, "soon"), "dep_delay: invalid digit"),
         (1_001, |row| with_column(row, 5, "NA"), "dep_delay: NA, but the flight departed"),
-        (20_000, |row| with_column(row, 3, "2401"), "dep_time: 2401 is no time of day"),
+        (20_000, |row| with_column(row, 3, "2401"), "dep_time: 2401 is not a time of day"),
         (27_006, |row| with_column(row, 18, "2013-01-32T10:00:00Z"), "time_hour: "),
     ];
     let dir = copy_of_the_data()?;
@@ -124,7 +124,7 @@ async fn bad_rows_are_reported_by_line_and_nothing_is_lost() -> Result<()> {
     let mut expected: Vec<(&str, usize, &str)> =
         damage.iter().map(|(line, _, reason)| ("flights-2013-01.csv", *line, *reason)).collect();
     expected.push(("flights-2013-01.csv", 27_007, "invalid utf-8 sequence of 1 bytes from index 50"));
-    expected.push(("weather.csv", 2, "wind_speed: 1048.36058 mph cannot be"));
+    expected.push(("weather.csv", 2, "wind_speed: 1048.36058 mph is out of range"));
     let mut db = open(&warehouse).await?;
     let found: Vec<(String, i64, String)> =
         query_as("select file, line, reason from bad_rows order by file, line").fetch_all(&mut db).await?;
@@ -222,7 +222,7 @@ async fn what_is_missing_is_named() -> Result<()> {
 
     fs::write(dir.path().join("flights.csv"), flights()?)?;
     let no_row = error("2013-05").await;
-    assert!(no_row.contains("no flights of 2013-05 among 27004 rows, none bad"), "{no_row}");
+    assert!(no_row.contains("no flights of 2013-05 among 27004 rows, none of them invalid"), "{no_row}");
 
     // A file that was cut off is an error, not a short month.
     let january = dir.path().join("flights-2013-01.csv.gz");

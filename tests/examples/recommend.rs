@@ -44,7 +44,7 @@ async fn the_model_is_published_with_its_figures() -> Result<()> {
     assert_eq!((model.len(), model.values().map(Vec::len).sum::<usize>()), (365, 3424));
     assert!(!file.with_extension("new").exists());
     assert_eq!(state(&report, "sessions[3]"), TaskState::Success);
-    assert_eq!(state(&report, "refuse"), TaskState::Skipped);
+    assert_eq!(state(&report, "reject"), TaskState::Skipped);
     Ok(())
 }
 
@@ -55,7 +55,7 @@ async fn a_model_that_is_no_better_is_refused_and_the_old_one_stays() -> Result<
     fs::write(&file, "the old one")?;
     let report = run(2.0, &file).await?;
     let text = report.success()?;
-    let said = "not published, 48 hits are wanted: 47 of 72 last pages were recommended, 24 by popularity";
+    let said = "not published, 48 hits are required: 47 of 72 last pages were recommended, 24 by popularity";
     assert!(text.ends_with(said), "{text}");
     assert_eq!(fs::read_to_string(&file)?, "the old one");
     assert_eq!(state(&report, "publish"), TaskState::Skipped);

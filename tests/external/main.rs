@@ -1,4 +1,5 @@
-//! What tasks and runs have to do with the world outside: configuration, events, people, other runs, callbacks, HTTP.
+//! What tasks and runs exchange with the outside: configuration, events, approvals, other runs,
+//! callbacks, HTTP.
 
 #[cfg(feature = "sqlite")]
 mod approval;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, RunFilter, RunHistory, TaskFilter};
 use taskflow::prelude::*;
-use taskflow::tasks::RunTrigger;
+use taskflow::tasks::RunType;
 use taskflow::{BoxError, DagOptions, Engine, Group, Value};
 use taskflow_tests::common::{
     self, PATIENCE, eventually, failure_of, finish, live, locked, on_both_drivers, reference,
@@ -218,7 +218,7 @@ async fn a_triggered_run_has_a_history_of_its_own_that_says_by_whom() -> Result<
     let runs = run_of(&journal, "squared").await?;
     let [child] = &*runs else { panic!("{runs:?}") };
     let child = journal.history(child).await?;
-    assert_eq!((child.state, child.info.trigger), (RunState::Success, RunTrigger::Dag));
+    assert_eq!((child.state, child.info.run_type), (RunState::Success, RunType::Triggered));
     let by = child.info.triggered_by.as_ref().ok_or("it was triggered")?;
     assert_eq!((&by.run_id, &*by.task_id), (&report.run().run_id, "squared"));
     assert_eq!(child.info.logical_date, report.run().logical_date);

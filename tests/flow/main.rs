@@ -1,4 +1,4 @@
-//! Which tasks run: branches, trigger rules, tasks that skip themselves, setup and teardown, mapping over lists.
+//! Which tasks run: branches, trigger rules, skipping, setup and teardown, mapping.
 
 mod branches;
 #[cfg(feature = "sqlite")]

@@ -1,4 +1,4 @@
-//! Processes: those that tasks start, and those that die in the middle of a run.
+//! Commands, tasks in separate processes, killed processes, disk errors.
 
 #[cfg(unix)]
 mod commands;

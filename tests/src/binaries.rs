@@ -1,4 +1,4 @@
-//! Running the DAG binaries of `tests/fixtures` as a user would.
+//! Running DAG binaries, those of `tests/fixtures` and the examples, as a user would.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -15,17 +15,18 @@ pub fn program(name: &str) -> Command {
     command
 }
 
-/// Where programs keep their runs for which a test says nothing else: never in the directory they are called from.
+/// Where programs keep their runs unless a test names another place: never in the current directory.
 fn home() -> PathBuf {
     built().join("homes").join(std::process::id().to_string())
 }
 
-/// Fixtures are binaries of this package, which cargo builds before its tests. The examples are those of taskflow.
+/// Fixtures are binaries of this package, which cargo builds before its tests; examples are those of
+/// taskflow.
 fn path(name: &str) -> PathBuf {
     let places = [built(), built().join("examples")];
     let mut paths = places.map(|folder| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION)).into_iter();
     paths.find(|path| path.exists()).unwrap_or_else(|| {
-        panic!("neither a binary nor an example `{name}` is built; `cargo build --workspace --all-features --bins --examples` builds both")
+        panic!("`{name}` is not built; `cargo build --workspace --all-features --bins --examples` builds it")
     })
 }
 

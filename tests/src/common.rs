@@ -114,13 +114,13 @@ thread_local! {
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// The messages of panics that random graphs ask for: they would fill the screen.
+/// The messages of the panics of random graphs, which would fill the screen.
 const HUSHED: [&str; 2] = ["a panic as drawn", "a panic as written"];
 
-/// Notes where panics are, and shows none that random graphs ask for.
+/// Notes where panics are, and does not print those that random graphs ask for.
 ///
-/// It is the only hook of the tests. The engine has one as well, from the first graph on: two that are set at once lose one of
-/// them.
+/// No test sets another hook, because two that are set at once lose one of them. The engine sets one
+/// with the first graph.
 pub fn watch_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -1,5 +1,11 @@
-//! What the test programs of this package share.
-#![allow(missing_docs, missing_debug_implementations, reason = "only the tests use it")]
+//! The helpers of the test programs.
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    clippy::new_without_default,
+    clippy::should_implement_trait,
+    reason = "only the tests use it"
+)]
 
 pub mod binaries;
 pub mod common;

@@ -1,4 +1,4 @@
-//! Stored runs: what is kept of them, how they are resumed, and what people do to them.
+//! Stored runs: resuming, clearing and marking them, their values and XComs.
 
 #[cfg(all(feature = "arrow", feature = "sqlite"))]
 mod frames;
@@ -9,7 +9,7 @@ mod rerun;
 mod resume;
 #[cfg(feature = "sqlite")]
 mod stored_values;
-#[cfg(feature = "sqlite")]
+#[cfg(all(feature = "cli", feature = "sqlite"))]
 mod stores;
 #[cfg(feature = "sqlite")]
 mod xcom;

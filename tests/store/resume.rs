@@ -2,7 +2,7 @@
 //! changed meanwhile.
 //!
 //! A run is interrupted here by closing its journal while tasks are running, and goes on with another one in the same
-//! directory. `crash.rs` does the same with processes that are killed.
+//! directory. `process/crash.rs` does the same with processes that are killed.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};

@@ -324,7 +324,7 @@ fn an_event_comes_from_outside_when_the_test_says_so() {
 fn exploring_names_the_seed_of_what_it_finds() {
     let (message, _) = panic_of(|| explore(7..9, || Test::new(impure {})));
     assert!(message.starts_with("with the seed 7: the result is"), "{message}");
-    assert!(message.contains("TASKFLOW_SEED=7 cargo test exploring_names_the_seed_of_what_it_finds"), "{message}");
+    assert!(message.contains("TASKFLOW_SEED=7 cargo test kit::exploring_names_the_seed_of_what_it_finds"), "{message}");
 }
 
 #[test]
@@ -361,7 +361,7 @@ fn a_test_that_names_what_is_not_there_is_told_what_is() {
 fn an_assertion_that_fails_shows_what_happened() {
     let outcome = stubbed().fail_times(load {}, 5, "locked").run();
     let (message, place) = panic_of(|| outcome.assert_success());
-    assert!(place.contains("testing.rs"), "{place}");
+    assert!(place.contains("testing/kit.rs"), "{place}");
     insta::assert_snapshot!(message, @"
     the run is failed, not success
     run of `nightly`: failed after 3600s

@@ -4,7 +4,8 @@
 //! A graph is drawn of a few kinds of tasks whose constant argument says how each of their attempts ends. What happened is
 //! known from two sides, from the observer of the run and from the tasks themselves, and both must agree with the model.
 //!
-//! `PROPTEST_CASES=10000 cargo test --package taskflow-tests --test testing properties::` looks longer; `PROPTEST_RNG_SEED=7` looks elsewhere.
+//! `PROPTEST_CASES=10000 cargo test --package taskflow-tests --test testing properties::` tries more
+//! graphs, `PROPTEST_RNG_SEED=7` others.
 
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
 

@@ -1,4 +1,4 @@
-//! From words on the command line to a [`Request`].
+//! Parses the command line into a [`Request`].
 
 use std::fmt::Write as _;
 
@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 pub(crate) enum Command {
     Test,
     Ci,
+    Columns,
+    Layers,
     Heavy,
     Advisories,
     Bench,
@@ -14,14 +16,17 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Every command, in the order the help lists them.
-    const ALL: [Self; 6] = [Self::Test, Self::Ci, Self::Heavy, Self::Advisories, Self::Bench, Self::Spark];
+    /// All commands, in the order of the help.
+    const ALL: [Self; 8] =
+        [Self::Test, Self::Ci, Self::Columns, Self::Layers, Self::Heavy, Self::Advisories, Self::Bench, Self::Spark];
 
-    /// The word that selects it.
+    /// Its name on the command line.
     fn name(self) -> &'static str {
         match self {
             Self::Test => "test",
             Self::Ci => "ci",
+            Self::Columns => "columns",
+            Self::Layers => "layers",
             Self::Heavy => "heavy",
             Self::Advisories => "advisories",
             Self::Bench => "bench",
@@ -29,39 +34,71 @@ impl Command {
         }
     }
 
-    /// How it is called, for the help.
+    /// Its name and arguments, for the help.
     fn usage(self) -> String {
-        if self.passes_words_on() { format!("{} [args]", self.name()) } else { self.name().to_owned() }
-    }
-
-    /// One line for the help.
-    fn summary(self) -> &'static str {
-        match self {
-            Self::Test => "run every test: unit, integration, examples, documentation, packages of their own",
-            Self::Ci => "run what CI runs: formatting, lints, docs, features, dependencies, tests of the workspace",
-            Self::Heavy => "lint and test the packages of their own under examples/: a quarter of an hour",
-            Self::Advisories => "check the dependencies for known advisories (needs the network)",
-            Self::Bench => "run the benchmarks",
-            Self::Spark => "install Spark for the tests that run it, into target/spark-venv (needs the network)",
+        match self.arguments() {
+            Arguments::None => self.name().to_owned(),
+            Arguments::Only(flag) => format!("{} [{flag}]", self.name()),
+            Arguments::OfCargo => format!("{} [args]", self.name()),
         }
     }
 
-    /// Whether words after the command go on to cargo; the other commands take none.
-    fn passes_words_on(self) -> bool {
-        matches!(self, Self::Test | Self::Bench)
+    /// Its description in the help.
+    fn summary(self) -> &'static str {
+        match self {
+            Self::Test => "run all tests: unit, integration, examples, documentation, packages outside the workspace",
+            Self::Ci => "run what CI runs: format, prose, layers, lints, docs, features, dependencies, tests",
+            Self::Columns => "check the width of comments and Markdown, or with --fix re-wrap them",
+            Self::Layers => "check that each layer of taskflow-core imports only lower ones",
+            Self::Heavy => "lint and test the packages outside the workspace, under examples/: a quarter of an hour",
+            Self::Advisories => "check the dependencies against known security advisories (needs the network)",
+            Self::Bench => "run the benchmarks",
+            Self::Spark => "install Spark for the tests that use it, into target/spark-venv (needs the network)",
+        }
+    }
+
+    /// The arguments it takes.
+    fn arguments(self) -> Arguments {
+        match self {
+            Self::Test | Self::Bench => Arguments::OfCargo,
+            Self::Columns => Arguments::Only("--fix"),
+            Self::Ci | Self::Layers | Self::Heavy | Self::Advisories | Self::Spark => Arguments::None,
+        }
     }
 }
 
-/// What the command line asks for.
+/// The arguments a command takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arguments {
+    None,
+    Only(&'static str),
+    /// Any: they are passed to cargo.
+    OfCargo,
+}
+
+impl Arguments {
+    /// What is wrong with the argument `word`, if anything.
+    fn mistake(self, command: Command, word: &str) -> Option<String> {
+        let name = command.name();
+        match self {
+            Self::OfCargo => None,
+            Self::Only(flag) if flag == word => None,
+            Self::Only(flag) => Some(format!("`cargo xtask {name}` takes only `{flag}`, but got `{word}`")),
+            Self::None => Some(format!("`cargo xtask {name}` takes no arguments, but got `{word}`")),
+        }
+    }
+}
+
+/// A parsed command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// The list of commands.
+    /// Print the list of commands.
     Help,
-    /// One command, and the words that cargo gets.
+    /// Run a command. `rest` are its arguments.
     Run { command: Command, rest: Vec<String> },
 }
 
-/// Reads the words after `cargo xtask`. The error is a message for the user.
+/// Parses the words after `cargo xtask`. The error is a message for the user.
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, String> {
     let mut words = words.into_iter();
     let Some(first) = words.next() else {
@@ -71,16 +108,16 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Request, 
         return Ok(Request::Help);
     }
     let Some(command) = Command::ALL.into_iter().find(|c| c.name() == first) else {
-        return Err(unknown(&first));
+        return Err(unknown_command(&first));
     };
 
     let rest: Vec<String> = words.collect();
-    match rest.first() {
-        Some(word) if is_help(word) => Ok(Request::Help),
-        Some(word) if !command.passes_words_on() => {
-            Err(format!("`cargo xtask {}` takes no arguments, but got `{word}`", command.name()))
-        }
-        _ => Ok(Request::Run { command, rest }),
+    if rest.first().is_some_and(|word| is_help(word)) {
+        return Ok(Request::Help);
+    }
+    match rest.iter().find_map(|word| command.arguments().mistake(command, word)) {
+        Some(mistake) => Err(mistake),
+        None => Ok(Request::Run { command, rest }),
     }
 }
 
@@ -88,23 +125,23 @@ fn is_help(word: &str) -> bool {
     matches!(word, "-h" | "--help")
 }
 
-fn unknown(word: &str) -> String {
+fn unknown_command(word: &str) -> String {
     let mut message = format!("no command `{word}`");
-    if let Some(near) = nearest(word) {
-        let _ = write!(message, "; did you mean `{}`?", near.name());
+    if let Some(similar) = most_similar(word) {
+        let _ = write!(message, "; did you mean `{}`?", similar.name());
     }
     let names: Vec<_> = Command::ALL.map(Command::name).into();
     let _ = write!(message, "\nThe commands are: {}.", names.join(", "));
     message
 }
 
-/// The command a mistyped word most likely stands for, if any is near enough.
-fn nearest(word: &str) -> Option<Command> {
-    const NEAR_ENOUGH: f64 = 0.7;
+/// The command most similar to a mistyped word, if one is similar enough.
+fn most_similar(word: &str) -> Option<Command> {
+    const SIMILAR_ENOUGH: f64 = 0.7;
     Command::ALL
         .into_iter()
         .map(|command| (strsim::jaro_winkler(word, command.name()), command))
-        .filter(|(likeness, _)| *likeness >= NEAR_ENOUGH)
+        .filter(|(similarity, _)| *similarity >= SIMILAR_ENOUGH)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, command)| command)
 }
@@ -113,11 +150,11 @@ fn nearest(word: &str) -> Option<Command> {
 pub(crate) fn help() -> String {
     let mut text = String::from("Usage: cargo xtask <command>\n\nCommands:\n");
     for command in Command::ALL {
-        let _ = writeln!(text, "  {:<13}{}", command.usage(), command.summary());
+        let _ = writeln!(text, "  {:<16}{}", command.usage(), command.summary());
     }
     text.push_str(
-        "\n[args] go on to cargo: `cargo xtask test retries` runs the tests whose names contain `retries`.\n\
-         `cargo xtask test --long` looks longer where chance decides what is tried.\n",
+        "\n[args] are passed to cargo: `cargo xtask test retries` runs the tests whose names contain `retries`.\n\
+         `cargo xtask test --long` repeats randomized tests more often.\n",
     );
     text
 }
@@ -131,19 +168,19 @@ mod tests {
     }
 
     #[test]
-    fn no_words_ask_for_help() {
+    fn without_arguments_the_help_is_shown() {
         assert_eq!(parse_line(""), Ok(Request::Help));
     }
 
     #[test]
-    fn help_is_understood_before_and_after_a_command() {
+    fn help_is_accepted_before_and_after_a_command() {
         for line in ["help", "-h", "--help", "ci --help", "bench -h"] {
             assert_eq!(parse_line(line), Ok(Request::Help), "{line}");
         }
     }
 
     #[test]
-    fn every_listed_command_is_understood() {
+    fn every_command_is_parsed() {
         for command in Command::ALL {
             assert_eq!(parse_line(command.name()), Ok(Request::Run { command, rest: vec![] }));
         }
@@ -158,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn test_and_bench_pass_words_on_in_their_order() {
+    fn test_and_bench_keep_their_arguments_in_order() {
         assert_eq!(
             parse_line("bench chain -- --quick --help"),
             Ok(Request::Run {
@@ -169,24 +206,33 @@ mod tests {
     }
 
     #[test]
-    fn ci_refuses_words_it_would_ignore() {
+    fn ci_rejects_arguments() {
         assert_eq!(parse_line("ci --fast"), Err("`cargo xtask ci` takes no arguments, but got `--fast`".to_owned()));
     }
 
     #[test]
-    fn an_unknown_command_names_the_nearest_and_all() {
+    fn columns_takes_one_flag() {
+        let rest = vec!["--fix".to_owned()];
+        assert_eq!(parse_line("columns --fix"), Ok(Request::Run { command: Command::Columns, rest }));
+        let mistake = "`cargo xtask columns` takes only `--fix`, but got `--fast`";
+        assert_eq!(parse_line("columns --fix --fast"), Err(mistake.to_owned()));
+    }
+
+    #[test]
+    fn an_unknown_command_is_answered_with_the_most_similar_and_all() {
         assert_eq!(
             parse_line("advisory"),
-            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, heavy, advisories, bench, spark."
+            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, spark."
                 .to_owned())
         );
     }
 
     #[test]
-    fn a_word_like_no_command_gets_no_guess() {
+    fn a_word_unlike_any_command_gets_no_suggestion() {
         assert_eq!(
             parse_line("frobnicate"),
-            Err("no command `frobnicate`\nThe commands are: test, ci, heavy, advisories, bench, spark.".to_owned())
+            Err("no command `frobnicate`\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, spark."
+                .to_owned())
         );
     }
 }

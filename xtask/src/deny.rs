@@ -1,6 +1,6 @@
-//! cargo-deny: found or installed, and the steps that run it.
+//! Finds or installs cargo-deny, and defines the steps that run it.
 //!
-//! The version is pinned here, so the same rules in `deny.toml` mean the same everywhere.
+//! The version is pinned, so `deny.toml` means the same everywhere.
 
 use std::env::consts::EXE_SUFFIX;
 use std::fs;
@@ -14,23 +14,24 @@ use crate::workspace;
 
 const VERSION: &str = "0.20.2";
 
-/// The checks that need no network: banned and duplicate crates, licences, where crates come from.
+/// The checks without the network: banned and duplicate crates, licences, sources.
 pub(crate) fn offline_checks() -> Result<Step, Failure> {
     let deny = ensure()?;
     Ok(Step::program("dependencies", &deny, ["--workspace", "--locked", "check", "bans", "licenses", "sources"]))
 }
 
-/// The same checks for a package that is a workspace of its own. It wants every crate of that package on this machine.
+/// The same checks for a package with a workspace of its own. All crates that the package needs
+/// must already be on this machine.
 pub(crate) fn checks_of(package: &str) -> Result<Step, Failure> {
-    Ok(about("dependencies", package)?.args(["--locked", "check", "bans", "licenses", "sources"]))
+    Ok(for_package("dependencies", package)?.args(["--locked", "check", "bans", "licenses", "sources"]))
 }
 
-fn about(what: &str, package: &str) -> Result<Step, Failure> {
+fn for_package(what: &str, package: &str) -> Result<Step, Failure> {
     let words = ["--manifest-path", &heavy::manifest(package)];
     Ok(Step::program(format!("{what} of {package}"), &ensure()?, words))
 }
 
-/// Begins to compile cargo-deny beside other steps, if it is not here: with one job, since it is not urgent.
+/// If cargo-deny is not installed, starts to compile it in the background, with one job.
 pub(crate) fn prepare() -> Result<Option<Started>, Failure> {
     if found().is_some() {
         return Ok(None);
@@ -43,30 +44,30 @@ pub(crate) fn prepare() -> Result<Option<Started>, Failure> {
 
 /// Fetches the advisory database, then checks the dependencies against it.
 ///
-/// Two steps, because a database that could not be fetched says nothing about the dependencies.
+/// These are two steps to distinguish a failed download from a finding.
 pub(crate) fn advisories() -> Result<(), Failure> {
     let deny = ensure()?;
     Step::program("advisory database", &deny, ["--workspace", "--locked", "fetch", "db", "index"]).run().map_err(
         |failure| {
             failure.and(
-                "The advisory database comes over the network, and it could not be fetched.\n\
-             Nothing was checked. Try again on a machine that reaches github.com.",
+                "The advisory database could not be downloaded, so nothing was checked.\n\
+             Try again on a machine that can reach github.com.",
             )
         },
     )?;
     Step::program("advisories", &deny, ["--workspace", "--locked", "--offline", "check", "advisories"]).run()?;
     for package in heavy::PACKAGES {
-        about("advisories", package)?.args(["--locked", "--offline", "check", "advisories"]).run()?;
+        for_package("advisories", package)?.args(["--locked", "--offline", "check", "advisories"]).run()?;
     }
     Ok(())
 }
 
-/// The cargo-deny of the pinned version: the one on the path, else the project's own.
+/// The cargo-deny of the pinned version, from the path or from the target directory.
 fn ensure() -> Result<PathBuf, Failure> {
     if let Some(program) = found() {
         return Ok(program);
     }
-    println!("\ncargo-deny {VERSION} is not here: compiling it into target/tools, this once");
+    println!("\ncargo-deny {VERSION} is not installed: compiling it into target/tools, only this time");
     install().run()?;
     Ok(own())
 }
@@ -79,12 +80,13 @@ fn own() -> PathBuf {
     workspace::root().join(home()).join("bin").join(format!("cargo-deny{EXE_SUFFIX}"))
 }
 
-/// Where the project's own cargo-deny lives, from the workspace root. A new version is a new home.
+/// Where the project installs cargo-deny, relative to the root of the workspace. Each version has
+/// its own directory.
 fn home() -> String {
     format!("target/tools/cargo-deny-{VERSION}")
 }
 
-/// Without optimisation it compiles in a fraction of the time, and still checks within seconds.
+/// Without optimisation it compiles in a fraction of the time and still takes only seconds to run.
 fn install() -> Step {
     Step::cargo(format!("install cargo-deny {VERSION}"), ["install", "--locked", "--debug", "--root"])
         .arg(home())

@@ -1,8 +1,8 @@
-//! Why a command stopped.
+//! Why a command failed.
 
 use std::fmt;
 
-/// What went wrong, as a message for the person at the terminal.
+/// A message for the person at the terminal.
 #[derive(Debug)]
 pub(crate) struct Failure(String);
 
@@ -11,7 +11,7 @@ impl Failure {
         Self(message.into())
     }
 
-    /// Adds what else went wrong, or what to do about it.
+    /// Appends another message: a second failure, or what to do next.
     pub(crate) fn and(self, more: impl fmt::Display) -> Self {
         Self(format!("{}\n{more}", self.0))
     }

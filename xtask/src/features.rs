@@ -8,36 +8,36 @@ use crate::failure::Failure;
 use crate::step::Step;
 use crate::workspace;
 
-/// A package that users depend on, and what they may switch on in it.
+/// A published package with its features.
 #[derive(Debug, PartialEq, Eq)]
 struct Package {
     name: String,
     features: Vec<Feature>,
 }
 
-/// A feature and what it switches on.
+/// A feature and the features that it enables.
 #[derive(Debug, PartialEq, Eq)]
 struct Feature {
     name: String,
-    switches: Vec<String>,
+    enables: Vec<String>,
 }
 
-/// Steps that check every published package with no feature and with each feature alone.
+/// Steps that check every published package without features and with each feature alone.
 ///
-/// The list comes from the manifests, so a new feature is checked from the day it is declared. A feature that another package does
-/// nothing but hand on is checked with that one.
+/// The list comes from the manifests, so new features are included. A feature that another package
+/// only forwards is checked there.
 pub(crate) fn steps() -> Result<Vec<Step>, Failure> {
     let mut packages = published(&workspace::metadata()?);
     packages.sort_by(|a, b| a.name.cmp(&b.name));
     if packages.is_empty() {
-        return Err(Failure::new("cargo metadata lists no published package"));
+        return Err(Failure::new("error: cargo metadata lists no published package"));
     }
 
     let mut steps = Vec::new();
     for package in &packages {
         steps.push(check(&package.name, None));
         for feature in &package.features {
-            if !is_handed_on(&packages, &package.name, &feature.name) {
+            if !is_forwarded(&packages, &package.name, &feature.name) {
                 steps.push(check(&package.name, Some(&feature.name)));
             }
         }
@@ -45,15 +45,15 @@ pub(crate) fn steps() -> Result<Vec<Step>, Failure> {
     Ok(steps)
 }
 
-/// Whether a feature of another package is this one and nothing else.
-fn is_handed_on(packages: &[Package], package: &str, feature: &str) -> bool {
+/// Whether a feature of another package enables this one and nothing else.
+fn is_forwarded(packages: &[Package], package: &str, feature: &str) -> bool {
     let this = [format!("{package}/{feature}")];
-    packages.iter().flat_map(|package| &package.features).any(|feature| feature.switches == this)
+    packages.iter().flat_map(|package| &package.features).any(|feature| feature.enables == this)
 }
 
 fn check(package: &str, feature: Option<&str>) -> Step {
     let name = match feature {
-        None => format!("features: {package} with none"),
+        None => format!("features: {package} without any"),
         Some(feature) => format!("features: {package} with {feature} alone"),
     };
     let common = ["check", "--locked", "--package", package];
@@ -64,13 +64,13 @@ fn check(package: &str, feature: Option<&str>) -> Step {
     }
 }
 
-/// The workspace members that go to crates.io; `default` is left out, as it only names others.
+/// The workspace members on crates.io, without the feature `default`, which only lists others.
 fn published(metadata: &Value) -> Vec<Package> {
     let packages = metadata["packages"].as_array();
     packages
         .into_iter()
         .flatten()
-        // `publish = false` is an empty list of registries.
+        // `publish = false` appears as an empty list of registries.
         .filter(|package| {
             package["publish"]
                 .as_array()
@@ -83,10 +83,10 @@ fn published(metadata: &Value) -> Vec<Package> {
                 features: features
                     .iter()
                     .filter(|(name, _)| *name != "default")
-                    .map(|(name, switches)| {
-                        let switches = switches.as_array().into_iter().flatten();
-                        let switches = switches.filter_map(|word| Some(word.as_str()?.to_owned()));
-                        Feature { name: name.clone(), switches: switches.collect() }
+                    .map(|(name, enables)| {
+                        let enables = enables.as_array().into_iter().flatten();
+                        let enables = enables.filter_map(|word| Some(word.as_str()?.to_owned()));
+                        Feature { name: name.clone(), enables: enables.collect() }
                     })
                     .collect(),
             })
@@ -100,23 +100,23 @@ mod tests {
 
     use super::*;
 
-    fn feature(name: &str, switches: &[&str]) -> Feature {
-        Feature { name: name.to_owned(), switches: switches.iter().map(|&word| word.to_owned()).collect() }
+    fn feature(name: &str, enables: &[&str]) -> Feature {
+        Feature { name: name.to_owned(), enables: enables.iter().map(|&word| word.to_owned()).collect() }
     }
 
     #[test]
-    fn what_is_handed_on_and_nothing_else_is_checked_once() {
+    fn a_feature_that_is_only_forwarded_is_checked_once() {
         let package = |name: &str, features| Package { name: name.to_owned(), features };
         let core = package("core", vec![feature("cli", &["dep:clap"]), feature("ui", &[])]);
         let facade = package("facade", vec![feature("cli", &["core/cli"]), feature("ui", &["core/ui", "core/cli"])]);
         let packages = [core, facade];
-        assert!(is_handed_on(&packages, "core", "cli"));
-        assert!(!is_handed_on(&packages, "core", "ui"));
-        assert!(!is_handed_on(&packages, "facade", "cli"));
+        assert!(is_forwarded(&packages, "core", "cli"));
+        assert!(!is_forwarded(&packages, "core", "ui"));
+        assert!(!is_forwarded(&packages, "facade", "cli"));
     }
 
     #[test]
-    fn published_packages_are_listed_with_their_features_but_default() {
+    fn published_packages_are_listed_with_their_features_except_default() {
         let metadata = json!({"packages": [
             {"name": "core", "publish": null, "features": {"default": ["cli"], "cli": [], "ui": ["cli"]}},
             {"name": "macros", "publish": ["crates-io"], "features": {}},
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn this_workspace_publishes_the_facade_and_not_its_own_commands() {
+    fn this_workspace_publishes_the_facade_and_not_xtask() {
         let metadata = workspace::metadata().expect("the workspace is readable");
         let names: Vec<_> = published(&metadata).into_iter().map(|p| p.name).collect();
         assert!(names.contains(&"taskflow".to_owned()), "{names:?}");
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feature_is_checked_without_the_default_ones() {
+    fn a_feature_is_checked_without_the_default_features() {
         assert_eq!(
             check("taskflow", Some("cli")).by_hand(),
             "cargo check --locked --package taskflow --no-default-features --features cli"

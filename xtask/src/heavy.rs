@@ -1,35 +1,36 @@
-//! Packages that are workspaces of their own, because what they need is too much to compile for everybody else.
+//! Packages with a workspace of their own, because their dependencies take long to compile.
 
 use crate::step::Step;
 
-/// Their folders, from the root. The workspace excludes each, and each has its own `Cargo.lock`.
+/// Their directories, relative to the root. The workspace excludes them, and each has a
+/// `Cargo.lock`.
 pub(crate) const PACKAGES: [&str; 2] = ["examples/connect", "examples/warehouse"];
 
-/// They share what is compiled for more than one of them, apart from the target directory of the workspace: its features differ.
+/// They share a target directory, but not with the workspace, which enables other features.
 const TARGET: (&str, &str) = ("CARGO_TARGET_DIR", "target/heavy");
 
-/// Whether their code is as `cargo fmt` leaves it.
+/// Steps that check the format.
 pub(crate) fn formats() -> impl Iterator<Item = Step> {
     steps("format", ["fmt"]).map(|step| step.arg("--check"))
 }
 
-/// Whether clippy is silent. It looks on while the tests are built: `cargo clippy` would compile all that they need once more, only
-/// to look at a few files.
+/// Steps that run clippy as the compiler of a test build. `cargo clippy` would compile all
+/// dependencies a second time.
 pub(crate) fn lints() -> impl Iterator<Item = Step> {
-    // What `cargo clippy -- -D warnings` sets itself.
-    let looks_on = |step: Step| {
+    // The variables that `cargo clippy -- -D warnings` sets.
+    let with_clippy = |step: Step| {
         let step = step.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
         step.env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__")
     };
-    steps("lints", ["test", "--no-run", "--locked"]).map(looks_on)
+    steps("lints", ["test", "--no-run", "--locked"]).map(with_clippy)
 }
 
-/// All their tests; `words` go on to cargo.
+/// Steps that run all tests. `words` are passed to cargo.
 pub(crate) fn tests(words: &[String]) -> impl Iterator<Item = Step> {
     steps("tests", ["test", "--no-fail-fast", "--locked"]).map(move |step| step.args(words))
 }
 
-/// Where a package is described.
+/// The manifest of a package.
 pub(crate) fn manifest(package: &str) -> String {
     format!("{package}/Cargo.toml")
 }
@@ -50,14 +51,14 @@ mod tests {
     use crate::workspace;
 
     #[test]
-    fn a_step_says_where_its_package_is() {
+    fn a_step_names_the_manifest_of_its_package() {
         let step = formats().next().expect("there is a package");
         let by_hand = "CARGO_TARGET_DIR=target/heavy cargo fmt --manifest-path examples/connect/Cargo.toml --check";
         assert_eq!(step.by_hand(), by_hand);
     }
 
     #[test]
-    fn the_workspace_excludes_them_and_their_versions_are_locked() {
+    fn the_workspace_excludes_them_and_they_have_lock_files() {
         let manifest = fs::read_to_string(workspace::root().join("Cargo.toml")).expect("there is a manifest");
         let exclude = manifest.lines().find(|line| line.starts_with("exclude = ")).expect("something is excluded");
         for package in PACKAGES {

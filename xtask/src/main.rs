@@ -1,35 +1,44 @@
 //! The project's own commands, started as `cargo xtask <command>`.
 //!
-//! What CI runs is a program, so anyone can run the same thing at home: `.ci/run` is only
-//! `cargo xtask ci` on a machine that may still lack a compiler.
+//! CI runs one of these commands, so anyone can repeat it: `.ci/run` installs a compiler where
+//! there is none and calls `cargo xtask ci`.
 //!
-//! | module | its one concern |
+//! | module | purpose |
 //! |---|---|
-//! | [`args`] | from words on the command line to a [`args::Request`] |
-//! | [`commands`] | one file a command |
-//! | [`deny`] | cargo-deny: found or installed, and the steps that run it |
+//! | [`args`] | parses the command line into a [`args::Request`] |
+//! | [`columns`] | checks and re-wraps the width of comments and Markdown |
+//! | [`commands`] | the commands, one file each |
+//! | [`deny`] | finds or installs cargo-deny, and defines the steps that run it |
+//! | [`failure`] | why a command failed |
 //! | [`features`] | the published packages and their features, from `cargo metadata` |
-//! | [`heavy`] | packages that are workspaces of their own, and the steps that check them |
-//! | [`leavings`] | what tests leave behind: nothing, or they have failed |
-//! | [`prerequisites`] | what the tests need from the operating system |
-//! | [`spark`] | a Spark for the tests that run one |
-//! | [`step`] | one child process: announced, timed, and how to repeat it when it fails |
-//! | [`relay`] | passing a child's output through while counting what its tests say |
-//! | [`reading`] | the count of a test run, read from its output |
-//! | [`tally`] | that count, and the closing line |
-//! | [`failure`] | why a command stopped |
-//! | [`workspace`] | where the project is and which cargo runs it |
+//! | [`heavy`] | packages with a workspace of their own, and the steps that check them |
+//! | [`layers`] | checks the order of the layers of taskflow-core |
+//! | [`leak_check`] | checks that the tests leave no file and no process behind |
+//! | [`prerequisites`] | the programs that the tests need from the operating system |
+//! | [`reading`] | counts test results in the output of cargo |
+//! | [`relay`] | passes the output of a child through and counts its test results |
+//! | `scratch` | a temporary directory for a test |
+//! | [`sources`] | finds the source files of the project |
+//! | [`spark`] | installs Spark for the tests that use it |
+//! | [`step`] | runs a child process, with its duration and a command line that repeats it |
+//! | [`tally`] | the number of tests that passed, failed and were skipped |
+//! | [`workspace`] | the root of the project, its cargo and its metadata |
 
 mod args;
+mod columns;
 mod commands;
 mod deny;
 mod failure;
 mod features;
 mod heavy;
-mod leavings;
+mod layers;
+mod leak_check;
 mod prerequisites;
 mod reading;
 mod relay;
+#[cfg(test)]
+mod scratch;
+mod sources;
 mod spark;
 mod step;
 mod tally;

@@ -1,7 +1,7 @@
-//! What the tests need from the operating system.
+//! The programs that the tests need from the operating system.
 //!
-//! A program the tests start (a database server, say) is one row of [`NEEDED`]. It is installed
-//! with the system's package client where that is possible, and named where it is not.
+//! Each is a row of [`NEEDED`]. A missing one is installed with apt if possible, and otherwise
+//! reported.
 
 use std::env;
 use std::path::Path;
@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 use crate::failure::Failure;
 use crate::step::Step;
 
-/// A program that must be on the path, and the Debian packages that bring it, between spaces.
+/// A program that must be on the path, and the Debian packages that contain it, separated by
+/// spaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Needed {
     program: &'static str,
@@ -18,38 +19,42 @@ struct Needed {
     why: &'static str,
 }
 
-/// Everything beyond cargo.
+/// Everything except cargo.
 const NEEDED: &[Needed] = &[
     #[cfg(target_os = "linux")]
-    Needed { program: "script", package: "bsdutils", why: "which gives the tests of the command line a terminal" },
+    Needed { program: "script", package: "bsdutils", why: "to give the tests of the command line a terminal" },
     #[cfg(target_os = "linux")]
     Needed {
         program: "setpriv",
         package: "util-linux",
-        why: "which takes the superuser's rights from tests of the disk",
+        why: "to run the tests of disk errors without the rights of root",
     },
     #[cfg(target_os = "linux")]
-    Needed { program: "javac", package: "default-jdk-headless", why: "for the tests that run Spark" },
+    Needed { program: "javac", package: "default-jdk-headless", why: "for the tests that use Spark" },
     #[cfg(target_os = "linux")]
-    Needed { program: PYTHON, package: "python3-venv", why: "whose `venv` the tests that run Spark need" },
+    Needed { program: PYTHON, package: "python3-venv", why: "with `venv`, for the tests that use Spark" },
     #[cfg(target_os = "linux")]
     Needed {
         program: PROTOC,
         package: "protobuf-compiler libprotobuf-dev",
-        why: "with the types that Google has defined, for the client of Spark Connect",
+        why: "with Google's standard types, for the client of Spark Connect",
     },
 ];
 
-/// Debian has it without what makes virtual environments.
+/// On Debian, its package does not include `venv`.
 const PYTHON: &str = "python3";
-/// Debian has it without the types that every protocol may import.
+/// On Debian, its package does not include the standard types.
 const PROTOC: &str = "protoc";
 
-/// Makes sure that everything in [`NEEDED`] is there.
+/// Installs what is missing of [`NEEDED`].
+///
+/// # Errors
+///
+/// If something is missing and cannot be installed. The error lists the packages to install.
 pub(crate) fn ensure() -> Result<(), Failure> {
     let missing = missing(NEEDED, |program| match program {
-        PYTHON => on_path(program) && makes_environments(),
-        PROTOC => knows_the_types(),
+        PYTHON => on_path(program) && has_venv(),
+        PROTOC => has_standard_types(),
         _ => on_path(program),
     });
     if missing.is_empty() {
@@ -62,8 +67,8 @@ pub(crate) fn ensure() -> Result<(), Failure> {
     let packages: Vec<_> = missing.iter().flat_map(|needed| needed.package.split(' ')).collect();
     if !on_path("apt-get") || !is_root() {
         return Err(Failure::new(format!(
-            "error: the tests need more than this machine has\n\
-             install it, on Debian with: apt-get install {}",
+            "error: programs that the tests need are missing\n\
+             install them, on Debian with: apt-get install {}",
             packages.join(" ")
         )));
     }
@@ -74,25 +79,25 @@ pub(crate) fn ensure() -> Result<(), Failure> {
         .run()
 }
 
-fn missing(needed: &[Needed], is_there: impl Fn(&str) -> bool) -> Vec<Needed> {
-    needed.iter().copied().filter(|needed| !is_there(needed.program)).collect()
+fn missing(needed: &[Needed], exists: impl Fn(&str) -> bool) -> Vec<Needed> {
+    needed.iter().copied().filter(|needed| !exists(needed.program)).collect()
 }
 
 fn on_path(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
-fn makes_environments() -> bool {
+fn has_venv() -> bool {
     let asked = Command::new(PYTHON).args(["-c", "import ensurepip, venv"]).stdin(Stdio::null()).output();
     asked.is_ok_and(|output| output.status.success())
 }
 
-/// Where `protoc` itself looks for them: in the `include` beside its own folder.
-fn knows_the_types() -> bool {
+/// Whether they are where `protoc` looks for them: in `include` beside its own directory.
+fn has_standard_types() -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    let mut folders = env::split_paths(&path).filter(|folder| folder.join(PROTOC).is_file());
-    folders.any(|folder| folder.join("../include/google/protobuf/any.proto").is_file())
+    let mut dirs = env::split_paths(&path).filter(|dir| dir.join(PROTOC).is_file());
+    dirs.any(|dir| dir.join("../include/google/protobuf/any.proto").is_file())
 }
 
 fn is_root() -> bool {
@@ -108,13 +113,13 @@ mod tests {
     const SHELL: Needed = Needed { program: "sh", package: "dash", why: "for the tests that start processes" };
 
     #[test]
-    fn only_what_is_not_there_is_missing() {
-        let is_there = |program: &str| program == "sh";
-        assert_eq!(missing(&[SHELL, SERVER], is_there), [SERVER]);
+    fn only_absent_programs_are_missing() {
+        let exists = |program: &str| program == "sh";
+        assert_eq!(missing(&[SHELL, SERVER], exists), [SERVER]);
     }
 
     #[test]
-    fn nothing_is_missing_where_all_is_there() {
+    fn nothing_is_missing_if_all_programs_exist() {
         assert_eq!(missing(&[SHELL, SERVER], |_| true), []);
     }
 

@@ -1,38 +1,38 @@
-//! Reading the count of a test run from its output.
+//! Counts test results in the output of cargo.
 //!
-//! A test program announces `running 3 tests` and ends with a `test result:` line; rustdoc does the
-//! same per group of documentation tests. These lines are the only count that covers every kind of
-//! test without a tool beyond cargo.
+//! A test program announces `running 3 tests` and ends with a `test result:` line. Rustdoc does the
+//! same for each group of documentation tests. These lines cover every kind of test without a tool
+//! other than cargo.
 //!
-//! Two things can come between the announcement and the result. The program can die, and then its
-//! result never comes: that is one failure. Or a failed test shows what it printed, which may hold
-//! such lines of its own (a test that runs cargo, say): those do not count. The two are told apart
-//! by what comes later, so announcements are kept on a stack until a result with their number of
-//! tests arrives.
+//! Two cases need care. A program that crashes prints no result; it counts as one failure. And the
+//! output of a failed test may contain such lines itself (if it runs cargo, for example); these do
+//! not count. Only later output tells the two cases apart, so announcements stay on a stack until a
+//! result with their number of tests follows.
 
 use crate::tally::Tally;
 
-/// Reads the output of one stream, which arrives in pieces of any size.
+/// Reads one stream, which arrives in pieces of any size.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
-    /// The beginning of a line that has not ended yet.
+    /// The start of a line whose end has not arrived.
     line: Vec<u8>,
-    /// Results that belong to no open program.
+    /// The results of programs that have ended.
     counted: Tally,
-    /// Programs that have announced themselves and not ended, the innermost last.
+    /// Programs without a result so far, the innermost last.
     open: Vec<Open>,
 }
 
-/// A program between its announcement and its result.
+/// A program that was announced and has no result yet.
 #[derive(Debug)]
 struct Open {
     tests: u64,
-    /// Results seen since: printed by a test if this program ends, by the next programs if it died.
+    /// Results since its announcement. A test of it printed them if it ends; if it crashed, they
+    /// are those of the following programs.
     since: Tally,
 }
 
 impl Reading {
-    /// Takes the next piece of output.
+    /// Reads the next piece of output.
     pub(crate) fn feed(&mut self, piece: &[u8]) {
         for part in piece.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part);
@@ -42,16 +42,16 @@ impl Reading {
         }
     }
 
-    /// Takes the end of the output, which may come in the middle of a line.
+    /// Ends the output, which may end within a line.
     pub(crate) fn end(&mut self) {
         self.end_line();
     }
 
-    /// What the output so far adds up to, if no more comes: programs still open have died.
+    /// The results, if the output ends here: programs without a result have crashed.
     pub(crate) fn tally(&self) -> Tally {
         let mut tally = self.counted;
-        for died in &self.open {
-            tally += died.since;
+        for crashed in &self.open {
+            tally += crashed.since;
             tally.failed += 1;
         }
         tally
@@ -72,11 +72,11 @@ impl Reading {
     fn close(&mut self, result: &Outcome) {
         let program = self.open.iter().rposition(|open| open.tests == result.tests());
         match program {
-            // Whatever was opened and counted inside it was printed by one of its tests.
+            // Its tests printed all announcements and results since.
             Some(index) => self.open.truncate(index),
-            // Printed by a test of the open program.
+            // A test of the open program printed it.
             None if !self.open.is_empty() => return,
-            // Of a harness that announces nothing.
+            // A harness without announcements printed it.
             None => {}
         }
         match self.open.last_mut() {
@@ -86,22 +86,22 @@ impl Reading {
     }
 }
 
-/// Reads `running 3 tests`.
+/// Parses `running 3 tests`.
 fn announcement(line: &str) -> Option<u64> {
     let (tests, word) = line.strip_prefix("running ")?.split_once(' ')?;
     matches!(word, "test" | "tests").then(|| tests.parse().ok())?
 }
 
-/// What a `test result:` line says.
+/// A parsed `test result:` line.
 struct Outcome {
     tally: Tally,
     measured: u64,
 }
 
 impl Outcome {
-    /// Reads a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; ..`.
+    /// Parses a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; ..`.
     ///
-    /// Tests that a filter left out were not asked for, so they are not skipped tests.
+    /// Tests that a filter excludes do not count as skipped.
     fn read(line: &str) -> Option<Self> {
         let rest = line.strip_prefix("test result: ")?;
         let count = |what: &str| {
@@ -116,7 +116,7 @@ impl Outcome {
         })
     }
 
-    /// The number of tests that the program must have announced.
+    /// The number of tests in the announcement of the program.
     fn tests(&self) -> u64 {
         self.tally.passed + self.tally.failed + self.tally.skipped + self.measured
     }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_say_nothing() {
+    fn other_lines_do_not_count() {
         for line in [
             "",
             "running late",
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn results_of_many_programs_add_up_whatever_the_pieces() {
+    fn results_of_many_programs_add_up_for_any_size_of_pieces() {
         let output = "\
 running 2 tests\r
 test a ... ok\r
@@ -201,14 +201,14 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out";
     }
 
     #[test]
-    fn bytes_that_are_no_text_do_not_hide_a_result() {
+    fn invalid_utf8_does_not_hide_a_result() {
         let mut reading = Reading::default();
         reading.feed(b"\xff\xfe\ntest result: ok. 1 passed; 0 failed; 0 ignored\n");
         assert_eq!(reading.tally(), tally(1, 0, 0));
     }
 
     #[test]
-    fn a_program_that_dies_is_one_failure() {
+    fn a_program_that_crashes_is_one_failure() {
         let output = "\
 running 5 tests
 test a ... ok
@@ -246,7 +246,7 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out
     }
 
     #[test]
-    fn a_harness_that_announces_nothing_counts_too() {
+    fn a_harness_without_announcements_counts() {
         let output = "\
 test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out
 test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out

@@ -1,11 +1,10 @@
-//! Passing a child's output through while counting what its tests say.
+//! Passes the output of a child through and counts its test results.
 //!
-//! Both streams are relayed as they arrive, by a thread each, so nobody sits before a dark screen
-//! while a long test runs.
+//! A thread per stream copies the output as it arrives, so a long test shows its progress.
 //!
-//! A stream normally ends with the child. It stays open when a test left a process behind that
-//! inherited it; waiting for its end could then take for ever, so once the child has ended the
-//! relay has only some patience left.
+//! A stream normally ends with the child. It stays open if a test left a process behind that
+//! inherited it. Such a process may run forever, so after the end of the child the streams have a
+//! limited time to end.
 
 use std::io::{self, Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
@@ -20,16 +19,16 @@ use crate::tally::Tally;
 /// How long the streams may stay open after the child has ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How a relayed child ended, and what its tests said.
+/// How the child ended, and its test results.
 #[derive(Debug)]
 pub(crate) struct Relayed {
     pub(crate) status: ExitStatus,
     pub(crate) tally: Tally,
-    /// Whether a process that the child left behind still held its output open.
+    /// Whether a process that the child left behind still holds its output open.
     pub(crate) left_open: bool,
 }
 
-/// Runs `command`, passing its output through to this program's own streams.
+/// Runs `command` and copies its output to the streams of this program.
 pub(crate) fn run(command: Command) -> io::Result<Relayed> {
     run_into(command, io::stdout(), io::stderr(), PATIENCE)
 }
@@ -53,7 +52,7 @@ fn run_into(
     drop(relays);
 
     let status = child.wait()?;
-    let left_open = !all_gone(&ended, patience);
+    let left_open = !all_ended(&ended, patience);
 
     let mut tally = Tally::default();
     for reading in readings {
@@ -62,14 +61,14 @@ fn run_into(
     Ok(Relayed { status, tally, left_open })
 }
 
-/// Held by every relay while it runs; the channel closes with the last of them.
+/// The message type of a channel that only signals its end: every relay holds a sender.
 enum Never {}
 
-fn all_gone(ended: &Receiver<Never>, patience: Duration) -> bool {
+fn all_ended(ended: &Receiver<Never>, patience: Duration) -> bool {
     matches!(ended.recv_timeout(patience), Err(RecvTimeoutError::Disconnected))
 }
 
-/// A reading that outlives its relay, which may be stuck on a stream that never ends.
+/// A reading that its relay may use longer than this program waits for the stream to end.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Reading>>);
 
@@ -78,7 +77,7 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Copies in the background until `from` ends, and lets go of `running` then.
+    /// Copies in the background until `from` ends, then drops `running`.
     fn relay(&self, mut from: impl Read + Send + 'static, mut to: impl Write + Send + 'static, running: Sender<Never>) {
         let reading = self.clone();
         thread::spawn(move || {
@@ -90,7 +89,7 @@ impl Shared {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(_) => break,
                 };
-                // A reader that went away stops the copy, not the count.
+                // If nobody reads the copy any more, counting continues.
                 let _ = to.write_all(piece).and_then(|()| to.flush());
                 reading.lock().feed(piece);
             }
@@ -108,17 +107,17 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    /// Keeps what is written, so that a test's relay does not print results of its own.
+    /// Collects what is written, so that these tests do not print results themselves.
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct Collected(Arc<Mutex<Vec<u8>>>);
 
-    impl Kept {
+    impl Collected {
         fn text(&self) -> String {
             String::from_utf8_lossy(&self.0.lock().expect("no writer panics")).into_owned()
         }
     }
 
-    impl Write for Kept {
+    impl Write for Collected {
         fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
             self.0.lock().expect("no writer panics").write(piece)
         }
@@ -139,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn both_streams_pass_through_and_count() {
-        let (out, err) = (Kept::default(), Kept::default());
+    fn both_streams_are_copied_and_counted() {
+        let (out, err) = (Collected::default(), Collected::default());
         let script = "
             echo 'test result: ok. 2 passed; 0 failed; 0 ignored'
             echo 'test result: ok. 1 passed; 0 failed; 0 ignored' >&2
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_left_behind_does_not_hold_the_run_up() {
+    fn a_process_left_behind_does_not_delay_the_end() {
         let script = "echo 'test result: ok. 5 passed; 0 failed; 0 ignored'; sleep 20 & exit 0";
         let began = Instant::now();
         let relayed = run_into(shell(script), io::sink(), io::sink(), Duration::from_millis(200)).expect("sh runs");
@@ -168,9 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_went_away_does_not_stop_the_count() {
-        struct Gone;
-        impl Write for Gone {
+    fn counting_continues_without_a_reader() {
+        struct Closed;
+        impl Write for Closed {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
@@ -179,7 +178,7 @@ mod tests {
             }
         }
         let script = "echo 'test result: ok. 6 passed; 0 failed; 0 ignored'";
-        let relayed = run_into(shell(script), Gone, Gone, LONG).expect("sh runs");
+        let relayed = run_into(shell(script), Closed, Closed, LONG).expect("sh runs");
         assert_eq!(relayed.tally, passed(6));
     }
 }

@@ -1,4 +1,4 @@
-//! One child process: announced, timed, and how to repeat it when it fails.
+//! Runs a child process, with its duration and a command line that repeats it.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -14,16 +14,16 @@ use crate::relay;
 use crate::tally::Tally;
 use crate::workspace;
 
-/// A named command line, run from the workspace root with no input.
+/// A named command line. It runs in the root of the workspace, without input.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     name: String,
     program: OsString,
-    /// The program as a person would write it.
+    /// The program as people write it.
     shown: OsString,
     args: Vec<OsString>,
     env: Vec<(&'static str, &'static str)>,
-    /// Where it has its temporary files, if that is said.
+    /// The directory for its temporary files, if not the system's.
     temporary: Option<PathBuf>,
 }
 
@@ -67,43 +67,43 @@ impl Step {
         self
     }
 
-    /// The same with its temporary files in this directory. By hand it does without.
+    /// Sets the directory for its temporary files. [`Step::by_hand`] does not mention it.
     pub(crate) fn temporary(mut self, dir: &Path) -> Self {
         self.temporary = Some(dir.to_path_buf());
         self
     }
 
-    /// The same without colour: for output that is kept or read.
+    /// Disables colour, for output that is parsed or stored.
     pub(crate) fn plain(self) -> Self {
         self.env("CARGO_TERM_COLOR", "never")
     }
 
-    /// The step as a line for a shell at the workspace root.
+    /// The step as a shell command in the root of the workspace.
     pub(crate) fn by_hand(&self) -> String {
         let env = self.env.iter().map(|(name, value)| format!("{name}={}", quote(OsStr::new(value))));
         let words = [&self.shown].into_iter().chain(&self.args).map(|word| quote(word));
         env.chain(words).collect::<Vec<_>>().join(" ")
     }
 
-    /// Runs the step; its output goes straight to the terminal.
+    /// Runs the step. Its output goes directly to the terminal.
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let began = self.announce();
         let status = self.command().status();
         self.close(began, status)
     }
 
-    /// Starts the step beside the steps that follow. What it says goes into `log`, a file in a directory that is there, and
-    /// is shown if it fails.
+    /// Starts the step in the background. Its output goes to the file `log`, whose directory must
+    /// exist, and is shown if the step fails.
     pub(crate) fn start(self, log: PathBuf) -> io::Result<Started> {
         let (out, err) = (File::create(&log)?, File::options().append(true).open(&log)?);
-        println!("\n==> {}, beside the next steps\n    {}", self.name, self.by_hand());
+        println!("\n==> {}, in the background\n    {}", self.name, self.by_hand());
         let child = self.command().stdout(out).stderr(err).spawn()?;
         Ok(Started { step: self, began: Instant::now(), log, child })
     }
 
-    /// Runs the step and adds what its tests say to `tally`.
+    /// Runs the step and adds its test results to `tally`.
     ///
-    /// Colour is off, as the results are read from the output.
+    /// Disables colour, because the results are parsed from the output.
     pub(crate) fn run_counting(&self, tally: &mut Tally) -> Result<(), Failure> {
         let began = self.announce();
         let mut command = self.command();
@@ -111,11 +111,19 @@ impl Step {
         let status = relay::run(command).map(|relayed| {
             *tally += relayed.tally;
             if relayed.left_open {
-                eprintln!("warning: `{}` left a process running that still holds its output open", self.name);
+                eprintln!("warning: `{}` left a process behind that still holds its output open", self.name);
             }
             relayed.status
         });
         self.close(began, status)
+    }
+
+    /// Runs `work` inside this program. The command line of the step only shows how to repeat it.
+    pub(crate) fn run_here(&self, work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+        let began = self.announce();
+        work()?;
+        println!("    done in {}: {}", Took(began.elapsed()), self.name);
+        Ok(())
     }
 
     fn command(&self) -> Command {
@@ -138,7 +146,7 @@ impl Step {
                 return Ok(());
             }
             Ok(status) => format!("{status} after {took}"),
-            Err(error) => format!("it did not start: {error}"),
+            Err(error) => format!("it could not be started: {error}"),
         };
         Err(Failure::new(format!(
             "\nerror: the step `{}` failed ({why})\nrepeat by hand: {}",
@@ -148,7 +156,7 @@ impl Step {
     }
 }
 
-/// A step that runs beside others. It ends with this, also when nobody waits for it.
+/// A step in the background. Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Started {
     step: Step,
@@ -158,7 +166,7 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    /// Waits for its end.
+    /// Waits until it ends.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         let status = self.child.wait();
         if !status.as_ref().is_ok_and(ExitStatus::success) {
@@ -167,14 +175,14 @@ impl Started {
         self.step.close(self.began, status)
     }
 
-    /// Waits for its end, shows what it has said, and adds what its tests say to `tally`.
+    /// Waits until it ends, prints its output and adds its test results to `tally`.
     pub(crate) fn finish_counting(mut self, tally: &mut Tally) -> Result<(), Failure> {
-        println!("\n==> {}, begun beside the steps before", self.step.name);
+        println!("\n==> {}, started before in the background", self.step.name);
         let status = self.child.wait();
-        let said = fs::read(&self.log).unwrap_or_default();
-        println!("{}", String::from_utf8_lossy(&said));
+        let output = fs::read(&self.log).unwrap_or_default();
+        println!("{}", String::from_utf8_lossy(&output));
         let mut reading = Reading::default();
-        reading.feed(&said);
+        reading.feed(&output);
         reading.end();
         *tally += reading.tally();
         self.step.close(self.began, status)
@@ -183,13 +191,13 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Fails if the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A word as a POSIX shell reads it back.
+/// Quotes a word for a POSIX shell.
 fn quote(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '=' | '@' | ',' | ':' | '+');
@@ -200,7 +208,7 @@ fn quote(word: &OsStr) -> String {
     }
 }
 
-/// A duration as people say it: `0.4 s`, `3 min 20 s`.
+/// Displays a duration for people: `0.4 s`, `3 min 20 s`.
 struct Took(Duration);
 
 impl fmt::Display for Took {
@@ -219,13 +227,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn by_hand_is_a_line_a_shell_understands() {
+    fn by_hand_is_a_valid_shell_command() {
         let step = Step::cargo("docs", ["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").arg("it's").arg("");
         assert_eq!(step.by_hand(), r"RUSTDOCFLAGS='-D warnings' cargo doc --no-deps 'it'\''s' ''");
     }
 
     #[test]
-    fn a_program_of_the_project_is_shown_from_its_root() {
+    fn a_program_of_the_project_is_shown_relative_to_the_root() {
         let tool = workspace::root().join("target/tools/bin/tool");
         let step = Step::program("tool", &tool, ["check"]);
         assert_eq!(step.by_hand(), "target/tools/bin/tool check");
@@ -240,22 +248,22 @@ mod tests {
     }
 
     #[test]
-    fn a_step_beside_others_ends_as_it_would_alone() {
+    fn a_step_in_the_background_succeeds_or_fails() {
         let log = |name: &str| std::env::temp_dir().join(format!("{}-{name}", std::process::id()));
-        let cargo = |word: &str| Step::cargo("beside", [word]);
+        let cargo = |word: &str| Step::cargo("background", [word]);
         assert!(cargo("--version").start(log("good")).expect("it starts").finish().is_ok());
         let failure = cargo("no-such-command").start(log("bad")).expect("it starts").finish();
-        assert!(failure.expect_err("it fails").to_string().contains("the step `beside` failed"));
+        assert!(failure.expect_err("it fails").to_string().contains("the step `background` failed"));
         for name in ["good", "bad"] {
             fs::remove_file(log(name)).expect("the log is there");
         }
     }
 
     #[test]
-    fn the_tests_of_a_step_beside_others_are_counted() {
+    fn the_tests_of_a_step_in_the_background_are_counted() {
         let log = std::env::temp_dir().join(format!("{}-counted", std::process::id()));
-        let said = "running 3 tests\ntest result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n";
-        let step = Step::program("beside", Path::new("printf"), [said]);
+        let output = "running 3 tests\ntest result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n";
+        let step = Step::program("background", Path::new("printf"), [output]);
         let mut tally = Tally::default();
         assert!(step.start(log.clone()).expect("it starts").finish_counting(&mut tally).is_ok());
         assert_eq!(tally, Tally { passed: 2, failed: 0, skipped: 1 });
@@ -263,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_read_as_people_say_them() {
+    fn durations_are_displayed_for_people() {
         assert_eq!(Took(Duration::from_millis(440)).to_string(), "0.4 s");
         assert_eq!(Took(Duration::from_secs(200)).to_string(), "3 min 20 s");
     }

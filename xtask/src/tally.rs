@@ -1,11 +1,12 @@
-//! How many tests passed, failed and were skipped, and the closing line that says so.
+//! The number of tests that passed, failed and were skipped.
 
 use std::fmt;
 use std::ops::AddAssign;
 
-/// The count of a run.
+/// The test results of a command.
 ///
-/// Its `Display` is the closing line of `cargo xtask test` and `cargo xtask ci`; scripts read it.
+/// Its `Display` is the last line that `cargo xtask test` and `cargo xtask ci` print. Scripts parse
+/// it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
@@ -33,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_closing_line_is_what_scripts_expect() {
+    fn the_last_line_has_the_format_that_scripts_parse() {
         let tally = Tally { passed: 10, failed: 1, skipped: 4 };
         assert_eq!(tally.to_string(), "10 passed, 1 failed, 4 skipped");
     }

@@ -1,4 +1,4 @@
-//! Where the project is and which cargo runs it.
+//! The root of the project, its cargo and its metadata.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,21 +9,22 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 
-/// The folder of the workspace manifest.
+/// The directory of the workspace manifest.
 ///
-/// Asked of the environment first: a checkout that was moved after the build still finds itself.
+/// The environment takes precedence over the path at compile time, so a checkout may be moved after
+/// the build.
 pub(crate) fn root() -> PathBuf {
     let package =
         env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     package.parent().map(Path::to_path_buf).unwrap_or(package)
 }
 
-/// The cargo that started this program, else the one on the path.
+/// The cargo that started this program, or else the one on the path.
 pub(crate) fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// What `cargo metadata` says about the members of the workspace.
+/// The output of `cargo metadata` for the members of the workspace.
 pub(crate) fn metadata() -> Result<Value, Failure> {
     const ARGS: [&str; 5] = ["metadata", "--no-deps", "--format-version", "1", "--locked"];
     let failure = |why: String| {

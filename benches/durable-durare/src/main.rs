@@ -1,6 +1,8 @@
-//! durare on the shapes `chain` and `fan`: `durable-durare <shape> <n> <normal|full> <runs> <directory>`.
+//! durare on the shapes `chain` and `fan`:
+//! `durable-durare <shape> <n> <normal|full> <runs> <directory>`.
 //!
-//! A task is a step of a workflow. Tells facts, one a line, as the benches of taskflow read them.
+//! A task is a step of a workflow. Prints facts, one per line, in the format of the benches of
+//! taskflow.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,12 +28,12 @@ async fn fan(ctx: DurableContext, n: u64) -> Result<u64> {
 
 #[tokio::main(worker_threads = 2)]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let [shape, n, sync, runs, home] = &words[..] else { return Err("five words are needed".into()) };
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [shape, n, sync, runs, home] = &args[..] else { return Err("expected five arguments".into()) };
     let (n, runs): (u64, usize) = (n.parse()?, runs.parse()?);
     std::fs::create_dir_all(home)?;
     let file = std::path::Path::new(home).join("durare.db");
-    // As `SqliteProvider::connect` has it, but for `full`.
+    // The options of `SqliteProvider::connect`, except for `full`.
     let options = SqliteConnectOptions::new()
         .filename(&file)
         .create_if_missing(true)
@@ -47,7 +49,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let (tasks, expected) = match shape.as_str() {
         "chain" => (n, (1..n).fold(1_u64, |value, _| value.wrapping_mul(3).wrapping_add(1))),
         "fan" => (n + 2, 4 * n),
-        _ => return Err("durare runs `chain` and `fan`".into()),
+        _ => return Err("durare runs only `chain` and `fan`".into()),
     };
     println!("tasks {tasks}");
     for run in 0..runs {

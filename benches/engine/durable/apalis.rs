@@ -1,7 +1,9 @@
-//! apalis-workflow on the shapes `chain` and `fan`: a task is a step of a workflow, and a step is a row in a queue.
+//! apalis-workflow on the shapes `chain` and `fan`: a task is a step of a workflow, and a step is a
+//! row in a queue.
 //!
-//! A chain is as many `and_then`. A fan is a `filter_map`: it queues a row for each element, and one more that asks until
-//! all of those are done. Its graphs fan out as well, but there each row names all of its siblings.
+//! A chain is a sequence of `and_then`. A fan is a `filter_map`, which queues one row per element
+//! and one more that polls until all of them are done. The graphs of apalis can fan out too, but
+//! there each row lists all of its siblings.
 
 use std::error::Error;
 use std::path::Path;
@@ -25,21 +27,21 @@ use apalis_workflow::{SteppedFlow, WorkflowSink};
 use sqlx::Row;
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 
-use super::job::{Job, tell, tell_time};
+use super::job::{Job, print_fact, print_time};
 use super::raw;
 use crate::rivals::runtime;
 use crate::shape::Shape;
 
 type Storage = PollWith<SqliteStorage<u64>, IntervalStrategy>;
 
-/// A worker at work.
+/// A running worker.
 type Running = Pin<Box<dyn Future<Output = Result<(), WorkerError>> + Send>>;
 
-/// How many rows the worker takes at once.
+/// The number of rows that the worker fetches at once.
 const BATCH: usize = 1_000;
 
-/// How long it waits when there are none. To be woken by the update hook of SQLite instead was no quicker: the worker looks
-/// for rows after each step anyway.
+/// How long it waits if there are no rows. Waking it by SQLite's update hook instead is not faster,
+/// because the worker polls after each step anyway.
 const POLL: Duration = Duration::from_millis(1);
 
 pub(super) fn run(job: Job, home: &Path) -> Result<(), Box<dyn Error>> {
@@ -47,12 +49,12 @@ pub(super) fn run(job: Job, home: &Path) -> Result<(), Box<dyn Error>> {
     let file = home.join("apalis.db");
     let graph = job.shape.graph(job.n);
     let expected = job.shape.expected(job.n, &graph);
-    tell("tasks", graph.len());
+    print_fact("tasks", graph.len());
     runtime().block_on(async {
-        // More connections would wait for the lock of each other, asleep for milliseconds.
+        // More connections would wait for each other's lock, sleeping for milliseconds.
         let pool = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
         let pool = pool.connect_with(raw::options(&file, job.sync)).await?;
-        // Not `setup`, which turns `synchronous` off.
+        // `setup` would turn `synchronous` off.
         SqliteStorage::migrations().run(&pool).await?;
         for run in 0..job.runs {
             let name = format!("{}-{run}", job.shape.name());
@@ -61,19 +63,19 @@ pub(super) fn run(job: Job, home: &Path) -> Result<(), Box<dyn Error>> {
             let progress = Arc::new(Progress { tasks: graph.len() as u64, ..Progress::default() });
             let (worker, rows) = match job.shape {
                 Shape::Chain => (chain(&name, storage.clone(), progress.clone(), job.n), job.n),
-                // The source, the `filter_map` before and after its elements, the sum.
+                // The source, the `filter_map` before and after its elements, and the sum.
                 Shape::Fan => (fan(&name, storage.clone(), progress.clone()), job.n + 4),
                 _ => return Err("apalis runs `chain` and `fan`".into()),
             };
             let start = Instant::now();
             storage.push_start(job.n as u64).await?;
             worker.await?;
-            tell_time(start);
+            print_time(start);
             progress.check(expected);
             check(&pool, &name, rows as i64).await?;
         }
         pool.close().await;
-        tell("database", std::fs::metadata(file)?.len() / job.runs as u64);
+        print_fact("database", std::fs::metadata(file)?.len() / job.runs as u64);
         Ok(())
     })
 }
@@ -108,14 +110,14 @@ fn fan(name: &str, storage: Storage, progress: Arc<Progress>) -> Running {
     Box::pin(WorkerBuilder::new(name).backend(storage).data(progress).build(flow).run())
 }
 
-/// A step so many times. `and_then` makes a type of its own of each.
+/// A number of steps. Each `and_then` creates a new type.
 #[derive(Clone, Debug)]
 struct Repeated<T> {
     step: T,
     times: usize,
 }
 
-/// The same, with what comes after.
+/// The same, followed by the rest.
 #[derive(Debug)]
 struct RepeatedThen<T, S> {
     steps: Repeated<T>,
@@ -146,7 +148,7 @@ where
     }
 }
 
-/// What has run.
+/// Which tasks have run.
 #[derive(Debug, Default)]
 struct Progress {
     tasks: u64,
@@ -155,7 +157,8 @@ struct Progress {
 }
 
 impl Progress {
-    /// Passes on the value of a task that ran. After the last one the worker writes down what is left, and ends.
+    /// Passes on the value of a finished task. After the last one the worker stores the rest and
+    /// ends.
     fn ran(&self, value: u64, worker: &WorkerContext) -> Result<u64, BoxDynError> {
         if self.ran.fetch_add(1, Ordering::Relaxed) + 1 == self.tasks {
             self.result.store(value, Ordering::Relaxed);
@@ -170,7 +173,7 @@ impl Progress {
     }
 }
 
-/// That all rows are there, and done.
+/// Checks that all rows exist and are done.
 async fn check(pool: &SqlitePool, name: &str, expected: i64) -> Result<(), sqlx::Error> {
     let sql = "SELECT count(*), count(*) FILTER (WHERE status = 'Done' AND last_result IS NOT NULL) FROM Jobs \
                WHERE job_type = ?";

@@ -1,29 +1,29 @@
-//! Who is measured.
+//! The contenders.
 
 use ::taskflow::engine::Durability;
 
 use super::job::Job;
 use crate::shape::Shape;
 
-/// Somebody who keeps what happens.
+/// A system that stores what happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Contender {
     /// taskflow with its journal.
     Taskflow(Durability),
-    /// SQLite: as many commits as the strict run had, of as many bytes.
+    /// SQLite: as many commits as the strict run, with as many bytes.
     RawSegments,
-    /// SQLite: a row a task, 500 rows a commit.
+    /// SQLite: one row per task, 500 rows per commit.
     RawRows,
     /// apalis-workflow with its SQLite.
     Apalis,
-    /// Another program; see `outside`.
+    /// Another program. See `outside`.
     Durare,
 }
 
 impl Contender {
     pub(super) const STRICT: Contender = Contender::Taskflow(Durability::Strict);
 
-    /// In the order in which they take turns: what the first has written is what the raw ones write.
+    /// In measuring order: the raw contenders write as much as the first one has written.
     pub(super) const ALL: [Contender; 7] = [
         Contender::STRICT,
         Contender::Taskflow(Durability::Relaxed),
@@ -44,14 +44,16 @@ impl Contender {
         }
     }
 
-    /// What it is, for the page.
+    /// The description for the report.
     pub(super) fn description(self) -> &'static str {
         match self {
-            Contender::Taskflow(Durability::Strict) => "taskflow; a success is stored before what depends on it starts",
-            Contender::Taskflow(Durability::Relaxed) => "taskflow; everything is stored soon, nobody waits",
+            Contender::Taskflow(Durability::Strict) => "taskflow; a success is stored before its dependents start",
+            Contender::Taskflow(Durability::Relaxed) => {
+                "taskflow; everything is stored soon, and dependents do not wait"
+            }
             Contender::Taskflow(_) => "taskflow; nothing is stored",
             Contender::RawSegments => "sqlx alone: the segments of the strict run, one commit each",
-            Contender::RawRows => "sqlx alone: a row a task, 500 rows an `INSERT` and a commit",
+            Contender::RawRows => "sqlx alone: one row per task, 500 rows per `INSERT` and commit",
             Contender::Apalis => "apalis-workflow 1.0.0 with apalis-sqlite 1.0.0",
             Contender::Durare => "durare 0.5.0 with SQLite",
         }
@@ -61,14 +63,15 @@ impl Contender {
         matches!(self, Contender::Taskflow(_))
     }
 
-    /// Whether it can run the graph in a time that somebody would wait for.
+    /// Whether it can run the graph in reasonable time.
     pub(super) fn takes(self, job: Job) -> bool {
         let chain = job.shape == Shape::Chain;
         match self {
-            // A commit a task.
+            // One commit per task.
             Contender::Taskflow(Durability::Strict) | Contender::RawSegments if chain => job.n <= 10_000,
             Contender::Taskflow(_) | Contender::RawSegments | Contender::RawRows => true,
-            // It finds the row of a step among all that its worker has had: with ten times the steps each costs far more.
+            // It searches for the row of a step among all rows of its worker, so the cost per step
+            // grows with their number.
             Contender::Apalis => job.n <= 1_000 && matches!(job.shape, Shape::Chain | Shape::Fan),
             Contender::Durare => job.n <= 10_000 && matches!(job.shape, Shape::Chain | Shape::Fan),
         }

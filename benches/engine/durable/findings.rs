@@ -1,4 +1,4 @@
-//! What the processes of a measurement tell.
+//! The findings of the processes of a measurement.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -9,29 +9,29 @@ use super::options::Options;
 use super::outside::Programs;
 use crate::cell::ALLOCATOR;
 
-/// What was found out, over all processes.
+/// The findings of all processes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Findings {
     pub(super) tasks: u64,
-    /// Nanoseconds.
+    /// Durations of runs, in nanoseconds.
     pub(super) runs: Vec<u64>,
     pub(super) rows: Rows,
-    /// Bytes of the database for a run, without the graph.
+    /// The size of the database per run without the graph, in bytes.
     pub(super) database: u64,
-    /// Bytes of the stored graph.
+    /// The size of the stored graph, in bytes.
     pub(super) graph: u64,
-    /// What a run adds to the memory at its peak, in bytes.
+    /// The peak memory that a run adds, in bytes.
     pub(super) memory: Option<u64>,
     pub(super) failed: bool,
-    /// Not one run was over in time.
+    /// No run ended within the time limit.
     pub(super) cut_off: bool,
 }
 
 impl Findings {
-    /// Runs one process and adds what it tells. It is killed when its time is over.
+    /// Runs one process and adds its findings. Kills it after the time limit.
     pub(super) fn measure(&mut self, job: Job, options: &Options, programs: &Programs) {
         let home = options.home.join(format!("{}-{}", job.contender.name(), std::process::id()));
-        // Left behind by one that was killed.
+        // Left by a process that was killed.
         let _ = std::fs::remove_dir_all(&home);
         let command =
             if Programs::is_outside(job.contender) { programs.command(&job, &home) } else { Some(own(&job, &home)) };
@@ -50,7 +50,7 @@ impl Findings {
         let output = child.stdout.take().expect("its output is piped");
         let (sender, lines) = std::sync::mpsc::channel();
         let reader = std::thread::spawn(move || {
-            // The other side gives up when time is over.
+            // The receiver may have stopped after the time limit.
             BufReader::new(output).lines().map_while(Result::ok).all(|line| sender.send(line).is_ok())
         });
         let deadline = Instant::now() + limit;
@@ -61,7 +61,7 @@ impl Findings {
                 Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
                     in_time = false;
-                    // It may have ended by itself just now.
+                    // The process may have ended in the meantime.
                     let _ = child.kill();
                     break;
                 }
@@ -98,6 +98,6 @@ impl Findings {
 
 fn own(job: &Job, home: &std::path::Path) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the path of this program is known"));
-    command.arg(JOB).args(job.words(home));
+    command.arg(JOB).args(job.args(home));
     command
 }

@@ -1,6 +1,6 @@
-//! One measurement in a process of its own, in a directory of its own.
+//! One measurement in a process and a directory of its own.
 //!
-//! The process prints what it finds as it finds it, one line a fact: a name and a number.
+//! The process prints each finding at once, one per line: a name and a number.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,22 +12,22 @@ use super::contender::Contender;
 use super::{apalis, raw, taskflow};
 use crate::shape::Shape;
 
-/// What is measured.
+/// A measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Job {
     pub(super) contender: Contender,
     pub(super) shape: Shape,
     pub(super) n: usize,
     pub(super) sync: SyncMode,
-    /// How often.
+    /// The number of runs.
     pub(super) runs: usize,
-    /// Whether for its memory: then the times say nothing.
+    /// Whether memory is measured. The times are then meaningless.
     pub(super) memory: bool,
-    /// What the raw contenders write.
+    /// The amount that the raw contenders write.
     pub(super) rows: Rows,
 }
 
-/// What a run came to in the database.
+/// The amount that a run stored in the database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rows {
     pub(super) segments: u64,
@@ -35,7 +35,7 @@ pub(super) struct Rows {
     pub(super) data: u64,
 }
 
-/// Before the words of such a process.
+/// The first argument of such a process.
 pub(crate) const JOB: &str = "--durable-job";
 
 impl Default for Job {
@@ -46,8 +46,8 @@ impl Default for Job {
 }
 
 impl Job {
-    /// The words for a process that does it in this directory.
-    pub(super) fn words(&self, home: &Path) -> Vec<String> {
+    /// The arguments of a process that measures it in this directory.
+    pub(super) fn args(&self, home: &Path) -> Vec<String> {
         let Rows { segments, events, data } = self.rows;
         let names = [self.contender.name(), self.shape.name(), sync_name(self.sync)].map(str::to_owned);
         let numbers = [self.n as u64, self.runs as u64, u64::from(self.memory), segments, events, data];
@@ -55,8 +55,8 @@ impl Job {
         names.into_iter().chain(numbers.map(|number| number.to_string())).chain(home).collect()
     }
 
-    fn parse(words: &[String]) -> Option<(Job, PathBuf)> {
-        let [contender, shape, sync, numbers @ .., home] = words else { return None };
+    fn parse(args: &[String]) -> Option<(Job, PathBuf)> {
+        let [contender, shape, sync, numbers @ .., home] = args else { return None };
         let numbers: Vec<u64> = numbers.iter().map(|number| number.parse().ok()).collect::<Option<_>>()?;
         let &[n, runs, memory, segments, events, data] = &numbers[..] else { return None };
         let job = Job {
@@ -72,28 +72,28 @@ impl Job {
     }
 }
 
-/// The work of such a process.
-pub(super) fn run(words: &[String]) -> Result<(), String> {
-    let (job, home) = Job::parse(words).ok_or_else(|| format!("`{JOB}` is for child processes"))?;
+/// The main function of such a process.
+pub(super) fn run(args: &[String]) -> Result<(), String> {
+    let (job, home) = Job::parse(args).ok_or_else(|| format!("`{JOB}` is for child processes"))?;
     match job.contender {
         Contender::Taskflow(durability) => taskflow::run(job, durability, &home),
         Contender::RawSegments => raw::segments(job, &home),
         Contender::RawRows => raw::rows(job, &home),
         Contender::Apalis => apalis::run(job, &home),
-        Contender::Durare => return Err("this one is a program of its own".to_owned()),
+        Contender::Durare => return Err("durare is measured by a separate program".to_owned()),
     }
     .map_err(|error| error.to_string())
 }
 
-/// Tells one fact.
-pub(super) fn tell(name: &str, number: impl fmt::Display) {
+/// Prints one fact.
+pub(super) fn print_fact(name: &str, number: impl fmt::Display) {
     println!("{name} {number}");
 }
 
-/// Tells how long something took.
-pub(super) fn tell_time(start: Instant) {
+/// Prints a duration.
+pub(super) fn print_time(start: Instant) {
     let took: Duration = start.elapsed();
-    tell("run", took.as_nanos());
+    print_fact("run", took.as_nanos());
 }
 
 pub(super) const SYNCS: [SyncMode; 2] = [SyncMode::Normal, SyncMode::Full];

@@ -1,11 +1,12 @@
-//! Durable runs: what it costs to keep what happens, beside others who keep something.
+//! Durable runs: the cost of storing what happens, compared with other systems.
 //!
-//! - `options`: what the command line asks for.
-//! - `contender`: who is measured. `raw`: SQLite alone. `taskflow`: runs with a journal. `apalis`: a rival that takes
-//!   our build of SQLite. `outside`: rivals that need another; each is a package of its own below `benches/`, and a program
-//!   that tells what it finds.
-//! - `job`: one measurement in a process of its own, in a directory of its own. `findings`: what the processes tell.
-//! - `table`: what comes out.
+//! - `options`: the command line.
+//! - `contender`: the contenders. `raw`: SQLite alone. `taskflow`: runs with a journal. `apalis`: a
+//!   rival that uses the same build of SQLite. `outside`: rivals that need another build. Each is a
+//!   separate package in `benches/`, with a program that prints its findings.
+//! - `job`: one measurement in a process and a directory of its own. `findings`: the findings of
+//!   all processes.
+//! - `table`: the results.
 
 mod apalis;
 mod contender;
@@ -28,8 +29,8 @@ use job::{Job, Rows};
 use options::Options;
 
 /// `cargo xtask bench -- durable`.
-pub(crate) fn main(words: impl Iterator<Item = String>) -> Result<ExitCode, String> {
-    let Some(options) = options::parse(words)? else {
+pub(crate) fn main(args: impl Iterator<Item = String>) -> Result<ExitCode, String> {
+    let Some(options) = options::parse(args)? else {
         println!("{}", options::HELP);
         return Ok(ExitCode::SUCCESS);
     };
@@ -57,12 +58,12 @@ pub(crate) fn main(words: impl Iterator<Item = String>) -> Result<ExitCode, Stri
     Ok(if cells.iter().any(|(_, found)| found.failed) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// What a process is started for.
-pub(crate) fn job(words: &[String]) -> Result<(), String> {
-    job::run(words)
+/// What a process measures.
+pub(crate) fn job(args: &[String]) -> Result<(), String> {
+    job::run(args)
 }
 
-/// The contenders on one graph, in turns.
+/// Measures the contenders on one graph, in turns.
 fn measure(options: &Options, base: Job, programs: &outside::Programs) -> Vec<(Job, Findings)> {
     let mut cells: Vec<(Job, Findings)> = Vec::new();
     for &contender in options.contenders.iter().filter(|contender| contender.takes(base)) {
@@ -77,7 +78,7 @@ fn measure(options: &Options, base: Job, programs: &outside::Programs) -> Vec<(J
             *job = Job { rows, runs: options.runs, ..*job };
             found.measure(*job, options, programs);
             eprintln!("{}", table::line(job, found).trim_end());
-            // What the first has stored is what those that only write have to write.
+            // The raw contenders write as much as the first contender has stored.
             if job.contender == Contender::STRICT {
                 rows = found.rows;
             }
@@ -92,5 +93,6 @@ fn measure(options: &Options, base: Job, programs: &outside::Programs) -> Vec<(J
     cells
 }
 
-/// From this size on memory is measured: in small graphs the pages of the process say more than the tasks.
+/// The smallest size for which memory is measured. In small graphs the pages of the process
+/// outweigh the tasks.
 const MEMORABLE: usize = 100_000;

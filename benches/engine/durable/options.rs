@@ -1,4 +1,4 @@
-//! The words after `durable`.
+//! The arguments after `durable`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,34 +15,34 @@ pub(super) struct Options {
     pub(super) graphs: Vec<(Shape, usize)>,
     pub(super) contenders: Vec<Contender>,
     pub(super) syncs: Vec<SyncMode>,
-    /// How many processes for each.
+    /// The number of processes for each contender.
     pub(super) rounds: usize,
-    /// How many runs in one.
+    /// The number of runs in each process.
     pub(super) runs: usize,
     pub(super) limit: Duration,
-    /// Where the databases are.
+    /// The directory of the databases.
     pub(super) home: PathBuf,
     pub(super) markdown: Option<PathBuf>,
 }
 
 pub(super) const HELP: &str = "\
-Usage: cargo xtask bench -- durable [options]    runs that are kept in SQLite
+Usage: cargo xtask bench -- durable [options]    durable runs in SQLite
 
-Options, each may be given several times to choose several:
-  --shape NAME       chain, fan, layers (or another that the engine's table has)
-  --n NUMBER         how many tasks (default 1000 for chains, 10000, 100000 and 1000000; strict chains end at 10000)
+Options that can be repeated:
+  --shape NAME       chain, fan, layers (or another shape of the engine's table)
+  --n NUMBER         number of tasks (default 1000 for chains, 10000, 100000 and 1000000; strict chains only up to 10000)
   --contender NAME   strict, relaxed, ephemeral, raw-segments, raw-rows, apalis, durare
   --sync NAME        normal, full
-And
-  --rounds NUMBER    how many processes for each (default 3)
-  --runs NUMBER      how many runs in each (default 3)
-  --limit SECONDS    when to give a contender up (default 60)
-  --home DIRECTORY   where the databases are (default target/bench-durable)
+Other options:
+  --rounds NUMBER    number of processes per contender (default 3)
+  --runs NUMBER      number of runs per process (default 3)
+  --limit SECONDS    time limit of a contender (default 60)
+  --home DIRECTORY   directory of the databases (default target/bench-durable)
   --quick            10,000 and 100,000 tasks, one process each
   --markdown FILE    also write the table to FILE";
 
-/// Reads them; nothing if help is wanted. The error is a message for the user.
-pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+/// Parses the arguments. Returns `None` if help is requested. The error is a message for the user.
+pub(super) fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let (mut shapes, mut sizes, mut quick) = (Vec::new(), Vec::new(), false);
     let home = crate::facts::scratch("durable").map_err(|error| error.to_string())?;
     let mut options = Options {
@@ -55,11 +55,11 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
         home,
         markdown: None,
     };
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or_else(|| format!("`{word}` needs a value"));
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("`{arg}` needs a value"));
         let number =
             |text: String| text.replace('_', "").parse::<usize>().map_err(|error| format!("`{text}`: {error}"));
-        match word.as_str() {
+        match arg.as_str() {
             "-h" | "--help" => return Ok(None),
             "--shape" => shapes.push(named(&value()?, Shape::ALL, Shape::name)?),
             "--n" => sizes.push(number(value()?)?),
@@ -71,7 +71,7 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
             "--home" => options.home = value()?.into(),
             "--markdown" => options.markdown = Some(value()?.into()),
             "--quick" => quick = true,
-            _ => return Err(format!("no option `{word}`\n\n{HELP}")),
+            _ => return Err(format!("unknown option `{arg}`\n\n{HELP}")),
         }
     }
     if quick {
@@ -96,7 +96,7 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
     if options.syncs.is_empty() {
         options.syncs = SYNCS.to_vec();
     }
-    // In the order in which they need each other.
+    // Sorted so that each contender follows those it depends on.
     let place = |contender: &Contender| Contender::ALL.iter().position(|known| known == contender);
     options.contenders.sort_by_key(place);
     Ok(Some(options))
@@ -104,5 +104,5 @@ pub(super) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Op
 
 fn named<T: Copy, const N: usize>(name: &str, all: [T; N], of: fn(T) -> &'static str) -> Result<T, String> {
     let found = all.into_iter().find(|&known| of(known) == name);
-    found.ok_or_else(|| format!("no `{name}`; there are {}", all.map(of).join(", ")))
+    found.ok_or_else(|| format!("there is no `{name}`; valid names: {}", all.map(of).join(", ")))
 }

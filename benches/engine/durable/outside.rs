@@ -1,6 +1,8 @@
-//! Rivals that need another build of SQLite than ours: packages of their own below `benches/`, outside of the workspace.
+//! Rivals that need another build of SQLite. Each is a separate package in `benches/`, outside of
+//! the workspace.
 //!
-//! Such a program takes the words `<shape> <n> <normal|full> <runs> <directory>` and tells facts as a `job` does.
+//! Such a program takes the arguments `<shape> <n> <normal|full> <runs> <directory>` and prints
+//! facts like a `job`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +11,7 @@ use super::contender::Contender;
 use super::job::{Job, sync_name};
 use crate::facts::{self, Problem};
 
-/// The programs that could be built.
+/// The programs that were built.
 #[derive(Debug, Default)]
 pub(super) struct Programs(Vec<(Contender, PathBuf)>);
 
@@ -20,7 +22,7 @@ fn package(contender: Contender) -> Option<&'static str> {
     }
 }
 
-/// Builds those that are wanted. What cannot be built is said, and missing from the table.
+/// Builds the selected programs. One that cannot be built is reported and missing from the table.
 pub(super) fn build(wanted: &[Contender]) -> Programs {
     let mut programs = Programs::default();
     for &contender in wanted {
@@ -28,7 +30,7 @@ pub(super) fn build(wanted: &[Contender]) -> Programs {
         eprintln!("building {name} ..");
         match build_one(name) {
             Ok(program) => programs.0.push((contender, program)),
-            Err(problem) => eprintln!("{name} is left out: {problem}"),
+            Err(problem) => eprintln!("{name} is omitted: {problem}"),
         }
     }
     programs
@@ -46,7 +48,7 @@ fn build_one(name: &str) -> Result<PathBuf, Problem> {
 }
 
 impl Programs {
-    /// The process that does a job; nothing if its program could not be built.
+    /// The process for a job, or `None` if its program could not be built.
     pub(super) fn command(&self, job: &Job, home: &Path) -> Option<Command> {
         let (_, program) = self.0.iter().find(|(contender, _)| *contender == job.contender)?;
         let mut command = Command::new(program);

@@ -1,4 +1,4 @@
-//! SQLite alone, through sqlx: what the same bytes cost when nobody runs anything.
+//! SQLite alone, through sqlx: the cost of the same bytes without any tasks.
 
 use std::error::Error;
 use std::path::Path;
@@ -8,13 +8,13 @@ use ::taskflow::journal::SyncMode;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
-use super::job::{Job, tell, tell_time};
+use super::job::{Job, print_fact, print_time};
 use crate::rivals::runtime;
 
-/// How many rows a statement inserts.
+/// The number of rows per statement.
 const ROWS: usize = 500;
 
-/// As the journal opens its own.
+/// Opens the database with the settings of the journal.
 pub(super) fn options(file: &Path, sync: SyncMode) -> SqliteConnectOptions {
     let synchronous = if sync == SyncMode::Full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
     SqliteConnectOptions::new()
@@ -37,20 +37,21 @@ async fn open(home: &Path, sync: SyncMode, table: &'static str) -> Result<Sqlite
 
 async fn close(job: Job, connection: SqliteConnection, home: &Path) -> Result<(), Box<dyn Error>> {
     connection.close().await?;
-    tell("database", std::fs::metadata(home.join("raw.db"))?.len() / job.runs as u64);
+    print_fact("database", std::fs::metadata(home.join("raw.db"))?.len() / job.runs as u64);
     Ok(())
 }
 
-/// As many segments as the journal of a strict run had, of the same size together, each a commit.
+/// Writes as many segments as the journal of a strict run, of the same total size, with one commit
+/// each.
 pub(super) fn segments(job: Job, home: &Path) -> Result<(), Box<dyn Error>> {
     let rows = job.rows;
     if rows.segments == 0 {
-        return Err("nobody has said what to write: `strict` has to be measured as well".into());
+        return Err("the amount to write is unknown; measure `strict`, too".into());
     }
     let part = |bytes: u64| vec![0xa5_u8; (bytes / rows.segments) as usize];
     let (events, data) = (part(rows.events), part(rows.data));
-    tell("tasks", job.shape.graph(job.n).len());
-    tell("segments", rows.segments);
+    print_fact("tasks", job.shape.graph(job.n).len());
+    print_fact("segments", rows.segments);
     let table = "CREATE TABLE segments (id INTEGER PRIMARY KEY, events BLOB NOT NULL, data BLOB NOT NULL) STRICT";
     runtime().block_on(async {
         let mut connection = open(home, job.sync, table).await?;
@@ -60,17 +61,17 @@ pub(super) fn segments(job: Job, home: &Path) -> Result<(), Box<dyn Error>> {
                 let query = sqlx::query("INSERT INTO segments (id, events, data) VALUES (?, ?, ?)");
                 query.bind((run << 32) | number).bind(&events).bind(&data).execute(&mut connection).await?;
             }
-            tell_time(start);
+            print_time(start);
         }
         close(job, connection, home).await
     })
 }
 
-/// A row a task.
+/// Writes one row per task.
 pub(super) fn rows(job: Job, home: &Path) -> Result<(), Box<dyn Error>> {
     let tasks = job.shape.graph(job.n).len();
-    tell("tasks", tasks);
-    tell("segments", tasks.div_ceil(ROWS));
+    print_fact("tasks", tasks);
+    print_fact("segments", tasks.div_ceil(ROWS));
     let table = "CREATE TABLE tasks (run INTEGER NOT NULL, task INTEGER NOT NULL, state INTEGER NOT NULL, \
                  started INTEGER NOT NULL, ended INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (run, task)) \
                  STRICT, WITHOUT ROWID";
@@ -88,7 +89,7 @@ pub(super) fn rows(job: Job, home: &Path) -> Result<(), Box<dyn Error>> {
                 }
                 query.execute(&mut connection).await?;
             }
-            tell_time(start);
+            print_time(start);
         }
         close(job, connection, home).await
     })

@@ -17,7 +17,8 @@ pub(super) fn table(cells: &[(Job, Findings)]) -> String {
     cells.iter().map(|(job, found)| line(job, found)).fold(HEAD.to_owned(), |text, line| text + &line)
 }
 
-/// One line: the least is nearest to what the code costs, the rate is that of the median.
+/// One line of the table. The minimum is closest to the cost of the code; the rate is that of the
+/// median.
 pub(super) fn line(job: &Job, found: &Findings) -> String {
     let start = format!(
         "| {} | {} | {} | {} |",
@@ -39,7 +40,7 @@ pub(super) fn line(job: &Job, found: &Findings) -> String {
     format!("{start} {} | {} | {rate} | {commits} | {database} | {memory} |\n", each(least), each(median))
 }
 
-/// What the names in the table stand for.
+/// The legend of the table.
 pub(super) fn legend(contenders: &[Contender]) -> String {
     let mut text = String::new();
     for contender in contenders {

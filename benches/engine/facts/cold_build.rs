@@ -1,4 +1,4 @@
-//! The default build from nothing.
+//! The default build from scratch.
 
 use std::fs;
 
@@ -10,12 +10,12 @@ pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
     if target.exists() {
         fs::remove_dir_all(&target)?;
     }
-    // Downloading is not building.
+    // Download first, because only the build is timed.
     time(&mut cargo(&root(), &["fetch", "--locked"]))?;
     let took = time(cargo(&root(), &["build", "--locked"]).env("CARGO_TARGET_DIR", &target))?;
     fs::remove_dir_all(&target)?;
     Ok(vec![Fact {
-        what: "`cargo build` from an empty target folder, default features",
+        what: "`cargo build` from an empty target directory, default features",
         measured: round(took),
         budget: "3 min on 2 cores",
     }])

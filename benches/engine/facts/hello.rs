@@ -1,4 +1,4 @@
-//! A DAG of three tasks as a program: its size, and the time from the shell to the exit.
+//! A program with a DAG of three tasks: its size, and the time from start to exit.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
     ])
 }
 
-/// The size as built, and that without symbols and line tables where there is a `strip`.
+/// The size as built, and without symbols and line tables if `strip` is installed.
 fn sizes(program: &Path) -> Result<String, Problem> {
     let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
     let built = megabytes(fs::metadata(program)?.len());

@@ -1,4 +1,5 @@
-//! What the compiler pays for tasks: a generated crate of 500, checked whole and again after a change of one.
+//! Compile time of tasks: a generated crate with 500 tasks, checked from scratch and again after a
+//! change of one task.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,7 +20,7 @@ pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
     let target = folder.join("target");
     let check = || time(cargo(&folder, &["check"]).env("CARGO_TARGET_DIR", &target));
 
-    // The dependencies, and whatever was left of an earlier time.
+    // Builds the dependencies, and refreshes what an earlier measurement left.
     check()?;
     time(cargo(&folder, &["clean", "--package", "many-tasks"]).env("CARGO_TARGET_DIR", &target))?;
     let whole = check()?;
@@ -48,7 +49,7 @@ fn write_crate(folder: &Path) -> Result<(), Problem> {
         root()
     );
     fs::write(folder.join("Cargo.toml"), manifest)?;
-    // The versions that everything else here is measured with.
+    // The same versions as in all other measurements.
     fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
     fs::write(folder.join("src").join("main.rs"), main())?;
     for number in 0..MODULES {
@@ -61,7 +62,7 @@ fn module_file(number: usize) -> String {
     format!("part_{number}.rs")
 }
 
-/// Tasks of four kinds. `change` is a number in the body of the first.
+/// A module with tasks of four kinds. `change` is a number in the body of the first one.
 fn module(number: usize, change: usize) -> String {
     let mut text = format!("//! Part {number}.\n\nuse taskflow::prelude::*;\n");
     for block in 0..BLOCKS {

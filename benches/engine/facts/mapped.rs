@@ -1,4 +1,4 @@
-//! `each` over lists of the run, beside the same tasks drawn one by one.
+//! `each` over lists of the run, compared with the same tasks added individually.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ fn sum(values: &[u64]) -> u64 {
     values.iter().sum()
 }
 
-/// The sum of the squares below this.
+/// The sum of the squares of all smaller numbers.
 fn squares(count: u32) -> u64 {
     (0..u64::from(count)).map(|n| n * n).sum()
 }
@@ -44,7 +44,7 @@ fn drawn(count: u32) -> Result<Dag<u64>, Problem> {
     Ok(Dag::build("drawn", || sum((0..count).map(square).collect::<Vec<_>>()))?)
 }
 
-/// Times of some runs; each must give `expected`.
+/// The durations of some runs. Each must return `expected`.
 fn timed(expected: u64, run: impl Fn() -> Result<RunReport<u64>, Problem>) -> Result<Vec<Duration>, Problem> {
     let mut times = Vec::new();
     for _ in 0..RUNS {
@@ -58,8 +58,8 @@ fn timed(expected: u64, run: impl Fn() -> Result<RunReport<u64>, Problem>) -> Re
     Ok(times)
 }
 
-/// What a run over many elements adds to the memory at its peak, in bytes an element. To be asked for first: later runs use what
-/// the allocator has kept.
+/// The peak memory that a run over many elements adds, in bytes per element. Must be measured
+/// first, because later runs reuse memory that the allocator keeps.
 fn memory(dag: &Dag<u64>) -> Result<u64, Problem> {
     machine::forget_peak();
     let before = machine::resident();
@@ -90,11 +90,11 @@ pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
     let of_stored_drawn = durable(&stored_drawn)?;
     let fact = |what, times: &[Duration], budget| Fact { what, measured: spread(times), budget };
     Ok(vec![
-        fact("a fan of 1,000,000 tasks, drawn one by one", &of_drawn, ""),
-        fact("the same by `each` over 1,000,000 elements", &of_mapped, "as the one above"),
-        Fact { what: "memory of it, an element", measured: format!("{bytes} bytes"), budget: "300 bytes" },
-        fact("1,000 elements with 1,000 each", &of_nested, "as the one above"),
-        fact("a fan of 100,000 tasks, drawn, stored (strict, normal)", &of_stored_drawn, "1 s"),
-        fact("the same by `each`", &of_stored, "1 s"),
+        fact("a fan of 1,000,000 tasks, added individually", &of_drawn, ""),
+        fact("the same with `each` over 1,000,000 elements", &of_mapped, "as above"),
+        Fact { what: "memory of it, per element", measured: format!("{bytes} bytes"), budget: "300 bytes" },
+        fact("1,000 elements with 1,000 each", &of_nested, "as above"),
+        fact("a fan of 100,000 tasks, added individually, stored (strict, normal)", &of_stored_drawn, "1 s"),
+        fact("the same with `each`", &of_stored, "1 s"),
     ])
 }

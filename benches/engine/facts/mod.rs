@@ -1,6 +1,7 @@
-//! What has no rival and is measured once: build times, sizes, the start of a process, many sleeping tasks.
+//! Measurements without rivals: build times, sizes, the start of a process, many sleeping tasks.
 //!
-//! Each fact stands beside its budget. Nothing fails when a budget is missed: a busy machine misses them all.
+//! Each fact is shown with its budget. A missed budget is not a failure, because a busy machine
+//! misses them all.
 
 mod cold_build;
 mod hello;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use crate::machine::{self, Machine};
 pub(crate) use process::{cargo, scratch};
 
-/// Something measured.
+/// A measured fact.
 #[derive(Debug)]
 struct Fact {
     what: &'static str,
@@ -29,7 +30,7 @@ struct Fact {
 /// Why something could not be measured.
 pub(crate) type Problem = Box<dyn std::error::Error>;
 
-/// A name to choose it by, and the measurement.
+/// The name that selects a measurement, and its function.
 type Group = (&'static str, fn() -> Result<Vec<Fact>, Problem>);
 
 const GROUPS: [Group; 7] = [
@@ -42,10 +43,10 @@ const GROUPS: [Group; 7] = [
     ("spark-executors", spark::executors),
 ];
 
-/// Measures the groups with these names, or all, and prints one table.
+/// Measures the groups with these names, or all groups, and prints one table.
 pub(crate) fn print(names: &[String], markdown: Option<&Path>) -> ExitCode {
     if let Some(unknown) = names.iter().find(|name| GROUPS.iter().all(|(known, _)| known != name)) {
-        eprintln!("no facts `{unknown}`; there are {}", GROUPS.map(|(name, _)| name).join(", "));
+        eprintln!("there are no facts `{unknown}`; valid names: {}", GROUPS.map(|(name, _)| name).join(", "));
         return ExitCode::FAILURE;
     }
     let mut code = ExitCode::SUCCESS;
@@ -79,7 +80,7 @@ pub(crate) fn print(names: &[String], markdown: Option<&Path>) -> ExitCode {
     code
 }
 
-/// The least and the middle of some durations, for a table.
+/// The minimum and the median of some durations, for a table.
 fn spread(durations: &[Duration]) -> String {
     let nanoseconds: Vec<u64> = durations.iter().map(|duration| duration.as_nanos() as u64).collect();
     match crate::suite::least_and_median(&nanoseconds) {
@@ -90,7 +91,7 @@ fn spread(durations: &[Duration]) -> String {
     }
 }
 
-/// In the unit a person would use.
+/// The duration in a readable unit.
 fn round(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     match seconds {

@@ -1,4 +1,4 @@
-//! Cargo and other programs, timed.
+//! Runs and times cargo and other programs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,24 +12,24 @@ pub(super) fn root() -> PathBuf {
     package.parent().unwrap_or(package).to_path_buf()
 }
 
-/// The folder for programs of the profile this one was built with: `target/release`.
+/// The directory of the programs of this build profile, such as `target/release`.
 pub(super) fn programs() -> Result<PathBuf, Problem> {
     let own = std::env::current_exe()?;
-    let programs = own.parent().and_then(Path::parent).ok_or("this program lies in no target folder")?;
+    let programs = own.parent().and_then(Path::parent).ok_or("this program is not in a target directory")?;
     Ok(programs.to_path_buf())
 }
 
-/// A folder of our own beside those that cargo makes.
+/// A directory for the benches in the target directory.
 pub(crate) fn scratch(name: &str) -> Result<PathBuf, Problem> {
     let programs = programs()?;
     Ok(programs.parent().unwrap_or(&programs).join("bench-facts").join(name))
 }
 
-/// A call of cargo. Variables that the cargo above us has set for this program would reach rustc and make it build
-/// everything anew, so only the plain ones go on.
-pub(crate) fn cargo(folder: &Path, words: &[&str]) -> Command {
+/// A cargo command, without the variables that the calling cargo sets for this program. They would
+/// reach rustc and make it rebuild everything.
+pub(crate) fn cargo(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(words).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.args(args).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "LD_LIBRARY_PATH" {
@@ -39,7 +39,7 @@ pub(crate) fn cargo(folder: &Path, words: &[&str]) -> Command {
     command
 }
 
-/// Runs it to its end and says how long that took.
+/// Runs the command and returns how long it took.
 pub(super) fn time(command: &mut Command) -> Result<Duration, Problem> {
     let start = Instant::now();
     let output = command.output()?;

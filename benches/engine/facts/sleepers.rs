@@ -1,4 +1,4 @@
-//! Ten thousand async tasks that sleep at the same time: waiting must cost a timer, not a worker.
+//! Ten thousand async tasks that sleep at the same time. Each should cost a timer, not a worker.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The floor: no scheduler at all.
+//! The lower bound: no scheduler at all.
 
 use super::Built;
 use crate::graph::Graph;

@@ -1,7 +1,7 @@
-//! The contenders: taskflow and what it is measured against.
+//! The contenders: taskflow and its rivals.
 //!
-//! Each builds the same graph in its own way, as its documentation shows, with values of type `u64` that pass on the
-//! edges. All that can use threads have two.
+//! Each builds the same graph as its documentation recommends, and passes values of type `u64`
+//! along the edges. All that use threads have two.
 
 mod bare;
 mod dagrs;
@@ -13,10 +13,10 @@ mod tokio_spawn;
 
 use crate::graph::Graph;
 
-/// How many threads run tasks.
+/// The number of threads that run tasks.
 const WORKERS: usize = 2;
 
-/// Somebody who can run a graph.
+/// A system that can run a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rival {
     Taskflow,
@@ -31,16 +31,16 @@ pub(crate) enum Rival {
 
 /// A graph that is ready to run.
 pub(crate) trait Built {
-    /// How many tasks it came to: more than asked for where wide sums had to be split.
+    /// The number of tasks, which is larger than requested if wide sums were split.
     fn tasks(&self) -> usize;
 
-    /// Runs it to the end. This is what is timed.
+    /// Runs the graph. This is timed.
     fn run(&mut self);
 
     /// The result of the last run.
     fn result(&self) -> Option<u64>;
 
-    /// Whether it can run more than once.
+    /// Whether the graph can run more than once.
     fn runs_again(&self) -> bool;
 }
 
@@ -70,27 +70,29 @@ impl Rival {
         }
     }
 
-    /// What it is, for the page.
+    /// The description for the report.
     pub(crate) fn description(self) -> &'static str {
         match self {
             Rival::Taskflow => "`#[task] fn`, on an engine with two workers",
             Rival::TaskflowAsync => "`#[task] async fn`, on a tokio runtime with two workers",
-            Rival::Bare => "one thread that calls boxed closures in order and keeps values in a vector: the floor",
+            Rival::Bare => {
+                "one thread that calls boxed closures in order and keeps values in a vector: the lower bound"
+            }
             Rival::TokioCounters => {
-                "tokio by hand: an atomic counter a task; what becomes ready is spawned, the first of it goes on inline"
+                "hand-written tokio: an atomic counter per task; ready tasks are spawned, except the first, which runs inline"
             }
             Rival::TokioSpawn => {
-                "tokio by hand: every task spawned at once, values through its `JoinHandle`, or a oneshot for each of several takers"
+                "hand-written tokio: all tasks are spawned at once; values are passed through a `JoinHandle`, or a oneshot channel per consumer"
             }
             Rival::RustyTaskflow => {
                 "rusty-taskflow 0.1.0, sync tasks; at most seven inputs, so wide sums are trees of sums of four"
             }
             Rival::Dagx => "dagx 0.3.1; at most eight inputs, so wide sums are trees of sums of four",
-            Rival::Dagrs => "dagrs 0.9.0, actions on default nodes, a channel an edge",
+            Rival::Dagrs => "dagrs 0.9.0, actions on default nodes, one channel per edge",
         }
     }
 
-    /// Builds `graph` in the way of this contender.
+    /// Builds `graph` for this contender.
     pub(crate) fn build(self, graph: &Graph, thread: Thread) -> Box<dyn Built> {
         match self {
             Rival::Taskflow => thread.build(|| taskflow::build(graph, taskflow::Tasks::Sync)),
@@ -98,7 +100,7 @@ impl Rival {
             Rival::Bare => thread.build(|| bare::build(graph)),
             Rival::TokioCounters => thread.build(|| tokio_counters::build(graph)),
             Rival::TokioSpawn => thread.build(|| tokio_spawn::build(graph)),
-            // Its graph cannot go from one thread to another.
+            // Its graph cannot be sent to another thread.
             Rival::RustyTaskflow => Box::new(rusty_taskflow::build(&graph.narrowed())),
             Rival::Dagx => thread.build(|| dagx::build(&graph.narrowed())),
             Rival::Dagrs => thread.build(|| dagrs::build(graph)),
@@ -111,7 +113,7 @@ impl Rival {
 pub(crate) enum Thread {
     /// On the thread that runs it.
     This,
-    /// On another, which ends with that.
+    /// On a separate thread, which then ends.
     Another,
 }
 
@@ -125,7 +127,8 @@ impl Thread {
     }
 }
 
-/// The tokio runtime of this process, started at the first call and not timed with a build.
+/// The tokio runtime of this process. The first call starts it, so that builds do not include its
+/// start.
 pub(crate) fn runtime() -> &'static tokio::runtime::Runtime {
     static RUNTIME: std::sync::OnceLock<tokio::runtime::Runtime> = std::sync::OnceLock::new();
     RUNTIME.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! taskflow itself, as its user would write it.
+//! taskflow, as its users write it.
 
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use taskflow::prelude::*;
 use super::{Built, WORKERS, runtime};
 use crate::graph::{Graph, Op};
 
-/// Which kind of functions the tasks are.
+/// The kind of the task functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tasks {
     Sync,
@@ -91,7 +91,7 @@ struct Typed {
     result: Option<u64>,
 }
 
-/// Draws the graph with the tasks of a module.
+/// Builds the graph with the tasks of a module.
 macro_rules! draw {
     ($graph:expr, $tasks:ident) => {{
         use $tasks::{add2, add3, source, step, sum, twice};

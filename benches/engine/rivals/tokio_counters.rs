@@ -1,5 +1,5 @@
-//! Tokio by hand, the fast way: values in slots, a counter of missing inputs a task, one spawn for each ready task but
-//! the first, which goes on inline.
+//! Hand-written tokio, the fast way: values in slots, a counter of missing inputs per task, and a
+//! spawn for each ready task except the first, which runs inline.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -25,7 +25,7 @@ struct Task {
 }
 
 pub(super) fn build(graph: &Graph) -> impl Built + use<> {
-    // Started here so that no run pays for it.
+    // Started here, so that no run includes it.
     runtime();
     let tasks = graph.tasks().zip(graph.successors()).map(|((op, inputs), successors)| {
         let count = inputs.len() as u32;
@@ -49,7 +49,7 @@ fn work(shared: &Arc<Shared>, first: u32) {
         let task = &shared.tasks[now as usize];
         shared.values[now as usize].store((task.body)(&shared.values), Ordering::Relaxed);
         for &successor in &task.successors {
-            // The last of its upstreams sees the values of all others through this counter.
+            // This counter makes the values of all upstream tasks visible to the last one.
             if shared.missing[successor as usize].fetch_sub(1, Ordering::AcqRel) > 1 {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Tokio by hand, the plain way: every task is a tokio task that awaits its inputs.
+//! Hand-written tokio, the simple way: every task is a tokio task that awaits its inputs.
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -12,11 +12,11 @@ struct Spawn {
     result: Option<u64>,
 }
 
-/// Where a value comes from.
+/// The source of a value.
 enum Input {
-    /// From the only task that makes it, to the only one that takes it.
+    /// A value with a single consumer.
     Handle(JoinHandle<u64>),
-    /// One of several copies.
+    /// A copy for one of several consumers.
     Copy(oneshot::Receiver<u64>),
 }
 
@@ -37,7 +37,7 @@ async fn task(op: Op, inputs: Vec<Input>, copies: Vec<oneshot::Sender<u64>>) -> 
     }
     let value = op.of(sum);
     for copy in copies {
-        // Whoever takes it is there: nothing is cancelled here.
+        // The receiver exists, because nothing is cancelled here.
         let _ = copy.send(value);
     }
     value
@@ -63,7 +63,7 @@ impl Built for Spawn {
                 handles.push(Some(tokio::spawn(task(op, inputs, senders))));
                 copies.push(receivers);
             }
-            let last = handles.pop().flatten().expect("nobody takes the result");
+            let last = handles.pop().flatten().expect("the result has no consumer");
             last.await.expect("no task panics")
         });
         self.result = Some(last);

@@ -1,12 +1,13 @@
-//! Which page will a visitor read next? As `examples/recommend`, for a log that has outgrown one machine: Spark prepares it.
+//! Predicts the page that a visitor will read next, like `examples/recommend`, from a log that
+//! Spark prepares because it is too large for one machine.
 //!
 //! ```sh
-//! apt install protobuf-compiler libprotobuf-dev                       # to build
-//! pip install pyspark                                                  # a server, with Java 17 or newer
+//! apt install protobuf-compiler libprotobuf-dev                       # for the build
+//! pip install pyspark                                                  # the server; needs Java 17 or newer
 //! export SPARK_HOME=$(python -c 'import pyspark; print(pyspark.__path__[0])')
 //! bash $SPARK_HOME/sbin/start-connect-server.sh --master 'local[*]' \
 //!     --conf spark.connect.execute.reattachable.senderMaxStreamDuration=0 \
-//!     --conf spark.connect.execute.reattachable.senderMaxStreamSize=0  # later: stop-connect-server.sh
+//!     --conf spark.connect.execute.reattachable.senderMaxStreamSize=0  # stop it with stop-connect-server.sh
 //!
 //! export TASKFLOW_CONN_SPARK_CONNECT=sc://localhost
 //! cd examples/connect
@@ -15,9 +16,10 @@
 //! cargo run -- show
 //! ```
 //!
-//! The log is parsed, filtered and cut into visits by queries of Spark Connect (`visits.rs`, `*.sql`); the model is learned and
-//! judged by the tasks of `examples/recommend`. `connect/` is what taskflow and Spark Connect have to do with each other:
-//! sessions from connections, tags, progress, and interruption when a run is cancelled.
+//! Spark Connect queries parse the log, filter it and group it into visits (`visits.rs`, `*.sql`).
+//! The tasks of `examples/recommend` train and evaluate the model. The module `connect` integrates
+//! Spark Connect with taskflow: sessions from connections, tags, progress, and interruption when a
+//! run is cancelled.
 
 #![allow(unreachable_pub, reason = "the modules of a program, not of a library")]
 
@@ -28,20 +30,20 @@ mod visits;
 
 use std::fmt::Write;
 
-use model::{Verdict, Visit, evaluate, halves, judge, popular, publish, refuse, train};
+use model::{Verdict, Visit, evaluate, judge, popular, publish, reject, split_visits, train};
 
 use taskflow::prelude::*;
 use visits::{Day, prepare};
 
 const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/access.log.gz");
 
-/// Those to learn from, and those to test with.
+/// Splits the visits into a training set and a test set.
 #[task]
 fn split(days: &[Day], one_in: usize) -> (Vec<Visit>, Vec<Visit>) {
-    halves(days.iter().flat_map(|day| day.visits.clone()), one_in)
+    split_visits(days.iter().flat_map(|day| day.visits.clone()), one_in)
 }
 
-/// How much there was to learn from, and what came of it.
+/// Writes the size of the data and the outcome.
 #[task]
 fn report(days: &[Day], outcome: &str) -> Result<String> {
     let mut out = String::new();
@@ -53,15 +55,16 @@ fn report(days: &[Day], outcome: &str) -> Result<String> {
     Ok(out)
 }
 
-/// What to read next, learned from an access log that Spark has prepared.
+/// Learns what to read next from an access log that Spark prepares.
 #[dag(tags = ["web", "ml", "spark"])]
 pub fn recommendations(
-    #[param(default = LOG.to_owned(), help = "access log in Apache's combined format, where the server sees it")]
+    #[param(default = LOG.to_owned(), help = "access log in Apache's combined format, at a path that the server can read")]
     log: String,
-    #[param(default = 30, range = 1..=1440, help = "minutes without a request that end a session")] idle_min: u32,
-    #[param(default = 5, range = 2..=100, help = "one session in so many is for testing")] one_in: usize,
-    #[param(default = 5, range = 1..=100, help = "how many pages are recommended")] count: usize,
-    #[param(default = 1.2, help = "how many times the hits of popularity are wanted")] min_lift: f64,
+    #[param(default = 30, range = 1..=1440, help = "minutes without a request after which a session ends")]
+    idle_min: u32,
+    #[param(default = 5, range = 2..=100, help = "one of this many sessions is used for testing")] one_in: usize,
+    #[param(default = 5, range = 1..=100, help = "how many pages to recommend")] count: usize,
+    #[param(default = 1.2, help = "how many times as many hits as popularity the model needs")] min_lift: f64,
     #[param(default = "target/recommendations.json", help = "file for the model")] model_file: String,
 ) -> String {
     let days = prepare(log, idle_min);
@@ -71,7 +74,7 @@ pub fn recommendations(
 
     let outcome = branch!(judge(score, min_lift) => {
         Verdict::Better(score) => publish(model, score, model_file),
-        Verdict::NoBetter { score, wanted } => refuse(score, wanted),
+        Verdict::NotBetter { score, required } => reject(score, required),
     });
     report(days, outcome)
 }

@@ -1,4 +1,4 @@
--- What was read, without images, scripts and other files, and without those who read robots.txt on the same day.
+-- Pages read, without images, scripts and other files, and without clients that read robots.txt on the same day.
 WITH
   fields AS (
     SELECT

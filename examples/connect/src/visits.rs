@@ -1,4 +1,5 @@
-//! From a log to the visits of each day, on the cluster: what `examples/recommend/visits.rs` does on one machine.
+//! Derives the visits of each day from a log, on a cluster. `examples/recommend/visits.rs` does the
+//! same on one machine.
 
 use std::collections::HashMap;
 
@@ -11,14 +12,15 @@ use taskflow::prelude::*;
 use super::connect::{self, QueryError, Session};
 use super::model::Visit;
 
-/// A line of Apache's combined format: address, time, request, status, user agent. The possessive `++` keeps Java from going deeper
-/// with every sign of a long agent.
+/// Matches a line of Apache's combined format: address, time, request, status, user agent. The
+/// quantifier `++` is possessive, because Java would otherwise recurse for every character of a
+/// long agent.
 const LINE: &str = concat!(
     r#"^([^ ]*) [^ ]* .*? \[([^\]]*)\] "((?:[^"\\]++|\\.)*+)" (\d+) (?:-|\d+) "#,
     r#""(?:[^"\\]++|\\.)*+" "((?:[^"\\]++|\\.)*+)"\s*$"#
 );
 
-/// What was read on a day, and in which visits.
+/// The number of pages read on a day, and the visits of that day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Day {
     pub date: String,
@@ -26,14 +28,14 @@ pub struct Day {
     pub visits: Vec<Visit>,
 }
 
-/// Days in the order of their dates, and the visits of each in that of address, user agent and time.
-#[task(retries = 2, timeout = "1h", retry_on = connect::is_passing)]
+/// Returns the days by date, with the visits of each day by address, user agent and time.
+#[task(retries = 2, timeout = "1h", retry_on = connect::is_transient)]
 pub async fn prepare(ctx: &TaskContext, log: &str, idle_min: u32) -> Result<Vec<Day>> {
     let spark = connect::session(ctx, "spark_connect").await?;
-    // Days are those of UTC.
+    // Days begin at midnight UTC.
     spark.conf().set_async("spark.sql.session.timeZone", "UTC").await.map_err(QueryError)?;
 
-    // Requests of one second stay in the order of their lines.
+    // Keeps requests of the same second in the order of their lines.
     let place = "struct(_metadata.file_block_start, monotonically_increasing_id()) AS place";
     let lines = spark.read().text(log).select_expr(vec!["value", place]);
     lines.create_or_replace_temp_view_async("lines").await.map_err(QueryError)?;
@@ -46,7 +48,7 @@ pub async fn prepare(ctx: &TaskContext, log: &str, idle_min: u32) -> Result<Vec<
     let visits = query(&spark, include_str!("visits.sql"), [("idle_min", idle_min.to_literal())])?;
     for Read { date, pages } in rows(&spark, &visits).await? {
         let day = days.binary_search_by(|day| day.date.cmp(&date));
-        days[day.map_err(|_| format!("the visits have a day more than the pages: {date}"))?].visits.push(pages);
+        days[day.map_err(|_| format!("there are visits on {date}, but no pages read"))?].visits.push(pages);
     }
     spark.stop().await.map_err(QueryError)?;
     Ok(days)
@@ -70,15 +72,15 @@ struct Read {
     pages: Visit,
 }
 
-/// A query whose parameters are values and no text.
+/// A query with parameters. These are passed as values, not inserted into the text.
 fn query<const N: usize>(spark: &Session, sql: &str, values: [(&str, LiteralExpression); N]) -> Result<DataFrame> {
     let values = values.map(|(name, value)| (name.to_owned(), Expression::Literal(value)));
     Ok(spark.sql_with_args(sql, Vec::new(), HashMap::from(values)).map_err(QueryError)?)
 }
 
-/// Runs a query: its rows, in the type that is wanted.
+/// Runs a query and returns its rows as values of `T`.
 async fn rows<T: DeserializeOwned>(spark: &Session, query: &DataFrame) -> Result<Vec<T>> {
     let rows = query.to_json_async().await.map_err(QueryError)?;
-    spark.check_whole()?;
+    spark.check_complete()?;
     Ok(rows.iter().map(|row| serde_json::from_str(row)).collect::<Result<_, _>>()?)
 }

@@ -1,5 +1,5 @@
--- The visits of each day: what a visitor read without a pause longer than :idle_min minutes, in the order of first reading.
--- Visits of one page say nothing about what goes together, and are left out.
+-- The visits of each day. A visit ends when the visitor pauses for longer than :idle_min minutes. Pages are in the order of
+-- first reading. Visits of one page are omitted, because they say nothing about pages read together.
 WITH
   paused AS (
     SELECT *, coalesce(time - lag(time) OVER visitor > make_dt_interval(0, 0, :idle_min), true) AS begins

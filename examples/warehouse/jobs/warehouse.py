@@ -1,7 +1,7 @@
-"""Makes the tables of a month on Spark, with the queries in ../sql: warehouse.py LOAD
+"""Loads the tables of a month on Spark, with the queries in ../sql: warehouse.py LOAD
 
-LOAD is JSON: the CSV files by their names, the names of the tables in order, the year, the month, and the directory to write to.
-The result is the number of rows of each table.
+LOAD is JSON: the CSV files by name, the names of the tables in load order, the year, the month, and the
+output directory. The result is the number of rows of each table.
 """
 
 import json
@@ -16,30 +16,30 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 
 
 def read_csv(spark, name, path):
-    """All columns are texts, as the queries say what they are. A row of another length fails what reads it."""
+    """Reads all columns as text, because the queries cast them. A row of the wrong length fails the query."""
     spark.read.csv(path, header=True, mode="FAILFAST").createOrReplaceTempView(name)
 
 
 def load(spark, table, directory):
-    """Makes a table of the rows of its query, in the place of what an attempt before has left, and lets later queries read it."""
+    """Writes the rows of a table's query, replacing those of an earlier attempt. Later queries can read the table."""
     path = f"{directory}/{table}"
     try:
         spark.sql((SQL / f"{table}.sql").read_text()).write.mode("overwrite").parquet(path)
     except PySparkException as error:
-        raise RuntimeError(f"{table} (sql/{table}.sql): {in_short(error)}") from None
+        raise RuntimeError(f"{table} (sql/{table}.sql): {cause(error)}") from None
     rows = spark.read.parquet(path)
     rows.createOrReplaceTempView(table)
     return rows.count()
 
 
-def in_short(error):
-    """Spark's errors bring along the stacks of all that was involved, which the log has too. What happened is the last cause."""
+def cause(error):
+    """The last cause of an error. Spark's messages contain long stack traces, which are in the log, too."""
     lines = str(error).splitlines()
     causes = [line for line in lines if line.startswith("Caused by:")]
     return causes[-1] if causes else lines[0]
 
 
-def give(value):
+def return_result(value):
     path = os.environ["TASKFLOW_RESULT"]
     with open(path + ".part", "w") as file:
         json.dump(value, file)
@@ -52,7 +52,7 @@ def main():
     spark.sql("select {year} as year, {month} as month".format(**job)).createOrReplaceTempView("this_month")
     for name, path in job["files"].items():
         read_csv(spark, name, path)
-    give({table: load(spark, table, job["directory"]) for table in job["tables"]})
+    return_result({table: load(spark, table, job["directory"]) for table in job["tables"]})
     spark.stop()
 
 

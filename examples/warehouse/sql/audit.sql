@@ -1,4 +1,4 @@
--- What must be equal before the tables of the month are published: a row for each comparison.
+-- The counts that must be equal before the tables of the month are published: one row per comparison.
 select
     'raw_flights, rows' as counted,
     (select count(*) from raw_flights) as found,

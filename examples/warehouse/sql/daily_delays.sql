@@ -1,11 +1,12 @@
--- A row for each carrier and day. Counts and sums only: they add up over days, and a mean or a share of them is made where it is shown.
+-- One row per carrier and day. Contains only counts and sums, which can be added up over days;
+-- reports compute means and shares.
 select
     f.flight_date,
     f.carrier,
     a.airline,
     count(*) as flights,
     count(case when f.cancelled then 1 end) as cancelled,
-    -- A flight that was diverted is neither cancelled nor has it an arrival.
+    -- A diverted flight is not cancelled, but has no arrival.
     count(f.arr_delay_min) as arrived,
     count(case when f.arr_delay_min > 15 then 1 end) as late,
     sum(f.arr_delay_min) as arr_delay_min,

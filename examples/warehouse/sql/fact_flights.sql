@@ -1,4 +1,4 @@
--- A row for each flight, with the weather of its hour where that is known.
+-- One row per flight, with the weather of its hour if known.
 select
     f.flight_date,
     f.carrier,

@@ -1,5 +1,5 @@
--- The flights of the month as the file has them, with types. What is `NA` there is null here; a cell that is neither that nor of
--- its type fails the load, in both engines.
+-- The flights of the month with types. `NA` becomes null. Any other value that cannot be cast fails
+-- the load, in both engines.
 select
     make_date(cast(csv.year as int), cast(csv.month as int), cast(csv.day as int)) as flight_date,
     csv.carrier,
@@ -11,7 +11,7 @@ select
     cast(nullif(csv.dep_delay, 'NA') as int) as dep_delay_min,
     cast(nullif(csv.arr_delay, 'NA') as int) as arr_delay_min,
     cast(csv.distance as int) as distance_miles,
-    -- A text, as the two engines store a time in different forms.
+    -- Text, because the two engines store timestamps differently.
     csv.time_hour
 from flights_csv csv
 cross join this_month

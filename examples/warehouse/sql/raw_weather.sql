@@ -1,4 +1,4 @@
--- The weather of the month, hour by hour, at the three airports.
+-- The hourly weather of the month at the three airports.
 select
     csv.origin,
     csv.time_hour,

@@ -1,4 +1,4 @@
--- Where flights of the month go to and dim_airport does not know.
+-- Destinations of the month that are missing from dim_airport.
 select f.dest as airport, count(*) as flights
 from fact_flights f
 left join dim_airport a on a.airport = f.dest

@@ -1,4 +1,4 @@
-//! DataFusion: queries in this process, over CSV and Parquet files.
+//! Runs the queries with DataFusion in this process, over CSV and Parquet files.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -12,7 +12,7 @@ use taskflow::Result;
 use super::month::{Month, at};
 use super::table::{Definition, Table};
 
-/// A session in which queries find these tables, and the month as `this_month`.
+/// A session where queries can read these tables, and the month as `this_month`.
 pub async fn session(tables: &[Table], month: &Month) -> Result<SessionContext> {
     let session = SessionContext::new();
     let Month { year, month, .. } = month;
@@ -20,43 +20,43 @@ pub async fn session(tables: &[Table], month: &Month) -> Result<SessionContext> 
     for Table { name, path, .. } in tables {
         if !path.exists() {
             return Err(format!(
-                "{name} is not at {} any more: what is published is staged no longer; run the DAG again, a load may be repeated",
+                "{name} is no longer at {}, because publishing removes staged files; run the DAG again (a load can be repeated)",
                 path.display()
             )
             .into());
         }
-        let place = path.to_str().ok_or_else(|| at(path, "the path is no UTF-8"))?;
+        let location = path.to_str().ok_or_else(|| at(path, "the path is not UTF-8"))?;
         if path.is_dir() {
-            session.register_parquet(name, place, ParquetReadOptions::default()).await?;
+            session.register_parquet(name, location, ParquetReadOptions::default()).await?;
         } else {
-            session.register_csv(name, place, CsvReadOptions::new().schema(&texts(path)?)).await?;
+            session.register_csv(name, location, CsvReadOptions::new().schema(&text_schema(path)?)).await?;
         }
     }
     Ok(session)
 }
 
-/// Makes a table out of others: the rows of its query, in one file of the staging directory.
+/// Runs the query of a table, and writes its rows to one file in the staging directory.
 pub async fn load(table: &Definition, from: &[Table], month: &Month) -> Result<Table> {
     let dir = month.staging().join(table.name);
     fs::create_dir_all(&dir).map_err(|error| at(&dir, error))?;
     let file = dir.join("part-0.parquet");
-    let file = file.to_str().ok_or_else(|| at(&file, "the path is no UTF-8"))?;
+    let file = file.to_str().ok_or_else(|| at(&file, "the path is not UTF-8"))?;
 
-    let query = session(from, month).await?.sql(table.sql).await.map_err(|error| wrong(table, from, error))?;
+    let query = session(from, month).await?.sql(table.sql).await.map_err(|error| failed(table, from, error))?;
     let one_file = DataFrameWriteOptions::new().with_single_file_output(true);
-    query.write_parquet(file, one_file, None).await.map_err(|error| wrong(table, from, error))?;
+    query.write_parquet(file, one_file, None).await.map_err(|error| failed(table, from, error))?;
 
     let written = SessionContext::new().read_parquet(file, ParquetReadOptions::default()).await?;
     Ok(Table { name: table.name.to_owned(), path: dir, rows: written.count().await? as u64 })
 }
 
-fn wrong(table: &Definition, from: &[Table], error: impl std::fmt::Display) -> String {
+fn failed(table: &Definition, from: &[Table], error: impl std::fmt::Display) -> String {
     let from: Vec<_> = from.iter().map(|table| table.path.display().to_string()).collect();
     format!("{name} (sql/{name}.sql), from {}: {error}", from.join(" and "), name = table.name)
 }
 
-/// The columns that the first line names, all of them texts: the queries say what they are, to both engines alike.
-fn texts(csv: &Path) -> Result<Schema> {
+/// The columns of the header, all as text. The queries cast them, in the same way for both engines.
+fn text_schema(csv: &Path) -> Result<Schema> {
     let mut header = String::new();
     let file = fs::File::open(csv).map_err(|error| at(csv, error))?;
     BufReader::new(file).read_line(&mut header).map_err(|error| at(csv, error))?;

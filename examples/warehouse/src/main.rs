@@ -1,4 +1,5 @@
-//! A warehouse of flights: CSV files to Parquet to tables, by DataFusion in this process or by Spark on a cluster.
+//! A warehouse of flights: loads CSV files into tables of Parquet files, with DataFusion in this
+//! process or Spark on a cluster.
 //!
 //! From the root of the repository:
 //!
@@ -12,12 +13,14 @@
 //! cargo run --manifest-path examples/warehouse/Cargo.toml -- run --data DIR --day 2013-07-04   # see examples/data/README.md
 //! ```
 //!
-//! A run is about a day, that of its data interval unless `--day` says another, and loads the month of it. It writes all tables beside
-//! those that are there, audits them, and publishes them: write, audit, publish. So a load may be repeated, and one that
-//! fails or is killed has changed nothing.
+//! A run loads the month of a day: `--day`, or else the start of its data interval. It follows the
+//! pattern write, audit, publish: it writes all tables to a staging directory, audits them, and
+//! then replaces the published ones. A load can therefore be repeated, and one that fails or is
+//! killed changes nothing.
 //!
-//! The queries are in `sql/`, one for each table, and the same for both engines. A table is a directory of Parquet files, with a
-//! partition for each month (`fact_flights/month=2013-01`) where it grows.
+//! The directory `sql/` has one query for each table. Both engines run the same queries. A table is
+//! a directory of Parquet files. Tables that grow have a partition for each month, such as
+//! `fact_flights/month=2013-01`.
 
 #![allow(unreachable_pub, reason = "the modules of a program, not of a library")]
 
@@ -36,7 +39,7 @@ use table::Table;
 use taskflow::arrow::Frame;
 use taskflow::prelude::*;
 
-/// Who runs the queries.
+/// The engine that runs the queries.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Engine {
@@ -44,13 +47,13 @@ enum Engine {
     Spark,
 }
 
-/// What is loaded, and where.
+/// Determines the month to load, and its directories.
 #[task]
 fn begin(ctx: &TaskContext, day: Date, warehouse: &str) -> Result<Month> {
     Month::of(day, warehouse, ctx.run_id())
 }
 
-/// Finds a CSV file, plain or gzipped, looks at its columns and unpacks it.
+/// Finds a CSV file, plain or gzipped, checks its columns and unpacks it.
 #[task(blocking)]
 fn unpack(file: &str, data: &str, month: &Month) -> Result<Table> {
     source::unpack(file, data, month)
@@ -62,7 +65,7 @@ async fn load(table: &str, from: &[Table], month: &Month) -> Result<Table> {
     embedded::load(table::definition(table)?, from, month).await
 }
 
-/// The tables that were loaded one by one.
+/// Collects the tables that were loaded separately.
 #[task]
 fn loaded(tables: Vec<Table>) -> Vec<Table> {
     tables
@@ -79,26 +82,29 @@ async fn load_on_spark(
     on_spark::load(ctx, files, month, master.as_deref()).await
 }
 
-/// Compares what came in with what came out; nothing is published before this agrees.
+/// Compares the rows of files and tables. Nothing is published if they differ.
 #[task]
 async fn audit(ctx: &TaskContext, files: &[Table], tables: &[Table], month: &Month) -> Result<Frame> {
     if tables.iter().any(|table| table.name == "raw_flights" && table.rows == 0) {
         let file = files.iter().find(|file| file.name == "flights_csv").map_or(0, |file| file.rows);
-        return Err(
-            ctx.fail(format!("no flights of {} among the {file} of the file; --day says another month", month.name()))
-        )?;
+        return Err(ctx.fail(format!(
+            "no flights of {} among the {file} in the file; --day DAY selects another month",
+            month.name()
+        )))?;
     }
     let session = embedded::session(&[files, tables].concat(), month).await?;
     let compared = session.sql(include_str!("../sql/audit.sql")).await?;
-    let wrong = compared.clone().filter(col("found").not_eq(col("expected")))?.collect().await?;
-    let wrong = Frame::try_from(wrong)?;
-    if wrong.num_rows() > 0 {
-        return Err(ctx.fail(format!("the tables of {} do not agree and are not published:\n{wrong}", month.name())))?;
+    let different = compared.clone().filter(col("found").not_eq(col("expected")))?.collect().await?;
+    let different = Frame::try_from(different)?;
+    if different.num_rows() > 0 {
+        return Err(
+            ctx.fail(format!("the tables of {} fail the audit and are not published:\n{different}", month.name()))
+        )?;
     }
     Ok(compared.collect().await?.try_into()?)
 }
 
-/// Puts the tables into their places, where the next load of the month replaces them as a whole.
+/// Moves the tables from the staging directory to their final locations.
 #[task(blocking)]
 fn publish(tables: &[Table], month: &Month) -> Result<Vec<Table>> {
     let published = tables.iter().map(|table| table::publish(table, month)).collect::<Result<_>>()?;
@@ -106,7 +112,7 @@ fn publish(tables: &[Table], month: &Month) -> Result<Vec<Table>> {
     Ok(published)
 }
 
-/// The delays of one day, airline by airline.
+/// The delays of one day by airline.
 #[task]
 async fn delays_of(day: Date, tables: &[Table], month: &Month) -> Result<Frame> {
     let delays = embedded::session(tables, month).await?.table("daily_delays").await?;
@@ -114,7 +120,7 @@ async fn delays_of(day: Date, tables: &[Table], month: &Month) -> Result<Frame> 
     Ok(delays.filter(col("flight_date").eq(day))?.sort_by(vec![col("carrier")])?.collect().await?.try_into()?)
 }
 
-/// Airports to which flights go and which nobody has described.
+/// Destinations that are missing from `dim_airport`.
 #[task]
 async fn unmatched_airports(tables: &[Table], month: &Month) -> Result<Frame> {
     let session = embedded::session(tables, month).await?;
@@ -128,12 +134,13 @@ fn daily_report(day: Date, delays: &Frame, unmatched: &Frame) -> Result<String> 
     report::report(day, delays, unmatched)
 }
 
-/// Flights and their delays: from CSV files to tables, by the month, and a report of the day.
+/// Loads the flights of a month and their delays into tables, and reports one day.
 #[dag(schedule = "@daily", max_active_runs = 1, tags = ["etl"])]
 fn warehouse(
-    #[param(default = |run| run.data_interval().start_date(), help = "the month of this day is loaded")] day: Date,
-    #[param(default = "embedded", choices = ["embedded", "spark"], help = "who runs the queries")] engine: Engine,
-    #[param(default = None, help = "of Spark; else that of the connection spark_default, else local[2]")]
+    #[param(default = |run| run.data_interval().start_date(), help = "a day of the month to load")] day: Date,
+    #[param(default = "embedded", choices = ["embedded", "spark"], help = "the engine that runs the queries")]
+    engine: Engine,
+    #[param(default = None, help = "the Spark master; by default that of the connection spark_default, or local[2]")]
     master: Option<String>,
     #[param(default = "examples/data", help = "directory of the CSV files, plain or gzipped")] data: String,
     #[param(default = "target/warehouse", help = "directory of the tables")] warehouse: String,

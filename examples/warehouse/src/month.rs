@@ -1,4 +1,4 @@
-//! What a run loads, and where it keeps it until it is published.
+//! The month that a run loads, and its directories.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use taskflow::{Date, Result};
 
-/// The month of a run, and its places in the warehouse.
+/// The month of a run, and its directories in the warehouse.
 ///
-/// Everything is written in a directory of the run's own first, beside the tables: nobody sees half a load, and a run that was killed
-/// leaves the tables as they were.
+/// A run first writes to a staging directory of its own. Readers therefore never see a partial
+/// load, and a run that is killed leaves the tables unchanged.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Month {
     pub year: i16,
@@ -19,11 +19,11 @@ pub struct Month {
 }
 
 impl Month {
-    /// The month of a day, as it is loaded by a run.
+    /// The month of `day`, loaded by `run`.
     pub fn of(day: Date, warehouse: &str, run: &str) -> Result<Self> {
-        if let Some(sign) = warehouse.chars().find(|sign| "*?[]{}".contains(*sign)) {
+        if let Some(character) = warehouse.chars().find(|&character| "*?[]{}".contains(character)) {
             return Err(format!(
-                "{warehouse}: an engine takes the `{sign}` for a pattern; --warehouse DIR says another directory"
+                "{warehouse}: the engines treat `{character}` as a pattern; --warehouse DIR selects another directory"
             )
             .into());
         }
@@ -35,18 +35,18 @@ impl Month {
         format!("{:04}-{:02}", self.year, self.month)
     }
 
-    /// Where this run writes.
+    /// The directory that this run writes to.
     pub fn staging(&self) -> PathBuf {
         self.all_staging().join(&self.run)
     }
 
-    /// Where a table is published: a partition in the manner of Hive, or the whole table.
-    pub fn place(&self, table: &str, by_month: bool) -> PathBuf {
+    /// The directory where a table is published: a Hive partition, or the whole table.
+    pub fn published(&self, table: &str, by_month: bool) -> PathBuf {
         let table = self.warehouse.join(table);
         if by_month { table.join(format!("month={}", self.name())) } else { table }
     }
 
-    /// Removes what this run, and loads of this month that were killed before it, have left.
+    /// Removes the staging directories of this run and of loads of this month that were killed.
     pub fn clean(&self) -> Result<()> {
         let staging = self.all_staging();
         match fs::remove_dir_all(&staging) {
@@ -55,13 +55,13 @@ impl Month {
         }
     }
 
-    /// The name begins with a dot, so that no engine takes it for a table.
+    /// The name starts with a dot, so that engines do not treat it as a table.
     fn all_staging(&self) -> PathBuf {
         self.warehouse.join(".staging").join(self.name())
     }
 }
 
-/// An error with the path that it is about.
+/// An error message with the path that it concerns.
 pub fn at(path: &Path, error: impl std::fmt::Display) -> String {
     format!("{}: {error}", path.display())
 }

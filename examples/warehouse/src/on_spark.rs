@@ -1,4 +1,4 @@
-//! Spark: the same queries, as one job on a cluster.
+//! Runs the same queries as one Spark job on a cluster.
 
 use std::collections::BTreeMap;
 use std::path::{Path, absolute};
@@ -13,7 +13,7 @@ use super::table::{TABLES, Table};
 
 const JOB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/jobs/warehouse.py");
 
-/// What the job is told, as JSON.
+/// The argument of the job, as JSON.
 #[derive(Serialize)]
 struct Load<'a> {
     files: BTreeMap<&'a str, String>,
@@ -23,11 +23,11 @@ struct Load<'a> {
     month: i8,
 }
 
-/// Makes all tables. They are written where all machines of the cluster must see them, and put in place by the task that does so for
-/// either engine.
+/// Loads all tables into the staging directory, which all machines of the cluster must share. The
+/// task `publish` moves them, as for the other engine.
 pub async fn load(ctx: &TaskContext, files: &[Table], month: &Month, master: Option<&str>) -> Result<Vec<Table>> {
     let staging = absolute(month.staging())?;
-    // Of a path alone a cluster may think that it is one of its HDFS.
+    // Without the scheme, a cluster may look for the path in HDFS.
     let url = |path: &Path| absolute(path).map(|path| format!("file://{}", path.display()));
     let load = Load {
         files: files.iter().map(|file| Ok((&*file.name, url(&file.path)?))).collect::<Result<_>>()?,
@@ -37,9 +37,9 @@ pub async fn load(ctx: &TaskContext, files: &[Table], month: &Month, master: Opt
         month: month.month,
     };
     let job = SparkSubmit::app(JOB).json_arg(&load).result::<BTreeMap<String, u64>>();
-    // Where Spark follows Hive in giving null for a text that is no number, a broken file would load.
+    // Without ANSI mode Spark casts invalid numbers to null, and a damaged file would be loaded.
     let job = job.conf("spark.sql.ansi.enabled", "true").conf("spark.sql.session.timeZone", "UTC");
-    // A row that is too short is one only to who reads all of it.
+    // Spark detects a row that is too short only if it reads all columns.
     let job = job.conf("spark.sql.csv.parser.columnPruning.enabled", "false");
     let job = match (master, ctx.connection("spark_default")) {
         (Some(master), _) => job.master(master),

@@ -1,4 +1,4 @@
-//! The figures of a day, as a table with bars.
+//! The report of a day: a table with bars.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use taskflow::arrow::Frame;
 use taskflow::arrow::array::{Array, Float64Array, Int64Array, RecordBatch, StringViewArray};
 use taskflow::time::Date;
 
-/// The columns of `daily_delays` that are shown.
+/// The columns of `daily_delays` in the report.
 struct Rows<'a> {
     carrier: &'a StringViewArray,
     airline: &'a StringViewArray,
@@ -59,12 +59,12 @@ pub fn report(day: Date, delays: &Frame, unmatched: &Frame) -> Result<String> {
         let late = 100.0 * late;
         writeln!(out, "{name:<31.31} {flights:>7} {cancelled:>9} {mean:>8} {wind:>10} {late:>12.1}% {bar}")?;
     }
-    out.push_str(&unknown(unmatched)?);
+    out.push_str(&missing_airports(unmatched)?);
     Ok(out)
 }
 
-/// The airports that nobody knows, in a sentence.
-fn unknown(unmatched: &Frame) -> Result<String> {
+/// A sentence about the airports that are missing from `dim_airport`.
+fn missing_airports(unmatched: &Frame) -> Result<String> {
     if unmatched.num_rows() == 0 {
         return Ok("\nall airports of the month are in dim_airport\n".to_owned());
     }

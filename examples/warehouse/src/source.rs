@@ -1,4 +1,4 @@
-//! The CSV files: found, looked at and unpacked.
+//! Finds, checks and unpacks the CSV files.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Write};
@@ -10,10 +10,11 @@ use taskflow::Result;
 use super::month::{Month, at};
 use super::table::Table;
 
-/// A file that is read, with the columns that the queries need of it.
+/// A CSV file, with the columns that the queries read.
 struct Source {
     name: &'static str,
-    /// A file of the month, `flights-2013-01.csv`, is taken before one of all time.
+    /// Whether a file of the month, such as `flights-2013-01.csv`, is preferred to one of all
+    /// months.
     has_months: bool,
     columns: &'static [&'static str],
 }
@@ -47,11 +48,11 @@ const SOURCES: [Source; 4] = [
     Source { name: "airports", has_months: false, columns: &["faa", "name", "lat", "lon", "alt", "tzone"] },
 ];
 
-/// Unpacks a file into the staging directory: of a gzipped file Spark could read no two parts at once. What is wrong with its
-/// columns is said here, and not by a query.
+/// Unpacks a file into the staging directory, because Spark cannot read parts of a gzipped file in
+/// parallel. Checks the columns here, for a better message than that of a query.
 pub fn unpack(name: &str, data: &str, month: &Month) -> Result<Table> {
     let source =
-        SOURCES.iter().find(|source| source.name == name).ok_or_else(|| format!("no file is called {name}"))?;
+        SOURCES.iter().find(|source| source.name == name).ok_or_else(|| format!("there is no source {name}"))?;
     let path = find(source, Path::new(data), month)?;
     let mut lines = open(&path)?;
     let mut header = String::new();
@@ -64,12 +65,12 @@ pub fn unpack(name: &str, data: &str, month: &Month) -> Result<Table> {
     file.write_all(header.as_bytes())?;
     let rows = copy(&mut lines, &path, &mut file, &unpacked)?;
     if rows == 0 {
-        return Err(format!("{}: no rows after the names of the columns", path.display()).into());
+        return Err(format!("{}: no rows after the header", path.display()).into());
     }
     Ok(Table { name: format!("{name}_csv"), path: unpacked, rows })
 }
 
-/// Copies line by line: how many have something in them.
+/// Copies line by line. Returns the number of lines that are not blank.
 fn copy(from: &mut dyn BufRead, path: &Path, to: &mut dyn Write, unpacked: &Path) -> Result<u64> {
     let (mut line, mut rows) = (Vec::new(), 0);
     while from.read_until(b'\n', &mut line).map_err(|error| at(path, error))? > 0 {
@@ -88,30 +89,29 @@ fn find(source: &Source, data: &Path, month: &Month) -> Result<PathBuf> {
     if let Some(path) = files.map(|file| data.join(file)).find(|path| path.is_file()) {
         return Ok(path);
     }
-    let mut there: Vec<String> = fs::read_dir(data)
-        .map_err(|error| format!("{}; --data DIR says where the CSV files are", at(data, error)))?
+    let mut found: Vec<String> = fs::read_dir(data)
+        .map_err(|error| format!("{}; --data DIR selects the directory of the CSV files", at(data, error)))?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|file| file.starts_with(source.name))
         .collect();
-    there.sort();
-    let (there, wanted) = (there.join(", "), names.join(".csv[.gz] or "));
-    let there = if there.is_empty() { "nothing like it".to_owned() } else { there };
-    let day = if source.has_months { "--day DAY says of which month it is to be, " } else { "" };
-    Err(format!("{}: no {wanted}.csv[.gz], there is {there}; {day}--data DIR where the files are", data.display())
-        .into())
+    found.sort();
+    let (found, wanted) = (found.join(", "), names.join(".csv[.gz] or "));
+    let found = if found.is_empty() { "nothing similar".to_owned() } else { found };
+    let day = if source.has_months { "--day DAY selects another month, " } else { "" };
+    Err(format!("{}: no {wanted}.csv[.gz], found {found}; {day}--data DIR another directory", data.display()).into())
 }
 
 fn check(source: &Source, path: &Path, header: &str) -> Result<()> {
-    let there: Vec<&str> = header.trim_end().split(',').collect();
-    let missing: Vec<&str> = source.columns.iter().copied().filter(|column| !there.contains(column)).collect();
+    let found: Vec<&str> = header.trim_end().split(',').collect();
+    let missing: Vec<&str> = source.columns.iter().copied().filter(|column| !found.contains(column)).collect();
     if missing.is_empty() {
         return Ok(());
     }
     Err(format!(
-        "{}: the first line has no column {}; its columns are {}",
+        "{}: the header has no column {}; its columns are {}",
         path.display(),
         missing.join(", "),
-        if header.trim().is_empty() { "none: the file is empty".to_owned() } else { there.join(", ") }
+        if header.trim().is_empty() { "none: the file is empty".to_owned() } else { found.join(", ") }
     )
     .into())
 }

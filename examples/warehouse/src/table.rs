@@ -1,4 +1,4 @@
-//! The tables of the warehouse: what they are made of, and how a new version takes the place of the old one.
+//! The tables of the warehouse: their queries, and how a new version replaces the old one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use taskflow::Result;
 
 use super::month::{Month, at};
 
-/// A file, or the Parquet files of a directory, under the name by which queries read it.
+/// A file, or a directory of Parquet files, with its name in queries.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Table {
     pub name: String,
@@ -16,16 +16,17 @@ pub struct Table {
     pub rows: u64,
 }
 
-/// A table of the warehouse: the query whose rows it has.
+/// A table of the warehouse, defined by a query.
 #[derive(Debug)]
 pub struct Definition {
     pub name: &'static str,
     pub sql: &'static str,
-    /// Whether each month has a partition, which is loaded as a whole. A table without is loaded as a whole itself.
+    /// Whether the table has a partition for each month. A load replaces one partition, or the
+    /// whole table.
     pub by_month: bool,
 }
 
-/// In the order in which they are made: a query reads the files, and tables before its own.
+/// In load order: a query reads the files and earlier tables.
 pub const TABLES: [Definition; 6] = [
     Definition { name: "raw_flights", sql: include_str!("../sql/raw_flights.sql"), by_month: true },
     Definition { name: "raw_weather", sql: include_str!("../sql/raw_weather.sql"), by_month: true },
@@ -37,33 +38,34 @@ pub const TABLES: [Definition; 6] = [
 
 /// The table of that name.
 pub fn definition(name: &str) -> Result<&'static Definition> {
-    Ok(TABLES.iter().find(|table| table.name == name).ok_or_else(|| format!("no table is called {name}"))?)
+    Ok(TABLES.iter().find(|table| table.name == name).ok_or_else(|| format!("there is no table {name}"))?)
 }
 
-/// Puts a staged table into its place: the old version aside, the new one there. Where this was interrupted it goes on, and where it was done
-/// it does nothing.
+/// Replaces the published version of a table by the staged one. Continues after an interruption,
+/// and does nothing if it is done.
 ///
-/// A reader may find no partition for a moment, and never half of one. Formats with a log of versions (Iceberg, Delta) spare it the moment.
+/// A reader may briefly find no partition, but never a partial one. Table formats with a version
+/// log (Iceberg, Delta) avoid that moment.
 pub fn publish(staged: &Table, month: &Month) -> Result<Table> {
-    let place = month.place(&staged.name, definition(&staged.name)?.by_month);
+    let target = month.published(&staged.name, definition(&staged.name)?.by_month);
     if staged.path.exists() {
-        if place.exists() {
-            let aside = month.staging().join("replaced").join(&staged.name);
-            // From an attempt that got no further than this: the version that is in place is the one before it.
-            if aside.exists() {
-                fs::remove_dir_all(&aside).map_err(|error| at(&aside, error))?;
+        if target.exists() {
+            let replaced = month.staging().join("replaced").join(&staged.name);
+            // Left by an attempt that was interrupted before it moved the new version.
+            if replaced.exists() {
+                fs::remove_dir_all(&replaced).map_err(|error| at(&replaced, error))?;
             }
-            rename(&place, &aside)?;
+            rename(&target, &replaced)?;
         }
-        rename(&staged.path, &place)?;
-    } else if !place.exists() {
+        rename(&staged.path, &target)?;
+    } else if !target.exists() {
         return Err(format!(
-            "{} is neither staged nor published: what was staged is gone; run the DAG again, a load may be repeated",
+            "{} is neither staged nor published; run the DAG again (a load can be repeated)",
             staged.name
         )
         .into());
     }
-    Ok(Table { path: place, ..staged.clone() })
+    Ok(Table { path: target, ..staged.clone() })
 }
 
 fn rename(from: &Path, to: &Path) -> Result<()> {
@@ -77,13 +79,13 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// A month with a version that is published and one that is staged.
+    /// A month with a published and a staged version of a table.
     fn with_two_versions() -> (tempfile::TempDir, Month, Table) {
         let folder = tempfile::tempdir().unwrap();
         let day = taskflow::Date::new(2013, 1, 31).unwrap();
         let month = Month::of(day, folder.path().to_str().unwrap(), "run").unwrap();
         let staged = month.staging().join("fact_flights");
-        for (dir, version) in [(&month.place("fact_flights", true), "old"), (&staged, "new")] {
+        for (dir, version) in [(&month.published("fact_flights", true), "old"), (&staged, "new")] {
             fs::create_dir_all(dir).unwrap();
             fs::write(dir.join("part-0.parquet"), version).unwrap();
         }
@@ -91,34 +93,34 @@ mod tests {
     }
 
     fn published(month: &Month) -> String {
-        fs::read_to_string(month.place("fact_flights", true).join("part-0.parquet")).unwrap()
+        fs::read_to_string(month.published("fact_flights", true).join("part-0.parquet")).unwrap()
     }
 
     #[test]
-    fn a_staged_table_takes_the_place_of_the_old_one_once() {
+    fn a_staged_table_replaces_the_published_one_once() {
         let (_folder, month, staged) = with_two_versions();
         for _ in 0..2 {
             let table = publish(&staged, &month).unwrap();
-            assert_eq!(table.path, month.place("fact_flights", true));
+            assert_eq!(table.path, month.published("fact_flights", true));
             assert_eq!(published(&month), "new");
         }
     }
 
     #[test]
-    fn publishing_goes_on_where_a_crash_has_interrupted_it() {
+    fn publishing_continues_after_a_crash() {
         let (_folder, month, staged) = with_two_versions();
-        // The old version is aside, and the new one not yet in place.
-        rename(&month.place("fact_flights", true), &month.staging().join("replaced/fact_flights")).unwrap();
+        // The old version has been moved, and the new one has not.
+        rename(&month.published("fact_flights", true), &month.staging().join("replaced/fact_flights")).unwrap();
         publish(&staged, &month).unwrap();
         assert_eq!(published(&month), "new");
     }
 
     #[test]
-    fn a_table_that_is_nowhere_is_an_error_with_the_way_out() {
+    fn a_missing_table_is_an_error_with_the_next_step() {
         let (folder, month, staged) = with_two_versions();
         fs::remove_dir_all(folder.path()).unwrap();
         let error = publish(&staged, &month).unwrap_err().to_string();
         assert!(error.starts_with("fact_flights is neither staged nor published"), "{error}");
-        assert!(error.ends_with("run the DAG again, a load may be repeated"), "{error}");
+        assert!(error.ends_with("run the DAG again (a load can be repeated)"), "{error}");
     }
 }

@@ -111,7 +111,7 @@ impl CallbackProjection {
                         let key = format!("failure/{}", self.ends);
                         about_run(CallbackKind::Failure, self.failure.clone(), None, None, key)
                     }
-                    RunState::Running | RunState::Cancelled | RunState::Interrupted => None,
+                    RunState::Queued | RunState::Running | RunState::Cancelled | RunState::Interrupted => None,
                 }
             }
             Entry::Again { .. } | Entry::Regrouped { .. } | Entry::Cleared { .. } => {

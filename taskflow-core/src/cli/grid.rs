@@ -66,7 +66,7 @@ pub(super) fn run_state(state: RunState) -> Cell {
         RunState::Success => Cell::new(state).fg(Color::Green),
         RunState::Failed => bad(state),
         RunState::Cancelled | RunState::Interrupted => Cell::new(state).fg(Color::Yellow),
-        RunState::Running => Cell::new(state),
+        RunState::Queued | RunState::Running => Cell::new(state),
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn painted(state: RunState, paint: Paint) -> String {
     match state {
         RunState::Success => paint.good(state.name()),
         RunState::Failed => paint.bad(state.name()),
-        RunState::Running | RunState::Cancelled | RunState::Interrupted => paint.odd(state.name()),
+        RunState::Queued | RunState::Running | RunState::Cancelled | RunState::Interrupted => paint.odd(state.name()),
     }
 }
 

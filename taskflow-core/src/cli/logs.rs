@@ -172,7 +172,7 @@ impl Asked {
         loop {
             if looked.is_none_or(|looked| looked.elapsed() >= STATE) {
                 looked = Some(Instant::now());
-                over = home.find(journal, &self.run)?.state != RunState::Running;
+                over = !matches!(home.find(journal, &self.run)?.state, RunState::Queued | RunState::Running);
             }
             for attempt in self.attempts()? {
                 let follow = || self.files.follow(&self.run, &attempt.0, attempt.1);

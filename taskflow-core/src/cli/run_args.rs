@@ -67,8 +67,14 @@ pub(super) fn states() -> Arg {
         .help("Those in this state; several with commas between them")
 }
 
-const STATES: [RunState; 5] =
-    [RunState::Running, RunState::Success, RunState::Failed, RunState::Cancelled, RunState::Interrupted];
+const STATES: [RunState; 6] = [
+    RunState::Queued,
+    RunState::Running,
+    RunState::Success,
+    RunState::Failed,
+    RunState::Cancelled,
+    RunState::Interrupted,
+];
 
 /// The states that were said.
 pub(super) fn state_words(matches: &ArgMatches) -> Vec<RunState> {

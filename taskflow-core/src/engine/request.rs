@@ -350,6 +350,12 @@ impl<T> RunRequest<T> {
         Some((self.plan.as_ref().ok()?, self.info.as_ref()?, &self.params))
     }
 
+    /// The graph, the run and its parameters, after every check of [`RunRequest::start`] that needs no engine.
+    pub(crate) fn checked(self) -> Result<(Arc<Plan>, Arc<RunInfo>, Vec<AnyValue>), RunError> {
+        let prepared = self.prepare()?;
+        Ok((prepared.plan, prepared.info, prepared.params))
+    }
+
     /// The graph and the parameters that were given.
     #[cfg(feature = "testing")]
     pub(crate) fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Params) {

@@ -219,7 +219,7 @@ impl Triggering {
             return Ok(Found::Nowhere);
         };
         Ok(match past.state {
-            RunState::Running => Found::Elsewhere,
+            RunState::Queued | RunState::Running => Found::Elsewhere,
             RunState::Interrupted => Found::Interrupted,
             _ => Found::Ended(archive.end(run_id, &self.plan).await.map_err(|source| self.journal(source))?),
         })

@@ -10,7 +10,7 @@ use crate::base::Timestamp;
 use crate::dag::Plan;
 use crate::engine::{Archive, ArchiveFuture, EndedRun, OpenRecorder, PastRun, RecorderError, RunRequest, returned};
 use crate::run::{RunState, TaskState};
-use crate::store::{RunFilter, RunRow};
+use crate::store::{RunFilter, RunOrder, RunRow};
 use crate::value::AnyValue;
 
 fn look<'a, T>(future: impl Future<Output = Result<T, JournalError>> + Send + 'a) -> ArchiveFuture<'a, T> {
@@ -18,11 +18,6 @@ fn look<'a, T>(future: impl Future<Output = Result<T, JournalError>> + Send + 'a
 }
 
 impl Journal {
-    fn past(&self, row: RunRow) -> PastRun {
-        let state = self.present_state(&row.info.run_id, row.state);
-        PastRun { info: row.info, state }
-    }
-
     /// What the DAG of a successful run has returned; nothing if the task that makes it has no value.
     async fn result_of(&self, history: &RunHistory, plan: &Plan) -> Result<Option<AnyValue>, JournalError> {
         let Some(source) = plan.result() else { return Ok(Some(Arc::new(()))) };
@@ -51,26 +46,28 @@ impl Journal {
 
 impl Archive for Journal {
     fn find<'a>(&'a self, run_id: &'a str) -> ArchiveFuture<'a, Option<PastRun>> {
-        look(async move { Ok(self.inner.store.run_by_id(run_id).await?.map(|row| self.past(row))) })
+        look(async move { Ok(self.inner.store.run_by_id(run_id).await?.map(past)) })
     }
 
     fn latest<'a>(&'a self, dag: &'a str, date: Option<Timestamp>) -> ArchiveFuture<'a, Option<PastRun>> {
         look(async move {
             let filter = RunFilter { dag: Some(dag.to_owned()), about: date, limit: Some(1), ..RunFilter::default() };
             let rows = self.inner.store.runs(&filter).await?;
-            Ok(rows.into_iter().next().map(|row| self.past(row)))
+            Ok(rows.into_iter().next().map(past))
         })
     }
 
     fn success_before<'a>(&'a self, dag: &'a str, date: Timestamp) -> ArchiveFuture<'a, Option<PastRun>> {
         look(async move {
-            let states = vec![RunState::Success];
-            let filter = RunFilter { dag: Some(dag.to_owned()), states, ..RunFilter::default() };
-            let rows = self.inner.store.runs(&filter).await?.into_iter();
-            let before = rows.filter(|row| row.info.logical_date < date);
-            // Of several about one time the newest.
-            let latest = before.max_by_key(|row| (row.info.logical_date, row.number));
-            Ok(latest.map(|row| self.past(row)))
+            let filter = RunFilter {
+                dag: Some(dag.to_owned()),
+                states: vec![RunState::Success],
+                logical_before: Some(date),
+                order: RunOrder::LogicalDate,
+                limit: Some(1),
+                ..RunFilter::default()
+            };
+            Ok(self.inner.store.runs(&filter).await?.into_iter().next().map(past))
         })
     }
 
@@ -112,7 +109,11 @@ impl Archive for Journal {
     }
 }
 
-/// How a run ended that did not end well.
+fn past(row: RunRow) -> PastRun {
+    PastRun { state: row.present_state(), info: row.info }
+}
+
+/// Why a run did not succeed, in a few words.
 fn story(history: &RunHistory) -> String {
     let failed = history.tasks.iter().filter(|task| task.state == TaskState::Failed);
     let first = failed.min_by_key(|task| task.order);

@@ -72,13 +72,10 @@ impl Journal {
     /// What is under way when the future is dropped is told, and told again by the next one.
     pub async fn deliver_pending(&self) -> Result<usize, JournalError> {
         let _one_at_a_time = self.inner.delivering.lock().await;
-        let (store, run_locks) = (&self.inner.store, &self.inner.run_locks);
+        let store = &self.inner.store;
         let mut told = 0;
         for run_id in store.outbox_pending().await? {
-            if run_locks.holder(&run_id).is_some() {
-                continue;
-            }
-            let Ok(Some(_claim)) = run_locks.claim(&format!("{run_id}.notifications")) else { continue };
+            let Some(_guard) = store.claim_deliveries(&run_id).await? else { continue };
             let Some(row) = store.run_by_id(&run_id).await? else {
                 store.outbox_done(&run_id).await?;
                 continue;
@@ -115,8 +112,7 @@ impl Journal {
         }
         let journal = self.clone();
         let deliver = move || {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else { return };
-            if let Err(error) = runtime.block_on(journal.deliver_pending()) {
+            if let Ok(Err(error)) = journal.inner.runtime.block_on(journal.deliver_pending()) {
                 tracing::warn!(target: "taskflow", "callbacks of earlier runs are not told: {error}");
             }
         };
@@ -176,31 +172,24 @@ impl StoreDeliveryLog {
     pub(super) fn of(journal: &Arc<Inner>, run_id: &str) -> Arc<dyn DeliveryLog> {
         Arc::new(StoreDeliveryLog { journal: Arc::downgrade(journal), run_id: run_id.to_owned() })
     }
-
-    /// Waits for the store, on the thread of the callback_dispatcher.
-    fn wait<T>(answer: impl Future<Output = T>) -> Option<T> {
-        // Not kept: the delivery_log goes with the run, perhaps inside another runtime, and there none may be dropped.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
-        Some(runtime.block_on(answer))
-    }
 }
 
 impl DeliveryLog for StoreDeliveryLog {
     fn record(&self, tried: &[DeliveryAttempt]) -> bool {
         let Some(journal) = self.journal.upgrade() else { return false };
-        match StoreDeliveryLog::wait(journal.store.record_deliveries(&self.run_id, tried)) {
-            Some(Ok(())) => true,
-            Some(Err(error)) => {
+        match journal.runtime.block_on(journal.store.record_deliveries(&self.run_id, tried)) {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
                 tracing::warn!(target: "taskflow", "what callbacks were told cannot be stored: {error}");
                 false
             }
-            None => false,
+            Err(_) => false,
         }
     }
 
     fn done(&self) {
         let Some(journal) = self.journal.upgrade() else { return };
         // It stays on the list, and the next process that goes through it finds that nothing is pending.
-        let _ = StoreDeliveryLog::wait(journal.store.outbox_done(&self.run_id));
+        let _ = journal.runtime.block_on(journal.store.outbox_done(&self.run_id));
     }
 }

@@ -1,22 +1,23 @@
-//! What people do to stored runs: clearing and marking tasks, cancelling runs.
+//! Edits of stored runs: clearing and marking tasks, cancelling runs.
 //!
-//! A run that somebody runs is not edited; cancelling it is left as a request for the process that has it. Every other run
-//! is claimed first, its token is raised, and the edit is one more segment: nothing of what was is ever changed, and every
-//! attempt stays in the history.
+//! A run with a live owner is not edited; cancelling it leaves a request for its owner. Every other run is
+//! [adopted](super::adopted) first, and the edit is one more segment: no stored entry ever changes, and every attempt stays
+//! in the history.
 
 use std::collections::HashSet;
 
+use super::adopted::AdoptedRun;
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::scopes::{set_up, with_scopes};
-use super::segment::Buffer;
 use super::task_filter::TaskFilter;
 use crate::base::Timestamp;
+use crate::engine::RunRequest;
 use crate::run::{Entry, RunState, Stored, TaskState, ValueRef};
-use crate::store::{Append, AppendTarget, Appended, Request, RequestKind, RunUpdate, Segment, worker};
+use crate::store::{Request, RequestKind, RunRow};
 
-/// Who does something to a run, and why: it stands in the history.
+/// Who edits a run, and why. Both are part of the history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Note {
     /// Who.
@@ -26,75 +27,82 @@ pub struct Note {
 }
 
 impl Note {
-    /// By the user of the operating system.
+    /// A note by the user that the operating system reports.
     pub fn by_user(reason: impl Into<String>) -> Self {
         let by = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
         Note { by, reason: reason.into() }
     }
 }
 
-/// What came of a wish to cancel a run.
+/// The outcome of [`Journal::cancel`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cancellation {
-    /// The process that runs it was asked, and will end it within its grace time.
+    /// A process owns the run. It was asked to cancel it, and will do so within the grace time of the run.
     Asked {
-        /// That process, `host:process`.
+        /// That process, `host:pid`.
         worker: String,
     },
-    /// Nobody was running it: it is cancelled.
+    /// No process owned the run. It is cancelled.
     Done,
-    /// Nobody was running it: it is cancelled, but for teardowns of what it has set up. Its [`resume`](Journal::resume) runs
-    /// them and nothing else.
+    /// No process owned the run. It is cancelled except for the teardowns of what it has set up:
+    /// [`resume`](Journal::resume) runs these and nothing else.
     LeavesTeardowns {
-        /// Their ids.
+        /// The ids of the teardowns.
         tasks: Vec<String>,
     },
-    /// It had ended before.
+    /// The run had ended before.
     Over(RunState),
 }
 
 impl Journal {
-    /// Lets tasks of a run that nobody runs run again, with the [`resume`](Journal::resume) of the run. Gives their ids.
+    /// Clears tasks of a run that no process owns, so that [`resume`](Journal::resume) runs them again. Returns their ids.
     ///
-    /// Their attempts stay in the history and are counted on, but do not count against the retries. Downstream tasks that
-    /// have run are not run again unless they are picked, too.
+    /// Their attempts stay in the history, and attempt numbers continue, but earlier attempts do not count as retries.
+    /// Downstream tasks that have run are not run again unless the filter selects them, too.
     ///
     /// # Errors
     ///
-    /// When somebody runs the run, it has no such task, or none of the picked tasks has run or ended.
+    /// When a process owns the run, it has no such task, or none of the selected tasks has run or ended.
     pub async fn clear(&self, run: &str, pick: &TaskFilter, note: &Note) -> Result<Vec<String>, JournalError> {
-        let run = self.row(run).await?.info.run_id;
-        let claim = self.claim(&run)?;
-        let history = self.history_of(self.row(&run).await?).await?;
-        let tasks = to_clear(&history, pick)?;
-        let ids = tasks.iter().map(|&task| history.id(task).to_owned()).collect();
-        let Note { by, reason } = note.clone();
-        let tasks = history.numbers_of(&tasks);
-        self.amend(&history, vec![(Entry::Cleared { tasks, by, reason }, None)], RunState::Running).await?;
-        drop(claim);
-        Ok(ids)
+        self.adopt(run).await?.clear(pick, note).await
     }
 
-    /// What [`Journal::clear`] would clear. Changes nothing, and answers for a run under way as well.
+    /// Clears tasks of a run and resumes it, with one claim: no other process can take the run in between. Returns the ids
+    /// of the cleared tasks and the request to resume.
     ///
     /// # Errors
     ///
-    /// When it has no such task, or none of the picked tasks has run or ended.
+    /// As [`Journal::clear`] and [`Journal::resume`]. When resuming fails, the tasks stay cleared.
+    pub async fn clear_and_resume(
+        &self,
+        run: &str,
+        pick: &TaskFilter,
+        note: &Note,
+    ) -> Result<(Vec<String>, RunRequest<()>), JournalError> {
+        let mut adopted = self.adopt(run).await?;
+        let cleared = adopted.clear(pick, note).await?;
+        Ok((cleared, adopted.resume().await?))
+    }
+
+    /// The tasks that [`Journal::clear`] would clear. Changes nothing, and works for a run with an owner, too.
+    ///
+    /// # Errors
+    ///
+    /// When it has no such task, or none of the selected tasks has run or ended.
     pub async fn would_clear(&self, run: &str, pick: &TaskFilter) -> Result<Vec<String>, JournalError> {
-        let history = self.history(run).await?;
-        let tasks = to_clear(&history, pick)?;
-        Ok(tasks.into_iter().map(|task| history.id(task).to_owned()).collect())
+        would_clear(&self.history(run).await?, pick)
     }
 
-    /// Says what became of tasks of a run that nobody runs: `success`, `failed` or `skipped`. Gives their ids.
+    /// Sets the state of tasks of a run that no process owns to `success`, `failed` or `skipped`. Returns their ids.
     ///
-    /// What followed from their states before is decided anew by the [`resume`](Journal::resume) of the run. A task that is
-    /// marked as a success needs a value if others take it: the one it returned before, or `value`, which must fit its type.
+    /// [`resume`](Journal::resume) decides anew what follows from their states. A task that is marked as a success needs a
+    /// value if others take it: the one it returned before, or `value`, which must fit its type.
     ///
     /// # Errors
     ///
-    /// When somebody runs the run, it has no such task, the state is none of the three, or a value is missing or does not fit.
+    /// When a process owns the run, it has no such task, the state is none of the three, or a value is missing or does not
+    /// fit.
     pub async fn mark(
         &self,
         run: &str,
@@ -103,19 +111,74 @@ impl Journal {
         value: Option<&serde_json::Value>,
         note: &Note,
     ) -> Result<Vec<String>, JournalError> {
-        let run = self.row(run).await?.info.run_id;
-        let nothing = |reason: String| JournalError::Nothing { run: run.clone(), reason };
-        if !matches!(state, TaskState::Success | TaskState::Failed | TaskState::Skipped) {
-            return Err(nothing(format!("a task cannot be marked as {state}, only as success, failed or skipped")));
+        self.adopt(run).await?.mark(pick, state, value, note).await
+    }
+
+    /// Cancels a run: what has not started becomes `cancelled`, what runs is asked to stop.
+    ///
+    /// Jobs on a cluster of a run that no process owns are left alone; the command `cancel` ends those as well.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such run, or the store cannot be written.
+    pub async fn cancel(&self, run: &str, note: &Note) -> Result<Cancellation, JournalError> {
+        let row = self.row(run).await?;
+        if row.state.is_terminal() {
+            return Ok(Cancellation::Over(row.state));
         }
-        let claim = self.claim(&run)?;
-        let history = self.history_of(self.row(&run).await?).await?;
-        let tasks = pick.of(&history)?;
+        if let Some(worker) = row.live_owner() {
+            return self.ask_to_cancel(&row, worker.to_owned(), note).await;
+        }
+        match self.adopt_row(&row).await {
+            // A process has claimed it since.
+            Err(JournalError::Live { by, .. }) => self.ask_to_cancel(&row, by, note).await,
+            adopted => adopted?.cancel(note).await,
+        }
+    }
+
+    async fn ask_to_cancel(&self, row: &RunRow, worker: String, note: &Note) -> Result<Cancellation, JournalError> {
+        let Note { by, reason } = note.clone();
+        let reason = if reason.is_empty() { "cancelled".to_owned() } else { reason };
+        let request = Request { run: row.number, what: RequestKind::Cancel, by, reason, at: Timestamp::now() };
+        self.inner.store.ask(&request).await?;
+        Ok(Cancellation::Asked { worker })
+    }
+}
+
+impl AdoptedRun {
+    /// As [`Journal::clear`].
+    pub(crate) async fn clear(&mut self, pick: &TaskFilter, note: &Note) -> Result<Vec<String>, JournalError> {
+        let tasks = to_clear(&self.history, pick)?;
+        let ids = tasks.iter().map(|&task| self.history.id(task).to_owned()).collect();
+        let Note { by, reason } = note.clone();
+        let tasks = self.history.numbers_of(&tasks);
+        self.append(vec![(Entry::Cleared { tasks, by, reason }, None)], RunState::Running).await?;
+        Ok(ids)
+    }
+
+    /// As [`Journal::would_clear`].
+    pub(crate) fn would_clear(&self, pick: &TaskFilter) -> Result<Vec<String>, JournalError> {
+        would_clear(&self.history, pick)
+    }
+
+    /// As [`Journal::mark`].
+    pub(crate) async fn mark(
+        &mut self,
+        pick: &TaskFilter,
+        state: TaskState,
+        value: Option<&serde_json::Value>,
+        note: &Note,
+    ) -> Result<Vec<String>, JournalError> {
+        if !matches!(state, TaskState::Success | TaskState::Failed | TaskState::Skipped) {
+            return Err(self.refused(format!("a task cannot be marked as {state}, only as success, failed or skipped")));
+        }
+        let history = &self.history;
+        let tasks = pick.of(history)?;
         if tasks.is_empty() {
-            return Err(nothing("no task of it is meant".to_owned()));
+            return Err(self.refused("no task of it is meant"));
         }
         let value = match value {
-            Some(value) => Some(encode(&history, &tasks, value)?),
+            Some(value) => Some(encode(history, &tasks, value)?),
             None => None,
         };
         if state == TaskState::Success && value.is_none() {
@@ -128,7 +191,7 @@ impl Journal {
                 !history.tasks[**task as usize].has_value() && !unit && (taken || history.shape.result == Some(**task))
             };
             if let Some(&task) = tasks.iter().find(taken) {
-                return Err(nothing(format!(
+                return Err(self.refused(format!(
                     "others take the value of `{}`, a {}, and it has none: give one as JSON with the mark",
                     history.id(task),
                     history.shape.kind(task).output
@@ -144,40 +207,20 @@ impl Journal {
         });
         let tasks = history.numbers_of(&tasks);
         let entry = Entry::Marked { tasks, state, by, reason, value: ValueRef::Nowhere };
-        self.amend(&history, vec![(entry, value)], RunState::Running).await?;
-        drop(claim);
+        self.append(vec![(entry, value)], RunState::Running).await?;
         Ok(ids)
     }
 
-    /// Ends a run early: what has not started becomes `cancelled`, what runs is asked to stop.
-    ///
-    /// Of a run that nobody runs, jobs on a cluster go on; the command `cancel` ends those as well.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such run, or the store cannot be written.
-    pub async fn cancel(&self, run: &str, note: &Note) -> Result<Cancellation, JournalError> {
-        let row = self.row(run).await?;
-        let run = row.info.run_id.clone();
-        if row.state != RunState::Running {
-            return Ok(Cancellation::Over(row.state));
-        }
-        if let Some(worker) = self.inner.run_locks.holder(&run) {
-            let Note { by, reason } = note.clone();
-            let reason = if reason.is_empty() { "cancelled".to_owned() } else { reason };
-            let request = Request { run: row.number, what: RequestKind::Cancel, by, reason, at: Timestamp::now() };
-            self.inner.store.ask(&request).await?;
-            return Ok(Cancellation::Asked { worker });
-        }
-        let claim = self.claim(&run)?;
-        let history = self.history_of(self.row(&run).await?).await?;
-        if history.row.state != RunState::Running {
-            return Ok(Cancellation::Over(history.row.state));
+    /// As [`Journal::cancel`].
+    pub(crate) async fn cancel(mut self, note: &Note) -> Result<Cancellation, JournalError> {
+        if self.history.row.state.is_terminal() {
+            return Ok(Cancellation::Over(self.history.row.state));
         }
         let state = RunState::Cancelled;
         let reason = said(if note.reason.is_empty() { "cancelled" } else { &note.reason }, &note.by);
         let mut entries = vec![(Entry::Halted { reason, state }, None)];
-        let left: Vec<u32> = set_up(&history);
+        let history = &self.history;
+        let left: Vec<u32> = set_up(history);
         for (task, known) in (0..history.shape.nodes.len() as u32).zip(&history.tasks) {
             if !known.state.is_terminal() && !left.contains(&task) {
                 let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
@@ -186,44 +229,21 @@ impl Journal {
             }
         }
         if !left.is_empty() {
-            self.amend(&history, entries, RunState::Running).await?;
             let tasks = left.into_iter().map(|task| history.id(task).to_owned()).collect();
+            self.append(entries, RunState::Running).await?;
+            // An earlier request to cancel must not stop the teardowns when they run.
+            self.drop_requests().await?;
             return Ok(Cancellation::LeavesTeardowns { tasks });
         }
         entries.push((Entry::Ended { state }, None));
-        self.amend(&history, entries, state).await?;
-        drop(claim);
+        self.append(entries, state).await?;
         Ok(Cancellation::Done)
     }
+}
 
-    /// Appends entries to a run that was claimed.
-    pub(super) async fn amend(
-        &self,
-        history: &RunHistory,
-        entries: Vec<(Entry, Option<Stored>)>,
-        state: RunState,
-    ) -> Result<(), JournalError> {
-        let run = &history.info.run_id;
-        let taken = || JournalError::Taken { run: run.clone() };
-        let store = &self.inner.store;
-        let token = store.adopt(history.number, history.row.token, &worker()).await?.ok_or_else(taken)?;
-        let now = Timestamp::now();
-        let mut buffer = Buffer::default();
-        for (entry, value) in entries {
-            buffer.push(now, entry, value);
-        }
-        let ended = (state != RunState::Running).then_some(now);
-        let update = RunUpdate { state, ended, counts: Vec::new(), graph: None };
-        let append = Append {
-            run: AppendTarget::Existing { run: history.number, token },
-            segment: Some(Segment { number: history.segments + 1, events: buffer.events, data: buffer.data }),
-            update: Some(update),
-        };
-        match store.append(&[append]).await?.first() {
-            Some(Appended::Stored(_)) => Ok(()),
-            _ => Err(taken()),
-        }
-    }
+fn would_clear(history: &RunHistory, pick: &TaskFilter) -> Result<Vec<String>, JournalError> {
+    let tasks = to_clear(history, pick)?;
+    Ok(tasks.into_iter().map(|task| history.id(task).to_owned()).collect())
 }
 
 fn to_clear(history: &RunHistory, pick: &TaskFilter) -> Result<Vec<u32>, JournalError> {
@@ -260,7 +280,7 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
     Ok(Stored::Inline(stored.unwrap_or_default()))
 }
 
-/// A reason, and target it is.
+/// A reason with its author.
 pub(super) fn said(reason: &str, by: &str) -> String {
     if by.is_empty() { reason.to_owned() } else { format!("{reason} (by {by})") }
 }

@@ -39,6 +39,7 @@ pub(crate) fn fold_any(bytes: &[u8]) {
         build: String::new(),
         owner: String::new(),
         token: 1,
+        liveness: store::Liveness::default(),
         state: crate::run::RunState::Running,
         tasks: 3,
         created: crate::base::Timestamp::EPOCH,

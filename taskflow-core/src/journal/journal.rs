@@ -1,4 +1,4 @@
-//! The journal's face: opening one, running with it, looking into it.
+//! The public API of the journal: opening one, recording runs with it, reading it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,10 @@ use super::{params, segment};
 use crate::base::{ErrorKind, Timestamp, safe_name};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::run::{Entry, RunState, Session};
-use crate::store::{AppendTarget, MemoryStore, NewRun, RunFilter, RunLocks, RunRow, Store, build_id, worker};
+use crate::store::{
+    AppendTarget, Liveness, MemoryStore, NewRun, RunCursor, RunFilter, RunOrder, RunRow, Store, StoreRuntime, build_id,
+    worker,
+};
 use crate::value::ValueFiles;
 
 /// Keeps what happens in runs: their history, their values, and what is needed to go on with them after a crash.
@@ -44,14 +47,14 @@ pub struct Journal {
 pub(super) struct Inner {
     pub(super) store: Arc<dyn Store>,
     pub(super) queue: Arc<Queue>,
-    pub(super) run_locks: RunLocks,
+    pub(super) runtime: StoreRuntime,
     pub(super) files: Option<Arc<ValueFiles>>,
     pub(super) home: Option<PathBuf>,
     inline_limit: usize,
     value_limit: usize,
-    /// Held by whoever tells callbacks what earlier runs outbox_add.
+    /// Held while callbacks of earlier runs are delivered.
     pub(super) delivering: tokio::sync::Mutex<()>,
-    /// Whether that was done.
+    /// Whether this journal has started to deliver them.
     pub(super) has_delivered: AtomicBool,
 }
 
@@ -97,7 +100,7 @@ impl JournalBuilder {
     ///
     /// When its thread cannot be started.
     pub fn in_memory(self) -> Result<Journal, JournalError> {
-        self.over(Arc::new(MemoryStore::default()), RunLocks::default(), None)
+        self.over(Arc::new(MemoryStore::default()), None)
     }
 
     /// A journal in a directory, which is made if it does not exist: `taskflow.db`, and beside it the directories `values`,
@@ -115,7 +118,7 @@ impl JournalBuilder {
         };
         std::fs::create_dir_all(home).map_err(failed)?;
         let store = crate::store::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
-        self.over(Arc::new(store), RunLocks::in_directory(home.join("live")), Some(home))
+        self.over(Arc::new(store), Some(home))
     }
 
     /// The journal in a directory, if there is one: as [`JournalBuilder::open`], for looking without making anything.
@@ -127,21 +130,21 @@ impl JournalBuilder {
     pub async fn open_existing(self, home: impl AsRef<Path>) -> Result<Option<Journal>, JournalError> {
         let home = home.as_ref();
         let store = crate::store::SqliteStore::open_existing(&home.join("taskflow.db"), self.sync).await?;
-        let run_locks = RunLocks::in_directory(home.join("live"));
-        store.map(|store| self.over(Arc::new(store), run_locks, Some(home))).transpose()
+        store.map(|store| self.over(Arc::new(store), Some(home))).transpose()
     }
 
-    fn over(self, store: Arc<dyn Store>, run_locks: RunLocks, home: Option<&Path>) -> Result<Journal, JournalError> {
-        let queue = Queue::start(Arc::clone(&store)).map_err(JournalError::Thread)?;
-        Ok(self.with_queue(store, queue, run_locks, home))
+    fn over(self, store: Arc<dyn Store>, home: Option<&Path>) -> Result<Journal, JournalError> {
+        let runtime = StoreRuntime::default();
+        let queue = Queue::start(Arc::clone(&store), runtime.clone()).map_err(JournalError::Thread)?;
+        Ok(self.with_queue(store, queue, runtime, home))
     }
 
-    /// A journal target entries are stored by whoever has the queue.
+    /// A journal whose entries are stored by whoever has the queue.
     pub(super) fn with_queue(
         self,
         store: Arc<dyn Store>,
         queue: Arc<Queue>,
-        run_locks: RunLocks,
+        runtime: StoreRuntime,
         home: Option<&Path>,
     ) -> Journal {
         let files =
@@ -149,8 +152,7 @@ impl JournalBuilder {
         let JournalBuilder { inline_limit, value_limit, .. } = self;
         let home = home.map(Path::to_path_buf);
         let (delivering, has_delivered) = (tokio::sync::Mutex::new(()), AtomicBool::new(false));
-        let inner =
-            Inner { store, queue, run_locks, files, home, inline_limit, value_limit, delivering, has_delivered };
+        let inner = Inner { store, queue, runtime, files, home, inline_limit, value_limit, delivering, has_delivered };
         Journal { inner: Arc::new(inner) }
     }
 }
@@ -197,13 +199,15 @@ impl Journal {
         let run_id = &run.info.run_id;
         let params = params::encode(run.plan.params(), run.params);
         let params = params.map_err(|reason| RecorderError::new(ErrorKind::Invalid, reason))?;
-        let claim = self.claim(run_id)?;
+        let guard = self.inner.store.reserve(run_id).ok_or_else(|| {
+            RecorderError::new(ErrorKind::Conflict, format!("a run with the id `{run_id}` is being run already"))
+        })?;
         let at = run.at;
         let new = NewRun {
             info: run.info.clone(),
             graph: run.plan.hash().to_owned(),
             build: build_id().to_owned(),
-            owner: worker(),
+            owner: Some(worker()),
             params,
             tasks: run.plan.task_count() as u32,
             created: at,
@@ -216,7 +220,7 @@ impl Journal {
             session: session(run, 1),
             counts: Default::default(),
             generations: Default::default(),
-            claim: Some(claim),
+            guard: Some(guard),
             graph: Arc::clone(run.plan),
             update: None,
             delivery_log: StoreDeliveryLog::of(&self.inner, run_id),
@@ -265,26 +269,14 @@ impl<T> RunRequest<T> {
 
 /// Looking into it.
 impl Journal {
-    /// The runs that the filter lets through, newest first. Their tasks are not read.
+    /// The runs that match the filter, in its order. Does not read their tasks.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
     pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, JournalError> {
-        let wants = |state| filter.states.is_empty() || filter.states.contains(&state);
-        let mut asked = filter.clone();
-        // Whether a run is interrupted is not in the store: it has not ended, and nobody runs it.
-        let both = [RunState::Running, RunState::Interrupted];
-        if both.iter().any(|state| asked.states.contains(state)) {
-            asked.states.retain(|state| !both.contains(state));
-            asked.states.extend(both);
-            asked.limit = None;
-        }
-        let rows = self.inner.store.runs(&asked).await?;
-        let mut runs: Vec<RunSummary> = rows.into_iter().map(|row| self.summary(row)).collect();
-        runs.retain(|run| wants(run.state));
-        runs.truncate(filter.limit.map_or(usize::MAX, |limit| limit as usize));
-        Ok(runs)
+        let rows = self.inner.store.runs(filter).await?;
+        Ok(rows.into_iter().map(RunSummary::of).collect())
     }
 
     /// The run that a word names: its number, its id, a part of its id that only one run has (a number is no part), or `last`
@@ -294,7 +286,7 @@ impl Journal {
     ///
     /// When no run or several are meant, or the store cannot be read.
     pub async fn find(&self, word: &str) -> Result<RunSummary, JournalError> {
-        Ok(self.summary(self.row(word).await?))
+        Ok(RunSummary::of(self.row(word).await?))
     }
 
     pub(super) async fn row(&self, word: &str) -> Result<RunRow, JournalError> {
@@ -383,22 +375,10 @@ impl Journal {
             let graph = |hash: &str| graphs.get(hash).cloned().ok_or_else(|| format!("its graph {hash} is missing"));
             history.fold(number, entries, graph, &mut each).map_err(&damaged)?;
         }
-        history.state = self.present_state(&row.info.run_id, history.state);
-        Ok(history)
-    }
-
-    /// A run that has not ended is running only if somebody runs it.
-    pub(super) fn present_state(&self, run_id: &str, stored: RunState) -> RunState {
-        match stored {
-            RunState::Running if self.inner.run_locks.holder(run_id).is_none() => RunState::Interrupted,
-            stored => stored,
+        if history.state == RunState::Running && row.liveness != Liveness::Alive {
+            history.state = RunState::Interrupted;
         }
-    }
-
-    fn summary(&self, row: RunRow) -> RunSummary {
-        let state = self.present_state(&row.info.run_id, row.state);
-        let RunRow { number, info, graph, build, owner, tasks, created, ended, counts, .. } = row;
-        RunSummary { number, info, state, graph, build, worker: owner, tasks, created, ended, counts }
+        Ok(history)
     }
 
     /// Writes what is to be written and lets go of files. Runs that go on with this journal are interrupted.
@@ -420,25 +400,38 @@ impl Journal {
 pub struct RunSummary {
     /// The number of the run in its store: small, and counted upwards.
     pub number: i64,
-    /// Its id, its DAG, what it is about and what started it.
+    /// Its identity.
     #[serde(flatten)]
     pub info: crate::run::RunInfo,
-    /// How it stands; see [`RunHistory::state`].
+    /// Its state; see [`RunHistory::state`].
     pub state: RunState,
     /// The structural hash of its graph.
     pub graph: String,
     /// Which build of the program started it.
     pub build: String,
-    /// Which process ran it last: `host:process`.
+    /// The last process that owned it, `host:pid`; empty until one has.
     pub worker: String,
     /// How many tasks its graph has.
     pub tasks: u32,
-    /// When it was asked for.
+    /// When it was created.
     pub created: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
-    /// How many tasks came to which state; empty while it goes on.
+    /// The number of tasks in each state; empty until it has ended.
     pub counts: Vec<(crate::run::TaskState, u32)>,
+}
+
+impl RunSummary {
+    pub(super) fn of(row: RunRow) -> Self {
+        let state = row.present_state();
+        let RunRow { number, info, graph, build, owner, tasks, created, ended, counts, .. } = row;
+        RunSummary { number, info, state, graph, build, worker: owner, tasks, created, ended, counts }
+    }
+
+    /// The place of the run in an order: with [`RunFilter::after`] it leads to the runs that follow.
+    pub fn cursor(&self, order: RunOrder) -> RunCursor {
+        RunCursor::of(order, self.created, self.info.logical_date, self.number)
+    }
 }
 
 impl fmt::Debug for Journal {

@@ -15,12 +15,12 @@ use crate::base::Timestamp;
 use crate::callback::{DeliveryAttempt, PendingCallback};
 use crate::dag::Plan;
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::store::{Append, Appended, MemoryStore, RunLocks, Store};
+use crate::store::{Append, Appended, MemoryStore, Store, StoreRuntime};
 
 /// A journal, and the hand that stores.
 pub(crate) struct ManualJournal {
     journal: Journal,
-    store: Arc<MemoryStore>,
+    store: Arc<dyn Store>,
     queue: Arc<Queue>,
     /// Taken, and not stored yet; each with the number of its last entry.
     batch: Vec<(Arc<RunLog>, Append, u64)>,
@@ -30,13 +30,9 @@ pub(crate) struct ManualJournal {
 
 impl ManualJournal {
     pub(crate) fn new() -> Self {
-        let (store, queue) = (Arc::new(MemoryStore::default()), Queue::manual_journal());
-        let journal = Journal::builder().with_queue(
-            Arc::clone(&store) as Arc<dyn Store>,
-            Arc::clone(&queue),
-            RunLocks::default(),
-            None,
-        );
+        let (store, queue): (Arc<dyn Store>, _) = (Arc::new(MemoryStore::default()), Queue::manual_journal());
+        let journal =
+            Journal::builder().with_queue(Arc::clone(&store), Arc::clone(&queue), StoreRuntime::default(), None);
         ManualJournal { journal, store, queue, batch: Vec::new(), entries: 0 }
     }
 

@@ -1,28 +1,30 @@
-//! The journal: what happened in every run, kept so that runs survive.
+//! The journal: records what happens in runs, so that runs survive their process.
 //!
-//! - [`Journal`]: the face. `error`: what can go wrong.
-//! - `segment`: the entries of a run that were stored at once, as bytes. `graph`, `params`: what else is stored of a run.
-//! - `store`: what every kind of store can do. `memory`, `sqlite`: the stores there are.
-//! - `writer`: the thread that stores; states its protocol. `run_log`: where the entries of a run wait for it.
-//! - `live`: which runs are being run, by whom.
-//! - `history`: what the entries of a run come to. `elements`: of the tasks of lists, too. `values`: reading stored values.
-//! - `resume`: going on with a run; states its protocol. `known`: what of it stays in the graph of today. `edit`: clearing, marking, cancelling; `pick`: which
-//!   tasks are meant. `replay`: one task again, for a debugger. `explain`: why a task is where it is.
-//! - `deliveries`: what callbacks were told, and what they have yet to be told; states its protocol.
-//! - `upkeep`: forgetting, checking, giving room back.
+//! - [`Journal`]: the public API. `error`: what can go wrong.
+//! - `segment`: entries of a run as bytes. `graph`, `params`: what else is stored of a run.
+//! - `writer`: the thread that stores entries, and its protocol. `run_log`: where the entries of a run wait for it.
+//! - `history`: folds the entries of a run. `elements`: numbers of mapped tasks. `values`: reads stored values.
+//! - `adopted`: a run that this process has claimed, and the protocol of claiming. On it work `edit` (clear, mark, cancel),
+//!   `release` (events) and `resume`. `resume_state`: what of a history applies to the present graph. `task_filter`: selects
+//!   tasks. `enqueue`: creates runs that wait for a process.
+//! - `replay`: runs one task again, for a debugger. `explain`: why a task is in its state.
+//! - `deliveries`: delivered and undelivered callbacks, and their protocol.
+//! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs.
 //! - `manual_journal`: a journal for simulated runs.
 
+mod adopted;
 mod archive;
 mod deliveries;
 mod edit;
 mod elements;
+mod enqueue;
 mod error;
 mod explain;
 mod fuzz;
 mod graph;
 mod history;
-#[allow(clippy::module_inception, reason = "the type is the room's face")]
+#[allow(clippy::module_inception, reason = "the type is the public API of the module")]
 mod journal;
 #[cfg(feature = "testing")]
 mod manual_journal;
@@ -40,6 +42,7 @@ mod upkeep;
 mod values;
 mod writer;
 
+pub(crate) use adopted::AdoptedRun;
 pub use deliveries::Delivery;
 pub use edit::{Cancellation, Note};
 pub use error::JournalError;

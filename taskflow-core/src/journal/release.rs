@@ -1,30 +1,31 @@
-//! Releasing an event: what tasks wait for with [`TaskContext::wait_for`](crate::task::TaskContext::wait_for).
+//! Sends events to runs: what tasks wait for with [`TaskContext::wait_for`](crate::task::TaskContext::wait_for).
 
 use serde::Serialize;
 
+use super::adopted::AdoptedRun;
 use super::edit::Note;
 use super::error::JournalError;
 use super::journal::Journal;
 use crate::base::Timestamp;
-use crate::run::{Entry, RunState};
-use crate::store::{Request, RequestKind};
+use crate::run::Entry;
+use crate::store::{Request, RequestKind, RunRow};
 
-/// What came of a release.
+/// The outcome of [`Journal::release`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Released {
-    /// The process that runs the run was told.
+    /// A process owns the run. It was asked to deliver the event.
     Told {
-        /// That process, `host:process`.
+        /// That process, `host:pid`.
         worker: String,
     },
-    /// Nobody runs the run: it is in its history, and [`resume`](Journal::resume) goes on with it.
+    /// No process owns the run. The event is in its history, and [`resume`](Journal::resume) delivers it.
     Kept,
 }
 
 impl Journal {
-    /// Says that an event has come in a run: tasks that wait for `key` go on with `value`, and so does every task that will
-    /// wait for it later. A second event with the same key takes the place of the first.
+    /// Sends an event to a run: tasks that wait for `key` continue with `value`, and so does every task that waits for it
+    /// later. A second event with the same key replaces the first.
     ///
     /// # Errors
     ///
@@ -39,7 +40,7 @@ impl Journal {
         let row = self.row(run).await?;
         let run = row.info.run_id.clone();
         let nothing = |reason: String| JournalError::Nothing { run: run.clone(), reason };
-        if row.state != RunState::Running {
+        if row.state.is_terminal() {
             return Err(nothing(format!("it has ended ({}), and nothing in it waits", row.state)));
         }
         let value = serde_json::to_value(value)
@@ -49,18 +50,38 @@ impl Journal {
             crate::approval::check(&plan, key, &value).map_err(refused)?;
         }
         let value = value.to_string();
-        if let Some(worker) = self.inner.run_locks.holder(&run) {
-            let Note { by, reason } = note.clone();
-            let what = RequestKind::Release { key: key.to_owned(), value };
-            self.inner.store.ask(&Request { run: row.number, what, by, reason, at: Timestamp::now() }).await?;
-            return Ok(Released::Told { worker });
+        if let Some(worker) = row.live_owner() {
+            return self.ask_to_release(&row, worker.to_owned(), key, value, note).await;
         }
-        let claim = self.claim(&run)?;
-        let history = self.history_of(self.row(&run).await?).await?;
+        match self.adopt_row(&row).await {
+            // A process has claimed it since.
+            Err(JournalError::Live { by, .. }) => self.ask_to_release(&row, by, key, value, note).await,
+            adopted => adopted?.release(key, value, note).await,
+        }
+    }
+
+    async fn ask_to_release(
+        &self,
+        row: &RunRow,
+        worker: String,
+        key: &str,
+        value: String,
+        note: &Note,
+    ) -> Result<Released, JournalError> {
+        let Note { by, reason } = note.clone();
+        let what = RequestKind::Release { key: key.to_owned(), value };
+        self.inner.store.ask(&Request { run: row.number, what, by, reason, at: Timestamp::now() }).await?;
+        Ok(Released::Told { worker })
+    }
+}
+
+impl AdoptedRun {
+    /// Stores an event, whose value is JSON.
+    async fn release(mut self, key: &str, value: String, note: &Note) -> Result<Released, JournalError> {
         let Note { by, reason } = note.clone();
         let entry = Entry::Happened { key: key.to_owned(), value, by, reason };
-        self.amend(&history, vec![(entry, None)], RunState::Running).await?;
-        drop(claim);
+        let state = self.history.row.state;
+        self.append(vec![(entry, None)], state).await?;
         Ok(Released::Kept)
     }
 }

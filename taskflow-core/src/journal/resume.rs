@@ -1,16 +1,16 @@
-//! Going on with a run that was interrupted, or of which tasks were cleared.
+//! Resumes a run that was interrupted or edited, and starts one that is queued.
 //!
-//! 1. The run is claimed; one that somebody runs is refused.
-//! 2. Its history is folded. What was in flight when its process died is lost and runs again; what has ended stays ended.
-//! 3. The history meets the graph of this program: tasks are the same if their ids are. Tasks that are new run, tasks that
-//!    are gone are `removed`, and a kept value target type has changed is refused before anything is touched.
-//! 4. Values that tasks still to be run will want are read.
-//! 5. The token of the run is raised: a process that had it before can store nothing any more. Then the run starts, with what
-//!    is known of it.
+//! 1. The run is [adopted](super::adopted): claimed, then read. What was in flight when its process died is lost and runs
+//!    again; what has ended stays ended.
+//! 2. The history meets the graph of this program: tasks are the same if their ids are. New tasks run, tasks that are gone
+//!    become `removed`. A stored value whose type has changed is refused before the run changes.
+//! 3. The values that tasks still to be run will take are read.
+//! 4. The run starts with what is known of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::adopted::AdoptedRun;
 use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
 use super::history::RunHistory;
@@ -22,23 +22,23 @@ use crate::base::Timestamp;
 use crate::dag::{Dag, DagDef, Plan, Registry};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::run::{RestoredNote, RestoredState, RunState, TaskState};
-use crate::store::{AppendTarget, RunUpdate, worker};
+use crate::store::{AppendTarget, RunUpdate};
 use crate::value::{AnyValue, Value};
 
 impl Journal {
-    /// Goes on with a run of a DAG of this program: what has ended stays as it is, what was in flight when its process died
-    /// runs again. Its tasks are taken from the program as it is now.
+    /// Resumes a run of a DAG of this program: what has ended stays as it is, what was in flight when its process died runs
+    /// again. Starts a run that is queued. Takes the tasks from the program as it is now.
     ///
     /// A run that has ended has nothing left to run, unless tasks of it were [cleared](Journal::clear) or marked.
     ///
     /// # Errors
     ///
-    /// When no run goes by that name, somebody runs it, it has ended, the program does not have its DAG, or the DAG has changed
-    /// so that a stored value does not fit. Nothing has changed then.
+    /// When there is no such run, a process owns it, it has ended, the program does not have its DAG, or a stored value does
+    /// not fit the DAG any more. The state of the run has not changed then.
     pub async fn resume(&self, run: &str) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;
-        self.resume_plan(&row.info.run_id, &plan, Timestamp::now()).await
+        self.adopt_row(&row).await?.resume_plan(&plan, Timestamp::now()).await
     }
 
     /// As [`Journal::resume`], with a graph that the program does not list: one of [`Dag::build`].
@@ -47,8 +47,7 @@ impl Journal {
     ///
     /// As [`Journal::resume`].
     pub async fn resume_dag<T: Value>(&self, run: &str, dag: &Dag<T>) -> Result<RunRequest<T>, JournalError> {
-        let row = self.row(run).await?;
-        self.resume_plan(&row.info.run_id, dag.plan(), Timestamp::now()).await
+        self.resume_plan(run, dag.plan(), Timestamp::now()).await
     }
 
     /// `at` is the present time: what was in flight counts as lost since then.
@@ -58,32 +57,42 @@ impl Journal {
         plan: &Arc<Plan>,
         at: Timestamp,
     ) -> Result<RunRequest<T>, JournalError> {
-        let run = run.to_owned();
-        let claim = self.claim(&run)?;
-        // Only now: before the claim somebody may have gone on with it.
-        let mut history = self.history_of(self.row(&run).await?).await?;
-        if history.row.state != RunState::Running {
-            let reason = format!("it has ended ({}); `retry` or `clear` say what is to run again", history.row.state);
+        self.adopt(run).await?.resume_plan(plan, at).await
+    }
+}
+
+impl AdoptedRun {
+    /// As [`Journal::resume`].
+    pub(crate) async fn resume(self) -> Result<RunRequest<()>, JournalError> {
+        let plan = dag_of(&self.history.info)?.plan()?;
+        self.resume_plan(&plan, Timestamp::now()).await
+    }
+
+    /// As [`Journal::resume_plan`].
+    pub(super) async fn resume_plan<T>(self, plan: &Arc<Plan>, at: Timestamp) -> Result<RunRequest<T>, JournalError> {
+        let (number, token) = (self.number(), self.token());
+        let AdoptedRun { journal, mut history, guard } = self;
+        let run = history.info.run_id.clone();
+        let stored_as = history.row.state;
+        if stored_as.is_terminal() {
+            let reason = format!("it has ended ({stored_as}); `retry` or `clear` say what is to run again");
             return Err(JournalError::Nothing { run, reason });
         }
         let changed = |reason| JournalError::Changed { run: run.clone(), reason };
         if history.info.dag_id != plan.id() {
             return Err(changed(format!("it is of the DAG `{}`, this is `{}`", history.info.dag_id, plan.id())));
         }
-        // As the history will have it as soon as this process stands in it.
+        // As the history will have it once the session of this process is stored.
         history.lose(at);
         let known = ResumeState::new(&history, plan);
         known.check_types().map_err(changed)?;
         let damaged = |what| JournalError::DamagedRun { run: run.clone(), what };
-        let stored = self.inner.store.params(history.number).await?.unwrap_or_default();
+        let stored = journal.inner.store.params(number).await?.unwrap_or_default();
         let stored = params::decode(&stored).map_err(damaged)?;
         let params = params::restore(&stored, plan.params(), &history.info).map_err(changed)?;
-        let values = self.values_of(&history, &known, &known.wanted()).await?;
-        let notes = self.notes_of(&history).await?;
-
-        let pending = self.pending(history.row.clone(), plan).await?;
-        let token = self.inner.store.adopt(history.number, history.row.token, &worker()).await?;
-        let token = token.ok_or_else(|| JournalError::Taken { run: run.clone() })?;
+        let values = journal.values_of(&history, &known, &known.wanted()).await?;
+        let notes = journal.notes_of(&history).await?;
+        let pending = journal.pending(history.row.clone(), plan).await?;
         let selection = known.selection();
         let restored = known.restore(values, notes);
         let counts = restored.tasks.iter().filter_map(|task| Some((ended(&task.state)?, 1)));
@@ -96,23 +105,26 @@ impl Journal {
         }
         let generations = known.generations();
         let graph = (history.graph != plan.hash()).then(|| (plan.hash().to_owned(), plan.task_count() as u32));
-        let update =
-            graph.is_some().then_some(RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph });
-        let (number, next) = (history.number, history.segments + 1);
-        let delivery_log = StoreDeliveryLog::of(&self.inner, &run);
-        let journal = self.clone();
+        let state = RunState::Running;
+        let update = (graph.is_some() || stored_as != state).then_some(RunUpdate {
+            state,
+            ended: None,
+            counts: Vec::new(),
+            graph,
+        });
+        let next = history.segments + 1;
+        let delivery_log = StoreDeliveryLog::of(&journal.inner, &run);
         let info = history.info.clone();
-        let run_id = run.clone();
         let open = move |about: &RunStart<'_>| -> Result<Arc<dyn Recorder>, RecorderError> {
             let init = RunLogInit {
-                run_id,
+                run_id: run,
                 target: AppendTarget::Existing { run: number, token },
                 next,
                 at,
                 session: session(about, token),
                 counts: count,
                 generations,
-                claim: Some(claim),
+                guard: Some(guard),
                 graph: Arc::clone(about.plan),
                 update,
                 delivery_log,
@@ -128,16 +140,9 @@ impl Journal {
         }
         Ok(request)
     }
+}
 
-    pub(super) fn claim(&self, run: &str) -> Result<crate::store::RunLock, JournalError> {
-        let failed = |error| JournalError::RunLock { run: run.to_owned(), error };
-        let live = || {
-            let by = self.inner.run_locks.holder(run).unwrap_or_else(|| "another process".to_owned());
-            JournalError::Live { run: run.to_owned(), by }
-        };
-        self.inner.run_locks.claim(run).map_err(failed)?.ok_or_else(live)
-    }
-
+impl Journal {
     /// The named values that tasks have pushed. Which of them will be pulled, nobody knows.
     pub(super) async fn notes_of(&self, history: &RunHistory) -> Result<Vec<RestoredNote>, JournalError> {
         let mut notes = Vec::new();

@@ -15,7 +15,7 @@ use crate::callback::DeliveryLog;
 use crate::dag::Plan;
 use crate::engine::{Archive, Commits, Recorder};
 use crate::run::{Durability, Encoded, Entry, Stored, TaskState};
-use crate::store::{Append, AppendTarget, RunLock, RunUpdate, Segment};
+use crate::store::{Append, AppendTarget, RunGuard, RunUpdate, Segment};
 use crate::value::{AnyValue, TypeInfo, ValueFiles};
 
 /// What a run is told about storing, and where its values go.
@@ -57,9 +57,9 @@ pub(super) struct LogState {
     /// How many tasks came to which end: few kinds, so that looking through them is quickest.
     counts: Vec<(TaskState, u32)>,
     commits: Option<Commits>,
-    /// Says to other processes that the run is being run; kept until nothing of it runs any more.
-    claim: Option<RunLock>,
-    /// Nothing more is stored: another process may have the run by now.
+    /// The ownership of the run, until nothing of it runs any more.
+    guard: Option<RunGuard>,
+    /// Nothing more is stored: another process may own the run by now.
     given_up: bool,
     /// The graph, until its snapshot is stored.
     graph: Option<Arc<Plan>>,
@@ -78,7 +78,7 @@ pub(super) struct RunLogInit {
     pub(super) session: Entry,
     pub(super) counts: HashMap<TaskState, u32>,
     pub(super) generations: HashMap<String, u32>,
-    pub(super) claim: Option<RunLock>,
+    pub(super) guard: Option<RunGuard>,
     pub(super) graph: Arc<Plan>,
     /// What changes about the run with its first segment.
     pub(super) update: Option<RunUpdate>,
@@ -87,7 +87,7 @@ pub(super) struct RunLogInit {
 
 impl RunLog {
     pub(super) fn begin(queue: &Arc<Queue>, journal: Journal, options: RecordOptions, init: RunLogInit) -> Arc<Self> {
-        let RunLogInit { run_id, target, next, at, session, counts, generations, claim, graph, update, delivery_log } =
+        let RunLogInit { run_id, target, next, at, session, counts, generations, guard, graph, update, delivery_log } =
             init;
         let mut buffer = Buffer::default();
         buffer.push(at, session, None);
@@ -100,7 +100,7 @@ impl RunLog {
             update,
             counts: counts.into_iter().collect(),
             commits: None,
-            claim,
+            guard,
             given_up: false,
             mapped: (!graph.mappings().is_empty()).then(|| graph.hash().to_owned()),
             graph: Some(graph),
@@ -145,6 +145,12 @@ impl RunLog {
         state.next += 1;
         let append = Append { run: state.target.clone(), segment, update: state.update.take() };
         (size, Some((append, state.recorded)))
+    }
+
+    /// Whether everything that was recorded is stored. Only the writer may ask: nobody else knows what it is storing.
+    pub(super) fn is_stored(&self) -> bool {
+        let state = self.lock();
+        state.buffer.is_empty() && !state.given_up
     }
 
     /// The graph, for the first who asks: its snapshot goes before the first entries.
@@ -242,9 +248,9 @@ impl Recorder for Log {
     }
 
     fn over(&self) {
-        // Another process may go on with it, if it has not ended.
-        let claim = self.0.lock().claim.take();
-        drop(claim);
+        // From here on another process may claim the run. The lock goes before the guard.
+        let guard = self.0.lock().guard.take();
+        drop(guard);
     }
 
     fn is_strict(&self) -> bool {

@@ -36,7 +36,10 @@ impl Journal {
         let mut runs = self.runs(&filter).await?;
         // One that was interrupted waits for somebody to go on with it, unless it is named.
         let interrupted = prune.states.contains(&RunState::Interrupted);
-        runs.retain(|run| run.state != RunState::Running && (run.state != RunState::Interrupted || interrupted));
+        runs.retain(|run| {
+            !matches!(run.state, RunState::Queued | RunState::Running)
+                && (run.state != RunState::Interrupted || interrupted)
+        });
         Ok(runs)
     }
 

@@ -10,7 +10,9 @@
 //!    other lock is held then.
 //! 4. If the batch cannot be stored, nothing of it is; the runs in it are told so, and end.
 //! 5. While more than [`CONGESTED`] bytes wait, the engines start nothing.
-//! 6. While runs are live the writer looks every [`LOOK`] for what other processes want of them.
+//! 6. While runs are live the writer looks every [`LOOK`] for requests to their owner and carries them out. It acknowledges
+//!    a request once what follows from it is stored, so a request is carried out twice rather than not at all.
+//! 7. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime) drives sockets and timers.
 //!
 //! Locks are taken in this order: engine, log, queue. A log is let go of under none of them: with the last one goes the
 //! journal, which takes the lock of the queue to say so.
@@ -24,7 +26,7 @@ use tokio::sync::oneshot;
 use super::edit::said;
 use super::graph::Graph;
 use super::run_log::{LogState, RunLog};
-use crate::store::{Appended, RequestKind, Store, StoreError};
+use crate::store::{Appended, RequestKind, Store, StoreError, StoreRuntime};
 
 /// How long an entry may wait that nobody waits for.
 const LAZY: Duration = Duration::from_millis(5);
@@ -60,13 +62,15 @@ struct Waiting {
 
 impl Queue {
     /// Starts the writer of a store. It ends when [`Queue::shut_down`] is called and all is stored.
-    pub(super) fn start(store: Arc<dyn Store>) -> std::io::Result<Arc<Self>> {
+    pub(super) fn start(store: Arc<dyn Store>, runtime: StoreRuntime) -> std::io::Result<Arc<Self>> {
         let queue = Arc::new(Queue { state: Mutex::default(), wake: Condvar::new() });
         let of = Arc::clone(&queue);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let handle = runtime.start()?;
         std::thread::Builder::new().name("taskflow-journal".to_owned()).spawn(move || {
-            let mut writer = Writer { store, runtime, seen: 0, looked: Instant::now() };
+            let mut writer = Writer { store, handle, carried_out: Vec::new(), looked: Instant::now() };
             writer.write(&of);
+            // Its runtime must outlive the writer.
+            drop(runtime);
         })?;
         Ok(queue)
     }
@@ -139,9 +143,10 @@ impl fmt::Debug for Queue {
 
 struct Writer {
     store: Arc<dyn Store>,
-    runtime: tokio::runtime::Runtime,
-    /// The last request of another process that was seen.
-    seen: i64,
+    /// Of the runtime of the store.
+    handle: tokio::runtime::Handle,
+    /// Requests that were carried out and not acknowledged yet, with the logs of their runs.
+    carried_out: Vec<(i64, Weak<RunLog>)>,
     looked: Instant,
 }
 
@@ -237,7 +242,7 @@ impl Writer {
         if batch.is_empty() {
             return size;
         }
-        match self.runtime.block_on(self.store.append(&batch)) {
+        match self.handle.block_on(self.store.append(&batch)) {
             Ok(appended) => {
                 for ((log, last), appended) in logs.into_iter().zip(appended) {
                     match appended {
@@ -261,18 +266,26 @@ impl Writer {
     fn store_graph(&self, log: &RunLog) -> Result<(), StoreError> {
         let Some(plan) = log.take_graph() else { return Ok(()) };
         if plan.has_callbacks() {
-            self.runtime.block_on(self.store.outbox_add(log.run_id()))?;
+            self.handle.block_on(self.store.outbox_add(log.run_id()))?;
         }
-        self.runtime.block_on(self.store.put_graph(plan.hash(), &Graph::of(&plan).encode()))
+        self.handle.block_on(self.store.put_graph(plan.hash(), &Graph::of(&plan).encode()))
     }
 
-    /// Passes on what other processes want.
+    /// Carries out what other processes ask of the owner of these runs, and acknowledges what is stored of earlier requests.
     fn look(&mut self, live: &[Arc<RunLog>]) {
         self.looked = Instant::now();
-        // What cannot be read now can be read at the next look; if the store is gone, the next batch says so.
-        let Ok(requests) = self.runtime.block_on(self.store.requests(self.seen)) else { return };
-        for (number, request) in requests {
-            self.seen = self.seen.max(number);
+        let runs: Vec<i64> = live.iter().filter_map(|log| log.number()).collect();
+        if runs.is_empty() {
+            return;
+        }
+        // What fails now is repeated at the next look. If the store is gone, the next batch reports it.
+        let _ = self.handle.block_on(self.store.heartbeat());
+        self.acknowledge();
+        let Ok(requests) = self.handle.block_on(self.store.requests(&runs)) else { return };
+        for (id, request) in requests {
+            if self.carried_out.iter().any(|&(known, _)| known == id) {
+                continue;
+            }
             let Some(log) = live.iter().find(|log| log.number() == Some(request.run)) else { continue };
             let Some(commits) = log.commits() else { continue };
             match request.what {
@@ -281,6 +294,18 @@ impl Writer {
                     commits.release(key, value.into(), request.by, request.reason);
                 }
             }
+            self.carried_out.push((id, Arc::downgrade(log)));
+        }
+    }
+
+    /// Acknowledges the requests whose entries are stored. A run that is gone without having stored them leaves them to its
+    /// next owner; a run that has ended took its requests with it.
+    fn acknowledge(&mut self) {
+        self.carried_out.retain(|(_, log)| log.strong_count() > 0);
+        let stored = |log: &Weak<RunLog>| log.upgrade().is_some_and(|log| log.is_stored());
+        let ids: Vec<i64> = self.carried_out.iter().filter(|(_, log)| stored(log)).map(|&(id, _)| id).collect();
+        if !ids.is_empty() && self.handle.block_on(self.store.acknowledge(&ids)).is_ok() {
+            self.carried_out.retain(|(id, _)| !ids.contains(id));
         }
     }
 }

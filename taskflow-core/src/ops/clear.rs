@@ -5,9 +5,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::error::OpsError;
-use super::resume::resume;
+use super::resume::resume_adopted;
 use crate::engine::RunRequest;
-use crate::journal::{Journal, Note, TaskFilter};
+use crate::journal::{AdoptedRun, Journal, Note, TaskFilter};
 use crate::run::Durability;
 
 /// The tasks of a run that were cleared, or would be.
@@ -51,22 +51,21 @@ pub async fn would_clear(journal: &Journal, run: &str, filter: &TaskFilter) -> R
     Ok(Cleared { number: found.number, run_id: found.info.run_id, tasks, dry_run: true })
 }
 
-/// Clears tasks of a run that is not running; [`resume`] runs them. Their earlier attempts stay in the history.
+/// Clears tasks of a run that is not running; [`resume`](super::resume()) runs them. Their earlier attempts stay in the history.
 ///
 /// # Errors
 ///
 /// As [`would_clear`], and when the run is running.
 pub async fn clear(journal: &Journal, run: &str, filter: &TaskFilter, note: &Note) -> Result<Cleared, OpsError> {
-    let found = journal.find(run).await?;
-    let tasks = journal.clear(&found.info.run_id, filter, note).await?;
-    Ok(Cleared { number: found.number, run_id: found.info.run_id, tasks, dry_run: false })
+    clear_adopted(&mut journal.adopt(run).await?, filter, note).await
 }
 
-/// Clears tasks of a run and returns the request that runs them.
+/// Clears tasks of a run and returns the request that runs them. The run is claimed once: no other process can take it in
+/// between.
 ///
 /// # Errors
 ///
-/// As [`clear`] and [`resume`]. When resuming fails, the tasks are cleared all the same.
+/// As [`clear`] and [`resume`](super::resume()). When resuming fails, the tasks stay cleared.
 pub async fn clear_and_run(
     journal: &Journal,
     run: &str,
@@ -74,7 +73,17 @@ pub async fn clear_and_run(
     note: &Note,
     durability: Durability,
 ) -> Result<Rerun, OpsError> {
-    let cleared = clear(journal, run, filter, note).await?;
-    let request = resume(journal, Some(&cleared.run_id), durability).await?;
-    Ok(Rerun { cleared, request })
+    let mut adopted = journal.adopt(run).await?;
+    let cleared = clear_adopted(&mut adopted, filter, note).await?;
+    Ok(Rerun { cleared, request: resume_adopted(adopted, durability).await? })
+}
+
+pub(super) async fn clear_adopted(
+    adopted: &mut AdoptedRun,
+    filter: &TaskFilter,
+    note: &Note,
+) -> Result<Cleared, OpsError> {
+    let tasks = adopted.clear(filter, note).await?;
+    let history = adopted.history();
+    Ok(Cleared { number: history.number, run_id: history.info.run_id.clone(), tasks, dry_run: false })
 }

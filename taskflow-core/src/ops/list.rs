@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::error::OpsError;
 use crate::base::Timestamp;
 use crate::journal::{Journal, RunSummary};
-use crate::run::{RunState, RunTrigger};
+use crate::run::{RunState, RunType};
 use crate::store::RunFilter;
 
 /// Runs, newest first.
@@ -47,7 +47,7 @@ pub struct RunSummaryDocument<'a> {
     /// Its state.
     pub state: RunState,
     /// What started it.
-    pub trigger: RunTrigger,
+    pub run_type: RunType,
     /// The point in time that it is about.
     pub logical_date: Timestamp,
     /// When it was created.
@@ -74,7 +74,7 @@ impl<'a> RunSummaryDocument<'a> {
             run_id: &run.info.run_id,
             dag_id: &run.info.dag_id,
             state: run.state,
-            trigger: run.info.trigger,
+            run_type: run.info.run_type,
             logical_date: run.info.logical_date,
             created: run.created,
             ended: run.ended,

@@ -5,9 +5,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::error::OpsError;
-use super::resume::resume;
+use super::resume::resume_adopted;
 use crate::engine::RunRequest;
-use crate::journal::{Journal, Note, RunHistory, TaskFilter};
+use crate::journal::{AdoptedRun, Journal, Note, TaskFilter};
 use crate::run::{Durability, TaskState};
 
 /// The state that tasks are set to.
@@ -32,7 +32,7 @@ pub struct Marked {
     pub tasks: Vec<String>,
     /// The state that they were set to.
     pub state: TaskState,
-    /// Ends the run, if no task is left to run. Otherwise [`resume`] runs what is left, when somebody asks for it.
+    /// Ends the run, if no task is left to run. Otherwise [`resume`](super::resume()) runs what is left, when somebody asks for it.
     #[serde(skip)]
     pub request: Option<RunRequest<()>>,
 }
@@ -65,25 +65,25 @@ pub async fn mark(
     if value.is_some() && *state != TaskState::Success {
         return Err(OpsError::ValueWithoutSuccess { state: *state });
     }
-    let found = journal.find(run).await?;
-    let (number, run_id) = (found.number, found.info.run_id);
-    let tasks = journal.mark(&run_id, filter, *state, value.as_ref(), note).await?;
-    let history = journal.history(&run_id).await?;
-    let request = match is_settled(journal, &history, &tasks).await? {
-        true => Some(resume(journal, Some(&run_id), durability).await?),
+    let mut adopted = journal.adopt(run).await?;
+    let tasks = adopted.mark(filter, *state, value.as_ref(), note).await?;
+    let (number, run_id) = (adopted.history().number, adopted.history().info.run_id.clone());
+    let request = match is_settled(&adopted, &tasks)? {
+        true => Some(resume_adopted(adopted, durability).await?),
         false => None,
     };
     Ok(Marked { number, run_id, tasks, state: *state, request })
 }
 
 /// Whether no task is left to run, so that the run only has to be ended.
-async fn is_settled(journal: &Journal, history: &RunHistory, marked: &[String]) -> Result<bool, OpsError> {
+fn is_settled(adopted: &AdoptedRun, marked: &[String]) -> Result<bool, OpsError> {
+    let history = adopted.history();
     if history.tasks.iter().any(|task| !task.state.is_terminal()) {
         return Ok(false);
     }
     // The states downstream followed from the earlier states of the marked tasks, unless those tasks ran or were marked.
     let downstream = TaskFilter::tasks(marked.to_vec()).downstream();
-    let downstream = journal.would_clear(&history.info.run_id, &downstream).await?;
+    let downstream = adopted.would_clear(&downstream)?;
     let derived = |id: &String| history.task(id).is_some_and(|task| task.cause.is_some() && !task.marked);
     Ok(!downstream.iter().any(derived))
 }

@@ -2,7 +2,7 @@
 
 use super::error::OpsError;
 use crate::engine::RunRequest;
-use crate::journal::Journal;
+use crate::journal::{AdoptedRun, Journal};
 use crate::run::{Durability, RunState};
 use crate::store::RunFilter;
 
@@ -16,10 +16,6 @@ use crate::store::RunFilter;
 /// When there is no such run, it has ended, another process runs it, or the DAG has changed so that a stored value does not
 /// fit.
 pub async fn resume(journal: &Journal, run: Option<&str>, durability: Durability) -> Result<RunRequest<()>, OpsError> {
-    let durability = match durability {
-        Durability::Ephemeral => Durability::Strict,
-        durability => durability,
-    };
     let request = match run {
         Some(run) => journal.resume(run).await?,
         None => {
@@ -29,5 +25,18 @@ pub async fn resume(journal: &Journal, run: Option<&str>, durability: Durability
             journal.resume(&newest.info.run_id).await?
         }
     };
-    Ok(request.durability(durability))
+    Ok(request.durability(stored(durability)))
+}
+
+/// Continues a run that is claimed already.
+pub(super) async fn resume_adopted(adopted: AdoptedRun, durability: Durability) -> Result<RunRequest<()>, OpsError> {
+    Ok(adopted.resume().await?.durability(stored(durability)))
+}
+
+/// A resumed run is stored already, whatever new runs are.
+fn stored(durability: Durability) -> Durability {
+    match durability {
+        Durability::Ephemeral => Durability::Strict,
+        durability => durability,
+    }
 }

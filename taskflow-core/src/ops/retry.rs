@@ -1,8 +1,8 @@
 //! Running the failed tasks of a run again.
 
-use super::clear::{Rerun, clear};
+use super::clear::{Rerun, clear_adopted};
 use super::error::OpsError;
-use super::resume::resume;
+use super::resume::resume_adopted;
 use crate::journal::{Journal, JournalError, Note, TaskFilter};
 use crate::run::Durability;
 
@@ -15,12 +15,12 @@ use crate::run::Durability;
 pub async fn retry(journal: &Journal, run: &str, note: &Note, durability: Durability) -> Result<Rerun, OpsError> {
     let found = journal.find(run).await?;
     let failed = TaskFilter::all().failed().downstream();
-    let cleared = match clear(journal, &found.info.run_id, &failed, note).await {
+    let mut adopted = journal.adopt(&found.info.run_id).await?;
+    let cleared = match clear_adopted(&mut adopted, &failed, note).await {
         Err(OpsError::Journal(JournalError::Nothing { .. })) => {
             return Err(OpsError::NothingFailed { number: found.number, state: found.state });
         }
         cleared => cleared?,
     };
-    let request = resume(journal, Some(&cleared.run_id), durability).await?;
-    Ok(Rerun { cleared, request })
+    Ok(Rerun { cleared, request: resume_adopted(adopted, durability).await? })
 }

@@ -9,7 +9,7 @@ use crate::journal::{
     AttemptHistory, Delivery, Edit, LinkHistory, MissedDeadline, PushedHistory, RunHistory, RunRetry, SessionHistory,
     TaskHistory, WaitHistory,
 };
-use crate::run::{RunState, RunTrigger, TaskState, TriggeredBy};
+use crate::run::{RunState, RunType, TaskState, TriggeredBy};
 
 /// A run, as JSON documents have it.
 #[derive(Clone, Debug, Serialize)]
@@ -26,7 +26,7 @@ pub struct RunStatus<'a> {
     /// Why it ended early.
     pub halt_reason: Option<&'a str>,
     /// What started it.
-    pub trigger: RunTrigger,
+    pub run_type: RunType,
     /// The task that triggered it.
     pub triggered_by: Option<&'a TriggeredBy>,
     /// The point in time that it is about.
@@ -116,7 +116,7 @@ impl<'a> RunStatus<'a> {
             dag_id: &history.info.dag_id,
             state: history.state,
             halt_reason: history.halt_reason.as_deref(),
-            trigger: history.info.trigger,
+            run_type: history.info.run_type,
             triggered_by: history.info.triggered_by.as_ref(),
             logical_date: history.info.logical_date,
             created: history.created,

@@ -1,12 +1,13 @@
-//! What is known of a DAG run before any of its tasks starts.
+//! The identity of a DAG run: ids, run type, logical date, data interval.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Interval, Timestamp};
 
-/// What is known of a DAG run before any of its tasks starts.
+/// The identity of a DAG run: known before any of its tasks starts, and fixed from then on.
 ///
 /// Defaults of parameters may be computed from it: `#[param(default = |run| run.logical_date.date())]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,19 +15,20 @@ use crate::base::{Interval, Timestamp};
 pub struct RunInfo {
     /// The id of the DAG.
     pub dag_id: String,
-    /// The id of the run, `manual__2026-01-31T06:00:00Z_k3f9qa` for one started by hand. No two runs have the same.
+    /// The id of the run, such as `manual__2026-01-31T06:00:00Z_k3f9qa`. It is unique.
     pub run_id: String,
-    /// The point in time the run is about; for a run started by hand, when that happened.
+    /// The logical date: the point in time that the run is about. For a manual run, when it was requested.
     pub logical_date: Timestamp,
-    /// What started it.
-    pub trigger: RunTrigger,
+    /// How the run came about. Stores of schema 1 and 2 call it `trigger`.
+    #[serde(alias = "trigger")]
+    pub run_type: RunType,
     interval: Option<Interval>,
-    /// The task that started it, if one did.
+    /// The task that triggered it, if one did.
     #[serde(default)]
     pub triggered_by: Option<TriggeredBy>,
 }
 
-/// The task that started a run of another DAG.
+/// The task that triggered a run of another DAG.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TriggeredBy {
@@ -36,18 +38,44 @@ pub struct TriggeredBy {
     pub task_id: String,
 }
 
-/// What started a run.
+/// How a run came about. Who asked for it is a separate question: see [`RunInfo::triggered_by`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum RunTrigger {
-    /// A person or a program asked for it.
+pub enum RunType {
+    /// A person or a program asked for this run.
     Manual,
-    /// A task of a run of another DAG did: [`RunInfo::triggered_by`].
-    Dag,
+    /// The schedule of the DAG is due.
+    Scheduled,
+    /// A backfill covers this logical date.
+    Backfill,
+    /// The events that the DAG waits for have arrived.
+    Event,
+    /// A task of another run triggered it: [`RunInfo::triggered_by`]. Stores of schema 1 and 2 call it `dag`.
+    #[serde(alias = "dag")]
+    Triggered,
 }
 
-/// Six characters that tell runs about the same moment apart, also those of different processes.
+impl RunType {
+    /// The name of the type in run ids, in JSON and in stores.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RunType::Manual => "manual",
+            RunType::Scheduled => "scheduled",
+            RunType::Backfill => "backfill",
+            RunType::Event => "event",
+            RunType::Triggered => "triggered",
+        }
+    }
+}
+
+impl fmt::Display for RunType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Six characters that keep the ids of runs with the same logical date distinct, across processes too.
 fn distinction() -> String {
     static SERIAL: AtomicU64 = AtomicU64::new(1);
 
@@ -76,34 +104,55 @@ fn letters(bits: u64, count: u32) -> String {
 }
 
 impl RunInfo {
-    /// A run asked for at `logical_date`.
+    /// A manual run, requested at `logical_date`.
     pub fn manual(dag_id: &str, logical_date: Timestamp) -> Self {
         RunInfo {
             dag_id: dag_id.to_owned(),
             run_id: format!("manual__{logical_date}_{}", distinction()),
             logical_date,
-            trigger: RunTrigger::Manual,
+            run_type: RunType::Manual,
             interval: Some(Interval { start: logical_date, end: logical_date }),
             triggered_by: None,
         }
     }
 
-    /// A run that a task started. The id is made of a key that the task has for it, so that it is the same however often
-    /// the task asks.
+    /// A run triggered by a task. The id derives from `key`, so a task that asks again gets the same run.
     pub(crate) fn triggered(dag_id: &str, logical_date: Timestamp, by: TriggeredBy, key: &str) -> Self {
         let run_id = format!("triggered__{logical_date}_{}", letters(spread(key.bytes().map(u64::from)), 12));
-        let trigger = RunTrigger::Dag;
-        RunInfo { run_id, trigger, triggered_by: Some(by), ..RunInfo::manual(dag_id, logical_date) }
+        let run_type = RunType::Triggered;
+        RunInfo { run_id, run_type, triggered_by: Some(by), ..RunInfo::manual(dag_id, logical_date) }
     }
 
-    /// The span of time whose data the run is about; none in a run of a DAG whose schedule has no intervals. A run started by
-    /// hand has the empty span at its logical date.
+    /// The data interval of the run; `None` if the schedule of its DAG has no intervals. A manual run has the empty
+    /// interval at its logical date.
     pub fn data_interval(&self) -> Option<Interval> {
         self.interval
     }
 
-    /// The same of a DAG whose schedule has no intervals.
+    /// The same run for a DAG whose schedule has no data intervals.
     pub(crate) fn without_interval(self) -> Self {
         RunInfo { interval: None, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_stored_by_an_earlier_schema_keeps_its_type() {
+        let info = RunInfo::manual("etl", Timestamp::EPOCH);
+        let stored = serde_json::to_string(&info).unwrap();
+        assert!(stored.contains(r#""run_type":"manual""#), "{stored}");
+        let earlier = stored.replace(r#""run_type":"manual""#, r#""trigger":"dag""#);
+        let read: RunInfo = serde_json::from_str(&earlier).unwrap();
+        assert_eq!(read, RunInfo { run_type: RunType::Triggered, ..info });
+    }
+
+    #[test]
+    fn the_name_of_a_run_type_is_its_serialized_form() {
+        for run_type in [RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event, RunType::Triggered] {
+            assert_eq!(serde_json::to_value(run_type).unwrap(), run_type.name());
+        }
     }
 }

@@ -16,7 +16,7 @@ pub use durability::Durability;
 pub(crate) use entry::{Entry, Session, ValueRef, WaitRecord, nanos};
 pub use event::Event;
 pub(crate) use event_payload::{EventPayload, Events, RUN_ENDED};
-pub use info::{RunInfo, RunTrigger, TriggeredBy};
+pub use info::{RunInfo, RunType, TriggeredBy};
 pub(crate) use restored::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask};
 pub(crate) use state::Transition;
 pub use state::{RunState, TaskState};

@@ -113,6 +113,8 @@ impl TaskState {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunState {
+    /// Created, and not started by any process yet.
+    Queued,
     /// Under way.
     #[default]
     Running,
@@ -129,9 +131,15 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// Whether the run has ended. An interrupted run has not: it can be resumed.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, RunState::Success | RunState::Failed | RunState::Cancelled)
+    }
+
     /// The name, as Airflow writes it.
     pub const fn name(self) -> &'static str {
         match self {
+            RunState::Queued => "queued",
             RunState::Running => "running",
             RunState::Success => "success",
             RunState::Failed => "failed",

@@ -1,13 +1,15 @@
-//! The store in memory: for runs that need not survive, and beside which the others are tested.
+//! The store in memory: for runs that need not survive, and as the reference for the other stores.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::identity::worker;
+use super::ownership::{Claim, Liveness, RunGuard};
+use super::rows::{Append, AppendTarget, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow};
 use super::traits::{
-    Append, AppendTarget, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow, Store,
-    StoreError, StoreFuture, store_future,
+    GraphStore, Maintenance, Outbox, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture, store_future,
 };
 use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
@@ -16,18 +18,46 @@ use crate::run::RunState;
 #[derive(Debug, Default)]
 pub(crate) struct MemoryStore {
     data: Mutex<Data>,
+    owned: Owned,
+}
+
+/// The ids that this process has reserved. A store in memory has no other processes.
+#[derive(Clone, Debug, Default)]
+struct Owned(Arc<Mutex<HashSet<String>>>);
+
+impl Owned {
+    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reserve(&self, name: String) -> Option<RunGuard> {
+        let is_new = self.lock().insert(name.clone());
+        let owned = self.clone();
+        is_new.then(|| {
+            RunGuard::new(move || {
+                owned.lock().remove(&name);
+            })
+        })
+    }
+
+    /// The row, with what is known of its owner.
+    fn row(&self, run: &Run) -> RunRow {
+        let mut row = run.row.clone();
+        row.set_owned(self.lock().contains(&row.info.run_id));
+        row
+    }
 }
 
 #[derive(Debug, Default)]
 struct Data {
     runs: BTreeMap<i64, Run>,
-    /// How many runs and requests there ever were: their numbers are not used again.
+    /// The last numbers of runs and requests: no number is used again.
     last_run: i64,
     last_request: i64,
     graphs: HashMap<String, Vec<u8>>,
     requests: BTreeMap<i64, Request>,
-    outbox_pending: BTreeSet<String>,
-    /// The last try of each notification, by run and key.
+    outbox: BTreeSet<String>,
+    /// The last attempt of each notification, by run and key.
     deliveries: BTreeMap<(String, String), DeliveryAttempt>,
     closed: bool,
 }
@@ -37,14 +67,14 @@ struct Run {
     row: RunRow,
     params: Vec<u8>,
     segments: Vec<Segment>,
-    /// Graphs that it had before the one it has: its older entries count tasks by them.
+    /// Its graphs before the present one: its older entries number tasks by them.
     former: BTreeSet<String>,
 }
 
 impl MemoryStore {
-    /// What is data, if the store is open.
+    /// The data, if the store is open.
     fn data(&self) -> Result<MutexGuard<'_, Data>, StoreError> {
-        // Nothing under the lock can panic half way through a change.
+        // Nothing panics under the lock halfway through a change.
         let data = self.data.lock().unwrap_or_else(PoisonError::into_inner);
         if data.closed {
             return Err(StoreError::Read { place: "in memory".to_owned(), reason: "it was closed".to_owned() });
@@ -53,8 +83,8 @@ impl MemoryStore {
     }
 
     fn with<'a, T: Send + 'a>(&'a self, ask: impl FnOnce(&mut Data) -> T) -> StoreFuture<'a, T> {
-        let said = self.data().map(|mut data| ask(&mut data));
-        store_future(std::future::ready(said))
+        let answer = self.data().map(|mut data| ask(&mut data));
+        store_future(std::future::ready(answer))
     }
 }
 
@@ -66,6 +96,9 @@ impl Data {
                 Some(run) if run.row.token == token && run.expects(part.segment.as_ref()) => {
                     run.segments.extend(part.segment.clone());
                     run.update(part.update.as_ref());
+                    if run.row.state.is_terminal() {
+                        self.requests.retain(|_, request| request.run != number);
+                    }
                     Appended::Stored(number)
                 }
                 _ => Appended::Fenced,
@@ -79,9 +112,10 @@ impl Data {
             info: new.info.clone(),
             graph: new.graph.clone(),
             build: new.build.clone(),
-            owner: new.owner.clone(),
-            token: 1,
-            state: RunState::Running,
+            owner: new.owner.clone().unwrap_or_default(),
+            token: new.token(),
+            liveness: Liveness::Unowned,
+            state: new.state(),
             tasks: new.tasks,
             created: new.created,
             ended: None,
@@ -102,12 +136,12 @@ impl Data {
 
     fn delete(&mut self, number: i64) -> bool {
         let Entry::Occupied(run) = self.runs.entry(number) else { return false };
-        if run.get().row.state == RunState::Running {
+        if matches!(run.get().row.state, RunState::Running | RunState::Queued) {
             return false;
         }
         let run = run.remove();
         let run_id = &run.row.info.run_id;
-        self.outbox_pending.remove(run_id);
+        self.outbox.remove(run_id);
         self.deliveries.retain(|(of, _), _| of != run_id);
         self.requests.retain(|_, request| request.run != number);
         for graph in run.former.iter().chain([&run.row.graph]) {
@@ -143,49 +177,48 @@ impl Run {
 }
 
 impl RunFilter {
-    fn lets_through(&self, run: &RunRow) -> bool {
+    fn matches(&self, run: &RunRow) -> bool {
+        let date = run.info.logical_date;
+        let place = run.cursor(self.order);
         self.dag.as_ref().is_none_or(|dag| *dag == run.info.dag_id)
-            && (self.states.is_empty() || self.states.contains(&run.state))
-            && self.about.is_none_or(|about| run.info.logical_date == about)
+            && (self.states.is_empty() || self.states.contains(&run.present_state()))
+            && (self.run_types.is_empty() || self.run_types.contains(&run.info.run_type))
+            && self.about.is_none_or(|about| date == about)
+            && self.logical_since.is_none_or(|since| date >= since)
+            && self.logical_before.is_none_or(|before| date < before)
             && self.since.is_none_or(|since| run.created >= since)
             && self.before.is_none_or(|before| run.created < before)
+            && self.after.is_none_or(|after| (place.at, place.number) < (after.at, after.number))
     }
 }
 
-impl Store for MemoryStore {
+impl RunStore for MemoryStore {
     fn append<'a>(&'a self, batch: &'a [Append]) -> StoreFuture<'a, Vec<Appended>> {
         self.with(|data| batch.iter().map(|part| data.append(part)).collect())
     }
 
-    fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> StoreFuture<'a, Option<u64>> {
+    fn reserve(&self, run_id: &str) -> Option<RunGuard> {
+        self.owned.reserve(run_id.to_owned())
+    }
+
+    fn claim<'a>(&'a self, run: i64, owner: &'a str) -> StoreFuture<'a, Claim> {
         self.with(|data| {
-            let number = run;
-            let run = data.runs.get_mut(&run).filter(|run| run.row.token == expected)?;
-            data.requests.retain(|_, request| request.run != number);
+            let Some(run) = data.runs.get_mut(&run) else { return Claim::Unknown };
+            let Some(guard) = self.owned.reserve(run.row.info.run_id.clone()) else {
+                return Claim::Held { by: worker() };
+            };
             run.row.token += 1;
-            (run.row.state, run.row.ended) = (RunState::Running, None);
-            run.row.counts.clear();
             owner.clone_into(&mut run.row.owner);
-            Some(run.row.token)
+            Claim::Claimed(Box::new(self.owned.row(run)), guard)
         })
-    }
-
-    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> StoreFuture<'a, ()> {
-        self.with(|data| {
-            data.graphs.entry(hash.to_owned()).or_insert_with(|| snapshot.to_vec());
-        })
-    }
-
-    fn graph<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
-        self.with(|data| data.graphs.get(hash).cloned())
     }
 
     fn run(&self, run: i64) -> StoreFuture<'_, Option<RunRow>> {
-        self.with(|data| data.runs.get(&run).map(|run| run.row.clone()))
+        self.with(|data| data.runs.get(&run).map(|run| self.owned.row(run)))
     }
 
     fn run_by_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunRow>> {
-        self.with(|data| data.runs.values().map(|run| &run.row).find(|row| row.info.run_id == run_id).cloned())
+        self.with(|data| data.runs.values().find(|run| run.row.info.run_id == run_id).map(|run| self.owned.row(run)))
     }
 
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> StoreFuture<'a, Vec<RunRow>> {
@@ -196,27 +229,32 @@ impl Store for MemoryStore {
                 Some(_) => Some(2),
                 None => None,
             };
-            let rows = data.runs.values().rev().map(|run| &run.row);
-            let mut found: Vec<(i32, &RunRow)> = rows.filter_map(|row| Some((fit(row)?, row))).collect();
+            let runs = data.runs.values().rev();
+            let mut found: Vec<(i32, &Run)> = runs.filter_map(|run| Some((fit(&run.row)?, run))).collect();
             found.sort_by_key(|&(fit, _)| fit);
-            found.into_iter().take(limit as usize).map(|(_, row)| row.clone()).collect()
+            found.into_iter().take(limit as usize).map(|(_, run)| self.owned.row(run)).collect()
         })
     }
 
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>> {
         self.with(|data| {
-            let mut rows: Vec<&RunRow> = data.runs.values().map(|run| &run.row).collect();
-            rows.retain(|row| filter.lets_through(row));
-            rows.sort_by_key(|row| std::cmp::Reverse((row.created, row.number)));
+            let mut rows: Vec<RunRow> = data.runs.values().map(|run| self.owned.row(run)).collect();
+            rows.retain(|row| filter.matches(row));
+            rows.sort_by_key(|row| {
+                let place = row.cursor(filter.order);
+                std::cmp::Reverse((place.at, place.number))
+            });
             rows.truncate(filter.limit.map_or(usize::MAX, |limit| limit as usize));
-            rows.into_iter().cloned().collect()
+            rows
         })
     }
 
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>> {
         self.with(|data| data.runs.get(&run).map(|run| run.params.clone()))
     }
+}
 
+impl SegmentStore for MemoryStore {
     fn segments(&self, run: i64, from: u32) -> StoreFuture<'_, Vec<SegmentRow>> {
         self.with(|data| {
             let segments = data.runs.get(&run).map_or(&[][..], |run| &run.segments);
@@ -228,47 +266,78 @@ impl Store for MemoryStore {
     fn data(&self, run: i64, segment: u32, range: Range<u32>) -> StoreFuture<'_, Option<Vec<u8>>> {
         self.with(|data| data.runs.get(&run)?.data(segment, range))
     }
+}
 
+impl GraphStore for MemoryStore {
+    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> StoreFuture<'a, ()> {
+        self.with(|data| {
+            data.graphs.entry(hash.to_owned()).or_insert_with(|| snapshot.to_vec());
+        })
+    }
+
+    fn graph<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
+        self.with(|data| data.graphs.get(hash).cloned())
+    }
+}
+
+impl RequestStore for MemoryStore {
     fn ask<'a>(&'a self, request: &'a Request) -> StoreFuture<'a, ()> {
         self.with(|data| {
-            if data.runs.contains_key(&request.run) {
+            if data.runs.get(&request.run).is_some_and(|run| !run.row.state.is_terminal()) {
                 data.last_request += 1;
                 data.requests.insert(data.last_request, request.clone());
             }
         })
     }
 
-    fn requests(&self, after: i64) -> StoreFuture<'_, Vec<(i64, Request)>> {
+    fn requests<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, Vec<(i64, Request)>> {
         self.with(|data| {
-            let later = data.requests.iter().filter(|&(&number, _)| number > after);
-            later.map(|(&number, request)| (number, request.clone())).collect()
+            let asked = data.requests.iter().filter(|(_, request)| runs.contains(&request.run));
+            asked.map(|(&id, request)| (id, request.clone())).collect()
         })
     }
 
+    fn acknowledge<'a>(&'a self, ids: &'a [i64]) -> StoreFuture<'a, ()> {
+        self.with(|data| data.requests.retain(|id, _| !ids.contains(id)))
+    }
+}
+
+impl Outbox for MemoryStore {
     fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
         self.with(|data| {
-            data.outbox_pending.insert(run_id.to_owned());
+            data.outbox.insert(run_id.to_owned());
         })
     }
 
     fn outbox_pending(&self) -> StoreFuture<'_, Vec<String>> {
-        self.with(|data| data.outbox_pending.iter().cloned().collect())
+        self.with(|data| data.outbox.iter().cloned().collect())
     }
 
     fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
         self.with(|data| {
-            let goes_on = |run: &Run| run.row.info.run_id == run_id && run.row.state == RunState::Running;
-            if !data.runs.values().any(goes_on) {
-                data.outbox_pending.remove(run_id);
+            let has_yet_to_end = |run: &Run| {
+                run.row.info.run_id == run_id && matches!(run.row.state, RunState::Running | RunState::Queued)
+            };
+            if !data.runs.values().any(has_yet_to_end) {
+                data.outbox.remove(run_id);
             }
         })
     }
 
-    fn record_deliveries<'a>(&'a self, run_id: &'a str, tried: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()> {
+    fn claim_deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunGuard>> {
+        self.with(|_| {
+            if self.owned.lock().contains(run_id) {
+                return None;
+            }
+            self.owned.reserve(format!("{run_id}.notifications"))
+        })
+    }
+
+    fn record_deliveries<'a>(&'a self, run_id: &'a str, attempts: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()> {
         self.with(|data| {
             if data.runs.values().any(|run| run.row.info.run_id == run_id) {
-                let noted = tried.iter().map(|tried| ((run_id.to_owned(), tried.key.clone()), tried.clone()));
-                data.deliveries.extend(noted);
+                let by_key = |attempt: &DeliveryAttempt| ((run_id.to_owned(), attempt.key.clone()), attempt.clone());
+                data.deliveries.extend(attempts.iter().map(by_key));
             }
         })
     }
@@ -276,12 +345,14 @@ impl Store for MemoryStore {
     fn deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Vec<DeliveryAttempt>> {
         self.with(|data| {
             let of_run = data.deliveries.iter().filter(|((of, _), _)| of == run_id);
-            let mut tried: Vec<DeliveryAttempt> = of_run.map(|(_, tried)| tried.clone()).collect();
-            tried.sort_by(|one, other| (one.at, &one.key).cmp(&(other.at, &other.key)));
-            tried
+            let mut attempts: Vec<DeliveryAttempt> = of_run.map(|(_, attempt)| attempt.clone()).collect();
+            attempts.sort_by(|one, other| (one.at, &one.key).cmp(&(other.at, &other.key)));
+            attempts
         })
     }
+}
 
+impl Maintenance for MemoryStore {
     fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64> {
         self.with(|data| runs.iter().map(|&run| u64::from(data.delete(run))).sum())
     }

@@ -1,24 +1,30 @@
 //! Where runs are stored.
 //!
-//! - `traits`: what every kind of store can do, and what it guarantees. `conformance`: the tests that every store passes.
-//! - `memory`, `sqlite`: the stores there are.
-//! - `run_locks`: which process runs a run.
+//! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and returns. `ownership`: which
+//!   process owns a run. `conformance`: the tests that every store passes.
+//! - `memory`, `sqlite`: the stores.
+//! - `runtime`: what drives the sockets and timers of a store. `identity`: how this process and this build call themselves.
 
 #[cfg(test)]
 mod conformance;
+mod identity;
 mod memory;
-mod run_locks;
+mod ownership;
+mod rows;
+mod runtime;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod sync_mode;
 mod traits;
 
+pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;
-pub(crate) use run_locks::{RunLock, RunLocks, build_id, worker};
+pub(crate) use ownership::{Claim, Liveness, RunGuard};
+pub(crate) use rows::{Append, AppendTarget, Appended, NewRun, Request, RequestKind, RunRow, RunUpdate, Segment};
+pub use rows::{RunCursor, RunFilter, RunOrder};
+pub(crate) use runtime::StoreRuntime;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::{SqliteStore, examine};
 pub use sync_mode::SyncMode;
-pub(crate) use traits::{
-    Append, AppendTarget, Appended, NewRun, Request, RequestKind, RunRow, RunUpdate, Segment, Store,
-};
-pub use traits::{RunFilter, StoreError};
+pub(crate) use traits::Store;
+pub use traits::StoreError;

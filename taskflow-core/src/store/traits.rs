@@ -1,231 +1,156 @@
-//! Where runs are kept: what every kind of store can do.
+//! What every kind of store can do.
 //!
-//! A store knows rows and bytes, and nothing of what they mean: runs, their segments in order, the snapshots of graphs, and
-//! requests of other processes. What the entries in the segments say is read by [`history`](crate::journal::history).
+//! A store keeps rows and bytes and does not interpret them: runs, their segments in order, snapshots of graphs, requests
+//! of other processes, the outbox of callbacks. [`history`](crate::journal::history) interprets the entries in segments.
+//! Each trait here is one of these subjects; a [`Store`] implements all of them.
 //!
-//! What every store keeps to:
+//! # Guarantees
 //!
-//! 1. [`Store::append`] is atomic: all of a batch is stored, or nothing. When it has returned, the batch survives the death
-//!    of the process (and, with [`Sync::Full`](super::sync_mode::SyncMode), that of the machine).
-//! 2. A run has a *token* that counts the processes that have had it. An append with any other token than the present one
-//!    changes nothing and is answered with [`Appended::Fenced`]: a process that was believed dead cannot write.
-//! 3. The segments of a run are numbered from 1 without gaps. An append with any other number than the next is fenced as
-//!    well. A part that is fenced stores nothing, and is no reason not to store the others.
-//! 4. Reading never waits for writing, and sees whole batches.
+//! 1. [`RunStore::append`] is atomic: the store keeps all of a batch or none of it. Once `append` has returned, the batch
+//!    survives the death of the process and, with [`SyncMode::Full`](super::SyncMode::Full), of the machine.
+//! 2. A run has a *fencing token*, which counts the processes that have owned the run. An append with any token but the
+//!    present one changes nothing and returns [`Appended::Fenced`]: a process that was presumed dead cannot write.
+//! 3. The segments of a run are numbered from 1 without gaps. An append with any number but the next is fenced, too. A
+//!    fenced part stores nothing; the other parts of the batch are stored.
+//! 4. Reads never wait for writes, and see whole batches.
+//!
+//! # Ownership
+//!
+//! A process owns a run from [`RunStore::reserve`] (a run that it is about to store) or [`RunStore::claim`] (a stored run)
+//! until it drops the [`RunGuard`] or dies. How a store notices the death of a process is its own affair: a lock file, a
+//! lease. Each [`RunRow`] that a store returns says whether the owner is alive ([`Liveness`]). A wrong answer, such as a lock
+//! on a network file system without locks, cannot corrupt a run: claiming raises the token, which fences the former owner.
+//!
+//! Claim before you read. A history that was read before the claim may miss what the former owner stored in between.
 
 use std::fmt;
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
-
-use crate::base::{ErrorKind, Timestamp};
+use super::ownership::{Claim, RunGuard};
+use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
+use crate::base::ErrorKind;
 use crate::callback::DeliveryAttempt;
-use crate::run::{RunInfo, RunState, TaskState};
 
 /// A future of a store.
 pub(crate) type StoreFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// A place for runs.
-pub(crate) trait Store: Send + Sync + fmt::Debug {
-    /// Stores new runs, new segments and new states of runs, all of it or nothing. One store_future for each part, in order.
+/// A place for runs: everything that the journal needs of one.
+pub(crate) trait Store:
+    RunStore + SegmentStore + GraphStore + RequestStore + Outbox + Maintenance + fmt::Debug
+{
+}
+
+impl<T: RunStore + SegmentStore + GraphStore + RequestStore + Outbox + Maintenance + fmt::Debug> Store for T {}
+
+/// Runs, and who owns them.
+pub(crate) trait RunStore: Send + Sync {
+    /// Stores new runs, new segments and updates of runs: all of it or nothing. Returns one answer for each part, in order.
+    ///
+    /// A new run that this process has [reserved](RunStore::reserve) belongs to it from then on. Without a reservation the
+    /// run is stored with an owner who counts as dead.
     fn append<'a>(&'a self, batch: &'a [Append]) -> StoreFuture<'a, Vec<Appended>>;
 
-    /// Gives a run to a process: raises its token, sets its state to `running`, forgets what was asked of the process that
-    /// had the run before, and answers with the new token. `expected` is the token that the process has seen; with any other
-    /// one nothing happens and the store_future is `None`.
-    fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> StoreFuture<'a, Option<u64>>;
+    /// Reserves the id of a run that this process is about to store. Returns `None` if this process has reserved or claimed
+    /// the id already. Does no I/O: `append` finds out whether another process owns such a run.
+    fn reserve(&self, run_id: &str) -> Option<RunGuard>;
 
-    /// Keeps the snapshot of a graph, unless it is there. [`Store::delete`] takes away those that no run has, also one that
-    /// was put there for a run about to be stored: to be sure, put it again once the run is.
-    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> StoreFuture<'a, ()>;
+    /// Makes this process, called `owner`, the owner of a stored run and raises the token. State and history of the run
+    /// stay as they are; requests that nobody has acknowledged are left to the new owner.
+    fn claim<'a>(&'a self, run: i64, owner: &'a str) -> StoreFuture<'a, Claim>;
 
-    /// The snapshot of a graph.
-    fn graph<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<Vec<u8>>>;
+    /// Renews what proves that this process is alive. The writer calls it regularly while runs are live. Only a store whose
+    /// ownership expires has to do something.
+    fn heartbeat(&self) -> StoreFuture<'_, ()> {
+        store_future(std::future::ready(Ok(())))
+    }
 
     /// The run with this number.
-    fn run<'a>(&'a self, run: i64) -> StoreFuture<'a, Option<RunRow>>;
+    fn run(&self, run: i64) -> StoreFuture<'_, Option<RunRow>>;
 
     /// The run with this id.
     fn run_by_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunRow>>;
 
-    /// The runs target ids contain this text, which is looked for in every id: first the one target id it is, then those target ids begin with it, then the
-    /// others; those stored last first. At most `limit`.
+    /// At most `limit` runs whose ids contain this text. The id that equals the text comes first, then ids that begin with
+    /// it, then all others; within each class the highest number comes first.
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> StoreFuture<'a, Vec<RunRow>>;
 
-    /// The runs that the filter lets through, newest first: by the time of their creation, then by their number.
+    /// The runs that match the filter, in its order.
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>>;
 
-    /// The parameters of a run, as they were given at its beginning.
-    fn params<'a>(&'a self, run: i64) -> StoreFuture<'a, Option<Vec<u8>>>;
+    /// The encoded parameters that a run was created with.
+    fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>>;
+}
 
-    /// The entries of a run from segment number `from` on, without values.
-    fn segments<'a>(&'a self, run: i64, from: u32) -> StoreFuture<'a, Vec<SegmentRow>>;
+/// The histories of runs.
+pub(crate) trait SegmentStore: Send + Sync {
+    /// The entries of a run from segment number `from`, without values.
+    fn segments(&self, run: i64, from: u32) -> StoreFuture<'_, Vec<SegmentRow>>;
 
-    /// A part of the data of a segment; `None` when the segment is not there or shorter.
-    fn data<'a>(&'a self, run: i64, segment: u32, range: Range<u32>) -> StoreFuture<'a, Option<Vec<u8>>>;
+    /// A range of the data of a segment; `None` if there is no such segment or it is shorter.
+    fn data(&self, run: i64, segment: u32, range: Range<u32>) -> StoreFuture<'_, Option<Vec<u8>>>;
+}
 
-    /// Leaves a request for whichever process has the run; nothing if there is no such run.
+/// Snapshots of graphs, by structural hash.
+pub(crate) trait GraphStore: Send + Sync {
+    /// Stores a snapshot unless it is there. [`Maintenance::delete`] removes snapshots that no run refers to, possibly one
+    /// whose run is about to be stored: put it again after the run to be sure.
+    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> StoreFuture<'a, ()>;
+
+    /// The snapshot of a graph.
+    fn graph<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<Vec<u8>>>;
+}
+
+/// What processes ask of the owner of a run.
+///
+/// A request stays until an owner acknowledges it or the run ends, so it survives the death of an owner that has not
+/// carried it out.
+pub(crate) trait RequestStore: Send + Sync {
+    /// Leaves a request for the owner of a run, present or future. Does nothing if there is no such run or it has ended.
     fn ask<'a>(&'a self, request: &'a Request) -> StoreFuture<'a, ()>;
 
-    /// The requests with a number above `after`, in order.
-    fn requests<'a>(&'a self, after: i64) -> StoreFuture<'a, Vec<(i64, Request)>>;
+    /// The unacknowledged requests to the owner of these runs, with their ids, oldest first.
+    fn requests<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, Vec<(i64, Request)>>;
 
-    /// Takes a run among those that may have to tell callbacks something. It need not be stored yet.
+    /// Removes requests that were carried out. An unknown id is ignored.
+    fn acknowledge<'a>(&'a self, ids: &'a [i64]) -> StoreFuture<'a, ()>;
+}
+
+/// Which runs may have undelivered callbacks, and what was delivered.
+pub(crate) trait Outbox: Send + Sync {
+    /// Marks the run as possibly having undelivered callbacks. It need not be stored yet.
     fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()>;
 
-    /// The runs that may have to tell something, by their ids.
+    /// The ids of the runs that may have undelivered callbacks.
     fn outbox_pending(&self) -> StoreFuture<'_, Vec<String>>;
 
-    /// Everything that a run had to tell is told, unless it is in the state `running`.
+    /// Removes the mark, unless the run has yet to end.
     fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()>;
 
-    /// Notes the last tries to tell callbacks something, by their keys; nothing if there is no such run.
-    fn record_deliveries<'a>(&'a self, run_id: &'a str, tried: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()>;
+    /// Takes the right to deliver the callbacks of a run that nobody owns. Returns `None` if a process owns the run or
+    /// delivers its callbacks.
+    fn claim_deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunGuard>>;
 
-    /// The last try of each notification of a run, in the order of their times.
+    /// Records the last attempts to deliver notifications, by their keys. Does nothing if there is no such run.
+    fn record_deliveries<'a>(&'a self, run_id: &'a str, attempts: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()>;
+
+    /// The last attempt of each notification of a run, oldest first.
     fn deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Vec<DeliveryAttempt>>;
+}
 
-    /// Forgets runs with all that belongs to them in the store. Runs in the state `running` stay. How many are gone.
-    /// Graphs go that no run has or had. Not all at once: after an error some may be gone.
+/// Keeping a store in order.
+pub(crate) trait Maintenance: Send + Sync {
+    /// Deletes runs with everything that belongs to them, and graphs that no run refers to afterwards. Keeps runs that are
+    /// stored as queued or running. Returns how many runs were deleted. Not atomic: after an error some runs may be gone.
     fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64>;
 
-    /// Gives the room of what was deleted back to the file system. How many bytes the store took before and takes now.
+    /// Returns the space of deleted rows to the file system. Returns the size of the store before and after, in bytes.
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)>;
 
-    /// Looks for damage in the store itself. Each finding is a sentence that names the place.
+    /// Looks for damage. Each finding is a sentence that names the place.
     fn check(&self) -> StoreFuture<'_, Vec<String>>;
 
-    /// Writes what is to be written and lets go of files. Later calls fail.
+    /// Finishes writing and closes files. Later calls fail.
     fn close(&self) -> StoreFuture<'_, ()>;
-}
-
-/// A part of a batch.
-#[derive(Clone, Debug)]
-pub(crate) struct Append {
-    /// The run.
-    pub(crate) run: AppendTarget,
-    /// The segment, if there are entries.
-    pub(crate) segment: Option<Segment>,
-    /// What is known of the run from now on, if that has changed.
-    pub(crate) update: Option<RunUpdate>,
-}
-
-/// The run that an append belongs to.
-#[derive(Clone, Debug)]
-pub(crate) enum AppendTarget {
-    /// One that is not in the store yet. Its token is 1.
-    New(Box<NewRun>),
-    /// One that is, and the token of the writer.
-    Existing { run: i64, token: u64 },
-}
-
-/// A segment to be stored; see [`segment`](crate::journal::segment).
-#[derive(Clone, Debug)]
-pub(crate) struct Segment {
-    /// From 1, without gaps.
-    pub(crate) number: u32,
-    pub(crate) events: Vec<u8>,
-    pub(crate) data: Vec<u8>,
-}
-
-/// What became of a part of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Appended {
-    /// It is stored, under this number of the run.
-    Stored(i64),
-    /// Another process has the run, or has written this segment.
-    Fenced,
-    /// A new run cannot be stored: there is a run with this id, or its first segment is not number 1.
-    Taken,
-}
-
-/// A run that is not in the store yet.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct NewRun {
-    pub(crate) info: RunInfo,
-    /// The structural hash of its graph.
-    pub(crate) graph: String,
-    /// Which build of the program started it.
-    pub(crate) build: String,
-    /// Where it runs.
-    pub(crate) owner: String,
-    /// The values of its parameters, encoded.
-    pub(crate) params: Vec<u8>,
-    /// How many tasks the graph has.
-    pub(crate) tasks: u32,
-    pub(crate) created: Timestamp,
-}
-
-/// What has changed about a run.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct RunUpdate {
-    pub(crate) state: RunState,
-    pub(crate) ended: Option<Timestamp>,
-    /// How many tasks came to which state; empty while the run goes on.
-    pub(crate) counts: Vec<(TaskState, u32)>,
-    /// Another graph than before, with the number of its tasks.
-    pub(crate) graph: Option<(String, u32)>,
-}
-
-/// What a store says of a run at once, without reading its history.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct RunRow {
-    /// The number of the run in its store: small, and counted upwards.
-    pub(crate) number: i64,
-    pub(crate) info: RunInfo,
-    pub(crate) graph: String,
-    pub(crate) build: String,
-    pub(crate) owner: String,
-    pub(crate) token: u64,
-    pub(crate) state: RunState,
-    pub(crate) tasks: u32,
-    pub(crate) created: Timestamp,
-    pub(crate) ended: Option<Timestamp>,
-    pub(crate) counts: Vec<(TaskState, u32)>,
-}
-
-/// Entries of a run as they are stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SegmentRow {
-    pub(crate) number: u32,
-    pub(crate) events: Vec<u8>,
-}
-
-/// Which runs are asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunFilter {
-    /// Of this DAG.
-    pub dag: Option<String>,
-    /// In one of these states; in any, if there are none.
-    pub states: Vec<RunState>,
-    /// RunStart this point in time: with this logical date.
-    pub about: Option<Timestamp>,
-    /// Created at this time or later.
-    pub since: Option<Timestamp>,
-    /// Created before this time.
-    pub before: Option<Timestamp>,
-    /// Not more than these; all, if nothing is said.
-    pub limit: Option<u32>,
-}
-
-/// Something that a process wants of the process that has a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Request {
-    pub(crate) run: i64,
-    pub(crate) what: RequestKind,
-    pub(crate) by: String,
-    pub(crate) reason: String,
-    pub(crate) at: Timestamp,
-}
-
-/// What is wanted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum RequestKind {
-    /// That the run ends.
-    Cancel,
-    /// That it learns of an event; the value is JSON.
-    Release { key: String, value: String },
 }
 
 /// Why a store did not do what it was asked.

@@ -1,4 +1,4 @@
-//! From the model of a branch to code. Nothing can go wrong here.
+//! Generates the code of a branch. Cannot fail.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -6,7 +6,8 @@ use syn::spanned::Spanned;
 
 use super::model::{Arm, Branch};
 
-/// Names of ours, which those of the user cannot meet. Branches nest: each has its names in a block of its own.
+/// Hygienic names, which do not collide with those of the user. Branches can be nested: each
+/// declares its names in a block of its own.
 struct Names {
     branch: Ident,
     value: Ident,
@@ -14,8 +15,8 @@ struct Names {
 }
 
 pub(super) fn expand(branch: &Branch) -> TokenStream {
-    let own = |name: &str| Ident::new(name, Span::mixed_site());
-    let names = Names { branch: own("branch"), value: own("value"), results: own("results") };
+    let hygienic = |name: &str| Ident::new(name, Span::mixed_site());
+    let names = Names { branch: hygienic("branch"), value: hygienic("value"), results: hygienic("results") };
     let p = {
         let krate = &branch.krate;
         quote!(#krate::__private)
@@ -24,35 +25,35 @@ pub(super) fn expand(branch: &Branch) -> TokenStream {
     let Names { branch: this, value, results } = &names;
     let labels = branch.arms.iter().map(|arm| &arm.label);
     let choose = choose(branch, value);
-    let arms = branch.arms.iter().enumerate().map(|(place, arm)| draw(place, arm, &names));
+    let arms = branch.arms.iter().enumerate().map(|(index, arm)| draw(index, arm, &names));
     let count = branch.arms.len();
     quote! {{
         let #this = #p::Branch::new(#on, &[#(#labels),*], |#value| #choose);
-        // One list of one type: an arm of another type is what the compiler points at.
+        // An array, so that the compiler reports an arm of another type.
         let #results: [#krate::Output<_>; #count] = [#(#arms),*];
         #this.join(#results)
     }}
 }
 
-/// Which arm is taken. A variant without an arm is missing here, and what is missed is told at the value.
+/// The `match` that selects the arm. The compiler reports a missing variant here, at the value.
 fn choose(branch: &Branch, value: &Ident) -> TokenStream {
-    let arms = branch.arms.iter().enumerate().map(|(place, Arm { shape, body, .. })| {
-        let mut place = place_of(place);
-        // At the end of the arm: the compiler says that a missing one is to be added after the last.
+    let arms = branch.arms.iter().enumerate().map(|(index, Arm { match_only, body, .. })| {
+        let mut index = index_literal(index);
+        // Spanned at the end of the arm, after which the compiler suggests to add a missing one.
         let end = body.to_token_stream().into_iter().last();
-        place.set_span(end.map_or_else(Span::call_site, |token| token.span()));
-        quote!(#shape => #place,)
+        index.set_span(end.map_or_else(Span::call_site, |token| token.span()));
+        quote!(#match_only => #index,)
     });
-    let mut seen = value.clone();
-    seen.set_span(value.span().located_at(branch.on.span()));
-    quote_spanned!(seen.span()=> match *#seen { #(#arms)* })
+    let mut matched = value.clone();
+    matched.set_span(value.span().located_at(branch.on.span()));
+    quote_spanned!(matched.span()=> match *#matched { #(#arms)* })
 }
 
-/// The node of an arm, and what is drawn inside it.
-fn draw(place: usize, arm: &Arm, Names { branch, value, .. }: &Names) -> TokenStream {
+/// The node of an arm, and the tasks inside it.
+fn draw(index: usize, arm: &Arm, Names { branch, value, .. }: &Names) -> TokenStream {
     let Arm { pattern, bindings, body, .. } = arm;
     let (this, inside) = (Ident::new("arm", Span::mixed_site()), Ident::new("_inside", Span::mixed_site()));
-    let number = place_of(place);
+    let number = index_literal(index);
     let clones = bindings.iter().map(|binding| quote_spanned!(binding.span()=> ::core::clone::Clone::clone(#binding)));
     let payload = match bindings.len() {
         0 => quote!(()),
@@ -66,7 +67,7 @@ fn draw(place: usize, arm: &Arm, Names { branch, value, .. }: &Names) -> TokenSt
             _ => ::core::option::Option::None,
         }
     };
-    // At the pattern, which is where the node is written.
+    // Spanned at the pattern, which is the source location of the node.
     let node = quote_spanned!(pattern.span()=> #branch.arm(#number, #take));
     let outputs = bindings.iter().enumerate().map(|(item, binding)| match bindings.len() {
         1 => quote!(let #binding = #this.output();),
@@ -87,6 +88,6 @@ fn draw(place: usize, arm: &Arm, Names { branch, value, .. }: &Names) -> TokenSt
     }}
 }
 
-fn place_of(place: usize) -> Literal {
-    Literal::u32_suffixed(u32::try_from(place).unwrap_or(u32::MAX))
+fn index_literal(index: usize) -> Literal {
+    Literal::u32_suffixed(u32::try_from(index).unwrap_or(u32::MAX))
 }

@@ -1,4 +1,5 @@
-//! `branch!`: parts of a graph that run or are skipped by the variant that a task returned.
+//! `branch!`: runs one part of a graph and skips the others, depending on the variant that a task
+//! returned.
 
 mod expand;
 mod model;
@@ -10,12 +11,12 @@ use quote::quote;
 
 use crate::errors::Errors;
 
-/// What `branch!(..)` becomes. Mistakes become `compile_error!`s beside the rest, which keeps its type.
+/// Expands `branch!(..)`. Errors become `compile_error!`s beside an expression of the same type.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let expansion = match parse::parse(input, &mut errors) {
         Some(branch) => expand::expand(&branch),
-        // Never run: it stands beside a compiler error.
+        // Never executed: the program does not compile.
         None => quote!(::core::unimplemented!()),
     };
     if errors.len() == 0 {

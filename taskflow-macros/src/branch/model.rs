@@ -1,4 +1,4 @@
-//! What is known of a branch once it has been understood.
+//! The model of a branch after parsing and validation.
 
 use proc_macro2::TokenStream;
 use syn::{Expr, Ident, Pat};
@@ -6,26 +6,26 @@ use syn::{Expr, Ident, Pat};
 pub(crate) struct Branch {
     /// The path of the facade crate.
     pub(crate) krate: TokenStream,
-    /// What gives the value to branch on.
+    /// The expression that is branched on.
     pub(crate) on: Expr,
     /// At least one.
     pub(crate) arms: Vec<Arm>,
 }
 
 pub(crate) struct Arm {
-    /// Without what a branch cannot have.
+    /// The pattern, without invalid parts.
     pub(crate) pattern: Pat,
-    /// The same without bindings: what it matches.
-    pub(crate) shape: Pat,
-    /// What the pattern binds, in order: an `Output` each.
+    /// The pattern with `_` in place of its bindings.
+    pub(crate) match_only: Pat,
+    /// The names that the pattern binds, in order. Each becomes an `Output`.
     pub(crate) bindings: Vec<Ident>,
-    /// How the node of the arm is called: `Small` for `Route::Small(order)`.
+    /// The label of the arm's node: `Small` for `Route::Small(order)`.
     pub(crate) label: String,
     pub(crate) body: Expr,
 }
 
 impl Arm {
-    /// Whether nothing is to be done: `Route::Nothing => {}`.
+    /// Whether the body is empty: `Route::Nothing => {}`.
     pub(crate) fn is_empty(&self) -> bool {
         matches!(&self.body, Expr::Block(block) if block.label.is_none() && block.block.stmts.is_empty())
     }

@@ -1,4 +1,4 @@
-//! `branch!(route(order) => { Route::Small(order) => small(order), .. })`, as it is written.
+//! The syntax of `branch!(route(order) => { Route::Small(order) => small(order), .. })`.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -14,52 +14,54 @@ use crate::errors::Errors;
 const FORM: &str =
     "`branch!(route(order) => { Route::Small(order) => load(order), Route::Large { rows } => split(rows) })`";
 
-/// The largest tuple that serde can store.
-const MOST_BINDINGS: usize = 16;
+/// The size of the largest tuple that serde supports.
+const MAX_BINDINGS: usize = 16;
 
-/// The model; `None` when the tokens are not understood, and what is wrong with them is reported.
+/// Parses the input, or reports why it cannot be parsed.
 pub(super) fn parse(input: TokenStream, errors: &mut Errors) -> Option<Branch> {
     if input.is_empty() {
-        errors.at(proc_macro2::Span::call_site(), format!("`branch!` needs a value and arms: {FORM}"));
+        errors.at(proc_macro2::Span::call_site(), format!("`branch!` needs a value and arms, as in {FORM}"));
         return None;
     }
-    let Written { on, arms } = match syn::parse2(input) {
-        Ok(written) => written,
+    let Syntax { on, arms } = match syn::parse2(input) {
+        Ok(syntax) => syntax,
         Err(error) => {
             errors.syntax(error);
             return None;
         }
     };
     if arms.is_empty() {
-        errors.on(&on, format!("this branch has no arms: {FORM}"));
+        errors.on(&on, format!("this branch has no arms; add them, as in {FORM}"));
         return None;
     }
-    let arms = arms.into_iter().enumerate().map(|(place, arm)| validate(place, arm, errors)).collect();
+    let arms = arms.into_iter().enumerate().map(|(index, arm)| validate(index, arm, errors)).collect();
     Some(Branch { krate: crate_path::resolve(None), on, arms })
 }
 
-struct Written {
+struct Syntax {
     on: Expr,
     arms: Vec<syn::Arm>,
 }
 
-impl Parse for Written {
+impl Parse for Syntax {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let on: Expr = input.parse()?;
-        if let Expr::Match(like) = &on {
-            let message =
-                format!("`branch!` is written as a `match` without that word, and with `=>` after the value: {FORM}");
-            return Err(syn::Error::new(like.match_token.span, message));
+        if let Expr::Match(written) = &on {
+            let message = format!("remove `match`, and write `=>` after the value, as in {FORM}");
+            return Err(syn::Error::new(written.match_token.span, message));
         }
         if input.is_empty() {
-            return Err(syn::Error::new_spanned(on, format!("`=>` and the arms follow the value: {FORM}")));
+            return Err(syn::Error::new_spanned(
+                on,
+                format!("expected `=>` and the arms after the value, as in {FORM}"),
+            ));
         }
         if !input.peek(Token![=>]) {
-            return Err(input.error(format!("expected `=>` and the arms: {FORM}")));
+            return Err(input.error(format!("expected `=>` and the arms, as in {FORM}")));
         }
         input.parse::<Token![=>]>()?;
         if !input.peek(token::Brace) {
-            let message = format!("expected the arms in braces: {FORM}");
+            let message = format!("expected the arms in braces, as in {FORM}");
             let at = if input.is_empty() { on.span() } else { input.span() };
             return Err(syn::Error::new(at, message));
         }
@@ -73,13 +75,14 @@ impl Parse for Written {
             input.parse::<Token![,]>()?;
         }
         if !input.is_empty() {
-            return Err(input.error("nothing follows the arms of a branch"));
+            return Err(input.error("unexpected tokens after the arms of the branch; remove them"));
         }
-        Ok(Written { on, arms })
+        Ok(Syntax { on, arms })
     }
 }
 
-/// `{ load(order) }` as `load(order)`: inside the block that an arm becomes, its braces would be called needless.
+/// Turns `{ load(order) }` into `load(order)`. The compiler would warn of these braces inside the
+/// block that an arm becomes.
 fn without_braces(body: Expr) -> Expr {
     match body {
         Expr::Block(mut block) if block.label.is_none() && block.attrs.is_empty() && block.block.stmts.len() == 1 => {
@@ -95,21 +98,24 @@ fn without_braces(body: Expr) -> Expr {
     }
 }
 
-fn validate(place: usize, arm: syn::Arm, errors: &mut Errors) -> Arm {
+fn validate(index: usize, arm: syn::Arm, errors: &mut Errors) -> Arm {
     let syn::Arm { attrs, pat, body, .. } = arm;
     for attribute in &attrs {
-        errors.on(attribute, "an arm of `branch!` takes no attributes: every arm is a part of the graph");
+        errors.on(
+            attribute,
+            "an arm of `branch!` cannot have attributes, because every arm is part of the graph; remove them",
+        );
     }
-    let label = pattern::label(&pat).unwrap_or_else(|| format!("arm_{}", place + 1));
-    let (pattern, bindings) = pattern::understand(pat, errors);
-    if bindings.len() > MOST_BINDINGS {
+    let label = pattern::label(&pat).unwrap_or_else(|| format!("arm_{}", index + 1));
+    let (pattern, bindings) = pattern::validate(pat, errors);
+    if bindings.len() > MAX_BINDINGS {
         let message = format!(
-            "this arm binds {} values, and at most {MOST_BINDINGS} travel together: leave out with `..` what is not \
-             needed, or let the variant hold a struct",
+            "this arm binds {} values, but at most {MAX_BINDINGS} are supported; omit unused ones with `..`, or make the \
+             variant hold a struct",
             bindings.len()
         );
         errors.at(pattern.to_token_stream().span(), message);
     }
-    let shape = pattern::without_bindings(pattern.clone());
-    Arm { pattern, shape, bindings, label, body: without_braces(*body) }
+    let match_only = pattern::without_bindings(pattern.clone());
+    Arm { pattern, match_only, bindings, label, body: without_braces(*body) }
 }

@@ -1,4 +1,4 @@
-//! The pattern of an arm: what it binds, what it is called, and what it cannot have.
+//! The pattern of an arm: its bindings, its label, and the rules for it.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -9,14 +9,15 @@ use syn::{Ident, Pat, PatIdent, PatWild, Path, Token};
 
 use crate::errors::Errors;
 
-/// The pattern without what a branch cannot have, which is reported, and what it binds, in order.
-pub(super) fn understand(pattern: Pat, errors: &mut Errors) -> (Pat, Vec<Ident>) {
+/// Returns the pattern without its invalid parts, which are reported, and the names that it binds,
+/// in order.
+pub(super) fn validate(pattern: Pat, errors: &mut Errors) -> (Pat, Vec<Ident>) {
     let mut pattern = match pattern {
         Pat::Guard(guarded) => {
             errors.on(
                 &guarded.guard,
-                "an arm of `branch!` has no guard: which arm is taken is stored and shown as the variant that the task \
-                 returned; decide in the task, and return a variant of its own for this case",
+                "an arm of `branch!` cannot have a guard, because the variant that the task returned selects the arm; decide \
+                 in the task, and return another variant for this case",
             );
             *guarded.pat
         }
@@ -34,7 +35,8 @@ fn walk(pattern: &mut Pat, bindings: &mut Vec<Ident>, errors: &mut Errors) {
                 binding.by_ref.take().map(ToTokens::into_token_stream),
                 binding.mutability.take().map(ToTokens::into_token_stream),
             ] {
-                let message = format!("`{0}` is an `Output` in the arm: bind it as `{0}` alone", binding.ident);
+                let message =
+                    format!("`{0}` is an `Output` in the arm; write `{0}` without `ref` and `mut`", binding.ident);
                 modifier.into_iter().for_each(|modifier| errors.on(modifier, &message));
             }
             if is_binding(&binding.ident) && !bindings.contains(&binding.ident) {
@@ -44,7 +46,7 @@ fn walk(pattern: &mut Pat, bindings: &mut Vec<Ident>, errors: &mut Errors) {
                 walk(inner, bindings, errors);
             }
         }
-        // Every case binds the same names.
+        // Every alternative binds the same names.
         Pat::Or(or) => or.cases.iter_mut().for_each(|case| walk(case, bindings, errors)),
         Pat::Paren(paren) => walk(&mut paren.pat, bindings, errors),
         Pat::Reference(reference) => walk(&mut reference.pat, bindings, errors),
@@ -53,15 +55,15 @@ fn walk(pattern: &mut Pat, bindings: &mut Vec<Ident>, errors: &mut Errors) {
         Pat::TupleStruct(variant) => variant.elems.iter_mut().for_each(|item| walk(item, bindings, errors)),
         Pat::Struct(variant) => variant.fields.iter_mut().for_each(|field| walk(&mut field.pat, bindings, errors)),
         Pat::Macro(written) => {
-            errors.on(written, "what a macro binds cannot be seen by `branch!`: write the pattern out");
+            errors.on(written, "`branch!` cannot see what a macro binds; write the pattern out");
         }
-        // Nothing is bound in these; what is no pattern of a `match`, the compiler reports.
+        // These bind nothing. The compiler reports what is not a valid pattern.
         _ => {}
     }
 }
 
-/// What the pattern matches: with `_` in place of what it binds. So it can be held against a value that is only looked at, and
-/// the compiler speaks of a missing variant as it is written.
+/// The pattern with `_` in place of its bindings, so that it can match a value without moving it.
+/// The compiler reports a missing variant as it is written.
 pub(super) fn without_bindings(pattern: Pat) -> Pat {
     match pattern {
         Pat::Ident(PatIdent { subpat: Some((_, inner)), .. }) => without_bindings(*inner),
@@ -85,7 +87,7 @@ pub(super) fn without_bindings(pattern: Pat) -> Pat {
             Pat::Slice(slice)
         }
         Pat::Tuple(mut tuple) => {
-            tuple.elems = parts(tuple.elems);
+            tuple.elems = items(tuple.elems);
             Pat::Tuple(tuple)
         }
         Pat::TupleStruct(mut variant) => {
@@ -105,8 +107,8 @@ pub(super) fn without_bindings(pattern: Pat) -> Pat {
     }
 }
 
-/// The items of a tuple; of one item it is a tuple because of its comma.
-fn parts(items: Punctuated<Pat, Token![,]>) -> Punctuated<Pat, Token![,]> {
+/// The items of a tuple. Keeps the trailing comma, without which one item is not a tuple.
+fn items(items: Punctuated<Pat, Token![,]>) -> Punctuated<Pat, Token![,]> {
     let single = items.trailing_punct();
     let mut items: Punctuated<Pat, Token![,]> = items.into_iter().map(without_bindings).collect();
     if single {
@@ -115,13 +117,14 @@ fn parts(items: Punctuated<Pat, Token![,]>) -> Punctuated<Pat, Token![,]> {
     items
 }
 
-/// Whether a name alone binds the value, or is a variant that was imported, as `None` is. Both look the same here; the
-/// compiler warns of those who are not written as Rust's names are.
+/// Whether a plain name is a binding, rather than an imported variant such as `None`. The only
+/// difference is the case of the first letter; the compiler warns about names that do not follow
+/// the convention.
 fn is_binding(name: &Ident) -> bool {
     !name.unraw().to_string().starts_with(char::is_uppercase)
 }
 
-/// How the node of the arm is called, if the pattern says.
+/// The label of the arm's node, if the pattern has one.
 pub(super) fn label(pattern: &Pat) -> Option<String> {
     match pattern {
         Pat::Guard(guarded) => label(&guarded.pat),
@@ -131,8 +134,8 @@ pub(super) fn label(pattern: &Pat) -> Option<String> {
         },
         Pat::Lit(literal) => {
             let text = literal.lit.to_token_stream().to_string();
-            let legal = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
-            (text.len() <= 40 && text.chars().all(legal)).then_some(text)
+            let valid = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+            (text.len() <= 40 && text.chars().all(valid)).then_some(text)
         }
         Pat::Or(or) => {
             let labels: Option<Vec<String>> = or.cases.iter().map(label).collect();

@@ -1,4 +1,4 @@
-//! `#[dag]`: from a function to the definition of a DAG.
+//! `#[dag]`: turns a function into the definition of a DAG.
 
 mod expand;
 mod model;
@@ -12,15 +12,16 @@ use crate::errors::Errors;
 use crate::function::Function;
 use crate::option::{self, Place};
 
-/// What `#[dag(options)] item` becomes. Mistakes become `compile_error!`s beside a usable form of the item.
+/// Expands `#[dag(options)] item`. Errors become `compile_error!`s beside a usable form of the
+/// item.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let items = option::parse(options, &mut errors);
-    let schedule_written = items.iter().any(|item| item.name == "schedule");
+    let has_schedule = items.iter().any(|item| item.name == "schedule");
     let Some(function) = Function::parse(item.clone(), "#[dag]", &mut errors) else {
         return [errors.into_tokens(), item].into_iter().collect();
     };
     let options = option::read(items, Place::Dag, &mut errors);
-    let dag = validate::validate(function, options, schedule_written, &mut errors);
+    let dag = validate::validate(function, options, has_schedule, &mut errors);
     [errors.into_tokens(), expand::expand(&dag)].into_iter().collect()
 }

@@ -1,4 +1,4 @@
-//! What is known of a DAG once its function and its options have been understood.
+//! The model of a DAG: its function and its options after parsing and validation.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{Attribute, Expr, Ident, LitStr, Signature, Type, Visibility};
@@ -14,26 +14,27 @@ pub(crate) struct Dag {
     pub(crate) sig: Signature,
     pub(crate) body: TokenTree,
     pub(crate) params: Vec<Param>,
-    /// What follows `->`.
+    /// The type after `->`.
     pub(crate) result: Option<Type>,
     pub(crate) options: Options,
-    pub(crate) shape: Shape,
+    pub(crate) expansion: Expansion,
 }
 
-/// How much of the function can be a DAG.
+/// What the function expands to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// All of it.
-    Sound,
-    /// Its signature is wrong: only the names that others may use are kept.
-    Broken,
-    /// It is a method, or `main`: it stays as it was written.
-    Untouched,
+pub(crate) enum Expansion {
+    /// A DAG.
+    Full,
+    /// The signature is invalid: a placeholder with the names that callers use, so that they
+    /// compile.
+    Placeholder,
+    /// The function is a method or `main`: itself, unchanged.
+    Unchanged,
 }
 
 pub(crate) struct Param {
     pub(crate) name: Ident,
-    /// With `mut`, if it is there.
+    /// The pattern of the body's parameter: the name, with its `mut`.
     pub(crate) binding: TokenStream,
     pub(crate) ty: Type,
     pub(crate) default: Option<Default>,
@@ -42,14 +43,14 @@ pub(crate) struct Param {
     pub(crate) pattern: Option<LitStr>,
     /// The description, as an expression.
     pub(crate) help: Option<TokenStream>,
-    /// Lint levels.
+    /// Other attributes, such as lint levels.
     pub(crate) attrs: Vec<Attribute>,
 }
 
 pub(crate) enum Default {
-    /// A text, read as the command line reads it.
+    /// A string, parsed as on the command line.
     Text(LitStr),
-    /// A closure over the run.
+    /// A closure that takes the run.
     FromRun(Expr),
     /// Any other expression.
     Value(Expr),

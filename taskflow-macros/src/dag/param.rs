@@ -1,4 +1,4 @@
-//! The parameters of a DAG: owned types, each with an optional `#[param(..)]`.
+//! The parameters of a DAG and their `#[param(..)]`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
@@ -10,16 +10,19 @@ use crate::attrs::Attrs;
 use crate::errors::Errors;
 use crate::option::{self, Options, Place};
 use crate::task::{is_context, plain_name};
-use crate::types::{Alien, find_alien, is_named, last_segment, peel, type_arguments};
+use crate::types::{Unsupported, find_unsupported, is_named, last_segment, type_arguments, ungroup};
 
-/// The parameters, and whether all of them are sound. `schedule`: whether the schedule of the DAG has intervals, if it has one.
+/// Reads the parameters. Returns them and whether all are valid.
+///
+/// `intervals` is `None` for a DAG without a schedule, otherwise whether the schedule has data
+/// intervals.
 pub(super) fn read<'a>(
     args: impl Iterator<Item = &'a FnArg>,
-    schedule: Option<bool>,
+    intervals: Option<bool>,
     errors: &mut Errors,
 ) -> (Vec<Param>, bool) {
     let mut params = Vec::new();
-    let mut sound = true;
+    let mut valid = true;
     for (position, arg) in args.enumerate() {
         let FnArg::Typed(arg) = arg else { continue };
         let before = errors.len();
@@ -27,18 +30,17 @@ pub(super) fn read<'a>(
         let name = match plain_name(&arg.pat) {
             Some(name) => name.clone(),
             None => {
-                let hint =
-                    if matches!(&*arg.pat, Pat::Wild(_)) { "; for one that is not used write `_name`" } else { "" };
+                let hint = if matches!(&*arg.pat, Pat::Wild(_)) { "; write `_name` for an unused one" } else { "" };
                 errors.on(
                     &arg.pat,
-                    format!("a parameter of a DAG needs a plain name, which is its name on the command line{hint}"),
+                    format!("a parameter of a DAG needs a name, which is that of its command-line flag{hint}"),
                 );
                 format_ident!("parameter_{position}")
             }
         };
-        sound &= errors.len() == before;
-        let (written, options, docs, attrs) = attributes(arg, errors);
-        if let (Some(has_intervals), false) = (schedule, written) {
+        valid &= errors.len() == before;
+        let (has_default, options, docs, attrs) = attributes(arg, errors);
+        if let (Some(has_intervals), false) = (intervals, has_default) {
             let ty = arg.ty.to_token_stream();
             let from_run = match is_named(&arg.ty, "Date") {
                 true if has_intervals => "run.data_interval().start_date()",
@@ -46,7 +48,7 @@ pub(super) fn read<'a>(
                 false => "..",
             };
             let message = format!(
-                "a DAG with a schedule starts without anybody to ask, so each parameter needs a default\n\
+                "the parameter `{name}` needs a default, because this DAG has a schedule\n\
                  write a constant, `#[param(default = ..)] {name}: {ty}`, or take it from the run, \
                  `#[param(default = |run| {from_run})] {name}: {ty}`"
             );
@@ -61,11 +63,11 @@ pub(super) fn read<'a>(
         }
         params.push(param);
     }
-    (params, sound)
+    (params, valid)
 }
 
 fn param(name: syn::Ident, arg: &PatType, options: Options, docs: &Attrs, attrs: Vec<syn::Attribute>) -> Param {
-    let default = options.default.map(|default| match option::peel(&default) {
+    let default = options.default.map(|default| match option::ungroup(&default) {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Default::Text(text.clone()),
         Expr::Closure(_) => Default::FromRun(default),
         _ => Default::Value(default),
@@ -85,14 +87,15 @@ fn param(name: syn::Ident, arg: &PatType, options: Options, docs: &Attrs, attrs:
         ty: (*arg.ty).clone(),
         default,
         range: options.range,
-        choices: options.choices.iter().map(as_text).collect(),
+        choices: options.choices.iter().flatten().map(as_text).collect(),
         pattern: options.pattern,
         help,
         attrs,
     }
 }
 
-/// The `#[param(..)]` options, and whether a default was written (rightly or wrongly).
+/// Whether there is a default, even an invalid one; the options of `#[param(..)]`; doc comments;
+/// other attributes.
 fn attributes(arg: &PatType, errors: &mut Errors) -> (bool, Options, Attrs, Vec<syn::Attribute>) {
     let mut items = Vec::new();
     let mut docs = Vec::new();
@@ -101,7 +104,7 @@ fn attributes(arg: &PatType, errors: &mut Errors) -> (bool, Options, Attrs, Vec<
     for attr in &arg.attrs {
         if attr.path().is_ident("param") {
             if std::mem::replace(&mut seen, true) {
-                errors.on(attr, "a parameter has one `#[param(..)]`; put the options of this one into the first");
+                errors.on(attr, "a parameter can have only one `#[param(..)]`; move these options to the first");
             }
             match &attr.meta {
                 Meta::List(list) => items.extend(option::parse(list.tokens.clone(), errors)),
@@ -113,20 +116,20 @@ fn attributes(arg: &PatType, errors: &mut Errors) -> (bool, Options, Attrs, Vec<
             docs.push(attr.clone());
         } else if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
             errors
-                .on(attr, "a parameter of a DAG cannot depend on `cfg`; put `#[cfg]` on two versions of the function");
+                .on(attr, "a parameter of a DAG cannot depend on `cfg`; write two versions of the function and put `#[cfg]` on each");
         } else {
             others.push(attr.clone());
         }
     }
-    let written = items.iter().any(|item| item.name == "default");
+    let has_default = items.iter().any(|item| item.name == "default");
     let options = option::read(items, Place::Param, errors);
-    (written, options, Attrs::sort(docs), others)
+    (has_default, options, Attrs::sort(docs), others)
 }
 
 fn check_type(arg: &PatType, errors: &mut Errors) {
-    let ty = peel(&arg.ty);
+    let ty = ungroup(&arg.ty);
     if is_context(ty) {
-        errors.on(ty, "a DAG function runs once, before there is a run; take the context in a task");
+        errors.on(ty, "a DAG has no context, because its function builds the graph before there is a run; take the context in a task");
         return;
     }
     if let Some(segment) = last_segment(ty)
@@ -134,25 +137,31 @@ fn check_type(arg: &PatType, errors: &mut Errors) {
         && let [value] = *type_arguments(segment)
     {
         let value = value.to_token_stream();
-        errors.on(
-            ty,
-            format!("write the type of the value, `{value}`; in the body the parameter is an `Output` by itself"),
-        );
+        errors
+            .on(ty, format!("write the type of the value, `{value}`; in the body the parameter is an `Output` of it"));
         return;
     }
-    match find_alien(ty, &[]) {
-        Some(Alien::Reference(tokens)) => errors.on(
+    match find_unsupported(ty, &[]) {
+        Some(Unsupported::Reference(tokens)) => errors.on(
             tokens,
-            "a parameter of a DAG is owned, because it is stored with the run: `String` for `&str`, `Vec<T>` for `&[T]`",
+            "a parameter of a DAG cannot be borrowed, because it is stored with the run; write `String` for `&str` or \
+             `Vec<T>` for `&[T]`",
         ),
-        Some(Alien::Lifetime(tokens)) => errors.on(tokens, "a parameter of a DAG is owned, because it is stored with the run"),
-        Some(Alien::Impl(tokens)) => errors.on(tokens, "a parameter of a DAG has one type; name it"),
-        Some(Alien::Infer(tokens)) => errors.on(tokens, "the type of a parameter must be written out"),
-        Some(Alien::Generic) | None => {}
+        Some(Unsupported::Lifetime(tokens)) => errors.on(
+            tokens,
+            "a parameter of a DAG cannot be borrowed, because it is stored with the run; use an owned type",
+        ),
+        Some(Unsupported::Impl(tokens)) => {
+            errors.on(tokens, "a parameter of a DAG cannot be `impl Trait`; name a type");
+        }
+        Some(Unsupported::Infer(tokens)) => {
+            errors.on(tokens, "the type of a parameter cannot be inferred; write it out");
+        }
+        Some(Unsupported::Generic) | None => {}
     }
 }
 
-/// A literal as the command line would write it.
+/// A literal as on the command line.
 fn as_text(literal: &Lit) -> LitStr {
     let text = match literal {
         Lit::Str(text) => text.value(),
@@ -165,7 +174,7 @@ fn as_text(literal: &Lit) -> LitStr {
     LitStr::new(&text, literal.span())
 }
 
-/// An expression as it is written, for showing it to people.
+/// The source text of an expression, as a string literal for display.
 pub(super) fn source_text(expr: &Expr) -> TokenStream {
     let text = crate::source_text::of(expr.to_token_stream());
     LitStr::new(&text, Span::call_site()).to_token_stream()

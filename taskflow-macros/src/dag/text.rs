@@ -1,13 +1,14 @@
-//! Texts that stand for values: whether a parameter of a primitive type can read them.
+//! Checks defaults and choices that are strings, for parameters of primitive types.
 //!
-//! The rules are those of the command line: a number is written as in JSON. What other types read is known at run time.
+//! Such strings are parsed as on the command line, where numbers are written as in JSON. Strings
+//! for other types are checked at run time.
 
 use syn::{LitStr, Type};
 
 use crate::errors::Errors;
 use crate::types::last_segment;
 
-/// Reports a text that the type cannot read, if the type is a primitive.
+/// Reports a string that is not a valid value of a primitive type.
 pub(super) fn check(ty: &Type, text: &LitStr, errors: &mut Errors) {
     let Some(name) = last_segment(ty).map(|segment| segment.ident.to_string()) else { return };
     let value = text.value();
@@ -18,7 +19,7 @@ pub(super) fn check(ty: &Type, text: &LitStr, errors: &mut Errors) {
             Some((false, size)) => size <= max,
             None => false,
         };
-        (!fits).then(|| format!("a whole number from {min} to {max}"))
+        (!fits).then(|| format!("an integer from {min} to {max}"))
     };
     let expected = match name.as_str() {
         "u8" => range(0, u8::MAX.into()),
@@ -35,11 +36,11 @@ pub(super) fn check(ty: &Type, text: &LitStr, errors: &mut Errors) {
         _ => None,
     };
     if let Some(expected) = expected {
-        errors.at(text.span(), format!("`{value}` is no {name}; it must be {expected}"));
+        errors.at(text.span(), format!("`{value}` is not a valid {name}; write {expected}"));
     }
 }
 
-/// The sign and the size of a JSON integer.
+/// Whether a JSON integer is negative, and its absolute value.
 fn integer(text: &str) -> Option<(bool, u128)> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let well_formed =
@@ -48,7 +49,8 @@ fn integer(text: &str) -> Option<(bool, u128)> {
     Some((digits.len() < text.len(), size))
 }
 
-/// A JSON number: what Rust reads, without `.5`, `5.`, `+5`, `inf` and leading zeros.
+/// Whether the text is a JSON number: a Rust number other than `.5`, `5.`, `+5`, `inf` or one with
+/// leading zeros.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let whole = digits.split(['.', 'e', 'E']).next().unwrap_or_default();

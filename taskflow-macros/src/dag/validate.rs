@@ -4,81 +4,57 @@ use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::{FnArg, ReturnType, Type};
 
-use super::model::{Dag, Shape};
+use super::model::{Dag, Expansion};
 use super::param;
 use crate::attrs::Attrs;
 use crate::crate_path;
 use crate::errors::Errors;
 use crate::function::Function;
-use crate::option::{Options, Scheduling};
-use crate::schedule;
-use crate::task::{check_attributes, check_name, check_options, check_signature};
-use crate::types::{Alien, find_alien, is_named, last_segment, peel, type_arguments};
+use crate::option::{self, Options};
+use crate::task::{check_attributes, check_name, check_signature};
+use crate::types::{Unsupported, find_unsupported, is_named, last_segment, type_arguments, ungroup};
 
-pub(super) fn validate(function: Function, options: Options, schedule_written: bool, errors: &mut Errors) -> Dag {
+pub(super) fn validate(function: Function, mut options: Options, has_schedule: bool, errors: &mut Errors) -> Dag {
     let name = function.name().clone();
     let Function { attrs, vis, sig, body } = function;
     let before = errors.len();
     check_name(&name, "#[dag]", errors);
-    let keep = check_signature(&sig, "#[dag]", errors) || name == "main";
+    let unchanged = check_signature(&sig, "#[dag]", errors) || name == "main";
     if let Some(asyncness) = &sig.asyncness {
         errors.on(
             asyncness,
-            "a `#[dag]` function draws the graph and waits for nothing; remove `async` and await inside tasks",
+            "a `#[dag]` function cannot be `async`, because it only builds the graph; remove `async` and await inside tasks",
         );
     }
     let attrs = Attrs::sort(attrs);
     check_attributes(&attrs, errors);
-    let mut sound = errors.len() == before;
-    // One that was reported is taken for one as most are.
-    let scheduling = &options.scheduling;
-    let schedule = schedule_written.then(|| scheduling.schedule.is_none() || has_intervals(scheduling));
-    let (params, sound_params) = param::read(sig.inputs.iter(), schedule, errors);
-    let found = errors.len();
+    let mut valid = errors.len() == before;
+    // An invalid schedule, which was reported, is assumed to have intervals, as most schedules do.
+    let intervals = has_schedule.then(|| options.schedule.is_none() || options.has_intervals());
+    let (params, valid_params) = param::read(sig.inputs.iter(), intervals, errors);
+    let before = errors.len();
     let result = read_result(&sig.output, errors);
-    sound &= sound_params && errors.len() == found;
+    valid &= valid_params && errors.len() == before;
 
-    schedule::check_together(&options.scheduling, schedule_written, errors);
-    check_run_options(&options, errors);
-    if let Some(defaults) = &options.task_defaults {
-        check_options(defaults, errors);
-    }
-    let shape = match sound {
-        _ if keep => Shape::Untouched,
-        true => Shape::Sound,
-        false => Shape::Broken,
+    option::check_dag(&mut options, has_schedule, errors);
+    let expansion = match valid {
+        _ if unchanged => Expansion::Unchanged,
+        true => Expansion::Full,
+        false => Expansion::Placeholder,
     };
     let krate = crate_path::resolve(options.krate.as_ref());
-    Dag { krate, attrs, vis, sig, body, params, result, options, shape }
-}
-
-/// Options about a run that mean nothing without another one.
-fn check_run_options(options: &Options, errors: &mut Errors) {
-    if let (Some(callback), None) = (&options.callbacks.on_deadline_missed, &options.deadline) {
-        errors.on(callback, "a run without a deadline misses none; add `deadline = \"2h after start\"`");
-    }
-    let retried = options.retries.as_ref().is_some_and(|retries| retries.value > 0);
-    if let (Some(delay), false) = (&options.retry_delay, retried) {
-        errors.at(
-            delay.span,
-            "`retry_delay` of a DAG is the wait before a failed run is tried again, and it is not: add `retries = 1`, or write \
-             `default(retry_delay = ..)` for its tasks",
-        );
-    }
-    if let (Some(callback), false) = (&options.callbacks.on_retry, retried) {
-        errors.on(
-            callback,
-            "`on_retry` of a DAG is told of a failed run that is tried again, and it is not: add `retries = 1`, or write \
-             `default(on_retry = ..)` for its tasks",
-        );
-    }
+    Dag { krate, attrs, vis, sig, body, params, result, options, expansion }
 }
 
 fn read_result(output: &ReturnType, errors: &mut Errors) -> Option<Type> {
     let ReturnType::Type(_, written) = output else { return None };
-    let ty = peel(written);
+    let ty = ungroup(written);
     if is_named(ty, "Result") {
-        errors.on(ty, "a `#[dag]` function gives an output and never fails itself: write `-> T`; a run fails when one of its tasks does");
+        errors.on(
+            ty,
+            "a `#[dag]` function cannot return a `Result`, because it only builds the graph; write `-> T` (a run fails \
+             when one of its tasks fails)",
+        );
         return None;
     }
     if let Some(segment) = last_segment(ty)
@@ -86,19 +62,22 @@ fn read_result(output: &ReturnType, errors: &mut Errors) -> Option<Type> {
         && let [value] = *type_arguments(segment)
     {
         let text = value.to_token_stream();
-        errors.on(ty, format!("write the type of the value, `-> {text}`; the body gives an `Output` of it"));
+        errors.on(ty, format!("write the type of the value, `-> {text}`; the body returns an `Output` of it"));
         return Some(value.clone());
     }
-    match find_alien(ty, &[]) {
-        Some(Alien::Reference(tokens) | Alien::Lifetime(tokens)) => {
+    match find_unsupported(ty, &[]) {
+        Some(Unsupported::Reference(tokens) | Unsupported::Lifetime(tokens)) => {
             errors.on(
                 tokens,
-                "the result of a DAG is data that it owns: return `String` for `&str`, `Vec<T>` for `&[T]`",
+                "the result of a DAG cannot be borrowed, because it is stored with the run; write `String` for `&str` or \
+                 `Vec<T>` for `&[T]`",
             );
         }
-        Some(Alien::Impl(tokens)) => errors.on(tokens, "the result of a DAG has one type; name it"),
-        Some(Alien::Infer(tokens)) => errors.on(tokens, "the type of the result must be written out"),
-        Some(Alien::Generic) | None => return Some((**written).clone()),
+        Some(Unsupported::Impl(tokens)) => errors.on(tokens, "the result of a DAG cannot be `impl Trait`; name a type"),
+        Some(Unsupported::Infer(tokens)) => {
+            errors.on(tokens, "the type of the result cannot be inferred; write it out");
+        }
+        Some(Unsupported::Generic) | None => return Some((**written).clone()),
     }
     None
 }
@@ -108,13 +87,8 @@ impl Dag {
         &self.sig.ident
     }
 
-    /// The parameters as they were written, when they could not be understood.
+    /// The number of parameters, including invalid ones.
     pub(super) fn arity(&self) -> usize {
         self.sig.inputs.iter().filter(|arg| matches!(arg, FnArg::Typed(_))).count()
     }
-}
-
-/// Whether the runs of a DAG with these options are about spans of time.
-pub(super) fn has_intervals(options: &Scheduling) -> bool {
-    options.schedule.as_ref().is_some_and(|schedule| !matches!(&*schedule.value, "@once" | "@continuous"))
 }

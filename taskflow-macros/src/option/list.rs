@@ -1,4 +1,4 @@
-//! The syntax of an option list: `name`, `name = value`, `name(..)`, separated by commas.
+//! The syntax of an option list: `name`, `name = value` or `name(..)`, separated by commas.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -7,7 +7,7 @@ use syn::{Expr, Ident, Token, token};
 
 use crate::errors::Errors;
 
-/// One option as it is written.
+/// One option as written.
 pub(crate) struct Item {
     pub(crate) name: Ident,
     pub(crate) value: Value,
@@ -17,16 +17,17 @@ pub(crate) enum Value {
     /// `name`
     Flag,
     /// `name = value`
-    Is(Box<Expr>),
-    /// `name =`, with the value missing.
+    Expr(Box<Expr>),
+    /// `name =` without a value.
     Missing,
-    /// `name = ` and something that is no expression.
-    Broken(syn::Error),
+    /// `name =` followed by something that is not an expression.
+    Invalid(syn::Error),
     /// `name(..)`
     List(Group),
 }
 
-/// Reads the list. What cannot be read is reported and left out; reading goes on behind the next comma.
+/// Parses the list. Reports and omits an item that cannot be parsed, and continues after the next
+/// comma.
 pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Item> {
     let mut items = Vec::new();
     let read = |input: ParseStream<'_>| {
@@ -44,7 +45,8 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Item> {
         }
         Ok(())
     };
-    // An error of the whole is one that was collected above: half a value may have been read when its mistake was found.
+    // Every error is in `errors` already. syn returns another one here if the failed parse of a
+    // value left unread tokens behind.
     let _ = read.parse2(tokens);
     items
 }
@@ -59,10 +61,10 @@ fn item(input: ParseStream<'_>) -> syn::Result<Item> {
             Value::Missing
         } else {
             match input.parse() {
-                Ok(value) => Value::Is(Box::new(value)),
+                Ok(value) => Value::Expr(Box::new(value)),
                 Err(error) => {
                     skip_to_comma(input)?;
-                    Value::Broken(error)
+                    Value::Invalid(error)
                 }
             }
         }
@@ -71,7 +73,7 @@ fn item(input: ParseStream<'_>) -> syn::Result<Item> {
     } else if at_end(input) {
         Value::Flag
     } else {
-        return Err(input.error(format!("expected `=` and the value of `{name}`")));
+        return Err(input.error(format!("expected `=` and a value after `{name}`")));
     };
     if !at_end(input) {
         return Err(input.error("expected `,` before the next option"));
@@ -91,10 +93,10 @@ fn at_end(input: ParseStream<'_>) -> bool {
 }
 
 impl Value {
-    /// Where to point when the value is wrong as a whole.
+    /// Where to report that the option is written in the wrong form.
     pub(crate) fn span(&self, name: &Ident) -> Span {
         match self {
-            Value::Flag | Value::Missing | Value::Is(_) | Value::Broken(_) => name.span(),
+            Value::Flag | Value::Missing | Value::Expr(_) | Value::Invalid(_) => name.span(),
             Value::List(group) => group.span_open(),
         }
     }

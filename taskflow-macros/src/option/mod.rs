@@ -1,20 +1,41 @@
-//! The options of `#[task]`, `#[dag]` and `#[param]`: one table, one way of writing them, one set of messages.
+//! The options of `#[task]`, `#[sensor]`, `#[dag]`, its `default(..)`, and `#[param]`.
+//!
+//! [`list`] parses the syntax of an option list. [`table`] has one row for each option: its name,
+//! the kind of its value, the attributes that take it, an example for messages, the names it has
+//! elsewhere, and the field that it sets in the generated constant. [`kind`] reads values and turns
+//! them into code. [`rules`] rejects options that contradict each other.
+//!
+//! # Adding an option
+//!
+//! 1. Add a row to the table. It declares the field of [`Options`], accepts the option in the
+//!    attributes that the row lists, suggests it for misspellings and other names, and, if the row
+//!    ends in `=> field`, assigns it in the generated `TaskOptions` or `DagOptions`.
+//! 2. Add that field to `TaskOptions` (`taskflow_core::task`) or `DagOptions`
+//!    (`taskflow_core::dag`).
+//! 3. Describe the option in the documentation of each attribute in `lib.rs`. A test fails until it
+//!    is described.
+//!
+//! A value that no existing kind can read needs a new type in [`kind`]. A rule that involves a
+//! second option belongs in [`rules`]; a rule that involves the function belongs in the `validate`
+//! module of `task` or `dag`. An option without `=> field` concerns the function rather than
+//! `TaskOptions` or `DagOptions`: `expand` reads its field of [`Options`] directly.
 
+mod kind;
 mod list;
-mod read;
 mod reader;
+mod rules;
 mod table;
 
 pub(crate) use list::parse;
-pub(crate) use read::{Backoff, Options, Scheduling, read};
-pub(crate) use reader::peel;
-pub(crate) use table::{Place, nearest};
+pub(crate) use reader::ungroup;
+pub(crate) use rules::{check_dag, check_task};
+pub(crate) use table::{Options, Place, read};
 
 use proc_macro2::Span;
 
-/// A value and where it is written.
+/// A value and its position in the source.
 #[derive(Clone)]
-pub(crate) struct Sp<T> {
+pub(crate) struct Spanned<T> {
     pub(crate) value: T,
     pub(crate) span: Span,
 }

@@ -1,11 +1,17 @@
-//! Which options there are, where each may be written, and what it looks like.
+//! The table of options, and the lookup of a written option in it.
 
 use std::fmt::Write as _;
 
-use super::list::{Item, Value};
-use crate::errors::Errors;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
 
-/// Where an option list stands.
+use super::kind::{self, Initializer, Kind};
+use super::list::{Item, Value};
+use super::reader::Reader;
+use crate::errors::Errors;
+use crate::suggest::nearest;
+
+/// Where an option list is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// `#[task(..)]`
@@ -23,266 +29,338 @@ pub(crate) enum Place {
 impl Place {
     const ALL: [Place; 5] = [Place::Task, Place::Sensor, Place::Dag, Place::TaskDefaults, Place::Param];
 
-    /// As a user would write it.
+    /// The name in messages.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Place::Task => "`#[task]`",
             Place::Sensor => "`#[sensor]`",
             Place::Dag => "`#[dag]`",
-            Place::TaskDefaults => "`default(..)` in `#[dag]`",
+            Place::TaskDefaults => "`default(..)` of `#[dag]`",
             Place::Param => "`#[param]`",
         }
     }
 }
 
-/// The options, one variant each.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Key {
-    Id,
-    Retries,
-    RetryDelay,
-    Backoff,
-    MaxRetryDelay,
-    RetryOn,
-    Timeout,
-    Blocking,
-    Isolation,
-    Executor,
-    Memory,
-    Deferrable,
-    PokeInterval,
-    PokeBackoff,
-    MaxPokeInterval,
-    PokeTimeout,
-    SoftFail,
-    Pool,
-    PoolSlots,
-    Priority,
-    TriggerRule,
-    Tags,
-    Doc,
-    Crate,
-    Schedule,
-    Timezone,
-    Start,
-    End,
-    Catchup,
-    MaxActiveRuns,
-    MaxActiveTasks,
-    FailFast,
-    Deadline,
-    OnSuccess,
-    OnFailure,
-    OnRetry,
-    OnSkip,
-    OnDeadlineMissed,
-    TaskDefaults,
-    Default,
-    Range,
-    Choices,
-    Pattern,
-    Help,
-}
-
-/// Which of the three ways of writing an option takes.
+/// How an option is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
+    /// `name = value`
     Value,
-    FlagOrValue,
+    /// `name` or `name = value`
+    Flag,
+    /// `name(..)`
     List,
 }
 
-struct Known {
-    name: &'static str,
-    key: Key,
+/// An option.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
     form: Form,
     places: &'static [Place],
-    example: &'static str,
+    /// The option with a value, for messages.
+    pub(crate) example: &'static str,
+    /// Names of the option in Airflow and other systems. The message for such a name shows
+    /// `example`.
+    aliases: &'static [&'static str],
+    /// Stores the value in the field of the option.
+    read: fn(&mut Options, &mut Reader<'_>),
 }
 
-const fn known(name: &'static str, key: Key, form: Form, places: &'static [Place], example: &'static str) -> Known {
-    Known { name, key, form, places, example }
-}
-
-const ONLY_TASK: &[Place] = &[Place::Task];
-const TASK: &[Place] = &[Place::Task, Place::Sensor];
-const TASKS: &[Place] = &[Place::Task, Place::Sensor, Place::TaskDefaults];
-const SENSOR: &[Place] = &[Place::Sensor];
-const DAG: &[Place] = &[Place::Dag];
-const TOLD: &[Place] = &[Place::Task, Place::Sensor, Place::TaskDefaults, Place::Dag];
-const PARAM: &[Place] = &[Place::Param];
-
-#[rustfmt::skip]
-const OPTIONS: [Known; 47] = [
-    known("id", Key::Id, Form::Value, TASK, "id = \"extract\""),
-    known("retries", Key::Retries, Form::Value, TASKS, "retries = 3"),
-    known("retry_delay", Key::RetryDelay, Form::Value, TASKS, "retry_delay = \"30s\""),
-    known("backoff", Key::Backoff, Form::Value, &[Place::Task, Place::TaskDefaults], "backoff = \"exponential\""),
-    known("max_retry_delay", Key::MaxRetryDelay, Form::Value, TASKS, "max_retry_delay = \"10m\""),
-    known("retry_on", Key::RetryOn, Form::Value, ONLY_TASK, "retry_on = is_transient"),
-    known("timeout", Key::Timeout, Form::Value, &[Place::Task, Place::TaskDefaults, Place::Dag], "timeout = \"1h\""),
-    known("deferrable", Key::Deferrable, Form::FlagOrValue, ONLY_TASK, "deferrable"),
-    known("poke_interval", Key::PokeInterval, Form::Value, SENSOR, "poke_interval = \"30s\""),
-    known("backoff", Key::PokeBackoff, Form::Value, SENSOR, "backoff = \"exponential\""),
-    known("max_poke_interval", Key::MaxPokeInterval, Form::Value, SENSOR, "max_poke_interval = \"10m\""),
-    known("timeout", Key::PokeTimeout, Form::Value, SENSOR, "timeout = \"6h\""),
-    known("execution_timeout", Key::Timeout, Form::Value, SENSOR, "execution_timeout = \"20s\""),
-    known("soft_fail", Key::SoftFail, Form::FlagOrValue, SENSOR, "soft_fail"),
-    known("blocking", Key::Blocking, Form::FlagOrValue, TASK, "blocking"),
-    known("isolation", Key::Isolation, Form::Value, ONLY_TASK, "isolation = \"process\""),
-    known("executor", Key::Executor, Form::Value, ONLY_TASK, "executor = \"spark\""),
-    known("memory", Key::Memory, Form::Value, ONLY_TASK, "memory = \"512MiB\""),
-    known("pool", Key::Pool, Form::Value, TASKS, "pool = \"warehouse\""),
-    known("pool_slots", Key::PoolSlots, Form::Value, TASKS, "pool_slots = 2"),
-    known("priority", Key::Priority, Form::Value, TASKS, "priority = 10"),
-    known("trigger_rule", Key::TriggerRule, Form::Value, TASKS, "trigger_rule = \"one_failed\""),
-    known("tags", Key::Tags, Form::Value, &[Place::Task, Place::Sensor, Place::TaskDefaults, Place::Dag], "tags = [\"daily\", \"sales\"]"),
-    known("doc", Key::Doc, Form::Value, TASK, "doc = \"Reads one day.\""),
-    known("schedule", Key::Schedule, Form::Value, DAG, "schedule = \"0 6 * * *\""),
-    known("timezone", Key::Timezone, Form::Value, DAG, "timezone = \"Asia/Seoul\""),
-    known("start", Key::Start, Form::Value, DAG, "start = \"2026-01-01\""),
-    known("end", Key::End, Form::Value, DAG, "end = \"2026-12-31\""),
-    known("catchup", Key::Catchup, Form::FlagOrValue, DAG, "catchup"),
-    known("max_active_runs", Key::MaxActiveRuns, Form::Value, DAG, "max_active_runs = 1"),
-    known("max_active_tasks", Key::MaxActiveTasks, Form::Value, DAG, "max_active_tasks = 8"),
-    known("fail_fast", Key::FailFast, Form::FlagOrValue, DAG, "fail_fast"),
-    known("retries", Key::Retries, Form::Value, DAG, "retries = 3"),
-    known("retry_delay", Key::RetryDelay, Form::Value, DAG, "retry_delay = \"30s\""),
-    known("deadline", Key::Deadline, Form::Value, DAG, "deadline = \"2h after start\""),
-    known("on_success", Key::OnSuccess, Form::Value, TOLD, "on_success = tell"),
-    known("on_failure", Key::OnFailure, Form::Value, TOLD, "on_failure = tell"),
-    known("on_retry", Key::OnRetry, Form::Value, TOLD, "on_retry = tell"),
-    known("on_skip", Key::OnSkip, Form::Value, TASKS, "on_skip = tell"),
-    known("on_deadline_missed", Key::OnDeadlineMissed, Form::Value, DAG, "on_deadline_missed = tell"),
-    known("default", Key::TaskDefaults, Form::List, DAG, "default(retries = 2, retry_delay = \"1m\")"),
-    known("default", Key::Default, Form::Value, PARAM, "default = 15"),
-    known("range", Key::Range, Form::Value, PARAM, "range = 0..=600"),
-    known("choices", Key::Choices, Form::Value, PARAM, "choices = [\"full\", \"delta\"]"),
-    known("pattern", Key::Pattern, Form::Value, PARAM, "pattern = r\"^[a-z]+$\""),
-    known("help", Key::Help, Form::Value, PARAM, "help = \"Minutes that count as late.\""),
-    // Last, because hardly anybody needs it: for a crate that re-exports taskflow to macros of its own.
-    known("crate", Key::Crate, Form::Value, &[Place::Task, Place::Sensor, Place::Dag], "crate = ::path::to::taskflow"),
-];
-
-/// The option behind an item, unless it is unknown here, given before, or written in a form it does not have.
-pub(super) fn look_up(item: &Item, place: Place, seen: &mut Vec<Key>, errors: &mut Errors) -> Option<Key> {
-    let name = item.name.to_string();
-    let Some(known) = OPTIONS.iter().find(|known| known.name == name && known.places.contains(&place)) else {
-        errors.at(item.name.span(), unknown(&name, place));
-        return None;
-    };
-    if seen.contains(&known.key) {
-        errors.at(item.name.span(), format!("`{name}` is given twice; keep one of the two"));
-        return None;
-    }
-    seen.push(known.key);
-    if let Value::Broken(error) = &item.value {
-        errors.syntax(error.clone());
-        return None;
-    }
-    let fits = match (&item.value, known.form) {
-        (Value::Is(_), Form::Value | Form::FlagOrValue) => true,
-        (Value::Flag, form) => form == Form::FlagOrValue,
-        (Value::List(_), form) => form == Form::List,
-        (Value::Missing | Value::Broken(_), _) | (Value::Is(_), Form::List) => false,
-    };
-    if !fits {
-        let example = known.example;
-        let message = match (known.form, &item.value) {
-            (Form::Value, Value::Flag | Value::Missing) => format!("`{name}` needs a value, as in `{example}`"),
-            (Form::FlagOrValue, _) => flag_form(&item.name),
-            (Form::Value | Form::List, _) => format!("`{name}` is written `{example}`"),
-        };
-        errors.at(item.value.span(&item.name), message);
-    }
-    fits.then_some(known.key)
-}
-
-/// How a flag is written.
-pub(super) fn flag_form(name: &syn::Ident) -> String {
-    format!("`{name}` is written `{name}`, `{name} = true` or `{name} = false`")
-}
-
-/// How an option is written, for messages about its value.
-pub(super) fn example(key: Key) -> &'static str {
-    OPTIONS.iter().find(|known| known.key == key).map_or("", |known| known.example)
-}
-
-fn unknown(name: &str, place: Place) -> String {
-    let here = place.text();
-    let elsewhere = OPTIONS.iter().find(|known| known.name == name);
-    if let Some(known) = elsewhere
-        && foreign_word(name, place).is_none()
-    {
-        let is_there = |place: &Place| names(*place).any(|other| other == known.name);
-        let owners: Vec<_> = Place::ALL.into_iter().filter(is_there).map(Place::text).collect();
-        return format!("`{name}` is an option of {}, not of {here}\n{}", owners.join(" and "), valid(place));
-    }
-    let mut message = format!("{here} has no option `{name}`");
-    if let Some(hint) = foreign_word(name, place) {
-        let _ = write!(message, ": {hint}");
-    } else if let Some(nearest) = nearest(name, names(place)) {
-        let _ = write!(message, "; did you mean `{nearest}`?");
-    }
-    let _ = write!(message, "\n{}", valid(place));
-    message
-}
-
-/// Airflow's words for things that are written otherwise here.
-fn foreign_word(name: &str, place: Place) -> Option<&'static str> {
-    Some(match (name, place) {
-        ("retry_if" | "retry_when" | "retry_policy", Place::Task | Place::Sensor) => "write `retry_on`",
-        ("task_id" | "name", Place::Task | Place::Sensor) => "write `id`",
-        ("retry" | "max_retries" | "retry_count", Place::Task | Place::Sensor | Place::TaskDefaults) => {
-            "write `retries`"
+/// Expands the table to [`Options`], `OPTIONS` and `Options::assignments`.
+///
+/// A row is `field: kind, [places], example`. These parts may follow:
+///
+/// - after `field`, `as "name"`: the name of the option, if it is not that of the field;
+/// - `also ["alias", ..]`: other names that people try;
+/// - `=> field`: the field of the generated `TaskOptions` or `DagOptions` that the option sets.
+macro_rules! options {
+    ($(
+        $(#[$doc:meta])+
+        $field:ident $(as $name:literal)?: $kind:ty, [$($place:ident),+], $example:literal
+        $(, also [$($alias:literal),+])? $(=> $($target:ident).+)?;
+    )+) => {
+        /// The options of one attribute. An option that is missing or invalid is `None`.
+        #[derive(Default)]
+        pub(crate) struct Options {
+            $($(#[$doc])+ pub(crate) $field: Option<<$kind as Kind>::Value>,)+
         }
+
+        const OPTIONS: &[Row] = &[$(
+            Row {
+                name: name_or_field!($field $($name)?),
+                form: <$kind as Kind>::FORM,
+                places: &[$(Place::$place),+],
+                example: $example,
+                aliases: &[$($($alias),+)?],
+                read: |options, reader| options.$field = <$kind as Kind>::read(reader),
+            },
+        )+];
+
+        impl Options {
+            /// Assigns each option that is present to its field of the generated constant.
+            fn assignments(&self, private: &TokenStream) -> Vec<TokenStream> {
+                let mut assignments = Vec::new();
+                $($(
+                    let value = self.$field.as_ref();
+                    if let Some(value) = value.and_then(|value| <$kind as Initializer>::initializer(value, private)) {
+                        assignments.push(quote!(options.$($target).+ = #value;));
+                    }
+                )?)+
+                assignments
+            }
+        }
+    };
+}
+
+macro_rules! name_or_field {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident $name:literal) => {
+        $name
+    };
+}
+
+options! {
+    /// The id of the node. Without it, the name of the function.
+    id: kind::Id, [Task, Sensor], r#"id = "extract""#, also ["task_id", "name"];
+    /// How many attempts may follow a failed first one; for a DAG, how many times a failed run is
+    /// retried.
+    retries: kind::Integer<u32>, [Task, Sensor, TaskDefaults, Dag], "retries = 3",
+        also ["retry", "max_retries", "retry_count"] => retries;
+    /// The delay before the first retry.
+    retry_delay: kind::Delay, [Task, Sensor, TaskDefaults, Dag], r#"retry_delay = "30s""# => retry_delay;
+    /// How the delay grows from one retry to the next.
+    backoff: kind::Backoff, [Task, TaskDefaults], r#"backoff = "exponential""#,
+        also ["retry_exponential_backoff"] => backoff;
+    /// The upper limit of the delay.
+    max_retry_delay: kind::PositiveDuration, [Task, Sensor, TaskDefaults], r#"max_retry_delay = "10m""#
+        => max_retry_delay;
+    /// The function that decides which errors are retried.
+    retry_on: kind::Function, [Task], "retry_on = is_transient", also ["retry_if", "retry_when", "retry_policy"];
+    /// How long an attempt, or the run of a DAG, may take.
+    timeout: kind::PositiveDuration, [Task, TaskDefaults, Dag], r#"timeout = "1h""#,
+        also ["execution_timeout", "dagrun_timeout"] => timeout;
+    /// Whether the task may be deferred.
+    deferrable: kind::Flag, [Task], "deferrable";
+    /// The delay between the end of a poke and the next poke.
+    poke_interval: kind::PositiveDuration, [Sensor], r#"poke_interval = "30s""#,
+        also ["interval"] => sensor.poke_interval;
+    /// How the delay grows from one poke to the next.
+    poke_backoff as "backoff": kind::Backoff, [Sensor], r#"backoff = "exponential""# => sensor.backoff;
+    /// The upper limit of the delay between pokes.
+    max_poke_interval: kind::PositiveDuration, [Sensor], r#"max_poke_interval = "10m""#,
+        also ["max_wait"] => sensor.max_poke_interval;
+    /// How long the sensor keeps poking.
+    sensor_timeout as "timeout": kind::PositiveDuration, [Sensor], r#"timeout = "6h""# => sensor.timeout;
+    /// How long one poke may take.
+    execution_timeout: kind::PositiveDuration, [Sensor], r#"execution_timeout = "20s""# => timeout;
+    /// Whether a sensor that times out is skipped instead of failed.
+    soft_fail: kind::Flag, [Sensor], "soft_fail" => sensor.soft_fail;
+    /// Whether the function blocks its thread.
+    blocking: kind::Flag, [Task, Sensor], "blocking";
+    /// Present if each attempt runs in a process of its own.
+    isolation: kind::Isolation, [Task], r#"isolation = "process""#, also ["process", "isolated"];
+    /// Present if attempts run on Spark executors.
+    executor: kind::Executor, [Task], r#"executor = "spark""#, also ["spark", "on"] => executor;
+    /// The memory limit of the process, in bytes.
+    memory: kind::Size, [Task], r#"memory = "512MiB""#, also ["memory_limit", "max_memory", "mem"];
+    /// The pool that a running attempt takes slots of.
+    pool: kind::Name, [Task, Sensor, TaskDefaults], r#"pool = "warehouse""# => pool;
+    /// The number of slots.
+    pool_slots: kind::PositiveInteger, [Task, Sensor, TaskDefaults], "pool_slots = 2" => pool_slots;
+    /// The ready task with the highest priority starts first.
+    priority: kind::Integer<i32>, [Task, Sensor, TaskDefaults], "priority = 10",
+        also ["priority_weight", "weight"] => priority;
+    /// Which states of the upstream tasks let the task run.
+    trigger_rule: kind::TriggerRule, [Task, Sensor, TaskDefaults], r#"trigger_rule = "one_failed""# => trigger_rule;
+    /// The description. Without it, the doc comment.
+    doc: kind::Text, [Task, Sensor], r#"doc = "Reads one day.""#;
+    /// A cron expression or a preset.
+    schedule: kind::Schedule, [Dag], r#"schedule = "0 6 * * *""#, also ["schedule_interval", "cron"] => schedule;
+    /// The time zone of the schedule.
+    timezone: kind::TimeZone, [Dag], r#"timezone = "Asia/Seoul""# => timezone;
+    /// The earliest logical date.
+    start: kind::Bound, [Dag], r#"start = "2026-01-01""#, also ["start_date"] => start;
+    /// The latest logical date.
+    end: kind::Bound, [Dag], r#"end = "2026-12-31""#, also ["end_date"] => end;
+    /// Whether missed intervals are run later.
+    catchup: kind::Switch, [Dag], "catchup" => catchup;
+    /// How many runs may be active at once.
+    max_active_runs: kind::PositiveInteger, [Dag], "max_active_runs = 1" => max_active_runs;
+    /// How many tasks of a run may be active at once.
+    max_active_tasks: kind::PositiveInteger, [Dag], "max_active_tasks = 8" => max_active_tasks;
+    /// Whether the first failed task ends the run.
+    fail_fast: kind::Switch, [Dag], "fail_fast" => fail_fast;
+    /// The time by which a run must have ended.
+    deadline: kind::Deadline, [Dag], r#"deadline = "2h after start""#, also ["sla"] => deadline;
+    /// Called when the task, or the run of the DAG, succeeds.
+    on_success: kind::Callback, [Task, Sensor, TaskDefaults, Dag], "on_success = report",
+        also ["on_success_callback"] => callbacks.on_success;
+    /// Called when it fails.
+    on_failure: kind::Callback, [Task, Sensor, TaskDefaults, Dag], "on_failure = alert",
+        also ["on_failure_callback"] => callbacks.on_failure;
+    /// Called when it is going to be retried.
+    on_retry: kind::Callback, [Task, Sensor, TaskDefaults, Dag], "on_retry = report",
+        also ["on_retry_callback"] => callbacks.on_retry;
+    /// Called when the task is skipped.
+    on_skip: kind::Callback, [Task, Sensor, TaskDefaults], "on_skip = report",
+        also ["on_skipped_callback"] => callbacks.on_skip;
+    /// Called when a run misses its deadline.
+    on_deadline_missed: kind::Callback, [Dag], "on_deadline_missed = alert",
+        also ["sla_miss_callback"] => callbacks.on_deadline_missed;
+    /// Labels for finding the task or the DAG.
+    tags: kind::Texts, [Task, Sensor, TaskDefaults, Dag], r#"tags = ["daily", "sales"]"# => tags;
+    /// The options of tasks that do not set them.
+    task_defaults as "default": kind::TaskDefaults, [Dag], r#"default(retries = 2, retry_delay = "1m")"#,
+        also ["default_args"] => task_defaults;
+    /// The value of a parameter that the caller omits.
+    default: kind::Expression, [Param], "default = 15";
+    /// The valid values, as a range.
+    range: kind::Range, [Param], "range = 0..=600", also ["min", "max", "minimum", "maximum"];
+    /// The valid values, as a list.
+    choices: kind::Literals, [Param], r#"choices = ["full", "delta"]"#, also ["enum"];
+    /// A regular expression that the value must match.
+    pattern: kind::Pattern, [Param], r#"pattern = r"^[a-z]+$""#;
+    /// The description. Without it, the doc comment.
+    help: kind::Text, [Param], r#"help = "Minutes that count as late.""#, also ["description", "doc"];
+    /// The path of the facade, for crates that re-export it to their own macros. Last, because
+    /// rarely needed.
+    krate as "crate": kind::CratePath, [Task, Sensor, Dag], "crate = ::path::to::taskflow";
+}
+
+/// Explanations for names that are not another name of one option.
+fn explanation(name: &str, place: Place) -> Option<&'static str> {
+    Some(match (name, place) {
         ("dag_id" | "id" | "name", Place::Dag) => "the id of a DAG is the name of its function",
         ("description" | "doc" | "doc_md", Place::Dag) => "the description of a DAG is its doc comment",
-        ("mode", Place::Sensor) => "a sensor holds no slot between its pokes, as with Airflow's `reschedule`",
-        ("interval", Place::Sensor) => "write `poke_interval`",
-        ("max_wait", Place::Sensor) => "write `max_poke_interval`",
-        ("doc_md" | "description", Place::Task | Place::Sensor) => "write a doc comment, or `doc`",
-        ("execution_timeout", Place::Task | Place::TaskDefaults) | ("dagrun_timeout", Place::Dag) => "write `timeout`",
-        ("memory_limit" | "max_memory" | "mem", Place::Task) => "write `memory = \"512MiB\"`",
-        ("spark" | "on", Place::Task) => "write `executor = \"spark\"`",
-        ("process" | "isolated", Place::Task) => "write `isolation = \"process\"`",
-        ("retry_exponential_backoff", Place::Task | Place::TaskDefaults) => "write `backoff = \"exponential\"`",
-        ("priority_weight" | "weight", Place::Task | Place::Sensor | Place::TaskDefaults) => "write `priority`",
-        ("on_success_callback", Place::Task | Place::Sensor | Place::TaskDefaults | Place::Dag) => "write `on_success`",
-        ("on_failure_callback", Place::Task | Place::Sensor | Place::TaskDefaults | Place::Dag) => "write `on_failure`",
-        ("on_retry_callback", Place::Task | Place::Sensor | Place::TaskDefaults) => "write `on_retry`",
-        ("on_skipped_callback", Place::Task | Place::Sensor | Place::TaskDefaults) => "write `on_skip`",
-        ("on_skip", Place::Dag) => "a run is not skipped; its tasks are, and `default(on_skip = ..)` tells of them",
-        ("sla" | "sla_miss_callback", Place::Dag) => "write `deadline = \"2h after start\"` and `on_deadline_missed`",
-        ("start_date", Place::Dag) => "write `start`",
-        ("end_date", Place::Dag) => "write `end`",
-        ("schedule_interval" | "cron", Place::Dag) => "write `schedule`",
-        ("default_args", Place::Dag) => "write `default(retries = 2, ..)`",
+        ("doc_md" | "description", Place::Task | Place::Sensor) => "write a doc comment, or `doc = \"..\"`",
+        ("mode", Place::Sensor) => {
+            "a sensor never holds a slot between pokes, as with `mode=\"reschedule\"` in Airflow"
+        }
+        ("on_skip", Place::Dag) => {
+            "only tasks are skipped, not runs; write `default(on_skip = ..)` to set it for all tasks"
+        }
         ("params", Place::Dag) => "the parameters of a DAG are those of its function",
-        ("description" | "doc", Place::Param) => "write `help`",
-        ("enum", Place::Param) => "write `choices`",
-        ("min" | "max" | "minimum" | "maximum", Place::Param) => "write `range = 0..=600`",
         _ => return None,
     })
 }
 
-fn names(place: Place) -> impl Iterator<Item = &'static str> {
-    OPTIONS.iter().filter(move |known| known.places.contains(&place)).map(|known| known.name)
+/// Reads the options written at `place`. Reports options that are unknown, repeated or invalid, and
+/// omits them.
+pub(crate) fn read(items: Vec<Item>, place: Place, errors: &mut Errors) -> Options {
+    let mut options = Options::default();
+    let mut seen = Vec::new();
+    for item in items {
+        if let Some(row) = look_up(&item, place, &mut seen, errors) {
+            (row.read)(&mut options, &mut Reader { row, item: &item, errors });
+        }
+    }
+    options
 }
 
-fn valid(place: Place) -> String {
-    format!("the options of {} are {}", place.text(), names(place).collect::<Vec<_>>().join(", "))
+/// The row of an item, unless the option is unknown here, repeated, or written in the wrong form.
+fn look_up(item: &Item, place: Place, seen: &mut Vec<&'static str>, errors: &mut Errors) -> Option<&'static Row> {
+    let name = item.name.to_string();
+    let Some(row) = OPTIONS.iter().find(|row| row.name == name && row.places.contains(&place)) else {
+        errors.at(item.name.span(), unknown(&name, place));
+        return None;
+    };
+    if seen.contains(&row.name) {
+        errors.at(item.name.span(), format!("`{name}` is set twice; remove one of the two"));
+        return None;
+    }
+    seen.push(row.name);
+    if let Value::Invalid(error) = &item.value {
+        errors.syntax(error.clone());
+        return None;
+    }
+    let fits = match (&item.value, row.form) {
+        (Value::Expr(_), Form::Value | Form::Flag) => true,
+        (Value::Flag, form) => form == Form::Flag,
+        (Value::List(_), form) => form == Form::List,
+        (Value::Missing | Value::Invalid(_), _) | (Value::Expr(_), Form::List) => false,
+    };
+    if !fits {
+        let example = row.example;
+        let message = match (row.form, &item.value) {
+            (Form::Value, Value::Flag | Value::Missing) => format!("`{name}` needs a value, as in `{example}`"),
+            (Form::Value, _) => format!("`{name}` takes its value after `=`, as in `{example}`"),
+            (Form::Flag, _) => flag_form(&name),
+            (Form::List, _) => format!("`{name}` takes options in parentheses, as in `{example}`"),
+        };
+        errors.at(item.value.span(&item.name), message);
+    }
+    fits.then_some(row)
 }
 
-/// The candidate that `word` is most likely a misspelling of.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, candidate)| candidate)
+/// The message for a flag with a value that is not a boolean.
+pub(crate) fn flag_form(name: &str) -> String {
+    format!("`{name}` is a flag: write `{name}`, `{name} = true` or `{name} = false`")
+}
+
+fn unknown(name: &str, place: Place) -> String {
+    let here = place.text();
+    let mut message = format!("{here} has no option `{name}`");
+    let alias = rows(place).find(|row| row.aliases.contains(&name));
+    let owners: Vec<_> =
+        Place::ALL.into_iter().filter(|&place| rows(place).any(|row| row.name == name)).map(Place::text).collect();
+    if let Some(explanation) = explanation(name, place) {
+        let _ = write!(message, ": {explanation}");
+    } else if let Some(row) = alias {
+        let _ = write!(message, "; write `{}`", row.example);
+    } else if !owners.is_empty() {
+        message = format!("`{name}` is an option of {}, not of {here}", enumerate(&owners));
+    } else if let Some(nearest) = nearest(name, rows(place).map(|row| row.name)) {
+        let _ = write!(message, "; did you mean `{nearest}`?");
+    }
+    let valid: Vec<_> = rows(place).map(|row| row.name).collect();
+    let _ = write!(message, "\nvalid options for {here}: {}", valid.join(", "));
+    message
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn enumerate(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn rows(place: Place) -> impl Iterator<Item = &'static Row> {
+    OPTIONS.iter().filter(move |row| row.places.contains(&place))
+}
+
+impl Options {
+    /// The options as an expression of the type `TaskOptions`.
+    pub(crate) fn task_options(&self, private: &TokenStream) -> TokenStream {
+        self.constant("TaskOptions", private)
+    }
+
+    /// The options as an expression of the type `DagOptions`.
+    pub(crate) fn dag_options(&self, private: &TokenStream) -> TokenStream {
+        self.constant("DagOptions", private)
+    }
+
+    /// A constant expression: `NONE` with the assigned fields.
+    fn constant(&self, ty: &str, private: &TokenStream) -> TokenStream {
+        let ty = format_ident!("{ty}");
+        let assignments = self.assignments(private);
+        if assignments.is_empty() {
+            return quote!(#private::#ty::NONE);
+        }
+        quote!({
+            let mut options = #private::#ty::NONE;
+            #(#assignments)*
+            options
+        })
+    }
+
+    /// Whether the schedule has data intervals. `false` without a schedule.
+    pub(crate) fn has_intervals(&self) -> bool {
+        self.schedule.as_ref().is_some_and(|schedule| !matches!(&*schedule.value, "@once" | "@continuous"))
+    }
 }
 
 #[cfg(test)]
@@ -290,17 +368,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_option_shows_how_it_is_written() {
-        for known in &OPTIONS {
-            assert!(known.example.starts_with(known.name), "{}", known.name);
-            assert!(!known.places.is_empty(), "{}", known.name);
+    fn every_example_starts_with_the_name_of_its_option() {
+        for row in OPTIONS {
+            assert!(row.example.starts_with(row.name), "{}", row.name);
+            assert!(!row.places.is_empty(), "{}", row.name);
         }
     }
 
     #[test]
     fn a_place_has_no_two_options_of_one_name() {
         for place in Place::ALL {
-            let mut all: Vec<_> = names(place).collect();
+            let mut all: Vec<_> = rows(place).map(|row| row.name).collect();
             all.sort_unstable();
             let count = all.len();
             all.dedup();
@@ -309,8 +387,19 @@ mod tests {
     }
 
     #[test]
-    fn slips_find_the_option_that_was_meant() {
-        let slips = [
+    fn an_alias_is_neither_an_option_of_the_same_place_nor_an_alias_of_two() {
+        for place in Place::ALL {
+            let aliases: Vec<_> = rows(place).flat_map(|row| row.aliases).collect();
+            for alias in &aliases {
+                assert_eq!(aliases.iter().filter(|other| *other == alias).count(), 1, "{alias}");
+                assert!(rows(place).all(|row| row.name != **alias), "{alias}");
+            }
+        }
+    }
+
+    #[test]
+    fn misspelled_options_are_recognized() {
+        let misspelled = [
             ("retires", Place::Task, "retries"),
             ("retrydelay", Place::Task, "retry_delay"),
             ("prio", Place::Task, "priority"),
@@ -319,9 +408,36 @@ mod tests {
             ("max_active_task", Place::Dag, "max_active_tasks"),
             ("chioces", Place::Param, "choices"),
         ];
-        for (slip, place, meant) in slips {
-            assert_eq!(nearest(slip, names(place)), Some(meant));
+        for (word, place, meant) in misspelled {
+            assert_eq!(nearest(word, rows(place).map(|row| row.name)), Some(meant));
         }
-        assert_eq!(nearest("colour", names(Place::Task)), None);
+        assert_eq!(nearest("colour", rows(Place::Task).map(|row| row.name)), None);
+    }
+
+    /// The documentation of each attribute has a table of its options in `lib.rs`.
+    #[test]
+    fn every_option_is_documented() {
+        let source = include_str!("../lib.rs");
+        let documentation = |place: Place| {
+            let function = match place {
+                Place::Task => "pub fn task(",
+                Place::Sensor => "pub fn sensor(",
+                Place::Dag | Place::Param | Place::TaskDefaults => "pub fn dag(",
+            };
+            let end = source.find(function).expect(function);
+            let start =
+                source[..end].rfind("\n/// Turns a function into").expect("the first line of the documentation");
+            &source[start..end]
+        };
+        for place in [Place::Task, Place::Sensor, Place::Dag, Place::Param] {
+            for row in rows(place) {
+                // The options that a sensor shares with a task are documented for the task.
+                let shared = place == Place::Sensor && row.places.contains(&Place::Task);
+                let text = documentation(if shared { Place::Task } else { place });
+                let name = row.name;
+                let forms = [format!("`{name}`"), format!("`{name} = "), format!("`{name}(")];
+                assert!(forms.iter().any(|form| text.contains(form)), "{name} is not documented for {}", place.text());
+            }
+        }
     }
 }

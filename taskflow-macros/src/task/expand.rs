@@ -1,4 +1,4 @@
-//! From the model of a task to code. Nothing can go wrong here.
+//! Generates the code of a task. Cannot fail.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -6,28 +6,29 @@ use syn::ReturnType;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
-use super::model::{Kind, Param, Passing, Return, Shape, Task};
-use super::options;
+use super::model::{Expansion, Kind, Param, Passing, Return, Task};
 use crate::spans;
 
 pub(super) fn expand(task: &Task) -> TokenStream {
-    match task.shape {
-        Shape::Sound => {
-            let carrier = carrier(task, Some(&definition(task)));
-            [carrier, signature(task), face(task, &face_body(task)), registration(task)].into_iter().collect()
+    match task.expansion {
+        Expansion::Full => {
+            let namespace = namespace(task, Some(&definition(task)));
+            [namespace, signature(task), callable(task, &add_node(task)), registration(task)].into_iter().collect()
         }
-        // Never run: it only stands beside a compiler error, so that there is no second one.
-        Shape::Broken => [carrier(task, None), face(task, &quote!(::core::unimplemented!()))].into_iter().collect(),
-        Shape::Untouched => {
+        // Never called: the placeholder only prevents further errors at the callers.
+        Expansion::Placeholder => {
+            [namespace(task, None), callable(task, &quote!(::core::unimplemented!()))].into_iter().collect()
+        }
+        Expansion::Unchanged => {
             let (attrs, vis, sig, body) = (&task.attrs, &task.vis, &task.sig, &task.body);
-            let (docs, shared, face, own) = (&attrs.docs, &attrs.shared, &attrs.face, &attrs.body);
-            quote!(#(#docs)* #(#shared)* #(#face)* #(#own)* #vis #sig #body)
+            let (docs, shared, callable, own) = (&attrs.docs, &attrs.shared, &attrs.callable, &attrs.body);
+            quote!(#(#docs)* #(#shared)* #(#callable)* #(#own)* #vis #sig #body)
         }
     }
 }
 
-/// What generated items may do that the lints of the user's crate might warn of.
-pub(crate) fn quiet() -> TokenStream {
+/// Allows the lints that generated items may trigger in the user's crate.
+pub(crate) fn allow_lints() -> TokenStream {
     quote! {
         #[allow(
             non_camel_case_types,
@@ -42,10 +43,10 @@ pub(crate) fn quiet() -> TokenStream {
     }
 }
 
-/// The struct that carries the function as it was written, callable without a DAG, and the definition.
-fn carrier(task: &Task, definition: Option<&TokenStream>) -> TokenStream {
+/// The struct with the function as written, as `call`, and the definition.
+fn namespace(task: &Task, definition: Option<&TokenStream>) -> TokenStream {
     let (docs, shared, own) = (&task.attrs.docs, &task.attrs.shared, &task.attrs.body);
-    let (vis, body, quiet) = (&task.vis, &task.body, quiet());
+    let (vis, body, allow_lints) = (&task.vis, &task.body, allow_lints());
     let name = &task.sig.ident;
     let mut sig = task.sig.clone();
     sig.ident = Ident::new("call", name.span());
@@ -53,13 +54,14 @@ fn carrier(task: &Task, definition: Option<&TokenStream>) -> TokenStream {
     quote! {
         #(#docs)*
         #(#shared)*
-        #quiet
+        #allow_lints
         #vis struct #name {}
 
         #(#shared)*
         impl #name {
             #(#docs)*
-            // What is said here of a function without docs is said of the face, and it cannot be `const`.
+            // Lints about missing docs apply to the function that DAGs call; `const` is not
+            // possible.
             #[allow(
                 missing_docs,
                 unreachable_pub,
@@ -75,28 +77,29 @@ fn carrier(task: &Task, definition: Option<&TokenStream>) -> TokenStream {
     }
 }
 
-/// A function with a mistake in its signature is not blamed for what it does not use.
+/// Suppresses warnings about unused code for a function whose signature is invalid.
 fn unused(task: &Task) -> Option<TokenStream> {
-    (task.shape == Shape::Broken).then(|| quote!(#[allow(unused)]))
+    (task.expansion == Expansion::Placeholder).then(|| quote!(#[allow(unused)]))
 }
 
 /// The static definition.
 fn definition(task: &Task) -> TokenStream {
     let krate = &task.krate;
-    // A short name for the path: a crate with hundreds of tasks has less to parse and to resolve.
+    // A short path, so that a crate with hundreds of tasks has less to parse and to resolve.
     let p = quote!(__p);
-    let (vis, quiet) = (&task.vis, quiet());
+    let (vis, allow_lints) = (&task.vis, allow_lints());
     let (id, doc) = (&task.id, &task.doc);
     let name = &task.sig.ident;
     let isolated = task.options.isolation.is_some();
     let inputs = task.inputs().map(|input| {
         let (name, ty) = (input.name.unraw().to_string(), &input.ty);
-        // Inputs of an isolated task are written down on their way to its process; those of others where they can be on executors.
+        // An isolated task needs inputs that can be serialized: `of_value`. With `of_input` they
+        // can be only if the feature `spark` is enabled, for executors.
         let of = if isolated { quote!(of_value) } else { quote!(of_input) };
         quote!(#p::InputDef { name: #name, ty: #p::TypeInfo::#of::<#ty>() })
     });
     let output = output(task, &p);
-    let options = options::tokens(&task.options, &p);
+    let options = task.options.task_options(&p);
     let takes_context = task.params.iter().any(|param| matches!(param, Param::Context));
     let kind = match task.kind {
         Kind::Sync => quote!(Sync),
@@ -113,7 +116,7 @@ fn definition(task: &Task) -> TokenStream {
     let location = location(name, &p);
     quote! {
         #[doc(hidden)]
-        #quiet
+        #allow_lints
         #vis fn def() -> &'static #krate::__private::TaskDef {
             use #krate::__private as __p;
             static __DEF: #p::TaskDef = #p::TaskDef {
@@ -135,7 +138,7 @@ fn definition(task: &Task) -> TokenStream {
     }
 }
 
-/// What the task takes and gives, for stubs.
+/// The types of the task, for stubs.
 fn signature(task: &Task) -> TokenStream {
     let krate = &task.krate;
     let p = quote!(#krate::__private);
@@ -155,7 +158,7 @@ fn signature(task: &Task) -> TokenStream {
     }
 }
 
-/// The line of the name and not of the attribute, which may stand lines above.
+/// The location of the name. That of the attribute may be lines above.
 pub(crate) fn location(name: &Ident, p: &TokenStream) -> TokenStream {
     let (file, line, column) = (
         quote_spanned!(name.span()=> ::core::file!()),
@@ -187,7 +190,7 @@ fn output(task: &Task, p: &TokenStream) -> TokenStream {
     }
 }
 
-/// Takes the inputs out of their erased form, calls the function, erases its result.
+/// The type-erased body: downcasts the inputs, calls the function, and erases the result.
 fn shim(task: &Task, p: &TokenStream) -> TokenStream {
     let name = &task.sig.ident;
     let is_async = task.kind == Kind::Async;
@@ -203,14 +206,16 @@ fn shim(task: &Task, p: &TokenStream) -> TokenStream {
                 Passing::Reference => quote!(&*#p::shared::<#ty>(#passed, #position)),
             }
         }
-        // `takes_context` makes the engine pass one.
-        Param::Context | Param::Broken(_) if is_async => {
-            quote!(#context.as_ref().expect("a task that takes its context is given it"))
+        // The engine passes the context to every task with `takes_context`.
+        Param::Context | Param::Invalid(_) if is_async => {
+            quote!(#context.as_ref().expect("the engine passes the context to a task that takes it"))
         }
-        Param::Context | Param::Broken(_) => quote!(#context.expect("a task that takes its context is given it")),
+        Param::Context | Param::Invalid(_) => {
+            quote!(#context.expect("the engine passes the context to a task that takes it"))
+        }
     });
     let arguments: Vec<_> = arguments.collect();
-    // At the return type, which is what is wrong when the result does not fit.
+    // Spanned at the return type, so that the compiler reports a result of the wrong type there.
     let span = match &task.sig.output {
         ReturnType::Default => name.span(),
         ReturnType::Type(_, ty) => ty.span(),
@@ -231,15 +236,15 @@ fn shim(task: &Task, p: &TokenStream) -> TokenStream {
         Return::Result { ok, err } => {
             let err = err.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
             match &task.options.retry_on {
-                Some(judge) => quote_spanned!(span=> #at::produce_judged::<#ok, #err, _, _>(#result, #judge)),
+                Some(retry_on) => quote_spanned!(span=> #at::produce_judged::<#ok, #err, _, _>(#result, #retry_on)),
                 None => quote_spanned!(span=> #at::produce_result::<#ok, #err, _>(#result)),
             }
         }
         Return::Alias(ty) => {
             let parts = quote!(<#ty as #at::TaskResult>);
             match &task.options.retry_on {
-                Some(judge) => {
-                    quote_spanned!(span=> #at::produce_judged::<#parts::Ok, #parts::Err, _, _>(#result, #judge))
+                Some(retry_on) => {
+                    quote_spanned!(span=> #at::produce_judged::<#parts::Ok, #parts::Err, _, _>(#result, #retry_on))
                 }
                 None => quote_spanned!(span=> #at::produce_result::<#parts::Ok, #parts::Err, _>(#result)),
             }
@@ -255,20 +260,20 @@ fn shim(task: &Task, p: &TokenStream) -> TokenStream {
     }
 }
 
-/// The function that DAGs call: it draws a node.
-fn face(task: &Task, body: &TokenStream) -> TokenStream {
+/// The function that DAGs call, which adds a node to the graph.
+fn callable(task: &Task, body: &TokenStream) -> TokenStream {
     let krate = &task.krate;
     let p = quote!(#krate::__private);
-    let (docs, shared, face, vis) = (&task.attrs.docs, &task.attrs.shared, &task.attrs.face, &task.vis);
+    let (docs, shared, callable, vis) = (&task.attrs.docs, &task.attrs.shared, &task.attrs.callable, &task.vis);
     let name = &task.sig.ident;
     let params = task.params.iter().filter_map(|param| match param {
         Param::Input(input) => {
             let (name, ty) = (&input.name, &input.ty);
-            // At the type, so that a wrong argument is shown beside it.
+            // Spanned at the type, so that the compiler shows it beside a wrong argument.
             let p = spans::at(ty.span(), &p);
             Some(quote_spanned!(ty.span()=> #name: impl #p::IntoArg<#ty>))
         }
-        Param::Broken(name) => Some(quote!(#name: impl ::core::marker::Sized)),
+        Param::Invalid(name) => Some(quote!(#name: impl ::core::marker::Sized)),
         Param::Context => None,
     });
     let output = output(task, &p);
@@ -276,7 +281,7 @@ fn face(task: &Task, body: &TokenStream) -> TokenStream {
     quote! {
         #(#docs)*
         #(#shared)*
-        #(#face)*
+        #(#callable)*
         #unused
         #[allow(unused_qualifications, clippy::all, clippy::pedantic, clippy::restriction)]
         #[track_caller]
@@ -286,7 +291,7 @@ fn face(task: &Task, body: &TokenStream) -> TokenStream {
     }
 }
 
-fn face_body(task: &Task) -> TokenStream {
+fn add_node(task: &Task) -> TokenStream {
     let krate = &task.krate;
     let p = quote!(#krate::__private);
     let name = &task.sig.ident;

@@ -1,8 +1,7 @@
-//! `#[task]` and `#[sensor]`: from a function to the definition of a task.
+//! `#[task]` and `#[sensor]`: turn a function into the definition of a task.
 
 mod expand;
 mod model;
-mod options;
 mod params;
 mod validate;
 
@@ -12,17 +11,17 @@ use crate::errors::Errors;
 use crate::function::Function;
 use crate::option::{self, Place};
 
-pub(crate) use expand::{location, quiet};
-pub(crate) use options::{callbacks, check as check_options, duration, tokens as option_tokens};
+pub(crate) use expand::{allow_lints, location};
 pub(crate) use params::{is_context, plain_name};
 pub(crate) use validate::{check_attributes, check_name, check_signature};
 
-/// What `#[task(options)] item` becomes. Mistakes become `compile_error!`s beside a usable form of the item.
+/// Expands `#[task(options)] item`. Errors become `compile_error!`s beside a usable form of the
+/// item.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     expand_at(Place::Task, options, item)
 }
 
-/// The same for `#[sensor(options)] item`.
+/// Expands `#[sensor(options)] item`.
 pub(crate) fn expand_sensor(options: TokenStream, item: TokenStream) -> TokenStream {
     expand_at(Place::Sensor, options, item)
 }

@@ -1,4 +1,4 @@
-//! What is known of a task once its function and its options have been understood.
+//! The model of a task: its function and its options after parsing and validation.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{Ident, Signature, Type, Visibility};
@@ -11,7 +11,7 @@ pub(crate) struct Task {
     pub(crate) krate: TokenStream,
     pub(crate) attrs: Attrs,
     pub(crate) vis: Visibility,
-    /// As written, without doc comments on parameters.
+    /// The signature as written, without doc comments on parameters.
     pub(crate) sig: Signature,
     pub(crate) body: TokenTree,
     pub(crate) id: String,
@@ -20,21 +20,22 @@ pub(crate) struct Task {
     pub(crate) kind: Kind,
     pub(crate) params: Vec<Param>,
     pub(crate) output: Return,
-    /// Whether it is a `#[sensor]`; its function returns an `Option` of the output.
+    /// Whether this is a `#[sensor]`, whose function returns an `Option` of the output.
     pub(crate) is_sensor: bool,
     pub(crate) options: Options,
-    pub(crate) shape: Shape,
+    pub(crate) expansion: Expansion,
 }
 
-/// How much of the function can be a task.
+/// What the function expands to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// All of it.
-    Sound,
-    /// Its signature is wrong: a stand-in keeps its name and its types, so that its callers compile.
-    Broken,
-    /// It is a method, or `main`: it stays as it was written.
-    Untouched,
+pub(crate) enum Expansion {
+    /// A task.
+    Full,
+    /// The signature is invalid: a placeholder with its name and types, so that its callers
+    /// compile.
+    Placeholder,
+    /// The function is a method or `main`: itself, unchanged.
+    Unchanged,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,12 +45,12 @@ pub(crate) enum Kind {
     Async,
 }
 
-/// A parameter, in the order in which they are written.
+/// A parameter.
 pub(crate) enum Param {
     Context,
     Input(Input),
-    /// One that was reported; callers may pass anything.
-    Broken(Ident),
+    /// An invalid one, which was reported. Callers may pass anything.
+    Invalid(Ident),
 }
 
 pub(crate) struct Input {
@@ -75,6 +76,6 @@ pub(crate) enum Return {
         ok: Box<Type>,
         err: Option<Box<Type>>,
     },
-    /// A `Result` whose arguments hide in an alias.
+    /// `Result` without arguments: an alias that fixes them.
     Alias(Box<Type>),
 }

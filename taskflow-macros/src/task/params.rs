@@ -1,4 +1,4 @@
-//! Which kind of parameter each one is.
+//! The parameters of a task: inputs and the context.
 
 use quote::{ToTokens, format_ident};
 use syn::spanned::Spanned;
@@ -6,9 +6,9 @@ use syn::{Attribute, FnArg, Ident, Pat, PatType, Type, parse_quote, parse_quote_
 
 use super::model::{Input, Param, Passing};
 use crate::errors::Errors;
-use crate::types::{Alien, find_alien, is_named, last_segment, peel, type_arguments};
+use crate::types::{Unsupported, find_unsupported, is_named, last_segment, type_arguments, ungroup};
 
-/// The parameters. Doc comments are taken off: the language allows none there.
+/// Reads the parameters. Removes their doc comments, which Rust does not allow on parameters.
 pub(super) fn read<'a>(
     args: impl Iterator<Item = &'a mut FnArg>,
     generics: &[Ident],
@@ -20,13 +20,13 @@ pub(super) fn read<'a>(
         let FnArg::Typed(arg) = arg else { continue };
         arg.attrs.retain(|attr| !attr.path().is_ident("doc"));
         check_attributes(&mut arg.attrs, errors);
-        let found = errors.len();
+        let before = errors.len();
         let param = read_one(arg, position, generics, errors);
-        let generic = matches!(find_alien(&arg.ty, generics), Some(Alien::Generic));
+        let generic = matches!(find_unsupported(&arg.ty, generics), Some(Unsupported::Generic));
         if matches!(param, Param::Context) && std::mem::replace(&mut has_context, true) {
-            errors.on(&*arg, "a task has one context; this is the second");
+            errors.on(&*arg, "a task has only one context; remove this second one");
         }
-        params.push(if errors.len() > found || generic { Param::Broken(name_of(arg, position)) } else { param });
+        params.push(if errors.len() > before || generic { Param::Invalid(name_of(arg, position)) } else { param });
     }
     params
 }
@@ -34,25 +34,25 @@ pub(super) fn read<'a>(
 fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Errors) -> Param {
     let name = match plain_name(&arg.pat) {
         Some(name) => name.clone(),
-        // The context is no input, and nobody needs its name.
+        // The name of the context is not used.
         None if is_context(&arg.ty) => name_of(arg, position),
         None => {
             let hint = match &*arg.pat {
-                Pat::Wild(_) => "; for one that is not used write `_name`",
-                _ => "; take it apart in the body",
+                Pat::Wild(_) => "; write `_name` for an unused one",
+                _ => "; destructure it in the body",
             };
-            errors.on(&arg.pat, format!("a parameter of a task needs a plain name, which the graph shows{hint}"));
+            errors.on(&arg.pat, format!("a parameter of a task needs a name, which the graph shows{hint}"));
             name_of(arg, position)
         }
     };
     let input = |ty: Type, passing: Passing| Param::Input(Input { name: name.clone(), ty: Box::new(ty), passing });
-    match peel(&arg.ty) {
+    match ungroup(&arg.ty) {
         Type::Reference(reference) => {
             if let Some(mutability) = &reference.mutability {
                 let tokens = [reference.and_token.to_token_stream(), mutability.to_token_stream()];
                 errors.on(
                     tokens.into_iter().collect::<proc_macro2::TokenStream>(),
-                    "a task cannot change its input in place: other tasks may read the same value\n\
+                    "a task cannot change its input in place, because other tasks may read the same value\n\
                      take it by value (`mut x: T`), change it and return it",
                 );
                 return input(arg.ty.as_ref().clone(), Passing::Reference);
@@ -61,12 +61,12 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
                 && !generics.contains(&lifetime.ident)
             {
                 let what = reference.elem.to_token_stream();
-                errors.on(lifetime, format!("an input is borrowed for the call only: write `&{what}`"));
+                errors.on(lifetime, format!("an input is borrowed only for the call; write `&{what}`"));
             }
-            match peel(&reference.elem) {
+            match ungroup(&reference.elem) {
                 _ if is_context(&arg.ty) => Param::Context,
                 Type::Reference(_) => {
-                    errors.on(&arg.ty, "one `&` is enough: an input is borrowed once, whatever feeds it");
+                    errors.on(&arg.ty, "an input has at most one `&`; remove the others");
                     input(arg.ty.as_ref().clone(), Passing::Reference)
                 }
                 Type::Slice(slice) => {
@@ -81,8 +81,7 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
                     input(parse_quote_spanned!(ty.span()=> ::std::string::String), Passing::Reference)
                 }
                 Type::TraitObject(object) => {
-                    errors
-                        .on(object, "an input has one type that can be stored; a trait object has none: name the type");
+                    errors.on(object, "an input is stored under its type, which cannot be a trait object; name a type");
                     input(parse_quote!(()), Passing::Reference)
                 }
                 ty => {
@@ -92,7 +91,7 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
             }
         }
         ty if is_named(ty, "TaskContext") => {
-            errors.on(ty, format!("the context is borrowed: write `{name}: &TaskContext`"));
+            errors.on(ty, format!("the context is borrowed; write `{name}: &TaskContext`"));
             Param::Context
         }
         ty => {
@@ -102,12 +101,12 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
     }
 }
 
-/// Whether the type is `&TaskContext`, under whatever path.
+/// Whether the type is `&TaskContext`, under any path.
 pub(crate) fn is_context(ty: &Type) -> bool {
-    matches!(peel(ty), Type::Reference(reference) if is_named(&reference.elem, "TaskContext"))
+    matches!(ungroup(ty), Type::Reference(reference) if is_named(&reference.elem, "TaskContext"))
 }
 
-/// Reports what data passed between tasks cannot have in its type.
+/// Reports a type that data passed between tasks cannot have.
 fn check_data(ty: &Type, name: &Ident, generics: &[Ident], errors: &mut Errors) {
     if let Some(segment) = last_segment(ty)
         && segment.ident == "Output"
@@ -117,40 +116,47 @@ fn check_data(ty: &Type, name: &Ident, generics: &[Ident], errors: &mut Errors) 
         errors.on(
             ty,
             format!(
-                "a task takes the value itself, `{name}: {value}`; an `Output` stands for it inside a `#[dag]` function"
+                "a task takes the value itself; write `{name}: {value}` (an `Output` represents it only inside a `#[dag]` \
+                 function)"
             ),
         );
         return;
     }
-    match find_alien(ty, generics) {
-        Some(Alien::Reference(tokens)) => {
+    match find_unsupported(ty, generics) {
+        Some(Unsupported::Reference(tokens)) => {
             let hint = match last_segment(ty).map(|segment| segment.ident.to_string()).as_deref() {
-                Some("Option") => "; write `Option<T>`, or `&Option<T>` to borrow the whole",
-                Some("Vec") => "; write `Vec<T>`, or `&[T]` to borrow the whole",
-                _ => "; borrow the whole parameter with a `&` in front, or take it by value",
+                Some("Option") => "`Option<T>`, or `&Option<T>` to borrow the whole",
+                Some("Vec") => "`Vec<T>`, or `&[T]` to borrow the whole",
+                _ => "the type without it, or a `&` in front of the whole type",
             };
-            errors.on(tokens, format!("an input owns its data, so there can be no reference inside its type{hint}"));
-        }
-        Some(Alien::Lifetime(tokens)) => {
             errors.on(
                 tokens,
-                "an input owns its data, so its type cannot have this lifetime; use an owned type or `'static`",
+                format!("the type of an input cannot contain a reference, because inputs own their data; write {hint}"),
             );
         }
-        Some(Alien::Impl(tokens)) => errors
-            .on(tokens, "a task is stored under one type for each input, so `impl Trait` cannot be one; name the type"),
-        Some(Alien::Infer(tokens)) => errors.on(tokens, "the type of an input must be written out"),
-        // Reported once, where the generic parameter is declared.
-        Some(Alien::Generic) | None => {}
+        Some(Unsupported::Lifetime(tokens)) => {
+            errors.on(
+                tokens,
+                "the type of an input cannot contain this lifetime, because inputs own their data; use an owned type or \
+                 `'static`",
+            );
+        }
+        Some(Unsupported::Impl(tokens)) => {
+            errors.on(tokens, "an input is stored under its type, which cannot be `impl Trait`; name a type");
+        }
+        Some(Unsupported::Infer(tokens)) => errors.on(tokens, "the type of an input cannot be inferred; write it out"),
+        // Reported where the generic parameter is declared.
+        Some(Unsupported::Generic) | None => {}
     }
 }
 
 fn check_attributes(attrs: &mut Vec<Attribute>, errors: &mut Errors) {
     attrs.retain(|attr| {
         let message = if attr.path().is_ident("param") {
-            "`#[param]` describes a parameter of a `#[dag]` function; a task gets its inputs from the call in the DAG"
+            "`#[param]` can be applied only to parameters of a `#[dag]` function; remove it (a task gets its inputs from the call \
+             in the DAG)"
         } else if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
-            "a parameter of a task cannot depend on `cfg`; put `#[cfg]` on two versions of the function"
+            "a parameter of a task cannot depend on `cfg`; write two versions of the function and put `#[cfg]` on each"
         } else {
             return true;
         };
@@ -159,7 +165,7 @@ fn check_attributes(attrs: &mut Vec<Attribute>, errors: &mut Errors) {
     });
 }
 
-/// The name of a plain pattern: `x`, `mut x`.
+/// The name that a pattern `x` or `mut x` binds.
 pub(crate) fn plain_name(pat: &Pat) -> Option<&Ident> {
     match pat {
         Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Some(&pat.ident),

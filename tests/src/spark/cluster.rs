@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -38,6 +38,13 @@ impl Cluster {
             *shared = Arc::downgrade(&cluster);
             cluster
         })
+    }
+
+    /// For one test at a time: an application takes all cores of the cluster.
+    pub fn turn() -> MutexGuard<'static, ()> {
+        static TURN: Mutex<()> = Mutex::new(());
+
+        locked(&TURN)
     }
 
     /// A place for the files of tests, which the workers see as well.

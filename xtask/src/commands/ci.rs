@@ -1,6 +1,6 @@
-//! `cargo xtask ci`: what CI runs, in its order, up to the first failure.
+//! `cargo xtask ci`: the steps of CI, up to the first failure.
 
-use crate::commands::test;
+use crate::commands::{columns, layers, test};
 use crate::deny;
 use crate::failure::Failure;
 use crate::features;
@@ -8,13 +8,16 @@ use crate::heavy;
 use crate::step::{Started, Step};
 use crate::tally::Tally;
 
-/// Cheap and frequent mistakes are found first. The packages that are workspaces of their own compile for longer than all else takes:
-/// of these only the format is looked at.
+/// Checks that are cheap and often fail come first. Of the packages with a workspace of their own
+/// only the format is checked: compiling them takes longer than everything else.
 pub(crate) fn run(tally: &mut Tally) -> Result<(), Failure> {
     Step::cargo("format", ["fmt", "--all", "--check"]).run()?;
     for step in heavy::formats() {
         step.run()?;
     }
+
+    Step::cargo("columns", ["xtask", "columns"]).run_here(|| columns::run(&[]))?;
+    Step::cargo("layers", ["xtask", "layers"]).run_here(layers::run)?;
 
     let deny = deny::prepare()?;
 
@@ -34,6 +37,6 @@ pub(crate) fn run(tally: &mut Tally) -> Result<(), Failure> {
     deny.map_or(Ok(()), Started::finish)?;
     deny::offline_checks()?.run()?;
 
-    println!("\nNot run here: lints and tests of {}, which `cargo xtask heavy` runs", heavy::PACKAGES.join(" and "));
+    println!("\nNot included: lints and tests of {}; run `cargo xtask heavy`", heavy::PACKAGES.join(" and "));
     test::run(&[], tally)
 }

@@ -1,6 +1,8 @@
-//! One file a command.
+//! The commands, one file each.
 
 mod ci;
+mod columns;
+mod layers;
 mod test;
 
 use std::process::ExitCode;
@@ -14,11 +16,13 @@ use crate::spark;
 use crate::step::Step;
 use crate::tally::Tally;
 
-/// Runs a command and says how it ended.
+/// Runs a command. Returns its exit code.
 pub(crate) fn run(command: Command, rest: &[String]) -> ExitCode {
     match command {
         Command::Test => counted(|tally| test::run_all(rest, tally)),
         Command::Ci => counted(ci::run),
+        Command::Columns => exit_code(columns::run(rest)),
+        Command::Layers => exit_code(layers::run()),
         Command::Heavy => counted(heavy),
         Command::Advisories => exit_code(deny::advisories()),
         Command::Bench => exit_code(bench(rest)),
@@ -26,12 +30,13 @@ pub(crate) fn run(command: Command, rest: &[String]) -> ExitCode {
     }
 }
 
-/// The benchmarks are a package of their own, so that nobody else builds the rivals.
+/// The benchmarks are a package of their own, so that no other command builds the libraries they
+/// compare with.
 fn bench(words: &[String]) -> Result<(), Failure> {
     Step::cargo("benchmarks", ["bench", "--locked", "--package", "taskflow-benches"]).args(words).run()
 }
 
-/// What `ci` leaves out of the packages that are workspaces of their own.
+/// The checks of packages with a workspace of their own that `ci` does not include.
 fn heavy(tally: &mut Tally) -> Result<(), Failure> {
     prerequisites::ensure()?;
     spark::ensure()?;
@@ -44,7 +49,7 @@ fn heavy(tally: &mut Tally) -> Result<(), Failure> {
     test::heavy(&[], tally)
 }
 
-/// Runs a command whose last line of output is the count of its tests.
+/// Runs a command and prints its test results as the last line.
 fn counted(command: impl FnOnce(&mut Tally) -> Result<(), Failure>) -> ExitCode {
     let mut tally = Tally::default();
     let outcome = command(&mut tally);
@@ -56,8 +61,8 @@ fn counted(command: impl FnOnce(&mut Tally) -> Result<(), Failure>) -> ExitCode 
     code
 }
 
-/// A run that failed without a failed test (a lint, a build, a crash) counts as one failure, so
-/// that the closing line never reads like success when the exit status does not.
+/// Counts a failure outside the tests (a lint, a build error, a crash) as one failed test, so that
+/// the last line agrees with the exit status.
 fn with_failure(tally: Tally) -> Tally {
     Tally { failed: tally.failed.max(1), ..tally }
 }
@@ -77,13 +82,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_outside_the_tests_shows_in_the_count() {
+    fn a_failure_outside_the_tests_is_counted() {
         let clean = Tally { passed: 9, failed: 0, skipped: 1 };
         assert_eq!(with_failure(clean).to_string(), "9 passed, 1 failed, 1 skipped");
     }
 
     #[test]
-    fn failed_tests_are_counted_as_they_are() {
+    fn failed_tests_are_not_counted_twice() {
         let broken = Tally { passed: 9, failed: 3, skipped: 0 };
         assert_eq!(with_failure(broken), broken);
     }

@@ -1,4 +1,5 @@
-//! The same small tasks on threads and on executors of Spark on this machine: `local[2]`, all of Spark but the network.
+//! The same small tasks on threads and on local Spark executors: `local[2]`, which is all of Spark
+//! except the network.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,10 +11,10 @@ use taskflow::spark::Executors;
 use super::super::round;
 use super::{Fact, Problem, Spark};
 
-/// One after the other in one run, with one driver. The first job brings up Spark.
+/// The numbers of tasks, in sequence in one run with one driver. The first job starts Spark.
 const SIZES: [u32; 6] = [10, 10, 1_000, 10_000, 100_000, 1_000_000];
 
-/// A row, as a log would have it.
+/// A line of a log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Row {
     user: u32,
@@ -21,7 +22,7 @@ struct Row {
     ms: u32,
 }
 
-/// When each list was ready and when it was worked off.
+/// When each list was ready, and when it was finished.
 static LAPS: Mutex<Vec<Instant>> = Mutex::new(Vec::new());
 
 fn lap() {
@@ -33,7 +34,7 @@ fn nothing() -> u64 {
     0
 }
 
-/// Lines of JSON; when those before are worked off.
+/// Lines of JSON, once the previous list is finished.
 #[task]
 fn lines(count: u32, before: u64) -> Vec<String> {
     let _ = before;
@@ -55,19 +56,19 @@ fn sum(values: &[u64]) -> u64 {
     values.iter().sum()
 }
 
-/// What some tasks cost here and there.
+/// The duration of some tasks on threads and on executors.
 pub(in super::super) fn measure() -> Result<Vec<Fact>, Problem> {
     let spark = Spark::find()?;
     let there = Executors::new("local[2]").python(&spark.python).conf("spark.ui.enabled", "false");
     let (here, start_here) = laps(None)?;
     let (there, start_there) = laps(Some(&there))?;
     let mut facts = vec![Fact {
-        what: "from the start of a run to the first ten answers of executors (on threads)",
+        what: "from the start of a run to the first ten results of executors (on threads)",
         measured: format!("{} ({})", round(start_there), round(start_here)),
         budget: "",
     }];
     let what = [
-        "ten tasks in a driver that is there, on executors (on threads)",
+        "ten tasks with a running driver, on executors (on threads)",
         "1,000 tasks",
         "10,000 tasks",
         "100,000 tasks",
@@ -81,7 +82,7 @@ pub(in super::super) fn measure() -> Result<Vec<Fact>, Problem> {
     Ok(facts)
 }
 
-/// How long each list took, and the first one from the start of the run.
+/// How long each list took. The first is measured from the start of the run.
 fn laps(executors: Option<&Executors>) -> Result<(Vec<Duration>, Duration), Problem> {
     LAPS.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let dag = Dag::build("parsed", || {

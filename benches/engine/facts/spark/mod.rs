@@ -1,4 +1,5 @@
-//! What taskflow adds to Spark: to a job, and to tasks on executors. It needs a Spark: `cargo xtask spark` installs one.
+//! The overhead of taskflow over Spark, for a job and for tasks on executors. Needs Spark:
+//! `cargo xtask spark` installs it.
 
 mod executors;
 mod submit;
@@ -10,7 +11,7 @@ use super::{Fact, Problem};
 pub(super) use executors::measure as executors;
 pub(super) use submit::measure as submit;
 
-/// Where Spark is, and a Python that knows it: as in the tests.
+/// The installation of Spark and its Python, found as in the tests.
 struct Spark {
     home: PathBuf,
     python: PathBuf,
@@ -22,7 +23,7 @@ impl Spark {
         let packages = venv.join("lib").read_dir().into_iter().flatten().flatten();
         let installed = packages.map(|folder| folder.path().join("site-packages/pyspark")).find(|home| home.is_dir());
         let home = std::env::var_os("TASKFLOW_SPARK_HOME").map(PathBuf::from).or(installed);
-        let home = home.ok_or("there is no Spark: `cargo xtask spark` installs it, or set TASKFLOW_SPARK_HOME")?;
+        let home = home.ok_or("Spark is not installed; run `cargo xtask spark`, or set TASKFLOW_SPARK_HOME")?;
         let beside = home.ancestors().nth(4).map(|venv| venv.join("bin/python")).filter(|python| python.exists());
         Ok(Spark { python: beside.unwrap_or_else(|| "python3".into()), home })
     }

@@ -1,4 +1,4 @@
-//! A job by `SparkSubmit`, beside the same call of `spark-submit`.
+//! A job submitted with `SparkSubmit`, compared with the same call of `spark-submit`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,7 +16,7 @@ use crate::machine;
 const SCRIPT: &str = "from pyspark.sql import SparkSession\n\
                       print(SparkSession.builder.getOrCreate().range(1000).count())\n";
 const ROUNDS: usize = 5;
-/// Of one that ends at once: its spread is small, so it tells more of what is ours.
+/// The rounds of a job that ends at once. Its small spread shows the overhead more precisely.
 const EMPTY_ROUNDS: usize = 50;
 
 pub(in super::super) fn measure() -> Result<Vec<Fact>, Problem> {
@@ -36,14 +36,14 @@ pub(in super::super) fn measure() -> Result<Vec<Fact>, Problem> {
     let fact = |what, measured, budget| Fact { what, measured, budget };
     Ok(vec![
         fact("a `spark-submit` that ends at once: bare", spread(&bare), ""),
-        fact("the same as a node of a DAG, beside it", spread(&ours), "100 ms more"),
-        fact("memory that this takes, in all its rounds", format!("{:.1} MB", memory as f64 / 1e6), "10 MB"),
-        fact("a small job of Python on `local[1]`: bare", spread(&real_bare), ""),
-        fact("the same as a node of a DAG, beside it", spread(&real_ours), "100 ms more"),
+        fact("the same as a node of a DAG", spread(&ours), "100 ms more"),
+        fact("memory that all rounds of this take", format!("{:.1} MB", memory as f64 / 1e6), "10 MB"),
+        fact("a small Python job on `local[1]`: bare", spread(&real_bare), ""),
+        fact("the same as a node of a DAG", spread(&real_ours), "100 ms more"),
     ])
 }
 
-/// In turns, so that noise hits both.
+/// Measures both in turns, so that noise affects them equally.
 fn pair(
     home: &Path,
     app: &Path,
@@ -52,7 +52,7 @@ fn pair(
 ) -> Result<(Vec<Duration>, Vec<Duration>), Problem> {
     let environment: Vec<(&str, String)> =
         python.iter().map(|python| ("PYSPARK_PYTHON", python.display().to_string())).collect();
-    let text = app.to_str().ok_or("the path of the target folder is no text")?;
+    let text = app.to_str().ok_or("the path of the target directory is not UTF-8")?;
     let mut job = SparkSubmit::app(text).spark_home(home).master("local[1]");
     for (name, value) in &environment {
         job = job.env(*name, value.clone());

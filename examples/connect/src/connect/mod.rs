@@ -1,11 +1,13 @@
-//! Spark Connect for tasks: a session from a connection of the configuration, which belongs to one attempt.
+//! Spark Connect for tasks: sessions that are opened from a connection of the configuration and
+//! belong to one attempt.
 //!
-//! Three files without anything of this example, to be taken along: `session.rs` opens and closes, `address.rs` reads the
-//! connection, `error.rs` says what went wrong and whether another attempt helps.
+//! This module does not depend on the rest of the example, so it can be copied to other projects.
+//! `session.rs` opens and closes sessions, `address.rs` reads the connection, and `error.rs`
+//! defines the errors and decides which ones are retried.
 
 mod address;
 mod error;
 mod session;
 
-pub use error::{CutOff, QueryError, SessionError, is_passing};
+pub use error::{IncompleteResult, QueryError, SessionError, is_transient};
 pub use session::{Session, session};

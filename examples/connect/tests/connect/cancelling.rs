@@ -1,4 +1,4 @@
-//! What becomes of a query whose attempt ends before it does.
+//! Queries whose attempt ends before they do.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use taskflow::prelude::*;
 use crate::connect;
 use crate::server::{Server, eventually};
 
-/// Ten thousand tasks of Spark that take an hour together.
+/// Ten thousand Spark tasks, which take an hour in total.
 const LONG: &str = "SELECT sum(hash(id)) FROM range(0, 2000000000000, 1, 10000)";
 
 async fn summed(ctx: &TaskContext) -> Result<i64> {
@@ -23,7 +23,7 @@ async fn cancelled(ctx: &TaskContext) -> Result<i64> {
     summed(ctx).await
 }
 
-/// A server that has just started takes longest for its first query.
+/// Runs a first query, which takes longer on a server that has just started.
 #[task]
 async fn warm_up(ctx: &TaskContext) -> Result<i64> {
     Ok(connect::session(ctx, "spark_connect").await?.sql("SELECT sum(hash(id)) FROM range(10)")?.count_async().await?)
@@ -34,7 +34,7 @@ async fn too_slow(ctx: &TaskContext, _warm: i64) -> Result<i64> {
     summed(ctx).await
 }
 
-/// Whether the jobs with the tag are there and have all ended, none of them well.
+/// Whether there are jobs with the tag, and all of them have failed.
 fn have_failed(server: &Server, tag: &str) -> bool {
     let jobs = server.jobs(tag);
     !jobs.is_empty() && jobs.iter().all(|job| job.status == "FAILED")
@@ -44,9 +44,9 @@ fn have_failed(server: &Server, tag: &str) -> bool {
 fn progress_is_that_of_the_query_and_a_cancelled_run_interrupts_it_on_the_server() {
     let server = Server::shared();
     let engine = server.engine();
-    let dag = Dag::build("cancelling", || cancelled()).expect("the graph is sound");
-    // The task ends because its query does, not because nobody waits any longer.
-    let handle = dag.run().engine(&engine).grace(Duration::MAX).start().expect("the graph is sound");
+    let dag = Dag::build("cancelling", || cancelled()).expect("the graph is valid");
+    // Without a limit, the task ends because its query does, not because the grace period is over.
+    let handle = dag.run().engine(&engine).grace(Duration::MAX).start().expect("the graph is valid");
     let control = handle.control();
     eventually("there is progress", || {
         control.running().iter().any(|task| task.progress.is_some_and(|(done, total)| done > 0 && total >= 10_000))
@@ -64,8 +64,8 @@ fn progress_is_that_of_the_query_and_a_cancelled_run_interrupts_it_on_the_server
 fn an_attempt_whose_time_is_over_interrupts_its_query_on_the_server() {
     let server = Server::shared();
     let engine = server.engine();
-    let dag = Dag::build("too slow", || too_slow(warm_up())).expect("the graph is sound");
-    let report = dag.run().engine(&engine).grace(Duration::MAX).wait().expect("the graph is sound");
+    let dag = Dag::build("too slow", || too_slow(warm_up())).expect("the graph is valid");
+    let report = dag.run().engine(&engine).grace(Duration::MAX).wait().expect("the graph is valid");
     let task = report.task("too_slow").expect("it is there");
     assert_eq!(task.state(), TaskState::Failed);
     let failure = task.failure().expect("it has failed").to_string();

@@ -1,84 +1,84 @@
-//! What people read when something is wrong, and whether another attempt follows.
+//! Error messages, and which errors are transient.
 
 use std::net::TcpListener;
 
 use spark_connect::prelude::*;
 use taskflow::{BoxError, Config, Result, TaskContext};
 
-use crate::connect::{self, QueryError, is_passing};
+use crate::connect::{self, QueryError, is_transient};
 use crate::server::{Server, eventually};
 
-/// What becomes of a session on a connection: the error, and whether it may pass.
-async fn refused(address: &str) -> (String, bool) {
-    let config = Config::builder().connection("spark_connect", address).build().expect("it is a connection");
-    refused_with(&config).await
+/// The error of opening a session with a connection, and whether it is transient.
+async fn rejected(address: &str) -> (String, bool) {
+    let config = Config::builder().connection("spark_connect", address).build().expect("the connection is valid");
+    rejected_with(&config).await
 }
 
-async fn refused_with(config: &Config) -> (String, bool) {
-    let context = TaskContext::detached("refused").with_config(config);
-    let error: BoxError = connect::session(&context, "spark_connect").await.expect_err("it leads nowhere").into();
-    (error.to_string(), is_passing(&error))
+async fn rejected_with(config: &Config) -> (String, bool) {
+    let context = TaskContext::detached("rejected").with_config(config);
+    let error: BoxError = connect::session(&context, "spark_connect").await.expect_err("there is no server").into();
+    (error.to_string(), is_transient(&error))
 }
 
 #[tokio::test]
-async fn a_connection_that_is_not_there_is_named_with_its_places() {
-    let (error, passing) = refused_with(&Config::builder().build().expect("nothing is wrong")).await;
+async fn a_missing_connection_is_reported_with_the_ways_to_define_it() {
+    let (error, transient) = rejected_with(&Config::builder().build().expect("the configuration is valid")).await;
     assert_eq!(
         error,
         "there is no connection `spark_connect`; it can be given below [connections] in taskflow.toml, as \
          TASKFLOW_CONN_SPARK_CONNECT in the environment, or by the program with \
          `Config::builder().connection(\"spark_connect\", ..)`"
     );
-    assert!(!passing);
+    assert!(!transient);
 }
 
 #[tokio::test]
-async fn a_connection_that_does_not_suit_is_told_with_what_does() {
+async fn an_unsuitable_connection_is_reported_with_a_valid_form() {
     for (address, expected) in [
-        ("spark://localhost:7077", "is one of the kind `spark`, not to Spark Connect: write `sc://host:15002`"),
-        ("sc://", "names no host: write `sc://host:15002`"),
+        ("spark://localhost:7077", "is of the kind `spark` instead of Spark Connect; write `sc://host:15002`"),
+        ("sc://", "has no host; write `sc://host:15002`"),
         (
             "sc://localhost:15002/;token=hidden",
-            "has something behind its host and port: parameters follow a `?`, as in \
-             `sc://host:15002?use_ssl=true&token=..`, and not `/;`",
+            "has a path after its host and port; write parameters after `?` instead of `/;`, as in \
+             `sc://host:15002?use_ssl=true&token=..`",
         ),
         (
             "sc://localhost?session_id=f3b0f5b4-1c5f-4d8e-9a55-6a1d5b1f0c11",
-            "has a `session_id`: leave it out, each attempt has a session of its own",
+            "has a `session_id`; remove it, because each attempt has a session of its own",
         ),
     ] {
-        let (error, passing) = refused(address).await;
+        let (error, transient) = rejected(address).await;
         assert_eq!(error, format!("the connection `spark_connect` {expected}"));
-        assert!(!passing);
+        assert!(!transient);
     }
 }
 
 #[tokio::test]
-async fn a_token_is_not_sent_without_tls_but_to_this_machine() {
-    let (error, passing) = refused("sc://:secret-token@127.0.0.2:15002").await;
+async fn without_tls_a_token_is_sent_only_to_this_machine() {
+    let (error, transient) = refused("sc://:secret-token@127.0.0.2:15002").await;
     assert_eq!(
         error,
-        "the connection `spark_connect` does not suit Spark Connect: Refusing to send the authentication token to \
+        "Spark Connect rejects the connection `spark_connect`: Refusing to send the authentication token to \
          '127.0.0.2' over an insecure connection. Set 'use_ssl=true' in the connection string to enable TLS (a token is \
          only allowed without TLS when connecting to localhost)."
     );
-    assert!(!passing);
+    assert!(!transient);
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told_at_once_and_may_come() {
+async fn an_unreachable_server_is_reported_at_once_and_is_transient() {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port is free");
-    let (error, passing) = refused(&format!("sc://{free}")).await;
+    let (error, transient) = rejected(&format!("sc://{free}")).await;
     let expected = format!(
-        "nobody answers at {free}, where the connection `spark_connect` leads (Connection refused (os error 111)): is the \
-         Spark Connect server running there? `sbin/start-connect-server.sh` of a Spark starts one"
+        "cannot reach {free}, the address of the connection `spark_connect` (Connection refused (os error 111)); is the \
+         Spark Connect server running? `sbin/start-connect-server.sh` of Spark starts it"
     );
     assert_eq!(error, expected);
-    assert!(passing);
+    assert!(transient);
 }
 
 #[tokio::test]
-async fn a_query_that_is_wrong_is_told_in_the_words_of_the_server_and_stays_wrong() -> Result<()> {
+async fn an_invalid_query_fails_with_the_message_of_the_server_and_is_not_transient() -> Result<()> {
     let server = Server::shared();
     let context = TaskContext::detached("wrong").with_config(&server.config());
     let spark = connect::session(&context, "spark_connect").await?;
@@ -94,16 +94,16 @@ async fn a_query_that_is_wrong_is_told_in_the_words_of_the_server_and_stays_wron
         ("SELECT assert_true(id < 2) FROM range(3)", "[USER_RAISED_EXCEPTION] '(id < 2)' is not true!"),
         ("SELECT * FROM text.`/no/such/file`", "[PATH_NOT_FOUND] Path does not exist: file:/no/such/file."),
     ] {
-        let error = spark.sql(query)?.collect_async().await.expect_err("it is wrong");
+        let error = spark.sql(query)?.collect_async().await.expect_err("the query is invalid");
         let error: BoxError = QueryError(error).into();
         assert!(error.to_string().starts_with(expected), "{error}");
-        assert!(!is_passing(&error), "{error}");
+        assert!(!is_transient(&error), "{error}");
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_query_may_be_tried_again() -> Result<()> {
+async fn an_interrupted_query_is_transient() -> Result<()> {
     let server = Server::shared();
     let context = TaskContext::detached("interrupted").with_config(&server.config());
     let spark = connect::session(&context, "spark_connect").await?;
@@ -114,20 +114,20 @@ async fn an_interrupted_query_may_be_tried_again() -> Result<()> {
     assert_eq!(spark.interrupt_all().await?.len(), 1);
     let error: BoxError = QueryError(waiting.await?.expect_err("it was interrupted")).into();
     assert!(error.to_string().starts_with("[OPERATION_CANCELED]"), "{error}");
-    assert!(is_passing(&error));
+    assert!(is_transient(&error));
     Ok(())
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_off_is_told_from_a_whole_one() -> Result<()> {
-    let hasty = Server::start("1s");
-    let context = TaskContext::detached("cut").with_config(&hasty.config());
+async fn an_incomplete_result_is_detected() -> Result<()> {
+    let server = Server::start("1s");
+    let context = TaskContext::detached("cut").with_config(&server.config());
     let spark = connect::session(&context, "spark_connect").await?;
     let rows = spark.sql("SELECT sum(hash(id)) FROM range(0, 2000000000000, 1, 10000)")?.collect_async().await?;
     // A sum has one row.
     assert_eq!(rows.len(), 0);
-    let error: BoxError = spark.check_whole().expect_err("a row is missing").into();
-    assert!(error.to_string().starts_with("the server ended its answer before the result was whole"), "{error}");
-    assert!(!is_passing(&error));
+    let error: BoxError = spark.check_complete().expect_err("a row is missing").into();
+    assert!(error.to_string().starts_with("the server ended its response before the result was complete"), "{error}");
+    assert!(!is_transient(&error));
     Ok(())
 }

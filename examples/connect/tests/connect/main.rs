@@ -1,20 +1,20 @@
-//! The example and its sessions, on a real Spark Connect server.
+//! Tests of the example and its sessions on a real Spark Connect server.
 #![cfg(unix)]
 #![allow(unreachable_pub, reason = "the modules of programs")]
 
 #[path = "../../src/connect/mod.rs"]
 mod connect;
 #[path = "../../../../tests/src/spark/daemon.rs"]
-#[allow(dead_code, reason = "the tests of clusters ask for more")]
+#[allow(dead_code, reason = "the tests of clusters use more of it")]
 mod daemon;
 #[path = "../../../../tests/src/spark/installed.rs"]
-#[allow(dead_code, reason = "the tests of clusters ask for more")]
+#[allow(dead_code, reason = "the tests of clusters use more of it")]
 mod installed;
 #[path = "../../../clicks/log.rs"]
-#[allow(dead_code, reason = "clicks looks at the bad lines, too")]
+#[allow(dead_code, reason = "only the example `clicks` reads invalid lines")]
 mod log;
 #[path = "../../../recommend/model.rs"]
-#[allow(dead_code, reason = "nothing is learned here")]
+#[allow(dead_code, reason = "these tests train no model")]
 mod model;
 #[path = "../../../recommend/visits.rs"]
 mod on_one_machine;

@@ -1,4 +1,4 @@
-//! A Spark Connect server of a real Spark, on this machine.
+//! A real Spark Connect server on this machine.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -20,12 +20,12 @@ pub(crate) struct Server {
     pub(crate) address: String,
     ui: String,
     application: String,
-    // Ends before its directory goes.
+    // Declared before the directory, so that the server ends before the directory is removed.
     _daemon: Daemon,
     folder: TempDir,
 }
 
-/// A job, as the web pages of Spark have it.
+/// A job, in the form of Spark's REST API.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Job {
@@ -35,34 +35,34 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// The tags of the client, of which Spark makes longer ones.
+    /// Whether the job has a tag of the client. Spark adds a prefix to it.
     pub(crate) fn has_tag(&self, tag: &str) -> bool {
         self.job_tags.iter().any(|long| long.ends_with(&format!("_Tag_{tag}")))
     }
 }
 
 impl Server {
-    /// The server that the tests of a program share, for as long as one of them holds it.
+    /// The server that the tests share. It ends with the last test that uses it.
     pub(crate) fn shared() -> Arc<Server> {
         static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
 
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
-            // Answers end when they are whole.
+            // Without a limit on the duration of a response.
             let server = Arc::new(Server::start("0"));
             *shared = Arc::downgrade(&server);
             server
         })
     }
 
-    /// A server that ends its answers after some time.
-    pub(crate) fn start(answers: &str) -> Server {
+    /// A server with a limit on the duration of a response.
+    pub(crate) fn start(max_duration: &str) -> Server {
         let (spark, folder) = (Spark::find(), tempfile::tempdir().expect("temporary directories can be made"));
         let mut command = Command::new(spark.home.join("bin/spark-class"));
         command.args(["org.apache.spark.deploy.SparkSubmit", "--master", "local[2]", "--class", CLASS]);
-        let answers = format!("spark.connect.execute.reattachable.senderMaxStreamDuration={answers}");
+        let duration = format!("spark.connect.execute.reattachable.senderMaxStreamDuration={max_duration}");
         for property in [
-            answers.as_str(),
+            duration.as_str(),
             "spark.connect.execute.reattachable.senderMaxStreamSize=0",
             "spark.connect.grpc.binding.address=127.0.0.1",
             "spark.connect.grpc.binding.port=0",
@@ -72,7 +72,7 @@ impl Server {
         ] {
             command.args(["--conf", property]);
         }
-        // The server takes its heap from there.
+        // `SPARK_DAEMON_MEMORY` sets the heap of the server.
         command.env("SPARK_HOME", &spark.home).env("SPARK_DAEMON_MEMORY", "1g").env("SPARK_LOCAL_IP", "127.0.0.1");
         command
             .env("SPARK_LOCAL_DIRS", folder.path())
@@ -83,28 +83,28 @@ impl Server {
         let ui = format!("127.0.0.1:{}", ui.trim_end_matches('.'));
         let address = daemon.word_after("Spark Connect server started at: ");
         let application =
-            serde_json::from_str::<serde_json::Value>(&get(&ui, "applications")).expect("Spark speaks JSON");
-        let application = application[0]["id"].as_str().expect("it has an id").to_owned();
+            serde_json::from_str::<serde_json::Value>(&get(&ui, "applications")).expect("the response is JSON");
+        let application = application[0]["id"].as_str().expect("the application has an id").to_owned();
         Server { address, ui, application, _daemon: daemon, folder }
     }
 
-    /// A place for the files of tests, which the server sees as well.
+    /// A directory for files of tests that the server can read.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A configuration whose connection `spark_connect` leads here.
+    /// A configuration whose connection `spark_connect` is to this server.
     pub(crate) fn config(&self) -> Config {
         let address = format!("sc://{}", self.address);
-        Config::builder().connection("spark_connect", &address).build().expect("the address is one")
+        Config::builder().connection("spark_connect", &address).build().expect("the address is valid")
     }
 
     /// An engine with that configuration.
     pub(crate) fn engine(&self) -> Engine {
-        Engine::builder().config(&self.config()).build().expect("an engine can be had")
+        Engine::builder().config(&self.config()).build().expect("the engine can be built")
     }
 
-    /// The jobs that have a tag.
+    /// The jobs with a tag.
     pub(crate) fn jobs(&self, tag: &str) -> Vec<Job> {
         let jobs = get(&self.ui, &format!("applications/{}/jobs", self.application));
         let jobs: Vec<Job> = serde_json::from_str(&jobs).unwrap_or_else(|error| panic!("{error}: {jobs}"));
@@ -112,20 +112,20 @@ impl Server {
     }
 }
 
-/// Looks again and again until `condition` holds.
+/// Polls until `condition` holds.
 #[track_caller]
 pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < PATIENCE, "{what} does not come true");
+        assert!(start.elapsed() < PATIENCE, "timed out waiting until {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-fn get(place: &str, what: &str) -> String {
-    let mut socket = TcpStream::connect(place).expect("Spark's web pages are there");
-    write!(socket, "GET /api/v1/{what} HTTP/1.0\r\nHost: {place}\r\n\r\n").expect("they listen");
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).expect("they answer");
-    answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).expect("an answer has a body")
+fn get(address: &str, path: &str) -> String {
+    let mut socket = TcpStream::connect(address).expect("Spark's web server can be reached");
+    write!(socket, "GET /api/v1/{path} HTTP/1.0\r\nHost: {address}\r\n\r\n").expect("the request can be sent");
+    let mut response = String::new();
+    socket.read_to_string(&mut response).expect("the response can be read");
+    response.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).expect("a response has a body")
 }

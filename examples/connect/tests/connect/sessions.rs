@@ -1,4 +1,4 @@
-//! What a session of a task has, and what comes of it.
+//! The sessions of tasks.
 
 use spark_connect::prelude::*;
 use taskflow::{Result, TaskContext};
@@ -11,7 +11,7 @@ fn context(server: &Server, task: &str) -> TaskContext {
 }
 
 #[tokio::test]
-async fn what_a_session_runs_is_tagged_with_run_task_and_attempt() -> Result<()> {
+async fn operations_are_tagged_with_run_task_and_attempt() -> Result<()> {
     let server = Server::shared();
     let context = context(&server, "tagged, twice");
     let spark = connect::session(&context, "spark_connect").await?;
@@ -25,7 +25,7 @@ async fn what_a_session_runs_is_tagged_with_run_task_and_attempt() -> Result<()>
 }
 
 #[tokio::test]
-async fn views_and_settings_of_one_session_are_not_those_of_another() -> Result<()> {
+async fn sessions_have_views_of_their_own() -> Result<()> {
     let server = Server::shared();
     let context = context(&server, "apart");
     let (one, two) =
@@ -34,7 +34,7 @@ async fn views_and_settings_of_one_session_are_not_those_of_another() -> Result<
     assert_eq!(one.sql("SELECT * FROM numbers")?.count_async().await?, 3);
     let error = two.sql("SELECT * FROM numbers")?.count_async().await.unwrap_err();
     assert_eq!(error.error_class, "TABLE_OR_VIEW_NOT_FOUND");
-    // Its end is the end of no other.
+    // Ending one session does not end the other.
     two.stop().await?;
     drop(two);
     assert_eq!(one.sql("SELECT * FROM numbers")?.count_async().await?, 3);

@@ -1,4 +1,4 @@
-//! The cells of tables, read by nothing that wrote them.
+//! Reads the cells of tables, independently of the engines that write them.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -7,7 +7,8 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-/// A table: its columns with their types, and its rows in order. Numbers are written such that different ones differ.
+/// A table: its columns with their types, and its sorted rows. Different numbers have different
+/// texts.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Cells {
     pub(crate) columns: Vec<String>,
@@ -15,7 +16,7 @@ pub(crate) struct Cells {
 }
 
 impl Cells {
-    /// All Parquet files of a directory.
+    /// Reads all Parquet files of a directory.
     pub(crate) fn of(dir: &Path) -> Self {
         let (mut columns, mut rows) = (None, Vec::new());
         let entries = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
@@ -33,7 +34,7 @@ impl Cells {
                 let formatters: Vec<_> = batch
                     .columns()
                     .iter()
-                    .map(|column| ArrayFormatter::try_new(column, &options).expect("there is a text for each type"))
+                    .map(|column| ArrayFormatter::try_new(column, &options).expect("every type can be formatted"))
                     .collect();
                 let row = |row| formatters.iter().map(|column| column.value(row).to_string()).collect();
                 rows.extend((0..batch.num_rows()).map(row));
@@ -43,16 +44,16 @@ impl Cells {
         Cells { columns: columns.expect("there are Parquet files"), rows }
     }
 
-    /// The cells of a column, by its name.
+    /// The cells of a column.
     #[track_caller]
     pub(crate) fn column(&self, name: &str) -> impl Iterator<Item = &str> {
-        let place = self.columns.iter().position(|column| column.split(':').next() == Some(name));
-        let place = place.unwrap_or_else(|| panic!("no column {name} among {:?}", self.columns));
-        self.rows.iter().map(move |row| &*row[place])
+        let index = self.columns.iter().position(|column| column.split(':').next() == Some(name));
+        let index = index.unwrap_or_else(|| panic!("no column {name} among {:?}", self.columns));
+        self.rows.iter().map(move |row| &*row[index])
     }
 }
 
-/// A type without what is only a matter of how it lies in memory.
+/// The logical type: variants that differ only in memory layout become one.
 fn plain(of: &DataType) -> &DataType {
     match of {
         DataType::Utf8View | DataType::LargeUtf8 => &DataType::Utf8,

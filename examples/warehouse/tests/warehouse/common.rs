@@ -1,4 +1,4 @@
-//! A warehouse in a directory of its own, and data to load into it.
+//! Test fixtures: a warehouse in a temporary directory, and data to load into it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,57 +10,57 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use flate2::read::GzDecoder;
 use tempfile::TempDir;
 
-/// Where the data of the examples is.
+/// The data of the examples.
 pub(crate) const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data");
-/// The flights among the data that a test changes.
+/// The flights in the test data.
 pub(crate) const FLIGHTS: &str = "flights-2013-01.csv";
 pub(crate) const TABLES: [&str; 6] =
     ["raw_flights", "raw_weather", "dim_airline", "dim_airport", "fact_flights", "daily_delays"];
 
-/// What a mutex guards, also after a test that held it has failed.
+/// Locks a mutex, even if a test that held it has panicked.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A warehouse, with the home of its runs beside it.
+/// A warehouse, and the home directory of its runs.
 pub(crate) struct Warehouse {
     folder: TempDir,
 }
 
 impl Warehouse {
     pub(crate) fn new() -> Self {
-        Warehouse { folder: tempfile::tempdir().expect("temporary directories can be made") }
+        Warehouse { folder: tempfile::tempdir().expect("temporary directories can be created") }
     }
 
-    /// One in a directory that others see as well.
+    /// A warehouse in a shared directory.
     pub(crate) fn within(folder: &Path) -> Self {
-        Warehouse { folder: tempfile::tempdir_in(folder).expect("temporary directories can be made") }
+        Warehouse { folder: tempfile::tempdir_in(folder).expect("temporary directories can be created") }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("warehouse")
     }
 
-    /// The example with these words.
-    pub(crate) fn program(&self, words: &[&str]) -> Command {
+    /// The example with these arguments.
+    pub(crate) fn program(&self, args: &[&str]) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_warehouse"));
-        program.args(words).current_dir(self.folder.path()).stdin(Stdio::null()).env("NO_COLOR", "1");
+        program.args(args).current_dir(self.folder.path()).stdin(Stdio::null()).env("NO_COLOR", "1");
         program.env("TASKFLOW_HOME", self.folder.path().join("home")).env_remove("TASKFLOW_CONN_SPARK_DEFAULT");
         program
     }
 
-    /// The example, loading January 2013 from a directory; further words follow.
-    pub(crate) fn loading(&self, data: &Path, words: &[&str]) -> Command {
-        self.loading_month_of("2013-01-15", data, words)
+    /// The example loading January 2013 from a directory, with further arguments.
+    pub(crate) fn loading(&self, data: &Path, args: &[&str]) -> Command {
+        self.loading_month_of("2013-01-15", data, args)
     }
 
-    pub(crate) fn loading_month_of(&self, day: &str, data: &Path, words: &[&str]) -> Command {
+    pub(crate) fn loading_month_of(&self, day: &str, data: &Path, args: &[&str]) -> Command {
         let mut program = self.program(&["run", "--day", day, "--warehouse"]);
-        program.arg(self.path()).arg("--data").arg(data).args(words);
+        program.arg(self.path()).arg("--data").arg(data).args(args);
         program
     }
 
-    /// Loads January 2013, which must go well: the report.
+    /// Loads January 2013, which must succeed. Returns the report.
     #[track_caller]
     pub(crate) fn load(&self, data: &Path) -> String {
         succeeds(&mut self.loading(data, &[]))
@@ -72,7 +72,7 @@ impl Warehouse {
         if name.starts_with("dim_") { table } else { table.join("month=2013-01") }
     }
 
-    /// All files of all tables with their bytes.
+    /// The content of all files of all tables.
     pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
         for table in TABLES {
@@ -92,7 +92,7 @@ fn collect(dir: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// Runs a program that must succeed: its stdout.
+/// Runs a program that must succeed. Returns its stdout.
 #[track_caller]
 pub(crate) fn succeeds(program: &mut Command) -> String {
     let output = program.output().expect("the example starts");
@@ -100,11 +100,11 @@ pub(crate) fn succeeds(program: &mut Command) -> String {
     text(&output.stdout)
 }
 
-/// Runs a program that must fail: its stderr.
+/// Runs a program that must fail. Returns its stderr.
 #[track_caller]
 pub(crate) fn fails(program: &mut Command) -> String {
     let Output { status, stdout, stderr } = program.output().expect("the example starts");
-    assert!(!status.success(), "it succeeds: {}", text(&stdout));
+    assert!(!status.success(), "the program succeeds: {}", text(&stdout));
     text(&stderr)
 }
 
@@ -112,7 +112,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A part of the data, to be changed.
+/// A copy of part of the data, which tests can change.
 pub(crate) struct Data {
     folder: TempDir,
 }
@@ -120,7 +120,7 @@ pub(crate) struct Data {
 impl Data {
     /// The first flights of January.
     pub(crate) fn first(count: usize) -> Self {
-        let data = Data { folder: tempfile::tempdir().expect("temporary directories can be made") };
+        let data = Data { folder: tempfile::tempdir().expect("temporary directories can be created") };
         for file in ["airlines.csv", "airports.csv", "weather.csv"] {
             fs::copy(Path::new(DATA).join(file), data.path().join(file)).expect("the data is there");
         }

@@ -1,4 +1,4 @@
-//! What is loaded, against figures that are counted here from the same files.
+//! Compares the tables with figures that these tests count from the same files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ struct Counted {
 
 type Hours = BTreeMap<(String, String), (Option<f64>, Option<f64>)>;
 
-/// The rows of a CSV file, each with its cells by the names of the columns.
+/// The rows of a CSV file, with cells by column name.
 fn rows(csv: &str) -> impl Iterator<Item = BTreeMap<&str, &str>> {
     let mut lines = csv.lines();
     let names: Vec<&str> = lines.next().expect("there is a header").split(',').collect();
@@ -37,7 +37,7 @@ fn weather() -> Hours {
     rows(&csv).map(hour).collect()
 }
 
-/// By day and carrier.
+/// Figures by day and carrier.
 fn counted(hours: &Hours) -> BTreeMap<(String, String), Counted> {
     let mut counted: BTreeMap<_, Counted> = BTreeMap::new();
     for row in rows(&flights()) {
@@ -63,7 +63,7 @@ fn worse(one: Option<f64>, other: Option<f64>) -> Option<f64> {
 }
 
 #[test]
-fn the_tables_hold_what_is_counted_from_the_files() {
+fn the_tables_match_the_files() {
     let warehouse = Warehouse::new();
     let report = warehouse.load(Path::new(DATA));
 
@@ -83,7 +83,7 @@ fn the_tables_hold_what_is_counted_from_the_files() {
         .collect();
     assert_eq!(found, expected);
 
-    // These are in examples/data/README.md.
+    // See examples/data/README.md.
     let facts = Cells::of(&warehouse.table("fact_flights"));
     assert_eq!(facts.rows.len(), 27_004);
     assert_eq!(facts.column("cancelled").filter(|cancelled| *cancelled == "true").count(), 521);
@@ -101,12 +101,12 @@ fn the_tables_hold_what_is_counted_from_the_files() {
 }
 
 #[test]
-fn the_day_of_a_run_is_that_of_its_data_interval() {
+fn the_default_day_is_the_start_of_the_data_interval() {
     let warehouse = Warehouse::new();
     let path = warehouse.path();
-    let path = path.to_str().expect("temporary paths are text");
-    let words = ["run", "--logical-date", "2013-01-31", "--data", DATA, "--warehouse", path];
-    assert!(succeeds(&mut warehouse.program(&words)).starts_with("2013-01-31: "));
+    let path = path.to_str().expect("temporary paths are UTF-8");
+    let args = ["run", "--logical-date", "2013-01-31", "--data", DATA, "--warehouse", path];
+    assert!(succeeds(&mut warehouse.program(&args)).starts_with("2013-01-31: "));
     let shown = succeeds(&mut warehouse.program(&["values", "last", "delays_of"]));
     assert!(shown.contains("flight_date") && shown.contains("2013-01-31"), "{shown}");
 }

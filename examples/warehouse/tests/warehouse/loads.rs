@@ -1,4 +1,4 @@
-//! A load may be repeated, and killed.
+//! Loads that are repeated or killed.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -9,7 +9,7 @@ use super::cells::Cells;
 use super::common::{Data, FLIGHTS, TABLES, Warehouse, succeeds};
 
 #[test]
-fn a_load_that_is_repeated_gives_the_same_files() {
+fn a_repeated_load_writes_the_same_files() {
     let (warehouse, data) = (Warehouse::new(), Data::first(5000));
     warehouse.load(data.path());
     let first = warehouse.files();
@@ -20,7 +20,7 @@ fn a_load_that_is_repeated_gives_the_same_files() {
 }
 
 #[test]
-fn a_load_replaces_its_month_and_no_other() {
+fn a_load_replaces_only_its_month() {
     let (warehouse, data) = (Warehouse::new(), Data::first(1000));
     warehouse.load(data.path());
     let january = warehouse.files();
@@ -40,14 +40,17 @@ fn a_load_replaces_its_month_and_no_other() {
 }
 
 #[test]
-fn a_load_that_is_killed_changes_nothing_and_the_next_one_is_whole() {
+fn a_killed_load_changes_nothing_and_the_next_one_is_complete() {
     let (warehouse, data) = (Warehouse::new(), Data::first(5000));
     warehouse.load(Data::first(100).path());
     let before = warehouse.files();
 
     for written in ["csv/flights.csv", "raw_flights", "fact_flights/part-0.parquet", "daily_delays"] {
         kill_when_it_writes(written, &warehouse, data.path());
-        assert!(warehouse.files() == before, "killed while it wrote {written}, it has changed the tables");
+        assert!(
+            warehouse.files() == before,
+            "the load changed the tables although it was killed while it wrote {written}"
+        );
     }
     warehouse.load(data.path());
     assert!(!warehouse.path().join(".staging/2013-01").exists());
@@ -60,25 +63,25 @@ fn a_load_that_is_killed_changes_nothing_and_the_next_one_is_whole() {
 }
 
 #[test]
-fn a_run_that_was_killed_is_resumed_to_the_same_tables() {
+fn resuming_a_killed_run_writes_the_same_tables() {
     let (warehouse, data) = (Warehouse::new(), Data::first(5000));
     kill_when_it_writes("fact_flights", &warehouse, data.path());
     succeeds(&mut warehouse.program(&["resume", "last"]));
     let resumed = warehouse.files();
-    // Nothing is staged any more, and what is published stays.
+    // Nothing is staged any more, so the published tables stay.
     succeeds(&mut warehouse.program(&["clear", "last", "publish", "--downstream"]));
-    assert!(warehouse.files() == resumed, "publishing again has changed the tables");
+    assert!(warehouse.files() == resumed, "publishing again changed the tables");
     warehouse.load(data.path());
-    assert!(warehouse.files() == resumed, "the resumed run has other files than a whole one");
+    assert!(warehouse.files() == resumed, "the resumed run wrote other files than an uninterrupted one");
 }
 
-/// Starts a load and kills it with SIGKILL as soon as this is in its staging directory.
+/// Starts a load, and kills it with SIGKILL as soon as `written` exists in its staging directory.
 fn kill_when_it_writes(written: &str, warehouse: &Warehouse, data: &Path) {
     struct Killed(Child);
     impl Drop for Killed {
         fn drop(&mut self) {
-            self.0.kill().expect("it is our child");
-            self.0.wait().expect("it is our child");
+            self.0.kill().expect("the process is a child");
+            self.0.wait().expect("the process is a child");
         }
     }
     let mut program: Command = warehouse.loading(data, &[]);
@@ -87,8 +90,8 @@ fn kill_when_it_writes(written: &str, warehouse: &Warehouse, data: &Path) {
     let known: Vec<_> = runs(&staging).collect();
     let start = Instant::now();
     while !runs(&staging).any(|run| !known.contains(&run) && run.join(written).exists()) {
-        let ended = run.0.try_wait().expect("it is our child");
-        assert!(ended.is_none(), "the run was over before it was seen to write {written}");
+        let ended = run.0.try_wait().expect("the process is a child");
+        assert!(ended.is_none(), "the run ended before it was seen to write {written}");
         assert!(start.elapsed() < Duration::from_secs(120), "it never writes {written}");
         thread::sleep(Duration::from_millis(1));
     }

@@ -1,4 +1,5 @@
-//! The example as its users run it: what it loads, again and again, killed and with broken files, and on a real Spark.
+//! Tests of the program as its users run it: repeated and killed loads, damaged files, and a real
+//! Spark.
 
 mod cells;
 mod common;

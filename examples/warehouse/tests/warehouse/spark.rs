@@ -1,5 +1,5 @@
-//! The real Spark of the other tests, and its cluster.
-#![allow(dead_code, unreachable_pub, reason = "a part of it is needed here, which the other tests have from a library")]
+//! The Spark installation and the cluster of the workspace's tests.
+#![allow(dead_code, unreachable_pub, reason = "these tests use only part of it")]
 
 #[path = "../../../../tests/src/spark/cluster.rs"]
 pub(crate) mod cluster;

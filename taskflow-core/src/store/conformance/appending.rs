@@ -3,29 +3,28 @@
 use super::of_every_store;
 use super::parts::{known, new, ok, plain, segment, update};
 use crate::run::{RunState, TaskState};
-use crate::store::traits::{AppendTarget, Appended, RunUpdate, Store};
+use crate::store::ownership::Claim;
+use crate::store::rows::{AppendTarget, Appended, RunUpdate};
+use crate::store::traits::Store;
 
 use Appended::{Fenced, Stored, Taken};
 
 of_every_store! {
     new_runs_are_numbered_upwards_from_one,
-    a_new_run_is_there_as_it_was_given,
+    a_new_run_is_read_as_it_was_stored,
     a_run_can_begin_and_end_in_one_batch,
     a_new_run_whose_id_is_taken_is_refused_and_the_others_are_stored,
     a_segment_with_any_other_number_than_the_next_is_fenced,
     a_batch_holds_several_segments_of_one_run,
     a_segment_with_another_token_is_fenced_and_the_others_are_stored,
     a_fenced_segment_fences_its_update,
-    an_update_says_what_is_known_of_the_run,
+    an_update_changes_the_row_of_the_run,
     an_update_with_another_graph_keeps_the_number_of_its_tasks,
-    a_part_without_anything_tells_whether_the_run_is_still_ours,
+    an_empty_part_tells_whether_the_token_is_still_the_present_one,
     an_empty_batch_is_stored,
-    a_run_that_nobody_knows_is_fenced,
-    numbers_beyond_all_bounds_are_fenced,
+    an_unknown_run_is_fenced,
+    numbers_out_of_bounds_are_fenced,
     a_large_batch_of_everything_is_stored_in_order,
-    who_adopts_a_run_fences_the_one_before,
-    only_one_of_two_can_adopt_a_run,
-    an_adopted_run_is_running_again,
 }
 
 async fn new_runs_are_numbered_upwards_from_one(store: &dyn Store) {
@@ -33,12 +32,12 @@ async fn new_runs_are_numbered_upwards_from_one(store: &dyn Store) {
     assert_eq!(ok(store, &[new("c", 5)]).await, [3]);
 }
 
-async fn a_new_run_is_there_as_it_was_given(store: &dyn Store) {
+async fn a_new_run_is_read_as_it_was_stored(store: &dyn Store) {
     ok(store, &[new("a", 10)]).await;
     let row = store.run(1).await.unwrap().unwrap();
     let AppendTarget::New(given) = new("a", 10).run else { unreachable!() };
     assert_eq!((&row.info, &row.graph, &row.build), (&given.info, &given.graph, &given.build));
-    assert_eq!((row.owner, row.created, row.tasks, row.token), (given.owner, given.created, 3, 1));
+    assert_eq!((Some(row.owner), row.created, row.tasks, row.token), (given.owner, given.created, 3, 1));
     assert_eq!((row.state, row.ended, row.counts), (RunState::Running, None, vec![]));
     assert_eq!(store.params(1).await.unwrap().unwrap(), b"params");
     assert_eq!(store.segments(1, 0).await.unwrap()[0].events, segment(1).events);
@@ -104,7 +103,7 @@ async fn a_fenced_segment_fences_its_update(store: &dyn Store) {
     assert_eq!(store.run(1).await.unwrap().unwrap().state, RunState::Failed);
 }
 
-async fn an_update_says_what_is_known_of_the_run(store: &dyn Store) {
+async fn an_update_changes_the_row_of_the_run(store: &dyn Store) {
     ok(store, &[new("a", 10)]).await;
     ok(store, &[known(1, 1, None, Some(update(RunState::Cancelled)))]).await;
     let row = store.run(1).await.unwrap().unwrap();
@@ -122,7 +121,7 @@ async fn an_update_with_another_graph_keeps_the_number_of_its_tasks(store: &dyn 
     assert_eq!((row.graph.as_str(), row.tasks), ("graph-2", 5));
 }
 
-async fn a_part_without_anything_tells_whether_the_run_is_still_ours(store: &dyn Store) {
+async fn an_empty_part_tells_whether_the_token_is_still_the_present_one(store: &dyn Store) {
     ok(store, &[new("a", 10)]).await;
     let answers = store.append(&[known(1, 1, None, None), known(1, 2, None, None)]).await.unwrap();
     assert_eq!(answers, [Stored(1), Fenced]);
@@ -132,24 +131,23 @@ async fn an_empty_batch_is_stored(store: &dyn Store) {
     assert_eq!(store.append(&[]).await.unwrap(), []);
 }
 
-async fn a_run_that_nobody_knows_is_fenced(store: &dyn Store) {
+async fn an_unknown_run_is_fenced(store: &dyn Store) {
     let end = known(1, 1, None, Some(update(RunState::Failed)));
     assert_eq!(store.append(&[plain(1, 1, 1), end]).await.unwrap(), [Fenced, Fenced]);
     assert_eq!(store.append(&[plain(1, 1, 1)]).await.unwrap(), [Fenced]);
 }
 
-async fn numbers_beyond_all_bounds_are_fenced(store: &dyn Store) {
+async fn numbers_out_of_bounds_are_fenced(store: &dyn Store) {
     ok(store, &[new("a", 10)]).await;
     for run in [i64::MIN, -1, 0, 1 << 31, (1 << 32) + 1, i64::MAX] {
         assert_eq!(store.append(&[plain(run, 1, 2)]).await.unwrap(), [Fenced], "{run}");
         assert_eq!(store.segments(run, 0).await.unwrap(), []);
         assert_eq!(store.data(run, 1, 0..1).await.unwrap(), None);
         assert_eq!(store.run(run).await.unwrap(), None);
-        assert_eq!(store.adopt(run, 1, "x").await.unwrap(), None);
+        assert!(matches!(store.claim(run, "x").await.unwrap(), Claim::Unknown));
         assert_eq!(store.delete(&[run]).await.unwrap(), 0);
     }
     assert_eq!(store.append(&[plain(1, u64::MAX, 2)]).await.unwrap(), [Fenced]);
-    assert_eq!(store.adopt(1, u64::MAX, "x").await.unwrap(), None);
 }
 
 async fn a_large_batch_of_everything_is_stored_in_order(store: &dyn Store) {
@@ -161,27 +159,4 @@ async fn a_large_batch_of_everything_is_stored_in_order(store: &dyn Store) {
     assert_eq!(ok(store, &ends.collect::<Vec<_>>()).await, (1..=1000).collect::<Vec<i64>>());
     assert_eq!(store.segments(777, 0).await.unwrap().len(), 3);
     assert_eq!(store.run(1000).await.unwrap().unwrap().info.run_id, "run-999");
-}
-
-async fn who_adopts_a_run_fences_the_one_before(store: &dyn Store) {
-    ok(store, &[new("a", 10)]).await;
-    assert_eq!(store.adopt(1, 1, "host:2").await.unwrap(), Some(2));
-    assert_eq!(store.append(&[plain(1, 1, 2)]).await.unwrap(), [Fenced]);
-    assert_eq!(ok(store, &[plain(1, 2, 2)]).await, [1]);
-    assert_eq!(store.run(1).await.unwrap().unwrap().owner, "host:2");
-}
-
-async fn only_one_of_two_can_adopt_a_run(store: &dyn Store) {
-    ok(store, &[new("a", 10)]).await;
-    assert_eq!(store.adopt(1, 1, "host:2").await.unwrap(), Some(2));
-    assert_eq!(store.adopt(1, 1, "host:3").await.unwrap(), None);
-    assert_eq!(store.run(1).await.unwrap().unwrap().owner, "host:2");
-}
-
-async fn an_adopted_run_is_running_again(store: &dyn Store) {
-    ok(store, &[new("a", 10)]).await;
-    ok(store, &[known(1, 1, None, Some(update(RunState::Interrupted)))]).await;
-    assert_eq!(store.adopt(1, 1, "host:2").await.unwrap(), Some(2));
-    let row = store.run(1).await.unwrap().unwrap();
-    assert_eq!((row.state, row.ended, row.counts), (RunState::Running, None, vec![]));
 }

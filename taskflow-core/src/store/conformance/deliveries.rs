@@ -1,16 +1,18 @@
-//! What callbacks were told.
+//! The outbox of callbacks, and what was delivered.
 
 use super::of_every_store;
-use super::parts::{known, new, ok, update};
+use super::parts::{known, new, ok, owned, update};
 use crate::base::Timestamp;
 use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
-use crate::store::traits::{Append, Store};
+use crate::store::rows::Append;
+use crate::store::traits::Store;
 
 of_every_store! {
-    a_run_that_owes_is_on_the_list_until_it_has_ended_and_is_settled,
-    the_last_try_of_each_notice_is_kept,
-    a_deleted_run_owes_nothing,
+    a_run_is_in_the_outbox_until_it_has_ended_and_is_done,
+    the_last_attempt_of_each_notification_is_kept,
+    a_deleted_run_leaves_the_outbox,
+    one_process_delivers_the_callbacks_of_a_run_that_nobody_owns,
 }
 
 fn tried(key: &str, at: i64, error: Option<&str>) -> DeliveryAttempt {
@@ -25,13 +27,13 @@ fn tried(key: &str, at: i64, error: Option<&str>) -> DeliveryAttempt {
     }
 }
 
-async fn a_run_that_owes_is_on_the_list_until_it_has_ended_and_is_settled(store: &dyn Store) {
+async fn a_run_is_in_the_outbox_until_it_has_ended_and_is_done(store: &dyn Store) {
     store.outbox_add("a").await.unwrap();
     store.outbox_add("a").await.unwrap();
     store.outbox_add("never stored").await.unwrap();
     ok(store, &[new("a", 10)]).await;
     assert_eq!(store.outbox_pending().await.unwrap(), ["a", "never stored"]);
-    // It goes on, and may have more to tell.
+    // Until the run has ended it may have more to deliver.
     store.outbox_done("a").await.unwrap();
     store.outbox_done("never stored").await.unwrap();
     assert_eq!(store.outbox_pending().await.unwrap(), ["a"]);
@@ -40,7 +42,7 @@ async fn a_run_that_owes_is_on_the_list_until_it_has_ended_and_is_settled(store:
     assert_eq!(store.outbox_pending().await.unwrap(), Vec::<String>::new());
 }
 
-async fn the_last_try_of_each_notice_is_kept(store: &dyn Store) {
+async fn the_last_attempt_of_each_notification_is_kept(store: &dyn Store) {
     ok(store, &[new("a", 10), new("b", 10)]).await;
     store.record_deliveries("a", &[tried("one", 3, Some("no")), tried("two", 2, None)]).await.unwrap();
     store.record_deliveries("b", &[tried("one", 1, None)]).await.unwrap();
@@ -53,7 +55,7 @@ async fn the_last_try_of_each_notice_is_kept(store: &dyn Store) {
     assert_eq!(store.deliveries("nobody").await.unwrap(), []);
 }
 
-async fn a_deleted_run_owes_nothing(store: &dyn Store) {
+async fn a_deleted_run_leaves_the_outbox(store: &dyn Store) {
     store.outbox_add("a").await.unwrap();
     store.outbox_add("b").await.unwrap();
     let ended = |run_id| Append { update: Some(update(RunState::Success)), ..new(run_id, 10) };
@@ -64,4 +66,15 @@ async fn a_deleted_run_owes_nothing(store: &dyn Store) {
     assert_eq!(store.outbox_pending().await.unwrap(), ["b"]);
     assert_eq!(store.deliveries("a").await.unwrap(), []);
     assert_eq!(store.deliveries("b").await.unwrap().len(), 1);
+}
+
+async fn one_process_delivers_the_callbacks_of_a_run_that_nobody_owns(store: &dyn Store) {
+    let guards = owned(store, &[new("a", 10)]).await;
+    assert!(store.claim_deliveries("a").await.unwrap().is_none());
+    drop(guards);
+    let first = store.claim_deliveries("a").await.unwrap();
+    assert!(first.is_some());
+    assert!(store.claim_deliveries("a").await.unwrap().is_none());
+    drop(first);
+    assert!(store.claim_deliveries("a").await.unwrap().is_some());
 }

@@ -1,12 +1,14 @@
-//! What every store keeps to, asked of each of them.
+//! What every store guarantees, as tests that run over each of them.
 
 mod appending;
 mod deliveries;
+mod ownership;
 mod parts;
 mod reading;
+mod requests;
 mod upkeep;
 
-pub(super) use self::parts::{known, new, ok, plain, segment, update};
+pub(super) use self::parts::{claim, known, new, ok, plain, segment, update};
 
 /// The tests of one file, for each store.
 macro_rules! of_every_store {

@@ -2,7 +2,9 @@
 
 use crate::base::Timestamp;
 use crate::run::{RunInfo, RunState, TaskState};
-use crate::store::traits::{Append, AppendTarget, Appended, NewRun, RunUpdate, Segment, Store};
+use crate::store::ownership::{Claim, RunGuard};
+use crate::store::rows::{Append, AppendTarget, Appended, NewRun, RunRow, RunUpdate, Segment};
+use crate::store::traits::Store;
 
 pub(in crate::store) fn segment(number: u32) -> Segment {
     Segment { number, events: vec![1, number as u8], data: b"0123456789".to_vec() }
@@ -17,12 +19,39 @@ pub(in crate::store) fn new(run_id: &str, at: i64) -> Append {
         info,
         graph: "graph-1".to_owned(),
         build: "build".to_owned(),
-        owner: "host:1".to_owned(),
+        owner: Some("host:1".to_owned()),
         params: b"params".to_vec(),
         tasks: 3,
         created,
     };
     Append { run: AppendTarget::New(Box::new(run)), segment: Some(segment(1)), update: None }
+}
+
+/// A new run that waits for a process to claim it.
+pub(in crate::store) fn queued(run_id: &str, at: i64) -> Append {
+    let mut part = new(run_id, at);
+    if let AppendTarget::New(run) = &mut part.run {
+        run.owner = None;
+    }
+    Append { segment: None, ..part }
+}
+
+/// Stores new runs that this process owns until the guards are dropped.
+pub(in crate::store) async fn owned(store: &dyn Store, runs: &[Append]) -> Vec<RunGuard> {
+    let reserve = |part: &Append| match &part.run {
+        AppendTarget::New(run) => store.reserve(&run.info.run_id).expect("nobody has it yet"),
+        AppendTarget::Existing { .. } => panic!("{part:?} is not new"),
+    };
+    let guards = runs.iter().map(reserve).collect();
+    ok(store, runs).await;
+    guards
+}
+
+pub(in crate::store) async fn claim(store: &dyn Store, run: i64, owner: &str) -> (RunRow, RunGuard) {
+    match store.claim(run, owner).await.unwrap() {
+        Claim::Claimed(row, guard) => (*row, guard),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// A segment of a run that is there.

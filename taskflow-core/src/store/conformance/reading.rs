@@ -1,10 +1,11 @@
 //! Finding runs, and reading what belongs to them.
 
 use super::of_every_store;
-use super::parts::{known, new, ok, plain, update};
+use super::parts::{known, new, ok, owned, plain, update};
 use crate::base::Timestamp;
-use crate::run::RunState;
-use crate::store::traits::{Append, AppendTarget, Request, RequestKind, RunFilter, RunRow, Store};
+use crate::run::{RunState, RunType};
+use crate::store::rows::{Append, AppendTarget, RunFilter, RunOrder, RunRow};
+use crate::store::traits::Store;
 
 of_every_store! {
     runs_come_newest_first,
@@ -15,9 +16,9 @@ of_every_store! {
     segments_are_read_from_a_number_on,
     a_part_of_the_data_is_read,
     a_graph_is_kept_as_it_first_was,
-    requests_come_in_order,
-    a_request_for_a_run_that_is_not_there_is_none,
-    a_request_ends_with_the_process_it_was_for,
+    runs_are_selected_by_run_type_and_logical_date,
+    runs_are_ordered_by_logical_date,
+    a_cursor_leads_through_all_pages,
 }
 
 fn ids(rows: &[RunRow]) -> Vec<&str> {
@@ -39,7 +40,7 @@ async fn runs_come_newest_first(store: &dyn Store) {
 async fn a_filter_asks_for_all_of_its_conditions(store: &dyn Store) {
     let runs = [("a", 10), ("b", 20), ("c", 30), ("d", 40)].map(|(id, at)| new(id, at));
     ok(store, &runs).await;
-    ok(store, &[of("other", new("e", 50)), of("other", new("f", 60))]).await;
+    let _guards = owned(store, &[of("other", new("e", 50)), of("other", new("f", 60))]).await;
     let ends = [known(1, 1, None, Some(update(RunState::Failed))), known(5, 1, None, Some(update(RunState::Success)))];
     ok(store, &ends).await;
     let at = |nanos| Some(Timestamp::from_nanos(nanos));
@@ -125,37 +126,71 @@ async fn a_graph_is_kept_as_it_first_was(store: &dyn Store) {
     assert_eq!(store.graph("graph-1").await.unwrap().unwrap(), b"one");
 }
 
-fn request(run: i64, by: &str) -> Request {
-    let (by, reason) = (by.to_owned(), "enough".to_owned());
-    Request { run, what: RequestKind::Cancel, by, reason, at: Timestamp::from_nanos(5) }
-}
-
-async fn requests_come_in_order(store: &dyn Store) {
-    ok(store, &[new("a", 10), new("b", 20)]).await;
-    for (run, by) in [(2, "ann"), (1, "bob"), (2, "cid")] {
-        store.ask(&request(run, by)).await.unwrap();
+/// A new run with another logical date, of another type.
+fn dated(date: i64, run_type: RunType, mut run: Append) -> Append {
+    if let AppendTarget::New(new) = &mut run.run {
+        (new.info.logical_date, new.info.run_type) = (Timestamp::from_nanos(date), run_type);
     }
-    let all = store.requests(0).await.unwrap();
-    assert_eq!(all, [(1, request(2, "ann")), (2, request(1, "bob")), (3, request(2, "cid"))]);
-    assert_eq!(store.requests(2).await.unwrap(), [(3, request(2, "cid"))]);
-    assert_eq!(store.requests(3).await.unwrap(), []);
+    run
 }
 
-async fn a_request_for_a_run_that_is_not_there_is_none(store: &dyn Store) {
-    store.ask(&request(7, "ann")).await.unwrap();
-    assert_eq!(store.requests(0).await.unwrap(), []);
+/// Runs whose logical dates come in another order than they were created in.
+async fn dated_runs(store: &dyn Store) {
+    let runs = [
+        dated(300, RunType::Scheduled, new("a", 10)),
+        dated(100, RunType::Backfill, new("b", 20)),
+        dated(200, RunType::Backfill, new("c", 30)),
+        dated(200, RunType::Manual, new("d", 30)),
+        dated(100, RunType::Triggered, of("other", new("e", 40))),
+    ];
+    ok(store, &runs).await;
 }
 
-async fn a_request_ends_with_the_process_it_was_for(store: &dyn Store) {
-    ok(store, &[new("a", 10), new("b", 20)]).await;
-    for (run, by) in [(1, "ann"), (2, "bob"), (1, "cid")] {
-        store.ask(&request(run, by)).await.unwrap();
+async fn runs_are_selected_by_run_type_and_logical_date(store: &dyn Store) {
+    dated_runs(store).await;
+    let at = |nanos| Some(Timestamp::from_nanos(nanos));
+    let cases = [
+        (RunFilter { run_types: vec![RunType::Backfill], ..Default::default() }, "cb"),
+        (RunFilter { run_types: vec![RunType::Triggered, RunType::Scheduled], ..Default::default() }, "ea"),
+        (RunFilter { run_types: vec![RunType::Event], ..Default::default() }, ""),
+        (RunFilter { logical_since: at(200), ..Default::default() }, "dca"),
+        (RunFilter { logical_before: at(200), ..Default::default() }, "eb"),
+        (RunFilter { logical_since: at(100), logical_before: at(300), limit: Some(2), ..Default::default() }, "ed"),
+        (
+            RunFilter {
+                logical_since: at(100),
+                dag: Some("etl".to_owned()),
+                run_types: vec![RunType::Backfill],
+                ..Default::default()
+            },
+            "cb",
+        ),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(ids(&store.runs(&filter).await.unwrap()).concat(), expected, "{filter:?}");
     }
-    assert_eq!(store.adopt(1, 9, "host:2").await.unwrap(), None);
-    assert_eq!(store.requests(0).await.unwrap().len(), 3);
-    assert_eq!(store.adopt(1, 1, "host:2").await.unwrap(), Some(2));
-    assert_eq!(store.requests(0).await.unwrap(), [(2, request(2, "bob"))]);
-    // Its number is above all that a process may have seen.
-    store.ask(&request(1, "dan")).await.unwrap();
-    assert_eq!(store.requests(3).await.unwrap(), [(4, request(1, "dan"))]);
+}
+
+async fn runs_are_ordered_by_logical_date(store: &dyn Store) {
+    dated_runs(store).await;
+    let filter = |limit| RunFilter { order: RunOrder::LogicalDate, limit, ..Default::default() };
+    assert_eq!(ids(&store.runs(&filter(None)).await.unwrap()).concat(), "adceb");
+    assert_eq!(ids(&store.runs(&filter(Some(2))).await.unwrap()).concat(), "ad");
+}
+
+async fn a_cursor_leads_through_all_pages(store: &dyn Store) {
+    dated_runs(store).await;
+    for (order, expected) in [(RunOrder::Created, "edcba"), (RunOrder::LogicalDate, "adceb")] {
+        for size in 1..=6 {
+            let mut filter = RunFilter { order, limit: Some(size), ..Default::default() };
+            let mut all = String::new();
+            loop {
+                let page = store.runs(&filter).await.unwrap();
+                all += &ids(&page).concat();
+                let Some(last) = page.last() else { break };
+                filter.after = Some(last.cursor(order));
+            }
+            assert_eq!(all, expected, "{order:?} in pages of {size}");
+        }
+    }
 }

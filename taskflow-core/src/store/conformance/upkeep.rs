@@ -4,10 +4,11 @@ use super::of_every_store;
 use super::parts::{known, new, ok, plain, segment, update};
 use crate::base::Timestamp;
 use crate::run::RunState;
-use crate::store::traits::{Append, Request, RequestKind, RunUpdate, Store};
+use crate::store::rows::{Append, Request, RequestKind, RunUpdate};
+use crate::store::traits::Store;
 
 of_every_store! {
-    a_deleted_run_is_gone_with_all_that_belongs_to_it,
+    a_run_is_deleted_with_everything_that_belongs_to_it,
     a_running_run_is_not_deleted,
     the_number_of_a_deleted_run_is_not_used_again,
     a_graph_goes_with_its_last_run,
@@ -22,8 +23,9 @@ fn ended(run_id: &str) -> Append {
     Append { update: Some(update(RunState::Success)), ..new(run_id, 10) }
 }
 
-async fn a_deleted_run_is_gone_with_all_that_belongs_to_it(store: &dyn Store) {
-    ok(store, &[ended("a"), ended("b")]).await;
+async fn a_run_is_deleted_with_everything_that_belongs_to_it(store: &dyn Store) {
+    let interrupted = |run_id| Append { update: Some(update(RunState::Interrupted)), ..new(run_id, 10) };
+    ok(store, &[interrupted("a"), interrupted("b")]).await;
     ok(store, &[plain(1, 1, 2), plain(2, 1, 2)]).await;
     let request = |run| {
         let (by, reason) = (String::new(), String::new());
@@ -36,7 +38,7 @@ async fn a_deleted_run_is_gone_with_all_that_belongs_to_it(store: &dyn Store) {
     assert_eq!(store.params(1).await.unwrap(), None);
     assert_eq!(store.segments(1, 0).await.unwrap(), []);
     assert_eq!(store.find("a", 9).await.unwrap(), []);
-    assert_eq!(store.requests(0).await.unwrap(), [(2, request(2))]);
+    assert_eq!(store.requests(&[1, 2]).await.unwrap(), [(2, request(2))]);
     assert_eq!(store.segments(2, 0).await.unwrap().len(), 2);
     assert_eq!(store.delete(&[1]).await.unwrap(), 0);
 }

@@ -1,17 +1,17 @@
-//! Storing a batch in as few calls as can be: each one is a turn through the thread of the connection.
+//! Stores a batch in as few calls as possible: each call is a round trip through the thread of the connection.
 //!
-//! What happens all the time, segments for runs that are known, is one statement for the whole batch and needs no
-//! transaction around it. Everything else is a script: the statements of all parts in a row, between `BEGIN IMMEDIATE` and
-//! `COMMIT`, in one call. Each part has one statement that answers with the number of the part if it changed something;
-//! a part without an store_future was fenced.
+//! The frequent case, segments for stored runs, is one statement for the whole batch and needs no transaction. Everything
+//! else is a script: the statements of all parts, between `BEGIN IMMEDIATE` and `COMMIT`, in one call. Each part has one
+//! statement that returns the number of the part if it changed something; a part that returns nothing was fenced.
 
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Connection as _, Encode, Row, Sqlite, Type};
+use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
+use super::claim::lock_new;
 use super::{SqliteStore, segment_id};
 use crate::base::Timestamp;
-use crate::run::RunState;
-use crate::store::traits::{Append, AppendTarget, Appended, NewRun, Request, RunUpdate, Segment, StoreError};
+use crate::store::rows::{Append, AppendTarget, Appended, NewRun, RunUpdate, Segment};
+use crate::store::traits::StoreError;
 
 /// SQLite allows 32 766 parameters in a statement; a segment takes five.
 const ROWS: usize = 6_000;
@@ -20,6 +20,25 @@ const ROWS: usize = 6_000;
 const SCRIPT: usize = 100_000;
 
 pub(super) async fn append(store: &SqliteStore, batch: &[Append]) -> Result<Vec<Appended>, StoreError> {
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    let locked = lock_new(store, batch).await;
+    let owned_elsewhere = locked.map_err(|error| StoreError::Write {
+        place: store.path.display().to_string(),
+        reason: format!("the lock file of a run cannot be written: {error}"),
+    })?;
+    if owned_elsewhere.is_empty() {
+        return store_batch(store, batch).await;
+    }
+    let is_ours = |index: &usize| !owned_elsewhere.contains(index);
+    let rest: Vec<Append> = (0..batch.len()).filter(is_ours).map(|index| batch[index].clone()).collect();
+    let mut stored = store_batch(store, &rest).await?.into_iter();
+    let answer = |index| if is_ours(&index) { stored.next() } else { Some(Appended::Taken) };
+    Ok((0..batch.len()).map_while(answer).collect())
+}
+
+async fn store_batch(store: &SqliteStore, batch: &[Append]) -> Result<Vec<Appended>, StoreError> {
     if batch.is_empty() {
         return Ok(Vec::new());
     }
@@ -37,52 +56,10 @@ pub(super) async fn append(store: &SqliteStore, batch: &[Append]) -> Result<Vec<
     Ok(answers)
 }
 
-pub(super) async fn adopt(
-    store: &SqliteStore,
-    run: i64,
-    expected: u64,
-    owner: &str,
-) -> Result<Option<u64>, StoreError> {
-    // What does not fit into the column is no token.
-    let Ok(expected) = i64::try_from(expected) else { return Ok(None) };
-    store.hit("store.adopt")?;
-    let mut guard = store.writer.acquire().await?;
-    let adopted = adopt_in(guard.connection(), run, expected, owner).await.map_err(|error| guard.explain(&error))?;
-    guard.release();
-    store.hit("store.adopted")?;
-    Ok(adopted.then(|| expected.unsigned_abs() + 1))
-}
-
-async fn adopt_in(connection: &mut SqliteConnection, run: i64, expected: i64, owner: &str) -> sqlx::Result<bool> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let sql = "UPDATE runs SET token = token + 1, state = 'running', owner = ?, ended = NULL, counts = '[]' \
-               WHERE number = ? AND token = ?";
-    let done = sqlx::query(sql).bind(owner).bind(run).bind(expected).execute(&mut *transaction).await?;
-    let adopted = done.rows_affected() == 1;
-    if adopted {
-        sqlx::query("DELETE FROM requests WHERE run = ?").bind(run).execute(&mut *transaction).await?;
-    }
-    transaction.commit().await?;
-    Ok(adopted)
-}
-
 pub(super) async fn put_graph(store: &SqliteStore, hash: &str, snapshot: &[u8]) -> Result<(), StoreError> {
     let mut guard = store.writer.acquire().await?;
     let query = sqlx::query("INSERT OR IGNORE INTO graphs (hash, snapshot) VALUES (?, ?)").bind(hash).bind(snapshot);
     query.execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
-    guard.release();
-    Ok(())
-}
-
-pub(super) async fn ask(store: &SqliteStore, request: &Request) -> Result<(), StoreError> {
-    let mut guard = store.writer.acquire().await?;
-    let asked = async {
-        let sql =
-            "INSERT INTO requests (run, what, by, reason, at) SELECT number, ?, ?, ?, ? FROM runs WHERE number = ?";
-        let query = sqlx::query(sql).bind(word(&request.what)?).bind(&request.by).bind(&request.reason);
-        query.bind(request.at.as_nanos()).bind(request.run).execute(guard.connection()).await
-    };
-    asked.await.map_err(|error| guard.explain(&error))?;
     guard.release();
     Ok(())
 }
@@ -145,11 +122,11 @@ async fn rows(connection: &mut SqliteConnection, parts: &[Plain<'_>]) -> sqlx::R
         stored.push(row.try_get::<i64, _>(0)?);
     }
     stored.sort_unstable();
-    let store_future = |part: &Plain<'_>| match stored.binary_search(&part.run) {
+    let answer = |part: &Plain<'_>| match stored.binary_search(&part.run) {
         Ok(_) => Appended::Stored(part.run),
         Err(_) => Appended::Fenced,
     };
-    Ok(parts.iter().map(store_future).collect())
+    Ok(parts.iter().map(answer).collect())
 }
 
 /// Statements to be run in one call, and what they are given.
@@ -212,18 +189,19 @@ impl Script {
         let info = &run.info;
         let (graph, tasks) = update.and_then(|update| update.graph.as_ref()).map_or((&run.graph, run.tasks), named);
         self.sql += "INSERT INTO runs (run_id, dag_id, graph, state, trigger, logical_date, created, ended, build, owner, \
-                     token, tasks, info, counts, params) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?) \
+                     token, tasks, info, counts, params) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
                      ON CONFLICT (run_id) DO NOTHING RETURNING ?, number;";
         self.give(&info.run_id)?;
         self.give(&info.dag_id)?;
         self.give(graph)?;
-        self.give(update.map_or(RunState::Running, |update| update.state).name())?;
-        self.give(word(&info.trigger)?)?;
+        self.give(update.map_or(run.state(), |update| update.state).name())?;
+        self.give(info.run_type.name())?;
         self.give(info.logical_date.as_nanos())?;
         self.give(run.created.as_nanos())?;
         self.give(update.and_then(|update| update.ended).map(Timestamp::as_nanos))?;
         self.give(&run.build)?;
-        self.give(&run.owner)?;
+        self.give(run.owner.as_deref().unwrap_or_default())?;
+        self.give(run.token().cast_signed())?;
         self.give(i64::from(tasks))?;
         self.give(json(info)?)?;
         self.give(json(&update.map_or(&[][..], |update| &update.counts))?)?;
@@ -292,7 +270,12 @@ impl Script {
         self.sql += if alone { " RETURNING ?, number;" } else { " AND changes() = 1 RETURNING ?, number;" };
         self.give(run)?;
         self.give(token)?;
-        self.give(at)
+        self.give(at)?;
+        if update.is_some_and(|update| update.state.is_terminal()) {
+            self.sql += "DELETE FROM requests WHERE run = ? AND changes() = 1;";
+            self.give(run)?;
+        }
+        Ok(())
     }
 
     fn give<'q>(&mut self, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> sqlx::Result<()> {
@@ -312,8 +295,8 @@ fn named((graph, tasks): &(String, u32)) -> (&String, u32) {
 fn note(answers: &mut [Appended], rows: &[SqliteRow]) -> sqlx::Result<()> {
     for row in rows {
         let (at, run): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        if let Some(store_future) = usize::try_from(at).ok().and_then(|at| answers.get_mut(at)) {
-            *store_future = Appended::Stored(run);
+        if let Some(answer) = usize::try_from(at).ok().and_then(|at| answers.get_mut(at)) {
+            *answer = Appended::Stored(run);
         }
     }
     Ok(())
@@ -321,9 +304,4 @@ fn note(answers: &mut [Appended], rows: &[SqliteRow]) -> sqlx::Result<()> {
 
 fn json(value: &impl serde::Serialize) -> sqlx::Result<String> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
-}
-
-/// The name of a variant as it is stored; of one with fields, its JSON.
-fn word(value: &impl serde::Serialize) -> sqlx::Result<String> {
-    Ok(json(value)?.trim_matches('"').to_owned())
 }

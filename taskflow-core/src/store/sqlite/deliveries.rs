@@ -1,4 +1,4 @@
-//! What callbacks were told, in a SQLite file.
+//! The outbox of callbacks, and what was delivered.
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, Row as _};
@@ -10,7 +10,7 @@ use crate::store::traits::StoreError;
 
 pub(super) async fn outbox_add(store: &SqliteStore, run_id: &str) -> Result<(), StoreError> {
     let mut guard = store.writer.acquire().await?;
-    let query = sqlx::query("INSERT OR IGNORE INTO owing (run_id) VALUES (?)").bind(run_id);
+    let query = sqlx::query("INSERT OR IGNORE INTO outbox (run_id) VALUES (?)").bind(run_id);
     query.execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
     guard.release();
     Ok(())
@@ -19,7 +19,7 @@ pub(super) async fn outbox_add(store: &SqliteStore, run_id: &str) -> Result<(), 
 pub(super) async fn outbox_pending(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
     let mut guard = store.reader.acquire().await?;
     let read = async {
-        let rows = sqlx::query("SELECT run_id FROM owing ORDER BY run_id").fetch_all(guard.connection()).await?;
+        let rows = sqlx::query("SELECT run_id FROM outbox ORDER BY run_id").fetch_all(guard.connection()).await?;
         rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<Vec<String>>>()
     };
     let runs = read.await.map_err(|error| guard.explain(&error))?;
@@ -29,9 +29,9 @@ pub(super) async fn outbox_pending(store: &SqliteStore) -> Result<Vec<String>, S
 
 pub(super) async fn outbox_done(store: &SqliteStore, run_id: &str) -> Result<(), StoreError> {
     let mut guard = store.writer.acquire().await?;
-    // A run that goes on meanwhile may have more to tell.
-    let sql = "DELETE FROM owing WHERE run_id = ?1 \
-               AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = ?1 AND state = 'running')";
+    // Until a run has ended it may have more to deliver.
+    let sql = "DELETE FROM outbox WHERE run_id = ?1 \
+               AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = ?1 AND state IN ('queued', 'running'))";
     let query = sqlx::query(sql).bind(run_id);
     query.execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
     guard.release();
@@ -41,22 +41,23 @@ pub(super) async fn outbox_done(store: &SqliteStore, run_id: &str) -> Result<(),
 pub(super) async fn record_deliveries(
     store: &SqliteStore,
     run_id: &str,
-    tried: &[DeliveryAttempt],
+    attempts: &[DeliveryAttempt],
 ) -> Result<(), StoreError> {
     store.hit("store.note")?;
     let mut guard = store.writer.acquire().await?;
-    let noted = async {
+    let recorded = async {
         let mut transaction = guard.connection().begin_with("BEGIN IMMEDIATE").await?;
-        for tried in tried {
-            let sql = "INSERT OR REPLACE INTO deliveries (run_id, key, notice, callback, at, attempts, error, next) \
+        for attempt in attempts {
+            let sql = "INSERT OR REPLACE INTO deliveries (run_id, key, notification, callback, at, attempts, error, next) \
                        SELECT run_id, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM runs WHERE run_id = ?1";
-            let query = sqlx::query(sql).bind(run_id).bind(&tried.key).bind(&tried.notification).bind(&tried.callback);
-            let query = query.bind(tried.at.as_nanos()).bind(i64::from(tried.attempts)).bind(&tried.error);
-            query.bind(tried.next.map(Timestamp::as_nanos)).execute(&mut *transaction).await?;
+            let query =
+                sqlx::query(sql).bind(run_id).bind(&attempt.key).bind(&attempt.notification).bind(&attempt.callback);
+            let query = query.bind(attempt.at.as_nanos()).bind(i64::from(attempt.attempts)).bind(&attempt.error);
+            query.bind(attempt.next.map(Timestamp::as_nanos)).execute(&mut *transaction).await?;
         }
         transaction.commit().await
     };
-    noted.await.map_err(|error| guard.explain(&error))?;
+    recorded.await.map_err(|error| guard.explain(&error))?;
     guard.release();
     store.hit("store.noted")?;
     Ok(())
@@ -65,17 +66,16 @@ pub(super) async fn record_deliveries(
 pub(super) async fn deliveries(store: &SqliteStore, run_id: &str) -> Result<Vec<DeliveryAttempt>, StoreError> {
     let mut guard = store.reader.acquire().await?;
     let read = async {
-        let sql =
-            "SELECT key, notice, callback, at, attempts, error, next FROM deliveries WHERE run_id = ? ORDER BY at, key";
+        let sql = "SELECT key, notification, callback, at, attempts, error, next FROM deliveries WHERE run_id = ? ORDER BY at, key";
         let rows = sqlx::query(sql).bind(run_id).fetch_all(guard.connection()).await?;
-        rows.iter().map(tried).collect::<sqlx::Result<Vec<DeliveryAttempt>>>()
+        rows.iter().map(attempt).collect::<sqlx::Result<Vec<DeliveryAttempt>>>()
     };
-    let tried = read.await.map_err(|error| guard.explain(&error))?;
+    let attempts = read.await.map_err(|error| guard.explain(&error))?;
     guard.release();
-    Ok(tried)
+    Ok(attempts)
 }
 
-fn tried(row: &SqliteRow) -> sqlx::Result<DeliveryAttempt> {
+fn attempt(row: &SqliteRow) -> sqlx::Result<DeliveryAttempt> {
     Ok(DeliveryAttempt {
         key: row.try_get(0)?,
         notification: row.try_get(1)?,

@@ -1,18 +1,22 @@
 //! The store in a SQLite file.
 //!
-//! - `connection`: one connection that writes, one that reads. `error`: what SQLite says, in words that help.
-//! - `schema`: the tables, and how an older store comes to have them.
-//! - `append`, `read`, `deliveries`, `upkeep`: what a store does. `examine`: what is wrong with a file that is none any more.
+//! - `connection`: one connection that writes, one that reads. `error`: SQLite's errors in words that help.
+//! - `schema`: the tables, and their migrations.
+//! - `append`, `claim`, `read`, `requests`, `deliveries`, `upkeep`: the operations. `run_locks`: lock files, by which
+//!   `claim` and `read` know who owns a run. `examine`: what is wrong with a file that cannot be opened.
 //!
-//! The file is in WAL mode: reading never waits for writing, and sees the last commit. Several processes can have it open;
-//! a write waits up to ten seconds for another one.
+//! The file is in WAL mode: a read never waits for a write, and sees the last commit. Several processes can have the file
+//! open; a write waits up to ten seconds for the write of another process.
 
 mod append;
+mod claim;
 mod connection;
 mod deliveries;
 mod error;
 mod examine;
 mod read;
+mod requests;
+mod run_locks;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -24,11 +28,14 @@ use std::path::{Path, PathBuf};
 use self::connection::ConnectionSlot;
 use self::error::{cannot_open, stopped};
 pub(crate) use self::examine::examine;
+use self::run_locks::RunLocks;
 use self::schema::Found;
 
+use super::ownership::{Claim, RunGuard};
+use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use super::sync_mode::SyncMode;
 use super::traits::{
-    Append, Appended, Request, RunFilter, RunRow, SegmentRow, Store, StoreError, StoreFuture, store_future,
+    GraphStore, Maintenance, Outbox, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture, store_future,
 };
 use crate::base::failpoint;
 use crate::callback::DeliveryAttempt;
@@ -40,6 +47,7 @@ pub(crate) struct SqliteStore {
     path: PathBuf,
     writer: ConnectionSlot,
     reader: ConnectionSlot,
+    locks: RunLocks,
 }
 
 impl SqliteStore {
@@ -104,7 +112,8 @@ impl SqliteStore {
             return Err(open("SQLite takes paths in UTF-8 only; name another file".to_owned()));
         }
         let (writer, reader) = (ConnectionSlot::writer(path, &file, sync, create), ConnectionSlot::reader(path, &file));
-        Ok(SqliteStore { path: path.to_owned(), writer, reader })
+        let locks = RunLocks::in_directory(file.with_file_name("live"));
+        Ok(SqliteStore { path: path.to_owned(), writer, reader, locks })
     }
 
     fn damaged(&self, what: String) -> StoreError {
@@ -130,21 +139,17 @@ fn segment_id(run: i64, number: u32) -> Option<i64> {
     possible.then(|| (run << 32) | i64::from(number))
 }
 
-impl Store for SqliteStore {
+impl RunStore for SqliteStore {
     fn append<'a>(&'a self, batch: &'a [Append]) -> StoreFuture<'a, Vec<Appended>> {
         store_future(append::append(self, batch))
     }
 
-    fn adopt<'a>(&'a self, run: i64, expected: u64, owner: &'a str) -> StoreFuture<'a, Option<u64>> {
-        store_future(append::adopt(self, run, expected, owner))
+    fn reserve(&self, run_id: &str) -> Option<RunGuard> {
+        self.locks.reserve(run_id)
     }
 
-    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> StoreFuture<'a, ()> {
-        store_future(append::put_graph(self, hash, snapshot))
-    }
-
-    fn graph<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
-        store_future(read::graph(self, hash))
+    fn claim<'a>(&'a self, run: i64, owner: &'a str) -> StoreFuture<'a, Claim> {
+        store_future(claim::claim(self, run, owner))
     }
 
     fn run(&self, run: i64) -> StoreFuture<'_, Option<RunRow>> {
@@ -160,13 +165,15 @@ impl Store for SqliteStore {
     }
 
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>> {
-        store_future(read::runs(self, read::filtered(filter)))
+        store_future(read::filter(self, filter))
     }
 
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>> {
         store_future(read::params(self, run))
     }
+}
 
+impl SegmentStore for SqliteStore {
     fn segments(&self, run: i64, from: u32) -> StoreFuture<'_, Vec<SegmentRow>> {
         store_future(read::segments(self, run, from))
     }
@@ -174,15 +181,33 @@ impl Store for SqliteStore {
     fn data(&self, run: i64, segment: u32, range: Range<u32>) -> StoreFuture<'_, Option<Vec<u8>>> {
         store_future(read::data(self, run, segment, range))
     }
+}
 
+impl GraphStore for SqliteStore {
+    fn put_graph<'a>(&'a self, hash: &'a str, snapshot: &'a [u8]) -> StoreFuture<'a, ()> {
+        store_future(append::put_graph(self, hash, snapshot))
+    }
+
+    fn graph<'a>(&'a self, hash: &'a str) -> StoreFuture<'a, Option<Vec<u8>>> {
+        store_future(read::graph(self, hash))
+    }
+}
+
+impl RequestStore for SqliteStore {
     fn ask<'a>(&'a self, request: &'a Request) -> StoreFuture<'a, ()> {
-        store_future(append::ask(self, request))
+        store_future(requests::ask(self, request))
     }
 
-    fn requests(&self, after: i64) -> StoreFuture<'_, Vec<(i64, Request)>> {
-        store_future(read::requests(self, after))
+    fn requests<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, Vec<(i64, Request)>> {
+        store_future(requests::requests(self, runs))
     }
 
+    fn acknowledge<'a>(&'a self, ids: &'a [i64]) -> StoreFuture<'a, ()> {
+        store_future(requests::acknowledge(self, ids))
+    }
+}
+
+impl Outbox for SqliteStore {
     fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
         store_future(deliveries::outbox_add(self, run_id))
     }
@@ -195,14 +220,20 @@ impl Store for SqliteStore {
         store_future(deliveries::outbox_done(self, run_id))
     }
 
-    fn record_deliveries<'a>(&'a self, run_id: &'a str, tried: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()> {
-        store_future(deliveries::record_deliveries(self, run_id, tried))
+    fn claim_deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunGuard>> {
+        store_future(claim::claim_deliveries(self, run_id))
+    }
+
+    fn record_deliveries<'a>(&'a self, run_id: &'a str, attempts: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()> {
+        store_future(deliveries::record_deliveries(self, run_id, attempts))
     }
 
     fn deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Vec<DeliveryAttempt>> {
         store_future(deliveries::deliveries(self, run_id))
     }
+}
 
+impl Maintenance for SqliteStore {
     fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64> {
         store_future(upkeep::delete(self, runs))
     }

@@ -1,7 +1,6 @@
-//! Questions to a store, and the rows that store_future them.
+//! Queries, and decoding their rows.
 //!
-//! The columns that a filter or a search looks at stand in indexes. Both first find the numbers of the runs there, and
-//! only then read the rows of those that the store_future holds.
+//! Filters and searches find the numbers of the runs in an index first, and read only the rows that they return.
 
 use std::ops::Range;
 
@@ -11,25 +10,29 @@ use serde::de::value::Error as WordError;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
+use super::claim::with_liveness;
 use super::{SqliteStore, segment_id};
 use crate::base::Timestamp;
-use crate::store::traits::{Request, RequestKind, RunFilter, RunRow, SegmentRow, StoreError};
+use crate::run::RunState;
+use crate::store::ownership::Liveness;
+use crate::store::rows::{RunFilter, RunOrder, RunRow, SegmentRow};
+use crate::store::traits::StoreError;
 
-const COLUMNS: &str = "runs.number, info, graph, build, owner, token, state, tasks, created, ended, counts";
+pub(super) const COLUMNS: &str = "runs.number, info, graph, build, owner, token, state, tasks, created, ended, counts";
 
-/// A question with its parameters.
+/// A query with its parameters.
 pub(super) struct Question {
     sql: String,
     arguments: SqliteArguments,
 }
 
 impl Question {
-    fn new(sql: impl Into<String>) -> Self {
+    pub(super) fn new(sql: impl Into<String>) -> Self {
         Question { sql: sql.into(), arguments: SqliteArguments::default() }
     }
 
-    fn give<'q>(mut self, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> Self {
-        // Only texts, bytes and whole numbers are given, and they are written down without fail.
+    pub(super) fn give<'q>(mut self, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> Self {
+        // Encoding text, bytes and integers cannot fail.
         let _ = Arguments::add(&mut self.arguments, value);
         self
     }
@@ -39,12 +42,24 @@ impl Question {
         self.give(value)
     }
 
+    /// That the column has one of the values; no condition if there are none.
+    fn and_in(mut self, column: &str, values: &[&str]) -> Self {
+        for (at, value) in values.iter().enumerate() {
+            let condition = if at == 0 { format!(" AND {column} IN (?") } else { ", ?".to_owned() };
+            self = self.and(&condition, *value);
+        }
+        if !values.is_empty() {
+            self.sql += ")";
+        }
+        self
+    }
+
     #[cfg(test)]
     pub(super) fn text(self) -> String {
         self.sql
     }
 
-    async fn ask(self, store: &SqliteStore) -> Result<Vec<SqliteRow>, StoreError> {
+    pub(super) async fn ask(self, store: &SqliteStore) -> Result<Vec<SqliteRow>, StoreError> {
         let mut guard = store.reader.acquire().await?;
         let query = sqlx::query_with(AssertSqlSafe(self.sql), self.arguments);
         let rows = query.fetch_all(guard.connection()).await.map_err(|error| guard.explain(&error))?;
@@ -57,36 +72,73 @@ impl Question {
     }
 }
 
-/// The runs of a filter. The condition is decided in an index that holds all its columns, but for the logical date.
+/// The stored rows that match a filter. An index that holds all columns of the condition decides it, except for logical
+/// dates and run types.
 pub(super) fn filtered(filter: &RunFilter) -> Question {
     let mut question =
         Question::new(format!("SELECT {COLUMNS} FROM runs WHERE number IN (SELECT number FROM runs WHERE true"));
     if let Some(dag) = &filter.dag {
         question = question.and(" AND dag_id = ?", dag);
     }
-    for (at, state) in filter.states.iter().enumerate() {
-        question = question.and(if at == 0 { " AND state IN (?" } else { ", ?" }, state.name());
+    let mut states: Vec<&str> = filter.states.iter().map(|state| state.name()).collect();
+    // Interrupted runs are stored as running: `filter` tells them apart.
+    if filter.states.contains(&RunState::Interrupted) && !filter.states.contains(&RunState::Running) {
+        states.push(RunState::Running.name());
     }
-    if !filter.states.is_empty() {
-        question.sql += ")";
+    question = question.and_in("state", &states);
+    question =
+        question.and_in("run_type", &filter.run_types.iter().map(|run_type| run_type.name()).collect::<Vec<_>>());
+    let conditions = [
+        (" AND logical_date = ?", filter.about),
+        (" AND logical_date >= ?", filter.logical_since),
+        (" AND logical_date < ?", filter.logical_before),
+        (" AND created >= ?", filter.since),
+        (" AND created < ?", filter.before),
+    ];
+    for (condition, time) in conditions {
+        if let Some(time) = time {
+            question = question.and(condition, time.as_nanos());
+        }
     }
-    if let Some(about) = filter.about {
-        question = question.and(" AND logical_date = ?", about.as_nanos());
+    let column = match filter.order {
+        RunOrder::Created => "created",
+        RunOrder::LogicalDate => "logical_date",
+    };
+    if let Some(cursor) = filter.after {
+        question = question.and(&format!(" AND ({column}, number) < (?"), cursor.at.as_nanos());
+        question = question.and(", ?)", cursor.number);
     }
-    if let Some(since) = filter.since {
-        question = question.and(" AND created >= ?", since.as_nanos());
-    }
-    if let Some(before) = filter.before {
-        question = question.and(" AND created < ?", before.as_nanos());
-    }
-    // A negative limit is none.
+    // A negative limit means no limit.
     let limit = filter.limit.map_or(-1, i64::from);
-    question.and(" ORDER BY created DESC, number DESC LIMIT ?) ORDER BY created DESC, number DESC", limit)
+    let order = format!("ORDER BY {column} DESC, number DESC");
+    question.and(&format!(" {order} LIMIT ?) {order}"), limit)
 }
 
-/// The runs target id begins with a text; or, not `beginning`, those in target id it stands further on.
+/// The runs that match a filter.
+pub(super) async fn filter(store: &SqliteStore, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+    let wanted = |state| filter.states.is_empty() || filter.states.contains(&state);
+    if wanted(RunState::Running) == wanted(RunState::Interrupted) {
+        return runs(store, filtered(filter)).await;
+    }
+    // The rows do not say which of the two it is. Read on until enough rows are the right one.
+    let mut found = Vec::new();
+    let mut page = filter.clone();
+    loop {
+        let rows = runs(store, filtered(&page)).await?;
+        let full = page.limit.is_some_and(|limit| rows.len() >= limit as usize);
+        page.after = rows.last().map(|row| row.cursor(filter.order));
+        found.extend(rows.into_iter().filter(|row| wanted(row.present_state())));
+        let limit = filter.limit.map_or(usize::MAX, |limit| limit as usize);
+        if !full || found.len() >= limit {
+            found.truncate(limit);
+            return Ok(found);
+        }
+    }
+}
+
+/// The runs whose ids begin with a text; or, if not `beginning`, whose ids contain it further on.
 pub(super) fn searched(text: &str, beginning: bool, limit: u32) -> Question {
-    // The range is a part of the index. Ids in it are not looked at any closer: there are many where all begin alike.
+    // A range of the index. There may be many ids in it, so none is compared with the text again.
     let begins = "run_id >= ?1 AND run_id < ?1 || char(1114111)";
     let (condition, order) = if beginning {
         (begins.to_owned(), "run_id = ?1 DESC, number DESC")
@@ -100,7 +152,7 @@ pub(super) fn searched(text: &str, beginning: bool, limit: u32) -> Question {
     Question::new(sql).give(text).give(i64::from(limit))
 }
 
-/// The runs target id contains a text. Only where too few begin with it, all ids are looked through.
+/// The runs whose ids contain a text. Scans all ids only if too few begin with it.
 pub(super) async fn find(store: &SqliteStore, text: &str, limit: u32) -> Result<Vec<RunRow>, StoreError> {
     let mut found = runs(store, searched(text, true, limit)).await?;
     let left = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
@@ -110,18 +162,37 @@ pub(super) async fn find(store: &SqliteStore, text: &str, limit: u32) -> Result<
     Ok(found)
 }
 
-pub(super) async fn runs(store: &SqliteStore, question: Question) -> Result<Vec<RunRow>, StoreError> {
+/// The runs of a question, in its order.
+async fn runs(store: &SqliteStore, question: Question) -> Result<Vec<RunRow>, StoreError> {
+    with_liveness(store, rows(store, question).await?).await
+}
+
+/// The same, without what is known of their owners.
+async fn rows(store: &SqliteStore, question: Question) -> Result<Vec<RunRow>, StoreError> {
     question.ask(store).await?.iter().map(|row| run_row(store, row)).collect()
+}
+
+/// The present rows of these runs.
+pub(super) async fn rows_of(store: &SqliteStore, runs: &[i64]) -> Result<Vec<RunRow>, StoreError> {
+    let question =
+        Question::new(format!("SELECT {COLUMNS} FROM runs WHERE number IN (SELECT value FROM json_each(?))"));
+    rows(store, question.give(numbers(runs))).await
+}
+
+/// Numbers as a JSON array.
+pub(super) fn numbers(numbers: &[i64]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
+    format!("[{}]", numbers.join(","))
 }
 
 pub(super) async fn run(store: &SqliteStore, run: i64) -> Result<Option<RunRow>, StoreError> {
     let question = Question::new(format!("SELECT {COLUMNS} FROM runs WHERE number = ?")).give(run);
-    question.ask_one(store).await?.map(|row| run_row(store, &row)).transpose()
+    Ok(runs(store, question).await?.pop())
 }
 
 pub(super) async fn run_by_id(store: &SqliteStore, run_id: &str) -> Result<Option<RunRow>, StoreError> {
     let question = Question::new(format!("SELECT {COLUMNS} FROM runs WHERE run_id = ?")).give(run_id);
-    question.ask_one(store).await?.map(|row| run_row(store, &row)).transpose()
+    Ok(runs(store, question).await?.pop())
 }
 
 pub(super) async fn params(store: &SqliteStore, run: i64) -> Result<Option<Vec<u8>>, StoreError> {
@@ -162,26 +233,7 @@ pub(super) async fn data(
     row.map(|row| get(store, &row, 0, || format!("segment {segment} of run {run}"))).transpose()
 }
 
-pub(super) async fn requests(store: &SqliteStore, after: i64) -> Result<Vec<(i64, Request)>, StoreError> {
-    let sql = "SELECT number, run, what, by, reason, at FROM requests WHERE number > ? ORDER BY number";
-    let rows = Question::new(sql).give(after).ask(store).await?;
-    let request = |row: &SqliteRow| {
-        let number: i64 = get(store, row, 0, || "a request".to_owned())?;
-        let place = || format!("request {number}");
-        let what: String = get(store, row, 2, place)?;
-        let damaged = |error: String| store.damaged(format!("{}: {error}", place()));
-        let what: RequestKind = match what.starts_with('{') {
-            true => serde_json::from_str(&what).map_err(|error| damaged(error.to_string()))?,
-            false => word(&what).map_err(|error| damaged(error.to_string()))?,
-        };
-        let (run, by, reason) = (get(store, row, 1, place)?, get(store, row, 3, place)?, get(store, row, 4, place)?);
-        let at = Timestamp::from_nanos(get(store, row, 5, place)?);
-        Ok((number, Request { run, what, by, reason, at }))
-    };
-    rows.iter().map(request).collect()
-}
-
-fn run_row(store: &SqliteStore, row: &SqliteRow) -> Result<RunRow, StoreError> {
+pub(super) fn run_row(store: &SqliteStore, row: &SqliteRow) -> Result<RunRow, StoreError> {
     let number: i64 = get(store, row, 0, || "a run".to_owned())?;
     let place = || format!("run {number}");
     let wrong = |column: &str, error: String| store.damaged(format!("{}, column `{column}`: {error}", place()));
@@ -198,6 +250,7 @@ fn run_row(store: &SqliteStore, row: &SqliteRow) -> Result<RunRow, StoreError> {
         build: get(store, row, 3, place)?,
         owner: get(store, row, 4, place)?,
         token: token.try_into().map_err(|_| wrong("token", format!("{token} is no token")))?,
+        liveness: Liveness::Unowned,
         state: word(&state).map_err(|error| wrong("state", error.to_string()))?,
         tasks: tasks.try_into().map_err(|_| wrong("tasks", format!("{tasks} is no number of tasks")))?,
         created: Timestamp::from_nanos(get(store, row, 8, place)?),
@@ -206,7 +259,7 @@ fn run_row(store: &SqliteStore, row: &SqliteRow) -> Result<RunRow, StoreError> {
     })
 }
 
-fn get<'r, T: sqlx::Decode<'r, Sqlite> + Type<Sqlite>>(
+pub(super) fn get<'r, T: sqlx::Decode<'r, Sqlite> + Type<Sqlite>>(
     store: &SqliteStore,
     row: &'r SqliteRow,
     column: usize,
@@ -216,6 +269,6 @@ fn get<'r, T: sqlx::Decode<'r, Sqlite> + Type<Sqlite>>(
 }
 
 /// Reads the name of a variant.
-fn word<'a, T: Deserialize<'a>>(name: &'a str) -> Result<T, WordError> {
+pub(super) fn word<'a, T: Deserialize<'a>>(name: &'a str) -> Result<T, WordError> {
     T::deserialize(name.into_deserializer())
 }

@@ -1,8 +1,8 @@
-//! The tables of a store, and how a store of an earlier version comes to have them.
+//! The tables of a store, and their migrations.
 //!
-//! Migrations go forward only. Each one that was applied is noted in the store with the checksum of its text; a store that
-//! has all of them is recognised by reading these notes, and nothing else is done. Whoever finds less takes the write lock
-//! and looks again, so two processes that open a new store at once migrate it once.
+//! Migrations go forward only. The store records each applied migration with the checksum of its text. Opening a store reads
+//! these records; if none is missing, that is all. Otherwise it takes the write lock and looks again, so two processes that
+//! open a store at once migrate it once.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -15,21 +15,22 @@ use super::error::{Doing, explain, stopped};
 use crate::base::failpoint;
 use crate::store::traits::StoreError;
 
-/// The notes are kept under a name of our own: a program may well keep its own tables in a file by the same means.
+/// The table of applied migrations has a name of its own: a program may use sqlx's migrations in the same file.
 const NOTES: &str = "taskflow_migrations";
 
-/// Every migration there ever was, in order.
+/// All migrations, in order. Never change one that was released.
 const FILES: &[(i64, &str, &str)] = &[
     (1, "runs", include_str!("migrations/0001_runs.sql")),
     (2, "deliveries", include_str!("migrations/0002_deliveries.sql")),
+    (3, "outbox", include_str!("migrations/0003_outbox.sql")),
 ];
 
-/// How far a store is.
+/// The state of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// There is no table in it.
+    /// There are no tables.
     Nothing,
-    /// There are migrations that it has yet to see.
+    /// Migrations are missing.
     Older,
     Current,
 }
@@ -43,7 +44,7 @@ fn migrator() -> Migrator {
     migrator
 }
 
-/// Looks how far a store is.
+/// Reads the state of the schema.
 pub(super) async fn look(path: &Path, connection: &mut SqliteConnection) -> Result<Found, StoreError> {
     let failed = |error: sqlx::Error| explain(path, Doing::Open, &error);
     let open = |reason: String| StoreError::Open { place: path.display().to_string(), reason };
@@ -77,7 +78,7 @@ pub(super) async fn look(path: &Path, connection: &mut SqliteConnection) -> Resu
     Ok(if rows.len() == FILES.len() { Found::Current } else { Found::Older })
 }
 
-/// Brings a store to the last schema.
+/// Applies the missing migrations.
 pub(super) async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let failed = |error: sqlx::Error| explain(path, Doing::Open, &error);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
@@ -92,4 +93,21 @@ pub(super) async fn migrate(path: &Path, connection: &mut SqliteConnection) -> R
         error => StoreError::Open { place: path.display().to_string(), reason: error.to_string() },
     })?;
     transaction.commit().await.map_err(failed)
+}
+
+/// Records the migrations up to a version as applied: for tests that build the store of an earlier schema.
+#[cfg(test)]
+pub(super) async fn record(connection: &mut SqliteConnection, version: i64) -> sqlx::Result<()> {
+    let sql = "CREATE TABLE taskflow_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
+               installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, \
+               checksum BLOB NOT NULL, execution_time BIGINT NOT NULL)";
+    sqlx::query(sql).execute(&mut *connection).await?;
+    let migrator = migrator();
+    for migration in migrator.iter().filter(|migration| migration.version <= version) {
+        let sql = "INSERT INTO taskflow_migrations (version, description, success, checksum, execution_time) \
+                   VALUES (?, ?, true, ?, 0)";
+        let query = sqlx::query(sql).bind(migration.version).bind(migration.description.as_ref());
+        query.bind(migration.checksum.as_ref()).execute(&mut *connection).await?;
+    }
+    Ok(())
 }

@@ -7,10 +7,12 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tempfile::TempDir;
 
 use super::SqliteStore;
-use crate::run::RunState;
-use crate::store::conformance::{known, new, ok, plain, segment, update};
+use crate::run::{RunState, RunType};
+use crate::store::conformance::{claim, known, new, ok, plain, segment, update};
+use crate::store::ownership::{Claim, Liveness};
+use crate::store::rows::{Appended, RunFilter, RunOrder};
 use crate::store::sync_mode::SyncMode;
-use crate::store::traits::{Appended, RunFilter, Store, StoreError};
+use crate::store::traits::{GraphStore, Maintenance, Outbox, RequestStore, RunStore, SegmentStore, StoreError};
 
 fn place() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -58,7 +60,7 @@ async fn read_all(path: &Path) -> Result<(), StoreError> {
         store.graph(&row.graph).await?;
     }
     store.find("a", 10).await?;
-    store.requests(0).await?;
+    store.requests(&[1, 2]).await?;
     Ok(())
 }
 
@@ -106,7 +108,8 @@ async fn two_writers_share_a_file() {
     };
     tokio::join!(write(&one, 1), write(&two, 2));
     assert_eq!(one.segments(2, 0).await.unwrap().len(), 59);
-    assert_eq!(two.adopt(1, 1, "host:2").await.unwrap(), Some(2));
+    let (row, _guard) = claim(&two, 1, "host:2").await;
+    assert_eq!(row.token, 2);
     assert_eq!(one.append(&[plain(1, 1, 60)]).await.unwrap(), [Appended::Fenced]);
 }
 
@@ -227,7 +230,7 @@ async fn a_store_of_a_later_version_is_not_touched() {
         SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err(),
         SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap_err(),
     ] {
-        assert!(matches!(error, StoreError::TooNew { found: 7, known: 2, .. }), "{error}");
+        assert!(matches!(error, StoreError::TooNew { found: 7, known: 3, .. }), "{error}");
     }
 }
 
@@ -331,8 +334,8 @@ async fn a_check_names_what_does_not_fit_together() {
     let expected = [
         "segment 1 belongs to run 9, which is not there",
         "run 1 has a segment 6 and none before it",
-        "run 1 has the graph graph-1, target snapshot is missing",
-        "run 2 has the graph graph-1, target snapshot is missing",
+        "run 1 has the graph graph-1, whose snapshot is missing",
+        "run 2 has the graph graph-1, whose snapshot is missing",
         "run 2, column `info`: no JSON",
         "run 1, column `state`: `lost` is no state",
         "request 1 is for run 9, which is not there",
@@ -382,6 +385,9 @@ async fn no_question_reads_all_runs() {
         RunFilter { dag: Some("etl".to_owned()), states: vec![RunState::Failed], ..Default::default() },
         RunFilter { states: vec![RunState::Failed, RunState::Running], ..Default::default() },
         RunFilter { since: Some(crate::base::Timestamp::EPOCH), ..Default::default() },
+        RunFilter { order: RunOrder::LogicalDate, limit: Some(10), ..Default::default() },
+        RunFilter { order: RunOrder::LogicalDate, dag: Some("etl".to_owned()), ..Default::default() },
+        RunFilter { logical_since: Some(crate::base::Timestamp::EPOCH), ..Default::default() },
     ];
     let mut questions: Vec<String> = filters.iter().map(|filter| super::read::filtered(filter).text()).collect();
     questions.extend([true, false].map(|beginning| super::read::searched("a", beginning, 10).text()));
@@ -392,4 +398,67 @@ async fn no_question_reads_all_runs() {
             assert!(!step.starts_with("SCAN runs") || step.contains("COVERING INDEX"), "{question}: {step}");
         }
     }
+}
+
+#[tokio::test]
+async fn another_process_owns_a_run_as_long_as_it_holds_the_lock() {
+    let (_dir, path) = place();
+    // Two stores on one file stand for two processes.
+    let (one, two) = (open(&path).await, open(&path).await);
+    let guard = one.reserve("a").unwrap();
+    ok(&one, &[new("a", 10)]).await;
+    assert_eq!(two.run(1).await.unwrap().unwrap().liveness, Liveness::Alive);
+    assert!(matches!(two.claim(1, "host:2").await.unwrap(), Claim::Held { .. }));
+    assert!(two.claim_deliveries("a").await.unwrap().is_none());
+    let refused = two.reserve("a").unwrap();
+    assert_eq!(two.append(&[new("a", 10), new("b", 20)]).await.unwrap()[0], Appended::Taken);
+    assert_eq!(two.run_by_id("b").await.unwrap().unwrap().liveness, Liveness::Dead);
+    drop(refused);
+    drop(guard);
+    assert_eq!(two.run(1).await.unwrap().unwrap().liveness, Liveness::Dead);
+    let (row, _guard) = claim(&two, 1, "host:2").await;
+    assert_eq!((row.token, row.liveness), (2, Liveness::Alive));
+    assert_eq!(one.run(1).await.unwrap().unwrap().live_owner(), Some("host:2"));
+}
+
+#[tokio::test]
+async fn the_end_of_a_run_while_its_row_is_read_is_no_interruption() {
+    let (_dir, path) = place();
+    let store = open(&path).await;
+    ok(&store, &[new("a", 10)]).await;
+    let row = store.run(1).await.unwrap().unwrap();
+    ok(&store, &[known(1, 1, None, Some(update(RunState::Success)))]).await;
+    let rows = super::claim::with_liveness(&store, vec![row]).await.unwrap();
+    assert_eq!((rows[0].state, rows[0].present_state()), (RunState::Success, RunState::Success));
+}
+
+#[tokio::test]
+async fn a_store_of_schema_2_is_migrated() {
+    let (_dir, path) = place();
+    let mut connection = raw(&path).await;
+    for sql in [include_str!("migrations/0001_runs.sql"), include_str!("migrations/0002_deliveries.sql")] {
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    }
+    let info = r#"{"dag_id":"etl","run_id":"a","logical_date":"2026-01-01T00:00:00Z","trigger":"dag","interval":null}"#;
+    let rows = format!(
+        "INSERT INTO runs VALUES (1, 'a', 'etl', 'g', 'running', 'dag', 5, 10, NULL, 'b', 'host:1', 1, 3, '{info}', '[]', x'');
+         INSERT INTO runs VALUES (2, 'b', 'etl', 'g', 'failed', 'manual', 5, 10, 20, 'b', 'host:1', 1, 3, '{info}', '[]', x'');
+         INSERT INTO owing VALUES ('a');
+         INSERT INTO deliveries VALUES ('a', 'key', 'it failed', 'mail', 7, 1, NULL, NULL);
+         INSERT INTO requests (run, what, by, reason, at) VALUES (1, 'cancel', 'ann', '', 0), (2, 'cancel', 'bob', '', 0)"
+    );
+    sqlx::raw_sql(AssertSqlSafe(rows)).execute(&mut connection).await.unwrap();
+    super::schema::record(&mut connection, 2).await.unwrap();
+    connection.close().await.unwrap();
+
+    let store = open(&path).await;
+    let triggered = RunFilter { run_types: vec![RunType::Triggered], ..Default::default() };
+    let rows = store.runs(&triggered).await.unwrap();
+    assert_eq!(rows.iter().map(|row| (row.number, row.info.run_type)).collect::<Vec<_>>(), [(1, RunType::Triggered)]);
+    assert_eq!(store.outbox_pending().await.unwrap(), ["a"]);
+    assert_eq!(store.deliveries("a").await.unwrap()[0].notification, "it failed");
+    let requests = store.requests(&[1, 2]).await.unwrap();
+    assert_eq!(requests.iter().map(|(_, request)| &*request.by).collect::<Vec<_>>(), ["ann"]);
+    let (row, _guard) = claim(&store, 1, "host:2").await;
+    assert_eq!(row.token, 2);
 }

@@ -1,4 +1,4 @@
-//! Deleting runs, giving back room, and looking for damage.
+//! Deletes runs, vacuums, and looks for damage.
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -7,10 +7,10 @@ use super::error::{CORRUPT, Doing, NOT_A_DATABASE, code, explain};
 use super::{SqliteStore, segment_id};
 use crate::store::traits::StoreError;
 
-/// How many runs are deleted at once: others may write in between.
+/// How many runs a transaction deletes, so that others can write in between.
 const AT_ONCE: usize = 20;
 
-/// How many findings of a kind are named.
+/// The limit of findings of a kind.
 const FINDINGS: i64 = 100;
 
 pub(super) async fn delete(store: &SqliteStore, runs: &[i64]) -> Result<u64, StoreError> {
@@ -29,13 +29,13 @@ async fn delete_some(connection: &mut SqliteConnection, runs: &[i64]) -> sqlx::R
     let (mut deleted, mut graphs) = (0, Vec::new());
     for &run in runs {
         let (Some(first), Some(last)) = (segment_id(run, 0), segment_id(run, u32::MAX)) else { continue };
-        let sql = "DELETE FROM runs WHERE number = ? AND state <> 'running' RETURNING graph, run_id";
+        let sql = "DELETE FROM runs WHERE number = ? AND state NOT IN ('queued', 'running') RETURNING graph, run_id";
         let rows = sqlx::query(sql).bind(run).fetch_all(&mut *transaction).await?;
         let Some(row) = rows.first() else { continue };
         deleted += 1;
         graphs.push(row.try_get::<String, _>(0)?);
         let run_id = row.try_get::<String, _>(1)?;
-        let sql = "DELETE FROM owing WHERE run_id = ?; DELETE FROM deliveries WHERE run_id = ?";
+        let sql = "DELETE FROM outbox WHERE run_id = ?; DELETE FROM deliveries WHERE run_id = ?";
         sqlx::query(sql).bind(&run_id).bind(&run_id).execute(&mut *transaction).await?;
         let sql = "DELETE FROM segments WHERE id BETWEEN ? AND ?; DELETE FROM requests WHERE run = ?; \
                    DELETE FROM former_graphs WHERE run = ? RETURNING graph";
@@ -58,27 +58,27 @@ async fn delete_some(connection: &mut SqliteConnection, runs: &[i64]) -> sqlx::R
 pub(super) async fn vacuum(store: &SqliteStore) -> Result<(u64, u64), StoreError> {
     let mut guard = store.writer.acquire().await?;
     let before = store.size();
-    // What was written since the last checkpoint lies beside the file; without the second one the file would not shrink.
+    // VACUUM writes to the write-ahead log: only the second checkpoint shrinks the file.
     let sql = "PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)";
     sqlx::raw_sql(sql).execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
     guard.release();
     Ok((before, store.size()))
 }
 
-/// What is asked of the tables. Each row of an store_future is a sentence.
+/// Queries for damage in the tables. Each row is a sentence.
 const QUESTIONS: &[&str] = &[
     "SELECT 'segment ' || (id & 4294967295) || ' belongs to run ' || (id >> 32) || ', which is not there' \
      FROM segments WHERE NOT EXISTS (SELECT 1 FROM runs WHERE number = id >> 32)",
     "SELECT 'run ' || (id >> 32) || ' has a segment ' || (id & 4294967295) || ' and none before it' \
      FROM segments AS this WHERE id & 4294967295 <> 1 \
      AND NOT EXISTS (SELECT 1 FROM segments AS other WHERE other.id = this.id - 1)",
-    "SELECT 'run ' || number || ' has the graph ' || graph || ', target snapshot is missing' \
+    "SELECT 'run ' || number || ' has the graph ' || graph || ', whose snapshot is missing' \
      FROM runs WHERE NOT EXISTS (SELECT 1 FROM graphs WHERE hash = graph)",
     "SELECT 'run ' || number || ', column `info`: no JSON' FROM runs WHERE NOT json_valid(info)",
     "SELECT 'run ' || number || ', column `counts`: no JSON' FROM runs WHERE NOT json_valid(counts)",
     "SELECT 'run ' || number || ', column `state`: `' || state || '` is no state' FROM runs \
-     WHERE state NOT IN ('running', 'success', 'failed', 'cancelled', 'interrupted')",
-    "SELECT 'run ' || number || ', column `token`: ' || token || ' is no token' FROM runs WHERE token < 1",
+     WHERE state NOT IN ('queued', 'running', 'success', 'failed', 'cancelled', 'interrupted')",
+    "SELECT 'run ' || number || ', column `token`: ' || token || ' is no token' FROM runs WHERE token < (state <> 'queued')",
     "SELECT 'request ' || requests.number || ' is for run ' || run || ', which is not there' \
      FROM requests WHERE NOT EXISTS (SELECT 1 FROM runs WHERE number = run)",
 ];
@@ -97,9 +97,9 @@ pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError
     Ok(findings)
 }
 
-/// What was answered; that the file is damaged is an store_future, too.
-fn sentences(store: &SqliteStore, store_future: sqlx::Result<Vec<SqliteRow>>) -> Result<Vec<String>, StoreError> {
-    let rows = match store_future {
+/// The sentences of a query. A damaged file is a finding, too.
+fn sentences(store: &SqliteStore, answer: sqlx::Result<Vec<SqliteRow>>) -> Result<Vec<String>, StoreError> {
+    let rows = match answer {
         Ok(rows) => rows,
         Err(error) if matches!(code(&error), Some(CORRUPT | NOT_A_DATABASE)) => {
             return Ok(vec![explain(&store.path, Doing::Read, &error).to_string()]);
@@ -110,14 +110,14 @@ fn sentences(store: &SqliteStore, store_future: sqlx::Result<Vec<SqliteRow>>) ->
     Ok(rows.iter().map(sentence).collect())
 }
 
-/// Writes what lies beside the file into it, if nobody reads, and lets go of both.
+/// Moves the write-ahead log into the file unless somebody reads, and closes both connections.
 pub(super) async fn close(store: &SqliteStore) -> Result<(), StoreError> {
     if let Some(connection) = store.reader.close().await {
         connection.close().await.map_err(|error| explain(&store.path, Doing::Read, &error))?;
     }
     let Some(mut connection) = store.writer.close().await else { return Ok(()) };
     let failed = |error: sqlx::Error| explain(&store.path, Doing::Write, &error);
-    // Another process that reads may keep the checkpoint from being complete: the next one to close does it.
+    // A process that reads can keep the checkpoint from completing. The next process to close completes it.
     let sql = "PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(TRUNCATE)";
     sqlx::raw_sql(sql).execute(&mut connection).await.map_err(failed)?;
     connection.close().await.map_err(failed)

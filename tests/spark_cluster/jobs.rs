@@ -4,24 +4,21 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
 use taskflow_tests::binaries::{self, Said};
-use taskflow_tests::common::{self, locked};
+use taskflow_tests::common;
 use taskflow_tests::spark::cluster::{Cluster, hand_on};
 use taskflow_tests::spark::installed::java;
 use taskflow_tests::spark::server::{Answer, Request, Server};
 
-/// One after the other: the cluster has room for one application.
-static TURN: Mutex<()> = Mutex::new(());
-
 fn turn() -> (Arc<Cluster>, MutexGuard<'static, ()>) {
     // It is held while others have their turn, so that the cluster stays for the next one.
-    (Cluster::shared(), locked(&TURN))
+    (Cluster::shared(), Cluster::turn())
 }
 
 /// A file that the workers see as well.

@@ -7,7 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -62,8 +62,7 @@ impl Home {
 
 /// The cluster, for one test at a time: an application takes all of its cores.
 fn alone(_: &Arc<Cluster>) -> MutexGuard<'_, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    Cluster::turn()
 }
 
 /// A run on the cluster, with further settings of Spark.

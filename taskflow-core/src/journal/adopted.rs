@@ -1,0 +1,109 @@
+//! A run that this process has claimed, with its history: what every edit and every resume works on.
+//!
+//! 1. The run is claimed. A run with a live owner is refused. The claim raises the token, which fences the former owner.
+//! 2. The history is folded once, after the claim: nobody else can store anything in between.
+//! 3. Each edit is one more segment. The edit is folded into the same history, so edits and a resume can follow each other.
+//! 4. Dropping the run releases it. Resuming passes the ownership on to the run.
+
+use super::error::JournalError;
+use super::history::RunHistory;
+use super::journal::Journal;
+use super::segment::{self, Buffer};
+use crate::base::Timestamp;
+use crate::run::{Entry, RunState, Stored};
+use crate::store::{Append, AppendTarget, Appended, Claim, RunGuard, RunRow, RunUpdate, Segment, worker};
+
+/// A run that this process owns until it is dropped or resumed.
+#[derive(Debug)]
+pub(crate) struct AdoptedRun {
+    pub(super) journal: Journal,
+    pub(super) history: RunHistory,
+    pub(super) guard: RunGuard,
+}
+
+impl Journal {
+    /// Claims a run and reads its history; the word names the run as for [`Journal::find`].
+    ///
+    /// # Errors
+    ///
+    /// When there is no such run, a process owns it, or what is stored of it is damaged.
+    pub(crate) async fn adopt(&self, run: &str) -> Result<AdoptedRun, JournalError> {
+        let row = self.row(run).await?;
+        self.adopt_row(&row).await
+    }
+
+    pub(super) async fn adopt_row(&self, row: &RunRow) -> Result<AdoptedRun, JournalError> {
+        let run = || row.info.run_id.clone();
+        match self.inner.store.claim(row.number, &worker()).await? {
+            Claim::Claimed(row, guard) => {
+                Ok(AdoptedRun { journal: self.clone(), history: self.history_of(*row).await?, guard })
+            }
+            Claim::Held { by } => Err(JournalError::Live { run: run(), by }),
+            Claim::Unknown => Err(JournalError::UnknownRun { run: run() }),
+            Claim::Refused(error) => Err(JournalError::RunLock { run: run(), error }),
+        }
+    }
+}
+
+impl AdoptedRun {
+    /// What is known of the run, edits included.
+    pub(crate) fn history(&self) -> &RunHistory {
+        &self.history
+    }
+
+    /// The number of the run in its store.
+    pub(super) fn number(&self) -> i64 {
+        self.history.number
+    }
+
+    /// The token of this owner.
+    pub(super) fn token(&self) -> u64 {
+        self.history.row.token
+    }
+
+    /// That the run does not allow something.
+    pub(super) fn refused(&self, reason: impl Into<String>) -> JournalError {
+        JournalError::Nothing { run: self.history.info.run_id.clone(), reason: reason.into() }
+    }
+
+    /// Stores entries as one segment, with the state that the run has from then on.
+    pub(super) async fn append(
+        &mut self,
+        entries: Vec<(Entry, Option<Stored>)>,
+        state: RunState,
+    ) -> Result<(), JournalError> {
+        let run = self.history.info.run_id.clone();
+        let now = Timestamp::now();
+        let mut buffer = Buffer::default();
+        for (entry, value) in entries {
+            buffer.push(now, entry, value);
+        }
+        let damaged = |what: String| JournalError::DamagedRun { run: run.clone(), what };
+        let entries = segment::read(&buffer.events).map_err(|damage| damaged(damage.to_string()))?;
+        let number = self.history.segments + 1;
+        let ended = state.is_terminal().then_some(now);
+        let append = Append {
+            run: AppendTarget::Existing { run: self.number(), token: self.token() },
+            segment: Some(Segment { number, events: buffer.events, data: buffer.data }),
+            update: Some(RunUpdate { state, ended, counts: Vec::new(), graph: None }),
+        };
+        match self.journal.inner.store.append(&[append]).await?.first() {
+            Some(Appended::Stored(_)) => {}
+            _ => return Err(JournalError::Taken { run }),
+        }
+        let no_graph = |hash: &str| Err(format!("an edit names the graph {hash}"));
+        self.history.fold(number, entries, no_graph, |_, _, _| {}).map_err(damaged)?;
+        (self.history.row.state, self.history.row.ended) = (state, ended);
+        Ok(())
+    }
+
+    /// Takes back the requests that the last owner did not carry out.
+    pub(super) async fn drop_requests(&self) -> Result<(), JournalError> {
+        let store = &self.journal.inner.store;
+        let ids: Vec<i64> = store.requests(&[self.number()]).await?.into_iter().map(|(id, _)| id).collect();
+        if !ids.is_empty() {
+            store.acknowledge(&ids).await?;
+        }
+        Ok(())
+    }
+}

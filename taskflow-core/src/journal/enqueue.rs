@@ -1,0 +1,48 @@
+//! Creates runs that wait for a process to claim them.
+
+use super::error::JournalError;
+use super::graph::Graph;
+use super::journal::Journal;
+use super::{RunSummary, params};
+use crate::base::Timestamp;
+use crate::engine::RunRequest;
+use crate::store::{Append, AppendTarget, Appended, NewRun, build_id};
+
+impl Journal {
+    /// Stores a run as `queued`. Any process whose program has the DAG can start it with [`resume`](Journal::resume); until
+    /// then it can be [cancelled](Journal::cancel) and gets [events](Journal::release).
+    ///
+    /// The store keeps the DAG, the parameters and the logical date of the request. Everything else about a request, such as
+    /// its engine, its selection or its observer, is up to the process that starts the run.
+    ///
+    /// # Errors
+    ///
+    /// When the graph or a parameter has a mistake, a run with this id exists, or the store cannot be written.
+    pub async fn enqueue<T>(&self, request: RunRequest<T>) -> Result<RunSummary, JournalError> {
+        let (plan, info, values) = request.checked().map_err(|error| JournalError::Start(Box::new(error)))?;
+        let run = info.run_id.clone();
+        let refused = |reason: String| JournalError::Nothing { run: run.clone(), reason };
+        let new = NewRun {
+            info: (*info).clone(),
+            graph: plan.hash().to_owned(),
+            build: build_id().to_owned(),
+            owner: None,
+            params: params::encode(plan.params(), &values).map_err(refused)?,
+            tasks: plan.task_count() as u32,
+            created: Timestamp::now(),
+        };
+        let store = &self.inner.store;
+        let snapshot = Graph::of(&plan).encode();
+        store.put_graph(plan.hash(), &snapshot).await?;
+        let append = Append { run: AppendTarget::New(Box::new(new)), segment: None, update: None };
+        match store.append(&[append]).await?.first() {
+            Some(&Appended::Stored(number)) => {
+                // A deletion may have removed it before the run referred to it.
+                store.put_graph(plan.hash(), &snapshot).await?;
+                let row = store.run(number).await?;
+                row.map(RunSummary::of).ok_or_else(|| JournalError::UnknownRun { run: run.clone() })
+            }
+            _ => Err(refused("a run with this id exists".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What a store takes and returns.
+
+use serde::{Deserialize, Serialize};
+
+use super::ownership::Liveness;
+use crate::base::Timestamp;
+use crate::run::{RunInfo, RunState, RunType, TaskState};
+
+/// A part of a batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Append {
+    /// The run.
+    pub(crate) run: AppendTarget,
+    /// The segment, if there are entries.
+    pub(crate) segment: Option<Segment>,
+    /// What changes in the row of the run.
+    pub(crate) update: Option<RunUpdate>,
+}
+
+/// The run that an append belongs to.
+#[derive(Clone, Debug)]
+pub(crate) enum AppendTarget {
+    /// A run that is not in the store yet. Its token will be 1, or 0 if it is queued.
+    New(Box<NewRun>),
+    /// A stored run, with the token of the writer.
+    Existing { run: i64, token: u64 },
+}
+
+/// A segment to be stored; see [`segment`](crate::journal::segment).
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    /// From 1, without gaps.
+    pub(crate) number: u32,
+    pub(crate) events: Vec<u8>,
+    pub(crate) data: Vec<u8>,
+}
+
+/// The outcome of a part of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Appended {
+    /// It is stored. The number is that of the run.
+    Stored(i64),
+    /// Another process has claimed the run, or has written this segment.
+    Fenced,
+    /// The new run cannot be stored: its id exists, another process owns it, or its first segment is not number 1.
+    Taken,
+}
+
+/// A run that is not in the store yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NewRun {
+    pub(crate) info: RunInfo,
+    /// The structural hash of its graph.
+    pub(crate) graph: String,
+    /// The build of the program that created it.
+    pub(crate) build: String,
+    /// The process that runs it, `host:pid`. Without one the run is queued until a process claims it.
+    pub(crate) owner: Option<String>,
+    /// The encoded values of its parameters.
+    pub(crate) params: Vec<u8>,
+    /// The number of tasks in its graph.
+    pub(crate) tasks: u32,
+    pub(crate) created: Timestamp,
+}
+
+impl NewRun {
+    /// The state that it is stored in.
+    pub(crate) fn state(&self) -> RunState {
+        if self.owner.is_some() { RunState::Running } else { RunState::Queued }
+    }
+
+    /// The token that it is stored with.
+    pub(crate) fn token(&self) -> u64 {
+        u64::from(self.owner.is_some())
+    }
+}
+
+/// What changes in the row of a run. A run that ends takes its unacknowledged requests with it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RunUpdate {
+    pub(crate) state: RunState,
+    pub(crate) ended: Option<Timestamp>,
+    /// The number of tasks in each state; empty until the run has ended.
+    pub(crate) counts: Vec<(TaskState, u32)>,
+    /// A new graph, with the number of its tasks.
+    pub(crate) graph: Option<(String, u32)>,
+}
+
+/// What a store knows of a run without its history.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RunRow {
+    /// The number of the run in its store: counted from 1.
+    pub(crate) number: i64,
+    pub(crate) info: RunInfo,
+    pub(crate) graph: String,
+    pub(crate) build: String,
+    /// The last process that owned the run, `host:pid`; empty until one has.
+    pub(crate) owner: String,
+    pub(crate) token: u64,
+    /// Whether a process owns the run now.
+    pub(crate) liveness: Liveness,
+    /// The state as stored; see [`RunRow::present_state`].
+    pub(crate) state: RunState,
+    pub(crate) tasks: u32,
+    pub(crate) created: Timestamp,
+    pub(crate) ended: Option<Timestamp>,
+    pub(crate) counts: Vec<(TaskState, u32)>,
+}
+
+impl RunRow {
+    /// The state of the run: a run that is stored as running and whose owner is dead is interrupted.
+    pub(crate) fn present_state(&self) -> RunState {
+        match self.state {
+            RunState::Running if self.liveness != Liveness::Alive => RunState::Interrupted,
+            state => state,
+        }
+    }
+
+    /// The process that owns the run now, `host:pid`.
+    pub(crate) fn live_owner(&self) -> Option<&str> {
+        (self.liveness == Liveness::Alive).then_some(&*self.owner)
+    }
+
+    /// Sets whether somebody owns the run.
+    pub(super) fn set_owned(&mut self, owned: bool) {
+        self.liveness = match (owned, self.state) {
+            (true, _) => Liveness::Alive,
+            (false, RunState::Running) => Liveness::Dead,
+            (false, _) => Liveness::Unowned,
+        };
+    }
+}
+
+/// The entries of a segment as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentRow {
+    pub(crate) number: u32,
+    pub(crate) events: Vec<u8>,
+}
+
+/// Selects runs. The default selects all, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Of this DAG.
+    pub dag: Option<String>,
+    /// In one of these states; in any if empty.
+    pub states: Vec<RunState>,
+    /// Of one of these run types; of any if empty.
+    pub run_types: Vec<RunType>,
+    /// With this logical date.
+    pub about: Option<Timestamp>,
+    /// With this logical date or a later one.
+    pub logical_since: Option<Timestamp>,
+    /// With an earlier logical date than this.
+    pub logical_before: Option<Timestamp>,
+    /// Created at this time or later.
+    pub since: Option<Timestamp>,
+    /// Created before this time.
+    pub before: Option<Timestamp>,
+    /// In this order.
+    pub order: RunOrder,
+    /// Only runs that follow this place in the order: the next page.
+    pub after: Option<RunCursor>,
+    /// At most this many; all if `None`.
+    pub limit: Option<u32>,
+}
+
+/// The order of runs. The number of the run decides between equal times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RunOrder {
+    /// The run that was created last comes first.
+    #[default]
+    Created,
+    /// The run with the latest logical date comes first.
+    LogicalDate,
+}
+
+/// A place in an order of runs. Runs that are created later do not move it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RunCursor {
+    pub(super) at: Timestamp,
+    pub(super) number: i64,
+}
+
+impl RunCursor {
+    /// The place of a run.
+    pub(crate) fn of(order: RunOrder, created: Timestamp, logical_date: Timestamp, number: i64) -> Self {
+        let at = match order {
+            RunOrder::Created => created,
+            RunOrder::LogicalDate => logical_date,
+        };
+        RunCursor { at, number }
+    }
+}
+
+impl RunRow {
+    /// Its place in an order.
+    pub(super) fn cursor(&self, order: RunOrder) -> RunCursor {
+        RunCursor::of(order, self.created, self.info.logical_date, self.number)
+    }
+}
+
+/// What a process asks of the owner of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Request {
+    pub(crate) run: i64,
+    pub(crate) what: RequestKind,
+    pub(crate) by: String,
+    pub(crate) reason: String,
+    pub(crate) at: Timestamp,
+}
+
+/// The kinds of requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RequestKind {
+    /// To cancel the run.
+    Cancel,
+    /// To deliver an event to the run; the value is JSON.
+    Release { key: String, value: String },
+}

@@ -1,0 +1,57 @@
+//! Requests to the owners of runs.
+
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use super::read::{Question, get, numbers, word};
+use crate::base::Timestamp;
+use crate::store::rows::{Request, RequestKind};
+use crate::store::traits::StoreError;
+
+pub(super) async fn ask(store: &SqliteStore, request: &Request) -> Result<(), StoreError> {
+    let mut guard = store.writer.acquire().await?;
+    let asked = async {
+        let sql = "INSERT INTO requests (run, what, by, reason, at) SELECT number, ?, ?, ?, ? FROM runs \
+             WHERE number = ? AND state NOT IN ('success', 'failed', 'cancelled')";
+        let query = sqlx::query(sql).bind(name(&request.what)?).bind(&request.by).bind(&request.reason);
+        query.bind(request.at.as_nanos()).bind(request.run).execute(guard.connection()).await
+    };
+    asked.await.map_err(|error| guard.explain(&error))?;
+    guard.release();
+    Ok(())
+}
+
+pub(super) async fn requests(store: &SqliteStore, runs: &[i64]) -> Result<Vec<(i64, Request)>, StoreError> {
+    let sql = "SELECT number, run, what, by, reason, at FROM requests \
+               WHERE run IN (SELECT value FROM json_each(?)) ORDER BY number";
+    let rows = Question::new(sql).give(numbers(runs)).ask(store).await?;
+    let request = |row: &SqliteRow| {
+        let number: i64 = get(store, row, 0, || "a request".to_owned())?;
+        let place = || format!("request {number}");
+        let what: String = get(store, row, 2, place)?;
+        let damaged = |error: String| store.damaged(format!("{}: {error}", place()));
+        let what: RequestKind = match what.starts_with('{') {
+            true => serde_json::from_str(&what).map_err(|error| damaged(error.to_string()))?,
+            false => word(&what).map_err(|error| damaged(error.to_string()))?,
+        };
+        let (run, by, reason) = (get(store, row, 1, place)?, get(store, row, 3, place)?, get(store, row, 4, place)?);
+        let at = Timestamp::from_nanos(get(store, row, 5, place)?);
+        Ok((number, Request { run, what, by, reason, at }))
+    };
+    rows.iter().map(request).collect()
+}
+
+pub(super) async fn acknowledge(store: &SqliteStore, ids: &[i64]) -> Result<(), StoreError> {
+    let mut guard = store.writer.acquire().await?;
+    let query = sqlx::query("DELETE FROM requests WHERE number IN (SELECT value FROM json_each(?))");
+    let query = query.bind(numbers(ids));
+    query.execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
+    guard.release();
+    Ok(())
+}
+
+/// How a kind of request is stored: its name or, with fields, its JSON.
+fn name(value: &impl serde::Serialize) -> sqlx::Result<String> {
+    let json = serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    Ok(json.trim_matches('"').to_owned())
+}

@@ -1,0 +1,151 @@
+//! Rules that involve more than one option.
+
+use super::Options;
+use super::kind::Growth;
+use crate::errors::Errors;
+use crate::schedule;
+
+/// Rejects options of a task, or of `default(..)`, that contradict each other.
+pub(crate) fn check_task(options: &mut Options, errors: &mut Errors) {
+    if let (Some(slots), None) = (&options.pool_slots, &options.pool) {
+        errors.at(slots.span, "`pool_slots` has no effect without a pool; add `pool = \"..\"`");
+    }
+    check_retries(options, errors);
+    check_pokes(options, errors);
+    check_process(options, errors);
+}
+
+fn check_retries(options: &Options, errors: &mut Errors) {
+    let Options { retries, retry_delay, backoff, max_retry_delay, .. } = options;
+    if let (Some(delay), Some(limit)) = (retry_delay, max_retry_delay)
+        && delay.value > limit.value
+    {
+        errors.at(limit.span, "`max_retry_delay` is shorter than `retry_delay`; change one of the two");
+    }
+    if let (Some(backoff), Some(delay)) = (backoff, retry_delay)
+        && delay.value.is_zero()
+        && matches!(backoff.value, Growth::Exponential(_))
+    {
+        errors.at(backoff.span, "a `retry_delay` of zero cannot grow; make it longer or remove `backoff`");
+    }
+    if let Some(retries) = retries
+        && retries.value == 0
+    {
+        let spans = [
+            retry_delay.as_ref().map(|option| option.span),
+            backoff.as_ref().map(|option| option.span),
+            max_retry_delay.as_ref().map(|option| option.span),
+        ];
+        if let Some(span) = spans.into_iter().flatten().next() {
+            errors.at(span, "this option has no effect with `retries = 0`; remove one of the two");
+        }
+    }
+}
+
+fn check_pokes(options: &Options, errors: &mut Errors) {
+    let Some(interval) = &options.poke_interval else { return };
+    if let Some(limit) = &options.max_poke_interval
+        && interval.value > limit.value
+    {
+        errors.at(limit.span, "`max_poke_interval` is shorter than `poke_interval`; change one of the two");
+    }
+    if let Some(timeout) = &options.sensor_timeout
+        && interval.value > timeout.value
+    {
+        errors.at(
+            timeout.span,
+            "`timeout` is shorter than `poke_interval`, so the sensor would poke only twice; change one of the two",
+        );
+    }
+}
+
+/// Rules about where attempts run.
+fn check_process(options: &mut Options, errors: &mut Errors) {
+    let isolated = options.isolation.is_some();
+    let deferrable = options.deferrable.as_ref().is_some_and(|deferrable| deferrable.value);
+    if let (Some(memory), false) = (&options.memory, isolated) {
+        errors.at(
+            memory.span,
+            "`memory` limits the process of an isolated task, and this task is not isolated; add \
+             `isolation = \"process\"`",
+        );
+    }
+    if let (Some(isolation), true) = (&options.isolation, deferrable) {
+        errors.at(
+            isolation.span,
+            "a task with a process of its own cannot be deferred; split it into a deferrable task and an isolated one",
+        );
+    }
+    let Some(executor) = &options.executor else { return };
+    if isolated {
+        errors.at(executor.span, "a task on an executor already runs in a process of its own; remove `isolation`");
+    }
+    if deferrable {
+        errors.at(
+            executor.span,
+            "a task on an executor cannot be deferred; split it into a deferrable task and one on the executor",
+        );
+    }
+    if isolated || deferrable {
+        // Without it the generated definition is valid, and the compiler does not report the
+        // contradiction again.
+        options.executor = None;
+    }
+}
+
+/// Rejects options of a DAG that contradict each other. `has_schedule` is also true for an invalid
+/// schedule.
+pub(crate) fn check_dag(options: &mut Options, has_schedule: bool, errors: &mut Errors) {
+    check_schedule(options, has_schedule, errors);
+    if let (Some(callback), None) = (&options.on_deadline_missed, &options.deadline) {
+        errors
+            .on(callback, "`on_deadline_missed` has no effect without a deadline; add `deadline = \"2h after start\"`");
+    }
+    if options.retries.as_ref().is_none_or(|retries| retries.value == 0) {
+        if let Some(delay) = &options.retry_delay {
+            errors.at(
+                delay.span,
+                "`retry_delay` of a DAG is the delay before a failed run is retried, and runs of this DAG are not \
+                 retried; add `retries = 1`, or write `default(retry_delay = ..)` for its tasks",
+            );
+        }
+        if let Some(callback) = &options.on_retry {
+            errors.on(
+                callback,
+                "`on_retry` of a DAG is called when a failed run is retried, and runs of this DAG are not retried; \
+                 add `retries = 1`, or write `default(on_retry = ..)` for its tasks",
+            );
+        }
+    }
+    if let Some(defaults) = &mut options.task_defaults {
+        check_task(defaults, errors);
+    }
+}
+
+fn check_schedule(options: &Options, has_schedule: bool, errors: &mut Errors) {
+    if !has_schedule {
+        let dependent = [
+            ("start", options.start.as_ref().map(|start| start.span)),
+            ("end", options.end.as_ref().map(|end| end.span)),
+            ("catchup", options.catchup.as_ref().map(|catchup| catchup.span)),
+            ("timezone", options.timezone.as_ref().map(|zone| zone.span)),
+        ];
+        for (name, span) in dependent {
+            if let Some(span) = span {
+                errors.at(
+                    span,
+                    format!(
+                        "`{name}` has no effect without a schedule; add `schedule = \"@daily\"` or remove `{name}`"
+                    ),
+                );
+            }
+        }
+    }
+    if let (Some(start), Some(end)) = (&options.start, &options.end) {
+        let zone = schedule::time_zone(options.timezone.as_ref().map(|zone| &*zone.value));
+        if end.value.1.is_before(start.value.1, &zone) {
+            let (start, end_text) = (&start.value.0, &end.value.0);
+            errors.at(end.span, format!("`end`, {end_text}, is before `start`, {start}; swap the two"));
+        }
+    }
+}
