@@ -128,6 +128,19 @@ pub mod notify {
     pub use taskflow_core::callback::notify::{Webhook, webhook, webhook_of};
 }
 
+/// Operations: what people do with DAGs and runs, each one function.
+pub mod ops {
+    pub use taskflow_core::ops::{
+        AttemptStatus, CancelledRun, Checked, Cleared, DEFAULT_GRACE, Draft, ExternalJob, ExternalJobState, Mark,
+        Marked, OpsError, Pruned, Reason, Replayed, Rerun, RunList, RunStatus, RunSummaryDocument, SentEvent,
+        TaskStatus, Vacuumed, ValueDocument, cancel, cancel_and_wait, clear, clear_and_run, draft, durability, engine,
+        grace, list_runs, mark, prune, replay, resume, retry, send_event, start, sync_mode, vacuum, value, values,
+        would_clear, would_prune,
+    };
+    #[cfg(feature = "sqlite")]
+    pub use taskflow_core::ops::{Home, check};
+}
+
 /// Commands as tasks, and tasks in processes of their own.
 pub mod process {
     pub use taskflow_core::process::{Command, CommandError, CommandOutput, Drawn, Known, Word, child_main, command};

@@ -24,6 +24,7 @@
 //! engine     the live driver and the simulated driver
 //! store      where runs are stored: memory, SQLite; ownership, blobs
 //! journal    writer, recorder, history and its follower, edits, resume, explain
+//! ops        what people do with runs, each one function: start, resume, clear, mark, cancel
 //! sensors    sensors for files, ports, endpoints, times and other runs
 //! spark      jobs on Apache Spark, and tasks on its executors (feature `spark`)
 //! testing    the test kit (feature `testing`)
@@ -39,6 +40,7 @@ pub mod engine;
 pub mod journal;
 pub mod log;
 mod machine;
+pub mod ops;
 #[doc(hidden)]
 pub mod private;
 pub mod process;

@@ -426,13 +426,13 @@ fn a_run_with_nothing_to_go_on_with_is_refused() {
     home.good(&["run", "small", "-q"]);
     assert_eq!(
         home.refusal(&["retry"]),
-        "error: no task of run 1 failed: it is success; `clear 1 TASK` runs any again\n"
+        "error: no task of run 1 failed: it is success; `clear 1 TASK` runs any task again\n"
     );
     assert!(
         home.refusal(&["resume", "1"]).contains("it has ended (success); use `retry` or `clear` to run tasks again")
     );
     assert!(home.refusal(&["resume"]).starts_with("error: no run was interrupted; `runs` lists them"));
-    assert_eq!(home.refusal(&["cancel", "1"]), "error: run 1 has ended already: it is success\n");
+    assert_eq!(home.refusal(&["cancel", "1"]), "error: run 1 has already ended: it is success\n");
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn a_killed_run_is_interrupted_and_resume_finishes_it() {
     let explained = home.call(&["explain", "1", "double"]).stdout;
     assert!(explained.contains("waits for 1 of 1 upstreams, `linger` (running)"), "{explained}");
     let refusal = home.call(&["retry", "1"]);
-    assert_eq!(refusal.stderr, "error: no task of run 1 failed; `resume 1` goes on with it\n");
+    assert_eq!(refusal.stderr, "error: no task of run 1 failed; `resume 1` continues it\n");
 
     home.go();
     let said = home.call(&["resume"]);
@@ -165,7 +165,9 @@ fn cancelling_without_waiting_returns_at_once() {
     let home = Home::new();
     let child = home.start("asked");
     let said = home.call(&["cancel", "last", "--no-wait", "--output", "json"]);
-    assert_eq!((said.code, said.json()), (Some(0), json!({"number": 1, "state": "running"})));
+    let worker = said.json()["worker"].clone();
+    assert_eq!((said.code, said.json()), (Some(0), json!({"number": 1, "state": "running", "worker": worker})));
+    assert!(worker.as_str().is_some_and(|worker| worker.ends_with(&format!(":{}", child.id()))), "{worker}");
     assert_eq!(end(child).code, Some(1));
 }
 

@@ -3,7 +3,13 @@
 
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
+use serde_json::json;
+use taskflow::Config;
+use taskflow::engine::RunState;
+use taskflow::journal::{Journal, Note, Prune, SyncMode};
+use taskflow::ops::{self, Home};
 use taskflow_tests::binaries::{Said, program};
 use taskflow_tests::common::{eventually, locked};
 use taskflow_tests::spark::fake_master::FakeMaster;
@@ -104,6 +110,36 @@ fn a_run_that_is_cancelled_while_nobody_runs_it_ends_the_driver() {
         assert!(cancelled.stderr.contains(expected), "{cancelled:?}");
         assert_eq!(locked(&master.state).drivers[0].state(), "KILLED");
     }
+}
+
+/// The home of a run that was left behind, opened in this process.
+async fn opened(home: &Path) -> Journal {
+    let config = Config::builder().build().expect("there is nothing wrong with it");
+    let home = Home::new(Some(home.to_owned()), config);
+    home.open(SyncMode::Full).await.expect("a run was stored in it")
+}
+
+#[tokio::test]
+async fn a_program_that_cancels_a_run_ends_the_driver_as_the_command_does() {
+    let (home, master) = left_behind(&[], "load");
+    let journal = opened(home.path()).await;
+    let cancelled = ops::cancel(&journal, "last", &Note::default(), None).await.unwrap();
+    assert_eq!((cancelled.state, cancelled.worker), (RunState::Cancelled, None));
+    let jobs = serde_json::to_value(&cancelled.jobs).unwrap();
+    let expected = json!([
+        {"task": "load", "system": "Spark", "job": "driver-20260131060000-0000", "state": "ended"}
+    ]);
+    assert_eq!(jobs, expected);
+    assert_eq!(locked(&master.state).drivers[0].state(), "KILLED");
+}
+
+#[tokio::test]
+async fn a_run_that_is_pruned_does_not_leave_its_driver_behind() {
+    let (home, master) = left_behind(&[], "load");
+    let journal = opened(home.path()).await;
+    let interrupted = Prune { older_than: Duration::ZERO, dag: None, states: vec![RunState::Interrupted] };
+    assert_eq!(ops::prune(&journal, &interrupted, None).await.unwrap().pruned, 1);
+    assert_eq!(locked(&master.state).drivers[0].state(), "KILLED");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod follow;
 #[cfg(all(feature = "arrow", feature = "sqlite"))]
 mod frames;
 mod journal;
+mod ops;
 mod queued;
 mod rerun;
 #[cfg(feature = "sqlite")]

@@ -1,7 +1,6 @@
 //! `clear RUN [TASK..]`: lets tasks of a run run again, and runs them.
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
-use serde::Serialize;
 
 use super::error::{CliError, Exit};
 use super::home::{self, Home};
@@ -9,6 +8,7 @@ use super::resume::go_on;
 use super::terminal::Terminal;
 use super::{args, run_args};
 use crate::journal::TaskFilter;
+use crate::ops::{self, Rerun};
 
 pub(super) fn command() -> Command {
     let switch =
@@ -32,59 +32,50 @@ pub(super) fn command() -> Command {
     run_args::going_on(command)
 }
 
-fn pick(matches: &ArgMatches) -> TaskFilter {
+fn filter(matches: &ArgMatches) -> TaskFilter {
     let one = |flag: &str| matches.get_one::<String>(flag).cloned();
-    let mut pick = match (one("only"), one("from"), matches.get_many::<String>("tasks")) {
+    let mut filter = match (one("only"), one("from"), matches.get_many::<String>("tasks")) {
         (Some(only), ..) => TaskFilter::tasks([only]),
         (_, Some(from), _) => TaskFilter::tasks([from]).downstream(),
         (.., Some(tasks)) => TaskFilter::tasks(tasks.cloned()),
         _ => TaskFilter::all(),
     };
     if matches.get_flag("failed") {
-        pick = pick.failed();
+        filter = filter.failed();
     }
     if matches.get_flag("upstream") {
-        pick = pick.upstream();
+        filter = filter.upstream();
     }
     if matches.get_flag("downstream") {
-        pick = pick.downstream();
+        filter = filter.downstream();
     }
-    pick
-}
-
-/// What was cleared, or would be.
-#[derive(Serialize)]
-struct Document {
-    number: i64,
-    tasks: Vec<String>,
-    dry_run: bool,
+    filter
 }
 
 pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need_with(home::sync(matches, home.config()))?;
-    let run = home.find(&journal, run_args::run_word(matches))?;
-    let (id, number, pick) = (&run.info.run_id, run.number, pick(matches));
+    let (run, filter, note) = (run_args::run_word(matches), filter(matches), run_args::note(matches));
     let json = args::wants_json(matches);
     if matches.get_flag("dry-run") {
-        let tasks = home.wait(journal.would_clear(id, &pick))?;
+        let cleared = home.wait(ops::would_clear(&journal, run, &filter))?;
         if json {
-            return run_args::print_json(&Document { number, tasks, dry_run: true }, terminal);
+            return run_args::print_json(&cleared, terminal);
         }
-        let lines: String = tasks.iter().map(|task| format!("{task}\n")).collect();
+        let lines: String = cleared.tasks.iter().map(|task| format!("{task}\n")).collect();
         terminal.print(&lines)?;
         return Ok(Exit::Success);
     }
-    let mut adopted = home.wait(journal.adopt(id))?;
-    let tasks = home.wait(adopted.clear(&pick, &run_args::note(matches)))?;
-    let told = run_args::tasks_of(number, &tasks);
     if matches.get_flag("no-run") {
+        let cleared = home.wait(ops::clear(&journal, run, &filter, &note))?;
         if json {
-            return run_args::print_json(&Document { number, tasks, dry_run: false }, terminal);
+            return run_args::print_json(&cleared, terminal);
         }
-        terminal.note(&format!("cleared {told}; `resume {number}` runs them"));
+        let (number, tasks) = (cleared.number, run_args::tasks_of(cleared.number, &cleared.tasks));
+        terminal.note(&format!("cleared {tasks}; `resume {number}` runs them"));
         return Ok(Exit::Success);
     }
-    terminal.note(&format!("cleared {told}"));
-    let request = home.wait(adopted.resume())?;
+    let durability = home::durability(matches, home.config());
+    let Rerun { cleared, request, .. } = home.wait(ops::clear_and_run(&journal, run, &filter, &note, durability))?;
+    terminal.note(&format!("cleared {}", run_args::tasks_of(cleared.number, &cleared.tasks)));
     go_on(request, matches, &journal, home, terminal)
 }

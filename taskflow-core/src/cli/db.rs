@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use serde::Serialize;
 
 use super::error::{CliError, Exit};
 use super::home::Home;
@@ -11,6 +10,7 @@ use super::terminal::Terminal;
 use super::{args, format, run_args, runs};
 use crate::base::units;
 use crate::journal::Prune;
+use crate::ops::{self, Checked, RunSummaryDocument};
 
 pub(super) fn command() -> Command {
     Command::new("db")
@@ -53,13 +53,7 @@ pub(super) fn db(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Resu
 }
 
 fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let findings = match home.need() {
-        Ok(journal) => home.wait(journal.check())?,
-        Err(stop) => match home.examine() {
-            findings if findings.is_empty() => return Err(stop),
-            findings => findings,
-        },
-    };
+    let Checked { findings, .. } = home.wait(ops::check(home.home()))?;
     if args::wants_json(matches) {
         run_args::print_json(&findings, terminal)?;
     } else {
@@ -74,11 +68,6 @@ fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
     Ok(Exit::Failure)
 }
 
-#[derive(Serialize)]
-struct Pruned {
-    pruned: u64,
-}
-
 fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need()?;
     let json = args::wants_json(matches);
@@ -88,9 +77,9 @@ fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
         states: run_args::state_words(matches),
     };
     if matches.get_flag("dry-run") {
-        let would = home.wait(journal.would_prune(&prune))?;
+        let would = home.wait(ops::would_prune(&journal, &prune))?;
         if json {
-            return run_args::print_json(&would.iter().map(runs::Entry::of).collect::<Vec<_>>(), terminal);
+            return run_args::print_json(&would.iter().map(RunSummaryDocument::of).collect::<Vec<_>>(), terminal);
         }
         if !would.is_empty() {
             terminal.print(&runs::table(&would, terminal))?;
@@ -98,33 +87,29 @@ fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
         terminal.note(&format!("{} would be forgotten", format::count(would.len(), "run")));
         return Ok(Exit::Success);
     }
-    let pruned = home.wait(journal.prune(&prune))?;
+    let done = home.wait(ops::prune(&journal, &prune, Some(home.config())))?;
     if json {
-        return run_args::print_json(&Pruned { pruned }, terminal);
+        return run_args::print_json(&done, terminal);
     }
+    let pruned = done.pruned;
     let vacuum = if pruned > 0 { "; `db vacuum` gives their room back" } else { "" };
     terminal.note(&format!("{} forgotten{vacuum}", format::count(pruned as usize, "run")));
     Ok(Exit::Success)
 }
 
-#[derive(Serialize)]
-struct Vacuumed {
-    before: u64,
-    after: u64,
-}
-
 fn vacuum(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need()?;
-    let (before, after) = home.wait(journal.vacuum())?;
+    let vacuumed = home.wait(ops::vacuum(&journal))?;
     if args::wants_json(matches) {
-        return run_args::print_json(&Vacuumed { before, after }, terminal);
+        return run_args::print_json(&vacuumed, terminal);
     }
+    let (before, after) = (vacuumed.before, vacuumed.after);
     terminal.note(&format!("the store took {} and takes {}", units::bytes(before), units::bytes(after)));
     Ok(Exit::Success)
 }
 
 fn path(home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let path = home.path().join("taskflow.db");
+    let path = home.home().store();
     let path = std::path::absolute(&path).unwrap_or(path);
     terminal.print(&format!("{}\n", path.display()))?;
     Ok(Exit::Success)

@@ -7,26 +7,24 @@
 //!    stderr.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::error::{CliError, Exit};
 use super::live::{self, Echo, Ended, Signals, Watcher};
 use super::terminal::Terminal;
-use super::{args, setup, summary};
+use super::{args, summary};
 use crate::base::QUIET;
 use crate::config::Config;
 use crate::dag::{Params, Plan};
-use crate::engine::{Engine, RunRequest};
-use crate::log::{self, AlreadyInstalled, LogSink};
+use crate::engine::RunRequest;
+use crate::log::LogSink;
+#[cfg(feature = "sqlite")]
+use crate::log::{self, AlreadyInstalled};
+use crate::ops;
 use crate::run::RunState;
-
-/// How long running tasks may take to end after Ctrl-C.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// How a run is watched, whatever its verb.
 #[derive(Clone, Copy, Debug)]
@@ -65,11 +63,11 @@ pub(super) fn options() -> Vec<Arg> {
 }
 
 impl RunFlags {
-    pub(super) fn read(matches: &ArgMatches, config: &Config) -> Self {
+    pub(super) fn read(matches: &ArgMatches) -> Self {
         RunFlags {
             json: args::wants_json(matches),
             quiet: matches.get_flag("quiet"),
-            jobs: matches.get_one::<NonZeroUsize>("jobs").copied().or(config.settings().jobs()),
+            jobs: matches.get_one::<NonZeroUsize>("jobs").copied(),
             echo: cfg!(feature = "sqlite") && matches.get_flag("logs"),
         }
     }
@@ -79,8 +77,9 @@ impl RunFlags {
 pub(super) struct RunInvocation {
     pub(super) flags: RunFlags,
     pub(super) request: RunRequest<()>,
-    /// Where its logs go, if it is kept.
-    pub(super) logs: Option<PathBuf>,
+    /// Where it is stored, with its logs.
+    #[cfg(feature = "sqlite")]
+    pub(super) home: Option<ops::Home>,
     /// Whether it has been run before.
     pub(super) goes_on: bool,
     /// The flags of the DAG as they were given.
@@ -100,22 +99,27 @@ pub(super) struct RunOutput {
 
 /// Runs it, and tells what came of it.
 pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Exit, CliError> {
-    let RunInvocation { flags, request, logs, goes_on, given, config } = invocation;
+    #[cfg(feature = "sqlite")]
+    let home = invocation.home;
+    let RunInvocation { flags, request, goes_on, given, config, .. } = invocation;
     let Some((plan, info, params)) = request.known() else {
         unreachable!("requests of the command line know their run")
     };
     let told =
         RunOutput { plan: Arc::clone(plan), params: params.clone(), json: flags.json, quiet: flags.quiet, given };
     let info = info.clone();
-    let grace = config.settings().grace().unwrap_or(GRACE);
-    let engine = engine(&flags, &config)?;
+    let grace = ops::grace(&config);
+    let engine = ops::engine(&config, flags.jobs)?;
     let request = request.grace(grace).engine(&engine);
     // The summary reports panics. Whoever asks for backtraces gets them from the hook they come
     // from.
     quiet_panics();
 
     let cannot = |error: std::io::Error| CliError::Failure(format!("cannot start what the run needs: {error}"));
-    let sink = logs.map(|logs| capture(logs, flags.echo, &config, terminal)).transpose().map_err(cannot)?;
+    #[cfg(feature = "sqlite")]
+    let sink = home.map(|home| capture(&home, flags.echo, terminal)).transpose().map_err(cannot)?;
+    #[cfg(not(feature = "sqlite"))]
+    let sink: Option<LogSink> = None;
     #[cfg(unix)]
     let aside = if flags.json { Some(live::capture::Aside::start().map_err(cannot)?) } else { None };
 
@@ -147,21 +151,6 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
     Ok(exit)
 }
 
-/// The engine for a run, with the limits that are given.
-fn engine(flags: &RunFlags, config: &Config) -> Result<Engine, CliError> {
-    let mut builder = Engine::builder().config(config);
-    if let Some(jobs) = flags.jobs {
-        builder = builder.max_active_tasks(jobs);
-    }
-    if let Some(workers) = config.settings().workers() {
-        builder = builder.workers(workers);
-    }
-    for (name, slots) in config.pools() {
-        builder = builder.pool(name, slots);
-    }
-    builder.build().map_err(|unknown| CliError::usage(format!("[pools] of the configuration: {unknown}")))
-}
-
 fn exit(ended: &Ended) -> Exit {
     match (ended.report.state(), ended.signal) {
         (RunState::Success, _) => Exit::Success,
@@ -176,9 +165,10 @@ pub(super) fn quiet_panics() {
 }
 
 /// Sends what tasks log to its files.
-fn capture(logs: PathBuf, echo: bool, config: &Config, terminal: &Terminal) -> std::io::Result<LogSink> {
-    let sink = setup::sink(logs, config)?;
-    let installed = match config.settings().log_filter() {
+#[cfg(feature = "sqlite")]
+fn capture(home: &ops::Home, echo: bool, terminal: &Terminal) -> std::io::Result<LogSink> {
+    let sink = home.log_sink()?;
+    let installed = match home.config().settings().log_filter() {
         Some(filter) => log::init_with(sink.clone(), filter.clone()),
         None => log::init(sink.clone()),
     };

@@ -6,7 +6,10 @@ use std::process::ExitCode;
 
 use super::terminal::Terminal;
 use crate::base::ErrorKind;
+use crate::config::ConfigError;
 use crate::engine::RunError;
+use crate::journal::JournalError;
+use crate::ops::OpsError;
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +97,34 @@ impl CliError {
     }
 }
 
+impl From<OpsError> for CliError {
+    fn from(error: OpsError) -> Self {
+        match error {
+            OpsError::Config(error) => error.into(),
+            error => CliError::of(error.kind(), &error),
+        }
+    }
+}
+
+/// Each mistake of a configuration is a refusal of its own.
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Invalid { mistakes } => CliError::Usage(mistakes.iter().map(ToString::to_string).collect()),
+            error => CliError::of(error.kind(), &error),
+        }
+    }
+}
+
 impl From<RunError> for CliError {
     fn from(error: RunError) -> Self {
-        CliError::of(error.kind(), &error)
+        OpsError::from(error).into()
+    }
+}
+
+impl From<JournalError> for CliError {
+    fn from(error: JournalError) -> Self {
+        OpsError::from(error).into()
     }
 }
 

@@ -1,10 +1,8 @@
-//! Where runs are kept: the directory that `--home` names, or `TASKFLOW_HOME`, or the
-//! configuration, or `.taskflow` here.
+//! The home of a call: the directory that `--home` names, or `TASKFLOW_HOME`, or the configuration,
+//! or `.taskflow` here.
 //!
-//! Verbs that only look make nothing: where there is no home yet there are no runs, and they say
-//! so.
+//! Adds to [`ops::Home`](crate::ops::Home) the flags, and a runtime to wait for operations.
 
-use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,12 +13,12 @@ use tokio::runtime::{Builder, Runtime};
 use super::error::CliError;
 use super::setup;
 use crate::config::Config;
-use crate::journal::{Journal, JournalBuilder, JournalError, RunSummary};
+use crate::journal::{Journal, JournalError, RunSummary};
 use crate::log::LogFiles;
+use crate::ops::{self, OpsError};
 use crate::run::Durability;
 use crate::store::SyncMode;
 
-const DEFAULT: &str = ".taskflow";
 const VARIABLE: &str = "TASKFLOW_HOME";
 
 /// The flag.
@@ -31,7 +29,7 @@ pub(super) fn arg() -> Arg {
         .value_parser(value_parser!(PathBuf))
         .global(true)
         .display_order(901)
-        .help(format!("Where runs are kept [default: ${VARIABLE}, or {DEFAULT}]"))
+        .help(format!("Where runs are kept [default: ${VARIABLE}, or {}]", ops::Home::DEFAULT))
 }
 
 /// `--sync`, of verbs that run something.
@@ -53,80 +51,60 @@ pub(super) fn durability_arg(words: &[Durability]) -> Arg {
         .help("Whether a task waits until what it depends on is stored [default: strict]")
 }
 
-/// What `--durability` says, or the configuration.
+/// The durability of `--durability`, or of the configuration.
 pub(super) fn durability(matches: &ArgMatches, config: &Config) -> Durability {
-    let flag = matches.get_one::<String>("durability").map(String::as_str);
-    match flag.or(config.settings().durability()) {
-        Some("relaxed") => Durability::Relaxed,
-        Some("ephemeral") => Durability::Ephemeral,
-        _ => Durability::Strict,
-    }
+    let all = [Durability::Strict, Durability::Relaxed, Durability::Ephemeral];
+    let given = matches.get_one::<String>("durability");
+    ops::durability(config, given.and_then(|name| all.into_iter().find(|durability| durability.name() == name)))
 }
 
-/// What `--sync` says, or the configuration.
+/// The mode of `--sync`, or of the configuration.
 pub(super) fn sync(matches: &ArgMatches, config: &Config) -> SyncMode {
-    match matches.get_one::<String>("sync").map(String::as_str).or(config.settings().sync()) {
-        Some("normal") => SyncMode::Normal,
+    let given = matches.get_one::<String>("sync").map(|name| match &**name {
+        "normal" => SyncMode::Normal,
         _ => SyncMode::Full,
-    }
+    });
+    ops::sync_mode(config, given)
 }
 
-/// The directory, and a runtime to wait for its journal.
+/// A home, and a runtime to wait for operations.
 #[derive(Debug)]
 pub(super) struct Home {
-    path: PathBuf,
+    home: ops::Home,
     runtime: Runtime,
-    config: Config,
 }
 
 impl Home {
-    /// The home that the words of this call mean. Nothing is looked at yet.
+    /// The home of this call. Nothing is read yet.
     pub(super) fn of(matches: &ArgMatches, config: Config) -> Result<Self, CliError> {
-        let configured = || config.settings().home().map(Path::to_path_buf);
-        let path = setup::home(matches).or_else(configured).unwrap_or_else(|| DEFAULT.into());
         let runtime = Builder::new_current_thread().enable_time().build();
         let runtime =
             runtime.map_err(|error| CliError::Failure(format!("cannot start what the journal needs: {error}")))?;
-        Ok(Home { path, runtime, config })
+        Ok(Home { home: ops::Home::new(setup::home(matches), config), runtime })
+    }
+
+    pub(super) fn home(&self) -> &ops::Home {
+        &self.home
     }
 
     pub(super) fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// A journal with the limits of the configuration.
-    fn builder(&self, sync: SyncMode) -> JournalBuilder {
-        let settings = self.config.settings();
-        let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
-        let mut builder = Journal::builder().sync(sync);
-        if let Some(bytes) = settings.inline_limit() {
-            builder = builder.inline_limit(size(bytes));
-        }
-        if let Some(bytes) = settings.value_limit() {
-            builder = builder.value_limit(size(bytes));
-        }
-        builder
+        self.home.config()
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Where the logs of its runs are.
-    pub(super) fn logs(&self) -> PathBuf {
-        self.path.join("logs")
+        self.home.path()
     }
 
     pub(super) fn log_files(&self) -> LogFiles {
-        LogFiles::new(self.logs())
+        self.home.logs()
     }
 
-    /// Waits for something that the journal does.
-    pub(super) fn wait<T>(&self, answer: impl Future<Output = Result<T, JournalError>>) -> Result<T, CliError> {
-        self.runtime.block_on(answer).map_err(|error| match error {
-            JournalError::NoRuns => self.nothing(),
-            error => error.into(),
-        })
+    /// Waits for an operation.
+    pub(super) fn wait<T, E: Into<OpsError>>(
+        &self,
+        operation: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, CliError> {
+        self.runtime.block_on(operation).map_err(|error| self.refusal(error.into()))
     }
 
     /// Waits for anything.
@@ -134,28 +112,38 @@ impl Home {
         self.runtime.block_on(future)
     }
 
-    /// The journal, if there is one.
-    pub(super) fn look(&self) -> Result<Option<Journal>, CliError> {
-        self.existing(SyncMode::Full)
+    /// What is printed of an error: where flags help, with those flags.
+    fn refusal(&self, error: OpsError) -> CliError {
+        match error {
+            // Not a mistake in the arguments: a program may well ask before the first run.
+            OpsError::NoHome { .. } | OpsError::Journal(JournalError::NoRuns) => CliError::Failure(self.no_runs()),
+            OpsError::NotWritable { home, source } => CliError::Failure(format!(
+                "{source}\n  the run would be kept in {}; --home names another place, and --durability ephemeral keeps \
+                 nothing",
+                home.display()
+            )),
+            error => error.into(),
+        }
     }
 
-    /// The journal, which must be there: it holds what is asked for.
+    /// The journal, if there is one.
+    pub(super) fn look(&self) -> Result<Option<Journal>, CliError> {
+        self.wait(self.home.find(SyncMode::Full))
+    }
+
+    /// The journal, which must exist.
     pub(super) fn need(&self) -> Result<Journal, CliError> {
         self.need_with(SyncMode::Full)
     }
 
-    /// The same, for going on with a run.
+    /// The same, for running something.
     pub(super) fn need_with(&self, sync: SyncMode) -> Result<Journal, CliError> {
-        self.existing(sync)?.ok_or_else(|| self.nothing())
+        self.wait(self.home.open(sync))
     }
 
-    /// What is wrong with a store that cannot be opened.
-    pub(super) fn examine(&self) -> Vec<String> {
-        self.runtime.block_on(Journal::examine(&self.path))
-    }
-
-    fn existing(&self, sync: SyncMode) -> Result<Option<Journal>, CliError> {
-        self.wait(self.builder(sync).open_existing(&self.path))
+    /// The journal for a new run, created if it does not exist.
+    pub(super) fn make(&self, sync: SyncMode) -> Result<Journal, CliError> {
+        self.wait(self.home.create(sync))
     }
 
     /// The run that a word names.
@@ -163,60 +151,14 @@ impl Home {
         self.wait(journal.find(word))
     }
 
-    /// The journal for a new run, made if it is not there.
-    pub(super) fn make(&self, sync: SyncMode) -> Result<Journal, CliError> {
-        // SQLite opens a file that cannot be written, and would say so in the middle of the run.
-        // This has to come first: closing any handle of a file gives up the locks that this process
-        // has on it, those of SQLite included.
-        let file = self.path.join("taskflow.db");
-        if let Err(error) = OpenOptions::new().append(true).open(&file)
-            && matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
-        {
-            return Err(self.not_writable(&format!("cannot write to the store {}: {error}", file.display())));
-        }
-        let opened = self.runtime.block_on(self.builder(sync).open(&self.path));
-        opened.map_err(|error| self.not_writable(&error.to_string()))
+    /// Closes a journal that was written to.
+    pub(super) fn close(&self, journal: &Journal) {
+        self.runtime.block_on(self.home.close(journal));
     }
 
-    /// Closes a journal that was written to, after the pending callbacks of earlier runs were
-    /// delivered. What was stored is safe without it, but lies in a log beside the store that the
-    /// next program has to read before anything else: once that would take longer than it is worth,
-    /// the store takes it in.
-    pub(super) fn leave(&self, journal: &Journal) {
-        // What callbacks of earlier runs are pending: those of this one were told before its report
-        // came.
-        let patience = std::time::Duration::from_secs(15);
-        let _ = self.runtime.block_on(async { tokio::time::timeout(patience, journal.deliver_pending()).await });
-        const LONG: u64 = 1 << 20;
-        let log = std::fs::metadata(self.path.join("taskflow.db-wal")).map_or(0, |file| file.len());
-        if log > LONG {
-            // The next one will.
-            let _ = self.runtime.block_on(journal.close());
-        }
-    }
-
-    /// What to do where nothing can be stored.
-    pub(super) fn not_writable(&self, reason: &str) -> CliError {
-        CliError::Failure(format!(
-            "{reason}\n  the run would be kept in {}; --home names another place, and --durability ephemeral keeps \
-             nothing",
-            self.path.display()
-        ))
-    }
-
-    fn nothing(&self) -> CliError {
-        CliError::Failure(self.no_runs())
-    }
-
-    /// What is said where there are no runs.
+    /// What is printed where there are no runs.
     pub(super) fn no_runs(&self) -> String {
-        format!("no runs yet in {}: `run` makes the first, --home names another place", self.path.display())
-    }
-}
-
-impl From<JournalError> for CliError {
-    fn from(error: JournalError) -> Self {
-        CliError::of(error.kind(), &error)
+        format!("no runs yet in {}: `run` makes the first, --home names another place", self.path().display())
     }
 }
 

@@ -2,15 +2,13 @@
 //! written.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use serde::Serialize;
-use serde_json::Value;
 
 use super::drive::quiet_panics;
 use super::error::{CliError, Exit};
 use super::home::Home;
-use super::summary::{self, Reason};
 use super::terminal::Terminal;
-use super::{args, format, run_args};
+use super::{args, format, run_args, summary};
+use crate::ops;
 use crate::run::TaskState;
 
 pub(super) fn command() -> Command {
@@ -28,15 +26,6 @@ pub(super) fn command() -> Command {
         )
 }
 
-/// What came of it.
-#[derive(Serialize)]
-struct Document<'a> {
-    task: &'a str,
-    state: TaskState,
-    value: Option<Value>,
-    failure: Option<Reason>,
-}
-
 pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need()?;
     let named = matches.get_one::<String>("named").map(String::as_str);
@@ -49,40 +38,29 @@ pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     #[cfg(unix)]
     let aside = if json { Some(super::live::capture::Aside::start().map_err(cannot)?) } else { None };
     let run = run_args::run_word(matches);
-    let replayed = match matches.get_flag("isolated") {
-        true => runtime.block_on(journal.replay_isolated(run, task)),
-        false => runtime.block_on(journal.replay(run, task)),
-    };
+    let replayed = runtime.block_on(ops::replay(&journal, run, task, matches.get_flag("isolated")));
     #[cfg(unix)]
     if let Some(aside) = aside {
         aside.end()?;
     }
     let replayed = home.wait(std::future::ready(replayed))?;
 
-    let known = replayed.report.task(task);
-    let state = known.map_or(TaskState::None, |known| known.state());
-    let failure = known.and_then(|known| known.failure());
-    let damaged = |error: String| CliError::Failure(format!("the value of task `{task}` cannot be shown: {error}"));
-    let value = replayed.value.map(|value| value.json().map_err(damaged)).transpose()?;
+    let state = replayed.state;
     let exit = if matches!(state, TaskState::Success | TaskState::Skipped) { Exit::Success } else { Exit::Failure };
     if json {
-        let failure = failure.as_deref().map(Reason::of);
-        run_args::print_json(&Document { task, state, value, failure }, terminal)?;
+        run_args::print_json(&replayed, terminal)?;
         return Ok(exit);
     }
-    match failure {
+    match replayed.failure {
         Some(failure) if state == TaskState::Skipped => terminal.note(&format!("{task}: {failure}")),
         Some(failure) if state != TaskState::Failed => {
             terminal.error(&format!("task `{task}` does not run with these inputs: {failure}"));
         }
         Some(failure) => terminal.note(&summary::failed(task, &failure, terminal.paint_stderr())),
-        None => {
-            let took = known.map(|known| format::duration(known.duration())).unwrap_or_default();
-            terminal.note(&format!("{task}: {state} in {took}"));
-        }
+        None => terminal.note(&format!("{task}: {state} in {}", format::duration(replayed.duration))),
     }
     // A task that returns nothing has no value worth a line.
-    if let Some(value) = value.filter(|value| !value.is_null()) {
+    if let Some(value) = replayed.value.filter(|value| !value.is_null()) {
         summary::print(value, terminal)?;
     }
     Ok(exit)

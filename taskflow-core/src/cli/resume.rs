@@ -9,8 +9,7 @@ use super::run_args;
 use super::terminal::Terminal;
 use crate::engine::RunRequest;
 use crate::journal::Journal;
-use crate::run::{Durability, RunState};
-use crate::store::RunFilter;
+use crate::ops;
 
 pub(super) fn command() -> Command {
     let command = Command::new("resume")
@@ -25,26 +24,12 @@ pub(super) fn command() -> Command {
 
 pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need_with(home::sync(matches, home.config()))?;
-    match matches.get_one::<String>("run") {
-        Some(run) => {
-            let request = home.wait(journal.resume(run))?;
-            go_on(request, matches, &journal, home, terminal)
-        }
-        None => {
-            let interrupted = RunFilter { states: vec![RunState::Interrupted], limit: Some(1), ..RunFilter::default() };
-            let found = home.wait(journal.runs(&interrupted))?;
-            let Some(run) = found.first() else {
-                return Err(CliError::usage(
-                    "no run was interrupted; `runs` lists them, `retry` runs failed tasks again",
-                ));
-            };
-            let request = home.wait(journal.resume(&run.info.run_id))?;
-            go_on(request, matches, &journal, home, terminal)
-        }
-    }
+    let run = matches.get_one::<String>("run").map(String::as_str);
+    let request = home.wait(ops::resume(&journal, run, home::durability(matches, home.config())))?;
+    go_on(request, matches, &journal, home, terminal)
 }
 
-/// Runs what is left of a run in this process.
+/// Runs what is left to run of a run, in this process.
 pub(super) fn go_on(
     request: RunRequest<()>,
     matches: &ArgMatches,
@@ -52,22 +37,15 @@ pub(super) fn go_on(
     home: &Home,
     terminal: &Terminal,
 ) -> Result<Exit, CliError> {
-    // That other runs are not kept says nothing about one that is.
-    let durability = match home::durability(matches, home.config()) {
-        Durability::Ephemeral => Durability::Strict,
-        durability => durability,
-    };
-    let request = request.durability(durability);
-    let config = home.config().clone();
     let invocation = RunInvocation {
-        flags: RunFlags::read(matches, &config),
+        flags: RunFlags::read(matches),
         request,
-        logs: Some(home.logs()),
+        home: Some(home.home().clone()),
         goes_on: true,
         given: Vec::new(),
-        config,
+        config: home.config().clone(),
     };
     let exit = drive(invocation, terminal);
-    home.leave(journal);
+    home.close(journal);
     exit
 }

@@ -7,8 +7,7 @@ use super::home::{self, Home};
 use super::resume::go_on;
 use super::run_args;
 use super::terminal::Terminal;
-use crate::journal::{JournalError, TaskFilter};
-use crate::run::RunState;
+use crate::ops::{self, Rerun};
 
 pub(super) fn command() -> Command {
     let command = Command::new("retry")
@@ -20,22 +19,9 @@ pub(super) fn command() -> Command {
 
 pub(super) fn retry(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.need_with(home::sync(matches, home.config()))?;
-    let run = home.find(&journal, run_args::run_word(matches))?;
-    let (id, number) = (&run.info.run_id, run.number);
-    let pick = TaskFilter::all().failed().downstream();
-    let mut adopted = home.wait(journal.adopt(id))?;
-    match home.block_on(adopted.clear(&pick, &run_args::note(matches))) {
-        Ok(cleared) => terminal.note(&format!("again: {}", run_args::tasks_of(number, &cleared))),
-        Err(JournalError::Nothing { .. }) => {
-            return Err(CliError::usage(match run.state {
-                RunState::Interrupted => {
-                    format!("no task of run {number} failed; `resume {number}` goes on with it")
-                }
-                state => format!("no task of run {number} failed: it is {state}; `clear {number} TASK` runs any again"),
-            }));
-        }
-        Err(error) => return Err(error.into()),
-    }
-    let request = home.wait(adopted.resume())?;
+    let (run, note) = (run_args::run_word(matches), run_args::note(matches));
+    let durability = home::durability(matches, home.config());
+    let Rerun { cleared, request, .. } = home.wait(ops::retry(&journal, run, &note, durability))?;
+    terminal.note(&format!("again: {}", run_args::tasks_of(cleared.number, &cleared.tasks)));
     go_on(request, matches, &journal, home, terminal)
 }

@@ -5,8 +5,6 @@
 //! 2. The journal is opened, unless nothing is to be kept.
 //! 3. The run is [driven](super::drive) to its end.
 
-use std::sync::Arc;
-
 use clap::ArgMatches;
 
 use super::choose::Dags;
@@ -18,13 +16,12 @@ use super::terminal::Terminal;
 use super::{args, flags, setup};
 use crate::base::Timestamp;
 use crate::config::Config;
-use crate::dag::{DagDef, Plan, Selection, SelectionError};
-use crate::engine::RunRequest;
+use crate::dag::DagDef;
 #[cfg(feature = "sqlite")]
 use crate::journal::Journal;
+use crate::ops::{self, Draft};
 #[cfg(feature = "sqlite")]
 use crate::run::Durability;
-use crate::run::RunInfo;
 
 pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     // With several DAGs the name is a subcommand, whose flags are the DAG's; with one it is an
@@ -36,33 +33,46 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
     };
     let dag = dags.find(name)?;
     let config = setup::load(matches)?;
-    let invocation = invocation(matches, dag, &config)?;
+    let (draft, given) = draft(matches, dag, &config)?;
+    let flags = RunFlags::read(matches);
     #[cfg(feature = "sqlite")]
     if let Some((home, journal)) = journal(matches, &config)? {
-        let request = invocation.request.durability(home::durability(matches, &config)).journal(&journal);
-        let exit = drive(RunInvocation { request, logs: Some(home.logs()), ..invocation }, terminal);
-        home.leave(&journal);
+        let request = ops::start(draft, Some((&journal, home::durability(matches, &config))));
+        let home_of_run = Some(home.home().clone());
+        let exit = drive(RunInvocation { flags, request, home: home_of_run, goes_on: false, given, config }, terminal);
+        home.close(&journal);
         return exit;
     }
-    drive(invocation, terminal)
+    let request = ops::start(draft, None);
+    drive(
+        RunInvocation {
+            flags,
+            request,
+            #[cfg(feature = "sqlite")]
+            home: None,
+            goes_on: false,
+            given,
+            config,
+        },
+        terminal,
+    )
 }
 
-/// A run as it was asked for, checked.
-fn invocation(matches: &ArgMatches, dag: &'static DagDef, config: &Config) -> Result<RunInvocation, CliError> {
-    let plan = dag.plan().map_err(|errors| CliError::Failure(errors.to_string()))?;
-    let date = matches.get_one::<Timestamp>("logical-date").copied();
-    let info = RunInfo::manual(dag.id, date.unwrap_or_else(Timestamp::now));
-    let (params, given) = flags::read(matches, plan.params(), &args::taken(), &info).map_err(CliError::Usage)?;
-    let selection = selection(matches, &plan).map_err(|unknown| CliError::usage(unknown.to_string()))?;
-    let mut request = RunRequest::of_plan(Arc::clone(&plan), info, params);
-    if let Some(selection) = selection {
-        request = request.select(selection);
-    }
+/// The run with its parameters and options, checked, and the flags that gave the parameters.
+fn draft(matches: &ArgMatches, dag: &'static DagDef, config: &Config) -> Result<(Draft, Vec<String>), CliError> {
+    let draft = ops::draft(dag, matches.get_one::<Timestamp>("logical-date").copied())?;
+    let (params, given) =
+        flags::read(matches, draft.plan().params(), &args::taken(), draft.info()).map_err(CliError::Usage)?;
+    let named = |flag| matches.get_one::<String>(flag);
+    let mut draft = match (named("only"), named("from")) {
+        (Some(task), _) => draft.only(task)?,
+        (_, Some(task)) => draft.from(task)?,
+        (None, None) => draft,
+    };
     if let Some(fail_fast) = matches.get_one::<bool>("fail-fast").copied().or(config.settings().fail_fast()) {
-        request = request.fail_fast(fail_fast);
+        draft = draft.fail_fast(fail_fast);
     }
-    let (flags, config) = (RunFlags::read(matches, config), config.clone());
-    Ok(RunInvocation { flags, request, logs: None, goes_on: false, given, config })
+    Ok((draft.params(params), given))
 }
 
 /// The journal that the run is kept in, unless that is not wanted.
@@ -79,13 +89,4 @@ fn journal(matches: &ArgMatches, config: &Config) -> Result<Option<(Home, Journa
     let home = Home::of(matches, config.clone())?;
     let journal = home.make(home::sync(matches, config))?;
     Ok(Some((home, journal)))
-}
-
-fn selection(matches: &ArgMatches, plan: &Plan) -> Result<Option<Selection>, SelectionError> {
-    let named = |flag| matches.get_one::<String>(flag);
-    match (named("only"), named("from")) {
-        (Some(task), _) => Selection::only(plan, task).map(Some),
-        (_, Some(task)) => Selection::from(plan, task).map(Some),
-        (None, None) => Ok(None),
-    }
 }

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use comfy_table::Cell;
-use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::error::{CliError, Exit};
 use super::grid::{self, grid};
@@ -15,6 +13,7 @@ use super::{args, format, run_args};
 use crate::base::{Timestamp, nearest};
 use crate::dag::Registry;
 use crate::journal::RunSummary;
+use crate::ops::{self, RunList, RunSummaryDocument};
 use crate::run::{RunState, TaskState};
 use crate::store::RunFilter;
 
@@ -53,20 +52,18 @@ pub(super) fn runs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
         dag: matches.get_one::<String>("dag").cloned(),
         states: run_args::state_words(matches),
         since: matches.get_one::<Timestamp>("since").copied(),
-        // One more than is shown tells whether there are more.
-        limit: (limit > 0).then(|| limit.saturating_add(1)),
+        limit: (limit > 0).then_some(limit),
         ..RunFilter::default()
     };
-    let mut runs = match home.look()? {
-        Some(journal) => home.wait(journal.runs(&filter))?,
-        None => Vec::new(),
+    let (runs, more) = match home.look()? {
+        Some(journal) => {
+            let RunList { runs, more, .. } = home.wait(ops::list_runs(&journal, &filter))?;
+            (runs, more)
+        }
+        None => (Vec::new(), false),
     };
-    let more = limit > 0 && runs.len() > limit as usize;
-    if more {
-        runs.truncate(limit as usize);
-    }
     if args::wants_json(matches) {
-        run_args::print_json(&runs.iter().map(Entry::of).collect::<Vec<_>>(), terminal)?;
+        run_args::print_json(&runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>(), terminal)?;
     } else if !runs.is_empty() {
         terminal.print(&table(&runs, terminal))?;
     }
@@ -91,45 +88,6 @@ fn nothing(home: &Home, filter: &RunFilter) -> String {
             format!("no runs fit: this program has no DAG `{dag}`{near}")
         }
         _ => format!("no runs in {} fit; without flags `runs` lists the newest", home.path().display()),
-    }
-}
-
-/// What is said of a run.
-#[derive(Debug, Serialize)]
-pub(super) struct Entry<'a> {
-    number: i64,
-    run_id: &'a str,
-    dag_id: &'a str,
-    state: RunState,
-    run_type: crate::run::RunType,
-    logical_date: Timestamp,
-    created: Timestamp,
-    ended: Option<Timestamp>,
-    tasks: u32,
-    /// How many tasks came to which state; empty while it goes on.
-    counts: Map<String, Value>,
-    worker: &'a str,
-    build: &'a str,
-    version: &'a str,
-}
-
-impl<'a> Entry<'a> {
-    pub(super) fn of(run: &'a RunSummary) -> Self {
-        Entry {
-            number: run.number,
-            run_id: &run.info.run_id,
-            dag_id: &run.info.dag_id,
-            state: run.state,
-            run_type: run.info.run_type,
-            logical_date: run.info.logical_date,
-            created: run.created,
-            ended: run.ended,
-            tasks: run.tasks,
-            counts: run.counts.iter().map(|(state, count)| (state.name().to_owned(), (*count).into())).collect(),
-            worker: &run.worker,
-            build: &run.build,
-            version: &run.graph,
-        }
     }
 }
 

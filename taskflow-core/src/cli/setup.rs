@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, value_parser};
 
 use super::error::CliError;
-use crate::config::{Config, ConfigBuilder, ConfigError};
-use crate::log::{LogOptions, LogSink};
+use crate::config::{Config, ConfigBuilder};
 
 /// The flag.
 pub(super) fn arg() -> Arg {
@@ -46,29 +45,4 @@ pub(super) fn load(matches: &ArgMatches) -> Result<Config, CliError> {
     config.mask_secrets();
     config.install();
     Ok(config)
-}
-
-/// The sink for logs in a directory, within the limits of the configuration.
-pub(super) fn sink(logs: PathBuf, config: &Config) -> std::io::Result<LogSink> {
-    let settings = config.settings();
-    let mut options = LogOptions::new(logs);
-    if let Some(bytes) = settings.log_attempt_limit() {
-        options = options.attempt_limit(bytes);
-    }
-    if let Some(records) = settings.log_queue_records() {
-        options = options.queue_records(records.get());
-    }
-    if let Some(bytes) = settings.log_queue_bytes() {
-        options = options.queue_bytes(usize::try_from(bytes).unwrap_or(usize::MAX));
-    }
-    options.open()
-}
-
-impl From<ConfigError> for CliError {
-    fn from(error: ConfigError) -> Self {
-        match error {
-            ConfigError::Invalid { mistakes } => CliError::Usage(mistakes.iter().map(ToString::to_string).collect()),
-            error => CliError::usage(error.to_string()),
-        }
-    }
 }

@@ -4,21 +4,16 @@ use std::fmt::Write;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use comfy_table::Cell;
-use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::error::{CliError, Exit};
 use super::grid::{self, grid};
 use super::home::Home;
-use super::summary::Reason;
 use super::terminal::{Paint, Terminal};
 use super::{args, format, run_args, runs};
 use crate::base::Timestamp;
-use crate::journal::{
-    AttemptHistory, Delivery, Edit, LinkHistory, MissedDeadline, PushedHistory, RunHistory, RunRetry, SessionHistory,
-    TaskHistory, WaitHistory,
-};
-use crate::run::{RunState, RunType, TaskState, TriggeredBy};
+use crate::journal::{AttemptHistory, Delivery, Edit, RunHistory, TaskHistory};
+use crate::ops::RunStatus;
+use crate::run::{RunState, TaskState, TriggeredBy};
 
 /// More tasks are shown only on demand.
 const ROWS: usize = 50;
@@ -34,7 +29,7 @@ pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     let journal = home.need()?;
     let history = home.wait(journal.history(run_args::run_word(matches)))?;
     if args::wants_json(matches) {
-        return run_args::print_json(&Document::of(&history), terminal);
+        return run_args::print_json(&RunStatus::of(&history), terminal);
     }
     let shown = rows(&history, matches.get_flag("all"));
     let hidden = history.tasks.iter().filter(|task| task.state != TaskState::Removed).count() - shown.len();
@@ -251,128 +246,4 @@ fn why(history: &RunHistory, place: usize) -> String {
         _ => history.explain_at(place).why.into_iter().next().unwrap_or_default(),
     };
     format::cut(format::first_line(&said), LONGEST)
-}
-
-/// The run for programs.
-#[derive(Serialize)]
-struct Document<'a> {
-    number: i64,
-    run_id: &'a str,
-    dag_id: &'a str,
-    state: RunState,
-    halt_reason: Option<&'a str>,
-    run_type: RunType,
-    triggered_by: Option<&'a TriggeredBy>,
-    logical_date: Timestamp,
-    created: Timestamp,
-    started: Option<Timestamp>,
-    ended: Option<Timestamp>,
-    version: &'a str,
-    counts: Map<String, Value>,
-    sessions: &'a [SessionHistory],
-    edits: &'a [Edit],
-    run_retries: &'a [RunRetry],
-    missed_deadline: Option<&'a MissedDeadline>,
-    deliveries: &'a [Delivery],
-    tasks: Vec<Task<'a>>,
-}
-
-#[derive(Serialize)]
-struct Task<'a> {
-    id: &'a str,
-    /// What people call its element.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<&'a str>,
-    state: TaskState,
-    attempts: Vec<Attempt>,
-    /// When it came to its state.
-    since: Option<Timestamp>,
-    retry_at: Option<Timestamp>,
-    /// What it waits for without a slot.
-    waits_for: Option<&'a WaitHistory>,
-    /// Why it did not succeed.
-    reason: Option<Reason>,
-    cleared: u32,
-    marked: bool,
-    has_value: bool,
-    links: &'a [LinkHistory],
-    /// The named values that it has pushed.
-    pushed: &'a [PushedHistory],
-}
-
-#[derive(Serialize)]
-struct Attempt {
-    number: u32,
-    started: Timestamp,
-    ended: Option<Timestamp>,
-    state: TaskState,
-    failure: Option<Reason>,
-    session: usize,
-}
-
-impl<'a> Document<'a> {
-    fn of(history: &'a RunHistory) -> Self {
-        let counts = history.counts();
-        Document {
-            number: history.number,
-            run_id: &history.info.run_id,
-            dag_id: &history.info.dag_id,
-            state: history.state,
-            halt_reason: history.halt_reason.as_deref(),
-            run_type: history.info.run_type,
-            triggered_by: history.info.triggered_by.as_ref(),
-            logical_date: history.info.logical_date,
-            created: history.created,
-            started: history.started(),
-            ended: history.ended,
-            version: &history.graph,
-            counts: counts.iter().map(|(state, count)| (state.name().to_owned(), (*count).into())).collect(),
-            sessions: &history.sessions,
-            edits: &history.edits,
-            run_retries: &history.run_retries,
-            missed_deadline: history.missed_deadline.as_ref(),
-            deliveries: &history.deliveries,
-            tasks: history.tasks.iter().map(Task::of).collect(),
-        }
-    }
-}
-
-impl<'a> Task<'a> {
-    fn of(task: &'a TaskHistory) -> Self {
-        let upstream = || {
-            let task = task.cause.clone()?;
-            Some(Reason::of(&crate::base::Failure::UpstreamFailed { task }))
-        };
-        Task {
-            id: &task.id,
-            label: task.label.as_deref(),
-            state: task.state,
-            attempts: task.attempts.iter().map(Attempt::of).collect(),
-            since: task.since,
-            retry_at: task.retry_at,
-            waits_for: task.waits_for.as_ref(),
-            reason: match task.state {
-                TaskState::UpstreamFailed => upstream(),
-                _ => task.failure.as_deref().map(Reason::of),
-            },
-            cleared: task.cleared,
-            marked: task.marked,
-            has_value: task.has_value(),
-            links: &task.links,
-            pushed: &task.pushed,
-        }
-    }
-}
-
-impl Attempt {
-    fn of(attempt: &AttemptHistory) -> Self {
-        Attempt {
-            number: attempt.number,
-            started: attempt.started,
-            ended: attempt.ended,
-            state: attempt.state,
-            failure: attempt.failure.as_deref().map(Reason::of),
-            session: attempt.session,
-        }
-    }
 }

@@ -7,7 +7,6 @@ use std::io::IsTerminal;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use comfy_table::Cell;
-use serde::Serialize;
 
 use super::error::{CliError, Exit};
 use super::grid::grid;
@@ -15,6 +14,7 @@ use super::home::Home;
 use super::terminal::Terminal;
 use super::{run_args, summary};
 use crate::journal::{Journal, PushedHistory, RunHistory, TaskHistory};
+use crate::ops;
 
 /// More values are shown only on demand.
 const ROWS: usize = 50;
@@ -39,19 +39,14 @@ pub(super) fn values(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     match run_args::task_word(matches) {
         Some(task) if json || !std::io::stdout().is_terminal() => whole(&history, task, json, &journal, home, terminal),
         Some(task) => {
-            let preview = home.wait(journal.preview(&history, task, ALONE))?.ok_or_else(|| none(&history, task))?;
+            let preview = home.wait(journal.preview(&history, task, ALONE))?;
+            let preview = preview.ok_or_else(|| ops::no_value(&history, task))?;
             terminal.print(&(preview + "\n"))?;
             Ok(Exit::Success)
         }
-        None if json => all(&history, &journal, home, terminal),
+        None if json => run_args::print_json(&home.wait(ops::values(&journal, &history))?, terminal),
         None => table(&history, matches.get_flag("all"), &journal, home, terminal),
     }
-}
-
-/// Why there is no value.
-fn none(history: &RunHistory, task: &str) -> CliError {
-    let state = history.task(task).map(|task| task.state.name()).unwrap_or_default();
-    CliError::usage(format!("task `{task}` of run {} has no value: it is {state}", history.number))
 }
 
 /// One value, all of it: for programs, and for files.
@@ -63,47 +58,12 @@ fn whole(
     home: &Home,
     terminal: &Terminal,
 ) -> Result<Exit, CliError> {
-    let value = home.wait(journal.value(history, task))?.ok_or_else(|| none(history, task))?;
-    let value = value.json().map_err(|error| damaged(history, task, &error))?;
+    let value = home.wait(ops::value(journal, history, task))?;
     if json {
         return run_args::print_json(&value, terminal);
     }
     summary::print(value, terminal)?;
     Ok(Exit::Success)
-}
-
-fn damaged(history: &RunHistory, task: &str, error: &str) -> CliError {
-    let number = history.number;
-    CliError::Failure(format!(
-        "the value of task `{task}` of run {number} is damaged: {error}; `clear {number} {task}` makes it anew"
-    ))
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    task: &'a str,
-    /// Of a value that it has pushed besides.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-    #[serde(rename = "type")]
-    ty: &'a str,
-    value: serde_json::Value,
-}
-
-fn all(history: &RunHistory, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let mut entries = Vec::new();
-    let places = history.in_order().into_iter();
-    for (place, task) in places.map(|place| (place, &history.tasks[place])).filter(|(_, task)| task.has_value()) {
-        let Some(value) = home.wait(journal.value(history, &task.id))? else { continue };
-        let json = value.json().map_err(|error| damaged(history, &task.id, &error))?;
-        entries.push(Entry { task: &task.id, key: None, ty: history.type_at(place), value: json });
-    }
-    for (task, pushed) in pushed(history) {
-        let Some(value) = home.wait(journal.pushed(history, &task.id, &pushed.key))? else { continue };
-        let json = value.json().map_err(|error| damaged(history, &task.id, &error))?;
-        entries.push(Entry { task: &task.id, key: Some(&pushed.key), ty: &pushed.ty, value: json });
-    }
-    run_args::print_json(&entries, terminal)
 }
 
 /// The named values of all tasks.

@@ -104,8 +104,11 @@ impl Settings {
         self.size("store.value_limit")
     }
 
-    /// `log.level`: which records are logged, as a filter of `tracing_subscriber`.
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what sets up the logs"))]
+    /// `log.level`: which records are kept, as a filter of `tracing_subscriber`.
+    #[cfg_attr(
+        not(all(feature = "cli", feature = "sqlite")),
+        allow(dead_code, reason = "only the command line of stored runs sets up the logs")
+    )]
     pub(crate) fn log_filter(&self) -> Option<&Targets> {
         match self.datum("log.level") {
             Some(Datum::Filter(targets, _)) => Some(targets),

@@ -166,7 +166,6 @@ impl AdoptedRun {
     }
 
     /// As [`Journal::would_clear`].
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command `mark` asks"))]
     pub(crate) fn would_clear(&self, pick: &TaskFilter) -> Result<Vec<String>, JournalError> {
         would_clear(&self.history, pick)
     }

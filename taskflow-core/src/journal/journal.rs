@@ -196,11 +196,10 @@ impl Journal {
 
     /// Opens the log of a new run.
     pub(super) fn begin(&self, run: &RunStart<'_>) -> Result<Arc<dyn Recorder>, RecorderError> {
-        let inner = &self.inner;
         let run_id = &run.info.run_id;
         let params = params::encode(run.plan.params(), run.params);
         let params = params.map_err(|reason| RecorderError::new(ErrorKind::Invalid, reason))?;
-        let guard = inner.store.reserve(run_id).ok_or_else(|| {
+        let guard = self.inner.store.reserve(run_id).ok_or_else(|| {
             RecorderError::new(ErrorKind::Conflict, format!("a run with the id `{run_id}` is already running"))
         })?;
         let at = run.at;

@@ -20,6 +20,4 @@ pub(crate) use executors::DEFAULT;
 #[cfg(unix)]
 pub use executors::Executors;
 pub use master::{DeployMode, Master};
-#[cfg(all(feature = "cli", feature = "sqlite"))]
-pub(crate) use submit::UnattendedJob;
 pub use submit::{EventSummary, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};

@@ -39,6 +39,8 @@ pub use interrupt::{Abort, Interrupt};
 pub(crate) use invoke::pass_on;
 pub use invoke::{BoxFuture, Inputs, Produced};
 pub use notification::{Notification, TaskNotification};
+#[cfg(feature = "spark")]
+pub(crate) use on_kill::UnattendedWork;
 pub(crate) use on_kill::{OnKill, OnKillResolver};
 pub use options::TaskOptions;
 pub(crate) use options::task_options;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::super::drive::RunOutput;
 use super::super::live::Ended;
-use crate::base::Failure;
 use crate::engine::{AttemptReport, RunReport, TaskReport};
+use crate::ops::Reason;
 
 /// The document, with a line break at its end.
 pub(super) fn document(told: &RunOutput, ended: &Ended, result: Option<Value>) -> String {
@@ -82,20 +82,6 @@ struct Attempt {
     failure: Option<Reason>,
 }
 
-/// A failure, or another reason for not having succeeded.
-#[derive(serde::Serialize)]
-pub(in crate::cli) struct Reason {
-    kind: &'static str,
-    message: String,
-    causes: Vec<String>,
-    /// Of a panic.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    location: Option<String>,
-    /// The task that decided that this one did not run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream: Option<String>,
-}
-
 impl<'a> Task<'a> {
     fn of(task: TaskReport<'a>) -> Self {
         let attempts: Vec<Attempt> = task.attempts().iter().map(Attempt::of).collect();
@@ -112,19 +98,5 @@ impl Attempt {
             ended: attempt.ended.to_string(),
             failure: attempt.failure.as_deref().map(Reason::of),
         }
-    }
-}
-
-impl Reason {
-    pub(in crate::cli) fn of(failure: &Failure) -> Self {
-        let (message, location) = match failure {
-            Failure::Panic { message, location } => (message.clone(), location.clone()),
-            other => (other.to_string(), None),
-        };
-        let upstream = match failure {
-            Failure::UpstreamFailed { task } => Some(task.clone()),
-            _ => None,
-        };
-        Reason { kind: failure.kind(), message, causes: failure.causes().to_vec(), location, upstream }
     }
 }

@@ -8,8 +8,6 @@ use std::io;
 
 #[cfg(feature = "sqlite")]
 pub(super) use self::failure::failed;
-#[cfg(feature = "sqlite")]
-pub(super) use self::json::Reason;
 use super::drive::RunOutput;
 use super::error::CliError;
 use super::live::Ended;

@@ -64,8 +64,6 @@ pub use error::{Limit, SparkError};
 pub use job::{EventSummary, SparkJob};
 pub use node::spark_submit;
 use spec::Spec;
-#[cfg(all(feature = "cli", feature = "sqlite"))]
-pub(crate) use unattended_job::UnattendedJob;
 
 use crate::dag::Output;
 use crate::process::Known;

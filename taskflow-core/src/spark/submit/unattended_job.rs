@@ -13,16 +13,17 @@ use super::intent::{Record, Stage};
 use super::job_guard::JobGuard;
 use super::place::Place;
 use super::properties::Settings;
+use crate::base::BoxError;
 use crate::config::Config;
-use crate::task::{OnKill, OnKillResolver};
+use crate::task::{OnKill, OnKillResolver, UnattendedWork};
 
 inventory::submit! {
-    OnKillResolver(|key, text, config| Some(UnattendedJob::of(key, text, config)?.on_kill()))
+    OnKillResolver(|key, text, config| Some(Box::new(UnattendedJob::of(key, text, config)?)))
 }
 
 /// A job that may be on a cluster and has not ended.
 #[derive(Clone, Debug)]
-pub(crate) struct UnattendedJob {
+pub(super) struct UnattendedJob {
     record: Record,
     config: Option<Config>,
 }
@@ -30,33 +31,10 @@ pub(crate) struct UnattendedJob {
 impl UnattendedJob {
     /// The job behind what a task has kept, if there is one that somebody should end. Connections
     /// are those of the configuration, or of that of the process.
-    pub(crate) fn of(key: &str, text: &str, config: Option<&Config>) -> Option<UnattendedJob> {
+    fn of(key: &str, text: &str, config: Option<&Config>) -> Option<UnattendedJob> {
         let record = Record::read(key, text)?;
         let under_way = matches!(record.stage, Stage::Intended { .. } | Stage::Submitted { .. });
         (under_way && !record.location.detach).then(|| UnattendedJob { record, config: config.cloned() })
-    }
-
-    /// What is done about it when its run ends early.
-    fn on_kill(self) -> OnKill {
-        Arc::new(move || match self.job_guard() {
-            Ok(job_guard) => {
-                job_guard.let_go();
-                job_guard.on_kill()();
-            }
-            Err(error) => {
-                tracing::error!(target: "taskflow", "the job {self} on Spark goes on, and cannot be ended: {error}");
-            }
-        })
-    }
-
-    /// Ends it, and says whether the cluster says that it has ended. Blocks.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be found out where it is.
-    #[cfg(all(feature = "cli", feature = "sqlite"))]
-    pub(crate) fn end(&self) -> Result<bool, SparkError> {
-        Ok(self.job_guard()?.end()())
     }
 
     fn job_guard(&self) -> Result<JobGuard, SparkError> {
@@ -71,6 +49,28 @@ impl UnattendedJob {
             _ => job_guard.may_be_there(),
         }
         Ok(job_guard)
+    }
+}
+
+impl UnattendedWork for UnattendedJob {
+    fn system(&self) -> &'static str {
+        "Spark"
+    }
+
+    fn end(&self) -> Result<bool, BoxError> {
+        Ok(self.job_guard()?.end()())
+    }
+
+    fn on_kill(self: Box<Self>) -> OnKill {
+        Arc::new(move || match self.job_guard() {
+            Ok(job_guard) => {
+                job_guard.let_go();
+                job_guard.on_kill()();
+            }
+            Err(error) => {
+                tracing::error!(target: "taskflow", "the job {self} on Spark goes on, and cannot be ended: {error}");
+            }
+        })
     }
 }
 

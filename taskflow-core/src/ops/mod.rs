@@ -1,0 +1,64 @@
+//! Operations: what people do with DAGs and runs.
+//!
+//! Each operation is one function with a typed answer, which can be serialised, and a typed error
+//! with a [kind](OpsError::kind). The command line calls them, and so can any other program. None
+//! of them prints anything.
+//!
+//! | file | operation |
+//! |---|---|
+//! | `home` | Opens the directory that holds the runs: [`Home`]. |
+//! | `settings` | Turns a configuration into an engine and its options: [`engine()`], [`durability`], [`sync_mode`]. |
+//! | `start` | Starts a run: [`draft`], [`start()`]. |
+//! | `resume` | Continues a run that was interrupted: [`resume()`]. |
+//! | `clear` | Clears tasks so that they run again: [`clear()`], [`would_clear`], [`clear_and_run`]. |
+//! | `retry` | Runs failed tasks again: [`retry()`]. |
+//! | `mark` | Sets the state of tasks: [`mark()`]. |
+//! | `cancel` | Ends a run early, with its jobs on clusters: [`cancel()`], [`cancel_and_wait`]. |
+//! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
+//! | `replay` | Runs one task again without storing anything: [`replay()`]. |
+//! | `list` | Lists runs: [`list_runs`]. |
+//! | `status` | A run and its tasks as a document: [`RunStatus`]. |
+//! | `value` | Reads what tasks returned: [`value()`], [`values`]. |
+//! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`check`], [`vacuum`]. |
+//! | `reason` | A failure as a document: [`Reason`]. |
+//! | `error` | [`OpsError`]. |
+
+mod cancel;
+mod clear;
+mod error;
+#[cfg(feature = "sqlite")]
+mod home;
+mod list;
+mod mark;
+mod reason;
+mod replay;
+mod resume;
+mod retry;
+mod send_event;
+mod settings;
+mod start;
+mod status;
+mod upkeep;
+mod value;
+
+pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
+pub use clear::{Cleared, Rerun, clear, clear_and_run, would_clear};
+pub use error::OpsError;
+#[cfg(feature = "sqlite")]
+pub use home::Home;
+pub use list::{RunList, RunSummaryDocument, list_runs};
+pub use mark::{Mark, Marked, mark};
+pub use reason::Reason;
+pub use replay::{Replayed, replay};
+pub use resume::resume;
+pub use retry::retry;
+pub use send_event::{SentEvent, send_event};
+pub use settings::{DEFAULT_GRACE, durability, engine, grace, sync_mode};
+pub use start::{Draft, draft, start};
+pub use status::{AttemptStatus, RunStatus, TaskStatus};
+#[cfg(feature = "sqlite")]
+pub use upkeep::check;
+pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune};
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+pub(crate) use value::no_value;
+pub use value::{ValueDocument, value, values};

@@ -1,0 +1,64 @@
+//! Sending an event that tasks of a run wait for.
+
+use serde::Serialize;
+
+use super::error::OpsError;
+use crate::journal::{Journal, Note, Released, RunHistory};
+
+/// An event that was sent to a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SentEvent {
+    /// The number of the run.
+    pub number: i64,
+    /// The id of the run.
+    #[serde(skip)]
+    pub run_id: String,
+    /// The key of the event.
+    pub key: String,
+    /// The process that runs the run and was notified, `host:process`. If there is none, the event
+    /// is stored and [`resume`](super::resume()) continues the run.
+    pub notified: Option<String>,
+    /// The tasks that were waiting for the event.
+    pub waiting: Vec<String>,
+    /// The keys of all events that tasks of the run were waiting for, sorted.
+    pub awaited: Vec<String>,
+}
+
+/// Sends an event to a run: tasks that wait for `key`, now or later, continue with `value`. See
+/// [`Journal::release`].
+///
+/// # Errors
+///
+/// When there is no such run, it has ended, or the value is not an answer that the waiting task
+/// accepts.
+pub async fn send_event(
+    journal: &Journal,
+    run: &str,
+    key: &str,
+    value: &serde_json::Value,
+    note: &Note,
+) -> Result<SentEvent, OpsError> {
+    let history = journal.history(run).await?;
+    let (number, run_id) = (history.number, history.info.run_id.clone());
+    let notified = match journal.release(&run_id, key, value, note).await? {
+        Released::Told { worker } => Some(worker),
+        Released::Kept => None,
+    };
+    let (waiting, awaited) = (waiting(&history, key), awaited(&history));
+    Ok(SentEvent { number, run_id, key: key.to_owned(), notified, waiting, awaited })
+}
+
+fn waiting(history: &RunHistory, key: &str) -> Vec<String> {
+    let waits = |event: &Option<String>| event.as_deref() == Some(key);
+    let tasks = history.tasks.iter().filter(|task| task.waits_for.as_ref().is_some_and(|wait| waits(&wait.event)));
+    tasks.map(|task| task.id.clone()).collect()
+}
+
+fn awaited(history: &RunHistory) -> Vec<String> {
+    let mut keys: Vec<String> =
+        history.tasks.iter().filter_map(|task| task.waits_for.as_ref()?.event.clone()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}

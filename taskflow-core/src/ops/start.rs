@@ -1,0 +1,97 @@
+//! Starting a run.
+//!
+//! A run is prepared in two steps, because the defaults of parameters may depend on it: [`draft`]
+//! decides its id and its logical date, then its parameters and options are set, and [`start`]
+//! returns a request.
+
+use std::sync::Arc;
+
+use super::error::OpsError;
+use crate::base::Timestamp;
+use crate::dag::{DagDef, Params, Plan, Selection};
+use crate::engine::RunRequest;
+use crate::journal::Journal;
+use crate::run::{Durability, RunInfo};
+
+/// A run that was not started yet.
+#[derive(Debug)]
+#[must_use = "a draft does nothing until it is started"]
+pub struct Draft {
+    plan: Arc<Plan>,
+    info: RunInfo,
+    params: Params,
+    selection: Option<Selection>,
+    fail_fast: Option<bool>,
+}
+
+/// A manual run of a DAG, about the present time unless a logical date is given.
+///
+/// # Errors
+///
+/// When the graph of the DAG has mistakes.
+pub fn draft(dag: &'static DagDef, logical_date: Option<Timestamp>) -> Result<Draft, OpsError> {
+    let plan = dag.plan()?;
+    let info = RunInfo::manual(dag.id, logical_date.unwrap_or_else(Timestamp::now));
+    Ok(Draft { plan, info, params: Params::default(), selection: None, fail_fast: None })
+}
+
+impl Draft {
+    /// The graph.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The run.
+    pub fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// Sets the values of the parameters, all of them in order.
+    pub fn params(mut self, params: Params) -> Self {
+        self.params = params;
+        self
+    }
+
+    /// Runs a task and everything upstream of it only.
+    ///
+    /// # Errors
+    ///
+    /// When the DAG has no such task.
+    pub fn only(mut self, task: &str) -> Result<Self, OpsError> {
+        self.selection = Some(Selection::only(&self.plan, task)?);
+        Ok(self)
+    }
+
+    /// Runs a task, everything downstream of it and what these need only.
+    ///
+    /// # Errors
+    ///
+    /// When the DAG has no such task.
+    pub fn from(mut self, task: &str) -> Result<Self, OpsError> {
+        self.selection = Some(Selection::from(&self.plan, task)?);
+        Ok(self)
+    }
+
+    /// Whether the first failure ends the run. Default: what the DAG says.
+    pub fn fail_fast(mut self, fail_fast: bool) -> Self {
+        self.fail_fast = Some(fail_fast);
+        self
+    }
+}
+
+/// Returns the request for a run, which is stored in `journal` with this durability if there is
+/// one. The run starts with [`RunRequest::start`], which reports parameters that are out of range.
+pub fn start(draft: Draft, journal: Option<(&Journal, Durability)>) -> RunRequest<()> {
+    let Draft { plan, info, params, selection, fail_fast } = draft;
+    let mut request = RunRequest::of_plan(plan, info, params);
+    if let Some(selection) = selection {
+        request = request.select(selection);
+    }
+    if let Some(fail_fast) = fail_fast {
+        request = request.fail_fast(fail_fast);
+    }
+    match journal {
+        Some((journal, durability)) => request.durability(durability).journal(journal),
+        None => request,
+    }
+}

@@ -1,0 +1,174 @@
+//! A run and its tasks, as a document.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::reason::Reason;
+use crate::base::{Failure, Timestamp};
+use crate::journal::{
+    AttemptHistory, Delivery, Edit, LinkHistory, MissedDeadline, PushedHistory, RunHistory, RunRetry, SessionHistory,
+    TaskHistory, WaitHistory,
+};
+use crate::run::{RunState, RunType, TaskState, TriggeredBy};
+
+/// A run, as JSON documents have it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RunStatus<'a> {
+    /// The number of the run.
+    pub number: i64,
+    /// Its id.
+    pub run_id: &'a str,
+    /// Its DAG.
+    pub dag_id: &'a str,
+    /// Its state.
+    pub state: RunState,
+    /// Why it ended early.
+    pub halt_reason: Option<&'a str>,
+    /// What started it.
+    pub run_type: RunType,
+    /// The task that triggered it.
+    pub triggered_by: Option<&'a TriggeredBy>,
+    /// The point in time that it is about.
+    pub logical_date: Timestamp,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it started.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// The structural hash of its graph.
+    pub version: &'a str,
+    /// How many tasks are in which state.
+    pub counts: Map<String, Value>,
+    /// The processes that have run it.
+    pub sessions: &'a [SessionHistory],
+    /// What people have cleared and marked.
+    pub edits: &'a [Edit],
+    /// The retries of the whole run.
+    pub run_retries: &'a [RunRetry],
+    /// The deadline that it missed.
+    pub missed_deadline: Option<&'a MissedDeadline>,
+    /// The notifications of its callbacks.
+    pub deliveries: &'a [Delivery],
+    /// Its tasks.
+    pub tasks: Vec<TaskStatus<'a>>,
+}
+
+/// A task of a run, as JSON documents have it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct TaskStatus<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The label of its element.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<&'a str>,
+    /// Its state.
+    pub state: TaskState,
+    /// Its attempts.
+    pub attempts: Vec<AttemptStatus>,
+    /// When it reached its state.
+    pub since: Option<Timestamp>,
+    /// When it is retried.
+    pub retry_at: Option<Timestamp>,
+    /// What it waits for without a slot.
+    pub waits_for: Option<&'a WaitHistory>,
+    /// Why it did not succeed.
+    pub reason: Option<Reason>,
+    /// How often it was cleared.
+    pub cleared: u32,
+    /// Whether its state was set by a person.
+    pub marked: bool,
+    /// Whether what it returned is stored.
+    pub has_value: bool,
+    /// Its links.
+    pub links: &'a [LinkHistory],
+    /// The named values (XComs) that it has pushed.
+    pub pushed: &'a [PushedHistory],
+}
+
+/// An attempt of a task, as JSON documents have it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct AttemptStatus {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When it started.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How it ended.
+    pub state: TaskState,
+    /// Why it failed.
+    pub failure: Option<Reason>,
+    /// The index of the process that made it among the sessions.
+    pub session: usize,
+}
+
+impl<'a> RunStatus<'a> {
+    /// The document of a run.
+    pub fn of(history: &'a RunHistory) -> Self {
+        let counts = history.counts();
+        RunStatus {
+            number: history.number,
+            run_id: &history.info.run_id,
+            dag_id: &history.info.dag_id,
+            state: history.state,
+            halt_reason: history.halt_reason.as_deref(),
+            run_type: history.info.run_type,
+            triggered_by: history.info.triggered_by.as_ref(),
+            logical_date: history.info.logical_date,
+            created: history.created,
+            started: history.started(),
+            ended: history.ended,
+            version: &history.graph,
+            counts: counts.iter().map(|(state, count)| (state.name().to_owned(), (*count).into())).collect(),
+            sessions: &history.sessions,
+            edits: &history.edits,
+            run_retries: &history.run_retries,
+            missed_deadline: history.missed_deadline.as_ref(),
+            deliveries: &history.deliveries,
+            tasks: history.tasks.iter().map(TaskStatus::of).collect(),
+        }
+    }
+}
+
+impl<'a> TaskStatus<'a> {
+    /// The document of a task.
+    pub fn of(task: &'a TaskHistory) -> Self {
+        let upstream = || Some(Reason::of(&Failure::UpstreamFailed { task: task.cause.clone()? }));
+        TaskStatus {
+            id: &task.id,
+            label: task.label.as_deref(),
+            state: task.state,
+            attempts: task.attempts.iter().map(AttemptStatus::of).collect(),
+            since: task.since,
+            retry_at: task.retry_at,
+            waits_for: task.waits_for.as_ref(),
+            reason: match task.state {
+                TaskState::UpstreamFailed => upstream(),
+                _ => task.failure.as_deref().map(Reason::of),
+            },
+            cleared: task.cleared,
+            marked: task.marked,
+            has_value: task.has_value(),
+            links: &task.links,
+            pushed: &task.pushed,
+        }
+    }
+}
+
+impl AttemptStatus {
+    /// The document of an attempt.
+    pub fn of(attempt: &AttemptHistory) -> Self {
+        AttemptStatus {
+            number: attempt.number,
+            started: attempt.started,
+            ended: attempt.ended,
+            state: attempt.state,
+            failure: attempt.failure.as_deref().map(Reason::of),
+            session: attempt.session,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Keeping the store in order.
+
+use serde::Serialize;
+
+use super::cancel::end_jobs;
+use super::error::OpsError;
+#[cfg(feature = "sqlite")]
+use super::home::Home;
+use crate::config::Config;
+use crate::journal::{Journal, Prune, RunSummary};
+use crate::run::RunState;
+#[cfg(feature = "sqlite")]
+use crate::store::SyncMode;
+
+/// How many runs were deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// How many.
+    pub pruned: u64,
+}
+
+/// The runs that [`prune`] would delete, newest first.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn would_prune(journal: &Journal, prune: &Prune) -> Result<Vec<RunSummary>, OpsError> {
+    Ok(journal.would_prune(prune).await?)
+}
+
+/// Deletes old runs with their values, logs and artifacts. Of interrupted runs, if the filter
+/// includes them, the jobs on clusters are ended first, as by [`cancel`](super::cancel()). Running
+/// runs stay.
+///
+/// # Errors
+///
+/// When the store cannot be written, or files cannot be removed. Some runs may have been deleted
+/// then.
+pub async fn prune(journal: &Journal, prune: &Prune, config: Option<&Config>) -> Result<Pruned, OpsError> {
+    for run in journal.would_prune(prune).await? {
+        if run.state == RunState::Interrupted {
+            end_jobs(journal, &run, &[], config).await?;
+        }
+    }
+    Ok(Pruned { pruned: journal.prune(prune).await? })
+}
+
+/// How much space the store took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Vacuumed {
+    /// Bytes before.
+    pub before: u64,
+    /// Bytes now.
+    pub after: u64,
+}
+
+/// Returns the space of deleted runs to the file system.
+///
+/// # Errors
+///
+/// When the store cannot be written.
+pub async fn vacuum(journal: &Journal) -> Result<Vacuumed, OpsError> {
+    let (before, after) = journal.vacuum().await?;
+    Ok(Vacuumed { before, after })
+}
+
+/// The damage of a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+#[non_exhaustive]
+pub struct Checked {
+    /// Each a sentence that names the place; none when no damage was found.
+    pub findings: Vec<String>,
+}
+
+/// Looks for damage in the store of a home, also in one that cannot be opened. Reads everything.
+///
+/// # Errors
+///
+/// When there is no store, or it cannot be opened for a reason other than damage.
+#[cfg(feature = "sqlite")]
+pub async fn check(home: &Home) -> Result<Checked, OpsError> {
+    let findings = match home.open(SyncMode::Full).await {
+        Ok(journal) => journal.check().await?,
+        Err(error) => match Journal::examine(home.path()).await {
+            findings if findings.is_empty() => return Err(error),
+            findings => findings,
+        },
+    };
+    Ok(Checked { findings })
+}
