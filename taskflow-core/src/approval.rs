@@ -36,9 +36,9 @@
 //!
 //! The task is `deferred`, without holding a slot, and waits for the event whose key is its id.
 //! Answer it with `release last consent --value '"Publish"'` on the command line,
-//! [`Journal::release`](crate::journal::Journal::release) or
-//! [`RunControl::release`](crate::engine::RunControl::release). An invalid answer is rejected, and
-//! the error lists the valid ones.
+//! [`Journal::send_event`](crate::journal::Journal::send_event) or
+//! [`RunControl::send_event`](crate::engine::RunControl::send_event). An invalid answer is
+//! rejected, and the error lists the valid ones.
 
 use std::panic::Location;
 use std::sync::Arc;

@@ -5,7 +5,8 @@ use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use taskflow::engine::{RunState, TaskState};
-use taskflow::journal::{Cancellation, Journal, Note, TaskFilter};
+use taskflow::journal::{Journal, Note, TaskFilter};
+use taskflow::ops::{self, OpsError};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, DagOptions};
@@ -215,7 +216,8 @@ async fn a_run_that_waits_to_be_tried_again_waits_on_after_its_process_and_can_b
     let report = tokio::time::timeout(PATIENCE, handle).await?;
     assert_eq!(report.state(), RunState::Cancelled, "that ends the wait");
     assert_eq!((calls("extract waits"), calls("load waits")), (1, 1));
-    assert_eq!(journal.cancel("last", &Note::default()).await?, Cancellation::Over(RunState::Cancelled));
+    let again = ops::cancel(&journal, "last", &Note::default(), None).await;
+    assert!(matches!(again, Err(OpsError::Ended { state: RunState::Cancelled, .. })), "{again:?}");
     Ok(())
 }
 

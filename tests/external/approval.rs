@@ -56,7 +56,7 @@ async fn an_answer_says_who_gave_it_and_why() -> Result<(), BoxError> {
     let handle = consent::run().journal(&journal).start()?;
     until_it_asks(&journal, "consent").await?;
     let note = Note { by: "ada".to_owned(), reason: "looks fine".to_owned() };
-    journal.release("last", "consent", &Choice::Correct { factor: 0.5 }, &note).await?;
+    journal.send_event("last", "consent", &Choice::Correct { factor: 0.5 }, &note).await?;
     let report = tokio::time::timeout(PATIENCE, handle).await?;
     assert_eq!(report.result().unwrap(), "Correct { factor: 0.5 } by ada: looks fine");
     Ok(())
@@ -67,17 +67,17 @@ async fn what_is_no_answer_is_refused_with_what_would_be_one() -> Result<(), Box
     let journal = Journal::in_memory()?;
     let handle = consent::run().journal(&journal).start()?;
     until_it_asks(&journal, "consent").await?;
-    let error = journal.release("last", "consent", &"Maybe", &Note::default()).await.unwrap_err();
+    let error = journal.send_event("last", "consent", &"Maybe", &Note::default()).await.unwrap_err();
     assert!(matches!(error, JournalError::Answer { .. }));
     let said = error.to_string();
     assert!(said.contains("that does not answer `consent`: \"Maybe\" is not a valid Choice: "), "{said}");
     assert!(said.contains("expected `Publish` or `Correct`"), "{said}");
     let control: RunControl = handle.control();
-    let said = control.release("consent", &7).unwrap_err().to_string();
+    let said = control.send_event("consent", &7).unwrap_err().to_string();
     assert!(said.starts_with("7 is not a valid Choice"), "{said}");
     // Other events are free, and the task still waits.
-    control.release("something else", &7)?;
-    control.release("consent", &Choice::Publish)?;
+    control.send_event("something else", &7)?;
+    control.send_event("consent", &Choice::Publish)?;
     let report = tokio::time::timeout(PATIENCE, handle).await?;
     assert_eq!(report.result().unwrap(), "Publish by : ");
     Ok(())
@@ -93,9 +93,9 @@ async fn a_question_waits_for_its_answer_through_restarts() -> Result<(), BoxErr
     assert_eq!(tokio::time::timeout(PATIENCE, handle).await?.state(), RunState::Interrupted);
 
     let journal = Journal::open(home.path()).await?;
-    let refused = journal.release("last", "gate", &"yes", &Note::default()).await.unwrap_err().to_string();
+    let refused = journal.send_event("last", "gate", &"yes", &Note::default()).await.unwrap_err().to_string();
     assert!(refused.contains("expected `approved` or `rejected`"), "{refused}");
-    journal.release("last", "gate", &Decision::Approved, &Note::default()).await?;
+    journal.send_event("last", "gate", &Decision::Approved, &Note::default()).await?;
     let report = journal.resume("last").await?.await?;
     assert_eq!(report.state(), RunState::Success);
     assert_eq!(report.task("go_on").unwrap().state(), TaskState::Success);
@@ -105,7 +105,7 @@ async fn a_question_waits_for_its_answer_through_restarts() -> Result<(), BoxErr
 #[test]
 fn a_rejection_skips_what_follows() {
     let handle = gate::run().start().unwrap();
-    handle.control().release("gate", &Decision::Rejected).unwrap();
+    handle.control().send_event("gate", &Decision::Rejected).unwrap();
     let report = finish(handle);
     assert_eq!(report.state(), RunState::Success);
     let gate = report.task("gate").unwrap();
@@ -131,8 +131,8 @@ fn each_of_them() -> Vec<bool> {
 #[test]
 fn each_element_is_asked_about_by_itself() {
     let handle = each_of_them::run().start().unwrap();
-    handle.control().release("may[1]", &Decision::Rejected).unwrap();
-    handle.control().release("may[0]", &Decision::Approved).unwrap();
-    assert!(handle.control().release("may[0]", &"perhaps").is_err());
+    handle.control().send_event("may[1]", &Decision::Rejected).unwrap();
+    handle.control().send_event("may[0]", &Decision::Approved).unwrap();
+    assert!(handle.control().send_event("may[0]", &"perhaps").is_err());
     assert_eq!(finish(handle).result(), Some(&vec![true, false]));
 }

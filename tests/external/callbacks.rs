@@ -365,7 +365,7 @@ async fn a_run_that_goes_on_begins_with_what_it_owes() -> Result<(), BoxError> {
     forget(home.path()).await?;
 
     let journal = Journal::open(home.path()).await?;
-    journal.release("last", "go", &5, &Note::default()).await?;
+    journal.send_event("last", "go", &5, &Note::default()).await?;
     let report = journal.resume("last").await?.await?;
     assert_eq!(report.state(), RunState::Success);
     assert_eq!(short(&told("resumed")), ["success work", "success work", "success asks", "success resumed"]);

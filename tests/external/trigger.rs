@@ -238,7 +238,7 @@ async fn a_detached_run_goes_on_without_the_one_that_has_triggered_it() -> Resul
     assert!(runs.len() == 2 && runs.contains(by_task), "{runs:?}");
     for (run, key) in [(by_task, "by task"), (runs.iter().find(|run| *run != by_task).ok_or("two")?, "by node")] {
         history_when(&journal, run, is_deferred("asks")).await;
-        journal.release(run, key, &5, &Note::default()).await?;
+        journal.send_event(run, key, &5, &Note::default()).await?;
         history_when(&journal, run, |history| history.state == RunState::Success).await;
     }
     Ok(())
@@ -291,7 +291,7 @@ async fn a_resumed_run_goes_on_with_the_one_that_it_has_triggered() -> Result<()
     let runs = run_of(&journal, "asking").await?;
     let [child] = &*runs else { panic!("{runs:?}") };
     history_when(&journal, child, |history| history.sessions.len() == 2 && is_deferred("asks")(history)).await;
-    journal.release(child, "after the crash", &41, &Note::default()).await?;
+    journal.send_event(child, "after the crash", &41, &Note::default()).await?;
     let report = tokio::time::timeout(PATIENCE, handle).await?;
     assert_eq!(report.result(), Some(&42));
     assert_eq!(report.task("asking").map(|task| task.attempt_count()), Some(1));
@@ -307,7 +307,7 @@ async fn a_run_that_has_ended_meanwhile_gives_its_result_to_the_one_that_is_resu
 
     let journal = Journal::open(home.path()).await?;
     let child = run_of(&journal, "asking").await?.remove(0);
-    journal.release(&child, "meanwhile", &6, &Note::default()).await?;
+    journal.send_event(&child, "meanwhile", &6, &Note::default()).await?;
     let report = journal.resume(&child).await?.await?;
     assert!(report.is_success());
     let report = journal.resume_dag(&parent, &dag).await?.await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use taskflow::engine::{RunState, TaskState};
-use taskflow::journal::{Journal, JournalError, Note, Released, RunHistory, TaskFilter};
+use taskflow::journal::{EventDelivery, Journal, JournalError, Note, RunHistory, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::{BoxError, Engine, Value, sensors};
 use taskflow_tests::common::{PATIENCE, finish, live, locked, on_both_drivers, reference};
@@ -177,10 +177,10 @@ fn an_event_is_released_by_a_call_and_brings_a_typed_value() {
     let wait = || calls("ask approval-a") > 0;
     until_true(wait);
     // Another key is not for it, and what is no `Approval` leaves it waiting.
-    control.release("approval-b", &yes("eve")).unwrap();
-    control.release("approval-a", &17).unwrap();
+    control.send_event("approval-b", &yes("eve")).unwrap();
+    control.send_event("approval-a", &17).unwrap();
     until_true(|| calls("ask approval-a") > 1);
-    control.release("approval-a", &yes("ann")).unwrap();
+    control.send_event("approval-a", &yes("ann")).unwrap();
     let report = finish(handle);
     assert_eq!(report.result().map(String::as_str), Some(r#"Yes { by: "ann" }"#));
     assert_eq!(calls("ask approval-a"), 3);
@@ -203,7 +203,7 @@ fn an_event_may_come_before_the_task_that_waits_for_it_and_is_for_all_that_do() 
         vec_of([told(first), told(ask("early").id("ask_2").after(first))])
     });
     let handle = dag.unwrap().run().start().unwrap();
-    handle.control().release("early", &Approval::No).unwrap();
+    handle.control().send_event("early", &Approval::No).unwrap();
     assert_eq!(finish(handle).result(), Some(&vec!["No".to_owned(), "No".to_owned()]));
 }
 
@@ -330,22 +330,22 @@ async fn a_deferred_task_waits_on_after_its_process_and_is_released_while_nobody
 
     // It goes on waiting in another process, which ends as well.
     let handle = journal.resume_dag("1", &dag).await?.start()?;
-    let told = journal.release("1", "something else", &1, &Note::default()).await?;
-    assert!(matches!(told, Released::Told { .. }), "{told:?}");
+    let told = journal.send_event("1", "something else", &1, &Note::default()).await?;
+    assert!(matches!(told, EventDelivery::Requested { .. }), "{told:?}");
     history(&journal, |history| history.sessions.len() == 2 && is(history, "ask", TaskState::Deferred)).await;
     journal.close().await?;
     handle.await;
 
     let journal = Journal::open(home.path()).await?;
     let note = Note { by: "ann".to_owned(), reason: "looks good".to_owned() };
-    assert_eq!(journal.release("1", "resumed", &yes("ann"), &note).await?, Released::Kept);
+    assert_eq!(journal.send_event("1", "resumed", &yes("ann"), &note).await?, EventDelivery::Stored);
     let report = journal.resume_dag("1", &dag).await?.await?;
     assert_eq!(report.result().map(String::as_str), Some(r#"Yes { by: "ann" }"#));
     // One attempt, called once before it waited and once after.
     let task = journal.history("1").await?.task("ask").cloned().unwrap();
     assert_eq!((task.attempts.len(), task.attempts[0].number, task.waits_for), (1, 1, None));
     assert_eq!(calls("ask resumed"), 2);
-    let error = journal.release("1", "resumed", &1, &Note::default()).await.unwrap_err();
+    let error = journal.send_event("1", "resumed", &1, &Note::default()).await.unwrap_err();
     assert!(matches!(error, JournalError::Nothing { .. }), "{error}");
     Ok(())
 }
@@ -359,8 +359,8 @@ async fn a_live_run_is_told_of_an_event_by_another_process() -> Result<(), BoxEr
     // Another journal on the same home stands for another process.
     let other = Journal::open(home.path()).await?;
     history(&other, |history| is(history, "ask", TaskState::Deferred)).await;
-    let answer = other.release("last", "told", &Approval::No, &Note::default()).await?;
-    assert!(matches!(answer, Released::Told { .. }), "{answer:?}");
+    let answer = other.send_event("last", "told", &Approval::No, &Note::default()).await?;
+    assert!(matches!(answer, EventDelivery::Requested { .. }), "{answer:?}");
     let report = tokio::time::timeout(PATIENCE, handle).await?;
     assert_eq!(report.result().map(String::as_str), Some("No"));
     Ok(())
@@ -371,13 +371,13 @@ async fn a_cleared_task_does_not_hear_what_was_released_before() -> Result<(), B
     let journal = Journal::in_memory()?;
     let dag = Dag::build("cleared", || told(ask("cleared")))?;
     let handle = dag.run().journal(&journal).start()?;
-    handle.control().release("cleared", &yes("ann"))?;
+    handle.control().send_event("cleared", &yes("ann"))?;
     assert_eq!(handle.await.result().map(String::as_str), Some(r#"Yes { by: "ann" }"#));
 
     journal.clear("last", &TaskFilter::tasks(["ask".to_owned()]).downstream(), &Note::default()).await?;
     let handle = journal.resume_dag("last", &dag).await?.start()?;
     history(&journal, |history| is(history, "ask", TaskState::Deferred)).await;
-    handle.control().release("cleared", &Approval::No)?;
+    handle.control().send_event("cleared", &Approval::No)?;
     assert_eq!(handle.await.result().map(String::as_str), Some("No"));
     Ok(())
 }

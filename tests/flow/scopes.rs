@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use taskflow::engine::{RunState, TaskState};
 use taskflow::graph::BuildError;
-use taskflow::journal::{Cancellation, Journal, Note, TaskFilter};
+use taskflow::journal::{Journal, Note, TaskFilter};
+use taskflow::ops;
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, Selection};
@@ -355,8 +356,8 @@ async fn a_run_that_is_cancelled_while_nobody_runs_it_leaves_its_teardown() -> R
     dag.run().journal(&journal).await?;
     // As if the process had died before the work ended.
     journal.clear("last", &TaskFilter::tasks(["delete"]), &note()).await?;
-    let left = journal.cancel("last", &note()).await?;
-    assert_eq!(left, Cancellation::LeavesTeardowns { tasks: vec!["delete".to_owned()] });
+    let cancelled = ops::cancel(&journal, "last", &note(), None).await?;
+    assert_eq!((cancelled.state, &*cancelled.teardowns), (RunState::Running, &["delete".to_owned()][..]));
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!(report.state(), RunState::Cancelled);
     assert_eq!(states(&report), "create=success work=success delete=success");

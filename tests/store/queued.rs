@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use taskflow::BoxError;
 use taskflow::engine::{RunError, RunState, RunType, TaskState};
-use taskflow::journal::{Cancellation, Journal, JournalError, Note, Prune, Released, RunFilter, RunOrder, TaskFilter};
+use taskflow::journal::{EventDelivery, Journal, JournalError, Note, Prune, RunFilter, RunOrder, TaskFilter};
+use taskflow::ops::{self, OpsError};
 use taskflow::prelude::*;
 
 #[task]
@@ -89,11 +90,12 @@ async fn a_claimed_run_is_not_claimed_again() -> Result<(), BoxError> {
 async fn a_queued_run_can_be_cancelled() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     journal.enqueue(doubled::run(1)).await?;
-    assert_eq!(journal.cancel("last", &note()).await?, Cancellation::Done);
+    assert_eq!(ops::cancel(&journal, "last", &note(), None).await?.state, RunState::Cancelled);
     let history = journal.history("last").await?;
     assert_eq!((history.state, history.halt_reason.as_deref()), (RunState::Cancelled, Some("no need (by ada)")));
     assert!(history.tasks.iter().all(|task| task.state == TaskState::Cancelled));
-    assert_eq!(journal.cancel("last", &note()).await?, Cancellation::Over(RunState::Cancelled));
+    let again = ops::cancel(&journal, "last", &note(), None).await;
+    assert!(matches!(again, Err(OpsError::Ended { state: RunState::Cancelled, .. })), "{again:?}");
     Ok(())
 }
 
@@ -115,7 +117,7 @@ async fn marking_tasks_of_a_queued_run_does_not_start_it() -> Result<(), BoxErro
 async fn an_event_reaches_a_run_that_has_not_started() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     journal.enqueue(asking::run()).await?;
-    assert_eq!(journal.release("last", "colour", &"green", &note()).await?, Released::Kept);
+    assert_eq!(journal.send_event("last", "colour", &"green", &note()).await?, EventDelivery::Stored);
     assert_eq!(journal.history("last").await?.state, RunState::Queued);
     assert_eq!(journal.resume("last").await?.await?.state(), RunState::Success);
     let history = journal.history("last").await?;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 
 use taskflow::engine::{RunState, TaskState};
-use taskflow::journal::{Cancellation, Journal, JournalError, Note, RunFilter, TaskFilter};
+use taskflow::journal::{Journal, JournalError, Note, RunFilter, TaskFilter};
+use taskflow::ops::{self, OpsError};
 use taskflow::prelude::*;
 use taskflow::{BoxError, Durability};
 
@@ -204,9 +205,10 @@ async fn a_replay_runs_one_task_from_its_stored_inputs_and_leaves_no_trace() -> 
 async fn a_cleared_run_can_be_cancelled_instead() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     etl::run("cancel".to_owned()).journal(&journal).await?;
-    assert_eq!(journal.cancel("last", &note()).await?, Cancellation::Over(RunState::Success));
+    let ended = ops::cancel(&journal, "last", &note(), None).await;
+    assert!(matches!(ended, Err(OpsError::Ended { state: RunState::Success, .. })), "{ended:?}");
     journal.clear("last", &TaskFilter::tasks(["load"]).downstream(), &note()).await?;
-    assert_eq!(journal.cancel("last", &note()).await?, Cancellation::Done);
+    assert_eq!(ops::cancel(&journal, "last", &note(), None).await?.state, RunState::Cancelled);
     let history = journal.history("last").await?;
     assert_eq!(history.state, RunState::Cancelled);
     assert_eq!(history.task("load").unwrap().state, TaskState::Cancelled);
@@ -235,7 +237,8 @@ async fn a_run_under_way_is_not_edited_and_can_be_cancelled_from_outside() -> Re
     assert!(matches!(error, JournalError::Live { .. }), "{error}");
     let error = journal.resume_dag("last", &dag).await.unwrap_err();
     assert!(matches!(error, JournalError::Live { .. }), "{error}");
-    assert!(matches!(journal.cancel("last", &note()).await?, Cancellation::Asked { .. }));
+    let requested = ops::cancel(&journal, "last", &note(), None).await?;
+    assert!(requested.worker.is_some(), "{requested:?}");
     let report = handle.await;
     assert_eq!(report.state(), RunState::Cancelled);
     assert_eq!(report.halt_reason(), Some("mended (by ada)"));

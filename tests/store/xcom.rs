@@ -244,7 +244,7 @@ fn what_a_task_keeps_is_for_itself_and_of_its_type() {
 fn a_wait_forgets_nothing() {
     let dag = Dag::build("waits", || wants_more("pushes_and_waits").after(pushes_and_waits())).unwrap();
     let handle = dag.run().start().unwrap();
-    handle.control().release("go on", &()).unwrap();
+    handle.control().send_event("go on", &()).unwrap();
     assert_eq!(common::finish(handle).result(), Some(&9));
 }
 
@@ -306,7 +306,7 @@ async fn what_was_pushed_is_there_after_the_process() -> Result<(), BoxError> {
     assert_eq!(handle.await.state(), RunState::Interrupted);
 
     let journal = Journal::open(home.path()).await?;
-    journal.release("last", "go on", &1, &Note::default()).await?;
+    journal.send_event("last", "go on", &1, &Note::default()).await?;
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!(report.success()?, "6 rows of a and b");
 

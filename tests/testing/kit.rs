@@ -315,9 +315,9 @@ fn asked() -> u32 {
 
 #[test]
 fn an_event_comes_from_outside_when_the_test_says_so() {
-    let outcome = Test::new(asked {}).release_after(3 * HOUR, "answer", 21).run();
+    let outcome = Test::new(asked {}).send_event_after(3 * HOUR, "answer", 21).run();
     assert_eq!((outcome.result(), outcome.elapsed()), (&42, 3 * HOUR));
-    explore(0..20, || Test::new(asked {}).release("answer", 1));
+    explore(0..20, || Test::new(asked {}).send_event("answer", 1));
 }
 
 #[test]

@@ -198,11 +198,11 @@ impl RunControl {
     ///
     /// When the value cannot be serialised, or is not a valid answer to a task that
     /// [asks](crate::approval).
-    pub fn release(&self, key: &str, value: &impl serde::Serialize) -> Result<(), serde_json::Error> {
+    pub fn send_event(&self, key: &str, value: &impl serde::Serialize) -> Result<(), serde_json::Error> {
         let value = serde_json::to_value(value)?;
         crate::approval::check(&self.shared.plan, key, &value).map_err(serde::ser::Error::custom)?;
         let value = Arc::from(value.to_string());
-        let input = Input::Release { key: key.to_owned(), value, by: String::new(), reason: String::new() };
+        let input = Input::Event { key: key.to_owned(), value, by: String::new(), reason: String::new() };
         self.engine.shared().send(self.key, &self.shared.info.run_id, input);
         Ok(())
     }

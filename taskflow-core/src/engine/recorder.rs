@@ -116,9 +116,9 @@ impl Commits {
     }
 
     /// Another process sent an event.
-    pub(crate) fn release(&self, key: String, value: Arc<str>, by: String, reason: String) {
+    pub(crate) fn send_event(&self, key: String, value: Arc<str>, by: String, reason: String) {
         let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
-        shared.send(self.key, &of.info.run_id, Input::Release { key, value, by, reason });
+        shared.send(self.key, &of.info.run_id, Input::Event { key, value, by, reason });
     }
 
     /// Sets whether too much waits to be stored.

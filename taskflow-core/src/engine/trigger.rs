@@ -285,7 +285,7 @@ impl Triggering {
             let Some(parent) = parent.upgrade() else { return };
             let value = Arc::from(format!("\"{}\"", ended.state.name()));
             parent.children.put(&run_id, Child::Ended(ended));
-            parent.send(Input::Release {
+            parent.send(Input::Event {
                 key: format!("{RUN_ENDED}{run_id}"),
                 value,
                 by: String::new(),

@@ -36,16 +36,15 @@ impl Note {
 
 /// The outcome of [`Journal::cancel`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cancellation {
+pub(crate) enum Cancellation {
     /// A process owns the run. It was asked to cancel it, and will do so within the grace time of
     /// the run.
-    Asked {
+    Requested {
         /// That process, `host:pid`.
         worker: String,
     },
     /// No process owned the run. It is cancelled.
-    Done,
+    Cancelled,
     /// No process owned the run. It is cancelled except for the teardowns of what it has set up:
     /// [`resume`](Journal::resume) runs these and nothing else.
     LeavesTeardowns {
@@ -53,7 +52,7 @@ pub enum Cancellation {
         tasks: Vec<String>,
     },
     /// The run had ended before.
-    Over(RunState),
+    Ended(RunState),
 }
 
 impl Journal {
@@ -123,16 +122,12 @@ impl Journal {
 
     /// Cancels a run: what has not started becomes `cancelled`, what runs is asked to stop.
     ///
-    /// Jobs on a cluster of a run that no process owns are left alone; the command `cancel` ends
-    /// those as well.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such run, or the store cannot be written.
-    pub async fn cancel(&self, run: &str, note: &Note) -> Result<Cancellation, JournalError> {
+    /// Leaves the jobs on a cluster of a run that no process owns alone: `ops::cancel` ends those,
+    /// and is what callers outside of this crate use.
+    pub(crate) async fn cancel(&self, run: &str, note: &Note) -> Result<Cancellation, JournalError> {
         let row = self.row(run).await?;
         if row.state.is_terminal() {
-            return Ok(Cancellation::Over(row.state));
+            return Ok(Cancellation::Ended(row.state));
         }
         if let Some(worker) = row.live_owner() {
             return self.ask_to_cancel(&row, worker.to_owned(), note).await;
@@ -149,7 +144,7 @@ impl Journal {
         let reason = if reason.is_empty() { "cancelled".to_owned() } else { reason };
         let request = Request { run: row.number, what: RequestKind::Cancel, by, reason, at: Timestamp::now() };
         self.inner.store.ask(&request).await?;
-        Ok(Cancellation::Asked { worker })
+        Ok(Cancellation::Requested { worker })
     }
 }
 
@@ -224,7 +219,7 @@ impl AdoptedRun {
     /// As [`Journal::cancel`].
     pub(crate) async fn cancel(mut self, note: &Note) -> Result<Cancellation, JournalError> {
         if self.history.row.state.is_terminal() {
-            return Ok(Cancellation::Over(self.history.row.state));
+            return Ok(Cancellation::Ended(self.history.row.state));
         }
         let state = RunState::Cancelled;
         let reason = said(if note.reason.is_empty() { "cancelled" } else { &note.reason }, &note.by);
@@ -247,7 +242,7 @@ impl AdoptedRun {
         }
         entries.push((Entry::Ended { state }, None));
         self.append(entries, state).await?;
-        Ok(Cancellation::Done)
+        Ok(Cancellation::Cancelled)
     }
 }
 

@@ -7,7 +7,7 @@
 //! - `history`: folds the entries of a run. `elements`: numbers of mapped tasks. `values`: reads
 //!   stored values.
 //! - `adopted`: a run that this process has claimed, and the protocol of claiming. On it work
-//!   `edit` (clear, mark, cancel), `release` (events) and `resume`. `resume_state`: what of a
+//!   `edit` (clear, mark, cancel), `send_event` and `resume`. `resume_state`: what of a
 //!   history applies to the present graph. `task_filter`: selects tasks. `enqueue`: creates runs
 //!   that wait for a process.
 //! - `history_view`: a history as a [`RunView`](crate::run::RunView). `follow`: a history that is
@@ -36,13 +36,13 @@ mod journal;
 #[cfg(feature = "testing")]
 mod manual_journal;
 mod params;
-mod release;
 mod replay;
 mod resume;
 mod resume_state;
 mod run_log;
 mod scopes;
 mod segment;
+mod send_event;
 mod task_filter;
 mod task_history;
 mod upkeep;
@@ -52,7 +52,8 @@ mod writer;
 #[cfg(feature = "cli")]
 pub(crate) use adopted::AdoptedRun;
 pub use deliveries::Delivery;
-pub use edit::{Cancellation, Note};
+pub(crate) use edit::Cancellation;
+pub use edit::Note;
 pub use error::JournalError;
 pub use explain::Explanation;
 pub use follow::{RunChange, RunFollower};
@@ -61,8 +62,8 @@ pub use history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};
 pub use journal::{Journal, JournalBuilder, RunSummary};
 #[cfg(feature = "testing")]
 pub(crate) use manual_journal::ManualJournal;
-pub use release::Released;
 pub use replay::Replay;
+pub use send_event::EventDelivery;
 pub use task_filter::TaskFilter;
 pub use task_history::{AttemptHistory, LinkHistory, PushedHistory, TaskHistory, WaitHistory};
 pub use upkeep::Prune;

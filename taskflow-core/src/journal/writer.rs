@@ -299,8 +299,8 @@ impl Writer {
             let Some(commits) = log.commits() else { continue };
             match request.what {
                 RequestKind::Cancel => commits.cancel(&said(&request.reason, &request.by)),
-                RequestKind::Release { key, value } => {
-                    commits.release(key, value.into(), request.by, request.reason);
+                RequestKind::Event { key, value } => {
+                    commits.send_event(key, value.into(), request.by, request.reason);
                 }
             }
             self.carried_out.push((id, Arc::downgrade(log)));

@@ -50,7 +50,7 @@ pub(super) struct Core {
     /// The events received.
     pub(super) external: Events,
     /// The number of events received.
-    pub(super) released: u64,
+    pub(super) event_count: u64,
     /// When elements may begin, by the blocks of mappings with a rate.
     pub(super) element_starts: HashMap<u32, ElementStarts>,
     /// The labels of elements, by expand node.
@@ -100,7 +100,7 @@ impl Core {
             late: Vec::new(),
             waiters: HashMap::new(),
             external: Arc::default(),
-            released: 0,
+            event_count: 0,
             element_starts: HashMap::new(),
             labels: HashMap::new(),
             group_retries: GroupRetries::default(),

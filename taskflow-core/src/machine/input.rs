@@ -21,7 +21,7 @@ pub(crate) enum Input {
     /// A request to end the run.
     Cancel { reason: String },
     /// An event has been sent; its value is JSON.
-    Release { key: String, value: Arc<str>, by: String, reason: String },
+    Event { key: String, value: Arc<str>, by: String, reason: String },
     /// The run ends early in `state`: its host cannot continue it, or it was ending early before it
     /// was interrupted.
     Halt { reason: String, state: RunState },

@@ -23,8 +23,8 @@ impl Machine {
         self.core.late.clear();
         self.core.unbound.clear();
         for (key, payload) in &restored.events {
-            self.core.released += 1;
-            Arc::make_mut(&mut self.core.external).insert(key.clone(), (self.core.released, payload.clone()));
+            self.core.event_count += 1;
+            Arc::make_mut(&mut self.core.external).insert(key.clone(), (self.core.event_count, payload.clone()));
         }
         (self.core.run_retries, self.core.run_retry) = (restored.run_retries, restored.run_retry);
         (self.core.past.queued, self.core.past.past_deadline) = (restored.queued, restored.past_deadline);

@@ -129,7 +129,7 @@ impl Machine {
         next.core.latest = core.latest;
         next.core.winners = core.winners.clone();
         next.core.external = Arc::clone(&core.external);
-        next.core.released = core.released;
+        next.core.event_count = core.event_count;
         let (mut entries, mut events) = (std::mem::take(&mut self.core.entries), std::mem::take(&mut self.core.events));
         if self.core.settings.observed {
             events.extend(tasks.iter().map(|&task| {
@@ -203,7 +203,7 @@ impl Machine {
                 wait: core.waiters.get(&task).filter(|_| !is_open).map(|waiter| Box::new(waiter.record.clone())),
                 // Earlier events are not for it: it waits for new ones.
                 events_seen: if is_open && cell.attempt > 0 {
-                    core.released
+                    core.event_count
                 } else {
                     core.past.events_seen.get(&task).copied().unwrap_or(0)
                 },

@@ -32,7 +32,7 @@ impl Core {
             Input::Cancel { reason } => {
                 self.halt(graph, reason, RunState::Cancelled, Transition::Cancel, now, commands);
             }
-            Input::Release { key, value, by, reason } => self.release(key, (value, by, reason), now, commands),
+            Input::Event { key, value, by, reason } => self.receive_event(key, (value, by, reason), now, commands),
             Input::Halt { reason, state } => self.halt(graph, reason, state, Transition::Cancel, now, commands),
         }
         self.propagate(graph, now, commands);

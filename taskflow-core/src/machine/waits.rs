@@ -97,7 +97,7 @@ impl Core {
     }
 
     /// Delivers an event that tasks may wait for, now or later.
-    pub(super) fn release(
+    pub(super) fn receive_event(
         &mut self,
         key: String,
         (value, by, reason): (Arc<str>, String, String),
@@ -112,8 +112,8 @@ impl Core {
         let mut waiting: Vec<u32> =
             self.waiters.iter().filter(|(_, waiter)| waiter.waits_for(&key)).map(|(&task, _)| task).collect();
         waiting.sort_unstable();
-        self.released += 1;
-        Arc::make_mut(&mut self.external).insert(key, (self.released, payload));
+        self.event_count += 1;
+        Arc::make_mut(&mut self.external).insert(key, (self.event_count, payload));
         for task in waiting {
             if self.tasks[task as usize].state == TaskState::Deferred {
                 self.come_back(task, now, commands);

@@ -141,11 +141,11 @@ fn answer(run: &RunSummary, state: RunState) -> CancelledRun {
 
 async fn once(journal: &Journal, run: &RunSummary, note: &Note, config: Option<&Config>) -> Result<Step, OpsError> {
     Ok(match journal.cancel(&run.info.run_id, note).await? {
-        Cancellation::Over(state) => Step::Ended(state),
-        Cancellation::Asked { worker } => {
+        Cancellation::Ended(state) => Step::Ended(state),
+        Cancellation::Requested { worker } => {
             Step::Cancelled(CancelledRun { worker: Some(worker), ..answer(run, RunState::Running) })
         }
-        Cancellation::Done => {
+        Cancellation::Cancelled => {
             let jobs = end_jobs(journal, run, &[], config).await?;
             Step::Cancelled(CancelledRun { jobs, ..answer(run, RunState::Cancelled) })
         }

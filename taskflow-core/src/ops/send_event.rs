@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::error::OpsError;
-use crate::journal::{Journal, Note, Released, RunHistory};
+use crate::journal::{EventDelivery, Journal, Note, RunHistory};
 
 /// An event that was sent to a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,7 +26,7 @@ pub struct SentEvent {
 }
 
 /// Sends an event to a run: tasks that wait for `key`, now or later, continue with `value`. See
-/// [`Journal::release`].
+/// [`Journal::send_event`].
 ///
 /// # Errors
 ///
@@ -41,9 +41,9 @@ pub async fn send_event(
 ) -> Result<SentEvent, OpsError> {
     let history = journal.history(run).await?;
     let (number, run_id) = (history.number, history.info.run_id.clone());
-    let notified = match journal.release(&run_id, key, value, note).await? {
-        Released::Told { worker } => Some(worker),
-        Released::Kept => None,
+    let notified = match journal.send_event(&run_id, key, value, note).await? {
+        EventDelivery::Requested { worker } => Some(worker),
+        EventDelivery::Stored => None,
     };
     let (waiting, awaited) = (waiting(&history, key), awaited(&history));
     Ok(SentEvent { number, run_id, key: key.to_owned(), notified, waiting, awaited })

@@ -222,5 +222,6 @@ pub(crate) enum RequestKind {
     /// To cancel the run.
     Cancel,
     /// To deliver an event to the run; the value is JSON.
-    Release { key: String, value: String },
+    #[serde(rename = "release")]
+    Event { key: String, value: String },
 }

@@ -64,12 +64,12 @@ impl TaskContext {
     /// ctx.wait_for("approval")?;`
     ///
     /// The event is sent to this run by its key, with
-    /// [`RunControl::release`](crate::engine::RunControl::release),
-    /// [`Journal::release`](crate::journal::Journal::release) or `release RUN KEY --value JSON` on
-    /// the command line. It may be sent before the task waits for it, and several tasks may wait
-    /// for the same event. Until then it behaves like [`defer_until`](TaskContext::defer_until). A
-    /// value that is not a `T` is reported in the log of the attempt, and the task continues to
-    /// wait.
+    /// [`RunControl::send_event`](crate::engine::RunControl::send_event),
+    /// [`Journal::send_event`](crate::journal::Journal::send_event) or
+    /// `release RUN KEY --value JSON` on the command line. It may be sent before the task waits for
+    /// it, and several tasks may wait for the same event. Until then it behaves like
+    /// [`defer_until`](TaskContext::defer_until). A value that is not a `T` is reported in the log
+    /// of the attempt, and the task continues to wait.
     ///
     /// # Errors
     ///

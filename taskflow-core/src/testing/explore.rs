@@ -78,7 +78,7 @@ impl<T: Value> Test<T> {
             failing_store: own.failing_store.or(random.failing_store),
             clock_jumps: own.clock_jumps,
             cancel_after: own.cancel_after,
-            releases: own.releases,
+            events: own.events,
             ..random
         };
         self.workers = rng.usize(1..=self.workers.max(4));

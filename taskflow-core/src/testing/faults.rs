@@ -21,14 +21,14 @@ pub(super) struct Faults {
     /// The run is cancelled after this many transitions.
     pub(super) cancel_after: Option<u64>,
     /// The events that are sent.
-    pub(super) releases: Vec<Release>,
+    pub(super) events: Vec<SentEvent>,
     /// How much the clock differs when the next process resumes the run, in nanoseconds.
     pub(super) restart_gap: i64,
 }
 
 /// An event that is sent after this virtual time.
 #[derive(Clone, Debug)]
-pub(super) struct Release {
+pub(super) struct SentEvent {
     pub(super) after: Duration,
     pub(super) key: String,
     /// The value, as JSON.

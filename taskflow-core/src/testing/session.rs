@@ -37,7 +37,7 @@ pub enum TestError {
     /// The run never ends.
     #[error(
         "nothing can happen any more, and the run has not ended; tasks that have not ended: {}. They wait for something that \
-         the test does not have (a lost worker without a `timeout`, an event without a `release`, a message of a thread or of the network)\n{log}", .tasks.join(", ")
+         the test does not have (a lost worker without a `timeout`, an event without a `send_event`, a message of a thread or of the network)\n{log}", .tasks.join(", ")
     )]
     Stuck {
         /// The tasks that are running or deferred.

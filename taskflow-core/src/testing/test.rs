@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::faults::{Faults, Release};
+use super::faults::{Faults, SentEvent};
 use super::outcome::Outcome;
 use super::script::{Act, Script, Target, Whom, panics, skips};
 use super::session::{RecordOptions, TestError, play};
@@ -225,7 +225,7 @@ impl<T> Test<T> {
 
 /// What comes from outside.
 impl<T> Test<T> {
-    /// Somebody releases this event at the beginning: `ctx.wait_for::<V>(key)` gives the value.
+    /// Sends an event to the run when it starts: `ctx.wait_for::<V>(key)` returns the value.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -238,18 +238,18 @@ impl<T> Test<T> {
     /// fn careful() -> bool {
     ///     ask()
     /// }
-    /// assert_eq!(Test::new(careful {}).release("approved", true).run().result(), &true);
+    /// assert_eq!(Test::new(careful {}).send_event("approved", true).run().result(), &true);
     /// ```
-    pub fn release(self, key: &str, value: impl serde::Serialize) -> Self {
-        self.release_after(Duration::ZERO, key, value)
+    pub fn send_event(self, key: &str, value: impl serde::Serialize) -> Self {
+        self.send_event_after(Duration::ZERO, key, value)
     }
 
-    /// As [`Test::release`], after so much virtual time.
-    pub fn release_after(mut self, after: Duration, key: &str, value: impl serde::Serialize) -> Self {
+    /// Sends an event to the run after a virtual time.
+    pub fn send_event_after(mut self, after: Duration, key: &str, value: impl serde::Serialize) -> Self {
         match serde_json::to_string(&value) {
             Ok(value) => {
                 let (key, value) = (key.to_owned(), value.into());
-                self.faults.releases.push(Release { after, key, value, is_sent: false });
+                self.faults.events.push(SentEvent { after, key, value, is_sent: false });
             }
             Err(error) => self.mistakes.push(format!("the value of the event `{key}` has no JSON form: {error}")),
         }

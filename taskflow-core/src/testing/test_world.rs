@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::event_log::EventLog;
-use super::faults::{Faults, Release};
+use super::faults::{Faults, SentEvent};
 use super::script::Script;
 use crate::base::Timestamp;
 use crate::callback::PendingCallback;
@@ -61,11 +61,10 @@ impl TestWorld {
         }
     }
 
-    /// Of the events that the run was told of these are stored; whoever released the others does so
-    /// again.
+    /// Notes which of the sent events are stored. The others are sent again.
     pub(super) fn knows<V>(&mut self, events: &[(String, V)]) {
-        for release in self.faults.releases.iter_mut().filter(|release| release.is_sent) {
-            release.is_sent = events.iter().any(|(key, _)| *key == release.key);
+        for event in self.faults.events.iter_mut().filter(|event| event.is_sent) {
+            event.is_sent = events.iter().any(|(key, _)| *key == event.key);
         }
     }
 
@@ -117,16 +116,16 @@ impl SimHooks for TestWorld {
             return Some(Interference::Jump(by));
         }
         let start = self.start;
-        let is_due = |release: &&mut Release| !release.is_sent && start + release.after <= now;
-        let release = self.faults.releases.iter_mut().find(is_due)?;
-        release.is_sent = true;
-        Some(Interference::Release(release.key.clone(), Arc::clone(&release.value)))
+        let is_due = |event: &&mut SentEvent| !event.is_sent && start + event.after <= now;
+        let event = self.faults.events.iter_mut().find(is_due)?;
+        event.is_sent = true;
+        Some(Interference::Event(event.key.clone(), Arc::clone(&event.value)))
     }
 
     fn interferes_at(&self) -> Option<Timestamp> {
         let jump = self.faults.clock_jumps.first().map(|&(after, _)| after);
-        let releases = self.faults.releases.iter().filter(|release| !release.is_sent).map(|release| release.after);
-        releases.chain(jump).min().map(|after| self.start + after)
+        let events = self.faults.events.iter().filter(|event| !event.is_sent).map(|event| event.after);
+        events.chain(jump).min().map(|after| self.start + after)
     }
 
     fn saw(&mut self, event: &Event, task: &str) {

@@ -81,8 +81,8 @@ impl Driver<'_> {
                     return End::Crashed { unsaved };
                 }
                 Some(Interference::Cancel(reason)) => self.send(Input::Cancel { reason }),
-                Some(Interference::Release(key, value)) => {
-                    self.send(Input::Release { key, value, by: "the test".to_owned(), reason: String::new() });
+                Some(Interference::Event(key, value)) => {
+                    self.send(Input::Event { key, value, by: "the test".to_owned(), reason: String::new() });
                 }
                 Some(Interference::Jump(by)) => {
                     self.now = Timestamp::from_nanos(self.now.as_nanos().saturating_add(by));

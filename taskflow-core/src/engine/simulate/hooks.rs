@@ -101,7 +101,7 @@ pub(crate) enum Interference {
     /// Somebody wants the run to end.
     Cancel(String),
     /// Somebody says that an event has come: its key, and its value as JSON.
-    Release(String, Arc<str>),
+    Event(String, Arc<str>),
     /// The clock is set forward or back, in nanoseconds.
     Jump(i64),
 }

@@ -35,7 +35,7 @@ async fn requests_come_in_order_for_the_runs_that_are_asked_for(store: &dyn Stor
     assert_eq!(store.requests(&[1, 2]).await.unwrap(), all);
     assert_eq!(store.requests(&[2, 9]).await.unwrap(), [all[0].clone(), all[2].clone()]);
     assert_eq!(store.requests(&[]).await.unwrap(), []);
-    let event = RequestKind::Release { key: "approved".to_owned(), value: "{\"by\":\"ann\"}".to_owned() };
+    let event = RequestKind::Event { key: "approved".to_owned(), value: "{\"by\":\"ann\"}".to_owned() };
     let event = Request { what: event, ..request(1, "dan") };
     store.ask(&event).await.unwrap();
     assert_eq!(store.requests(&[1]).await.unwrap(), [all[1].clone(), (4, event)]);

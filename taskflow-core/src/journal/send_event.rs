@@ -11,18 +11,18 @@ use crate::base::Timestamp;
 use crate::run::Entry;
 use crate::store::{Request, RequestKind, RunRow};
 
-/// The outcome of [`Journal::release`].
+/// The outcome of [`Journal::send_event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Released {
+pub enum EventDelivery {
     /// A process owns the run. It was asked to deliver the event.
-    Told {
+    Requested {
         /// That process, `host:pid`.
         worker: String,
     },
     /// No process owns the run. The event is in its history, and [`resume`](Journal::resume)
     /// delivers it.
-    Kept,
+    Stored,
 }
 
 impl Journal {
@@ -33,13 +33,13 @@ impl Journal {
     ///
     /// When there is no such run, it has ended, the value has no JSON form, or the store
     /// cannot be written.
-    pub async fn release<T: Serialize>(
+    pub async fn send_event<T: Serialize>(
         &self,
         run: &str,
         key: &str,
         value: &T,
         note: &Note,
-    ) -> Result<Released, JournalError> {
+    ) -> Result<EventDelivery, JournalError> {
         let row = self.row(run).await?;
         let run = row.info.run_id.clone();
         let nothing = |reason: String| JournalError::Nothing { run: run.clone(), reason };
@@ -54,37 +54,37 @@ impl Journal {
         }
         let value = value.to_string();
         if let Some(worker) = row.live_owner() {
-            return self.ask_to_release(&row, worker.to_owned(), key, value, note).await;
+            return self.request_event(&row, worker.to_owned(), key, value, note).await;
         }
         match self.adopt_row(&row).await {
             // A process has claimed it since.
-            Err(JournalError::Live { by, .. }) => self.ask_to_release(&row, by, key, value, note).await,
-            adopted => adopted?.release(key, value, note).await,
+            Err(JournalError::Live { by, .. }) => self.request_event(&row, by, key, value, note).await,
+            adopted => adopted?.store_event(key, value, note).await,
         }
     }
 
-    async fn ask_to_release(
+    async fn request_event(
         &self,
         row: &RunRow,
         worker: String,
         key: &str,
         value: String,
         note: &Note,
-    ) -> Result<Released, JournalError> {
+    ) -> Result<EventDelivery, JournalError> {
         let Note { by, reason } = note.clone();
-        let what = RequestKind::Release { key: key.to_owned(), value };
+        let what = RequestKind::Event { key: key.to_owned(), value };
         self.inner.store.ask(&Request { run: row.number, what, by, reason, at: Timestamp::now() }).await?;
-        Ok(Released::Told { worker })
+        Ok(EventDelivery::Requested { worker })
     }
 }
 
 impl AdoptedRun {
     /// Stores an event, whose value is JSON.
-    async fn release(mut self, key: &str, value: String, note: &Note) -> Result<Released, JournalError> {
+    async fn store_event(mut self, key: &str, value: String, note: &Note) -> Result<EventDelivery, JournalError> {
         let Note { by, reason } = note.clone();
         let entry = Entry::Happened { key: key.to_owned(), value, by, reason };
         let state = self.history.row.state;
         self.append(vec![(entry, None)], state).await?;
-        Ok(Released::Kept)
+        Ok(EventDelivery::Stored)
     }
 }
