@@ -207,6 +207,20 @@ pub mod prelude {
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+// The macros take their documentation from these files. Its examples need this crate, so they run
+// as its tests.
+#[cfg(doctest)]
+mod macros {
+    #[doc = include_str!("../taskflow-macros/docs/branch.md")]
+    mod branch {}
+    #[doc = include_str!("../taskflow-macros/docs/dag.md")]
+    mod dag {}
+    #[doc = include_str!("../taskflow-macros/docs/sensor.md")]
+    mod sensor {}
+    #[doc = include_str!("../taskflow-macros/docs/task.md")]
+    mod task {}
+}
+
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
