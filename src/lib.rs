@@ -237,8 +237,11 @@ pub mod design {}
 #[doc = include_str!("../docs/spark.md")]
 pub mod spark_guide {}
 
+// For generated code, and no API. The name carries the version, as `taskflow_macros` and the macros
+// below use it: macros of another version fail with an unresolved name, and no other crate can rely
+// on it.
 #[doc(hidden)]
-pub use taskflow_core::private as __private;
+pub use taskflow_core::private as __private_0_1_0;
 
 /// Makes the binary a workflow system: its `main` is the command line over the DAGs it holds.
 ///
@@ -251,7 +254,7 @@ macro_rules! main {
     ($($dag:ty),* $(,)?) => {
         fn main() -> ::std::process::ExitCode {
             $($crate::Registry::register(<$dag>::def());)*
-            $crate::__private::cli_main($crate::__private::Program {
+            $crate::__private_0_1_0::cli_main($crate::__private_0_1_0::Program {
                 version: ::core::option_env!("CARGO_PKG_VERSION"),
             })
         }
@@ -264,8 +267,22 @@ macro_rules! main {
 #[macro_export]
 macro_rules! pool {
     ($name:literal, slots = $slots:literal) => {
-        $crate::__private::inventory::submit! {
-            $crate::__private::PoolEntry($crate::__private::PoolDef { name: $name, slots: $slots })
+        $crate::__private_0_1_0::inventory::submit! {
+            $crate::__private_0_1_0::PoolEntry($crate::__private_0_1_0::PoolDef { name: $name, slots: $slots })
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_module_for_generated_code_is_named_after_the_version() {
+        let version = env!("CARGO_PKG_VERSION").replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        let expected = format!("__private_{version}");
+        let code = include_str!("lib.rs").split("#[cfg(test)]").next().expect("code precedes the tests");
+        let names = code.split(|c: char| c != '_' && !c.is_ascii_alphanumeric());
+        let mut names: Vec<&str> = names.filter(|name| name.starts_with("__private")).collect();
+        names.dedup();
+        assert_eq!(names, [expected]);
+    }
 }
