@@ -45,7 +45,7 @@
 pub use taskflow_core::base::{BoxError, Crash, Date, ErrorKind, Failure, Interval, Result, Timestamp};
 pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
 pub use taskflow_core::dag::{
-    AnyOf, BuildError, BuildErrors, Dag, DagBuilder, DagDef, DagOptions, EachResult, Group, IntoArg, IntoNodes,
+    AnyOf, BuildError, BuildErrors, Chain, Dag, DagBuilder, DagDef, DagOptions, EachResult, Group, IntoArg, IntoNodes,
     Labelled, Mapped, Output, ParamError, Params, Plan, Registry, Selection, SelectionError, When, chain, chain_linear,
     group, only_if, scope, when,
 };
@@ -173,8 +173,8 @@ pub mod spark {
 pub mod tasks {
     pub use taskflow_core::run::RunType;
     pub use taskflow_core::task::{
-        Abort, Executor, InputDef, Interrupt, Intervals, Isolation, Kind, NoIntervals, ParamsError, RunOf,
-        SensorOptions, SensorPolicy, Setups, SourceLocation, Tally, TaskContext, TaskDef, TaskFn, TaskOptions,
+        Abort, Executor, InputDef, Interrupt, IntervalSchedule, Intervals, Isolation, Kind, NoIntervals, ParamsError,
+        RunOf, SensorOptions, SensorPolicy, Setups, SourceLocation, Tally, TaskContext, TaskDef, TaskFn, TaskOptions,
         TriggerRule, UnknownTriggerRule, Verdict, Waiting, XComError,
     };
 }
