@@ -45,7 +45,7 @@
 pub use taskflow_core::base::{BoxError, Crash, Date, ErrorKind, Failure, Interval, Result, Timestamp};
 pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
 pub use taskflow_core::dag::{
-    AnyOf, BuildError, BuildErrors, Dag, DagBuilder, DagDef, DagOptions, EachResult, Group, IntoArg, IntoNodes,
+    AnyOf, BuildError, BuildErrors, Chain, Dag, DagBuilder, DagDef, DagOptions, EachResult, Group, IntoArg, IntoNodes,
     Labelled, Mapped, Output, ParamError, Params, Plan, Registry, Selection, SelectionError, When, chain, chain_linear,
     group, only_if, scope, when,
 };
@@ -173,8 +173,8 @@ pub mod spark {
 pub mod tasks {
     pub use taskflow_core::run::RunType;
     pub use taskflow_core::task::{
-        Abort, Executor, InputDef, Interrupt, Intervals, Isolation, Kind, NoIntervals, ParamsError, RunOf,
-        SensorOptions, SensorPolicy, Setups, SourceLocation, Tally, TaskContext, TaskDef, TaskFn, TaskOptions,
+        Abort, Executor, InputDef, Interrupt, IntervalSchedule, Intervals, Isolation, Kind, NoIntervals, ParamsError,
+        RunOf, SensorOptions, SensorPolicy, Setups, SourceLocation, Tally, TaskContext, TaskDef, TaskFn, TaskOptions,
         TriggerRule, UnknownTriggerRule, Verdict, Waiting, XComError,
     };
 }
@@ -207,6 +207,20 @@ pub mod prelude {
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+// The macros take their documentation from these files. Its examples need this crate, so they run
+// as its tests.
+#[cfg(doctest)]
+mod macros {
+    #[doc = include_str!("../taskflow-macros/docs/branch.md")]
+    mod branch {}
+    #[doc = include_str!("../taskflow-macros/docs/dag.md")]
+    mod dag {}
+    #[doc = include_str!("../taskflow-macros/docs/sensor.md")]
+    mod sensor {}
+    #[doc = include_str!("../taskflow-macros/docs/task.md")]
+    mod task {}
+}
+
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
@@ -223,8 +237,11 @@ pub mod design {}
 #[doc = include_str!("../docs/spark.md")]
 pub mod spark_guide {}
 
+// For generated code, and no API. The name carries the version, as `taskflow_macros` and the macros
+// below use it: macros of another version fail with an unresolved name, and no other crate can rely
+// on it.
 #[doc(hidden)]
-pub use taskflow_core::private as __private;
+pub use taskflow_core::private as __private_0_1_0;
 
 /// Makes the binary a workflow system: its `main` is the command line over the DAGs it holds.
 ///
@@ -237,7 +254,7 @@ macro_rules! main {
     ($($dag:ty),* $(,)?) => {
         fn main() -> ::std::process::ExitCode {
             $($crate::Registry::register(<$dag>::def());)*
-            $crate::__private::cli_main($crate::__private::Program {
+            $crate::__private_0_1_0::cli_main($crate::__private_0_1_0::Program {
                 version: ::core::option_env!("CARGO_PKG_VERSION"),
             })
         }
@@ -250,8 +267,22 @@ macro_rules! main {
 #[macro_export]
 macro_rules! pool {
     ($name:literal, slots = $slots:literal) => {
-        $crate::__private::inventory::submit! {
-            $crate::__private::PoolEntry($crate::__private::PoolDef { name: $name, slots: $slots })
+        $crate::__private_0_1_0::inventory::submit! {
+            $crate::__private_0_1_0::PoolEntry($crate::__private_0_1_0::PoolDef { name: $name, slots: $slots })
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_module_for_generated_code_is_named_after_the_version() {
+        let version = env!("CARGO_PKG_VERSION").replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        let expected = format!("__private_{version}");
+        let code = include_str!("lib.rs").split("#[cfg(test)]").next().expect("code precedes the tests");
+        let names = code.split(|c: char| c != '_' && !c.is_ascii_alphanumeric());
+        let mut names: Vec<&str> = names.filter(|name| name.starts_with("__private")).collect();
+        names.dedup();
+        assert_eq!(names, [expected]);
+    }
 }

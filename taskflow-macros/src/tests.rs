@@ -4,9 +4,53 @@ use insta::assert_snapshot;
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use crate::crate_path;
+
+/// The expansion as source text. A release does not change it: the name of the module for generated
+/// code is without its version.
 fn pretty(expansion: TokenStream) -> String {
-    let file = syn::parse2(expansion).expect("an expansion is a list of items");
+    let text = expansion.to_string().replace(&crate_path::private_name(), "__private");
+    let file = syn::parse_str(&text).expect("an expansion is a list of items");
     prettyplease::unparse(&file)
+}
+
+#[test]
+fn generated_code_names_a_module_with_the_version_of_the_macros() {
+    let version = [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")];
+    assert!(crate_path::private_name().starts_with(&format!("__private_{}", version.join("_"))));
+    let expansions = [
+        crate::task::expand(
+            quote!(),
+            quote!(
+                fn work() {}
+            ),
+        ),
+        crate::task::expand(
+            quote!(unknown),
+            quote!(
+                fn work() {}
+            ),
+        ),
+        crate::dag::expand(
+            quote!(),
+            quote!(
+                fn works() {}
+            ),
+        ),
+        crate::dag::expand(
+            quote!(unknown),
+            quote!(
+                fn works() {}
+            ),
+        ),
+        crate::branch::expand(quote!(route(order) => { Route::Small(order) => load(order) })),
+    ];
+    for expansion in expansions {
+        let text = expansion.to_string();
+        assert!(text.contains("__private"), "{text}");
+        let rest = text.replace(&crate_path::private_name(), "");
+        assert!(!rest.contains("__private"), "{text}");
+    }
 }
 
 #[test]

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use taskflow::__private::attempt_span;
 use taskflow::log::{AlreadyInstalled, LogFiles, LogLevel, LogRecord, LogSink};
 use taskflow_tests::common::locked;
+use taskflow_tests::private::attempt_span;
 use tracing::{Event, Instrument as _, Subscriber, info};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::prelude::*;

@@ -3,5 +3,5 @@
 
 #[test]
 fn without_a_subscriber_there_is_no_span() {
-    assert!(taskflow::__private::attempt_span("run", "dag", "task", 1).is_disabled());
+    assert!(taskflow_tests::private::attempt_span("run", "dag", "task", 1).is_disabled());
 }

@@ -9,6 +9,8 @@
 
 pub mod binaries;
 pub mod common;
+/// What has no public name. The version in the name is that of the package.
+pub use taskflow::__private_0_1_0 as private;
 #[cfg(all(feature = "spark", unix))]
 pub mod spark;
 #[cfg(all(feature = "sqlite", unix))]

@@ -51,36 +51,7 @@ impl fmt::Debug for Split {
 }
 
 impl<T: Value + Clone> Output<Vec<T>> {
-    /// Draws a part of the graph for each element of a list that is known only at run time.
-    ///
-    /// The closure runs once and draws what happens to one element: any tasks, with any edges
-    /// between them and to tasks outside, groups, and further `each`. In a run its tasks exist once
-    /// for each element, with ids like `area[0]`, `area[1]`; those of one element start as soon as
-    /// its own inputs are available.
-    ///
-    /// ```
-    /// # use taskflow::prelude::*;
-    /// #[task] fn sides() -> Vec<u32> { vec![2, 3, 4] }
-    /// #[task] fn area(side: u32) -> u32 { side * side }
-    /// #[task] fn sum(areas: &[u32]) -> u32 { areas.iter().sum() }
-    ///
-    /// #[dag]
-    /// fn squares() -> u32 {
-    ///     let areas = sides().each(|side| area(side));
-    ///     sum(areas)
-    /// }
-    /// # let report = squares::def().plan().unwrap();
-    /// # assert!(report.find("sides.each").is_some());
-    /// ```
-    ///
-    /// An empty list results in an empty list and skips nothing. If there is no list, because its
-    /// task failed or was skipped, there are no elements, and consumers of their values are treated
-    /// as if one had failed or was skipped.
-    #[track_caller]
-    pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> Mapped<R::Item> {
-        self.each_with(None, body)
-    }
-
+    /// Implements [`each`](Output::each), with or without labels.
     #[track_caller]
     pub(super) fn each_with<R: EachResult>(
         self,
@@ -191,7 +162,7 @@ impl<T> fmt::Debug for Mapped<T> {
 #[diagnostic::on_unimplemented(
     message = "the closure of `each` returns `{Self}`",
     label = "not the output of a task",
-    note = "return the `Output` of one of its tasks, or what an inner `each` gives"
+    note = "return the `Output` of one of its tasks, or the result of an inner `each`"
 )]
 pub trait EachResult {
     /// The type of the value of one element.

@@ -55,7 +55,7 @@ pub use inside::draw_inside;
 pub(crate) use inside::given;
 pub use label::Labelled;
 pub(crate) use layout::{At, Block, Layout, node_id_of, path_of};
-pub use order::{IntoNodes, chain, chain_linear};
+pub use order::{Chain, IntoNodes, chain, chain_linear};
 pub use output::Output;
 pub use param::{Param, ParamDef, ParamError, Params, RangeOf};
 pub(crate) use plan::node_options;

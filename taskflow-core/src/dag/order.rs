@@ -87,9 +87,10 @@ impl<T, U> Shr<Output<T>> for Vec<Output<U>> {
     }
 }
 
-/// The links of a chain: a tuple of up to twelve nodes or lists of nodes, or a list of nodes.
+/// The links of a [`chain`]: a tuple of up to twelve nodes or lists of nodes, or a list of nodes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a chain of nodes",
+    label = "only outputs of tasks and lists of them can be links of a chain",
     note = "pass a tuple of outputs and lists of outputs, `chain((a, [b, c], d))`, or one list of outputs"
 )]
 pub trait Chain {

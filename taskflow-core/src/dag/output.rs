@@ -6,9 +6,12 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::builder::{Handle, with_node, with_sensor};
-use super::order;
-use super::order::IntoNodes;
+use super::each::{EachResult, Mapped};
+use super::label::Labelled;
+use super::order::{self, IntoNodes};
+use super::projection::{self, TextMap, Tuple};
 use crate::task::{Backoff, Executor, SensorOptions, TriggerRule, Waiting};
+use crate::value::Value;
 
 /// What a task will return, or a parameter of the DAG will hold: Airflow's `XComArg`.
 ///
@@ -169,6 +172,131 @@ impl<T> Output<T> {
     pub fn before(self, downstreams: impl IntoNodes) -> Self {
         order::connect(&[self.handle], &downstreams.handles(), Location::caller());
         self
+    }
+}
+
+// The methods below are here instead of with what they draw, because the compiler then names them
+// in its notes as methods of `taskflow::Output`, and not of an impl in a private module.
+impl<T> Output<T> {
+    /// The value in another form: `closure` converts it for each consumer, on the thread that runs
+    /// the consumer. It adds no node, and the result is not stored.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// # #[task] fn read() -> Vec<f64> { vec![1.5, 2.5] }
+    /// # #[task] fn report(rows: usize, total: f64) -> String { format!("{rows} rows, {total} in all") }
+    /// # #[dag] fn daily() -> String {
+    /// let rows = read();
+    /// report(rows.map(|rows: &Vec<f64>| rows.len()), rows.map(|rows: &Vec<f64>| rows.iter().sum()))
+    /// # }
+    /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "2 rows, 4 in all");
+    /// ```
+    ///
+    /// Use it for quick conversions that cannot fail; a `#[task]` has retries, a log and a stored
+    /// value. Options set on the result (`.id(..)`, `.retries(..)`, `.after(..)`) apply to the
+    /// original node.
+    #[must_use = "a projection does nothing until a task takes it"]
+    pub fn map<U: Value>(self, closure: impl Fn(&T) -> U + Send + Sync + 'static) -> Output<U>
+    where
+        T: Value,
+    {
+        projection::map(self, closure)
+    }
+
+    /// The value at `key` of a map with text keys. A missing key fails the consumer without a
+    /// retry, and the error lists the existing keys.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// # use std::collections::BTreeMap;
+    /// # #[task] fn split() -> BTreeMap<String, Vec<u32>> { [("east".to_owned(), vec![1, 2])].into() }
+    /// # #[task] fn total(rows: &[u32]) -> u32 { rows.iter().sum() }
+    /// # #[dag] fn daily() -> u32 {
+    /// let regions = split(); // a BTreeMap<String, Vec<u32>>
+    /// total(regions.get("east"))
+    /// # }
+    /// # assert_eq!(daily::run().wait().unwrap().result(), Some(&3));
+    /// ```
+    #[must_use = "a projection does nothing until a task takes it"]
+    // With the type of the result as a parameter the compiler finds the method on every output, and
+    // where it does not fit reports the message of the trait.
+    pub fn get<V: Value + Clone>(self, key: impl Into<String>) -> Output<V>
+    where
+        T: TextMap<Item = V>,
+    {
+        projection::get(self, key.into())
+    }
+
+    /// The parts of a tuple of two, three or four, each as an output.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// # #[task] fn split() -> (Vec<u32>, String) { (vec![1, 2], "two".to_owned()) }
+    /// # #[task] fn show(rows: &[u32], name: &str) -> String { format!("{name}: {rows:?}") }
+    /// # #[dag] fn daily() -> String {
+    /// let (rows, name) = split().unzip(); // of an Output<(Vec<u32>, String)>
+    /// show(rows, name)
+    /// # }
+    /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "two: [1, 2]");
+    /// ```
+    #[must_use = "a projection does nothing until a task takes it"]
+    pub fn unzip<O>(self) -> O
+    where
+        T: Tuple<Outputs = O>,
+    {
+        T::outputs(self)
+    }
+}
+
+impl<T: Value + Clone> Output<Vec<T>> {
+    /// Draws a part of the graph for each element of a list that is known only at run time.
+    ///
+    /// The closure runs once and draws what happens to one element: any tasks, with any edges
+    /// between them and to tasks outside, groups, and further `each`. In a run its tasks exist once
+    /// for each element, with ids like `area[0]`, `area[1]`; those of one element start as soon as
+    /// its own inputs are available.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// #[task] fn sides() -> Vec<u32> { vec![2, 3, 4] }
+    /// #[task] fn area(side: u32) -> u32 { side * side }
+    /// #[task] fn sum(areas: &[u32]) -> u32 { areas.iter().sum() }
+    ///
+    /// #[dag]
+    /// fn squares() -> u32 {
+    ///     let areas = sides().each(|side| area(side));
+    ///     sum(areas)
+    /// }
+    /// # let report = squares::def().plan().unwrap();
+    /// # assert!(report.find("sides.each").is_some());
+    /// ```
+    ///
+    /// An empty list results in an empty list and skips nothing. If there is no list, because its
+    /// task failed or was skipped, there are no elements, and consumers of their values are treated
+    /// as if one had failed or was skipped.
+    #[track_caller]
+    pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> Mapped<R::Item> {
+        self.each_with(None, body)
+    }
+
+    /// Labels the elements for display: Airflow's `map_index_template`. Their tasks keep their ids,
+    /// `load[3]`; `status` and the live view say `load[3] (2013-03)`.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// # #[task] fn months() -> Vec<u32> { vec![1, 2, 3] }
+    /// # #[task] fn load(month: u32) -> u32 { month }
+    /// # #[task] fn sum(rows: &[u32]) -> u32 { rows.iter().sum() }
+    /// # #[dag] fn year() -> u32 {
+    /// let loaded = months().label(|month| format!("2013-{month:02}")).each(load);
+    /// # sum(loaded) }
+    /// # assert_eq!(year::run().wait().unwrap().result(), Some(&6));
+    /// ```
+    ///
+    /// The closure is called when the list is there, once for each element; if it panics, the list
+    /// fails.
+    pub fn label<L: fmt::Display>(self, label: impl Fn(&T) -> L + Send + Sync + 'static) -> Labelled<T> {
+        Labelled::new(self, label)
     }
 }
 

@@ -145,86 +145,28 @@ pub(super) fn item<T: Value, U: Value + Clone>(output: Output<T>, place: usize, 
     project(output, StepKind::Item(place), move |tuple: &T| Ok(part(tuple).clone()))
 }
 
-impl<T> Output<T> {
-    /// The value in another form: `closure` converts it for each consumer, on the thread that runs
-    /// the consumer. It adds no node, and the result is not stored.
-    ///
-    /// ```
-    /// # use taskflow::prelude::*;
-    /// # #[task] fn read() -> Vec<f64> { vec![1.5, 2.5] }
-    /// # #[task] fn report(rows: usize, total: f64) -> String { format!("{rows} rows, {total} in all") }
-    /// # #[dag] fn daily() -> String {
-    /// let rows = read();
-    /// report(rows.map(|rows: &Vec<f64>| rows.len()), rows.map(|rows: &Vec<f64>| rows.iter().sum()))
-    /// # }
-    /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "2 rows, 4 in all");
-    /// ```
-    ///
-    /// Use it for quick conversions that cannot fail; a `#[task]` has retries, a log and a stored
-    /// value. Options set on the result (`.id(..)`, `.retries(..)`, `.after(..)`) apply to the
-    /// original node.
-    #[must_use = "a projection does nothing until a task takes it"]
-    pub fn map<U: Value>(self, closure: impl Fn(&T) -> U + Send + Sync + 'static) -> Output<U>
-    where
-        T: Value,
-    {
-        project(self, StepKind::Map, move |value: &T| Ok(closure(value)))
-    }
+/// See [`Output::map`].
+pub(super) fn map<T: Value, U: Value>(
+    output: Output<T>,
+    closure: impl Fn(&T) -> U + Send + Sync + 'static,
+) -> Output<U> {
+    project(output, StepKind::Map, move |value: &T| Ok(closure(value)))
+}
 
-    /// The value at `key` of a map with text keys. A missing key fails the consumer without a
-    /// retry, and the error lists the existing keys.
-    ///
-    /// ```
-    /// # use taskflow::prelude::*;
-    /// # use std::collections::BTreeMap;
-    /// # #[task] fn split() -> BTreeMap<String, Vec<u32>> { [("east".to_owned(), vec![1, 2])].into() }
-    /// # #[task] fn total(rows: &[u32]) -> u32 { rows.iter().sum() }
-    /// # #[dag] fn daily() -> u32 {
-    /// let regions = split(); // a BTreeMap<String, Vec<u32>>
-    /// total(regions.get("east"))
-    /// # }
-    /// # assert_eq!(daily::run().wait().unwrap().result(), Some(&3));
-    /// ```
-    #[must_use = "a projection does nothing until a task takes it"]
-    // With the type of the result as a parameter the compiler finds the method on every output, and
-    // where it does not fit reports the message of the trait.
-    pub fn get<V: Value + Clone>(self, key: impl Into<String>) -> Output<V>
-    where
-        T: TextMap<Item = V>,
-    {
-        let key: Arc<str> = key.into().into();
-        project(self, StepKind::Key(Arc::clone(&key)), move |map: &T| {
-            let missing = || Missing { key: Arc::clone(&key), known: map.keys_there() };
-            map.item(&key).cloned().ok_or_else(missing)
-        })
-    }
-
-    /// The parts of a tuple of two, three or four, each as an output.
-    ///
-    /// ```
-    /// # use taskflow::prelude::*;
-    /// # #[task] fn split() -> (Vec<u32>, String) { (vec![1, 2], "two".to_owned()) }
-    /// # #[task] fn show(rows: &[u32], name: &str) -> String { format!("{name}: {rows:?}") }
-    /// # #[dag] fn daily() -> String {
-    /// let (rows, name) = split().unzip(); // of an Output<(Vec<u32>, String)>
-    /// show(rows, name)
-    /// # }
-    /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "two: [1, 2]");
-    /// ```
-    #[must_use = "a projection does nothing until a task takes it"]
-    pub fn unzip<O>(self) -> O
-    where
-        T: Tuple<Outputs = O>,
-    {
-        T::outputs(self)
-    }
+/// See [`Output::get`].
+pub(super) fn get<T: TextMap>(output: Output<T>, key: String) -> Output<T::Item> {
+    let key: Arc<str> = key.into();
+    project(output, StepKind::Key(Arc::clone(&key)), move |map: &T| {
+        let missing = || Missing { key: Arc::clone(&key), known: map.keys_there() };
+        map.item(&key).cloned().ok_or_else(missing)
+    })
 }
 
 /// A map with text keys, for [`Output::get`].
 #[diagnostic::on_unimplemented(
     message = "`get` takes a value out of a map with text keys, and this is an output of `{Self}`",
-    label = "no map with text keys",
-    note = "`HashMap<String, V>` and `BTreeMap<String, V>` are; for other types there is `.map(|value| ..)`"
+    label = "not a map with text keys",
+    note = "`HashMap<String, V>` and `BTreeMap<String, V>` have text keys; for other types, use `.map(|value| ..)`"
 )]
 pub trait TextMap: Value {
     /// The type of the values.
@@ -269,8 +211,8 @@ impl<V: Value + Clone> TextMap for BTreeMap<String, V> {
 /// A tuple of two, three or four values, for [`Output::unzip`].
 #[diagnostic::on_unimplemented(
     message = "`unzip` takes a tuple apart, and this is an output of `{Self}`",
-    label = "no tuple of two, three or four values that are `Clone`",
-    note = "for a field of a struct there is `.map(|value| value.field.clone())`"
+    label = "not a tuple of two, three or four values that are `Clone`",
+    note = "for a field of a struct, use `.map(|value| value.field.clone())`"
 )]
 pub trait Tuple: Sized {
     /// An output for each part.

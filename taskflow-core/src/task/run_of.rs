@@ -21,12 +21,12 @@ pub enum Intervals {}
 #[derive(Clone, Copy, Debug)]
 pub enum NoIntervals {}
 
-/// Schedules whose runs have a data interval.
+/// Schedules whose runs have a data interval: [`Intervals`], and not [`NoIntervals`].
 #[diagnostic::on_unimplemented(
     message = "a DAG without an interval schedule has no data interval",
     label = "asked for here",
     note = "give the DAG a schedule with intervals: `#[dag(schedule = \"@daily\")]` (`@once` and `@continuous` have none)",
-    note = "or take the day from the time that the run is about: `|run| run.logical_date.date()`"
+    note = "or use the logical date of the run: `|run| run.logical_date.date()`"
 )]
 pub trait IntervalSchedule {}
 

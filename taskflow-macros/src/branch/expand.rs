@@ -5,6 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::model::{Arm, Branch};
+use crate::crate_path;
 
 /// Hygienic names, which do not collide with those of the user. Branches can be nested: each
 /// declares its names in a block of its own.
@@ -17,11 +18,8 @@ struct Names {
 pub(super) fn expand(branch: &Branch) -> TokenStream {
     let hygienic = |name: &str| Ident::new(name, Span::mixed_site());
     let names = Names { branch: hygienic("branch"), value: hygienic("value"), results: hygienic("results") };
-    let p = {
-        let krate = &branch.krate;
-        quote!(#krate::__private)
-    };
     let (krate, on) = (&branch.krate, &branch.on);
+    let p = crate_path::private(krate);
     let Names { branch: this, value, results } = &names;
     let labels = branch.arms.iter().map(|arm| &arm.label);
     let choose = choose(branch, value);

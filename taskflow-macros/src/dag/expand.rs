@@ -7,8 +7,8 @@ use syn::spanned::Spanned;
 
 use super::model::{Dag, Default, Expansion, Param};
 use super::param::source_text;
-use crate::spans;
 use crate::task::{allow_lints, location};
+use crate::{crate_path, spans};
 
 pub(super) fn expand(dag: &Dag) -> TokenStream {
     match dag.expansion {
@@ -27,7 +27,7 @@ pub(super) fn expand(dag: &Dag) -> TokenStream {
 /// The struct with `run` and the function as written, which builds the graph.
 fn namespace(dag: &Dag) -> TokenStream {
     let (krate, name, vis, allow_lints) = (&dag.krate, dag.name(), &dag.vis, allow_lints());
-    let p = quote!(#krate::__private);
+    let p = crate_path::private(krate);
     let (docs, shared, deprecated, own) = (&dag.attrs.docs, &dag.attrs.shared, &dag.attrs.callable, &dag.attrs.body);
     let result = result(dag);
     let run_params = dag.params.iter().map(|Param { name, ty, .. }| quote!(#name: #ty));
@@ -80,7 +80,7 @@ fn namespace(dag: &Dag) -> TokenStream {
 /// The function that adds this DAG to another one, as a group of tasks.
 fn group(dag: &Dag) -> TokenStream {
     let (krate, name, vis, allow_lints) = (&dag.krate, dag.name(), &dag.vis, allow_lints());
-    let p = quote!(#krate::__private);
+    let p = crate_path::private(krate);
     let (shared, docs) = (&dag.attrs.shared, &dag.attrs.docs);
     let params = dag.params.iter().map(|Param { name, ty, .. }| {
         // Spanned at the type, so that the compiler shows it beside a wrong argument.
@@ -110,7 +110,7 @@ fn group(dag: &Dag) -> TokenStream {
 /// The functions that add a run of this DAG to another one, as a node.
 fn triggers(dag: &Dag) -> TokenStream {
     let (krate, name, vis, allow_lints) = (&dag.krate, dag.name(), &dag.vis, allow_lints());
-    let p = quote!(#krate::__private);
+    let p = crate_path::private(krate);
     let shared = &dag.attrs.shared;
     let id = name.unraw().to_string();
     let (result, location) = (result(dag), location(name, &p));
@@ -171,7 +171,7 @@ fn triggers(dag: &Dag) -> TokenStream {
 /// The static definition.
 fn definition(dag: &Dag) -> TokenStream {
     let (krate, name, vis, allow_lints) = (&dag.krate, dag.name(), &dag.vis, allow_lints());
-    let p = quote!(#krate::__private);
+    let p = crate_path::private(krate);
     let shared = &dag.attrs.shared;
     let (id, doc) = (name.unraw().to_string(), dag.attrs.doc_text());
     let location = location(name, &p);
@@ -247,15 +247,16 @@ fn result(dag: &Dag) -> TokenStream {
 }
 
 fn registration(dag: &Dag) -> TokenStream {
-    let (krate, name) = (&dag.krate, dag.name());
+    let (p, name) = (crate_path::private(&dag.krate), dag.name());
     quote! {
-        #krate::__private::inventory::submit! { #krate::__private::DagEntry(#name::def) }
+        #p::inventory::submit! { #p::DagEntry(#name::def) }
     }
 }
 
 /// The functions that callers use, with parameters that take anything.
 fn placeholder(dag: &Dag) -> TokenStream {
     let (krate, name, vis, allow_lints) = (&dag.krate, dag.name(), &dag.vis, allow_lints());
+    let p = crate_path::private(krate);
     let shared = &dag.attrs.shared;
     let result = result(dag);
     let params: Vec<TokenStream> = (0..dag.arity())
@@ -273,11 +274,11 @@ fn placeholder(dag: &Dag) -> TokenStream {
         #allow_lints
         impl #name {
             // Never called: the placeholders only prevent further errors at the callers.
-            #vis fn def() -> &'static #krate::__private::DagDef {
+            #vis fn def() -> &'static #p::DagDef {
                 ::core::unimplemented!()
             }
 
-            #vis fn run(#(#params),*) -> #krate::__private::RunRequest<#result> {
+            #vis fn run(#(#params),*) -> #p::RunRequest<#result> {
                 ::core::unimplemented!()
             }
 

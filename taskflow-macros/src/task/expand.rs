@@ -7,7 +7,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::model::{Expansion, Kind, Param, Passing, Return, Task};
-use crate::spans;
+use crate::{crate_path, spans};
 
 pub(super) fn expand(task: &Task) -> TokenStream {
     match task.expansion {
@@ -84,7 +84,7 @@ fn unused(task: &Task) -> Option<TokenStream> {
 
 /// The static definition.
 fn definition(task: &Task) -> TokenStream {
-    let krate = &task.krate;
+    let private = crate_path::private(&task.krate);
     // A short path, so that a crate with hundreds of tasks has less to parse and to resolve.
     let p = quote!(__p);
     let (vis, allow_lints) = (&task.vis, allow_lints());
@@ -117,8 +117,8 @@ fn definition(task: &Task) -> TokenStream {
     quote! {
         #[doc(hidden)]
         #allow_lints
-        #vis fn def() -> &'static #krate::__private::TaskDef {
-            use #krate::__private as __p;
+        #vis fn def() -> &'static #private::TaskDef {
+            use #private as __p;
             static __DEF: #p::TaskDef = #p::TaskDef {
                 id: #id,
                 module: ::core::module_path!(),
@@ -140,8 +140,7 @@ fn definition(task: &Task) -> TokenStream {
 
 /// The types of the task, for stubs.
 fn signature(task: &Task) -> TokenStream {
-    let krate = &task.krate;
-    let p = quote!(#krate::__private);
+    let p = crate_path::private(&task.krate);
     let (name, shared) = (&task.sig.ident, &task.attrs.shared);
     let inputs = task.inputs().map(|input| &input.ty);
     let output = output(task, &p);
@@ -263,7 +262,7 @@ fn shim(task: &Task, p: &TokenStream) -> TokenStream {
 /// The function that DAGs call, which adds a node to the graph.
 fn callable(task: &Task, body: &TokenStream) -> TokenStream {
     let krate = &task.krate;
-    let p = quote!(#krate::__private);
+    let p = crate_path::private(krate);
     let (docs, shared, callable, vis) = (&task.attrs.docs, &task.attrs.shared, &task.attrs.callable, &task.vis);
     let name = &task.sig.ident;
     let params = task.params.iter().filter_map(|param| match param {
@@ -292,8 +291,7 @@ fn callable(task: &Task, body: &TokenStream) -> TokenStream {
 }
 
 fn add_node(task: &Task) -> TokenStream {
-    let krate = &task.krate;
-    let p = quote!(#krate::__private);
+    let p = crate_path::private(&task.krate);
     let name = &task.sig.ident;
     let arguments = task.inputs().map(|input| {
         let (name, ty) = (&input.name, &input.ty);
@@ -303,9 +301,8 @@ fn add_node(task: &Task) -> TokenStream {
 }
 
 fn registration(task: &Task) -> TokenStream {
-    let krate = &task.krate;
-    let name = &task.sig.ident;
+    let (p, name) = (crate_path::private(&task.krate), &task.sig.ident);
     quote! {
-        #krate::__private::inventory::submit! { #krate::__private::TaskEntry(#name::def) }
+        #p::inventory::submit! { #p::TaskEntry(#name::def) }
     }
 }
