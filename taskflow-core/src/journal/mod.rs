@@ -49,7 +49,6 @@ mod upkeep;
 mod values;
 mod writer;
 
-#[cfg(feature = "cli")]
 pub(crate) use adopted::AdoptedRun;
 pub use deliveries::Delivery;
 pub use edit::{Cancellation, Note};
