@@ -86,16 +86,16 @@ pub mod engine {
         TriggerError, UnknownPool,
     };
     pub use taskflow_core::run::{
-        Durability, Event, RunInfo, RunState, RunType, RunView, TaskState, TaskView, TriggeredBy, WaitView,
+        Durability, Event, RunInfo, RunState, RunType, RunView, TaskIndex, TaskState, TaskView, TriggeredBy, WaitView,
     };
 }
 
 /// The frozen graph, for programs that look into it.
 pub mod graph {
     pub use taskflow_core::dag::{
-        Arg, ArgPlan, Arm, Branch, BuildError, BuildErrors, DagDef, DagOptions, EdgeArg, EdgeKind, GroupPlan, Join,
-        Node, NodeOptions, Param, ParamDef, Params, Plan, PoolDef, Projection, RangeOf, Registry, Selection, Source,
-        Teardown, TextMap, Tuple,
+        Arg, ArgPlan, Arm, Branch, BuildError, BuildErrors, DagDef, DagOptions, EdgeArg, EdgeKind, GroupIndex,
+        GroupPlan, Join, JoinIndex, Node, NodeIndex, NodeOptions, Param, ParamDef, Params, Plan, PoolDef, Projection,
+        RangeOf, Registry, Selection, Source, Teardown, TextMap, Tuple,
     };
 }
 

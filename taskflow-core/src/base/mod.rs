@@ -4,6 +4,7 @@ pub mod error;
 pub(crate) mod failpoint;
 #[cfg(feature = "http")]
 pub(crate) mod http;
+pub(crate) mod index;
 pub(crate) mod panics;
 pub(crate) mod paths;
 pub(crate) mod suggest;

@@ -10,24 +10,24 @@ use super::dispatcher::PendingCallback;
 use crate::base::{Failure, Timestamp};
 use crate::dag::{Layout, Plan, path_of};
 use crate::machine::Machine;
-use crate::run::{Entry, Restored, RestoredState, RunInfo, RunState};
+use crate::run::{Entry, Restored, RestoredState, RunInfo, RunState, TaskIndex};
 use crate::task::{CallbackKind, Callbacks, Notification, TaskNotification};
 
 /// Resolves the task numbers in entries.
 pub(crate) trait Names {
     /// The id of a task instance.
-    fn id(&self, task: u32) -> Cow<'_, str>;
+    fn id(&self, task: TaskIndex) -> Cow<'_, str>;
 
     /// The callbacks of the task.
-    fn callbacks(&self, task: u32) -> Callbacks;
+    fn callbacks(&self, task: TaskIndex) -> Callbacks;
 }
 
 impl Names for Layout {
-    fn id(&self, task: u32) -> Cow<'_, str> {
+    fn id(&self, task: TaskIndex) -> Cow<'_, str> {
         Layout::id(self, task)
     }
 
-    fn callbacks(&self, task: u32) -> Callbacks {
+    fn callbacks(&self, task: TaskIndex) -> Callbacks {
         self.options(task).callbacks
     }
 }
@@ -126,7 +126,7 @@ impl CallbackProjection {
     fn of_task(
         &self,
         names: &dyn Names,
-        task: u32,
+        task: TaskIndex,
         kind: CallbackKind,
         at: Timestamp,
         (attempt, took): (u32, u64),

@@ -19,7 +19,7 @@ use super::builder::{self, Handle};
 use super::error::BuildError;
 use super::label::Labels;
 use super::output::Output;
-use super::plan::EdgeKind;
+use super::plan::{EdgeKind, MappingIndex};
 use crate::base::Failure;
 use crate::task::{Body, Executor, InputDef, TaskDef, pass_on};
 use crate::value::{AnyValue, TypeInfo, Value};
@@ -32,7 +32,7 @@ use crate::value::{AnyValue, TypeInfo, Value};
 pub struct Mapped<T> {
     /// The template node whose values it is made of.
     handle: Handle,
-    mapping: u32,
+    mapping: MappingIndex,
     value: PhantomData<fn() -> T>,
 }
 
@@ -122,7 +122,7 @@ impl<T> Mapped<T> {
 }
 
 impl<T: Value + Clone> Mapped<T> {
-    fn new(handle: Handle, mapping: u32) -> Self {
+    fn new(handle: Handle, mapping: MappingIndex) -> Self {
         Mapped { handle, mapping, value: PhantomData }
     }
 

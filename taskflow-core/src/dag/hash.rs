@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use sha2::{Digest, Sha256};
 
 use super::def::DagOptions;
-use super::plan::{ArgPlan, GroupPlan, NodeOptions, Plan, Source, node_options};
+use super::plan::{ArgPlan, GroupPlan, NodeIndex, NodeOptions, Plan, Source, node_options};
 use super::projection::Projection;
 use crate::base::hex;
 use crate::task::{Executor, TaskOptions, task_options};
@@ -31,10 +31,10 @@ pub(super) fn structural(plan: &Plan) -> String {
         let GroupPlan { id, concurrency, retries, retry_delay, .. } = group;
         hasher.line(format_args!("group {id} {concurrency:?} {retries} {retry_delay:?}"));
     }
-    let mut order: Vec<u32> = (0..super::builder::index(plan.len())).collect();
-    order.sort_by_key(|&node| plan.nodes[node as usize].id());
+    let mut order: Vec<NodeIndex> = plan.node_indices().collect();
+    order.sort_by_key(|&node| plan.nodes[node].id());
     for node in order {
-        let id = plan.nodes[node as usize].id();
+        let id = plan.nodes[node].id();
         let def = plan.def(node);
         let inputs: Vec<String> = def.inputs.iter().map(|input| input.ty.short()).collect();
         let (inputs, output) = (inputs.join(", "), def.output.short());
@@ -58,18 +58,17 @@ pub(super) fn structural(plan: &Plan) -> String {
             }
         }
         if let Some(gate) = plan.gate(node) {
-            hasher.line(format_args!("  gate {}", plan.nodes[gate as usize].id()));
+            hasher.line(format_args!("  gate {}", plan.nodes[gate].id()));
         }
         if let Some(mapping) = plan.place(node).mapping {
-            let mapping = &plan.mappings()[mapping as usize];
-            let (list, concurrency, limit) =
-                (&plan.nodes[mapping.expand as usize].id, mapping.concurrency, mapping.limit);
+            let mapping = plan.mapping(mapping);
+            let (list, concurrency, limit) = (&plan.nodes[mapping.expand].id, mapping.concurrency, mapping.limit);
             hasher.line(format_args!("  each {list} {concurrency:?} {limit:?}"));
             if let Some(rate) = mapping.rate {
                 hasher.line(format_args!("  rate {rate}"));
             }
         }
-        let mut upstreams: Vec<&str> = plan.orders(node).iter().map(|&(up, _)| plan.nodes[up as usize].id()).collect();
+        let mut upstreams: Vec<&str> = plan.orders(node).iter().map(|&(up, _)| plan.nodes[up].id()).collect();
         upstreams.sort_unstable();
         for upstream in upstreams {
             hasher.line(format_args!("  after {upstream}"));
@@ -190,7 +189,7 @@ impl Lines {
 
 fn name(plan: &Plan, source: Source) -> String {
     match (source.as_task(), source.as_param()) {
-        (Some(task), _) => format!("task {}", plan.nodes[task as usize].id()),
+        (Some(task), _) => format!("task {}", plan.nodes[task].id()),
         (None, Some(param)) => format!("param {}", plan.params[param as usize].name),
         (None, None) => unreachable!("a source is a task or a parameter"),
     }

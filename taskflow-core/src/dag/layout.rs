@@ -9,41 +9,68 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::plan::{Mapping, NodeOptions, Plan};
+use super::plan::{JoinIndex, Mapping, MappingIndex, NodeIndex, NodeOptions, Plan};
+use crate::base::index::{IndexVec, Indexing as _, index_type, indices};
+use crate::run::TaskIndex;
 use crate::task::TriggerRule;
+
+index_type! {
+    /// A join of a run. The joins of nodes outside every mapping have the numbers that they have in
+    /// the plan; those of elements have higher ones.
+    pub(crate) struct RunJoinIndex;
+    /// The block of an expanded list.
+    pub(crate) struct BlockIndex;
+}
 
 /// The task instances of a run.
 #[derive(Debug)]
 pub(crate) struct Layout {
     plan: Arc<Plan>,
-    blocks: Vec<Block>,
+    blocks: IndexVec<BlockIndex, Block>,
     /// The block of each expand node that has succeeded.
-    of_expand: HashMap<u32, u32>,
-    /// How many nodes the plan has.
-    nodes: u32,
-    tasks: u32,
-    joins: u32,
+    of_expand: HashMap<TaskIndex, BlockIndex>,
+    /// The first number that is not one of a node.
+    elements: TaskIndex,
+    next_task: TaskIndex,
+    next_join: RunJoinIndex,
 }
 
 /// The instances of one template.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block {
-    pub(crate) mapping: u32,
+    pub(crate) mapping: MappingIndex,
     /// The task instance that has the list.
-    pub(crate) expand: u32,
+    pub(crate) expand: TaskIndex,
     /// How many elements.
     pub(crate) count: u32,
-    first_task: u32,
-    first_join: u32,
+    first_task: TaskIndex,
+    first_join: RunJoinIndex,
 }
 
 /// Where a task instance is: in which element of which block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct At {
-    pub(crate) block: u32,
+    pub(crate) block: BlockIndex,
     pub(crate) element: u32,
+}
+
+impl NodeIndex {
+    /// The task instance of a node outside every mapping: it has the number of its node.
+    #[inline]
+    pub(crate) fn task(self) -> TaskIndex {
+        TaskIndex::new(self.as_u32())
+    }
+}
+
+impl RunJoinIndex {
+    /// The join of a node outside every mapping: it has the number that it has in the plan.
+    #[inline]
+    pub(crate) fn of(join: JoinIndex) -> Self {
+        RunJoinIndex::new(join.as_u32())
+    }
 }
 
 /// The id of the node in that of a task instance: `read` of `read[3][0]`.
@@ -58,100 +85,105 @@ pub(crate) fn path_of(id: &str) -> Vec<u32> {
 
 impl Layout {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
-        let (tasks, joins) = (plan.len() as u32, plan.joins().len() as u32);
-        Layout { plan, blocks: Vec::new(), of_expand: HashMap::new(), nodes: tasks, tasks, joins }
+        let (next_task, next_join) = (TaskIndex::at(plan.len()), RunJoinIndex::at(plan.joins().len()));
+        let (blocks, of_expand) = (IndexVec::new(), HashMap::new());
+        Layout { plan, blocks, of_expand, elements: next_task, next_task, next_join }
     }
 
     pub(crate) fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
-    /// How many numbers are in use. The numbers of mapped nodes are not task instances.
-    pub(crate) fn len(&self) -> u32 {
-        self.tasks
+    /// Every number in use. Those of mapped nodes are not task instances.
+    pub(crate) fn numbers(&self) -> Range<TaskIndex> {
+        TaskIndex::default()..self.next_task
     }
 
     /// Every task instance, in the order of their numbers.
-    pub(crate) fn tasks(&self) -> impl DoubleEndedIterator<Item = u32> + '_ {
-        (0..self.tasks).filter(|&task| self.is_instance(task))
+    pub(crate) fn tasks(&self) -> impl DoubleEndedIterator<Item = TaskIndex> + '_ {
+        indices(self.numbers()).filter(|&task| self.is_instance(task))
     }
 
     /// Whether the number is that of a task instance, not of a mapped node.
-    pub(crate) fn is_instance(&self, task: u32) -> bool {
-        task >= self.plan.len() as u32 || !self.plan.is_mapped(task)
+    pub(crate) fn is_instance(&self, task: TaskIndex) -> bool {
+        task >= self.elements || !self.plan.is_mapped(self.node(task))
     }
 
     /// Adds the elements of a list. `None` if that would be more task instances than can be
     /// counted.
-    pub(crate) fn expand(&mut self, expand: u32, count: u32) -> Option<Block> {
+    pub(crate) fn expand(&mut self, expand: TaskIndex, count: u32) -> Option<Block> {
         let mapping = self.plan.place(self.node(expand)).expands?;
-        let Mapping { nodes, joins, .. } = &self.plan.mappings()[mapping as usize];
+        let Mapping { nodes, joins, .. } = self.plan.mapping(mapping);
         let grown = |from: u32, each: usize| from.checked_add(count.checked_mul(u32::try_from(each).ok()?)?);
-        let (tasks, joined) = (grown(self.tasks, nodes.len())?, grown(self.joins, joins.len())?);
+        let (tasks, joined) =
+            (grown(self.next_task.as_u32(), nodes.len())?, grown(self.next_join.as_u32(), joins.len())?);
         // The highest bit tells parameters from tasks.
         if tasks >= 1 << 31 {
             return None;
         }
-        let block = Block { mapping, expand, count, first_task: self.tasks, first_join: self.joins };
-        (self.tasks, self.joins) = (tasks, joined);
-        self.of_expand.insert(expand, self.blocks.len() as u32);
-        self.blocks.push(block);
+        let block = Block { mapping, expand, count, first_task: self.next_task, first_join: self.next_join };
+        (self.next_task, self.next_join) = (TaskIndex::new(tasks), RunJoinIndex::new(joined));
+        self.of_expand.insert(expand, self.blocks.push(block));
         Some(block)
     }
 
     /// How many elements the list of an expand node may have.
-    pub(crate) fn limit(&self, expand: u32) -> Option<u32> {
+    pub(crate) fn limit(&self, expand: TaskIndex) -> Option<u32> {
         let mapping = self.plan.place(self.node(expand)).expands?;
-        self.plan.mappings()[mapping as usize].limit
+        self.plan.mapping(mapping).limit
     }
 
     /// The elements of an expand node, once it has succeeded.
-    pub(crate) fn block_of(&self, expand: u32) -> Option<&Block> {
-        self.of_expand.get(&expand).map(|&block| &self.blocks[block as usize])
+    pub(crate) fn block_of(&self, expand: TaskIndex) -> Option<&Block> {
+        self.of_expand.get(&expand).map(|&block| &self.blocks[block])
     }
 
     /// The expanded lists in the order of their expansion: expand nodes and lengths.
-    pub(crate) fn expansions(&self) -> Vec<(u32, u32)> {
+    pub(crate) fn expansions(&self) -> Vec<(TaskIndex, u32)> {
         self.blocks.iter().map(|block| (block.expand, block.count)).collect()
     }
 
     /// Where a task instance is, if it is part of an element.
     #[inline]
-    pub(crate) fn at(&self, task: u32) -> Option<At> {
-        if task < self.nodes { None } else { self.at_element(task) }
+    pub(crate) fn at(&self, task: TaskIndex) -> Option<At> {
+        if task < self.elements { None } else { self.at_element(task) }
     }
 
     #[cold]
-    fn at_element(&self, task: u32) -> Option<At> {
-        let block = self.blocks.partition_point(|block| block.first_task <= task) - 1;
+    fn at_element(&self, task: TaskIndex) -> Option<At> {
+        let block = self.block_with(task);
         let Block { mapping, first_task, .. } = self.blocks[block];
-        let each = self.plan.mappings()[mapping as usize].nodes.len() as u32;
-        Some(At { block: block as u32, element: (task - first_task) / each })
+        let each = self.plan.mapping(mapping).nodes.len() as u32;
+        Some(At { block, element: (task - first_task) / each })
     }
 
     /// The node of a task instance.
     #[inline]
-    pub(crate) fn node(&self, task: u32) -> u32 {
-        if task < self.nodes { task } else { self.node_of_element(task) }
+    pub(crate) fn node(&self, task: TaskIndex) -> NodeIndex {
+        if task < self.elements { NodeIndex::new(task.as_u32()) } else { self.node_of_element(task) }
     }
 
     #[cold]
-    fn node_of_element(&self, task: u32) -> u32 {
-        let block = self.blocks.partition_point(|block| block.first_task <= task) - 1;
-        let Block { mapping, first_task, .. } = self.blocks[block];
-        let nodes = &self.plan.mappings()[mapping as usize].nodes;
+    fn node_of_element(&self, task: TaskIndex) -> NodeIndex {
+        let Block { mapping, first_task, .. } = self.blocks[self.block_with(task)];
+        let nodes = &self.plan.mapping(mapping).nodes;
         nodes[(task - first_task) as usize % nodes.len()]
     }
 
+    /// The block that a task instance of an element is in.
+    fn block_with(&self, task: TaskIndex) -> BlockIndex {
+        BlockIndex::at(self.blocks.as_slice().partition_point(|block| block.first_task <= task) - 1)
+    }
+
     /// The instance of a node in an element, or around it; at the top level without one.
-    pub(crate) fn task(&self, node: u32, at: Option<At>) -> Option<u32> {
+    pub(crate) fn task(&self, node: NodeIndex, at: Option<At>) -> Option<TaskIndex> {
         let place = self.plan.place(node);
-        let Some(mapping) = place.mapping else { return Some(node) };
+        let Some(mapping) = place.mapping else { return Some(node.task()) };
         let mut at = at?;
         loop {
-            let block = &self.blocks[at.block as usize];
+            let block = &self.blocks[at.block];
             if block.mapping == mapping {
-                let each = self.plan.mappings()[mapping as usize].nodes.len() as u32;
+                let each = self.plan.mapping(mapping).nodes.len() as u32;
                 return Some(block.first_task + at.element * each + place.index);
             }
             at = self.at(block.expand)?;
@@ -160,29 +192,29 @@ impl Layout {
 
     /// The element that the list of an element is part of, if any.
     pub(crate) fn around(&self, at: At) -> Option<At> {
-        self.at(self.blocks[at.block as usize].expand)
+        self.at(self.blocks[at.block].expand)
     }
 
     /// The mapping of an element.
-    pub(crate) fn mapping_at(&self, at: At) -> u32 {
-        self.blocks[at.block as usize].mapping
+    pub(crate) fn mapping_at(&self, at: At) -> MappingIndex {
+        self.blocks[at.block].mapping
     }
 
     /// The expand node of an element.
-    pub(crate) fn expand_at(&self, at: At) -> u32 {
-        self.blocks[at.block as usize].expand
+    pub(crate) fn expand_at(&self, at: At) -> TaskIndex {
+        self.blocks[at.block].expand
     }
 
     /// The instance of a join: as [`Layout::task`] for its node.
-    pub(crate) fn join(&self, join: u32, at: Option<At>) -> Option<u32> {
-        let node = self.plan.joins()[join as usize].node;
+    pub(crate) fn join(&self, join: JoinIndex, at: Option<At>) -> Option<RunJoinIndex> {
+        let node = self.plan.join(join).node;
         let place = self.plan.place(node);
-        let Some(mapping) = place.mapping else { return Some(join) };
+        let Some(mapping) = place.mapping else { return Some(RunJoinIndex::of(join)) };
         let mut at = at?;
         loop {
-            let block = &self.blocks[at.block as usize];
+            let block = &self.blocks[at.block];
             if block.mapping == mapping {
-                let each = self.plan.mappings()[mapping as usize].joins.len() as u32;
+                let each = self.plan.mapping(mapping).joins.len() as u32;
                 let index = place.first_join + (join - self.plan.joins_of(node).start);
                 return Some(block.first_join + at.element * each + index);
             }
@@ -192,36 +224,36 @@ impl Layout {
 
     /// The task instance below a join, and the rule of the join.
     #[inline]
-    pub(crate) fn join_rule(&self, join: u32) -> (u32, TriggerRule) {
-        match self.plan.joins().get(join as usize) {
-            Some(join) => (join.node, join.rule),
+    pub(crate) fn join_rule(&self, join: RunJoinIndex) -> (TaskIndex, TriggerRule) {
+        match self.plan.joins().get(join.as_usize()) {
+            Some(join) => (join.node.task(), join.rule),
             None => self.join_rule_of_element(join),
         }
     }
 
     #[cold]
-    fn join_rule_of_element(&self, join: u32) -> (u32, TriggerRule) {
-        let place = self.blocks.partition_point(|block| block.first_join <= join) - 1;
-        let Block { mapping, first_join, first_task, .. } = self.blocks[place];
-        let Mapping { joins, nodes, .. } = &self.plan.mappings()[mapping as usize];
+    fn join_rule_of_element(&self, join: RunJoinIndex) -> (TaskIndex, TriggerRule) {
+        let place = self.blocks.as_slice().partition_point(|block| block.first_join <= join) - 1;
+        let Block { mapping, first_join, first_task, .. } = self.blocks[BlockIndex::at(place)];
+        let Mapping { joins, nodes, .. } = self.plan.mapping(mapping);
         let (element, index) = ((join - first_join) as usize / joins.len(), (join - first_join) as usize % joins.len());
-        let join = &self.plan.joins()[joins[index] as usize];
+        let join = self.plan.join(joins[index]);
         let task = first_task + (element * nodes.len()) as u32 + self.plan.place(join.node).index;
         (task, join.rule)
     }
 
     /// The joins of a task instance.
-    pub(crate) fn joins_of(&self, task: u32) -> impl Iterator<Item = u32> + '_ {
+    pub(crate) fn joins_of(&self, task: TaskIndex) -> impl Iterator<Item = RunJoinIndex> + '_ {
         let at = self.at(task);
-        self.plan.joins_of(self.node(task)).filter_map(move |join| self.join(join, at))
+        indices(self.plan.joins_of(self.node(task))).filter_map(move |join| self.join(join, at))
     }
 
     /// All upstreams of a task instance, by value and by order; for a consumer of all elements,
     /// each of them.
-    pub(crate) fn upstreams(&self, task: u32) -> Vec<u32> {
+    pub(crate) fn upstreams(&self, task: TaskIndex) -> Vec<TaskIndex> {
         let (node, at) = (self.node(task), self.at(task));
         let own = self.plan.place(node).mapping;
-        let mut upstreams: Vec<u32> = Vec::new();
+        let mut upstreams: Vec<TaskIndex> = Vec::new();
         for upstream in self.plan.upstreams(node) {
             match self.plan.place(upstream).mapping {
                 Some(mapping) if !self.plan.is_within(own, Some(mapping)) => {
@@ -236,22 +268,23 @@ impl Layout {
 
     /// The options of a task instance.
     #[inline]
-    pub(crate) fn options(&self, task: u32) -> &NodeOptions {
+    pub(crate) fn options(&self, task: TaskIndex) -> &NodeOptions {
         self.plan.node_options(self.node(task))
     }
 
     /// The elements of a mapping that are there below an element (or below the top level), over all
     /// lists in between.
-    pub(crate) fn elements(&self, mapping: u32, below: Option<At>) -> Vec<At> {
-        let around = below.map(|at| self.blocks[at.block as usize].mapping);
-        let outer = |&mapping: &u32| self.plan.mappings()[mapping as usize].parent;
-        let way: Vec<u32> = std::iter::successors(Some(mapping), outer).take_while(|&it| Some(it) != around).collect();
+    pub(crate) fn elements(&self, mapping: MappingIndex, below: Option<At>) -> Vec<At> {
+        let around = below.map(|at| self.blocks[at.block].mapping);
+        let outer = |&mapping: &MappingIndex| self.plan.mapping(mapping).parent;
+        let way: Vec<MappingIndex> =
+            std::iter::successors(Some(mapping), outer).take_while(|&it| Some(it) != around).collect();
         let mut found = vec![below];
         for &mapping in way.iter().rev() {
-            let expand = self.plan.mappings()[mapping as usize].expand;
+            let expand = self.plan.mapping(mapping).expand;
             let inner = found.iter().flat_map(|&at| {
                 let block = self.task(expand, at).and_then(|expand| self.of_expand.get(&expand).copied());
-                let count = block.map_or(0, |block| self.blocks[block as usize].count);
+                let count = block.map_or(0, |block| self.blocks[block].count);
                 (0..count).map(move |element| block.map(|block| At { block, element }))
             });
             found = inner.collect();
@@ -261,10 +294,10 @@ impl Layout {
 
     /// The id of a task instance: that of its node, with the places in the lists around it from the
     /// outermost to its own.
-    pub(crate) fn id(&self, task: u32) -> Cow<'_, str> {
-        let id = self.plan.nodes()[self.node(task) as usize].id();
+    pub(crate) fn id(&self, task: TaskIndex) -> Cow<'_, str> {
+        let id = self.plan.node(self.node(task)).id();
         let Some(own) = self.at(task) else { return Cow::Borrowed(id) };
-        let outer = |at: &At| self.at(self.blocks[at.block as usize].expand);
+        let outer = |at: &At| self.at(self.blocks[at.block].expand);
         let mut way: Vec<u32> = std::iter::successors(Some(own), outer).map(|at| at.element).collect();
         way.reverse();
         let mut id = id.to_owned();
@@ -276,20 +309,20 @@ impl Layout {
     }
 
     /// The task instance with this id. Searches the whole plan.
-    pub(crate) fn find(&self, id: &str) -> Option<u32> {
+    pub(crate) fn find(&self, id: &str) -> Option<TaskIndex> {
         let name = id.split('[').next()?;
         let node = self.plan.find(name)?;
         let mut at: Option<At> = None;
-        let mut way: Vec<u32> = Vec::new();
-        let outer = |&mapping: &u32| self.plan.mappings()[mapping as usize].parent;
+        let mut way: Vec<MappingIndex> = Vec::new();
+        let outer = |&mapping: &MappingIndex| self.plan.mapping(mapping).parent;
         way.extend(std::iter::successors(self.plan.place(node).mapping, outer));
         let mut rest = &id[name.len()..];
         for &mapping in way.iter().rev() {
             let (element, after) = rest.strip_prefix('[')?.split_once(']')?;
-            let expand = self.task(self.plan.mappings()[mapping as usize].expand, at)?;
+            let expand = self.task(self.plan.mapping(mapping).expand, at)?;
             let block = *self.of_expand.get(&expand)?;
             let element: u32 = element.parse().ok()?;
-            at = Some(At { block, element }).filter(|_| element < self.blocks[block as usize].count);
+            at = Some(At { block, element }).filter(|_| element < self.blocks[block].count);
             at?;
             rest = after;
         }

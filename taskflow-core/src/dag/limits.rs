@@ -1,7 +1,7 @@
 //! Limits of parts of a graph: how many tasks of a mapping or of a group may run at once.
 
 use super::builder::index;
-use super::plan::Plan;
+use super::plan::{GroupIndex, MappingIndex, NodeIndex, Plan};
 
 impl Plan {
     /// How many tasks of parts of the graph may run at once: of mappings and of groups that say so.
@@ -11,17 +11,20 @@ impl Plan {
     }
 
     /// Which of [`Plan::limits`] a node is under.
-    pub(crate) fn limits_of(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
-        let outer = |&mapping: &u32| self.mappings[mapping as usize].parent;
+    pub(crate) fn limits_of(&self, node: NodeIndex) -> impl Iterator<Item = u32> + '_ {
+        let outer = |&mapping: &MappingIndex| self.mappings[mapping].parent;
         let mappings = std::iter::successors(self.place(node).mapping, outer);
-        let mappings = mappings.filter(|&mapping| self.mappings[mapping as usize].concurrency.is_some());
-        let before = |until: u32| self.mappings[..until as usize].iter().filter(|it| it.concurrency.is_some()).count();
+        let mappings = mappings.filter(|&mapping| self.mappings[mapping].concurrency.is_some());
+        let before = |until: MappingIndex| {
+            self.mappings.iter().take(until.as_usize()).filter(|it| it.concurrency.is_some()).count()
+        };
         let mappings = mappings.map(before);
 
-        let outer = |&group: &u32| self.groups[group as usize].parent;
-        let groups = std::iter::successors(self.nodes[node as usize].group, outer);
-        let groups = groups.filter(|&group| self.groups[group as usize].concurrency.is_some());
-        let before = |until: u32| self.groups[..until as usize].iter().filter(|it| it.concurrency.is_some()).count();
+        let outer = |&group: &GroupIndex| self.groups[group].parent;
+        let groups = std::iter::successors(self.nodes[node].group, outer);
+        let groups = groups.filter(|&group| self.groups[group].concurrency.is_some());
+        let before =
+            |until: GroupIndex| self.groups.iter().take(until.as_usize()).filter(|it| it.concurrency.is_some()).count();
         let all = self.mappings.iter().filter(|mapping| mapping.concurrency.is_some()).count();
         mappings.chain(groups.map(move |group| all + before(group))).map(index)
     }

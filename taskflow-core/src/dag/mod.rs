@@ -54,12 +54,16 @@ pub use group::{Group, group};
 pub use inside::draw_inside;
 pub(crate) use inside::given;
 pub use label::Labelled;
-pub(crate) use layout::{At, Block, Layout, node_id_of, path_of};
+pub(crate) use layout::{At, Block, BlockIndex, Layout, RunJoinIndex, node_id_of, path_of};
 pub use order::{Chain, IntoNodes, chain, chain_linear};
 pub use output::Output;
 pub use param::{Param, ParamDef, ParamError, Params, RangeOf};
+pub(crate) use plan::MappingIndex;
 pub(crate) use plan::node_options;
-pub use plan::{ArgPlan, EdgeArg, EdgeKind, GroupPlan, Join, Node, NodeOptions, Plan, Source, Teardown};
+pub use plan::{
+    ArgPlan, EdgeArg, EdgeKind, GroupIndex, GroupPlan, Join, JoinIndex, Node, NodeIndex, NodeOptions, Plan, Source,
+    Teardown,
+};
 pub use pool::PoolDef;
 pub use projection::{Projection, TextMap, Tuple};
 pub use registry::{DagEntry, PoolEntry, Registry, TaskEntry};

@@ -1,11 +1,12 @@
 //! A part of a graph: what `--only` and `--from` run.
 
-use super::plan::Plan;
+use super::plan::{NodeIndex, Plan};
+use crate::base::index::IndexVec;
 use crate::base::{ErrorKind, nearest};
 
 /// Which nodes of a plan take part in a run; the others are `removed` from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selection(Vec<bool>);
+pub struct Selection(IndexVec<NodeIndex, bool>);
 
 impl Selection {
     /// The task and everything upstream of it that it needs.
@@ -14,8 +15,8 @@ impl Selection {
     ///
     /// If the plan has no such task; the message suggests the most similar id.
     pub fn only(plan: &Plan, task: &str) -> Result<Self, SelectionError> {
-        let mut selected = vec![false; plan.len()];
-        selected[find(plan, task)? as usize] = true;
+        let mut selected = IndexVec::from(vec![false; plan.len()]);
+        selected[find(plan, task)?] = true;
         Ok(Selection::with_upstreams(plan, selected))
     }
 
@@ -25,27 +26,28 @@ impl Selection {
     ///
     /// If the plan has no such task; the message suggests the most similar id.
     pub fn from(plan: &Plan, task: &str) -> Result<Self, SelectionError> {
-        let mut selected = vec![false; plan.len()];
+        let mut selected = IndexVec::from(vec![false; plan.len()]);
         let mut open = vec![find(plan, task)?];
         while let Some(node) = open.pop() {
-            if !std::mem::replace(&mut selected[node as usize], true) {
-                let below = plan.successors(node).iter().map(|&join| plan.joins()[join as usize].node);
+            if !std::mem::replace(&mut selected[node], true) {
+                let below = plan.successors(node).iter().map(|&join| plan.join(join).node);
                 open.extend(below);
             }
         }
         Ok(Selection::with_upstreams(plan, selected))
     }
 
-    fn with_upstreams(plan: &Plan, mut selected: Vec<bool>) -> Self {
-        let mut open: Vec<u32> = (0..).zip(&selected).filter_map(|(node, &taken)| taken.then_some(node)).collect();
+    fn with_upstreams(plan: &Plan, mut selected: IndexVec<NodeIndex, bool>) -> Self {
+        let mut open: Vec<NodeIndex> =
+            selected.enumerated().filter_map(|(node, &taken)| taken.then_some(node)).collect();
         while let Some(node) = open.pop() {
             // A setup that takes part is torn down, even if not all of the work does.
             let own = plan.teardowns_of(node).iter().map(|&(_, teardown)| teardown);
             let is_teardown = plan.node_options(node).teardown.is_some();
             let work = if is_teardown { plan.orders(node) } else { &[] };
-            let is_work = |upstream: &u32| work.iter().any(|(known, _)| known == upstream);
+            let is_work = |upstream: &NodeIndex| work.iter().any(|(known, _)| known == upstream);
             for next in plan.upstreams(node).filter(|upstream| !is_work(upstream)).chain(own) {
-                if !std::mem::replace(&mut selected[next as usize], true) {
+                if !std::mem::replace(&mut selected[next], true) {
                     open.push(next);
                 }
             }
@@ -54,17 +56,17 @@ impl Selection {
     }
 
     /// These nodes, in the order of the plan.
-    pub(crate) fn of(taken: Vec<bool>) -> Self {
+    pub(crate) fn of(taken: IndexVec<NodeIndex, bool>) -> Self {
         Selection(taken)
     }
 
     /// Whether the node takes part.
-    pub fn contains(&self, node: u32) -> bool {
-        self.0.get(node as usize).copied().unwrap_or(false)
+    pub fn contains(&self, node: NodeIndex) -> bool {
+        self.0.get(node).copied().unwrap_or(false)
     }
 }
 
-fn find(plan: &Plan, task: &str) -> Result<u32, SelectionError> {
+fn find(plan: &Plan, task: &str) -> Result<NodeIndex, SelectionError> {
     plan.find(task).ok_or_else(|| {
         let nearest = nearest(task, plan.nodes().iter().map(super::plan::Node::id)).map(str::to_owned);
         SelectionError { dag: plan.id().to_owned(), task: task.to_owned(), nearest }

@@ -1,29 +1,32 @@
 //! Groups with retries.
 
 use super::builder::Draft;
+use super::plan::{GroupIndex, NodeIndex};
+use crate::base::index::{IndexVec, indices};
+use crate::run::TaskIndex;
 
 /// The groups with retries and their nodes. No node is in two of them.
 #[derive(Debug, Default)]
 pub(crate) struct Units {
     all: Vec<Unit>,
     /// For each node the position of its group; empty if no group has retries.
-    of: Vec<Option<u32>>,
+    of: IndexVec<NodeIndex, Option<u32>>,
 }
 
 #[derive(Debug)]
 struct Unit {
-    group: u32,
-    nodes: Vec<u32>,
+    group: GroupIndex,
+    nodes: Vec<NodeIndex>,
 }
 
 impl Units {
     pub(super) fn of_draft(draft: &Draft) -> Self {
-        let groups = (0..).zip(&draft.groups).filter(|(_, group)| group.retries > 0);
+        let groups = draft.groups.enumerated().filter(|(_, group)| group.retries > 0);
         let all: Vec<Unit> =
-            groups.map(|(group, drawn)| Unit { group, nodes: drawn.nodes.clone().collect() }).collect();
-        let mut of = vec![None; if all.is_empty() { 0 } else { draft.nodes.len() }];
+            groups.map(|(group, drawn)| Unit { group, nodes: indices(drawn.nodes.clone()).collect() }).collect();
+        let mut of = IndexVec::from(vec![None; if all.is_empty() { 0 } else { draft.nodes.len() }]);
         for (place, unit) in (0..).zip(&all) {
-            unit.nodes.iter().for_each(|&node| of[node as usize] = Some(place));
+            unit.nodes.iter().for_each(|&node| of[node] = Some(place));
         }
         Units { all, of }
     }
@@ -32,20 +35,25 @@ impl Units {
         self.all.is_empty()
     }
 
-    /// The groups, each with its nodes.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &[u32])> {
-        self.all.iter().map(|unit| (unit.group, &unit.nodes[..]))
+    /// The groups.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = GroupIndex> + '_ {
+        self.all.iter().map(|unit| unit.group)
     }
 
     /// The group that a node is in.
-    pub(crate) fn of(&self, node: u32) -> Option<u32> {
-        let place = (*self.of.get(node as usize)?)?;
+    pub(crate) fn of(&self, node: NodeIndex) -> Option<GroupIndex> {
+        let place = (*self.of.get(node)?)?;
         Some(self.all[place as usize].group)
     }
 
     /// The nodes of a group.
-    pub(crate) fn nodes(&self, group: u32) -> &[u32] {
+    pub(crate) fn nodes(&self, group: GroupIndex) -> &[NodeIndex] {
         let unit = self.all.iter().find(|unit| unit.group == group);
         unit.map_or(&[][..], |unit| &unit.nodes)
+    }
+
+    /// The task instances of a group: none of its nodes is mapped.
+    pub(crate) fn tasks(&self, group: GroupIndex) -> impl Iterator<Item = TaskIndex> + '_ {
+        self.nodes(group).iter().map(|node| node.task())
     }
 }

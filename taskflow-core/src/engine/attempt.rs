@@ -10,11 +10,11 @@ use super::live_host::LiveHost;
 use super::run_shared::RunShared;
 use super::values::Gathered;
 use crate::base::{Failure, Timestamp, catch, drop_quietly};
-use crate::dag::Plan;
+use crate::dag::{MappingIndex, NodeIndex, Plan};
 use crate::log::{Redactor, attempt_span};
 use crate::machine::Elements;
 use crate::process;
-use crate::run::{Encoded, Stored};
+use crate::run::{Encoded, Stored, TaskIndex};
 use crate::task::{
     self, AttemptControl, Body, Executor, ExecutorTask, Identity, Inputs, Isolation, Outcome, Produced, TaskContext,
     TaskDef, WaitState,
@@ -24,9 +24,9 @@ use crate::value::AnyValue;
 /// Permission to run one attempt, with everything it needs.
 #[derive(Debug)]
 pub(crate) struct StartPermit {
-    pub(crate) task: u32,
+    pub(crate) task: TaskIndex,
     /// The node of the task instance.
-    pub(crate) node: u32,
+    pub(crate) node: NodeIndex,
     /// Its id, where it is not that of the node.
     pub(crate) id: Option<Arc<str>>,
     pub(crate) attempt: u32,
@@ -47,21 +47,21 @@ pub(crate) struct StartPermit {
 /// A task instance, and how it is called.
 #[derive(Clone, Debug)]
 pub(crate) struct Instance {
-    pub(crate) task: u32,
-    pub(crate) node: u32,
+    pub(crate) task: TaskIndex,
+    pub(crate) node: NodeIndex,
     id: Option<Arc<str>>,
 }
 
 impl Instance {
     pub(crate) fn id<'a>(&'a self, plan: &'a Plan) -> &'a str {
-        self.id.as_deref().unwrap_or_else(|| plan.nodes()[self.node as usize].id())
+        self.id.as_deref().unwrap_or_else(|| plan.node(self.node).id())
     }
 }
 
 /// An attempt that has ended, on its way to its run.
 #[derive(Debug)]
 pub(crate) struct Done {
-    pub(crate) task: u32,
+    pub(crate) task: TaskIndex,
     pub(crate) attempt: u32,
     pub(crate) started: Timestamp,
     pub(crate) ended: Timestamp,
@@ -275,8 +275,8 @@ fn returned(value: AnyValue, stored: Result<Stored, Failure>) -> Outcome<Returne
 }
 
 /// A list with the number of its elements, and their labels if it is labelled.
-fn expanded(run: &RunShared, mapping: u32, list: AnyValue) -> Outcome<Returned> {
-    let mapping = &run.plan.mappings()[mapping as usize];
+fn expanded(run: &RunShared, mapping: MappingIndex, list: AnyValue) -> Outcome<Returned> {
+    let mapping = run.plan.mapping(mapping);
     let labels = match mapping.labels.as_ref().map(|labels| catch(|| labels.of(&list))).transpose() {
         Ok(labels) => labels.map(|mut labels| {
             labels.iter_mut().for_each(|label| Redactor::current().message(label));

@@ -34,7 +34,7 @@ use super::run::Run;
 use super::run_shared::{EngineRef, RunShared};
 use super::share::Slot;
 use crate::machine::{Command, Dispatcher, Input, Lane, RunKey};
-use crate::run::RunState;
+use crate::run::{RunState, TaskIndex};
 
 /// What the threads of an engine share.
 pub(crate) struct Shared {
@@ -168,7 +168,13 @@ impl Shared {
     }
 
     /// Records task state that an attempt has set, and notifies `stored` when it is stored.
-    pub(super) fn store_task_state(&self, key: RunKey, run_id: &str, of: (u32, u32), stored: oneshot::Sender<()>) {
+    pub(super) fn store_task_state(
+        &self,
+        key: RunKey,
+        run_id: &str,
+        of: (TaskIndex, u32),
+        stored: oneshot::Sender<()>,
+    ) {
         let mut state = self.lock();
         if let Some(run) = state.run(key)
             && run.shared.info.run_id == run_id
@@ -248,7 +254,7 @@ impl EngineState {
         }
     }
 
-    fn grant(&mut self, key: RunKey, task: u32) -> Option<(Arc<RunShared>, StartPermit)> {
+    fn grant(&mut self, key: RunKey, task: TaskIndex) -> Option<(Arc<RunShared>, StartPermit)> {
         let mut commands = std::mem::take(&mut self.commands);
         let run = self.run(key)?;
         let now = run.shared.clock.now();

@@ -10,7 +10,7 @@ use super::run_shared::RunShared;
 use super::share::{Of, lock};
 use crate::base::{Failure, Timestamp};
 use crate::machine::{Command, Input, RunKey};
-use crate::run::RunState;
+use crate::run::{RunState, TaskIndex};
 use crate::task::Kind;
 
 impl EngineState {
@@ -164,7 +164,7 @@ impl EngineState {
     fn stop_attempts(&mut self, key: RunKey, now: Timestamp, effects: &mut Effects) {
         let Some(run) = self.run(key) else { return };
         let shared = Arc::clone(&run.shared);
-        let mut ended: Vec<(u32, u32)> = Vec::new();
+        let mut ended: Vec<(TaskIndex, u32)> = Vec::new();
         let first_refused = effects.refused.len();
         let spared = run.machine.spared();
         for (&task, control) in run.attempts.iter().filter(|&(task, _)| !spared.contains(task)) {
@@ -202,7 +202,7 @@ impl EngineState {
     }
 
     /// A worker thread inside this task counts as lost until it returns.
-    fn lose_worker(&mut self, of: &Arc<RunShared>, task: u32) {
+    fn lose_worker(&mut self, of: &Arc<RunShared>, task: TaskIndex) {
         for slot in self.slots.iter_mut().flatten().filter(|slot| slot.works_for(of)) {
             let current = slot.single.or_else(|| lock(&slot.share).current.map(|(task, _)| task));
             if current == Some(task) && !slot.lost {

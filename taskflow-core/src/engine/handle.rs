@@ -19,7 +19,7 @@ use super::run_shared::RunShared;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
 use crate::machine::{Input, RunKey};
-use crate::run::{RunInfo, RunView, TaskState};
+use crate::run::{RunInfo, RunView, TaskIndex, TaskState};
 use crate::value::{AnyValue, Value};
 
 /// The future of a [`RunRequest`].
@@ -86,7 +86,7 @@ pub struct RunHandle<T> {
 #[non_exhaustive]
 pub struct RunningTask {
     /// Its number in the run: what events name it by.
-    pub task: u32,
+    pub task: TaskIndex,
     /// Its id.
     pub id: String,
     /// The attempt, counted from 1.

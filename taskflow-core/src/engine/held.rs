@@ -11,7 +11,7 @@ use super::run::Run;
 use crate::base::Timestamp;
 use crate::callback::PendingCallback;
 use crate::machine::{Command, Input};
-use crate::run::Stored;
+use crate::run::{Stored, TaskIndex};
 
 /// What waits until the entries before it are stored.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Held {
     /// The number of the last entry recorded.
     pub(crate) recorded: u64,
     /// Ready tasks, each with the entry it waits for.
-    pub(crate) ready: VecDeque<(u64, u32)>,
+    pub(crate) ready: VecDeque<(u64, TaskIndex)>,
     /// The end of the run.
     pub(crate) end: Option<u64>,
     /// Notifications, each with the entry that it follows from.

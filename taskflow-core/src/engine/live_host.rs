@@ -9,17 +9,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::notes::{Note, What};
 use super::run_shared::RunShared;
 use crate::base::{Failure, nearest};
-use crate::dag::{Plan, node_id_of, path_of};
+use crate::dag::{MappingIndex, NodeIndex, Plan, node_id_of, path_of};
 use crate::log::Redactor;
-use crate::run::{Encoded, Stored};
+use crate::run::{Encoded, Stored, TaskIndex};
 use crate::task::{AttemptHost, BoxFuture, OnKill, PARAMS, Pushed, XComError};
 
 /// An attempt of a task in a run.
 #[derive(Debug)]
 pub(crate) struct LiveHost {
     pub(super) run: Arc<RunShared>,
-    pub(super) task: u32,
-    pub(super) node: u32,
+    pub(super) task: TaskIndex,
+    pub(super) node: NodeIndex,
     /// The id of the task instance.
     pub(super) id: String,
     pub(super) attempt: u32,
@@ -65,18 +65,18 @@ impl LiveHost {
 }
 
 /// In how many lists a node is.
-fn depth(plan: &Plan, node: u32) -> usize {
-    let parent = |&mapping: &u32| plan.mappings()[mapping as usize].parent;
+fn depth(plan: &Plan, node: NodeIndex) -> usize {
+    let parent = |&mapping: &MappingIndex| plan.mapping(mapping).parent;
     std::iter::successors(plan.place(node).mapping, parent).count()
 }
 
 /// All nodes that have ended, in some way, before a node runs; those that one success of another
 /// makes unnecessary included.
-fn upstreams(plan: &Plan, node: u32) -> HashSet<u32> {
+fn upstreams(plan: &Plan, node: NodeIndex) -> HashSet<NodeIndex> {
     let mut seen = HashSet::new();
     let mut open = vec![node];
     while let Some(node) = open.pop() {
-        let list = plan.place(node).mapping.map(|mapping| plan.mappings()[mapping as usize].expand);
+        let list = plan.place(node).mapping.map(|mapping| plan.mapping(mapping).expand);
         for upstream in plan.upstreams(node).chain(list) {
             if seen.insert(upstream) {
                 open.push(upstream);

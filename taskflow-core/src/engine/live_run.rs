@@ -12,7 +12,7 @@ use super::run::Run;
 use crate::base::Timestamp;
 use crate::dag::Plan;
 use crate::machine::Machine;
-use crate::run::{RunInfo, RunState, RunView, TaskState, TaskView, WaitView};
+use crate::run::{RunInfo, RunState, RunView, TaskIndex, TaskState, TaskView, WaitView};
 
 /// A live run, borrowed under the lock of the engine.
 #[derive(Clone, Copy)]
@@ -47,12 +47,12 @@ impl<'a> LiveRun<'a> {
     }
 
     /// One task instance.
-    pub(crate) fn task(&self, task: u32) -> TaskReport<'a> {
+    pub(crate) fn task(&self, task: TaskIndex) -> TaskReport<'a> {
         TaskReport::new(&self.run.machine, task)
     }
 
     /// A running task instance.
-    pub(crate) fn running(&self, task: u32) -> RunningTask {
+    pub(crate) fn running(&self, task: TaskIndex) -> RunningTask {
         RunningTask {
             task,
             id: labelled_id(&self.task(task)),
@@ -62,7 +62,7 @@ impl<'a> LiveRun<'a> {
         }
     }
 
-    fn progress(&self, task: u32) -> Option<(u64, u64)> {
+    fn progress(&self, task: TaskIndex) -> Option<(u64, u64)> {
         self.run.attempts.get(&task).and_then(|control| control.progress())
     }
 
@@ -77,12 +77,12 @@ impl<'a> LiveRun<'a> {
     }
 
     /// The pending retries of tasks with their times, the earliest first.
-    pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + use<'a> {
+    pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, TaskIndex)> + use<'a> {
         self.run.machine.retries()
     }
 
     /// What a task that holds no slot waits for: a time, the key of an event.
-    pub(crate) fn wait(&self, task: u32) -> (Option<Timestamp>, Option<&'a str>) {
+    pub(crate) fn wait(&self, task: TaskIndex) -> (Option<Timestamp>, Option<&'a str>) {
         self.run.machine.wait(task)
     }
 
@@ -109,8 +109,8 @@ impl<'a> LiveRun<'a> {
 /// The state of a run as data, without the progress of running attempts.
 pub(super) fn view(machine: &Machine, info: &RunInfo, entry: u64) -> RunView {
     let (started, ended) = machine.run_times();
-    let due: HashMap<u32, Timestamp> = machine.retries().map(|(due, task)| (task, due)).collect();
-    let task = |number: u32| {
+    let due: HashMap<TaskIndex, Timestamp> = machine.retries().map(|(due, task)| (task, due)).collect();
+    let task = |number: TaskIndex| {
         let state = machine.task_state(number);
         let attempt = machine.attempt(number);
         let (started, ended) = machine.times(number);

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use super::run::Run;
 use crate::base::{Timestamp, drop_quietly};
-use crate::run::{Entry, RestoredNote, Stored, ValueRef};
+use crate::run::{Entry, RestoredNote, Stored, TaskIndex, ValueRef};
 use crate::task::Pushed;
 
 /// The notes of a run.
@@ -43,7 +43,7 @@ struct State {
 /// A note of an attempt.
 #[derive(Debug)]
 pub(crate) struct Note {
-    pub(crate) task: u32,
+    pub(crate) task: TaskIndex,
     pub(crate) attempt: u32,
     pub(crate) at: Timestamp,
     pub(crate) what: What,
@@ -129,7 +129,7 @@ impl Notes {
 
 impl Run {
     /// Records the notes of an attempt that is about to be reported.
-    pub(super) fn take_notes(&mut self, task: u32, attempt: u32) {
+    pub(super) fn take_notes(&mut self, task: TaskIndex, attempt: u32) {
         if self.shared.notes.is_empty() {
             return;
         }
@@ -184,7 +184,7 @@ impl Run {
     }
 
     /// An attempt starts: removes the XComs of the previous one.
-    pub(super) fn forget_notes(&self, task: u32) {
+    pub(super) fn forget_notes(&self, task: TaskIndex) {
         if !self.shared.notes.is_empty() {
             self.shared.notes.lock().xcoms.remove(&*self.machine.layout().id(task));
         }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::live_run::view;
 use super::run::Finished;
 use crate::base::{Failure, Timestamp, catch};
-use crate::dag::Plan;
+use crate::dag::{NodeIndex, Plan};
 use crate::machine::Machine;
-use crate::run::{RunInfo, RunState, RunView, TaskState};
+use crate::run::{RunInfo, RunState, RunView, TaskIndex, TaskState};
 use crate::value::{AnyValue, Value};
 
 /// A finished run: its state, its result, and its tasks.
@@ -28,7 +28,7 @@ pub struct RunReport<T = ()> {
 #[derive(Clone, Copy)]
 pub struct TaskReport<'a> {
     machine: &'a Machine,
-    task: u32,
+    task: TaskIndex,
 }
 
 /// An attempt that is over.
@@ -155,7 +155,7 @@ impl<T> RunReport<T> {
 
     /// The task instances in the order of the plan, followed by those of elements.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskReport<'_>> + DoubleEndedIterator {
-        let tasks: Vec<u32> = self.machine.layout().tasks().collect();
+        let tasks: Vec<TaskIndex> = self.machine.layout().tasks().collect();
         tasks.into_iter().map(|task| TaskReport::new(&self.machine, task))
     }
 
@@ -165,9 +165,9 @@ impl<T> RunReport<T> {
     }
 
     /// The task instance that events name by this number.
-    pub fn numbered(&self, number: u32) -> Option<TaskReport<'_>> {
+    pub fn numbered(&self, number: TaskIndex) -> Option<TaskReport<'_>> {
         let layout = self.machine.layout();
-        let is_there = number < layout.len() && layout.is_instance(number);
+        let is_there = layout.numbers().contains(&number) && layout.is_instance(number);
         is_there.then(|| TaskReport::new(&self.machine, number))
     }
 
@@ -189,7 +189,7 @@ impl<T> RunReport<T> {
 }
 
 impl<'a> TaskReport<'a> {
-    pub(super) fn new(machine: &'a Machine, task: u32) -> Self {
+    pub(super) fn new(machine: &'a Machine, task: TaskIndex) -> Self {
         TaskReport { machine, task }
     }
 
@@ -205,12 +205,12 @@ impl<'a> TaskReport<'a> {
     }
 
     /// The index of its node in the plan.
-    pub fn node(&self) -> u32 {
+    pub fn node(&self) -> NodeIndex {
         self.machine.layout().node(self.task)
     }
 
     /// Its number in the run: what events name it by.
-    pub fn index(&self) -> u32 {
+    pub fn index(&self) -> TaskIndex {
         self.task
     }
 

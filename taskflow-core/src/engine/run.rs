@@ -14,7 +14,7 @@ use super::values::Values;
 use crate::base::{Timestamp, drop_quietly};
 use crate::callback::{CallbackProjection, PendingCallback};
 use crate::machine::{Command, Input, Machine};
-use crate::run::{Restored, RestoredState, RunState, TaskState};
+use crate::run::{Restored, RestoredState, RunState, TaskIndex, TaskState};
 use crate::task::{AttemptControl, Kind, Waiting};
 use crate::value::AnyValue;
 
@@ -24,7 +24,7 @@ pub(crate) struct Run {
     pub(crate) machine: Machine,
     pub(crate) values: Values,
     /// The controls of running attempts.
-    pub(crate) attempts: HashMap<u32, Arc<AttemptControl>>,
+    pub(crate) attempts: HashMap<TaskIndex, Arc<AttemptControl>>,
     pub(super) observers: Observers,
     pub(crate) finish: Option<oneshot::Sender<Finished>>,
     /// Keeps the threads of the engine while the run is live, even without a handle.
@@ -95,7 +95,7 @@ impl Run {
         self.shared.notes.restore(restored.notes, restored.task_state);
         let ends = |state: TaskState| state.is_terminal() && state != TaskState::Removed;
         let known = restored.tasks.iter().map(|known| known.task);
-        let ended: Vec<u32> = known.filter(|&task| ends(self.machine.task_state(task))).collect();
+        let ended: Vec<TaskIndex> = known.filter(|&task| ends(self.machine.task_state(task))).collect();
         for known in restored.tasks {
             if let RestoredState::Success(Some(value)) = known.state {
                 self.values.put(known.task, value, &mut unused);
@@ -104,13 +104,13 @@ impl Run {
         // Outer lists before inner ones, which are their elements; and before their producers
         // release them.
         restored.expansions.iter().for_each(|&(expand, _)| self.values.restore_list(self.machine.layout(), expand));
-        let lets_go = |task: &u32| !self.keeps && !self.machine.keeps_inputs(*task);
+        let lets_go = |task: &TaskIndex| !self.keeps && !self.machine.keeps_inputs(*task);
         let ended = ended.into_iter().filter(lets_go);
         ended.for_each(|task| self.values.release(self.machine.layout(), task, &mut unused));
     }
 
     /// Starts an attempt of a task that has its slot.
-    pub(crate) fn grant(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
+    pub(crate) fn grant(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
         let before = self.machine.attempt(task);
         self.step(Input::Started { task }, now, commands);
         if self.machine.attempt(task) != before {
@@ -118,7 +118,7 @@ impl Run {
         }
         let layout = self.machine.layout();
         let node = layout.node(task);
-        let id = (node != task).then(|| Arc::from(&*layout.id(task)));
+        let id = layout.at(task).is_some().then(|| Arc::from(&*layout.id(task)));
         let def = self.shared.plan.def(node);
         let last = !self.keeps && self.machine.is_last_attempt(task);
         let gathered = self.values.gather(&self.machine, task, last);
@@ -158,7 +158,7 @@ impl Run {
     }
 
     /// A task will not run (again): releases its inputs.
-    pub(crate) fn settled(&mut self, task: u32, unused: &mut Vec<AnyValue>) {
+    pub(crate) fn settled(&mut self, task: TaskIndex, unused: &mut Vec<AnyValue>) {
         let took_its_inputs = self.machine.attempt(task) > 0 && self.machine.is_last_attempt(task);
         if !took_its_inputs && !self.keeps {
             self.values.release(self.machine.layout(), task, unused);
@@ -204,11 +204,11 @@ impl Run {
     }
 
     /// The expected duration of a task of this definition, in nanoseconds; 0 if unknown.
-    pub(crate) fn cost(&self, task: u32) -> u32 {
+    pub(crate) fn cost(&self, task: TaskIndex) -> u32 {
         self.costs[self.shared.plan.def_index(self.machine.layout().node(task))]
     }
 
-    fn learn(&mut self, task: u32, started: Timestamp, ended: Timestamp) {
+    fn learn(&mut self, task: TaskIndex, started: Timestamp, ended: Timestamp) {
         let took = u32::try_from(ended.since(started).as_nanos()).unwrap_or(u32::MAX).max(1);
         let cost = &mut self.costs[self.shared.plan.def_index(self.machine.layout().node(task))];
         // Adapts at once to longer tasks and slowly to shorter ones.
@@ -217,7 +217,7 @@ impl Run {
 
     /// Whether a worker may take the task together with others: it is known to be short, and its
     /// start need not be exact.
-    pub(crate) fn is_shareable(&self, task: u32) -> bool {
+    pub(crate) fn is_shareable(&self, task: TaskIndex) -> bool {
         const SHORT: u32 = 50_000;
         let plan = &self.shared.plan;
         let node = self.machine.layout().node(task);

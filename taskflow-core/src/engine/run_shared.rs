@@ -15,9 +15,9 @@ use super::sessions::Sessions;
 use crate::base::{Quietly, Timestamp};
 use crate::callback::CallbackDispatcher;
 use crate::config::Config;
-use crate::dag::Plan;
+use crate::dag::{NodeIndex, Plan};
 use crate::machine::{Input, RunKey};
-use crate::run::RunInfo;
+use crate::run::{RunInfo, TaskIndex};
 use crate::task::{Executor, Scratch};
 use crate::value::AnyValue;
 
@@ -85,7 +85,7 @@ impl RunShared {
     }
 
     /// Records task state of an attempt and waits until it is stored. Returns whether it is.
-    pub(crate) async fn store_task_state(&self, task: u32, attempt: u32) -> bool {
+    pub(crate) async fn store_task_state(&self, task: TaskIndex, attempt: u32) -> bool {
         // A simulated run records it as soon as the function yields.
         let Some((state, key)) = self.place() else { return self.engine_ref.get().is_none() };
         let (sender, stored) = oneshot::channel();
@@ -95,7 +95,7 @@ impl RunShared {
     }
 
     /// The executor of a node, if it does not run in this process.
-    pub(crate) fn executor(&self, node: u32) -> Option<Executor> {
+    pub(crate) fn executor(&self, node: NodeIndex) -> Option<Executor> {
         self.plan.executor(node, !self.in_process)
     }
 

@@ -9,13 +9,14 @@ use super::engine_state::EngineState;
 use super::run_shared::RunShared;
 use crate::base::Timestamp;
 use crate::machine::{Lane, RunKey};
+use crate::run::TaskIndex;
 
 /// What the engine knows of a worker thread.
 pub(super) struct Slot {
     /// The run it works for.
     pub(super) run: Of,
     /// The task it runs, if it has taken a single one.
-    pub(super) single: Option<u32>,
+    pub(super) single: Option<TaskIndex>,
     /// The tasks it has taken, if several.
     pub(super) share: Arc<Mutex<Share>>,
     /// Whether the task it runs was given up.
@@ -28,7 +29,7 @@ pub(crate) struct Share {
     pub(super) queue: VecDeque<StartPermit>,
     pub(super) done: Vec<Done>,
     /// The running task and its start.
-    pub(super) current: Option<(u32, Timestamp)>,
+    pub(super) current: Option<(TaskIndex, Timestamp)>,
     /// Whether the rest is worth waking another worker.
     pub(super) worth_sharing: bool,
 }

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use crate::base::index::{IndexVec, indices};
 use crate::base::{Failure, catch};
 use crate::dag::{ArgPlan, At, Delivery, EdgeArg, EdgeKind, Layout, Plan, Projection, Source, as_it_is};
 use crate::machine::Machine;
-use crate::run::TaskState;
+use crate::run::{TaskIndex, TaskState};
 use crate::task::Inputs;
 use crate::value::AnyValue;
 
 /// Holds each value until its last consumer has started its last attempt.
 #[derive(Debug)]
 pub(crate) struct Values {
-    slots: Vec<Slot>,
+    slots: IndexVec<TaskIndex, Slot>,
     params: Vec<AnyValue>,
 }
 
@@ -43,13 +44,13 @@ struct Pending {
 
 impl Values {
     pub(crate) fn new(plan: &Plan, params: Vec<AnyValue>) -> Self {
-        let slots = (0..plan.len() as u32).map(|node| Slot { value: None, consumers: plan.consumers(node) }).collect();
+        let slots = plan.node_indices().map(|node| Slot { value: None, consumers: plan.consumers(node) }).collect();
         Values { slots, params }
     }
 
     /// Keeps the value of a task if it has consumers.
-    pub(crate) fn put(&mut self, task: u32, value: AnyValue, unused: &mut Vec<AnyValue>) {
-        let slot = &mut self.slots[task as usize];
+    pub(crate) fn put(&mut self, task: TaskIndex, value: AnyValue, unused: &mut Vec<AnyValue>) {
+        let slot = &mut self.slots[task];
         if slot.consumers > 0 {
             slot.value = Some(value);
         } else {
@@ -58,19 +59,19 @@ impl Values {
     }
 
     /// Discards the value of a task that will run again.
-    pub(crate) fn forget(&mut self, task: u32) -> Option<AnyValue> {
-        self.slots[task as usize].value.take()
+    pub(crate) fn forget(&mut self, task: TaskIndex) -> Option<AnyValue> {
+        self.slots[task].value.take()
     }
 
     /// The inputs of `task`. With `last` no later attempt can need them: the task no longer counts
     /// as a consumer, and a value without other consumers leaves its slot, so that a parameter by
     /// value receives it by move.
-    pub(crate) fn gather(&mut self, machine: &Machine, task: u32, last: bool) -> Gathered {
+    pub(crate) fn gather(&mut self, machine: &Machine, task: TaskIndex, last: bool) -> Gathered {
         if !machine.plan().mappings().is_empty() {
             return self.gather_among_elements(machine, task, last);
         }
         let mut gathered = Gathered::default();
-        for (position, arg) in machine.plan().args(task).enumerate() {
+        for (position, arg) in machine.plan().args(machine.layout().node(task)).enumerate() {
             match arg {
                 ArgPlan::Constant(constant) => gathered.inputs.push(Arc::clone(constant.value())),
                 ArgPlan::Edges(edges) => match (edges.assemble, edges.sources()) {
@@ -104,7 +105,7 @@ impl Values {
 
     /// As above, for a plan with mappings: a value may come from outside an element, or from all
     /// elements.
-    fn gather_among_elements(&mut self, machine: &Machine, task: u32, last: bool) -> Gathered {
+    fn gather_among_elements(&mut self, machine: &Machine, task: TaskIndex, last: bool) -> Gathered {
         let layout = machine.layout();
         let mut gathered = Gathered::default();
         for (position, arg) in layout.plan().args(layout.node(task)).enumerate() {
@@ -158,9 +159,9 @@ impl Values {
 
     /// One element of a list. The thread that runs the task takes it out: this can be a clone,
     /// which is user code.
-    fn element(&self, layout: &Layout, expand: u32, element: u32) -> Delivery {
-        let list = self.slots[expand as usize].value.clone();
-        let mapping = layout.block_of(expand).map(|block| &layout.plan().mappings()[block.mapping as usize]);
+    fn element(&self, layout: &Layout, expand: TaskIndex, element: u32) -> Delivery {
+        let list = self.slots[expand].value.clone();
+        let mapping = layout.block_of(expand).map(|block| layout.plan().mapping(block.mapping));
         match (list, mapping) {
             (Some(list), Some(mapping)) => Delivery::Element { list, element, item: mapping.split.item },
             _ => Delivery::Absent,
@@ -169,13 +170,13 @@ impl Values {
 
     fn deliver(&mut self, machine: &Machine, source: Source, kind: EdgeKind, last: bool) -> Delivery {
         match source.as_task() {
-            Some(task) => self.deliver_task(machine, task, kind, last),
+            Some(node) => self.deliver_task(machine, node.task(), kind, last),
             None => self.param(source),
         }
     }
 
-    fn deliver_task(&mut self, machine: &Machine, task: u32, kind: EdgeKind, last: bool) -> Delivery {
-        let slot = &mut self.slots[task as usize];
+    fn deliver_task(&mut self, machine: &Machine, task: TaskIndex, kind: EdgeKind, last: bool) -> Delivery {
+        let slot = &mut self.slots[task];
         let value = if last {
             slot.consumers -= 1;
             if slot.consumers == 0 { slot.value.take() } else { slot.value.clone() }
@@ -191,14 +192,14 @@ impl Values {
 
     /// Releases the inputs of a task that will not run (again) and did not take them for the last
     /// time.
-    pub(crate) fn release(&mut self, layout: &Layout, task: u32, unused: &mut Vec<AnyValue>) {
+    pub(crate) fn release(&mut self, layout: &Layout, task: TaskIndex, unused: &mut Vec<AnyValue>) {
         let plan = layout.plan();
         for arg in plan.args(layout.node(task)) {
             let ArgPlan::Edges(edges) = arg else { continue };
             for &source in edges.sources() {
                 if plan.mappings().is_empty() {
                     if let Some(upstream) = source.as_task() {
-                        self.release_one(upstream, unused);
+                        self.release_one(upstream.task(), unused);
                     }
                     continue;
                 }
@@ -214,8 +215,8 @@ impl Values {
         }
     }
 
-    fn release_one(&mut self, upstream: u32, unused: &mut Vec<AnyValue>) {
-        let slot = &mut self.slots[upstream as usize];
+    fn release_one(&mut self, upstream: TaskIndex, unused: &mut Vec<AnyValue>) {
+        let slot = &mut self.slots[upstream];
         slot.consumers = slot.consumers.saturating_sub(1);
         if slot.consumers == 0 {
             unused.extend(slot.value.take());
@@ -224,21 +225,21 @@ impl Values {
 
     /// Adds slots for new elements.
     pub(crate) fn grow(&mut self, layout: &Layout) {
-        for task in self.slots.len() as u32..layout.len() {
+        for task in indices(self.slots.next_index()..layout.numbers().end) {
             self.slots.push(Slot { value: None, consumers: layout.plan().consumers(layout.node(task)) });
         }
     }
 
     /// The list of an expand node that succeeded in an earlier part of the run: its value is that
     /// of its upstream.
-    pub(crate) fn restore_list(&mut self, layout: &Layout, expand: u32) {
+    pub(crate) fn restore_list(&mut self, layout: &Layout, expand: TaskIndex) {
         let edges = layout.plan().args(layout.node(expand)).find_map(|arg| match arg {
             ArgPlan::Edges(edges) => Some(edges),
             ArgPlan::Constant(_) => None,
         });
         let Some((edges, &source)) = edges.and_then(|edges| Some((edges, edges.sources().first()?))) else { return };
         let list = match origin(layout, expand, source) {
-            Origin::Around(upstream) | Origin::Beside(upstream) => self.slots[upstream as usize].value.clone(),
+            Origin::Around(upstream) | Origin::Beside(upstream) => self.slots[upstream].value.clone(),
             Origin::Param => source.as_param().and_then(|index| self.params.get(index as usize).cloned()),
             Origin::Element { expand, element } => match self.element(layout, expand, element) {
                 Delivery::Element { list, element, item } => Some(item(&list, element as usize)),
@@ -252,8 +253,8 @@ impl Values {
             (Some(list), Some(projection)) => catch(|| projection.apply(list)).and_then(std::convert::identity).ok(),
             (list, _) => list,
         };
-        if self.slots[expand as usize].consumers > 0 {
-            self.slots[expand as usize].value = list;
+        if self.slots[expand].consumers > 0 {
+            self.slots[expand].value = list;
         }
     }
 
@@ -266,7 +267,7 @@ impl Values {
     pub(crate) fn result(&mut self, plan: &Plan) -> Option<AnyValue> {
         let source = plan.result()?;
         match (source.as_task(), source.as_param()) {
-            (Some(task), _) => self.slots[task as usize].value.take(),
+            (Some(node), _) => self.slots[node.task()].value.take(),
             (None, Some(param)) => self.params.get(param as usize).cloned(),
             (None, None) => None,
         }
@@ -278,18 +279,18 @@ enum Origin {
     Param,
     /// One element of a list.
     Element {
-        expand: u32,
+        expand: TaskIndex,
         element: u32,
     },
     /// A task around the element; others of its elements may want the value as well.
-    Around(u32),
+    Around(TaskIndex),
     /// A task of the same element, or both are in none.
-    Beside(u32),
+    Beside(TaskIndex),
     /// The same task of all elements.
-    Elements(Vec<u32>),
+    Elements(Vec<TaskIndex>),
 }
 
-fn origin(layout: &Layout, task: u32, source: Source) -> Origin {
+fn origin(layout: &Layout, task: TaskIndex, source: Source) -> Origin {
     let Some(upstream) = source.as_task() else { return Origin::Param };
     let plan = layout.plan();
     let at = layout.at(task);
@@ -314,7 +315,7 @@ fn origin(layout: &Layout, task: u32, source: Source) -> Origin {
 }
 
 /// The upstream that made an `AnyOf` argument run. A parameter of the DAG is there before any task.
-fn winner(machine: &Machine, task: u32, edges: &EdgeArg<'_>) -> Option<Source> {
+fn winner(machine: &Machine, task: TaskIndex, edges: &EdgeArg<'_>) -> Option<Source> {
     if edges.kind() != EdgeKind::First {
         return None;
     }
@@ -330,7 +331,7 @@ fn winner(machine: &Machine, task: u32, edges: &EdgeArg<'_>) -> Option<Source> {
     sources.next()
 }
 
-fn outcome_of(machine: &Machine, task: u32) -> Arc<Failure> {
+fn outcome_of(machine: &Machine, task: TaskIndex) -> Arc<Failure> {
     machine.failure(task).unwrap_or_else(|| {
         let reason = match machine.task_state(task) {
             TaskState::Removed => "not part of this run".to_owned(),

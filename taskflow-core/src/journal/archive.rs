@@ -31,7 +31,7 @@ impl Journal {
             return Ok(params.values().get(place as usize).cloned());
         }
         let Some(node) = source.as_task() else { return Ok(None) };
-        let id = plan.nodes()[node as usize].id();
+        let id = plan.node(node).id();
         let Some(task) = history.task(id) else { return Ok(None) };
         let failed = |reason| JournalError::Value { run: run.clone(), task: id.to_owned(), reason };
         let Some(bytes) = self.value_bytes(history, task).await? else { return Ok(None) };

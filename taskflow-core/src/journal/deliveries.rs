@@ -28,7 +28,8 @@ use super::journal::{Inner, Journal};
 use super::resume::dag_of;
 use crate::base::Timestamp;
 use crate::callback::{CallbackProjection, DeliveryAttempt, DeliveryLog, Names, PendingCallback};
-use crate::dag::{Plan, node_id_of};
+use crate::dag::{NodeIndex, Plan, node_id_of};
+use crate::run::TaskIndex;
 use crate::store::RunRow;
 use crate::task::Callbacks;
 
@@ -130,7 +131,8 @@ impl Journal {
     pub(super) async fn pending(&self, row: RunRow, plan: &Arc<Plan>) -> Result<Vec<PendingCallback>, JournalError> {
         let (info, run_id) = (Arc::new(row.info.clone()), row.info.run_id.clone());
         let Some(mut callback_projection) = CallbackProjection::new(plan, &info) else { return Ok(Vec::new()) };
-        let nodes: HashMap<&str, u32> = (0..).zip(plan.nodes()).map(|(index, node)| (node.id(), index)).collect();
+        let nodes: HashMap<&str, NodeIndex> =
+            plan.node_indices().zip(plan.nodes()).map(|(index, node)| (node.id(), index)).collect();
         let mut pending = Vec::new();
         self.read_history(row, |history, at, entry| {
             pending.extend(callback_projection.observe(at, entry, &HistoryNames { history, plan, nodes: &nodes }));
@@ -153,15 +155,15 @@ impl Journal {
 struct HistoryNames<'a> {
     history: &'a RunHistory,
     plan: &'a Plan,
-    nodes: &'a HashMap<&'a str, u32>,
+    nodes: &'a HashMap<&'a str, NodeIndex>,
 }
 
 impl Names for HistoryNames<'_> {
-    fn id(&self, task: u32) -> Cow<'_, str> {
+    fn id(&self, task: TaskIndex) -> Cow<'_, str> {
         Cow::Owned(self.history.id_of(task))
     }
 
-    fn callbacks(&self, task: u32) -> Callbacks {
+    fn callbacks(&self, task: TaskIndex) -> Callbacks {
         let id = self.history.id_of(task);
         let node = self.nodes.get(node_id_of(&id));
         node.map_or(Callbacks::NONE, |&node| self.plan.node_options(node).callbacks)

@@ -13,8 +13,9 @@ use super::graph::{Graph, GraphMapping, GraphNode};
 use super::history::RunHistory;
 use super::task_history::TaskHistory;
 use crate::base::Timestamp;
+use crate::base::index::IndexVec;
 use crate::dag::{node_id_of, path_of};
-use crate::run::TaskState;
+use crate::run::{TaskIndex, TaskState};
 
 /// From numbers to places, in the present session of the history.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +23,7 @@ pub(crate) struct Numbers {
     /// The graph as drawn, if it has mappings.
     base: Option<Arc<Graph>>,
     /// The node and the place of each number. Nodes of templates have no place.
-    known: Vec<(u32, Option<u32>)>,
+    known: IndexVec<TaskIndex, (u32, Option<u32>)>,
     /// The places of the tasks of the graph.
     places: HashMap<String, u32>,
 }
@@ -33,7 +34,7 @@ impl Numbers {
         if graph.mappings.is_empty() {
             return (Numbers::default(), Arc::clone(graph));
         }
-        let mut numbers = Numbers { base: Some(Arc::clone(graph)), known: Vec::new(), places: HashMap::new() };
+        let mut numbers = Numbers { base: Some(Arc::clone(graph)), known: IndexVec::new(), places: HashMap::new() };
         let mut shape = Graph { nodes: Vec::new(), mappings: Vec::new(), result: None, ..(**graph).clone() };
         numbers.restart();
         for (index, node) in (0..).zip(&graph.nodes) {
@@ -44,11 +45,11 @@ impl Numbers {
         }
         numbers.restart();
         for (index, _) in (0..).zip(&graph.nodes) {
-            if let Some(place) = numbers.place(index) {
+            if let Some(place) = numbers.place(TaskIndex::new(index)) {
                 numbers.wire(&mut shape, index, place, "");
             }
         }
-        shape.result = graph.result.and_then(|result| numbers.place(result)).map(|place| place as u32);
+        shape.result = graph.result.and_then(|result| numbers.place(TaskIndex::new(result))).map(|place| place as u32);
         (numbers, Arc::new(shape))
     }
 
@@ -63,17 +64,17 @@ impl Numbers {
     }
 
     /// The place of the task with this number.
-    pub(super) fn place(&self, number: u32) -> Option<usize> {
+    pub(super) fn place(&self, number: TaskIndex) -> Option<usize> {
         match self.base {
-            None => Some(number as usize),
-            Some(_) => self.known.get(number as usize)?.1.map(|place| place as usize),
+            None => Some(number.as_usize()),
+            Some(_) => self.known.get(number)?.1.map(|place| place as usize),
         }
     }
 
     /// The number of each place; `None` if places are numbers.
-    pub(super) fn by_place(&self) -> Option<HashMap<u32, u32>> {
+    pub(super) fn by_place(&self) -> Option<HashMap<u32, TaskIndex>> {
         self.base.as_ref()?;
-        let known = (0..).zip(&self.known);
+        let known = self.known.enumerated();
         Some(known.filter_map(|(number, known)| Some((known.1?, number))).collect())
     }
 
@@ -119,9 +120,9 @@ impl RunHistory {
     }
 
     /// The numbers of the tasks at these places, for entries.
-    pub(super) fn numbers_of(&self, places: &[u32]) -> Vec<u32> {
+    pub(super) fn numbers_of(&self, places: &[u32]) -> Vec<TaskIndex> {
         match self.numbers.base {
-            None => places.to_vec(),
+            None => places.iter().map(|&place| TaskIndex::new(place)).collect(),
             Some(_) => {
                 let numbers = self.numbers.by_place().unwrap_or_default();
                 places.iter().filter_map(|place| numbers.get(place).copied()).collect()
@@ -130,9 +131,9 @@ impl RunHistory {
     }
 
     /// Adds the elements of the list of an expand node.
-    pub(super) fn expanded(&mut self, at: Timestamp, number: u32, count: u32) -> Option<()> {
+    pub(super) fn expanded(&mut self, at: Timestamp, number: TaskIndex, count: u32) -> Option<()> {
         let base = Arc::clone(self.numbers.base.as_ref()?);
-        let (node, place) = *self.numbers.known.get(number as usize)?;
+        let (node, place) = *self.numbers.known.get(number)?;
         let place = place? as usize;
         let (index, mapping) = (0..).zip(&base.mappings).find(|(_, mapping)| mapping.expand == node)?;
         let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
@@ -195,9 +196,9 @@ impl RunHistory {
 
 impl RunHistory {
     /// Sets the labels of the elements of a list.
-    pub(super) fn labelled(&mut self, number: u32, labels: Vec<String>) -> Option<()> {
+    pub(super) fn labelled(&mut self, number: TaskIndex, labels: Vec<String>) -> Option<()> {
         let base = Arc::clone(self.numbers.base.as_ref()?);
-        let (node, place) = *self.numbers.known.get(number as usize)?;
+        let (node, place) = *self.numbers.known.get(number)?;
         let place = place? as usize;
         let mapping = base.mappings.iter().find(|mapping| mapping.expand == node)?;
         let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();

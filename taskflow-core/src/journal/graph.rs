@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dag::{ArgPlan, EdgeKind, Plan, Source};
+use crate::dag::{ArgPlan, EdgeKind, GroupIndex, MappingIndex, NodeIndex, Plan, Source};
 use crate::task::TriggerRule;
 
 /// A snapshot of a [`Plan`]. Stored once for each structural hash.
@@ -114,11 +114,12 @@ impl Graph {
     /// The snapshot of a plan.
     pub(crate) fn of(plan: &Plan) -> Self {
         let sets = plan.option_sets().len();
-        let mut setups: Vec<(u32, u32)> = plan.teardowns().iter().map(|&(setup, teardown)| (teardown, setup)).collect();
+        let mut setups: Vec<(NodeIndex, NodeIndex)> =
+            plan.teardowns().iter().map(|&(setup, teardown)| (teardown, setup)).collect();
         setups.sort_unstable();
         let mut place = vec![u32::MAX; plan.defs().len() * sets];
         let mut kinds: Vec<GraphKind> = Vec::new();
-        let nodes = (0..plan.len() as u32).map(|node| {
+        let nodes = plan.node_indices().map(|node| {
             let slot = &mut place[plan.def_index(node) * sets + plan.options_index(node)];
             if *slot == u32::MAX {
                 *slot = kinds.len() as u32;
@@ -139,22 +140,23 @@ impl Graph {
             for arg in plan.args(node) {
                 if let ArgPlan::Edges(edges) = arg {
                     let tasks = edges.sources().iter().filter_map(|source| source.as_task());
-                    inputs.extend(tasks.map(|task| (task, edges.kind().into())));
+                    inputs.extend(tasks.map(|task| (task.as_u32(), edges.kind().into())));
                 }
             }
-            let is_setup = |gate: &u32| !plan.teardowns_of(*gate).is_empty();
+            let is_setup = |gate: NodeIndex| !plan.teardowns_of(gate).is_empty();
             inputs.extend(
-                plan.gate(node).map(|gate| (gate, if is_setup(&gate) { EdgeRule::Setup } else { EdgeRule::Gate })),
+                plan.gate(node)
+                    .map(|gate| (gate.as_u32(), if is_setup(gate) { EdgeRule::Setup } else { EdgeRule::Gate })),
             );
             let first = setups.partition_point(|&(teardown, _)| teardown < node);
             let own = setups[first..].iter().take_while(|&&(teardown, _)| teardown == node);
-            for setup in own.map(|&(_, setup)| (setup, EdgeRule::Setup)) {
+            for setup in own.map(|&(_, setup)| (setup.as_u32(), EdgeRule::Setup)) {
                 if !inputs.contains(&setup) {
                     inputs.push(setup);
                 }
             }
-            let after = plan.orders(node).iter().map(|&(upstream, _)| upstream).collect();
-            let (id, group) = (plan.nodes()[node as usize].id().to_owned(), plan.nodes()[node as usize].group());
+            let after = plan.orders(node).iter().map(|&(upstream, _)| upstream.as_u32()).collect();
+            let (id, group) = (plan.node(node).id().to_owned(), plan.node(node).group().map(GroupIndex::as_u32));
             GraphNode { id, kind: *slot, group, inputs, after }
         });
         let nodes = nodes.collect();
@@ -163,15 +165,19 @@ impl Graph {
             hash: plan.hash().to_owned(),
             kinds,
             nodes,
-            groups: plan.groups().iter().map(|group| (group.id.clone(), group.parent)).collect(),
-            result: plan.result().and_then(Source::as_task),
+            groups: plan
+                .groups()
+                .iter()
+                .map(|group| (group.id.clone(), group.parent.map(GroupIndex::as_u32)))
+                .collect(),
+            result: plan.result().and_then(Source::as_task).map(NodeIndex::as_u32),
             mappings: plan
                 .mappings()
                 .iter()
                 .map(|mapping| GraphMapping {
-                    expand: mapping.expand,
-                    parent: mapping.parent,
-                    nodes: mapping.nodes.clone(),
+                    expand: mapping.expand.as_u32(),
+                    parent: mapping.parent.map(MappingIndex::as_u32),
+                    nodes: mapping.nodes.iter().map(|node| node.as_u32()).collect(),
                 })
                 .collect(),
         }

@@ -12,7 +12,7 @@ use super::elements::Numbers;
 use super::graph::Graph;
 use super::task_history::{Place, TaskHistory};
 use crate::base::{Failure, Timestamp};
-use crate::run::{Entry, EventPayload, RunInfo, RunState, Session, TaskState, ValueRef};
+use crate::run::{Entry, EventPayload, RunInfo, RunState, Session, TaskIndex, TaskState, ValueRef};
 use crate::store::RunRow;
 
 /// A stored run: its tasks, their attempts, and the processes that ran it.
@@ -197,13 +197,13 @@ impl RunHistory {
     }
 
     /// The id of the task with this number.
-    pub(super) fn id_of(&self, number: u32) -> String {
+    pub(super) fn id_of(&self, number: TaskIndex) -> String {
         let place = self.numbers.place(number).and_then(|place| self.tasks.get(place));
         place.map_or_else(|| "?".to_owned(), |task| task.id.clone())
     }
 
     /// The task with this number.
-    fn numbered(&mut self, number: u32) -> Option<&mut TaskHistory> {
+    fn numbered(&mut self, number: TaskIndex) -> Option<&mut TaskHistory> {
         self.numbers.place(number).and_then(|place| self.tasks.get_mut(place))
     }
 
@@ -408,7 +408,7 @@ impl RunHistory {
         (self.state, self.ended, self.edited) = (RunState::Running, None, false);
     }
 
-    fn edit(&mut self, at: Timestamp, tasks: &[u32], marked: Option<TaskState>, by: String, reason: String) {
+    fn edit(&mut self, at: Timestamp, tasks: &[TaskIndex], marked: Option<TaskState>, by: String, reason: String) {
         let tasks = tasks.iter().map(|&task| self.id_of(task)).collect();
         self.edits.push(Edit { at, tasks, marked, by, reason });
         (self.edited, self.state, self.ended, self.halt_reason) = (true, RunState::Running, None, None);
@@ -444,7 +444,7 @@ mod tests {
     use crate::run::{Durability, Stored};
 
     fn entry() -> impl Strategy<Value = Entry> {
-        let task = || 0..4u32;
+        let task = || (0..4u32).prop_map(TaskIndex::new);
         let failure = || Arc::new(Failure::Error { chain: vec!["no".to_owned()], retryable: true });
         prop_oneof![
             (0..3u64).prop_map(|token| {

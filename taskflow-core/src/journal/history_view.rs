@@ -6,16 +6,16 @@ use std::sync::Arc;
 use super::history::RunHistory;
 use super::task_history::TaskHistory;
 use crate::base::Failure;
-use crate::run::{Entry, RunView, TaskState, TaskView, WaitView};
+use crate::run::{Entry, RunView, TaskIndex, TaskState, TaskView, WaitView};
 
 /// The tasks that an entry is going to change.
 pub(super) enum Touched {
     /// These numbers.
-    Numbers(Vec<u32>),
+    Numbers(Vec<TaskIndex>),
     /// Those whose state is not the one in this list any more: a process takes the run.
     States(HashMap<String, TaskState>),
     /// The list of an expand node: the node, and the tasks from this place on.
-    Elements { expand: u32, from: usize },
+    Elements { expand: TaskIndex, from: usize },
 }
 
 impl RunHistory {
@@ -25,7 +25,7 @@ impl RunHistory {
         let numbers = self.numbers.by_place();
         let number = |place: u32| match &numbers {
             Some(numbers) => numbers.get(&place).copied(),
-            None => (place < self.shape.nodes.len() as u32).then_some(place),
+            None => (place < self.shape.nodes.len() as u32).then_some(TaskIndex::new(place)),
         };
         RunView {
             info: self.info.clone(),
@@ -76,7 +76,7 @@ impl RunHistory {
 
     /// The tasks that an entry changed, as they are now.
     pub(super) fn changed_since(&self, touched: Touched) -> Vec<TaskView> {
-        let numbered = |number: u32| Some(self.tasks.get(self.numbers.place(number)?)?.view(Some(number)));
+        let numbered = |number: TaskIndex| Some(self.tasks.get(self.numbers.place(number)?)?.view(Some(number)));
         match touched {
             Touched::Numbers(numbers) => numbers.into_iter().filter_map(numbered).collect(),
             Touched::Elements { expand, from } => {
@@ -94,7 +94,7 @@ impl RunHistory {
 }
 
 impl TaskHistory {
-    fn view(&self, number: Option<u32>) -> TaskView {
+    fn view(&self, number: Option<TaskIndex>) -> TaskView {
         let state = self.state;
         let attempt = self.attempts.last();
         let is_terminal = state.is_terminal();

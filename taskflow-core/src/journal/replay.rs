@@ -7,6 +7,7 @@ use super::resume::dag_of;
 use super::resume_state::ResumeState;
 use super::values::StoredValue;
 use crate::base::Timestamp;
+use crate::base::index::IndexVec;
 use crate::dag::Selection;
 use crate::engine::{RunReport, RunRequest};
 use crate::run::{RestoredState, RestoredTask, TaskState};
@@ -98,8 +99,8 @@ impl Journal {
         let others = known.layout.tasks().filter(|&task| known.layout.node(task) == node && task != number);
         let removed = |task| RestoredState::Because { state: TaskState::Removed, cause: task };
         restored.tasks.extend(others.map(|task| state(task, removed(task), 0)));
-        let mut taken = vec![false; plan.len()];
-        wanted.iter().chain([&number]).for_each(|&task| taken[known.layout.node(task) as usize] = true);
+        let mut taken = IndexVec::from(vec![false; plan.len()]);
+        wanted.iter().chain([&number]).for_each(|&task| taken[known.layout.node(task)] = true);
         drop(known);
         // A separate journal, to read the value from.
         let aside = Journal::in_memory()?;

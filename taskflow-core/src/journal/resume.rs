@@ -22,7 +22,7 @@ use super::run_log::RunLogInit;
 use crate::base::Timestamp;
 use crate::dag::{Dag, DagDef, Plan, Registry};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::run::{RestoredNote, RestoredState, RunState, TaskState};
+use crate::run::{RestoredNote, RestoredState, RunState, TaskIndex, TaskState};
 use crate::store::{AppendTarget, RunUpdate};
 use crate::value::{AnyValue, Value};
 
@@ -103,7 +103,7 @@ impl AdoptedRun {
         let mut count: HashMap<TaskState, u32> = HashMap::new();
         counts.for_each(|(state, one)| *count.entry(state).or_default() += one);
         if let Some(selection) = &selection {
-            let out = |task: &u32| !selection.contains(known.layout.node(*task));
+            let out = |task: &TaskIndex| !selection.contains(known.layout.node(*task));
             let removed = known.layout.tasks().filter(out).count() as u32;
             count.insert(TaskState::Removed, removed);
         }
@@ -165,12 +165,12 @@ impl Journal {
         &self,
         history: &RunHistory,
         known: &ResumeState<'_>,
-        nodes: &[u32],
-    ) -> Result<HashMap<u32, AnyValue>, JournalError> {
+        tasks: &[TaskIndex],
+    ) -> Result<HashMap<TaskIndex, AnyValue>, JournalError> {
         let mut values = HashMap::new();
-        for &node in nodes {
-            let Some((task, TaskState::Success)) = known.kept(node) else { continue };
-            if known.plan.place(known.layout.node(node)).expands.is_some() {
+        for &number in tasks {
+            let Some((task, TaskState::Success)) = known.kept(number) else { continue };
+            if known.plan.place(known.layout.node(number)).expands.is_some() {
                 continue;
             }
             let failed =
@@ -181,9 +181,9 @@ impl Journal {
                 bytes => bytes?,
             };
             let bytes = bytes.ok_or_else(|| failed(clear("it was never stored".to_owned())))?;
-            let ty = known.plan.def(known.layout.node(node)).output;
+            let ty = known.plan.def(known.layout.node(number)).output;
             let value = ty.decode(&bytes).map_err(|error| failed(clear(error)))?;
-            values.insert(node, value);
+            values.insert(number, value);
         }
         Ok(values)
     }

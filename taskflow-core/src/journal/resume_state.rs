@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::history::RunHistory;
 use super::task_history::{AttemptHistory, TaskHistory};
+use crate::base::index::{IndexVec, indices};
 use crate::base::{Failure, Timestamp};
-use crate::dag::{ArgPlan, Layout, Plan, Selection, Source};
-use crate::run::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask, TaskState};
+use crate::dag::{ArgPlan, Layout, MappingIndex, NodeIndex, Plan, Selection, Source};
+use crate::run::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask, TaskIndex, TaskState};
 use crate::value::AnyValue;
 
 /// The history of a run, mapped to the graph of this program.
@@ -17,9 +18,9 @@ pub(super) struct ResumeState<'a> {
     /// The task instances, with the elements of lists that are kept.
     pub(super) layout: Layout,
     /// The place in the history of each task instance.
-    places: Vec<Option<usize>>,
+    places: IndexVec<TaskIndex, Option<usize>>,
     /// The lists that are kept, in the order of their expansion, with their lengths.
-    expansions: Vec<(u32, u32)>,
+    expansions: Vec<(TaskIndex, u32)>,
     /// Whether states that follow from other tasks are still valid.
     settled: bool,
 }
@@ -41,20 +42,20 @@ impl<'a> ResumeState<'a> {
                 expansions.push((expand, count));
             }
         }
-        let mut places = vec![None; layout.len() as usize];
+        let mut places = IndexVec::from(vec![None; indices(layout.numbers()).len()]);
         for task in layout.tasks() {
-            places[task as usize] = by_id.get(&*layout.id(task)).copied();
+            places[task] = by_id.get(&*layout.id(task)).copied();
         }
         ResumeState { plan, history, layout, places, expansions, settled }
     }
 
-    fn task(&self, task: u32) -> Option<&'a TaskHistory> {
-        self.places[task as usize].map(|place| &self.history.tasks[place])
+    fn task(&self, task: TaskIndex) -> Option<&'a TaskHistory> {
+        self.places[task].map(|place| &self.history.tasks[place])
     }
 
     /// The final state of the task, if it is kept.
-    pub(super) fn kept(&self, node: u32) -> Option<(&'a TaskHistory, TaskState)> {
-        let task = self.task(node)?;
+    pub(super) fn kept(&self, task: TaskIndex) -> Option<(&'a TaskHistory, TaskState)> {
+        let task = self.task(task)?;
         let derived = task.cause.is_some() && !task.marked;
         let stays = match task.state {
             TaskState::Success | TaskState::Failed | TaskState::Cancelled => true,
@@ -70,14 +71,14 @@ impl<'a> ResumeState<'a> {
     }
 
     /// As [`ResumeState::check_types`], for the values of these tasks.
-    pub(super) fn check_types_of(&self, nodes: &[u32]) -> Result<(), String> {
+    pub(super) fn check_types_of(&self, tasks: &[TaskIndex]) -> Result<(), String> {
         let mut mistakes = Vec::new();
-        for &node in nodes {
-            let Some((task, TaskState::Success)) = self.kept(node) else { continue };
-            let Some(place) = self.places[node as usize].filter(|&place| place < self.history.shape.nodes.len()) else {
+        for &number in tasks {
+            let Some((task, TaskState::Success)) = self.kept(number) else { continue };
+            let Some(place) = self.places[number].filter(|&place| place < self.history.shape.nodes.len()) else {
                 continue;
             };
-            let ty = self.plan.def(self.layout.node(node)).output;
+            let ty = self.plan.def(self.layout.node(number)).output;
             let (was, is) = (&self.history.shape.kind(place as u32).output, ty.short());
             if *was != is {
                 let number = self.history.number;
@@ -92,31 +93,32 @@ impl<'a> ResumeState<'a> {
 
     /// The nodes with instances that are still to run, or that may get some; and the expand nodes
     /// of such elements.
-    fn open(&self) -> Vec<bool> {
-        let mut open = vec![false; self.plan.len()];
+    fn open(&self) -> IndexVec<NodeIndex, bool> {
+        let mut open = IndexVec::from(vec![false; self.plan.len()]);
         for task in self.layout.tasks().filter(|&task| self.kept(task).is_none()) {
             let node = self.layout.node(task);
-            open[node as usize] = true;
+            open[node] = true;
             if let Some(mapping) = self.plan.place(node).expands {
                 self.open_all(mapping, &mut open);
             }
         }
-        for (_, nodes) in self.plan.units().iter() {
+        for group in self.plan.units().groups() {
+            let nodes = self.plan.units().nodes(group);
             // The group may be retried as a whole.
-            if nodes.iter().any(|&node| open[node as usize]) {
-                nodes.iter().for_each(|&node| open[node as usize] = true);
+            if nodes.iter().any(|&node| open[node]) {
+                nodes.iter().for_each(|&node| open[node] = true);
             }
         }
         for mapping in self.plan.mappings().iter().rev() {
             // The list is needed again to expand.
-            open[mapping.expand as usize] |= mapping.nodes.iter().any(|&node| open[node as usize]);
+            open[mapping.expand] |= mapping.nodes.iter().any(|&node| open[node]);
         }
         open
     }
 
-    fn open_all(&self, mapping: u32, open: &mut [bool]) {
-        for &node in &self.plan.mappings()[mapping as usize].nodes {
-            open[node as usize] = true;
+    fn open_all(&self, mapping: MappingIndex, open: &mut IndexVec<NodeIndex, bool>) {
+        for &node in &self.plan.mapping(mapping).nodes {
+            open[node] = true;
             if let Some(inner) = self.plan.place(node).expands {
                 self.open_all(inner, open);
             }
@@ -124,29 +126,29 @@ impl<'a> ResumeState<'a> {
     }
 
     /// The tasks whose values are taken by tasks still to run, and the task of the result.
-    pub(super) fn wanted(&self) -> Vec<u32> {
+    pub(super) fn wanted(&self) -> Vec<TaskIndex> {
         let open = self.open();
         let result = self.plan.result().and_then(Source::as_task);
         // A run that may be retried needs what any task may take.
         let may_fail = self.plan.options().retries.unwrap_or(0) > 0;
-        let is_wanted = |node: u32| {
-            let below = self.plan.successors(node).iter().map(|&join| self.plan.joins()[join as usize].node);
-            let taken = |below: u32| (open[below as usize] || may_fail) && takes(self.plan, below, node);
+        let is_wanted = |node: NodeIndex| {
+            let below = self.plan.successors(node).iter().map(|&join| self.plan.join(join).node);
+            let taken = |below: NodeIndex| (open[below] || may_fail) && takes(self.plan, below, node);
             // The value of an expand node is never stored.
             self.plan.place(node).expands.is_none() && (result == Some(node) || below.into_iter().any(taken))
         };
-        let wanted: Vec<bool> = (0..self.plan.len() as u32).map(is_wanted).collect();
-        let succeeded = |task: &u32| matches!(self.kept(*task), Some((_, TaskState::Success)));
-        self.layout.tasks().filter(succeeded).filter(|&task| wanted[self.layout.node(task) as usize]).collect()
+        let wanted: IndexVec<NodeIndex, bool> = self.plan.node_indices().map(is_wanted).collect();
+        let succeeded = |task: &TaskIndex| matches!(self.kept(*task), Some((_, TaskState::Success)));
+        self.layout.tasks().filter(succeeded).filter(|&task| wanted[self.layout.node(task)]).collect()
     }
 
     /// The tasks of the run, if the run was started with a selection.
     pub(super) fn selection(&self) -> Option<Selection> {
-        let out = |node: u32| {
-            !self.plan.is_mapped(node) && self.task(node).is_some_and(|task| task.state == TaskState::Removed)
+        let out = |node: NodeIndex| {
+            !self.plan.is_mapped(node) && self.task(node.task()).is_some_and(|task| task.state == TaskState::Removed)
         };
-        let taken: Vec<bool> = (0..self.plan.len() as u32).map(|node| !out(node)).collect();
-        taken.contains(&false).then(|| Selection::of(taken))
+        let taken: IndexVec<NodeIndex, bool> = self.plan.node_indices().map(|node| !out(node)).collect();
+        taken.as_slice().contains(&false).then(|| Selection::of(taken))
     }
 
     pub(super) fn generations(&self) -> HashMap<String, u32> {
@@ -154,23 +156,23 @@ impl<'a> ResumeState<'a> {
         cleared.map(|task| (task.id.clone(), task.cleared)).collect()
     }
 
-    pub(super) fn restore(&self, mut values: HashMap<u32, AnyValue>, notes: Vec<RestoredNote>) -> Restored {
+    pub(super) fn restore(&self, mut values: HashMap<TaskIndex, AnyValue>, notes: Vec<RestoredNote>) -> Restored {
         let mut tasks: Vec<(u64, RestoredTask)> = Vec::new();
-        let mut numbers: HashMap<&str, u32> = HashMap::new();
+        let mut numbers: HashMap<&str, TaskIndex> = HashMap::new();
         for task in self.layout.tasks() {
             numbers.extend(self.task(task).map(|known| (&*known.id, task)));
         }
-        for node in self.layout.tasks() {
-            let Some(task) = self.task(node) else { continue };
-            let kept = self.kept(node);
+        for number in self.layout.tasks() {
+            let Some(task) = self.task(number) else { continue };
+            let kept = self.kept(number);
             if kept.is_none() && task.attempts.is_empty() {
                 continue;
             }
             let failure =
                 || task.failure.clone().unwrap_or_else(|| Arc::new(Failure::Cancelled { reason: String::new() }));
-            let cause = || task.cause.as_deref().and_then(|cause| numbers.get(cause).copied()).unwrap_or(node);
+            let cause = || task.cause.as_deref().and_then(|cause| numbers.get(cause).copied()).unwrap_or(number);
             let state = match (kept, task.state) {
-                (Some((_, TaskState::Success)), _) => RestoredState::Success(values.remove(&node)),
+                (Some((_, TaskState::Success)), _) => RestoredState::Success(values.remove(&number)),
                 (Some((_, TaskState::Failed)), _) => RestoredState::Failed(failure()),
                 (Some((_, TaskState::Skipped)), _) if task.cause.is_none() => RestoredState::Skipped(failure()),
                 (Some((_, state)), _) => RestoredState::Because { state, cause: cause() },
@@ -180,7 +182,7 @@ impl<'a> ResumeState<'a> {
                     None => RestoredState::Open,
                 },
             };
-            tasks.push((task.order, restored(node, state, task)));
+            tasks.push((task.order, restored(number, state, task)));
         }
         tasks.sort_by_key(|&(order, _)| order);
         let tasks = tasks.into_iter().map(|(_, task)| task).collect();
@@ -213,8 +215,8 @@ impl<'a> ResumeState<'a> {
         }
     }
 
-    fn labels(&self) -> HashMap<u32, Arc<[String]>> {
-        let of = |&(expand, _): &(u32, u32)| Some((expand, Arc::clone(self.task(expand)?.labels.as_ref()?)));
+    fn labels(&self) -> HashMap<TaskIndex, Arc<[String]>> {
+        let of = |&(expand, _): &(TaskIndex, u32)| Some((expand, Arc::clone(self.task(expand)?.labels.as_ref()?)));
         self.expansions.iter().filter_map(of).collect()
     }
 
@@ -226,7 +228,7 @@ impl<'a> ResumeState<'a> {
         let here: HashSet<usize> = self.places.iter().flatten().copied().collect();
         let all = self.history.tasks.iter().enumerate();
         let later = all.filter(|(place, task)| !here.contains(place) && !task.attempts.is_empty());
-        later.map(|(_, task)| (task.id.clone(), restored(0, RestoredState::Open, task))).collect()
+        later.map(|(_, task)| (task.id.clone(), restored(TaskIndex::default(), RestoredState::Open, task))).collect()
     }
 }
 
@@ -236,7 +238,7 @@ fn own_texts(task: &TaskHistory) -> impl Iterator<Item = (String, String, String
 }
 
 /// A task as the run restores it.
-fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTask {
+fn restored(task: TaskIndex, state: RestoredState, known: &TaskHistory) -> RestoredTask {
     let open = matches!(state, RestoredState::Retry(_) | RestoredState::Open | RestoredState::Waits { .. });
     let last = known.attempts.last();
     // The last attempt of a finished task is in its cell; all earlier ones were retried, lost or
@@ -263,7 +265,7 @@ fn restored(task: u32, state: RestoredState, known: &TaskHistory) -> RestoredTas
     RestoredTask { task, state, attempts, uncounted_attempts, rounds, started, ended, retried, wait, events_seen }
 }
 
-fn takes(plan: &Plan, node: u32, upstream: u32) -> bool {
+fn takes(plan: &Plan, node: NodeIndex, upstream: NodeIndex) -> bool {
     plan.args(node).any(|arg| match arg {
         ArgPlan::Constant(_) => false,
         ArgPlan::Edges(edges) => edges.sources().iter().any(|source| source.as_task() == Some(upstream)),

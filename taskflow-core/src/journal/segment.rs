@@ -105,19 +105,20 @@ pub(crate) struct Damage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::TaskIndex;
 
     #[test]
     fn what_was_pushed_is_read_again() {
         let mut buffer = Buffer::default();
         let first = Timestamp::from_nanos(1_700_000_000_000_000_000);
         let earlier = Timestamp::from_nanos(1_699_999_999_999_999_999);
-        buffer.push(first, Entry::Scheduled { task: 3 }, None);
-        let success = Entry::Succeeded { task: 3, attempt: 1, took: 17, value: ValueRef::Nowhere };
+        buffer.push(first, Entry::Scheduled { task: TaskIndex::new(3) }, None);
+        let success = Entry::Succeeded { task: TaskIndex::new(3), attempt: 1, took: 17, value: ValueRef::Nowhere };
         buffer.push(earlier, success, Some(Stored::Inline(b"value".to_vec())));
         let entries = read(&buffer.events).unwrap();
-        assert_eq!(entries[0], (first, Entry::Scheduled { task: 3 }));
+        assert_eq!(entries[0], (first, Entry::Scheduled { task: TaskIndex::new(3) }));
         let value = ValueRef::Inline { start: 0, len: 5 };
-        assert_eq!(entries[1], (earlier, Entry::Succeeded { task: 3, attempt: 1, took: 17, value }));
+        assert_eq!(entries[1], (earlier, Entry::Succeeded { task: TaskIndex::new(3), attempt: 1, took: 17, value }));
         assert_eq!(buffer.data, b"value");
     }
 
@@ -125,9 +126,9 @@ mod tests {
     fn an_entry_of_a_task_takes_a_few_bytes() {
         let mut buffer = Buffer::default();
         let at = Timestamp::from_nanos(1_700_000_000_000_000_000);
-        buffer.push(at, Entry::Scheduled { task: 99_999 }, None);
+        buffer.push(at, Entry::Scheduled { task: TaskIndex::new(99_999) }, None);
         let before = buffer.events.len();
-        buffer.push(at, Entry::Started { task: 99_999, attempt: 1 }, None);
+        buffer.push(at, Entry::Started { task: TaskIndex::new(99_999), attempt: 1 }, None);
         assert!(buffer.events.len() - before <= 6);
     }
 

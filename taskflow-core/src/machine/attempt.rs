@@ -9,13 +9,13 @@ use super::input::Elements;
 use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
-use crate::run::{AttemptRecord, Entry, RunState, Transition, nanos};
+use crate::run::{AttemptRecord, Entry, RunState, TaskIndex, Transition, nanos};
 use crate::task::Outcome;
 
 impl Core {
-    pub(super) fn task_started(&mut self, graph: &Layout, task: u32, now: Timestamp) {
+    pub(super) fn task_started(&mut self, graph: &Layout, task: TaskIndex, now: Timestamp) {
         let goes_on = self.goes_on(task, now);
-        let cell = &mut self.tasks[task as usize];
+        let cell = &mut self.tasks[task];
         if !goes_on {
             cell.attempt += 1;
             cell.started = now;
@@ -31,7 +31,7 @@ impl Core {
     pub(super) fn finished(
         &mut self,
         graph: &Layout,
-        task: u32,
+        task: TaskIndex,
         outcome: Outcome<Option<Box<Elements>>>,
         now: Timestamp,
         commands: &mut Vec<Command>,
@@ -56,7 +56,7 @@ impl Core {
     pub(super) fn attempt_failed(
         &mut self,
         graph: &Layout,
-        task: u32,
+        task: TaskIndex,
         failure: Failure,
         delay: Option<Duration>,
         now: Timestamp,
@@ -71,7 +71,7 @@ impl Core {
             self.failures.insert(task, Arc::new(Failure::Cancelled { reason: halted.reason.clone() }));
             return self.settle(graph, task, Transition::Cancel, now, commands);
         }
-        let cell = self.tasks[task as usize];
+        let cell = self.tasks[task];
         let retry = graph.options(task).retry;
         let counted = cell.attempt - self.uncounted_attempts(task);
         let goes_on = self.halted.is_none() || spared;

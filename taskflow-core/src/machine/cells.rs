@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use crate::base::Timestamp;
-use crate::dag::{Join, Plan, Selection};
-use crate::run::{RunState, TaskState, Transition, WaitRecord};
+use crate::base::index::indices;
+use crate::dag::{GroupIndex, Join, JoinIndex, NodeIndex, Plan, Selection};
+use crate::run::{RunState, TaskIndex, TaskState, Transition, WaitRecord};
 use crate::task::TriggerRule;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,7 +16,7 @@ pub(super) struct TaskCell {
     /// Joins without a verdict.
     pub(super) undecided: u32,
     /// The task because of which this one is skipped or `upstream_failed`.
-    pub(super) cause: u32,
+    pub(super) cause: TaskIndex,
     pub(super) state: TaskState,
     /// A join has skipped it; a later one can still fail it.
     pub(super) skip: bool,
@@ -31,10 +32,10 @@ pub(super) struct JoinCell {
 
 impl TaskCell {
     /// A task that nothing has happened to.
-    pub(super) fn new(plan: &Plan, node: u32, selection: Option<&Selection>) -> Self {
-        let joins = &plan.joins()[plan.joins_of(node).start as usize..plan.joins_of(node).end as usize];
+    pub(super) fn new(plan: &Plan, node: NodeIndex, selection: Option<&Selection>) -> Self {
+        let joins = indices(plan.joins_of(node)).map(|join| plan.join(join));
         let is_open = |join: &&Join| waits(join) && join.upstreams > left_out(plan, join, selection);
-        let undecided = joins.iter().filter(is_open).count() as u32;
+        let undecided = joins.filter(is_open).count() as u32;
         let removed = selection.is_some_and(|selection| !selection.contains(node));
         let state = if removed { TaskState::None.after(Transition::Remove) } else { Some(TaskState::None) };
         TaskCell { undecided, state: state.unwrap_or_default(), ..TaskCell::default() }
@@ -43,8 +44,8 @@ impl TaskCell {
 
 impl JoinCell {
     /// A join none of whose upstreams has ended.
-    pub(super) fn new(plan: &Plan, join: u32, selection: Option<&Selection>) -> Self {
-        let join = &plan.joins()[join as usize];
+    pub(super) fn new(plan: &Plan, join: JoinIndex, selection: Option<&Selection>) -> Self {
+        let join = plan.join(join);
         let upstreams = join.upstreams - left_out(plan, join, selection);
         let pending = if waits(join) && upstreams > 0 { upstreams } else { DECIDED };
         JoinCell { pending, success: 0, failed: 0, skipped: 0 }
@@ -96,9 +97,9 @@ impl Waiter {
 /// The groups with retries.
 #[derive(Debug, Default)]
 pub(super) struct GroupRetries {
-    pub(super) all: HashMap<u32, GroupRetry>,
+    pub(super) all: HashMap<GroupIndex, GroupRetry>,
     /// Groups whose last task has just ended.
-    pub(super) ended: Vec<u32>,
+    pub(super) ended: Vec<GroupIndex>,
 }
 
 #[derive(Debug, Default)]

@@ -1,18 +1,18 @@
 //! What the machine asks of its driver.
 
-use crate::run::RunState;
+use crate::run::{RunState, TaskIndex};
 
 /// A command to the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// The task may start when a slot is free.
-    Ready(u32),
+    Ready(TaskIndex),
     /// The task will not run again: its inputs can be dropped.
-    Settled(u32),
+    Settled(TaskIndex),
     /// Discard the value of the task: it will run again.
-    Forget(u32),
+    Forget(TaskIndex),
     /// The running attempt is over for the machine: stop it if possible, and ignore its result.
-    Abandon(u32),
+    Abandon(TaskIndex),
     /// Nothing more starts: drop the ready tasks, and ask the running ones to stop.
     Halt,
     /// The run is over.

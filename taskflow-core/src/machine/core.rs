@@ -7,15 +7,16 @@ use super::cells::{ElementStarts, GroupRetries, Halted, JoinCell, TaskCell, Wait
 use super::past::Past;
 use super::settings::Settings;
 use super::timer::Timer;
+use crate::base::index::IndexVec;
 use crate::base::{Failure, Timestamp};
-use crate::dag::{Plan, Selection};
-use crate::run::{AttemptRecord, Entry, Event, Events, RunState, TaskState, Transition, ValueRef, nanos};
+use crate::dag::{BlockIndex, Plan, RunJoinIndex, Selection};
+use crate::run::{AttemptRecord, Entry, Event, Events, RunState, TaskIndex, TaskState, Transition, ValueRef, nanos};
 
 /// Everything that changes, apart from the layout so that both can be borrowed at once.
 pub(super) struct Core {
     pub(super) settings: Settings,
-    pub(super) tasks: Vec<TaskCell>,
-    pub(super) joins: Vec<JoinCell>,
+    pub(super) tasks: IndexVec<TaskIndex, TaskCell>,
+    pub(super) joins: IndexVec<RunJoinIndex, JoinCell>,
     /// Tasks not yet in a terminal state.
     pub(super) open: u32,
     pub(super) state: RunState,
@@ -25,15 +26,15 @@ pub(super) struct Core {
     pub(super) latest: Timestamp,
     /// Retries, waits, time limits of attempts and of the run, the end of the grace time.
     pub(super) timers: BTreeSet<(Timestamp, Timer)>,
-    pub(super) failures: HashMap<u32, Arc<Failure>>,
+    pub(super) failures: HashMap<TaskIndex, Arc<Failure>>,
     /// Closed attempts that a retry followed.
-    pub(super) retried: HashMap<u32, Vec<AttemptRecord>>,
+    pub(super) retried: HashMap<TaskIndex, Vec<AttemptRecord>>,
     /// The upstream whose success decided the join of an `AnyOf`.
-    pub(super) winners: HashMap<u32, u32>,
+    pub(super) winners: HashMap<RunJoinIndex, TaskIndex>,
     pub(super) halted: Option<Halted>,
     pub(super) failed_leaf: bool,
     /// Ends of tasks that are not propagated yet.
-    pub(super) pending_ends: Vec<u32>,
+    pub(super) pending_ends: Vec<TaskIndex>,
     pub(super) events: Vec<Event>,
     /// Entries to record.
     pub(super) entries: Vec<(Timestamp, Entry)>,
@@ -42,19 +43,19 @@ pub(super) struct Core {
     /// The nodes that take part, if not all do.
     pub(super) selection: Option<Selection>,
     /// Tasks of new elements that have nothing to wait for.
-    pub(super) unbound: Vec<u32>,
+    pub(super) unbound: Vec<TaskIndex>,
     /// Ends of tasks outside to propagate to joins of new elements, as `(upstream, join)`.
-    pub(super) late: Vec<(u32, u32)>,
+    pub(super) late: Vec<(TaskIndex, RunJoinIndex)>,
     /// Tasks that wait without a slot, or did.
-    pub(super) waiters: HashMap<u32, Waiter>,
+    pub(super) waiters: HashMap<TaskIndex, Waiter>,
     /// The events received.
     pub(super) external: Events,
     /// The number of events received.
     pub(super) event_count: u64,
     /// When elements may begin, by the blocks of mappings with a rate.
-    pub(super) element_starts: HashMap<u32, ElementStarts>,
+    pub(super) element_starts: HashMap<BlockIndex, ElementStarts>,
     /// The labels of elements, by expand node.
-    pub(super) labels: HashMap<u32, Arc<[String]>>,
+    pub(super) labels: HashMap<TaskIndex, Arc<[String]>>,
     /// The groups with retries.
     pub(super) group_retries: GroupRetries,
     /// How often the run was retried.
@@ -68,13 +69,13 @@ pub(super) struct Core {
 impl Core {
     /// The core of a run that has not started.
     pub(super) fn new(plan: &Plan, selection: Option<&Selection>, settings: Settings) -> Self {
-        let joins = (0..plan.joins().len() as u32).map(|join| JoinCell::new(plan, join, selection)).collect();
+        let joins = plan.join_indices().map(|join| JoinCell::new(plan, join, selection)).collect();
         let cell = |node| {
             let cell = TaskCell::new(plan, node, selection);
             // A mapped node has no task instance yet: they come with the elements.
             if plan.is_mapped(node) { TaskCell { state: TaskState::Removed, ..cell } } else { cell }
         };
-        let tasks: Vec<TaskCell> = (0..plan.len() as u32).map(cell).collect();
+        let tasks: IndexVec<TaskIndex, TaskCell> = plan.node_indices().map(cell).collect();
         let open = tasks.iter().filter(|task| !task.state.is_terminal()).count() as u32;
         Core {
             settings,
@@ -111,8 +112,8 @@ impl Core {
     }
 
     /// Makes the transition if it is legal; every change of a task's state goes through here.
-    pub(super) fn apply(&mut self, task: u32, transition: Transition, now: Timestamp) -> bool {
-        let cell = &mut self.tasks[task as usize];
+    pub(super) fn apply(&mut self, task: TaskIndex, transition: Transition, now: Timestamp) -> bool {
+        let cell = &mut self.tasks[task];
         let Some(next) = cell.state.after(transition) else { return false };
         if self.settings.observed {
             self.events.push(Event::Task { at: now, task, attempt: cell.attempt, from: cell.state, to: next });
@@ -126,8 +127,8 @@ impl Core {
     }
 
     /// The entry for a transition.
-    fn entry(&self, task: u32, transition: Transition, from: TaskState, now: Timestamp) -> Option<Entry> {
-        let cell = &self.tasks[task as usize];
+    fn entry(&self, task: TaskIndex, transition: Transition, from: TaskState, now: Timestamp) -> Option<Entry> {
+        let cell = &self.tasks[task];
         let attempt = cell.attempt;
         let took = if from == TaskState::Running { nanos(now.since(cell.started)) } else { 0 };
         Some(match transition {
@@ -150,7 +151,7 @@ impl Core {
     }
 
     /// The number of attempts that do not count against the retries.
-    pub(super) fn uncounted_attempts(&self, task: u32) -> u32 {
+    pub(super) fn uncounted_attempts(&self, task: TaskIndex) -> u32 {
         if self.past.uncounted_attempts.is_empty() {
             0
         } else {
@@ -158,13 +159,13 @@ impl Core {
         }
     }
 
-    pub(super) fn is_running(&self, task: u32, attempt: u32) -> bool {
-        let cell = &self.tasks[task as usize];
+    pub(super) fn is_running(&self, task: TaskIndex, attempt: u32) -> bool {
+        let cell = &self.tasks[task];
         cell.state == TaskState::Running && cell.attempt == attempt
     }
 }
 
 /// The seed of the jitter: tasks that fail together are not retried together.
-pub(super) fn seed_of(settings: &Settings, task: u32) -> u64 {
-    settings.seed ^ u64::from(task)
+pub(super) fn seed_of(settings: &Settings, task: TaskIndex) -> u64 {
+    settings.seed ^ u64::from(task.as_u32())
 }

@@ -5,8 +5,9 @@ use super::command::Command;
 use super::core::Core;
 use super::joins::Recipients;
 use crate::base::Timestamp;
-use crate::dag::{At, Block, Layout};
-use crate::run::TaskState;
+use crate::base::index::indices;
+use crate::dag::{At, Block, Layout, RunJoinIndex};
+use crate::run::{TaskIndex, TaskState};
 
 impl Core {
     /// Propagates the end of a task in a plan with mappings, where edges lead into and out of
@@ -14,16 +15,16 @@ impl Core {
     pub(super) fn propagate_among_elements(
         &mut self,
         graph: &Layout,
-        task: u32,
+        task: TaskIndex,
         recipients: Recipients,
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
-        let (plan, state) = (graph.plan(), self.tasks[task as usize].state);
+        let (plan, state) = (graph.plan(), self.tasks[task].state);
         let (node, at) = (graph.node(task), graph.at(task));
         let own = plan.place(node);
         for &join in plan.successors(node).iter().filter(|&&join| recipients.include(plan, join)) {
-            let to = plan.place(plan.joins()[join as usize].node).mapping;
+            let to = plan.place(plan.join(join).node).mapping;
             match to.filter(|_| plan.is_within(to, own.mapping) && to != own.mapping) {
                 // Inwards: to all elements that exist. Later ones get it in `grow`.
                 Some(mapping) => {
@@ -38,14 +39,13 @@ impl Core {
         let Some(mapping) = own.expands else { return };
         // The collectors waited for the list; from now on they wait for its elements.
         let count = graph.block_of(task).map_or(0, |block| block.count);
-        for &join in plan.mappings()[mapping as usize].collectors.iter().filter(|&&join| recipients.include(plan, join))
-        {
+        for &join in plan.mapping(mapping).collectors.iter().filter(|&&join| recipients.include(plan, join)) {
             let Some(join) = graph.join(join, at) else { continue };
             if state != TaskState::Success {
                 self.update_join(graph, join, task, state, now, commands);
-            } else if self.joins[join as usize].pending != DECIDED {
-                self.joins[join as usize].pending += count;
-                self.joins[join as usize].pending -= 1;
+            } else if self.joins[join].pending != DECIDED {
+                self.joins[join].pending += count;
+                self.joins[join].pending -= 1;
                 self.judge(graph, join, task, now, commands);
             }
         }
@@ -54,8 +54,8 @@ impl Core {
     fn update_join_if_any(
         &mut self,
         graph: &Layout,
-        join: Option<u32>,
-        upstream: u32,
+        join: Option<RunJoinIndex>,
+        upstream: TaskIndex,
         state: TaskState,
         now: Timestamp,
         commands: &mut Vec<Command>,
@@ -68,27 +68,27 @@ impl Core {
     /// Adds the elements of a list.
     pub(super) fn grow(&mut self, graph: &Layout, block: &Block) {
         let plan = graph.plan();
-        let mapping = &plan.mappings()[block.mapping as usize];
+        let mapping = plan.mapping(block.mapping);
         let cells: Vec<TaskCell> =
             mapping.nodes.iter().map(|&node| TaskCell::new(plan, node, self.selection.as_ref())).collect();
         let joins: Vec<JoinCell> =
             mapping.joins.iter().map(|&join| JoinCell::new(plan, join, self.selection.as_ref())).collect();
-        let first = self.tasks.len() as u32;
+        let first = self.tasks.next_index();
         for _ in 0..block.count {
             self.tasks.extend_from_slice(&cells);
             self.joins.extend_from_slice(&joins);
         }
         let takes_part = |cell: &&TaskCell| !cell.state.is_terminal();
         self.open += block.count * cells.iter().filter(takes_part).count() as u32;
-        for (index, cell) in (first..).zip(cells.iter().cycle().take(cells.len() * block.count as usize)) {
+        for (task, cell) in self.tasks.enumerated().skip(first.as_usize()) {
             if cell.undecided == 0 && takes_part(&cell) {
-                self.unbound.push(index);
+                self.unbound.push(task);
             }
         }
         if !self.past.later.is_empty() {
-            for task in first..self.tasks.len() as u32 {
+            for task in indices(first..self.tasks.next_index()) {
                 let Some(known) = self.past.later.remove(&*graph.id(task)) else { continue };
-                self.tasks[task as usize].attempt = known.attempts;
+                self.tasks[task].attempt = known.attempts;
                 self.past.uncounted_attempts.insert(task, known.uncounted_attempts);
                 if known.rounds > 0 {
                     self.past.rounds.insert(task, known.rounds);
@@ -106,7 +106,7 @@ impl Core {
         let around = graph.at(block.expand);
         for &(upstream, join) in &mapping.captured {
             let Some(upstream) = graph.task(upstream, around) else { continue };
-            if !self.tasks[upstream as usize].state.is_terminal() || self.open_group(graph, upstream).is_some() {
+            if !self.tasks[upstream].state.is_terminal() || self.open_group(graph, upstream).is_some() {
                 continue;
             }
             let own = graph.block_of(block.expand).map(|_| graph.elements(block.mapping, around)).unwrap_or_default();

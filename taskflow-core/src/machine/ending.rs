@@ -4,15 +4,15 @@ use super::command::Command;
 use super::core::Core;
 use super::timer::Timer;
 use crate::base::Timestamp;
-use crate::dag::{Layout, Plan, Teardown};
-use crate::run::{Entry, Event, RunState, TaskState, Transition};
+use crate::dag::{Layout, NodeIndex, Plan, Teardown};
+use crate::run::{Entry, Event, RunState, TaskIndex, TaskState, Transition};
 
 impl Core {
     /// Puts a task into a final state, whose consequences are then propagated.
     pub(super) fn settle(
         &mut self,
         graph: &Layout,
-        task: u32,
+        task: TaskIndex,
         transition: Transition,
         now: Timestamp,
         commands: &mut Vec<Command>,
@@ -20,7 +20,7 @@ impl Core {
         if !self.apply(task, transition, now) {
             return;
         }
-        let cell = &mut self.tasks[task as usize];
+        let cell = &mut self.tasks[task];
         cell.ended = now;
         self.open -= 1;
         self.pending_ends.push(task);
@@ -32,15 +32,15 @@ impl Core {
     }
 
     /// Notes the failure of a task that nothing depends on: it decides the state of the run.
-    pub(super) fn judge_leaf(&mut self, graph: &Layout, task: u32) {
-        let state = self.tasks[task as usize].state;
+    pub(super) fn judge_leaf(&mut self, graph: &Layout, task: TaskIndex) {
+        let state = self.tasks[task].state;
         let bad = matches!(state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled);
         if bad && self.is_leaf(graph.plan(), graph.node(task)) {
             self.failed_leaf = true;
         }
     }
 
-    fn is_leaf(&self, plan: &Plan, node: u32) -> bool {
+    fn is_leaf(&self, plan: &Plan, node: NodeIndex) -> bool {
         match plan.node_options(node).teardown {
             Some(Teardown::Quiet) => return false,
             Some(Teardown::FailsRun) => return true,
@@ -51,9 +51,9 @@ impl Core {
             self.selection.as_ref().is_none_or(|selection| selection.contains(node))
                 && plan.node_options(node).teardown.is_none()
         };
-        let waiting = plan.place(node).expands.map_or(&[][..], |mapping| &plan.mappings()[mapping as usize].collectors);
+        let waiting = plan.place(node).expands.map_or(&[][..], |mapping| &plan.mapping(mapping).collectors);
         let below = plan.successors(node).iter().chain(waiting);
-        !below.into_iter().any(|&join| takes_part(plan.joins()[join as usize].node))
+        !below.into_iter().any(|&join| takes_part(plan.join(join).node))
     }
 
     /// How the run ends, now that no task is open.

@@ -23,18 +23,20 @@ use super::command::Command;
 use super::core::Core;
 use super::joins::Recipients;
 use super::timer::Timer;
+use crate::base::index::indices;
 use crate::base::{Failure, Timestamp};
-use crate::dag::Layout;
-use crate::run::{AttemptRecord, Entry, Event, RunState, TaskState, Transition};
+use crate::dag::{GroupIndex, JoinIndex, Layout, NodeIndex, RunJoinIndex};
+use crate::run::{AttemptRecord, Entry, Event, RunState, TaskIndex, TaskState, Transition};
 
 impl Core {
     /// Counts the open tasks of each group. Called when the run starts.
     pub(super) fn count_open_tasks(&mut self, graph: &Layout) {
         let plan = graph.plan();
-        for (group, nodes) in plan.units().iter() {
-            let open = nodes.iter().filter(|&&node| !self.tasks[node as usize].state.is_terminal()).count() as u32;
+        for group in plan.units().groups() {
+            let is_open = |task: &TaskIndex| !self.tasks[*task].state.is_terminal();
+            let open = plan.units().tasks(group).filter(is_open).count() as u32;
             let (retries, due) =
-                self.past.group_retries.get(plan.groups()[group as usize].id.as_str()).copied().unwrap_or((0, None));
+                self.past.group_retries.get(plan.group(group).id.as_str()).copied().unwrap_or((0, None));
             // A group that ended in an earlier session was judged there, in the same step.
             self.group_retries.all.insert(group, GroupRetry { open, retries, due, is_over: open == 0 });
             if let Some(due) = due.filter(|_| open > 0) {
@@ -44,14 +46,14 @@ impl Core {
     }
 
     /// The group with retries that a task is in, if the group is not over.
-    pub(super) fn open_group(&self, graph: &Layout, task: u32) -> Option<u32> {
+    pub(super) fn open_group(&self, graph: &Layout, task: TaskIndex) -> Option<GroupIndex> {
         let unit = graph.plan().units().of(graph.node(task))?;
         self.group_retries.all.get(&unit).is_some_and(|unit| !unit.is_over).then_some(unit)
     }
 
     /// Counts the end of a task. Returns whether it is withheld from tasks outside its group for
     /// now.
-    pub(super) fn is_withheld(&mut self, graph: &Layout, task: u32) -> bool {
+    pub(super) fn is_withheld(&mut self, graph: &Layout, task: TaskIndex) -> bool {
         let Some(group) = self.open_group(graph, task) else { return false };
         if let Some(unit) = self.group_retries.all.get_mut(&group) {
             unit.open -= 1;
@@ -63,15 +65,21 @@ impl Core {
     }
 
     /// Whether the group of this task is waiting for its retry.
-    pub(super) fn group_waits(&self, graph: &Layout, task: u32, now: Timestamp) -> bool {
+    pub(super) fn group_waits(&self, graph: &Layout, task: TaskIndex, now: Timestamp) -> bool {
         let unit = self.open_group(graph, task).and_then(|group| self.group_retries.all.get(&group));
         unit.and_then(|unit| unit.due).is_some_and(|due| due > now)
     }
 
     /// The retry delay of a group is over.
-    pub(super) fn group_is_due(&mut self, graph: &Layout, group: u32, now: Timestamp, commands: &mut Vec<Command>) {
-        for &task in graph.plan().units().nodes(group) {
-            let cell = &self.tasks[task as usize];
+    pub(super) fn group_is_due(
+        &mut self,
+        graph: &Layout,
+        group: GroupIndex,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        for task in graph.plan().units().tasks(group) {
+            let cell = &self.tasks[task];
             if cell.state == TaskState::None && cell.undecided == 0 {
                 self.ready(graph, task, now, commands);
             }
@@ -83,7 +91,7 @@ impl Core {
         while let Some(group) = self.group_retries.ended.pop() {
             let failed = self.failed_task_of(graph, group);
             let plan = graph.plan();
-            let options = &plan.groups()[group as usize];
+            let options = plan.group(group);
             let Some(unit) = self.group_retries.all.get_mut(&group).filter(|unit| unit.open == 0 && !unit.is_over)
             else {
                 continue;
@@ -104,33 +112,33 @@ impl Core {
     }
 
     /// The first task because of which a group failed.
-    fn failed_task_of(&self, graph: &Layout, group: u32) -> Option<u32> {
-        let (plan, nodes) = (graph.plan(), graph.plan().units().nodes(group));
-        let is_inside = |node: u32| plan.units().of(node) == Some(group);
-        let deals_with = |join: &u32| {
-            let below = plan.joins()[*join as usize].node;
+    fn failed_task_of(&self, graph: &Layout, group: GroupIndex) -> Option<TaskIndex> {
+        let plan = graph.plan();
+        let is_inside = |node: NodeIndex| plan.units().of(node) == Some(group);
+        let deals_with = |join: &JoinIndex| {
+            let below = plan.join(*join).node;
             is_inside(below) && plan.node_options(below).teardown.is_none()
         };
-        let is_last = |task: u32| !plan.successors(task).iter().any(deals_with);
-        let state = |task: u32| self.tasks[task as usize].state;
-        let ended_badly =
-            nodes.iter().copied().filter(|&task| matches!(state(task), TaskState::Failed | TaskState::UpstreamFailed));
+        let is_last = |task: TaskIndex| !plan.successors(graph.node(task)).iter().any(deals_with);
+        let state = |task: TaskIndex| self.tasks[task].state;
+        let has_failed = |&task: &TaskIndex| matches!(state(task), TaskState::Failed | TaskState::UpstreamFailed);
+        let ended_badly = plan.units().tasks(group).filter(has_failed);
         let roots = ended_badly.filter(|&task| is_last(task)).map(|task| self.root_of(task));
-        roots.filter(|&root| is_inside(root) && state(root) == TaskState::Failed).min()
+        roots.filter(|&root| is_inside(graph.node(root)) && state(root) == TaskState::Failed).min()
     }
 
     /// Opens all tasks of the group again.
     fn retry_group(
         &mut self,
         graph: &Layout,
-        group: u32,
+        group: GroupIndex,
         (retry, due): (u32, Timestamp),
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
         let plan = graph.plan();
-        let takes_part = |&task: &u32| self.tasks[task as usize].state != TaskState::Removed;
-        let tasks: Vec<u32> = plan.units().nodes(group).iter().copied().filter(takes_part).collect();
+        let takes_part = |&task: &TaskIndex| self.tasks[task].state != TaskState::Removed;
+        let tasks: Vec<TaskIndex> = plan.units().tasks(group).filter(takes_part).collect();
         let were = self.states_of(&tasks);
         for &task in &tasks {
             self.reopen(graph, task, now);
@@ -142,7 +150,7 @@ impl Core {
         }
         self.open += count;
         if self.settings.recorded {
-            let group = plan.groups()[group as usize].id.clone();
+            let group = plan.group(group).id.clone();
             let (due, tasks) = (due.as_nanos(), tasks.clone());
             self.entries.push((now, Entry::Regrouped { group, retry, due, tasks, were }));
         }
@@ -155,22 +163,22 @@ impl Core {
     fn propagate_again(
         &mut self,
         graph: &Layout,
-        group: u32,
-        tasks: &[u32],
+        group: GroupIndex,
+        tasks: &[TaskIndex],
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
         let plan = graph.plan();
-        let is_propagated = |upstream: &u32| {
-            let state = self.tasks[*upstream as usize].state;
-            plan.units().of(*upstream) != Some(group)
+        let is_propagated = |upstream: &TaskIndex| {
+            let state = self.tasks[*upstream].state;
+            plan.units().of(graph.node(*upstream)) != Some(group)
                 && state.is_terminal()
                 && state != TaskState::Removed
                 && self.open_group(graph, *upstream).is_none()
         };
-        let mut upstreams: Vec<u32> =
-            tasks.iter().flat_map(|&task| plan.upstreams(task)).filter(is_propagated).collect();
-        upstreams.sort_unstable_by_key(|&upstream| (self.tasks[upstream as usize].ended, upstream));
+        let all = tasks.iter().flat_map(|&task| plan.upstreams(graph.node(task)));
+        let mut upstreams: Vec<TaskIndex> = all.map(NodeIndex::task).filter(is_propagated).collect();
+        upstreams.sort_unstable_by_key(|&upstream| (self.tasks[upstream].ended, upstream));
         upstreams.dedup();
         for upstream in upstreams {
             self.propagate_end(graph, upstream, Recipients::Inside(group), now, commands);
@@ -178,8 +186,8 @@ impl Core {
     }
 
     /// Resets a task as if it had not run; its attempts are kept.
-    fn reopen(&mut self, graph: &Layout, task: u32, now: Timestamp) {
-        let (plan, cell) = (graph.plan(), self.tasks[task as usize]);
+    fn reopen(&mut self, graph: &Layout, task: TaskIndex, now: Timestamp) {
+        let (plan, node, cell) = (graph.plan(), graph.node(task), self.tasks[task]);
         let failure = self.failures.remove(&task);
         let retried = self.retried.entry(task).or_default();
         if cell.attempt as usize > retried.len() {
@@ -193,13 +201,14 @@ impl Core {
             self.past.events_seen.insert(task, self.event_count);
         }
         self.waiters.remove(&task);
-        for join in plan.joins_of(task) {
-            self.winners.remove(&join);
-            self.joins[join as usize] = JoinCell::new(plan, join, self.selection.as_ref());
+        for join in indices(plan.joins_of(node)) {
+            let own = RunJoinIndex::of(join);
+            self.winners.remove(&own);
+            self.joins[own] = JoinCell::new(plan, join, self.selection.as_ref());
         }
-        let fresh = TaskCell::new(plan, task, self.selection.as_ref());
+        let fresh = TaskCell::new(plan, node, self.selection.as_ref());
         let TaskCell { started, ended, attempt, .. } = cell;
-        self.tasks[task as usize] = TaskCell { started, ended, attempt, ..fresh };
+        self.tasks[task] = TaskCell { started, ended, attempt, ..fresh };
         if self.settings.observed {
             self.events.push(Event::Task { at: now, task, attempt, from: cell.state, to: TaskState::None });
         }
@@ -209,15 +218,15 @@ impl Core {
     fn group_is_over(
         &mut self,
         graph: &Layout,
-        group: u32,
-        failed: Option<u32>,
+        group: GroupIndex,
+        failed: Option<TaskIndex>,
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
         let plan = graph.plan();
-        let ended = |&task: &u32| self.tasks[task as usize].state != TaskState::Removed;
-        let mut tasks: Vec<u32> = plan.units().nodes(group).iter().copied().filter(ended).collect();
-        tasks.sort_by_key(|&task| (self.tasks[task as usize].ended, task));
+        let ended = |&task: &TaskIndex| self.tasks[task].state != TaskState::Removed;
+        let mut tasks: Vec<TaskIndex> = plan.units().tasks(group).filter(ended).collect();
+        tasks.sort_by_key(|&task| (self.tasks[task].ended, task));
         for &task in &tasks {
             commands.push(Command::Settled(task));
             self.judge_leaf(graph, task);

@@ -9,7 +9,7 @@ use super::core::Core;
 use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
-use crate::run::{Entry, RunState, TaskState, Transition};
+use crate::run::{Entry, RunState, TaskIndex, TaskState, Transition};
 
 impl Core {
     /// Ends the run early: tasks that have not started take `transition`.
@@ -35,8 +35,8 @@ impl Core {
         self.halted = Some(Halted { reason, state });
         commands.push(Command::Halt);
         self.timers.insert((now + self.settings.grace, Timer::Grace));
-        for task in 0..self.tasks.len() as u32 {
-            match self.tasks[task as usize].state {
+        for task in self.tasks.indices() {
+            match self.tasks[task].state {
                 state if state.is_terminal() || state == TaskState::Running => {}
                 // The command to halt has made the driver drop it.
                 TaskState::Scheduled if self.is_spared(graph, task) => commands.push(Command::Ready(task)),
@@ -50,7 +50,7 @@ impl Core {
     }
 
     /// Whether an early end spares the task: it is a teardown, and its result can be recorded.
-    pub(super) fn is_spared(&self, graph: &Layout, task: u32) -> bool {
+    pub(super) fn is_spared(&self, graph: &Layout, task: TaskIndex) -> bool {
         let interrupted = self.halted.as_ref().is_some_and(|halted| halted.state == RunState::Interrupted);
         !interrupted && !graph.plan().teardowns().is_empty() && graph.options(task).teardown.is_some()
     }

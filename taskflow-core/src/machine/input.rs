@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::Timestamp;
-use crate::run::RunState;
+use crate::run::{RunState, TaskIndex};
 use crate::task::Outcome;
 
 /// An input of the machine.
@@ -12,10 +12,10 @@ pub(crate) enum Input {
     /// The run starts.
     Start,
     /// A ready task has its slot and its worker.
-    Started { task: u32 },
+    Started { task: TaskIndex },
     /// An attempt ended; `started` is when its function was called. The success of an expand node
     /// has the elements of its list.
-    Finished { task: u32, attempt: u32, started: Timestamp, outcome: Outcome<Option<Box<Elements>>> },
+    Finished { task: TaskIndex, attempt: u32, started: Timestamp, outcome: Outcome<Option<Box<Elements>>> },
     /// Time has passed.
     TimeReached,
     /// A request to end the run.

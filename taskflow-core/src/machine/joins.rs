@@ -4,8 +4,9 @@ use super::cells::DECIDED;
 use super::command::Command;
 use super::core::Core;
 use crate::base::Timestamp;
-use crate::dag::{Layout, Plan};
-use crate::run::{TaskState, Transition};
+use crate::base::index::indices;
+use crate::dag::{GroupIndex, JoinIndex, Layout, Plan, RunJoinIndex};
+use crate::run::{TaskIndex, TaskState, Transition};
 use crate::task::{Tally, TriggerRule, Verdict};
 
 /// Which of the joins below a task are updated when it ends.
@@ -13,15 +14,15 @@ use crate::task::{Tally, TriggerRule, Verdict};
 pub(super) enum Recipients {
     All,
     /// Joins of tasks in this group.
-    Inside(u32),
+    Inside(GroupIndex),
     /// Joins of tasks outside this group.
-    Outside(u32),
+    Outside(GroupIndex),
 }
 
 impl Recipients {
     /// Whether this join is updated.
-    pub(super) fn include(self, plan: &Plan, join: u32) -> bool {
-        let is_inside = |unit| plan.units().of(plan.joins()[join as usize].node) == Some(unit);
+    pub(super) fn include(self, plan: &Plan, join: JoinIndex) -> bool {
+        let is_inside = |unit| plan.units().of(plan.join(join).node) == Some(unit);
         match self {
             Recipients::All => true,
             Recipients::Inside(unit) => is_inside(unit),
@@ -52,7 +53,7 @@ impl Core {
     pub(super) fn propagate_end(
         &mut self,
         graph: &Layout,
-        task: u32,
+        task: TaskIndex,
         recipients: Recipients,
         now: Timestamp,
         commands: &mut Vec<Command>,
@@ -61,22 +62,22 @@ impl Core {
         if !plan.mappings().is_empty() {
             return self.propagate_among_elements(graph, task, recipients, now, commands);
         }
-        let state = self.tasks[task as usize].state;
-        for &join in plan.successors(task).iter().filter(|&&join| recipients.include(plan, join)) {
-            self.update_join(graph, join, task, state, now, commands);
+        let state = self.tasks[task].state;
+        for &join in plan.successors(graph.node(task)).iter().filter(|&&join| recipients.include(plan, join)) {
+            self.update_join(graph, RunJoinIndex::of(join), task, state, now, commands);
         }
     }
 
     pub(super) fn update_join(
         &mut self,
         graph: &Layout,
-        join: u32,
-        upstream: u32,
+        join: RunJoinIndex,
+        upstream: TaskIndex,
         state: TaskState,
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
-        let cell = &mut self.joins[join as usize];
+        let cell = &mut self.joins[join];
         if cell.pending == DECIDED {
             return;
         }
@@ -100,13 +101,13 @@ impl Core {
     pub(super) fn judge(
         &mut self,
         graph: &Layout,
-        join: u32,
-        upstream: u32,
+        join: RunJoinIndex,
+        upstream: TaskIndex,
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
         let (node, rule) = graph.join_rule(join);
-        let cell = &mut self.joins[join as usize];
+        let cell = &mut self.joins[join];
         let tally = Tally {
             pending: cell.pending,
             success: cell.success,
@@ -120,7 +121,7 @@ impl Core {
         }
         cell.pending = DECIDED;
 
-        if self.tasks[node as usize].state != TaskState::None {
+        if self.tasks[node].state != TaskState::None {
             return;
         }
         match verdict {
@@ -131,15 +132,15 @@ impl Core {
                 }
             }
             Verdict::Skip => {
-                self.tasks[node as usize].skip = true;
-                self.tasks[node as usize].cause = self.cause_of(graph, join, upstream, verdict);
+                self.tasks[node].skip = true;
+                self.tasks[node].cause = self.cause_of(graph, join, upstream, verdict);
             }
             Verdict::Fail => {
-                self.tasks[node as usize].cause = self.cause_of(graph, join, upstream, verdict);
+                self.tasks[node].cause = self.cause_of(graph, join, upstream, verdict);
                 return self.settle(graph, node, Transition::FailUpstream, now, commands);
             }
         }
-        let target = &mut self.tasks[node as usize];
+        let target = &mut self.tasks[node];
         target.undecided -= 1;
         if target.undecided > 0 {
             return;
@@ -155,28 +156,28 @@ impl Core {
     /// decided. Where all upstreams had to end, that is only the last one: then it is an upstream
     /// that failed or was skipped, and under `one_success` one that was skipped by itself, not by a
     /// branch.
-    fn cause_of(&self, graph: &Layout, join: u32, decisive: u32, verdict: Verdict) -> u32 {
+    fn cause_of(&self, graph: &Layout, join: RunJoinIndex, decisive: TaskIndex, verdict: Verdict) -> TaskIndex {
         let (task, rule) = graph.join_rule(join);
-        let explains = |&upstream: &u32| match verdict {
-            Verdict::Fail => !matches!(self.tasks[upstream as usize].state, TaskState::Success | TaskState::Skipped),
+        let explains = |&upstream: &TaskIndex| match verdict {
+            Verdict::Fail => !matches!(self.tasks[upstream].state, TaskState::Success | TaskState::Skipped),
             _ if rule == TriggerRule::OneSuccess => !graph.plan().def(graph.node(self.root_of(upstream))).is_built_in(),
-            _ => self.tasks[upstream as usize].state == TaskState::Skipped,
+            _ => self.tasks[upstream].state == TaskState::Skipped,
         };
         if explains(&decisive) {
             return self.root_of(decisive);
         }
         let (plan, place) = (graph.plan(), graph.joins_of(task).position(|known| known == join));
-        let drawn = place.and_then(|place| plan.joins_of(graph.node(task)).nth(place));
+        let drawn = place.and_then(|place| indices(plan.joins_of(graph.node(task))).nth(place));
         let is_of_join =
-            |&upstream: &u32| drawn.is_some_and(|join| plan.successors(graph.node(upstream)).contains(&join));
+            |&upstream: &TaskIndex| drawn.is_some_and(|join| plan.successors(graph.node(upstream)).contains(&join));
         let found = graph.upstreams(task).into_iter().find(|upstream| is_of_join(upstream) && explains(upstream));
         self.root_of(found.unwrap_or(decisive))
     }
 
     /// The task that failed or skipped first, and so caused the state of `task`.
-    pub(super) fn root_of(&self, task: u32) -> u32 {
-        let inherited = matches!(self.tasks[task as usize].state, TaskState::UpstreamFailed | TaskState::Skipped)
+    pub(super) fn root_of(&self, task: TaskIndex) -> TaskIndex {
+        let inherited = matches!(self.tasks[task].state, TaskState::UpstreamFailed | TaskState::Skipped)
             && !self.failures.contains_key(&task);
-        if inherited { self.tasks[task as usize].cause } else { task }
+        if inherited { self.tasks[task].cause } else { task }
     }
 }

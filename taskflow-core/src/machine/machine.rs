@@ -8,7 +8,7 @@ use super::input::{Elements, Input};
 use super::settings::Settings;
 use crate::base::{Failure, Timestamp};
 use crate::dag::{Layout, Plan, Selection};
-use crate::run::Entry;
+use crate::run::{Entry, TaskIndex};
 use crate::task::Outcome;
 
 pub(crate) struct Machine {
@@ -43,7 +43,7 @@ impl Machine {
     fn expand(
         layout: &mut Layout,
         core: &mut Core,
-        task: u32,
+        task: TaskIndex,
         Elements { count, labels }: Elements,
         now: Timestamp,
     ) -> Outcome<Option<Box<Elements>>> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::base::Timestamp;
-use crate::run::RestoredTask;
+use crate::run::{RestoredTask, TaskIndex};
 
 /// What a resumed run brings with it.
 #[derive(Debug, Default)]
@@ -11,21 +11,21 @@ pub(super) struct Past {
     /// When it first started.
     pub(super) started: Option<Timestamp>,
     /// Tasks that have ended, in the order in which they did.
-    pub(super) ended: Vec<u32>,
+    pub(super) ended: Vec<TaskIndex>,
     /// Pending retries.
-    pub(super) retries: HashMap<u32, Timestamp>,
+    pub(super) retries: HashMap<TaskIndex, Timestamp>,
     /// Tasks that were waiting, and whether they are sensors.
-    pub(super) waits: HashMap<u32, bool>,
+    pub(super) waits: HashMap<TaskIndex, bool>,
     /// Attempts that do not count against the retries.
-    pub(super) uncounted_attempts: HashMap<u32, u32>,
+    pub(super) uncounted_attempts: HashMap<TaskIndex, u32>,
     /// How often tasks were run again with their group or their run.
-    pub(super) rounds: HashMap<u32, u32>,
+    pub(super) rounds: HashMap<TaskIndex, u32>,
     /// The number of the last event that a task ignores, because it was cleared after it.
-    pub(super) events_seen: HashMap<u32, u64>,
+    pub(super) events_seen: HashMap<TaskIndex, u64>,
     /// The state of tasks of elements whose lists are not there yet, by id.
     pub(super) later: HashMap<String, RestoredTask>,
     /// The expanded lists, to record again.
-    pub(super) expansions: Vec<(u32, u32)>,
+    pub(super) expansions: Vec<(TaskIndex, u32)>,
     /// How often groups were retried, and when their tasks may run.
     pub(super) group_retries: HashMap<String, (u32, Option<Timestamp>)>,
     /// When the run was requested.

@@ -9,13 +9,13 @@ use super::core::seed_of;
 use super::machine::Machine;
 use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
-use crate::dag::{Layout, Plan};
-use crate::run::{AttemptRecord, Entry, Event, RunState, TaskState};
+use crate::dag::{Layout, Plan, RunJoinIndex};
+use crate::run::{AttemptRecord, Entry, Event, RunState, TaskIndex, TaskState};
 use crate::task::{WaitState, Waiting};
 
 impl Machine {
     /// Whether this attempt is the running one.
-    pub(crate) fn is_running(&self, task: u32, attempt: u32) -> bool {
+    pub(crate) fn is_running(&self, task: TaskIndex, attempt: u32) -> bool {
         self.core.is_running(task, attempt)
     }
 
@@ -24,7 +24,7 @@ impl Machine {
     }
 
     /// The label of the element that a task instance belongs to.
-    pub(crate) fn label(&self, task: u32) -> Option<&str> {
+    pub(crate) fn label(&self, task: TaskIndex) -> Option<&str> {
         if self.core.labels.is_empty() {
             return None;
         }
@@ -41,25 +41,25 @@ impl Machine {
         self.core.state
     }
 
-    pub(crate) fn task_state(&self, task: u32) -> TaskState {
-        self.core.tasks[task as usize].state
+    pub(crate) fn task_state(&self, task: TaskIndex) -> TaskState {
+        self.core.tasks[task].state
     }
 
     /// The running attempt, or the last one; 0 before the first.
-    pub(crate) fn attempt(&self, task: u32) -> u32 {
-        self.core.tasks[task as usize].attempt
+    pub(crate) fn attempt(&self, task: TaskIndex) -> u32 {
+        self.core.tasks[task].attempt
     }
 
     /// Whether no attempt can follow the running one and the task cannot return from a wait.
-    pub(crate) fn is_last_attempt(&self, task: u32) -> bool {
-        self.core.tasks[task as usize].attempt >= self.max_attempts(task)
+    pub(crate) fn is_last_attempt(&self, task: TaskIndex) -> bool {
+        self.core.tasks[task].attempt >= self.max_attempts(task)
             && self.layout.options(task).waiting == Waiting::Never
             // Its group may be retried.
             && self.plan().units().of(self.layout.node(task)).is_none()
     }
 
     /// The wait state for a call now, if the task may wait.
-    pub(crate) fn wait_state(&self, task: u32, now: Timestamp) -> Option<WaitState> {
+    pub(crate) fn wait_state(&self, task: TaskIndex, now: Timestamp) -> Option<WaitState> {
         if self.layout.options(task).waiting == Waiting::Never {
             return None;
         }
@@ -70,24 +70,24 @@ impl Machine {
     }
 
     /// How often the task was run again with its group or its run.
-    pub(crate) fn rounds(&self, task: u32) -> u32 {
+    pub(crate) fn rounds(&self, task: TaskIndex) -> u32 {
         if self.core.past.rounds.is_empty() { 0 } else { self.core.past.rounds.get(&task).copied().unwrap_or(0) }
     }
 
     /// The attempts that do not count against the retries.
-    pub(crate) fn uncounted_attempts(&self, task: u32) -> u32 {
+    pub(crate) fn uncounted_attempts(&self, task: TaskIndex) -> u32 {
         self.core.uncounted_attempts(task)
     }
 
     /// How many attempts the task may have.
-    pub(crate) fn max_attempts(&self, task: u32) -> u32 {
+    pub(crate) fn max_attempts(&self, task: TaskIndex) -> u32 {
         let retries = self.layout.options(task).retry.retries;
         retries.saturating_add(1).saturating_add(self.core.uncounted_attempts(task))
     }
 
     /// When the last attempt started and when the task ended.
-    pub(crate) fn times(&self, task: u32) -> (Timestamp, Timestamp) {
-        let cell = &self.core.tasks[task as usize];
+    pub(crate) fn times(&self, task: TaskIndex) -> (Timestamp, Timestamp) {
+        let cell = &self.core.tasks[task];
         (cell.started, cell.ended)
     }
 
@@ -95,16 +95,16 @@ impl Machine {
         (self.core.started, self.core.ended)
     }
 
-    pub(crate) fn retried(&self, task: u32) -> &[AttemptRecord] {
+    pub(crate) fn retried(&self, task: TaskIndex) -> &[AttemptRecord] {
         self.core.retried.get(&task).map_or(&[], Vec::as_slice)
     }
 
     /// Why a task did not succeed.
-    pub(crate) fn failure(&self, task: u32) -> Option<Arc<Failure>> {
+    pub(crate) fn failure(&self, task: TaskIndex) -> Option<Arc<Failure>> {
         if let Some(failure) = self.core.failures.get(&task) {
             return Some(Arc::clone(failure));
         }
-        let cell = &self.core.tasks[task as usize];
+        let cell = &self.core.tasks[task];
         let cause = || self.layout.id(cell.cause).into_owned();
         match cell.state {
             TaskState::UpstreamFailed => Some(Arc::new(Failure::UpstreamFailed { task: cause() })),
@@ -121,7 +121,7 @@ impl Machine {
     }
 
     /// The upstream whose success decided this join of an `AnyOf`.
-    pub(crate) fn winner(&self, join: u32) -> Option<u32> {
+    pub(crate) fn winner(&self, join: RunJoinIndex) -> Option<TaskIndex> {
         self.core.winners.get(&join).copied()
     }
 
@@ -131,7 +131,7 @@ impl Machine {
     }
 
     /// The wait after the failure of an attempt, if another one follows.
-    pub(crate) fn retry_delay(&self, task: u32, attempt: u32) -> Duration {
+    pub(crate) fn retry_delay(&self, task: TaskIndex, attempt: u32) -> Duration {
         // The actual wait, if it is known.
         let record = self.retried(task).get(attempt.saturating_sub(1) as usize);
         if let Some(record) = record
@@ -144,7 +144,7 @@ impl Machine {
     }
 
     /// What a `deferred` or `up_for_reschedule` task waits for: a time, the key of an event.
-    pub(crate) fn wait(&self, task: u32) -> (Option<Timestamp>, Option<&str>) {
+    pub(crate) fn wait(&self, task: TaskIndex) -> (Option<Timestamp>, Option<&str>) {
         let record = self.core.waiters.get(&task).filter(|waiter| waiter.waits).map(|waiter| &waiter.record);
         record.map_or((None, None), |record| (record.until, record.event.as_ref().map(|(key, _)| key.as_str())))
     }
@@ -156,7 +156,7 @@ impl Machine {
     }
 
     /// The pending retries with their times, the next one first.
-    pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, u32)> + '_ {
+    pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, TaskIndex)> + '_ {
         self.core.timers.iter().filter_map(|&(due, timer)| match timer {
             Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
             _ => None,
@@ -165,21 +165,18 @@ impl Machine {
 
     /// Whether a task that has ended keeps its inputs because its group may be retried. For use
     /// before `Start`.
-    pub(crate) fn keeps_inputs(&self, task: u32) -> bool {
+    pub(crate) fn keeps_inputs(&self, task: TaskIndex) -> bool {
         let unit = self.plan().units().of(self.layout.node(task));
-        unit.is_some_and(|unit| {
-            self.plan().units().nodes(unit).iter().any(|&node| !self.task_state(node).is_terminal())
-        })
+        unit.is_some_and(|unit| self.plan().units().tasks(unit).any(|task| !self.task_state(task).is_terminal()))
     }
 
     /// The running tasks that an early end of the run spares.
-    pub(crate) fn spared(&self) -> HashSet<u32> {
-        let mut tasks = 0..self.core.tasks.len() as u32;
+    pub(crate) fn spared(&self) -> HashSet<TaskIndex> {
         if self.plan().teardowns().is_empty() {
-            tasks.end = 0;
+            return HashSet::new();
         }
-        let runs = |&task: &u32| self.task_state(task) == TaskState::Running;
-        tasks.filter(runs).filter(|&task| self.core.is_spared(&self.layout, task)).collect()
+        let runs = |&task: &TaskIndex| self.task_state(task) == TaskState::Running;
+        self.core.tasks.indices().filter(runs).filter(|&task| self.core.is_spared(&self.layout, task)).collect()
     }
 
     /// Why the run ends early, once it does.

@@ -10,13 +10,14 @@ use super::core::Core;
 use super::timer::Timer;
 use crate::base::Timestamp;
 use crate::dag::Layout;
+use crate::run::TaskIndex;
 
 impl Core {
     /// Whether the element of a task may not begin yet; then a timer is set.
-    pub(super) fn is_held_back(&mut self, graph: &Layout, task: u32, now: Timestamp) -> bool {
+    pub(super) fn is_held_back(&mut self, graph: &Layout, task: TaskIndex, now: Timestamp) -> bool {
         let Some(at) = graph.at(task) else { return false };
-        let Some(rate) = graph.plan().mappings()[graph.mapping_at(at) as usize].rate else { return false };
-        if self.tasks[task as usize].attempt > 0 {
+        let Some(rate) = graph.plan().mapping(graph.mapping_at(at)).rate else { return false };
+        if self.tasks[task].attempt > 0 {
             return false;
         }
         let starts = self.element_starts.entry(at.block).or_default();

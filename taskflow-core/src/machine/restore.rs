@@ -32,7 +32,7 @@ impl Machine {
         past.started = restored.started;
         for known in &restored.tasks {
             let task = known.task;
-            let Some(cell) = tasks.get_mut(task as usize) else { continue };
+            let Some(cell) = tasks.get_mut(task) else { continue };
             (cell.attempt, cell.started, cell.ended) = (known.attempts, known.started, known.ended);
             if known.uncounted_attempts > 0 {
                 past.uncounted_attempts.insert(task, known.uncounted_attempts);

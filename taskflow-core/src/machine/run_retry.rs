@@ -14,9 +14,10 @@ use super::core::Core;
 use super::input::Input;
 use super::machine::Machine;
 use super::timer::Timer;
+use crate::base::index::indices;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
-use crate::run::{AttemptRecord, Entry, Event, Restored, RestoredState, RestoredTask, RunState, TaskState};
+use crate::run::{AttemptRecord, Entry, Event, Restored, RestoredState, RestoredTask, RunState, TaskIndex, TaskState};
 
 impl Core {
     /// Whether the run waits for a retry instead of ending. Schedules the retry if the run has
@@ -76,10 +77,10 @@ impl Core {
     }
 
     /// How many of these tasks are in which state.
-    pub(super) fn states_of(&self, tasks: &[u32]) -> Vec<(TaskState, u32)> {
+    pub(super) fn states_of(&self, tasks: &[TaskIndex]) -> Vec<(TaskState, u32)> {
         let mut states: Vec<(TaskState, u32)> = Vec::new();
         for &task in tasks {
-            let state = self.tasks[task as usize].state;
+            let state = self.tasks[task].state;
             match states.iter_mut().find(|(known, _)| *known == state) {
                 Some((_, count)) => *count += 1,
                 None => states.push((state, 1)),
@@ -90,13 +91,13 @@ impl Core {
 
     /// Whether the task runs again in a retry of the run: it failed, or did not run because of a
     /// failure.
-    fn is_to_run_again(&self, task: u32) -> bool {
-        let cell = &self.tasks[task as usize];
+    fn is_to_run_again(&self, task: TaskIndex) -> bool {
+        let cell = &self.tasks[task];
         match cell.state {
             TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled => true,
             // Skipped because of a failed task, or because the run failed fast.
             TaskState::Skipped => match self.failures.get(&task) {
-                None => self.tasks[cell.cause as usize].state.is_failure(),
+                None => self.tasks[cell.cause].state.is_failure(),
                 Some(_) => self.retried.get(&task).map_or(0, Vec::len) == cell.attempt as usize,
             },
             _ => false,
@@ -115,7 +116,7 @@ impl Machine {
     pub(super) fn try_again(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
         let core = &self.core;
         let now = now.max(core.latest);
-        let tasks: Vec<u32> = self.layout.tasks().filter(|&task| core.is_to_run_again(task)).collect();
+        let tasks: Vec<TaskIndex> = self.layout.tasks().filter(|&task| core.is_to_run_again(task)).collect();
         let tasks = self.with_scopes(tasks);
         commands.extend(tasks.iter().map(|&task| Command::Forget(task)));
         let were = core.states_of(&tasks);
@@ -133,7 +134,7 @@ impl Machine {
         let (mut entries, mut events) = (std::mem::take(&mut self.core.entries), std::mem::take(&mut self.core.events));
         if self.core.settings.observed {
             events.extend(tasks.iter().map(|&task| {
-                let cell = &self.core.tasks[task as usize];
+                let cell = &self.core.tasks[task];
                 Event::Task { at: now, task, attempt: cell.attempt, from: cell.state, to: TaskState::None }
             }));
         }
@@ -147,16 +148,16 @@ impl Machine {
 
     /// These tasks, and the setups and teardowns of the scopes they are in: what was torn down is
     /// needed again.
-    fn with_scopes(&self, mut tasks: Vec<u32>) -> Vec<u32> {
+    fn with_scopes(&self, mut tasks: Vec<TaskIndex>) -> Vec<TaskIndex> {
         let mut place = 0;
         while let Some(&task) = tasks.get(place) {
             place += 1;
             let (node, at) = (self.layout.node(task), self.layout.at(task));
             let around = self.layout.plan().scopes().iter().filter(|it| it.setup == node || it.work.contains(&node));
             for scope in around {
-                for node in std::iter::once(scope.setup).chain(scope.teardown.clone()) {
+                for node in std::iter::once(scope.setup).chain(indices(scope.teardown.clone())) {
                     let other = self.layout.task(node, at).filter(|other| !tasks.contains(other));
-                    let takes_part = |&other: &u32| self.task_state(other) != TaskState::Removed;
+                    let takes_part = |&other: &TaskIndex| self.task_state(other) != TaskState::Removed;
                     tasks.extend(other.filter(takes_part));
                 }
             }
@@ -166,11 +167,11 @@ impl Machine {
     }
 
     /// The state of the run, with these tasks open.
-    fn as_restored(&self, again: &[u32]) -> Restored {
+    fn as_restored(&self, again: &[TaskIndex]) -> Restored {
         let core = &self.core;
         let mut tasks: Vec<RestoredTask> = Vec::new();
         for task in self.layout.tasks() {
-            let cell = &core.tasks[task as usize];
+            let cell = &core.tasks[task];
             if cell.state == TaskState::Removed {
                 continue;
             }

@@ -8,7 +8,7 @@ use super::input::Input;
 use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
-use crate::run::{Entry, RunState, TaskState, Transition};
+use crate::run::{Entry, RunState, TaskIndex, TaskState, Transition};
 
 impl Core {
     pub(super) fn step(&mut self, graph: &Layout, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
@@ -22,7 +22,7 @@ impl Core {
                 if self.is_running(task, attempt) {
                     // A continued attempt keeps its first start.
                     if self.waiters.is_empty() || !self.waiters.contains_key(&task) {
-                        let cell = &mut self.tasks[task as usize];
+                        let cell = &mut self.tasks[task];
                         cell.started = cell.started.max(started);
                     }
                     self.finished(graph, task, outcome, now, commands);
@@ -37,12 +37,12 @@ impl Core {
         }
         self.propagate(graph, now, commands);
         for task in std::mem::take(&mut self.unbound) {
-            if self.halted.is_none() && self.tasks[task as usize].state == TaskState::None {
+            if self.halted.is_none() && self.tasks[task].state == TaskState::None {
                 self.ready(graph, task, now, commands);
             }
         }
         for (upstream, join) in std::mem::take(&mut self.late) {
-            let state = self.tasks[upstream as usize].state;
+            let state = self.tasks[upstream].state;
             self.update_join(graph, join, upstream, state, now, commands);
             self.propagate(graph, now, commands);
         }
@@ -63,7 +63,7 @@ impl Core {
         }
         self.set_deadline(graph, now);
         if self.settings.recorded && self.past.started.is_none() {
-            let removed = graph.tasks().filter(|&task| self.tasks[task as usize].state == TaskState::Removed);
+            let removed = graph.tasks().filter(|&task| self.tasks[task].state == TaskState::Removed);
             self.entries.extend(removed.map(|task| (now, Entry::Removed { task })));
         }
         if self.settings.recorded {
@@ -75,8 +75,8 @@ impl Core {
             self.pending_ends.push(task);
             self.propagate(graph, now, commands);
         }
-        for task in 0..self.tasks.len() as u32 {
-            let cell = &self.tasks[task as usize];
+        for task in self.tasks.indices() {
+            let cell = &self.tasks[task];
             if cell.undecided == 0 && cell.state == TaskState::None {
                 self.ready(graph, task, now, commands);
             }
@@ -85,7 +85,7 @@ impl Core {
 
     /// Schedules a task whose joins all let it run, or resumes the wait it had in an earlier
     /// session.
-    pub(super) fn ready(&mut self, graph: &Layout, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
+    pub(super) fn ready(&mut self, graph: &Layout, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) {
         if !graph.plan().mappings().is_empty() && self.is_held_back(graph, task, now) {
             return;
         }
@@ -101,7 +101,7 @@ impl Core {
         }
         match retry {
             Some(due) if due > now => {
-                self.tasks[task as usize].state = TaskState::UpForRetry;
+                self.tasks[task].state = TaskState::UpForRetry;
                 self.timers.insert((due, Timer::Retry(task)));
             }
             _ => {
@@ -124,13 +124,13 @@ impl Core {
                     }
                 }
                 Timer::Wait(task) => self.wait_is_over(task, due, now, commands),
-                Timer::Begin(task) if self.tasks[task as usize].state == TaskState::None => {
+                Timer::Begin(task) if self.tasks[task].state == TaskState::None => {
                     self.ready(graph, task, now, commands);
                 }
                 Timer::Begin(_) => {}
                 Timer::Group(group) => self.group_is_due(graph, group, now, commands),
                 Timer::Attempt { task, attempt } => {
-                    let cell = &self.tasks[task as usize];
+                    let cell = &self.tasks[task];
                     if cell.state == TaskState::Running
                         && cell.attempt == attempt
                         && let Some(limit) = graph.options(task).timeout
@@ -149,8 +149,8 @@ impl Core {
                 }
                 Timer::Grace => {
                     let reason = self.halted.as_ref().map(|halted| halted.reason.clone()).unwrap_or_default();
-                    for task in 0..self.tasks.len() as u32 {
-                        if self.tasks[task as usize].state == TaskState::Running && !self.is_spared(graph, task) {
+                    for task in self.tasks.indices() {
+                        if self.tasks[task].state == TaskState::Running && !self.is_spared(graph, task) {
                             commands.push(Command::Abandon(task));
                             self.failures.insert(task, Arc::new(Failure::Cancelled { reason: reason.clone() }));
                             self.settle(graph, task, Transition::Cancel, now, commands);

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::{Command, Elements, Input, Machine, Settings};
 use crate::base::{Failure, Timestamp};
 use crate::dag::{Dag, DagBuilder, Group, Output, Plan, chain, scope};
-use crate::run::{Restored, RestoredState, RestoredTask, RunState, TaskState};
+use crate::run::{Restored, RestoredState, RestoredTask, RunState, TaskIndex, TaskState};
 use crate::task::{Outcome, TriggerRule};
 
 type Ended = Outcome<Option<Box<Elements>>>;
@@ -36,7 +36,7 @@ impl Run {
         self.machine.step(input, self.now, &mut self.commands);
     }
 
-    fn task(&self, id: &str) -> u32 {
+    fn task(&self, id: &str) -> TaskIndex {
         self.machine.layout().tasks().find(|&task| self.machine.layout().id(task) == id).unwrap()
     }
 
@@ -136,7 +136,7 @@ fn a_failed_attempt_is_retried_after_its_delay() {
     assert_eq!(run.now.since(Timestamp::EPOCH), Duration::from_secs(30));
     assert_eq!(run.ready(), ["a"]);
     run.begin("a");
-    assert_eq!(run.machine.attempt(0), 2);
+    assert_eq!(run.machine.attempt(run.task("a")), 2);
 }
 
 #[test]
@@ -162,7 +162,8 @@ fn an_attempt_that_is_no_longer_running_changes_nothing() {
     run.attempt("a", failed());
     run.wait();
     run.begin("a");
-    run.step(Input::Finished { task: 0, attempt: 1, started: run.now, outcome: Outcome::Success(None) });
+    let task = run.task("a");
+    run.step(Input::Finished { task, attempt: 1, started: run.now, outcome: Outcome::Success(None) });
     assert_eq!(run.state("a"), TaskState::Running);
 }
 
@@ -173,10 +174,10 @@ fn an_attempt_ends_at_its_time_limit() {
     });
     run.begin("a");
     run.wait();
-    assert!(run.commands.contains(&Command::Abandon(0)));
+    assert!(run.commands.contains(&Command::Abandon(run.task("a"))));
     assert_eq!(run.state("a"), TaskState::Failed);
     let limit = Duration::from_secs(5);
-    assert_eq!(run.machine.failure(0).as_deref(), Some(&Failure::TimedOut { limit }));
+    assert_eq!(run.machine.failure(run.task("a")).as_deref(), Some(&Failure::TimedOut { limit }));
 }
 
 #[test]
@@ -271,7 +272,7 @@ fn an_attempt_that_does_not_stop_is_abandoned_after_the_grace_time() {
     assert_eq!(run.machine.state(), RunState::Running);
     run.wait();
     assert_eq!(run.now.since(Timestamp::EPOCH), Settings::default().grace);
-    assert!(run.commands.contains(&Command::Abandon(0)));
+    assert!(run.commands.contains(&Command::Abandon(run.task("a"))));
     assert_eq!(run.machine.state(), RunState::Cancelled);
 }
 
@@ -301,7 +302,7 @@ fn a_group_with_retries_is_retried_as_a_whole() {
 fn a_resumed_run_starts_only_what_has_not_ended() {
     let mut run = Run::unstarted(plan(two_above_one), Settings::default());
     let ended = RestoredTask {
-        task: 0,
+        task: run.task("a"),
         state: RestoredState::Success(None),
         attempts: 1,
         uncounted_attempts: 0,

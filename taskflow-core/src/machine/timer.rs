@@ -1,15 +1,18 @@
 //! The timers of a run.
 
+use crate::dag::GroupIndex;
+use crate::run::TaskIndex;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    Retry(u32),
-    Wait(u32),
+    Retry(TaskIndex),
+    Wait(TaskIndex),
     /// The element of the task may begin.
-    Begin(u32),
+    Begin(TaskIndex),
     /// The retry of this group is due.
-    Group(u32),
+    Group(GroupIndex),
     Attempt {
-        task: u32,
+        task: TaskIndex,
         attempt: u32,
     },
     Run,

@@ -12,19 +12,26 @@ use super::core::{Core, seed_of};
 use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
-use crate::run::{Entry, EventPayload, RUN_ENDED, TaskState, Transition, WaitRecord, nanos};
+use crate::run::{Entry, EventPayload, RUN_ENDED, TaskIndex, TaskState, Transition, WaitRecord, nanos};
 use crate::task::Wait;
 
 impl Core {
     /// Puts a running attempt into a wait.
-    pub(super) fn wait(&mut self, graph: &Layout, task: u32, wait: Wait, now: Timestamp, commands: &mut Vec<Command>) {
+    pub(super) fn wait(
+        &mut self,
+        graph: &Layout,
+        task: TaskIndex,
+        wait: Wait,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
         if let Some(halted) = &self.halted
             && !self.is_spared(graph, task)
         {
             self.failures.insert(task, Arc::new(Failure::Cancelled { reason: halted.reason.clone() }));
             return self.settle(graph, task, Transition::Cancel, now, commands);
         }
-        let cell = self.tasks[task as usize];
+        let cell = self.tasks[task];
         let seed = seed_of(&self.settings, task);
         let before = self.waiters.get(&task).map(|waiter| (waiter.record.since, waiter.record.count));
         let (since, count) = before.unwrap_or((cell.started, 0));
@@ -54,7 +61,7 @@ impl Core {
     }
 
     /// The time of a sensor is over.
-    fn gives_up(&mut self, graph: &Layout, task: u32, pokes: u32, now: Timestamp, commands: &mut Vec<Command>) {
+    fn gives_up(&mut self, graph: &Layout, task: TaskIndex, pokes: u32, now: Timestamp, commands: &mut Vec<Command>) {
         let Some(policy) = graph.options(task).sensor else { return };
         let failure = Failure::NothingFound { limit: policy.timeout, pokes };
         if policy.soft_fail {
@@ -66,7 +73,7 @@ impl Core {
     }
 
     /// Sets the timer of a waiting task, or schedules it if there is nothing left to wait for.
-    fn wait_on(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
+    fn wait_on(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) {
         let Some(waiter) = self.waiters.get(&task) else { return };
         let WaitRecord { until, event, .. } = &waiter.record;
         let came =
@@ -82,14 +89,20 @@ impl Core {
     }
 
     /// Schedules a task whose wait is over.
-    fn come_back(&mut self, task: u32, now: Timestamp, commands: &mut Vec<Command>) {
+    fn come_back(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) {
         if self.apply(task, Transition::Schedule, now) {
             commands.push(Command::Ready(task));
         }
     }
 
     /// Ends the wait of a task for a time, unless it waits for another time by now.
-    pub(super) fn wait_is_over(&mut self, task: u32, due: Timestamp, now: Timestamp, commands: &mut Vec<Command>) {
+    pub(super) fn wait_is_over(
+        &mut self,
+        task: TaskIndex,
+        due: Timestamp,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
         let waiter = self.waiters.get(&task);
         if waiter.is_some_and(|waiter| waiter.waits && waiter.record.until == Some(due)) {
             self.come_back(task, now, commands);
@@ -109,20 +122,20 @@ impl Core {
             let value = payload.value.to_string();
             self.entries.push((now, Entry::Happened { key: key.clone(), value, by, reason }));
         }
-        let mut waiting: Vec<u32> =
+        let mut waiting: Vec<TaskIndex> =
             self.waiters.iter().filter(|(_, waiter)| waiter.waits_for(&key)).map(|(&task, _)| task).collect();
         waiting.sort_unstable();
         self.event_count += 1;
         Arc::make_mut(&mut self.external).insert(key, (self.event_count, payload));
         for task in waiting {
-            if self.tasks[task as usize].state == TaskState::Deferred {
+            if self.tasks[task].state == TaskState::Deferred {
                 self.come_back(task, now, commands);
             }
         }
     }
 
     /// Notes the start of a task. Returns whether it continues its attempt.
-    pub(super) fn goes_on(&mut self, task: u32, now: Timestamp) -> bool {
+    pub(super) fn goes_on(&mut self, task: TaskIndex, now: Timestamp) -> bool {
         if self.waiters.is_empty() {
             return false;
         }
@@ -132,13 +145,13 @@ impl Core {
     }
 
     /// Whether a time limit was set by the call under way, and not by one before a wait.
-    pub(super) fn is_limit_of_call(&self, task: u32, limit: std::time::Duration, due: Timestamp) -> bool {
+    pub(super) fn is_limit_of_call(&self, task: TaskIndex, limit: std::time::Duration, due: Timestamp) -> bool {
         self.waiters.get(&task).is_none_or(|waiter| due >= waiter.called + limit)
     }
 
     /// Resumes the wait of a task in a resumed run.
-    pub(super) fn waits_again(&mut self, task: u32, poke: bool, now: Timestamp, commands: &mut Vec<Command>) {
-        self.tasks[task as usize].state = if poke { TaskState::UpForReschedule } else { TaskState::Deferred };
+    pub(super) fn waits_again(&mut self, task: TaskIndex, poke: bool, now: Timestamp, commands: &mut Vec<Command>) {
+        self.tasks[task].state = if poke { TaskState::UpForReschedule } else { TaskState::Deferred };
         let event = self.waiters.get(&task).and_then(|waiter| waiter.record.event.as_ref());
         if event.is_some_and(|(key, _)| key.starts_with(RUN_ENDED)) {
             // That run may have ended meanwhile: the task checks for itself.

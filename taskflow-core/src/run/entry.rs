@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::durability::Durability;
+use super::index::TaskIndex;
 use super::state::{RunState, TaskState};
 use crate::base::{Failure, Timestamp};
 use crate::value::FileRef;
@@ -17,56 +18,56 @@ pub(crate) enum Entry {
     /// A process has taken the run, for the first time or again. What was running before is lost.
     Session(Box<Session>),
     /// The task is not part of this run.
-    Removed { task: u32 },
+    Removed { task: TaskIndex },
     /// The task may run.
-    Scheduled { task: u32 },
+    Scheduled { task: TaskIndex },
     /// An attempt began.
-    Started { task: u32, attempt: u32 },
+    Started { task: TaskIndex, attempt: u32 },
     /// An attempt succeeded after `took` nanoseconds.
-    Succeeded { task: u32, attempt: u32, took: u64, value: ValueRef },
+    Succeeded { task: TaskIndex, attempt: u32, took: u64, value: ValueRef },
     /// An attempt failed; `retry` says when the next one is due, if one is.
-    Failed { task: u32, attempt: u32, took: u64, failure: Arc<Failure>, retry: Option<i64> },
+    Failed { task: TaskIndex, attempt: u32, took: u64, failure: Arc<Failure>, retry: Option<i64> },
     /// The task skipped itself, or was skipped because of `cause`.
-    Skipped { task: u32, attempt: u32, took: u64, reason: Option<Arc<Failure>>, cause: Option<u32> },
+    Skipped { task: TaskIndex, attempt: u32, took: u64, reason: Option<Arc<Failure>>, cause: Option<TaskIndex> },
     /// The task does not run because `cause` failed.
-    UpstreamFailed { task: u32, cause: u32 },
+    UpstreamFailed { task: TaskIndex, cause: TaskIndex },
     /// The task does not run, or stopped, because its run ends early.
-    Cancelled { task: u32, attempt: u32, took: u64 },
+    Cancelled { task: TaskIndex, attempt: u32, took: u64 },
     /// The run ends early.
     Halted { reason: String, state: RunState },
     /// The run is over.
     Ended { state: RunState },
     /// Somebody wants these tasks to run again.
-    Cleared { tasks: Vec<u32>, by: String, reason: String },
+    Cleared { tasks: Vec<TaskIndex>, by: String, reason: String },
     /// Somebody says what became of these tasks.
-    Marked { tasks: Vec<u32>, state: TaskState, by: String, reason: String, value: ValueRef },
+    Marked { tasks: Vec<TaskIndex>, state: TaskState, by: String, reason: String, value: ValueRef },
     /// The list of an expand node has so many elements: from here on they have numbers.
-    Expanded { task: u32, count: u32 },
+    Expanded { task: TaskIndex, count: u32 },
     /// An attempt waits after `took` nanoseconds, and holds nothing: a sensor between two pokes, or
     /// a deferred task.
-    Waiting { task: u32, attempt: u32, took: u64, poke: bool, record: Box<WaitRecord> },
+    Waiting { task: TaskIndex, attempt: u32, took: u64, poke: bool, record: Box<WaitRecord> },
     /// Somebody said that an event has come; its value is JSON. From stores of earlier versions:
     /// now it is `Happened`.
     Released { key: String, value: String, by: String },
     /// What people call the elements of the list of an expand node.
-    Labelled { task: u32, labels: Vec<String> },
+    Labelled { task: TaskIndex, labels: Vec<String> },
     /// A group has failed and is tried again, all its tasks, from `due` on. So many of them were in
     /// which state.
-    Regrouped { group: String, retry: u32, due: i64, tasks: Vec<u32>, were: Vec<(TaskState, u32)> },
+    Regrouped { group: String, retry: u32, due: i64, tasks: Vec<TaskIndex>, were: Vec<(TaskState, u32)> },
     /// The run was not over at its deadline.
     DeadlineMissed { due: i64 },
     /// The run has failed, and is tried again then, for the time that `retry` counts from 1.
     TriedAgain { retry: u32, due: i64 },
     /// These tasks run again, because the run does. So many of them were in which state.
-    Again { tasks: Vec<u32>, were: Vec<(TaskState, u32)> },
+    Again { tasks: Vec<TaskIndex>, were: Vec<(TaskState, u32)> },
     /// An event has come; its value is JSON. Who said so, and why.
     Happened { key: String, value: String, by: String, reason: String },
     /// A task has said where something is to be found.
-    Linked { task: u32, attempt: u32, name: String, url: String },
+    Linked { task: TaskIndex, attempt: u32, name: String, url: String },
     /// A task has pushed a named value of this type.
-    Pushed { task: u32, attempt: u32, key: String, ty: String, value: ValueRef },
+    Pushed { task: TaskIndex, attempt: u32, key: String, ty: String, value: ValueRef },
     /// A task has kept a text under a key, for its own later calls and attempts.
-    TaskStateSet { task: u32, key: String, text: String },
+    TaskStateSet { task: TaskIndex, key: String, text: String },
 }
 
 /// What a task waits for.

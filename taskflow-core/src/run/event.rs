@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::index::TaskIndex;
 use super::state::{RunState, TaskState};
 use crate::base::Timestamp;
 
@@ -17,7 +18,7 @@ pub enum Event {
         /// Its number in the run. Tasks outside every `each` have the index of their node in the
         /// plan; those of elements have higher ones
         /// ([`RunReport::numbered`](crate::engine::RunReport::numbered)).
-        task: u32,
+        task: TaskIndex,
         /// The attempt it is in, or was in last; 0 before the first.
         attempt: u32,
         /// The state before.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::entry::WaitRecord;
 use super::event_payload::EventPayload;
+use super::index::TaskIndex;
 use super::state::{RunState, TaskState};
 use crate::base::{Failure, Timestamp};
 use crate::value::AnyValue;
@@ -17,13 +18,13 @@ pub(crate) struct Restored {
     /// Its tasks; those that have ended in the order of their ends.
     pub(crate) tasks: Vec<RestoredTask>,
     /// The expanded lists in their order: their expand nodes and lengths.
-    pub(crate) expansions: Vec<(u32, u32)>,
+    pub(crate) expansions: Vec<(TaskIndex, u32)>,
     /// Elements whose lists are not expanded (again) yet, by id.
     pub(crate) later: HashMap<String, RestoredTask>,
     /// The reason and final state of a run that was ending early when it was interrupted.
     pub(crate) halted: Option<(String, RunState)>,
     /// The labels of lists, by expand node.
-    pub(crate) labels: HashMap<u32, Arc<[String]>>,
+    pub(crate) labels: HashMap<TaskIndex, Arc<[String]>>,
     /// The retries of groups so far, and when their tasks may run.
     pub(crate) units: HashMap<String, (u32, Option<Timestamp>)>,
     /// The events sent to it, in order, with their keys.
@@ -49,7 +50,7 @@ pub(crate) struct Restored {
 /// A task of a run that is resumed.
 #[derive(Clone, Debug)]
 pub(crate) struct RestoredTask {
-    pub(crate) task: u32,
+    pub(crate) task: TaskIndex,
     pub(crate) state: RestoredState,
     /// Attempts made so far.
     pub(crate) attempts: u32,
@@ -77,7 +78,7 @@ pub(crate) enum RestoredState {
     /// It failed without a retry left.
     Failed(Arc<Failure>),
     /// It ended because of another task.
-    Because { state: TaskState, cause: u32 },
+    Because { state: TaskState, cause: TaskIndex },
     /// Its next attempt is due then.
     Retry(Timestamp),
     /// Its attempt waits: a sensor or a deferred task.

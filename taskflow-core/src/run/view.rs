@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::index::TaskIndex;
 use super::info::RunInfo;
 use super::state::{RunState, TaskState};
 use crate::base::{Failure, Timestamp};
@@ -44,7 +45,7 @@ pub struct TaskView {
     pub id: String,
     /// The number that [events](crate::run::Event) name it by. A process that resumes the run
     /// numbers the elements of lists anew. `None` for a task that the present graph does not have.
-    pub number: Option<u32>,
+    pub number: Option<TaskIndex>,
     /// The label of its element, if its list is labelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,

@@ -65,10 +65,10 @@ fn mistakes_of(dag: &DagDef, before: &[&'static DagDef]) -> Vec<String> {
 fn mistakes_of_pools(plan: &Plan) -> Vec<String> {
     let pools = Registry::pools();
     let mut mistakes = Vec::new();
-    for node in 0..plan.len() as u32 {
+    for node in plan.node_indices() {
         let options = plan.node_options(node);
         let Some(name) = options.pool else { continue };
-        let task = plan.nodes()[node as usize].id();
+        let task = plan.node(node).id();
         match pools.iter().find(|pool| pool.name == name) {
             None => mistakes.push(format!("task `{task}` is in the pool `{name}`, which is not declared")),
             Some(pool) if pool.slots < options.pool_slots => mistakes.push(format!(

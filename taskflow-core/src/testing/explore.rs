@@ -148,7 +148,7 @@ impl<T> Outcome<T> {
 
 fn takes_the_first(plan: &Plan) -> bool {
     let is_first = |arg: ArgPlan<'_>| matches!(arg, ArgPlan::Edges(edges) if edges.kind() == EdgeKind::First);
-    (0..plan.len() as u32).any(|node| plan.args(node).any(is_first))
+    plan.node_indices().any(|node| plan.args(node).any(is_first))
 }
 
 fn shown(result: &Result<serde_json::Value, Vec<u8>>) -> String {

@@ -11,7 +11,7 @@ use super::super::terminal::Paint;
 use crate::base::Timestamp;
 use crate::engine::TaskReport;
 use crate::log::{Follow, LogFiles, LogRecord, LogSink};
-use crate::run::TaskState;
+use crate::run::{TaskIndex, TaskState};
 
 /// How long after its end an attempt is still looked at: its records are written a little later
 /// than it ends.
@@ -33,7 +33,7 @@ pub(in crate::cli) struct Echo {
 
 #[derive(Debug)]
 struct Open {
-    task: u32,
+    task: TaskIndex,
     id: String,
     attempt: u32,
     follow: Follow,
@@ -56,7 +56,7 @@ impl Echo {
     /// Takes note of attempts that began or ended.
     pub(super) fn look<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>) {
         for task in tasks {
-            let place = task.index() as usize;
+            let place = task.index().as_usize();
             if self.seen.len() <= place {
                 self.seen.resize(place + 1, 0);
             }
@@ -77,7 +77,7 @@ impl Echo {
     }
 
     /// Notes which of the followed attempts are over.
-    pub(super) fn close<'a>(&mut self, task: impl Fn(u32) -> TaskReport<'a>, now: Timestamp) {
+    pub(super) fn close<'a>(&mut self, task: impl Fn(TaskIndex) -> TaskReport<'a>, now: Timestamp) {
         for open in self.open.iter_mut().filter(|open| open.ended.is_none()) {
             let known = task(open.task);
             if open.attempt < known.attempt_count() || known.state() != TaskState::Running {

@@ -11,7 +11,7 @@ use super::super::format;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
 use crate::engine::TaskReport;
-use crate::run::TaskState;
+use crate::run::{TaskIndex, TaskState};
 
 /// A DAG with more tasks is told in tenths.
 const LARGE: usize = 200;
@@ -26,7 +26,7 @@ pub(in crate::cli) struct Log {
     since: Timestamp,
     /// For each task: its failed attempts that were told, and whether its end was.
     told: Vec<(u32, bool)>,
-    failures: HashSet<u32>,
+    failures: HashSet<TaskIndex>,
     tenths: usize,
 }
 
@@ -52,7 +52,7 @@ impl Log {
     fn small<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>) -> Vec<(Timestamp, String)> {
         let mut news = Vec::new();
         for task in tasks {
-            let place = task.index() as usize;
+            let place = task.index().as_usize();
             if self.told.len() <= place {
                 self.told.resize(place + 1, (0, false));
             }

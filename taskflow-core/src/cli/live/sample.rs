@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::Timestamp;
 use crate::engine::LiveRun;
-use crate::run::TaskState;
+use crate::run::{TaskIndex, TaskState};
 
 /// A run under way, in numbers and a few names.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ impl Sample {
     pub(super) fn take(look: LiveRun<'_>, lines: usize) -> Self {
         let now = look.now();
         let mut sample = Sample { now, halted: look.is_halted(), ..Sample::default() };
-        let mut running: Vec<(Timestamp, u32)> = Vec::new();
+        let mut running: Vec<(Timestamp, TaskIndex)> = Vec::new();
         for task in look.tasks() {
             sample.total += 1;
             match task.state() {

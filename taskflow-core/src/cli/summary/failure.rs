@@ -43,7 +43,7 @@ fn write_failure(
     if let Some(failure) = task.failure() {
         write_chain(text, &failure)?;
     }
-    writeln!(text, "  {} {}", paint.faint("called at"), plan.nodes()[task.node() as usize].location())?;
+    writeln!(text, "  {} {}", paint.faint("called at"), plan.node(task.node()).location())?;
     if let Some((last, earlier)) = attempts.split_last() {
         let from_start = format::duration(last.ended.since(report.started()));
         writeln!(text, "  {} {from_start} after the start of the run", paint.faint("failed"))?;
@@ -62,12 +62,7 @@ fn write_failure(
     if !others.is_empty() {
         writeln!(text, "  {} {}", paint.faint("failed as well:"), format::some(&others, NAMED))?;
     }
-    write!(
-        text,
-        "{} {}",
-        paint.good("to run that part again:"),
-        again(told, ended.number, plan.nodes()[task.node() as usize].id())
-    )
+    write!(text, "{} {}", paint.good("to run that part again:"), again(told, ended.number, plan.node(task.node()).id()))
 }
 
 /// A task that failed alone, with all that its failure says.

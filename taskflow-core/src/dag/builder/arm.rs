@@ -1,7 +1,8 @@
 //! Arms of branches: what is drawn inside one runs only if it is taken.
 
-use super::{Draft, Gate, Handle, index, with_draft};
+use super::{Draft, Gate, Handle, with_draft};
 use crate::dag::branch::InArm;
+use crate::dag::plan::NodeIndex;
 
 /// What is drawn until the guard is dropped belongs to the arm whose node this is; without one, to
 /// none.
@@ -15,7 +16,7 @@ pub(in crate::dag) fn enter(arm: Option<Handle>) -> InArm {
 pub(in crate::dag) fn leave(arm: Option<Handle>, before: Option<Gate>) {
     with_draft(|draft| {
         if let Some(gate) = arm.and_then(|arm| arm.source.as_task()) {
-            draft.arms.push((gate, index(draft.nodes.len())));
+            draft.arms.push((gate, draft.nodes.next_index()));
         }
         draft.open_gate = before;
     });
@@ -34,7 +35,7 @@ pub(in crate::dag) fn is_in_arm(arm: Handle, value: Handle) -> bool {
 
 impl Draft {
     /// Whether a value comes from a gate, or from what was drawn behind it and before `end`.
-    pub(super) fn is_within(&self, gate: Gate, end: u32, from: Handle) -> bool {
+    pub(super) fn is_within(&self, gate: Gate, end: NodeIndex, from: Handle) -> bool {
         let is_behind = |task| task == gate.node || (gate.first..end).contains(&task);
         from.scope == self.scope && from.source.as_task().is_some_and(is_behind)
     }

@@ -3,9 +3,10 @@
 use std::panic::Location;
 use std::time::Duration;
 
-use super::{Draft, GroupDraft, Handle, index, with_draft};
+use super::{Draft, GroupDraft, Handle, with_draft};
 use crate::dag::def::DagDef;
 use crate::dag::error::BuildError;
+use crate::dag::plan::{GroupIndex, NodeIndex};
 use crate::task::TriggerRule;
 
 /// What somebody wants of a group.
@@ -22,16 +23,16 @@ pub(in crate::dag) struct GroupWish {
 
 /// A group that is being drawn, until this is dropped.
 pub(in crate::dag) struct OpenGroup {
-    group: u32,
-    outer: Option<u32>,
+    group: GroupIndex,
+    outer: Option<GroupIndex>,
 }
 
 /// Opens a group: the nodes drawn from now on are in it. `None` outside a `#[dag]` function.
 pub(in crate::dag) fn open_group(wish: GroupWish, at: &'static Location<'static>) -> Option<OpenGroup> {
     let GroupWish { name, concurrency, after, rule, retries, retry_delay, dag } = wish;
     with_draft(|draft| {
-        let (outer, group, first) = (draft.open_group, index(draft.groups.len()), index(draft.nodes.len()));
-        let upstreams: Vec<Result<u32, BuildError>> = after.iter().map(|&node| draft.task_of(node, at)).collect();
+        let (outer, group, first) = (draft.open_group, draft.groups.next_index(), draft.nodes.next_index());
+        let upstreams: Vec<Result<NodeIndex, BuildError>> = after.iter().map(|&node| draft.task_of(node, at)).collect();
         let (mut after, mut mistakes) = (Vec::new(), Vec::new());
         for upstream in upstreams {
             match upstream {
@@ -57,10 +58,9 @@ pub(in crate::dag) fn open_group(wish: GroupWish, at: &'static Location<'static>
 /// Whether this DAG is being drawn on this thread, by itself or inside another one.
 pub(in crate::dag) fn draws(def: &'static DagDef) -> bool {
     let draws = |draft: &mut Draft| {
-        let parent = |&group: &u32| draft.groups[group as usize].parent;
+        let parent = |&group: &GroupIndex| draft.groups[group].parent;
         let around = std::iter::successors(draft.open_group, parent);
-        let inside =
-            around.into_iter().any(|group| draft.groups[group as usize].dag.is_some_and(|dag| std::ptr::eq(dag, def)));
+        let inside = around.into_iter().any(|group| draft.groups[group].dag.is_some_and(|dag| std::ptr::eq(dag, def)));
         inside || draft.dag.is_some_and(|dag| std::ptr::eq(dag, def))
     };
     with_draft(draws).unwrap_or(false)
@@ -71,8 +71,8 @@ impl Drop for OpenGroup {
     fn drop(&mut self) {
         with_draft(|draft| {
             draft.open_group = self.outer;
-            let end = index(draft.nodes.len());
-            if let Some(group) = draft.groups.get_mut(self.group as usize) {
+            let end = draft.nodes.next_index();
+            if let Some(group) = draft.groups.get_mut(self.group) {
                 group.nodes.end = end;
             }
         });

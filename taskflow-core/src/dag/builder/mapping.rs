@@ -2,13 +2,13 @@
 
 use std::panic::Location;
 
-use super::{Draft, Handle, NodeDraft, add_built_in, index, with_draft};
+use super::{Draft, Handle, NodeDraft, add_built_in, with_draft};
 use crate::dag::arg::{Arg, ArgDraft};
 use crate::dag::each::Split;
 use crate::dag::error::BuildError;
 use crate::dag::fitness::Fitness;
 use crate::dag::label::Labels;
-use crate::dag::plan::Source;
+use crate::dag::plan::{MappingIndex, NodeIndex, Source};
 use crate::dag::rate::Rate;
 use crate::task::{Executor, SourceLocation, TaskDef};
 
@@ -16,9 +16,9 @@ use crate::task::{Executor, SourceLocation, TaskDef};
 #[derive(Debug)]
 pub(in crate::dag) struct MappingDraft {
     /// The node whose value is the list.
-    pub(in crate::dag) expand: u32,
+    pub(in crate::dag) expand: NodeIndex,
     /// The mapping in whose template that node is.
-    pub(in crate::dag) parent: Option<u32>,
+    pub(in crate::dag) parent: Option<MappingIndex>,
     pub(in crate::dag) split: Split,
     pub(in crate::dag) concurrency: Option<u32>,
     pub(in crate::dag) limit: Option<u32>,
@@ -30,8 +30,8 @@ pub(in crate::dag) struct MappingDraft {
 pub(in crate::dag) struct OpenMapping {
     /// The expand node: inside the template it stands for one element.
     pub(in crate::dag) expand: Handle,
-    pub(in crate::dag) mapping: u32,
-    outer: Option<u32>,
+    pub(in crate::dag) mapping: MappingIndex,
+    outer: Option<MappingIndex>,
 }
 
 impl Drop for OpenMapping {
@@ -57,9 +57,9 @@ pub(in crate::dag) fn open_mapping(
     let opened = with_draft(|draft| {
         let (outer, node) = (draft.open_mapping, expand.source.as_task()?);
         let (concurrency, limit, rate, labels) = (None, None, None, None);
-        draft.mappings.push(MappingDraft { expand: node, parent: outer, split, concurrency, limit, rate, labels });
-        let mapping = index(draft.mappings.len() - 1);
-        draft.nodes[node as usize].expands = Some(mapping);
+        let mapping =
+            draft.mappings.push(MappingDraft { expand: node, parent: outer, split, concurrency, limit, rate, labels });
+        draft.nodes[node].expands = Some(mapping);
         draft.open_mapping = Some(mapping);
         Some(OpenMapping { expand, mapping, outer })
     });
@@ -69,25 +69,30 @@ pub(in crate::dag) fn open_mapping(
 /// Changes the mapping that a node belongs to.
 pub(in crate::dag) fn with_mapping(
     node: Handle,
-    mapping: u32,
+    mapping: MappingIndex,
     at: &'static Location<'static>,
     change: impl FnOnce(&mut MappingDraft),
 ) {
-    with_draft(|draft| match draft.mappings.get_mut(mapping as usize).filter(|_| node.scope == draft.scope) {
+    with_draft(|draft| match draft.mappings.get_mut(mapping).filter(|_| node.scope == draft.scope) {
         Some(mapping) => change(mapping),
         None => draft.errors.push(BuildError::ForeignOutput { at: at.into() }),
     });
 }
 
 /// Sets the executor of the tasks in a template that can have one and say nothing of their own.
-pub(in crate::dag) fn put_elements_on(node: Handle, mapping: u32, executor: Executor, at: &'static Location<'static>) {
+pub(in crate::dag) fn put_elements_on(
+    node: Handle,
+    mapping: MappingIndex,
+    executor: Executor,
+    at: &'static Location<'static>,
+) {
     with_draft(|draft| {
         if node.scope != draft.scope {
             return draft.errors.push(BuildError::ForeignOutput { at: at.into() });
         }
         let Draft { nodes, mappings, .. } = draft;
-        let outer = |&inner: &u32| mappings[inner as usize].parent;
-        for node in nodes {
+        let outer = |&inner: &MappingIndex| mappings[inner].parent;
+        for node in nodes.iter_mut() {
             let inside = std::iter::successors(node.mapping, outer).any(|inner| inner == mapping);
             let said = node.options.as_deref().and_then(|options| options.executor).or(node.def.options.executor);
             // What cannot be written down is told of when the graph is frozen.
@@ -101,11 +106,11 @@ pub(in crate::dag) fn put_elements_on(node: Handle, mapping: u32, executor: Exec
 /// Opens the template that a node belongs to again, from where its values can be taken.
 pub(in crate::dag) fn reopen_mapping(
     node: Handle,
-    mapping: u32,
+    mapping: MappingIndex,
     at: &'static Location<'static>,
 ) -> Option<OpenMapping> {
     with_draft(|draft| {
-        let known = draft.mappings.get(mapping as usize).filter(|_| node.scope == draft.scope);
+        let known = draft.mappings.get(mapping).filter(|_| node.scope == draft.scope);
         let Some(&MappingDraft { expand, parent, .. }) = known else {
             draft.errors.push(BuildError::ForeignOutput { at: at.into() });
             return None;
@@ -127,14 +132,14 @@ impl Draft {
         }
         for node in from.iter().filter_map(|handle| handle.source.as_task()) {
             // An expand node stands for one element, and that is inside.
-            let NodeDraft { mapping: own, expands: element_of, .. } = self.nodes[node as usize];
+            let NodeDraft { mapping: own, expands: element_of, .. } = self.nodes[node];
             let fits = if mapped {
-                own.is_some_and(|own| !self.is_inside(own) && self.sees(self.mappings[own as usize].parent))
+                own.is_some_and(|own| !self.is_inside(own) && self.sees(self.mappings[own].parent))
             } else {
                 self.sees(element_of.or(own))
             };
             if !fits {
-                let task = self.nodes[node as usize].def.id.to_owned();
+                let task = self.nodes[node].def.id.to_owned();
                 self.errors.push(match (mapped, element_of) {
                     (true, _) => BuildError::MappedElsewhere { at },
                     (false, Some(_)) => BuildError::ElementOutside { at },
@@ -145,13 +150,13 @@ impl Draft {
     }
 
     /// Whether what is drawn now is part of the template of this mapping.
-    fn is_inside(&self, mapping: u32) -> bool {
-        let outer = |&inner: &u32| self.mappings[inner as usize].parent;
+    fn is_inside(&self, mapping: MappingIndex) -> bool {
+        let outer = |&inner: &MappingIndex| self.mappings[inner].parent;
         std::iter::successors(self.open_mapping, outer).any(|open| open == mapping)
     }
 
     /// Whether values from there are one value each for what is drawn now.
-    fn sees(&self, mapping: Option<u32>) -> bool {
+    fn sees(&self, mapping: Option<MappingIndex>) -> bool {
         mapping.is_none_or(|mapping| self.is_inside(mapping))
     }
 }

@@ -27,8 +27,9 @@ use super::arg::{Arg, ArgDraft};
 use super::def::DagDef;
 use super::error::BuildError;
 use super::output::Output;
-use super::plan::{Source, Teardown};
+use super::plan::{GroupIndex, MappingIndex, NodeIndex, Source, Teardown};
 use super::projection::Step;
+use crate::base::index::IndexVec;
 use crate::task::{SensorOptions, SourceLocation, TaskDef, TaskOptions, TriggerRule, Waiting};
 
 /// Which value of which graph an [`Output`] stands for.
@@ -59,27 +60,27 @@ pub(super) struct Draft {
     /// The DAG that is drawn, if it is that of a `#[dag]` function: only its address counts.
     pub(super) dag: Option<*const DagDef>,
     pub(super) params: Vec<&'static str>,
-    pub(super) nodes: Vec<NodeDraft>,
+    pub(super) nodes: IndexVec<NodeIndex, NodeDraft>,
     pub(super) args: Vec<ArgDraft>,
     /// Steps of projections, each with the place of the one before it, counted from 1.
     pub(super) projections: Vec<(Option<NonZeroU32>, Step)>,
     pub(super) orders: Vec<Order>,
-    pub(super) groups: Vec<GroupDraft>,
+    pub(super) groups: IndexVec<GroupIndex, GroupDraft>,
     pub(super) errors: Vec<BuildError>,
     /// Nodes that run only if another one succeeds from which they take nothing, as `(other,
     /// node)`, in the order of nodes.
-    pub(super) gates: Vec<(u32, u32)>,
+    pub(super) gates: Vec<(NodeIndex, NodeIndex)>,
     /// Nodes that are called after another one, in the order of nodes.
     pub(super) named: Vec<Named>,
-    pub(super) mappings: Vec<MappingDraft>,
-    open_group: Option<u32>,
-    open_mapping: Option<u32>,
+    pub(super) mappings: IndexVec<MappingIndex, MappingDraft>,
+    open_group: Option<GroupIndex>,
+    open_mapping: Option<MappingIndex>,
     /// The gate of what is being drawn.
     open_gate: Option<Gate>,
     /// What is being drawn is a teardown.
     open_teardown: Option<Teardown>,
     /// Arms that have been drawn, each with the first node after it.
-    pub(super) arms: Vec<(u32, u32)>,
+    pub(super) arms: Vec<(NodeIndex, NodeIndex)>,
     /// Scopes that have been drawn, inner ones before outer ones.
     pub(super) scopes: Vec<ScopeDraft>,
 }
@@ -87,15 +88,15 @@ pub(super) struct Draft {
 /// What is drawn runs only if this node succeeds: that of an arm, or the setup of a scope.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gate {
-    pub(super) node: u32,
+    pub(super) node: NodeIndex,
     /// The first node drawn behind it.
-    pub(super) first: u32,
+    pub(super) first: NodeIndex,
 }
 
 /// A node whose id is that of a task or parameter, a dot and a label: `route.Small`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Named {
-    pub(super) node: u32,
+    pub(super) node: NodeIndex,
     pub(super) base: Source,
     pub(super) label: &'static str,
 }
@@ -108,11 +109,11 @@ pub(super) struct NodeDraft {
     pub(super) options: Option<Box<TaskOptions>>,
     /// The first of its arguments; they end where those of the next node begin.
     pub(super) first_arg: u32,
-    pub(super) group: Option<u32>,
+    pub(super) group: Option<GroupIndex>,
     /// The mapping in whose template it is.
-    pub(super) mapping: Option<u32>,
+    pub(super) mapping: Option<MappingIndex>,
     /// The mapping whose list it has, if it is an expand node.
-    pub(super) expands: Option<u32>,
+    pub(super) expands: Option<MappingIndex>,
     /// Whether it is part of a teardown.
     pub(super) teardown: Option<Teardown>,
     pub(super) at: &'static Location<'static>,
@@ -126,25 +127,25 @@ impl NodeDraft {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Order {
-    pub(super) upstream: u32,
-    pub(super) downstream: u32,
+    pub(super) upstream: NodeIndex,
+    pub(super) downstream: NodeIndex,
     pub(super) at: &'static Location<'static>,
 }
 
 #[derive(Debug)]
 pub(super) struct GroupDraft {
     pub(super) name: String,
-    pub(super) parent: Option<u32>,
+    pub(super) parent: Option<GroupIndex>,
     pub(super) concurrency: Option<u32>,
     /// What its first tasks come after, by which rule.
-    pub(super) after: Vec<u32>,
+    pub(super) after: Vec<NodeIndex>,
     pub(super) rule: Option<TriggerRule>,
     pub(super) retries: u32,
     pub(super) retry_delay: Duration,
     /// The DAG that is drawn in it.
     pub(super) dag: Option<&'static DagDef>,
     /// Its nodes, those of groups inside it among them.
-    pub(super) nodes: Range<u32>,
+    pub(super) nodes: Range<NodeIndex>,
     pub(super) at: &'static Location<'static>,
 }
 
@@ -174,15 +175,15 @@ pub(super) fn trace<R>(
             scope,
             dag,
             params,
-            nodes: Vec::new(),
+            nodes: IndexVec::new(),
             args: Vec::new(),
             projections: Vec::new(),
             orders: Vec::new(),
-            groups: Vec::new(),
+            groups: IndexVec::new(),
             errors: Vec::new(),
             gates: Vec::new(),
             named: Vec::new(),
-            mappings: Vec::new(),
+            mappings: IndexVec::new(),
             open_group: None,
             open_mapping: None,
             open_gate: None,
@@ -248,7 +249,7 @@ fn add_node(
             draft.check(&arg, at.into());
             draft.args.push(arg);
         }
-        let node = index(draft.nodes.len());
+        let node = draft.nodes.next_index();
         let source = Source::task(node);
         if let Some(gate) = draft.open_gate
             && !draft.args[first_arg as usize..]
@@ -279,7 +280,7 @@ pub(super) fn add_built_in<const N: usize>(
     let Some(handle) = add_node(def, &mut args.into_iter(), at) else {
         panic!("`branch!`, `when`, `only_if` and `each` draw parts of a graph: they go inside a `#[dag]` function");
     };
-    with_draft(|draft| draft.named.push(Named { node: index(draft.nodes.len() - 1), base, label }));
+    with_draft(|draft| draft.named.extend(handle.source.as_task().map(|node| Named { node, base, label })));
     handle
 }
 
@@ -300,7 +301,7 @@ pub(super) fn add_projection(handle: Handle, step: Step) -> Handle {
 /// Changes the node behind `handle`, or reports why that is impossible.
 pub(super) fn with_node(handle: Handle, at: &'static Location<'static>, change: impl FnOnce(&mut NodeDraft)) {
     with_draft(|draft| match draft.task_of(handle, at) {
-        Ok(task) => change(&mut draft.nodes[task as usize]),
+        Ok(task) => change(&mut draft.nodes[task]),
         Err(error) => draft.errors.push(error),
     });
 }
@@ -314,7 +315,7 @@ pub(super) fn with_sensor(
 ) {
     with_draft(|draft| match draft.task_of(handle, at) {
         Ok(task) => {
-            let node = &mut draft.nodes[task as usize];
+            let node = &mut draft.nodes[task];
             match node.def.waiting {
                 Waiting::Sensor => change(&mut node.options_mut().sensor),
                 Waiting::Never | Waiting::Deferrable => {
@@ -339,7 +340,7 @@ pub(crate) fn report(error: BuildError) {
 }
 
 impl Draft {
-    fn task_of(&self, handle: Handle, at: &'static Location<'static>) -> Result<u32, BuildError> {
+    fn task_of(&self, handle: Handle, at: &'static Location<'static>) -> Result<NodeIndex, BuildError> {
         let at = SourceLocation::from(at);
         if handle.scope != self.scope {
             return Err(BuildError::ForeignOutput { at });

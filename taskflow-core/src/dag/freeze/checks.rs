@@ -1,14 +1,15 @@
 //! Checks of a whole draft.
 
 use petgraph::algo::tarjan_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::graph::{DiGraph, NodeIndex as Vertex};
 
 use super::arg_range;
+use crate::base::index::{IndexVec, indices};
 use crate::dag::arg::ArgDraft;
-use crate::dag::builder::{Draft, Order, index};
+use crate::dag::builder::{Draft, NodeDraft, Order};
 use crate::dag::error::BuildError;
 use crate::dag::fitness::Fitness;
-use crate::dag::plan::NodeOptions;
+use crate::dag::plan::{MappingIndex, NodeIndex, NodeOptions};
 use crate::dag::pool::PoolDef;
 use crate::task::{SourceLocation, TaskDef, TriggerRule};
 
@@ -59,7 +60,7 @@ pub(super) fn executor(
 }
 
 /// Data edges lead forward, so only order edges can close a cycle.
-pub(super) fn cycles(draft: &Draft, ids: &[Box<str>], errors: &mut Vec<BuildError>) {
+pub(super) fn cycles(draft: &Draft, ids: &IndexVec<NodeIndex, Box<str>>, errors: &mut Vec<BuildError>) {
     if draft.orders.iter().all(|order| order.upstream < order.downstream) {
         return;
     }
@@ -67,30 +68,30 @@ pub(super) fn cycles(draft: &Draft, ids: &[Box<str>], errors: &mut Vec<BuildErro
     for _ in &draft.nodes {
         graph.add_node(());
     }
-    let at = |node: u32| NodeIndex::new(node as usize);
+    let at = |node: NodeIndex| Vertex::new(node.as_usize());
     for order in &draft.orders {
         graph.add_edge(at(order.upstream), at(order.downstream), ());
     }
     for &(gate, node) in &draft.gates {
         graph.add_edge(at(gate), at(node), ());
     }
-    for node in 0..draft.nodes.len() {
+    for node in draft.nodes.indices() {
         for arg in &draft.args[arg_range(draft, node)] {
             for upstream in arg.handles().iter().filter(|handle| handle.scope == draft.scope) {
                 if let Some(upstream) = upstream.source.as_task() {
-                    graph.add_edge(at(upstream), NodeIndex::new(node), ());
+                    graph.add_edge(at(upstream), at(node), ());
                 }
             }
         }
     }
     for mut component in tarjan_scc(&graph) {
         component.sort();
-        let inside = |node: u32| component.binary_search(&at(node)).is_ok();
+        let inside = |node: NodeIndex| component.binary_search(&at(node)).is_ok();
         let within = |order: &&Order| inside(order.upstream) && inside(order.downstream);
         let is_loop = component.len() == 1 && graph.contains_edge(component[0], component[0]);
         if component.len() > 1 || is_loop {
             errors.push(BuildError::Cycle {
-                members: component.iter().map(|node| ids[node.index()].to_string()).collect(),
+                members: component.iter().map(|node| ids.as_slice()[node.index()].to_string()).collect(),
                 edges: draft.orders.iter().filter(within).map(|order| order.at.into()).collect(),
             });
         }
@@ -102,12 +103,12 @@ pub(super) fn orders_of_elements(draft: &Draft, errors: &mut Vec<BuildError>) {
     if draft.mappings.is_empty() {
         return;
     }
-    let outer = |&inner: &u32| draft.mappings[inner as usize].parent;
-    let is_inside = |inner: Option<u32>, wanted: Option<u32>| {
+    let outer = |&inner: &MappingIndex| draft.mappings[inner].parent;
+    let is_inside = |inner: Option<MappingIndex>, wanted: Option<MappingIndex>| {
         wanted.is_none_or(|wanted| std::iter::successors(inner, outer).any(|mapping| mapping == wanted))
     };
     for order in &draft.orders {
-        let (from, to) = (draft.nodes[order.upstream as usize].mapping, draft.nodes[order.downstream as usize].mapping);
+        let (from, to) = (draft.nodes[order.upstream].mapping, draft.nodes[order.downstream].mapping);
         if !is_inside(from, to) && !is_inside(to, from) {
             errors.push(BuildError::MappedElsewhere { at: order.at.into() });
         }
@@ -116,25 +117,26 @@ pub(super) fn orders_of_elements(draft: &Draft, errors: &mut Vec<BuildError>) {
 
 /// What groups with retries cannot be combined with.
 pub(super) fn units(draft: &Draft, errors: &mut Vec<BuildError>) {
-    let units = || draft.groups.iter().enumerate().filter(|(_, group)| group.retries > 0);
+    let units = || draft.groups.enumerated().filter(|(_, group)| group.retries > 0);
     for (place, unit) in units() {
         let (group, at) = (unit.name.clone(), unit.at.into());
-        let nodes = &draft.nodes[unit.nodes.start as usize..unit.nodes.end as usize];
-        let is_mapped = |node: u32| draft.nodes.get(node as usize).is_some_and(|node| node.mapping.is_some());
-        let takes = unit.nodes.clone().any(|node| {
-            let args = draft.args[arg_range(draft, node as usize)].iter().flat_map(ArgDraft::handles);
+        let is_part = |node: &NodeDraft| node.mapping.is_some() || node.expands.is_some();
+        let parts = indices(unit.nodes.clone()).any(|node| is_part(&draft.nodes[node]));
+        let is_mapped = |node: NodeIndex| draft.nodes.get(node).is_some_and(|node| node.mapping.is_some());
+        let takes = indices(unit.nodes.clone()).any(|node| {
+            let args = draft.args[arg_range(draft, node)].iter().flat_map(ArgDraft::handles);
             let own = args.filter(|handle| handle.scope == draft.scope).filter_map(|handle| handle.source.as_task());
             own.into_iter().any(is_mapped)
         });
         let follows = draft.orders.iter().any(|it| unit.nodes.contains(&it.downstream) && is_mapped(it.upstream));
-        if takes || follows || nodes.iter().any(|node| node.mapping.is_some() || node.expands.is_some()) {
+        if takes || follows || parts {
             errors.push(BuildError::GroupOfElements { group, at });
         } else if units().any(|(inner, group)| inner > place && group.nodes.start < unit.nodes.end) {
             errors.push(BuildError::GroupInGroup { group, at });
         }
         let cut = draft.scopes.iter().find(|scope| {
-            let parts = [scope.setup..scope.setup + 1, scope.body.clone(), scope.teardown.clone()];
-            let inside = |node: u32| unit.nodes.contains(&node);
+            let parts = [scope.setup..scope.setup + 1, scope.body.clone(), scope.teardown.clone()].map(indices);
+            let inside = |node: NodeIndex| unit.nodes.contains(&node);
             let mut nodes = parts.into_iter().flatten();
             let first = nodes.next().is_some_and(inside);
             // All of the scope in the group, or all of the group in its work.
@@ -142,7 +144,7 @@ pub(super) fn units(draft: &Draft, errors: &mut Vec<BuildError>) {
                 && !(scope.body.start <= unit.nodes.start && unit.nodes.end <= scope.body.end)
         });
         if let Some(scope) = cut {
-            let (group, setup) = (unit.name.clone(), draft.nodes[scope.setup as usize].def.id.to_owned());
+            let (group, setup) = (unit.name.clone(), draft.nodes[scope.setup].def.id.to_owned());
             errors.push(BuildError::GroupCutsScope { group, setup, at: unit.at.into() });
         }
     }
@@ -151,18 +153,18 @@ pub(super) fn units(draft: &Draft, errors: &mut Vec<BuildError>) {
 /// Explicit rules on nodes that have upstreams, but none by order.
 pub(super) fn idle_rules(
     draft: &Draft,
-    ids: &[Box<str>],
+    ids: &IndexVec<NodeIndex, Box<str>>,
     sets: &[NodeOptions],
-    options_of: &[u32],
+    options_of: &IndexVec<NodeIndex, u32>,
     errors: &mut Vec<BuildError>,
 ) {
     if sets.iter().all(|set| set.trigger_rule == TriggerRule::AllSuccess) {
         return;
     }
-    for (position, node) in draft.nodes.iter().enumerate() {
+    for (position, node) in draft.nodes.enumerated() {
         let rule = sets[options_of[position] as usize].trigger_rule;
         let own = node.options.as_deref().copied().unwrap_or_default().or(node.def.options);
-        let ordered = draft.orders.binary_search_by_key(&index(position), |order| order.downstream).is_ok();
+        let ordered = draft.orders.binary_search_by_key(&position, |order| order.downstream).is_ok();
         let has_data = draft.args[arg_range(draft, position)].iter().any(|arg| !matches!(arg, ArgDraft::Constant(_)));
         if rule != TriggerRule::AllSuccess && own.trigger_rule.is_some() && has_data && !ordered {
             let (task, rule) = (ids[position].to_string(), rule.to_string());

@@ -13,11 +13,15 @@ use super::builder::{self, Draft, Handle, index};
 use super::def::{DagDef, DagInputs, DagOptions};
 use super::error::{BuildError, BuildErrors};
 use super::param::ParamDef;
-use super::plan::{ArgCell, Call, EdgeCell, EdgeKind, Mapping, Node, NodeOptions, Place, Plan, Source, Wiring};
+use super::plan::{
+    ArgCell, Call, EdgeCell, EdgeKind, GroupIndex, JoinIndex, Mapping, MappingIndex, Node, NodeIndex, NodeOptions,
+    Place, Plan, Source, Wiring,
+};
 use super::pool::PoolDef;
 use super::projection::Projection;
 use super::registry::Registry;
 use super::units::Units;
+use crate::base::index::IndexVec;
 use crate::base::panics;
 use crate::task::{SourceLocation, TaskDef, TaskOptions};
 use crate::value::{Constant, TypeInfo};
@@ -82,7 +86,7 @@ impl Freezer<'_> {
                 self.errors.push(BuildError::ForeignOutput { at: self.header.location });
             }
             let task = handle.source.as_task().filter(|_| !foreign);
-            let inside = task.and_then(|task| draft.nodes.get(task as usize)).filter(|node| node.mapping.is_some());
+            let inside = task.and_then(|task| draft.nodes.get(task)).filter(|node| node.mapping.is_some());
             if let Some(node) = inside {
                 let (task, at) = (node.def.id.to_owned(), self.header.location);
                 self.errors.push(BuildError::MappedTaskOutside { task, at });
@@ -112,15 +116,15 @@ impl Freezer<'_> {
             return Err(BuildErrors::new(self.header.id, self.errors));
         }
 
-        let mut nodes = Vec::with_capacity(draft.nodes.len());
-        let mut wiring = Vec::with_capacity(draft.nodes.len());
-        for (position, (node, id)) in draft.nodes.iter().zip(ids).enumerate() {
-            nodes.push(Node { id, group: node.group, at: node.at });
+        let mut nodes = IndexVec::with_capacity(draft.nodes.len());
+        let mut wiring = IndexVec::with_capacity(draft.nodes.len());
+        for (node, id) in draft.nodes.iter().zip(ids) {
+            let position = nodes.push(Node { id, group: node.group, at: node.at });
             wiring.push(Wiring {
                 def: def_of[position],
                 options: options_of[position],
                 first_arg: node.first_arg,
-                first_join: 0,
+                first_join: JoinIndex::default(),
             });
         }
         let gates = wire::gates(&draft, &node_options, &options_of);
@@ -145,10 +149,10 @@ impl Freezer<'_> {
             gates,
             teardowns: scopes::teardowns(&draft),
             scopes: scopes::plans(&draft),
-            joins: Vec::new(),
+            joins: IndexVec::new(),
             successors: Vec::new(),
-            successor_offsets: Vec::new(),
-            consumers: vec![0; nodes.len()],
+            successor_offsets: IndexVec::new(),
+            consumers: vec![0; nodes.len()].into(),
             mappings: mappings(&draft),
             places: places(&draft),
             units: Units::of_draft(&draft),
@@ -160,9 +164,9 @@ impl Freezer<'_> {
         Ok(plan)
     }
 
-    fn arguments(&mut self, draft: &mut Draft, ids: &[Box<str>]) -> Arguments {
+    fn arguments(&mut self, draft: &mut Draft, ids: &IndexVec<NodeIndex, Box<str>>) -> Arguments {
         let mut all = Arguments { cells: Vec::with_capacity(draft.args.len()), ..Arguments::default() };
-        for (node, id) in ids.iter().enumerate() {
+        for (node, id) in ids.enumerated() {
             let range = arg_range(draft, node);
             for position in range.clone() {
                 let arg = std::mem::replace(&mut draft.args[position], placeholder());
@@ -190,17 +194,21 @@ impl Freezer<'_> {
     }
 
     /// The task defaults for a group: those of the DAGs drawn around it, the nearest first.
-    fn defaults(&self, draft: &Draft, group: Option<u32>) -> TaskOptions {
-        let outer = |&group: &u32| draft.groups[group as usize].parent;
-        let dags = std::iter::successors(group, outer).filter_map(|group| draft.groups[group as usize].dag);
+    fn defaults(&self, draft: &Draft, group: Option<GroupIndex>) -> TaskOptions {
+        let outer = |&group: &GroupIndex| draft.groups[group].parent;
+        let dags = std::iter::successors(group, outer).filter_map(|group| draft.groups[group].dag);
         let said = dags.fold(TaskOptions::NONE, |said, dag| said.or(dag.options.task_defaults));
         said.or(self.header.options.task_defaults)
     }
 
     /// The resolved options, each different set once, and the index of each node's.
-    fn options(&mut self, draft: &Draft, ids: &[Box<str>]) -> (Vec<NodeOptions>, Vec<u32>) {
+    fn options(
+        &mut self,
+        draft: &Draft,
+        ids: &IndexVec<NodeIndex, Box<str>>,
+    ) -> (Vec<NodeOptions>, IndexVec<NodeIndex, u32>) {
         let mut sets: Vec<NodeOptions> = Vec::new();
-        let mut of = Vec::with_capacity(draft.nodes.len());
+        let mut of = IndexVec::with_capacity(draft.nodes.len());
         for (node, id) in draft.nodes.iter().zip(ids) {
             let own = node.options.as_deref().copied().unwrap_or_default();
             // The task defaults of a DAG do not apply to built-in tasks.
@@ -268,15 +276,15 @@ impl Arguments {
     }
 }
 
-fn arg_range(draft: &Draft, node: usize) -> std::ops::Range<usize> {
+fn arg_range(draft: &Draft, node: NodeIndex) -> std::ops::Range<usize> {
     let end = draft.nodes.get(node + 1).map_or(draft.args.len(), |next| next.first_arg as usize);
     draft.nodes[node].first_arg as usize..end
 }
 
 /// The projection of the value of `handle`; messages name its origin.
-fn projection(handle: Handle, draft: &Draft, ids: &[Box<str>]) -> Option<Arc<Projection>> {
+fn projection(handle: Handle, draft: &Draft, ids: &IndexVec<NodeIndex, Box<str>>) -> Option<Arc<Projection>> {
     let origin = || match (handle.source.as_task(), handle.source.as_param()) {
-        (Some(task), _) => ids.get(task as usize).map(|id| format!("task `{id}`")).unwrap_or_default(),
+        (Some(task), _) => ids.get(task).map(|id| format!("task `{id}`")).unwrap_or_default(),
         (None, param) => {
             let name = param.and_then(|param| draft.params.get(param as usize));
             format!("the parameter `{}`", name.unwrap_or(&"?"))
@@ -290,7 +298,7 @@ fn placeholder() -> ArgDraft {
     ArgDraft::Constant(Box::new(Constant::new(())))
 }
 
-fn defs(draft: &Draft) -> (Vec<&'static TaskDef>, Vec<u32>) {
+fn defs(draft: &Draft) -> (Vec<&'static TaskDef>, IndexVec<NodeIndex, u32>) {
     let mut defs: Vec<&'static TaskDef> = Vec::new();
     let mut known: HashMap<*const TaskDef, u32> = HashMap::new();
     let of = draft.nodes.iter().map(|node| {
@@ -303,8 +311,8 @@ fn defs(draft: &Draft) -> (Vec<&'static TaskDef>, Vec<u32>) {
     (defs, of)
 }
 
-fn mappings(draft: &Draft) -> Vec<Mapping> {
-    let mut mappings: Vec<Mapping> = draft
+fn mappings(draft: &Draft) -> IndexVec<MappingIndex, Mapping> {
+    let mut mappings: IndexVec<MappingIndex, Mapping> = draft
         .mappings
         .iter()
         .map(|mapping| Mapping {
@@ -321,30 +329,30 @@ fn mappings(draft: &Draft) -> Vec<Mapping> {
             captured: Vec::new(),
         })
         .collect();
-    for (node, draft) in (0..).zip(&draft.nodes) {
+    for (node, draft) in draft.nodes.enumerated() {
         if let Some(mapping) = draft.mapping {
-            mappings[mapping as usize].nodes.push(node);
+            mappings[mapping].nodes.push(node);
         }
     }
     mappings
 }
 
-fn places(draft: &Draft) -> Vec<Place> {
+fn places(draft: &Draft) -> IndexVec<NodeIndex, Place> {
     if draft.mappings.is_empty() {
-        return Vec::new();
+        return IndexVec::new();
     }
-    let mut counts = vec![0; draft.mappings.len()];
-    let mut places: Vec<Place> = Vec::with_capacity(draft.nodes.len());
+    let mut counts = IndexVec::from(vec![0; draft.mappings.len()]);
+    let mut places = IndexVec::with_capacity(draft.nodes.len());
     for node in &draft.nodes {
         let mut place = Place { mapping: node.mapping, ..Place::default() };
         if let Some(mapping) = node.mapping {
-            place.index = counts[mapping as usize];
-            counts[mapping as usize] += 1;
+            place.index = counts[mapping];
+            counts[mapping] += 1;
         }
         places.push(place);
     }
-    for (mapping, draft) in (0..).zip(&draft.mappings) {
-        places[draft.expand as usize].expands = Some(mapping);
+    for (mapping, draft) in draft.mappings.enumerated() {
+        places[draft.expand].expands = Some(mapping);
     }
     places
 }

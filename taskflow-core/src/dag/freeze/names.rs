@@ -3,20 +3,21 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use crate::base::index::IndexVec;
 use crate::dag::builder::{Draft, GroupDraft, Named};
 use crate::dag::error::BuildError;
-use crate::dag::plan::GroupPlan;
+use crate::dag::plan::{GroupIndex, GroupPlan, NodeIndex};
 use crate::task::SourceLocation;
 
 /// The groups with their full names; a name used twice in one place gets a number.
-pub(super) fn groups(draft: &Draft, errors: &mut Vec<BuildError>) -> Vec<GroupPlan> {
+pub(super) fn groups(draft: &Draft, errors: &mut Vec<BuildError>) -> IndexVec<GroupIndex, GroupPlan> {
     let mut used = HashMap::new();
-    let mut groups: Vec<GroupPlan> = Vec::with_capacity(draft.groups.len());
+    let mut groups: IndexVec<GroupIndex, GroupPlan> = IndexVec::with_capacity(draft.groups.len());
     for group in &draft.groups {
         check(&group.name, group.at.into(), errors);
         let own = numbered(&mut used, group.parent, &group.name);
         let id = match group.parent {
-            Some(parent) => format!("{}.{own}", groups[parent as usize].id),
+            Some(parent) => format!("{}.{own}", groups[parent].id),
             None => own,
         };
         let GroupDraft { parent, concurrency, retries, retry_delay, .. } = *group;
@@ -27,17 +28,21 @@ pub(super) fn groups(draft: &Draft, errors: &mut Vec<BuildError>) -> Vec<GroupPl
 
 /// The id of each node: the one given, or the name of the task, with a number from the second use
 /// on. Nodes of a branch are called after what it is on, and expand nodes after their list.
-pub(super) fn ids(draft: &Draft, groups: &[GroupPlan], errors: &mut Vec<BuildError>) -> Vec<Box<str>> {
+pub(super) fn ids(
+    draft: &Draft,
+    groups: &IndexVec<GroupIndex, GroupPlan>,
+    errors: &mut Vec<BuildError>,
+) -> IndexVec<NodeIndex, Box<str>> {
     let mut used = HashMap::new();
     let (mut named, mut labels) = (draft.named.iter().peekable(), HashMap::new());
-    let mut ids: Vec<Box<str>> = Vec::with_capacity(draft.nodes.len());
-    for (place, node) in draft.nodes.iter().enumerate() {
-        let after = named.next_if(|named| named.node as usize == place);
+    let mut ids: IndexVec<NodeIndex, Box<str>> = IndexVec::with_capacity(draft.nodes.len());
+    for (place, node) in draft.nodes.enumerated() {
+        let after = named.next_if(|named| named.node == place);
         if let (Some(&Named { base, label, .. }), None) = (after, &node.explicit_id) {
             let label = numbered(&mut labels, Some(base), label);
             let base = match (base.as_task(), base.as_param()) {
                 // A base of another graph has been reported; it has no name here.
-                (Some(task), _) => ids.get(task as usize).map(|id| &**id),
+                (Some(task), _) => ids.get(task).map(|id| &**id),
                 (None, param) => param.and_then(|param| draft.params.get(param as usize).copied()),
             };
             ids.push(format!("{}.{label}", base.unwrap_or("branch")).into_boxed_str());
@@ -51,14 +56,14 @@ pub(super) fn ids(draft: &Draft, groups: &[GroupPlan], errors: &mut Vec<BuildErr
             None => numbered(&mut used, node.group, node.def.id),
         };
         let id = match node.group {
-            Some(group) => format!("{}.{own}", groups[group as usize].id),
+            Some(group) => format!("{}.{own}", groups[group].id),
             None => own,
         };
         ids.push(id.into_boxed_str());
     }
     if could_clash(draft) {
-        let mut seen: HashMap<&str, usize> = HashMap::with_capacity(ids.len());
-        for (position, id) in ids.iter().enumerate() {
+        let mut seen: HashMap<&str, NodeIndex> = HashMap::with_capacity(ids.len());
+        for (position, id) in ids.enumerated() {
             if let Some(&first) = seen.get(&**id) {
                 errors.push(BuildError::DuplicateId {
                     id: id.to_string(),

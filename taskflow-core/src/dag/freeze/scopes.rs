@@ -4,15 +4,16 @@
 use std::ops::Range;
 
 use super::arg_range;
+use crate::base::index::{IndexVec, indices};
 use crate::dag::arg::ArgDraft;
 use crate::dag::builder::{Draft, GroupDraft, Handle, Order, ScopeDraft};
 use crate::dag::error::BuildError;
-use crate::dag::plan::{EdgeKind, ScopePlan};
+use crate::dag::plan::{EdgeKind, NodeIndex, ScopePlan};
 use crate::task::SourceLocation;
 
 /// Draws the edges between the work of each scope and its teardown. Inner scopes come before outer
 /// ones, whose work they are.
-pub(super) fn close(draft: &mut Draft, ids: &[Box<str>], errors: &mut Vec<BuildError>) {
+pub(super) fn close(draft: &mut Draft, ids: &IndexVec<NodeIndex, Box<str>>, errors: &mut Vec<BuildError>) {
     let scopes = std::mem::take(&mut draft.scopes);
     for scope in &scopes {
         check(draft, scope, ids, errors);
@@ -20,7 +21,7 @@ pub(super) fn close(draft: &mut Draft, ids: &[Box<str>], errors: &mut Vec<BuildE
         let first = ends(draft, &scope.teardown, |_, downstream| downstream);
         for &upstream in &last {
             for &downstream in &first {
-                draft.orders.push(Order { upstream, downstream, at: draft.nodes[downstream as usize].at });
+                draft.orders.push(Order { upstream, downstream, at: draft.nodes[downstream].at });
             }
         }
     }
@@ -30,7 +31,7 @@ pub(super) fn close(draft: &mut Draft, ids: &[Box<str>], errors: &mut Vec<BuildE
 /// Draws the edges to the first tasks of each group that comes after something. Those without a
 /// rule of their own get the group's.
 pub(super) fn enter_groups(draft: &mut Draft) {
-    for place in 0..draft.groups.len() {
+    for place in draft.groups.indices() {
         let GroupDraft { after, rule, nodes, at, .. } = &draft.groups[place];
         if after.is_empty() {
             continue;
@@ -38,7 +39,7 @@ pub(super) fn enter_groups(draft: &mut Draft) {
         let (after, rule, at, first) = (after.clone(), *rule, *at, ends(draft, nodes, |_, downstream| downstream));
         for &downstream in &first {
             draft.orders.extend(after.iter().map(|&upstream| Order { upstream, downstream, at }));
-            let own = &mut draft.nodes[downstream as usize];
+            let own = &mut draft.nodes[downstream];
             if rule.is_some() {
                 own.options_mut().trigger_rule = own.options_mut().trigger_rule.or(rule);
             }
@@ -47,12 +48,12 @@ pub(super) fn enter_groups(draft: &mut Draft) {
 }
 
 /// Each setup with each node of its teardown, sorted.
-pub(super) fn teardowns(draft: &Draft) -> Vec<(u32, u32)> {
+pub(super) fn teardowns(draft: &Draft) -> Vec<(NodeIndex, NodeIndex)> {
     let of = |scope: &ScopeDraft| {
         let setup = scope.setup;
-        scope.teardown.clone().map(move |teardown| (setup, teardown))
+        indices(scope.teardown.clone()).map(move |teardown| (setup, teardown))
     };
-    let mut teardowns: Vec<(u32, u32)> = draft.scopes.iter().flat_map(of).collect();
+    let mut teardowns: Vec<(NodeIndex, NodeIndex)> = draft.scopes.iter().flat_map(of).collect();
     teardowns.sort_unstable();
     teardowns
 }
@@ -67,14 +68,14 @@ pub(super) fn plans(draft: &Draft) -> Vec<ScopePlan> {
 }
 
 /// The nodes of a part of the graph that are at no such end of an edge within it.
-fn ends(draft: &Draft, part: &Range<u32>, end: fn(u32, u32) -> u32) -> Vec<u32> {
-    let mut inner = vec![false; part.len()];
-    let mut see = |upstream: u32, downstream: u32| {
+fn ends(draft: &Draft, part: &Range<NodeIndex>, end: fn(NodeIndex, NodeIndex) -> NodeIndex) -> Vec<NodeIndex> {
+    let mut inner = vec![false; indices(part.clone()).len()];
+    let mut see = |upstream: NodeIndex, downstream: NodeIndex| {
         if part.contains(&upstream) && part.contains(&downstream) {
             inner[(end(upstream, downstream) - part.start) as usize] = true;
         }
     };
-    for node in part.clone() {
+    for node in indices(part.clone()) {
         for upstream in upstreams(draft, node) {
             see(upstream, node);
         }
@@ -82,36 +83,36 @@ fn ends(draft: &Draft, part: &Range<u32>, end: fn(u32, u32) -> u32) -> Vec<u32> 
     for order in &draft.orders {
         see(order.upstream, order.downstream);
     }
-    part.clone().zip(inner).filter_map(|(node, inner)| (!inner).then_some(node)).collect()
+    indices(part.clone()).zip(inner).filter_map(|(node, inner)| (!inner).then_some(node)).collect()
 }
 
 /// The nodes whose values a node takes.
-fn upstreams(draft: &Draft, node: u32) -> impl Iterator<Item = u32> + '_ {
+fn upstreams(draft: &Draft, node: NodeIndex) -> impl Iterator<Item = NodeIndex> + '_ {
     let own = |handle: &&Handle| handle.scope == draft.scope;
-    let args = draft.args[arg_range(draft, node as usize)].iter();
+    let args = draft.args[arg_range(draft, node)].iter();
     args.flat_map(ArgDraft::handles).filter(own).filter_map(|handle| handle.source.as_task())
 }
 
 /// Checks that no teardown requires a success that would keep it from running.
-fn check(draft: &Draft, scope: &ScopeDraft, ids: &[Box<str>], errors: &mut Vec<BuildError>) {
+fn check(draft: &Draft, scope: &ScopeDraft, ids: &IndexVec<NodeIndex, Box<str>>, errors: &mut Vec<BuildError>) {
     if scope.teardown.is_empty() {
-        let (setup, at) = (ids[scope.setup as usize].to_string(), draft.nodes[scope.setup as usize].at.into());
+        let (setup, at) = (ids[scope.setup].to_string(), draft.nodes[scope.setup].at.into());
         errors.push(BuildError::EmptyTeardown { setup, at });
     }
-    for node in scope.teardown.clone() {
-        let drawn = &draft.nodes[node as usize];
+    for node in indices(scope.teardown.clone()) {
+        let drawn = &draft.nodes[node];
         let at: SourceLocation = drawn.at.into();
-        let task = || ids[node as usize].to_string();
+        let task = || ids[node].to_string();
         if drawn.options.as_ref().is_some_and(|options| options.trigger_rule.is_some()) {
             errors.push(BuildError::TeardownRule { task: task(), at });
         }
-        for arg in &draft.args[arg_range(draft, node as usize)] {
+        for arg in &draft.args[arg_range(draft, node)] {
             let from = arg.handles().iter().filter(|handle| handle.scope == draft.scope);
             let mut work = from.filter_map(|handle| handle.source.as_task()).filter(|from| scope.body.contains(from));
             if arg.kind().is_some_and(|kind| kind != EdgeKind::Outcome)
                 && let Some(work) = work.next()
             {
-                errors.push(BuildError::TeardownNeeds { task: task(), work: ids[work as usize].to_string(), at });
+                errors.push(BuildError::TeardownNeeds { task: task(), work: ids[work].to_string(), at });
             }
         }
     }

@@ -3,25 +3,30 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use crate::base::index::IndexVec;
 use crate::dag::builder::{Draft, index};
-use crate::dag::plan::{ArgCell, ArgPlan, EdgeKind, Join, NodeOptions, Plan};
+use crate::dag::plan::{ArgCell, ArgPlan, EdgeKind, Join, JoinIndex, MappingIndex, NodeIndex, NodeOptions, Plan};
 use crate::task::TriggerRule;
 
 /// The gates that are needed. A node after another one of its arm (`a >> b`) is skipped with it,
 /// and needs no gate as long as its order edges require every upstream to succeed. The order edges
 /// are sorted by downstream.
-pub(super) fn gates(draft: &Draft, sets: &[NodeOptions], options_of: &[u32]) -> Vec<(u32, u32)> {
-    let mut parts: HashMap<u32, Range<u32>> = HashMap::new();
+pub(super) fn gates(
+    draft: &Draft,
+    sets: &[NodeOptions],
+    options_of: &IndexVec<NodeIndex, u32>,
+) -> Vec<(NodeIndex, NodeIndex)> {
+    let mut parts: HashMap<NodeIndex, Range<NodeIndex>> = HashMap::new();
     for &(arm, end) in &draft.arms {
         // A second entry is that of a value that was passed on.
         parts.entry(arm).or_insert(arm..end);
     }
     parts.extend(draft.scopes.iter().map(|scope| (scope.setup, scope.body.clone())));
-    let needed = |&&(gate, node): &&(u32, u32)| {
+    let needed = |&&(gate, node): &&(NodeIndex, NodeIndex)| {
         let within = parts.get(&gate).cloned().unwrap_or_default();
         let first = draft.orders.partition_point(|order| order.downstream < node);
         let mut upstreams = draft.orders[first..].iter().take_while(|order| order.downstream == node);
-        let all = sets[options_of[node as usize] as usize].trigger_rule == TriggerRule::AllSuccess;
+        let all = sets[options_of[node] as usize].trigger_rule == TriggerRule::AllSuccess;
         !(all && upstreams.any(|order| within.contains(&order.upstream)))
     };
     draft.gates.iter().filter(needed).copied().collect()
@@ -34,16 +39,16 @@ pub(super) fn gates(draft: &Draft, sets: &[NodeOptions], options_of: &[u32]) -> 
 /// them), one for all that may be skipped, one for all that only must end, one for each `AnyOf`,
 /// and one for its order edges when they have a rule of their own.
 pub(super) fn wire(plan: &mut Plan) {
-    let mut joins: Vec<Join> = Vec::with_capacity(plan.nodes.len());
+    let mut joins: IndexVec<JoinIndex, Join> = IndexVec::with_capacity(plan.nodes.len());
     // (upstream, join), grouped by join; turned around below.
-    let mut edges: Vec<(u32, u32)> = Vec::with_capacity(plan.sources.len() + plan.orders.len() + plan.gates.len());
+    let mut edges: Vec<(NodeIndex, JoinIndex)> =
+        Vec::with_capacity(plan.sources.len() + plan.orders.len() + plan.gates.len());
 
-    for position in 0..plan.nodes.len() {
-        let node = index(position);
-        plan.wiring[position].first_join = index(joins.len());
-        let mut join = |rule: TriggerRule, upstreams: &mut dyn Iterator<Item = u32>| {
+    for node in plan.node_indices() {
+        plan.wiring[node].first_join = joins.next_index();
+        let mut join = |rule: TriggerRule, upstreams: &mut dyn Iterator<Item = NodeIndex>| {
             let first_edge = edges.len();
-            edges.extend(upstreams.map(|upstream| (upstream, index(joins.len()))));
+            edges.extend(upstreams.map(|upstream| (upstream, joins.next_index())));
             if edges.len() > first_edge {
                 joins.push(Join { node, upstreams: index(edges.len() - first_edge), rule });
             }
@@ -87,16 +92,17 @@ pub(super) fn wire(plan: &mut Plan) {
 
     let mut offsets = vec![0u32; plan.nodes.len() + 1];
     for &(upstream, _) in &edges {
-        offsets[upstream as usize + 1] += 1;
+        offsets[upstream.as_usize() + 1] += 1;
     }
     for position in 1..offsets.len() {
         offsets[position] += offsets[position - 1];
     }
+    let offsets: IndexVec<NodeIndex, u32> = offsets.into();
     let mut next = offsets.clone();
-    let mut successors = vec![0u32; edges.len()];
+    let mut successors = vec![JoinIndex::default(); edges.len()];
     for &(upstream, join) in &edges {
-        successors[next[upstream as usize] as usize] = join;
-        next[upstream as usize] += 1;
+        successors[next[upstream] as usize] = join;
+        next[upstream] += 1;
     }
 
     let single = plan.args.iter().filter_map(|arg| match arg {
@@ -105,7 +111,7 @@ pub(super) fn wire(plan: &mut Plan) {
     });
     for source in plan.sources.iter().copied().chain(single).chain(plan.result) {
         if let Some(node) = source.as_task() {
-            plan.consumers[node as usize] += 1;
+            plan.consumers[node] += 1;
         }
     }
     plan.joins = joins;
@@ -114,47 +120,46 @@ pub(super) fn wire(plan: &mut Plan) {
 }
 
 /// The expand node around a node that waits for no other node of its element.
-fn list_around(plan: &Plan, node: u32) -> Option<u32> {
+fn list_around(plan: &Plan, node: NodeIndex) -> Option<NodeIndex> {
     let mapping = plan.place(node).mapping?;
-    let expand = plan.mappings[mapping as usize].expand;
-    let own = |upstream: u32| upstream == expand || plan.place(upstream).mapping == Some(mapping);
+    let expand = plan.mappings[mapping].expand;
+    let own = |upstream: NodeIndex| upstream == expand || plan.place(upstream).mapping == Some(mapping);
     let waits = plan.upstreams(node).any(own);
     (!waits).then_some(expand)
 }
 
 /// What each mapping has to do with joins: its own, those outside that wait for it, and what its
 /// own wait for outside.
-fn wire_mappings(plan: &mut Plan, joins: &[Join], edges: &[(u32, u32)]) {
+fn wire_mappings(plan: &mut Plan, joins: &IndexVec<JoinIndex, Join>, edges: &[(NodeIndex, JoinIndex)]) {
     if plan.mappings.is_empty() {
         return;
     }
-    for (join, of) in (0..).zip(joins) {
-        let place = plan.places[of.node as usize];
+    for (join, of) in joins.enumerated() {
+        let place = plan.places[of.node];
         let Some(mapping) = place.mapping else { continue };
-        let own = &mut plan.mappings[mapping as usize].joins;
-        if plan.wiring[of.node as usize].first_join == join {
-            plan.places[of.node as usize].first_join = index(own.len());
+        let own = &mut plan.mappings[mapping].joins;
+        if plan.wiring[of.node].first_join == join {
+            plan.places[of.node].first_join = index(own.len());
         }
         own.push(join);
     }
     for &(upstream, join) in edges {
-        let (from, to) =
-            (plan.places[upstream as usize].mapping, plan.places[joins[join as usize].node as usize].mapping);
+        let (from, to) = (plan.places[upstream].mapping, plan.places[joins[join].node].mapping);
         if from == to {
             continue;
         }
-        let parent = |mapping: u32| plan.mappings[mapping as usize].parent;
+        let parent = |mapping: MappingIndex| plan.mappings[mapping].parent;
         // Outwards: every mapping on the way represents its elements until they exist.
-        let out: Vec<u32> = std::iter::successors(from, |&mapping| parent(mapping))
+        let out: Vec<MappingIndex> = std::iter::successors(from, |&mapping| parent(mapping))
             .take_while(|&mapping| Some(mapping) != to)
             .collect();
         let is_out = to.is_none() || out.last().is_some_and(|&last| parent(last) == to);
         if is_out {
-            out.iter().for_each(|&mapping| plan.mappings[mapping as usize].collectors.push(join));
+            out.iter().for_each(|&mapping| plan.mappings[mapping].collectors.push(join));
         } else if let Some(to) = to
-            && plan.mappings[to as usize].expand != upstream
+            && plan.mappings[to].expand != upstream
         {
-            plan.mappings[to as usize].captured.push((upstream, join));
+            plan.mappings[to].captured.push((upstream, join));
         }
     }
 }

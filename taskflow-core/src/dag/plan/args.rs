@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::index::NodeIndex;
 use super::plan::Plan;
 use super::source::{EdgeKind, Source};
 use crate::dag::arg::Assemble;
@@ -82,9 +83,9 @@ impl fmt::Debug for EdgeArg<'_> {
 
 impl Plan {
     /// The arguments of a node, in the order of the parameters.
-    pub fn args(&self, node: u32) -> impl ExactSizeIterator<Item = ArgPlan<'_>> {
-        let end = self.wiring.get(node as usize + 1).map_or(self.args.len(), |next| next.first_arg as usize);
-        let cells = &self.args[self.wiring[node as usize].first_arg as usize..end];
+    pub fn args(&self, node: NodeIndex) -> impl ExactSizeIterator<Item = ArgPlan<'_>> {
+        let end = self.wiring.get(node + 1).map_or(self.args.len(), |next| next.first_arg as usize);
+        let cells = &self.args[self.wiring[node].first_arg as usize..end];
         cells.iter().map(|cell| match cell {
             ArgCell::Constant(index) => ArgPlan::Constant(&self.constants[*index as usize]),
             ArgCell::Value(source) => ArgPlan::Edges(EdgeArg {
@@ -107,7 +108,7 @@ impl Plan {
 
     /// All upstream nodes: by value, by order and by its gate. One that feeds several parameters is
     /// repeated.
-    pub fn upstreams(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
+    pub fn upstreams(&self, node: NodeIndex) -> impl Iterator<Item = NodeIndex> + '_ {
         let data = self.args(node).flat_map(|arg| match arg {
             ArgPlan::Constant(_) => &[],
             ArgPlan::Edges(edges) => edges.sources(),
@@ -117,7 +118,7 @@ impl Plan {
     }
 
     /// The upstreams of a node connected by order alone, as `(upstream, node)`.
-    pub fn orders(&self, node: u32) -> &[(u32, u32)] {
+    pub fn orders(&self, node: NodeIndex) -> &[(NodeIndex, NodeIndex)] {
         let first = self.orders.partition_point(|&(_, downstream)| downstream < node);
         let count = self.orders[first..].partition_point(|&(_, downstream)| downstream == node);
         &self.orders[first..][..count]
@@ -125,13 +126,13 @@ impl Plan {
 
     /// The gate of a node: the node of the arm it is in, unless a value it takes depends on that
     /// arm anyway. The gate must succeed, whatever the rule of the order edges is.
-    pub fn gate(&self, node: u32) -> Option<u32> {
+    pub fn gate(&self, node: NodeIndex) -> Option<NodeIndex> {
         let place = self.gates.binary_search_by_key(&node, |&(_, below)| below).ok()?;
         Some(self.gates[place].0)
     }
 
     /// How many data edges leave a node, plus one if it is the result of the DAG.
-    pub fn consumers(&self, node: u32) -> u32 {
-        self.consumers[node as usize]
+    pub fn consumers(&self, node: NodeIndex) -> u32 {
+        self.consumers[node]
     }
 }

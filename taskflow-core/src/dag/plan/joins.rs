@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::index::{JoinIndex, NodeIndex};
 use super::plan::Plan;
 use crate::task::TriggerRule;
 
@@ -9,7 +10,7 @@ use crate::task::TriggerRule;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Join {
     /// The node below.
-    pub node: u32,
+    pub node: NodeIndex,
     /// How many upstreams.
     pub upstreams: u32,
     /// The rule.
@@ -19,19 +20,29 @@ pub struct Join {
 impl Plan {
     /// All joins.
     pub fn joins(&self) -> &[Join] {
-        &self.joins
+        self.joins.as_slice()
+    }
+
+    /// A join.
+    pub fn join(&self, join: JoinIndex) -> &Join {
+        &self.joins[join]
+    }
+
+    /// The indices of the joins.
+    pub(crate) fn join_indices(&self) -> impl ExactSizeIterator<Item = JoinIndex> + use<> {
+        self.joins.indices()
     }
 
     /// The indices of the joins of a node.
-    pub fn joins_of(&self, node: u32) -> Range<u32> {
-        let end = self.wiring.get(node as usize + 1).map_or(self.joins.len() as u32, |next| next.first_join);
-        self.wiring[node as usize].first_join..end
+    pub fn joins_of(&self, node: NodeIndex) -> Range<JoinIndex> {
+        let end = self.wiring.get(node + 1).map_or(self.joins.next_index(), |next| next.first_join);
+        self.wiring[node].first_join..end
     }
 
     /// The indices of the joins that a node is an upstream of.
-    pub fn successors(&self, node: u32) -> &[u32] {
-        let from = self.successor_offsets[node as usize] as usize;
-        let to = self.successor_offsets[node as usize + 1] as usize;
+    pub fn successors(&self, node: NodeIndex) -> &[JoinIndex] {
+        let from = self.successor_offsets[node] as usize;
+        let to = self.successor_offsets[node + 1] as usize;
         &self.successors[from..to]
     }
 }

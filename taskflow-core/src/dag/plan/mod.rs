@@ -1,11 +1,12 @@
 //! The frozen graph.
 //!
 //! A plan is what the engine runs, the command line shows and the journal records. The engine knows
-//! nodes by their indices (`0..len`, in the order of the calls), everybody else by their ids: an
-//! index has no meaning outside its plan.
+//! nodes by their indices ([`NodeIndex`], in the order of the calls), everybody else by their ids:
+//! an index has no meaning outside its plan.
 
 mod args;
 mod group;
+mod index;
 mod joins;
 mod mapping;
 mod node;
@@ -18,6 +19,8 @@ mod source;
 pub(in crate::dag) use self::args::{ArgCell, EdgeCell};
 pub use self::args::{ArgPlan, EdgeArg};
 pub use self::group::GroupPlan;
+pub(crate) use self::index::MappingIndex;
+pub use self::index::{GroupIndex, JoinIndex, NodeIndex};
 pub use self::joins::Join;
 pub(crate) use self::mapping::{Mapping, Place};
 pub use self::node::Node;

@@ -1,15 +1,15 @@
 //! Nodes: what each one calls, and with which options.
 
+use super::index::{GroupIndex, JoinIndex, NodeIndex};
 use super::options::NodeOptions;
 use super::plan::Plan;
-use crate::dag::builder::index;
 use crate::task::{Executor, Kind, SourceLocation, TaskDef};
 
 /// A task instance: one call of a task in a DAG.
 #[derive(Debug)]
 pub struct Node {
     pub(in crate::dag) id: Box<str>,
-    pub(in crate::dag) group: Option<u32>,
+    pub(in crate::dag) group: Option<GroupIndex>,
     pub(in crate::dag) at: &'static std::panic::Location<'static>,
 }
 
@@ -20,7 +20,7 @@ pub(in crate::dag) struct Wiring {
     pub(in crate::dag) def: u32,
     pub(in crate::dag) options: u32,
     pub(in crate::dag) first_arg: u32,
-    pub(in crate::dag) first_join: u32,
+    pub(in crate::dag) first_join: JoinIndex,
 }
 
 impl Node {
@@ -35,7 +35,7 @@ impl Node {
     }
 
     /// The index of the group it is in.
-    pub fn group(&self) -> Option<u32> {
+    pub fn group(&self) -> Option<GroupIndex> {
         self.group
     }
 }
@@ -43,25 +43,24 @@ impl Node {
 impl Plan {
     /// The kind of thread of the engine that a node takes; `away` is whether nodes with an executor
     /// run there.
-    pub(crate) fn lane(&self, node: u32, away: bool) -> Kind {
+    pub(crate) fn lane(&self, node: NodeIndex, away: bool) -> Kind {
         if self.executor(node, away).is_some() { Kind::Async } else { self.def(node).lane() }
     }
 
     /// Whether any node needs another thread than the workers.
     pub(crate) fn needs_runtime(&self, away: bool) -> bool {
-        let nodes = 0..index(self.len());
         self.defs.iter().any(|def| def.lane() != Kind::Sync)
             || self.node_options.iter().any(|options| options.executor.is_some())
-                && nodes.into_iter().any(|node| self.executor(node, away).is_some())
+                && self.node_indices().any(|node| self.executor(node, away).is_some())
     }
 
     /// The executor that a node runs on, if that is not this process.
-    pub(crate) fn executor(&self, node: u32, away: bool) -> Option<Executor> {
+    pub(crate) fn executor(&self, node: NodeIndex, away: bool) -> Option<Executor> {
         self.node_options(node).executor.filter(|executor| away && !executor.is_off())
     }
 
     /// The task that a node calls.
-    pub fn def(&self, node: u32) -> &'static TaskDef {
+    pub fn def(&self, node: NodeIndex) -> &'static TaskDef {
         self.defs[self.def_index(node)]
     }
 
@@ -71,12 +70,12 @@ impl Plan {
     }
 
     /// Which of [`Plan::defs`] a node calls.
-    pub fn def_index(&self, node: u32) -> usize {
-        self.wiring[node as usize].def as usize
+    pub fn def_index(&self, node: NodeIndex) -> usize {
+        self.wiring[node].def as usize
     }
 
     /// The options of a node.
-    pub fn node_options(&self, node: u32) -> &NodeOptions {
+    pub fn node_options(&self, node: NodeIndex) -> &NodeOptions {
         &self.node_options[self.options_index(node)]
     }
 
@@ -86,13 +85,23 @@ impl Plan {
     }
 
     /// Which of [`Plan::option_sets`] a node has.
-    pub fn options_index(&self, node: u32) -> usize {
-        self.wiring[node as usize].options as usize
+    pub fn options_index(&self, node: NodeIndex) -> usize {
+        self.wiring[node].options as usize
     }
 
     /// The nodes, in the order of the calls.
     pub fn nodes(&self) -> &[Node] {
-        &self.nodes
+        self.nodes.as_slice()
+    }
+
+    /// A node.
+    pub fn node(&self, node: NodeIndex) -> &Node {
+        &self.nodes[node]
+    }
+
+    /// The indices of the nodes.
+    pub fn node_indices(&self) -> impl ExactSizeIterator<Item = NodeIndex> + DoubleEndedIterator + Clone + use<> {
+        self.nodes.indices()
     }
 
     /// How many nodes it has.
@@ -111,8 +120,7 @@ impl Plan {
     }
 
     /// The index of the node with this id. Searches the whole plan.
-    pub fn find(&self, id: &str) -> Option<u32> {
-        let index = self.nodes.iter().position(|node| &*node.id == id)?;
-        u32::try_from(index).ok()
+    pub fn find(&self, id: &str) -> Option<NodeIndex> {
+        self.node_indices().find(|&node| &*self.nodes[node].id == id)
     }
 }

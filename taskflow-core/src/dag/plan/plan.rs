@@ -5,12 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use super::args::{ArgCell, EdgeCell};
 use super::group::GroupPlan;
+use super::index::{GroupIndex, JoinIndex, MappingIndex, NodeIndex};
 use super::joins::Join;
 use super::mapping::{Mapping, Place};
 use super::node::{Node, Wiring};
 use super::options::NodeOptions;
 use super::scope::ScopePlan;
 use super::source::Source;
+use crate::base::index::IndexVec;
 use crate::dag::def::DagOptions;
 use crate::dag::hash;
 use crate::dag::param::ParamDef;
@@ -30,11 +32,11 @@ pub struct Plan {
     pub(in crate::dag) result_projection: Option<Arc<Projection>>,
     pub(in crate::dag) result_type: TypeInfo,
 
-    pub(in crate::dag) nodes: Vec<Node>,
+    pub(in crate::dag) nodes: IndexVec<NodeIndex, Node>,
     /// The part of each node that the engine reads, kept small: four of them fit a cache line.
-    pub(in crate::dag) wiring: Vec<Wiring>,
+    pub(in crate::dag) wiring: IndexVec<NodeIndex, Wiring>,
     pub(in crate::dag) node_options: Vec<NodeOptions>,
-    pub(in crate::dag) groups: Vec<GroupPlan>,
+    pub(in crate::dag) groups: IndexVec<GroupIndex, GroupPlan>,
     pub(in crate::dag) defs: Vec<&'static TaskDef>,
 
     pub(in crate::dag) args: Vec<ArgCell>,
@@ -44,25 +46,25 @@ pub struct Plan {
     pub(in crate::dag) projected: Vec<Option<Arc<Projection>>>,
     pub(in crate::dag) constants: Vec<Constant>,
     /// The order edges, sorted by downstream.
-    pub(in crate::dag) orders: Vec<(u32, u32)>,
+    pub(in crate::dag) orders: Vec<(NodeIndex, NodeIndex)>,
     /// The gates, as `(upstream, node)`, sorted by node.
-    pub(in crate::dag) gates: Vec<(u32, u32)>,
+    pub(in crate::dag) gates: Vec<(NodeIndex, NodeIndex)>,
     /// Each setup with each node of its teardown, sorted.
-    pub(in crate::dag) teardowns: Vec<(u32, u32)>,
+    pub(in crate::dag) teardowns: Vec<(NodeIndex, NodeIndex)>,
     /// What is drawn between a setup and its teardown; inner scopes before outer ones.
     pub(in crate::dag) scopes: Vec<ScopePlan>,
 
-    pub(in crate::dag) joins: Vec<Join>,
+    pub(in crate::dag) joins: IndexVec<JoinIndex, Join>,
     /// The joins below each node: those of node `n` are
     /// `successors[successor_offsets[n]..successor_offsets[n + 1]]`.
-    pub(in crate::dag) successors: Vec<u32>,
-    pub(in crate::dag) successor_offsets: Vec<u32>,
+    pub(in crate::dag) successors: Vec<JoinIndex>,
+    pub(in crate::dag) successor_offsets: IndexVec<NodeIndex, u32>,
     /// How many data edges leave each node, plus one for the result of the DAG.
-    pub(in crate::dag) consumers: Vec<u32>,
+    pub(in crate::dag) consumers: IndexVec<NodeIndex, u32>,
     /// The parts of the graph that exist once for each element of a list.
-    pub(in crate::dag) mappings: Vec<Mapping>,
+    pub(in crate::dag) mappings: IndexVec<MappingIndex, Mapping>,
     /// Where each node is in the mappings; empty in a plan without any.
-    pub(in crate::dag) places: Vec<Place>,
+    pub(in crate::dag) places: IndexVec<NodeIndex, Place>,
     pub(in crate::dag) units: Units,
     pub(in crate::dag) hash: OnceLock<String>,
 }
@@ -111,11 +113,6 @@ impl Plan {
     /// The type of the result.
     pub fn result_type(&self) -> TypeInfo {
         self.result_type
-    }
-
-    /// The groups, outer ones before inner ones.
-    pub fn groups(&self) -> &[GroupPlan] {
-        &self.groups
     }
 
     /// The groups that are tried again as a whole.

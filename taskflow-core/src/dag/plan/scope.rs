@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
+use super::index::NodeIndex;
 use super::plan::Plan;
 
 /// Work between a setup and its teardown.
 #[derive(Clone, Debug)]
 pub(crate) struct ScopePlan {
-    pub(crate) setup: u32,
-    pub(crate) work: Range<u32>,
-    pub(crate) teardown: Range<u32>,
+    pub(crate) setup: NodeIndex,
+    pub(crate) work: Range<NodeIndex>,
+    pub(crate) teardown: Range<NodeIndex>,
 }
 
 impl Plan {
@@ -19,19 +20,19 @@ impl Plan {
     }
 
     /// Each setup of a scope with each node of its teardown, sorted.
-    pub fn teardowns(&self) -> &[(u32, u32)] {
+    pub fn teardowns(&self) -> &[(NodeIndex, NodeIndex)] {
         &self.teardowns
     }
 
     /// The nodes that tear down what a node sets up; empty if it is not a setup.
-    pub fn teardowns_of(&self, setup: u32) -> &[(u32, u32)] {
+    pub fn teardowns_of(&self, setup: NodeIndex) -> &[(NodeIndex, NodeIndex)] {
         let first = self.teardowns.partition_point(|&(known, _)| known < setup);
         let count = self.teardowns[first..].partition_point(|&(known, _)| known == setup);
         &self.teardowns[first..][..count]
     }
 
     /// Whether a node tears down what was set up, and so runs although a run ends early.
-    pub(crate) fn is_teardown(&self, node: u32) -> bool {
+    pub(crate) fn is_teardown(&self, node: NodeIndex) -> bool {
         self.node_options(node).teardown.is_some()
     }
 }

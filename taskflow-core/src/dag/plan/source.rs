@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::index::NodeIndex;
 use crate::task::TriggerRule;
 
 /// Where a value comes from: a node or a parameter of the DAG.
@@ -11,7 +12,8 @@ pub struct Source(u32);
 impl Source {
     const PARAM: u32 = 1 << 31;
 
-    pub(crate) fn task(index: u32) -> Self {
+    pub(crate) fn task(node: NodeIndex) -> Self {
+        let index = node.as_u32();
         assert!(index < Source::PARAM, "a graph has fewer than 2^31 nodes");
         Source(index)
     }
@@ -21,8 +23,8 @@ impl Source {
     }
 
     /// The index of the node, if it is one.
-    pub fn as_task(self) -> Option<u32> {
-        (self.0 & Source::PARAM == 0).then_some(self.0)
+    pub fn as_task(self) -> Option<NodeIndex> {
+        (self.0 & Source::PARAM == 0).then_some(NodeIndex::new(self.0))
     }
 
     /// The index of the parameter, if it is one.

@@ -10,7 +10,7 @@ use crate::engine::attempt::Instance;
 use crate::engine::observer::Observer;
 use crate::engine::run::Run;
 use crate::machine::{Command, Dispatcher, Input, Lane, RunKey};
-use crate::run::{RunState, TaskState};
+use crate::run::{RunState, TaskIndex, TaskState};
 use crate::task::Outcome;
 use crate::value::AnyValue;
 
@@ -230,7 +230,8 @@ impl Driver<'_> {
 
     fn hanging(&self) -> Vec<String> {
         let layout = self.run.machine.layout();
-        let hangs = |task: &u32| matches!(self.run.machine.task_state(*task), TaskState::Running | TaskState::Deferred);
+        let hangs =
+            |task: &TaskIndex| matches!(self.run.machine.task_state(*task), TaskState::Running | TaskState::Deferred);
         layout.tasks().filter(hangs).map(|task| layout.id(task).into_owned()).collect()
     }
 }

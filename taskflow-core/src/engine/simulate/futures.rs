@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 use tracing::{Instrument as _, Span};
 
 use crate::engine::attempt::{StartPermit, call_async};
+use crate::run::TaskIndex;
 use crate::task::{Outcome, TaskContext};
 
 /// How async attempts are run.
@@ -22,7 +23,7 @@ pub(crate) enum Asyncs {
 }
 
 /// An async attempt that has ended: its task, its number, what it gave.
-pub(super) type Ended = (u32, u32, Outcome);
+pub(super) type Ended = (TaskIndex, u32, Outcome);
 
 pub(super) struct Futures {
     how: Asyncs,

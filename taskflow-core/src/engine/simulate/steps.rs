@@ -7,6 +7,7 @@ use super::hooks::Starting;
 use crate::base::{Failure, drop_quietly};
 use crate::engine::attempt::{Done, call_as, call_sync, log_outcome, span, store};
 use crate::machine::{Command, Input, Lane};
+use crate::run::TaskIndex;
 use crate::task::{Kind, Outcome};
 
 impl Driver<'_> {
@@ -31,7 +32,7 @@ impl Driver<'_> {
         false
     }
 
-    pub(super) fn begin(&mut self, task: u32, lane: Lane) {
+    pub(super) fn begin(&mut self, task: TaskIndex, lane: Lane) {
         let mut commands = std::mem::take(&mut self.commands);
         let grant = self.run.grant(task, self.now, &mut commands);
         self.commands = commands;
@@ -41,7 +42,7 @@ impl Driver<'_> {
         let lost = earlier.filter(|record| matches!(*record.failure, Failure::Lost { .. })).count() as u32;
         let starting = Starting {
             task: place.id(&shared.plan),
-            node: shared.plan.nodes()[grant.node as usize].id(),
+            node: shared.plan.node(grant.node).id(),
             def: grant.def,
             counted: grant.attempt.saturating_sub(lost).max(1),
         };
@@ -157,7 +158,7 @@ impl Driver<'_> {
 
     /// Ready tasks join the queues: in their order, unless the world wants another one that threads
     /// could have made.
-    pub(super) fn queue(&mut self, mut ready: Vec<u32>) {
+    pub(super) fn queue(&mut self, mut ready: Vec<TaskIndex>) {
         while !ready.is_empty() {
             let task = ready.remove(self.world.choose(ready.len()));
             let next = self.world.choose(2) == 1;
@@ -166,7 +167,7 @@ impl Driver<'_> {
     }
 
     /// The attempt that runs is over for the machine.
-    pub(super) fn abandon(&mut self, task: u32) {
+    pub(super) fn abandon(&mut self, task: TaskIndex) {
         if let Some(control) = self.run.attempts.remove(&task) {
             control.cancel();
         }

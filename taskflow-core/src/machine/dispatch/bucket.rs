@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use super::lane::Lane;
+use crate::run::TaskIndex;
 
 /// Sorted by priority, highest first.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(super) struct Bucket {
     /// The limits of the groups and mappings that its tasks are in.
     pub(super) limits: SmallVec<[u32; 2]>,
     /// (rank, task): among buckets of one priority, the head with the lowest rank goes first.
-    pub(super) queue: VecDeque<(i64, u32)>,
+    pub(super) queue: VecDeque<(i64, TaskIndex)>,
 }
 
 impl Bucket {

@@ -9,6 +9,7 @@ use super::lane::Lane;
 use super::pool::{self, Pool, PoolTooSmall};
 use super::queue::{RunKey, RunQueue};
 use crate::dag::{Layout, Plan};
+use crate::run::TaskIndex;
 
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
@@ -75,7 +76,7 @@ impl Dispatcher {
     }
 
     /// Queues a ready task; `next` puts it before those in the queue.
-    pub(crate) fn push(&mut self, key: RunKey, layout: &Layout, task: u32, next: bool) {
+    pub(crate) fn push(&mut self, key: RunKey, layout: &Layout, task: TaskIndex, next: bool) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
         self.serial += 1;
         let place = run.bucket_index(layout.plan(), layout.node(task));
@@ -101,7 +102,7 @@ impl Dispatcher {
     /// The task whose turn it is, with its slots taken. `rivals` is how many tasks of the other
     /// lane could start now: where slots are scarce, those with a better claim to one are not
     /// overtaken.
-    pub(crate) fn pop(&mut self, lane: Lane, rivals: usize) -> Option<(RunKey, u32)> {
+    pub(crate) fn pop(&mut self, lane: Lane, rivals: usize) -> Option<(RunKey, TaskIndex)> {
         let Some((turn, bucket)) = self.peek(lane, rivals) else {
             if self.turns.len() > 1 {
                 self.drop_idle_turns();
@@ -124,7 +125,7 @@ impl Dispatcher {
     }
 
     /// Another task of this run, out of turn, for a worker that takes several at once.
-    pub(crate) fn pop_from(&mut self, key: RunKey, lane: Lane) -> Option<u32> {
+    pub(crate) fn pop_from(&mut self, key: RunKey, lane: Lane) -> Option<TaskIndex> {
         let bucket = self.best(key, lane, usize::MAX, &Reserved::default())?;
         self.take(key, bucket)
     }
@@ -212,7 +213,7 @@ impl Dispatcher {
     }
 
     /// Removes the head of a bucket and takes its slots.
-    fn take(&mut self, key: RunKey, bucket: usize) -> Option<u32> {
+    fn take(&mut self, key: RunKey, bucket: usize) -> Option<TaskIndex> {
         let run = self.runs[key.0 as usize].as_mut()?;
         let bucket = &mut run.buckets[bucket];
         let (_, task) = bucket.queue.pop_front()?;
@@ -235,7 +236,7 @@ impl Dispatcher {
 
     /// Whether `next` can take the slot of `ended` at once because no other ready task can have a
     /// better claim: both are for workers and in no pool, and nothing else is ready.
-    pub(crate) fn hand_over(&self, key: RunKey, layout: &Layout, ended: u32, next: u32) -> bool {
+    pub(crate) fn hand_over(&self, key: RunKey, layout: &Layout, ended: TaskIndex, next: TaskIndex) -> bool {
         let Some(run) = &self.runs[key.0 as usize] else { return false };
         let free = |task| {
             let bucket = &run.buckets[run.bucket_index(layout.plan(), layout.node(task))];
@@ -245,7 +246,7 @@ impl Dispatcher {
     }
 
     /// Returns the slots of a task.
-    pub(crate) fn release(&mut self, key: RunKey, layout: &Layout, task: u32) {
+    pub(crate) fn release(&mut self, key: RunKey, layout: &Layout, task: TaskIndex) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
         let place = run.bucket_index(layout.plan(), layout.node(task));
         let bucket = &run.buckets[place];

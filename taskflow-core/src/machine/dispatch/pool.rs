@@ -27,8 +27,8 @@ pub(super) fn check(pools: &[Pool], plan: &Plan) -> Result<(), PoolTooSmall> {
         let Some(name) = options.pool else { continue };
         let too_small = |pool: &&Pool| pool.name == name && pool.slots < options.pool_slots;
         let Some(pool) = pools.iter().find(too_small) else { continue };
-        let task = (0..plan.len() as u32).find(|&task| plan.options_index(task) == set);
-        let task = task.map_or_else(String::new, |task| plan.nodes()[task as usize].id().to_owned());
+        let task = plan.node_indices().find(|&node| plan.options_index(node) == set);
+        let task = task.map_or_else(String::new, |node| plan.node(node).id().to_owned());
         let (wanted, slots) = (options.pool_slots, pool.slots);
         return Err(PoolTooSmall { task, pool: name.to_owned(), wanted, slots });
     }

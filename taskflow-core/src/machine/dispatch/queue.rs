@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::bucket::Bucket;
 use super::lane::Lane;
 use super::pool::Pool;
-use crate::dag::Plan;
+use crate::dag::{NodeIndex, Plan};
 
 /// A run in this engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,7 +19,7 @@ pub(super) struct RunQueue {
     /// The bucket of each (option set, task definition).
     pub(super) bucket_of: Vec<u32>,
     /// The bucket of each node under the limit of a group or mapping.
-    pub(super) bucket_in: HashMap<u32, u32>,
+    pub(super) bucket_in: HashMap<NodeIndex, u32>,
     /// The running tasks under each such limit, and the limit.
     pub(super) limits: Vec<(u32, u32)>,
     pub(super) defs: usize,
@@ -37,8 +37,8 @@ impl RunQueue {
         let (defs, has_limits) = (plan.defs().len(), plan.limits().next().is_some());
         let mut buckets: Vec<Bucket> = Vec::new();
         let mut bucket_of = vec![u32::MAX; plan.option_sets().len() * defs];
-        let mut bucket_in: HashMap<u32, u32> = HashMap::new();
-        for node in 0..plan.len() as u32 {
+        let mut bucket_in: HashMap<NodeIndex, u32> = HashMap::new();
+        for node in plan.node_indices() {
             let slot = plan.options_index(node) * defs + plan.def_index(node);
             let limits: SmallVec<[u32; 2]> = if has_limits { plan.limits_of(node).collect() } else { SmallVec::new() };
             if bucket_of[slot] != u32::MAX && limits.is_empty() {
@@ -92,7 +92,7 @@ impl RunQueue {
         }
     }
 
-    pub(super) fn bucket_index(&self, plan: &Plan, node: u32) -> usize {
+    pub(super) fn bucket_index(&self, plan: &Plan, node: NodeIndex) -> usize {
         if !self.bucket_in.is_empty()
             && let Some(&bucket) = self.bucket_in.get(&node)
         {

@@ -187,7 +187,7 @@ fn a_task_put_first_starts_before_those_that_wait_already() {
     runs.add(usize::MAX, three);
     let (key, layout) = &runs.runs[0];
     runs.dispatcher.clear(*key);
-    for (task, next) in [(0, false), (1, false), (2, true)] {
+    for (task, next) in layout.tasks().zip([false, false, true]) {
         runs.dispatcher.push(*key, layout, task, next);
     }
     assert_eq!(runs.pop_all(), ["c", "a", "b"]);

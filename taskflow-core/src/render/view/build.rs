@@ -2,7 +2,7 @@
 
 use super::options::OptionList;
 use super::{ArgValue, ArgView, EdgeView, Endpoint, GroupView, Link, NodeView, ParamView, Ref, ResultView, View};
-use crate::dag::{ArgPlan, EdgeKind, ParamDef, Plan, Source, index};
+use crate::dag::{ArgPlan, EdgeKind, GroupIndex, NodeIndex, ParamDef, Plan, Source};
 use crate::task::TriggerRule;
 
 /// A JSON null for a constant without a JSON form; freezing refuses those, so that no picture shows
@@ -13,8 +13,8 @@ impl<'p> View<'p> {
     /// What there is to show of a plan.
     pub fn of(plan: &'p Plan) -> Self {
         let option_sets: Vec<OptionList> = plan.option_sets().iter().map(OptionList::of_node).collect();
-        let nodes: Vec<NodeView<'p>> = (0..index(plan.len())).map(|node| node_view(plan, node, &option_sets)).collect();
-        let edges = (0..).zip(&nodes).flat_map(|(index, node)| edges_of(plan, index, node)).collect();
+        let nodes: Vec<NodeView<'p>> = plan.node_indices().map(|node| node_view(plan, node, &option_sets)).collect();
+        let edges = plan.node_indices().zip(&nodes).flat_map(|(index, node)| edges_of(plan, index, node)).collect();
         View {
             dag_id: plan.id(),
             doc: plan.doc(),
@@ -22,7 +22,7 @@ impl<'p> View<'p> {
             location: plan.location().to_string(),
             options: OptionList::of_dag(plan.options()),
             params: plan.params().iter().map(param_view).collect(),
-            groups: (0..index(plan.groups().len())).map(|group| group_view(plan, group)).collect(),
+            groups: plan.group_indices().map(|group| group_view(plan, group)).collect(),
             nodes,
             edges,
             result: plan
@@ -45,15 +45,18 @@ fn param_view(param: &ParamDef) -> ParamView<'_> {
     }
 }
 
-fn group_view(plan: &Plan, group: u32) -> GroupView<'_> {
-    let groups = plan.groups();
-    let this = &groups[group as usize];
+fn group_view(plan: &Plan, group: GroupIndex) -> GroupView<'_> {
+    let this = plan.group(group);
     let parent = this.parent.map(|parent| group_ref(plan, parent));
     GroupView { id: &this.id, label: inside(&this.id, parent), parent }
 }
 
-fn group_ref(plan: &Plan, group: u32) -> Ref<'_> {
-    Ref { index: group, id: &plan.groups()[group as usize].id }
+fn group_ref(plan: &Plan, group: GroupIndex) -> Ref<'_> {
+    Ref { index: group.as_u32(), id: &plan.group(group).id }
+}
+
+fn node_ref(plan: &Plan, node: NodeIndex) -> Ref<'_> {
+    Ref { index: node.as_u32(), id: plan.node(node).id() }
 }
 
 /// The name without that of the group around it.
@@ -62,8 +65,8 @@ fn inside<'p>(id: &'p str, group: Option<Ref<'_>>) -> &'p str {
     own.unwrap_or(id)
 }
 
-fn node_view<'p>(plan: &'p Plan, at: u32, option_sets: &[OptionList]) -> NodeView<'p> {
-    let node = &plan.nodes()[at as usize];
+fn node_view<'p>(plan: &'p Plan, at: NodeIndex, option_sets: &[OptionList]) -> NodeView<'p> {
+    let node = plan.node(at);
     let def = plan.def(at);
     let group = node.group().map(|group| group_ref(plan, group));
     let args = plan.args(at).enumerate().map(|(position, arg)| {
@@ -89,10 +92,7 @@ fn node_view<'p>(plan: &'p Plan, at: u32, option_sets: &[OptionList]) -> NodeVie
         built_in: def.is_built_in(),
         kind: def.kind.name(),
         group,
-        each: plan.place(at).mapping.map(|mapping| {
-            let expand = plan.mappings()[mapping as usize].expand;
-            Ref { index: expand, id: plan.nodes()[expand as usize].id() }
-        }),
+        each: plan.place(at).mapping.map(|mapping| node_ref(plan, plan.mapping(mapping).expand)),
         description: def.doc,
         output: def.output.short(),
         options: option_sets[plan.options_index(at)].clone().of_place(def.isolation, !plan.teardowns_of(at).is_empty()),
@@ -102,8 +102,8 @@ fn node_view<'p>(plan: &'p Plan, at: u32, option_sets: &[OptionList]) -> NodeVie
 }
 
 /// The edges that end at a node, each once.
-fn edges_of<'p>(plan: &'p Plan, index: u32, node: &NodeView<'p>) -> Vec<EdgeView<'p>> {
-    let to = Ref { index, id: node.id };
+fn edges_of<'p>(plan: &'p Plan, index: NodeIndex, node: &NodeView<'p>) -> Vec<EdgeView<'p>> {
+    let to = node_ref(plan, index);
     let mut edges = Vec::new();
     for arg in &node.args {
         if let ArgValue::Edges { edge, sources, .. } = &arg.value {
@@ -125,9 +125,8 @@ fn edges_of<'p>(plan: &'p Plan, index: u32, node: &NodeView<'p>) -> Vec<EdgeView
 }
 
 fn endpoint(plan: &Plan, source: Source) -> Option<Endpoint<'_>> {
-    if let Some(task) = source.as_task() {
-        let node = plan.nodes().get(task as usize)?;
-        return Some(Endpoint::Task(Ref { index: task, id: node.id() }));
+    if let Some(node) = source.as_task() {
+        return Some(Endpoint::Task(node_ref(plan, node)));
     }
     let index = source.as_param()?;
     let param = plan.params().get(index as usize)?;
