@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 use taskflow::engine::RunState;
-use taskflow::graph::{ArgPlan, EdgeKind};
+use taskflow::graph::{ArgPlan, EdgeKind, NodeIndex};
 use taskflow::prelude::*;
 use taskflow_tests::common::{Gate, both, failure_of, finish, live, on_both_drivers, reference, state_of, states};
 
@@ -696,7 +696,7 @@ fn one_output_feeds_edges_of_every_kind_at_once() {
         count((0..50).map(|_| all(up, up, up, up, [up], vec![up], [up])).collect::<Vec<_>>())
     });
     let dag = dag.expect("the graph is sound");
-    assert_eq!(dag.plan().consumers(0), 50 * 7);
+    assert_eq!(dag.plan().consumers(NodeIndex::new(0)), 50 * 7);
     on_both_drivers(&dag, |report| assert_eq!(report.result(), Some(&50)));
 }
 

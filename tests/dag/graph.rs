@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use taskflow::engine::{RunState, TaskReport, TaskState};
-use taskflow::graph::{Node, Plan};
+use taskflow::graph::{GroupIndex, Node, NodeIndex, Plan};
 use taskflow::prelude::*;
 use taskflow::{BuildError, BuildErrors, DagOptions, RetryPolicy, Selection, TaskOptions};
 use taskflow_tests::common::{both, on_both_drivers, panic_of, state_of, states};
@@ -60,9 +60,9 @@ fn ids(plan: &Plan) -> Vec<&str> {
 /// The order edges, `a>b`, sorted.
 fn orders(plan: &Plan) -> String {
     let mut edges: Vec<String> = Vec::new();
-    for node in 0..plan.len() as u32 {
+    for node in plan.node_indices() {
         for &(upstream, downstream) in plan.orders(node) {
-            edges.push(format!("{}>{}", plan.nodes()[upstream as usize].id(), plan.nodes()[downstream as usize].id()));
+            edges.push(format!("{}>{}", plan.node(upstream).id(), plan.node(downstream).id()));
         }
     }
     edges.sort();
@@ -138,8 +138,9 @@ fn a_group_puts_its_name_before_ids() {
         group("warehouse", || load("flights", clean(rows)).id("last"))
     });
     assert_eq!(ids(dag.plan()), ["extract", "warehouse.clean", "warehouse.last"]);
+    let warehouse = dag.plan().group_indices().next();
     let groups: Vec<_> = dag.plan().nodes().iter().map(Node::group).collect();
-    assert_eq!(groups, [None, Some(0), Some(0)]);
+    assert_eq!(groups, [None, warehouse, warehouse]);
 }
 
 #[test]
@@ -163,7 +164,8 @@ fn groups_nest_and_number_on_their_own() {
             "outer_2.inner.clean"
         ]
     );
-    let groups: Vec<_> = dag.plan().groups().iter().map(|group| (&*group.id, group.parent)).collect();
+    let groups: Vec<_> =
+        dag.plan().groups().iter().map(|group| (&*group.id, group.parent.map(GroupIndex::as_u32))).collect();
     assert_eq!(
         groups,
         [
@@ -357,7 +359,7 @@ fn the_nearest_place_that_sets_an_option_wins() {
 #[test]
 fn options_have_their_documented_defaults() {
     let dag = build(notify);
-    let options = dag.plan().node_options(0);
+    let options = dag.plan().node_options(NodeIndex::new(0));
     assert_eq!(
         options.retry,
         RetryPolicy {
@@ -1064,7 +1066,7 @@ fn from_follows_order_edges_under_every_rule() {
             b.after(a).trigger_rule(rule)
         });
         let selection = Selection::from(dag.plan(), "a").expect("there is such a task");
-        assert!(selection.contains(1), "under {rule} the task downstream is left out");
+        assert!(selection.contains(NodeIndex::new(1)), "under {rule} the task downstream is left out");
     }
 }
 

@@ -405,7 +405,7 @@ fn running_tasks_can_be_looked_at() {
     let handle = dag.run().start().expect("the graph is sound");
     STARTED.wait_for(2);
     let running: Vec<_> =
-        handle.control().running().into_iter().map(|task| (task.task, task.attempt, task.progress)).collect();
+        handle.control().running().into_iter().map(|task| (task.task.as_u32(), task.attempt, task.progress)).collect();
     RELEASE.open();
     assert_eq!(running, [(0, 2, Some((3, 10))), (2, 1, None)]);
     assert_eq!(handle.plan().len(), 3);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use taskflow::engine::{Engine, Event, Observer, RunState, TaskState};
+use taskflow::engine::{Engine, Event, Observer, RunState, TaskIndex, TaskState};
 use taskflow::prelude::*;
 use taskflow::{DagOptions, Plan, Selection};
 use taskflow_tests::common::{Gate, Log, live, locked, reference};
@@ -54,7 +54,7 @@ fn story(plan: &Plan, events: &[Event]) -> String {
     };
     let line = |event: &Event| match event {
         Event::Task { at, task, attempt, from, to } => {
-            let id = plan.nodes()[*task as usize].id();
+            let id = plan.node(plan.node_of(*task).expect("nothing is mapped")).id();
             format!("{:<4} {id}: {from} -> {to} (attempt {attempt})", format!("{}s", at.since(*start).as_secs()))
         }
         Event::Run { at, to } => format!("{:<4} run: {to}", format!("{}s", at.since(*start).as_secs())),
@@ -175,8 +175,9 @@ fn the_live_engine_tells_the_same_of_each_task() {
         let engine = Engine::builder().workers(workers.try_into().expect("not zero")).build();
         let log = Log::default();
         live(dag.run().engine(&engine.expect("no pool is named")).observe(log.observer()));
-        for task in 0..dag.plan().len() as u32 {
-            assert_eq!(log.of_task(task), expected.of_task(task), "{}", dag.plan().nodes()[task as usize].id());
+        for node in dag.plan().node_indices() {
+            let task = node.task();
+            assert_eq!(log.of_task(task), expected.of_task(task), "{}", dag.plan().node(node).id());
         }
         assert!(matches!(log.events().last(), Some(Event::Run { to: RunState::Failed, .. })));
     }
@@ -210,8 +211,8 @@ fn the_report_comes_after_the_last_event() {
 
 #[test]
 fn an_event_has_a_form_for_machines() {
-    let task =
-        Event::Task { at: Timestamp::EPOCH, task: 3, attempt: 1, from: TaskState::Running, to: TaskState::UpForRetry };
+    let (at, task) = (Timestamp::EPOCH, TaskIndex::new(3));
+    let task = Event::Task { at, task, attempt: 1, from: TaskState::Running, to: TaskState::UpForRetry };
     let run = Event::Run { at: Timestamp::EPOCH, to: RunState::Success };
     let json = |event| serde_json::to_string(event).expect("events have a JSON form");
     insta::assert_snapshot!(json(&task), @r#"{"event":"task","at":"1970-01-01T00:00:00Z","task":3,"attempt":1,"from":"running","to":"up_for_retry"}"#);

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use taskflow::engine::{Engine, Event, RunReport, TaskState};
+use taskflow::engine::{Engine, Event, RunReport, TaskIndex, TaskState};
 use taskflow::prelude::*;
 use taskflow::{Retry, RetryPolicy};
 use taskflow_tests::common::{self, Gate, Log, failure_of, finish, live, on_both_drivers, reference, states};
@@ -112,7 +112,7 @@ fn the_states_of_a_task_that_is_tried_again() {
     live(dag.run().observe(other.observer()));
     for log in [one, other] {
         assert_eq!(
-            log.of_task(0),
+            log.of_task(TaskIndex::new(0)),
             "none>scheduled scheduled>running running>up_for_retry up_for_retry>scheduled scheduled>running \
              running>up_for_retry up_for_retry>scheduled scheduled>running running>success"
         );

@@ -14,7 +14,7 @@ fn rest(subscription: &mut Subscription) -> Vec<Event> {
 }
 
 fn end_of(task: u32, event: &Event) -> bool {
-    matches!(event, Event::Task { task: number, to, .. } if *number == task && to.is_terminal())
+    matches!(event, Event::Task { task: number, to, .. } if number.as_u32() == task && to.is_terminal())
 }
 
 #[test]

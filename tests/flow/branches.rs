@@ -294,10 +294,8 @@ fn what_needs_something_of_its_arm_has_no_gate_beside() {
     });
     let dag = dag.unwrap();
     let plan = dag.plan();
-    let gated: Vec<&str> = (0..plan.len() as u32)
-        .filter(|&node| plan.gate(node).is_some())
-        .map(|node| plan.nodes()[node as usize].id())
-        .collect();
+    let gated: Vec<&str> =
+        plan.node_indices().filter(|&node| plan.gate(node).is_some()).map(|node| plan.node(node).id()).collect();
     assert_eq!(gated, ["other"]);
 }
 
@@ -626,7 +624,7 @@ proptest! {
         let dag = Dag::build("tree", || tree.draw()).expect("the graph is sound");
         on_both_drivers(&dag, |report| {
             assert_eq!(report.result(), Some(&tree.result()), "{}", states(report));
-            let leaves = report.tasks().filter(|task| report.plan().def(task.index()).id == "leaf");
+            let leaves = report.tasks().filter(|task| report.plan().def(task.node()).id == "leaf");
             assert_eq!(leaves.filter(|task| task.state() == TaskState::Success).count(), 1, "{}", states(report));
         });
     }

@@ -374,7 +374,7 @@ fn the_order_in_which_upstreams_end_changes_nothing() {
         on_both_drivers(&dag.expect("the graph is sound"), |report| {
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
             for task in report.tasks() {
-                if report.plan().node_options(task.index()).tags == ["under"] {
+                if report.plan().node_options(task.node()).tags == ["under"] {
                     *counts.entry(task.state().name()).or_default() += 1;
                 }
             }

@@ -204,11 +204,11 @@ fn freezing_is_deterministic() {
     };
     let text = |dag: &Dag<u64>| {
         let plan = Arc::clone(dag.plan());
-        let nodes = (0..plan.len() as u32).map(|node| {
-            let upstreams: Vec<u32> = plan.upstreams(node).collect();
+        let nodes = plan.node_indices().map(|node| {
+            let upstreams: Vec<_> = plan.upstreams(node).collect();
             format!(
                 "{} {:?} {upstreams:?} {:?}",
-                plan.nodes()[node as usize].id(),
+                plan.node(node).id(),
                 plan.args(node).collect::<Vec<_>>(),
                 plan.successors(node)
             )

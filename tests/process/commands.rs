@@ -55,7 +55,7 @@ fn values_of_tasks_are_arguments_and_environment_and_order_the_command_after_the
     })
     .unwrap();
     let it = dag.plan().find("it").unwrap();
-    assert_eq!(dag.plan().nodes()[it as usize].id(), "it");
+    assert_eq!(dag.plan().node(it).id(), "it");
     let report = live(dag.run());
     assert_eq!(report.success().unwrap().last_line, "3 monday monday fixed script");
     let report = dag.run().run_sequentially().unwrap();

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError, mpsc};
 use std::time::Duration;
 
 use proptest::test_runner::{Config as ProptestConfig, RngSeed};
-use taskflow::engine::{Event, RunHandle, RunReport, RunRequest, TaskState};
+use taskflow::engine::{Event, RunHandle, RunReport, RunRequest, TaskIndex, TaskState};
 use taskflow::{Dag, Value};
 
 /// How long anything may take before a test gives up. Far more than anything needs: it only turns a
@@ -42,12 +42,10 @@ pub fn both<T: Value>(request: impl Fn() -> RunRequest<T>, check: impl Fn(&RunRe
 /// The end of a run; a run that hangs fails the test and says what it hangs in.
 pub fn finish<T: Value>(handle: RunHandle<T>) -> RunReport<T> {
     let control = handle.control();
-    let plan = Arc::clone(handle.plan());
     match patiently(move || handle.wait()) {
         Some(report) => report,
         None => {
-            let running: Vec<_> =
-                control.running().into_iter().map(|task| plan.nodes()[task.task as usize].id().to_owned()).collect();
+            let running: Vec<_> = control.running().into_iter().map(|task| task.id).collect();
             panic!("the run does not come to an end; running are {running:?}");
         }
     }
@@ -187,7 +185,7 @@ impl Log {
     }
 
     /// The changes of one task, `none>scheduled scheduled>running ..`.
-    pub fn of_task(&self, wanted: u32) -> String {
+    pub fn of_task(&self, wanted: TaskIndex) -> String {
         let changes = self.events().into_iter().filter_map(|event| match event {
             Event::Task { task, from, to, .. } if task == wanted => Some(format!("{from}>{to}")),
             _ => None,

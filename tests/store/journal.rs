@@ -135,7 +135,7 @@ async fn what_was_cancelled_is_told_by_the_history() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("interrupted", || step_of(waits(step_of(20))))?;
     let handle = dag.run().journal(&journal).grace(Duration::from_secs(5)).start()?;
-    while !handle.control().running().iter().any(|task| task.task == 1) {
+    while !handle.control().running().iter().any(|task| task.task.as_u32() == 1) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     handle.control().cancel("enough");

@@ -20,7 +20,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use serde::{Deserialize, Serialize};
-use taskflow::engine::{Durability, Engine, Event, RunReport, RunState, TaskState};
+use taskflow::engine::{Durability, Engine, Event, RunReport, RunState, TaskIndex, TaskState};
 use taskflow::journal::Journal;
 use taskflow::prelude::*;
 use taskflow::{DagOptions, Selection};
@@ -676,7 +676,7 @@ fn check_report(graph: &Graph, expected: &Expected, report: &RunReport<u32>) -> 
             prop_assert!(pair[0].started <= pair[0].ended && pair[0].ended <= pair[1].started);
         }
         // Whatever it needed had ended.
-        let node = &graph.nodes[task.index() as usize];
+        let node = &graph.nodes[task.index().as_usize()];
         if let Some(started) = task.started() {
             for upstream in node.required.iter().chain(&node.optional).chain(&node.outcome) {
                 let upstream = report.task(&format!("t{upstream}")).expect("there is such a task");
@@ -773,13 +773,13 @@ fn check_story(graph: &Graph, events: &[Event]) -> Result<(Vec<TaskState>, RunSt
     let initial = |index| if taken.contains(&index) { TaskState::None } else { TaskState::Removed };
     let mut states: Vec<TaskState> = (0..graph.nodes.len()).map(initial).collect();
     let mut attempts = vec![0u32; states.len()];
-    let mut times: BTreeMap<u32, Timestamp> = BTreeMap::new();
+    let mut times: BTreeMap<TaskIndex, Timestamp> = BTreeMap::new();
     let (last, before) = events.split_last().expect("there is at least the end of the run");
     for event in before {
         let Event::Task { at, task, attempt, from, to } = event else {
             return Err(TestCaseError::fail(format!("{event:?} is not the last event")));
         };
-        let index = *task as usize;
+        let index = task.as_usize();
         let node = &graph.nodes[index];
         prop_assert_eq!(states[index], *from, "t{} was not {} before", index, from);
         let legal = LEGAL.iter().find(|(state, _)| state == from).is_some_and(|(_, next)| next.contains(to));
@@ -983,7 +983,7 @@ proptest! {
             }
             // What was never given to a worker did not run; what ran was told of.
             for (task, node) in report.tasks().zip(&graph.nodes) {
-                let ran = notes.attempts.iter().filter(|(index, _)| *index == task.index() as usize).count();
+                let ran = notes.attempts.iter().filter(|(index, _)| *index == task.index().as_usize()).count();
                 prop_assert!(ran as u32 <= task.attempt_count(), "{:?} of {:?}", task, node);
                 if task.state() == TaskState::Success {
                     prop_assert_eq!(ran as u32, task.attempt_count());

@@ -58,10 +58,20 @@ pub(crate) struct At {
 }
 
 impl NodeIndex {
-    /// The task instance of a node outside every mapping: it has the number of its node.
+    /// The task instance of the node, if the node is outside every `each`: then it has the number of
+    /// its node.
     #[inline]
-    pub(crate) fn task(self) -> TaskIndex {
+    pub const fn task(self) -> TaskIndex {
         TaskIndex::new(self.as_u32())
+    }
+}
+
+impl Plan {
+    /// The node of a task instance outside every `each`. For one of an element see
+    /// [`TaskReport::node`](crate::engine::TaskReport::node).
+    pub fn node_of(&self, task: TaskIndex) -> Option<NodeIndex> {
+        let node = NodeIndex::new(task.as_u32());
+        (task.as_usize() < self.len() && !self.is_mapped(node)).then_some(node)
     }
 }
 
