@@ -160,8 +160,8 @@ impl<T> fmt::Debug for Mapped<T> {
 /// What the closure of an [`each`](Output::each) may return: the [`Output`] of a task, or the
 /// result of an inner `each`.
 #[diagnostic::on_unimplemented(
-    message = "the closure of `each` returns `{Self}`",
-    label = "not the output of a task",
+    message = "the closure of `each` returns `{Self}`, and not the output of a task",
+    label = "this closure must return an `Output`",
     note = "return the `Output` of one of its tasks, or the result of an inner `each`"
 )]
 pub trait EachResult {
@@ -172,6 +172,7 @@ pub trait EachResult {
     fn into_output(self) -> Output<Self::Item>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Value + Clone> EachResult for Output<T> {
     type Item = T;
     fn into_output(self) -> Output<T> {
@@ -179,6 +180,7 @@ impl<T: Value + Clone> EachResult for Output<T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Value + Clone> EachResult for Mapped<T> {
     type Item = Vec<T>;
     #[track_caller]
