@@ -1,4 +1,4 @@
-//! `cancel RUN`: ends a run early, whoever runs it.
+//! `cancel RUN`: ends a run early, whichever process runs it.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -11,15 +11,10 @@ use crate::run::RunState;
 
 pub(super) fn command() -> Command {
     Command::new("cancel")
-        .about("End a run early, also one that another process runs")
+        .about("Cancel a run, also one that another process runs")
         .arg(run_args::run())
         .arg(run_args::reason())
-        .arg(
-            Arg::new("no-wait")
-                .long("no-wait")
-                .action(ArgAction::SetTrue)
-                .help("Ask for it, and do not wait for the end"),
-        )
+        .arg(Arg::new("no-wait").long("no-wait").action(ArgAction::SetTrue).help("Do not wait until the run has ended"))
 }
 
 pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {

@@ -1,4 +1,4 @@
-//! The DAGs of the binary, and which of them is meant.
+//! The DAGs of the binary, and the choice of one.
 
 use super::error::CliError;
 use super::format;
@@ -23,12 +23,12 @@ impl Dags {
         self.0.chunk_by(|a, b| a.id == b.id).map(|same| same[0])
     }
 
-    /// Whether there is a DAG that need not be named.
+    /// Whether the name of the DAG may be omitted.
     pub(super) fn has_one(&self) -> bool {
         self.0.len() == 1
     }
 
-    /// The DAG that is meant: the one of this name, or the only one.
+    /// The DAG of this name; without a name, the only one.
     pub(super) fn find(&self, name: Option<&str>) -> Result<&'static DagDef, CliError> {
         let Some(name) = name else {
             return match &*self.0 {

@@ -1,4 +1,4 @@
-//! `config show`, `config path`: what the program is told from outside, and where that comes from.
+//! `config show`, `config path`: the configuration and the origins of its values.
 
 use std::path::{Path, PathBuf};
 
@@ -20,14 +20,14 @@ pub(super) fn command() -> Command {
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .subcommand(
-            Command::new("show").about("List everything that is configured; secrets as ***").arg(
+            Command::new("show").about("List the whole configuration; secrets are shown as ***").arg(
                 Arg::new("origin")
                     .long("origin")
                     .action(ArgAction::SetTrue)
-                    .help("Say of each where it comes from: a line of the file, the environment, a flag"),
+                    .help("Show where each value comes from: a line of the file, the environment, a flag"),
             ),
         )
-        .subcommand(Command::new("path").about("Print the path of the file that is read"))
+        .subcommand(Command::new("path").about("Print the path of the configuration file"))
 }
 
 pub(super) fn config(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
@@ -53,7 +53,7 @@ fn show(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-/// A line of what is shown.
+/// A row of the table.
 #[derive(Debug, Serialize)]
 struct Row {
     section: &'static str,
@@ -62,7 +62,7 @@ struct Row {
     origin: From,
 }
 
-/// Where a value comes from, for programs.
+/// The origin of a value in the JSON document.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum From {
@@ -83,7 +83,7 @@ impl From {
         }
     }
 
-    /// The same for people.
+    /// The origin in the table.
     fn text(&self) -> String {
         match self {
             From::Default => "default".to_owned(),
@@ -116,7 +116,7 @@ fn table(rows: &[Row], origin: bool, terminal: &Terminal) -> String {
     let mut table = grid(titles, terminal.colour_stdout, terminal.width_stdout());
     for row in rows {
         let text = row.value.as_str().map_or_else(|| row.value.to_string(), str::to_owned);
-        // What is given stands out among the defaults.
+        // Given values stand out among the defaults.
         let value = match row.origin {
             From::Default => Cell::new(text).add_attribute(Attribute::Dim),
             _ => Cell::new(text),
@@ -130,7 +130,7 @@ fn table(rows: &[Row], origin: bool, terminal: &Terminal) -> String {
     table.trim_fmt() + "\n"
 }
 
-/// Where the file is, also one that cannot be understood.
+/// Prints the path of the file, even if the file has mistakes.
 fn path(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     match setup::builder(matches).path() {
         Some(path) => {

@@ -1,4 +1,4 @@
-//! `db`: keeping the home in order.
+//! `db`: keeps the store in order.
 
 use std::time::Duration;
 
@@ -14,32 +14,32 @@ use crate::ops::{self, Checked, RunSummaryDocument};
 
 pub(super) fn command() -> Command {
     Command::new("db")
-        .about("Keep the store of runs in order: check, prune, vacuum, path")
+        .about("Maintain the store of runs: check, prune, vacuum, path")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommand(Command::new("check").about("RunView for damage; reads everything there is"))
+        .subcommand(Command::new("check").about("Check the store for damage; reads everything"))
         .subcommand(
             Command::new("prune")
-                .about("Forget old runs that have ended, with their values and logs")
+                .about("Delete old runs that have ended, with their values and logs")
                 .arg(
                     Arg::new("older-than")
                         .long("older-than")
                         .value_name("SPAN")
                         .required(true)
                         .value_parser(format::span)
-                        .help("Those asked for longer ago than this, such as 30d"),
+                        .help("Only runs created longer ago than this, such as 30d"),
                 )
-                .arg(Arg::new("dag").long("dag").value_name("DAG").help("Those of this DAG"))
+                .arg(Arg::new("dag").long("dag").value_name("DAG").help("Only runs of this DAG"))
                 .arg(run_args::states())
                 .arg(
                     Arg::new("dry-run")
                         .long("dry-run")
                         .action(ArgAction::SetTrue)
-                        .help("List the runs that would go, and do nothing"),
+                        .help("List the runs that would be deleted, and change nothing"),
                 ),
         )
-        .subcommand(Command::new("vacuum").about("Give the room of forgotten runs back to the file system"))
+        .subcommand(Command::new("vacuum").about("Return the space of deleted runs to the file system"))
         .subcommand(Command::new("path").about("Print the path of the store"))
 }
 

@@ -1,4 +1,4 @@
-//! `explain RUN [TASK]`: why a task is where it is.
+//! `explain RUN [TASK]`: explains the states of tasks.
 
 use clap::{ArgMatches, Command};
 
@@ -8,14 +8,14 @@ use super::terminal::{Paint, Terminal};
 use super::{args, run_args, status};
 use crate::journal::{Explanation, RunHistory};
 
-/// More tasks are only counted.
+/// Further tasks are only counted.
 const SHOWN: usize = 50;
 
 pub(super) fn command() -> Command {
     Command::new("explain")
-        .about("Say why tasks of a run wait, did not run or failed")
+        .about("Explain why tasks of a run wait, did not run or failed")
         .arg(run_args::run())
-        .arg(run_args::task().help("Which task [default: all that have not succeeded]"))
+        .arg(run_args::task().help("Only this task [default: all that have not succeeded]"))
 }
 
 pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {

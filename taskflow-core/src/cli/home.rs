@@ -1,5 +1,5 @@
-//! The home of a call: the directory that `--home` names, or `TASKFLOW_HOME`, or the configuration,
-//! or `.taskflow` here.
+//! The home of a call: the directory of `--home`, of `TASKFLOW_HOME`, of the configuration, or
+//! `.taskflow` here.
 //!
 //! Adds to [`ops::Home`](crate::ops::Home) the flags, and a runtime to wait for operations.
 
@@ -29,26 +29,26 @@ pub(super) fn arg() -> Arg {
         .value_parser(value_parser!(PathBuf))
         .global(true)
         .display_order(901)
-        .help(format!("Where runs are kept [default: ${VARIABLE}, or {}]", ops::Home::DEFAULT))
+        .help(format!("Directory of runs [default: ${VARIABLE}, or {}]", ops::Home::DEFAULT))
 }
 
-/// `--sync`, of verbs that run something.
+/// `--sync`, for verbs that run something.
 pub(super) fn sync_arg() -> Arg {
     Arg::new("sync")
         .long("sync")
         .value_name("SYNC")
         .value_parser(["full", "normal"])
-        .help("What is stored survives a loss of power (`full`), or the end of the process only (`normal`) [default: full]")
+        .help("Commits survive a power failure (`full`) or only the end of the process (`normal`) [default: full]")
         .hide_possible_values(true)
 }
 
-/// `--durability`, with these words.
+/// `--durability`, with these values.
 pub(super) fn durability_arg(words: &[Durability]) -> Arg {
     Arg::new("durability")
         .long("durability")
         .value_name("HOW")
         .value_parser(PossibleValuesParser::new(words.iter().map(|durability| durability.name())))
-        .help("Whether a task waits until what it depends on is stored [default: strict]")
+        .help("Whether a task waits until its inputs are stored [default: strict]")
 }
 
 /// The durability of `--durability`, or of the configuration.

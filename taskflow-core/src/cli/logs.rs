@@ -18,17 +18,21 @@ pub(super) fn command() -> Command {
     Command::new("logs")
         .about("Show what tasks of a run logged")
         .arg(run_args::run())
-        .arg(run_args::task().help("Which task [default: all, in the order of time]"))
+        .arg(run_args::task().help("Only this task [default: all, ordered by time]"))
         .arg(
             Arg::new("attempt")
                 .long("attempt")
                 .value_name("N")
                 .value_parser(value_parser!(u32).range(1..))
                 .requires("task")
-                .help("This attempt only"),
+                .help("Only this attempt"),
         )
         .arg(
-            Arg::new("follow").long("follow").short('f').action(ArgAction::SetTrue).help("Go on until the run is over"),
+            Arg::new("follow")
+                .long("follow")
+                .short('f')
+                .action(ArgAction::SetTrue)
+                .help("Continue until the run has ended"),
         )
         .arg(
             Arg::new("level")
@@ -36,9 +40,9 @@ pub(super) fn command() -> Command {
                 .value_name("LEVEL")
                 .ignore_case(true)
                 .value_parser(LEVELS.map(|(name, _)| name))
-                .help("Records of this level and above"),
+                .help("Only records of this level and above"),
         )
-        .arg(run_args::json().help("One JSON object a line"))
+        .arg(run_args::json().help("One JSON object per line"))
 }
 
 const LEVELS: [(&str, LogLevel); 5] = [
@@ -49,9 +53,9 @@ const LEVELS: [(&str, LogLevel); 5] = [
     ("error", LogLevel::Error),
 ];
 
-/// Between two looks at files that grow.
+/// Between two reads of growing files.
 const PACE: Duration = Duration::from_millis(100);
-/// Between two looks whether the run is over.
+/// Between two checks whether the run has ended.
 const STATE: Duration = Duration::from_millis(250);
 
 pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
@@ -83,7 +87,7 @@ pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     Ok(Exit::Success)
 }
 
-/// What was asked for.
+/// The selected logs.
 struct Asked {
     run: String,
     number: i64,
@@ -104,7 +108,7 @@ struct Line<'a> {
 }
 
 impl Asked {
-    /// What narrows the question, if something does.
+    /// The selection in words, if there is one.
     fn limits(&self) -> String {
         let attempt = self.attempt.map(|attempt| format!(" in attempt {attempt}")).unwrap_or_default();
         let level = match self.level {
@@ -114,10 +118,10 @@ impl Asked {
         attempt + &level
     }
 
-    /// The lines of these records, in the order of time.
+    /// The lines of these records, ordered by time.
     fn lines(&self, mut records: Vec<(&str, u32, LogRecord)>, terminal: &Terminal) -> String {
         records.retain(|(_, _, record)| record.level >= self.level);
-        // Stable: records of one attempt at one time stay in their order.
+        // Stable: records of an attempt with the same time keep their order.
         records.sort_by_key(|(_, _, record)| record.at);
         let mut text = String::new();
         for (task, attempt, record) in &records {
@@ -148,7 +152,7 @@ impl Asked {
         Ok(attempts)
     }
 
-    /// What there is; `false` if there is nothing.
+    /// Prints the records; `false` if there are none.
     fn print(&self, terminal: &Terminal) -> Result<bool, CliError> {
         let attempts = self.attempts()?;
         let mut records = Vec::new();
@@ -163,7 +167,7 @@ impl Asked {
         Ok(!text.is_empty())
     }
 
-    /// What there is and what comes, until nobody runs the run any more.
+    /// Prints the records, and new ones until no process runs the run.
     fn follow(&self, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<bool, CliError> {
         let mut open: HashMap<(String, u32), Follow> = HashMap::new();
         let mut written = false;
@@ -189,7 +193,7 @@ impl Asked {
             if !text.is_empty() && !terminal.offer(&text)? {
                 return Ok(true);
             }
-            // The end of a run is stored a moment before its logs are written out.
+            // The end of a run is stored shortly before its last log records are written.
             if over && looked.is_some_and(|looked| looked.elapsed() >= STATE / 2) {
                 return Ok(written);
             }

@@ -1,10 +1,10 @@
-//! `mark STATE RUN TASK..`: says what became of tasks.
+//! `mark STATE RUN TASK..`: sets the state of tasks.
 
 use clap::{Arg, ArgMatches, Command};
 
 use super::error::{CliError, Exit};
 use super::home::{self, Home};
-use super::resume::go_on;
+use super::resume::run_rest;
 use super::terminal::Terminal;
 use super::{args, run_args};
 use crate::journal::TaskFilter;
@@ -15,11 +15,11 @@ const STATES: [TaskState; 3] = [TaskState::Success, TaskState::Failed, TaskState
 
 pub(super) fn command() -> Command {
     let command = Command::new("mark")
-        .about("Say what became of tasks of a run: success, failed or skipped")
+        .about("Set the state of tasks of a run: success, failed or skipped")
         .arg(Arg::new("as").value_name("STATE").required(true).value_parser(STATES.map(TaskState::name)))
         .arg(run_args::run())
         .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(1..).required(true).help("These tasks"))
-        .arg(run_args::json_value().help("What they are to have returned, with `mark success`"))
+        .arg(run_args::json_value().help("What they returned, with `mark success`"))
         .arg(run_args::reason());
     run_args::going_on(command)
 }
@@ -43,7 +43,7 @@ pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     let (number, tasks) = (marked.number, run_args::tasks_of(marked.number, &marked.tasks));
     if let Some(request) = marked.request.take() {
         terminal.note(&format!("marked as {state}: {tasks}"));
-        return go_on(request, matches, &journal, home, terminal);
+        return run_rest(request, matches, &journal, home, terminal);
     }
     if args::wants_json(matches) {
         return run_args::print_json(&marked, terminal);

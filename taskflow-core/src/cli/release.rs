@@ -1,4 +1,4 @@
-//! `release RUN KEY`: says that an event has come for which tasks wait.
+//! `release RUN KEY`: sends an event that tasks wait for.
 
 use clap::{Arg, ArgMatches, Command};
 
@@ -10,10 +10,10 @@ use crate::ops;
 
 pub(super) fn command() -> Command {
     Command::new("release")
-        .about("Say that an event has come for which tasks of a run wait")
+        .about("Send an event that tasks of a run wait for")
         .arg(run_args::run())
-        .arg(Arg::new("key").value_name("KEY").required(true).help("Which event: what `explain` names"))
-        .arg(run_args::json_value().help("What it brings [default: null]"))
+        .arg(Arg::new("key").value_name("KEY").required(true).help("Key of the event, as `explain` shows it"))
+        .arg(run_args::json_value().help("Value of the event [default: null]"))
         .arg(run_args::reason())
 }
 

@@ -1,4 +1,4 @@
-//! `runs`: the runs that are kept, newest first.
+//! `runs`: lists stored runs, newest first.
 
 use std::time::Duration;
 
@@ -19,22 +19,22 @@ use crate::store::RunFilter;
 
 pub(super) fn command() -> Command {
     Command::new("runs")
-        .about("List the runs that are kept, newest first")
-        .arg(Arg::new("dag").long("dag").value_name("DAG").help("Those of this DAG"))
+        .about("List stored runs, newest first")
+        .arg(Arg::new("dag").long("dag").value_name("DAG").help("Only runs of this DAG"))
         .arg(run_args::states())
         .arg(
             Arg::new("since")
                 .long("since")
                 .value_name("TIME")
                 .value_parser(since)
-                .help("Those asked for since then: a span before now such as 2d, or a time or day"),
+                .help("Only runs created since then: a span such as 2d, a time or a day"),
         )
         .arg(
             Arg::new("limit")
                 .long("limit")
                 .value_name("N")
                 .value_parser(value_parser!(u32))
-                .help("Not more than these; 0 for all [default: 20]"),
+                .help("At most this many; 0 for all [default: 20]"),
         )
 }
 
@@ -93,7 +93,7 @@ fn nothing(home: &Home, filter: &RunFilter) -> String {
 
 pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
     let dates = runs.iter().any(|run| is_about_another_time(run.info.logical_date, run.created));
-    let mut titles = vec![">run", "dag", "=state", "=asked for", ">duration", "tasks"];
+    let mut titles = vec![">run", "dag", "=state", "=created", ">duration", "tasks"];
     if dates {
         titles.insert(4, "=logical date");
     }
@@ -121,7 +121,7 @@ pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
     table.trim_fmt() + "\n"
 }
 
-/// A run started by hand is about the time of its start, which need not be said twice.
+/// The logical date of a manual run is its creation, which is not worth a second column.
 pub(super) fn is_about_another_time(logical_date: Timestamp, created: Timestamp) -> bool {
     const SAME: Duration = Duration::from_secs(60);
     created.since(logical_date) > SAME || logical_date.since(created) > SAME

@@ -1,9 +1,8 @@
-//! A run told in plain lines, where there is no terminal or it cannot redraw.
+//! A run in plain lines, where there is no terminal that can be redrawn.
 //!
-//! A line for each task that came to its end or will be tried again. In a large DAG only for those
-//! that failed, and one for each tenth of the tasks. The lines carry the time of what they tell, to
-//! which they may come a little late: they are read off the run several times a second, which costs
-//! the run nothing.
+//! A line for each task that has ended or will be retried; in a large DAG for failed tasks only,
+//! and one for each tenth of the tasks. Each line has the time of its event and may be printed a
+//! little later: the run is sampled several times a second, which costs the run nothing.
 
 use std::collections::HashSet;
 
@@ -13,18 +12,18 @@ use crate::dag::Plan;
 use crate::engine::TaskReport;
 use crate::run::TaskState;
 
-/// A DAG with more tasks is told in tenths.
+/// A DAG with more tasks is reported in tenths.
 const LARGE: usize = 200;
-/// Failures of a large DAG that are told one by one.
+/// How many failures of a large DAG are reported one by one.
 const FAILURES: usize = 20;
 
-/// What has been told.
+/// What has been reported.
 #[derive(Debug)]
 pub(in crate::cli) struct Log {
     large: bool,
-    /// When this process took the run: what happened before is not news.
+    /// When this process started or resumed the run: earlier events are not reported.
     since: Timestamp,
-    /// For each task: its failed attempts that were told, and whether its end was.
+    /// For each task: its reported failed attempts, and whether its end was reported.
     told: Vec<(u32, bool)>,
     failures: HashSet<u32>,
     tenths: usize,
@@ -36,15 +35,15 @@ impl Log {
         Log { large, since, told: Vec::new(), failures: HashSet::new(), tenths: 0 }
     }
 
-    /// The lines about what is new, oldest first.
+    /// The lines about new events, oldest first.
     pub(super) fn news<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>, now: Timestamp) -> Vec<String> {
-        // The elements of a list may make a small DAG a large one.
+        // The elements of a mapped task can turn a small DAG into a large one.
         let tasks: Vec<TaskReport<'a>> = tasks.collect();
         self.large |= tasks.len() > LARGE;
         let tasks = tasks.into_iter();
         let mut news = if self.large { self.large(tasks, now) } else { self.small(tasks) };
         news.retain(|&(time, _)| time >= self.since);
-        // Stable: what happened at one time stays in the order of the plan.
+        // Stable: events at the same time stay in the order of the plan.
         news.sort_by_key(|&(time, _)| time);
         news.into_iter().map(|(time, text)| format!("{} {text}", format::time(time))).collect()
     }

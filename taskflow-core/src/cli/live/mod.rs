@@ -1,4 +1,4 @@
-//! A run while it goes on: who watches it, and what ends it early.
+//! A run in progress: how it is shown, and signals that end it early.
 
 mod bar;
 #[cfg(unix)]
@@ -30,32 +30,30 @@ use crate::engine::{Engine, RunControl, RunHandle, RunReport};
 use crate::run::RunInfo;
 use crate::value::AnyValue;
 
-/// A run that is over.
+/// A run that has ended.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) report: RunReport,
-    /// What the task that makes the result gave, as the DAG returns it, or why it cannot be made of
-    /// that.
+    /// The result of the DAG, or why it cannot be computed.
     pub(super) result: Result<Option<AnyValue>, Failure>,
-    /// What ended it early.
+    /// The signal that ended it early.
     pub(super) signal: Option<Signal>,
-    /// The number it is kept under, if it is.
+    /// Its number, if it is stored.
     pub(super) number: Option<i64>,
 }
 
-/// A run that is over sooner is not watched at all: a view that comes and goes in that time only
-/// flickers.
+/// A shorter run is not shown: the view would only flicker.
 const FIRST_LOOK: Duration = Duration::from_millis(150);
-/// Between two looks.
+/// Between two samples.
 const PACE: Duration = Duration::from_millis(100);
-/// Between two looks for the number of a run that has just started.
+/// Between two checks for the number of a run that has just started.
 const SOON: Duration = Duration::from_millis(2);
-/// How long the first line waits for it.
+/// How long the first line waits for the number.
 const NUMBER: Duration = Duration::from_secs(1);
-/// A look holds the engine still: looking takes at most this part of the time.
+/// A sample holds the lock of the engine: sampling takes at most this fraction of the time.
 const SHARE: u32 = 100;
 
-/// Watches the run to its end.
+/// Follows the run to its end.
 pub(super) async fn follow(
     handle: RunHandle<()>,
     mut watcher: Watcher,
@@ -80,7 +78,8 @@ pub(super) async fn follow(
                 }
                 stopped_by = Some(signal);
                 watcher.open(control.number(), terminal);
-                // RunOutput as it is now: what is asked to end may end before we have said so.
+                // Counted first: tasks that are asked to stop may end before the message is
+                // printed.
                 let told = waiting(&control, grace, signal);
                 control.cancel(signal.reason());
                 watcher.note(&told, terminal);
@@ -108,8 +107,9 @@ pub(super) async fn follow(
     Ended { report, result, signal: stopped_by, number }
 }
 
-/// Stays until the runs that this one has triggered are over, because they end with the process.
-/// After a signal that is as long as running tasks may take to end; another signal ends it at once.
+/// Waits until the runs that this one has triggered have ended, because they would end with the
+/// process. After a signal it waits for the grace time at most; another signal ends the waiting at
+/// once.
 pub(super) async fn stay(
     engine: &Engine,
     ended: &Ended,
@@ -121,7 +121,7 @@ pub(super) async fn stay(
 
     let until = ended.signal.map(|_| Instant::now() + grace);
     let mut teller = told_by.filter(|_| ended.signal.is_none());
-    // What they wait for has been told before the end of the run that waits.
+    // Runs that end with this one need a moment.
     let soon = Instant::now() + LOOK;
     loop {
         let left = engine.run_count();
@@ -132,7 +132,7 @@ pub(super) async fn stay(
             && let Some(terminal) = teller.take()
         {
             let runs = format::count(left, "run");
-            let go = if left == 1 { "goes" } else { "go" };
+            let go = if left == 1 { "runs" } else { "run" };
             terminal.note(&format!("{runs} that it has triggered {go} on; Ctrl-C leaves them to `resume`"));
         }
         tokio::select! {
@@ -154,7 +154,7 @@ fn look_at_logs(echo: &mut Echo, watcher: &Watcher, control: &RunControl, termin
     }
 }
 
-/// What is said after the first Ctrl-C.
+/// The message after the first Ctrl-C.
 fn waiting(control: &RunControl, grace: Duration, signal: Signal) -> String {
     let again = match signal {
         Signal::Interrupt => "Ctrl-C again",
@@ -171,17 +171,17 @@ fn waiting(control: &RunControl, grace: Duration, signal: Signal) -> String {
     }
 }
 
-/// Who watches.
+/// How a run is shown.
 #[derive(Debug)]
 pub(super) enum Watcher {
-    /// Nobody.
+    /// Not at all.
     Quiet,
     Lines {
         log: Log,
-        /// The first line, until it is said: it waits a moment for the number of the run.
+        /// The first line, until it is printed: it waits a moment for the number of the run.
         opening: Option<Opening>,
     },
-    /// The view, once there is one.
+    /// The progress view, once it is shown.
     View(Option<Bar>),
 }
 
@@ -200,7 +200,7 @@ impl Opening {
     fn line(&self, number: Option<i64>) -> String {
         let Opening { at, dag, run, tasks, goes_on } = self;
         let run = number.map_or_else(|| run.clone(), |number| format!("{number} ({run})"));
-        let goes_on = if *goes_on { " goes on" } else { "" };
+        let goes_on = if *goes_on { " resumed" } else { "" };
         format!("{} {dag}: run {run} of {}{goes_on}", format::time(*at), format::count(*tasks, "task"))
     }
 }
@@ -223,12 +223,12 @@ impl Watcher {
         matches!(self, Watcher::Quiet)
     }
 
-    /// Whether its first line is still to be said.
+    /// Whether its first line is still to be printed.
     fn is_silent(&self) -> bool {
         matches!(self, Watcher::Lines { opening: Some(_), .. })
     }
 
-    /// Says the first line.
+    /// Prints the first line.
     fn open(&mut self, number: Option<i64>, terminal: &Terminal) {
         if let Watcher::Lines { opening, .. } = self
             && let Some(opening) = opening.take()
@@ -263,7 +263,7 @@ impl Watcher {
         }
     }
 
-    /// The last thing that is said.
+    /// Prints the last line.
     fn quit(&self, line: &str, terminal: &Terminal) {
         match self {
             Watcher::View(Some(bar)) => bar.quit(line),

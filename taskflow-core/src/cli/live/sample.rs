@@ -1,4 +1,4 @@
-//! What the progress view shows, taken in one look.
+//! A snapshot of a run for the progress view.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::base::Timestamp;
 use crate::engine::LiveRun;
 use crate::run::TaskState;
 
-/// A run under way, in numbers and a few names.
+/// A running run, in numbers and a few names.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
     /// When it was taken.
@@ -20,20 +20,20 @@ pub(super) struct Sample {
     pub(super) cancelled: usize,
     pub(super) running: usize,
     pub(super) waiting: usize,
-    /// Tasks that wait for a time or an event, and hold nothing; some of them by name.
+    /// Deferred tasks, which hold no slot; some of them by name.
     pub(super) idle: usize,
     pub(super) waits: Vec<Wait>,
     /// Whether the run is being ended early.
     pub(super) halted: bool,
     /// Those that have run longest, longest first.
     pub(super) longest: Vec<Running>,
-    /// The next to be tried again, soonest first.
+    /// The next tasks to be retried, soonest first.
     pub(super) retries: Vec<Retry>,
-    /// The run has failed and is tried again: which retry that is, and how long it is until then.
+    /// The run has failed and will be retried: the number of the retry, and the time until then.
     pub(super) run_retry: Option<(u32, Duration)>,
 }
 
-/// A task that runs.
+/// A running task.
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) id: String,
@@ -44,7 +44,7 @@ pub(super) struct Running {
     pub(super) progress: Option<(u64, u64)>,
 }
 
-/// A task that waits to be tried again.
+/// A task that waits for its retry.
 #[derive(Debug)]
 pub(super) struct Retry {
     pub(super) id: String,
@@ -55,7 +55,7 @@ pub(super) struct Retry {
     pub(super) left: Duration,
 }
 
-/// A task that waits for a time or an event.
+/// A deferred task.
 #[derive(Debug)]
 pub(super) struct Wait {
     pub(super) id: String,
@@ -63,12 +63,11 @@ pub(super) struct Wait {
     pub(super) event: Option<String>,
 }
 
-/// A task that ends sooner is not shown by name: names that come and go cannot be read.
+/// A shorter task is not shown by name: names that come and go cannot be read.
 const WORTH_A_LINE: Duration = Duration::from_millis(300);
 
 impl Sample {
-    /// Looks at every task once, and by name at no more than `lines` that run and `lines` that
-    /// wait.
+    /// Counts every task, and names at most `lines` running and `lines` waiting ones.
     pub(super) fn take(look: LiveRun<'_>, lines: usize) -> Self {
         let now = look.now();
         let mut sample = Sample { now, halted: look.is_halted(), ..Sample::default() };

@@ -1,4 +1,4 @@
-//! The first failure of a run, with all that is known of it, and what to do next.
+//! The first failure of a run in detail, and what to do next.
 
 use std::fmt::Write;
 
@@ -70,7 +70,7 @@ fn write_failure(
     )
 }
 
-/// A task that failed alone, with all that its failure says.
+/// The failure of a single task in detail.
 #[cfg(feature = "sqlite")]
 pub(in crate::cli) fn failed(task: &str, failure: &Failure, paint: Paint) -> String {
     let mut text = format!("{} task {} failed\n", paint.bad("error:"), paint.strong(&format!("`{task}`")));
@@ -80,7 +80,7 @@ pub(in crate::cli) fn failed(task: &str, failure: &Failure, paint: Paint) -> Str
     text
 }
 
-/// The message, then each cause on a line of its own.
+/// The message, then each cause on its own line.
 fn write_chain(text: &mut String, failure: &Failure) -> std::fmt::Result {
     match failure {
         Failure::Panic { message, location } => {
@@ -94,12 +94,12 @@ fn write_chain(text: &mut String, failure: &Failure) -> std::fmt::Result {
     failure.causes().iter().try_for_each(|cause| writeln!(text, "    caused by: {}", indented(cause)))
 }
 
-/// A message of several lines stays below its first.
+/// Indents the further lines of a message.
 fn indented(message: &str) -> String {
     message.trim_end().replace('\n', "\n      ")
 }
 
-/// The tasks that did not run because this one failed, and the others that failed.
+/// The tasks that did not run because this one failed, and the other failed tasks.
 fn consequences(report: &RunReport, id: &str) -> (Vec<String>, Vec<String>) {
     let (mut held_up, mut others) = (Vec::new(), Vec::new());
     for task in report.tasks() {
@@ -118,7 +118,8 @@ fn consequences(report: &RunReport, id: &str) -> (Vec<String>, Vec<String>) {
     (held_up, others)
 }
 
-/// The command that runs the failed task and what comes after it: in the same run if it is kept.
+/// The command that runs the failed task and everything downstream again, in the same run if it is
+/// stored.
 fn again(told: &RunOutput, number: Option<i64>, task: &str) -> String {
     let program = std::env::args().next().unwrap_or_else(|| told.plan.id().to_owned());
     if let Some(number) = number {
@@ -129,7 +130,7 @@ fn again(told: &RunOutput, number: Option<i64>, task: &str) -> String {
     words.join(" ")
 }
 
-/// A word as a shell reads it.
+/// Quotes a word for a shell.
 pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -31,7 +31,7 @@ pub(super) fn document(told: &RunOutput, ended: &Ended, result: Option<Value>) -
 
 #[derive(serde::Serialize)]
 struct Document<'a> {
-    /// Its number, if it is kept.
+    /// Its number, if it is stored.
     number: Option<i64>,
     run_id: &'a str,
     dag_id: &'a str,
@@ -47,7 +47,7 @@ struct Document<'a> {
     tasks: Tasks<'a>,
 }
 
-/// Written one after the other: there may be a million.
+/// Serialised one by one: there may be a million.
 struct Tasks<'a>(&'a RunReport);
 
 impl Serialize for Tasks<'_> {
@@ -70,7 +70,7 @@ struct Task<'a> {
     id: Cow<'a, str>,
     state: &'static str,
     attempts: Vec<Attempt>,
-    /// Of a task that never ran, why; `null` for others.
+    /// Why a task never ran; `null` for others.
     reason: Option<Reason>,
 }
 

@@ -1,4 +1,4 @@
-//! A run that is over, told to people (stderr) and to programs (stdout).
+//! The summary of a run that has ended, for people (stderr) and for programs (stdout).
 
 mod failure;
 mod json;
@@ -15,7 +15,7 @@ use super::terminal::{Paint, Terminal};
 use super::{format, grid};
 use crate::run::{RunState, TaskState};
 
-/// Tells all that is to be told.
+/// Prints the summary.
 pub(super) fn tell(told: &RunOutput, ended: &Ended, terminal: &Terminal) -> Result<(), CliError> {
     let report = &ended.report;
     if !told.quiet {
@@ -58,7 +58,7 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
         }
     };
     let state = grid::painted(report.state(), paint);
-    // Why it was interrupted takes a line of its own.
+    // The reason of an interruption has a line of its own.
     let reason = report.halt_reason().filter(|_| report.state() != RunState::Interrupted);
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let tasks = format::count(report.tasks().count(), "task");
@@ -70,7 +70,7 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
     )
 }
 
-/// Why a run stopped before its end, and how it goes on.
+/// Why a run was interrupted, and how to resume it.
 fn interruption(ended: &Ended, paint: Paint) -> String {
     let reason = ended.report.halt_reason().unwrap_or("the run was interrupted");
     let error = format!("{} {reason}", paint.bad("error:"));
@@ -83,7 +83,7 @@ fn interruption(ended: &Ended, paint: Paint) -> String {
     }
 }
 
-/// What the run returned, if it ended well and returns anything.
+/// What the run returned, if it succeeded and returns anything.
 fn result(ended: &Ended) -> Result<Option<serde_json::Value>, CliError> {
     let ty = ended.report.plan().result_type();
     match &ended.result {
@@ -98,7 +98,7 @@ fn result(ended: &Ended) -> Result<Option<serde_json::Value>, CliError> {
     }
 }
 
-/// Prints a text as it is, anything else as JSON.
+/// Prints a string without quotes, anything else as JSON.
 pub(super) fn print(value: serde_json::Value, terminal: &Terminal) -> io::Result<()> {
     match value {
         serde_json::Value::String(text) if text.ends_with('\n') => terminal.print(&text),
