@@ -55,7 +55,7 @@ fn about(dags: &Dags) -> String {
 fn output() -> Arg {
     Arg::new("output")
         .long("output")
-        .value_name("FORM")
+        .value_name("FORMAT")
         .value_parser(PossibleValuesParser::new(["table", "json"]))
         .global(true)
         .display_order(900)

@@ -27,7 +27,7 @@ pub(super) fn command() -> Command {
         .arg(switch("dry-run", "List the tasks that would run again, and change nothing"))
         .arg(switch("no-run", "Do not run them; `resume` does"))
         .arg(run_args::reason());
-    run_args::going_on(command)
+    run_args::run_options(command)
 }
 
 fn filter(matches: &ArgMatches) -> TaskFilter {
@@ -51,8 +51,8 @@ fn filter(matches: &ArgMatches) -> TaskFilter {
 }
 
 pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need_with(home::sync(matches, home.config()))?;
-    let (run, filter, note) = (run_args::run_word(matches), filter(matches), run_args::note(matches));
+    let journal = home.journal_with(home::sync(matches, home.config()))?;
+    let (run, filter, note) = (run_args::run_name(matches), filter(matches), run_args::note(matches));
     let json = args::wants_json(matches);
     if matches.get_flag("dry-run") {
         let cleared = home.wait(ops::would_clear(&journal, run, &filter))?;

@@ -138,8 +138,8 @@ fn path(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
             Ok(Exit::Success)
         }
         None => Err(CliError::Failure(
-            "there is no configuration: no taskflow.toml here or in the home, and neither --config nor TASKFLOW_CONFIG \
-             names one"
+            "there is no configuration file: neither --config nor TASKFLOW_CONFIG is set, and there is no \
+             taskflow.toml here or in the home"
                 .to_owned(),
         )),
     }

@@ -25,7 +25,7 @@ pub(super) fn command() -> Command {
                 .arg(
                     Arg::new("older-than")
                         .long("older-than")
-                        .value_name("SPAN")
+                        .value_name("DURATION")
                         .required(true)
                         .value_parser(format::span)
                         .help("Only runs created longer ago than this, such as 30d"),
@@ -69,12 +69,12 @@ fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
 }
 
 fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
+    let journal = home.journal()?;
     let json = args::wants_json(matches);
     let prune = Prune {
         older_than: matches.get_one::<Duration>("older-than").copied().unwrap_or(Duration::MAX),
         dag: matches.get_one::<String>("dag").cloned(),
-        states: run_args::state_words(matches),
+        states: run_args::given_states(matches),
     };
     if matches.get_flag("dry-run") {
         let would = home.wait(ops::would_prune(&journal, &prune))?;
@@ -84,7 +84,7 @@ fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
         if !would.is_empty() {
             terminal.print(&runs::table(&would, terminal))?;
         }
-        terminal.note(&format!("{} would be forgotten", format::count(would.len(), "run")));
+        terminal.note(&format!("{} would be deleted", format::count(would.len(), "run")));
         return Ok(Exit::Success);
     }
     let done = home.wait(ops::prune(&journal, &prune, Some(home.config())))?;
@@ -92,19 +92,19 @@ fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
         return run_args::print_json(&done, terminal);
     }
     let pruned = done.pruned;
-    let vacuum = if pruned > 0 { "; `db vacuum` gives their room back" } else { "" };
-    terminal.note(&format!("{} forgotten{vacuum}", format::count(pruned as usize, "run")));
+    let vacuum = if pruned > 0 { "; `db vacuum` returns the space to the file system" } else { "" };
+    terminal.note(&format!("{} deleted{vacuum}", format::count(pruned as usize, "run")));
     Ok(Exit::Success)
 }
 
 fn vacuum(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
+    let journal = home.journal()?;
     let vacuumed = home.wait(ops::vacuum(&journal))?;
     if args::wants_json(matches) {
         return run_args::print_json(&vacuumed, terminal);
     }
     let (before, after) = (vacuumed.before, vacuumed.after);
-    terminal.note(&format!("the store took {} and takes {}", units::bytes(before), units::bytes(after)));
+    terminal.note(&format!("the store took {} and now takes {}", units::bytes(before), units::bytes(after)));
     Ok(Exit::Success)
 }
 

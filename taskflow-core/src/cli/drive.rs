@@ -80,7 +80,7 @@ pub(super) struct RunInvocation {
     #[cfg(feature = "sqlite")]
     pub(super) home: Option<ops::Home>,
     /// Whether it is resumed.
-    pub(super) goes_on: bool,
+    pub(super) resumed: bool,
     /// The given flags of the DAG's parameters.
     pub(super) given: Vec<String>,
     pub(super) config: Config,
@@ -100,11 +100,11 @@ pub(super) struct RunOutput {
 pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Exit, CliError> {
     #[cfg(feature = "sqlite")]
     let home = invocation.home;
-    let RunInvocation { flags, request, goes_on, given, config, .. } = invocation;
+    let RunInvocation { flags, request, resumed, given, config, .. } = invocation;
     let Some((plan, info, params)) = request.known() else {
         unreachable!("requests of the command line know their run")
     };
-    let told =
+    let output =
         RunOutput { plan: Arc::clone(plan), params: params.clone(), json: flags.json, quiet: flags.quiet, given };
     let info = info.clone();
     let grace = ops::grace(&config);
@@ -113,13 +113,13 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
     // The summary reports panics. Backtraces, if asked for, are printed by the panic hook.
     quiet_panics();
 
-    let cannot = |error: std::io::Error| CliError::Failure(format!("cannot start what the run needs: {error}"));
+    let cannot = |error: std::io::Error| CliError::Failure(format!("cannot start the run: {error}"));
     #[cfg(feature = "sqlite")]
     let sink = home.map(|home| capture(&home, flags.echo, terminal)).transpose().map_err(cannot)?;
     #[cfg(not(feature = "sqlite"))]
     let sink: Option<LogSink> = None;
     #[cfg(unix)]
-    let aside = if flags.json { Some(live::capture::Aside::start().map_err(cannot)?) } else { None };
+    let redirect = if flags.json { Some(live::capture::StdoutRedirect::start().map_err(cannot)?) } else { None };
 
     // This runtime serves signals and the clock only. The run starts outside of it: async tasks get
     // one with threads.
@@ -127,16 +127,22 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
     let mut signals = watching.block_on(async { Signals::listen() }).map_err(cannot)?;
     let watcher = match flags.quiet {
         true => Watcher::Quiet,
-        false => Watcher::new(&info, &told.plan, goes_on, terminal),
+        false => Watcher::new(&info, &output.plan, resumed, terminal),
     };
     let echo = sink.as_ref().filter(|_| flags.echo).map(|sink| Echo::new(sink, &info.run_id, terminal.paint_stderr()));
     let handle = request.start()?;
     let ended = watching.block_on(live::follow(handle, watcher, echo, &mut signals, grace, terminal));
-    watching.block_on(live::stay(&engine, &ended, &mut signals, grace, (!flags.quiet).then_some(terminal)));
+    watching.block_on(live::wait_for_triggered(
+        &engine,
+        &ended,
+        &mut signals,
+        grace,
+        (!flags.quiet).then_some(terminal),
+    ));
 
     #[cfg(unix)]
-    if let Some(aside) = aside {
-        aside.end()?;
+    if let Some(redirect) = redirect {
+        redirect.end()?;
     }
     if let Some(sink) = sink {
         sink.flush();
@@ -145,7 +151,7 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
         }
     }
     let exit = exit(&ended);
-    summary::tell(&told, &ended, terminal)?;
+    summary::print_summary(&output, &ended, terminal)?;
     Ok(exit)
 }
 

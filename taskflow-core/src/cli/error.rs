@@ -73,8 +73,8 @@ impl CliError {
         }
     }
 
-    pub(super) fn usage(refusal: impl Into<String>) -> Self {
-        CliError::Usage(vec![refusal.into()])
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        CliError::Usage(vec![message.into()])
     }
 
     /// Prints it to stderr (help and version to stdout).
@@ -85,8 +85,8 @@ impl CliError {
                 let _ = error.print();
                 if error.use_stderr() { Exit::Usage } else { Exit::Success }
             }
-            CliError::Usage(refusals) => {
-                refusals.iter().for_each(|refusal| terminal.error(refusal));
+            CliError::Usage(messages) => {
+                messages.iter().for_each(|message| terminal.error(message));
                 Exit::Usage
             }
             CliError::Failure(message) => {
@@ -106,7 +106,7 @@ impl From<OpsError> for CliError {
     }
 }
 
-/// Each mistake of a configuration is a refusal of its own.
+/// Each mistake in a configuration is printed as its own error.
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
         match error {

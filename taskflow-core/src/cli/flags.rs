@@ -102,13 +102,13 @@ pub(super) fn read(
     let values = Params::from_text(params, run, text).map_err(|errors| {
         let named = |error: &ParamError| params.iter().position(|param| param.name == error.param);
         let flag = |error: &ParamError| named(error).map_or(error.param, |place| &*names[place]).to_owned();
-        errors.iter().map(|error| refusal(&flag(error), error)).collect::<Vec<_>>()
+        errors.iter().map(|error| describe(&flag(error), error)).collect::<Vec<_>>()
     })?;
     Ok((values, given))
 }
 
 /// `--late-after-min: 9999 is not in the range 0..=600`
-fn refusal(flag: &str, error: &ParamError) -> String {
+fn describe(flag: &str, error: &ParamError) -> String {
     match &error.given {
         Some(given) if given.is_empty() => format!("--{flag}: the empty text {}", error.message),
         Some(given) => format!("--{flag}: {given} {}", error.message),

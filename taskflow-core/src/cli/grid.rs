@@ -59,7 +59,7 @@ pub(super) fn state(state: TaskState) -> Cell {
 }
 
 /// The name of a state of a run in its colour.
-#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only runs that are kept are listed"))]
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn run_state(state: RunState) -> Cell {
     match state {
         RunState::Success => Cell::new(state).fg(Color::Green),

@@ -36,18 +36,18 @@ pub(super) fn arg() -> Arg {
 pub(super) fn sync_arg() -> Arg {
     Arg::new("sync")
         .long("sync")
-        .value_name("SYNC")
+        .value_name("MODE")
         .value_parser(["full", "normal"])
         .help("Commits survive a power failure (`full`) or only the end of the process (`normal`) [default: full]")
         .hide_possible_values(true)
 }
 
 /// `--durability`, with these values.
-pub(super) fn durability_arg(words: &[Durability]) -> Arg {
+pub(super) fn durability_arg(choices: &[Durability]) -> Arg {
     Arg::new("durability")
         .long("durability")
-        .value_name("HOW")
-        .value_parser(PossibleValuesParser::new(words.iter().map(|durability| durability.name())))
+        .value_name("MODE")
+        .value_parser(PossibleValuesParser::new(choices.iter().map(|durability| durability.name())))
         .help("Whether a task waits until its inputs are stored [default: strict]")
 }
 
@@ -78,8 +78,7 @@ impl Home {
     /// The home of this call. Nothing is read yet.
     pub(super) fn of(matches: &ArgMatches, config: Config) -> Result<Self, CliError> {
         let runtime = Builder::new_current_thread().enable_time().build();
-        let runtime =
-            runtime.map_err(|error| CliError::Failure(format!("cannot start what the journal needs: {error}")))?;
+        let runtime = runtime.map_err(|error| CliError::Failure(format!("cannot open the journal: {error}")))?;
         Ok(Home { home: ops::Home::new(setup::home(matches), config), runtime })
     }
 
@@ -104,7 +103,7 @@ impl Home {
         &self,
         operation: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CliError> {
-        self.runtime.block_on(operation).map_err(|error| self.refusal(error.into()))
+        self.runtime.block_on(operation).map_err(|error| self.describe(error.into()))
     }
 
     /// Waits for anything.
@@ -113,13 +112,13 @@ impl Home {
     }
 
     /// What is printed of an error: where flags help, with those flags.
-    fn refusal(&self, error: OpsError) -> CliError {
+    fn describe(&self, error: OpsError) -> CliError {
         match error {
             // Not a mistake in the arguments: a program may well ask before the first run.
             OpsError::NoHome { .. } | OpsError::Journal(JournalError::NoRuns) => CliError::Failure(self.no_runs()),
             OpsError::NotWritable { home, source } => CliError::Failure(format!(
-                "{source}\n  the run would be kept in {}; --home names another place, and --durability ephemeral keeps \
-                 nothing",
+                "{source}\n  the run would be stored in {}; --home selects another directory, and --durability \
+                 ephemeral stores nothing",
                 home.display()
             )),
             error => error.into(),
@@ -127,28 +126,28 @@ impl Home {
     }
 
     /// The journal, if there is one.
-    pub(super) fn look(&self) -> Result<Option<Journal>, CliError> {
+    pub(super) fn existing_journal(&self) -> Result<Option<Journal>, CliError> {
         self.wait(self.home.find(SyncMode::Full))
     }
 
     /// The journal, which must exist.
-    pub(super) fn need(&self) -> Result<Journal, CliError> {
-        self.need_with(SyncMode::Full)
+    pub(super) fn journal(&self) -> Result<Journal, CliError> {
+        self.journal_with(SyncMode::Full)
     }
 
     /// The same, for running something.
-    pub(super) fn need_with(&self, sync: SyncMode) -> Result<Journal, CliError> {
+    pub(super) fn journal_with(&self, sync: SyncMode) -> Result<Journal, CliError> {
         self.wait(self.home.open(sync))
     }
 
     /// The journal for a new run, created if it does not exist.
-    pub(super) fn make(&self, sync: SyncMode) -> Result<Journal, CliError> {
+    pub(super) fn create_journal(&self, sync: SyncMode) -> Result<Journal, CliError> {
         self.wait(self.home.create(sync))
     }
 
-    /// The run that a word names.
-    pub(super) fn find(&self, journal: &Journal, word: &str) -> Result<RunSummary, CliError> {
-        self.wait(journal.find(word))
+    /// The run with this number, id or unique part of an id, or `last`.
+    pub(super) fn find(&self, journal: &Journal, name: &str) -> Result<RunSummary, CliError> {
+        self.wait(journal.find(name))
     }
 
     /// Closes a journal that was written to.
@@ -158,7 +157,7 @@ impl Home {
 
     /// What is printed where there are no runs.
     pub(super) fn no_runs(&self) -> String {
-        format!("no runs yet in {}: `run` makes the first, --home names another place", self.path().display())
+        format!("no runs yet in {}: `run` starts the first, --home selects another directory", self.path().display())
     }
 }
 

@@ -59,15 +59,15 @@ const PACE: Duration = Duration::from_millis(100);
 const STATE: Duration = Duration::from_millis(250);
 
 pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
-    let run = home.find(&journal, run_args::run_word(matches))?;
-    let task = run_args::task_word(matches);
+    let journal = home.journal()?;
+    let run = home.find(&journal, run_args::run_name(matches))?;
+    let task = run_args::task_name(matches);
     if let Some(task) = task {
         home.wait(journal.history(&run.info.run_id))?.place(task)?;
     }
     let level = matches.get_one::<String>("level");
-    let level = level.and_then(|said| LEVELS.iter().find(|(name, _)| name.eq_ignore_ascii_case(said)));
-    let asked = Asked {
+    let level = level.and_then(|name| LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)));
+    let selection = Selection {
         run: run.info.run_id,
         number: run.number,
         task: task.map(str::to_owned),
@@ -77,18 +77,18 @@ pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
         files: home.log_files(),
     };
     let written = match matches.get_flag("follow") {
-        true => asked.follow(&journal, home, terminal)?,
-        false => asked.print(terminal)?,
+        true => selection.follow(&journal, home, terminal)?,
+        false => selection.print(terminal)?,
     };
     if !written {
-        let of = asked.task.as_ref().map(|task| format!("task `{task}` of ")).unwrap_or_default();
-        terminal.note(&format!("{of}run {} logged nothing{}", asked.number, asked.limits()));
+        let of = selection.task.as_ref().map(|task| format!("task `{task}` of ")).unwrap_or_default();
+        terminal.note(&format!("{of}run {} logged nothing{}", selection.number, selection.limits()));
     }
     Ok(Exit::Success)
 }
 
 /// The selected logs.
-struct Asked {
+struct Selection {
     run: String,
     number: i64,
     task: Option<String>,
@@ -107,7 +107,7 @@ struct Line<'a> {
     record: &'a LogRecord,
 }
 
-impl Asked {
+impl Selection {
     /// The selection in words, if there is one.
     fn limits(&self) -> String {
         let attempt = self.attempt.map(|attempt| format!(" in attempt {attempt}")).unwrap_or_default();
@@ -171,12 +171,12 @@ impl Asked {
     fn follow(&self, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<bool, CliError> {
         let mut open: HashMap<(String, u32), Follow> = HashMap::new();
         let mut written = false;
-        let mut looked: Option<Instant> = None;
-        let mut over = false;
+        let mut checked: Option<Instant> = None;
+        let mut ended = false;
         loop {
-            if looked.is_none_or(|looked| looked.elapsed() >= STATE) {
-                looked = Some(Instant::now());
-                over = !matches!(home.find(journal, &self.run)?.state, RunState::Queued | RunState::Running);
+            if checked.is_none_or(|checked| checked.elapsed() >= STATE) {
+                checked = Some(Instant::now());
+                ended = !matches!(home.find(journal, &self.run)?.state, RunState::Queued | RunState::Running);
             }
             for attempt in self.attempts()? {
                 let follow = || self.files.follow(&self.run, &attempt.0, attempt.1);
@@ -194,7 +194,7 @@ impl Asked {
                 return Ok(true);
             }
             // The end of a run is stored shortly before its last log records are written.
-            if over && looked.is_some_and(|looked| looked.elapsed() >= STATE / 2) {
+            if ended && checked.is_some_and(|checked| checked.elapsed() >= STATE / 2) {
                 return Ok(written);
             }
             std::thread::sleep(PACE);

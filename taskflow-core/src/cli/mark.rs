@@ -21,7 +21,7 @@ pub(super) fn command() -> Command {
         .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(1..).required(true).help("These tasks"))
         .arg(run_args::json_value().help("What they returned, with `mark success`"))
         .arg(run_args::reason());
-    run_args::going_on(command)
+    run_args::run_options(command)
 }
 
 pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
@@ -35,9 +35,9 @@ pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
             "--value is what a task returned; a task that is {state} returned nothing"
         )));
     }
-    let journal = home.need_with(home::sync(matches, home.config()))?;
+    let journal = home.journal_with(home::sync(matches, home.config()))?;
     let filter = TaskFilter::tasks(matches.get_many::<String>("tasks").unwrap_or_default().cloned());
-    let (run, note) = (run_args::run_word(matches), run_args::note(matches));
+    let (run, note) = (run_args::run_name(matches), run_args::note(matches));
     let durability = home::durability(matches, home.config());
     let mut marked = home.wait(ops::mark(&journal, run, &filter, &mark, &note, durability))?;
     let (number, tasks) = (marked.number, run_args::tasks_of(marked.number, &marked.tasks));

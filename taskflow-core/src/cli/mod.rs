@@ -103,25 +103,25 @@ pub fn main(program: Program) -> ExitCode {
     // Before anything else: this may be the process of one attempt.
     crate::process::child_main();
     let terminal = Terminal::of_process();
-    let words: Vec<OsString> = std::env::args_os().collect();
-    match answer(program, words, &terminal) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    match execute(program, arguments, &terminal) {
         Ok(exit) => exit.into(),
-        Err(stop) => stop.report(&terminal).into(),
+        Err(error) => error.report(&terminal).into(),
     }
 }
 
-fn answer(program: Program, mut words: Vec<OsString>, terminal: &Terminal) -> Result<Exit, CliError> {
+fn execute(program: Program, mut arguments: Vec<OsString>, terminal: &Terminal) -> Result<Exit, CliError> {
     let dags = Dags::of_binary();
-    let name = args::program_name(words.first());
-    let parse = |words: &[OsString]| args::command(&name, program, &dags).try_get_matches_from(words);
-    let mut matches = parse(&words).map_err(|error| suggest_run(error, &name, &dags))?;
+    let name = args::program_name(arguments.first());
+    let parse = |arguments: &[OsString]| args::command(&name, program, &dags).try_get_matches_from(arguments);
+    let mut matches = parse(&arguments).map_err(|error| suggest_run(error, &name, &dags))?;
     if matches.subcommand().is_none() {
         if !dags.has_one() {
             return no_command(&matches, &name, &dags, terminal);
         }
         // The only DAG runs with its defaults, as with `run`.
-        words.push("run".into());
-        matches = parse(&words)?;
+        arguments.push("run".into());
+        matches = parse(&arguments)?;
     }
     match matches.subcommand() {
         Some(("list", matches)) => list::list(matches, &dags, terminal),
@@ -187,7 +187,7 @@ fn innermost(matches: &ArgMatches) -> &ArgMatches {
 fn no_command(matches: &ArgMatches, name: &str, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     list::list(matches, dags, terminal)?;
     if !dags.all().is_empty() {
-        terminal.note(&format!("\nUsage: {name} run <DAG>; more with {name} --help"));
+        terminal.note(&format!("\nUsage: {name} run <DAG>; for more, see {name} --help"));
     }
     Ok(Exit::Usage)
 }

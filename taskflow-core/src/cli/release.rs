@@ -18,8 +18,8 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn release(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
-    let run = run_args::run_word(matches);
+    let journal = home.journal()?;
+    let run = run_args::run_name(matches);
     let key = matches.get_one::<String>("key").map(String::as_str).unwrap_or_default();
     let value = matches.get_one::<serde_json::Value>("value").cloned().unwrap_or_default();
     let sent = home.wait(ops::send_event(&journal, run, key, &value, &run_args::note(matches)))?;
@@ -28,16 +28,20 @@ pub(super) fn release(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
     }
     let number = sent.number;
     match &sent.notified {
-        Some(worker) => terminal.note(&format!("`{key}` is released; {worker}, which runs run {number}, is told")),
+        Some(worker) => {
+            terminal.note(&format!("event `{key}` sent to process {worker}, which is running run {number}"))
+        }
         None => {
-            terminal.note(&format!("`{key}` is released; nobody runs run {number}: `resume {number}` goes on with it"));
+            terminal.note(&format!(
+                "event `{key}` stored; no process is running run {number}: `resume {number}` continues it"
+            ));
         }
     }
     if sent.waiting.is_empty() {
         let others: Vec<String> = sent.awaited.iter().map(|key| format!("`{key}`")).collect();
         let others =
-            if others.is_empty() { String::new() } else { format!("; what is waited for: {}", others.join(", ")) };
-        terminal.note(&format!("no task was waiting for it yet{others}"));
+            if others.is_empty() { String::new() } else { format!("; tasks are waiting for {}", others.join(", ")) };
+        terminal.note(&format!("no task was waiting for it{others}"));
     }
     Ok(Exit::Success)
 }

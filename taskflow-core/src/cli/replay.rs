@@ -27,21 +27,21 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
+    let journal = home.journal()?;
     let named = matches.get_one::<String>("named").map(String::as_str);
-    let task = run_args::task_word(matches).or(named).unwrap_or_default();
+    let task = run_args::task_name(matches).or(named).unwrap_or_default();
     let json = args::wants_json(matches);
     quiet_panics();
-    let cannot = |error: std::io::Error| CliError::Failure(format!("cannot start what the task needs: {error}"));
+    let cannot = |error: std::io::Error| CliError::Failure(format!("cannot start the task: {error}"));
     // The task may be async and need I/O and time.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot)?;
     #[cfg(unix)]
-    let aside = if json { Some(super::live::capture::Aside::start().map_err(cannot)?) } else { None };
-    let run = run_args::run_word(matches);
+    let redirect = if json { Some(super::live::capture::StdoutRedirect::start().map_err(cannot)?) } else { None };
+    let run = run_args::run_name(matches);
     let replayed = runtime.block_on(ops::replay(&journal, run, task, matches.get_flag("isolated")));
     #[cfg(unix)]
-    if let Some(aside) = aside {
-        aside.end()?;
+    if let Some(redirect) = redirect {
+        redirect.end()?;
     }
     let replayed = home.wait(std::future::ready(replayed))?;
 

@@ -19,11 +19,11 @@ pub(super) fn command() -> Command {
             "Which run: its number, `last`, its id, or a part of its id that no other has [default: the newest that was \
              interrupted]",
         ));
-    run_args::going_on(command)
+    run_args::run_options(command)
 }
 
 pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need_with(home::sync(matches, home.config()))?;
+    let journal = home.journal_with(home::sync(matches, home.config()))?;
     let run = matches.get_one::<String>("run").map(String::as_str);
     let request = home.wait(ops::resume(&journal, run, home::durability(matches, home.config())))?;
     run_rest(request, matches, &journal, home, terminal)
@@ -41,7 +41,7 @@ pub(super) fn run_rest(
         flags: RunFlags::read(matches),
         request,
         home: Some(home.home().clone()),
-        goes_on: true,
+        resumed: true,
         given: Vec::new(),
         config: home.config().clone(),
     };

@@ -14,12 +14,12 @@ pub(super) fn command() -> Command {
         .about("Run the failed tasks of a run again, and everything downstream")
         .arg(run_args::run_or_last())
         .arg(run_args::reason());
-    run_args::going_on(command)
+    run_args::run_options(command)
 }
 
 pub(super) fn retry(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need_with(home::sync(matches, home.config()))?;
-    let (run, note) = (run_args::run_word(matches), run_args::note(matches));
+    let journal = home.journal_with(home::sync(matches, home.config()))?;
+    let (run, note) = (run_args::run_name(matches), run_args::note(matches));
     let durability = home::durability(matches, home.config());
     let Rerun { cleared, request, .. } = home.wait(ops::retry(&journal, run, &note, durability))?;
     terminal.note(&format!("retrying {}", run_args::tasks_of(cleared.number, &cleared.tasks)));

@@ -39,7 +39,7 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
     if let Some((home, journal)) = journal(matches, &config)? {
         let request = ops::start(draft, Some((&journal, home::durability(matches, &config))));
         let home_of_run = Some(home.home().clone());
-        let exit = drive(RunInvocation { flags, request, home: home_of_run, goes_on: false, given, config }, terminal);
+        let exit = drive(RunInvocation { flags, request, home: home_of_run, resumed: false, given, config }, terminal);
         home.close(&journal);
         return exit;
     }
@@ -50,7 +50,7 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
             request,
             #[cfg(feature = "sqlite")]
             home: None,
-            goes_on: false,
+            resumed: false,
             given,
             config,
         },
@@ -81,12 +81,12 @@ fn journal(matches: &ArgMatches, config: &Config) -> Result<Option<(Home, Journa
     if home::durability(matches, config) == Durability::Ephemeral {
         if matches.get_flag("logs") {
             return Err(CliError::usage(
-                "--logs shows the logs of a run that is kept; this one has the durability `ephemeral`",
+                "--logs shows the logs of a stored run, and a run with the durability `ephemeral` is not stored",
             ));
         }
         return Ok(None);
     }
     let home = Home::of(matches, config.clone())?;
-    let journal = home.make(home::sync(matches, config))?;
+    let journal = home.create_journal(home::sync(matches, config))?;
     Ok(Some((home, journal)))
 }

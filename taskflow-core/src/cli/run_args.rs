@@ -19,7 +19,7 @@ pub(super) fn run_or_last() -> Arg {
 }
 
 /// The name of the run.
-pub(super) fn run_word(matches: &ArgMatches) -> &str {
+pub(super) fn run_name(matches: &ArgMatches) -> &str {
     matches.get_one::<String>("run").map_or("last", String::as_str)
 }
 
@@ -29,7 +29,7 @@ pub(super) fn task() -> Arg {
 }
 
 /// The name of the task.
-pub(super) fn task_word(matches: &ArgMatches) -> Option<&str> {
+pub(super) fn task_name(matches: &ArgMatches) -> Option<&str> {
     matches.get_one::<String>("task").map(String::as_str)
 }
 
@@ -42,7 +42,7 @@ pub(super) fn reason() -> Arg {
 pub(super) fn json_value() -> Arg {
     Arg::new("value").long("value").value_name("JSON").value_parser(|text: &str| {
         serde_json::from_str::<serde_json::Value>(text)
-            .map_err(|error| format!("it is no JSON ({error}); a text is written with quotes: '\"text\"'"))
+            .map_err(|error| format!("not valid JSON ({error}); a string needs quotes: '\"text\"'"))
     })
 }
 
@@ -72,13 +72,13 @@ const STATES: [RunState; 6] = [
 ];
 
 /// The given states.
-pub(super) fn state_words(matches: &ArgMatches) -> Vec<RunState> {
-    let said = matches.get_many::<String>("state").unwrap_or_default();
-    said.filter_map(|word| STATES.into_iter().find(|state| state.name() == word)).collect()
+pub(super) fn given_states(matches: &ArgMatches) -> Vec<RunState> {
+    let given = matches.get_many::<String>("state").unwrap_or_default();
+    given.filter_map(|name| STATES.into_iter().find(|state| state.name() == name)).collect()
 }
 
 /// Adds the flags of a verb that runs something in this process.
-pub(super) fn going_on(command: Command) -> Command {
+pub(super) fn run_options(command: Command) -> Command {
     let options = drive::options().into_iter();
     let journal = [home::durability_arg(&[Durability::Strict, Durability::Relaxed]), home::sync_arg()];
     command.args(options.chain(journal).map(|option| option.help_heading("Options of a run")))

@@ -27,7 +27,7 @@ pub(super) fn command() -> Command {
                 .long("since")
                 .value_name("TIME")
                 .value_parser(since)
-                .help("Only runs created since then: a span such as 2d, a time or a day"),
+                .help("Only runs created since then: a duration such as 2d, a time or a day"),
         )
         .arg(
             Arg::new("limit")
@@ -42,7 +42,7 @@ fn since(text: &str) -> Result<Timestamp, String> {
     match (format::span(text), text.parse::<Timestamp>()) {
         (Ok(span), _) => Ok(Timestamp::now() - span),
         (_, Ok(time)) => Ok(time),
-        _ => Err(format!("`{text}` is neither a span of time such as 90s, 15m, 12h, 30d or 2w, nor a time or day")),
+        _ => Err(format!("`{text}` is neither a duration such as 90s, 15m, 12h, 30d or 2w, nor a time or a day")),
     }
 }
 
@@ -50,12 +50,12 @@ pub(super) fn runs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     let limit = matches.get_one::<u32>("limit").copied().unwrap_or(20);
     let filter = RunFilter {
         dag: matches.get_one::<String>("dag").cloned(),
-        states: run_args::state_words(matches),
+        states: run_args::given_states(matches),
         since: matches.get_one::<Timestamp>("since").copied(),
         limit: (limit > 0).then_some(limit),
         ..RunFilter::default()
     };
-    let (runs, more) = match home.look()? {
+    let (runs, more) = match home.existing_journal()? {
         Some(journal) => {
             let RunList { runs, more, .. } = home.wait(ops::list_runs(&journal, &filter))?;
             (runs, more)
@@ -70,7 +70,7 @@ pub(super) fn runs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     if runs.is_empty() {
         terminal.note(&nothing(home, &filter));
     } else if more {
-        terminal.note(&format!("and older ones; --limit {} shows more, --limit 0 all", limit.saturating_mul(5)));
+        terminal.note(&format!("and older runs; --limit {} shows more, --limit 0 shows all", limit.saturating_mul(5)));
     }
     Ok(Exit::Success)
 }
@@ -85,9 +85,9 @@ fn nothing(home: &Home, filter: &RunFilter) -> String {
         Some(dag) if !dags.iter().any(|known| known.id == dag) => {
             let near = nearest(dag, dags.iter().map(|known| known.id));
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            format!("no runs fit: this program has no DAG `{dag}`{near}")
+            format!("no runs match: this program has no DAG `{dag}`{near}")
         }
-        _ => format!("no runs in {} fit; without flags `runs` lists the newest", home.path().display()),
+        _ => format!("no runs in {} match; without flags, `runs` lists the newest runs", home.path().display()),
     }
 }
 

@@ -26,8 +26,8 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
-    let history = home.wait(journal.history(run_args::run_word(matches)))?;
+    let journal = home.journal()?;
+    let history = home.wait(journal.history(run_args::run_name(matches)))?;
     if args::wants_json(matches) {
         return run_args::print_json(&RunStatus::of(&history), terminal);
     }
@@ -102,16 +102,16 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
     write_deliveries(text, history, paint)?;
     if history.state == RunState::Interrupted {
         let resume = format!("`resume {number}`");
-        writeln!(text, "  nobody runs it: {} goes on with it", paint.good(&resume))?;
+        writeln!(text, "  no process is running it: {} continues it", paint.good(&resume))?;
     }
     Ok(())
 }
 
 /// Which notifications of callbacks were delivered, and which were not.
 fn write_deliveries(text: &mut String, history: &RunHistory, paint: Paint) -> std::fmt::Result {
-    let told = history.deliveries.iter().filter(|delivery| delivery.error.is_none()).count();
-    if told > 0 {
-        writeln!(text, "  {} {}", paint.faint("callbacks notified"), format::count(told, "notification"))?;
+    let delivered = history.deliveries.iter().filter(|delivery| delivery.error.is_none()).count();
+    if delivered > 0 {
+        writeln!(text, "  {} {}", paint.faint("callbacks notified"), format::count(delivered, "notification"))?;
     }
     let failed = history.deliveries.iter().filter_map(|delivery| Some((delivery, delivery.error.as_ref()?)));
     for (Delivery { notification, callback, attempts, next, .. }, error) in failed {
@@ -120,7 +120,7 @@ fn write_deliveries(text: &mut String, history: &RunHistory, paint: Paint) -> st
             None => "given up".to_owned(),
         };
         let tries = if *attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
-        writeln!(text, "  {} `{callback}` was not told: {notification}", paint.faint("callback"))?;
+        writeln!(text, "  {} `{callback}` was not notified: {notification}", paint.faint("callback"))?;
         writeln!(text, "    {} ({tries}, {next})", format::first_line(error))?;
     }
     Ok(())
@@ -131,12 +131,12 @@ pub(super) fn counts(history: &RunHistory) -> String {
     let mut counts = history.counts();
     counts.sort_by_key(|&(state, _)| grid::place_of(state));
     let total = format::count(history.tasks.len(), "task");
-    let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {}", spoken(*state))).collect();
+    let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {}", display_name(*state))).collect();
     if counts.is_empty() { total } else { format!("{total}: {}", counts.join(", ")) }
 }
 
 /// The word `none` would read as if there were no task.
-fn spoken(state: TaskState) -> &'static str {
+fn display_name(state: TaskState) -> &'static str {
     if state == TaskState::None { "waiting" } else { state.name() }
 }
 
@@ -238,12 +238,12 @@ fn took(history: &RunHistory, attempt: &AttemptHistory) -> Option<std::time::Dur
 fn why(history: &RunHistory, place: usize) -> String {
     const LONGEST: usize = 160;
     let task = &history.tasks[place];
-    let said = match task.state {
+    let reason = match task.state {
         TaskState::Success if task.marked => "marked".to_owned(),
         TaskState::Success => String::new(),
         TaskState::Running if history.state == RunState::Running => String::new(),
         TaskState::Failed if !task.marked => task.failure.as_ref().map(ToString::to_string).unwrap_or_default(),
         _ => history.explain_at(place).why.into_iter().next().unwrap_or_default(),
     };
-    format::cut(format::first_line(&said), LONGEST)
+    format::cut(format::first_line(&reason), LONGEST)
 }

@@ -79,7 +79,7 @@ impl Terminal {
         self.note(&format!("{} {message}", paint.bad("error:")));
     }
 
-    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only what is told of kept runs is coloured there"))]
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
     pub(super) fn paint_stdout(&self) -> Paint {
         Paint(self.colour_stdout)
     }

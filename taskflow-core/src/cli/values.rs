@@ -33,10 +33,10 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn values(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
-    let history = home.wait(journal.history(run_args::run_word(matches)))?;
+    let journal = home.journal()?;
+    let history = home.wait(journal.history(run_args::run_name(matches)))?;
     let json = run_args::wants_json(matches);
-    match run_args::task_word(matches) {
+    match run_args::task_name(matches) {
         Some(task) if json || !std::io::stdout().is_terminal() => whole(&history, task, json, &journal, home, terminal),
         Some(task) => {
             let preview = home.wait(journal.preview(&history, task, ALONE))?;
@@ -85,7 +85,7 @@ fn table(
         history.in_order().into_iter().map(|place| (place, &history.tasks[place])).filter(has_row).collect();
     let pushed: Vec<(&TaskHistory, &PushedHistory)> = pushed(history).collect();
     if tasks.is_empty() && pushed.is_empty() {
-        terminal.note(&format!("run {} holds no values", history.number));
+        terminal.note(&format!("run {} has no values", history.number));
         return Ok(Exit::Success);
     }
     let shown = if every { tasks.len() } else { tasks.len().min(ROWS) };

@@ -67,9 +67,7 @@ pub enum TriggerError {
         source: RecorderError,
     },
     /// The context is not that of a task in a run of this process.
-    #[error(
-        "runs are triggered by tasks of a run; a context made by hand, and that of a task in a process of its own, cannot"
-    )]
+    #[error("only tasks of a run can trigger runs; a detached context and the context of an isolated task cannot")]
     NoRun,
 }
 

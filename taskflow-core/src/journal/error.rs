@@ -24,7 +24,7 @@ pub enum JournalError {
     #[error("there are no runs yet")]
     NoRuns,
     /// Several runs go by that name.
-    #[error("`{run}` could be {}; say more of the id, or the number", runs.join(", "))]
+    #[error("`{run}` matches several runs: {}; give more of the id, or the number", runs.join(", "))]
     AmbiguousRun {
         /// What was said.
         run: String,
@@ -32,7 +32,7 @@ pub enum JournalError {
         runs: Vec<String>,
     },
     /// What is stored of a run makes no sense.
-    #[error("what is stored of run `{run}` is damaged: {what}; `db check` names all damage")]
+    #[error("the stored data of run `{run}` is damaged: {what}; `db check` lists all damage")]
     DamagedRun {
         /// The run.
         run: String,
@@ -40,7 +40,7 @@ pub enum JournalError {
         what: String,
     },
     /// The run is being run.
-    #[error("run `{run}` is being run by {by}: wait for its end, or cancel it first")]
+    #[error("run `{run}` is running in process {by}; wait until it ends, or cancel it")]
     Live {
         /// The run.
         run: String,
@@ -48,7 +48,7 @@ pub enum JournalError {
         by: String,
     },
     /// Another process has taken the run meanwhile.
-    #[error("another process has taken run `{run}` in this moment; look at it again")]
+    #[error("another process has just claimed run `{run}`; check its state and try again")]
     Taken {
         /// The run.
         run: String,
@@ -62,7 +62,7 @@ pub enum JournalError {
         error: std::io::Error,
     },
     /// The program has no such DAG.
-    #[error("run `{run}` is of the DAG `{dag}`, which this program does not have{}", known(dags))]
+    #[error("run `{run}` belongs to the DAG `{dag}`, which this program does not contain{}", known(dags))]
     UnknownDag {
         /// The run.
         run: String,
@@ -85,7 +85,7 @@ pub enum JournalError {
         nearest: Option<String>,
     },
     /// The run cannot go on with the graph of this program.
-    #[error("run `{run}` cannot go on with this program: {reason}")]
+    #[error("run `{run}` cannot be continued with this program: {reason}")]
     Changed {
         /// The run.
         run: String,
@@ -101,7 +101,7 @@ pub enum JournalError {
         reason: String,
     },
     /// A task asks, and this is no answer.
-    #[error("run `{run}`: that does not answer `{key}`: {reason}")]
+    #[error("run `{run}`: the value does not answer `{key}`: {reason}")]
     Answer {
         /// The run.
         run: String,
@@ -111,7 +111,7 @@ pub enum JournalError {
         reason: String,
     },
     /// Files of a run cannot be removed.
-    #[error("files of forgotten runs cannot be removed: {0}")]
+    #[error("files of deleted runs cannot be removed: {0}")]
     Files(std::io::Error),
     /// A run could not be started.
     #[error(transparent)]

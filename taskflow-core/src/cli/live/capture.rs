@@ -13,8 +13,8 @@
 //!    for the thread to pass on the rest. A child process that lives on may hold the pipe open for
 //!    longer; the thread then serves it until the program ends.
 //!
-//! [`Aside`] is the small form of it: what is printed to stdout goes to stderr, so that a document
-//! written to stdout stands there alone.
+//! [`StdoutRedirect`] is the small form of it: what is printed to stdout goes to stderr, so that a
+//! document written to stdout stands there alone.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, PipeReader, Read, Write};
@@ -108,14 +108,14 @@ fn pass_on(mut reader: PipeReader, mut sink: impl FnMut(&[u8])) {
 
 /// While it exists, stdout is redirected to stderr.
 #[derive(Debug)]
-pub(in crate::cli) struct Aside(OwnedFd);
+pub(in crate::cli) struct StdoutRedirect(OwnedFd);
 
-impl Aside {
+impl StdoutRedirect {
     pub(in crate::cli) fn start() -> io::Result<Self> {
         io::stdout().flush()?;
         let stdout = io::stdout().as_fd().try_clone_to_owned()?;
         rustix::stdio::dup2_stdout(io::stderr())?;
-        Ok(Aside(stdout))
+        Ok(StdoutRedirect(stdout))
     }
 
     /// Restores stdout.

@@ -54,7 +54,7 @@ impl Echo {
     }
 
     /// Registers attempts that have started or ended.
-    pub(super) fn look<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>) {
+    pub(super) fn add_attempts<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>) {
         for task in tasks {
             let place = task.index() as usize;
             if self.seen.len() <= place {
@@ -77,7 +77,7 @@ impl Echo {
     }
 
     /// Registers which of the followed attempts have ended.
-    pub(super) fn close<'a>(&mut self, task: impl Fn(u32) -> TaskReport<'a>, now: Timestamp) {
+    pub(super) fn mark_ended<'a>(&mut self, task: impl Fn(u32) -> TaskReport<'a>, now: Timestamp) {
         for open in self.open.iter_mut().filter(|open| open.ended.is_none()) {
             let known = task(open.task);
             if open.attempt < known.attempt_count() || known.state() != TaskState::Running {
@@ -87,23 +87,23 @@ impl Echo {
     }
 
     /// The new lines, oldest first.
-    pub(super) fn news(&mut self, now: Timestamp) -> Vec<String> {
-        let mut news: Vec<(Timestamp, String)> = Vec::new();
+    pub(super) fn new_lines(&mut self, now: Timestamp) -> Vec<String> {
+        let mut new_lines: Vec<(Timestamp, String)> = Vec::new();
         for open in &mut self.open {
             // What cannot be read now can be read next time, or with `logs`.
             let records = open.follow.poll().unwrap_or_default();
             let fresh = records.iter().filter(|record: &&LogRecord| record.at >= self.since);
-            news.extend(fresh.map(|fresh| (fresh.at, record::line(&open.id, open.attempt, fresh, self.paint))));
+            new_lines.extend(fresh.map(|fresh| (fresh.at, record::line(&open.id, open.attempt, fresh, self.paint))));
         }
         self.open.retain(|open| open.ended.is_none_or(|ended| now.since(ended) < LINGER));
-        news.sort_by_key(|&(at, _)| at);
-        news.into_iter().map(|(_, line)| line).collect()
+        new_lines.sort_by_key(|&(at, _)| at);
+        new_lines.into_iter().map(|(_, line)| line).collect()
     }
 
     /// The remaining lines, once the run has ended.
     pub(super) fn rest<'a>(mut self, tasks: impl Iterator<Item = TaskReport<'a>>) -> Vec<String> {
         self.sink.flush();
-        self.look(tasks);
-        self.news(Timestamp::now())
+        self.add_attempts(tasks);
+        self.new_lines(Timestamp::now())
     }
 }

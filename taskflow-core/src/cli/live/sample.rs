@@ -64,15 +64,15 @@ pub(super) struct Wait {
 }
 
 /// A shorter task is not shown by name: names that come and go cannot be read.
-const WORTH_A_LINE: Duration = Duration::from_millis(300);
+const NAMED_AFTER: Duration = Duration::from_millis(300);
 
 impl Sample {
     /// Counts every task, and names at most `lines` running and `lines` waiting ones.
-    pub(super) fn take(look: LiveRun<'_>, lines: usize) -> Self {
-        let now = look.now();
-        let mut sample = Sample { now, halted: look.is_halted(), ..Sample::default() };
+    pub(super) fn take(run: LiveRun<'_>, lines: usize) -> Self {
+        let now = run.now();
+        let mut sample = Sample { now, halted: run.is_halted(), ..Sample::default() };
         let mut running: Vec<(Timestamp, u32)> = Vec::new();
-        for task in look.tasks() {
+        for task in run.tasks() {
             sample.total += 1;
             match task.state() {
                 TaskState::None | TaskState::Scheduled => {}
@@ -80,7 +80,7 @@ impl Sample {
                 TaskState::UpForReschedule | TaskState::Deferred => {
                     sample.idle += 1;
                     if sample.waits.len() < lines {
-                        let (until, event) = look.wait(task.index());
+                        let (until, event) = run.wait(task.index());
                         let (left, event) = (until.map(|until| until.since(now)), event.map(str::to_owned));
                         sample.waits.push(Wait { id: task.id().into_owned(), left, event });
                     }
@@ -88,8 +88,8 @@ impl Sample {
                 TaskState::Removed => sample.total -= 1,
                 TaskState::Running => {
                     sample.running += 1;
-                    let since = look.running(task.index()).started;
-                    if now.since(since) >= WORTH_A_LINE {
+                    let since = run.running(task.index()).started;
+                    if now.since(since) >= NAMED_AFTER {
                         running.push((since, task.index()));
                     }
                 }
@@ -111,18 +111,18 @@ impl Sample {
         }
         running.sort_unstable();
         let longest = running.into_iter().map(|(since, task)| {
-            let known = look.running(task);
-            let (id, attempts) = (known.id, look.task(task).max_attempts());
+            let known = run.running(task);
+            let (id, attempts) = (known.id, run.task(task).max_attempts());
             Running { id, attempts, elapsed: now.since(since), attempt: known.attempt, progress: known.progress }
         });
         sample.longest = longest.collect();
-        let retries = look.retries().take(lines).map(|(due, task)| {
-            let task = look.task(task);
+        let retries = run.retries().take(lines).map(|(due, task)| {
+            let task = run.task(task);
             let (id, attempt, attempts) = (task.id().into_owned(), task.attempt_count() + 1, task.max_attempts());
             Retry { id, attempts, attempt, left: due.since(now) }
         });
         sample.retries = retries.collect();
-        sample.run_retry = look.run_retry().map(|(retry, due)| (retry, due.since(now)));
+        sample.run_retry = run.run_retry().map(|(retry, due)| (retry, due.since(now)));
         sample
     }
 }

@@ -14,12 +14,12 @@ use crate::run::TaskState;
 const NAMED: usize = 5;
 
 /// Why the run failed.
-pub(super) fn account(told: &RunOutput, ended: &Ended, paint: Paint) -> String {
+pub(super) fn report(output: &RunOutput, ended: &Ended, paint: Paint) -> String {
     let mut text = String::new();
     let report = &ended.report;
     // Writing to a string does not fail.
     let _ = match report.first_failure() {
-        Some(task) => write_failure(&mut text, task, told, ended, paint),
+        Some(task) => write_failure(&mut text, task, output, ended, paint),
         None => write!(text, "{} {}", paint.bad("error:"), report.halt_reason().unwrap_or("the run failed")),
     };
     text
@@ -28,7 +28,7 @@ pub(super) fn account(told: &RunOutput, ended: &Ended, paint: Paint) -> String {
 fn write_failure(
     text: &mut String,
     task: TaskReport<'_>,
-    told: &RunOutput,
+    output: &RunOutput,
     ended: &Ended,
     paint: Paint,
 ) -> std::fmt::Result {
@@ -54,19 +54,19 @@ fn write_failure(
             writeln!(text, "  {number} {}", format::first_line(&why))?;
         }
     }
-    let (held_up, others) = consequences(report, &task.id());
-    if !held_up.is_empty() {
-        let label = paint.faint("not run because of it:");
-        writeln!(text, "  {label} {}", format::some(&held_up, NAMED))?;
+    let (not_run, others) = consequences(report, &task.id());
+    if !not_run.is_empty() {
+        let label = paint.faint("not run as a result:");
+        writeln!(text, "  {label} {}", format::some(&not_run, NAMED))?;
     }
     if !others.is_empty() {
-        writeln!(text, "  {} {}", paint.faint("failed as well:"), format::some(&others, NAMED))?;
+        writeln!(text, "  {} {}", paint.faint("also failed:"), format::some(&others, NAMED))?;
     }
     write!(
         text,
         "{} {}",
-        paint.good("to run that part again:"),
-        again(told, ended.number, plan.nodes()[task.node() as usize].id())
+        paint.good("to retry:"),
+        retry_command(output, ended.number, plan.nodes()[task.node() as usize].id())
     )
 }
 
@@ -101,32 +101,32 @@ fn indented(message: &str) -> String {
 
 /// The tasks that did not run because this one failed, and the other failed tasks.
 fn consequences(report: &RunReport, id: &str) -> (Vec<String>, Vec<String>) {
-    let (mut held_up, mut others) = (Vec::new(), Vec::new());
+    let (mut not_run, mut others) = (Vec::new(), Vec::new());
     for task in report.tasks() {
         match task.state() {
             TaskState::UpstreamFailed => {
                 if let Some(Failure::UpstreamFailed { task: root }) = task.failure().as_deref()
                     && root == id
                 {
-                    held_up.push(task.id().into_owned());
+                    not_run.push(task.id().into_owned());
                 }
             }
             TaskState::Failed if task.id() != id => others.push(task.id().into_owned()),
             _ => {}
         }
     }
-    (held_up, others)
+    (not_run, others)
 }
 
 /// The command that runs the failed task and everything downstream again, in the same run if it is
 /// stored.
-fn again(told: &RunOutput, number: Option<i64>, task: &str) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| told.plan.id().to_owned());
+fn retry_command(output: &RunOutput, number: Option<i64>, task: &str) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| output.plan.id().to_owned());
     if let Some(number) = number {
         return format!("{} retry {number}", quoted(&program));
     }
-    let words = [program, "run".to_owned(), told.plan.id().to_owned(), "--from".to_owned(), task.to_owned()];
-    let words: Vec<String> = words.into_iter().chain(told.given.iter().cloned()).map(|word| quoted(&word)).collect();
+    let words = [program, "run".to_owned(), output.plan.id().to_owned(), "--from".to_owned(), task.to_owned()];
+    let words: Vec<String> = words.into_iter().chain(output.given.iter().cloned()).map(|word| quoted(&word)).collect();
     words.join(" ")
 }
 

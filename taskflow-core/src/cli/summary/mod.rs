@@ -16,22 +16,22 @@ use super::{format, grid};
 use crate::run::{RunState, TaskState};
 
 /// Prints the summary.
-pub(super) fn tell(told: &RunOutput, ended: &Ended, terminal: &Terminal) -> Result<(), CliError> {
+pub(super) fn print_summary(output: &RunOutput, ended: &Ended, terminal: &Terminal) -> Result<(), CliError> {
     let report = &ended.report;
-    if !told.quiet {
+    if !output.quiet {
         terminal.note(&table::table(report, terminal));
         terminal.note(&last_line(ended, terminal.paint_stderr()));
     }
     if report.state() == RunState::Failed {
-        let account = failure::account(told, ended, terminal.paint_stderr());
-        terminal.note(&if told.quiet { account } else { format!("\n{account}") });
+        let failure = failure::report(output, ended, terminal.paint_stderr());
+        terminal.note(&if output.quiet { failure } else { format!("\n{failure}") });
     }
     if report.state() == RunState::Interrupted {
         terminal.note(&interruption(ended, terminal.paint_stderr()));
     }
     let result = result(ended)?;
-    if told.json {
-        terminal.print_json(&json::document(told, ended, result))?;
+    if output.json {
+        terminal.print_json(&json::document(output, ended, result))?;
     } else if let Some(result) = result {
         print(result, terminal)?;
     }
@@ -62,7 +62,7 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
     let reason = report.halt_reason().filter(|_| report.state() != RunState::Interrupted);
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let tasks = format::count(report.tasks().count(), "task");
-    let more = ended.number.map(|number| paint.faint(&format!("; `status {number}` tells more"))).unwrap_or_default();
+    let more = ended.number.map(|number| paint.faint(&format!("; `status {number}` shows more"))).unwrap_or_default();
     format!(
         "{}: {state}{reason} in {}, {tasks}{counts}{more}",
         paint.strong(report.plan().id()),
@@ -77,7 +77,7 @@ fn interruption(ended: &Ended, paint: Paint) -> String {
     match ended.number {
         Some(number) => {
             let program = std::env::args().next().unwrap_or_default();
-            format!("{error}\n{} {} resume {number}", paint.good("to go on with it:"), failure::quoted(&program))
+            format!("{error}\n{} {} resume {number}", paint.good("to resume:"), failure::quoted(&program))
         }
         None => error,
     }
@@ -88,7 +88,7 @@ fn result(ended: &Ended) -> Result<Option<serde_json::Value>, CliError> {
     let ty = ended.report.plan().result_type();
     match &ended.result {
         Err(failure) if ended.report.is_success() => {
-            Err(CliError::Failure(format!("what the run returns could not be made: {failure}")))
+            Err(CliError::Failure(format!("the result of the run cannot be computed: {failure}")))
         }
         Ok(Some(value)) if ended.report.is_success() && ty.path() != "()" => match ty.json(value) {
             Ok(json) => Ok(Some(json)),
