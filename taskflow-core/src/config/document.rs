@@ -157,8 +157,8 @@ impl Document<'_> {
                 self.allow_literal(&format!("the secret `{name}`")).map(|()| source)
             }
             Value::Object(table) => Source::of_table(table, origin)
-                .ok_or_else(|| format!("the secret `{name}` must be {REFERENCES}, or a string")),
-            _ => Err(format!("the secret `{name}` must be {REFERENCES}, or a string")),
+                .ok_or_else(|| format!("the secret `{name}` must be a string, {REFERENCES}")),
+            _ => Err(format!("the secret `{name}` must be a string, {REFERENCES}")),
         }
     }
 

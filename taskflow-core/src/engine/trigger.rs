@@ -209,7 +209,7 @@ impl Triggering {
                 Found::Nowhere => return self.begin(context, request, info, waits),
             }
         }
-        Err(self.journal(RecorderError::new(ErrorKind::Conflict, "it has failed in every attempt")))
+        Err(self.journal(RecorderError::new(ErrorKind::Conflict, "every attempt to start it has failed")))
     }
 
     async fn look(&self, run_id: &str) -> Result<Found, TriggerError> {
@@ -275,7 +275,7 @@ impl Triggering {
         let control = handle.control();
         run.children.put(run_id, Child::Running(control.clone()));
         if context.is_cancelled() {
-            control.cancel("the run that waits for it was ended");
+            control.cancel("the run that waits for this one was stopped");
         }
         let (parent, run_id) = (Arc::downgrade(run), run_id.to_owned());
         tokio::spawn(async move {
