@@ -279,7 +279,7 @@ fn the_status_of_a_run_shows_its_tasks_and_why_they_are_where_they_are() {
     ─
     load.extract success 1 <now> <time>
     gate failed 1 <now> <time> the file has not landed
-    report upstream_failed its upstream task `gate` is failed
+    report upstream_failed its upstream task `gate` failed
     tidy success 1 <now> <time>
     "#);
     let status = home.json(&["status", "1"]);
@@ -306,15 +306,15 @@ fn of_a_large_run_the_status_shows_what_wants_looking_at() {
 fn a_task_that_did_not_run_is_explained_by_what_decided_it() {
     let home = failed();
     insta::assert_snapshot!(home.good(&["explain", "1"]).stdout, @r#"
-    gate is failed
+    gate: failed
       attempt 1 failed and is not retried: the file has not landed
-    report is upstream_failed
-      its upstream task `gate` is failed
+    report: upstream_failed
+      its upstream task `gate` failed
       `gate`: the file has not landed
     "#);
     let explained = home.json(&["explain", "last", "report"]);
     assert_eq!((&explained[0]["task"], &explained[0]["state"]), (&"report".into(), &"upstream_failed".into()));
-    assert_eq!(home.good(&["explain", "1", "tidy"]).stdout, "tidy is success\n  attempt 1 succeeded\n");
+    assert_eq!(home.good(&["explain", "1", "tidy"]).stdout, "tidy: success\n  attempt 1 succeeded\n");
     home.good(&["run", "small", "-q"]);
     assert_eq!(home.good(&["explain", "2"]).stdout, "run 2: 3 tasks: 3 success; nothing to explain\n");
 }
@@ -339,7 +339,7 @@ fn values_are_shown_in_rows_and_alone() {
 #[test]
 fn a_task_without_a_value_is_refused_with_its_state() {
     let home = failed();
-    assert_eq!(home.refusal(&["values", "1", "gate"]), "error: task `gate` of run 1 has no value: it is failed\n");
+    assert_eq!(home.refusal(&["values", "1", "gate"]), "error: task `gate` of run 1 has no value (state: failed)\n");
 }
 
 // logs.
@@ -405,7 +405,7 @@ fn retry_runs_what_failed_again_and_what_depends_on_it() {
     assert_eq!(said.stdout, "3 rows\n");
     let text = masked(&said.stderr);
     assert!(
-        text.starts_with("retrying 2 tasks of run 1: gate, report\n<now> gated: run 1 (<run>) of 4 tasks resumed\n"),
+        text.starts_with("retrying 2 tasks of run 1: gate, report\n<now> gated: resumed run 1 (<run>) of 4 tasks\n"),
         "{text}"
     );
     assert!(!text.contains("<now> tidy"), "what ended before is no news: {text}");
@@ -430,13 +430,15 @@ fn a_run_with_nothing_to_go_on_with_is_refused() {
     home.good(&["run", "small", "-q"]);
     assert_eq!(
         home.refusal(&["retry"]),
-        "error: no task of run 1 failed: it is success; `clear 1 TASK` runs any task again\n"
+        "error: run 1 has no failed task (state: success); `clear 1 TASK` runs any task again\n"
     );
     assert!(
         home.refusal(&["resume", "1"]).contains("it has ended (success); use `retry` or `clear` to run tasks again")
     );
-    assert!(home.refusal(&["resume"]).starts_with("error: no run was interrupted; `runs` lists them"));
-    assert_eq!(home.refusal(&["cancel", "1"]), "error: run 1 has already ended: it is success\n");
+    assert!(
+        home.refusal(&["resume"]).starts_with("error: there is no interrupted run to resume; `runs` lists all runs")
+    );
+    assert_eq!(home.refusal(&["cancel", "1"]), "error: run 1 has already ended (state: success)\n");
 }
 
 #[test]
@@ -514,7 +516,7 @@ fn a_mark_that_cannot_be_is_refused() {
         "{refusal}"
     );
     let refusal = home.refusal(&["mark", "failed", "1", "gate", "--value", "1"]);
-    assert!(refusal.contains("a task that is failed returned nothing"), "{refusal}");
+    assert!(refusal.contains("the state is failed"), "{refusal}");
     let refusal = home.refusal(&["mark", "success", "1", "gate", "--value", "rows"]);
     assert!(refusal.contains("a string needs quotes"), "{refusal}");
     let refusal = home.refusal(&["mark", "success", "1", "gate", "--value", "\"rows\""]);
@@ -579,7 +581,7 @@ fn old_runs_are_forgotten_with_their_logs() {
     let said = home.good(&["db", "prune", "--older-than", "0s", "--dag", "gated"]);
     assert_eq!(said.stderr, "1 run deleted; `db vacuum` returns the space to the file system\n");
     assert_eq!((home.json(&["runs"]).as_array().map(Vec::len), logs(&home)), (Some(1), 0));
-    assert!(home.good(&["db", "vacuum"]).stderr.starts_with("the store took "));
+    assert!(home.good(&["db", "vacuum"]).stderr.starts_with("size of the store: "));
     assert_eq!(home.json(&["db", "prune", "--older-than", "0s"]), json!({"pruned": 1}));
 }
 

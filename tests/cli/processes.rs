@@ -111,7 +111,7 @@ fn a_killed_run_is_interrupted_and_resume_finishes_it() {
     let explained = home.call(&["explain", "1", "double"]).stdout;
     assert!(explained.contains("waits for 1 of 1 upstream tasks, `linger` (running)"), "{explained}");
     let refusal = home.call(&["retry", "1"]);
-    assert_eq!(refusal.stderr, "error: no task of run 1 failed; `resume 1` continues it\n");
+    assert_eq!(refusal.stderr, "error: run 1 has no failed task; `resume 1` continues it\n");
 
     home.go();
     let said = home.call(&["resume"]);

@@ -168,7 +168,7 @@ fn run_options() -> Vec<Arg> {
         options.push(home::durability_arg(&[Durability::Strict, Durability::Relaxed, Durability::Ephemeral]));
         options.push(home::sync_arg());
     }
-    options.into_iter().map(|option| option.global(true).help_heading("Options of a run")).collect()
+    options.into_iter().map(|option| option.global(true).help_heading("Run options")).collect()
 }
 
 #[cfg(test)]

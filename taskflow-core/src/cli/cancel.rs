@@ -11,7 +11,7 @@ use crate::run::RunState;
 
 pub(super) fn command() -> Command {
     Command::new("cancel")
-        .about("Cancel a run, also one that another process runs")
+        .about("Cancel a run, even if another process is running it")
         .arg(run_args::run())
         .arg(run_args::reason())
         .arg(Arg::new("no-wait").long("no-wait").action(ArgAction::SetTrue).help("Do not wait until the run has ended"))

@@ -15,17 +15,19 @@ use crate::config::{Config, Entry, Origin};
 
 pub(super) fn command() -> Command {
     Command::new("config")
-        .about("Show the settings, variables, connections and secrets: show, path")
+        .about("Show the configuration: show, path")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .subcommand(
-            Command::new("show").about("List the whole configuration; secrets are shown as ***").arg(
-                Arg::new("origin")
-                    .long("origin")
-                    .action(ArgAction::SetTrue)
-                    .help("Show where each value comes from: a line of the file, the environment, a flag"),
-            ),
+            Command::new("show")
+                .about("List all settings, variables, connections and secrets; secrets are shown as ***")
+                .arg(
+                    Arg::new("origin")
+                        .long("origin")
+                        .action(ArgAction::SetTrue)
+                        .help("Show where each value comes from: a line of the file, the environment, a flag"),
+                ),
         )
         .subcommand(Command::new("path").about("Print the path of the configuration file"))
 }

@@ -18,7 +18,7 @@ pub(super) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommand(Command::new("check").about("Check the store for damage; reads everything"))
+        .subcommand(Command::new("check").about("Check the store for damage, reading all of it"))
         .subcommand(
             Command::new("prune")
                 .about("Delete old runs that have ended, with their values and logs")
@@ -104,7 +104,7 @@ fn vacuum(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit
         return run_args::print_json(&vacuumed, terminal);
     }
     let (before, after) = (vacuumed.before, vacuumed.after);
-    terminal.note(&format!("the store took {} and now takes {}", units::bytes(before), units::bytes(after)));
+    terminal.note(&format!("size of the store: {} before, {} now", units::bytes(before), units::bytes(after)));
     Ok(Exit::Success)
 }
 

@@ -55,7 +55,7 @@ pub(super) fn options() -> Vec<Arg> {
             Arg::new("logs")
                 .long("logs")
                 .action(ArgAction::SetTrue)
-                .help("Show what tasks log, immediately (on stderr)"),
+                .help("Show log records of tasks as they are written (on stderr)"),
         );
     }
     options

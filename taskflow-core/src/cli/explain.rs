@@ -50,7 +50,7 @@ pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
 
 fn paragraph(explanation: &Explanation, history: &RunHistory, paint: Paint) -> String {
     let Explanation { task, state, why, .. } = explanation;
-    let mut text = format!("{} is {state}\n", paint.strong(task));
+    let mut text = format!("{}: {state}\n", paint.strong(task));
     for sentence in why {
         text += &format!("  {}\n", sentence.trim_end().replace('\n', "\n    "));
     }

@@ -107,11 +107,11 @@ pub(super) fn read(
     Ok((values, given))
 }
 
-/// `--late-after-min: 9999 is not in the range 0..=600`
+/// ``--late-after-min: `9999` is not in the range 0..=600``
 fn describe(flag: &str, error: &ParamError) -> String {
     match &error.given {
-        Some(given) if given.is_empty() => format!("--{flag}: the empty text {}", error.message),
-        Some(given) => format!("--{flag}: {given} {}", error.message),
+        Some(given) if given.is_empty() => format!("--{flag}: the empty string {}", error.message),
+        Some(given) => format!("--{flag}: `{given}` {}", error.message),
         None => format!("--{flag} {}", error.message),
     }
 }

@@ -38,7 +38,10 @@ pub(super) fn sync_arg() -> Arg {
         .long("sync")
         .value_name("MODE")
         .value_parser(["full", "normal"])
-        .help("Commits survive a power failure (`full`) or only the end of the process (`normal`) [default: full]")
+        .help(
+            "What a commit survives: a power failure (`full`) or only the end of the process (`normal`) [default: \
+               full]",
+        )
         .hide_possible_values(true)
 }
 
@@ -48,7 +51,10 @@ pub(super) fn durability_arg(choices: &[Durability]) -> Arg {
         .long("durability")
         .value_name("MODE")
         .value_parser(PossibleValuesParser::new(choices.iter().map(|durability| durability.name())))
-        .help("Whether a task waits until its inputs are stored [default: strict]")
+        .help(
+            "When a task starts: once its inputs are stored (`strict`) or at once (`relaxed`); `ephemeral` stores \
+               nothing [default: strict]",
+        )
 }
 
 /// The durability of `--durability`, or of the configuration.

@@ -32,7 +32,7 @@ pub(super) fn command() -> Command {
                 .long("follow")
                 .short('f')
                 .action(ArgAction::SetTrue)
-                .help("Continue until the run has ended"),
+                .help("Print new records until the run has ended"),
         )
         .arg(
             Arg::new("level")

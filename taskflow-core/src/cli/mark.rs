@@ -16,10 +16,16 @@ const STATES: [TaskState; 3] = [TaskState::Success, TaskState::Failed, TaskState
 pub(super) fn command() -> Command {
     let command = Command::new("mark")
         .about("Set the state of tasks of a run: success, failed or skipped")
-        .arg(Arg::new("as").value_name("STATE").required(true).value_parser(STATES.map(TaskState::name)))
+        .arg(
+            Arg::new("as")
+                .value_name("STATE")
+                .required(true)
+                .value_parser(STATES.map(TaskState::name))
+                .help("State to set"),
+        )
         .arg(run_args::run())
-        .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(1..).required(true).help("These tasks"))
-        .arg(run_args::json_value().help("What they returned, with `mark success`"))
+        .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(1..).required(true).help("Tasks and groups to mark"))
+        .arg(run_args::json_value().help("Value that they returned, with `mark success`"))
         .arg(run_args::reason());
     run_args::run_options(command)
 }
@@ -31,9 +37,7 @@ pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     };
     let mark = Mark { state, value: matches.get_one::<serde_json::Value>("value").cloned() };
     if mark.value.is_some() && state != TaskState::Success {
-        return Err(CliError::usage(format!(
-            "--value is what a task returned; a task that is {state} returned nothing"
-        )));
+        return Err(CliError::usage(format!("only a task marked as success can have a --value; the state is {state}")));
     }
     let journal = home.journal_with(home::sync(matches, home.config()))?;
     let filter = TaskFilter::tasks(matches.get_many::<String>("tasks").unwrap_or_default().cloned());

@@ -15,7 +15,7 @@ pub(super) fn command() -> Command {
     Command::new("replay")
         .about("Run one task of a run again with the inputs it had; nothing is stored")
         .arg(run_args::run())
-        .arg(run_args::task().required_unless_present("named").help("Which task"))
+        .arg(run_args::task().required_unless_present("named").help("Task to run"))
         // Users of Airflow's `tasks test` try this first.
         .arg(Arg::new("named").long("task").value_name("TASK").conflicts_with("task").help("Same as TASK"))
         .arg(

@@ -12,13 +12,13 @@ use crate::journal::Journal;
 use crate::ops;
 
 pub(super) fn command() -> Command {
-    let command = Command::new("resume")
-        .about("Resume a run that was interrupted")
-        .after_help("Finished tasks are not repeated; tasks that were running when the process ended run again.")
-        .arg(run_args::run().required(false).help(
-            "Which run: its number, `last`, its id, or a part of its id that no other has [default: the newest that was \
-             interrupted]",
-        ));
+    let command =
+        Command::new("resume")
+            .about("Resume a run that was interrupted")
+            .after_help("Finished tasks are not repeated; tasks that were running when the process ended run again.")
+            .arg(run_args::run().required(false).help(
+                "Number or id of the run, a unique part of the id, or `last` [default: the newest interrupted run]",
+            ));
     run_args::run_options(command)
 }
 

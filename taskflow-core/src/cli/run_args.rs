@@ -35,7 +35,7 @@ pub(super) fn task_name(matches: &ArgMatches) -> Option<&str> {
 
 /// `--reason`, which the history of the run keeps.
 pub(super) fn reason() -> Arg {
-    Arg::new("reason").long("reason").value_name("TEXT").help("Reason, kept in the history of the run")
+    Arg::new("reason").long("reason").value_name("TEXT").help("Reason, stored in the history of the run")
 }
 
 /// `--value`, which is JSON.
@@ -59,7 +59,7 @@ pub(super) fn states() -> Arg {
         .action(ArgAction::Append)
         .value_delimiter(',')
         .value_parser(STATES.map(RunState::name))
-        .help("Only runs in this state; separate several by commas")
+        .help("Only runs in these states, separated by commas")
 }
 
 const STATES: [RunState; 6] = [
@@ -81,7 +81,7 @@ pub(super) fn given_states(matches: &ArgMatches) -> Vec<RunState> {
 pub(super) fn run_options(command: Command) -> Command {
     let options = drive::options().into_iter();
     let journal = [home::durability_arg(&[Durability::Strict, Durability::Relaxed]), home::sync_arg()];
-    command.args(options.chain(journal).map(|option| option.help_heading("Options of a run")))
+    command.args(options.chain(journal).map(|option| option.help_heading("Run options")))
 }
 
 /// `--json`, a short form of `--output json` for verbs whose output is often read by programs.

@@ -27,14 +27,14 @@ pub(super) fn command() -> Command {
                 .long("since")
                 .value_name("TIME")
                 .value_parser(since)
-                .help("Only runs created since then: a duration such as 2d, a time or a day"),
+                .help("Only runs created since this time, day, or duration ago such as 2d"),
         )
         .arg(
             Arg::new("limit")
                 .long("limit")
                 .value_name("N")
                 .value_parser(value_parser!(u32))
-                .help("At most this many; 0 for all [default: 20]"),
+                .help("Show at most N runs; 0 shows all [default: 20]"),
         )
 }
 

@@ -188,7 +188,7 @@ impl RunHistory {
     fn follows(&self, known: &TaskHistory) -> Vec<String> {
         let Some(cause) = known.cause.as_deref() else { return vec![failure(known)] };
         let state = self.task(cause).map_or(TaskState::None, |task| task.state);
-        let mut why = vec![format!("its upstream task `{cause}` is {state}")];
+        let mut why = vec![format!("its upstream task `{cause}` {}", ended_as(state))];
         if let Some(reason) = self.task(cause).and_then(|task| task.failure.as_ref()) {
             why.push(format!("`{cause}`: {reason}"));
         }
@@ -204,6 +204,14 @@ fn demand(rule: EdgeRule) -> &'static str {
         TriggerRule::NoneFailed => "all must succeed or be skipped",
         TriggerRule::AllDone => "all must end",
         _ => "one must succeed",
+    }
+}
+
+fn ended_as(state: TaskState) -> String {
+    match state {
+        TaskState::Failed => "failed".to_owned(),
+        TaskState::Skipped => "was skipped".to_owned(),
+        state => format!("is {state}"),
     }
 }
 

@@ -196,12 +196,12 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// `delays: run 12 (manual__..) of 40 tasks`
+    /// `delays: run 12 (manual__..) of 40 tasks`, or `delays: resumed run ..`
     fn line(&self, number: Option<i64>) -> String {
         let Opening { at, dag, run, tasks, resumed } = self;
         let run = number.map_or_else(|| run.clone(), |number| format!("{number} ({run})"));
-        let resumed = if *resumed { " resumed" } else { "" };
-        format!("{} {dag}: run {run} of {}{resumed}", format::time(*at), format::count(*tasks, "task"))
+        let run_word = if *resumed { "resumed run" } else { "run" };
+        format!("{} {dag}: {run_word} {run} of {}", format::time(*at), format::count(*tasks, "task"))
     }
 }
 
