@@ -127,7 +127,7 @@ fn without_a_journal_no_other_run_is_seen() {
     let report = live(looks(|| ExternalRun::newest("orders")).run());
     assert_eq!(
         failure_of(&report, "external_run"),
-        "this run has no journal, in which a run of `orders` could be looked for"
+        "this run has no journal, which is needed to find a run of `orders`"
     );
 }
 

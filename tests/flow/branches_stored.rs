@@ -124,7 +124,7 @@ async fn a_run_that_was_interrupted_in_an_arm_goes_on_there() -> Result<(), BoxE
     let after = journal.history("last").await?;
     assert_eq!(
         why(&after, "small"),
-        ["`route.Small`, upstream of it, is skipped", "`route.Small`: skipped: the branch `Large` was taken",]
+        ["its upstream task `route.Small` was skipped", "`route.Small`: skipped: the branch `Large` was taken",]
     );
     let joined = journal.value(&after, "route.joined").await?.expect("the value of the whole is stored");
     assert_eq!(joined.json()?, "[[1, 2], [3]]");

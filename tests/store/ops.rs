@@ -113,7 +113,11 @@ async fn tasks_are_cleared_with_and_without_being_run() -> Result<(), BoxError> 
     let would = ops::would_clear(&journal, "1", &filter).await?;
     assert_eq!((would.tasks.as_slice(), would.dry_run), (["count".to_owned()].as_slice(), true));
     assert_eq!(journal.history("1").await?.state, RunState::Success);
-    assert_kind(ops::resume(&journal, None, STRICT).await, ErrorKind::NotFound, "no run was interrupted");
+    assert_kind(
+        ops::resume(&journal, None, STRICT).await,
+        ErrorKind::NotFound,
+        "there is no interrupted run to resume",
+    );
 
     let cleared = ops::clear(&journal, "1", &filter, &note()).await?;
     assert_eq!((cleared.number, cleared.tasks, cleared.dry_run), (1, would.tasks, false));

@@ -69,7 +69,7 @@ fn what_cannot_be_pulled_is_an_error_that_says_what_can_and_is_not_tried_again()
     .unwrap();
     on_both_drivers(&dag, |report| {
         let failure = |task| failure_of(report, task);
-        assert_eq!(failure("wants_text"), "`load` has pushed `rows` as `u64`, and it is pulled as `String`");
+        assert_eq!(failure("wants_text"), "`load` has pushed `rows` as `u64`, but it is pulled as `String`");
         assert_eq!(failure("no_key"), "`load` has not pushed `more`; it has pushed `names`, `rows`");
         assert_eq!(failure("nothing"), "`pass` has not pushed `more`; it has pushed nothing");
         assert_eq!(

@@ -42,7 +42,7 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         )),
         RunState::Running => {}
         RunState::Cancelled => terminal.note(&format!("run {number} is cancelled")),
-        state => terminal.note(&format!("run {number} ended before it could be cancelled: it is {state}")),
+        state => terminal.note(&format!("run {number} ended before it could be cancelled (state: {state})")),
     }
     if args::wants_json(matches) {
         run_args::print_json(&cancelled, terminal)?;
