@@ -48,7 +48,7 @@ fn a_program_that_dies_while_it_tells_somebody_leaves_it_to_the_next_one() {
     assert_eq!(next.code, Some(0), "{next:?}");
     assert_eq!(home.told().first().map(String::as_str), Some("retry loud"));
     let status = home.call(&["status", "1"], &[]).stdout;
-    assert!(status.contains("callbacks told"), "{status}");
+    assert!(status.contains("callbacks notified"), "{status}");
     // Whoever goes on with it says the rest.
     let resumed = home.call(&["resume", "1", "-q"], &[]);
     if resumed.code == Some(2) {
@@ -72,21 +72,21 @@ fn status_shows_retries_deadlines_and_callbacks_that_could_not_be_told() {
       id <run>
       logical date <now>
       started <now> by <worker>
-      tried again <now> (retry 1)
+      retried <now> (retry 1)
       missed its deadline <now>
       ended <now>
-      callbacks told 2 notifications
+      callbacks notified 2 notifications
     ");
     let json = home.call(&["status", "1", "--output", "json"], &[]).json();
     assert_eq!(json["missed_deadline"]["deadline"], "2026-01-31T00:00:00.001Z");
     assert_eq!(json["run_retries"][0]["number"], 1);
     assert_eq!(json["deliveries"].as_array().map(Vec::len), Some(2));
     let explained = home.call(&["explain", "1"], &[]).stdout;
-    assert!(explained.starts_with("run 1: it was not over at its deadline, 2026-01-31T00:00:00.001Z\n"), "{explained}");
+    assert!(explained.starts_with("run 1 missed its deadline, 2026-01-31T00:00:00.001Z\n"), "{explained}");
 
     let run = home.call(&["run", "ignored", "-q"], &[]);
     assert_eq!(run.code, Some(0), "that a callback fails is no failure of the run: {run:?}");
     let status = home.call(&["status", "2"], &[]).stdout;
-    assert!(status.contains("callback `refuses` was not told: run manual__"), "{status}");
-    assert!(status.contains("nobody is at the desk (tried once, again after "), "{status}");
+    assert!(status.contains("callback `refuses` was not notified: run manual__"), "{status}");
+    assert!(status.contains("nobody is at the desk (one attempt, retry after "), "{status}");
 }

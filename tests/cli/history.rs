@@ -81,7 +81,10 @@ fn looking_makes_no_home() {
     let said = home.good(&["runs"]);
     assert_eq!(said.stdout, "");
     let place = home.path().display().to_string();
-    assert_eq!(said.stderr, format!("no runs yet in {place}: `run` makes the first, --home names another place\n"));
+    assert_eq!(
+        said.stderr,
+        format!("no runs yet in {place}: `run` starts the first, --home selects another directory\n")
+    );
     assert_eq!(home.json(&["runs"]), json!([]));
     for words in [
         &["status"][..],
@@ -125,7 +128,7 @@ fn an_ephemeral_run_leaves_nothing() {
     assert!(!home.path().exists());
     assert!(
         home.refusal(&["run", "small", "--durability", "ephemeral", "--logs"])
-            .contains("this one has the durability `ephemeral`")
+            .contains("a run with the durability `ephemeral` is not stored")
     );
 }
 
@@ -137,8 +140,9 @@ fn a_home_that_cannot_be_made_is_refused_with_the_ways_out_before_anything_start
     assert_eq!((said.code, &*said.stdout), (Some(1), ""));
     let place = home.path().display().to_string();
     assert!(said.stderr.starts_with(&format!("error: cannot open the store {place}: ")), "{said:?}");
-    let ways =
-        format!("the run would be kept in {place}; --home names another place, and --durability ephemeral keeps");
+    let ways = format!(
+        "the run would be stored in {place}; --home selects another directory, and --durability ephemeral stores"
+    );
     assert!(said.stderr.contains(&ways), "{said:?}");
     assert!(!said.stderr.contains("of 3 tasks"), "{said:?}");
     home.good(&["run", "small", "-q", "--durability", "ephemeral"]);
@@ -160,7 +164,7 @@ fn runs_are_listed_newest_first() {
     let home = failed();
     home.good(&["run", "small", "-q"]);
     insta::assert_snapshot!(masked(&home.good(&["runs"]).stdout), @r#"
-    run dag state asked for duration tasks
+    run dag state created duration tasks
     ─
       2 small success <now> <time> 3
       1 gated failed <now> <time> 4: 2 success, 1 failed, 1 upstream_failed
@@ -190,10 +194,10 @@ fn runs_are_filtered_by_dag_state_and_time() {
     assert_eq!(numbers(&["--limit", "1"]), [2]);
     assert_eq!(numbers(&["--limit", "0"]), [2, 1]);
     let said = home.good(&["runs", "--limit", "1"]);
-    assert!(said.stderr.contains("and older ones; --limit 5 shows more"), "{said:?}");
+    assert!(said.stderr.contains("and older runs; --limit 5 shows more, --limit 0 shows all"), "{said:?}");
     assert!(said.stdout.contains("logical date") && said.stdout.contains("2020-02-29 00:00:00Z"), "{said:?}");
     let said = home.good(&["runs", "--dag", "smal"]);
-    assert_eq!(said.stderr, "no runs fit: this program has no DAG `smal`; did you mean `small`?\n");
+    assert_eq!(said.stderr, "no runs match: this program has no DAG `smal`; did you mean `small`?\n");
 }
 
 #[test]
@@ -204,7 +208,7 @@ fn a_state_or_a_time_that_is_none_is_refused_with_what_is() {
     assert!(refusal.contains("running, success, failed, cancelled, interrupted"), "{refusal}");
     let refusal = home.refusal(&["runs", "--since", "yesterday"]);
     assert!(
-        refusal.contains("`yesterday` is neither a span of time such as 90s, 15m, 12h, 30d or 2w, nor a"),
+        refusal.contains("`yesterday` is neither a duration such as 90s, 15m, 12h, 30d or 2w, nor a time or a day"),
         "{refusal}"
     );
 }
@@ -238,8 +242,8 @@ fn a_run_that_is_none_or_several_is_refused() {
         assert_eq!(refusal, "error: there is no run `99`; `runs` lists them\n", "{verb:?}");
     }
     let refusal = home.refusal(&["status", "manual__"]);
-    assert!(refusal.starts_with("error: `manual__` could be manual__"), "{refusal}");
-    assert!(refusal.ends_with("; say more of the id, or the number\n"), "{refusal}");
+    assert!(refusal.starts_with("error: `manual__` matches several runs: manual__"), "{refusal}");
+    assert!(refusal.ends_with("; give more of the id, or the number\n"), "{refusal}");
 }
 
 #[test]
@@ -275,7 +279,7 @@ fn the_status_of_a_run_shows_its_tasks_and_why_they_are_where_they_are() {
     ─
     load.extract success 1 <now> <time>
     gate failed 1 <now> <time> the file has not landed
-    report upstream_failed `gate`, upstream of it, is failed
+    report upstream_failed its upstream task `gate` failed
     tidy success 1 <now> <time>
     "#);
     let status = home.json(&["status", "1"]);
@@ -302,15 +306,15 @@ fn of_a_large_run_the_status_shows_what_wants_looking_at() {
 fn a_task_that_did_not_run_is_explained_by_what_decided_it() {
     let home = failed();
     insta::assert_snapshot!(home.good(&["explain", "1"]).stdout, @r#"
-    gate is failed
-      attempt 1 failed, and no other one follows: the file has not landed
-    report is upstream_failed
-      `gate`, upstream of it, is failed
+    gate: failed
+      attempt 1 failed and is not retried: the file has not landed
+    report: upstream_failed
+      its upstream task `gate` failed
       `gate`: the file has not landed
     "#);
     let explained = home.json(&["explain", "last", "report"]);
     assert_eq!((&explained[0]["task"], &explained[0]["state"]), (&"report".into(), &"upstream_failed".into()));
-    assert_eq!(home.good(&["explain", "1", "tidy"]).stdout, "tidy is success\n  attempt 1 succeeded\n");
+    assert_eq!(home.good(&["explain", "1", "tidy"]).stdout, "tidy: success\n  attempt 1 succeeded\n");
     home.good(&["run", "small", "-q"]);
     assert_eq!(home.good(&["explain", "2"]).stdout, "run 2: 3 tasks: 3 success; nothing to explain\n");
 }
@@ -335,7 +339,7 @@ fn values_are_shown_in_rows_and_alone() {
 #[test]
 fn a_task_without_a_value_is_refused_with_its_state() {
     let home = failed();
-    assert_eq!(home.refusal(&["values", "1", "gate"]), "error: task `gate` of run 1 has no value: it is failed\n");
+    assert_eq!(home.refusal(&["values", "1", "gate"]), "error: task `gate` of run 1 has no value (state: failed)\n");
 }
 
 // logs.
@@ -401,7 +405,7 @@ fn retry_runs_what_failed_again_and_what_depends_on_it() {
     assert_eq!(said.stdout, "3 rows\n");
     let text = masked(&said.stderr);
     assert!(
-        text.starts_with("again: 2 tasks of run 1: gate, report\n<now> gated: run 1 (<run>) of 4 tasks goes on\n"),
+        text.starts_with("retrying 2 tasks of run 1: gate, report\n<now> gated: resumed run 1 (<run>) of 4 tasks\n"),
         "{text}"
     );
     assert!(!text.contains("<now> tidy"), "what ended before is no news: {text}");
@@ -417,7 +421,7 @@ fn retry_that_fails_again_says_so_and_how_to_go_on() {
     let home = failed();
     let said = home.call(&["retry", "-q"]);
     assert_eq!(said.code, Some(1));
-    assert!(masked(&said.stderr).ends_with("to run that part again: cli_history retry 1"), "{said:?}");
+    assert!(masked(&said.stderr).ends_with("to retry: cli_history retry 1"), "{said:?}");
 }
 
 #[test]
@@ -426,13 +430,15 @@ fn a_run_with_nothing_to_go_on_with_is_refused() {
     home.good(&["run", "small", "-q"]);
     assert_eq!(
         home.refusal(&["retry"]),
-        "error: no task of run 1 failed: it is success; `clear 1 TASK` runs any task again\n"
+        "error: run 1 has no failed task (state: success); `clear 1 TASK` runs any task again\n"
     );
     assert!(
         home.refusal(&["resume", "1"]).contains("it has ended (success); use `retry` or `clear` to run tasks again")
     );
-    assert!(home.refusal(&["resume"]).starts_with("error: no run was interrupted; `runs` lists them"));
-    assert_eq!(home.refusal(&["cancel", "1"]), "error: run 1 has already ended: it is success\n");
+    assert!(
+        home.refusal(&["resume"]).starts_with("error: there is no interrupted run to resume; `runs` lists all runs")
+    );
+    assert_eq!(home.refusal(&["cancel", "1"]), "error: run 1 has already ended (state: success)\n");
 }
 
 #[test]
@@ -474,7 +480,7 @@ fn what_is_cleared_without_being_run_waits_for_resume() {
     assert_eq!(said.stderr, "cleared 1 task of run 1: double_2; `resume 1` runs them\n");
     assert_eq!(home.json(&["runs"])[0]["state"], "interrupted");
     let explained = home.good(&["explain", "1"]).stdout;
-    assert!(explained.contains("nobody runs this run: `resume 1` goes on with it"), "{explained}");
+    assert!(explained.contains("no process is running this run: `resume 1` continues it"), "{explained}");
     assert_eq!(home.good(&["resume", "-q"]).stdout, "28\n");
     assert_eq!(home.json(&["runs"])[0]["state"], "success");
 }
@@ -506,13 +512,13 @@ fn a_mark_that_cannot_be_is_refused() {
     assert!(refusal.contains("[possible values: success, failed, skipped]"), "{refusal}");
     let refusal = home.refusal(&["mark", "success", "1", "gate"]);
     assert!(
-        refusal.contains("other tasks take the value of `gate`, a usize, and it has none: pass one as JSON"),
+        refusal.contains("other tasks need the value of `gate`, but it has none: pass a usize as JSON"),
         "{refusal}"
     );
     let refusal = home.refusal(&["mark", "failed", "1", "gate", "--value", "1"]);
-    assert!(refusal.contains("a task that is failed returned nothing"), "{refusal}");
+    assert!(refusal.contains("the state is failed"), "{refusal}");
     let refusal = home.refusal(&["mark", "success", "1", "gate", "--value", "rows"]);
-    assert!(refusal.contains("a text is written with quotes"), "{refusal}");
+    assert!(refusal.contains("a string needs quotes"), "{refusal}");
     let refusal = home.refusal(&["mark", "success", "1", "gate", "--value", "\"rows\""]);
     assert!(refusal.contains("the JSON is not a valid usize"), "{refusal}");
 }
@@ -568,14 +574,14 @@ fn old_runs_are_forgotten_with_their_logs() {
     let logs = |home: &Home| std::fs::read_dir(home.path().join("logs")).map_or(0, Iterator::count);
     assert_eq!(logs(&home), 1);
     let said = home.good(&["db", "prune", "--older-than", "1d"]);
-    assert_eq!(said.stderr, "0 runs forgotten\n");
+    assert_eq!(said.stderr, "0 runs deleted\n");
     let said = home.good(&["db", "prune", "--older-than", "0s", "--state", "failed", "--dry-run"]);
     assert!(said.stdout.contains("gated") && !said.stdout.contains("small"), "{said:?}");
-    assert_eq!(said.stderr, "1 run would be forgotten\n");
+    assert_eq!(said.stderr, "1 run would be deleted\n");
     let said = home.good(&["db", "prune", "--older-than", "0s", "--dag", "gated"]);
-    assert_eq!(said.stderr, "1 run forgotten; `db vacuum` gives their room back\n");
+    assert_eq!(said.stderr, "1 run deleted; `db vacuum` returns the space to the file system\n");
     assert_eq!((home.json(&["runs"]).as_array().map(Vec::len), logs(&home)), (Some(1), 0));
-    assert!(home.good(&["db", "vacuum"]).stderr.starts_with("the store took "));
+    assert!(home.good(&["db", "vacuum"]).stderr.starts_with("size of the store: "));
     assert_eq!(home.json(&["db", "prune", "--older-than", "0s"]), json!({"pruned": 1}));
 }
 
@@ -607,7 +613,7 @@ fn a_check_names_the_damage_of_a_store_that_cannot_be_opened() {
         std::fs::write(&file, bytes).unwrap();
         let said = home.call(&["runs"]);
         assert_eq!(said.code, Some(1), "{finding}: {said:?}");
-        assert!(said.stderr.contains("`db check` names the damage"), "{said:?}");
+        assert!(said.stderr.contains("`db check` lists the damage"), "{said:?}");
         let said = home.call(&["db", "check"]);
         assert_eq!(said.code, Some(1), "{said:?}");
         assert!(said.stdout.contains("taskflow.db is damaged: ") && said.stdout.contains(finding), "{said:?}");
@@ -618,8 +624,8 @@ fn a_check_names_the_damage_of_a_store_that_cannot_be_opened() {
 #[test]
 fn a_span_that_is_none_is_refused() {
     let refusal = Home::new().refusal(&["db", "prune", "--older-than", "month"]);
-    assert!(refusal.contains("`month` is no span of time such as 90s, 15m, 12h, 30d or 2w"), "{refusal}");
-    assert!(Home::new().refusal(&["db", "prune"]).contains("--older-than <SPAN>"));
+    assert!(refusal.contains("`month` is not a duration such as 90s, 15m, 12h, 30d or 2w"), "{refusal}");
+    assert!(Home::new().refusal(&["db", "prune"]).contains("--older-than <DURATION>"));
 }
 
 // The page of verbs.
@@ -628,7 +634,7 @@ fn a_span_that_is_none_is_refused() {
 fn the_help_lists_the_verbs_in_groups() {
     let help = Home::new().good(&["--help"]).stdout;
     let titles: Vec<&str> = help.lines().filter(|line| line.ends_with(':')).collect();
-    assert_eq!(titles, ["DAGs:", "Looking at runs:", "Going on with runs:", "Other:", "Options:"]);
+    assert_eq!(titles, ["DAGs:", "Reading runs:", "Acting on runs:", "Other:", "Options:"]);
     assert!(help.contains("  retry        Run the failed tasks of a run again"), "{help}");
 }
 

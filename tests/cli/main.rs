@@ -1,5 +1,7 @@
 //! The command line of a DAG binary.
 
+#[cfg(feature = "cli")]
+mod arguments;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 mod callbacks;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
@@ -16,5 +18,3 @@ mod run;
 mod signals;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod terminal;
-#[cfg(feature = "cli")]
-mod words;

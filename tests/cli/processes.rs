@@ -100,15 +100,18 @@ fn a_killed_run_is_interrupted_and_resume_finishes_it() {
     let status = home.call(&["status"]);
     let text = masked(&status.stdout);
     assert!(text.starts_with("run 1 of long: interrupted, 3 tasks: 1 success, 1 running, 1 waiting\n"), "{text}");
-    assert!(text.contains("\n  nobody runs it: `resume 1` goes on with it\n"), "{text}");
+    assert!(text.contains("\n  no process is running it: `resume 1` continues it\n"), "{text}");
     assert_eq!(home.json(&["runs", "--state", "interrupted"])[0]["number"], 1);
     assert_eq!(home.json(&["runs", "--state", "running"]), json!([]));
     let explained = home.call(&["explain", "1", "linger"]).stdout;
-    assert!(explained.contains("attempt 1 was under way when its process ended"), "{explained}");
+    assert!(
+        explained.contains("attempt 1 was running when its process ended, so it is lost; another attempt follows"),
+        "{explained}"
+    );
     let explained = home.call(&["explain", "1", "double"]).stdout;
-    assert!(explained.contains("waits for 1 of 1 upstreams, `linger` (running)"), "{explained}");
+    assert!(explained.contains("waits for 1 of 1 upstream tasks, `linger` (running)"), "{explained}");
     let refusal = home.call(&["retry", "1"]);
-    assert_eq!(refusal.stderr, "error: no task of run 1 failed; `resume 1` continues it\n");
+    assert_eq!(refusal.stderr, "error: run 1 has no failed task; `resume 1` continues it\n");
 
     home.go();
     let said = home.call(&["resume"]);
@@ -131,7 +134,7 @@ fn a_live_run_is_seen_from_outside_and_cannot_be_changed() {
     {
         let said = home.call(words);
         assert_eq!((said.code, &*said.stdout), (Some(2), ""), "{words:?} {said:?}");
-        assert!(said.stderr.contains("wait for its end, or cancel it first"), "{words:?} {said:?}");
+        assert!(said.stderr.contains("; wait until it ends, or cancel it"), "{words:?} {said:?}");
     }
     assert_eq!(home.call(&["clear", "1", "--dry-run", "first"]).stdout, "first\n");
     home.go();
@@ -146,7 +149,7 @@ fn a_run_is_cancelled_from_another_process() {
     assert_eq!(said.code, Some(0), "{said:?}");
     let lines: Vec<&str> = said.stderr.lines().collect();
     assert!(
-        lines[0].starts_with("run 1 is being run by ") && lines[0].ends_with(", which is asked to end it"),
+        lines[0].starts_with("run 1 is running in process ") && lines[0].ends_with(", which was asked to cancel it"),
         "{said:?}"
     );
     assert_eq!(lines[1], "run 1 is cancelled");
@@ -187,16 +190,16 @@ fn a_live_run_that_waits_for_an_event_is_told_of_it() {
     let child = home.spawn(&["run", "approved"]);
     home.waits("approval");
     let status = masked(&home.call(&["status"]).stdout);
-    assert!(status.contains("it is deferred since"), "{status}");
+    assert!(status.contains("it waits for the event `approval` (since "), "{status}");
     let explained = home.call(&["explain", "1", "approval"]).stdout;
-    assert!(explained.contains("`release 1 approval` releases it, with `--value JSON`"), "{explained}");
+    assert!(explained.contains("`release 1 approval` sends it, with `--value JSON`"), "{explained}");
 
-    // A slip is told, and what is no JSON is refused.
+    // A typing mistake is reported, and a value that is not JSON is refused.
     let said = home.call(&["release", "1", "aproval", "--value", "\"ann\""]);
-    assert!(said.stderr.ends_with("no task was waiting for it yet; what is waited for: `approval`\n"), "{said:?}");
+    assert!(said.stderr.ends_with("no task was waiting for it; tasks are waiting for `approval`\n"), "{said:?}");
     let said = home.call(&["release", "1", "approval", "--value", "ann"]);
     assert_eq!(said.code, Some(2), "{said:?}");
-    assert!(said.stderr.contains("it is no JSON") && said.stderr.contains("'\"text\"'"), "{said:?}");
+    assert!(said.stderr.contains("not valid JSON (") && said.stderr.contains("'\"text\"'"), "{said:?}");
 
     let said = home.call(&["release", "last", "approval", "--value", "\"ann\"", "--output", "json"]);
     assert_eq!(said.json()["waiting"], json!(["approval"]), "{said:?}");
@@ -213,7 +216,7 @@ fn a_run_that_was_killed_while_it_waited_is_released_and_resumed() {
     child.kill().unwrap();
     child.wait().unwrap();
     let said = home.call(&["release", "1", "approval", "--value", "\"bob\""]);
-    assert_eq!(said.stderr, "`approval` is released; nobody runs run 1: `resume 1` goes on with it\n");
+    assert_eq!(said.stderr, "event `approval` stored; no process is running run 1: `resume 1` continues it\n");
     assert_eq!(home.call(&["resume", "-q"]).stdout, "14 rows, approved by bob\n");
 }
 

@@ -84,7 +84,7 @@ fn after_a_kill_a_resumed_run_finds_the_one_that_it_has_triggered() {
     let part = home.deferred("part", "asks", 1);
     let whole = home.deferred("whole", "part", 1);
     let why = home.call(&["explain", &whole, "part"]).stdout;
-    assert!(why.contains(&format!("until the run `{part}` has ended")), "{why}");
+    assert!(why.contains(&format!("it waits for the run `{part}` to end (since ")), "{why}");
     first.kill().expect("it runs");
     first.wait().expect("it was started here");
 
@@ -135,6 +135,6 @@ fn the_program_stays_for_runs_that_nobody_waits_for() {
     assert_eq!(released.code, Some(0), "{released:?}");
     let said = Said::from(run.wait_with_output().expect("it comes to its end"));
     assert_eq!((said.code, said.stdout.trim()), (Some(0), &*part), "{said:?}");
-    assert!(said.stderr.contains("1 run that it has triggered goes on"), "{said:?}");
+    assert!(said.stderr.contains("waiting for 1 triggered run to end; Ctrl-C leaves the rest to `resume`"), "{said:?}");
     assert_eq!(home.json(&["status", &part])["state"], "success");
 }

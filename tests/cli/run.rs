@@ -42,7 +42,7 @@ fn quiet_says_nothing_when_all_is_well_and_the_failure_when_not() {
         at tests/fixtures/cli_several.rs:51:5
       called at tests/fixtures/cli_several.rs:77:5
       failed <time> after the start of the run
-    to run that part again: cli_several retry 1
+    to retry: cli_several retry 1
     "#);
 }
 
@@ -52,8 +52,8 @@ fn away_from_a_terminal_a_run_is_told_in_plain_lines() {
     assert_eq!((said.code, &*said.stdout), (Some(1), ""));
     insta::assert_snapshot!(masked(&said.stderr), @r#"
     <now> failing: run 1 (<run>) of 3 tasks
-    <now> connect: attempt 1 failed, the next follows in <time>: no route to the warehouse
-    <now> connect: attempt 2 failed, the next follows in <time>: cannot reach the warehouse: connection refused
+    <now> connect: attempt 1 failed, retry in <time>: no route to the warehouse
+    <now> connect: attempt 2 failed, retry in <time>: cannot reach the warehouse: connection refused
     <now> connect: failed after 3 attempts: cannot reach the warehouse: connection refused
     <now> load: upstream task `connect` failed
     <now> load_2: upstream task `connect` failed
@@ -62,7 +62,7 @@ fn away_from_a_terminal_a_run_is_told_in_plain_lines() {
     connect failed 3 <time> <time>
     load upstream_failed
     load_2 upstream_failed
-    failing: failed in <time>, 3 tasks: 1 failed, 2 upstream_failed; `status 1` tells more
+    failing: failed in <time>, 3 tasks: 1 failed, 2 upstream_failed; `status 1` shows more
 
     error: task `connect` failed after 3 attempts
       cannot reach the warehouse
@@ -70,8 +70,8 @@ fn away_from_a_terminal_a_run_is_told_in_plain_lines() {
       called at tests/fixtures/cli_several.rs:63:22
       failed <time> after the start of the run
       attempt 1: no route to the warehouse
-      not run because of it: load, load_2
-    to run that part again: cli_several retry 1
+      not run as a result: load, load_2
+    to retry: cli_several retry 1
     "#);
     assert!(!said.stderr.contains('\x1b'), "{said:?}");
 }
@@ -87,7 +87,7 @@ fn a_skip_is_told_with_its_reason() {
     ─
     skips skipped 1 <time> <time>
     load skipped
-    skipping: success in <time>, 2 tasks: 2 skipped; `status 1` tells more
+    skipping: success in <time>, 2 tasks: 2 skipped; `status 1` shows more
     "#);
 }
 

@@ -35,7 +35,10 @@ fn ctrl_c_asks_running_tasks_to_end_and_tells_what_came_of_it() {
     send("INT", &child);
     let said: Said = child.wait_with_output().unwrap().into();
     assert_eq!(said.code, Some(130));
-    assert!(said.stderr.contains("interrupted: 1 task running may take 10 s to end; Ctrl-C again stops at once\n"));
+    assert!(
+        said.stderr
+            .contains("interrupted: waiting up to 10 s for 1 running task to stop; Ctrl-C again stops at once\n")
+    );
     let document = said.json();
     assert_eq!((&document["state"], &document["halt_reason"]), (&"cancelled".into(), &"interrupted".into()));
     let linger = &document["tasks"][3];
@@ -65,6 +68,10 @@ fn sigterm_is_as_ctrl_c_with_a_code_of_its_own() {
     send("TERM", &child);
     let said: Said = child.wait_with_output().unwrap().into();
     assert_eq!(said.code, Some(143));
-    assert!(said.stderr.contains("terminated: 1 task running may take 10 s to end"), "{said:?}");
+    assert!(
+        said.stderr
+            .contains("terminated: waiting up to 10 s for 1 running task to stop; a second signal stops at once"),
+        "{said:?}"
+    );
     assert!(said.stderr.contains("greeting: cancelled (terminated)"), "{said:?}");
 }

@@ -73,7 +73,10 @@ fn the_view_shows_what_runs_and_keeps_what_tasks_print() {
     session.write(b"\x03");
     let (code, seen) = session.end();
     assert_eq!(code, Some(130), "{seen}");
-    assert!(seen.contains("interrupted: 1 task running may take 10 s to end; Ctrl-C again stops at once"), "{seen}");
+    assert!(
+        seen.contains("interrupted: waiting up to 10 s for 1 running task to stop; Ctrl-C again stops at once"),
+        "{seen}"
+    );
     for line in ["a task prints: I end\r\n", "a task logs: I end\r\n"] {
         assert!(seen.contains(line), "{line:?} did not come through: {seen}");
     }

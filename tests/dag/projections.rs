@@ -122,7 +122,7 @@ fn a_key_that_is_not_there_fails_the_consumer_without_a_retry_and_names_those_th
     on_both_drivers(&Dag::build("missing", build).unwrap(), |report| {
         assert_eq!(states(report), "regions=success right=success wrong=failed say=upstream_failed");
         let expected =
-            "no key `eurpe` in what task `regions` gave: the keys there are `asia`, `europe`; did you mean `europe`?";
+            "no key `eurpe` in the value of task `regions`: its keys are `asia`, `europe`; did you mean `europe`?";
         assert_eq!(failure_of(report, "wrong"), expected);
         assert_eq!(report.task("wrong").unwrap().attempt_count(), 1);
     });
@@ -143,8 +143,8 @@ fn an_empty_map_and_a_map_of_one_say_so() {
         say(one().get("x"))
     };
     on_both_drivers(&Dag::build("small", build).unwrap(), |report| {
-        assert_eq!(failure_of(report, "say"), "no key `x` in what task `none` gave: the map is empty");
-        assert_eq!(failure_of(report, "say_2"), "no key `x` in what task `one` gave: the only key there is `only`");
+        assert_eq!(failure_of(report, "say"), "no key `x` in the value of task `none`: the map is empty");
+        assert_eq!(failure_of(report, "say_2"), "no key `x` in the value of task `one`: its only key is `only`");
     });
 }
 
@@ -238,7 +238,7 @@ fn parameters_of_the_dag_are_projected_as_outputs_of_tasks_are() {
     let report = reference(of_a_parameter::run(table("a"), (8, String::new())));
     assert_eq!(report.result().unwrap(), "7 8");
     let report = reference(of_a_parameter::run(table("b"), (8, String::new())));
-    assert_eq!(failure_of(&report, "both"), "no key `a` in what the parameter `table` gave: the only key there is `b`");
+    assert_eq!(failure_of(&report, "both"), "no key `a` in the value of the parameter `table`: its only key is `b`");
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn a_result_that_cannot_be_projected_is_told_by_the_report_of_a_run_that_succeed
         assert_eq!((report.state(), report.result()), (RunState::Success, None));
         let said = report.success().unwrap_err().to_string();
         let expected =
-            "ended as success, but what it returns could not be made: no key `mars` in what task `regions` gave";
+            "ended as success, but its result cannot be computed: no key `mars` in the value of task `regions`";
         assert!(said.contains(expected), "{said}");
     });
     let dag = Dag::build("result", || rows().map(|_: &Vec<u32>| -> u32 { panic!("no") })).unwrap();

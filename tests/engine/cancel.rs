@@ -655,7 +655,7 @@ fn with_fail_fast_the_first_failure_ends_the_run() {
     assert_eq!(report.task("fails_after_the_others").map(|task| task.attempt_count()), Some(3), "retries come first");
     assert_eq!(state_of(&report, "needs"), TaskState::Skipped);
     assert_eq!(report.state(), RunState::Failed);
-    assert_eq!(report.halt_reason(), Some("`fails_after_the_others` failed and the run is to fail fast"));
+    assert_eq!(report.halt_reason(), Some("`fails_after_the_others` failed, and the run fails fast"));
     let error = report.into_result().expect_err("it failed");
     assert_eq!(error.task.as_deref(), Some("fails_after_the_others"));
 }

@@ -210,7 +210,7 @@ async fn a_run_that_waits_to_be_tried_again_waits_on_after_its_process_and_can_b
     let history = journal.history("last").await?;
     assert_eq!(history.state, RunState::Interrupted);
     let why = history.explain("load").unwrap().why.join("; ");
-    assert!(why.contains("the run is tried again at"), "{why}");
+    assert!(why.contains("the run is retried at"), "{why}");
     let handle = journal.resume_dag("last", &dag).await?.start()?;
     handle.control().cancel("enough");
     let report = tokio::time::timeout(PATIENCE, handle).await?;

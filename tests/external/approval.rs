@@ -70,7 +70,7 @@ async fn what_is_no_answer_is_refused_with_what_would_be_one() -> Result<(), Box
     let error = journal.send_event("last", "consent", &"Maybe", &Note::default()).await.unwrap_err();
     assert!(matches!(error, JournalError::Answer { .. }));
     let said = error.to_string();
-    assert!(said.contains("that does not answer `consent`: \"Maybe\" is not a valid Choice: "), "{said}");
+    assert!(said.contains("the value does not answer `consent`: \"Maybe\" is not a valid Choice: "), "{said}");
     assert!(said.contains("expected `Publish` or `Correct`"), "{said}");
     let control: RunControl = handle.control();
     let said = control.send_event("consent", &7).unwrap_err().to_string();

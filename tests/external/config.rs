@@ -80,11 +80,12 @@ fn a_variable_comes_in_the_type_that_is_asked_for() {
     assert_eq!(config.variable_or("missing", 7).unwrap(), 7);
     assert_eq!(
         config.variable::<u8>("regions").unwrap_err().to_string(),
-        "the variable `regions` (TASKFLOW_VAR_REGIONS in the environment) is no u8: invalid type: sequence, expected u8"
+        "the variable `regions` (TASKFLOW_VAR_REGIONS in the environment) is not a valid u8: invalid type: sequence, \
+         expected u8"
     );
     assert_eq!(
         config.variable::<u8>("name").unwrap_err().to_string(),
-        "the variable `name` (line 4 of the text) is no u8: invalid type: string \"15\", expected u8"
+        "the variable `name` (line 4 of the text) is not a valid u8: invalid type: string \"15\", expected u8"
     );
 }
 
@@ -93,8 +94,9 @@ fn what_is_missing_is_named_with_the_nearest_and_the_places_for_it() {
     let config = Config::from_toml("[variables]\nlate_after = 1\n[secrets]\ntoken = 'tick-tack-toe'").unwrap();
     assert_eq!(
         config.variable::<u32>("late_aftr").unwrap_err().to_string(),
-        "there is no variable `late_aftr` (there is `late_after`); it can be given below [variables] in taskflow.toml, as \
-         TASKFLOW_VAR_LATE_AFTR in the environment, or by the program with `Config::builder().variable(\"late_aftr\", ..)`"
+        "there is no variable `late_aftr` (did you mean `late_after`?); define it in [variables] of taskflow.toml, as \
+         TASKFLOW_VAR_LATE_AFTR in the environment, or in the program with `Config::builder().variable(\"late_aftr\", \
+         ..)`"
     );
     let error = config.connection("warehouse").unwrap_err();
     assert!(matches!(&error, ConfigError::Missing { near: None, .. }), "{error}");
@@ -113,8 +115,8 @@ fn names_are_the_same_in_the_file_and_in_the_environment() {
     assert_eq!(config.variable::<u32>("late_after").unwrap(), 2);
     assert_eq!(
         mistakes_of("[variables]\nlate-after = 1\nlate_after = 2"),
-        "line 3 of the text: the variable `late_after` is there already, as `late-after`: case, `-`, `.` and `_` make no \
-         difference"
+        "line 3 of the text: the variable `late_after` is already defined as `late-after`: case, `-`, `.` and `_` are \
+         ignored"
     );
 }
 
@@ -131,21 +133,21 @@ fn every_mistake_is_told_at_once_with_its_line() {
             .connection("d", "x"),
     );
     insta::assert_snapshot!(told, @r#"
-    line 2 of the text: `jobs` is 0, and must be a number, at least 1
-    line 3 of the text: `grace` is 10, and must be a span of time such as "10s" or "1m 30s"
-    line 5 of the text: `attempt_limit` is 1 mb, and must be a size such as "64 MiB" or a number of bytes
-    line 6 of the text: `level` is a=b=c, and must be a level (error, warn, info, debug, trace) or such as "info,my_crate=debug"
+    line 2 of the text: `jobs` must be a number of at least 1; it is `0`
+    line 3 of the text: `grace` must be a duration such as "10s" or "1m 30s"; it is `10`
+    line 5 of the text: `attempt_limit` must be a size such as "64 MiB" or a number of bytes; it is `1 mb`
+    line 6 of the text: `level` must be a level (error, warn, info, debug, trace) or a filter such as "info,my_crate=debug"; it is `a=b=c`
     line 9 of the text: the connection `w`: unknown key `hst`; did you mean `host`?
-    line 10 of the text: the connection `w`: `port` is no number of a port, 0 to 65535
-    line 11 of the text: the connection `v`: it has no `kind`, such as `kind = "postgres"`
-    line 14 of the text: the secret `a` must be `{ env = "NAME" }` or `{ file = "PATH" }`, or a text
-    line 15 of the text: the secret `b` is a table, which must be `{ env = "NAME" }` or `{ file = "PATH" }`
+    line 10 of the text: the connection `w`: `port` must be a number from 0 to 65535
+    line 11 of the text: the connection `v`: `kind` is missing; add one, such as `kind = "postgres"`
+    line 14 of the text: the secret `a` must be a string, `{ env = "NAME" }` or `{ file = "PATH" }`
+    line 15 of the text: the secret `b` must be a string, `{ env = "NAME" }` or `{ file = "PATH" }`
     line 17 of the text: `x` is nan, which is not a finite number
-    line 19 of the text: the pool `p` has -1 slots, and must have a number of them
-    TASKFLOW_JOBS in the environment: `jobs` is many, and must be a number, at least 1
-    TASKFLOW_POOL_P in the environment: the pool `p` has "x" slots, and must have a number of them
-    TASKFLOW_CONN_C in the environment: the connection `c`: `kind` is no text
-    the program: the connection `d`: it is no URI such as `postgres://user@host:5432/db`: there is no `://` in it
+    line 19 of the text: the number of slots of the pool `p` must be an integer from 0 to 4294967295; it is -1
+    TASKFLOW_JOBS in the environment: `jobs` must be a number of at least 1; it is `many`
+    TASKFLOW_POOL_P in the environment: the number of slots of the pool `p` must be an integer from 0 to 4294967295; it is "x"
+    TASKFLOW_CONN_C in the environment: the connection `c`: `kind` must be a string
+    the program: the connection `d`: it is not a URI such as `postgres://user@host:5432/db`: `://` is missing
     "#);
 }
 
@@ -231,7 +233,7 @@ fn a_uri_that_is_cut_in_the_wrong_place_shows_nothing_of_itself() {
         assert!(told.starts_with("the program: the connection `c`: ") && !told.contains("hush"), "{told}");
     }
     let told = mistakes(Config::builder().connection("c", "postgres://etl:a/b@db"));
-    assert!(told.contains("%40, %3A, %2F, %3F"), "{told}");
+    assert!(told.contains("`@`, `:`, `/` and `?` as %40, %3A, %2F and %3F"), "{told}");
 }
 
 #[test]
@@ -254,7 +256,7 @@ fn no_form_of_a_connection_shows_its_secrets() {
     assert_eq!(connection.extra::<String>("api_key").unwrap(), "wolf-33");
     assert!(connection.uri().expose().contains("hunter-22"));
     let wrong = connection.extra::<u32>("api_key").unwrap_err().to_string();
-    assert!(wrong.ends_with("is no u32: its value is not shown"), "{wrong}");
+    assert!(wrong.ends_with("is not a valid u32: its value is not shown"), "{wrong}");
     assert_eq!(taskflow::log::redact("[wolf-33][bear-44][yes]"), "[***][***][yes]");
 }
 
@@ -324,10 +326,10 @@ fn a_secret_is_a_text_a_file_or_a_variable_of_the_environment() {
 
     let gone = secret("gone").unwrap_err().to_string();
     let place = path("taskflow.toml").display().to_string();
-    assert!(gone.starts_with(&format!("the secret `gone` ({place}:4) is not there: the file ")), "{gone}");
+    assert!(gone.starts_with(&format!("the secret `gone` ({place}:4) is not available: the file ")), "{gone}");
     assert_eq!(
         secret("unset").unwrap_err().to_string(),
-        format!("the secret `unset` ({place}:5) is not there: the environment variable NONE is not set; set it")
+        format!("the secret `unset` ({place}:5) is not available: the environment variable NONE is not set; set it")
     );
     // A file that is written anew is read anew.
     std::fs::write(path("key"), "another").unwrap();
@@ -335,7 +337,7 @@ fn a_secret_is_a_text_a_file_or_a_variable_of_the_environment() {
     let both = [("TASKFLOW_SECRET_A", "x"), ("TASKFLOW_SECRET_A_FILE", "y")];
     assert_eq!(
         mistakes(Config::builder().environment(both)),
-        "TASKFLOW_SECRET_A_FILE in the environment: TASKFLOW_SECRET_A is set as well: unset one of them"
+        "TASKFLOW_SECRET_A_FILE in the environment: TASKFLOW_SECRET_A is also set; unset one of the two"
     );
 }
 
@@ -355,9 +357,9 @@ fn a_secret_may_stand_in_a_file_that_nobody_else_can_read() {
     };
     let refused = load(0o640).unwrap_err().to_string().replace(&*path.to_string_lossy(), "taskflow.toml");
     insta::assert_snapshot!(refused, @r#"
-    taskflow.toml:2: the secret `token` stands here as it is, in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` in its place, or `chmod 600 taskflow.toml`
-    taskflow.toml:4: the password of the connection `w` stands here as it is, in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` in its place, or `chmod 600 taskflow.toml`
-    taskflow.toml:5: the extra `api_key` of the connection `v` stands here as it is, in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` in its place, or `chmod 600 taskflow.toml`
+    taskflow.toml:2: the secret `token` is written here in plain text, in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` instead, or `chmod 600 taskflow.toml`
+    taskflow.toml:4: the password of the connection `w` is written here in plain text, in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` instead, or `chmod 600 taskflow.toml`
+    taskflow.toml:5: the extra `api_key` of the connection `v` is written here in plain text, in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` instead, or `chmod 600 taskflow.toml`
     "#);
     assert_eq!(load(0o600).unwrap().secret("token").unwrap().expose(), "abra-cadabra");
 }

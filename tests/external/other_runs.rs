@@ -127,7 +127,7 @@ fn without_a_journal_no_other_run_is_seen() {
     let report = live(looks(|| ExternalRun::newest("orders")).run());
     assert_eq!(
         failure_of(&report, "external_run"),
-        "this run has no journal, in which a run of `orders` could be looked for"
+        "this run has no journal, which is needed to find a run of `orders`"
     );
 }
 
@@ -193,7 +193,7 @@ async fn values_of_earlier_runs_are_typed() -> Result<(), BoxError> {
         let report = reading(|until| asks_wrongly(task).after(until), 1).run().journal(&journal).await?;
         Ok::<_, BoxError>(failure_of(&report, "asks_wrongly"))
     };
-    let wrong = format!("the value of task `read` of the run `{first}` is a `String`, and it is asked for as `u64`");
+    let wrong = format!("the value of task `read` of the run `{first}` is a `String`, but was requested as a `u64`");
     assert_eq!(asked("read").await?, wrong);
     let unknown = asked("raed").await?;
     assert!(unknown.contains("`raed`"), "{unknown}");

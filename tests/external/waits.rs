@@ -325,8 +325,8 @@ async fn a_deferred_task_waits_on_after_its_process_and_is_released_while_nobody
     let wait = known.task("ask").unwrap().waits_for.clone().unwrap();
     assert_eq!((wait.event.as_deref(), wait.count, wait.until), (Some("resumed"), 1, None));
     let why = known.explain("ask").unwrap().why;
-    assert!(why[0].ends_with("until the event `resumed` is released"), "{why:?}");
-    assert_eq!(why[1], "`release 1 resumed` releases it, with `--value JSON` if it takes a value");
+    assert!(why[0].starts_with("it waits for the event `resumed` (since "), "{why:?}");
+    assert_eq!(why[1], "`release 1 resumed` sends it, with `--value JSON` if it takes a value");
 
     // It goes on waiting in another process, which ends as well.
     let handle = journal.resume_dag("1", &dag).await?.start()?;

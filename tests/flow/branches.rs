@@ -486,7 +486,7 @@ fn order_that_goes_against_a_gate_is_a_circle() {
         branch!(decision => { Route::Small(_) => { let inside = empty(); decision.after(inside); inside }, _ => say(1) })
     };
     let error = Dag::build("circle", build).unwrap_err().to_string();
-    assert!(error.contains("the order of `route`, `route.Small`, `empty` goes round in a circle"), "{error}");
+    assert!(error.contains("the graph has a cycle through `route`, `route.Small`, `empty`"), "{error}");
 }
 
 #[test]

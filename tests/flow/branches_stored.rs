@@ -115,7 +115,7 @@ async fn a_run_that_was_interrupted_in_an_arm_goes_on_there() -> Result<(), BoxE
     let payload = journal.value(&before, "route.Large").await?.expect("what the variant holds is stored");
     assert_eq!(payload.json()?, serde_json::json!([[1, 2, 3], 2]));
     assert_eq!(why(&before, "route.Small"), ["skipped: the branch `Large` was taken"]);
-    assert_eq!(why(&before, "route.joined")[0], "waits for 1 of 2 upstreams, `load` (running): one must succeed");
+    assert_eq!(why(&before, "route.joined")[0], "waits for 1 of 2 upstream tasks, `load` (running): one must succeed");
 
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!(report.success()?, "[[1, 2], [3]]");
@@ -124,7 +124,7 @@ async fn a_run_that_was_interrupted_in_an_arm_goes_on_there() -> Result<(), BoxE
     let after = journal.history("last").await?;
     assert_eq!(
         why(&after, "small"),
-        ["`route.Small`, upstream of it, is skipped", "`route.Small`: skipped: the branch `Large` was taken",]
+        ["its upstream task `route.Small` was skipped", "`route.Small`: skipped: the branch `Large` was taken",]
     );
     let joined = journal.value(&after, "route.joined").await?.expect("the value of the whole is stored");
     assert_eq!(joined.json()?, "[[1, 2], [3]]");
@@ -143,7 +143,7 @@ async fn clearing_the_task_that_decides_and_what_depends_on_it_decides_again() -
     let waits = journal.history("last").await?;
     assert_eq!(
         why(&waits, "note")[0],
-        "waits for 1 of 1 upstreams, `route.Large` (none): this arm of the branch must be taken"
+        "waits for 1 of 1 upstream tasks, `route.Large` (none): this arm of the branch must be taken"
     );
     let second = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!(second.success()?, "7 is small");

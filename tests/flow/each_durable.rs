@@ -277,7 +277,7 @@ async fn explanations_know_the_elements() -> Result<(), BoxError> {
     let journal = Journal::open(home.path()).await?;
     let history = journal.history("last").await?;
     let why = history.explain("total").unwrap().why.join("\n");
-    assert!(why.contains("waits for 1 of 4 upstreams, `double[1]` (running)"), "{why}");
+    assert!(why.contains("waits for 1 of 4 upstream tasks, `double[1]` (running)"), "{why}");
     Ok(())
 }
 

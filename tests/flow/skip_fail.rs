@@ -316,7 +316,7 @@ fn the_error_of_a_run_names_the_task_and_its_failure() {
     let report = common::reference(build(|| boxed("skip")).run());
     let run_id = report.run().run_id.clone();
     let error = report.into_result().expect_err("there is no result");
-    let expected = format!("run {run_id} ended as success without a result: the task that makes it was skipped");
+    let expected = format!("run {run_id} ended as success without a result: the task that produces it was skipped");
     assert_eq!(error.to_string(), expected);
 }
 

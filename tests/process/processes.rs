@@ -279,7 +279,7 @@ fn a_main_that_comes_too_late_is_told_so() {
     let reason = said.json()["tasks"][0]["attempts"][0]["failure"].clone();
     assert_eq!(
         reason["message"],
-        "the process of the task `act` did not take up the attempt (it exited with code 4): \
+        "the process of the task `act` did not start the attempt (it exited with code 4): \
          `taskflow::process::child_main()` must come before everything else in `main`"
     );
     assert_eq!(reason["causes"], json!(["unknown argument"]));

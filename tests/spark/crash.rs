@@ -165,7 +165,7 @@ fn a_driver_whose_connection_is_gone_is_named_when_its_run_is_cancelled() {
     let cancelled = said(spawn(home.path(), &master, &["cancel", "last"]));
     assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
     let expected =
-        "the job of `load` on Spark, driver-20260131060000-0000, goes on, since it is not known where it is:";
+        "the job of `load` on Spark, driver-20260131060000-0000, may still be running, because it cannot be reached:";
     assert!(cancelled.stderr.contains(expected) && cancelled.stderr.contains("`cluster`"), "{cancelled:?}");
     assert_eq!(locked(&master.state).drivers[0].state(), "RUNNING");
 }
@@ -175,14 +175,14 @@ fn a_run_that_goes_on_and_is_cancelled_before_its_task_has_come_back_ends_the_dr
     let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
     let run = spawn_with(home.path(), &master, &["run", "load"], &[("POLL_MS", "3600000")]);
     let explained = || said(spawn(home.path(), &master, &["explain", "last", "load"])).stdout;
-    eventually("the task is deferred for an hour", || explained().contains("it is deferred since"));
+    eventually("the task is deferred for an hour", || explained().contains("it waits until "));
     kill(run);
     let asked = master.server.count("/v1/submissions/status");
     let again = spawn(home.path(), &master, &["resume"]);
-    eventually("the run goes on", || !explained().contains("nobody runs"));
+    eventually("the run goes on", || !explained().contains("no process is running"));
     assert_eq!(master.server.count("/v1/submissions/status"), asked, "the task has not come back");
     let cancelled = said(spawn(home.path(), &master, &["cancel", "last"]));
-    assert!(cancelled.stderr.contains("which is asked to end it"), "{cancelled:?}");
+    assert!(cancelled.stderr.contains("which was asked to cancel it"), "{cancelled:?}");
     said(again);
     assert_eq!(locked(&master.state).drivers[0].state(), "KILLED");
 }

@@ -234,7 +234,7 @@ fn answers_that_say_nothing_are_waited_out() {
 fn a_cluster_that_does_not_let_us_in_or_is_none_is_said_before_anything_is_submitted() {
     let config = Config::builder().build().unwrap();
     for (status, wanted) in
-        [(401, "wants other credentials"), (403, "wants other credentials"), (404, "answered with status 404")]
+        [(401, "rejected the credentials"), (403, "rejected the credentials"), (404, "answered with status 404")]
     {
         let manager = Manager::start([], yarn);
         locked(&manager.known).refuses = Some(status);
@@ -247,7 +247,7 @@ fn a_cluster_that_does_not_let_us_in_or_is_none_is_said_before_anything_is_submi
         locked(&manager.known).refuses = Some(status);
         let spark = manager.submitter("spark.kubernetes.driver.pod.name", 0);
         let error = on_kubernetes(&manager, &spark).unwrap_err();
-        let wanted = if status == 404 { "is no API of Kubernetes" } else { wanted };
+        let wanted = if status == 404 { "is not a Kubernetes API" } else { wanted };
         assert!(error.to_string().contains(wanted), "{error}");
         assert_eq!(locked(&manager.known).names.len(), 0);
     }

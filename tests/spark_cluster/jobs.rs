@@ -266,7 +266,7 @@ fn a_restart_of_the_master_ends_as_the_new_one_says_and_submits_nothing() {
     // A worker that comes back by itself before the new master calls it counts as another one, and
     // its driver as an error, which ends it. Which of both is first is chance.
     let failure = report.task("job").unwrap().failure();
-    assert!(failure.is_none_or(|failure| failure.to_string().contains("ended as ERROR")), "{report:?}");
+    assert!(failure.is_none_or(|failure| failure.to_string().contains("ended with the state ERROR")), "{report:?}");
     active(0);
     // It has heard of no other.
     assert_eq!(drivers(&cluster, "completeddrivers").len(), 1);

@@ -100,7 +100,7 @@ async fn retry_clears_what_failed_and_runs_it() -> Result<(), BoxError> {
     assert_kind(other, ErrorKind::Conflict, "");
     assert_eq!(rerun.request.await?.state(), RunState::Success);
     let again = ops::retry(&journal, "last", &note(), STRICT).await;
-    assert_kind(again, ErrorKind::Conflict, "no task of run 1 failed: it is success; `clear 1 TASK`");
+    assert_kind(again, ErrorKind::Conflict, "run 1 has no failed task (state: success); `clear 1 TASK`");
     Ok(())
 }
 
@@ -113,7 +113,11 @@ async fn tasks_are_cleared_with_and_without_being_run() -> Result<(), BoxError> 
     let would = ops::would_clear(&journal, "1", &filter).await?;
     assert_eq!((would.tasks.as_slice(), would.dry_run), (["count".to_owned()].as_slice(), true));
     assert_eq!(journal.history("1").await?.state, RunState::Success);
-    assert_kind(ops::resume(&journal, None, STRICT).await, ErrorKind::NotFound, "no run was interrupted");
+    assert_kind(
+        ops::resume(&journal, None, STRICT).await,
+        ErrorKind::NotFound,
+        "there is no interrupted run to resume",
+    );
 
     let cleared = ops::clear(&journal, "1", &filter, &note()).await?;
     assert_eq!((cleared.number, cleared.tasks, cleared.dry_run), (1, would.tasks, false));
@@ -150,7 +154,7 @@ async fn a_mark_that_leaves_nothing_to_run_ends_the_run() -> Result<(), BoxError
     assert_kind(wrong, ErrorKind::Invalid, "gate");
     let failed = Mark { state: TaskState::Failed, value: Some(json!(5)) };
     let wrong = ops::mark(&journal, "1", &gate, &failed, &note(), STRICT).await;
-    assert_kind(wrong, ErrorKind::Invalid, "a task that is failed returned nothing");
+    assert_kind(wrong, ErrorKind::Invalid, "the state is failed");
     let unknown = ops::mark(&journal, "1", &TaskFilter::tasks(["gat"]), &success(None), &note(), STRICT).await;
     assert_kind(unknown, ErrorKind::NotFound, "did you mean `gate`?");
     Ok(())
@@ -168,9 +172,9 @@ async fn a_running_run_is_cancelled_by_its_process_and_waited_for() -> Result<()
     assert_eq!((cancelled.state, cancelled.jobs.len(), asked.len()), (RunState::Cancelled, 0, 1));
     assert_eq!(handle.await.state(), RunState::Cancelled);
     let again = ops::cancel(&journal, "1", &note(), None).await;
-    assert_kind(again, ErrorKind::Conflict, "run 1 has already ended: it is cancelled");
+    assert_kind(again, ErrorKind::Conflict, "run 1 has already ended (state: cancelled)");
     let again = ops::cancel_and_wait(&journal, "1", &note(), None, |_| {}).await;
-    assert_kind(again, ErrorKind::Conflict, "run 1 has already ended: it is cancelled");
+    assert_kind(again, ErrorKind::Conflict, "run 1 has already ended (state: cancelled)");
     Ok(())
 }
 
@@ -208,7 +212,7 @@ async fn runs_are_listed_read_replayed_and_pruned() -> Result<(), BoxError> {
     assert_eq!((list.runs.len(), list.more), (2, false));
 
     let history = journal.history("1").await?;
-    assert_kind(ops::value(&journal, &history, "gate").await, ErrorKind::NotFound, "has no value: it is failed");
+    assert_kind(ops::value(&journal, &history, "gate").await, ErrorKind::NotFound, "has no value (state: failed)");
     let status = serde_json::to_value(ops::RunStatus::of(&history))?;
     assert_eq!(status["tasks"][0]["reason"]["message"], "the gate is closed");
     let values = ops::values(&journal, &journal.history("2").await?).await?;

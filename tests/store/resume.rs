@@ -284,7 +284,7 @@ async fn a_run_goes_on_with_the_dag_that_it_is_of() -> Result<(), BoxError> {
     let said = journal.resume_dag("last", &other).await.unwrap_err().to_string();
     assert!(said.contains("it is a run of the DAG `one`, not of `other`"), "{said}");
     let said = journal.resume("last").await.unwrap_err().to_string();
-    assert!(said.contains("is of the DAG `one`, which this program does not have"), "{said}");
+    assert!(said.contains("belongs to the DAG `one`, which this program does not contain"), "{said}");
     assert_eq!(journal.resume_dag("last", &dag).await?.await?.state(), RunState::Success);
     Ok(())
 }

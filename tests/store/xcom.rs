@@ -69,9 +69,9 @@ fn what_cannot_be_pulled_is_an_error_that_says_what_can_and_is_not_tried_again()
     .unwrap();
     on_both_drivers(&dag, |report| {
         let failure = |task| failure_of(report, task);
-        assert_eq!(failure("wants_text"), "`load` has pushed `rows` as `u64`, and it is pulled as `String`");
-        assert_eq!(failure("no_key"), "`load` has pushed no `more`; it has pushed `names`, `rows`");
-        assert_eq!(failure("nothing"), "`pass` has pushed no `more`; it has pushed nothing");
+        assert_eq!(failure("wants_text"), "`load` has pushed `rows` as `u64`, but it is pulled as `String`");
+        assert_eq!(failure("no_key"), "`load` has not pushed `more`; it has pushed `names`, `rows`");
+        assert_eq!(failure("nothing"), "`pass` has not pushed `more`; it has pushed nothing");
         assert_eq!(
             failure("no_upstream"),
             "`no_upstream` pulls from `load`, which is not upstream of it: connect them, with `.after(..)` or `>>`"
@@ -108,7 +108,7 @@ fn fails_after_pushing(ctx: &TaskContext) -> Result<()> {
 fn another_attempt_forgets_what_the_one_before_has_pushed() {
     let dag = Dag::build("forgets", || wants_more("once").after(once())).unwrap();
     on_both_drivers(&dag, |report| {
-        assert_eq!(failure_of(report, "wants_more"), "`once` has pushed no `more`; it has pushed nothing");
+        assert_eq!(failure_of(report, "wants_more"), "`once` has not pushed `more`; it has pushed nothing");
     });
 }
 
@@ -152,7 +152,7 @@ fn inside_a_list_the_task_of_the_same_element_is_meant() {
     on_both_drivers(&dag.unwrap(), |report| {
         assert_eq!(report.result(), Some(&40));
         let failure = failure_of(report, "which");
-        assert_eq!(failure, "`size` is there once for each element of a list: name one of them, as in `size[0]`");
+        assert_eq!(failure, "`size` runs once for each element of a list: name one instance, as in `size[0]`");
         assert_eq!(report.task("add[1]").unwrap().state(), TaskState::Success);
     });
 }
@@ -205,7 +205,7 @@ fn a_parameter_of_the_run_is_found_by_its_name_and_type() {
     let failure = |asked| failure_of(&run(asked).wait().unwrap(), "asks_for");
     let expected = "the DAG `with_params` has no parameter `day`; it has `days`, `shop`, `asked`";
     assert_eq!(failure("day"), expected);
-    let expected = "the parameter `shop` of the DAG `with_params` is of type `String`, and it is asked for as `u32`";
+    let expected = "the parameter `shop` of the DAG `with_params` has the type `String`, but was requested as `u32`";
     assert_eq!(failure("shop"), expected);
     let context = TaskContext::detached("asks_for").with_param("days", 3_u32);
     assert_eq!(asks_for::call(&context, "days").unwrap(), 3);

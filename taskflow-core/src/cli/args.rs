@@ -1,8 +1,8 @@
-//! The words and flags that are understood.
+//! Commands, arguments and flags.
 //!
-//! Every DAG is a word after `run`, so that its parameters are flags of that word. They are read
-//! when the word is said: a binary with a thousand DAGs starts as fast as one with a single DAG.
-//! With one DAG its flags are those of `run`.
+//! Every DAG is a subcommand of `run`, with its parameters as flags. They are added only when that
+//! subcommand is used: a binary with a thousand DAGs starts as fast as one with a single DAG. With
+//! one DAG, its flags are those of `run`.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -22,18 +22,14 @@ pub(super) fn program_name(first: Option<&OsString>) -> String {
     name.unwrap_or("taskflow").to_owned()
 }
 
-/// Everything that is understood.
+/// The whole command line.
 pub(super) fn command(name: &str, program: Program, dags: &Dags) -> Command {
     let own = program.version.unwrap_or("unknown");
     let command = Command::new(name.to_owned())
         .bin_name(name.to_owned())
         .version(format!("{own} (taskflow {})", env!("CARGO_PKG_VERSION")))
         .about(about(dags))
-        .after_help(if dags.has_one() {
-            "Without a command the DAG runs, its parameters at their defaults."
-        } else {
-            ""
-        })
+        .after_help(if dags.has_one() { "Without a command, the DAG runs with its default parameters." } else { "" })
         .disable_help_subcommand(true)
         .max_term_width(120)
         .arg(output())
@@ -59,7 +55,7 @@ fn about(dags: &Dags) -> String {
 fn output() -> Arg {
     Arg::new("output")
         .long("output")
-        .value_name("FORM")
+        .value_name("FORMAT")
         .value_parser(PossibleValuesParser::new(["table", "json"]))
         .global(true)
         .display_order(900)
@@ -67,13 +63,13 @@ fn output() -> Arg {
         .help("Print a `table` for people or `json` for programs [default: table]")
 }
 
-/// Whether JSON was asked for.
+/// Whether `--output json` was given.
 pub(super) fn wants_json(matches: &clap::ArgMatches) -> bool {
     matches.get_one::<String>("output").is_some_and(|form| form == "json")
 }
 
 fn dag() -> Arg {
-    Arg::new("dag").value_name("DAG").help("Which DAG; may be left out when there is only one")
+    Arg::new("dag").value_name("DAG").help("Id of the DAG; may be omitted if there is only one")
 }
 
 fn show() -> Command {
@@ -83,7 +79,7 @@ fn show() -> Command {
             .long("format")
             .value_name("FORMAT")
             .value_parser(PossibleValuesParser::new(formats))
-            .help("As what [default: tree]"),
+            .help("Format of the picture [default: tree]"),
     )
 }
 
@@ -104,7 +100,7 @@ fn run(dags: &Dags) -> Command {
             .about("Run a DAG")
             .subcommand_value_name("DAG")
             .subcommand_help_heading("DAGs")
-            // An unknown name is answered by us, in words about DAGs.
+            // Our own error for an unknown name suggests a DAG.
             .allow_external_subcommands(true)
             .subcommands(dags.by_id().map(|dag| {
                 let summary = dag.doc.lines().next().unwrap_or_default();
@@ -121,8 +117,8 @@ fn with_flags(command: Command) -> Command {
     }
 }
 
-/// The flags that no parameter can have, whatever the features: a script that works with some of
-/// them works with all.
+/// Names that no parameter can have as a flag. The same for every set of features, so that scripts
+/// work with all.
 pub(super) fn taken() -> Vec<&'static str> {
     vec![
         "output",
@@ -148,17 +144,21 @@ fn run_options() -> Vec<Arg> {
             .long("logical-date")
             .value_name("TIME")
             .value_parser(|text: &str| text.parse::<Timestamp>())
-            .help("The time or day the run is about [default: now]"),
-        Arg::new("only").long("only").value_name("TASK").conflicts_with("from").help("Run this task and what it needs"),
+            .help("Logical date of the run, a time or a day [default: now]"),
+        Arg::new("only")
+            .long("only")
+            .value_name("TASK")
+            .conflicts_with("from")
+            .help("Run only this task and everything upstream of it"),
         Arg::new("from")
             .long("from")
             .value_name("TASK")
-            .help("Run this task, what comes after it, and what these need"),
+            .help("Run only this task, everything downstream, and what they need"),
         flags::as_switch(Arg::new("fail-fast").long("fail-fast"))
             .value_name("bool")
             .value_parser(value_parser!(bool))
             .hide_possible_values(true)
-            .help("End the run with the first task that fails [default: as the DAG says]"),
+            .help("End the run at the first failed task [default: as the DAG declares]"),
     ];
     options.extend(drive::options());
     #[cfg(feature = "sqlite")]
@@ -168,7 +168,7 @@ fn run_options() -> Vec<Arg> {
         options.push(home::durability_arg(&[Durability::Strict, Durability::Relaxed, Durability::Ephemeral]));
         options.push(home::sync_arg());
     }
-    options.into_iter().map(|option| option.global(true).help_heading("Options of a run")).collect()
+    options.into_iter().map(|option| option.global(true).help_heading("Run options")).collect()
 }
 
 #[cfg(test)]

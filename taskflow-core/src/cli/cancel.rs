@@ -1,4 +1,4 @@
-//! `cancel RUN`: ends a run early, whoever runs it.
+//! `cancel RUN`: ends a run early, whichever process runs it.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -11,24 +11,20 @@ use crate::run::RunState;
 
 pub(super) fn command() -> Command {
     Command::new("cancel")
-        .about("End a run early, also one that another process runs")
+        .about("Cancel a run, even if another process is running it")
         .arg(run_args::run())
         .arg(run_args::reason())
-        .arg(
-            Arg::new("no-wait")
-                .long("no-wait")
-                .action(ArgAction::SetTrue)
-                .help("Ask for it, and do not wait for the end"),
-        )
+        .arg(Arg::new("no-wait").long("no-wait").action(ArgAction::SetTrue).help("Do not wait until the run has ended"))
 }
 
 pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
-    let (run, note, config) = (run_args::run_word(matches), run_args::note(matches), Some(home.config()));
+    let journal = home.journal()?;
+    let (run, note, config) = (run_args::run_name(matches), run_args::note(matches), Some(home.config()));
     let number = home.find(&journal, run)?.number;
     let run = number.to_string();
-    let requested =
-        |worker: &str| terminal.note(&format!("run {number} is being run by {worker}, which is asked to end it"));
+    let requested = |worker: &str| {
+        terminal.note(&format!("run {number} is running in process {worker}, which was asked to cancel it"))
+    };
     let cancelled = match matches.get_flag("no-wait") {
         true => home.wait(ops::cancel(&journal, &run, &note, config))?,
         false => home.wait(ops::cancel_and_wait(&journal, &run, &note, config, requested))?,
@@ -41,12 +37,12 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     }
     match cancelled.state {
         RunState::Running if !cancelled.teardowns.is_empty() => terminal.note(&format!(
-            "run {number} is cancelled, but what it has set up is still there: `resume {number}` runs {}",
+            "run {number} is cancelled except for its teardowns: `resume {number}` runs {}",
             cancelled.teardowns.join(", ")
         )),
         RunState::Running => {}
         RunState::Cancelled => terminal.note(&format!("run {number} is cancelled")),
-        state => terminal.note(&format!("run {number} came to its end before that: it is {state}")),
+        state => terminal.note(&format!("run {number} ended before it could be cancelled (state: {state})")),
     }
     if args::wants_json(matches) {
         run_args::print_json(&cancelled, terminal)?;
@@ -58,10 +54,14 @@ fn about(ExternalJob { task, system, job, state, .. }: &ExternalJob) -> String {
     match state {
         ExternalJobState::Ended => format!("the job of `{task}` on {system}, {job}, has ended"),
         ExternalJobState::Unconfirmed => {
-            format!("that the job of `{task}` on {system}, {job}, has ended is not confirmed: look at the cluster")
+            format!(
+                "the job of `{task}` on {system}, {job}, was asked to end but has not confirmed it; check the cluster"
+            )
         }
         ExternalJobState::Unreachable { reason } => {
-            format!("the job of `{task}` on {system}, {job}, goes on, since it is not known where it is: {reason}")
+            format!(
+                "the job of `{task}` on {system}, {job}, may still be running, because it cannot be reached: {reason}"
+            )
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The DAGs of the binary, and which of them is meant.
+//! The DAGs of the binary, and the choice of one.
 
 use super::error::CliError;
 use super::format;
@@ -23,12 +23,12 @@ impl Dags {
         self.0.chunk_by(|a, b| a.id == b.id).map(|same| same[0])
     }
 
-    /// Whether there is a DAG that need not be named.
+    /// Whether the name of the DAG may be omitted.
     pub(super) fn has_one(&self) -> bool {
         self.0.len() == 1
     }
 
-    /// The DAG that is meant: the one of this name, or the only one.
+    /// The DAG of this name; without a name, the only one.
     pub(super) fn find(&self, name: Option<&str>) -> Result<&'static DagDef, CliError> {
         let Some(name) = name else {
             return match &*self.0 {
@@ -44,7 +44,7 @@ impl Dags {
             several => {
                 let places: Vec<String> = several.iter().map(|dag| dag.location.to_string()).collect();
                 Err(CliError::usage(format!(
-                    "{} DAGs have the id `{name}`, at {}; give each a name of its own",
+                    "{} DAGs have the id `{name}`, at {}; rename all but one",
                     several.len(),
                     places.join(" and ")
                 )))
@@ -57,7 +57,7 @@ impl Dags {
         match nearest(name, ids.iter().copied()) {
             _ if ids.is_empty() => NOTHING_LINKED.to_owned(),
             Some(near) => format!("there is no DAG `{name}`; did you mean `{near}`?"),
-            None => format!("there is no DAG `{name}`; there are: {}", format::some(&ids, 20)),
+            None => format!("there is no DAG `{name}`; the DAGs are {}", format::some(&ids, 20)),
         }
     }
 
@@ -68,7 +68,7 @@ impl Dags {
 
 /// What to do when there is no DAG.
 pub(super) const NOTHING_LINKED: &str = "\
-this binary holds no DAG
-  a function becomes one with `#[dag]`, and must be compiled into the binary: is its file behind a `mod`?
-  a library crate that `main` never names is left out by the linker; name one DAG of it:
+this binary contains no DAG
+  write a function with `#[dag]` and compile it into the binary: is its file declared with `mod`?
+  the linker leaves out a library crate that `main` does not name; name one of its DAGs:
       taskflow::main!(my_dags::daily);";

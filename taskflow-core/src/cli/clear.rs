@@ -1,10 +1,10 @@
-//! `clear RUN [TASK..]`: lets tasks of a run run again, and runs them.
+//! `clear RUN [TASK..]`: clears tasks of a run and runs them again.
 
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 
 use super::error::{CliError, Exit};
 use super::home::{self, Home};
-use super::resume::go_on;
+use super::resume::run_rest;
 use super::terminal::Terminal;
 use super::{args, run_args};
 use crate::journal::TaskFilter;
@@ -14,22 +14,20 @@ pub(super) fn command() -> Command {
     let switch =
         |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     let command = Command::new("clear")
-        .about("Let tasks of a run run again, and run them")
-        .after_help("Without a task, all of the run. Attempts that were made stay in the history.")
+        .about("Clear tasks of a run and run them again")
+        .after_help("Without a task, clears the whole run. Earlier attempts stay in the history.")
         .arg(run_args::run())
-        .arg(
-            Arg::new("tasks").value_name("TASK|GROUP").num_args(0..).help("These tasks, and the tasks of these groups"),
-        )
-        .arg(Arg::new("only").long("only").value_name("TASK").help("This task and no other"))
-        .arg(Arg::new("from").long("from").value_name("TASK").help("This task and what depends on it"))
+        .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(0..).help("Tasks and groups to clear"))
+        .arg(Arg::new("only").long("only").value_name("TASK").help("Clear only this task"))
+        .arg(Arg::new("from").long("from").value_name("TASK").help("Clear this task and everything downstream of it"))
         .group(ArgGroup::new("meant").args(["tasks", "only", "from"]))
-        .arg(switch("upstream", "And everything upstream of them").conflicts_with_all(["only", "from"]))
-        .arg(switch("downstream", "And everything downstream of them").conflicts_with_all(["only", "from"]))
-        .arg(switch("failed", "Of them, those that failed or did not run because another one failed"))
-        .arg(switch("dry-run", "Say which tasks would run again, and do nothing"))
-        .arg(switch("no-run", "Leave running them to `resume`"))
+        .arg(switch("upstream", "Also clear everything upstream of them").conflicts_with_all(["only", "from"]))
+        .arg(switch("downstream", "Also clear everything downstream of them").conflicts_with_all(["only", "from"]))
+        .arg(switch("failed", "Clear only those that failed or did not run because another task failed"))
+        .arg(switch("dry-run", "List the tasks that would run again, and change nothing"))
+        .arg(switch("no-run", "Do not run them now; `resume` does"))
         .arg(run_args::reason());
-    run_args::going_on(command)
+    run_args::run_options(command)
 }
 
 fn filter(matches: &ArgMatches) -> TaskFilter {
@@ -53,8 +51,8 @@ fn filter(matches: &ArgMatches) -> TaskFilter {
 }
 
 pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need_with(home::sync(matches, home.config()))?;
-    let (run, filter, note) = (run_args::run_word(matches), filter(matches), run_args::note(matches));
+    let journal = home.journal_with(home::sync(matches, home.config()))?;
+    let (run, filter, note) = (run_args::run_name(matches), filter(matches), run_args::note(matches));
     let json = args::wants_json(matches);
     if matches.get_flag("dry-run") {
         let cleared = home.wait(ops::would_clear(&journal, run, &filter))?;
@@ -77,5 +75,5 @@ pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
     let durability = home::durability(matches, home.config());
     let Rerun { cleared, request, .. } = home.wait(ops::clear_and_run(&journal, run, &filter, &note, durability))?;
     terminal.note(&format!("cleared {}", run_args::tasks_of(cleared.number, &cleared.tasks)));
-    go_on(request, matches, &journal, home, terminal)
+    run_rest(request, matches, &journal, home, terminal)
 }

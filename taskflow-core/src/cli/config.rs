@@ -1,4 +1,4 @@
-//! `config show`, `config path`: what the program is told from outside, and where that comes from.
+//! `config show`, `config path`: the configuration and the origins of its values.
 
 use std::path::{Path, PathBuf};
 
@@ -15,19 +15,21 @@ use crate::config::{Config, Entry, Origin};
 
 pub(super) fn command() -> Command {
     Command::new("config")
-        .about("Show the settings, variables, connections and secrets: show, path")
+        .about("Show the configuration: show, path")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .subcommand(
-            Command::new("show").about("List everything that is configured; secrets as ***").arg(
-                Arg::new("origin")
-                    .long("origin")
-                    .action(ArgAction::SetTrue)
-                    .help("Say of each where it comes from: a line of the file, the environment, a flag"),
-            ),
+            Command::new("show")
+                .about("List all settings, variables, connections and secrets; secrets are shown as ***")
+                .arg(
+                    Arg::new("origin")
+                        .long("origin")
+                        .action(ArgAction::SetTrue)
+                        .help("Show where each value comes from: a line of the file, the environment, a flag"),
+                ),
         )
-        .subcommand(Command::new("path").about("Print the path of the file that is read"))
+        .subcommand(Command::new("path").about("Print the path of the configuration file"))
 }
 
 pub(super) fn config(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
@@ -53,7 +55,7 @@ fn show(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-/// A line of what is shown.
+/// A row of the table.
 #[derive(Debug, Serialize)]
 struct Row {
     section: &'static str,
@@ -62,7 +64,7 @@ struct Row {
     origin: From,
 }
 
-/// Where a value comes from, for programs.
+/// The origin of a value in the JSON document.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum From {
@@ -83,7 +85,7 @@ impl From {
         }
     }
 
-    /// The same for people.
+    /// The origin in the table.
     fn text(&self) -> String {
         match self {
             From::Default => "default".to_owned(),
@@ -116,7 +118,7 @@ fn table(rows: &[Row], origin: bool, terminal: &Terminal) -> String {
     let mut table = grid(titles, terminal.colour_stdout, terminal.width_stdout());
     for row in rows {
         let text = row.value.as_str().map_or_else(|| row.value.to_string(), str::to_owned);
-        // What is given stands out among the defaults.
+        // Given values stand out among the defaults.
         let value = match row.origin {
             From::Default => Cell::new(text).add_attribute(Attribute::Dim),
             _ => Cell::new(text),
@@ -130,7 +132,7 @@ fn table(rows: &[Row], origin: bool, terminal: &Terminal) -> String {
     table.trim_fmt() + "\n"
 }
 
-/// Where the file is, also one that cannot be understood.
+/// Prints the path of the file, even if the file has mistakes.
 fn path(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     match setup::builder(matches).path() {
         Some(path) => {
@@ -138,8 +140,8 @@ fn path(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
             Ok(Exit::Success)
         }
         None => Err(CliError::Failure(
-            "there is no configuration: no taskflow.toml here or in the home, and neither --config nor TASKFLOW_CONFIG \
-             names one"
+            "there is no configuration file: neither --config nor TASKFLOW_CONFIG is set, and there is no \
+             taskflow.toml here or in the home"
                 .to_owned(),
         )),
     }

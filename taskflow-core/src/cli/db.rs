@@ -1,4 +1,4 @@
-//! `db`: keeping the home in order.
+//! `db`: keeps the store in order.
 
 use std::time::Duration;
 
@@ -14,32 +14,32 @@ use crate::ops::{self, Checked, RunSummaryDocument};
 
 pub(super) fn command() -> Command {
     Command::new("db")
-        .about("Keep the store of runs in order: check, prune, vacuum, path")
+        .about("Maintain the store of runs: check, prune, vacuum, path")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommand(Command::new("check").about("RunView for damage; reads everything there is"))
+        .subcommand(Command::new("check").about("Check the store for damage, reading all of it"))
         .subcommand(
             Command::new("prune")
-                .about("Forget old runs that have ended, with their values and logs")
+                .about("Delete old runs that have ended, with their values and logs")
                 .arg(
                     Arg::new("older-than")
                         .long("older-than")
-                        .value_name("SPAN")
+                        .value_name("DURATION")
                         .required(true)
                         .value_parser(format::span)
-                        .help("Those asked for longer ago than this, such as 30d"),
+                        .help("Only runs created longer ago than this, such as 30d"),
                 )
-                .arg(Arg::new("dag").long("dag").value_name("DAG").help("Those of this DAG"))
+                .arg(Arg::new("dag").long("dag").value_name("DAG").help("Only runs of this DAG"))
                 .arg(run_args::states())
                 .arg(
                     Arg::new("dry-run")
                         .long("dry-run")
                         .action(ArgAction::SetTrue)
-                        .help("List the runs that would go, and do nothing"),
+                        .help("List the runs that would be deleted, and change nothing"),
                 ),
         )
-        .subcommand(Command::new("vacuum").about("Give the room of forgotten runs back to the file system"))
+        .subcommand(Command::new("vacuum").about("Return the space of deleted runs to the file system"))
         .subcommand(Command::new("path").about("Print the path of the store"))
 }
 
@@ -69,12 +69,12 @@ fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
 }
 
 fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
+    let journal = home.journal()?;
     let json = args::wants_json(matches);
     let prune = Prune {
         older_than: matches.get_one::<Duration>("older-than").copied().unwrap_or(Duration::MAX),
         dag: matches.get_one::<String>("dag").cloned(),
-        states: run_args::state_words(matches),
+        states: run_args::given_states(matches),
     };
     if matches.get_flag("dry-run") {
         let would = home.wait(ops::would_prune(&journal, &prune))?;
@@ -84,7 +84,7 @@ fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
         if !would.is_empty() {
             terminal.print(&runs::table(&would, terminal))?;
         }
-        terminal.note(&format!("{} would be forgotten", format::count(would.len(), "run")));
+        terminal.note(&format!("{} would be deleted", format::count(would.len(), "run")));
         return Ok(Exit::Success);
     }
     let done = home.wait(ops::prune(&journal, &prune, Some(home.config())))?;
@@ -92,19 +92,19 @@ fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
         return run_args::print_json(&done, terminal);
     }
     let pruned = done.pruned;
-    let vacuum = if pruned > 0 { "; `db vacuum` gives their room back" } else { "" };
-    terminal.note(&format!("{} forgotten{vacuum}", format::count(pruned as usize, "run")));
+    let vacuum = if pruned > 0 { "; `db vacuum` returns the space to the file system" } else { "" };
+    terminal.note(&format!("{} deleted{vacuum}", format::count(pruned as usize, "run")));
     Ok(Exit::Success)
 }
 
 fn vacuum(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
+    let journal = home.journal()?;
     let vacuumed = home.wait(ops::vacuum(&journal))?;
     if args::wants_json(matches) {
         return run_args::print_json(&vacuumed, terminal);
     }
     let (before, after) = (vacuumed.before, vacuumed.after);
-    terminal.note(&format!("the store took {} and takes {}", units::bytes(before), units::bytes(after)));
+    terminal.note(&format!("size of the store: {} before, {} now", units::bytes(before), units::bytes(after)));
     Ok(Exit::Success)
 }
 

@@ -1,10 +1,9 @@
-//! A run in this process, from its start to what is told of its end: what `run` shares with the
-//! verbs that go on with a run.
+//! A run in this process, from its start to its summary: shared by `run` and the verbs that resume
+//! a run.
 //!
-//! 1. The run is started, and watched until it is over ([`live`](super::live)). Runs that it has
-//!    triggered are waited for.
-//! 2. What came of it is told ([`summary`](super::summary)): the result on stdout, the rest on
-//!    stderr.
+//! 1. Starts the run and follows it until it has ended ([`live`](super::live)), with the runs that
+//!    it has triggered.
+//! 2. Prints a summary ([`summary`](super::summary)): the result to stdout, the rest to stderr.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -26,24 +25,24 @@ use crate::log::{self, AlreadyInstalled};
 use crate::ops;
 use crate::run::RunState;
 
-/// How a run is watched, whatever its verb.
+/// How a run is shown, for every verb that runs something.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RunFlags {
     pub(super) json: bool,
     pub(super) quiet: bool,
     jobs: Option<NonZeroUsize>,
-    /// Whether the records of tasks are shown as they come.
+    /// Whether log records of tasks are shown immediately.
     echo: bool,
 }
 
-/// The flags for it.
+/// Its flags.
 pub(super) fn options() -> Vec<Arg> {
     let mut options = vec![
         Arg::new("jobs")
             .long("jobs")
             .short('j')
             .value_name("N")
-            .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "not a number of tasks, at least 1"))
+            .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "not a number of at least 1"))
             .help("Run at most N tasks at once"),
         Arg::new("quiet")
             .long("quiet")
@@ -56,7 +55,7 @@ pub(super) fn options() -> Vec<Arg> {
             Arg::new("logs")
                 .long("logs")
                 .action(ArgAction::SetTrue)
-                .help("Show what tasks log, as it comes (on stderr)"),
+                .help("Show log records of tasks as they are written (on stderr)"),
         );
     }
     options
@@ -80,14 +79,14 @@ pub(super) struct RunInvocation {
     /// Where it is stored, with its logs.
     #[cfg(feature = "sqlite")]
     pub(super) home: Option<ops::Home>,
-    /// Whether it has been run before.
-    pub(super) goes_on: bool,
-    /// The flags of the DAG as they were given.
+    /// Whether it is resumed.
+    pub(super) resumed: bool,
+    /// The given flags of the DAG's parameters.
     pub(super) given: Vec<String>,
     pub(super) config: Config,
 }
 
-/// What is known of a run beside its report.
+/// What the summary needs beside the report.
 #[derive(Debug)]
 pub(super) struct RunOutput {
     pub(super) plan: Arc<Plan>,
@@ -97,57 +96,62 @@ pub(super) struct RunOutput {
     pub(super) given: Vec<String>,
 }
 
-/// Runs it, and tells what came of it.
+/// Runs it and prints the summary.
 pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Exit, CliError> {
     #[cfg(feature = "sqlite")]
     let home = invocation.home;
-    let RunInvocation { flags, request, goes_on, given, config, .. } = invocation;
+    let RunInvocation { flags, request, resumed, given, config, .. } = invocation;
     let Some((plan, info, params)) = request.known() else {
         unreachable!("requests of the command line know their run")
     };
-    let told =
+    let output =
         RunOutput { plan: Arc::clone(plan), params: params.clone(), json: flags.json, quiet: flags.quiet, given };
     let info = info.clone();
     let grace = ops::grace(&config);
     let engine = ops::engine(&config, flags.jobs)?;
     let request = request.grace(grace).engine(&engine);
-    // The summary reports panics. Whoever asks for backtraces gets them from the hook they come
-    // from.
+    // The summary reports panics. Backtraces, if asked for, are printed by the panic hook.
     quiet_panics();
 
-    let cannot = |error: std::io::Error| CliError::Failure(format!("cannot start what the run needs: {error}"));
+    let cannot = |error: std::io::Error| CliError::Failure(format!("cannot start the run: {error}"));
     #[cfg(feature = "sqlite")]
     let sink = home.map(|home| capture(&home, flags.echo, terminal)).transpose().map_err(cannot)?;
     #[cfg(not(feature = "sqlite"))]
     let sink: Option<LogSink> = None;
     #[cfg(unix)]
-    let aside = if flags.json { Some(live::capture::Aside::start().map_err(cannot)?) } else { None };
+    let redirect = if flags.json { Some(live::capture::StdoutRedirect::start().map_err(cannot)?) } else { None };
 
-    // Ours is for signals and the clock only. The run starts outside of it: async tasks get a
-    // runtime with threads.
+    // This runtime serves signals and the clock only. The run starts outside of it: async tasks get
+    // one with threads.
     let watching = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
     let mut signals = watching.block_on(async { Signals::listen() }).map_err(cannot)?;
     let watcher = match flags.quiet {
         true => Watcher::Quiet,
-        false => Watcher::new(&info, &told.plan, goes_on, terminal),
+        false => Watcher::new(&info, &output.plan, resumed, terminal),
     };
     let echo = sink.as_ref().filter(|_| flags.echo).map(|sink| Echo::new(sink, &info.run_id, terminal.paint_stderr()));
     let handle = request.start()?;
     let ended = watching.block_on(live::follow(handle, watcher, echo, &mut signals, grace, terminal));
-    watching.block_on(live::stay(&engine, &ended, &mut signals, grace, (!flags.quiet).then_some(terminal)));
+    watching.block_on(live::wait_for_triggered(
+        &engine,
+        &ended,
+        &mut signals,
+        grace,
+        (!flags.quiet).then_some(terminal),
+    ));
 
     #[cfg(unix)]
-    if let Some(aside) = aside {
-        aside.end()?;
+    if let Some(redirect) = redirect {
+        redirect.end()?;
     }
     if let Some(sink) = sink {
         sink.flush();
         if let Some(error) = sink.status().first_error {
-            terminal.warn(&format!("some of what tasks logged is missing: {error}"));
+            terminal.warn(&format!("some log records of tasks are missing: {error}"));
         }
     }
     let exit = exit(&ended);
-    summary::tell(&told, &ended, terminal)?;
+    summary::print_summary(&output, &ended, terminal)?;
     Ok(exit)
 }
 
@@ -159,12 +163,12 @@ fn exit(ended: &Ended) -> Exit {
     }
 }
 
-/// Keeps panics of tasks from the hook that prints them, unless backtraces are asked for.
+/// Keeps the panic hook from printing panics of tasks, unless backtraces are asked for.
 pub(super) fn quiet_panics() {
     QUIET.store(std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value == "0"), Ordering::Relaxed);
 }
 
-/// Sends what tasks log to its files.
+/// Writes what tasks log to the files of the home.
 #[cfg(feature = "sqlite")]
 fn capture(home: &ops::Home, echo: bool, terminal: &Terminal) -> std::io::Result<LogSink> {
     let sink = home.log_sink()?;
@@ -173,7 +177,7 @@ fn capture(home: &ops::Home, echo: bool, terminal: &Terminal) -> std::io::Result
         None => log::init(sink.clone()),
     };
     match installed {
-        // The program has its own subscriber, and shows or keeps records as it likes.
+        // The program has its own subscriber, which decides what is shown.
         Err(taken @ AlreadyInstalled::Subscriber) if echo => terminal.warn(&format!("--logs shows nothing: {taken}")),
         Ok(()) | Err(_) => {}
     }

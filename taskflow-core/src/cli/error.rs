@@ -1,4 +1,4 @@
-//! Ways to end: exit codes and refusals.
+//! Errors and exit codes.
 
 use std::fmt;
 use std::io;
@@ -15,11 +15,11 @@ use crate::ops::OpsError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
     Success,
-    /// A run failed, or a graph has mistakes.
+    /// A run failed, a graph has mistakes, or an operation could not be carried out.
     Failure,
-    /// What was asked for does not exist or is not allowed. Nothing was started.
+    /// Invalid usage, or the DAG, run or task does not exist or does not allow the operation.
     Usage,
-    /// By SIGINT: 128 + 2, as a shell has it.
+    /// By SIGINT: 128 + 2, as in a shell.
     Interrupted,
     /// By SIGTERM: 128 + 15.
     Terminated,
@@ -43,14 +43,14 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a verb did not do what it was asked.
+/// Why a verb failed.
 #[derive(Debug)]
 pub(super) enum CliError {
-    /// The words were not understood, or were `--help` or `--version`.
+    /// Invalid usage, or `--help` or `--version`.
     Clap(clap::Error),
-    /// Refusals, each a sentence.
+    /// Exit code 2; each message is a sentence.
     Usage(Vec<String>),
-    /// It could not be done.
+    /// Exit code 1.
     Failure(String),
 }
 
@@ -73,20 +73,20 @@ impl CliError {
         }
     }
 
-    pub(super) fn usage(refusal: impl Into<String>) -> Self {
-        CliError::Usage(vec![refusal.into()])
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        CliError::Usage(vec![message.into()])
     }
 
-    /// Says it on stderr (help and version: on stdout).
+    /// Prints it to stderr (help and version to stdout).
     pub(super) fn report(&self, terminal: &Terminal) -> Exit {
         match self {
             CliError::Clap(error) => {
-                // It fails only where nobody reads any more.
+                // It fails only when the reader is gone.
                 let _ = error.print();
                 if error.use_stderr() { Exit::Usage } else { Exit::Success }
             }
-            CliError::Usage(refusals) => {
-                refusals.iter().for_each(|refusal| terminal.error(refusal));
+            CliError::Usage(messages) => {
+                messages.iter().for_each(|message| terminal.error(message));
                 Exit::Usage
             }
             CliError::Failure(message) => {
@@ -106,7 +106,7 @@ impl From<OpsError> for CliError {
     }
 }
 
-/// Each mistake of a configuration is a refusal of its own.
+/// Each mistake in a configuration is printed as its own error.
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
         match error {

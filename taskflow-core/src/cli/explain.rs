@@ -1,4 +1,4 @@
-//! `explain RUN [TASK]`: why a task is where it is.
+//! `explain RUN [TASK]`: explains the states of tasks.
 
 use clap::{ArgMatches, Command};
 
@@ -8,20 +8,20 @@ use super::terminal::{Paint, Terminal};
 use super::{args, run_args, status};
 use crate::journal::{Explanation, RunHistory};
 
-/// More tasks are only counted.
+/// Further tasks are only counted.
 const SHOWN: usize = 50;
 
 pub(super) fn command() -> Command {
     Command::new("explain")
-        .about("Say why tasks of a run wait, did not run or failed")
+        .about("Explain why tasks of a run wait, did not run or failed")
         .arg(run_args::run())
-        .arg(run_args::task().help("Which task [default: all that have not succeeded]"))
+        .arg(run_args::task().help("Only this task [default: all that have not succeeded]"))
 }
 
 pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
-    let history = home.wait(journal.history(run_args::run_word(matches)))?;
-    let explanations = match run_args::task_word(matches) {
+    let journal = home.journal()?;
+    let history = home.wait(journal.history(run_args::run_name(matches)))?;
+    let explanations = match run_args::task_name(matches) {
         Some(task) => vec![history.explain_at(history.place(task)?)],
         None => history.explain_open(),
     };
@@ -33,24 +33,24 @@ pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
         return Ok(Exit::Success);
     }
     if let Some(missed) = &history.missed_deadline {
-        terminal.print(&format!("run {}: it was not over at its deadline, {}\n", history.number, missed.deadline))?;
+        terminal.print(&format!("run {} missed its deadline, {}\n", history.number, missed.deadline))?;
     }
     let shown: String = explanations
         .iter()
         .take(SHOWN)
-        .map(|explanation| told(explanation, &history, terminal.paint_stdout()))
+        .map(|explanation| paragraph(explanation, &history, terminal.paint_stdout()))
         .collect();
     terminal.print(&shown)?;
     if explanations.len() > SHOWN {
         let more = explanations.len() - SHOWN;
-        terminal.note(&format!("and {more} more; name a task, or ask for --output json"));
+        terminal.note(&format!("and {more} more; name a task, or use --output json"));
     }
     Ok(Exit::Success)
 }
 
-fn told(explanation: &Explanation, history: &RunHistory, paint: Paint) -> String {
+fn paragraph(explanation: &Explanation, history: &RunHistory, paint: Paint) -> String {
     let Explanation { task, state, why, .. } = explanation;
-    let mut text = format!("{} is {state}\n", paint.strong(task));
+    let mut text = format!("{}: {state}\n", paint.strong(task));
     for sentence in why {
         text += &format!("  {}\n", sentence.trim_end().replace('\n', "\n    "));
     }

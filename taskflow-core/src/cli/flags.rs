@@ -1,8 +1,8 @@
 //! The flags of a DAG: one for each of its parameters, in the parameter's type.
 //!
-//! `late_after_min: u32` is `--late-after-min <u32>`. A parameter whose flag would be one of our
-//! own (`--output`) is `--param-output`. clap keeps the values as text; [`Params::from_text`] reads
-//! them, all at once, so that every mistake is reported and nothing has started.
+//! `late_after_min: u32` is `--late-after-min <u32>`. A parameter whose flag would clash with one
+//! of ours (`--output`) is `--param-output`. clap keeps the values as text; [`Params::from_text`]
+//! parses them together, so that all mistakes are reported before anything starts.
 
 use std::ffi::OsStr;
 
@@ -12,7 +12,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::dag::{ParamDef, ParamError, Params};
 use crate::run::RunInfo;
 
-/// The flags of these parameters, those that clash with `taken` under another name.
+/// The flags of these parameters; those that clash with `taken` are renamed.
 pub(super) fn of_params(params: &[ParamDef], taken: &[&str]) -> Vec<Arg> {
     let names = names(params, taken);
     params.iter().zip(names).map(|(param, name)| flag(param, name)).collect()
@@ -22,7 +22,7 @@ pub(super) fn of_params(params: &[ParamDef], taken: &[&str]) -> Vec<Arg> {
 pub(super) fn names(params: &[ParamDef], taken: &[&str]) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(params.len());
     for param in params {
-        // A leading underscore says "not used" in Rust and nothing to whoever runs the DAG.
+        // A leading underscore means "unused" in Rust and nothing to the person who runs the DAG.
         let mut name = param.name.trim_start_matches('_').replace('_', "-");
         while name.is_empty() || taken.contains(&&*name) || names.contains(&name) {
             name.insert_str(0, "param-");
@@ -47,7 +47,7 @@ fn flag(param: &ParamDef, name: String) -> Arg {
     arg
 }
 
-/// Makes a flag of `true` and `false` one that can be given alone.
+/// Lets a Boolean flag be given without a value, for `true`.
 pub(super) fn as_switch(arg: Arg) -> Arg {
     arg.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true")
 }
@@ -56,8 +56,8 @@ fn is_bool(param: &ParamDef) -> bool {
     matches!(param.ty.path(), "bool" | "core::option::Option<bool>")
 }
 
-/// The type as whoever runs the DAG sees it: that a value may be missing is not for the value to
-/// say.
+/// The type for the person who runs the DAG: without `Option`, because a missing flag is the
+/// missing value.
 fn type_name(param: &ParamDef) -> String {
     let name = param.ty.short();
     let inner = name.strip_prefix("Option<").and_then(|rest| rest.strip_suffix('>'));
@@ -68,15 +68,14 @@ fn id_of(param: &ParamDef) -> String {
     format!("param.{}", param.name)
 }
 
-/// What the parameter is for, then all that bounds it.
+/// The description of the parameter, then its default and limits.
 fn help(param: &ParamDef) -> String {
     let mut parts = Vec::new();
     if !param.help.is_empty() {
         parts.push(param.help.to_owned());
     }
     if let Some(text) = param.default_text.filter(|&text| text != "None") {
-        // A default that the run gives is written as a closure: what it computes says more than
-        // that it is one.
+        // A default computed from the run is a closure: show its body only.
         let text = text.strip_prefix('|').and_then(|closure| closure.split_once('|')).map_or(text, |(_, body)| body);
         parts.push(format!("[default: {}]", text.trim()));
     }
@@ -89,7 +88,7 @@ fn help(param: &ParamDef) -> String {
     parts.join(" ")
 }
 
-/// The values for a run, and a text of each flag that was given, for saying the same again.
+/// The values for a run, and the given flags as text, for printing the command again.
 pub(super) fn read(
     matches: &ArgMatches,
     params: &[ParamDef],
@@ -103,21 +102,21 @@ pub(super) fn read(
     let values = Params::from_text(params, run, text).map_err(|errors| {
         let named = |error: &ParamError| params.iter().position(|param| param.name == error.param);
         let flag = |error: &ParamError| named(error).map_or(error.param, |place| &*names[place]).to_owned();
-        errors.iter().map(|error| refusal(&flag(error), error)).collect::<Vec<_>>()
+        errors.iter().map(|error| describe(&flag(error), error)).collect::<Vec<_>>()
     })?;
     Ok((values, given))
 }
 
-/// `--late-after-min: 9999 is not in the range 0..=600`
-fn refusal(flag: &str, error: &ParamError) -> String {
+/// ``--late-after-min: `9999` is not in the range 0..=600``
+fn describe(flag: &str, error: &ParamError) -> String {
     match &error.given {
-        Some(given) if given.is_empty() => format!("--{flag}: the empty text {}", error.message),
-        Some(given) => format!("--{flag}: {given} {}", error.message),
+        Some(given) if given.is_empty() => format!("--{flag}: the empty string {}", error.message),
+        Some(given) => format!("--{flag}: `{given}` {}", error.message),
         None => format!("--{flag} {}", error.message),
     }
 }
 
-/// Any text; choices are for help and completion, and checked with the rest.
+/// Any text; the choices serve help and completion and are checked with everything else.
 #[derive(Clone, Debug)]
 struct Text {
     choices: &'static [&'static str],

@@ -21,9 +21,9 @@ pub(super) fn duration(duration: Duration) -> String {
 }
 
 /// Reads `90s`, `15m`, `12h`, `30d`, `2w`.
-#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only runs that are kept are old"))]
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn span(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no span of time such as 90s, 15m, 12h, 30d or 2w");
+    let wrong = || format!("`{text}` is not a duration such as 90s, 15m, 12h, 30d or 2w");
     let unit = text.chars().next_back().ok_or_else(wrong)?;
     let seconds = match unit {
         's' => 1,
@@ -61,7 +61,7 @@ pub(super) fn time(time: Timestamp) -> String {
 }
 
 /// The same to the second, for a table of many: `2026-01-31 06:00:00Z`.
-#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only runs that are kept are listed"))]
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn moment(at: Timestamp) -> String {
     let text = time(at);
     let second = text.split_once('.').map_or(&*text, |(second, _)| second);
@@ -69,7 +69,7 @@ pub(super) fn moment(at: Timestamp) -> String {
 }
 
 /// The time of day to the millisecond, if it is the day of something known: `06:00:00.120Z`.
-#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only runs that are kept are looked at later"))]
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn clock(at: Timestamp, known: Timestamp) -> String {
     let text = time(at);
     match text.split_once('T') {
@@ -93,7 +93,7 @@ pub(super) fn some<T: AsRef<str>>(names: &[T], most: usize) -> String {
 }
 
 /// A text of at most so many characters.
-#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only of runs that are kept so much is told in a row"))]
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}..", text[..end].trim_end()),

@@ -10,9 +10,8 @@ use crate::run::{RunState, TaskState};
 
 const STYLE: TableStyle = NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// An empty table. A title that begins with `>` stands over a column of numbers, one that begins
-/// with `=` over texts that are never wrapped. Colours and the width come from where it will be
-/// printed; without a width nothing is wrapped.
+/// An empty table. The title of a column of numbers begins with `>`, that of a column that is never
+/// wrapped with `=`. Colours and width are those of the stream; without a width nothing is wrapped.
 pub(super) fn grid<'a>(titles: impl IntoIterator<Item = &'a str>, colour: bool, width: Option<u16>) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE).force_no_tty();
@@ -37,7 +36,7 @@ pub(super) fn grid<'a>(titles: impl IntoIterator<Item = &'a str>, colour: bool, 
     table
 }
 
-/// A text that says something bad.
+/// A text in the colour of errors.
 pub(super) fn bad(text: impl ToString) -> Cell {
     Cell::new(text).fg(Color::Red).add_attribute(Attribute::Bold)
 }
@@ -60,7 +59,7 @@ pub(super) fn state(state: TaskState) -> Cell {
 }
 
 /// The name of a state of a run in its colour.
-#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only runs that are kept are listed"))]
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn run_state(state: RunState) -> Cell {
     match state {
         RunState::Success => Cell::new(state).fg(Color::Green),
@@ -79,7 +78,7 @@ pub(super) fn painted(state: RunState, paint: Paint) -> String {
     }
 }
 
-/// The order in which states are told: the good end first, what is still to come last.
+/// The order of states in summaries: success first, tasks that are still to run last.
 pub(super) fn place_of(state: TaskState) -> usize {
     const ORDER: [TaskState; 12] = [
         TaskState::Success,

@@ -1,20 +1,19 @@
-//! The page that lists the verbs, in groups.
+//! The help page, which lists the commands in groups.
 
 use std::fmt::Write;
 
 use clap::Command;
 use clap::builder::StyledStr;
 
-/// The verbs by what they are about. One that is in no group is left out of the page, and a test
-/// fails.
+/// The commands by theme. A test fails for a command without a group, which the page would omit.
 const GROUPS: &[(&str, &[&str])] = &[
     ("DAGs", &["list", "show", "run"]),
-    ("Looking at runs", &["runs", "status", "explain", "values", "logs"]),
-    ("Going on with runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
+    ("Reading runs", &["runs", "status", "explain", "values", "logs"]),
+    ("Acting on runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
     ("Other", &["config", "db", "completions"]),
 ];
 
-/// Gives the command a help page in which its verbs stand in groups.
+/// Sets a help page that lists the commands in groups.
 pub(super) fn grouped(command: Command) -> Command {
     let styles = command.get_styles().clone();
     let (header, literal) = (styles.get_header(), styles.get_literal());

@@ -1,5 +1,5 @@
-//! The home of a call: the directory that `--home` names, or `TASKFLOW_HOME`, or the configuration,
-//! or `.taskflow` here.
+//! The home of a call: the directory of `--home`, of `TASKFLOW_HOME`, of the configuration, or
+//! `.taskflow` here.
 //!
 //! Adds to [`ops::Home`](crate::ops::Home) the flags, and a runtime to wait for operations.
 
@@ -29,26 +29,32 @@ pub(super) fn arg() -> Arg {
         .value_parser(value_parser!(PathBuf))
         .global(true)
         .display_order(901)
-        .help(format!("Where runs are kept [default: ${VARIABLE}, or {}]", ops::Home::DEFAULT))
+        .help(format!("Directory of runs [default: ${VARIABLE}, or {}]", ops::Home::DEFAULT))
 }
 
-/// `--sync`, of verbs that run something.
+/// `--sync`, for verbs that run something.
 pub(super) fn sync_arg() -> Arg {
     Arg::new("sync")
         .long("sync")
-        .value_name("SYNC")
+        .value_name("MODE")
         .value_parser(["full", "normal"])
-        .help("What is stored survives a loss of power (`full`), or the end of the process only (`normal`) [default: full]")
+        .help(
+            "What a commit survives: a power failure (`full`) or only the end of the process (`normal`) [default: \
+               full]",
+        )
         .hide_possible_values(true)
 }
 
-/// `--durability`, with these words.
-pub(super) fn durability_arg(words: &[Durability]) -> Arg {
+/// `--durability`, with these values.
+pub(super) fn durability_arg(choices: &[Durability]) -> Arg {
     Arg::new("durability")
         .long("durability")
-        .value_name("HOW")
-        .value_parser(PossibleValuesParser::new(words.iter().map(|durability| durability.name())))
-        .help("Whether a task waits until what it depends on is stored [default: strict]")
+        .value_name("MODE")
+        .value_parser(PossibleValuesParser::new(choices.iter().map(|durability| durability.name())))
+        .help(
+            "When a task starts: once its inputs are stored (`strict`) or at once (`relaxed`); `ephemeral` stores \
+               nothing [default: strict]",
+        )
 }
 
 /// The durability of `--durability`, or of the configuration.
@@ -78,8 +84,7 @@ impl Home {
     /// The home of this call. Nothing is read yet.
     pub(super) fn of(matches: &ArgMatches, config: Config) -> Result<Self, CliError> {
         let runtime = Builder::new_current_thread().enable_time().build();
-        let runtime =
-            runtime.map_err(|error| CliError::Failure(format!("cannot start what the journal needs: {error}")))?;
+        let runtime = runtime.map_err(|error| CliError::Failure(format!("cannot open the journal: {error}")))?;
         Ok(Home { home: ops::Home::new(setup::home(matches), config), runtime })
     }
 
@@ -104,7 +109,7 @@ impl Home {
         &self,
         operation: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CliError> {
-        self.runtime.block_on(operation).map_err(|error| self.refusal(error.into()))
+        self.runtime.block_on(operation).map_err(|error| self.describe(error.into()))
     }
 
     /// Waits for anything.
@@ -113,13 +118,13 @@ impl Home {
     }
 
     /// What is printed of an error: where flags help, with those flags.
-    fn refusal(&self, error: OpsError) -> CliError {
+    fn describe(&self, error: OpsError) -> CliError {
         match error {
             // Not a mistake in the arguments: a program may well ask before the first run.
             OpsError::NoHome { .. } | OpsError::Journal(JournalError::NoRuns) => CliError::Failure(self.no_runs()),
             OpsError::NotWritable { home, source } => CliError::Failure(format!(
-                "{source}\n  the run would be kept in {}; --home names another place, and --durability ephemeral keeps \
-                 nothing",
+                "{source}\n  the run would be stored in {}; --home selects another directory, and --durability \
+                 ephemeral stores nothing",
                 home.display()
             )),
             error => error.into(),
@@ -127,28 +132,28 @@ impl Home {
     }
 
     /// The journal, if there is one.
-    pub(super) fn look(&self) -> Result<Option<Journal>, CliError> {
+    pub(super) fn existing_journal(&self) -> Result<Option<Journal>, CliError> {
         self.wait(self.home.find(SyncMode::Full))
     }
 
     /// The journal, which must exist.
-    pub(super) fn need(&self) -> Result<Journal, CliError> {
-        self.need_with(SyncMode::Full)
+    pub(super) fn journal(&self) -> Result<Journal, CliError> {
+        self.journal_with(SyncMode::Full)
     }
 
     /// The same, for running something.
-    pub(super) fn need_with(&self, sync: SyncMode) -> Result<Journal, CliError> {
+    pub(super) fn journal_with(&self, sync: SyncMode) -> Result<Journal, CliError> {
         self.wait(self.home.open(sync))
     }
 
     /// The journal for a new run, created if it does not exist.
-    pub(super) fn make(&self, sync: SyncMode) -> Result<Journal, CliError> {
+    pub(super) fn create_journal(&self, sync: SyncMode) -> Result<Journal, CliError> {
         self.wait(self.home.create(sync))
     }
 
-    /// The run that a word names.
-    pub(super) fn find(&self, journal: &Journal, word: &str) -> Result<RunSummary, CliError> {
-        self.wait(journal.find(word))
+    /// The run with this number, id or unique part of an id, or `last`.
+    pub(super) fn find(&self, journal: &Journal, name: &str) -> Result<RunSummary, CliError> {
+        self.wait(journal.find(name))
     }
 
     /// Closes a journal that was written to.
@@ -158,7 +163,7 @@ impl Home {
 
     /// What is printed where there are no runs.
     pub(super) fn no_runs(&self) -> String {
-        format!("no runs yet in {}: `run` makes the first, --home names another place", self.path().display())
+        format!("no runs yet in {}: `run` starts the first, --home selects another directory", self.path().display())
     }
 }
 

@@ -1,4 +1,4 @@
-//! `list`: the DAGs of the binary, also those whose graph has mistakes.
+//! `list`: lists the DAGs of the binary, including those whose graph has mistakes.
 
 use clap::ArgMatches;
 use comfy_table::Cell;
@@ -31,7 +31,7 @@ pub(super) fn list(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Re
     Ok(if broken || entries.is_empty() { Exit::Failure } else { Exit::Success })
 }
 
-/// What is said of a DAG.
+/// A DAG in the list.
 #[derive(Debug, Serialize)]
 struct Entry {
     id: &'static str,
@@ -40,7 +40,7 @@ struct Entry {
     location: String,
     schedule: Option<&'static str>,
     tags: &'static [&'static str],
-    /// How many; missing when the graph has mistakes.
+    /// Their number; missing when the graph has mistakes.
     tasks: Option<usize>,
     version: Option<String>,
     params: Vec<Param>,
@@ -81,7 +81,7 @@ impl Entry {
         }
     }
 
-    /// `day, late_after_min, table*`: with a star those that must be given.
+    /// `day, late_after_min, table*`: a star marks required parameters.
     fn params(&self) -> String {
         let name = |param: &Param| format!("{}{}", param.name, if param.required { "*" } else { "" });
         self.params.iter().map(name).collect::<Vec<_>>().join(", ")
@@ -119,10 +119,7 @@ fn table(entries: &[Entry], terminal: &Terminal) -> String {
             Cell::new(entry.description.lines().next().unwrap_or_default()),
         ]);
     }
-    let note = if entries.iter().any(|entry| entry.params.iter().any(|param| param.required)) {
-        "* must be given\n"
-    } else {
-        ""
-    };
+    let note =
+        if entries.iter().any(|entry| entry.params.iter().any(|param| param.required)) { "* required\n" } else { "" };
     format!("{}\n{note}", table.trim_fmt())
 }

@@ -18,17 +18,21 @@ pub(super) fn command() -> Command {
     Command::new("logs")
         .about("Show what tasks of a run logged")
         .arg(run_args::run())
-        .arg(run_args::task().help("Which task [default: all, in the order of time]"))
+        .arg(run_args::task().help("Only this task [default: all, ordered by time]"))
         .arg(
             Arg::new("attempt")
                 .long("attempt")
                 .value_name("N")
                 .value_parser(value_parser!(u32).range(1..))
                 .requires("task")
-                .help("This attempt only"),
+                .help("Only this attempt"),
         )
         .arg(
-            Arg::new("follow").long("follow").short('f').action(ArgAction::SetTrue).help("Go on until the run is over"),
+            Arg::new("follow")
+                .long("follow")
+                .short('f')
+                .action(ArgAction::SetTrue)
+                .help("Print new records until the run has ended"),
         )
         .arg(
             Arg::new("level")
@@ -36,9 +40,9 @@ pub(super) fn command() -> Command {
                 .value_name("LEVEL")
                 .ignore_case(true)
                 .value_parser(LEVELS.map(|(name, _)| name))
-                .help("Records of this level and above"),
+                .help("Only records of this level and above"),
         )
-        .arg(run_args::json().help("One JSON object a line"))
+        .arg(run_args::json().help("One JSON object per line"))
 }
 
 const LEVELS: [(&str, LogLevel); 5] = [
@@ -49,21 +53,21 @@ const LEVELS: [(&str, LogLevel); 5] = [
     ("error", LogLevel::Error),
 ];
 
-/// Between two looks at files that grow.
+/// Between two reads of growing files.
 const PACE: Duration = Duration::from_millis(100);
-/// Between two looks whether the run is over.
+/// Between two checks whether the run has ended.
 const STATE: Duration = Duration::from_millis(250);
 
 pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
-    let run = home.find(&journal, run_args::run_word(matches))?;
-    let task = run_args::task_word(matches);
+    let journal = home.journal()?;
+    let run = home.find(&journal, run_args::run_name(matches))?;
+    let task = run_args::task_name(matches);
     if let Some(task) = task {
         home.wait(journal.history(&run.info.run_id))?.place(task)?;
     }
     let level = matches.get_one::<String>("level");
-    let level = level.and_then(|said| LEVELS.iter().find(|(name, _)| name.eq_ignore_ascii_case(said)));
-    let asked = Asked {
+    let level = level.and_then(|name| LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)));
+    let selection = Selection {
         run: run.info.run_id,
         number: run.number,
         task: task.map(str::to_owned),
@@ -73,18 +77,18 @@ pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
         files: home.log_files(),
     };
     let written = match matches.get_flag("follow") {
-        true => asked.follow(&journal, home, terminal)?,
-        false => asked.print(terminal)?,
+        true => selection.follow(&journal, home, terminal)?,
+        false => selection.print(terminal)?,
     };
     if !written {
-        let of = asked.task.as_ref().map(|task| format!("task `{task}` of ")).unwrap_or_default();
-        terminal.note(&format!("{of}run {} logged nothing{}", asked.number, asked.limits()));
+        let of = selection.task.as_ref().map(|task| format!("task `{task}` of ")).unwrap_or_default();
+        terminal.note(&format!("{of}run {} logged nothing{}", selection.number, selection.limits()));
     }
     Ok(Exit::Success)
 }
 
-/// What was asked for.
-struct Asked {
+/// The selected logs.
+struct Selection {
     run: String,
     number: i64,
     task: Option<String>,
@@ -103,8 +107,8 @@ struct Line<'a> {
     record: &'a LogRecord,
 }
 
-impl Asked {
-    /// What narrows the question, if something does.
+impl Selection {
+    /// The selection in words, if there is one.
     fn limits(&self) -> String {
         let attempt = self.attempt.map(|attempt| format!(" in attempt {attempt}")).unwrap_or_default();
         let level = match self.level {
@@ -114,10 +118,10 @@ impl Asked {
         attempt + &level
     }
 
-    /// The lines of these records, in the order of time.
+    /// The lines of these records, ordered by time.
     fn lines(&self, mut records: Vec<(&str, u32, LogRecord)>, terminal: &Terminal) -> String {
         records.retain(|(_, _, record)| record.level >= self.level);
-        // Stable: records of one attempt at one time stay in their order.
+        // Stable: records of an attempt with the same time keep their order.
         records.sort_by_key(|(_, _, record)| record.at);
         let mut text = String::new();
         for (task, attempt, record) in &records {
@@ -148,7 +152,7 @@ impl Asked {
         Ok(attempts)
     }
 
-    /// What there is; `false` if there is nothing.
+    /// Prints the records; `false` if there are none.
     fn print(&self, terminal: &Terminal) -> Result<bool, CliError> {
         let attempts = self.attempts()?;
         let mut records = Vec::new();
@@ -163,16 +167,16 @@ impl Asked {
         Ok(!text.is_empty())
     }
 
-    /// What there is and what comes, until nobody runs the run any more.
+    /// Prints the records, and new ones until no process runs the run.
     fn follow(&self, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<bool, CliError> {
         let mut open: HashMap<(String, u32), Follow> = HashMap::new();
         let mut written = false;
-        let mut looked: Option<Instant> = None;
-        let mut over = false;
+        let mut checked: Option<Instant> = None;
+        let mut ended = false;
         loop {
-            if looked.is_none_or(|looked| looked.elapsed() >= STATE) {
-                looked = Some(Instant::now());
-                over = !matches!(home.find(journal, &self.run)?.state, RunState::Queued | RunState::Running);
+            if checked.is_none_or(|checked| checked.elapsed() >= STATE) {
+                checked = Some(Instant::now());
+                ended = !matches!(home.find(journal, &self.run)?.state, RunState::Queued | RunState::Running);
             }
             for attempt in self.attempts()? {
                 let follow = || self.files.follow(&self.run, &attempt.0, attempt.1);
@@ -189,8 +193,8 @@ impl Asked {
             if !text.is_empty() && !terminal.offer(&text)? {
                 return Ok(true);
             }
-            // The end of a run is stored a moment before its logs are written out.
-            if over && looked.is_some_and(|looked| looked.elapsed() >= STATE / 2) {
+            // The end of a run is stored shortly before its last log records are written.
+            if ended && checked.is_some_and(|checked| checked.elapsed() >= STATE / 2) {
                 return Ok(written);
             }
             std::thread::sleep(PACE);

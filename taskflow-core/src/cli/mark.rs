@@ -1,10 +1,10 @@
-//! `mark STATE RUN TASK..`: says what became of tasks.
+//! `mark STATE RUN TASK..`: sets the state of tasks.
 
 use clap::{Arg, ArgMatches, Command};
 
 use super::error::{CliError, Exit};
 use super::home::{self, Home};
-use super::resume::go_on;
+use super::resume::run_rest;
 use super::terminal::Terminal;
 use super::{args, run_args};
 use crate::journal::TaskFilter;
@@ -15,13 +15,19 @@ const STATES: [TaskState; 3] = [TaskState::Success, TaskState::Failed, TaskState
 
 pub(super) fn command() -> Command {
     let command = Command::new("mark")
-        .about("Say what became of tasks of a run: success, failed or skipped")
-        .arg(Arg::new("as").value_name("STATE").required(true).value_parser(STATES.map(TaskState::name)))
+        .about("Set the state of tasks of a run: success, failed or skipped")
+        .arg(
+            Arg::new("as")
+                .value_name("STATE")
+                .required(true)
+                .value_parser(STATES.map(TaskState::name))
+                .help("State to set"),
+        )
         .arg(run_args::run())
-        .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(1..).required(true).help("These tasks"))
-        .arg(run_args::json_value().help("What they are to have returned, with `mark success`"))
+        .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(1..).required(true).help("Tasks and groups to mark"))
+        .arg(run_args::json_value().help("Value that they returned, with `mark success`"))
         .arg(run_args::reason());
-    run_args::going_on(command)
+    run_args::run_options(command)
 }
 
 pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
@@ -31,19 +37,17 @@ pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     };
     let mark = Mark { state, value: matches.get_one::<serde_json::Value>("value").cloned() };
     if mark.value.is_some() && state != TaskState::Success {
-        return Err(CliError::usage(format!(
-            "--value is what a task returned; a task that is {state} returned nothing"
-        )));
+        return Err(CliError::usage(format!("only a task marked as success can have a --value; the state is {state}")));
     }
-    let journal = home.need_with(home::sync(matches, home.config()))?;
+    let journal = home.journal_with(home::sync(matches, home.config()))?;
     let filter = TaskFilter::tasks(matches.get_many::<String>("tasks").unwrap_or_default().cloned());
-    let (run, note) = (run_args::run_word(matches), run_args::note(matches));
+    let (run, note) = (run_args::run_name(matches), run_args::note(matches));
     let durability = home::durability(matches, home.config());
     let mut marked = home.wait(ops::mark(&journal, run, &filter, &mark, &note, durability))?;
     let (number, tasks) = (marked.number, run_args::tasks_of(marked.number, &marked.tasks));
     if let Some(request) = marked.request.take() {
         terminal.note(&format!("marked as {state}: {tasks}"));
-        return go_on(request, matches, &journal, home, terminal);
+        return run_rest(request, matches, &journal, home, terminal);
     }
     if args::wants_json(matches) {
         return run_args::print_json(&marked, terminal);

@@ -1,29 +1,36 @@
 //! The command line of a DAG binary: what `taskflow::main!` calls.
 //!
-//! One file a verb, and around them what they share:
+//! Each verb is a file that reads its flags, calls one [operation](crate::ops) and prints the
+//! answer. The other files are shared:
 //!
-//! - `list`, `show`, `run`, `completions`: the verbs about DAGs. `config`: what the program is told
-//!   from outside.
-//! - `runs`, `status`, `explain`, `values`, `logs`: the verbs that look at what is kept of runs.
-//!   `resume`, `retry`, `clear`, `mark`, `release`, `cancel`, `replay`: those that do something
-//!   with a run. `db`: upkeep. All of them need the feature `sqlite`.
-//! - `setup`: the configuration of a call. `home`: where runs are kept. `which`: the words that
-//!   name a run.
-//! - `args`: the words and flags that are understood. `flags`: the part of them that comes from a
-//!   DAG's parameters. `help`: the page that lists the verbs.
-//! - `choose`: which DAG is meant. `stop`: refusals and exit codes.
-//! - `drive`: a run in this process, from its start to what is told of it.
-//! - `live`: a run while it goes on: the progress view or plain lines, Ctrl-C.
-//! - `summary`: a run when it is over: the table, the first failure, the result, the JSON document.
-//! - `terminal`, `grid`, `words`, `record`: streams, colours and widths; tables; durations, times
-//!   and plurals; records of logs as lines.
+//! - `list`, `show`, `run`, `completions`: verbs about DAGs. `config`: the configuration.
+//! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
+//!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `db`: upkeep.
+//!   All of these need the feature `sqlite`.
+//! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
+//!   that select a run.
+//! - `args`: all arguments and flags. `flags`: the flags of a DAG's parameters. `help`: the page
+//!   that lists the verbs.
+//! - `choose`: selects a DAG. `error`: errors and exit codes.
+//! - `drive`: a run in this process, from its start to its summary.
+//! - `live`: a run in progress: the progress view or plain lines, Ctrl-C.
+//! - `summary`: a run that has ended: the table, the first failure, the result, the JSON document.
+//! - `terminal`, `grid`, `format`, `record`: streams, colours and widths; tables; durations, times
+//!   and plurals; log records as lines.
 //!
-//! Streams: what a program would want to read goes to stdout (a listing, a picture, the result of a
-//! run), what a person wants to know meanwhile goes to stderr.
+//! Streams: output for programs goes to stdout (a listing, a picture, the result of a run),
+//! messages for people go to stderr.
 //!
-//! Exit codes: 0 when all is well, 1 when a run failed or a graph has mistakes or something could
-//! not be done, 2 when the words were not understood, or there is no such run or task, or it is not
-//! in a state for what was asked; 130 and 143 when a run was interrupted by SIGINT or SIGTERM.
+//! Exit codes:
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | success |
+//! | 1 | the run failed, the graph has mistakes, or the operation could not be carried out |
+//! | 2 | invalid usage, no such DAG, run or task, or its state does not allow the operation |
+//! | 130, 143 | the run was interrupted by SIGINT, SIGTERM |
+//!
+//! For errors of operations the code follows from their [kind](crate::base::ErrorKind).
 
 mod args;
 #[cfg(feature = "sqlite")]
@@ -84,37 +91,37 @@ use self::choose::Dags;
 use self::error::{CliError, Exit};
 use self::terminal::Terminal;
 
-/// What a DAG binary says of itself.
+/// What a DAG binary declares about itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
     /// The version of its package.
     pub version: Option<&'static str>,
 }
 
-/// Reads the arguments of the process and does what they say.
+/// Reads the arguments of the process and carries them out.
 pub fn main(program: Program) -> ExitCode {
     // Before anything else: this may be the process of one attempt.
     crate::process::child_main();
     let terminal = Terminal::of_process();
-    let words: Vec<OsString> = std::env::args_os().collect();
-    match answer(program, words, &terminal) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    match execute(program, arguments, &terminal) {
         Ok(exit) => exit.into(),
-        Err(stop) => stop.report(&terminal).into(),
+        Err(error) => error.report(&terminal).into(),
     }
 }
 
-fn answer(program: Program, mut words: Vec<OsString>, terminal: &Terminal) -> Result<Exit, CliError> {
+fn execute(program: Program, mut arguments: Vec<OsString>, terminal: &Terminal) -> Result<Exit, CliError> {
     let dags = Dags::of_binary();
-    let name = args::program_name(words.first());
-    let parse = |words: &[OsString]| args::command(&name, program, &dags).try_get_matches_from(words);
-    let mut matches = parse(&words).map_err(|error| in_terms_of_dags(error, &name, &dags))?;
+    let name = args::program_name(arguments.first());
+    let parse = |arguments: &[OsString]| args::command(&name, program, &dags).try_get_matches_from(arguments);
+    let mut matches = parse(&arguments).map_err(|error| suggest_run(error, &name, &dags))?;
     if matches.subcommand().is_none() {
         if !dags.has_one() {
-            return nothing_said(&matches, &name, &dags, terminal);
+            return no_command(&matches, &name, &dags, terminal);
         }
-        // The only DAG runs, with its defaults: as if `run` had been said.
-        words.push("run".into());
-        matches = parse(&words)?;
+        // The only DAG runs with its defaults, as with `run`.
+        arguments.push("run".into());
+        matches = parse(&arguments)?;
     }
     match matches.subcommand() {
         Some(("list", matches)) => list::list(matches, &dags, terminal),
@@ -123,12 +130,12 @@ fn answer(program: Program, mut words: Vec<OsString>, terminal: &Terminal) -> Re
         Some(("config", matches)) => config::config(matches, terminal),
         Some(("completions", matches)) => completions::completions(matches, &name, program, &dags, terminal),
         #[cfg(feature = "sqlite")]
-        Some((verb, matches)) => look_back(verb, matches, terminal),
+        Some((verb, matches)) => about_runs(verb, matches, terminal),
         _ => unreachable!("clap knows no other verb"),
     }
 }
 
-/// The verbs about runs that are kept.
+/// The verbs about stored runs.
 #[cfg(feature = "sqlite")]
 fn history() -> Vec<clap::Command> {
     vec![
@@ -149,7 +156,7 @@ fn history() -> Vec<clap::Command> {
 }
 
 #[cfg(feature = "sqlite")]
-fn look_back(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
+fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     let config = setup::load(innermost(matches))?;
     let home = home::Home::of(innermost(matches), config)?;
     match verb {
@@ -170,24 +177,23 @@ fn look_back(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Ex
     }
 }
 
-/// The words of the last subcommand: flags that hold for all verbs are known there, wherever they
-/// were said.
+/// The matches of the last subcommand, which include global flags wherever they were given.
 #[cfg(feature = "sqlite")]
 fn innermost(matches: &ArgMatches) -> &ArgMatches {
     matches.subcommand().map_or(matches, |(_, matches)| innermost(matches))
 }
 
-/// Without a word, a binary with several DAGs cannot know which to run.
-fn nothing_said(matches: &ArgMatches, name: &str, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
+/// Without a command, a binary with several DAGs lists them.
+fn no_command(matches: &ArgMatches, name: &str, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     list::list(matches, dags, terminal)?;
     if !dags.all().is_empty() {
-        terminal.note(&format!("\nUsage: {name} run <DAG>; more with {name} --help"));
+        terminal.note(&format!("\nUsage: {name} run <DAG>; for more, see {name} --help"));
     }
     Ok(Exit::Usage)
 }
 
-/// Where the name of a DAG stands in the place of a verb, says what was probably meant.
-fn in_terms_of_dags(error: clap::Error, name: &str, dags: &Dags) -> CliError {
+/// Where a DAG was given in place of a command, suggests `run`.
+fn suggest_run(error: clap::Error, name: &str, dags: &Dags) -> CliError {
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
         && dags.all().iter().any(|dag| dag.id == word)
     {

@@ -7,7 +7,7 @@ use super::format;
 use super::terminal::Paint;
 use crate::log::{LogLevel, LogRecord};
 
-/// The line, without its end. What does not fit into one is indented below.
+/// The line, without its line break. Further lines of a message are indented.
 pub(super) fn line(task: &str, attempt: u32, record: &LogRecord, paint: Paint) -> String {
     let level = format!("{:<5}", record.level);
     let level = match record.level {

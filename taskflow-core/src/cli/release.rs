@@ -1,4 +1,4 @@
-//! `release RUN KEY`: says that an event has come for which tasks wait.
+//! `release RUN KEY`: sends an event that tasks wait for.
 
 use clap::{Arg, ArgMatches, Command};
 
@@ -10,16 +10,16 @@ use crate::ops;
 
 pub(super) fn command() -> Command {
     Command::new("release")
-        .about("Say that an event has come for which tasks of a run wait")
+        .about("Send an event that tasks of a run wait for")
         .arg(run_args::run())
-        .arg(Arg::new("key").value_name("KEY").required(true).help("Which event: what `explain` names"))
-        .arg(run_args::json_value().help("What it brings [default: null]"))
+        .arg(Arg::new("key").value_name("KEY").required(true).help("Key of the event, as `explain` shows it"))
+        .arg(run_args::json_value().help("Value of the event [default: null]"))
         .arg(run_args::reason())
 }
 
 pub(super) fn release(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
-    let run = run_args::run_word(matches);
+    let journal = home.journal()?;
+    let run = run_args::run_name(matches);
     let key = matches.get_one::<String>("key").map(String::as_str).unwrap_or_default();
     let value = matches.get_one::<serde_json::Value>("value").cloned().unwrap_or_default();
     let sent = home.wait(ops::send_event(&journal, run, key, &value, &run_args::note(matches)))?;
@@ -28,16 +28,20 @@ pub(super) fn release(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
     }
     let number = sent.number;
     match &sent.notified {
-        Some(worker) => terminal.note(&format!("`{key}` is released; {worker}, which runs run {number}, is told")),
+        Some(worker) => {
+            terminal.note(&format!("event `{key}` sent to process {worker}, which is running run {number}"))
+        }
         None => {
-            terminal.note(&format!("`{key}` is released; nobody runs run {number}: `resume {number}` goes on with it"));
+            terminal.note(&format!(
+                "event `{key}` stored; no process is running run {number}: `resume {number}` continues it"
+            ));
         }
     }
     if sent.waiting.is_empty() {
         let others: Vec<String> = sent.awaited.iter().map(|key| format!("`{key}`")).collect();
         let others =
-            if others.is_empty() { String::new() } else { format!("; what is waited for: {}", others.join(", ")) };
-        terminal.note(&format!("no task was waiting for it yet{others}"));
+            if others.is_empty() { String::new() } else { format!("; tasks are waiting for {}", others.join(", ")) };
+        terminal.note(&format!("no task was waiting for it{others}"));
     }
     Ok(Exit::Success)
 }

@@ -1,5 +1,5 @@
 //! `replay RUN TASK`: runs one task again with the inputs it had, for a debugger. Nothing is
-//! written.
+//! stored.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -15,33 +15,33 @@ pub(super) fn command() -> Command {
     Command::new("replay")
         .about("Run one task of a run again with the inputs it had; nothing is stored")
         .arg(run_args::run())
-        .arg(run_args::task().required_unless_present("named").help("Which task"))
-        // What a person who thinks of Airflow's `tasks test` writes first.
-        .arg(Arg::new("named").long("task").value_name("TASK").conflicts_with("task").help("The same, by name"))
+        .arg(run_args::task().required_unless_present("named").help("Task to run"))
+        // Users of Airflow's `tasks test` try this first.
+        .arg(Arg::new("named").long("task").value_name("TASK").conflicts_with("task").help("Same as TASK"))
         .arg(
             Arg::new("isolated")
                 .long("isolated")
                 .action(ArgAction::SetTrue)
-                .help("Give an isolated task a process of its own here, too; otherwise it runs in this one"),
+                .help("Run an isolated task in a process of its own here, too"),
         )
 }
 
 pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
+    let journal = home.journal()?;
     let named = matches.get_one::<String>("named").map(String::as_str);
-    let task = run_args::task_word(matches).or(named).unwrap_or_default();
+    let task = run_args::task_name(matches).or(named).unwrap_or_default();
     let json = args::wants_json(matches);
     quiet_panics();
-    let cannot = |error: std::io::Error| CliError::Failure(format!("cannot start what the task needs: {error}"));
-    // The task may be async, and want all that a runtime can have.
+    let cannot = |error: std::io::Error| CliError::Failure(format!("cannot start the task: {error}"));
+    // The task may be async and need I/O and time.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(cannot)?;
     #[cfg(unix)]
-    let aside = if json { Some(super::live::capture::Aside::start().map_err(cannot)?) } else { None };
-    let run = run_args::run_word(matches);
+    let redirect = if json { Some(super::live::capture::StdoutRedirect::start().map_err(cannot)?) } else { None };
+    let run = run_args::run_name(matches);
     let replayed = runtime.block_on(ops::replay(&journal, run, task, matches.get_flag("isolated")));
     #[cfg(unix)]
-    if let Some(aside) = aside {
-        aside.end()?;
+    if let Some(redirect) = redirect {
+        redirect.end()?;
     }
     let replayed = home.wait(std::future::ready(replayed))?;
 
@@ -59,7 +59,7 @@ pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         Some(failure) => terminal.note(&summary::failed(task, &failure, terminal.paint_stderr())),
         None => terminal.note(&format!("{task}: {state} in {}", format::duration(replayed.duration))),
     }
-    // A task that returns nothing has no value worth a line.
+    // A task that returns nothing has no value to show.
     if let Some(value) = replayed.value.filter(|value| !value.is_null()) {
         summary::print(value, terminal)?;
     }

@@ -1,4 +1,4 @@
-//! `resume [RUN]`: goes on with a run that was interrupted, cleared or marked.
+//! `resume [RUN]`: continues a run that was interrupted, cleared or marked.
 
 use clap::{ArgMatches, Command};
 
@@ -12,25 +12,25 @@ use crate::journal::Journal;
 use crate::ops;
 
 pub(super) fn command() -> Command {
-    let command = Command::new("resume")
-        .about("Go on with a run that was interrupted")
-        .after_help("Tasks that have ended stay as they are; what was running when the process ended runs again.")
-        .arg(run_args::run().required(false).help(
-            "Which run: its number, `last`, its id, or a part of its id that no other has [default: the newest that was \
-             interrupted]",
-        ));
-    run_args::going_on(command)
+    let command =
+        Command::new("resume")
+            .about("Resume a run that was interrupted")
+            .after_help("Finished tasks are not repeated; tasks that were running when the process ended run again.")
+            .arg(run_args::run().required(false).help(
+                "Number or id of the run, a unique part of the id, or `last` [default: the newest interrupted run]",
+            ));
+    run_args::run_options(command)
 }
 
 pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need_with(home::sync(matches, home.config()))?;
+    let journal = home.journal_with(home::sync(matches, home.config()))?;
     let run = matches.get_one::<String>("run").map(String::as_str);
     let request = home.wait(ops::resume(&journal, run, home::durability(matches, home.config())))?;
-    go_on(request, matches, &journal, home, terminal)
+    run_rest(request, matches, &journal, home, terminal)
 }
 
-/// Runs what is left to run of a run, in this process.
-pub(super) fn go_on(
+/// Runs the rest of a run in this process.
+pub(super) fn run_rest(
     request: RunRequest<()>,
     matches: &ArgMatches,
     journal: &Journal,
@@ -41,7 +41,7 @@ pub(super) fn go_on(
         flags: RunFlags::read(matches),
         request,
         home: Some(home.home().clone()),
-        goes_on: true,
+        resumed: true,
         given: Vec::new(),
         config: home.config().clone(),
     };

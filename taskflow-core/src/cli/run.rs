@@ -1,9 +1,9 @@
 //! `run [DAG]`: one run of a DAG, from its flags to its exit code.
 //!
-//! 1. Everything said is checked: the configuration, the DAG, its graph, the values of its
-//!    parameters, the tasks named. Whatever is wrong is refused before anything starts.
-//! 2. The journal is opened, unless nothing is to be kept.
-//! 3. The run is [driven](super::drive) to its end.
+//! 1. Checks all arguments before anything starts: the configuration, the DAG, its graph, the
+//!    parameters, the named tasks.
+//! 2. Opens the journal, unless the run is ephemeral.
+//! 3. [Runs](super::drive) the DAG to its end.
 
 use clap::ArgMatches;
 
@@ -24,8 +24,8 @@ use crate::ops::{self, Draft};
 use crate::run::Durability;
 
 pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
-    // With several DAGs the name is a subcommand, whose flags are the DAG's; with one it is an
-    // optional word.
+    // With several DAGs, the name is a subcommand with the flags of the DAG; with one, it is an
+    // optional argument.
     let (name, matches) = match matches.subcommand() {
         Some((name, matches)) => (Some(name), matches),
         None if dags.has_one() => (matches.get_one::<String>("dag").map(String::as_str), matches),
@@ -39,7 +39,7 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
     if let Some((home, journal)) = journal(matches, &config)? {
         let request = ops::start(draft, Some((&journal, home::durability(matches, &config))));
         let home_of_run = Some(home.home().clone());
-        let exit = drive(RunInvocation { flags, request, home: home_of_run, goes_on: false, given, config }, terminal);
+        let exit = drive(RunInvocation { flags, request, home: home_of_run, resumed: false, given, config }, terminal);
         home.close(&journal);
         return exit;
     }
@@ -50,7 +50,7 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
             request,
             #[cfg(feature = "sqlite")]
             home: None,
-            goes_on: false,
+            resumed: false,
             given,
             config,
         },
@@ -75,18 +75,18 @@ fn draft(matches: &ArgMatches, dag: &'static DagDef, config: &Config) -> Result<
     Ok((draft.params(params), given))
 }
 
-/// The journal that the run is kept in, unless that is not wanted.
+/// The journal that the run is stored in, unless it is ephemeral.
 #[cfg(feature = "sqlite")]
 fn journal(matches: &ArgMatches, config: &Config) -> Result<Option<(Home, Journal)>, CliError> {
     if home::durability(matches, config) == Durability::Ephemeral {
         if matches.get_flag("logs") {
             return Err(CliError::usage(
-                "--logs shows the logs of a run that is kept; this one has the durability `ephemeral`",
+                "--logs shows the logs of a stored run, and a run with the durability `ephemeral` is not stored",
             ));
         }
         return Ok(None);
     }
     let home = Home::of(matches, config.clone())?;
-    let journal = home.make(home::sync(matches, config))?;
+    let journal = home.create_journal(home::sync(matches, config))?;
     Ok(Some((home, journal)))
 }

@@ -1,4 +1,4 @@
-//! Which run is meant, and which of its tasks: the words that the verbs about runs share.
+//! Arguments that the verbs about runs share: the run, its tasks, the reason.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -8,23 +8,18 @@ use super::{drive, format, home};
 use crate::journal::Note;
 use crate::run::{Durability, RunState};
 
-/// The run, which must be named.
+/// The run, required.
 pub(super) fn run() -> Arg {
-    Arg::new("run")
-        .value_name("RUN")
-        .required(true)
-        .help("Which run: its number, `last`, its id, or a part of its id that no other has")
+    Arg::new("run").value_name("RUN").required(true).help("Number or id of the run, a unique part of the id, or `last`")
 }
 
-/// The run, the newest if it is not named.
+/// The run, by default the newest.
 pub(super) fn run_or_last() -> Arg {
-    run()
-        .required(false)
-        .help("Which run: its number, `last`, its id, or a part of its id that no other has [default: last]")
+    run().required(false).help("Number or id of the run, a unique part of the id, or `last` [default: last]")
 }
 
-/// The run that was said.
-pub(super) fn run_word(matches: &ArgMatches) -> &str {
+/// The name of the run.
+pub(super) fn run_name(matches: &ArgMatches) -> &str {
     matches.get_one::<String>("run").map_or("last", String::as_str)
 }
 
@@ -33,30 +28,30 @@ pub(super) fn task() -> Arg {
     Arg::new("task").value_name("TASK")
 }
 
-/// The task that was said.
-pub(super) fn task_word(matches: &ArgMatches) -> Option<&str> {
+/// The name of the task.
+pub(super) fn task_name(matches: &ArgMatches) -> Option<&str> {
     matches.get_one::<String>("task").map(String::as_str)
 }
 
-/// `--reason`, which stands in the history.
+/// `--reason`, which the history of the run keeps.
 pub(super) fn reason() -> Arg {
-    Arg::new("reason").long("reason").value_name("TEXT").help("Why: it stands in the history of the run")
+    Arg::new("reason").long("reason").value_name("TEXT").help("Reason, stored in the history of the run")
 }
 
 /// `--value`, which is JSON.
 pub(super) fn json_value() -> Arg {
     Arg::new("value").long("value").value_name("JSON").value_parser(|text: &str| {
         serde_json::from_str::<serde_json::Value>(text)
-            .map_err(|error| format!("it is no JSON ({error}); a text is written with quotes: '\"text\"'"))
+            .map_err(|error| format!("not valid JSON ({error}); a string needs quotes: '\"text\"'"))
     })
 }
 
-/// Who does it, and why.
+/// The user and the reason.
 pub(super) fn note(matches: &ArgMatches) -> Note {
     Note::by_user(matches.get_one::<String>("reason").cloned().unwrap_or_default())
 }
 
-/// `--state`, once or several times.
+/// `--state`, repeatable.
 pub(super) fn states() -> Arg {
     Arg::new("state")
         .long("state")
@@ -64,7 +59,7 @@ pub(super) fn states() -> Arg {
         .action(ArgAction::Append)
         .value_delimiter(',')
         .value_parser(STATES.map(RunState::name))
-        .help("Those in this state; several with commas between them")
+        .help("Only runs in these states, separated by commas")
 }
 
 const STATES: [RunState; 6] = [
@@ -76,30 +71,30 @@ const STATES: [RunState; 6] = [
     RunState::Interrupted,
 ];
 
-/// The states that were said.
-pub(super) fn state_words(matches: &ArgMatches) -> Vec<RunState> {
-    let said = matches.get_many::<String>("state").unwrap_or_default();
-    said.filter_map(|word| STATES.into_iter().find(|state| state.name() == word)).collect()
+/// The given states.
+pub(super) fn given_states(matches: &ArgMatches) -> Vec<RunState> {
+    let given = matches.get_many::<String>("state").unwrap_or_default();
+    given.filter_map(|name| STATES.into_iter().find(|state| state.name() == name)).collect()
 }
 
-/// A command that goes on with a run in this process, with the flags for that.
-pub(super) fn going_on(command: Command) -> Command {
+/// Adds the flags of a verb that runs something in this process.
+pub(super) fn run_options(command: Command) -> Command {
     let options = drive::options().into_iter();
     let journal = [home::durability_arg(&[Durability::Strict, Durability::Relaxed]), home::sync_arg()];
-    command.args(options.chain(journal).map(|option| option.help_heading("Options of a run")))
+    command.args(options.chain(journal).map(|option| option.help_heading("Run options")))
 }
 
-/// `--json`, where the output of a verb is so often wanted for programs that it has a short form.
+/// `--json`, a short form of `--output json` for verbs whose output is often read by programs.
 pub(super) fn json() -> Arg {
-    Arg::new("json").long("json").action(ArgAction::SetTrue).help("As `--output json`")
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help("Same as `--output json`")
 }
 
-/// Whether JSON was asked for, in either way.
+/// Whether either flag asks for JSON.
 pub(super) fn wants_json(matches: &ArgMatches) -> bool {
     matches.get_flag("json") || super::args::wants_json(matches)
 }
 
-/// Prints a document for programs.
+/// Prints a JSON document.
 pub(super) fn print_json(document: &impl serde::Serialize, terminal: &Terminal) -> Result<Exit, CliError> {
     let json = serde_json::to_string_pretty(document).map_err(|error| CliError::Failure(error.to_string()))?;
     terminal.print_json(&(json + "\n"))?;

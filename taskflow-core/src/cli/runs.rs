@@ -1,4 +1,4 @@
-//! `runs`: the runs that are kept, newest first.
+//! `runs`: lists stored runs, newest first.
 
 use std::time::Duration;
 
@@ -19,22 +19,22 @@ use crate::store::RunFilter;
 
 pub(super) fn command() -> Command {
     Command::new("runs")
-        .about("List the runs that are kept, newest first")
-        .arg(Arg::new("dag").long("dag").value_name("DAG").help("Those of this DAG"))
+        .about("List stored runs, newest first")
+        .arg(Arg::new("dag").long("dag").value_name("DAG").help("Only runs of this DAG"))
         .arg(run_args::states())
         .arg(
             Arg::new("since")
                 .long("since")
                 .value_name("TIME")
                 .value_parser(since)
-                .help("Those asked for since then: a span before now such as 2d, or a time or day"),
+                .help("Only runs created since this time, day, or duration ago such as 2d"),
         )
         .arg(
             Arg::new("limit")
                 .long("limit")
                 .value_name("N")
                 .value_parser(value_parser!(u32))
-                .help("Not more than these; 0 for all [default: 20]"),
+                .help("Show at most N runs; 0 shows all [default: 20]"),
         )
 }
 
@@ -42,7 +42,7 @@ fn since(text: &str) -> Result<Timestamp, String> {
     match (format::span(text), text.parse::<Timestamp>()) {
         (Ok(span), _) => Ok(Timestamp::now() - span),
         (_, Ok(time)) => Ok(time),
-        _ => Err(format!("`{text}` is neither a span of time such as 90s, 15m, 12h, 30d or 2w, nor a time or day")),
+        _ => Err(format!("`{text}` is neither a duration such as 90s, 15m, 12h, 30d or 2w, nor a time or a day")),
     }
 }
 
@@ -50,12 +50,12 @@ pub(super) fn runs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     let limit = matches.get_one::<u32>("limit").copied().unwrap_or(20);
     let filter = RunFilter {
         dag: matches.get_one::<String>("dag").cloned(),
-        states: run_args::state_words(matches),
+        states: run_args::given_states(matches),
         since: matches.get_one::<Timestamp>("since").copied(),
         limit: (limit > 0).then_some(limit),
         ..RunFilter::default()
     };
-    let (runs, more) = match home.look()? {
+    let (runs, more) = match home.existing_journal()? {
         Some(journal) => {
             let RunList { runs, more, .. } = home.wait(ops::list_runs(&journal, &filter))?;
             (runs, more)
@@ -70,7 +70,7 @@ pub(super) fn runs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     if runs.is_empty() {
         terminal.note(&nothing(home, &filter));
     } else if more {
-        terminal.note(&format!("and older ones; --limit {} shows more, --limit 0 all", limit.saturating_mul(5)));
+        terminal.note(&format!("and older runs; --limit {} shows more, --limit 0 shows all", limit.saturating_mul(5)));
     }
     Ok(Exit::Success)
 }
@@ -85,15 +85,15 @@ fn nothing(home: &Home, filter: &RunFilter) -> String {
         Some(dag) if !dags.iter().any(|known| known.id == dag) => {
             let near = nearest(dag, dags.iter().map(|known| known.id));
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            format!("no runs fit: this program has no DAG `{dag}`{near}")
+            format!("no runs match: this program has no DAG `{dag}`{near}")
         }
-        _ => format!("no runs in {} fit; without flags `runs` lists the newest", home.path().display()),
+        _ => format!("no runs in {} match; without flags, `runs` lists the newest runs", home.path().display()),
     }
 }
 
 pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
     let dates = runs.iter().any(|run| is_about_another_time(run.info.logical_date, run.created));
-    let mut titles = vec![">run", "dag", "=state", "=asked for", ">duration", "tasks"];
+    let mut titles = vec![">run", "dag", "=state", "=created", ">duration", "tasks"];
     if dates {
         titles.insert(4, "=logical date");
     }
@@ -121,7 +121,7 @@ pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
     table.trim_fmt() + "\n"
 }
 
-/// A run started by hand is about the time of its start, which need not be said twice.
+/// The logical date of a manual run is its creation, which is not worth a second column.
 pub(super) fn is_about_another_time(logical_date: Timestamp, created: Timestamp) -> bool {
     const SAME: Duration = Duration::from_secs(60);
     created.since(logical_date) > SAME || logical_date.since(created) > SAME

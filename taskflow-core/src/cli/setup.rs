@@ -1,7 +1,7 @@
-//! What holds for a call of the program: the configuration, over which its flags win.
+//! The configuration of a call; flags take precedence over it.
 //!
-//! It is read before anything else is done, and a mistake in it is a refusal: nothing runs with
-//! half of a configuration. Verbs that only show the graphs of the program do without.
+//! It is read first, and a mistake in it is an error: nothing runs with half of a configuration.
+//! Verbs that only show the graphs of the program do not read it.
 
 use std::path::PathBuf;
 
@@ -18,10 +18,10 @@ pub(super) fn arg() -> Arg {
         .value_parser(value_parser!(PathBuf))
         .global(true)
         .display_order(902)
-        .help("The configuration [default: $TASKFLOW_CONFIG, or taskflow.toml here, or in the home]")
+        .help("Configuration file [default: $TASKFLOW_CONFIG, or taskflow.toml here or in the home]")
 }
 
-/// The configuration that the words of this call mean. Nothing is read yet.
+/// The configuration of this call. Nothing is read yet.
 pub(super) fn builder(matches: &ArgMatches) -> ConfigBuilder {
     let mut builder = Config::builder().process();
     if let Some(file) = matches.get_one::<PathBuf>("config") {
@@ -33,13 +33,13 @@ pub(super) fn builder(matches: &ArgMatches) -> ConfigBuilder {
     }
 }
 
-/// What `--home` says. Without a store there is no such flag.
+/// The value of `--home`. Without a store there is no such flag.
 pub(super) fn home(matches: &ArgMatches) -> Option<PathBuf> {
     matches.try_get_one::<PathBuf>("home").ok().flatten().cloned()
 }
 
-/// Reads the configuration. From now on its secrets are kept out of all that is printed, and tasks
-/// get it.
+/// Reads the configuration and makes it available to tasks. From now on its secrets are masked in
+/// all output.
 pub(super) fn load(matches: &ArgMatches) -> Result<Config, CliError> {
     let config = builder(matches).build()?;
     config.mask_secrets();

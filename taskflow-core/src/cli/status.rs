@@ -1,4 +1,4 @@
-//! `status [RUN]`: how a run stands, task by task.
+//! `status [RUN]`: shows the state of a run and its tasks.
 
 use std::fmt::Write;
 
@@ -15,19 +15,19 @@ use crate::journal::{AttemptHistory, Delivery, Edit, RunHistory, TaskHistory};
 use crate::ops::RunStatus;
 use crate::run::{RunState, TaskState, TriggeredBy};
 
-/// More tasks are shown only on demand.
+/// More tasks are shown with `--all` only.
 const ROWS: usize = 50;
 
 pub(super) fn command() -> Command {
     Command::new("status")
-        .about("Show how a run stands, task by task")
+        .about("Show the state of a run and its tasks")
         .arg(run_args::run_or_last())
         .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Show every task of a large run"))
 }
 
 pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
-    let history = home.wait(journal.history(run_args::run_word(matches)))?;
+    let journal = home.journal()?;
+    let history = home.wait(journal.history(run_args::run_name(matches)))?;
     if args::wants_json(matches) {
         return run_args::print_json(&RunStatus::of(&history), terminal);
     }
@@ -47,8 +47,8 @@ pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     Ok(Exit::Success)
 }
 
-/// `run 12 of delays: failed in 1.23 s, 40 tasks: 38 success, 2 failed`, and what else is known of
-/// the whole.
+/// `run 12 of delays: failed in 1.23 s, 40 tasks: 38 success, 2 failed`, and the facts about the
+/// whole run.
 fn header(history: &RunHistory, paint: Paint) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
@@ -67,7 +67,7 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
     let state = grid::painted(history.state, paint);
     writeln!(text, "run {number} of {dag}: {state}{took}, {}", counts(history))?;
     if let Some(reason) = &history.halt_reason {
-        writeln!(text, "  {} {reason}", paint.faint("because"))?;
+        writeln!(text, "  {} {reason}", paint.faint("reason:"))?;
     }
     writeln!(text, "  {} {}", paint.faint("id"), history.info.run_id)?;
     if let Some(TriggeredBy { run_id, task_id, .. }) = &history.info.triggered_by {
@@ -77,12 +77,12 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
         writeln!(text, "  {} {}", paint.faint("logical date"), history.info.logical_date)?;
     }
     for (number, session) in (1..).zip(&history.sessions) {
-        let verb = if number == 1 { "started" } else { "gone on with" };
+        let verb = if number == 1 { "started" } else { "resumed" };
         writeln!(text, "  {} {} by {}", paint.faint(verb), format::time(session.at), session.worker)?;
     }
     for retry in &history.run_retries {
         let (number, at) = (retry.number, format::time(retry.started.unwrap_or(retry.due)));
-        let word = if retry.started.is_some() { "tried again" } else { "to be tried again" };
+        let word = if retry.started.is_some() { "retried" } else { "to be retried" };
         writeln!(text, "  {} {at} (retry {number})", paint.faint(word))?;
     }
     if let Some(missed) = &history.missed_deadline {
@@ -94,7 +94,7 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
     let mut groups: Vec<_> = history.groups.iter().collect();
     groups.sort_unstable();
     for (group, (retry, due)) in groups {
-        writeln!(text, "  {} group {group}, retry {retry} from {} on", paint.faint("tried again"), format::time(*due))?;
+        writeln!(text, "  {} group {group}, retry {retry} from {} on", paint.faint("retried"), format::time(*due))?;
     }
     if let Some(ended) = history.ended {
         writeln!(text, "  {} {}", paint.faint("ended"), format::time(ended))?;
@@ -102,25 +102,25 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
     write_deliveries(text, history, paint)?;
     if history.state == RunState::Interrupted {
         let resume = format!("`resume {number}`");
-        writeln!(text, "  nobody runs it: {} goes on with it", paint.good(&resume))?;
+        writeln!(text, "  no process is running it: {} continues it", paint.good(&resume))?;
     }
     Ok(())
 }
 
-/// What callbacks were told, and what they could not be.
+/// Which notifications of callbacks were delivered, and which were not.
 fn write_deliveries(text: &mut String, history: &RunHistory, paint: Paint) -> std::fmt::Result {
-    let told = history.deliveries.iter().filter(|delivery| delivery.error.is_none()).count();
-    if told > 0 {
-        writeln!(text, "  {} {}", paint.faint("callbacks told"), format::count(told, "notification"))?;
+    let delivered = history.deliveries.iter().filter(|delivery| delivery.error.is_none()).count();
+    if delivered > 0 {
+        writeln!(text, "  {} {}", paint.faint("callbacks notified"), format::count(delivered, "notification"))?;
     }
     let failed = history.deliveries.iter().filter_map(|delivery| Some((delivery, delivery.error.as_ref()?)));
     for (Delivery { notification, callback, attempts, next, .. }, error) in failed {
         let next = match next {
-            Some(next) => format!("again after {}", format::time(*next)),
+            Some(next) => format!("retry after {}", format::time(*next)),
             None => "given up".to_owned(),
         };
-        let tries = if *attempts == 1 { "tried once".to_owned() } else { format!("tried {attempts} times") };
-        writeln!(text, "  {} `{callback}` was not told: {notification}", paint.faint("callback"))?;
+        let tries = if *attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
+        writeln!(text, "  {} `{callback}` was not notified: {notification}", paint.faint("callback"))?;
         writeln!(text, "    {} ({tries}, {next})", format::first_line(error))?;
     }
     Ok(())
@@ -131,12 +131,12 @@ pub(super) fn counts(history: &RunHistory) -> String {
     let mut counts = history.counts();
     counts.sort_by_key(|&(state, _)| grid::place_of(state));
     let total = format::count(history.tasks.len(), "task");
-    let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {}", spoken(*state))).collect();
+    let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {}", display_name(*state))).collect();
     if counts.is_empty() { total } else { format!("{total}: {}", counts.join(", ")) }
 }
 
-/// The state `none` reads as if there were no task.
-fn spoken(state: TaskState) -> &'static str {
+/// The word `none` would read as if there were no task.
+fn display_name(state: TaskState) -> &'static str {
     if state == TaskState::None { "waiting" } else { state.name() }
 }
 
@@ -155,7 +155,7 @@ fn edited(edit: &Edit, paint: Paint) -> String {
     format!("{} {} {}{note}", paint.faint(&what), format::time(edit.at), format::some(&edit.tasks, 5))
 }
 
-/// The places of the tasks to be shown. Of many those that want looking at come first.
+/// The indexes of the tasks to show; of many, those that need attention first.
 fn rows(history: &RunHistory, all: bool) -> Vec<usize> {
     let takes_part = |&place: &usize| history.tasks[place].state != TaskState::Removed;
     let mut rows: Vec<usize> = history.in_order().into_iter().filter(takes_part).collect();
@@ -184,7 +184,7 @@ fn urgency(state: TaskState) -> usize {
 }
 
 fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
-    // An id that is wrapped cannot be copied; one that fills the line leaves no room for the rest.
+    // A wrapped id cannot be copied; one that fills the line leaves no space for the rest.
     const LONG: usize = 40;
     let longest = rows.iter().map(|&place| named(&history.tasks[place]).len()).max().unwrap_or(0);
     let task = if longest <= LONG { "=task" } else { "task" };
@@ -215,7 +215,7 @@ fn named(task: &TaskHistory) -> String {
     }
 }
 
-/// Where tasks have said that something is to be found, a line each.
+/// The links of the tasks, a line each.
 fn links(history: &RunHistory, rows: &[usize], paint: Paint) -> String {
     let tasks = rows.iter().map(|&place| &history.tasks[place]);
     let links = tasks.flat_map(|task| task.links.iter().map(move |link| (task, link)));
@@ -224,7 +224,7 @@ fn links(history: &RunHistory, rows: &[usize], paint: Paint) -> String {
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
 }
 
-/// How long an attempt took, or has taken so far.
+/// The duration of an attempt, so far if it is running.
 fn took(history: &RunHistory, attempt: &AttemptHistory) -> Option<std::time::Duration> {
     let until = match attempt.ended {
         Some(ended) => ended,
@@ -234,16 +234,16 @@ fn took(history: &RunHistory, attempt: &AttemptHistory) -> Option<std::time::Dur
     Some(until.since(attempt.started))
 }
 
-/// In a few words, why the task is where it is, unless that goes without saying.
+/// A short reason for the state of the task, unless the state needs none.
 fn why(history: &RunHistory, place: usize) -> String {
     const LONGEST: usize = 160;
     let task = &history.tasks[place];
-    let said = match task.state {
+    let reason = match task.state {
         TaskState::Success if task.marked => "marked".to_owned(),
         TaskState::Success => String::new(),
         TaskState::Running if history.state == RunState::Running => String::new(),
         TaskState::Failed if !task.marked => task.failure.as_ref().map(ToString::to_string).unwrap_or_default(),
         _ => history.explain_at(place).why.into_iter().next().unwrap_or_default(),
     };
-    format::cut(format::first_line(&said), LONGEST)
+    format::cut(format::first_line(&reason), LONGEST)
 }

@@ -1,5 +1,5 @@
-//! The two streams of the process: what they are connected to, whether colours and a live view
-//! belong there, and writing to them: without dying when the reader has gone, and without secrets.
+//! The two output streams of the process: whether they get colours and a live view, and writing to
+//! them without secrets and without failing when the reader is gone.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -37,12 +37,12 @@ impl Terminal {
         Term::stderr().size_checked().map(|(_, columns)| columns).filter(|_| io::stderr().is_terminal())
     }
 
-    /// Writes to stdout. A reader that has gone, as in `list | head -1`, has seen what it wanted.
+    /// Writes to stdout. A reader that is gone, as in `list | head -1`, is not an error.
     pub(super) fn print(&self, text: &str) -> io::Result<()> {
         self.write(&Redactor::current().registered(text))
     }
 
-    /// The same for a text that is JSON, and stays that.
+    /// Writes JSON to stdout, which stays valid when secrets are masked.
     pub(super) fn print_json(&self, json: &str) -> io::Result<()> {
         self.write(&Redactor::current().registered_json(json))
     }
@@ -52,7 +52,7 @@ impl Terminal {
         forgive_gone_reader(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
     }
 
-    /// Writes to stdout what goes on for long; `false` when the reader has gone.
+    /// Writes a part of a long output to stdout; `false` when the reader is gone.
     #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only logs are followed"))]
     pub(super) fn offer(&self, text: &str) -> io::Result<bool> {
         let mut stdout = io::stdout().lock();
@@ -63,12 +63,12 @@ impl Terminal {
         }
     }
 
-    /// Writes a line to stderr. What cannot be said there cannot be said at all.
+    /// Writes a line to stderr. An error is ignored: there is nowhere to report it.
     pub(super) fn note(&self, line: &str) {
         let _ = writeln!(io::stderr().lock(), "{}", Redactor::current().registered(line));
     }
 
-    /// Says what is not as it should be, and no reason to stop.
+    /// Prints a warning.
     pub(super) fn warn(&self, message: &str) {
         let paint = self.paint_stderr();
         self.note(&format!("{} {message}", paint.odd("warning:")));
@@ -79,7 +79,7 @@ impl Terminal {
         self.note(&format!("{} {message}", paint.bad("error:")));
     }
 
-    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only what is told of kept runs is coloured there"))]
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
     pub(super) fn paint_stdout(&self) -> Paint {
         Paint(self.colour_stdout)
     }
@@ -96,8 +96,7 @@ pub(super) fn forgive_gone_reader(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Whether the environment asks for text without colours and redrawing: `NO_COLOR`, `CI`, a dumb
-/// terminal or none.
+/// Whether the environment asks for plain text: `NO_COLOR`, `CI`, a dumb terminal or none.
 fn wants_plain(variable: impl Fn(&str) -> Option<String>) -> bool {
     let set = |name| variable(name).is_some_and(|value| !value.is_empty());
     let ci = variable("CI").is_some_and(|value| !matches!(&*value, "" | "0" | "false"));
@@ -109,7 +108,7 @@ fn wants_plain(variable: impl Fn(&str) -> Option<String>) -> bool {
     set("NO_COLOR") || ci || dumb
 }
 
-/// Colours, if there are any here.
+/// Colours, if the stream has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Paint(pub(super) bool);
 

@@ -1,7 +1,7 @@
 //! `values RUN [TASK]`: what tasks of a run returned.
 //!
-//! On a terminal the beginning, without what looks like a secret; elsewhere, and with `--json`, the
-//! whole. Secrets of the configuration are shown nowhere.
+//! A terminal gets the beginning of each value, with everything that looks like a secret masked;
+//! files, pipes and `--json` get the whole. Secrets of the configuration are always masked.
 
 use std::io::IsTerminal;
 
@@ -16,7 +16,7 @@ use super::{run_args, summary};
 use crate::journal::{Journal, PushedHistory, RunHistory, TaskHistory};
 use crate::ops;
 
-/// More values are shown only on demand.
+/// More values are shown with `--all` only.
 const ROWS: usize = 50;
 /// How much of a value is shown in a row, in characters.
 const IN_A_ROW: usize = 100;
@@ -27,16 +27,16 @@ pub(super) fn command() -> Command {
     Command::new("values")
         .about("Show what tasks of a run returned")
         .arg(run_args::run())
-        .arg(run_args::task().help("The value of this task; whole where stdout is no terminal"))
-        .arg(run_args::json().help("Whole, as JSON; what only looks like a secret is not masked then"))
+        .arg(run_args::task().help("Only the value of this task; whole unless stdout is a terminal"))
+        .arg(run_args::json().help("Whole values as JSON; values that only look like secrets are not masked"))
         .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Show every value of a large run"))
 }
 
 pub(super) fn values(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.need()?;
-    let history = home.wait(journal.history(run_args::run_word(matches)))?;
+    let journal = home.journal()?;
+    let history = home.wait(journal.history(run_args::run_name(matches)))?;
     let json = run_args::wants_json(matches);
-    match run_args::task_word(matches) {
+    match run_args::task_name(matches) {
         Some(task) if json || !std::io::stdout().is_terminal() => whole(&history, task, json, &journal, home, terminal),
         Some(task) => {
             let preview = home.wait(journal.preview(&history, task, ALONE))?;
@@ -49,7 +49,7 @@ pub(super) fn values(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     }
 }
 
-/// One value, all of it: for programs, and for files.
+/// One whole value, for programs and files.
 fn whole(
     history: &RunHistory,
     task: &str,
@@ -79,13 +79,13 @@ fn table(
     home: &Home,
     terminal: &Terminal,
 ) -> Result<Exit, CliError> {
-    // What returns nothing has a value as well, and none worth a row.
-    let tells = |&(place, task): &(usize, &TaskHistory)| task.has_value() && history.type_at(place) != "()";
+    // A task that returns nothing has a value too, which is not worth a row.
+    let has_row = |&(place, task): &(usize, &TaskHistory)| task.has_value() && history.type_at(place) != "()";
     let tasks: Vec<(usize, &TaskHistory)> =
-        history.in_order().into_iter().map(|place| (place, &history.tasks[place])).filter(tells).collect();
+        history.in_order().into_iter().map(|place| (place, &history.tasks[place])).filter(has_row).collect();
     let pushed: Vec<(&TaskHistory, &PushedHistory)> = pushed(history).collect();
     if tasks.is_empty() && pushed.is_empty() {
-        terminal.note(&format!("run {} holds no values", history.number));
+        terminal.note(&format!("run {} has no values", history.number));
         return Ok(Exit::Success);
     }
     let shown = if every { tasks.len() } else { tasks.len().min(ROWS) };
@@ -93,7 +93,7 @@ fn table(
     for &(place, task) in &tasks[..shown] {
         let preview = match journal_preview(history, &task.id, journal, home) {
             Ok(preview) => preview,
-            // The others are worth seeing all the same.
+            // The other values are still shown.
             Err(error) => error,
         };
         table.add_row([Cell::new(&task.id), Cell::new(history.type_at(place)), Cell::new(preview)]);

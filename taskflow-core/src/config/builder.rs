@@ -169,7 +169,7 @@ fn apply(item: Override, layer: &mut Layer, mistakes: &mut Mistakes) {
             layer.variables.set(&name, Given::new(Variable::Value(value), origin));
         }
         Override::Variable(name, Err(reason)) => {
-            mistakes.add(&origin, format!("the variable `{name}` has no JSON form: {reason}"));
+            mistakes.add(&origin, format!("the variable `{name}` cannot be written as JSON: {reason}"));
         }
         Override::Connection(name, Hidden(text)) => match Spec::of_text(&text, &origin) {
             Ok(spec) => layer.connections.set(&name, Given::new(spec, origin)),

@@ -175,7 +175,9 @@ impl Config {
     /// Describes environment variables that begin with `TASKFLOW_` but have no meaning.
     pub fn doubts(&self) -> Vec<String> {
         let unknown = overrides::unknown(&self.inner.environment).into_iter();
-        unknown.map(|name| format!("{name} has no meaning{}", did_you_mean(&name, overrides::known()))).collect()
+        unknown
+            .map(|name| format!("{name} is not a variable of taskflow{}", did_you_mean(&name, overrides::known())))
+            .collect()
     }
 
     /// Masks every available secret in the output of this process, including unused ones: it may

@@ -104,7 +104,7 @@ impl Document<'_> {
                     None => {
                         let near = did_you_mean(name, keys().map(|known| known.1));
                         let known = keys().map(|known| known.1).collect::<Vec<_>>().join(", ");
-                        let known = if near.is_empty() { format!("; there are {known}") } else { near };
+                        let known = if near.is_empty() { format!("; the keys are {known}") } else { near };
                         mistakes.add(&origin, format!("unknown key `{name}` in [{table}]{known}"));
                     }
                 }
@@ -157,8 +157,8 @@ impl Document<'_> {
                 self.allow_literal(&format!("the secret `{name}`")).map(|()| source)
             }
             Value::Object(table) => Source::of_table(table, origin)
-                .ok_or_else(|| format!("the secret `{name}` is a table, which must be {REFERENCES}")),
-            _ => Err(format!("the secret `{name}` must be {REFERENCES}, or a text")),
+                .ok_or_else(|| format!("the secret `{name}` must be a string, {REFERENCES}")),
+            _ => Err(format!("the secret `{name}` must be a string, {REFERENCES}")),
         }
     }
 
@@ -167,8 +167,8 @@ impl Document<'_> {
         let Some(mode) = self.open_to_others else { return Ok(()) };
         let file = self.path.as_deref().unwrap_or(Path::new("taskflow.toml")).display();
         Err(format!(
-            "{what} stands here as it is, in a file that others can read (mode {mode:04o}): write {REFERENCES} in its \
-             place, or `chmod 600 {file}`"
+            "{what} is written here in plain text, in a file that others can read (mode {mode:04o}): write \
+             {REFERENCES} instead, or `chmod 600 {file}`"
         ))
     }
 }
@@ -181,9 +181,7 @@ fn add<T>(named: &mut Named<Given<T>>, kind: ItemKind, name: &str, value: T, ori
         Some(written) => {
             mistakes.add(
                 &origin,
-                format!(
-                    "the {kind} `{name}` is there already, as `{written}`: case, `-`, `.` and `_` make no difference"
-                ),
+                format!("the {kind} `{name}` is already defined as `{written}`: case, `-`, `.` and `_` are ignored"),
             );
         }
         None => named.set(name, Given::new(value, origin)),
@@ -200,7 +198,7 @@ fn json(value: &DeValue<'_>) -> Result<Value, String> {
             let digits = number.as_str();
             let read = i64::from_str_radix(digits, number.radix()).map(Number::from);
             let read = read.or_else(|_| u64::from_str_radix(digits, number.radix()).map(Number::from));
-            read.map(Value::Number).map_err(|_| format!("is {digits}, which is too large for a number of 64 bits"))
+            read.map(Value::Number).map_err(|_| format!("is {digits}, which does not fit into 64 bits"))
         }
         DeValue::Float(number) => {
             let read = number.as_str().parse().ok().and_then(Number::from_f64);

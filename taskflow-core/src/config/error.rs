@@ -26,7 +26,7 @@ pub enum ConfigError {
         mistakes: Vec<Mistake>,
     },
     /// There is no value with this name.
-    #[error("there is no {kind} `{name}`{}; it can be given {}", .near.as_ref().map(|near| format!(" (there is `{near}`)")).unwrap_or_default(), kind.places(name))]
+    #[error("there is no {kind} `{name}`{}; define it {}", question(near.as_deref()), kind.places(name))]
     Missing {
         /// The kind of the value.
         kind: ItemKind,
@@ -36,7 +36,7 @@ pub enum ConfigError {
         near: Option<String>,
     },
     /// A value has the wrong type.
-    #[error("{what} ({origin}) is no {wanted}: {reason}")]
+    #[error("{what} ({origin}) is not a valid {wanted}: {reason}")]
     WrongType {
         /// The description of the value: ``the variable `late_after` ``.
         what: String,
@@ -58,7 +58,7 @@ pub enum ConfigError {
         near: Option<String>,
     },
     /// A secret cannot be read.
-    #[error("{what} ({origin}) is not there: {reason}")]
+    #[error("{what} ({origin}) is not available: {reason}")]
     Secret {
         /// The description of the secret: ``the secret `token` ``, ``the password of the connection
         /// `warehouse` ``.
@@ -100,6 +100,11 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// `` (did you mean `late_after`?)``, or an empty string.
+fn question(near: Option<&str>) -> String {
+    near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default()
+}
+
 fn list(mistakes: &[Mistake]) -> String {
     mistakes.iter().map(Mistake::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -139,7 +144,7 @@ impl ItemKind {
             ItemKind::Variable | ItemKind::Connection => String::new(),
         };
         format!(
-            "below [{table}] in taskflow.toml, as {variable}{file} in the environment, or by the program with \
+            "in [{table}] of taskflow.toml, as {variable}{file} in the environment, or in the program with \
              `Config::builder().{self}(\"{name}\", ..)`"
         )
     }

@@ -58,7 +58,9 @@ impl Mistakes {
 /// Parses the number of slots of a pool.
 pub(super) fn slots(name: &str, value: &Value) -> Result<u32, String> {
     let slots = value.as_u64().and_then(|slots| u32::try_from(slots).ok());
-    slots.ok_or_else(|| format!("the pool `{name}` has {value} slots, and must have a number of them"))
+    slots.ok_or_else(|| {
+        format!("the number of slots of the pool `{name}` must be an integer from 0 to 4294967295; it is {value}")
+    })
 }
 
 impl Settings {

@@ -65,7 +65,7 @@ fn secrets(environment: &Environment, layer: &mut Layer, mistakes: &mut Mistakes
             Some(name) => {
                 let direct = format!("{prefix}{}", super::name::in_environment(name));
                 if environment.get(&direct).is_some() {
-                    mistakes.add(&origin, format!("{direct} is set as well: unset one of them"));
+                    mistakes.add(&origin, format!("{direct} is also set; unset one of the two"));
                     continue;
                 }
                 (name.to_owned(), Source::File(PathBuf::from(text)))

@@ -42,9 +42,9 @@ const fn setting(name: &'static str, variable: &'static str, kind: Kind, default
 
 pub(super) static SETTINGS: [Setting; 13] = [
     setting("run.jobs", "TASKFLOW_JOBS", Kind::Count, "no limit"),
-    setting("run.workers", "TASKFLOW_WORKERS", Kind::Count, "one a core"),
+    setting("run.workers", "TASKFLOW_WORKERS", Kind::Count, "one per core"),
     setting("run.grace", "TASKFLOW_GRACE", Kind::Span, "10s"),
-    setting("run.fail_fast", "TASKFLOW_FAIL_FAST", Kind::Switch, "as the DAG says"),
+    setting("run.fail_fast", "TASKFLOW_FAIL_FAST", Kind::Switch, "as the DAG declares"),
     setting("run.durability", "TASKFLOW_DURABILITY", Kind::Word(&["strict", "relaxed", "ephemeral"]), "strict"),
     setting("store.home", "TASKFLOW_HOME", Kind::Path, ".taskflow"),
     setting("store.sync", "TASKFLOW_SYNC", Kind::Word(&["full", "normal"]), "full"),
@@ -118,14 +118,16 @@ impl Setting {
                 let near = did_you_mean(text, words.iter().copied());
                 format!("one of {}{near}", words.join(", "))
             }
-            Kind::Count => "a number, at least 1".to_owned(),
+            Kind::Count => "a number of at least 1".to_owned(),
             Kind::Size => "a size such as \"64 MiB\" or a number of bytes".to_owned(),
-            Kind::Span => "a span of time such as \"10s\" or \"1m 30s\"".to_owned(),
+            Kind::Span => "a duration such as \"10s\" or \"1m 30s\"".to_owned(),
             Kind::Switch => "true or false".to_owned(),
-            Kind::Filter => "a level (error, warn, info, debug, trace) or such as \"info,my_crate=debug\"".to_owned(),
+            Kind::Filter => {
+                "a level (error, warn, info, debug, trace) or a filter such as \"info,my_crate=debug\"".to_owned()
+            }
         };
         let (_, key) = self.table_and_key();
-        format!("`{key}` is {text}, and must be {wanted}")
+        format!("`{key}` must be {wanted}; it is `{text}`")
     }
 }
 

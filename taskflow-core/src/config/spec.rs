@@ -64,8 +64,8 @@ impl Spec {
         match serde_json::from_str(text) {
             Ok(Value::Object(table)) => Spec::of_table(table, origin),
             // The error of serde_json contains the position, but no part of the text.
-            Err(error) => Err(vec![format!("it is no JSON: {error}")]),
-            Ok(_) => Err(vec!["it is no JSON object".to_owned()]),
+            Err(error) => Err(vec![format!("it is not valid JSON: {error}")]),
+            Ok(_) => Err(vec!["it is not a JSON object".to_owned()]),
         }
     }
 
@@ -77,7 +77,9 @@ impl Spec {
             let read = match &*name {
                 // Airflow writes all fields, with null for those that are not set.
                 _ if value.is_null() => Ok(()),
-                "kind" | "conn_type" if spec.kind.is_some() => Err("`kind` and `conn_type` are the same".to_owned()),
+                "kind" | "conn_type" if spec.kind.is_some() => {
+                    Err("`kind` and `conn_type` mean the same; remove one of the two".to_owned())
+                }
                 "kind" | "conn_type" => text(&name, value).map(|text| spec.kind = Some(uri::normalised(&text))),
                 "description" => text(&name, value).map(|text| spec.description = Some(text)),
                 "host" => text(&name, value).map(|text| spec.host = Some(text)),
@@ -91,7 +93,7 @@ impl Spec {
             mistakes.extend(read.err());
         }
         if spec.kind.is_none() && mistakes.is_empty() {
-            mistakes.push("it has no `kind`, such as `kind = \"postgres\"`".to_owned());
+            mistakes.push("`kind` is missing; add one, such as `kind = \"postgres\"`".to_owned());
         }
         if mistakes.is_empty() { Ok(spec) } else { Err(mistakes) }
     }
@@ -131,7 +133,7 @@ impl Spec {
 fn text(name: &str, value: Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text),
-        _ => Err(format!("`{name}` is no text")),
+        _ => Err(format!("`{name}` must be a string")),
     }
 }
 
@@ -140,11 +142,11 @@ fn port(value: &Value) -> Result<u16, String> {
         Value::String(text) => text.parse().ok(),
         value => value.as_u64().and_then(|port| u16::try_from(port).ok()),
     };
-    port.ok_or_else(|| "`port` is no number of a port, 0 to 65535".to_owned())
+    port.ok_or_else(|| "`port` must be a number from 0 to 65535".to_owned())
 }
 
 fn password(value: Value, origin: &Origin) -> Result<Source, String> {
-    let unclear = || "`password` is neither a text nor `{ env = \"NAME\" }` nor `{ file = \"PATH\" }`".to_owned();
+    let unclear = || "`password` must be a string, `{ env = \"NAME\" }` or `{ file = \"PATH\" }`".to_owned();
     match value {
         Value::String(text) => Ok(Source::literal(&text)),
         Value::Object(table) => Source::of_table(&table, origin).ok_or_else(unclear),
@@ -156,10 +158,12 @@ fn extra(value: Value, origin: &Origin) -> Result<BTreeMap<String, Extra>, Strin
     let value = match value {
         // Airflow stores it as a text that contains JSON.
         Value::String(text) if text.trim().is_empty() => return Ok(BTreeMap::new()),
-        Value::String(text) => serde_json::from_str(&text).map_err(|error| format!("`extra` is no JSON: {error}"))?,
+        Value::String(text) => {
+            serde_json::from_str(&text).map_err(|error| format!("`extra` is not valid JSON: {error}"))?
+        }
         value => value,
     };
-    let Value::Object(table) = value else { return Err("`extra` is no table".to_owned()) };
+    let Value::Object(table) = value else { return Err("`extra` must be a table".to_owned()) };
     Ok(table
         .into_iter()
         .map(|(key, value)| {

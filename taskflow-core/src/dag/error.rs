@@ -30,7 +30,7 @@ pub enum BuildError {
         at: SourceLocation,
     },
     /// Order edges that form a cycle.
-    #[error("the order of {} goes round in a circle; remove one of the edges made at {}", list(members), list(edges))]
+    #[error("the graph has a cycle through {}; remove one of the edges created at {}", list(members), list(edges))]
     Cycle {
         /// The tasks on the circle.
         members: Vec<String>,

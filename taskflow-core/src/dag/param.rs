@@ -204,7 +204,7 @@ impl ParamDef {
         if let Some(pattern) = self.pattern {
             let text = self.text(value);
             let regex = regex_lite::Regex::new(pattern)
-                .map_err(|error| self.error(None, format!("has a pattern that is no regular expression: {error}")))?;
+                .map_err(|error| self.error(None, format!("has an invalid pattern: {error}")))?;
             if !regex.is_match(&text) {
                 return Err(self.error(Some(&text), format!("does not match the pattern {pattern}")));
             }
@@ -227,13 +227,13 @@ impl ParamDef {
         let mut mistakes = Vec::new();
         for choice in self.choices {
             if let Err(message) = (self.parse)(choice) {
-                mistakes.push(format!("the choice `{choice}` is no {}: {message}", self.ty.short()));
+                mistakes.push(format!("the choice `{choice}` is not a valid {}: {message}", self.ty.short()));
             }
         }
         if let Some(pattern) = self.pattern
             && let Err(error) = regex_lite::Regex::new(pattern)
         {
-            mistakes.push(format!("the pattern `{pattern}` is no regular expression: {error}"));
+            mistakes.push(format!("the pattern `{pattern}` is not a valid regular expression: {error}"));
         }
         // A default taken from the run may be allowed for one run and not for another; it is
         // checked at each start.
@@ -265,10 +265,10 @@ impl ParamDef {
         // no text at all.
         match message.strip_prefix("invalid type: string ") {
             Some(rest) if [" a sequence", " a map", " struct ", " a tuple"].iter().any(|form| rest.contains(form)) => {
-                format!("is no {ty}; write it as JSON")
+                format!("is not a valid {ty}; write it as JSON")
             }
-            Some(_) => format!("is no {ty}"),
-            None => format!("is no {ty}: {message}"),
+            Some(_) => format!("is not a valid {ty}"),
+            None => format!("is not a valid {ty}: {message}"),
         }
     }
 

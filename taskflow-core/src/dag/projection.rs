@@ -119,10 +119,10 @@ impl Missing {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let there = match names.len() {
             0 => "the map is empty".to_owned(),
-            1 => format!("the only key there is {}", listed[0]),
-            _ => format!("the keys there are {}{more}", listed.join(", ")),
+            1 => format!("its only key is {}", listed[0]),
+            _ => format!("its keys are {}{more}", listed.join(", ")),
         };
-        format!("no key `{key}` in what {origin} gave: {there}{}", meant.unwrap_or_default())
+        format!("no key `{key}` in the value of {origin}: {there}{}", meant.unwrap_or_default())
     }
 }
 

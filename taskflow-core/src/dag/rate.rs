@@ -22,8 +22,9 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is no rate; write a number and a unit, as in `10/s`, `100/min`, `1000/h`, `5/d`");
+        let wrong = || {
+            format!("`{text}` is not a valid rate; write a number and a unit, as in `10/s`, `100/min`, `1000/h`, `5/d`")
+        };
         let (count, unit) = text.split_once('/').ok_or_else(wrong)?;
         let seconds = match unit.trim() {
             "s" | "sec" | "second" => 1,
@@ -33,7 +34,7 @@ impl FromStr for Rate {
             _ => return Err(wrong()),
         };
         match count.trim().parse() {
-            Ok(0) => Err(format!("`{text}` lets nothing begin; say how often something may, or leave it out")),
+            Ok(0) => Err(format!("`{text}` would start nothing; write a number of at least 1, or remove the rate")),
             Ok(count) => Ok(Rate { count, per: Duration::from_secs(seconds) }),
             Err(_) => Err(wrong()),
         }

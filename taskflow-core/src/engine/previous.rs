@@ -22,7 +22,7 @@ pub struct PreviousRun {
 #[non_exhaustive]
 pub enum PreviousError {
     /// The journal cannot be read.
-    #[error("the runs before this one cannot be looked for: {source}")]
+    #[error("earlier runs cannot be read: {source}")]
     Journal {
         /// Why.
         source: RecorderError,
@@ -36,7 +36,7 @@ pub enum PreviousError {
         task: String,
     },
     /// The value is of another type.
-    #[error("the value of task `{task}` of the run `{run_id}` is a `{stored}`, and it is asked for as `{wanted}`")]
+    #[error("the value of task `{task}` of the run `{run_id}` is a `{stored}`, but was requested as a `{wanted}`")]
     Type {
         /// The run.
         run_id: String,

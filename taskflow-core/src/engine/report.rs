@@ -329,12 +329,12 @@ impl fmt::Display for RunFailed {
         write!(f, "run {} ended as {}", self.run_id, self.state)?;
         match (&self.task, &self.failure, &self.halt_reason) {
             (None, Some(failure), _) if self.state == RunState::Success => {
-                write!(f, ", but what it returns could not be made: {failure}")
+                write!(f, ", but its result cannot be computed: {failure}")
             }
             (Some(task), Some(failure), _) => write!(f, ": task `{task}`: {failure}"),
             (_, _, Some(reason)) => write!(f, ": {reason}"),
             _ if self.state == RunState::Success => {
-                f.write_str(" without a result: the task that makes it was skipped")
+                f.write_str(" without a result: the task that produces it was skipped")
             }
             _ => Ok(()),
         }

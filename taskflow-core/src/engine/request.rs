@@ -87,7 +87,7 @@ pub enum RunError {
     #[error(transparent)]
     Param(#[from] ParamError),
     /// The number of values is not the number of parameters.
-    #[error("DAG `{dag}` has {expected} parameters, {given} values were given")]
+    #[error("DAG `{dag}` has {expected} parameters, but {given} values were given")]
     ParamCount {
         /// The DAG.
         dag: String,
@@ -97,7 +97,7 @@ pub enum RunError {
         given: usize,
     },
     /// A task takes more slots than the engine gives its pool: it could never run.
-    #[error("task `{task}` takes {wanted} slots of the pool `{pool}`, to which this engine gives {slots}")]
+    #[error("task `{task}` needs {wanted} slots of the pool `{pool}`, which has only {slots} in this engine")]
     PoolTooSmall {
         /// The task.
         task: String,
@@ -112,7 +112,7 @@ pub enum RunError {
     #[error("the run cannot be stored: {0}")]
     Journal(RecorderError),
     /// A thread or a runtime could not be started.
-    #[error("cannot start what the run needs: {0}")]
+    #[error("cannot start the run: {0}")]
     System(#[from] std::io::Error),
 }
 

@@ -101,7 +101,7 @@ impl RunShared {
 
     /// Ends the runs that it waits for, because it ends early. Not under the lock of the engine.
     pub(crate) fn end_children(&self) {
-        self.children.cancel(&format!("`{}`, which waits for it, was ended", self.info.run_id));
+        self.children.cancel(&format!("`{}`, which waits for this run, was stopped", self.info.run_id));
     }
 
     /// Sends an input to the run, unless it is over.

@@ -67,9 +67,7 @@ pub enum TriggerError {
         source: RecorderError,
     },
     /// The context is not that of a task in a run of this process.
-    #[error(
-        "runs are triggered by tasks of a run; a context made by hand, and that of a task in a process of its own, cannot"
-    )]
+    #[error("only tasks of a run can trigger runs; a detached context and the context of an isolated task cannot")]
     NoRun,
 }
 
@@ -211,7 +209,7 @@ impl Triggering {
                 Found::Nowhere => return self.begin(context, request, info, waits),
             }
         }
-        Err(self.journal(RecorderError::new(ErrorKind::Conflict, "it has failed in every attempt")))
+        Err(self.journal(RecorderError::new(ErrorKind::Conflict, "every attempt to start it has failed")))
     }
 
     async fn look(&self, run_id: &str) -> Result<Found, TriggerError> {
@@ -277,7 +275,7 @@ impl Triggering {
         let control = handle.control();
         run.children.put(run_id, Child::Running(control.clone()));
         if context.is_cancelled() {
-            control.cancel("the run that waits for it was ended");
+            control.cancel("the run that waits for this one was stopped");
         }
         let (parent, run_id) = (Arc::downgrade(run), run_id.to_owned());
         tokio::spawn(async move {

@@ -81,8 +81,8 @@ impl Archive for Journal {
             let made = self.result_of(&history, plan).await?.map(|value| returned(plan, value)).transpose();
             let (result, why) = match made {
                 Ok(Some(value)) => (Some(value), String::new()),
-                Ok(None) => (None, format!("ended as {state} without a result: the task that makes it was skipped")),
-                Err(failure) => (None, format!("ended as {state}, but what it returns could not be made: {failure}")),
+                Ok(None) => (None, format!("ended as {state} without a result: the task that produces it was skipped")),
+                Err(failure) => (None, format!("ended as {state}, but its result cannot be computed: {failure}")),
             };
             Ok(EndedRun { state, result, why })
         })

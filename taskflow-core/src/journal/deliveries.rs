@@ -120,7 +120,7 @@ impl Journal {
         let journal = self.clone();
         let deliver = move || {
             if let Ok(Err(error)) = journal.inner.runtime.block_on(journal.deliver_pending()) {
-                tracing::warn!(target: "taskflow", "callbacks of earlier runs are not delivered: {error}");
+                tracing::warn!(target: "taskflow", "cannot deliver the callbacks of earlier runs: {error}");
             }
         };
         // Without a thread the next process does it.
@@ -188,7 +188,7 @@ impl DeliveryLog for StoreDeliveryLog {
         match journal.runtime.block_on(journal.store.record_deliveries(&self.run_id, tried)) {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
-                tracing::warn!(target: "taskflow", "deliveries of callbacks cannot be recorded: {error}");
+                tracing::warn!(target: "taskflow", "cannot record deliveries of callbacks: {error}");
                 false
             }
             Err(_) => false,

@@ -196,7 +196,7 @@ impl AdoptedRun {
             };
             if let Some(&task) = tasks.iter().find(taken) {
                 return Err(self.refused(format!(
-                    "other tasks take the value of `{}`, a {}, and it has none: pass one as JSON",
+                    "other tasks need the value of `{}`, but it has none: pass a {} as JSON",
                     history.id(task),
                     history.shape.kind(task).output
                 )));

@@ -19,8 +19,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// When the graph or a parameter has a mistake, a run with this id exists, or the store cannot
-    /// be written.
+    /// When the graph or a parameter has a mistake, a run with this id already exists, or the store
+    /// cannot be written.
     pub async fn enqueue<T>(&self, request: RunRequest<T>) -> Result<RunSummary, JournalError> {
         let (plan, info, values) = request.checked().map_err(|error| JournalError::Start(Box::new(error)))?;
         let run = info.run_id.clone();
@@ -45,7 +45,7 @@ impl Journal {
                 let row = store.run(number).await?;
                 row.map(RunSummary::of).ok_or_else(|| JournalError::UnknownRun { run: run.clone() })
             }
-            _ => Err(refused("a run with this id exists".to_owned())),
+            _ => Err(refused("a run with this id already exists".to_owned())),
         }
     }
 }

@@ -4,56 +4,56 @@ use crate::base::ErrorKind;
 use crate::engine::RecorderError;
 use crate::store::StoreError;
 
-/// Why something could not be done with a stored run.
+/// Why an operation on a stored run failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
     /// The store cannot be opened, read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The thread that writes could not be started.
+    /// The thread of the writer could not be started.
     #[error("the thread of the journal cannot be started: {0}")]
     Thread(std::io::Error),
-    /// No run goes by that name.
+    /// No run has this number, id or part of an id.
     #[error("there is no run `{run}`; `runs` lists them")]
     UnknownRun {
-        /// What was said.
+        /// The given name.
         run: String,
     },
-    /// There is no run at all.
+    /// The store has no runs.
     #[error("there are no runs yet")]
     NoRuns,
-    /// Several runs go by that name.
-    #[error("`{run}` could be {}; say more of the id, or the number", runs.join(", "))]
+    /// Several runs match.
+    #[error("`{run}` matches several runs: {}; give more of the id, or the number", runs.join(", "))]
     AmbiguousRun {
-        /// What was said.
+        /// The given name.
         run: String,
         /// Some of the runs.
         runs: Vec<String>,
     },
-    /// What is stored of a run makes no sense.
-    #[error("what is stored of run `{run}` is damaged: {what}; `db check` names all damage")]
+    /// The stored data of a run is inconsistent.
+    #[error("the stored data of run `{run}` is damaged: {what}; `db check` lists all damage")]
     DamagedRun {
         /// The run.
         run: String,
         /// What is wrong.
         what: String,
     },
-    /// The run is being run.
-    #[error("run `{run}` is being run by {by}: wait for its end, or cancel it first")]
+    /// Another process is running the run.
+    #[error("run `{run}` is running in process {by}; wait until it ends, or cancel it")]
     Live {
         /// The run.
         run: String,
-        /// Which process, `host:process`.
+        /// The process, `host:process`.
         by: String,
     },
-    /// Another process has taken the run meanwhile.
-    #[error("another process has taken run `{run}` in this moment; look at it again")]
+    /// Another process has claimed the run in the meantime.
+    #[error("another process has just claimed run `{run}`; check its state and try again")]
     Taken {
         /// The run.
         run: String,
     },
-    /// The claim on a run cannot be made.
+    /// The run cannot be claimed.
     #[error("run `{run}` cannot be claimed: {error}")]
     RunLock {
         /// The run.
@@ -62,37 +62,37 @@ pub enum JournalError {
         error: std::io::Error,
     },
     /// The program has no such DAG.
-    #[error("run `{run}` is of the DAG `{dag}`, which this program does not have{}", known(dags))]
+    #[error("run `{run}` belongs to the DAG `{dag}`, which this program does not contain{}", known(dags))]
     UnknownDag {
         /// The run.
         run: String,
         /// Its DAG.
         dag: String,
-        /// Those that the program has.
+        /// The DAGs of the program.
         dags: Vec<String>,
     },
     /// The graph of the DAG has mistakes.
     #[error(transparent)]
     Build(#[from] crate::dag::BuildErrors),
     /// The run has no such task.
-    #[error("run `{run}` has no task `{task}`{}", nearest.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+    #[error("run `{run}` has no task `{task}`{}", nearest_or_list(nearest.as_deref()))]
     UnknownTask {
         /// The run.
         run: String,
-        /// What was said.
+        /// The given id.
         task: String,
-        /// The nearest id.
+        /// The most similar id.
         nearest: Option<String>,
     },
-    /// The run cannot go on with the graph of this program.
-    #[error("run `{run}` cannot go on with this program: {reason}")]
+    /// The run cannot be continued with the graph of this program.
+    #[error("run `{run}` cannot be continued with this program: {reason}")]
     Changed {
         /// The run.
         run: String,
-        /// What has changed, and the way out.
+        /// What has changed, and what to do.
         reason: String,
     },
-    /// There is nothing to be done.
+    /// There is nothing to do.
     #[error("run `{run}`: {reason}")]
     Nothing {
         /// The run.
@@ -100,18 +100,18 @@ pub enum JournalError {
         /// Why not.
         reason: String,
     },
-    /// A task asks, and this is no answer.
-    #[error("run `{run}`: that does not answer `{key}`: {reason}")]
+    /// The value is not a valid answer to the question of a task.
+    #[error("run `{run}`: the value does not answer `{key}`: {reason}")]
     Answer {
         /// The run.
         run: String,
         /// The task, and the key of the event that it waits for.
         key: String,
-        /// What is wrong with it, and what would be an answer.
+        /// What is wrong with it, and what a valid answer is.
         reason: String,
     },
     /// Files of a run cannot be removed.
-    #[error("files of forgotten runs cannot be removed: {0}")]
+    #[error("files of deleted runs cannot be removed: {0}")]
     Files(std::io::Error),
     /// A run could not be started.
     #[error(transparent)]
@@ -160,6 +160,11 @@ impl JournalError {
             JournalError::DamagedRun { .. } | JournalError::Value { .. } => ErrorKind::Damaged,
         }
     }
+}
+
+/// The nearest task, or how to list all.
+fn nearest_or_list(nearest: Option<&str>) -> String {
+    nearest.map_or_else(|| "; `status` lists its tasks".to_owned(), |near| format!("; did you mean `{near}`?"))
 }
 
 /// For the engine, which is a layer below the journal.

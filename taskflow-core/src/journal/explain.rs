@@ -36,22 +36,22 @@ impl RunHistory {
             TaskState::Scheduled => self.waits_for_room(place),
             TaskState::UpForRetry => {
                 let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
-                let due = known.retry_at.map(|due| format!("; the next one is due at {due}")).unwrap_or_default();
+                let due = known.retry_at.map(|due| format!("; the next attempt is due at {due}")).unwrap_or_default();
                 vec![format!("attempt {attempt} failed ({}){due}", failure(known))]
             }
             TaskState::UpForReschedule | TaskState::Deferred => self.waits_without_slot(known),
             TaskState::Running if self.state != RunState::Running => {
                 let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
                 vec![format!(
-                    "attempt {attempt} was under way when its process ended; it is lost, and another one follows"
+                    "attempt {attempt} was running when its process ended, so it is lost; another attempt follows"
                 )]
             }
             TaskState::Running => {
                 let attempt = known.attempts.last();
-                let since = attempt.map(|attempt| format!(" since {}", attempt.started)).unwrap_or_default();
-                vec![format!("attempt {} is under way{since}", attempt.map_or(0, |attempt| attempt.number))]
+                let since = attempt.map(|attempt| format!(" (since {})", attempt.started)).unwrap_or_default();
+                vec![format!("attempt {} is running{since}", attempt.map_or(0, |attempt| attempt.number))]
             }
-            TaskState::Success if known.marked => vec!["somebody marked it as a success".to_owned()],
+            TaskState::Success if known.marked => vec!["it was marked as a success".to_owned()],
             TaskState::Success => {
                 let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
                 vec![format!("attempt {attempt} succeeded")]
@@ -59,8 +59,8 @@ impl RunHistory {
             TaskState::Failed => {
                 let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
                 vec![match known.marked {
-                    true => format!("somebody marked it as failed: {}", failure(known)),
-                    false => format!("attempt {attempt} failed, and no other one follows: {}", failure(known)),
+                    true => format!("it was marked as failed: {}", failure(known)),
+                    false => format!("attempt {attempt} failed and is not retried: {}", failure(known)),
                 }]
             }
             TaskState::Skipped | TaskState::UpstreamFailed => self.follows(known),
@@ -70,10 +70,10 @@ impl RunHistory {
         if let (_, Some((retry, due))) = self.retries_made()
             && !matches!(known.state, TaskState::Success | TaskState::Skipped | TaskState::Removed)
         {
-            why.push(format!("the run is tried again at {due} (retry {retry}), and this task with it"));
+            why.push(format!("the run is retried at {due} (retry {retry}), and this task with it"));
         }
         if !known.state.is_terminal() && self.state == RunState::Interrupted {
-            why.push(format!("nobody runs this run: `resume {}` goes on with it", self.number));
+            why.push(format!("no process is running this run: `resume {}` continues it", self.number));
         }
         Explanation { task: known.id.clone(), state: known.state, why }
     }
@@ -92,24 +92,21 @@ impl RunHistory {
         let mut why = Vec::new();
         match (&wait.event, until) {
             _ if wait.poke => {
-                let pokes = if wait.count == 1 { "poke".to_owned() } else { format!("{} pokes", wait.count) };
-                let next = wait.until.map(|until| format!("; the next one is due at {until}")).unwrap_or_default();
+                let pokes = if wait.count == 1 { "one poke".to_owned() } else { format!("{} pokes", wait.count) };
+                let next = wait.until.map(|until| format!("; the next poke is due at {until}")).unwrap_or_default();
                 why.push(format!("it has found nothing since {}, in {pokes}{next}", wait.since));
             }
             (Some(key), _) if key.starts_with(RUN_ENDED) => {
                 let run = &key[RUN_ENDED.len()..];
-                why.push(format!("it is deferred since {} until the run `{run}` has ended", wait.since));
-                why.push(format!("`status {run}` shows how that stands"));
+                why.push(format!("it waits for the run `{run}` to end (since {})", wait.since));
+                why.push(format!("`status {run}` shows the state of that run"));
             }
             (Some(key), until) => {
                 let until = until.map(|until| format!(", until {until} at the latest")).unwrap_or_default();
-                why.push(format!("it is deferred since {} until the event `{key}` is released{until}", wait.since));
-                why.push(format!(
-                    "`release {} {key}` releases it, with `--value JSON` if it takes a value",
-                    self.number
-                ));
+                why.push(format!("it waits for the event `{key}` (since {}{until})", wait.since));
+                why.push(format!("`release {} {key}` sends it, with `--value JSON` if it takes a value", self.number));
             }
-            (None, Some(until)) => why.push(format!("it is deferred since {} until {until}", wait.since)),
+            (None, Some(until)) => why.push(format!("it waits until {until} (since {})", wait.since)),
             (None, None) => {}
         }
         why
@@ -132,16 +129,16 @@ impl RunHistory {
         let demand = match kind.rule.as_str() {
             _ if kind.is_teardown() => "all work of its scope must end".to_owned(),
             "all_success" => "all must succeed".to_owned(),
-            rule => format!("under the rule {rule}"),
+            rule => format!("with the trigger rule {rule}"),
         };
         why.extend(self.pending(node.after.iter().copied(), &demand));
         if let Some((group, retry, due)) = self.group_that_waits(node).filter(|_| why.is_empty()) {
-            why.push(format!("its group `{group}` has failed, and is tried again ({retry}) from {due} on"));
+            why.push(format!("its group `{group}` failed and is retried at {due} (retry {retry})"));
         }
         if why.is_empty() && self.state == RunState::Running && self.tasks[place].id.ends_with(']') {
-            why.push("its upstreams let it run; the rate of its `each` does not let its element begin yet".to_owned());
+            why.push("its upstream tasks have ended; the rate limit of its `each` delays its element".to_owned());
         } else if why.is_empty() {
-            why.push("it can run as soon as somebody runs the run".to_owned());
+            why.push("it is ready to start as soon as a process runs this run".to_owned());
         }
         why
     }
@@ -159,7 +156,7 @@ impl RunHistory {
         known.into_iter().find(|&(_, _, due)| due > Timestamp::now())
     }
 
-    /// `waits for 2 of 3 upstreams: a (running), b (none); all must succeed`
+    /// `waits for 2 of 3 upstream tasks: a (running), b (none); all must succeed`
     fn pending(&self, upstreams: impl Iterator<Item = u32>, demand: &str) -> Option<String> {
         const SHOWN: usize = 5;
         let all: Vec<u32> = upstreams.collect();
@@ -172,7 +169,7 @@ impl RunHistory {
             open.iter().take(SHOWN).map(|task| format!("`{}` ({})", task.id, task.state)).collect();
         let more = open.len().saturating_sub(SHOWN);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        Some(format!("waits for {} of {} upstreams, {}{more}: {demand}", open.len(), all.len(), named.join(", ")))
+        Some(format!("waits for {} of {} upstream tasks, {}{more}: {demand}", open.len(), all.len(), named.join(", ")))
     }
 
     /// What a task that may run waits for.
@@ -180,11 +177,9 @@ impl RunHistory {
         let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
         let kind = &self.shape.kinds[node.kind as usize];
         let running = self.tasks.iter().filter(|task| task.state == TaskState::Running).count();
-        let mut why = vec![format!(
-            "all its upstreams let it run; it waits for a free worker ({running} tasks of this run are running)"
-        )];
+        let mut why = vec![format!("it is ready and waits for a free worker (running tasks of this run: {running})")];
         if let Some(pool) = &kind.pool {
-            why.push(format!("it takes {} of the pool `{pool}`, which other tasks may hold", slots(kind.pool_slots)));
+            why.push(format!("it needs {} of the pool `{pool}`, which other tasks may hold", slots(kind.pool_slots)));
         }
         why
     }
@@ -193,7 +188,7 @@ impl RunHistory {
     fn follows(&self, known: &TaskHistory) -> Vec<String> {
         let Some(cause) = known.cause.as_deref() else { return vec![failure(known)] };
         let state = self.task(cause).map_or(TaskState::None, |task| task.state);
-        let mut why = vec![format!("`{cause}`, upstream of it, is {state}")];
+        let mut why = vec![format!("its upstream task `{cause}` {}", ended_as(state))];
         if let Some(reason) = self.task(cause).and_then(|task| task.failure.as_ref()) {
             why.push(format!("`{cause}`: {reason}"));
         }
@@ -212,10 +207,18 @@ fn demand(rule: EdgeRule) -> &'static str {
     }
 }
 
+fn ended_as(state: TaskState) -> String {
+    match state {
+        TaskState::Failed => "failed".to_owned(),
+        TaskState::Skipped => "was skipped".to_owned(),
+        state => format!("is {state}"),
+    }
+}
+
 fn slots(count: u32) -> String {
     if count == 1 { "a slot".to_owned() } else { format!("{count} slots") }
 }
 
 fn failure(task: &TaskHistory) -> String {
-    task.failure.as_ref().map_or_else(|| "nothing is known of why".to_owned(), ToString::to_string)
+    task.failure.as_ref().map_or_else(|| "the reason is unknown".to_owned(), ToString::to_string)
 }

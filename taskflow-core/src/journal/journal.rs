@@ -113,7 +113,7 @@ impl JournalBuilder {
     pub async fn open(self, home: impl AsRef<Path>) -> Result<Journal, JournalError> {
         let home = home.as_ref();
         let failed = |error: std::io::Error| {
-            let reason = format!("the directory cannot be made: {error}");
+            let reason = format!("the directory cannot be created: {error}");
             crate::store::StoreError::Open { place: home.display().to_string(), reason }
         };
         std::fs::create_dir_all(home).map_err(failed)?;

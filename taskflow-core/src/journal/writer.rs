@@ -259,7 +259,7 @@ impl Writer {
                             }
                         }
                         Appended::Fenced => log.give_up("another process has taken over this run"),
-                        Appended::Taken => log.give_up("there is a run with this id already"),
+                        Appended::Taken => log.give_up("a run with this id already exists"),
                     }
                 }
             }

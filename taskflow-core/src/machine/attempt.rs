@@ -93,7 +93,7 @@ impl Core {
         self.settle(graph, task, Transition::Fail, now, commands);
         let is_final = graph.options(task).teardown.is_none() && self.open_group(graph, task).is_none();
         if self.settings.fail_fast && self.halted.is_none() && is_final {
-            let reason = format!("`{}` failed and the run is to fail fast", graph.id(task));
+            let reason = format!("`{}` failed, and the run fails fast", graph.id(task));
             self.halt(graph, reason, RunState::Failed, Transition::Skip, now, commands);
         }
     }

@@ -191,7 +191,7 @@ impl Core {
         let failure = self.failures.remove(&task);
         let retried = self.retried.entry(task).or_default();
         if cell.attempt as usize > retried.len() {
-            let undone = || Arc::new(Failure::Cancelled { reason: "its group was tried again".to_owned() });
+            let undone = || Arc::new(Failure::Cancelled { reason: "its group was retried".to_owned() });
             let failure = failure.unwrap_or_else(undone);
             retried.push(AttemptRecord { started: cell.started, ended: cell.ended, failure, due: None });
         }
@@ -235,7 +235,7 @@ impl Core {
             && self.settings.fail_fast
             && self.halted.is_none()
         {
-            let reason = format!("`{}` failed and the run is to fail fast", graph.id(failed));
+            let reason = format!("`{}` failed, and the run fails fast", graph.id(failed));
             self.halt(graph, reason, RunState::Failed, Transition::Skip, now, commands);
         }
         if self.halted.is_some() && plan.teardowns().is_empty() {

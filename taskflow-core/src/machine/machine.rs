@@ -58,7 +58,7 @@ impl Machine {
             return refuse(format!("the list has {count} elements, and its `each` takes at most {limit}"));
         }
         let Some(block) = layout.expand(task, count) else {
-            return refuse(format!("{count} elements are more than a run can have tasks for"));
+            return refuse(format!("{count} elements exceed the number of tasks that a run can have"));
         };
         core.grow(layout, &block);
         if core.settings.recorded {

@@ -178,7 +178,7 @@ impl Machine {
             let is_open = again.binary_search(&task).is_ok();
             let failure = || {
                 let known = core.failures.get(&task).cloned();
-                known.unwrap_or_else(|| Arc::new(Failure::Cancelled { reason: "the run was tried again".to_owned() }))
+                known.unwrap_or_else(|| Arc::new(Failure::Cancelled { reason: "the run was retried".to_owned() }))
             };
             let state = match cell.state {
                 _ if is_open => RestoredState::Open,

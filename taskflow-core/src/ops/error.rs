@@ -49,10 +49,10 @@ pub enum OpsError {
         source: BoxError,
     },
     /// There is no interrupted run to resume.
-    #[error("no run was interrupted; `runs` lists them, `retry` runs failed tasks again")]
+    #[error("there is no interrupted run to resume; `runs` lists all runs, `retry` runs failed tasks again")]
     NoneInterrupted,
     /// The run has no failed task.
-    #[error("no task of run {number} failed{}", nothing_failed(*number, *state))]
+    #[error("run {number} has no failed task{}", nothing_failed(*number, *state))]
     NothingFailed {
         /// The number of the run.
         number: i64,
@@ -60,7 +60,7 @@ pub enum OpsError {
         state: RunState,
     },
     /// The run has ended before.
-    #[error("run {number} has already ended: it is {state}")]
+    #[error("run {number} has already ended (state: {state})")]
     Ended {
         /// The number of the run.
         number: i64,
@@ -68,13 +68,13 @@ pub enum OpsError {
         state: RunState,
     },
     /// Only a task that is marked as a success can have a value.
-    #[error("a value is what a task returned; a task that is {state} returned nothing")]
+    #[error("only a task marked as success can have a value; the state is {state}")]
     ValueWithoutSuccess {
         /// The state that the task was to be marked with.
         state: TaskState,
     },
     /// The task returned nothing, because it did not succeed.
-    #[error("task `{task}` of run {number} has no value: it is {state}")]
+    #[error("task `{task}` of run {number} has no value (state: {state})")]
     NoValue {
         /// The number of the run.
         number: i64,
@@ -129,6 +129,6 @@ impl OpsError {
 fn nothing_failed(number: i64, state: RunState) -> String {
     match state {
         RunState::Interrupted => format!("; `resume {number}` continues it"),
-        state => format!(": it is {state}; `clear {number} TASK` runs any task again"),
+        state => format!(" (state: {state}); `clear {number} TASK` runs any task again"),
     }
 }

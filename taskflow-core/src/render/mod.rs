@@ -94,7 +94,7 @@ pub struct UnknownFormat {
 impl fmt::Display for UnknownFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = Format::ALL.map(Format::name);
-        write!(f, "`{}` is no format; the formats are {}", self.name, names.join(", "))?;
+        write!(f, "`{}` is not a format; the formats are {}", self.name, names.join(", "))?;
         match nearest(&self.name, names) {
             Some(name) => write!(f, " (did you mean `{name}`?)"),
             None => Ok(()),

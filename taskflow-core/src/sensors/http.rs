@@ -88,7 +88,7 @@ fn ask(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     let address = Address::new(&url)?;
     let answer = match http::get(&address, PATIENCE) {
         Ok(Answer { status, .. }) if matches!(status, 401 | 403) => {
-            return Err(BoxError::from(format!("{address} answered with status {status}: it wants other credentials")));
+            return Err(BoxError::from(format!("{address} rejected the credentials (status {status})")));
         }
         Ok(Answer { status, body }) => HttpAnswer { status, body },
         Err(error) => {

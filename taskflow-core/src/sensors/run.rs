@@ -125,7 +125,7 @@ fn look(mut inputs: Inputs, context: Option<TaskContext>, date: Option<Timestamp
         let about = date.map(|date| format!(" about {date}")).unwrap_or_default();
         let Wanted { dag, task, allowed, failed } = &*wanted;
         let Some(archive) = context.archive() else {
-            let reason = format!("this run has no journal, in which a run of `{dag}` could be looked for");
+            let reason = format!("this run has no journal, which is needed to find a run of `{dag}`");
             return Err(BoxError::from(context.fail(reason)));
         };
         let Some(run) = archive.latest(dag, date).await? else { return Err(Interrupt::not_yet().into()) };

@@ -65,9 +65,9 @@ impl std::str::FromStr for Master {
             let hosts: Vec<String> = hosts.split(',').map(str::to_owned).collect();
             return match hosts.iter().find(|host| !has_port(host)) {
                 None => Ok(Master::Standalone(hosts)),
-                Some(_) => Err(wrong(
-                    "each master of a standalone cluster is `host:port`, and the port is 7077 unless it was changed",
-                )),
+                Some(_) => {
+                    Err(wrong("each master of a standalone cluster is `host:port`, by default with the port 7077"))
+                }
             };
         }
         if let Some(api) = text.strip_prefix("k8s://") {
@@ -78,13 +78,13 @@ impl std::str::FromStr for Master {
             return if known && !host.is_empty() {
                 Ok(Master::Kubernetes(api))
             } else {
-                Err(wrong("behind `k8s://` stands the URL of an API server"))
+                Err(wrong("`k8s://` must be followed by the URL of an API server"))
             };
         }
         if text.starts_with("sc://") {
-            return Err(wrong("a Spark Connect server takes no applications, only queries"));
+            return Err(wrong("a Spark Connect server accepts queries only, not applications"));
         }
-        Err(wrong("no such master is known"))
+        Err(wrong("unknown kind of master"))
     }
 }
 

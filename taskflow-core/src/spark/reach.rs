@@ -30,7 +30,7 @@ pub(super) fn knock<'a>(hosts: impl Iterator<Item = &'a str>) -> Result<(), Stri
     let mut heard = Vec::new();
     for host in hosts {
         let connected = host.to_socket_addrs().and_then(|mut addresses| {
-            let first = addresses.next().ok_or_else(|| std::io::Error::other("the name leads nowhere"))?;
+            let first = addresses.next().ok_or_else(|| std::io::Error::other("the name cannot be resolved"))?;
             TcpStream::connect_timeout(&first, PATIENCE)
         });
         match connected {

@@ -209,7 +209,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The store is damaged.
-    #[error("the store {place} is damaged: {what}; `db check` names all damage")]
+    #[error("the store {place} is damaged: {what}; `db check` lists all damage")]
     Damaged {
         /// The file or address.
         place: String,

@@ -50,14 +50,14 @@ pub enum XComError {
         by: String,
     },
     /// The task is mapped over a list.
-    #[error("`{task}` is there once for each element of a list: name one of them, as in `{task}[0]`")]
+    #[error("`{task}` runs once for each element of a list: name one instance, as in `{task}[0]`")]
     Elements {
         /// The task.
         task: String,
     },
     /// The task has not pushed this key.
     #[error(
-        "`{task}` has pushed no `{key}`; {}",
+        "`{task}` has not pushed `{key}`; {}",
         if known.is_empty() { "it has pushed nothing".to_owned() } else { format!("it has pushed {}", listed(known)) }
     )]
     NoKey {
@@ -69,7 +69,7 @@ pub enum XComError {
         known: Vec<String>,
     },
     /// The value has another type.
-    #[error("`{task}` has pushed `{key}` as `{pushed}`, and it is pulled as `{pulled}`")]
+    #[error("`{task}` has pushed `{key}` as `{pushed}`, but it is pulled as `{pulled}`")]
     Type {
         /// The task.
         task: String,

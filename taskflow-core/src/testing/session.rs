@@ -32,7 +32,7 @@ pub enum TestError {
     #[error(transparent)]
     Run(#[from] RunError),
     /// The run could not be resumed.
-    #[error("the run cannot go on after a crash: {0}")]
+    #[error("the run cannot continue after a crash: {0}")]
     Resume(#[from] JournalError),
     /// The run never ends.
     #[error(

@@ -344,7 +344,8 @@ impl<T: Value> Test<T> {
         let mut values = Vec::with_capacity(self.params.len());
         if self.params.len() != plan.params().len() {
             let (wanted, given) = (plan.params().len(), self.params.len());
-            self.mistakes.push(format!("the DAG `{}` has {wanted} parameters, {given} values were given", plan.id()));
+            self.mistakes
+                .push(format!("the DAG `{}` has {wanted} parameters, but {given} values were given", plan.id()));
             return values;
         }
         for (param, given) in plan.params().iter().zip(&self.params) {

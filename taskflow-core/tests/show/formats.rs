@@ -16,7 +16,10 @@ fn each_format_has_a_name_that_reads_back() {
 fn an_unknown_name_is_answered_with_the_known_ones() {
     let unknown = "mermade".parse::<Format>().expect_err("no format");
     let text = unknown.to_string();
-    assert_eq!(text, "`mermade` is no format; the formats are tree, dot, mermaid, json, svg (did you mean `mermaid`?)");
+    assert_eq!(
+        text,
+        "`mermade` is not a format; the formats are tree, dot, mermaid, json, svg (did you mean `mermaid`?)"
+    );
 }
 
 #[test]

@@ -25,8 +25,8 @@ async fn a_missing_connection_is_reported_with_the_ways_to_define_it() {
     let (error, transient) = rejected_with(&Config::builder().build().expect("the configuration is valid")).await;
     assert_eq!(
         error,
-        "there is no connection `spark_connect`; it can be given below [connections] in taskflow.toml, as \
-         TASKFLOW_CONN_SPARK_CONNECT in the environment, or by the program with \
+        "there is no connection `spark_connect`; define it in [connections] of taskflow.toml, as \
+         TASKFLOW_CONN_SPARK_CONNECT in the environment, or in the program with \
          `Config::builder().connection(\"spark_connect\", ..)`"
     );
     assert!(!transient);

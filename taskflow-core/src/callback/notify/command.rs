@@ -57,7 +57,7 @@ impl Notifier for CommandNotifier {
             runtime.block_on(async {
                 match tokio::time::timeout(PATIENCE, command.run(&context)).await {
                     Ok(ended) => Ok(ended.map(drop)?),
-                    Err(_) => Err(format!("it took longer than {PATIENCE:?}, and was ended").into()),
+                    Err(_) => Err(format!("it took longer than {PATIENCE:?} and was terminated").into()),
                 }
             })
         };

@@ -1,4 +1,4 @@
-//! The progress view on a terminal: drawn anew ten times a second, and wiped out at the end.
+//! The progress view on a terminal: redrawn ten times a second and erased at the end.
 
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -19,7 +19,7 @@ pub(in crate::cli) struct Bar {
 }
 
 impl Bar {
-    /// Takes the terminal. Where that is not possible the view is drawn beside what tasks print.
+    /// Takes over the terminal. Where that is not possible, output of tasks mixes with the view.
     pub(super) fn new() -> Self {
         #[cfg(unix)]
         if let Ok(bar) = Bar::with_capture() {
@@ -45,7 +45,7 @@ impl Bar {
         let (view, mut terminal) = (bar.clone(), Capture::terminal()?);
         let capture = Capture::start(move |lines| {
             view.suspend(|| {
-                // A terminal that is gone has no reader to miss anything.
+                // The terminal is gone: nobody reads it.
                 let _ = terminal.write_all(lines);
             });
         })?;
@@ -55,23 +55,23 @@ impl Bar {
     pub(super) fn show(&self, sample: &Sample, plan: &Plan, started: Timestamp) {
         let (height, width) = self.term.size();
         let lines = view::lines(sample, plan, started, usize::from(width).saturating_sub(1), Paint(true));
-        // A view that fills the screen could not be wiped out again.
+        // A view that fills the screen could not be erased.
         let fitting = lines.len().min(usize::from(height).saturating_sub(1));
         self.bar.set_message(lines[..fitting].join("\n"));
     }
 
-    /// Says something above the view.
+    /// Prints a line above the view.
     pub(super) fn note(&self, line: &str) {
         self.bar.println(line);
     }
 
-    /// Wipes the view out and says something in its place, for a program that ends at once.
+    /// Erases the view and prints a line in its place, for a program that ends at once.
     pub(super) fn quit(&self, line: &str) {
         self.bar.finish_and_clear();
         let _ = self.term.write_line(line);
     }
 
-    /// Wipes the view out and gives the terminal back.
+    /// Erases the view and gives the terminal back.
     pub(super) fn end(self) {
         self.bar.finish_and_clear();
         #[cfg(unix)]
@@ -81,7 +81,7 @@ impl Bar {
     }
 }
 
-/// indicatif as a place that can be drawn anew; the view draws itself.
+/// indicatif only redraws; the view formats itself.
 fn bar(target: ProgressDrawTarget) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg}").expect("the template is a constant and right");
     ProgressBar::with_draw_target(None, target).with_style(style)

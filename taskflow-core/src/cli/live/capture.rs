@@ -1,9 +1,9 @@
-//! Keeping the output of tasks and the progress view apart.
+//! Keeps the output of tasks and the progress view apart.
 //!
 //! Tasks print to stdout and stderr, and so do the programs they start. While the view is drawn on
-//! the same terminal they would write into it, and the next drawing would wipe out what they wrote.
-//! So for that time both descriptors are the end of a pipe, and a thread passes on what comes
-//! through it, line by line, above the view.
+//! the same terminal they would write into it, and the next drawing would erase what they wrote. So
+//! for that time both descriptors are the end of a pipe, and a thread passes on what comes through
+//! it, line by line, above the view.
 //!
 //! 1. [`Capture::start`] keeps the terminal under another descriptor and puts the pipe in its
 //!    place.
@@ -13,8 +13,8 @@
 //!    for the thread to pass on the rest. A child process that lives on may hold the pipe open for
 //!    longer; the thread then serves it until the program ends.
 //!
-//! [`Aside`] is the small form of it: what is printed to stdout goes to stderr, so that a document
-//! written to stdout stands there alone.
+//! [`StdoutRedirect`] is the small form of it: what is printed to stdout goes to stderr, so that a
+//! document written to stdout stands there alone.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, PipeReader, Read, Write};
@@ -22,7 +22,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-/// The streams of the process in our hands.
+/// The captured streams of the process.
 #[derive(Debug)]
 pub(in crate::cli) struct Capture {
     stdout: Option<OwnedFd>,
@@ -36,11 +36,11 @@ impl Capture {
         io::stderr().as_fd().try_clone_to_owned().map(File::from)
     }
 
-    /// From here on everything printed goes to `sink`, in whole lines.
+    /// From now on everything printed goes to `sink`, in whole lines.
     pub(super) fn start(sink: impl FnMut(&[u8]) + Send + 'static) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
         let stderr = io::stderr().as_fd().try_clone_to_owned()?;
-        // A stdout that is no terminal does not meet the view.
+        // A stdout that is not a terminal cannot disturb the view.
         let stdout = match io::stdout().is_terminal() {
             true => Some(io::stdout().as_fd().try_clone_to_owned()?),
             false => None,
@@ -58,7 +58,7 @@ impl Capture {
         Ok(Capture { stdout, stderr, done })
     }
 
-    /// Gives the streams back.
+    /// Restores the streams.
     pub(super) fn end(self) {
         /// How long the rest of the output may take.
         const PATIENCE: Duration = Duration::from_secs(1);
@@ -71,9 +71,9 @@ impl Capture {
     }
 }
 
-/// Reads to the end, and hands on whole lines.
+/// Reads to the end and passes on whole lines.
 fn pass_on(mut reader: PipeReader, mut sink: impl FnMut(&[u8])) {
-    /// A line that is longer is broken.
+    /// A longer line is broken.
     const LONG: usize = 64 * 1024;
     /// Redrawing the view for each of many small writes would be slower than the writes.
     const PAUSE: Duration = Duration::from_millis(20);
@@ -106,19 +106,19 @@ fn pass_on(mut reader: PipeReader, mut sink: impl FnMut(&[u8])) {
     }
 }
 
-/// While it lives, stdout is stderr.
+/// While it exists, stdout is redirected to stderr.
 #[derive(Debug)]
-pub(in crate::cli) struct Aside(OwnedFd);
+pub(in crate::cli) struct StdoutRedirect(OwnedFd);
 
-impl Aside {
+impl StdoutRedirect {
     pub(in crate::cli) fn start() -> io::Result<Self> {
         io::stdout().flush()?;
         let stdout = io::stdout().as_fd().try_clone_to_owned()?;
         rustix::stdio::dup2_stdout(io::stderr())?;
-        Ok(Aside(stdout))
+        Ok(StdoutRedirect(stdout))
     }
 
-    /// Gives stdout back.
+    /// Restores stdout.
     pub(in crate::cli) fn end(self) -> io::Result<()> {
         let _ = io::stdout().flush();
         Ok(rustix::stdio::dup2_stdout(&self.0)?)

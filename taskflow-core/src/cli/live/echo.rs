@@ -1,8 +1,8 @@
-//! What tasks log, shown as it comes: `--logs`.
+//! Shows what tasks log immediately: `--logs`.
 //!
-//! The files of the attempts under way are read several times a second, as anybody could from
-//! outside. A file is let go of a moment after its attempt has ended; at the end of the run
-//! everything is in the files, and they are read once more.
+//! Reads the log files of running attempts several times a second. A file is closed shortly after
+//! its attempt has ended; at the end of the run everything is in the files, and they are read once
+//! more.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::engine::TaskReport;
 use crate::log::{Follow, LogFiles, LogRecord, LogSink};
 use crate::run::{TaskIndex, TaskState};
 
-/// How long after its end an attempt is still looked at: its records are written a little later
-/// than it ends.
+/// How long after its end an attempt is still followed: its last records are written a little
+/// later.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Who shows it.
+/// Follows the logs.
 #[derive(Debug)]
 pub(in crate::cli) struct Echo {
     sink: LogSink,
     files: LogFiles,
     run: String,
-    /// What was logged before, by earlier processes, is not shown.
+    /// Records of earlier processes are not shown.
     since: Timestamp,
-    /// For each task: how many of its attempts were begun to be followed.
+    /// For each task: how many of its attempts were followed so far.
     seen: Vec<u32>,
     open: Vec<Open>,
     paint: Paint,
@@ -53,8 +53,8 @@ impl Echo {
         }
     }
 
-    /// Takes note of attempts that began or ended.
-    pub(super) fn look<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>) {
+    /// Registers attempts that have started or ended.
+    pub(super) fn add_attempts<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>) {
         for task in tasks {
             let place = task.index().as_usize();
             if self.seen.len() <= place {
@@ -76,8 +76,8 @@ impl Echo {
         }
     }
 
-    /// Notes which of the followed attempts are over.
-    pub(super) fn close<'a>(&mut self, task: impl Fn(TaskIndex) -> TaskReport<'a>, now: Timestamp) {
+    /// Registers which of the followed attempts have ended.
+    pub(super) fn mark_ended<'a>(&mut self, task: impl Fn(TaskIndex) -> TaskReport<'a>, now: Timestamp) {
         for open in self.open.iter_mut().filter(|open| open.ended.is_none()) {
             let known = task(open.task);
             if open.attempt < known.attempt_count() || known.state() != TaskState::Running {
@@ -86,24 +86,24 @@ impl Echo {
         }
     }
 
-    /// The lines that are new, oldest first.
-    pub(super) fn news(&mut self, now: Timestamp) -> Vec<String> {
-        let mut news: Vec<(Timestamp, String)> = Vec::new();
+    /// The new lines, oldest first.
+    pub(super) fn new_lines(&mut self, now: Timestamp) -> Vec<String> {
+        let mut new_lines: Vec<(Timestamp, String)> = Vec::new();
         for open in &mut self.open {
-            // What cannot be read now can be read at the next look, or with `logs`.
+            // What cannot be read now can be read next time, or with `logs`.
             let records = open.follow.poll().unwrap_or_default();
             let fresh = records.iter().filter(|record: &&LogRecord| record.at >= self.since);
-            news.extend(fresh.map(|fresh| (fresh.at, record::line(&open.id, open.attempt, fresh, self.paint))));
+            new_lines.extend(fresh.map(|fresh| (fresh.at, record::line(&open.id, open.attempt, fresh, self.paint))));
         }
         self.open.retain(|open| open.ended.is_none_or(|ended| now.since(ended) < LINGER));
-        news.sort_by_key(|&(at, _)| at);
-        news.into_iter().map(|(_, line)| line).collect()
+        new_lines.sort_by_key(|&(at, _)| at);
+        new_lines.into_iter().map(|(_, line)| line).collect()
     }
 
-    /// The rest of the lines, once the run is over.
+    /// The remaining lines, once the run has ended.
     pub(super) fn rest<'a>(mut self, tasks: impl Iterator<Item = TaskReport<'a>>) -> Vec<String> {
         self.sink.flush();
-        self.look(tasks);
-        self.news(Timestamp::now())
+        self.add_attempts(tasks);
+        self.new_lines(Timestamp::now())
     }
 }

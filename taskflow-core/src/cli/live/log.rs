@@ -1,9 +1,8 @@
-//! A run told in plain lines, where there is no terminal or it cannot redraw.
+//! A run in plain lines, where there is no terminal that can be redrawn.
 //!
-//! A line for each task that came to its end or will be tried again. In a large DAG only for those
-//! that failed, and one for each tenth of the tasks. The lines carry the time of what they tell, to
-//! which they may come a little late: they are read off the run several times a second, which costs
-//! the run nothing.
+//! A line for each task that has ended or will be retried; in a large DAG for failed tasks only,
+//! and one for each tenth of the tasks. Each line has the time of its event and may be printed a
+//! little later: the run is sampled several times a second, which costs the run nothing.
 
 use std::collections::HashSet;
 
@@ -13,19 +12,19 @@ use crate::dag::Plan;
 use crate::engine::TaskReport;
 use crate::run::{TaskIndex, TaskState};
 
-/// A DAG with more tasks is told in tenths.
+/// A DAG with more tasks is reported in tenths.
 const LARGE: usize = 200;
-/// Failures of a large DAG that are told one by one.
+/// How many failures of a large DAG are reported one by one.
 const FAILURES: usize = 20;
 
-/// What has been told.
+/// What has been reported.
 #[derive(Debug)]
 pub(in crate::cli) struct Log {
     large: bool,
-    /// When this process took the run: what happened before is not news.
+    /// When this process started or resumed the run: earlier events are not reported.
     since: Timestamp,
-    /// For each task: its failed attempts that were told, and whether its end was.
-    told: Vec<(u32, bool)>,
+    /// For each task: its reported failed attempts, and whether its end was reported.
+    reported: Vec<(u32, bool)>,
     failures: HashSet<TaskIndex>,
     tenths: usize,
 }
@@ -33,43 +32,43 @@ pub(in crate::cli) struct Log {
 impl Log {
     pub(super) fn new(plan: &Plan, since: Timestamp) -> Self {
         let large = plan.len() > LARGE;
-        Log { large, since, told: Vec::new(), failures: HashSet::new(), tenths: 0 }
+        Log { large, since, reported: Vec::new(), failures: HashSet::new(), tenths: 0 }
     }
 
-    /// The lines about what is new, oldest first.
-    pub(super) fn news<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>, now: Timestamp) -> Vec<String> {
-        // The elements of a list may make a small DAG a large one.
+    /// The lines about new events, oldest first.
+    pub(super) fn new_lines<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>, now: Timestamp) -> Vec<String> {
+        // The elements of a mapped task can turn a small DAG into a large one.
         let tasks: Vec<TaskReport<'a>> = tasks.collect();
         self.large |= tasks.len() > LARGE;
         let tasks = tasks.into_iter();
-        let mut news = if self.large { self.large(tasks, now) } else { self.small(tasks) };
-        news.retain(|&(time, _)| time >= self.since);
-        // Stable: what happened at one time stays in the order of the plan.
-        news.sort_by_key(|&(time, _)| time);
-        news.into_iter().map(|(time, text)| format!("{} {text}", format::time(time))).collect()
+        let mut new_lines = if self.large { self.large(tasks, now) } else { self.small(tasks) };
+        new_lines.retain(|&(time, _)| time >= self.since);
+        // Stable: events at the same time stay in the order of the plan.
+        new_lines.sort_by_key(|&(time, _)| time);
+        new_lines.into_iter().map(|(time, text)| format!("{} {text}", format::time(time))).collect()
     }
 
     fn small<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>) -> Vec<(Timestamp, String)> {
-        let mut news = Vec::new();
+        let mut new_lines = Vec::new();
         for task in tasks {
             let place = task.index().as_usize();
-            if self.told.len() <= place {
-                self.told.resize(place + 1, (0, false));
+            if self.reported.len() <= place {
+                self.reported.resize(place + 1, (0, false));
             }
-            let (attempts, ended) = &mut self.told[place];
+            let (attempts, ended) = &mut self.reported[place];
             for retried in task.retried().skip(*attempts as usize) {
                 *attempts += 1;
-                news.push((retried.ended, to_be_retried(task, *attempts, retried.failure.as_deref())));
+                new_lines.push((retried.ended, to_be_retried(task, *attempts, retried.failure.as_deref())));
             }
             if task.state().is_terminal() && !std::mem::replace(ended, true) {
-                news.extend(end_of(task).map(|text| (task.ended(), text)));
+                new_lines.extend(end_of(task).map(|text| (task.ended(), text)));
             }
         }
-        news
+        new_lines
     }
 
     fn large<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>, now: Timestamp) -> Vec<(Timestamp, String)> {
-        let mut news = Vec::new();
+        let mut new_lines = Vec::new();
         let (mut done, mut failed, mut total) = (0, 0, 0);
         for task in tasks {
             let state = task.state();
@@ -78,9 +77,9 @@ impl Log {
             if state == TaskState::Failed {
                 failed += 1;
                 if self.failures.len() < FAILURES && self.failures.insert(task.index()) {
-                    news.extend(end_of(task).map(|text| (task.ended(), text)));
+                    new_lines.extend(end_of(task).map(|text| (task.ended(), text)));
                     if self.failures.len() == FAILURES {
-                        news.push((task.ended(), "further failures are counted only".to_owned()));
+                        new_lines.push((task.ended(), "further failures are only counted".to_owned()));
                     }
                 }
             }
@@ -89,16 +88,16 @@ impl Log {
         if tenths > self.tenths {
             self.tenths = tenths;
             let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-            news.push((now, format!("{} %: {done} of {total} tasks done{failed}", tenths * 10)));
+            new_lines.push((now, format!("{} %: {done} of {total} tasks done{failed}", tenths * 10)));
         }
-        news
+        new_lines
     }
 }
 
 fn to_be_retried(task: TaskReport<'_>, attempt: u32, failure: Option<&Failure>) -> String {
     let why = failure.map(in_one_line).unwrap_or_default();
     let delay = format::duration(task.retry_delay(attempt));
-    format!("{}: attempt {attempt} failed, the next follows in {delay}: {why}", task.id())
+    format!("{}: attempt {attempt} failed, retry in {delay}: {why}", task.id())
 }
 
 fn end_of(task: TaskReport<'_>) -> Option<String> {

@@ -1,4 +1,4 @@
-//! A run while it goes on: who watches it, and what ends it early.
+//! A run in progress: how it is shown, and signals that end it early.
 
 mod bar;
 #[cfg(unix)]
@@ -30,32 +30,30 @@ use crate::engine::{Engine, RunControl, RunHandle, RunReport};
 use crate::run::RunInfo;
 use crate::value::AnyValue;
 
-/// A run that is over.
+/// A run that has ended.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) report: RunReport,
-    /// What the task that makes the result gave, as the DAG returns it, or why it cannot be made of
-    /// that.
+    /// The result of the DAG, or why it cannot be computed.
     pub(super) result: Result<Option<AnyValue>, Failure>,
-    /// What ended it early.
+    /// The signal that ended it early.
     pub(super) signal: Option<Signal>,
-    /// The number it is kept under, if it is.
+    /// Its number, if it is stored.
     pub(super) number: Option<i64>,
 }
 
-/// A run that is over sooner is not watched at all: a view that comes and goes in that time only
-/// flickers.
-const FIRST_LOOK: Duration = Duration::from_millis(150);
-/// Between two looks.
-const PACE: Duration = Duration::from_millis(100);
-/// Between two looks for the number of a run that has just started.
-const SOON: Duration = Duration::from_millis(2);
-/// How long the first line waits for it.
-const NUMBER: Duration = Duration::from_secs(1);
-/// A look holds the engine still: looking takes at most this part of the time.
-const SHARE: u32 = 100;
+/// A shorter run is not shown: the view would only flicker.
+const FIRST_SAMPLE: Duration = Duration::from_millis(150);
+/// Between two samples.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
+/// Between two checks for the number of a run that has just started.
+const NUMBER_INTERVAL: Duration = Duration::from_millis(2);
+/// How long the first line waits for the number.
+const NUMBER_TIMEOUT: Duration = Duration::from_secs(1);
+/// A sample holds the lock of the engine: sampling takes at most this fraction of the time.
+const MAX_SHARE: u32 = 100;
 
-/// Watches the run to its end.
+/// Follows the run to its end.
 pub(super) async fn follow(
     handle: RunHandle<()>,
     mut watcher: Watcher,
@@ -68,7 +66,7 @@ pub(super) async fn follow(
     let mut stopped_by = None;
     let mut finished = pin!(handle.finished());
     let start = Instant::now();
-    let mut next_look = start + if watcher.is_silent() { SOON } else { FIRST_LOOK };
+    let mut next_sample = start + if watcher.awaits_opening() { NUMBER_INTERVAL } else { FIRST_SAMPLE };
     let (report, result) = loop {
         tokio::select! {
             biased;
@@ -80,22 +78,24 @@ pub(super) async fn follow(
                 }
                 stopped_by = Some(signal);
                 watcher.open(control.number(), terminal);
-                // RunOutput as it is now: what is asked to end may end before we have said so.
-                let told = waiting(&control, grace, signal);
+                // Counted first: tasks that are asked to stop may end before the message is
+                // printed.
+                let message = stopping(&control, grace, signal);
                 control.cancel(signal.reason());
-                watcher.note(&told, terminal);
+                watcher.note(&message, terminal);
             }
-            () = sleep_until(next_look), if !watcher.is_blind() || echo.is_some() => {
+            () = sleep_until(next_sample), if !watcher.is_quiet() || echo.is_some() => {
                 let before = Instant::now();
-                if watcher.is_silent() && control.is_recorded() && control.number().is_none() && start.elapsed() < NUMBER {
-                    next_look = before + SOON;
+                let awaits_number = watcher.awaits_opening() && control.is_recorded() && control.number().is_none();
+                if awaits_number && start.elapsed() < NUMBER_TIMEOUT {
+                    next_sample = before + NUMBER_INTERVAL;
                     continue;
                 }
-                watcher.look(&control, terminal);
+                watcher.update(&control, terminal);
                 if let Some(echo) = &mut echo {
-                    look_at_logs(echo, &watcher, &control, terminal);
+                    show_logs(echo, &watcher, &control, terminal);
                 }
-                next_look = Instant::now() + PACE.max(before.elapsed() * SHARE);
+                next_sample = Instant::now() + SAMPLE_INTERVAL.max(before.elapsed() * MAX_SHARE);
             }
         }
     };
@@ -108,54 +108,54 @@ pub(super) async fn follow(
     Ended { report, result, signal: stopped_by, number }
 }
 
-/// Stays until the runs that this one has triggered are over, because they end with the process.
-/// After a signal that is as long as running tasks may take to end; another signal ends it at once.
-pub(super) async fn stay(
+/// Waits until the runs that this one has triggered have ended, because they would end with the
+/// process. After a signal it waits for the grace time at most; another signal ends the waiting at
+/// once.
+pub(super) async fn wait_for_triggered(
     engine: &Engine,
     ended: &Ended,
     signals: &mut Signals,
     grace: Duration,
-    told_by: Option<&Terminal>,
+    terminal: Option<&Terminal>,
 ) {
-    const LOOK: Duration = Duration::from_millis(20);
+    const INTERVAL: Duration = Duration::from_millis(20);
 
     let until = ended.signal.map(|_| Instant::now() + grace);
-    let mut teller = told_by.filter(|_| ended.signal.is_none());
-    // What they wait for has been told before the end of the run that waits.
-    let soon = Instant::now() + LOOK;
+    let mut terminal = terminal.filter(|_| ended.signal.is_none());
+    // Runs that end with this one need a moment.
+    let first_note = Instant::now() + INTERVAL;
     loop {
         let left = engine.run_count();
         if left == 0 || until.is_some_and(|until| Instant::now() >= until) {
             return;
         }
-        if Instant::now() > soon
-            && let Some(terminal) = teller.take()
+        if Instant::now() > first_note
+            && let Some(terminal) = terminal.take()
         {
-            let runs = format::count(left, "run");
-            let go = if left == 1 { "goes" } else { "go" };
-            terminal.note(&format!("{runs} that it has triggered {go} on; Ctrl-C leaves them to `resume`"));
+            let runs = format::count(left, "triggered run");
+            terminal.note(&format!("waiting for {runs} to end; Ctrl-C leaves the rest to `resume`"));
         }
         tokio::select! {
             biased;
             _ = signals.next() => return,
-            () = sleep(LOOK) => {}
+            () = sleep(INTERVAL) => {}
         }
     }
 }
 
-fn look_at_logs(echo: &mut Echo, watcher: &Watcher, control: &RunControl, terminal: &Terminal) {
-    let now = control.look(|look| {
-        echo.look(look.tasks());
-        echo.close(|task| look.task(task), look.now());
-        look.now()
+fn show_logs(echo: &mut Echo, watcher: &Watcher, control: &RunControl, terminal: &Terminal) {
+    let now = control.look(|run| {
+        echo.add_attempts(run.tasks());
+        echo.mark_ended(|task| run.task(task), run.now());
+        run.now()
     });
     if let Some(now) = now {
-        echo.news(now).iter().for_each(|line| watcher.note(line, terminal));
+        echo.new_lines(now).iter().for_each(|line| watcher.note(line, terminal));
     }
 }
 
-/// What is said after the first Ctrl-C.
-fn waiting(control: &RunControl, grace: Duration, signal: Signal) -> String {
+/// The message after the first Ctrl-C.
+fn stopping(control: &RunControl, grace: Duration, signal: Signal) -> String {
     let again = match signal {
         Signal::Interrupt => "Ctrl-C again",
         Signal::Terminate => "a second signal",
@@ -164,24 +164,24 @@ fn waiting(control: &RunControl, grace: Duration, signal: Signal) -> String {
     match control.running().len() {
         0 => signal.reason().to_owned(),
         running => format!(
-            "{}: {} running may take {grace} to end; {again} stops at once",
+            "{}: waiting up to {grace} for {} to stop; {again} stops at once",
             signal.reason(),
-            format::count(running, "task")
+            format::count(running, "running task")
         ),
     }
 }
 
-/// Who watches.
+/// How a run is shown.
 #[derive(Debug)]
 pub(super) enum Watcher {
-    /// Nobody.
+    /// Not at all.
     Quiet,
     Lines {
         log: Log,
-        /// The first line, until it is said: it waits a moment for the number of the run.
+        /// The first line, until it is printed: it waits a moment for the number of the run.
         opening: Option<Opening>,
     },
-    /// The view, once there is one.
+    /// The progress view, once it is shown.
     View(Option<Bar>),
 }
 
@@ -192,22 +192,22 @@ pub(super) struct Opening {
     dag: String,
     run: String,
     tasks: usize,
-    goes_on: bool,
+    resumed: bool,
 }
 
 impl Opening {
-    /// `delays: run 12 (manual__..) of 40 tasks`
+    /// `delays: run 12 (manual__..) of 40 tasks`, or `delays: resumed run ..`
     fn line(&self, number: Option<i64>) -> String {
-        let Opening { at, dag, run, tasks, goes_on } = self;
+        let Opening { at, dag, run, tasks, resumed } = self;
         let run = number.map_or_else(|| run.clone(), |number| format!("{number} ({run})"));
-        let goes_on = if *goes_on { " goes on" } else { "" };
-        format!("{} {dag}: run {run} of {}{goes_on}", format::time(*at), format::count(*tasks, "task"))
+        let run_word = if *resumed { "resumed run" } else { "run" };
+        format!("{} {dag}: {run_word} {run} of {}", format::time(*at), format::count(*tasks, "task"))
     }
 }
 
 impl Watcher {
     /// For a run that is about to start.
-    pub(super) fn new(info: &RunInfo, plan: &Plan, goes_on: bool, terminal: &Terminal) -> Self {
+    pub(super) fn new(info: &RunInfo, plan: &Plan, resumed: bool, terminal: &Terminal) -> Self {
         if terminal.live {
             return Watcher::View(None);
         }
@@ -215,20 +215,20 @@ impl Watcher {
         let (dag, run) = (plan.id().to_owned(), info.run_id.clone());
         Watcher::Lines {
             log: Log::new(plan, at),
-            opening: Some(Opening { at, dag, run, tasks: plan.task_count(), goes_on }),
+            opening: Some(Opening { at, dag, run, tasks: plan.task_count(), resumed }),
         }
     }
 
-    fn is_blind(&self) -> bool {
+    fn is_quiet(&self) -> bool {
         matches!(self, Watcher::Quiet)
     }
 
-    /// Whether its first line is still to be said.
-    fn is_silent(&self) -> bool {
+    /// Whether its first line is still to be printed.
+    fn awaits_opening(&self) -> bool {
         matches!(self, Watcher::Lines { opening: Some(_), .. })
     }
 
-    /// Says the first line.
+    /// Prints the first line.
     fn open(&mut self, number: Option<i64>, terminal: &Terminal) {
         if let Watcher::Lines { opening, .. } = self
             && let Some(opening) = opening.take()
@@ -237,17 +237,17 @@ impl Watcher {
         }
     }
 
-    fn look(&mut self, control: &RunControl, terminal: &Terminal) {
+    fn update(&mut self, control: &RunControl, terminal: &Terminal) {
         self.open(control.number(), terminal);
         match self {
             Watcher::Quiet => {}
             Watcher::Lines { log, .. } => {
-                let news = control.look(|look| log.news(look.tasks(), look.now()));
-                news.unwrap_or_default().iter().for_each(|line| terminal.note(line));
+                let lines = control.look(|run| log.new_lines(run.tasks(), run.now()));
+                lines.unwrap_or_default().iter().for_each(|line| terminal.note(line));
             }
             Watcher::View(bar) => {
                 let Some((sample, plan, started)) =
-                    control.look(|look| (Sample::take(look, view::NAMED), Arc::clone(look.plan()), look.started()))
+                    control.look(|run| (Sample::take(run, view::NAMED), Arc::clone(run.plan()), run.started()))
                 else {
                     return;
                 };
@@ -263,7 +263,7 @@ impl Watcher {
         }
     }
 
-    /// The last thing that is said.
+    /// Prints the last line.
     fn quit(&self, line: &str, terminal: &Terminal) {
         match self {
             Watcher::View(Some(bar)) => bar.quit(line),
@@ -275,7 +275,7 @@ impl Watcher {
         match self {
             Watcher::Quiet | Watcher::View(None) => {}
             Watcher::Lines { mut log, .. } => {
-                log.news(report.tasks(), report.ended()).iter().for_each(|line| terminal.note(line));
+                log.new_lines(report.tasks(), report.ended()).iter().for_each(|line| terminal.note(line));
             }
             Watcher::View(Some(bar)) => bar.end(),
         }

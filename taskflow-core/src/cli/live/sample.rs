@@ -1,4 +1,4 @@
-//! What the progress view shows, taken in one look.
+//! A snapshot of a run for the progress view.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::base::Timestamp;
 use crate::engine::LiveRun;
 use crate::run::{TaskIndex, TaskState};
 
-/// A run under way, in numbers and a few names.
+/// A running run, in numbers and a few names.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
     /// When it was taken.
@@ -20,20 +20,20 @@ pub(super) struct Sample {
     pub(super) cancelled: usize,
     pub(super) running: usize,
     pub(super) waiting: usize,
-    /// Tasks that wait for a time or an event, and hold nothing; some of them by name.
+    /// Deferred tasks, which hold no slot; some of them by name.
     pub(super) idle: usize,
     pub(super) waits: Vec<Wait>,
     /// Whether the run is being ended early.
     pub(super) halted: bool,
     /// Those that have run longest, longest first.
     pub(super) longest: Vec<Running>,
-    /// The next to be tried again, soonest first.
+    /// The next tasks to be retried, soonest first.
     pub(super) retries: Vec<Retry>,
-    /// The run has failed and is tried again: which retry that is, and how long it is until then.
+    /// The run has failed and will be retried: the number of the retry, and the time until then.
     pub(super) run_retry: Option<(u32, Duration)>,
 }
 
-/// A task that runs.
+/// A running task.
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) id: String,
@@ -44,7 +44,7 @@ pub(super) struct Running {
     pub(super) progress: Option<(u64, u64)>,
 }
 
-/// A task that waits to be tried again.
+/// A task that waits for its retry.
 #[derive(Debug)]
 pub(super) struct Retry {
     pub(super) id: String,
@@ -55,7 +55,7 @@ pub(super) struct Retry {
     pub(super) left: Duration,
 }
 
-/// A task that waits for a time or an event.
+/// A deferred task.
 #[derive(Debug)]
 pub(super) struct Wait {
     pub(super) id: String,
@@ -63,17 +63,16 @@ pub(super) struct Wait {
     pub(super) event: Option<String>,
 }
 
-/// A task that ends sooner is not shown by name: names that come and go cannot be read.
-const WORTH_A_LINE: Duration = Duration::from_millis(300);
+/// A shorter task is not shown by name: names that come and go cannot be read.
+const NAMED_AFTER: Duration = Duration::from_millis(300);
 
 impl Sample {
-    /// Looks at every task once, and by name at no more than `lines` that run and `lines` that
-    /// wait.
-    pub(super) fn take(look: LiveRun<'_>, lines: usize) -> Self {
-        let now = look.now();
-        let mut sample = Sample { now, halted: look.is_halted(), ..Sample::default() };
+    /// Counts every task, and names at most `lines` running and `lines` waiting ones.
+    pub(super) fn take(run: LiveRun<'_>, lines: usize) -> Self {
+        let now = run.now();
+        let mut sample = Sample { now, halted: run.is_halted(), ..Sample::default() };
         let mut running: Vec<(Timestamp, TaskIndex)> = Vec::new();
-        for task in look.tasks() {
+        for task in run.tasks() {
             sample.total += 1;
             match task.state() {
                 TaskState::None | TaskState::Scheduled => {}
@@ -81,7 +80,7 @@ impl Sample {
                 TaskState::UpForReschedule | TaskState::Deferred => {
                     sample.idle += 1;
                     if sample.waits.len() < lines {
-                        let (until, event) = look.wait(task.index());
+                        let (until, event) = run.wait(task.index());
                         let (left, event) = (until.map(|until| until.since(now)), event.map(str::to_owned));
                         sample.waits.push(Wait { id: task.id().into_owned(), left, event });
                     }
@@ -89,8 +88,8 @@ impl Sample {
                 TaskState::Removed => sample.total -= 1,
                 TaskState::Running => {
                     sample.running += 1;
-                    let since = look.running(task.index()).started;
-                    if now.since(since) >= WORTH_A_LINE {
+                    let since = run.running(task.index()).started;
+                    if now.since(since) >= NAMED_AFTER {
                         running.push((since, task.index()));
                     }
                 }
@@ -112,18 +111,18 @@ impl Sample {
         }
         running.sort_unstable();
         let longest = running.into_iter().map(|(since, task)| {
-            let known = look.running(task);
-            let (id, attempts) = (known.id, look.task(task).max_attempts());
+            let known = run.running(task);
+            let (id, attempts) = (known.id, run.task(task).max_attempts());
             Running { id, attempts, elapsed: now.since(since), attempt: known.attempt, progress: known.progress }
         });
         sample.longest = longest.collect();
-        let retries = look.retries().take(lines).map(|(due, task)| {
-            let task = look.task(task);
+        let retries = run.retries().take(lines).map(|(due, task)| {
+            let task = run.task(task);
             let (id, attempt, attempts) = (task.id().into_owned(), task.attempt_count() + 1, task.max_attempts());
             Retry { id, attempts, attempt, left: due.since(now) }
         });
         sample.retries = retries.collect();
-        sample.run_retry = look.run_retry().map(|(retry, due)| (retry, due.since(now)));
+        sample.run_retry = run.run_retry().map(|(retry, due)| (retry, due.since(now)));
         sample
     }
 }

@@ -1,10 +1,10 @@
-//! SIGINT (Ctrl-C) and SIGTERM as things to wait for.
+//! SIGINT (Ctrl-C) and SIGTERM as futures.
 
 use std::io;
 
 use super::super::error::Exit;
 
-/// What asks the program to end.
+/// A signal that asks the program to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Signal {
     /// Ctrl-C.
@@ -20,7 +20,7 @@ impl Signal {
         }
     }
 
-    /// The reason that stands in the report of the run.
+    /// The reason in the report of the run.
     pub(in crate::cli) fn reason(self) -> &'static str {
         match self {
             Signal::Interrupt => "interrupted",
@@ -38,13 +38,13 @@ pub(in crate::cli) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// From here on the signals do not end the process. To be called inside a runtime.
+    /// From now on the signals do not end the process. Must be called inside a runtime.
     pub(in crate::cli) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// Waits for the next one. Cancel safe.
+    /// Waits for the next signal. Cancel safe.
     pub(in crate::cli) async fn next(&mut self) -> Signal {
         tokio::select! {
             Some(()) = self.interrupt.recv() => Signal::Interrupt,

@@ -1,5 +1,4 @@
-//! The text of the progress view: a line with a bar for the whole run, then the tasks that take
-//! long.
+//! The text of the progress view: a line with a bar for the whole run, then long-running tasks.
 
 use console::{measure_text_width, truncate_str};
 
@@ -81,7 +80,7 @@ fn bar(sample: &Sample, cells: usize, paint: Paint) -> String {
     format!("{}{}", paint.good(&"━".repeat(full)), paint.faint(&"─".repeat(cells - full)))
 }
 
-/// What a task waits for without holding anything.
+/// What a deferred task waits for.
 fn waits(wait: &Wait) -> String {
     let left = wait.left.map(format::ticking);
     match (&wait.event, left) {
@@ -92,7 +91,7 @@ fn waits(wait: &Wait) -> String {
     }
 }
 
-/// What a task says of its progress, and whether this is not its first attempt.
+/// The progress that a task reports, and its attempt if it is not the first.
 fn steps(run: &Running) -> String {
     let mut text = String::new();
     if let Some((done, total)) = run.progress {
@@ -107,7 +106,7 @@ fn steps(run: &Running) -> String {
 }
 
 fn countdown(retry: &Retry) -> String {
-    // Rounded up: at "0 s" it is tried.
+    // Rounded up: at "0 s" it is retried.
     let left = std::time::Duration::from_secs(retry.left.as_millis().div_ceil(1000) as u64);
     format!("  attempt {}/{} in {}", retry.attempt, retry.attempts, format::seconds(left))
 }

@@ -1,4 +1,4 @@
-//! The first failure of a run, with all that is known of it, and what to do next.
+//! The first failure of a run in detail, and what to do next.
 
 use std::fmt::Write;
 
@@ -14,12 +14,12 @@ use crate::run::TaskState;
 const NAMED: usize = 5;
 
 /// Why the run failed.
-pub(super) fn account(told: &RunOutput, ended: &Ended, paint: Paint) -> String {
+pub(super) fn report(output: &RunOutput, ended: &Ended, paint: Paint) -> String {
     let mut text = String::new();
     let report = &ended.report;
     // Writing to a string does not fail.
     let _ = match report.first_failure() {
-        Some(task) => write_failure(&mut text, task, told, ended, paint),
+        Some(task) => write_failure(&mut text, task, output, ended, paint),
         None => write!(text, "{} {}", paint.bad("error:"), report.halt_reason().unwrap_or("the run failed")),
     };
     text
@@ -28,7 +28,7 @@ pub(super) fn account(told: &RunOutput, ended: &Ended, paint: Paint) -> String {
 fn write_failure(
     text: &mut String,
     task: TaskReport<'_>,
-    told: &RunOutput,
+    output: &RunOutput,
     ended: &Ended,
     paint: Paint,
 ) -> std::fmt::Result {
@@ -54,18 +54,18 @@ fn write_failure(
             writeln!(text, "  {number} {}", format::first_line(&why))?;
         }
     }
-    let (held_up, others) = consequences(report, &task.id());
-    if !held_up.is_empty() {
-        let label = paint.faint("not run because of it:");
-        writeln!(text, "  {label} {}", format::some(&held_up, NAMED))?;
+    let (not_run, others) = consequences(report, &task.id());
+    if !not_run.is_empty() {
+        let label = paint.faint("not run as a result:");
+        writeln!(text, "  {label} {}", format::some(&not_run, NAMED))?;
     }
     if !others.is_empty() {
-        writeln!(text, "  {} {}", paint.faint("failed as well:"), format::some(&others, NAMED))?;
+        writeln!(text, "  {} {}", paint.faint("also failed:"), format::some(&others, NAMED))?;
     }
-    write!(text, "{} {}", paint.good("to run that part again:"), again(told, ended.number, plan.node(task.node()).id()))
+    write!(text, "{} {}", paint.good("to retry:"), retry_command(output, ended.number, plan.node(task.node()).id()))
 }
 
-/// A task that failed alone, with all that its failure says.
+/// The failure of a single task in detail.
 #[cfg(feature = "sqlite")]
 pub(in crate::cli) fn failed(task: &str, failure: &Failure, paint: Paint) -> String {
     let mut text = format!("{} task {} failed\n", paint.bad("error:"), paint.strong(&format!("`{task}`")));
@@ -75,7 +75,7 @@ pub(in crate::cli) fn failed(task: &str, failure: &Failure, paint: Paint) -> Str
     text
 }
 
-/// The message, then each cause on a line of its own.
+/// The message, then each cause on its own line.
 fn write_chain(text: &mut String, failure: &Failure) -> std::fmt::Result {
     match failure {
         Failure::Panic { message, location } => {
@@ -89,42 +89,43 @@ fn write_chain(text: &mut String, failure: &Failure) -> std::fmt::Result {
     failure.causes().iter().try_for_each(|cause| writeln!(text, "    caused by: {}", indented(cause)))
 }
 
-/// A message of several lines stays below its first.
+/// Indents the further lines of a message.
 fn indented(message: &str) -> String {
     message.trim_end().replace('\n', "\n      ")
 }
 
-/// The tasks that did not run because this one failed, and the others that failed.
+/// The tasks that did not run because this one failed, and the other failed tasks.
 fn consequences(report: &RunReport, id: &str) -> (Vec<String>, Vec<String>) {
-    let (mut held_up, mut others) = (Vec::new(), Vec::new());
+    let (mut not_run, mut others) = (Vec::new(), Vec::new());
     for task in report.tasks() {
         match task.state() {
             TaskState::UpstreamFailed => {
                 if let Some(Failure::UpstreamFailed { task: root }) = task.failure().as_deref()
                     && root == id
                 {
-                    held_up.push(task.id().into_owned());
+                    not_run.push(task.id().into_owned());
                 }
             }
             TaskState::Failed if task.id() != id => others.push(task.id().into_owned()),
             _ => {}
         }
     }
-    (held_up, others)
+    (not_run, others)
 }
 
-/// The command that runs the failed task and what comes after it: in the same run if it is kept.
-fn again(told: &RunOutput, number: Option<i64>, task: &str) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| told.plan.id().to_owned());
+/// The command that runs the failed task and everything downstream again, in the same run if it is
+/// stored.
+fn retry_command(output: &RunOutput, number: Option<i64>, task: &str) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| output.plan.id().to_owned());
     if let Some(number) = number {
         return format!("{} retry {number}", quoted(&program));
     }
-    let words = [program, "run".to_owned(), told.plan.id().to_owned(), "--from".to_owned(), task.to_owned()];
-    let words: Vec<String> = words.into_iter().chain(told.given.iter().cloned()).map(|word| quoted(&word)).collect();
+    let words = [program, "run".to_owned(), output.plan.id().to_owned(), "--from".to_owned(), task.to_owned()];
+    let words: Vec<String> = words.into_iter().chain(output.given.iter().cloned()).map(|word| quoted(&word)).collect();
     words.join(" ")
 }
 
-/// A word as a shell reads it.
+/// Quotes a word for a shell.
 pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -11,7 +11,7 @@ use crate::engine::{AttemptReport, RunReport, TaskReport};
 use crate::ops::Reason;
 
 /// The document, with a line break at its end.
-pub(super) fn document(told: &RunOutput, ended: &Ended, result: Option<Value>) -> String {
+pub(super) fn document(output: &RunOutput, ended: &Ended, result: Option<Value>) -> String {
     let report = &ended.report;
     let document = Document {
         number: ended.number,
@@ -22,7 +22,7 @@ pub(super) fn document(told: &RunOutput, ended: &Ended, result: Option<Value>) -
         logical_date: report.run().logical_date.to_string(),
         started: report.started().to_string(),
         ended: report.ended().to_string(),
-        params: params(told),
+        params: params(output),
         result,
         tasks: Tasks(report),
     };
@@ -31,7 +31,7 @@ pub(super) fn document(told: &RunOutput, ended: &Ended, result: Option<Value>) -
 
 #[derive(serde::Serialize)]
 struct Document<'a> {
-    /// Its number, if it is kept.
+    /// Its number, if it is stored.
     number: Option<i64>,
     run_id: &'a str,
     dag_id: &'a str,
@@ -47,7 +47,7 @@ struct Document<'a> {
     tasks: Tasks<'a>,
 }
 
-/// Written one after the other: there may be a million.
+/// Serialised one by one: there may be a million.
 struct Tasks<'a>(&'a RunReport);
 
 impl Serialize for Tasks<'_> {
@@ -60,8 +60,8 @@ impl Serialize for Tasks<'_> {
     }
 }
 
-fn params(told: &RunOutput) -> Map<String, Value> {
-    let values = told.plan.params().iter().zip(told.params.values());
+fn params(output: &RunOutput) -> Map<String, Value> {
+    let values = output.plan.params().iter().zip(output.params.values());
     values.map(|(param, value)| (param.name.to_owned(), param.json(value).unwrap_or(Value::Null))).collect()
 }
 
@@ -70,7 +70,7 @@ struct Task<'a> {
     id: Cow<'a, str>,
     state: &'static str,
     attempts: Vec<Attempt>,
-    /// Of a task that never ran, why; `null` for others.
+    /// Why a task never ran; `null` for others.
     reason: Option<Reason>,
 }
 

@@ -1,4 +1,4 @@
-//! A run that is over, told to people (stderr) and to programs (stdout).
+//! The summary of a run that has ended, for people (stderr) and for programs (stdout).
 
 mod failure;
 mod json;
@@ -15,23 +15,23 @@ use super::terminal::{Paint, Terminal};
 use super::{format, grid};
 use crate::run::{RunState, TaskState};
 
-/// Tells all that is to be told.
-pub(super) fn tell(told: &RunOutput, ended: &Ended, terminal: &Terminal) -> Result<(), CliError> {
+/// Prints the summary.
+pub(super) fn print_summary(output: &RunOutput, ended: &Ended, terminal: &Terminal) -> Result<(), CliError> {
     let report = &ended.report;
-    if !told.quiet {
+    if !output.quiet {
         terminal.note(&table::table(report, terminal));
         terminal.note(&last_line(ended, terminal.paint_stderr()));
     }
     if report.state() == RunState::Failed {
-        let account = failure::account(told, ended, terminal.paint_stderr());
-        terminal.note(&if told.quiet { account } else { format!("\n{account}") });
+        let failure = failure::report(output, ended, terminal.paint_stderr());
+        terminal.note(&if output.quiet { failure } else { format!("\n{failure}") });
     }
     if report.state() == RunState::Interrupted {
         terminal.note(&interruption(ended, terminal.paint_stderr()));
     }
     let result = result(ended)?;
-    if told.json {
-        terminal.print_json(&json::document(told, ended, result))?;
+    if output.json {
+        terminal.print_json(&json::document(output, ended, result))?;
     } else if let Some(result) = result {
         print(result, terminal)?;
     }
@@ -58,11 +58,11 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
         }
     };
     let state = grid::painted(report.state(), paint);
-    // Why it was interrupted takes a line of its own.
+    // The reason of an interruption has a line of its own.
     let reason = report.halt_reason().filter(|_| report.state() != RunState::Interrupted);
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let tasks = format::count(report.tasks().count(), "task");
-    let more = ended.number.map(|number| paint.faint(&format!("; `status {number}` tells more"))).unwrap_or_default();
+    let more = ended.number.map(|number| paint.faint(&format!("; `status {number}` shows more"))).unwrap_or_default();
     format!(
         "{}: {state}{reason} in {}, {tasks}{counts}{more}",
         paint.strong(report.plan().id()),
@@ -70,25 +70,25 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
     )
 }
 
-/// Why a run stopped before its end, and how it goes on.
+/// Why a run was interrupted, and how to resume it.
 fn interruption(ended: &Ended, paint: Paint) -> String {
     let reason = ended.report.halt_reason().unwrap_or("the run was interrupted");
     let error = format!("{} {reason}", paint.bad("error:"));
     match ended.number {
         Some(number) => {
             let program = std::env::args().next().unwrap_or_default();
-            format!("{error}\n{} {} resume {number}", paint.good("to go on with it:"), failure::quoted(&program))
+            format!("{error}\n{} {} resume {number}", paint.good("to resume:"), failure::quoted(&program))
         }
         None => error,
     }
 }
 
-/// What the run returned, if it ended well and returns anything.
+/// What the run returned, if it succeeded and returns anything.
 fn result(ended: &Ended) -> Result<Option<serde_json::Value>, CliError> {
     let ty = ended.report.plan().result_type();
     match &ended.result {
         Err(failure) if ended.report.is_success() => {
-            Err(CliError::Failure(format!("what the run returns could not be made: {failure}")))
+            Err(CliError::Failure(format!("the result of the run cannot be computed: {failure}")))
         }
         Ok(Some(value)) if ended.report.is_success() && ty.path() != "()" => match ty.json(value) {
             Ok(json) => Ok(Some(json)),
@@ -98,7 +98,7 @@ fn result(ended: &Ended) -> Result<Option<serde_json::Value>, CliError> {
     }
 }
 
-/// Prints a text as it is, anything else as JSON.
+/// Prints a string without quotes, anything else as JSON.
 pub(super) fn print(value: serde_json::Value, terminal: &Terminal) -> io::Result<()> {
     match value {
         serde_json::Value::String(text) if text.ends_with('\n') => terminal.print(&text),

@@ -11,7 +11,7 @@ use crate::dag::path_of;
 use crate::engine::RunReport;
 use crate::run::TaskState;
 
-/// With more rows nobody finds anything.
+/// A longer table is hard to read.
 const ROWS: usize = 60;
 
 pub(super) fn table(report: &RunReport, terminal: &Terminal) -> String {

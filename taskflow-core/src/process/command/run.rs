@@ -64,7 +64,7 @@ impl Spec {
         let both = async { (rest_of(&mut stdout).await, rest_of(&mut stderr).await) };
         let (out, err) = timeout(LEAVING, both).await.unwrap_or_default();
         if cancelled {
-            return Err(CommandError::new(format!("`{self}` was ended because the attempt was cancelled")));
+            return Err(CommandError::new(format!("`{self}` was terminated because the attempt was cancelled")));
         }
         self.judge(status, out, err, context)
     }

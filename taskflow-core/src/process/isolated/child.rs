@@ -28,14 +28,15 @@ const PACE: Duration = Duration::from_millis(100);
 pub(crate) fn serve() -> i32 {
     let Some(socket) = socket() else {
         eprintln!(
-            "error: this is how taskflow starts the process of an isolated task; there is nothing to do for it here"
+            "error: taskflow starts the processes of isolated tasks with this command; it does nothing when called by \
+             hand"
         );
         return 2;
     };
     match attempt(socket) {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("error: the process of an isolated task cannot do its work: {error}");
+            eprintln!("error: the process of an isolated task failed: {error}");
             1
         }
     }

@@ -175,8 +175,8 @@ impl Attempt {
             None => "it had to be killed".to_owned(),
         };
         let message = format!(
-            "the process of the task `{}` did not take up the attempt ({end}): `taskflow::process::child_main()` must come \
-             before everything else in `main`",
+            "the process of the task `{}` did not start the attempt ({end}): `taskflow::process::child_main()` must \
+             come before everything else in `main`",
             self.def.id
         );
         Failure::Error { chain: [message].into_iter().chain(stderr.last).collect(), retryable: false }

@@ -45,13 +45,13 @@ const PRINTED: u64 = 64 << 10;
 /// Answers the requests on stdin; returns the exit code of the process.
 pub(crate) fn serve_many() -> i32 {
     if io::stdin().is_terminal() {
-        eprintln!("error: this is how Spark starts the workers of taskflow; there is nothing to do for one here");
+        eprintln!("error: Spark starts the workers of taskflow with this command; it does nothing when called by hand");
         return 2;
     }
     match work() {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("error: a worker cannot do its work: {error}");
+            eprintln!("error: the worker failed: {error}");
             1
         }
     }

@@ -192,7 +192,7 @@ impl Work {
                 let Some(job) = self.jobs.remove(&number) else { return };
                 job.fail(|_| {
                     let mut chain = vec!["the Spark job of the attempt failed".to_owned(), reason.clone()];
-                    if reason.contains("did not come up") {
+                    if reason.contains("the worker did not start") {
                         let help = "is the program built for the machines of the cluster? A build for musl runs on any Linux: \
                                     `Executors::binary`";
                         chain.push(help.to_owned());

@@ -156,7 +156,7 @@ def make_work(job, binary, config, env, word, tries):
                     break
                 if not is_up or not last_try:
                     tail = printed.decode(errors="replace").strip().splitlines()[-5:]
-                    how = "the worker ended with %d" % code if is_up else "the worker did not come up (%d)" % code
+                    how = "the worker ended with %d" % code if is_up else "the worker did not start (exit code %d)" % code
                     raise RuntimeError("taskflow: " + ": ".join([how, *tail]))
                 # Nobody tries this partition again: what took the worker with it is answered so, and the others go on.
                 places = ends(said)

@@ -93,7 +93,8 @@ fn failure(what: impl Into<String>, why: &dyn ToString, retryable: bool) -> Fail
 
 impl Ground {
     fn prepare(of: &Executors) -> Result<Ground, Failure> {
-        let made = |error: io::Error| failure("the Spark driver has no directory to work in", &error, true);
+        let made =
+            |error: io::Error| failure("the working directory of the Spark driver cannot be created", &error, true);
         let python = Python::find(of)?;
         let directory = tempfile::Builder::new().prefix("taskflow-spark-").tempdir().map_err(made)?;
         let script = directory.path().join("taskflow_driver.py");
@@ -147,17 +148,17 @@ impl Driver {
         match timeout(COMING_UP, driver.events.recv()).await {
             Ok(Some(Event::Ready { application, ui })) => {
                 let ui = ui.map(|ui| format!(", shown at {ui}")).unwrap_or_default();
-                tracing::info!(target: "taskflow::spark", "the Spark application {application} is there{ui}");
+                tracing::info!(target: "taskflow::spark", "the Spark application {application} is ready{ui}");
                 Ok(driver)
             }
             Ok(Some(Event::Unready(failure))) => Err(driver.with_stderr(failure)),
             Ok(_) => Err(driver.with_stderr(Failure::Error {
-                chain: vec!["the Spark driver ended before it was up".to_owned()],
+                chain: vec!["the Spark driver ended before it was ready".to_owned()],
                 retryable: true,
             })),
             Err(_) => Err(driver.with_stderr(failure(
-                "the Spark driver does not come up",
-                &format!("it was waited for {} minutes", COMING_UP.as_secs() / 60),
+                "the Spark driver did not start",
+                &format!("it was not ready after {} minutes", COMING_UP.as_secs() / 60),
                 true,
             ))),
         }
@@ -272,8 +273,8 @@ async fn listen(stdout: ChildStdout, to: mpsc::UnboundedSender<Event>) {
         let event = match parsed {
             Line { ready: Some(application), ui, .. } => Event::Ready { application, ui },
             Line { missing: Some(text), .. } => Event::Unready(failure(
-                "the Spark driver needs `pyspark`, and its Python has none",
-                &format!("{text}; install it with `{INSTALL}`, or name the Python that has it in PYSPARK_PYTHON"),
+                "the Spark driver needs `pyspark`, which its Python does not have",
+                &format!("{text}; install it with `{INSTALL}`, or set PYSPARK_PYTHON to a Python that has it"),
                 false,
             )),
             Line { unready: Some(text), .. } => {

@@ -144,12 +144,13 @@ impl Executors {
                 let config = config.map_or_else(Config::global, |config| Ok(config.clone()));
                 let connection = config.and_then(|config| config.connection(name));
                 let connection = connection.map_err(|error| {
-                    let what = format!("the Spark cluster of the connection `{name}` is not known");
-                    let help = format!("give it as TASKFLOW_CONN_{}=spark://host:7077", name.to_uppercase());
+                    let what = format!("the connection `{name}` of the Spark cluster does not exist");
+                    let help =
+                        format!("define it, for example as TASKFLOW_CONN_{}=spark://host:7077", name.to_uppercase());
                     failed(vec![what, error.to_string(), help])
                 })?;
                 let master = master_of(&connection).ok_or_else(|| {
-                    failed(vec![format!("the connection `{name}` has no host: it is no Spark cluster")])
+                    failed(vec![format!("the connection `{name}` has no host, so it is not a Spark cluster")])
                 })?;
                 let conf = properties_of(&connection).map_err(|error| failed(vec![error.to_string()]))?;
                 (master, conf)
@@ -258,7 +259,7 @@ mod tests {
         }
         for bad in ["", "spark://", "spark://a", "spark://a:b", "http://a:1", "a:7077", "local[2"] {
             let failure = master(&Executors::new(bad), &config).unwrap_err();
-            assert!(failure.to_string().starts_with(&format!("`{bad}` is no master of Spark: ")), "{failure}");
+            assert!(failure.to_string().starts_with(&format!("`{bad}` is not a Spark master: ")), "{failure}");
             assert!(!failure.is_retryable());
         }
     }

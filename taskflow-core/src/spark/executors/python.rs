@@ -30,9 +30,10 @@ impl Python {
         let wanted = wanted.or_else(|| said("PYSPARK_DRIVER_PYTHON")).or_else(|| said("PYSPARK_PYTHON"));
         let wanted = wanted.unwrap_or_else(|| PathBuf::from("python3"));
         let program = which(&wanted).ok_or_else(|| {
-            let what = format!("the Spark driver needs Python, and there is no `{}`", wanted.display());
+            let what = format!("the Spark driver needs Python, but `{}` was not found", wanted.display());
             let help = format!(
-                "install Python 3.10 or newer and then Spark with `{INSTALL}`, or name the Python that has it in PYSPARK_PYTHON"
+                "install Python 3.10 or later and then Spark with `{INSTALL}`, or set PYSPARK_PYTHON to a Python that \
+                 has it"
             );
             Failure::Error { chain: vec![what, help], retryable: false }
         })?;

@@ -78,7 +78,7 @@ impl<R, A> SparkSubmit<R, A> {
     pub fn json_arg(mut self, value: &impl Serialize) -> Self {
         match serde_json::to_string(value) {
             Ok(json) => self.spec.args.push(json.into()),
-            Err(error) => panic!("a value for the job `{}` has no JSON: {error}", self.spec),
+            Err(error) => panic!("a value for the job `{}` cannot be written as JSON: {error}", self.spec),
         }
         self
     }

@@ -15,10 +15,10 @@ const OWN: [(&str, &str); 8] = [
     ("spark.submit.deployMode", "`.deploy_mode(..)`"),
     ("spark.eventLog.enabled", "`.event_log(..)`"),
     ("spark.eventLog.dir", "`.event_log(..)`"),
-    ("spark.yarn.submit.waitAppCompletion", "nothing: taskflow waits without it"),
-    ("spark.kubernetes.submission.waitAppCompletion", "nothing: taskflow waits without it"),
-    ("spark.kubernetes.driver.pod.name", "nothing: taskflow finds the driver by it"),
-    (super::properties::TAG, "nothing: taskflow finds the job by it"),
+    ("spark.yarn.submit.waitAppCompletion", "nothing, because taskflow waits without it"),
+    ("spark.kubernetes.submission.waitAppCompletion", "nothing, because taskflow waits without it"),
+    ("spark.kubernetes.driver.pod.name", "nothing, because taskflow finds the driver by it"),
+    (super::properties::TAG, "nothing, because taskflow finds the job by it"),
 ];
 
 /// # Errors
@@ -52,7 +52,7 @@ fn options(spec: &Spec, sort: Sort) -> Result<(), SparkError> {
             spec,
             "arguments",
             &app(""),
-            "nothing hands them to it; set a property with `.conf(..)` or a variable with `.env(..)`",
+            "it would not receive them; set a property with `.conf(..)` or a variable with `.env(..)`",
         ));
     }
     if matches!(sort, Sort::Scala | Sort::Sql) && spec.mode() == DeployMode::Cluster {
@@ -60,10 +60,10 @@ fn options(spec: &Spec, sort: Sort) -> Result<(), SparkError> {
         return Err(incompatible(spec, "cluster mode", &app(""), why));
     }
     if spec.python_driver && sort != Sort::Python {
-        return Err(incompatible(spec, "`.python_driver_on_worker()`", &app(""), "it is for Python"));
+        return Err(incompatible(spec, "`.python_driver_on_worker()`", &app(""), "it is for Python applications only"));
     }
     if spec.detach && spec.mode == Some(DeployMode::Client) {
-        let why = "the driver is a child of this process, and dies with it";
+        let why = "the driver is a child of this process and ends with it";
         return Err(incompatible(spec, "`.detach()`", "client mode", why));
     }
     for (flag, value) in &spec.flags {
@@ -88,16 +88,16 @@ fn properties(spec: &Spec) -> Result<(), SparkError> {
             return Err(invalid(spec, key, "a property of Spark begins with `spark.` and has no spaces".to_owned()));
         }
         if let Some((_, method)) = OWN.iter().find(|(own, _)| *own == key) {
-            return Err(invalid(spec, key, format!("it is not set as a property; in its place say {method}")));
+            return Err(invalid(spec, key, format!("it cannot be set as a property; use {method}")));
         }
         if let Some(before) = said.insert(key, what.clone()) {
-            return Err(incompatible(spec, &before, &what, "both set one property; leave one of them out"));
+            return Err(incompatible(spec, &before, &what, "both set the same property; remove one of the two"));
         }
     }
     for (key, _) in &spec.conf {
         if Redactor::is_secret_name(key) || is_key(key) {
-            let why = "its name gives a secret away; say `.secret_conf(key, name)` with the name of a secret of the configuration, \
-                       so that it is neither in the graph nor in a log";
+            let why = "it looks like a secret; use `.secret_conf(key, name)` with the name of a secret of the \
+                       configuration, which keeps it out of the graph and the logs";
             return Err(invalid(spec, key, why.to_owned()));
         }
     }
@@ -105,15 +105,16 @@ fn properties(spec: &Spec) -> Result<(), SparkError> {
         spec.env.iter().map(|(name, _)| (name, ())).chain(spec.secret_env.iter().map(|(name, _)| (name, ())))
     {
         if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(invalid(spec, name, "it is no name of a variable".to_owned()));
+            return Err(invalid(spec, name, "it is not a valid name of an environment variable".to_owned()));
         }
         if name == super::properties::RESULT {
-            return Err(invalid(spec, name, "taskflow sets it; say `.result::<T>()`".to_owned()));
+            return Err(invalid(spec, name, "taskflow sets it; use `.result::<T>()`".to_owned()));
         }
     }
     for (name, value) in &spec.env {
         if matches!(value, Text::Known(_)) && Redactor::is_secret_name(name) {
-            let why = "its name gives a secret away; say `.secret_env(variable, name)` with the name of a secret";
+            let why = "it looks like a secret; use `.secret_env(variable, name)` with the name of a secret of the \
+                       configuration";
             return Err(invalid(spec, name, why.to_owned()));
         }
     }
@@ -133,11 +134,7 @@ pub(super) fn together(spec: &Spec, master: &Master, mode: DeployMode) -> Result
     let cluster = mode == DeployMode::Cluster;
     let has = |wanted: Flag| spec.flags.iter().any(|(flag, _)| *flag == wanted);
     if cluster && matches!(master, Master::Local(_)) {
-        return wrong(
-            "cluster mode",
-            &at,
-            "its driver is always a child of this process; leave `.deploy_mode(..)` out",
-        );
+        return wrong("cluster mode", &at, "its driver is always a child of this process; remove `.deploy_mode(..)`");
     }
     if cluster && matches!(sort, Sort::Scala | Sort::Sql) {
         return wrong(
@@ -153,7 +150,7 @@ pub(super) fn together(spec: &Spec, master: &Master, mode: DeployMode) -> Result
         return wrong(
             "`.total_executor_cores(..)`",
             &at,
-            "it is for standalone clusters; elsewhere say `.num_executors(..)` and `.executor_cores(..)`",
+            "it is for standalone clusters; elsewhere, use `.num_executors(..)` and `.executor_cores(..)`",
         );
     }
     if has(Flag::DriverCores) && !cluster {
@@ -177,7 +174,7 @@ pub(super) fn together(spec: &Spec, master: &Master, mode: DeployMode) -> Result
         return wrong(
             "cluster mode",
             &format!("a Python job on {at}"),
-            "Spark refuses that; leave `.deploy_mode(..)` out, or say `.python_driver_on_worker()` to go around it",
+            "Spark refuses that; remove `.deploy_mode(..)`, or work around it with `.python_driver_on_worker()`",
         );
     }
     let texts = spec.conf.iter().map(|(key, text)| (".conf", key, text));
@@ -190,22 +187,26 @@ pub(super) fn together(spec: &Spec, master: &Master, mode: DeployMode) -> Result
             return wrong(
                 &format!("`{method}(\"{key}\", ..)` with the value `{text}`"),
                 "cluster mode on a standalone cluster",
-                "its master would put a variable of its own environment in the place of the value",
+                "its master would replace the value by a variable of its own environment",
             );
         }
     }
     if sort == Sort::Jar && spec.class.is_none() {
-        return wrong("cluster mode", "no `.class(..)`", "the master does not look into the jar");
+        return wrong("cluster mode", "no `.class(..)`", "the master does not read the main class from the jar");
     }
     if !spec.secret_conf.is_empty() {
         return wrong(
             "`.secret_conf(..)`",
             "cluster mode on a standalone cluster",
-            "Spark would put the secret into the command line of the driver; say `.secret_env(..)`",
+            "Spark would put the secret into the command line of the driver; use `.secret_env(..)`",
         );
     }
     if spec.proxy_user.is_some() {
-        return wrong("`.proxy_user(..)`", "cluster mode on a standalone cluster", "its REST server knows no users");
+        return wrong(
+            "`.proxy_user(..)`",
+            "cluster mode on a standalone cluster",
+            "its REST server does not support users",
+        );
     }
     Ok(())
 }

@@ -285,7 +285,7 @@ fn look(sender: &watch::Sender<Sight>, line: &str) {
 
 fn failed(spec: &Spec, status: ExitStatus, out: &OutputTail, err: &OutputTail) -> SparkError {
     let how = match (status.code(), status.signal()) {
-        (Some(0), _) => "without coming to its end".to_owned(),
+        (Some(0), _) => "because its script stopped early".to_owned(),
         (Some(code), _) => format!("with exit code {code}"),
         (None, signal) => format!("by {}", SignalName(signal.unwrap_or_default())),
     };

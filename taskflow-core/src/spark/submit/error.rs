@@ -26,8 +26,8 @@ pub enum SparkError {
     Waits(Interrupt),
     /// There is no Spark here.
     #[error(
-        "`{program}` is not found (looked for {}): install Spark with `pip install pyspark` and set SPARK_HOME, or say where it is \
-         with `.spark_home(..)` or the extra `spark-home` of the connection",
+        "`{program}` was not found (looked for {}): install Spark with `pip install pyspark` and set SPARK_HOME, or \
+         set its directory with `.spark_home(..)` or the extra `spark-home` of the connection",
         searched.join(", ")
     )]
     BinaryNotFound {
@@ -38,7 +38,8 @@ pub enum SparkError {
     },
     /// The text for the master is none.
     #[error(
-        "`{master}` is no master of Spark: {why}; write `local[*]`, `spark://host:7077`, `yarn` or `k8s://https://host:6443`"
+        "`{master}` is not a Spark master: {why}; write `local[*]`, `spark://host:7077`, `yarn` or \
+         `k8s://https://host:6443`"
     )]
     InvalidMaster {
         /// The text.
@@ -47,7 +48,7 @@ pub enum SparkError {
         why: String,
     },
     /// Nobody says where the job is to run.
-    #[error("it is not known where `{app}` is to run: {why}; say `.master(..)`, or give a connection of this name, for example \
+    #[error("no Spark master for `{app}`: {why}; set `.master(..)`, or define a connection of this name, for example \
              `TASKFLOW_CONN_{}=spark://host:7077`", connection.to_uppercase())]
     NoMaster {
         /// The application.
@@ -81,8 +82,8 @@ pub enum SparkError {
     },
     /// There is no such application.
     #[error(
-        "the application `{app}` is not there (looked in {folder}); give the path from there, or where it lies on all machines \
-             of the cluster, as `local:/path`"
+        "the application `{app}` does not exist (looked in {folder}); give a path relative to that directory, or \
+         `local:/path` for a file that exists on all machines of the cluster"
     )]
     ApplicationMissing {
         /// The path.
@@ -99,7 +100,7 @@ pub enum SparkError {
         why: String,
     },
     /// No master answers.
-    #[error("no master answers at {master}: {why}; is it running, and can it be reached from here?")]
+    #[error("the master {master} does not answer: {why}; is it running, and reachable from here?")]
     MasterUnreachable {
         /// The master.
         master: String,
@@ -108,9 +109,9 @@ pub enum SparkError {
     },
     /// The master is there, but no REST server at it.
     #[error(
-        "the master {master} takes no jobs for the cluster: {why}; its REST server is off unless `spark.master.rest.enabled` \
-             is true there, and where it does not listen at port 6066 `.rest_port(..)` or the extra `rest-port` of the \
-             connection says where"
+        "the master {master} does not accept jobs in cluster mode: {why}; set `spark.master.rest.enabled` to true \
+         there, and if its REST server does not listen on port 6066, set `.rest_port(..)` or the extra `rest-port` of \
+         the connection"
     )]
     RestUnreachable {
         /// The master.
@@ -120,8 +121,8 @@ pub enum SparkError {
     },
     /// The cluster does not let us in.
     #[error(
-        "{endpoint} answered with status {status}: it wants other credentials; give them as the password of the connection \
-             (sent as a bearer token)"
+        "{endpoint} rejected the credentials (status {status}); set them as the password of the connection, which is \
+         sent as a bearer token"
     )]
     AuthFailed {
         /// The address.
@@ -131,8 +132,9 @@ pub enum SparkError {
     },
     /// What answers is no master.
     #[error(
-        "{endpoint} is not the REST server of a Spark master (it said{got}); it listens at port 6066 where \
-             `spark.master.rest.enabled` is true: say `.rest_port(..)`, or the extra `rest-port` of the connection"
+        "{endpoint} is not the REST server of a Spark master (it answered{got}); that server listens on port 6066 if \
+         `spark.master.rest.enabled` is true; set another port with `.rest_port(..)` or the extra `rest-port` of the \
+         connection"
     )]
     NotAMaster {
         /// The address.
@@ -141,7 +143,7 @@ pub enum SparkError {
         got: String,
     },
     /// The cluster refused the job.
-    #[error("{endpoint} refused the job `{app}` with status {status}: {message}")]
+    #[error("{endpoint} rejected the job `{app}` with status {status}: {message}")]
     SubmitRejected {
         /// The application.
         app: String,
@@ -178,7 +180,7 @@ pub enum SparkError {
         said: Option<Said>,
     },
     /// The driver failed on the cluster.
-    #[error("the driver {id} of the job `{app}` ended as {state}{}", link.as_ref().map(|link| format!(" ({link})")).unwrap_or_default())]
+    #[error("the driver {id} of the job `{app}` ended with the state {state}{}", link.as_ref().map(|link| format!(" ({link})")).unwrap_or_default())]
     DriverFailed {
         /// The application.
         app: String,
@@ -194,7 +196,8 @@ pub enum SparkError {
     },
     /// The cluster does not know the driver any more.
     #[error(
-        "the driver of the job `{app}` ({id}) is lost: {why}; it is not known whether it succeeded, so look before it is run again"
+        "the driver of the job `{app}` ({id}) is lost: {why}; it may have succeeded, so check the cluster before you \
+         run it again"
     )]
     DriverLost {
         /// The application.
@@ -215,7 +218,7 @@ pub enum SparkError {
         id: String,
     },
     /// The attempt was cancelled.
-    #[error("the job `{app}` was ended because the attempt was cancelled{}", if *confirmed { "" } else { "; that it has ended is NOT confirmed" })]
+    #[error("the job `{app}` was killed because the attempt was cancelled{}", if *confirmed { "" } else { "; the cluster has NOT confirmed that it ended" })]
     Cancelled {
         /// The application.
         app: String,
@@ -223,7 +226,7 @@ pub enum SparkError {
         confirmed: bool,
     },
     /// A time limit is over.
-    #[error("the job `{app}` took longer than {limit:?} {}{}", phase(*of), if *confirmed { ", and was ended" } else { "; it was told to end, and that it has is NOT confirmed" })]
+    #[error("the job `{app}` took longer than {limit:?} {}{}", phase(*of), if *confirmed { " and was killed" } else { "; it was asked to end, and the cluster has NOT confirmed that it did" })]
     TimedOut {
         /// The application.
         app: String,
@@ -236,8 +239,8 @@ pub enum SparkError {
     },
     /// The job succeeded and left no result that can be read.
     #[error(
-        "the job `{app}` succeeded, and its result cannot be read from {path}: {why}; the job writes JSON to the path that it finds in \
-             the environment variable TASKFLOW_RESULT"
+        "the job `{app}` succeeded, but its result cannot be read from {path}: {why}; a job writes its result as JSON \
+         to the path in the environment variable TASKFLOW_RESULT"
     )]
     NoResult {
         /// The application.
@@ -249,7 +252,10 @@ pub enum SparkError {
     },
     /// What is to find the job again after a crash could not be stored: then it is not submitted,
     /// or ended.
-    #[error("the job `{app}` does not run, because what finds it again after a crash could not be stored: {why}")]
+    #[error(
+        "the job `{app}` was not submitted, because the record that identifies it after a crash could not be stored: \
+         {why}"
+    )]
     Intent {
         /// The application.
         app: String,

@@ -15,7 +15,8 @@ pub(super) async fn summary(folder: &str, application: &str) -> Option<EventSumm
         None => PathBuf::from(folder),
         Some(("file", path)) => PathBuf::from(path.strip_prefix("//").unwrap_or(path)),
         Some((scheme, _)) => {
-            tracing::warn!(target: "taskflow", "the event log is at a `{scheme}:` address, and only files are read for a summary");
+            tracing::warn!(target: "taskflow", "there is no summary of the event log, because it is at a `{scheme}:` \
+                                                address and only files are read");
             return None;
         }
     };

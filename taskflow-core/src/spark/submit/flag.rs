@@ -93,9 +93,9 @@ impl Sort {
             Sort::Count => value.parse::<u32>().is_ok_and(|count| count > 0),
         };
         let wanted = match self {
-            Sort::Text => "a text that is not empty",
-            Sort::Memory => "a size with a unit, as `512m` or `2g`",
-            Sort::Count => "a number, at least 1",
+            Sort::Text => "a string that is not empty",
+            Sort::Memory => "a size with a unit, such as `512m` or `2g`",
+            Sort::Count => "a number of at least 1",
         };
         (!fits).then(|| format!("`{value}` is not {wanted}"))
     }

@@ -129,7 +129,8 @@ impl Following<'_> {
                     Err(error)
                 }
                 Err(BackendError::Transient(why)) => {
-                    tracing::warn!(target: "taskflow", "no clear answer to the submission: {why}; looking whether it was taken");
+                    tracing::warn!(target: "taskflow", "no clear answer to the submission: {why}; checking whether it \
+                                                        was accepted");
                     // It may be on its way from now on, and no more from when it was intended.
                     self.record.keep(Stage::Intended { unclear: Some(self.context.now()) }).await?;
                     // Nowhere, after long enough: then it can be submitted by the next attempt,
@@ -176,7 +177,7 @@ impl Following<'_> {
                 }
                 Found::Nowhere if now.since(begun) >= IN_FLIGHT => return Ok(None),
                 Found::Undecided(why) if now.since(begun) >= PATIENCE => {
-                    let why = format!("whether it was submitted before cannot be said: {why}");
+                    let why = format!("it is unknown whether it was submitted before: {why}");
                     let id = format!("tag {}", self.job.tag);
                     return Err(SparkError::DriverLost { app: self.app(), id, why, retryable: false });
                 }
@@ -207,7 +208,7 @@ impl Following<'_> {
                     self.look_at_progress(id).await?;
                 }
                 JobState::Unknown(why) => {
-                    tracing::warn!(target: "taskflow", "what has become of the driver {id} is not known: {why}");
+                    tracing::warn!(target: "taskflow", "the state of the driver {id} is unknown: {why}");
                     let since = unclear.unwrap_or(now);
                     if now.since(since) >= PATIENCE {
                         return Err(self.lost(
@@ -250,7 +251,7 @@ impl Following<'_> {
         self.job_guard.let_go();
         self.progress = None;
         if state == JobState::Gone {
-            let why = "the cluster does not know it any more (its master was started anew, or has forgotten it)";
+            let why = "the cluster no longer knows it (its master was restarted, or has removed it from its list)";
             return Err(self.lost(id, why.to_owned(), true));
         }
         let (out, err, application) = self.tell_logs(id).await?;

@@ -127,7 +127,8 @@ fn in_a_thread(work: impl FnOnce() + Send + 'static) {
     let span = tracing::Span::current();
     let thread = std::thread::Builder::new().name("taskflow-spark-end".to_owned());
     if let Err(error) = thread.spawn(move || span.in_scope(work)) {
-        tracing::error!(target: "taskflow", "no thread to end a job on Spark with: {error}; it may run on");
+        tracing::error!(target: "taskflow", "cannot start a thread that kills a Spark job: {error}; the job may still \
+                                             be running");
     }
 }
 
@@ -145,7 +146,7 @@ impl JobGuardInner {
                 Found::Undecided(why) => {
                     tracing::error!(
                         target: "taskflow",
-                        "whether the job `{}` was submitted with the tag {} is not known ({why}): it may run on", self.job.spec, self.job.tag
+                        "it is unknown whether the job `{}` was submitted with the tag {} ({why}): it may be running", self.job.spec, self.job.tag
                     );
                     None
                 }
@@ -192,7 +193,8 @@ impl JobGuardInner {
         }
         tracing::error!(
             target: "taskflow",
-            "that the driver {id} of the job `{}` has ended is not confirmed (last seen: {last}): look at the cluster", self.job.spec
+            "the driver {id} of the job `{}` was asked to end but has not confirmed it (last state: {last}); check the \
+             cluster", self.job.spec
         );
         false
     }

@@ -77,7 +77,7 @@ impl Kubernetes {
             (404, Some(json)) if json["kind"] == "Status" => Ok(None),
             (200, Some(json)) if json["kind"] == "Pod" => Ok(Some(json)),
             (status, _) => Err(BackendError::Transient(format!(
-                "{} is no API of Kubernetes: status {status}{}",
+                "{} is not a Kubernetes API: status {status}{}",
                 self.api,
                 answer.excerpt()
             ))),
@@ -117,7 +117,7 @@ impl Kubernetes {
                 JobState::Failed { state: "Failed".to_owned(), said: Some(said) }
             }
             phase => JobState::Unknown(format!(
-                "its pod is {}, and its container `{}` has not ended",
+                "its pod is {}, but its container `{}` has not ended",
                 phase.unwrap_or("in no phase"),
                 self.container
             )),
@@ -167,7 +167,7 @@ impl Backend for Kubernetes {
         match self.pod(&name) {
             Ok(None) => Found::Nowhere,
             Ok(Some(pod)) if pod["metadata"]["labels"][LABEL] == job.tag.as_str() => Found::At(name),
-            Ok(Some(_)) => Found::Undecided(format!("the pod {name} is not of this job")),
+            Ok(Some(_)) => Found::Undecided(format!("the pod {name} does not belong to this job")),
             Err(BackendError::Transient(why)) => Found::Undecided(why),
             Err(BackendError::Permanent(error)) => Found::Undecided(error.to_string()),
         }

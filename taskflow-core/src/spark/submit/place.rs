@@ -66,7 +66,7 @@ impl Place {
             (None, Some(connection)) => master_of(connection)
                 .ok_or_else(|| no_master(spec, connection.name(), "the connection has no host".to_owned()))?
                 .parse()?,
-            (None, None) => return Err(no_master(spec, DEFAULT, "nothing says so".to_owned())),
+            (None, None) => return Err(no_master(spec, DEFAULT, "no master is set".to_owned())),
         };
         let text = |key: &str| -> Result<Option<String>, SparkError> {
             let Some(connection) = connection.filter(|connection| connection.extra_keys().any(|known| known == key))
@@ -127,7 +127,7 @@ impl Place {
     /// When it is nowhere; with the places that were looked at.
     pub(super) fn program(&self, name: &str) -> Result<Program, SparkError> {
         let mut searched = Vec::new();
-        let said = self.home.clone().map(|home| ("the Spark home that is said", home));
+        let said = self.home.clone().map(|home| ("the given Spark home", home));
         let homes = match said {
             Some(said) => vec![said],
             None => {

@@ -76,11 +76,11 @@ pub(super) fn result_path(spec: &Spec, context: &TaskContext, tag: &str) -> Resu
     }
     let wrong = |path: &Path, error: std::io::Error| SparkError::Config {
         app: spec.app.clone(),
-        why: format!("there is no place for its result at {}: {error}", path.display()),
+        why: format!("the directory of its result, {}, cannot be created: {error}", path.display()),
     };
     let folder = match &spec.result_dir {
         Some(folder) => folder.clone(),
-        None => context.artifact_dir().map_err(|error| wrong(Path::new("the directory of the run"), error))?,
+        None => context.artifact_dir().map_err(|error| wrong(Path::new("of the run"), error))?,
     };
     let folder = std::path::absolute(&folder).unwrap_or(folder);
     std::fs::create_dir_all(&folder).map_err(|error| wrong(&folder, error))?;
@@ -95,5 +95,6 @@ fn result<R: Value>(spec: &Spec, path: Option<&Path>) -> Result<R, SparkError> {
         Some(path) => std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?,
         None => "null".to_owned(),
     };
-    serde_json::from_str(&text).map_err(|error| wrong(format!("it is no {}: {error}", std::any::type_name::<R>())))
+    serde_json::from_str(&text)
+        .map_err(|error| wrong(format!("it is not a valid {}: {error}", std::any::type_name::<R>())))
 }

@@ -65,7 +65,7 @@ impl Standalone {
         let mut heard = Vec::new();
         for base in &self.rest {
             match self.ask_one(base, path, body) {
-                Ok(answer) if stands_by(&answer) => heard.push(format!("{base} stands by")),
+                Ok(answer) if stands_by(&answer) => heard.push(format!("{base} is on standby")),
                 Ok(answer) => return Ok((base.clone(), answer)),
                 Err(BackendError::Transient(why)) => heard.push(why),
                 Err(never) => return Err(never),
@@ -111,7 +111,7 @@ impl Standalone {
                 Err(BackendError::Permanent(refused(message, false)))
             }
             (413, _) => {
-                let message = "the request is larger than it takes (`spark.master.rest.maxRequestBodySize`)".to_owned();
+                let message = "the request is larger than `spark.master.rest.maxRequestBodySize`".to_owned();
                 Err(BackendError::Permanent(refused(message, false)))
             }
             (400..=499, Some(json)) => Err(BackendError::Permanent(refused(message(&json), false))),
@@ -147,7 +147,7 @@ impl Standalone {
             match self.page(&format!("{base}/json/")).map(|body| serde_json::from_str::<Value>(&body)) {
                 Ok(Ok(json)) if json["status"] == "ALIVE" => return Ok(json),
                 Ok(Ok(json)) => heard.push(format!("{base} is {}", json["status"])),
-                Ok(Err(error)) => heard.push(format!("{base} gives no JSON: {error}")),
+                Ok(Err(error)) => heard.push(format!("{base} does not return JSON: {error}")),
                 Err(why) => heard.push(why),
             }
         }
@@ -189,7 +189,7 @@ impl Standalone {
         if log.contains("Launch Command: ") || driver["state"] == "ERROR" {
             Ok(false)
         } else {
-            Err(format!("the log of the driver {id} has not begun yet"))
+            Err(format!("the log of the driver {id} is still empty"))
         }
     }
 }
@@ -199,7 +199,7 @@ fn stands_by(answer: &Value) -> bool {
 }
 
 fn message(answer: &Value) -> String {
-    answer["message"].as_str().unwrap_or("it does not say why").to_owned()
+    answer["message"].as_str().unwrap_or("no reason is given").to_owned()
 }
 
 impl Backend for Standalone {
@@ -232,13 +232,10 @@ impl Backend for Standalone {
             Some("FINISHED") => JobState::Succeeded,
             Some("KILLED") => JobState::Killed,
             Some(state @ ("FAILED" | "ERROR")) => JobState::Failed { state: state.to_owned(), said },
-            Some(state) => JobState::Unknown(format!("the master says that it is {state}")),
+            Some(state) => JobState::Unknown(format!("the master reports the state {state}")),
             None if answer["action"] == "SubmissionStatusResponse" => JobState::Gone,
             None => {
-                return Err(BackendError::Transient(format!(
-                    "the master answers something else: {}",
-                    message(&answer)
-                )));
+                return Err(BackendError::Transient(format!("unexpected answer of the master: {}", message(&answer))));
             }
         })
     }
@@ -264,8 +261,7 @@ impl Backend for Standalone {
                 class.as_ref().is_some_and(|class| driver["mainclass"].as_str().is_some_and(|main| main != class));
             is_late(driver) && !other
         };
-        let mut unclear =
-            forgotten.then(|| "the master does not remember all drivers that have ended since".to_owned());
+        let mut unclear = forgotten.then(|| "the master no longer lists all drivers that have ended since".to_owned());
         for driver in drivers("activedrivers").iter().chain(&ended).filter(may_be) {
             match self.has_tag(&overview, driver, &job.tag) {
                 Ok(true) => return Found::At(driver["id"].as_str().unwrap_or_default().to_owned()),
@@ -286,7 +282,7 @@ impl Backend for Standalone {
         let log = |which: &str| {
             let log = self.log(&worker, id, which, &format!("byteLength={END}"));
             log.unwrap_or_else(|error| {
-                tracing::warn!(target: "taskflow", "the {which} of the driver {id} cannot be had: {error}");
+                tracing::warn!(target: "taskflow", "the {which} of the driver {id} cannot be read: {error}");
                 String::new()
             })
         };

@@ -37,7 +37,7 @@ pub(super) fn submit(
     match (backend.find(job, job.since), handed_over) {
         (Found::At(id), _) => Ok(id),
         (Found::Nowhere, Err(error)) => Err(error),
-        (Found::Nowhere, Ok(())) => Err(BackendError::Transient("the cluster does not know it yet".to_owned())),
+        (Found::Nowhere, Ok(())) => Err(BackendError::Transient("the cluster does not list it yet".to_owned())),
         (Found::Undecided(why), _) => Err(BackendError::Transient(why)),
     }
 }

@@ -68,7 +68,8 @@ impl UnattendedWork for UnattendedJob {
                 job_guard.on_kill()();
             }
             Err(error) => {
-                tracing::error!(target: "taskflow", "the job {self} on Spark goes on, and cannot be ended: {error}");
+                tracing::error!(target: "taskflow", "the job {self} on Spark may still be running, because it cannot \
+                                                     be killed: {error}");
             }
         })
     }

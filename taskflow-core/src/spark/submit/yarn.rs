@@ -30,8 +30,9 @@ impl Yarn {
     /// When no resource manager is known, or there is no `spark-submit`.
     pub(super) fn new(app: &str, place: &Place) -> Result<Self, SparkError> {
         if place.managers.is_empty() {
-            let why = "on YARN in cluster mode the address of the resource manager is needed, to see what becomes of the job; say \
-                       `.resource_manager(\"http://host:8088\")`, or give the connection the extra `yarn_resourcemanager_webapp_address`";
+            let why = "cluster mode on YARN needs the address of the resource manager, to follow the job; set \
+                       `.resource_manager(\"http://host:8088\")`, or the extra `yarn_resourcemanager_webapp_address` \
+                       of the connection";
             return Err(SparkError::Config { app: app.to_owned(), why: why.to_owned() });
         }
         Ok(Yarn { place: place.clone(), program: place.program("spark-submit")? })
@@ -56,7 +57,7 @@ impl Yarn {
                 }
                 Ok(answer) => match serde_json::from_str(&answer.body) {
                     Ok(json) if answer.status < 500 => return Ok((answer.status, json)),
-                    _ if answer.body.contains("standby RM") => heard.push(format!("{base} stands by")),
+                    _ if answer.body.contains("standby RM") => heard.push(format!("{base} is on standby")),
                     _ => heard.push(format!("{base} answered with status {}{}", answer.status, answer.excerpt())),
                 },
             }
@@ -69,9 +70,9 @@ impl Yarn {
         match status {
             404 => Ok(None),
             _ if json["app"].is_object() => Ok(Some(json["app"].clone())),
-            _ => Err(BackendError::Transient(format!(
-                "the resource manager answers something else, with status {status}"
-            ))),
+            _ => {
+                Err(BackendError::Transient(format!("unexpected answer of the resource manager, with status {status}")))
+            }
         }
     }
 }
@@ -102,7 +103,7 @@ impl Backend for Yarn {
             ("FINISHED", "SUCCEEDED") => JobState::Succeeded,
             ("FINISHED", "FAILED") | ("FAILED", _) => failed("FAILED".to_owned()),
             ("FINISHED", "KILLED") | ("KILLED", _) => JobState::Killed,
-            (state, end) => JobState::Unknown(format!("the resource manager says that it is {state} ({end})")),
+            (state, end) => JobState::Unknown(format!("the resource manager reports the state {state} ({end})")),
         })
     }
 
@@ -122,7 +123,7 @@ impl Backend for Yarn {
             [] => Found::Nowhere,
             [app] => match app["id"].as_str() {
                 Some(id) => Found::At(id.to_owned()),
-                None => Found::Undecided("the resource manager answers something else".to_owned()),
+                None => Found::Undecided("unexpected answer of the resource manager".to_owned()),
             },
             several => Found::Undecided(format!("{} applications have the tag {}", several.len(), job.tag)),
         }

@@ -23,7 +23,7 @@ pub(super) const NOT_A_DATABASE: i32 = 26;
 
 /// Why a file cannot be a store.
 pub(super) const NO_DATABASE: &str = "the file is not a SQLite database, or its beginning was overwritten or cut off; \
-                                      restore a backup or move the file away; `db check` names the damage";
+                                      restore a backup or move the file away; `db check` lists the damage";
 
 /// The primary result code of SQLite, if the error is one of SQLite's.
 pub(super) fn code(error: &sqlx::Error) -> Option<i32> {
@@ -46,14 +46,14 @@ pub(super) fn explain(path: &Path, doing: Doing, error: &sqlx::Error) -> StoreEr
         None => error.to_string(),
     };
     let reason = match code(error) {
-        Some(FULL) => "the disk is full; make room, then resume the run".to_owned(),
-        Some(IO) => format!("the disk or file system reports an error ({said}); check it first"),
+        Some(FULL) => "the disk is full; free some space, then resume the run".to_owned(),
+        Some(IO) => format!("the disk or file system reports an error ({said}); check it, then try again"),
         Some(READ_ONLY) => {
             "the file or its directory is read-only; change the permissions or name another store".to_owned()
         }
         Some(CANNOT_OPEN) => cannot_open(path),
         Some(CORRUPT) => {
-            format!("the file is damaged ({said}); restore a backup or move the file away; `db check` names the damage")
+            format!("the file is damaged ({said}); restore a backup or move the file away; `db check` lists the damage")
         }
         Some(NOT_A_DATABASE) => NO_DATABASE.to_owned(),
         Some(BUSY) => {

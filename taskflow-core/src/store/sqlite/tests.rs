@@ -192,7 +192,7 @@ async fn a_file_that_is_no_store_says_so() {
     let place = path.display();
     let expected = format!(
         "cannot open the store {place}: the file is not a SQLite database, or its beginning was overwritten or cut off; restore a \
-         backup or move the file away; `db check` names the damage"
+         backup or move the file away; `db check` lists the damage"
     );
     assert_eq!(SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err().to_string(), expected);
     assert_eq!(SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap_err().to_string(), expected);
@@ -252,7 +252,7 @@ async fn half_a_file_is_an_error() {
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.set_len(size / part / 512 * 512 + 100).unwrap();
         let error = read_all(&path).await.unwrap_err().to_string();
-        assert!(error.contains("`db check` names the damage"), "{error}");
+        assert!(error.contains("`db check` lists the damage"), "{error}");
     }
 }
 
@@ -279,7 +279,7 @@ async fn garbage_in_the_middle_is_an_error_or_stays_within_values() {
     bytes[from..to].fill(0xA5);
     std::fs::write(&path, &bytes).unwrap();
     let error = read_all(&path).await.unwrap_err().to_string();
-    assert!(error.contains("`db check` names the damage"), "{error}");
+    assert!(error.contains("`db check` lists the damage"), "{error}");
     let store = open(&path).await;
     assert!(!store.check().await.unwrap().is_empty());
 }

@@ -15,7 +15,7 @@ fn the_dags_are_listed_with_their_parameters() {
     required 1 table*, offset Takes a table that must be named.
     skipping 2 Does nothing.
     tables 2 @daily table Counts the rows of a table.
-    * must be given
+    * required
     "#);
 }
 
@@ -38,11 +38,11 @@ fn a_dag_with_mistakes_is_listed_with_them_and_the_others_without() {
     insta::assert_snapshot!(binaries::masked(&said.stdout), @r#"
     dag tasks schedule parameters description
     ─
-    circle broken Goes round in a circle.
+    circle broken Contains a cycle.
     sound 1 Has nothing wrong.
     "#);
     assert!(said.stderr.starts_with("error: DAG `circle`"), "{}", said.stderr);
-    assert!(said.stderr.contains("goes round in a circle"), "{}", said.stderr);
+    assert!(said.stderr.contains("the graph has a cycle through `work`, `work_2`"), "{}", said.stderr);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_dag_with_mistakes_does_not_run_and_does_not_show() {
     for verb in ["run", "show"] {
         let said = call("cli_broken", &[verb, "circle"]);
         assert_eq!(said.code, Some(1), "{said:?}");
-        assert!(said.stderr.contains("goes round in a circle"), "{said:?}");
+        assert!(said.stderr.contains("the graph has a cycle through `work`, `work_2`"), "{said:?}");
     }
 }
 
@@ -146,16 +146,19 @@ fn every_value_that_is_not_allowed_is_refused_with_what_is() {
     };
     assert_eq!(
         refusals(&["--times", "9", "--name", "r2d2"]),
-        "error: --name: r2d2 does not match the pattern ^[A-Za-z ]+$\n\
-         error: --times: 9 is not in the range 1..=5\n"
+        "error: --name: `r2d2` does not match the pattern ^[A-Za-z ]+$\n\
+         error: --times: `9` is not in the range 1..=5\n"
     );
-    assert_eq!(refusals(&["--times", "often"]), "error: --times: often is no u32\n");
-    assert_eq!(refusals(&["--times=-1"]), "error: --times: -1 is no u32: invalid value: integer `-1`, expected u32\n");
-    assert_eq!(refusals(&["--param-output", "bold"]), "error: --param-output: bold is not one of plain, framed\n");
-    assert_eq!(refusals(&["--loud=perhaps"]), "error: --loud: perhaps is no bool\n");
+    assert_eq!(refusals(&["--times", "often"]), "error: --times: `often` is not a valid u32\n");
+    assert_eq!(
+        refusals(&["--times=-1"]),
+        "error: --times: `-1` is not a valid u32: invalid value: integer `-1`, expected u32\n"
+    );
+    assert_eq!(refusals(&["--param-output", "bold"]), "error: --param-output: `bold` is not one of plain, framed\n");
+    assert_eq!(refusals(&["--loud=perhaps"]), "error: --loud: `perhaps` is not a valid bool\n");
     assert_eq!(
         refusals(&["--day", "2026-02-30"]),
-        "error: --day: 2026-02-30 is no Date: `2026-02-30` is not a day such as 2026-01-31\n"
+        "error: --day: `2026-02-30` is not a valid Date: `2026-02-30` is not a day such as 2026-01-31\n"
     );
 }
 
