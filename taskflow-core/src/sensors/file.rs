@@ -12,7 +12,7 @@ use crate::value::TypeInfo;
 
 static DEF: TaskDef = TaskDef {
     id: "file_landed",
-    doc: "Waits until a file is there and has settled.",
+    doc: "Waits until a file exists and is no longer written to.",
     inputs: &[
         InputDef { name: "path", ty: TypeInfo::of::<String>() },
         InputDef { name: "settle", ty: TypeInfo::of::<Duration>() },
@@ -35,7 +35,7 @@ pub fn file_landed(path: impl IntoArg<String>, settle: impl IntoArg<Duration>) -
 
 fn look(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     let (path, settle) = (inputs.shared::<String>(0), inputs.shared::<Duration>(1));
-    let failed = |error: io::Error| BoxError::from(format!("cannot look at {path}: {error}"));
+    let failed = |error: io::Error| BoxError::from(format!("cannot check {path}: {error}"));
     let written = match std::fs::metadata(&*path).and_then(|meta| meta.modified()) {
         Ok(written) => written,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Interrupt::not_yet().into()),

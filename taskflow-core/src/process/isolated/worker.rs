@@ -45,13 +45,13 @@ const PRINTED: u64 = 64 << 10;
 /// Answers the requests on stdin; returns the exit code of the process.
 pub(crate) fn serve_many() -> i32 {
     if io::stdin().is_terminal() {
-        eprintln!("error: this is how Spark starts the workers of taskflow; there is nothing to do for one here");
+        eprintln!("error: Spark uses this argument to start the workers of taskflow; it does nothing on its own");
         return 2;
     }
     match work() {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("error: a worker cannot do its work: {error}");
+            eprintln!("error: a worker has failed: {error}");
             1
         }
     }
@@ -267,7 +267,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn answers_that_are_written_come_back_one_by_one(answers in vec(frames(), 0..10), cut in 0_usize..7) {
+        fn written_answers_are_read_back_one_by_one(answers in vec(frames(), 0..10), cut in 0_usize..7) {
             let mut written = Vec::new();
             for frames in &answers {
                 for frame in frames {
@@ -286,7 +286,7 @@ mod tests {
         }
 
         #[test]
-        fn a_request_is_read_as_it_was_made(frames in frames()) {
+        fn a_packed_request_is_read_back_unchanged(frames in frames()) {
             let request = request_of(&frames);
             let mut whole = &*request;
             let inside = wire::read(&mut whole).expect("it is there").expect("it is whole");
