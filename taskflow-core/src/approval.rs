@@ -84,7 +84,7 @@ impl<T: Value> Of<T> {
     const DEF: &'static TaskDef = &TaskDef {
         id: "ask",
         module: MODULE,
-        doc: "Waits until somebody has answered a question.",
+        doc: "Waits for the answer to a question.",
         inputs: &[InputDef { name: "question", ty: TypeInfo::of::<String>() }],
         output: TypeInfo::of_value::<Answer<T>>(),
         takes_context: true,
@@ -97,7 +97,7 @@ impl<T: Value> Of<T> {
 static APPROVE: TaskDef = TaskDef {
     id: "approve",
     module: MODULE,
-    doc: "Waits until somebody has approved; a rejection skips what follows.",
+    doc: "Waits for an approval; a rejection skips the downstream tasks.",
     inputs: &[InputDef { name: "question", ty: TypeInfo::of::<String>() }],
     output: TypeInfo::of_value::<Answer<Decision>>(),
     takes_context: true,
@@ -163,7 +163,7 @@ fn wait<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Result<
     let key = context.task_id();
     if context.waited() == 0 {
         let question = inputs.shared::<String>(0);
-        tracing::info!(target: "taskflow", "{question} (`release {} {key} --value ..` answers)", context.run_id());
+        tracing::info!(target: "taskflow", "{question} (answer with `release {} {key} --value ..`)", context.run_id());
     }
     let answer = context.wait_for(key)?;
     let payload = context.payload(key);

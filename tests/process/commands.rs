@@ -123,7 +123,7 @@ fn what_cannot_be_started_is_not_tried_again() {
 #[test]
 fn more_than_may_be_captured_is_a_failure() {
     let failed = failure(Command::script("printf %2000d 1").capture_up_to(1024));
-    assert!(failed.to_string().contains("wrote 2.0 KiB to stdout, and at most 1.0 KiB are captured"), "{failed}");
+    assert!(failed.to_string().contains("wrote 2.0 KiB to stdout, but at most 1.0 KiB are captured"), "{failed}");
 }
 
 #[test]
@@ -178,7 +178,9 @@ fn commands_of_one_id_are_a_mistake_of_the_graph() {
 }
 
 #[test]
-#[should_panic(expected = "it goes inside a `#[dag]` function; inside a task it is `Command::new(..).run(ctx).await`")]
+#[should_panic(
+    expected = "outside a `#[dag]` function, where it would add a node; inside a task, use `Command::new(..).run(ctx).await`"
+)]
 fn a_command_outside_of_a_dag_says_where_it_belongs() {
     let _ = command("it", Command::new("true"));
 }

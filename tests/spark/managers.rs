@@ -191,12 +191,12 @@ fn what_yarn_says_counts_and_not_the_exit_code() {
     let manager = Manager::start([failed], yarn);
     let spark = manager.submitter("spark.yarn.tags", 1);
     let error = awaited(on_yarn(&manager, &spark), &config).unwrap_err();
-    assert_eq!(error.said(), Some("User class threw exception"));
-    // It says so, and there is none.
+    assert_eq!(error.output(), Some("User class threw exception"));
+    // `spark-submit` reports a failure, and the cluster has no application.
     let manager = Manager::start([], yarn);
     let spark = manager.submitter("spark.no.such", 1);
     let error = awaited(on_yarn(&manager, &spark), &config).unwrap_err();
-    assert!(error.said().is_some_and(|said| said.ends_with("said at the end")), "{error:?}");
+    assert!(error.output().is_some_and(|said| said.ends_with("said at the end")), "{error:?}");
     // It vanishes.
     let manager = Manager::start([], yarn);
     let spark = manager.submitter("spark.yarn.tags", 0);
@@ -231,11 +231,13 @@ fn answers_that_say_nothing_are_waited_out() {
 }
 
 #[test]
-fn a_cluster_that_does_not_let_us_in_or_is_none_is_said_before_anything_is_submitted() {
+fn denied_access_and_a_missing_cluster_are_reported_before_anything_is_submitted() {
     let config = Config::builder().build().unwrap();
-    for (status, wanted) in
-        [(401, "rejected the credentials"), (403, "rejected the credentials"), (404, "answered with status 404")]
-    {
+    for (status, wanted) in [
+        (401, "denied access with status 401"),
+        (403, "denied access with status 403"),
+        (404, "answered with status 404"),
+    ] {
         let manager = Manager::start([], yarn);
         locked(&manager.known).refuses = Some(status);
         let spark = manager.submitter("spark.yarn.tags", 0);
@@ -247,7 +249,7 @@ fn a_cluster_that_does_not_let_us_in_or_is_none_is_said_before_anything_is_submi
         locked(&manager.known).refuses = Some(status);
         let spark = manager.submitter("spark.kubernetes.driver.pod.name", 0);
         let error = on_kubernetes(&manager, &spark).unwrap_err();
-        let wanted = if status == 404 { "is not a Kubernetes API" } else { wanted };
+        let wanted = if status == 404 { "is not the API server of Kubernetes" } else { wanted };
         assert!(error.to_string().contains(wanted), "{error}");
         assert_eq!(locked(&manager.known).names.len(), 0);
     }
@@ -286,7 +288,7 @@ fn a_pod_is_judged_by_the_container_of_its_driver() {
     let manager = Manager::start([pod("Failed", &ends(3))], kubernetes);
     let spark = manager.submitter("spark.kubernetes.driver.pod.name", 0);
     let error = on_kubernetes(&manager, &spark).unwrap_err();
-    assert!(error.said().is_some_and(|said| said.contains("exit code 3")), "{error:?}");
+    assert!(error.output().is_some_and(|said| said.contains("exit code 3")), "{error:?}");
 }
 
 #[test]

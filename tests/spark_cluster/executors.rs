@@ -257,7 +257,7 @@ fn another_build_of_the_program_can_be_shipped_and_one_that_is_none_is_told() {
 
     let (message, causes) = failure(shipped("/bin/true"));
     assert_eq!(message, "the Spark job of the attempt failed");
-    assert_eq!(causes[0], "the worker did not start (exit code 0)");
+    assert_eq!(causes[0], "the worker did not start (0)");
     assert!(causes[1].contains("A build for musl runs on any Linux: `Executors::binary`"), "{causes:?}");
     let (message, causes) = failure(shipped("/nowhere/program"));
     assert!(message.contains("/nowhere/program"), "{message} {causes:?}");
@@ -317,8 +317,8 @@ fn what_is_missing_is_named_with_the_command_that_brings_it() {
     let mut nobody = home.program(&Spark { home: PathBuf::new(), python: "python3".into() }, &words);
     nobody.env("SPARK_TEST_MASTER", "spark://127.0.0.1:1");
     let (message, _) = failure(nobody);
-    let expected = "no master answers at spark://127.0.0.1:1: 127.0.0.1:1: Connection refused (os error 111); is it running, and \
-                    can it be reached from here?";
+    let expected = "no master responds at spark://127.0.0.1:1: 127.0.0.1:1: Connection refused (os error 111); check that it is \
+                    running and reachable from this machine";
     assert_eq!(message, expected);
 }
 
@@ -349,7 +349,7 @@ fn a_worker_says_that_it_is_there_and_ends_when_it_is_told_so() {
     let nonsense = [&5_u64.to_le_bytes()[..], b"12345"].concat();
     let (code, answers, said) = worker(&nonsense, false);
     assert_eq!((code, &*answers), (Some(1), &greeting[..]));
-    assert!(said.starts_with("error: the worker failed: "), "{said}");
+    assert!(said.starts_with("error: a worker has failed: "), "{said}");
 }
 
 #[task]
@@ -444,7 +444,9 @@ fn a_program_without_the_door_for_workers_is_told_so() {
     let report = sums::run().start().expect("it is right").wait();
     let failure = report.task("double[0]").and_then(|task| task.failure().map(|failure| failure.to_string()));
     assert!(
-        failure.as_deref().is_some_and(|it| it.contains("does not call `taskflow::process::child_main()`")),
+        failure
+            .as_deref()
+            .is_some_and(|it| it.contains("need `main` of this program to call `taskflow::process::child_main()`")),
         "{failure:?}"
     );
 }

@@ -150,8 +150,11 @@ fn a_python_job_fails_with_its_traceback_or_its_exit_code() {
     let error =
         awaited(small(&file("raises.py", "def load():\n    raise ValueError('no rows')\nload()\n"))).unwrap_err();
     assert_eq!((error.exit_code(), error.is_retryable()), (Some(1), true));
-    let said = error.said().unwrap();
-    assert!(said.starts_with("Traceback (most recent call last):") && said.ends_with("ValueError: no rows"), "{said}");
+    let output = error.output().unwrap();
+    assert!(
+        output.starts_with("Traceback (most recent call last):") && output.ends_with("ValueError: no rows"),
+        "{output}"
+    );
     let error = awaited(small(&file("exits.py", "import sys\nsys.exit(3)\n"))).unwrap_err();
     assert_eq!(error.exit_code(), Some(3));
 }
@@ -165,22 +168,22 @@ fn a_task_that_raises_on_an_executor_fails_the_job_with_its_traceback() {
                spark.sparkContext.parallelize([1, 2, 3], 1).map(half).collect()\n";
     let error = awaited(small(&file("divides.py", app))).unwrap_err();
     assert_eq!(error.exit_code(), Some(1));
-    assert!(error.said().unwrap().contains("ZeroDivisionError"), "{error:?}");
+    assert!(error.output().unwrap().contains("ZeroDivisionError"), "{error:?}");
 }
 
 #[test]
 fn a_jar_in_client_mode_gives_its_result_or_its_exit_code_or_what_it_throws() {
     let _turn = turn();
     let job = |how: &str| small(jar().to_str().unwrap()).class("Job").arg(how);
-    let ok = awaited(job("ok").result::<u64>()).unwrap_or_else(|error| panic!("{error}: {:?}", error.said()));
+    let ok = awaited(job("ok").result::<u64>()).unwrap_or_else(|error| panic!("{error}: {:?}", error.output()));
     assert_eq!((ok.result, ok.last_line.as_str()), (100, "counted 100"));
     assert_eq!(awaited(job("exit")).unwrap_err().exit_code(), Some(3));
     let error = awaited(job("throw")).unwrap_err();
     assert_eq!(error.exit_code(), Some(1));
-    assert!(error.said().unwrap().contains("IllegalStateException: no such table"), "{error:?}");
+    assert!(error.output().unwrap().contains("IllegalStateException: no such table"), "{error:?}");
     let error = awaited(job("ok").class("NoSuchClass")).unwrap_err();
     assert_eq!((error.exit_code(), error.is_retryable()), (Some(101), false));
-    assert!(error.said().unwrap().contains("Failed to load class NoSuchClass"), "{error:?}");
+    assert!(error.output().unwrap().contains("Failed to load class NoSuchClass"), "{error:?}");
 }
 
 #[test]
@@ -194,7 +197,7 @@ fn a_jar_runs_in_the_cluster_and_its_submission_is_found_again_by_its_tag() {
         if first { Answer::Cut } else { Answer::Of(status, body) }
     });
     let job = in_the_cluster("ok").rest_port(proxy.port).result_dir(cluster.folder()).result::<u64>();
-    let job = awaited(job).unwrap_or_else(|error| panic!("{error}: {:?}", error.said()));
+    let job = awaited(job).unwrap_or_else(|error| panic!("{error}: {:?}", error.output()));
     assert_eq!((job.result, job.last_line.as_str()), (100, "counted 100"));
     assert!(job.submission_id.unwrap().starts_with("driver-"));
     assert!(job.application_id.unwrap().starts_with("app-"));
@@ -207,7 +210,7 @@ fn a_driver_that_fails_says_why_and_one_that_is_out_of_time_is_killed() {
     let error = awaited(in_the_cluster("exit")).unwrap_err();
     assert!(matches!(&error, SparkError::DriverFailed { state, .. } if state == "FAILED"), "{error}");
     let error = awaited(in_the_cluster("throw")).unwrap_err();
-    assert!(error.said().unwrap().contains("IllegalStateException: no such table"), "{error:?}");
+    assert!(error.output().unwrap().contains("IllegalStateException: no such table"), "{error:?}");
     let error = awaited(in_the_cluster("ok").class("NoSuchClass")).unwrap_err();
     assert!(matches!(error, SparkError::IncompatibleOptions { .. } | SparkError::DriverFailed { .. }), "{error}");
     let error = awaited(in_the_cluster("sleep").run_timeout(Duration::from_secs(2))).unwrap_err();
@@ -235,15 +238,15 @@ fn a_jar_that_no_worker_can_read_is_said_with_the_reason() {
     let job = job.rest_port(cluster.rest_port).ui_port(cluster.ui_port).memory("512m");
     let error = awaited(job).unwrap_err();
     assert!(matches!(&error, SparkError::DriverFailed { state, .. } if state == "ERROR"), "{error}");
-    assert!(error.said().is_some_and(|said| said.contains("Connection refused")), "{error:?}");
+    assert!(error.output().is_some_and(|said| said.contains("Connection refused")), "{error:?}");
 }
 
 #[test]
-fn a_master_without_a_rest_server_is_said_before_anything_is_submitted() {
+fn a_master_without_a_rest_server_is_reported_before_anything_is_submitted() {
     let (cluster, _turn) = turn();
-    // At one nobody listens; the other speaks HTTP, but is for people.
+    // Nothing listens at the first port; the other one is the web UI.
     for (port, wanted) in [
-        (1, "its REST server is off unless `spark.master.rest.enabled`"),
+        (1, "it must be enabled there with `spark.master.rest.enabled`"),
         (cluster.ui_port, "is not the REST server of a Spark master"),
     ] {
         let error = awaited(in_the_cluster("ok").rest_port(port)).unwrap_err();
@@ -332,22 +335,22 @@ fn sql_runs_up_to_the_statement_that_fails() {
     assert_eq!(ok.last_line, "seven");
     let error = awaited(small(&file("bad.sql", "SELECT 1;\nSELECT * FROM no_such_table;\nSELECT 2;\n"))).unwrap_err();
     assert_eq!(error.exit_code(), Some(1));
-    assert!(error.said().unwrap().contains("no_such_table"), "{error:?}");
+    assert!(error.output().unwrap().contains("no_such_table"), "{error:?}");
 }
 
 #[test]
 fn a_scala_script_fails_when_it_throws_and_when_it_does_not_compile() {
     let _turn = turn();
     let text = "import spark.implicits._\ncase class Row(n: Int)\nval rows = Seq(Row(1), Row(2)).toDS()\nprintln(\"rows \" + rows.count())\n";
-    let ok = awaited(small(&file("ok.scala", text))).unwrap_or_else(|error| panic!("{error}: {:?}", error.said()));
+    let ok = awaited(small(&file("ok.scala", text))).unwrap_or_else(|error| panic!("{error}: {:?}", error.output()));
     assert_eq!(ok.last_line, "rows 2");
     let throws = "println(\"before\")\nthrow new IllegalStateException(\"no rows\")\nprintln(\"after\")\n";
     let error = awaited(small(&file("throws.scala", throws))).unwrap_err();
     assert_eq!(error.exit_code(), Some(1), "{error:?}");
-    assert!(error.said().unwrap().contains("no rows") && !error.said().unwrap().contains("after"), "{error:?}");
+    assert!(error.output().unwrap().contains("no rows") && !error.output().unwrap().contains("after"), "{error:?}");
     let error = awaited(small(&file("broken.scala", "println(\"before\")\nval x: Int = \"text\"\n"))).unwrap_err();
     assert_eq!(error.exit_code(), Some(1), "{error:?}");
-    assert!(error.said().unwrap().contains("type mismatch"), "{error:?}");
+    assert!(error.output().unwrap().contains("type mismatch"), "{error:?}");
 }
 
 /// The drivers of which the master says this.

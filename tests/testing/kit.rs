@@ -255,7 +255,10 @@ fn a_cancelled_run_knows_why_its_tasks_were_cancelled_after_a_crash() {
     let outcome = stubbed().takes(load {}, HOUR).cancel_after(10).crash_after(14).run();
     outcome.assert_run(RunState::Cancelled);
     for task in outcome.report().tasks().filter(|task| task.state() == TaskState::Cancelled) {
-        assert!(task.failure().is_some_and(|failure| failure.to_string().contains("the test says so")), "{task:?}");
+        assert!(
+            task.failure().is_some_and(|failure| failure.to_string().contains("cancelled by the test")),
+            "{task:?}"
+        );
     }
 }
 
@@ -335,7 +338,7 @@ fn the_same_seed_makes_the_same_run() {
 }
 
 #[test]
-fn a_test_that_names_what_is_not_there_is_told_what_is() {
+fn a_test_that_names_something_missing_lists_what_exists() {
     let error = Test::new(nightly {})
         .param("dya", 1_u32)
         .param("region", 1_u32)
@@ -344,16 +347,16 @@ fn a_test_that_names_what_is_not_there_is_told_what_is() {
         .try_run()
         .expect_err("four mistakes");
     insta::assert_snapshot!(error, @"
-    the test is not about this DAG:
-    - the DAG `nightly` has no parameter `dya`; there are `day: Date`, `region: String`
-    - the parameter `region` of `nightly` is a String, not a u32; there are `day: Date`, `region: String`
+    the test does not match the DAG:
+    - the DAG `nightly` has no parameter `dya`; its parameters are `day: Date`, `region: String`
+    - the parameter `region` of `nightly` is a String, not a u32; its parameters are `day: Date`, `region: String`
     - the DAG `nightly` has no task `laod`; did you mean `load`?
     - the DAG `nightly` does not call the task `poll`
     ");
     let error = Test::new(mapped {}).try_run().expect_err("a parameter is missing");
     insta::assert_snapshot!(error, @r#"
-    the test is not about this DAG:
-    - the parameter `n` of `mapped`, a u32, has no default: give it with `.param("n", ..)`
+    the test does not match the DAG:
+    - the parameter `n` of `mapped`, a u32, has no default: set it with `.param("n", ..)`
     "#);
 }
 

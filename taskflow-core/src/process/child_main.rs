@@ -17,12 +17,12 @@ static OPEN: AtomicBool = AtomicBool::new(false);
 /// If this process was started to run attempts, runs them and exits. Otherwise returns at once.
 ///
 /// A task with `isolation = "process"` runs in another process of the same program, and so do
-/// workers on executors of Spark. [`main!`] handles this automatically. A custom `main` calls this
+/// workers on Spark executors. [`main!`] handles this automatically. A custom `main` must call this
 /// function first, before it reads arguments, starts threads or installs a subscriber:
 ///
 /// ```
 /// taskflow::process::child_main();
-/// // what the program does
+/// // the rest of the program
 /// ```
 ///
 /// If `main` cannot be changed, as in tests, `run().in_process(true)` and `run_sequentially` run
@@ -34,11 +34,11 @@ pub fn child_main() {
     #[cfg(unix)]
     {
         let mut arguments = std::env::args_os().skip(1);
-        let word = arguments.next().filter(|_| arguments.len() == 0);
-        if word.as_ref().is_some_and(|word| word == MODE) {
+        let mode = arguments.next().filter(|_| arguments.len() == 0);
+        if mode.as_ref().is_some_and(|mode| mode == MODE) {
             std::process::exit(super::isolated::serve());
         }
-        if word.is_some_and(|word| word == WORKER) {
+        if mode.is_some_and(|mode| mode == WORKER) {
             std::process::exit(super::isolated::serve_many());
         }
     }

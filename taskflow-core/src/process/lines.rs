@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 
 /// The longest line that is logged, in bytes.
 const LONGEST: usize = 16 * 1024;
-/// How many of the last lines are stored for messages.
+/// How many of the last lines are kept for error messages.
 const LAST: usize = 5;
 /// Messages of allocators and libraries about lack of memory.
 const WANT: [&str; 4] = ["memory allocation of", "Cannot allocate memory", "std::bad_alloc", "out of memory"];
@@ -55,16 +55,16 @@ pub(crate) fn follow(source: impl AsyncRead + Send + Unpin + 'static, stream: St
     follow_with(source, wanted, move |line| log_line(stream, line))
 }
 
-/// Like [`follow`], with `say` instead of the log.
+/// Like [`follow`], but calls `each` instead of logging the line.
 pub(crate) fn follow_with(
     source: impl AsyncRead + Send + Unpin + 'static,
     wanted: usize,
-    say: impl FnMut(&str) + Send + 'static,
+    each: impl FnMut(&str) + Send + 'static,
 ) -> Following {
-    Following(tokio::spawn(listen(source, wanted, say).in_current_span()))
+    Following(tokio::spawn(listen(source, wanted, each).in_current_span()))
 }
 
-async fn listen(mut source: impl AsyncRead + Unpin, wanted: usize, mut say: impl FnMut(&str)) -> StreamTail {
+async fn listen(mut source: impl AsyncRead + Unpin, wanted: usize, mut each: impl FnMut(&str)) -> StreamTail {
     let (mut tail, mut line) = (StreamTail::default(), Line::default());
     let mut buffer = vec![0; 8 * 1024];
     loop {
@@ -84,14 +84,14 @@ async fn listen(mut source: impl AsyncRead + Unpin, wanted: usize, mut say: impl
             line.push(part);
             if part.ends_with(b"\n") {
                 let line = line.take();
-                say(&line);
+                each(&line);
                 tail.remember(line);
             }
         }
     }
     if !line.is_empty() {
         let line = line.take();
-        say(&line);
+        each(&line);
         tail.remember(line);
     }
     tail
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_backtrace_does_not_hide_what_was_said_before_it() {
+    async fn a_backtrace_does_not_hide_the_lines_before_it() {
         let output =
             b"memory allocation of 9 bytes failed\nstack backtrace:\n   0: a::b\n      at /src/lib.rs:1\nnote: more";
         let tail = tail_of(output, 0).await;

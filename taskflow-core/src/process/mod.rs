@@ -61,6 +61,6 @@ pub(crate) async fn run_isolated(
     _control: std::sync::Arc<crate::task::AttemptControl>,
 ) -> crate::task::Outcome {
     let message =
-        format!("the task `{}` is isolated, which is supported on Unix only; `.in_process(true)` runs it here", def.id);
+        format!("the task `{}` is isolated, which is supported only on Unix; run it with `.in_process(true)`", def.id);
     crate::base::Failure::Error { chain: vec![message], retryable: false }.into()
 }

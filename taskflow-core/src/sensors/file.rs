@@ -12,7 +12,7 @@ use crate::value::TypeInfo;
 
 static DEF: TaskDef = TaskDef {
     id: "file_landed",
-    doc: "Waits until a file is there and has settled.",
+    doc: "Waits until a file exists and is no longer written to.",
     inputs: &[
         InputDef { name: "path", ty: TypeInfo::of::<String>() },
         InputDef { name: "settle", ty: TypeInfo::of::<Duration>() },

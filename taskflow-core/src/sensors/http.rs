@@ -14,7 +14,7 @@ use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, Task
 use crate::value::{Constant, TypeInfo};
 
 /// The time limit of a request.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The response of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ struct Wanted(fn(&HttpAnswer) -> bool);
 
 static DEF: TaskDef = TaskDef {
     id: "http_answers",
-    doc: "Waits until an endpoint answers as it is to.",
+    doc: "Waits until an endpoint returns the expected response.",
     inputs: &[
         InputDef { name: "url", ty: TypeInfo::of::<String>() },
         InputDef { name: "wanted", ty: TypeInfo::of::<&'static str>() },
@@ -86,7 +86,7 @@ pub fn http_where(url: impl IntoArg<String>, wanted: fn(&HttpAnswer) -> bool) ->
 fn ask(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     let (url, wanted) = (inputs.shared::<String>(0), inputs.shared::<Wanted>(1));
     let address = Address::new(&url)?;
-    let answer = match http::get(&address, PATIENCE) {
+    let answer = match http::get(&address, TIMEOUT) {
         Ok(Answer { status, .. }) if matches!(status, 401 | 403) => {
             return Err(BoxError::from(format!("{address} rejected the credentials (status {status})")));
         }

@@ -10,11 +10,11 @@ use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, Task
 use crate::value::TypeInfo;
 
 /// The time limit of a connection attempt.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 static DEF: TaskDef = TaskDef {
     id: "port_open",
-    doc: "Waits until a TCP connection to an address can be made.",
+    doc: "Waits until a TCP connection to an address succeeds.",
     inputs: &[InputDef { name: "address", ty: TypeInfo::of::<String>() }],
     output: TypeInfo::of_value::<String>(),
     body: Body::Sync(connect),
@@ -34,10 +34,10 @@ fn connect(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     let address = inputs.shared::<String>(0);
     let port = address.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
     if !matches!(port, Some(Ok(_))) {
-        return Err(format!("`{address}` is not the address of a server: write `host:port`").into());
+        return Err(format!("`{address}` is not a valid address: write `host:port`").into());
     }
     let mut found = address.to_socket_addrs().into_iter().flatten();
-    if found.any(|place| TcpStream::connect_timeout(&place, PATIENCE).is_ok()) {
+    if found.any(|place| TcpStream::connect_timeout(&place, TIMEOUT).is_ok()) {
         return Ok(Arc::new(String::clone(&address)));
     }
     Err(Interrupt::not_yet().into())

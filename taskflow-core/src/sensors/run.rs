@@ -26,7 +26,7 @@ static NEWEST: TaskDef = NEWEST_DEF;
 
 const NEWEST_DEF: TaskDef = TaskDef {
     id: "external_run",
-    doc: "Waits until a run of another DAG has ended well.",
+    doc: "Waits until a run of another DAG has succeeded.",
     inputs: &[WANTED],
     output: TypeInfo::of_value::<String>(),
     takes_context: true,
@@ -52,7 +52,7 @@ const NEWEST_DEF: TaskDef = TaskDef {
 /// }
 /// # assert!(reporting::def().plan().is_ok());
 /// ```
-#[must_use = "`external_run(..)` makes a sensor of it"]
+#[must_use = "it does nothing until it is passed to `external_run(..)`"]
 #[derive(Debug)]
 pub struct ExternalRun {
     wanted: Wanted,
@@ -122,7 +122,7 @@ fn look(mut inputs: Inputs, context: Option<TaskContext>, date: Option<Timestamp
     let wanted = inputs.shared::<Wanted>(0);
     Box::pin(async move {
         let context = context.ok_or("a sensor that takes a context receives one")?;
-        let about = date.map(|date| format!(" about {date}")).unwrap_or_default();
+        let about = date.map(|date| format!(" with the logical date {date}")).unwrap_or_default();
         let Wanted { dag, task, allowed, failed } = &*wanted;
         let Some(archive) = context.archive() else {
             let reason = format!("this run has no journal, which is needed to find a run of `{dag}`");

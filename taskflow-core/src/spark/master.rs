@@ -1,4 +1,4 @@
-//! Where a job runs: the master, and on which side of it the driver is.
+//! Where a job runs: the master and the deploy mode.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::SparkError;
 
-/// Which machine runs the driver, the program of the job itself.
+/// Which machine runs the driver, the main program of the job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeployMode {
-    /// This one: the driver is a child of this process, and dies with it.
+    /// This machine: the driver is a child of this process and dies with it.
     #[default]
     Client,
-    /// One of the cluster: the driver outlives this process, which finds it again.
+    /// A machine of the cluster: the driver outlives this process and is found again.
     Cluster,
 }
 
@@ -27,7 +27,7 @@ impl DeployMode {
     }
 }
 
-/// The master of a job, in the words of `spark-submit --master`.
+/// The master of a job, written as for `spark-submit --master`.
 ///
 /// ```
 /// use taskflow::spark::Master;
@@ -42,11 +42,11 @@ impl DeployMode {
 pub enum Master {
     /// `local`, `local[4]`, `local[*]`, `local[4,2]`: threads of the driver.
     Local(String),
-    /// `spark://host:port`: a standalone cluster, by the `host:port` of each of its masters.
+    /// `spark://host:port`: a standalone cluster, with the `host:port` of each of its masters.
     Standalone(Vec<String>),
-    /// `yarn`: the cluster of `HADOOP_CONF_DIR`.
+    /// `yarn`: the cluster that `HADOOP_CONF_DIR` describes.
     Yarn,
-    /// `k8s://https://host:port`: Kubernetes, by the URL of its API server.
+    /// `k8s://https://host:port`: Kubernetes, with the URL of its API server.
     Kubernetes(String),
 }
 
@@ -71,7 +71,7 @@ impl std::str::FromStr for Master {
             };
         }
         if let Some(api) = text.strip_prefix("k8s://") {
-            // As spark-submit has it.
+            // `spark-submit` has the same default.
             let api = if api.contains("://") { api.to_owned() } else { format!("https://{api}") };
             let host = api.split_once("://").map_or("", |(_, host)| host);
             let known = api.starts_with("https://") || api.starts_with("http://");
@@ -82,9 +82,9 @@ impl std::str::FromStr for Master {
             };
         }
         if text.starts_with("sc://") {
-            return Err(wrong("a Spark Connect server accepts queries only, not applications"));
+            return Err(wrong("a Spark Connect server accepts only queries, not applications"));
         }
-        Err(wrong("unknown kind of master"))
+        Err(wrong("it is not in a known format"))
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     use super::Master;
 
     #[test]
-    fn masters_are_read_and_written_alike() {
+    fn a_master_is_displayed_as_it_was_parsed() {
         for text in [
             "local",
             "local[4]",
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_taken_for_a_master() {
+    fn an_invalid_master_is_rejected() {
         for text in [
             "",
             "Yarn",

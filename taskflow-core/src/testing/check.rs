@@ -34,7 +34,7 @@ pub fn check_dags() {
     let dags = Registry::dags();
     assert!(
         !dags.is_empty(),
-        "no DAG is linked into this program, so none was checked; a crate that nothing names is left out by the linker: name \
+        "no DAG is linked into this program, so none was checked; the linker omits a crate that the program does not use: use \
          one of its DAGs, as in `let _ = my_dags::daily::def();`"
     );
     let mut mistakes = String::new();
@@ -72,7 +72,7 @@ fn mistakes_of_pools(plan: &Plan) -> Vec<String> {
         match pools.iter().find(|pool| pool.name == name) {
             None => mistakes.push(format!("task `{task}` is in the pool `{name}`, which is not declared")),
             Some(pool) if pool.slots < options.pool_slots => mistakes.push(format!(
-                "task `{task}` takes {} slots of the pool `{name}`, which has {}",
+                "task `{task}` needs {} slots of the pool `{name}`, which has {}",
                 options.pool_slots, pool.slots
             )),
             Some(_) => {}
@@ -87,10 +87,9 @@ fn mistakes_of_params(plan: &Plan) -> Vec<String> {
     for param in plan.params() {
         match param.default_for(&run) {
             Some(Err(error)) => mistakes.push(error.to_string()),
-            None if plan.options().schedule.is_some() => mistakes.push(format!(
-                "it has a schedule, and its parameter `{}` has no default: nobody is there to give one",
-                param.name
-            )),
+            None if plan.options().schedule.is_some() => {
+                mistakes.push(format!("it has a schedule, so its parameter `{}` needs a default", param.name))
+            }
             Some(Ok(_)) | None => {}
         }
     }

@@ -46,11 +46,11 @@ const VARIABLE: &str = "TASKFLOW_SEED";
 pub fn explore<T: Value>(seeds: Range<u64>, test: impl Fn() -> Test<T>) {
     let (first, calm) = match test().try_run() {
         Ok(calm) => (Comparison::of(&calm), calm),
-        Err(error) => panic!("the test does not run as it is: {error}"),
+        Err(error) => panic!("the test fails without faults: {error}"),
     };
     let only = std::env::var(VARIABLE).ok().map(|seed| match seed.parse::<u64>() {
         Ok(seed) => seed..seed.saturating_add(1),
-        Err(_) => panic!("{VARIABLE} is `{seed}`, and a seed is a number"),
+        Err(_) => panic!("{VARIABLE} is `{seed}`, but a seed is a number"),
     });
     for seed in only.unwrap_or(seeds) {
         let differs = match test().disturbed(seed, calm.steps).try_run() {
@@ -60,7 +60,7 @@ pub fn explore<T: Value>(seeds: Range<u64>, test: impl Fn() -> Test<T>) {
         if let Some(what) = differs {
             let thread = std::thread::current();
             let name = thread.name().unwrap_or("NAME");
-            panic!("with the seed {seed}: {what}\nto repeat it: {VARIABLE}={seed} cargo test {name} -- --exact");
+            panic!("with the seed {seed}: {what}\nto reproduce it: {VARIABLE}={seed} cargo test {name} -- --exact");
         }
     }
 }
@@ -118,21 +118,21 @@ impl Comparison {
         {
             let keys = one.keys().chain(other.keys().filter(|key| !one.contains_key(*key)));
             let differ = keys.filter(|key| one.get(*key) != other.get(*key));
-            let say = |state: Option<&&'static str>| state.map_or("not there", |state| state);
+            let name = |state: Option<&&'static str>| state.map_or("missing", |state| state);
             let differ: Vec<String> = differ
-                .map(|key| format!("`{key}` is {}, undisturbed {}", say(other.get(key)), say(one.get(key))))
+                .map(|key| format!("`{key}` is {}, without faults {}", name(other.get(key)), name(one.get(key))))
                 .collect();
             return Some(format!("{}\n{}", differ.join(", "), log()));
         }
         if let (Some(one), Some(other)) = (self.run, other.run)
             && one != other
         {
-            return Some(format!("the run is {other}, undisturbed {one}\n{}", log()));
+            return Some(format!("the run is {other}, without faults {one}\n{}", log()));
         }
         if let (Some(one), Some(other)) = (&self.result, &other.result)
             && one != other
         {
-            return Some(format!("the result is {}, undisturbed {}\n{}", shown(other), shown(one), log()));
+            return Some(format!("the result is {}, without faults {}\n{}", shown(other), shown(one), log()));
         }
         None
     }

@@ -9,7 +9,7 @@ pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_ove
     let mut found = Vec::new();
     let mut differ = |what: String, stored: String, live: String| {
         if stored != live {
-            found.push(format!("{what}: the journal says {stored}, the run says {live}"));
+            found.push(format!("{what}: {stored} in the journal, {live} in the run"));
         }
     };
     if is_over {

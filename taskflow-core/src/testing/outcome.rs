@@ -24,8 +24,8 @@ pub struct Outcome<T> {
 }
 
 impl<T> Outcome<T> {
-    pub(super) fn new(report: RunReport<T>, scene: TestWorld) -> Self {
-        let TestWorld { log, values, notifications, steps, .. } = scene;
+    pub(super) fn new(report: RunReport<T>, world: TestWorld) -> Self {
+        let TestWorld { log, values, notifications, steps, .. } = world;
         Outcome { report, log, values, notifications, steps }
     }
 
@@ -142,7 +142,7 @@ impl<T> Outcome<T> {
     pub fn assert_attempts(&self, task: &str, attempts: u32) -> &Self {
         let found = self.task(task).attempt_count();
         if found != attempts {
-            self.fail(&format!("`{task}` was tried {found} times, not {attempts}"));
+            self.fail(&format!("`{task}` had {found} attempts, not {attempts}"));
         }
         self
     }
@@ -156,7 +156,9 @@ impl<T> Outcome<T> {
     pub fn assert_failure(&self, task: &str, text: &str) -> &Self {
         match self.task(task).failure() {
             Some(failure) if failure.to_string().contains(text) => {}
-            Some(failure) => self.fail(&format!("the failure of `{task}` is \"{failure}\", without \"{text}\"")),
+            Some(failure) => {
+                self.fail(&format!("the failure of `{task}` is \"{failure}\", which does not contain \"{text}\""))
+            }
             None => self.fail(&format!("`{task}` has no failure: it is {}", self.task(task).state())),
         }
         self

@@ -22,22 +22,22 @@ use crate::value::{AnyValue, Value};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TestError {
-    /// The graph has mistakes.
+    /// The graph is invalid.
     #[error(transparent)]
     Build(#[from] BuildErrors),
     /// The test names tasks or parameters that do not exist, or values of the wrong type.
-    #[error("the test is not about this DAG:\n- {}", .0.join("\n- "))]
+    #[error("the test does not match the DAG:\n- {}", .0.join("\n- "))]
     Mistakes(Vec<String>),
     /// The run could not start.
     #[error(transparent)]
     Run(#[from] RunError),
     /// The run could not be resumed.
-    #[error("the run cannot continue after a crash: {0}")]
+    #[error("the run cannot be resumed after a crash: {0}")]
     Resume(#[from] JournalError),
     /// The run never ends.
     #[error(
-        "nothing can happen any more, and the run has not ended; tasks that have not ended: {}. They wait for something that \
-         the test does not have (a lost worker without a `timeout`, an event without a `send_event`, a message of a thread or of the network)\n{log}", .tasks.join(", ")
+        "the run is stuck; unfinished tasks: {}. They wait for something that the test does not provide (the `timeout` of a lost \
+         worker, the `send_event` of an event, a message from a thread or the network)\n{log}", .tasks.join(", ")
     )]
     Stuck {
         /// The tasks that are running or deferred.
@@ -46,7 +46,7 @@ pub enum TestError {
         log: String,
     },
     /// The engine has violated an invariant: a bug in taskflow.
-    #[error("the engine has broken its promises:\n- {}\n{log}", .broken.join("\n- "))]
+    #[error("the engine has violated its guarantees:\n- {}\n{log}", .broken.join("\n- "))]
     Broken {
         /// The violated invariants.
         broken: Vec<String>,
@@ -57,7 +57,7 @@ pub enum TestError {
 
 /// The options of a simulated run.
 #[derive(Clone)]
-pub(super) struct RecordOptions {
+pub(super) struct SimOptions {
     pub(super) plan: Arc<Plan>,
     pub(super) info: RunInfo,
     pub(super) params: Vec<AnyValue>,
@@ -69,48 +69,48 @@ pub(super) struct RecordOptions {
 }
 
 /// Runs it to its end, in as many sessions as necessary.
-pub(super) fn play<T: Value>(terms: &RecordOptions, scene: &mut TestWorld) -> Result<RunReport<T>, TestError> {
-    let mut now = scene.start;
+pub(super) fn run_sessions<T: Value>(options: &SimOptions, world: &mut TestWorld) -> Result<RunReport<T>, TestError> {
+    let mut now = world.start;
     loop {
-        let request = request::<T>(terms, scene, now)?;
+        let request = request::<T>(options, world, now)?;
         let asyncs = Asyncs::Virtual;
-        let stage = SimConfig { workers: terms.workers, at_once: usize::MAX, asyncs, start: now };
-        let Simulated { report, end, now: ended } = request.simulate(stage, scene)?;
+        let config = SimConfig { workers: options.workers, at_once: usize::MAX, asyncs, start: now };
+        let Simulated { report, end, now: ended } = request.simulate(config, world)?;
         now = ended;
         let is_whole = match &end {
             End::Over => report.state() != RunState::Interrupted,
             End::Crashed { unsaved } => !unsaved,
             End::Stuck(_) => false,
         };
-        scene.session_is_over();
-        remember(terms, scene, is_whole.then_some(&report), end == End::Over)?;
-        if !scene.broken.is_empty() {
-            return Err(TestError::Broken { broken: std::mem::take(&mut scene.broken), log: scene.log.text() });
+        world.end_session();
+        remember(options, world, is_whole.then_some(&report), end == End::Over)?;
+        if !world.broken.is_empty() {
+            return Err(TestError::Broken { broken: std::mem::take(&mut world.broken), log: world.log.text() });
         }
         match end {
             End::Over if report.state() != RunState::Interrupted => {
-                still_owed(terms, scene)?;
+                check_delivered(options, world)?;
                 return Ok(report);
             }
-            End::Over => scene.log.note(now, "the session ends: its journal cannot be written"),
-            End::Crashed { .. } => scene.log.note(now, "the process dies"),
-            End::Stuck(tasks) => return Err(TestError::Stuck { tasks, log: scene.log.text() }),
+            End::Over => world.log.note(now, "the session ends: the journal cannot be written"),
+            End::Crashed { .. } => world.log.note(now, "the process dies"),
+            End::Stuck(tasks) => return Err(TestError::Stuck { tasks, log: world.log.text() }),
         }
-        let gap = std::mem::take(&mut scene.faults.restart_gap);
+        let gap = std::mem::take(&mut world.faults.restart_gap);
         now = Timestamp::from_nanos(now.as_nanos().saturating_add(gap));
-        scene.log.note(now, "another process takes the run");
+        world.log.note(now, "another process resumes the run");
     }
 }
 
 /// The request for the run, new or resumed from its stored entries.
-fn request<T: Value>(terms: &RecordOptions, scene: &TestWorld, now: Timestamp) -> Result<RunRequest<T>, TestError> {
-    let run_id = &terms.info.run_id;
-    let known = scene.journal.as_ref().map(|journal| journal.history(run_id)).transpose()?.flatten();
-    let request = match (&scene.journal, known) {
-        (Some(journal), Some(_)) => journal.resume(run_id, &terms.plan, now)?,
+fn request<T: Value>(options: &SimOptions, world: &TestWorld, now: Timestamp) -> Result<RunRequest<T>, TestError> {
+    let run_id = &options.info.run_id;
+    let known = world.journal.as_ref().map(|journal| journal.history(run_id)).transpose()?.flatten();
+    let request = match (&world.journal, known) {
+        (Some(journal), Some(_)) => journal.resume(run_id, &options.plan, now)?,
         (journal, _) => {
-            let (plan, params) = (Arc::clone(&terms.plan), Params::of(terms.params.clone()));
-            let request = RunRequest::of_plan(plan, terms.info.clone(), params);
+            let (plan, params) = (Arc::clone(&options.plan), Params::of(options.params.clone()));
+            let request = RunRequest::of_plan(plan, options.info.clone(), params);
             match journal {
                 Some(journal) => request.recorded(Box::new(journal.opening())),
                 None => request,
@@ -119,40 +119,41 @@ fn request<T: Value>(terms: &RecordOptions, scene: &TestWorld, now: Timestamp) -
     };
     // The observer makes the machine produce events; the world sees them.
     let request = request.observe(|_: &crate::run::Event| {});
-    Ok(request.seed(terms.seed).fail_fast(terms.fail_fast).durability(terms.durability))
+    Ok(request.seed(options.seed).fail_fast(options.fail_fast).durability(options.durability))
 }
 
 /// Checks that every notification was delivered.
-fn still_owed(terms: &RecordOptions, scene: &TestWorld) -> Result<(), TestError> {
-    let Some(journal) = &scene.journal else { return Ok(()) };
-    let pending = journal.pending(&terms.info.run_id, &terms.plan)?;
+fn check_delivered(options: &SimOptions, world: &TestWorld) -> Result<(), TestError> {
+    let Some(journal) = &world.journal else { return Ok(()) };
+    let pending = journal.pending(&options.info.run_id, &options.plan)?;
     if pending.is_empty() {
         return Ok(());
     }
-    let broken = pending.iter().map(|pending| format!("a callback was never told: {}", pending.notification)).collect();
-    Err(TestError::Broken { broken, log: scene.log.text() })
+    let broken =
+        pending.iter().map(|pending| format!("a callback was never notified: {}", pending.notification)).collect();
+    Err(TestError::Broken { broken, log: world.log.text() })
 }
 
 /// Compares the stored run with the session, and remembers what must not happen again.
 fn remember<T>(
-    terms: &RecordOptions,
-    scene: &mut TestWorld,
+    options: &SimOptions,
+    world: &mut TestWorld,
     whole: Option<&RunReport<T>>,
     is_over: bool,
 ) -> Result<(), TestError> {
-    let Some(journal) = &scene.journal else { return Ok(()) };
-    let Some(history) = journal.history(&terms.info.run_id)? else {
-        scene.knows::<()>(&[]);
+    let Some(journal) = &world.journal else { return Ok(()) };
+    let Some(history) = journal.history(&options.info.run_id)? else {
+        world.resend_lost_events::<()>(&[]);
         if whole.is_some() && is_over {
-            scene.broken.push("the run has ended, and nothing of it is stored".to_owned());
+            world.broken.push("the run has ended, but nothing of it is stored".to_owned());
         }
         return Ok(());
     };
-    scene.knows(&history.events);
+    world.resend_lost_events(&history.events);
     if let Some(report) = whole {
-        scene.broken.extend(differences(&history, report, is_over));
+        world.broken.extend(differences(&history, report, is_over));
     }
-    let settled = history.tasks.iter().filter(|task| task.state == TaskState::Success);
-    scene.settled.extend(settled.map(|task| task.id.clone()));
+    let succeeded = history.tasks.iter().filter(|task| task.state == TaskState::Success);
+    world.succeeded.extend(succeeded.map(|task| task.id.clone()));
     Ok(())
 }

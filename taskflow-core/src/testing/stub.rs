@@ -12,10 +12,10 @@ use crate::value::Value;
 /// `Clone`; the context is not passed. It returns a `Result` with taskflow's boxed error. Up to
 /// twelve inputs.
 #[diagnostic::on_unimplemented(
-    message = "this closure cannot stand in for a task with the inputs `{Args}` and the value `{Output}`",
-    label = "takes or returns something else",
-    note = "it takes the inputs of the task as owned values, without the context: `Vec<T>` for `&[T]`, `String` for `&str`",
-    note = "it returns `taskflow::Result<{Output}>`, as in `|day: Date| Ok(vec![..])`"
+    message = "this closure cannot replace a task with the inputs `{Args}` and the value `{Output}`",
+    label = "its signature differs",
+    note = "it must take the inputs of the task as owned values, without the context: `Vec<T>` for `&[T]`, `String` for `&str`",
+    note = "it must return `taskflow::Result<{Output}>`, as in `|day: Date| Ok(vec![..])`"
 )]
 pub trait StubFn<Args, Output>: Send + Sync + 'static {
     /// Calls it with the inputs of an attempt.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::faults::{Faults, SentEvent};
 use super::outcome::Outcome;
-use super::script::{Act, Script, Target, Whom, panics, skips};
-use super::session::{RecordOptions, TestError, play};
+use super::script::{Behaviour, Script, Selection, Target, panics, skips};
+use super::session::{SimOptions, TestError, run_sessions};
 use super::stub::StubFn;
 use super::subject::Subject;
 use super::test_world::TestWorld;
@@ -94,9 +94,9 @@ impl<T: Value> Test<T> {
     }
 }
 
-/// What is run.
+/// The run.
 impl<T> Test<T> {
-    /// Sets a parameter of the DAG. Others have their defaults.
+    /// Sets a parameter of the DAG. Parameters that are not set have their defaults.
     pub fn param<V: Value>(mut self, name: &str, value: V) -> Self {
         let given = std::any::type_name::<V>();
         self.set_param(name, |param| match param.ty.path() == given {
@@ -147,13 +147,13 @@ impl<T> Test<T> {
         self
     }
 
-    /// As [`RunRequest::fail_fast`](crate::engine::RunRequest::fail_fast).
+    /// Like [`RunRequest::fail_fast`](crate::engine::RunRequest::fail_fast).
     pub fn fail_fast(mut self, fail_fast: bool) -> Self {
         self.fail_fast = Some(fail_fast);
         self
     }
 
-    /// As [`RunRequest::durability`](crate::engine::RunRequest::durability), for tests with a
+    /// Like [`RunRequest::durability`](crate::engine::RunRequest::durability), for tests with a
     /// journal.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
@@ -168,33 +168,33 @@ impl<T> Test<T> {
     }
 }
 
-/// What tasks do instead.
+/// The behaviour of tasks.
 impl<T> Test<T> {
-    /// Calls `stub` in the place of all nodes of a task. The compiler checks it against the
-    /// signature of the function.
+    /// Calls `stub` instead of the function for all nodes of a task. The compiler checks it against
+    /// the signature of the function.
     pub fn stub<F: TaskFn>(self, _task: F, stub: impl StubFn<F::Args, F::Output>) -> Self {
-        self.act(Whom::Function(F::definition()), Act::Call(Arc::new(move |inputs, _| stub.call(inputs))))
+        self.behave(Selection::Function(F::definition()), Behaviour::Call(Arc::new(move |inputs, _| stub.call(inputs))))
     }
 
-    /// Calls `stub` in the place of one node, or of one element of a list (`"extract[3]"`). `task`
-    /// is its function.
+    /// Calls `stub` instead of the function for one node, or for one element of a list
+    /// (`"extract[3]"`). `task` is that function.
     pub fn stub_node<F: TaskFn>(mut self, id: &str, _task: F, stub: impl StubFn<F::Args, F::Output>) -> Self {
         let node = id.split_once('[').map_or(id, |(node, _)| node);
         if let Ok(plan) = &self.plan
             && let Some(node) = plan.find(node)
             && !std::ptr::eq(plan.def(node), F::definition())
         {
-            let (is, said) = (plan.def(node).id, F::definition().id);
-            self.mistakes.push(format!("`{id}` is a node of the task `{is}`, and its stub one of `{said}`"));
+            let (task, stubbed) = (plan.def(node).id, F::definition().id);
+            self.mistakes.push(format!("`{id}` is a node of the task `{task}`, but its stub is for `{stubbed}`"));
             return self;
         }
-        self.act(Whom::Id(id.to_owned()), Act::Call(Arc::new(move |inputs, _| stub.call(inputs))))
+        self.behave(Selection::Id(id.to_owned()), Behaviour::Call(Arc::new(move |inputs, _| stub.call(inputs))))
     }
 
-    /// The first attempts fail with this error; then the task goes on as it would. Attempts that
-    /// were lost do not count.
+    /// The first `times` attempts fail with this error; later ones run as usual. Lost attempts do
+    /// not count.
     pub fn fail_times(self, task: impl Target, times: u32, error: impl fmt::Display) -> Self {
-        self.act(task.whom(), Act::Fail { times, message: error.to_string() })
+        self.behave(task.selection(), Behaviour::Fail { times, message: error.to_string() })
     }
 
     /// Every attempt fails with this error.
@@ -204,28 +204,28 @@ impl<T> Test<T> {
 
     /// Every attempt panics.
     pub fn panics(self, task: impl Target, message: impl fmt::Display) -> Self {
-        self.act(task.whom(), Act::Call(panics(message.to_string())))
+        self.behave(task.selection(), Behaviour::Call(panics(message.to_string())))
     }
 
-    /// It skips itself.
+    /// Every attempt skips the task.
     pub fn skips(self, task: impl Target, reason: impl fmt::Display) -> Self {
-        self.act(task.whom(), Act::Call(skips(reason.to_string())))
+        self.behave(task.selection(), Behaviour::Call(skips(reason.to_string())))
     }
 
-    /// Every attempt takes so much virtual time, apart from what it waits for itself.
+    /// Every attempt takes this much virtual time, in addition to the waits in its own code.
     pub fn takes(self, task: impl Target, duration: Duration) -> Self {
-        self.act(task.whom(), Act::Take(duration))
+        self.behave(task.selection(), Behaviour::Take(duration))
     }
 
-    fn act(mut self, whom: Whom, act: Act) -> Self {
-        self.script.add(whom, act);
+    fn behave(mut self, selection: Selection, behaviour: Behaviour) -> Self {
+        self.script.add(selection, behaviour);
         self
     }
 }
 
-/// What comes from outside.
+/// Events.
 impl<T> Test<T> {
-    /// Sends an event to the run when it starts: `ctx.wait_for::<V>(key)` returns the value.
+    /// Sends this event at the start of the run: `ctx.wait_for::<V>(key)` returns the value.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -244,40 +244,41 @@ impl<T> Test<T> {
         self.send_event_after(Duration::ZERO, key, value)
     }
 
-    /// Sends an event to the run after a virtual time.
+    /// Like [`Test::send_event`], after this much virtual time.
     pub fn send_event_after(mut self, after: Duration, key: &str, value: impl serde::Serialize) -> Self {
         match serde_json::to_string(&value) {
             Ok(value) => {
                 let (key, value) = (key.to_owned(), value.into());
                 self.faults.events.push(SentEvent { after, key, value, is_sent: false });
             }
-            Err(error) => self.mistakes.push(format!("the value of the event `{key}` has no JSON form: {error}")),
+            Err(error) => {
+                self.mistakes.push(format!("the value of the event `{key}` cannot be written as JSON: {error}"))
+            }
         }
         self
     }
 }
 
-/// What goes wrong. A process that dies is followed by another one that resumes the run from the
-/// journal, at once.
+/// Faults. After the death of a process another one resumes the run from the journal, at once.
 impl<T> Test<T> {
-    /// The process dies when so many journal entries are stored. Can be said several times; entries
-    /// are counted through.
+    /// The process dies when this many journal entries are stored. Can be called several times; the
+    /// count continues across sessions.
     ///
-    /// An entry is made when a session begins, and with each transition of a task. The last one
-    /// ends the run, and there is nothing to resume after it.
+    /// The start of a session and each transition of a task make an entry. The last entry ends the
+    /// run; after it, nothing is resumed.
     pub fn crash_after(mut self, entries: u64) -> Self {
         self.faults.crash_after.push(entries);
         self.faults.crash_after.sort_unstable();
         self
     }
 
-    /// The first attempt of the task is never heard of again, as if its thread hung. Its time limit
-    /// ends it; a task without one makes the test fail.
+    /// The first attempt of the task never ends, as if its thread hung. Its `timeout` ends it; a
+    /// task without one makes the test fail.
     pub fn lost_worker(self, task: impl Target) -> Self {
-        self.act(task.whom(), Act::Vanish)
+        self.behave(task.selection(), Behaviour::Lose)
     }
 
-    /// Storing anything takes so much virtual time. What depends on it waits.
+    /// Each commit takes this much virtual time. Tasks that depend on the stored entries wait.
     pub fn slow_store(mut self, duration: Duration) -> Self {
         self.faults.slow_store = duration;
         self
@@ -290,15 +291,15 @@ impl<T> Test<T> {
         self
     }
 
-    /// After so much virtual time the clock is set by so many seconds: forward, as when a machine
-    /// slept, or back.
+    /// After this much virtual time the clock jumps by so many seconds: forward, like that of a
+    /// machine that slept, or backward.
     pub fn clock_jump(mut self, after: Duration, seconds: i64) -> Self {
         self.faults.clock_jumps.push((after, seconds.saturating_mul(1_000_000_000)));
         self.faults.clock_jumps.sort_unstable();
         self
     }
 
-    /// Somebody cancels the run after so many transitions (lines of [`Outcome::event_log`]).
+    /// Cancels the run after this many transitions (lines of [`Outcome::event_log`]).
     pub fn cancel_after(mut self, transitions: u64) -> Self {
         self.faults.cancel_after = Some(transitions);
         self
@@ -306,26 +307,27 @@ impl<T> Test<T> {
 }
 
 impl<T: Value> Test<T> {
-    /// Runs it.
+    /// Runs the test.
     ///
     /// # Panics
     ///
-    /// Where [`Test::try_run`] gives an error. Inside async code, when the DAG has async tasks.
+    /// If [`Test::try_run`] would return an error. Inside async code, if the DAG has async tasks.
     #[track_caller]
     pub fn run(self) -> Outcome<T> {
         self.try_run().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`Test::run`], with an error where that panics. A run that fails is an outcome.
+    /// Like [`Test::run`], but returns an error instead of panicking. A failed run is an outcome,
+    /// not an error.
     ///
     /// # Errors
     ///
-    /// When the graph has mistakes, the test names what is not there, a parameter has no value or a
-    /// wrong one, or the run never comes to an end.
+    /// If the graph is invalid, the test names something that does not exist, a parameter has no or
+    /// an invalid value, or the run never ends.
     pub fn try_run(mut self) -> Result<Outcome<T>, TestError> {
         let plan = self.plan.clone()?;
         let mut info = RunInfo::manual(plan.id(), self.logical_date);
-        // Always the same: the jitter of retries and idempotency keys follow from it.
+        // Always the same, because the jitter of retries and idempotency keys depend on it.
         info.run_id = format!("test__{}", self.logical_date);
         let params = self.complete_params(&plan, &info);
         self.mistakes.extend(self.script.mistakes(&plan));
@@ -334,10 +336,10 @@ impl<T: Value> Test<T> {
         }
         let Test { script, faults, workers, seed, durability, is_stored, .. } = self;
         let fail_fast = self.fail_fast.unwrap_or(plan.options().fail_fast);
-        let terms = RecordOptions { plan, info, params, workers, seed: seed.unwrap_or(0), fail_fast, durability };
-        let mut scene = TestWorld::new(script, faults, seed, self.logical_date, is_stored);
-        let report = play(&terms, &mut scene)?;
-        Ok(Outcome::new(report, scene))
+        let options = SimOptions { plan, info, params, workers, seed: seed.unwrap_or(0), fail_fast, durability };
+        let mut world = TestWorld::new(script, faults, seed, self.logical_date, is_stored);
+        let report = run_sessions(&options, &mut world)?;
+        Ok(Outcome::new(report, world))
     }
 
     fn complete_params(&mut self, plan: &Plan, info: &RunInfo) -> Vec<AnyValue> {
@@ -345,7 +347,7 @@ impl<T: Value> Test<T> {
         if self.params.len() != plan.params().len() {
             let (wanted, given) = (plan.params().len(), self.params.len());
             self.mistakes
-                .push(format!("the DAG `{}` has {wanted} parameters, but {given} values were given", plan.id()));
+                .push(format!("the DAG `{}` has {wanted} parameters, but {given} values were passed", plan.id()));
             return values;
         }
         for (param, given) in plan.params().iter().zip(&self.params) {
@@ -353,7 +355,7 @@ impl<T: Value> Test<T> {
                 Some(Ok(value)) => values.push(value),
                 Some(Err(error)) => self.mistakes.push(error.to_string()),
                 None => self.mistakes.push(format!(
-                    "the parameter `{}` of `{}`, a {}, has no default: give it with `.param(\"{}\", ..)`",
+                    "the parameter `{}` of `{}`, a {}, has no default: set it with `.param(\"{}\", ..)`",
                     param.name,
                     plan.id(),
                     param.ty.short(),
@@ -370,7 +372,7 @@ fn listed(params: &[ParamDef]) -> String {
         return "it has none".to_owned();
     }
     let params: Vec<String> = params.iter().map(|param| format!("`{}: {}`", param.name, param.ty.short())).collect();
-    format!("there are {}", params.join(", "))
+    format!("its parameters are {}", params.join(", "))
 }
 
 impl<T> fmt::Debug for Test<T> {

@@ -1,4 +1,4 @@
-//! Script and faults as the surroundings of a simulated run, and what is seen of it.
+//! Applies the script and the faults to a simulated run, and records what happens.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,25 +15,26 @@ use crate::run::{Event, TaskState};
 use crate::task::Notification;
 use crate::value::AnyValue;
 
-/// The surroundings of a run, across the sessions that it takes.
+/// The simulation hooks of a run, across all of its sessions.
 pub(super) struct TestWorld {
     pub(super) script: Script,
     pub(super) faults: Faults,
-    /// Nothing is left to chance without one.
+    /// Without it, nothing is random.
     pub(super) rng: Option<fastrand::Rng>,
     pub(super) journal: Option<ManualJournal>,
     pub(super) log: EventLog,
     pub(super) values: HashMap<String, AnyValue>,
-    /// What callbacks were told.
+    /// The notifications that callbacks received.
     pub(super) notifications: Vec<Notification>,
     /// Tasks whose success is stored: they must not run again.
-    pub(super) settled: HashSet<String>,
-    /// Invariants that did not hold.
+    pub(super) succeeded: HashSet<String>,
+    /// Violated invariants.
     pub(super) broken: Vec<String>,
     pub(super) steps: u64,
     pub(super) start: Timestamp,
-    /// Entries stored by earlier sessions, and in all.
+    /// The entries stored by earlier sessions.
     pub(super) stored_before: u64,
+    /// The entries stored by all sessions.
     stored: u64,
     commits: u64,
     transitions: u64,
@@ -50,7 +51,7 @@ impl TestWorld {
             log: EventLog::new(start),
             values: HashMap::new(),
             notifications: Vec::new(),
-            settled: HashSet::new(),
+            succeeded: HashSet::new(),
             broken: Vec::new(),
             steps: 0,
             start,
@@ -61,15 +62,16 @@ impl TestWorld {
         }
     }
 
-    /// Notes which of the sent events are stored. The others are sent again.
-    pub(super) fn knows<V>(&mut self, events: &[(String, V)]) {
+    /// Marks sent events that are not among the stored ones to be sent again.
+    pub(super) fn resend_lost_events<V>(&mut self, events: &[(String, V)]) {
         for event in self.faults.events.iter_mut().filter(|event| event.is_sent) {
             event.is_sent = events.iter().any(|(key, _)| *key == event.key);
         }
     }
 
-    /// The process has died, or has given the run up: what is not stored is lost.
-    pub(super) fn session_is_over(&mut self) {
+    /// Ends a session, after its process has died or has abandoned the run: whatever is not stored
+    /// is lost.
+    pub(super) fn end_session(&mut self) {
         if let Some(journal) = &mut self.journal {
             journal.lose("the process has died");
         }
@@ -77,7 +79,7 @@ impl TestWorld {
     }
 }
 
-/// Takes the first of the sorted numbers if it is reached.
+/// Removes the first of the sorted numbers if it is reached, and returns whether it was.
 fn is_reached(marks: &mut Vec<u64>, reached: u64) -> bool {
     let is_due = marks.first().is_some_and(|&mark| mark <= reached);
     if is_due {
@@ -107,7 +109,7 @@ impl SimHooks for TestWorld {
         }
         if self.faults.cancel_after.is_some_and(|after| after <= self.transitions) {
             self.faults.cancel_after = None;
-            return Some(Interference::Cancel("the test says so".to_owned()));
+            return Some(Interference::Cancel("cancelled by the test".to_owned()));
         }
         if let Some(&(after, by)) = self.faults.clock_jumps.first()
             && self.start + after <= now
@@ -131,13 +133,13 @@ impl SimHooks for TestWorld {
     fn saw(&mut self, event: &Event, task: &str) {
         self.transitions += 1;
         if let Event::Task { to: TaskState::Running, .. } = event
-            && self.settled.contains(task)
+            && self.succeeded.contains(task)
         {
             self.broken.push(format!("`{task}` runs again, although its success is stored"));
         }
         if let Event::Task { to: TaskState::None, .. } = event {
             // It runs again with its group.
-            self.settled.remove(task);
+            self.succeeded.remove(task);
         }
         self.log.saw(event, task);
     }
@@ -154,14 +156,14 @@ impl SimHooks for TestWorld {
         if let Some(journal) = &self.journal
             && let Err(error) = journal.note(&pending.notification.run.run_id, &pending.as_delivered(now))
         {
-            self.broken.push(format!("what a callback was told cannot be noted: {error}"));
+            self.broken.push(format!("the delivery of a notification cannot be stored: {error}"));
         }
-        self.log.note(now, &format!("told: {}", pending.notification));
+        self.log.note(now, &format!("notified: {}", pending.notification));
         self.notifications.push(pending.notification);
     }
 
     fn stores_at_once(&self) -> bool {
-        // Where nothing is left to chance, and where entries are counted.
+        // If nothing is random, or entries are counted.
         self.rng.is_none() || !self.faults.crash_after.is_empty()
     }
 
@@ -179,7 +181,7 @@ impl SimHooks for TestWorld {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         self.commits += 1;
         if self.faults.failing_store == Some(self.commits) {
-            let reason = "the journal cannot be written (the test says so)";
+            let reason = "the journal cannot be written (a fault of the test)";
             journal.lose(reason);
             return Err(reason.to_owned());
         }

@@ -69,7 +69,7 @@ const CAPTURE: u64 = 1 << 20;
 /// - It leads a process group of its own, which does not outlive the attempt: see [the
 ///   module](crate::process).
 #[derive(Clone, Debug)]
-#[must_use = "a command does nothing until it is run or drawn"]
+#[must_use = "a command does nothing until it is run or added to a DAG"]
 pub struct Command<A = Known> {
     spec: Spec,
     outputs: Vec<Output<String>>,

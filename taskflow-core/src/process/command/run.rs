@@ -1,4 +1,4 @@
-//! Running a command.
+//! Runs a command.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -31,7 +31,7 @@ impl Spec {
                 }
                 CommandError::new(message)
             })?;
-        let lost = |error: io::Error| CommandError::new(format!("`{self}` could not be waited for: {error}"));
+        let lost = |error: io::Error| CommandError::new(format!("the end of `{self}` cannot be awaited: {error}"));
         let Pipes { stdin, stdout, stderr } = child;
         let wanted = self.capture.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         let stdout = stdout.map(tokio::process::ChildStdout::from_std).transpose().map_err(lost)?;
@@ -98,7 +98,7 @@ impl Spec {
             }
         };
         if self.skip_on == Some(code) {
-            let message = format!("`{self}` asked to be skipped (exit code {code})");
+            let message = format!("`{self}` requested to skip the task (exit code {code})");
             let _ = context.skip(&message);
             return Err(CommandError::ended(message, Some(code), err.last));
         }
@@ -114,8 +114,8 @@ impl Spec {
         {
             let (wrote, limit) = (units::bytes(out.length), units::bytes(limit));
             return Err(CommandError::new(format!(
-                "`{self}` wrote {wrote} to stdout, and at most {limit} are captured: write them to a file, or raise the limit \
-                 with `.capture_up_to(..)`"
+                "`{self}` wrote {wrote} to stdout, but at most {limit} are captured: write the output to a file, or raise the \
+                 limit with `.capture_up_to(..)`"
             )));
         }
         let stdout = self.capture.map(|_| String::from_utf8_lossy(&out.all).into_owned());

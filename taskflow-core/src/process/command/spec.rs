@@ -85,7 +85,7 @@ impl Text {
         match self {
             Text::Known(text) => text,
             Text::Output { .. } => {
-                unreachable!("a command with outputs of tasks runs only as a node, with their values")
+                unreachable!("a command with outputs of tasks runs only as a node, which fills in their values")
             }
         }
     }
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_of_tasks_take_their_places() {
+    fn placeholders_are_replaced_by_the_outputs_of_tasks() {
         let mut spec = Spec::of(["echo".to_owned()]);
         spec.words.push(Text::Output { output: 1 });
         spec.env.push(("DAY".to_owned(), Text::Output { output: 0 }));

@@ -18,9 +18,9 @@ pub struct Drawn;
 /// implements `Display`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a command",
-    label = "neither a text nor the output of a task",
-    note = "a command takes `&str`, `String` and `Output<T>` where `T: Display`; of other values make a text: `.to_string()`, or \
-            `.map(|value| format!(..))` on an output"
+    label = "neither a string nor the output of a task",
+    note = "a command accepts `&str`, `String` and `Output<T>` where `T: Display`; convert other values with `.to_string()`, or \
+            an output with `.map(|value| format!(..))`"
 )]
 pub trait Word<A> {
     /// [`Drawn`] after an output, `A` otherwise.

@@ -1,4 +1,4 @@
-//! What is sent to the process of an attempt: the request and its inputs.
+//! Packs the request and the inputs for the process of an attempt.
 
 use std::sync::atomic::Ordering;
 

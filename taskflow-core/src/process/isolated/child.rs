@@ -55,7 +55,7 @@ fn attempt(mut socket: UnixStream) -> Result<(), String> {
     rustix::process::set_parent_process_death_signal(Some(Signal::HUP)).map_err(|error| error.to_string())?;
     let request = wire::read(&mut socket).map_err(text)?.ok_or("its parent has sent nothing")?;
     let request: AttemptRequest = wire::decode(&request)?;
-    if is_orphan(request.parent) {
+    if has_lost_parent(request.parent) {
         return Err("its parent has died".to_owned());
     }
     let mut frames = Vec::new();
@@ -89,7 +89,7 @@ fn attempt(mut socket: UnixStream) -> Result<(), String> {
     Ok(())
 }
 
-fn is_orphan(parent: i32) -> bool {
+fn has_lost_parent(parent: i32) -> bool {
     getppid().map(|pid| pid.as_raw_nonzero().get()) != Some(parent)
 }
 
@@ -168,7 +168,7 @@ pub(super) fn call(
             runtime.block_on(task::call_async(def, inputs, context, Some(Arc::clone(control))).instrument(span))
         }
         kind => {
-            // As on the threads of a runtime, where blocking tasks run otherwise.
+            // Blocking tasks otherwise run on threads of a runtime, so they may use its handle.
             let _entered = (kind == Kind::Blocking).then(|| runtime.enter());
             span.in_scope(|| task::call_sync(def, inputs, context.as_ref(), Some(control)))
         }
@@ -232,17 +232,17 @@ impl Link {
         Link(Arc::new(Mutex::new(Some(Box::new(to)))))
     }
 
-    pub(super) fn send(&self, word: &Frame) {
-        let Ok(bytes) = wire::encode(word) else { return };
+    pub(super) fn send(&self, frame: &Frame) {
+        let Ok(bytes) = wire::encode(frame) else { return };
         if let Some(to) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            // A parent that does not read has died or has lost interest.
+            // A parent that does not read has died or has abandoned the attempt.
             let _ = wire::write(to, &bytes).and_then(|()| to.flush());
         }
     }
 
     /// Sends the final frame.
-    pub(super) fn end(&self, word: &Frame) {
-        self.send_last(word, None);
+    pub(super) fn end(&self, frame: &Frame) {
+        self.send_last(frame, None);
     }
 
     pub(super) fn end_with(&self, def: &TaskDef, ending: Outcome) {
@@ -273,10 +273,10 @@ impl Link {
         }
     }
 
-    fn send_last(&self, word: &Frame, value: Option<&[u8]>) {
+    fn send_last(&self, frame: &Frame, value: Option<&[u8]>) {
         // Flush the lines of the task before the result, so that they reach the log of the attempt.
         let _ = io::stdout().flush();
-        let Ok(bytes) = wire::encode(word) else { return };
+        let Ok(bytes) = wire::encode(frame) else { return };
         if let Some(mut to) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let written = wire::write(&mut to, &bytes).and_then(|()| match value {
                 Some(value) => wire::write(&mut to, value),

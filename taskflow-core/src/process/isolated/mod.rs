@@ -16,8 +16,7 @@
 //!
 //! The socket carries frames: a length of eight bytes, followed by as many bytes ([`wire`]).
 //!
-//! A [`worker`] does the same for many attempts in sequence, started by another program: on an
-//! executor of Spark.
+//! A [`worker`] does the same for many attempts in sequence; Spark starts it on an executor.
 
 mod attempt_request;
 mod child;

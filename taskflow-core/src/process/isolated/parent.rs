@@ -22,7 +22,7 @@ use crate::base::{Crash, Failure};
 use crate::task::{AttemptControl, Identity, Inputs, Isolation, Outcome, TaskDef};
 
 /// The time limit from the start of a child to its first frame.
-const ENTERING: Duration = Duration::from_secs(30);
+const ENTER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time limit for an ended child to close its pipes, and for a child to exit after its result.
 const LEAVING: Duration = Duration::from_secs(5);
 
@@ -55,12 +55,11 @@ impl Attempt {
     fn pack(&self, inputs: Inputs) -> Result<Vec<Vec<u8>>, Failure> {
         if !is_open() {
             let message = format!(
-                "the task `{}` has a process of its own, which is this program started again, and the `main` of this program \
-                 does not call `taskflow::process::child_main()`",
+                "the isolated task `{}` needs `main` of this program to call `taskflow::process::child_main()`, because its \
+                 process is this program, started again",
                 self.def.id
             );
-            let help =
-                "call it first in `main` (`taskflow::main!` does), or run with `.in_process(true)`, as a test may";
+            let help = "call it first in `main` (`taskflow::main!` does), or run tests with `.in_process(true)`";
             return Err(Failure::Error { chain: vec![message, help.to_owned()], retryable: false });
         }
         let reach = Reach {
@@ -110,7 +109,7 @@ impl Attempt {
             FrameReceiver { stopped: true, .. } => {
                 Err(Failure::Crashed { crash: Crash::Signal { number: 15 }, stderr: stderr.last.into() })
             }
-            FrameReceiver { entered: false, .. } if !was_killed(status) => Err(self.stayed_out(status, stderr)),
+            FrameReceiver { entered: false, .. } if !was_killed(status) => Err(self.not_entered(status, stderr)),
             _ => Err(Failure::Crashed { crash: self.crash(status, &stderr, kills), stderr: stderr.last.into() }),
         }
     }
@@ -160,7 +159,7 @@ impl Attempt {
         let attempt = AttemptRef { def: self.def, identity: &self.identity, control: &self.control };
         loop {
             let frame = wire::receive(reading);
-            let frame = if received.entered { Ok(frame.await) } else { timeout(ENTERING, frame).await };
+            let frame = if received.entered { Ok(frame.await) } else { timeout(ENTER_TIMEOUT, frame).await };
             let Ok(Ok(Some(frame))) = frame else { return };
             if !received.take(&frame, &attempt) || received.is_over() {
                 return;
@@ -169,10 +168,10 @@ impl Attempt {
     }
 
     /// The child did not enter the attempt mode.
-    fn stayed_out(&self, status: ExitStatus, stderr: StreamTail) -> Failure {
+    fn not_entered(&self, status: ExitStatus, stderr: StreamTail) -> Failure {
         let end = match status.code() {
             Some(code) => format!("it exited with code {code}"),
-            None => "it had to be killed".to_owned(),
+            None => "it was killed after the time limit".to_owned(),
         };
         let message = format!(
             "the process of the task `{}` did not start the attempt ({end}): `taskflow::process::child_main()` must \
@@ -198,7 +197,7 @@ fn was_killed(status: ExitStatus) -> bool {
 }
 
 fn cancelled() -> Failure {
-    Failure::Cancelled { reason: "the attempt was asked to end".to_owned() }
+    Failure::Cancelled { reason: "the attempt was cancelled".to_owned() }
 }
 
 fn follow_pipe(pipe: Option<impl tokio::io::AsyncRead + Send + Unpin + 'static>, stream: Stream) -> Following {

@@ -115,7 +115,7 @@ pub(super) fn encode(message: &impl Serialize) -> Result<Vec<u8>, String> {
     postcard::to_stdvec(message).map_err(|error| error.to_string())
 }
 
-/// The message behind bytes.
+/// Deserializes a message.
 pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
     postcard::from_bytes(bytes).map_err(|error| error.to_string())
 }
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_come_back_and_half_ones_are_the_end() {
+    fn frames_are_read_back_and_an_incomplete_one_ends_the_stream() {
         let mut stream = Vec::new();
         write(&mut stream, b"one").unwrap();
         write(&mut stream, b"").unwrap();

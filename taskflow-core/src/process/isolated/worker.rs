@@ -267,7 +267,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn answers_that_are_written_come_back_one_by_one(answers in vec(frames(), 0..10), cut in 0_usize..7) {
+        fn written_answers_are_read_back_one_by_one(answers in vec(frames(), 0..10), cut in 0_usize..7) {
             let mut written = Vec::new();
             for frames in &answers {
                 for frame in frames {
@@ -286,7 +286,7 @@ mod tests {
         }
 
         #[test]
-        fn a_request_is_read_as_it_was_made(frames in frames()) {
+        fn a_packed_request_is_read_back_unchanged(frames in frames()) {
             let request = request_of(&frames);
             let mut whole = &*request;
             let inside = wire::read(&mut whole).expect("it is there").expect("it is whole");

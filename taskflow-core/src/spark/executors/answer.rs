@@ -13,7 +13,7 @@ pub(super) struct Block {
     /// The number of the first attempt in its job.
     pub(super) first: usize,
     /// The answers, as written by a worker.
-    pub(super) said: Vec<u8>,
+    pub(super) frames: Vec<u8>,
     /// The output of the last attempt, if it ended the worker.
     pub(super) printed: Vec<u8>,
     /// How the worker ended, if an attempt ended it. That attempt is then the only one of its
@@ -24,13 +24,13 @@ pub(super) struct Block {
 impl Block {
     /// The answers with the numbers of their attempts.
     pub(super) fn answers(self) -> Vec<(usize, AttemptAnswer)> {
-        let Block { first, said, printed, code } = self;
+        let Block { first, frames, printed, code } = self;
         if code.is_some() {
-            return vec![(first, AttemptAnswer { said, printed, code })];
+            return vec![(first, AttemptAnswer { frames, printed, code })];
         }
-        let mut rest = &*said;
+        let mut rest = &*frames;
         let answer = |number| {
-            Some((number, AttemptAnswer { said: next_answer(&mut rest)?.to_vec(), printed: Vec::new(), code }))
+            Some((number, AttemptAnswer { frames: next_answer(&mut rest)?.to_vec(), printed: Vec::new(), code }))
         };
         (first..).map_while(answer).collect()
     }
@@ -40,7 +40,7 @@ impl Block {
 #[derive(Debug)]
 pub(super) struct AttemptAnswer {
     /// Frames, as the process of an isolated task would send them.
-    pub(super) said: Vec<u8>,
+    pub(super) frames: Vec<u8>,
     /// The output on stdout and stderr before the worker ended.
     pub(super) printed: Vec<u8>,
     /// How the worker ended, if the attempt ended it: an exit code, or a negated signal.
@@ -53,13 +53,13 @@ impl AttemptAnswer {
         let printed = String::from_utf8_lossy(&self.printed);
         let lines = || printed.lines().filter(|line| !line.trim().is_empty());
         lines().for_each(|line| tracing::info!(target: "stderr", "{line}"));
-        let (mut heard, mut rest) = (FrameReceiver::default(), &*self.said);
+        let (mut receiver, mut rest) = (FrameReceiver::default(), &*self.frames);
         while let Ok(Some(frame)) = read_frame(&mut rest) {
-            if !heard.take(&frame, of) || heard.is_over() {
+            if !receiver.take(&frame, of) || receiver.is_over() {
                 break;
             }
         }
-        match (heard, self.code) {
+        match (receiver, self.code) {
             (FrameReceiver { ending: Some(Outcome::Success(_)), push_failure: Some(failure), .. }, _) => failure.into(),
             (FrameReceiver { ending: Some(ending), .. }, _) => ending,
             (_, Some(code)) => {
@@ -72,7 +72,7 @@ impl AttemptAnswer {
             (_, None) => {
                 let chain = vec![
                     "the answer of the worker contains no result of the attempt".to_owned(),
-                    "is it a build of this program?".to_owned(),
+                    "is the worker a build of this program?".to_owned(),
                 ];
                 Failure::Error { chain, retryable: true }.into()
             }

@@ -7,7 +7,7 @@
 //!    them to end. All waiting attempts then become one job.
 //! 3. An answer is sent to its attempt by job and number, and the attempt is removed from the job:
 //!    a second answer is discarded. Attempts without an answer at the end of the job fail.
-//! 4. When an attempt stops waiting, jobs for which nobody waits are cancelled.
+//! 4. When an attempt stops waiting, jobs that no attempt waits for are cancelled.
 //! 5. The batcher closes when the session drops its end of the channel, or when the driver is lost.
 //!    All waiting attempts then fail.
 
@@ -31,10 +31,10 @@ use crate::run::RunInfo;
 /// A job costs some tenths of a second, so it is worth waiting for the remaining elements of a
 /// list. While jobs are running there is time for that: a list that arrives more slowly than it is
 /// processed becomes a few jobs instead of a hundred.
-fn patience(under_way: usize) -> (Duration, Duration) {
+fn patience(running: usize) -> (Duration, Duration) {
     let quiet = [5, 50, 200, 500];
     let longest = [1, 2, 4, 8];
-    let at = under_way.min(3);
+    let at = running.min(3);
     (Duration::from_millis(quiet[at]), Duration::from_secs(longest[at]))
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Batcher {
     pub(super) of: &'static Executors,
     pub(super) run: Arc<RunInfo>,
     pub(super) config: Option<Config>,
-    pub(super) stirred: Arc<Notify>,
+    pub(super) abandoned: Arc<Notify>,
 }
 
 /// A running job, with the receivers of its answers.
@@ -83,8 +83,8 @@ impl Pending {
     }
 
     /// When they become a job, unless others arrive.
-    fn due(&self, under_way: usize) -> Option<Instant> {
-        let (quiet, longest) = patience(under_way);
+    fn due(&self, running: usize) -> Option<Instant> {
+        let (quiet, longest) = patience(running);
         let (first, last) = (self.first?, self.last?);
         let is_full = self.asks.len() >= MANY.0 || self.bytes >= MANY.1;
         Some(if is_full { first } else { (last + quiet).min(first + longest) })
@@ -139,7 +139,7 @@ struct Work {
 impl Work {
     /// Runs until the session closes, or returns a failure when the driver is lost.
     async fn run(&mut self, asks: &mut mpsc::UnboundedReceiver<Ask>) -> Option<Failure> {
-        let stirred = Arc::clone(&self.batcher.stirred);
+        let abandoned = Arc::clone(&self.batcher.abandoned);
         loop {
             let due = self.pending.due(self.jobs.len()).filter(|_| self.jobs.len() < AT_ONCE);
             tokio::select! {
@@ -149,15 +149,15 @@ impl Work {
                 },
                 ask = asks.recv() => self.pending.push(ask?),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.submit().await,
-                () = stirred.notified() => self.cancel_left().await,
+                () = abandoned.notified() => self.cancel_abandoned().await,
             }
         }
     }
 
     async fn submit(&mut self) {
         let pending = std::mem::take(&mut self.pending);
-        let waited_for = pending.asks.into_iter().filter(|ask| !ask.reply.is_closed());
-        let (requests, replies): (Vec<_>, Vec<_>) = waited_for.map(|ask| (ask.request, ask.reply)).unzip();
+        let awaited = pending.asks.into_iter().filter(|ask| !ask.reply.is_closed());
+        let (requests, replies): (Vec<_>, Vec<_>) = awaited.map(|ask| (ask.request, ask.reply)).unzip();
         if requests.is_empty() {
             return;
         }
@@ -184,7 +184,7 @@ impl Work {
                 let attempts = job.waiting.len();
                 job.fail(|missing| {
                     let what = format!("Spark has lost the answers of {missing} attempts");
-                    let counted = format!("job {number} had {attempts} attempts and has {answers} answers");
+                    let counted = format!("job {number} has {attempts} attempts, but only {answers} answers");
                     vec![what, counted]
                 });
             }
@@ -192,7 +192,7 @@ impl Work {
                 let Some(job) = self.jobs.remove(&number) else { return };
                 job.fail(|_| {
                     let mut chain = vec!["the Spark job of the attempt failed".to_owned(), reason.clone()];
-                    if reason.contains("the worker did not start") {
+                    if reason.contains("did not start") {
                         let help = "is the program built for the machines of the cluster? A build for musl runs on any Linux: \
                                     `Executors::binary`";
                         chain.push(help.to_owned());
@@ -200,21 +200,21 @@ impl Work {
                     chain
                 });
             }
-            // Only sent once, before any job.
+            // Sent only before the first job.
             Event::Ready { .. } | Event::Unready(_) => {}
         }
     }
 
-    /// Cancels jobs for which nobody waits any more.
-    async fn cancel_left(&mut self) {
-        let left = self.jobs.iter_mut().filter(|(_, job)| !job.cancelled && job.is_left());
-        let left: Vec<u64> = left
+    /// Cancels jobs whose attempts have all stopped waiting.
+    async fn cancel_abandoned(&mut self) {
+        let abandoned = self.jobs.iter_mut().filter(|(_, job)| !job.cancelled && job.is_abandoned());
+        let abandoned: Vec<u64> = abandoned
             .map(|(number, job)| {
                 job.cancelled = true;
                 *number
             })
             .collect();
-        for job in left {
+        for job in abandoned {
             tracing::debug!(target: "taskflow::spark", "job {job} is cancelled");
             self.driver.cancel(job).await;
         }
@@ -231,7 +231,7 @@ impl Work {
 
 impl Job {
     /// Whether all remaining receivers have stopped waiting.
-    fn is_left(&self) -> bool {
+    fn is_abandoned(&self) -> bool {
         let mut open = self.waiting.iter().flatten().peekable();
         open.peek().is_some() && open.all(oneshot::Sender::is_closed)
     }

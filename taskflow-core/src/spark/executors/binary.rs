@@ -22,10 +22,10 @@ pub(super) fn place(of: &Executors, directory: &Path) -> Result<PathBuf, Failure
     let from = match &of.binary {
         Some(binary) => binary.clone(),
         None if !is_open() => {
-            let what = "tasks on executors run in copies of this program, but its `main` does not call \
-                        `taskflow::process::child_main()`";
-            let help = "call it first in `main`, as `taskflow::main!` does; a test may use `.in_process(true)` or \
-                        TASKFLOW_SPARK=off instead";
+            let what = "tasks on executors need `main` of this program to call `taskflow::process::child_main()`, because the \
+                        program is started again there";
+            let help = "call it first in `main` (`taskflow::main!` does), or run tests with `.in_process(true)` or \
+                        TASKFLOW_SPARK=off";
             return Err(Failure::Error { chain: vec![what.to_owned(), help.to_owned()], retryable: false });
         }
         None if cfg!(target_os = "linux") => PathBuf::from("/proc/self/exe"),

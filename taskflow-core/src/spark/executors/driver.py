@@ -1,23 +1,23 @@
-"""The Spark driver of a run of taskflow: it hands attempts to worker processes on the executors of a cluster.
+"""The Spark driver of a taskflow run: it passes attempts to worker processes on the executors of a cluster.
 
-Commands come in through stdin and answers go out through stdout: a line of JSON, and behind it as many bytes as the line says.
+Commands are read from stdin and events are written to stdout. Each is a line of JSON, followed by the bytes that it announces.
 
-    in   {"name", "conf", "files", "binary", "config", "env", "word"}                       the first one
-         {"job", "lengths": [..], "partitions": n or null} and the requests                 runs them
+    in   {"name", "conf", "files", "binary", "config", "env", "word"}                       the first line
+         {"job", "lengths": [..], "partitions": n or null} and the requests                 runs a job
          {"cancel": job}
     out  {"ready": application, "ui": address}  or  {"missing": text}  or  {"unready": text}
-         {"job", "blocks": [[first, count, bytes of answers, of what was printed, exit code or null], ..]} and those bytes
+         {"job", "blocks": [[first, count, bytes of answers, bytes of output, exit code or null], ..]} and those bytes
          {"job", "done": number of answers}  or  {"job", "failed": text}
 
-The end of stdin is the end of the driver.
+The driver ends when stdin is closed.
 
-Requests go to workers as they come in, and answers come back as workers wrote them: nothing here is done for each of them but the
-cut into partitions. Workers write into files, since there a worker that dies leaves what it has said, and nobody has to wake up
-to take it. A block has the answers to as many requests, from the first one on; one with an exit code is about a single request,
-which took its worker with it.
+Requests are passed to workers unchanged, and so are the answers of workers: the only work per request is the division into
+partitions. Workers write to files, because a file keeps the answers of a worker that dies and needs no reader. A block contains
+the answers to `count` requests, starting with the first. A block with an exit code belongs to a single request, which ended its
+worker.
 
-Blocks come as soon as the partition is done that they belong to. They travel in an accumulator, which Spark adds to once for each
-partition of a job, however often that was run: neither a speculative copy nor the loss of an executor makes an answer come twice.
+Blocks are sent when their partition is complete. They are sent in an accumulator, which Spark updates once per partition of a
+job, however often that was run: neither a speculative copy nor the loss of an executor duplicates an answer.
 """
 
 import json
@@ -28,13 +28,13 @@ import sys
 import threading
 import time
 
-# What scripts and libraries print goes to stderr: stdout is taken.
+# The output of scripts and libraries goes to stderr: stdout is reserved for events.
 OUT = os.fdopen(os.dup(1), "wb", buffering=0)
 os.dup2(2, 1)
 ANSWERS = queue.SimpleQueue()
 
 
-def say(head, *parts):
+def send(head, *parts):
     ANSWERS.put((head, parts))
 
 
@@ -50,7 +50,7 @@ def write_answers():
 
 
 def make_work(job, binary, config, env, word, tries):
-    """What runs on the executors. A closure, because nothing of this file can be imported there."""
+    """The function that runs on the executors. It is a closure, because this file cannot be imported there."""
 
     def work(partition, chunks):
         import fcntl
@@ -64,27 +64,27 @@ def make_work(job, binary, config, env, word, tries):
         from pyspark import SparkFiles, TaskContext
 
         END = (1 << 64) - 1
-        PRINTED = 64 << 10  # of what an attempt printed before it took its worker with it the last bytes are kept
+        PRINTED = 64 << 10  # how many of the last bytes are kept of the output of an attempt that ended its worker
 
         def scratch():
-            """A file without a name. What is written goes to its end, wherever the worker has cut it off."""
+            """An unnamed file. Writes are appended, even after the worker has truncated it."""
             file = tempfile.TemporaryFile(dir=SparkFiles.getRootDirectory())
             fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_APPEND)
             return file
 
-        def start(requests, said, printed):
+        def start(requests, answers, printed):
             path = SparkFiles.get(binary)
-            surroundings = dict(os.environ, **env)
-            # On this machine Python has inherited ours, and works in another directory.
-            surroundings.pop("TASKFLOW_CONFIG", None)
+            environment = dict(os.environ, **env)
+            # An executor on this machine has inherited our variable, but has another working directory.
+            environment.pop("TASKFLOW_CONFIG", None)
             if config:
-                surroundings["TASKFLOW_CONFIG"] = SparkFiles.get(config)
+                environment["TASKFLOW_CONFIG"] = SparkFiles.get(config)
             process = subprocess.Popen(
                 [path, word],
                 stdin=subprocess.PIPE,
-                stdout=said,
+                stdout=answers,
                 stderr=printed,
-                env=surroundings,
+                env=environment,
                 start_new_session=True,
             )
 
@@ -94,13 +94,13 @@ def make_work(job, binary, config, env, word, tries):
                     process.stdin.write(struct.pack("<Q", 0))
                     process.stdin.flush()
                 except (BrokenPipeError, ValueError):
-                    pass  # It has ended; how it did is seen elsewhere.
+                    pass  # The worker has ended; `end` finds out how.
 
             threading.Thread(target=feed, daemon=True).start()
             return process
 
         def end(process):
-            """Its exit code; what it has started ends with it. Its number is its own until it is reaped."""
+            """Waits for its end, kills its process group and returns the exit code. Its id is not reused before it is reaped."""
             try:
                 os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
             finally:
@@ -120,21 +120,21 @@ def make_work(job, binary, config, env, word, tries):
             file.seek(0 if most is None else max(0, size - most))
             return file.read()
 
-        def ends(said):
-            """Where answers end: behind each length that no frame has."""
+        def ends(answers):
+            """The offsets where answers end: after each END, which is not the length of a frame."""
             at, found = 0, []
-            while len(said) - at >= 8:
-                (length,) = struct.unpack_from("<Q", said, at)
+            while len(answers) - at >= 8:
+                (length,) = struct.unpack_from("<Q", answers, at)
                 at += 8
                 if length == END:
                     found.append(at)
-                elif len(said) - at < length:
+                elif len(answers) - at < length:
                     break
                 else:
                     at += length
             return found
 
-        def behind(requests, count):
+        def skip(requests, count):
             at = 0
             for _ in range(count):
                 (length,) = struct.unpack_from("<Q", requests, at)
@@ -147,24 +147,25 @@ def make_work(job, binary, config, env, word, tries):
             while count:
                 with scratch() as out, scratch() as err:
                     code = end(start(requests, out, err))
-                    said, printed = contents(out), contents(err, PRINTED)
-                is_up = said.startswith(struct.pack("<Q", END))
-                if is_up and said.endswith(struct.pack("<Q", count)):
-                    # The count says so: everything is answered, however it ended then.
-                    blocks.append((first, count, said[8:-8], b"", None))
+                    answers, printed = contents(out), contents(err, PRINTED)
+                is_up = answers.startswith(struct.pack("<Q", END))
+                if is_up and answers.endswith(struct.pack("<Q", count)):
+                    # The final count proves that everything is answered, however the worker ended.
+                    blocks.append((first, count, answers[8:-8], b"", None))
                     answered += count
                     break
                 if not is_up or not last_try:
                     tail = printed.decode(errors="replace").strip().splitlines()[-5:]
-                    how = "the worker ended with %d" % code if is_up else "the worker did not start (exit code %d)" % code
+                    how = "the worker ended with %d" % code if is_up else "the worker did not start (%d)" % code
                     raise RuntimeError("taskflow: " + ": ".join([how, *tail]))
-                # Nobody tries this partition again: what took the worker with it is answered so, and the others go on.
-                places = ends(said)
-                done = len(places) - 1
-                blocks.append((first, done, said[8 : places[-1]], b"", None))
-                blocks.append((first + done, 1, said[places[-1] :], printed, code))
+                # Spark will not retry this partition: the request that ended the worker is answered with the exit code,
+                # and the rest continues in a new worker.
+                offsets = ends(answers)
+                done = len(offsets) - 1
+                blocks.append((first, done, answers[8 : offsets[-1]], b"", None))
+                blocks.append((first + done, 1, answers[offsets[-1] :], printed, code))
                 answered += done + 1
-                requests = behind(requests, done + 1)
+                requests = skip(requests, done + 1)
                 first, count = first + done + 1, count - done - 1
         results.add([(job, blocks)])
         yield answered
@@ -175,16 +176,16 @@ def make_work(job, binary, config, env, word, tries):
 
 def deliver(update):
     for job, blocks in update:
-        heads = [[first, count, len(said), len(printed), code] for first, count, said, printed, code in blocks]
-        parts = [part for _, _, said, printed, _ in blocks for part in (said, printed)]
-        say({"job": job, "blocks": heads}, *parts)
+        heads = [[first, count, len(answers), len(printed), code] for first, count, answers, printed, code in blocks]
+        parts = [part for _, _, answers, printed, _ in blocks for part in (answers, printed)]
+        send({"job": job, "blocks": heads}, *parts)
 
 
 def make_param():
     from pyspark import AccumulatorParam
 
     class Gathered(AccumulatorParam):
-        """Lists on the executors; on the driver nothing is kept."""
+        """Collects lists on the executors; the driver sends them on and keeps nothing."""
 
         def zero(self, value):
             return []
@@ -202,7 +203,7 @@ def make_param():
 
 
 def settle(sc):
-    """Waits for the executors that are on their way, so that the first job is cut for all of them."""
+    """Waits for executors that are starting, so that the first job is divided among all of them."""
     status = sc._jsc.sc()
     deadline, before, since = time.monotonic() + 30, 0, time.monotonic()
     while time.monotonic() < deadline:
@@ -215,8 +216,8 @@ def settle(sc):
 
 
 def cut(lengths, data, wanted, cores):
-    """Partitions of about as many items and about the same size: as many as are wanted, else four for each core, and more so that
-    they are about 16 MiB at most."""
+    """Divides the requests into partitions of about the same count and size: as many as wanted, else four for each core, or more
+    to limit their size to about 16 MiB."""
     count = wanted or max(4 * cores, -(-len(data) // (16 << 20)))
     most = max(1, -(-len(data) // count))
     per = max(1, -(-len(lengths) // count))
@@ -231,13 +232,13 @@ def cut(lengths, data, wanted, cores):
 
 
 def last_line(error):
-    """What to tell of an error of Spark: what a worker said, else what Spark says first and what it says is the cause."""
+    """The essence of an error of Spark: the message of a worker, else the first line of the message and that of its cause."""
     lines = [line.strip(" :") for line in str(error).splitlines() if line.strip(" :")]
     ours = [line for line in lines if "taskflow: " in line]
     if ours:
         return ours[-1].partition("taskflow: ")[2]
-    told = [line for line in lines if not line.startswith("An error occurred while calling")][:1] or [repr(error)]
-    return " | ".join(told + [line for line in lines if line.startswith("Caused by:")][:1])[:2000]
+    first = [line for line in lines if not line.startswith("An error occurred while calling")][:1] or [repr(error)]
+    return " | ".join(first + [line for line in lines if line.startswith("Caused by:")][:1])[:2000]
 
 
 SETTLED, SETTLING = threading.Event(), threading.Lock()
@@ -245,7 +246,7 @@ RUNNING, CANCELLED = set(), set()
 
 
 def cancel(sc, job):
-    """Again and again until it is over: Spark forgets a cancellation of what has not begun."""
+    """Repeats the cancellation until the job has ended: Spark ignores one that arrives before the start."""
     CANCELLED.add(job)
     while job in RUNNING:
         sc.cancelJobGroup("taskflow-%d" % job)
@@ -260,20 +261,20 @@ def run_job(sc, job, lengths, data, partitions, work):
             SETTLED.set()
         sc.setJobGroup("taskflow-%d" % job, "%d attempts of tasks" % len(lengths), True)
         if job in CANCELLED:
-            return say({"job": job, "failed": "it was cancelled"})
+            return send({"job": job, "failed": "the job was cancelled"})
         chunks = cut(lengths, data, partitions, sc.defaultParallelism)
         del data
         count = sum(sc.parallelize(chunks, len(chunks)).mapPartitionsWithIndex(work).collect())
-        say({"job": job, "done": count})
+        send({"job": job, "done": count})
     except BaseException as error:
         print("job %d: %s" % (job, error), file=sys.stderr)
-        say({"job": job, "failed": last_line(error)})
+        send({"job": job, "failed": last_line(error)})
     finally:
         RUNNING.discard(job)
 
 
 def tries_of(sc):
-    """How often Spark runs a partition that fails. In local mode the master says so, and else once."""
+    """How often Spark runs a failing partition. In local mode the master sets it; the default there is once."""
     if not sc.master.startswith("local"):
         return int(sc.getConf().get("spark.task.maxFailures", "4"))
     inside = sc.master.partition("[")[2].rstrip("]").split(",")
@@ -300,7 +301,7 @@ def serve(commands):
     try:
         from pyspark import InheritableThread, SparkConf, SparkContext
     except ImportError as error:
-        return say({"missing": "%s (%s)" % (error, sys.executable)})
+        return send({"missing": "%s (%s)" % (error, sys.executable)})
     try:
         conf = SparkConf().setAppName(config["name"])
         for key, value in config["conf"]:
@@ -314,8 +315,8 @@ def serve(commands):
         tries = tries_of(sc)
     except BaseException as error:
         print(error, file=sys.stderr)
-        return say({"unready": last_line(error)})
-    say({"ready": sc.applicationId, "ui": sc.uiWebUrl})
+        return send({"unready": last_line(error)})
+    send({"ready": sc.applicationId, "ui": sc.uiWebUrl})
     while True:
         line = commands.readline()
         if not line:
@@ -332,13 +333,13 @@ def serve(commands):
         InheritableThread(target=run_job, args=args, daemon=True).start()
     sc.cancelAllJobs()
     sc.stop()
-    # Java ends when its stdin is closed, and takes its directories with it: there is a copy of the program in one of them.
+    # Java ends when its stdin is closed, and then removes its directories, which contain a copy of the program.
     java = SparkContext._gateway.proc
     try:
         java.stdin.close()
         java.wait(5)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        print("Java does not end: %s" % error, file=sys.stderr)
+        print("Java did not end: %s" % error, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -29,12 +29,12 @@ use crate::run::RunInfo;
 const SCRIPT: &str = include_str!("driver.py");
 /// The time limit for the start of an application. Spark itself gives up on a master after about a
 /// minute.
-const COMING_UP: Duration = Duration::from_secs(600);
+const START_TIMEOUT: Duration = Duration::from_secs(600);
 /// The time limit for its end.
-const LEAVING: Duration = Duration::from_secs(10);
+const END_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes written at once: the capacity of a pipe.
 const AT_ONCE: usize = 64 << 10;
-/// How many of its last lines are stored for messages.
+/// How many of its last lines are kept for error messages.
 const LAST: usize = 8;
 
 /// A running driver. Dropping it kills its process group.
@@ -79,8 +79,8 @@ struct Line {
     failed: Option<String>,
 }
 
-/// What is prepared before anything is started.
-struct Ground {
+/// What must exist before a driver starts.
+struct Prepared {
     directory: TempDir,
     script: PathBuf,
     python: Python,
@@ -91,8 +91,8 @@ fn failure(what: impl Into<String>, why: &dyn ToString, retryable: bool) -> Fail
     Failure::Error { chain: vec![what.into(), why.to_string()], retryable }
 }
 
-impl Ground {
-    fn prepare(of: &Executors) -> Result<Ground, Failure> {
+impl Prepared {
+    fn new(of: &Executors) -> Result<Prepared, Failure> {
         let made =
             |error: io::Error| failure("the working directory of the Spark driver cannot be created", &error, true);
         let python = Python::find(of)?;
@@ -100,7 +100,7 @@ impl Ground {
         let script = directory.path().join("taskflow_driver.py");
         std::fs::write(&script, SCRIPT).map_err(made)?;
         let binary = binary::place(of, directory.path())?;
-        Ok(Ground { directory, script, python, binary })
+        Ok(Prepared { directory, script, python, binary })
     }
 }
 
@@ -117,22 +117,23 @@ impl Driver {
     ) -> Result<Driver, Failure> {
         let target = of.target(config)?;
         let master = target.master.clone();
-        let ground = tokio::task::spawn_blocking(move || {
+        let prepared = tokio::task::spawn_blocking(move || {
             reach(&master)
                 .map_err(|error| Failure::Error { chain: vec![error.to_string()], retryable: error.is_retryable() })?;
-            Ground::prepare(of)
+            Prepared::new(of)
         });
-        let ground = ground.await.map_err(|error| failure("the Spark driver cannot be prepared", &error, true))??;
+        let prepared =
+            prepared.await.map_err(|error| failure("the Spark driver cannot be prepared", &error, true))??;
         let started = |error: io::Error| failure("the Spark driver cannot be started", &error, true);
 
-        let mut command = Command::new(&ground.python.program);
-        command.arg("-u").arg(&ground.script).current_dir(ground.directory.path()).stdin(Stdio::piped());
-        command.envs(ground.python.environment.iter().map(|(name, value)| (name, value)));
+        let mut command = Command::new(&prepared.python.program);
+        command.arg("-u").arg(&prepared.script).current_dir(prepared.directory.path()).stdin(Stdio::piped());
+        command.envs(prepared.python.environment.iter().map(|(name, value)| (name, value)));
         if std::env::var_os("SPARK_LOCAL_DIRS").is_none() {
             // The temporary files of a killed Spark are removed with the directory.
-            command.env("SPARK_LOCAL_DIRS", ground.directory.path().join("local"));
+            command.env("SPARK_LOCAL_DIRS", prepared.directory.path().join("local"));
         }
-        let lifeline = Lifeline::Guard(Some(ground.directory.path().to_owned()));
+        let lifeline = Lifeline::Guard(Some(prepared.directory.path().to_owned()));
         let Started { group, child } = spawn(command, lifeline).await.map_err(started)?;
         let Pipes { stdin: Some(stdin), stdout: Some(stdout), stderr: Some(stderr) } = child else {
             return Err(failure("the Spark driver cannot be started", &"it has no pipes", true));
@@ -142,23 +143,23 @@ impl Driver {
         let last = Arc::default();
         tokio::spawn(listen(ChildStdout::from_std(stdout).map_err(started)?, sender));
         tokio::spawn(follow(ChildStderr::from_std(stderr).map_err(started)?, Arc::clone(&last)));
-        let mut driver = Driver { group, stdin, events, last, _directory: ground.directory };
+        let mut driver = Driver { group, stdin, events, last, _directory: prepared.directory };
 
-        driver.send(&first_line(&ground.binary, run, &target), &[]).await;
-        match timeout(COMING_UP, driver.events.recv()).await {
+        driver.send(&first_line(&prepared.binary, run, &target), &[]).await;
+        match timeout(START_TIMEOUT, driver.events.recv()).await {
             Ok(Some(Event::Ready { application, ui })) => {
-                let ui = ui.map(|ui| format!(", shown at {ui}")).unwrap_or_default();
-                tracing::info!(target: "taskflow::spark", "the Spark application {application} is ready{ui}");
+                let ui = ui.map(|ui| format!("; its web UI is {ui}")).unwrap_or_default();
+                tracing::info!(target: "taskflow::spark", "the Spark application {application} has started{ui}");
                 Ok(driver)
             }
             Ok(Some(Event::Unready(failure))) => Err(driver.with_stderr(failure)),
             Ok(_) => Err(driver.with_stderr(Failure::Error {
-                chain: vec!["the Spark driver ended before it was ready".to_owned()],
+                chain: vec!["the Spark driver ended during its start".to_owned()],
                 retryable: true,
             })),
             Err(_) => Err(driver.with_stderr(failure(
-                "the Spark driver did not start",
-                &format!("it was not ready after {} minutes", COMING_UP.as_secs() / 60),
+                "the Spark driver has not started",
+                &format!("the time limit is {} minutes", START_TIMEOUT.as_secs() / 60),
                 true,
             ))),
         }
@@ -194,9 +195,9 @@ impl Driver {
     pub(super) async fn end(self) {
         let Driver { mut group, stdin, .. } = self;
         drop(stdin);
-        if timeout(LEAVING, group.ended()).await.is_err() {
+        if timeout(END_TIMEOUT, group.ended()).await.is_err() {
             group.terminate();
-            let _ = timeout(LEAVING, group.ended()).await;
+            let _ = timeout(END_TIMEOUT, group.ended()).await;
         }
         let _ = group.finish();
     }
@@ -282,9 +283,9 @@ async fn listen(stdout: ChildStdout, to: mpsc::UnboundedSender<Event>) {
             }
             Line { blocks: Some(heads), job, .. } => {
                 let mut blocks = Vec::with_capacity(heads.len());
-                for (first, _, said, printed, code) in heads {
-                    let mut block = Block { first, said: vec![0; said], printed: vec![0; printed], code };
-                    for part in [&mut block.said, &mut block.printed] {
+                for (first, _, frames, printed, code) in heads {
+                    let mut block = Block { first, frames: vec![0; frames], printed: vec![0; printed], code };
+                    for part in [&mut block.frames, &mut block.printed] {
                         if stdout.read_exact(part).await.is_err() {
                             return;
                         }
@@ -303,7 +304,7 @@ async fn listen(stdout: ChildStdout, to: mpsc::UnboundedSender<Event>) {
     }
 }
 
-/// Logs the output of the driver and Spark in the log of this program.
+/// Forwards the output of the driver and Spark to the log of this program.
 async fn follow(stderr: ChildStderr, last: Arc<Mutex<VecDeque<String>>>) {
     let mut lines = BufReader::new(stderr).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {

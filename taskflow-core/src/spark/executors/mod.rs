@@ -22,7 +22,7 @@
 //!    (`spark.task.maxFailures`) the partition does not fail, because that would end the job and
 //!    discard the work of all others: the attempt that ended the worker is answered as
 //!    [crashed](crate::base::Failure::Crashed), and the rest continues in a new worker.
-//! 6. Nobody waits for a cancelled or abandoned attempt. When nobody waits for a job, its job group
+//! 6. A cancelled or abandoned attempt stops waiting. When no attempt of a job waits, its job group
 //!    is cancelled and Spark ends the workers: a worker whose stdin is closed kills its process
 //!    group.
 //! 7. When the driver is lost, its attempts fail, and the next attempt starts another driver.

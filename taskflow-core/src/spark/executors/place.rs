@@ -1,4 +1,4 @@
-//! Which cluster, and how its executors are to be.
+//! Describes a cluster and its executors.
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
@@ -29,19 +29,19 @@ use crate::task::{Executor, ExecutorBackend, Session};
 /// # assert!(richest::def().plan().is_ok());
 /// ```
 ///
-/// What runs there is this program, so it has to run on the machines of the cluster: a build for
-/// musl does on any Linux of the same architecture ([`binary`](Executors::binary)). `main` calls
-/// [`child_main`](crate::process::child_main) first, as that of `taskflow::main!` does. This
-/// machine needs a Python with `pyspark` of the version of the cluster, and Java; the executors
-/// need the same minor version of Python.
+/// The executors run this program, so it must be able to run on the machines of the cluster: a
+/// build for musl runs on any Linux of the same architecture ([`binary`](Executors::binary)).
+/// `main` must call [`child_main`](crate::process::child_main) first, as that of `taskflow::main!`
+/// does. This machine needs Java, and a Python with the `pyspark` version of the cluster; the
+/// executors need the same minor version of Python.
 ///
-/// With `TASKFLOW_SPARK=off` in the environment, `.in_process(true)` and in simulated runs the same
-/// tasks run on threads of this process.
+/// With `TASKFLOW_SPARK=off` in the environment, with `.in_process(true)` and in simulated runs,
+/// the tasks run on threads of this process instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "`.on(&spark)` puts tasks there"]
+#[must_use = "executors do nothing until a task is placed on them with `.on(&spark)`"]
 pub struct Executors {
     pub(super) master: Named,
-    /// In the order in which they were given; later ones win.
+    /// In the order in which they were set; later ones take precedence.
     pub(super) conf: Vec<(String, String)>,
     pub(super) partitions: Option<u32>,
     pub(super) binary: Option<PathBuf>,
@@ -49,7 +49,7 @@ pub struct Executors {
     pub(super) executor_python: Option<PathBuf>,
 }
 
-/// Where the cluster is said to be.
+/// How the cluster is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     Url(String),
@@ -57,7 +57,7 @@ pub(super) enum Named {
     Connection(String),
 }
 
-/// A cluster as the driver is told of it.
+/// The cluster as passed to the driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) master: Master,
@@ -65,22 +65,21 @@ pub(super) struct Target {
 }
 
 impl Executors {
-    /// The cluster at this address: `spark://host:7077`, `yarn`, `k8s://https://host:6443`, or
-    /// `local[2]` for processes of this machine. An address that is none is an error of the first
-    /// attempt.
+    /// The cluster with this master: `spark://host:7077`, `yarn`, `k8s://https://host:6443`, or
+    /// `local[2]` for processes of this machine. An invalid master fails the first attempt.
     pub fn new(master: impl Into<String>) -> Self {
         Executors::at(Named::Url(master.into()))
     }
 
-    /// The cluster behind a connection of the configuration: `spark_default = "spark://host:7077"`.
-    /// Its extras whose names begin with `spark.` are settings of Spark. It is looked up when the
-    /// first attempt of a run starts.
+    /// The cluster of a connection of the configuration: `spark_default = "spark://host:7077"`. Its
+    /// extras whose names begin with `spark.` are Spark properties. It is looked up when the first
+    /// attempt of a run starts.
     pub fn connection(name: impl Into<String>) -> Self {
         Executors::at(Named::Connection(name.into()))
     }
 
-    /// Processes of this machine, one for each core: `local[*]`. Everything is as on a cluster, but
-    /// Spark tries nothing twice.
+    /// Processes of this machine, one for each core: `local[*]`. This behaves like a cluster,
+    /// except that Spark does not retry.
     pub fn local() -> Self {
         Executors::new("local[*]")
     }
@@ -90,52 +89,53 @@ impl Executors {
         Executors { master, conf, partitions, binary, python, executor_python }
     }
 
-    /// A setting of Spark, `("spark.speculation", "true")`. The last one of a name counts.
+    /// Sets a Spark property: `("spark.speculation", "true")`. The last value of a key counts.
     pub fn conf(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.conf.push((key.into(), value.into()));
         self
     }
 
-    /// The memory of an executor, `"512m"`: `spark.executor.memory`.
+    /// The memory of each executor, `"512m"`: `spark.executor.memory`.
     ///
-    /// It is that of its Java process; workers have `spark.executor.memoryOverhead` beside it.
+    /// It applies to the Java process; workers use `spark.executor.memoryOverhead` in addition.
     pub fn executor_memory(self, memory: impl Into<String>) -> Self {
         self.conf("spark.executor.memory", memory)
     }
 
-    /// Into how many partitions a job is cut. Default: four for each core of the cluster, and more
-    /// for inputs above 16 MiB.
+    /// The number of partitions of a job, at least 1. Default: four for each core of the cluster,
+    /// and more if a partition would exceed 16 MiB.
     pub fn partitions(mut self, partitions: u32) -> Self {
         self.partitions = Some(partitions.max(1));
         self
     }
 
-    /// The program that is shipped: a build of this one for the machines of the cluster. Default:
-    /// this program itself.
+    /// The program that is shipped to the executors: a build of this one for the machines of the
+    /// cluster. Default: this program itself.
     pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
         self.binary = Some(path.into());
         self
     }
 
-    /// The Python that runs the driver on this machine; it has `pyspark`, or `SPARK_HOME` is set.
-    /// Default: `PYSPARK_DRIVER_PYTHON` or `PYSPARK_PYTHON` of the environment, else `python3`.
+    /// The Python that runs the driver on this machine. It must have `pyspark`, unless `SPARK_HOME`
+    /// is set. Default: `PYSPARK_DRIVER_PYTHON` or `PYSPARK_PYTHON` of the environment, else
+    /// `python3`.
     pub fn python(mut self, path: impl Into<PathBuf>) -> Self {
         self.python = Some(path.into());
         self
     }
 
-    /// The Python of the executors, as it is called there. Default: `PYSPARK_PYTHON` of the
-    /// environment, else `python3`; on this machine that of the driver.
+    /// The Python of the executors: its path or name there. Default: `PYSPARK_PYTHON` of the
+    /// environment, else `python3`; for `local` masters that of the driver.
     pub fn executor_python(mut self, path: impl Into<PathBuf>) -> Self {
         self.executor_python = Some(path.into());
         self
     }
 
-    /// Where the cluster is.
+    /// Determines the master and the properties.
     ///
     /// # Errors
     ///
-    /// When the connection is not there, or what is given is no address of a cluster.
+    /// If the connection does not exist, or the master is invalid.
     pub(super) fn target(&self, config: Option<&Config>) -> Result<Target, Failure> {
         let failed = |chain: Vec<String>| Failure::Error { chain, retryable: false };
         let (master, mut conf) = match &self.master {
@@ -144,13 +144,12 @@ impl Executors {
                 let config = config.map_or_else(Config::global, |config| Ok(config.clone()));
                 let connection = config.and_then(|config| config.connection(name));
                 let connection = connection.map_err(|error| {
-                    let what = format!("the connection `{name}` of the Spark cluster does not exist");
-                    let help =
-                        format!("define it, for example as TASKFLOW_CONN_{}=spark://host:7077", name.to_uppercase());
+                    let what = format!("the Spark connection `{name}` is not configured");
+                    let help = format!("set TASKFLOW_CONN_{}=spark://host:7077", name.to_uppercase());
                     failed(vec![what, error.to_string(), help])
                 })?;
                 let master = master_of(&connection).ok_or_else(|| {
-                    failed(vec![format!("the connection `{name}` has no host, so it is not a Spark cluster")])
+                    failed(vec![format!("the connection `{name}` has no host, which must be the Spark master")])
                 })?;
                 let conf = properties_of(&connection).map_err(|error| failed(vec![error.to_string()]))?;
                 (master, conf)
@@ -176,7 +175,7 @@ impl ExecutorBackend for Executors {
 
     fn is_off(&self) -> bool {
         static OFF: LazyLock<bool> =
-            LazyLock::new(|| std::env::var_os("TASKFLOW_SPARK").is_some_and(|word| word == "off"));
+            LazyLock::new(|| std::env::var_os("TASKFLOW_SPARK").is_some_and(|value| value == "off"));
         *OFF
     }
 
@@ -185,8 +184,8 @@ impl ExecutorBackend for Executors {
     }
 }
 
-/// What `#[task(executor = "spark")]` means: the cluster of a connection. It is named in constants,
-/// where nothing can be allocated.
+/// The executor of `#[task(executor = "spark")]`: the cluster of a connection. Constants refer to
+/// it, so it must not allocate.
 #[derive(Debug)]
 pub(crate) struct Default {
     connection: &'static str,
@@ -196,9 +195,9 @@ pub(crate) static DEFAULT: Default = Default { connection: "spark_default" };
 
 impl Default {
     fn executors(&self) -> &'static Executors {
-        static KEPT: OnceLock<Executors> = OnceLock::new();
-        // There is one of this type.
-        KEPT.get_or_init(|| Executors::connection(self.connection))
+        static EXECUTORS: OnceLock<Executors> = OnceLock::new();
+        // There is only one value of this type.
+        EXECUTORS.get_or_init(|| Executors::connection(self.connection))
     }
 }
 
@@ -221,16 +220,16 @@ impl ExecutorBackend for Default {
 }
 
 impl From<&Executors> for Executor {
-    /// Graphs are drawn as often as somebody asks, so each description is kept once, for good.
+    /// Each distinct description is leaked once, because graphs may be built any number of times.
     fn from(executors: &Executors) -> Self {
         static KNOWN: Mutex<Vec<&'static Executors>> = Mutex::new(Vec::new());
 
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known.iter().find(|known| **known == executors).copied();
         Executor::new(found.unwrap_or_else(|| {
-            let kept: &'static Executors = Box::leak(Box::new(executors.clone()));
-            known.push(kept);
-            kept
+            let leaked: &'static Executors = Box::leak(Box::new(executors.clone()));
+            known.push(leaked);
+            leaked
         }))
     }
 }
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn an_invalid_master_is_rejected() {
         let config = Config::builder().build().unwrap();
         for good in
             ["spark://a:7077", "spark://a:1,b:2", "yarn", "k8s://https://h:6443", "local", "local[2]", "local[*]"]
@@ -259,13 +258,13 @@ mod tests {
         }
         for bad in ["", "spark://", "spark://a", "spark://a:b", "http://a:1", "a:7077", "local[2"] {
             let failure = master(&Executors::new(bad), &config).unwrap_err();
-            assert!(failure.to_string().starts_with(&format!("`{bad}` is not a Spark master: ")), "{failure}");
+            assert!(failure.to_string().starts_with(&format!("`{bad}` is not a valid Spark master: ")), "{failure}");
             assert!(!failure.is_retryable());
         }
     }
 
     #[test]
-    fn a_connection_gives_the_address_and_settings() {
+    fn a_connection_determines_the_master_and_properties() {
         let config = Config::from_toml(
             "[connections]\none = 'spark://a.example.com:7078?spark.executor.memory=1g&note=x'\ntwo = 'spark://b'\n",
         )
@@ -278,12 +277,12 @@ mod tests {
         assert_eq!(one.conf, text(&[("spark.executor.memory", "1g"), ("spark.cores.max", "2")]));
         assert_eq!(master(&Executors::connection("two"), &config).unwrap().master.to_string(), "spark://b:7077");
         let failure = master(&Executors::connection("three"), &config).unwrap_err();
-        assert!(failure.to_string().contains("`three` is not known"), "{failure}");
+        assert!(failure.to_string().contains("`three` is not configured"), "{failure}");
         assert!(failure.causes().iter().any(|cause| cause.contains("TASKFLOW_CONN_THREE=spark://host:7077")));
     }
 
     #[test]
-    fn one_description_is_one_executor() {
+    fn equal_descriptions_are_the_same_executor() {
         let one = Executor::from(Executors::new("local[2]"));
         assert_eq!(one, Executor::from(&Executors::new("local[2]")));
         assert_ne!(one, Executor::from(Executors::new("local[2]").partitions(3)));

@@ -1,4 +1,4 @@
-//! Which Python runs the driver.
+//! Finds the Python that runs the driver.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,32 +8,31 @@ use super::super::on_path::on_path;
 use super::place::Executors;
 use crate::base::Failure;
 
-/// A Python, and what it needs to know to find Spark.
+/// A Python, and the variables by which it finds Spark.
 #[derive(Debug)]
 pub(super) struct Python {
     pub(super) program: PathBuf,
     pub(super) environment: Vec<(&'static str, OsString)>,
 }
 
-/// What to do where Spark is missing.
+/// The command that installs Spark.
 pub(super) const INSTALL: &str = "pip install pyspark";
 
 impl Python {
-    /// The one that was named, else that of the environment, else `python3`.
+    /// The configured Python, else that of the environment, else `python3`.
     ///
     /// # Errors
     ///
-    /// When there is none.
+    /// If it does not exist.
     pub(super) fn find(of: &Executors) -> Result<Python, Failure> {
-        let said = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let wanted = of.python.clone();
-        let wanted = wanted.or_else(|| said("PYSPARK_DRIVER_PYTHON")).or_else(|| said("PYSPARK_PYTHON"));
+        let wanted = wanted.or_else(|| variable("PYSPARK_DRIVER_PYTHON")).or_else(|| variable("PYSPARK_PYTHON"));
         let wanted = wanted.unwrap_or_else(|| PathBuf::from("python3"));
         let program = which(&wanted).ok_or_else(|| {
             let what = format!("the Spark driver needs Python, but `{}` was not found", wanted.display());
             let help = format!(
-                "install Python 3.10 or later and then Spark with `{INSTALL}`, or set PYSPARK_PYTHON to a Python that \
-                 has it"
+                "install Python 3.10 or newer and then Spark with `{INSTALL}`, or set PYSPARK_PYTHON to a Python that has it"
             );
             Failure::Error { chain: vec![what, help], retryable: false }
         })?;
@@ -41,16 +40,16 @@ impl Python {
         if let Some(theirs) = &of.executor_python {
             environment.push(("PYSPARK_PYTHON", theirs.clone().into_os_string()));
         }
-        if let Some(paths) = said("SPARK_HOME").and_then(|home| beside(&home)) {
+        if let Some(paths) = variable("SPARK_HOME").and_then(|home| python_path(&home)) {
             environment.push(("PYTHONPATH", paths));
         }
         Ok(Python { program, environment })
     }
 }
 
-/// The Python part of a Spark that was unpacked, behind what `PYTHONPATH` says already. That which
-/// pip installs is found by itself.
-fn beside(home: &Path) -> Option<OsString> {
+/// `PYTHONPATH` with the Python part of an extracted Spark added. A Spark that was installed by pip
+/// is found without it.
+fn python_path(home: &Path) -> Option<OsString> {
     let python = home.join("python");
     let zips = std::fs::read_dir(python.join("lib")).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     let py4j = zips.filter(|path| {
@@ -64,7 +63,7 @@ fn beside(home: &Path) -> Option<OsString> {
     env::join_paths(all).ok()
 }
 
-/// Where a program is: as it is said, or in the `PATH`.
+/// Finds a program: by its path, or in `PATH` if it is only a name.
 fn which(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_owned());

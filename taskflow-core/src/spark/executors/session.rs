@@ -26,7 +26,7 @@ pub(super) struct SparkSession {
 struct Open {
     asks: mpsc::UnboundedSender<Ask>,
     /// Notified when an attempt stops waiting.
-    stirred: Arc<Notify>,
+    abandoned: Arc<Notify>,
     over: JoinHandle<()>,
 }
 
@@ -46,27 +46,27 @@ impl SparkSession {
             Some(current) if !current.asks.is_closed() => current,
             _ => {
                 let (asks, incoming) = mpsc::unbounded_channel();
-                let stirred = Arc::new(Notify::new());
+                let abandoned = Arc::new(Notify::new());
                 let batcher = Batcher {
                     of: self.of,
                     run: Arc::clone(&self.run),
                     config: self.config.clone(),
-                    stirred: Arc::clone(&stirred),
+                    abandoned: Arc::clone(&abandoned),
                 };
                 // Its logs do not belong to an attempt.
                 let over = tokio::spawn(batcher::serve(batcher, incoming));
-                Open { asks, stirred, over }
+                Open { asks, abandoned, over }
             }
         };
         let current = open.insert(current);
-        // If the batcher is closing, it drops the request, which fails as a lost driver.
+        // A batcher that is closing drops the request, which then fails as if the driver were lost.
         let _ = current.asks.send(ask);
-        Leaving(Some(Arc::clone(&current.stirred)))
+        Leaving(Some(Arc::clone(&current.abandoned)))
     }
 
     /// There may be a million waiting attempts, so the future is kept small.
-    async fn attempt(self: Arc<Self>, errand: ExecutorTask) -> Outcome {
-        let request = match pack(errand.def, errand.inputs, &errand.identity, Reach::default()) {
+    async fn attempt(self: Arc<Self>, task: ExecutorTask) -> Outcome {
+        let request = match pack(task.def, task.inputs, &task.identity, Reach::default()) {
             Ok(frames) => request_of(&frames),
             Err(failure) => return failure.into(),
         };
@@ -74,14 +74,14 @@ impl SparkSession {
         let mut leaving = self.ask(Ask { request, reply });
         let answer = tokio::select! {
             answer = answer => answer,
-            () = errand.control.cancelled() => {
-                return Failure::Cancelled { reason: "the attempt was asked to end".to_owned() }.into();
+            () = task.control.cancelled() => {
+                return Failure::Cancelled { reason: "the attempt was cancelled".to_owned() }.into();
             }
         };
         leaving.0 = None;
         match answer {
             Ok(Ok(answer)) => {
-                answer.ending(&AttemptRef { def: errand.def, identity: &errand.identity, control: &errand.control })
+                answer.ending(&AttemptRef { def: task.def, identity: &task.identity, control: &task.control })
             }
             Ok(Err(failure)) => failure.into(),
             Err(_) => Failure::Error { chain: vec!["the Spark driver was lost".to_owned()], retryable: true }.into(),
@@ -94,15 +94,15 @@ struct Leaving(Option<Arc<Notify>>);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        if let Some(stirred) = &self.0 {
-            stirred.notify_one();
+        if let Some(abandoned) = &self.0 {
+            abandoned.notify_one();
         }
     }
 }
 
 impl Session for SparkSession {
-    fn run(self: Arc<Self>, errand: ExecutorTask) -> BoxFuture<Outcome> {
-        Box::pin(self.attempt(errand))
+    fn run(self: Arc<Self>, task: ExecutorTask) -> BoxFuture<Outcome> {
+        Box::pin(self.attempt(task))
     }
 
     fn close(self: Arc<Self>) -> BoxFuture<()> {

@@ -1,7 +1,7 @@
-//! What is asked of a cluster that runs drivers. Each kind of cluster has a file.
+//! The interface to a cluster that runs drivers. Each kind of cluster has its own file.
 //!
-//! All of it blocks: it is called on blocking threads. A backend whose submission is a process of
-//! its own runs that with the handle of the runtime that the thread belongs to.
+//! All methods block and are called on blocking threads. A backend that submits with a process uses
+//! the handle of the runtime that the thread belongs to.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,70 +18,69 @@ use super::standalone::Standalone;
 use super::yarn::Yarn;
 use crate::base::Timestamp;
 
-/// A job that is to be submitted.
+/// A job to be submitted.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) spec: Spec,
     pub(super) settings: Settings,
-    /// No other submission has it. Lower-case letters, digits and `-`, 63 at the most.
+    /// Unique to this submission: at most 63 lower-case letters, digits and `-`.
     pub(super) tag: String,
-    /// When it was intended.
+    /// When the intent was stored.
     pub(super) since: Timestamp,
 }
 
 /// A cluster that runs drivers.
 pub(super) trait Backend: fmt::Debug + Send + Sync + 'static {
-    /// Asks the cluster something, before a job is submitted: what would go wrong later goes wrong
-    /// now.
+    /// Sends a request to the cluster before a job is submitted, to detect problems early.
     ///
     /// # Errors
     ///
-    /// When it does not answer, or does not let us in.
+    /// If it does not respond, or denies access.
     fn reach(&self, job: &Job) -> Result<(), SparkError>;
 
-    /// Hands the job over, with its tag on it. Gives the id under which the cluster knows it.
+    /// Submits the job with its tag and returns its id on the cluster.
     ///
     /// # Errors
     ///
-    /// [`BackendError::Permanent`] when it is certain that the cluster has not taken it,
-    /// [`BackendError::Transient`] when it may have.
+    /// [`BackendError::Permanent`] if the cluster has certainly not accepted the job,
+    /// [`BackendError::Transient`] if it may have.
     fn submit(&self, job: &Job) -> Result<String, BackendError>;
 
-    /// What has become of a job.
+    /// The state of a job.
     ///
     /// # Errors
     ///
-    /// [`BackendError::Transient`] when the answer says nothing, [`BackendError::Permanent`] when
-    /// asking again would not help.
+    /// [`BackendError::Transient`] if the response is unclear, [`BackendError::Permanent`] if
+    /// repeating the request would not help.
     fn status(&self, id: &str) -> Result<JobState, BackendError>;
 
-    /// Asks for its end. Whether it came is said by [`status`](Backend::status).
+    /// Requests that the job be killed. [`status`](Backend::status) shows whether it has ended.
     ///
     /// # Errors
     ///
-    /// As [`status`](Backend::status).
+    /// Those of [`status`](Backend::status).
     fn kill(&self, id: &str) -> Result<(), BackendError>;
 
-    /// Looks for the job with this tag, which may have been submitted since a time.
+    /// Searches for the job with this tag, which may have been submitted since then.
     fn find(&self, job: &Job, since: Timestamp) -> Found;
 
-    /// What the driver has written so far, as far as it can be had; the end of it, if it is long.
+    /// The output of the driver so far, if it is accessible; only its end, if it is long.
     fn logs(&self, id: &str) -> Logs;
 
-    /// Pages for people, each with a name.
+    /// The web pages of the job, with their names.
     fn links(&self, id: &str) -> Vec<(&'static str, String)>;
 
-    /// The application, if its id follows from that of the submission.
+    /// The id of the application, if it follows from that of the submission.
     fn application_id(&self, _id: &str) -> Option<String> {
         None
     }
 }
 
-/// The cluster where a job runs.
+/// Opens the backend of the cluster where a job runs.
 ///
 /// # Errors
 ///
-/// When it runs no drivers, or cannot be asked.
+/// If the cluster cannot run drivers, or something that its backend needs is missing.
 pub(super) fn open(spec: &Spec, place: &Place) -> Result<Arc<dyn Backend>, SparkError> {
     Ok(match &place.master {
         Master::Standalone(hosts) => Arc::new(Standalone::new(&spec.app, place, hosts)),
@@ -96,42 +95,42 @@ pub(super) fn open(spec: &Spec, place: &Place) -> Result<Arc<dyn Backend>, Spark
     })
 }
 
-/// A job, in the words that all clusters have in common.
+/// The state of a job, common to all clusters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum JobState {
     /// It has no resources yet.
     Waiting,
     Running,
-    /// The cluster says that it has succeeded.
+    /// The cluster reports its success.
     Succeeded,
     Failed {
         state: String,
-        said: Option<String>,
+        message: Option<String>,
     },
     Killed,
-    /// The cluster does not know it.
+    /// The cluster does not know the job.
     Gone,
-    /// The cluster does not know what has become of it.
+    /// The response was unclear; the text describes it.
     Unknown(String),
 }
 
 impl JobState {
-    /// Whether it will not change any more.
+    /// Whether the state is final.
     pub(super) fn is_over(&self) -> bool {
         matches!(self, JobState::Succeeded | JobState::Failed { .. } | JobState::Killed | JobState::Gone)
     }
 }
 
-/// Why there is no answer.
+/// Why a request to a cluster failed.
 #[derive(Debug)]
 pub(super) enum BackendError {
-    /// It may come.
+    /// The same request may succeed later.
     Transient(String),
     Permanent(SparkError),
 }
 
 impl BackendError {
-    /// As an error of who will not ask again.
+    /// The error for a caller that does not repeat the request.
     pub(super) fn of(self, master: &Master) -> SparkError {
         match self {
             BackendError::Transient(why) => SparkError::MasterUnreachable { master: master.to_string(), why },
@@ -140,21 +139,22 @@ impl BackendError {
     }
 }
 
-/// Where a job with a tag is.
+/// The result of a search for a job by its tag.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
+    /// The id of the job.
     At(String),
-    /// There is none.
+    /// There is no such job.
     Nowhere,
-    /// That cannot be said, and why; perhaps later.
+    /// It is unclear whether there is one, perhaps only for now; the text tells why.
     Undecided(String),
 }
 
-/// What a driver has written.
+/// The output of a driver.
 #[derive(Debug, Default)]
 pub(super) struct Logs {
     pub(super) stdout: String,
     pub(super) stderr: String,
-    /// Where the driver's pages are, if its machine is known: the host.
+    /// The host of the driver's web UI, if it is known.
     pub(super) host: Option<String>,
 }

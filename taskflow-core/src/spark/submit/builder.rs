@@ -14,7 +14,7 @@ use crate::process::Word;
 use crate::task::TaskContext;
 use crate::value::Value;
 
-/// Methods for options that are texts.
+/// Methods for text options.
 macro_rules! flags {
     ($($(#[$doc:meta])* $method:ident($arg:ident) => $flag:ident;)*) => {
         $($(#[$doc])*
@@ -24,7 +24,7 @@ macro_rules! flags {
     };
 }
 
-/// Methods for options that are lists.
+/// Methods for list options.
 macro_rules! lists {
     ($($(#[$doc:meta])* $method:ident => $flag:ident;)*) => {
         $($(#[$doc])*
@@ -35,7 +35,7 @@ macro_rules! lists {
     };
 }
 
-/// Methods for options that are numbers.
+/// Methods for numeric options.
 macro_rules! counts {
     ($($(#[$doc:meta])* $method:ident => $flag:ident;)*) => {
         $($(#[$doc])*
@@ -73,12 +73,12 @@ impl<R, A> SparkSubmit<R, A> {
     ///
     /// # Panics
     ///
-    /// If the value has no JSON form, like a map whose keys are not texts.
+    /// If the value cannot be written as JSON, like a map whose keys are not strings.
     #[track_caller]
     pub fn json_arg(mut self, value: &impl Serialize) -> Self {
         match serde_json::to_string(value) {
             Ok(json) => self.spec.args.push(json.into()),
-            Err(error) => panic!("a value for the job `{}` cannot be written as JSON: {error}", self.spec),
+            Err(error) => panic!("an argument of the job `{}` cannot be written as JSON: {error}", self.spec),
         }
         self
     }
@@ -149,7 +149,7 @@ impl<R, A> SparkSubmit<R, A> {
     }
 
     flags! {
-        /// What it is called in Spark's pages. Default: the task.
+        /// The name of the application in Spark's web UI. Default: the ids of the DAG and the task.
         name(name) => Name;
         /// The memory of the driver: `2g`.
         driver_memory(memory) => DriverMemory;
@@ -157,15 +157,15 @@ impl<R, A> SparkSubmit<R, A> {
         executor_memory(memory) => ExecutorMemory;
         /// Options for the JVM of the driver.
         driver_java_options(options) => DriverJavaOptions;
-        /// Where the driver looks for native libraries.
+        /// The path on which the driver searches for native libraries.
         driver_library_path(path) => DriverLibraryPath;
-        /// What the class path of the driver begins with.
+        /// Entries that are prepended to the class path of the driver.
         driver_class_path(path) => DriverClassPath;
-        /// The queue of YARN.
+        /// The YARN queue to submit to.
         queue(queue) => Queue;
-        /// Who we are for Kerberos.
+        /// The Kerberos principal.
         principal(principal) => Principal;
-        /// The file with the key of the [`principal`](SparkSubmit::principal).
+        /// The keytab file of the [`principal`](SparkSubmit::principal).
         keytab(path) => Keytab;
     }
 
@@ -174,15 +174,15 @@ impl<R, A> SparkSubmit<R, A> {
         jars => Jars;
         /// Packages, as `group:artifact:version`, that Spark fetches from Maven.
         packages => Packages;
-        /// What is left out of the packages, as `group:artifact`.
+        /// Dependencies of the packages that are not fetched, as `group:artifact`.
         exclude_packages => ExcludePackages;
-        /// More places to look for packages.
+        /// Additional repositories to search for packages.
         repositories => Repositories;
         /// Python files and packages.
         py_files => PyFiles;
         /// Files for the working directory of each executor.
         files => Files;
-        /// Archives that are unpacked there.
+        /// Archives that are extracted to the working directory of each executor.
         archives => Archives;
     }
 
@@ -193,7 +193,7 @@ impl<R, A> SparkSubmit<R, A> {
         executor_cores => ExecutorCores;
         /// The cores of all executors, on a standalone cluster.
         total_executor_cores => TotalExecutorCores;
-        /// How many executors there are.
+        /// The number of executors.
         num_executors => NumExecutors;
     }
 
@@ -253,7 +253,7 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
-    /// The addresses of YARN's resource managers, with commas between them, for cluster mode:
+    /// The comma-separated addresses of YARN's resource managers, for cluster mode:
     /// `http://one:8088,http://two:8088`. Default: the extra `yarn_resourcemanager_webapp_address`
     /// of the connection.
     pub fn resource_manager(mut self, addresses: impl Into<String>) -> Self {
@@ -281,7 +281,7 @@ impl<R, A> SparkSubmit<R, A> {
         self
     }
 
-    /// Lets Spark write an event log to this directory, which must be on this machine or shared
+    /// Makes Spark write an event log to this directory, which must be on this machine or shared
     /// with it, and fills [`SparkJob::summary`] from it.
     pub fn event_log(mut self, directory: impl Into<String>) -> Self {
         self.spec.event_log = Some(directory.into());
@@ -320,8 +320,8 @@ impl<R, A> SparkSubmit<R, A> {
 
     /// How often to poll the state of the job from the cluster, in cluster mode, and its progress
     /// from the driver. Default: the cluster each second at first and every 15 seconds after five
-    /// minutes; the driver every two seconds after the first 15 seconds, because its first response
-    /// costs it seconds.
+    /// minutes; the driver every two seconds, from the 15th second on, because the first request
+    /// costs it seconds of computing.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.spec.poll_interval = Some(interval);
         self

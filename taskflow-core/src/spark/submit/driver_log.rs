@@ -1,16 +1,16 @@
-//! What Spark and the job write: records of log4j with their levels, ids, tracebacks.
+//! Parses the output of Spark and the job: log4j records, ids, tracebacks.
 
 use std::collections::VecDeque;
 
-/// How many of the last lines are kept for messages.
+/// How many of the last lines are kept for error messages.
 const LAST: usize = 10;
-/// How many lines of a traceback.
+/// How many lines of a traceback are kept.
 const TRACE: usize = 200;
-/// How many calls of Java are shown in a row: below them are a hundred of Spark itself. The log has
+/// How many consecutive Java stack frames are shown; a hundred of Spark's own follow. The log has
 /// them all.
 const CALLS: usize = 4;
 
-/// A level of log4j.
+/// A log4j level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     Debug,
@@ -19,7 +19,7 @@ pub(super) enum Level {
     Error,
 }
 
-/// A line of a log of Spark: `26/11/22 08:40:55 INFO SparkContext: Running Spark version 4.3.0`.
+/// A record in Spark's log: `26/11/22 08:40:55 INFO SparkContext: Running Spark version 4.3.0`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record<'a> {
     pub(super) level: Level,
@@ -28,11 +28,12 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Reads a line; one that is none belongs to the record before it.
+    /// Parses a line. A line that is not a record continues the previous one.
     pub(super) fn read(line: &'a str) -> Option<Record<'a>> {
         let (date, rest) = line.split_once(' ')?;
         let (time, rest) = rest.split_once(' ')?;
-        let digits = |text: &str, sign: char| text.starts_with(|c: char| c.is_ascii_digit()) && text.contains(sign);
+        let digits =
+            |text: &str, separator: char| text.starts_with(|c: char| c.is_ascii_digit()) && text.contains(separator);
         if !(digits(date, '/') || digits(date, '-')) || !digits(time, ':') {
             return None;
         }
@@ -49,19 +50,19 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Puts the lines of a log of Spark into the log of the attempt.
+/// Forwards Spark's log to the log of the attempt.
 #[derive(Debug)]
 pub(super) struct LogForwarder(Level);
 
 impl Default for LogForwarder {
     fn default() -> Self {
-        // What comes before the first record is said by scripts and by the JVM.
+        // Lines before the first record come from scripts and the JVM.
         LogForwarder(Level::Info)
     }
 }
 
 impl LogForwarder {
-    pub(super) fn tell(&mut self, line: &str) {
+    pub(super) fn forward(&mut self, line: &str) {
         let (logger, message) = match Record::read(line) {
             Some(Record { level, logger, message }) => {
                 self.0 = level;
@@ -78,16 +79,16 @@ impl LogForwarder {
     }
 }
 
-/// What a line of the log tells of the application.
+/// What a line of the log reveals of the application.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum LogEvent {
     Application(String),
-    /// The port of the driver's pages.
-    Pages(u16),
-    /// There are no resources yet.
-    Starves,
-    /// There are.
-    Works,
+    /// The port of the driver's web UI.
+    Ui(u16),
+    /// The cluster has no resources for it yet.
+    NoResources,
+    /// It has resources.
+    Running,
 }
 
 impl LogEvent {
@@ -97,27 +98,27 @@ impl LogEvent {
             return Some(LogEvent::Application(id.trim().to_owned()));
         }
         if let Some((_, port)) = message.split_once("Successfully started service 'SparkUI' on port ") {
-            return port.trim_end_matches('.').trim().parse().ok().map(LogEvent::Pages);
+            return port.trim_end_matches('.').trim().parse().ok().map(LogEvent::Ui);
         }
         if message.starts_with("Initial job has not accepted any resources") {
-            return Some(LogEvent::Starves);
+            return Some(LogEvent::NoResources);
         }
-        let works = message.contains("Registered executor ") || message.starts_with("Starting task ");
-        if works || message.starts_with("Starting executor ID driver") {
-            return Some(LogEvent::Works);
+        let is_running = message.contains("Registered executor ") || message.starts_with("Starting task ");
+        if is_running || message.starts_with("Starting executor ID driver") {
+            return Some(LogEvent::Running);
         }
         None
     }
 }
 
-/// What is kept of a stream for the message of a failure.
+/// The end of a stream, for the message of a failure.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OutputTail {
     last: VecDeque<String>,
-    /// Since the last line with which a traceback begins.
+    /// The last traceback.
     trace: Vec<String>,
-    /// Whether it has said that it came to its end.
-    ended: bool,
+    /// Whether the script has run to its end.
+    complete: bool,
 }
 
 impl OutputTail {
@@ -139,7 +140,7 @@ impl OutputTail {
         }
     }
 
-    /// The traceback, if there is one, with the calls of Java that are nearest to the cause.
+    /// The traceback, if there is one, with the Java stack frames nearest to the cause.
     pub(super) fn trace(&self) -> Option<String> {
         let is_call = |line: &String| line.trim_start().starts_with("at ") && line.starts_with(['\t', ' ']);
         let mut shown: Vec<String> = Vec::new();
@@ -153,12 +154,12 @@ impl OutputTail {
         (!shown.is_empty()).then(|| shown.join("\n"))
     }
 
-    pub(super) fn came_to_its_end(&mut self) {
-        self.ended = true;
+    pub(super) fn mark_complete(&mut self) {
+        self.complete = true;
     }
 
-    pub(super) fn is_at_its_end(&self) -> bool {
-        self.ended
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// The last lines.
@@ -180,7 +181,7 @@ mod tests {
         let line = "26/11/22 08:40:55 WARN TaskSchedulerImpl: Initial job has not accepted any resources; check";
         let record = Record::read(line).unwrap();
         assert_eq!((record.level, record.logger), (Level::Warn, "TaskSchedulerImpl"));
-        assert_eq!(LogEvent::read(line), Some(LogEvent::Starves));
+        assert_eq!(LogEvent::read(line), Some(LogEvent::NoResources));
         assert!(Record::read("2026-11-22 08:40:55,123 ERROR Utils: no").is_some());
         for line in
             ["", "WARNING: Using incubator modules: jdk.incubator.vector", "\tat a.b(C.java:1)", "1/2 3:4 MAYBE x: y"]
@@ -190,16 +191,16 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_taken_from_the_lines_that_mean_them() {
+    fn ids_are_taken_only_from_the_lines_that_announce_them() {
         let id = "26/11/22 08:40:55 INFO StandaloneSchedulerBackend: Connected to Spark cluster with app ID app-20261122084055-0000";
         assert_eq!(LogEvent::read(id), Some(LogEvent::Application("app-20261122084055-0000".to_owned())));
         let pages = "26/11/22 08:40:55 INFO Utils: Successfully started service 'SparkUI' on port 4040.";
-        assert_eq!(LogEvent::read(pages), Some(LogEvent::Pages(4040)));
+        assert_eq!(LogEvent::read(pages), Some(LogEvent::Ui(4040)));
         assert_eq!(LogEvent::read("reading my_application_v2.jar"), None);
     }
 
     #[test]
-    fn of_calls_of_java_those_are_shown_that_are_nearest_to_the_cause() {
+    fn only_the_java_stack_frames_nearest_to_the_cause_are_shown() {
         let mut kept = OutputTail::default();
         kept.push("Exception in thread \"main\" java.lang.IllegalStateException: no rows");
         (0..90).for_each(|call| kept.push(&format!("\tat org.apache.spark.Call{call}.run(Call.scala)")));
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_traceback_is_kept_without_what_follows_it_in_the_log() {
+    fn the_last_traceback_is_kept_without_the_log_lines_after_it() {
         let mut kept = OutputTail::default();
         let lines = [
             "hello",

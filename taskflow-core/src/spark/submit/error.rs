@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::task::Interrupt;
 
-/// Which time limit was over.
+/// A time limit of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// [`submit_timeout`](super::SparkSubmit::submit_timeout).
@@ -16,30 +16,29 @@ pub enum Limit {
     Run,
 }
 
-/// Why a job on Spark did not succeed. A task that returns it, in whatever error type, is failed by
-/// it: for good where a retry would not help ([`is_retryable`](SparkError::is_retryable)).
+/// Why a job on Spark did not succeed. A task that returns it, in any error type, fails, without
+/// retry if the error is not [retryable](SparkError::is_retryable).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SparkError {
-    /// The job has not ended: the task is called again later, if it returns this.
+    /// The job has not ended. If the task returns this, it is called again later.
     #[error(transparent)]
     Waits(Interrupt),
-    /// There is no Spark here.
+    /// Spark is not installed on this machine.
     #[error(
-        "`{program}` was not found (looked for {}): install Spark with `pip install pyspark` and set SPARK_HOME, or \
-         set its directory with `.spark_home(..)` or the extra `spark-home` of the connection",
+        "`{program}` was not found (searched {}): install Spark with `pip install pyspark` and set SPARK_HOME, or set \
+         `.spark_home(..)` or the extra `spark-home` of the connection",
         searched.join(", ")
     )]
     BinaryNotFound {
         /// The program.
         program: String,
-        /// The places.
+        /// The places that were searched.
         searched: Vec<String>,
     },
-    /// The text for the master is none.
+    /// The master cannot be parsed.
     #[error(
-        "`{master}` is not a Spark master: {why}; write `local[*]`, `spark://host:7077`, `yarn` or \
-         `k8s://https://host:6443`"
+        "`{master}` is not a valid Spark master: {why}; write `local[*]`, `spark://host:7077`, `yarn` or `k8s://https://host:6443`"
     )]
     InvalidMaster {
         /// The text.
@@ -47,18 +46,18 @@ pub enum SparkError {
         /// What is wrong with it.
         why: String,
     },
-    /// Nobody says where the job is to run.
-    #[error("no Spark master for `{app}`: {why}; set `.master(..)`, or define a connection of this name, for example \
+    /// No master is configured for the job.
+    #[error("no Spark master is configured for `{app}`: {why}; set `.master(..)` or the connection `{connection}`, for example \
              `TASKFLOW_CONN_{}=spark://host:7077`", connection.to_uppercase())]
     NoMaster {
         /// The application.
         app: String,
-        /// The connection that was looked for.
+        /// The name of the connection that was searched for.
         connection: String,
-        /// Why it does not say so.
+        /// Why the connection does not determine a master.
         why: String,
     },
-    /// A property or an option with a value that Spark does not take.
+    /// A property or an option is invalid.
     #[error("`{key}` of the job `{app}`: {why}")]
     InvalidConf {
         /// The application.
@@ -68,61 +67,60 @@ pub enum SparkError {
         /// What is wrong.
         why: String,
     },
-    /// Two things that exclude each other.
+    /// Two options exclude each other.
     #[error("the job `{app}` cannot have both {a} and {b}: {why}")]
     IncompatibleOptions {
         /// The application.
         app: String,
-        /// One.
+        /// One of the options.
         a: String,
-        /// The other.
+        /// The other option.
         b: String,
-        /// Why not, and what to do.
+        /// Why they exclude each other, and what to do.
         why: String,
     },
-    /// There is no such application.
+    /// The application does not exist.
     #[error(
-        "the application `{app}` does not exist (looked in {folder}); give a path relative to that directory, or \
-         `local:/path` for a file that exists on all machines of the cluster"
+        "the application `{app}` does not exist (working directory: {folder}); give a path relative to that directory, or \
+             `local:/path` if the file is on all machines of the cluster"
     )]
     ApplicationMissing {
         /// The path.
         app: String,
-        /// The directory of this process.
+        /// The directory that relative paths start from.
         folder: String,
     },
-    /// A secret or a value of the configuration cannot be had.
+    /// A secret or a part of the configuration is missing or invalid.
     #[error("the job `{app}` cannot be prepared: {why}")]
     Config {
         /// The application.
         app: String,
-        /// The mistake.
+        /// What is missing or invalid.
         why: String,
     },
-    /// No master answers.
-    #[error("the master {master} does not answer: {why}; is it running, and reachable from here?")]
+    /// No master responds.
+    #[error("no master responds at {master}: {why}; check that it is running and reachable from this machine")]
     MasterUnreachable {
         /// The master.
         master: String,
-        /// What was heard.
+        /// The error of each master.
         why: String,
     },
-    /// The master is there, but no REST server at it.
+    /// The master runs, but its REST server does not respond.
     #[error(
-        "the master {master} does not accept jobs in cluster mode: {why}; set `spark.master.rest.enabled` to true \
-         there, and if its REST server does not listen on port 6066, set `.rest_port(..)` or the extra `rest-port` of \
-         the connection"
+        "the REST server of the master {master} does not respond: {why}; it must be enabled there with \
+             `spark.master.rest.enabled`, and if it does not listen at port 6066, set `.rest_port(..)` or the extra `rest-port` \
+             of the connection"
     )]
     RestUnreachable {
         /// The master.
         master: String,
-        /// What was heard.
+        /// The error of each master.
         why: String,
     },
-    /// The cluster does not let us in.
+    /// The cluster denies access.
     #[error(
-        "{endpoint} rejected the credentials (status {status}); set them as the password of the connection, which is \
-         sent as a bearer token"
+        "{endpoint} denied access with status {status}; set the password of the connection, which is sent as a bearer token"
     )]
     AuthFailed {
         /// The address.
@@ -130,16 +128,16 @@ pub enum SparkError {
         /// 401 or 403.
         status: u16,
     },
-    /// What answers is no master.
+    /// The response does not come from a Spark master.
     #[error(
-        "{endpoint} is not the REST server of a Spark master (it answered{got}); that server listens on port 6066 if \
-         `spark.master.rest.enabled` is true; set another port with `.rest_port(..)` or the extra `rest-port` of the \
-         connection"
+        "{endpoint} is not the REST server of a Spark master (it responded{got}); the REST server needs \
+             `spark.master.rest.enabled` and listens at port 6066 by default: set `.rest_port(..)` or the extra `rest-port` of \
+             the connection for another port"
     )]
     NotAMaster {
         /// The address.
         endpoint: String,
-        /// What it said.
+        /// The beginning of the response.
         got: String,
     },
     /// The cluster refused the job.
@@ -151,9 +149,9 @@ pub enum SparkError {
         endpoint: String,
         /// The HTTP status.
         status: u16,
-        /// What it said.
+        /// The reason that the cluster reports.
         message: String,
-        /// Whether the same could go well later.
+        /// Whether a retry may succeed.
         retryable: bool,
     },
     /// The process could not be started, or was lost.
@@ -161,7 +159,7 @@ pub enum SparkError {
     Io {
         /// The program.
         program: String,
-        /// What the operating system says.
+        /// The error of the operating system.
         why: String,
     },
     /// The process of the job failed.
@@ -173,11 +171,11 @@ pub enum SparkError {
         how: String,
         /// The exit code, if there is one.
         exit_code: Option<i32>,
-        /// Whether the same could go well later.
+        /// Whether a retry may succeed.
         retryable: bool,
-        /// The traceback, or the last lines that it wrote.
+        /// The traceback, or the last lines of its output.
         #[source]
-        said: Option<Said>,
+        output: Option<JobOutput>,
     },
     /// The driver failed on the cluster.
     #[error("the driver {id} of the job `{app}` ended with the state {state}{}", link.as_ref().map(|link| format!(" ({link})")).unwrap_or_default())]
@@ -186,30 +184,29 @@ pub enum SparkError {
         app: String,
         /// The submission.
         id: String,
-        /// The state, in the words of the cluster.
+        /// The state that the cluster reports.
         state: String,
-        /// Where it can be looked at.
+        /// A page that shows it.
         link: Option<String>,
-        /// What the cluster says, or the last lines that the driver wrote.
+        /// The traceback, the message of the cluster, or the last lines of the driver's output.
         #[source]
-        said: Option<Said>,
+        output: Option<JobOutput>,
     },
-    /// The cluster does not know the driver any more.
+    /// The cluster no longer knows the driver.
     #[error(
-        "the driver of the job `{app}` ({id}) is lost: {why}; it may have succeeded, so check the cluster before you \
-         run it again"
+        "the driver of the job `{app}` ({id}) is lost: {why}; it is unknown whether it succeeded, so check before you run it again"
     )]
     DriverLost {
         /// The application.
         app: String,
         /// The submission, or the tag if the submission is not known.
         id: String,
-        /// What was seen.
+        /// Why it counts as lost.
         why: String,
-        /// Whether it is certain that nothing runs.
+        /// Whether it is certain that the job no longer runs.
         retryable: bool,
     },
-    /// Somebody else killed it.
+    /// The job was killed by somebody else.
     #[error("the driver {id} of the job `{app}` was killed on the cluster, not by this task")]
     Killed {
         /// The application.
@@ -218,51 +215,50 @@ pub enum SparkError {
         id: String,
     },
     /// The attempt was cancelled.
-    #[error("the job `{app}` was killed because the attempt was cancelled{}", if *confirmed { "" } else { "; the cluster has NOT confirmed that it ended" })]
+    #[error("the job `{app}` was killed because the attempt was cancelled{}", if *confirmed { "" } else { "; its end is NOT confirmed" })]
     Cancelled {
         /// The application.
         app: String,
-        /// Whether the cluster says that it has ended.
+        /// Whether the cluster confirms that it has ended.
         confirmed: bool,
     },
-    /// A time limit is over.
-    #[error("the job `{app}` took longer than {limit:?} {}{}", phase(*of), if *confirmed { " and was killed" } else { "; it was asked to end, and the cluster has NOT confirmed that it did" })]
+    /// A time limit was exceeded.
+    #[error("the job `{app}` took longer than {limit:?} {}{}", phase(*of), if *confirmed { " and was killed" } else { "; it was asked to end, but its end is NOT confirmed" })]
     TimedOut {
         /// The application.
         app: String,
-        /// Which one.
+        /// The kind of the limit.
         of: Limit,
-        /// How long it is.
+        /// The limit.
         limit: Duration,
-        /// Whether the cluster says that the job has ended.
+        /// Whether the cluster confirms that the job has ended.
         confirmed: bool,
     },
-    /// The job succeeded and left no result that can be read.
+    /// The job succeeded, but its result cannot be read.
     #[error(
-        "the job `{app}` succeeded, but its result cannot be read from {path}: {why}; a job writes its result as JSON \
-         to the path in the environment variable TASKFLOW_RESULT"
+        "the job `{app}` succeeded, but its result cannot be read from {path}: {why}; the job must write JSON to the path in the \
+             environment variable TASKFLOW_RESULT"
     )]
     NoResult {
         /// The application.
         app: String,
         /// The file.
         path: String,
-        /// Why not.
+        /// Why it cannot be read.
         why: String,
     },
-    /// What is to find the job again after a crash could not be stored: then it is not submitted,
-    /// or ended.
+    /// The record that identifies the job after a crash could not be stored. The job is then not
+    /// submitted, or killed.
     #[error(
-        "the job `{app}` was not submitted, because the record that identifies it after a crash could not be stored: \
-         {why}"
+        "the job `{app}` does not run, because the record that identifies it after a crash could not be stored: {why}"
     )]
     Intent {
         /// The application.
         app: String,
-        /// Why not.
+        /// Why it could not be stored.
         why: String,
     },
-    /// What is not built yet.
+    /// The combination of master and deploy mode is not supported yet.
     #[error("the job `{app}` cannot run on {master} in {mode} mode yet; use client mode")]
     Unsupported {
         /// The application.
@@ -275,8 +271,8 @@ pub enum SparkError {
 }
 
 impl SparkError {
-    /// Whether the same job could go well when it is tried again. A task that returns an error that
-    /// is not is not retried.
+    /// Whether a retry of the job may succeed. A task that returns an error that is not retryable
+    /// is not retried.
     pub fn is_retryable(&self) -> bool {
         match self {
             SparkError::SubmitRejected { retryable, .. }
@@ -313,12 +309,12 @@ impl SparkError {
         }
     }
 
-    /// What the job said last: the traceback of a Python job, the exception of a JVM, or the last
-    /// lines.
-    pub fn said(&self) -> Option<&str> {
+    /// The relevant part of the job's output: the traceback of a Python job, the exception of a
+    /// JVM, or the last lines.
+    pub fn output(&self) -> Option<&str> {
         match self {
-            SparkError::JobFailed { said, .. } | SparkError::DriverFailed { said, .. } => {
-                said.as_ref().map(|said| said.0.as_str())
+            SparkError::JobFailed { output, .. } | SparkError::DriverFailed { output, .. } => {
+                output.as_ref().map(|output| output.0.as_str())
             }
             _ => None,
         }
@@ -328,26 +324,26 @@ impl SparkError {
 fn phase(of: Limit) -> &'static str {
     match of {
         Limit::Submit => "to be submitted",
-        Limit::Queue => "to get resources of the cluster",
+        Limit::Queue => "to get resources from the cluster",
         Limit::Run => "to run",
     }
 }
 
-/// What a job said, as the cause.
+/// The output of a job, as the cause of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said(String);
+pub struct JobOutput(String);
 
-impl Said {
+impl JobOutput {
     pub(super) fn of(text: &str) -> Option<Self> {
         let text = text.trim_end();
-        (!text.is_empty()).then(|| Said(text.to_owned()))
+        (!text.is_empty()).then(|| JobOutput(text.to_owned()))
     }
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for JobOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Said {}
+impl std::error::Error for JobOutput {}

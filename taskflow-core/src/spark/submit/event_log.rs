@@ -1,4 +1,4 @@
-//! What an application has done, from the log of events that Spark wrote: lines of JSON.
+//! Summarizes an application from its event log: lines of JSON, written by Spark.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -8,15 +8,14 @@ use serde_json::Value;
 
 use super::EventSummary;
 
-/// The summary of an application whose log is in this directory. A log that cannot be read is told
-/// of, and is no failure: the job has succeeded.
+/// Summarizes the application whose event log is in this directory. An unreadable log is only a
+/// warning, because the job has succeeded.
 pub(super) async fn summary(folder: &str, application: &str) -> Option<EventSummary> {
     let path = match folder.split_once(':') {
         None => PathBuf::from(folder),
         Some(("file", path)) => PathBuf::from(path.strip_prefix("//").unwrap_or(path)),
         Some((scheme, _)) => {
-            tracing::warn!(target: "taskflow", "there is no summary of the event log, because it is at a `{scheme}:` \
-                                                address and only files are read");
+            tracing::warn!(target: "taskflow", "no summary: the event log is at a `{scheme}:` URL, and only local files can be read");
             return None;
         }
     };
@@ -32,7 +31,7 @@ pub(super) async fn summary(folder: &str, application: &str) -> Option<EventSumm
     }
 }
 
-/// The files of a log: one, or several in a folder of their own.
+/// The files of an event log: one, or those of a rolling log in its directory.
 fn files(folder: &Path, application: &str) -> std::io::Result<Vec<PathBuf>> {
     let rolling = folder.join(format!("eventlog_v2_{application}"));
     if rolling.is_dir() {
@@ -54,7 +53,7 @@ fn sum(files: &[PathBuf]) -> std::io::Result<EventSummary> {
     let mut summary = EventSummary::default();
     for file in files {
         for line in BufReader::new(File::open(file)?).lines() {
-            // The last line may be half of one.
+            // The last line may be incomplete.
             if let Ok(event) = serde_json::from_str(&line?) {
                 add(&mut summary, &event);
             }

@@ -1,8 +1,8 @@
-//! The options of `spark-submit` that are properties under another name.
+//! The options of `spark-submit` that set a property.
 
 use serde::{Deserialize, Serialize};
 
-/// One of them.
+/// An option of `spark-submit` that sets a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Flag {
@@ -29,20 +29,21 @@ pub(super) enum Flag {
     Supervise,
 }
 
-/// What its value is.
+/// The type of an option's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(super) enum ValueKind {
+    /// Not empty.
     Text,
-    /// A number and a unit: `512m`.
+    /// A number with a unit: `512m`.
     Memory,
     /// At least 1.
     Count,
 }
 
 impl Flag {
-    /// The method of the builder, the property, and what its value is.
-    const fn about(self) -> (&'static str, &'static str, Sort) {
-        use Sort::{Count, Memory, Text};
+    /// The method of the builder, the property, and the type of its value.
+    const fn about(self) -> (&'static str, &'static str, ValueKind) {
+        use ValueKind::{Count, Memory, Text};
         match self {
             Flag::Name => ("name", "spark.app.name", Text),
             Flag::Jars => ("jars", "spark.jars", Text),
@@ -78,26 +79,26 @@ impl Flag {
         self.about().1
     }
 
-    /// What its value is.
-    pub(super) const fn sort(self) -> Sort {
+    /// The type of its value.
+    pub(super) const fn value_kind(self) -> ValueKind {
         self.about().2
     }
 }
 
-impl Sort {
-    /// What is wrong with a value.
+impl ValueKind {
+    /// The problem with a value, if there is one.
     pub(super) fn mistake(self, value: &str) -> Option<String> {
         let fits = match self {
-            Sort::Text => !value.trim().is_empty(),
-            Sort::Memory => is_memory(value),
-            Sort::Count => value.parse::<u32>().is_ok_and(|count| count > 0),
+            ValueKind::Text => !value.trim().is_empty(),
+            ValueKind::Memory => is_memory(value),
+            ValueKind::Count => value.parse::<u32>().is_ok_and(|count| count > 0),
         };
         let wanted = match self {
-            Sort::Text => "a string that is not empty",
-            Sort::Memory => "a size with a unit, such as `512m` or `2g`",
-            Sort::Count => "a number of at least 1",
+            ValueKind::Text => "the value must not be empty",
+            ValueKind::Memory => "the value must be a size with a unit, like `512m` or `2g`",
+            ValueKind::Count => "the value must be a number, at least 1",
         };
-        (!fits).then(|| format!("`{value}` is not {wanted}"))
+        (!fits).then(|| format!("`{value}` is not valid: {wanted}"))
     }
 }
 
@@ -110,15 +111,15 @@ fn is_memory(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Sort;
+    use super::ValueKind;
 
     #[test]
     fn memory_has_a_unit() {
         for value in ["512m", "2g", "1T", "900kb"] {
-            assert_eq!(Sort::Memory.mistake(value), None);
+            assert_eq!(ValueKind::Memory.mistake(value), None);
         }
         for value in ["", "512", "-1g", "0g", "1.5g", "2 g", "m", "2gib"] {
-            assert!(Sort::Memory.mistake(value).is_some(), "{value}");
+            assert!(ValueKind::Memory.mistake(value).is_some(), "{value}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Cluster mode: a job is submitted once, and followed to its end. [The module](super) states the
+//! Cluster mode: submits a job once and follows it to its end. [The module](super) describes the
 //! protocol.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::Master;
 use super::backend::{self, Backend, BackendError, Found, Job, JobState};
 use super::driver_log::{LogEvent, LogForwarder, OutputTail};
-use super::error::Said;
+use super::error::JobOutput;
 use super::intent::{Stage, SubmissionRecord};
 use super::job_guard::JobGuard;
 use super::place::Place;
@@ -19,15 +19,15 @@ use super::{Limit, SparkError, preflight};
 use crate::base::Timestamp;
 use crate::task::TaskContext;
 
-/// How long a cluster may leave it open what has become of a job.
+/// How long unclear answers of the cluster are tolerated.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How long a submission may take to reach the master after whoever sent it has died.
+/// How long a submission may take to reach the master after its sender has died.
 const IN_FLIGHT: Duration = Duration::from_secs(10);
-/// How often the pages of a driver are looked for in its log: one that is silent has none.
-const LOOKS: u32 = 20;
-/// How long submitting may take, where nothing else is said.
+/// How often the log of a driver is searched for its web UI, which a disabled log never mentions.
+const MAX_UI_SEARCHES: u32 = 20;
+/// The default time limit for the submission.
 pub(super) const SUBMIT: Duration = Duration::from_secs(120);
-/// How long it may wait for resources, where nothing else is said.
+/// The default time limit for waiting for resources.
 pub(super) const QUEUE: Duration = Duration::from_secs(3600);
 
 pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Result<Ended, SparkError> {
@@ -50,32 +50,32 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
     let job = Job { spec: spec.clone(), settings, tag, since };
     if !record.found {
         let (job, place, backend) = (job.clone(), place.clone(), Arc::clone(&backend));
-        blocking(move || preflight::look(&job.spec, &place).and_then(|()| backend.reach(&job))).await??;
+        blocking(move || preflight::check(&job.spec, &place).and_then(|()| backend.reach(&job))).await??;
     }
     let job_guard = JobGuard::new(Arc::clone(&backend), job.clone(), record.record.since);
-    let mut following = Following { spec, context, backend, job, record, job_guard, progress: None, looks: 0 };
+    let mut following = Following { spec, context, backend, job, record, job_guard, progress: None, ui_searches: 0 };
     let ended = following.run_to_the_end().await;
     let waits = matches!(ended, Err(SparkError::Waits(_)));
     // While the task waits, the run holds the guard of the job.
     let on_kill = (waits && !spec.detach).then(|| following.job_guard.on_kill());
     context.host().at_early_end(following.record.key(), on_kill);
     if waits && !spec.detach && context.is_cancelled() {
-        // The run may have ended before it was told.
+        // The run may have ended before the on-kill action was registered.
         let confirmed = blocking(following.job_guard.end()).await?;
         return Err(SparkError::Cancelled { app: spec.app.clone(), confirmed });
     }
     if matches!(ended, Err(SparkError::Intent { .. })) {
-        // What cannot be kept could not be found again.
+        // Without its record the job could not be found again.
         blocking(following.job_guard.end()).await?;
     }
-    following.job_guard.let_go();
+    following.job_guard.release();
     ended.map(|mut ended| {
         ended.result = result;
         ended
     })
 }
 
-/// A job that is followed.
+/// A job to follow.
 struct Following<'a> {
     spec: &'a Spec,
     context: &'a TaskContext,
@@ -84,36 +84,36 @@ struct Following<'a> {
     record: SubmissionRecord,
     job_guard: JobGuard,
     progress: Option<Progress>,
-    /// How often the pages of the driver were looked for.
-    looks: u32,
+    /// How often the log of the driver was searched for its web UI.
+    ui_searches: u32,
 }
 
 impl Following<'_> {
     async fn run_to_the_end(&mut self) -> Result<Ended, SparkError> {
         let id = match self.record.record.stage.clone() {
             Stage::Submitted { id, .. } => id,
-            _ if self.record.found => match self.look_for_it().await? {
+            _ if self.record.found => match self.find_submitted().await? {
                 Some(id) => id,
                 None => self.submit().await?,
             },
             _ => self.submit().await?,
         };
-        self.job_guard.is_at(&id);
+        self.job_guard.set_id(&id);
         let ended = self.follow(&id).await;
         if let Err(error) = &ended
             && !matches!(error, SparkError::Waits(_))
         {
-            self.record.keep(Stage::Over).await?;
+            self.record.store(Stage::Over).await?;
         }
         ended
     }
 
-    /// Keeps the intent, then submits.
+    /// Stores the intent, then submits the job.
     async fn submit(&mut self) -> Result<String, SparkError> {
         if self.context.is_cancelled() {
             return Err(SparkError::Cancelled { app: self.app(), confirmed: true });
         }
-        self.record.keep(Stage::Intended { unclear: None }).await?;
+        self.record.store(Stage::Intended { unclear: None }).await?;
         tracing::info!(target: "taskflow", "submitting `{}` with the tag {}", self.spec, self.job.tag);
         tracing::debug!(target: "taskflow", "properties: {}", self.job.settings.shown());
         let limit = self.spec.submit_timeout.unwrap_or(SUBMIT);
@@ -125,24 +125,22 @@ impl Following<'_> {
                     Ok(id)
                 }
                 Err(BackendError::Permanent(error)) => {
-                    self.record.keep(Stage::Over).await?;
+                    self.record.store(Stage::Over).await?;
                     Err(error)
                 }
                 Err(BackendError::Transient(why)) => {
-                    tracing::warn!(target: "taskflow", "no clear answer to the submission: {why}; checking whether it \
-                                                        was accepted");
-                    // It may be on its way from now on, and no more from when it was intended.
-                    self.record.keep(Stage::Intended { unclear: Some(self.context.now()) }).await?;
-                    // Nowhere, after long enough: then it can be submitted by the next attempt,
-                    // with the same tag.
-                    self.look_for_it()
+                    tracing::warn!(target: "taskflow", "no clear response to the submission: {why}; searching the cluster for the job");
+                    // The time in flight counts from now, not from the intent.
+                    self.record.store(Stage::Intended { unclear: Some(self.context.now()) }).await?;
+                    // If the job is nowhere, the next attempt can submit it with the same tag.
+                    self.find_submitted()
                         .await?
                         .ok_or_else(|| SparkError::MasterUnreachable { master: self.master(), why })
                 }
             },
             Err(_) => {
                 let confirmed = blocking(self.job_guard.end()).await?;
-                self.record.keep(Stage::Over).await?;
+                self.record.store(Stage::Over).await?;
                 Err(SparkError::TimedOut { app: self.app(), of: Limit::Submit, limit, confirmed })
             }
         }
@@ -151,12 +149,13 @@ impl Following<'_> {
     async fn submitted(&mut self, id: &str) -> Result<(), SparkError> {
         tracing::info!(target: "taskflow", "the driver of `{}` is {id}", self.spec);
         let at = self.context.now();
-        self.record.keep(Stage::Submitted { id: id.to_owned(), at, running: None, unclear: None }).await
+        self.record.store(Stage::Submitted { id: id.to_owned(), at, running: None, unclear: None }).await
     }
 
-    /// Looks for a job that may have been submitted: adopts it, or says that there is none.
-    async fn look_for_it(&mut self) -> Result<Option<String>, SparkError> {
-        self.job_guard.may_be_there();
+    /// Searches for a job that may have been submitted and adopts it; returns `None` if there is
+    /// none.
+    async fn find_submitted(&mut self) -> Result<Option<String>, SparkError> {
+        self.job_guard.set_unclear();
         loop {
             let since = self.record.record.since;
             let (backend, job) = (Arc::clone(&self.backend), self.job.clone());
@@ -165,13 +164,13 @@ impl Following<'_> {
             let begun = match self.record.record.stage {
                 Stage::Intended { unclear: Some(begun) } => begun,
                 _ => {
-                    self.record.keep(Stage::Intended { unclear: Some(now) }).await?;
+                    self.record.store(Stage::Intended { unclear: Some(now) }).await?;
                     now
                 }
             };
             match found {
                 Found::At(id) => {
-                    tracing::info!(target: "taskflow", "found the job with the tag {}: it is not submitted again", self.job.tag);
+                    tracing::info!(target: "taskflow", "found the job with the tag {}; it is not submitted again", self.job.tag);
                     self.submitted(&id).await?;
                     return Ok(Some(id));
                 }
@@ -187,7 +186,7 @@ impl Following<'_> {
     }
 
     async fn follow(&mut self, id: &str) -> Result<Ended, SparkError> {
-        self.tell_links(id).await?;
+        self.show_links(id).await?;
         loop {
             let Stage::Submitted { at, running, unclear, .. } = self.record.record.stage.clone() else {
                 return Err(self.lost(id, "its record is damaged".to_owned(), false));
@@ -205,7 +204,7 @@ impl Following<'_> {
                 JobState::Running => {
                     seen.0 = running.or(Some(now));
                     self.within(Limit::Run, self.spec.run_timeout, running.unwrap_or(now)).await?;
-                    self.look_at_progress(id).await?;
+                    self.follow_progress(id).await?;
                 }
                 JobState::Unknown(why) => {
                     tracing::warn!(target: "taskflow", "the state of the driver {id} is unknown: {why}");
@@ -213,7 +212,7 @@ impl Following<'_> {
                     if now.since(since) >= PATIENCE {
                         return Err(self.lost(
                             id,
-                            format!("no clear answer for {PATIENCE:?}; the last one: {why}"),
+                            format!("no clear response for {PATIENCE:?}; the last one: {why}"),
                             false,
                         ));
                     }
@@ -223,14 +222,14 @@ impl Following<'_> {
             }
             if seen != (running, unclear) {
                 let (running, unclear) = seen;
-                self.record.keep(Stage::Submitted { id: id.to_owned(), at, running, unclear }).await?;
+                self.record.store(Stage::Submitted { id: id.to_owned(), at, running, unclear }).await?;
             }
             self.pause(at).await?;
         }
     }
 
-    /// Shows where the job can be looked at: once in each attempt, however often it comes back.
-    async fn tell_links(&mut self, id: &str) -> Result<(), SparkError> {
+    /// Adds the links of the job to the attempt: once per attempt, even if it was deferred.
+    async fn show_links(&mut self, id: &str) -> Result<(), SparkError> {
         let attempt = self.context.attempt();
         if self.record.record.linked == attempt {
             return Ok(());
@@ -240,49 +239,49 @@ impl Following<'_> {
             self.context.link(name, &url);
         }
         self.record.record.linked = attempt;
-        self.record.keep(self.record.record.stage.clone()).await
+        self.record.store(self.record.record.stage.clone()).await
     }
 
-    /// The end of the job, in the words of the cluster.
+    /// Handles the end of the job, as reported by the cluster.
     async fn ended(&mut self, id: &str, state: JobState) -> Result<Ended, SparkError> {
         if state == JobState::Succeeded {
-            self.record.keep(Stage::Succeeded { id: id.to_owned(), application: None }).await?;
+            self.record.store(Stage::Succeeded { id: id.to_owned(), application: None }).await?;
         }
-        self.job_guard.let_go();
+        self.job_guard.release();
         self.progress = None;
         if state == JobState::Gone {
-            let why = "the cluster no longer knows it (its master was restarted, or has removed it from its list)";
+            let why = "the cluster no longer knows it (its master was restarted, or has forgotten it)";
             return Err(self.lost(id, why.to_owned(), true));
         }
-        let (out, err, application) = self.tell_logs(id).await?;
+        let (out, err, application) = self.forward_logs(id).await?;
         let app = self.app();
         match state {
             JobState::Succeeded => {
                 let application = application.or_else(|| self.backend.application_id(id));
                 let stage = Stage::Succeeded { id: id.to_owned(), application: application.clone() };
-                self.record.keep(stage).await?;
+                self.record.store(stage).await?;
                 let last_line = out.last_line().to_owned();
                 Ok(Ended { submission: Some(id.to_owned()), application, last_line, result: None })
             }
             JobState::Killed => Err(SparkError::Killed { app, id: id.to_owned() }),
-            JobState::Failed { state, said } => {
-                let heard = out.trace().or_else(|| err.trace()).or(said).unwrap_or_else(|| err.last());
+            JobState::Failed { state, message } => {
+                let output = out.trace().or_else(|| err.trace()).or(message).unwrap_or_else(|| err.last());
                 let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
                 let link = blocking(move || backend.links(&of)).await?.into_iter().next().map(|(_, url)| url);
-                Err(SparkError::DriverFailed { app, id: id.to_owned(), state, link, said: Said::of(&heard) })
+                Err(SparkError::DriverFailed { app, id: id.to_owned(), state, link, output: JobOutput::of(&output) })
             }
             other => Err(self.lost(id, format!("{other:?}"), false)),
         }
     }
 
-    /// Puts what the driver has written into the log of the attempt.
-    async fn tell_logs(&mut self, id: &str) -> Result<(OutputTail, OutputTail, Option<String>), SparkError> {
+    /// Forwards the output of the driver to the log of the attempt.
+    async fn forward_logs(&mut self, id: &str) -> Result<(OutputTail, OutputTail, Option<String>), SparkError> {
         let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
         let logs = blocking(move || backend.logs(&of)).await?;
         let (mut out, mut err, mut forwarder, mut application) =
             (OutputTail::default(), OutputTail::default(), LogForwarder::default(), None);
         for line in logs.stderr.lines() {
-            forwarder.tell(line);
+            forwarder.forward(line);
             err.push(line);
             if let Some(LogEvent::Application(id)) = LogEvent::read(line) {
                 application = Some(id);
@@ -295,40 +294,40 @@ impl Following<'_> {
         Ok((out, err, application))
     }
 
-    /// Finds the pages of the driver in its log. Not for a task that is deferred between two looks.
-    async fn look_at_progress(&mut self, id: &str) -> Result<(), SparkError> {
-        if self.progress.is_some() || self.context.waiting_since().is_some() || self.looks == LOOKS {
+    /// Finds the web UI of the driver in its log and starts to poll the progress, unless the task
+    /// is deferred between two polls.
+    async fn follow_progress(&mut self, id: &str) -> Result<(), SparkError> {
+        if self.progress.is_some() || self.context.waiting_since().is_some() || self.ui_searches == MAX_UI_SEARCHES {
             return Ok(());
         }
-        self.looks += 1;
+        self.ui_searches += 1;
         let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
         let logs = blocking(move || backend.logs(&of)).await?;
         let port = logs.stderr.lines().find_map(|line| match LogEvent::read(line) {
-            Some(LogEvent::Pages(port)) => Some(port),
+            Some(LogEvent::Ui(port)) => Some(port),
             _ => None,
         });
         if let (Some(port), Some(host)) = (port, logs.host) {
-            let pages = format!("http://{host}:{port}");
-            self.context.link("driver", &pages);
-            self.progress = Some(Progress::of(pages, self.spec.poll_interval, self.context.clone()));
+            let ui = format!("http://{host}:{port}");
+            self.context.link("driver", &ui);
+            self.progress = Some(Progress::of(ui, self.spec.poll_interval, self.context.clone()));
         }
         Ok(())
     }
 
-    /// Ends the job if it has been in a phase for too long.
+    /// Kills the job if it has been in a phase for too long.
     async fn within(&mut self, of: Limit, limit: Option<Duration>, since: Timestamp) -> Result<(), SparkError> {
         let Some(limit) = limit.filter(|limit| self.context.now().since(since) >= *limit) else { return Ok(()) };
         let confirmed = blocking(self.job_guard.end()).await?;
         Err(SparkError::TimedOut { app: self.app(), of, limit, confirmed })
     }
 
-    /// Waits until the next question: by a timer, or by coming back.
+    /// Waits until the next poll: with a timer, or by deferring the task.
     async fn pause(&mut self, since: Timestamp) -> Result<(), SparkError> {
         let now = self.context.now();
         let pause = self.spec.poll_interval.unwrap_or_else(|| pause(now.since(since)));
         if self.context.waiting_since().is_some() {
-            // The present time may be later than that of the call: what was asked meanwhile took
-            // its time.
+            // The requests of this call took time, so the time of the call may have passed.
             return self.context.defer_until(now.max(Timestamp::now()) + pause).map_err(SparkError::Waits);
         }
         let cancelled = tokio::select! {
@@ -355,13 +354,13 @@ impl Following<'_> {
     }
 }
 
-/// How long after the last question the next one is asked: a second at first, later a twentieth of
-/// the time that has passed.
+/// The interval to the next poll: a twentieth of the time that has passed, between a second and 15
+/// seconds.
 fn pause(passed: Duration) -> Duration {
     (passed / 20).clamp(Duration::from_secs(1), Duration::from_secs(15))
 }
 
-/// Does what blocks on a thread for that.
+/// Runs blocking work on a blocking thread.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SparkError> {
     let span = tracing::Span::current();
     let done = tokio::task::spawn_blocking(move || span.in_scope(work)).await;

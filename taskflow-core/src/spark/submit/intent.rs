@@ -60,7 +60,7 @@ pub(super) enum Stage {
 }
 
 /// The key prefix of records.
-const KEPT: &str = "spark:";
+const PREFIX: &str = "spark:";
 
 /// The record of a job and where it is stored.
 #[derive(Clone, Debug)]
@@ -81,20 +81,20 @@ impl SubmissionRecord {
     /// If the stored state is not a record.
     pub(super) fn open(spec: &Spec, context: &TaskContext) -> Result<SubmissionRecord, SparkError> {
         let number = context.next_job();
-        let key = format!("{KEPT}{}:{number}", context.idempotency_key());
+        let key = format!("{PREFIX}{}:{number}", context.idempotency_key());
         let counted = match context.host().counted() {
             0 => context.attempt(),
             counted => counted,
         };
         let wrong = |error: XComError| SparkError::Intent { app: spec.app.clone(), why: error.to_string() };
-        let kept: Option<Record> = context.get_state(&key).map_err(wrong)?;
-        let round = match &kept {
-            Some(record) if record.counts(counted) => record.round,
+        let stored: Option<Record> = context.get_state(&key).map_err(wrong)?;
+        let round = match &stored {
+            Some(record) if record.applies_to(counted) => record.round,
             Some(record) => record.round + 1,
             None => 1,
         };
-        let found = kept.as_ref().is_some_and(|record| record.round == round);
-        let mut record = kept.filter(|_| found).unwrap_or_else(|| Record {
+        let found = stored.as_ref().is_some_and(|record| record.round == round);
+        let mut record = stored.filter(|_| found).unwrap_or_else(|| Record {
             tag: tag(context, number, round),
             round,
             counted,
@@ -103,8 +103,7 @@ impl SubmissionRecord {
             location: Spec::default(),
             linked: 0,
         });
-        // Also for a job that was found: a program that was changed meanwhile has the newer
-        // location.
+        // Also for an existing record: if the program was changed, its location is newer.
         record.location = spec.location();
         Ok(SubmissionRecord { context: context.clone(), app: spec.app.clone(), key, record, found })
     }
@@ -118,22 +117,22 @@ impl SubmissionRecord {
     /// # Errors
     ///
     /// If it cannot be stored.
-    pub(super) async fn keep(&mut self, stage: Stage) -> Result<(), SparkError> {
+    pub(super) async fn store(&mut self, stage: Stage) -> Result<(), SparkError> {
         self.record.stage = stage;
-        let kept = self.context.set_state(&self.key, &self.record).await;
-        kept.map_err(|error| SparkError::Intent { app: self.app.clone(), why: error.to_string() })
+        let stored = self.context.set_state(&self.key, &self.record).await;
+        stored.map_err(|error| SparkError::Intent { app: self.app.clone(), why: error.to_string() })
     }
 }
 
 impl Record {
     /// The record of a job, if the state is one.
     pub(super) fn read(key: &str, text: &str) -> Option<Record> {
-        key.strip_prefix(KEPT)?;
+        key.strip_prefix(PREFIX)?;
         serde_json::from_str(text).ok()
     }
 
-    /// Whether it still belongs to the attempt with this number.
-    fn counts(&self, counted: u32) -> bool {
+    /// Whether the record still applies to the attempt with this number.
+    fn applies_to(&self, counted: u32) -> bool {
         match self.stage {
             Stage::Intended { .. } | Stage::Submitted { .. } => true,
             Stage::Succeeded { .. } => self.counted == counted,
@@ -156,17 +155,17 @@ mod tests {
     #[tokio::test]
     async fn an_intent_is_found_again_until_it_is_over() {
         let spec = Spec::default();
-        // Contexts of one task, each of a call of its function.
+        // One context stands for one call of the function.
         let context = TaskContext::detached("job");
         let mut first = SubmissionRecord::open(&spec, &context).unwrap();
         assert!(!first.found);
-        first.keep(Stage::Intended { unclear: None }).await.unwrap();
+        first.store(Stage::Intended { unclear: None }).await.unwrap();
         let again = |context: &TaskContext| context.get_state::<Record>(first.key()).unwrap().unwrap();
         assert_eq!(again(&context), first.record);
-        assert!(again(&context).counts(1) && again(&context).counts(2));
+        assert!(again(&context).applies_to(1) && again(&context).applies_to(2));
         let succeeded =
             Record { stage: Stage::Succeeded { id: "1".to_owned(), application: None }, ..first.record.clone() };
-        assert!(succeeded.counts(1) && !succeeded.counts(2));
+        assert!(succeeded.applies_to(1) && !succeeded.applies_to(2));
         let second = SubmissionRecord::open(&spec, &context).unwrap();
         assert_ne!(second.record.tag, first.record.tag);
     }

@@ -1,4 +1,4 @@
-//! What a job gives.
+//! The outcome of a successful job.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,42 +6,42 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SparkJob<R = ()> {
-    /// What it was submitted as, in cluster mode: `driver-20260131060000-0007`.
+    /// The id of the submission, in cluster mode: `driver-20260131060000-0007`.
     pub submission_id: Option<String>,
-    /// The application, if it is known: `app-20260131060000-0003`.
+    /// The id of the application, if it is known: `app-20260131060000-0003`.
     pub application_id: Option<String>,
-    /// The last line that the job itself wrote, in client mode; empty if there is none.
+    /// The last line that the job printed; empty if there is none.
     pub last_line: String,
-    /// What its event log says.
+    /// The summary of its [event log](super::SparkSubmit::event_log).
     pub summary: Option<EventSummary>,
-    /// What it gave: see [`SparkSubmit::result`](super::SparkSubmit::result).
+    /// Its result: see [`SparkSubmit::result`](super::SparkSubmit::result).
     pub result: R,
 }
 
-/// What an application has done, added up over all its tasks.
+/// The totals of an application over all its tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EventSummary {
-    /// Jobs of Spark.
+    /// Spark jobs.
     pub jobs: u64,
-    /// Stages that ended.
+    /// Completed stages.
     pub stages: u64,
-    /// Tasks that ended well.
+    /// Successful tasks.
     pub tasks: u64,
-    /// Tasks that did not, among them those that were tried again.
+    /// Failed tasks, including those that were retried.
     pub failed_tasks: u64,
-    /// Bytes read from outside.
+    /// Bytes read from data sources.
     pub input_bytes: u64,
-    /// Bytes written outside.
+    /// Bytes written to data sinks.
     pub output_bytes: u64,
     /// Bytes read from shuffles.
     pub shuffle_read_bytes: u64,
     /// Bytes written to shuffles.
     pub shuffle_write_bytes: u64,
-    /// Bytes that did not fit into memory and went to disk.
+    /// Bytes spilled from memory to disk.
     pub spilled_bytes: u64,
-    /// Time that executors computed, in milliseconds.
+    /// The run time of the tasks on the executors, in milliseconds.
     pub run_ms: u64,
-    /// Time of it that they collected garbage, in milliseconds.
+    /// The part of the run time spent in garbage collection, in milliseconds.
     pub gc_ms: u64,
 }

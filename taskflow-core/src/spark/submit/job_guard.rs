@@ -1,4 +1,4 @@
-//! Kills a job that nobody waits for any more.
+//! Kills a job that is no longer awaited.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::task::OnKill;
 /// The default time to wait for a killed job to end.
 pub(super) const KILL: Duration = Duration::from_secs(30);
 /// The interval between status checks.
-const LOOK: Duration = Duration::from_millis(500);
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A job on a cluster that is killed when this is dropped, unless it was released.
 #[derive(Debug)]
@@ -24,10 +24,10 @@ struct JobGuardInner {
     job: Job,
     since: Timestamp,
     /// It need not be killed: it has ended, is left running, or another guard is responsible.
-    free: AtomicBool,
-    /// It must not be submitted any more.
-    called_off: AtomicBool,
-    /// Locked while it is being submitted.
+    released: AtomicBool,
+    /// It must no longer be submitted.
+    abandoned: AtomicBool,
+    /// Locked during the submission.
     id: Mutex<Id>,
 }
 
@@ -47,8 +47,8 @@ impl JobGuard {
             backend,
             job,
             since,
-            free: AtomicBool::new(detached),
-            called_off: AtomicBool::new(false),
+            released: AtomicBool::new(detached),
+            abandoned: AtomicBool::new(false),
             id: Mutex::new(Id::None),
         }))
     }
@@ -56,13 +56,13 @@ impl JobGuard {
     /// Submits the job, unless it was abandoned before. Blocks; the caller may be dropped
     /// meanwhile.
     pub(super) fn submitter(&self) -> impl FnOnce() -> Result<String, BackendError> + Send + 'static {
-        let ward = Arc::clone(&self.0);
+        let inner = Arc::clone(&self.0);
         move || {
-            let mut id = ward.id.lock().unwrap_or_else(PoisonError::into_inner);
-            if ward.called_off.load(Ordering::Acquire) {
-                return Err(BackendError::Transient("the attempt was given up before".to_owned()));
+            let mut id = inner.id.lock().unwrap_or_else(PoisonError::into_inner);
+            if inner.abandoned.load(Ordering::Acquire) {
+                return Err(BackendError::Transient("the attempt was abandoned before".to_owned()));
             }
-            let submitted = ward.backend.submit(&ward.job);
+            let submitted = inner.backend.submit(&inner.job);
             *id = match &submitted {
                 Ok(id) => Id::Known(id.clone()),
                 Err(BackendError::Transient(_)) => Id::Unclear,
@@ -73,37 +73,37 @@ impl JobGuard {
     }
 
     /// Sets the id of the job.
-    pub(super) fn is_at(&self, id: &str) {
+    pub(super) fn set_id(&self, id: &str) {
         *self.0.id.lock().unwrap_or_else(PoisonError::into_inner) = Id::Known(id.to_owned());
     }
 
     /// Marks the job as possibly submitted.
-    pub(super) fn may_be_there(&self) {
+    pub(super) fn set_unclear(&self) {
         *self.0.id.lock().unwrap_or_else(PoisonError::into_inner) = Id::Unclear;
     }
 
     /// Releases the job: it has ended or is left running.
-    pub(super) fn let_go(&self) {
-        self.0.free.store(true, Ordering::Release);
+    pub(super) fn release(&self) {
+        self.0.released.store(true, Ordering::Release);
     }
 
     /// Kills the job and returns whether the cluster confirms its end. Blocks.
     pub(super) fn end(&self) -> impl FnOnce() -> bool + Send + 'static {
-        self.let_go();
-        let ward = Arc::clone(&self.0);
-        move || ward.end()
+        self.release();
+        let inner = Arc::clone(&self.0);
+        move || inner.end()
     }
 
     /// Returns a function that kills the job if the run ends early while the task waits.
     pub(super) fn on_kill(&self) -> OnKill {
-        let ward = Arc::clone(&self.0);
+        let inner = Arc::clone(&self.0);
         Arc::new(move || {
-            let ward = Arc::clone(&ward);
+            let inner = Arc::clone(&inner);
             let (sender, requested) = std::sync::mpsc::channel();
             in_a_thread(move || {
-                ward.request_kill();
+                inner.request_kill();
                 let _ = sender.send(());
-                ward.verify();
+                inner.verify();
             });
             // This process may end at once; wait until the cluster has received the request.
             let _ = requested.recv_timeout(Duration::from_secs(2));
@@ -113,11 +113,11 @@ impl JobGuard {
 
 impl Drop for JobGuard {
     fn drop(&mut self) {
-        if !self.0.free.swap(true, Ordering::AcqRel) {
-            let ward = Arc::clone(&self.0);
-            // Async code may drop it and must not block.
+        if !self.0.released.swap(true, Ordering::AcqRel) {
+            let inner = Arc::clone(&self.0);
+            // It may be dropped by async code, which must not block.
             in_a_thread(move || {
-                let _ = ward.end();
+                let _ = inner.end();
             });
         }
     }
@@ -127,14 +127,13 @@ fn in_a_thread(work: impl FnOnce() + Send + 'static) {
     let span = tracing::Span::current();
     let thread = std::thread::Builder::new().name("taskflow-spark-end".to_owned());
     if let Err(error) = thread.spawn(move || span.in_scope(work)) {
-        tracing::error!(target: "taskflow", "cannot start a thread that kills a Spark job: {error}; the job may still \
-                                             be running");
+        tracing::error!(target: "taskflow", "a Spark job cannot be killed, because no thread can be started: {error}; it may keep running");
     }
 }
 
 impl JobGuardInner {
     fn id(&self) -> Option<String> {
-        self.called_off.store(true, Ordering::Release);
+        self.abandoned.store(true, Ordering::Release);
         // Waits for a submission in progress.
         let id = self.id.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match id {
@@ -146,7 +145,7 @@ impl JobGuardInner {
                 Found::Undecided(why) => {
                     tracing::error!(
                         target: "taskflow",
-                        "it is unknown whether the job `{}` was submitted with the tag {} ({why}): it may be running", self.job.spec, self.job.tag
+                        "it is unknown whether the job `{}` was submitted with the tag {} ({why}); it may be running", self.job.spec, self.job.tag
                     );
                     None
                 }
@@ -154,12 +153,12 @@ impl JobGuardInner {
         }
     }
 
-    /// Asks the cluster to kill it.
+    /// Requests that the cluster kill the job.
     fn request_kill(&self) {
         if let Some(id) = self.id()
             && let Err(BackendError::Transient(why)) = self.backend.kill(&id)
         {
-            tracing::warn!(target: "taskflow", "the request to kill {id} was not answered: {why}");
+            tracing::warn!(target: "taskflow", "no response to the request to kill {id}: {why}");
         }
     }
 
@@ -168,7 +167,7 @@ impl JobGuardInner {
         self.verify()
     }
 
-    /// Checks repeatedly whether it has ended, and repeats the request each time.
+    /// Polls until the job has ended, and repeats the request each time.
     fn verify(&self) -> bool {
         let Some(id) = self.id() else {
             return *self.id.lock().unwrap_or_else(PoisonError::into_inner) != Id::Unclear;
@@ -188,13 +187,12 @@ impl JobGuardInner {
                     break;
                 }
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(CHECK_INTERVAL);
             let _ = self.backend.kill(&id);
         }
         tracing::error!(
             target: "taskflow",
-            "the driver {id} of the job `{}` was asked to end but has not confirmed it (last state: {last}); check the \
-             cluster", self.job.spec
+            "the end of the driver {id} of the job `{}` is not confirmed (last state: {last}); check the cluster", self.job.spec
         );
         false
     }

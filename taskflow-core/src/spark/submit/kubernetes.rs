@@ -1,11 +1,10 @@
-//! Kubernetes: submitted by `spark-submit`, followed by the API.
+//! Kubernetes: submits with `spark-submit` and follows jobs with the API server.
 //!
-//! - The driver's pod has a name of ours, made of the tag, so that it can be asked for without a
-//!   look into any log; a label says the same, so that a pod of somebody else is not taken for
-//!   ours.
-//! - What counts is the container of the driver, and no other in its pod.
-//! - A pod that is gone is a driver that is lost, and no success. Pods stay when they have ended;
-//!   who cleans up is up to the cluster.
+//! - The name of the driver's pod is derived from the tag, so that the pod is found without parsing
+//!   a log. A label repeats the tag, so that the pod of another program is not mistaken for it.
+//! - Only the container of the driver counts, not the other containers of its pod.
+//! - A missing pod means that the driver is lost, not that it succeeded. Ended pods remain;
+//!   cleaning up is left to the cluster.
 
 use std::time::Duration;
 
@@ -17,18 +16,18 @@ use super::place::{Place, Program};
 use super::submission::submit;
 use crate::base::{Address, Answer, Timestamp, Verb, http};
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// The property that says in which namespace the driver is.
+/// The time limit of one request.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The property with the namespace of the driver.
 const NAMESPACE: &str = "spark.kubernetes.namespace";
-/// The property that says what the container of the driver is called.
+/// The property with the name of the driver's container.
 const CONTAINER: &str = "spark.kubernetes.driver.podTemplateContainerName";
 /// The label with the tag.
 const LABEL: &str = "taskflow-tag";
-/// How many lines of the log of a driver are fetched.
+/// How many lines of a driver's log are fetched.
 const LINES: u32 = 2000;
 
-/// A cluster of Kubernetes.
+/// A Kubernetes cluster.
 #[derive(Debug)]
 pub(super) struct Kubernetes {
     api: String,
@@ -41,10 +40,10 @@ pub(super) struct Kubernetes {
 impl Kubernetes {
     /// # Errors
     ///
-    /// When there is no `spark-submit`.
-    pub(super) fn new(api: &str, place: &Place, said: impl Fn(&str) -> Option<String>) -> Result<Self, SparkError> {
-        let namespace = said(NAMESPACE).or_else(|| place.namespace.clone()).unwrap_or_else(|| "default".to_owned());
-        let container = said(CONTAINER).unwrap_or_else(|| "spark-kubernetes-driver".to_owned());
+    /// If there is no `spark-submit`.
+    pub(super) fn new(api: &str, place: &Place, property: impl Fn(&str) -> Option<String>) -> Result<Self, SparkError> {
+        let namespace = property(NAMESPACE).or_else(|| place.namespace.clone()).unwrap_or_else(|| "default".to_owned());
+        let container = property(CONTAINER).unwrap_or_else(|| "spark-kubernetes-driver".to_owned());
         let (api, program) = (api.trim_end_matches('/').to_owned(), place.program("spark-submit")?);
         Ok(Kubernetes { api, namespace, container, place: place.clone(), program })
     }
@@ -55,7 +54,7 @@ impl Kubernetes {
         let token = self.place.token.as_ref().map(|token| format!("Bearer {}", token.expose()));
         let headers: Vec<_> = token.map(|token| ("Authorization".to_owned(), token)).into_iter().collect();
         let authority = self.place.authority.as_deref();
-        let answer = http::request(verb, &address, &headers, "", authority, PATIENCE);
+        let answer = http::request(verb, &address, &headers, "", authority, TIMEOUT);
         let answer = answer.map_err(|error| BackendError::Transient(error.to_string()))?;
         match answer.status {
             401 | 403 => {
@@ -73,19 +72,19 @@ impl Kubernetes {
         let answer = self.ask(Verb::Get, name)?;
         let json: Option<Value> = serde_json::from_str(&answer.body).ok();
         match (answer.status, json) {
-            // A page that says that there is no such page says nothing of a pod.
+            // A 404 from anything but the API proves nothing about the pod.
             (404, Some(json)) if json["kind"] == "Status" => Ok(None),
             (200, Some(json)) if json["kind"] == "Pod" => Ok(Some(json)),
             (status, _) => Err(BackendError::Transient(format!(
-                "{} is not a Kubernetes API: status {status}{}",
+                "{} is not the API server of Kubernetes: status {status}{}",
                 self.api,
                 answer.excerpt()
             ))),
         }
     }
 
-    /// What has become of the driver, by its container.
-    fn judge(&self, pod: &Value) -> JobState {
+    /// The state of the driver, from its container.
+    fn state_of(&self, pod: &Value) -> JobState {
         let status = &pod["status"];
         let containers = status["containerStatuses"].as_array().map(Vec::as_slice).unwrap_or_default();
         let driver = containers.iter().find(|container| container["name"] == self.container.as_str());
@@ -95,26 +94,26 @@ impl Kubernetes {
             if code == 0 && status["phase"] != "Failed" {
                 return JobState::Succeeded;
             }
-            let said = format!(
+            let message = format!(
                 "exit code {code} {} {}",
                 text(&state["terminated"]["reason"]),
                 text(&state["terminated"]["message"])
             );
-            return JobState::Failed { state: "Failed".to_owned(), said: Some(said) };
+            return JobState::Failed { state: "Failed".to_owned(), message: Some(message) };
         }
         let waits_for = text(&state["waiting"]["reason"]);
         if ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"]
             .contains(&waits_for.as_str())
         {
-            let said = Some(text(&state["waiting"]["message"])).filter(|said| !said.is_empty());
-            return JobState::Failed { state: waits_for, said };
+            let message = Some(text(&state["waiting"]["message"])).filter(|message| !message.is_empty());
+            return JobState::Failed { state: waits_for, message };
         }
         match status["phase"].as_str() {
             Some("Pending") => JobState::Waiting,
             Some("Running") => JobState::Running,
             Some("Failed") => {
-                let said = format!("{} {}", text(&status["reason"]), text(&status["message"]));
-                JobState::Failed { state: "Failed".to_owned(), said: Some(said) }
+                let message = format!("{} {}", text(&status["reason"]), text(&status["message"]));
+                JobState::Failed { state: "Failed".to_owned(), message: Some(message) }
             }
             phase => JobState::Unknown(format!(
                 "its pod is {}, but its container `{}` has not ended",
@@ -125,16 +124,16 @@ impl Kubernetes {
     }
 }
 
-/// What the pod of the driver of a job is called.
+/// The name of the pod of a job's driver.
 fn pod_name(job: &Job) -> String {
     format!("{}-driver", job.tag)
 }
 
 impl Backend for Kubernetes {
     fn reach(&self, job: &Job) -> Result<(), SparkError> {
-        // It asks for what must be allowed anyway: to look at the pod of the driver, which is not
-        // there yet.
-        self.pod(&pod_name(job)).map(drop).map_err(|trouble| trouble.of(&self.place.master))
+        // Reading the pod of the driver needs only permissions that are needed later anyway. The
+        // pod does not exist yet.
+        self.pod(&pod_name(job)).map(drop).map_err(|error| error.of(&self.place.master))
     }
 
     fn submit(&self, job: &Job) -> Result<String, BackendError> {
@@ -155,7 +154,7 @@ impl Backend for Kubernetes {
     }
 
     fn status(&self, id: &str) -> Result<JobState, BackendError> {
-        Ok(self.pod(id)?.map_or(JobState::Gone, |pod| self.judge(&pod)))
+        Ok(self.pod(id)?.map_or(JobState::Gone, |pod| self.state_of(&pod)))
     }
 
     fn kill(&self, id: &str) -> Result<(), BackendError> {
@@ -175,7 +174,7 @@ impl Backend for Kubernetes {
 
     fn logs(&self, id: &str) -> Logs {
         let log = self.ask(Verb::Get, &format!("{id}/log?container={}&tailLines={LINES}", self.container));
-        // Both streams are one there.
+        // Kubernetes merges both streams.
         let stderr = log.ok().filter(|answer| answer.status == 200).map(|answer| answer.body).unwrap_or_default();
         Logs { stderr, ..Logs::default() }
     }

@@ -84,7 +84,7 @@ use crate::process::Known;
 /// }
 /// ```
 ///
-/// In a DAG, [`spark_submit`] creates a node from it, and its texts may be outputs of tasks:
+/// In a DAG, [`spark_submit`] creates a node from it, and its arguments may be outputs of tasks:
 ///
 /// ```
 /// use taskflow::prelude::*;
@@ -120,7 +120,7 @@ use crate::process::Known;
 ///
 /// # Values
 ///
-/// Arguments are texts, or the [JSON](SparkSubmit::json_arg) of any value. To return a value, the
+/// Arguments are strings, or the [JSON](SparkSubmit::json_arg) of any value. To return a value, the
 /// job writes it as JSON to the path in the environment variable `TASKFLOW_RESULT`;
 /// [`result`](SparkSubmit::result) declares its type. This needs no package:
 ///
@@ -160,7 +160,7 @@ use crate::process::Known;
 /// and [`run_timeout`](SparkSubmit::run_timeout) limit the three phases of a job. The second
 /// defaults to an hour, because a job without resources would wait forever.
 #[derive(Debug)]
-#[must_use = "a job does nothing until it is run or drawn"]
+#[must_use = "a job does nothing until it is run or added to a DAG"]
 pub struct SparkSubmit<R = (), A = Known> {
     spec: Spec,
     outputs: Vec<Output<String>>,

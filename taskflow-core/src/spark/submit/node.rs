@@ -11,7 +11,7 @@ use crate::dag::{Arg, BuildError, IntoArg, Output, add_named, report_mistake};
 use crate::task::{Body, BoxFuture, InputDef, Inputs, Kind, Produced, TaskContext, TaskDef, Waiting};
 use crate::value::{TypeInfo, Value};
 
-/// The task behind nodes whose job gives an `R`.
+/// The task behind nodes whose job returns an `R`.
 struct Node<R>(PhantomData<R>);
 
 impl<R: Value> Node<R> {
@@ -32,11 +32,11 @@ impl<R: Value> Node<R> {
     };
 }
 
-/// Draws a job as a node with this id. Options follow as for any task:
+/// Adds a job to the DAG as a node with this id. Options are set as for any task:
 /// `spark_submit(..).retries(3)`.
 ///
-/// Outputs of tasks among its words are its upstreams. What is wrong with the job is a mistake of
-/// the graph. In cluster mode the node holds no slot while the job runs. See [`SparkSubmit`].
+/// Outputs of tasks among its arguments are its upstreams. An invalid job makes the DAG invalid. In
+/// cluster mode the node holds no slot while the job runs. See [`SparkSubmit`].
 ///
 /// # Panics
 ///
@@ -52,8 +52,8 @@ pub fn spark_submit<R: Value, A>(id: impl Into<String>, job: SparkSubmit<R, A>) 
     };
     let Some(output) = add_named(Node::<R>::DEF, [IntoArg::<Spec>::into_arg(spec), values], id.clone(), at) else {
         panic!(
-            "`spark_submit(..)` adds a node to a graph and can be called only inside a `#[dag]` function; inside a \
-             task, use `SparkSubmit::app(..).run(ctx).await`"
+            "`spark_submit(..)` was called outside a `#[dag]` function, where it would add a node; inside a task, use \
+             `SparkSubmit::app(..).run(ctx).await`"
         )
     };
     if let Some(mistake) = mistake {
@@ -66,7 +66,7 @@ fn submit<R: Value>(mut inputs: Inputs, context: Option<TaskContext>) -> BoxFutu
     let (mut spec, values) = (inputs.owned::<Spec>(0), inputs.shared::<Vec<String>>(1));
     spec.fill(&values);
     Box::pin(async move {
-        let context = context.expect("a task that takes its context is given it");
+        let context = context.expect("the definition declares that the task takes its context");
         let job: SparkJob<R> = run::run(&spec, &context).await.map_err(BoxError::from)?;
         Ok(Arc::new(job) as _)
     })

@@ -1,4 +1,4 @@
-//! Where a job runs: from its own words, or from a connection.
+//! Where a job runs: from the options of the job, or from a connection.
 
 use std::path::{Path, PathBuf};
 
@@ -6,57 +6,57 @@ use super::super::connection::{master_of, properties_of};
 use super::super::on_path::on_path;
 use super::super::{DeployMode, Master};
 use super::SparkError;
-use super::check::together;
+use super::check::check_place;
 use super::spec::Spec;
 use crate::config::{ConfigError, Connection, Secret};
 
-/// The connection that is asked where a job says nothing: Airflow's.
+/// The default connection; Airflow's name.
 const DEFAULT: &str = "spark_default";
 
-/// Where a job runs, and how to get in.
+/// Where a job runs, and how to access it.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) master: Master,
     pub(super) mode: DeployMode,
-    /// Where Spark is installed, if somebody says so.
+    /// Where Spark is installed, if the job or the connection sets it.
     pub(super) home: Option<PathBuf>,
-    /// Properties that the connection brings along.
+    /// Properties of the connection.
     pub(super) conf: Vec<(String, String)>,
     pub(super) token: Option<Secret>,
     pub(super) rest_scheme: String,
     pub(super) rest_port: u16,
     pub(super) ui_port: u16,
-    /// The pages of the resource managers of YARN.
+    /// The addresses of YARN's resource managers.
     pub(super) managers: Vec<String>,
-    /// Who we are for YARN, where nothing stronger is asked for.
+    /// The user name for YARN's simple authentication.
     pub(super) login: Option<String>,
     pub(super) namespace: Option<String>,
     /// The address of the history server.
     pub(super) history: Option<String>,
-    /// Whose certificate the API server of Kubernetes has, as PEM.
+    /// The certificate authority of the API server of Kubernetes, as PEM.
     pub(super) authority: Option<Vec<u8>>,
 }
 
 impl Place {
-    /// What the job itself says, and a connection of those that are `known`.
+    /// Combines the options of the job and its connection, which `connections` looks up by name.
     ///
     /// # Errors
     ///
-    /// When nobody says where, or what is said contradicts the job.
+    /// If no master is set, or the place is incompatible with the job.
     pub(super) fn of(
         spec: &Spec,
-        known: impl Fn(&str) -> Result<Connection, ConfigError>,
+        connections: impl Fn(&str) -> Result<Connection, ConfigError>,
     ) -> Result<Place, SparkError> {
         let connection = match (&spec.connection, &spec.master) {
             (None, Some(_)) => None,
-            (named, master) => match known(named.as_deref().unwrap_or(DEFAULT)) {
+            (named, master) => match connections(named.as_deref().unwrap_or(DEFAULT)) {
                 Ok(connection) => Some(connection),
                 Err(error) if master.is_some() => return Err(config(spec, &error)),
                 Err(error) => return Err(no_master(spec, named.as_deref().unwrap_or(DEFAULT), error.to_string())),
             },
         };
         let place = Place::from(spec, connection.as_ref())?;
-        together(spec, &place.master, place.mode)?;
+        check_place(spec, &place.master, place.mode)?;
         Ok(place)
     }
 
@@ -86,16 +86,21 @@ impl Place {
             (None, Some(other)) => {
                 return Err(config(
                     spec,
-                    &format!("the extra `deploy-mode` is `{other}`; it is `client` or `cluster`"),
+                    &format!("the extra `deploy-mode` is `{other}`; it must be `client` or `cluster`"),
                 ));
             }
         };
         let rest_scheme = text("rest-scheme")?.unwrap_or_else(|| "http".to_owned());
         if !matches!(rest_scheme.as_str(), "http" | "https") {
-            return Err(config(spec, &format!("the extra `rest-scheme` is `{rest_scheme}`; it is `http` or `https`")));
+            return Err(config(
+                spec,
+                &format!("the extra `rest-scheme` is `{rest_scheme}`; it must be `http` or `https`"),
+            ));
         }
-        let managers =
-            spec.managers.clone().map_or_else(|| text("yarn_resourcemanager_webapp_address"), |said| Ok(Some(said)))?;
+        let managers = spec
+            .managers
+            .clone()
+            .map_or_else(|| text("yarn_resourcemanager_webapp_address"), |addresses| Ok(Some(addresses)))?;
         let managers = managers.into_iter().flat_map(|managers| managers.split(',').map(manager).collect::<Vec<_>>());
         let authority = text("ca-file")?.map(|path| {
             std::fs::read(&path)
@@ -108,7 +113,7 @@ impl Place {
             mode,
             home: spec.home.clone().or(text("spark-home")?.map(PathBuf::from)),
             conf,
-            history: spec.history.clone().map_or_else(|| text("history-server"), |said| Ok(Some(said)))?,
+            history: spec.history.clone().map_or_else(|| text("history-server"), |address| Ok(Some(address)))?,
             managers: managers.collect(),
             login: connection.and_then(Connection::login).map(str::to_owned),
             namespace: text("namespace")?,
@@ -124,12 +129,12 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// When it is nowhere; with the places that were looked at.
+    /// If it is not found; the error lists the searched places.
     pub(super) fn program(&self, name: &str) -> Result<Program, SparkError> {
         let mut searched = Vec::new();
-        let said = self.home.clone().map(|home| ("the given Spark home", home));
-        let homes = match said {
-            Some(said) => vec![said],
+        let configured = self.home.clone().map(|home| ("the configured Spark home", home));
+        let homes = match configured {
+            Some(configured) => vec![configured],
             None => {
                 std::env::var_os("SPARK_HOME").map(|home| ("SPARK_HOME", PathBuf::from(home))).into_iter().collect()
             }
@@ -155,12 +160,12 @@ impl Place {
 #[derive(Debug)]
 pub(super) struct Program {
     pub(super) path: PathBuf,
-    /// The installation that it is of, if it is not on the path.
+    /// The installation that it belongs to, unless it was found in `PATH`.
     pub(super) home: Option<PathBuf>,
 }
 
 impl Program {
-    /// The properties that all jobs of the installation have.
+    /// The file with the default properties of the installation, if it exists.
     pub(super) fn defaults(&self) -> Option<PathBuf> {
         let folder = std::env::var_os("SPARK_CONF_DIR").map(PathBuf::from);
         let bin = self.path.parent().and_then(Path::parent);
@@ -169,7 +174,7 @@ impl Program {
     }
 }
 
-/// The address of a resource manager; without a protocol it speaks HTTP.
+/// The address of a resource manager; `http` is the default scheme.
 fn manager(address: &str) -> String {
     let address = address.trim().trim_end_matches('/');
     if address.contains("://") { address.to_owned() } else { format!("http://{address}") }
@@ -190,12 +195,12 @@ mod tests {
 
     fn place(uri: &str) -> Result<Place, SparkError> {
         let config =
-            Config::from_toml(&format!("[connections]\nspark_default = \"{uri}\"")).expect("it is a connection");
+            Config::from_toml(&format!("[connections]\nspark_default = \"{uri}\"")).expect("a valid connection");
         Place::of(&Spec { app: "a.py".to_owned(), ..Spec::default() }, |name| config.connection(name))
     }
 
     #[test]
-    fn a_connection_says_where() {
+    fn a_connection_determines_the_place() {
         let master = |uri| place(uri).map(|place| place.master.to_string());
         assert_eq!(master("spark://host:7078").as_deref(), Ok("spark://host:7078"));
         assert_eq!(master("spark://host").as_deref(), Ok("spark://host:7077"));

@@ -1,4 +1,4 @@
-//! How far an application is, from the pages of its driver, for as long as it runs.
+//! The progress of a running application, from the REST API of its driver.
 
 use std::time::Duration;
 
@@ -8,29 +8,29 @@ use tokio::task::JoinHandle;
 use crate::base::{Address, http};
 use crate::task::TaskContext;
 
-/// Before the first question: it makes the driver build its pages, which costs seconds of
-/// computing. A short job ends without that.
+/// The delay before the first request, which makes the driver start its web UI: that costs seconds
+/// of computing. A short job ends before.
 const FIRST: Duration = Duration::from_secs(15);
-/// Between two questions.
+/// The interval between two requests.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(45);
+/// The time limit of a request.
+const TIMEOUT: Duration = Duration::from_secs(45);
 
-/// The application is being asked. Dropping it stops that.
+/// Polls the progress until it is dropped.
 #[derive(Debug)]
 pub(super) struct Progress(JoinHandle<()>);
 
 impl Progress {
-    /// Asks the driver whose pages begin with this address, as often as is said.
-    pub(super) fn of(pages: String, interval: Option<Duration>, context: TaskContext) -> Self {
+    /// Polls the driver with the web UI at this address and reports the progress of the attempt.
+    pub(super) fn of(ui: String, interval: Option<Duration>, context: TaskContext) -> Self {
         Progress(tokio::spawn(async move {
             let (mut application, mut pause) = (None, interval.unwrap_or(FIRST));
             loop {
                 tokio::time::sleep(pause).await;
                 pause = interval.unwrap_or(PAUSE);
-                let (pages, known) = (pages.clone(), application.clone());
-                let Ok(asked) = tokio::task::spawn_blocking(move || ask(&pages, known)).await else { return };
-                if let Some((id, done, total)) = asked {
+                let (ui, known) = (ui.clone(), application.clone());
+                let Ok(response) = tokio::task::spawn_blocking(move || request(&ui, known)).await else { return };
+                if let Some((id, done, total)) = response {
                     application = Some(id);
                     context.progress(done, total);
                 }
@@ -45,10 +45,10 @@ impl Drop for Progress {
     }
 }
 
-/// The application, and how many of its tasks are done.
-fn ask(pages: &str, application: Option<String>) -> Option<(String, u64, u64)> {
+/// Returns the application, the number of its completed tasks, and the number of its tasks.
+fn request(ui: &str, application: Option<String>) -> Option<(String, u64, u64)> {
     let get = |path: &str| -> Option<Value> {
-        let answer = http::get(&Address::new(&format!("{pages}/api/v1/{path}")).ok()?, PATIENCE).ok()?;
+        let answer = http::get(&Address::new(&format!("{ui}/api/v1/{path}")).ok()?, TIMEOUT).ok()?;
         serde_json::from_str(&answer.body).ok()
     };
     let id = match application {
@@ -59,8 +59,8 @@ fn ask(pages: &str, application: Option<String>) -> Option<(String, u64, u64)> {
     Some((id, done, total))
 }
 
-/// The tasks of all jobs so far. Those that are not needed, because their results are there, do not
-/// count.
+/// The completed tasks and all tasks of the jobs so far. Skipped tasks, whose results exist
+/// already, do not count.
 fn count(jobs: &Value) -> Option<(u64, u64)> {
     let mut tasks = (0, 0);
     for job in jobs.as_array()? {

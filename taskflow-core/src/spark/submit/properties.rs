@@ -1,5 +1,4 @@
-//! The properties and the environment of a job: gathered from where they are said, and written to a
-//! file.
+//! The properties and the environment of a job: merged from all sources, and written to a file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,7 +10,7 @@ use tempfile::TempPath;
 use super::SparkError;
 use super::flag::Flag;
 use super::place::{Place, Program, config};
-use super::spec::{Sort, Spec};
+use super::spec::{AppKind, Spec};
 use crate::log::Redactor;
 use crate::task::TaskContext;
 
@@ -20,7 +19,7 @@ pub(super) const TAG: &str = "spark.taskflow.tag";
 /// The variable that names the file for the result.
 pub(super) const RESULT: &str = "TASKFLOW_RESULT";
 
-/// What a job is started with.
+/// The properties and the environment of a job.
 #[derive(Clone, Default)]
 pub(super) struct Settings {
     pub(super) properties: BTreeMap<String, String>,
@@ -28,12 +27,12 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Gathers what is said: the installation's defaults, over them the connection, over it the
-    /// job.
+    /// Merges the settings. The job takes precedence over the connection, and the connection over
+    /// the defaults of the installation.
     ///
     /// # Errors
     ///
-    /// When a file or a secret cannot be read.
+    /// If a file or a secret cannot be read.
     pub(super) fn gather(
         spec: &Spec,
         place: &Place,
@@ -51,11 +50,11 @@ impl Settings {
             properties.entry(key.to_owned()).or_insert(value);
         };
         default("spark.app.name", format!("{}.{}", context.dag_id(), context.task_id()));
-        // The first free one: 4040 is taken by whoever came first.
+        // Any free port: another application may already use 4040.
         default("spark.ui.port", "0".to_owned());
         default("spark.ui.showConsoleProgress", "false".to_owned());
-        if matches!(spec.sort(), Some(Sort::Scala | Sort::Sql)) {
-            // The other one leaves a database in the working directory, which two jobs cannot
+        if matches!(spec.app_kind(), Some(AppKind::Scala | AppKind::Sql)) {
+            // The Hive catalog creates a database in the working directory, which two jobs cannot
             // share.
             default("spark.sql.catalogImplementation", "in-memory".to_owned());
         }
@@ -67,7 +66,7 @@ impl Settings {
         if let Some(folder) = &spec.event_log {
             properties.insert("spark.eventLog.enabled".to_owned(), "true".to_owned());
             properties.insert("spark.eventLog.dir".to_owned(), url(folder));
-            // What is compressed could not be read here.
+            // The summary is read without decompression.
             properties.insert("spark.eventLog.compress".to_owned(), "false".to_owned());
         }
         properties.extend(spec.flags.iter().map(|(flag, value)| (flag.property().to_owned(), value.clone())));
@@ -84,8 +83,8 @@ impl Settings {
         Ok(Settings { properties, env })
     }
 
-    /// Writes the properties to a file that only this user can read. It goes away when the path is
-    /// dropped.
+    /// Writes the properties to a file that only this user can read. The file is removed when the
+    /// path is dropped.
     pub(super) fn write(&self) -> std::io::Result<TempPath> {
         let mut file = tempfile::Builder::new().prefix("taskflow-spark-").suffix(".conf").tempfile()?;
         file.write_all(text(&self.properties).as_bytes())?;
@@ -99,7 +98,7 @@ impl Settings {
         let mut line = String::new();
         for (key, value) in &self.properties {
             let value = if Redactor::is_secret_name(key) { "***".into() } else { redactor.text(value) };
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(line, "{}{key}={value}", if line.is_empty() { "" } else { " " });
         }
         line
@@ -112,7 +111,7 @@ impl std::fmt::Debug for Settings {
     }
 }
 
-/// A path as a URL; a URL as it is.
+/// Converts a path to a URL; a URL is returned unchanged.
 pub(super) fn url(path: &str) -> String {
     match path.split_once(':') {
         Some(_) => path.to_owned(),
@@ -151,7 +150,7 @@ fn unescaped(value: &str) -> String {
     text
 }
 
-/// The same written.
+/// Writes properties in Java's format.
 fn text(properties: &BTreeMap<String, String>) -> String {
     let mut text = String::new();
     for (key, value) in properties {
@@ -182,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn properties_come_back_as_they_were() {
+    fn written_properties_are_read_back_unchanged() {
         let pairs = [("spark.a", " x = y\\z\nnext"), ("spark.b:c", "ü#1"), ("spark.c", "")];
         let properties: BTreeMap<String, String> = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let written = text(&properties);
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_in_the_file_and_not_in_what_is_shown() {
+    fn secrets_are_in_the_file_and_not_in_the_log() {
         let mut settings = Settings::default();
         settings.properties.insert("spark.hadoop.fs.s3a.secret.key".to_owned(), "hunter2".to_owned());
         settings.properties.insert("spark.x".to_owned(), "1".to_owned());

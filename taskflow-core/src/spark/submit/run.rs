@@ -1,4 +1,4 @@
-//! Running a job: in the order in which mistakes are cheapest.
+//! Runs a job; the cheapest checks come first.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ pub(super) struct Ended {
     pub(super) submission: Option<String>,
     pub(super) application: Option<String>,
     pub(super) last_line: String,
-    /// Where its result is.
+    /// The file with its result.
     pub(super) result: Option<PathBuf>,
 }
 
@@ -61,22 +61,21 @@ async fn in_client_mode(spec: &Spec, place: Place, context: &TaskContext) -> Res
     client::run(spec, place, context).await
 }
 
-/// There are no process groups to build on.
+/// Client mode needs process groups.
 #[cfg(not(unix))]
 async fn in_client_mode(spec: &Spec, place: Place, _: &TaskContext) -> Result<Ended, SparkError> {
     let (app, master, mode) = (spec.app.clone(), place.master.to_string(), place.mode.name());
     Err(SparkError::Unsupported { app, master, mode })
 }
 
-/// The file for the result of the job with this tag, if it gives one; what an earlier attempt has
-/// left there is gone.
+/// The file for the result of the job with this tag, if it returns one.
 pub(super) fn result_path(spec: &Spec, context: &TaskContext, tag: &str) -> Result<Option<PathBuf>, SparkError> {
     if !spec.result {
         return Ok(None);
     }
     let wrong = |path: &Path, error: std::io::Error| SparkError::Config {
         app: spec.app.clone(),
-        why: format!("the directory of its result, {}, cannot be created: {error}", path.display()),
+        why: format!("its result cannot be stored at {}: {error}", path.display()),
     };
     let folder = match &spec.result_dir {
         Some(folder) => folder.clone(),
@@ -87,7 +86,7 @@ pub(super) fn result_path(spec: &Spec, context: &TaskContext, tag: &str) -> Resu
     Ok(Some(folder.join(format!("{tag}.json"))))
 }
 
-/// Reads the result. A job that gives none gives `()`.
+/// Reads the result. A job without a result returns `()`.
 fn result<R: Value>(spec: &Spec, path: Option<&Path>) -> Result<R, SparkError> {
     let shown = path.map_or_else(|| "nowhere".to_owned(), |path| path.display().to_string());
     let wrong = |why: String| SparkError::NoResult { app: spec.app.clone(), path: shown.clone(), why };
@@ -95,6 +94,5 @@ fn result<R: Value>(spec: &Spec, path: Option<&Path>) -> Result<R, SparkError> {
         Some(path) => std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?,
         None => "null".to_owned(),
     };
-    serde_json::from_str(&text)
-        .map_err(|error| wrong(format!("it is not a valid {}: {error}", std::any::type_name::<R>())))
+    serde_json::from_str(&text).map_err(|error| wrong(format!("it is not a {}: {error}", std::any::type_name::<R>())))
 }

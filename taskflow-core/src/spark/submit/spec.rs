@@ -1,4 +1,4 @@
-//! A job as data: a constant of the graph, with places for the values of tasks.
+//! A job as data: a constant of the graph, with placeholders for the outputs of tasks.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -27,17 +27,17 @@ pub(super) struct Spec {
     pub(super) connection: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) flags: Vec<(Flag, String)>,
-    /// Of the driver and of each executor, where nothing else is said.
+    /// The memory of the driver and of each executor, unless set separately.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) memory: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) conf: Vec<(String, Text)>,
-    /// Properties, each with the name of a secret.
+    /// Properties and the names of the secrets that are their values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) secret_conf: Vec<(String, String)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) env: Vec<(String, Text)>,
-    /// Variables, each with the name of a secret.
+    /// Variables and the names of the secrets that are their values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) secret_env: Vec<(String, String)>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +54,7 @@ pub(super) struct Spec {
     pub(super) rest_port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ui_port: Option<u16>,
-    /// The addresses of YARN's resource managers, with commas.
+    /// The comma-separated addresses of YARN's resource managers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) managers: Option<String>,
     /// The address of the history server.
@@ -62,7 +62,7 @@ pub(super) struct Spec {
     pub(super) history: Option<String>,
     #[serde(skip_serializing_if = "is_false")]
     pub(super) python_driver: bool,
-    /// Whether the job gives a result.
+    /// Whether the job returns a result.
     #[serde(skip_serializing_if = "is_false")]
     pub(super) result: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,59 +81,59 @@ pub(super) struct Spec {
     pub(super) kill_timeout: Option<Duration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) poll_interval: Option<Duration>,
-    /// Exit codes after which no retry would help.
+    /// Exit codes that are not retried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) no_retry_on: Vec<i32>,
 }
 
-/// What an application is, by the end of its name.
+/// The kind of an application, from its file extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(super) enum AppKind {
     Python,
     Jar,
     Scala,
     Sql,
 }
 
-impl Sort {
+impl AppKind {
     /// The program of Spark that runs it.
     pub(super) fn program(self) -> &'static str {
         match self {
-            Sort::Python | Sort::Jar => "spark-submit",
-            Sort::Scala => "spark-shell",
-            Sort::Sql => "spark-sql",
+            AppKind::Python | AppKind::Jar => "spark-submit",
+            AppKind::Scala => "spark-shell",
+            AppKind::Sql => "spark-sql",
         }
     }
 
     pub(super) fn ending(self) -> &'static str {
         match self {
-            Sort::Python => ".py",
-            Sort::Jar => ".jar",
-            Sort::Scala => ".scala",
-            Sort::Sql => ".sql",
+            AppKind::Python => ".py",
+            AppKind::Jar => ".jar",
+            AppKind::Scala => ".scala",
+            AppKind::Sql => ".sql",
         }
     }
 }
 
 impl Spec {
-    /// With the values of tasks in their places.
+    /// Replaces the placeholders by the outputs of tasks.
     pub(super) fn fill(&mut self, values: &[String]) {
         let named = self.conf.iter_mut().chain(&mut self.env).map(|(_, text)| text);
         self.args.iter_mut().chain(named).for_each(|text| text.fill(values));
     }
 
-    /// What the application is, if its name says so.
-    pub(super) fn sort(&self) -> Option<Sort> {
-        let sorts = [Sort::Python, Sort::Jar, Sort::Scala, Sort::Sql];
-        sorts.into_iter().find(|sort| self.app.ends_with(sort.ending()))
+    /// The kind of the application, if its file extension is known.
+    pub(super) fn app_kind(&self) -> Option<AppKind> {
+        let kinds = [AppKind::Python, AppKind::Jar, AppKind::Scala, AppKind::Sql];
+        kinds.into_iter().find(|kind| self.app.ends_with(kind.ending()))
     }
 
-    /// A property, if the job itself sets it.
+    /// The value of a property that the job itself sets.
     pub(super) fn property(&self, key: &str) -> Option<String> {
         self.conf.iter().find(|(known, _)| known == key).map(|(_, value)| value.known().to_owned())
     }
 
-    /// What is needed to find the job on its cluster, and to end it: nothing of what it does.
+    /// The part of the description that is needed to find the job on its cluster and to kill it.
     pub(super) fn location(&self) -> Spec {
         let conf = self.conf.iter().filter(|(key, _)| key.starts_with("spark.kubernetes."));
         Spec {
@@ -157,7 +157,7 @@ impl Spec {
         self.mode.unwrap_or_default()
     }
 
-    /// The path of the application, if it is one of this machine.
+    /// The path of the application, if it is on this machine.
     pub(super) fn path(&self) -> Option<&str> {
         match self.app.split_once(':') {
             None => Some(&self.app),
@@ -167,7 +167,7 @@ impl Spec {
     }
 }
 
-/// Its application, for messages.
+/// The application, for messages.
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.app)

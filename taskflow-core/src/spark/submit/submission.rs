@@ -1,5 +1,5 @@
-//! Submitting by `spark-submit`, where the cluster takes jobs in no simpler way. It is told not to
-//! wait for their end, and its exit code says nothing but whether the submission went well.
+//! Submits with `spark-submit`, for clusters without a simpler interface. It does not wait for the
+//! end of the job; its exit code is only the result of the submission.
 
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,21 +8,21 @@ use std::time::Duration;
 use super::SparkError;
 use super::backend::{Backend, BackendError, Found, Job};
 use super::driver_log::{LogForwarder, OutputTail};
-use super::error::Said;
+use super::error::JobOutput;
 use super::place::{Place, Program};
 use super::properties::Settings;
 use crate::process::{Lifeline, Pipes, Started, follow_with, spawn};
 
-/// For what has ended to close its pipes.
-const CLOSING: Duration = Duration::from_secs(5);
+/// The time limit for the pipes of an ended process to close.
+const PIPE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Submits a job, and looks for what the cluster has of it: an exit code is no answer. Blocks, as
-/// [`hand_over`].
+/// Submits a job and finds it on the cluster: an exit code alone proves nothing. Blocks, like
+/// [`run_program`].
 ///
 /// # Errors
 ///
-/// [`BackendError::Permanent`] when it is certain that the cluster has not taken it,
-/// [`BackendError::Transient`] when it may have.
+/// [`BackendError::Permanent`] if the cluster has certainly not accepted the job,
+/// [`BackendError::Transient`] if it may have.
 pub(super) fn submit(
     backend: &impl Backend,
     job: &Job,
@@ -30,11 +30,11 @@ pub(super) fn submit(
     program: &Program,
     settings: &Settings,
 ) -> Result<String, BackendError> {
-    let handed_over = match hand_over(job, place, program, settings) {
+    let submitted = match run_program(job, place, program, settings) {
         Err(BackendError::Transient(why)) => return Err(BackendError::Transient(why)),
         ended => ended,
     };
-    match (backend.find(job, job.since), handed_over) {
+    match (backend.find(job, job.since), submitted) {
         (Found::At(id), _) => Ok(id),
         (Found::Nowhere, Err(error)) => Err(error),
         (Found::Nowhere, Ok(())) => Err(BackendError::Transient("the cluster does not list it yet".to_owned())),
@@ -42,21 +42,21 @@ pub(super) fn submit(
     }
 }
 
-/// Runs it to its end. Blocks; to be called on a thread that belongs to a runtime.
+/// Runs `spark-submit` to its end. Blocks; must be called on a thread of a runtime.
 ///
 /// # Errors
 ///
-/// [`BackendError::Permanent`] when it could not be started or failed, which the cluster may see
-/// differently: whoever calls this looks.
-fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -> Result<(), BackendError> {
+/// [`BackendError::Permanent`] if it could not be started or failed. The cluster may have accepted
+/// the job nevertheless, so the caller must search for it.
+fn run_program(job: &Job, place: &Place, program: &Program, settings: &Settings) -> Result<(), BackendError> {
     let lost = |error: std::io::Error| {
         BackendError::Permanent(SparkError::Io { program: program.path.display().to_string(), why: error.to_string() })
     };
     let file = settings.write().map_err(lost)?;
-    let words = super::client::words(&job.spec, place, &file);
-    tracing::info!(target: "taskflow", "{} {}", program.path.display(), words.join(" "));
+    let arguments = super::client::arguments(&job.spec, place, &file);
+    tracing::info!(target: "taskflow", "{} {}", program.path.display(), arguments.join(" "));
     let mut command = Command::new(&program.path);
-    command.args(&words).stdin(Stdio::null());
+    command.args(&arguments).stdin(Stdio::null());
     if let Some(home) = &program.home {
         command.env("SPARK_HOME", home);
     }
@@ -64,31 +64,31 @@ fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -
     let ended = tokio::runtime::Handle::current().block_on(async {
         let Started { group, child: Pipes { stdout, stderr, .. } } =
             spawn(command, Lifeline::Guard(Some(file.to_path_buf()))).await?;
-        let kept = Arc::<Mutex<OutputTail>>::default();
-        let told = |kept: &Arc<Mutex<OutputTail>>| {
-            let (kept, mut forwarder) = (Arc::clone(kept), LogForwarder::default());
+        let tail = Arc::<Mutex<OutputTail>>::default();
+        let collect = |tail: &Arc<Mutex<OutputTail>>| {
+            let (tail, mut forwarder) = (Arc::clone(tail), LogForwarder::default());
             move |line: &str| {
-                forwarder.tell(line);
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                forwarder.forward(line);
+                tail.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }
         };
         let stdout = stdout.map(tokio::process::ChildStdout::from_std).transpose()?;
         let stderr = stderr.map(tokio::process::ChildStderr::from_std).transpose()?;
-        let out = stdout.map(|pipe| follow_with(pipe, 0, told(&kept)));
-        let err = stderr.map(|pipe| follow_with(pipe, 0, told(&kept)));
+        let out = stdout.map(|pipe| follow_with(pipe, 0, collect(&tail)));
+        let err = stderr.map(|pipe| follow_with(pipe, 0, collect(&tail)));
         if tokio::time::timeout(limit, group.ended()).await.is_err() {
-            // Dropping the group ends it.
+            // Dropping the group kills the program.
             return Ok((None, OutputTail::default()));
         }
         let status = group.finish()?;
         for following in [out, err].into_iter().flatten() {
             let mut following = following;
-            let _ = tokio::time::timeout(CLOSING, following.finish()).await;
+            let _ = tokio::time::timeout(PIPE_TIMEOUT, following.finish()).await;
         }
-        let kept = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok((Some(status), kept))
+        let tail = std::mem::take(&mut *tail.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok((Some(status), tail))
     });
-    let (status, kept) = ended.map_err(lost)?;
+    let (status, tail) = ended.map_err(lost)?;
     let Some(status) = status else {
         return Err(BackendError::Transient(format!("`spark-submit` did not end within {limit:?}")));
     };
@@ -104,6 +104,6 @@ fn hand_over(job: &Job, place: &Place, program: &Program, settings: &Settings) -
         how,
         exit_code: status.code(),
         retryable: true,
-        said: Said::of(&kept.trace().unwrap_or_else(|| kept.last())),
+        output: JobOutput::of(&tail.trace().unwrap_or_else(|| tail.last())),
     }))
 }

@@ -1,8 +1,8 @@
-//! Jobs whose program is gone: what a task has kept is enough to end them.
+//! Jobs whose program has died: the stored state of a task suffices to kill them.
 //!
-//! A run that goes on after its program has died ends early, perhaps, before the task of a job has
-//! come back to follow it; and one that nobody runs is cancelled by hand. Nobody has the job in
-//! `job_guard` then.
+//! A resumed run may end early before the task of a job is called again to follow it, and a run
+//! without a process may be cancelled by an operation. In both cases no `job_guard` is responsible
+//! for the job.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ pub(super) struct UnattendedJob {
 }
 
 impl UnattendedJob {
-    /// The job behind what a task has kept, if there is one that somebody should end. Connections
-    /// are those of the configuration, or of that of the process.
+    /// Returns the job of a task's stored state, if it should be killed. Connections are looked up
+    /// in this configuration, by default in that of the process.
     fn of(key: &str, text: &str, config: Option<&Config>) -> Option<UnattendedJob> {
         let record = Record::read(key, text)?;
         let under_way = matches!(record.stage, Stage::Intended { .. } | Stage::Submitted { .. });
@@ -45,8 +45,8 @@ impl UnattendedJob {
         let job = Job { spec, settings: Settings::default(), tag, since };
         let job_guard = JobGuard::new(backend, job, since);
         match stage {
-            Stage::Submitted { id, .. } => job_guard.is_at(&id),
-            _ => job_guard.may_be_there(),
+            Stage::Submitted { id, .. } => job_guard.set_id(&id),
+            _ => job_guard.set_unclear(),
         }
         Ok(job_guard)
     }
@@ -64,18 +64,17 @@ impl UnattendedWork for UnattendedJob {
     fn on_kill(self: Box<Self>) -> OnKill {
         Arc::new(move || match self.job_guard() {
             Ok(job_guard) => {
-                job_guard.let_go();
+                job_guard.release();
                 job_guard.on_kill()();
             }
             Err(error) => {
-                tracing::error!(target: "taskflow", "the job {self} on Spark may still be running, because it cannot \
-                                                     be killed: {error}");
+                tracing::error!(target: "taskflow", "the Spark job {self} cannot be killed and keeps running: {error}");
             }
         })
     }
 }
 
-/// Its id, or how it would be found.
+/// Its id, or the tag by which to find it.
 impl fmt::Display for UnattendedJob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.record.stage {

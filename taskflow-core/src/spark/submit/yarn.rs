@@ -1,8 +1,8 @@
-//! YARN: submitted by `spark-submit`, followed by the REST interface of the resource manager.
+//! YARN: submits with `spark-submit` and follows jobs with the REST API of the resource manager.
 //!
-//! - The tag is a tag of YARN, by which the resource manager finds applications: nothing is scraped
-//!   from a log.
-//! - Where there are several resource managers, the one that does not stand by answers.
+//! - The tag is a YARN application tag, by which the resource manager finds applications; no log
+//!   has to be parsed.
+//! - Of several resource managers, the active one answers.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use super::place::{Place, Program};
 use super::submission::submit;
 use crate::base::{Address, Timestamp, Verb, http};
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time limit of one request.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A cluster of YARN.
+/// A YARN cluster.
 #[derive(Debug)]
 pub(super) struct Yarn {
     place: Place,
@@ -27,42 +27,41 @@ pub(super) struct Yarn {
 impl Yarn {
     /// # Errors
     ///
-    /// When no resource manager is known, or there is no `spark-submit`.
+    /// If no resource manager is configured, or there is no `spark-submit`.
     pub(super) fn new(app: &str, place: &Place) -> Result<Self, SparkError> {
         if place.managers.is_empty() {
             let why = "cluster mode on YARN needs the address of the resource manager, to follow the job; set \
-                       `.resource_manager(\"http://host:8088\")`, or the extra `yarn_resourcemanager_webapp_address` \
-                       of the connection";
+                       `.resource_manager(\"http://host:8088\")` or the extra `yarn_resourcemanager_webapp_address` of the connection";
             return Err(SparkError::Config { app: app.to_owned(), why: why.to_owned() });
         }
         Ok(Yarn { place: place.clone(), program: place.program("spark-submit")? })
     }
 
     fn ask(&self, verb: Verb, path: &str, body: &str) -> Result<(u16, Value), BackendError> {
-        let mut heard = Vec::new();
+        let mut errors = Vec::new();
         for base in &self.place.managers {
             let user = self.place.login.as_ref().map(|login| {
-                let sign = if path.contains('?') { '&' } else { '?' };
-                format!("{sign}user.name={login}")
+                let separator = if path.contains('?') { '&' } else { '?' };
+                format!("{separator}user.name={login}")
             });
             let url = format!("{base}/ws/v1/cluster/{path}{}", user.unwrap_or_default());
             let address = Address::new(&url).map_err(|error| BackendError::Transient(error.to_string()))?;
             let headers = [("Accept", "application/json"), ("Content-Type", "application/json")];
             let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            match http::request(verb, &address, &headers, body, None, PATIENCE) {
-                Err(error) => heard.push(error.to_string()),
+            match http::request(verb, &address, &headers, body, None, TIMEOUT) {
+                Err(error) => errors.push(error.to_string()),
                 Ok(answer) if matches!(answer.status, 401 | 403) => {
                     let error = SparkError::AuthFailed { endpoint: base.clone(), status: answer.status };
                     return Err(BackendError::Permanent(error));
                 }
                 Ok(answer) => match serde_json::from_str(&answer.body) {
                     Ok(json) if answer.status < 500 => return Ok((answer.status, json)),
-                    _ if answer.body.contains("standby RM") => heard.push(format!("{base} is on standby")),
-                    _ => heard.push(format!("{base} answered with status {}{}", answer.status, answer.excerpt())),
+                    _ if answer.body.contains("standby RM") => errors.push(format!("{base} is on standby")),
+                    _ => errors.push(format!("{base} answered with status {}{}", answer.status, answer.excerpt())),
                 },
             }
         }
-        Err(BackendError::Transient(heard.join("; ")))
+        Err(BackendError::Transient(errors.join("; ")))
     }
 
     fn application(&self, id: &str) -> Result<Option<Value>, BackendError> {
@@ -70,16 +69,16 @@ impl Yarn {
         match status {
             404 => Ok(None),
             _ if json["app"].is_object() => Ok(Some(json["app"].clone())),
-            _ => {
-                Err(BackendError::Transient(format!("unexpected answer of the resource manager, with status {status}")))
-            }
+            _ => Err(BackendError::Transient(format!(
+                "unexpected response of the resource manager, with status {status}"
+            ))),
         }
     }
 }
 
 impl Backend for Yarn {
     fn reach(&self, _: &Job) -> Result<(), SparkError> {
-        self.ask(Verb::Get, "info", "").map(drop).map_err(|trouble| trouble.of(&self.place.master))
+        self.ask(Verb::Get, "info", "").map(drop).map_err(|error| error.of(&self.place.master))
     }
 
     fn submit(&self, job: &Job) -> Result<String, BackendError> {
@@ -96,14 +95,14 @@ impl Backend for Yarn {
     fn status(&self, id: &str) -> Result<JobState, BackendError> {
         let Some(app) = self.application(id)? else { return Ok(JobState::Gone) };
         let text = |key: &str| app[key].as_str().unwrap_or_default().to_owned();
-        let failed = |state: String| JobState::Failed { state, said: Some(text("diagnostics")) };
+        let failed = |state: String| JobState::Failed { state, message: Some(text("diagnostics")) };
         Ok(match (text("state").as_str(), text("finalStatus").as_str()) {
             ("NEW" | "NEW_SAVING" | "SUBMITTED" | "ACCEPTED", _) => JobState::Waiting,
             ("RUNNING", _) => JobState::Running,
             ("FINISHED", "SUCCEEDED") => JobState::Succeeded,
             ("FINISHED", "FAILED") | ("FAILED", _) => failed("FAILED".to_owned()),
             ("FINISHED", "KILLED") | ("KILLED", _) => JobState::Killed,
-            (state, end) => JobState::Unknown(format!("the resource manager reports the state {state} ({end})")),
+            (state, end) => JobState::Unknown(format!("the resource manager reports {state} ({end})")),
         })
     }
 
@@ -123,14 +122,14 @@ impl Backend for Yarn {
             [] => Found::Nowhere,
             [app] => match app["id"].as_str() {
                 Some(id) => Found::At(id.to_owned()),
-                None => Found::Undecided("unexpected answer of the resource manager".to_owned()),
+                None => Found::Undecided("unexpected response of the resource manager".to_owned()),
             },
             several => Found::Undecided(format!("{} applications have the tag {}", several.len(), job.tag)),
         }
     }
 
     fn logs(&self, _: &str) -> Logs {
-        // They are with the node managers, or gathered in a file system: the link leads there.
+        // The node managers have them, or YARN's log aggregation; the link leads there.
         Logs::default()
     }
 
