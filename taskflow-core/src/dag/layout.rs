@@ -58,8 +58,8 @@ pub(crate) struct At {
 }
 
 impl NodeIndex {
-    /// The task instance of the node, if the node is outside every `each`: then it has the number of
-    /// its node.
+    /// The task instance of the node, if the node is outside every `each`: then it has the number
+    /// of its node.
     #[inline]
     pub const fn task(self) -> TaskIndex {
         TaskIndex::new(self.as_u32())

@@ -1,8 +1,8 @@
 //! The frozen graph.
 //!
 //! A plan is what the engine runs, the command line shows and the journal records. The engine knows
-//! nodes by their indices ([`NodeIndex`], in the order of the calls), everybody else by their ids: an
-//! index has no meaning outside its plan.
+//! nodes by their indices ([`NodeIndex`], in the order of the calls), everybody else by their ids:
+//! an index has no meaning outside its plan.
 
 mod args;
 mod group;
