@@ -224,12 +224,6 @@ impl<I, T> FromIterator<T> for IndexVec<I, T> {
     }
 }
 
-impl<I, T> Extend<T> for IndexVec<I, T> {
-    fn extend<A: IntoIterator<Item = T>>(&mut self, items: A) {
-        self.items.extend(items);
-    }
-}
-
 impl<I, T> IntoIterator for IndexVec<I, T> {
     type Item = T;
     type IntoIter = std::vec::IntoIter<T>;

@@ -1,4 +1,5 @@
-//! What every layer needs: failures, points in time, panics, units for display, file names.
+//! What every layer needs: failures, points in time, typed indices, panics, units for display, file
+//! names.
 
 pub mod error;
 pub(crate) mod failpoint;

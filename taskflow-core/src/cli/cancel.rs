@@ -23,7 +23,7 @@ pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     let number = home.find(&journal, run)?.number;
     let run = number.to_string();
     let requested = |worker: &str| {
-        terminal.note(&format!("run {number} is running in process {worker}, which was asked to cancel it"))
+        terminal.note(&format!("run {number} is running in process {worker}, which was asked to cancel it"));
     };
     let cancelled = match matches.get_flag("no-wait") {
         true => home.wait(ops::cancel(&journal, &run, &note, config))?,

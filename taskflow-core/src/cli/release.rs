@@ -29,7 +29,7 @@ pub(super) fn release(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
     let number = sent.number;
     match &sent.notified {
         Some(worker) => {
-            terminal.note(&format!("event `{key}` sent to process {worker}, which is running run {number}"))
+            terminal.note(&format!("event `{key}` sent to process {worker}, which is running run {number}"));
         }
         None => {
             terminal.note(&format!(

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use super::builder::Handle;
 use super::error::BuildErrors;
 use super::freeze;
+use super::options::DagOptions;
 use super::output::Output;
 use super::param::ParamDef;
 use super::plan::{Plan, Source};
-use crate::task::{Callbacks, Deadline, RetryPolicy, SourceLocation, TaskOptions};
+use crate::task::SourceLocation;
 use crate::value::{TypeInfo, Value};
 
 /// The definition of a `#[dag]` function; the attribute generates one static per function.
@@ -39,76 +39,6 @@ pub struct DagDef {
 
 /// The cell in which a [`DagDef`] keeps its plan.
 pub type PlanCell = OnceLock<Result<Arc<Plan>, BuildErrors>>;
-
-/// The options of a DAG. Those for a scheduler are checked and kept in the plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct DagOptions {
-    /// A cron expression or a preset such as `@daily`.
-    pub schedule: Option<&'static str>,
-    /// The IANA time zone of the schedule. Default UTC.
-    pub timezone: Option<&'static str>,
-    /// No run before this time.
-    pub start: Option<&'static str>,
-    /// No run after this time.
-    pub end: Option<&'static str>,
-    /// Whether intervals missed are run later. Default no.
-    pub catchup: bool,
-    /// How many runs of the DAG may be active at once.
-    pub max_active_runs: Option<u32>,
-    /// How many tasks of one run may be active at once.
-    pub max_active_tasks: Option<u32>,
-    /// How long a run may take.
-    pub timeout: Option<Duration>,
-    /// Whether the first failed task ends the run.
-    pub fail_fast: bool,
-    /// How often a failed run is retried: its failed tasks, and those that did not run because of
-    /// them. Default 0.
-    pub retries: Option<u32>,
-    /// The delay before a retry of the run. Default 10 seconds.
-    pub retry_delay: Option<Duration>,
-    /// The time by which a run should be over.
-    pub deadline: Option<Deadline>,
-    /// The callbacks to notify of what happens to a run.
-    pub callbacks: Callbacks,
-    /// Tags to find the DAG by.
-    pub tags: &'static [&'static str],
-    /// The options of its tasks where they set none themselves.
-    pub task_defaults: TaskOptions,
-}
-
-impl DagOptions {
-    /// No option is set.
-    pub const NONE: DagOptions = DagOptions {
-        schedule: None,
-        timezone: None,
-        start: None,
-        end: None,
-        catchup: false,
-        max_active_runs: None,
-        max_active_tasks: None,
-        timeout: None,
-        fail_fast: false,
-        retries: None,
-        retry_delay: None,
-        deadline: None,
-        callbacks: Callbacks::NONE,
-        tags: &[],
-        task_defaults: TaskOptions::NONE,
-    };
-
-    /// The delay before a retry of the run.
-    pub(crate) fn wait_before_retry(&self) -> Duration {
-        self.retry_delay.unwrap_or(RetryPolicy::DEFAULT_DELAY)
-    }
-}
-
-impl DagOptions {
-    /// Whether its runs are about spans of time: it has a schedule, and that has a period.
-    pub fn has_intervals(&self) -> bool {
-        self.schedule.is_some_and(|schedule| !matches!(schedule, "@once" | "@continuous"))
-    }
-}
 
 impl DagDef {
     /// The frozen graph. The function runs once in a process; later calls return the same plan.

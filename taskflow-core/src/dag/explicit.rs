@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::arg::{Arg, ArgDraft};
 use super::builder;
-use super::def::{Dag, DagOptions};
+use super::def::Dag;
 use super::error::BuildErrors;
+use super::options::DagOptions;
 use super::output::Output;
 use crate::base::BoxError;
 use crate::task::{Body, InputDef, Inputs, Produced, TaskContext, TaskDef};

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::def::DagOptions;
+use super::options::{DagOptions, dag_options};
 use super::plan::{ArgPlan, GroupPlan, NodeIndex, NodeOptions, Plan, Source, node_options};
 use super::projection::Projection;
 use crate::base::hex;
@@ -84,38 +84,6 @@ pub(super) fn structural(plan: &Plan) -> String {
 // The options as the first version wrote them. Options added since are written only where they are
 // used, so that the hashes of other graphs stay the same.
 
-fn of_dag(options: &DagOptions) -> impl fmt::Display + '_ {
-    fmt::from_fn(move |f| {
-        // Taken apart by name: an option that is added later cannot be forgotten.
-        let DagOptions {
-            schedule,
-            timezone,
-            start,
-            end,
-            catchup,
-            max_active_runs,
-            max_active_tasks,
-            timeout,
-            fail_fast,
-            retries,
-            retry_delay,
-            deadline,
-            callbacks,
-            tags,
-            task_defaults,
-        } = options;
-        let mut all = f.debug_struct("DagOptions");
-        all.field("schedule", schedule).field("timezone", timezone).field("start", start).field("end", end);
-        all.field("catchup", catchup).field("max_active_runs", max_active_runs);
-        all.field("max_active_tasks", max_active_tasks).field("timeout", timeout).field("fail_fast", fail_fast);
-        later(&mut all, "retries", retries, retries.is_some());
-        later(&mut all, "retry_delay", retry_delay, retry_delay.is_some());
-        later(&mut all, "deadline", deadline, deadline.is_some());
-        later(&mut all, "callbacks", callbacks, !callbacks.is_empty());
-        all.field("tags", tags).field("task_defaults", &fmt::from_fn(|f| write_defaults(task_defaults, f))).finish()
-    })
-}
-
 /// Writes a field of an option, as its row in the table says.
 macro_rules! field {
     ($all:ident, $name:ident, $value:expr, always) => {
@@ -132,8 +100,28 @@ macro_rules! field {
     ($all:ident, $name:ident, $value:expr, if_kind) => {
         later(&mut $all, stringify!($name), &$value.map(Executor::kind), $value.is_some());
     };
+    ($all:ident, $name:ident, $value:expr, defaults) => {
+        $all.field(stringify!($name), &fmt::from_fn(|f| write_defaults(&$value, f)));
+    };
     ($all:ident, $name:ident, $value:expr, never) => {};
 }
+
+macro_rules! dag {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $ty:ty = $unset:expr, hash($hash:ident), show($show:ident);
+    )*) => {
+        fn of_dag(options: &DagOptions) -> impl fmt::Display + '_ {
+            fmt::from_fn(move |f| {
+                let mut all = f.debug_struct("DagOptions");
+                $(field!(all, $name, options.$name, $hash);)*
+                all.finish()
+            })
+        }
+    };
+}
+
+dag_options!(dag);
 
 macro_rules! defaults {
     ($(

@@ -29,7 +29,10 @@ pub(crate) trait UnattendedWork: fmt::Display + Send {
 /// Recognises the jobs of one system by what their tasks have stored: a key and a text of the task
 /// state store, and the configuration of the engine if there is one. For runs that another process
 /// has started.
-pub(crate) struct OnKillResolver(pub(crate) fn(&str, &str, Option<&Config>) -> Option<Box<dyn UnattendedWork>>);
+pub(crate) struct OnKillResolver(pub(crate) Resolve);
+
+/// The function of an [`OnKillResolver`].
+pub(crate) type Resolve = fn(&str, &str, Option<&Config>) -> Option<Box<dyn UnattendedWork>>;
 
 inventory::collect!(OnKillResolver);
 

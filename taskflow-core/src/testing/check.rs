@@ -88,7 +88,7 @@ fn mistakes_of_params(plan: &Plan) -> Vec<String> {
         match param.default_for(&run) {
             Some(Err(error)) => mistakes.push(error.to_string()),
             None if plan.options().schedule.is_some() => {
-                mistakes.push(format!("it has a schedule, so its parameter `{}` needs a default", param.name))
+                mistakes.push(format!("it has a schedule, so its parameter `{}` needs a default", param.name));
             }
             Some(Ok(_)) | None => {}
         }

@@ -252,7 +252,7 @@ impl<T> Test<T> {
                 self.faults.events.push(SentEvent { after, key, value, is_sent: false });
             }
             Err(error) => {
-                self.mistakes.push(format!("the value of the event `{key}` cannot be written as JSON: {error}"))
+                self.mistakes.push(format!("the value of the event `{key}` cannot be written as JSON: {error}"));
             }
         }
         self

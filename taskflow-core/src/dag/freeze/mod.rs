@@ -10,8 +10,9 @@ use std::sync::{Arc, OnceLock};
 
 use super::arg::{ArgDraft, Assemble, as_it_is};
 use super::builder::{self, Draft, Handle, index};
-use super::def::{DagDef, DagInputs, DagOptions};
+use super::def::{DagDef, DagInputs};
 use super::error::{BuildError, BuildErrors};
+use super::options::DagOptions;
 use super::param::ParamDef;
 use super::plan::{
     ArgCell, Call, EdgeCell, EdgeKind, GroupIndex, JoinIndex, Mapping, MappingIndex, Node, NodeIndex, NodeOptions,

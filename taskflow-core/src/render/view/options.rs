@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::base::units;
-use crate::dag::{DagOptions, NodeOptions, Teardown, node_options};
+use crate::dag::{DagOptions, NodeOptions, Teardown, dag_options, node_options};
 use crate::render::text;
 use crate::task::{
     Backoff, CallbackKind, Callbacks, Deadline, DeadlineReference, Isolation, RetryPolicy, SensorPolicy, TaskOptions,
@@ -59,50 +59,6 @@ impl OptionList {
         }
     }
 
-    pub(super) fn of_dag(options: &DagOptions) -> Self {
-        // Taken apart by name: an option that is added later cannot be forgotten here.
-        let DagOptions {
-            schedule,
-            timezone,
-            start,
-            end,
-            catchup,
-            max_active_runs,
-            max_active_tasks,
-            timeout,
-            fail_fast,
-            retries,
-            retry_delay,
-            deadline,
-            callbacks,
-            tags,
-            task_defaults,
-        } = *options;
-        let mut list = OptionList::default();
-        list.push_some("schedule", schedule);
-        list.push_some("timezone", timezone);
-        list.push_some("start", start);
-        list.push_some("end", end);
-        list.push_some("catchup", catchup.then_some(true));
-        list.push_some("max_active_runs", max_active_runs);
-        list.push_some("max_active_tasks", max_active_tasks);
-        list.push_some("timeout", timeout.map(text::duration));
-        list.push_some("fail_fast", fail_fast.then_some(true));
-        list.push_some("retries", retries);
-        list.push_some("retry_delay", retry_delay.map(text::duration));
-        list.push_some("deadline", deadline.map(deadline_text));
-        list.callbacks(&callbacks);
-        list.push_some("tags", (!tags.is_empty()).then(|| tags.to_vec()));
-        let defaults = OptionList::of_defaults(&task_defaults);
-        if !defaults.is_empty() {
-            list.push(
-                "task_defaults",
-                serde_json::Map::from_iter(defaults.0.into_iter().map(|(k, v)| (k.to_owned(), v))),
-            );
-        }
-        list
-    }
-
     /// Adds what belongs to the task or to its place in the graph rather than to the call.
     pub(super) fn of_place(mut self, isolation: Option<Isolation>, is_setup: bool) -> Self {
         if let Some(isolation) = isolation {
@@ -113,6 +69,23 @@ impl OptionList {
         self
     }
 }
+
+macro_rules! dag {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $ty:ty = $unset:expr, hash($hash:ident), show($show:ident);
+    )*) => {
+        impl OptionList {
+            pub(super) fn of_dag(options: &DagOptions) -> Self {
+                let mut list = OptionList::default();
+                $(dag_option::$show(&mut list, stringify!($name), options.$name);)*
+                list
+            }
+        }
+    };
+}
+
+dag_options!(dag);
 
 macro_rules! defaults {
     ($(
@@ -152,6 +125,27 @@ macro_rules! node {
 }
 
 node_options!(node);
+
+/// How the rows of `dag_options` are shown.
+mod dag_option {
+    use super::{Deadline, OptionList, TaskOptions, deadline_text};
+
+    pub(super) use super::task_option::{callbacks, duration, tags, value};
+
+    pub(super) fn switch(list: &mut OptionList, name: &'static str, value: bool) {
+        list.push_some(name, value.then_some(true));
+    }
+
+    pub(super) fn deadline(list: &mut OptionList, name: &'static str, value: Option<Deadline>) {
+        list.push_some(name, value.map(deadline_text));
+    }
+
+    pub(super) fn defaults(list: &mut OptionList, name: &'static str, value: TaskOptions) {
+        let defaults = OptionList::of_defaults(&value).0.into_iter();
+        let defaults: serde_json::Map<_, _> = defaults.map(|(name, value)| (name.to_owned(), value)).collect();
+        list.push_some(name, (!defaults.is_empty()).then_some(defaults));
+    }
+}
 
 /// How the rows of `task_options` are shown.
 mod task_option {
