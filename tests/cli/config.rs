@@ -73,7 +73,7 @@ fn everything_is_shown_with_its_origin_and_without_secrets() {
     run.jobs 2 taskflow.toml:2
     run.workers one a core default
     run.grace 10s default
-    run.fail_fast as the DAG says default
+    run.fail_fast set by the DAG default
     run.durability strict default
     store.home .taskflow default
     store.sync normal TASKFLOW_SYNC
@@ -210,7 +210,8 @@ fn a_task_gets_the_variable_of_the_process_it_runs_in() {
     let mut wrong = command(directory.path(), &["run", "late", "-q"]);
     let said: Said = wrong.env("TASKFLOW_VAR_LATE_AFTER", "soon").output().unwrap().into();
     assert_eq!(said.code, Some(1));
-    let reason = "the variable `late_after` (TASKFLOW_VAR_LATE_AFTER in the environment) is no u32: invalid type";
+    let reason =
+        "the variable `late_after` (TASKFLOW_VAR_LATE_AFTER in the environment) is not a valid u32: invalid type";
     assert!(said.stderr.contains(reason), "{said:?}");
 }
 
@@ -222,8 +223,8 @@ fn mistakes_are_told_before_anything_runs() {
     assert_eq!((said.code, &*said.stdout), (Some(2), ""));
     insta::assert_snapshot!(said.stderr, @r"
     error: taskflow.toml:2: unknown key `job` in [run]; did you mean `jobs`?
-    error: taskflow.toml:3: `durability` is strong, and must be one of strict, relaxed, ephemeral
-    error: taskflow.toml:6: the connection `warehouse`: it is no URI such as `postgres://user@host:5432/db`: there is no `://` in it
+    error: taskflow.toml:3: `durability` is strong, but must be one of strict, relaxed, ephemeral
+    error: taskflow.toml:6: the connection `warehouse`: it is not a URI such as `postgres://user@host:5432/db`: it contains no `://`
     error: taskflow.toml:7: unknown table [stor]; did you mean `store`?
     ");
     assert!(!directory.path().join(".taskflow").exists());

@@ -239,7 +239,7 @@ fn a_run_that_is_none_or_several_is_refused() {
     }
     let refusal = home.refusal(&["status", "manual__"]);
     assert!(refusal.starts_with("error: `manual__` could be manual__"), "{refusal}");
-    assert!(refusal.ends_with("; say more of the id, or the number\n"), "{refusal}");
+    assert!(refusal.ends_with("; give more of the id, or the number\n"), "{refusal}");
 }
 
 #[test]

@@ -149,13 +149,16 @@ fn every_value_that_is_not_allowed_is_refused_with_what_is() {
         "error: --name: r2d2 does not match the pattern ^[A-Za-z ]+$\n\
          error: --times: 9 is not in the range 1..=5\n"
     );
-    assert_eq!(refusals(&["--times", "often"]), "error: --times: often is no u32\n");
-    assert_eq!(refusals(&["--times=-1"]), "error: --times: -1 is no u32: invalid value: integer `-1`, expected u32\n");
+    assert_eq!(refusals(&["--times", "often"]), "error: --times: often is not a valid u32\n");
+    assert_eq!(
+        refusals(&["--times=-1"]),
+        "error: --times: -1 is not a valid u32: invalid value: integer `-1`, expected u32\n"
+    );
     assert_eq!(refusals(&["--param-output", "bold"]), "error: --param-output: bold is not one of plain, framed\n");
-    assert_eq!(refusals(&["--loud=perhaps"]), "error: --loud: perhaps is no bool\n");
+    assert_eq!(refusals(&["--loud=perhaps"]), "error: --loud: perhaps is not a valid bool\n");
     assert_eq!(
         refusals(&["--day", "2026-02-30"]),
-        "error: --day: 2026-02-30 is no Date: `2026-02-30` is not a day such as 2026-01-31\n"
+        "error: --day: 2026-02-30 is not a valid Date: `2026-02-30` is not a day such as 2026-01-31\n"
     );
 }
 

@@ -80,11 +80,11 @@ fn a_variable_comes_in_the_type_that_is_asked_for() {
     assert_eq!(config.variable_or("missing", 7).unwrap(), 7);
     assert_eq!(
         config.variable::<u8>("regions").unwrap_err().to_string(),
-        "the variable `regions` (TASKFLOW_VAR_REGIONS in the environment) is no u8: invalid type: sequence, expected u8"
+        "the variable `regions` (TASKFLOW_VAR_REGIONS in the environment) is not a valid u8: invalid type: sequence, expected u8"
     );
     assert_eq!(
         config.variable::<u8>("name").unwrap_err().to_string(),
-        "the variable `name` (line 4 of the text) is no u8: invalid type: string \"15\", expected u8"
+        "the variable `name` (line 4 of the text) is not a valid u8: invalid type: string \"15\", expected u8"
     );
 }
 
@@ -93,7 +93,7 @@ fn what_is_missing_is_named_with_the_nearest_and_the_places_for_it() {
     let config = Config::from_toml("[variables]\nlate_after = 1\n[secrets]\ntoken = 'tick-tack-toe'").unwrap();
     assert_eq!(
         config.variable::<u32>("late_aftr").unwrap_err().to_string(),
-        "there is no variable `late_aftr` (there is `late_after`); it can be given below [variables] in taskflow.toml, as \
+        "there is no variable `late_aftr` (there is `late_after`); it can be set below [variables] in taskflow.toml, as \
          TASKFLOW_VAR_LATE_AFTR in the environment, or by the program with `Config::builder().variable(\"late_aftr\", ..)`"
     );
     let error = config.connection("warehouse").unwrap_err();
@@ -131,21 +131,21 @@ fn every_mistake_is_told_at_once_with_its_line() {
             .connection("d", "x"),
     );
     insta::assert_snapshot!(told, @r#"
-    line 2 of the text: `jobs` is 0, and must be a number, at least 1
-    line 3 of the text: `grace` is 10, and must be a span of time such as "10s" or "1m 30s"
-    line 5 of the text: `attempt_limit` is 1 mb, and must be a size such as "64 MiB" or a number of bytes
-    line 6 of the text: `level` is a=b=c, and must be a level (error, warn, info, debug, trace) or such as "info,my_crate=debug"
+    line 2 of the text: `jobs` is 0, but must be a number, at least 1
+    line 3 of the text: `grace` is 10, but must be a span of time such as "10s" or "1m 30s"
+    line 5 of the text: `attempt_limit` is 1 mb, but must be a size such as "64 MiB" or a number of bytes
+    line 6 of the text: `level` is a=b=c, but must be a level (error, warn, info, debug, trace) or such as "info,my_crate=debug"
     line 9 of the text: the connection `w`: unknown key `hst`; did you mean `host`?
-    line 10 of the text: the connection `w`: `port` is no number of a port, 0 to 65535
+    line 10 of the text: the connection `w`: `port` is not a port number, 0 to 65535
     line 11 of the text: the connection `v`: it has no `kind`, such as `kind = "postgres"`
     line 14 of the text: the secret `a` must be `{ env = "NAME" }` or `{ file = "PATH" }`, or a text
     line 15 of the text: the secret `b` is a table, which must be `{ env = "NAME" }` or `{ file = "PATH" }`
     line 17 of the text: `x` is nan, which is not a finite number
-    line 19 of the text: the pool `p` has -1 slots, and must have a number of them
-    TASKFLOW_JOBS in the environment: `jobs` is many, and must be a number, at least 1
-    TASKFLOW_POOL_P in the environment: the pool `p` has "x" slots, and must have a number of them
-    TASKFLOW_CONN_C in the environment: the connection `c`: `kind` is no text
-    the program: the connection `d`: it is no URI such as `postgres://user@host:5432/db`: there is no `://` in it
+    line 19 of the text: the pool `p` has -1 slots, but must have a number of them
+    TASKFLOW_JOBS in the environment: `jobs` is many, but must be a number, at least 1
+    TASKFLOW_POOL_P in the environment: the pool `p` has "x" slots, but must have a number of them
+    TASKFLOW_CONN_C in the environment: the connection `c`: `kind` is not a string
+    the program: the connection `d`: it is not a URI such as `postgres://user@host:5432/db`: it contains no `://`
     "#);
 }
 
@@ -254,7 +254,7 @@ fn no_form_of_a_connection_shows_its_secrets() {
     assert_eq!(connection.extra::<String>("api_key").unwrap(), "wolf-33");
     assert!(connection.uri().expose().contains("hunter-22"));
     let wrong = connection.extra::<u32>("api_key").unwrap_err().to_string();
-    assert!(wrong.ends_with("is no u32: its value is not shown"), "{wrong}");
+    assert!(wrong.ends_with("is not a valid u32: its value is not shown"), "{wrong}");
     assert_eq!(taskflow::log::redact("[wolf-33][bear-44][yes]"), "[***][***][yes]");
 }
 
@@ -355,9 +355,9 @@ fn a_secret_may_stand_in_a_file_that_nobody_else_can_read() {
     };
     let refused = load(0o640).unwrap_err().to_string().replace(&*path.to_string_lossy(), "taskflow.toml");
     insta::assert_snapshot!(refused, @r#"
-    taskflow.toml:2: the secret `token` stands here as it is, in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` in its place, or `chmod 600 taskflow.toml`
-    taskflow.toml:4: the password of the connection `w` stands here as it is, in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` in its place, or `chmod 600 taskflow.toml`
-    taskflow.toml:5: the extra `api_key` of the connection `v` stands here as it is, in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` in its place, or `chmod 600 taskflow.toml`
+    taskflow.toml:2: the secret `token` is in plain text in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` in its place, or `chmod 600 taskflow.toml`
+    taskflow.toml:4: the password of the connection `w` is in plain text in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` in its place, or `chmod 600 taskflow.toml`
+    taskflow.toml:5: the extra `api_key` of the connection `v` is in plain text in a file that others can read (mode 0640): write `{ env = "NAME" }` or `{ file = "PATH" }` in its place, or `chmod 600 taskflow.toml`
     "#);
     assert_eq!(load(0o600).unwrap().secret("token").unwrap().expose(), "abra-cadabra");
 }

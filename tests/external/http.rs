@@ -101,7 +101,7 @@ fn what_waiting_does_not_mend_is_an_error_that_shows_no_secret() {
     let dag = Dag::build("forbidden", || http_ok(url).poke_interval(SOON).map(|answer| answer.status)).unwrap();
     let report = live(dag.run());
     let failure = report.task("http_answers").unwrap().failure().unwrap().to_string();
-    assert!(failure.ends_with("answered with status 403: it wants other credentials"), "{failure}");
+    assert!(failure.ends_with("denied access with status 403"), "{failure}");
     assert!(failure.starts_with("http://127.0.0.1:") && !failure.contains("hidden"), "{failure}");
 
     let dag = Dag::build("no_url", || http_ok("example.com").map(|answer| answer.status)).unwrap();

@@ -93,7 +93,7 @@ async fn a_run_that_has_failed_fails_the_sensor_for_good() -> Result<(), BoxErro
     let report = looks(|| ExternalRun::at("orders", day(3))).run().journal(&journal).await?;
     let run = &orders.run().run_id;
     let failure = failure_of(&report, "external_run");
-    assert_eq!(failure, format!("the run `{run}` of `orders` about 1970-01-04T00:00:00Z is failed"));
+    assert_eq!(failure, format!("the run `{run}` of `orders` with the logical date 1970-01-04T00:00:00Z is failed"));
     assert_eq!(report.task("external_run").unwrap().attempt_count(), 1);
 
     // It may be what is waited for.
@@ -125,10 +125,7 @@ async fn a_task_of_the_run_can_be_meant() -> Result<(), BoxError> {
 #[test]
 fn without_a_journal_no_other_run_is_seen() {
     let report = live(looks(|| ExternalRun::newest("orders")).run());
-    assert_eq!(
-        failure_of(&report, "external_run"),
-        "this run has no journal, in which a run of `orders` could be looked for"
-    );
+    assert_eq!(failure_of(&report, "external_run"), "this run has no journal in which to find a run of `orders`");
 }
 
 #[task]
@@ -193,7 +190,7 @@ async fn values_of_earlier_runs_are_typed() -> Result<(), BoxError> {
         let report = reading(|until| asks_wrongly(task).after(until), 1).run().journal(&journal).await?;
         Ok::<_, BoxError>(failure_of(&report, "asks_wrongly"))
     };
-    let wrong = format!("the value of task `read` of the run `{first}` is a `String`, and it is asked for as `u64`");
+    let wrong = format!("the value of task `read` of the run `{first}` is a `String`, not a `u64`");
     assert_eq!(asked("read").await?, wrong);
     let unknown = asked("raed").await?;
     assert!(unknown.contains("`raed`"), "{unknown}");

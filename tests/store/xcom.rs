@@ -205,7 +205,7 @@ fn a_parameter_of_the_run_is_found_by_its_name_and_type() {
     let failure = |asked| failure_of(&run(asked).wait().unwrap(), "asks_for");
     let expected = "the DAG `with_params` has no parameter `day`; it has `days`, `shop`, `asked`";
     assert_eq!(failure("day"), expected);
-    let expected = "the parameter `shop` of the DAG `with_params` is of type `String`, and it is asked for as `u32`";
+    let expected = "the parameter `shop` of the DAG `with_params` is a `String`, not a `u32`";
     assert_eq!(failure("shop"), expected);
     let context = TaskContext::detached("asks_for").with_param("days", 3_u32);
     assert_eq!(asks_for::call(&context, "days").unwrap(), 3);

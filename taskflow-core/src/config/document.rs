@@ -167,7 +167,7 @@ impl Document<'_> {
         let Some(mode) = self.open_to_others else { return Ok(()) };
         let file = self.path.as_deref().unwrap_or(Path::new("taskflow.toml")).display();
         Err(format!(
-            "{what} stands here as it is, in a file that others can read (mode {mode:04o}): write {REFERENCES} in its \
+            "{what} is in plain text in a file that others can read (mode {mode:04o}): write {REFERENCES} in its \
              place, or `chmod 600 {file}`"
         ))
     }

@@ -26,7 +26,7 @@ pub enum ConfigError {
         mistakes: Vec<Mistake>,
     },
     /// There is no value with this name.
-    #[error("there is no {kind} `{name}`{}; it can be given {}", .near.as_ref().map(|near| format!(" (there is `{near}`)")).unwrap_or_default(), kind.places(name))]
+    #[error("there is no {kind} `{name}`{}; it can be set {}", .near.as_ref().map(|near| format!(" (there is `{near}`)")).unwrap_or_default(), kind.places(name))]
     Missing {
         /// The kind of the value.
         kind: ItemKind,
@@ -36,7 +36,7 @@ pub enum ConfigError {
         near: Option<String>,
     },
     /// A value has the wrong type.
-    #[error("{what} ({origin}) is no {wanted}: {reason}")]
+    #[error("{what} ({origin}) is not a valid {wanted}: {reason}")]
     WrongType {
         /// The description of the value: ``the variable `late_after` ``.
         what: String,
@@ -58,7 +58,7 @@ pub enum ConfigError {
         near: Option<String>,
     },
     /// A secret cannot be read.
-    #[error("{what} ({origin}) is not there: {reason}")]
+    #[error("{what} ({origin}) cannot be found: {reason}")]
     Secret {
         /// The description of the secret: ``the secret `token` ``, ``the password of the connection
         /// `warehouse` ``.

@@ -58,7 +58,7 @@ impl Mistakes {
 /// Parses the number of slots of a pool.
 pub(super) fn slots(name: &str, value: &Value) -> Result<u32, String> {
     let slots = value.as_u64().and_then(|slots| u32::try_from(slots).ok());
-    slots.ok_or_else(|| format!("the pool `{name}` has {value} slots, and must have a number of them"))
+    slots.ok_or_else(|| format!("the pool `{name}` has {value} slots, but must have a number of them"))
 }
 
 impl Settings {

@@ -44,7 +44,7 @@ pub(super) static SETTINGS: [Setting; 13] = [
     setting("run.jobs", "TASKFLOW_JOBS", Kind::Count, "no limit"),
     setting("run.workers", "TASKFLOW_WORKERS", Kind::Count, "one a core"),
     setting("run.grace", "TASKFLOW_GRACE", Kind::Span, "10s"),
-    setting("run.fail_fast", "TASKFLOW_FAIL_FAST", Kind::Switch, "as the DAG says"),
+    setting("run.fail_fast", "TASKFLOW_FAIL_FAST", Kind::Switch, "set by the DAG"),
     setting("run.durability", "TASKFLOW_DURABILITY", Kind::Word(&["strict", "relaxed", "ephemeral"]), "strict"),
     setting("store.home", "TASKFLOW_HOME", Kind::Path, ".taskflow"),
     setting("store.sync", "TASKFLOW_SYNC", Kind::Word(&["full", "normal"]), "full"),
@@ -125,7 +125,7 @@ impl Setting {
             Kind::Filter => "a level (error, warn, info, debug, trace) or such as \"info,my_crate=debug\"".to_owned(),
         };
         let (_, key) = self.table_and_key();
-        format!("`{key}` is {text}, and must be {wanted}")
+        format!("`{key}` is {text}, but must be {wanted}")
     }
 }
 

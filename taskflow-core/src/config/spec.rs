@@ -64,8 +64,8 @@ impl Spec {
         match serde_json::from_str(text) {
             Ok(Value::Object(table)) => Spec::of_table(table, origin),
             // The error of serde_json contains the position, but no part of the text.
-            Err(error) => Err(vec![format!("it is no JSON: {error}")]),
-            Ok(_) => Err(vec!["it is no JSON object".to_owned()]),
+            Err(error) => Err(vec![format!("it is not valid JSON: {error}")]),
+            Ok(_) => Err(vec!["it is not a JSON object".to_owned()]),
         }
     }
 
@@ -131,7 +131,7 @@ impl Spec {
 fn text(name: &str, value: Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text),
-        _ => Err(format!("`{name}` is no text")),
+        _ => Err(format!("`{name}` is not a string")),
     }
 }
 
@@ -140,7 +140,7 @@ fn port(value: &Value) -> Result<u16, String> {
         Value::String(text) => text.parse().ok(),
         value => value.as_u64().and_then(|port| u16::try_from(port).ok()),
     };
-    port.ok_or_else(|| "`port` is no number of a port, 0 to 65535".to_owned())
+    port.ok_or_else(|| "`port` is not a port number, 0 to 65535".to_owned())
 }
 
 fn password(value: Value, origin: &Origin) -> Result<Source, String> {
@@ -156,10 +156,12 @@ fn extra(value: Value, origin: &Origin) -> Result<BTreeMap<String, Extra>, Strin
     let value = match value {
         // Airflow stores it as a text that contains JSON.
         Value::String(text) if text.trim().is_empty() => return Ok(BTreeMap::new()),
-        Value::String(text) => serde_json::from_str(&text).map_err(|error| format!("`extra` is no JSON: {error}"))?,
+        Value::String(text) => {
+            serde_json::from_str(&text).map_err(|error| format!("`extra` is not valid JSON: {error}"))?
+        }
         value => value,
     };
-    let Value::Object(table) = value else { return Err("`extra` is no table".to_owned()) };
+    let Value::Object(table) = value else { return Err("`extra` is not a table".to_owned()) };
     Ok(table
         .into_iter()
         .map(|(key, value)| {

@@ -25,10 +25,10 @@ const EXTRA: &str = "__extra__";
 /// Reads a URI.
 pub(super) fn read(text: &str, origin: &Origin) -> Result<Spec, String> {
     let Some((scheme, rest)) = text.split_once("://") else {
-        return Err("it is no URI such as `postgres://user@host:5432/db`: there is no `://` in it".to_owned());
+        return Err("it is not a URI such as `postgres://user@host:5432/db`: it contains no `://`".to_owned());
     };
     if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(sign) {
-        return Err("before its `://` stands no kind of a connection, such as `postgres`".to_owned());
+        return Err("the kind of the connection, such as `postgres`, is missing before `://`".to_owned());
     }
     let (place, query) = rest.split_once('?').map_or((rest, None), |(place, query)| (place, Some(query)));
     let (protocol, place) = match place.split_once("://") {
@@ -86,7 +86,7 @@ fn host_and_port(address: &str) -> Result<(Option<String>, Option<u16>), String>
         None => address.rsplit_once(':').map_or((address, None), |(host, port)| (host, Some(port))),
     };
     let number = |port: &str| {
-        let reason = "behind its host stands no number of a port; an `@`, `:`, `/` or `?` in a login or password is \
+        let reason = "the host is not followed by a port number; an `@`, `:`, `/` or `?` in a login or password is \
                       written %40, %3A, %2F, %3F";
         port.parse().map_err(|_| reason.to_owned())
     };
@@ -104,8 +104,8 @@ fn extras(query: &str, origin: &Origin) -> Result<BTreeMap<String, Extra>, Strin
             extras.insert(key.clone(), Extra::of(&key, Value::String(value), origin));
             continue;
         }
-        let json = serde_json::from_str(&value).map_err(|error| format!("its `{EXTRA}` is no JSON: {error}"))?;
-        let Value::Object(table) = json else { return Err(format!("its `{EXTRA}` is no JSON object")) };
+        let json = serde_json::from_str(&value).map_err(|error| format!("its `{EXTRA}` is not valid JSON: {error}"))?;
+        let Value::Object(table) = json else { return Err(format!("its `{EXTRA}` is not a JSON object")) };
         extras.extend(table.into_iter().map(|(key, value)| {
             let extra = Extra::of(&key, value, origin);
             (key, extra)

@@ -191,7 +191,7 @@ impl<T> fmt::Debug for Mapped<T> {
 #[diagnostic::on_unimplemented(
     message = "the closure of `each` returns `{Self}`",
     label = "not the output of a task",
-    note = "return the `Output` of one of its tasks, or what an inner `each` gives"
+    note = "return the `Output` of one of its tasks, or that of an inner `each`"
 )]
 pub trait EachResult {
     /// The type of the value of one element.

@@ -117,7 +117,7 @@ fn of_dag(options: &DagOptions) -> impl fmt::Display + '_ {
     })
 }
 
-/// Writes a field of an option, as its row in the table says.
+/// Writes a field of an option, according to its row in the table.
 macro_rules! field {
     ($all:ident, $name:ident, $value:expr, always) => {
         $all.field(stringify!($name), &$value);

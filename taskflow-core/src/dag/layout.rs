@@ -88,7 +88,7 @@ impl Layout {
         let Mapping { nodes, joins, .. } = &self.plan.mappings()[mapping as usize];
         let grown = |from: u32, each: usize| from.checked_add(count.checked_mul(u32::try_from(each).ok()?)?);
         let (tasks, joined) = (grown(self.tasks, nodes.len())?, grown(self.joins, joins.len())?);
-        // The highest bit tells parameters from tasks.
+        // The highest bit distinguishes parameters from tasks.
         if tasks >= 1 << 31 {
             return None;
         }

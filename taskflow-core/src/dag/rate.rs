@@ -33,7 +33,7 @@ impl FromStr for Rate {
             _ => return Err(wrong()),
         };
         match count.trim().parse() {
-            Ok(0) => Err(format!("`{text}` lets nothing begin; say how often something may, or leave it out")),
+            Ok(0) => Err(format!("`{text}` lets nothing start; use a positive rate, or remove it")),
             Ok(count) => Ok(Rate { count, per: Duration::from_secs(seconds) }),
             Err(_) => Err(wrong()),
         }

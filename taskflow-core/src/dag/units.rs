@@ -1,17 +1,19 @@
-//! Groups with retries.
+//! The task groups with retries, which run again as a whole, and their nodes.
 
 use super::builder::Draft;
 
-/// The groups with retries and their nodes. No node is in two of them.
+/// All task groups with retries. They do not overlap, so a node is in at most one of them.
 #[derive(Debug, Default)]
 pub(crate) struct Units {
     all: Vec<Unit>,
-    /// For each node the position of its group; empty if no group has retries.
+    /// For each node the position of its group in `all`; empty if no group has retries.
     of: Vec<Option<u32>>,
 }
 
+/// One task group with retries.
 #[derive(Debug)]
 struct Unit {
+    /// Its number among all groups of the graph.
     group: u32,
     nodes: Vec<u32>,
 }
@@ -32,18 +34,18 @@ impl Units {
         self.all.is_empty()
     }
 
-    /// The groups, each with its nodes.
+    /// The number and the nodes of each group.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &[u32])> {
         self.all.iter().map(|unit| (unit.group, &unit.nodes[..]))
     }
 
-    /// The group that a node is in.
+    /// The number of the group that a node is in, if it has retries.
     pub(crate) fn of(&self, node: u32) -> Option<u32> {
         let place = (*self.of.get(node as usize)?)?;
         Some(self.all[place as usize].group)
     }
 
-    /// The nodes of a group.
+    /// The nodes of the group with this number; none if it has no retries.
     pub(crate) fn nodes(&self, group: u32) -> &[u32] {
         let unit = self.all.iter().find(|unit| unit.group == group);
         unit.map_or(&[][..], |unit| &unit.nodes)

@@ -17,16 +17,16 @@ pub enum JournalError {
     /// No run goes by that name.
     #[error("there is no run `{run}`; `runs` lists them")]
     UnknownRun {
-        /// What was said.
+        /// The text that should identify it.
         run: String,
     },
     /// There is no run at all.
     #[error("there are no runs yet")]
     NoRuns,
     /// Several runs go by that name.
-    #[error("`{run}` could be {}; say more of the id, or the number", runs.join(", "))]
+    #[error("`{run}` could be {}; give more of the id, or the number", runs.join(", "))]
     AmbiguousRun {
-        /// What was said.
+        /// The text that should identify it.
         run: String,
         /// Some of the runs.
         runs: Vec<String>,
@@ -48,7 +48,7 @@ pub enum JournalError {
         by: String,
     },
     /// Another process has taken the run meanwhile.
-    #[error("another process has taken run `{run}` in this moment; look at it again")]
+    #[error("another process has just claimed run `{run}`; check its state again")]
     Taken {
         /// The run.
         run: String,
@@ -79,13 +79,13 @@ pub enum JournalError {
     UnknownTask {
         /// The run.
         run: String,
-        /// What was said.
+        /// The text that should identify it.
         task: String,
         /// The nearest id.
         nearest: Option<String>,
     },
-    /// The run cannot go on with the graph of this program.
-    #[error("run `{run}` cannot go on with this program: {reason}")]
+    /// The run cannot be resumed with the graph of this program.
+    #[error("run `{run}` cannot be resumed with this program: {reason}")]
     Changed {
         /// The run.
         run: String,

@@ -22,7 +22,7 @@ pub enum ParamsError {
         known: Vec<String>,
     },
     /// It has another type.
-    #[error("the parameter `{param}` of the DAG `{dag}` is of type `{declared}`, and it is asked for as `{asked}`")]
+    #[error("the parameter `{param}` of the DAG `{dag}` is a `{declared}`, not a `{asked}`")]
     Type {
         /// The parameter.
         param: String,

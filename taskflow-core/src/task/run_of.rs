@@ -25,7 +25,7 @@ pub enum NoIntervals {}
 #[diagnostic::on_unimplemented(
     message = "a DAG without an interval schedule has no data interval",
     label = "asked for here",
-    note = "give the DAG a schedule with intervals: `#[dag(schedule = \"@daily\")]` (`@once` and `@continuous` have none)",
+    note = "add a schedule with intervals to the DAG: `#[dag(schedule = \"@daily\")]` (`@once` and `@continuous` have none)",
     note = "or take the day from the time that the run is about: `|run| run.logical_date.date()`"
 )]
 pub trait IntervalSchedule {}

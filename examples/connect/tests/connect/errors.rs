@@ -25,7 +25,7 @@ async fn a_missing_connection_is_reported_with_the_ways_to_define_it() {
     let (error, transient) = rejected_with(&Config::builder().build().expect("the configuration is valid")).await;
     assert_eq!(
         error,
-        "there is no connection `spark_connect`; it can be given below [connections] in taskflow.toml, as \
+        "there is no connection `spark_connect`; it can be set below [connections] in taskflow.toml, as \
          TASKFLOW_CONN_SPARK_CONNECT in the environment, or by the program with \
          `Config::builder().connection(\"spark_connect\", ..)`"
     );

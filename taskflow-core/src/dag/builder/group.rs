@@ -8,7 +8,7 @@ use crate::dag::def::DagDef;
 use crate::dag::error::BuildError;
 use crate::task::TriggerRule;
 
-/// What somebody wants of a group.
+/// The options of a group.
 pub(in crate::dag) struct GroupWish {
     pub(in crate::dag) name: String,
     pub(in crate::dag) concurrency: Option<u32>,
