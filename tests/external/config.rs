@@ -324,10 +324,10 @@ fn a_secret_is_a_text_a_file_or_a_variable_of_the_environment() {
 
     let gone = secret("gone").unwrap_err().to_string();
     let place = path("taskflow.toml").display().to_string();
-    assert!(gone.starts_with(&format!("the secret `gone` ({place}:4) is not there: the file ")), "{gone}");
+    assert!(gone.starts_with(&format!("the secret `gone` ({place}:4) cannot be read: the file ")), "{gone}");
     assert_eq!(
         secret("unset").unwrap_err().to_string(),
-        format!("the secret `unset` ({place}:5) is not there: the environment variable NONE is not set; set it")
+        format!("the secret `unset` ({place}:5) cannot be read: the environment variable NONE is not set")
     );
     // A file that is written anew is read anew.
     std::fs::write(path("key"), "another").unwrap();

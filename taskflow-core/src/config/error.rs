@@ -58,7 +58,7 @@ pub enum ConfigError {
         near: Option<String>,
     },
     /// A secret cannot be read.
-    #[error("{what} ({origin}) cannot be found: {reason}")]
+    #[error("{what} ({origin}) cannot be read: {reason}")]
     Secret {
         /// The description of the secret: ``the secret `token` ``, ``the password of the connection
         /// `warehouse` ``.
