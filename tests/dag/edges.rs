@@ -1,4 +1,4 @@
-//! One edge kind for each parameter type: when the task runs, and what it is given.
+//! One edge kind for each parameter type: when the task runs, and what it receives.
 #![allow(
     clippy::needless_pass_by_value,
     clippy::option_option,

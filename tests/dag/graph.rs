@@ -1,5 +1,5 @@
-//! What calls inside a DAG draw: ids, groups, order, options; every mistake that is found when the
-//! graph is frozen; its structural hash; parts of it.
+//! What calls inside a DAG add to its graph: ids, groups, order, options; the mistakes found when
+//! the graph is frozen; its structural hash; selections of it.
 #![allow(
     clippy::let_and_return,
     clippy::needless_pass_by_value,

@@ -1,4 +1,4 @@
-//! When a failed attempt is tried again. The reference driver has virtual time, so that hours of
+//! When a failed attempt is retried. The reference driver has virtual time, so that hours of
 //! waiting pass at once.
 
 use std::collections::BTreeSet;

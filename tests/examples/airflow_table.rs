@@ -1,4 +1,4 @@
-//! The table for people who come from Airflow (`docs/airflow.md`) names tests that are there.
+//! The tests that the table for Airflow users (`docs/airflow.md`) names exist.
 
 use std::path::Path;
 

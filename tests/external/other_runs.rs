@@ -1,4 +1,5 @@
-//! What tasks see of other runs in their journal: of another DAG, and earlier ones of their own.
+//! What tasks see of other runs in their journal: runs of another DAG, and earlier runs of their
+//! own.
 
 use std::time::Duration;
 

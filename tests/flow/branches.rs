@@ -1,4 +1,4 @@
-//! Branches: parts of a graph that run or are skipped by what a task returned.
+//! Branches: parts of a graph that run or are skipped depending on the value of a task.
 #![allow(
     clippy::needless_pass_by_value,
     clippy::ptr_arg,

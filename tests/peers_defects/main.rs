@@ -1,4 +1,5 @@
-//! Defects that other workflow crates have or had, each as a test that we do not share it.
+//! Defects that other workflow crates have or had, each with a test that taskflow does not share
+//! it.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Disks that are full, broken or read-only: the run stops cleanly and says why, and goes on when
-//! that is mended.
+//! Disks that are full, broken or read-only: the run stops cleanly with an error that says why, and
+//! resumes after the repair.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

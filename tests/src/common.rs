@@ -1,4 +1,4 @@
-//! What the tests share: patience instead of hanging, gates instead of sleeping, short forms of
+//! Shared helpers: time limits instead of hanging, gates instead of sleeping, short forms of
 //! reports.
 
 pub mod rules;

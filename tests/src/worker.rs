@@ -1,4 +1,4 @@
-//! Driving `fixtures/crash_worker.rs`: starting it, killing it, and looking at what it has left.
+//! Drives `fixtures/crash_worker.rs`: starts it, kills it, and checks what it has left behind.
 
 pub mod story;
 

@@ -1,4 +1,4 @@
-//! What a journal knows of a run: the same as the engine's own report, and enough to go on from.
+//! What a journal knows of a run: the same as the engine's report, and enough to resume it.
 
 use std::time::Duration;
 

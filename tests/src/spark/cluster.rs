@@ -1,5 +1,5 @@
-//! A cluster of a real Spark on loopback: a master with its REST server, and two workers of one
-//! core each.
+//! A real Spark cluster on loopback: a master with its REST server, and two workers with one core
+//! each.
 
 use std::fs;
 use std::io::{Read as _, Write as _};

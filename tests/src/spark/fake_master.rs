@@ -1,5 +1,5 @@
-//! A master of Spark that is none: its REST server, its pages and those of a worker, with what a
-//! test wants to go wrong.
+//! A fake Spark master: its REST server, its web UI and that of a worker, with the faults that a
+//! test wants.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! The Spark that is installed for the tests.
+//! The Spark installation of the tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A web server whose answers a test gives.
+//! A web server whose responses the test provides.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -1,5 +1,4 @@
-//! What must hold of a run whose processes die or cannot write, from one to the next and at its
-//! end.
+//! Invariants of a run whose processes die or cannot write, between processes and at its end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{LazyLock, Mutex};
