@@ -809,7 +809,7 @@ fn the_hash_does_not_change_with_the_order_of_calls() {
     assert_eq!(one.plan().hash(), other.plan().hash());
 }
 
-/// Every way of changing a small graph, all of which must give another hash.
+/// Every way of changing a small graph; each must change the hash.
 #[test]
 fn the_hash_changes_with_every_part_of_a_graph() {
     #[task]

@@ -47,7 +47,7 @@ fn mixed(n: u32) -> u32 {
     good
 }
 
-/// The history says what the report says.
+/// The history matches the report.
 fn assert_same<T>(history: &taskflow::journal::RunHistory, report: &RunReport<T>) {
     assert_eq!(history.state, report.state());
     assert_eq!(history.ended, Some(report.ended()));

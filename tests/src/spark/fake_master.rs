@@ -24,7 +24,7 @@ pub struct Cluster {
     pub life: Vec<&'static str>,
     /// Answers in the place of its own: to requests whose path begins so.
     pub instead: VecDeque<(&'static str, Answer)>,
-    /// What it says when it has taken a submission, in the place of its own answer.
+    /// The response to an accepted submission, instead of the usual one.
     pub says: Option<Answer>,
     /// Whether killing does nothing.
     pub immortal: bool,
