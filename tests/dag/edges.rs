@@ -1,4 +1,4 @@
-//! One edge kind for each parameter type: when the task runs, and what it is given.
+//! One edge kind for each parameter type: when the task runs, and what it receives.
 #![allow(
     clippy::needless_pass_by_value,
     clippy::option_option,
@@ -13,7 +13,7 @@ use taskflow::graph::{ArgPlan, EdgeKind, NodeIndex};
 use taskflow::prelude::*;
 use taskflow_tests::common::{Gate, both, failure_of, finish, live, on_both_drivers, reference, state_of, states};
 
-/// Ends as it is told; a success gives 7.
+/// Ends in the requested way; a success returns 7.
 #[task]
 fn number(how: &str, ctx: &TaskContext) -> Result<u32> {
     match how {

@@ -1,5 +1,5 @@
-//! What calls inside a DAG draw: ids, groups, order, options; every mistake that is found when the
-//! graph is frozen; its structural hash; parts of it.
+//! What calls inside a DAG add to its graph: ids, groups, order, options; the mistakes found when
+//! the graph is frozen; its structural hash; selections of it.
 #![allow(
     clippy::let_and_return,
     clippy::needless_pass_by_value,
@@ -811,7 +811,7 @@ fn the_hash_does_not_change_with_the_order_of_calls() {
     assert_eq!(one.plan().hash(), other.plan().hash());
 }
 
-/// Every way of changing a small graph, all of which must give another hash.
+/// Every way of changing a small graph; each must change the hash.
 #[test]
 fn the_hash_changes_with_every_part_of_a_graph() {
     #[task]

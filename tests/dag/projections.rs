@@ -1,5 +1,4 @@
-//! Projections: another form of a value, or a part of it, on the way to a consumer and without a
-//! node.
+//! Projections: a changed value, or a part of it, for a consumer, without a node of its own.
 #![allow(
     clippy::needless_pass_by_value,
     clippy::ptr_arg,

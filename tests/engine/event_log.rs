@@ -1,4 +1,4 @@
-//! What an observer is told, event by event, in the order in which it happened.
+//! The events that an observer receives, in the order in which they happened.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! Groups that are tried again as a whole.
+//! Groups that are retried as a whole.
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
 
 use std::collections::HashMap;

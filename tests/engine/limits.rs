@@ -1,5 +1,5 @@
-//! What runs at once and what goes first: workers, limits, pools, priorities, turns of runs; and
-//! that no task waits for nothing.
+//! What runs concurrently and in which order: workers, limits, pools, priorities, turns of runs;
+//! and that no task waits needlessly.
 
 #![allow(clippy::needless_pass_by_value, reason = "tasks take what their parameters say")]
 

@@ -1,4 +1,4 @@
-//! When a failed attempt is tried again. The reference driver has virtual time, so that hours of
+//! When a failed attempt is retried. The reference driver has virtual time, so that hours of
 //! waiting pass at once.
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use taskflow::prelude::*;
 use taskflow::{Retry, RetryPolicy};
 use taskflow_tests::common::{self, Gate, Log, failure_of, finish, live, on_both_drivers, reference, states};
 
-/// Succeeds with the attempt of this number, and gives it.
+/// Succeeds with the attempt of this number, and returns the number.
 #[task]
 fn succeeds_with(attempt: u32, ctx: &TaskContext) -> Result<u32> {
     if ctx.attempt() < attempt { Err(format!("attempt {} failed", ctx.attempt()))? } else { Ok(ctx.attempt()) }

@@ -1,4 +1,4 @@
-//! Runs that failed and are tried again as a whole, in the same run, with their history kept.
+//! Failed runs that are retried as a whole: in the same run, with their history.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};

@@ -1,4 +1,4 @@
-//! Subscribing to a live run: a view of the present, then every later event, each once.
+//! Subscribing to a live run: a view of its present state, then every later event exactly once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

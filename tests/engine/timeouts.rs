@@ -1,5 +1,5 @@
-//! Time limits, of an attempt and of a run. What is to run out of time here waits for something
-//! that comes only after.
+//! Time limits of attempts and of runs. Tasks that must exceed a limit here wait for something that
+//! happens only afterwards.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,5 +1,5 @@
-//! What becomes of a value between the task that makes it and the last that takes it: no copy that
-//! nobody needs, no value kept that nobody wants.
+//! The life of a value from the task that returns it to its last consumer: no needless copies, and
+//! no value is kept longer than needed.
 
 #![allow(clippy::needless_pass_by_value, reason = "how tasks take their inputs is what is tested here")]
 

@@ -1,8 +1,8 @@
-//! The table for people who come from Airflow (`docs/airflow.md`) names tests that are there.
+//! The tests that the table for Airflow users (`docs/airflow.md`) names exist.
 
 use std::path::Path;
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }

@@ -1,4 +1,4 @@
-//! Tasks that ask people.
+//! Tasks that wait for the answer of a person.
 
 use std::time::Duration;
 

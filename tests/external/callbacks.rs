@@ -1,4 +1,4 @@
-//! Callbacks: who is told of what happens to tasks and runs, and that nobody is forgotten.
+//! Callbacks: which notifications they receive, and that none is lost.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};

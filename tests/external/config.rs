@@ -1,5 +1,5 @@
-//! Variables, connections and secrets in a program: how they are given, what wins, what is refused,
-//! and that secrets stay secrets.
+//! Variables, connections and secrets in a program: how they are set, which source takes
+//! precedence, which values are rejected, and that secrets stay secret.
 
 use std::io::Write as _;
 use std::path::Path;

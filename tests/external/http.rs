@@ -1,4 +1,4 @@
-//! Webhooks and the sensor for endpoints, against a server of the test's own.
+//! Webhooks and the HTTP sensors, against a server in the test.
 
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;

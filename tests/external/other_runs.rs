@@ -1,4 +1,5 @@
-//! What tasks see of other runs in their journal: of another DAG, and earlier ones of their own.
+//! What tasks see of other runs in their journal: runs of another DAG, and earlier runs of their
+//! own.
 
 use std::time::Duration;
 
@@ -93,7 +94,7 @@ async fn a_run_that_has_failed_fails_the_sensor_for_good() -> Result<(), BoxErro
     let report = looks(|| ExternalRun::at("orders", day(3))).run().journal(&journal).await?;
     let run = &orders.run().run_id;
     let failure = failure_of(&report, "external_run");
-    assert_eq!(failure, format!("the run `{run}` of `orders` about 1970-01-04T00:00:00Z is failed"));
+    assert_eq!(failure, format!("the run `{run}` of `orders` with the logical date 1970-01-04T00:00:00Z is failed"));
     assert_eq!(report.task("external_run").unwrap().attempt_count(), 1);
 
     // It may be what is waited for.

@@ -445,7 +445,7 @@ fn a_port_is_waited_for() {
     assert_eq!(live(open(address.clone()).run()).result(), Some(&address));
     let report = live(open("nonsense".to_owned()).run());
     let failure = report.task("port_open").unwrap().failure().unwrap().to_string();
-    assert_eq!(failure, "`nonsense` is not the address of a server: write `host:port`");
+    assert_eq!(failure, "`nonsense` is not a valid address: write `host:port`");
     drop(free);
     let report = reference(open(address).run());
     assert_eq!(report.task("port_open").unwrap().failure().unwrap().kind(), "nothing_found");

@@ -1,5 +1,4 @@
-//! Branches in runs that are kept: what is stored of them, going on, deciding again, explaining,
-//! replaying.
+//! Branches in stored runs: what is stored, resuming, deciding again, explaining, replaying.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};

@@ -1,5 +1,4 @@
-//! What can be said of the elements of a list: how often they begin, what they are called, how many
-//! go together.
+//! Options for the elements of a list: rates, labels, batches.
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
 
 use std::time::Duration;

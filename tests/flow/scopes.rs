@@ -1,4 +1,4 @@
-//! Setup and teardown: what is set up is torn down, whatever becomes of the work between.
+//! Setup and teardown: the teardown runs however the work between them ends.
 #![allow(clippy::needless_pass_by_value, reason = "a teardown takes what it tears down")]
 
 use std::cell::Cell;

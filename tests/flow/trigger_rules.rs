@@ -345,7 +345,7 @@ fn a_run_follows_the_table_on_the_live_engine() {
     }
 }
 
-/// With one upstream of each end, in each of the 24 orders, every rule says the same.
+/// With one upstream of each end, in each of the 24 orders, every rule has the same verdict.
 #[test]
 fn the_order_in_which_upstreams_end_changes_nothing() {
     let mut orders: Vec<Vec<End>> = vec![Vec::new()];

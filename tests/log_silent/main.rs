@@ -1,4 +1,4 @@
-//! Attempts where nobody listens. A program of its own: in one where some test subscribes, the
+//! Attempts without a subscriber. A program of its own: in one where some test subscribes, the
 //! place of the span is switched on for all of them.
 
 #[test]

@@ -1,4 +1,5 @@
-//! Defects that other workflow crates have or had, each as a test that we do not share it.
+//! Defects that other workflow crates have or had, each with a test that taskflow does not share
+//! it.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -102,7 +103,7 @@ fn a_value_may_have_any_number_of_consumers() {
     assert_eq!(live(dag.run()).result(), Some(&200_000));
 }
 
-/// Nodes told apart by the name of their type collide here.
+/// Nodes that are identified by the name of their type collide here.
 #[test]
 fn one_function_can_be_two_nodes() {
     let dag = build(|| sum([increment(number(1)), increment(number(10)), increment(increment(number(100)))]));

@@ -1,4 +1,5 @@
-//! Commands as tasks: what they are given, what becomes of their exit codes, and what they give.
+//! Commands as tasks: their arguments and environment, the meaning of their exit codes, their
+//! outputs.
 
 use rustix::process::{Pid, test_kill_process};
 use taskflow::engine::TaskState;

@@ -1,5 +1,5 @@
-//! Runs whose process is killed again and again: nothing stored is lost, nothing that has ended
-//! runs again, and the end is that of a run that nobody has disturbed.
+//! Runs whose process is killed again and again: nothing stored is lost, no finished task runs
+//! again, and the outcome is that of an undisturbed run.
 //!
 //! `TASKFLOW_CRASHES=1000` kills that often instead of fifty times; `TASKFLOW_CRASH_SEED=7` looks
 //! at one graph only, or begins there. When a process dies is chance: a seed that failed may have

@@ -1,5 +1,5 @@
-//! Disks that are full, broken or read-only: the run stops cleanly and says why, and goes on when
-//! that is mended.
+//! Disks that are full, broken or read-only: the run stops cleanly with an error that says why, and
+//! resumes after the repair.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -24,7 +24,7 @@ fn reason(ended: &Ended) -> String {
     told["report"]["halt_reason"].as_str().expect("it says why").to_owned()
 }
 
-/// A write fails, is mended, and the run comes to the end that it would have had.
+/// A write fails; after the repair the run has the outcome that it would have had.
 #[track_caller]
 fn fails_and_is_mended(failpoints: &str, cause: &str) {
     let mut story = Story::new(LARGE, REPEAT);

@@ -1,5 +1,5 @@
-//! Tasks with a process of their own: what becomes of the attempt when that process is ended, and
-//! of the process when the attempt is.
+//! Tasks with a process of their own: how the attempt ends when that process is killed, and how the
+//! process ends with the attempt.
 
 use std::path::Path;
 use std::process::{Child, Stdio};

@@ -1,5 +1,5 @@
-//! Programs that die while a job of theirs is on a cluster of Spark: the job is found again, and
-//! not submitted twice.
+//! Programs that die while their job is on a Spark cluster: the job is found again and not
+//! submitted twice.
 
 use std::path::Path;
 use std::process::{Child, Stdio};

@@ -1,5 +1,5 @@
-//! Jobs in cluster mode on YARN and Kubernetes, against a resource manager, an API and a
-//! `spark-submit` that the test makes up.
+//! Jobs in cluster mode on YARN and Kubernetes, against a fake resource manager, a fake API server
+//! and a fake `spark-submit`.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

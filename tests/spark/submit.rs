@@ -1,5 +1,4 @@
-//! Jobs for Spark, against a `spark-submit` and a master that the test makes up, with what can go
-//! wrong.
+//! Spark jobs against a fake `spark-submit` and a fake master, including their failures.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Running DAG binaries, those of `tests/fixtures` and the examples, as a user would.
+//! Runs DAG binaries, those of `tests/fixtures` and the examples, as a user would.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,4 +1,4 @@
-//! What the tests share: patience instead of hanging, gates instead of sleeping, short forms of
+//! Shared helpers: time limits instead of hanging, gates instead of sleeping, short forms of
 //! reports.
 
 pub mod rules;
@@ -39,7 +39,7 @@ pub fn both<T: Value>(request: impl Fn() -> RunRequest<T>, check: impl Fn(&RunRe
     check(&live(request()));
 }
 
-/// The end of a run; a run that hangs fails the test and says what it hangs in.
+/// The report of a run; a run that hangs fails the test, with the tasks that it hangs in.
 pub fn finish<T: Value>(handle: RunHandle<T>) -> RunReport<T> {
     let control = handle.control();
     match patiently(move || handle.wait()) {
@@ -194,7 +194,7 @@ impl Log {
     }
 }
 
-/// A door that is shut until somebody opens it, and then stays open. Made for statics, because a
+/// A gate that is closed until it is opened, and then stays open. Made for statics, because a
 /// task has no other way to reach its test.
 pub struct Gate {
     open: Mutex<bool>,

@@ -1,4 +1,4 @@
-//! What the tests of Spark share: a real Spark and a cluster of it, and ones that are made up.
+//! Shared helpers for Spark: a real installation and cluster, and fake ones.
 
 pub mod cluster;
 pub mod daemon;

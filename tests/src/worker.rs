@@ -1,4 +1,4 @@
-//! Driving `fixtures/crash_worker.rs`: starting it, killing it, and looking at what it has left.
+//! Drives `fixtures/crash_worker.rs`: starts it, kills it, and checks what it has left behind.
 
 pub mod story;
 
@@ -45,7 +45,7 @@ pub struct Place {
     repeat: String,
 }
 
-/// What a worker came to.
+/// How a worker ended.
 #[derive(Debug)]
 pub struct Ended {
     pub status: ExitStatus,
@@ -94,7 +94,7 @@ impl Place {
         command
     }
 
-    /// A worker that nobody disturbs, unless a failpoint does.
+    /// A worker that runs undisturbed, except for a failpoint.
     pub fn run(&self, failpoints: &str) -> Ended {
         self.call(self.worker(failpoints))
     }
@@ -133,7 +133,7 @@ impl Place {
     }
 }
 
-/// Keeps what a failed test has left, and says how to see it again.
+/// Keeps the files of a failed test, and prints how to reproduce it.
 impl Drop for Place {
     fn drop(&mut self) {
         if std::thread::panicking()
@@ -193,7 +193,7 @@ fn copy_files(from: &Path, to: &Path) {
     }
 }
 
-/// What SQLite itself says of the file.
+/// The result of SQLite's own check of the file.
 pub async fn integrity(path: &Path) -> Vec<String> {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("it can be opened");

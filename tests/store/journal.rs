@@ -1,4 +1,4 @@
-//! What a journal knows of a run: the same as the engine's own report, and enough to go on from.
+//! What a journal knows of a run: the same as the engine's report, and enough to resume it.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ fn mixed(n: u32) -> u32 {
     good
 }
 
-/// The history says what the report says.
+/// The history matches the report.
 fn assert_same<T>(history: &taskflow::journal::RunHistory, report: &RunReport<T>) {
     assert_eq!(history.state, report.state());
     assert_eq!(history.ended, Some(report.ended()));

@@ -1,4 +1,4 @@
-//! Operations as a program calls them: their answers, and the kinds of their errors.
+//! Operations called by a program: their results, and the kinds of their errors.
 
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex};

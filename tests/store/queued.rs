@@ -1,4 +1,4 @@
-//! Runs that are created before a process runs them.
+//! Runs that are created before a process starts them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What people do to stored runs: clearing, retrying, marking, replaying, cancelling, explaining.
+//! Operations on stored runs: clearing, retrying, marking, replaying, cancelling, explaining.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};

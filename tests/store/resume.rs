@@ -1,5 +1,5 @@
-//! Going on with a run that was interrupted: what has ended stays, what was in flight runs again,
-//! and the program may have changed meanwhile.
+//! Resuming an interrupted run: finished tasks stay finished, running ones run again, and the
+//! program may have changed meanwhile.
 //!
 //! A run is interrupted here by closing its journal while tasks are running, and goes on with
 //! another one in the same directory. `process/crash.rs` does the same with processes that are

@@ -1,4 +1,4 @@
-//! Values on their way through the journal: what is kept, where, and what is refused.
+//! Values in the journal: which are stored, where, and which are rejected.
 //!
 //! Each test runs a DAG, clears the task that takes the value, and resumes the run: then the value
 //! comes from the store.

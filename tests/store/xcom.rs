@@ -1,4 +1,4 @@
-//! What tasks leave beside the values that they return: named values, links, files.
+//! What tasks store besides the values that they return: named values, links, files.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The test kit, as a test of a program with DAGs uses it.
+//! The test kit, used like in the tests of a program with DAGs.
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
 
 use std::sync::atomic::{AtomicU32, Ordering};

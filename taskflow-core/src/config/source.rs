@@ -48,7 +48,7 @@ impl Source {
             Source::Environment(variable) => match environment.get(variable).map(|value| value.to_str()) {
                 Some(Some(text)) => Ok(Secret::new(text)),
                 Some(None) => Err(missing(format!("the environment variable {variable} is not UTF-8"))),
-                None => Err(missing(format!("the environment variable {variable} is not set; set it"))),
+                None => Err(missing(format!("the environment variable {variable} is not set"))),
             },
             Source::File(path) => match std::fs::read_to_string(path) {
                 Ok(text) => {

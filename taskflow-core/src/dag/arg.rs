@@ -67,7 +67,7 @@ pub(super) enum ArgDraft {
 /// Makes the parameter's value of what its upstreams delivered.
 pub(crate) type Assemble = fn(Vec<Delivery>) -> AnyValue;
 
-/// What one upstream gives to one edge.
+/// What one upstream passes to one edge.
 #[derive(Clone, Debug)]
 pub(crate) enum Delivery {
     /// It succeeded.
@@ -82,7 +82,7 @@ pub(crate) enum Delivery {
 
 /// The first success among several upstreams.
 ///
-/// The task starts as soon as one of them succeeds; what the others give is not waited for.
+/// The task starts as soon as one of them succeeds, without waiting for the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnyOf<T> {
     value: T,
@@ -199,7 +199,7 @@ fn many<T>(from: impl IntoIterator<Item = Output<T>>, kind: EdgeKind, assemble: 
     Arg(ArgDraft::Many { from: from.into_iter().map(Output::handle).collect(), kind, assemble })
 }
 
-/// The value of the first upstream that has one, as it comes: of those of a branch, say.
+/// The unchanged value of the first upstream that has one, for example of the arms of a branch.
 pub(super) fn first_as_it_is(delivered: Vec<Delivery>) -> AnyValue {
     let winner = delivered.into_iter().find_map(|delivery| match delivery {
         Delivery::Value(value) => Some(value),
@@ -261,7 +261,7 @@ impl ArgDraft {
         }
     }
 
-    /// Whether a node with this argument is skipped when all that `inside` tells of are.
+    /// Whether a node with this argument is skipped if all nodes that are `inside` are skipped.
     pub(super) fn is_held_by(&self, inside: impl Fn(&Handle) -> bool) -> bool {
         match self {
             ArgDraft::One { from, kind: EdgeKind::Required, .. }

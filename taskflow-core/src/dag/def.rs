@@ -37,7 +37,7 @@ pub struct DagDef {
     pub plan: PlanCell,
 }
 
-/// The cell in which a [`DagDef`] keeps its plan.
+/// The cell in which a [`DagDef`] caches its plan.
 pub type PlanCell = OnceLock<Result<Arc<Plan>, BuildErrors>>;
 
 impl DagDef {
@@ -124,7 +124,7 @@ impl<T: Value> Dag<T> {
         Ok(Dag { plan: Arc::new(plan), result: PhantomData })
     }
 
-    /// A graph of which no value is wanted.
+    /// A graph without a result.
     #[track_caller]
     pub(super) fn without_result(id: &str, options: &DagOptions, body: impl FnOnce()) -> Result<Self, BuildErrors> {
         let at = std::panic::Location::caller().into();

@@ -111,7 +111,7 @@ pub enum BuildError {
         /// The use.
         at: SourceLocation,
     },
-    /// What an `each` gives, used inside that `each` or in another one.
+    /// The result of an `each`, used inside that `each` or in another one.
     #[error(
         "the result of an `each` is used inside another `each` than the one around it (at {at}); make a list of it \
              with `.collect()` where it belongs, and use that"
@@ -242,7 +242,7 @@ pub enum BuildError {
         /// The scope.
         at: SourceLocation,
     },
-    /// One setup for two scopes, of which the first to end would tear down what the other one uses.
+    /// One setup for two scopes: the first to end would tear down what the other one uses.
     #[error("`{task}` is the setup of another scope already (second one at {at}); draw all of the work in one scope")]
     SetupOfTwo {
         /// The setup.

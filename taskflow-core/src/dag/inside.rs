@@ -13,8 +13,8 @@ use crate::value::{TypeInfo, Value};
 /// Draws what `body` draws as a group with the name of the DAG. What a `#[dag]` function does when
 /// it is called.
 ///
-/// What the DAG says of its tasks (`default(..)`) holds for them here as well, and its
-/// `max_active_tasks` is the limit of the group. What it says of its runs, as schedules, time
+/// The task defaults of the DAG (`default(..)`) apply here as well, and its
+/// `max_active_tasks` is the limit of the group. The options of its runs, such as schedules, time
 /// limits and callbacks, is not about a part of another run.
 ///
 /// # Panics

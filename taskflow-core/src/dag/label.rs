@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::value::{AnyValue, Value};
 
 /// A list whose elements have labels, returned by [`Output::label`].
-#[must_use = "labels are for the tasks of elements: go on with `.each(..)`"]
+#[must_use = "labels do nothing without tasks for the elements: add `.each(..)`"]
 pub struct Labelled<T> {
     list: Output<Vec<T>>,
     labels: Labels,

@@ -127,7 +127,7 @@ impl Layout {
         let grown = |from: u32, each: usize| from.checked_add(count.checked_mul(u32::try_from(each).ok()?)?);
         let (tasks, joined) =
             (grown(self.next_task.as_u32(), nodes.len())?, grown(self.next_join.as_u32(), joins.len())?);
-        // The highest bit tells parameters from tasks.
+        // The highest bit distinguishes parameters from tasks.
         if tasks >= 1 << 31 {
             return None;
         }

@@ -12,8 +12,8 @@ use crate::value::{AnyValue, TypeInfo, Value};
 type DefaultFn = Arc<dyn Fn(&RunInfo) -> Result<AnyValue, String> + Send + Sync>;
 type CheckFn = Arc<dyn Fn(&AnyValue) -> bool + Send + Sync>;
 
-/// A parameter of a DAG with its type erased: how to read it, what it may be, what it is when
-/// nobody says.
+/// A parameter of a DAG with its type erased: how to parse it, which values are allowed, and its
+/// default.
 #[derive(Clone)]
 pub struct ParamDef {
     /// Its name; on the command line `late_after_min` is `--late-after-min`.
@@ -22,11 +22,11 @@ pub struct ParamDef {
     pub ty: TypeInfo,
     /// What it is for; may be empty.
     pub help: &'static str,
-    /// The default as it is written in the source, if there is one.
+    /// The source code of the default, if there is one.
     pub default_text: Option<&'static str>,
-    /// The allowed range as it is written in the source.
+    /// The source code of the allowed range.
     pub range_text: Option<&'static str>,
-    /// The only values allowed, as text; empty when there is no such list.
+    /// The allowed values, as text; empty if there is no such list.
     pub choices: &'static [&'static str],
     /// The regular expression its text must match.
     pub pattern: Option<&'static str>,
@@ -39,12 +39,12 @@ pub struct ParamDef {
 #[derive(Debug)]
 pub struct Param<T> {
     def: ParamDef,
-    // Kept here so that only `new` asks for a `Value`, and a type that is none is reported once.
+    // Stored here so that only `new` requires `Value`, and a type without it is reported only once.
     erase: fn(T) -> AnyValue,
 }
 
 impl<T: Value> Param<T> {
-    /// A parameter that must be given.
+    /// A required parameter.
     pub fn new(name: &'static str) -> Self {
         let def = ParamDef {
             name,
@@ -169,7 +169,7 @@ impl ParamDef {
     ///
     /// # Errors
     ///
-    /// When the default is not allowed.
+    /// If the default is not allowed.
     pub fn default_for(&self, run: &RunInfo) -> Option<Result<AnyValue, ParamError>> {
         self.default.as_ref().map(|default| {
             let value = default(run).map_err(|message| self.error(self.default_text, self.no_value(&message)))?;
@@ -183,11 +183,11 @@ impl ParamDef {
         self.default.is_some()
     }
 
-    /// Whether the value lies in the range, is one of the choices and matches the pattern.
+    /// Checks that the value is in the range, is one of the choices and matches the pattern.
     ///
     /// # Errors
     ///
-    /// The first of these that it does not.
+    /// The first check that fails.
     pub fn check(&self, value: &AnyValue) -> Result<(), ParamError> {
         if let (Some(range), Some(in_range)) = (self.range_text, &self.in_range)
             && !in_range(value)
@@ -216,13 +216,13 @@ impl ParamDef {
     ///
     /// # Errors
     ///
-    /// When JSON cannot hold it.
+    /// If JSON cannot represent it.
     pub fn json(&self, value: &AnyValue) -> Result<serde_json::Value, String> {
         self.ty.json(value)
     }
 
-    /// What is wrong with the parameter itself, before any run: its choices, its pattern, a
-    /// constant default.
+    /// The mistakes in the definition of the parameter: its choices, its pattern, a constant
+    /// default.
     pub(super) fn mistakes(&self) -> Vec<String> {
         let mut mistakes = Vec::new();
         for choice in self.choices {
@@ -235,8 +235,8 @@ impl ParamDef {
         {
             mistakes.push(format!("the pattern `{pattern}` is not a valid regular expression: {error}"));
         }
-        // A default taken from the run may be allowed for one run and not for another; it is
-        // checked at each start.
+        // A default computed from the run may be allowed for some runs only; it is checked at each
+        // start.
         let constant = !self.default_text.is_some_and(|text| text.starts_with('|'));
         if constant && mistakes.is_empty() {
             let run = RunInfo::manual("", crate::base::Timestamp::EPOCH);
@@ -258,11 +258,11 @@ impl ParamDef {
         }
     }
 
-    /// Why a text is no value, from what the deserializer says.
+    /// Why a text is not a valid value, from the error of the deserializer.
     fn no_value(&self, message: &str) -> String {
         let ty = self.ty.short();
-        // "invalid type: string "x", expected u32" says it over again, unless what is expected is
-        // no text at all.
+        // "invalid type: string "x", expected u32" adds nothing, unless the expected type is not
+        // written as plain text.
         match message.strip_prefix("invalid type: string ") {
             Some(rest) if [" a sequence", " a map", " struct ", " a tuple"].iter().any(|form| rest.contains(form)) => {
                 format!("is not a valid {ty}; write it as JSON")
@@ -306,11 +306,11 @@ impl Params {
         self.0.push(value);
     }
 
-    /// The values for a run, from text where `given` has one, from the defaults elsewhere.
+    /// The values for a run: parsed from the text that `given` returns, or else the default.
     ///
     /// # Errors
     ///
-    /// Every value that is not allowed, and every parameter that is not given and has no default.
+    /// All values that are not allowed, and all parameters with neither a text nor a default.
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
     pub(crate) fn from_text<'a>(
         defs: &[ParamDef],
@@ -321,7 +321,7 @@ impl Params {
             Some(text) => def.parse(text),
             None => def
                 .default_for(run)
-                .unwrap_or_else(|| Err(def.error(None, "has no default and was not given".to_owned()))),
+                .unwrap_or_else(|| Err(def.error(None, "has no default and was not set".to_owned()))),
         };
         let (mut values, mut errors) = (Vec::with_capacity(defs.len()), Vec::new());
         for def in defs {
@@ -350,14 +350,14 @@ impl fmt::Debug for Params {
     }
 }
 
-/// A value that a parameter does not take.
+/// An invalid value of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParamError {
     /// The parameter.
     pub param: &'static str,
     /// The value, as text.
     pub given: Option<String>,
-    /// What is wrong, to be read after the value (after the parameter, when there is none): `is not
+    /// What is wrong, as a predicate of the value (of the parameter, if there is no value): `is not
     /// in the range 0..=600`.
     pub message: String,
 }

@@ -1,20 +1,22 @@
-//! Groups with retries.
+//! The task groups with retries, which run again as a whole, and their nodes.
 
 use super::builder::Draft;
 use super::plan::{GroupIndex, NodeIndex};
 use crate::base::index::{IndexVec, indices};
 use crate::run::TaskIndex;
 
-/// The groups with retries and their nodes. No node is in two of them.
+/// All task groups with retries. They do not overlap, so a node is in at most one of them.
 #[derive(Debug, Default)]
 pub(crate) struct Units {
     all: Vec<Unit>,
-    /// For each node the position of its group; empty if no group has retries.
+    /// For each node the position of its group in `all`; empty if no group has retries.
     of: IndexVec<NodeIndex, Option<u32>>,
 }
 
+/// One task group with retries.
 #[derive(Debug)]
 struct Unit {
+    /// Its index among all groups of the graph.
     group: GroupIndex,
     nodes: Vec<NodeIndex>,
 }
@@ -35,18 +37,18 @@ impl Units {
         self.all.is_empty()
     }
 
-    /// The groups.
+    /// The number and the nodes of each group.
     pub(crate) fn groups(&self) -> impl Iterator<Item = GroupIndex> + '_ {
         self.all.iter().map(|unit| unit.group)
     }
 
-    /// The group that a node is in.
+    /// The number of the group that a node is in, if it has retries.
     pub(crate) fn of(&self, node: NodeIndex) -> Option<GroupIndex> {
         let place = (*self.of.get(node)?)?;
         Some(self.all[place as usize].group)
     }
 
-    /// The nodes of a group.
+    /// The nodes of the group with this number; none if it has no retries.
     pub(crate) fn nodes(&self, group: GroupIndex) -> &[NodeIndex] {
         let unit = self.all.iter().find(|unit| unit.group == group);
         unit.map_or(&[][..], |unit| &unit.nodes)

@@ -1,4 +1,4 @@
-//! The runs that tasks of a run have triggered and wait for, as long as both are in this process.
+//! The runs that tasks of a run have triggered and wait for, if both are in this process.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use crate::task::{OnKill, OnKillResolver};
 pub(crate) struct Children {
     /// By their ids.
     runs: Mutex<HashMap<String, Child>>,
-    /// What is no run of ours, a job on a cluster say: how it is ended, by a key of the task.
+    /// How to kill external work, such as a job on a cluster, by a key of the task.
     outside: Mutex<HashMap<String, OnKill>>,
 }
 
@@ -42,7 +42,7 @@ impl Children {
         drop(before);
     }
 
-    /// Registers, or with `None` clears, what to end if the run ends while a task waits for it.
+    /// Registers, or with `None` clears, what to kill if the run ends while a task waits for it.
     pub(super) fn register_on_kill(&self, key: &str, end: Option<OnKill>) {
         let mut outside = locked(&self.outside);
         let before = match end {
@@ -53,9 +53,9 @@ impl Children {
         drop(before);
     }
 
-    /// Finds out from task state how to end what tasks of an earlier process have started outside:
-    /// this process knows nothing else of it until the tasks run again. That of a teardown is not
-    /// ended.
+    /// Restores from task state how to kill external work that tasks of an earlier process have
+    /// started: until those tasks run again, this process knows nothing else of it. The work of
+    /// teardowns is not killed.
     pub(super) fn take_over(&self, task_state: &[(String, String, String)], plan: &Plan, config: Option<&Config>) {
         let is_teardown = |task: &str| plan.find(node_id_of(task)).is_some_and(|node| plan.is_teardown(node));
         for (task, key, text) in task_state {
@@ -67,7 +67,8 @@ impl Children {
         }
     }
 
-    /// Ends those that run: nobody waits for them any more. Not under the lock of the engine.
+    /// Cancels the runs and kills the external work, which no task waits for any more. Must not be
+    /// called under the engine's lock.
     pub(super) fn cancel(&self, reason: &str) {
         let outside = std::mem::take(&mut *locked(&self.outside));
         outside.values().for_each(|end| end());
@@ -81,7 +82,8 @@ impl Children {
         running.iter().for_each(|control| control.cancel(reason));
     }
 
-    /// The run is over. Not under the lock of the engine, because results are dropped.
+    /// Called at the end of the run. Drops results, so it must not be called under the engine's
+    /// lock.
     pub(super) fn clear(&self) {
         let all = std::mem::take(&mut *locked(&self.runs));
         let outside = std::mem::take(&mut *locked(&self.outside));

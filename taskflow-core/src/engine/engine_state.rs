@@ -16,9 +16,9 @@
 //!    task in a share that turned out long, and takes back the others of that share.
 //! 4. Ready async and blocking tasks are launched by the thread that holds the lock when there is
 //!    room for them.
-//! 5. A worker inside a sync task that was given up, such as after a timeout, cannot be stopped. It
-//!    counts as lost, and another thread replaces it. When its task returns, the result is rejected
-//!    and the thread ends.
+//! 5. A worker inside a sync task that was abandoned, such as after a timeout, cannot be stopped.
+//!    It counts as lost, and another thread replaces it. When its task returns, the result is
+//!    rejected and the thread ends.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -215,7 +215,7 @@ impl RunControl {
     }
 
     /// The present state of the run; `None` when it is over. Takes time in proportion to the size
-    /// of the plan, and the engine stands still meanwhile.
+    /// of the plan, and the engine is blocked meanwhile.
     pub fn view(&self) -> Option<RunView> {
         self.look(|run| run.view())
     }

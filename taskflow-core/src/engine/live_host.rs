@@ -1,4 +1,4 @@
-//! The place of an attempt in its run: what its context reaches beyond itself.
+//! Gives the context of an attempt access to its run.
 
 use std::collections::HashSet;
 use std::io;
@@ -23,7 +23,7 @@ pub(crate) struct LiveHost {
     /// The id of the task instance.
     pub(super) id: String,
     pub(super) attempt: u32,
-    /// Which attempt it is among those that count against the retries.
+    /// Its number among the attempts that count against the retries.
     pub(super) counted: u32,
     /// How many runs this call of the function has triggered.
     pub(super) triggered: AtomicU32,
@@ -40,7 +40,7 @@ impl LiveHost {
         run.notes.add(Note { task: *task, attempt: *attempt, at: run.clock.now(), what });
     }
 
-    /// The id of a task instance upstream, by that of its node or its own.
+    /// The id of an upstream task instance, from the id of its node or its own.
     fn upstream(&self, task: &str) -> Result<String, XComError> {
         let plan = &*self.run.plan;
         let (base, path) = task.split_at(node_id_of(task).len());
@@ -64,14 +64,14 @@ impl LiveHost {
     }
 }
 
-/// In how many lists a node is.
+/// The number of lists that a node is nested in.
 fn depth(plan: &Plan, node: NodeIndex) -> usize {
     let parent = |&mapping: &MappingIndex| plan.mapping(mapping).parent;
     std::iter::successors(plan.place(node).mapping, parent).count()
 }
 
-/// All nodes that have ended, in some way, before a node runs; those that one success of another
-/// makes unnecessary included.
+/// All nodes upstream of a node, including those that it does not wait for because one success is
+/// enough.
 fn upstreams(plan: &Plan, node: NodeIndex) -> HashSet<NodeIndex> {
     let mut seen = HashSet::new();
     let mut open = vec![node];
@@ -157,7 +157,7 @@ impl AttemptHost for LiveHost {
     }
 
     fn at_early_end(&self, key: &str, end: Option<OnKill>) {
-        // A teardown does not end early.
+        // A teardown also runs to its end when the run ends early.
         if !self.run.plan.is_teardown(self.node) {
             self.run.children.register_on_kill(key, end);
         }

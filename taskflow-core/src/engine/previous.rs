@@ -1,4 +1,4 @@
-//! The last run of the same DAG that succeeded, as a task sees it.
+//! The previous successful run of the same DAG, as a task sees it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct PreviousRun {
     archive: Arc<dyn Archive>,
 }
 
-/// Why an earlier run, or a value of it, cannot be had.
+/// Why an earlier run, or a value of it, cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PreviousError {
@@ -50,11 +50,11 @@ pub enum PreviousError {
 }
 
 impl TaskContext {
-    /// The run of the same DAG that succeeded and has the latest logical date before that of this
-    /// run: Airflow's `prev_data_interval_start_success` and its like. `None` if there is none in
-    /// the journal, and in a run without one.
+    /// The successful run of the same DAG with the latest logical date before that of this run,
+    /// like Airflow's `prev_data_interval_start_success`. `None` if the journal has no such run, or
+    /// the run has no journal.
     ///
-    /// It reads the journal, which blocks the thread for a moment.
+    /// Reads the journal and blocks the thread meanwhile.
     ///
     /// ```
     /// use taskflow::prelude::*;
@@ -78,7 +78,7 @@ impl TaskContext {
     ///
     /// # Errors
     ///
-    /// When the journal cannot be read.
+    /// If the journal cannot be read.
     pub fn previous_success(&self) -> Result<Option<PreviousRun>, PreviousError> {
         let Some(archive) = self.archive() else { return Ok(None) };
         let found: Option<PastRun> = wait(archive.success_before(self.dag_id(), self.logical_date()))?;
@@ -92,17 +92,17 @@ impl PreviousRun {
         &self.info
     }
 
-    /// The point in time it was about.
+    /// Its logical date.
     pub fn logical_date(&self) -> Timestamp {
         self.info.logical_date
     }
 
-    /// What a task of it has returned. It reads the journal, which blocks the thread for a moment.
+    /// The value that one of its tasks returned. Reads the journal and blocks the thread meanwhile.
     ///
     /// # Errors
     ///
-    /// When it had no such task, that has no value, the value is of another type, or the journal
-    /// cannot be read.
+    /// If there is no such task, it has no value or one of another type, or the journal cannot be
+    /// read.
     pub fn value<T: Value + Clone>(&self, task: &str) -> Result<T, PreviousError> {
         let (run_id, of) = (self.info.run_id.clone(), task.to_owned());
         let Some((stored, bytes)) = wait(self.archive.value(&run_id, task))? else {
@@ -123,8 +123,8 @@ impl fmt::Debug for PreviousRun {
     }
 }
 
-/// Waits for the journal on another thread: this one may be one of a runtime, which must not wait
-/// for it on its own.
+/// Waits for the journal on another thread, because a thread of a runtime must not block on a
+/// future.
 fn wait<T: Send>(look: ArchiveFuture<'_, T>) -> Result<T, PreviousError> {
     let unavailable = |error: std::io::Error| RecorderError::new(ErrorKind::Unavailable, error);
     let panicked = || RecorderError::new(ErrorKind::Unavailable, "the journal has panicked");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::base::{BoxError, ErrorKind};
 
-/// An error of the journal that a run is kept in.
+/// An error of the journal that stores a run.
 ///
 /// The engine does not know the type of the error, only its [kind](RecorderError::kind). The
 /// message is that of the error of the journal.
@@ -40,7 +40,7 @@ impl fmt::Display for RecorderError {
 }
 
 impl Error for RecorderError {
-    /// The source of the error that this one stands for, whose message is already part of this
+    /// The source of the error that this one replaces, whose message is already part of this
     /// one's.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.source()

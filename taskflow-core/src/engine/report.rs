@@ -171,7 +171,7 @@ impl<T> RunReport<T> {
         is_there.then(|| TaskReport::new(&self.machine, number))
     }
 
-    /// The first task (in time) that failed for good, with its failure.
+    /// The first task (in time) that failed without a retry, with its failure.
     pub fn first_failure(&self) -> Option<TaskReport<'_>> {
         self.tasks().filter(|task| task.state() == TaskState::Failed).min_by_key(TaskReport::ended)
     }

@@ -1,4 +1,4 @@
-//! Asking for a run.
+//! Requests for runs.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -28,7 +28,7 @@ use crate::run::{Durability, Restored, RunInfo};
 use crate::task::Scratch;
 use crate::value::{AnyValue, Value};
 
-/// A run asked for: options can be set, awaiting it runs it.
+/// A requested run: set its options, then await it to run it.
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -41,8 +41,7 @@ use crate::value::{AnyValue, Value};
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
 ///
-/// `start()` gives a handle to follow and cancel the run; `wait()` runs it from code that is not
-/// async.
+/// `start()` returns a handle to follow and cancel the run; `wait()` runs it from sync code.
 #[must_use = "a run starts when it is awaited, or with `start()` or `wait()`"]
 pub struct RunRequest<T> {
     plan: Result<Arc<Plan>, BuildErrors>,
@@ -72,7 +71,7 @@ pub(crate) struct RunStart<'a> {
     pub(crate) info: &'a RunInfo,
     pub(crate) params: &'a [AnyValue],
     pub(crate) durability: Durability,
-    /// When it starts, or goes on.
+    /// When it starts or resumes.
     pub(crate) at: Timestamp,
 }
 
@@ -83,7 +82,7 @@ pub enum RunError {
     /// The graph has mistakes.
     #[error(transparent)]
     Build(#[from] BuildErrors),
-    /// A parameter has a value that it does not take.
+    /// A parameter has an invalid value.
     #[error(transparent)]
     Param(#[from] ParamError),
     /// The number of values is not the number of parameters.
@@ -96,16 +95,16 @@ pub enum RunError {
         /// The values.
         given: usize,
     },
-    /// A task takes more slots than the engine gives its pool: it could never run.
+    /// A task needs more slots than its pool has in this engine, so it could never run.
     #[error("task `{task}` needs {wanted} slots of the pool `{pool}`, which has only {slots} in this engine")]
     PoolTooSmall {
         /// The task.
         task: String,
         /// The pool.
         pool: String,
-        /// What the task takes.
+        /// The slots that the task needs.
         wanted: u32,
-        /// What the engine gives.
+        /// The slots of the pool.
         slots: u32,
     },
     /// The run cannot be stored.
@@ -181,8 +180,8 @@ impl<T> RunRequest<T> {
         self
     }
 
-    /// Whether the first task that fails for good ends the run: running tasks are cancelled, others
-    /// skipped. Default: what the DAG says.
+    /// Whether the first failed task ends the run: running tasks are cancelled, others skipped.
+    /// Default: the option of the DAG.
     pub fn fail_fast(mut self, fail_fast: bool) -> Self {
         self.fail_fast = Some(fail_fast);
         self
@@ -194,7 +193,7 @@ impl<T> RunRequest<T> {
         self
     }
 
-    /// The point in time the run is about. Default: now.
+    /// The logical date of the run. Default: now.
     pub fn logical_date(mut self, logical_date: Timestamp) -> Self {
         self.logical_date = Some(logical_date);
         self
@@ -207,8 +206,8 @@ impl<T> RunRequest<T> {
         self
     }
 
-    /// Lets `observer` see every transition: a closure `|event: &Event|`, or a type of its own.
-    /// Each call adds one. For a run that has started there is [`RunControl::subscribe`].
+    /// Adds an observer of every transition: a closure `|event: &Event|`, or a type that implements
+    /// [`Observer`]. To observe a run that has started, use [`RunControl::subscribe`].
     ///
     /// [`RunControl::subscribe`]: super::RunControl::subscribe
     pub fn observe(mut self, observer: impl Observer) -> Self {
@@ -216,32 +215,32 @@ impl<T> RunRequest<T> {
         self
     }
 
-    /// What is waited for before the run goes on. Without a journal nothing is stored, and this
-    /// means nothing. Default: [`Durability::Strict`].
+    /// What must be stored before the run continues. It has no effect without a journal. Default:
+    /// [`Durability::Strict`].
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// Whether tasks that run elsewhere run in this process all the same: those with a process of
-    /// their own (`isolation = "process"`), without their memory limits, and those on executors.
-    /// For debuggers, and for programs whose `main` is not taskflow's, such as tests. Default: no.
+    /// Whether to run all tasks in this process: also those with a process of their own
+    /// (`isolation = "process"`), then without their memory limits, and those on executors. For
+    /// debuggers, and for programs whose `main` is not taskflow's, such as tests. Default: no.
     pub fn in_process(mut self, in_process: bool) -> Self {
         self.in_process = in_process;
         self
     }
 
-    /// Has a journal opened when the run starts.
+    /// Sets the journal to open when the run starts.
     pub(crate) fn recorded(mut self, open_recorder: OpenRecorder) -> Self {
         self.open_recorder = Some(open_recorder);
         self
     }
 
-    /// Checks everything, then starts the run. It goes on when the handle is dropped.
+    /// Checks everything, then starts the run. The run continues if the handle is dropped.
     ///
     /// # Errors
     ///
-    /// When the graph or a parameter has a mistake, or threads cannot be had. Nothing has started
+    /// If the graph or a parameter is invalid, or a thread cannot be started. Nothing has started
     /// then.
     pub fn start(self) -> Result<RunHandle<T>, RunError> {
         let engine = self.engine.clone().unwrap_or_else(|| Engine::global().clone());
@@ -286,11 +285,11 @@ impl<T> RunRequest<T> {
         Ok(RunHandle { engine, key, shared, finished, cancel_on_drop: false, result: PhantomData })
     }
 
-    /// Runs it and blocks the thread until it is over.
+    /// Runs it and blocks the thread until it has ended.
     ///
     /// # Errors
     ///
-    /// As [`RunRequest::start`]. A run that fails is a report, not an error.
+    /// Those of [`RunRequest::start`]. A failed run is a report, not an error.
     ///
     /// # Panics
     ///
@@ -353,9 +352,9 @@ impl<T> RunRequest<T> {
 }
 
 impl<T> RunRequest<T> {
-    /// A run that is known before it is asked for: because the defaults of its parameters were
-    /// taken from it, or because it goes on. The type of its result need not be known:
-    /// [`RunHandle::finished`] gives the value as it is.
+    /// A request for a run whose identity exists already, because the defaults of its parameters
+    /// were computed from it, or because it is resumed. The type of its result need not be known:
+    /// [`RunHandle::finished`] returns the untyped value.
     pub(crate) fn of_plan(plan: Arc<Plan>, info: RunInfo, params: Params) -> Self {
         RunRequest { info: Some(info), ..RunRequest::new(Ok(plan), params) }
     }
@@ -374,7 +373,7 @@ impl<T> RunRequest<T> {
         Ok((prepared.plan, prepared.info, prepared.params))
     }
 
-    /// The graph and the parameters that were given.
+    /// The graph and the values of the parameters.
     #[cfg(feature = "testing")]
     pub(crate) fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Params) {
         (self.plan, self.params)
@@ -385,12 +384,12 @@ impl<T> RunRequest<T> {
         self.plan.clone()
     }
 
-    /// The point in time that was asked for.
+    /// The logical date that was set.
     pub(super) fn asked_date(&self) -> Option<Timestamp> {
         self.logical_date
     }
 
-    /// As a task of another run asks for it.
+    /// Turns it into a run that is triggered by a task of another run.
     pub(super) fn triggered(mut self, info: RunInfo, open_recorder: Option<OpenRecorder>) -> Self {
         self.info = Some(info);
         self.open_recorder = self.open_recorder.or(open_recorder);
@@ -443,7 +442,7 @@ impl<T> RunRequest<T> {
         self
     }
 
-    /// Starts from what an earlier part of the run has come to.
+    /// Starts from the restored state of an earlier session of the run.
     pub(crate) fn restored(mut self, restored: Restored) -> Self {
         self.restored = Some(restored);
         self

@@ -56,7 +56,7 @@ pub(crate) struct RunShared {
 pub(crate) struct EngineRef {
     pub(crate) state: Weak<Shared>,
     pub(crate) key: RunKey,
-    /// Weak: what a run leaves behind must not keep the engine alive.
+    /// Weak, so that leftovers of a run do not keep the engine alive.
     pub(crate) engine: WeakEngine,
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Slot {
     pub(super) single: Option<TaskIndex>,
     /// The tasks it has taken, if several.
     pub(super) share: Arc<Mutex<Share>>,
-    /// Whether the task it runs was given up.
+    /// Whether the task it runs was abandoned.
     pub(super) lost: bool,
 }
 

@@ -157,7 +157,7 @@ struct Triggering {
 /// Where a run is.
 enum Found {
     Nowhere,
-    /// It runs in this process, and an event will tell of its end.
+    /// It runs in this process, and an event will report its end.
     Here,
     /// Somebody else runs it.
     Elsewhere,
@@ -231,7 +231,7 @@ impl Triggering {
         })
     }
 
-    /// The run, which has died with its process, to go on with.
+    /// The run to resume, whose process has died.
     async fn resume(&self, run_id: &str) -> Result<RunRequest<()>, TriggerError> {
         let archive = self.archive.as_ref().ok_or(TriggerError::NoRun)?;
         archive.resume(run_id, &self.plan).await.map_err(|source| self.journal(source))
@@ -311,7 +311,7 @@ fn outcome<T: Value>(report: RunReport<T>) -> EndedRun {
     }
 }
 
-/// Runs it at once, on a thread of its own: in a simulated run nothing goes on beside the steps of
+/// Runs it at once, on a thread of its own: in a simulated run nothing happens besides the steps of
 /// the simulation.
 fn simulated<T: Value>(plan: &Plan, request: RunRequest<T>) -> Result<EndedRun, TriggerError> {
     let dag = || plan.id().to_owned();

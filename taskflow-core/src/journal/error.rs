@@ -17,16 +17,16 @@ pub enum JournalError {
     /// No run has this number, id or part of an id.
     #[error("there is no run `{run}`; `runs` lists them")]
     UnknownRun {
-        /// The given name.
+        /// The text that should identify it.
         run: String,
     },
     /// The store has no runs.
     #[error("there are no runs yet")]
     NoRuns,
-    /// Several runs match.
+    /// Several runs go by that name.
     #[error("`{run}` matches several runs: {}; give more of the id, or the number", runs.join(", "))]
     AmbiguousRun {
-        /// The given name.
+        /// The text that should identify it.
         run: String,
         /// Some of the runs.
         runs: Vec<String>,
@@ -47,7 +47,7 @@ pub enum JournalError {
         /// The process, `host:process`.
         by: String,
     },
-    /// Another process has claimed the run in the meantime.
+    /// Another process has taken the run meanwhile.
     #[error("another process has just claimed run `{run}`; check its state and try again")]
     Taken {
         /// The run.
@@ -79,12 +79,12 @@ pub enum JournalError {
     UnknownTask {
         /// The run.
         run: String,
-        /// The given id.
+        /// The text that should identify it.
         task: String,
         /// The most similar id.
         nearest: Option<String>,
     },
-    /// The run cannot be continued with the graph of this program.
+    /// The run cannot be resumed with the graph of this program.
     #[error("run `{run}` cannot be continued with this program: {reason}")]
     Changed {
         /// The run.

@@ -1,4 +1,4 @@
-//! Following a stored run: its history, read once and kept up to date.
+//! Follows a stored run: its history is read once and then updated.
 //!
 //! The protocol:
 //!

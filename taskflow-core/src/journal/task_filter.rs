@@ -19,7 +19,7 @@ use crate::run::TaskState;
 /// let load = TaskFilter::tasks(["load"]);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[must_use = "a pick says what is meant; pass it on"]
+#[must_use = "a filter does nothing until it is passed to an operation"]
 pub struct TaskFilter {
     names: Vec<String>,
     failed: bool,
@@ -33,7 +33,7 @@ impl TaskFilter {
         TaskFilter::default()
     }
 
-    /// These tasks, and the tasks of these groups. A task inside an `each` stands for all its
+    /// These tasks, and the tasks of these groups. A task inside an `each` means all its
     /// elements; `area[3]` is one.
     pub fn tasks(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         TaskFilter { names: names.into_iter().map(Into::into).collect(), ..TaskFilter::default() }

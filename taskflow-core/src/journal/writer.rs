@@ -286,8 +286,8 @@ impl Writer {
         if runs.is_empty() {
             return;
         }
-        // What fails now is repeated at the next look. If the store is gone, the next batch reports
-        // it.
+        // What fails now is repeated at the next check. If the store is gone, the next batch
+        // reports it.
         let _ = self.handle.block_on(self.store.heartbeat());
         self.acknowledge();
         let Ok(requests) = self.handle.block_on(self.store.requests(&runs)) else { return };

@@ -1,4 +1,4 @@
-//! What the machine keeps of each task, join, waiting task, group and mapping.
+//! The state that the machine keeps for each task, join, waiting task, group and mapping.
 
 use std::collections::HashMap;
 

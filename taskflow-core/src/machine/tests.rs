@@ -9,7 +9,7 @@ use crate::task::{Outcome, TriggerRule};
 
 type Ended = Outcome<Option<Box<Elements>>>;
 
-/// A machine, a clock and the commands that nobody has looked at.
+/// A machine, a clock and the commands that were not checked yet.
 struct Run {
     machine: Machine,
     now: Timestamp,

@@ -104,7 +104,7 @@ impl fmt::Display for UnknownFormat {
 
 impl std::error::Error for UnknownFormat {}
 
-/// The plan in a format, ending with a line break. The same plan gives the same text.
+/// The plan in a format, ending with a line break. The same plan always has the same text.
 pub fn render(plan: &Plan, format: Format) -> String {
     let view = View::of(plan);
     match format {

@@ -15,17 +15,18 @@ use crate::value::FileRef;
 /// reordered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Entry {
-    /// A process has taken the run, for the first time or again. What was running before is lost.
+    /// A process has taken the run, for the first time or again. Attempts that were running before
+    /// are lost.
     Session(Box<Session>),
     /// The task is not part of this run.
     Removed { task: TaskIndex },
-    /// The task may run.
+    /// The task is ready to run.
     Scheduled { task: TaskIndex },
-    /// An attempt began.
+    /// An attempt started.
     Started { task: TaskIndex, attempt: u32 },
     /// An attempt succeeded after `took` nanoseconds.
     Succeeded { task: TaskIndex, attempt: u32, took: u64, value: ValueRef },
-    /// An attempt failed; `retry` says when the next one is due, if one is.
+    /// An attempt failed; `retry` is the time of the next one, if there is one.
     Failed { task: TaskIndex, attempt: u32, took: u64, failure: Arc<Failure>, retry: Option<i64> },
     /// The task skipped itself, or was skipped because of `cause`.
     Skipped { task: TaskIndex, attempt: u32, took: u64, reason: Option<Arc<Failure>>, cause: Option<TaskIndex> },
@@ -37,46 +38,46 @@ pub(crate) enum Entry {
     Halted { reason: String, state: RunState },
     /// The run is over.
     Ended { state: RunState },
-    /// Somebody wants these tasks to run again.
+    /// These tasks were cleared and run again.
     Cleared { tasks: Vec<TaskIndex>, by: String, reason: String },
-    /// Somebody says what became of these tasks.
+    /// The state of these tasks was set by hand.
     Marked { tasks: Vec<TaskIndex>, state: TaskState, by: String, reason: String, value: ValueRef },
-    /// The list of an expand node has so many elements: from here on they have numbers.
+    /// The list of an expand node has this many elements; from here on they have numbers.
     Expanded { task: TaskIndex, count: u32 },
     /// An attempt waits after `took` nanoseconds, and holds nothing: a sensor between two pokes, or
     /// a deferred task.
     Waiting { task: TaskIndex, attempt: u32, took: u64, poke: bool, record: Box<WaitRecord> },
-    /// Somebody said that an event has come; its value is JSON. From stores of earlier versions:
-    /// now it is `Happened`.
+    /// An event arrived; its value is JSON. Only in stores of earlier versions, replaced by
+    /// `Happened`.
     Released { key: String, value: String, by: String },
-    /// What people call the elements of the list of an expand node.
+    /// The labels of the elements of an expand node's list.
     Labelled { task: TaskIndex, labels: Vec<String> },
-    /// A group has failed and is tried again, all its tasks, from `due` on. So many of them were in
-    /// which state.
+    /// A group has failed and all of its tasks are retried from `due` on. Counts its tasks by
+    /// state.
     Regrouped { group: String, retry: u32, due: i64, tasks: Vec<TaskIndex>, were: Vec<(TaskState, u32)> },
-    /// The run was not over at its deadline.
+    /// The run missed its deadline.
     DeadlineMissed { due: i64 },
-    /// The run has failed, and is tried again then, for the time that `retry` counts from 1.
+    /// The run has failed and is retried then; `retry` counts from 1.
     TriedAgain { retry: u32, due: i64 },
-    /// These tasks run again, because the run does. So many of them were in which state.
+    /// These tasks run again with their run. Counts them by state.
     Again { tasks: Vec<TaskIndex>, were: Vec<(TaskState, u32)> },
-    /// An event has come; its value is JSON. Who said so, and why.
+    /// An event arrived: its value as JSON, who sent it, and why.
     Happened { key: String, value: String, by: String, reason: String },
-    /// A task has said where something is to be found.
+    /// A task has added a link.
     Linked { task: TaskIndex, attempt: u32, name: String, url: String },
     /// A task has pushed a named value of this type.
     Pushed { task: TaskIndex, attempt: u32, key: String, ty: String, value: ValueRef },
-    /// A task has kept a text under a key, for its own later calls and attempts.
+    /// A task has stored task state under a key, for its own later calls and attempts.
     TaskStateSet { task: TaskIndex, key: String, text: String },
 }
 
 /// What a task waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WaitRecord {
-    /// When it first began to wait.
+    /// When it first started to wait.
     #[serde(with = "in_nanos")]
     pub(crate) since: Timestamp,
-    /// How often it has waited, this time included.
+    /// How often it has waited, including this time.
     pub(crate) count: u32,
     /// The time that it waits for.
     #[serde(with = "maybe_in_nanos")]
@@ -115,12 +116,12 @@ mod maybe_in_nanos {
     }
 }
 
-/// What is known of a process that drives a run.
+/// A process that drives a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Session {
     /// Where it ran: `host:process`.
     pub(crate) worker: String,
-    /// Which build of the program it was.
+    /// The build of its program.
     pub(crate) build: String,
     /// The fencing token: counts the processes that have had the run. Only the last one can write.
     pub(crate) token: u64,
@@ -142,7 +143,7 @@ pub(crate) enum ValueRef {
     File(FileRef),
 }
 
-/// How much time an attempt took, as it is stored.
+/// The stored form of the duration of an attempt.
 pub(crate) fn nanos(took: Duration) -> u64 {
     u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -23,7 +23,7 @@ pub enum TaskState {
     Success,
     /// Failed, and no retry is left or would help.
     Failed,
-    /// Not run because it said so itself, or an upstream was skipped, or `fail_fast` ended the run.
+    /// Not run because it skipped itself, an upstream was skipped, or `fail_fast` ended the run.
     Skipped,
     /// Not run because an upstream failed.
     UpstreamFailed,
@@ -31,7 +31,7 @@ pub enum TaskState {
     Cancelled,
     /// Not part of this run.
     Removed,
-    /// A sensor that has not found what it looks for, until its next poke.
+    /// A sensor between two pokes, whose condition is not met yet.
     UpForReschedule,
     /// Waits for a time or an event, and holds no slot.
     Deferred,
@@ -42,11 +42,11 @@ pub enum TaskState {
 pub(crate) enum Transition {
     /// Its upstreams let it run, or the wait before a retry is over.
     Schedule,
-    /// It was given a slot and a worker.
+    /// It got a slot and a worker.
     Start,
     /// Its attempt returned a value.
     Succeed,
-    /// Its attempt failed for good.
+    /// Its attempt failed and is not retried.
     Fail,
     /// Its attempt failed and another one follows.
     Retry,
@@ -65,8 +65,8 @@ pub(crate) enum Transition {
 }
 
 impl TaskState {
-    /// The state after `transition`, or `None` where that cannot happen. The one place that says
-    /// what is legal.
+    /// The state after `transition`, or `None` if that cannot happen. The only definition of the
+    /// legal transitions.
     pub(crate) const fn after(self, transition: Transition) -> Option<TaskState> {
         use {TaskState as S, Transition as T};
         match (self, transition) {
@@ -119,10 +119,10 @@ pub enum RunState {
     /// Under way.
     #[default]
     Running,
-    /// Every task that nothing depends on succeeded or was skipped: Airflow's rule. A failure that
-    /// some task downstream dealt with does not fail the run.
+    /// Every leaf task succeeded or was skipped: Airflow's rule. A failure that a downstream task
+    /// handled does not fail the run.
     Success,
-    /// A task that nothing depends on failed, or `fail_fast` or the time limit ended the run.
+    /// A leaf task failed, or `fail_fast` or the time limit ended the run.
     Failed,
     /// Ended early by request.
     Cancelled,

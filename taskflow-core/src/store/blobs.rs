@@ -1,6 +1,6 @@
 //! The large parts of runs, outside the store: values, logs, artifacts.
 //!
-//! A store keeps small rows. What is larger lies in a [`BlobStore`]:
+//! A store holds small rows. Larger values are in a [`BlobStore`]:
 //!
 //! - *Values* above the inline limit are blobs, named after their content: [`FileRef`] is the
 //!   SHA-256 and the length. Putting a value twice is harmless, and a damaged blob cannot pass for

@@ -1,4 +1,4 @@
-//! The truth table of the trigger rules, written down from the research and not from the code.
+//! The truth table of the trigger rules, derived from Airflow and not from the code.
 
 use taskflow::TriggerRule;
 

@@ -1,5 +1,5 @@
-//! A cluster of a real Spark on loopback: a master with its REST server, and two workers of one
-//! core each.
+//! A real Spark cluster on loopback: a master with its REST server, and two workers with one core
+//! each.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -109,9 +109,9 @@ impl Drop for Cluster {
     }
 }
 
-/// What a master says last, when it starts.
+/// The last line that a master logs when it starts.
 const READY: &str = "Started REST server for submitting applications on ";
-/// What a worker says last.
+/// The last line that a worker logs when it starts.
 const REGISTERED: &str = "Successfully registered with master ";
 
 fn start_master(spark: &Spark, folder: &Path, rest_port: u16, port: u16, ui_port: u16) -> Daemon {

@@ -1,4 +1,4 @@
-//! A process of Spark that runs in the background of a test, and ends with it.
+//! A Spark process in the background of a test, which ends with it.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;

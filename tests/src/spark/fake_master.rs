@@ -1,5 +1,5 @@
-//! A master of Spark that is none: its REST server, its pages and those of a worker, with what a
-//! test wants to go wrong.
+//! A fake Spark master: its REST server, its web UI and that of a worker, with the faults that a
+//! test wants.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ pub struct Cluster {
     pub life: Vec<&'static str>,
     /// Answers in the place of its own: to requests whose path begins so.
     pub instead: VecDeque<(&'static str, Answer)>,
-    /// What it says when it has taken a submission, in the place of its own answer.
+    /// The response to an accepted submission, instead of the usual one.
     pub says: Option<Answer>,
     /// Whether killing does nothing.
     pub immortal: bool,

@@ -1,4 +1,4 @@
-//! A Spark whose programs a test writes: small scripts.
+//! A fake Spark installation whose programs are small scripts of a test.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;

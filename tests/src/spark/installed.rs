@@ -1,9 +1,9 @@
-//! The Spark that is installed for the tests.
+//! The Spark installation of the tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What every Java of a test is told by `JAVA_TOOL_OPTIONS`.
+/// The `JAVA_TOOL_OPTIONS` of every Java process of a test.
 pub fn java(folder: &Path) -> String {
     // Most of the work of one that lives so short is compiling what it runs. What it leaves goes
     // away with the folder.

@@ -1,4 +1,4 @@
-//! A web server whose answers a test gives.
+//! A web server whose responses the test provides.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -64,7 +64,7 @@ impl Server {
 }
 
 fn serve(mut socket: TcpStream, requests: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Answer) {
-    // A connection that brings nothing only wanted to know whether somebody is here.
+    // A connection without a request only checks whether the port is open.
     let Some(request) = read(&mut socket) else { return };
     locked(requests).push(request.clone());
     let (status, body) = match answer(&request) {

@@ -1,5 +1,4 @@
-//! What must hold of a run whose processes die or cannot write, from one to the next and at its
-//! end.
+//! Invariants of a run whose processes die or cannot write, between processes and at its end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{LazyLock, Mutex};
@@ -12,9 +11,9 @@ use crate::common::locked;
 /// A run that is interrupted, and what is known of it.
 pub struct Story {
     pub place: Place,
-    /// What an undisturbed run comes to.
+    /// The outcome of an undisturbed run.
     expected: String,
-    /// What the history said when the last process had died.
+    /// The history after the death of the last process.
     before: Option<Look>,
     /// How many effects there were then.
     effects: usize,
@@ -66,7 +65,7 @@ impl Story {
             assert_eq!(told["history"]["tasks"][id]["state"], task.state.name());
             assert_eq!(told["history"]["tasks"][id]["value"], serde_json::json!(task.value));
         }
-        // The report of the last process, if it had something to do, says what the history says.
+        // The report of the last process, if it had anything to do, matches the history.
         if !told["report"].is_null() {
             assert_eq!(told["report"]["state"], told["history"]["state"]);
             for (id, of_history) in told["history"]["tasks"].as_object().expect("tasks") {
@@ -89,7 +88,7 @@ impl Story {
     }
 }
 
-/// What an undisturbed run of this seed comes to.
+/// The outcome of an undisturbed run of this seed.
 fn expected(seed: u64, repeat: &str) -> String {
     static KNOWN: LazyLock<Mutex<HashMap<u64, String>>> = LazyLock::new(Mutex::default);
     if let Some(known) = locked(&KNOWN).get(&seed) {

@@ -5,8 +5,8 @@ use super::{Branch, InArm};
 use crate::dag::output::Output;
 use crate::value::Value;
 
-/// Runs one of two parts of the graph: that of `body` when the condition holds, that of
-/// [`When::otherwise`] when not.
+/// Runs one of two parts of the graph: that of `body` if the condition is true, that of
+/// [`When::otherwise`] if it is false.
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -20,9 +20,9 @@ use crate::value::Value;
 /// # assert_eq!(daily::run().wait().unwrap().result(), Some(&6));
 /// ```
 ///
-/// The condition is an output: it is known when the graph runs. Both bodies are called while it is
-/// drawn. What they draw is skipped if it is on the other side. For a condition that is known while
-/// drawing there is Rust's `if`.
+/// The condition is an output, known only while the graph runs. Both bodies are called when the
+/// graph is built; the tasks of the side that is not taken are skipped. If the condition is known
+/// when the graph is built, use Rust's `if`.
 #[track_caller]
 pub fn when<T: Value>(condition: Output<bool>, body: impl FnOnce() -> Output<T>) -> When<T> {
     let branch = branch(condition);
@@ -32,15 +32,14 @@ pub fn when<T: Value>(condition: Output<bool>, body: impl FnOnce() -> Output<T>)
 
 /// The first half of a branch on a condition.
 #[derive(Debug)]
-#[must_use = "say what is to happen otherwise: `.otherwise(|| ..)`; if nothing is, it is `only_if(condition, || ..)`"]
+#[must_use = "it has no other side yet: add `.otherwise(|| ..)`, or use `only_if(condition, || ..)`"]
 pub struct When<T> {
     branch: Branch<bool>,
     result: Output<T>,
 }
 
 impl<T: Value> When<T> {
-    /// The part that runs when the condition does not hold. What comes out is the value of the side
-    /// that ran.
+    /// The part that runs if the condition is false. Returns the value of the side that ran.
     #[track_caller]
     pub fn otherwise(self, body: impl FnOnce() -> Output<T>) -> Output<T> {
         let other = side(&self.branch, 1, body);
@@ -48,10 +47,10 @@ impl<T: Value> When<T> {
     }
 }
 
-/// Runs a part of the graph only if the condition holds: Airflow's short circuit.
+/// Runs a part of the graph only if the condition is true: Airflow's short circuit.
 ///
-/// What `body` draws is skipped otherwise, and so is what needs its values; an `Option<T>`
-/// downstream receives `None`.
+/// Otherwise the tasks of `body` are skipped, and so are tasks that need their values; a downstream
+/// `Option<T>` receives `None`.
 ///
 /// ```
 /// # use taskflow::prelude::*;
@@ -65,8 +64,8 @@ impl<T: Value> When<T> {
 /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "None");
 /// ```
 ///
-/// `body` may give anything: an output, a tuple of outputs, nothing. A value that it did not make
-/// itself is not skipped.
+/// `body` may return anything: an output, a tuple of outputs, nothing. An output from outside
+/// `body` is not skipped.
 #[track_caller]
 pub fn only_if<R>(condition: Output<bool>, body: impl FnOnce() -> R) -> R {
     side(&branch(condition), 0, body)
@@ -79,7 +78,7 @@ fn branch(condition: Output<bool>) -> Branch<bool> {
 
 #[track_caller]
 fn side<R>(branch: &Branch<bool>, place: u32, body: impl FnOnce() -> R) -> R {
-    // Which side it is has been told by the choice.
+    // The choice already determines the side, so there is nothing to extract.
     let arm = branch.arm(place, |_| Some(()));
     let _inside: InArm = arm.enter();
     body()

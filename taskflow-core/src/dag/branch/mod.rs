@@ -1,15 +1,14 @@
-//! Branches: parts of a graph that run or are skipped by what a task returned.
+//! Branches: parts of a graph that run or are skipped depending on the value of a task.
 //!
-//! 1. Each arm of a branch is a node of its own, below the task that decides: `route.Small`. It
-//!    gives what the variant holds when its arm is the one that was taken, and skips itself
-//!    otherwise.
-//! 2. What is drawn inside an arm runs only if that node succeeds. Most of it takes something from
-//!    there anyway. What does not gets a *gate*: an edge without a value, under `all_success`,
+//! 1. Each arm of a branch is a node, downstream of the task that decides: `route.Small`. If its
+//!    arm is taken it returns the content of the variant, otherwise it skips itself.
+//! 2. The nodes inside an arm run only if the node of the arm succeeds. Most of them have an edge
+//!    from it anyway. The others get a *gate*: an edge without a value, under `all_success`,
 //!    whatever the rule of the node's other upstreams is.
-//! 3. The value of the whole is a last node, `route.joined`, which takes the result of the arm that
-//!    was taken.
+//! 3. The value of the branch is that of a last node, `route.joined`, which takes the result of the
+//!    arm that was taken.
 //!
-//! All of these are task instances as others are: stored, shown, explained, cleared.
+//! All of these are ordinary task instances: stored, shown, explained, cleared.
 
 mod condition;
 mod nodes;
@@ -36,13 +35,13 @@ pub struct Branch<V> {
     arms: RefCell<Vec<Handle>>,
 }
 
-/// An arm of a branch: the node that gives what its variant holds.
+/// An arm of a branch: the node that returns the content of its variant.
 #[derive(Debug)]
 pub struct Arm<P> {
     output: Output<P>,
 }
 
-/// As long as it lives, what is drawn belongs to an arm.
+/// While it is alive, new nodes belong to the arm.
 #[derive(Debug)]
 #[must_use = "it marks a scope"]
 pub struct InArm {
@@ -51,12 +50,12 @@ pub struct InArm {
 }
 
 impl<V: Value> Branch<V> {
-    /// A branch on a value; `choose` tells which of the arms is taken, as a place among `labels`.
+    /// A branch on a value; `choose` returns the arm that is taken, as an index into `labels`.
     pub fn new(on: Output<V>, labels: &'static [&'static str], choose: fn(&V) -> u32) -> Self {
         Branch { on, labels, choose, not_taken: NotTaken::Branch, arms: RefCell::default() }
     }
 
-    /// Draws the node of the arm at `place`; `take` gets out of the value what the arm binds.
+    /// Adds the node of the arm at `place`; `take` extracts from the value what the arm binds.
     #[track_caller]
     pub fn arm<P: Value>(&self, place: u32, take: fn(&V) -> Option<P>) -> Arm<P> {
         let Branch { labels, choose, not_taken, .. } = *self;
@@ -76,8 +75,8 @@ impl<V: Value> Branch<V> {
         let arms = self.arms.into_inner();
         let inside = |(arm, result): (Handle, Output<T>)| match builder::is_in_arm(arm, result.handle()) {
             true => result.handle(),
-            // A value from elsewhere is there whatever is decided; below the arm it is there only
-            // if the arm is taken.
+            // A value from outside the arm exists whatever is decided; passed on inside the arm, it
+            // exists only if the arm is taken.
             false => {
                 let _inside = builder::enter(Some(arm));
                 builder::add_built_in(nodes::pass::<T>(), [result.into_arg()], (arm.source, "value"), at)
@@ -90,22 +89,22 @@ impl<V: Value> Branch<V> {
 }
 
 impl<P: Value> Arm<P> {
-    /// Draws inside the arm until the guard is dropped.
+    /// New nodes belong to the arm until the guard is dropped.
     pub fn enter(&self) -> InArm {
         builder::enter(Some(self.output.handle()))
     }
 
-    /// What an arm binds that binds one thing.
+    /// The value of an arm that binds a single value.
     pub fn output(&self) -> Output<P> {
         self.output
     }
 
-    /// One of several things that an arm binds.
+    /// One of several values that an arm binds.
     pub fn item<U: Value + Clone>(&self, place: usize, part: fn(&P) -> &U) -> Output<U> {
         super::projection::item(self.output, place, part)
     }
 
-    /// The result of an arm in which nothing is to be done.
+    /// The result of an arm without tasks.
     pub fn nothing(&self) -> Output<()> {
         self.output.map(|_: &P| ())
     }

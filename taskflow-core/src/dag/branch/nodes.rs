@@ -1,12 +1,12 @@
-//! The tasks that a branch is made of.
+//! The internal tasks of a branch.
 
 use std::sync::Arc;
 
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef, pass_on};
 use crate::value::{TypeInfo, Value};
 
-/// Which arm it is, and how to tell: the constant that the node of an arm takes. In pictures and in
-/// the hash it is the name of the arm.
+/// The constant that the node of an arm takes: which arm it is, and how to decide whether it is
+/// taken. Pictures and the structural hash contain only its label.
 pub(super) struct Case<V, P> {
     pub(super) place: u32,
     pub(super) labels: &'static [&'static str],
@@ -15,21 +15,21 @@ pub(super) struct Case<V, P> {
     pub(super) not_taken: NotTaken,
 }
 
-/// How the skip of an arm is explained.
+/// How the reason of an arm's skip is worded.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum NotTaken {
     Branch,
     Condition,
 }
 
-/// Generic functions cannot have statics; the constants of a generic type serve instead.
+/// The constants of a generic type replace the statics that generic functions cannot have.
 struct ArmOf<V, P>(V, P);
 struct Of<T>(T);
 
 impl<V: Value, P: Value> ArmOf<V, P> {
     const DEF: &'static TaskDef = &TaskDef {
         id: "arm",
-        doc: "An arm of a branch: gives what the value holds if this arm is taken, and is skipped if another one is.",
+        doc: "An arm of a branch: returns the content of the variant if this arm is taken, and is skipped otherwise.",
         inputs: &[
             InputDef { name: "on", ty: TypeInfo::of::<V>() },
             InputDef { name: "arm", ty: TypeInfo::of::<&'static str>() },
@@ -51,7 +51,7 @@ impl<T: Value> Of<T> {
     };
     const PASS: &'static TaskDef = &TaskDef {
         id: "pass",
-        doc: "Passes a value on that an arm of a branch gives and does not make.",
+        doc: "Passes on a value that an arm of a branch returns but does not compute.",
         inputs: &[InputDef { name: "value", ty: TypeInfo::of::<T>() }],
         output: TypeInfo::of_value::<T>(),
         body: Body::Sync(pass_on),

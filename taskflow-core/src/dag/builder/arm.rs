@@ -1,4 +1,4 @@
-//! Arms of branches: what is drawn inside one runs only if it is taken.
+//! Arms of branches: nodes inside an arm run only if it is taken.
 
 use super::{Draft, Gate, Handle, with_draft};
 use crate::dag::branch::InArm;

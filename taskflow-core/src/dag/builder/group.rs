@@ -9,7 +9,7 @@ use crate::dag::error::BuildError;
 use crate::dag::plan::{GroupIndex, NodeIndex};
 use crate::task::TriggerRule;
 
-/// What somebody wants of a group.
+/// The options of a group.
 pub(in crate::dag) struct GroupWish {
     pub(in crate::dag) name: String,
     pub(in crate::dag) concurrency: Option<u32>,

@@ -28,7 +28,7 @@ pub(in crate::dag) struct MappingDraft {
 
 /// A mapping whose template is being drawn, until this is dropped.
 pub(in crate::dag) struct OpenMapping {
-    /// The expand node: inside the template it stands for one element.
+    /// The expand node: inside the template it represents one element.
     pub(in crate::dag) expand: Handle,
     pub(in crate::dag) mapping: MappingIndex,
     outer: Option<MappingIndex>,
@@ -79,7 +79,7 @@ pub(in crate::dag) fn with_mapping(
     });
 }
 
-/// Sets the executor of the tasks in a template that can have one and say nothing of their own.
+/// Sets the executor of the tasks in a template that can run on one and have none of their own.
 pub(in crate::dag) fn put_elements_on(
     node: Handle,
     mapping: MappingIndex,
@@ -95,7 +95,7 @@ pub(in crate::dag) fn put_elements_on(
         for node in nodes.iter_mut() {
             let inside = std::iter::successors(node.mapping, outer).any(|inner| inner == mapping);
             let said = node.options.as_deref().and_then(|options| options.executor).or(node.def.options.executor);
-            // What cannot be written down is told of when the graph is frozen.
+            // Tasks with unserializable values are reported when the graph is frozen.
             if inside && said.is_none() && matches!(Fitness::of(node.def), Fitness::Can | Fitness::Unwritten) {
                 node.options_mut().executor = Some(executor);
             }
@@ -124,14 +124,14 @@ pub(in crate::dag) fn reopen_mapping(
 }
 
 impl Draft {
-    /// Reports what an argument of a new node takes and cannot have.
+    /// Reports arguments of a new node that it cannot take.
     pub(super) fn check(&mut self, arg: &ArgDraft, at: SourceLocation) {
         let (from, mapped) = (arg.handles(), matches!(arg, ArgDraft::Mapped { .. }));
         if from.iter().any(|handle| handle.scope != self.scope) {
             return self.errors.push(BuildError::ForeignOutput { at });
         }
         for node in from.iter().filter_map(|handle| handle.source.as_task()) {
-            // An expand node stands for one element, and that is inside.
+            // The value of an expand node is one element, which is inside.
             let NodeDraft { mapping: own, expands: element_of, .. } = self.nodes[node];
             let fits = if mapped {
                 own.is_some_and(|own| !self.is_inside(own) && self.sees(self.mappings[own].parent))

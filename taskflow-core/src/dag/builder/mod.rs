@@ -1,9 +1,9 @@
 //! The graph under construction.
 //!
-//! One builder a thread: [`trace`] opens it, the calls inside the traced function add to it, and it
-//! is taken out again when the function returns. Traces may nest (a DAG's function that asks for
-//! the plan of another); each has its own scope number, by which a handle of another graph is
-//! recognised.
+//! Each thread has a stack of builders: [`trace`] pushes one, the calls inside the traced function
+//! add to it, and it is popped when the function returns. Traces may nest (a DAG's function that
+//! asks for the plan of another); each has its own scope number, by which a handle of another graph
+//! is recognised.
 
 mod arm;
 mod group;
@@ -32,7 +32,7 @@ use super::projection::Step;
 use crate::base::index::IndexVec;
 use crate::task::{SensorOptions, SourceLocation, TaskDef, TaskOptions, TriggerRule, Waiting};
 
-/// Which value of which graph an [`Output`] stands for.
+/// The value that an [`Output`] represents, and its graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Handle {
     pub(super) scope: u32,
@@ -153,7 +153,7 @@ thread_local! {
     static OPEN: RefCell<Vec<Draft>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `function` with a builder for its calls.
+/// Runs `function` with a new builder for its calls.
 pub(super) fn trace<R>(
     dag: Option<*const DagDef>,
     params: Vec<&'static str>,
@@ -207,20 +207,20 @@ fn with_draft<R>(change: impl FnOnce(&mut Draft) -> R) -> Option<R> {
 ///
 /// # Panics
 ///
-/// Outside a `#[dag]` function, with the place of the call and the way out.
+/// Outside a `#[dag]` function, with the location of the call and what to do instead.
 #[doc(hidden)]
 #[track_caller]
 pub fn add_task<T, const N: usize>(def: &'static TaskDef, args: [Arg; N]) -> Output<T> {
     match add_node(def, &mut args.into_iter(), Location::caller()) {
         Some(handle) => Output::new(handle),
         None if def.module == TaskDef::TRIGGER => panic!(
-            "`{id}::trigger(..)` draws a node of a graph: it goes inside a `#[dag]` function; inside a task it is \
+            "`{id}::trigger(..)` was called outside a `#[dag]` function, where it would add a node; inside a task, use \
              `ctx.trigger({id}::run(..)).await`, and elsewhere `{id}::run(..).await`",
             id = def.id,
         ),
         None => panic!(
             "the task `{id}` was called outside a `#[dag]` function; \
-             to run the function itself, in a unit test say, call `{id}::call(..)`",
+             to run the function itself, for example in a unit test, call `{id}::call(..)`",
             id = def.id,
         ),
     }
@@ -265,7 +265,7 @@ fn add_node(
     })
 }
 
-/// Adds a node of a task of taskflow's own. Its id is that of `base`, a dot and `label`.
+/// Adds a node of a built-in task. Its id is that of `base`, a dot and `label`.
 ///
 /// # Panics
 ///
@@ -278,15 +278,15 @@ pub(super) fn add_built_in<const N: usize>(
     at: &'static Location<'static>,
 ) -> Handle {
     let Some(handle) = add_node(def, &mut args.into_iter(), at) else {
-        panic!("`branch!`, `when`, `only_if` and `each` draw parts of a graph: they go inside a `#[dag]` function");
+        panic!("`branch!`, `when`, `only_if` and `each` add nodes to a graph: call them inside a `#[dag]` function");
     };
     with_draft(|draft| draft.named.extend(handle.source.as_task().map(|node| Named { node, base, label })));
     handle
 }
 
-/// A handle of what `step` makes of the value of `handle`.
+/// The handle of the value of `handle` after the projection `step`.
 pub(super) fn add_projection(handle: Handle, step: Step) -> Handle {
-    /// The scope of no graph: whoever uses a handle of it is told that it is of another one.
+    /// The scope of no graph: using a handle of it is reported as using one of another graph.
     const NOWHERE: u32 = u32::MAX;
 
     OPEN.with_borrow_mut(|open| {
@@ -306,7 +306,7 @@ pub(super) fn with_node(handle: Handle, at: &'static Location<'static>, change: 
     });
 }
 
-/// As [`with_node`], for the options that only a sensor has.
+/// Like [`with_node`], for options of sensors.
 pub(super) fn with_sensor(
     handle: Handle,
     at: &'static Location<'static>,

@@ -231,7 +231,7 @@ impl Freezer<'_> {
     }
 }
 
-/// The arguments of all nodes, as the plan keeps them.
+/// The arguments of all nodes, in the form of the plan.
 #[derive(Default)]
 struct Arguments {
     cells: Vec<ArgCell>,

@@ -58,7 +58,7 @@ pub(super) fn teardowns(draft: &Draft) -> Vec<(NodeIndex, NodeIndex)> {
     teardowns
 }
 
-/// The scopes as the plan keeps them.
+/// The scopes in the form of the plan.
 pub(super) fn plans(draft: &Draft) -> Vec<ScopePlan> {
     let of = |scope: &ScopeDraft| {
         let ScopeDraft { setup, body, teardown } = scope.clone();

@@ -49,7 +49,7 @@ macro_rules! node_options {
             waiting: Waiting = |call| call.waiting, hash(always), show(0: waiting);
             /// The callbacks to notify.
             callbacks: Callbacks = |call| call.options.callbacks, hash(if_any), show(10: callbacks);
-            /// How often and how long it looks, if it is a sensor.
+            /// How often and how long it pokes, if it is a sensor.
             sensor: Option<SensorPolicy> = |call| {
                 (call.waiting == Waiting::Sensor).then(|| SensorPolicy::of(call.options.sensor))
             }, hash(always), show(3: sensor);

@@ -56,7 +56,7 @@ pub enum EdgeKind {
 }
 
 impl EdgeKind {
-    /// The trigger rule that the type of the parameter stands for.
+    /// The trigger rule that the type of the parameter implies.
     pub fn rule(self) -> TriggerRule {
         match self {
             EdgeKind::Required => TriggerRule::AllSuccess,

@@ -24,9 +24,9 @@ pub(super) struct Driver<'w> {
     pub(super) now: Timestamp,
     pub(super) running: Vec<Running>,
     pub(super) futures: Futures,
-    /// Async attempts may have come further since they were last looked at.
+    /// Async attempts may have progressed since they were last polled.
     pub(super) stirred: bool,
-    /// When what is being stored is, and its last entry.
+    /// When the current commit is stored, and its last entry.
     pub(super) storing: Option<(Timestamp, u64)>,
     /// The last entry that is stored.
     pub(super) stored: u64,
@@ -35,7 +35,7 @@ pub(super) struct Driver<'w> {
     pub(super) unused: Vec<AnyValue>,
 }
 
-/// An attempt under way.
+/// A running attempt.
 pub(super) struct Running {
     pub(super) place: Instance,
     pub(super) attempt: u32,
@@ -58,7 +58,7 @@ enum Step {
     Finish(usize),
     Start,
     Store,
-    /// Callbacks are told.
+    /// Notifications are delivered.
     Tell,
     Deadline,
 }
@@ -114,7 +114,7 @@ impl Driver<'_> {
         ended
     }
 
-    /// An async attempt has come to its end, and can be reported.
+    /// An async attempt has ended and can be reported.
     fn came(&mut self, (task, attempt, outcome): Ended) {
         let is_it = |running: &&mut Running| running.place.task == task && running.attempt == attempt;
         if let Some(running) = self.running.iter_mut().find(is_it) {
@@ -123,7 +123,7 @@ impl Driver<'_> {
         self.run.take_early();
     }
 
-    /// Makes one of the steps that are possible now, if any is.
+    /// Executes one of the steps that are possible now; returns whether there was one.
     fn make_a_step(&mut self) -> bool {
         let due = |running: &Running| matches!(running.ends, Ends::At(at, _) if at <= self.now);
         let finished = (0..self.running.len()).filter(|&place| due(&self.running[place])).map(Step::Finish);
@@ -153,7 +153,7 @@ impl Driver<'_> {
                 Step::Store => self.store(),
                 Step::Tell => self.deliver_all(),
                 Step::Deadline => self.send(Input::TimeReached),
-                // Whether anything can start shows when it is tried.
+                // Only the attempt shows whether anything can start.
                 Step::Start if self.start() => {}
                 Step::Start => continue,
             }
@@ -162,7 +162,7 @@ impl Driver<'_> {
         false
     }
 
-    /// Takes what is recorded, or stores what was taken.
+    /// Takes the recorded entries, or stores those that were taken.
     fn store(&mut self) {
         let (due, last) =
             self.storing.take().unwrap_or_else(|| (self.now + self.world.take_batch(), self.run.held.recorded));
@@ -191,7 +191,7 @@ impl Driver<'_> {
         self.over |= self.run.held.end.is_some_and(|end| end <= last);
     }
 
-    /// Nothing more can be stored: the run ends, as far as this process is concerned.
+    /// Nothing more can be stored: the session of this process ends.
     fn cannot_store(&mut self, reason: &str) {
         self.run.held.given_up = true;
         self.run.machine.interrupt(reason);
@@ -202,7 +202,7 @@ impl Driver<'_> {
         self.send(Input::Halt { reason: reason.to_owned(), state: RunState::Interrupted });
     }
 
-    /// Lets time pass until a step is possible; whether one ever will be.
+    /// Lets time pass until a step is possible; returns whether one ever will be.
     fn pass_time(&mut self) -> bool {
         let ends = self.running.iter().filter_map(|running| match running.ends {
             Ends::At(at, _) => Some(at),

@@ -11,23 +11,23 @@ use crate::engine::attempt::{StartPermit, call_async};
 use crate::run::TaskIndex;
 use crate::task::{Outcome, TaskContext};
 
-/// How async attempts are run.
+/// How async attempts run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asyncs {
-    /// One after the other, each to its end at once; they wait in real time, and no virtual time
+    /// One after the other, each immediately to its end. They wait in real time; no virtual time
     /// passes.
     AtOnce,
-    /// Side by side, on a clock that moves only when nothing else can happen.
+    /// Concurrently, on a clock that advances only when nothing else can happen.
     #[cfg(feature = "testing")]
     Virtual,
 }
 
-/// An async attempt that has ended: its task, its number, what it gave.
+/// An async attempt that has ended: its task, its number, its outcome.
 pub(super) type Ended = (TaskIndex, u32, Outcome);
 
 pub(super) struct Futures {
     how: Asyncs,
-    /// Made for the first attempt that needs it.
+    /// Created for the first attempt that needs it.
     runtime: Option<Runtime>,
     sender: UnboundedSender<Ended>,
     ended: UnboundedReceiver<Ended>,
@@ -39,7 +39,7 @@ impl Futures {
         Futures { how, runtime: None, sender, ended }
     }
 
-    /// Makes the runtime, so that starting attempts cannot fail.
+    /// Creates the runtime, so that starting attempts cannot fail.
     pub(super) fn prepare(&mut self) -> std::io::Result<()> {
         let mut builder = Builder::new_current_thread();
         builder.enable_all();
@@ -49,7 +49,7 @@ impl Futures {
         Ok(())
     }
 
-    /// Starts an attempt. One that is run at once has ended when this returns.
+    /// Starts an attempt. With [`Asyncs::AtOnce`] it has ended when this returns.
     pub(super) fn start(
         &self,
         grant: StartPermit,
@@ -64,7 +64,7 @@ impl Futures {
                 tokio::time::sleep(takes).await;
             }
             let judged = call_async(grant, context).await;
-            // Who does not listen any more has forgotten the attempt.
+            // A closed receiver means that the attempt was abandoned.
             let _ = sender.send((task, attempt, judged));
         };
         let called = called.instrument(span);
@@ -75,9 +75,9 @@ impl Futures {
         Some(runtime.spawn(called).abort_handle())
     }
 
-    /// Lets attempts go as far as they come without waiting; an attempt that ends.
+    /// Polls the attempts without letting time pass; returns one that has ended.
     pub(super) fn poll(&mut self) -> Option<Ended> {
-        /// An attempt may wake others of its own making a few times before it ends.
+        /// An attempt may wake futures that it has spawned a few times before it ends.
         const TURNS: u32 = 3;
 
         if let Ok(ended) = self.ended.try_recv() {
@@ -93,10 +93,10 @@ impl Futures {
         self.ended.try_recv().ok()
     }
 
-    /// Lets virtual time pass until an attempt ends, for at most so long; how long it was, and what
-    /// ended.
+    /// Lets virtual time pass until an attempt ends, for at most this long; returns the time that
+    /// passed and the attempt that ended.
     pub(super) fn wait(&mut self, most: Option<Duration>) -> (Duration, Option<Ended>) {
-        /// When nothing but this is left to wait for, nothing will ever come.
+        /// If nothing else is left to wait for, nothing will ever happen.
         const FOREVER: Duration = Duration::from_secs(1000 * 365 * 86400);
 
         let Futures { runtime: Some(runtime), ended, .. } = self else { return (most.unwrap_or_default(), None) };
@@ -114,7 +114,7 @@ impl Futures {
 impl Drop for Futures {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // What is still running was given up; nobody waits for it.
+            // Futures that are still running were abandoned.
             runtime.shutdown_background();
         }
     }

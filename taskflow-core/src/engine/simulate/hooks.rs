@@ -1,4 +1,4 @@
-//! What a simulated run is left to: who chooses, who stands in for tasks, what goes wrong.
+//! The hooks of a simulated run: they choose steps, replace tasks and inject faults.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,56 +9,56 @@ use crate::run::Event;
 use crate::task::{Inputs, Produced, TaskContext, TaskDef};
 use crate::value::AnyValue;
 
-/// The host of a simulated run. What is not overridden is the calmest that there can be.
+/// The hooks of a simulated run. The defaults change nothing and inject no faults.
 pub(crate) trait SimHooks {
-    /// Which of `count` possible things comes next: below `count`, which is not 0.
+    /// Chooses one of `count` possible steps. `count` is not 0; the result is below it.
     fn choose(&mut self, _count: usize) -> usize {
         0
     }
 
-    /// How an attempt goes that is about to start.
+    /// Returns the behaviour of an attempt that is about to start.
     fn part(&mut self, _attempt: &Starting<'_>) -> Part {
         Part::default()
     }
 
-    /// What comes from outside before the next step.
+    /// Returns an interference before the next step.
     fn interfere(&mut self, _now: Timestamp) -> Option<Interference> {
         None
     }
 
-    /// When it will interfere if nothing else happens before.
+    /// When it will interfere, if nothing else happens before.
     fn interferes_at(&self) -> Option<Timestamp> {
         None
     }
 
-    /// A transition; `task` is the id of the task instance, and nothing for one of the run.
+    /// Called for each transition; `task` is the id of the task instance, or empty for the run.
     fn saw(&mut self, _event: &Event, _task: &str) {}
 
-    /// A task has succeeded with this value.
+    /// Called when a task has succeeded, with its value.
     fn made(&mut self, _task: &str, _value: &AnyValue) {}
 
-    /// Whether callbacks are told before anything else happens.
+    /// Whether notifications are delivered before anything else happens.
     fn tells_at_once(&self) -> bool {
         true
     }
 
-    /// A callback is to be told something.
+    /// Delivers a notification.
     fn tell(&mut self, _now: Timestamp, pending: PendingCallback) {
-        // Nobody tries again what fails here.
+        // A failed delivery is not retried here.
         let _ = pending.deliver();
     }
 
-    /// Whether what is recorded is stored before anything else happens.
+    /// Whether recorded entries are stored before anything else happens.
     fn stores_at_once(&self) -> bool {
         false
     }
 
-    /// Takes what was recorded and is not stored, and says how long storing it takes.
+    /// Takes the recorded entries that are not stored, and returns how long storing them takes.
     fn take_batch(&mut self) -> Duration {
         Duration::ZERO
     }
 
-    /// Stores what was taken.
+    /// Stores the entries that were taken.
     ///
     /// # Errors
     ///
@@ -75,32 +75,32 @@ pub(crate) struct Starting<'a> {
     pub(crate) task: &'a str,
     pub(crate) node: &'a str,
     pub(crate) def: &'static TaskDef,
-    /// Which attempt it is, without those that were lost.
+    /// The number of the attempt, without lost ones.
     pub(crate) counted: u32,
 }
 
-/// A body in place of that of a task.
+/// A body that replaces that of a task.
 pub(crate) type StandIn = Arc<dyn Fn(&mut Inputs, Option<&TaskContext>) -> Produced + Send + Sync>;
 
-/// How an attempt goes.
+/// The behaviour of an attempt.
 #[derive(Clone, Default)]
 pub(crate) struct Part {
-    /// What is called; the task itself without one.
+    /// The body to call instead of the task's own.
     pub(crate) body: Option<StandIn>,
     /// How much virtual time it takes, apart from what an async task waits for.
     pub(crate) takes: Duration,
-    /// It is never heard of again.
+    /// It never ends.
     pub(crate) lost: bool,
 }
 
-/// What comes from outside.
+/// An interference from outside the run.
 #[derive(Clone, Debug)]
 pub(crate) enum Interference {
     /// The process dies.
     Crash,
-    /// Somebody wants the run to end.
+    /// The run is cancelled.
     Cancel(String),
-    /// Somebody says that an event has come: its key, and its value as JSON.
+    /// An event is sent: its key, and its value as JSON.
     Event(String, Arc<str>),
     /// The clock is set forward or back, in nanoseconds.
     Jump(i64),

@@ -1,4 +1,4 @@
-//! The steps of a simulation that concern attempts: starting, reporting, ending them early.
+//! The steps of a simulation that start, report and stop attempts.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::run::TaskIndex;
 use crate::task::{Kind, Outcome};
 
 impl Driver<'_> {
-    /// Starts the task whose turn it is, if there is a place for one.
+    /// Starts the next task, if a worker or slot is free.
     pub(super) fn start(&mut self) -> bool {
         let busy = self.running.iter().filter(|running| running.lane == Lane::Sync).count();
         let free = self.stage.workers.saturating_sub(busy);
@@ -71,7 +71,7 @@ impl Driver<'_> {
         };
         self.running.push(Running { place, attempt, lane, started: self.now, span, ends });
         self.run.take_early();
-        // The start itself is an event, and asks for nothing.
+        // The start only produces an event, no commands.
         self.execute();
     }
 
@@ -104,7 +104,7 @@ impl Driver<'_> {
         self.execute();
     }
 
-    /// Does what the machine has said.
+    /// Executes the commands of the machine.
     pub(super) fn execute(&mut self) {
         let mut halted = false;
         let mut ready = Vec::new();
@@ -143,7 +143,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Tells callbacks what they are to be told.
+    /// Delivers pending notifications.
     pub(super) fn deliver(&mut self) {
         if self.world.tells_at_once() || self.over {
             self.deliver_all();
@@ -156,8 +156,8 @@ impl Driver<'_> {
         }
     }
 
-    /// Ready tasks join the queues: in their order, unless the world wants another one that threads
-    /// could have made.
+    /// Queues ready tasks: in their order, unless the hooks choose another one that threads could
+    /// have produced.
     pub(super) fn queue(&mut self, mut ready: Vec<TaskIndex>) {
         while !ready.is_empty() {
             let task = ready.remove(self.world.choose(ready.len()));
@@ -166,7 +166,7 @@ impl Driver<'_> {
         }
     }
 
-    /// The attempt that runs is over for the machine.
+    /// Abandons the running attempt of a task, which has ended for the machine.
     pub(super) fn abandon(&mut self, task: TaskIndex) {
         if let Some(control) = self.run.attempts.remove(&task) {
             control.cancel();
@@ -179,7 +179,7 @@ impl Driver<'_> {
         self.dispatcher.release(self.key, self.run.machine.layout(), task);
     }
 
-    /// After a halt: asks running attempts to stop, and ends those that nobody can ask.
+    /// After a halt: asks running attempts to stop, and abandons those that cannot be asked.
     pub(super) fn stop_attempts(&mut self) {
         let spared = self.run.machine.spared();
         let stopped = self.run.attempts.iter().filter(|&(task, _)| !spared.contains(task));

@@ -1,4 +1,4 @@
-//! Buckets: queues of ready tasks that no limit tells apart.
+//! Buckets: queues of ready tasks that no limit distinguishes.
 
 use std::collections::VecDeque;
 

@@ -1,7 +1,7 @@
 //! Boxes and edges on a plane: a layered drawing from left to right.
 //!
 //! The entry point is [`lay_out`], from a [`Graph`] of sizes to a [`Layout`] of positions. It knows
-//! nothing of tasks, uses whole numbers, takes no clock and no randomness: the same graph gives the
+//! nothing of tasks, uses whole numbers, takes no clock and no randomness: the same graph has the
 //! same drawing on every machine.
 //!
 //! The steps are those of Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of

@@ -72,7 +72,7 @@ fn tidy(layered: &Layered, order: Order, met: &[u32]) -> Order {
     scored.swap_remove(best).1
 }
 
-/// Sweeps until nothing is gained any more; leaves the best order it met and gives its crossings.
+/// Sweeps until nothing improves any more; leaves the best order found and returns its crossings.
 pub(super) fn improve(layered: &Layered, order: &mut Order, sweeps: usize) -> u64 {
     let mut least = crossings(layered, order);
     let mut best = order.clone();

@@ -1,4 +1,4 @@
-//! What every drawing keeps, whatever the graph.
+//! Properties of every drawing, whatever the graph.
 
 use proptest::prelude::*;
 

@@ -19,7 +19,7 @@ pub(super) fn note(link: Link) -> Option<&'static str> {
 pub(super) fn arguments(node: &NodeView<'_>) -> String {
     let arguments = node.args.iter().filter_map(|arg| {
         let value = match &arg.value {
-            // The name of an arm, which its id tells.
+            // The name of an arm, which its id contains.
             ArgValue::Constant { .. } if node.built_in => String::new(),
             ArgValue::Constant { constant } => text::brief_json(constant, CONSTANT),
             ArgValue::Edges { edge, sources, .. } => {

@@ -1,4 +1,4 @@
-//! Which nodes look the same, with everything below them.
+//! Finds nodes that look the same, including everything below them.
 //!
 //! Two nodes have one shape when they call the same task with the same options and what is below
 //! them has the same shapes. A downstream with several upstreams counts as itself: leaving out a

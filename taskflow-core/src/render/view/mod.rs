@@ -37,7 +37,7 @@ pub struct View<'p> {
     pub nodes: Vec<NodeView<'p>>,
     /// Each edge once, sorted by where it ends, then by where it begins.
     pub edges: Vec<EdgeView<'p>>,
-    /// What a run gives.
+    /// The result of a run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<ResultView<'p>>,
 }
@@ -262,7 +262,7 @@ fn rule_name<S: Serializer>(rule: &Option<TriggerRule>, serializer: S) -> Result
     rule.map(TriggerRule::name).serialize(serializer)
 }
 
-/// What a run of the DAG gives.
+/// The result of a run of the DAG.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ResultView<'p> {

@@ -377,7 +377,7 @@ async fn what_may_not_be_written_says_so() {
     assert!(existing.contains("change the permissions"), "{existing}");
 }
 
-/// The statements that have to be quick however many runs there are look nothing through but an
+/// The statements that must be fast however many runs there are search nothing but an
 /// index.
 #[tokio::test]
 async fn no_question_reads_all_runs() {
