@@ -251,7 +251,9 @@ impl<T> Test<T> {
                 let (key, value) = (key.to_owned(), value.into());
                 self.faults.releases.push(Release { after, key, value, is_sent: false });
             }
-            Err(error) => self.mistakes.push(format!("the value of the event `{key}` has no JSON form: {error}")),
+            Err(error) => {
+                self.mistakes.push(format!("the value of the event `{key}` cannot be written as JSON: {error}"))
+            }
         }
         self
     }

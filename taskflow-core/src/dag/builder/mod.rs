@@ -213,13 +213,13 @@ pub fn add_task<T, const N: usize>(def: &'static TaskDef, args: [Arg; N]) -> Out
     match add_node(def, &mut args.into_iter(), Location::caller()) {
         Some(handle) => Output::new(handle),
         None if def.module == TaskDef::TRIGGER => panic!(
-            "`{id}::trigger(..)` draws a node of a graph: it goes inside a `#[dag]` function; inside a task it is \
+            "`{id}::trigger(..)` adds a node to a graph: call it inside a `#[dag]` function; inside a task, use \
              `ctx.trigger({id}::run(..)).await`, and elsewhere `{id}::run(..).await`",
             id = def.id,
         ),
         None => panic!(
             "the task `{id}` was called outside a `#[dag]` function; \
-             to run the function itself, in a unit test say, call `{id}::call(..)`",
+             to run the function itself, for example in a unit test, call `{id}::call(..)`",
             id = def.id,
         ),
     }
@@ -277,7 +277,7 @@ pub(super) fn add_built_in<const N: usize>(
     at: &'static Location<'static>,
 ) -> Handle {
     let Some(handle) = add_node(def, &mut args.into_iter(), at) else {
-        panic!("`branch!`, `when`, `only_if` and `each` draw parts of a graph: they go inside a `#[dag]` function");
+        panic!("`branch!`, `when`, `only_if` and `each` add parts to a graph: call them inside a `#[dag]` function");
     };
     with_draft(|draft| draft.named.push(Named { node: index(draft.nodes.len() - 1), base, label }));
     handle

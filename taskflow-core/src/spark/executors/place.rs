@@ -278,7 +278,10 @@ mod tests {
         assert_eq!(one.conf, text(&[("spark.executor.memory", "1g"), ("spark.cores.max", "2")]));
         assert_eq!(master(&Executors::connection("two"), &config).unwrap().master.to_string(), "spark://b:7077");
         let failure = master(&Executors::connection("three"), &config).unwrap_err();
-        assert!(failure.to_string().contains("`three` is not known"), "{failure}");
+        assert!(
+            failure.to_string().contains("the connection `three` of the Spark cluster does not exist"),
+            "{failure}"
+        );
         assert!(failure.causes().iter().any(|cause| cause.contains("TASKFLOW_CONN_THREE=spark://host:7077")));
     }
 

@@ -52,8 +52,8 @@ pub fn spark_submit<R: Value, A>(id: impl Into<String>, job: SparkSubmit<R, A>) 
     };
     let Some(output) = add_named(Node::<R>::DEF, [IntoArg::<Spec>::into_arg(spec), values], id.clone(), at) else {
         panic!(
-            "`spark_submit(..)` adds a node to a graph and can be called only inside a `#[dag]` function; inside a \
-             task, use `SparkSubmit::app(..).run(ctx).await`"
+            "`spark_submit(..)` adds a node to a graph: call it inside a `#[dag]` function; inside a task, use \
+             `SparkSubmit::app(..).run(ctx).await`"
         )
     };
     if let Some(mistake) = mistake {
