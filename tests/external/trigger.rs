@@ -155,7 +155,10 @@ fn a_context_made_by_hand_triggers_nothing() {
 #[test]
 fn a_node_outside_of_a_dag_says_what_to_write() {
     let (message, place) = common::panic_of(|| squared::trigger(1, 1));
-    assert!(message.contains("`squared::trigger(..)` was called outside a `#[dag]` function"), "{message}");
+    assert!(
+        message.contains("`squared::trigger(..)` adds a node to a graph: call it inside a `#[dag]` function"),
+        "{message}"
+    );
     assert!(place.starts_with("tests/external/trigger.rs:"), "{place}");
 }
 

@@ -514,7 +514,7 @@ fn a_branch_outside_a_dag_says_where_it_belongs() {
     let (message, place) = panic_of(|| only_if(outside.unwrap(), || ()));
     assert_eq!(
         message,
-        "`branch!`, `when`, `only_if` and `each` add nodes to a graph: call them inside a `#[dag]` function"
+        "`branch!`, `when`, `only_if` and `each` add parts to a graph: call them inside a `#[dag]` function"
     );
     assert!(place.starts_with("tests/flow/branches.rs:"), "{place}");
 }

@@ -179,9 +179,7 @@ fn commands_of_one_id_are_a_mistake_of_the_graph() {
 }
 
 #[test]
-#[should_panic(
-    expected = "outside a `#[dag]` function, where it would add a node; inside a task, use `Command::new(..).run(ctx).await`"
-)]
+#[should_panic(expected = "call it inside a `#[dag]` function; inside a task, use `Command::new(..).run(ctx).await`")]
 fn a_command_outside_of_a_dag_says_where_it_belongs() {
     let _ = command("it", Command::new("true"));
 }

@@ -182,7 +182,7 @@ fn a_home_where_nothing_can_be_made_is_named() {
     fs::write(&file, "in the way").expect("there is room");
     let ended = story.place.run("");
     assert_eq!(ended.has_not_panicked().status.code(), Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("the directory cannot be made"), "{ended:?}");
+    assert!(ended.stderr.contains("the directory cannot be created"), "{ended:?}");
     assert!(ended.stderr.contains(&file.display().to_string()), "{ended:?}");
     fs::remove_file(file).expect("it is ours");
     story.finish();

@@ -289,7 +289,7 @@ fn a_main_that_comes_too_late_is_told_so() {
 fn the_mode_of_an_attempt_is_not_for_people() {
     let said = Said::from(program("processes").arg("--taskflow-attempt").output().unwrap());
     assert_eq!(said.code, Some(2));
-    assert!(said.stderr.contains("taskflow uses this argument to start the process of an isolated task"), "{said:?}");
+    assert!(said.stderr.contains("taskflow starts the processes of isolated tasks with this command"), "{said:?}");
 }
 
 #[task(isolation = "process", memory = "1GiB")]
@@ -307,9 +307,9 @@ fn without_a_main_of_ours_the_failure_says_what_to_do() {
     assert_eq!(
         chain[..],
         [
-            "the isolated task `own_process` needs `main` of this program to call `taskflow::process::child_main()`, because \
-             its process is this program, started again",
-            "call it first in `main` (`taskflow::main!` does), or run tests with `.in_process(true)`",
+            "the task `own_process` runs in a copy of this program, but its `main` does not call \
+             `taskflow::process::child_main()`",
+            "call it first in `main`, as `taskflow::main!` does; a test may use `.in_process(true)` instead",
         ]
     );
     let report = dag.run().in_process(true).wait().unwrap();

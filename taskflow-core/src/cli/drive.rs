@@ -35,7 +35,7 @@ pub(super) struct RunFlags {
     echo: bool,
 }
 
-/// Its flags.
+/// The flags of [`RunFlags`].
 pub(super) fn options() -> Vec<Arg> {
     let mut options = vec![
         Arg::new("jobs")

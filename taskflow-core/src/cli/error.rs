@@ -19,9 +19,9 @@ pub(super) enum Exit {
     Failure,
     /// Invalid usage, or the DAG, run or task does not exist or does not allow the operation.
     Usage,
-    /// By SIGINT: 128 + 2, as in a shell.
+    /// Ended by SIGINT: 128 + 2, as in a shell.
     Interrupted,
-    /// By SIGTERM: 128 + 15.
+    /// Ended by SIGTERM: 128 + 15.
     Terminated,
 }
 
@@ -65,7 +65,7 @@ impl Exit {
 }
 
 impl CliError {
-    /// An error of another layer, which ends the program by its kind.
+    /// An error of another layer; its kind decides the exit code.
     pub(super) fn of(kind: ErrorKind, error: &dyn fmt::Display) -> Self {
         match Exit::of(kind) {
             Exit::Usage => CliError::usage(error.to_string()),

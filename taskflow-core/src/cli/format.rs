@@ -37,7 +37,8 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
 }
 
-/// A duration that is seen ticking, without digits that only flicker: `0.4 s`, `12 s`, `3 m 05 s`.
+/// A duration that is updated on the screen, without digits that would flicker: `0.4 s`, `12 s`,
+/// `3 m 05 s`.
 pub(super) fn ticking(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
     match seconds {
@@ -52,7 +53,7 @@ pub(super) fn seconds(left: Duration) -> String {
     if left.as_secs() < 60 { format!("{} s", left.as_secs()) } else { duration(left) }
 }
 
-/// A time in UTC to the millisecond, always of one length: `2026-01-31T06:00:00.120Z`.
+/// A time in UTC to the millisecond, always of the same length: `2026-01-31T06:00:00.120Z`.
 pub(super) fn time(time: Timestamp) -> String {
     let nanos = time.as_nanos();
     let millis = nanos.rem_euclid(1_000_000_000) / 1_000_000;
@@ -60,7 +61,7 @@ pub(super) fn time(time: Timestamp) -> String {
     format!("{}.{millis:03}Z", second.trim_end_matches('Z'))
 }
 
-/// The same to the second, for a table of many: `2026-01-31 06:00:00Z`.
+/// A time to the second, for tables: `2026-01-31 06:00:00Z`.
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn moment(at: Timestamp) -> String {
     let text = time(at);
@@ -68,7 +69,7 @@ pub(super) fn moment(at: Timestamp) -> String {
     format!("{}Z", second.replace('T', " "))
 }
 
-/// The time of day to the millisecond, if it is the day of something known: `06:00:00.120Z`.
+/// The time of day to the millisecond, if it is on the same day as `known`: `06:00:00.120Z`.
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn clock(at: Timestamp, known: Timestamp) -> String {
     let text = time(at);
@@ -83,7 +84,7 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// The first few of many: `a, b and 5 more`.
+/// At most the first `most` names: `a, b and 5 more`.
 pub(super) fn some<T: AsRef<str>>(names: &[T], most: usize) -> String {
     let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
     match names.len() - shown.len() {
@@ -92,7 +93,7 @@ pub(super) fn some<T: AsRef<str>>(names: &[T], most: usize) -> String {
     }
 }
 
-/// A text of at most so many characters.
+/// At most the first `most` characters.
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_of_one_length() {
+    fn times_have_the_same_length() {
         assert_eq!(time(Timestamp::EPOCH), "1970-01-01T00:00:00.000Z");
         assert_eq!(time(Timestamp::from_nanos(1_120_999_999)), "1970-01-01T00:00:01.120Z");
         assert_eq!(time(Timestamp::from_nanos(-1)), "1969-12-31T23:59:59.999Z");
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_names_the_first_few_are_said() {
+    fn only_the_first_names_are_listed() {
         assert_eq!(some(&["a", "b"], 2), "a, b");
         assert_eq!(some(&["a", "b", "c", "d"], 2), "a, b and 2 more");
     }

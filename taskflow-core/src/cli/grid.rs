@@ -69,7 +69,7 @@ pub(super) fn run_state(state: RunState) -> Cell {
     }
 }
 
-/// The same outside of a table.
+/// The name of a state of a run, for text outside a table.
 pub(super) fn painted(state: RunState, paint: Paint) -> String {
     match state {
         RunState::Success => paint.good(state.name()),

@@ -21,7 +21,7 @@ use crate::store::SyncMode;
 
 const VARIABLE: &str = "TASKFLOW_HOME";
 
-/// The flag.
+/// `--home`.
 pub(super) fn arg() -> Arg {
     Arg::new("home")
         .long("home")

@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn later_attempts_are_told_apart_and_long_messages_stay_below_their_first_line() {
+    fn later_attempts_are_numbered_and_long_messages_are_indented() {
         let json = r#"{"at":"1970-01-01T00:00:00Z","level":"ERROR","message":"one\ntwo\n"}"#;
         assert_eq!(shown(json, 2), "1970-01-01T00:00:00.000Z ERROR load (attempt 2): one\n    two");
     }

@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, value_parser};
 use super::error::CliError;
 use crate::config::{Config, ConfigBuilder};
 
-/// The flag.
+/// `--config`.
 pub(super) fn arg() -> Arg {
     Arg::new("config")
         .long("config")

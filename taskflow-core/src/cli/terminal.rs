@@ -11,7 +11,7 @@ use crate::log::Redactor;
 /// What the process writes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Terminal {
-    /// Whether a view that redraws itself belongs on stderr.
+    /// Whether stderr gets the progress view.
     pub(super) live: bool,
     pub(super) colour_stdout: bool,
     pub(super) colour_stderr: bool,
@@ -27,7 +27,7 @@ impl Terminal {
         Terminal { live: stderr && !plain, colour_stdout: stdout && !plain, colour_stderr: stderr && !plain }
     }
 
-    /// How many columns a table on stdout may have; no bound where it is no terminal.
+    /// The width of stdout in columns, if it is a terminal.
     pub(super) fn width_stdout(&self) -> Option<u16> {
         Term::stdout().size_checked().map(|(_, columns)| columns).filter(|_| io::stdout().is_terminal())
     }
@@ -49,7 +49,7 @@ impl Terminal {
 
     fn write(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
-        forgive_gone_reader(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+        ignore_broken_pipe(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
     }
 
     /// Writes a part of a long output to stdout; `false` when the reader is gone.
@@ -89,7 +89,7 @@ impl Terminal {
     }
 }
 
-pub(super) fn forgive_gone_reader(written: io::Result<()>) -> io::Result<()> {
+pub(super) fn ignore_broken_pipe(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_that_are_set_to_nothing_say_nothing() {
+    fn empty_variables_are_ignored() {
         assert!(!plain_with(&[("TERM", "xterm"), ("NO_COLOR", ""), ("CI", "false")]));
     }
 

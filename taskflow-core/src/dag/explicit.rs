@@ -97,7 +97,7 @@ impl DagBuilder {
         let body = Arg(ArgDraft::Constant(Box::new(Constant::opaque(body, id))));
         match builder::add_named(Of::<T>::DEF, [body], id.to_owned(), Location::caller()) {
             Some(output) => output,
-            None => panic!("`dag.add(..)` adds a node to a graph: it goes inside a `#[dag]` function or `Dag::draw`"),
+            None => panic!("`dag.add(..)` adds a node to a graph: call it inside a `#[dag]` function or `Dag::draw`"),
         }
     }
 }

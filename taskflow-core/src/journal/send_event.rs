@@ -47,7 +47,7 @@ impl Journal {
             return Err(nothing(format!("it has ended ({}), so no task waits for events", row.state)));
         }
         let value = serde_json::to_value(value)
-            .map_err(|error| nothing(format!("the value of the event `{key}` has no JSON form: {error}")))?;
+            .map_err(|error| nothing(format!("the value of the event `{key}` cannot be written as JSON: {error}")))?;
         if let Some(plan) = super::resume::dag_of(&row.info).ok().and_then(|dag| dag.plan().ok()) {
             let refused = |reason| JournalError::Answer { run: run.clone(), key: key.to_owned(), reason };
             crate::approval::check(&plan, key, &value).map_err(refused)?;

@@ -25,7 +25,7 @@ pub struct RunList {
 ///
 /// When the store cannot be read.
 pub async fn list_runs(journal: &Journal, filter: &RunFilter) -> Result<RunList, OpsError> {
-    // One more than wanted shows whether there are more.
+    // Reading one more than the limit shows whether there are more.
     let limit = filter.limit.map(|limit| limit.saturating_add(1));
     let mut runs = journal.runs(&RunFilter { limit, ..filter.clone() }).await?;
     let most = filter.limit.map_or(usize::MAX, |limit| limit as usize);
@@ -48,7 +48,7 @@ pub struct RunSummaryDocument<'a> {
     pub state: RunState,
     /// What started it.
     pub run_type: RunType,
-    /// The point in time that it is about.
+    /// Its logical date.
     pub logical_date: Timestamp,
     /// When it was created.
     pub created: Timestamp,

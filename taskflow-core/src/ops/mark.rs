@@ -34,7 +34,7 @@ pub struct Marked {
     /// The state that they were set to.
     pub state: TaskState,
     /// Ends the run, if no task is left to run. Otherwise [`resume`](super::resume()) runs what is
-    /// left, when somebody asks for it.
+    /// left.
     #[serde(skip)]
     pub request: Option<RunRequest<()>>,
 }
@@ -53,7 +53,7 @@ impl fmt::Debug for Marked {
 ///
 /// # Errors
 ///
-/// When there is no such run or task, the run is running, the state is none of the three, or a
+/// When there is no such run or task, the run is running, the state is not one of the three, or a
 /// value is missing or does not have the type of the task.
 pub async fn mark(
     journal: &Journal,

@@ -24,7 +24,7 @@ pub struct Replayed {
     /// Why it did not succeed, as a document.
     #[serde(rename = "failure")]
     pub reason: Option<Reason>,
-    /// The same.
+    /// Why it did not succeed.
     #[serde(skip)]
     pub failure: Option<Failure>,
     /// How long it ran.

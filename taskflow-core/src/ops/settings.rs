@@ -12,8 +12,7 @@ use crate::engine::Engine;
 use crate::run::Durability;
 use crate::store::SyncMode;
 
-/// How long running tasks may take to stop after a cancellation, unless the configuration says
-/// otherwise.
+/// How long running tasks may take to stop after a cancellation, unless it is configured.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
 /// An engine with the limits and pools of a configuration, which its tasks can read. `jobs` takes

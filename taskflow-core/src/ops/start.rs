@@ -13,7 +13,7 @@ use crate::engine::RunRequest;
 use crate::journal::Journal;
 use crate::run::{Durability, RunInfo};
 
-/// A run that was not started yet.
+/// A run that has not been started.
 #[derive(Debug)]
 #[must_use = "a draft does nothing until it is started"]
 pub struct Draft {
@@ -24,7 +24,7 @@ pub struct Draft {
     fail_fast: Option<bool>,
 }
 
-/// A manual run of a DAG, about the present time unless a logical date is given.
+/// A manual run of a DAG. Its logical date is the current time unless one is given.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ impl Draft {
         self
     }
 
-    /// Runs a task and everything upstream of it only.
+    /// Runs only a task and everything upstream of it.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Draft {
         Ok(self)
     }
 
-    /// Runs a task, everything downstream of it and what these need only.
+    /// Runs only a task, everything downstream of it, and what they need.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl Draft {
         Ok(self)
     }
 
-    /// Whether the first failure ends the run. Default: what the DAG says.
+    /// Whether the first failure ends the run. Default: the option of the DAG.
     pub fn fail_fast(mut self, fail_fast: bool) -> Self {
         self.fail_fast = Some(fail_fast);
         self

@@ -29,7 +29,7 @@ pub struct RunStatus<'a> {
     pub run_type: RunType,
     /// The task that triggered it.
     pub triggered_by: Option<&'a TriggeredBy>,
-    /// The point in time that it is about.
+    /// Its logical date.
     pub logical_date: Timestamp,
     /// When it was created.
     pub created: Timestamp,
@@ -43,7 +43,7 @@ pub struct RunStatus<'a> {
     pub counts: Map<String, Value>,
     /// The processes that have run it.
     pub sessions: &'a [SessionHistory],
-    /// What people have cleared and marked.
+    /// The changes by users: tasks that were cleared or marked.
     pub edits: &'a [Edit],
     /// The retries of the whole run.
     pub run_retries: &'a [RunRetry],
@@ -72,13 +72,13 @@ pub struct TaskStatus<'a> {
     pub since: Option<Timestamp>,
     /// When it is retried.
     pub retry_at: Option<Timestamp>,
-    /// What it waits for without a slot.
+    /// What it waits for while it holds no slot.
     pub waits_for: Option<&'a WaitHistory>,
     /// Why it did not succeed.
     pub reason: Option<Reason>,
-    /// How often it was cleared.
+    /// How many times it was cleared.
     pub cleared: u32,
-    /// Whether its state was set by a person.
+    /// Whether a user has set its state.
     pub marked: bool,
     /// Whether what it returned is stored.
     pub has_value: bool,

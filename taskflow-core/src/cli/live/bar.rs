@@ -45,7 +45,7 @@ impl Bar {
         let (view, mut terminal) = (bar.clone(), Capture::terminal()?);
         let capture = Capture::start(move |lines| {
             view.suspend(|| {
-                // The terminal is gone: nobody reads it.
+                // An error means that the terminal is gone.
                 let _ = terminal.write_all(lines);
             });
         })?;

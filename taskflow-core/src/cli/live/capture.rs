@@ -13,8 +13,8 @@
 //!    for the thread to pass on the rest. A child process that lives on may hold the pipe open for
 //!    longer; the thread then serves it until the program ends.
 //!
-//! [`StdoutRedirect`] is the small form of it: what is printed to stdout goes to stderr, so that a
-//! document written to stdout stands there alone.
+//! [`StdoutRedirect`] is a simpler form: it sends stdout to stderr while a run is running, so that
+//! stdout contains only the document that is printed afterwards.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, PipeReader, Read, Write};
@@ -36,7 +36,7 @@ impl Capture {
         io::stderr().as_fd().try_clone_to_owned().map(File::from)
     }
 
-    /// From now on everything printed goes to `sink`, in whole lines.
+    /// From now on, everything printed goes to `sink` in whole lines.
     pub(super) fn start(sink: impl FnMut(&[u8]) + Send + 'static) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
         let stderr = io::stderr().as_fd().try_clone_to_owned()?;

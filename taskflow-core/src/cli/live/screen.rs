@@ -1,9 +1,9 @@
-//! The terminal as indicatif draws on it, under a descriptor of our own.
+//! The terminal that indicatif draws on, under a separate descriptor.
 //!
-//! What belongs to one drawing is written at once, so that nothing of somebody else comes between
-//! and nothing flickers. After it the cursor stands at the beginning of the last line, where the
-//! `^C` that the terminal writes does no harm: at the end of the line it would scroll the view, and
-//! a part of it could not be wiped out.
+//! Each drawing is written with one call, so that other output cannot interrupt it and nothing
+//! flickers. Then the cursor moves to the beginning of the last line, because the terminal prints
+//! `^C` at the cursor: at the end of the line it would scroll the view, and a part of the view
+//! could not be erased.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -80,7 +80,7 @@ impl TermLike for Screen {
 
     fn flush(&self) -> io::Result<()> {
         let mut drawing = std::mem::take(&mut *self.drawing.lock().unwrap_or_else(PoisonError::into_inner));
-        // Below the view may be what a terminal that became narrower has folded down there.
+        // A terminal that became narrower may have wrapped parts of the view below it.
         drawing.push_str("\x1b[J\r");
         self.term.write_str(&drawing)
     }

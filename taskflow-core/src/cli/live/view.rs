@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_is_tried_again_says_when() {
+    fn a_pending_retry_of_the_run_is_shown() {
         let run_retry = Some((1, Duration::from_secs(90)));
         let sample = Sample { total: 3, done: 3, failed: 1, run_retry, ..Sample::default() };
         assert_eq!(shown(&sample, 80), "delays ━━━━━━━━━━━━━━━━ 3/3  0.0 s  1 failed  retry 1 of the run in 1 m 30 s");
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_is_being_ended_says_so() {
+    fn a_run_that_is_being_cancelled_is_marked() {
         let sample = Sample { total: 3, done: 1, cancelled: 1, running: 2, halted: true, ..Sample::default() };
         assert!(shown(&sample, 80).ends_with("1/3  0.0 s  2 running  1 cancelled  stopping"));
     }

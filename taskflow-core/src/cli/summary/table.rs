@@ -24,7 +24,7 @@ fn by_task(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
     let header = ["task", "state", ">attempts", ">duration", ">start"];
     let mut table = grid(header, terminal.colour_stderr, terminal.width_stderr());
     let mut tasks: Vec<_> = report.tasks().filter(|task| task.state() != TaskState::Removed).collect();
-    // Elements stand where their node does.
+    // Elements are listed in the place of their node.
     tasks.sort_by_cached_key(|task| (task.node(), path_of(&task.id())));
     for task in tasks {
         let ran = |text: String| Cell::new(if task.started().is_some() { text } else { String::new() });
@@ -42,7 +42,7 @@ fn by_task(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
     table
 }
 
-/// What is added up of the tasks that call one function.
+/// The totals of the tasks that call one function.
 #[derive(Clone, Debug, Default)]
 struct Sum {
     tasks: usize,

@@ -214,7 +214,7 @@ pub fn add_task<T, const N: usize>(def: &'static TaskDef, args: [Arg; N]) -> Out
     match add_node(def, &mut args.into_iter(), Location::caller()) {
         Some(handle) => Output::new(handle),
         None if def.module == TaskDef::TRIGGER => panic!(
-            "`{id}::trigger(..)` was called outside a `#[dag]` function, where it would add a node; inside a task, use \
+            "`{id}::trigger(..)` adds a node to a graph: call it inside a `#[dag]` function; inside a task, use \
              `ctx.trigger({id}::run(..)).await`, and elsewhere `{id}::run(..).await`",
             id = def.id,
         ),
@@ -278,7 +278,7 @@ pub(super) fn add_built_in<const N: usize>(
     at: &'static Location<'static>,
 ) -> Handle {
     let Some(handle) = add_node(def, &mut args.into_iter(), at) else {
-        panic!("`branch!`, `when`, `only_if` and `each` add nodes to a graph: call them inside a `#[dag]` function");
+        panic!("`branch!`, `when`, `only_if` and `each` add parts to a graph: call them inside a `#[dag]` function");
     };
     with_draft(|draft| draft.named.extend(handle.source.as_task().map(|node| Named { node, base, label })));
     handle

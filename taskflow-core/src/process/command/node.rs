@@ -44,7 +44,7 @@ pub fn command<A>(id: impl Into<String>, command: Command<A>) -> Output<CommandO
     match add_named(&COMMAND, [IntoArg::<Spec>::into_arg(spec), values], id.into(), Location::caller()) {
         Some(output) => output,
         None => panic!(
-            "`command(..)` was called outside a `#[dag]` function, where it would add a node; inside a task, use \
+            "`command(..)` adds a node to a graph: call it inside a `#[dag]` function; inside a task, use \
              `Command::new(..).run(ctx).await`"
         ),
     }

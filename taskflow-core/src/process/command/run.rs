@@ -31,7 +31,7 @@ impl Spec {
                 }
                 CommandError::new(message)
             })?;
-        let lost = |error: io::Error| CommandError::new(format!("the end of `{self}` cannot be awaited: {error}"));
+        let lost = |error: io::Error| CommandError::new(format!("cannot wait for `{self}`: {error}"));
         let Pipes { stdin, stdout, stderr } = child;
         let wanted = self.capture.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         let stdout = stdout.map(tokio::process::ChildStdout::from_std).transpose().map_err(lost)?;

@@ -55,11 +55,11 @@ impl Attempt {
     fn pack(&self, inputs: Inputs) -> Result<Vec<Vec<u8>>, Failure> {
         if !is_open() {
             let message = format!(
-                "the isolated task `{}` needs `main` of this program to call `taskflow::process::child_main()`, because its \
-                 process is this program, started again",
+                "the task `{}` runs in a copy of this program, but its `main` does not call \
+                 `taskflow::process::child_main()`",
                 self.def.id
             );
-            let help = "call it first in `main` (`taskflow::main!` does), or run tests with `.in_process(true)`";
+            let help = "call it first in `main`, as `taskflow::main!` does; a test may use `.in_process(true)` instead";
             return Err(Failure::Error { chain: vec![message, help.to_owned()], retryable: false });
         }
         let reach = Reach {
