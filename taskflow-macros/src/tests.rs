@@ -8,7 +8,7 @@ use crate::crate_path;
 
 /// The expansion as source text. A release does not change it: the name of the module for generated
 /// code is without its version.
-fn pretty(expansion: TokenStream) -> String {
+fn pretty(expansion: &TokenStream) -> String {
     let text = expansion.to_string().replace(&crate_path::private_name(), "__private");
     let file = syn::parse_str(&text).expect("an expansion is a list of items");
     prettyplease::unparse(&file)
@@ -65,7 +65,7 @@ fn a_sync_task() {
             }
         },
     );
-    assert_snapshot!(pretty(expansion));
+    assert_snapshot!(pretty(&expansion));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn an_async_task_with_everything() {
             }
         },
     );
-    assert_snapshot!(pretty(expansion));
+    assert_snapshot!(pretty(&expansion));
 }
 
 #[test]
@@ -106,12 +106,12 @@ fn a_dag() {
             }
         },
     );
-    assert_snapshot!(pretty(expansion));
+    assert_snapshot!(pretty(&expansion));
 }
 
 #[test]
 fn an_empty_dag() {
-    assert_snapshot!(pretty(crate::dag::expand(
+    assert_snapshot!(pretty(&crate::dag::expand(
         quote!(),
         quote!(
             pub fn empty() {}
@@ -121,7 +121,7 @@ fn an_empty_dag() {
 
 #[test]
 fn an_invalid_option_keeps_the_task() {
-    assert_snapshot!(pretty(crate::task::expand(
+    assert_snapshot!(pretty(&crate::task::expand(
         quote!(retires = 3),
         quote!(
             fn work() {}
@@ -136,12 +136,12 @@ fn an_invalid_signature_expands_to_a_placeholder() {
             1
         }
     };
-    assert_snapshot!(pretty(crate::task::expand(quote!(), item)));
+    assert_snapshot!(pretty(&crate::task::expand(quote!(), item)));
 }
 
 #[test]
 fn an_item_other_than_a_function_is_unchanged() {
-    assert_snapshot!(pretty(crate::task::expand(
+    assert_snapshot!(pretty(&crate::task::expand(
         quote!(),
         quote!(
             struct Work;
@@ -152,7 +152,7 @@ fn an_item_other_than_a_function_is_unchanged() {
 /// Wraps the expansion, an expression, in a function for the pretty printer.
 fn branch(input: TokenStream) -> String {
     let expansion = crate::branch::expand(input);
-    pretty(quote!(fn example() { #expansion }))
+    pretty(&quote!(fn example() { #expansion }))
 }
 
 #[test]

@@ -422,6 +422,11 @@ fn retry_that_fails_again_says_so_and_how_to_go_on() {
     let said = home.call(&["retry", "-q"]);
     assert_eq!(said.code, Some(1));
     assert!(masked(&said.stderr).ends_with("to retry: cli_history retry 1"), "{said:?}");
+    let path = home.path();
+    let path = path.to_str().expect("temporary directories have plain names");
+    let said = Home::new().call(&["retry", "-q", "--home", path]);
+    let expected = format!("retry 1 --home {path}");
+    assert!(said.stderr.trim_end().ends_with(&expected), "the command finds the run again: {said:?}");
 }
 
 #[test]

@@ -19,8 +19,8 @@ fn open(test: &str) {
 }
 
 #[task]
-fn gate(test: String) -> Result<u32> {
-    let is_open = OPEN.lock().expect("no test panics while it opens a gate").contains(&test);
+fn gate(test: &str) -> Result<u32> {
+    let is_open = OPEN.lock().expect("no test panics while it opens a gate").contains(test);
     if is_open { Ok(3) } else { Err("the gate is closed")? }
 }
 

@@ -25,10 +25,13 @@ pub(crate) static QUIET: AtomicBool = AtomicBool::new(false);
 /// location of panics inside tasks and calls the previous hook.
 pub(crate) fn catch<R>(function: impl FnOnce() -> R) -> Result<R, Failure> {
     DEPTH.set(DEPTH.get() + 1);
+    // Not every panic runs the hook, so an earlier location must not remain.
+    let outer = PLACE.take();
     let result = catch_unwind(AssertUnwindSafe(function));
+    let location = PLACE.replace(outer);
     DEPTH.set(DEPTH.get() - 1);
     result.map_err(|payload| {
-        let panic = Failure::Panic { message: panic_message(&*payload), location: PLACE.take() };
+        let panic = Failure::Panic { message: panic_message(&*payload), location };
         // The payload is user data: if its destructor panics, leak the second payload.
         if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             std::mem::forget(second);
@@ -83,4 +86,19 @@ pub(crate) fn install_hook() {
 fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("the panic payload is not text").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_without_a_location_does_not_report_that_of_an_earlier_panic() {
+        install_hook();
+        let caught = catch(|| catch_unwind(|| panic!("caught by the task")).is_err());
+        assert!(matches!(caught, Ok(true)));
+        let resumed = catch(|| std::panic::resume_unwind(Box::new("resumed")));
+        let Err(Failure::Panic { message, location }) = resumed else { unreachable!("it panics") };
+        assert_eq!((message.as_str(), location), ("resumed", None));
+    }
 }

@@ -6,6 +6,7 @@
 //! 2. Prints a summary ([`summary`](super::summary)): the result to stdout, the rest to stderr.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,7 +15,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 use super::error::{CliError, Exit};
 use super::live::{self, Echo, Ended, Signals, Watcher};
 use super::terminal::Terminal;
-use super::{args, summary};
+use super::{args, setup, summary};
 use crate::base::QUIET;
 use crate::config::Config;
 use crate::dag::{Params, Plan};
@@ -26,13 +27,15 @@ use crate::ops;
 use crate::run::RunState;
 
 /// How a run is shown, for every verb that runs something.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct RunFlags {
     pub(super) json: bool,
     pub(super) quiet: bool,
     jobs: Option<NonZeroUsize>,
     /// Whether log records of tasks are shown immediately.
     echo: bool,
+    /// The directory that `--home` names.
+    home: Option<PathBuf>,
 }
 
 /// The flags of [`RunFlags`].
@@ -68,6 +71,7 @@ impl RunFlags {
             quiet: matches.get_flag("quiet"),
             jobs: matches.get_one::<NonZeroUsize>("jobs").copied(),
             echo: cfg!(feature = "sqlite") && matches.get_flag("logs"),
+            home: setup::home_flag(matches),
         }
     }
 }
@@ -94,6 +98,8 @@ pub(super) struct RunOutput {
     pub(super) json: bool,
     pub(super) quiet: bool,
     pub(super) given: Vec<String>,
+    /// The directory that `--home` names.
+    pub(super) home: Option<PathBuf>,
 }
 
 /// Runs it and prints the summary.
@@ -104,8 +110,14 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
     let Some((plan, info, params)) = request.known() else {
         unreachable!("requests of the command line know their run")
     };
-    let output =
-        RunOutput { plan: Arc::clone(plan), params: params.clone(), json: flags.json, quiet: flags.quiet, given };
+    let output = RunOutput {
+        plan: Arc::clone(plan),
+        params: params.clone(),
+        json: flags.json,
+        quiet: flags.quiet,
+        given,
+        home: flags.home,
+    };
     let info = info.clone();
     let grace = ops::grace(&config);
     let engine = ops::engine(&config, flags.jobs)?;

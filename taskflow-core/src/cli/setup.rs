@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, value_parser};
 
 use super::error::CliError;
@@ -36,6 +37,13 @@ pub(super) fn builder(matches: &ArgMatches) -> ConfigBuilder {
 /// The value of `--home`. Without a store there is no such flag.
 pub(super) fn home(matches: &ArgMatches) -> Option<PathBuf> {
     matches.try_get_one::<PathBuf>("home").ok().flatten().cloned()
+}
+
+/// The home that the command line itself names: a command that is suggested has to name it again.
+pub(super) fn home_flag(matches: &ArgMatches) -> Option<PathBuf> {
+    let is_flag = matches.try_contains_id("home").is_ok_and(|known| known)
+        && matches.value_source("home") == Some(ValueSource::CommandLine);
+    is_flag.then(|| home(matches)).flatten()
 }
 
 /// Reads the configuration and makes it available to tasks. From now on its secrets are masked in

@@ -116,12 +116,20 @@ fn consequences(report: &RunReport, id: &str) -> (Vec<String>, Vec<String>) {
 /// The command that runs the failed task and everything downstream again, in the same run if it is
 /// stored.
 fn retry_command(output: &RunOutput, number: Option<i64>, task: &str) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| output.plan.id().to_owned());
     if let Some(number) = number {
-        return format!("{} retry {number}", quoted(&program));
+        return command(output, &["retry".to_owned(), number.to_string()]);
     }
-    let words = [program, "run".to_owned(), output.plan.id().to_owned(), "--from".to_owned(), task.to_owned()];
-    let words: Vec<String> = words.into_iter().chain(output.given.iter().cloned()).map(|word| quoted(&word)).collect();
+    let mut words = vec!["run".to_owned(), output.plan.id().to_owned(), "--from".to_owned(), task.to_owned()];
+    words.extend(output.given.iter().cloned());
+    command(output, &words)
+}
+
+/// A call of this program with the same home, as a shell takes it.
+pub(super) fn command(output: &RunOutput, words: &[String]) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| output.plan.id().to_owned());
+    let home = output.home.iter().flat_map(|home| ["--home".to_owned(), home.display().to_string()]);
+    let words: Vec<String> =
+        [program].into_iter().chain(words.iter().cloned()).chain(home).map(|word| quoted(&word)).collect();
     words.join(" ")
 }
 

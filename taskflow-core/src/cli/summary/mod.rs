@@ -27,7 +27,7 @@ pub(super) fn print_summary(output: &RunOutput, ended: &Ended, terminal: &Termin
         terminal.note(&if output.quiet { failure } else { format!("\n{failure}") });
     }
     if report.state() == RunState::Interrupted {
-        terminal.note(&interruption(ended, terminal.paint_stderr()));
+        terminal.note(&interruption(output, ended, terminal.paint_stderr()));
     }
     let result = result(ended)?;
     if output.json {
@@ -71,13 +71,13 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
 }
 
 /// Why a run was interrupted, and how to resume it.
-fn interruption(ended: &Ended, paint: Paint) -> String {
+fn interruption(output: &RunOutput, ended: &Ended, paint: Paint) -> String {
     let reason = ended.report.halt_reason().unwrap_or("the run was interrupted");
     let error = format!("{} {reason}", paint.bad("error:"));
     match ended.number {
         Some(number) => {
-            let program = std::env::args().next().unwrap_or_default();
-            format!("{error}\n{} {} resume {number}", paint.good("to resume:"), failure::quoted(&program))
+            let command = failure::command(output, &["resume".to_owned(), number.to_string()]);
+            format!("{error}\n{} {command}", paint.good("to resume:"))
         }
         None => error,
     }
