@@ -177,11 +177,11 @@ pub(crate) struct CallbackDispatcher {
 impl CallbackDispatcher {
     /// Starts the thread.
     pub(crate) fn start(delivery_log: Option<Arc<dyn DeliveryLog>>) -> std::io::Result<Self> {
-        let (sender, parcels) = mpsc::channel();
+        let (sender, messages) = mpsc::channel();
         let over = Arc::new(OnceLock::new());
         let known = Arc::clone(&over);
         let thread = std::thread::Builder::new().name("taskflow-notifications".to_owned());
-        thread.spawn(move || carry(&parcels, delivery_log.as_deref(), &known))?;
+        thread.spawn(move || deliver_all(&messages, delivery_log.as_deref(), &known))?;
         Ok(CallbackDispatcher { sender: Mutex::new(sender), over })
     }
 
@@ -197,10 +197,10 @@ impl CallbackDispatcher {
         self.hand(Message::Last(then));
     }
 
-    fn hand(&self, parcel: Message) {
+    fn hand(&self, message: Message) {
         // The thread ends only after this is dropped, and no user code can make it panic.
         if let Err(mpsc::SendError(Message::Last(then))) =
-            self.sender.lock().unwrap_or_else(PoisonError::into_inner).send(parcel)
+            self.sender.lock().unwrap_or_else(PoisonError::into_inner).send(message)
         {
             then();
         }
@@ -213,7 +213,7 @@ impl fmt::Debug for CallbackDispatcher {
     }
 }
 
-fn carry(parcels: &Receiver<Message>, delivery_log: Option<&dyn DeliveryLog>, over: &OnceLock<Instant>) {
+fn deliver_all(messages: &Receiver<Message>, delivery_log: Option<&dyn DeliveryLog>, over: &OnceLock<Instant>) {
     let mut late: Vec<PendingCallback> = Vec::new();
     let mut is_over = false;
     loop {
@@ -221,19 +221,19 @@ fn carry(parcels: &Receiver<Message>, delivery_log: Option<&dyn DeliveryLog>, ov
         let mut now: Vec<PendingCallback> = Vec::new();
         if !is_over {
             let first = match soonest(&late) {
-                Some(wait) => parcels.recv_timeout(wait),
-                None => parcels.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(wait) => messages.recv_timeout(wait),
+                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             let mut next = match first {
-                Ok(parcel) => Some(parcel),
+                Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => {
                     is_over = true;
                     None
                 }
             };
-            while let Some(parcel) = next.take() {
-                match parcel {
+            while let Some(message) = next.take() {
+                match message {
                     Message::PendingCallback(pending) => now.push(*pending),
                     Message::Last(then) => {
                         last = Some(then);
@@ -241,7 +241,7 @@ fn carry(parcels: &Receiver<Message>, delivery_log: Option<&dyn DeliveryLog>, ov
                     }
                 }
                 if now.len() < BATCH {
-                    next = parcels.try_recv().ok();
+                    next = messages.try_recv().ok();
                 }
             }
         } else if let Some(wait) = soonest(&late) {

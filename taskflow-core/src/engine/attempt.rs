@@ -129,33 +129,33 @@ impl StartPermit {
 }
 
 /// Runs a sync task to its end, on this thread.
-pub(crate) fn call_sync(grant: StartPermit, context: Option<&TaskContext>) -> Outcome {
-    match grant.def.body {
-        Body::Sync(body) => call_as(grant, context, body),
+pub(crate) fn call_sync(permit: StartPermit, context: Option<&TaskContext>) -> Outcome {
+    match permit.def.body {
+        Body::Sync(body) => call_as(permit, context, body),
         Body::Async(_) => unreachable!("async tasks are called by `call_async`"),
     }
 }
 
 /// Runs `body` to its end as the attempt.
 pub(crate) fn call_as(
-    grant: StartPermit,
+    permit: StartPermit,
     context: Option<&TaskContext>,
     body: impl FnOnce(&mut Inputs, Option<&TaskContext>) -> Produced,
 ) -> Outcome {
-    let StartPermit { gathered, control, .. } = grant;
+    let StartPermit { gathered, control, .. } = permit;
     masked(task::call_as(body, || gathered.assemble(), context, control.as_deref()))
 }
 
 /// Runs an async task to its end.
-pub(crate) async fn call_async(grant: StartPermit, context: Option<TaskContext>) -> Outcome {
-    let StartPermit { def, gathered, control, .. } = grant;
+pub(crate) async fn call_async(permit: StartPermit, context: Option<TaskContext>) -> Outcome {
+    let StartPermit { def, gathered, control, .. } = permit;
     masked(task::call_async(def, || gathered.assemble(), context, control).await)
 }
 
 /// Runs an attempt in a process of its own.
-pub(crate) async fn call_isolated(grant: StartPermit, run: &Arc<RunShared>, isolation: Isolation) -> Outcome {
-    let identity = grant.identity(run);
-    let StartPermit { def, gathered, control, .. } = grant;
+pub(crate) async fn call_isolated(permit: StartPermit, run: &Arc<RunShared>, isolation: Isolation) -> Outcome {
+    let identity = permit.identity(run);
+    let StartPermit { def, gathered, control, .. } = permit;
     let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);
     masked(match inputs {
         Ok(inputs) => process::run_isolated(def, isolation, inputs, identity, control.unwrap_or_default()).await,
@@ -164,9 +164,9 @@ pub(crate) async fn call_isolated(grant: StartPermit, run: &Arc<RunShared>, isol
 }
 
 /// Runs an attempt on an executor.
-pub(crate) async fn call_elsewhere(grant: StartPermit, run: Arc<RunShared>, executor: Executor) -> Outcome {
-    let identity = grant.identity(&run);
-    let StartPermit { def, gathered, control, .. } = grant;
+pub(crate) async fn call_on_executor(permit: StartPermit, run: Arc<RunShared>, executor: Executor) -> Outcome {
+    let identity = permit.identity(&run);
+    let StartPermit { def, gathered, control, .. } = permit;
     let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);
     masked(match inputs {
         Ok(inputs) => {
@@ -190,13 +190,13 @@ fn masked<V>(mut outcome: Outcome<V>) -> Outcome<V> {
 }
 
 /// The span of the attempt: its log records are recognised by it. Disabled without a subscriber.
-pub(crate) fn span(run: &RunShared, grant: &StartPermit) -> Span {
+pub(crate) fn span(run: &RunShared, permit: &StartPermit) -> Span {
     // First of all: looking up ids in a large plan misses the cache.
     if LevelFilter::current() == LevelFilter::OFF {
         return Span::none();
     }
-    let instance = grant.place();
-    attempt_span(&run.info.run_id, &run.info.dag_id, instance.id(&run.plan), grant.attempt)
+    let instance = permit.place();
+    attempt_span(&run.info.run_id, &run.info.dag_id, instance.id(&run.plan), permit.attempt)
 }
 
 /// Logs why the attempt did not succeed.

@@ -50,8 +50,8 @@ impl Effects {
             for value in self.unused.drain(..) {
                 drop_quietly(value);
             }
-            for grant in self.refused.drain(..) {
-                drop_quietly(grant);
+            for permit in self.refused.drain(..) {
+                drop_quietly(permit);
             }
             for run in self.over.drain(..) {
                 run.conclude();

@@ -248,21 +248,21 @@ impl EngineState {
         while !self.congested
             && let Some((key, task)) = self.dispatcher.pop(Lane::Runtime, free_workers)
         {
-            if let Some((shared, grant)) = self.grant(key, task) {
-                effects.launches.push((key, shared, grant));
+            if let Some((shared, permit)) = self.permit(key, task) {
+                effects.launches.push((key, shared, permit));
             }
         }
     }
 
-    fn grant(&mut self, key: RunKey, task: TaskIndex) -> Option<(Arc<RunShared>, StartPermit)> {
+    fn permit(&mut self, key: RunKey, task: TaskIndex) -> Option<(Arc<RunShared>, StartPermit)> {
         let mut commands = std::mem::take(&mut self.commands);
         let run = self.run(key)?;
         let now = run.shared.clock.now();
-        let grant = run.grant(task, now, &mut commands);
+        let permit = run.permit(task, now, &mut commands);
         let shared = Arc::clone(&run.shared);
         // A start has no commands.
         debug_assert!(commands.is_empty());
         self.commands = commands;
-        Some((shared, grant))
+        Some((shared, permit))
     }
 }

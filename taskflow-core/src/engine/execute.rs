@@ -36,7 +36,7 @@ impl EngineState {
         let (key, shared) = of.as_ref()?;
         let (key, task, now) = (*key, done.task, done.ended);
         let mut commands = std::mem::take(&mut self.commands);
-        let mut grant = None;
+        let mut permit = None;
         match self.runs.get_mut(key.0 as usize) {
             Some(Some(run)) if Arc::ptr_eq(&run.shared, shared) => {
                 if run.finish(done, &mut commands, &mut effects.unused) {
@@ -49,7 +49,7 @@ impl EngineState {
                         run.settled(settled, &mut effects.unused);
                         commands.clear();
                         slot.single = Some(next);
-                        grant = Some(run.grant(next, now, &mut commands));
+                        permit = Some(run.permit(next, now, &mut commands));
                     } else {
                         self.dispatcher.release(key, run.machine.layout(), task);
                     }
@@ -58,7 +58,7 @@ impl EngineState {
             _ => effects.unused.extend(done.into_value()),
         }
         self.execute(key, commands, true, now, effects);
-        grant
+        permit
     }
 
     /// Sends an input to the machine of a run.
@@ -181,19 +181,19 @@ impl EngineState {
         }
         for slot in self.slots.iter().flatten().filter(|slot| slot.works_for(&shared)) {
             let queue = &mut lock(&slot.share).queue;
-            let (kept, refused) = queue.drain(..).partition(|grant| spared.contains(&grant.task));
+            let (kept, refused) = queue.drain(..).partition(|permit| spared.contains(&permit.task));
             *queue = kept;
             effects.refused.extend::<VecDeque<StartPermit>>(refused);
         }
         let reclaimed = std::mem::take(&mut self.reclaimed);
-        for (stray_key, of, grant) in reclaimed {
-            if Arc::ptr_eq(&of, &shared) && !spared.contains(&grant.task) {
-                effects.refused.push(grant);
+        for (other_key, of, permit) in reclaimed {
+            if Arc::ptr_eq(&of, &shared) && !spared.contains(&permit.task) {
+                effects.refused.push(permit);
             } else {
-                self.reclaimed.push_back((stray_key, of, grant));
+                self.reclaimed.push_back((other_key, of, permit));
             }
         }
-        ended.extend(effects.refused[first_refused..].iter().map(|grant| (grant.task, grant.attempt)));
+        ended.extend(effects.refused[first_refused..].iter().map(|permit| (permit.task, permit.attempt)));
         for (task, attempt) in ended {
             let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
             let done = Done { task, attempt, started: now, ended: now, outcome: failure.into() };

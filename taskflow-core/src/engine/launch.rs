@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 use tracing::{Instrument as _, Span};
 
 use super::attempt::{
-    Done, Instance, Returned, StartPermit, call_async, call_elsewhere, call_isolated, call_sync, log_outcome, span,
+    Done, Instance, Returned, StartPermit, call_async, call_isolated, call_on_executor, call_sync, log_outcome, span,
     store, store_async,
 };
 use super::engine_state::Shared;
@@ -18,12 +18,12 @@ use crate::machine::RunKey;
 use crate::task::{Kind, Outcome};
 
 /// Starts an attempt.
-fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPermit) {
+fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, permit: StartPermit) {
     let mut report = Report {
         shared: Arc::clone(shared),
         key,
-        task: grant.place(),
-        attempt: grant.attempt,
+        task: permit.place(),
+        attempt: permit.attempt,
         started: run.clock.now(),
         run,
         open: true,
@@ -32,24 +32,24 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, grant: StartPe
         let chain = vec!["the engine has no tokio runtime for this task".to_owned()];
         return report.close(Failure::Error { chain, retryable: false }.into());
     };
-    let context = grant.context(&report.run);
-    let control = grant.control.clone();
-    let span = span(&report.run, &grant);
-    let isolation = grant.def.isolation.filter(|_| !report.run.in_process);
-    let spawned = if let Some(executor) = report.run.executor(grant.node) {
+    let context = permit.context(&report.run);
+    let control = permit.control.clone();
+    let span = span(&report.run, &permit);
+    let isolation = permit.def.isolation.filter(|_| !report.run.in_process);
+    let spawned = if let Some(executor) = report.run.executor(permit.node) {
         // Boxed before it is wrapped: each wrapper would reserve space for it twice, and a million
         // of these may wait at once.
-        let attempt = Box::pin(call_elsewhere(grant, Arc::clone(&report.run), executor));
+        let attempt = Box::pin(call_on_executor(permit, Arc::clone(&report.run), executor));
         spawn(&runtime, span, report, attempt)
     } else if let Some(isolation) = isolation {
         let run = Arc::clone(&report.run);
-        spawn(&runtime, span, report, async move { call_isolated(grant, &run, isolation).await })
-    } else if grant.def.kind == Kind::Async {
-        spawn(&runtime, span, report, call_async(grant, context))
+        spawn(&runtime, span, report, async move { call_isolated(permit, &run, isolation).await })
+    } else if permit.def.kind == Kind::Async {
+        spawn(&runtime, span, report, call_async(permit, context))
     } else {
         // An abort stops a blocking task only before it has started.
         let spawned = runtime.spawn_blocking(move || {
-            let outcome = span.in_scope(|| call_sync(grant, context.as_ref()));
+            let outcome = span.in_scope(|| call_sync(permit, context.as_ref()));
             let outcome = store(&report.run, &report.task, outcome);
             log_outcome(&span, &outcome);
             report.close(outcome);
@@ -89,8 +89,8 @@ type Refused = (RunKey, Arc<RunShared>, Done);
 /// thousands of them must not recurse.
 pub(super) fn launch_all(shared: &Arc<Shared>, launches: Vec<(RunKey, Arc<RunShared>, StartPermit)>) -> Vec<Refused> {
     let outer = REFUSED.replace(Some(Vec::new()));
-    for (key, run, grant) in launches {
-        launch(shared, key, run, grant);
+    for (key, run, permit) in launches {
+        launch(shared, key, run, permit);
     }
     REFUSED.replace(outer).unwrap_or_default()
 }

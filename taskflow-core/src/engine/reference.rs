@@ -31,7 +31,7 @@ impl<T: Value> RunRequest<T> {
     ///
     /// Inside async code, when the DAG has async tasks.
     pub fn run_sequentially(self) -> Result<RunReport<T>, RunError> {
-        let stage = SimConfig { workers: 1, at_once: 1, asyncs: Asyncs::AtOnce, start: Timestamp::now() };
-        Ok(self.durability(Durability::Ephemeral).simulate(stage, &mut InOrder)?.report)
+        let sim_config = SimConfig { workers: 1, at_once: 1, asyncs: Asyncs::AtOnce, start: Timestamp::now() };
+        Ok(self.durability(Durability::Ephemeral).simulate(sim_config, &mut InOrder)?.report)
     }
 }

@@ -110,7 +110,7 @@ impl Run {
     }
 
     /// Starts an attempt of a task that has its slot.
-    pub(crate) fn grant(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
+    pub(crate) fn permit(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
         let before = self.machine.attempt(task);
         self.step(Input::Started { task }, now, commands);
         if self.machine.attempt(task) != before {

@@ -60,12 +60,12 @@ impl EngineState {
         const MOST: usize = 64;
 
         let Some(Some(slot)) = self.slots.get_mut(me) else { return Taken::Nothing };
-        if let Some((key, shared, grant)) = self.reclaimed.pop_front() {
+        if let Some((key, shared, permit)) = self.reclaimed.pop_front() {
             *of = Some((key, shared));
             slot.run.clone_from(of);
-            slot.single = Some(grant.task);
+            slot.single = Some(permit.task);
             *now = None;
-            return Taken::One(grant);
+            return Taken::One(permit);
         }
         if self.congested {
             return Taken::Nothing;
@@ -79,7 +79,7 @@ impl EngineState {
         }
         let now = *now.get_or_insert_with(|| run.shared.clock.now());
         let mut commands = std::mem::take(&mut self.commands);
-        let first_grant = run.grant(first, now, &mut commands);
+        let first_grant = run.permit(first, now, &mut commands);
 
         let cost = u64::from(run.cost(first));
         let ready = self.dispatcher.ready_sync_of(key) as u64;
@@ -100,10 +100,10 @@ impl EngineState {
         let mut expected = cost;
         while share.queue.len() < most && expected < LONG {
             let Some(task) = self.dispatcher.pop_from(key, Lane::Sync) else { break };
-            let grant = run.grant(task, now, &mut commands);
+            let permit = run.permit(task, now, &mut commands);
             // A task that is not known to be short ends the share.
-            expected += if grant.short { u64::from(run.cost(task)) } else { LONG };
-            share.queue.push_back(grant);
+            expected += if permit.short { u64::from(run.cost(task)) } else { LONG };
+            share.queue.push_back(permit);
         }
         share.worth_sharing = expected > WAKING;
         self.watching = true;
@@ -133,7 +133,7 @@ impl EngineState {
             let done = std::mem::take(&mut share.done);
             drop(share);
             found |= !taken.is_empty() || !done.is_empty();
-            self.reclaimed.extend(taken.into_iter().map(|grant| (key, Arc::clone(&of), grant)));
+            self.reclaimed.extend(taken.into_iter().map(|permit| (key, Arc::clone(&of), permit)));
             for done in done {
                 self.apply(key, &of, done, false, effects);
             }

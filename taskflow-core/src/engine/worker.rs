@@ -60,9 +60,9 @@ impl Worker {
             let Some((_, run)) = &self.of else { continue };
             several = match taken {
                 Taken::Nothing => false,
-                Taken::One(grant) => {
+                Taken::One(permit) => {
                     let now = self.now.get_or_insert_with(|| run.clock.now());
-                    self.finished.push(attempt(run, grant, now));
+                    self.finished.push(attempt(run, permit, now));
                     false
                 }
                 Taken::Several => {
@@ -93,11 +93,11 @@ impl Worker {
             if !several
                 && let [_] = finished[..]
                 && let Some(done) = finished.pop()
-                && let Some(grant) = state.follow_on(me, of, done, effects)
+                && let Some(permit) = state.follow_on(me, of, done, effects)
             {
                 state.working += 1;
                 *working = true;
-                return Some(Taken::One(grant));
+                return Some(Taken::One(permit));
             }
             several = rest;
             if let Some((key, run)) = &*of {
@@ -158,31 +158,31 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Tim
     let mut now = first;
     let mut last: Option<Done> = None;
     loop {
-        let grant = {
+        let permit = {
             let mut share = lock(share);
             share.current = None;
             share.done.extend(last.take());
             if !share.done.is_empty() {
                 let someone_sleeps = share.worth_sharing && shared.sleeping.load(Ordering::Relaxed) > 0;
-                let next_is_long = share.queue.front().is_some_and(|grant| !grant.short);
+                let next_is_long = share.queue.front().is_some_and(|permit| !permit.short);
                 if someone_sleeps || next_is_long || now.since(first) > LATE {
                     return now;
                 }
             }
-            let Some(grant) = share.queue.pop_front() else { return now };
-            share.current = Some((grant.task, now));
-            grant
+            let Some(permit) = share.queue.pop_front() else { return now };
+            share.current = Some((permit.task, now));
+            permit
         };
-        last = Some(attempt(run, grant, &mut now));
+        last = Some(attempt(run, permit, &mut now));
     }
 }
 
 /// Runs one task. `now` is read once: the end of one task is the start of the next.
-pub(super) fn attempt(run: &Arc<RunShared>, grant: StartPermit, now: &mut Timestamp) -> Done {
-    let (task, attempt, started) = (grant.place(), grant.attempt, *now);
-    let context = grant.context(run);
-    let span = span(run, &grant);
-    let outcome = span.in_scope(|| call_sync(grant, context.as_ref()));
+pub(super) fn attempt(run: &Arc<RunShared>, permit: StartPermit, now: &mut Timestamp) -> Done {
+    let (task, attempt, started) = (permit.place(), permit.attempt, *now);
+    let context = permit.context(run);
+    let span = span(run, &permit);
+    let outcome = span.in_scope(|| call_sync(permit, context.as_ref()));
     let outcome = store(run, &task, outcome);
     log_outcome(&span, &outcome);
     *now = run.clock.now();

@@ -222,7 +222,7 @@ impl AdoptedRun {
             return Ok(Cancellation::Ended(self.history.row.state));
         }
         let state = RunState::Cancelled;
-        let reason = said(if note.reason.is_empty() { "cancelled" } else { &note.reason }, &note.by);
+        let reason = reason_by(if note.reason.is_empty() { "cancelled" } else { &note.reason }, &note.by);
         let mut entries = vec![(Entry::Halted { reason, state }, None)];
         let history = &self.history;
         let left: Vec<u32> = set_up(history);
@@ -287,6 +287,6 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
 }
 
 /// A reason with its author.
-pub(super) fn said(reason: &str, by: &str) -> String {
+pub(super) fn reason_by(reason: &str, by: &str) -> String {
     if by.is_empty() { reason.to_owned() } else { format!("{reason} (by {by})") }
 }

@@ -234,9 +234,9 @@ mod tests {
         ];
         for (error, kind) in kinds {
             assert_eq!(error.kind(), kind, "{error:?}");
-            let said = error.to_string();
+            let reason_by = error.to_string();
             let recorder = RecorderError::from(error);
-            assert_eq!((recorder.kind(), recorder.to_string()), (kind, said));
+            assert_eq!((recorder.kind(), recorder.to_string()), (kind, reason_by));
         }
     }
 

@@ -359,7 +359,7 @@ impl RunHistory {
             Entry::Marked { tasks, state, by, reason, value } => {
                 let place = (value != ValueRef::Nowhere).then_some(Place { segment, value });
                 let why = if reason.is_empty() { format!("marked as {state}") } else { reason.clone() };
-                let why = super::edit::said(&why, &by);
+                let why = super::edit::reason_by(&why, &by);
                 for &number in &tasks {
                     let end = self.next_end();
                     let task = self.numbered(number)?;

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::edit::said;
+use super::edit::reason_by;
 use super::graph::Graph;
 use super::run_log::{LogState, RunLog};
 use crate::store::{Appended, RequestKind, Store, StoreError, StoreRuntime};
@@ -298,7 +298,7 @@ impl Writer {
             let Some(log) = live.iter().find(|log| log.number() == Some(request.run)) else { continue };
             let Some(commits) = log.commits() else { continue };
             match request.what {
-                RequestKind::Cancel => commits.cancel(&said(&request.reason, &request.by)),
+                RequestKind::Cancel => commits.cancel(&reason_by(&request.reason, &request.by)),
                 RequestKind::Event { key, value } => {
                     commits.send_event(key, value.into(), request.by, request.reason);
                 }

@@ -94,9 +94,9 @@ pub(in crate::dag) fn put_elements_on(
         let outer = |&inner: &MappingIndex| mappings[inner].parent;
         for node in nodes.iter_mut() {
             let inside = std::iter::successors(node.mapping, outer).any(|inner| inner == mapping);
-            let said = node.options.as_deref().and_then(|options| options.executor).or(node.def.options.executor);
+            let own = node.options.as_deref().and_then(|options| options.executor).or(node.def.options.executor);
             // Tasks with unserializable values are reported when the graph is frozen.
-            if inside && said.is_none() && matches!(Fitness::of(node.def), Fitness::Can | Fitness::Unwritten) {
+            if inside && own.is_none() && matches!(Fitness::of(node.def), Fitness::Can | Fitness::Unwritten) {
                 node.options_mut().executor = Some(executor);
             }
         }

@@ -198,8 +198,8 @@ impl Freezer<'_> {
     fn defaults(&self, draft: &Draft, group: Option<GroupIndex>) -> TaskOptions {
         let outer = |&group: &GroupIndex| draft.groups[group].parent;
         let dags = std::iter::successors(group, outer).filter_map(|group| draft.groups[group].dag);
-        let said = dags.fold(TaskOptions::NONE, |said, dag| said.or(dag.options.task_defaults));
-        said.or(self.header.options.task_defaults)
+        let defaults = dags.fold(TaskOptions::NONE, |defaults, dag| defaults.or(dag.options.task_defaults));
+        defaults.or(self.header.options.task_defaults)
     }
 
     /// The resolved options, each different set once, and the index of each node's.

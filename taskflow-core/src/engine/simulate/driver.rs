@@ -17,7 +17,7 @@ use crate::value::AnyValue;
 pub(super) struct Driver<'w> {
     pub(super) world: &'w mut dyn SimHooks,
     pub(super) observers: Vec<Box<dyn Observer>>,
-    pub(super) stage: SimConfig,
+    pub(super) sim_config: SimConfig,
     pub(super) run: Run,
     pub(super) dispatcher: Dispatcher,
     pub(super) key: RunKey,

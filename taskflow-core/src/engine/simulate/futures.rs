@@ -52,18 +52,18 @@ impl Futures {
     /// Starts an attempt. With [`Asyncs::AtOnce`] it has ended when this returns.
     pub(super) fn start(
         &self,
-        grant: StartPermit,
+        permit: StartPermit,
         context: Option<TaskContext>,
         takes: Duration,
         span: Span,
     ) -> Option<AbortHandle> {
         let runtime = self.runtime.as_ref()?;
-        let (task, attempt, sender) = (grant.task, grant.attempt, self.sender.clone());
+        let (task, attempt, sender) = (permit.task, permit.attempt, self.sender.clone());
         let called = async move {
             if !takes.is_zero() {
                 tokio::time::sleep(takes).await;
             }
-            let judged = call_async(grant, context).await;
+            let judged = call_async(permit, context).await;
             // A closed receiver means that the attempt was abandoned.
             let _ = sender.send((task, attempt, judged));
         };

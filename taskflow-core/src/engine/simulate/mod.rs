@@ -74,7 +74,7 @@ pub(crate) enum End {
 
 impl<T: Value> RunRequest<T> {
     /// Simulates it with these hooks.
-    pub(crate) fn simulate(self, stage: SimConfig, world: &mut dyn SimHooks) -> Result<Simulated<T>, RunError> {
+    pub(crate) fn simulate(self, sim_config: SimConfig, world: &mut dyn SimHooks) -> Result<Simulated<T>, RunError> {
         let Prepared {
             config,
             plan,
@@ -90,13 +90,13 @@ impl<T: Value> RunRequest<T> {
         } = self.prepare()?;
         crate::base::install_hook();
         let pools = Registry::pools().into_iter().map(|pool| (pool.name.to_owned(), pool.slots));
-        let mut dispatcher = Dispatcher::new(stage.at_once, pools);
+        let mut dispatcher = Dispatcher::new(sim_config.at_once, pools);
         dispatcher.check_pools(&plan)?;
-        let about = RunStart { plan: &plan, info: &info, params: &params, durability, at: stage.start };
+        let about = RunStart { plan: &plan, info: &info, params: &params, durability, at: sim_config.start };
         let recorder = open_recorder.map(|open| open(&about)).transpose().map_err(RunError::Journal)?;
         let limit = plan.options().max_active_tasks.map_or(usize::MAX, |limit| limit as usize);
         let key = dispatcher.add_run(&plan, limit, false);
-        let mut futures = Futures::new(stage.asyncs);
+        let mut futures = Futures::new(sim_config.asyncs);
         if plan.defs().iter().any(|def| def.kind == Kind::Async) {
             futures.prepare()?;
         }
@@ -124,11 +124,11 @@ impl<T: Value> RunRequest<T> {
         let mut driver = Driver {
             world,
             observers,
-            stage,
+            sim_config,
             run,
             dispatcher,
             key,
-            now: stage.start,
+            now: sim_config.start,
             running: Vec::new(),
             futures,
             stirred: false,

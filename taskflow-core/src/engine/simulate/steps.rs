@@ -14,10 +14,10 @@ impl Driver<'_> {
     /// Starts the next task, if a worker or slot is free.
     pub(super) fn start(&mut self) -> bool {
         let busy = self.running.iter().filter(|running| running.lane == Lane::Sync).count();
-        let free = self.stage.workers.saturating_sub(busy);
+        let free = self.sim_config.workers.saturating_sub(busy);
         // One at a time: so the order is that of priorities and turns, whatever the kinds of the
         // tasks.
-        let rivals = if self.stage.at_once == 1 { usize::MAX } else { free };
+        let rivals = if self.sim_config.at_once == 1 { usize::MAX } else { free };
         let mut lanes = [(Lane::Sync, usize::MAX), (Lane::Runtime, rivals)];
         lanes.rotate_left(self.world.choose(2));
         for (lane, rivals) in lanes {
@@ -34,28 +34,28 @@ impl Driver<'_> {
 
     pub(super) fn begin(&mut self, task: TaskIndex, lane: Lane) {
         let mut commands = std::mem::take(&mut self.commands);
-        let grant = self.run.grant(task, self.now, &mut commands);
+        let permit = self.run.permit(task, self.now, &mut commands);
         self.commands = commands;
         let shared = Arc::clone(&self.run.shared);
-        let (place, context, span) = (grant.place(), grant.context(&shared), span(&shared, &grant));
+        let (place, context, span) = (permit.place(), permit.context(&shared), span(&shared, &permit));
         let earlier = self.run.machine.retried(task).iter();
         let lost = earlier.filter(|record| matches!(*record.failure, Failure::Lost { .. })).count() as u32;
         let starting = Starting {
             task: place.id(&shared.plan),
-            node: shared.plan.node(grant.node).id(),
-            def: grant.def,
-            counted: grant.attempt.saturating_sub(lost).max(1),
+            node: shared.plan.node(permit.node).id(),
+            def: permit.def,
+            counted: permit.attempt.saturating_sub(lost).max(1),
         };
         let part = self.world.part(&starting);
-        let attempt = grant.attempt;
+        let attempt = permit.attempt;
         let ends = if part.lost {
-            drop_quietly(grant);
+            drop_quietly(permit);
             Ends::Never
         } else if let Some(body) = &part.body {
-            let outcome = span.in_scope(|| call_as(grant, context.as_ref(), |inputs, context| body(inputs, context)));
+            let outcome = span.in_scope(|| call_as(permit, context.as_ref(), |inputs, context| body(inputs, context)));
             Ends::At(self.now + part.takes, Box::new(outcome))
-        } else if grant.def.kind == Kind::Async {
-            match self.futures.start(grant, context, part.takes, span.clone()) {
+        } else if permit.def.kind == Kind::Async {
+            match self.futures.start(permit, context, part.takes, span.clone()) {
                 Some(handle) => {
                     self.stirred = true;
                     Ends::Awaited(handle)
@@ -66,7 +66,7 @@ impl Driver<'_> {
                 }
             }
         } else {
-            let outcome = span.in_scope(|| call_sync(grant, context.as_ref()));
+            let outcome = span.in_scope(|| call_sync(permit, context.as_ref()));
             Ends::At(self.now + part.takes, Box::new(outcome))
         };
         self.running.push(Running { place, attempt, lane, started: self.now, span, ends });

@@ -8,7 +8,7 @@ use super::super::Master;
 use super::backend::{self, Backend, BackendError, Found, Job, JobState};
 use super::driver_log::{LogEvent, LogForwarder, OutputTail};
 use super::error::JobOutput;
-use super::intent::{Stage, SubmissionRecord};
+use super::intent::{SubmissionRecord, SubmissionState};
 use super::job_guard::JobGuard;
 use super::place::Place;
 use super::progress::Progress;
@@ -42,7 +42,7 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
     if let Some(path) = &result {
         settings.env.insert(RESULT.to_owned(), path.display().to_string());
     }
-    if let Stage::Succeeded { id, application } = &record.record.stage {
+    if let SubmissionState::Succeeded { id, application } = &record.record.state {
         let (submission, application) = (Some(id.clone()), application.clone());
         return Ok(Ended { submission, application, last_line: String::new(), result });
     }
@@ -90,8 +90,8 @@ struct Following<'a> {
 
 impl Following<'_> {
     async fn run_to_the_end(&mut self) -> Result<Ended, SparkError> {
-        let id = match self.record.record.stage.clone() {
-            Stage::Submitted { id, .. } => id,
+        let id = match self.record.record.state.clone() {
+            SubmissionState::Submitted { id, .. } => id,
             _ if self.record.found => match self.find_submitted().await? {
                 Some(id) => id,
                 None => self.submit().await?,
@@ -103,7 +103,7 @@ impl Following<'_> {
         if let Err(error) = &ended
             && !matches!(error, SparkError::Waits(_))
         {
-            self.record.store(Stage::Over).await?;
+            self.record.store(SubmissionState::Over).await?;
         }
         ended
     }
@@ -113,7 +113,7 @@ impl Following<'_> {
         if self.context.is_cancelled() {
             return Err(SparkError::Cancelled { app: self.app(), confirmed: true });
         }
-        self.record.store(Stage::Intended { unclear: None }).await?;
+        self.record.store(SubmissionState::Intended { unclear: None }).await?;
         tracing::info!(target: "taskflow", "submitting `{}` with the tag {}", self.spec, self.job.tag);
         tracing::debug!(target: "taskflow", "properties: {}", self.job.settings.shown());
         let limit = self.spec.submit_timeout.unwrap_or(SUBMIT);
@@ -125,13 +125,13 @@ impl Following<'_> {
                     Ok(id)
                 }
                 Err(BackendError::Permanent(error)) => {
-                    self.record.store(Stage::Over).await?;
+                    self.record.store(SubmissionState::Over).await?;
                     Err(error)
                 }
                 Err(BackendError::Transient(why)) => {
                     tracing::warn!(target: "taskflow", "no clear response to the submission: {why}; searching the cluster for the job");
                     // The time in flight counts from now, not from the intent.
-                    self.record.store(Stage::Intended { unclear: Some(self.context.now()) }).await?;
+                    self.record.store(SubmissionState::Intended { unclear: Some(self.context.now()) }).await?;
                     // If the job is nowhere, the next attempt can submit it with the same tag.
                     self.find_submitted()
                         .await?
@@ -140,7 +140,7 @@ impl Following<'_> {
             },
             Err(_) => {
                 let confirmed = blocking(self.job_guard.end()).await?;
-                self.record.store(Stage::Over).await?;
+                self.record.store(SubmissionState::Over).await?;
                 Err(SparkError::TimedOut { app: self.app(), of: Limit::Submit, limit, confirmed })
             }
         }
@@ -149,7 +149,7 @@ impl Following<'_> {
     async fn submitted(&mut self, id: &str) -> Result<(), SparkError> {
         tracing::info!(target: "taskflow", "the driver of `{}` is {id}", self.spec);
         let at = self.context.now();
-        self.record.store(Stage::Submitted { id: id.to_owned(), at, running: None, unclear: None }).await
+        self.record.store(SubmissionState::Submitted { id: id.to_owned(), at, running: None, unclear: None }).await
     }
 
     /// Searches for a job that may have been submitted and adopts it; returns `None` if there is
@@ -161,10 +161,10 @@ impl Following<'_> {
             let (backend, job) = (Arc::clone(&self.backend), self.job.clone());
             let found = blocking(move || backend.find(&job, since)).await?;
             let now = self.context.now();
-            let begun = match self.record.record.stage {
-                Stage::Intended { unclear: Some(begun) } => begun,
+            let begun = match self.record.record.state {
+                SubmissionState::Intended { unclear: Some(begun) } => begun,
                 _ => {
-                    self.record.store(Stage::Intended { unclear: Some(now) }).await?;
+                    self.record.store(SubmissionState::Intended { unclear: Some(now) }).await?;
                     now
                 }
             };
@@ -188,7 +188,7 @@ impl Following<'_> {
     async fn follow(&mut self, id: &str) -> Result<Ended, SparkError> {
         self.show_links(id).await?;
         loop {
-            let Stage::Submitted { at, running, unclear, .. } = self.record.record.stage.clone() else {
+            let SubmissionState::Submitted { at, running, unclear, .. } = self.record.record.state.clone() else {
                 return Err(self.lost(id, "its record is damaged".to_owned(), false));
             };
             let (backend, of) = (Arc::clone(&self.backend), id.to_owned());
@@ -222,7 +222,7 @@ impl Following<'_> {
             }
             if seen != (running, unclear) {
                 let (running, unclear) = seen;
-                self.record.store(Stage::Submitted { id: id.to_owned(), at, running, unclear }).await?;
+                self.record.store(SubmissionState::Submitted { id: id.to_owned(), at, running, unclear }).await?;
             }
             self.pause(at).await?;
         }
@@ -239,13 +239,13 @@ impl Following<'_> {
             self.context.link(name, &url);
         }
         self.record.record.linked = attempt;
-        self.record.store(self.record.record.stage.clone()).await
+        self.record.store(self.record.record.state.clone()).await
     }
 
     /// Handles the end of the job, as reported by the cluster.
     async fn ended(&mut self, id: &str, state: JobState) -> Result<Ended, SparkError> {
         if state == JobState::Succeeded {
-            self.record.store(Stage::Succeeded { id: id.to_owned(), application: None }).await?;
+            self.record.store(SubmissionState::Succeeded { id: id.to_owned(), application: None }).await?;
         }
         self.job_guard.release();
         self.progress = None;
@@ -258,8 +258,8 @@ impl Following<'_> {
         match state {
             JobState::Succeeded => {
                 let application = application.or_else(|| self.backend.application_id(id));
-                let stage = Stage::Succeeded { id: id.to_owned(), application: application.clone() };
-                self.record.store(stage).await?;
+                let state = SubmissionState::Succeeded { id: id.to_owned(), application: application.clone() };
+                self.record.store(state).await?;
                 let last_line = out.last_line().to_owned();
                 Ok(Ended { submission: Some(id.to_owned()), application, last_line, result: None })
             }

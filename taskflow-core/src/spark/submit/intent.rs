@@ -1,10 +1,10 @@
 //! The record of a job in the state of its task, so that the job is found again and not submitted
 //! twice.
 //!
-//! 1. Before a job is submitted, its tag is stored: [`Stage::Intended`]. An attempt that finds this
-//!    searches the cluster for the tag.
-//! 2. When the cluster has accepted it, its id is stored: [`Stage::Submitted`]. An attempt that
-//!    finds this follows the job.
+//! 1. Before a job is submitted, its tag is stored: [`SubmissionState::Intended`]. An attempt that
+//!    finds this searches the cluster for the tag.
+//! 2. When the cluster has accepted it, its id is stored: [`SubmissionState::Submitted`]. An
+//!    attempt that finds this follows the job.
 //! 3. When it has ended, its end is stored. A success is reused by every attempt that does not
 //!    count as a retry; after any other end the next attempt submits again, in the next round, with
 //!    another tag.
@@ -26,7 +26,8 @@ pub(super) struct Record {
     counted: u32,
     /// When the intent was stored.
     pub(super) since: Timestamp,
-    pub(super) stage: Stage,
+    #[serde(rename = "stage")]
+    pub(super) state: SubmissionState,
     /// How to reach its cluster, for finding it without its task. Earlier versions did not store
     /// it.
     #[serde(default)]
@@ -35,10 +36,10 @@ pub(super) struct Record {
     pub(super) linked: u32,
 }
 
-/// The stage of a job.
+/// The state of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Stage {
+pub(super) enum SubmissionState {
     Intended {
         /// Since when it is unknown whether the cluster has it.
         unclear: Option<Timestamp>,
@@ -99,7 +100,7 @@ impl SubmissionRecord {
             round,
             counted,
             since: context.now(),
-            stage: Stage::Intended { unclear: None },
+            state: SubmissionState::Intended { unclear: None },
             location: Spec::default(),
             linked: 0,
         });
@@ -112,13 +113,13 @@ impl SubmissionRecord {
         &self.key
     }
 
-    /// Stores the record with this stage.
+    /// Stores the record with this state.
     ///
     /// # Errors
     ///
     /// If it cannot be stored.
-    pub(super) async fn store(&mut self, stage: Stage) -> Result<(), SparkError> {
-        self.record.stage = stage;
+    pub(super) async fn store(&mut self, state: SubmissionState) -> Result<(), SparkError> {
+        self.record.state = state;
         let stored = self.context.set_state(&self.key, &self.record).await;
         stored.map_err(|error| SparkError::Intent { app: self.app.clone(), why: error.to_string() })
     }
@@ -133,10 +134,10 @@ impl Record {
 
     /// Whether the record still applies to the attempt with this number.
     fn applies_to(&self, counted: u32) -> bool {
-        match self.stage {
-            Stage::Intended { .. } | Stage::Submitted { .. } => true,
-            Stage::Succeeded { .. } => self.counted == counted,
-            Stage::Over => false,
+        match self.state {
+            SubmissionState::Intended { .. } | SubmissionState::Submitted { .. } => true,
+            SubmissionState::Succeeded { .. } => self.counted == counted,
+            SubmissionState::Over => false,
         }
     }
 }
@@ -159,12 +160,14 @@ mod tests {
         let context = TaskContext::detached("job");
         let mut first = SubmissionRecord::open(&spec, &context).unwrap();
         assert!(!first.found);
-        first.store(Stage::Intended { unclear: None }).await.unwrap();
+        first.store(SubmissionState::Intended { unclear: None }).await.unwrap();
         let again = |context: &TaskContext| context.get_state::<Record>(first.key()).unwrap().unwrap();
         assert_eq!(again(&context), first.record);
         assert!(again(&context).applies_to(1) && again(&context).applies_to(2));
-        let succeeded =
-            Record { stage: Stage::Succeeded { id: "1".to_owned(), application: None }, ..first.record.clone() };
+        let succeeded = Record {
+            state: SubmissionState::Succeeded { id: "1".to_owned(), application: None },
+            ..first.record.clone()
+        };
         assert!(succeeded.applies_to(1) && !succeeded.applies_to(2));
         let second = SubmissionRecord::open(&spec, &context).unwrap();
         assert_ne!(second.record.tag, first.record.tag);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::SparkError;
 use super::backend::{self, Job};
-use super::intent::{Record, Stage};
+use super::intent::{Record, SubmissionState};
 use super::job_guard::JobGuard;
 use super::place::Place;
 use super::properties::Settings;
@@ -33,19 +33,19 @@ impl UnattendedJob {
     /// in this configuration, by default in that of the process.
     fn of(key: &str, text: &str, config: Option<&Config>) -> Option<UnattendedJob> {
         let record = Record::read(key, text)?;
-        let under_way = matches!(record.stage, Stage::Intended { .. } | Stage::Submitted { .. });
+        let under_way = matches!(record.state, SubmissionState::Intended { .. } | SubmissionState::Submitted { .. });
         (under_way && !record.location.detach).then(|| UnattendedJob { record, config: config.cloned() })
     }
 
     fn job_guard(&self) -> Result<JobGuard, SparkError> {
-        let Record { tag, since, stage, location: spec, .. } = self.record.clone();
+        let Record { tag, since, state, location: spec, .. } = self.record.clone();
         let config = || self.config.clone().map_or_else(Config::global, Ok);
         let place = Place::of(&spec, |name| config()?.connection(name))?;
         let backend = backend::open(&spec, &place)?;
         let job = Job { spec, settings: Settings::default(), tag, since };
         let job_guard = JobGuard::new(backend, job, since);
-        match stage {
-            Stage::Submitted { id, .. } => job_guard.set_id(&id),
+        match state {
+            SubmissionState::Submitted { id, .. } => job_guard.set_id(&id),
             _ => job_guard.set_unclear(),
         }
         Ok(job_guard)
@@ -77,8 +77,8 @@ impl UnattendedWork for UnattendedJob {
 /// Its id, or the tag by which to find it.
 impl fmt::Display for UnattendedJob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.record.stage {
-            Stage::Submitted { id, .. } => f.write_str(id),
+        match &self.record.state {
+            SubmissionState::Submitted { id, .. } => f.write_str(id),
             _ => write!(f, "with the tag {}", self.record.tag),
         }
     }

@@ -41,31 +41,33 @@ pub(super) fn explain(path: &Path, doing: Doing, error: &sqlx::Error) -> StoreEr
         }
         _ => {}
     }
-    let said = match error.as_database_error() {
+    let reason = match error.as_database_error() {
         Some(error) => error.message().to_owned(),
         None => error.to_string(),
     };
     let reason = match code(error) {
         Some(FULL) => "the disk is full; free some space, then resume the run".to_owned(),
-        Some(IO) => format!("the disk or file system reports an error ({said}); check it, then try again"),
+        Some(IO) => format!("the disk or file system reports an error ({reason}); check it, then try again"),
         Some(READ_ONLY) => {
             "the file or its directory is read-only; change the permissions or name another store".to_owned()
         }
         Some(CANNOT_OPEN) => cannot_open(path),
         Some(CORRUPT) => {
-            format!("the file is damaged ({said}); restore a backup or move the file away; `db check` lists the damage")
+            format!(
+                "the file is damaged ({reason}); restore a backup or move the file away; `db check` lists the damage"
+            )
         }
         Some(NOT_A_DATABASE) => NO_DATABASE.to_owned(),
         Some(BUSY) => {
             "another process has locked it for more than ten seconds; find out which one writes to it, and try again"
                 .to_owned()
         }
-        _ if said.contains("no such table") || said.contains("no such column") => {
-            format!("its tables are not those of a taskflow store ({said}); restore a backup or move the file away")
+        _ if reason.contains("no such table") || reason.contains("no such column") => {
+            format!("its tables are not those of a taskflow store ({reason}); restore a backup or move the file away")
         }
         _ => match error {
             sqlx::Error::WorkerCrashed => "the thread of its connection has died; try again".to_owned(),
-            _ => said,
+            _ => reason,
         },
     };
     match doing {

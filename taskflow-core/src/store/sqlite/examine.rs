@@ -61,10 +61,10 @@ fn header(path: &Path) -> std::io::Result<Vec<String>> {
 /// Damage that SQLite finds in the pages.
 async fn pages(path: &Path) -> Vec<String> {
     match check(path).await {
-        Ok(said) => said.into_iter().filter(|said| said != "ok").collect(),
+        Ok(findings) => findings.into_iter().filter(|finding| finding != "ok").collect(),
         Err(error) if matches!(code(&error), Some(CORRUPT | NOT_A_DATABASE)) => {
-            let said = error.as_database_error().map(|error| error.message().to_owned()).unwrap_or_default();
-            vec![format!("its list of tables cannot be read ({said})")]
+            let reason = error.as_database_error().map(|error| error.message().to_owned()).unwrap_or_default();
+            vec![format!("its list of tables cannot be read ({reason})")]
         }
         // A file that cannot be opened for another reason than damage: the error of opening says
         // it.
@@ -74,7 +74,7 @@ async fn pages(path: &Path) -> Vec<String> {
 
 async fn check(path: &Path) -> sqlx::Result<Vec<String>> {
     let mut connection = SqliteConnectOptions::new().filename(path).read_only(true).connect().await?;
-    let said = sqlx::query_scalar("PRAGMA integrity_check(100)").fetch_all(&mut connection).await?;
+    let findings = sqlx::query_scalar("PRAGMA integrity_check(100)").fetch_all(&mut connection).await?;
     connection.close().await?;
-    Ok(said)
+    Ok(findings)
 }

@@ -87,7 +87,7 @@ pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError
     let mut findings = Vec::new();
     let mut guard = store.reader.acquire().await?;
     let pages = sqlx::query("PRAGMA integrity_check(100)").fetch_all(guard.connection()).await;
-    findings.extend(sentences(store, pages)?.into_iter().filter(|said| said != "ok"));
+    findings.extend(sentences(store, pages)?.into_iter().filter(|finding| finding != "ok"));
     for question in QUESTIONS {
         let query = sqlx::query(AssertSqlSafe(format!("{question} LIMIT {FINDINGS}")));
         findings.extend(sentences(store, query.fetch_all(guard.connection()).await)?);
