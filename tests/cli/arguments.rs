@@ -4,9 +4,9 @@ use taskflow_tests::binaries::{self, call};
 
 #[test]
 fn the_dags_are_listed_with_their_parameters() {
-    let said = call("cli_several", &["list"]);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    insta::assert_snapshot!(binaries::masked(&said.stdout), @r#"
+    let printed = call("cli_several", &["list"]);
+    assert_eq!(printed.code, Some(0), "{printed:?}");
+    insta::assert_snapshot!(binaries::masked(&printed.stdout), @r#"
     dag tasks schedule parameters description
     ─
     failing 3 note Fails, with all that a failure can have.
@@ -21,8 +21,8 @@ fn the_dags_are_listed_with_their_parameters() {
 
 #[test]
 fn a_listing_for_programs_is_json() {
-    let said = call("cli_several", &["list", "--output", "json"]);
-    let list = said.json();
+    let printed = call("cli_several", &["list", "--output", "json"]);
+    let list = printed.json();
     let required = &list.as_array().unwrap().iter().find(|dag| dag["id"] == "required").unwrap();
     assert_eq!(required["tasks"], 1);
     assert_eq!(required["params"][0]["name"], "table");
@@ -33,42 +33,42 @@ fn a_listing_for_programs_is_json() {
 
 #[test]
 fn a_dag_with_mistakes_is_listed_with_them_and_the_others_without() {
-    let said = call("cli_broken", &["list"]);
-    assert_eq!(said.code, Some(1));
-    insta::assert_snapshot!(binaries::masked(&said.stdout), @r#"
+    let printed = call("cli_broken", &["list"]);
+    assert_eq!(printed.code, Some(1));
+    insta::assert_snapshot!(binaries::masked(&printed.stdout), @r#"
     dag tasks schedule parameters description
     ─
     circle broken Contains a cycle.
     sound 1 Has nothing wrong.
     "#);
-    assert!(said.stderr.starts_with("error: DAG `circle`"), "{}", said.stderr);
-    assert!(said.stderr.contains("the graph has a cycle through `work`, `work_2`"), "{}", said.stderr);
+    assert!(printed.stderr.starts_with("error: DAG `circle`"), "{}", printed.stderr);
+    assert!(printed.stderr.contains("the graph has a cycle through `work`, `work_2`"), "{}", printed.stderr);
 }
 
 #[test]
 fn a_dag_with_mistakes_does_not_run_and_does_not_show() {
     for verb in ["run", "show"] {
-        let said = call("cli_broken", &[verb, "circle"]);
-        assert_eq!(said.code, Some(1), "{said:?}");
-        assert!(said.stderr.contains("the graph has a cycle through `work`, `work_2`"), "{said:?}");
+        let printed = call("cli_broken", &[verb, "circle"]);
+        assert_eq!(printed.code, Some(1), "{printed:?}");
+        assert!(printed.stderr.contains("the graph has a cycle through `work`, `work_2`"), "{printed:?}");
     }
 }
 
 #[test]
 fn a_binary_without_dags_says_how_they_get_into_it() {
     for words in [&["list"][..], &["run"], &["show"], &["run", "daily"], &[]] {
-        let said = call("cli_empty", words);
-        assert!(said.code.is_some_and(|code| code > 0), "{said:?}");
-        assert!(said.stderr.contains("taskflow::main!(my_dags::daily);"), "{said:?}");
+        let printed = call("cli_empty", words);
+        assert!(printed.code.is_some_and(|code| code > 0), "{printed:?}");
+        assert!(printed.stderr.contains("taskflow::main!(my_dags::daily);"), "{printed:?}");
     }
 }
 
 #[test]
 fn without_a_word_several_dags_are_listed_and_none_runs() {
-    let said = call("cli_several", &[]);
-    assert_eq!(said.code, Some(2));
-    assert!(said.stdout.contains("Counts the rows of a table."), "{said:?}");
-    assert!(said.stderr.contains("Usage: cli_several run <DAG>"), "{said:?}");
+    let printed = call("cli_several", &[]);
+    assert_eq!(printed.code, Some(2));
+    assert!(printed.stdout.contains("Counts the rows of a table."), "{printed:?}");
+    assert!(printed.stderr.contains("Usage: cli_several run <DAG>"), "{printed:?}");
 }
 
 #[test]
@@ -76,9 +76,9 @@ fn a_graph_is_shown_in_every_format() {
     for (format, part) in
         [("tree", "connect"), ("dot", "digraph"), ("mermaid", "flowchart"), ("json", "\"connect\""), ("svg", "<svg")]
     {
-        let said = call("cli_several", &["show", "failing", "--format", format]);
-        assert_eq!(said.code, Some(0), "{said:?}");
-        assert!(said.stdout.contains(part), "{format}: {}", said.stdout);
+        let printed = call("cli_several", &["show", "failing", "--format", format]);
+        assert_eq!(printed.code, Some(0), "{printed:?}");
+        assert!(printed.stdout.contains(part), "{format}: {}", printed.stdout);
     }
     assert_eq!(call("cli_several", &["show", "failing"]), call("cli_several", &["show", "failing", "--format=tree"]));
 }
@@ -91,34 +91,40 @@ fn the_only_dag_need_not_be_named() {
 #[test]
 fn of_several_dags_one_must_be_named() {
     for verb in ["show", "run"] {
-        let said = call("cli_several", &[verb]);
-        assert_eq!(said.code, Some(2));
-        assert!(said.stderr.starts_with("error: name one of the DAGs: failing, large,"), "{said:?}");
+        let printed = call("cli_several", &[verb]);
+        assert_eq!(printed.code, Some(2));
+        assert!(printed.stderr.starts_with("error: name one of the DAGs: failing, large,"), "{printed:?}");
     }
 }
 
 #[test]
 fn an_unknown_dag_is_answered_with_the_nearest() {
     for (program, words) in [("cli_several", ["run", "tabels"]), ("cli_several", ["show", "tabels"])] {
-        let said = call(program, &words);
-        assert_eq!((said.code, &*said.stderr), (Some(2), "error: there is no DAG `tabels`; did you mean `tables`?\n"));
+        let printed = call(program, &words);
+        assert_eq!(
+            (printed.code, &*printed.stderr),
+            (Some(2), "error: there is no DAG `tabels`; did you mean `tables`?\n")
+        );
     }
-    let said = call("cli_single", &["run", "greting"]);
-    assert_eq!((said.code, &*said.stderr), (Some(2), "error: there is no DAG `greting`; did you mean `greeting`?\n"));
+    let printed = call("cli_single", &["run", "greting"]);
+    assert_eq!(
+        (printed.code, &*printed.stderr),
+        (Some(2), "error: there is no DAG `greting`; did you mean `greeting`?\n")
+    );
 }
 
 #[test]
 fn a_dag_in_the_place_of_a_command_is_answered_with_the_command() {
-    let said = call("cli_several", &["tables"]);
-    assert_eq!(said.code, Some(2));
-    assert_eq!(said.stderr, "error: `tables` is a DAG; to run it: cli_several run tables\n");
+    let printed = call("cli_several", &["tables"]);
+    assert_eq!(printed.code, Some(2));
+    assert_eq!(printed.stderr, "error: `tables` is a DAG; to run it: cli_several run tables\n");
 }
 
 #[test]
 fn the_help_of_run_has_a_flag_for_each_parameter() {
-    let said = call("cli_single", &["run", "--help"]);
-    assert_eq!(said.code, Some(0));
-    let params = said.stdout.split_once("Parameters:\n").unwrap().1;
+    let printed = call("cli_single", &["run", "--help"]);
+    assert_eq!(printed.code, Some(0));
+    let params = printed.stdout.split_once("Parameters:\n").unwrap().1;
     let params: Vec<_> = params.lines().map(str::trim).collect();
     insta::assert_snapshot!(params.join("\n"), @r#"
     --name <String>          Whom to greet. [default: world] [pattern: ^[A-Za-z ]+$]
@@ -133,16 +139,16 @@ fn the_help_of_run_has_a_flag_for_each_parameter() {
 
 #[test]
 fn a_parameter_named_like_a_flag_of_ours_gets_another_name() {
-    let said = call("cli_single", &["run", "--param-output", "framed", "--output", "json", "-q"]);
-    assert_eq!(said.json()["params"]["output"], "framed");
+    let printed = call("cli_single", &["run", "--param-output", "framed", "--output", "json", "-q"]);
+    assert_eq!(printed.json()["params"]["output"], "framed");
 }
 
 #[test]
 fn every_value_that_is_not_allowed_is_refused_with_what_is() {
     let refusals = |words: &[&str]| {
-        let said = call("cli_single", &[&["run"], words].concat());
-        assert_eq!((said.code, &*said.stdout), (Some(2), ""), "{said:?}");
-        said.stderr
+        let printed = call("cli_single", &[&["run"], words].concat());
+        assert_eq!((printed.code, &*printed.stdout), (Some(2), ""), "{printed:?}");
+        printed.stderr
     };
     assert_eq!(
         refusals(&["--times", "9", "--name", "r2d2"]),
@@ -164,39 +170,43 @@ fn every_value_that_is_not_allowed_is_refused_with_what_is() {
 
 #[test]
 fn a_parameter_without_a_default_must_be_given() {
-    let said = call("cli_several", &["run", "required"]);
-    assert_eq!(said.code, Some(2));
-    assert!(said.stderr.contains("required arguments were not provided:\n  --table <String>"), "{said:?}");
+    let printed = call("cli_several", &["run", "required"]);
+    assert_eq!(printed.code, Some(2));
+    assert!(printed.stderr.contains("required arguments were not provided:\n  --table <String>"), "{printed:?}");
 }
 
 #[test]
 fn an_unknown_flag_is_answered_with_the_nearest() {
-    let said = call("cli_several", &["run", "required", "--tabel", "x"]);
-    assert_eq!(said.code, Some(2));
-    assert!(said.stderr.contains("a similar argument exists: '--table'"), "{said:?}");
+    let printed = call("cli_several", &["run", "required", "--tabel", "x"]);
+    assert_eq!(printed.code, Some(2));
+    assert!(printed.stderr.contains("a similar argument exists: '--table'"), "{printed:?}");
 }
 
 #[test]
 fn an_unknown_task_is_answered_with_the_nearest() {
     for flag in ["--only", "--from"] {
-        let said = call("cli_several", &["run", "tables", flag, "extrakt"]);
-        assert_eq!(said.code, Some(2));
-        assert_eq!(said.stderr, "error: DAG `tables` has no task `extrakt`; did you mean `extract`?\n");
+        let printed = call("cli_several", &["run", "tables", flag, "extrakt"]);
+        assert_eq!(printed.code, Some(2));
+        assert_eq!(printed.stderr, "error: DAG `tables` has no task `extrakt`; did you mean `extract`?\n");
     }
 }
 
 #[test]
 fn completions_know_the_dags_and_their_flags() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let said = call("cli_several", &["completions", shell]);
-        assert_eq!(said.code, Some(0), "{said:?}");
-        assert!(said.stdout.contains("required") && said.stdout.contains("offset"), "{shell}: {}", said.stdout);
+        let printed = call("cli_several", &["completions", shell]);
+        assert_eq!(printed.code, Some(0), "{printed:?}");
+        assert!(
+            printed.stdout.contains("required") && printed.stdout.contains("offset"),
+            "{shell}: {}",
+            printed.stdout
+        );
     }
 }
 
 #[test]
 fn the_version_is_that_of_the_package_with_the_dags() {
-    let said = call("cli_single", &["--version"]);
+    let printed = call("cli_single", &["--version"]);
     let version = env!("CARGO_PKG_VERSION");
-    assert_eq!((said.code, said.stdout), (Some(0), format!("cli_single {version} (taskflow {version})\n")));
+    assert_eq!((printed.code, printed.stdout), (Some(0), format!("cli_single {version} (taskflow {version})\n")));
 }

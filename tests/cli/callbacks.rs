@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use taskflow_tests::binaries::{Said, masked, program};
+use taskflow_tests::binaries::{ProgramOutput, masked, program};
 use tempfile::TempDir;
 
 /// A home of its own, and the file that callbacks write into.
@@ -26,7 +26,7 @@ impl Home {
         told.lines().map(str::to_owned).collect()
     }
 
-    fn call(&self, words: &[&str], variables: &[&str]) -> Said {
+    fn call(&self, words: &[&str], variables: &[&str]) -> ProgramOutput {
         let mut command = program("cli_callbacks");
         variables.iter().for_each(|variable| {
             command.env(variable, "yes");
@@ -43,7 +43,7 @@ fn a_program_that_dies_while_it_tells_somebody_leaves_it_to_the_next_one() {
     assert_eq!(died.code, None, "{died:?}");
     assert_eq!(home.told(), Vec::<String>::new());
     // Whatever runs next in this home, the first run is told of as well. It was interrupted, and
-    // has said what it had come to.
+    // has reported its state.
     let next = home.call(&["run", "ignored", "-q"], &[]);
     assert_eq!(next.code, Some(0), "{next:?}");
     assert_eq!(home.told().first().map(String::as_str), Some("retry loud"));

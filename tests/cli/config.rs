@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use taskflow_tests::binaries::{Said, masked, program};
+use taskflow_tests::binaries::{ProgramOutput, masked, program};
 
 const PASSWORD: &str = "pa@ss word/1";
 const TOKEN: &str = "8151623424815";
@@ -44,7 +44,7 @@ fn command(directory: &Path, words: &[&str]) -> Command {
     command
 }
 
-fn call(directory: &Path, words: &[&str]) -> Said {
+fn call(directory: &Path, words: &[&str]) -> ProgramOutput {
     command(directory, words).output().expect("a built program starts").into()
 }
 
@@ -59,15 +59,15 @@ fn assert_hidden(text: &str) {
 #[test]
 fn everything_is_shown_with_its_origin_and_without_secrets() {
     let directory = directory(CAREFUL);
-    let said: Said = command(directory.path(), &["config", "show", "--origin"])
+    let output: ProgramOutput = command(directory.path(), &["config", "show", "--origin"])
         .env("TASKFLOW_VAR_REGION", "asia")
         .env("TASKFLOW_SYNC", "normal")
         .env("TASKFLOW_DURABILTY", "relaxed")
         .output()
         .unwrap()
         .into();
-    assert_hidden(&said.stdout);
-    insta::assert_snapshot!(masked(&said.stdout), @r#"
+    assert_hidden(&output.stdout);
+    insta::assert_snapshot!(masked(&output.stdout), @r#"
     name value origin
     ─
     run.jobs 2 taskflow.toml:2
@@ -90,18 +90,18 @@ fn everything_is_shown_with_its_origin_and_without_secrets() {
     secrets.token *** (from token) taskflow.toml:17
     "#);
     insta::assert_snapshot!(
-        said.stderr,
+        output.stderr,
         @"warning: TASKFLOW_DURABILTY is not a variable of taskflow; did you mean `TASKFLOW_DURABILITY`?"
     );
-    assert_eq!(said.code, Some(0));
+    assert_eq!(output.code, Some(0));
 }
 
 #[test]
 fn programs_get_the_same_as_json() {
     let directory = directory(CAREFUL);
-    let said = call(directory.path(), &["config", "show", "--output", "json", "--home", "elsewhere"]);
-    assert_hidden(&said.stdout);
-    let rows = said.json();
+    let output = call(directory.path(), &["config", "show", "--output", "json", "--home", "elsewhere"]);
+    assert_hidden(&output.stdout);
+    let rows = output.json();
     let row = |section: &str, name: &str| {
         let rows = rows.as_array().unwrap().iter();
         rows.clone().find(|row| row["section"] == section && row["name"] == name).unwrap().clone()
@@ -119,10 +119,10 @@ fn a_secret_is_seen_nowhere_whatever_a_task_does_with_it() {
     for leak in ["error", "panic", "skip", "log", "value", "token", "nothing"] {
         let directory = directory(CAREFUL);
         let at = |words: &[&str]| {
-            let said = call(directory.path(), words);
-            assert_hidden(&said.stdout);
-            assert_hidden(&said.stderr);
-            said
+            let output = call(directory.path(), words);
+            assert_hidden(&output.stdout);
+            assert_hidden(&output.stderr);
+            output
         };
         let run = at(&["run", "careless", "--leak", leak, "--logs", "--output", "json"]);
         let task = run.json()["tasks"].as_array().unwrap().iter().find(|task| task["id"] == "log_in").cloned().unwrap();
@@ -187,7 +187,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     assert!(!kept("runs"), "an ephemeral run is not kept");
     assert_eq!(call(directory.path(), &["run", "late", "-q", "--durability", "strict"]).code, Some(0));
     assert!(kept("runs"));
-    let with_environment = |words: &[&str]| -> Said {
+    let with_environment = |words: &[&str]| -> ProgramOutput {
         let mut command = command(directory.path(), words);
         command.env("TASKFLOW_HOME", "others").env("TASKFLOW_DURABILITY", "relaxed").output().unwrap().into()
     };
@@ -196,8 +196,8 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     assert_eq!(with_environment(&["run", "late", "-q", "--home", "third"]).code, Some(0));
     assert!(kept("third"));
     // A run that is kept goes on as such, whatever new runs do.
-    let said = call(directory.path(), &["clear", "last", "lateness"]);
-    assert_eq!(said.code, Some(0), "{said:?}");
+    let output = call(directory.path(), &["clear", "last", "lateness"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
 }
 
 #[test]
@@ -205,23 +205,23 @@ fn a_task_gets_the_variable_of_the_process_it_runs_in() {
     let directory = directory(CAREFUL);
     assert_eq!(call(directory.path(), &["run", "late", "-q"]).stdout, "20\n");
     let mut again = command(directory.path(), &["run", "late", "-q"]);
-    let said: Said = again.env("TASKFLOW_VAR_LATE_AFTER", "30").output().unwrap().into();
-    assert_eq!(said.stdout, "30\n");
+    let output: ProgramOutput = again.env("TASKFLOW_VAR_LATE_AFTER", "30").output().unwrap().into();
+    assert_eq!(output.stdout, "30\n");
     let mut wrong = command(directory.path(), &["run", "late", "-q"]);
-    let said: Said = wrong.env("TASKFLOW_VAR_LATE_AFTER", "soon").output().unwrap().into();
-    assert_eq!(said.code, Some(1));
+    let output: ProgramOutput = wrong.env("TASKFLOW_VAR_LATE_AFTER", "soon").output().unwrap().into();
+    assert_eq!(output.code, Some(1));
     let reason =
         "the variable `late_after` (TASKFLOW_VAR_LATE_AFTER in the environment) is not a valid u32: invalid type";
-    assert!(said.stderr.contains(reason), "{said:?}");
+    assert!(output.stderr.contains(reason), "{output:?}");
 }
 
 #[test]
 fn mistakes_are_told_before_anything_runs() {
     let directory =
         directory("[run]\njob = 4\ndurability = \"strong\"\n\n[connections]\nwarehouse = \"db.example.com\"\n[stor]\n");
-    let said = call(directory.path(), &["run", "late"]);
-    assert_eq!((said.code, &*said.stdout), (Some(2), ""));
-    insta::assert_snapshot!(said.stderr, @r"
+    let output = call(directory.path(), &["run", "late"]);
+    assert_eq!((output.code, &*output.stdout), (Some(2), ""));
+    insta::assert_snapshot!(output.stderr, @r"
     error: taskflow.toml:2: unknown key `job` in [run]; did you mean `jobs`?
     error: taskflow.toml:3: `durability` must be one of strict, relaxed, ephemeral; it is `strong`
     error: taskflow.toml:6: the connection `warehouse`: it is not a URI such as `postgres://user@host:5432/db`: `://` is missing
@@ -237,8 +237,8 @@ fn mistakes_are_told_before_anything_runs() {
 fn the_file_is_found_where_it_is_said_or_here_or_in_the_home() {
     let directory = tempfile::tempdir().unwrap();
     let path = |words: &[&str]| call(directory.path(), &[&["config", "path"], words].concat());
-    let said = path(&[]);
-    assert_eq!((said.code, said.stderr.contains("no taskflow.toml here")), (Some(1), true), "{said:?}");
+    let output = path(&[]);
+    assert_eq!((output.code, output.stderr.contains("no taskflow.toml here")), (Some(1), true), "{output:?}");
     std::fs::create_dir_all(directory.path().join(".taskflow")).unwrap();
     std::fs::create_dir_all(directory.path().join("other")).unwrap();
     std::fs::write(directory.path().join(".taskflow/taskflow.toml"), "").unwrap();
@@ -248,21 +248,21 @@ fn the_file_is_found_where_it_is_said_or_here_or_in_the_home() {
     std::fs::write(directory.path().join("taskflow.toml"), "").unwrap();
     assert_eq!(path(&["--home", "other"]).stdout, "taskflow.toml\n");
     let mut named = command(directory.path(), &["run", "late", "-q"]);
-    let said: Said = named.env("TASKFLOW_CONFIG", "other/taskflow.toml").output().unwrap().into();
-    assert_eq!(said.stdout, "1\n");
+    let output: ProgramOutput = named.env("TASKFLOW_CONFIG", "other/taskflow.toml").output().unwrap().into();
+    assert_eq!(output.stdout, "1\n");
     assert_eq!(path(&["--config", "mine.toml"]).stdout, "mine.toml\n");
-    let said = call(directory.path(), &["run", "late", "--config", "mine.toml"]);
-    assert_eq!(said.code, Some(2), "{said:?}");
-    assert!(said.stderr.contains("the configuration mine.toml cannot be read: No such file"), "{said:?}");
+    let output = call(directory.path(), &["run", "late", "--config", "mine.toml"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.contains("the configuration mine.toml cannot be read: No such file"), "{output:?}");
 }
 
 #[test]
 fn a_run_that_failed_for_its_configuration_goes_on_with_a_better_one() {
     let directory = directory("");
-    let said = call(directory.path(), &["run", "careless"]);
-    assert_eq!(said.code, Some(1));
-    assert!(said.stderr.contains("there is no connection `warehouse`"), "{said:?}");
+    let output = call(directory.path(), &["run", "careless"]);
+    assert_eq!(output.code, Some(1));
+    assert!(output.stderr.contains("there is no connection `warehouse`"), "{output:?}");
     std::fs::write(directory.path().join("taskflow.toml"), CAREFUL).unwrap();
-    let said = call(directory.path(), &["retry", "last", "-q"]);
-    assert_eq!(said.stdout, "postgres://etl:***@db.example.com:5432?sslmode=require\n", "{said:?}");
+    let output = call(directory.path(), &["retry", "last", "-q"]);
+    assert_eq!(output.stdout, "postgres://etl:***@db.example.com:5432?sslmode=require\n", "{output:?}");
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use taskflow_tests::binaries::{self, Said, call_at, masked};
+use taskflow_tests::binaries::{self, ProgramOutput, call_at, masked};
 use tempfile::TempDir;
 
 /// A home of its own for a test, and the file that its DAGs look for.
@@ -24,16 +24,16 @@ impl Home {
         self.directory.path().join("file")
     }
 
-    fn call(&self, words: &[&str]) -> Said {
+    fn call(&self, words: &[&str]) -> ProgramOutput {
         call_at(&self.path(), "cli_history", words)
     }
 
     /// What it says when all is well.
     #[track_caller]
-    fn good(&self, words: &[&str]) -> Said {
-        let said = self.call(words);
-        assert_eq!(said.code, Some(0), "{words:?} {said:?}");
-        said
+    fn good(&self, words: &[&str]) -> ProgramOutput {
+        let output = self.call(words);
+        assert_eq!(output.code, Some(0), "{words:?} {output:?}");
+        output
     }
 
     #[track_caller]
@@ -44,13 +44,13 @@ impl Home {
     /// What it refuses with.
     #[track_caller]
     fn refusal(&self, words: &[&str]) -> String {
-        let said = self.call(words);
-        assert_eq!((said.code, &*said.stdout), (Some(2), ""), "{words:?} {said:?}");
-        said.stderr
+        let output = self.call(words);
+        assert_eq!((output.code, &*output.stdout), (Some(2), ""), "{words:?} {output:?}");
+        output.stderr
     }
 
     /// Runs the DAG that needs the file.
-    fn run_gated(&self) -> Said {
+    fn run_gated(&self) -> ProgramOutput {
         self.call(&["run", "gated", "--file", self.file().to_str().expect("temporary paths are text"), "-q"])
     }
 
@@ -68,8 +68,8 @@ impl Home {
 /// A home with a run that failed at its gate.
 fn failed() -> Home {
     let home = Home::new();
-    let said = home.run_gated();
-    assert_eq!(said.code, Some(1), "{said:?}");
+    let output = home.run_gated();
+    assert_eq!(output.code, Some(1), "{output:?}");
     home
 }
 
@@ -78,11 +78,11 @@ fn failed() -> Home {
 #[test]
 fn looking_makes_no_home() {
     let home = Home::new();
-    let said = home.good(&["runs"]);
-    assert_eq!(said.stdout, "");
+    let output = home.good(&["runs"]);
+    assert_eq!(output.stdout, "");
     let place = home.path().display().to_string();
     assert_eq!(
-        said.stderr,
+        output.stderr,
         format!("no runs yet in {place}: `run` starts the first, --home selects another directory\n")
     );
     assert_eq!(home.json(&["runs"]), json!([]));
@@ -101,9 +101,9 @@ fn looking_makes_no_home() {
         &["db", "prune", "--older-than", "1d"],
         &["db", "vacuum"],
     ] {
-        let said = home.call(words);
-        assert_eq!(said.code, Some(1), "{words:?} {said:?}");
-        assert!(said.stderr.starts_with(&format!("error: no runs yet in {place}: ")), "{words:?} {said:?}");
+        let output = home.call(words);
+        assert_eq!(output.code, Some(1), "{words:?} {output:?}");
+        assert!(output.stderr.starts_with(&format!("error: no runs yet in {place}: ")), "{words:?} {output:?}");
     }
     assert!(!home.path().exists());
 }
@@ -116,15 +116,15 @@ fn the_flag_names_the_home_before_the_variable() {
     assert!(!home.path().exists());
     let listed = home.json(&["runs", "--home", other.to_str().unwrap()]);
     assert_eq!(listed[0]["dag_id"], "small");
-    let said = home.good(&["--home", other.to_str().unwrap(), "db", "path"]);
-    assert_eq!(said.stdout, format!("{}\n", other.join("taskflow.db").display()));
+    let output = home.good(&["--home", other.to_str().unwrap(), "db", "path"]);
+    assert_eq!(output.stdout, format!("{}\n", other.join("taskflow.db").display()));
 }
 
 #[test]
 fn an_ephemeral_run_leaves_nothing() {
     let home = Home::new();
-    let said = home.good(&["run", "small", "--durability", "ephemeral"]);
-    assert!(!said.stderr.contains("status"), "{said:?}");
+    let output = home.good(&["run", "small", "--durability", "ephemeral"]);
+    assert!(!output.stderr.contains("status"), "{output:?}");
     assert!(!home.path().exists());
     assert!(
         home.refusal(&["run", "small", "--durability", "ephemeral", "--logs"])
@@ -136,15 +136,15 @@ fn an_ephemeral_run_leaves_nothing() {
 fn a_home_that_cannot_be_made_is_refused_with_the_ways_out_before_anything_starts() {
     let home = Home::new();
     std::fs::write(home.path(), "a file").unwrap();
-    let said = home.call(&["run", "small"]);
-    assert_eq!((said.code, &*said.stdout), (Some(1), ""));
+    let output = home.call(&["run", "small"]);
+    assert_eq!((output.code, &*output.stdout), (Some(1), ""));
     let place = home.path().display().to_string();
-    assert!(said.stderr.starts_with(&format!("error: cannot open the store {place}: ")), "{said:?}");
+    assert!(output.stderr.starts_with(&format!("error: cannot open the store {place}: ")), "{output:?}");
     let ways = format!(
         "the run would be stored in {place}; --home selects another directory, and --durability ephemeral stores"
     );
-    assert!(said.stderr.contains(&ways), "{said:?}");
-    assert!(!said.stderr.contains("of 3 tasks"), "{said:?}");
+    assert!(output.stderr.contains(&ways), "{output:?}");
+    assert!(!output.stderr.contains("of 3 tasks"), "{output:?}");
     home.good(&["run", "small", "-q", "--durability", "ephemeral"]);
 }
 
@@ -193,11 +193,11 @@ fn runs_are_filtered_by_dag_state_and_time() {
     assert_eq!(numbers(&["--since", "2200-01-01"]), [0; 0]);
     assert_eq!(numbers(&["--limit", "1"]), [2]);
     assert_eq!(numbers(&["--limit", "0"]), [2, 1]);
-    let said = home.good(&["runs", "--limit", "1"]);
-    assert!(said.stderr.contains("and older runs; --limit 5 shows more, --limit 0 shows all"), "{said:?}");
-    assert!(said.stdout.contains("logical date") && said.stdout.contains("2020-02-29 00:00:00Z"), "{said:?}");
-    let said = home.good(&["runs", "--dag", "smal"]);
-    assert_eq!(said.stderr, "no runs match: this program has no DAG `smal`; did you mean `small`?\n");
+    let output = home.good(&["runs", "--limit", "1"]);
+    assert!(output.stderr.contains("and older runs; --limit 5 shows more, --limit 0 shows all"), "{output:?}");
+    assert!(output.stdout.contains("logical date") && output.stdout.contains("2020-02-29 00:00:00Z"), "{output:?}");
+    let output = home.good(&["runs", "--dag", "smal"]);
+    assert_eq!(output.stderr, "no runs match: this program has no DAG `smal`; did you mean `small`?\n");
 }
 
 #[test]
@@ -268,8 +268,8 @@ fn a_task_that_is_none_is_refused_with_the_nearest() {
 #[test]
 fn the_status_of_a_run_shows_its_tasks_and_why_they_are_where_they_are() {
     let home = failed();
-    let said = home.good(&["status"]);
-    insta::assert_snapshot!(masked(&said.stdout), @r#"
+    let output = home.good(&["status"]);
+    insta::assert_snapshot!(masked(&output.stdout), @r#"
     run 1 of gated: failed in <time>, 4 tasks: 2 success, 1 failed, 1 upstream_failed
       id <run>
       started <now> by <worker>
@@ -294,11 +294,11 @@ fn the_status_of_a_run_shows_its_tasks_and_why_they_are_where_they_are() {
 fn of_a_large_run_the_status_shows_what_wants_looking_at() {
     let home = Home::new();
     assert_eq!(home.call(&["run", "large", "-q"]).code, Some(1));
-    let said = home.good(&["status"]);
-    let rows: Vec<&str> = said.stdout.lines().skip_while(|line| !line.starts_with('─')).skip(1).collect();
+    let output = home.good(&["status"]);
+    let rows: Vec<&str> = output.stdout.lines().skip_while(|line| !line.starts_with('─')).skip(1).collect();
     assert_eq!(rows.len(), 50);
-    assert!(rows[0].starts_with("part_8 ") && rows[0].ends_with("the seventh"), "{said:?}");
-    assert_eq!(said.stderr, "and 450 more; --all shows them\n");
+    assert!(rows[0].starts_with("part_8 ") && rows[0].ends_with("the seventh"), "{output:?}");
+    assert_eq!(output.stderr, "and 450 more; --all shows them\n");
     assert!(home.good(&["status", "--all"]).stdout.lines().count() > 500);
 }
 
@@ -324,10 +324,10 @@ fn values_are_shown_in_rows_and_alone() {
     let home = failed();
     home.land();
     home.good(&["retry", "-q"]);
-    let said = home.good(&["values", "1"]);
-    assert!(masked(&said.stdout).contains("report String \"3 rows\""), "{said:?}");
-    assert!(masked(&said.stdout).contains("gate usize 3"), "{said:?}");
-    assert!(!said.stdout.contains("tidy"), "what returns nothing has no row: {said:?}");
+    let output = home.good(&["values", "1"]);
+    assert!(masked(&output.stdout).contains("report String \"3 rows\""), "{output:?}");
+    assert!(masked(&output.stdout).contains("gate usize 3"), "{output:?}");
+    assert!(!output.stdout.contains("tidy"), "what returns nothing has no row: {output:?}");
     assert_eq!(home.good(&["values", "1", "report"]).stdout, "3 rows\n");
     assert_eq!(home.good(&["values", "1", "report", "--json"]).stdout, "\"3 rows\"\n");
     assert_eq!(home.good(&["values", "1", "load.extract"]).json()[2], json!({"carrier": "carrier 2", "late": 2}));
@@ -360,8 +360,8 @@ fn what_tasks_logged_is_shown_in_the_order_of_time() {
     <now> WARN gate (attempt 2): looks for the file
     <now> INFO gate (attempt 2): the file says landed
     "#);
-    let said = home.good(&["logs", "1", "gate", "--attempt", "2", "--level", "warn"]);
-    assert_eq!(masked(&said.stdout), "<now> WARN gate (attempt 2): looks for the file");
+    let output = home.good(&["logs", "1", "gate", "--attempt", "2", "--level", "warn"]);
+    assert_eq!(masked(&output.stdout), "<now> WARN gate (attempt 2): looks for the file");
     let lines = home.good(&["logs", "1", "gate", "--json"]).stdout;
     let records: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&records[3]["attempt"], &records[3]["message"]), (&2.into(), &"the file says landed".into()));
@@ -371,18 +371,18 @@ fn what_tasks_logged_is_shown_in_the_order_of_time() {
 fn a_run_that_logged_nothing_says_so() {
     let home = Home::new();
     home.good(&["run", "small", "-q"]);
-    let said = home.good(&["logs", "1"]);
-    assert_eq!((&*said.stdout, &*said.stderr), ("", "run 1 logged nothing\n"));
-    let said = home.good(&["logs", "1", "first", "--level", "ERROR", "--follow"]);
-    assert_eq!(said.stderr, "task `first` of run 1 logged nothing of level ERROR or above\n");
+    let output = home.good(&["logs", "1"]);
+    assert_eq!((&*output.stdout, &*output.stderr), ("", "run 1 logged nothing\n"));
+    let output = home.good(&["logs", "1", "first", "--level", "ERROR", "--follow"]);
+    assert_eq!(output.stderr, "task `first` of run 1 logged nothing of level ERROR or above\n");
 }
 
 #[test]
 fn a_run_shows_what_its_tasks_log_when_it_is_asked_to() {
     let home = Home::new();
     let file = home.file();
-    let said = home.call(&["run", "mixed", "--logs", "--quiet", "--file", file.to_str().unwrap()]);
-    let text = masked(&said.stderr);
+    let output = home.call(&["run", "mixed", "--logs", "--quiet", "--file", file.to_str().unwrap()]);
+    let text = masked(&output.stderr);
     for line in [
         "<now> INFO flaky: attempt 1\n",
         "<now> ERROR flaky: not at once kind=error\n",
@@ -391,8 +391,8 @@ fn a_run_shows_what_its_tasks_log_when_it_is_asked_to() {
     ] {
         assert_eq!(text.matches(line).count(), 1, "{line} {text}");
     }
-    let said = home.call(&["retry", "--logs", "--quiet"]);
-    assert!(!said.stderr.contains("flaky"), "what was logged before is not shown again: {said:?}");
+    let output = home.call(&["retry", "--logs", "--quiet"]);
+    assert!(!output.stderr.contains("flaky"), "what was logged before is not shown again: {output:?}");
 }
 
 // Going on.
@@ -401,9 +401,9 @@ fn a_run_shows_what_its_tasks_log_when_it_is_asked_to() {
 fn retry_runs_what_failed_again_and_what_depends_on_it() {
     let home = failed();
     home.land();
-    let said = home.good(&["retry"]);
-    assert_eq!(said.stdout, "3 rows\n");
-    let text = masked(&said.stderr);
+    let output = home.good(&["retry"]);
+    assert_eq!(output.stdout, "3 rows\n");
+    let text = masked(&output.stderr);
     assert!(
         text.starts_with("retrying 2 tasks of run 1: gate, report\n<now> gated: resumed run 1 (<run>) of 4 tasks\n"),
         "{text}"
@@ -419,14 +419,14 @@ fn retry_runs_what_failed_again_and_what_depends_on_it() {
 #[test]
 fn retry_that_fails_again_says_so_and_how_to_go_on() {
     let home = failed();
-    let said = home.call(&["retry", "-q"]);
-    assert_eq!(said.code, Some(1));
-    assert!(masked(&said.stderr).ends_with("to retry: cli_history retry 1"), "{said:?}");
+    let output = home.call(&["retry", "-q"]);
+    assert_eq!(output.code, Some(1));
+    assert!(masked(&output.stderr).ends_with("to retry: cli_history retry 1"), "{output:?}");
     let path = home.path();
     let path = path.to_str().expect("temporary directories have plain names");
-    let said = Home::new().call(&["retry", "-q", "--home", path]);
+    let output = Home::new().call(&["retry", "-q", "--home", path]);
     let expected = format!("retry 1 --home {path}");
-    assert!(said.stderr.trim_end().ends_with(&expected), "the command finds the run again: {said:?}");
+    assert!(output.stderr.trim_end().ends_with(&expected), "the command finds the run again: {output:?}");
 }
 
 #[test]
@@ -450,9 +450,9 @@ fn a_run_with_nothing_to_go_on_with_is_refused() {
 fn clear_lets_tasks_run_again_and_runs_them() {
     let home = Home::new();
     home.good(&["run", "small", "-q"]);
-    let said = home.good(&["clear", "1", "double", "--downstream", "--reason", "wrong factor"]);
-    assert_eq!(said.stdout, "28\n");
-    assert!(said.stderr.starts_with("cleared 2 tasks of run 1: double, double_2\n"), "{said:?}");
+    let output = home.good(&["clear", "1", "double", "--downstream", "--reason", "wrong factor"]);
+    assert_eq!(output.stdout, "28\n");
+    assert!(output.stderr.starts_with("cleared 2 tasks of run 1: double, double_2\n"), "{output:?}");
     let status = home.json(&["status", "1"]);
     let attempts = |task: usize| status["tasks"][task]["attempts"].as_array().map(Vec::len);
     assert_eq!((attempts(0), attempts(1), attempts(2)), (Some(1), Some(2), Some(2)));
@@ -481,8 +481,8 @@ fn a_dry_run_says_what_would_run_and_changes_nothing() {
 fn what_is_cleared_without_being_run_waits_for_resume() {
     let home = Home::new();
     home.good(&["run", "small", "-q"]);
-    let said = home.good(&["clear", "1", "--only", "double_2", "--no-run"]);
-    assert_eq!(said.stderr, "cleared 1 task of run 1: double_2; `resume 1` runs them\n");
+    let output = home.good(&["clear", "1", "--only", "double_2", "--no-run"]);
+    assert_eq!(output.stderr, "cleared 1 task of run 1: double_2; `resume 1` runs them\n");
     assert_eq!(home.json(&["runs"])[0]["state"], "interrupted");
     let explained = home.good(&["explain", "1"]).stdout;
     assert!(explained.contains("no process is running this run: `resume 1` continues it"), "{explained}");
@@ -493,17 +493,17 @@ fn what_is_cleared_without_being_run_waits_for_resume() {
 #[test]
 fn marking_the_last_open_task_ends_the_run() {
     let home = failed();
-    let said = home.good(&["mark", "success", "1", "report", "--value", "\"by hand\""]);
-    assert!(said.stderr.starts_with("marked as success: 1 task of run 1: report\n"), "{said:?}");
-    assert_eq!((&*said.stdout, &home.json(&["runs"])[0]["state"]), ("by hand\n", &"success".into()));
+    let output = home.good(&["mark", "success", "1", "report", "--value", "\"by hand\""]);
+    assert!(output.stderr.starts_with("marked as success: 1 task of run 1: report\n"), "{output:?}");
+    assert_eq!((&*output.stdout, &home.json(&["runs"])[0]["state"]), ("by hand\n", &"success".into()));
     assert_eq!(home.good(&["values", "1", "report"]).stdout, "by hand\n");
 }
 
 #[test]
 fn marking_a_task_that_others_depend_on_leaves_them_to_resume() {
     let home = failed();
-    let said = home.good(&["mark", "success", "1", "gate", "--value", "12", "--reason", "counted by hand"]);
-    assert_eq!(said.stderr, "marked as success: 1 task of run 1: gate; `resume 1` runs what is left\n");
+    let output = home.good(&["mark", "success", "1", "gate", "--value", "12", "--reason", "counted by hand"]);
+    assert_eq!(output.stderr, "marked as success: 1 task of run 1: gate; `resume 1` runs what is left\n");
     assert_eq!(home.good(&["resume", "-q"]).stdout, "12 rows\n");
     assert_eq!(home.state_of("1", "gate"), "success");
     let marked = home.json(&["mark", "failed", "1", "load.extract"]);
@@ -531,20 +531,20 @@ fn a_mark_that_cannot_be_is_refused() {
 #[test]
 fn a_replay_runs_one_task_with_its_inputs_and_stores_nothing() {
     let home = failed();
-    let said = home.call(&["replay", "1", "gate"]);
-    assert_eq!((said.code, &*said.stdout), (Some(1), ""));
-    assert_eq!(said.stderr, "error: task `gate` failed\n  the file has not landed\n");
+    let output = home.call(&["replay", "1", "gate"]);
+    assert_eq!((output.code, &*output.stdout), (Some(1), ""));
+    assert_eq!(output.stderr, "error: task `gate` failed\n  the file has not landed\n");
     home.land();
-    let said = home.good(&["replay", "last", "gate"]);
-    assert_eq!((&*said.stdout, &*masked(&said.stderr)), ("3\n", "gate: success in <time>"));
+    let output = home.good(&["replay", "last", "gate"]);
+    assert_eq!((&*output.stdout, &*masked(&output.stderr)), ("3\n", "gate: success in <time>"));
     assert_eq!(
         home.json(&["replay", "1", "--task", "gate"]),
         json!({"task": "gate", "state": "success", "value": 3, "failure": null})
     );
     assert_eq!(home.state_of("1", "gate"), "failed");
-    let said = home.call(&["replay", "1", "report"]);
+    let output = home.call(&["replay", "1", "report"]);
     assert_eq!(
-        (said.code, &*said.stderr),
+        (output.code, &*output.stderr),
         (Some(1), "error: task `report` does not run with these inputs: upstream task `gate` failed\n")
     );
 }
@@ -554,20 +554,23 @@ fn a_replay_of_a_panic_has_its_backtrace_when_it_is_wanted() {
     let home = Home::new();
     let file = home.file();
     home.call(&["run", "mixed", "-q", "--file", file.to_str().unwrap()]);
-    let said = home.call(&["replay", "1", "breaks"]);
-    assert_eq!(said.code, Some(1));
-    assert!(said.stderr.contains("panicked: the file is missing\n    at tests/fixtures/cli_history.rs:"), "{said:?}");
-    assert!(!said.stderr.contains("stack backtrace"), "{said:?}");
-    let said: Said = binaries::program("cli_history")
+    let output = home.call(&["replay", "1", "breaks"]);
+    assert_eq!(output.code, Some(1));
+    assert!(
+        output.stderr.contains("panicked: the file is missing\n    at tests/fixtures/cli_history.rs:"),
+        "{output:?}"
+    );
+    assert!(!output.stderr.contains("stack backtrace"), "{output:?}");
+    let output: ProgramOutput = binaries::program("cli_history")
         .args(["replay", "1", "breaks"])
         .env("TASKFLOW_HOME", home.path())
         .env("RUST_BACKTRACE", "1")
         .output()
         .unwrap()
         .into();
-    assert!(said.stderr.contains("stack backtrace"), "{said:?}");
-    let said = home.good(&["replay", "1", "skips"]);
-    assert_eq!(said.stderr, "skips: skipped: nothing landed\n");
+    assert!(output.stderr.contains("stack backtrace"), "{output:?}");
+    let output = home.good(&["replay", "1", "skips"]);
+    assert_eq!(output.stderr, "skips: skipped: nothing landed\n");
 }
 
 // db.
@@ -578,13 +581,13 @@ fn old_runs_are_forgotten_with_their_logs() {
     home.good(&["run", "small", "-q"]);
     let logs = |home: &Home| std::fs::read_dir(home.path().join("logs")).map_or(0, Iterator::count);
     assert_eq!(logs(&home), 1);
-    let said = home.good(&["db", "prune", "--older-than", "1d"]);
-    assert_eq!(said.stderr, "0 runs deleted\n");
-    let said = home.good(&["db", "prune", "--older-than", "0s", "--state", "failed", "--dry-run"]);
-    assert!(said.stdout.contains("gated") && !said.stdout.contains("small"), "{said:?}");
-    assert_eq!(said.stderr, "1 run would be deleted\n");
-    let said = home.good(&["db", "prune", "--older-than", "0s", "--dag", "gated"]);
-    assert_eq!(said.stderr, "1 run deleted; `db vacuum` returns the space to the file system\n");
+    let output = home.good(&["db", "prune", "--older-than", "1d"]);
+    assert_eq!(output.stderr, "0 runs deleted\n");
+    let output = home.good(&["db", "prune", "--older-than", "0s", "--state", "failed", "--dry-run"]);
+    assert!(output.stdout.contains("gated") && !output.stdout.contains("small"), "{output:?}");
+    assert_eq!(output.stderr, "1 run would be deleted\n");
+    let output = home.good(&["db", "prune", "--older-than", "0s", "--dag", "gated"]);
+    assert_eq!(output.stderr, "1 run deleted; `db vacuum` returns the space to the file system\n");
     assert_eq!((home.json(&["runs"]).as_array().map(Vec::len), logs(&home)), (Some(1), 0));
     assert!(home.good(&["db", "vacuum"]).stderr.starts_with("size of the store: "));
     assert_eq!(home.json(&["db", "prune", "--older-than", "0s"]), json!({"pruned": 1}));
@@ -593,8 +596,8 @@ fn old_runs_are_forgotten_with_their_logs() {
 #[test]
 fn a_check_names_what_is_damaged() {
     let home = failed();
-    let said = home.good(&["db", "check"]);
-    assert_eq!((&*said.stdout, &*said.stderr), ("", "no damage found\n"));
+    let output = home.good(&["db", "check"]);
+    assert_eq!((&*output.stdout, &*output.stderr), ("", "no damage found\n"));
     assert_eq!(home.json(&["db", "check"]), json!([]));
 }
 
@@ -616,13 +619,13 @@ fn a_check_names_the_damage_of_a_store_that_cannot_be_opened() {
     ];
     for (bytes, finding) in damages {
         std::fs::write(&file, bytes).unwrap();
-        let said = home.call(&["runs"]);
-        assert_eq!(said.code, Some(1), "{finding}: {said:?}");
-        assert!(said.stderr.contains("`db check` lists the damage"), "{said:?}");
-        let said = home.call(&["db", "check"]);
-        assert_eq!(said.code, Some(1), "{said:?}");
-        assert!(said.stdout.contains("taskflow.db is damaged: ") && said.stdout.contains(finding), "{said:?}");
-        assert!(said.stderr.starts_with("error: 1 finding in "), "{said:?}");
+        let output = home.call(&["runs"]);
+        assert_eq!(output.code, Some(1), "{finding}: {output:?}");
+        assert!(output.stderr.contains("`db check` lists the damage"), "{output:?}");
+        let output = home.call(&["db", "check"]);
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert!(output.stdout.contains("taskflow.db is damaged: ") && output.stdout.contains(finding), "{output:?}");
+        assert!(output.stderr.starts_with("error: 1 finding in "), "{output:?}");
     }
 }
 
@@ -647,8 +650,8 @@ fn the_help_lists_the_verbs_in_groups() {
 fn completions_know_the_verbs_about_runs() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish"] {
-        let said = home.good(&["completions", shell]);
-        assert!(said.stdout.contains("replay") && said.stdout.contains("older-than"), "{shell}");
+        let output = home.good(&["completions", shell]);
+        assert!(output.stdout.contains("replay") && output.stdout.contains("older-than"), "{shell}");
     }
     assert!(!home.path().exists());
 }
@@ -661,8 +664,9 @@ fn a_reader_that_leaves_is_no_error() {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let mut program = binaries::program("cli_history");
-        let said: Said = program.args(words).env("TASKFLOW_HOME", home.path()).stdout(writer).output().unwrap().into();
-        assert_eq!((said.code, &*said.stderr), (Some(0), ""), "{words:?}");
+        let output: ProgramOutput =
+            program.args(words).env("TASKFLOW_HOME", home.path()).stdout(writer).output().unwrap().into();
+        assert_eq!((output.code, &*output.stderr), (Some(0), ""), "{words:?}");
     }
 }
 
@@ -670,13 +674,13 @@ fn a_reader_that_leaves_is_no_error() {
 fn runs_are_kept_below_the_working_directory_when_nothing_is_said() {
     let directory = tempfile::tempdir().unwrap();
     let mut program = binaries::program("cli_history");
-    let said: Said = program
+    let output: ProgramOutput = program
         .env_remove("TASKFLOW_HOME")
         .current_dir(directory.path())
         .args(["run", "small", "-q"])
         .output()
         .unwrap()
         .into();
-    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(output.code, Some(0), "{output:?}");
     assert!(Path::new(&directory.path().join(".taskflow/taskflow.db")).exists());
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use taskflow_tests::binaries::{Said, call_at, masked, program};
+use taskflow_tests::binaries::{ProgramOutput, call_at, masked, program};
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up.
@@ -36,7 +36,7 @@ impl Home {
         ["run", "long", "--started", &file(started), "--go", &file(&self.file("go"))].map(str::to_owned)
     }
 
-    fn call(&self, words: &[&str]) -> Said {
+    fn call(&self, words: &[&str]) -> ProgramOutput {
         call_at(&self.path(), "cli_history", words)
     }
 
@@ -62,10 +62,10 @@ impl Home {
     /// Returns when a task of the last run waits for an event.
     fn waits(&self, event: &str) {
         eventually("a task waits", || {
-            let said = self.call(&["status", "--output", "json"]);
+            let output = self.call(&["status", "--output", "json"]);
             // At first there is no run.
-            said.code == Some(0)
-                && said.json()["tasks"]
+            output.code == Some(0)
+                && output.json()["tasks"]
                     .as_array()
                     .is_some_and(|tasks| tasks.iter().any(|task| task["waits_for"]["event"] == event))
         });
@@ -85,7 +85,7 @@ fn eventually(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-fn end(child: Child) -> Said {
+fn end(child: Child) -> ProgramOutput {
     child.wait_with_output().expect("a child can be waited for").into()
 }
 
@@ -114,8 +114,8 @@ fn a_killed_run_is_interrupted_and_resume_finishes_it() {
     assert_eq!(refusal.stderr, "error: run 1 has no failed task; `resume 1` continues it\n");
 
     home.go();
-    let said = home.call(&["resume"]);
-    assert_eq!((said.code, &*said.stdout), (Some(0), "14\n"), "{said:?}");
+    let output = home.call(&["resume"]);
+    assert_eq!((output.code, &*output.stdout), (Some(0), "14\n"), "{output:?}");
     let status = home.json(&["status", "1"]);
     let attempts = |task: usize| status["tasks"][task]["attempts"].as_array().map(Vec::len);
     assert_eq!(status["state"], "success");
@@ -132,9 +132,9 @@ fn a_live_run_is_seen_from_outside_and_cannot_be_changed() {
     for words in
         [&["resume", "1"][..], &["retry", "1"], &["clear", "1"], &["mark", "success", "1", "linger", "--value", "1"]]
     {
-        let said = home.call(words);
-        assert_eq!((said.code, &*said.stdout), (Some(2), ""), "{words:?} {said:?}");
-        assert!(said.stderr.contains("; wait until it ends, or cancel it"), "{words:?} {said:?}");
+        let output = home.call(words);
+        assert_eq!((output.code, &*output.stdout), (Some(2), ""), "{words:?} {output:?}");
+        assert!(output.stderr.contains("; wait until it ends, or cancel it"), "{words:?} {output:?}");
     }
     assert_eq!(home.call(&["clear", "1", "--dry-run", "first"]).stdout, "first\n");
     home.go();
@@ -145,12 +145,12 @@ fn a_live_run_is_seen_from_outside_and_cannot_be_changed() {
 fn a_run_is_cancelled_from_another_process() {
     let home = Home::new();
     let child = home.start("cancelled");
-    let said = home.call(&["cancel", "1", "--reason", "wrong file"]);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    let lines: Vec<&str> = said.stderr.lines().collect();
+    let output = home.call(&["cancel", "1", "--reason", "wrong file"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let lines: Vec<&str> = output.stderr.lines().collect();
     assert!(
         lines[0].starts_with("run 1 is running in process ") && lines[0].ends_with(", which was asked to cancel it"),
-        "{said:?}"
+        "{output:?}"
     );
     assert_eq!(lines[1], "run 1 is cancelled");
     let ended = end(child);
@@ -167,9 +167,9 @@ fn a_run_is_cancelled_from_another_process() {
 fn cancelling_without_waiting_returns_at_once() {
     let home = Home::new();
     let child = home.start("asked");
-    let said = home.call(&["cancel", "last", "--no-wait", "--output", "json"]);
-    let worker = said.json()["worker"].clone();
-    assert_eq!((said.code, said.json()), (Some(0), json!({"number": 1, "state": "running", "worker": worker})));
+    let output = home.call(&["cancel", "last", "--no-wait", "--output", "json"]);
+    let worker = output.json()["worker"].clone();
+    assert_eq!((output.code, output.json()), (Some(0), json!({"number": 1, "state": "running", "worker": worker})));
     assert!(worker.as_str().is_some_and(|worker| worker.ends_with(&format!(":{}", child.id()))), "{worker}");
     assert_eq!(end(child).code, Some(1));
 }
@@ -195,17 +195,17 @@ fn a_live_run_that_waits_for_an_event_is_told_of_it() {
     assert!(explained.contains("`release 1 approval` sends it, with `--value JSON`"), "{explained}");
 
     // A typing mistake is reported, and a value that is not JSON is refused.
-    let said = home.call(&["release", "1", "aproval", "--value", "\"ann\""]);
-    assert!(said.stderr.ends_with("no task was waiting for it; tasks are waiting for `approval`\n"), "{said:?}");
-    let said = home.call(&["release", "1", "approval", "--value", "ann"]);
-    assert_eq!(said.code, Some(2), "{said:?}");
-    assert!(said.stderr.contains("not valid JSON (") && said.stderr.contains("'\"text\"'"), "{said:?}");
+    let output = home.call(&["release", "1", "aproval", "--value", "\"ann\""]);
+    assert!(output.stderr.ends_with("no task was waiting for it; tasks are waiting for `approval`\n"), "{output:?}");
+    let output = home.call(&["release", "1", "approval", "--value", "ann"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.contains("not valid JSON (") && output.stderr.contains("'\"text\"'"), "{output:?}");
 
-    let said = home.call(&["release", "last", "approval", "--value", "\"ann\"", "--output", "json"]);
-    assert_eq!(said.json()["waiting"], json!(["approval"]), "{said:?}");
+    let output = home.call(&["release", "last", "approval", "--value", "\"ann\"", "--output", "json"]);
+    assert_eq!(output.json()["waiting"], json!(["approval"]), "{output:?}");
     assert_eq!(end(child).stdout, "14 rows, approved by ann\n");
-    let said = home.call(&["release", "1", "approval"]);
-    assert!(said.stderr.contains("it has ended (success), so no task waits for events"), "{said:?}");
+    let output = home.call(&["release", "1", "approval"]);
+    assert!(output.stderr.contains("it has ended (success), so no task waits for events"), "{output:?}");
 }
 
 #[test]
@@ -215,8 +215,8 @@ fn a_run_that_was_killed_while_it_waited_is_released_and_resumed() {
     home.waits("approval");
     child.kill().unwrap();
     child.wait().unwrap();
-    let said = home.call(&["release", "1", "approval", "--value", "\"bob\""]);
-    assert_eq!(said.stderr, "event `approval` stored; no process is running run 1: `resume 1` continues it\n");
+    let output = home.call(&["release", "1", "approval", "--value", "\"bob\""]);
+    assert_eq!(output.stderr, "event `approval` stored; no process is running run 1: `resume 1` continues it\n");
     assert_eq!(home.call(&["resume", "-q"]).stdout, "14 rows, approved by bob\n");
 }
 
@@ -262,8 +262,8 @@ fn several_runs_share_one_home() {
     assert_eq!(running.as_array().map(Vec::len), Some(3));
     home.go();
     for child in children {
-        let said = end(child);
-        assert_eq!((said.code, &*said.stdout), (Some(0), "14\n"), "{said:?}");
+        let output = end(child);
+        assert_eq!((output.code, &*output.stdout), (Some(0), "14\n"), "{output:?}");
     }
     let listed = home.json(&["runs", "--state", "success"]);
     let mut numbers: Vec<i64> = listed.as_array().unwrap().iter().map(|run| run["number"].as_i64().unwrap()).collect();
@@ -277,7 +277,7 @@ fn programs_that_start_at_once_in_a_new_home_all_keep_their_runs() {
     let home = Home::new();
     let children: Vec<Child> = (0..3).map(|_| home.spawn(&["run", "small", "-q"])).collect();
     for child in children {
-        assert_eq!(end(child), Said { code: Some(0), stdout: "28\n".to_owned(), stderr: String::new() });
+        assert_eq!(end(child), ProgramOutput { code: Some(0), stdout: "28\n".to_owned(), stderr: String::new() });
     }
     assert_eq!(home.json(&["runs"]).as_array().map(Vec::len), Some(3));
 }

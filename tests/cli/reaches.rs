@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
-use taskflow_tests::binaries::{Said, call_at, program};
+use taskflow_tests::binaries::{ProgramOutput, call_at, program};
 use taskflow_tests::common::eventually;
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ impl Home {
         self.0.path().join("home")
     }
 
-    fn call(&self, words: &[&str]) -> Said {
+    fn call(&self, words: &[&str]) -> ProgramOutput {
         call_at(&self.path(), "reaches", words)
     }
 
@@ -38,9 +38,9 @@ impl Home {
 
     /// The runs of a DAG, newest first.
     fn runs(&self, dag: &str) -> Vec<Value> {
-        let said = self.call(&["runs", "--dag", dag, "--output", "json"]);
+        let output = self.call(&["runs", "--dag", dag, "--output", "json"]);
         // At first there is no home.
-        if said.code == Some(0) { said.json().as_array().cloned().unwrap_or_default() } else { Vec::new() }
+        if output.code == Some(0) { output.json().as_array().cloned().unwrap_or_default() } else { Vec::new() }
     }
 
     /// Waits until a task of the newest run of a DAG is deferred in its n-th session; the run.
@@ -94,8 +94,8 @@ fn after_a_kill_a_resumed_run_finds_the_one_that_it_has_triggered() {
     assert!(status.contains(&format!("triggered by `part` of {whole}")), "{status}");
     let released = home.call(&["release", &part, "answer", "--value", "1"]);
     assert_eq!(released.code, Some(0), "{released:?}");
-    let said = Said::from(second.wait_with_output().expect("it comes to its end"));
-    assert_eq!((said.code, said.stdout.trim()), (Some(0), "42"), "{said:?}");
+    let output = ProgramOutput::from(second.wait_with_output().expect("it comes to its end"));
+    assert_eq!((output.code, output.stdout.trim()), (Some(0), "42"), "{output:?}");
     let runs = home.runs("part");
     assert_eq!(runs.len(), 1, "{runs:?}");
     assert_eq!((&runs[0]["state"], &runs[0]["run_type"]), (&json!("success"), &json!("triggered")));
@@ -133,8 +133,11 @@ fn the_program_stays_for_runs_that_nobody_waits_for() {
     });
     let released = home.call(&["release", &part, "answer", "--value", "5"]);
     assert_eq!(released.code, Some(0), "{released:?}");
-    let said = Said::from(run.wait_with_output().expect("it comes to its end"));
-    assert_eq!((said.code, said.stdout.trim()), (Some(0), &*part), "{said:?}");
-    assert!(said.stderr.contains("waiting for 1 triggered run to end; Ctrl-C leaves the rest to `resume`"), "{said:?}");
+    let output = ProgramOutput::from(run.wait_with_output().expect("it comes to its end"));
+    assert_eq!((output.code, output.stdout.trim()), (Some(0), &*part), "{output:?}");
+    assert!(
+        output.stderr.contains("waiting for 1 triggered run to end; Ctrl-C leaves the rest to `resume`"),
+        "{output:?}"
+    );
     assert_eq!(home.json(&["status", &part])["state"], "success");
 }

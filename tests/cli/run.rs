@@ -4,39 +4,39 @@ use taskflow_tests::binaries::{self, call, masked, program};
 
 #[test]
 fn the_only_dag_runs_without_a_word() {
-    let said = call("cli_single", &[]);
-    assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.stdout.ends_with("Hello, world!\n"), "{said:?}");
+    let output = call("cli_single", &[]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.ends_with("Hello, world!\n"), "{output:?}");
 }
 
 #[test]
 fn a_text_is_printed_as_it_is() {
-    let said = call("cli_single", &["run", "--name", "Ada L", "--times", "2", "--loud", "--quiet"]);
-    assert_eq!(said.stdout.lines().last(), Some("HELLO, ADA L! HELLO, ADA L!"));
-    let said = call("cli_single", &["run", "greeting", "--loud=false", "-q"]);
-    assert_eq!(said.stdout.lines().last(), Some("Hello, world!"));
+    let output = call("cli_single", &["run", "--name", "Ada L", "--times", "2", "--loud", "--quiet"]);
+    assert_eq!(output.stdout.lines().last(), Some("HELLO, ADA L! HELLO, ADA L!"));
+    let output = call("cli_single", &["run", "greeting", "--loud=false", "-q"]);
+    assert_eq!(output.stdout.lines().last(), Some("Hello, world!"));
 }
 
 #[test]
 fn other_results_are_printed_as_json() {
-    let said = call("cli_several", &["run", "required", "--table", "t", "--offset", "-3", "-q"]);
-    assert_eq!(said.stdout, "[\n  {\n    \"carrier\": \"t\",\n    \"late\": 3\n  }\n]\n");
+    let output = call("cli_several", &["run", "required", "--table", "t", "--offset", "-3", "-q"]);
+    assert_eq!(output.stdout, "[\n  {\n    \"carrier\": \"t\",\n    \"late\": 3\n  }\n]\n");
     assert_eq!(call("cli_several", &["run", "tables", "-q"]).stdout, "1\n");
 }
 
 #[test]
 fn a_dag_without_a_result_prints_nothing() {
-    let said = call("cli_several", &["run", "skipping"]);
-    assert_eq!((said.code, &*said.stdout), (Some(0), ""));
+    let output = call("cli_several", &["run", "skipping"]);
+    assert_eq!((output.code, &*output.stdout), (Some(0), ""));
 }
 
 #[test]
 fn quiet_says_nothing_when_all_is_well_and_the_failure_when_not() {
-    let said = call("cli_several", &["run", "tables", "--quiet"]);
-    assert_eq!(said.stderr, "");
-    let said = call("cli_several", &["run", "panicking", "--quiet"]);
-    assert_eq!(said.code, Some(1));
-    insta::assert_snapshot!(masked(&said.stderr), @r#"
+    let output = call("cli_several", &["run", "tables", "--quiet"]);
+    assert_eq!(output.stderr, "");
+    let output = call("cli_several", &["run", "panicking", "--quiet"]);
+    assert_eq!(output.code, Some(1));
+    insta::assert_snapshot!(masked(&output.stderr), @r#"
     error: task `panics` failed
       panicked: the index is broken
         at tests/fixtures/cli_several.rs:51:5
@@ -48,9 +48,9 @@ fn quiet_says_nothing_when_all_is_well_and_the_failure_when_not() {
 
 #[test]
 fn away_from_a_terminal_a_run_is_told_in_plain_lines() {
-    let said = call("cli_several", &["run", "--jobs", "1", "failing"]);
-    assert_eq!((said.code, &*said.stdout), (Some(1), ""));
-    insta::assert_snapshot!(masked(&said.stderr), @r#"
+    let output = call("cli_several", &["run", "--jobs", "1", "failing"]);
+    assert_eq!((output.code, &*output.stdout), (Some(1), ""));
+    insta::assert_snapshot!(masked(&output.stderr), @r#"
     <now> failing: run 1 (<run>) of 3 tasks
     <now> connect: attempt 1 failed, retry in <time>: no route to the warehouse
     <now> connect: attempt 2 failed, retry in <time>: cannot reach the warehouse: connection refused
@@ -73,13 +73,13 @@ fn away_from_a_terminal_a_run_is_told_in_plain_lines() {
       not run as a result: load, load_2
     to retry: cli_several retry 1
     "#);
-    assert!(!said.stderr.contains('\x1b'), "{said:?}");
+    assert!(!output.stderr.contains('\x1b'), "{output:?}");
 }
 
 #[test]
 fn a_skip_is_told_with_its_reason() {
-    let said = call("cli_several", &["run", "skipping"]);
-    insta::assert_snapshot!(masked(&said.stderr), @r#"
+    let output = call("cli_several", &["run", "skipping"]);
+    insta::assert_snapshot!(masked(&output.stderr), @r#"
     <now> skipping: run 1 (<run>) of 2 tasks
     <now> skips: skipped: nothing landed
     <now> load: skipped: upstream task `skips` was skipped
@@ -93,9 +93,9 @@ fn a_skip_is_told_with_its_reason() {
 
 #[test]
 fn of_a_large_dag_only_failures_and_tenths_are_told_and_functions_added_up() {
-    let said = call("cli_several", &["run", "large"]);
-    assert_eq!(said.code, Some(1));
-    let text = masked(&said.stderr);
+    let output = call("cli_several", &["run", "large"]);
+    assert_eq!(output.code, Some(1));
+    let text = masked(&output.stderr);
     assert!(text.contains("<now> part_8: failed: the seventh\n"), "{text}");
     assert!(text.contains("100 %: 500 of 500 tasks done, 1 failed\n"), "{text}");
     assert!(text.contains("\nfunction tasks success failed total longest\n"), "{text}");
@@ -105,10 +105,10 @@ fn of_a_large_dag_only_failures_and_tenths_are_told_and_functions_added_up() {
 
 #[test]
 fn the_json_document_stands_alone_on_stdout() {
-    let said = call("cli_single", &["run", "--output", "json", "--times", "2"]);
-    assert_eq!(said.code, Some(0));
-    let document = said.json();
-    assert!(said.stderr.contains("a task prints: Hello, world!\n"), "{said:?}");
+    let output = call("cli_single", &["run", "--output", "json", "--times", "2"]);
+    assert_eq!(output.code, Some(0));
+    let document = output.json();
+    assert!(output.stderr.contains("a task prints: Hello, world!\n"), "{output:?}");
     assert_eq!(document["dag_id"], "greeting");
     assert!(document["run_id"].as_str().unwrap().starts_with("manual__"));
     assert_eq!(document["state"], "success");
@@ -124,9 +124,9 @@ fn the_json_document_stands_alone_on_stdout() {
 
 #[test]
 fn the_json_document_holds_every_attempt_with_its_failure() {
-    let said = call("cli_several", &["run", "failing", "--output=json", "-q"]);
-    assert_eq!(said.code, Some(1));
-    let document = said.json();
+    let output = call("cli_several", &["run", "failing", "--output=json", "-q"]);
+    assert_eq!(output.code, Some(1));
+    let document = output.json();
     assert_eq!(document["state"], "failed");
     assert!(document["result"].is_null());
     let attempts = &document["tasks"][0]["attempts"];
@@ -139,27 +139,27 @@ fn the_json_document_holds_every_attempt_with_its_failure() {
 
 #[test]
 fn a_panic_is_told_by_the_summary_alone() {
-    let said = call("cli_several", &["run", "panicking"]);
-    assert_eq!(said.code, Some(1));
-    assert!(!said.stderr.contains("stack backtrace") && !said.stderr.contains("thread '"), "{said:?}");
-    let said: binaries::Said =
+    let output = call("cli_several", &["run", "panicking"]);
+    assert_eq!(output.code, Some(1));
+    assert!(!output.stderr.contains("stack backtrace") && !output.stderr.contains("thread '"), "{output:?}");
+    let output: binaries::ProgramOutput =
         program("cli_several").args(["run", "panicking"]).env("RUST_BACKTRACE", "1").output().unwrap().into();
-    assert!(said.stderr.contains("stack backtrace"), "who asks for a backtrace gets it: {said:?}");
+    assert!(output.stderr.contains("stack backtrace"), "who asks for a backtrace gets it: {output:?}");
 }
 
 #[test]
 fn a_part_of_the_graph_runs_when_it_is_asked_for() {
-    let said = call("cli_several", &["run", "tables", "--only", "extract", "--output", "json"]);
-    let states: Vec<_> = said.json()["tasks"].as_array().unwrap().iter().map(|task| task["state"].clone()).collect();
+    let output = call("cli_several", &["run", "tables", "--only", "extract", "--output", "json"]);
+    let states: Vec<_> = output.json()["tasks"].as_array().unwrap().iter().map(|task| task["state"].clone()).collect();
     assert_eq!(states, ["success", "removed"]);
-    let said = call("cli_several", &["run", "tables", "--from", "extract", "-q"]);
-    assert_eq!(said.stdout, "1\n");
+    let output = call("cli_several", &["run", "tables", "--from", "extract", "-q"]);
+    assert_eq!(output.stdout, "1\n");
 }
 
 #[test]
 fn the_day_of_the_run_can_be_said_and_gives_defaults() {
-    let said = call("cli_single", &["run", "--logical-date", "2026-01-31", "--output", "json", "-q"]);
-    let document = said.json();
+    let output = call("cli_single", &["run", "--logical-date", "2026-01-31", "--output", "json", "-q"]);
+    let document = output.json();
     assert_eq!(document["logical_date"], "2026-01-31T00:00:00Z");
     assert_eq!(document["params"]["day"], "2026-01-31");
 }
@@ -169,8 +169,9 @@ fn a_reader_that_leaves_is_no_error() {
     for words in [&["list"][..], &["run", "tables", "-q"], &["run", "tables", "--output", "json"], &["--help"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let said: binaries::Said = program("cli_several").args(words).stdout(writer).output().unwrap().into();
-        assert_eq!(said.code, Some(0), "{words:?} {said:?}");
-        assert!(!said.stderr.contains("panicked"), "{said:?}");
+        let output: binaries::ProgramOutput =
+            program("cli_several").args(words).stdout(writer).output().unwrap().into();
+        assert_eq!(output.code, Some(0), "{words:?} {output:?}");
+        assert!(!output.stderr.contains("panicked"), "{output:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use taskflow_tests::binaries::{self, Said};
+use taskflow_tests::binaries::{self, ProgramOutput};
 
 /// Starts the fixture, and returns when its task runs.
 fn start(test: &str, words: &[&str]) -> Child {
@@ -33,13 +33,14 @@ fn send(signal: &str, child: &Child) {
 fn ctrl_c_asks_running_tasks_to_end_and_tells_what_came_of_it() {
     let child = start("once", &["--output", "json"]);
     send("INT", &child);
-    let said: Said = child.wait_with_output().unwrap().into();
-    assert_eq!(said.code, Some(130));
+    let output: ProgramOutput = child.wait_with_output().unwrap().into();
+    assert_eq!(output.code, Some(130));
     assert!(
-        said.stderr
+        output
+            .stderr
             .contains("interrupted: waiting up to 10 s for 1 running task to stop; Ctrl-C again stops at once\n")
     );
-    let document = said.json();
+    let document = output.json();
     assert_eq!((&document["state"], &document["halt_reason"]), (&"cancelled".into(), &"interrupted".into()));
     let linger = &document["tasks"][3];
     assert_eq!((&linger["id"], &linger["state"]), (&"linger".into(), &"cancelled".into()));
@@ -66,12 +67,13 @@ fn a_second_ctrl_c_stops_at_once() {
 fn sigterm_is_as_ctrl_c_with_a_code_of_its_own() {
     let child = start("term", &[]);
     send("TERM", &child);
-    let said: Said = child.wait_with_output().unwrap().into();
-    assert_eq!(said.code, Some(143));
+    let output: ProgramOutput = child.wait_with_output().unwrap().into();
+    assert_eq!(output.code, Some(143));
     assert!(
-        said.stderr
+        output
+            .stderr
             .contains("terminated: waiting up to 10 s for 1 running task to stop; a second signal stops at once"),
-        "{said:?}"
+        "{output:?}"
     );
-    assert!(said.stderr.contains("greeting: cancelled (terminated)"), "{said:?}");
+    assert!(output.stderr.contains("greeting: cancelled (terminated)"), "{output:?}");
 }

@@ -253,10 +253,10 @@ fn a_result_that_cannot_be_projected_is_told_by_the_report_of_a_run_that_succeed
     let dag = Dag::build("result", || regions().get("mars")).unwrap();
     on_both_drivers(&dag, |report| {
         assert_eq!((report.state(), report.result()), (RunState::Success, None));
-        let said = report.success().unwrap_err().to_string();
+        let output = report.success().unwrap_err().to_string();
         let expected =
             "ended as success, but its result cannot be computed: no key `mars` in the value of task `regions`";
-        assert!(said.contains(expected), "{said}");
+        assert!(output.contains(expected), "{output}");
     });
     let dag = Dag::build("result", || rows().map(|_: &Vec<u32>| -> u32 { panic!("no") })).unwrap();
     on_both_drivers(&dag, |report| assert!(report.success().unwrap_err().to_string().ends_with(": no")));

@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use taskflow_tests::binaries::{Said, program};
+use taskflow_tests::binaries::{ProgramOutput, program};
 use taskflow_tests::spark::installed::{Spark, java};
 
 const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/access.log.gz");
 const COPIES: u64 = 6;
 
-fn call(home: &Path, settings: &[(&str, &str)]) -> Said {
+fn call(home: &Path, settings: &[(&str, &str)]) -> ProgramOutput {
     let Spark { home: spark_home, python } = Spark::find();
     let logs = home.join("logs");
     let mut example = program("clicks_at_scale");
@@ -17,7 +17,7 @@ fn call(home: &Path, settings: &[(&str, &str)]) -> Said {
     example.env("TASKFLOW_HOME", home.join("home")).env("SPARK_HOME", spark_home).env("PYSPARK_PYTHON", python);
     example.env("SPARK_LOCAL_IP", "127.0.0.1").env("JAVA_TOOL_OPTIONS", java(home));
     example.envs(settings.iter().copied());
-    Said::from(example.output().expect("the example starts"))
+    ProgramOutput::from(example.output().expect("the example starts"))
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn so_many_logs_say_so_many_times_as_much_on_threads_and_on_executors() {
 fn a_directory_without_logs_is_named() {
     let home = tempfile::tempdir().expect("temporary directories can be made");
     std::fs::create_dir(home.path().join("logs")).expect("directories can be made");
-    let said = call(home.path(), &[("TASKFLOW_SPARK", "off")]);
-    assert_eq!(said.code, Some(1), "{said:?}");
-    assert!(said.json().to_string().contains("no file ends in .log or .log.gz"), "{said:?}");
+    let output = call(home.path(), &[("TASKFLOW_SPARK", "off")]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.json().to_string().contains("no file ends in .log or .log.gz"), "{output:?}");
 }

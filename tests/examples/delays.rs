@@ -92,7 +92,7 @@ async fn the_report_counts_what_sql_counts() -> Result<()> {
 
 #[tokio::test]
 async fn bad_rows_are_reported_by_line_and_nothing_is_lost() -> Result<()> {
-    // The line (1 is the header), what becomes of it, and what is said about it.
+    // The line (1 is the header), its outcome, and the message about it.
     type Damage = (usize, fn(&str) -> String, &'static str);
     let damage: [Damage; 8] = [
         (2, |row| with_column(row, 2, "32"), "year, month, day: no such date"),

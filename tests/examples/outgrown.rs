@@ -6,7 +6,7 @@ use std::process::Command;
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
-use taskflow_tests::binaries::{Said, program};
+use taskflow_tests::binaries::{ProgramOutput, program};
 use taskflow_tests::spark::installed::{Spark, java};
 
 const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/flights-2013-01.csv.gz");
@@ -26,13 +26,13 @@ fn counted() -> BTreeMap<String, (u64, u64)> {
     counted
 }
 
-fn call(home: &std::path::Path, words: &[&str], settings: &[(&str, &str)]) -> Said {
+fn call(home: &std::path::Path, words: &[&str], settings: &[(&str, &str)]) -> ProgramOutput {
     let Spark { home: spark_home, python } = Spark::find();
     let mut example: Command = program("outgrown");
     example.args(words).env("TASKFLOW_HOME", home).env("SPARK_HOME", spark_home);
     example.env("PYSPARK_PYTHON", python).env("SPARK_LOCAL_IP", "127.0.0.1").env("JAVA_TOOL_OPTIONS", java(home));
     example.envs(settings.iter().copied());
-    Said::from(example.output().expect("the example starts"))
+    ProgramOutput::from(example.output().expect("the example starts"))
 }
 
 #[test]

@@ -55,8 +55,8 @@ async fn a_model_that_is_no_better_is_refused_and_the_old_one_stays() -> Result<
     fs::write(&file, "the old one")?;
     let report = run(2.0, &file).await?;
     let text = report.success()?;
-    let said = "not published, 48 hits are required: 47 of 72 last pages were recommended, 24 by popularity";
-    assert!(text.ends_with(said), "{text}");
+    let output = "not published, 48 hits are required: 47 of 72 last pages were recommended, 24 by popularity";
+    assert!(text.ends_with(output), "{text}");
     assert_eq!(fs::read_to_string(&file)?, "the old one");
     assert_eq!(state(&report, "publish"), TaskState::Skipped);
     Ok(())

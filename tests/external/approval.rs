@@ -69,12 +69,12 @@ async fn what_is_no_answer_is_refused_with_what_would_be_one() -> Result<(), Box
     until_it_asks(&journal, "consent").await?;
     let error = journal.send_event("last", "consent", &"Maybe", &Note::default()).await.unwrap_err();
     assert!(matches!(error, JournalError::Answer { .. }));
-    let said = error.to_string();
-    assert!(said.contains("the value does not answer `consent`: \"Maybe\" is not a valid Choice: "), "{said}");
-    assert!(said.contains("expected `Publish` or `Correct`"), "{said}");
+    let output = error.to_string();
+    assert!(output.contains("the value does not answer `consent`: \"Maybe\" is not a valid Choice: "), "{output}");
+    assert!(output.contains("expected `Publish` or `Correct`"), "{output}");
     let control: RunControl = handle.control();
-    let said = control.send_event("consent", &7).unwrap_err().to_string();
-    assert!(said.starts_with("7 is not a valid Choice"), "{said}");
+    let output = control.send_event("consent", &7).unwrap_err().to_string();
+    assert!(output.starts_with("7 is not a valid Choice"), "{output}");
     // Other events are free, and the task still waits.
     control.send_event("something else", &7)?;
     control.send_event("consent", &Choice::Publish)?;

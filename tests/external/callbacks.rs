@@ -93,7 +93,7 @@ fn a_run_that_fails_says_why() {
 #[test]
 fn what_is_said_for_all_tasks_of_a_dag_holds_where_a_task_says_nothing() {
     live(by_default::run());
-    // A skip is said by the task itself; that what follows is skipped is told to nobody.
+    // A skip notifies for the task itself; nobody is notified of the tasks skipped because of it.
     let mut all = short(&told("by_default"));
     all.sort();
     assert_eq!(all, ["skip work", "success quiet"]);

@@ -33,8 +33,9 @@ impl Server {
                 let (status, body) = answers[turn.min(answers.len() - 1)];
                 turn += 1;
                 let length = body.len();
-                let answer =
-                    format!("HTTP/1.1 {status} Said\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+                let answer = format!(
+                    "HTTP/1.1 {status} ProgramOutput\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                );
                 let _ = socket.write_all(answer.as_bytes()).await;
             }
         });

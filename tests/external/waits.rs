@@ -236,8 +236,8 @@ fn a_task_that_is_not_deferrable_says_how_to_become_it() {
     on_both_drivers(&dag, |report| {
         let task = report.task("waits_without_saying_so").unwrap();
         assert_eq!(task.attempts().len(), 1);
-        let said = "`waits_without_saying_so` waits and is not deferrable: write `#[task(deferrable)]`";
-        assert_eq!(task.failure().unwrap().to_string(), said);
+        let expected = "`waits_without_saying_so` waits and is not deferrable: write `#[task(deferrable)]`";
+        assert_eq!(task.failure().unwrap().to_string(), expected);
     });
 }
 

@@ -288,7 +288,7 @@ fn what_takes_nothing_from_its_arm_runs_only_if_the_arm_is_taken() {
 fn what_needs_something_of_its_arm_has_no_gate_beside() {
     let dag = Dag::build("gates", || {
         branch!(route("small") => {
-            Route::Small(n) => { let said = say(n); empty().after(said) },
+            Route::Small(n) => { let output = say(n); empty().after(output) },
             _ => empty().id("other"),
         })
     });

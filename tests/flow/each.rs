@@ -332,8 +332,8 @@ fn lists_of_different_lengths_cannot_be_zipped() {
     });
     on_both_drivers(&dag.unwrap(), |report| {
         let failure = report.task("count_to.zip").unwrap().failure().unwrap();
-        let said = "lists of different lengths cannot be zipped: one has 3 elements and 4 has the other";
-        assert_eq!(failure.to_string(), said);
+        let expected = "lists of different lengths cannot be zipped: one has 3 elements and 4 has the other";
+        assert_eq!(failure.to_string(), expected);
     });
 }
 

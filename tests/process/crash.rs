@@ -14,9 +14,9 @@ use taskflow_tests::worker::{LARGE, Random};
 const REPEAT: &str =
     "TASKFLOW_CRASH_SEED={seed} cargo test --package taskflow-tests --all-features --test process crash::";
 
-fn said(variable: &str) -> Option<u64> {
-    let said = std::env::var(variable).ok()?;
-    Some(said.parse().unwrap_or_else(|_| panic!("{variable}={said} is no number")))
+fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
 /// Where a process can be made to die, and how often it comes by there at the most, in an ordinary
@@ -34,7 +34,7 @@ const PLACES: [(&str, u64); 8] = [
 
 #[test]
 fn a_run_that_is_killed_again_and_again_comes_to_the_same_end() {
-    let (wanted, only) = (said("TASKFLOW_CRASHES").unwrap_or(50), said("TASKFLOW_CRASH_SEED"));
+    let (wanted, only) = (variable("TASKFLOW_CRASHES").unwrap_or(50), variable("TASKFLOW_CRASH_SEED"));
     let mut crashes = 0;
     for seed in only.unwrap_or(0).. {
         let mut story = Story::new(seed, REPEAT);

@@ -219,8 +219,8 @@ fn files_that_can_grow_no_further_interrupt_the_run() {
                 true => by_a_value += 1,
                 false => by_the_store += 1,
             }
-            let said = ["File too large", "the disk is full", "the disk or file system reports an error"];
-            assert!(said.iter().any(|said| reason.contains(said)), "{kib} KiB: {reason}");
+            let reasons = ["File too large", "the disk is full", "the disk or file system reports an error"];
+            assert!(reasons.iter().any(|known| reason.contains(known)), "{kib} KiB: {reason}");
         }
         story.check(true);
         story.finish();

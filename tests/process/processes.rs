@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
 use taskflow::prelude::*;
-use taskflow_tests::binaries::{Said, call_at, program};
+use taskflow_tests::binaries::{ProgramOutput, call_at, program};
 use taskflow_tests::common::eventually;
 use tempfile::TempDir;
 
@@ -23,7 +23,7 @@ impl Home {
         self.0.path().join(name).to_str().expect("temporary paths are text").to_owned()
     }
 
-    fn call(&self, words: &[&str]) -> Said {
+    fn call(&self, words: &[&str]) -> ProgramOutput {
         call_at(&self.0.path().join("home"), "processes", words)
     }
 
@@ -42,8 +42,8 @@ impl Home {
     }
 
     fn messages(&self, task: &str) -> Vec<(String, String, String)> {
-        let said = self.call(&["logs", "last", task, "--output", "json"]);
-        let lines = said.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"));
+        let output = self.call(&["logs", "last", task, "--output", "json"]);
+        let lines = output.stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"));
         let text = |value: &Value| value.as_str().expect("it is text").to_owned();
         lines.map(|line| (text(&line["level"]), text(&line["target"]), text(&line["message"]))).collect()
     }
@@ -160,8 +160,8 @@ fn a_replay_runs_an_isolated_task_in_its_own_process_unless_asked() {
 #[test]
 fn what_an_isolated_task_says_is_in_its_log() {
     let home = Home::new();
-    let said = home.call(&["run", "talks"]);
-    assert_eq!(said.code, Some(0), "{said:?}");
+    let output = home.call(&["run", "talks"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
     let mut messages = home.messages("talk");
     messages.sort();
     let line = |level: &str, target: &str, message: &str| (level.to_owned(), target.to_owned(), message.to_owned());
@@ -183,9 +183,9 @@ fn cancelling_asks_the_process_to_end_and_leaves_nothing_behind() {
     let (child, pids) = home.start(&["run", "waits", "--go", &go, "--output", "json"]);
     assert!(pids.len() == 2 && pids.iter().all(|pid| is_alive(*pid)));
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let said: Said = child.wait_with_output().unwrap().into();
-    assert_eq!(said.code, Some(143), "{said:?}");
-    assert_eq!(said.json()["tasks"][0]["state"], "cancelled");
+    let output: ProgramOutput = child.wait_with_output().unwrap().into();
+    assert_eq!(output.code, Some(143), "{output:?}");
+    assert_eq!(output.json()["tasks"][0]["state"], "cancelled");
     all_die(&pids);
 }
 
@@ -194,8 +194,8 @@ fn a_task_that_cannot_hear_is_ended_all_the_same() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "ignores", "--output", "json"]);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let said: Said = child.wait_with_output().unwrap().into();
-    assert_eq!(said.json()["tasks"][0]["state"], "cancelled", "{said:?}");
+    let output: ProgramOutput = child.wait_with_output().unwrap().into();
+    assert_eq!(output.json()["tasks"][0]["state"], "cancelled", "{output:?}");
     all_die(&pids);
 }
 
@@ -204,9 +204,9 @@ fn a_signal_from_somebody_else_is_a_crash() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "ignores", "--output", "json"]);
     kill_process(pids[0], Signal::TERM).unwrap();
-    let said: Said = child.wait_with_output().unwrap().into();
-    let reason = &said.json()["tasks"][0]["attempts"][0]["failure"];
-    assert_eq!(reason["message"], "its process was killed by signal 15 (SIGTERM)", "{said:?}");
+    let output: ProgramOutput = child.wait_with_output().unwrap().into();
+    let reason = &output.json()["tasks"][0]["attempts"][0]["failure"];
+    assert_eq!(reason["message"], "its process was killed by signal 15 (SIGTERM)", "{output:?}");
     all_die(&pids);
 }
 
@@ -214,8 +214,8 @@ fn a_signal_from_somebody_else_is_a_crash() {
 fn the_end_of_a_time_limit_is_the_end_of_the_process() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "ignores_for_a_while", "--output", "json"]);
-    let said: Said = child.wait_with_output().unwrap().into();
-    assert_eq!(said.json()["tasks"][0]["attempts"][0]["failure"]["kind"], "timeout", "{said:?}");
+    let output: ProgramOutput = child.wait_with_output().unwrap().into();
+    assert_eq!(output.json()["tasks"][0]["attempts"][0]["failure"]["kind"], "timeout", "{output:?}");
     all_die(&pids);
 }
 
@@ -251,16 +251,16 @@ fn a_cancelled_command_leaves_nothing_behind() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "script_waits", "--output", "json"]);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let said: Said = child.wait_with_output().unwrap().into();
-    assert_eq!(said.json()["tasks"][0]["state"], "cancelled", "{said:?}");
+    let output: ProgramOutput = child.wait_with_output().unwrap().into();
+    assert_eq!(output.json()["tasks"][0]["state"], "cancelled", "{output:?}");
     all_die(&pids);
 }
 
 #[test]
 fn what_a_command_writes_is_in_its_log_line_by_line() {
     let home = Home::new();
-    let said = home.call(&["run", "script"]);
-    assert_eq!((said.code, said.stdout.as_str()), (Some(0), "bye\n"), "{said:?}");
+    let output = home.call(&["run", "script"]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), "bye\n"), "{output:?}");
     let messages = home.messages("greet");
     let of = |target: &str| -> Vec<&str> {
         messages.iter().filter(|(_, of, _)| of == target).map(|(_, _, message)| message.as_str()).collect()
@@ -275,8 +275,8 @@ fn a_main_that_comes_too_late_is_told_so() {
     let mut program = program("processes");
     program.args(["run", "acts", "--how", "well", "--output", "json"]);
     program.env("TASKFLOW_HOME", home.0.path()).env("READS_ARGUMENTS_FIRST", "1");
-    let said = Said::from(program.output().unwrap());
-    let reason = said.json()["tasks"][0]["attempts"][0]["failure"].clone();
+    let output = ProgramOutput::from(program.output().unwrap());
+    let reason = output.json()["tasks"][0]["attempts"][0]["failure"].clone();
     assert_eq!(
         reason["message"],
         "the process of the task `act` did not start the attempt (it exited with code 4): \
@@ -287,9 +287,9 @@ fn a_main_that_comes_too_late_is_told_so() {
 
 #[test]
 fn the_mode_of_an_attempt_is_not_for_people() {
-    let said = Said::from(program("processes").arg("--taskflow-attempt").output().unwrap());
-    assert_eq!(said.code, Some(2));
-    assert!(said.stderr.contains("taskflow starts the processes of isolated tasks with this command"), "{said:?}");
+    let output = ProgramOutput::from(program("processes").arg("--taskflow-attempt").output().unwrap());
+    assert_eq!(output.code, Some(2));
+    assert!(output.stderr.contains("taskflow starts the processes of isolated tasks with this command"), "{output:?}");
 }
 
 #[task(isolation = "process", memory = "1GiB")]

@@ -10,7 +10,7 @@ use taskflow::Config;
 use taskflow::engine::RunState;
 use taskflow::journal::{Journal, Note, Prune, SyncMode};
 use taskflow::ops::{self, Home};
-use taskflow_tests::binaries::{Said, program};
+use taskflow_tests::binaries::{ProgramOutput, program};
 use taskflow_tests::common::{eventually, locked};
 use taskflow_tests::spark::fake_master::FakeMaster;
 use taskflow_tests::spark::server::Answer;
@@ -28,7 +28,7 @@ fn spawn_with(home: &Path, master: &FakeMaster, words: &[&str], env: &[(&str, &s
     program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a built program starts")
 }
 
-fn said(child: Child) -> Said {
+fn output_of(child: Child) -> ProgramOutput {
     child.wait_with_output().expect("it comes to its end").into()
 }
 
@@ -46,7 +46,7 @@ fn a_job_whose_program_dies_while_it_runs_is_followed_by_the_next_one() {
         eventually("the job is followed", || master.server.count("/v1/submissions/status") > 1);
         kill(first);
         locked(&master.state).drivers[0].becomes("FINISHED");
-        let second = said(spawn(home.path(), &master, &["resume"]));
+        let second = output_of(spawn(home.path(), &master, &["resume"]));
         assert_eq!((second.code, second.stdout.trim()), (Some(0), "driver-20260131060000-0000"), "{second:?}");
         assert_eq!(master.submissions(), 1, "{dag}");
     }
@@ -60,7 +60,7 @@ fn a_job_whose_program_dies_before_it_hears_the_id_is_found_by_its_tag() {
         let first = spawn(home.path(), &master, &["run", dag]);
         eventually("the job is submitted", || master.submissions() == 1);
         kill(first);
-        let second = said(spawn(home.path(), &master, &["resume"]));
+        let second = output_of(spawn(home.path(), &master, &["resume"]));
         assert_eq!((second.code, second.stdout.trim()), (Some(0), "driver-20260131060000-0000"), "{second:?}");
         assert_eq!(master.submissions(), 1, "{dag}");
     }
@@ -73,7 +73,7 @@ fn an_intent_that_never_reached_the_master_is_submitted_by_the_next_program() {
     let first = spawn(home.path(), &master, &["run", "load"]);
     eventually("it is about to be submitted", || master.submissions() == 1);
     kill(first);
-    let second = said(spawn(home.path(), &master, &["resume"]));
+    let second = output_of(spawn(home.path(), &master, &["resume"]));
     assert_eq!((second.code, second.stdout.trim()), (Some(0), "driver-20260131060000-0000"), "{second:?}");
     assert_eq!((master.submissions(), locked(&master.state).drivers.len()), (2, 1));
 }
@@ -83,9 +83,9 @@ fn a_run_that_is_cancelled_while_its_task_is_deferred_ends_the_driver() {
     let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
     let run = spawn(home.path(), &master, &["run", "load"]);
     eventually("the job is followed", || master.server.count("/v1/submissions/status") > 1);
-    let cancelled = said(spawn(home.path(), &master, &["cancel", "last"]));
+    let cancelled = output_of(spawn(home.path(), &master, &["cancel", "last"]));
     assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
-    said(run);
+    output_of(run);
     assert!(master.server.count("/v1/submissions/kill") > 0);
     assert_eq!(locked(&master.state).drivers[0].state(), "KILLED");
 }
@@ -104,7 +104,7 @@ fn left_behind(words: &[(&str, &str)], dag: &str) -> (tempfile::TempDir, FakeMas
 fn a_run_that_is_cancelled_while_nobody_runs_it_ends_the_driver() {
     for dag in ["load", "load_awaited"] {
         let (home, master) = left_behind(&[], dag);
-        let cancelled = said(spawn(home.path(), &master, &["cancel", "last"]));
+        let cancelled = output_of(spawn(home.path(), &master, &["cancel", "last"]));
         assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
         let expected = "on Spark, driver-20260131060000-0000, has ended";
         assert!(cancelled.stderr.contains(expected), "{cancelled:?}");
@@ -149,7 +149,7 @@ fn a_driver_whose_id_was_never_heard_is_ended_by_its_tag() {
     let run = spawn(home.path(), &master, &["run", "load"]);
     eventually("the job is submitted", || master.submissions() == 1);
     kill(run);
-    let cancelled = said(spawn(home.path(), &master, &["cancel", "last"]));
+    let cancelled = output_of(spawn(home.path(), &master, &["cancel", "last"]));
     assert!(cancelled.stderr.contains("the job of `load` on Spark, with the tag taskflow-"), "{cancelled:?}");
     assert_eq!(locked(&master.state).drivers[0].state(), "KILLED");
 }
@@ -162,7 +162,7 @@ fn a_driver_whose_connection_is_gone_is_named_when_its_run_is_cancelled() {
     let run = spawn_with(home.path(), &master, &["run", "load"], &words);
     eventually("the job is followed", || master.server.count("/v1/submissions/status") > 0);
     kill(run);
-    let cancelled = said(spawn(home.path(), &master, &["cancel", "last"]));
+    let cancelled = output_of(spawn(home.path(), &master, &["cancel", "last"]));
     assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
     let expected =
         "the job of `load` on Spark, driver-20260131060000-0000, may still be running, because it cannot be reached:";
@@ -174,16 +174,16 @@ fn a_driver_whose_connection_is_gone_is_named_when_its_run_is_cancelled() {
 fn a_run_that_goes_on_and_is_cancelled_before_its_task_has_come_back_ends_the_driver() {
     let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
     let run = spawn_with(home.path(), &master, &["run", "load"], &[("POLL_MS", "3600000")]);
-    let explained = || said(spawn(home.path(), &master, &["explain", "last", "load"])).stdout;
+    let explained = || output_of(spawn(home.path(), &master, &["explain", "last", "load"])).stdout;
     eventually("the task is deferred for an hour", || explained().contains("it waits until "));
     kill(run);
     let asked = master.server.count("/v1/submissions/status");
     let again = spawn(home.path(), &master, &["resume"]);
     eventually("the run goes on", || !explained().contains("no process is running"));
     assert_eq!(master.server.count("/v1/submissions/status"), asked, "the task has not come back");
-    let cancelled = said(spawn(home.path(), &master, &["cancel", "last"]));
+    let cancelled = output_of(spawn(home.path(), &master, &["cancel", "last"]));
     assert!(cancelled.stderr.contains("which was asked to cancel it"), "{cancelled:?}");
-    said(again);
+    output_of(again);
     assert_eq!(locked(&master.state).drivers[0].state(), "KILLED");
 }
 
@@ -192,25 +192,25 @@ fn a_run_that_is_cancelled_leaves_the_job_of_its_teardown_alone() {
     let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
     let run = spawn(home.path(), &master, &["run", "tidied"]);
     eventually("the job is followed", || master.server.count("/v1/submissions/status") > 1);
-    let cancelled = said(spawn(home.path(), &master, &["cancel", "last", "--no-wait"]));
+    let cancelled = output_of(spawn(home.path(), &master, &["cancel", "last", "--no-wait"]));
     assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
     let asked = master.server.count("/v1/submissions/status");
     eventually("it is followed on", || master.server.count("/v1/submissions/status") > asked + 20);
     assert_eq!(locked(&master.state).drivers[0].state(), "RUNNING");
     locked(&master.state).drivers[0].becomes("FINISHED");
-    said(run);
+    output_of(run);
     assert_eq!(master.server.count("/v1/submissions/kill"), 0);
 }
 
 #[test]
 fn a_teardown_whose_program_has_died_is_followed_after_its_run_was_cancelled() {
     let (home, master) = left_behind(&[], "tidied");
-    let cancelled = said(spawn(home.path(), &master, &["cancel", "last"]));
+    let cancelled = output_of(spawn(home.path(), &master, &["cancel", "last"]));
     assert!(cancelled.stderr.contains("`resume 1` runs tidy"), "{cancelled:?}");
     let asked = master.server.count("/v1/submissions/status");
     let again = spawn(home.path(), &master, &["resume", "1"]);
     eventually("it is followed on", || master.server.count("/v1/submissions/status") > asked + 2);
     locked(&master.state).drivers[0].becomes("FINISHED");
-    said(again);
+    output_of(again);
     assert_eq!((master.submissions(), master.server.count("/v1/submissions/kill")), (1, 0));
 }

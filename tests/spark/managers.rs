@@ -196,7 +196,7 @@ fn what_yarn_says_counts_and_not_the_exit_code() {
     let manager = Manager::start([], yarn);
     let spark = manager.submitter("spark.no.such", 1);
     let error = awaited(on_yarn(&manager, &spark), &config).unwrap_err();
-    assert!(error.output().is_some_and(|said| said.ends_with("said at the end")), "{error:?}");
+    assert!(error.output().is_some_and(|output| output.ends_with("said at the end")), "{error:?}");
     // It vanishes.
     let manager = Manager::start([], yarn);
     let spark = manager.submitter("spark.yarn.tags", 0);
@@ -288,7 +288,7 @@ fn a_pod_is_judged_by_the_container_of_its_driver() {
     let manager = Manager::start([pod("Failed", &ends(3))], kubernetes);
     let spark = manager.submitter("spark.kubernetes.driver.pod.name", 0);
     let error = on_kubernetes(&manager, &spark).unwrap_err();
-    assert!(error.output().is_some_and(|said| said.contains("exit code 3")), "{error:?}");
+    assert!(error.output().is_some_and(|output| output.contains("exit code 3")), "{error:?}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use taskflow::prelude::*;
 use taskflow::spark::Executors;
 use taskflow::tasks::Executor;
-use taskflow_tests::binaries::{Said, program};
+use taskflow_tests::binaries::{ProgramOutput, program};
 use taskflow_tests::spark::cluster::{Cluster, children_of, kill};
 use taskflow_tests::spark::daemon::PATIENCE;
 use taskflow_tests::spark::installed::{Spark, java};
@@ -86,9 +86,9 @@ fn eventually(what: &str, condition: impl Fn() -> bool) {
 
 #[track_caller]
 fn end(child: Child) -> Value {
-    let said = Said::from(child.wait_with_output().expect("it ends"));
-    assert_eq!(said.code, Some(0), "{said:?}");
-    said.json()
+    let printed = ProgramOutput::from(child.wait_with_output().expect("it ends"));
+    assert_eq!(printed.code, Some(0), "{printed:?}");
+    printed.json()
 }
 
 /// How many attempts each element of a task had.
@@ -205,8 +205,8 @@ fn cancelling_stops_the_job_and_its_workers() {
     eventually("the elements run", || home.marked().len() >= 2);
     let workers: Vec<Pid> = home.marked().iter().filter_map(|mark| Pid::from_raw(mark.2.cast_signed())).collect();
     kill_process(Pid::from_child(&run), Signal::TERM).expect("it is there");
-    let said = Said::from(run.wait_with_output().expect("it ends"));
-    assert_ne!(said.code, Some(0), "{said:?}");
+    let printed = ProgramOutput::from(run.wait_with_output().expect("it ends"));
+    assert_ne!(printed.code, Some(0), "{printed:?}");
     eventually("the workers end", || !workers.iter().any(|pid| is_alive(*pid)));
     eventually("the executors end", || cluster.executors().is_empty());
 }
@@ -287,9 +287,9 @@ fn an_attempt_on_an_executor_has_its_context_and_its_log() {
 
 /// The failure of the first element, and its causes.
 fn failure(mut program: Command) -> (String, Vec<String>) {
-    let said = Said::from(program.args(["--output", "json"]).output().expect("it starts"));
-    assert_eq!(said.code, Some(1), "{said:?}");
-    let document = said.json();
+    let printed = ProgramOutput::from(program.args(["--output", "json"]).output().expect("it starts"));
+    assert_eq!(printed.code, Some(1), "{printed:?}");
+    let document = printed.json();
     let tasks = document["tasks"].as_array().expect("a report has tasks");
     let failed = tasks.iter().find(|task| task["id"] == "row[0]").expect("there is an element");
     let failure = &failed["attempts"][0]["failure"];
@@ -347,9 +347,9 @@ fn a_worker_says_that_it_is_there_and_ends_when_it_is_told_so() {
     assert_ne!(code, Some(0));
     assert!(answers.is_empty() || answers == greeting, "{answers:?}");
     let nonsense = [&5_u64.to_le_bytes()[..], b"12345"].concat();
-    let (code, answers, said) = worker(&nonsense, false);
+    let (code, answers, printed) = worker(&nonsense, false);
     assert_eq!((code, &*answers), (Some(1), &greeting[..]));
-    assert!(said.starts_with("error: a worker has failed: "), "{said}");
+    assert!(printed.starts_with("error: a worker has failed: "), "{printed}");
 }
 
 #[task]
@@ -410,9 +410,9 @@ fn what_cannot_run_on_executors_is_told_when_the_graph_is_built() {
         let _ = landed(1_u32).on(&spark);
     })
     .expect_err("neither can");
-    let said = errors.to_string();
-    assert!(said.contains("`apart`") && said.contains("leave `isolation` out"), "{said}");
-    assert!(said.contains("`landed`") && said.contains("it waits without holding a slot"), "{said}");
+    let printed = errors.to_string();
+    assert!(printed.contains("`apart`") && printed.contains("leave `isolation` out"), "{printed}");
+    assert!(printed.contains("`landed`") && printed.contains("it waits without holding a slot"), "{printed}");
 
     // Of the tasks of elements those that cannot stay here.
     let dag = Dag::draw("mixed", |_| {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
-use taskflow_tests::binaries::{self, Said};
+use taskflow_tests::binaries::{self, ProgramOutput};
 use taskflow_tests::common;
 use taskflow_tests::spark::cluster::{Cluster, hand_on};
 use taskflow_tests::spark::installed::java;
@@ -238,7 +238,7 @@ fn a_jar_that_no_worker_can_read_is_said_with_the_reason() {
     let job = job.rest_port(cluster.rest_port).ui_port(cluster.ui_port).memory("512m");
     let error = awaited(job).unwrap_err();
     assert!(matches!(&error, SparkError::DriverFailed { state, .. } if state == "ERROR"), "{error}");
-    assert!(error.output().is_some_and(|said| said.contains("Connection refused")), "{error:?}");
+    assert!(error.output().is_some_and(|printed| printed.contains("Connection refused")), "{error:?}");
 }
 
 #[test]
@@ -321,8 +321,8 @@ fn a_program_that_is_killed_leaves_one_driver_whenever_that_happens() {
         let second = program(home.path(), proxy.port, &go, &["resume"]);
         active(1);
         std::fs::write(&go, "").unwrap();
-        let said = Said::from(second.wait_with_output().unwrap());
-        assert_eq!(said.code, Some(0), "{moment}: {said:?}");
+        let printed = ProgramOutput::from(second.wait_with_output().unwrap());
+        assert_eq!(printed.code, Some(0), "{moment}: {printed:?}");
         active(0);
         assert_eq!(drivers(&cluster, "completeddrivers").len(), known + 1, "{moment}");
     }

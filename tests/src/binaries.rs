@@ -39,15 +39,15 @@ fn built() -> PathBuf {
 
 /// What a call gave.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct ProgramOutput {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl From<Output> for Said {
+impl From<Output> for ProgramOutput {
     fn from(output: Output) -> Self {
-        Said {
+        ProgramOutput {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("it prints UTF-8"),
             stderr: String::from_utf8(output.stderr).expect("it prints UTF-8"),
@@ -56,17 +56,17 @@ impl From<Output> for Said {
 }
 
 /// Calls a fixture with a home of its own and waits for its end: whatever it runs is run 1.
-pub fn call(name: &str, words: &[&str]) -> Said {
+pub fn call(name: &str, words: &[&str]) -> ProgramOutput {
     let home = tempfile::tempdir().expect("temporary directories can be made");
     call_at(home.path(), name, words)
 }
 
 /// Calls a fixture that keeps its runs there, and waits for its end.
-pub fn call_at(home: &Path, name: &str, words: &[&str]) -> Said {
+pub fn call_at(home: &Path, name: &str, words: &[&str]) -> ProgramOutput {
     program(name).env("TASKFLOW_HOME", home).args(words).output().expect("a built program starts").into()
 }
 
-impl Said {
+impl ProgramOutput {
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))

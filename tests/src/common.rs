@@ -159,12 +159,12 @@ pub fn in_a_process_of_its_own(name: &'static str, body: impl FnOnce()) {
 /// As many cases as `PROPTEST_CASES` says, or else `cases`; always the same ones unless
 /// `PROPTEST_RNG_SEED` is set.
 pub fn cases(cases: u32) -> ProptestConfig {
-    let said = |variable| std::env::var_os(variable).is_some();
+    let is_set = |variable| std::env::var_os(variable).is_some();
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if !said("PROPTEST_CASES") {
+    if !is_set("PROPTEST_CASES") {
         config.cases = cases;
     }
-    if !said("PROPTEST_RNG_SEED") {
+    if !is_set("PROPTEST_RNG_SEED") {
         config.rng_seed = RngSeed::Fixed(1);
     }
     config

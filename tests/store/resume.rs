@@ -129,8 +129,8 @@ async fn what_has_ended_stays_and_what_was_in_flight_runs_again() -> Result<(), 
     }
     // The key of the task is that of every attempt, and the lost one is on top of the two that it
     // may have.
-    let said = journal.value(&after, "holds").await?.unwrap().json()?;
-    assert_eq!(said, format!("{}/holds 2 of 3, 5", after.info.run_id));
+    let output = journal.value(&after, "holds").await?.unwrap().json()?;
+    assert_eq!(output, format!("{}/holds 2 of 3, 5", after.info.run_id));
     Ok(())
 }
 
@@ -249,9 +249,9 @@ async fn a_stored_value_of_another_type_is_refused_where_it_is_wanted() -> Resul
     let journal = Journal::open(home.path()).await?;
     let error = journal.resume_dag("last", &new).await.unwrap_err();
     assert!(matches!(error, JournalError::Changed { .. }), "{error:?}");
-    let said = error.to_string();
-    assert!(said.contains("task `made` returned a u32 and returns a String now"), "{said}");
-    assert!(said.contains("`clear 1 made` runs it again"), "{said}");
+    let output = error.to_string();
+    assert!(output.contains("task `made` returned a u32 and returns a String now"), "{output}");
+    assert!(output.contains("`clear 1 made` runs it again"), "{output}");
     // Nothing has happened to it.
     let history = journal.history("last").await?;
     assert_eq!((history.state, history.sessions.len()), (RunState::Interrupted, 1));
@@ -281,10 +281,10 @@ async fn a_run_goes_on_with_the_dag_that_it_is_of() -> Result<(), BoxError> {
     interrupt(home.path(), &dag, is("holds", TaskState::Running)).await?;
     let journal = Journal::open(home.path()).await?;
     let other = Dag::build("other", || number("one", 1))?;
-    let said = journal.resume_dag("last", &other).await.unwrap_err().to_string();
-    assert!(said.contains("it is a run of the DAG `one`, not of `other`"), "{said}");
-    let said = journal.resume("last").await.unwrap_err().to_string();
-    assert!(said.contains("belongs to the DAG `one`, which this program does not contain"), "{said}");
+    let output = journal.resume_dag("last", &other).await.unwrap_err().to_string();
+    assert!(output.contains("it is a run of the DAG `one`, not of `other`"), "{output}");
+    let output = journal.resume("last").await.unwrap_err().to_string();
+    assert!(output.contains("belongs to the DAG `one`, which this program does not contain"), "{output}");
     assert_eq!(journal.resume_dag("last", &dag).await?.await?.state(), RunState::Success);
     Ok(())
 }
@@ -303,9 +303,9 @@ async fn a_value_whose_file_is_gone_is_named_with_the_way_out() -> Result<(), Bo
     let (values, aside) = (home.path().join("values"), home.path().join("aside"));
     std::fs::rename(&values, &aside)?;
     let journal = Journal::open(home.path()).await?;
-    let said = journal.resume_dag("last", &dag).await.unwrap_err().to_string();
-    assert!(said.contains("the value of task `large`") && said.contains("the value is missing"), "{said}");
-    assert!(said.contains("clear"), "{said}");
+    let output = journal.resume_dag("last", &dag).await.unwrap_err().to_string();
+    assert!(output.contains("the value of task `large`") && output.contains("the value is missing"), "{output}");
+    assert!(output.contains("clear"), "{output}");
     std::fs::rename(&aside, &values)?;
     assert_eq!(journal.resume_dag("last", &dag).await?.await?.state(), RunState::Success);
     assert_eq!(calls("file", "large"), 1);

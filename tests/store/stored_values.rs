@@ -126,9 +126,9 @@ async fn a_value_above_the_limit_fails_the_task_that_made_it() -> Result<(), Box
     let failed = report.first_failure().expect("the task fails");
     // A retry would make the same value.
     assert_eq!((&*failed.id(), failed.attempt_count()), ("make", 1));
-    let said = failed.failure().unwrap().to_string();
+    let output = failed.failure().unwrap().to_string();
     for part in ["`make`", "Vec<u8>", "9.8 KiB", "8.8 KiB"] {
-        assert!(said.contains(part), "{part} is missing: {said}");
+        assert!(output.contains(part), "{part} is missing: {output}");
     }
     Ok(())
 }
@@ -146,8 +146,8 @@ async fn what_cannot_be_kept_fails_the_task_that_made_it() -> Result<(), BoxErro
     let journal = Journal::in_memory()?;
     let dag = Dag::build("nested", || look(make()))?;
     let report = dag.run().journal(&journal).await?;
-    let said = report.first_failure().expect("the task fails").failure().unwrap().to_string();
-    assert!(said.contains("`make`") && said.contains("gone") && said.contains("Some(None)"), "{said}");
+    let output = report.first_failure().expect("the task fails").failure().unwrap().to_string();
+    assert!(output.contains("`make`") && output.contains("gone") && output.contains("Some(None)"), "{output}");
     // Without a journal there is nothing to keep.
     assert!(dag.run().await?.is_success());
     Ok(())

@@ -426,9 +426,9 @@ const SEEDS: u64 = 20;
 /// Two halves, so that two cores have something to do.
 fn simulate(half: u64) {
     watch_panics();
-    let said = |variable: &str| std::env::var(variable).ok().and_then(|text| text.parse::<u64>().ok());
-    let runs = said("TASKFLOW_SIMULATIONS").unwrap_or(2000);
-    let graphs = match said("TASKFLOW_GRAPH") {
+    let variable = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let runs = variable("TASKFLOW_SIMULATIONS").unwrap_or(2000);
+    let graphs = match variable("TASKFLOW_GRAPH") {
         Some(graph) => graph..graph + 1,
         None => 0..runs.div_ceil(SEEDS),
     };

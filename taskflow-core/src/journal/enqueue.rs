@@ -10,7 +10,7 @@ use crate::store::{Append, AppendTarget, Appended, NewRun, build_id};
 
 impl Journal {
     /// Stores a run as `queued`. Any process whose program has the DAG can start it with
-    /// [`resume`](Journal::resume); until then it can be [cancelled](Journal::cancel) and gets
+    /// [`resume`](Journal::resume); until then it can be cancelled and gets
     /// [events](Journal::send_event).
     ///
     /// The store keeps the DAG, the parameters and the logical date of the request. Everything else

@@ -45,11 +45,11 @@ impl Daemon {
     pub fn word_after(&self, text: &str) -> String {
         let start = Instant::now();
         loop {
-            let said = fs::read_to_string(&self.log).unwrap_or_default();
-            if let Some((_, rest)) = said.lines().find_map(|line| line.split_once(text)) {
+            let output = fs::read_to_string(&self.log).unwrap_or_default();
+            if let Some((_, rest)) = output.lines().find_map(|line| line.split_once(text)) {
                 return rest.split_whitespace().next().unwrap_or_default().to_owned();
             }
-            assert!(start.elapsed() < PATIENCE, "it does not say `{text}`: {said}");
+            assert!(start.elapsed() < PATIENCE, "it does not say `{text}`: {output}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -77,7 +77,7 @@ impl Cluster {
             Some(("status", id)) => {
                 let driver = self.drivers.iter_mut().find(|driver| driver.id == id);
                 let state = driver.map(Driver::step);
-                said(&json!({"action": "SubmissionStatusResponse", "driverState": state, "success": state.is_some()}))
+                answer(&json!({"action": "SubmissionStatusResponse", "driverState": state, "success": state.is_some()}))
             }
             Some(("kill", id)) => {
                 let immortal = self.immortal;
@@ -86,10 +86,10 @@ impl Cluster {
                 if let Some(driver) = driver.filter(|_| !immortal) {
                     driver.life = ["KILLED"].into();
                 }
-                said(&json!({"action": "KillSubmissionResponse", "success": success}))
+                answer(&json!({"action": "KillSubmissionResponse", "success": success}))
             }
-            Some(_) => said(&json!({"action": "ErrorResponse", "message": "no such request"})),
-            None if request.path == "/json/" => said(&self.overview(&request.head)),
+            Some(_) => answer(&json!({"action": "ErrorResponse", "message": "no such request"})),
+            None if request.path == "/json/" => answer(&self.overview(&request.head)),
             None if request.path.starts_with("/log/") => self.log(&request.path),
             None => Answer::Of(404, "<html>not found</html>".to_owned()),
         }
@@ -116,7 +116,7 @@ impl Cluster {
         if let Some(answer) = &self.says {
             return answer.clone();
         }
-        said(&json!({"action": "CreateSubmissionResponse", "submissionId": id, "success": true}))
+        answer(&json!({"action": "CreateSubmissionResponse", "submissionId": id, "success": true}))
     }
 
     fn overview(&self, head: &str) -> Value {
@@ -167,6 +167,6 @@ impl Driver {
     }
 }
 
-fn said(json: &Value) -> Answer {
+fn answer(json: &Value) -> Answer {
     Answer::Of(200, json.to_string())
 }

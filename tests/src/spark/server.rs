@@ -77,7 +77,7 @@ fn serve(mut socket: TcpStream, requests: &Mutex<Vec<Request>>, answer: &dyn Fn(
         Answer::Silence => return std::thread::sleep(Duration::from_secs(60)),
     };
     let length = body.len();
-    let head = format!("HTTP/1.1 {status} Said\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let head = format!("HTTP/1.1 {status} ProgramOutput\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     let _ = socket.write_all((head + &body).as_bytes());
 }
 

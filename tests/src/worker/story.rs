@@ -133,7 +133,7 @@ fn check_kept(before: &Look, after: &Look, new: &[Effect]) {
 /// What the tasks did fits to what is stored of it.
 fn check_effects(after: &Look, new: &[Effect], has_died: bool, sessions: usize) {
     if new.iter().any(|effect| effect.is_start) {
-        assert_eq!(after.workers.len(), sessions + 1, "a process ran tasks without having said who it is");
+        assert_eq!(after.workers.len(), sessions + 1, "a process ran tasks without having reported who it is");
     }
     // Tasks that wait, `w0` and so on, have no effects.
     for (id, task) in after.tasks.iter().filter(|(id, _)| !is_of_taskflow(id) && !id.starts_with('w')) {

@@ -1,4 +1,4 @@
-//! Parameters of a DAG and what may be said of them.
+//! Parameters of a DAG and their options.
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
 
