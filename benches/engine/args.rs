@@ -28,6 +28,11 @@ pub(crate) enum Request {
     Time(Cell, Duration),
     /// In another child process: measure memory.
     Memory(Cell),
+    /// In a child process under valgrind: only run.
+    Instructions {
+        shape: Shape,
+        runs: usize,
+    },
 }
 
 /// What to measure, and how long.
@@ -67,6 +72,8 @@ Other options:
 /// memory.
 const CELL: &str = "--cell";
 const MEMORY: &str = "memory";
+/// The first argument of a child process whose instructions are counted.
+const INSTRUCTIONS: &str = "--instructions";
 
 impl Options {
     fn new() -> Self {
@@ -98,6 +105,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Request, S
         Some("facts") => return facts(args.skip(1)),
         Some("durable") => return Ok(Request::Durable(args.skip(1).collect())),
         Some(durable::JOB) => return Ok(Request::DurableJob(args.skip(1).collect())),
+        Some(INSTRUCTIONS) => return instructions(&args.skip(1).collect::<Vec<_>>()),
         Some(CELL) => return cell(&args.skip(1).collect::<Vec<_>>()),
         _ => {}
     }
@@ -154,6 +162,16 @@ fn cell(args: &[String]) -> Result<Request, String> {
         MEMORY => Ok(Request::Memory(cell)),
         _ => Ok(Request::Time(cell, Duration::from_millis(number(budget)? as u64))),
     }
+}
+
+/// The arguments of a child process that runs a shape and whose instructions are counted.
+pub(crate) fn for_instructions(shape: Shape, runs: usize) -> [String; 3] {
+    [INSTRUCTIONS.to_owned(), shape.name().to_owned(), runs.to_string()]
+}
+
+fn instructions(args: &[String]) -> Result<Request, String> {
+    let [name, runs] = args else { return Err(format!("`{INSTRUCTIONS}` is for child processes")) };
+    Ok(Request::Instructions { shape: shape(name)?, runs: number(runs)? })
 }
 
 fn shape(name: &str) -> Result<Shape, String> {

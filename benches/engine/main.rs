@@ -39,6 +39,11 @@ fn main() -> ExitCode {
         Ok(Request::Memory(cell)) => cell::measure_memory(cell),
         Ok(Request::Durable(args)) => return exit_code(durable::main(args.into_iter())),
         Ok(Request::DurableJob(args)) => return exit_code(durable::job(&args).map(|()| ExitCode::SUCCESS)),
+        Ok(Request::Instructions { shape, runs }) => {
+            return exit_code(
+                facts::instructions(shape, runs).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string()),
+            );
+        }
         Ok(Request::Facts { names, markdown }) => return facts::print(&names, markdown.as_deref()),
         Ok(Request::Suite(options)) => return print_tables(&options),
         Err(message) => {

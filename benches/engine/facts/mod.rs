@@ -5,6 +5,7 @@
 
 mod cold_build;
 mod hello;
+mod instructions;
 mod many_tasks;
 mod mapped;
 mod process;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::machine::{self, Machine};
+pub(crate) use instructions::child as instructions;
 pub(crate) use process::{cargo, scratch};
 
 /// A measured fact.
@@ -33,10 +35,11 @@ pub(crate) type Problem = Box<dyn std::error::Error>;
 /// The name that selects a measurement, and its function.
 type Group = (&'static str, fn() -> Result<Vec<Fact>, Problem>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("sleepers", sleepers::measure),
     ("mapped", mapped::measure),
     ("hello", hello::measure),
+    ("instructions", instructions::measure),
     ("many-tasks", many_tasks::measure),
     ("cold-build", cold_build::measure),
     ("spark-submit", spark::submit),
