@@ -329,7 +329,7 @@ fn a_secret_is_a_text_a_file_or_a_variable_of_the_environment() {
     assert!(gone.starts_with(&format!("the secret `gone` ({place}:4) is not available: the file ")), "{gone}");
     assert_eq!(
         secret("unset").unwrap_err().to_string(),
-        format!("the secret `unset` ({place}:5) is not available: the environment variable NONE is not set; set it")
+        format!("the secret `unset` ({place}:5) is not available: the environment variable NONE is not set")
     );
     // A file that is written anew is read anew.
     std::fs::write(path("key"), "another").unwrap();

@@ -349,7 +349,7 @@ fn a_worker_says_that_it_is_there_and_ends_when_it_is_told_so() {
     let nonsense = [&5_u64.to_le_bytes()[..], b"12345"].concat();
     let (code, answers, printed) = worker(&nonsense, false);
     assert_eq!((code, &*answers), (Some(1), &greeting[..]));
-    assert!(printed.starts_with("error: a worker has failed: "), "{printed}");
+    assert!(printed.starts_with("error: the worker failed: "), "{printed}");
 }
 
 #[task]
