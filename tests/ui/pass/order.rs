@@ -28,5 +28,5 @@ fn example() {
 
 fn main() {
     let errors = example::def().plan().map(|_| ()).unwrap_err();
-    assert!(errors.to_string().contains("circle"), "{errors}");
+    assert!(errors.to_string().contains("the graph has a cycle through"), "{errors}");
 }
