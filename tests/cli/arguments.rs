@@ -38,17 +38,17 @@ fn a_dag_with_mistakes_is_listed_with_them_and_the_others_without() {
     insta::assert_snapshot!(binaries::masked(&printed.stdout), @r#"
     dag tasks schedule parameters description
     ─
-    circle broken Contains a cycle.
+    cycle broken Contains a cycle.
     sound 1 Has nothing wrong.
     "#);
-    assert!(printed.stderr.starts_with("error: DAG `circle`"), "{}", printed.stderr);
+    assert!(printed.stderr.starts_with("error: DAG `cycle`"), "{}", printed.stderr);
     assert!(printed.stderr.contains("the graph has a cycle through `work`, `work_2`"), "{}", printed.stderr);
 }
 
 #[test]
 fn a_dag_with_mistakes_does_not_run_and_does_not_show() {
     for verb in ["run", "show"] {
-        let printed = call("cli_broken", &[verb, "circle"]);
+        let printed = call("cli_broken", &[verb, "cycle"]);
         assert_eq!(printed.code, Some(1), "{printed:?}");
         assert!(printed.stderr.contains("the graph has a cycle through `work`, `work_2`"), "{printed:?}");
     }

@@ -415,7 +415,7 @@ fn an_id_of_other_characters_is_a_mistake() {
 }
 
 #[test]
-fn a_circle_is_a_mistake_and_is_shown_with_its_members() {
+fn a_cycle_is_a_mistake_and_is_shown_with_its_members() {
     let line = line!();
     let errors = mistakes(|| {
         let [a, b, c, d] = nodes();
@@ -432,7 +432,7 @@ fn a_circle_is_a_mistake_and_is_shown_with_its_members() {
 }
 
 #[test]
-fn a_task_after_itself_is_a_circle() {
+fn a_task_after_itself_is_a_cycle() {
     let errors = mistakes(|| {
         let [a] = nodes();
         a >> a
@@ -442,7 +442,7 @@ fn a_task_after_itself_is_a_circle() {
 }
 
 #[test]
-fn a_circle_may_close_through_a_value() {
+fn a_cycle_may_close_through_a_value() {
     let errors = mistakes(|| {
         let rows = extract();
         let cleaned = clean(rows);
@@ -455,7 +455,7 @@ fn a_circle_may_close_through_a_value() {
 }
 
 #[test]
-fn two_circles_are_two_mistakes() {
+fn two_cycles_are_two_mistakes() {
     let errors = mistakes(|| {
         let [a, b, c, d] = nodes();
         a.before(b).after(b);

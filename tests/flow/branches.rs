@@ -480,12 +480,12 @@ fn defaults_of_the_dag_are_not_meant_for_the_nodes_of_a_branch() {
 }
 
 #[test]
-fn order_that_goes_against_a_gate_is_a_circle() {
+fn order_that_goes_against_a_gate_is_a_cycle() {
     let build = || {
         let decision = route("small");
         branch!(decision => { Route::Small(_) => { let inside = empty(); decision.after(inside); inside }, _ => say(1) })
     };
-    let error = Dag::build("circle", build).unwrap_err().to_string();
+    let error = Dag::build("cycle", build).unwrap_err().to_string();
     assert!(error.contains("the graph has a cycle through `route`, `route.Small`, `empty`"), "{error}");
 }
 

@@ -272,7 +272,7 @@ fn a_long_chain_by_order_alone_runs_and_can_be_cancelled() {
         let all: Vec<Output<()>> = (0..100_000).map(|_| nothing()).collect();
         let last = all[all.len() - 1];
         // Backwards, so that the chain is not in the order of the calls, which the search for
-        // circles looks at.
+        // cycles looks at.
         chain(all.into_iter().rev().collect::<Vec<_>>());
         last
     };

@@ -246,11 +246,11 @@ fn nodes(raw: Vec<RawNode>) -> Vec<Node> {
             slots: raw.slots,
         });
     }
-    // Order edges may go against the order of the calls, but not in a circle.
+    // Order edges may go against the order of the calls, but not in a cycle.
     for (index, after) in after.into_iter().enumerate() {
         for from in after {
-            let circle = from == index || above(&nodes, from).contains(&index);
-            if !circle && !nodes[index].after.contains(&from) {
+            let cycle = from == index || above(&nodes, from).contains(&index);
+            if !cycle && !nodes[index].after.contains(&from) {
                 nodes[index].after.push(from);
             }
         }
@@ -520,7 +520,7 @@ fn model(graph: &Graph) -> Expected {
     let count = graph.nodes.len();
     let taken = taken(graph);
     let mut ends: Vec<Option<(TaskState, u32)>> = vec![None; count];
-    // A node is done when everything above is: this ends, as there are no circles.
+    // A node is done when everything above is: this ends, as there are no cycles.
     while ends.iter().any(Option::is_none) {
         for (index, node) in graph.nodes.iter().enumerate() {
             if !taken.contains(&index) {

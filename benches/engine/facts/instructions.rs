@@ -1,8 +1,8 @@
 //! The instructions that the engine executes for a task, counted by valgrind.
 //!
 //! Unlike times, they hardly depend on the machine and not at all on its load. This program runs
-//! itself under valgrind with one run and with several. The difference is the cost of the additional
-//! runs, without the graph and the start of the process.
+//! itself under valgrind with one run and with several. The difference is the cost of the
+//! additional runs, without the graph and the start of the process.
 
 use std::num::NonZeroUsize;
 use std::process::Command;

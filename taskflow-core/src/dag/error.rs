@@ -32,7 +32,7 @@ pub enum BuildError {
     /// Order edges that form a cycle.
     #[error("the graph has a cycle through {}; remove one of the edges created at {}", list(members), list(edges))]
     Cycle {
-        /// The tasks on the circle.
+        /// The tasks on the cycle.
         members: Vec<String>,
         /// Where the order edges among them are written.
         edges: Vec<SourceLocation>,

@@ -38,7 +38,7 @@ impl<T: Copy> Lists<T> {
 /// The nodes `0..count`, upstreams first, smaller numbers first where the edges leave a choice
 /// (Kahn's algorithm).
 ///
-/// Nodes on a circle, of which plans have none, come last in the order of their numbers.
+/// Nodes on a cycle, of which plans have none, come last in the order of their numbers.
 pub(super) fn topological(count: usize, edges: impl Iterator<Item = (u32, u32)> + Clone) -> Vec<u32> {
     let below = Lists::new(count, edges.clone());
     let mut unmet = vec![0u32; count];
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_does_not_hang() {
+    fn a_cycle_does_not_hang() {
         assert_eq!(topological(3, [(0, 1), (1, 0), (1, 2)].into_iter()), [0, 1, 2]);
     }
 }

@@ -63,7 +63,8 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     let compilers = compilers.map_or(Ok(()), |step| step.finish_counting(tally));
     let tests = both(tests, compilers);
 
-    // The facade tests the examples of the macros, which need it; `--doc` ignores `doctest = false`.
+    // The facade tests the examples of the macros, which need it; `--doc` ignores
+    // `doctest = false`.
     let docs = Step::cargo("documentation tests", ["test", "--doc", "--no-fail-fast"])
         .args(ALL)
         .args(["--exclude", "taskflow-macros"])

@@ -12,10 +12,10 @@
 //! | [`tokens`] | the paths inside macro calls and attributes |
 //! | [`resolve`] | finds the module that defines an item, through re-exports |
 //! | [`imports`] | reports imports that violate the order |
-//! | [`circles`] | reports files that import each other in a circle |
+//! | [`cycles`] | reports files that import each other in a cycle |
 
-mod circles;
 mod conditions;
+mod cycles;
 mod imports;
 mod order;
 mod references;
@@ -25,8 +25,8 @@ mod tree;
 
 use std::path::Path;
 
-/// Layers whose files must not import each other in a circle. One that does not exist is skipped.
-const WITHOUT_CIRCLES: &[&str] = &["run", "machine"];
+/// Layers whose files must not import each other in a cycle. One that does not exist is skipped.
+const WITHOUT_CYCLES: &[&str] = &["run", "machine"];
 
 /// Checks the crate whose `lib.rs` is in `src`. Returns a message for each problem. `shown`
 /// replaces `src` in these messages.
@@ -42,7 +42,7 @@ pub(crate) fn check(src: &Path, shown: &str) -> Result<Vec<String>, String> {
         Err(mistakes) => return Ok(mistakes),
     };
     let mut problems: Vec<String> = imports::upward(&tree, &order, &references).into_iter().collect();
-    problems.extend(circles::find(&tree, &references, WITHOUT_CIRCLES));
+    problems.extend(cycles::find(&tree, &references, WITHOUT_CYCLES));
     Ok(problems)
 }
 

@@ -150,13 +150,13 @@ fn without_a_list_the_error_explains_how_to_write_it() {
 }
 
 #[test]
-fn files_of_a_layer_must_not_import_each_other_in_a_circle() {
+fn files_of_a_layer_must_not_import_each_other_in_a_cycle() {
     // Through the re-export of the folder, and by a path that begins with an imported module.
     let found =
-        problems("circle", &[("machine/b.rs", "use crate::machine;\npub struct B;\nfn f() { machine::A::new() }\n")]);
+        problems("cycle", &[("machine/b.rs", "use crate::machine;\npub struct B;\nfn f() { machine::A::new() }\n")]);
     assert_eq!(
         found,
-        ["2 files import each other, for example in this circle:\n  \
+        ["2 files import each other, for example in this cycle:\n  \
           src/machine/a.rs:1: `crate::machine::B`, defined in src/machine/b.rs\n  \
           src/machine/b.rs:3: `crate::machine::A::new`, defined in src/machine/a.rs\n\
           Move what several of them need to a file that imports none of them."]
@@ -164,7 +164,7 @@ fn files_of_a_layer_must_not_import_each_other_in_a_circle() {
 }
 
 #[test]
-fn circles_are_followed_through_globs_and_renamed_imports() {
+fn cycles_are_followed_through_globs_and_renamed_imports() {
     let files = [
         ("machine/mod.rs", "mod a;\nmod b;\nmod c;\npub use a::*;\npub(crate) use b::B as Renamed;\n"),
         ("machine/a.rs", "use super::c::C;\npub struct A(C);\n"),
@@ -177,7 +177,7 @@ fn circles_are_followed_through_globs_and_renamed_imports() {
 }
 
 #[test]
-fn a_folder_that_uses_what_its_files_import_from_it_is_a_circle() {
+fn a_folder_that_uses_what_its_files_import_from_it_is_a_cycle() {
     let files = [
         ("machine/mod.rs", "mod a;\nmod b;\nuse a::A;\npub use b::B;\npub struct Core(A);\n"),
         ("machine/a.rs", "pub struct A(super::Core);\n"),
@@ -186,7 +186,7 @@ fn a_folder_that_uses_what_its_files_import_from_it_is_a_circle() {
 }
 
 #[test]
-fn circles_elsewhere_are_allowed() {
+fn cycles_elsewhere_are_allowed() {
     let files = [
         ("base/mod.rs", "mod error;\npub use error::Error;\npub struct X(Error);\n"),
         ("base/error.rs", "pub struct Error(super::X);\n"),

@@ -45,7 +45,7 @@ mod tests;
 mod trunks;
 
 /// What is to be drawn. An edge or a parent that names nothing is left out, and so are edges that
-/// would close a circle.
+/// would close a cycle.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
     pub(super) nodes: Vec<NodeBox>,

@@ -39,7 +39,7 @@ pub(super) fn ranks(graph: &Graph) -> Vec<u32> {
     without_gaps(&ranks)
 }
 
-/// The edges that lead forward in some order of all nodes: all of them, unless there is a circle.
+/// The edges that lead forward in some order of all nodes: all of them, unless there is a cycle.
 pub(super) fn forward(nodes: usize, edges: &[Edge]) -> Vec<bool> {
     let valid = |edge: &Edge| (edge.from as usize) < nodes && (edge.to as usize) < nodes && edge.from != edge.to;
     let pairs = edges.iter().filter(|edge| valid(edge)).map(|edge| (edge.from, edge.to));

@@ -105,7 +105,7 @@ fn graphs() -> impl Strategy<Value = Graph> {
             })
             .collect();
         let count = nodes.len() as u32;
-        // Mostly forward edges; some that close circles, some that lead out of the graph.
+        // Mostly forward edges; some that close cycles, some that lead out of the graph.
         let edges = edges.into_iter().map(|(a, b, weight)| {
             let (from, to) = if a % 13 == 0 { (a, b) } else { (a.min(b) % count.max(1), a.max(b) % count.max(1)) };
             let (from, to) = if a % 13 != 0 && from > to { (to, from) } else { (from, to) };

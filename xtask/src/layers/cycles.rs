@@ -1,4 +1,4 @@
-//! Reports files that import each other in a circle.
+//! Reports files that import each other in a cycle.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ struct Edge {
 /// For each file, the files it imports and where it first does.
 type Graph = BTreeMap<FileId, BTreeMap<FileId, Edge>>;
 
-/// Describes every set of files in `layers` that import each other, with a shortest circle as an
+/// Describes every set of files in `layers` that import each other, with a shortest cycle as an
 /// example.
 ///
 /// A `pub use` does not count as an import. It only makes a name available; a file that uses the
@@ -72,7 +72,7 @@ fn reach(graph: &Graph, from: FileId) -> BTreeSet<FileId> {
 }
 
 /// The shortest way from `start` back to it: the files on it, `start` first.
-fn circle(graph: &Graph, start: FileId) -> Option<Vec<FileId>> {
+fn cycle(graph: &Graph, start: FileId) -> Option<Vec<FileId>> {
     let mut before: BTreeMap<FileId, FileId> = BTreeMap::new();
     let mut open = VecDeque::from([start]);
     while let Some(file) = open.pop_front() {
@@ -95,8 +95,8 @@ fn circle(graph: &Graph, start: FileId) -> Option<Vec<FileId>> {
 }
 
 fn describe(tree: &Tree, graph: &Graph, members: &[FileId]) -> String {
-    let shortest = members.iter().filter_map(|file| circle(graph, *file)).min_by_key(Vec::len).unwrap_or_default();
-    let mut message = format!("{} files import each other, for example in this circle:\n", members.len());
+    let shortest = members.iter().filter_map(|file| cycle(graph, *file)).min_by_key(Vec::len).unwrap_or_default();
+    let mut message = format!("{} files import each other, for example in this cycle:\n", members.len());
     for (index, file) in shortest.iter().enumerate() {
         let next = shortest[(index + 1) % shortest.len()];
         if let Some(edge) = graph.get(file).and_then(|edges| edges.get(&next)) {
