@@ -208,7 +208,7 @@ impl RunControl {
     }
 
     /// Reads the run with `read`, under the lock of the engine; `None` when it is over.
-    pub(crate) fn look<R>(&self, read: impl FnOnce(LiveRun<'_>) -> R) -> Option<R> {
+    pub(crate) fn read<R>(&self, read: impl FnOnce(LiveRun<'_>) -> R) -> Option<R> {
         let mut state = self.engine.shared().lock();
         let run = state.run(self.key).filter(|run| Arc::ptr_eq(&run.shared, &self.shared))?;
         Some(read(LiveRun::new(run)))
@@ -217,7 +217,7 @@ impl RunControl {
     /// The present state of the run; `None` when it is over. Takes time in proportion to the size
     /// of the plan, and the engine is blocked meanwhile.
     pub fn view(&self) -> Option<RunView> {
-        self.look(|run| run.view())
+        self.read(|run| run.view())
     }
 
     /// Subscribes to the run: a view of its present state, and every event after it. `None` when it
@@ -265,7 +265,7 @@ impl RunControl {
             let tasks = look.tasks().filter(|task| task.state() == TaskState::Running);
             tasks.map(|task| look.running(task.index())).collect()
         };
-        self.look(running).unwrap_or_default()
+        self.read(running).unwrap_or_default()
     }
 }
 

@@ -192,7 +192,7 @@ impl Triggering {
             let key = format!("{}/{}/{call}/{round}", context.idempotency_key(), self.plan.id());
             let info = RunInfo::triggered(self.plan.id(), date, by, &key);
             let run_id = info.run_id.clone();
-            match self.look(&run_id).await? {
+            match self.find_run(&run_id).await? {
                 // An earlier attempt has failed for it.
                 Found::Ended(ended) if ended.state != RunState::Success && round < *counted => {}
                 Found::Ended(ended) => return Ok((Some(ended), run_id)),
@@ -212,7 +212,7 @@ impl Triggering {
         Err(self.journal(RecorderError::new(ErrorKind::Conflict, "every attempt to start it has failed")))
     }
 
-    async fn look(&self, run_id: &str) -> Result<Found, TriggerError> {
+    async fn find_run(&self, run_id: &str) -> Result<Found, TriggerError> {
         match self.live_host.run.children.get(run_id) {
             Some(Child::Running(_)) => return Ok(Found::Here),
             Some(Child::Ended(ended)) => return Ok(Found::Ended(ended)),

@@ -13,7 +13,7 @@ use crate::run::{RunState, TaskState};
 use crate::store::{RunFilter, RunOrder, RunRow};
 use crate::value::AnyValue;
 
-fn look<'a, T>(future: impl Future<Output = Result<T, JournalError>> + Send + 'a) -> ArchiveFuture<'a, T> {
+fn boxed<'a, T>(future: impl Future<Output = Result<T, JournalError>> + Send + 'a) -> ArchiveFuture<'a, T> {
     Box::pin(async move { future.await.map_err(RecorderError::from) })
 }
 
@@ -46,11 +46,11 @@ impl Journal {
 
 impl Archive for Journal {
     fn find<'a>(&'a self, run_id: &'a str) -> ArchiveFuture<'a, Option<PastRun>> {
-        look(async move { Ok(self.inner.store.run_by_id(run_id).await?.map(past)) })
+        boxed(async move { Ok(self.inner.store.run_by_id(run_id).await?.map(past)) })
     }
 
     fn latest<'a>(&'a self, dag: &'a str, date: Option<Timestamp>) -> ArchiveFuture<'a, Option<PastRun>> {
-        look(async move {
+        boxed(async move {
             let filter = RunFilter { dag: Some(dag.to_owned()), about: date, limit: Some(1), ..RunFilter::default() };
             let rows = self.inner.store.runs(&filter).await?;
             Ok(rows.into_iter().next().map(past))
@@ -58,7 +58,7 @@ impl Archive for Journal {
     }
 
     fn success_before<'a>(&'a self, dag: &'a str, date: Timestamp) -> ArchiveFuture<'a, Option<PastRun>> {
-        look(async move {
+        boxed(async move {
             let filter = RunFilter {
                 dag: Some(dag.to_owned()),
                 states: vec![RunState::Success],
@@ -72,7 +72,7 @@ impl Archive for Journal {
     }
 
     fn end<'a>(&'a self, run_id: &'a str, plan: &'a Plan) -> ArchiveFuture<'a, EndedRun> {
-        look(async move {
+        boxed(async move {
             let history = self.history(run_id).await?;
             let state = history.state;
             if state != RunState::Success {
@@ -89,18 +89,18 @@ impl Archive for Journal {
     }
 
     fn task<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<TaskState>> {
-        look(async move { Ok(self.history(run_id).await?.task(task).map(|task| task.state)) })
+        boxed(async move { Ok(self.history(run_id).await?.task(task).map(|task| task.state)) })
     }
 
     fn value<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<(String, Vec<u8>)>> {
-        look(async move {
+        boxed(async move {
             let history = self.history(run_id).await?;
             Ok(Journal::value(self, &history, task).await?.map(|value| (value.ty, value.bytes)))
         })
     }
 
     fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveFuture<'a, RunRequest<()>> {
-        look(self.resume_plan(run_id, plan, Timestamp::now()))
+        boxed(self.resume_plan(run_id, plan, Timestamp::now()))
     }
 
     fn open_recorder(&self) -> OpenRecorder {

@@ -13,7 +13,7 @@
 //! 4. If a batch cannot be stored, nothing of it is. The runs in it are told why and are
 //!    interrupted.
 //! 5. While more than [`CONGESTED`] bytes wait, the engines start no tasks.
-//! 6. While runs are live the writer looks every [`LOOK`] for requests to their owner and carries
+//! 6. While runs are live the writer looks every [`REQUEST_INTERVAL`] for requests to their owner and carries
 //!    them out. It acknowledges a request once what follows from it is stored, so a request is
 //!    carried out twice rather than not at all.
 //! 7. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
@@ -38,7 +38,7 @@ const LAZY: Duration = Duration::from_millis(5);
 /// How many bytes may wait to be stored.
 const CONGESTED: usize = 32 << 20;
 /// The interval of looking for requests.
-const LOOK: Duration = Duration::from_millis(250);
+const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Shared by the writer and the logs.
 pub(super) struct Queue {
@@ -72,7 +72,7 @@ impl Queue {
         let of = Arc::clone(&queue);
         let handle = runtime.start()?;
         std::thread::Builder::new().name("taskflow-journal".to_owned()).spawn(move || {
-            let mut writer = Writer { store, handle, carried_out: Vec::new(), looked: Instant::now() };
+            let mut writer = Writer { store, handle, carried_out: Vec::new(), requests_read: Instant::now() };
             writer.write(&of);
             // Its runtime must outlive the writer.
             drop(runtime);
@@ -153,7 +153,7 @@ struct Writer {
     handle: tokio::runtime::Handle,
     /// Requests that were carried out and not acknowledged yet, with the logs of their runs.
     carried_out: Vec<(i64, Weak<RunLog>)>,
-    looked: Instant,
+    requests_read: Instant,
 }
 
 impl Writer {
@@ -162,10 +162,10 @@ impl Writer {
         let mut stored = false;
         loop {
             waiting.live.retain(|log| log.strong_count() > 0);
-            if !waiting.live.is_empty() && self.looked.elapsed() >= LOOK {
+            if !waiting.live.is_empty() && self.requests_read.elapsed() >= REQUEST_INTERVAL {
                 let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
                 drop(waiting);
-                self.look(&live);
+                self.serve_requests(&live);
                 drop(live);
                 waiting = queue.lock();
             }
@@ -217,9 +217,10 @@ impl Writer {
                 patience => {
                     waiting.naps = std::mem::take(&mut stored) && patience.is_none();
                     let patience = if waiting.naps { Some(LAZY) } else { patience };
-                    let look = (!waiting.live.is_empty()).then(|| LOOK.saturating_sub(self.looked.elapsed()));
-                    let wait = match (patience, look) {
-                        (Some(patience), Some(look)) => Some(patience.min(look)),
+                    let until_requests = (!waiting.live.is_empty())
+                        .then(|| REQUEST_INTERVAL.saturating_sub(self.requests_read.elapsed()));
+                    let wait = match (patience, until_requests) {
+                        (Some(patience), Some(until_requests)) => Some(patience.min(until_requests)),
                         (one, other) => one.or(other),
                     };
                     waiting = match wait {
@@ -280,8 +281,8 @@ impl Writer {
 
     /// Carries out what other processes ask of the owner of these runs, and acknowledges what is
     /// stored of earlier requests.
-    fn look(&mut self, live: &[Arc<RunLog>]) {
-        self.looked = Instant::now();
+    fn serve_requests(&mut self, live: &[Arc<RunLog>]) {
+        self.requests_read = Instant::now();
         let runs: Vec<i64> = live.iter().filter_map(|log| log.number()).collect();
         if runs.is_empty() {
             return;

@@ -14,9 +14,9 @@ use crate::task::Outcome;
 
 impl Core {
     pub(super) fn task_started(&mut self, graph: &Layout, task: TaskIndex, now: Timestamp) {
-        let goes_on = self.goes_on(task, now);
+        let continues_attempt = self.continues_attempt(task, now);
         let cell = &mut self.tasks[task];
-        if !goes_on {
+        if !continues_attempt {
             cell.attempt += 1;
             cell.started = now;
         }
@@ -74,8 +74,8 @@ impl Core {
         let cell = self.tasks[task];
         let retry = graph.options(task).retry;
         let counted = cell.attempt - self.uncounted_attempts(task);
-        let goes_on = self.halted.is_none() || spared;
-        if goes_on && failure.is_retryable() && counted <= retry.retries {
+        let continues_attempt = self.halted.is_none() || spared;
+        if continues_attempt && failure.is_retryable() && counted <= retry.retries {
             let failure = Arc::new(failure);
             let due = now + delay.unwrap_or_else(|| retry.delay_after(counted, seed_of(&self.settings, task)));
             if self.settings.recorded {

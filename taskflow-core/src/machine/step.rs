@@ -97,7 +97,7 @@ impl Core {
         if !self.past.waits.is_empty()
             && let Some(poke) = self.past.waits.remove(&task)
         {
-            return self.waits_again(task, poke, now, commands);
+            return self.restore_wait(task, poke, now, commands);
         }
         match retry {
             Some(due) if due > now => {

@@ -40,7 +40,7 @@ impl Core {
             (Wait::Poke, Some(policy)) => {
                 let end = since + policy.timeout;
                 if now >= end {
-                    return self.gives_up(graph, task, count, now, commands);
+                    return self.give_up_waiting(graph, task, count, now, commands);
                 }
                 (Some((now + policy.wait_after(count, seed)).min(end)), None, Transition::Reschedule)
             }
@@ -61,7 +61,14 @@ impl Core {
     }
 
     /// The time of a sensor is over.
-    fn gives_up(&mut self, graph: &Layout, task: TaskIndex, pokes: u32, now: Timestamp, commands: &mut Vec<Command>) {
+    fn give_up_waiting(
+        &mut self,
+        graph: &Layout,
+        task: TaskIndex,
+        pokes: u32,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
         let Some(policy) = graph.options(task).sensor else { return };
         let failure = Failure::NothingFound { limit: policy.timeout, pokes };
         if policy.soft_fail {
@@ -76,11 +83,11 @@ impl Core {
     fn wait_on(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) {
         let Some(waiter) = self.waiters.get(&task) else { return };
         let WaitRecord { until, event, .. } = &waiter.record;
-        let came =
+        let arrived =
             event.as_ref().is_some_and(|(key, seen)| self.external.get(key).is_some_and(|(number, _)| number > seen));
         match *until {
-            _ if came => self.come_back(task, now, commands),
-            Some(until) if until <= now => self.come_back(task, now, commands),
+            _ if arrived => self.resume_waiting(task, now, commands),
+            Some(until) if until <= now => self.resume_waiting(task, now, commands),
             Some(until) => {
                 self.timers.insert((until, Timer::Wait(task)));
             }
@@ -89,7 +96,7 @@ impl Core {
     }
 
     /// Schedules a task whose wait is over.
-    fn come_back(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) {
+    fn resume_waiting(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) {
         if self.apply(task, Transition::Schedule, now) {
             commands.push(Command::Ready(task));
         }
@@ -105,7 +112,7 @@ impl Core {
     ) {
         let waiter = self.waiters.get(&task);
         if waiter.is_some_and(|waiter| waiter.waits && waiter.record.until == Some(due)) {
-            self.come_back(task, now, commands);
+            self.resume_waiting(task, now, commands);
         }
     }
 
@@ -129,13 +136,13 @@ impl Core {
         Arc::make_mut(&mut self.external).insert(key, (self.event_count, payload));
         for task in waiting {
             if self.tasks[task].state == TaskState::Deferred {
-                self.come_back(task, now, commands);
+                self.resume_waiting(task, now, commands);
             }
         }
     }
 
     /// Notes the start of a task. Returns whether it continues its attempt.
-    pub(super) fn goes_on(&mut self, task: TaskIndex, now: Timestamp) -> bool {
+    pub(super) fn continues_attempt(&mut self, task: TaskIndex, now: Timestamp) -> bool {
         if self.waiters.is_empty() {
             return false;
         }
@@ -150,12 +157,12 @@ impl Core {
     }
 
     /// Resumes the wait of a task in a resumed run.
-    pub(super) fn waits_again(&mut self, task: TaskIndex, poke: bool, now: Timestamp, commands: &mut Vec<Command>) {
+    pub(super) fn restore_wait(&mut self, task: TaskIndex, poke: bool, now: Timestamp, commands: &mut Vec<Command>) {
         self.tasks[task].state = if poke { TaskState::UpForReschedule } else { TaskState::Deferred };
         let event = self.waiters.get(&task).and_then(|waiter| waiter.record.event.as_ref());
         if event.is_some_and(|(key, _)| key.starts_with(RUN_ENDED)) {
             // That run may have ended meanwhile: the task checks for itself.
-            return self.come_back(task, now, commands);
+            return self.resume_waiting(task, now, commands);
         }
         self.wait_on(task, now, commands);
     }

@@ -18,7 +18,7 @@ static DEF: TaskDef = TaskDef {
         InputDef { name: "settle", ty: TypeInfo::of::<Duration>() },
     ],
     output: TypeInfo::of_value::<String>(),
-    body: Body::Sync(look),
+    body: Body::Sync(poke),
     ..SENSOR
 };
 
@@ -33,7 +33,7 @@ pub fn file_landed(path: impl IntoArg<String>, settle: impl IntoArg<Duration>) -
     add_task(&DEF, [path.into_arg(), settle.into_arg()])
 }
 
-fn look(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
+fn poke(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     let (path, settle) = (inputs.shared::<String>(0), inputs.shared::<Duration>(1));
     let failed = |error: io::Error| BoxError::from(format!("cannot access {path}: {error}"));
     let written = match std::fs::metadata(&*path).and_then(|meta| meta.modified()) {

@@ -17,7 +17,7 @@ static AT: TaskDef = TaskDef {
     inputs: &[WANTED, InputDef { name: "logical_date", ty: TypeInfo::of_value::<Timestamp>() }],
     body: Body::Async(|mut inputs, context| {
         let date = *inputs.shared::<Timestamp>(1);
-        look(inputs, context, Some(date))
+        poke(inputs, context, Some(date))
     }),
     ..NEWEST_DEF
 };
@@ -31,7 +31,7 @@ const NEWEST_DEF: TaskDef = TaskDef {
     output: TypeInfo::of_value::<String>(),
     takes_context: true,
     kind: Kind::Async,
-    body: Body::Async(|inputs, context| look(inputs, context, None)),
+    body: Body::Async(|inputs, context| poke(inputs, context, None)),
     ..SENSOR
 };
 
@@ -118,7 +118,7 @@ pub fn external_run(run: ExternalRun) -> Output<String> {
     }
 }
 
-fn look(mut inputs: Inputs, context: Option<TaskContext>, date: Option<Timestamp>) -> BoxFuture<Produced> {
+fn poke(mut inputs: Inputs, context: Option<TaskContext>, date: Option<Timestamp>) -> BoxFuture<Produced> {
     let wanted = inputs.shared::<Wanted>(0);
     Box::pin(async move {
         let context = context.ok_or("a sensor that takes a context receives one")?;

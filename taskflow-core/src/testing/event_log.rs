@@ -26,7 +26,7 @@ impl EventLog {
         EventLog { start, lines: Vec::new() }
     }
 
-    pub(super) fn saw(&mut self, event: &Event, task: &str) {
+    pub(super) fn on_event(&mut self, event: &Event, task: &str) {
         let line = match event {
             Event::Task { at, attempt, from, to, .. } => {
                 let text = match attempt {

@@ -65,7 +65,7 @@ impl Script {
     }
 
     /// The behaviour of an attempt.
-    pub(super) fn part(&self, attempt: &Starting<'_>) -> Part {
+    pub(super) fn behaviour(&self, attempt: &Starting<'_>) -> Part {
         let mut part = Part::default();
         let mut failure = None;
         for (_, behaviour) in self.0.iter().filter(|(selection, _)| selection.matches(attempt)) {

@@ -96,8 +96,8 @@ impl SimHooks for TestWorld {
         }
     }
 
-    fn part(&mut self, attempt: &Starting<'_>) -> Part {
-        self.script.part(attempt)
+    fn behaviour(&mut self, attempt: &Starting<'_>) -> Part {
+        self.script.behaviour(attempt)
     }
 
     fn interfere(&mut self, now: Timestamp) -> Option<Interference> {
@@ -130,7 +130,7 @@ impl SimHooks for TestWorld {
         events.chain(jump).min().map(|after| self.start + after)
     }
 
-    fn saw(&mut self, event: &Event, task: &str) {
+    fn on_event(&mut self, event: &Event, task: &str) {
         self.transitions += 1;
         if let Event::Task { to: TaskState::Running, .. } = event
             && self.succeeded.contains(task)
@@ -141,18 +141,18 @@ impl SimHooks for TestWorld {
             // It runs again with its group.
             self.succeeded.remove(task);
         }
-        self.log.saw(event, task);
+        self.log.on_event(event, task);
     }
 
-    fn made(&mut self, task: &str, value: &AnyValue) {
+    fn on_value(&mut self, task: &str, value: &AnyValue) {
         self.values.insert(task.to_owned(), AnyValue::clone(value));
     }
 
-    fn tells_at_once(&self) -> bool {
+    fn delivers_at_once(&self) -> bool {
         self.rng.is_none()
     }
 
-    fn tell(&mut self, now: Timestamp, pending: PendingCallback) {
+    fn deliver(&mut self, now: Timestamp, pending: PendingCallback) {
         if let Some(journal) = &self.journal
             && let Err(error) = journal.note(&pending.notification.run.run_id, &pending.as_delivered(now))
         {

@@ -144,7 +144,7 @@ pub(super) async fn wait_for_triggered(
 }
 
 fn show_logs(echo: &mut Echo, watcher: &Watcher, control: &RunControl, terminal: &Terminal) {
-    let now = control.look(|run| {
+    let now = control.read(|run| {
         echo.add_attempts(run.tasks());
         echo.mark_ended(|task| run.task(task), run.now());
         run.now()
@@ -242,12 +242,12 @@ impl Watcher {
         match self {
             Watcher::Quiet => {}
             Watcher::Lines { log, .. } => {
-                let lines = control.look(|run| log.new_lines(run.tasks(), run.now()));
+                let lines = control.read(|run| log.new_lines(run.tasks(), run.now()));
                 lines.unwrap_or_default().iter().for_each(|line| terminal.note(line));
             }
             Watcher::View(bar) => {
                 let Some((sample, plan, started)) =
-                    control.look(|run| (Sample::take(run, view::NAMED), Arc::clone(run.plan()), run.started()))
+                    control.read(|run| (Sample::take(run, view::NAMED), Arc::clone(run.plan()), run.started()))
                 else {
                     return;
                 };

@@ -17,7 +17,7 @@ pub(crate) trait SimHooks {
     }
 
     /// Returns the behaviour of an attempt that is about to start.
-    fn part(&mut self, _attempt: &Starting<'_>) -> Part {
+    fn behaviour(&mut self, _attempt: &Starting<'_>) -> Part {
         Part::default()
     }
 
@@ -32,18 +32,18 @@ pub(crate) trait SimHooks {
     }
 
     /// Called for each transition; `task` is the id of the task instance, or empty for the run.
-    fn saw(&mut self, _event: &Event, _task: &str) {}
+    fn on_event(&mut self, _event: &Event, _task: &str) {}
 
     /// Called when a task has succeeded, with its value.
-    fn made(&mut self, _task: &str, _value: &AnyValue) {}
+    fn on_value(&mut self, _task: &str, _value: &AnyValue) {}
 
     /// Whether notifications are delivered before anything else happens.
-    fn tells_at_once(&self) -> bool {
+    fn delivers_at_once(&self) -> bool {
         true
     }
 
     /// Delivers a notification.
-    fn tell(&mut self, _now: Timestamp, pending: PendingCallback) {
+    fn deliver(&mut self, _now: Timestamp, pending: PendingCallback) {
         // A failed delivery is not retried here.
         let _ = pending.deliver();
     }

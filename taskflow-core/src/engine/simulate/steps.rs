@@ -46,7 +46,7 @@ impl Driver<'_> {
             def: permit.def,
             counted: permit.attempt.saturating_sub(lost).max(1),
         };
-        let part = self.world.part(&starting);
+        let part = self.world.behaviour(&starting);
         let attempt = permit.attempt;
         let ends = if part.lost {
             drop_quietly(permit);
@@ -81,7 +81,7 @@ impl Driver<'_> {
         let outcome = store(&self.run.shared, &place, *outcome);
         log_outcome(&span, &outcome);
         if let Outcome::Success(returned) = &outcome {
-            self.world.made(place.id(&self.run.shared.plan), &returned.value);
+            self.world.on_value(place.id(&self.run.shared.plan), &returned.value);
         }
         let task = place.task;
         self.report(Done { task, attempt, started, ended: self.now, outcome });
@@ -136,7 +136,7 @@ impl Driver<'_> {
                 crate::run::Event::Task { task, .. } => self.run.machine.layout().id(*task),
                 _ => "".into(),
             };
-            self.world.saw(&event, &id);
+            self.world.on_event(&event, &id);
         }
         if halted {
             self.stop_attempts();
@@ -145,14 +145,14 @@ impl Driver<'_> {
 
     /// Delivers pending notifications.
     pub(super) fn deliver(&mut self) {
-        if self.world.tells_at_once() || self.over {
+        if self.world.delivers_at_once() || self.over {
             self.deliver_all();
         }
     }
 
     pub(super) fn deliver_all(&mut self) {
         for pending in std::mem::take(&mut self.run.outbox) {
-            self.world.tell(self.now, pending);
+            self.world.deliver(self.now, pending);
         }
     }
 

@@ -142,13 +142,13 @@ impl Printer<'_, '_> {
     fn lines(&self, siblings: &[u32], parent: Option<u32>, depth: usize) -> Vec<Line> {
         let mut counts: HashMap<(bool, u32), usize> = HashMap::new();
         for &node in siblings {
-            *counts.entry(self.look(node)).or_default() += 1;
+            *counts.entry(self.kind_of(node)).or_default() += 1;
         }
         let mut seen: HashMap<(bool, u32), usize> = HashMap::new();
         let mut lines = Vec::new();
         let mut cut = Vec::new();
         for &node in siblings {
-            let look = self.look(node);
+            let look = self.kind_of(node);
             let count = counts[&look];
             let place = seen.entry(look).or_default();
             *place += 1;
@@ -168,8 +168,8 @@ impl Printer<'_, '_> {
         lines
     }
 
-    /// What makes siblings alike: whether they are printed already, and their shape.
-    fn look(&self, node: u32) -> (bool, u32) {
+    /// What siblings are compared by: whether they are printed already, and their shape.
+    fn kind_of(&self, node: u32) -> (bool, u32) {
         (self.printed[node as usize], self.shapes.shape(node))
     }
 

@@ -62,7 +62,7 @@ impl SqliteStore {
     pub(crate) async fn open(path: &Path, sync: SyncMode) -> Result<Self, StoreError> {
         let store = SqliteStore::at(path, sync, true)?;
         let mut guard = store.writer.acquire().await?;
-        if schema::look(path, guard.connection()).await? != Found::Current {
+        if schema::read(path, guard.connection()).await? != Found::Current {
             schema::migrate(path, guard.connection()).await?;
         }
         guard.release();
@@ -84,7 +84,7 @@ impl SqliteStore {
         }
         let store = SqliteStore::at(path, sync, false)?;
         let mut guard = store.reader.acquire().await?;
-        let found = schema::look(path, guard.connection()).await?;
+        let found = schema::read(path, guard.connection()).await?;
         guard.release();
         match found {
             // An empty file, or one that another process is about to fill.

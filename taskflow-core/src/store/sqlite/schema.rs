@@ -46,7 +46,7 @@ fn migrator() -> Migrator {
 }
 
 /// Reads the state of the schema.
-pub(super) async fn look(path: &Path, connection: &mut SqliteConnection) -> Result<Found, StoreError> {
+pub(super) async fn read(path: &Path, connection: &mut SqliteConnection) -> Result<Found, StoreError> {
     let failed = |error: sqlx::Error| explain(path, Doing::Open, &error);
     let open = |reason: String| StoreError::Open { place: path.display().to_string(), reason };
     let tables = "SELECT count(*), coalesce(sum(name = 'taskflow_migrations'), 0) FROM sqlite_schema";
@@ -83,7 +83,7 @@ pub(super) async fn look(path: &Path, connection: &mut SqliteConnection) -> Resu
 pub(super) async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let failed = |error: sqlx::Error| explain(path, Doing::Open, &error);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    if look(path, &mut transaction).await? == Found::Current {
+    if read(path, &mut transaction).await? == Found::Current {
         return Ok(());
     }
     failpoint::hit("store.migrate").map_err(|error| stopped(path, &error))?;
