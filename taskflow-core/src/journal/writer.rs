@@ -13,9 +13,9 @@
 //! 4. If a batch cannot be stored, nothing of it is. The runs in it are told why and are
 //!    interrupted.
 //! 5. While more than [`CONGESTED`] bytes wait, the engines start no tasks.
-//! 6. While runs are live the writer looks every [`REQUEST_INTERVAL`] for requests to their owner and carries
-//!    them out. It acknowledges a request once what follows from it is stored, so a request is
-//!    carried out twice rather than not at all.
+//! 6. While runs are live the writer looks every [`REQUEST_INTERVAL`] for requests to their owner
+//!    and carries them out. It acknowledges a request once what follows from it is stored, so a
+//!    request is carried out twice rather than not at all.
 //! 7. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
 //!    drives sockets and timers.
 //!
