@@ -472,15 +472,18 @@ fn priorities_count_between_kinds_of_tasks_in_a_pool() {
 
 // Turns of runs.
 
-/// A large run is under way when a small one comes; the small one does not wait for its end.
-fn assert_fair(engine: &Engine, large: &Dag<()>, small: &Dag<()>, ran: &AtomicUsize, started: &Gate, release: &Gate) {
+/// The tasks of a large run: so many that a worker may lose its core for a while.
+const LARGE: usize = 100_000;
+
+/// A large run is under way when a small one starts; the small one does not wait for its end.
+fn assert_fair(engine: &Engine, large: &Dag<()>, small: &Dag<()>, seen: &AtomicUsize, started: &Gate, release: &Gate) {
     let large = start(large, engine);
     started.pass();
     let small = start(small, engine);
     release.open();
     assert!(finish(small).is_success());
-    let before = ran.load(Ordering::SeqCst);
-    assert!(before < 5_000, "the small run had to wait for {before} tasks of the large one");
+    let before = seen.load(Ordering::SeqCst);
+    assert!(before < LARGE / 2, "the small run had to wait for {before} tasks of the large one");
     assert!(finish(large).is_success());
 }
 
@@ -489,6 +492,8 @@ macro_rules! fair {
         #[test]
         fn $name() {
             static RAN: AtomicUsize = AtomicUsize::new(0);
+            // How many tasks of the large run had run when the last task of the small one ran.
+            static SEEN: AtomicUsize = AtomicUsize::new(usize::MAX);
             static STARTED: Gate = Gate::new();
             static RELEASE: Gate = Gate::new();
             #[task]
@@ -505,19 +510,23 @@ macro_rules! fair {
                 RAN.fetch_add(1, Ordering::SeqCst);
             }
             #[task]
-            fn small_sync(_before: Option<()>) {}
+            fn small_sync(_before: Option<()>) {
+                SEEN.store(RAN.load(Ordering::SeqCst), Ordering::SeqCst);
+            }
             #[task]
-            async fn small_later(_before: Option<()>) {}
+            async fn small_later(_before: Option<()>) {
+                SEEN.store(RAN.load(Ordering::SeqCst), Ordering::SeqCst);
+            }
             let _ = (sync::def(), later::def(), small_sync::def(), small_later::def());
             let large = build(|| {
                 let first = first();
-                for _ in 0..10_000 {
+                for _ in 0..LARGE {
                     $large().after(first);
                 }
                 first
             });
             let small = build(|| $small($small($small(None))));
-            assert_fair(&$engine, &large, &small, &RAN, &STARTED, &RELEASE);
+            assert_fair(&$engine, &large, &small, &SEEN, &STARTED, &RELEASE);
         }
     };
 }
