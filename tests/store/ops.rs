@@ -168,7 +168,7 @@ async fn a_running_run_is_cancelled_by_its_process_and_waited_for() -> Result<()
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
     let mut asked = Vec::new();
-    let cancelled = ops::cancel_and_wait(&journal, "1", &note(), None, |worker| asked.push(worker.to_owned())).await?;
+    let cancelled = ops::cancel_and_wait(&journal, "1", &note(), None, |run| asked.push(run.worker.clone())).await?;
     assert_eq!((cancelled.state, cancelled.jobs.len(), asked.len()), (RunState::Cancelled, 0, 1));
     assert_eq!(handle.await.state(), RunState::Cancelled);
     let again = ops::cancel(&journal, "1", &note(), None).await;
@@ -233,10 +233,14 @@ async fn runs_are_listed_read_replayed_and_pruned() -> Result<(), BoxError> {
 async fn what_a_call_gives_wins_over_the_configuration() -> Result<(), BoxError> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("taskflow.toml");
-    std::fs::write(&file, "[run]\ndurability = \"relaxed\"\ngrace = \"3s\"\n\n[pools]\nunheard_of = 2\n")?;
+    std::fs::write(
+        &file,
+        "[run]\ndurability = \"relaxed\"\nfail_fast = false\ngrace = \"3s\"\n\n[pools]\nunheard_of = 2\n",
+    )?;
     let config = Config::builder().file(&file).build()?;
     assert_eq!(ops::durability(&config, None), Durability::Relaxed);
     assert_eq!(ops::durability(&config, Some(Durability::Ephemeral)), Durability::Ephemeral);
+    assert_eq!((ops::fail_fast(&config, None), ops::fail_fast(&config, Some(true))), (Some(false), Some(true)));
     assert_eq!(ops::grace(&config), std::time::Duration::from_secs(3));
     assert_kind(ops::engine(&config, None).map(drop), ErrorKind::Invalid, "[pools] of the configuration: the pool");
     assert_eq!(ops::grace(&Config::builder().build()?), ops::DEFAULT_GRACE);

@@ -6,7 +6,7 @@ use super::error::{CliError, Exit};
 use super::home::Home;
 use super::terminal::Terminal;
 use super::{args, run_args};
-use crate::ops::{self, ExternalJob, ExternalJobState};
+use crate::ops::{self, CancelledRun, ExternalJob, ExternalJobState};
 use crate::run::RunState;
 
 pub(super) fn command() -> Command {
@@ -20,18 +20,17 @@ pub(super) fn command() -> Command {
 pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.journal()?;
     let (run, note, config) = (run_args::run_name(matches), run_args::note(matches), Some(home.config()));
-    let number = home.find(&journal, run)?.number;
-    let run = number.to_string();
-    let requested = |worker: &str| {
-        terminal.note(&format!("run {number} is running in process {worker}, which was asked to cancel it"));
+    let requested = |run: &CancelledRun| {
+        if let CancelledRun { number, worker: Some(worker), .. } = run {
+            terminal.note(&format!("run {number} is running in process {worker}, which was asked to cancel it"));
+        }
     };
     let cancelled = match matches.get_flag("no-wait") {
-        true => home.wait(ops::cancel(&journal, &run, &note, config))?,
-        false => home.wait(ops::cancel_and_wait(&journal, &run, &note, config, requested))?,
+        true => home.wait(ops::cancel(&journal, run, &note, config))?,
+        false => home.wait(ops::cancel_and_wait(&journal, run, &note, config, requested))?,
     };
-    if let Some(worker) = &cancelled.worker {
-        requested(worker);
-    }
+    requested(&cancelled);
+    let number = cancelled.number;
     for job in &cancelled.jobs {
         terminal.note(&about(job));
     }

@@ -127,6 +127,9 @@ impl Home {
                  ephemeral stores nothing",
                 home.display()
             )),
+            OpsError::ValueWithoutSuccess { state } => {
+                CliError::usage(format!("only a task marked as success can have a --value; the state is {state}"))
+            }
             error => error.into(),
         }
     }

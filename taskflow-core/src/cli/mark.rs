@@ -36,9 +36,6 @@ pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
         return Err(CliError::usage("a task can be marked as success, failed or skipped"));
     };
     let mark = Mark { state, value: matches.get_one::<serde_json::Value>("value").cloned() };
-    if mark.value.is_some() && state != TaskState::Success {
-        return Err(CliError::usage(format!("only a task marked as success can have a --value; the state is {state}")));
-    }
     let journal = home.journal_with(home::sync(matches, home.config()))?;
     let filter = TaskFilter::tasks(matches.get_many::<String>("tasks").unwrap_or_default().cloned());
     let (run, note) = (run_args::run_name(matches), run_args::note(matches));

@@ -69,7 +69,7 @@ fn draft(matches: &ArgMatches, dag: &'static DagDef, config: &Config) -> Result<
         (_, Some(task)) => draft.from(task)?,
         (None, None) => draft,
     };
-    if let Some(fail_fast) = matches.get_one::<bool>("fail-fast").copied().or(config.settings().fail_fast()) {
+    if let Some(fail_fast) = ops::fail_fast(config, matches.get_one::<bool>("fail-fast").copied()) {
         draft = draft.fail_fast(fail_fast);
     }
     Ok((draft.params(params), given))

@@ -35,7 +35,7 @@ impl Note {
 }
 
 /// The outcome of [`Journal::cancel`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Cancellation {
     /// A process owns the run. It was asked to cancel it, and will do so within the grace time of
     /// the run.
@@ -44,12 +44,17 @@ pub(crate) enum Cancellation {
         worker: String,
     },
     /// No process owned the run. It is cancelled.
-    Cancelled,
+    Cancelled {
+        /// The run with its cancellation.
+        history: Box<RunHistory>,
+    },
     /// No process owned the run. It is cancelled except for the teardowns of what it has set up:
     /// [`resume`](Journal::resume) runs these and nothing else.
     LeavesTeardowns {
         /// The ids of the teardowns.
         tasks: Vec<String>,
+        /// The run with its cancellation.
+        history: Box<RunHistory>,
     },
     /// The run had ended before.
     Ended(RunState),
@@ -124,17 +129,16 @@ impl Journal {
     ///
     /// Leaves the jobs on a cluster of a run that no process owns alone: `ops::cancel` ends those,
     /// and is what callers outside of this crate use.
-    pub(crate) async fn cancel(&self, run: &str, note: &Note) -> Result<Cancellation, JournalError> {
-        let row = self.row(run).await?;
+    pub(crate) async fn cancel(&self, row: &RunRow, note: &Note) -> Result<Cancellation, JournalError> {
         if row.state.is_terminal() {
             return Ok(Cancellation::Ended(row.state));
         }
         if let Some(worker) = row.live_owner() {
-            return self.ask_to_cancel(&row, worker.to_owned(), note).await;
+            return self.ask_to_cancel(row, worker.to_owned(), note).await;
         }
-        match self.adopt_row(&row).await {
+        match self.adopt_row(row).await {
             // A process has claimed it since.
-            Err(JournalError::Live { by, .. }) => self.ask_to_cancel(&row, by, note).await,
+            Err(JournalError::Live { by, .. }) => self.ask_to_cancel(row, by, note).await,
             adopted => adopted?.cancel(note).await,
         }
     }
@@ -238,11 +242,11 @@ impl AdoptedRun {
             self.append(entries, RunState::Running).await?;
             // An earlier request to cancel must not stop the teardowns when they run.
             self.drop_cancellations().await?;
-            return Ok(Cancellation::LeavesTeardowns { tasks });
+            return Ok(Cancellation::LeavesTeardowns { tasks, history: Box::new(self.history) });
         }
         entries.push((Entry::Ended { state }, None));
         self.append(entries, state).await?;
-        Ok(Cancellation::Cancelled)
+        Ok(Cancellation::Cancelled { history: Box::new(self.history) })
     }
 }
 

@@ -290,7 +290,7 @@ impl Journal {
         Ok(RunSummary::of(self.row(word).await?))
     }
 
-    pub(super) async fn row(&self, word: &str) -> Result<RunRow, JournalError> {
+    pub(crate) async fn row(&self, word: &str) -> Result<RunRow, JournalError> {
         let store = &self.inner.store;
         let unknown = || JournalError::UnknownRun { run: word.to_owned() };
         if word == "last" {

@@ -54,7 +54,8 @@ impl Journal {
         for some in runs.chunks(500) {
             for run in some.iter().filter(|run| run.state == RunState::Interrupted) {
                 // Only a run that has ended can be deleted.
-                self.cancel(&run.info.run_id, &super::Note { by: String::new(), reason: "pruned".to_owned() }).await?;
+                let row = self.row(&run.info.run_id).await?;
+                self.cancel(&row, &super::Note { by: String::new(), reason: "pruned".to_owned() }).await?;
             }
             let numbers: Vec<i64> = some.iter().map(|run| run.number).collect();
             gone += self.inner.store.delete(&numbers).await?;

@@ -10,8 +10,8 @@
 //!    larger the batches (group commit).
 //! 3. After a batch the writer reports to every run in it up to which entry it is stored. That
 //!    takes the lock of its engine, so the writer holds no other lock.
-//! 4. If a batch cannot be stored, nothing of it is. The runs in it are told why and are
-//!    interrupted.
+//! 4. If a batch cannot be stored, nothing of it is. The runs in it are interrupted, with the
+//!    reason.
 //! 5. While more than [`CONGESTED`] bytes wait, the engines start no tasks.
 //! 6. While runs are live the writer looks every [`REQUEST_INTERVAL`] for requests to their owner
 //!    and carries them out. It acknowledges a request once what follows from it is stored, so a

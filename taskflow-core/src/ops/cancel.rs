@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use super::error::OpsError;
 use crate::config::Config;
-use crate::journal::{Cancellation, Journal, Note, RunSummary};
+use crate::journal::{Cancellation, Journal, Note, RunHistory};
 use crate::run::RunState;
+use crate::store::RunRow;
 use crate::task::OnKillResolver;
 
 /// Between two checks whether the run has ended.
@@ -78,22 +79,22 @@ pub enum ExternalJobState {
 /// # Errors
 ///
 /// With [`OpsError::Ended`] when the run has ended before, and when there is no such run or the
-/// store cannot be written. When only the jobs cannot be read, the run is cancelled all the same.
+/// store cannot be written.
 pub async fn cancel(
     journal: &Journal,
     run: &str,
     note: &Note,
     config: Option<&Config>,
 ) -> Result<CancelledRun, OpsError> {
-    let run = journal.find(run).await?;
+    let run = journal.row(run).await?;
     match once(journal, &run, note, config).await? {
         Step::Ended(state) => Err(OpsError::Ended { number: run.number, state }),
         Step::Cancelled(cancelled) => Ok(cancelled),
     }
 }
 
-/// Cancels a run and waits until it has ended. `requested` is called with the process that runs it,
-/// if there is one.
+/// Cancels a run and waits until it has ended. If a process runs it, `requested` is called once
+/// that process was asked to end it.
 ///
 /// Dropping the future ends the waiting and leaves the request in place.
 ///
@@ -105,9 +106,9 @@ pub async fn cancel_and_wait(
     run: &str,
     note: &Note,
     config: Option<&Config>,
-    requested: impl FnOnce(&str) + Send,
+    requested: impl FnOnce(&CancelledRun) + Send,
 ) -> Result<CancelledRun, OpsError> {
-    let run = journal.find(run).await?;
+    let mut run = journal.row(run).await?;
     let mut requested = Some(requested);
     loop {
         let cancelled = match once(journal, &run, note, config).await? {
@@ -115,13 +116,15 @@ pub async fn cancel_and_wait(
             Step::Ended(state) => return Err(OpsError::Ended { number: run.number, state }),
             Step::Cancelled(cancelled) => cancelled,
         };
-        let Some(worker) = &cancelled.worker else { return Ok(cancelled) };
+        if cancelled.worker.is_none() {
+            return Ok(cancelled);
+        }
         if let Some(requested) = requested.take() {
-            requested(worker);
+            requested(&cancelled);
         }
         match ended(journal, &run).await? {
             // The process died before it could end the run.
-            RunState::Interrupted => {}
+            RunState::Interrupted => run = journal.row(&run.info.run_id).await?,
             state => return Ok(answer(&run, state)),
         }
     }
@@ -134,36 +137,30 @@ enum Step {
     Cancelled(CancelledRun),
 }
 
-fn answer(run: &RunSummary, state: RunState) -> CancelledRun {
+fn answer(run: &RunRow, state: RunState) -> CancelledRun {
     let (number, run_id) = (run.number, run.info.run_id.clone());
     CancelledRun { number, run_id, state, worker: None, teardowns: Vec::new(), jobs: Vec::new() }
 }
 
-async fn once(journal: &Journal, run: &RunSummary, note: &Note, config: Option<&Config>) -> Result<Step, OpsError> {
-    Ok(match journal.cancel(&run.info.run_id, note).await? {
+async fn once(journal: &Journal, run: &RunRow, note: &Note, config: Option<&Config>) -> Result<Step, OpsError> {
+    Ok(match journal.cancel(run, note).await? {
         Cancellation::Ended(state) => Step::Ended(state),
         Cancellation::Requested { worker } => {
             Step::Cancelled(CancelledRun { worker: Some(worker), ..answer(run, RunState::Running) })
         }
-        Cancellation::Cancelled => {
-            let jobs = end_jobs(journal, run, &[], config).await?;
+        Cancellation::Cancelled { history } => {
+            let jobs = end_jobs(&history, &[], config).await;
             Step::Cancelled(CancelledRun { jobs, ..answer(run, RunState::Cancelled) })
         }
-        Cancellation::LeavesTeardowns { tasks } => {
-            let jobs = end_jobs(journal, run, &tasks, config).await?;
+        Cancellation::LeavesTeardowns { tasks, history } => {
+            let jobs = end_jobs(&history, &tasks, config).await;
             Step::Cancelled(CancelledRun { jobs, teardowns: tasks, ..answer(run, RunState::Running) })
         }
     })
 }
 
 /// Ends the jobs of the tasks of a run, except those of `teardowns`.
-pub(super) async fn end_jobs(
-    journal: &Journal,
-    run: &RunSummary,
-    teardowns: &[String],
-    config: Option<&Config>,
-) -> Result<Vec<ExternalJob>, OpsError> {
-    let history = journal.history(&run.info.run_id).await?;
+pub(super) async fn end_jobs(history: &RunHistory, teardowns: &[String], config: Option<&Config>) -> Vec<ExternalJob> {
     let mut jobs = Vec::new();
     for task in history.tasks.iter().filter(|task| !teardowns.contains(&task.id)) {
         for (key, text) in &task.task_state {
@@ -179,11 +176,11 @@ pub(super) async fn end_jobs(
             jobs.push(ExternalJob { task: task.id.clone(), system, job: id, state });
         }
     }
-    Ok(jobs)
+    jobs
 }
 
 /// Waits until the process that runs the run has ended it, or has died.
-async fn ended(journal: &Journal, run: &RunSummary) -> Result<RunState, OpsError> {
+async fn ended(journal: &Journal, run: &RunRow) -> Result<RunState, OpsError> {
     loop {
         tokio::time::sleep(INTERVAL).await;
         match journal.find(&run.info.run_id).await?.state {

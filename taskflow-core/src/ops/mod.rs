@@ -7,7 +7,7 @@
 //! | file | operation |
 //! |---|---|
 //! | `home` | Opens the directory that holds the runs: [`Home`]. |
-//! | `settings` | Turns a configuration into an engine and its options: [`engine()`], [`durability`], [`sync_mode`]. |
+//! | `settings` | Turns a configuration into an engine and its options: [`engine()`], [`durability`], [`fail_fast`], [`sync_mode`]. |
 //! | `start` | Starts a run: [`draft`], [`start()`]. |
 //! | `resume` | Continues a run that was interrupted: [`resume()`]. |
 //! | `clear` | Clears tasks so that they run again: [`clear()`], [`would_clear`], [`clear_and_run`]. |
@@ -53,7 +53,7 @@ pub use replay::{Replayed, replay};
 pub use resume::resume;
 pub use retry::retry;
 pub use send_event::{SentEvent, send_event};
-pub use settings::{DEFAULT_GRACE, durability, engine, grace, sync_mode};
+pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};
 pub use start::{Draft, draft, start};
 pub use status::{AttemptStatus, RunStatus, TaskStatus};
 #[cfg(feature = "sqlite")]

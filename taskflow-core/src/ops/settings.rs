@@ -35,6 +35,11 @@ pub fn engine(config: &Config, jobs: Option<NonZeroUsize>) -> Result<Engine, Ops
     builder.build().map_err(OpsError::Pool)
 }
 
+/// Whether the first failed task ends the run. `None`: as the DAG declares.
+pub fn fail_fast(config: &Config, given: Option<bool>) -> Option<bool> {
+    given.or(config.settings().fail_fast())
+}
+
 /// How long running tasks may take to stop after a cancellation.
 pub fn grace(config: &Config) -> Duration {
     config.settings().grace().unwrap_or(DEFAULT_GRACE)

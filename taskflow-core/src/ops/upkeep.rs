@@ -40,7 +40,7 @@ pub async fn would_prune(journal: &Journal, prune: &Prune) -> Result<Vec<RunSumm
 pub async fn prune(journal: &Journal, prune: &Prune, config: Option<&Config>) -> Result<Pruned, OpsError> {
     for run in journal.would_prune(prune).await? {
         if run.state == RunState::Interrupted {
-            end_jobs(journal, &run, &[], config).await?;
+            end_jobs(&journal.history(&run.info.run_id).await?, &[], config).await;
         }
     }
     Ok(Pruned { pruned: journal.prune(prune).await? })
