@@ -9,27 +9,27 @@ use taskflow::{BoxError, Durability};
 use taskflow_tests::common;
 
 #[task]
-fn numbers(n: u32) -> Vec<u32> {
+pub(crate) fn numbers(n: u32) -> Vec<u32> {
     (0..n).collect()
 }
 
 #[task]
-fn total(numbers: &[u32]) -> u32 {
+pub(crate) fn total(numbers: &[u32]) -> u32 {
     numbers.iter().sum()
 }
 
 #[task(retries = 2, retry_delay = "1ms")]
-fn flaky(n: u32, ctx: &TaskContext) -> Result<u32> {
+pub(crate) fn flaky(n: u32, ctx: &TaskContext) -> Result<u32> {
     if ctx.attempt() < 3 { Err(format!("attempt {} does not work", ctx.attempt()))? } else { Ok(n) }
 }
 
 #[task]
-fn skips(ctx: &TaskContext) -> Result<u32> {
+pub(crate) fn skips(ctx: &TaskContext) -> Result<u32> {
     Err(ctx.skip("nothing landed"))?
 }
 
 #[task]
-async fn fails(n: u32) -> Result<u32> {
+pub(crate) async fn fails(n: u32) -> Result<u32> {
     Err(format!("no {n}"))?
 }
 

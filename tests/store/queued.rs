@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use taskflow::BoxError;
-use taskflow::engine::{RunError, RunState, RunType, TaskState};
+#[cfg(feature = "sqlite")]
+use taskflow::engine::RunType;
+use taskflow::engine::{RunError, RunState, TaskState};
 use taskflow::journal::{EventDelivery, Journal, JournalError, Note, Prune, RunFilter, RunOrder, TaskFilter};
 use taskflow::ops::{self, OpsError};
 use taskflow::prelude::*;
