@@ -6,10 +6,12 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use serde::Deserialize;
+#[cfg(feature = "sqlite")]
+use taskflow::Durability;
 use taskflow::config::{Config, ConfigBuilder, ConfigError, Connection, Origin};
 use taskflow::journal::Journal;
 use taskflow::prelude::*;
-use taskflow::{Durability, Engine, TaskState};
+use taskflow::{Engine, TaskState};
 use taskflow_tests::common::{both, failure_of, live, reference, states};
 
 /// What is wrong with it, as a person reads it.
