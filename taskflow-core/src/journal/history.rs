@@ -476,7 +476,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_history_however_damaged_makes_folding_panic(
+        fn folding_a_damaged_history_does_not_panic(
             entries in prop::collection::vec((any::<i64>(), entry()), 0..20),
             flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         ) {

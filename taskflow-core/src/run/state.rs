@@ -170,7 +170,7 @@ mod stored_form {
 
     /// Entries of earlier builds hold these numbers.
     #[test]
-    fn the_numbers_of_states_never_change() {
+    fn the_numbers_of_states_are_stable() {
         let runs = [
             RunState::Running,
             RunState::Success,
