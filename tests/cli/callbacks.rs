@@ -37,7 +37,7 @@ impl Home {
 }
 
 #[test]
-fn a_program_that_dies_while_it_tells_somebody_leaves_it_to_the_next_one() {
+fn the_next_program_delivers_the_callbacks_of_a_killed_one() {
     let home = Home::new();
     let died = home.call(&["run", "loud", "-q"], &["DIE"]);
     assert_eq!(died.code, None, "{died:?}");
@@ -60,7 +60,7 @@ fn a_program_that_dies_while_it_tells_somebody_leaves_it_to_the_next_one() {
 }
 
 #[test]
-fn status_shows_retries_deadlines_and_callbacks_that_could_not_be_told() {
+fn status_shows_retries_deadlines_and_failed_callbacks() {
     let home = Home::new();
     let run = home.call(&["run", "loud", "-q", "--logical-date", "2026-01-31"], &[]);
     assert_eq!(run.code, Some(1), "{run:?}");

@@ -97,7 +97,7 @@ fn everything_is_shown_with_its_origin_and_without_secrets() {
 }
 
 #[test]
-fn programs_get_the_same_as_json() {
+fn the_same_settings_are_printed_as_json() {
     let directory = directory(CAREFUL);
     let output = call(directory.path(), &["config", "show", "--output", "json", "--home", "elsewhere"]);
     assert_hidden(&output.stdout);
@@ -115,7 +115,7 @@ fn programs_get_the_same_as_json() {
 }
 
 #[test]
-fn a_secret_is_seen_nowhere_whatever_a_task_does_with_it() {
+fn a_secret_is_never_shown_whatever_a_task_does_with_it() {
     for leak in ["error", "panic", "skip", "log", "value", "token", "nothing"] {
         let directory = directory(CAREFUL);
         let at = |words: &[&str]| {
@@ -180,7 +180,7 @@ fn everything_below(directory: &Path) -> String {
 }
 
 #[test]
-fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+fn flags_override_the_environment_which_overrides_the_file() {
     let directory = directory("[store]\nhome = \"runs\"\n\n[run]\ndurability = \"ephemeral\"\n");
     let kept = |home: &str| directory.path().join(home).join("taskflow.db").exists();
     assert_eq!(call(directory.path(), &["run", "late", "-q"]).stdout, "15\n");
@@ -201,7 +201,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
-fn a_task_gets_the_variable_of_the_process_it_runs_in() {
+fn a_task_reads_the_variables_of_its_process() {
     let directory = directory(CAREFUL);
     assert_eq!(call(directory.path(), &["run", "late", "-q"]).stdout, "20\n");
     let mut again = command(directory.path(), &["run", "late", "-q"]);
@@ -216,7 +216,7 @@ fn a_task_gets_the_variable_of_the_process_it_runs_in() {
 }
 
 #[test]
-fn mistakes_are_told_before_anything_runs() {
+fn mistakes_are_reported_before_anything_runs() {
     let directory =
         directory("[run]\njob = 4\ndurability = \"strong\"\n\n[connections]\nwarehouse = \"db.example.com\"\n[stor]\n");
     let output = call(directory.path(), &["run", "late"]);
@@ -234,7 +234,7 @@ fn mistakes_are_told_before_anything_runs() {
 }
 
 #[test]
-fn the_file_is_found_where_it_is_said_or_here_or_in_the_home() {
+fn the_file_is_found_by_flag_in_the_working_directory_or_in_the_home() {
     let directory = tempfile::tempdir().unwrap();
     let path = |words: &[&str]| call(directory.path(), &[&["config", "path"], words].concat());
     let output = path(&[]);
@@ -257,7 +257,7 @@ fn the_file_is_found_where_it_is_said_or_here_or_in_the_home() {
 }
 
 #[test]
-fn a_run_that_failed_for_its_configuration_goes_on_with_a_better_one() {
+fn a_retry_uses_the_corrected_configuration() {
     let directory = directory("");
     let output = call(directory.path(), &["run", "careless"]);
     assert_eq!(output.code, Some(1));

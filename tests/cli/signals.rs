@@ -30,7 +30,7 @@ fn send(signal: &str, child: &Child) {
 }
 
 #[test]
-fn ctrl_c_asks_running_tasks_to_end_and_tells_what_came_of_it() {
+fn ctrl_c_stops_running_tasks_and_reports_their_outcome() {
     let child = start("once", &["--output", "json"]);
     send("INT", &child);
     let output: ProgramOutput = child.wait_with_output().unwrap().into();
@@ -64,7 +64,7 @@ fn a_second_ctrl_c_stops_at_once() {
 }
 
 #[test]
-fn sigterm_is_as_ctrl_c_with_a_code_of_its_own() {
+fn sigterm_acts_like_ctrl_c_with_its_own_exit_code() {
     let child = start("term", &[]);
     send("TERM", &child);
     let output: ProgramOutput = child.wait_with_output().unwrap().into();

@@ -21,7 +21,7 @@ fn call(home: &Path, settings: &[(&str, &str)]) -> ProgramOutput {
 }
 
 #[test]
-fn so_many_logs_say_so_many_times_as_much_on_threads_and_on_executors() {
+fn several_logs_multiply_the_figures_on_threads_and_on_executors() {
     let home = tempfile::tempdir().expect("temporary directories can be made");
     let logs = home.path().join("logs");
     std::fs::create_dir(&logs).expect("directories can be made");
@@ -48,7 +48,7 @@ fn so_many_logs_say_so_many_times_as_much_on_threads_and_on_executors() {
 }
 
 #[test]
-fn a_directory_without_logs_is_named() {
+fn a_directory_without_logs_is_reported() {
     let home = tempfile::tempdir().expect("temporary directories can be made");
     std::fs::create_dir(home.path().join("logs")).expect("directories can be made");
     let output = call(home.path(), &[("TASKFLOW_SPARK", "off")]);

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn a_crate_that_names_no_other_crate_compiles() {
+fn a_crate_with_no_other_dependency_compiles() {
     check("plain", &[]);
 }
 
 #[test]
-fn a_crate_that_renames_taskflow_compiles_and_can_show_what_it_expands_to() {
+fn a_crate_that_renames_taskflow_compiles_and_can_print_its_expansion() {
     let printed = check("renamed", &[("TASKFLOW_PRINT_EXPANSION", "1")]);
     assert!(printed.contains("struct sums"), "{printed}");
     let version = env!("CARGO_PKG_VERSION").replace(|c: char| !c.is_ascii_alphanumeric(), "_");

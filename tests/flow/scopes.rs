@@ -66,7 +66,7 @@ fn nightly(name: String, rows: u32) -> u32 {
 }
 
 #[test]
-fn a_teardown_runs_after_the_work_and_its_result_comes_out() {
+fn a_teardown_runs_after_the_work_and_the_scope_returns_its_result() {
     let test = Test::new(nightly::run("plain".to_owned(), 1));
     let outcome = test.run();
     outcome.assert_success().assert_order(&["create", "work", "delete"]);
@@ -75,7 +75,7 @@ fn a_teardown_runs_after_the_work_and_its_result_comes_out() {
 }
 
 #[test]
-fn what_follows_the_work_does_not_wait_for_the_teardown() {
+fn tasks_after_the_work_do_not_wait_for_the_teardown() {
     let test = Test::new(nightly::run("next".to_owned(), 1)).takes(delete {}, Duration::from_secs(60));
     let outcome = test.run();
     outcome.assert_success();
@@ -129,7 +129,7 @@ fn is_monday() -> bool {
 }
 
 #[test]
-fn the_failure_of_a_teardown_fails_the_run_only_where_it_is_said_to() {
+fn a_failed_teardown_fails_the_run_only_on_request() {
     let quiet = Dag::build("quiet", || scope(create("quiet"), |c| work(c, 1), |c| delete_and_fail(c)));
     on_both_drivers(&quiet.unwrap(), |report| {
         assert_eq!(state_of(report, "delete_and_fail"), TaskState::Failed);
@@ -173,7 +173,7 @@ async fn delete_slowly(cluster: &str, ctx: &TaskContext) -> bool {
 }
 
 #[test]
-fn a_cancelled_run_is_torn_down_after_its_work_was_stopped() {
+fn a_cancelled_run_is_torn_down_after_its_work_has_stopped() {
     let dag = Dag::build("cancelled", || scope(create("cancelled"), |c| (endless(c), deaf(c)), |c| delete_slowly(c)).0);
     let handle = dag.unwrap().run().start().expect("it starts");
     let control = handle.control();
@@ -186,7 +186,7 @@ fn a_cancelled_run_is_torn_down_after_its_work_was_stopped() {
 }
 
 #[test]
-fn a_run_out_of_time_is_torn_down() {
+fn a_run_that_times_out_is_torn_down() {
     let mut options = taskflow::DagOptions::NONE;
     options.timeout = Some(Duration::from_secs(60));
     let dag = Dag::build_with("late", options, || scope(create("late"), |c| endless(c), |c| delete_slowly(c)));
@@ -196,7 +196,7 @@ fn a_run_out_of_time_is_torn_down() {
 }
 
 #[test]
-fn a_teardown_of_a_cancelled_run_has_its_retries() {
+fn the_teardown_of_a_cancelled_run_is_retried() {
     let dag = Dag::build("stubborn", || {
         scope(create("stubborn"), |c| work(c, 1), |c| delete(c).retries(2).retry_delay(Duration::from_secs(3600)))
     });
@@ -216,7 +216,7 @@ fn a_store_that_fails_while_a_run_ends_early_leaves_its_teardowns_to_the_next_pr
 }
 
 #[test]
-fn whatever_goes_wrong_all_that_is_set_up_is_torn_down() {
+fn everything_set_up_is_torn_down_under_injected_faults() {
     // Cancelled at any moment, with crashes, slow stores and jumps of the clock between.
     for transitions in 0..14 {
         explore(0..4, || {
@@ -297,7 +297,7 @@ fn close(cluster: &str, rows: Result<u32, Failure>) -> String {
 }
 
 #[test]
-fn a_teardown_may_look_at_how_the_work_ended() {
+fn a_teardown_can_take_the_outcome_of_the_work() {
     let dag = Dag::build("looks", || {
         let rows = Cell::new(None);
         scope(
@@ -314,7 +314,7 @@ fn a_teardown_may_look_at_how_the_work_ended() {
 }
 
 #[test]
-fn running_a_part_of_the_work_sets_up_and_tears_down() {
+fn a_partial_run_of_the_work_sets_up_and_tears_down() {
     let dag =
         Dag::build("part", || scope(create("part"), |c| (work(c, 1).id("one"), work(c, 2).id("two")), |c| delete(c)).0);
     let dag = dag.unwrap();
@@ -350,7 +350,7 @@ async fn would_clear(journal: &Journal, task: &str) -> Result<Vec<String>, BoxEr
 }
 
 #[tokio::test]
-async fn a_run_that_is_cancelled_while_nobody_runs_it_leaves_its_teardown() -> Result<(), BoxError> {
+async fn cancelling_an_interrupted_run_leaves_its_teardown_to_resume() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("left", || scope(create("left"), |c| work(c, 1), |c| delete(c)))?;
     dag.run().journal(&journal).await?;
@@ -366,7 +366,7 @@ async fn a_run_that_is_cancelled_while_nobody_runs_it_leaves_its_teardown() -> R
 }
 
 #[test]
-fn a_run_that_is_tried_again_sets_up_and_tears_down_again() {
+fn a_retried_run_sets_up_and_tears_down_again() {
     let mut options = taskflow::DagOptions::NONE;
     options.retries = Some(1);
     let draw = || {
@@ -388,7 +388,7 @@ fn mistake(dag: Result<Dag<u32>, taskflow::BuildErrors>) -> BuildError {
 }
 
 #[test]
-fn a_setup_outside_of_what_is_around_its_scope_is_a_mistake() {
+fn a_setup_outside_the_branch_or_each_of_its_scope_is_a_mistake() {
     let error = mistake(Dag::build("elsewhere", || {
         let cluster = create("x");
         only_if(is_monday(), || scope(cluster, |c| work(c, 1), |c| delete(c)))
@@ -407,7 +407,7 @@ fn count(rows: Vec<u32>) -> u32 {
 }
 
 #[test]
-fn mistakes_of_scopes_are_told_with_their_tasks() {
+fn mistakes_in_scopes_name_their_tasks() {
     let error = mistake(Dag::build("two", || {
         let cluster = create("x");
         scope(cluster, |c| work(c, 1), |c| delete(c));

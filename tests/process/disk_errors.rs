@@ -44,7 +44,7 @@ fn a_store_that_cannot_be_written_interrupts_the_run() {
 }
 
 #[test]
-fn one_failed_write_interrupts_the_run_though_the_next_would_work() {
+fn one_failed_write_interrupts_the_run_even_if_the_next_would_succeed() {
     for time in [1, 2, 7] {
         fails_and_is_mended(&format!("store.append@{time}=EIO"), "os error 5");
     }
@@ -54,7 +54,7 @@ fn one_failed_write_interrupts_the_run_though_the_next_would_work() {
 }
 
 #[test]
-fn a_batch_that_was_stored_although_the_store_says_no_is_not_lost() {
+fn a_batch_stored_despite_an_error_is_not_lost() {
     for time in [1, 4, 6] {
         fails_and_is_mended(&format!("store.appended@{time}+=EIO"), "os error 5");
     }
@@ -74,7 +74,7 @@ fn a_large_value_that_cannot_be_written_interrupts_the_run_and_fails_no_task() {
 }
 
 #[test]
-fn a_run_that_cannot_be_taken_over_stays_as_it_is() {
+fn a_run_that_cannot_be_claimed_is_unchanged() {
     let mut story = Story::new(LARGE, REPEAT);
     assert!(story.place.run("store.append@6=kill").was_killed());
     story.check(true);
@@ -88,7 +88,7 @@ fn a_run_that_cannot_be_taken_over_stays_as_it_is() {
 }
 
 #[test]
-fn a_store_that_cannot_be_made_says_so() {
+fn a_store_that_cannot_be_created_is_reported() {
     let mut story = Story::new(1, REPEAT);
     let ended = story.place.run("store.migrate=ENOSPC");
     assert_eq!(ended.has_not_panicked().status.code(), Some(1), "{ended:?}");
@@ -127,7 +127,7 @@ fn again(command: &Command, mut before: Command) -> Command {
 }
 
 #[test]
-fn a_directory_that_is_read_only_is_named() {
+fn a_read_only_directory_is_named() {
     let mut story = Story::new(LARGE, REPEAT);
     assert!(story.place.run("store.append@6=kill").was_killed());
     story.check(true);
@@ -148,7 +148,7 @@ fn a_directory_that_is_read_only_is_named() {
 }
 
 #[test]
-fn a_store_is_not_made_in_a_directory_that_is_read_only() {
+fn a_store_is_not_created_in_a_read_only_directory() {
     let mut story = Story::new(1, REPEAT);
     let home = story.place.home();
     fs::create_dir(&home).expect("there is room");
@@ -162,7 +162,7 @@ fn a_store_is_not_made_in_a_directory_that_is_read_only() {
 }
 
 #[test]
-fn a_directory_of_values_that_is_read_only_interrupts_the_run() {
+fn a_read_only_directory_of_values_interrupts_the_run() {
     let mut story = Story::new(LARGE, REPEAT);
     let values = story.place.home().join("values");
     fs::create_dir_all(&values).expect("there is room");
@@ -176,7 +176,7 @@ fn a_directory_of_values_that_is_read_only_interrupts_the_run() {
 }
 
 #[test]
-fn a_home_where_nothing_can_be_made_is_named() {
+fn an_unwritable_home_is_named() {
     let story = Story::new(1, REPEAT);
     let file = story.place.home();
     fs::write(&file, "in the way").expect("there is room");
@@ -204,7 +204,7 @@ fn with_room(command: &Command, kib: u32, kills: bool) -> Command {
 const ROOMS: [u32; 13] = [16, 48, 96, 126, 128, 130, 132, 133, 134, 135, 136, 192, 256];
 
 #[test]
-fn files_that_can_grow_no_further_interrupt_the_run() {
+fn the_file_size_limit_interrupts_the_run() {
     let (mut by_the_store, mut by_a_value) = (0, 0);
     for kib in ROOMS {
         let mut story = Story::new(LARGE, REPEAT);
@@ -229,7 +229,7 @@ fn files_that_can_grow_no_further_interrupt_the_run() {
 }
 
 #[test]
-fn a_process_that_is_killed_for_writing_too_much_goes_on_when_there_is_room() {
+fn a_run_killed_by_the_file_size_limit_resumes_without_it() {
     let mut killed = 0;
     for kib in ROOMS {
         let mut story = Story::new(LARGE, REPEAT);

@@ -184,7 +184,7 @@ fn a_job_on_yarn_is_found_by_its_tag_and_followed_to_its_end() {
 }
 
 #[test]
-fn what_yarn_says_counts_and_not_the_exit_code() {
+fn the_state_that_yarn_reports_wins_over_the_exit_code() {
     let config = Config::builder().build().unwrap();
     // The submission says that it failed, and the application is there.
     let failed = json!({"state": "FINISHED", "finalStatus": "FAILED", "diagnostics": "User class threw exception"});
@@ -212,7 +212,7 @@ fn noise() -> [Answer; 6] {
 }
 
 #[test]
-fn answers_that_say_nothing_are_waited_out() {
+fn inconclusive_answers_do_not_end_the_wait() {
     let state = |state: &str, end: &str| json!({"state": state, "finalStatus": end});
     let manager = Manager::start([state("RUNNING", "UNDEFINED"), state("FINISHED", "SUCCEEDED")], yarn);
     locked(&manager.known).instead.extend(noise());
@@ -256,7 +256,7 @@ fn denied_access_and_a_missing_cluster_are_reported_before_anything_is_submitted
 }
 
 #[test]
-fn a_job_on_yarn_that_is_out_of_time_is_killed() {
+fn a_job_on_yarn_that_times_out_is_killed() {
     let manager = Manager::start([json!({"state": "RUNNING", "finalStatus": "UNDEFINED"})], yarn);
     let spark = manager.submitter("spark.yarn.tags", 0);
     let job = on_yarn(&manager, &spark).run_timeout(Duration::from_millis(50));
@@ -292,7 +292,7 @@ fn a_pod_is_judged_by_the_container_of_its_driver() {
 }
 
 #[test]
-fn an_image_that_cannot_be_had_and_a_pod_that_is_gone_fail_the_job() {
+fn an_unavailable_image_or_a_missing_pod_fails_the_job() {
     let waits = json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}});
     let manager = Manager::start([pod("Pending", &waits)], kubernetes);
     let spark = manager.submitter("spark.kubernetes.driver.pod.name", 0);

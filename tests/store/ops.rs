@@ -87,7 +87,7 @@ async fn a_run_is_drafted_and_started() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn retry_clears_what_failed_and_runs_it() -> Result<(), BoxError> {
+async fn retry_clears_failed_tasks_and_runs_them() -> Result<(), BoxError> {
     let journal = failed("retry").await?;
     open("retry");
     let rerun = ops::retry(&journal, "last", &note(), STRICT).await?;
@@ -230,7 +230,7 @@ async fn runs_are_listed_read_replayed_and_pruned() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn what_a_call_gives_wins_over_the_configuration() -> Result<(), BoxError> {
+async fn arguments_of_a_call_override_the_configuration() -> Result<(), BoxError> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("taskflow.toml");
     std::fs::write(

@@ -128,7 +128,7 @@ async fn an_event_reaches_a_run_that_has_not_started() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_request_with_a_mistake_is_not_queued() -> Result<(), BoxError> {
+async fn an_invalid_request_is_not_queued() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let error = journal.enqueue(doubled::run(1000)).await.unwrap_err();
     assert!(matches!(&error, JournalError::Start(error) if matches!(**error, RunError::Param(_))), "{error}");
@@ -164,7 +164,7 @@ async fn clearing_and_resuming_is_one_claim() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn an_edit_that_is_refused_leaves_the_run_as_it_was() -> Result<(), BoxError> {
+async fn a_rejected_edit_leaves_the_run_unchanged() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     doubled::run(3).journal(&journal).await?;
     let before = journal.find("last").await?;
@@ -176,7 +176,7 @@ async fn an_edit_that_is_refused_leaves_the_run_as_it_was() -> Result<(), BoxErr
 }
 
 #[tokio::test]
-async fn pages_of_runs_follow_each_other() -> Result<(), BoxError> {
+async fn runs_are_listed_page_by_page() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     for day in ["03", "01", "02"] {
         journal.enqueue(doubled::run(1).logical_date(format!("2026-01-{day}").parse()?)).await?;

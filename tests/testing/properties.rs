@@ -864,12 +864,12 @@ proptest! {
     #![proptest_config(common::cases(250))]
 
     #[test]
-    fn every_run_of_a_random_graph_ends_as_the_model_says(graph in graph(16)) {
+    fn every_run_of_a_random_graph_matches_the_model(graph in graph(16)) {
         check(&graph)?;
     }
 
     #[test]
-    fn every_part_of_a_random_graph_ends_as_the_model_says(graph in part_of_a_graph(12)) {
+    fn every_partial_run_of_a_random_graph_matches_the_model(graph in part_of_a_graph(12)) {
         check(&graph)?;
     }
 }
@@ -904,12 +904,12 @@ proptest! {
     #![proptest_config(common::cases(60))]
 
     #[test]
-    fn the_history_of_a_random_run_says_what_its_report_says(graph in graph(16), durability in durability()) {
+    fn the_history_of_a_random_run_matches_its_report(graph in graph(16), durability in durability()) {
         check_stored(&graph, durability, false)?;
     }
 
     #[test]
-    fn the_history_of_a_part_of_a_random_graph_says_what_its_report_says(
+    fn the_history_of_a_partial_random_run_matches_its_report(
         graph in part_of_a_graph(12),
         durability in durability(),
     ) {
@@ -917,7 +917,7 @@ proptest! {
     }
 
     #[test]
-    fn the_history_of_a_random_run_that_fails_fast_says_what_its_report_says(graph in graph(16)) {
+    fn the_history_of_a_fail_fast_random_run_matches_its_report(graph in graph(16)) {
         check_stored(&graph, Durability::Strict, true)?;
     }
 }
@@ -926,7 +926,7 @@ proptest! {
     #![proptest_config(common::cases(20))]
 
     #[test]
-    fn large_random_graphs_end_as_the_model_says(graph in graph(300)) {
+    fn large_random_graphs_match_the_model(graph in graph(300)) {
         check(&graph)?;
     }
 }
@@ -937,7 +937,7 @@ proptest! {
     /// Wherever a run is cancelled: every task comes to an end, nothing starts afterwards, nothing
     /// that ended changes.
     #[test]
-    fn a_random_run_that_is_cancelled_comes_to_an_end(
+    fn a_cancelled_random_run_ends(
         graph in graph(16),
         after in 0..40usize,
         is_stored in any::<bool>(),
@@ -995,7 +995,7 @@ proptest! {
     /// With `fail_fast` the first failure ends the run, and it is the only one unless others were
     /// running.
     #[test]
-    fn a_random_run_that_fails_fast_comes_to_an_end(graph in graph(16)) {
+    fn a_fail_fast_random_run_ends(graph in graph(16)) {
         watch_panics();
         let failure_is_due = model(&graph).states.contains(&TaskState::Failed);
         for engine in [None].into_iter().chain(ENGINES.iter().map(Some)) {

@@ -439,11 +439,11 @@ fn simulate(half: u64) {
 }
 
 #[test]
-fn whatever_goes_wrong_a_random_graph_comes_to_the_same_end() {
+fn a_random_graph_ends_the_same_under_injected_faults() {
     simulate(0);
 }
 
 #[test]
-fn whatever_goes_wrong_another_random_graph_comes_to_the_same_end() {
+fn another_random_graph_ends_the_same_under_injected_faults() {
     simulate(1);
 }
