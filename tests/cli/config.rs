@@ -1,5 +1,4 @@
-//! The configuration on the command line: where it comes from, `config`, and secrets that nobody
-//! sees.
+//! The configuration on the command line: its sources, the command `config`, and hidden secrets.
 
 use std::path::Path;
 use std::process::Command;
@@ -126,7 +125,7 @@ fn a_secret_is_never_shown_whatever_a_task_does_with_it() {
         };
         let run = at(&["run", "careless", "--leak", leak, "--logs", "--output", "json"]);
         let task = run.json()["tasks"].as_array().unwrap().iter().find(|task| task["id"] == "log_in").cloned().unwrap();
-        // Other processes tell it again, from what was stored.
+        // Other processes print it again, from the store.
         let status = at(&["status", "last", "--output", "json"]);
         let logs = at(&["logs", "last", "log_in"]);
         let values = at(&["values", "last", "--json"]);
@@ -156,7 +155,7 @@ fn a_secret_is_never_shown_whatever_a_task_does_with_it() {
                 assert_eq!((&run.json()["result"], value.stdout.trim()), (&shown.into(), shown));
             }
         }
-        // What a task returns is kept as it is; what is told of its end is not.
+        // The value of a task is stored unchanged; the report of its failure is redacted.
         if !matches!(leak, "value" | "token") {
             assert_hidden(&everything_below(&directory.path().join(".taskflow")));
         }
@@ -195,7 +194,7 @@ fn flags_override_the_environment_which_overrides_the_file() {
     assert!(kept("others"));
     assert_eq!(with_environment(&["run", "late", "-q", "--home", "third"]).code, Some(0));
     assert!(kept("third"));
-    // A run that is kept goes on as such, whatever new runs do.
+    // A stored run stays stored when it is resumed, whatever new runs do.
     let output = call(directory.path(), &["clear", "last", "lateness"]);
     assert_eq!(output.code, Some(0), "{output:?}");
 }

@@ -1,4 +1,4 @@
-//! What the command line says of stored runs, and does with them.
+//! The commands that read and edit stored runs.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ impl Home {
         call_at(&self.path(), "cli_history", words)
     }
 
-    /// What it says when all is well.
+    /// Its stdout, if the call succeeds.
     #[track_caller]
     fn good(&self, words: &[&str]) -> ProgramOutput {
         let output = self.call(words);

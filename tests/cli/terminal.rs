@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use taskflow_tests::binaries;
 
-/// A fixture on a terminal of its own, which `script` gives it: what is written to its stdin is
-/// typed there.
+/// A fixture on its own terminal, provided by `script`: what is written to its stdin is typed
+/// there.
 struct Session {
     script: Child,
     seen: String,

@@ -65,7 +65,7 @@ fn the_task_defaults_of_a_nested_dag_apply_to_its_tasks() {
     let options = |id: &str| *plan.node_options(plan.find(id).unwrap_or_else(|| panic!("no {id}")));
     assert_eq!((options("squares.square").retry.retries, options("squares.square").priority), (3, 5));
     assert_eq!((options("total").retry.retries, options("total").priority), (1, 5));
-    // A node that only gives a value is none of its tasks.
+    // A node that only passes a value on does not count as a task.
     assert_eq!(options("squares.label").retry.retries, 0);
 }
 

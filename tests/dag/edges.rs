@@ -463,8 +463,7 @@ fn any_of_a_repeated_upstream_reports_its_first_position() {
     });
 }
 
-/// Nothing can ever be the first of nothing, so the graph is wrong and the author should hear of
-/// it.
+/// An `AnyOf` without upstreams could never be fed, so the graph is rejected.
 #[test]
 fn any_of_an_empty_list_is_a_mistake() {
     let error = Dag::build("nothing", || first(Vec::<Output<u32>>::new()))

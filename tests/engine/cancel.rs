@@ -574,7 +574,7 @@ fn a_run_ends_when_its_runtime_is_shut_down() {
 /// A task after another cannot start either; each must be told in turn, however many there are.
 #[test]
 fn many_tasks_end_when_their_runtime_is_shut_down() {
-    common::in_a_process_of_its_own(
+    common::in_a_separate_process(
         "cancel::many_tasks_end_when_their_runtime_is_shut_down",
         start_many_tasks_after_the_runtime_is_gone,
     );

@@ -44,7 +44,7 @@ fn start<T: Value>(dag: &Dag<T>, engine: &Engine) -> RunHandle<T> {
     dag.run().engine(engine).start().expect("the graph is sound")
 }
 
-/// Calls a task so many times; gives the last.
+/// Calls a task `count` times and returns the last output.
 fn many<T>(times: usize, mut task: impl FnMut() -> Output<T>) -> Output<T> {
     let all: Vec<Output<T>> = (0..times).map(|_| task()).collect();
     all[times - 1]
@@ -472,7 +472,7 @@ fn priorities_apply_across_kinds_of_tasks_in_a_pool() {
 
 // Turns of runs.
 
-/// The tasks of a large run: so many that a worker may lose its core for a while.
+/// The tasks of a large run: enough that a worker can lose its core for a while.
 const LARGE: usize = 100_000;
 
 /// A large run is under way when a small one starts; the small one does not wait for its end.
@@ -796,8 +796,8 @@ fn a_long_task_does_not_delay_those_behind_it_when_another_run_ends() {
 }
 
 /// Long tasks all over a wide graph of short ones, each waiting for the next long one but the last:
-/// they are all inside at once only if nothing else is in their way. With so many workers as there
-/// are long tasks this must work.
+/// they all run at once only if nothing blocks them, and with as many workers as long tasks
+/// nothing may.
 #[test]
 fn several_long_tasks_run_on_several_workers() {
     static LONG: Meter = Meter::new();
@@ -942,7 +942,7 @@ fn events_show_no_more_running_than_the_limit() {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_threads_of_an_engine_end_with_it() {
-    common::in_a_process_of_its_own("limits::the_threads_of_an_engine_end_with_it", || {
+    common::in_a_separate_process("limits::the_threads_of_an_engine_end_with_it", || {
         fn threads() -> usize {
             let tasks = std::fs::read_dir("/proc/self/task").expect("Linux lists the threads of a process");
             let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());

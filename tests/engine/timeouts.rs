@@ -44,16 +44,16 @@ fn fine() -> u32 {
 fn an_async_task_that_times_out_is_dropped() {
     static DROPPED: Gate = Gate::new();
     #[task]
-    async fn waits_for_ever() {
+    async fn waits_forever() {
         let _guard = OpensWhenDropped(&DROPPED);
         std::future::pending::<()>().await;
     }
-    let report = live(build(|| waits_for_ever().timeout(LIMIT)).run());
+    let report = live(build(|| waits_forever().timeout(LIMIT)).run());
     DROPPED.pass();
-    assert_eq!(states(&report), "waits_for_ever=failed");
-    let failure = report.task("waits_for_ever").and_then(|task| task.failure());
+    assert_eq!(states(&report), "waits_forever=failed");
+    let failure = report.task("waits_forever").and_then(|task| task.failure());
     assert_eq!(failure.as_deref(), Some(&Failure::TimedOut { limit: LIMIT }));
-    assert_eq!(failure_of(&report, "waits_for_ever"), "timed out after 30ms");
+    assert_eq!(failure_of(&report, "waits_forever"), "timed out after 30ms");
     assert_eq!(report.state(), RunState::Failed);
 }
 
@@ -62,7 +62,7 @@ fn an_async_task_with_a_context_is_cancelled_and_dropped() {
     static TOLD: Gate = Gate::new();
     static DROPPED: Gate = Gate::new();
     #[task]
-    async fn waits_for_ever(ctx: &TaskContext) {
+    async fn waits_forever(ctx: &TaskContext) {
         let _guard = OpensWhenDropped(&DROPPED);
         let ctx = ctx.clone();
         tokio::spawn(async move {
@@ -71,10 +71,10 @@ fn an_async_task_with_a_context_is_cancelled_and_dropped() {
         });
         std::future::pending::<()>().await;
     }
-    let report = live(build(|| waits_for_ever().timeout(LIMIT)).run());
+    let report = live(build(|| waits_forever().timeout(LIMIT)).run());
     TOLD.pass();
     DROPPED.pass();
-    assert_eq!(failure_of(&report, "waits_for_ever"), "timed out after 30ms");
+    assert_eq!(failure_of(&report, "waits_forever"), "timed out after 30ms");
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_timeout_that_is_not_reached_changes_nothing() {
     assert!(reference(dag.run()).is_success());
 }
 
-/// The reference driver has one thread; nobody is there to see that the time is up.
+/// The reference driver has one thread, so nothing can enforce a timeout while a task runs.
 #[test]
 fn timeouts_do_not_apply_on_the_reference_driver() {
     let report = reference(build(|| fine().timeout(Duration::from_nanos(1))).run());

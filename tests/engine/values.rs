@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use taskflow::engine::{Engine, RunState};
 use taskflow::prelude::*;
 use taskflow::{Selection, Value};
-use taskflow_tests::common::{Gate, eventually, finish, in_a_process_of_its_own, live, reference, states};
+use taskflow_tests::common::{Gate, eventually, finish, in_a_separate_process, live, reference, states};
 
 fn build<T: Value>(body: impl FnOnce() -> Output<T>) -> Dag<T> {
     Dag::build("values", body).expect("the graph is sound")
@@ -51,7 +51,7 @@ impl Counters {
     }
 }
 
-/// A type whose values are counted, and a task `make` that gives one.
+/// A type whose values are counted, and a task `make` that returns one.
 macro_rules! counted {
     ($type:ident) => {
         static COUNTS: Counters = Counters::new();
@@ -527,7 +527,7 @@ fn fine() -> u32 {
     1
 }
 
-/// Runs the graph on an engine with one worker, which must live on; gives the states.
+/// Runs the graph on an engine with one worker, which must survive. Returns the states.
 #[track_caller]
 fn survives<T: Value>(dag: &Dag<T>) -> String {
     let engine = one_worker();
@@ -625,7 +625,7 @@ fn an_unawaited_result_can_panic_in_its_destructor() {
 
 #[test]
 fn two_panicking_destructors_do_not_abort_the_process() {
-    in_a_process_of_its_own("values::two_panicking_destructors_do_not_abort_the_process", || {
+    in_a_separate_process("values::two_panicking_destructors_do_not_abort_the_process", || {
         #[task]
         fn needs(_one: &Dynamite, _other: &Dynamite, _number: u32) {}
         let dag = build(|| {

@@ -11,7 +11,7 @@ mod example;
 
 const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/access.log.gz");
 
-// How the figures were found. A whole line has six quotes; `log` stands for
+// How the figures were computed. A complete line has six quotes; `log` is
 //
 //   LC_ALL=C; log() { zcat examples/data/access.log.gz | awk -F'"' 'NF == 7'; }
 //

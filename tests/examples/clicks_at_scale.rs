@@ -32,7 +32,7 @@ fn several_logs_multiply_the_figures_on_threads_and_on_executors() {
     assert_eq!(here["state"], "success", "{here}");
     let text = here["result"].as_str().expect("the result is a text");
 
-    // How the figures of one log were found is told in `example_clicks`.
+    // `clicks.rs` shows how the figures of one log were computed.
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
     let numbers =
         [(0, 0, COPIES), (0, 2, 9_999 * COPIES), (0, 8, COPIES), (1, 0, 1861 * COPIES), (1, 3, 3223 * COPIES)];

@@ -17,9 +17,9 @@ fn a_crate_that_renames_taskflow_compiles_and_can_print_its_expansion() {
     assert!(printed.contains(&format!(":: tf :: __private_{version} ::")), "{printed}");
 }
 
-/// Checks a copy of the fixture under `target` and gives what the compiler wrote. The copy is made
-/// anew each time, with the versions of the workspace's lock file, so that it needs neither the
-/// network nor a lock file of its own.
+/// Checks a copy of the fixture under `target` and returns the output of the compiler. Each call
+/// makes a new copy, with the versions of the workspace's lock file, so that it needs neither the
+/// network nor its own lock file.
 fn check(name: &str, environment: &[(&str, &str)]) -> String {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = tests.parent().expect("the tests lie in the root of the workspace");

@@ -93,7 +93,7 @@ fn the_notification_of_a_failed_run_has_the_reason() {
 #[test]
 fn the_default_callbacks_of_a_dag_apply_to_tasks_without_their_own() {
     live(by_default::run());
-    // A skip notifies for the task itself; nobody is notified of the tasks skipped because of it.
+    // A skip calls the callbacks of the task itself, but not those of tasks skipped because of it.
     let mut all = short(&told("by_default"));
     all.sort();
     assert_eq!(all, ["skip work", "success quiet"]);

@@ -11,7 +11,7 @@ use taskflow_tests::common::{live, locked};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// A server that gives these answers, one to each request, and the last one ever after.
+/// A server that sends these responses, one per request, and then repeats the last one.
 struct Server {
     url: String,
     requests: Arc<Mutex<Vec<String>>>,

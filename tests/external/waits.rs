@@ -328,7 +328,7 @@ async fn a_deferred_task_of_an_interrupted_run_receives_its_event() -> Result<()
     assert!(why[0].starts_with("it waits for the event `resumed` (since "), "{why:?}");
     assert_eq!(why[1], "`release 1 resumed` sends it, with `--value JSON` if it takes a value");
 
-    // It goes on waiting in another process, which ends as well.
+    // It continues to wait in another process, which ends as well.
     let handle = journal.resume_dag("1", &dag).await?.start()?;
     let told = journal.send_event("1", "something else", &1, &Note::default()).await?;
     assert!(matches!(told, EventDelivery::Requested { .. }), "{told:?}");
@@ -356,7 +356,7 @@ async fn another_process_can_send_an_event_to_a_live_run() -> Result<(), BoxErro
     let dag = Dag::build("told", || told(ask("told")))?;
     let journal = Journal::open(home.path()).await?;
     let handle = dag.run().journal(&journal).start()?;
-    // Another journal on the same home stands for another process.
+    // Another journal on the same home represents another process.
     let other = Journal::open(home.path()).await?;
     history(&other, |history| is(history, "ask", TaskState::Deferred)).await;
     let answer = other.send_event("last", "told", &Approval::No, &Note::default()).await?;
@@ -438,7 +438,7 @@ fn a_time_sensor_returns_its_time() {
 
 #[test]
 fn a_sensor_waits_for_a_port() {
-    // Whoever binds a port with nobody else's number is the only one there.
+    // The system assigns a port that no other process uses.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap().to_string();
     let open = |address: String| Dag::build("port", || sensors::port_open(address)).unwrap();

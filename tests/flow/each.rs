@@ -426,7 +426,7 @@ mod any_lists {
         values.join("\n")
     }
 
-    /// What the lists come to, without any graph.
+    /// The expected result, computed without a graph.
     fn expected(lists: &[Vec<u8>]) -> String {
         let line = |list: &Vec<u8>| {
             let told = list.iter().map(|n| match n {

@@ -150,7 +150,7 @@ fn a_run_that_fails_fast_is_torn_down() {
     assert_eq!(made_and_deleted("fast"), (1, 1));
 }
 
-/// Ends when it is told to.
+/// Runs until it is cancelled.
 #[task]
 async fn endless(cluster: &str, ctx: &TaskContext) -> Result<u32> {
     ctx.cancelled().await;

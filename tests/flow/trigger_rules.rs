@@ -9,7 +9,7 @@ use taskflow::Selection;
 use taskflow::engine::{Engine, RunReport, TaskState};
 use taskflow::prelude::*;
 use taskflow::tasks::{Setups, Tally, Verdict};
-use taskflow_tests::common::rules::{self, Says, TABLE};
+use taskflow_tests::common::rules::{self, ExpectedVerdict, TABLE};
 use taskflow_tests::common::{self, live, on_both_drivers, reference, state_of, states};
 
 /// The end of an upstream.
@@ -52,10 +52,10 @@ fn sequences() -> Vec<Vec<End>> {
 fn expected(rule: TriggerRule, ends: &[End]) -> Verdict {
     let count = |wanted: &[End]| ends.iter().filter(|end| wanted.contains(end)).count();
     let (success, failed) = (count(&[End::Success]), count(&[End::Failed, End::UpstreamFailed]));
-    match rules::says(rule, success, failed, count(&[End::Skipped])) {
-        Says::Run => Verdict::Run,
-        Says::Skip => Verdict::Skip,
-        Says::Fail => Verdict::Fail,
+    match rules::expected_verdict(rule, success, failed, count(&[End::Skipped])) {
+        ExpectedVerdict::Run => Verdict::Run,
+        ExpectedVerdict::Skip => Verdict::Skip,
+        ExpectedVerdict::Fail => Verdict::Fail,
     }
 }
 
@@ -240,8 +240,7 @@ proptest! {
     }
 }
 
-/// What the column "early" of the research table says: which rules act while an upstream is still
-/// pending.
+/// The column "early" of the table: the rules that decide while an upstream is still pending.
 #[test]
 fn early_rules_do_not_wait_for_the_rest() {
     let one = |end: End| tally_of(&[(Some(end), false), (None, false)]);
@@ -281,8 +280,7 @@ fn ends(how: &str, ctx: &TaskContext) -> Result<()> {
     }
 }
 
-/// Adds a task that ends in the given way after all of `before` have ended; gives the node that has
-/// that end.
+/// Adds a task with the given outcome that runs after `before`. Returns the node with that outcome.
 fn upstream(end: End, before: Option<Output<()>>) -> Output<()> {
     let how = match end {
         End::Success => "success",
@@ -408,7 +406,7 @@ fn an_order_rule_does_not_relax_a_data_edge() {
         ("success", "success", TriggerRule::OneFailed, "skipped"),
         ("failed", "failed", TriggerRule::OneFailed, "upstream_failed"),
         ("failed", "success", TriggerRule::Always, "upstream_failed"),
-        // One edge says skip, the other fail: failing wins, whichever is heard first.
+        // One edge skips, the other fails: failure wins, whichever is decided first.
         ("skipped", "failed", TriggerRule::NoneFailed, "upstream_failed"),
         ("failed", "success", TriggerRule::AllFailed, "upstream_failed"),
         ("failed", "skipped", TriggerRule::AllSuccess, "upstream_failed"),

@@ -179,7 +179,7 @@ fn zulu() {}
 #[taskflow::dag]
 fn alpha() {}
 
-/// The linker decides in which order registrations are found; nobody should see that.
+/// The linker determines the order of registrations; listings must not depend on it.
 #[test]
 fn listings_are_sorted() {
     let dags: Vec<_> = Registry::dags().iter().map(|dag| (dag.id, dag.module)).collect();

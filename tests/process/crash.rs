@@ -67,7 +67,7 @@ fn a_run_that_is_killed_repeatedly_ends_the_same() {
 fn a_run_survives_a_crash_at_every_write() {
     let mut struck = BTreeSet::new();
     let mut story = Story::new(LARGE, REPEAT);
-    // A process of its own each: one that goes on with a run is what `adopt` needs.
+    // A separate process each: `adopt` needs one that resumes a run.
     for (place, most) in PLACES {
         for time in 1..=most.min(3) {
             let ended = story.place.run(&format!("{place}@{time}=kill"));
@@ -75,7 +75,7 @@ fn a_run_survives_a_crash_at_every_write() {
             if ended.was_killed() {
                 struck.insert(place);
             } else {
-                // It has come to its end before: the next one.
+                // The run has finished before the crash: start the next one.
                 story.finish();
                 story = Story::new(LARGE, REPEAT);
             }

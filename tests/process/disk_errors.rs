@@ -1,5 +1,5 @@
-//! Disks that are full, broken or read-only: the run stops cleanly with an error that says why, and
-//! resumes after the repair.
+//! Full, broken and read-only disks: the run stops cleanly with an error that names the cause, and
+//! can be resumed after the repair.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -26,7 +26,7 @@ fn reason(ended: &Ended) -> String {
 
 /// A write fails; after the repair the run has the outcome that it would have had.
 #[track_caller]
-fn fails_and_is_mended(failpoints: &str, cause: &str) {
+fn fails_and_recovers(failpoints: &str, cause: &str) {
     let mut story = Story::new(LARGE, REPEAT);
     let ended = story.place.run(failpoints);
     let reason = reason(&ended);
@@ -38,25 +38,25 @@ fn fails_and_is_mended(failpoints: &str, cause: &str) {
 #[test]
 fn a_store_that_cannot_be_written_interrupts_the_run() {
     for first in [1, 2, 4, 7] {
-        fails_and_is_mended(&format!("store.append@{first}+=ENOSPC"), "no storage space");
-        fails_and_is_mended(&format!("store.append@{first}+=EIO"), "os error 5");
+        fails_and_recovers(&format!("store.append@{first}+=ENOSPC"), "no storage space");
+        fails_and_recovers(&format!("store.append@{first}+=EIO"), "os error 5");
     }
 }
 
 #[test]
 fn one_failed_write_interrupts_the_run_even_if_the_next_would_succeed() {
     for time in [1, 2, 7] {
-        fails_and_is_mended(&format!("store.append@{time}=EIO"), "os error 5");
+        fails_and_recovers(&format!("store.append@{time}=EIO"), "os error 5");
     }
     for place in ["value.write", "value.sync", "value.rename", "value.sync_dir"] {
-        fails_and_is_mended(&format!("{place}@1=EIO"), "os error 5");
+        fails_and_recovers(&format!("{place}@1=EIO"), "os error 5");
     }
 }
 
 #[test]
 fn a_batch_stored_despite_an_error_is_not_lost() {
     for time in [1, 4, 6] {
-        fails_and_is_mended(&format!("store.appended@{time}+=EIO"), "os error 5");
+        fails_and_recovers(&format!("store.appended@{time}+=EIO"), "os error 5");
     }
 }
 
@@ -69,7 +69,7 @@ fn a_large_value_that_cannot_be_written_interrupts_the_run_and_fails_no_task() {
         ("value.rename@1+=EROFS", "read-only"),
         ("value.sync_dir@2+=EIO", "os error 5"),
     ] {
-        fails_and_is_mended(failpoints, cause);
+        fails_and_recovers(failpoints, cause);
     }
 }
 
@@ -101,8 +101,7 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
 }
 
-/// The command for somebody who may not write everywhere: for the superuser, without the right to
-/// do so.
+/// The command without the superuser's privilege to write everywhere.
 fn without_privileges(command: &Command) -> Command {
     let probe = tempfile::tempdir().expect("there is room for temporary files");
     mode(probe.path(), 0o500);
@@ -190,7 +189,7 @@ fn an_unwritable_home_is_named() {
 
 /// The command with files of at most this size, in KiB. A write above that fails, or kills with
 /// SIGXFSZ.
-fn with_room(command: &Command, kib: u32, kills: bool) -> Command {
+fn with_file_size_limit(command: &Command, kib: u32, kills: bool) -> Command {
     let trap = if kills { "" } else { "trap '' XFSZ; " };
     let mut shell = Command::new("sh");
     let script = format!("ulimit -c 0; ulimit -f {}; {trap}exec \"$@\"", kib * 2);
@@ -208,7 +207,7 @@ fn the_file_size_limit_interrupts_the_run() {
     let (mut by_the_store, mut by_a_value) = (0, 0);
     for kib in ROOMS {
         let mut story = Story::new(LARGE, REPEAT);
-        let ended = story.place.call(with_room(&story.place.worker(""), kib, false));
+        let ended = story.place.call(with_file_size_limit(&story.place.worker(""), kib, false));
         if ended.status.code() == Some(1) {
             // Not even the store could be made.
             assert!(ended.has_not_panicked().stderr.contains("the disk"), "{kib} KiB: {ended:?}");
@@ -233,7 +232,7 @@ fn a_run_killed_by_the_file_size_limit_resumes_without_it() {
     let mut killed = 0;
     for kib in ROOMS {
         let mut story = Story::new(LARGE, REPEAT);
-        let ended = story.place.call(with_room(&story.place.worker(""), kib, true));
+        let ended = story.place.call(with_file_size_limit(&story.place.worker(""), kib, true));
         killed += u32::from(ended.status.signal().is_some());
         story.check(true);
         story.finish();

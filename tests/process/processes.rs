@@ -32,7 +32,7 @@ impl Home {
         self.call(&[words, &["--output", "json"]].concat()).json()
     }
 
-    /// Starts a run that says by a file which processes it has.
+    /// Starts a run that writes the IDs of its processes to a file.
     fn start(&self, words: &[&str]) -> (Child, Vec<Pid>) {
         let file = self.file("pids");
         let mut program = program("processes");
@@ -56,7 +56,7 @@ fn pids(file: &str) -> Vec<Pid> {
     text.split_whitespace().map(|pid| Pid::from_raw(pid.parse().expect("a number")).expect("not zero")).collect()
 }
 
-/// Whether a process is there and more than a name that nobody has asked for yet.
+/// Whether a process exists and is not a zombie.
 fn is_alive(pid: Pid) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
     let is_zombie = status.is_ok_and(|status| status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')));

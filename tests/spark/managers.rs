@@ -39,7 +39,7 @@ impl Known {
     }
 }
 
-/// A cluster that is told by the script of [`submitter`] what was submitted.
+/// A cluster that learns of submissions from the script of [`submitter`].
 struct Manager {
     server: Server,
     known: Arc<Mutex<Known>>,
@@ -71,7 +71,7 @@ impl Manager {
         format!("http://127.0.0.1:{}", self.server.port)
     }
 
-    /// A `spark-submit` that hands over what a property says, and ends with an exit code.
+    /// A `spark-submit` that passes on the value of a property and ends with an exit code.
     fn submitter(&self, property: &str, code: u8) -> Spark {
         Spark::of(&format!(
             r#"while [ $# -gt 0 ]; do [ "$1" = --properties-file ] && file=$2; shift; done
@@ -186,7 +186,7 @@ fn a_job_on_yarn_is_found_by_its_tag_and_followed_to_its_end() {
 #[test]
 fn the_state_that_yarn_reports_wins_over_the_exit_code() {
     let config = Config::builder().build().unwrap();
-    // The submission says that it failed, and the application is there.
+    // The submission reports a failure, but the application exists.
     let failed = json!({"state": "FINISHED", "finalStatus": "FAILED", "diagnostics": "User class threw exception"});
     let manager = Manager::start([failed], yarn);
     let spark = manager.submitter("spark.yarn.tags", 1);

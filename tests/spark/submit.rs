@@ -136,7 +136,7 @@ fn missing_prerequisites_are_reported_before_anything_starts() {
     let (chain, retryable) = node(spark.job("job.py").spark_home("/nowhere")).unwrap_err();
     assert!(chain[0].contains("/nowhere/bin/spark-submit") && chain[0].contains("`pip install pyspark`"), "{chain:?}");
     assert!(!retryable);
-    // A port at which nobody listens any more.
+    // A port without a listener.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (chain, retryable) = node(spark.job("job.py").master(format!("spark://127.0.0.1:{port}"))).unwrap_err();
     assert!(chain[0].starts_with("no master responds at spark://127.0.0.1") && retryable, "{chain:?}");
@@ -276,7 +276,7 @@ fn a_submission_whose_answer_is_lost_is_found_by_its_tag_and_not_repeated() {
 fn an_unlaunched_driver_of_unknown_origin_does_not_block_a_submission() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["ERROR"]));
     node(in_the_cluster(&spark, &master)).unwrap_err();
-    // The next submission does not arrive. The log of the first driver does not tell whose it was,
+    // The next submission does not arrive. The log of the first driver does not show whose it was,
     // but it has done nothing.
     locked(&master.state).life = vec!["FINISHED"];
     locked(&master.state).instead.push_back(("/v1/submissions/create", Answer::Cut));

@@ -1,7 +1,6 @@
 //! Tasks on executors of a real Spark: the same results as on threads, whatever is lost on the way.
 //!
-//! They need the `pyspark` package and Java; [`Spark::find`] says what to do where they are
-//! missing.
+//! They need the `pyspark` package and Java; [`Spark::find`] explains how to install them.
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};

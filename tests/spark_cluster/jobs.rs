@@ -13,7 +13,7 @@ use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
 use taskflow_tests::binaries::{self, ProgramOutput};
 use taskflow_tests::common;
-use taskflow_tests::spark::cluster::{Cluster, hand_on};
+use taskflow_tests::spark::cluster::{Cluster, forward_request};
 use taskflow_tests::spark::installed::java;
 use taskflow_tests::spark::server::{Answer, Request, Server};
 
@@ -189,10 +189,10 @@ fn a_jar_in_client_mode_reports_its_result_exit_code_or_exception() {
 #[test]
 fn a_jar_runs_in_the_cluster_and_its_submission_is_found_again_by_its_tag() {
     let (cluster, _turn) = turn();
-    // Between us and the REST server somebody swallows the first answer to a submission.
+    // A proxy before the REST server drops the first answer to a submission.
     let (rest, swallowed) = (cluster.rest_port, OnceLock::new());
     let proxy = Server::start(move |request| {
-        let (status, body) = hand_on(rest, request);
+        let (status, body) = forward_request(rest, request);
         let first = request.path.ends_with("/create") && swallowed.set(()).is_ok();
         if first { Answer::Cut } else { Answer::Of(status, body) }
     });
@@ -297,7 +297,7 @@ fn a_program_killed_at_any_moment_leaves_one_driver() {
     ] {
         let (home, go) = (tempfile::tempdir().unwrap(), cluster.folder().join(format!("go-{moment}")));
         let known = drivers(&cluster, "activedrivers").len() + drivers(&cluster, "completeddrivers").len();
-        // Between the program and the REST server somebody keeps the first answer to himself.
+        // A proxy before the REST server withholds the first answer.
         let (rest, reached) = (cluster.rest_port, Arc::new(OnceLock::new()));
         let told = Arc::clone(&reached);
         let proxy = Server::start(move |request| {
@@ -306,7 +306,7 @@ fn a_program_killed_at_any_moment_leaves_one_driver() {
                 told.set(()).expect("it is the first");
                 return Answer::Silence;
             }
-            let (status, body) = hand_on(rest, request);
+            let (status, body) = forward_request(rest, request);
             if held {
                 told.set(()).expect("it is the first");
                 return Answer::Silence;
@@ -353,15 +353,15 @@ fn a_scala_script_fails_when_it_throws_and_when_it_does_not_compile() {
     assert!(error.output().unwrap().contains("type mismatch"), "{error:?}");
 }
 
-/// The drivers of which the master says this.
+/// The drivers that the master lists under this key.
 fn drivers(cluster: &Cluster, what: &str) -> Vec<serde_json::Value> {
     let ask = Request { method: "GET".to_owned(), path: "/json/".to_owned(), head: String::new(), body: String::new() };
-    let (_, body) = hand_on(cluster.ui_port, &ask);
+    let (_, body) = forward_request(cluster.ui_port, &ask);
     let json: serde_json::Value = serde_json::from_str(&body).expect("the master speaks JSON");
     json[what].as_array().cloned().unwrap_or_default()
 }
 
-/// Waits until so many drivers run, as the master says.
+/// Waits until the master reports this number of running drivers.
 #[track_caller]
 fn active(wanted: usize) {
     let start = std::time::Instant::now();

@@ -190,7 +190,7 @@ fn the_thread_of_a_journal_ends_with_its_last_handle_and_its_last_run() {
         threads.filter_map(name).filter(|name| name.starts_with("taskflow-journa")).count()
     }
     let name = "journal::the_thread_of_a_journal_ends_with_its_last_handle_and_its_last_run";
-    common::in_a_process_of_its_own(name, || {
+    common::in_a_separate_process(name, || {
         for _ in 0..300 {
             let journal = Journal::in_memory().unwrap();
             let request = mixed::run(5).journal(&journal);

@@ -95,7 +95,7 @@ async fn retry_clears_failed_tasks_and_runs_them() -> Result<(), BoxError> {
         serde_json::to_value(&rerun.cleared)?,
         json!({"number": 1, "tasks": ["gate", "count"], "dry_run": false})
     );
-    // The request holds the claim: nobody else can edit the run before it starts.
+    // The request holds the claim: no one else can edit the run before it starts.
     let other = ops::clear(&journal, "1", &TaskFilter::all(), &note()).await;
     assert_kind(other, ErrorKind::Conflict, "");
     assert_eq!(rerun.request.await?.state(), RunState::Success);

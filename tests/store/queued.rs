@@ -60,7 +60,7 @@ async fn a_queued_run_is_started_by_another_process() -> Result<(), BoxError> {
     assert_eq!((states(&one, RunState::Queued).await?, states(&one, RunState::Running).await?), (1, 0));
     assert_eq!(states(&one, RunState::Interrupted).await?, 0);
 
-    // Another journal in the same home stands for another process.
+    // Another journal in the same home represents another process.
     let other = Journal::open(home.path()).await?;
     let report = other.resume("1").await?.await?;
     assert_eq!(report.state(), RunState::Success);
@@ -81,7 +81,7 @@ async fn a_claimed_run_is_not_claimed_again() -> Result<(), BoxError> {
     let request = journal.resume("last").await?;
     let error = journal.resume("last").await.unwrap_err();
     assert!(matches!(error, JournalError::Live { .. }), "{error}");
-    // Whoever does not start it after all gives it back.
+    // A claim that is dropped without starting the run releases it.
     drop(request);
     assert_eq!(journal.history("last").await?.state, RunState::Queued);
     assert_eq!(journal.resume("last").await?.await?.state(), RunState::Success);

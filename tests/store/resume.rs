@@ -1,7 +1,7 @@
 //! Resuming an interrupted run: finished tasks stay finished, running ones run again, and the
 //! program may have changed meanwhile.
 //!
-//! A run is interrupted here by closing its journal while tasks are running, and goes on with
+//! A run is interrupted here by closing its journal while tasks are running, and resumed with
 //! another one in the same directory. `process/crash.rs` does the same with processes that are
 //! killed.
 
@@ -120,7 +120,7 @@ async fn finished_tasks_keep_their_state_and_running_tasks_run_again() -> Result
     assert_eq!((attempts[0].session, attempts[1].session), (0, 1));
     let lost = attempts[0].failure.as_deref();
     assert_eq!(lost, Some(&Failure::Lost { worker: after.sessions[0].worker.clone() }));
-    // The report of the second process says the same of the first.
+    // The report of the second process agrees with that of the first.
     let of_report = report.task("holds").unwrap().attempts();
     assert_eq!(of_report.len(), 2);
     for (one, other) in of_report.iter().zip(attempts) {
@@ -134,7 +134,7 @@ async fn finished_tasks_keep_their_state_and_running_tasks_run_again() -> Result
     Ok(())
 }
 
-/// Fails, then is running when the run is interrupted, then fails for good.
+/// Fails, is then running when the run is interrupted, and then fails finally.
 #[task(retries = 1, retry_delay = "0s")]
 async fn fails_around_a_crash(test: &str, ctx: &TaskContext) -> Result<u32> {
     if call(test, "fails") == 2 {

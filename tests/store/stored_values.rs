@@ -55,7 +55,7 @@ fn odd() -> Odd {
     }
 }
 
-/// Runs it, lets `look` run again, and gives the report of that.
+/// Runs it, runs `look` again, and returns the report of that.
 async fn again<T: Value>(journal: &Journal, dag: &Dag<T>) -> Result<RunReport<T>, BoxError> {
     let first = dag.run().journal(journal).await?;
     assert!(first.is_success(), "{first:?}");
