@@ -142,7 +142,7 @@ fn read(ctx: &TaskContext, until: u64) -> Result<String> {
     Ok(match ctx.previous_success()? {
         Some(previous) => {
             assert_eq!(previous.run().dag_id, ctx.dag_id());
-            format!("{} to {until}, after {}", previous.value::<u64>("read_until")?, previous.logical_date().date())
+            format!("{} to {until}, after {}", previous.value::<u64>("read_until")?, previous.run().logical_date.date())
         }
         None => format!("all to {until}"),
     })

@@ -136,6 +136,55 @@ fn a_task_can_fail_without_retry_with_every_error_type() {
     });
 }
 
+/// An error type into which an interrupt cannot be converted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum LoadError {
+    NothingLanded,
+    TableGone,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LoadError::NothingLanded => "nothing landed",
+            LoadError::TableGone => "the table is gone",
+        })
+    }
+}
+
+impl Error for LoadError {}
+
+/// `ctx.skip_with` and `ctx.fail_with` return the error that they are given.
+#[test]
+fn a_task_can_skip_or_fail_with_an_error_of_its_own() {
+    #[task(retries = 3)]
+    fn skips(ctx: &TaskContext) -> Result<u32, LoadError> {
+        Err(ctx.skip_with(LoadError::NothingLanded))
+    }
+    #[task(retries = 3)]
+    async fn fails(ctx: &TaskContext) -> Result<u32, LoadError> {
+        Err(ctx.fail_with(LoadError::TableGone))
+    }
+    #[task(retries = 1, retry_delay = "0s")]
+    fn fails_twice(ctx: &TaskContext) -> Result<u32, LoadError> {
+        let _unused = ctx.skip_with(LoadError::NothingLanded);
+        Err(LoadError::TableGone)
+    }
+    let dag = build(|| {
+        skips();
+        fails_twice();
+        fails()
+    });
+    on_both_drivers(&dag, |report| {
+        assert_eq!(states(report), "skips=skipped fails_twice=failed fails=failed");
+        let attempts = ["skips", "fails_twice", "fails"].map(|id| report.task(id).unwrap().attempt_count());
+        assert_eq!(attempts, [1, 2, 1]);
+        assert_eq!(failure_of(report, "skips"), "skipped: nothing landed");
+        assert_eq!(failure_of(report, "fails"), "the table is gone");
+    });
+    assert_eq!(skips::call(&TaskContext::detached("skips")), Err(LoadError::NothingLanded));
+}
+
 #[test]
 fn a_failure_keeps_its_error_chain() {
     let dag = build(|| {
