@@ -11,6 +11,7 @@ fn the_dags_are_listed_with_their_parameters() {
     ─
     failing 3 note Fails, with all that a failure can have.
     large 500 Has many tasks.
+    lists 2 region, day, filter, id Takes lists, JSON and a large number.
     panicking 1 Panics.
     required 1 table*, offset Takes a table that must be named.
     skipping 2 Does nothing.
@@ -27,8 +28,33 @@ fn a_list_can_be_printed_as_json() {
     assert_eq!(required["tasks"], 1);
     assert_eq!(required["params"][0]["name"], "table");
     assert_eq!(required["params"][0]["required"], true);
-    assert_eq!(required["params"][1]["default"], "-1");
+    assert_eq!(required["params"][1]["default"], -1);
     assert_eq!(required["errors"], serde_json::json!([]));
+    let lists = &list.as_array().unwrap().iter().find(|dag| dag["id"] == "lists").unwrap();
+    assert_eq!(lists["params"][0]["default"], serde_json::json!(["eu", "us"]));
+    assert_eq!(lists["params"][2]["default"], serde_json::json!({ "late": 15 }));
+}
+
+#[test]
+fn a_flag_of_a_list_may_be_repeated() {
+    let run =
+        |words: &[&str]| call("cli_several", &[&["run", "lists", "-q", "--durability", "ephemeral"], words].concat());
+    let max = u128::MAX;
+    assert_eq!(run(&[]).stdout, format!("eu+us |  | {{\"late\":15}} | {max}\n"));
+    let given = ["--region", "ap", "--region=eu", "--day", "2026-01-31", "--day", "2026-02-01"];
+    assert_eq!(run(&given).stdout, format!("ap+eu | 2026-01-31+2026-02-01 | {{\"late\":15}} | {max}\n"));
+    let json = ["--region", r#"["us"]"#, "--filter", r#"{"a":1}"#, "--id", "340282366920938463463374607431768211454"];
+    assert_eq!(run(&json).stdout, format!("us |  | {{\"a\":1}} | {}\n", max - 1));
+
+    let wrong = run(&["--region", "eu", "--region", "mars"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains(r#"--region: `["eu","mars"]` is not one of eu, us, ap"#), "{wrong:?}");
+    let wrong = run(&["--filter", r#"{"a":1"#]);
+    assert!(wrong.stderr.contains("is not valid JSON"), "{wrong:?}");
+
+    let help = call("cli_several", &["run", "lists", "--help"]).stdout;
+    assert!(help.contains(r#"--region <String>  [repeatable] [default: ["eu","us"]]"#), "{help}");
+    assert!(help.contains("--id <u128>        [default: 340282366920938463463374607431768211455]"), "{help}");
 }
 
 #[test]

@@ -1113,3 +1113,146 @@ fn a_dag_can_have_no_result() {
         assert_eq!(state_of(report, "notify"), TaskState::Success);
     });
 }
+
+#[task]
+fn count(rows: u32) -> u32 {
+    rows
+}
+
+#[task]
+fn describe(rows: u32) -> String {
+    format!("{rows} rows")
+}
+
+#[task]
+fn skips_itself(rows: u32, ctx: &TaskContext) -> Result<u32> {
+    Err(ctx.skip(format!("not {rows}")))?
+}
+
+/// A DAG with `-> (A, B)` that ends with an output for each part.
+#[dag]
+fn returns_a_tuple(rows: u32) -> (u32, String) {
+    (count(rows), describe(rows))
+}
+
+/// A part can be whatever a parameter of its type takes.
+#[dag]
+fn returns_other_parts(rows: u32) -> (Vec<u32>, Option<u32>, u32, u8) {
+    #[task]
+    fn list(rows: u32) -> Vec<u32> {
+        (0..rows).collect()
+    }
+    (list(rows).each(count), skips_itself(rows), rows, 7_u8)
+}
+
+/// The values of an `each` are a list.
+#[dag]
+fn returns_a_list(rows: u32) -> Vec<u32> {
+    let (parts, ..) = returns_other_parts(rows).map(|all| (all.0.clone(), all.2)).unzip();
+    parts.each(|n| count(n))
+}
+
+/// The output of a task that returns the whole tuple.
+#[dag]
+fn returns_the_tuple_of_a_task() -> (u32, u32) {
+    #[task]
+    fn pair() -> (u32, u32) {
+        (1, 2)
+    }
+    pair()
+}
+
+#[dag]
+fn uses_a_tuple() -> String {
+    let (rows, text) = returns_a_tuple(3).unzip();
+    #[task]
+    fn join(rows: u32, text: String) -> String {
+        format!("{rows}: {text}")
+    }
+    join(rows, text)
+}
+
+#[test]
+fn a_dag_can_return_several_outputs() {
+    both(
+        || returns_a_tuple::run(3),
+        |report| {
+            assert_eq!(report.result(), Some(&(3, "3 rows".to_owned())));
+            assert_eq!(states(report), "count=success describe=success result=success");
+        },
+    );
+    both(|| returns_other_parts::run(2), |report| assert_eq!(report.result(), Some(&(vec![0, 1], None, 2, 7))));
+    both(|| returns_a_list::run(2), |report| assert_eq!(report.result(), Some(&vec![0, 1])));
+    both(returns_the_tuple_of_a_task::run, |report| assert_eq!(report.result(), Some(&(1, 2))));
+    both(uses_a_tuple::run, |report| assert_eq!(report.result().unwrap(), "3: 3 rows"));
+}
+
+#[test]
+fn a_dag_whose_part_fails_or_is_skipped_has_no_result() {
+    let dag = Dag::build("skipped", || skips_itself(1)).unwrap();
+    on_both_drivers(&dag, |report| assert_eq!(report.result(), None));
+    #[dag]
+    fn with_a_skipped_part() -> (u32, u32) {
+        (count(1), skips_itself(1))
+    }
+    both(with_a_skipped_part::run, |report| {
+        assert_eq!(report.result(), None);
+        assert_eq!(states(report), "count=success skips_itself=skipped result=skipped");
+        assert!(report.is_success());
+    });
+}
+
+/// Parameters with a constant default, one from the run, a list and none.
+#[dag]
+fn with_defaults(
+    #[param(default = |run| run.logical_date.date())] day: Date,
+    name: String,
+    #[param(default = 15, range = 0..=600)] late_after_min: u32,
+    #[param(default = ["eu", "us"])] regions: Vec<String>,
+    #[param(default = [1, -2])] request: Vec<i8>,
+) -> String {
+    #[task]
+    fn show(day: Date, name: String, late: u32, regions: Vec<String>, numbers: Vec<i8>) -> String {
+        format!("{day} {name} {late} {regions:?} {numbers:?}")
+    }
+    show(day, name, late_after_min, regions, request)
+}
+
+/// `run_with_defaults` takes the parameters without a default; a method sets each of the others.
+#[test]
+fn a_run_takes_defaults_for_parameters_that_are_not_set() {
+    let date = "2026-01-31".parse().unwrap();
+    both(
+        || with_defaults::run_with_defaults("a".to_owned()).request().logical_date(date),
+        |report| {
+            assert_eq!(report.result().unwrap(), r#"2026-01-31 a 15 ["eu", "us"] [1, -2]"#);
+        },
+    );
+    let some = || {
+        let run =
+            with_defaults::run_with_defaults("b".to_owned()).late_after_min(30).day(Date::new(2013, 1, 7).unwrap());
+        run.regions(vec![]).param_request(vec![3])
+    };
+    both(|| some().request(), |report| assert_eq!(report.result().unwrap(), "2013-01-07 b 30 [] [3]"));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let report = runtime.block_on(async { some().await }).unwrap();
+    assert_eq!(report.result().unwrap(), "2013-01-07 b 30 [] [3]");
+    let error = some().late_after_min(601).request().run_sequentially().unwrap_err();
+    assert_eq!(error.to_string(), "parameter `late_after_min`: `601` is not in the range 0..=600");
+}
+
+/// What `list`, `show` and the help of `run` show.
+#[test]
+fn a_default_is_shown_as_its_value() {
+    let params = (with_defaults::def().params)();
+    let shown: Vec<_> = params.iter().map(|param| param.default_view().map(|default| default.to_string())).collect();
+    let shown: Vec<_> = shown.iter().map(Option::as_deref).collect();
+    assert_eq!(shown, [Some("run.logical_date.date()"), None, Some("15"), Some(r#"["eu","us"]"#), Some("[1,-2]")]);
+    let json: serde_json::Value = serde_json::from_str(&taskflow::render::render(
+        &with_defaults::def().plan().unwrap(),
+        taskflow::render::Format::Json,
+    ))
+    .unwrap();
+    assert_eq!(json["params"][0]["default_from_run"], "run.logical_date.date()");
+    assert_eq!(json["params"][3]["default"], serde_json::json!(["eu", "us"]));
+}

@@ -112,6 +112,70 @@ fn a_closure_can_ignore_its_element() {
     on_both_drivers(&dag, |report| assert_eq!(report.result(), Some(&vec![49, 49, 49])));
 }
 
+/// `each` with a closure that returns a tuple: one list for each part, also of tasks of different
+/// depth, of an inner `each`, and of the element itself.
+#[test]
+fn a_closure_that_returns_a_tuple_has_a_list_for_each_part() {
+    let build = || {
+        let (kept, squares) = count_to(3).each(|n| (n, square(n)));
+        let (sums, (lists, rest)) = count_to(3).each(|n| (add(square(n), 1), (count_to(n).each(square), add(n, n))));
+        let (labelled, _) = count_to(2).label(|n| n + 1).each(|n| (square(n), n));
+        #[task]
+        #[allow(clippy::too_many_arguments, reason = "one for each list")]
+        fn show(
+            kept: &[u32],
+            squares: &[u32],
+            sums: Vec<u32>,
+            lists: Vec<Vec<u32>>,
+            rest: &[u32],
+            labelled: &[u32],
+        ) -> String {
+            format!("{kept:?} {squares:?} {sums:?} {lists:?} {rest:?} {labelled:?}")
+        }
+        show(kept, squares, sums, lists, rest, labelled)
+    };
+    on_both_drivers(&Dag::build("tuples", build).unwrap(), |report| {
+        assert_eq!(report.result().unwrap(), "[0, 1, 2] [0, 1, 4] [1, 2, 5] [[], [0], [0, 1]] [0, 2, 4] [0, 1]");
+    });
+}
+
+/// The parts of the tuple fail and are skipped independently.
+#[test]
+fn each_part_of_a_tuple_has_its_own_outcomes() {
+    let build = || {
+        let (picked, squares) = count_to(4).each(|n| (picky(n), square(n)));
+        #[task]
+        fn both(picked: Vec<Result<u32, Failure>>, squares: &[u32]) -> String {
+            let picked: Vec<_> = picked.iter().map(|value| value.as_ref().ok()).collect();
+            format!("{picked:?} {squares:?}")
+        }
+        both(picked, squares)
+    };
+    on_both_drivers(&Dag::build("parts", build).unwrap(), |report| {
+        assert_eq!(report.result().unwrap(), "[Some(0), Some(1), None, None] [0, 1, 4, 9]");
+    });
+}
+
+/// Options of the mapping can be set on any part, and a part can be mapped again.
+#[test]
+fn the_parts_of_a_tuple_belong_to_one_mapping() {
+    let build = || {
+        let (numbers, squares) = count_to(3).each(|n| (add(n, 10), square(n)));
+        let _ = numbers.limit(2);
+        sum(squares.each(square))
+    };
+    on_both_drivers(&Dag::build("one", build).unwrap(), |report| {
+        assert_eq!(report.state(), RunState::Failed);
+        assert_eq!(report.task("add").map(|task| task.state()), None);
+        assert_eq!(report.task("sum").unwrap().state(), TaskState::UpstreamFailed);
+    });
+    let build = || {
+        let (_, squares) = count_to(3).each(|n| (add(n, 10), square(n)));
+        sum(squares.each(square))
+    };
+    on_both_drivers(&Dag::build("again", build).unwrap(), |report| assert_eq!(report.result(), Some(&17)));
+}
+
 #[test]
 fn each_can_be_nested() {
     let dag = Dag::build("nested", || {

@@ -74,6 +74,25 @@ fn a_teardown_runs_after_the_work_and_the_scope_returns_its_result() {
     assert_eq!(made_and_deleted("plain"), (1, 1));
 }
 
+/// A body that returns a tuple: the scope returns it, and the teardown waits for both parts.
+#[test]
+fn a_scope_can_return_several_outputs() {
+    let build = || {
+        let (one, other) = scope(create("two"), |c| (work(c, 1), work(c, 12)), |c| delete(c));
+        #[task]
+        fn total(one: u32, other: u32) -> u32 {
+            one + other
+        }
+        total(one, other)
+    };
+    on_both_drivers(&Dag::build("two", build).unwrap(), |report| {
+        assert_eq!(report.result(), Some(&15));
+        let deleted = report.task("delete").unwrap().started().unwrap();
+        assert!(["work", "work_2"].iter().all(|id| report.task(id).unwrap().ended() <= deleted));
+    });
+    assert_eq!(made_and_deleted("two"), (2, 2));
+}
+
 #[test]
 fn tasks_after_the_work_do_not_wait_for_the_teardown() {
     let test = Test::new(nightly::run("next".to_owned(), 1)).takes(delete {}, Duration::from_secs(60));

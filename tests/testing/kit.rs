@@ -373,12 +373,40 @@ fn a_failed_assertion_shows_what_happened() {
       audit    success          1 attempts
       load     failed           3 attempts  locked
     ");
-    let (message, _) = panic_of(|| outcome.value::<u32>("clean"));
+    let (message, place) = panic_of(|| outcome.value::<u32>("clean"));
+    assert!(place.contains("testing/kit.rs"), "{place}");
     assert!(message.starts_with("the value of `clean` is a Vec<u32>, not a u32"), "{message}");
     let (message, _) = panic_of(|| outcome.assert_order(&["load", "clean"]));
     assert!(message.starts_with("`load` did not end before `clean` started"), "{message}");
-    let (message, _) = panic_of(|| outcome.assert_attempts("laod", 1));
+    let (message, place) = panic_of(|| outcome.assert_attempts("laod", 1));
     assert!(message.starts_with("there is no task `laod`"), "{message}");
+    assert!(place.contains("testing/kit.rs"), "{place}");
+    let (message, place) = panic_of(|| *outcome.result());
+    assert!(message.starts_with("the run has no result"), "{message}");
+    assert!(place.contains("testing/kit.rs"), "{place}");
+    let (message, place) = panic_of(|| stubbed().fail_times("laod", 1, "locked").run());
+    assert!(message.contains("has no task `laod`"), "{message}");
+    assert!(place.contains("testing/kit.rs"), "{place}");
+}
+
+/// `not_yet` for a sensor, alone and with a stub, and for a task that is no sensor.
+#[test]
+fn a_test_decides_when_a_sensor_finds_something() {
+    #[sensor(poke_interval = "1h", timeout = "4h")]
+    fn landed() -> Option<u32> {
+        None
+    }
+    #[dag]
+    fn waits_for_it() -> u32 {
+        landed()
+    }
+    let test = || Test::new(waits_for_it {}).stub(landed {}, || Ok(7));
+    let outcome = test().not_yet(landed {}, 3).run();
+    assert_eq!((outcome.result(), outcome.elapsed()), (&7, 3 * HOUR));
+    assert_eq!(test().run().elapsed(), Duration::ZERO);
+    test().not_yet("landed", 9).run().assert_state("landed", TaskState::Failed);
+    let error = stubbed().not_yet(load {}, 1).try_run().unwrap_err().to_string();
+    assert!(error.contains("`load` is not a sensor"), "{error}");
 }
 
 #[test]

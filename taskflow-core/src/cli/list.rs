@@ -9,7 +9,7 @@ use super::choose::{Dags, NOTHING_LINKED};
 use super::error::{CliError, Exit};
 use super::grid::{bad, grid};
 use super::terminal::Terminal;
-use crate::dag::{BuildError, DagDef};
+use crate::dag::{BuildError, DagDef, ParamDefault};
 
 pub(super) fn list(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     let entries: Vec<Entry> = dags.all().iter().map(|dag| Entry::of(dag, dags)).collect();
@@ -53,7 +53,12 @@ struct Param {
     #[serde(rename = "type")]
     ty: String,
     required: bool,
-    default: Option<&'static str>,
+    /// The value of the default, if it is the same for every run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default: Option<serde_json::Value>,
+    /// The expression that takes the default from the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_from_run: Option<String>,
     help: &'static str,
 }
 
@@ -90,11 +95,17 @@ impl Entry {
 
 impl Param {
     fn of(param: &crate::dag::ParamDef) -> Self {
+        let (default, default_from_run) = match param.default_view() {
+            Some(ParamDefault::Value(value)) => (Some(value), None),
+            Some(ParamDefault::FromRun(expression)) => (None, Some(expression.to_owned())),
+            None => (None, None),
+        };
         Param {
             name: param.name,
             ty: param.ty.short(),
             required: !param.has_default(),
-            default: param.default_text,
+            default,
+            default_from_run,
             help: param.help,
         }
     }

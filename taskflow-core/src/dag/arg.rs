@@ -10,7 +10,9 @@
 //! | `Vec<..>` of these | [`Mapped<T>`](super::Mapped) | the same, for every element of a list |
 //! | `AnyOf<T>` | `Vec<Output<T>>`, `[Output<T>; N]` | the first upstream success |
 
+use std::ffi::{OsStr, OsString};
 use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -127,6 +129,25 @@ impl IntoArg<String> for &str {
     fn into_arg(self) -> Arg {
         self.to_owned().into_arg()
     }
+}
+
+/// Like `&str` for a `String`.
+macro_rules! borrowed {
+    ($($borrowed:ty => $owned:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl IntoArg<$owned> for &$borrowed {
+            fn into_arg(self) -> Arg {
+                <$owned>::from(self).into_arg()
+            }
+        }
+    )*};
+}
+
+borrowed! {
+    Path => PathBuf;
+    str => PathBuf;
+    OsStr => OsString;
+    str => OsString;
 }
 
 // One upstream.

@@ -46,6 +46,8 @@ use crate::value::{AnyValue, Value};
 pub struct RunRequest<T> {
     plan: Result<Arc<Plan>, BuildErrors>,
     params: Params,
+    /// The parameters to take from their defaults, instead of from `params`.
+    defaults: Vec<usize>,
     engine: Option<Engine>,
     selection: Option<Selection>,
     fail_fast: Option<bool>,
@@ -147,6 +149,7 @@ impl<T> RunRequest<T> {
         RunRequest {
             plan,
             params,
+            defaults: Vec::new(),
             engine: None,
             selection: None,
             fail_fast: None,
@@ -166,6 +169,13 @@ impl<T> RunRequest<T> {
 
     pub(crate) fn of(def: &'static DagDef, params: Params) -> Self {
         RunRequest::new(def.plan(), params)
+    }
+
+    /// A request with some values; the others are the defaults for the run.
+    pub(crate) fn of_some(def: &'static DagDef, values: Vec<Option<AnyValue>>) -> Self {
+        let defaults = values.iter().enumerate().filter(|(_, value)| value.is_none()).map(|(place, _)| place).collect();
+        let values = values.into_iter().map(|value| value.unwrap_or_else(|| Arc::new(()))).collect();
+        RunRequest { defaults, ..RunRequest::of(def, Params::of(values)) }
     }
 
     /// The engine to run on. Default: [`Engine::global`].
@@ -315,12 +325,16 @@ impl<T> RunRequest<T> {
         if given != plan.params().len() {
             return Err(RunError::ParamCount { dag: plan.id().to_owned(), expected: plan.params().len(), given });
         }
-        for (param, value) in plan.params().iter().zip(self.params.values()) {
-            param.check(value)?;
-        }
         let manual = || RunInfo::manual(plan.id(), self.logical_date.unwrap_or_else(Timestamp::now));
         let info = self.info.unwrap_or_else(manual);
         let info = Arc::new(if plan.options().has_intervals() { info } else { info.without_interval() });
+        let mut params = self.params.values().to_vec();
+        for (place, param) in plan.params().iter().enumerate() {
+            match self.defaults.contains(&place) {
+                true => params[place] = param.value_of_default(&info)?,
+                false => param.check(&params[place])?,
+            }
+        }
         let defaults = Settings::default();
         let settings = Settings {
             fail_fast: self.fail_fast.unwrap_or(plan.options().fail_fast),
@@ -340,7 +354,7 @@ impl<T> RunRequest<T> {
             plan,
             info,
             machine,
-            params: self.params.values().to_vec(),
+            params,
             observers: self.observers,
             open_recorder: self.open_recorder,
             restored: self.restored,
@@ -373,10 +387,11 @@ impl<T> RunRequest<T> {
         Ok((prepared.plan, prepared.info, prepared.params))
     }
 
-    /// The graph and the values of the parameters.
+    /// The graph and the values of the parameters; `None` for defaults.
     #[cfg(feature = "testing")]
-    pub(crate) fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Params) {
-        (self.plan, self.params)
+    pub(crate) fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Vec<Option<AnyValue>>) {
+        let value = |(place, value): (usize, &AnyValue)| (!self.defaults.contains(&place)).then(|| value.clone());
+        (self.plan, self.params.values().iter().enumerate().map(value).collect())
     }
 
     /// The graph.
@@ -401,6 +416,7 @@ impl<T> RunRequest<T> {
         let RunRequest {
             plan,
             params,
+            defaults,
             engine,
             selection,
             fail_fast,
@@ -419,6 +435,7 @@ impl<T> RunRequest<T> {
         RunRequest {
             plan,
             params,
+            defaults,
             engine,
             selection,
             fail_fast,

@@ -92,7 +92,7 @@ fn param_id(name: &str) -> String {
 }
 
 fn tooltip(param: &ParamView<'_>) -> String {
-    match (param.default, param.help) {
+    match (param.default_text(), param.help) {
         (Some(default), "") => format!("default {default}"),
         (Some(default), help) => format!("{help} (default {default})"),
         (None, "") => "required".to_owned(),

@@ -48,11 +48,14 @@ pub fn explore<T: Value>(seeds: Range<u64>, test: impl Fn() -> Test<T>) {
         Ok(calm) => (Comparison::of(&calm), calm),
         Err(error) => panic!("the test fails without faults: {error}"),
     };
-    let only = std::env::var(VARIABLE).ok().map(|seed| match seed.parse::<u64>() {
-        Ok(seed) => seed..seed.saturating_add(1),
-        Err(_) => panic!("{VARIABLE} is `{seed}`, but a seed is a number"),
-    });
-    for seed in only.unwrap_or(seeds) {
+    let seeds = match std::env::var(VARIABLE) {
+        Ok(seed) => match seed.parse::<u64>() {
+            Ok(seed) => seed..seed.saturating_add(1),
+            Err(_) => panic!("{VARIABLE} is `{seed}`, but a seed is a number"),
+        },
+        Err(_) => seeds,
+    };
+    for seed in seeds {
         let differs = match test().disturbed(seed, calm.steps).try_run() {
             Ok(outcome) => first.differs_from(&outcome),
             Err(error) => Some(error.to_string()),

@@ -208,8 +208,8 @@ impl std::fmt::Debug for TypeInfo {
 
 /// For fuzzing: reads `bytes` in every way in which stored bytes are read. Must not panic.
 pub(crate) fn read_any(bytes: &[u8]) {
-    let _ = preview(bytes, 1000);
-    let _ = to_json(bytes);
+    let _ = preview(bytes, "u128", 1000);
+    let _ = to_json(bytes, "");
     let types = [
         TypeInfo::of_value::<serde_json::Value>(),
         TypeInfo::of_value::<Vec<Option<(u8, i128, f64)>>>(),

@@ -27,6 +27,11 @@ fn a_plain_value_returned() {
 }
 
 #[dag]
+fn nothing_in_a_tuple() {
+    regions().each(|region| (load(region), ()));
+}
+
+#[dag]
 fn a_label_that_is_no_text() {
     regions().label(|_| Region).each(|region| load(region));
 }

@@ -77,6 +77,8 @@ pub(crate) struct Starting<'a> {
     pub(crate) def: &'static TaskDef,
     /// The number of the attempt, without lost ones.
     pub(crate) counted: u32,
+    /// How many times the attempt has waited already.
+    pub(crate) waits: u32,
 }
 
 /// A body that replaces that of a task.
