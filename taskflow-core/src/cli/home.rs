@@ -77,6 +77,7 @@ pub(super) fn sync(matches: &ArgMatches, config: &Config) -> SyncMode {
 #[derive(Debug)]
 pub(super) struct Home {
     home: ops::Home,
+    flag: Option<PathBuf>,
     runtime: Runtime,
 }
 
@@ -85,7 +86,7 @@ impl Home {
     pub(super) fn of(matches: &ArgMatches, config: Config) -> Result<Self, CliError> {
         let runtime = Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| CliError::Failure(format!("cannot open the journal: {error}")))?;
-        Ok(Home { home: ops::Home::new(setup::home(matches), config), runtime })
+        Ok(Home { home: ops::Home::new(setup::home(matches), config), flag: setup::home_flag(matches), runtime })
     }
 
     pub(super) fn home(&self) -> &ops::Home {
@@ -98,6 +99,11 @@ impl Home {
 
     pub(super) fn path(&self) -> &Path {
         self.home.path()
+    }
+
+    /// The directory that `--home` names.
+    pub(super) fn flag(&self) -> Option<&Path> {
+        self.flag.as_deref()
     }
 
     pub(super) fn log_files(&self) -> LogFiles {

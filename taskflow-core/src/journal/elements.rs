@@ -15,7 +15,7 @@ use super::task_history::TaskHistory;
 use crate::base::Timestamp;
 use crate::base::index::IndexVec;
 use crate::dag::{node_id_of, path_of};
-use crate::run::{TaskIndex, TaskState};
+use crate::run::{TaskIndex, TaskState, within};
 
 /// From numbers to places, in the present session of the history.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,11 @@ impl Numbers {
         }
         shape.result = graph.result.and_then(|result| numbers.place(TaskIndex::new(result))).map(|place| place as u32);
         (numbers, Arc::new(shape))
+    }
+
+    /// The graph as drawn, of which `shape` is the one with the elements.
+    pub(super) fn drawn<'a>(&'a self, shape: &'a Graph) -> &'a Graph {
+        self.base.as_deref().unwrap_or(shape)
     }
 
     /// A session begins: only nodes outside all mappings have numbers.
@@ -141,6 +146,7 @@ impl RunHistory {
             self.tasks.split_off(self.shape.nodes.len()).into_iter().map(|task| (task.id.clone(), task)).collect();
         let shape = Arc::make_mut(&mut self.shape);
         let collectors = collectors(&base, mapping);
+        let outer = self.tasks[place].label.clone();
         for element in 0..count {
             let path = format!("{path}[{element}]");
             let mut fresh = Vec::new();
@@ -158,6 +164,8 @@ impl RunHistory {
                         place
                     }
                 };
+                // Until its own list is labelled.
+                self.tasks[place as usize].label.clone_from(&outer);
                 if self.tasks[place as usize].state == TaskState::Removed {
                     self.tasks[place as usize].settle(at, TaskState::None);
                 }
@@ -202,7 +210,9 @@ impl RunHistory {
         let place = place? as usize;
         let mapping = base.mappings.iter().find(|mapping| mapping.expand == node)?;
         let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
+        let outer = self.tasks.get(place)?.label.clone();
         for (element, label) in labels.iter().enumerate() {
+            let label = outer.as_deref().map_or_else(|| label.clone(), |outer| within(outer, Some(label)));
             for &node in &mapping.nodes {
                 let id = format!("{}{path}[{element}]", base.nodes[node as usize].id);
                 if let Some(&place) = self.numbers.places.get(&id) {

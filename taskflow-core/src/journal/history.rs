@@ -56,6 +56,9 @@ pub struct RunHistory {
     /// How often it ended, ends before a retry of the run included.
     #[serde(skip)]
     pub(crate) run_ends: u32,
+    /// When its first process started its tasks.
+    #[serde(skip)]
+    began: Option<Timestamp>,
     /// Whether it was edited since its last session.
     #[serde(skip)]
     pub(crate) edited: bool,
@@ -156,6 +159,7 @@ impl RunHistory {
             events: Vec::new(),
             groups: HashMap::new(),
             run_ends: 0,
+            began: None,
             edited: false,
             halts_as: RunState::Cancelled,
             shape,
@@ -181,9 +185,9 @@ impl RunHistory {
         counts
     }
 
-    /// When its first session began.
+    /// When it started: when its first process started its tasks, or took it if it never did.
     pub fn started(&self) -> Option<Timestamp> {
-        self.sessions.first().map(|session| session.at)
+        self.began.or_else(|| self.sessions.first().map(|session| session.at))
     }
 
     /// The reason and the final state of a run that ends early.
@@ -257,6 +261,9 @@ impl RunHistory {
 
     fn take(&mut self, at: Timestamp, segment: u32, entry: Entry) -> Option<()> {
         let session = self.sessions.len().saturating_sub(1);
+        if self.began.is_none() && self.sessions.len() == 1 {
+            self.began = Some(at);
+        }
         match entry {
             Entry::Session(session) => self.begin(at, *session),
             Entry::Expanded { task, count } => self.expanded(at, task, count)?,

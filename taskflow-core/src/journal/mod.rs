@@ -29,6 +29,7 @@ mod explain;
 mod follow;
 mod fuzz;
 mod graph;
+mod graph_changes;
 mod history;
 mod history_view;
 #[allow(clippy::module_inception, reason = "the type is the public API of the module")]
