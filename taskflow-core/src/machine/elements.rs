@@ -37,9 +37,14 @@ impl Core {
             }
         }
         let Some(mapping) = own.expands else { return };
-        // The collectors waited for the list; from now on they wait for its elements.
+        // The collectors waited for the list; from now on they wait for its elements, as far as
+        // these take part.
         let count = graph.block_of(task).map_or(0, |block| block.count);
-        for &join in plan.mapping(mapping).collectors.iter().filter(|&&join| recipients.include(plan, join)) {
+        for &(upstream, join) in &plan.mapping(mapping).collectors {
+            let takes_part = self.selection.as_ref().is_none_or(|selection| selection.contains(upstream));
+            if !takes_part || !recipients.include(plan, join) {
+                continue;
+            }
             let Some(join) = graph.join(join, at) else { continue };
             if state != TaskState::Success {
                 self.update_join(graph, join, task, state, now, commands);
