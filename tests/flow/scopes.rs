@@ -564,3 +564,79 @@ async fn a_teardown_waits_for_the_first_of_a_chain_that_was_cleared() -> Result<
     assert_eq!(made_and_deleted("first"), (2, 2));
     Ok(())
 }
+
+/// The number of successful setups and teardowns before, and after `resume`.
+async fn resumed(journal: &Journal, dag: &Dag<()>, name: &str) -> Result<(u32, u32), BoxError> {
+    let report = journal.resume_dag("last", dag).await?.await?;
+    assert_eq!(report.state(), RunState::Success, "{}", states(&report));
+    Ok(made_and_deleted(name))
+}
+
+#[dag]
+fn in_three_steps(name: String) -> u32 {
+    scope(create(name), |cluster| watch(cluster, publish(use_it(cluster, 13))), |cluster| delete(cluster))
+}
+
+/// `use_it` fails, so that the other two do not run: `mark success last use_it --value 5`,
+/// `resume`.
+#[tokio::test]
+async fn work_that_a_mark_opens_runs_in_a_scope_that_is_set_up_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    in_three_steps::run("marked".to_owned()).journal(&journal).await?;
+    assert_eq!(made_and_deleted("marked"), (1, 1));
+    let only = TaskFilter::tasks(["use_it"]);
+    // No work is left to run.
+    journal.mark("last", &only, TaskState::Skipped, None, &note()).await?;
+    journal.resume("last").await?.await?;
+    assert_eq!(made_and_deleted("marked"), (1, 1));
+    journal.mark("last", &only, TaskState::Success, Some(&5.into()), &note()).await?;
+    let report = journal.resume("last").await?.await?;
+    assert_eq!(states(&report), "create=success use_it=success publish=success watch=success delete=success");
+    assert_eq!(made_and_deleted("marked"), (2, 2));
+    let history = journal.history("last").await?;
+    let attempts = |id: &str| history.task(id).expect("it is there").attempts.len();
+    assert_eq!([attempts("create"), attempts("use_it"), attempts("watch"), attempts("delete")], [2, 1, 1, 2]);
+    Ok(())
+}
+
+/// A scope whose work has one more task in the program of today; `clear last delete`, `resume`.
+#[tokio::test]
+async fn new_work_runs_in_a_scope_that_is_set_up_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let draw = |_: &taskflow::DagBuilder| drop(scope(create("new"), |c| work(c, 1), |c| delete(c)));
+    Dag::draw("new", draw)?.run().journal(&journal).await?;
+    journal.clear("last", &TaskFilter::tasks(["delete"]), &note()).await?;
+    let draw = |_: &taskflow::DagBuilder| drop(scope(create("new"), |c| (work(c, 1), watch(c, 2)), |c| delete(c)));
+    let dag = Dag::draw("new", draw)?;
+    assert_eq!(resumed(&journal, &dag, "new").await?, (2, 2));
+    let history = journal.history("last").await?;
+    let attempts = |id: &str| history.task(id).expect("it is there").attempts.len();
+    assert_eq!([attempts("create"), attempts("work"), attempts("watch"), attempts("delete")], [2, 1, 1, 2]);
+    // Nothing is left: neither the setup nor the teardown runs once more.
+    journal.mark("last", &TaskFilter::tasks(["work"]), TaskState::Success, None, &note()).await?;
+    assert_eq!(resumed(&journal, &dag, "new").await?, (2, 2));
+    Ok(())
+}
+
+/// As above, for a scope inside another one, both torn down.
+#[tokio::test]
+async fn new_work_of_an_inner_scope_sets_up_the_outer_one_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let draw = |extra: bool| {
+        Dag::draw("inner", |_| {
+            let body = |inner: Output<String>| {
+                work(inner, 1);
+                if extra {
+                    watch(inner, 2);
+                }
+            };
+            let outer = |_| scope(create("inner of two"), body, |inner| delete(inner));
+            scope(create("outer of two"), outer, |outer| delete(outer));
+        })
+    };
+    draw(false)?.run().journal(&journal).await?;
+    journal.clear("last", &TaskFilter::tasks(["delete"]), &note()).await?;
+    assert_eq!(resumed(&journal, &draw(true)?, "inner of two").await?, (2, 2));
+    assert_eq!(made_and_deleted("outer of two"), (2, 2));
+    Ok(())
+}

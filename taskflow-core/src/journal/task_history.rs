@@ -58,6 +58,13 @@ pub struct TaskHistory {
     /// The position of its end among those of all tasks.
     #[serde(skip)]
     pub(crate) order: u64,
+    /// The number of the entry with which its last attempt started; 0 if it has never run. Kept
+    /// when it is cleared.
+    #[serde(skip)]
+    pub(super) last_start: u64,
+    /// The number of the entry with which it last succeeded, kept likewise.
+    #[serde(skip)]
+    pub(super) last_success: u64,
     /// The number of elements, if it is an expand node whose list is expanded.
     #[serde(skip)]
     pub(crate) length: Option<u32>,
@@ -163,6 +170,8 @@ impl TaskHistory {
             rounds: 0,
             events_seen: 0,
             order: 0,
+            last_start: 0,
+            last_success: 0,
             length: None,
             label: None,
             labels: None,
@@ -280,6 +289,7 @@ impl TaskHistory {
         let uncounted_attempts = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
         let (cleared, events_seen) = (self.cleared + 1, events);
         let (label, rounds) = (self.label.take(), self.rounds);
+        let (last_start, last_success) = (self.last_start, self.last_success);
         *self = TaskHistory {
             attempts: kept,
             uncounted_attempts,
@@ -287,6 +297,8 @@ impl TaskHistory {
             cleared,
             events_seen,
             label,
+            last_start,
+            last_success,
             ..TaskHistory::new(&self.id)
         };
     }
