@@ -313,8 +313,9 @@ impl RunHistory {
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
                 let entry = self.entries;
+                let list = self.list_of(task).map(Box::new);
                 let task = self.numbered(task)?;
-                task.last_success = entry;
+                (task.last_success, task.list) = (entry, list);
                 task.began(at, took);
                 task.close(at, TaskState::Success, None);
                 task.settle(at, TaskState::Success);

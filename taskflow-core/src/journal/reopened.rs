@@ -8,6 +8,9 @@
 //!    the teardown after the work. Which work is left is what the machine says: a task that ends at
 //!    once because of an upstream runs no more. A run that is ending early runs no work.
 //! 2. A setup that runs again is torn down again.
+//! 3. An element needs the list that it was expanded from. If elements are left to run and the
+//!    upstream of their list has another value by now, or runs again, the list is expanded again.
+//!    All its elements run then, because they are those of another list.
 //!
 //! [`Entry::Reopened`](crate::run::Entry::Reopened) records these tasks at the beginning of the
 //! session, so that after another crash the setup counts as set up, and not as torn down.
@@ -20,7 +23,7 @@ use super::resume_state::ResumeState;
 use super::task_history::TaskHistory;
 use crate::base::Timestamp;
 use crate::base::index::indices;
-use crate::dag::Plan;
+use crate::dag::{ArgPlan, Plan};
 use crate::machine::{Input, Machine, Settings};
 use crate::run::{TaskIndex, TaskState};
 
@@ -31,11 +34,44 @@ impl<'a> ResumeState<'a> {
         // What is opened again may open more: a setup is work of the scope around it.
         loop {
             let mut reopened = state.reopened.clone();
-            state.reopen_scopes(at, &mut reopened);
+            state.reopen_lists(&mut reopened);
+            if reopened.len() == state.reopened.len() {
+                state.reopen_scopes(at, &mut reopened);
+            }
             if reopened.len() == state.reopened.len() {
                 return state;
             }
             state = ResumeState::with_reopened(history, plan, reopened);
+        }
+    }
+
+    /// Adds the places of expand nodes whose elements are left to run and whose list is another one.
+    fn reopen_lists(&self, reopened: &mut BTreeSet<usize>) {
+        let mut wanted: BTreeSet<TaskIndex> = BTreeSet::new();
+        for task in self.layout.tasks().filter(|&task| self.kept(task).is_none()) {
+            let mut at = self.layout.at(task);
+            while let Some(element) = at
+                && wanted.insert(self.layout.expand_at(element))
+            {
+                at = self.layout.around(element);
+            }
+        }
+        for expand in wanted {
+            let Some((known, TaskState::Success)) = self.kept(expand) else { continue };
+            let args = self.plan.args(self.layout.node(expand)).filter_map(|arg| match arg {
+                ArgPlan::Constant(_) => None,
+                ArgPlan::Edges(edges) => edges.sources().first()?.as_task(),
+            });
+            let Some(upstream) = args.last().and_then(|node| self.layout.task(node, self.layout.at(expand))) else {
+                continue;
+            };
+            let is_same = match self.kept(upstream) {
+                Some((upstream, TaskState::Success)) => upstream.source() == known.list.as_deref(),
+                _ => false,
+            };
+            if !is_same {
+                reopened.extend(self.places[expand]);
+            }
         }
     }
 

@@ -172,7 +172,7 @@ impl Journal {
         let mut values = HashMap::new();
         for &number in tasks {
             let Some((task, TaskState::Success)) = known.kept(number) else { continue };
-            if known.plan.place(known.layout.node(number)).expands.is_some() {
+            if known.plan.place(known.layout.node(number)).expands.is_some() && !task.has_value() {
                 continue;
             }
             let failed =

@@ -145,11 +145,16 @@ impl<'a> ResumeState<'a> {
         let is_wanted = |node: NodeIndex| {
             let below = self.plan.successors(node).iter().map(|&join| self.plan.join(join).node);
             let taken = |below: NodeIndex| (open[below] || may_fail) && takes(self.plan, below, node);
-            // The value of an expand node is never stored.
-            self.plan.place(node).expands.is_none() && (result == Some(node) || below.into_iter().any(taken))
+            result == Some(node) || below.into_iter().any(taken)
         };
         let wanted: IndexVec<NodeIndex, bool> = self.plan.node_indices().map(is_wanted).collect();
-        let succeeded = |task: &TaskIndex| matches!(self.kept(*task), Some((_, TaskState::Success)));
+        let succeeded = |task: &TaskIndex| match self.kept(*task) {
+            // The list of an expand node is stored only if it is not simply the value of its upstream.
+            Some((known, TaskState::Success)) => {
+                self.plan.place(self.layout.node(*task)).expands.is_none() || known.has_value()
+            }
+            _ => false,
+        };
         self.layout.tasks().filter(succeeded).filter(|&task| wanted[self.layout.node(task)]).collect()
     }
 
@@ -250,7 +255,8 @@ impl<'a> ResumeState<'a> {
         self.expansions.iter().filter_map(of).collect()
     }
 
-    /// Elements of lists that have yet to be expanded again: their attempt numbers continue.
+    /// Elements of lists that have yet to be expanded again. They run again, whatever became of
+    /// them, and their attempt numbers continue.
     fn later(&self) -> HashMap<String, RestoredTask> {
         if self.plan.mappings().is_empty() {
             return HashMap::new();
@@ -258,7 +264,8 @@ impl<'a> ResumeState<'a> {
         let here: HashSet<usize> = self.places.iter().flatten().copied().collect();
         let all = self.history.tasks.iter().enumerate();
         let later = all.filter(|(place, task)| !here.contains(place) && !task.attempts.is_empty());
-        later.map(|(_, task)| (task.id.clone(), restored(TaskIndex::default(), RestoredState::Open, task))).collect()
+        let restored = |task| self.anew(restored(TaskIndex::default(), RestoredState::Open, task));
+        later.map(|(_, task)| (task.id.clone(), restored(task))).collect()
     }
 }
 

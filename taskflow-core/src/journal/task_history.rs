@@ -68,6 +68,9 @@ pub struct TaskHistory {
     /// The number of elements, if it is an expand node whose list is expanded.
     #[serde(skip)]
     pub(crate) length: Option<u32>,
+    /// The value that its list was taken from, if it is an expand node that has succeeded.
+    #[serde(skip)]
+    pub(super) list: Option<Box<Place>>,
     /// The label of its element, if its list is labelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -173,6 +176,7 @@ impl TaskHistory {
             last_start: 0,
             last_success: 0,
             length: None,
+            list: None,
             label: None,
             labels: None,
             gone_as: None,
@@ -253,6 +257,20 @@ impl TaskHistory {
             poke,
         });
         self.wait = Some(Box::new(record));
+    }
+
+    /// The stored value that its consumers take: for an expand node, that of its upstream.
+    pub(super) fn source(&self) -> Option<&Place> {
+        self.value.as_ref().or(self.list.as_deref())
+    }
+
+    /// The list that it is an element of is expanded again: it has yet to run.
+    pub(super) fn renew(&mut self, events: u64) {
+        if self.attempts.is_empty() {
+            *self = TaskHistory::new(&self.id);
+        } else {
+            self.again(events);
+        }
     }
 
     /// Restores a task of an earlier graph that the present one has again.

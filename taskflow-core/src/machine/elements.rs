@@ -1,6 +1,6 @@
 //! Elements of lists: creates them, and propagates ends into and out of them.
 
-use super::cells::{DECIDED, JoinCell, TaskCell, Waiter};
+use super::cells::{DECIDED, JoinCell, TaskCell};
 use super::command::Command;
 use super::core::Core;
 use super::joins::Recipients;
@@ -99,13 +99,8 @@ impl Core {
                     self.past.rounds.insert(task, known.rounds);
                 }
                 self.retried.insert(task, known.retried);
-                if known.events_seen > 0 {
-                    self.past.events_seen.insert(task, known.events_seen);
-                }
-                if let Some(record) = known.wait {
-                    let waiter = Waiter { record: *record, waits: false, called: known.started };
-                    self.waiters.insert(task, waiter);
-                }
+                // It is an element of another list now: earlier events are not for it.
+                self.past.events_seen.insert(task, self.event_count);
             }
         }
         let around = graph.at(block.expand);

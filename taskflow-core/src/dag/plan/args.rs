@@ -135,6 +135,11 @@ impl Plan {
         Some(self.gates[place].0)
     }
 
+    /// Whether an input of a node is a projection of the value of its upstream.
+    pub(crate) fn is_projected(&self, node: NodeIndex) -> bool {
+        self.args(node).any(|arg| matches!(arg, ArgPlan::Edges(edges) if !edges.projections().is_empty()))
+    }
+
     /// How many data edges leave a node, plus one if it is the result of the DAG.
     pub fn consumers(&self, node: NodeIndex) -> u32 {
         self.consumers[node]
