@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::graph::{Graph, GraphMapping, GraphNode};
 use super::history::RunHistory;
-use super::task_history::TaskHistory;
+use super::task_history::{Place, TaskHistory};
 use crate::base::Timestamp;
 use crate::base::index::IndexVec;
 use crate::dag::{node_id_of, path_of};
@@ -139,6 +139,9 @@ impl RunHistory {
         let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
         let mut gone: HashMap<String, TaskHistory> =
             self.tasks.split_off(self.shape.nodes.len()).into_iter().map(|task| (task.id.clone(), task)).collect();
+        // Its elements, if it has any, are those of another list. A session that begins repeats what
+        // is kept.
+        let (renews, events) = (self.tasks[place].state == TaskState::Running, self.events.len() as u64);
         let shape = Arc::make_mut(&mut self.shape);
         let collectors = collectors(&base, mapping);
         for element in 0..count {
@@ -147,12 +150,21 @@ impl RunHistory {
             for &node in &mapping.nodes {
                 let id = format!("{}{path}", base.nodes[node as usize].id);
                 let place = match self.numbers.places.get(&id) {
-                    Some(&place) => place,
+                    Some(&place) => {
+                        if renews {
+                            self.tasks[place as usize].renew(events);
+                        }
+                        place
+                    }
                     None => {
                         let place = shape.nodes.len() as u32;
                         let drawn = base.nodes[node as usize].clone();
                         shape.nodes.push(GraphNode { id: id.clone(), inputs: Vec::new(), after: Vec::new(), ..drawn });
-                        self.tasks.push(gone.remove(&id).map_or_else(|| TaskHistory::new(&id), TaskHistory::back));
+                        let mut task = gone.remove(&id).map_or_else(|| TaskHistory::new(&id), TaskHistory::back);
+                        if renews {
+                            task.renew(events);
+                        }
+                        self.tasks.push(task);
                         self.numbers.places.insert(id, place);
                         fresh.push((node, place));
                         place
@@ -195,6 +207,16 @@ impl RunHistory {
 }
 
 impl RunHistory {
+    /// The stored value that the list of an expand node is taken from; nothing for other tasks.
+    pub(super) fn list_of(&self, number: TaskIndex) -> Option<Place> {
+        self.numbers.base.as_ref()?;
+        let place = self.numbers.place(number)?;
+        self.tasks.get(place)?.length?;
+        let inputs = self.shape.nodes.get(place)?.inputs.iter();
+        let (upstream, _) = inputs.into_iter().find(|(_, edge)| !edge.is_without_value())?;
+        self.tasks.get(*upstream as usize)?.source().cloned()
+    }
+
     /// Sets the labels of the elements of a list.
     pub(super) fn labelled(&mut self, number: TaskIndex, labels: Vec<String>) -> Option<()> {
         let base = Arc::clone(self.numbers.base.as_ref()?);

@@ -65,7 +65,7 @@ pub(crate) struct GraphNode {
     pub(crate) group: Option<u32>,
     /// Upstream nodes whose values it takes, each with the trigger rule of its edge, and the gate.
     pub(crate) inputs: Vec<(u32, EdgeRule)>,
-    /// Upstream nodes by order-only edges.
+    /// Upstream nodes by order-only edges, and all work of the scope of a teardown.
     pub(crate) after: Vec<u32>,
 }
 
@@ -155,7 +155,8 @@ impl Graph {
                     inputs.push(setup);
                 }
             }
-            let after = plan.orders(node).iter().map(|&(upstream, _)| upstream.as_u32()).collect();
+            let after = plan.orders(node).iter().chain(plan.rest_of_work(node));
+            let after = after.map(|&(upstream, _)| upstream.as_u32()).collect();
             let (id, group) = (plan.node(node).id().to_owned(), plan.node(node).group().map(GroupIndex::as_u32));
             GraphNode { id, kind: *slot, group, inputs, after }
         });

@@ -240,7 +240,9 @@ impl RunHistory {
         self.tasks = shape.nodes.iter().map(kept).collect();
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Removed) {
             // It was not selected before, or is in the graph again.
-            *task = TaskHistory { attempts: std::mem::take(&mut task.attempts), ..TaskHistory::new(&task.id) };
+            let (last_start, last_success) = (task.last_start, task.last_success);
+            let attempts = std::mem::take(&mut task.attempts);
+            *task = TaskHistory { attempts, last_start, last_success, ..TaskHistory::new(&task.id) };
         }
         let mut gone: Vec<TaskHistory> = known.into_values().collect();
         gone.sort_by(|one, other| one.id.cmp(&other.id));
@@ -271,7 +273,16 @@ impl RunHistory {
             Entry::Removed { task } => self.numbered(task)?.settle(at, TaskState::Removed),
             Entry::Scheduled { task } => self.numbered(task)?.settle(at, TaskState::Scheduled),
             Entry::Started { task, attempt: number } => {
-                self.numbered(task)?.start(at, number, session);
+                let entry = self.entries;
+                let task = self.numbered(task)?;
+                task.start(at, number, session);
+                task.last_start = entry;
+            }
+            Entry::Reopened { tasks } => {
+                let events = self.events.len() as u64;
+                for task in tasks {
+                    self.numbered(task)?.again(events);
+                }
             }
             Entry::Waiting { task, took, poke, record, .. } => self.numbered(task)?.wait(at, took, poke, *record),
             Entry::Released { key, value, by } => self.happened(at, key, &value, &by, ""),
@@ -301,7 +312,10 @@ impl RunHistory {
             Entry::Pushed { task, key, ty, value, .. } => self.numbered(task)?.push(key, ty, Place { segment, value }),
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
+                let entry = self.entries;
+                let list = self.list_of(task).map(Box::new);
                 let task = self.numbered(task)?;
+                (task.last_success, task.list) = (entry, list);
                 task.began(at, took);
                 task.close(at, TaskState::Success, None);
                 task.settle(at, TaskState::Success);
@@ -360,10 +374,16 @@ impl RunHistory {
                 let place = (value != ValueRef::Nowhere).then_some(Place { segment, value });
                 let why = if reason.is_empty() { format!("marked as {state}") } else { reason.clone() };
                 let why = super::edit::reason_by(&why, &by);
+                let entry = self.entries;
                 for &number in &tasks {
                     let end = self.next_end();
                     let task = self.numbered(number)?;
                     task.settle(at, state);
+                    // As if it had run: who marks a teardown has torn down by hand.
+                    task.last_start = entry;
+                    if state == TaskState::Success {
+                        task.last_success = entry;
+                    }
                     (task.marked, task.order, task.cause) = (true, end, None);
                     task.failure = match state {
                         TaskState::Success => None,

@@ -63,6 +63,7 @@ impl RunHistory {
             Entry::Cleared { tasks, .. }
             | Entry::Marked { tasks, .. }
             | Entry::Regrouped { tasks, .. }
+            | Entry::Reopened { tasks }
             | Entry::Again { tasks, .. } => tasks.clone(),
             Entry::Halted { .. }
             | Entry::Ended { .. }

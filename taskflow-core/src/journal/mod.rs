@@ -8,7 +8,8 @@
 //!   stored values.
 //! - `adopted`: a run that this process has claimed, and the protocol of claiming. On it work
 //!   `edit` (clear, mark, cancel), `send_event` and `resume`. `resume_state`: what of a
-//!   history applies to the present graph. `task_filter`: selects tasks. `enqueue`: creates runs
+//!   history applies to the present graph. `reopened`: what runs again although it had ended.
+//!   `task_filter`: selects tasks. `enqueue`: creates runs
 //!   that wait for a process.
 //! - `history_view`: a history as a [`RunView`](crate::run::RunView). `follow`: a history that is
 //!   kept up to date; states its protocol.
@@ -36,6 +37,7 @@ mod journal;
 #[cfg(feature = "testing")]
 mod manual_journal;
 mod params;
+mod reopened;
 mod replay;
 mod resume;
 mod resume_state;

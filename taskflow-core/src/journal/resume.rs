@@ -5,8 +5,10 @@
 //! 2. The history meets the graph of this program: tasks are the same if their ids are. New tasks
 //!    run, tasks that are gone become `removed`. A stored value whose type has changed is refused
 //!    before the run changes.
-//! 3. The values that tasks still to be run will take are read.
-//! 4. The run starts with what is known of it.
+//! 3. Tasks that have ended are opened again where those still to be run need it
+//!    ([reopened](super::reopened)).
+//! 4. The values that tasks still to be run will take are read.
+//! 5. The run starts with what is known of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -88,7 +90,7 @@ impl AdoptedRun {
         }
         // As the history will have it once the session of this process is stored.
         history.lose(at);
-        let known = ResumeState::new(&history, plan);
+        let known = ResumeState::to_resume(&history, plan, at);
         known.check_types().map_err(changed)?;
         let damaged = |what| JournalError::DamagedRun { run: run.clone(), what };
         let stored = journal.inner.store.params(number).await?.unwrap_or_default();
@@ -170,7 +172,7 @@ impl Journal {
         let mut values = HashMap::new();
         for &number in tasks {
             let Some((task, TaskState::Success)) = known.kept(number) else { continue };
-            if known.plan.place(known.layout.node(number)).expands.is_some() {
+            if known.plan.place(known.layout.node(number)).expands.is_some() && !task.has_value() {
                 continue;
             }
             let failed =
