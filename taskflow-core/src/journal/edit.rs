@@ -88,7 +88,7 @@ impl Journal {
         pick: &TaskFilter,
         note: &Note,
     ) -> Result<(Vec<String>, RunRequest<()>), JournalError> {
-        let mut adopted = self.adopt(run).await?;
+        let mut adopted = self.adopt_to_resume(run).await?;
         let cleared = adopted.clear(pick, note).await?;
         Ok((cleared, adopted.resume().await?))
     }
@@ -136,7 +136,7 @@ impl Journal {
         if let Some(worker) = row.live_owner() {
             return self.ask_to_cancel(row, worker.to_owned(), note).await;
         }
-        match self.adopt_row(row).await {
+        match self.adopt_row(row, None).await {
             // A process has claimed it since.
             Err(JournalError::Live { by, .. }) => self.ask_to_cancel(row, by, note).await,
             adopted => adopted?.cancel(note).await,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::deliveries::StoreDeliveryLog;
+use super::deliveries::{CallbackFold, StoreDeliveryLog};
 use super::error::JournalError;
 use super::follow::RunFollower;
 use super::history::RunHistory;
@@ -134,7 +134,7 @@ impl JournalBuilder {
         store.map(|store| self.over(Arc::new(store), Some(home))).transpose()
     }
 
-    fn over(self, store: Arc<dyn Store>, home: Option<&Path>) -> Result<Journal, JournalError> {
+    pub(super) fn over(self, store: Arc<dyn Store>, home: Option<&Path>) -> Result<Journal, JournalError> {
         let runtime = StoreRuntime::default();
         let queue = Queue::start(Arc::clone(&store), runtime.clone()).map_err(JournalError::Thread)?;
         Ok(self.with_queue(store, queue, runtime, home))
@@ -332,21 +332,26 @@ impl Journal {
     }
 
     pub(super) async fn history_of(&self, row: RunRow) -> Result<RunHistory, JournalError> {
-        let mut history = self.read_history(row, |_, _, _| {}).await?;
-        let told = self.inner.store.deliveries(&history.info.run_id).await?;
-        history.deliveries = told.into_iter().map(super::Delivery::from).collect();
-        Ok(history)
+        self.history_with(row, None).await
     }
 
-    /// As [`Journal::history_of`], without deliveries; shows each entry with the history before it.
-    pub(super) async fn read_history(
+    /// As [`Journal::history_of`]. The callbacks see each entry in the same pass.
+    pub(super) async fn history_with(
         &self,
         row: RunRow,
-        each: impl FnMut(&RunHistory, Timestamp, &Entry),
+        mut callbacks: Option<&mut CallbackFold>,
     ) -> Result<RunHistory, JournalError> {
         let mut follower = RunFollower::new(self.clone(), row, 0).await?;
+        let each = |history: &RunHistory, at, entry: &Entry| {
+            if let Some(callbacks) = &mut callbacks {
+                callbacks.observe(history, at, entry);
+            }
+        };
         follower.read(each, None).await?;
-        Ok(follower.into_history())
+        let mut history = follower.into_history();
+        let tried = self.inner.store.deliveries(&history.info.run_id).await?;
+        history.deliveries = tried.into_iter().map(super::Delivery::from).collect();
+        Ok(history)
     }
 
     /// Finishes writing and closes files. Runs that this journal records are interrupted.

@@ -45,6 +45,8 @@ mod segment;
 mod send_event;
 mod task_filter;
 mod task_history;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 mod values;
 mod writer;
