@@ -1,11 +1,11 @@
 //! The journal: records what happens in runs, so that runs survive their process.
 //!
-//! - [`Journal`]: the public API. `error`: what can go wrong.
+//! - [`Journal`]: the public API. `reading`: finds and reads runs. `error`: what can go wrong.
 //! - `segment`: entries of a run as bytes. `graph`, `params`: what else is stored of a run.
 //! - `writer`: the thread that stores entries, and its protocol. `run_log`: where the entries of a
 //!   run wait for it.
-//! - `history`: folds the entries of a run. `elements`: numbers of mapped tasks. `values`: reads
-//!   stored values.
+//! - `run_history`: what is known of a run. `history`: folds the entries of a run into it.
+//!   `elements`: numbers of mapped tasks. `values`: reads stored values.
 //! - `adopted`: a run that this process has claimed, and the protocol of claiming. On it work
 //!   `edit` (clear, mark, cancel), `send_event` and `resume`. `resume_state`: what of a
 //!   history applies to the present graph. `task_filter`: selects tasks. `enqueue`: creates runs
@@ -36,9 +36,11 @@ mod journal;
 #[cfg(feature = "testing")]
 mod manual_journal;
 mod params;
+mod reading;
 mod replay;
 mod resume;
 mod resume_state;
+mod run_history;
 mod run_log;
 mod scopes;
 mod segment;
@@ -59,11 +61,12 @@ pub use error::JournalError;
 pub use explain::Explanation;
 pub use follow::{RunChange, RunFollower};
 pub(crate) use fuzz::fold_any;
-pub use history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};
-pub use journal::{Journal, JournalBuilder, RunSummary};
+pub use journal::{Journal, JournalBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use manual_journal::ManualJournal;
+pub use reading::RunSummary;
 pub use replay::Replay;
+pub use run_history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};
 pub use send_event::EventDelivery;
 pub use task_filter::TaskFilter;
 pub use task_history::{AttemptHistory, LinkHistory, PushedHistory, TaskHistory, WaitHistory};
