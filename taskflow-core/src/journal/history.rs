@@ -3,13 +3,13 @@
 //! The history is a pure function of the entries, the same for a run that is over, live or
 //! interrupted. It agrees with the report and the view of the engine.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::elements::Numbers;
 use super::graph::Graph;
 pub(super) use super::run_history::RunHistory;
 use super::run_history::{Edit, MissedDeadline, RunRetry, SessionHistory};
+use super::steps;
 use super::task_history::{Place, TaskHistory};
 use crate::base::{Failure, Timestamp};
 use crate::run::{Entry, EventPayload, RunState, Session, TaskIndex, TaskState, ValueRef};
@@ -39,6 +39,8 @@ impl RunHistory {
             self.reshape(&graph(&session.graph)?);
         }
         self.entries += 1;
+        steps::count(1);
+        self.running = OnceLock::new();
         self.take(at, segment, entry).ok_or_else(|| format!("segment {segment} names a task that does not exist"))
     }
 
@@ -46,8 +48,9 @@ impl RunHistory {
     fn reshape(&mut self, graph: &Arc<Graph>) {
         let (numbers, shape) = Numbers::of(graph);
         self.numbers = numbers;
-        let mut known: HashMap<String, TaskHistory> =
-            std::mem::take(&mut self.tasks).into_iter().map(|task| (task.id.clone(), task)).collect();
+        steps::count(self.tasks.len() + self.gone.len());
+        let mut known = std::mem::take(&mut self.gone);
+        known.extend(std::mem::take(&mut self.tasks).into_iter().map(|task| (task.id.clone(), task)));
         let kept =
             |node: &super::graph::GraphNode| known.remove(&node.id).unwrap_or_else(|| TaskHistory::new(&node.id));
         self.tasks = shape.nodes.iter().map(kept).collect();
@@ -55,15 +58,13 @@ impl RunHistory {
             // It was not selected before, or is in the graph again.
             *task = TaskHistory { attempts: std::mem::take(&mut task.attempts), ..TaskHistory::new(&task.id) };
         }
-        let mut gone: Vec<TaskHistory> = known.into_values().collect();
-        gone.sort_by(|one, other| one.id.cmp(&other.id));
-        for task in &mut gone {
+        for task in known.values_mut() {
             if task.state != TaskState::Removed {
                 task.gone_as = Some(task.state);
             }
             task.state = TaskState::Removed;
         }
-        self.tasks.extend(gone);
+        self.gone = known;
         self.graph.clone_from(&shape.hash);
         self.shape = shape;
     }
@@ -195,6 +196,8 @@ impl RunHistory {
 
     /// A process takes the run at this time: attempts that were running are lost.
     pub(crate) fn lose(&mut self, at: Timestamp) {
+        self.running = OnceLock::new();
+        steps::count(self.tasks.len());
         let lost_by = self.sessions.last().map(|session| session.worker.clone());
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Running) {
             let worker = lost_by.clone().unwrap_or_default();

@@ -5,7 +5,8 @@
 //! - `writer`: the thread that stores entries, and its protocol. `run_log`: where the entries of a
 //!   run wait for it.
 //! - `run_history`: what is known of a run. `history`: folds the entries of a run into it.
-//!   `elements`: numbers of mapped tasks. `values`: reads stored values.
+//!   `elements`: numbers of mapped tasks, expanded from the graph as `drawn`. `id_index`: finds tasks
+//!   by id. `values`: reads stored values.
 //! - `adopted`: a run that this process has claimed, and the protocol of claiming. On it work
 //!   `edit` (clear, mark, cancel), `send_event` and `resume`. `resume_state`: what of a
 //!   history applies to the present graph. `task_filter`: selects tasks. `enqueue`: creates runs
@@ -16,11 +17,12 @@
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs.
-//! - `manual_journal`: a journal for simulated runs.
+//! - `manual_journal`: a journal for simulated runs. `steps`: counts steps in tests.
 
 mod adopted;
 mod archive;
 mod deliveries;
+mod drawn;
 mod edit;
 mod elements;
 mod enqueue;
@@ -31,6 +33,7 @@ mod fuzz;
 mod graph;
 mod history;
 mod history_view;
+mod id_index;
 #[allow(clippy::module_inception, reason = "the type is the public API of the module")]
 mod journal;
 #[cfg(feature = "testing")]
@@ -45,6 +48,7 @@ mod run_log;
 mod scopes;
 mod segment;
 mod send_event;
+mod steps;
 mod task_filter;
 mod task_history;
 #[cfg(test)]

@@ -87,7 +87,7 @@ impl Journal {
                 callbacks.observe(history, at, entry);
             }
         };
-        follower.read(each, None).await?;
+        follower.read(each, false).await?;
         let mut history = follower.into_history();
         let tried = self.inner.store.deliveries(&history.info.run_id).await?;
         history.deliveries = tried.into_iter().map(super::Delivery::from).collect();

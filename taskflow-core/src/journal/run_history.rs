@@ -1,12 +1,13 @@
 //! What is known of a stored run. [`history`](super::history) builds it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
 use super::elements::Numbers;
 use super::graph::Graph;
+use super::steps;
 use super::task_history::TaskHistory;
 use crate::base::Timestamp;
 use crate::run::{EventPayload, RunInfo, RunState, TaskIndex, TaskState};
@@ -64,6 +65,12 @@ pub struct RunHistory {
     pub(crate) shape: Arc<Graph>,
     #[serde(skip)]
     pub(super) numbers: Numbers,
+    /// Tasks that the graph no longer has, by id, while entries are folded.
+    #[serde(skip)]
+    pub(super) gone: HashMap<String, TaskHistory>,
+    /// How many tasks are running, once somebody has asked.
+    #[serde(skip)]
+    pub(super) running: OnceLock<usize>,
     #[serde(skip)]
     pub(crate) segments: u32,
     #[serde(skip)]
@@ -157,6 +164,8 @@ impl RunHistory {
             halts_as: RunState::Cancelled,
             shape,
             numbers,
+            gone: HashMap::new(),
+            running: OnceLock::new(),
             segments: 0,
             row,
             ends: 0,
@@ -166,7 +175,7 @@ impl RunHistory {
 
     /// The task with this id.
     pub fn task(&self, id: &str) -> Option<&TaskHistory> {
-        self.tasks.iter().find(|task| task.id == id)
+        self.find(id).map(|place| &self.tasks[place])
     }
 
     /// How many tasks are in which state, in the order of the states' names.
@@ -176,6 +185,14 @@ impl RunHistory {
         let mut counts: Vec<_> = counts.into_iter().collect();
         counts.sort_by_key(|&(state, _)| state.name());
         counts
+    }
+
+    /// How many tasks are running.
+    pub(super) fn running(&self) -> usize {
+        *self.running.get_or_init(|| {
+            steps::count(self.tasks.len());
+            self.tasks.iter().filter(|task| task.state == TaskState::Running).count()
+        })
     }
 
     /// When its first session began.
