@@ -238,22 +238,10 @@ impl Graph {
         below
     }
 
-    /// The mapping that contains a node.
-    pub(crate) fn mapping_of(&self, node: u32) -> Option<u32> {
-        let found = self.mappings.iter().position(|mapping| mapping.nodes.binary_search(&node).is_ok())?;
-        u32::try_from(found).ok()
-    }
-
     /// Whether a mapping is `outer` or nested in it. The top level contains all.
     pub(crate) fn is_within(&self, inner: Option<u32>, outer: Option<u32>) -> bool {
         let parent = |&mapping: &u32| self.mappings[mapping as usize].parent;
         outer.is_none_or(|outer| std::iter::successors(inner, parent).any(|mapping| mapping == outer))
-    }
-
-    /// How deep a node is nested in mappings.
-    pub(crate) fn depth(&self, node: u32) -> usize {
-        let parent = |&mapping: &u32| self.mappings[mapping as usize].parent;
-        std::iter::successors(self.mapping_of(node), parent).count()
     }
 
     pub(crate) fn kind(&self, node: u32) -> &GraphKind {

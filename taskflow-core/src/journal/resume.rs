@@ -44,7 +44,7 @@ impl Journal {
     pub async fn resume(&self, run: &str) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;
-        self.adopt_row(&row).await?.resume_plan(&plan, Timestamp::now()).await
+        self.adopt_row(&row, Some(&plan)).await?.resume_plan(&plan, Timestamp::now()).await
     }
 
     /// As [`Journal::resume`], with a graph that the program does not list: one of [`Dag::build`].
@@ -63,7 +63,8 @@ impl Journal {
         plan: &Arc<Plan>,
         at: Timestamp,
     ) -> Result<RunRequest<T>, JournalError> {
-        self.adopt(run).await?.resume_plan(plan, at).await
+        let row = self.row(run).await?;
+        self.adopt_row(&row, Some(plan)).await?.resume_plan(plan, at).await
     }
 }
 
@@ -77,7 +78,7 @@ impl AdoptedRun {
     /// As [`Journal::resume_plan`].
     pub(super) async fn resume_plan<T>(self, plan: &Arc<Plan>, at: Timestamp) -> Result<RunRequest<T>, JournalError> {
         let (number, token) = (self.number(), self.token());
-        let AdoptedRun { journal, mut history, guard } = self;
+        let AdoptedRun { journal, mut history, guard, callbacks } = self;
         let run = history.info.run_id.clone();
         let stored_as = history.row.state;
         if stored_as.is_terminal() {
@@ -98,7 +99,10 @@ impl AdoptedRun {
         let params = params::restore(&stored, plan.params(), &history.info).map_err(changed)?;
         let values = journal.values_of(&history, &known, &known.wanted()).await?;
         let notes = journal.notes_of(&history).await?;
-        let pending = journal.pending(history.row.clone(), plan).await?;
+        let pending = match callbacks {
+            Some(callbacks) if callbacks.is_of(plan) => callbacks.pending(&history),
+            _ => journal.pending(history.row.clone(), plan).await?,
+        };
         let selection = known.selection();
         let restored = known.restore(values, notes);
         let counts = restored.tasks.iter().filter_map(|task| Some((ended(&task.state)?, 1)));

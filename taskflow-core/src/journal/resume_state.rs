@@ -7,7 +7,7 @@ use super::history::RunHistory;
 use super::task_history::{AttemptHistory, TaskHistory};
 use crate::base::index::{IndexVec, indices};
 use crate::base::{Failure, Timestamp};
-use crate::dag::{ArgPlan, Layout, MappingIndex, NodeIndex, Plan, Selection, Source};
+use crate::dag::{ArgPlan, Layout, MappingIndex, NodeIndex, Plan, Selection, Source, node_id_of};
 use crate::run::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask, TaskIndex, TaskState};
 use crate::value::AnyValue;
 
@@ -43,9 +43,11 @@ impl<'a> ResumeState<'a> {
         let mut lists: Vec<&TaskHistory> = lists.filter(|task| task.state == TaskState::Success).collect();
         lists.sort_by_key(|task| task.order);
         let mut expansions = Vec::new();
+        let nodes = if lists.is_empty() { HashMap::new() } else { plan.by_id() };
         for list in lists {
             // A list inside a list that is gone is gone, too.
-            let Some((expand, count)) = layout.find(&list.id).zip(list.length) else { continue };
+            let expand = nodes.get(node_id_of(&list.id)).and_then(|&node| layout.find_of(node, &list.id));
+            let Some((expand, count)) = expand.zip(list.length) else { continue };
             if layout.expand(expand, count).is_some() {
                 expansions.push((expand, count));
             }

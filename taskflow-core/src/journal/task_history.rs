@@ -213,6 +213,10 @@ impl TaskHistory {
             None => {
                 self.links.clear();
                 self.pushed.clear();
+                // Most tasks have one attempt, and there can be a million of them.
+                if self.attempts.is_empty() {
+                    self.attempts.reserve_exact(1);
+                }
                 self.attempts.push(AttemptHistory {
                     number,
                     started: at,
