@@ -48,6 +48,42 @@ fn a_command_gives_its_last_line_and_all_of_stdout_if_asked() {
     assert_eq!(captured.stdout.as_deref(), Some("one\ntwo\n"));
 }
 
+/// `echo 41; echo 'note: 42'`, and other lines that look like parts of a backtrace.
+#[test]
+fn the_last_line_of_stdout_counts_whatever_it_looks_like() {
+    for last in ["note: 42", "   7: seven", "  at 10:00", "stack backtrace:"] {
+        assert_eq!(output(&Command::script("echo 41; echo \"$1\"").arg(last)).last_line, last);
+    }
+}
+
+/// A progress bar: `\r` returns to the beginning of the line, and what follows replaces it.
+#[test]
+fn a_carriage_return_starts_a_line_that_replaces_the_one_before() {
+    let last = |text: &str| output(&Command::new("printf").arg(text)).last_line;
+    assert_eq!(last(r"10%%\r50%%\r100%%\nrows: 7\n"), "rows: 7");
+    assert_eq!(last(r"10%%\r50%%\r100%%\n"), "100%");
+    assert_eq!(last(r"10%%\r50%%\r"), "50%");
+    assert_eq!(last(r"one\r\ntwo\r\n"), "two");
+}
+
+/// 16 KiB and more without a line feed, and a result after it.
+#[test]
+fn a_line_may_be_long() {
+    assert_eq!(output(&Command::script(r"printf '.%.0s' {1..20000}; printf '\rrows: 7\n'")).last_line, "rows: 7");
+    assert_eq!(output(&Command::script("printf '.%.0s' {1..20000}; echo end")).last_line.len(), 20_003);
+}
+
+/// `setsid sleep 30 &` leaves the group of the command and keeps its stdout open.
+#[test]
+fn what_was_captured_is_kept_when_another_process_holds_the_pipe() {
+    // It has left the group when it is `sleep`.
+    let script = "setsid sleep 30 & until grep -q sleep /proc/$!/comm; do :; done; echo answer; echo aside >&2";
+    let captured = output(&Command::script(script).capture());
+    assert_eq!((captured.stdout.as_deref(), &*captured.last_line), (Some("answer\n"), "answer"));
+    let failed = failure(Command::script(format!("{script}; exit 3")));
+    assert_eq!(chain(&failed).0[1], "aside");
+}
+
 #[test]
 fn values_of_tasks_are_arguments_and_environment_and_order_the_command_after_them() {
     let dag = Dag::build("values", || {

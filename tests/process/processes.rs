@@ -269,6 +269,35 @@ fn what_a_command_writes_is_in_its_log_line_by_line() {
     assert!(matches!(of("stderr")[..], [line] if line.starts_with("and ")), "{messages:?}");
 }
 
+/// `setsid sleep 30 &`: the log names the process that keeps stdout open.
+#[test]
+fn a_process_that_holds_the_output_of_a_command_is_named_in_its_log() {
+    let home = Home::new();
+    // It has left the group when it is `sleep`.
+    let script = "setsid sleep 30 & until grep -q sleep /proc/$!/comm; do :; done; echo $!; echo answer";
+    let output = home.call(&["run", "shell", "--script", script]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), "answer\n"), "{output:?}");
+    let messages = home.messages("shell");
+    let sleeper = &messages.iter().find(|(_, of, _)| of == "stdout").expect("it has printed a number").2;
+    let held = format!(
+        "stdout and stderr of the command were still open 5.0 s after its end, held by process {sleeper} (`sleep 30`), \
+         which has left the process group; what it writes from now on is lost"
+    );
+    let line = ("WARN".to_owned(), "taskflow".to_owned(), held);
+    assert!(messages.contains(&line), "{messages:?}");
+}
+
+#[test]
+fn a_progress_bar_is_one_line_of_the_log() {
+    let home = Home::new();
+    let script = r"for n in {1..100}; do printf '%d of 100\r' $n; done; printf '\n'; printf '.%.0s' {1..40000}; echo";
+    assert_eq!(home.call(&["run", "shell", "--script", script]).code, Some(0));
+    let messages = home.messages("shell");
+    let lines: Vec<&str> = messages.iter().map(|(_, _, message)| message.as_str()).collect();
+    let dots = |count: usize| ".".repeat(count);
+    assert_eq!(lines, ["100 of 100", &dots(16_384), &dots(16_384), &dots(40_000 - 2 * 16_384)]);
+}
+
 #[test]
 fn a_main_that_comes_too_late_is_told_so() {
     let home = Home::new();

@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::super::group::Lifeline;
+use super::super::holders;
 use super::super::lines::{Following, Stream, StreamTail, follow};
 use super::super::spawner::{self, Pipes, Started};
 use super::spec::{Spec, Text};
@@ -61,8 +62,10 @@ impl Spec {
             let _ = timeout(LEAVING, group.ended()).await;
         }
         let status = group.finish().map_err(lost)?;
-        let both = async { (rest_of(&mut stdout).await, rest_of(&mut stderr).await) };
-        let (out, err) = timeout(LEAVING, both).await.unwrap_or_default();
+        let (mut out, mut err) = tokio::join!(rest_of(&mut stdout), rest_of(&mut stderr));
+        let open = [("stdout", out.held.take()), ("stderr", err.held.take())];
+        let open = open.into_iter().filter_map(|(name, pipe)| Some((name, pipe?))).collect();
+        holders::report(open, LEAVING).await;
         if cancelled {
             return Err(CommandError::new(format!("`{self}` was terminated because the attempt was cancelled")));
         }
@@ -86,7 +89,7 @@ impl Spec {
     fn judge(
         &self,
         status: ExitStatus,
-        mut out: StreamTail,
+        out: StreamTail,
         err: StreamTail,
         context: &TaskContext,
     ) -> Result<CommandOutput, CommandError> {
@@ -119,13 +122,13 @@ impl Spec {
             )));
         }
         let stdout = self.capture.map(|_| String::from_utf8_lossy(&out.all).into_owned());
-        Ok(CommandOutput { last_line: out.last.pop_back().unwrap_or_default(), stdout })
+        Ok(CommandOutput { last_line: out.last_line, stdout })
     }
 }
 
 async fn rest_of(following: &mut Option<Following>) -> StreamTail {
     match following {
-        Some(following) => following.finish().await,
+        Some(following) => following.finish(LEAVING).await,
         None => StreamTail::default(),
     }
 }
