@@ -204,6 +204,45 @@ fn retries_and_time_limits_hold_for_commands() {
     assert!(matches!(&*report.task("it").expect("it is in the graph").failure().unwrap(), Failure::TimedOut { .. }));
 }
 
+taskflow::pool!("licence", slots = 1);
+
+/// A command that ignores SIGTERM, with a time limit, a retry, and a pool of one slot.
+#[test]
+fn the_next_attempt_starts_and_the_slot_is_free_when_the_processes_of_the_last_one_are_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let mark = directory.path().join("mark").to_str().unwrap().to_owned();
+    // It fails if the process that has written its number before is alive.
+    let alone = r#"! kill -0 "$(cat "$MARK" 2>/dev/null)" 2>/dev/null || touch "$MARK.two"; echo $$ > "$MARK""#;
+    let dag = Dag::build("stubborn", || {
+        let stubborn = Command::script(format!("trap '' TERM; {alone}; while :; do sleep 0.1; done"));
+        let limit = std::time::Duration::from_millis(300);
+        let first = command("first", stubborn.env("MARK", &mark)).pool("licence").priority(9);
+        first.retries(1).retry_delay(std::time::Duration::ZERO).timeout(limit);
+        command("second", Command::script(alone).env("MARK", &mark)).pool("licence")
+    })
+    .unwrap();
+    let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");
+    assert_eq!(common::states(&report), "first=failed second=success");
+    assert_eq!(report.task("first").unwrap().attempt_count(), 2);
+    assert!(!directory.path().join("mark.two").exists());
+}
+
+/// A command that needs a moment after SIGTERM, in a run that has nothing else to do.
+#[test]
+fn a_command_has_its_grace_time_when_its_time_limit_ends_the_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let left = directory.path().join("left");
+    let dag = Dag::build("polite", || {
+        let script = "trap 'sleep 0.5; touch \"$LEFT\"; exit 1' TERM; while :; do sleep 0.01 || :; done";
+        let polite = Command::script(script).env("LEFT", left.to_str().unwrap());
+        command("it", polite).timeout(std::time::Duration::from_millis(200))
+    })
+    .unwrap();
+    let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");
+    assert!(matches!(&*report.task("it").unwrap().failure().unwrap(), Failure::TimedOut { .. }));
+    assert!(left.exists());
+}
+
 #[test]
 fn commands_of_one_id_are_a_mistake_of_the_graph() {
     let mistakes = Dag::build("twice", || {

@@ -43,6 +43,7 @@ impl EngineState {
                     if let [Command::Settled(settled), Command::Ready(next)] = commands[..]
                         && self.reclaimed.is_empty()
                         && !run.holds()
+                        && run.lingering.is_empty()
                         && self.dispatcher.hand_over(key, run.machine.layout(), task, next)
                         && let Some(Some(slot)) = self.slots.get_mut(me)
                     {
@@ -88,31 +89,30 @@ impl EngineState {
             match command {
                 Command::Ready(task) if run.holds() => run.held.ready.push_back((run.held.recorded, task)),
                 Command::Ready(task) => {
+                    if run.lingering.holds(task) {
+                        continue;
+                    }
                     self.dispatcher.push(key, run.machine.layout(), task, next);
                     next = false;
                 }
                 Command::Settled(task) => run.settled(task, &mut effects.unused),
                 Command::Forget(task) => effects.unused.extend(run.values.forget(task)),
-                Command::Abandon(task) => {
-                    if let Some(control) = run.attempts.remove(&task) {
-                        effects.cancels.push((control, true));
-                    }
-                    let shared = Arc::clone(&run.shared);
-                    self.dispatcher.release(key, run.machine.layout(), task);
-                    self.lose_worker(&shared, task);
-                }
+                Command::Abandon(task) => self.abandon(key, task, effects),
                 Command::Halt => {
                     if run.machine.ends_as() != Some(RunState::Interrupted) {
                         effects.halted.push(Arc::clone(&run.shared));
                     }
                     run.held.ready.clear();
+                    run.lingering.forget_ready();
                     self.dispatcher.clear(key);
                     halted = true;
                 }
-                Command::Ended(_) if run.shared.recorder.is_some() && !run.held.given_up => {
-                    run.held.end = Some(run.held.recorded);
+                Command::Ended(_) => {
+                    run.held.end = Some(if run.shared.recorder.is_some() { run.held.recorded } else { 0 });
+                    if run.is_over() {
+                        self.end(key, effects);
+                    }
                 }
-                Command::Ended(_) => self.end(key, effects),
             }
         }
         self.commands = commands;
@@ -121,7 +121,7 @@ impl EngineState {
         }
     }
 
-    fn end(&mut self, key: RunKey, effects: &mut Effects) {
+    pub(super) fn end(&mut self, key: RunKey, effects: &mut Effects) {
         self.dispatcher.remove_run(key);
         effects.over.extend(self.runs[key.0 as usize].take());
     }
@@ -136,10 +136,13 @@ impl EngineState {
             && waits_for <= entry
         {
             run.held.ready.pop_front();
-            self.dispatcher.push(key, run.machine.layout(), task, false);
+            if !run.lingering.holds(task) {
+                self.dispatcher.push(key, run.machine.layout(), task, false);
+            }
         }
         run.send_stored(entry);
-        if run.held.end.is_some_and(|end| end <= entry) {
+        run.held.stored = run.held.stored.max(entry);
+        if run.is_over() {
             self.end(key, effects);
         }
     }
@@ -153,7 +156,10 @@ impl EngineState {
         run.held.task_states.clear();
         run.machine.interrupt(reason);
         if run.held.end.is_some() {
-            return self.end(key, effects);
+            if run.is_over() {
+                self.end(key, effects);
+            }
+            return;
         }
         let now = of.clock.now();
         let (reason, state) = (reason.to_owned(), RunState::Interrupted);
@@ -202,7 +208,7 @@ impl EngineState {
     }
 
     /// A worker thread inside this task counts as lost until it returns.
-    fn lose_worker(&mut self, of: &Arc<RunShared>, task: TaskIndex) {
+    pub(super) fn lose_worker(&mut self, of: &Arc<RunShared>, task: TaskIndex) {
         for slot in self.slots.iter_mut().flatten().filter(|slot| slot.works_for(of)) {
             let current = slot.single.or_else(|| lock(&slot.share).current.map(|(task, _)| task));
             if current == Some(task) && !slot.lost {

@@ -22,8 +22,10 @@ const LEAVING: Duration = Duration::from_secs(5);
 
 impl Spec {
     pub(super) async fn run(&self, context: &TaskContext) -> Result<CommandOutput, CommandError> {
+        let over = || CommandError::new(format!("`{self}` is not started because the attempt is over"));
+        let hold = context.hold().ok_or_else(over)?;
         let Started { mut group, child } =
-            spawner::spawn(self.command(), Lifeline::Guard(None)).await.map_err(|error| {
+            spawner::spawn(self.command(), Lifeline::Guard(None), Some(hold)).await.map_err(|error| {
                 let place = self.cwd.as_ref().map(|cwd| format!(" in {}", cwd.display())).unwrap_or_default();
                 let message = format!("`{self}` cannot be started{place}: {error}");
                 if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) {

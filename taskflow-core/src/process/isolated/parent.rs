@@ -114,6 +114,7 @@ impl Attempt {
     }
 
     async fn start(&self) -> io::Result<(Group, UnixStream, [Option<Following>; 2])> {
+        let hold = self.control.hold().ok_or_else(|| io::Error::other("the attempt is over"))?;
         let (ours, theirs) = StdStream::pair()?;
         let own = std::env::current_exe()?;
         // The file may have been replaced since: this is the program that is running.
@@ -121,7 +122,7 @@ impl Attempt {
         let mut command = Command::new(program);
         command.arg0(own).arg(MODE).stdin(Stdio::from(OwnedFd::from(theirs)));
         let lifeline = Lifeline::Socket(ours.try_clone()?.into());
-        let Started { group, child } = spawner::spawn(command, lifeline).await?;
+        let Started { group, child } = spawner::spawn(command, lifeline, Some(hold)).await?;
         ours.set_nonblocking(true)?;
         let socket = UnixStream::from_std(ours)?;
         let streams = [

@@ -82,8 +82,10 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
     if let Some(directory) = &spec.cwd {
         command.current_dir(directory);
     }
+    let hold = context.hold().ok_or_else(|| lost(&program, &io::Error::other("the attempt is over")))?;
+    let lifeline = Lifeline::Guard(Some(file.to_path_buf()));
     let Started { group, child } =
-        spawn(command, Lifeline::Guard(Some(file.to_path_buf()))).await.map_err(|error| lost(&program, &error))?;
+        spawn(command, lifeline, Some(hold)).await.map_err(|error| lost(&program, &error))?;
     let mut job = Running::new(spec, group, child, file, script.as_ref().map(|script| script.steps.clone()))
         .map_err(|error| lost(&program, &error))?;
     let ending = job.watch(&place, context).await.map_err(|error| lost(&program, &error))?;

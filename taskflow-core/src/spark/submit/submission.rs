@@ -63,7 +63,7 @@ fn run_program(job: &Job, place: &Place, program: &Program, settings: &Settings)
     let limit = job.spec.submit_timeout.unwrap_or(super::follow::SUBMIT);
     let ended = tokio::runtime::Handle::current().block_on(async {
         let Started { group, child: Pipes { stdout, stderr, .. } } =
-            spawn(command, Lifeline::Guard(Some(file.to_path_buf()))).await?;
+            spawn(command, Lifeline::Guard(Some(file.to_path_buf())), None).await?;
         let tail = Arc::<Mutex<OutputTail>>::default();
         let collect = |tail: &Arc<Mutex<OutputTail>>| {
             let (tail, mut forwarder) = (Arc::clone(tail), LogForwarder::default());
