@@ -177,7 +177,7 @@ fn what_an_isolated_task_says_is_in_its_log() {
 }
 
 #[test]
-fn cancelling_asks_the_process_to_end_and_leaves_nothing_behind() {
+fn draining_asks_the_process_to_end_and_leaves_nothing_behind_but_a_run_to_resume() {
     let home = Home::new();
     let go = home.file("go");
     let (child, pids) = home.start(&["run", "waits", "--go", &go, "--output", "json"]);
@@ -185,8 +185,13 @@ fn cancelling_asks_the_process_to_end_and_leaves_nothing_behind() {
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output: ProgramOutput = child.wait_with_output().unwrap().into();
     assert_eq!(output.code, Some(143), "{output:?}");
-    assert_eq!(output.json()["tasks"][0]["state"], "cancelled");
+    let document = output.json();
+    assert_eq!((&document["state"], &document["tasks"][0]["state"]), (&json!("interrupted"), &json!("scheduled")));
     all_die(&pids);
+
+    std::fs::write(&go, "").unwrap();
+    let resumed = home.json(&["resume", "last"]);
+    assert_eq!((&resumed["state"], &resumed["result"]), (&json!("success"), &json!(3)), "{resumed}");
 }
 
 #[test]
@@ -195,7 +200,7 @@ fn a_task_that_cannot_hear_is_ended_all_the_same() {
     let (child, pids) = home.start(&["run", "ignores", "--output", "json"]);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output: ProgramOutput = child.wait_with_output().unwrap().into();
-    assert_eq!(output.json()["tasks"][0]["state"], "cancelled", "{output:?}");
+    assert_eq!(output.json()["tasks"][0]["state"], "scheduled", "{output:?}");
     all_die(&pids);
 }
 
@@ -247,12 +252,12 @@ fn no_process_of_a_command_outlives_a_killed_run() {
 }
 
 #[test]
-fn a_cancelled_command_leaves_nothing_behind() {
+fn a_drained_command_leaves_nothing_behind() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "script_waits", "--output", "json"]);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output: ProgramOutput = child.wait_with_output().unwrap().into();
-    assert_eq!(output.json()["tasks"][0]["state"], "cancelled", "{output:?}");
+    assert_eq!(output.json()["tasks"][0]["state"], "scheduled", "{output:?}");
     all_die(&pids);
 }
 

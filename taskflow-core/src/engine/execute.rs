@@ -87,6 +87,7 @@ impl EngineState {
         for command in commands.drain(..) {
             let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { break };
             match command {
+                Command::Ready(_) if run.machine.drains() => {}
                 Command::Ready(task) if run.holds() => run.held.ready.push_back((run.held.recorded, task)),
                 Command::Ready(task) => {
                     if run.lingering.holds(task) {
@@ -99,7 +100,8 @@ impl EngineState {
                 Command::Forget(task) => effects.unused.extend(run.values.forget(task)),
                 Command::Abandon(task) => self.abandon(key, task, effects),
                 Command::Halt => {
-                    if run.machine.ends_as() != Some(RunState::Interrupted) {
+                    let continues = run.machine.drains() || run.machine.ends_as() == Some(RunState::Interrupted);
+                    if !continues {
                         effects.halted.push(Arc::clone(&run.shared));
                     }
                     run.held.ready.clear();
@@ -173,9 +175,14 @@ impl EngineState {
         let mut ended: Vec<(TaskIndex, u32)> = Vec::new();
         let first_refused = effects.refused.len();
         let spared = run.machine.spared();
+        let drains = run.machine.drains();
         for (&task, control) in run.attempts.iter().filter(|&(task, _)| !spared.contains(task)) {
             let node = run.machine.layout().node(task);
             let def = shared.plan.def(node);
+            // A drained run asks those that can stop in order; the others have the grace time.
+            if drains && (!def.takes_context || shared.plan.is_teardown(node)) {
+                continue;
+            }
             // An async task without a context is not notified: it is dropped at its next await.
             let isolated = def.isolation.is_some() && !shared.in_process;
             let elsewhere = isolated || shared.executor(node).is_some();
