@@ -23,6 +23,8 @@ pub(super) enum Exit {
     Interrupted,
     /// Ended by SIGTERM: 128 + 15.
     Terminated,
+    /// Ended by SIGHUP: 128 + 1.
+    HungUp,
 }
 
 impl Exit {
@@ -33,6 +35,7 @@ impl Exit {
             Exit::Usage => 2,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
+            Exit::HungUp => 129,
         }
     }
 }

@@ -27,6 +27,7 @@ mod execute;
 mod handle;
 mod held;
 mod launch;
+mod lingering;
 mod live_host;
 mod live_run;
 mod notes;

@@ -33,6 +33,7 @@ impl Core {
                 self.halt(graph, reason, RunState::Cancelled, Transition::Cancel, now, commands);
             }
             Input::Event { key, value, by, reason } => self.receive_event(key, (value, by, reason), now, commands),
+            Input::Drain { reason } => self.drain(reason, now, commands),
             Input::Halt { reason, state } => self.halt(graph, reason, state, Transition::Cancel, now, commands),
         }
         self.propagate(graph, now, commands);
@@ -49,6 +50,8 @@ impl Core {
         self.judge_groups(graph, now, commands);
         if self.open == 0 && self.state == RunState::Running && !self.is_tried_again(graph, now) {
             self.end(now, commands);
+        } else if self.is_drained() {
+            self.end_drained(now, commands);
         }
     }
 
@@ -166,6 +169,7 @@ impl Core {
                     let reason = format!("the run took longer than its timeout of {limit:?}");
                     self.halt(graph, reason, RunState::Failed, Transition::Cancel, now, commands);
                 }
+                Timer::Grace if self.draining.is_some() => self.cut_off(now, commands),
                 Timer::Grace => {
                     let reason = self.halted.as_ref().map(|halted| halted.reason.clone()).unwrap_or_default();
                     for task in self.tasks.indices() {
