@@ -400,6 +400,57 @@ fn tasks_get_the_configuration_of_their_engine() {
     assert_eq!(threshold::call(&context).unwrap(), 3);
 }
 
+#[task(connections = ["dwh"], secrets = ["key"])]
+fn export(ctx: &TaskContext, rows: usize) -> Result<usize> {
+    ctx.secret("key")?;
+    ctx.connection("dwh")?;
+    Ok(rows)
+}
+
+#[task]
+fn three() -> Vec<usize> {
+    COUNTED.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    vec![1, 2, 3]
+}
+
+static COUNTED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+/// Exports the elements of a list.
+#[dag]
+fn exports() -> Vec<usize> {
+    three().each(|rows| export(rows)).collect()
+}
+
+/// `#[task(connections = ["dwh"], secrets = ["key"])]`, without the one and with an empty file for
+/// the other.
+#[test]
+fn what_tasks_declare_is_checked_before_anything_runs() {
+    let empty = Config::builder().connection("dw", "postgres://db").build().unwrap();
+    let error = exports::run().engine(&engine(&empty)).wait().unwrap_err();
+    assert_eq!(error.kind(), taskflow::ErrorKind::NotFound);
+    let lines: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
+    let [connection, secret] = &lines[..] else { panic!("{lines:?}") };
+    assert!(
+        connection.starts_with("task `export`: there is no connection `dwh` (did you mean `dw`?); define it in "),
+        "{connection}"
+    );
+    assert!(secret.starts_with("task `export`: there is no secret `key`; define it in "), "{secret}");
+
+    let nowhere = [("TASKFLOW_SECRET_KEY_FILE", "/nowhere/key"), ("TASKFLOW_CONN_DWH", "postgres://db")];
+    let unreadable = Config::builder().environment(nowhere).build().unwrap();
+    let error = exports::run().engine(&engine(&unreadable)).wait().unwrap_err().to_string();
+    assert!(error.starts_with("task `export`: the secret `key` ") && error.contains("/nowhere/key"), "{error}");
+    assert_eq!(COUNTED.load(std::sync::atomic::Ordering::SeqCst), 0, "nothing ran");
+
+    let whole = Config::builder().secret("key", "open sesame").connection("dwh", "postgres://db").build().unwrap();
+    assert_eq!(live(exports::run().engine(&engine(&whole))).result(), Some(&vec![1, 2, 3]));
+    // What does not run is not checked.
+    let part = exports::run().engine(&engine(&empty));
+    let plan = exports::def().plan().unwrap();
+    let selected = part.select(taskflow::Selection::only(&plan, "three").unwrap());
+    assert!(live(selected).is_success());
+}
+
 #[task]
 fn careless(ctx: &TaskContext, how: &str) -> Result<String> {
     let secret = ctx.secret("key")?;
