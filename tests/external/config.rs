@@ -262,6 +262,61 @@ fn no_form_of_a_connection_shows_its_secrets() {
     assert_eq!(taskflow::log::redact("[wolf-33][bear-44][yes]"), "[***][***][yes]");
 }
 
+#[test]
+fn an_ipv6_address_keeps_its_zone() {
+    for uri in ["postgres://[fe80::1%25eth0]:5432/db", "postgres://[::1]/db", "postgres://[fe80::1%25eth0]"] {
+        let connection = connection(uri);
+        assert_eq!(connection.uri().expose(), uri);
+        assert_eq!(connection.to_string(), uri);
+    }
+    assert_eq!(connection("postgres://[fe80::1%25eth0]").host(), Some("fe80::1%eth0"));
+    assert_eq!(connection("postgres://[fe80::1%eth0]").uri().expose(), "postgres://[fe80::1%25eth0]");
+}
+
+/// A task that fails with each of these texts.
+#[task]
+fn says(text: &str) -> Result<u32> {
+    Err(text.to_owned())?
+}
+
+/// The text of `TASKFLOW_CONN_W=postgres://etl:p!ss%40w0rd...@h/db` as it was given, and the usual
+/// encodings of its password and of a secret, in the errors of tasks.
+#[test]
+fn no_usual_encoding_of_a_secret_is_shown() {
+    let given = "postgres://etl:p!ss%40w0rd%2f7+x@db.example.com/sales";
+    let (password, key) = ("p!ss@w0rd/7+x", "wolf \"pack\" é&33");
+    let environment = [("TASKFLOW_CONN_W", given), ("TASKFLOW_SECRET_K", key)];
+    let config = Config::builder().environment(environment).build().unwrap();
+    config.connection("w").unwrap();
+    config.secret("k").unwrap();
+    let json = |text: &str| serde_json::to_string(text).unwrap();
+    let texts = [
+        given.to_owned(),
+        "p%21ss%40w0rd%2F7%2Bx".to_owned(),
+        "p%21ss%40w0rd%2f7%2bx".to_owned(),
+        json(&json(password)),
+        json(&json(&json(key))),
+        format!("{:?}", json(key)),
+        "q=wolf+%22pack%22+%C3%A9%2633&n=1".to_owned(),
+        "q=wolf%20%22pack%22%20%c3%a9%2633&n=1".to_owned(),
+        // base64 of the password, of the key, and of `etl:` with the password.
+        "cCFzc0B3MHJkLzcreA==".to_owned(),
+        "d29sZiAicGFjayIgw6kmMzM".to_owned(),
+        "Basic ZXRsOnAhc3NAdzByZC83K3g=".to_owned(),
+    ];
+    for text in texts {
+        let dag = Dag::build("leak", || says(text.clone())).unwrap();
+        let told = failure_of(&live(dag.run().engine(&engine(&config))), "says");
+        assert!(told.contains("***"), "{text}: {told}");
+        for part in ["ss", "w0rd", "wolf", "pack", "33", "cCFz", "d29s", "ZXRs"] {
+            assert!(!told.contains(part), "{text}: {told} shows {part}");
+        }
+    }
+    let dag = Dag::build("leak", || says(format!("at {given}"))).unwrap();
+    let told = failure_of(&live(dag.run().engine(&engine(&config))), "says");
+    assert_eq!(told, "at postgres://etl:***@db.example.com/sales");
+}
+
 fn part() -> impl Strategy<Value = String> {
     r"[a-zA-Z0-9@:/?#%&=+ é\[\]~_.-]{1,12}"
 }
