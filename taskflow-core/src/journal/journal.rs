@@ -116,7 +116,8 @@ impl JournalBuilder {
             let reason = format!("the directory cannot be created: {error}");
             crate::store::StoreError::Open { place: home.display().to_string(), reason }
         };
-        std::fs::create_dir_all(home).map_err(failed)?;
+        crate::base::private::create_dir_all(home).map_err(failed)?;
+        close_to_others(home);
         let store = crate::store::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
         self.over(Arc::new(store), Some(home))
     }
@@ -130,6 +131,7 @@ impl JournalBuilder {
     #[cfg(feature = "sqlite")]
     pub async fn open_existing(self, home: impl AsRef<Path>) -> Result<Option<Journal>, JournalError> {
         let home = home.as_ref();
+        close_to_others(home);
         let store = crate::store::SqliteStore::open_existing(&home.join("taskflow.db"), self.sync).await?;
         store.map(|store| self.over(Arc::new(store), Some(home))).transpose()
     }
@@ -293,6 +295,10 @@ impl Journal {
     pub(crate) async fn row(&self, word: &str) -> Result<RunRow, JournalError> {
         let store = &self.inner.store;
         let unknown = || JournalError::UnknownRun { run: word.to_owned() };
+        // Every id contains it.
+        if word.trim().is_empty() {
+            return Err(unknown());
+        }
         if word == "last" {
             let newest = RunFilter { limit: Some(1), ..RunFilter::default() };
             return store.runs(&newest).await?.into_iter().next().ok_or(JournalError::NoRuns);
@@ -406,5 +412,13 @@ impl RunSummary {
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("store", &self.inner.store).finish_non_exhaustive()
+    }
+}
+
+/// Takes away the permissions that other users have on a home.
+#[cfg(feature = "sqlite")]
+fn close_to_others(home: &Path) {
+    if let Some(changed) = super::permissions::tighten(home) {
+        tracing::warn!(target: "taskflow", "{changed}");
     }
 }

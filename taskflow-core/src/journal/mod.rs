@@ -16,6 +16,7 @@
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs.
+//! - `permissions`: closes a home to other users.
 //! - `manual_journal`: a journal for simulated runs.
 
 mod adopted;
@@ -36,6 +37,8 @@ mod journal;
 #[cfg(feature = "testing")]
 mod manual_journal;
 mod params;
+#[cfg(feature = "sqlite")]
+mod permissions;
 mod replay;
 mod resume;
 mod resume_state;
@@ -61,6 +64,8 @@ pub use history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};
 pub use journal::{Journal, JournalBuilder, RunSummary};
 #[cfg(feature = "testing")]
 pub(crate) use manual_journal::ManualJournal;
+#[cfg(feature = "sqlite")]
+pub(crate) use permissions::tighten;
 pub use replay::Replay;
 pub use send_event::EventDelivery;
 pub use task_filter::TaskFilter;

@@ -13,21 +13,22 @@ use super::error::CliError;
 use super::live::Ended;
 use super::terminal::{Paint, Terminal};
 use super::{format, grid};
+use crate::base::text::one_line;
 use crate::run::{RunState, TaskState};
 
 /// Prints the summary.
 pub(super) fn print_summary(output: &RunOutput, ended: &Ended, terminal: &Terminal) -> Result<(), CliError> {
     let report = &ended.report;
     if !output.quiet {
-        terminal.note(&table::table(report, terminal));
+        terminal.note_block(&table::table(report, terminal));
         terminal.note(&last_line(ended, terminal.paint_stderr()));
     }
     if report.state() == RunState::Failed {
         let failure = failure::report(output, ended, terminal.paint_stderr());
-        terminal.note(&if output.quiet { failure } else { format!("\n{failure}") });
+        terminal.note_block(&if output.quiet { failure } else { format!("\n{failure}") });
     }
     if report.state() == RunState::Interrupted {
-        terminal.note(&interruption(output, ended, terminal.paint_stderr()));
+        terminal.note_block(&interruption(output, ended, terminal.paint_stderr()));
     }
     let result = result(ended)?;
     if output.json {
@@ -60,7 +61,7 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
     let state = grid::painted(report.state(), paint);
     // The reason of an interruption has a line of its own.
     let reason = report.halt_reason().filter(|_| report.state() != RunState::Interrupted);
-    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let reason = reason.map(|reason| format!(" ({})", one_line(reason))).unwrap_or_default();
     let tasks = format::count(report.tasks().count(), "task");
     let more = ended.number.map(|number| paint.faint(&format!("; `status {number}` shows more"))).unwrap_or_default();
     format!(
@@ -73,7 +74,7 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
 /// Why a run was interrupted, and how to resume it.
 fn interruption(output: &RunOutput, ended: &Ended, paint: Paint) -> String {
     let reason = ended.report.halt_reason().unwrap_or("the run was interrupted");
-    let error = format!("{} {reason}", paint.bad("error:"));
+    let error = format!("{} {}", paint.bad("error:"), one_line(reason));
     match ended.number {
         Some(number) => {
             let command = failure::command(output, &["resume".to_owned(), number.to_string()]);
@@ -101,8 +102,8 @@ fn result(ended: &Ended) -> Result<Option<serde_json::Value>, CliError> {
 /// Prints a string without quotes, anything else as JSON.
 pub(super) fn print(value: serde_json::Value, terminal: &Terminal) -> io::Result<()> {
     match value {
-        serde_json::Value::String(text) if text.ends_with('\n') => terminal.print(&text),
-        serde_json::Value::String(text) => terminal.print(&(text + "\n")),
+        serde_json::Value::String(text) if text.ends_with('\n') => terminal.print_value(&text),
+        serde_json::Value::String(text) => terminal.print_value(&(text + "\n")),
         other => terminal.print_json(&format!("{other:#}\n")),
     }
 }
