@@ -358,3 +358,17 @@ fn isolation_is_part_of_the_graph() {
     let options = &shown["nodes"][0]["options"];
     assert_eq!((&options["isolation"], &options["memory"]), (&json!("process"), &json!("512.0 MiB")), "{shown}");
 }
+
+/// `env` as a command, in a program with `TASKFLOW_SECRET_*` and `TASKFLOW_CONN_*`.
+#[test]
+fn commands_inherit_secrets_only_if_they_are_asked_to() {
+    let home = Home::new();
+    let mut program = program("processes");
+    program.args(["run", "inherits", "-q"]).env("TASKFLOW_HOME", home.0.path().join("home"));
+    program.env("TASKFLOW_SECRET_KEY", "swordfish").env("TASKFLOW_SECRET_PIN_FILE", "/run/pin");
+    program.env("TASKFLOW_CONN_DB", "postgres://me:hunter-22@db");
+    let output = ProgramOutput::from(program.output().expect("a built program starts"));
+    // What the command itself sets stays.
+    let expected = "TASKFLOW_SECRET_SET / TASKFLOW_CONN_DB TASKFLOW_SECRET_KEY TASKFLOW_SECRET_PIN_FILE \n";
+    assert_eq!(output.stdout.replace("  ", " "), expected, "{output:?}");
+}

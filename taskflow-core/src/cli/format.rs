@@ -94,7 +94,6 @@ pub(super) fn some<T: AsRef<str>>(names: &[T], most: usize) -> String {
 }
 
 /// At most the first `most` characters.
-#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}..", text[..end].trim_end()),

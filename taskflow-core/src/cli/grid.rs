@@ -1,18 +1,44 @@
 //! Tables without frames: a header, a line, rows.
 
+use std::borrow::Cow;
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
 };
 
-use super::terminal::Paint;
+use super::terminal::{Paint, marked};
+use crate::base::text::one_line;
 use crate::run::{RunState, TaskState};
 
 const STYLE: TableStyle = NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
 
+/// A table whose cells are safe to show, whatever they contain.
+#[derive(Debug)]
+pub(super) struct Grid(Table);
+
+impl Grid {
+    /// Adds a row. Unsafe characters and line breaks in its cells are made visible.
+    pub(super) fn add_row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.0.add_row(cells.into_iter().map(|cell| {
+            let content = cell.content();
+            // A cell cannot be changed. Only states have a colour, and their names are ours.
+            match one_line(&content) {
+                Cow::Borrowed(_) => cell,
+                Cow::Owned(shown) => Cell::new(shown),
+            }
+        }));
+    }
+
+    /// The table without spaces at the ends of lines.
+    pub(super) fn trim_fmt(&self) -> String {
+        marked(&self.0.trim_fmt()).into_owned()
+    }
+}
+
 /// An empty table. The title of a column of numbers begins with `>`, that of a column that is never
 /// wrapped with `=`. Colours and width are those of the stream; without a width nothing is wrapped.
-pub(super) fn grid<'a>(titles: impl IntoIterator<Item = &'a str>, colour: bool, width: Option<u16>) -> Table {
+pub(super) fn grid<'a>(titles: impl IntoIterator<Item = &'a str>, colour: bool, width: Option<u16>) -> Grid {
     let mut table = Table::new();
     table.load_style(STYLE).force_no_tty();
     if colour {
@@ -33,7 +59,7 @@ pub(super) fn grid<'a>(titles: impl IntoIterator<Item = &'a str>, colour: bool, 
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    table
+    Grid(table)
 }
 
 /// A text in the colour of errors.

@@ -1,7 +1,8 @@
 //! Calling a task with its context, and preparing its value for the run.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex};
 
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
@@ -9,6 +10,7 @@ use tracing::level_filters::LevelFilter;
 use super::live_host::LiveHost;
 use super::run_shared::RunShared;
 use super::values::Gathered;
+use crate::base::text::bounded;
 use crate::base::{Failure, Timestamp, catch, drop_quietly};
 use crate::dag::{MappingIndex, NodeIndex, Plan};
 use crate::log::{Redactor, attempt_span};
@@ -114,6 +116,7 @@ impl StartPermit {
             attempt: self.attempt,
             counted: self.attempt.saturating_sub(self.uncounted_attempts).max(1),
             triggered: AtomicU32::new(0),
+            links: Mutex::default(),
         };
         Identity {
             run: Arc::clone(&run.info),
@@ -177,12 +180,12 @@ pub(crate) async fn call_on_executor(permit: StartPermit, run: Arc<RunShared>, e
     })
 }
 
-/// Masks secrets that the task may have put into an error, a panic or the reason of a skip, before
-/// anything stores or shows it.
+/// Masks secrets that the task may have put into an error, a panic or the reason of a skip, and
+/// cuts what is too long, before anything stores or shows it.
 fn masked<V>(mut outcome: Outcome<V>) -> Outcome<V> {
     match &mut outcome {
         Outcome::Success(_) | Outcome::Waits(_) => {}
-        Outcome::Skipped(reason) => Redactor::current().message(reason),
+        Outcome::Skipped(reason) => Redactor::current().reason(reason),
         Outcome::Failed(failure) => Redactor::current().failure(failure),
         Outcome::FailedFor(failed) => Redactor::current().failure(&mut failed.0),
     }
@@ -280,12 +283,21 @@ fn returned(value: AnyValue, stored: Result<Stored, Failure>) -> Outcome<Returne
     }
 }
 
+/// The most bytes of a label.
+const LABEL: usize = 256;
+
 /// A list with the number of its elements, and their labels if it is labelled.
 fn expanded(run: &RunShared, mapping: MappingIndex, list: AnyValue, stored: Option<Box<Stored>>) -> Outcome<Returned> {
     let mapping = run.plan.mapping(mapping);
     let labels = match mapping.labels.as_ref().map(|labels| catch(|| labels.of(&list))).transpose() {
         Ok(labels) => labels.map(|mut labels| {
-            labels.iter_mut().for_each(|label| Redactor::current().message(label));
+            let redactor = Redactor::current();
+            for label in &mut labels {
+                redactor.message(label);
+                if let Cow::Owned(cut) = bounded(label, LABEL) {
+                    *label = cut;
+                }
+            }
             Arc::from(labels)
         }),
         Err(failure) => {

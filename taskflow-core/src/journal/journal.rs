@@ -113,7 +113,8 @@ impl JournalBuilder {
             let reason = format!("the directory cannot be created: {error}");
             crate::store::StoreError::Open { place: home.display().to_string(), reason }
         };
-        std::fs::create_dir_all(home).map_err(failed)?;
+        crate::base::private::create_dir_all(home).map_err(failed)?;
+        close_to_others(home);
         let store = crate::store::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
         self.over(Arc::new(store), Some(home))
     }
@@ -127,6 +128,7 @@ impl JournalBuilder {
     #[cfg(feature = "sqlite")]
     pub async fn open_existing(self, home: impl AsRef<Path>) -> Result<Option<Journal>, JournalError> {
         let home = home.as_ref();
+        close_to_others(home);
         let store = crate::store::SqliteStore::open_existing(&home.join("taskflow.db"), self.sync).await?;
         store.map(|store| self.over(Arc::new(store), Some(home))).transpose()
     }
@@ -282,5 +284,13 @@ impl Journal {
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("store", &self.inner.store).finish_non_exhaustive()
+    }
+}
+
+/// Takes away the permissions that other users have on a home.
+#[cfg(feature = "sqlite")]
+fn close_to_others(home: &Path) {
+    if let Some(changed) = super::permissions::tighten(home) {
+        tracing::warn!(target: "taskflow", "{changed}");
     }
 }

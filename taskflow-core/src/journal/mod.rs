@@ -18,6 +18,7 @@
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs.
+//! - `permissions`: closes a home to other users.
 //! - `manual_journal`: a journal for simulated runs. `steps`: counts steps in tests.
 
 mod adopted;
@@ -42,6 +43,8 @@ mod manual_journal;
 mod params;
 mod reading;
 mod reopened;
+#[cfg(feature = "sqlite")]
+mod permissions;
 mod replay;
 mod resume;
 mod resume_state;
@@ -71,6 +74,8 @@ pub use journal::{Journal, JournalBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use manual_journal::ManualJournal;
 pub use reading::RunSummary;
+#[cfg(feature = "sqlite")]
+pub(crate) use permissions::tighten;
 pub use replay::Replay;
 pub use run_history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};
 pub use send_event::EventDelivery;

@@ -33,6 +33,10 @@ impl Journal {
     pub(crate) async fn row(&self, word: &str) -> Result<RunRow, JournalError> {
         let store = &self.inner.store;
         let unknown = || JournalError::UnknownRun { run: word.to_owned() };
+        // Every id contains it.
+        if word.trim().is_empty() {
+            return Err(unknown());
+        }
         if word == "last" {
             let newest = RunFilter { limit: Some(1), ..RunFilter::default() };
             return store.runs(&newest).await?.into_iter().next().ok_or(JournalError::NoRuns);

@@ -7,6 +7,7 @@ use super::super::format;
 use super::super::live::Ended;
 use super::super::terminal::Paint;
 use crate::base::Failure;
+use crate::base::text::{is_unsafe, one_line};
 use crate::engine::{RunReport, TaskReport};
 use crate::run::TaskState;
 
@@ -20,7 +21,7 @@ pub(super) fn report(output: &RunOutput, ended: &Ended, paint: Paint) -> String 
     // Writing to a string does not fail.
     let _ = match report.first_failure() {
         Some(task) => write_failure(&mut text, task, output, ended, paint),
-        None => write!(text, "{} {}", paint.bad("error:"), report.halt_reason().unwrap_or("the run failed")),
+        None => write!(text, "{} {}", paint.bad("error:"), one_line(report.halt_reason().unwrap_or("the run failed"))),
     };
     text
 }
@@ -139,7 +140,19 @@ pub(super) fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    let is_special = |c: char| c == '\n' || c == '\t' || is_unsafe(c);
+    if !word.contains(is_special) {
+        return format!("'{}'", word.replace('\'', r"'\''"));
+    }
+    // A terminal does not show these characters, and a shell takes their escapes in this form.
+    let escaped = word.chars().map(|c| match c {
+        '\'' | '\\' => format!("\\{c}"),
+        '\n' => r"\n".to_owned(),
+        c if is_special(c) && u32::from(c) < 0x10000 => format!("\\u{:04x}", u32::from(c)),
+        c if is_special(c) => format!("\\U{:08x}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("$'{}'", escaped.collect::<String>())
 }
 
 #[cfg(test)]
@@ -151,5 +164,9 @@ mod tests {
         assert_eq!(quoted("--day=2013-01-07"), "--day=2013-01-07");
         assert_eq!(quoted("--name=Ada L"), "'--name=Ada L'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(
+            quoted("--text=it's\n\x1b[2J\\ \u{202e}\u{e0041}"),
+            r"$'--text=it\'s\n\u001b[2J\\ \u202e\U000e0041'"
+        );
     }
 }

@@ -13,21 +13,22 @@ use super::error::CliError;
 use super::live::Ended;
 use super::terminal::{Paint, Terminal};
 use super::{format, grid};
+use crate::base::text::one_line;
 use crate::run::{RunState, TaskState};
 
 /// Prints the summary.
 pub(super) fn print_summary(output: &RunOutput, ended: &Ended, terminal: &Terminal) -> Result<(), CliError> {
     let report = &ended.report;
     if !output.quiet {
-        terminal.note(&table::table(report, terminal));
+        terminal.note_block(&table::table(report, terminal));
         terminal.note(&last_line(ended, terminal.paint_stderr()));
     }
     if report.state() == RunState::Failed {
         let failure = failure::report(output, ended, terminal.paint_stderr());
-        terminal.note(&if output.quiet { failure } else { format!("\n{failure}") });
+        terminal.note_block(&if output.quiet { failure } else { format!("\n{failure}") });
     }
     if report.state() == RunState::Interrupted {
-        terminal.note(&interruption(output, ended, terminal.paint_stderr()));
+        terminal.note_block(&interruption(output, ended, terminal.paint_stderr()));
     }
     let result = result(ended)?;
     if output.json {
@@ -61,7 +62,7 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
     // The reason of an interruption has a line of its own, if it is an error.
     let has_line = report.state() == RunState::Interrupted && ended.signal.is_none();
     let reason = report.halt_reason().filter(|_| !has_line);
-    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let reason = reason.map(|reason| format!(" ({})", one_line(reason))).unwrap_or_default();
     let tasks = format::count(report.tasks().count(), "task");
     let more = ended.number.map(|number| paint.faint(&format!("; `status {number}` shows more"))).unwrap_or_default();
     format!(
@@ -81,7 +82,7 @@ fn interruption(output: &RunOutput, ended: &Ended, paint: Paint) -> String {
     let reason = ended.report.halt_reason().unwrap_or("the run was interrupted");
     let resume = ended.number.map(|number| format!("{} {}", paint.good("to resume:"), resume_command(output, number)));
     // A signal is no error.
-    let error = ended.signal.is_none().then(|| format!("{} {reason}", paint.bad("error:")));
+    let error = ended.signal.is_none().then(|| format!("{} {}", paint.bad("error:"), one_line(reason)));
     error.into_iter().chain(resume).collect::<Vec<_>>().join("\n")
 }
 
@@ -103,8 +104,8 @@ fn result(ended: &Ended) -> Result<Option<serde_json::Value>, CliError> {
 /// Prints a string without quotes, anything else as JSON.
 pub(super) fn print(value: serde_json::Value, terminal: &Terminal) -> io::Result<()> {
     match value {
-        serde_json::Value::String(text) if text.ends_with('\n') => terminal.print(&text),
-        serde_json::Value::String(text) => terminal.print(&(text + "\n")),
+        serde_json::Value::String(text) if text.ends_with('\n') => terminal.print_value(&text),
+        serde_json::Value::String(text) => terminal.print_value(&(text + "\n")),
         other => terminal.print_json(&format!("{other:#}\n")),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use comfy_table::Cell;
 
 use super::super::format;
-use super::super::grid::{grid, place_of, state as state_cell};
+use super::super::grid::{Grid, grid, place_of, state as state_cell};
 use super::super::terminal::Terminal;
 use crate::dag::path_of;
 use crate::engine::RunReport;
@@ -20,7 +20,7 @@ pub(super) fn table(report: &RunReport, terminal: &Terminal) -> String {
     table.trim_fmt()
 }
 
-fn by_task(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
+fn by_task(report: &RunReport, terminal: &Terminal) -> Grid {
     let header = ["task", "state", ">attempts", ">duration", ">start"];
     let mut table = grid(header, terminal.colour_stderr, terminal.width_stderr());
     let mut tasks: Vec<_> = report.tasks().filter(|task| task.state() != TaskState::Removed).collect();
@@ -51,7 +51,7 @@ struct Sum {
     longest: Duration,
 }
 
-fn by_function(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
+fn by_function(report: &RunReport, terminal: &Terminal) -> Grid {
     let plan = report.plan();
     let mut sums = vec![Sum::default(); plan.defs().len()];
     let mut all: Vec<TaskState> = Vec::new();

@@ -93,6 +93,11 @@ impl Plan {
         &self.options
     }
 
+    /// Whether any node declares connections or secrets.
+    pub(crate) fn needs_config(&self) -> bool {
+        self.node_options.iter().any(|options| !options.connections.is_empty() || !options.secrets.is_empty())
+    }
+
     /// Whether the DAG or any node has callbacks.
     pub(crate) fn has_callbacks(&self) -> bool {
         !self.options.callbacks.is_empty() || self.node_options.iter().any(|options| !options.callbacks.is_empty())
