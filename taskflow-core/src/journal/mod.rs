@@ -41,10 +41,10 @@ mod journal;
 #[cfg(feature = "testing")]
 mod manual_journal;
 mod params;
-mod reading;
-mod reopened;
 #[cfg(feature = "sqlite")]
 mod permissions;
+mod reading;
+mod reopened;
 mod replay;
 mod resume;
 mod resume_state;
@@ -73,9 +73,9 @@ pub(crate) use fuzz::fold_any;
 pub use journal::{Journal, JournalBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use manual_journal::ManualJournal;
-pub use reading::RunSummary;
 #[cfg(feature = "sqlite")]
 pub(crate) use permissions::tighten;
+pub use reading::RunSummary;
 pub use replay::Replay;
 pub use run_history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};
 pub use send_event::EventDelivery;

@@ -155,11 +155,11 @@ impl Machine {
         self.core.run_retry
     }
 
-    /// The pending retries with their times, the next one first.
-    pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, TaskIndex)> + '_ {
-        self.core.timers.iter().filter_map(|&(due, timer)| match timer {
-            Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
-            _ => None,
+    /// When the retry of a task is due that is `up_for_retry`.
+    pub(crate) fn retry_due(&self, task: TaskIndex) -> Option<Timestamp> {
+        self.retried(task).last().and_then(|record| record.due).or_else(|| {
+            let mut timers = self.core.timers.iter();
+            timers.find_map(|&(due, timer)| matches!(timer, Timer::Retry(retried) if retried == task).then_some(due))
         })
     }
 

@@ -67,6 +67,23 @@ pub(crate) enum Transition {
 }
 
 impl TaskState {
+    /// Every state.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command line counts"))]
+    pub(crate) const ALL: [TaskState; 12] = [
+        TaskState::None,
+        TaskState::Scheduled,
+        TaskState::Running,
+        TaskState::UpForRetry,
+        TaskState::Success,
+        TaskState::Failed,
+        TaskState::Skipped,
+        TaskState::UpstreamFailed,
+        TaskState::Cancelled,
+        TaskState::Removed,
+        TaskState::UpForReschedule,
+        TaskState::Deferred,
+    ];
+
     /// The state after `transition`, or `None` if that cannot happen. The only definition of the
     /// legal transitions.
     pub(crate) const fn after(self, transition: Transition) -> Option<TaskState> {
