@@ -81,9 +81,9 @@ pub mod config {
 /// Running DAGs, and what can be seen of a run.
 pub mod engine {
     pub use taskflow_core::engine::{
-        AttemptReport, Engine, EngineBuilder, Lagged, Observer, PreviousError, PreviousRun, RecorderError, RunControl,
-        RunError, RunFailed, RunFuture, RunHandle, RunReport, RunRequest, RunningTask, Subscription, TaskReport,
-        TriggerError, UnknownPool,
+        AttemptReport, Engine, EngineBuilder, Lagged, MissingConfig, Observer, PreviousError, PreviousRun,
+        RecorderError, RunControl, RunError, RunFailed, RunFuture, RunHandle, RunReport, RunRequest, RunningTask,
+        Subscription, TaskReport, TriggerError, UnknownPool,
     };
     pub use taskflow_core::run::{
         Durability, Event, RunInfo, RunState, RunType, RunView, TaskIndex, TaskState, TaskView, TriggeredBy, WaitView,

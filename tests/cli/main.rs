@@ -8,6 +8,10 @@ mod callbacks;
 mod config;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 mod history;
+#[cfg(all(feature = "cli", feature = "sqlite", target_os = "linux"))]
+mod hostile;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod permissions;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod processes;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]

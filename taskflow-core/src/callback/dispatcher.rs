@@ -113,7 +113,7 @@ impl PendingCallback {
         });
         let result = result.map_err(|failure| failure.to_string()).and_then(std::convert::identity);
         result.map_err(|mut error| {
-            Redactor::current().message(&mut error);
+            Redactor::current().reason(&mut error);
             let callback = self.name();
             tracing::warn!(target: "taskflow", "the callback `{callback}` could not be notified that {}: {error}", self.notification);
             error

@@ -7,6 +7,7 @@ use super::home::{self, Home};
 use super::resume::run_rest;
 use super::terminal::Terminal;
 use super::{args, run_args};
+use crate::base::text::one_line;
 use crate::journal::TaskFilter;
 use crate::ops::{self, Rerun};
 
@@ -60,7 +61,7 @@ pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         if json {
             return run_args::print_json(&cleared, terminal);
         }
-        let lines: String = cleared.tasks.iter().map(|task| format!("{task}\n")).collect();
+        let lines: String = cleared.tasks.iter().map(|task| format!("{}\n", one_line(task))).collect();
         terminal.print(&lines)?;
         return Ok(Exit::Success);
     }

@@ -10,6 +10,7 @@ use super::error::{CliError, Exit};
 use super::grid::{Cell, Column, Table};
 use super::terminal::Terminal;
 use super::{args, setup};
+use crate::base::text::one_line;
 use crate::config::{Config, Entry, Origin};
 
 pub(super) fn command() -> Command {
@@ -135,7 +136,7 @@ fn table(rows: &[Row], origin: bool, terminal: &Terminal) -> String {
 fn path(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     match setup::builder(matches).path() {
         Some(path) => {
-            terminal.print(&format!("{}\n", path.display()))?;
+            terminal.print(&format!("{}\n", one_line(&path.display().to_string())))?;
             Ok(Exit::Success)
         }
         None => Err(CliError::Failure(

@@ -59,7 +59,7 @@ fn paragraph(explanation: &Explanation, history: &RunHistory, paint: Paint) -> S
     }
     if let Some(failure) = history.task(task).and_then(|known| known.failure.as_ref()) {
         for cause in failure.causes() {
-            text += &format!("    caused by: {cause}\n");
+            text += &format!("    caused by: {}\n", cause.trim_end().replace('\n', "\n      "));
         }
     }
     text

@@ -15,6 +15,7 @@ use console::measure_text_width;
 
 use super::fit::{cut, wrapped};
 use super::terminal::Paint;
+use crate::base::text::one_line;
 use crate::log::Redactor;
 use crate::run::{RunState, TaskState};
 
@@ -97,11 +98,12 @@ pub(super) struct Cell {
 }
 
 impl Cell {
+    /// A text in one line. Unsafe characters and line breaks become visible.
     #[allow(clippy::needless_pass_by_value, reason = "most callers pass a text that they have just made")]
     pub(super) fn new(text: impl ToString) -> Self {
         // Masked before it is cut: a part of a secret would not be recognised.
-        let text = Redactor::current().registered(&text.to_string()).into_owned();
-        let text = if text.contains(['\n', '\t', '\r']) { text.replace(['\n', '\t', '\r'], " ") } else { text };
+        let text = text.to_string();
+        let text = one_line(&Redactor::current().registered(&text)).into_owned();
         Cell { text, tone: Tone::Plain }
     }
 

@@ -140,6 +140,11 @@ impl Selection {
         text
     }
 
+    /// Writes lines; `false` when the reader is gone.
+    fn offer(&self, lines: &str, terminal: &Terminal) -> std::io::Result<bool> {
+        if self.json { terminal.offer_json(lines) } else { terminal.offer(lines) }
+    }
+
     /// The attempts that have a log.
     fn attempts(&self) -> Result<Vec<(String, u32)>, CliError> {
         let failed = |error: std::io::Error| unreadable(&format!("the logs of run {}", self.number), &error);
@@ -182,7 +187,7 @@ impl Selection {
             records.extend(log.records.into_iter().map(|record| (&**task, *attempt, record)));
         }
         let text = self.lines(records, terminal);
-        terminal.print(&text)?;
+        self.offer(&text, terminal)?;
         Ok(!text.is_empty())
     }
 
@@ -211,7 +216,7 @@ impl Selection {
             }
             let text = self.lines(records, terminal);
             written |= !text.is_empty();
-            if !text.is_empty() && !terminal.offer(&text)? {
+            if !text.is_empty() && !self.offer(&text, terminal)? {
                 return Ok(true);
             }
             // The end of a run is stored shortly before its last log records are written.

@@ -94,6 +94,7 @@ use clap::error::{ContextKind, ContextValue};
 use self::choose::Dags;
 use self::error::{CliError, Exit};
 use self::terminal::Terminal;
+use crate::base::text::one_line;
 
 /// What a DAG binary declares about itself.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +119,12 @@ fn execute(program: Program, mut arguments: Vec<OsString>, terminal: &Terminal) 
     let dags = Dags::of_binary();
     let name = args::program_name(arguments.first());
     let parse = |arguments: &[OsString]| args::command(&name, program, &dags).try_get_matches_from(arguments);
-    let mut matches = parse(&arguments).map_err(|error| suggest_run(error, &name, &dags))?;
+    let mut matches = parse(&arguments).map_err(|error| {
+        // clap repeats arguments in its messages.
+        let shown: Vec<OsString> = arguments.iter().map(visible).collect();
+        let error = if shown == arguments { error } else { parse(&shown).err().unwrap_or(error) };
+        suggest_run(error, &name, &dags)
+    })?;
     if matches.subcommand().is_none() {
         if !dags.has_one() {
             return no_command(&matches, &name, &dags, terminal);
@@ -136,6 +142,14 @@ fn execute(program: Program, mut arguments: Vec<OsString>, terminal: &Terminal) 
         #[cfg(feature = "sqlite")]
         Some((verb, matches)) => about_runs(verb, matches, terminal),
         _ => unreachable!("clap knows no other verb"),
+    }
+}
+
+/// An argument without characters that could mislead a terminal.
+fn visible(argument: &OsString) -> OsString {
+    match argument.to_str() {
+        Some(text) => one_line(text).into_owned().into(),
+        None => argument.clone(),
     }
 }
 
@@ -162,7 +176,7 @@ fn history() -> Vec<clap::Command> {
 #[cfg(feature = "sqlite")]
 fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     let config = setup::load(innermost(matches))?;
-    let home = home::Home::of(innermost(matches), config)?;
+    let home = home::Home::of(innermost(matches), config, terminal)?;
     match verb {
         "runs" => runs::runs(matches, &home, terminal),
         "status" => status::status(matches, &home, terminal),
@@ -191,7 +205,7 @@ fn innermost(matches: &ArgMatches) -> &ArgMatches {
 fn no_command(matches: &ArgMatches, name: &str, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     list::list(matches, dags, terminal)?;
     if !dags.all().is_empty() {
-        terminal.note(&format!("\nUsage: {name} run <DAG>; for more, see {name} --help"));
+        terminal.note_block(&format!("\nUsage: {name} run <DAG>; for more, see {name} --help"));
     }
     Ok(Exit::Usage)
 }

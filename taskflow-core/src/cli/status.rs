@@ -11,6 +11,7 @@ use super::home::Home;
 use super::terminal::{Paint, Terminal};
 use super::{args, fit, format, run_args, runs, waits};
 use crate::base::Timestamp;
+use crate::base::text::one_line;
 use crate::journal::{AttemptHistory, Delivery, Edit, RunHistory, TaskHistory, WaitHistory};
 use crate::ops::{self, RunStatus, TriggeredRun};
 use crate::run::{RunState, TaskState, TriggeredBy};
@@ -40,7 +41,7 @@ pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         text += "\n";
         text += &table(&history, &shown, terminal);
         text += &waiting(&history, &shown, home.flag());
-        text += &links(&history, &shown, terminal.paint_stdout());
+        text += &links(&history, &shown, matches.get_flag("all"), terminal.paint_stdout());
     }
     terminal.print(&text)?;
     if hidden > 0 {
@@ -69,18 +70,18 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
     let state = grid::painted(history.state, paint);
     writeln!(text, "run {number} of {dag}: {state}{took}, {}", counts(history))?;
     if let Some(reason) = &history.halt_reason {
-        writeln!(text, "  {} {reason}", paint.faint("reason:"))?;
+        writeln!(text, "  {} {}", paint.faint("reason:"), one_line(reason))?;
     }
-    writeln!(text, "  {} {}", paint.faint("id"), history.info.run_id)?;
+    writeln!(text, "  {} {}", paint.faint("id"), one_line(&history.info.run_id))?;
     if let Some(TriggeredBy { run_id, task_id, .. }) = &history.info.triggered_by {
-        writeln!(text, "  {} `{task_id}` of {run_id}", paint.faint("triggered by"))?;
+        writeln!(text, "  {} `{task_id}` of {}", paint.faint("triggered by"), one_line(run_id))?;
     }
     if runs::is_about_another_time(history.info.logical_date, history.created) {
         writeln!(text, "  {} {}", paint.faint("logical date"), history.info.logical_date)?;
     }
     for (number, session) in (1..).zip(&history.sessions) {
         let verb = if number == 1 { "started" } else { "resumed" };
-        writeln!(text, "  {} {} by {}", paint.faint(verb), format::time(session.at), session.worker)?;
+        writeln!(text, "  {} {} by {}", paint.faint(verb), format::time(session.at), one_line(&session.worker))?;
     }
     for retry in &history.run_retries {
         let (number, at) = (retry.number, format::time(retry.started.unwrap_or(retry.due)));
@@ -122,6 +123,7 @@ fn write_deliveries(text: &mut String, history: &RunHistory, paint: Paint) -> st
             None => "given up".to_owned(),
         };
         let tries = if *attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
+        let (callback, notification) = (one_line(callback), one_line(notification));
         writeln!(text, "  {} `{callback}` was not notified: {notification}", paint.faint("callback"))?;
         writeln!(text, "    {} ({tries}, {next})", format::first_line(error))?;
     }
@@ -153,7 +155,8 @@ fn edited(edit: &Edit, paint: Paint) -> String {
         Some(state) => format!("marked {state}"),
         None => "cleared".to_owned(),
     };
-    let note = match (&*edit.by, &*edit.reason) {
+    let (by, reason) = (one_line(&edit.by), one_line(&edit.reason));
+    let note = match (&*by, &*reason) {
         ("", "") => String::new(),
         ("", reason) => format!(" ({reason})"),
         (by, "") => format!(" (by {by})"),
@@ -252,12 +255,20 @@ fn waiting(history: &RunHistory, rows: &[usize], home: Option<&Path>) -> String 
     text
 }
 
-/// The links of the tasks, a line each.
-fn links(history: &RunHistory, rows: &[usize], paint: Paint) -> String {
+/// The links of the tasks, a line each; of many, the first unless all are wanted.
+fn links(history: &RunHistory, rows: &[usize], all: bool, paint: Paint) -> String {
     let tasks = rows.iter().map(|&place| &history.tasks[place]);
     let links = tasks.flat_map(|task| task.links.iter().map(move |link| (task, link)));
-    let lines: Vec<String> =
-        links.map(|(task, link)| format!("  {} {} {}\n", task.id, paint.faint(&link.name), link.url)).collect();
+    let lines = links.map(|(task, link)| {
+        let (name, url) = (one_line(&link.name), one_line(&link.url));
+        format!("  {} {} {url}\n", task.id, paint.faint(&name))
+    });
+    let mut lines: Vec<String> = lines.collect();
+    if !all && lines.len() > ROWS {
+        let more = lines.len() - ROWS;
+        lines.truncate(ROWS);
+        lines.push(format!("  and {more} more links; --all shows them\n"));
+    }
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
 }
 

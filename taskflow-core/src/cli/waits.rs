@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{format, shell};
 use crate::base::Timestamp;
+use crate::base::text::one_line;
 use crate::run::WaitView;
 
 /// How much of a question is shown, in characters.
@@ -12,7 +13,7 @@ const QUESTION: usize = 200;
 /// `"score 96: review?"`, ``event `landed`, 5 m 00 s at most``, `condition, not met in 3 pokes; the
 /// next in 5 s`
 pub(super) fn subject(wait: &WaitView, now: Timestamp) -> String {
-    let subject = format::cut(&wait.subject(), QUESTION);
+    let subject = format::cut(&one_line(&wait.subject()), QUESTION);
     let left = wait.until.map(|until| format::ticking(until.since(now)));
     match left {
         None => subject,

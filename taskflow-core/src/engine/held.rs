@@ -19,9 +19,11 @@ use crate::run::{Stored, TaskIndex};
 pub(crate) struct Held {
     /// The number of the last entry recorded.
     pub(crate) recorded: u64,
+    /// The number of the last entry stored.
+    pub(crate) stored: u64,
     /// Ready tasks, each with the entry it waits for.
     pub(crate) ready: VecDeque<(u64, TaskIndex)>,
-    /// The end of the run.
+    /// The end of the run: the entry it waits for.
     pub(crate) end: Option<u64>,
     /// Notifications, each with the entry that it follows from.
     pub(crate) pending: VecDeque<(u64, PendingCallback)>,

@@ -8,6 +8,7 @@
 //!   until their last consumer. `held`: what waits until it is stored.
 //! - `attempt`: calling a task. `live_host`: what a running task reaches of its run. `notes`: its
 //!   links and XComs; states their protocol. `sessions`: executors.
+//! - `needs`: the connections and secrets that tasks declare.
 //! - `recorder`: what a journal receives and what waits for it; states its protocol.
 //! - `observer`: observers and subscriptions; states their protocol. `live_run`: the view of a live
 //!   run. `live_follower`: following it at the pace of a reader; states its protocol.
@@ -27,10 +28,12 @@ mod execute;
 mod handle;
 mod held;
 mod launch;
+mod lingering;
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command line follows live runs"))]
 mod live_follower;
 mod live_host;
 mod live_run;
+mod needs;
 mod notes;
 mod observer;
 mod previous;
@@ -55,6 +58,7 @@ pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use handle::{RunControl, RunFuture, RunHandle, RunningTask};
 #[cfg(feature = "cli")]
 pub(crate) use live_follower::{ChangedTask, LiveFollower};
+pub use needs::MissingConfig;
 pub use observer::{Lagged, Observer, Subscription};
 pub use previous::{PreviousError, PreviousRun};
 pub(crate) use recorder::{Commits, Recorder};

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::children::Children;
 use super::engine::Engine;
 use super::handle::{FutureState, RunFuture, RunHandle};
+use super::needs::{self, MissingConfig};
 use super::notes::Notes;
 use super::observer::{Observer, Observers};
 use super::recorder::Recorder;
@@ -108,6 +109,12 @@ pub enum RunError {
         /// The slots of the pool.
         slots: u32,
     },
+    /// Tasks declare connections or secrets that are not available.
+    #[error("{}", missing.iter().map(MissingConfig::to_string).collect::<Vec<_>>().join("\n"))]
+    Config {
+        /// At least one.
+        missing: Vec<MissingConfig>,
+    },
     /// The run cannot be stored.
     #[error("the run cannot be stored: {0}")]
     Journal(RecorderError),
@@ -130,6 +137,7 @@ impl RunError {
             RunError::Build(errors) => errors.kind(),
             RunError::Param(error) => error.kind(),
             RunError::ParamCount { .. } | RunError::PoolTooSmall { .. } => ErrorKind::Invalid,
+            RunError::Config { missing } => MissingConfig::kind(missing),
             RunError::Journal(error) => error.kind(),
             RunError::System(_) => ErrorKind::Unavailable,
         }
@@ -242,13 +250,14 @@ impl<T> RunRequest<T> {
     ///
     /// # Errors
     ///
-    /// If the graph or a parameter is invalid, or a thread cannot be started. Nothing has started
-    /// then.
+    /// If the graph or a parameter is invalid, the configuration lacks a connection or secret that
+    /// a task declares, or a thread cannot be started. Nothing has started then.
     pub fn start(self) -> Result<RunHandle<T>, RunError> {
         let engine = self.engine.clone().unwrap_or_else(|| Engine::global().clone());
         let durability = self.durability;
         let prepared = self.prepare()?;
         engine.check_pools(&prepared.plan)?;
+        needs::check(&prepared.machine, engine.config())?;
         let (plan, info, params) = (&prepared.plan, &*prepared.info, &*prepared.params);
         let at = Timestamp::now();
         let recorder = match prepared.open_recorder {

@@ -186,9 +186,17 @@ impl Machine {
         self.core.tasks.indices().filter(runs).filter(|&task| self.core.is_spared(&self.layout, task)).collect()
     }
 
-    /// Why the run ends early, once it does.
+    /// Why the run ends early or is interrupted, once it does.
     pub(crate) fn halt_reason(&self) -> Option<&str> {
-        self.core.halted.as_ref().map(|halted| halted.reason.as_str())
+        let draining = self.core.draining.as_ref().map(|draining| draining.reason.as_str());
+        // A run can end as usual while it drains.
+        let draining = draining.filter(|_| matches!(self.state(), RunState::Running | RunState::Interrupted));
+        draining.or(self.core.halted.as_ref().map(|halted| halted.reason.as_str()))
+    }
+
+    /// Whether the run drains: nothing more starts in this process.
+    pub(crate) fn drains(&self) -> bool {
+        self.core.draining.is_some()
     }
 
     /// The state in which the run ends, if it ends early.

@@ -213,6 +213,11 @@ options! {
     on_cancel: kind::Callback, [Dag], "on_cancel = alert" => callbacks.on_cancel;
     /// Labels for finding the task or the DAG.
     tags: kind::Texts, [Task, Sensor, TaskDefaults, Dag], r#"tags = ["daily", "sales"]"# => tags;
+    /// Connections that must be configured before a run starts.
+    connections: kind::Texts, [Task, Sensor, TaskDefaults], r#"connections = ["warehouse"]"#,
+        also ["connection", "conn_id"] => connections;
+    /// Secrets that must be configured before a run starts.
+    secrets: kind::Texts, [Task, Sensor, TaskDefaults], r#"secrets = ["api_key"]"#, also ["secret"] => secrets;
     /// The options of tasks that do not set them.
     task_defaults as "default": kind::TaskDefaults, [Dag], r#"default(retries = 2, retry_delay = "1m")"#,
         also ["default_args"] => task_defaults;

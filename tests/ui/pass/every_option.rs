@@ -22,6 +22,8 @@ fn tell(notification: &Notification) -> Result<()> {
     priority = -7,
     trigger_rule = "all_done",
     tags = ["a", "b"],
+    connections = ["warehouse", "mail"],
+    secrets = ["api_key"],
     doc = "What it does.",
     on_success = tell,
     on_failure = log_line(),
@@ -72,6 +74,8 @@ taskflow::pool!("warehouse", slots = 8);
         priority = 4,
         on_failure = tell,
         tags = ["y"],
+        connections = ["warehouse"],
+        secrets = ["token"],
     ),
     crate = ::taskflow,
 )]
@@ -94,6 +98,7 @@ fn main() {
     assert_eq!(options.priority, Some(-7));
     assert_eq!(options.trigger_rule, Some(TriggerRule::AllDone));
     assert_eq!(options.tags, ["a", "b"]);
+    assert_eq!((options.connections, options.secrets), (&["warehouse", "mail"][..], &["api_key"][..]));
     let callbacks = options.callbacks;
     let of_runs = [CallbackKind::DeadlineMissed, CallbackKind::Cancel];
     assert!(CallbackKind::ALL.iter().all(|it| callbacks.on(*it).is_some() != of_runs.contains(it)));

@@ -3,7 +3,7 @@
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::super::terminal::Paint;
+use super::super::terminal::{Paint, shown};
 use super::sample::Sample;
 use super::view;
 use crate::dag::Plan;
@@ -56,18 +56,18 @@ impl Bar {
         let lines = view::lines(sample, plan, usize::from(width).saturating_sub(1), Paint(true));
         // A view that fills the screen could not be erased.
         let fitting = lines.len().min(usize::from(height).saturating_sub(1));
-        self.bar.set_message(lines[..fitting].join("\n"));
+        self.bar.set_message(shown(&lines[..fitting].join("\n")));
     }
 
     /// Prints a line above the view.
     pub(super) fn note(&self, line: &str) {
-        self.bar.println(line);
+        self.bar.println(shown(line));
     }
 
     /// Erases the view and prints a line in its place, for a program that ends at once.
     pub(super) fn quit(&self, line: &str) {
         self.bar.finish_and_clear();
-        let _ = self.term.write_line(line);
+        let _ = self.term.write_line(&shown(line));
     }
 
     /// Erases the view and gives the terminal back.

@@ -149,12 +149,13 @@ fn named(view: &TaskView) -> String {
     format::task(&view.id, view.label.as_deref())
 }
 
-/// A failure with its causes.
+/// A failure with its causes. The summary has the rest of a long one.
 fn in_one_line(failure: &Failure) -> String {
+    const LONGEST: usize = 500;
     let mut text = failure.to_string();
     for cause in failure.causes() {
         text += ": ";
         text += cause;
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    format::cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), LONGEST)
 }

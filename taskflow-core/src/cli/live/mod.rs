@@ -61,7 +61,7 @@ pub(super) async fn follow(
     home: Option<PathBuf>,
     mut echo: Option<Echo>,
     signals: &mut Signals,
-    grace: Duration,
+    stopping: &Stopping<'_>,
     terminal: &Terminal,
 ) -> Ended {
     let control = handle.control();
@@ -85,8 +85,8 @@ pub(super) async fn follow(
                 watcher.open(control.number(), terminal);
                 // Counted first: tasks that are asked to stop may end before the message is
                 // printed.
-                let message = stopping(&control, grace, signal);
-                control.cancel(signal.reason());
+                let message = stopping.message(&control, signal);
+                stopping.engine.drain(signal.reason());
                 watcher.note(&message, terminal);
             }
             () = sleep_until(next_look), if !watcher.is_quiet() || echo.is_some() => {
@@ -174,20 +174,31 @@ fn refresh(
     }
 }
 
-/// The message after the first Ctrl-C.
-fn stopping(control: &RunControl, grace: Duration, signal: Signal) -> String {
-    let again = match signal {
-        Signal::Interrupt => "Ctrl-C again",
-        Signal::Terminate => "a second signal",
-    };
-    let grace = format::seconds(grace);
-    match control.running().len() {
-        0 => signal.reason().to_owned(),
-        running => format!(
-            "{}: waiting up to {grace} for {} to stop; {again} stops at once",
-            signal.reason(),
-            format::count(running, "running task")
-        ),
+/// What happens at the first signal.
+pub(super) struct Stopping<'a> {
+    /// The engine of the run and of those that it triggers.
+    pub(super) engine: &'a Engine,
+    pub(super) grace: Duration,
+    /// The command that resumes the run with this number.
+    pub(super) resume: &'a dyn Fn(i64) -> String,
+}
+
+impl Stopping<'_> {
+    /// The line after the first signal.
+    fn message(&self, control: &RunControl, signal: Signal) -> String {
+        let running = match control.running().len() {
+            0 => String::new(),
+            count => {
+                format!(": waiting up to {} for {}", format::seconds(self.grace), format::count(count, "running task"))
+            }
+        };
+        let again = if signal == Signal::Interrupt { "Ctrl-C again" } else { "a second signal" };
+        let next = match control.number() {
+            Some(number) => format!("the run can be resumed with `{}`", (self.resume)(number)),
+            None if control.is_recorded() => "the run can be resumed with `resume`".to_owned(),
+            None => "the run is not stored, so it is cancelled and cannot be resumed".to_owned(),
+        };
+        format!("stopping{running}; {again} stops at once; {next}")
     }
 }
 

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_a_bar_and_the_tasks_that_take_long() {
+    fn the_view_shows_a_bar_and_the_slow_tasks() {
         let sample = Sample {
             elapsed: Duration::from_millis(12_300),
             total: 40,
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_running_tasks_eight_are_named() {
+    fn at_most_eight_running_tasks_are_named() {
         let sample = Sample {
             total: 20,
             running: 20,

@@ -7,6 +7,7 @@ use super::super::live::Ended;
 use super::super::terminal::Paint;
 use super::super::{format, shell};
 use crate::base::Failure;
+use crate::base::text::one_line;
 use crate::engine::{RunReport, TaskReport};
 use crate::run::TaskState;
 
@@ -20,7 +21,7 @@ pub(super) fn report(output: &RunOutput, ended: &Ended, paint: Paint) -> String 
     // Writing to a string does not fail.
     let _ = match report.first_failure() {
         Some(task) => write_failure(&mut text, task, output, ended, paint),
-        None => write!(text, "{} {}", paint.bad("error:"), report.halt_reason().unwrap_or("the run failed")),
+        None => write!(text, "{} {}", paint.bad("error:"), one_line(report.halt_reason().unwrap_or("the run failed"))),
     };
     text
 }

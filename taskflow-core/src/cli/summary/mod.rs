@@ -13,6 +13,7 @@ use super::error::CliError;
 use super::live::Ended;
 use super::terminal::{Paint, Terminal};
 use super::{fit, format, grid, shell};
+use crate::base::text::one_line;
 use crate::callback::CallbackFailure;
 use crate::engine::TaskReport;
 use crate::run::{RunState, TaskState};
@@ -21,15 +22,15 @@ use crate::run::{RunState, TaskState};
 pub(super) fn print_summary(output: &RunOutput, ended: &Ended, terminal: &Terminal) -> Result<(), CliError> {
     let report = &ended.report;
     if !output.quiet {
-        terminal.note(&table::table(report, terminal));
+        terminal.note_block(&table::table(report, terminal));
         terminal.note(&fit::prose(&last_line(ended, terminal.paint_stderr()), terminal.width_stderr(), 2));
     }
     if report.state() == RunState::Failed {
         let failure = failure::report(output, ended, terminal.paint_stderr());
-        terminal.note(&if output.quiet { failure } else { format!("\n{failure}") });
+        terminal.note_block(&if output.quiet { failure } else { format!("\n{failure}") });
     }
     if report.state() == RunState::Interrupted {
-        terminal.note(&interruption(output, ended, terminal.paint_stderr()));
+        terminal.note_block(&interruption(output, ended, terminal.paint_stderr()));
     }
     if let (RunState::Cancelled, Some(number)) = (report.state(), ended.number) {
         let retry = shell::call(&["retry", &number.to_string()], output.home.as_deref());
@@ -86,9 +87,10 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
         }
     };
     let state = grid::painted(report.state(), paint);
-    // The reason of an interruption has a line of its own.
-    let reason = report.halt_reason().filter(|_| report.state() != RunState::Interrupted);
-    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    // The reason of an interruption has a line of its own, if it is an error.
+    let has_line = report.state() == RunState::Interrupted && ended.signal.is_none();
+    let reason = report.halt_reason().filter(|_| !has_line);
+    let reason = reason.map(|reason| format!(" ({})", one_line(reason))).unwrap_or_default();
     let is_drawn = |task: &TaskReport<'_>| report.plan().node_of(task.index()).is_some();
     let taking_part = report.tasks().filter(|task| task.state() != TaskState::Removed);
     let (drawn, elements): (Vec<_>, Vec<_>) = taking_part.partition(is_drawn);
@@ -102,17 +104,18 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
     )
 }
 
+/// A call of this program that resumes the run.
+pub(super) fn resume_command(output: &RunOutput, number: i64) -> String {
+    shell::call(&["resume", &number.to_string()], output.home.as_deref())
+}
+
 /// Why a run was interrupted, and how to resume it.
 fn interruption(output: &RunOutput, ended: &Ended, paint: Paint) -> String {
     let reason = ended.report.halt_reason().unwrap_or("the run was interrupted");
-    let error = format!("{} {reason}", paint.bad("error:"));
-    match ended.number {
-        Some(number) => {
-            let command = shell::call(&["resume", &number.to_string()], output.home.as_deref());
-            format!("{error}\n{} {command}", paint.good("to resume:"))
-        }
-        None => error,
-    }
+    let resume = ended.number.map(|number| format!("{} {}", paint.good("to resume:"), resume_command(output, number)));
+    // A signal is no error.
+    let error = ended.signal.is_none().then(|| format!("{} {}", paint.bad("error:"), one_line(reason)));
+    error.into_iter().chain(resume).collect::<Vec<_>>().join("\n")
 }
 
 /// What the run returned, if it succeeded and returns anything, and why it is shown as text, if it
@@ -130,8 +133,8 @@ fn result(ended: &Ended) -> Option<(serde_json::Value, Option<String>)> {
 /// Prints a string without quotes, anything else as JSON.
 pub(super) fn print(value: serde_json::Value, terminal: &Terminal) -> io::Result<()> {
     match value {
-        serde_json::Value::String(text) if text.ends_with('\n') => terminal.print(&text),
-        serde_json::Value::String(text) => terminal.print(&(text + "\n")),
+        serde_json::Value::String(text) if text.ends_with('\n') => terminal.print_value(&text),
+        serde_json::Value::String(text) => terminal.print_value(&(text + "\n")),
         other => terminal.print_json(&format!("{other:#}\n")),
     }
 }

@@ -141,7 +141,7 @@ mod dag_option {
         list.push_some(name, value.map(deadline_text));
     }
 
-    #[allow(clippy::large_types_passed_by_value, reason = "the rows pass every option by value")]
+    #[allow(clippy::large_types_passed_by_value, reason = "all rows are shown by functions of values")]
     pub(super) fn defaults(list: &mut OptionList, name: &'static str, value: TaskOptions) {
         let defaults = OptionList::of_defaults(&value).0.into_iter();
         let defaults: serde_json::Map<_, _> = defaults.map(|(name, value)| (name.to_owned(), value)).collect();
