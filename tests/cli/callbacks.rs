@@ -37,19 +37,19 @@ impl Home {
 }
 
 #[test]
-fn a_program_that_dies_while_it_tells_somebody_leaves_it_to_the_next_one() {
+fn the_next_program_delivers_the_callbacks_of_a_killed_one() {
     let home = Home::new();
     let died = home.call(&["run", "loud", "-q"], &["DIE"]);
     assert_eq!(died.code, None, "{died:?}");
     assert_eq!(home.told(), Vec::<String>::new());
-    // Whatever runs next in this home, the first run is told of as well. It was interrupted, and
-    // has reported its state.
+    // The next run in this home delivers the callbacks of the first one too. That was interrupted
+    // and has reported its state.
     let next = home.call(&["run", "ignored", "-q"], &[]);
     assert_eq!(next.code, Some(0), "{next:?}");
     assert_eq!(home.told().first().map(String::as_str), Some("retry loud"));
     let status = home.call(&["status", "1"], &[]).stdout;
     assert!(status.contains("callbacks notified"), "{status}");
-    // Whoever goes on with it says the rest.
+    // Resuming it delivers the rest.
     let resumed = home.call(&["resume", "1", "-q"], &[]);
     if resumed.code == Some(2) {
         assert!(resumed.stderr.contains("it has ended (failed)"), "{resumed:?}");
@@ -60,7 +60,7 @@ fn a_program_that_dies_while_it_tells_somebody_leaves_it_to_the_next_one() {
 }
 
 #[test]
-fn status_shows_retries_deadlines_and_callbacks_that_could_not_be_told() {
+fn status_shows_retries_deadlines_and_failed_callbacks() {
     let home = Home::new();
     let run = home.call(&["run", "loud", "-q", "--logical-date", "2026-01-31"], &[]);
     assert_eq!(run.code, Some(1), "{run:?}");

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use taskflow_tests::binaries;
 
-/// A fixture on a terminal of its own, which `script` gives it: what is written to its stdin is
-/// typed there.
+/// A fixture on its own terminal, provided by `script`: what is written to its stdin is typed
+/// there.
 struct Session {
     script: Child,
     seen: String,
@@ -66,7 +66,7 @@ fn started(test: &str) -> String {
 }
 
 #[test]
-fn the_view_shows_what_runs_and_keeps_what_tasks_print() {
+fn the_view_shows_running_tasks_and_keeps_their_output() {
     let mut session = Session::start(&format!("run --started {}", started("view")));
     session.wait_for("1 running");
     session.wait_for("  linger");
@@ -97,7 +97,7 @@ fn a_second_ctrl_c_leaves_a_clean_line() {
 }
 
 #[test]
-fn states_are_coloured_unless_that_is_not_wanted() {
+fn states_are_coloured_unless_colours_are_disabled() {
     let (_, seen) = Session::start("run").end();
     assert!(seen.contains("\x1b[38;5;10msuccess"), "{seen:?}");
     let (_, seen) = Session::start_with("run", &[("NO_COLOR", "1")]).end();

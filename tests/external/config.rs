@@ -31,7 +31,7 @@ fn connection(text: &str) -> Connection {
 }
 
 #[test]
-fn the_program_wins_over_the_environment_and_that_over_the_file() {
+fn the_program_overrides_the_environment_which_overrides_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("taskflow.toml");
     std::fs::write(&path, "[variables]\na = 1\nb = 1\nc = 1\n[pools]\nwarehouse = 2\n").unwrap();
@@ -56,7 +56,7 @@ fn the_program_wins_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
-fn a_variable_comes_in_the_type_that_is_asked_for() {
+fn a_variable_is_read_as_the_requested_type() {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Limits {
         soft: u32,
@@ -92,7 +92,7 @@ fn a_variable_comes_in_the_type_that_is_asked_for() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_the_nearest_and_the_places_for_it() {
+fn a_missing_name_is_reported_with_a_suggestion_and_where_to_define_it() {
     let config = Config::from_toml("[variables]\nlate_after = 1\n[secrets]\ntoken = 'tick-tack-toe'").unwrap();
     assert_eq!(
         config.variable::<u32>("late_aftr").unwrap_err().to_string(),
@@ -123,7 +123,7 @@ fn names_are_the_same_in_the_file_and_in_the_environment() {
 }
 
 #[test]
-fn every_mistake_is_told_at_once_with_its_line() {
+fn all_mistakes_are_reported_together_with_their_lines() {
     let told = mistakes(
         Config::builder()
             .toml(
@@ -154,7 +154,7 @@ fn every_mistake_is_told_at_once_with_its_line() {
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_line() {
+fn invalid_toml_is_reported_with_its_line() {
     insta::assert_snapshot!(mistakes_of("[variables]\na = 1\nb = \n"), @"line 3 of the text: string values must be quoted, expected literal string");
     insta::assert_snapshot!(mistakes_of("[variables]\na = 1\na = 2\n"), @"line 3 of the text: duplicate key");
     insta::assert_snapshot!(mistakes_of("run = 1\n"), @"line 1 of the text: `run` must be a table: `[run]`");
@@ -191,7 +191,7 @@ fn a_connection_is_a_table_a_uri_or_json() {
 }
 
 #[test]
-fn the_forms_of_airflows_uris_are_understood() {
+fn the_connection_uris_of_airflow_are_parsed() {
     let parts = |text: &str| {
         let connection = connection(text);
         let extra: Vec<String> = connection.extra_keys().map(str::to_owned).collect();
@@ -221,7 +221,7 @@ fn the_forms_of_airflows_uris_are_understood() {
 }
 
 #[test]
-fn a_uri_that_is_cut_in_the_wrong_place_shows_nothing_of_itself() {
+fn an_invalid_uri_shows_none_of_its_parts() {
     for text in [
         "postgres://etl:hush/hush@db:5432/x",
         "hushhush",
@@ -239,7 +239,7 @@ fn a_uri_that_is_cut_in_the_wrong_place_shows_nothing_of_itself() {
 }
 
 #[test]
-fn no_form_of_a_connection_shows_its_secrets() {
+fn a_connection_never_displays_its_secrets() {
     let connection = connection(
         r#"{"kind": "http", "host": "h", "login": "me", "password": "hunter-22",
             "extra": {"api_key": "wolf-33", "deep": {"token": "bear-44", "n": 1}, "open": "yes"}}"#,
@@ -323,7 +323,7 @@ fn part() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn a_uri_says_all_of_a_connection(
+    fn a_connection_survives_a_roundtrip_through_its_uri(
         login in proptest::option::of(part()), password in proptest::option::of(part()), schema in proptest::option::of(part()),
         host in proptest::option::of("[a-z./ é@?]{1,12}"), port in proptest::option::of(1_u16..),
         extra in proptest::collection::btree_map("[a-z &=+]{1,5}", part(), 0..4), nested in any::<bool>(),
@@ -347,7 +347,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_connection_or_a_mistake(text in r"\PC{0,40}|[a-z]{1,3}://\PC{0,30}|[a-z]://[@:/?&=%\[\]a0]{0,20}") {
+    fn parsing_arbitrary_text_as_a_connection_does_not_panic(text in r"\PC{0,40}|[a-z]{1,3}://\PC{0,30}|[a-z]://[@:/?&=%\[\]a0]{0,20}") {
         if let Ok(config) = Config::builder().connection("c", &text).build() {
             connection(config.connection("c").unwrap().uri().expose());
         }
@@ -355,7 +355,7 @@ proptest! {
 }
 
 #[test]
-fn a_secret_is_a_text_a_file_or_a_variable_of_the_environment() {
+fn a_secret_is_text_a_file_or_an_environment_variable() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     std::fs::write(path("key"), "from a file\r\n").unwrap();
@@ -400,7 +400,7 @@ fn a_secret_is_a_text_a_file_or_a_variable_of_the_environment() {
 
 #[cfg(unix)]
 #[test]
-fn a_secret_may_stand_in_a_file_that_nobody_else_can_read() {
+fn a_file_with_secrets_must_be_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("taskflow.toml");
@@ -548,7 +548,7 @@ fn leaks() -> String {
 const KEY: &str = "swordfish-1729";
 
 #[test]
-fn failures_hold_no_secret_before_anybody_sees_them() {
+fn secrets_are_removed_from_failures_before_they_are_reported() {
     let config = Config::builder().secret("key", KEY).build().unwrap();
     let request = || leaks::run().engine(&engine(&config));
     for report in [live(request()), reference(request())] {
@@ -564,7 +564,7 @@ fn failures_hold_no_secret_before_anybody_sees_them() {
 }
 
 #[tokio::test]
-async fn neither_the_journal_nor_a_preview_holds_a_secret() {
+async fn neither_the_journal_nor_a_preview_contains_a_secret() {
     let config = Config::builder().secret("key", KEY).build().unwrap();
     let journal = Journal::in_memory().unwrap();
     leaks::run().engine(&engine(&config)).journal(&journal).await.unwrap();
@@ -575,7 +575,7 @@ async fn neither_the_journal_nor_a_preview_holds_a_secret() {
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
-async fn a_run_that_goes_on_has_the_configuration_of_the_program_it_goes_on_in() {
+async fn a_resumed_run_uses_the_configuration_of_the_resuming_program() {
     let directory = tempfile::tempdir().unwrap();
     let run_with = |config: Config| (engine(&config), Journal::builder());
     {
@@ -593,7 +593,7 @@ async fn a_run_that_goes_on_has_the_configuration_of_the_program_it_goes_on_in()
 }
 
 #[test]
-fn nothing_is_read_that_was_not_named() {
+fn a_configuration_reads_only_the_named_file() {
     let config = Config::builder().build().unwrap();
     assert_eq!((config.path(), config.variable_or("path", 1).unwrap()), (None::<&Path>, 1));
     let missing = Config::builder().file("/nowhere/taskflow.toml").build().unwrap_err().to_string();

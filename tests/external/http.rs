@@ -11,7 +11,7 @@ use taskflow_tests::common::{live, locked};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// A server that gives these answers, one to each request, and the last one ever after.
+/// A server that sends these responses, one per request, and then repeats the last one.
 struct Server {
     url: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -74,7 +74,7 @@ async fn read(socket: &mut tokio::net::TcpStream) -> String {
 const SOON: Duration = Duration::from_millis(1);
 
 #[test]
-fn an_endpoint_is_asked_until_it_answers_well() {
+fn an_endpoint_is_polled_until_it_succeeds() {
     let server = Server::start(vec![(503, "not yet"), (404, ""), (200, "ready")]).unwrap();
     let url = server.url.clone();
     let dag = Dag::build("ready", || http_ok(url).poke_interval(SOON).map(|answer| answer.body.clone())).unwrap();
@@ -84,7 +84,7 @@ fn an_endpoint_is_asked_until_it_answers_well() {
 }
 
 #[test]
-fn an_answer_may_be_looked_at() {
+fn a_response_can_be_inspected() {
     #[derive(serde::Deserialize)]
     struct Export {
         state: String,
@@ -101,7 +101,7 @@ fn an_answer_may_be_looked_at() {
 }
 
 #[test]
-fn what_waiting_does_not_mend_is_an_error_that_shows_no_secret() {
+fn a_permanent_error_fails_the_sensor_and_shows_no_secret() {
     let server = Server::start(vec![(403, "go away")]).unwrap();
     let url = server.url.clone();
     let dag = Dag::build("forbidden", || http_ok(url).poke_interval(SOON).map(|answer| answer.status)).unwrap();
@@ -116,7 +116,7 @@ fn what_waiting_does_not_mend_is_an_error_that_shows_no_secret() {
 }
 
 #[test]
-fn nobody_there_is_waited_out() {
+fn a_sensor_waits_for_an_unreachable_server() {
     let dag = Dag::build("nobody", || {
         let answer = http_ok("http://127.0.0.1:9/").poke_interval(SOON).timeout(Duration::from_millis(50)).soft_fail();
         answer.map(|answer| answer.status)
@@ -138,7 +138,7 @@ fn hooked() -> u32 {
 }
 
 #[test]
-fn a_webhook_gets_the_notice_as_json_without_secrets() {
+fn a_webhook_receives_the_notification_as_json_without_secrets() {
     taskflow::log::mask("correct-horse-battery");
     assert_eq!(live(hooked::run()).state(), RunState::Failed);
     let requests = HOOKED.requests();
@@ -158,7 +158,7 @@ fn a_webhook_gets_the_notice_as_json_without_secrets() {
 }
 
 #[test]
-fn a_webhook_that_is_refused_says_where_and_shows_no_secret() {
+fn a_failed_webhook_names_its_server_and_shows_no_secret() {
     let server = Server::start(vec![(500, "the queue is full")]).unwrap();
     let hook = webhook(server.url.clone()).body(|notification| serde_json::json!({ "text": notification.to_string() }));
     let error = hook.notify(&Notification::example()).unwrap_err().to_string();

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::error::{CliError, Exit};
-use super::live::{self, Echo, Ended, Signals, Watcher};
+use super::live::{self, Echo, Ended, Signals, Stopping, Watcher};
 use super::terminal::Terminal;
 use super::{args, setup, summary};
 use crate::base::QUIET;
@@ -143,7 +143,9 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
     };
     let echo = sink.as_ref().filter(|_| flags.echo).map(|sink| Echo::new(sink, &info.run_id, terminal.paint_stderr()));
     let handle = request.start()?;
-    let ended = watching.block_on(live::follow(handle, watcher, echo, &mut signals, grace, terminal));
+    let resume = |number: i64| summary::resume_command(&output, number);
+    let stopping = Stopping { engine: &engine, grace, resume: &resume };
+    let ended = watching.block_on(live::follow(handle, watcher, echo, &mut signals, &stopping, terminal));
     watching.block_on(live::wait_for_triggered(
         &engine,
         &ended,

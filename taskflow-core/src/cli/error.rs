@@ -24,6 +24,8 @@ pub(super) enum Exit {
     Interrupted,
     /// Ended by SIGTERM: 128 + 15.
     Terminated,
+    /// Ended by SIGHUP: 128 + 1.
+    HungUp,
 }
 
 impl Exit {
@@ -34,6 +36,7 @@ impl Exit {
             Exit::Usage => 2,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
+            Exit::HungUp => 129,
         }
     }
 }

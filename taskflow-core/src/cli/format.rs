@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn in_tables_times_are_short() {
+    fn tables_show_short_times() {
         let at = Timestamp::from_nanos(86_400_000_000_000 + 1_120_000_000);
         assert_eq!(moment(at), "1970-01-02 00:00:01Z");
         assert_eq!(clock(at, at), "00:00:01.120Z");

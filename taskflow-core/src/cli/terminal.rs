@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usual_terminal_gets_colours() {
+    fn an_ordinary_terminal_gets_colours() {
         assert!(!plain_with(&[("TERM", "xterm-256color")]));
     }
 

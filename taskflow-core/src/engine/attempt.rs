@@ -228,9 +228,12 @@ pub(crate) fn store(run: &RunShared, task: &Instance, outcome: Outcome) -> Outco
         Outcome::Success(value) => value,
         other => return other.map(unstored),
     };
-    // The list of an expand node is the value of its upstream.
-    if let Some(mapping) = run.plan.place(task.node).expands {
-        return expanded(run, mapping, value);
+    let expands = run.plan.place(task.node).expands;
+    // The list of an expand node is the value of its upstream, unless a projection made it.
+    if let Some(mapping) = expands
+        && (run.recorder.is_none() || !run.plan.is_projected(task.node))
+    {
+        return expanded(run, mapping, value, None);
     }
     let Some(recorder) = &run.recorder else { return Outcome::Success(unstored(value)) };
     let (id, ty) = (task.id(&run.plan), run.plan.def(task.node).output);
@@ -238,7 +241,10 @@ pub(crate) fn store(run: &RunShared, task: &Instance, outcome: Outcome) -> Outco
         Encoded::Inline(bytes) => Ok(Stored::Inline(bytes)),
         Encoded::Large(bytes) => recorder.spill(id, &bytes),
     });
-    returned(value, stored.and_then(std::convert::identity))
+    match (returned(value, stored.and_then(std::convert::identity)), expands) {
+        (Outcome::Success(Returned { value, stored, .. }), Some(mapping)) => expanded(run, mapping, value, stored),
+        (outcome, _) => outcome,
+    }
 }
 
 /// As [`store`], for async code: it does not block on the disk.
@@ -281,7 +287,7 @@ fn returned(value: AnyValue, stored: Result<Stored, Failure>) -> Outcome<Returne
 const LABEL: usize = 256;
 
 /// A list with the number of its elements, and their labels if it is labelled.
-fn expanded(run: &RunShared, mapping: MappingIndex, list: AnyValue) -> Outcome<Returned> {
+fn expanded(run: &RunShared, mapping: MappingIndex, list: AnyValue, stored: Option<Box<Stored>>) -> Outcome<Returned> {
     let mapping = run.plan.mapping(mapping);
     let labels = match mapping.labels.as_ref().map(|labels| catch(|| labels.of(&list))).transpose() {
         Ok(labels) => labels.map(|mut labels| {
@@ -300,5 +306,5 @@ fn expanded(run: &RunShared, mapping: MappingIndex, list: AnyValue) -> Outcome<R
         }
     };
     let count = u32::try_from((mapping.split.len)(&list)).unwrap_or(u32::MAX);
-    Outcome::Success(Returned { value: list, stored: None, elements: Some(Box::new(Elements { count, labels })) })
+    Outcome::Success(Returned { value: list, stored, elements: Some(Box::new(Elements { count, labels })) })
 }

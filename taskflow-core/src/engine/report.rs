@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::live_run::view;
+use super::live_run::run_view;
 use super::run::Finished;
 use crate::base::{Failure, Timestamp, catch};
 use crate::dag::{NodeIndex, Plan};
@@ -43,6 +43,8 @@ pub struct AttemptReport {
     pub ended: Timestamp,
     /// Why it did not succeed.
     pub failure: Option<Arc<Failure>>,
+    /// The delay before the next attempt, if another one followed or will follow.
+    pub retry_delay: Option<Duration>,
 }
 
 /// The result of the DAG, from the value of its task. The thread that takes the report applies the
@@ -145,7 +147,7 @@ impl<T> RunReport<T> {
 
     /// The final state of the run and of its tasks as data.
     pub fn view(&self) -> RunView {
-        view(&self.machine, &self.info, self.entry)
+        run_view(&self.machine, &self.info, self.entry)
     }
 
     /// Why it ended early, if it did: a cancellation, `fail_fast`, the time limit.
@@ -235,31 +237,21 @@ impl<'a> TaskReport<'a> {
         let count = self.attempt_count();
         if count as usize > attempts.len() {
             let (started, ended) = self.machine.times(self.task);
-            attempts.push(AttemptReport { number: count, started, ended, failure: self.failure() });
+            attempts.push(AttemptReport { number: count, started, ended, failure: self.failure(), retry_delay: None });
         }
         attempts
     }
 
     /// The attempts that another one followed, or will follow.
     pub(crate) fn retried(&self) -> impl Iterator<Item = AttemptReport> + use<'a> {
-        (1..).zip(self.machine.retried(self.task)).map(|(number, record)| AttemptReport {
+        let (machine, task) = (self.machine, self.task);
+        (1..).zip(machine.retried(task)).map(move |(number, record)| AttemptReport {
             number,
             started: record.started,
             ended: record.ended,
             failure: Some(Arc::clone(&record.failure)),
+            retry_delay: Some(machine.retry_delay(task, number)),
         })
-    }
-
-    /// How many attempts it may have.
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
-    pub(crate) fn max_attempts(&self) -> u32 {
-        self.machine.max_attempts(self.task)
-    }
-
-    /// The wait after the failure of an attempt, if another one followed.
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
-    pub(crate) fn retry_delay(&self, attempt: u32) -> Duration {
-        self.machine.retry_delay(self.task, attempt)
     }
 
     /// When the first attempt started, if one did.

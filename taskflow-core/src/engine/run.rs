@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::attempt::{Done, StartPermit};
 use super::engine::Engine;
 use super::held::Held;
+use super::lingering::Lingering;
 use super::observer::{LastReport, Observers};
 use super::run_shared::RunShared;
 use super::values::Values;
@@ -31,6 +32,8 @@ pub(crate) struct Run {
     pub(crate) engine: Option<Engine>,
     /// What waits until the entries before it are stored.
     pub(crate) held: Held,
+    /// Closed attempts whose processes still have to end.
+    pub(super) lingering: Lingering,
     /// The expected duration of a task of each definition, in nanoseconds; 0 before the first
     /// ended.
     costs: Vec<u32>,
@@ -76,6 +79,7 @@ impl Run {
             finish: None,
             engine: None,
             held: Held::default(),
+            lingering: Lingering::default(),
             costs,
             keeps,
             callback_projection,

@@ -5,8 +5,10 @@
 //! 2. The history meets the graph of this program: tasks are the same if their ids are. New tasks
 //!    run, tasks that are gone become `removed`. A stored value whose type has changed is refused
 //!    before the run changes.
-//! 3. The values that tasks still to be run will take are read.
-//! 4. The run starts with what is known of it.
+//! 3. Tasks that have ended are opened again where those still to be run need it
+//!    ([reopened](super::reopened)).
+//! 4. The values that tasks still to be run will take are read.
+//! 5. The run starts with what is known of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,7 +44,7 @@ impl Journal {
     pub async fn resume(&self, run: &str) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;
-        self.adopt_row(&row).await?.resume_plan(&plan, Timestamp::now()).await
+        self.adopt_row(&row, Some(&plan)).await?.resume_plan(&plan, Timestamp::now()).await
     }
 
     /// As [`Journal::resume`], with a graph that the program does not list: one of [`Dag::build`].
@@ -61,7 +63,8 @@ impl Journal {
         plan: &Arc<Plan>,
         at: Timestamp,
     ) -> Result<RunRequest<T>, JournalError> {
-        self.adopt(run).await?.resume_plan(plan, at).await
+        let row = self.row(run).await?;
+        self.adopt_row(&row, Some(plan)).await?.resume_plan(plan, at).await
     }
 }
 
@@ -75,7 +78,7 @@ impl AdoptedRun {
     /// As [`Journal::resume_plan`].
     pub(super) async fn resume_plan<T>(self, plan: &Arc<Plan>, at: Timestamp) -> Result<RunRequest<T>, JournalError> {
         let (number, token) = (self.number(), self.token());
-        let AdoptedRun { journal, mut history, guard } = self;
+        let AdoptedRun { journal, mut history, guard, callbacks } = self;
         let run = history.info.run_id.clone();
         let stored_as = history.row.state;
         if stored_as.is_terminal() {
@@ -88,7 +91,7 @@ impl AdoptedRun {
         }
         // As the history will have it once the session of this process is stored.
         history.lose(at);
-        let known = ResumeState::new(&history, plan);
+        let known = ResumeState::to_resume(&history, plan, at);
         known.check_types().map_err(changed)?;
         let damaged = |what| JournalError::DamagedRun { run: run.clone(), what };
         let stored = journal.inner.store.params(number).await?.unwrap_or_default();
@@ -96,7 +99,10 @@ impl AdoptedRun {
         let params = params::restore(&stored, plan.params(), &history.info).map_err(changed)?;
         let values = journal.values_of(&history, &known, &known.wanted()).await?;
         let notes = journal.notes_of(&history).await?;
-        let pending = journal.pending(history.row.clone(), plan).await?;
+        let pending = match callbacks {
+            Some(callbacks) if callbacks.is_of(plan) => callbacks.pending(&history),
+            _ => journal.pending(history.row.clone(), plan).await?,
+        };
         let selection = known.selection();
         let restored = known.restore(values, notes);
         let counts = restored.tasks.iter().filter_map(|task| Some((ended(&task.state)?, 1)));
@@ -170,7 +176,7 @@ impl Journal {
         let mut values = HashMap::new();
         for &number in tasks {
             let Some((task, TaskState::Success)) = known.kept(number) else { continue };
-            if known.plan.place(known.layout.node(number)).expands.is_some() {
+            if known.plan.place(known.layout.node(number)).expands.is_some() && !task.has_value() {
                 continue;
             }
             let failed =

@@ -56,7 +56,7 @@ impl Journal {
         if let Some(worker) = row.live_owner() {
             return self.request_event(&row, worker.to_owned(), key, value, note).await;
         }
-        match self.adopt_row(&row).await {
+        match self.adopt_row(&row, None).await {
             // A process has claimed it since.
             Err(JournalError::Live { by, .. }) => self.request_event(&row, by, key, value, note).await,
             adopted => adopted?.store_event(key, value, note).await,

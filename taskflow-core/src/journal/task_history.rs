@@ -58,9 +58,19 @@ pub struct TaskHistory {
     /// The position of its end among those of all tasks.
     #[serde(skip)]
     pub(crate) order: u64,
+    /// The number of the entry with which its last attempt started; 0 if it has never run. Kept
+    /// when it is cleared.
+    #[serde(skip)]
+    pub(super) last_start: u64,
+    /// The number of the entry with which it last succeeded, kept likewise.
+    #[serde(skip)]
+    pub(super) last_success: u64,
     /// The number of elements, if it is an expand node whose list is expanded.
     #[serde(skip)]
     pub(crate) length: Option<u32>,
+    /// The value that its list was taken from, if it is an expand node that has succeeded.
+    #[serde(skip)]
+    pub(super) list: Option<Box<Place>>,
     /// The label of its element, if its list is labelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -163,7 +173,10 @@ impl TaskHistory {
             rounds: 0,
             events_seen: 0,
             order: 0,
+            last_start: 0,
+            last_success: 0,
             length: None,
+            list: None,
             label: None,
             labels: None,
             gone_as: None,
@@ -200,6 +213,10 @@ impl TaskHistory {
             None => {
                 self.links.clear();
                 self.pushed.clear();
+                // Most tasks have one attempt, and there can be a million of them.
+                if self.attempts.is_empty() {
+                    self.attempts.reserve_exact(1);
+                }
                 self.attempts.push(AttemptHistory {
                     number,
                     started: at,
@@ -246,6 +263,20 @@ impl TaskHistory {
         self.wait = Some(Box::new(record));
     }
 
+    /// The stored value that its consumers take: for an expand node, that of its upstream.
+    pub(super) fn source(&self) -> Option<&Place> {
+        self.value.as_ref().or(self.list.as_deref())
+    }
+
+    /// The list that it is an element of is expanded again: it has yet to run.
+    pub(super) fn renew(&mut self, events: u64) {
+        if self.attempts.is_empty() {
+            *self = TaskHistory::new(&self.id);
+        } else {
+            self.again(events);
+        }
+    }
+
     /// Restores a task of an earlier graph that the present one has again.
     pub(super) fn back(mut self) -> Self {
         if self.state == TaskState::Removed {
@@ -280,6 +311,7 @@ impl TaskHistory {
         let uncounted_attempts = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
         let (cleared, events_seen) = (self.cleared + 1, events);
         let (label, rounds) = (self.label.take(), self.rounds);
+        let (last_start, last_success) = (self.last_start, self.last_success);
         *self = TaskHistory {
             attempts: kept,
             uncounted_attempts,
@@ -287,6 +319,8 @@ impl TaskHistory {
             cleared,
             events_seen,
             label,
+            last_start,
+            last_success,
             ..TaskHistory::new(&self.id)
         };
     }

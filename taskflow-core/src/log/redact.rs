@@ -216,7 +216,7 @@ mod tests {
     use super::{Redactor, mask, redact};
 
     #[test]
-    fn values_of_names_that_give_them_away_are_hidden() {
+    fn values_under_telltale_names_are_hidden() {
         for (text, expected) in [
             ("password=hunter2", "password=***"),
             ("DB_PASSWORD = hunter2, user = me", "DB_PASSWORD = ***, user = me"),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_texts_stay_as_they_are() {
+    fn ordinary_text_is_unchanged() {
         for text in
             ["", "rows: 3", "token::Kind", "password:", "secret", "a = b", "http://host:80/a@b", "http://h/a:b@c"]
         {
@@ -260,13 +260,13 @@ mod tests {
     }
 
     #[test]
-    fn each_longer_line_of_a_secret_is_one() {
+    fn each_long_line_of_a_secret_is_a_secret() {
         mask("-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nshort\n");
         assert_eq!(redact("got MIIEvQIBADANBgkq, short"), "got ***, short");
     }
 
     #[test]
-    fn what_is_too_short_to_be_a_secret_is_ignored() {
+    fn values_too_short_to_be_secrets_are_ignored() {
         mask("abc");
         mask(" ");
         assert_eq!(redact("abc def"), "abc def");
@@ -296,7 +296,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in r#"(secret|é|token|[:="'\\\[\]{}(),@/ ]|://|\PC){0,30}"#) {
+        fn redacting_arbitrary_text_does_not_panic(text in r#"(secret|é|token|[:="'\\\[\]{}(),@/ ]|://|\PC){0,30}"#) {
             // Redaction is idempotent.
             let once = redact(&text).into_owned();
             redact(&once);

@@ -112,7 +112,7 @@ mod tests {
     use super::super::{Redactor, mask};
 
     #[test]
-    fn json_stays_json_without_the_secrets() {
+    fn redacted_json_is_still_valid() {
         mask("48151623");
         mask("say \"mellon\" and it's open\\");
         let value = json!({"pin": 48_151_623_u64, "n": [1, -2.5, 1_481_516_230_u64, null], "door": "say \"mellon\" and it's open\\!",
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_leaves_no_beginning_of_a_secret() {
+    fn a_cut_leaves_no_prefix_of_a_secret() {
         mask("swordfish");
         let redactor = Redactor::current();
         assert_eq!(redactor.beginnings("key: swordf… 12 more bytes"), "key: ***… 12 more bytes");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_secret_stays() {
+    fn text_that_only_resembles_a_secret_is_unchanged() {
         assert_eq!(Redactor::current().registered("unexpected token: `;`"), "unexpected token: `;`");
     }
 }

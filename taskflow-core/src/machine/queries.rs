@@ -155,11 +155,11 @@ impl Machine {
         self.core.run_retry
     }
 
-    /// The pending retries with their times, the next one first.
-    pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, TaskIndex)> + '_ {
-        self.core.timers.iter().filter_map(|&(due, timer)| match timer {
-            Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
-            _ => None,
+    /// When the retry of a task is due that is `up_for_retry`.
+    pub(crate) fn retry_due(&self, task: TaskIndex) -> Option<Timestamp> {
+        self.retried(task).last().and_then(|record| record.due).or_else(|| {
+            let mut timers = self.core.timers.iter();
+            timers.find_map(|&(due, timer)| matches!(timer, Timer::Retry(retried) if retried == task).then_some(due))
         })
     }
 
@@ -179,9 +179,17 @@ impl Machine {
         self.core.tasks.indices().filter(runs).filter(|&task| self.core.is_spared(&self.layout, task)).collect()
     }
 
-    /// Why the run ends early, once it does.
+    /// Why the run ends early or is interrupted, once it does.
     pub(crate) fn halt_reason(&self) -> Option<&str> {
-        self.core.halted.as_ref().map(|halted| halted.reason.as_str())
+        let draining = self.core.draining.as_ref().map(|draining| draining.reason.as_str());
+        // A run can end as usual while it drains.
+        let draining = draining.filter(|_| matches!(self.state(), RunState::Running | RunState::Interrupted));
+        draining.or(self.core.halted.as_ref().map(|halted| halted.reason.as_str()))
+    }
+
+    /// Whether the run drains: nothing more starts in this process.
+    pub(crate) fn drains(&self) -> bool {
+        self.core.draining.is_some()
     }
 
     /// The state in which the run ends, if it ends early.

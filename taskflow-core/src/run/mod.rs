@@ -10,6 +10,8 @@ mod event;
 mod event_payload;
 mod index;
 mod info;
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command line follows live runs"))]
+mod progress;
 mod restored;
 mod state;
 mod stored_value;
@@ -21,6 +23,7 @@ pub use event::Event;
 pub(crate) use event_payload::{EventPayload, Events, RUN_ENDED};
 pub use index::TaskIndex;
 pub use info::{RunInfo, RunType, TriggeredBy};
+pub(crate) use progress::{ActiveTask, RunProgress};
 pub(crate) use restored::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask};
 pub(crate) use state::Transition;
 pub use state::{RunState, TaskState};

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_notice_is_one_line_for_people_and_json_for_programs() {
+    fn a_notification_displays_on_one_line_and_serializes_to_json() {
         let notification = Notification::example();
         assert_eq!(notification.to_string(), "task load of daily failed: the table is gone");
         let json = serde_json::to_value(&notification).unwrap();

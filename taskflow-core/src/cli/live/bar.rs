@@ -6,7 +6,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::super::terminal::{Paint, shown};
 use super::sample::Sample;
 use super::view;
-use crate::base::Timestamp;
 use crate::dag::Plan;
 
 /// The view. Nothing is drawn before the first sample.
@@ -52,9 +51,9 @@ impl Bar {
         Ok(Bar { bar, term, capture: Some(capture) })
     }
 
-    pub(super) fn show(&self, sample: &Sample, plan: &Plan, started: Timestamp) {
+    pub(super) fn show(&self, sample: &Sample, plan: &Plan) {
         let (height, width) = self.term.size();
-        let lines = view::lines(sample, plan, started, usize::from(width).saturating_sub(1), Paint(true));
+        let lines = view::lines(sample, plan, usize::from(width).saturating_sub(1), Paint(true));
         // A view that fills the screen could not be erased.
         let fitting = lines.len().min(usize::from(height).saturating_sub(1));
         self.bar.set_message(shown(&lines[..fitting].join("\n")));

@@ -5,15 +5,14 @@ use console::{measure_text_width, truncate_str};
 use super::super::format;
 use super::super::terminal::Paint;
 use super::sample::{Retry, Running, Sample, Wait};
-use crate::base::Timestamp;
 use crate::dag::Plan;
 
 /// How many tasks are named.
 pub(super) const NAMED: usize = 8;
 
 /// The view, for a terminal of this width.
-pub(super) fn lines(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, paint: Paint) -> Vec<String> {
-    let mut lines = vec![headline(sample, plan, started, width, paint)];
+pub(super) fn lines(sample: &Sample, plan: &Plan, width: usize, paint: Paint) -> Vec<String> {
+    let mut lines = vec![headline(sample, plan, width, paint)];
     let named = sample.longest.iter().map(|run| &run.id).chain(sample.retries.iter().map(|retry| &retry.id));
     let column = named.map(|id| measure_text_width(id)).max().unwrap_or(0).min(width / 2);
     let name = |id: &str| {
@@ -48,8 +47,8 @@ pub(super) fn lines(sample: &Sample, plan: &Plan, started: Timestamp, width: usi
 }
 
 /// `delays ━━━━──────────── 12/40  9 s  2 running  1 failed`
-fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, paint: Paint) -> String {
-    let elapsed = paint.faint(&format::ticking(sample.now.since(started)));
+fn headline(sample: &Sample, plan: &Plan, width: usize, paint: Paint) -> String {
+    let elapsed = paint.faint(&format::ticking(sample.elapsed));
     let mut parts = vec![format!("{}/{}", sample.done, sample.total), elapsed];
     let mut number = |count: usize, name: &str, colour: &dyn Fn(&str) -> String| {
         if count > 0 {
@@ -161,13 +160,13 @@ mod tests {
     }
 
     fn shown(sample: &Sample, width: usize) -> String {
-        lines(sample, &plan(), Timestamp::EPOCH, width, Paint(false)).join("\n")
+        lines(sample, &plan(), width, Paint(false)).join("\n")
     }
 
     #[test]
-    fn a_run_is_a_bar_and_the_tasks_that_take_long() {
+    fn the_view_shows_a_bar_and_the_slow_tasks() {
         let sample = Sample {
-            now: Timestamp::EPOCH + Duration::from_millis(12_300),
+            elapsed: Duration::from_millis(12_300),
             total: 40,
             done: 10,
             failed: 1,
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_running_tasks_eight_are_named() {
+    fn at_most_eight_running_tasks_are_named() {
         let sample = Sample {
             total: 20,
             running: 20,

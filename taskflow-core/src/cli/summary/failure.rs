@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_where_a_shell_would_split_them() {
+    fn arguments_are_quoted_where_a_shell_would_split_them() {
         assert_eq!(quoted("--day=2013-01-07"), "--day=2013-01-07");
         assert_eq!(quoted("--name=Ada L"), "'--name=Ada L'");
         assert_eq!(quoted("it's"), r"'it'\''s'");

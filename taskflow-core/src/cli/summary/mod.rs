@@ -59,8 +59,9 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
         }
     };
     let state = grid::painted(report.state(), paint);
-    // The reason of an interruption has a line of its own.
-    let reason = report.halt_reason().filter(|_| report.state() != RunState::Interrupted);
+    // The reason of an interruption has a line of its own, if it is an error.
+    let has_line = report.state() == RunState::Interrupted && ended.signal.is_none();
+    let reason = report.halt_reason().filter(|_| !has_line);
     let reason = reason.map(|reason| format!(" ({})", one_line(reason))).unwrap_or_default();
     let tasks = format::count(report.tasks().count(), "task");
     let more = ended.number.map(|number| paint.faint(&format!("; `status {number}` shows more"))).unwrap_or_default();
@@ -71,17 +72,18 @@ fn last_line(ended: &Ended, paint: Paint) -> String {
     )
 }
 
+/// A call of this program that resumes the run.
+pub(super) fn resume_command(output: &RunOutput, number: i64) -> String {
+    failure::command(output, &["resume".to_owned(), number.to_string()])
+}
+
 /// Why a run was interrupted, and how to resume it.
 fn interruption(output: &RunOutput, ended: &Ended, paint: Paint) -> String {
     let reason = ended.report.halt_reason().unwrap_or("the run was interrupted");
-    let error = format!("{} {}", paint.bad("error:"), one_line(reason));
-    match ended.number {
-        Some(number) => {
-            let command = failure::command(output, &["resume".to_owned(), number.to_string()]);
-            format!("{error}\n{} {command}", paint.good("to resume:"))
-        }
-        None => error,
-    }
+    let resume = ended.number.map(|number| format!("{} {}", paint.good("to resume:"), resume_command(output, number)));
+    // A signal is no error.
+    let error = ended.signal.is_none().then(|| format!("{} {}", paint.bad("error:"), one_line(reason)));
+    error.into_iter().chain(resume).collect::<Vec<_>>().join("\n")
 }
 
 /// What the run returned, if it succeeded and returns anything.

@@ -47,6 +47,9 @@ pub struct Plan {
     pub(in crate::dag) constants: Vec<Constant>,
     /// The order edges, sorted by downstream.
     pub(in crate::dag) orders: Vec<(NodeIndex, NodeIndex)>,
+    /// The work that teardowns wait for besides their order edges, as `(work, teardown)`, sorted by
+    /// teardown.
+    pub(in crate::dag) rest_of_work: Vec<(NodeIndex, NodeIndex)>,
     /// The gates, as `(upstream, node)`, sorted by node.
     pub(in crate::dag) gates: Vec<(NodeIndex, NodeIndex)>,
     /// Each setup with each node of its teardown, sorted.

@@ -67,7 +67,7 @@ fn run_program(job: &Job, place: &Place, program: &Program, settings: &Settings)
     let limit = job.spec.submit_timeout.unwrap_or(super::follow::SUBMIT);
     let ended = tokio::runtime::Handle::current().block_on(async {
         let Started { group, child: Pipes { stdout, stderr, .. } } =
-            spawn(command, Lifeline::Guard(Some(file.to_path_buf()))).await?;
+            spawn(command, Lifeline::Guard(Some(file.to_path_buf())), None).await?;
         let tail = Arc::<Mutex<OutputTail>>::default();
         let collect = |tail: &Arc<Mutex<OutputTail>>| {
             let (tail, mut forwarder) = (Arc::clone(tail), LogForwarder::default());
@@ -78,8 +78,8 @@ fn run_program(job: &Job, place: &Place, program: &Program, settings: &Settings)
         };
         let stdout = stdout.map(tokio::process::ChildStdout::from_std).transpose()?;
         let stderr = stderr.map(tokio::process::ChildStderr::from_std).transpose()?;
-        let out = stdout.map(|pipe| follow_with(pipe, 0, collect(&tail)));
-        let err = stderr.map(|pipe| follow_with(pipe, 0, collect(&tail)));
+        let out = stdout.map(|pipe| follow_with(pipe, collect(&tail)));
+        let err = stderr.map(|pipe| follow_with(pipe, collect(&tail)));
         if tokio::time::timeout(limit, group.ended()).await.is_err() {
             // Dropping the group kills the program.
             return Ok((None, OutputTail::default()));
@@ -87,7 +87,7 @@ fn run_program(job: &Job, place: &Place, program: &Program, settings: &Settings)
         let status = group.finish()?;
         for following in [out, err].into_iter().flatten() {
             let mut following = following;
-            let _ = tokio::time::timeout(PIPE_TIMEOUT, following.finish()).await;
+            following.finish(PIPE_TIMEOUT).await;
         }
         let tail = std::mem::take(&mut *tail.lock().unwrap_or_else(PoisonError::into_inner));
         Ok((Some(status), tail))

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn another_process_is_seen_by_its_lock() {
+    fn the_lock_of_another_process_is_visible() {
         let dir = tempfile::tempdir().unwrap();
         // Another set of locks stands for another process.
         let (ours, theirs) =
