@@ -73,6 +73,47 @@ fn failed() -> Home {
     home
 }
 
+/// `clear "" gate` and its siblings, in a home with a single run.
+#[test]
+fn an_empty_word_is_an_error_everywhere() {
+    let home = failed();
+    let before = home.json(&["status", "1"]);
+    for words in [
+        &["show", ""][..],
+        &["run", ""],
+        &["run", "small", "--only", ""],
+        &["run", "small", "--from", ""],
+        &["runs", "--dag", ""],
+        &["status", ""],
+        &["explain", ""],
+        &["explain", "1", ""],
+        &["values", ""],
+        &["values", "1", ""],
+        &["logs", ""],
+        &["logs", "1", ""],
+        &["resume", ""],
+        &["retry", ""],
+        &["clear", "", "gate"],
+        &["clear", "1", ""],
+        &["clear", "1", "gate", ""],
+        &["clear", "1", "--only", ""],
+        &["clear", "1", "--from", ""],
+        &["clear", " ", "gate"],
+        &["mark", "success", "", "gate"],
+        &["mark", "failed", "1", ""],
+        &["release", "", "key"],
+        &["release", "1", ""],
+        &["cancel", ""],
+        &["replay", "", "gate"],
+        &["replay", "1", ""],
+        &["db", "prune", "--older-than", "1d", "--dag", ""],
+    ] {
+        let refusal = home.refusal(words);
+        assert!(refusal.starts_with("error: "), "{words:?} {refusal}");
+    }
+    assert_eq!(home.json(&["status", "1"]), before);
+}
+
 // Homes.
 
 #[test]

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use taskflow_tests::binaries::{ProgramOutput, call_at, program};
 use taskflow_tests::common::eventually;
@@ -99,6 +100,26 @@ fn a_killed_run_finds_its_triggered_run_when_resumed() {
     let runs = home.runs("part");
     assert_eq!(runs.len(), 1, "{runs:?}");
     assert_eq!((&runs[0]["state"], &runs[0]["run_type"]), (&json!("success"), &json!("triggered")));
+}
+
+/// SIGTERM while a run waits for one that it has triggered, in the same process.
+#[test]
+fn a_drained_run_and_the_one_that_it_waits_for_are_resumed_together() {
+    let home = Home::new();
+    let first = home.spawn(&["run", "whole"]);
+    let part = home.deferred("part", "asks", 1);
+    let whole = home.deferred("whole", "part", 1);
+    kill_process(Pid::from_child(&first), Signal::TERM).expect("it runs");
+    let output = ProgramOutput::from(first.wait_with_output().expect("it comes to its end"));
+    assert_eq!(output.code, Some(143), "{output:?}");
+    for run in [&part, &whole] {
+        assert_eq!(home.json(&["status", run])["state"], "interrupted");
+    }
+    let second = home.spawn(&["resume", &whole]);
+    assert_eq!(home.deferred("part", "asks", 2), part);
+    assert_eq!(home.call(&["release", &part, "answer", "--value", "1"]).code, Some(0));
+    let output = ProgramOutput::from(second.wait_with_output().expect("it comes to its end"));
+    assert_eq!((output.code, output.stdout.trim()), (Some(0), "42"), "{output:?}");
 }
 
 #[test]

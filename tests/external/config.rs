@@ -262,6 +262,61 @@ fn a_connection_never_displays_its_secrets() {
     assert_eq!(taskflow::log::redact("[wolf-33][bear-44][yes]"), "[***][***][yes]");
 }
 
+#[test]
+fn an_ipv6_address_keeps_its_zone() {
+    for uri in ["postgres://[fe80::1%25eth0]:5432/db", "postgres://[::1]/db", "postgres://[fe80::1%25eth0]"] {
+        let connection = connection(uri);
+        assert_eq!(connection.uri().expose(), uri);
+        assert_eq!(connection.to_string(), uri);
+    }
+    assert_eq!(connection("postgres://[fe80::1%25eth0]").host(), Some("fe80::1%eth0"));
+    assert_eq!(connection("postgres://[fe80::1%eth0]").uri().expose(), "postgres://[fe80::1%25eth0]");
+}
+
+/// A task that fails with each of these texts.
+#[task]
+fn says(text: &str) -> Result<u32> {
+    Err(text.to_owned())?
+}
+
+/// The text of `TASKFLOW_CONN_W=postgres://etl:p!ss%40w0rd...@h/db` as it was given, and the usual
+/// encodings of its password and of a secret, in the errors of tasks.
+#[test]
+fn no_usual_encoding_of_a_secret_is_shown() {
+    let given = "postgres://etl:p!ss%40w0rd%2f7+x@db.example.com/sales";
+    let (password, key) = ("p!ss@w0rd/7+x", "wolf \"pack\" é&33");
+    let environment = [("TASKFLOW_CONN_W", given), ("TASKFLOW_SECRET_K", key)];
+    let config = Config::builder().environment(environment).build().unwrap();
+    config.connection("w").unwrap();
+    config.secret("k").unwrap();
+    let json = |text: &str| serde_json::to_string(text).unwrap();
+    let texts = [
+        given.to_owned(),
+        "p%21ss%40w0rd%2F7%2Bx".to_owned(),
+        "p%21ss%40w0rd%2f7%2bx".to_owned(),
+        json(&json(password)),
+        json(&json(&json(key))),
+        format!("{:?}", json(key)),
+        "q=wolf+%22pack%22+%C3%A9%2633&n=1".to_owned(),
+        "q=wolf%20%22pack%22%20%c3%a9%2633&n=1".to_owned(),
+        // base64 of the password, of the key, and of `etl:` with the password.
+        "cCFzc0B3MHJkLzcreA==".to_owned(),
+        "d29sZiAicGFjayIgw6kmMzM".to_owned(),
+        "Basic ZXRsOnAhc3NAdzByZC83K3g=".to_owned(),
+    ];
+    for text in texts {
+        let dag = Dag::build("leak", || says(text.clone())).unwrap();
+        let told = failure_of(&live(dag.run().engine(&engine(&config))), "says");
+        assert!(told.contains("***"), "{text}: {told}");
+        for part in ["ss", "w0rd", "wolf", "pack", "33", "cCFz", "d29s", "ZXRs"] {
+            assert!(!told.contains(part), "{text}: {told} shows {part}");
+        }
+    }
+    let dag = Dag::build("leak", || says(format!("at {given}"))).unwrap();
+    let told = failure_of(&live(dag.run().engine(&engine(&config))), "says");
+    assert_eq!(told, "at postgres://etl:***@db.example.com/sales");
+}
+
 fn part() -> impl Strategy<Value = String> {
     r"[a-zA-Z0-9@:/?#%&=+ é\[\]~_.-]{1,12}"
 }
@@ -398,6 +453,57 @@ fn tasks_get_the_configuration_of_their_engine() {
     let context =
         TaskContext::detached("threshold").with_config(&Config::builder().variable("threshold", 3).build().unwrap());
     assert_eq!(threshold::call(&context).unwrap(), 3);
+}
+
+#[task(connections = ["dwh"], secrets = ["key"])]
+fn export(ctx: &TaskContext, rows: usize) -> Result<usize> {
+    ctx.secret("key")?;
+    ctx.connection("dwh")?;
+    Ok(rows)
+}
+
+#[task]
+fn three() -> Vec<usize> {
+    COUNTED.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    vec![1, 2, 3]
+}
+
+static COUNTED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+/// Exports the elements of a list.
+#[dag]
+fn exports() -> Vec<usize> {
+    three().each(|rows| export(rows)).collect()
+}
+
+/// `#[task(connections = ["dwh"], secrets = ["key"])]`, without the one and with an empty file for
+/// the other.
+#[test]
+fn what_tasks_declare_is_checked_before_anything_runs() {
+    let empty = Config::builder().connection("dw", "postgres://db").build().unwrap();
+    let error = exports::run().engine(&engine(&empty)).wait().unwrap_err();
+    assert_eq!(error.kind(), taskflow::ErrorKind::NotFound);
+    let lines: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
+    let [connection, secret] = &lines[..] else { panic!("{lines:?}") };
+    assert!(
+        connection.starts_with("task `export`: there is no connection `dwh` (did you mean `dw`?); define it in "),
+        "{connection}"
+    );
+    assert!(secret.starts_with("task `export`: there is no secret `key`; define it in "), "{secret}");
+
+    let nowhere = [("TASKFLOW_SECRET_KEY_FILE", "/nowhere/key"), ("TASKFLOW_CONN_DWH", "postgres://db")];
+    let unreadable = Config::builder().environment(nowhere).build().unwrap();
+    let error = exports::run().engine(&engine(&unreadable)).wait().unwrap_err().to_string();
+    assert!(error.starts_with("task `export`: the secret `key` ") && error.contains("/nowhere/key"), "{error}");
+    assert_eq!(COUNTED.load(std::sync::atomic::Ordering::SeqCst), 0, "nothing ran");
+
+    let whole = Config::builder().secret("key", "open sesame").connection("dwh", "postgres://db").build().unwrap();
+    assert_eq!(live(exports::run().engine(&engine(&whole))).result(), Some(&vec![1, 2, 3]));
+    // What does not run is not checked.
+    let part = exports::run().engine(&engine(&empty));
+    let plan = exports::def().plan().unwrap();
+    let selected = part.select(taskflow::Selection::only(&plan, "three").unwrap());
+    assert!(live(selected).is_success());
 }
 
 #[task]

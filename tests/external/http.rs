@@ -20,6 +20,11 @@ struct Server {
 
 impl Server {
     fn start(answers: Vec<(u16, &'static str)>) -> std::io::Result<Self> {
+        Server::start_with(answers.into_iter().map(|(status, body)| (status, String::new(), body)).collect())
+    }
+
+    /// The same with further headers.
+    fn start_with(answers: Vec<(u16, String, &'static str)>) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let url = format!("http://{}/status?token=hidden-in-the-path", listener.local_addr()?);
@@ -30,11 +35,11 @@ impl Server {
             while let Ok((mut socket, _)) = listener.accept().await {
                 let request = read(&mut socket).await;
                 locked(&seen).push(request);
-                let (status, body) = answers[turn.min(answers.len() - 1)];
+                let (status, headers, body) = &answers[turn.min(answers.len() - 1)];
                 turn += 1;
                 let length = body.len();
                 let answer = format!(
-                    "HTTP/1.1 {status} ProgramOutput\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                    "HTTP/1.1 {status} ProgramOutput\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
                 );
                 let _ = socket.write_all(answer.as_bytes()).await;
             }
@@ -164,4 +169,56 @@ fn a_failed_webhook_names_its_server_and_shows_no_secret() {
 
     let nobody = webhook("http://127.0.0.1:9/hidden").notify(&Notification::example()).unwrap_err().to_string();
     assert!(nobody.starts_with("no answer from http://127.0.0.1:9: ") && !nobody.contains("hidden"), "{nobody}");
+}
+
+/// A server that redirects the first request to `url`, with this status.
+fn redirecting(status: u16, url: &str) -> Server {
+    let answers = vec![(status, format!("Location: {url}\r\n"), ""), (200, String::new(), "here")];
+    Server::start_with(answers).expect("there is a free port")
+}
+
+/// A webhook answered by 301, 302, 303, 307 or 308, to another server and to the same one.
+#[test]
+fn a_webhook_follows_no_redirect() {
+    for status in [301, 302, 303, 307, 308] {
+        let other = Server::start(vec![(200, "")]).unwrap();
+        let server = redirecting(status, &other.url);
+        let hook = webhook(server.url.clone()).header("X-Api-Key", "correct-horse");
+        let error = hook.notify(&Notification::example()).unwrap_err().to_string();
+        let origin = other.url.split("/status").next().unwrap();
+        assert!(
+            error.ends_with(&format!(
+                "answered with status {status}, a redirect to {origin} that is not followed: use the address that it \
+                 leads to"
+            )),
+            "{error}"
+        );
+        assert!(!error.contains("hidden"), "{error}");
+        assert_eq!((other.requests().len(), server.requests().len()), (0, 1), "{status}");
+
+        let server = redirecting(status, "/elsewhere");
+        let error = webhook(server.url.clone()).notify(&Notification::example()).unwrap_err().to_string();
+        assert!(error.contains(&format!("answered with status {status}, a redirect to ")), "{error}");
+        assert_eq!(server.requests().len(), 1, "{status}");
+    }
+}
+
+/// `http_ok` of an endpoint that redirects within its server, and to another one.
+#[test]
+fn a_sensor_follows_redirects_within_the_same_origin_only() {
+    let server = redirecting(302, "/elsewhere");
+    let url = server.url.clone();
+    let dag = Dag::build("moved", || http_ok(url).poke_interval(SOON).map(|answer| answer.body.clone())).unwrap();
+    assert_eq!(live(dag.run()).result().map(String::as_str), Some("here"));
+    assert!(server.requests()[1].starts_with("GET /elsewhere HTTP/1.1"), "{:?}", server.requests());
+
+    let other = Server::start(vec![(200, "")]).unwrap();
+    let server = redirecting(302, &other.url);
+    let url = server.url.clone();
+    let dag = Dag::build("away", || http_ok(url).poke_interval(SOON).map(|answer| answer.status)).unwrap();
+    let report = live(dag.run());
+    let failure = report.task("http_answers").unwrap().failure().unwrap().to_string();
+    assert!(failure.contains("answered with status 302, a redirect to http://127.0.0.1:"), "{failure}");
+    assert!(!failure.contains("hidden"), "{failure}");
+    assert!(other.requests().is_empty());
 }

@@ -451,3 +451,218 @@ fn mistakes_in_scopes_name_their_tasks() {
         "{error}"
     );
 }
+
+/// Takes as long as a test says.
+#[task]
+fn use_it(cluster: &str, rows: u32) -> Result<u32> {
+    work::call(cluster, rows)
+}
+
+#[task]
+fn both(one: u32, other: u32) -> u32 {
+    one + other
+}
+
+#[task]
+fn either(any: AnyOf<u32>) -> u32 {
+    any.into_inner()
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A scope whose work is drawn by `body`, and a DAG of nothing else.
+fn scoped<R>(body: impl FnOnce(Output<String>) -> R) -> Dag<()> {
+    Dag::draw("scoped", |_| drop(scope(create("scoped"), body, |cluster| delete(cluster)))).expect("no mistake")
+}
+
+/// `use_it` fails at once, so that `both` ends while `use_it_2` runs.
+#[test]
+fn a_teardown_waits_for_work_beside_a_failure() {
+    let dag = scoped(|c| both(use_it(c, 13), use_it(c, 2)));
+    let outcome = Test::new(&dag).takes("use_it_2", MINUTE).run();
+    outcome.assert_state("both", TaskState::UpstreamFailed).assert_order(&["use_it_2", "delete"]);
+    explore(0..20, || Test::new(&dag).takes("use_it_2", MINUTE));
+}
+
+/// In each element `use_it` fails at once, or its list does.
+#[test]
+fn a_teardown_waits_for_every_task_of_an_element() {
+    let dag = scoped(|c| rows().each(|rows| both(use_it(c, rows), use_it(c, 2).id("slow"))).collect());
+    let outcome = Test::new(&dag).takes("slow", MINUTE).run();
+    outcome.assert_state("both[1]", TaskState::UpstreamFailed);
+    for element in ["slow[0]", "slow[1]", "slow[2]"] {
+        outcome.assert_order(&[element, "delete"]);
+    }
+    let dag = Dag::draw("elements", |_| {
+        let each = |name: Output<String>| scope(create(name), |c| both(use_it(c, 13), use_it(c, 2)), |c| delete(c));
+        names(2).each(each).collect();
+    });
+    let outcome = Test::new(&dag.expect("no mistake")).takes("use_it_2", MINUTE).run();
+    outcome.assert_order(&["use_it_2[0]", "delete[0]"]).assert_order(&["use_it_2[1]", "delete[1]"]);
+}
+
+#[test]
+fn a_teardown_waits_for_work_that_came_second_in_an_any_of() {
+    let dag = scoped(|c| either([use_it(c, 1), use_it(c, 2)]));
+    let outcome = Test::new(&dag).takes("use_it_2", MINUTE).run();
+    outcome.assert_success().assert_order(&["use_it_2", "delete"]);
+}
+
+#[test]
+fn a_teardown_waits_for_work_that_a_rule_did_not_wait_for() {
+    for rule in TriggerRule::ALL {
+        let dag = scoped(|c| {
+            let (bad, slow, last) = (use_it(c, 13), use_it(c, 2), tidy().trigger_rule(rule));
+            last.after([bad, slow]);
+            last
+        });
+        let outcome = Test::new(&dag).takes("use_it_2", MINUTE).run();
+        outcome.assert_order(&["use_it_2", "delete"]);
+    }
+}
+
+/// `use_it` runs when the run is cancelled or has failed, and what comes after it has not started.
+#[test]
+fn a_teardown_waits_for_work_that_a_halt_has_not_stopped_yet() {
+    let chain = scoped(|c| {
+        let rows = use_it(c, 1);
+        both(rows, rows)
+    });
+    for transitions in 4..9 {
+        Test::new(&chain).takes("use_it", Duration::from_secs(5)).cancel_after(transitions).run();
+    }
+    let beside = scoped(|c| (work(c, 13), publish(use_it(c, 1))));
+    let test = Test::new(&beside).takes("work", Duration::from_secs(1)).takes("use_it", Duration::from_secs(5));
+    let outcome = test.fail_fast(true).run();
+    outcome.assert_state("publish", TaskState::Skipped).assert_order(&["use_it", "delete"]);
+}
+
+/// Looks for a while whether its cluster is deleted under it.
+#[task]
+async fn watch(cluster: String, rows: u32) -> Result<u32> {
+    for _ in 0..100 {
+        let (made, deleted) = made_and_deleted(&cluster);
+        if made <= deleted {
+            Err(format!("{cluster} was deleted"))?;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(rows)
+}
+
+/// `--only watch`: neither of the tasks after it takes part.
+#[test]
+fn a_teardown_waits_for_the_first_of_a_chain_that_is_all_that_runs() {
+    let draw = |_: &taskflow::DagBuilder| {
+        let _ = scope(create("only"), |c| publish(publish(watch(c, 1))), |c| delete(c));
+    };
+    let dag = Dag::draw("only", draw).expect("no mistake");
+    let only = Selection::only(dag.plan(), "watch").expect("it is there");
+    let report = common::live(dag.run().select(only));
+    assert_eq!(states(&report), "create=success watch=success publish=removed publish_2=removed delete=success");
+}
+
+/// `--only each`: the list is expanded, and the tasks of its elements do not take part.
+#[test]
+fn a_teardown_does_not_wait_for_elements_that_take_no_part() {
+    let dag = scoped(|c| rows().each(|rows| publish(use_it(c, rows))).collect());
+    let only = Selection::only(dag.plan(), "rows.each").expect("it is there");
+    let report = reference(dag.run().select(only));
+    assert_eq!((report.state(), state_of(&report, "delete")), (RunState::Success, TaskState::Success));
+}
+
+/// `clear last watch`, without the tasks after it.
+#[tokio::test]
+async fn a_teardown_waits_for_the_first_of_a_chain_that_was_cleared() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let draw = |_: &taskflow::DagBuilder| {
+        let _ = scope(create("first"), |c| publish(publish(watch(c, 1))), |c| delete(c));
+    };
+    let dag = Dag::draw("first", draw)?;
+    dag.run().journal(&journal).await?;
+    journal.clear("last", &TaskFilter::tasks(["watch"]), &note()).await?;
+    let report = journal.resume_dag("last", &dag).await?.await?;
+    assert_eq!((report.state(), state_of(&report, "watch")), (RunState::Success, TaskState::Success));
+    assert_eq!(made_and_deleted("first"), (2, 2));
+    Ok(())
+}
+
+/// The number of successful setups and teardowns before, and after `resume`.
+async fn resumed(journal: &Journal, dag: &Dag<()>, name: &str) -> Result<(u32, u32), BoxError> {
+    let report = journal.resume_dag("last", dag).await?.await?;
+    assert_eq!(report.state(), RunState::Success, "{}", states(&report));
+    Ok(made_and_deleted(name))
+}
+
+#[dag]
+fn in_three_steps(name: String) -> u32 {
+    scope(create(name), |cluster| watch(cluster, publish(use_it(cluster, 13))), |cluster| delete(cluster))
+}
+
+/// `use_it` fails, so that the other two do not run: `mark success last use_it --value 5`,
+/// `resume`.
+#[tokio::test]
+async fn work_that_a_mark_opens_runs_in_a_scope_that_is_set_up_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    in_three_steps::run("marked".to_owned()).journal(&journal).await?;
+    assert_eq!(made_and_deleted("marked"), (1, 1));
+    let only = TaskFilter::tasks(["use_it"]);
+    // No work is left to run.
+    journal.mark("last", &only, TaskState::Skipped, None, &note()).await?;
+    journal.resume("last").await?.await?;
+    assert_eq!(made_and_deleted("marked"), (1, 1));
+    journal.mark("last", &only, TaskState::Success, Some(&5.into()), &note()).await?;
+    let report = journal.resume("last").await?.await?;
+    assert_eq!(states(&report), "create=success use_it=success publish=success watch=success delete=success");
+    assert_eq!(made_and_deleted("marked"), (2, 2));
+    let history = journal.history("last").await?;
+    let attempts = |id: &str| history.task(id).expect("it is there").attempts.len();
+    assert_eq!([attempts("create"), attempts("use_it"), attempts("watch"), attempts("delete")], [2, 1, 1, 2]);
+    Ok(())
+}
+
+/// A scope whose work has one more task in the program of today; `clear last delete`, `resume`.
+#[tokio::test]
+async fn new_work_runs_in_a_scope_that_is_set_up_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let draw = |_: &taskflow::DagBuilder| {
+        let _ = scope(create("new"), |c| work(c, 1), |c| delete(c));
+    };
+    Dag::draw("new", draw)?.run().journal(&journal).await?;
+    journal.clear("last", &TaskFilter::tasks(["delete"]), &note()).await?;
+    let draw = |_: &taskflow::DagBuilder| {
+        let _ = scope(create("new"), |c| (work(c, 1), watch(c, 2)), |c| delete(c));
+    };
+    let dag = Dag::draw("new", draw)?;
+    assert_eq!(resumed(&journal, &dag, "new").await?, (2, 2));
+    let history = journal.history("last").await?;
+    let attempts = |id: &str| history.task(id).expect("it is there").attempts.len();
+    assert_eq!([attempts("create"), attempts("work"), attempts("watch"), attempts("delete")], [2, 1, 1, 2]);
+    // Nothing is left: neither the setup nor the teardown runs once more.
+    journal.mark("last", &TaskFilter::tasks(["work"]), TaskState::Success, None, &note()).await?;
+    assert_eq!(resumed(&journal, &dag, "new").await?, (2, 2));
+    Ok(())
+}
+
+/// As above, for a scope inside another one, both torn down.
+#[tokio::test]
+async fn new_work_of_an_inner_scope_sets_up_the_outer_one_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let draw = |extra: bool| {
+        Dag::draw("inner", |_| {
+            let body = |inner: Output<String>| {
+                work(inner, 1);
+                if extra {
+                    watch(inner, 2);
+                }
+            };
+            let outer = |_| scope(create("inner of two"), body, |inner| delete(inner));
+            scope(create("outer of two"), outer, |outer| delete(outer));
+        })
+    };
+    draw(false)?.run().journal(&journal).await?;
+    journal.clear("last", &TaskFilter::tasks(["delete"]), &note()).await?;
+    assert_eq!(resumed(&journal, &draw(true)?, "inner of two").await?, (2, 2));
+    assert_eq!(made_and_deleted("outer of two"), (2, 2));
+    Ok(())
+}

@@ -48,6 +48,42 @@ fn a_command_returns_its_last_line_or_all_of_stdout() {
     assert_eq!(captured.stdout.as_deref(), Some("one\ntwo\n"));
 }
 
+/// `echo 41; echo 'note: 42'`, and other lines that look like parts of a backtrace.
+#[test]
+fn the_last_line_of_stdout_counts_whatever_it_looks_like() {
+    for last in ["note: 42", "   7: seven", "  at 10:00", "stack backtrace:"] {
+        assert_eq!(output(&Command::script("echo 41; echo \"$1\"").arg(last)).last_line, last);
+    }
+}
+
+/// A progress bar: `\r` returns to the beginning of the line, and what follows replaces it.
+#[test]
+fn a_carriage_return_starts_a_line_that_replaces_the_one_before() {
+    let last = |text: &str| output(&Command::new("printf").arg(text)).last_line;
+    assert_eq!(last(r"10%%\r50%%\r100%%\nrows: 7\n"), "rows: 7");
+    assert_eq!(last(r"10%%\r50%%\r100%%\n"), "100%");
+    assert_eq!(last(r"10%%\r50%%\r"), "50%");
+    assert_eq!(last(r"one\r\ntwo\r\n"), "two");
+}
+
+/// 16 KiB and more without a line feed, and a result after it.
+#[test]
+fn a_line_may_be_long() {
+    assert_eq!(output(&Command::script(r"printf '.%.0s' {1..20000}; printf '\rrows: 7\n'")).last_line, "rows: 7");
+    assert_eq!(output(&Command::script("printf '.%.0s' {1..20000}; echo end")).last_line.len(), 20_003);
+}
+
+/// `setsid sleep 30 &` leaves the group of the command and keeps its stdout open.
+#[test]
+fn what_was_captured_is_kept_when_another_process_holds_the_pipe() {
+    // It has left the group when it is `sleep`.
+    let script = "setsid sleep 30 & until grep -q sleep /proc/$!/comm; do :; done; echo answer; echo aside >&2";
+    let captured = output(&Command::script(script).capture());
+    assert_eq!((captured.stdout.as_deref(), &*captured.last_line), (Some("answer\n"), "answer"));
+    let failed = failure(Command::script(format!("{script}; exit 3")));
+    assert_eq!(chain(&failed).0[1], "aside");
+}
+
 #[test]
 fn outputs_passed_as_arguments_or_environment_are_upstreams_of_the_command() {
     let dag = Dag::build("values", || {
@@ -166,6 +202,45 @@ fn retries_and_timeouts_apply_to_commands() {
     .unwrap();
     let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");
     assert!(matches!(&*report.task("it").expect("it is in the graph").failure().unwrap(), Failure::TimedOut { .. }));
+}
+
+taskflow::pool!("licence", slots = 1);
+
+/// A command that ignores SIGTERM, with a time limit, a retry, and a pool of one slot.
+#[test]
+fn the_next_attempt_starts_and_the_slot_is_free_when_the_processes_of_the_last_one_are_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let mark = directory.path().join("mark").to_str().unwrap().to_owned();
+    // It fails if the process that has written its number before is alive.
+    let alone = r#"! kill -0 "$(cat "$MARK" 2>/dev/null)" 2>/dev/null || touch "$MARK.two"; echo $$ > "$MARK""#;
+    let dag = Dag::build("stubborn", || {
+        let stubborn = Command::script(format!("trap '' TERM; {alone}; while :; do sleep 0.1; done"));
+        let limit = std::time::Duration::from_millis(300);
+        let first = command("first", stubborn.env("MARK", &mark)).pool("licence").priority(9);
+        first.retries(1).retry_delay(std::time::Duration::ZERO).timeout(limit);
+        command("second", Command::script(alone).env("MARK", &mark)).pool("licence")
+    })
+    .unwrap();
+    let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");
+    assert_eq!(common::states(&report), "first=failed second=success");
+    assert_eq!(report.task("first").unwrap().attempt_count(), 2);
+    assert!(!directory.path().join("mark.two").exists());
+}
+
+/// A command that needs a moment after SIGTERM, in a run that has nothing else to do.
+#[test]
+fn a_command_has_its_grace_time_when_its_time_limit_ends_the_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let left = directory.path().join("left");
+    let dag = Dag::build("polite", || {
+        let script = "trap 'sleep 0.5; touch \"$LEFT\"; exit 1' TERM; while :; do sleep 0.01 || :; done";
+        let polite = Command::script(script).env("LEFT", left.to_str().unwrap());
+        command("it", polite).timeout(std::time::Duration::from_millis(200))
+    })
+    .unwrap();
+    let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");
+    assert!(matches!(&*report.task("it").unwrap().failure().unwrap(), Failure::TimedOut { .. }));
+    assert!(left.exists());
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn the_output_of_an_isolated_task_is_in_its_log() {
 }
 
 #[test]
-fn cancelling_terminates_the_process_and_leaves_nothing_behind() {
+fn draining_asks_the_process_to_end_and_leaves_nothing_behind_but_a_run_to_resume() {
     let home = Home::new();
     let go = home.file("go");
     let (child, pids) = home.start(&["run", "waits", "--go", &go, "--output", "json"]);
@@ -185,8 +185,13 @@ fn cancelling_terminates_the_process_and_leaves_nothing_behind() {
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output: ProgramOutput = child.wait_with_output().unwrap().into();
     assert_eq!(output.code, Some(143), "{output:?}");
-    assert_eq!(output.json()["tasks"][0]["state"], "cancelled");
+    let document = output.json();
+    assert_eq!((&document["state"], &document["tasks"][0]["state"]), (&json!("interrupted"), &json!("scheduled")));
     all_die(&pids);
+
+    std::fs::write(&go, "").unwrap();
+    let resumed = home.json(&["resume", "last"]);
+    assert_eq!((&resumed["state"], &resumed["result"]), (&json!("success"), &json!(3)), "{resumed}");
 }
 
 #[test]
@@ -195,7 +200,7 @@ fn a_task_that_ignores_cancellation_is_killed() {
     let (child, pids) = home.start(&["run", "ignores", "--output", "json"]);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output: ProgramOutput = child.wait_with_output().unwrap().into();
-    assert_eq!(output.json()["tasks"][0]["state"], "cancelled", "{output:?}");
+    assert_eq!(output.json()["tasks"][0]["state"], "scheduled", "{output:?}");
     all_die(&pids);
 }
 
@@ -247,12 +252,12 @@ fn no_process_of_a_command_outlives_a_killed_run() {
 }
 
 #[test]
-fn a_cancelled_command_leaves_nothing_behind() {
+fn a_drained_command_leaves_nothing_behind() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "script_waits", "--output", "json"]);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output: ProgramOutput = child.wait_with_output().unwrap().into();
-    assert_eq!(output.json()["tasks"][0]["state"], "cancelled", "{output:?}");
+    assert_eq!(output.json()["tasks"][0]["state"], "scheduled", "{output:?}");
     all_die(&pids);
 }
 
@@ -267,6 +272,35 @@ fn the_output_of_a_command_is_logged_line_by_line() {
     };
     assert_eq!(of("stdout"), ["hello Ada", "bye"]);
     assert!(matches!(of("stderr")[..], [line] if line.starts_with("and ")), "{messages:?}");
+}
+
+/// `setsid sleep 30 &`: the log names the process that keeps stdout open.
+#[test]
+fn a_process_that_holds_the_output_of_a_command_is_named_in_its_log() {
+    let home = Home::new();
+    // It has left the group when it is `sleep`.
+    let script = "setsid sleep 30 & until grep -q sleep /proc/$!/comm; do :; done; echo $!; echo answer";
+    let output = home.call(&["run", "shell", "--script", script]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), "answer\n"), "{output:?}");
+    let messages = home.messages("shell");
+    let sleeper = &messages.iter().find(|(_, of, _)| of == "stdout").expect("it has printed a number").2;
+    let held = format!(
+        "stdout and stderr of the command were still open 5.0 s after its end, held by process {sleeper} (`sleep 30`), \
+         which has left the process group; what it writes from now on is lost"
+    );
+    let line = ("WARN".to_owned(), "taskflow".to_owned(), held);
+    assert!(messages.contains(&line), "{messages:?}");
+}
+
+#[test]
+fn a_progress_bar_is_one_line_of_the_log() {
+    let home = Home::new();
+    let script = r"for n in {1..100}; do printf '%d of 100\r' $n; done; printf '\n'; printf '.%.0s' {1..40000}; echo";
+    assert_eq!(home.call(&["run", "shell", "--script", script]).code, Some(0));
+    let messages = home.messages("shell");
+    let lines: Vec<&str> = messages.iter().map(|(_, _, message)| message.as_str()).collect();
+    let dots = |count: usize| ".".repeat(count);
+    assert_eq!(lines, ["100 of 100", &dots(16_384), &dots(16_384), &dots(40_000 - 2 * 16_384)]);
 }
 
 #[test]
@@ -323,4 +357,18 @@ fn isolation_is_part_of_the_graph() {
     let shown = home.call(&["show", "hoards", "--output", "json"]).json();
     let options = &shown["nodes"][0]["options"];
     assert_eq!((&options["isolation"], &options["memory"]), (&json!("process"), &json!("512.0 MiB")), "{shown}");
+}
+
+/// `env` as a command, in a program with `TASKFLOW_SECRET_*` and `TASKFLOW_CONN_*`.
+#[test]
+fn commands_inherit_secrets_only_if_they_are_asked_to() {
+    let home = Home::new();
+    let mut program = program("processes");
+    program.args(["run", "inherits", "-q"]).env("TASKFLOW_HOME", home.0.path().join("home"));
+    program.env("TASKFLOW_SECRET_KEY", "swordfish").env("TASKFLOW_SECRET_PIN_FILE", "/run/pin");
+    program.env("TASKFLOW_CONN_DB", "postgres://me:hunter-22@db");
+    let output = ProgramOutput::from(program.output().expect("a built program starts"));
+    // What the command itself sets stays.
+    let expected = "TASKFLOW_SECRET_SET / TASKFLOW_CONN_DB TASKFLOW_SECRET_KEY TASKFLOW_SECRET_PIN_FILE \n";
+    assert_eq!(output.stdout.replace("  ", " "), expected, "{output:?}");
 }

@@ -132,6 +132,7 @@ async fn tasks_are_cleared_with_and_without_being_run() -> Result<(), BoxError> 
     let ended = ops::resume(&journal, Some("1"), STRICT).await;
     assert_kind(ended, ErrorKind::Conflict, "it has ended (success)");
     assert_kind(ops::would_clear(&journal, "7", &filter).await, ErrorKind::NotFound, "there is no run `7`");
+    assert_kind(ops::would_clear(&journal, "", &filter).await, ErrorKind::NotFound, "there is no run ``");
     Ok(())
 }
 

@@ -346,10 +346,15 @@ impl Sketch<'_> {
                 scope(
                     setup,
                     |made| {
+                        let known = self.outputs.len();
                         self.outputs.push(made);
-                        let inner = self.node();
-                        self.outputs.pop();
-                        inner
+                        for _ in 0..self.dice.roll(3) {
+                            let inner = self.plain();
+                            self.outputs.push(inner);
+                        }
+                        let last = self.node();
+                        self.outputs.truncate(known);
+                        last
                     },
                     |made| work(vec![made], Vec::<Output<u64>>::new(), Vec::<Output<u64>>::new(), end).retries(retries),
                 )

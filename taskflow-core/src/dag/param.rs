@@ -251,8 +251,8 @@ impl ParamDef {
         }
         // The expression is user code, and JSON cannot represent every value.
         let value = catch(|| self.default.as_ref()?(&RunInfo::manual("", Timestamp::EPOCH)).ok());
-        let json = value.ok().flatten().and_then(|value| self.json(&value).ok());
-        Some(ParamDefault::Value(json.unwrap_or_else(|| text.into())))
+        let json = value.ok().flatten().and_then(|value| self.ty.readable_json(&value).ok());
+        Some(ParamDefault::Value(json.map_or_else(|| text.into(), |(json, _)| json)))
     }
 
     /// Whether a run can start without a value for it.

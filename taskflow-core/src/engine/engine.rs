@@ -54,6 +54,19 @@ impl Engine {
         self.inner.shared.lock().run_keys().count()
     }
 
+    /// Lets the process leave without losing work: no task starts any more, in no run; running
+    /// attempts are asked to stop and have the grace time of their run. Each run is then
+    /// [interrupted](crate::run::RunState::Interrupted), and `resume` continues it in another
+    /// process. A run without a journal cannot be resumed: it is cancelled. Runs that are started
+    /// later are interrupted at once.
+    ///
+    /// Attempts that stop on request or are cut off run again, and do not count against the
+    /// retries. Jobs on clusters and triggered runs of other processes go on. Teardowns run when
+    /// the run is resumed and its work is done.
+    pub fn drain(&self, reason: &str) {
+        self.inner.shared.drain(reason);
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }

@@ -274,13 +274,17 @@ impl Triggering {
         }
         let control = handle.control();
         run.children.put(run_id, Child::Running(control.clone()));
-        if context.is_cancelled() {
+        // A run that drains leaves those that it waits for to be resumed.
+        if context.is_cancelled() && !run.drains() {
             control.cancel("the run that waits for this one was stopped");
         }
         let (parent, run_id) = (Arc::downgrade(run), run_id.to_owned());
         tokio::spawn(async move {
             let ended = outcome(handle.await);
             let Some(parent) = parent.upgrade() else { return };
+            if ended.state == RunState::Interrupted && parent.drains() {
+                return;
+            }
             let value = Arc::from(format!("\"{}\"", ended.state.name()));
             parent.children.put(&run_id, Child::Ended(ended));
             parent.send(Input::Event {

@@ -24,6 +24,7 @@
 //! [`layer`] to it.
 
 mod attempt;
+pub(crate) mod encodings;
 mod fields;
 mod follow;
 mod init;

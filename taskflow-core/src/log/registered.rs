@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::redact::{REDACTED, Redactor, occurrences, replace};
-use crate::base::Failure;
+use super::redact::{REDACTED, Redactor, replace};
+use crate::base::{Failure, bound_message};
 
 impl Redactor {
     /// Returns the text with the secrets registered with [`mask`](super::mask) replaced; borrowed
@@ -17,10 +17,7 @@ impl Redactor {
     /// assert_eq!(redactor.registered("token: open sesame, password=x"), "token: ***, password=x");
     /// ```
     pub fn registered<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut found = Vec::new();
-        for secret in self.secrets.iter().flat_map(|secrets| secrets.iter()) {
-            occurrences(text, secret, &mut found);
-        }
+        let found = self.places(text);
         if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, found)) }
     }
 
@@ -61,8 +58,19 @@ impl Redactor {
         if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, found)) }
     }
 
-    /// Redacts registered secrets in the failure of an attempt.
+    /// Redacts registered secrets in the failure of an attempt, and cuts what is too long.
     pub(crate) fn failure(&self, failure: &mut Failure) {
+        self.failure_unbounded(failure);
+        failure.bound();
+    }
+
+    /// The same for the reason of a skip or the error of a callback.
+    pub(crate) fn reason(&self, reason: &mut String) {
+        self.message(reason);
+        bound_message(reason);
+    }
+
+    fn failure_unbounded(&self, failure: &mut Failure) {
         match failure {
             Failure::Error { chain, .. } => chain.iter_mut().for_each(|message| self.message(message)),
             Failure::Panic { message, .. } => self.message(message),

@@ -62,6 +62,11 @@ impl Core {
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
+        if self.draining.is_some() && matches!(failure, Failure::Error { .. } | Failure::Cancelled { .. }) {
+            // It stopped on request, and runs again when the run is resumed.
+            self.apply(task, Transition::Interrupt, now);
+            return;
+        }
         let spared = self.is_spared(graph, task);
         if let Some(halted) = &self.halted
             && !spared

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::cells::{ElementStarts, GroupRetries, Halted, JoinCell, TaskCell, Waiter};
+use super::cells::{Draining, ElementStarts, GroupRetries, Halted, JoinCell, TaskCell, Waiter};
 use super::past::Past;
 use super::settings::Settings;
 use super::timer::Timer;
@@ -32,6 +32,7 @@ pub(super) struct Core {
     /// The upstream whose success decided the join of an `AnyOf`.
     pub(super) winners: HashMap<RunJoinIndex, TaskIndex>,
     pub(super) halted: Option<Halted>,
+    pub(super) draining: Option<Draining>,
     pub(super) failed_leaf: bool,
     /// Ends of tasks that are not propagated yet.
     pub(super) pending_ends: Vec<TaskIndex>,
@@ -91,6 +92,7 @@ impl Core {
             retried: HashMap::new(),
             winners: HashMap::new(),
             halted: None,
+            draining: None,
             failed_leaf: false,
             pending_ends: Vec::new(),
             events: Vec::new(),
@@ -147,6 +149,8 @@ impl Core {
             Transition::Cancel => Entry::Cancelled { task, attempt, took },
             // Retries and waits are recorded where they happen, removed tasks when the run starts.
             Transition::Retry | Transition::Reschedule | Transition::Defer | Transition::Remove => return None,
+            // For the journal, the attempt is lost.
+            Transition::Interrupt => return None,
         })
     }
 

@@ -19,7 +19,9 @@
 //!    a shell reads from such a pipe and then kills the group (`guard`); the process of an isolated
 //!    task does that itself (`isolated`).
 //!
-//! A process that leaves its group (`setsid`) is not covered.
+//! A process that leaves its group (`setsid`) is not covered. If it holds the output of an ended
+//! command open, the output up to five seconds later counts, and the log names the process
+//! (`holders`).
 
 mod child_main;
 mod command;
@@ -28,11 +30,15 @@ mod group;
 #[cfg(unix)]
 mod guard;
 #[cfg(unix)]
+mod holders;
+#[cfg(unix)]
 mod isolated;
 #[cfg(unix)]
 mod lines;
 #[cfg(unix)]
 mod spawner;
+#[cfg(unix)]
+mod splitter;
 
 pub use child_main::child_main;
 #[cfg(all(unix, feature = "spark"))]

@@ -11,11 +11,13 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use tokio::sync::oneshot;
 
 use super::group::{Group, Lifeline};
+use crate::task::ProcessHold;
 
 /// A child to start.
 struct Request {
     command: Command,
     lifeline: Lifeline,
+    hold: Option<ProcessHold>,
     /// The span of the attempt.
     span: tracing::Span,
     reply: oneshot::Sender<io::Result<Started>>,
@@ -34,17 +36,18 @@ pub(crate) struct Pipes {
     pub(crate) stderr: Option<std::process::ChildStderr>,
 }
 
-/// Starts a child as the leader of a group of its own, with pipes for stdout and stderr.
+/// Starts a child as the leader of a group of its own, with pipes for stdout and stderr. `hold` is
+/// that of the attempt which it belongs to.
 ///
 /// # Errors
 ///
 /// The error of the operating system.
-pub(crate) async fn spawn(mut command: Command, lifeline: Lifeline) -> io::Result<Started> {
+pub(crate) async fn spawn(mut command: Command, lifeline: Lifeline, hold: Option<ProcessHold>) -> io::Result<Started> {
     use std::os::unix::process::CommandExt as _;
 
     command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (reply, answer) = oneshot::channel();
-    send(Request { command, lifeline, span: tracing::Span::current(), reply })?;
+    send(Request { command, lifeline, hold, span: tracing::Span::current(), reply })?;
     answer.await.unwrap_or_else(|_| Err(io::Error::other("the thread that starts processes has died")))
 }
 
@@ -64,8 +67,8 @@ fn send(request: Request) -> io::Result<()> {
 }
 
 fn work(requests: &mpsc::Receiver<Request>) {
-    for Request { mut command, lifeline, span, reply } in requests {
-        let started = span.in_scope(|| command.spawn().map(|child| start(child, lifeline)));
+    for Request { mut command, lifeline, hold, span, reply } in requests {
+        let started = span.in_scope(|| command.spawn().map(|child| start(child, lifeline, hold)));
         // Close this process's copies of the child's pipe ends before anyone waits for the child to
         // close its own.
         drop(command);
@@ -74,7 +77,7 @@ fn work(requests: &mpsc::Receiver<Request>) {
     }
 }
 
-fn start(mut child: Child, lifeline: Lifeline) -> Started {
+fn start(mut child: Child, lifeline: Lifeline, hold: Option<ProcessHold>) -> Started {
     let pipes = Pipes { stdin: child.stdin.take(), stdout: child.stdout.take(), stderr: child.stderr.take() };
-    Started { group: Group::lead_by(child, lifeline), child: pipes }
+    Started { group: Group::lead_by(child, lifeline, hold), child: pipes }
 }

@@ -62,9 +62,28 @@ pub(crate) enum Transition {
     Reschedule,
     /// Its attempt waits for a time or an event.
     Defer,
+    /// Its attempt was cut off because the process leaves; it runs again when the run is resumed.
+    Interrupt,
 }
 
 impl TaskState {
+    /// Every state.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command line counts"))]
+    pub(crate) const ALL: [TaskState; 12] = [
+        TaskState::None,
+        TaskState::Scheduled,
+        TaskState::Running,
+        TaskState::UpForRetry,
+        TaskState::Success,
+        TaskState::Failed,
+        TaskState::Skipped,
+        TaskState::UpstreamFailed,
+        TaskState::Cancelled,
+        TaskState::Removed,
+        TaskState::UpForReschedule,
+        TaskState::Deferred,
+    ];
+
     /// The state after `transition`, or `None` if that cannot happen. The only definition of the
     /// legal transitions.
     pub(crate) const fn after(self, transition: Transition) -> Option<TaskState> {
@@ -77,6 +96,7 @@ impl TaskState {
             (S::Running, T::Retry) => Some(S::UpForRetry),
             (S::Running, T::Reschedule) => Some(S::UpForReschedule),
             (S::Running, T::Defer) => Some(S::Deferred),
+            (S::Running, T::Interrupt) => Some(S::Scheduled),
             (open, T::Skip) if !open.is_terminal() => Some(S::Skipped),
             (S::None, T::FailUpstream) => Some(S::UpstreamFailed),
             (open, T::Cancel) if !open.is_terminal() => Some(S::Cancelled),
@@ -126,8 +146,8 @@ pub enum RunState {
     Failed,
     /// Ended early by request.
     Cancelled,
-    /// Stopped before its end, because the journal could not be written or the process that ran it
-    /// is gone. It can be resumed.
+    /// Stopped before its end, because the process that ran it was asked to leave or is gone, or
+    /// the journal could not be written. It can be resumed.
     Interrupted,
     /// Created, and not started by any process yet.
     Queued,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+#[cfg(unix)]
+use super::ProcessHold;
 use super::host::{AttemptHost, DetachedHost};
 use super::{Abort, AttemptControl, Interrupt, WaitState};
 use crate::base::{Interval, Timestamp};
@@ -37,6 +39,12 @@ pub(crate) struct Identity {
 }
 
 impl TaskContext {
+    /// For a group of processes that the attempt is about to start; `None` if the attempt is over.
+    #[cfg(unix)]
+    pub(crate) fn hold(&self) -> Option<ProcessHold> {
+        self.control.hold()
+    }
+
     pub(crate) fn new(identity: Identity, control: Arc<AttemptControl>) -> Self {
         TaskContext { identity: Arc::new(identity), control }
     }

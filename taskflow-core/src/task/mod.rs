@@ -15,6 +15,7 @@ mod notification;
 mod on_kill;
 mod options;
 mod params;
+mod processes;
 mod retry;
 mod rule;
 mod run_of;
@@ -45,6 +46,8 @@ pub(crate) use on_kill::{OnKill, OnKillResolver};
 pub use options::TaskOptions;
 pub(crate) use options::task_options;
 pub use params::ParamsError;
+#[cfg(unix)]
+pub(crate) use processes::ProcessHold;
 pub(crate) use retry::JudgedError;
 pub use retry::{Backoff, Retry, RetryPolicy};
 pub use rule::{Setups, Tally, TriggerRule, UnknownTriggerRule, Verdict};

@@ -18,7 +18,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::base::{failpoint, hex, safe_name};
+use crate::base::{failpoint, hex, private, safe_name};
 
 /// The suffix of a file that is still being written.
 const UNFINISHED: &str = "tmp";
@@ -104,7 +104,7 @@ impl ValueFiles {
         let file = FileRef::of(bytes);
         let path = self.path(run, &file);
         let directory = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(directory)?;
+        private::create_dir_all(directory)?;
         if has_content(&path, bytes) {
             // Its writer may have died before it reached the disk.
             if self.sync {
@@ -220,7 +220,7 @@ impl ValueFiles {
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         failpoint::hit("value.write")?;
-        let mut file = File::create_new(path)?;
+        let mut file = private::options().write(true).create_new(true).open(path)?;
         file.write_all(bytes)?;
         if self.sync {
             failpoint::hit("value.sync")?;
