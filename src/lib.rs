@@ -94,8 +94,8 @@ pub mod engine {
 pub mod graph {
     pub use taskflow_core::dag::{
         Arg, ArgPlan, Arm, Branch, BuildError, BuildErrors, DagDef, DagOptions, EdgeArg, EdgeKind, GroupIndex,
-        GroupPlan, Join, JoinIndex, Node, NodeIndex, NodeOptions, Param, ParamDef, Params, Plan, PoolDef, Projection,
-        RangeOf, Registry, Selection, Source, Teardown, TextMap, Tuple,
+        GroupPlan, Join, JoinIndex, Node, NodeIndex, NodeOptions, Param, ParamDef, ParamDefault, Params, Plan, PoolDef,
+        Projection, RangeOf, Registry, Selection, Source, Teardown, TextMap, Tuple,
     };
 }
 
