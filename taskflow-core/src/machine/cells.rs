@@ -77,6 +77,14 @@ pub(super) struct Halted {
     pub(super) state: RunState,
 }
 
+/// A run that drains.
+#[derive(Debug)]
+pub(super) struct Draining {
+    pub(super) reason: String,
+    /// The tasks that were running when it began. The last one still does.
+    pub(super) running: Vec<TaskIndex>,
+}
+
 /// A task that waits, or has waited.
 #[derive(Clone, Debug)]
 pub(super) struct Waiter {
