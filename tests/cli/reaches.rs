@@ -59,7 +59,7 @@ impl Home {
 }
 
 #[test]
-fn a_task_in_a_process_of_its_own_leaves_and_finds_the_same() {
+fn an_isolated_task_has_links_xcoms_and_artifacts() {
     let home = Home::new();
     let document = home.json(&["run", "leaves"]);
     assert_eq!(document["result"], "3 rows, [3, 4], elsewhere: true", "{document}");
@@ -79,7 +79,7 @@ fn a_task_in_a_process_of_its_own_leaves_and_finds_the_same() {
 }
 
 #[test]
-fn after_a_kill_a_resumed_run_finds_the_one_that_it_has_triggered() {
+fn a_killed_run_finds_its_triggered_run_when_resumed() {
     let home = Home::new();
     let mut first = home.spawn(&["run", "whole"]);
     let part = home.deferred("part", "asks", 1);
@@ -123,7 +123,7 @@ fn a_drained_run_and_the_one_that_it_waits_for_are_resumed_together() {
 }
 
 #[test]
-fn what_a_task_has_kept_is_there_after_the_death_of_the_process() {
+fn the_state_of_a_task_survives_its_process() {
     let home = Home::new();
     assert_eq!(home.call(&["run", "keeps"]).code, None);
     let document = home.json(&["resume"]);
@@ -131,7 +131,7 @@ fn what_a_task_has_kept_is_there_after_the_death_of_the_process() {
 }
 
 #[test]
-fn a_run_that_is_cancelled_from_outside_cancels_the_one_that_it_waits_for() {
+fn cancelling_a_run_from_outside_cancels_the_run_it_waits_for() {
     let home = Home::new();
     let run = home.spawn(&["run", "whole"]);
     let part = home.deferred("part", "asks", 1);
@@ -145,7 +145,7 @@ fn a_run_that_is_cancelled_from_outside_cancels_the_one_that_it_waits_for() {
 }
 
 #[test]
-fn the_program_stays_for_runs_that_nobody_waits_for() {
+fn the_program_waits_for_detached_runs() {
     let home = Home::new();
     let run = home.spawn(&["run", "starts"]);
     let part = home.deferred("part", "asks", 1);

@@ -60,7 +60,7 @@ fn pipeline(name: &'static str, times: u32, at: u32) -> Dag<String> {
 }
 
 #[test]
-fn a_failed_run_is_tried_again_and_what_succeeded_is_not() {
+fn a_retried_run_does_not_repeat_successful_tasks() {
     let dag = pipeline("again", 2, 3);
     let report = live(dag.run());
     assert_eq!(report.result().map(String::as_str), Some("6"));
@@ -74,7 +74,7 @@ fn a_failed_run_is_tried_again_and_what_succeeded_is_not() {
 }
 
 #[test]
-fn a_run_that_fails_each_time_has_failed() {
+fn a_run_fails_once_its_retries_are_exhausted() {
     let dag = pipeline("always", 2, 100);
     both(
         || dag.run(),
@@ -87,7 +87,7 @@ fn a_run_that_fails_each_time_has_failed() {
 }
 
 #[test]
-fn retries_of_tasks_are_made_anew_each_time() {
+fn tasks_have_all_their_retries_in_each_attempt_of_the_run() {
     let dag = Dag::build_with("both", retried(1, Duration::from_secs(3600)), || {
         load("both", vec![1], 100).retries(1).retry_delay(Duration::from_secs(60))
     });
@@ -113,7 +113,7 @@ fn total(numbers: &[u32]) -> u32 {
 }
 
 #[test]
-fn elements_that_failed_run_again_and_the_others_do_not() {
+fn only_failed_elements_run_again() {
     let dag = Dag::build_with("elements", retried(1, Duration::from_millis(1)), || {
         total(squares(5).each(|n| third_fails("element", n)))
     });
@@ -123,7 +123,7 @@ fn elements_that_failed_run_again_and_the_others_do_not() {
 }
 
 #[test]
-fn what_was_skipped_because_the_run_failed_fast_runs_as_well() {
+fn tasks_skipped_by_fail_fast_run_in_the_next_attempt() {
     let mut options = retried(1, Duration::from_millis(1));
     options.fail_fast = true;
     let dag = Dag::build_with("fast", options, || {
@@ -152,7 +152,7 @@ fn on_cluster(cluster: &u32, name: &str) -> Result<u32, String> {
 }
 
 #[test]
-fn work_of_a_scope_runs_again_with_its_setup_and_its_teardown() {
+fn retried_work_of_a_scope_runs_with_its_setup_and_teardown() {
     let dag = Dag::build_with("scoped", retried(1, Duration::from_millis(1)), || {
         scope(create("scoped"), |cluster| on_cluster(cluster, "scoped"), |cluster| delete(cluster, "scoped"))
     });
@@ -162,7 +162,7 @@ fn work_of_a_scope_runs_again_with_its_setup_and_its_teardown() {
 }
 
 #[tokio::test]
-async fn the_history_keeps_every_try() -> Result<(), BoxError> {
+async fn the_history_contains_every_attempt() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let journal = Journal::open(home.path()).await?;
     let report = pipeline("kept", 2, 2).run().journal(&journal).await?;
@@ -202,7 +202,7 @@ async fn interrupted(home: &std::path::Path, dag: &Dag<String>) -> Result<(), Bo
 }
 
 #[tokio::test]
-async fn a_run_that_waits_to_be_tried_again_waits_on_after_its_process_and_can_be_cancelled() -> Result<(), BoxError> {
+async fn a_pending_run_retry_survives_the_process_and_can_be_cancelled() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = waiting("waits");
     interrupted(home.path(), &dag).await?;
@@ -222,7 +222,7 @@ async fn a_run_that_waits_to_be_tried_again_waits_on_after_its_process_and_can_b
 }
 
 #[tokio::test]
-async fn a_run_that_somebody_clears_has_all_its_retries_again() -> Result<(), BoxError> {
+async fn a_cleared_run_has_all_its_retries_again() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = pipeline("cleared", 1, 4);
     assert_eq!(dag.run().journal(&journal).await?.state(), RunState::Failed);
@@ -247,7 +247,7 @@ fn tried_again(n: u32) -> u32 {
 }
 
 #[test]
-fn after_any_crash_a_run_is_tried_again_as_often_as_it_may_be() {
+fn a_crash_does_not_change_the_number_of_run_retries() {
     let test =
         || Test::new(tried_again {}).param("n", 4_u32).fail_times("last", 1, "no").fail_times("fragile[2]", 1, "no");
     let outcome = test().run();

@@ -107,7 +107,7 @@ fn build<T: taskflow::Value>(body: impl FnOnce() -> Output<T>) -> Dag<T> {
 }
 
 #[test]
-fn a_task_skips_itself_through_every_error_type() {
+fn a_task_can_skip_itself_with_every_error_type() {
     let dag = build(|| count(all("skip")));
     on_both_drivers(&dag, |report| {
         for task in report.tasks().filter(|task| task.id() != "count") {
@@ -121,7 +121,7 @@ fn a_task_skips_itself_through_every_error_type() {
 }
 
 #[test]
-fn a_task_fails_for_good_through_every_error_type() {
+fn a_task_can_fail_without_retry_with_every_error_type() {
     let dag = build(|| kinds(all("fail")));
     on_both_drivers(&dag, |report| {
         for task in report.tasks().filter(|task| task.id() != "kinds") {
@@ -137,7 +137,7 @@ fn a_task_fails_for_good_through_every_error_type() {
 }
 
 #[test]
-fn the_chain_of_a_failure_is_kept() {
+fn a_failure_keeps_its_error_chain() {
     let dag = build(|| {
         as_own_type("fail");
         anyhow_with_context("fail")
@@ -156,7 +156,7 @@ fn the_chain_of_a_failure_is_kept() {
 }
 
 #[test]
-fn a_skip_passes_on_to_what_needs_the_value() {
+fn a_skip_propagates_to_tasks_that_need_the_value() {
     #[task]
     fn needs(number: u32) -> u32 {
         number
@@ -172,7 +172,7 @@ fn a_skip_passes_on_to_what_needs_the_value() {
 }
 
 #[test]
-fn a_task_may_skip_itself_in_a_later_attempt() {
+fn a_task_can_skip_itself_in_a_later_attempt() {
     #[task(retries = 3, retry_delay = "0s")]
     fn gives_up(ctx: &TaskContext) -> Result<u32> {
         if ctx.attempt() < 3 { Err("not yet")? } else { Err(ctx.skip("never"))? }
@@ -207,7 +207,7 @@ fn an_interrupt_that_is_not_returned_changes_nothing() {
 }
 
 #[test]
-fn a_failure_that_has_the_words_of_an_unused_skip_is_a_failure() {
+fn a_failure_with_the_message_of_an_unused_skip_is_a_failure() {
     #[task]
     fn fails(ctx: &TaskContext) -> Result<u32> {
         let _unused = ctx.skip("row 1");
@@ -226,7 +226,7 @@ fn a_failure_that_has_the_words_of_an_unused_skip_is_a_failure() {
 }
 
 #[test]
-fn of_several_interrupts_the_returned_one_counts() {
+fn the_returned_one_of_several_interrupts_takes_effect() {
     #[task]
     fn plain(ctx: &TaskContext) -> Result<u32> {
         let (skip, _fail) = (ctx.skip("nothing to do"), ctx.fail("broken"));
@@ -262,7 +262,7 @@ fn an_interrupt_of_an_earlier_attempt_is_forgotten() {
 }
 
 #[test]
-fn errors_of_every_type_keep_their_text() {
+fn errors_of_every_type_keep_their_message() {
     #[task]
     fn text() -> Result<u32, &'static str> {
         Err("a text")
@@ -321,7 +321,7 @@ fn the_error_of_a_run_names_the_task_and_its_failure() {
 }
 
 #[test]
-fn the_reason_of_a_skip_names_what_was_skipped_and_not_what_ended_last() {
+fn the_reason_of_a_skip_names_the_skipped_upstream() {
     #[task]
     fn looks(boxed: Option<u32>) -> bool {
         boxed.is_some()

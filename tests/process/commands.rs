@@ -41,7 +41,7 @@ fn chain(failure: &Failure) -> (&[String], bool) {
 }
 
 #[test]
-fn a_command_gives_its_last_line_and_all_of_stdout_if_asked() {
+fn a_command_returns_its_last_line_or_all_of_stdout() {
     assert_eq!(output(&Command::new("printf").arg("one\ntwo\n\n")).last_line, "two");
     assert_eq!(output(&Command::new("true")), CommandOutput::default());
     let captured = output(&Command::script("echo one; echo two; echo aside >&2").capture());
@@ -85,7 +85,7 @@ fn what_was_captured_is_kept_when_another_process_holds_the_pipe() {
 }
 
 #[test]
-fn values_of_tasks_are_arguments_and_environment_and_order_the_command_after_them() {
+fn outputs_passed_as_arguments_or_environment_are_upstreams_of_the_command() {
     let dag = Dag::build("values", || {
         let script = Command::script(r#"line=$(cat); echo "$1 $DAY $line $2 $0""#);
         command("it", script.arg(count()).arg("fixed").env("DAY", day()).stdin_text(day()))
@@ -111,7 +111,7 @@ fn a_command_after_a_failed_task_does_not_run() {
 }
 
 #[test]
-fn the_environment_and_the_directory_are_what_was_said() {
+fn a_command_runs_with_the_given_environment_and_directory() {
     let command = Command::script("pwd; echo \"${HOME-none} $A\" >&2; env | grep -v -e ^PWD -e ^SHLVL -e ^_= | sort");
     let given = output(&command.clone().env_clear().env("A", "1").env("PATH", "/usr/bin:/bin").cwd("/").capture());
     assert_eq!(given.stdout.as_deref(), Some("/\nA=1\nPATH=/usr/bin:/bin\n"));
@@ -133,7 +133,7 @@ fn a_script_stops_at_the_first_command_that_fails() {
 }
 
 #[test]
-fn exit_codes_skip_and_forbid_retries() {
+fn exit_codes_can_skip_and_forbid_retries() {
     let skipped =
         |of: Command| matches!(failure(of), Failure::Skipped { reason } if reason.ends_with("(exit code 99)"));
     assert!(skipped(Command::script("exit 99")));
@@ -150,7 +150,7 @@ fn a_signal_is_named() {
 }
 
 #[test]
-fn what_cannot_be_started_is_not_tried_again() {
+fn a_command_that_cannot_be_started_is_not_retried() {
     let failed = failure(Command::new("no-such-program").arg("--now"));
     let (chain, retryable) = chain(&failed);
     assert!(chain[0].starts_with("`no-such-program --now` cannot be started: No such file"), "{chain:?}");
@@ -158,13 +158,13 @@ fn what_cannot_be_started_is_not_tried_again() {
 }
 
 #[test]
-fn more_than_may_be_captured_is_a_failure() {
+fn output_beyond_the_capture_limit_is_a_failure() {
     let failed = failure(Command::script("printf %2000d 1").capture_up_to(1024));
     assert!(failed.to_string().contains("wrote 2.0 KiB to stdout, but at most 1.0 KiB are captured"), "{failed}");
 }
 
 #[test]
-fn what_a_command_leaves_behind_is_ended_with_it() {
+fn background_processes_of_a_command_end_with_it() {
     let given = output(&Command::script("sleep 1000 & echo $!"));
     let pid = Pid::from_raw(given.last_line.parse().unwrap()).unwrap();
     common::eventually("what was started is gone", || {
@@ -186,7 +186,7 @@ fn a_command_can_be_awaited_inside_a_task() {
 }
 
 #[test]
-fn retries_and_time_limits_hold_for_commands() {
+fn retries_and_timeouts_apply_to_commands() {
     let directory = tempfile::tempdir().unwrap();
     let mark = directory.path().join("mark").to_str().unwrap().to_owned();
     let dag = Dag::build("again", || {
@@ -244,7 +244,7 @@ fn a_command_has_its_grace_time_when_its_time_limit_ends_the_run() {
 }
 
 #[test]
-fn commands_of_one_id_are_a_mistake_of_the_graph() {
+fn commands_with_the_same_id_are_a_mistake() {
     let mistakes = Dag::build("twice", || {
         command("it", Command::new("true"));
         command("it", Command::new("false"))
@@ -255,6 +255,6 @@ fn commands_of_one_id_are_a_mistake_of_the_graph() {
 
 #[test]
 #[should_panic(expected = "call it inside a `#[dag]` function; inside a task, use `Command::new(..).run(ctx).await`")]
-fn a_command_outside_of_a_dag_says_where_it_belongs() {
+fn a_command_outside_a_dag_is_an_error() {
     let _ = command("it", Command::new("true"));
 }

@@ -32,7 +32,7 @@ impl Home {
         self.call(&[words, &["--output", "json"]].concat()).json()
     }
 
-    /// Starts a run that says by a file which processes it has.
+    /// Starts a run that writes the IDs of its processes to a file.
     fn start(&self, words: &[&str]) -> (Child, Vec<Pid>) {
         let file = self.file("pids");
         let mut program = program("processes");
@@ -56,7 +56,7 @@ fn pids(file: &str) -> Vec<Pid> {
     text.split_whitespace().map(|pid| Pid::from_raw(pid.parse().expect("a number")).expect("not zero")).collect()
 }
 
-/// Whether a process is there and more than a name that nobody has asked for yet.
+/// Whether a process exists and is not a zombie.
 fn is_alive(pid: Pid) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
     let is_zombie = status.is_ok_and(|status| status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')));
@@ -81,7 +81,7 @@ fn failure(how: &str) -> (String, String) {
 }
 
 #[test]
-fn a_crash_is_a_failure_of_the_attempt_and_says_what_it_was() {
+fn a_crash_fails_the_attempt_with_its_cause() {
     let crashed = |message: &str| ("crashed".to_owned(), message.to_owned());
     assert_eq!(failure("segfault"), crashed("its process crashed with a segmentation fault (SIGSEGV)"));
     assert_eq!(failure("abort"), crashed("its process aborted (SIGABRT)"));
@@ -91,7 +91,7 @@ fn a_crash_is_a_failure_of_the_attempt_and_says_what_it_was() {
 }
 
 #[test]
-fn what_an_isolated_task_says_of_its_end_is_what_counts() {
+fn the_outcome_that_an_isolated_task_reports_wins() {
     assert_eq!(failure("panic"), ("panic".to_owned(), "a table is missing".to_owned()));
     assert_eq!(failure("error"), ("error".to_owned(), "invalid digit found in string".to_owned()));
     assert_eq!(failure("fail"), ("error".to_owned(), "the table is gone".to_owned()));
@@ -101,7 +101,7 @@ fn what_an_isolated_task_says_of_its_end_is_what_counts() {
 }
 
 #[test]
-fn the_last_words_on_stderr_are_the_cause_of_a_crash() {
+fn the_last_lines_of_stderr_are_the_cause_of_a_crash() {
     let home = Home::new();
     home.call(&["run", "acts", "--how", "abort"]);
     let explained = home.call(&["explain", "last", "act"]).stdout;
@@ -111,7 +111,7 @@ fn the_last_words_on_stderr_are_the_cause_of_a_crash() {
 }
 
 #[test]
-fn a_task_that_wants_more_memory_than_its_limit_fails_alone() {
+fn a_task_that_exceeds_its_memory_limit_fails_alone() {
     let home = Home::new();
     assert_eq!(home.json(&["run", "hoards", "--mib", "10"])["result"], 10);
     let document = home.json(&["run", "hoards", "--mib", "1000"]);
@@ -129,7 +129,7 @@ fn a_crash_is_retried() {
 }
 
 #[test]
-fn an_isolated_task_gets_its_inputs_and_its_context() {
+fn an_isolated_task_receives_its_inputs_and_context() {
     let home = Home::new();
     let document = home.json(&["run", "described", "--logical-date", "2026-01-31T06:00:00Z"]);
     let rows = json!([
@@ -158,7 +158,7 @@ fn a_replay_runs_an_isolated_task_in_its_own_process_unless_asked() {
 }
 
 #[test]
-fn what_an_isolated_task_says_is_in_its_log() {
+fn the_output_of_an_isolated_task_is_in_its_log() {
     let home = Home::new();
     let output = home.call(&["run", "talks"]);
     assert_eq!(output.code, Some(0), "{output:?}");
@@ -195,7 +195,7 @@ fn draining_asks_the_process_to_end_and_leaves_nothing_behind_but_a_run_to_resum
 }
 
 #[test]
-fn a_task_that_cannot_hear_is_ended_all_the_same() {
+fn a_task_that_ignores_cancellation_is_killed() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "ignores", "--output", "json"]);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
@@ -205,7 +205,7 @@ fn a_task_that_cannot_hear_is_ended_all_the_same() {
 }
 
 #[test]
-fn a_signal_from_somebody_else_is_a_crash() {
+fn a_signal_from_another_process_is_a_crash() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "ignores", "--output", "json"]);
     kill_process(pids[0], Signal::TERM).unwrap();
@@ -216,7 +216,7 @@ fn a_signal_from_somebody_else_is_a_crash() {
 }
 
 #[test]
-fn the_end_of_a_time_limit_is_the_end_of_the_process() {
+fn a_timeout_ends_the_process() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "ignores_for_a_while", "--output", "json"]);
     let output: ProgramOutput = child.wait_with_output().unwrap().into();
@@ -225,7 +225,7 @@ fn the_end_of_a_time_limit_is_the_end_of_the_process() {
 }
 
 #[test]
-fn no_process_outlives_a_killed_run_and_the_run_goes_on() {
+fn no_process_outlives_a_killed_run_and_the_run_can_be_resumed() {
     let home = Home::new();
     let go = home.file("go");
     let (mut child, pids) = home.start(&["run", "waits", "--go", &go]);
@@ -262,7 +262,7 @@ fn a_drained_command_leaves_nothing_behind() {
 }
 
 #[test]
-fn what_a_command_writes_is_in_its_log_line_by_line() {
+fn the_output_of_a_command_is_logged_line_by_line() {
     let home = Home::new();
     let output = home.call(&["run", "script"]);
     assert_eq!((output.code, output.stdout.as_str()), (Some(0), "bye\n"), "{output:?}");
@@ -363,7 +363,7 @@ fn a_progress_bar_is_one_line_of_the_log() {
 }
 
 #[test]
-fn a_main_that_comes_too_late_is_told_so() {
+fn a_main_that_is_called_too_late_is_reported() {
     let home = Home::new();
     let mut program = program("processes");
     program.args(["run", "acts", "--how", "well", "--output", "json"]);
@@ -379,7 +379,7 @@ fn a_main_that_comes_too_late_is_told_so() {
 }
 
 #[test]
-fn the_mode_of_an_attempt_is_not_for_people() {
+fn the_attempt_mode_is_rejected_on_the_command_line() {
     let output = ProgramOutput::from(program("processes").arg("--taskflow-attempt").output().unwrap());
     assert_eq!(output.code, Some(2));
     assert!(output.stderr.contains("taskflow starts the processes of isolated tasks with this command"), "{output:?}");
@@ -392,7 +392,7 @@ fn own_process() -> u32 {
 
 /// The `main` of a test is not ours.
 #[test]
-fn without_a_main_of_ours_the_failure_says_what_to_do() {
+fn without_taskflow_main_the_failure_explains_what_to_do() {
     let dag = Dag::build("alone", own_process).unwrap();
     let report = dag.run().wait().unwrap();
     let failure = report.task("own_process").unwrap().failure().unwrap();
@@ -416,4 +416,18 @@ fn isolation_is_part_of_the_graph() {
     let shown = home.call(&["show", "hoards", "--output", "json"]).json();
     let options = &shown["nodes"][0]["options"];
     assert_eq!((&options["isolation"], &options["memory"]), (&json!("process"), &json!("512.0 MiB")), "{shown}");
+}
+
+/// `env` as a command, in a program with `TASKFLOW_SECRET_*` and `TASKFLOW_CONN_*`.
+#[test]
+fn commands_inherit_secrets_only_if_they_are_asked_to() {
+    let home = Home::new();
+    let mut program = program("processes");
+    program.args(["run", "inherits", "-q"]).env("TASKFLOW_HOME", home.0.path().join("home"));
+    program.env("TASKFLOW_SECRET_KEY", "swordfish").env("TASKFLOW_SECRET_PIN_FILE", "/run/pin");
+    program.env("TASKFLOW_CONN_DB", "postgres://me:hunter-22@db");
+    let output = ProgramOutput::from(program.output().expect("a built program starts"));
+    // What the command itself sets stays.
+    let expected = "TASKFLOW_SECRET_SET / TASKFLOW_CONN_DB TASKFLOW_SECRET_KEY TASKFLOW_SECRET_PIN_FILE \n";
+    assert_eq!(output.stdout.replace("  ", " "), expected, "{output:?}");
 }

@@ -87,7 +87,7 @@ async fn a_run_is_drafted_and_started() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn retry_clears_what_failed_and_runs_it() -> Result<(), BoxError> {
+async fn retry_clears_failed_tasks_and_runs_them() -> Result<(), BoxError> {
     let journal = failed("retry").await?;
     open("retry");
     let rerun = ops::retry(&journal, "last", &note(), STRICT).await?;
@@ -95,7 +95,7 @@ async fn retry_clears_what_failed_and_runs_it() -> Result<(), BoxError> {
         serde_json::to_value(&rerun.cleared)?,
         json!({"number": 1, "tasks": ["gate", "count"], "dry_run": false})
     );
-    // The request holds the claim: nobody else can edit the run before it starts.
+    // The request holds the claim: no one else can edit the run before it starts.
     let other = ops::clear(&journal, "1", &TaskFilter::all(), &note()).await;
     assert_kind(other, ErrorKind::Conflict, "");
     assert_eq!(rerun.request.await?.state(), RunState::Success);
@@ -132,6 +132,7 @@ async fn tasks_are_cleared_with_and_without_being_run() -> Result<(), BoxError> 
     let ended = ops::resume(&journal, Some("1"), STRICT).await;
     assert_kind(ended, ErrorKind::Conflict, "it has ended (success)");
     assert_kind(ops::would_clear(&journal, "7", &filter).await, ErrorKind::NotFound, "there is no run `7`");
+    assert_kind(ops::would_clear(&journal, "", &filter).await, ErrorKind::NotFound, "there is no run ``");
     Ok(())
 }
 
@@ -230,7 +231,7 @@ async fn runs_are_listed_read_replayed_and_pruned() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn what_a_call_gives_wins_over_the_configuration() -> Result<(), BoxError> {
+async fn arguments_of_a_call_override_the_configuration() -> Result<(), BoxError> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("taskflow.toml");
     std::fs::write(

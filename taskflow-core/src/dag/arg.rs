@@ -73,7 +73,7 @@ pub(crate) enum Delivery {
     /// It succeeded.
     Value(AnyValue),
     /// The place of an element in a list that succeeded.
-    Element { list: AnyValue, element: u32, item: fn(&AnyValue, usize) -> AnyValue },
+    Element { list: AnyValue, element: u32, item: fn(&AnyValue, usize) -> Option<AnyValue> },
     /// It was skipped, and the edge accepts that.
     Absent,
     /// It did not succeed, and the edge wants to know why.
@@ -275,10 +275,19 @@ impl ArgDraft {
 
 impl Delivery {
     /// Takes an element out of its list. Runs user code: `Clone` of the element.
-    pub(crate) fn take_out(&mut self) {
+    ///
+    /// # Errors
+    ///
+    /// When the list is too short: it was stored by an earlier version and is another one by now.
+    pub(crate) fn take_out(&mut self) -> Result<(), Failure> {
         if let Delivery::Element { list, element, item } = self {
-            *self = Delivery::Value(item(list, *element as usize));
+            let Some(value) = item(list, *element as usize) else {
+                let reason = format!("its list no longer has an element {element}; clear the list to expand it again");
+                return Err(Failure::Error { chain: vec![reason], retryable: false });
+            };
+            *self = Delivery::Value(value);
         }
+        Ok(())
     }
 
     pub(super) fn into_value<T: Value + Clone>(self) -> T {

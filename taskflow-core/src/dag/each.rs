@@ -6,7 +6,12 @@
 //! 2. When the expand node succeeds in a run, the template is instantiated once for each element
 //!    ([`Layout`](super::Layout)): `summarise[0]`, `summarise[1]`, and so on. Tasks of one element
 //!    depend on each other as drawn, and not on those of others.
-//! 3. The closure's result becomes a [`Mapped`]: the values of all elements, in order, for a
+//! 3. Whatever happens later, the input of an element is that of the list it was expanded from. A
+//!    list that its upstream returned is stored with that upstream; one that a projection made
+//!    (`list.map(..).each(..)`) is stored with the expand node, because the closure may have
+//!    changed when the run is resumed. If elements are to run and the upstream has another value by
+//!    then, the expand node runs again, and with it all elements: they are those of another list.
+//! 4. The closure's result becomes a [`Mapped`]: the values of all elements, in order, for a
 //!    parameter `Vec<T>`, `Vec<Option<T>>` or `Vec<Result<T, Failure>>`.
 
 use std::fmt;
@@ -40,8 +45,8 @@ pub struct Mapped<T> {
 #[derive(Clone, Copy)]
 pub(crate) struct Split {
     pub(crate) len: fn(&AnyValue) -> usize,
-    /// The element at this place, which is below the length.
-    pub(crate) item: fn(&AnyValue, usize) -> AnyValue,
+    /// The element at this place, if the list is so long.
+    pub(crate) item: fn(&AnyValue, usize) -> Option<AnyValue>,
 }
 
 impl fmt::Debug for Split {
@@ -218,21 +223,21 @@ fn list_len<T: Value>(list: &AnyValue) -> usize {
     list.downcast_ref::<Vec<T>>().map_or(0, Vec::len)
 }
 
-fn list_item<T: Value + Clone>(list: &AnyValue, place: usize) -> AnyValue {
-    let list = list.downcast_ref::<Vec<T>>().expect("`each` is called on an output of this type");
-    Arc::new(list[place].clone())
+fn list_item<T: Value + Clone>(list: &AnyValue, place: usize) -> Option<AnyValue> {
+    let list = list.downcast_ref::<Vec<T>>()?;
+    Some(Arc::new(list.get(place)?.clone()))
 }
 
 /// The built-in tasks that a mapping consists of.
 struct Of<T>(PhantomData<T>);
 
 impl<T: Value> Of<T> {
-    /// The expand node. Its value is not stored: it is that of its upstream.
+    /// The expand node. Its value is stored only if it is not simply that of its upstream.
     const EXPAND: TaskDef = TaskDef {
         id: "each",
         doc: "The elements of a list, each with tasks of its own.",
         inputs: const { &[InputDef { name: "list", ty: TypeInfo::of::<Vec<T>>() }] },
-        output: TypeInfo::of::<Vec<T>>(),
+        output: TypeInfo::of_value::<Vec<T>>(),
         body: Body::Sync(pass_on),
         ..TaskDef::OWN
     };

@@ -320,8 +320,12 @@ impl Layout {
 
     /// The task instance with this id. Searches the whole plan.
     pub(crate) fn find(&self, id: &str) -> Option<TaskIndex> {
-        let name = id.split('[').next()?;
-        let node = self.plan.find(name)?;
+        self.find_of(self.plan.find(node_id_of(id))?, id)
+    }
+
+    /// The task instance of this node with this id.
+    pub(crate) fn find_of(&self, node: NodeIndex, id: &str) -> Option<TaskIndex> {
+        let name = node_id_of(id);
         let mut at: Option<At> = None;
         let mut way: Vec<MappingIndex> = Vec::new();
         let outer = |&mapping: &MappingIndex| self.plan.mapping(mapping).parent;

@@ -2,10 +2,11 @@
 //! is held back until the entries before it are stored.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
-use super::live_run::LiveRun;
+use super::live_follower::ChangedTasks;
 use super::observer::{Streams, Subscription};
 use super::run::Run;
 use crate::base::Timestamp;
@@ -73,9 +74,15 @@ impl Run {
 
     /// Adds a subscription to the events of the run.
     pub(super) fn subscribe(&mut self, started: Option<Streams>, capacity: usize) -> Option<Subscription> {
-        let view = LiveRun::new(self).view();
+        let view = self.view();
         self.machine.set_observed(true);
         self.observers.subscribe(started, capacity, view)
+    }
+
+    /// Adds the tasks that change from now on to a list.
+    pub(super) fn watch(&mut self, changed: Arc<Mutex<ChangedTasks>>) {
+        self.machine.set_observed(true);
+        self.observers.watch(changed);
     }
 
     /// The number of the last entry, over all processes of the run; 0 without a journal.

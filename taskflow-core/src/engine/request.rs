@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::children::Children;
 use super::engine::Engine;
 use super::handle::{FutureState, RunFuture, RunHandle};
+use super::needs::{self, MissingConfig};
 use super::notes::Notes;
 use super::observer::{Observer, Observers};
 use super::recorder::Recorder;
@@ -24,7 +25,7 @@ use crate::callback::{CallbackDispatcher, PendingCallback};
 use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
 use crate::machine::{self, Machine, Settings};
-use crate::run::{Durability, Restored, RunInfo};
+use crate::run::{Durability, GraphChanges, Restored, RunInfo};
 use crate::task::Scratch;
 use crate::value::{AnyValue, Value};
 
@@ -58,6 +59,7 @@ pub struct RunRequest<T> {
     durability: Durability,
     restored: Option<Restored>,
     pending_callbacks: Vec<PendingCallback>,
+    graph_changes: GraphChanges,
     in_process: bool,
     result: PhantomData<fn() -> T>,
 }
@@ -107,6 +109,12 @@ pub enum RunError {
         /// The slots of the pool.
         slots: u32,
     },
+    /// Tasks declare connections or secrets that are not available.
+    #[error("{}", missing.iter().map(MissingConfig::to_string).collect::<Vec<_>>().join("\n"))]
+    Config {
+        /// At least one.
+        missing: Vec<MissingConfig>,
+    },
     /// The run cannot be stored.
     #[error("the run cannot be stored: {0}")]
     Journal(RecorderError),
@@ -129,6 +137,7 @@ impl RunError {
             RunError::Build(errors) => errors.kind(),
             RunError::Param(error) => error.kind(),
             RunError::ParamCount { .. } | RunError::PoolTooSmall { .. } => ErrorKind::Invalid,
+            RunError::Config { missing } => MissingConfig::kind(missing),
             RunError::Journal(error) => error.kind(),
             RunError::System(_) => ErrorKind::Unavailable,
         }
@@ -159,6 +168,7 @@ impl<T> RunRequest<T> {
             durability: Durability::default(),
             restored: None,
             pending_callbacks: Vec::new(),
+            graph_changes: GraphChanges::default(),
             in_process: false,
             result: PhantomData,
         }
@@ -240,13 +250,14 @@ impl<T> RunRequest<T> {
     ///
     /// # Errors
     ///
-    /// If the graph or a parameter is invalid, or a thread cannot be started. Nothing has started
-    /// then.
+    /// If the graph or a parameter is invalid, the configuration lacks a connection or secret that
+    /// a task declares, or a thread cannot be started. Nothing has started then.
     pub fn start(self) -> Result<RunHandle<T>, RunError> {
         let engine = self.engine.clone().unwrap_or_else(|| Engine::global().clone());
         let durability = self.durability;
         let prepared = self.prepare()?;
         engine.check_pools(&prepared.plan)?;
+        needs::check(&prepared.machine, engine.config())?;
         let (plan, info, params) = (&prepared.plan, &*prepared.info, &*prepared.params);
         let at = Timestamp::now();
         let recorder = match prepared.open_recorder {
@@ -359,6 +370,15 @@ impl<T> RunRequest<T> {
         RunRequest { info: Some(info), ..RunRequest::new(Ok(plan), params) }
     }
 
+    /// How the graph differs from the one that the run was last run with, if the run is resumed.
+    pub fn graph_changes(&self) -> &GraphChanges {
+        &self.graph_changes
+    }
+
+    pub(crate) fn with_graph_changes(self, graph_changes: GraphChanges) -> Self {
+        RunRequest { graph_changes, ..self }
+    }
+
     /// The graph, the run and its parameters, of a request that was made with
     /// [`RunRequest::of_plan`].
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
@@ -413,6 +433,7 @@ impl<T> RunRequest<T> {
             durability,
             restored,
             pending_callbacks,
+            graph_changes,
             in_process,
             result: _,
         } = self;
@@ -431,6 +452,7 @@ impl<T> RunRequest<T> {
             durability,
             restored,
             pending_callbacks,
+            graph_changes,
             in_process,
             result: PhantomData,
         }

@@ -3,16 +3,22 @@
 //!
 //! 1. The run is claimed. A run with a live owner is refused. The claim raises the token, which
 //!    fences the former owner.
-//! 2. The history is folded once, after the claim: nobody else can store anything in between.
+//! 2. The history is folded once, after the claim: nobody else can store anything in between. If
+//!    the run is to be resumed, its pending callbacks are found in the same fold.
 //! 3. Each edit is one more segment. The edit is folded into the same history, so edits and a
 //!    resume can follow each other.
 //! 4. Dropping the run releases it. Resuming passes the ownership on to the run.
 
+use std::sync::Arc;
+
+use super::deliveries::CallbackFold;
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
+use super::resume::dag_of;
 use super::segment::{self, Buffer};
 use crate::base::Timestamp;
+use crate::dag::Plan;
 use crate::run::{Entry, RunState, Stored};
 use crate::store::{Append, AppendTarget, Appended, Claim, RequestKind, RunGuard, RunRow, RunUpdate, Segment, worker};
 
@@ -22,6 +28,8 @@ pub(crate) struct AdoptedRun {
     pub(super) journal: Journal,
     pub(super) history: RunHistory,
     pub(super) guard: RunGuard,
+    /// Its callback notifications, if it was adopted to be resumed.
+    pub(super) callbacks: Option<CallbackFold>,
 }
 
 impl Journal {
@@ -32,14 +40,30 @@ impl Journal {
     /// When there is no such run, a process owns it, or what is stored of it is damaged.
     pub(crate) async fn adopt(&self, run: &str) -> Result<AdoptedRun, JournalError> {
         let row = self.row(run).await?;
-        self.adopt_row(&row).await
+        self.adopt_row(&row, None).await
     }
 
-    pub(super) async fn adopt_row(&self, row: &RunRow) -> Result<AdoptedRun, JournalError> {
+    /// As [`Journal::adopt`], for a run that is resumed after it is edited: the callbacks that are
+    /// pending are found in the same fold.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::adopt`].
+    pub(crate) async fn adopt_to_resume(&self, run: &str) -> Result<AdoptedRun, JournalError> {
+        let row = self.row(run).await?;
+        // Resuming reports why there is no graph.
+        let plan = dag_of(&row.info).ok().and_then(|dag| dag.plan().ok());
+        self.adopt_row(&row, plan.as_ref()).await
+    }
+
+    /// `plan` is the graph that the run is resumed with, if it is.
+    pub(super) async fn adopt_row(&self, row: &RunRow, plan: Option<&Arc<Plan>>) -> Result<AdoptedRun, JournalError> {
         let run = || row.info.run_id.clone();
         match self.inner.store.claim(row.number, &worker()).await? {
             Claim::Claimed(row, guard) => {
-                Ok(AdoptedRun { journal: self.clone(), history: self.history_of(*row).await?, guard })
+                let mut callbacks = plan.and_then(|plan| CallbackFold::new(plan, &row.info));
+                let history = self.history_with(*row, callbacks.as_mut()).await?;
+                Ok(AdoptedRun { journal: self.clone(), history, guard, callbacks })
             }
             Claim::Held { by } => Err(JournalError::Live { run: run(), by }),
             Claim::Unknown => Err(JournalError::UnknownRun { run: run() }),
@@ -103,6 +127,9 @@ impl AdoptedRun {
         }
         for (at, entry) in entries {
             let no_graph = |hash: &str| Err(format!("an edit names the graph {hash}"));
+            if let Some(callbacks) = &mut self.callbacks {
+                callbacks.observe(&self.history, at, &entry);
+            }
             self.history.apply(number, at, entry, no_graph).map_err(damaged)?;
         }
         (self.history.row.state, self.history.row.ended) = (state, ended);

@@ -17,6 +17,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
@@ -28,8 +29,8 @@ use super::journal::{Inner, Journal};
 use super::resume::dag_of;
 use crate::base::Timestamp;
 use crate::callback::{CallbackProjection, DeliveryAttempt, DeliveryLog, Names, PendingCallback};
-use crate::dag::{NodeIndex, Plan, node_id_of};
-use crate::run::TaskIndex;
+use crate::dag::{Plan, node_id_of};
+use crate::run::{Entry, RunInfo, TaskIndex};
 use crate::store::RunRow;
 use crate::task::Callbacks;
 
@@ -129,33 +130,67 @@ impl Journal {
 
     /// The pending callbacks of a run, by a graph of this program.
     pub(super) async fn pending(&self, row: RunRow, plan: &Arc<Plan>) -> Result<Vec<PendingCallback>, JournalError> {
-        let (info, run_id) = (Arc::new(row.info.clone()), row.info.run_id.clone());
-        let Some(mut callback_projection) = CallbackProjection::new(plan, &info) else { return Ok(Vec::new()) };
-        let nodes: HashMap<&str, NodeIndex> =
-            plan.node_indices().zip(plan.nodes()).map(|(index, node)| (node.id(), index)).collect();
-        let mut pending = Vec::new();
-        self.read_history(row, |history, at, entry| {
-            pending.extend(callback_projection.observe(at, entry, &HistoryNames { history, plan, nodes: &nodes }));
-        })
-        .await?;
-        let tried = self.inner.store.deliveries(&run_id).await?;
-        let tried: HashMap<&str, &DeliveryAttempt> = tried.iter().map(|tried| (&*tried.key, tried)).collect();
+        let Some(mut callbacks) = CallbackFold::new(plan, &row.info) else { return Ok(Vec::new()) };
+        let history = self.history_with(row, Some(&mut callbacks)).await?;
+        Ok(callbacks.pending(&history))
+    }
+}
+
+/// The callback notifications of a run, collected while its history is folded.
+pub(super) struct CallbackFold {
+    /// The graph of this program, which has the callbacks.
+    plan: Arc<Plan>,
+    /// The callbacks of the nodes that have some, by id.
+    callbacks: HashMap<String, Callbacks>,
+    projection: CallbackProjection,
+    notifications: Vec<PendingCallback>,
+}
+
+impl CallbackFold {
+    /// Returns `None` if there are no callbacks.
+    pub(super) fn new(plan: &Arc<Plan>, info: &RunInfo) -> Option<Self> {
+        let projection = CallbackProjection::new(plan, &Arc::new(info.clone()))?;
+        let of = |node| Some((plan.node(node).id().to_owned(), plan.node_options(node).callbacks));
+        let callbacks = plan.node_indices().filter_map(of).filter(|(_, callbacks)| *callbacks != Callbacks::NONE);
+        let callbacks = callbacks.collect();
+        Some(CallbackFold { plan: Arc::clone(plan), callbacks, projection, notifications: Vec::new() })
+    }
+
+    /// Whether it used the callbacks of this graph.
+    pub(super) fn is_of(&self, plan: &Arc<Plan>) -> bool {
+        Arc::ptr_eq(&self.plan, plan)
+    }
+
+    /// Takes the next entry, with the history before it.
+    pub(super) fn observe(&mut self, history: &RunHistory, at: Timestamp, entry: &Entry) {
+        let names = HistoryNames { history, callbacks: &self.callbacks };
+        self.notifications.extend(self.projection.observe(at, entry, &names));
+    }
+
+    /// The notifications that were not delivered, by the deliveries of the history.
+    pub(super) fn pending(self, history: &RunHistory) -> Vec<PendingCallback> {
+        let tried: HashMap<&str, &Delivery> = history.deliveries.iter().map(|tried| (&*tried.key, tried)).collect();
         let still = |pending: PendingCallback| match tried.get(&*pending.notification.key) {
             None => Some(pending),
-            Some(DeliveryAttempt { error: Some(_), next: Some(next), attempts, .. }) => {
+            Some(Delivery { error: Some(_), next: Some(next), attempts, .. }) => {
                 Some(pending.after(*attempts, Some(*next)))
             }
             Some(_) => None,
         };
-        Ok(pending.into_iter().filter_map(still).collect())
+        self.notifications.into_iter().filter_map(still).collect()
+    }
+}
+
+impl fmt::Debug for CallbackFold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallbackFold({}, {} notifications)", self.plan.id(), self.notifications.len())
     }
 }
 
 /// The tasks of a history, with the callbacks of the present graph.
 struct HistoryNames<'a> {
     history: &'a RunHistory,
-    plan: &'a Plan,
-    nodes: &'a HashMap<&'a str, NodeIndex>,
+    callbacks: &'a HashMap<String, Callbacks>,
 }
 
 impl Names for HistoryNames<'_> {
@@ -165,8 +200,7 @@ impl Names for HistoryNames<'_> {
 
     fn callbacks(&self, task: TaskIndex) -> Callbacks {
         let id = self.history.id_of(task);
-        let node = self.nodes.get(node_id_of(&id));
-        node.map_or(Callbacks::NONE, |&node| self.plan.node_options(node).callbacks)
+        self.callbacks.get(node_id_of(&id)).copied().unwrap_or(Callbacks::NONE)
     }
 }
 

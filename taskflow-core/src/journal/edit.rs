@@ -12,9 +12,9 @@ use super::history::RunHistory;
 use super::journal::Journal;
 use super::scopes::{set_up, with_scopes};
 use super::task_filter::TaskFilter;
-use crate::base::Timestamp;
+use crate::base::{Timestamp, account};
 use crate::engine::RunRequest;
-use crate::run::{Entry, RunState, Stored, TaskState, ValueRef};
+use crate::run::{Entry, RunState, Stored, TaskIndex, TaskState, ValueRef};
 use crate::store::{Request, RequestKind, RunRow};
 
 /// Who edits a run, and why. Both are part of the history.
@@ -27,10 +27,15 @@ pub struct Note {
 }
 
 impl Note {
-    /// A note by the user that the operating system reports.
+    /// A note by the account that the process runs as.
     pub fn by_user(reason: impl Into<String>) -> Self {
-        let by = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
-        Note { by, reason: reason.into() }
+        Note { by: account(), reason: reason.into() }
+    }
+
+    /// The note, by the account of the process if it does not say by whom.
+    pub(super) fn signed(&self) -> Note {
+        let Note { by, reason } = self.clone();
+        Note { by: if by.trim().is_empty() { account() } else { by }, reason }
     }
 }
 
@@ -88,7 +93,7 @@ impl Journal {
         pick: &TaskFilter,
         note: &Note,
     ) -> Result<(Vec<String>, RunRequest<()>), JournalError> {
-        let mut adopted = self.adopt(run).await?;
+        let mut adopted = self.adopt_to_resume(run).await?;
         let cleared = adopted.clear(pick, note).await?;
         Ok((cleared, adopted.resume().await?))
     }
@@ -136,7 +141,7 @@ impl Journal {
         if let Some(worker) = row.live_owner() {
             return self.ask_to_cancel(row, worker.to_owned(), note).await;
         }
-        match self.adopt_row(row).await {
+        match self.adopt_row(row, None).await {
             // A process has claimed it since.
             Err(JournalError::Live { by, .. }) => self.ask_to_cancel(row, by, note).await,
             adopted => adopted?.cancel(note).await,
@@ -229,15 +234,21 @@ impl AdoptedRun {
         let reason = reason_by(if note.reason.is_empty() { "cancelled" } else { &note.reason }, &note.by);
         let mut entries = vec![(Entry::Halted { reason, state }, None)];
         let history = &self.history;
-        let left: Vec<u32> = set_up(history);
+        let left: HashSet<u32> = set_up(history).into_iter().collect();
+        let numbers = history.numbers.by_place();
+        let number = |task: u32| match &numbers {
+            Some(numbers) => numbers.get(&task).copied(),
+            None => Some(TaskIndex::new(task)),
+        };
         for (task, known) in (0..history.shape.nodes.len() as u32).zip(&history.tasks) {
             if !known.state.is_terminal() && !left.contains(&task) {
                 let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
-                let number = history.numbers_of(&[task]).into_iter();
-                entries.extend(number.map(|task| (Entry::Cancelled { task, attempt, took: 0 }, None)));
+                entries.extend(number(task).map(|task| (Entry::Cancelled { task, attempt, took: 0 }, None)));
             }
         }
         if !left.is_empty() {
+            let mut left: Vec<u32> = left.into_iter().collect();
+            left.sort_unstable();
             let tasks = left.into_iter().map(|task| history.id(task).to_owned()).collect();
             self.append(entries, RunState::Running).await?;
             // An earlier request to cancel must not stop the teardowns when they run.
@@ -273,6 +284,7 @@ fn to_clear(history: &RunHistory, pick: &TaskFilter) -> Result<Vec<u32>, Journal
 /// A value for tasks of one type, from JSON.
 fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Result<Stored, JournalError> {
     let plan = super::resume::dag_of(&history.info)?.plan()?;
+    let nodes = plan.by_id();
     let mut stored = None;
     for &task in tasks {
         let id = history.id(task);
@@ -281,7 +293,7 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
             task: id.to_owned(),
             reason,
         };
-        let node = plan.find(id).ok_or_else(|| failed("this program no longer has the task".to_owned()))?;
+        let &node = nodes.get(id).ok_or_else(|| failed("this program no longer has the task".to_owned()))?;
         let ty = plan.def(node).output;
         let value =
             ty.from_json(value).map_err(|error| failed(format!("the JSON is not a valid {}: {error}", ty.short())))?;

@@ -1,10 +1,13 @@
 //! Explains the state of a task: the rule, limit or dependency that it waits for, or what decided
 //! its end.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::graph::{EdgeRule, GraphNode};
 use super::history::RunHistory;
+use super::steps;
 use super::task_history::TaskHistory;
 use crate::base::Timestamp;
 use crate::run::{RUN_ENDED, RunState, TaskState};
@@ -25,7 +28,7 @@ pub struct Explanation {
 impl RunHistory {
     /// Why a task is in its state; `None` if the run has no such task.
     pub fn explain(&self, task: &str) -> Option<Explanation> {
-        Some(self.explain_at(self.tasks.iter().position(|known| known.id == task)?))
+        Some(self.explain_at(self.find(task)?))
     }
 
     /// Why the task at this place is in its state.
@@ -103,6 +106,12 @@ impl RunHistory {
             }
             (Some(key), until) => {
                 let until = until.map(|until| format!(", until {until} at the latest")).unwrap_or_default();
+                if let Some(question) = &wait.question {
+                    why.push(format!("it asks \"{}\" (since {}{until})", question.trim(), wait.since));
+                    let answer = wait.answer.as_deref().unwrap_or("JSON");
+                    why.push(format!("`release {} {key} --value ..` answers it, with a {answer} as JSON", self.number));
+                    return why;
+                }
                 why.push(format!("it waits for the event `{key}` (since {}{until})", wait.since));
                 why.push(format!("`release {} {key}` sends it, with `--value JSON` if it takes a value", self.number));
             }
@@ -116,13 +125,14 @@ impl RunHistory {
     fn waits(&self, place: usize) -> Vec<String> {
         let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
         let mut why = Vec::new();
-        let is_setup = |upstream: u32| node.inputs.contains(&(upstream, EdgeRule::Setup));
+        let setups = node.inputs.iter().filter(|&&(_, edge)| edge == EdgeRule::Setup);
+        let setups: HashSet<u32> = setups.map(|&(setup, _)| setup).collect();
         let gates = [EdgeRule::Gate, EdgeRule::Setup];
         let values = [EdgeRule::Required, EdgeRule::Optional, EdgeRule::Outcome, EdgeRule::First];
         for rule in gates.into_iter().chain(values) {
             let upstreams = node.inputs.iter().filter(|&&(_, edge)| edge == rule).map(|&(upstream, _)| upstream);
             // It was named as the setup.
-            let upstreams = upstreams.filter(|&upstream| rule != EdgeRule::Required || !is_setup(upstream));
+            let upstreams = upstreams.filter(|&upstream| rule != EdgeRule::Required || !setups.contains(&upstream));
             why.extend(self.pending(upstreams, demand(rule)));
         }
         let kind = self.shape.kind(place as u32);
@@ -160,6 +170,7 @@ impl RunHistory {
     fn pending(&self, upstreams: impl Iterator<Item = u32>, demand: &str) -> Option<String> {
         const SHOWN: usize = 5;
         let all: Vec<u32> = upstreams.collect();
+        steps::count(all.len());
         let open: Vec<&TaskHistory> =
             all.iter().map(|&task| &self.tasks[task as usize]).filter(|task| !task.state.is_terminal()).collect();
         if open.is_empty() {
@@ -176,7 +187,7 @@ impl RunHistory {
     fn waits_for_room(&self, place: usize) -> Vec<String> {
         let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
         let kind = &self.shape.kinds[node.kind as usize];
-        let running = self.tasks.iter().filter(|task| task.state == TaskState::Running).count();
+        let running = self.running();
         let mut why = vec![format!("it is ready and waits for a free worker (running tasks of this run: {running})")];
         if let Some(pool) = &kind.pool {
             why.push(format!("it needs {} of the pool `{pool}`, which other tasks may hold", slots(kind.pool_slots)));

@@ -55,6 +55,8 @@ pub struct RunFollower {
     stored_state: RunState,
     /// Changes up to this entry are not reported.
     after: u64,
+    /// Changes that a refresh has yet to return: it may be dropped before it has read everything.
+    changes: Vec<RunChange>,
 }
 
 /// What one journal entry changed.
@@ -91,7 +93,7 @@ impl RunFollower {
         let graph = load_graph(&journal, &row, &mut graphs, &row.graph).await?;
         let history = RunHistory::of_row(row, &graph);
         let stored_state = history.state;
-        Ok(RunFollower { journal, graphs, history, stored_state, after })
+        Ok(RunFollower { journal, graphs, history, stored_state, after, changes: Vec::new() })
     }
 
     /// The history up to the last refresh. It has no [deliveries](RunHistory::deliveries).
@@ -122,9 +124,8 @@ impl RunFollower {
     ///
     /// When the store cannot be read, or what is stored of the run is damaged.
     pub async fn refresh(&mut self) -> Result<Vec<RunChange>, JournalError> {
-        let mut changes = Vec::new();
-        self.read(|_, _, _| {}, Some(&mut changes)).await?;
-        Ok(changes)
+        self.read(|_, _, _| {}, true).await?;
+        Ok(std::mem::take(&mut self.changes))
     }
 
     /// Waits until something changed; `None` when the run is over or interrupted and all of it was
@@ -153,11 +154,12 @@ impl RunFollower {
         }
     }
 
-    /// As [`RunFollower::refresh`]; shows each entry with the history before it.
+    /// Reads what was stored since the last refresh, one segment after the other. Shows each entry
+    /// with the history before it, and `reports` the changes if anybody wants them.
     pub(super) async fn read(
         &mut self,
         mut each: impl FnMut(&RunHistory, Timestamp, &Entry),
-        mut changes: Option<&mut Vec<RunChange>>,
+        reports: bool,
     ) -> Result<(), JournalError> {
         let store = &self.journal.inner.store;
         let run_id = self.history.info.run_id.clone();
@@ -167,23 +169,22 @@ impl RunFollower {
             _ => store.run(self.history.number).await?,
         };
         let segments = store.segments(self.history.number, self.history.segments + 1).await?;
-        let mut read = Vec::with_capacity(segments.len());
-        for row in segments {
-            let damaged = |damage| self.damaged(format!("segment {}: {damage}", row.number));
-            read.push((row.number, segment::read(&row.events).map_err(damaged)?));
-        }
         if let Some(row) = row {
             self.history.row = row;
         }
-        // A run that was resumed with another graph has the snapshots of all of them.
-        for (_, entry) in read.iter().flat_map(|(_, entries)| entries) {
-            if let Entry::Session(session) = entry {
-                load_graph(&self.journal, &self.history.row, &mut self.graphs, &session.graph).await?;
+        for row in segments {
+            let number = row.number;
+            let damaged = |damage| self.damaged(format!("segment {number}: {damage}"));
+            let entries = segment::read(&row.events).map_err(damaged)?;
+            drop(row);
+            // A run that was resumed with another graph has the snapshots of all of them.
+            for (_, entry) in &entries {
+                if let Entry::Session(session) = entry {
+                    load_graph(&self.journal, &self.history.row, &mut self.graphs, &session.graph).await?;
+                }
             }
-        }
-        self.history.state = self.stored_state;
-        let RunFollower { history, graphs, after, .. } = self;
-        for (number, entries) in read {
+            self.history.state = self.stored_state;
+            let RunFollower { history, graphs, after, stored_state, changes, .. } = self;
             for (at, entry) in entries {
                 if let Entry::Session(session) = &entry
                     && history.entries == 0
@@ -193,20 +194,21 @@ impl RunFollower {
                     *history = RunHistory::of_row(history.row.clone(), graph);
                 }
                 each(history, at, &entry);
-                let is_reported = changes.is_some() && history.entries >= *after;
+                let is_reported = reports && history.entries >= *after;
                 let touched = is_reported.then(|| history.before(&entry));
                 let graph =
                     |hash: &str| graphs.get(hash).cloned().ok_or_else(|| format!("its graph {hash} is missing"));
                 if let Err(what) = history.apply(number, at, entry, graph) {
                     return Err(JournalError::DamagedRun { run: run_id, what });
                 }
-                if let (Some(touched), Some(changes)) = (touched, changes.as_deref_mut()) {
+                if let Some(touched) = touched {
                     let tasks = history.changed_since(touched);
                     changes.push(RunChange { entry: history.entries, at, run: history.state, tasks });
                 }
             }
+            *stored_state = history.state;
         }
-        self.stored_state = self.history.state;
+        self.history.put_back_gone();
         self.history.state = match self.stored_state {
             // Editing a queued run does not start it.
             RunState::Running if self.history.row.state == RunState::Queued => RunState::Queued,

@@ -65,7 +65,7 @@ pub(crate) struct GraphNode {
     pub(crate) group: Option<u32>,
     /// Upstream nodes whose values it takes, each with the trigger rule of its edge, and the gate.
     pub(crate) inputs: Vec<(u32, EdgeRule)>,
-    /// Upstream nodes by order-only edges.
+    /// Upstream nodes by order-only edges, and all work of the scope of a teardown.
     pub(crate) after: Vec<u32>,
 }
 
@@ -155,7 +155,8 @@ impl Graph {
                     inputs.push(setup);
                 }
             }
-            let after = plan.orders(node).iter().map(|&(upstream, _)| upstream.as_u32()).collect();
+            let after = plan.orders(node).iter().chain(plan.rest_of_work(node));
+            let after = after.map(|&(upstream, _)| upstream.as_u32()).collect();
             let (id, group) = (plan.node(node).id().to_owned(), plan.node(node).group().map(GroupIndex::as_u32));
             GraphNode { id, kind: *slot, group, inputs, after }
         });
@@ -237,22 +238,10 @@ impl Graph {
         below
     }
 
-    /// The mapping that contains a node.
-    pub(crate) fn mapping_of(&self, node: u32) -> Option<u32> {
-        let found = self.mappings.iter().position(|mapping| mapping.nodes.binary_search(&node).is_ok())?;
-        u32::try_from(found).ok()
-    }
-
     /// Whether a mapping is `outer` or nested in it. The top level contains all.
     pub(crate) fn is_within(&self, inner: Option<u32>, outer: Option<u32>) -> bool {
         let parent = |&mapping: &u32| self.mappings[mapping as usize].parent;
         outer.is_none_or(|outer| std::iter::successors(inner, parent).any(|mapping| mapping == outer))
-    }
-
-    /// How deep a node is nested in mappings.
-    pub(crate) fn depth(&self, node: u32) -> usize {
-        let parent = |&mapping: &u32| self.mappings[mapping as usize].parent;
-        std::iter::successors(self.mapping_of(node), parent).count()
     }
 
     pub(crate) fn kind(&self, node: u32) -> &GraphKind {

@@ -3,205 +3,18 @@
 //! The history is a pure function of the entries, the same for a run that is over, live or
 //! interrupted. It agrees with the report and the view of the engine.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use serde::Serialize;
+use std::sync::{Arc, OnceLock};
 
 use super::elements::Numbers;
 use super::graph::Graph;
+pub(super) use super::run_history::RunHistory;
+use super::run_history::{Edit, MissedDeadline, RunRetry, SessionHistory};
+use super::steps;
 use super::task_history::{Place, TaskHistory};
 use crate::base::{Failure, Timestamp};
-use crate::run::{Entry, EventPayload, RunInfo, RunState, Session, TaskIndex, TaskState, ValueRef};
-use crate::store::RunRow;
-
-/// A stored run: its tasks, their attempts, and the processes that ran it.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct RunHistory {
-    /// The number of the run in its store.
-    pub number: i64,
-    /// Its id, its DAG, its logical date and what started it.
-    #[serde(flatten)]
-    pub info: RunInfo,
-    /// Its state: how it ended, `running` while a process runs it, or `interrupted` if it has not
-    /// ended and no process runs it.
-    pub state: RunState,
-    /// Why it ended early, if it did.
-    pub halt_reason: Option<String>,
-    /// The structural hash of the graph it was last run with.
-    pub graph: String,
-    /// When it was requested.
-    pub created: Timestamp,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// The processes that have run it, in order.
-    pub sessions: Vec<SessionHistory>,
-    /// Its tasks in the order of the graph, followed by those that the present graph no longer has.
-    pub tasks: Vec<TaskHistory>,
-    /// Manual changes to it, in order.
-    pub edits: Vec<Edit>,
-    /// The retries of the whole run, the pending one included.
-    pub run_retries: Vec<RunRetry>,
-    /// The deadline that it missed, if it did.
-    pub missed_deadline: Option<MissedDeadline>,
-    /// The deliveries of its callback notifications, in the order of their last attempts.
-    pub deliveries: Vec<super::Delivery>,
-    /// The events sent to it, in order, with their keys.
-    #[serde(skip)]
-    pub(crate) events: Vec<(String, EventPayload)>,
-    /// Groups that were retried as a whole: how often, and since when for the last time.
-    #[serde(skip)]
-    pub(crate) groups: HashMap<String, (u32, Timestamp)>,
-    /// How often it ended, ends before a retry of the run included.
-    #[serde(skip)]
-    pub(crate) run_ends: u32,
-    /// Whether it was edited since its last session.
-    #[serde(skip)]
-    pub(crate) edited: bool,
-    /// Its final state, if it ends early.
-    #[serde(skip)]
-    halts_as: RunState,
-    /// The graph, with the elements of lists as nodes.
-    #[serde(skip)]
-    pub(crate) shape: Arc<Graph>,
-    #[serde(skip)]
-    pub(super) numbers: Numbers,
-    #[serde(skip)]
-    pub(crate) segments: u32,
-    #[serde(skip)]
-    pub(crate) row: RunRow,
-    /// The number of task ends so far.
-    #[serde(skip)]
-    ends: u64,
-    /// How many entries it was built from.
-    #[serde(skip)]
-    pub(crate) entries: u64,
-}
-
-/// A process that ran a run or a part of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct SessionHistory {
-    /// When it took the run.
-    pub at: Timestamp,
-    /// Where it ran: `host:process`.
-    pub worker: String,
-    /// Which build of the program it was.
-    pub build: String,
-    /// Its fencing token: the number of processes that have had the run.
-    pub token: u64,
-    /// The structural hash of its graph.
-    pub graph: String,
-}
-
-/// A retry of a whole run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct RunRetry {
-    /// Which retry, counted from 1.
-    pub number: u32,
-    /// When the run failed.
-    pub failed: Timestamp,
-    /// When the retry was due.
-    pub due: Timestamp,
-    /// When the retry started, if it has.
-    pub started: Option<Timestamp>,
-}
-
-/// A deadline that a run missed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct MissedDeadline {
-    /// The deadline.
-    pub deadline: Timestamp,
-    /// When the engine noticed it.
-    pub noticed: Timestamp,
-}
-
-/// A manual change to a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Edit {
-    /// When.
-    pub at: Timestamp,
-    /// The tasks.
-    pub tasks: Vec<String>,
-    /// The state they were marked as; `None` if they were cleared.
-    pub marked: Option<TaskState>,
-    /// Who.
-    pub by: String,
-    /// Why.
-    pub reason: String,
-}
+use crate::run::{Entry, EventPayload, RunState, Session, TaskIndex, TaskState, ValueRef};
 
 impl RunHistory {
-    /// A run without entries.
-    pub(crate) fn of_row(row: RunRow, graph: &Arc<Graph>) -> Self {
-        let (numbers, shape) = Numbers::of(graph);
-        RunHistory {
-            number: row.number,
-            info: row.info.clone(),
-            state: row.state,
-            halt_reason: None,
-            graph: row.graph.clone(),
-            created: row.created,
-            ended: row.ended,
-            sessions: Vec::new(),
-            tasks: shape.nodes.iter().map(|node| TaskHistory::new(&node.id)).collect(),
-            edits: Vec::new(),
-            run_retries: Vec::new(),
-            missed_deadline: None,
-            deliveries: Vec::new(),
-            events: Vec::new(),
-            groups: HashMap::new(),
-            run_ends: 0,
-            edited: false,
-            halts_as: RunState::Cancelled,
-            shape,
-            numbers,
-            segments: 0,
-            row,
-            ends: 0,
-            entries: 0,
-        }
-    }
-
-    /// The task with this id.
-    pub fn task(&self, id: &str) -> Option<&TaskHistory> {
-        self.tasks.iter().find(|task| task.id == id)
-    }
-
-    /// How many tasks are in which state, in the order of the states' names.
-    pub fn counts(&self) -> Vec<(TaskState, u32)> {
-        let mut counts: HashMap<TaskState, u32> = HashMap::new();
-        self.tasks.iter().for_each(|task| *counts.entry(task.state).or_default() += 1);
-        let mut counts: Vec<_> = counts.into_iter().collect();
-        counts.sort_by_key(|&(state, _)| state.name());
-        counts
-    }
-
-    /// When its first session began.
-    pub fn started(&self) -> Option<Timestamp> {
-        self.sessions.first().map(|session| session.at)
-    }
-
-    /// The reason and the final state of a run that ends early.
-    pub(crate) fn halted(&self) -> Option<(String, RunState)> {
-        Some((self.halt_reason.clone()?, self.halts_as))
-    }
-
-    /// The id of the task at this place.
-    pub(crate) fn id(&self, place: u32) -> &str {
-        self.tasks.get(place as usize).map_or("?", |task| &task.id)
-    }
-
-    /// The id of the task with this number.
-    pub(super) fn id_of(&self, number: TaskIndex) -> String {
-        let place = self.numbers.place(number).and_then(|place| self.tasks.get(place));
-        place.map_or_else(|| "?".to_owned(), |task| task.id.clone())
-    }
-
     /// The task with this number.
     fn numbered(&mut self, number: TaskIndex) -> Option<&mut TaskHistory> {
         self.numbers.place(number).and_then(|place| self.tasks.get_mut(place))
@@ -226,6 +39,8 @@ impl RunHistory {
             self.reshape(&graph(&session.graph)?);
         }
         self.entries += 1;
+        steps::count(1);
+        self.running = OnceLock::new();
         self.take(at, segment, entry).ok_or_else(|| format!("segment {segment} names a task that does not exist"))
     }
 
@@ -233,30 +48,34 @@ impl RunHistory {
     fn reshape(&mut self, graph: &Arc<Graph>) {
         let (numbers, shape) = Numbers::of(graph);
         self.numbers = numbers;
-        let mut known: HashMap<String, TaskHistory> =
-            std::mem::take(&mut self.tasks).into_iter().map(|task| (task.id.clone(), task)).collect();
+        steps::count(self.tasks.len() + self.gone.len());
+        let mut known = std::mem::take(&mut self.gone);
+        known.extend(std::mem::take(&mut self.tasks).into_iter().map(|task| (task.id.clone(), task)));
         let kept =
             |node: &super::graph::GraphNode| known.remove(&node.id).unwrap_or_else(|| TaskHistory::new(&node.id));
         self.tasks = shape.nodes.iter().map(kept).collect();
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Removed) {
             // It was not selected before, or is in the graph again.
-            *task = TaskHistory { attempts: std::mem::take(&mut task.attempts), ..TaskHistory::new(&task.id) };
+            let (last_start, last_success) = (task.last_start, task.last_success);
+            let attempts = std::mem::take(&mut task.attempts);
+            *task = TaskHistory { attempts, last_start, last_success, ..TaskHistory::new(&task.id) };
         }
-        let mut gone: Vec<TaskHistory> = known.into_values().collect();
-        gone.sort_by(|one, other| one.id.cmp(&other.id));
-        for task in &mut gone {
+        for task in known.values_mut() {
             if task.state != TaskState::Removed {
                 task.gone_as = Some(task.state);
             }
             task.state = TaskState::Removed;
         }
-        self.tasks.extend(gone);
+        self.gone = known;
         self.graph.clone_from(&shape.hash);
         self.shape = shape;
     }
 
     fn take(&mut self, at: Timestamp, segment: u32, entry: Entry) -> Option<()> {
         let session = self.sessions.len().saturating_sub(1);
+        if self.began.is_none() && self.sessions.len() == 1 {
+            self.began = Some(at);
+        }
         match entry {
             Entry::Session(session) => self.begin(at, *session),
             Entry::Expanded { task, count } => self.expanded(at, task, count)?,
@@ -277,7 +96,16 @@ impl RunHistory {
                 task.settle(at, TaskState::Scheduled);
             }
             Entry::Started { task, attempt: number } => {
-                self.numbered(task)?.start(at, number, session);
+                let entry = self.entries;
+                let task = self.numbered(task)?;
+                task.start(at, number, session);
+                task.last_start = entry;
+            }
+            Entry::Reopened { tasks } => {
+                let events = self.events.len() as u64;
+                for task in tasks {
+                    self.numbered(task)?.again(events);
+                }
             }
             Entry::Waiting { task, took, poke, record, .. } => self.numbered(task)?.wait(at, took, poke, *record),
             Entry::Released { key, value, by } => self.happened(at, key, &value, &by, ""),
@@ -307,7 +135,10 @@ impl RunHistory {
             Entry::Pushed { task, key, ty, value, .. } => self.numbered(task)?.push(key, ty, Place { segment, value }),
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
+                let entry = self.entries;
+                let list = self.list_of(task).map(Box::new);
                 let task = self.numbered(task)?;
+                (task.last_success, task.list) = (entry, list);
                 task.began(at, took);
                 task.close(at, TaskState::Success, None);
                 task.settle(at, TaskState::Success);
@@ -366,10 +197,16 @@ impl RunHistory {
                 let place = (value != ValueRef::Nowhere).then_some(Place { segment, value });
                 let why = if reason.is_empty() { format!("marked as {state}") } else { reason.clone() };
                 let why = super::edit::reason_by(&why, &by);
+                let entry = self.entries;
                 for &number in &tasks {
                     let end = self.next_end();
                     let task = self.numbered(number)?;
                     task.settle(at, state);
+                    // As if it had run: who marks a teardown has torn down by hand.
+                    task.last_start = entry;
+                    if state == TaskState::Success {
+                        task.last_success = entry;
+                    }
                     (task.marked, task.order, task.cause) = (true, end, None);
                     task.failure = match state {
                         TaskState::Success => None,
@@ -388,6 +225,8 @@ impl RunHistory {
 
     /// A process takes the run at this time: attempts that were running are lost.
     pub(crate) fn lose(&mut self, at: Timestamp) {
+        self.running = OnceLock::new();
+        steps::count(self.tasks.len());
         let lost_by = self.sessions.last().map(|session| session.worker.clone());
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Running) {
             let worker = lost_by.clone().unwrap_or_default();
@@ -423,16 +262,6 @@ impl RunHistory {
     fn happened(&mut self, at: Timestamp, key: String, value: &str, by: &str, reason: &str) {
         let (value, by, reason) = (Arc::from(value), Arc::from(by), Arc::from(reason));
         self.events.push((key, EventPayload { value, by, reason, at }));
-    }
-
-    /// The retries of the whole run since the last edit: the number started, and the pending one
-    /// with its time.
-    pub(crate) fn retries_made(&self) -> (u32, Option<(u32, Timestamp)>) {
-        let since = self.edits.last().map(|edit| edit.at);
-        let mut counted = self.run_retries.iter().filter(|retry| since.is_none_or(|since| retry.failed >= since));
-        let made = counted.clone().filter(|retry| retry.started.is_some()).count() as u32;
-        let waits = counted.next_back().filter(|retry| retry.started.is_none());
-        (made, waits.map(|retry| (retry.number, retry.due)))
     }
 
     fn next_end(&mut self) -> u64 {
@@ -482,7 +311,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_history_however_damaged_makes_folding_panic(
+        fn folding_a_damaged_history_does_not_panic(
             entries in prop::collection::vec((any::<i64>(), entry()), 0..20),
             flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         ) {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::history::RunHistory;
-use super::task_history::TaskHistory;
+use super::task_history::{TaskHistory, WaitHistory};
 use crate::base::Failure;
-use crate::run::{Entry, RunView, TaskIndex, TaskState, TaskView, WaitView};
+use crate::run::{Entry, RunView, TaskIndex, TaskState, TaskView};
 
 /// The tasks that an entry is going to change.
 pub(super) enum Touched {
@@ -14,8 +14,8 @@ pub(super) enum Touched {
     Numbers(Vec<TaskIndex>),
     /// Those whose state is not the one in this list any more: a process takes the run.
     States(HashMap<String, TaskState>),
-    /// The list of an expand node: the node, and the tasks from this place on.
-    Elements { expand: TaskIndex, from: usize },
+    /// The list of an expand node: the node, and the tasks from this place and this number on.
+    Elements { expand: TaskIndex, from: usize, numbers: usize },
 }
 
 impl RunHistory {
@@ -27,6 +27,9 @@ impl RunHistory {
             Some(numbers) => numbers.get(&place).copied(),
             None => (place < self.shape.nodes.len() as u32).then_some(TaskIndex::new(place)),
         };
+        let mut gone: Vec<&TaskHistory> = self.gone.values().collect();
+        gone.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let gone = gone.into_iter().map(|task| task.view(None));
         RunView {
             info: self.info.clone(),
             state: self.state,
@@ -34,7 +37,7 @@ impl RunHistory {
             started: self.started(),
             ended: self.ended,
             entry: self.entries,
-            tasks: (0..).zip(&self.tasks).map(|(place, task)| task.view(number(place))).collect(),
+            tasks: (0..).zip(&self.tasks).map(|(place, task)| task.view(number(place))).chain(gone).collect(),
         }
     }
 
@@ -45,7 +48,8 @@ impl RunHistory {
                 return Touched::States(self.tasks.iter().map(|task| (task.id.clone(), task.state)).collect());
             }
             &Entry::Expanded { task, .. } => {
-                return Touched::Elements { expand: task, from: self.shape.nodes.len() };
+                let (from, numbers) = (self.shape.nodes.len(), self.numbers.len());
+                return Touched::Elements { expand: task, from, numbers };
             }
             Entry::Removed { task }
             | Entry::Scheduled { task }
@@ -63,6 +67,7 @@ impl RunHistory {
             Entry::Cleared { tasks, .. }
             | Entry::Marked { tasks, .. }
             | Entry::Regrouped { tasks, .. }
+            | Entry::Reopened { tasks }
             | Entry::Again { tasks, .. } => tasks.clone(),
             Entry::Halted { .. }
             | Entry::Ended { .. }
@@ -79,10 +84,10 @@ impl RunHistory {
         let numbered = |number: TaskIndex| Some(self.tasks.get(self.numbers.place(number)?)?.view(Some(number)));
         match touched {
             Touched::Numbers(numbers) => numbers.into_iter().filter_map(numbered).collect(),
-            Touched::Elements { expand, from } => {
-                let numbers = self.numbers.by_place().unwrap_or_default();
-                let elements = (0..).zip(&self.tasks[..self.shape.nodes.len()]).skip(from);
-                let elements = elements.map(|(place, task)| task.view(numbers.get(&place).copied()));
+            Touched::Elements { expand, from, numbers } => {
+                // A list that is expanded again has elements with places.
+                let is_new = |number: &TaskIndex| self.numbers.place(*number).is_some_and(|place| place >= from);
+                let elements = self.numbers.from(numbers).filter(is_new).filter_map(numbered);
                 numbered(expand).into_iter().chain(elements).collect()
             }
             Touched::States(before) => {
@@ -116,7 +121,7 @@ impl TaskHistory {
             ended: self.since.filter(|_| is_terminal && state != TaskState::Removed),
             retry_at: self.retry_at.filter(|_| state == TaskState::UpForRetry),
             failure: if is_terminal || state == TaskState::UpForRetry { failure() } else { None },
-            waits_for: waits_for.map(|wait| WaitView { until: wait.until, event: wait.event.clone() }),
+            waits_for: waits_for.map(WaitHistory::view),
             progress: None,
         }
     }

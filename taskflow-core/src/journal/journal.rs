@@ -1,4 +1,4 @@
-//! The public API of the journal: opening one, recording runs with it, reading it.
+//! The public API of the journal: opening one, and recording runs with it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,18 +7,15 @@ use std::sync::atomic::AtomicBool;
 
 use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
-use super::follow::RunFollower;
-use super::history::RunHistory;
 use super::params;
 use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
 use super::writer::Queue;
-use crate::base::{ErrorKind, Timestamp};
+use crate::base::ErrorKind;
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::log::LogStore;
-use crate::run::{Entry, RunState, Session};
+use crate::run::{Entry, Session};
 use crate::store::{
-    AppendTarget, BlobStore, DirectoryBlobs, MemoryStore, NewRun, RunCursor, RunFilter, RunOrder, RunRow, Store,
-    StoreRuntime, build_id, worker,
+    AppendTarget, BlobStore, DirectoryBlobs, MemoryStore, NewRun, Store, StoreRuntime, build_id, worker,
 };
 
 /// Records runs: their history, their values, and what is needed to resume them after a crash.
@@ -117,7 +114,8 @@ impl JournalBuilder {
             let reason = format!("the directory cannot be created: {error}");
             crate::store::StoreError::Open { place: home.display().to_string(), reason }
         };
-        std::fs::create_dir_all(home).map_err(failed)?;
+        crate::base::private::create_dir_all(home).map_err(failed)?;
+        close_to_others(home);
         let store = crate::store::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
         self.over(Arc::new(store), Some(home))
     }
@@ -131,11 +129,12 @@ impl JournalBuilder {
     #[cfg(feature = "sqlite")]
     pub async fn open_existing(self, home: impl AsRef<Path>) -> Result<Option<Journal>, JournalError> {
         let home = home.as_ref();
+        close_to_others(home);
         let store = crate::store::SqliteStore::open_existing(&home.join("taskflow.db"), self.sync).await?;
         store.map(|store| self.over(Arc::new(store), Some(home))).transpose()
     }
 
-    fn over(self, store: Arc<dyn Store>, home: Option<&Path>) -> Result<Journal, JournalError> {
+    pub(super) fn over(self, store: Arc<dyn Store>, home: Option<&Path>) -> Result<Journal, JournalError> {
         let runtime = StoreRuntime::default();
         let queue = Queue::start(Arc::clone(&store), runtime.clone()).map_err(JournalError::Thread)?;
         Ok(self.with_queue(store, queue, runtime, home))
@@ -275,87 +274,7 @@ impl<T> RunRequest<T> {
     }
 }
 
-/// Reading it.
 impl Journal {
-    /// The runs that match the filter, in its order. Does not read their tasks.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot be read.
-    pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, JournalError> {
-        let rows = self.inner.store.runs(filter).await?;
-        Ok(rows.into_iter().map(RunSummary::of).collect())
-    }
-
-    /// The run with this number, this id, or a part of an id that no other run has; `last` is the
-    /// newest run. A number is never taken as a part of an id.
-    ///
-    /// # Errors
-    ///
-    /// When no run or several runs match, or the store cannot be read.
-    pub async fn find(&self, word: &str) -> Result<RunSummary, JournalError> {
-        Ok(RunSummary::of(self.row(word).await?))
-    }
-
-    pub(crate) async fn row(&self, word: &str) -> Result<RunRow, JournalError> {
-        let store = &self.inner.store;
-        let unknown = || JournalError::UnknownRun { run: word.to_owned() };
-        if word == "last" {
-            let newest = RunFilter { limit: Some(1), ..RunFilter::default() };
-            return store.runs(&newest).await?.into_iter().next().ok_or(JournalError::NoRuns);
-        }
-        let number = word.strip_prefix('#').unwrap_or(word).parse::<i64>().ok();
-        if let Some(number) = number
-            && let Some(row) = store.run(number).await?
-        {
-            return Ok(row);
-        }
-        if let Some(row) = store.run_by_id(word).await? {
-            return Ok(row);
-        }
-        if number.is_some() {
-            // Digits are in every id: `20` must not match the runs of 2026.
-            return Err(unknown());
-        }
-        let mut found = store.find(word, 6).await?;
-        match found.len() {
-            0 => Err(unknown()),
-            1 => Ok(found.remove(0)),
-            _ => {
-                let runs = found.into_iter().map(|row| row.info.run_id).collect();
-                Err(JournalError::AmbiguousRun { run: word.to_owned(), runs })
-            }
-        }
-    }
-
-    /// The history of a run; `run` names it as for [`Journal::find`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Journal::find`], and when what is stored of the run is damaged.
-    pub async fn history(&self, run: &str) -> Result<RunHistory, JournalError> {
-        let row = self.row(run).await?;
-        self.history_of(row).await
-    }
-
-    pub(super) async fn history_of(&self, row: RunRow) -> Result<RunHistory, JournalError> {
-        let mut history = self.read_history(row, |_, _, _| {}).await?;
-        let told = self.inner.store.deliveries(&history.info.run_id).await?;
-        history.deliveries = told.into_iter().map(super::Delivery::from).collect();
-        Ok(history)
-    }
-
-    /// As [`Journal::history_of`], without deliveries; shows each entry with the history before it.
-    pub(super) async fn read_history(
-        &self,
-        row: RunRow,
-        each: impl FnMut(&RunHistory, Timestamp, &Entry),
-    ) -> Result<RunHistory, JournalError> {
-        let mut follower = RunFollower::new(self.clone(), row, 0).await?;
-        follower.read(each, None).await?;
-        Ok(follower.into_history())
-    }
-
     /// Finishes writing and closes files. Runs that this journal records are interrupted.
     ///
     /// Optional: nothing is lost without it, but the directory is left tidy.
@@ -369,49 +288,16 @@ impl Journal {
     }
 }
 
-/// A stored run without its tasks.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-#[non_exhaustive]
-pub struct RunSummary {
-    /// The number of the run in its store, counted from 1.
-    pub number: i64,
-    /// Its identity.
-    #[serde(flatten)]
-    pub info: crate::run::RunInfo,
-    /// Its state; see [`RunHistory::state`].
-    pub state: RunState,
-    /// The structural hash of its graph.
-    pub graph: String,
-    /// The build of the program that created it.
-    pub build: String,
-    /// The last process that owned it, `host:pid`; empty until one has.
-    pub worker: String,
-    /// The number of tasks in its graph.
-    pub tasks: u32,
-    /// When it was created.
-    pub created: Timestamp,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// The number of tasks in each state; empty until it has ended.
-    pub counts: Vec<(crate::run::TaskState, u32)>,
-}
-
-impl RunSummary {
-    pub(super) fn of(row: RunRow) -> Self {
-        let state = row.present_state();
-        let RunRow { number, info, graph, build, owner, tasks, created, ended, counts, .. } = row;
-        RunSummary { number, info, state, graph, build, worker: owner, tasks, created, ended, counts }
-    }
-
-    /// The place of the run in an order: with [`RunFilter::after`] it leads to the runs that
-    /// follow.
-    pub fn cursor(&self, order: RunOrder) -> RunCursor {
-        RunCursor::of(order, self.created, self.info.logical_date, self.number)
-    }
-}
-
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("store", &self.inner.store).finish_non_exhaustive()
+    }
+}
+
+/// Takes away the permissions that other users have on a home.
+#[cfg(feature = "sqlite")]
+fn close_to_others(home: &Path) {
+    if let Some(changed) = super::permissions::tighten(home) {
+        tracing::warn!(target: "taskflow", "{changed}");
     }
 }

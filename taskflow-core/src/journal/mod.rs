@@ -1,14 +1,16 @@
 //! The journal: records what happens in runs, so that runs survive their process.
 //!
-//! - [`Journal`]: the public API. `error`: what can go wrong.
+//! - [`Journal`]: the public API. `reading`: finds and reads runs. `error`: what can go wrong.
 //! - `segment`: entries of a run as bytes. `graph`, `params`: what else is stored of a run.
 //! - `writer`: the thread that stores entries, and its protocol. `run_log`: where the entries of a
 //!   run wait for it.
-//! - `history`: folds the entries of a run. `elements`: numbers of mapped tasks. `values`: reads
-//!   stored values.
+//! - `run_history`: what is known of a run. `history`: folds the entries of a run into it.
+//!   `elements`: numbers of mapped tasks, expanded from the graph as `drawn`. `id_index`: finds
+//!   tasks by id. `values`: reads stored values.
 //! - `adopted`: a run that this process has claimed, and the protocol of claiming. On it work
 //!   `edit` (clear, mark, cancel), `send_event` and `resume`. `resume_state`: what of a
-//!   history applies to the present graph. `task_filter`: selects tasks. `enqueue`: creates runs
+//!   history applies to the present graph. `reopened`: what runs again although it had ended.
+//!   `task_filter`: selects tasks. `enqueue`: creates runs
 //!   that wait for a process.
 //! - `history_view`: a history as a [`RunView`](crate::run::RunView). `follow`: a history that is
 //!   kept up to date; states its protocol.
@@ -16,11 +18,13 @@
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs.
-//! - `manual_journal`: a journal for simulated runs.
+//! - `permissions`: closes a home to other users.
+//! - `manual_journal`: a journal for simulated runs. `steps`: counts steps in tests.
 
 mod adopted;
 mod archive;
 mod deliveries;
+mod drawn;
 mod edit;
 mod elements;
 mod enqueue;
@@ -29,22 +33,32 @@ mod explain;
 mod follow;
 mod fuzz;
 mod graph;
+mod graph_changes;
 mod history;
 mod history_view;
+mod id_index;
 #[allow(clippy::module_inception, reason = "the type is the public API of the module")]
 mod journal;
 #[cfg(feature = "testing")]
 mod manual_journal;
 mod params;
+#[cfg(feature = "sqlite")]
+mod permissions;
+mod reading;
+mod reopened;
 mod replay;
 mod resume;
 mod resume_state;
+mod run_history;
 mod run_log;
 mod scopes;
 mod segment;
 mod send_event;
+mod steps;
 mod task_filter;
 mod task_history;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 mod values;
 mod writer;
@@ -57,11 +71,14 @@ pub use error::JournalError;
 pub use explain::Explanation;
 pub use follow::{RunChange, RunFollower};
 pub(crate) use fuzz::fold_any;
-pub use history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};
-pub use journal::{Journal, JournalBuilder, RunSummary};
+pub use journal::{Journal, JournalBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use manual_journal::ManualJournal;
+#[cfg(feature = "sqlite")]
+pub(crate) use permissions::tighten;
+pub use reading::RunSummary;
 pub use replay::Replay;
+pub use run_history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};
 pub use send_event::EventDelivery;
 pub use task_filter::TaskFilter;
 pub use task_history::{AttemptHistory, LinkHistory, PushedHistory, TaskHistory, WaitHistory};

@@ -80,7 +80,7 @@ impl Journal {
         restored.halted = None;
         // No group is retried.
         restored.units = plan.groups().iter().map(|group| (group.id.clone(), (u32::MAX, None))).collect();
-        restored.tasks.retain(|task| wanted.contains(&task.task));
+        restored.tasks.retain(|task| wanted.binary_search(&task.task).is_ok());
         let state = |task, state, attempts| RestoredTask {
             task,
             state,

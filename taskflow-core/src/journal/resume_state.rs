@@ -1,43 +1,53 @@
 //! What of a history applies to the graph of this program.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::history::RunHistory;
 use super::task_history::{AttemptHistory, TaskHistory};
 use crate::base::index::{IndexVec, indices};
 use crate::base::{Failure, Timestamp};
-use crate::dag::{ArgPlan, Layout, MappingIndex, NodeIndex, Plan, Selection, Source};
+use crate::dag::{ArgPlan, Layout, MappingIndex, NodeIndex, Plan, Selection, Source, node_id_of};
 use crate::run::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask, TaskIndex, TaskState};
 use crate::value::AnyValue;
 
 /// The history of a run, mapped to the graph of this program.
 pub(super) struct ResumeState<'a> {
     pub(super) plan: &'a Arc<Plan>,
-    history: &'a RunHistory,
+    pub(super) history: &'a RunHistory,
     /// The task instances, with the elements of lists that are kept.
     pub(super) layout: Layout,
     /// The place in the history of each task instance.
-    places: IndexVec<TaskIndex, Option<usize>>,
+    pub(super) places: IndexVec<TaskIndex, Option<usize>>,
     /// The lists that are kept, in the order of their expansion, with their lengths.
-    expansions: Vec<(TaskIndex, u32)>,
+    pub(super) expansions: Vec<(TaskIndex, u32)>,
+    /// The places of tasks that have ended and run again: see [`reopened`](super::reopened).
+    pub(super) reopened: BTreeSet<usize>,
     /// Whether states that follow from other tasks are still valid.
     settled: bool,
 }
 
 impl<'a> ResumeState<'a> {
     pub(super) fn new(history: &'a RunHistory, plan: &'a Arc<Plan>) -> Self {
+        ResumeState::with_reopened(history, plan, BTreeSet::new())
+    }
+
+    /// As [`ResumeState::new`], without the ends of the tasks at these places.
+    pub(super) fn with_reopened(history: &'a RunHistory, plan: &'a Arc<Plan>, reopened: BTreeSet<usize>) -> Self {
         let by_id: HashMap<&str, usize> =
             history.tasks.iter().enumerate().map(|(place, task)| (&*task.id, place)).collect();
         let settled = !history.edited && history.graph == plan.hash();
         let mut layout = Layout::new(Arc::clone(plan));
-        let mut lists: Vec<&TaskHistory> =
-            history.tasks.iter().filter(|task| task.length.is_some() && task.state == TaskState::Success).collect();
+        let lists = history.tasks.iter().enumerate().filter(|(place, _)| !reopened.contains(place));
+        let lists = lists.map(|(_, task)| task).filter(|task| task.length.is_some());
+        let mut lists: Vec<&TaskHistory> = lists.filter(|task| task.state == TaskState::Success).collect();
         lists.sort_by_key(|task| task.order);
         let mut expansions = Vec::new();
+        let nodes = if lists.is_empty() { HashMap::new() } else { plan.by_id() };
         for list in lists {
             // A list inside a list that is gone is gone, too.
-            let Some((expand, count)) = layout.find(&list.id).zip(list.length) else { continue };
+            let expand = nodes.get(node_id_of(&list.id)).and_then(|&node| layout.find_of(node, &list.id));
+            let Some((expand, count)) = expand.zip(list.length) else { continue };
             if layout.expand(expand, count).is_some() {
                 expansions.push((expand, count));
             }
@@ -46,15 +56,18 @@ impl<'a> ResumeState<'a> {
         for task in layout.tasks() {
             places[task] = by_id.get(&*layout.id(task)).copied();
         }
-        ResumeState { plan, history, layout, places, expansions, settled }
+        ResumeState { plan, history, layout, places, expansions, reopened, settled }
     }
 
-    fn task(&self, task: TaskIndex) -> Option<&'a TaskHistory> {
+    pub(super) fn task(&self, task: TaskIndex) -> Option<&'a TaskHistory> {
         self.places[task].map(|place| &self.history.tasks[place])
     }
 
     /// The final state of the task, if it is kept.
     pub(super) fn kept(&self, task: TaskIndex) -> Option<(&'a TaskHistory, TaskState)> {
+        if !self.reopened.is_empty() && self.places[task].is_some_and(|place| self.reopened.contains(&place)) {
+            return None;
+        }
         let task = self.task(task)?;
         let derived = task.cause.is_some() && !task.marked;
         let stays = match task.state {
@@ -134,11 +147,17 @@ impl<'a> ResumeState<'a> {
         let is_wanted = |node: NodeIndex| {
             let below = self.plan.successors(node).iter().map(|&join| self.plan.join(join).node);
             let taken = |below: NodeIndex| (open[below] || may_fail) && takes(self.plan, below, node);
-            // The value of an expand node is never stored.
-            self.plan.place(node).expands.is_none() && (result == Some(node) || below.into_iter().any(taken))
+            result == Some(node) || below.into_iter().any(taken)
         };
         let wanted: IndexVec<NodeIndex, bool> = self.plan.node_indices().map(is_wanted).collect();
-        let succeeded = |task: &TaskIndex| matches!(self.kept(*task), Some((_, TaskState::Success)));
+        let succeeded = |task: &TaskIndex| match self.kept(*task) {
+            // The list of an expand node is stored only if it is not simply the value of its
+            // upstream.
+            Some((known, TaskState::Success)) => {
+                self.plan.place(self.layout.node(*task)).expands.is_none() || known.has_value()
+            }
+            _ => false,
+        };
         self.layout.tasks().filter(succeeded).filter(|&task| wanted[self.layout.node(task)]).collect()
     }
 
@@ -158,6 +177,7 @@ impl<'a> ResumeState<'a> {
 
     pub(super) fn restore(&self, mut values: HashMap<TaskIndex, AnyValue>, notes: Vec<RestoredNote>) -> Restored {
         let mut tasks: Vec<(u64, RestoredTask)> = Vec::new();
+        let mut reopened: Vec<(TaskIndex, TaskState)> = Vec::new();
         let mut numbers: HashMap<&str, TaskIndex> = HashMap::new();
         for task in self.layout.tasks() {
             numbers.extend(self.task(task).map(|known| (&*known.id, task)));
@@ -165,7 +185,7 @@ impl<'a> ResumeState<'a> {
         for number in self.layout.tasks() {
             let Some(task) = self.task(number) else { continue };
             let kept = self.kept(number);
-            if kept.is_none() && task.attempts.is_empty() {
+            if kept.is_none() && task.attempts.is_empty() && !self.is_reopened(number) {
                 continue;
             }
             let failure =
@@ -176,13 +196,19 @@ impl<'a> ResumeState<'a> {
                 (Some((_, TaskState::Failed)), _) => RestoredState::Failed(failure()),
                 (Some((_, TaskState::Skipped)), _) if task.cause.is_none() => RestoredState::Skipped(failure()),
                 (Some((_, state)), _) => RestoredState::Because { state, cause: cause() },
+                (None, _) if self.is_reopened(number) => RestoredState::Open,
                 (None, TaskState::UpForRetry) => RestoredState::Retry(task.retry_at.unwrap_or(Timestamp::EPOCH)),
                 (None, _) => match &task.waits_for {
                     Some(wait) => RestoredState::Waits { poke: wait.poke },
                     None => RestoredState::Open,
                 },
             };
-            tasks.push((task.order, restored(number, state, task)));
+            let mut known = restored(number, state, task);
+            if self.is_reopened(number) {
+                known = self.anew(known);
+                reopened.push((number, task.state));
+            }
+            tasks.push((task.order, known));
         }
         tasks.sort_by_key(|&(order, _)| order);
         let tasks = tasks.into_iter().map(|(_, task)| task).collect();
@@ -195,6 +221,7 @@ impl<'a> ResumeState<'a> {
             tasks,
             expansions,
             later: self.later(),
+            reopened,
             halted: self.history.halted(),
             events: self.history.events.clone(),
             labels: self.labels(),
@@ -215,12 +242,24 @@ impl<'a> ResumeState<'a> {
         }
     }
 
+    fn is_reopened(&self, task: TaskIndex) -> bool {
+        self.places[task].is_some_and(|place| self.reopened.contains(&place))
+    }
+
+    /// A task that runs again after it had ended: as [`TaskHistory::again`] has it.
+    fn anew(&self, known: RestoredTask) -> RestoredTask {
+        let events_seen = if known.attempts > 0 { self.history.events.len() as u64 } else { known.events_seen };
+        let (uncounted_attempts, rounds) = (known.attempts, known.rounds + 1);
+        RestoredTask { uncounted_attempts, rounds, wait: None, events_seen, ..known }
+    }
+
     fn labels(&self) -> HashMap<TaskIndex, Arc<[String]>> {
         let of = |&(expand, _): &(TaskIndex, u32)| Some((expand, Arc::clone(self.task(expand)?.labels.as_ref()?)));
         self.expansions.iter().filter_map(of).collect()
     }
 
-    /// Elements of lists that have yet to be expanded again: their attempt numbers continue.
+    /// Elements of lists that have yet to be expanded again. They run again, whatever became of
+    /// them, and their attempt numbers continue.
     fn later(&self) -> HashMap<String, RestoredTask> {
         if self.plan.mappings().is_empty() {
             return HashMap::new();
@@ -228,7 +267,8 @@ impl<'a> ResumeState<'a> {
         let here: HashSet<usize> = self.places.iter().flatten().copied().collect();
         let all = self.history.tasks.iter().enumerate();
         let later = all.filter(|(place, task)| !here.contains(place) && !task.attempts.is_empty());
-        later.map(|(_, task)| (task.id.clone(), restored(TaskIndex::default(), RestoredState::Open, task))).collect()
+        let restored = |task| self.anew(restored(TaskIndex::default(), RestoredState::Open, task));
+        later.map(|(_, task)| (task.id.clone(), restored(task))).collect()
     }
 }
 

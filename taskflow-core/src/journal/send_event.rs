@@ -56,7 +56,7 @@ impl Journal {
         if let Some(worker) = row.live_owner() {
             return self.request_event(&row, worker.to_owned(), key, value, note).await;
         }
-        match self.adopt_row(&row).await {
+        match self.adopt_row(&row, None).await {
             // A process has claimed it since.
             Err(JournalError::Live { by, .. }) => self.request_event(&row, by, key, value, note).await,
             adopted => adopted?.store_event(key, value, note).await,
@@ -71,7 +71,7 @@ impl Journal {
         value: String,
         note: &Note,
     ) -> Result<EventDelivery, JournalError> {
-        let Note { by, reason } = note.clone();
+        let Note { by, reason } = note.signed();
         let what = RequestKind::Event { key: key.to_owned(), value };
         self.inner.store.ask(&Request { run: row.number, what, by, reason, at: Timestamp::now() }).await?;
         Ok(EventDelivery::Requested { worker })
@@ -81,7 +81,7 @@ impl Journal {
 impl AdoptedRun {
     /// Stores an event, whose value is JSON.
     async fn store_event(mut self, key: &str, value: String, note: &Note) -> Result<EventDelivery, JournalError> {
-        let Note { by, reason } = note.clone();
+        let Note { by, reason } = note.signed();
         let entry = Entry::Happened { key: key.to_owned(), value, by, reason };
         let state = self.history.row.state;
         self.append(vec![(entry, None)], state).await?;

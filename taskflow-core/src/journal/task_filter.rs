@@ -63,18 +63,31 @@ impl TaskFilter {
     pub(super) fn of(&self, history: &RunHistory) -> Result<Vec<u32>, JournalError> {
         let graph = &*history.shape;
         let mut picked = vec![self.names.is_empty(); graph.nodes.len()];
-        for name in &self.names {
-            let groups = groups(graph, name);
-            let mut found = false;
+        if !self.names.is_empty() {
+            let names: HashSet<&str> = self.names.iter().map(|name| &**name).collect();
+            let groups = named_groups(graph, &names);
+            let mut found: HashSet<&str> = HashSet::new();
+            let mut filled = vec![false; groups.len()];
             for (node, picked) in graph.nodes.iter().zip(&mut picked) {
-                if node.id == *name
-                    || is_element_of(&node.id, name)
-                    || node.group.is_some_and(|group| groups.contains(&group))
-                {
-                    (*picked, found) = (true, true);
+                for name in ids_of(&node.id).filter_map(|id| names.get(id)) {
+                    *picked = true;
+                    found.insert(name);
+                }
+                if let Some(group) = node.group {
+                    filled[group as usize] = true;
+                    *picked |= groups[group as usize];
                 }
             }
-            if !found {
+            // A group comes after the group around it.
+            for (group, (id, parent)) in graph.groups.iter().enumerate().rev() {
+                if let (true, Some(parent)) = (filled[group], parent) {
+                    filled[*parent as usize] = true;
+                }
+                if filled[group] {
+                    found.extend(names.get(&**id));
+                }
+            }
+            for name in self.names.iter().filter(|name| !found.contains(&***name)) {
                 history.place(name)?;
             }
         }
@@ -120,18 +133,16 @@ fn has_failed(task: &TaskHistory) -> bool {
     }
 }
 
-/// Whether a task is an element of a mapped task.
-fn is_element_of(id: &str, task: &str) -> bool {
-    id.strip_prefix(task).is_some_and(|rest| rest.starts_with('['))
+/// The names that select a task by its id: itself, and the mapped tasks that it is an element of.
+fn ids_of(id: &str) -> impl Iterator<Item = &str> {
+    id.match_indices('[').map(|(end, _)| &id[..end]).chain([id])
 }
 
-/// The group with this name and the groups within it.
-fn groups(graph: &Graph, name: &str) -> HashSet<u32> {
-    let mut groups = HashSet::new();
-    for (index, (id, parent)) in (0..).zip(&graph.groups) {
-        if id == name || parent.is_some_and(|parent| groups.contains(&parent)) {
-            groups.insert(index);
-        }
+/// For each group whether it is named, or within one that is.
+fn named_groups(graph: &Graph, names: &HashSet<&str>) -> Vec<bool> {
+    let mut named: Vec<bool> = Vec::with_capacity(graph.groups.len());
+    for (id, parent) in &graph.groups {
+        named.push(names.contains(&**id) || parent.is_some_and(|parent| named[parent as usize]));
     }
-    groups
+    named
 }

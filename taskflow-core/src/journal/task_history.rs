@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::base::{Failure, Timestamp};
-use crate::run::{TaskState, ValueRef, WaitRecord};
+use crate::run::{QUESTION, TaskState, ValueRef, WaitRecord, WaitView};
 
 /// A task instance of a stored run.
 #[derive(Clone, Debug, Serialize)]
@@ -58,10 +58,21 @@ pub struct TaskHistory {
     /// The position of its end among those of all tasks.
     #[serde(skip)]
     pub(crate) order: u64,
+    /// The number of the entry with which its last attempt started; 0 if it has never run. Kept
+    /// when it is cleared.
+    #[serde(skip)]
+    pub(super) last_start: u64,
+    /// The number of the entry with which it last succeeded, kept likewise.
+    #[serde(skip)]
+    pub(super) last_success: u64,
     /// The number of elements, if it is an expand node whose list is expanded.
     #[serde(skip)]
     pub(crate) length: Option<u32>,
-    /// The label of its element, if its list is labelled.
+    /// The value that its list was taken from, if it is an expand node that has succeeded.
+    #[serde(skip)]
+    pub(super) list: Option<Box<Place>>,
+    /// The label of its element, if its list is labelled. In nested lists the label of the outer
+    /// element comes first: `seoul / 2013-03`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// The labels of its list, if it is an expand node.
@@ -84,9 +95,29 @@ pub struct WaitHistory {
     pub until: Option<Timestamp>,
     /// The key of the event it waits for.
     pub event: Option<String>,
+    /// The question, if it [asks](crate::approval) people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// The type of the answer, without modules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     /// Whether it is a sensor.
     #[serde(skip)]
     pub(crate) poke: bool,
+}
+
+impl WaitHistory {
+    /// What it waits for, as views have it.
+    pub fn view(&self) -> WaitView {
+        let WaitHistory { count, until, event, question, answer, poke, .. } = self;
+        WaitView {
+            until: *until,
+            event: event.clone(),
+            pokes: poke.then_some(*count),
+            question: question.clone(),
+            answer: answer.clone(),
+        }
+    }
 }
 
 /// A link of a task.
@@ -163,7 +194,10 @@ impl TaskHistory {
             rounds: 0,
             events_seen: 0,
             order: 0,
+            last_start: 0,
+            last_success: 0,
             length: None,
+            list: None,
             label: None,
             labels: None,
             gone_as: None,
@@ -207,6 +241,10 @@ impl TaskHistory {
             None => {
                 self.links.clear();
                 self.pushed.clear();
+                // Most tasks have one attempt, and there can be a million of them.
+                if self.attempts.is_empty() {
+                    self.attempts.reserve_exact(1);
+                }
                 self.attempts.push(AttemptHistory {
                     number,
                     started: at,
@@ -243,14 +281,33 @@ impl TaskHistory {
             attempt.state = state;
         }
         self.settle(at, state);
+        let event = record.event.as_ref().map(|(key, _)| key.clone());
+        let kept = self.task_state.get(QUESTION).map(String::as_str);
+        let WaitView { question, answer, .. } = WaitView::new((record.until, event.clone()), None, kept);
         self.waits_for = Some(WaitHistory {
             since: record.since,
             count: record.count,
             until: record.until,
-            event: record.event.as_ref().map(|(key, _)| key.clone()),
+            event,
+            question,
+            answer,
             poke,
         });
         self.wait = Some(Box::new(record));
+    }
+
+    /// The stored value that its consumers take: for an expand node, that of its upstream.
+    pub(super) fn source(&self) -> Option<&Place> {
+        self.value.as_ref().or(self.list.as_deref())
+    }
+
+    /// The list that it is an element of is expanded again: it has yet to run.
+    pub(super) fn renew(&mut self, events: u64) {
+        if self.attempts.is_empty() {
+            *self = TaskHistory::new(&self.id);
+        } else {
+            self.again(events);
+        }
     }
 
     /// Restores a task of an earlier graph that the present one has again.
@@ -287,6 +344,7 @@ impl TaskHistory {
         let uncounted_attempts = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
         let (cleared, events_seen) = (self.cleared + 1, events);
         let (label, rounds) = (self.label.take(), self.rounds);
+        let (last_start, last_success) = (self.last_start, self.last_success);
         *self = TaskHistory {
             attempts: kept,
             uncounted_attempts,
@@ -294,6 +352,8 @@ impl TaskHistory {
             cleared,
             events_seen,
             label,
+            last_start,
+            last_success,
             ..TaskHistory::new(&self.id)
         };
     }

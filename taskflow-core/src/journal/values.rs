@@ -192,7 +192,7 @@ impl RunHistory {
     ///
     /// When there is no task with this id. The error names the most similar id.
     pub(crate) fn place(&self, task: &str) -> Result<usize, JournalError> {
-        self.tasks.iter().position(|known| known.id == task).ok_or_else(|| JournalError::UnknownTask {
+        self.find(task).ok_or_else(|| JournalError::UnknownTask {
             run: self.info.run_id.clone(),
             task: task.to_owned(),
             nearest: crate::base::nearest(task, self.tasks.iter().map(|task| &*task.id)).map(str::to_owned),

@@ -73,7 +73,7 @@ mod tests {
     use super::{id_of, safe_name};
 
     #[test]
-    fn ids_are_told_from_the_names_of_directories() {
+    fn task_ids_are_decoded_from_directory_names() {
         for id in ["load", "group.load", "a/b", "é", "100%", "load[3]", "%2e", ".x"] {
             assert_eq!(id_of(&safe_name(id)).as_deref(), Some(id));
         }

@@ -26,6 +26,7 @@
 //! [`layer`] to it.
 
 mod attempt;
+pub(crate) mod encodings;
 mod fields;
 mod follow;
 mod init;

@@ -1,6 +1,6 @@
 //! The writer's view of the log of one attempt: buffered lines, and the counts of missing records.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::attempt::{Attempt, ID_FILE, id_of};
 use super::record::LogRecord;
 use super::segments;
-use crate::base::Timestamp;
+use crate::base::{Timestamp, private};
 
 /// The file of an attempt.
 pub(super) struct Page {
@@ -201,17 +201,14 @@ impl Page {
 
 /// Opens a file for appending, at the beginning of a line.
 fn open(path: &Path, task: &str) -> io::Result<File> {
-    let options = || {
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        options
-    };
-    let mut file = match options().open(path) {
+    let mut options = private::options();
+    options.read(true).append(true).create(true);
+    let mut file = match private::open(&options, path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(directory) = path.parent() {
                 make_directory(directory, task)?;
             }
-            options().open(path)?
+            private::open(&options, path)?
         }
         opened => opened?,
     };
@@ -229,10 +226,12 @@ fn open(path: &Path, task: &str) -> io::Result<File> {
 
 /// Creates the directory of a task, with an id file if its name does not encode the id.
 fn make_directory(directory: &Path, task: &str) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
+    private::create_dir_all(directory)?;
     let name = directory.file_name().and_then(|name| name.to_str());
     if name.and_then(id_of).as_deref() != Some(task) {
-        fs::write(directory.join(ID_FILE), task)?;
+        let mut options = private::options();
+        options.write(true).create(true).truncate(true);
+        private::open(&options, &directory.join(ID_FILE))?.write_all(task.as_bytes())?;
     }
     Ok(())
 }

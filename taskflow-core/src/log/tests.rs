@@ -66,7 +66,7 @@ fn an_attempt_that_emits_nothing_has_no_file() {
 }
 
 #[test]
-fn a_filter_of_ones_own_cannot_lose_the_attempts() {
+fn a_custom_filter_does_not_hide_attempts() {
     let root = tempfile::tempdir().unwrap();
     let sink = LogSink::open(root.path()).unwrap();
     let targets = "taskflow_core=trace".parse().unwrap();
@@ -81,7 +81,7 @@ fn a_filter_of_ones_own_cannot_lose_the_attempts() {
 }
 
 #[test]
-fn two_layers_of_two_sinks_do_not_harm_each_other() {
+fn the_layers_of_two_sinks_are_independent() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let sinks = [LogSink::open(one.path()).unwrap(), LogSink::open(two.path()).unwrap()];
     let subscriber = tracing_subscriber::registry().with(layer(sinks[0].clone())).with(layer(sinks[1].clone()));
@@ -140,7 +140,7 @@ fn a_quiet_attempt_loses_nothing_to_chatty_ones() {
 }
 
 #[test]
-fn bytes_in_the_queue_are_bounded_and_a_record_larger_than_the_bound_travels_alone() {
+fn queued_bytes_are_bounded_and_an_oversized_record_is_queued_alone() {
     let root = tempfile::tempdir().unwrap();
     let status = log_in(root.path(), LogOptions::new(root.path()).queue_bytes(10), |sink| {
         sink.pause(true);
@@ -197,7 +197,7 @@ fn a_log_at_its_limit_keeps_its_beginning_and_its_end_and_says_what_was_cut() {
 }
 
 #[test]
-fn an_attempt_that_is_resumed_appends_on_a_line_of_its_own() {
+fn a_resumed_attempt_appends_on_a_new_line() {
     let root = tempfile::tempdir().unwrap();
     log_in(root.path(), LogOptions::new(root.path()), |_| info!("before"));
     let file = LogFiles::new(root.path()).path("run", "task", 1);
@@ -212,7 +212,7 @@ fn an_attempt_that_is_resumed_appends_on_a_line_of_its_own() {
 }
 
 #[test]
-fn a_torn_last_line_is_left_out_and_reported() {
+fn an_incomplete_last_line_is_omitted_and_reported() {
     let root = tempfile::tempdir().unwrap();
     log_in(root.path(), LogOptions::new(root.path()), |_| info!("whole"));
     let files = LogFiles::new(root.path());
@@ -227,7 +227,7 @@ fn a_torn_last_line_is_left_out_and_reported() {
 }
 
 #[test]
-fn following_gives_what_was_appended() {
+fn following_a_log_returns_appended_records() {
     let root = tempfile::tempdir().unwrap();
     let files = LogFiles::new(root.path());
     let mut follow = files.follow("run", "task", 1);
@@ -252,7 +252,7 @@ fn following_gives_what_was_appended() {
 }
 
 #[test]
-fn the_logs_of_a_run_are_merged_in_the_order_of_time() {
+fn the_logs_of_a_run_are_merged_by_time() {
     let root = tempfile::tempdir().unwrap();
     let sink = LogSink::open(root.path()).unwrap();
     let long = "long/".repeat(100);
@@ -275,7 +275,7 @@ fn the_logs_of_a_run_are_merged_in_the_order_of_time() {
 }
 
 #[test]
-fn more_attempts_than_files_may_be_open_keep_their_records() {
+fn attempts_beyond_the_open_file_limit_keep_their_records() {
     let root = tempfile::tempdir().unwrap();
     let sink = LogSink::open(root.path()).unwrap();
     tracing::subscriber::with_default(subscriber(&sink), || {
@@ -293,7 +293,7 @@ fn more_attempts_than_files_may_be_open_keep_their_records() {
 }
 
 #[test]
-fn dropping_the_sink_writes_what_there_is() {
+fn dropping_the_sink_flushes_it() {
     let root = tempfile::tempdir().unwrap();
     let sink = LogSink::open(root.path()).unwrap();
     tracing::subscriber::with_default(subscriber(&sink), || {
@@ -304,7 +304,7 @@ fn dropping_the_sink_writes_what_there_is() {
 }
 
 #[test]
-fn what_cannot_be_written_is_counted_and_told_when_it_can_be_again() {
+fn lost_records_are_counted_and_reported_once_writing_works_again() {
     let root = tempfile::tempdir().unwrap();
     let blocked = root.path().join("run");
     fs::write(&blocked, "a file where the directory should be").unwrap();
@@ -323,7 +323,7 @@ fn what_cannot_be_written_is_counted_and_told_when_it_can_be_again() {
 }
 
 #[test]
-fn a_panic_of_the_writer_costs_one_record() {
+fn a_panic_of_the_writer_loses_one_record() {
     let root = tempfile::tempdir().unwrap();
     let status = log_in(root.path(), LogOptions::new(root.path()), |_| {
         info!("one");
@@ -335,7 +335,7 @@ fn a_panic_of_the_writer_costs_one_record() {
 }
 
 #[test]
-fn without_a_writer_nobody_waits() {
+fn logging_does_not_block_without_a_writer() {
     let root = tempfile::tempdir().unwrap();
     let queue = super::queue::Queue::new(8, 1000);
     queue.gone();

@@ -64,7 +64,8 @@ fn left_out(plan: &Plan, join: &Join, selection: Option<&Selection>) -> u32 {
     if join.rule != TriggerRule::AllDoneSetupSuccess || plan.node_options(join.node).teardown.is_none() {
         return 0;
     }
-    plan.orders(join.node).iter().filter(|&&(upstream, _)| !selection.contains(upstream)).count() as u32
+    let work = plan.orders(join.node).iter().chain(plan.rest_of_work(join.node));
+    work.filter(|&&(upstream, _)| !selection.contains(upstream)).count() as u32
 }
 
 /// The value of `pending` in a join that has its verdict.
@@ -81,7 +82,7 @@ pub(super) struct Halted {
 #[derive(Debug)]
 pub(super) struct Draining {
     pub(super) reason: String,
-    /// The tasks that were running when it began. The last one still does.
+    /// The tasks that were running when it began; from the end, those that still do.
     pub(super) running: Vec<TaskIndex>,
 }
 

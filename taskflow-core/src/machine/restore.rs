@@ -11,6 +11,7 @@ impl Machine {
     /// Puts tasks into the states in which the run was interrupted. Called before `Start`.
     pub(crate) fn restore(&mut self, restored: &Restored) {
         self.core.past.expansions.clone_from(&restored.expansions);
+        self.core.past.reopened.clone_from(&restored.reopened);
         self.core.past.later = restored.later.iter().map(|(id, known)| (id.clone(), known.clone())).collect();
         for &(expand, count) in &restored.expansions {
             if let Some(block) = self.layout.expand(expand, count) {

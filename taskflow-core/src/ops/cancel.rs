@@ -5,6 +5,7 @@
 //! stored what is needed to find them, and an [`OnKillResolver`] of the feature that started a job
 //! knows how to end it. Jobs of teardowns that are still to run are left alone.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -162,7 +163,8 @@ async fn once(journal: &Journal, run: &RunRow, note: &Note, config: Option<&Conf
 /// Ends the jobs of the tasks of a run, except those of `teardowns`.
 pub(super) async fn end_jobs(history: &RunHistory, teardowns: &[String], config: Option<&Config>) -> Vec<ExternalJob> {
     let mut jobs = Vec::new();
-    for task in history.tasks.iter().filter(|task| !teardowns.contains(&task.id)) {
+    let teardowns: HashSet<&str> = teardowns.iter().map(String::as_str).collect();
+    for task in history.tasks.iter().filter(|task| !teardowns.contains(&*task.id)) {
         for (key, text) in &task.task_state {
             let Some(job) = OnKillResolver::job(key, text, config) else { continue };
             let (system, id) = (job.system().to_owned(), job.to_string());

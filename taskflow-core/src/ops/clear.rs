@@ -74,7 +74,7 @@ pub async fn clear_and_run(
     note: &Note,
     durability: Durability,
 ) -> Result<Rerun, OpsError> {
-    let mut adopted = journal.adopt(run).await?;
+    let mut adopted = journal.adopt_to_resume(run).await?;
     let cleared = clear_adopted(&mut adopted, filter, note).await?;
     Ok(Rerun { cleared, request: resume_adopted(adopted, durability).await? })
 }

@@ -16,7 +16,7 @@ use crate::run::Durability;
 pub async fn retry(journal: &Journal, run: &str, note: &Note, durability: Durability) -> Result<Rerun, OpsError> {
     let found = journal.find(run).await?;
     let failed = TaskFilter::all().failed().downstream();
-    let mut adopted = journal.adopt(&found.info.run_id).await?;
+    let mut adopted = journal.adopt_to_resume(&found.info.run_id).await?;
     let cleared = match clear_adopted(&mut adopted, &failed, note).await {
         Err(OpsError::Journal(JournalError::Nothing { .. })) => {
             return Err(OpsError::NothingFailed { number: found.number, state: found.state });

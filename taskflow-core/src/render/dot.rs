@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_cannot_leave_its_quotes() {
+    fn quotes_in_text_are_escaped() {
         assert_eq!(label("a \"b\" \\N\n&lt;"), r#""a \"b\" \\N\n&amp;lt;""#);
         assert_eq!(quoted("a\"; b\\"), r#""a\"; b\\""#);
     }

@@ -23,6 +23,8 @@ pub(crate) struct Restored {
     pub(crate) later: HashMap<String, RestoredTask>,
     /// The reason and final state of a run that was ending early when it was interrupted.
     pub(crate) halted: Option<(String, RunState)>,
+    /// Tasks that had ended and run again, with the states they had.
+    pub(crate) reopened: Vec<(TaskIndex, TaskState)>,
     /// The labels of lists, by expand node.
     pub(crate) labels: HashMap<TaskIndex, Arc<[String]>>,
     /// The retries of groups so far, and when their tasks may run.

@@ -19,6 +19,9 @@ use crate::run::RunState;
 pub(crate) struct MemoryStore {
     data: Mutex<Data>,
     owned: Owned,
+    /// How often entries of runs were read.
+    #[cfg(test)]
+    pub(crate) reads: std::sync::atomic::AtomicUsize,
 }
 
 /// The ids that this process has reserved. A store in memory has no other processes.
@@ -256,6 +259,8 @@ impl RunStore for MemoryStore {
 
 impl SegmentStore for MemoryStore {
     fn segments(&self, run: i64, from: u32) -> StoreFuture<'_, Vec<SegmentRow>> {
+        #[cfg(test)]
+        self.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.with(|data| {
             let segments = data.runs.get(&run).map_or(&[][..], |run| &run.segments);
             let wanted = segments.iter().filter(|segment| segment.number >= from);

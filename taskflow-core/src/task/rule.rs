@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_decides_by_how_the_upstreams_ended() {
+    fn each_rule_decides_by_the_states_of_the_upstreams() {
         let ways = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 1, 1]];
         assert_eq!(ENDED.map(|(rule, _)| rule), TriggerRule::ALL);
         for (rule, expected) in ENDED {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_later_ends_cannot_change_decides_early() {
+    fn a_rule_decides_as_soon_as_pending_upstreams_cannot_change_it() {
         assert_eq!(PENDING.map(|(rule, _)| rule), TriggerRule::ALL);
         for (rule, expected) in PENDING {
             let ways = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];

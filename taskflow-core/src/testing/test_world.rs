@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::event_log::EventLog;
 use super::faults::{Faults, SentEvent};
+use super::invariants;
 use super::script::Script;
 use crate::base::Timestamp;
 use crate::callback::PendingCallback;
 use crate::engine::{Interference, Part, SimHooks, Starting};
 use crate::journal::ManualJournal;
-use crate::run::{Event, TaskState};
+use crate::machine::Machine;
+use crate::run::{Event, TaskIndex, TaskState};
 use crate::task::Notification;
 use crate::value::AnyValue;
 
@@ -98,6 +100,10 @@ impl SimHooks for TestWorld {
 
     fn behaviour(&mut self, attempt: &Starting<'_>) -> Part {
         self.script.behaviour(attempt)
+    }
+
+    fn on_start(&mut self, machine: &Machine, task: TaskIndex) {
+        self.broken.extend(invariants::of_scopes(machine, task));
     }
 
     fn interfere(&mut self, now: Timestamp) -> Option<Interference> {

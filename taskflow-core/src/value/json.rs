@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_can_hold_stays_what_it_is() {
+    fn values_that_json_can_express_are_unchanged() {
         let value =
             json!({"a": [1, -2, 0.5, null, true, "text"], "b": {"c": {}}, "d": [], "e": 9_007_199_254_740_992_u64});
         assert_eq!(json_of(&value), value);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_json_cannot_hold_become_texts() {
+    fn numbers_that_json_cannot_express_become_strings() {
         assert_eq!(json_of((f64::NAN, f64::INFINITY, f32::NEG_INFINITY)), json!(["NaN", "inf", "-inf"]));
         assert_eq!(json_of((u64::MAX, i64::MIN)), json!(["18446744073709551615", "-9223372036854775808"]));
     }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_any_kind_become_texts() {
+    fn keys_of_any_kind_become_strings() {
         assert_eq!(json_of(BTreeMap::from([((1, "a"), 1)])), json!({"[1,\"a\"]": 1}));
         assert_eq!(
             json_of(BTreeMap::from([(None, 1), (Some(u64::MAX), 2)])),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_keys_of_keys_do_not_grow_without_bound() {
+    fn nested_keys_do_not_grow_without_bound() {
         // Nested maps as map keys: found by fuzzing, as 2 GiB of backslashes.
         let mut bytes = vec![0x81; 100];
         bytes.extend([0; 101]);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_value_is_an_error() {
+    fn anything_but_exactly_one_value_is_an_error() {
         assert_eq!(to_json(&[]).unwrap_err(), "the stored bytes end at byte 0, before the value does");
         assert_eq!(to_json(&[1, 1]).unwrap_err(), "the stored value ends at byte 1, and 1 bytes follow");
         assert_eq!(
@@ -160,7 +160,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
+        fn reading_arbitrary_bytes_does_not_panic(bytes: Vec<u8>) {
             let _ = to_json(&bytes);
         }
     }

@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_shown_in_full_and_in_its_order() {
+    fn a_value_that_fits_is_shown_in_full_and_in_order() {
         let preview = preview(&stored(report(2)), 1000);
         assert_eq!(preview.json, r#"{"title": "delays", "rows": [[0, 0.0], [1, 0.5]], "count": 2}"#);
         assert!(preview.complete);
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_hidden_with_all_within_them() {
+    fn secrets_are_hidden_with_their_contents() {
         let value =
             serde_json::json!({"db_password": "hunter2", "oauth": {"AccessToken": ["a", {"b": 1}], "user": "me"}});
         let preview = preview(&stored(value), 1000);
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_cannot_hold_is_readable() {
+    fn values_that_json_cannot_express_are_readable() {
         let mut bytes = stored((f64::NAN, f32::NEG_INFINITY, u64::MAX, BTreeMap::from([((1, "a"), 2)])));
         assert_eq!(preview(&bytes, 200).json, r#"["NaN", "-inf", "18446744073709551615", {"[1, \"a\"]": 2}]"#);
         bytes = [&[0xc4, 12][..], &[7; 12]].concat();
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_of_a_value_is_enough() {
+    fn a_prefix_of_a_value_is_enough() {
         let bytes = stored(report(1000));
         assert_eq!(
             preview(&bytes[..40], 1000).json,
@@ -360,12 +360,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_give_json_within_the_limit(bytes: Vec<u8>, limit in 0..500_usize) {
+        fn arbitrary_bytes_are_previewed_as_json_within_the_limit(bytes: Vec<u8>, limit in 0..500_usize) {
             check(&bytes, limit);
         }
 
         #[test]
-        fn any_prefix_of_a_value_gives_json_within_the_limit(
+        fn every_prefix_of_a_value_is_previewed_as_json_within_the_limit(
             value in vec(btree_map(any::<(Option<bool>, String)>(), (any::<f64>(), vec(any::<Option<i64>>(), 0..30)), 0..6), 0..6),
             len: usize,
             limit in 0..5000_usize,

@@ -28,9 +28,9 @@ pub const TABLE: &str = "
  kkk       S          S         R                S                      R                  S           S         S         R                 S                     S            R         R
 ";
 
-/// What a rule says once all upstreams have ended.
+/// The verdict of a rule once all upstreams have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Says {
+pub enum ExpectedVerdict {
     Run,
     Skip,
     Fail,
@@ -38,7 +38,7 @@ pub enum Says {
 
 /// The cell of the table. More than three upstreams are looked up by which ends there are among
 /// them: the rows show that their number makes no difference.
-pub fn says(rule: TriggerRule, success: usize, failed: usize, skipped: usize) -> Says {
+pub fn expected_verdict(rule: TriggerRule, success: usize, failed: usize, skipped: usize) -> ExpectedVerdict {
     let most = if success + failed + skipped > 3 { 1 } else { 3 };
     let mut mix: String =
         [("s", success), ("f", failed), ("k", skipped)].map(|(letter, count)| letter.repeat(count.min(most))).concat();
@@ -50,9 +50,9 @@ pub fn says(rule: TriggerRule, success: usize, failed: usize, skipped: usize) ->
     let column = header.split_whitespace().position(|name| name == rule.name()).expect("every rule has a column");
     let row = rows.find(|row| row.split_whitespace().next() == Some(&mix)).expect("every mix has a row");
     match row.split_whitespace().nth(column) {
-        Some("R") => Says::Run,
-        Some("S") => Says::Skip,
-        Some("F") => Says::Fail,
+        Some("R") => ExpectedVerdict::Run,
+        Some("S") => ExpectedVerdict::Skip,
+        Some("F") => ExpectedVerdict::Fail,
         cell => panic!("{cell:?} is no verdict"),
     }
 }

@@ -148,6 +148,7 @@ impl Freezer<'_> {
             constants: arguments.constants,
             orders: draft.orders.iter().map(|order| (order.upstream, order.downstream)).collect(),
             gates,
+            rest_of_work: scopes::rest_of_work(&draft),
             teardowns: scopes::teardowns(&draft),
             scopes: scopes::plans(&draft),
             joins: IndexVec::new(),

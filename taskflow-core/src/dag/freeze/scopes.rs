@@ -11,8 +11,8 @@ use crate::dag::error::BuildError;
 use crate::dag::plan::{EdgeKind, NodeIndex, ScopePlan};
 use crate::task::SourceLocation;
 
-/// Draws the edges between the work of each scope and its teardown. Inner scopes come before outer
-/// ones, whose work they are.
+/// Draws the edges from the last nodes of the work of each scope to its teardown. Inner scopes come
+/// before outer ones, whose work they are.
 pub(super) fn close(draft: &mut Draft, ids: &IndexVec<NodeIndex, Box<str>>, errors: &mut Vec<BuildError>) {
     let scopes = std::mem::take(&mut draft.scopes);
     for scope in &scopes {
@@ -26,6 +26,23 @@ pub(super) fn close(draft: &mut Draft, ids: &IndexVec<NodeIndex, Box<str>>, erro
         }
     }
     draft.scopes = scopes;
+}
+
+/// The rest of the work that each teardown waits for, as `(work, teardown)` in the order of the
+/// teardowns: all nodes without an order edge of their own. Called when the order edges are sorted.
+pub(super) fn rest_of_work(draft: &Draft) -> Vec<(NodeIndex, NodeIndex)> {
+    let mut rest = Vec::new();
+    for scope in &draft.scopes {
+        for teardown in ends(draft, &scope.teardown, |_, downstream| downstream) {
+            let first = draft.orders.partition_point(|order| order.downstream < teardown);
+            let own = draft.orders[first..].iter().take_while(|order| order.downstream == teardown);
+            let drawn: Vec<NodeIndex> = own.map(|order| order.upstream).collect();
+            let is_new = |work: &NodeIndex| drawn.binary_search(work).is_err();
+            rest.extend(indices(scope.body.clone()).filter(is_new).map(|work| (work, teardown)));
+        }
+    }
+    rest.sort_unstable_by_key(|&(work, teardown)| (teardown, work));
+    rest
 }
 
 /// Draws the edges to the first tasks of each group that comes after something. Those without a

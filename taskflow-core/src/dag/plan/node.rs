@@ -1,5 +1,7 @@
 //! Nodes: what each one calls, and with which options.
 
+use std::collections::HashMap;
+
 use super::index::{GroupIndex, JoinIndex, NodeIndex};
 use super::options::NodeOptions;
 use super::plan::Plan;
@@ -117,6 +119,11 @@ impl Plan {
     /// How many tasks a run has before any list is expanded: the nodes outside every `each`.
     pub fn task_count(&self) -> usize {
         self.nodes.len() - self.mappings.iter().map(|mapping| mapping.nodes.len()).sum::<usize>()
+    }
+
+    /// The index of each node, by id.
+    pub(crate) fn by_id(&self) -> HashMap<&str, NodeIndex> {
+        self.node_indices().map(|node| (&*self.nodes[node].id, node)).collect()
     }
 
     /// The index of the node with this id. Searches the whole plan.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::base::Timestamp;
 use crate::callback::PendingCallback;
-use crate::run::Event;
+use crate::machine::Machine;
+use crate::run::{Event, TaskIndex};
 use crate::task::{Inputs, Produced, TaskContext, TaskDef};
 use crate::value::AnyValue;
 
@@ -20,6 +21,9 @@ pub(crate) trait SimHooks {
     fn behaviour(&mut self, _attempt: &Starting<'_>) -> Part {
         Part::default()
     }
+
+    /// Called when an attempt has started, before its function is called.
+    fn on_start(&mut self, _machine: &Machine, _task: TaskIndex) {}
 
     /// Returns an interference before the next step.
     fn interfere(&mut self, _now: Timestamp) -> Option<Interference> {

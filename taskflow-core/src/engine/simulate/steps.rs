@@ -36,6 +36,7 @@ impl Driver<'_> {
         let mut commands = std::mem::take(&mut self.commands);
         let permit = self.run.permit(task, self.now, &mut commands);
         self.commands = commands;
+        self.world.on_start(&self.run.machine, task);
         let shared = Arc::clone(&self.run.shared);
         let (place, context, span) = (permit.place(), permit.context(&shared), span(&shared, &permit));
         let earlier = self.run.machine.retried(task).iter();

@@ -15,6 +15,7 @@ use super::super::spawner::{self, Pipes, Started};
 use super::spec::{Spec, Text};
 use super::{CommandError, CommandOutput};
 use crate::base::{SignalName, units};
+use crate::config::secret_variables;
 use crate::task::TaskContext;
 
 /// The time between SIGTERM and SIGKILL, and for the pipes to close after the end of the process.
@@ -80,6 +81,11 @@ impl Spec {
         command.args(words).stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
         if self.env_clear {
             command.env_clear();
+        }
+        if !self.inherit_secrets {
+            for name in secret_variables() {
+                command.env_remove(name);
+            }
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value.known())));
         if let Some(directory) = &self.cwd {

@@ -32,6 +32,7 @@ use super::run::{Ended, result_path};
 use super::spec::{AppKind, Spec};
 use super::{Limit, SparkError, intent, preflight, script};
 use crate::base::SignalName;
+use crate::config::secret_variables;
 use crate::process::{Following, Group, Lifeline, Pipes, Started, follow_with, spawn};
 use crate::task::TaskContext;
 
@@ -74,7 +75,11 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
     tracing::debug!(target: "taskflow", "properties: {}", settings.shown());
 
     let mut command = Command::new(&program.path);
-    command.args(&arguments).envs(&settings.env);
+    command.args(&arguments);
+    for name in secret_variables() {
+        command.env_remove(name);
+    }
+    command.envs(&settings.env);
     command.stdin(if script.is_some() { Stdio::piped() } else { Stdio::null() });
     if let Some(home) = &program.home {
         command.env("SPARK_HOME", home);

@@ -11,6 +11,7 @@ use super::driver_log::{LogForwarder, OutputTail};
 use super::error::JobOutput;
 use super::place::{Place, Program};
 use super::properties::Settings;
+use crate::config::secret_variables;
 use crate::process::{Lifeline, Pipes, Started, follow_with, spawn};
 
 /// The time limit for the pipes of an ended process to close.
@@ -57,6 +58,9 @@ fn run_program(job: &Job, place: &Place, program: &Program, settings: &Settings)
     tracing::info!(target: "taskflow", "{} {}", program.path.display(), arguments.join(" "));
     let mut command = Command::new(&program.path);
     command.args(&arguments).stdin(Stdio::null());
+    for name in secret_variables() {
+        command.env_remove(name);
+    }
     if let Some(home) = &program.home {
         command.env("SPARK_HOME", home);
     }

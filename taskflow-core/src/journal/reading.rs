@@ -1,0 +1,141 @@
+//! Reads stored runs: lists them, finds one, folds its history.
+
+use super::deliveries::CallbackFold;
+use super::error::JournalError;
+use super::follow::RunFollower;
+use super::history::RunHistory;
+use super::journal::Journal;
+use crate::base::Timestamp;
+use crate::run::{Entry, RunState};
+use crate::store::{RunCursor, RunFilter, RunOrder, RunRow};
+
+impl Journal {
+    /// The runs that match the filter, in its order. Does not read their tasks.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, JournalError> {
+        let rows = self.inner.store.runs(filter).await?;
+        Ok(rows.into_iter().map(RunSummary::of).collect())
+    }
+
+    /// The run with this number, this id, or a part of an id that no other run has; `last` is the
+    /// newest run. A number is never taken as a part of an id.
+    ///
+    /// # Errors
+    ///
+    /// When no run or several runs match, or the store cannot be read.
+    pub async fn find(&self, word: &str) -> Result<RunSummary, JournalError> {
+        Ok(RunSummary::of(self.row(word).await?))
+    }
+
+    pub(crate) async fn row(&self, word: &str) -> Result<RunRow, JournalError> {
+        let store = &self.inner.store;
+        let unknown = || JournalError::UnknownRun { run: word.to_owned() };
+        // Every id contains it.
+        if word.trim().is_empty() {
+            return Err(unknown());
+        }
+        if word == "last" {
+            let newest = RunFilter { limit: Some(1), ..RunFilter::default() };
+            return store.runs(&newest).await?.into_iter().next().ok_or(JournalError::NoRuns);
+        }
+        let number = word.strip_prefix('#').unwrap_or(word).parse::<i64>().ok();
+        if let Some(number) = number
+            && let Some(row) = store.run(number).await?
+        {
+            return Ok(row);
+        }
+        if let Some(row) = store.run_by_id(word).await? {
+            return Ok(row);
+        }
+        if number.is_some() {
+            // Digits are in every id: `20` must not match the runs of 2026.
+            return Err(unknown());
+        }
+        let mut found = store.find(word, 6).await?;
+        match found.len() {
+            0 => Err(unknown()),
+            1 => Ok(found.remove(0)),
+            _ => {
+                let runs = found.into_iter().map(|row| row.info.run_id).collect();
+                Err(JournalError::AmbiguousRun { run: word.to_owned(), runs })
+            }
+        }
+    }
+
+    /// The history of a run; `run` names it as for [`Journal::find`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::find`], and when what is stored of the run is damaged.
+    pub async fn history(&self, run: &str) -> Result<RunHistory, JournalError> {
+        let row = self.row(run).await?;
+        self.history_of(row).await
+    }
+
+    pub(super) async fn history_of(&self, row: RunRow) -> Result<RunHistory, JournalError> {
+        self.history_with(row, None).await
+    }
+
+    /// As [`Journal::history_of`]. The callbacks see each entry in the same pass.
+    pub(super) async fn history_with(
+        &self,
+        row: RunRow,
+        mut callbacks: Option<&mut CallbackFold>,
+    ) -> Result<RunHistory, JournalError> {
+        let mut follower = RunFollower::new(self.clone(), row, 0).await?;
+        let each = |history: &RunHistory, at, entry: &Entry| {
+            if let Some(callbacks) = &mut callbacks {
+                callbacks.observe(history, at, entry);
+            }
+        };
+        follower.read(each, false).await?;
+        let mut history = follower.into_history();
+        let tried = self.inner.store.deliveries(&history.info.run_id).await?;
+        history.deliveries = tried.into_iter().map(super::Delivery::from).collect();
+        Ok(history)
+    }
+}
+
+/// A stored run without its tasks.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RunSummary {
+    /// The number of the run in its store, counted from 1.
+    pub number: i64,
+    /// Its identity.
+    #[serde(flatten)]
+    pub info: crate::run::RunInfo,
+    /// Its state; see [`RunHistory::state`].
+    pub state: RunState,
+    /// The structural hash of its graph.
+    pub graph: String,
+    /// The build of the program that created it.
+    pub build: String,
+    /// The last process that owned it, `host:pid`; empty until one has.
+    pub worker: String,
+    /// The number of tasks in its graph.
+    pub tasks: u32,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// The number of tasks in each state; empty until it has ended.
+    pub counts: Vec<(crate::run::TaskState, u32)>,
+}
+
+impl RunSummary {
+    pub(super) fn of(row: RunRow) -> Self {
+        let state = row.present_state();
+        let RunRow { number, info, graph, build, owner, tasks, created, ended, counts, .. } = row;
+        RunSummary { number, info, state, graph, build, worker: owner, tasks, created, ended, counts }
+    }
+
+    /// The place of the run in an order: with [`RunFilter::after`] it leads to the runs that
+    /// follow.
+    pub fn cursor(&self, order: RunOrder) -> RunCursor {
+        RunCursor::of(order, self.created, self.info.logical_date, self.number)
+    }
+}
