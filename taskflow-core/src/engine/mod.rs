@@ -19,6 +19,7 @@
 
 mod archive;
 mod attempt;
+mod blocking_calls;
 mod children;
 mod effects;
 #[allow(clippy::module_inception, reason = "the module is named after its type")]

@@ -88,7 +88,13 @@ impl RunHistory {
                 self.groups.insert(group, (retry, Timestamp::from_nanos(due)));
             }
             Entry::Removed { task } => self.numbered(task)?.settle(at, TaskState::Removed),
-            Entry::Scheduled { task } => self.numbered(task)?.settle(at, TaskState::Scheduled),
+            Entry::Scheduled { task } => {
+                let task = self.numbered(task)?;
+                if task.state == TaskState::Running {
+                    task.interrupt(at);
+                }
+                task.settle(at, TaskState::Scheduled);
+            }
             Entry::Started { task, attempt: number } => {
                 let entry = self.entries;
                 let task = self.numbered(task)?;

@@ -224,6 +224,13 @@ impl TaskHistory {
         }
     }
 
+    /// The attempt was cut off because its process was asked to leave.
+    pub(super) fn interrupt(&mut self, at: Timestamp) {
+        let reason = "its process was asked to leave".to_owned();
+        self.close(at, TaskState::Cancelled, Some(Arc::new(Failure::Cancelled { reason })));
+        self.uncounted_attempts += 1;
+    }
+
     /// An attempt starts, or continues after a wait.
     pub(super) fn start(&mut self, at: Timestamp, number: u32, session: usize) {
         let goes_on = self.waits_for.is_some();
