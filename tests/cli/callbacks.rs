@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use taskflow_tests::binaries::{ProgramOutput, masked, program};
+use taskflow_tests::common::eventually;
 use tempfile::TempDir;
 
 /// A home of its own, and the file that callbacks write into.
@@ -89,4 +90,38 @@ fn status_shows_retries_deadlines_and_failed_callbacks() {
     let status = home.call(&["status", "2"], &[]).stdout;
     assert!(status.contains("callback `refuses` was not notified: run manual__"), "{status}");
     assert!(status.contains("nobody is at the desk (one attempt, retry after "), "{status}");
+}
+
+/// Callbacks that return an error or panic, with a journal and without.
+#[test]
+fn a_callback_that_fails_is_one_warning() {
+    let home = Home::new();
+    for (dag, why) in [
+        ("ignored", "warning: the callback `refuses` failed: nobody is at the desk (run "),
+        ("alarmed", "warning: the callback `panics` failed: panicked at "),
+    ] {
+        for (flag, again) in [("strict", true), ("ephemeral", false)] {
+            let run = home.call(&["run", dag, "--durability", flag], &[]);
+            assert_eq!(run.code, Some(0), "{run:?}");
+            let warnings: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
+            let [warning] = warnings[..] else { panic!("{run:?}") };
+            assert!(warning.starts_with(why), "{warning}");
+            assert!(warning.contains("nobody is at the desk") || warning.contains("the desk is on fire"), "{warning}");
+            assert_eq!(warning.ends_with("; it is notified again"), again, "{warning}");
+        }
+    }
+}
+
+/// `cancel` of a run with `on_cancel`, by another process.
+#[test]
+fn somebody_is_told_of_a_cancelled_run() {
+    let home = Home::new();
+    let mut command = program("cli_callbacks");
+    command.env("TASKFLOW_HOME", home.path()).env("TOLD", home.file()).args(["run", "stopped", "-q"]);
+    let mut child = command.spawn().expect("a built program starts");
+    eventually("it runs", || home.call(&["status", "1"], &[]).stdout.contains("running"));
+    let cancelled = home.call(&["cancel", "1", "--reason", "wrong month"], &[]);
+    assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+    assert_eq!(home.told(), ["cancel stopped"]);
 }

@@ -18,6 +18,8 @@ mod processes;
 mod reaches;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 mod run;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+mod shown;
 #[cfg(all(feature = "cli", unix))]
 mod signals;
 #[cfg(all(feature = "cli", target_os = "linux"))]

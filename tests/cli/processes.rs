@@ -190,7 +190,8 @@ fn an_event_reaches_a_live_run_that_waits_for_it() {
     let child = home.spawn(&["run", "approved"]);
     home.waits("approval");
     let status = masked(&home.call(&["status"]).stdout);
-    assert!(status.contains("it waits for the event `approval` (since "), "{status}");
+    let waits = "waits: approval: event `approval`\n  send it with: cli_history release 1 approval";
+    assert!(status.ends_with(waits), "{status}");
     let explained = home.call(&["explain", "1", "approval"]).stdout;
     assert!(explained.contains("`release 1 approval` sends it, with `--value JSON`"), "{explained}");
 

@@ -105,7 +105,9 @@ fn masked_line(line: &str) -> String {
             masked.push("<run>");
         } else if word.starts_with("(manual__") {
             masked.push("(<run>)");
-        } else if let Some(program) = ["cli_several", "cli_history"].into_iter().find(|name| word.ends_with(name)) {
+        } else if let Some(program) =
+            ["cli_several", "cli_history", "cli_shown"].into_iter().find(|name| word.ends_with(name))
+        {
             masked.push(program);
         } else if word.starts_with(&worker) {
             masked.push("<worker>");

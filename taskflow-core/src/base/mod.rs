@@ -1,6 +1,7 @@
 //! What every layer needs: failures, points in time, typed indices, panics, units for display, file
-//! names.
+//! names, the account of the process.
 
+mod account;
 pub mod error;
 pub(crate) mod failpoint;
 #[cfg(feature = "http")]
@@ -14,6 +15,7 @@ pub(crate) mod text;
 pub mod time;
 pub(crate) mod units;
 
+pub(crate) use account::account;
 pub use error::{BoxError, Crash, ErrorKind, Failure, Result};
 pub(crate) use error::{SignalName, bound_message};
 #[cfg(feature = "spark")]

@@ -27,7 +27,8 @@ pub(super) fn command() -> Command {
         .arg(switch("failed", "Clear only those that failed or did not run because another task failed"))
         .arg(switch("dry-run", "List the tasks that would run again, and change nothing"))
         .arg(switch("no-run", "Do not run them now; `resume` does"))
-        .arg(run_args::reason());
+        .arg(run_args::reason())
+        .arg(run_args::by());
     run_args::run_options(command)
 }
 

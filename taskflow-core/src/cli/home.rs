@@ -78,6 +78,7 @@ pub(super) fn sync(matches: &ArgMatches, config: &Config) -> SyncMode {
 #[derive(Debug)]
 pub(super) struct Home {
     home: ops::Home,
+    flag: Option<PathBuf>,
     runtime: Runtime,
 }
 
@@ -90,7 +91,7 @@ impl Home {
         if let Some(changed) = home.tighten() {
             terminal.warn(&changed);
         }
-        Ok(Home { home, runtime })
+        Ok(Home { home, flag: setup::home_flag(matches), runtime })
     }
 
     pub(super) fn home(&self) -> &ops::Home {
@@ -103,6 +104,11 @@ impl Home {
 
     pub(super) fn path(&self) -> &Path {
         self.home.path()
+    }
+
+    /// The directory that `--home` names.
+    pub(super) fn flag(&self) -> Option<&Path> {
+        self.flag.as_deref()
     }
 
     pub(super) fn log_files(&self) -> LogFiles {

@@ -1,13 +1,12 @@
 //! `list`: lists the DAGs of the binary, including those whose graph has mistakes.
 
 use clap::ArgMatches;
-use comfy_table::Cell;
 use serde::Serialize;
 
 use super::args;
 use super::choose::{Dags, NOTHING_LINKED};
 use super::error::{CliError, Exit};
-use super::grid::{bad, grid};
+use super::grid::{Cell, Column, Table};
 use super::terminal::Terminal;
 use crate::dag::{BuildError, DagDef};
 
@@ -101,15 +100,17 @@ impl Param {
 }
 
 fn table(entries: &[Entry], terminal: &Terminal) -> String {
-    let mut table = grid(
-        ["dag", ">tasks", "schedule", "parameters", "description"],
-        terminal.colour_stdout,
-        terminal.width_stdout(),
-    );
+    let mut table = Table::new([
+        Column::new("dag"),
+        Column::number("tasks").rank(2),
+        Column::text("schedule").rank(1),
+        Column::text("parameters").rank(1),
+        Column::text("description"),
+    ]);
     for entry in entries {
         let tasks = match entry.tasks {
             Some(tasks) if entry.errors.is_empty() => Cell::new(tasks),
-            _ => bad("broken"),
+            _ => Cell::bad("broken"),
         };
         table.add_row([
             Cell::new(entry.id),
@@ -121,5 +122,5 @@ fn table(entries: &[Entry], terminal: &Terminal) -> String {
     }
     let note =
         if entries.iter().any(|entry| entry.params.iter().any(|param| param.required)) { "* required\n" } else { "" };
-    format!("{}\n{note}", table.trim_fmt())
+    table.render(terminal.width_stdout(), terminal.paint_stdout()) + note
 }

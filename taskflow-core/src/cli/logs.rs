@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::error::{CliError, Exit};
 use super::home::{Home, unreadable};
 use super::terminal::Terminal;
-use super::{record, run_args};
-use crate::journal::Journal;
+use super::{format, record, run_args};
+use crate::journal::{Journal, TaskHistory};
 use crate::log::{Follow, LogFiles, LogLevel, LogRecord};
 use crate::run::RunState;
 
@@ -67,7 +67,7 @@ pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     }
     let level = matches.get_one::<String>("level");
     let level = level.and_then(|name| LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)));
-    let selection = Selection {
+    let mut selection = Selection {
         run: run.info.run_id,
         number: run.number,
         task: task.map(str::to_owned),
@@ -75,10 +75,11 @@ pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
         level: level.map_or(LogLevel::Trace, |&(_, level)| level),
         json: run_args::wants_json(matches),
         files: home.log_files(),
+        names: HashMap::new(),
     };
     let written = match matches.get_flag("follow") {
         true => selection.follow(&journal, home, terminal)?,
-        false => selection.print(terminal)?,
+        false => selection.print(&journal, home, terminal)?,
     };
     if !written {
         let of = selection.task.as_ref().map(|task| format!("task `{task}` of ")).unwrap_or_default();
@@ -96,6 +97,8 @@ struct Selection {
     level: LogLevel,
     json: bool,
     files: LogFiles,
+    /// The ids of elements with their labels.
+    names: HashMap<String, String>,
 }
 
 /// A record as a line of JSON.
@@ -129,7 +132,8 @@ impl Selection {
                 let line = Line { task, attempt: *attempt, record };
                 text += &serde_json::to_string(&line).expect("records have texts for keys");
             } else {
-                text += &record::line(task, *attempt, record, terminal.paint_stdout());
+                let name = self.names.get(*task).map_or(*task, String::as_str);
+                text += &record::line(name, *attempt, record, terminal.paint_stdout());
             }
             text += "\n";
         }
@@ -157,9 +161,24 @@ impl Selection {
         Ok(attempts)
     }
 
+    /// Reads the labels of elements that are not known yet.
+    fn learn_names(&mut self, attempts: &[(String, u32)], journal: &Journal, home: &Home) -> Result<(), CliError> {
+        let is_new = |(task, _): &(String, u32)| task.ends_with(']') && !self.names.contains_key(task);
+        if !self.json && attempts.iter().any(is_new) {
+            let history = home.wait(journal.history(&self.run))?;
+            let named = |task: &TaskHistory| (task.id.clone(), format::task(&task.id, task.label.as_deref()));
+            self.names = history.tasks.iter().filter(|task| task.id.ends_with(']')).map(named).collect();
+            for (task, _) in attempts {
+                self.names.entry(task.clone()).or_insert_with(|| task.clone());
+            }
+        }
+        Ok(())
+    }
+
     /// Prints the records; `false` if there are none.
-    fn print(&self, terminal: &Terminal) -> Result<bool, CliError> {
+    fn print(&mut self, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<bool, CliError> {
         let attempts = self.attempts()?;
+        self.learn_names(&attempts, journal, home)?;
         let mut records = Vec::new();
         for (task, attempt) in &attempts {
             let log = self.files.read(&self.run, task, *attempt);
@@ -173,7 +192,7 @@ impl Selection {
     }
 
     /// Prints the records, and new ones until no process runs the run.
-    fn follow(&self, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<bool, CliError> {
+    fn follow(&mut self, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<bool, CliError> {
         let mut open: HashMap<(String, u32), Follow> = HashMap::new();
         let mut written = false;
         let mut checked: Option<Instant> = None;
@@ -183,7 +202,9 @@ impl Selection {
                 checked = Some(Instant::now());
                 ended = !matches!(home.find(journal, &self.run)?.state, RunState::Queued | RunState::Running);
             }
-            for attempt in self.attempts()? {
+            let attempts = self.attempts()?;
+            self.learn_names(&attempts, journal, home)?;
+            for attempt in attempts {
                 let follow = || self.files.follow(&self.run, &attempt.0, attempt.1);
                 open.entry(attempt.clone()).or_insert_with(follow);
             }

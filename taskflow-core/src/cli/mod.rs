@@ -15,8 +15,9 @@
 //! - `drive`: a run in this process, from its start to its summary.
 //! - `live`: a run in progress: the progress view or plain lines, Ctrl-C.
 //! - `summary`: a run that has ended: the table, the first failure, the result, the JSON document.
-//! - `terminal`, `grid`, `format`, `record`: streams, colours and widths; tables; durations, times
-//!   and plurals; log records as lines.
+//! - `terminal`, `grid`, `fit`, `format`, `record`: streams, colours and widths; tables; texts that
+//!   fit a width; durations, times and plurals; log records as lines. `waits`: what a task waits
+//!   for, in words. `shell`: calls of this program to type.
 //!
 //! Streams: output for programs goes to stdout (a listing, a picture, the result of a run),
 //! messages for people go to stderr.
@@ -49,6 +50,7 @@ mod drive;
 mod error;
 #[cfg(feature = "sqlite")]
 mod explain;
+mod fit;
 mod flags;
 mod format;
 mod grid;
@@ -76,6 +78,7 @@ mod run_args;
 #[cfg(feature = "sqlite")]
 mod runs;
 mod setup;
+mod shell;
 mod show;
 #[cfg(feature = "sqlite")]
 mod status;
@@ -83,6 +86,7 @@ mod summary;
 mod terminal;
 #[cfg(feature = "sqlite")]
 mod values;
+mod waits;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
-use comfy_table::Cell;
 
 use super::error::{CliError, Exit};
-use super::grid::{self, grid};
+use super::grid::{self, Cell, Column, Table};
 use super::home::Home;
 use super::terminal::Terminal;
 use super::{args, format, run_args};
@@ -93,11 +92,18 @@ fn nothing(home: &Home, filter: &RunFilter) -> String {
 
 pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
     let dates = runs.iter().any(|run| is_about_another_time(run.info.logical_date, run.created));
-    let mut titles = vec![">run", "dag", "=state", "=created", ">duration", "tasks"];
+    let mut columns = vec![
+        Column::number("run"),
+        Column::new("dag"),
+        Column::new("state"),
+        Column::new("created").rank(2),
+        Column::number("duration").rank(1),
+        Column::text("tasks"),
+    ];
     if dates {
-        titles.insert(4, "=logical date");
+        columns.insert(4, Column::new("logical date").rank(1));
     }
-    let mut table = grid(titles, terminal.colour_stdout, terminal.width_stdout());
+    let mut table = Table::new(columns);
     let now = Timestamp::now();
     for run in runs {
         let until = match run.state {
@@ -118,7 +124,7 @@ pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
         }
         table.add_row(row);
     }
-    table.trim_fmt() + "\n"
+    table.render(terminal.width_stdout(), terminal.paint_stdout())
 }
 
 /// The logical date of a manual run is its creation, which is not worth a second column.

@@ -4,10 +4,9 @@
 //!
 //! All output of the command line passes through here. What is printed mixes our text with foreign
 //! text, so everything is escaped as [`base::text`](crate::base::text) describes, except for the
-//! escape sequences of [`Paint`] and of tables. These carry a mark, a random number, which is
+//! escape sequences of [`Paint`]. These carry a mark, a random number, which is
 //! removed when they are written; no foreign text can know it.
 
-use std::borrow::Cow;
 use std::env;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IsTerminal, Write};
@@ -161,20 +160,6 @@ fn own_sequence(text: &str) -> Option<(&str, &str)> {
     codes.bytes().all(|byte| byte.is_ascii_digit() || byte == b';').then_some((codes, behind))
 }
 
-/// Marks all colours of a text as our own. It must not contain foreign control characters.
-pub(super) fn marked(text: &str) -> Cow<'_, str> {
-    if !text.contains(SEQUENCE) {
-        return Cow::Borrowed(text);
-    }
-    let mut parts = text.split(SEQUENCE);
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        out.push_str(SEQUENCE);
-        out.push_str(&part.replacen('m', &MARK, 1));
-    }
-    Cow::Owned(out)
-}
-
 /// Indents the further lines of a message, so that none of them looks like a message of its own.
 fn indented(message: &str) -> String {
     let mut lines = message.trim_end().split('\n');
@@ -267,7 +252,6 @@ mod tests {
         assert_eq!(escaped("\x1b[31;1m\x1b["), "\\u{1b}[31;1m\\u{1b}[");
         let behind = format!("\x1b[2J{}", Paint(true).faint("ours"));
         assert_eq!(escaped(&behind), "\\u{1b}[2J\x1b[2mours\x1b[0m");
-        assert_eq!(escaped(&marked("a \x1b[38;5;9mtable\x1b[0m")), "a \x1b[38;5;9mtable\x1b[0m");
     }
 
     #[test]

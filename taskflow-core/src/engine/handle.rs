@@ -16,7 +16,7 @@ use super::report::{RunReport, returned};
 use super::request::{RunError, RunRequest};
 use super::run::{Finished, Run};
 use super::run_shared::RunShared;
-use crate::base::{Failure, Timestamp};
+use crate::base::{Failure, Timestamp, account};
 use crate::dag::Plan;
 use crate::machine::{Input, RunKey};
 use crate::run::{RunInfo, RunView, TaskIndex, TaskState};
@@ -204,7 +204,7 @@ impl RunControl {
         let value = serde_json::to_value(value)?;
         crate::approval::check(&self.shared.plan, key, &value).map_err(serde::ser::Error::custom)?;
         let value = Arc::from(value.to_string());
-        let input = Input::Event { key: key.to_owned(), value, by: String::new(), reason: String::new() };
+        let input = Input::Event { key: key.to_owned(), value, by: account(), reason: String::new() };
         self.engine.shared().send(self.key, &self.shared.info.run_id, input);
         Ok(())
     }
@@ -274,7 +274,7 @@ impl RunControl {
             let running = tasks.map(|task| RunningTask {
                 task,
                 id: machine.layout().id(task).into_owned(),
-                label: machine.label(task).map(str::to_owned),
+                label: machine.label(task),
                 attempt: machine.attempt(task),
                 started: machine.times(task).0,
                 progress: run.progress(task),

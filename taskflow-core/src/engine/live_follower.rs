@@ -97,8 +97,14 @@ impl LiveFollower {
         control.read(|run| {
             let mut tasks = changed.lock().unwrap_or_else(PoisonError::into_inner).take();
             tasks.sort_unstable();
-            let changed = state.apply(&run.machine, &tasks, is_wanted);
+            let mut changed = state.apply(&run.machine, &tasks, is_wanted);
+            changed.iter_mut().for_each(|task| run.complete(&mut task.view));
             state.progress.now = run.shared.clock.now();
+            for task in &tasks {
+                if let Some(active) = state.progress.active.get_mut(task) {
+                    run.complete(&mut active.view);
+                }
+            }
             for (task, attempt) in &run.attempts {
                 if let Some(active) = state.progress.active.get_mut(task) {
                     active.view.progress = attempt.progress();

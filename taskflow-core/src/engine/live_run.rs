@@ -5,16 +5,26 @@ use std::sync::Arc;
 use super::run::Run;
 use crate::base::Timestamp;
 use crate::machine::Machine;
-use crate::run::{RunInfo, RunState, RunView, TaskIndex, TaskState, TaskView, WaitView};
+use crate::run::{QUESTION, RunInfo, RunState, RunView, TaskIndex, TaskState, TaskView, WaitView};
 
 impl Run {
     /// A copy of the present state.
     pub(super) fn view(&self) -> RunView {
         let mut view = run_view(&self.machine, &self.shared.info, self.last_entry());
-        for task in view.tasks.iter_mut().filter(|task| task.state == TaskState::Running) {
+        view.tasks.iter_mut().for_each(|task| self.complete(task));
+        view
+    }
+
+    /// Adds to the view of a task what the machine does not know: the progress of its running
+    /// attempt, and its question.
+    pub(super) fn complete(&self, task: &mut TaskView) {
+        if task.state == TaskState::Running {
             task.progress = task.number.and_then(|task| self.progress(task));
         }
-        view
+        if let Some(waits) = &mut task.waits_for {
+            let kept = self.shared.notes.own(&task.id, QUESTION);
+            *waits = WaitView::new((waits.until, waits.event.take()), waits.pokes, kept.as_deref());
+        }
     }
 
     /// The progress that the running attempt of a task has reported.
@@ -23,7 +33,7 @@ impl Run {
     }
 }
 
-/// The state of a run as data, without the progress of running attempts.
+/// The state of a run as data, without what [`Run::complete`] adds.
 pub(super) fn run_view(machine: &Machine, info: &RunInfo, entry: u64) -> RunView {
     let (started, ended) = machine.run_times();
     RunView {
@@ -37,7 +47,7 @@ pub(super) fn run_view(machine: &Machine, info: &RunInfo, entry: u64) -> RunView
     }
 }
 
-/// The state of a task instance as data, without the progress of its running attempt.
+/// The state of a task instance as data, without what [`Run::complete`] adds.
 pub(super) fn task_view(machine: &Machine, number: TaskIndex) -> TaskView {
     let state = machine.task_state(number);
     let attempt = machine.attempt(number);
@@ -48,18 +58,24 @@ pub(super) fn task_view(machine: &Machine, number: TaskIndex) -> TaskView {
         state if state.is_terminal() => machine.failure(number),
         _ => None,
     };
-    let waits = matches!(state, TaskState::Deferred | TaskState::UpForReschedule).then(|| machine.wait(number));
+    let waits =
+        matches!(state, TaskState::Deferred | TaskState::UpForReschedule).then(|| machine.wait(number)).flatten();
+    let waits_for = waits.map(|record| {
+        let event = record.event.as_ref().map(|(key, _)| key.clone());
+        let pokes = (state == TaskState::UpForReschedule).then_some(record.count);
+        WaitView::new((record.until, event), pokes, None)
+    });
     TaskView {
         id: machine.layout().id(number).into_owned(),
         number: Some(number),
-        label: machine.label(number).map(str::to_owned),
+        label: machine.label(number),
         state,
         attempt,
         started: (attempt > 0).then_some(started),
         ended: (state.is_terminal() && state != TaskState::Removed).then_some(ended),
         retry_at: if state == TaskState::UpForRetry { machine.retry_due(number) } else { None },
         failure,
-        waits_for: waits.map(|(until, event)| WaitView { until, event: event.map(str::to_owned) }),
+        waits_for,
         progress: None,
     }
 }

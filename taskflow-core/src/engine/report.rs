@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::live_run::run_view;
 use super::run::Finished;
 use crate::base::{Failure, Timestamp, catch};
+use crate::callback::CallbackFailure;
 use crate::dag::{NodeIndex, Plan};
 use crate::machine::Machine;
 use crate::run::{RunInfo, RunState, RunView, TaskIndex, TaskState};
@@ -19,6 +20,7 @@ pub struct RunReport<T = ()> {
     pub(super) machine: Machine,
     /// The number of the last entry; 0 without a journal.
     pub(super) entry: u64,
+    pub(super) callback_failures: Vec<CallbackFailure>,
     pub(super) result: Option<Arc<T>>,
     /// Why the projection of the result failed, if it did.
     pub(super) lost: Option<Arc<Failure>>,
@@ -58,14 +60,14 @@ pub(crate) fn returned(plan: &Plan, value: AnyValue) -> Result<AnyValue, Failure
 
 impl<T: Value> RunReport<T> {
     pub(super) fn new(info: &Arc<RunInfo>, finished: Finished) -> Self {
-        let Finished { machine, result, entry } = finished;
+        let Finished { machine, result, entry, callback_failures } = finished;
         let result = result.map(|value| returned(machine.plan(), value)).transpose();
         let (result, lost) = match result {
             Ok(result) => (result, None),
             Err(failure) => (None, Some(Arc::new(failure))),
         };
         let result = result.and_then(|value| value.downcast::<T>().ok());
-        RunReport { info: Arc::clone(info), machine, entry, result, lost }
+        RunReport { info: Arc::clone(info), machine, entry, callback_failures, result, lost }
     }
 }
 
@@ -155,6 +157,12 @@ impl<T> RunReport<T> {
         self.machine.halt_reason()
     }
 
+    /// The notifications that callbacks could not deliver at the first attempt. They do not fail
+    /// the run.
+    pub fn callback_failures(&self) -> &[CallbackFailure] {
+        &self.callback_failures
+    }
+
     /// The task instances in the order of the plan, followed by those of elements.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskReport<'_>> + DoubleEndedIterator {
         let tasks: Vec<TaskIndex> = self.machine.layout().tasks().collect();
@@ -201,8 +209,9 @@ impl<'a> TaskReport<'a> {
         self.machine.layout().id(self.task)
     }
 
-    /// The label of its element, if its list is [labelled](crate::dag::Output::label).
-    pub fn label(&self) -> Option<&'a str> {
+    /// The label of its element, if its list is [labelled](crate::dag::Output::label). In nested
+    /// lists the label of the outer element comes first: `seoul / 2013-03`.
+    pub fn label(&self) -> Option<String> {
         self.machine.label(self.task)
     }
 

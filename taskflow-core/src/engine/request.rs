@@ -25,7 +25,7 @@ use crate::callback::{CallbackDispatcher, PendingCallback};
 use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
 use crate::machine::{self, Machine, Settings};
-use crate::run::{Durability, Restored, RunInfo};
+use crate::run::{Durability, GraphChanges, Restored, RunInfo};
 use crate::task::Scratch;
 use crate::value::{AnyValue, Value};
 
@@ -59,6 +59,7 @@ pub struct RunRequest<T> {
     durability: Durability,
     restored: Option<Restored>,
     pending_callbacks: Vec<PendingCallback>,
+    graph_changes: GraphChanges,
     in_process: bool,
     result: PhantomData<fn() -> T>,
 }
@@ -167,6 +168,7 @@ impl<T> RunRequest<T> {
             durability: Durability::default(),
             restored: None,
             pending_callbacks: Vec::new(),
+            graph_changes: GraphChanges::default(),
             in_process: false,
             result: PhantomData,
         }
@@ -368,6 +370,15 @@ impl<T> RunRequest<T> {
         RunRequest { info: Some(info), ..RunRequest::new(Ok(plan), params) }
     }
 
+    /// How the graph differs from the one that the run was last run with, if the run is resumed.
+    pub fn graph_changes(&self) -> &GraphChanges {
+        &self.graph_changes
+    }
+
+    pub(crate) fn with_graph_changes(self, graph_changes: GraphChanges) -> Self {
+        RunRequest { graph_changes, ..self }
+    }
+
     /// The graph, the run and its parameters, of a request that was made with
     /// [`RunRequest::of_plan`].
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
@@ -422,6 +433,7 @@ impl<T> RunRequest<T> {
             durability,
             restored,
             pending_callbacks,
+            graph_changes,
             in_process,
             result: _,
         } = self;
@@ -440,6 +452,7 @@ impl<T> RunRequest<T> {
             durability,
             restored,
             pending_callbacks,
+            graph_changes,
             in_process,
             result: PhantomData,
         }

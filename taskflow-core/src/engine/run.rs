@@ -13,7 +13,7 @@ use super::observer::{LastReport, Observers};
 use super::run_shared::RunShared;
 use super::values::Values;
 use crate::base::{Timestamp, drop_quietly};
-use crate::callback::{CallbackProjection, PendingCallback};
+use crate::callback::{CallbackFailure, CallbackProjection, PendingCallback};
 use crate::machine::{Command, Input, Machine};
 use crate::run::{Restored, RestoredState, RunState, TaskIndex, TaskState};
 use crate::task::{AttemptControl, Kind, Waiting};
@@ -54,6 +54,8 @@ pub(crate) struct Finished {
     pub(crate) result: Option<AnyValue>,
     /// The number of the last entry; 0 without a journal.
     pub(crate) entry: u64,
+    /// The notifications that callbacks could not deliver.
+    pub(crate) callback_failures: Vec<CallbackFailure>,
 }
 
 impl Run {
@@ -184,7 +186,8 @@ impl Run {
         self.shared.children.clear();
         self.shared.notes.clear();
         let result = self.values.result(&self.shared.plan);
-        let finished = Finished { entry: self.last_entry(), machine: self.machine, result };
+        let mut finished =
+            Finished { entry: self.last_entry(), machine: self.machine, result, callback_failures: Vec::new() };
         for value in self.values.into_rest() {
             drop_quietly(value);
         }
@@ -194,6 +197,9 @@ impl Run {
             over();
             // The receiver of the report may be `main`, after which nothing is dropped.
             shared.scratch.clear();
+            if let Some(callback_dispatcher) = &shared.callback_dispatcher {
+                finished.callback_failures = callback_dispatcher.failures();
+            }
             if let Some(waiting) = waiting {
                 observers.finish(LastReport::new(waiting, finished));
             }

@@ -12,7 +12,7 @@ use super::history::RunHistory;
 use super::journal::Journal;
 use super::scopes::{set_up, with_scopes};
 use super::task_filter::TaskFilter;
-use crate::base::Timestamp;
+use crate::base::{Timestamp, account};
 use crate::engine::RunRequest;
 use crate::run::{Entry, RunState, Stored, TaskIndex, TaskState, ValueRef};
 use crate::store::{Request, RequestKind, RunRow};
@@ -27,10 +27,15 @@ pub struct Note {
 }
 
 impl Note {
-    /// A note by the user that the operating system reports.
+    /// A note by the account that the process runs as.
     pub fn by_user(reason: impl Into<String>) -> Self {
-        let by = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
-        Note { by, reason: reason.into() }
+        Note { by: account(), reason: reason.into() }
+    }
+
+    /// The note, by the account of the process if it does not say by whom.
+    pub(super) fn signed(&self) -> Note {
+        let Note { by, reason } = self.clone();
+        Note { by: if by.trim().is_empty() { account() } else { by }, reason }
     }
 }
 

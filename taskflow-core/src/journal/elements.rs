@@ -18,7 +18,7 @@ use super::task_history::{Place, TaskHistory};
 use crate::base::Timestamp;
 use crate::base::index::IndexVec;
 use crate::dag::node_id_of;
-use crate::run::{TaskIndex, TaskState};
+use crate::run::{TaskIndex, TaskState, within};
 
 /// From numbers to places, in the present session of the history.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +52,11 @@ impl Numbers {
         }
         shape.result = graph.result.and_then(|result| numbers.place(TaskIndex::new(result))).map(|place| place as u32);
         (numbers, Arc::new(shape))
+    }
+
+    /// The graph as drawn, of which `shape` is the one with the elements.
+    pub(super) fn drawn<'a>(&'a self, shape: &'a Graph) -> &'a Graph {
+        self.base.as_ref().map_or(shape, |drawn| drawn)
     }
 
     /// A session begins: only nodes outside all mappings have numbers.
@@ -168,7 +173,8 @@ impl RunHistory {
         }
         let path = |place: &usize| elements_of(&self.tasks[*place].id);
         for places in &mut of_node {
-            // Nearly always they are in order: the elements of a list are added one after the other.
+            // Nearly always they are in order: the elements of a list are added one after the
+            // other.
             if !places.is_sorted_by(|one, other| path(one).le(path(other))) {
                 places.sort_by_cached_key(|place| (path(place).collect::<Vec<u32>>(), *place));
             }
@@ -195,10 +201,11 @@ impl RunHistory {
         let (index, mapping) = base.expanded_by(node)?;
         let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
         self.take_gone();
-        // Its elements, if it has any, are those of another list. A session that begins repeats what
-        // is kept.
+        // Its elements, if it has any, are those of another list. A session that begins repeats
+        // what is kept.
         let (renews, events) = (self.tasks[place].state == TaskState::Running, self.events.len() as u64);
         let shape = Arc::make_mut(&mut self.shape);
+        let outer = self.tasks[place].label.clone();
         let mut fresh = Vec::new();
         for element in 0..count {
             let path = format!("{path}[{element}]");
@@ -225,6 +232,11 @@ impl RunHistory {
                         place
                     }
                 };
+                // Until its own list is labelled.
+                let label = &mut self.tasks[place as usize].label;
+                if label.is_none() {
+                    label.clone_from(&outer);
+                }
                 if self.tasks[place as usize].state == TaskState::Removed {
                     self.tasks[place as usize].settle(at, TaskState::None);
                 }
@@ -279,7 +291,9 @@ impl RunHistory {
         let place = place? as usize;
         let (_, mapping) = base.expanded_by(node)?;
         let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
+        let outer = self.tasks.get(place)?.label.clone();
         for (element, label) in labels.iter().enumerate() {
+            let label = outer.as_deref().map_or_else(|| label.clone(), |outer| within(outer, Some(label)));
             let path = format!("{path}[{element}]");
             for &node in &mapping.nodes {
                 if let Some(place) = self.find(&base.id(node, &path)) {

@@ -106,6 +106,12 @@ impl RunHistory {
             }
             (Some(key), until) => {
                 let until = until.map(|until| format!(", until {until} at the latest")).unwrap_or_default();
+                if let Some(question) = &wait.question {
+                    why.push(format!("it asks \"{}\" (since {}{until})", question.trim(), wait.since));
+                    let answer = wait.answer.as_deref().unwrap_or("JSON");
+                    why.push(format!("`release {} {key} --value ..` answers it, with a {answer} as JSON", self.number));
+                    return why;
+                }
                 why.push(format!("it waits for the event `{key}` (since {}{until})", wait.since));
                 why.push(format!("`release {} {key}` sends it, with `--value JSON` if it takes a value", self.number));
             }

@@ -73,6 +73,9 @@ impl RunHistory {
 
     fn take(&mut self, at: Timestamp, segment: u32, entry: Entry) -> Option<()> {
         let session = self.sessions.len().saturating_sub(1);
+        if self.began.is_none() && self.sessions.len() == 1 {
+            self.began = Some(at);
+        }
         match entry {
             Entry::Session(session) => self.begin(at, *session),
             Entry::Expanded { task, count } => self.expanded(at, task, count)?,

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::history::RunHistory;
-use super::task_history::TaskHistory;
+use super::task_history::{TaskHistory, WaitHistory};
 use crate::base::Failure;
-use crate::run::{Entry, RunView, TaskIndex, TaskState, TaskView, WaitView};
+use crate::run::{Entry, RunView, TaskIndex, TaskState, TaskView};
 
 /// The tasks that an entry is going to change.
 pub(super) enum Touched {
@@ -121,7 +121,7 @@ impl TaskHistory {
             ended: self.since.filter(|_| is_terminal && state != TaskState::Removed),
             retry_at: self.retry_at.filter(|_| state == TaskState::UpForRetry),
             failure: if is_terminal || state == TaskState::UpForRetry { failure() } else { None },
-            waits_for: waits_for.map(|wait| WaitView { until: wait.until, event: wait.event.clone() }),
+            waits_for: waits_for.map(WaitHistory::view),
             progress: None,
         }
     }

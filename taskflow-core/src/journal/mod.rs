@@ -5,8 +5,8 @@
 //! - `writer`: the thread that stores entries, and its protocol. `run_log`: where the entries of a
 //!   run wait for it.
 //! - `run_history`: what is known of a run. `history`: folds the entries of a run into it.
-//!   `elements`: numbers of mapped tasks, expanded from the graph as `drawn`. `id_index`: finds tasks
-//!   by id. `values`: reads stored values.
+//!   `elements`: numbers of mapped tasks, expanded from the graph as `drawn`. `id_index`: finds
+//!   tasks by id. `values`: reads stored values.
 //! - `adopted`: a run that this process has claimed, and the protocol of claiming. On it work
 //!   `edit` (clear, mark, cancel), `send_event` and `resume`. `resume_state`: what of a
 //!   history applies to the present graph. `reopened`: what runs again although it had ended.
@@ -33,6 +33,7 @@ mod explain;
 mod follow;
 mod fuzz;
 mod graph;
+mod graph_changes;
 mod history;
 mod history_view;
 mod id_index;

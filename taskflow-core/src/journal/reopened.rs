@@ -45,7 +45,8 @@ impl<'a> ResumeState<'a> {
         }
     }
 
-    /// Adds the places of expand nodes whose elements are left to run and whose list is another one.
+    /// Adds the places of expand nodes whose elements are left to run and whose list is another
+    /// one.
     fn reopen_lists(&self, reopened: &mut BTreeSet<usize>) {
         let mut wanted: BTreeSet<TaskIndex> = BTreeSet::new();
         for task in self.layout.tasks().filter(|&task| self.kept(task).is_none()) {

@@ -16,6 +16,8 @@ use std::sync::Arc;
 use super::adopted::AdoptedRun;
 use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
+use super::graph::Graph;
+use super::graph_changes::changes;
 use super::history::RunHistory;
 use super::journal::{Journal, session};
 use super::params;
@@ -24,7 +26,7 @@ use super::run_log::RunLogInit;
 use crate::base::Timestamp;
 use crate::dag::{Dag, DagDef, Plan, Registry};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::run::{RestoredNote, RestoredState, RunState, TaskIndex, TaskState};
+use crate::run::{GraphChanges, RestoredNote, RestoredState, RunState, TaskIndex, TaskState};
 use crate::store::{AppendTarget, RunUpdate};
 use crate::value::{AnyValue, Value};
 
@@ -89,6 +91,11 @@ impl AdoptedRun {
         if history.info.dag_id != plan.id() {
             return Err(changed(format!("it is a run of the DAG `{}`, not of `{}`", history.info.dag_id, plan.id())));
         }
+        let graph_changes = if history.graph == plan.hash() {
+            GraphChanges::default()
+        } else {
+            changes(history.numbers.drawn(&history.shape), &Graph::of(plan))
+        };
         // As the history will have it once the session of this process is stored.
         history.lose(at);
         let known = ResumeState::to_resume(&history, plan, at);
@@ -144,6 +151,7 @@ impl AdoptedRun {
         let mut request = RunRequest::of_plan(Arc::clone(plan), info, params)
             .restored(restored)
             .pending_callbacks(pending)
+            .with_graph_changes(graph_changes)
             .recorded(Box::new(open));
         if let Some(selection) = selection {
             request = request.select(selection);

@@ -151,7 +151,8 @@ impl<'a> ResumeState<'a> {
         };
         let wanted: IndexVec<NodeIndex, bool> = self.plan.node_indices().map(is_wanted).collect();
         let succeeded = |task: &TaskIndex| match self.kept(*task) {
-            // The list of an expand node is stored only if it is not simply the value of its upstream.
+            // The list of an expand node is stored only if it is not simply the value of its
+            // upstream.
             Some((known, TaskState::Success)) => {
                 self.plan.place(self.layout.node(*task)).expands.is_none() || known.has_value()
             }

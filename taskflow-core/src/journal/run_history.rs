@@ -54,6 +54,9 @@ pub struct RunHistory {
     /// How often it ended, ends before a retry of the run included.
     #[serde(skip)]
     pub(crate) run_ends: u32,
+    /// When its first process started its tasks.
+    #[serde(skip)]
+    pub(super) began: Option<Timestamp>,
     /// Whether it was edited since its last session.
     #[serde(skip)]
     pub(crate) edited: bool,
@@ -160,6 +163,7 @@ impl RunHistory {
             events: Vec::new(),
             groups: HashMap::new(),
             run_ends: 0,
+            began: None,
             edited: false,
             halts_as: RunState::Cancelled,
             shape,
@@ -195,9 +199,9 @@ impl RunHistory {
         })
     }
 
-    /// When its first session began.
+    /// When it started: when its first process started its tasks, or took it if it never did.
     pub fn started(&self) -> Option<Timestamp> {
-        self.sessions.first().map(|session| session.at)
+        self.began.or_else(|| self.sessions.first().map(|session| session.at))
     }
 
     /// The reason and the final state of a run that ends early.

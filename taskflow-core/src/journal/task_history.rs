@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::base::{Failure, Timestamp};
-use crate::run::{TaskState, ValueRef, WaitRecord};
+use crate::run::{QUESTION, TaskState, ValueRef, WaitRecord, WaitView};
 
 /// A task instance of a stored run.
 #[derive(Clone, Debug, Serialize)]
@@ -71,7 +71,8 @@ pub struct TaskHistory {
     /// The value that its list was taken from, if it is an expand node that has succeeded.
     #[serde(skip)]
     pub(super) list: Option<Box<Place>>,
-    /// The label of its element, if its list is labelled.
+    /// The label of its element, if its list is labelled. In nested lists the label of the outer
+    /// element comes first: `seoul / 2013-03`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// The labels of its list, if it is an expand node.
@@ -94,9 +95,29 @@ pub struct WaitHistory {
     pub until: Option<Timestamp>,
     /// The key of the event it waits for.
     pub event: Option<String>,
+    /// The question, if it [asks](crate::approval) people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// The type of the answer, without modules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     /// Whether it is a sensor.
     #[serde(skip)]
     pub(crate) poke: bool,
+}
+
+impl WaitHistory {
+    /// What it waits for, as views have it.
+    pub fn view(&self) -> WaitView {
+        let WaitHistory { count, until, event, question, answer, poke, .. } = self;
+        WaitView {
+            until: *until,
+            event: event.clone(),
+            pokes: poke.then_some(*count),
+            question: question.clone(),
+            answer: answer.clone(),
+        }
+    }
 }
 
 /// A link of a task.
@@ -253,11 +274,16 @@ impl TaskHistory {
             attempt.state = state;
         }
         self.settle(at, state);
+        let event = record.event.as_ref().map(|(key, _)| key.clone());
+        let kept = self.task_state.get(QUESTION).map(String::as_str);
+        let WaitView { question, answer, .. } = WaitView::new((record.until, event.clone()), None, kept);
         self.waits_for = Some(WaitHistory {
             since: record.since,
             count: record.count,
             until: record.until,
-            event: record.event.as_ref().map(|(key, _)| key.clone()),
+            event,
+            question,
+            answer,
             poke,
         });
         self.wait = Some(Box::new(record));

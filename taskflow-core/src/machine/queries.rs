@@ -10,7 +10,7 @@ use super::machine::Machine;
 use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::{Layout, Plan, RunJoinIndex};
-use crate::run::{AttemptRecord, Entry, Event, RunState, TaskIndex, TaskState};
+use crate::run::{AttemptRecord, Entry, Event, RunState, TaskIndex, TaskState, WaitRecord, within};
 use crate::task::{WaitState, Waiting};
 
 impl Machine {
@@ -23,13 +23,21 @@ impl Machine {
         self.layout.plan()
     }
 
-    /// The label of the element that a task instance belongs to.
-    pub(crate) fn label(&self, task: TaskIndex) -> Option<&str> {
+    /// The labels of the elements that a task instance belongs to, the outermost first.
+    pub(crate) fn label(&self, task: TaskIndex) -> Option<String> {
         if self.core.labels.is_empty() {
             return None;
         }
-        let at = self.layout.at(task)?;
-        Some(self.core.labels.get(&self.layout.expand_at(at))?.get(at.element as usize)?)
+        let mut whole: Option<String> = None;
+        let mut around = self.layout.at(task);
+        while let Some(at) = around {
+            let expand = self.layout.expand_at(at);
+            if let Some(label) = self.core.labels.get(&expand).and_then(|labels| labels.get(at.element as usize)) {
+                whole = Some(within(label, whole.as_deref()));
+            }
+            around = self.layout.at(expand);
+        }
+        whole
     }
 
     /// The task instances of the run.
@@ -143,10 +151,9 @@ impl Machine {
         self.layout.options(task).retry.delay_after(counted.max(1), seed_of(&self.core.settings, task))
     }
 
-    /// What a `deferred` or `up_for_reschedule` task waits for: a time, the key of an event.
-    pub(crate) fn wait(&self, task: TaskIndex) -> (Option<Timestamp>, Option<&str>) {
-        let record = self.core.waiters.get(&task).filter(|waiter| waiter.waits).map(|waiter| &waiter.record);
-        record.map_or((None, None), |record| (record.until, record.event.as_ref().map(|(key, _)| key.as_str())))
+    /// What a `deferred` or `up_for_reschedule` task waits for.
+    pub(crate) fn wait(&self, task: TaskIndex) -> Option<&WaitRecord> {
+        self.core.waiters.get(&task).filter(|waiter| waiter.waits).map(|waiter| &waiter.record)
     }
 
     /// The pending retry of the whole run, and when it is due.

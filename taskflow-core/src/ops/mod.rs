@@ -18,6 +18,7 @@
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
+//! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]. |
 //! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`check`], [`vacuum`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
@@ -38,6 +39,7 @@ mod send_event;
 mod settings;
 mod start;
 mod status;
+mod triggered;
 mod upkeep;
 mod value;
 
@@ -56,6 +58,7 @@ pub use send_event::{SentEvent, send_event};
 pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};
 pub use start::{Draft, draft, start};
 pub use status::{AttemptStatus, RunStatus, TaskStatus};
+pub use triggered::{TriggeredRun, triggered_runs};
 #[cfg(feature = "sqlite")]
 pub use upkeep::check;
 pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune};

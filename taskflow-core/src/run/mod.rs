@@ -8,6 +8,7 @@ mod durability;
 mod entry;
 mod event;
 mod event_payload;
+mod graph_changes;
 mod index;
 mod info;
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command line follows live runs"))]
@@ -16,11 +17,13 @@ mod restored;
 mod state;
 mod stored_value;
 mod view;
+mod wait_view;
 
 pub use durability::Durability;
 pub(crate) use entry::{Entry, Session, ValueRef, WaitRecord, nanos};
 pub use event::Event;
 pub(crate) use event_payload::{EventPayload, Events, RUN_ENDED};
+pub use graph_changes::GraphChanges;
 pub use index::TaskIndex;
 pub use info::{RunInfo, RunType, TriggeredBy};
 pub(crate) use progress::{ActiveTask, RunProgress};
@@ -28,4 +31,7 @@ pub(crate) use restored::{AttemptRecord, Restored, RestoredNote, RestoredState, 
 pub(crate) use state::Transition;
 pub use state::{RunState, TaskState};
 pub(crate) use stored_value::{Encoded, Stored};
-pub use view::{RunView, TaskView, WaitView};
+pub(crate) use view::within;
+pub use view::{RunView, TaskView};
+pub use wait_view::WaitView;
+pub(crate) use wait_view::{QUESTION, Question};

@@ -7,6 +7,7 @@ use super::TaskContext;
 use super::host::{DetachedHost, Pushed, Unfit};
 use crate::base::Failure;
 use crate::base::text::bounded;
+use crate::run::{QUESTION, Question};
 use crate::value::{TypeInfo, Value, into_owned};
 
 /// Why a named value could not be pushed or pulled.
@@ -253,6 +254,16 @@ impl TaskContext {
         }
         let text = serde_json::to_string(&value).map_err(|error| failed(error.to_string()))?;
         self.host().set_state(key, text).await.map_err(|failure| failed(failure.to_string()))
+    }
+
+    /// Notes what the task is going to ask people. It is stored with the beginning of the wait.
+    pub(crate) fn note_question(&self, question: &str, answer: String) {
+        let asked = Question { question: question.to_owned(), answer };
+        if let Ok(text) = serde_json::to_string(&asked) {
+            // The note is taken at once; only the confirmation is not waited for. A question that
+            // cannot be kept is in the log.
+            drop(self.host().set_state(QUESTION, text));
+        }
     }
 
     /// Returns the last value that this task has [stored](TaskContext::set_state) under a key in

@@ -209,6 +209,8 @@ options! {
     /// Called when a run misses its deadline.
     on_deadline_missed: kind::Callback, [Dag], "on_deadline_missed = alert",
         also ["sla_miss_callback"] => callbacks.on_deadline_missed;
+    /// Called when a run is cancelled.
+    on_cancel: kind::Callback, [Dag], "on_cancel = alert" => callbacks.on_cancel;
     /// Labels for finding the task or the DAG.
     tags: kind::Texts, [Task, Sensor, TaskDefaults, Dag], r#"tags = ["daily", "sales"]"# => tags;
     /// Connections that must be configured before a run starts.

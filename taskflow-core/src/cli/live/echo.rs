@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use super::super::record;
 use super::super::terminal::Paint;
+use super::super::{format, record};
 use crate::base::Timestamp;
 use crate::engine::ChangedTask;
 use crate::log::{Follow, LogFiles, LogRecord, LogSink};
@@ -34,6 +34,7 @@ pub(in crate::cli) struct Echo {
 #[derive(Debug)]
 struct Open {
     task: TaskIndex,
+    /// Its id and label.
     id: String,
     attempt: u32,
     follow: Follow,
@@ -77,7 +78,8 @@ impl Echo {
             for attempt in fresh {
                 let follow = self.files.follow(&self.run, &view.id, attempt);
                 let ended = has_ended(attempt).then_some(now);
-                self.open.push(Open { task: number, id: view.id.clone(), attempt, follow, ended });
+                let id = format::task(&view.id, view.label.as_deref());
+                self.open.push(Open { task: number, id, attempt, follow, ended });
             }
         }
     }

@@ -1,16 +1,18 @@
 //! A run in plain lines, where there is no terminal that can be redrawn.
 //!
-//! A line for each task that has ended or will be retried; in a large DAG for failed tasks only,
-//! and one for each tenth of the tasks. Each line has the time of its event and may be printed a
-//! little later: what has changed is read several times a second.
+//! A line for each task that has ended, will be retried or begins to wait; in a large DAG for
+//! failed tasks and those that wait for people only, and one for each tenth of the tasks. Each line
+//! has the time of its event and may be printed a little later: what has changed is read several
+//! times a second.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::super::format;
+use super::super::{format, waits};
+use super::RunName;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
 use crate::engine::{AttemptReport, ChangedTask};
-use crate::run::{RunProgress, TaskIndex, TaskState};
+use crate::run::{RunProgress, TaskIndex, TaskState, TaskView};
 
 /// A DAG with more tasks is reported in tenths.
 const LARGE: usize = 200;
@@ -26,29 +28,58 @@ pub(in crate::cli) struct Log {
     /// For each task: its reported failed attempts, and whether its end was reported.
     reported: Vec<(u32, bool)>,
     failures: HashSet<TaskIndex>,
+    /// The waits that were reported, with their attempts.
+    waits: HashMap<TaskIndex, (u32, Option<String>)>,
     tenths: usize,
 }
 
 impl Log {
     pub(super) fn new(plan: &Plan, since: Timestamp) -> Self {
         let large = plan.len() > LARGE;
-        Log { large, since, reported: Vec::new(), failures: HashSet::new(), tenths: 0 }
+        Log { large, since, reported: Vec::new(), failures: HashSet::new(), waits: HashMap::new(), tenths: 0 }
     }
 
     /// Whether a change to this state is worth a line.
     pub(super) fn wants(&self, state: TaskState) -> bool {
-        !self.large || state == TaskState::Failed
+        !self.large || matches!(state, TaskState::Failed | TaskState::Deferred)
     }
 
     /// The lines about new events, oldest first.
-    pub(super) fn new_lines(&mut self, progress: &RunProgress, changed: &[ChangedTask]) -> Vec<String> {
+    pub(super) fn new_lines(
+        &mut self,
+        progress: &RunProgress,
+        changed: &[ChangedTask],
+        about: &RunName,
+    ) -> Vec<String> {
         // The elements of a mapped task can turn a small DAG into a large one.
         self.large |= progress.counts.total() > LARGE;
         let mut new_lines = if self.large { self.large(progress, changed) } else { self.small(changed) };
         new_lines.retain(|&(time, _)| time >= self.since);
+        new_lines.extend(self.waiting(progress.now, changed, about).into_iter().map(|line| (progress.now, line)));
         // Stable: events at the same time stay in the order of the plan.
         new_lines.sort_by_key(|&(time, _)| time);
         new_lines.into_iter().map(|(time, text)| format!("{} {text}", format::time(time))).collect()
+    }
+
+    /// What tasks begin to wait for.
+    fn waiting(&mut self, now: Timestamp, changed: &[ChangedTask], about: &RunName) -> Vec<String> {
+        let mut lines = Vec::new();
+        for view in changed.iter().map(|task| &task.view) {
+            let (Some(number), Some(wait)) = (view.number, &view.waits_for) else { continue };
+            if self.large && (wait.command(0).is_none() || self.waits.len() >= FAILURES) {
+                continue;
+            }
+            let reported = (view.attempt, wait.event.clone());
+            // Not again for each poke.
+            if self.waits.get(&number) == Some(&reported) {
+                continue;
+            }
+            self.waits.insert(number, reported);
+            let answer = about.answer(wait).map(|answer| format!(" {answer}")).unwrap_or_default();
+            let subject = waits::subject(wait, now);
+            lines.push(format!("waits: {}: {subject}{answer}", named(view)));
+        }
+        lines
     }
 
     fn small(&mut self, changed: &[ChangedTask]) -> Vec<(Timestamp, String)> {
@@ -96,7 +127,7 @@ impl Log {
 fn to_be_retried(task: &ChangedTask, attempt: &AttemptReport) -> String {
     let why = attempt.failure.as_deref().map(in_one_line).unwrap_or_default();
     let delay = attempt.retry_delay.map(format::duration).unwrap_or_default();
-    format!("{}: attempt {} failed, retry in {delay}: {why}", task.view.id, attempt.number)
+    format!("{}: attempt {} failed, retry in {delay}: {why}", named(&task.view), attempt.number)
 }
 
 /// The line about the end of a task, with its time.
@@ -111,7 +142,11 @@ fn end_of(task: &ChangedTask) -> Option<(Timestamp, String)> {
         // Not part of this run.
         _ => return None,
     };
-    Some((view.ended?, format!("{}: {text}", view.id)))
+    Some((view.ended?, format!("{}: {text}", named(view))))
+}
+
+fn named(view: &TaskView) -> String {
+    format::task(&view.id, view.label.as_deref())
 }
 
 /// A failure with its causes. The summary has the rest of a long one.

@@ -11,6 +11,7 @@ mod screen;
 mod signals;
 mod view;
 
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +23,12 @@ pub(super) use self::echo::Echo;
 use self::log::Log;
 use self::sample::Sample;
 pub(super) use self::signals::{Signal, Signals};
-use super::format;
 use super::terminal::Terminal;
+use super::{format, waits};
 use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
 use crate::engine::{ChangedTask, Engine, LiveFollower, RunControl, RunHandle, RunReport};
-use crate::run::{RunInfo, RunProgress, TaskState};
+use crate::run::{RunInfo, RunProgress, TaskState, WaitView};
 use crate::value::AnyValue;
 
 /// A run that has ended.
@@ -57,12 +58,14 @@ const MAX_SHARE: u32 = 100;
 pub(super) async fn follow(
     handle: RunHandle<()>,
     mut watcher: Watcher,
+    home: Option<PathBuf>,
     mut echo: Option<Echo>,
     signals: &mut Signals,
     stopping: &Stopping<'_>,
     terminal: &Terminal,
 ) -> Ended {
     let control = handle.control();
+    let mut about = RunName { number: None, home };
     let mut stopped_by = None;
     let mut finished = pin!(handle.finished());
     let start = Instant::now();
@@ -93,12 +96,13 @@ pub(super) async fn follow(
                     next_look = before + NUMBER_INTERVAL;
                     continue;
                 }
-                watcher.open(control.number(), terminal);
+                about.number = control.number();
+                watcher.open(about.number, terminal);
                 if follower.is_none() {
                     follower = control.follow();
                 }
                 if let Some(follower) = &mut follower {
-                    refresh(follower, &mut watcher, &mut echo, terminal);
+                    refresh(follower, &mut watcher, &mut echo, &about, terminal);
                 }
                 next_look = Instant::now() + INTERVAL.max(before.elapsed() * MAX_SHARE);
             }
@@ -112,7 +116,8 @@ pub(super) async fn follow(
         if let Some(echo) = echo {
             echo.rest(&changed).iter().for_each(|line| watcher.note(line, terminal));
         }
-        watcher.end(&progress, &changed, terminal);
+        about.number = number;
+        watcher.end(&progress, &changed, &about, terminal);
     }
     Ended { report, result, signal: stopped_by, number }
 }
@@ -153,9 +158,15 @@ pub(super) async fn wait_for_triggered(
 }
 
 /// Shows what has changed.
-fn refresh(follower: &mut LiveFollower, watcher: &mut Watcher, echo: &mut Option<Echo>, terminal: &Terminal) {
+fn refresh(
+    follower: &mut LiveFollower,
+    watcher: &mut Watcher,
+    echo: &mut Option<Echo>,
+    about: &RunName,
+    terminal: &Terminal,
+) {
     let Some(changed) = follower.refresh(|state| echo.is_some() || watcher.wants(state)) else { return };
-    watcher.update(follower.progress(), &changed, terminal);
+    watcher.update(follower.progress(), &changed, about, terminal);
     if let Some(echo) = echo {
         let now = follower.progress().now;
         echo.apply(&changed, now);
@@ -191,6 +202,22 @@ impl Stopping<'_> {
     }
 }
 
+/// How commands name the run.
+#[derive(Debug)]
+pub(super) struct RunName {
+    /// Its number, once it is stored.
+    number: Option<i64>,
+    /// The directory that `--home` names.
+    home: Option<PathBuf>,
+}
+
+impl RunName {
+    /// How to send what a task waits for.
+    fn answer(&self, wait: &WaitView) -> Option<String> {
+        waits::answer(wait, self.number, self.home.as_deref())
+    }
+}
+
 /// How a run is shown.
 #[derive(Debug)]
 pub(super) enum Watcher {
@@ -203,6 +230,8 @@ pub(super) enum Watcher {
     },
     View {
         plan: Arc<Plan>,
+        /// The first line, printed above the view when it is first shown.
+        opening: Option<Opening>,
         /// The progress view, once it is shown.
         bar: Option<Bar>,
     },
@@ -231,14 +260,12 @@ impl Opening {
 impl Watcher {
     /// For a run that is about to start.
     pub(super) fn new(info: &RunInfo, plan: &Arc<Plan>, resumed: bool, terminal: &Terminal) -> Self {
-        if terminal.live {
-            return Watcher::View { plan: Arc::clone(plan), bar: None };
-        }
         let at = Timestamp::now();
         let (dag, run) = (plan.id().to_owned(), info.run_id.clone());
-        Watcher::Lines {
-            log: Log::new(plan, at),
-            opening: Some(Opening { at, dag, run, tasks: plan.task_count(), resumed }),
+        let opening = Some(Opening { at, dag, run, tasks: plan.task_count(), resumed });
+        match terminal.live {
+            true => Watcher::View { plan: Arc::clone(plan), opening, bar: None },
+            false => Watcher::Lines { log: Log::new(plan, at), opening },
         }
     }
 
@@ -251,12 +278,16 @@ impl Watcher {
         matches!(self, Watcher::Lines { opening: Some(_), .. })
     }
 
-    /// Prints the first line.
+    /// Prints the first line. In a view it is printed when the view is shown: a short run needs
+    /// none.
     fn open(&mut self, number: Option<i64>, terminal: &Terminal) {
-        if let Watcher::Lines { opening, .. } = self
-            && let Some(opening) = opening.take()
-        {
-            terminal.note(&opening.line(number));
+        let opening = match self {
+            Watcher::Quiet => None,
+            Watcher::Lines { opening, .. } => opening.take(),
+            Watcher::View { opening, bar, .. } => opening.take_if(|_| bar.is_some() && number.is_some()),
+        };
+        if let Some(opening) = opening {
+            self.note(&opening.line(number), terminal);
         }
     }
 
@@ -268,14 +299,14 @@ impl Watcher {
         }
     }
 
-    fn update(&mut self, progress: &RunProgress, changed: &[ChangedTask], terminal: &Terminal) {
+    fn update(&mut self, progress: &RunProgress, changed: &[ChangedTask], about: &RunName, terminal: &Terminal) {
         match self {
             Watcher::Quiet => {}
             Watcher::Lines { log, .. } => {
-                log.new_lines(progress, changed).iter().for_each(|line| terminal.note(line));
+                log.new_lines(progress, changed, about).iter().for_each(|line| terminal.note(line));
             }
-            Watcher::View { plan, bar } => {
-                bar.get_or_insert_with(Bar::new).show(&Sample::of(progress, view::NAMED), plan);
+            Watcher::View { plan, bar, .. } => {
+                bar.get_or_insert_with(Bar::new).show(&Sample::of(progress, about, view::NAMED), plan);
             }
         }
     }
@@ -296,11 +327,11 @@ impl Watcher {
     }
 
     /// Shows the rest of a run that has ended.
-    fn end(self, progress: &RunProgress, changed: &[ChangedTask], terminal: &Terminal) {
+    fn end(self, progress: &RunProgress, changed: &[ChangedTask], about: &RunName, terminal: &Terminal) {
         match self {
             Watcher::Quiet | Watcher::View { bar: None, .. } => {}
             Watcher::Lines { mut log, .. } => {
-                log.new_lines(progress, changed).iter().for_each(|line| terminal.note(line));
+                log.new_lines(progress, changed, about).iter().for_each(|line| terminal.note(line));
             }
             Watcher::View { bar: Some(bar), .. } => bar.end(),
         }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::super::{format, waits};
+use super::RunName;
 use crate::base::Timestamp;
-use crate::run::{ActiveTask, RunProgress, TaskState};
+use crate::run::{ActiveTask, RunProgress, TaskState, WaitView};
 
 /// A running run, in numbers and a few names.
 #[derive(Debug, Default)]
@@ -53,24 +55,26 @@ pub(super) struct Retry {
     pub(super) left: Duration,
 }
 
-/// A deferred task.
+/// A task that waits without a slot.
 #[derive(Debug)]
 pub(super) struct Wait {
     pub(super) id: String,
-    pub(super) left: Option<Duration>,
-    pub(super) event: Option<String>,
+    /// What it waits for.
+    pub(super) subject: String,
+    /// How to send it.
+    pub(super) answer: Option<String>,
 }
 
 /// A shorter task is not shown by name: names that come and go cannot be read.
 const NAMED_AFTER: Duration = Duration::from_millis(300);
 
 impl Sample {
-    /// Names at most `lines` running and `lines` waiting tasks.
-    pub(super) fn of(progress: &RunProgress, lines: usize) -> Self {
+    /// Names at most `lines` tasks that run, `lines` that will be retried and `lines` that wait.
+    pub(super) fn of(progress: &RunProgress, about: &RunName, lines: usize) -> Self {
         let RunProgress { now, started, counts, .. } = progress;
         let mut running: Vec<(Timestamp, &ActiveTask)> = Vec::new();
         let mut retries: Vec<(Timestamp, &ActiveTask)> = Vec::new();
-        let mut waits = Vec::new();
+        let mut waiting: Vec<(&ActiveTask, &WaitView)> = Vec::new();
         for task in progress.active.values() {
             let view = &task.view;
             match (view.state, view.started) {
@@ -78,26 +82,29 @@ impl Sample {
                     running.push((started, task));
                 }
                 (TaskState::UpForRetry, _) => retries.push((view.retry_at.unwrap_or(*now), task)),
-                (TaskState::UpForReschedule | TaskState::Deferred, _) if waits.len() < lines => {
-                    let wait = view.waits_for.as_ref();
-                    waits.push(Wait {
-                        id: view.id.clone(),
-                        left: wait.and_then(|wait| wait.until).map(|until| until.since(*now)),
-                        event: wait.and_then(|wait| wait.event.clone()),
-                    });
+                (TaskState::UpForReschedule | TaskState::Deferred, _) => {
+                    waiting.extend(view.waits_for.as_ref().map(|wait| (task, wait)));
                 }
                 _ => {}
             }
         }
+        // What people have to do comes first.
+        let rank = |wait: &WaitView| (wait.question.is_none(), wait.command(0).is_none());
+        waiting.sort_by_key(|&(task, wait)| (rank(wait), task.view.number));
+        let waits = waiting.into_iter().take(lines).map(|(task, wait)| Wait {
+            id: named(task),
+            subject: waits::subject(wait, *now),
+            answer: about.answer(wait),
+        });
         let longest = first(running, lines).into_iter().map(|(started, task)| Running {
-            id: task.view.id.clone(),
+            id: named(task),
             attempts: task.max_attempts,
             elapsed: now.since(started),
             attempt: task.view.attempt,
             progress: task.view.progress,
         });
         let retries = first(retries, lines).into_iter().map(|(due, task)| Retry {
-            id: task.view.id.clone(),
+            id: named(task),
             attempts: task.max_attempts,
             attempt: task.view.attempt + 1,
             left: due.since(*now),
@@ -113,13 +120,17 @@ impl Sample {
             running: counts.of(TaskState::Running),
             waiting: counts.of(TaskState::UpForRetry),
             idle: counts.of(TaskState::UpForReschedule) + counts.of(TaskState::Deferred),
-            waits,
+            waits: waits.collect(),
             halted: progress.is_halted,
             longest: longest.collect(),
             retries: retries.collect(),
             run_retry: progress.run_retry.map(|(retry, due)| (retry, due.since(*now))),
         }
     }
+}
+
+fn named(task: &ActiveTask) -> String {
+    format::task(&task.view.id, task.view.label.as_deref())
 }
 
 /// The tasks with the earliest times, earliest first.

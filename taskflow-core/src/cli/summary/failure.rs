@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use super::super::drive::RunOutput;
-use super::super::format;
 use super::super::live::Ended;
 use super::super::terminal::Paint;
+use super::super::{format, shell};
 use crate::base::Failure;
-use crate::base::text::{is_unsafe, one_line};
+use crate::base::text::one_line;
 use crate::engine::{RunReport, TaskReport};
 use crate::run::TaskState;
 
@@ -40,7 +40,9 @@ fn write_failure(
         0 | 1 => String::new(),
         several => format!(" after {several} attempts"),
     };
-    writeln!(text, "{} task {} failed{after}", paint.bad("error:"), paint.strong(&format!("`{}`", task.id())))?;
+    let name = paint.strong(&format!("`{}`", task.id()));
+    let label = task.label().map(|label| format!(" ({label})")).unwrap_or_default();
+    writeln!(text, "{} task {name}{label} failed{after}", paint.bad("error:"))?;
     if let Some(failure) = task.failure() {
         write_chain(text, &failure)?;
     }
@@ -104,69 +106,27 @@ fn consequences(report: &RunReport, id: &str) -> (Vec<String>, Vec<String>) {
                 if let Some(Failure::UpstreamFailed { task: root }) = task.failure().as_deref()
                     && root == id
                 {
-                    not_run.push(task.id().into_owned());
+                    not_run.push(named(&task));
                 }
             }
-            TaskState::Failed if task.id() != id => others.push(task.id().into_owned()),
+            TaskState::Failed if task.id() != id => others.push(named(&task)),
             _ => {}
         }
     }
     (not_run, others)
 }
 
+fn named(task: &TaskReport<'_>) -> String {
+    format::task(&task.id(), task.label().as_deref())
+}
+
 /// The command that runs the failed task and everything downstream again, in the same run if it is
 /// stored.
 fn retry_command(output: &RunOutput, number: Option<i64>, task: &str) -> String {
     if let Some(number) = number {
-        return command(output, &["retry".to_owned(), number.to_string()]);
+        return shell::call(&["retry", &number.to_string()], output.home.as_deref());
     }
     let mut words = vec!["run".to_owned(), output.plan.id().to_owned(), "--from".to_owned(), task.to_owned()];
     words.extend(output.given.iter().cloned());
-    command(output, &words)
-}
-
-/// A call of this program with the same home, as a shell takes it.
-pub(super) fn command(output: &RunOutput, words: &[String]) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| output.plan.id().to_owned());
-    let home = output.home.iter().flat_map(|home| ["--home".to_owned(), home.display().to_string()]);
-    let words: Vec<String> =
-        [program].into_iter().chain(words.iter().cloned()).chain(home).map(|word| quoted(&word)).collect();
-    words.join(" ")
-}
-
-/// Quotes a word for a shell.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    let is_special = |c: char| c == '\n' || c == '\t' || is_unsafe(c);
-    if !word.contains(is_special) {
-        return format!("'{}'", word.replace('\'', r"'\''"));
-    }
-    // A terminal does not show these characters, and a shell takes their escapes in this form.
-    let escaped = word.chars().map(|c| match c {
-        '\'' | '\\' => format!("\\{c}"),
-        '\n' => r"\n".to_owned(),
-        c if is_special(c) && u32::from(c) < 0x10000 => format!("\\u{:04x}", u32::from(c)),
-        c if is_special(c) => format!("\\U{:08x}", u32::from(c)),
-        c => c.to_string(),
-    });
-    format!("$'{}'", escaped.collect::<String>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_are_quoted_where_a_shell_would_split_them() {
-        assert_eq!(quoted("--day=2013-01-07"), "--day=2013-01-07");
-        assert_eq!(quoted("--name=Ada L"), "'--name=Ada L'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(
-            quoted("--text=it's\n\x1b[2J\\ \u{202e}\u{e0041}"),
-            r"$'--text=it\'s\n\u001b[2J\\ \u202e\U000e0041'"
-        );
-    }
+    shell::call(&words, output.home.as_deref())
 }

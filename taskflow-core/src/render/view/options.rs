@@ -54,6 +54,7 @@ impl OptionList {
                 CallbackKind::Retry => "on_retry",
                 CallbackKind::Skip => "on_skip",
                 CallbackKind::DeadlineMissed => "on_deadline_missed",
+                CallbackKind::Cancel => "on_cancel",
             };
             self.push_some(name, callbacks.on(kind).map(|callback| callback.notifier().name()));
         }
