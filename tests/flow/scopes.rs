@@ -534,7 +534,9 @@ async fn watch(cluster: String, rows: u32) -> Result<u32> {
 /// `--only watch`: neither of the tasks after it takes part.
 #[test]
 fn a_teardown_waits_for_the_first_of_a_chain_that_is_all_that_runs() {
-    let draw = |_: &taskflow::DagBuilder| drop(scope(create("only"), |c| publish(publish(watch(c, 1))), |c| delete(c)));
+    let draw = |_: &taskflow::DagBuilder| {
+        let _ = scope(create("only"), |c| publish(publish(watch(c, 1))), |c| delete(c));
+    };
     let dag = Dag::draw("only", draw).expect("no mistake");
     let only = Selection::only(dag.plan(), "watch").expect("it is there");
     let report = common::live(dag.run().select(only));
@@ -554,8 +556,9 @@ fn a_teardown_does_not_wait_for_elements_that_take_no_part() {
 #[tokio::test]
 async fn a_teardown_waits_for_the_first_of_a_chain_that_was_cleared() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
-    let draw =
-        |_: &taskflow::DagBuilder| drop(scope(create("first"), |c| publish(publish(watch(c, 1))), |c| delete(c)));
+    let draw = |_: &taskflow::DagBuilder| {
+        let _ = scope(create("first"), |c| publish(publish(watch(c, 1))), |c| delete(c));
+    };
     let dag = Dag::draw("first", draw)?;
     dag.run().journal(&journal).await?;
     journal.clear("last", &TaskFilter::tasks(["watch"]), &note()).await?;
@@ -603,10 +606,14 @@ async fn work_that_a_mark_opens_runs_in_a_scope_that_is_set_up_again() -> Result
 #[tokio::test]
 async fn new_work_runs_in_a_scope_that_is_set_up_again() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
-    let draw = |_: &taskflow::DagBuilder| drop(scope(create("new"), |c| work(c, 1), |c| delete(c)));
+    let draw = |_: &taskflow::DagBuilder| {
+        let _ = scope(create("new"), |c| work(c, 1), |c| delete(c));
+    };
     Dag::draw("new", draw)?.run().journal(&journal).await?;
     journal.clear("last", &TaskFilter::tasks(["delete"]), &note()).await?;
-    let draw = |_: &taskflow::DagBuilder| drop(scope(create("new"), |c| (work(c, 1), watch(c, 2)), |c| delete(c)));
+    let draw = |_: &taskflow::DagBuilder| {
+        let _ = scope(create("new"), |c| (work(c, 1), watch(c, 2)), |c| delete(c));
+    };
     let dag = Dag::draw("new", draw)?;
     assert_eq!(resumed(&journal, &dag, "new").await?, (2, 2));
     let history = journal.history("last").await?;

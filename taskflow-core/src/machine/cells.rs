@@ -78,6 +78,14 @@ pub(super) struct Halted {
     pub(super) state: RunState,
 }
 
+/// A run that drains.
+#[derive(Debug)]
+pub(super) struct Draining {
+    pub(super) reason: String,
+    /// The tasks that were running when it began; from the end, those that still do.
+    pub(super) running: Vec<TaskIndex>,
+}
+
 /// A task that waits, or has waited.
 #[derive(Clone, Debug)]
 pub(super) struct Waiter {

@@ -3,8 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::cells::{ElementStarts, GroupRetries, Halted, JoinCell, TaskCell, Waiter};
-use super::drain::Draining;
+use super::cells::{Draining, ElementStarts, GroupRetries, Halted, JoinCell, TaskCell, Waiter};
 use super::past::Past;
 use super::settings::Settings;
 use super::timer::Timer;

@@ -12,19 +12,12 @@
 //!    ended as usual.
 //! 4. A run that was ending early when it was asked to drain continues to end when it is resumed.
 
+use super::cells::Draining;
 use super::command::Command;
 use super::core::Core;
 use super::timer::Timer;
 use crate::base::Timestamp;
-use crate::run::{Event, RunState, TaskIndex, TaskState, Transition};
-
-/// A run that drains.
-#[derive(Debug)]
-pub(super) struct Draining {
-    pub(super) reason: String,
-    /// The tasks that were running when it began; from the end, those that still do.
-    running: Vec<TaskIndex>,
-}
+use crate::run::{Event, RunState, TaskState, Transition};
 
 impl Core {
     /// Nothing more starts; the run is interrupted when no attempt runs any more.
