@@ -74,7 +74,9 @@ fn the_view_shows_running_tasks_and_keeps_their_output() {
     let (code, seen) = session.end();
     assert_eq!(code, Some(130), "{seen}");
     assert!(
-        seen.contains("interrupted: waiting up to 10 s for 1 running task to stop; Ctrl-C again stops at once"),
+        seen.contains(
+            "stopping: waiting up to 10 s for 1 running task; Ctrl-C again stops at once; the run can be resumed with `"
+        ),
         "{seen}"
     );
     assert!(seen.contains(" greeting: run ") && seen.contains(" (manual__"), "the number stays above the view: {seen}");
@@ -82,7 +84,8 @@ fn the_view_shows_running_tasks_and_keeps_their_output() {
         assert!(seen.contains(line), "{line:?} did not come through: {seen}");
     }
     let summary = seen.rsplit_once("linger").map(|(_, summary)| summary).unwrap_or_default();
-    assert!(summary.contains("cancelled"), "the table comes last: {seen}");
+    assert!(summary.contains("interrupted"), "the table comes last: {seen}");
+    assert!(summary.trim_end().lines().last().is_some_and(|line| line.contains("to resume:")), "{seen}");
 }
 
 #[test]
