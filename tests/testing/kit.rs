@@ -397,7 +397,8 @@ fn a_test_decides_when_a_sensor_finds_something() {
         None
     }
     #[dag]
-    fn waits_for_it() -> u32 {
+    fn waits_for_it(#[param(default = 7)] file: u32) -> u32 {
+        let _ = file;
         landed()
     }
     let test = || Test::new(waits_for_it {}).stub(landed {}, || Ok(7));
