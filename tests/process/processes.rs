@@ -321,6 +321,29 @@ fn no_line_of_a_command_is_lost_and_its_log_keeps_the_first_and_the_last() {
     assert_eq!((&*messages[0].2, &*messages[messages.len() - 1].2), ("1", "100000"));
 }
 
+/// `std::process::exit(7)` in a task: the process dies with it, whoever resumes the run.
+#[test]
+fn a_run_whose_process_dies_three_times_in_one_task_is_not_resumed_again() {
+    let home = Home::new();
+    assert_eq!(home.call(&["run", "booms"]).code, Some(7));
+    // Whether the first start was stored depends on how fast the process died. Later ones are.
+    for _ in 0..2 {
+        assert_eq!(home.call(&["resume", "1"]).code, Some(7));
+        assert_eq!(home.json(&["status", "1"])["tasks"][0]["state"], "running");
+    }
+    let mut refused = home.call(&["resume", "1"]);
+    if refused.code == Some(7) {
+        refused = home.call(&["resume", "1"]);
+    }
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    let reason =
+        "is not resumed: its process has died 3 times while `boom` ran; `clear` runs the task again all the same";
+    assert!(refused.stderr.contains(reason), "{refused:?}");
+    assert_eq!(home.json(&["status", "1"])["state"], "interrupted");
+    assert_eq!(home.call(&["clear", "1", "boom"]).code, Some(7));
+    assert_eq!(home.call(&["resume", "1"]).code, Some(7));
+}
+
 /// `std::thread::sleep` in four async tasks.
 #[test]
 fn a_blocking_call_in_an_async_task_is_one_warning() {

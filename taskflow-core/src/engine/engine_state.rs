@@ -303,10 +303,11 @@ impl EngineState {
         let run = self.run(key)?;
         let now = run.shared.clock.now();
         let permit = run.permit(task, now, &mut commands);
+        let permit = run.keep_start(permit);
         let shared = Arc::clone(&run.shared);
         // A start has no commands.
         debug_assert!(commands.is_empty());
         self.commands = commands;
-        Some((shared, permit))
+        Some((shared, permit?))
     }
 }

@@ -230,7 +230,9 @@ impl RunHistory {
         let lost_by = self.sessions.last().map(|session| session.worker.clone());
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Running) {
             let worker = lost_by.clone().unwrap_or_default();
+            let deaths = task.deaths + 1;
             task.close(at, TaskState::Failed, Some(Arc::new(Failure::Lost { worker })));
+            task.deaths = deaths;
             task.settle(at, TaskState::None);
             // A lost attempt does not count against the retries.
             task.uncounted_attempts += 1;

@@ -23,6 +23,7 @@ use super::journal::{Journal, session};
 use super::params;
 use super::resume_state::ResumeState;
 use super::run_log::RunLogInit;
+use super::task_history::TaskHistory;
 use crate::base::Timestamp;
 use crate::dag::{Dag, DagDef, Plan, Registry};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
@@ -46,7 +47,9 @@ impl Journal {
     pub async fn resume(&self, run: &str) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;
-        self.adopt_row(&row, Some(&plan)).await?.resume_plan(&plan, Timestamp::now()).await
+        let adopted = self.adopt_row(&row, Some(&plan)).await?;
+        adopted.refuse_deadly()?;
+        adopted.resume_plan(&plan, Timestamp::now()).await
     }
 
     /// As [`Journal::resume`], with a graph that the program does not list: one of [`Dag::build`].
@@ -71,6 +74,21 @@ impl Journal {
 }
 
 impl AdoptedRun {
+    /// Refuses a run whose process would die again.
+    fn refuse_deadly(&self) -> Result<(), JournalError> {
+        /// How often a process may die while the same task runs.
+        const DEATHS: u32 = 3;
+
+        // One that was running when the last process died is not counted yet.
+        let deaths = |task: &TaskHistory| task.deaths + u32::from(task.state == TaskState::Running);
+        let deadly = self.history.tasks.iter().filter(|task| !task.state.is_terminal() && deaths(task) >= DEATHS);
+        let tasks: Vec<String> = deadly.clone().map(|task| task.id.clone()).collect();
+        match deadly.map(deaths).max() {
+            Some(deaths) => Err(JournalError::Deadly { run: self.history.info.run_id.clone(), tasks, deaths }),
+            None => Ok(()),
+        }
+    }
+
     /// As [`Journal::resume`].
     pub(crate) async fn resume(self) -> Result<RunRequest<()>, JournalError> {
         let plan = dag_of(&self.history.info)?.plan()?;

@@ -176,6 +176,7 @@ impl<'a> ResumeState<'a> {
     }
 
     pub(super) fn restore(&self, mut values: HashMap<TaskIndex, AnyValue>, notes: Vec<RestoredNote>) -> Restored {
+        let mut in_flight = HashSet::new();
         let mut tasks: Vec<(u64, RestoredTask)> = Vec::new();
         let mut reopened: Vec<(TaskIndex, TaskState)> = Vec::new();
         let mut numbers: HashMap<&str, TaskIndex> = HashMap::new();
@@ -184,6 +185,9 @@ impl<'a> ResumeState<'a> {
         }
         for number in self.layout.tasks() {
             let Some(task) = self.task(number) else { continue };
+            if task.deaths > 0 || task.state == TaskState::Scheduled {
+                in_flight.insert(number);
+            }
             let kept = self.kept(number);
             if kept.is_none() && task.attempts.is_empty() && !self.is_reopened(number) {
                 continue;
@@ -219,6 +223,7 @@ impl<'a> ResumeState<'a> {
         Restored {
             started: self.history.started(),
             tasks,
+            in_flight,
             expansions,
             later: self.later(),
             reopened,

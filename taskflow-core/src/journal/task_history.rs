@@ -48,6 +48,10 @@ pub struct TaskHistory {
     /// Attempts before it was last cleared.
     #[serde(skip)]
     pub(crate) uncounted_attempts: u32,
+    /// How many processes have died while it ran, since it was last cleared or an attempt of it
+    /// ended.
+    #[serde(skip)]
+    pub(crate) deaths: u32,
     /// How often it was retried with its group or its run.
     #[serde(skip)]
     pub(crate) rounds: u32,
@@ -178,6 +182,7 @@ impl TaskHistory {
             id: id.to_owned(),
             state: TaskState::None,
             attempts: Vec::new(),
+            deaths: 0,
             since: None,
             retry_at: None,
             failure: None,
@@ -214,6 +219,7 @@ impl TaskHistory {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
             (attempt.ended, attempt.state, attempt.failure) = (Some(at), state, failure);
         }
+        self.deaths = 0;
     }
 
     pub(super) fn settle(&mut self, at: Timestamp, state: TaskState) {

@@ -1,6 +1,6 @@
 //! The state from which a run is resumed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::entry::WaitRecord;
@@ -17,6 +17,9 @@ pub(crate) struct Restored {
     pub(crate) started: Option<Timestamp>,
     /// Its tasks; those that have ended in the order of their ends.
     pub(crate) tasks: Vec<RestoredTask>,
+    /// The tasks that were ready or running when the last process died: one of them may have killed
+    /// it.
+    pub(crate) in_flight: HashSet<TaskIndex>,
     /// The expanded lists in their order: their expand nodes and lengths.
     pub(crate) expansions: Vec<(TaskIndex, u32)>,
     /// Elements whose lists are not expanded (again) yet, by id.
