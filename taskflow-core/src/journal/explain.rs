@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::graph::{EdgeRule, GraphNode};
 use super::history::RunHistory;
 use super::task_history::TaskHistory;
-use crate::base::Timestamp;
+use crate::base::{Failure, Timestamp};
 use crate::run::{RUN_ENDED, RunState, TaskState};
 use crate::task::TriggerRule;
 
@@ -63,7 +63,7 @@ impl RunHistory {
                     false => format!("attempt {attempt} failed and is not retried: {}", failure(known)),
                 }]
             }
-            TaskState::Skipped | TaskState::UpstreamFailed => self.follows(known),
+            TaskState::Skipped | TaskState::UpstreamFailed => self.follows(place),
             TaskState::Cancelled => vec![failure(known)],
             TaskState::Removed => vec!["it is not part of this run".to_owned()],
         };
@@ -185,10 +185,13 @@ impl RunHistory {
     }
 
     /// What decided the end of a task that did not run.
-    fn follows(&self, known: &TaskHistory) -> Vec<String> {
+    fn follows(&self, place: usize) -> Vec<String> {
+        let known = &self.tasks[place];
         let Some(cause) = known.cause.as_deref() else { return vec![failure(known)] };
-        let state = self.task(cause).map_or(TaskState::None, |task| task.state);
-        let mut why = vec![format!("its upstream task `{cause}` {}", ended_as(state))];
+        let mut why = vec![match self.because(place).as_deref() {
+            Some(Failure::Skipped { reason }) => format!("its {reason}"),
+            _ => format!("its upstream task `{cause}` failed"),
+        }];
         if let Some(reason) = self.task(cause).and_then(|task| task.failure.as_ref()) {
             why.push(format!("`{cause}`: {reason}"));
         }
@@ -204,14 +207,6 @@ fn demand(rule: EdgeRule) -> &'static str {
         TriggerRule::NoneFailed => "all must succeed or be skipped",
         TriggerRule::AllDone => "all must end",
         _ => "one must succeed",
-    }
-}
-
-fn ended_as(state: TaskState) -> String {
-    match state {
-        TaskState::Failed => "failed".to_owned(),
-        TaskState::Skipped => "was skipped".to_owned(),
-        state => format!("is {state}"),
     }
 }
 

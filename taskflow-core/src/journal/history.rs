@@ -14,6 +14,7 @@ use super::task_history::{Place, TaskHistory};
 use crate::base::{Failure, Timestamp};
 use crate::run::{Entry, EventPayload, RunInfo, RunState, Session, TaskIndex, TaskState, ValueRef};
 use crate::store::RunRow;
+use crate::task::because_of;
 
 /// A stored run: its tasks, their attempts, and the processes that ran it.
 #[derive(Clone, Debug, Serialize)]
@@ -202,6 +203,20 @@ impl RunHistory {
         place.map_or_else(|| "?".to_owned(), |task| task.id.clone())
     }
 
+    /// The state of the task with this number.
+    fn state_of(&self, number: TaskIndex) -> TaskState {
+        let place = self.numbers.place(number).and_then(|place| self.tasks.get(place));
+        place.map_or(TaskState::None, |task| task.state)
+    }
+
+    /// Why the task at this place ended without running, if another one decided it.
+    pub(super) fn because(&self, place: usize) -> Option<Arc<Failure>> {
+        let task = self.tasks.get(place)?;
+        // What the present graph no longer has has no rule.
+        let rule = self.shape.nodes.get(place).map_or("", |_| &self.shape.kind(place as u32).rule);
+        because_of(task.state, rule, task.cause.as_deref()?, task.cause_state)
+    }
+
     /// The task with this number.
     fn numbered(&mut self, number: TaskIndex) -> Option<&mut TaskHistory> {
         self.numbers.place(number).and_then(|place| self.tasks.get_mut(place))
@@ -334,19 +349,20 @@ impl RunHistory {
             }
             Entry::Skipped { task, took, reason, cause, .. } => {
                 let end = self.next_end();
+                let cause_state = cause.map_or(TaskState::None, |cause| self.state_of(cause));
                 let cause = cause.map(|cause| self.id_of(cause));
                 let task = self.numbered(task)?;
                 task.began(at, took);
                 task.close(at, TaskState::Skipped, reason.clone());
                 task.settle(at, TaskState::Skipped);
-                (task.failure, task.cause, task.order) = (reason, cause, end);
+                (task.failure, task.cause, task.cause_state, task.order) = (reason, cause, cause_state, end);
             }
             Entry::UpstreamFailed { task, cause } => {
                 let end = self.next_end();
-                let cause = Some(self.id_of(cause));
+                let (cause, cause_state) = (Some(self.id_of(cause)), self.state_of(cause));
                 let task = self.numbered(task)?;
                 task.settle(at, TaskState::UpstreamFailed);
-                (task.cause, task.order) = (cause, end);
+                (task.cause, task.cause_state, task.order) = (cause, cause_state, end);
             }
             Entry::Cancelled { task, took, .. } => {
                 let end = self.next_end();

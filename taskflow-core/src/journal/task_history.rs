@@ -26,6 +26,9 @@ pub struct TaskHistory {
     pub failure: Option<Arc<Failure>>,
     /// The task because of which it was skipped or failed.
     pub cause: Option<String>,
+    /// The state of that task then.
+    #[serde(skip)]
+    pub(crate) cause_state: TaskState,
     /// What it waits for without holding a slot, while it is `deferred` or `up_for_reschedule`.
     pub waits_for: Option<WaitHistory>,
     /// How often it was cleared.
@@ -161,6 +164,7 @@ impl TaskHistory {
             retry_at: None,
             failure: None,
             cause: None,
+            cause_state: TaskState::None,
             waits_for: None,
             cleared: 0,
             marked: false,

@@ -3,7 +3,8 @@
 use taskflow::TriggerRule;
 
 /// A row for each mix of up to three upstreams (`s` success, `f` failed or `upstream_failed`, `k`
-/// skipped), a column for each rule: `R` runs, `S` is skipped, `F` is `upstream_failed`.
+/// skipped; for `one_done`, which wants tasks that ran, `upstream_failed` is `k`), a column for
+/// each rule: `R` runs, `S` is skipped, `F` is `upstream_failed`.
 pub const TABLE: &str = "
  ups  all_success all_failed all_done all_done_min_one_success all_done_setup_success one_success one_failed one_done none_failed none_failed_min_one_success none_skipped all_skipped always
  -         R          R         R                R                      R                  R           R         R         R                 R                     R            R         R
@@ -34,6 +35,14 @@ pub enum Says {
     Run,
     Skip,
     Fail,
+}
+
+/// As [`says`], for upstreams of which some are `upstream_failed`.
+pub fn says_of(rule: TriggerRule, success: usize, failed: usize, upstream_failed: usize, skipped: usize) -> Says {
+    match rule {
+        TriggerRule::OneDone => says(rule, success, failed, skipped + upstream_failed),
+        _ => says(rule, success, failed + upstream_failed, skipped),
+    }
 }
 
 /// The cell of the table. More than three upstreams are looked up by which ends there are among
