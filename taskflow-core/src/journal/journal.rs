@@ -14,7 +14,7 @@ use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
 use super::writer::Queue;
 use crate::base::{ErrorKind, Timestamp};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::run::{Entry, RunState, Session};
+use crate::run::{Entry, RunState, RunType, Session};
 use crate::store::{
     AppendTarget, BlobStore, DirectoryBlobs, MemoryStore, NewRun, RunCursor, RunFilter, RunOrder, RunRow, Store,
     StoreRuntime, build_id, worker,
@@ -281,7 +281,8 @@ impl Journal {
     }
 
     /// The run with this number, this id, or a part of an id that no other run has; `last` is the
-    /// newest run. A number is never taken as a part of an id.
+    /// newest run that no task of another run has triggered. A number is never taken as a part of
+    /// an id.
     ///
     /// # Errors
     ///
@@ -294,7 +295,8 @@ impl Journal {
         let store = &self.inner.store;
         let unknown = || JournalError::UnknownRun { run: word.to_owned() };
         if word == "last" {
-            let newest = RunFilter { limit: Some(1), ..RunFilter::default() };
+            let run_types = [RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event].to_vec();
+            let newest = RunFilter { run_types, order: RunOrder::Number, limit: Some(1), ..RunFilter::default() };
             return store.runs(&newest).await?.into_iter().next().ok_or(JournalError::NoRuns);
         }
         let number = word.strip_prefix('#').unwrap_or(word).parse::<i64>().ok();
