@@ -1,4 +1,5 @@
-//! The input of an element is that of the list it was expanded from; another list is expanded again.
+//! The input of an element is that of the list it was expanded from; another list is expanded
+//! again.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;

@@ -8,9 +8,9 @@
 //!    depend on each other as drawn, and not on those of others.
 //! 3. Whatever happens later, the input of an element is that of the list it was expanded from. A
 //!    list that its upstream returned is stored with that upstream; one that a projection made
-//!    (`list.map(..).each(..)`) is stored with the expand node, because the closure may have changed
-//!    when the run is resumed. If elements are to run and the upstream has another value by then,
-//!    the expand node runs again, and with it all elements: they are those of another list.
+//!    (`list.map(..).each(..)`) is stored with the expand node, because the closure may have
+//!    changed when the run is resumed. If elements are to run and the upstream has another value by
+//!    then, the expand node runs again, and with it all elements: they are those of another list.
 //! 4. The closure's result becomes a [`Mapped`]: the values of all elements, in order, for a
 //!    parameter `Vec<T>`, `Vec<Option<T>>` or `Vec<Result<T, Failure>>`.
 

@@ -115,7 +115,7 @@ pub(super) fn view(machine: &Machine, info: &RunInfo, entry: u64) -> RunView {
         let attempt = machine.attempt(number);
         let (started, ended) = machine.times(number);
         let failure = match state {
-            TaskState::UpForRetry => machine.retried(number).last().map(|record| Arc::clone(&record.failure)),
+            TaskState::UpForRetry => machine.retried(number).last().and_then(|record| record.failure.clone()),
             state if state.is_terminal() => machine.failure(number),
             _ => None,
         };

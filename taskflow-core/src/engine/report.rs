@@ -41,7 +41,7 @@ pub struct AttemptReport {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
-    /// Why it did not succeed.
+    /// Why it did not succeed; `None` if it did.
     pub failure: Option<Arc<Failure>>,
 }
 
@@ -246,7 +246,7 @@ impl<'a> TaskReport<'a> {
             number,
             started: record.started,
             ended: record.ended,
-            failure: Some(Arc::clone(&record.failure)),
+            failure: record.failure.clone(),
         })
     }
 

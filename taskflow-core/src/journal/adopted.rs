@@ -22,6 +22,8 @@ pub(crate) struct AdoptedRun {
     pub(super) journal: Journal,
     pub(super) history: RunHistory,
     pub(super) guard: RunGuard,
+    /// The time of edits, if it is not that of the clock: in simulated runs.
+    pub(super) at: Option<Timestamp>,
 }
 
 impl Journal {
@@ -39,7 +41,7 @@ impl Journal {
         let run = || row.info.run_id.clone();
         match self.inner.store.claim(row.number, &worker()).await? {
             Claim::Claimed(row, guard) => {
-                Ok(AdoptedRun { journal: self.clone(), history: self.history_of(*row).await?, guard })
+                Ok(AdoptedRun { journal: self.clone(), history: self.history_of(*row).await?, guard, at: None })
             }
             Claim::Held { by } => Err(JournalError::Live { run: run(), by }),
             Claim::Unknown => Err(JournalError::UnknownRun { run: run() }),
@@ -83,7 +85,7 @@ impl AdoptedRun {
         state: RunState,
     ) -> Result<(), JournalError> {
         let run = self.history.info.run_id.clone();
-        let now = Timestamp::now();
+        let now = self.at.unwrap_or_else(Timestamp::now);
         let mut buffer = Buffer::default();
         for (entry, value) in entries {
             buffer.push(now, entry, value);

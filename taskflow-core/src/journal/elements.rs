@@ -139,8 +139,8 @@ impl RunHistory {
         let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
         let mut gone: HashMap<String, TaskHistory> =
             self.tasks.split_off(self.shape.nodes.len()).into_iter().map(|task| (task.id.clone(), task)).collect();
-        // Its elements, if it has any, are those of another list. A session that begins repeats what
-        // is kept.
+        // Its elements, if it has any, are those of another list. A session that begins repeats
+        // what is kept.
         let (renews, events) = (self.tasks[place].state == TaskState::Running, self.events.len() as u64);
         let shape = Arc::make_mut(&mut self.shape);
         let collectors = collectors(&base, mapping);

@@ -116,8 +116,10 @@ impl RunHistory {
     fn waits(&self, place: usize) -> Vec<String> {
         let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
         let mut why = Vec::new();
-        let is_setup = |upstream: u32| node.inputs.contains(&(upstream, EdgeRule::Setup));
-        let gates = [EdgeRule::Gate, EdgeRule::Setup];
+        let is_setup = |upstream: u32| {
+            [EdgeRule::Setup, EdgeRule::Scope].iter().any(|&edge| node.inputs.contains(&(upstream, edge)))
+        };
+        let gates = [EdgeRule::Gate, EdgeRule::Setup, EdgeRule::Scope];
         let values = [EdgeRule::Required, EdgeRule::Optional, EdgeRule::Outcome, EdgeRule::First];
         for rule in gates.into_iter().chain(values) {
             let upstreams = node.inputs.iter().filter(|&&(_, edge)| edge == rule).map(|&(upstream, _)| upstream);
@@ -202,7 +204,7 @@ impl RunHistory {
 fn demand(rule: EdgeRule) -> &'static str {
     match rule.rule() {
         _ if rule == EdgeRule::Gate => "this arm of the branch must be taken",
-        _ if rule == EdgeRule::Setup => "the setup must succeed",
+        _ if matches!(rule, EdgeRule::Setup | EdgeRule::Scope) => "the setup must succeed",
         TriggerRule::AllSuccess => "all must succeed",
         TriggerRule::NoneFailed => "all must succeed or be skipped",
         TriggerRule::AllDone => "all must end",

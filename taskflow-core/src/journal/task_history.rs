@@ -195,7 +195,8 @@ impl TaskHistory {
     /// Closes the attempt that runs.
     pub(super) fn close(&mut self, at: Timestamp, state: TaskState, failure: Option<Arc<Failure>>) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
-            (attempt.ended, attempt.state, attempt.failure) = (Some(at), state, failure);
+            // The clock of an earlier process may have been ahead.
+            (attempt.ended, attempt.state, attempt.failure) = (Some(at.max(attempt.started)), state, failure);
         }
     }
 
@@ -298,10 +299,11 @@ impl TaskHistory {
     pub(super) fn again(&mut self, events: u64) {
         let (cleared, events_seen) = (self.cleared, self.events_seen);
         self.reset(events);
-        self.rounds += 1;
         self.cleared = cleared;
         if self.attempts.is_empty() {
             self.events_seen = events_seen;
+        } else {
+            self.rounds += 1;
         }
     }
 

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use super::super::format;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
-use crate::engine::TaskReport;
+use crate::engine::{AttemptReport, TaskReport};
 use crate::run::{TaskIndex, TaskState};
 
 /// A DAG with more tasks is reported in tenths.
@@ -58,8 +58,13 @@ impl Log {
             let (attempts, ended) = &mut self.reported[place];
             for retried in task.retried().skip(*attempts as usize) {
                 *attempts += 1;
-                new_lines.push((retried.ended, to_be_retried(task, *attempts, retried.failure.as_deref())));
+                // An attempt that ended its task was reported then. The task is open again, because
+                // its group or its run is retried.
+                if !std::mem::replace(ended, false) {
+                    new_lines.push((retried.ended, end_of_attempt(task, &retried)));
+                }
             }
+            *ended &= task.state().is_terminal();
             if task.state().is_terminal() && !std::mem::replace(ended, true) {
                 new_lines.extend(end_of(task).map(|text| (task.ended(), text)));
             }
@@ -94,10 +99,14 @@ impl Log {
     }
 }
 
-fn to_be_retried(task: TaskReport<'_>, attempt: u32, failure: Option<&Failure>) -> String {
-    let why = failure.map(in_one_line).unwrap_or_default();
-    let delay = format::duration(task.retry_delay(attempt));
-    format!("{}: attempt {attempt} failed, retry in {delay}: {why}", task.id())
+/// An attempt that another one follows.
+fn end_of_attempt(task: TaskReport<'_>, attempt: &AttemptReport) -> String {
+    let Some(failure) = &attempt.failure else {
+        let took = format::duration(attempt.ended.since(attempt.started));
+        return format!("{}: success in {took}", task.id());
+    };
+    let delay = format::duration(task.retry_delay(attempt.number));
+    format!("{}: attempt {} failed, retry in {delay}: {}", task.id(), attempt.number, in_one_line(failure))
 }
 
 fn end_of(task: TaskReport<'_>) -> Option<String> {
