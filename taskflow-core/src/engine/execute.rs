@@ -225,7 +225,8 @@ impl EngineState {
         ended.extend(effects.refused[first_refused..].iter().map(|permit| (permit.task, permit.attempt)));
         for (task, attempt) in ended {
             let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
-            let done = Done { task, attempt, started: now, ended: now, outcome: failure.into() };
+            let started = self.run(key).map_or(now, |run| run.machine.times(task).0);
+            let done = Done { task, attempt, started, ended: now, outcome: failure.into() };
             self.apply(key, &shared, done, false, effects);
         }
     }

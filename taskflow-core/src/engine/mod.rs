@@ -72,3 +72,4 @@ pub use request::{RunError, RunRequest};
 pub(crate) use simulate::{Asyncs, End, Interference, Part, SimConfig, SimHooks, Simulated, StandIn, Starting};
 pub use trigger::TriggerError;
 pub(crate) use trigger::trigger;
+pub(crate) use values::Values;

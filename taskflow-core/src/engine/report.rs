@@ -43,7 +43,7 @@ pub struct AttemptReport {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
-    /// Why it did not succeed.
+    /// Why it did not succeed; `None` if it did.
     pub failure: Option<Arc<Failure>>,
     /// The delay before the next attempt, if another one followed or will follow.
     pub retry_delay: Option<Duration>,
@@ -259,7 +259,7 @@ impl<'a> TaskReport<'a> {
             number,
             started: record.started,
             ended: record.ended,
-            failure: Some(Arc::clone(&record.failure)),
+            failure: record.failure.clone(),
             retry_delay: Some(machine.retry_delay(task, number)),
         })
     }

@@ -294,6 +294,9 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
             reason,
         };
         let &node = nodes.get(id).ok_or_else(|| failed("this program no longer has the task".to_owned()))?;
+        if plan.place(node).expands.is_some() {
+            return Err(failed("it passes on a list; mark the task that returns the list".to_owned()));
+        }
         let ty = plan.def(node).output;
         let value =
             ty.from_json(value).map_err(|error| failed(format!("the JSON is not a valid {}: {error}", ty.short())))?;

@@ -157,19 +157,20 @@ impl RunHistory {
             }
             Entry::Skipped { task, took, reason, cause, .. } => {
                 let end = self.next_end();
+                let cause_state = cause.map_or(TaskState::None, |cause| self.state_of(cause));
                 let cause = cause.map(|cause| self.id_of(cause));
                 let task = self.numbered(task)?;
                 task.began(at, took);
                 task.close(at, TaskState::Skipped, reason.clone());
                 task.settle(at, TaskState::Skipped);
-                (task.failure, task.cause, task.order) = (reason, cause, end);
+                (task.failure, task.cause, task.cause_state, task.order) = (reason, cause, cause_state, end);
             }
             Entry::UpstreamFailed { task, cause } => {
                 let end = self.next_end();
-                let cause = Some(self.id_of(cause));
+                let (cause, cause_state) = (Some(self.id_of(cause)), self.state_of(cause));
                 let task = self.numbered(task)?;
                 task.settle(at, TaskState::UpstreamFailed);
-                (task.cause, task.order) = (cause, end);
+                (task.cause, task.cause_state, task.order) = (cause, cause_state, end);
             }
             Entry::Cancelled { task, took, .. } => {
                 let end = self.next_end();

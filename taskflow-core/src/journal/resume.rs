@@ -98,7 +98,7 @@ impl AdoptedRun {
     /// As [`Journal::resume_plan`].
     pub(super) async fn resume_plan<T>(self, plan: &Arc<Plan>, at: Timestamp) -> Result<RunRequest<T>, JournalError> {
         let (number, token) = (self.number(), self.token());
-        let AdoptedRun { journal, mut history, guard, callbacks } = self;
+        let AdoptedRun { journal, mut history, guard, callbacks, .. } = self;
         let run = history.info.run_id.clone();
         let stored_as = history.row.state;
         if stored_as.is_terminal() {
@@ -238,6 +238,7 @@ fn ended(state: &RestoredState) -> Option<TaskState> {
         RestoredState::Success(_) => TaskState::Success,
         RestoredState::Skipped(_) => TaskState::Skipped,
         RestoredState::Failed(_) => TaskState::Failed,
+        RestoredState::Cancelled(_) => TaskState::Cancelled,
         RestoredState::Because { state, .. } => *state,
         RestoredState::Retry(_) | RestoredState::Waits { .. } | RestoredState::Open => return None,
     })

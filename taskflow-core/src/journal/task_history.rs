@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::base::{Failure, Timestamp};
 use crate::run::{QUESTION, TaskState, ValueRef, WaitRecord, WaitView};
+use crate::task::because_of;
 
 /// A task instance of a stored run.
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +27,9 @@ pub struct TaskHistory {
     pub failure: Option<Arc<Failure>>,
     /// The task because of which it was skipped or failed.
     pub cause: Option<String>,
+    /// The state of that task then.
+    #[serde(skip)]
+    pub(crate) cause_state: TaskState,
     /// What it waits for without holding a slot, while it is `deferred` or `up_for_reschedule`.
     pub waits_for: Option<WaitHistory>,
     /// How often it was cleared.
@@ -187,6 +191,7 @@ impl TaskHistory {
             retry_at: None,
             failure: None,
             cause: None,
+            cause_state: TaskState::None,
             waits_for: None,
             cleared: 0,
             marked: false,
@@ -217,7 +222,8 @@ impl TaskHistory {
     /// Closes the attempt that runs.
     pub(super) fn close(&mut self, at: Timestamp, state: TaskState, failure: Option<Arc<Failure>>) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
-            (attempt.ended, attempt.state, attempt.failure) = (Some(at), state, failure);
+            // The clock of an earlier process may have been ahead.
+            (attempt.ended, attempt.state, attempt.failure) = (Some(at.max(attempt.started)), state, failure);
         }
         self.deaths = 0;
     }
@@ -302,6 +308,12 @@ impl TaskHistory {
         self.wait = Some(Box::new(record));
     }
 
+    /// Why it ended without running, if another task decided it. `rule` is its trigger rule; it is
+    /// empty for a task that the present graph no longer has.
+    pub(super) fn because(&self, rule: &str) -> Option<Arc<Failure>> {
+        because_of(self.state, rule, self.cause.as_deref()?, self.cause_state)
+    }
+
     /// The stored value that its consumers take: for an expand node, that of its upstream.
     pub(super) fn source(&self) -> Option<&Place> {
         self.value.as_ref().or(self.list.as_deref())
@@ -337,10 +349,11 @@ impl TaskHistory {
     pub(super) fn again(&mut self, events: u64) {
         let (cleared, events_seen) = (self.cleared, self.events_seen);
         self.reset(events);
-        self.rounds += 1;
         self.cleared = cleared;
         if self.attempts.is_empty() {
             self.events_seen = events_seen;
+        } else {
+            self.rounds += 1;
         }
     }
 

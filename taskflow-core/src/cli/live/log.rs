@@ -92,8 +92,13 @@ impl Log {
             let (attempts, ended) = &mut self.reported[place];
             for retried in task.retried.iter().skip(*attempts as usize) {
                 *attempts += 1;
-                new_lines.push((retried.ended, to_be_retried(task, retried)));
+                // An attempt that ended its task was reported then. The task is open again, because
+                // its group or its run is retried.
+                if !std::mem::replace(ended, false) {
+                    new_lines.push((retried.ended, end_of_attempt(task, retried)));
+                }
             }
+            *ended &= task.view.state.is_terminal();
             if task.view.state.is_terminal() && !std::mem::replace(ended, true) {
                 new_lines.extend(end_of(task));
             }
@@ -124,10 +129,14 @@ impl Log {
     }
 }
 
-fn to_be_retried(task: &ChangedTask, attempt: &AttemptReport) -> String {
-    let why = attempt.failure.as_deref().map(in_one_line).unwrap_or_default();
+/// An attempt that another one follows.
+fn end_of_attempt(task: &ChangedTask, attempt: &AttemptReport) -> String {
+    let Some(failure) = &attempt.failure else {
+        let took = format::duration(attempt.ended.since(attempt.started));
+        return format!("{}: success in {took}", named(&task.view));
+    };
     let delay = attempt.retry_delay.map(format::duration).unwrap_or_default();
-    format!("{}: attempt {} failed, retry in {delay}: {why}", named(&task.view), attempt.number)
+    format!("{}: attempt {} failed, retry in {delay}: {}", named(&task.view), attempt.number, in_one_line(failure))
 }
 
 /// The line about the end of a task, with its time.
