@@ -72,4 +72,5 @@ pub use request::{RunError, RunRequest};
 pub(crate) use simulate::{Asyncs, End, Interference, Part, SimConfig, SimHooks, Simulated, StandIn, Starting};
 pub use trigger::TriggerError;
 pub(crate) use trigger::trigger;
+#[cfg(feature = "testing")]
 pub(crate) use values::Values;

@@ -168,3 +168,35 @@ fn in_one_line(failure: &Failure) -> String {
     }
     format::cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), LONGEST)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::dag::{Dag, DagBuilder, DagOptions, scope};
+
+    /// Only the work fails, in the first try.
+    #[test]
+    fn an_attempt_that_succeeded_before_a_retry_of_its_run_is_not_said_to_have_failed() {
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+        let mut options = DagOptions::NONE;
+        (options.retries, options.retry_delay) = (Some(1), Some(Duration::from_secs(60)));
+        let draw = |dag: &DagBuilder| {
+            let work = |_| {
+                let calls = || CALLS.fetch_add(1, Ordering::Relaxed);
+                dag.add("work", move |_| if calls() == 0 { Err("away".into()) } else { Ok(()) })
+            };
+            scope(dag.add("create", |_| Ok(())), work, |_| dag.add("delete", |_| Ok(())));
+        };
+        let dag = Dag::draw_with("retried", options, draw).unwrap();
+        let report = dag.run().run_sequentially().unwrap();
+        let mut log = Log::new(report.plan(), report.started());
+        let lines = log.new_lines(report.tasks(), report.ended());
+        let lines: Vec<&str> = lines.iter().map(|line| line.split_once(' ').unwrap().1).collect();
+        let failed: Vec<&&str> = lines.iter().filter(|line| line.contains("failed")).collect();
+        assert_eq!(failed, [&"work: attempt 1 failed, retry in 1 m 00 s: away"], "{lines:?}");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("create: success in")).count(), 2, "{lines:?}");
+    }
+}
