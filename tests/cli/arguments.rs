@@ -1,6 +1,6 @@
 //! The command line of a DAG binary: its words, its flags, and what it refuses.
 
-use taskflow_tests::binaries::{self, call};
+use taskflow_tests::binaries::{self, call, call_at};
 
 #[test]
 fn the_dags_are_listed_with_their_parameters() {
@@ -235,4 +235,14 @@ fn the_version_is_that_of_the_package_with_the_dags() {
     let printed = call("cli_single", &["--version"]);
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!((printed.code, printed.stdout), (Some(0), format!("cli_single {version} (taskflow {version})\n")));
+}
+
+/// A task that returns `vec![u128::MAX, 1]`.
+#[test]
+fn integers_of_128_bits_are_shown_exactly() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |words: &[&str]| call_at(home.path(), "cli_several", words);
+    assert_eq!(at(&["run", "lists", "-q"]).code, Some(0));
+    let largest = at(&["values", "1", "largest", "--json"]).json();
+    assert_eq!(largest, serde_json::json!(["340282366920938463463374607431768211455", 1]));
 }
