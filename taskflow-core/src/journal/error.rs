@@ -100,7 +100,7 @@ pub enum JournalError {
         /// Why not.
         reason: String,
     },
-    /// Its process has died several times while the same tasks ran.
+    /// Its process has died several times while the same task ran alone.
     #[error(
         "run `{run}` is not resumed: its process has died {deaths} times while {} ran; `clear` runs the task again all \
          the same, and its `logs` may say why", tasks.iter().map(|task| format!("`{task}`")).collect::<Vec<_>>().join(" and ")
@@ -108,7 +108,7 @@ pub enum JournalError {
     Deadly {
         /// The run.
         run: String,
-        /// The tasks that were running each time.
+        /// The task that was running each time.
         tasks: Vec<String>,
         /// How often it has died.
         deaths: u32,

@@ -229,9 +229,11 @@ impl RunHistory {
         self.running = OnceLock::new();
         steps::count(self.tasks.len());
         let lost_by = self.sessions.last().map(|session| session.worker.clone());
+        // Of several tasks, nobody knows which one has killed the process, if any.
+        let is_alone = self.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Running) {
             let worker = lost_by.clone().unwrap_or_default();
-            let deaths = task.deaths + 1;
+            let deaths = task.deaths + u32::from(is_alone);
             task.close(at, TaskState::Failed, Some(Arc::new(Failure::Lost { worker })));
             task.deaths = deaths;
             task.settle(at, TaskState::None);

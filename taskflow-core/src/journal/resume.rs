@@ -79,8 +79,9 @@ impl AdoptedRun {
         /// How often a process may die while the same task runs.
         const DEATHS: u32 = 3;
 
-        // One that was running when the last process died is not counted yet.
-        let deaths = |task: &TaskHistory| task.deaths + u32::from(task.state == TaskState::Running);
+        // The death of the last process is not counted yet.
+        let is_alone = self.history.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
+        let deaths = |task: &TaskHistory| task.deaths + u32::from(is_alone && task.state == TaskState::Running);
         let deadly = self.history.tasks.iter().filter(|task| !task.state.is_terminal() && deaths(task) >= DEATHS);
         let tasks: Vec<String> = deadly.clone().map(|task| task.id.clone()).collect();
         match deadly.map(deaths).max() {

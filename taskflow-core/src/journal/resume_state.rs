@@ -194,7 +194,8 @@ impl<'a> ResumeState<'a> {
         }
         for number in self.layout.tasks() {
             let Some(task) = self.task(number) else { continue };
-            if task.deaths > 0 || task.state == TaskState::Scheduled {
+            let is_lost = |attempt: &AttemptHistory| matches!(attempt.failure.as_deref(), Some(Failure::Lost { .. }));
+            if task.state == TaskState::Scheduled || task.attempts.last().is_some_and(is_lost) {
                 in_flight.insert(number);
             }
             let kept = self.kept(number);

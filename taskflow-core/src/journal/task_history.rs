@@ -52,8 +52,8 @@ pub struct TaskHistory {
     /// Attempts before it was last cleared.
     #[serde(skip)]
     pub(crate) uncounted_attempts: u32,
-    /// How many processes have died while it ran, since it was last cleared or an attempt of it
-    /// ended.
+    /// How many processes have died while it was the only running task, since it was last cleared
+    /// or an attempt of it ended.
     #[serde(skip)]
     pub(crate) deaths: u32,
     /// How often it was retried with its group or its run.
