@@ -276,7 +276,7 @@ impl RunHistory {
 impl RunHistory {
     /// The graph as drawn: with templates instead of elements.
     pub(super) fn drawn(&self) -> &Graph {
-        self.numbers.base.as_ref().unwrap_or(&self.shape)
+        self.numbers.base.as_deref().map_or(&*self.shape, |base| base)
     }
 
     /// The stored value that the list of an expand node is taken from; nothing for other tasks.

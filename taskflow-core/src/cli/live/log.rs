@@ -176,10 +176,11 @@ mod tests {
 
     use super::*;
     use crate::dag::{Dag, DagBuilder, DagOptions, scope};
+    use crate::engine::LiveFollower;
 
     /// Only the work fails, in the first try.
     #[test]
-    fn an_attempt_that_succeeded_before_a_retry_of_its_run_is_not_said_to_have_failed() {
+    fn an_attempt_that_succeeded_before_its_run_is_retried_is_reported_as_success() {
         static CALLS: AtomicU32 = AtomicU32::new(0);
         let mut options = DagOptions::NONE;
         (options.retries, options.retry_delay) = (Some(1), Some(Duration::from_secs(60)));
@@ -193,7 +194,8 @@ mod tests {
         let dag = Dag::draw_with("retried", options, draw).unwrap();
         let report = dag.run().run_sequentially().unwrap();
         let mut log = Log::new(report.plan(), report.started());
-        let lines = log.new_lines(report.tasks(), report.ended());
+        let (progress, changed) = LiveFollower::ended(&report, |_| true);
+        let lines = log.new_lines(&progress, &changed, &RunName { number: None, home: None });
         let lines: Vec<&str> = lines.iter().map(|line| line.split_once(' ').unwrap().1).collect();
         let failed: Vec<&&str> = lines.iter().filter(|line| line.contains("failed")).collect();
         assert_eq!(failed, [&"work: attempt 1 failed, retry in 1 m 00 s: away"], "{lines:?}");
