@@ -59,4 +59,6 @@ pub use redact::{Redactor, mask, redact};
 pub use sink::{LogError, LogOptions, LogSink, LogStatus};
 pub(crate) use span::attempt_span;
 pub use spawn::{carry, spawn, spawn_blocking};
-pub(crate) use store::{LogName, LogStore, follow_log, read_log};
+pub(crate) use store::LogStore;
+#[cfg(feature = "cli")]
+pub(crate) use store::{LogName, follow_log, read_log};
